@@ -1,0 +1,141 @@
+/**
+ * Every way Milliner ends other than well: a code, what happened, what to do about it, and the exit code.
+ * Users script against the codes; docs and tests are held to this table.
+ */
+
+/** Exit codes by kind of failure; 2 is oclif's for wrong usage. */
+export const exitCodes = {
+  internal: 1,
+  usage: 2,
+  input: 3,
+  repository: 4,
+  solve: 5,
+  trust: 6,
+  install: 7,
+  host: 8,
+  storage: 9,
+  reproducibility: 10,
+  interrupted: 130,
+} as const;
+
+export type ExitKind = keyof typeof exitCodes;
+
+interface Row {
+  kind: ExitKind;
+  /** What happened, for the reference; the message of one error adds the names. */
+  what: string;
+  /** What to do; the default hint of an error with this code. */
+  todo: string;
+}
+
+const table = {
+  INTERNAL: {
+    kind: 'internal',
+    what: 'Milliner itself failed',
+    todo: 'Report it with the output of the same command under --debug.',
+  },
+  INTERRUPTED: {
+    kind: 'interrupted',
+    what: 'the command was stopped by a signal; what it had mounted or started is gone',
+    todo: 'Run it again: finished steps are kept.',
+  },
+  RECIPE_NOT_FOUND: {
+    kind: 'input',
+    what: 'there is no such recipe',
+    todo: 'Give the path of a recipe file, or a name that stands in recipes/.',
+  },
+  RECIPE_INVALID: {
+    kind: 'input',
+    what: 'a recipe has an error',
+    todo: 'Mend the named key; recipes/recipe.schema.json describes the format to editors.',
+  },
+  LOCK_INVALID: {
+    kind: 'input',
+    what: 'a lock file cannot be read or was edited by hand',
+    todo: 'Make it anew with: milliner lock RECIPE',
+  },
+  LOCK_STALE: {
+    kind: 'input',
+    what: 'a lock no longer answers its recipe',
+    todo: 'Make it anew with: milliner lock RECIPE',
+  },
+  REPO_UNAVAILABLE: {
+    kind: 'repository',
+    what: 'a repository or a package could not be fetched',
+    todo: 'Check the baseurl and the network, then run again: finished downloads are kept.',
+  },
+  REPO_INVALID: {
+    kind: 'repository',
+    what: "a repository's metadata is malformed or does not match its own checksums",
+    todo: 'Have the repository mended (createrepo_c), or use another mirror.',
+  },
+  PACKAGE_INVALID: {
+    kind: 'repository',
+    what: 'a package is not a readable RPM',
+    todo: 'Fetch or build the named package again.',
+  },
+  DIGEST_MISMATCH: {
+    kind: 'repository',
+    what: 'the bytes that arrived are not those that were promised',
+    todo: 'Use another mirror; if the package was rebuilt in place, lock again.',
+  },
+  SOLVE_FAILED: {
+    kind: 'solve',
+    what: 'no set of packages answers the recipe',
+    todo: 'Add the missing repository or package, or drop the conflicting one.',
+  },
+  SIGNATURE_INVALID: {
+    kind: 'trust',
+    what: 'a package is unsigned, wrongly signed, or signed by a key that the recipe does not name',
+    todo: 'Add the right key to the repository in the recipe, or fetch the package from its maker again.',
+  },
+  HOST_MISSING: {
+    kind: 'host',
+    what: 'this host lacks something that the command needs',
+    todo: 'Run: milliner doctor',
+  },
+  NOT_ROOT: {
+    kind: 'host',
+    what: 'the kernel keeps what this command does for root',
+    todo: 'Run it as root (sudo).',
+  },
+  DISK_FULL: {
+    kind: 'storage',
+    what: 'a file system is full; what was half-written has been removed',
+    todo: 'Free space, or choose another place with --state, then run again.',
+  },
+  COMMAND_FAILED: {
+    kind: 'internal',
+    what: 'a program that Milliner runs failed in a way it does not know',
+    todo: 'Read the output above; run again with --debug for the command line.',
+  },
+} as const satisfies Record<string, Row>;
+
+export type ErrorCode = keyof typeof table;
+export const errorTable: Readonly<Record<ErrorCode, Row>> = table;
+
+export interface ErrorOptions {
+  /** Replaces the table's general advice where the place knows better. */
+  hint?: string;
+  cause?: unknown;
+  /** Facts for --json: names, paths, digests. Never secrets. */
+  details?: Record<string, unknown>;
+}
+
+export class MillinerError extends Error {
+  override readonly name = 'MillinerError';
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly details: Record<string, unknown>;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint ?? errorTable[code].todo;
+    this.details = options.details ?? {};
+  }
+
+  get exitCode(): number {
+    return exitCodes[errorTable[this.code].kind];
+  }
+}

@@ -1,0 +1,92 @@
+/** The one place that starts other programs: an argument list, never a shell, never the caller's environment. */
+import { execa } from 'execa';
+import type { Readable } from 'node:stream';
+import { MillinerError } from '../errors.ts';
+
+export interface RunOptions {
+  cwd?: string;
+  /** Added to a fixed minimal environment; nothing is inherited from the caller's. */
+  env?: Record<string, string>;
+  input?: string | Uint8Array | Readable;
+  signal?: AbortSignal | undefined;
+  /** Milliseconds; then SIGTERM and, 5 s later, SIGKILL. */
+  timeout?: number;
+  /** Exit codes that are an answer and not a failure; default only 0. */
+  allow?: readonly number[];
+  /** Called with each line of stderr as it comes. */
+  onStderr?: (line: string) => void;
+}
+
+export interface RunResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+const environment = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LC_ALL: 'C.UTF-8',
+  TZ: 'UTC',
+  HOME: '/nonexistent',
+};
+
+/** Runs a program to its end; a failure becomes COMMAND_FAILED with the program's own last words. */
+export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const child = start(program, args, options);
+  const { onStderr } = options;
+  if (onStderr) void forwardLines(child, onStderr);
+  const result = await child;
+  const { exitCode, stdout, stderr } = result;
+  if (exitCode !== undefined && (options.allow ?? [0]).includes(exitCode)) {
+    return { exitCode, stdout: String(stdout), stderr: String(stderr) };
+  }
+  throw commandFailed(program, args, result);
+}
+
+/** The running program, for callers that stream its output. It never rejects: look at the result's fields. */
+export function start(program: string, args: readonly string[], options: RunOptions = {}) {
+  return execa(program, args, {
+    env: { ...environment, ...options.env },
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    forceKillAfterDelay: 5000,
+    maxBuffer: 256 * 1024 * 1024,
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    ...inputOption(options.input),
+    ...(options.signal && { cancelSignal: options.signal }),
+    ...(options.timeout !== undefined && { timeout: options.timeout }),
+  });
+}
+
+function inputOption(input: RunOptions['input']) {
+  if (input === undefined) return { stdin: 'ignore' as const };
+  return typeof input === 'string' || input instanceof Uint8Array ? { input } : { inputStream: input } as never;
+}
+
+async function forwardLines(child: ReturnType<typeof start>, onLine: (line: string) => void): Promise<void> {
+  for await (const line of child.iterable({ from: 'stderr' })) onLine(String(line));
+}
+
+export interface EndedCommand {
+  exitCode?: number | undefined;
+  signal?: string | undefined;
+  isCanceled?: boolean;
+  timedOut?: boolean;
+  stderr?: unknown;
+  code?: string | undefined;
+  originalMessage?: string | undefined;
+}
+
+/** Turns a program's bad end into the error that says why. */
+export function commandFailed(program: string, args: readonly string[], result: EndedCommand): MillinerError {
+  if (result.isCanceled) return new MillinerError('INTERRUPTED', `${program} was stopped`);
+  if (result.code === 'ENOENT') {
+    return new MillinerError('HOST_MISSING', `${program} is not installed`, { details: { program } });
+  }
+  const end = result.timedOut ? 'ran out of time' : result.signal ? `died of ${result.signal}` : `exited ${result.exitCode}`;
+  const words = String(result.stderr ?? '').trim().split('\n').slice(-20).join('\n');
+  return new MillinerError('COMMAND_FAILED', `${program} ${end}${words ? `: ${words}` : ''}`, {
+    details: { program, args, exitCode: result.exitCode ?? null, signal: result.signal ?? null },
+  });
+}

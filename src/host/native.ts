@@ -1,0 +1,66 @@
+/** Loads the native addon and gives its functions types; the one owner of it. */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { MillinerError } from '../errors.ts';
+import type { ByteString } from './paths.ts';
+
+/** One file of a tree as the kernel shows it; xattrs and link targets included. */
+export interface ScanEntry {
+  /** Relative to the scanned root, no leading slash; the root itself is ''. */
+  path: ByteString;
+  /** st_mode with its file type bits. */
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  mtimeSeconds: number;
+  mtimeNanoseconds: number;
+  /** Changes with every change of content or attributes: equal means untouched. */
+  ctimeNanoseconds: bigint;
+  inode: bigint;
+  links: number;
+  /** For character and block devices. */
+  deviceMajor: number;
+  deviceMinor: number;
+  /** Only for symbolic links. */
+  target?: ByteString;
+  /** Every xattr but those of the file system itself (overlay.*); absent if none. Values are raw bytes. */
+  xattrs?: Record<string, Buffer>;
+}
+
+export interface Native {
+  /** Every entry below root (root included), parents before children, siblings in byte order; stays on root's file system and never follows a link. */
+  scan(root: string): Promise<ScanEntry[]>;
+  /** flock(2). Gives false where the lock is taken and wait is false. */
+  flock(fd: number, mode: 'shared' | 'exclusive' | 'unlock', wait: boolean): Promise<boolean>;
+  /** mount(2) with the MS_* flags of <sys/mount.h>. */
+  mount(source: string, target: string, type: string, flags: number, data: string): Promise<void>;
+  /** umount2(2). */
+  unmount(target: string, flags: number): Promise<void>;
+  mknod(path: Buffer, mode: number, major: number, minor: number): Promise<void>;
+  setXattr(path: Buffer, name: string, value: Buffer): Promise<void>;
+  removeXattr(path: Buffer, name: string): Promise<void>;
+}
+
+/** What the addon throws: a system call's errno, never parsed text. */
+export interface NativeError extends Error {
+  code: string;
+  errno: number;
+  syscall: string;
+}
+
+const addonPath = fileURLToPath(new URL('../../native/build/milliner.node', import.meta.url));
+let loaded: Native | undefined;
+
+export function native(): Native {
+  if (loaded) return loaded;
+  try {
+    loaded = createRequire(import.meta.url)(addonPath) as Native;
+  } catch (cause) {
+    throw new MillinerError('HOST_MISSING', `the native addon does not load from ${addonPath}`, {
+      hint: 'Build it with: npm run setup',
+      cause,
+    });
+  }
+  return loaded;
+}

@@ -1,0 +1,27 @@
+/**
+ * Paths inside an image are bytes, not text: RPMs carry names that are no valid UTF-8. They are held as
+ * strings with one character for each byte (latin1), so that comparing strings compares bytes and nothing is
+ * lost between a header, the file system and a tar entry.
+ */
+declare const bytes: unique symbol;
+
+/** A path, or any other string of the image, with one character (U+0000 to U+00FF) for each byte. */
+export type ByteString = string & { readonly [bytes]: true };
+
+export function byteString(text: string): ByteString {
+  return Buffer.from(text, 'utf8').toString('latin1') as ByteString;
+}
+
+export function bytesOf(value: ByteString): Buffer {
+  return Buffer.from(value, 'latin1');
+}
+
+/** For messages and JSON: UTF-8 where it is, with replacement characters where it is not. */
+export function showBytes(value: ByteString): string {
+  return bytesOf(value).toString('utf8');
+}
+
+/** The place of an image path below a directory of the host, as bytes for node:fs. */
+export function below(root: string, path: ByteString): Buffer {
+  return Buffer.concat([Buffer.from(root, 'utf8'), Buffer.from('/', 'utf8'), bytesOf(path)]);
+}
