@@ -31,7 +31,11 @@ const environment = {
 };
 
 /** Runs a program to its end; a failure becomes COMMAND_FAILED with the program's own last words. */
-export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
   const child = start(program, args, options);
   const { onStderr } = options;
   if (onStderr) void forwardLines(child, onStderr);
@@ -61,7 +65,9 @@ export function start(program: string, args: readonly string[], options: RunOpti
 
 function inputOption(input: RunOptions['input']) {
   if (input === undefined) return { stdin: 'ignore' as const };
-  return typeof input === 'string' || input instanceof Uint8Array ? { input } : { inputStream: input } as never;
+  return typeof input === 'string' || input instanceof Uint8Array
+    ? { input }
+    : ({ inputStream: input } as never);
 }
 
 async function forwardLines(child: ReturnType<typeof start>, onLine: (line: string) => void): Promise<void> {
@@ -84,8 +90,16 @@ export function commandFailed(program: string, args: readonly string[], result: 
   if (result.code === 'ENOENT') {
     return new MillinerError('HOST_MISSING', `${program} is not installed`, { details: { program } });
   }
-  const end = result.timedOut ? 'ran out of time' : result.signal ? `died of ${result.signal}` : `exited ${result.exitCode}`;
-  const words = String(result.stderr ?? '').trim().split('\n').slice(-20).join('\n');
+  const end = result.timedOut
+    ? 'ran out of time'
+    : result.signal
+      ? `died of ${result.signal}`
+      : `exited ${result.exitCode}`;
+  const words = String(result.stderr ?? '')
+    .trim()
+    .split('\n')
+    .slice(-20)
+    .join('\n');
   return new MillinerError('COMMAND_FAILED', `${program} ${end}${words ? `: ${words}` : ''}`, {
     details: { program, args, exitCode: result.exitCode ?? null, signal: result.signal ?? null },
   });

@@ -36,7 +36,10 @@ export async function syncDirectory(path: string): Promise<void> {
 export function asStorageError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new MillinerError('DISK_FULL', `no space left writing ${path}`, { cause: error, details: { path } });
+    return new MillinerError('DISK_FULL', `no space left writing ${path}`, {
+      cause: error,
+      details: { path },
+    });
   }
   return error;
 }
