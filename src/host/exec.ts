@@ -42,7 +42,7 @@ export async function run(
   const result = await child;
   const { exitCode, stdout, stderr } = result;
   if (exitCode !== undefined && (options.allow ?? [0]).includes(exitCode)) {
-    return { exitCode, stdout: String(stdout), stderr: String(stderr) };
+    return { exitCode, stdout, stderr };
   }
   throw commandFailed(program, args, result);
 }
@@ -71,7 +71,7 @@ function inputOption(input: RunOptions['input']) {
 }
 
 async function forwardLines(child: ReturnType<typeof start>, onLine: (line: string) => void): Promise<void> {
-  for await (const line of child.iterable({ from: 'stderr' })) onLine(String(line));
+  for await (const line of child.iterable({ from: 'stderr' })) onLine(line);
 }
 
 export interface EndedCommand {
@@ -79,7 +79,7 @@ export interface EndedCommand {
   signal?: string | undefined;
   isCanceled?: boolean;
   timedOut?: boolean;
-  stderr?: unknown;
+  stderr?: string | undefined;
   code?: string | undefined;
   originalMessage?: string | undefined;
 }
@@ -95,7 +95,7 @@ export function commandFailed(program: string, args: readonly string[], result: 
     : result.signal
       ? `died of ${result.signal}`
       : `exited ${result.exitCode}`;
-  const words = String(result.stderr ?? '')
+  const words = (result.stderr ?? "")
     .trim()
     .split('\n')
     .slice(-20)

@@ -1,0 +1,82 @@
+/** Lint, and with it the direction of imports: data goes one way through the stages. */
+import { defineConfig } from 'oxlint';
+
+/** In the order the pipeline runs. A stage may use types of earlier ones; values come from host, rpm and errors alone. */
+const stages = ['recipe', 'repo', 'solve', 'lock', 'content', 'snapshot', 'install', 'layer', 'image'];
+
+const processes = ['node:child_process', 'child_process', 'execa'];
+
+const folders = (names: string[]) => names.flatMap((name) => [`../${name}/*`, `../${name}/**`]);
+
+function direction(stage: string, index: number) {
+  const later = [...stages.slice(index + 1), 'pipeline', 'commands'];
+  return {
+    files: [`src/${stage}/**/*.ts`],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: processes,
+          patterns: [
+            { group: folders(later), message: 'a stage knows nothing of later ones' },
+            ...(index > 0
+              ? [
+                  {
+                    group: folders(stages.slice(0, index)),
+                    allowTypeImports: true,
+                    message: 'only types of earlier stages: the pipeline hands the values on',
+                  },
+                ]
+              : []),
+          ],
+        },
+      ],
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: ['typescript', 'import', 'unicorn', 'oxc'],
+  categories: { correctness: 'error', suspicious: 'error' },
+  env: { node: true },
+  ignorePatterns: ['dist', 'node_modules', 'native/build'],
+  options: { typeAware: true },
+  rules: {
+    'no-console': 'error',
+    'max-lines': ['error', { max: 400 }],
+    'import/no-cycle': 'error',
+    'typescript/no-explicit-any': 'error',
+    'typescript/no-floating-promises': 'error',
+    // errno fields and parsed JSON come as unknown: an assertion at that border is the reading of it.
+    'typescript/no-unsafe-type-assertion': 'off',
+    'no-restricted-imports': ['error', { paths: processes }],
+  },
+  overrides: [
+    ...stages.map(direction),
+    { files: ['src/host/exec.ts'], rules: { 'no-restricted-imports': 'off' } },
+    {
+      files: ['src/host/**/*.ts', 'src/rpm/**/*.ts'],
+      excludeFiles: ['src/host/exec.ts'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          { paths: processes, patterns: [{ group: [...stages, 'pipeline', 'commands'].map((name) => `../${name}/*`) }] },
+        ],
+      },
+    },
+    {
+      files: ['src/commands/**/*.ts'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            paths: processes,
+            patterns: [
+              { group: stages.map((name) => `../${name}/*`), allowTypeImports: true, message: 'call the pipeline' },
+            ],
+          },
+        ],
+      },
+    },
+  ],
+});

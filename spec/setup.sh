@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Makes a checkout ready to build, demo and test: system packages, npm packages (the pinned Node among them),
+# the native addon, the compiled CLI. Says what it installs; a second run finds everything there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 8; }
+
+[ "$(id -u)" = 0 ] || die 'Milliner mounts, unpacks owners and runs containers: run this as root (sudo).'
+
+# What to install, and why: one line for each purpose.
+debian_packages=(
+  g++ make pkg-config libsolv-dev libsolvext-dev          # the native addon
+  rpm runc zstd xz-utils gpg                              # milliner itself
+  createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
+  skopeo buildah umoci dnf acl attr                       # other implementations, as oracles in the tests
+)
+# Written from the packages' names on Fedora; not yet run there.
+fedora_packages=(
+  gcc-c++ make pkgconf-pkg-config libsolv-devel
+  rpm rpm-sign rpm-build runc zstd xz gnupg2
+  createrepo_c dnf-plugins-core
+  skopeo buildah umoci acl attr
+)
+
+install_debian() {
+  local missing
+  mapfile -t missing < <(comm -23 <(printf '%s\n' "${debian_packages[@]}" | sort) \
+    <(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "${debian_packages[@]}" 2>/dev/null | sed -n 's/^ii //p' | sort -u))
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  say "installing with apt-get: ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get -qq update && apt-get -qq install -y --no-install-recommends "${missing[@]}"; } >&2
+}
+
+install_fedora() {
+  local missing
+  mapfile -t missing < <(comm -23 <(printf '%s\n' "${fedora_packages[@]}" | sort) \
+    <(rpm -q --qf '%{name}\n' "${fedora_packages[@]}" 2>/dev/null | grep -v ' ' | sort -u))
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  say "installing with dnf: ${missing[*]}"
+  dnf -y --setopt=install_weak_deps=False install "${missing[@]}" >&2
+}
+
+if command -v apt-get >/dev/null; then install_debian
+elif command -v dnf >/dev/null; then install_fedora
+else die 'neither apt-get nor dnf is here: install the packages listed in spec/setup.sh by hand.'
+fi
+
+# The lock file pins Node too: the bytes of a layer depend on its zstd, so every checkout runs the same one.
+stamp=node_modules/.package-lock.sha256
+if ! sha256sum --status -c "$stamp" 2>/dev/null; then
+  say 'installing npm packages from package-lock.json, Node among them (npm ci)'
+  npm ci --no-audit --no-fund --loglevel=error >&2
+  sha256sum package-lock.json >"$stamp"
+fi
+export PATH="$PWD/node_modules/.bin:$PATH"
+
+sources=$(cat package-lock.json tsconfig*.json $(git ls-files -co --exclude-standard src native | LC_ALL=C sort) | sha256sum)
+if [ "$(cat dist/.sources 2>/dev/null)" != "$sources" ]; then
+  say 'building the native addon and the CLI (npm run build)'
+  npm run -s build >&2
+  printf '%s\n' "$sources" >dist/.sources
+fi

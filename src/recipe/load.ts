@@ -1,0 +1,107 @@
+/** A recipe file, its repositories looked up and its key files and templates found. */
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { recipeSchema, repositoriesSchema, type Recipe, type Repository } from './schema.ts';
+import { readYaml } from './yaml.ts';
+
+export interface LoadedRecipe {
+  recipe: Recipe;
+  /** Absolute path of the recipe file. */
+  path: string;
+  /** Where its lock stands: the file's name with .lock.json for .yaml. */
+  lockPath: string;
+}
+
+/** Takes a path, or the name of a file in ./recipes. */
+export async function loadRecipe(nameOrPath: string): Promise<LoadedRecipe> {
+  const path = locate(nameOrPath);
+  const raw = await readYaml(path, recipeSchema);
+  const repos = await resolveRepositories(raw.repos, path);
+  for (const file of raw.files) if (file.template !== undefined) templatePath(path, file.template);
+  return { recipe: { ...raw, repos }, path, lockPath: path.replace(/\.ya?ml$/, '') + '.lock.json' };
+}
+
+/** The recipe that `from` names: it stands beside the one that names it. */
+export async function loadBase(loaded: LoadedRecipe): Promise<LoadedRecipe | undefined> {
+  const { from } = loaded.recipe;
+  if (from === undefined) return undefined;
+  const path = join(dirname(loaded.path), `${from}.yaml`);
+  if (!existsSync(path)) {
+    throw new MillinerError('RECIPE_NOT_FOUND', `${loaded.path}: from: ${from}: there is no ${path}`, {
+      hint: `Put the recipe ${from}.yaml beside the one that is built on it.`,
+    });
+  }
+  return loadRecipe(path);
+}
+
+/** A recipe and its bases, lowest first; a circle is an error. */
+export async function loadChain(nameOrPath: string): Promise<LoadedRecipe[]> {
+  const chain: LoadedRecipe[] = [];
+  for (let next: LoadedRecipe | undefined = await loadRecipe(nameOrPath); next; next = await loadBase(next)) {
+    const { path } = next;
+    if (chain.some((seen) => seen.path === path)) {
+      const circle = [...chain.map((seen) => seen.recipe.name), next.recipe.name].join(' -> ');
+      throw new MillinerError('RECIPE_INVALID', `${path}: from: goes in a circle: ${circle}`);
+    }
+    chain.push(next);
+  }
+  return chain.toReversed();
+}
+
+/** Templates stand in templates/, in the recipe's directory or beside it. */
+export function templatePath(recipePath: string, template: string): string {
+  const here = dirname(recipePath);
+  const places = [join(here, 'templates'), join(here, '..', 'templates')].map((place) => resolve(place));
+  for (const place of places) {
+    const path = resolve(place, template);
+    if (path.startsWith(`${place}/`) && existsSync(path)) return path;
+  }
+  throw new MillinerError('RECIPE_INVALID', `${recipePath}: files: no template ${template} in ${places.join(' or ')}`);
+}
+
+function locate(nameOrPath: string): string {
+  const candidates = [resolve(nameOrPath), resolve('recipes', `${nameOrPath}.yaml`)];
+  const found = candidates.find((candidate) => /\.ya?ml$/.test(candidate) && existsSync(candidate));
+  if (found) return found;
+  throw new MillinerError('RECIPE_NOT_FOUND', `no recipe ${nameOrPath}: looked for ${candidates.join(' and ')}`);
+}
+
+async function resolveRepositories(repos: (string | Repository)[], path: string): Promise<Repository[]> {
+  const directory = dirname(path);
+  const shared = repos.some((repo) => typeof repo === 'string') ? await sharedRepositories(directory) : [];
+  const found = repos.map((repo) => {
+    if (typeof repo !== 'string') return absolute(repo, directory);
+    const match = shared.find((candidate) => candidate.name === repo);
+    if (match) return absolute(match, directory);
+    throw new MillinerError('RECIPE_INVALID', `${path}: repos: ${repo} is not defined in ${directory}/repos.yaml`);
+  });
+  const names = new Set(found.map((repo) => repo.name));
+  if (names.size < found.length) throw new MillinerError('RECIPE_INVALID', `${path}: repos: a name occurs twice`);
+  for (const repo of found) for (const key of repo.keys) await checkKeyFile(key, path, repo.name);
+  return found;
+}
+
+async function sharedRepositories(directory: string): Promise<Repository[]> {
+  const { repos } = await readYaml(join(directory, 'repos.yaml'), repositoriesSchema);
+  return repos;
+}
+
+/** Key files and plain directories are given relative to the file that names them. */
+function absolute(repo: Repository, directory: string): Repository {
+  const { baseurl } = repo;
+  const local = baseurl !== undefined && !/^[a-z]+:\/\//.test(baseurl) && !isAbsolute(baseurl);
+  return {
+    ...repo,
+    ...(local && { baseurl: resolve(directory, baseurl) }),
+    keys: repo.keys.map((key) => resolve(directory, key)),
+  };
+}
+
+async function checkKeyFile(key: string, path: string, repo: string): Promise<void> {
+  const found = await stat(key).catch((error: NodeJS.ErrnoException) => error);
+  if (found instanceof Error || !found.isFile()) {
+    throw new MillinerError('RECIPE_INVALID', `${path}: repos: ${repo}: keys: no key file ${key} (${basename(key)})`);
+  }
+}

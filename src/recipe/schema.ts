@@ -1,0 +1,122 @@
+/** The one description of a recipe; recipe.schema.json is generated from it for editors. */
+import { z } from 'zod';
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, 'lower-case letters, digits, and single . _ - between them');
+const absolutePath = z
+  .string()
+  .regex(/^\/(?!.*(?:^|\/)\.\.?(?:\/|$))[^\0]+$/, 'an absolute path without . and .. components');
+const duration = z.string().regex(/^\d+(?:ms|s|m|h)$/, 'a number and a unit, such as 60s');
+const unit = z.string().regex(/^[A-Za-z0-9@:_.\\-]+$/, 'the name of a systemd unit');
+
+export const repository = z
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z0-9._-]+$/, 'letters, digits and . _ -'),
+    baseurl: z.string().min(1).optional(),
+    metalink: z.url().optional(),
+    mirrorlist: z.url().optional(),
+    keys: z.array(z.string().min(1)).default([]),
+    exclude: z.array(z.string().min(1)).default([]),
+    gpgcheck: z.boolean().default(true),
+    priority: z.int().min(1).max(99).default(50),
+  })
+  .refine((r) => [r.baseurl, r.metalink, r.mirrorlist].filter((url) => url !== undefined).length === 1, {
+    error: 'give exactly one of baseurl, metalink, mirrorlist',
+  })
+  .refine((r) => !r.gpgcheck || r.keys.length > 0, {
+    error: 'name the key files that sign its packages, or say gpgcheck: false',
+    path: ['keys'],
+  });
+
+const file = z
+  .strictObject({
+    path: absolutePath,
+    template: z.string().min(1).optional(),
+    content: z.string().optional(),
+    mode: z.string().regex(/^[0-7]{3,4}$/, 'an octal mode in quotes, such as "0644"').default('0644'),
+    owner: z.string().regex(/^[^:\s]+:[^:\s]+$/, 'user:group').default('root:root'),
+  })
+  .refine((f) => (f.template === undefined) !== (f.content === undefined), {
+    error: 'give either template or content',
+  });
+
+const tools = z.union([
+  z.literal('host'),
+  z.strictObject({ packages: z.array(z.string().min(1)).min(1) }),
+]);
+
+const check = z.union([
+  z.strictObject({ exec: z.array(z.string()).min(1) }),
+  z.strictObject({ tcp: z.int().min(1).max(65535) }),
+  z.strictObject({ http: z.string().min(1), status: z.int().default(200) }),
+]);
+
+const test = z.strictObject({
+  init: z.boolean().default(true),
+  limits: z
+    .strictObject({
+      cpus: z.number().positive().optional(),
+      memory: z.string().regex(/^\d+[KMG]?$/).optional(),
+      pids: z.int().positive().optional(),
+      bandwidth: z.string().regex(/^\d+(?:kbit|mbit|gbit)$/).optional(),
+    })
+    .default({}),
+  ready: z.strictObject({ unit: unit.optional(), timeout: duration.default('60s') }).prefault({}),
+  checks: z.array(check).default([]),
+  instances: z.int().min(1).max(100).default(1),
+});
+
+export const recipeSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name,
+  from: name.optional(),
+  release: z.union([z.int(), z.string().min(1)]).transform(String).optional(),
+  arches: z.array(z.enum(['x86_64', 'aarch64', 'ppc64le', 's390x'])).min(1).optional(),
+  repos: z.array(z.union([z.string().min(1), repository])).default([]),
+  packages: z.array(z.string().min(1)).default([]),
+  exclude: z.array(z.string().min(1)).default([]),
+  weakDeps: z.boolean().default(false),
+  tools: tools.default({ packages: ['rpm'] }),
+  docs: z.boolean().default(true),
+  languages: z.array(z.string().regex(/^[A-Za-z0-9_@.-]+$/)).optional(),
+  files: z.array(file).default([]),
+  values: z.record(z.string(), z.unknown()).default({}),
+  services: z.strictObject({ enable: z.array(unit).default([]), disable: z.array(unit).default([]) }).prefault({}),
+  allow: z
+    .strictObject({
+      scriptlets: z.array(z.string().regex(/^%\w+\(.+\)$/, 'such as %post(name)')).default([]),
+      owners: z.array(z.string().min(1)).default([]),
+    })
+    .prefault({}),
+  config: z
+    .strictObject({
+      entrypoint: z.array(z.string()).optional(),
+      cmd: z.array(z.string()).optional(),
+      env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({}),
+      user: z.string().optional(),
+      workingDir: absolutePath.optional(),
+      exposedPorts: z.array(z.string().regex(/^\d+\/(?:tcp|udp)$/, 'such as 3306/tcp')).default([]),
+      volumes: z.array(absolutePath).default([]),
+      stopSignal: z.string().optional(),
+      labels: z.record(z.string().min(1), z.string()).default({}),
+    })
+    .prefault({}),
+  layers: z
+    .strictObject({
+      max: z.int().min(1).max(64).default(40),
+      compression: z.enum(['zstd', 'gzip']).default('zstd'),
+      level: z.int().min(1).max(19).optional(),
+    })
+    .prefault({}),
+  test: test.optional(),
+  publish: z
+    .strictObject({ to: z.array(z.string().min(1)).min(1), tags: z.array(z.string().min(1)).min(1) })
+    .optional(),
+});
+
+export const repositoriesSchema = z.strictObject({ repos: z.array(repository) });
+
+export type Repository = z.output<typeof repository>;
+export type Recipe = Omit<z.output<typeof recipeSchema>, 'repos'> & { repos: Repository[] };
+export type Arch = NonNullable<Recipe['arches']>[number];

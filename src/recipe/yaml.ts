@@ -1,0 +1,96 @@
+/** YAML in, checked data out; every complaint names file, line and key. */
+import { readFile } from 'node:fs/promises';
+import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
+import type { z } from 'zod';
+import { MillinerError } from '../errors.ts';
+
+const largestFile = 1024 * 1024;
+
+/** Reads and checks a file; throws RECIPE_INVALID with every fault found, RECIPE_NOT_FOUND if it is not there. */
+export async function readYaml<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
+  const text = await readText(path);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  if (document.errors.length > 0) {
+    throw invalid(
+      path,
+      document.errors.map((e) => ({ line: lines.linePos(e.pos[0]).line, key: '', text: e.message.split('\n')[0]! })),
+    );
+  }
+  const result = schema.safeParse(toData(document, path));
+  if (result.success) return result.data;
+  throw invalid(
+    path,
+    result.error.issues.flatMap((issue) => faults(issue)).map(({ keys, text: message }) => ({
+      line: lineOf(document, keys, lines),
+      key: keys.join('.'),
+      text: message,
+    })),
+  );
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    const bytes = await readFile(path);
+    if (bytes.length > largestFile) throw invalid(path, [{ line: 1, key: '', text: 'larger than 1 MiB' }]);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof MillinerError) throw error;
+    if (error instanceof TypeError) throw invalid(path, [{ line: 1, key: '', text: 'not UTF-8 text' }]);
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') throw new MillinerError('RECIPE_NOT_FOUND', `no file ${path}`, { details: { path } });
+    throw new MillinerError('RECIPE_INVALID', `${path} cannot be read: ${code}`, { cause: error });
+  }
+}
+
+function toData(document: Document, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (cause) {
+    throw new MillinerError('RECIPE_INVALID', `${path}: too many aliases`, { cause });
+  }
+}
+
+interface Fault {
+  line: number;
+  key: string;
+  text: string;
+}
+
+function invalid(path: string, found: Fault[]): MillinerError {
+  const lines = found.map((f) => `${path}:${f.line}: ${f.key ? `${f.key}: ` : ''}${f.text}`);
+  return new MillinerError('RECIPE_INVALID', lines.join('\n'), { details: { path, faults: found } });
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** One fault for each wrong key: a union reports the branch that came furthest, unknown keys are named one by one. */
+function faults(issue: Issue, above: PropertyKey[] = []): { keys: string[]; text: string }[] {
+  const keys = [...above, ...issue.path].map(String);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ keys: [...keys, key], text: 'there is no such key' }));
+  }
+  const branches = issue.code === 'invalid_union' ? issue.errors : [];
+  const depth = (branch: Issue[]) => Math.max(...branch.map((i) => i.path.length));
+  const closest = branches.toSorted((a, b) => depth(b) - depth(a))[0];
+  if (closest && depth(closest) > 0) return closest.flatMap((inner) => faults(inner, keys));
+  return [{ keys, text: issue.message }];
+}
+
+/** The line of the deepest node on the way to the key; where a required key is missing, that of its parent. */
+function lineOf(document: Document, keys: string[], lines: LineCounter): number {
+  let node: unknown = document.contents;
+  let offset = 0;
+  for (const key of keys) {
+    const next = isMap(node)
+      ? node.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === key)
+      : isSeq(node)
+        ? node.items[Number(key)]
+        : undefined;
+    if (!next) break;
+    const anchor = isPair(next) ? next.key : next;
+    offset = (anchor as { range?: [number, number, number] }).range?.[0] ?? offset;
+    node = isPair(next) ? next.value : next;
+  }
+  return lines.linePos(offset).line;
+}
