@@ -29,15 +29,29 @@ export interface ScanEntry {
 }
 
 export interface Native {
-  /** Every entry below root (root included), parents before children, siblings in byte order; stays on root's file system and never follows a link. */
+  /** Every entry below root (root included), parents before children, siblings in byte order. Only the mount that root lies on: a mount point inside shows as the directory underneath. Never follows a link. */
   scan(root: string): Promise<ScanEntry[]>;
-  /** flock(2). Gives false where the lock is taken and wait is false. */
-  flock(fd: number, mode: 'shared' | 'exclusive' | 'unlock', wait: boolean): Promise<boolean>;
-  /** mount(2) with the MS_* flags of <sys/mount.h>. */
-  mount(source: string, target: string, type: string, flags: number, data: string): Promise<void>;
-  /** umount2(2). */
+  /** One file as scan shows it, its path as given; a link itself, not its target. */
+  lstat(path: string | Buffer): Promise<ScanEntry>;
+  /** flock(2), never waiting: false where another holds the lock. A wait in the thread pool could keep out the very work that ends in the release. */
+  flock(fd: number, mode: 'shared' | 'exclusive' | 'unlock'): Promise<boolean>;
+  /** mount(2) with the MS_* flags of <sys/mount.h>; relative paths in data are below directory. Only src/host/mounts.ts calls it. */
+  mount(
+    source: string,
+    target: string,
+    type: string,
+    flags: number,
+    data: string,
+    directory: string,
+  ): Promise<void>;
+  /** umount2(2). Only src/host/mounts.ts calls it. */
   unmount(target: string, flags: number): Promise<void>;
+  /** syncfs(2) of the file system that path lies on. */
+  syncfs(path: string): Promise<void>;
+  /** mknod(2); the mode is exactly the given one, whatever the umask. */
   mknod(path: Buffer, mode: number, major: number, minor: number): Promise<void>;
+  /** Sets the modification time alone, to the nanosecond; never follows a link. */
+  setMtime(path: Buffer, seconds: number, nanoseconds: number): Promise<void>;
   setXattr(path: Buffer, name: string, value: Buffer): Promise<void>;
   removeXattr(path: Buffer, name: string): Promise<void>;
 }

@@ -1,0 +1,14 @@
+// The addon's export table: each part adds its functions to the exports.
+#include <napi.h>
+
+void InitPosix(Napi::Env env, Napi::Object exports);
+// Weak while native/solv.cc is not there.
+__attribute__((weak)) void InitSolv(Napi::Env env, Napi::Object exports);
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  InitPosix(env, exports);
+  if (InitSolv != nullptr) InitSolv(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(milliner, Init)

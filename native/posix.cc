@@ -1,0 +1,171 @@
+// System calls that Node does not offer, each on the thread pool.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "scan.h"
+#include "task.h"
+
+namespace {
+
+Napi::Value Latin1(Napi::Env env, const std::string& bytes) {
+  napi_value value;
+  napi_create_string_latin1(env, bytes.data(), bytes.size(), &value);
+  return Napi::Value(env, value);
+}
+
+Napi::Value EntryToJs(Napi::Env env, const Entry& entry) {
+  const struct statx& status = entry.status;
+  const auto& changed = status.stx_ctime;
+  auto object = Napi::Object::New(env);
+  object.Set("path", Latin1(env, entry.path));
+  object.Set("mode", Napi::Number::New(env, status.stx_mode));
+  object.Set("uid", Napi::Number::New(env, status.stx_uid));
+  object.Set("gid", Napi::Number::New(env, status.stx_gid));
+  object.Set("size", Napi::Number::New(env, static_cast<double>(status.stx_size)));
+  object.Set("mtimeSeconds", Napi::Number::New(env, static_cast<double>(status.stx_mtime.tv_sec)));
+  object.Set("mtimeNanoseconds", Napi::Number::New(env, status.stx_mtime.tv_nsec));
+  object.Set("ctimeNanoseconds",
+             Napi::BigInt::New(env, static_cast<int64_t>(changed.tv_sec) * 1000000000 + changed.tv_nsec));
+  object.Set("inode", Napi::BigInt::New(env, static_cast<uint64_t>(status.stx_ino)));
+  object.Set("links", Napi::Number::New(env, status.stx_nlink));
+  object.Set("deviceMajor", Napi::Number::New(env, status.stx_rdev_major));
+  object.Set("deviceMinor", Napi::Number::New(env, status.stx_rdev_minor));
+  if (S_ISLNK(status.stx_mode)) object.Set("target", Latin1(env, entry.target));
+  if (!entry.xattrs.empty()) {
+    auto xattrs = Napi::Object::New(env);
+    for (const auto& [name, value] : entry.xattrs) {
+      xattrs.Set(Latin1(env, name), Napi::Buffer<char>::Copy(env, value.data(), value.size()));
+    }
+    object.Set("xattrs", xattrs);
+  }
+  return object;
+}
+
+Napi::Value Scan(const Napi::CallbackInfo& info) {
+  using Entries = std::vector<Entry>;
+  return Task<Entries>::Run(
+      info.Env(), [root = Bytes(info, 0)] { return ScanTree(root); },
+      [](Napi::Env env, const Entries& entries) -> Napi::Value {
+        auto list = Napi::Array::New(env, entries.size());
+        for (uint32_t index = 0; index < entries.size(); index++) {
+          Napi::HandleScope scope(env);
+          list.Set(index, EntryToJs(env, entries[index]));
+        }
+        return list;
+      });
+}
+
+Napi::Value Lstat(const Napi::CallbackInfo& info) {
+  return Task<Entry>::Run(info.Env(), [path = Bytes(info, 0)] { return ReadEntry(path); }, EntryToJs);
+}
+
+// Never waits: a waiting flock would hold one of the pool's few threads, and with it the lock's holder.
+Napi::Value Flock(const Napi::CallbackInfo& info) {
+  const std::string mode = Bytes(info, 1);
+  const int operation = mode == "shared" ? LOCK_SH : mode == "exclusive" ? LOCK_EX : LOCK_UN;
+  return Task<bool>::Run(
+      info.Env(),
+      [fd = static_cast<int>(Number(info, 0)), operation] {
+        if (flock(fd, operation | LOCK_NB) == 0) return true;
+        if (errno != EWOULDBLOCK) Fail("flock", "fd " + std::to_string(fd));
+        return false;
+      },
+      [](Napi::Env env, const bool& taken) -> Napi::Value { return Napi::Boolean::New(env, taken); });
+}
+
+struct MountCall {
+  std::string source, target, type;
+  unsigned long flags;
+  std::string data, directory;
+};
+
+// A thread of its own, because the working directory it takes must not be the process's.
+void MountIn(const MountCall& call) {
+  int failed = 0;
+  const char* failedCall = nullptr;
+  std::thread([&] {
+    if (unshare(CLONE_FS) != 0) {
+      failedCall = "unshare";
+    } else if (chdir(call.directory.c_str()) != 0) {
+      failedCall = "chdir";
+    } else if (mount(call.source.c_str(), call.target.c_str(), call.type.c_str(), call.flags,
+                     call.data.empty() ? nullptr : call.data.c_str()) != 0) {
+      failedCall = "mount";
+    }
+    failed = errno;
+  }).join();
+  if (failedCall != nullptr) throw SystemError{failed, failedCall, call.target};
+}
+
+Napi::Value Mount(const Napi::CallbackInfo& info) {
+  MountCall call{Bytes(info, 0), Bytes(info, 1), Bytes(info, 2), static_cast<unsigned long>(Number(info, 3)),
+                 Bytes(info, 4), Bytes(info, 5)};
+  return RunVoid(info.Env(), [call] { MountIn(call); });
+}
+
+Napi::Value Unmount(const Napi::CallbackInfo& info) {
+  return RunVoid(info.Env(), [target = Bytes(info, 0), flags = static_cast<int>(Number(info, 1))] {
+    if (umount2(target.c_str(), flags) != 0) Fail("umount2", target);
+  });
+}
+
+Napi::Value Syncfs(const Napi::CallbackInfo& info) {
+  return RunVoid(info.Env(), [path = Bytes(info, 0)] {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) Fail("open", path);
+    const int failed = syncfs(fd) == 0 ? 0 : errno;
+    close(fd);
+    if (failed != 0) throw SystemError{failed, "syncfs", path};
+  });
+}
+
+Napi::Value Mknod(const Napi::CallbackInfo& info) {
+  const auto device = makedev(static_cast<unsigned>(Number(info, 2)), static_cast<unsigned>(Number(info, 3)));
+  return RunVoid(info.Env(), [path = Bytes(info, 0), mode = static_cast<mode_t>(Number(info, 1)), device] {
+    if (mknod(path.c_str(), mode, device) != 0) Fail("mknod", path);
+    // The process's umask cut bits off.
+    if (chmod(path.c_str(), mode & 07777) != 0) Fail("chmod", path);
+  });
+}
+
+Napi::Value SetMtime(const Napi::CallbackInfo& info) {
+  const timespec modified{static_cast<time_t>(Number(info, 1)), static_cast<long>(Number(info, 2))};
+  return RunVoid(info.Env(), [path = Bytes(info, 0), modified] {
+    const timespec times[2] = {{0, UTIME_OMIT}, modified};
+    if (utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) Fail("utimensat", path);
+  });
+}
+
+Napi::Value SetXattr(const Napi::CallbackInfo& info) {
+  auto value = info[2].As<Napi::Buffer<char>>();
+  return RunVoid(info.Env(), [path = Bytes(info, 0), name = Bytes(info, 1),
+                              bytes = std::string(value.Data(), value.Length())] {
+    if (lsetxattr(path.c_str(), name.c_str(), bytes.data(), bytes.size(), 0) != 0) Fail("lsetxattr", path);
+  });
+}
+
+Napi::Value RemoveXattr(const Napi::CallbackInfo& info) {
+  return RunVoid(info.Env(), [path = Bytes(info, 0), name = Bytes(info, 1)] {
+    if (lremovexattr(path.c_str(), name.c_str()) != 0) Fail("lremovexattr", path);
+  });
+}
+
+}  // namespace
+
+void InitPosix(Napi::Env env, Napi::Object exports) {
+  const std::pair<const char*, Napi::Value (*)(const Napi::CallbackInfo&)> functions[] = {
+      {"scan", Scan},         {"lstat", Lstat},       {"flock", Flock},
+      {"mount", Mount},       {"unmount", Unmount},   {"syncfs", Syncfs},
+      {"mknod", Mknod},       {"setMtime", SetMtime}, {"setXattr", SetXattr},
+      {"removeXattr", RemoveXattr},
+  };
+  for (const auto& [name, function] : functions) exports.Set(name, Napi::Function::New(env, function, name));
+}
