@@ -21,31 +21,47 @@ Napi::Value Latin1(Napi::Env env, const std::string& bytes) {
   return Napi::Value(env, value);
 }
 
-Napi::Value EntryToJs(Napi::Env env, const Entry& entry) {
+// Keys made once for a whole list: a tree has tens of thousands of entries, on the event loop.
+struct EntryKeys {
+  explicit EntryKeys(Napi::Env env)
+      : path(Key(env, "path")), mode(Key(env, "mode")), uid(Key(env, "uid")), gid(Key(env, "gid")),
+        size(Key(env, "size")), mtimeSeconds(Key(env, "mtimeSeconds")),
+        mtimeNanoseconds(Key(env, "mtimeNanoseconds")), ctimeNanoseconds(Key(env, "ctimeNanoseconds")),
+        inode(Key(env, "inode")), links(Key(env, "links")), deviceMajor(Key(env, "deviceMajor")),
+        deviceMinor(Key(env, "deviceMinor")), target(Key(env, "target")), xattrs(Key(env, "xattrs")) {}
+
+  napi_value path, mode, uid, gid, size, mtimeSeconds, mtimeNanoseconds, ctimeNanoseconds, inode, links,
+      deviceMajor, deviceMinor, target, xattrs;
+
+ private:
+  static napi_value Key(Napi::Env env, const char* name) { return Napi::String::New(env, name); }
+};
+
+Napi::Value EntryToJs(Napi::Env env, const EntryKeys& keys, const Entry& entry) {
   const struct statx& status = entry.status;
   const auto& changed = status.stx_ctime;
+  const auto number = [&](auto value) { return Napi::Number::New(env, static_cast<double>(value)); };
   auto object = Napi::Object::New(env);
-  object.Set("path", Latin1(env, entry.path));
-  object.Set("mode", Napi::Number::New(env, status.stx_mode));
-  object.Set("uid", Napi::Number::New(env, status.stx_uid));
-  object.Set("gid", Napi::Number::New(env, status.stx_gid));
-  object.Set("size", Napi::Number::New(env, static_cast<double>(status.stx_size)));
-  object.Set("mtimeSeconds", Napi::Number::New(env, static_cast<double>(status.stx_mtime.tv_sec)));
-  object.Set("mtimeNanoseconds", Napi::Number::New(env, status.stx_mtime.tv_nsec));
-  object.Set("ctimeNanoseconds",
+  object.Set(keys.path, Latin1(env, entry.path));
+  object.Set(keys.mode, number(status.stx_mode));
+  object.Set(keys.uid, number(status.stx_uid));
+  object.Set(keys.gid, number(status.stx_gid));
+  object.Set(keys.size, number(status.stx_size));
+  object.Set(keys.mtimeSeconds, number(status.stx_mtime.tv_sec));
+  object.Set(keys.mtimeNanoseconds, number(status.stx_mtime.tv_nsec));
+  object.Set(keys.ctimeNanoseconds,
              Napi::BigInt::New(env, static_cast<int64_t>(changed.tv_sec) * 1000000000 + changed.tv_nsec));
-  object.Set("inode", Napi::BigInt::New(env, static_cast<uint64_t>(status.stx_ino)));
-  object.Set("links", Napi::Number::New(env, status.stx_nlink));
-  object.Set("deviceMajor", Napi::Number::New(env, status.stx_rdev_major));
-  object.Set("deviceMinor", Napi::Number::New(env, status.stx_rdev_minor));
-  if (S_ISLNK(status.stx_mode)) object.Set("target", Latin1(env, entry.target));
-  if (!entry.xattrs.empty()) {
-    auto xattrs = Napi::Object::New(env);
-    for (const auto& [name, value] : entry.xattrs) {
-      xattrs.Set(Latin1(env, name), Napi::Buffer<char>::Copy(env, value.data(), value.size()));
-    }
-    object.Set("xattrs", xattrs);
+  object.Set(keys.inode, Napi::BigInt::New(env, static_cast<uint64_t>(status.stx_ino)));
+  object.Set(keys.links, number(status.stx_nlink));
+  object.Set(keys.deviceMajor, number(status.stx_rdev_major));
+  object.Set(keys.deviceMinor, number(status.stx_rdev_minor));
+  if (S_ISLNK(status.stx_mode)) object.Set(keys.target, Latin1(env, entry.target));
+  if (entry.xattrs.empty()) return object;
+  auto xattrs = Napi::Object::New(env);
+  for (const auto& [name, value] : entry.xattrs) {
+    xattrs.Set(Latin1(env, name), Napi::Buffer<char>::Copy(env, value.data(), value.size()));
   }
+  object.Set(keys.xattrs, xattrs);
   return object;
 }
 
@@ -54,17 +70,20 @@ Napi::Value Scan(const Napi::CallbackInfo& info) {
   return Task<Entries>::Run(
       info.Env(), [root = Bytes(info, 0)] { return ScanTree(root); },
       [](Napi::Env env, const Entries& entries) -> Napi::Value {
+        const EntryKeys keys(env);
         auto list = Napi::Array::New(env, entries.size());
         for (uint32_t index = 0; index < entries.size(); index++) {
           Napi::HandleScope scope(env);
-          list.Set(index, EntryToJs(env, entries[index]));
+          list.Set(index, EntryToJs(env, keys, entries[index]));
         }
         return list;
       });
 }
 
 Napi::Value Lstat(const Napi::CallbackInfo& info) {
-  return Task<Entry>::Run(info.Env(), [path = Bytes(info, 0)] { return ReadEntry(path); }, EntryToJs);
+  return Task<Entry>::Run(
+      info.Env(), [path = Bytes(info, 0)] { return ReadEntry(path); },
+      [](Napi::Env env, const Entry& entry) { return EntryToJs(env, EntryKeys(env), entry); });
 }
 
 // Never waits: a waiting flock would hold one of the pool's few threads, and with it the lock's holder.
