@@ -1,0 +1,132 @@
+// solve(input): the binding. It copies everything in before the work starts and everything out after it; the
+// thread between holds no JavaScript value.
+#include <napi.h>
+
+#include "solve.h"
+#include "task.h"
+
+namespace {
+
+std::string stringOf(const Napi::Object& object, const char* key) {
+  Napi::Value value = object.Get(key);
+  return value.IsUndefined() ? std::string() : value.As<Napi::String>().Utf8Value();
+}
+
+uint64_t limitOf(const Napi::Object& object, const char* key) {
+  Napi::Value value = object.Get(key);
+  return value.IsUndefined() ? 0 : static_cast<uint64_t>(value.As<Napi::Number>().Int64Value());
+}
+
+std::vector<std::string> stringsOf(const Napi::Object& object, const char* key) {
+  std::vector<std::string> strings;
+  Napi::Value value = object.Get(key);
+  if (value.IsUndefined()) return strings;
+  auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); i++) strings.push_back(array.Get(i).As<Napi::String>().Utf8Value());
+  return strings;
+}
+
+solve::RepoInput repoOf(const Napi::Object& object) {
+  solve::RepoInput repo;
+  repo.name = stringOf(object, "name");
+  repo.priority = object.Get("priority").As<Napi::Number>().Int32Value();
+  repo.packages = stringOf(object, "kind") == "rpms";
+  repo.primary = stringOf(object, "primary");
+  repo.primaryLimit = limitOf(object, "primaryLimit");
+  repo.filelists = stringOf(object, "filelists");
+  repo.filelistsLimit = limitOf(object, "filelistsLimit");
+  repo.files = stringsOf(object, "files");
+  repo.exclude = stringsOf(object, "exclude");
+  return repo;
+}
+
+std::vector<solve::GroupMember> membersOf(const Napi::Object& object) {
+  std::vector<solve::GroupMember> members;
+  auto array = object.Get("members").As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    auto member = array.Get(i).As<Napi::Object>();
+    members.push_back({stringOf(member, "name"), stringOf(member, "onlyWith")});
+  }
+  return members;
+}
+
+solve::Input inputOf(const Napi::Object& object) {
+  solve::Input input;
+  input.arch = stringOf(object, "arch");
+  auto repos = object.Get("repos").As<Napi::Array>();
+  for (uint32_t i = 0; i < repos.Length(); i++) input.repos.push_back(repoOf(repos.Get(i).As<Napi::Object>()));
+  input.installed = stringsOf(object, "installed");
+  input.install = stringsOf(object, "install");
+  input.members = membersOf(object);
+  input.exclude = stringsOf(object, "exclude");
+  input.weakDeps = object.Get("weakDeps").ToBoolean();
+  input.best = object.Get("best").ToBoolean();
+  return input;
+}
+
+Napi::Object objectOf(Napi::Env env, const solve::Package& package) {
+  auto object = Napi::Object::New(env);
+  object["repo"] = package.repo;
+  object["name"] = package.name;
+  object["epoch"] = static_cast<double>(package.epoch);
+  object["version"] = package.version;
+  object["release"] = package.release;
+  object["arch"] = package.arch;
+  object["location"] = package.location;
+  object["base"] = package.base;
+  object["size"] = static_cast<double>(package.size);
+  auto checksum = Napi::Object::New(env);
+  checksum["type"] = package.checksumType;
+  checksum["value"] = package.checksum;
+  object["checksum"] = checksum;
+  object["sourceRpm"] = package.sourceRpm;
+  object["buildTime"] = static_cast<double>(package.buildTime);
+  return object;
+}
+
+template <typename T, typename Convert>
+Napi::Array arrayOf(Napi::Env env, const std::vector<T>& values, Convert convert) {
+  auto array = Napi::Array::New(env, values.size());
+  for (uint32_t i = 0; i < values.size(); i++) array[i] = convert(env, values[i]);
+  return array;
+}
+
+Napi::Object objectOf(Napi::Env env, const solve::Output& output) {
+  auto package = [](Napi::Env e, const solve::Package& value) { return objectOf(e, value); };
+  auto line = [](Napi::Env e, const std::string& value) { return Napi::String::New(e, value); };
+  auto lines = [&](Napi::Env e, const std::vector<std::string>& value) { return arrayOf(e, value, line); };
+  auto object = Napi::Object::New(env);
+  object["solved"] = output.solved;
+  object["needsFilelists"] = output.needsFilelists;
+  object["packages"] = arrayOf(env, output.packages, package);
+  object["removed"] = arrayOf(env, output.removed, package);
+  if (!output.badFile.empty()) {
+    object["badFile"] = output.badFile;
+    object["reason"] = output.reason;
+  }
+  object["skipped"] = arrayOf(env, output.skipped, line);
+  object["problems"] = arrayOf(env, output.problems, lines);
+  return object;
+}
+
+solve::Output solveCopy(const solve::Input& input) {
+  try {
+    return solve::run(input);
+  } catch (const solve::BadFile& bad) {
+    solve::Output output;
+    output.badFile = bad.file;
+    output.reason = bad.what();
+    return output;
+  }
+}
+
+Napi::Value Solve(const Napi::CallbackInfo& info) {
+  auto input = inputOf(info[0].As<Napi::Object>());
+  return Task<solve::Output>::Run(
+      info.Env(), [input] { return solveCopy(input); },
+      [](Napi::Env env, const solve::Output& output) { return objectOf(env, output); });
+}
+
+}  // namespace
+
+void InitSolv(Napi::Env env, Napi::Object exports) { exports["solve"] = Napi::Function::New(env, Solve, "solve"); }
