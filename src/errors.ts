@@ -89,6 +89,26 @@ const table = {
     what: 'a package is unsigned, wrongly signed, or signed by a key that the recipe does not name',
     todo: 'Add the right key to the repository in the recipe, or fetch the package from its maker again.',
   },
+  SCRIPTLET_FAILED: {
+    kind: 'install',
+    what: "a package's scriptlet failed; rpm alone would have gone on",
+    todo: 'Mend the package, or allow this one by name in the recipe: allow: {scriptlets: ["%post(NAME)"]}',
+  },
+  OWNER_UNKNOWN: {
+    kind: 'install',
+    what: 'a file belongs to a user or group that the image does not have; rpm alone would have made it root',
+    todo: 'Install the package that makes the user, or allow it by name in the recipe: allow: {owners: [NAME]}',
+  },
+  INSTALL_FAILED: {
+    kind: 'install',
+    what: "rpm's transaction failed",
+    todo: "Read rpm's own words above: they name the package and the file.",
+  },
+  IMAGE_UNREPRESENTABLE: {
+    kind: 'install',
+    what: 'the tree holds something that an OCI layer cannot express',
+    todo: 'Have the package or scriptlet that makes the named path changed, or exclude the package.',
+  },
   HOST_MISSING: {
     kind: 'host',
     what: 'this host lacks something that the command needs',
@@ -103,6 +123,41 @@ const table = {
     kind: 'storage',
     what: 'a file system is full; what was half-written has been removed',
     todo: 'Free space, or choose another place with --state, then run again.',
+  },
+  BUSY: {
+    kind: 'storage',
+    what: 'another process holds what this command needs alone',
+    todo: 'Wait until the named process ends, or stop it, then run again.',
+  },
+  STATE_INVALID: {
+    kind: 'storage',
+    what: 'the state directory holds something that this version of Milliner cannot use',
+    todo: 'Choose another place with --state, or move the named file away: what is cached is made anew.',
+  },
+  BLOB_MISSING: {
+    kind: 'storage',
+    what: 'a blob is not in the content store',
+    todo: 'Run the build again: it fetches or makes what is missing.',
+  },
+  BLOB_CORRUPT: {
+    kind: 'storage',
+    what: 'a blob in the content store no longer has its digest; it has been removed',
+    todo: 'Run again: the blob is fetched or made anew. If it comes back, check the disk.',
+  },
+  SNAPSHOT_EXISTS: {
+    kind: 'storage',
+    what: 'there is a snapshot of that name already',
+    todo: 'Use it, or remove it first with: milliner gc',
+  },
+  SNAPSHOT_NOT_FOUND: {
+    kind: 'storage',
+    what: 'there is no snapshot of that name and kind',
+    todo: 'Run the build again: it makes the snapshots it needs.',
+  },
+  SNAPSHOT_IN_USE: {
+    kind: 'storage',
+    what: 'a snapshot is mounted or other snapshots are made from it',
+    todo: 'Stop what uses it, or remove the snapshots made from it first.',
   },
   COMMAND_FAILED: {
     kind: 'internal',

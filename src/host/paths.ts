@@ -25,3 +25,33 @@ export function showBytes(value: ByteString): string {
 export function below(root: string, path: ByteString): Buffer {
   return Buffer.concat([Buffer.from(root, 'utf8'), Buffer.from('/', 'utf8'), bytesOf(path)]);
 }
+
+/**
+ * Where a path of an image leads when the links in its directories are followed inside the image, the last
+ * component staying what it is (path_resolution(7) as chroot would do it). `..` never leaves the root.
+ * linkAt gives the target of a symbolic link, undefined for anything else. Undefined: more than 40 links (ELOOP).
+ */
+export function resolveInImage(
+  path: ByteString,
+  linkAt: (path: ByteString) => ByteString | undefined,
+): ByteString | undefined {
+  const todo = path.split('/').filter((part) => part !== '' && part !== '.');
+  const done: string[] = [];
+  for (let links = 0; todo.length > 0;) {
+    const part = todo.shift()!;
+    if (part === '..') {
+      done.pop();
+      continue;
+    }
+    const here = [...done, part].join('/') as ByteString;
+    const target = todo.length > 0 ? linkAt(here) : undefined;
+    if (target === undefined) {
+      done.push(part);
+      continue;
+    }
+    if (++links > 40) return undefined;
+    if (target.startsWith('/')) done.length = 0;
+    todo.unshift(...target.split('/').filter((p) => p !== '' && p !== '.'));
+  }
+  return done.join('/') as ByteString;
+}

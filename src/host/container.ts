@@ -1,0 +1,222 @@
+/** The one owner of OCI runtimes: writes the bundle, runs one process in it to its end, removes what is left. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MillinerError } from '../errors.ts';
+import { run, start } from './exec.ts';
+
+export interface Bind {
+  /** Directory or file of the host. */
+  source: string;
+  /** Absolute path in the container. */
+  target: string;
+  writable?: boolean;
+  /** Device nodes below work only where this is set. */
+  devices?: boolean;
+}
+
+export interface ContainerOptions {
+  /** Unique on this host; also the name of its cgroup. */
+  id: string;
+  /** A directory of the caller's for the bundle and the runtime's state. */
+  directory: string;
+  /** Root directory; never written to unless rootWritable. */
+  rootfs: string;
+  rootWritable?: boolean;
+  binds: Bind[];
+  /** Directories that get an empty tmpfs. */
+  tmpfs: string[];
+  /** Besides /proc: further places for a procfs of the container's own. */
+  proc?: string[];
+  /** A minimal /dev of the runtime's making; not where the root has device nodes of its own. */
+  dev: boolean;
+  args: string[];
+  env: Record<string, string>;
+  capabilities: string[];
+  memoryBytes: number;
+  pids: number;
+  hostname: string;
+  onStdout?: (line: string) => void;
+  onStderr?: (line: string) => void;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ContainerResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Debian 12's crun refuses a hybrid cgroup hierarchy where runc works: what counts is which one runs. */
+const runtimes = ['runc', 'crun'];
+
+export async function runContainer(options: ContainerOptions): Promise<ContainerResult> {
+  const runtime = await findRuntime();
+  const bundle = join(options.directory, options.id);
+  await mkdir(bundle, { recursive: true, mode: 0o700 });
+  await writeFile(join(bundle, 'config.json'), JSON.stringify(await specification(options)));
+  const state = ['--root', join(options.directory, 'runtime')];
+  try {
+    const child = start(runtime, [...state, 'run', '--bundle', bundle, options.id], {
+      signal: options.signal,
+    });
+    const out = forward(child, 'stdout', options.onStdout);
+    const err = forward(child, 'stderr', options.onStderr);
+    const result = await child;
+    await Promise.all([out, err]);
+    if (result.isCanceled) throw new MillinerError('INTERRUPTED', `${options.args[0]} was stopped`);
+    if (result.exitCode === undefined) {
+      throw new MillinerError(
+        'COMMAND_FAILED',
+        `${runtime} died of ${result.signal ?? result.originalMessage}`,
+      );
+    }
+    return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+  } finally {
+    await removeContainer(runtime, state, options.id);
+  }
+}
+
+async function forward(
+  child: ReturnType<typeof start>,
+  from: 'stdout' | 'stderr',
+  onLine?: (line: string) => void,
+): Promise<void> {
+  if (!onLine) return;
+  try {
+    for await (const line of child.iterable({ from })) onLine(line);
+  } catch {
+    // iterating rejects when the command fails; its result tells why
+  }
+}
+
+/** Ends and forgets every container whose state lies in a directory that a dead run left behind. */
+export async function removeContainers(directory: string): Promise<void> {
+  const runtime = await findRuntime();
+  const state = ['--root', join(directory, 'runtime')];
+  const { stdout } = await run(runtime, [...state, 'list', '--quiet'], { allow: [0, 1] });
+  for (const id of stdout.split('\n').filter(Boolean)) await removeContainer(runtime, state, id);
+}
+
+/** The kernel may need a moment to let a killed process go: a bounded number of tries. */
+async function removeContainer(runtime: string, state: string[], id: string): Promise<void> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const { exitCode, stderr } = await run(runtime, [...state, 'delete', '--force', id], { allow: [0, 1] });
+    if (exitCode === 0 || stderr.includes('does not exist')) return;
+    await sleep(50 * (attempt + 1));
+  }
+  throw new MillinerError('COMMAND_FAILED', `${runtime} cannot remove the container ${id}`);
+}
+
+let found: string | undefined;
+
+/** The first runtime that can run a container here; HOST_MISSING with what each said if none can. */
+export async function findRuntime(): Promise<string> {
+  if (found) return found;
+  const reasons: string[] = [];
+  for (const runtime of runtimes) {
+    const reason = await run(runtime, ['--root', '/run/milliner-probe', 'list', '--quiet'], {
+      allow: [0],
+    }).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    if (reason === undefined && !(runtime === 'crun' && (await hybridCgroups()))) return (found = runtime);
+    reasons.push(reason ?? 'crun: does not work with a hybrid cgroup hierarchy');
+  }
+  throw new MillinerError('HOST_MISSING', `no OCI runtime works here: ${reasons.join('; ')}`, {
+    hint: 'Install one: apt-get install runc (Debian), dnf install runc (Fedora)',
+    details: { programs: runtimes },
+  });
+}
+
+async function hybridCgroups(): Promise<boolean> {
+  return (await readFile('/proc/self/mountinfo', 'utf8')).includes(' /sys/fs/cgroup/unified ');
+}
+
+const capabilityNumbers: Record<string, bigint> = {
+  CAP_CHOWN: 0n,
+  CAP_DAC_OVERRIDE: 1n,
+  CAP_FOWNER: 3n,
+  CAP_FSETID: 4n,
+  CAP_KILL: 5n,
+  CAP_SETGID: 6n,
+  CAP_SETUID: 7n,
+  CAP_SYS_CHROOT: 18n,
+  CAP_MKNOD: 27n,
+  CAP_SETFCAP: 31n,
+};
+
+/** A runtime fails on a capability outside our own bounding set, so ask only for what we have. */
+async function available(wanted: string[]): Promise<string[]> {
+  const status = await readFile('/proc/self/status', 'utf8');
+  const bounding = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  return wanted.filter((name) => (bounding >> (capabilityNumbers[name] ?? 63n)) & 1n);
+}
+
+/** OCI runtime specification 1.0.2, config.json. */
+async function specification(options: ContainerOptions): Promise<object> {
+  const capabilities = await available(options.capabilities);
+  const procs = ['/proc', ...(options.proc ?? [])];
+  // Without CAP_SYS_ADMIN root could still write what uid 0 owns there, kernel.core_pattern among it.
+  const below = (names: string[]) => procs.flatMap((proc) => names.map((name) => `${proc}/${name}`));
+  return {
+    ociVersion: '1.0.2',
+    hostname: options.hostname,
+    root: { path: options.rootfs, readonly: !options.rootWritable },
+    process: {
+      cwd: '/',
+      args: options.args,
+      env: Object.entries(options.env).map(([key, value]) => `${key}=${value}`),
+      user: { uid: 0, gid: 0, umask: 0o022 },
+      capabilities: {
+        bounding: capabilities,
+        effective: capabilities,
+        permitted: capabilities,
+        inheritable: [],
+        ambient: [],
+      },
+      noNewPrivileges: true,
+      rlimits: [{ type: 'RLIMIT_NOFILE', soft: 1024, hard: 4096 }],
+      oomScoreAdj: 500,
+    },
+    mounts: [
+      ...options.tmpfs.map((destination) =>
+        mountOf('tmpfs', 'tmpfs', destination, ['nosuid', 'nodev', 'mode=1777']),
+      ),
+      ...(options.dev
+        ? [mountOf('tmpfs', 'tmpfs', '/dev', ['nosuid', 'strictatime', 'mode=755', 'size=64k'])]
+        : []),
+      mountOf('proc', 'proc', '/proc', ['nosuid', 'noexec', 'nodev']),
+      ...options.binds.map(bindMount),
+      ...(options.proc ?? []).map((place) => mountOf('proc', 'proc', place, ['nosuid', 'noexec', 'nodev'])),
+    ],
+    linux: {
+      cgroupsPath: `/${options.id}`,
+      namespaces: ['pid', 'network', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
+      maskedPaths: below(['kcore', 'keys', 'latency_stats', 'timer_list', 'sched_debug', 'scsi', 'acpi']),
+      readonlyPaths: below(['bus', 'fs', 'irq', 'sys', 'sysrq-trigger']),
+      resources: {
+        memory: { limit: options.memoryBytes },
+        pids: { limit: options.pids },
+        devices: [{ allow: false, access: 'rwm' }, ...deviceRules],
+      },
+    },
+  };
+}
+
+/** Packages may make any device node (m); only the harmless ones can be opened. */
+const deviceRules = [
+  { allow: true, type: 'c', access: 'm' },
+  { allow: true, type: 'b', access: 'm' },
+  ...[3, 5, 7, 8, 9].map((minor) => ({ allow: true, type: 'c', major: 1, minor, access: 'rwm' })),
+];
+
+function mountOf(type: string, source: string, destination: string, options: string[]) {
+  return { type, source, destination, options };
+}
+
+function bindMount(bind: Bind) {
+  const flags = ['rbind', 'rprivate', bind.writable ? 'rw' : 'ro', ...(bind.devices ? [] : ['nodev'])];
+  return mountOf('bind', bind.source, bind.target, bind.writable ? flags : [...flags, 'nosuid']);
+}

@@ -1,0 +1,130 @@
+/**
+ * Where rpm and its scriptlets run: the tool root read-only, the image being made at /target, no network, and
+ * only the capabilities that a transaction needs. Scriptlets are hostile always.
+ */
+import { mkdir, lstat, readlink, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runContainer, type Bind, type ContainerResult } from '../host/container.ts';
+import { native } from '../host/native.ts';
+
+export interface Sandbox {
+  /** Unique on this host. */
+  id: string;
+  /** A directory of the build's own, removed with it. */
+  directory: string;
+  /** Directory that holds the /usr and /etc to run with; '/' for the host's own. */
+  toolRoot: string;
+  /** Where the image being made is mounted. */
+  target: string;
+  /** SOURCE_DATE_EPOCH, seconds. */
+  epoch: number;
+  signal?: AbortSignal | undefined;
+}
+
+export interface SandboxCommand {
+  args: string[];
+  /** Read-only directories beside the tool root. */
+  inputs?: { source: string; target: string }[];
+  onStdout?: (line: string) => void;
+  onStderr?: (line: string) => void;
+}
+
+/** What rpm needs to set owners, modes, capabilities and nodes and to enter the target. */
+const capabilities = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_SETFCAP',
+  'CAP_SETUID',
+  'CAP_SETGID',
+  'CAP_SYS_CHROOT',
+  'CAP_MKNOD',
+];
+const memoryBytes = 4 * 1024 ** 3;
+const pids = 4096;
+
+/** Runs a program of the tool root; its exit code is an answer, not a failure. */
+export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand): Promise<ContainerResult> {
+  const { rootfs, binds } = await skeleton(sandbox);
+  const dev = join(sandbox.directory, 'dev');
+  await makeDeviceDirectory(dev);
+  return runContainer({
+    id: sandbox.id,
+    directory: sandbox.directory,
+    rootfs,
+    binds: [
+      ...binds,
+      ...(command.inputs ?? []),
+      { source: sandbox.target, target: '/target', writable: true },
+      { source: dev, target: '/target/dev', writable: true, devices: true },
+    ],
+    tmpfs: ['/tmp', '/var/tmp', '/run'],
+    proc: ['/target/proc'],
+    dev: true,
+    args: command.args,
+    env: environment(sandbox.epoch),
+    capabilities,
+    memoryBytes,
+    pids,
+    hostname: 'localhost',
+    ...(command.onStdout && { onStdout: command.onStdout }),
+    ...(command.onStderr && { onStderr: command.onStderr }),
+    signal: sandbox.signal,
+  });
+}
+
+/** Nothing of the host shows here: time zone, locale, user and host name are the same everywhere. */
+function environment(epoch: number): Record<string, string> {
+  return {
+    PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: '/root',
+    LC_ALL: 'C.UTF-8',
+    TZ: 'UTC',
+    SOURCE_DATE_EPOCH: String(epoch),
+    SYSTEMD_OFFLINE: '1',
+    container: 'oci',
+  };
+}
+
+/** An empty root with the tool root's directories bound into it and its top-level links repeated. */
+async function skeleton(sandbox: Sandbox): Promise<{ rootfs: string; binds: Bind[] }> {
+  const rootfs = join(sandbox.directory, 'rootfs');
+  await mkdir(rootfs, { recursive: true });
+  const binds: Bind[] = [];
+  for (const name of ['usr', 'etc', 'bin', 'sbin', 'lib', 'lib64', 'lib32', 'libx32']) {
+    const source = join(sandbox.toolRoot, name);
+    const found = await lstat(source).catch(() => undefined);
+    if (found?.isSymbolicLink()) await linkOnce(await readlink(source), join(rootfs, name));
+    else if (found?.isDirectory()) binds.push({ source, target: `/${name}` });
+  }
+  return { rootfs, binds };
+}
+
+async function linkOnce(target: string, path: string): Promise<void> {
+  await symlink(target, path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+}
+
+const S_IFCHR = 0o020000;
+const devices: [string, number, number][] = [
+  ['null', 1, 3],
+  ['zero', 1, 5],
+  ['full', 1, 7],
+  ['random', 1, 8],
+  ['urandom', 1, 9],
+];
+
+/** Without /dev/null in the target an install leaves a regular file of that name. */
+async function makeDeviceDirectory(dev: string): Promise<void> {
+  if (await mkdir(dev, { recursive: true, mode: 0o755 })) {
+    for (const [name, major, minor] of devices) {
+      await native().mknod(Buffer.from(join(dev, name)), S_IFCHR | 0o666, major, minor);
+    }
+    await linkOnce('/proc/self/fd', join(dev, 'fd'));
+    await linkOnce('/proc/self/fd/0', join(dev, 'stdin'));
+    await linkOnce('/proc/self/fd/1', join(dev, 'stdout'));
+    await linkOnce('/proc/self/fd/2', join(dev, 'stderr'));
+  }
+}

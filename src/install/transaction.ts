@@ -1,0 +1,110 @@
+/** The transaction: real rpm puts the packages into the target, and says what went wrong. */
+import { link, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Progress } from '../host/progress.ts';
+import { runInSandbox, type Sandbox } from './sandbox.ts';
+
+export interface Package {
+  nevra: string;
+  /** The verified .rpm file. */
+  path: string;
+}
+
+export interface TransactionOptions {
+  packages: Package[];
+  /** Where the image keeps its rpm database, absolute. */
+  dbPath: string;
+  arch: string;
+  docs: boolean;
+  languages?: string[] | undefined;
+  progress: Progress;
+}
+
+/** A line that rpm or a scriptlet wrote, in the order and at the time it came. */
+export interface LogLine {
+  /** Milliseconds since the epoch. */
+  at: number;
+  stream: 'stdout' | 'stderr';
+  text: string;
+}
+
+export interface TransactionLog {
+  exitCode: number;
+  lines: LogLine[];
+  /** When each package's turn began, in rpm's order. */
+  started: { nevra: string; at: number }[];
+}
+
+export async function runTransaction(sandbox: Sandbox, options: TransactionOptions): Promise<TransactionLog> {
+  const { packages, progress } = options;
+  const lines: LogLine[] = [];
+  const started: TransactionLog['started'] = [];
+  const names = new Set(packages.map(({ nevra }) => nevra));
+  const keep = (stream: LogLine['stream'], text: string) => {
+    const at = Date.now();
+    // rpm -v prints a package's NEVRA on stdout when its turn begins.
+    if (stream === 'stdout' && names.has(text)) {
+      started.push({ nevra: text, at });
+      progress.update('installing', started.length, packages.length);
+    } else if (lines.length < mostLines) lines.push({ at, stream, text: text.slice(0, 4096) });
+  };
+  const inputs = await makeInputs(sandbox, options);
+  const { exitCode } = await runInSandbox(sandbox, {
+    args: ['rpm', ...rpmOptions(options), '-Uv', ...inputs.files],
+    inputs: inputs.binds,
+    onStdout: (text) => keep('stdout', text),
+    onStderr: (text) => keep('stderr', text),
+  });
+  return { exitCode, lines, started };
+}
+
+/** A scriptlet that writes for ever must not fill our memory. */
+const mostLines = 100_000;
+
+/** Neither the host's nor the target's configuration of rpm has a say, only the tool root's tables and ours. */
+export function rpmOptions({ dbPath }: { dbPath: string }): string[] {
+  return [
+    '--rcfile=/usr/lib/rpm/rpmrc',
+    '--macros=/usr/lib/rpm/macros:/milliner/macros',
+    '--root=/target',
+    `--dbpath=${dbPath}`,
+    '--noplugins',
+  ];
+}
+
+async function makeInputs(sandbox: Sandbox, options: TransactionOptions) {
+  const packagesDirectory = join(sandbox.directory, 'packages');
+  const configuration = join(sandbox.directory, 'milliner');
+  await mkdir(packagesDirectory, { recursive: true });
+  await mkdir(configuration, { recursive: true });
+  await writeFile(join(configuration, 'macros'), macros(options));
+  // Sorted, because rpm breaks ties in its order by the order of its arguments.
+  const sorted = options.packages.toSorted((a, b) => (a.nevra < b.nevra ? -1 : 1));
+  for (const { nevra, path } of sorted) await link(path, join(packagesDirectory, fileName(nevra)));
+  return {
+    files: sorted.map(({ nevra }) => `/packages/${fileName(nevra)}`),
+    binds: [
+      { source: packagesDirectory, target: '/packages' },
+      { source: configuration, target: '/milliner' },
+    ],
+  };
+}
+
+function fileName(nevra: string): string {
+  return `${nevra.replaceAll(/[^A-Za-z0-9:+~^._-]/g, '_')}.rpm`;
+}
+
+/** Digests and signatures were checked, under the recipe's own keys, before any package came here. */
+function macros({ dbPath, docs, languages, arch }: TransactionOptions): string {
+  const multilib = arch === 'x86_64' || arch === 's390x';
+  return [
+    `%_dbpath ${dbPath}`,
+    '%_db_backend sqlite',
+    '%_pkgverify_level none',
+    `%_excludedocs ${docs ? 0 : 1}`,
+    `%_install_langs ${languages ? languages.join(':') : 'all'}`,
+    `%_transaction_color ${multilib ? 3 : 0}`,
+    '%_prefer_color 2',
+    '',
+  ].join('\n');
+}
