@@ -1,0 +1,131 @@
+/** File capabilities: the text in a header (libcap's cap_from_text(3)) and the xattr that the kernel reads. */
+
+/** In the order of their numbers (linux/capability.h). */
+const names = [
+  'cap_chown',
+  'cap_dac_override',
+  'cap_dac_read_search',
+  'cap_fowner',
+  'cap_fsetid',
+  'cap_kill',
+  'cap_setgid',
+  'cap_setuid',
+  'cap_setpcap',
+  'cap_linux_immutable',
+  'cap_net_bind_service',
+  'cap_net_broadcast',
+  'cap_net_admin',
+  'cap_net_raw',
+  'cap_ipc_lock',
+  'cap_ipc_owner',
+  'cap_sys_module',
+  'cap_sys_rawio',
+  'cap_sys_chroot',
+  'cap_sys_ptrace',
+  'cap_sys_pacct',
+  'cap_sys_admin',
+  'cap_sys_boot',
+  'cap_sys_nice',
+  'cap_sys_resource',
+  'cap_sys_time',
+  'cap_sys_tty_config',
+  'cap_mknod',
+  'cap_lease',
+  'cap_audit_write',
+  'cap_audit_control',
+  'cap_setfcap',
+  'cap_mac_override',
+  'cap_mac_admin',
+  'cap_syslog',
+  'cap_wake_alarm',
+  'cap_block_suspend',
+  'cap_audit_read',
+  'cap_perfmon',
+  'cap_bpf',
+  'cap_checkpoint_restore',
+] as const;
+
+const all = (1n << BigInt(names.length)) - 1n;
+
+interface Sets {
+  e: bigint;
+  i: bigint;
+  p: bigint;
+}
+type Flag = keyof Sets;
+
+const revision2 = 0x02000000;
+const effectiveBit = 1;
+
+/**
+ * The 20 bytes of `security.capability` (vfs_cap_data revision 2) for a FILECAPS text; undefined for '' and for
+ * texts that grant nothing, such as `=`. Throws what `refuse` makes for text that libcap would not take.
+ */
+export function capabilityXattr(text: string, refuse: (what: string) => Error): Buffer | undefined {
+  const invalid = () => refuse(`has invalid file capabilities: ${JSON.stringify(text)}`);
+  const sets = parse(text, invalid);
+  if ((sets.e | sets.i | sets.p) === 0n) return undefined;
+  // The kernel has one effective bit for the file: all of what may be had is effective, or none.
+  if (sets.e !== 0n && ((sets.p | sets.i) & ~sets.e) !== 0n) throw invalid();
+  const xattr = Buffer.alloc(20);
+  xattr.writeUInt32LE(revision2 | (sets.e === 0n ? 0 : effectiveBit), 0);
+  xattr.writeUInt32LE(Number(sets.p & 0xffffffffn), 4);
+  xattr.writeUInt32LE(Number(sets.i & 0xffffffffn), 8);
+  xattr.writeUInt32LE(Number(sets.p >> 32n), 12);
+  xattr.writeUInt32LE(Number(sets.i >> 32n), 16);
+  return xattr;
+}
+
+/** The text of an xattr of revision 2 (or 3, whose user namespace owner is left out); undefined if it is neither. */
+export function capabilityText(xattr: Buffer): string | undefined {
+  const size = { 0x02000000: 20, 0x03000000: 24 }[xattr.length >= 4 ? xattr.readUInt32LE(0) & ~0xffffff : 0];
+  if (size === undefined || xattr.length !== size) return undefined;
+  const wide = (low: number) =>
+    BigInt(xattr.readUInt32LE(low)) | (BigInt(xattr.readUInt32LE(low + 8)) << 32n);
+  const [p, i] = [wide(4), wide(8)];
+  const e = xattr.readUInt32LE(0) & effectiveBit ? p | i : 0n;
+  const clauses = new Map<string, string[]>();
+  for (let bit = 0; bit < 64; bit += 1) {
+    const has = (set: bigint) => ((set >> BigInt(bit)) & 1n) === 1n;
+    const flags = `${has(e) ? 'e' : ''}${has(i) ? 'i' : ''}${has(p) ? 'p' : ''}`;
+    if (flags) clauses.set(flags, [...(clauses.get(flags) ?? []), names[bit] ?? String(bit)]);
+  }
+  if (clauses.size === 0) return '=';
+  return [...clauses].map(([flags, list]) => `${list.join(',')}=${flags}`).join(' ');
+}
+
+/** Clauses are applied from left to right: a list (empty or `all` for every capability), then operators with flags. */
+function parse(text: string, invalid: () => Error): Sets {
+  const sets: Sets = { e: 0n, i: 0n, p: 0n };
+  for (const clause of text.trim().split(/\s+/)) {
+    if (clause === '') continue;
+    const match = /^([^=+-]*)((?:[=+-][eip]*)+)$/.exec(clause);
+    if (!match) throw invalid();
+    const [, list = '', actions = ''] = match;
+    const bits = capabilityBits(list, invalid);
+    for (const [index, action] of [...actions.matchAll(/([=+-])([eip]*)/g)].entries()) {
+      const [, operator, flags = ''] = action;
+      if (operator === '=' && index > 0) throw invalid();
+      if (operator !== '=' && (flags === '' || (list === '' && index === 0))) throw invalid();
+      apply(sets, operator, flags, bits);
+    }
+  }
+  return sets;
+}
+
+function apply(sets: Sets, operator: string | undefined, flags: string, bits: bigint): void {
+  for (const flag of ['e', 'i', 'p'] as Flag[]) {
+    const named = flags.includes(flag);
+    if (operator === '=' ? !named : operator === '-' && named) sets[flag] &= ~bits;
+    else if (named) sets[flag] |= bits;
+  }
+}
+
+function capabilityBits(list: string, invalid: () => Error): bigint {
+  if (list === '' || list.toLowerCase() === 'all') return all;
+  return list.split(',').reduce((bits, word) => {
+    const number = /^\d+$/.test(word) ? Number(word) : names.findIndex((name) => name === word.toLowerCase());
+    if (number < 0 || number >= names.length) throw invalid();
+    return bits | (1n << BigInt(number));
+  }, 0n);
+}
