@@ -1,0 +1,41 @@
+/** Checksums as repositories state them: which kinds there are, and how a file is held against one. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+
+const hexLengths = { sha512: 128, sha384: 96, sha256: 64, sha224: 56, sha1: 40, md5: 32 } as const;
+
+export type ChecksumType = keyof typeof hexLengths;
+
+export interface Checksum {
+  type: ChecksumType;
+  /** Lower-case hexadecimal. */
+  value: string;
+}
+
+/** From the words of a metadata file, where SHA-1 is also called `sha`; undefined where it is none we know. */
+export function parseChecksum(type: string, value: string): Checksum | undefined {
+  const name = type.toLowerCase() === 'sha' ? 'sha1' : type.toLowerCase();
+  const hex = value.trim().toLowerCase();
+  if (!Object.hasOwn(hexLengths, name)) return undefined;
+  const known = name as ChecksumType;
+  return hex.length === hexLengths[known] && /^[0-9a-f]+$/.test(hex)
+    ? { type: known, value: hex }
+    : undefined;
+}
+
+/** Broken or breaking: good against accidents, not against an attacker. */
+export function isWeak(checksum: Checksum): boolean {
+  return checksum.type === 'md5' || checksum.type === 'sha1';
+}
+
+/** Strongest first, for choosing among several. */
+export function strength(checksum: Checksum): number {
+  return hexLengths[checksum.type];
+}
+
+export async function fileMatches(path: string, checksum: Checksum): Promise<boolean> {
+  const hash = createHash(checksum.type);
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex') === checksum.value;
+}
