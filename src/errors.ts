@@ -119,6 +119,11 @@ const table = {
     what: 'the kernel keeps what this command does for root',
     todo: 'Run it as root (sudo).',
   },
+  OUTPUT_UNUSABLE: {
+    kind: 'input',
+    what: 'the output directory holds something other than an OCI layout',
+    todo: 'Give an empty or new directory with --output.',
+  },
   DISK_FULL: {
     kind: 'storage',
     what: 'a file system is full; what was half-written has been removed',

@@ -16,14 +16,15 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array, m
       await handle.close();
     }
     await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    await syncPath(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true });
     throw asStorageError(error, path);
   }
 }
 
-export async function syncDirectory(path: string): Promise<void> {
+/** fsync of a file or, after a name in it has changed, of a directory. */
+export async function syncPath(path: string): Promise<void> {
   const handle: FileHandle = await open(path, 'r');
   try {
     await handle.sync();

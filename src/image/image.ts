@@ -1,0 +1,138 @@
+/** OCI image configuration and manifest (OCI image specification 1.1) as bytes: the same input, the same digest. */
+import { createHash } from 'node:crypto';
+
+export interface Descriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+  annotations?: Record<string, string>;
+  platform?: { architecture: string; os: string };
+}
+
+export interface ImageLayer extends Descriptor {
+  diffID: string;
+}
+
+/** The recipe's `config`, or what a base image hands on. */
+export interface RuntimeConfig {
+  entrypoint?: string[] | undefined;
+  cmd?: string[] | undefined;
+  env: Record<string, string>;
+  user?: string | undefined;
+  workingDir?: string | undefined;
+  exposedPorts: string[];
+  volumes: string[];
+  stopSignal?: string | undefined;
+  labels: Record<string, string>;
+}
+
+export interface ImageInput {
+  /** The recipe's name. */
+  name: string;
+  release?: string | undefined;
+  /** As rpm names it: x86_64, aarch64. */
+  arch: string;
+  /** Seconds. */
+  epoch: number;
+  config: RuntimeConfig;
+  /** Lowest first, bases included. */
+  layers: ImageLayer[];
+  /** By which recipe each layer was made. */
+  layerRecipes: string[];
+  base?: { name: string; digest: string } | undefined;
+}
+
+export interface ImageBytes {
+  config: Buffer;
+  configDigest: string;
+  manifest: Buffer;
+  manifestDigest: string;
+}
+
+export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+const configType = 'application/vnd.oci.image.config.v1+json';
+
+/** Go's names, which OCI uses. */
+const architectures: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64' };
+export const ociArchitecture = (arch: string): string => architectures[arch] ?? arch;
+
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** A child has what its base has, but for what it says itself; a new entrypoint drops the base's command. */
+export function inheritConfig(base: RuntimeConfig | undefined, own: RuntimeConfig): RuntimeConfig {
+  const unique = (values: string[]) => [...new Set(values)].toSorted();
+  return {
+    entrypoint: own.entrypoint ?? base?.entrypoint,
+    cmd: own.cmd ?? (own.entrypoint ? undefined : base?.cmd),
+    env: { PATH: defaultPath, ...base?.env, ...own.env },
+    user: own.user ?? base?.user,
+    workingDir: own.workingDir ?? base?.workingDir,
+    exposedPorts: unique([...(base?.exposedPorts ?? []), ...own.exposedPorts]),
+    volumes: unique([...(base?.volumes ?? []), ...own.volumes]),
+    stopSignal: own.stopSignal ?? base?.stopSignal,
+    labels: { ...base?.labels, ...own.labels },
+  };
+}
+
+export function makeImage(input: ImageInput): ImageBytes {
+  const config = json(configOf(input));
+  const configDigest = digestOf(config);
+  const manifest = json({
+    schemaVersion: 2,
+    mediaType: manifestType,
+    config: { mediaType: configType, digest: configDigest, size: config.length },
+    layers: input.layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
+    annotations: annotationsOf(input),
+  });
+  return { config, configDigest, manifest, manifestDigest: digestOf(manifest) };
+}
+
+function configOf({ name, arch, epoch, config, layers, layerRecipes }: ImageInput): object {
+  const created = isoTime(epoch);
+  const set = (values: string[]) => (values.length > 0 ? Object.fromEntries(values.map((value) => [value, {}])) : undefined);
+  return {
+    created,
+    architecture: ociArchitecture(arch),
+    os: 'linux',
+    config: {
+      User: config.user,
+      ExposedPorts: set(config.exposedPorts),
+      Env: Object.entries(config.env).map(([key, value]) => `${key}=${value}`),
+      Entrypoint: config.entrypoint,
+      Cmd: config.cmd,
+      Volumes: set(config.volumes),
+      WorkingDir: config.workingDir,
+      Labels: { ...sorted(config.labels), 'org.opencontainers.image.title': name },
+      StopSignal: config.stopSignal,
+    },
+    rootfs: { type: 'layers', diff_ids: layers.map(({ diffID }) => diffID) },
+    history: layerRecipes.map((recipe) => ({ created, created_by: `milliner build ${recipe}` })),
+  };
+}
+
+function annotationsOf({ name, release, epoch, config, base }: ImageInput): Record<string, string> {
+  const standard = Object.entries(config.labels).filter(([key]) => key.startsWith('org.opencontainers.image.'));
+  return sorted({
+    ...Object.fromEntries(standard),
+    'org.opencontainers.image.title': name,
+    'org.opencontainers.image.created': isoTime(epoch),
+    ...(release !== undefined && { 'org.opencontainers.image.version': release }),
+    ...(base && { 'org.opencontainers.image.base.name': base.name, 'org.opencontainers.image.base.digest': base.digest }),
+  });
+}
+
+function sorted(record: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function isoTime(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+}
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value), 'utf8');
+}
+
+export function digestOf(bytes: Buffer): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}

@@ -1,0 +1,80 @@
+/** An OCI image layout (OCI image specification, image-layout.md) in a directory of the user's. */
+import { constants } from 'node:fs';
+import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { asStorageError, syncPath, writeFileAtomic } from '../host/files.ts';
+import type { Descriptor } from './image.ts';
+
+const refName = 'org.opencontainers.image.ref.name';
+const indexType = 'application/vnd.oci.image.index.v1+json';
+
+export interface LayoutBlob {
+  digest: string;
+  /** A verified file with these bytes. */
+  path: string;
+}
+
+/**
+ * Puts an image into the layout under a tag, beside what is there already. Blobs first, the index last and at
+ * once: a reader never sees a tag whose image is not there whole. Throws OUTPUT_UNUSABLE where the directory
+ * holds something else.
+ */
+export async function writeLayout(
+  directory: string,
+  tag: string,
+  manifest: Descriptor,
+  blobs: LayoutBlob[],
+): Promise<void> {
+  const index = await openLayout(directory);
+  const blobDirectory = join(directory, 'blobs', 'sha256');
+  await mkdir(blobDirectory, { recursive: true });
+  for (const blob of blobs) await addBlob(blobDirectory, blob);
+  await syncPath(blobDirectory);
+  const others = index.filter((entry) => entry.annotations?.[refName] !== tag);
+  const manifests = [...others, { ...manifest, annotations: { [refName]: tag } }];
+  await writeFileAtomic(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  await writeFileAtomic(
+    join(directory, 'index.json'),
+    JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests }),
+  );
+}
+
+async function openLayout(directory: string): Promise<Descriptor[]> {
+  try {
+    await mkdir(directory, { recursive: true });
+    const names = await readdir(directory);
+    if (names.length === 0 || !names.includes('index.json')) {
+      const foreign = names.filter((name) => name !== 'blobs' && name !== 'oci-layout' && !name.endsWith('.tmp'));
+      if (foreign.length > 0) throw unusable(directory, `it holds ${foreign.slice(0, 3).join(', ')}`);
+      return [];
+    }
+    const index = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8')) as { manifests?: unknown };
+    if (!names.includes('oci-layout') || !Array.isArray(index.manifests)) throw unusable(directory, 'its index is not one');
+    return index.manifests as Descriptor[];
+  } catch (error) {
+    if (error instanceof MillinerError) throw error;
+    if (error instanceof SyntaxError) throw unusable(directory, 'index.json is not JSON');
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOTDIR' || code === 'EEXIST') throw unusable(directory, 'it is not a directory');
+    throw asStorageError(error, directory);
+  }
+}
+
+function unusable(directory: string, why: string): MillinerError {
+  return new MillinerError('OUTPUT_UNUSABLE', `${directory} is no OCI layout: ${why}`, { details: { directory } });
+}
+
+/** A copy of its own: whoever edits the layout must not reach into the store. */
+async function addBlob(directory: string, { digest, path }: LayoutBlob): Promise<void> {
+  const target = join(directory, digest.replace('sha256:', ''));
+  const temporary = `${target}.${process.pid}.tmp`;
+  try {
+    await copyFile(path, temporary, constants.COPYFILE_FICLONE);
+    await syncPath(temporary);
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw asStorageError(error, target);
+  }
+}

@@ -1,0 +1,60 @@
+/** What packages say about the paths of the installed tree, by the path that each resolves to there. */
+import { resolveInImage, type ByteString } from '../host/paths.ts';
+import type { RpmFile } from '../rpm/files.ts';
+import type { RpmPackage } from '../rpm/package.ts';
+import { isLink, type Tree, type TreeEntry } from './tree.ts';
+
+export interface PackagedFile {
+  nevra: string;
+  file: RpmFile;
+}
+
+/** Several packages may own one path. */
+export type Packaged = Map<ByteString, PackagedFile[]>;
+
+/** /lib64/libc.so.6 of an old package is usr/lib64/libc.so.6 where /lib64 is a link. */
+export function packagedFiles(packages: RpmPackage[], tree: Tree): Packaged {
+  const linkAt = (path: ByteString) => {
+    const entry = tree.get(path);
+    return entry && isLink(entry) ? entry.target : undefined;
+  };
+  const directories = new Map<string, ByteString | undefined>();
+  const resolve = (path: ByteString): ByteString | undefined => {
+    const slash = path.lastIndexOf('/');
+    if (slash < 0) return path;
+    const directory = path.slice(0, slash);
+    if (!directories.has(directory)) directories.set(directory, resolveDirectory(directory, linkAt));
+    const place = directories.get(directory);
+    return place === undefined ? undefined : ((place === '' ? '' : `${place}/`) + path.slice(slash + 1)) as ByteString;
+  };
+  const found: Packaged = new Map();
+  for (const { nevra, files } of packages) {
+    for (const file of files) {
+      const path = resolve(file.path);
+      if (path === undefined) continue;
+      const owners = found.get(path);
+      if (owners) owners.push({ nevra, file });
+      else found.set(path, [{ nevra, file }]);
+    }
+  }
+  return found;
+}
+
+function resolveDirectory(path: string, linkAt: (path: ByteString) => ByteString | undefined): ByteString | undefined {
+  // A component behind it makes the resolver follow the directory itself too.
+  const resolved = resolveInImage(`${path}/.x` as ByteString, linkAt);
+  return resolved === undefined ? undefined : (resolved.slice(0, Math.max(0, resolved.length - 3)) as ByteString);
+}
+
+/** Whether the content is what a package carries: rpm sets the header's mtime, any later write moves it. */
+export function isAsPackaged(entry: TreeEntry, packaged: Packaged): boolean {
+  return (packaged.get(entry.path) ?? []).some(
+    ({ file }) => !file.flags.ghost && file.mtime === entry.mtimeSeconds && entry.mtimeNanoseconds === 0,
+  );
+}
+
+/** Whether nothing touched the path since the parent image was made. */
+export function isInherited(entry: TreeEntry, parent: Tree | undefined): boolean {
+  const before = parent?.get(entry.path);
+  return before?.ctimeNanoseconds === entry.ctimeNanoseconds && before.inode === entry.inode;
+}

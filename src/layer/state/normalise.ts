@@ -1,0 +1,108 @@
+/**
+ * What scriptlets leave behind that differs from build to build, or that belongs to the machine that built:
+ * removed, emptied or rewritten, each for a written reason. Files as their packages carry them are never touched.
+ */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { below, byteString, showBytes } from '../../host/paths.ts';
+import { isAsPackaged, isInherited, type Packaged } from '../packaged.ts';
+import { isDirectory, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
+import { withFixedDates } from './keystore.ts';
+
+export interface Normalised {
+  path: string;
+  action: 'removed' | 'emptied' | 'rewritten' | 'added';
+  reason: string;
+}
+
+export interface InstalledTree {
+  /** Where it is mounted, writable. */
+  root: string;
+  tree: Tree;
+  parent: Tree | undefined;
+  packaged: Packaged;
+  /** SOURCE_DATE_EPOCH, seconds. */
+  epoch: number;
+}
+
+interface Rule {
+  path: RegExp;
+  reason: string;
+}
+
+/** Files and links that no package carries; directories stay. */
+const removed: Rule[] = [
+  { path: /^var\/cache\//, reason: 'a cache is made again on demand, and holds inode numbers and times' },
+  { path: /^var\/log\//, reason: 'a log of the installation tells its time and order' },
+  { path: /^(?:var\/)?tmp\//, reason: 'a temporary file of a scriptlet' },
+  { path: /^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/, reason: "a backup of the shadow tools' last edit" },
+  { path: /(?:^|\/)\.rpm\.lock$/, reason: "the lock of the transaction that made the image" },
+  { path: /\/rpmdb\.sqlite-(?:wal|shm)$/, reason: 'the database is complete without its journal' },
+  { path: /^var\/lib\/systemd\/random-seed$/, reason: 'a seed shared by all instances is none' },
+  { path: /^var\/lib\/dbus\/machine-id$/, reason: 'each instance has its own machine-id, in /etc' },
+];
+
+const machineId = byteString('etc/machine-id');
+const systemd = byteString('usr/lib/systemd/systemd');
+
+/** The first rule for a path wins. Changes the tree on disk only: walk it again afterwards. */
+export async function normalise(installed: InstalledTree): Promise<Normalised[]> {
+  const done: Normalised[] = [];
+  for (const entry of installed.tree.values()) {
+    if (isDirectory(entry) || isInherited(entry, installed.parent) || isAsPackaged(entry, installed.packaged)) continue;
+    const one = await normaliseEntry(installed, entry);
+    if (one) done.push({ path: `/${showBytes(entry.path)}`, ...one });
+  }
+  if (installed.tree.has(systemd) && !installed.tree.has(machineId) && installed.tree.has(parentOf(machineId))) {
+    await writeFile(below(installed.root, machineId), '', { flag: 'wx', mode: 0o444 });
+    done.push({ path: '/etc/machine-id', action: 'added', reason: machineIdReason });
+  }
+  return done;
+}
+
+const machineIdReason = 'empty: systemd gives each instance an identity; absent would mean a first boot (machine-id(5))';
+
+async function normaliseEntry(
+  { root, epoch }: InstalledTree,
+  entry: TreeEntry,
+): Promise<Omit<Normalised, 'path'> | undefined> {
+  const { path } = entry;
+  const place = below(root, path);
+  const rule = removed.find((candidate) => candidate.path.test(path));
+  if (rule) {
+    await rm(place);
+    return { action: 'removed', reason: rule.reason };
+  }
+  if (!isRegular(entry)) return undefined;
+  if (path === machineId) {
+    if (entry.size === 0) return undefined;
+    await writeFile(place, '');
+    return { action: 'emptied', reason: machineIdReason };
+  }
+  if (path === 'etc/shadow') return rewrite(place, (bytes) => withFixedAgeing(bytes, epoch), ageingReason);
+  if (path.endsWith('cacerts') || path.endsWith('.jks')) {
+    return rewrite(place, (bytes) => withFixedDates(bytes, epoch), 'a Java key store holds the time it was written');
+  }
+  return undefined;
+}
+
+async function rewrite(
+  place: Buffer,
+  change: (bytes: Buffer) => Buffer,
+  reason: string,
+): Promise<Omit<Normalised, 'path'> | undefined> {
+  const before = await readFile(place);
+  const after = change(before);
+  if (after.equals(before)) return undefined;
+  await writeFile(place, after);
+  return { action: 'rewritten', reason };
+}
+
+const ageingReason = 'the day of the last password change is that of the build';
+
+/** shadow(5), field 3: days since 1970. Empty and 0 have meanings of their own and stay. */
+function withFixedAgeing(bytes: Buffer, epoch: number): Buffer {
+  const day = String(Math.floor(epoch / 86_400));
+  const lines = bytes.toString('latin1').split('\n');
+  const fixed = lines.map((line) => line.replace(/^([^:]*:[^:]*:)([1-9]\d*)(?=:)/, `$1${day}`));
+  return Buffer.from(fixed.join('\n'), 'latin1');
+}

@@ -1,0 +1,28 @@
+/** Times that say when the build ran become constants; times that packages gave their files stay. */
+import { lutimes } from 'node:fs/promises';
+import { below } from '../../host/paths.ts';
+import { isAsPackaged, isInherited } from '../packaged.ts';
+import { isDirectory, type TreeEntry } from '../tree.ts';
+import type { InstalledTree } from './normalise.ts';
+
+/** A directory's time moves with every name made in it and no package's check looks at it: one constant for all. */
+const directoryTime = 0;
+
+/** Sets them on disk, so that the snapshot and the image made from it are the same tree. */
+export async function fixTimes(installed: InstalledTree): Promise<void> {
+  for (const entry of installed.tree.values()) {
+    if (isInherited(entry, installed.parent)) continue;
+    const wanted = timeOf(entry, installed);
+    if (entry.mtimeSeconds === wanted && entry.mtimeNanoseconds === 0) continue;
+    await lutimes(below(installed.root, entry.path), wanted, wanted);
+  }
+}
+
+function timeOf(entry: TreeEntry, { parent, packaged, epoch }: InstalledTree): number {
+  if (isDirectory(entry)) return directoryTime;
+  if (isAsPackaged(entry, packaged)) return entry.mtimeSeconds;
+  // A changed mode or owner of a file of the parent leaves its time alone.
+  const before = parent?.get(entry.path);
+  if (before && entry.mtimeNanoseconds === 0 && before.mtimeSeconds === entry.mtimeSeconds) return entry.mtimeSeconds;
+  return epoch;
+}

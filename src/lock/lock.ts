@@ -1,0 +1,117 @@
+/** The lock file: a recipe's answer, written once, reviewed in git, and held to its own digest. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { MillinerError } from '../errors.ts';
+import { writeFileAtomic } from '../host/files.ts';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+
+const lockedPackage = z.strictObject({
+  nevra: z.string().min(1),
+  name: z.string().min(1),
+  epoch: z.int().nonnegative(),
+  version: z.string().min(1),
+  release: z.string().min(1),
+  arch: z.string().min(1),
+  /** The repository of the recipe that it came from: its keys must have signed it. */
+  repo: z.string().min(1),
+  url: z.string().min(1),
+  size: z.int().nonnegative(),
+  sha256,
+  sourceRpm: z.string(),
+});
+
+const lockedArch = z.strictObject({
+  /** The whole image, bases included, in NEVRA order. */
+  packages: z.array(lockedPackage),
+  /** Names from `packages` that the base already has. */
+  base: z.array(z.string()),
+  /** What the base has and this image has not. */
+  removed: z.array(z.string()),
+  /** The closure of the recipe's tools, or the host's own rpm by version. */
+  tools: z.union([z.array(lockedPackage), z.strictObject({ host: z.string().min(1) })]),
+});
+
+const lockSchema = z.strictObject({
+  version: z.literal(1),
+  recipe: z.string().min(1),
+  /** Digest of everything in the recipe that the answer depends on. */
+  inputs: digest,
+  base: z.strictObject({ recipe: z.string().min(1), lock: digest }).optional(),
+  /** SOURCE_DATE_EPOCH: when the newest package was built, in seconds. */
+  epoch: z.int().nonnegative(),
+  /** Where false, another host's rpm may give other bytes. */
+  reproducibleElsewhere: z.boolean(),
+  /** Versions of what the image's bytes depend on. */
+  versions: z.strictObject({
+    format: z.int(),
+    node: z.string(),
+    zstd: z.string(),
+    zlib: z.string(),
+    sqlite: z.string(),
+    libsolv: z.string(),
+  }),
+  arches: z.record(z.string(), lockedArch),
+  /** Of all the above. */
+  digest,
+});
+
+export type Lock = z.output<typeof lockSchema>;
+export type LockedPackage = z.output<typeof lockedPackage>;
+export type LockedArch = z.output<typeof lockedArch>;
+export type Versions = Lock['versions'];
+
+const largestLock = 64 * 1024 * 1024;
+
+export function sealLock(content: Omit<Lock, 'digest'>): Lock {
+  return { ...content, digest: contentDigest(content) };
+}
+
+export async function writeLock(path: string, lock: Lock): Promise<void> {
+  await writeFileAtomic(path, `${JSON.stringify(lock, null, 2)}\n`);
+}
+
+/** Undefined if there is none; LOCK_INVALID if it cannot be read or is not as it was written. */
+export async function readLock(path: string): Promise<Lock | undefined> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new MillinerError('LOCK_INVALID', `${path} cannot be read: ${error.code}`, { cause: error });
+  });
+  if (text === undefined) return undefined;
+  const lock = parse(path, text);
+  const { digest: claimed, ...content } = lock;
+  if (contentDigest(content) !== claimed) {
+    throw new MillinerError('LOCK_INVALID', `${path} was edited: its content does not have the digest it claims`);
+  }
+  return lock;
+}
+
+function parse(path: string, text: string): Lock {
+  if (text.length > largestLock) throw new MillinerError('LOCK_INVALID', `${path} is larger than 64 MiB`);
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (cause) {
+    throw new MillinerError('LOCK_INVALID', `${path} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const result = lockSchema.safeParse(data);
+  if (result.success) return result.data;
+  const first = result.error.issues[0]!;
+  throw new MillinerError('LOCK_INVALID', `${path}: ${first.path.join('.')}: ${first.message}`);
+}
+
+function contentDigest(content: Omit<Lock, 'digest'>): string {
+  return canonicalDigest(content);
+}
+
+/** sha256 over JSON with sorted keys: the same for the same value, however it was put together. */
+export function canonicalDigest(value: unknown): string {
+  const text = JSON.stringify(value, (_key, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}
