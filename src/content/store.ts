@@ -1,0 +1,159 @@
+/**
+ * The content-addressed store: blobs/sha256/HEX below the state directory, each file named by what it holds.
+ * A blob is there whole or not at all, and is only ever read. Several processes may use the store at once.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { MillinerError } from '../errors.ts';
+import { withLock, type LockOptions } from '../host/locks.ts';
+import { hexOf, isDigest, type Blob, type Digest } from './digest.ts';
+import { Ingest, type Expected } from './ingest.ts';
+
+export interface StoredBlob extends Blob {
+  /** When it was written or last used. */
+  used: Date;
+}
+
+export class ContentStore {
+  readonly #blobs: string;
+  readonly #lock: string;
+  readonly #ingest: Ingest;
+
+  private constructor(state: string) {
+    this.#blobs = join(state, 'blobs', 'sha256');
+    this.#lock = join(state, 'content.lock');
+    this.#ingest = new Ingest(join(state, 'ingest'), (digest) => this.path(digest));
+  }
+
+  /** Opens the store below a state directory, making what is absent, and clears what killed writers left. */
+  static async open(state: string): Promise<ContentStore> {
+    const store = new ContentStore(state);
+    await mkdir(store.#blobs, { recursive: true });
+    await store.#ingest.open();
+    return store;
+  }
+
+  /** Where the blob lies or would lie; says nothing of whether it is there. */
+  path(digest: Digest): string {
+    return join(this.#blobs, hexOf(digest));
+  }
+
+  async has(digest: Digest): Promise<boolean> {
+    return (await sizeAt(this.path(digest))) !== undefined;
+  }
+
+  /** The blob's path, and a note for gc that it was used now. Its bytes are not checked. Throws BLOB_MISSING. */
+  async use(digest: Digest): Promise<string> {
+    const path = this.path(digest);
+    const now = new Date();
+    await utimes(path, now, now).catch((error: unknown) => {
+      throw missing(digest, error);
+    });
+    return path;
+  }
+
+  /** Writes a stream's bytes into the store. Throws DIGEST_MISMATCH where they are not as expected, DISK_FULL. */
+  ingestStream(source: AsyncIterable<Uint8Array>, expected: Expected = {}): Promise<Blob> {
+    return this.#ingest.stream(source, expected);
+  }
+
+  /** Takes a file in: a copy (shared extents where the file system can), or with `consume` the file itself. */
+  ingestFile(path: string, expected: Expected & { consume?: boolean } = {}): Promise<Blob> {
+    return this.#ingest.file(path, expected);
+  }
+
+  /**
+   * The blob's bytes, hashed as they are read. A difference fails the stream with BLOB_CORRUPT after the last
+   * byte, so what was made of them counts only once the stream has ended.
+   */
+  async openVerified(digest: Digest): Promise<Readable> {
+    const handle = await open(await this.use(digest), 'r');
+    return Readable.from(this.#verified(digest, handle), { objectMode: false });
+  }
+
+  /** Reads the whole blob; gives its size. Throws BLOB_MISSING or BLOB_CORRUPT. */
+  async verify(digest: Digest): Promise<number> {
+    let size = 0;
+    for await (const chunk of await this.openVerified(digest)) size += (chunk as Buffer).length;
+    return size;
+  }
+
+  async *#verified(digest: Digest, handle: FileHandle): AsyncGenerator<Buffer> {
+    try {
+      const hash = createHash('sha256');
+      const stream = handle.createReadStream({ autoClose: false, highWaterMark: 1 << 20 });
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        hash.update(chunk);
+        yield chunk;
+      }
+      if (hash.digest('hex') !== hexOf(digest)) throw await this.#dropCorrupt(digest, handle);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Removed so that the next run fetches it; unless another process has put a good one there meanwhile. */
+  async #dropCorrupt(digest: Digest, handle: FileHandle): Promise<MillinerError> {
+    const path = this.path(digest);
+    const [read, there] = await Promise.all([handle.stat(), stat(path).catch(() => undefined)]);
+    if (there?.ino === read.ino) await this.remove(digest);
+    return new MillinerError('BLOB_CORRUPT', `${path} does not hold ${digest}`, {
+      details: { digest, path },
+    });
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await rm(this.path(digest), { force: true });
+  }
+
+  /** Every blob, in no order. */
+  async list(): Promise<StoredBlob[]> {
+    const blobs: StoredBlob[] = [];
+    for (const name of await readdir(this.#blobs)) {
+      const digest = `sha256:${name}` as const;
+      if (!isDigest(digest)) continue;
+      const found = await stat(this.path(digest)).catch(() => undefined);
+      if (found) blobs.push({ digest, size: found.size, used: found.mtime });
+    }
+    return blobs;
+  }
+
+  /** Keeps gc out while fn runs: a build holds this from its first look at the store to its last. */
+  lease<T>(fn: () => Promise<T>, options: LockOptions = { wait: true }): Promise<T> {
+    return withLock(this.#lock, 'shared', fn, options);
+  }
+
+  /**
+   * Removes every blob that is neither in keep nor used since the given time. Needs the store alone: BUSY while
+   * a lease is held, or with `wait` it waits for the last one to end. Gives what was removed.
+   */
+  gc(keep: ReadonlySet<Digest>, usedSince: Date, options: LockOptions = {}): Promise<Blob[]> {
+    return withLock(this.#lock, 'exclusive', () => this.#collect(keep, usedSince), options);
+  }
+
+  async #collect(keep: ReadonlySet<Digest>, usedSince: Date): Promise<Blob[]> {
+    const removed: Blob[] = [];
+    for (const { digest, size, used } of await this.list()) {
+      if (keep.has(digest) || used >= usedSince) continue;
+      await this.remove(digest);
+      removed.push({ digest, size });
+    }
+    return removed;
+  }
+}
+
+async function sizeAt(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function missing(digest: Digest, error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return error;
+  return new MillinerError('BLOB_MISSING', `${digest} is not in the store`, { details: { digest } });
+}

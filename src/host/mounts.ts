@@ -1,0 +1,197 @@
+/** The one owner of mounts: what is mounted here is unmounted here. */
+import { readFile, realpath } from 'node:fs/promises';
+import { dirname, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MillinerError } from '../errors.ts';
+import { native, type NativeError } from './native.ts';
+
+/** From <sys/mount.h>. */
+const MS_RDONLY = 0x1;
+const MS_NOSUID = 0x2;
+const MS_NODEV = 0x4;
+const MS_REMOUNT = 0x20;
+const MS_BIND = 0x1000;
+const MNT_DETACH = 0x2;
+const UMOUNT_NOFOLLOW = 0x8;
+
+/** The kernel copies one page of mount data and cuts what is longer. */
+const dataLimit = 4095;
+const unmountAttempts = 20;
+const unmountPauseMilliseconds = 50;
+
+export interface OverlaySpec {
+  type: 'overlay';
+  /** Absolute directories, topmost first. */
+  lower: readonly string[];
+  /** Absent for a read-only mount. */
+  writable?: { upper: string; work: string };
+  options: readonly string[];
+}
+
+export interface PlainSpec {
+  type: 'bind' | 'ext4' | 'xfs' | 'tmpfs' | 'proc';
+  /** A directory for bind, a block device for a disk's file system, any word for the others. */
+  source: string;
+  readonly: boolean;
+  /** The file system's own options; none for bind. */
+  options?: readonly string[];
+}
+
+/** What to mount, without where. */
+export type MountSpec = OverlaySpec | PlainSpec;
+
+/** One line of mountinfo (proc_pid_mountinfo(5)). */
+export interface MountedAt {
+  id: number;
+  /** The file system's device, major:minor in decimal. */
+  device: string;
+  target: string;
+  type: string;
+  /** Options of the mount and of its file system. */
+  options: string[];
+}
+
+/** Mounts spec on an existing directory. Throws NOT_ROOT, HOST_MISSING, or the kernel's own error. */
+export async function mount(spec: MountSpec, target: string): Promise<void> {
+  try {
+    await (spec.type === 'overlay' ? mountOverlay(spec, target) : mountPlain(spec, target));
+  } catch (error) {
+    throw asMountError(error, spec.type, target);
+  }
+}
+
+async function mountPlain(spec: PlainSpec, target: string): Promise<void> {
+  const data = (spec.options ?? []).join(',');
+  if (spec.type !== 'bind') {
+    const own = spec.type === 'tmpfs' || spec.type === 'proc' ? MS_NOSUID | MS_NODEV : 0;
+    const flags = own | (spec.readonly ? MS_RDONLY : 0);
+    return native().mount(spec.source, target, spec.type, flags, data, '/');
+  }
+  await native().mount(spec.source, target, '', MS_BIND, '', '/');
+  if (!spec.readonly) return;
+  try {
+    // A bind mount takes its flags only in a second step (mount(2)).
+    await native().mount('', target, '', MS_BIND | MS_REMOUNT | MS_RDONLY, '', '/');
+  } catch (error) {
+    await native().unmount(target, MNT_DETACH);
+    throw error;
+  }
+}
+
+/**
+ * Directories are named relative to their common parent: 64 layers below a long path would not fit into the one
+ * page of mount data, and a parent's name may hold what the options would need escaped.
+ */
+async function mountOverlay(spec: OverlaySpec, target: string): Promise<void> {
+  const { lower, writable } = spec;
+  const parent = commonParent(writable ? [...lower, writable.upper, writable.work] : lower);
+  const name = (path: string) => overlayName(relative(parent, path));
+  const data = [
+    ...spec.options,
+    `lowerdir=${lower.map(name).join(':')}`,
+    ...(writable ? [`upperdir=${name(writable.upper)}`, `workdir=${name(writable.work)}`] : []),
+  ].join(',');
+  if (Buffer.byteLength(data) > dataLimit) {
+    throw new MillinerError('INTERNAL', `${lower.length} layers are too many to mount on ${target}`);
+  }
+  await native().mount('overlay', target, 'overlay', writable ? 0 : MS_RDONLY, data, parent);
+}
+
+function commonParent(paths: readonly string[]): string {
+  const parents = paths.map((path) => dirname(path).split('/'));
+  const shared = parents.reduce((common, parts) => {
+    const differs = common.findIndex((part, index) => part !== parts[index]);
+    return differs === -1 ? common : common.slice(0, differs);
+  });
+  return shared.join('/') || '/';
+}
+
+function overlayName(path: string): string {
+  if (!/[\\:,]/.test(path)) return path;
+  throw new MillinerError('INTERNAL', `${path} cannot be named in overlay options`);
+}
+
+function asMountError(error: unknown, type: string, target: string): unknown {
+  const { code } = error as NativeError;
+  if (code === 'EPERM')
+    return new MillinerError('NOT_ROOT', `mounting ${target} needs root`, { cause: error });
+  if (code === 'ENODEV') {
+    return new MillinerError('HOST_MISSING', `this kernel has no ${type} file system`, { cause: error });
+  }
+  return error;
+}
+
+export interface UnmountOptions {
+  /** Where it stays busy: take it out of sight and let the kernel finish when the last user ends. Otherwise BUSY. */
+  detach: boolean;
+}
+
+/** Unmounts the topmost mount at target; false where nothing is mounted. */
+export async function unmount(target: string, options: UnmountOptions): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await native().unmount(target, UMOUNT_NOFOLLOW);
+      return true;
+    } catch (error) {
+      const { code } = error as NativeError;
+      if (code === 'EINVAL' || code === 'ENOENT') return false;
+      if (code !== 'EBUSY') throw error;
+      // A process that just ended may hold it for some milliseconds more.
+      if (attempt === unmountAttempts) break;
+      await sleep(unmountPauseMilliseconds);
+    }
+  }
+  if (!options.detach) {
+    throw new MillinerError('BUSY', `${target} is in use and cannot be unmounted`, { details: { target } });
+  }
+  await native().unmount(target, UMOUNT_NOFOLLOW | MNT_DETACH);
+  return true;
+}
+
+/** Every mount this process sees, in the order it was mounted. */
+export async function listMounts(): Promise<MountedAt[]> {
+  return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'));
+}
+
+/** What is mounted at or below directory, in the order it was mounted. */
+export async function mountsBelow(directory: string): Promise<MountedAt[]> {
+  const root = await realpath(directory);
+  const inside = root === '/' ? '/' : `${root}/`;
+  return (await listMounts()).filter(({ target }) => target === root || target.startsWith(inside));
+}
+
+/** Unmounts everything at or below directory, the last mounted first. */
+export async function unmountAllBelow(directory: string, options: UnmountOptions): Promise<void> {
+  // Once more for mounts that were hidden below others, or that came while the first round ran.
+  for (let round = 1; round <= 3; round++) {
+    const mounted = await mountsBelow(directory);
+    if (mounted.length === 0) return;
+    for (const { target } of mounted.toReversed()) await unmount(target, options);
+  }
+  const [left] = await mountsBelow(directory);
+  if (left) throw new MillinerError('BUSY', `${left.target} is mounted again and again`);
+}
+
+/** The fields of proc_pid_mountinfo(5) that are of use here. */
+export function parseMountinfo(text: string): MountedAt[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [mountPart = '', fileSystemPart = ''] = line.split(' - ');
+      const [id, , device = '', , target = '', options = ''] = mountPart.split(' ');
+      const [type = '', , superOptions = ''] = fileSystemPart.split(' ');
+      return {
+        id: Number(id),
+        device,
+        target: unescapeMountinfo(target),
+        type,
+        options: [...options.split(','), ...superOptions.split(',')],
+      };
+    });
+}
+
+/** Space, tab, newline and backslash stand as three octal digits. */
+function unescapeMountinfo(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+}
