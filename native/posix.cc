@@ -25,12 +25,12 @@ Napi::Value Latin1(Napi::Env env, const std::string& bytes) {
 struct EntryKeys {
   explicit EntryKeys(Napi::Env env)
       : path(Key(env, "path")), mode(Key(env, "mode")), uid(Key(env, "uid")), gid(Key(env, "gid")),
-        size(Key(env, "size")), mtimeSeconds(Key(env, "mtimeSeconds")),
+        size(Key(env, "size")), allocated(Key(env, "allocated")), mtimeSeconds(Key(env, "mtimeSeconds")),
         mtimeNanoseconds(Key(env, "mtimeNanoseconds")), ctimeNanoseconds(Key(env, "ctimeNanoseconds")),
         inode(Key(env, "inode")), links(Key(env, "links")), deviceMajor(Key(env, "deviceMajor")),
         deviceMinor(Key(env, "deviceMinor")), target(Key(env, "target")), xattrs(Key(env, "xattrs")) {}
 
-  napi_value path, mode, uid, gid, size, mtimeSeconds, mtimeNanoseconds, ctimeNanoseconds, inode, links,
+  napi_value path, mode, uid, gid, size, allocated, mtimeSeconds, mtimeNanoseconds, ctimeNanoseconds, inode, links,
       deviceMajor, deviceMinor, target, xattrs;
 
  private:
@@ -47,6 +47,7 @@ Napi::Value EntryToJs(Napi::Env env, const EntryKeys& keys, const Entry& entry) 
   object.Set(keys.uid, number(status.stx_uid));
   object.Set(keys.gid, number(status.stx_gid));
   object.Set(keys.size, number(status.stx_size));
+  object.Set(keys.allocated, number(status.stx_blocks * 512));
   object.Set(keys.mtimeSeconds, number(status.stx_mtime.tv_sec));
   object.Set(keys.mtimeNanoseconds, number(status.stx_mtime.tv_nsec));
   object.Set(keys.ctimeNanoseconds,

@@ -118,6 +118,13 @@ function asMountError(error: unknown, type: string, target: string): unknown {
   if (code === 'ENODEV') {
     return new MillinerError('HOST_MISSING', `this kernel has no ${type} file system`, { cause: error });
   }
+  // overlayfs refuses a directory that is written through another mount (index=on).
+  if (code === 'EBUSY') {
+    return new MillinerError('BUSY', `what ${target} would show is mounted elsewhere`, {
+      cause: error,
+      details: { target },
+    });
+  }
   return error;
 }
 
@@ -153,9 +160,13 @@ export async function listMounts(): Promise<MountedAt[]> {
   return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'));
 }
 
-/** What is mounted at or below directory, in the order it was mounted. */
+/** What is mounted at or below directory, in the order it was mounted; nothing where there is no such directory. */
 export async function mountsBelow(directory: string): Promise<MountedAt[]> {
-  const root = await realpath(directory);
+  const root = await realpath(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (root === undefined) return [];
   const inside = root === '/' ? '/' : `${root}/`;
   return (await listMounts()).filter(({ target }) => target === root || target.startsWith(inside));
 }

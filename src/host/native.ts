@@ -13,6 +13,8 @@ export interface ScanEntry {
   uid: number;
   gid: number;
   size: number;
+  /** Bytes taken on disk; less than size where the file has holes. */
+  allocated: number;
   mtimeSeconds: number;
   mtimeNanoseconds: number;
   /** Changes with every change of content or attributes: equal means untouched. */

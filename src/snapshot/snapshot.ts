@@ -1,0 +1,71 @@
+/** Snapshots in containerd's vocabulary: trees that are written once, committed, and stood upon by others. */
+import { native, type ScanEntry } from '../host/native.ts';
+import type { MountSpec } from '../host/mounts.ts';
+
+/** active: writable. view: read-only, of a committed one. committed: never written again, a parent for others. */
+export type SnapshotKind = 'active' | 'view' | 'committed';
+
+export interface Snapshot {
+  name: string;
+  parent?: string;
+  kind: SnapshotKind;
+  labels: Record<string, string>;
+  created: Date;
+}
+
+/** What a snapshot adds to its parent. */
+export interface Usage {
+  /** Bytes taken on disk. */
+  bytes: number;
+  inodes: number;
+}
+
+/**
+ * Keys and names share one namespace. An active snapshot or view belongs to the process that made it: when that
+ * process dies, reconcile() removes it with its mounts. Committed snapshots belong to the store.
+ */
+export interface Snapshotter {
+  readonly name: string;
+  /** A writable snapshot on a committed parent, or an empty tree. Throws SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND. */
+  prepare(key: string, parent?: string): Promise<Snapshot>;
+  /** A read-only look at a committed parent. */
+  view(key: string, parent: string): Promise<Snapshot>;
+  /** Unmounts an active snapshot and makes it a committed one of the given name, durably. Throws BUSY while it is in use. */
+  commit(name: string, key: string, labels?: Record<string, string>): Promise<void>;
+  /** How to mount an active snapshot or view; for those who mount it themselves, one place at a time. */
+  mounts(key: string): MountSpec[];
+  /** Mounts it in the snapshotter's own place, which it gives; again and again is once. */
+  mount(key: string): Promise<string>;
+  /** Throws BUSY while a process uses it. */
+  unmount(key: string): Promise<void>;
+  stat(key: string): Snapshot | undefined;
+  /** Removes a snapshot and its mounts. Throws SNAPSHOT_IN_USE while others stand on it or another process owns it. */
+  remove(key: string): Promise<void>;
+  /** Calls fn for every snapshot, parents before children. */
+  walk(fn: (snapshot: Snapshot) => void | Promise<void>): Promise<void>;
+  usage(key: string): Promise<Usage>;
+  /** Every entry of an active snapshot or view, without what the file system keeps for itself. */
+  scan(key: string): Promise<ScanEntry[]>;
+  /** Finishes or undoes what dead processes left: snapshots, directories, mounts. Opening does it too. */
+  reconcile(): Promise<void>;
+  /** Ends this process's ownership; what it had not committed goes with the next reconcile. */
+  close(): Promise<void>;
+}
+
+/** Every entry of a mounted snapshot. ext4 puts a lost+found into the root of each new file system: it is never the image's. */
+export async function scanSnapshot(root: string): Promise<ScanEntry[]> {
+  const entries = await native().scan(root);
+  return entries.filter(({ path }) => path !== 'lost+found' && !path.startsWith('lost+found/'));
+}
+
+/** Disk usage of a scanned tree; a file with several names counts once. */
+export function usageOf(entries: readonly ScanEntry[]): Usage {
+  const seen = new Set<bigint>();
+  let bytes = 0;
+  for (const { inode, allocated } of entries) {
+    if (seen.has(inode)) continue;
+    seen.add(inode);
+    bytes += allocated;
+  }
+  return { bytes, inodes: seen.size };
+}
