@@ -161,8 +161,7 @@ export class OverlaySnapshotter implements Snapshotter {
   async #drop(row: Row): Promise<void> {
     const directory = this.#directory(row.id);
     // Committed ones, which may have children that forbid the removal, are never mounted.
-    if (row.owner !== undefined && (await exists(directory)))
-      await unmountAllBelow(directory, { detach: true });
+    await unmountAllBelow(directory, { detach: true });
     this.#onStep('unmounted');
     this.#metadata.delete(row);
     this.#onStep('deleted');
