@@ -55,6 +55,7 @@ solve::Input inputOf(const Napi::Object& object) {
   input.arch = stringOf(object, "arch");
   auto repos = object.Get("repos").As<Napi::Array>();
   for (uint32_t i = 0; i < repos.Length(); i++) input.repos.push_back(repoOf(repos.Get(i).As<Napi::Object>()));
+  input.filelistsGiven = object.Get("filelistsGiven").ToBoolean();
   input.installed = stringsOf(object, "installed");
   input.install = stringsOf(object, "install");
   input.members = membersOf(object);

@@ -29,6 +29,7 @@ struct GroupMember {
 struct Input {
   std::string arch;
   std::vector<RepoInput> repos;
+  bool filelistsGiven = false;  // all that can be had: do not ask for more
   std::vector<std::string> installed;
   std::vector<std::string> install;
   std::vector<GroupMember> members;

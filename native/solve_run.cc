@@ -114,8 +114,9 @@ SolverPtr makeSolver(Pool* pool, bool weakDeps) {
 }
 
 bool lacksFilelists(const Input& input) {
-  return std::any_of(input.repos.begin(), input.repos.end(),
-                     [](const RepoInput& repo) { return !repo.packages && repo.filelists.empty(); });
+  return !input.filelistsGiven && std::any_of(input.repos.begin(), input.repos.end(), [](const RepoInput& repo) {
+    return !repo.packages;
+  });
 }
 
 bool asksForUnknownFile(const std::vector<std::string>& specs) {

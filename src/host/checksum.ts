@@ -13,9 +13,10 @@ export interface Checksum {
   value: string;
 }
 
-/** From the words of a metadata file, where SHA-1 is also called `sha`; undefined where it is none we know. */
+/** From the words of a metadata file (SHA-1 is also `sha`, others `sha-256`); undefined where it is none we know. */
 export function parseChecksum(type: string, value: string): Checksum | undefined {
-  const name = type.toLowerCase() === 'sha' ? 'sha1' : type.toLowerCase();
+  const word = type.toLowerCase().replace('-', '');
+  const name = word === 'sha' ? 'sha1' : word;
   const hex = value.trim().toLowerCase();
   if (!Object.hasOwn(hexLengths, name)) return undefined;
   const known = name as ChecksumType;

@@ -48,7 +48,7 @@ function agent(): EnvHttpProxyAgent {
 }
 
 /** A URL for people and logs: without user, password, query and fragment, any of which may hold a secret. */
-export function showUrl(url: string | URL): string {
+export function showUrl(url: string): string {
   if (!URL.canParse(url)) return 'a malformed URL';
   const shown = new URL(url);
   return `${shown.protocol}//${shown.host}${shown.pathname}`;
@@ -116,7 +116,7 @@ function basic(url: URL): Record<string, string> {
 function redirectTarget(response: Dispatcher.ResponseData, from: URL): URL | undefined {
   const location = response.headers.location;
   if (!redirects.has(response.statusCode) || typeof location !== 'string') return undefined;
-  if (!URL.canParse(location, from)) {
+  if (!URL.canParse(location, from.href)) {
     throw new AttemptError('it redirects to a malformed URL', { permanent: true });
   }
   const next = parseUrl(new URL(location, from).href);

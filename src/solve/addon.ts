@@ -1,0 +1,73 @@
+/** What native/solv.cc takes and gives: plain data, copied on both ways. */
+import { native } from '../host/native.ts';
+
+export interface AddonRepository {
+  name: string;
+  /** As in dnf: the lower number wins. */
+  priority: number;
+  kind: 'repomd' | 'rpms';
+  exclude: readonly string[];
+  /** repomd: path of the file as it was fetched, and how many bytes it may unpack to. */
+  primary?: string;
+  primaryLimit?: number;
+  filelists?: string | undefined;
+  filelistsLimit?: number;
+  /** rpms: paths. */
+  files?: readonly string[];
+}
+
+export interface AddonInput {
+  arch: string;
+  repos: readonly AddonRepository[];
+  /** All file lists that can be had are given: solve, and do not ask for more. */
+  filelistsGiven: boolean;
+  /** Paths of the .rpm files that are installed already. */
+  installed: readonly string[];
+  install: readonly string[];
+  members: readonly { name: string; onlyWith?: string }[];
+  exclude: readonly string[];
+  weakDeps: boolean;
+  best: boolean;
+}
+
+export interface AddonPackage {
+  /** Empty where the package is an installed one. */
+  repo: string;
+  name: string;
+  epoch: number;
+  version: string;
+  release: string;
+  arch: string;
+  location: string;
+  /** The metadata's xml:base, mostly empty. */
+  base: string;
+  size: number;
+  checksum: { type: string; value: string };
+  sourceRpm: string;
+  buildTime: number;
+}
+
+export interface AddonOutput {
+  solved: boolean;
+  /** Nothing was solved: a file dependency that only filelists can answer may play a part. */
+  needsFilelists: boolean;
+  packages: AddonPackage[];
+  removed: AddonPackage[];
+  skipped: string[];
+  /** One entry for each problem, each the lines that together explain it. */
+  problems: string[][];
+  /** Set where a file is not what it should be; then nothing else is. */
+  badFile?: string;
+  reason?: string;
+}
+
+declare module '../host/native.ts' {
+  interface Native {
+    /** libsolv's answer, found on a thread of the pool. */
+    solve(input: AddonInput): Promise<AddonOutput>;
+  }
+}
+
+export function solveNatively(input: AddonInput): Promise<AddonOutput> {
+  return native().solve(input);
+}

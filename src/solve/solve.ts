@@ -1,0 +1,171 @@
+/** From package names to the packages that are to be installed: libsolv, set up as dnf does. */
+import { MillinerError } from '../errors.ts';
+import { parseChecksum, type Checksum } from '../host/checksum.ts';
+import { silent, type Progress } from '../host/progress.ts';
+import type { GroupMember } from '../repo/comps.ts';
+import type { OpenedRepository } from '../repo/repository.ts';
+import { solveNatively, type AddonOutput, type AddonPackage, type AddonRepository } from './addon.ts';
+
+export interface SolveRequest {
+  /** As rpm calls it: x86_64, aarch64, ... */
+  arch: string;
+  repositories: readonly OpenedRepository[];
+  /** Paths of the .rpm files (headers are enough) of what the parent image has installed. */
+  installed?: readonly string[];
+  /** As dnf takes them: names, globs, name.arch, NEVRA, provides, file paths, rich dependencies; no groups. */
+  install: readonly string[];
+  /** Members of groups: left out where no repository has them. */
+  members?: readonly GroupMember[];
+  /** Names, globs, NEVRA; of every repository. */
+  exclude?: readonly string[];
+  weakDeps: boolean;
+  /** Insist on the best candidate instead of falling back to an older one; default true, as in dnf. */
+  best?: boolean;
+  progress?: Progress;
+}
+
+export interface Nevra {
+  name: string;
+  epoch: number;
+  version: string;
+  release: string;
+  arch: string;
+}
+
+export interface SolvedPackage extends Nevra {
+  /** The repository's name. */
+  repo: string;
+  /** As its metadata gives it: relative to the repository, or a path where that is a directory of packages. */
+  location: string;
+  /** A file: URL for local repositories. */
+  url: string;
+  /** The same file elsewhere, best first. */
+  mirrors: string[];
+  /** Bytes. */
+  size: number;
+  /** Of the whole .rpm file. */
+  checksum: Checksum;
+  /** NAME-VERSION-RELEASE.src.rpm; empty where the package does not say. */
+  sourceRpm: string;
+  /** Seconds since 1970. */
+  buildTime: number;
+}
+
+export interface Solution {
+  /** To be installed, ordered by NEVRA. */
+  packages: SolvedPackage[];
+  /** Installed packages that an update or obsoletes replaces. */
+  removed: Nevra[];
+  /** Group members that no repository has. */
+  skipped: string[];
+}
+
+const GiB = 1024 ** 3;
+/** Unpacked bytes: several times what Fedora's largest repository has. */
+const primaryLimit = 2 * GiB;
+const filelistsLimit = 8 * GiB;
+
+/**
+ * The same request gives the same solution whatever the order of repositories, packages and words.
+ * Throws SOLVE_FAILED with the problems in its details, REPO_INVALID, PACKAGE_INVALID, and what fetching
+ * filelists throws.
+ */
+export async function solve(request: SolveRequest): Promise<Solution> {
+  const repositories = new Map(request.repositories.map((repository) => [repository.name, repository]));
+  if (repositories.size !== request.repositories.length) {
+    throw new MillinerError('RECIPE_INVALID', 'two repositories have the same name');
+  }
+  let output = await attempt(request, false);
+  if (output.needsFilelists) {
+    (request.progress ?? silent).step('a file dependency needs the full file lists');
+    output = await attempt(request, true);
+  }
+  if (!output.solved) throw failed(output.problems);
+  return {
+    packages: output.packages.map((found) => solvedPackage(found, repositories.get(found.repo))),
+    removed: output.removed.map(nevraOf),
+    skipped: output.skipped,
+  };
+}
+
+async function attempt(request: SolveRequest, withFilelists: boolean): Promise<AddonOutput> {
+  const repos: AddonRepository[] = [];
+  for (const repository of request.repositories) {
+    const { name, definition } = repository;
+    const common = { name, priority: definition.priority ?? 99, exclude: definition.exclude };
+    if (repository.kind === 'rpms') {
+      repos.push({ ...common, kind: 'rpms', files: repository.files });
+    } else {
+      const filelists = withFilelists ? await repository.filelists() : undefined;
+      repos.push({
+        ...common,
+        kind: 'repomd',
+        primary: repository.primary,
+        primaryLimit,
+        filelists,
+        filelistsLimit,
+      });
+    }
+  }
+  const output = await solveNatively({
+    arch: request.arch,
+    repos,
+    filelistsGiven: withFilelists,
+    installed: request.installed ?? [],
+    install: request.install,
+    members: request.members ?? [],
+    exclude: request.exclude ?? [],
+    weakDeps: request.weakDeps,
+    best: request.best ?? true,
+  });
+  if (output.badFile !== undefined) throw badFile(output.badFile, output.reason ?? '', repos);
+  return output;
+}
+
+function badFile(file: string, reason: string, repos: readonly AddonRepository[]): MillinerError {
+  const of = repos.find((repo) => repo.primary === file || repo.filelists === file);
+  const details = { file, ...(of && { repository: of.name }) };
+  if (!of) return new MillinerError('PACKAGE_INVALID', `${file}: ${reason}`, { details });
+  const type = of.primary === file ? 'primary' : 'filelists';
+  return new MillinerError('REPO_INVALID', `${type} of repository ${of.name} (${file}): ${reason}`, {
+    details,
+  });
+}
+
+function failed(problems: string[][]): MillinerError {
+  const text = problems.map((lines, index) => `\n  ${index + 1}. ${lines.join('\n     ')}`).join('');
+  return new MillinerError('SOLVE_FAILED', `the packages cannot be installed together:${text}`, {
+    details: { problems },
+  });
+}
+
+function solvedPackage(found: AddonPackage, repository: OpenedRepository | undefined): SolvedPackage {
+  const nevra = nevraOf(found);
+  const checksum = parseChecksum(found.checksum.type, found.checksum.value);
+  const [url, ...mirrors] = repository?.packageUrls(found.location, found.base) ?? [];
+  const label = `${found.name} of repository ${found.repo}`;
+  if (url === undefined || !checksum) {
+    throw new MillinerError('REPO_INVALID', `the metadata of package ${label} lacks its checksum`);
+  }
+  return {
+    ...nevra,
+    repo: found.repo,
+    location: found.location,
+    url,
+    mirrors,
+    size: found.size,
+    checksum,
+    sourceRpm: found.sourceRpm,
+    buildTime: found.buildTime,
+  };
+}
+
+/** Later stages make file names and arguments of these words. */
+function nevraOf({ name, epoch, version, release, arch }: AddonPackage): Nevra {
+  for (const word of [name, version, release, arch]) {
+    if (!/^[^-\s/\p{Cc}][^\s/\p{Cc}]*$/u.test(word)) {
+      throw new MillinerError('REPO_INVALID', `a package has no proper NEVRA: ${JSON.stringify(name)}`);
+    }
+  }
+  return { name, epoch, version, release, arch };
+}
