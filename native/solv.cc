@@ -2,6 +2,8 @@
 // thread between holds no JavaScript value.
 #include <napi.h>
 
+#include <solv/solvversion.h>
+
 #include "solve.h"
 #include "task.h"
 
@@ -130,4 +132,7 @@ Napi::Value Solve(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void InitSolv(Napi::Env env, Napi::Object exports) { exports["solve"] = Napi::Function::New(env, Solve, "solve"); }
+void InitSolv(Napi::Env env, Napi::Object exports) {
+  exports["solve"] = Napi::Function::New(env, Solve, "solve");
+  exports["libsolvVersion"] = Napi::String::New(env, solv_version);
+}

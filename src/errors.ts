@@ -34,6 +34,11 @@ const table = {
     what: 'Milliner itself failed',
     todo: 'Report it with the output of the same command under --debug.',
   },
+  USAGE: {
+    kind: 'usage',
+    what: 'the words of the command line do not fit the command',
+    todo: 'See the command with --help.',
+  },
   INTERRUPTED: {
     kind: 'interrupted',
     what: 'the command was stopped by a signal; what it had mounted or started is gone',
@@ -109,6 +114,11 @@ const table = {
     what: 'the tree holds something that an OCI layer cannot express',
     todo: 'Have the package or scriptlet that makes the named path changed, or exclude the package.',
   },
+  NOT_REPRODUCIBLE: {
+    kind: 'reproducibility',
+    what: 'two builds of one lock gave different images',
+    todo: 'Look at what makes the named path: a scriptlet that writes the time, a random number or a list in no order.',
+  },
   HOST_MISSING: {
     kind: 'host',
     what: 'this host lacks something that the command needs',
@@ -123,6 +133,16 @@ const table = {
     kind: 'input',
     what: 'the output directory holds something other than an OCI layout',
     todo: 'Give an empty or new directory with --output.',
+  },
+  IMAGE_NOT_FOUND: {
+    kind: 'input',
+    what: 'the state directory has no such image',
+    todo: 'Build it with: milliner build RECIPE',
+  },
+  TOOLS_DIFFER: {
+    kind: 'input',
+    what: 'the lock was made with other versions of the tools that the bytes depend on',
+    todo: 'Run with the versions that the lock names, or lock again: milliner lock RECIPE',
   },
   DISK_FULL: {
     kind: 'storage',

@@ -31,6 +31,8 @@ export interface ScanEntry {
 }
 
 export interface Native {
+  /** Version of the libsolv that the addon runs with. */
+  libsolvVersion: string;
   /** Every entry below root (root included), parents before children, siblings in byte order. Only the mount that root lies on: a mount point inside shows as the directory underneath. Never follows a link. */
   scan(root: string): Promise<ScanEntry[]>;
   /** One file as scan shows it, its path as given; a link itself, not its target. */

@@ -89,7 +89,8 @@ export function makeImage(input: ImageInput): ImageBytes {
 
 function configOf({ name, arch, epoch, config, layers, layerRecipes }: ImageInput): object {
   const created = isoTime(epoch);
-  const set = (values: string[]) => (values.length > 0 ? Object.fromEntries(values.map((value) => [value, {}])) : undefined);
+  const set = (values: string[]) =>
+    values.length > 0 ? Object.fromEntries(values.map((value) => [value, {}])) : undefined;
   return {
     created,
     architecture: ociArchitecture(arch),
@@ -111,13 +112,18 @@ function configOf({ name, arch, epoch, config, layers, layerRecipes }: ImageInpu
 }
 
 function annotationsOf({ name, release, epoch, config, base }: ImageInput): Record<string, string> {
-  const standard = Object.entries(config.labels).filter(([key]) => key.startsWith('org.opencontainers.image.'));
+  const standard = Object.entries(config.labels).filter(([key]) =>
+    key.startsWith('org.opencontainers.image.'),
+  );
   return sorted({
     ...Object.fromEntries(standard),
     'org.opencontainers.image.title': name,
     'org.opencontainers.image.created': isoTime(epoch),
     ...(release !== undefined && { 'org.opencontainers.image.version': release }),
-    ...(base && { 'org.opencontainers.image.base.name': base.name, 'org.opencontainers.image.base.digest': base.digest }),
+    ...(base && {
+      'org.opencontainers.image.base.name': base.name,
+      'org.opencontainers.image.base.digest': base.digest,
+    }),
   });
 }
 

@@ -45,12 +45,17 @@ async function openLayout(directory: string): Promise<Descriptor[]> {
     await mkdir(directory, { recursive: true });
     const names = await readdir(directory);
     if (names.length === 0 || !names.includes('index.json')) {
-      const foreign = names.filter((name) => name !== 'blobs' && name !== 'oci-layout' && !name.endsWith('.tmp'));
+      const foreign = names.filter(
+        (name) => name !== 'blobs' && name !== 'oci-layout' && !name.endsWith('.tmp'),
+      );
       if (foreign.length > 0) throw unusable(directory, `it holds ${foreign.slice(0, 3).join(', ')}`);
       return [];
     }
-    const index = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8')) as { manifests?: unknown };
-    if (!names.includes('oci-layout') || !Array.isArray(index.manifests)) throw unusable(directory, 'its index is not one');
+    const index = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8')) as {
+      manifests?: unknown;
+    };
+    if (!names.includes('oci-layout') || !Array.isArray(index.manifests))
+      throw unusable(directory, 'its index is not one');
     return index.manifests as Descriptor[];
   } catch (error) {
     if (error instanceof MillinerError) throw error;
@@ -62,7 +67,9 @@ async function openLayout(directory: string): Promise<Descriptor[]> {
 }
 
 function unusable(directory: string, why: string): MillinerError {
-  return new MillinerError('OUTPUT_UNUSABLE', `${directory} is no OCI layout: ${why}`, { details: { directory } });
+  return new MillinerError('OUTPUT_UNUSABLE', `${directory} is no OCI layout: ${why}`, {
+    details: { directory },
+  });
 }
 
 /** A copy of its own: whoever edits the layout must not reach into the store. */

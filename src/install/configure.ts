@@ -59,7 +59,8 @@ async function placeFor(target: string, path: string): Promise<Buffer> {
     return readlinkSync(below(target, at), 'buffer').toString('latin1') as ByteString;
   };
   const resolved = resolveInImage(byteString(path), linkAt);
-  if (resolved === undefined) throw new MillinerError('RECIPE_INVALID', `files: ${path}: links lead in a circle`);
+  if (resolved === undefined)
+    throw new MillinerError('RECIPE_INVALID', `files: ${path}: links lead in a circle`);
   const parts = resolved.split('/');
   for (let depth = 1; depth < parts.length; depth++) {
     await makeDirectory(below(target, parts.slice(0, depth).join('/') as ByteString), path);
@@ -95,8 +96,12 @@ export async function setServices(sandbox: Sandbox, services: Services): Promise
     });
     if (exitCode === 0) continue;
     const words = stderr.trim().split('\n').slice(-5).join('\n');
-    throw new MillinerError('RECIPE_INVALID', `services: systemctl ${verb} ${services[verb].join(' ')}: ${words}`, {
-      hint: 'Name units that the installed packages have; systemctl itself comes with the package systemd.',
-    });
+    throw new MillinerError(
+      'RECIPE_INVALID',
+      `services: systemctl ${verb} ${services[verb].join(' ')}: ${words}`,
+      {
+        hint: 'Name units that the installed packages have; systemctl itself comes with the package systemd.',
+      },
+    );
   }
 }

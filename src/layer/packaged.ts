@@ -25,7 +25,9 @@ export function packagedFiles(packages: RpmPackage[], tree: Tree): Packaged {
     const directory = path.slice(0, slash);
     if (!directories.has(directory)) directories.set(directory, resolveDirectory(directory, linkAt));
     const place = directories.get(directory);
-    return place === undefined ? undefined : ((place === '' ? '' : `${place}/`) + path.slice(slash + 1)) as ByteString;
+    return place === undefined
+      ? undefined
+      : (((place === '' ? '' : `${place}/`) + path.slice(slash + 1)) as ByteString);
   };
   const found: Packaged = new Map();
   for (const { nevra, files } of packages) {
@@ -40,10 +42,15 @@ export function packagedFiles(packages: RpmPackage[], tree: Tree): Packaged {
   return found;
 }
 
-function resolveDirectory(path: string, linkAt: (path: ByteString) => ByteString | undefined): ByteString | undefined {
+function resolveDirectory(
+  path: string,
+  linkAt: (path: ByteString) => ByteString | undefined,
+): ByteString | undefined {
   // A component behind it makes the resolver follow the directory itself too.
   const resolved = resolveInImage(`${path}/.x` as ByteString, linkAt);
-  return resolved === undefined ? undefined : (resolved.slice(0, Math.max(0, resolved.length - 3)) as ByteString);
+  return resolved === undefined
+    ? undefined
+    : (resolved.slice(0, Math.max(0, resolved.length - 3)) as ByteString);
 }
 
 /** Whether the content is what a package carries: rpm sets the header's mtime, any later write moves it. */

@@ -83,7 +83,10 @@ export async function readLock(path: string): Promise<Lock | undefined> {
   const lock = parse(path, text);
   const { digest: claimed, ...content } = lock;
   if (contentDigest(content) !== claimed) {
-    throw new MillinerError('LOCK_INVALID', `${path} was edited: its content does not have the digest it claims`);
+    throw new MillinerError(
+      'LOCK_INVALID',
+      `${path} was edited: its content does not have the digest it claims`,
+    );
   }
   return lock;
 }

@@ -58,14 +58,20 @@ export function templatePath(recipePath: string, template: string): string {
     const path = resolve(place, template);
     if (path.startsWith(`${place}/`) && existsSync(path)) return path;
   }
-  throw new MillinerError('RECIPE_INVALID', `${recipePath}: files: no template ${template} in ${places.join(' or ')}`);
+  throw new MillinerError(
+    'RECIPE_INVALID',
+    `${recipePath}: files: no template ${template} in ${places.join(' or ')}`,
+  );
 }
 
 function locate(nameOrPath: string): string {
   const candidates = [resolve(nameOrPath), resolve('recipes', `${nameOrPath}.yaml`)];
   const found = candidates.find((candidate) => /\.ya?ml$/.test(candidate) && existsSync(candidate));
   if (found) return found;
-  throw new MillinerError('RECIPE_NOT_FOUND', `no recipe ${nameOrPath}: looked for ${candidates.join(' and ')}`);
+  throw new MillinerError(
+    'RECIPE_NOT_FOUND',
+    `no recipe ${nameOrPath}: looked for ${candidates.join(' and ')}`,
+  );
 }
 
 async function resolveRepositories(repos: (string | Repository)[], path: string): Promise<Repository[]> {
@@ -75,10 +81,14 @@ async function resolveRepositories(repos: (string | Repository)[], path: string)
     if (typeof repo !== 'string') return absolute(repo, directory);
     const match = shared.find((candidate) => candidate.name === repo);
     if (match) return absolute(match, directory);
-    throw new MillinerError('RECIPE_INVALID', `${path}: repos: ${repo} is not defined in ${directory}/repos.yaml`);
+    throw new MillinerError(
+      'RECIPE_INVALID',
+      `${path}: repos: ${repo} is not defined in ${directory}/repos.yaml`,
+    );
   });
   const names = new Set(found.map((repo) => repo.name));
-  if (names.size < found.length) throw new MillinerError('RECIPE_INVALID', `${path}: repos: a name occurs twice`);
+  if (names.size < found.length)
+    throw new MillinerError('RECIPE_INVALID', `${path}: repos: a name occurs twice`);
   for (const repo of found) for (const key of repo.keys) await checkKeyFile(key, path, repo.name);
   return found;
 }
@@ -102,6 +112,9 @@ function absolute(repo: Repository, directory: string): Repository {
 async function checkKeyFile(key: string, path: string, repo: string): Promise<void> {
   const found = await stat(key).catch((error: NodeJS.ErrnoException) => error);
   if (found instanceof Error || !found.isFile()) {
-    throw new MillinerError('RECIPE_INVALID', `${path}: repos: ${repo}: keys: no key file ${key} (${basename(key)})`);
+    throw new MillinerError(
+      'RECIPE_INVALID',
+      `${path}: repos: ${repo}: keys: no key file ${key} (${basename(key)})`,
+    );
   }
 }

@@ -19,7 +19,7 @@ export const repository = z
     keys: z.array(z.string().min(1)).default([]),
     exclude: z.array(z.string().min(1)).default([]),
     gpgcheck: z.boolean().default(true),
-    priority: z.int().min(1).max(99).default(50),
+    priority: z.int().min(1).max(99).default(99),
   })
   .refine((r) => [r.baseurl, r.metalink, r.mirrorlist].filter((url) => url !== undefined).length === 1, {
     error: 'give exactly one of baseurl, metalink, mirrorlist',
@@ -34,17 +34,20 @@ const file = z
     path: absolutePath,
     template: z.string().min(1).optional(),
     content: z.string().optional(),
-    mode: z.string().regex(/^[0-7]{3,4}$/, 'an octal mode in quotes, such as "0644"').default('0644'),
-    owner: z.string().regex(/^[^:\s]+:[^:\s]+$/, 'user:group').default('root:root'),
+    mode: z
+      .string()
+      .regex(/^[0-7]{3,4}$/, 'an octal mode in quotes, such as "0644"')
+      .default('0644'),
+    owner: z
+      .string()
+      .regex(/^[^:\s]+:[^:\s]+$/, 'user:group')
+      .default('root:root'),
   })
   .refine((f) => (f.template === undefined) !== (f.content === undefined), {
     error: 'give either template or content',
   });
 
-const tools = z.union([
-  z.literal('host'),
-  z.strictObject({ packages: z.array(z.string().min(1)).min(1) }),
-]);
+const tools = z.union([z.literal('host'), z.strictObject({ packages: z.array(z.string().min(1)).min(1) })]);
 
 const check = z.union([
   z.strictObject({ exec: z.array(z.string()).min(1) }),
@@ -57,9 +60,15 @@ const test = z.strictObject({
   limits: z
     .strictObject({
       cpus: z.number().positive().optional(),
-      memory: z.string().regex(/^\d+[KMG]?$/).optional(),
+      memory: z
+        .string()
+        .regex(/^\d+[KMG]?$/)
+        .optional(),
       pids: z.int().positive().optional(),
-      bandwidth: z.string().regex(/^\d+(?:kbit|mbit|gbit)$/).optional(),
+      bandwidth: z
+        .string()
+        .regex(/^\d+(?:kbit|mbit|gbit)$/)
+        .optional(),
     })
     .default({}),
   ready: z.strictObject({ unit: unit.optional(), timeout: duration.default('60s') }).prefault({}),
@@ -71,8 +80,14 @@ export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
   name,
   from: name.optional(),
-  release: z.union([z.int(), z.string().min(1)]).transform(String).optional(),
-  arches: z.array(z.enum(['x86_64', 'aarch64', 'ppc64le', 's390x'])).min(1).optional(),
+  release: z
+    .union([z.int(), z.string().min(1)])
+    .transform(String)
+    .optional(),
+  arches: z
+    .array(z.enum(['x86_64', 'aarch64', 'ppc64le', 's390x']))
+    .min(1)
+    .optional(),
   repos: z.array(z.union([z.string().min(1), repository])).default([]),
   packages: z.array(z.string().min(1)).default([]),
   exclude: z.array(z.string().min(1)).default([]),
@@ -82,7 +97,9 @@ export const recipeSchema = z.strictObject({
   languages: z.array(z.string().regex(/^[A-Za-z0-9_@.-]+$/)).optional(),
   files: z.array(file).default([]),
   values: z.record(z.string(), z.unknown()).default({}),
-  services: z.strictObject({ enable: z.array(unit).default([]), disable: z.array(unit).default([]) }).prefault({}),
+  services: z
+    .strictObject({ enable: z.array(unit).default([]), disable: z.array(unit).default([]) })
+    .prefault({}),
   allow: z
     .strictObject({
       scriptlets: z.array(z.string().regex(/^%\w+\(.+\)$/, 'such as %post(name)')).default([]),

@@ -14,18 +14,24 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
   if (document.errors.length > 0) {
     throw invalid(
       path,
-      document.errors.map((e) => ({ line: lines.linePos(e.pos[0]).line, key: '', text: e.message.split('\n')[0]! })),
+      document.errors.map((e) => ({
+        line: lines.linePos(e.pos[0]).line,
+        key: '',
+        text: e.message.split('\n')[0]!,
+      })),
     );
   }
   const result = schema.safeParse(toData(document, path));
   if (result.success) return result.data;
   throw invalid(
     path,
-    result.error.issues.flatMap((issue) => faults(issue)).map(({ keys, text: message }) => ({
-      line: lineOf(document, keys, lines),
-      key: keys.join('.'),
-      text: message,
-    })),
+    result.error.issues
+      .flatMap((issue) => faults(issue))
+      .map(({ keys, text: message }) => ({
+        line: lineOf(document, keys, lines),
+        key: keys.join('.'),
+        text: message,
+      })),
   );
 }
 
@@ -38,7 +44,8 @@ async function readText(path: string): Promise<string> {
     if (error instanceof MillinerError) throw error;
     if (error instanceof TypeError) throw invalid(path, [{ line: 1, key: '', text: 'not UTF-8 text' }]);
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT') throw new MillinerError('RECIPE_NOT_FOUND', `no file ${path}`, { details: { path } });
+    if (code === 'ENOENT')
+      throw new MillinerError('RECIPE_NOT_FOUND', `no file ${path}`, { details: { path } });
     throw new MillinerError('RECIPE_INVALID', `${path} cannot be read: ${code}`, { cause: error });
   }
 }

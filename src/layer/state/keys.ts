@@ -68,7 +68,11 @@ export function kindOf(bytes: Buffer): string | undefined {
   if (/^\(?\d*:?\(?(?:protected-|shadowed-)?private-key/.test(text) || text.startsWith('(private-key')) {
     return 'GnuPG private key';
   }
-  if (bytes.length > 16 && javaMagics.includes(bytes.readUInt32BE(0)) && bytes.readUInt32BE(12) === privateKeyEntry) {
+  if (
+    bytes.length > 16 &&
+    javaMagics.includes(bytes.readUInt32BE(0)) &&
+    bytes.readUInt32BE(12) === privateKeyEntry
+  ) {
     return 'Java key store';
   }
   return isDer(bytes) ? 'DER private key' : undefined;

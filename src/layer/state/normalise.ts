@@ -34,8 +34,11 @@ const removed: Rule[] = [
   { path: /^var\/cache\//, reason: 'a cache is made again on demand, and holds inode numbers and times' },
   { path: /^var\/log\//, reason: 'a log of the installation tells its time and order' },
   { path: /^(?:var\/)?tmp\//, reason: 'a temporary file of a scriptlet' },
-  { path: /^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/, reason: "a backup of the shadow tools' last edit" },
-  { path: /(?:^|\/)\.rpm\.lock$/, reason: "the lock of the transaction that made the image" },
+  {
+    path: /^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/,
+    reason: "a backup of the shadow tools' last edit",
+  },
+  { path: /(?:^|\/)\.rpm\.lock$/, reason: 'the lock of the transaction that made the image' },
   { path: /\/rpmdb\.sqlite-(?:wal|shm)$/, reason: 'the database is complete without its journal' },
   { path: /^var\/lib\/systemd\/random-seed$/, reason: 'a seed shared by all instances is none' },
   { path: /^var\/lib\/dbus\/machine-id$/, reason: 'each instance has its own machine-id, in /etc' },
@@ -48,18 +51,24 @@ const systemd = byteString('usr/lib/systemd/systemd');
 export async function normalise(installed: InstalledTree): Promise<Normalised[]> {
   const done: Normalised[] = [];
   for (const entry of installed.tree.values()) {
-    if (isDirectory(entry) || isInherited(entry, installed.parent) || isAsPackaged(entry, installed.packaged)) continue;
+    if (isDirectory(entry) || isInherited(entry, installed.parent) || isAsPackaged(entry, installed.packaged))
+      continue;
     const one = await normaliseEntry(installed, entry);
     if (one) done.push({ path: `/${showBytes(entry.path)}`, ...one });
   }
-  if (installed.tree.has(systemd) && !installed.tree.has(machineId) && installed.tree.has(parentOf(machineId))) {
+  if (
+    installed.tree.has(systemd) &&
+    !installed.tree.has(machineId) &&
+    installed.tree.has(parentOf(machineId))
+  ) {
     await writeFile(below(installed.root, machineId), '', { flag: 'wx', mode: 0o444 });
     done.push({ path: '/etc/machine-id', action: 'added', reason: machineIdReason });
   }
   return done;
 }
 
-const machineIdReason = 'empty: systemd gives each instance an identity; absent would mean a first boot (machine-id(5))';
+const machineIdReason =
+  'empty: systemd gives each instance an identity; absent would mean a first boot (machine-id(5))';
 
 async function normaliseEntry(
   { root, epoch }: InstalledTree,
@@ -80,7 +89,11 @@ async function normaliseEntry(
   }
   if (path === 'etc/shadow') return rewrite(place, (bytes) => withFixedAgeing(bytes, epoch), ageingReason);
   if (path.endsWith('cacerts') || path.endsWith('.jks')) {
-    return rewrite(place, (bytes) => withFixedDates(bytes, epoch), 'a Java key store holds the time it was written');
+    return rewrite(
+      place,
+      (bytes) => withFixedDates(bytes, epoch),
+      'a Java key store holds the time it was written',
+    );
   }
   return undefined;
 }

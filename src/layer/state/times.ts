@@ -23,6 +23,7 @@ function timeOf(entry: TreeEntry, { parent, packaged, epoch }: InstalledTree): n
   if (isAsPackaged(entry, packaged)) return entry.mtimeSeconds;
   // A changed mode or owner of a file of the parent leaves its time alone.
   const before = parent?.get(entry.path);
-  if (before && entry.mtimeNanoseconds === 0 && before.mtimeSeconds === entry.mtimeSeconds) return entry.mtimeSeconds;
+  if (before && entry.mtimeNanoseconds === 0 && before.mtimeSeconds === entry.mtimeSeconds)
+    return entry.mtimeSeconds;
   return epoch;
 }

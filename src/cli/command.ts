@@ -1,0 +1,92 @@
+/** What every command shares: flags, progress, signals, and errors that end the same way with and without --json. */
+import { resolve } from 'node:path';
+import { Command, Flags, type Interfaces } from '@oclif/core';
+import { errorTable, exitCodes, MillinerError } from '../errors.ts';
+import { asStorageError } from '../host/files.ts';
+import type { RunOptions } from '../pipeline/context.ts';
+import { terminalProgress } from './terminal.ts';
+
+export type CommandFlags<T extends typeof Command> = Interfaces.InferredFlags<
+  (typeof MillinerCommand)['baseFlags'] & T['flags']
+>;
+
+export abstract class MillinerCommand extends Command {
+  static override enableJsonFlag = true;
+  static override baseFlags = {
+    state: Flags.string({
+      summary: 'directory for everything that is kept',
+      env: 'MILLINER_STATE',
+      default: '/var/lib/milliner',
+      helpGroup: 'GLOBAL',
+    }),
+    debug: Flags.boolean({ summary: 'show where an error comes from', default: false, helpGroup: 'GLOBAL' }),
+  };
+
+  readonly #stop = new AbortController();
+  readonly #terminal = terminalProgress(process.stderr);
+
+  override async init(): Promise<void> {
+    await super.init();
+    // What was begun is undone on the way out; a second signal does not wait for that.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => this.#stop.abort(new MillinerError('INTERRUPTED', `stopped by ${signal}`)));
+    }
+  }
+
+  protected runOptions(state: string): RunOptions {
+    return { state: resolve(state), progress: this.#terminal, signal: this.#stop.signal };
+  }
+
+  protected override async finally(error: Error | undefined): Promise<void> {
+    this.#terminal.end();
+    await super.finally(error);
+  }
+
+  protected override async catch(error: Error & { exitCode?: number }): Promise<unknown> {
+    this.#terminal.end();
+    const known = this.#known(error);
+    if (!known) return super.catch(error);
+    process.exitCode = known.exitCode;
+    if (this.jsonEnabled()) this.logJson(this.toErrorJson(known));
+    else {
+      process.stderr.write(`${known.code}: ${known.message}\n${known.hint ? `  ${known.hint}\n` : ''}`);
+      if (this.argv.includes('--debug')) process.stderr.write(`${trace(error)}\n`);
+    }
+    return undefined;
+  }
+
+  /** oclif's own errors are about usage, and it shows them itself. */
+  #known(error: Error): MillinerError | undefined {
+    if (error instanceof MillinerError) return error;
+    if (this.#stop.signal.aborted) return this.#stop.signal.reason as MillinerError;
+    if ('oclif' in error && !this.jsonEnabled()) return undefined;
+    if ('oclif' in error) return new UsageError(error.message, error);
+    const storage = asStorageError(error, String((error as NodeJS.ErrnoException).path ?? 'a file'));
+    if (storage instanceof MillinerError) return storage;
+    return new MillinerError('INTERNAL', error.message, { cause: error });
+  }
+
+  protected override toErrorJson(error: unknown): unknown {
+    const { code, message, hint, details } = error as MillinerError;
+    return { error: { code, message, hint, ...(Object.keys(details).length > 0 && { details }) } };
+  }
+}
+
+class UsageError extends MillinerError {
+  constructor(message: string, cause: unknown) {
+    super('USAGE', message, { cause });
+  }
+}
+
+function trace(error: Error): string {
+  const causes: string[] = [];
+  for (let at: unknown = error; at instanceof Error; at = at.cause) causes.push(at.stack ?? at.message);
+  return causes.join('\ncaused by: ');
+}
+
+/** For --help: what each exit code means. */
+export const exitCodeHelp = Object.entries(exitCodes)
+  .map(([kind, code]) => `${code} ${kind}`)
+  .join(', ');
+
+export { errorTable };

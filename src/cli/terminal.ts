@@ -1,0 +1,52 @@
+/** The story on stderr: one line that moves on a terminal, plain lines elsewhere, nothing when asked to be quiet. */
+import type { Progress } from '../host/progress.ts';
+
+/** Milliseconds between two pictures of the same work. */
+const refresh = 100;
+
+export function terminalProgress(stream: NodeJS.WriteStream): Progress & { end(): void } {
+  return stream.isTTY ? movingLine(stream) : plainLines(stream);
+}
+
+function movingLine(stream: NodeJS.WriteStream): Progress & { end(): void } {
+  let drawn = false;
+  let last = 0;
+  const clear = () => {
+    if (drawn) stream.write('\r\u001B[K');
+    drawn = false;
+  };
+  const line = (text: string) => {
+    clear();
+    stream.write(`${text}\n`);
+  };
+  return {
+    step: line,
+    warn: (text) => line(`warning: ${text}`),
+    update(text, done, total) {
+      const now = Date.now();
+      if (now - last < refresh && done < total) return;
+      last = now;
+      clear();
+      if (done >= total) return;
+      stream.write(`${text}: ${done} of ${total}`);
+      drawn = true;
+    },
+    end: clear,
+  };
+}
+
+/** A log wants to know that it goes on, not every single step. */
+function plainLines(stream: NodeJS.WriteStream): Progress & { end(): void } {
+  let told = '';
+  return {
+    step: (text) => void stream.write(`${text}\n`),
+    warn: (text) => void stream.write(`warning: ${text}\n`),
+    update(text, done, total) {
+      const line = `${text}: ${Math.floor((4 * done) / total) * 25}% of ${total}`;
+      if (line === told) return;
+      told = line;
+      stream.write(`${line}\n`);
+    },
+    end() {},
+  };
+}

@@ -1,0 +1,52 @@
+import { Args, Flags } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { build } from '../pipeline/build.ts';
+import { checkReproducible } from '../pipeline/check.ts';
+import { openContext } from '../pipeline/context.ts';
+import { hostArch } from '../pipeline/lock.ts';
+
+export default class BuildCommand extends MillinerCommand {
+  static override summary = 'Build the image of a locked recipe';
+  static override description =
+    'Locks first if there is no lock; refuses a lock that is stale or was edited. Bases are built before what stands on them, and what is unchanged is not built again.';
+  static override examples = [
+    '<%= config.bin %> build demo-base',
+    '<%= config.bin %> build recipes/fedora-mariadb.yaml --output ./layout',
+    '<%= config.bin %> build demo-product --check',
+  ];
+  static override args = {
+    recipe: Args.string({ required: true, description: 'a recipe file, or a name in recipes/' }),
+  };
+  static override flags = {
+    output: Flags.string({ char: 'o', summary: 'OCI layout to put the image into, tagged with its name' }),
+    check: Flags.boolean({
+      summary: 'build twice from nothing and name the first path that differs',
+      exclusive: ['output'],
+    }),
+  };
+
+  async run(): Promise<object> {
+    const { args, flags } = await this.parse(BuildCommand);
+    const began = Date.now();
+    const context = await openContext(this.runOptions(flags.state));
+    try {
+      const options = { arch: hostArch(), output: flags.output };
+      const record = await (flags.check ? checkReproducible : build)(context, args.recipe, options);
+      const seconds = (Date.now() - began) / 1000;
+      this.log(record.manifestDigest);
+      const { name, manifestDigest, configDigest, layers, packages, lockDigest } = record;
+      return {
+        name,
+        manifestDigest,
+        configDigest,
+        layers: layers.map(({ digest, diffID, size, mediaType }) => ({ digest, diffID, size, mediaType })),
+        packages: packages.length,
+        lockDigest,
+        seconds,
+        ...(flags.check && { reproducible: true }),
+      };
+    } finally {
+      await context.close();
+    }
+  }
+}

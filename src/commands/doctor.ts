@@ -1,0 +1,25 @@
+import { MillinerCommand } from '../cli/command.ts';
+import { MillinerError } from '../errors.ts';
+import { examine } from '../pipeline/doctor.ts';
+
+export default class DoctorCommand extends MillinerCommand {
+  static override summary = 'Tell what this host can do, and how to mend what it cannot';
+  static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json'];
+
+  async run(): Promise<object> {
+    const { flags } = await this.parse(DoctorCommand);
+    const findings = await examine(this.runOptions(flags.state).state);
+    const bad = findings.filter(({ ok }) => !ok);
+    for (const { ok, what, found, mend } of findings) {
+      this.log(`${ok ? 'ok     ' : 'missing'}  ${what}: ${found}`);
+      if (mend) this.log(`         mend: ${mend}`);
+    }
+    if (bad.length > 0) {
+      throw new MillinerError('HOST_MISSING', `this host lacks: ${bad.map(({ what }) => what).join(', ')}`, {
+        hint: bad.flatMap(({ mend }) => mend ?? []).join('; '),
+        details: { findings },
+      });
+    }
+    return { findings };
+  }
+}

@@ -1,0 +1,40 @@
+import { Flags } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { openContext } from '../pipeline/context.ts';
+import { collectGarbage } from '../pipeline/gc.ts';
+
+export default class GcCommand extends MillinerCommand {
+  static override summary = 'Remove what no image needs from the state directory';
+  static override description = 'Waits for running builds. Images stay unless they are named with --remove.';
+  static override examples = [
+    '<%= config.bin %> gc',
+    '<%= config.bin %> gc --remove demo-mariadb',
+    '<%= config.bin %> gc --keep-days 0',
+  ];
+  static override flags = {
+    remove: Flags.string({
+      summary: 'image to forget, by name or digest; may be repeated',
+      multiple: true,
+      default: [],
+    }),
+    'keep-days': Flags.integer({
+      summary: 'keep fetched packages used within this many days; 0 empties every cache',
+      default: 14,
+      min: 0,
+    }),
+  };
+
+  async run(): Promise<object> {
+    const { flags } = await this.parse(GcCommand);
+    const context = await openContext(this.runOptions(flags.state));
+    try {
+      const done = await collectGarbage(context, { remove: flags.remove, keepDays: flags['keep-days'] });
+      for (const name of done.images) this.log(`image ${name}`);
+      for (const name of done.snapshots) this.log(`snapshot ${name}`);
+      this.log(`removed ${done.blobs} blobs, ${(done.bytes / 1e6).toFixed(1)} MB`);
+      return done;
+    } finally {
+      await context.close();
+    }
+  }
+}

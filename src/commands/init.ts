@@ -1,0 +1,30 @@
+import { resolve } from 'node:path';
+import { Args, Flags } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { initialise } from '../pipeline/init.ts';
+
+export default class InitCommand extends MillinerCommand {
+  static override summary = 'Write a first recipe and its repositories';
+  static override examples = [
+    '<%= config.bin %> init my-base',
+    '<%= config.bin %> init my-base --release 43 --directory ./images',
+  ];
+  static override args = {
+    name: Args.string({ required: true, description: 'name of the recipe and its image' }),
+  };
+  static override flags = {
+    release: Flags.string({ summary: 'Fedora release', default: '43' }),
+    directory: Flags.string({ summary: 'where recipes/ and templates/ go', default: '.' }),
+  };
+
+  async run(): Promise<object> {
+    const { args, flags } = await this.parse(InitCommand);
+    const written = await initialise({
+      directory: resolve(flags.directory),
+      name: args.name,
+      release: flags.release,
+    });
+    for (const path of written) this.log(path);
+    return { written };
+  }
+}

@@ -1,0 +1,39 @@
+import { Args, Flags } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { findRecord } from '../pipeline/records.ts';
+
+export default class InspectCommand extends MillinerCommand {
+  static override summary = 'Show what an image holds and what its build did';
+  static override examples = [
+    '<%= config.bin %> inspect demo-base',
+    '<%= config.bin %> inspect sha256:4f1c9a0e --packages',
+    '<%= config.bin %> inspect demo-mariadb --json',
+  ];
+  static override args = {
+    image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
+  };
+  static override flags = {
+    packages: Flags.boolean({ summary: 'list the packages' }),
+    log: Flags.boolean({ summary: 'show what rpm and the scriptlets said' }),
+  };
+
+  async run(): Promise<object> {
+    const { args, flags } = await this.parse(InspectCommand);
+    const record = await findRecord(this.runOptions(flags.state).state, args.image);
+    const { report, layers } = record;
+    this.log(`${record.name}  ${record.manifestDigest}  ${record.arch}  ${record.packages.length} packages`);
+    this.log(`  config ${record.configDigest}`);
+    this.log(`  lock   ${record.lockDigest}`);
+    for (const [index, { digest, size }] of layers.entries()) {
+      this.log(`  layer  ${digest}  ${(size / 1e6).toFixed(1)} MB  ${record.layerRecipes[index]}`);
+    }
+    for (const { path, action, reason } of report.normalised) this.log(`  ${action} ${path}: ${reason}`);
+    for (const { attributes, marker, path, reason } of report.verification) {
+      this.log(`  rpm -V ${attributes} ${marker} ${path}: ${reason}`);
+    }
+    for (const warning of report.warnings) this.log(`  warning: ${warning}`);
+    if (flags.packages) for (const nevra of record.packages) this.log(nevra);
+    if (flags.log) for (const line of report.log) this.log(line);
+    return record;
+  }
+}

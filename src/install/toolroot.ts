@@ -1,0 +1,150 @@
+/**
+ * The tool root: rpm and what it needs, unpacked from the recipe's own repositories without running a scriptlet,
+ * so that the same rpm makes the same image on every host.
+ */
+import { chmod, link, lstat, mkdir, open, rename, rm, symlink } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { asStorageError } from '../host/files.ts';
+import { below, byteString, bytesOf, resolveInImage, showBytes, type ByteString } from '../host/paths.ts';
+import type { Progress } from '../host/progress.ts';
+import { fileType, type RpmFile } from '../rpm/files.ts';
+import { readPackage, type RpmPackage } from '../rpm/package.ts';
+import { readPayload } from '../rpm/payload.ts';
+
+export interface ToolPackage {
+  sha256: string;
+  /** The verified .rpm file. */
+  path: string;
+}
+
+/** Gives the directory; made once for a set of packages, whole or not at all. */
+export async function ensureToolRoot(
+  directory: string,
+  packages: ToolPackage[],
+  options: { progress: Progress; signal?: AbortSignal | undefined },
+): Promise<string> {
+  const key = createHash('sha256')
+    .update(
+      packages
+        .map(({ sha256 }) => sha256)
+        .toSorted()
+        .join('\n'),
+    )
+    .digest('hex');
+  const place = join(directory, key);
+  if (existsSync(place)) return place;
+  const temporary = join(directory, `.${key}.${process.pid}.tmp`);
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary);
+    await unpack(temporary, await Promise.all(packages.map(({ path }) => readPackage(path))), options);
+    await rename(temporary, place).catch((error: NodeJS.ErrnoException) => {
+      // Another process was faster: the same packages give the same tree.
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    });
+  } catch (error) {
+    throw asStorageError(error, place);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  return place;
+}
+
+async function unpack(
+  root: string,
+  packages: RpmPackage[],
+  { progress, signal }: { progress: Progress; signal?: AbortSignal | undefined },
+): Promise<void> {
+  const links = knownLinks(packages);
+  const linkAt = (path: ByteString) => links.get(path);
+  const place = (file: RpmFile) => {
+    const path = resolveInImage(file.path, linkAt);
+    if (path === undefined)
+      throw new MillinerError('PACKAGE_INVALID', `/${showBytes(file.path)}: links in a circle`);
+    return path;
+  };
+  const directories = new Set<ByteString>(['' as ByteString]);
+  const makeParents = async (path: ByteString) => {
+    const parts = path.split('/').slice(0, -1);
+    for (let depth = 1; depth <= parts.length; depth++) {
+      const parent = parts.slice(0, depth).join('/') as ByteString;
+      if (directories.has(parent)) continue;
+      await makeDirectory(below(root, parent));
+      directories.add(parent);
+    }
+  };
+  for (const [done, one] of packages.entries()) {
+    progress.update('unpacking the tool root', done + 1, packages.length);
+    for await (const { links: names, content } of readPayload(one, signal)) {
+      const [first, ...others] = names.map(place) as [ByteString, ...ByteString[]];
+      await makeParents(first);
+      await writeContent(below(root, first), content, names[0].mode & 0o755);
+      for (const other of others) {
+        await makeParents(other);
+        await rm(below(root, other), { force: true });
+        await link(below(root, first), below(root, other));
+      }
+    }
+    await makeRest(root, one, place, makeParents);
+  }
+}
+
+/** One level at a time, and never through a link: what lies outside the root stays out of reach. */
+async function makeDirectory(path: Buffer): Promise<void> {
+  await mkdir(path, { mode: 0o755 }).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST' || !(await lstat(path)).isDirectory()) throw error;
+  });
+}
+
+/** Directories and links have no payload of their own. Owners and setuid bits mean nothing in a tool root. */
+async function makeRest(
+  root: string,
+  one: RpmPackage,
+  place: (file: RpmFile) => ByteString,
+  makeParents: (path: ByteString) => Promise<void>,
+): Promise<void> {
+  for (const file of one.files) {
+    if (file.flags.ghost) continue;
+    const type = file.mode & fileType.mask;
+    const path = place(file);
+    if (type === fileType.directory) await makeParents(`${path}/.` as ByteString);
+    if (type !== fileType.link) continue;
+    await makeParents(path);
+    await rm(below(root, path), { force: true });
+    await symlink(bytesOf(file.linkTarget ?? byteString('')), below(root, path));
+  }
+}
+
+/** Every link that a package will make, so that paths can be resolved before anything is on disk. */
+function knownLinks(packages: RpmPackage[]): Map<ByteString, ByteString> {
+  const links = new Map<ByteString, ByteString>();
+  for (const { files } of packages) {
+    for (const file of files) {
+      const isLink = (file.mode & fileType.mask) === fileType.link && !file.flags.ghost;
+      if (isLink && file.linkTarget !== undefined) links.set(file.path, file.linkTarget);
+    }
+  }
+  // A link may itself lie behind another one: repeat until every one is known by the path it resolves to.
+  for (let before = -1; before < links.size;) {
+    before = links.size;
+    for (const [path, target] of [...links]) {
+      const resolved = resolveInImage(path, (at) => links.get(at));
+      if (resolved !== undefined && !links.has(resolved)) links.set(resolved, target);
+    }
+  }
+  return links;
+}
+
+async function writeContent(path: Buffer, content: AsyncIterable<Buffer>, mode: number): Promise<void> {
+  await rm(path, { force: true });
+  const handle = await open(path, 'wx', 0o600);
+  try {
+    for await (const piece of content) await handle.write(piece);
+  } finally {
+    await handle.close();
+  }
+  await chmod(path, mode | 0o400);
+}

@@ -1,0 +1,101 @@
+/** build --check: two builds of one lock, each from nothing, held against each other path by path. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { showBytes } from '../host/paths.ts';
+import { parseTree, type Tree, type TreeEntry } from '../layer/tree.ts';
+import { loadChain } from '../recipe/load.ts';
+import { OverlaySnapshotter } from '../snapshot/overlay.ts';
+import { buildChain, readBlob, type BuildOptions } from './build.ts';
+import type { Context } from './context.ts';
+import { lockedChain } from './lock.ts';
+import { readRecord, type ImageRecord } from './records.ts';
+import { withWorkspace } from './workspace.ts';
+
+/** Throws NOT_REPRODUCIBLE naming the recipe and the first path that differs; else gives the image. */
+export async function checkReproducible(
+  context: Context,
+  recipe: string,
+  { arch }: BuildOptions,
+): Promise<ImageRecord> {
+  const chain = await lockedChain(context, await loadChain(recipe), arch);
+  const names = chain.map(({ loaded }) => loaded.recipe.name);
+  return withWorkspace(context.state, async ({ directory }) => {
+    const built: Map<string, ImageRecord>[] = [];
+    for (const attempt of ['first', 'second']) {
+      context.progress.step(`building from nothing: ${attempt} time`);
+      built.push(
+        await inEmptyState(context, join(directory, attempt), async (empty) => {
+          await buildChain(empty, chain, arch);
+          const records = await Promise.all(names.map((name) => readRecord(empty.state, name)));
+          return new Map(names.map((name, index) => [name, records[index]!]));
+        }),
+      );
+    }
+    const [first, second] = built as [Map<string, ImageRecord>, Map<string, ImageRecord>];
+    for (const name of names) await compare(context, first.get(name)!, second.get(name)!);
+    return second.get(names.at(-1)!)!;
+  });
+}
+
+/** Packages that are in the content store already are used; images, snapshots and tool roots are not. */
+async function inEmptyState<T>(
+  context: Context,
+  state: string,
+  fn: (empty: Context) => Promise<T>,
+): Promise<T> {
+  for (const name of ['', 'locks', 'toolroots', 'images'])
+    await mkdir(join(state, name), { recursive: true });
+  const snapshots = await OverlaySnapshotter.open(state);
+  try {
+    return await fn({ ...context, state, snapshots });
+  } finally {
+    await snapshots.close();
+  }
+}
+
+async function compare(context: Context, first: ImageRecord, second: ImageRecord): Promise<void> {
+  if (first.manifestDigest === second.manifestDigest) return;
+  const trees = [
+    parseTree(await readBlob(context, first.tree)),
+    parseTree(await readBlob(context, second.tree)),
+  ] as const;
+  const difference = firstDifference(...trees) ?? {
+    path: '',
+    what: 'the configuration or the order of entries',
+  };
+  const where = difference.path === '' ? '' : `/${difference.path}: `;
+  throw new MillinerError('NOT_REPRODUCIBLE', `${first.name}: ${where}${difference.what} differs`, {
+    details: { recipe: first.name, ...difference, digests: [first.manifestDigest, second.manifestDigest] },
+  });
+}
+
+export function firstDifference(a: Tree, b: Tree): { path: string; what: string } | undefined {
+  const paths = [...new Set([...a.keys(), ...b.keys()])].toSorted();
+  for (const path of paths) {
+    const what = differenceOf(a.get(path), b.get(path));
+    if (what) return { path: showBytes(path), what };
+  }
+  return undefined;
+}
+
+/** What an image shows; inode numbers and change times are the state directory's own. */
+function differenceOf(a: TreeEntry | undefined, b: TreeEntry | undefined): string | undefined {
+  if (!a || !b) return 'presence';
+  const fields = [
+    'mode',
+    'uid',
+    'gid',
+    'sha256',
+    'mtimeSeconds',
+    'target',
+    'deviceMajor',
+    'deviceMinor',
+  ] as const;
+  const field = fields.find((name) => a[name] !== b[name]);
+  const names: Partial<Record<string, string>> = { sha256: 'content', mtimeSeconds: 'modification time' };
+  if (field) return names[field] ?? field;
+  return JSON.stringify(a.xattrs ?? {}) === JSON.stringify(b.xattrs ?? {})
+    ? undefined
+    : 'extended attributes';
+}

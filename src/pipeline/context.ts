@@ -1,0 +1,41 @@
+/** What every run of the pipeline has: its state directory, where to tell progress, and how to be stopped. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ContentStore } from '../content/store.ts';
+import { MillinerError } from '../errors.ts';
+import { asStorageError } from '../host/files.ts';
+import type { Progress } from '../host/progress.ts';
+import { OverlaySnapshotter } from '../snapshot/overlay.ts';
+import type { Snapshotter } from '../snapshot/snapshot.ts';
+import { removeDeadWorkspaces } from './workspace.ts';
+
+export interface RunOptions {
+  /** The state directory. */
+  state: string;
+  progress: Progress;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Context extends RunOptions {
+  content: ContentStore;
+  snapshots: Snapshotter;
+  /** Gives up this process's hold on the state; to be called however the run ended. */
+  close(): Promise<void>;
+}
+
+/** Opens the state and clears what runs that died have left: containers, mounts, snapshots, files. */
+export async function openContext(options: RunOptions): Promise<Context> {
+  if (process.getuid?.() !== 0)
+    throw new MillinerError('NOT_ROOT', 'this command mounts file systems and sets owners');
+  try {
+    for (const name of ['', 'locks', 'metadata', 'toolroots', 'images']) {
+      await mkdir(join(options.state, name), { recursive: true, mode: 0o755 });
+    }
+    const content = await ContentStore.open(options.state);
+    const snapshots = await OverlaySnapshotter.open(options.state);
+    await removeDeadWorkspaces(options.state);
+    return { ...options, content, snapshots, close: () => snapshots.close() };
+  } catch (error) {
+    throw asStorageError(error, options.state);
+  }
+}

@@ -1,0 +1,71 @@
+/** doctor: what this host can do, what it lacks, and the command that mends it. */
+import { mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { findRuntime } from '../host/container.ts';
+import { run } from '../host/exec.ts';
+import { native } from '../host/native.ts';
+import { probeOverlay } from '../snapshot/probe.ts';
+
+export interface Finding {
+  what: string;
+  ok: boolean;
+  /** What was found, or why it does not do. */
+  found: string;
+  mend?: string;
+}
+
+/** Program, what it is for, package on Debian and on Fedora, how to ask for its version. */
+const programs = [
+  ['rpm', 'checks and, with tools: host, installs packages', 'rpm', 'rpm', '--version'],
+  ['rpmkeys', 'checks signatures', 'rpm', 'rpm', '--version'],
+  ['gpg', 'reads the fingerprints of key files', 'gpg', 'gnupg2', '--version'],
+  ['xz', 'unpacks older packages and metadata', 'xz-utils', 'xz', '--version'],
+] as const;
+
+export async function examine(state: string): Promise<Finding[]> {
+  const findings = [
+    await probe('root', async () => {
+      if (process.getuid?.() !== 0)
+        throw new MillinerError('NOT_ROOT', `running as uid ${process.getuid?.()}`);
+      return 'yes';
+    }),
+    await probe('native addon', async () => `libsolv ${native().libsolvVersion}`),
+  ];
+  for (const [program, purpose, debian, fedora, flag] of programs) {
+    const finding = await probe(
+      `${program} (${purpose})`,
+      async () => (await run(program, [flag])).stdout.split('\n')[0]!,
+    );
+    findings.push(finding.ok ? finding : { ...finding, mend: installCommand(debian, fedora) });
+  }
+  findings.push(
+    await probe('OCI runtime', findRuntime),
+    await probe('overlay snapshots', async () => {
+      // Where the state directory does not exist yet, its file system is that of the nearest one above.
+      const place = nearest(state);
+      await mkdir(place, { recursive: true });
+      await probeOverlay(place);
+      return `work in ${place}`;
+    }),
+  );
+  return findings;
+}
+
+async function probe(what: string, look: () => Promise<string>): Promise<Finding> {
+  try {
+    return { what, ok: true, found: await look() };
+  } catch (error) {
+    const hint = error instanceof MillinerError ? error.hint : '';
+    return { what, ok: false, found: (error as Error).message, ...(hint && { mend: hint }) };
+  }
+}
+
+function installCommand(debian: string, fedora: string): string {
+  return existsSync('/usr/bin/apt-get') ? `apt-get install ${debian}` : `dnf install ${fedora}`;
+}
+
+function nearest(path: string): string {
+  return existsSync(path) ? path : nearest(dirname(path));
+}

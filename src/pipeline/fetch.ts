@@ -1,0 +1,68 @@
+/** Brings the packages of a lock into the content store; each counts only once its digest and size hold. */
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Digest } from '../content/digest.ts';
+import { MillinerError } from '../errors.ts';
+import { download } from '../host/http.ts';
+import type { LockedPackage } from '../lock/lock.ts';
+import type { Context } from './context.ts';
+
+/** Enough to hide latency, few enough to be a polite client. */
+const parallel = 6;
+const largestPackage = 16 * 1024 ** 3;
+
+/** Gives the path of each package's verified file, by sha256. */
+export async function fetchPackages(
+  context: Context,
+  packages: LockedPackage[],
+  lockDirectory: string,
+): Promise<Map<string, string>> {
+  const queue = [...new Map(packages.map((one) => [one.sha256, one])).values()];
+  const found = new Map<string, string>();
+  const total = queue.length;
+  const worker = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      context.signal?.throwIfAborted();
+      found.set(next.sha256, await fetchOne(context, next, lockDirectory));
+      context.progress.update('fetching packages', found.size, total);
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+  return found;
+}
+
+async function fetchOne(context: Context, one: LockedPackage, lockDirectory: string): Promise<string> {
+  const digest: Digest = `sha256:${one.sha256}`;
+  const { content } = context;
+  if (await content.has(digest)) return content.use(digest);
+  const local = localPath(one.url, lockDirectory);
+  const expected = { digest, size: one.size, what: `${one.nevra} from ${one.url}` };
+  if (local !== undefined) {
+    const found = await stat(local).catch(() => undefined);
+    if (!found) {
+      throw new MillinerError('REPO_UNAVAILABLE', `${one.nevra}: there is no ${local}`, {
+        details: { package: one.nevra },
+      });
+    }
+    await content.ingestFile(local, expected);
+  } else {
+    const folder = join(context.state, 'downloads');
+    await mkdir(folder, { recursive: true });
+    const file = join(folder, one.sha256);
+    await download(one.url, file, {
+      checksum: { type: 'sha256', value: one.sha256 },
+      size: one.size,
+      maxBytes: largestPackage,
+      signal: context.signal,
+    });
+    await content.ingestFile(file, { ...expected, consume: true });
+  }
+  return content.use(digest);
+}
+
+/** A lock may name files relative to itself, so that a checkout can lie anywhere. */
+function localPath(url: string, lockDirectory: string): string | undefined {
+  if (url.startsWith('file://')) return fileURLToPath(url);
+  return /^[a-z][a-z0-9+.-]*:/i.test(url) ? undefined : join(lockDirectory, url);
+}

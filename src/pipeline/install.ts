@@ -1,0 +1,150 @@
+/** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { byteString } from '../host/paths.ts';
+import { native } from '../host/native.ts';
+import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
+import { checkTransaction } from '../install/gates.ts';
+import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
+import { readOwners } from '../install/owners.ts';
+import type { Sandbox } from '../install/sandbox.ts';
+import { runTransaction, type TransactionLog } from '../install/transaction.ts';
+import { verifyTree, type Difference } from '../install/verify.ts';
+import { packagedFiles } from '../layer/packaged.ts';
+import { removePrivateKeys } from '../layer/state/keys.ts';
+import { normalise, type InstalledTree } from '../layer/state/normalise.ts';
+import { fixTimes } from '../layer/state/times.ts';
+import { treeOf, type Tree } from '../layer/tree.ts';
+import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
+import { canonicalizeDatabase } from '../rpm/database.ts';
+import { fileType } from '../rpm/files.ts';
+import type { RpmPackage } from '../rpm/package.ts';
+import type { Context } from './context.ts';
+import type { BuildReport } from './records.ts';
+
+export interface InstallPlan {
+  loaded: LoadedRecipe;
+  arch: string;
+  epoch: number;
+  /** What this recipe adds to its base. */
+  packages: RpmPackage[];
+  /** The tree of the base. */
+  parent: Tree | undefined;
+  dbPath: string;
+}
+
+export interface InstalledImage {
+  tree: Tree;
+  report: BuildReport;
+}
+
+export async function installImage(
+  context: Context,
+  sandbox: Sandbox,
+  plan: InstallPlan,
+): Promise<InstalledImage> {
+  const { recipe } = plan.loaded;
+  const warnings: string[] = [];
+  const log = await transact(context, sandbox, plan, warnings);
+  await writeFiles(sandbox.target, await recipeFiles(plan));
+  await setServices(sandbox, recipe.services);
+  context.progress.step('checking the installed tree (rpm -Va)');
+  const differences = await verifyTree(sandbox, plan.dbPath);
+  context.progress.step('normalising');
+  const installed = await describe(sandbox.target, plan);
+  const removedKeys = await removePrivateKeys(installed, {
+    started: log.started,
+    scriptlets: new Map(plan.packages.map((one) => [one.nevra, one.scriptlets.map(({ body }) => body)])),
+  });
+  for (const { path, kind, package: maker } of removedKeys) {
+    warnings.push(
+      `${path} (${kind}) was made by a scriptlet of ${maker ?? 'an unknown package'} and has been removed`,
+    );
+  }
+  const normalised = await normalise({ ...installed, tree: await walk(sandbox.target) });
+  await canonicalizeDatabase(join(sandbox.target, plan.dbPath), { installTime: plan.epoch });
+  await fixTimes(await describe(sandbox.target, plan));
+  for (const warning of warnings) context.progress.warn(warning);
+  return {
+    tree: await walk(sandbox.target),
+    report: {
+      normalised,
+      removedKeys,
+      verification: explain(differences, plan),
+      warnings,
+      log: log.lines.map(({ text }) => text),
+    },
+  };
+}
+
+async function transact(
+  context: Context,
+  sandbox: Sandbox,
+  plan: InstallPlan,
+  warnings: string[],
+): Promise<TransactionLog> {
+  const { recipe } = plan.loaded;
+  const { packages } = plan;
+  const made = await makeMountPoints(sandbox.target);
+  if (packages.length === 0) return { exitCode: 0, lines: [], started: [] };
+  context.progress.step(`installing ${packages.length} packages with rpm`);
+  const log = await runTransaction(sandbox, {
+    packages,
+    dbPath: plan.dbPath,
+    arch: plan.arch,
+    docs: recipe.docs,
+    languages: recipe.languages,
+    progress: context.progress,
+  });
+  context.signal?.throwIfAborted();
+  const owned = packages.map(({ nevra, name, files }) => ({ nevra, name, files }));
+  warnings.push(...checkTransaction(log, owned, recipe.allow));
+  await restoreMountPoints(
+    sandbox.target,
+    made,
+    (name) => directoryOf(packages, name),
+    await readOwners(sandbox.target),
+  );
+  return log;
+}
+
+function directoryOf(packages: RpmPackage[], name: string) {
+  const all = packages.flatMap(({ files }) => files);
+  return all.find((file) => file.path === name && (file.mode & fileType.mask) === fileType.directory);
+}
+
+async function recipeFiles({ loaded, arch }: InstallPlan) {
+  const { recipe, path } = loaded;
+  const values = { ...recipe.values, name: recipe.name, release: recipe.release ?? '', arch };
+  return Promise.all(
+    recipe.files.map(async (file) => {
+      if (file.template === undefined) return { ...file, content: file.content ?? '' };
+      const text = await readFile(templatePath(path, file.template), 'utf8');
+      return { ...file, content: renderTemplate(join(dirname(path), file.template), text, values) };
+    }),
+  );
+}
+
+async function walk(root: string): Promise<Tree> {
+  return treeOf(await native().scan(root));
+}
+
+async function describe(root: string, { packages, parent, epoch }: InstallPlan): Promise<InstalledTree> {
+  const tree = await walk(root);
+  return { root, tree, parent, epoch, packaged: packagedFiles(packages, tree) };
+}
+
+const mountPoints = /^\/(?:dev|proc)(?:\/|$)/;
+
+/** Nobody but rpm, its scriptlets and the recipe can have written: a line that is left names a scriptlet's work. */
+function explain(differences: Difference[], { loaded }: InstallPlan): BuildReport['verification'] {
+  const written = new Set(loaded.recipe.files.map(({ path }) => byteString(path)));
+  return differences
+    .filter(({ path }) => !mountPoints.test(path))
+    .map((difference) => {
+      if (written.has(byteString(difference.path))) return { ...difference, reason: 'written by the recipe' };
+      if (difference.marker === 'g') return { ...difference, reason: 'a ghost, made by a scriptlet' };
+      if (difference.marker === 'c') return { ...difference, reason: 'configuration changed by a scriptlet' };
+      return { ...difference, reason: 'changed by a scriptlet or trigger' };
+    });
+}

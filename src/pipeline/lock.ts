@@ -1,0 +1,251 @@
+/** lock: solves a recipe against its repositories and writes down the answer; and holds a lock to its recipe. */
+import { dirname, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MillinerError } from '../errors.ts';
+import {
+  canonicalDigest,
+  readLock,
+  sealLock,
+  writeLock,
+  type Lock,
+  type LockedArch,
+  type LockedPackage,
+} from '../lock/lock.ts';
+import { expandGroups, type Comps, type GroupMember } from '../repo/comps.ts';
+import { openRepository, type OpenedRepository } from '../repo/repository.ts';
+import { loadChain, type LoadedRecipe } from '../recipe/load.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import { compareNevra } from '../rpm/evr.ts';
+import { nevraText } from '../rpm/package.ts';
+import { solve, type SolvedPackage } from '../solve/solve.ts';
+import type { Context } from './context.ts';
+import { fetchPackages } from './fetch.ts';
+import { checkVersions, currentVersions, hostRpmVersion } from './versions.ts';
+import { join } from 'node:path';
+
+/** A recipe with the part of its lock that is for one architecture. */
+export interface LockedRecipe {
+  loaded: LoadedRecipe;
+  lock: Lock;
+  answer: LockedArch;
+}
+
+/** Locks a recipe anew, and its bases only if they have no lock yet. Gives the lock of the recipe itself. */
+export async function lock(context: Context, recipe: string): Promise<{ lock: Lock; path: string }> {
+  const chain = await loadChain(recipe);
+  let base: { loaded: LoadedRecipe; lock: Lock } | undefined;
+  for (const [index, loaded] of chain.entries()) {
+    const last = index === chain.length - 1;
+    const there = last ? undefined : await readLock(loaded.lockPath);
+    if (there) checkFresh(loaded, there, base?.lock);
+    base = { loaded, lock: there ?? (await makeLock(context, loaded, base)) };
+  }
+  return { lock: base!.lock, path: base!.loaded.lockPath };
+}
+
+/** The chain with its locks, for building; those that are missing are made, stale or edited ones refused. */
+export async function lockedChain(
+  context: Context,
+  chain: LoadedRecipe[],
+  arch: string,
+): Promise<LockedRecipe[]> {
+  const locked: LockedRecipe[] = [];
+  for (const loaded of chain) {
+    const base = locked.at(-1);
+    const there = await readLock(loaded.lockPath);
+    if (there) checkFresh(loaded, there, base?.lock);
+    const found = there ?? (await makeLock(context, loaded, base));
+    checkVersions(found, loaded.lockPath);
+    const answer = found.arches[arch];
+    if (!answer) {
+      throw new MillinerError('LOCK_STALE', `${loaded.lockPath} has no answer for ${arch}`, {
+        hint: `Add ${arch} to the recipe's arches and lock again.`,
+      });
+    }
+    if (!Array.isArray(answer.tools)) await checkHostRpm(answer.tools.host, loaded);
+    locked.push({ loaded, lock: found, answer });
+  }
+  return locked;
+}
+
+async function checkHostRpm(locked: string, loaded: LoadedRecipe): Promise<void> {
+  const version = await hostRpmVersion();
+  if (version === locked) return;
+  throw new MillinerError(
+    'TOOLS_DIFFER',
+    `${loaded.lockPath} was made with the host's rpm ${locked}; this is ${version}`,
+  );
+}
+
+/** What the answer depends on; a change of anything else in the recipe leaves the lock good. */
+function inputsOf({ release, arches, repos, packages, exclude, weakDeps, tools, from }: Recipe): string {
+  const sources = repos.map(({ name, baseurl, metalink, mirrorlist, exclude: without, priority }) => ({
+    name,
+    // A directory lies elsewhere in another checkout and is the same repository.
+    ...(baseurl !== undefined && /^https?:/.test(baseurl) && { baseurl }),
+    metalink,
+    mirrorlist,
+    without,
+    priority,
+  }));
+  return canonicalDigest({ release, arches, sources, packages, exclude, weakDeps, tools, from });
+}
+
+function checkFresh({ recipe, path, lockPath }: LoadedRecipe, found: Lock, base: Lock | undefined): void {
+  const stale = (why: string) =>
+    new MillinerError('LOCK_STALE', `${lockPath}: ${why}`, {
+      hint: `Make it anew with: milliner lock ${path}`,
+    });
+  if (found.recipe !== recipe.name) throw stale(`it is the lock of ${found.recipe}`);
+  if (found.inputs !== inputsOf(recipe)) throw stale('the recipe has changed since');
+  if (found.base?.lock !== base?.digest)
+    throw stale(`its base ${base?.recipe ?? ''} has been locked again since`);
+}
+
+async function makeLock(
+  context: Context,
+  loaded: LoadedRecipe,
+  base: { loaded: LoadedRecipe; lock: Lock } | undefined,
+): Promise<Lock> {
+  const { recipe } = loaded;
+  context.progress.step(`${recipe.name}: locking`);
+  const arches: Record<string, LockedArch> = {};
+  let epoch = base?.lock.epoch ?? 0;
+  for (const arch of recipe.arches ?? [hostArch()]) {
+    const solved = await solveArch(context, loaded, arch, base);
+    arches[arch] = solved.answer;
+    epoch = Math.max(epoch, solved.newest);
+  }
+  const sealed = sealLock({
+    version: 1,
+    recipe: recipe.name,
+    inputs: inputsOf(recipe),
+    ...(base && { base: { recipe: base.loaded.recipe.name, lock: base.lock.digest } }),
+    epoch,
+    reproducibleElsewhere: recipe.tools !== 'host' && (base?.lock.reproducibleElsewhere ?? true),
+    versions: currentVersions(),
+    arches,
+  });
+  await writeLock(loaded.lockPath, sealed);
+  return sealed;
+}
+
+async function solveArch(
+  context: Context,
+  loaded: LoadedRecipe,
+  arch: string,
+  base: { loaded: LoadedRecipe; lock: Lock } | undefined,
+): Promise<{ answer: LockedArch; newest: number }> {
+  const { recipe } = loaded;
+  const inherited = base?.lock.arches[arch];
+  if (base && !inherited)
+    throw new MillinerError('LOCK_STALE', `${base.loaded.lockPath} has no answer for ${arch}`);
+  const repositories = await openAll(context, recipe, arch);
+  const locate = (one: SolvedPackage) => lockedPackage(one, dirname(loaded.lockPath));
+  const { exclude, weakDeps } = recipe;
+  const common = { arch, repositories, exclude, weakDeps, progress: context.progress };
+  const files =
+    inherited && (await fetchPackages(context, inherited.packages, dirname(base!.loaded.lockPath)));
+  const { install, members } = await wanted(recipe, arch, repositories);
+  const image = await solve({ ...common, install, members, installed: [...(files?.values() ?? [])] });
+  for (const name of image.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
+  const removed = new Set(image.removed.map(nevraText));
+  const kept = (inherited?.packages ?? []).filter(({ nevra }) => !removed.has(nevra));
+  const own = image.packages.map(locate);
+  const tools = await solveTools(recipe, common, locate);
+  return {
+    answer: {
+      packages: [...kept.map((one) => moved(one, base!.loaded, loaded)), ...own].toSorted(compareNevra),
+      base: kept.map(({ nevra }) => nevra),
+      removed: [...removed].toSorted(),
+      tools,
+    },
+    newest: Math.max(0, ...image.packages.map(({ buildTime }) => buildTime)),
+  };
+}
+
+async function solveTools(
+  { tools, packages: _packages }: Recipe,
+  common: Omit<Parameters<typeof solve>[0], 'install' | 'installed'>,
+  locate: (one: SolvedPackage) => LockedPackage,
+): Promise<LockedArch['tools']> {
+  if (tools === 'host') return { host: await hostRpmVersion() };
+  const solution = await solve({
+    ...common,
+    exclude: [],
+    weakDeps: false,
+    install: tools.packages,
+    installed: [],
+  });
+  return solution.packages.map(locate).toSorted(compareNevra);
+}
+
+/** Groups stand beside package names in a recipe, marked with @. */
+async function wanted(
+  { packages }: Recipe,
+  arch: string,
+  repositories: OpenedRepository[],
+): Promise<{ install: string[]; members: GroupMember[] }> {
+  const groups = packages.filter((word) => word.startsWith('@'));
+  const install = packages.filter((word) => !word.startsWith('@'));
+  if (groups.length === 0) return { install, members: [] };
+  const comps: Comps[] = [];
+  for (const repository of repositories) {
+    const found = repository.kind === 'repomd' ? await repository.comps() : undefined;
+    if (found) comps.push(found);
+  }
+  return { install, members: expandGroups(comps, groups, arch) };
+}
+
+async function openAll(context: Context, recipe: Recipe, arch: string): Promise<OpenedRepository[]> {
+  const opened: OpenedRepository[] = [];
+  for (const definition of recipe.repos) {
+    context.progress.step(`opening repository ${definition.name}`);
+    opened.push(
+      await openRepository(definition, join(context.state, 'metadata'), {
+        arch,
+        release: recipe.release,
+        progress: context.progress,
+        signal: context.signal,
+      }),
+    );
+  }
+  return opened;
+}
+
+function lockedPackage(one: SolvedPackage, lockDirectory: string): LockedPackage {
+  const { name, epoch, version, release, arch, repo, size, checksum, sourceRpm } = one;
+  const nevra = nevraText(one);
+  if (checksum.type !== 'sha256') {
+    throw new MillinerError('REPO_INVALID', `${repo}: ${nevra} has only a ${checksum.type} checksum`, {
+      hint: 'Have the repository made anew with createrepo_c, which writes sha256.',
+    });
+  }
+  const url = portable(one.url, lockDirectory);
+  return { nevra, name, epoch, version, release, arch, repo, url, size, sha256: checksum.value, sourceRpm };
+}
+
+/** Files near the recipe are named relative to it, so that the checkout can lie anywhere. */
+function portable(url: string, lockDirectory: string): string {
+  if (!url.startsWith('file://')) return url;
+  const path = relative(lockDirectory, fileURLToPath(url));
+  return path.startsWith('../../../') ? url : path;
+}
+
+function moved(one: LockedPackage, from: LoadedRecipe, to: LoadedRecipe): LockedPackage {
+  if (/^[a-z]+:/.test(one.url)) return one;
+  return { ...one, url: relative(dirname(to.lockPath), join(dirname(from.lockPath), one.url)) };
+}
+
+const rpmArches: Record<string, string> = {
+  x64: 'x86_64',
+  arm64: 'aarch64',
+  ppc64: 'ppc64le',
+  s390x: 's390x',
+};
+
+export function hostArch(): string {
+  const arch = rpmArches[process.arch];
+  if (arch) return arch;
+  throw new MillinerError('HOST_MISSING', `Milliner does not know the architecture ${process.arch}`);
+}

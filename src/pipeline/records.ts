@@ -1,0 +1,95 @@
+/** What is known of the images in the state directory: one file for each, and which one a name means. */
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import type { Digest } from '../content/digest.ts';
+import { writeFileAtomic } from '../host/files.ts';
+import type { ImageLayer, RuntimeConfig } from '../image/image.ts';
+import type { Difference } from '../install/verify.ts';
+import type { RemovedKey } from '../layer/state/keys.ts';
+import type { Normalised } from '../layer/state/normalise.ts';
+
+export interface ImageRecord {
+  name: string;
+  arch: string;
+  /** Digest of everything that the image was made from: the same key is the same image. */
+  buildKey: Digest;
+  lockDigest: string;
+  manifestDigest: Digest;
+  configDigest: Digest;
+  manifestSize: number;
+  /** Lowest first, bases included. */
+  layers: ImageLayer[];
+  layerRecipes: string[];
+  config: RuntimeConfig;
+  /** NEVRAs of the whole image. */
+  packages: string[];
+  /** Absolute path in the image. */
+  dbPath: string;
+  /** Committed snapshot of the installed tree. */
+  snapshot: string;
+  /** Blob with one line of JSON for each path of the tree. */
+  tree: Digest;
+  /** Manifest digest of the base. */
+  base?: Digest;
+  report: BuildReport;
+}
+
+/** What the build did besides unpacking packages; the evidence behind "the same as rpm would". */
+export interface BuildReport {
+  normalised: Normalised[];
+  removedKeys: RemovedKey[];
+  /** rpm -Va after the build, each line with its explanation. */
+  verification: (Difference & { reason: string })[];
+  warnings: string[];
+  /** What rpm and the scriptlets said. */
+  log: string[];
+}
+
+const pathOf = (state: string, name: string) => join(state, 'images', `${name}.json`);
+
+export async function writeRecord(state: string, record: ImageRecord): Promise<void> {
+  await mkdir(join(state, 'images'), { recursive: true });
+  await writeFileAtomic(pathOf(state, record.name), `${JSON.stringify(record, null, 1)}\n`);
+}
+
+export async function readRecord(state: string, name: string): Promise<ImageRecord | undefined> {
+  const text = await readFile(pathOf(state, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as ImageRecord;
+  } catch (cause) {
+    throw new MillinerError('STATE_INVALID', `${pathOf(state, name)} is not JSON`, { cause });
+  }
+}
+
+export async function listRecords(state: string): Promise<ImageRecord[]> {
+  const names = await readdir(join(state, 'images')).catch(() => []);
+  const found: ImageRecord[] = [];
+  for (const file of names.toSorted()) {
+    if (!file.endsWith('.json')) continue;
+    const record = await readRecord(state, file.slice(0, -'.json'.length));
+    if (record) found.push(record);
+  }
+  return found;
+}
+
+export async function removeRecord(state: string, name: string): Promise<void> {
+  await rm(pathOf(state, name), { force: true });
+}
+
+/** By name, by manifest digest, or by the beginning of one. Throws IMAGE_NOT_FOUND. */
+export async function findRecord(state: string, image: string): Promise<ImageRecord> {
+  const records = await listRecords(state);
+  const hex = image.replace(/^sha256:/, '');
+  const byDigest = /^[0-9a-f]{8,64}$/.test(hex);
+  const found = records.find(
+    (record) => record.name === image || (byDigest && record.manifestDigest.startsWith(`sha256:${hex}`)),
+  );
+  if (found) return found;
+  const known = records.map(({ name }) => name).join(', ') || 'none';
+  throw new MillinerError('IMAGE_NOT_FOUND', `no image ${image} in ${state}; there are: ${known}`);
+}

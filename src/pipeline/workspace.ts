@@ -1,0 +1,45 @@
+/** A directory for one build: whatever the build leaves there goes with it, also when the build was killed. */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { removeContainers } from '../host/container.ts';
+import { createOwned, takeAbandoned } from '../host/locks.ts';
+import { unmountAllBelow } from '../host/mounts.ts';
+
+const folder = 'builds';
+const contentOf = (owner: string) => `${owner}.d`;
+
+/** Runs fn with an id unique on this host and a directory of its own, and clears up however it ends. */
+export async function withWorkspace<T>(
+  state: string,
+  fn: (workspace: { id: string; directory: string }) => Promise<T>,
+): Promise<T> {
+  await mkdir(join(state, folder), { recursive: true, mode: 0o700 });
+  const owner = await createOwned(join(state, folder));
+  try {
+    const directory = contentOf(owner.path);
+    await mkdir(directory, { mode: 0o700 });
+    return await fn({ id: `milliner-${owner.path.slice(owner.path.lastIndexOf('/') + 1)}`, directory });
+  } finally {
+    await clear(owner.path);
+    await rm(owner.path, { force: true });
+    await owner.handle.close();
+  }
+}
+
+/** Clears the workspaces whose process no longer lives. */
+export async function removeDeadWorkspaces(state: string): Promise<void> {
+  const names = await readdir(join(state, folder)).catch(() => []);
+  for (const name of names.filter((candidate) => !candidate.endsWith('.d'))) {
+    const owner = join(state, folder, name);
+    await takeAbandoned(owner, () => clear(owner));
+  }
+}
+
+async function clear(owner: string): Promise<void> {
+  const directory = contentOf(owner);
+  const found = await readdir(directory).catch(() => undefined);
+  if (!found) return;
+  if (found.includes('runtime')) await removeContainers(directory);
+  await unmountAllBelow(directory, { detach: true });
+  await rm(directory, { recursive: true, force: true });
+}
