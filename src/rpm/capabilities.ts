@@ -58,13 +58,13 @@ const revision2 = 0x02000000;
 const effectiveBit = 1;
 
 /**
- * The 20 bytes of `security.capability` (vfs_cap_data revision 2) for a FILECAPS text; undefined for '' and for
- * texts that grant nothing, such as `=`. Throws what `refuse` makes for text that libcap would not take.
+ * The 20 bytes of `security.capability` (vfs_cap_data revision 2) for a FILECAPS text; undefined for ''. A text
+ * that grants nothing (`=`) still makes an xattr, of zeros. Throws what `refuse` makes for text that libcap would not take.
  */
 export function capabilityXattr(text: string, refuse: (what: string) => Error): Buffer | undefined {
+  if (text === '') return undefined;
   const invalid = () => refuse(`has invalid file capabilities: ${JSON.stringify(text)}`);
   const sets = parse(text, invalid);
-  if ((sets.e | sets.i | sets.p) === 0n) return undefined;
   // The kernel has one effective bit for the file: all of what may be had is effective, or none.
   if (sets.e !== 0n && ((sets.p | sets.i) & ~sets.e) !== 0n) throw invalid();
   const xattr = Buffer.alloc(20);
@@ -91,7 +91,9 @@ export function capabilityText(xattr: Buffer): string | undefined {
     if (flags) clauses.set(flags, [...(clauses.get(flags) ?? []), names[bit] ?? String(bit)]);
   }
   if (clauses.size === 0) return '=';
-  return [...clauses].map(([flags, list]) => `${list.join(',')}=${flags}`).join(' ');
+  return [...clauses]
+    .map(([flags, list]) => `${list.length === names.length ? '' : list.join(',')}=${flags}`)
+    .join(' ');
 }
 
 /** Clauses are applied from left to right: a list (empty or `all` for every capability), then operators with flags. */
@@ -105,8 +107,9 @@ function parse(text: string, invalid: () => Error): Sets {
     const bits = capabilityBits(list, invalid);
     for (const [index, action] of [...actions.matchAll(/([=+-])([eip]*)/g)].entries()) {
       const [, operator, flags = ''] = action;
-      if (operator === '=' && index > 0) throw invalid();
-      if (operator !== '=' && (flags === '' || (list === '' && index === 0))) throw invalid();
+      // An empty list goes with one `=` only; `=` comes first; the others must name flags.
+      if (index > 0 && (operator === '=' || list === '')) throw invalid();
+      if (operator !== '=' && (flags === '' || list === '')) throw invalid();
       apply(sets, operator, flags, bits);
     }
   }
@@ -125,7 +128,7 @@ function capabilityBits(list: string, invalid: () => Error): bigint {
   if (list === '' || list.toLowerCase() === 'all') return all;
   return list.split(',').reduce((bits, word) => {
     const number = /^\d+$/.test(word) ? Number(word) : names.findIndex((name) => name === word.toLowerCase());
-    if (number < 0 || number >= names.length) throw invalid();
+    if (number < 0 || number > 63) throw invalid();
     return bits | (1n << BigInt(number));
   }, 0n);
 }
