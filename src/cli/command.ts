@@ -61,7 +61,7 @@ export abstract class MillinerCommand extends Command {
     if (this.#stop.signal.aborted) return this.#stop.signal.reason as MillinerError;
     if ('oclif' in error && !this.jsonEnabled()) return undefined;
     if ('oclif' in error) return new UsageError(error.message, error);
-    const storage = asStorageError(error, String((error as NodeJS.ErrnoException).path ?? 'a file'));
+    const storage = asStorageError(error, (error as NodeJS.ErrnoException).path ?? 'a file');
     if (storage instanceof MillinerError) return storage;
     return new MillinerError('INTERNAL', error.message, { cause: error });
   }

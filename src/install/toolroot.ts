@@ -130,7 +130,7 @@ function knownLinks(packages: RpmPackage[]): Map<ByteString, ByteString> {
   // A link may itself lie behind another one: repeat until every one is known by the path it resolves to.
   for (let before = -1; before < links.size;) {
     before = links.size;
-    for (const [path, target] of [...links]) {
+    for (const [path, target] of links.entries().toArray()) {
       const resolved = resolveInImage(path, (at) => links.get(at));
       if (resolved !== undefined && !links.has(resolved)) links.set(resolved, target);
     }

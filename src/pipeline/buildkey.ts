@@ -15,7 +15,7 @@ export async function buildKeyOf(
   const { recipe, path } = loaded;
   const templates = await Promise.all(
     recipe.files.map(({ template }) =>
-      template === undefined ? '' : readFile(templatePath(path, template), 'utf8'),
+      template === undefined ? Promise.resolve('') : readFile(templatePath(path, template), 'utf8'),
     ),
   );
   // Where packages come from and what is done with the image later do not show in its bytes.

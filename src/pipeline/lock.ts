@@ -145,7 +145,7 @@ async function solveArch(
   const { exclude, weakDeps } = recipe;
   const common = { arch, repositories, exclude, weakDeps, progress: context.progress };
   const files =
-    inherited && (await fetchPackages(context, inherited.packages, dirname(base!.loaded.lockPath)));
+    base && inherited && (await fetchPackages(context, inherited.packages, dirname(base.loaded.lockPath)));
   const { install, members } = await wanted(recipe, arch, repositories);
   const image = await solve({ ...common, install, members, installed: [...(files?.values() ?? [])] });
   for (const name of image.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
@@ -155,7 +155,7 @@ async function solveArch(
   const tools = await solveTools(recipe, common, locate);
   return {
     answer: {
-      packages: [...kept.map((one) => moved(one, base!.loaded, loaded)), ...own].toSorted(compareNevra),
+      packages: [...kept.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(compareNevra),
       base: kept.map(({ nevra }) => nevra),
       removed: [...removed].toSorted(),
       tools,

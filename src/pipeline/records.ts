@@ -67,7 +67,7 @@ export async function readRecord(state: string, name: string): Promise<ImageReco
 }
 
 export async function listRecords(state: string): Promise<ImageRecord[]> {
-  const names = await readdir(join(state, 'images')).catch(() => []);
+  const names = await readdir(join(state, 'images')).catch((): string[] => []);
   const found: ImageRecord[] = [];
   for (const file of names.toSorted()) {
     if (!file.endsWith('.json')) continue;
