@@ -147,6 +147,8 @@ Output run(const Input& input) {
   // Debian builds libsolv for several package systems; without this, versions compare as Debian's do.
   if (pool_setdisttype(pool, DISTTYPE_RPM) < 0) throw std::runtime_error("this libsolv is built without RPM support");
   pool_setarch(pool, input.arch.c_str());
+  // As rpm has it: the 32-bit and the 64-bit variant of a package stand side by side.
+  pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1);
   // Excluded packages stay known as providers, so that a problem can say that they are excluded.
   pool_set_flag(pool, POOL_FLAG_WHATPROVIDESWITHDISABLED, 1);
   loadInstalled(pool, input.installed);

@@ -1,7 +1,6 @@
 // What the words in a recipe's package lists mean. The order of attempts is dnf's: NEVRA and its parts, then
 // name with globs and architecture, then provides, then files.
-#include <algorithm>
-#include <cstring>
+#include <map>
 
 #include "solve_pool.h"
 
@@ -16,19 +15,30 @@ extern "C" {
 namespace solve {
 namespace {
 
+// One attempt. libsolv also finds names of which every package is excluded: they count only where asked for.
+bool match(Pool* pool, const std::string& spec, int flags, Queue* found) {
+  if (!selection_make(pool, found, spec.c_str(), flags)) return false;
+  Ids solvables;
+  selection_solvables(pool, found, &solvables);
+  for (int i = 0; i < solvables.count(); i++) {
+    if ((flags & SELECTION_WITH_DISABLED) || !pool_disabled_solvable(pool, pool->solvables + solvables[i])) return true;
+  }
+  queue_empty(found);
+  return false;
+}
+
 bool selectNames(Pool* pool, const std::string& spec, int scope, Queue* found) {
-  const char* text = spec.c_str();
-  return selection_make(pool, found, text, SELECTION_CANON | SELECTION_GLOB | SELECTION_DOTARCH | scope) ||
-         selection_make(pool, found, text,
-                        SELECTION_NAME | SELECTION_GLOB | SELECTION_DOTARCH | SELECTION_REL | scope);
+  int common = SELECTION_GLOB | SELECTION_DOTARCH | scope;
+  return match(pool, spec, SELECTION_CANON | common, found) ||
+         match(pool, spec, SELECTION_NAME | SELECTION_REL | common, found);
 }
 
 bool select(Pool* pool, const std::string& spec, int scope, Queue* found) {
-  const char* text = spec.c_str();
+  int common = SELECTION_GLOB | scope;
   if (selectNames(pool, spec, scope, found)) return true;
-  if (selection_make(pool, found, text, SELECTION_PROVIDES | SELECTION_GLOB | SELECTION_REL | scope)) return true;
+  if (match(pool, spec, SELECTION_PROVIDES | SELECTION_REL | common, found)) return true;
   bool file = spec[0] == '/' || spec.compare(0, 2, "*/") == 0;
-  return file && selection_make(pool, found, text, SELECTION_FILELIST | SELECTION_GLOB | scope);
+  return file && match(pool, spec, SELECTION_FILELIST | common, found);
 }
 
 bool obsoletesAny(Pool* pool, Solvable* s, const Ids& targets) {
@@ -62,18 +72,30 @@ bool anyInstalled(Pool* pool, const Ids& solvables) {
   return false;
 }
 
-// What the parent has installed answers as it is: the best candidate is insisted on only where nothing does.
-void addJob(Pool* pool, Id how, Id what, bool best, Queue* jobs) {
-  Ids one, candidates;
-  queue_push2(&one, how, what);
-  selection_solvables(pool, &one, &candidates);
-  bool insist = best && !anyInstalled(pool, candidates);
-  if ((how & SOLVER_SELECTMASK) == SOLVER_SOLVABLE_NAME && !ISRELDEP(what)) {
-    addSuccessors(pool, &candidates);
-    how = SOLVER_SOLVABLE_ONE_OF;
-    what = pool_queuetowhatprovides(pool, &candidates);
+// One job: install one of these. What the parent has installed answers as it is; the best candidate is insisted
+// on only where nothing does. The architecture counts as chosen, as in dnf: asking for a library of the 32-bit
+// variant is no reason to add the 64-bit one.
+void addJob(Pool* pool, Ids& candidates, bool byName, bool best, Queue* jobs) {
+  Id how = SOLVER_INSTALL | SOLVER_SOLVABLE_ONE_OF | SOLVER_SETARCH | SOLVER_SETEVR;
+  if (best && !anyInstalled(pool, candidates)) how |= SOLVER_FORCEBEST;
+  if (byName) addSuccessors(pool, &candidates);
+  queue_push2(jobs, how, pool_queuetowhatprovides(pool, &candidates));
+}
+
+// A glob asks for one package of each name that it matches, anything else for one package.
+void addJobs(Pool* pool, Queue* found, bool glob, bool best, Queue* jobs) {
+  Ids solvables;
+  selection_solvables(pool, found, &solvables);
+  bool byName = (found->elements[0] & SOLVER_SELECTMASK) == SOLVER_SOLVABLE_NAME && !ISRELDEP(found->elements[1]);
+  std::map<std::string, std::vector<Id>> groups;
+  for (int i = 0; i < solvables.count(); i++) {
+    groups[glob ? pool_id2str(pool, pool->solvables[solvables[i]].name) : ""].push_back(solvables[i]);
   }
-  queue_push2(jobs, SOLVER_INSTALL | how | (insist ? SOLVER_FORCEBEST : 0), what);
+  for (const auto& group : groups) {
+    Ids candidates;
+    for (Id p : group.second) queue_push(&candidates, p);
+    addJob(pool, candidates, byName, best, jobs);
+  }
 }
 
 std::string whyNothing(Pool* pool, const std::string& spec) {
@@ -114,15 +136,15 @@ std::string addInstallJobs(Pool* pool, const std::string& spec, bool best, Queue
   }
   Ids found;
   if (!select(pool, spec, 0, &found)) return whyNothing(pool, spec);
-  for (int i = 0; i < found.count(); i += 2) addJob(pool, found[i], found[i + 1], best, jobs);
+  addJobs(pool, &found, spec.find_first_of("*?[") != std::string::npos, best, jobs);
   return "";
 }
 
 bool addMemberJobs(Pool* pool, const GroupMember& member, bool best, Queue* jobs) {
   Ids found;
-  if (!selection_make(pool, &found, member.name.c_str(), SELECTION_NAME)) return false;
+  if (!match(pool, member.name, SELECTION_NAME | SELECTION_DOTARCH, &found)) return false;
   if (member.onlyWith.empty()) {
-    for (int i = 0; i < found.count(); i += 2) addJob(pool, found[i], found[i + 1], best, jobs);
+    addJobs(pool, &found, false, best, jobs);
   } else {
     Id name = pool_str2id(pool, member.name.c_str(), 1);
     Id dep = pool_rel2id(pool, name, pool_str2id(pool, member.onlyWith.c_str(), 1), REL_COND, 1);
