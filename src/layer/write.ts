@@ -58,7 +58,7 @@ const chunkSize = 512 * 1024;
 
 async function* tarChunks(root: string, { entries, deleted }: Changes): AsyncGenerator<Buffer> {
   const whiteouts = Map.groupBy(deleted, parentOf);
-  const firstNames = new Map<bigint, ByteString>();
+  const firstNames = new Map<bigint, TreeEntry>();
   let gathered: Buffer[] = [];
   let size = 0;
   for (const entry of entries) {
@@ -77,13 +77,14 @@ async function* tarChunks(root: string, { entries, deleted }: Changes): AsyncGen
 async function* entryPieces(
   root: string,
   entry: TreeEntry,
-  firstNames: Map<bigint, ByteString>,
+  firstNames: Map<bigint, TreeEntry>,
   deleted: ByteString[],
 ): AsyncGenerator<Buffer> {
   const first = isRegular(entry) && entry.links > 1 ? firstNames.get(entry.inode) : undefined;
-  yield tarHeader(tarEntry(entry, first));
+  yield tarHeader(tarEntry(entry, first?.path));
+  if (first?.sha256 !== undefined) entry.sha256 = first.sha256;
   if (isRegular(entry) && first === undefined) {
-    if (entry.links > 1) firstNames.set(entry.inode, entry.path);
+    if (entry.links > 1) firstNames.set(entry.inode, entry);
     yield* fileContent(root, entry);
   }
   for (const gone of deleted) yield tarHeader(whiteout(gone));

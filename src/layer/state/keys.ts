@@ -56,7 +56,9 @@ function hasKeyDatabase(tree: InstalledTree['tree'], path: ByteString): boolean 
   return ['key3.db', 'key4.db'].some((name) => tree.has(`${directory}/${name}` as ByteString));
 }
 
-const pem = /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----/;
+/** The armour alone also stands in databases of file types: what makes it a key is the text behind it. */
+const pem =
+  /^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\r?\n(?:[A-Za-z-]+: .*\r?\n|\r?\n)*[A-Za-z0-9+/=]{16,}/m;
 const javaMagics = [0xfeedfeed, 0xcececece];
 const privateKeyEntry = 1;
 

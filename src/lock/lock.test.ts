@@ -1,0 +1,68 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { canonicalDigest, readLock, sealLock, writeLock } from './lock.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'milliner-lock-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+const path = join(directory, 'a.lock.json');
+
+const one = {
+  nevra: 'bash-5.2-1.x86_64',
+  name: 'bash',
+  epoch: 0,
+  version: '5.2',
+  release: '1',
+  arch: 'x86_64',
+  repo: 'r',
+  url: 'https://example.org/bash.rpm',
+  size: 10,
+  sha256: 'a'.repeat(64),
+  sourceRpm: 'bash-5.2-1.src.rpm',
+};
+const lock = sealLock({
+  version: 1,
+  recipe: 'a',
+  inputs: `sha256:${'b'.repeat(64)}`,
+  epoch: 1,
+  reproducibleElsewhere: true,
+  versions: { format: 1, node: '24', zstd: '1', zlib: '1', sqlite: '3', libsolv: '0.7' },
+  arches: { x86_64: { packages: [one], base: [], removed: [], tools: { host: '4.18' } } },
+});
+
+test('a lock comes back as it was written', async () => {
+  await writeLock(path, lock);
+  expect(await readLock(path)).toEqual(lock);
+  expect(await readLock(join(directory, 'none.json'))).toBeUndefined();
+});
+
+test('every edited value is noticed', async () => {
+  await writeLock(path, lock);
+  const text = readFileSync(path, 'utf8');
+  for (const [before, after] of [
+    ['"size": 10', '"size": 11'],
+    ['bash.rpm', 'bush.rpm'],
+    ['aaaa"', 'aaab"'],
+    ['"epoch": 1', '"epoch": 2'],
+    ['"format": 1', '"format": 2'],
+  ] as const) {
+    writeFileSync(path, text.replace(before, after));
+    await expect(readLock(path), before).rejects.toMatchObject({ code: 'LOCK_INVALID' });
+  }
+});
+
+test.each(['', '{', '[]', '{"version":2}', '{"version":1,"recipe":7}', 'null'])(
+  '%j is no lock',
+  async (text) => {
+    writeFileSync(path, text);
+    await expect(readLock(path)).rejects.toMatchObject({ code: 'LOCK_INVALID' });
+  },
+);
+
+test('the digest sees values and not how they were put together', () => {
+  expect(canonicalDigest({ a: 1, b: { c: 2, d: [3, 4] } })).toBe(
+    canonicalDigest({ b: { d: [3, 4], c: 2 }, a: 1 }),
+  );
+  expect(canonicalDigest({ a: [1, 2] })).not.toBe(canonicalDigest({ a: [2, 1] }));
+});

@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { MillinerError } from '../errors.ts';
+import { recipeSchema } from './schema.ts';
+import { readYaml } from './yaml.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'milliner-yaml-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+async function faultsOf(text: string | Buffer): Promise<unknown> {
+  const path = join(directory, 'recipe.yaml');
+  writeFileSync(path, text);
+  const error = await readYaml(path, recipeSchema).catch((thrown: unknown) => thrown);
+  if (!(error instanceof MillinerError)) return error;
+  expect(error.code).toBe('RECIPE_INVALID');
+  return (error.details['faults'] as { line: number; key: string }[]).map(({ line, key }) => [line, key]);
+}
+
+test.each([
+  ['an unknown key', 'name: a\npackages: [b]\npakages: [c]\n', [[3, 'pakages']]],
+  ['a wrong type', 'name: a\npackages: bash\n', [[2, 'packages']]],
+  ['a bad name', 'name: A b\n', [[1, 'name']]],
+  ['a missing name', 'packages: [a]\n', [[1, 'name']]],
+  [
+    'an unquoted mode',
+    'name: a\nfiles:\n  - path: /etc/x\n    content: ""\n    mode: 0644\n',
+    [[5, 'files.0.mode']],
+  ],
+  ['a path that climbs', 'name: a\nfiles:\n  - { path: /etc/../x, content: "" }\n', [[3, 'files.0.path']]],
+  ['neither template nor content', 'name: a\nfiles:\n  - path: /etc/x\n', [[3, 'files.0']]],
+  [
+    'no key for a checked repository',
+    'name: a\nrepos:\n  - name: r\n    baseurl: /x\n',
+    [[3, 'repos.0.keys']],
+  ],
+  [
+    'two sources of a repository',
+    'name: a\nrepos:\n  - { name: r, baseurl: /x, metalink: "https://x/", gpgcheck: false }\n',
+    [[3, 'repos.0']],
+  ],
+  ['an unknown compression', 'name: a\nlayers:\n  compression: lzma\n', [[3, 'layers.compression']]],
+  ['a repeated key', 'name: a\nname: b\n', [[2, '']]],
+  ['broken YAML', 'name: [a\n', [[2, '']]],
+  ['bytes that are no text', Buffer.from([0x6e, 0xff, 0xfe]), [[1, '']]],
+])('%s is told by line and key', async (_name, text, expected) => {
+  expect(await faultsOf(text)).toEqual(expected);
+});
+
+test('aliases cannot blow a file up', async () => {
+  const levels = Array.from(
+    { length: 12 },
+    (_, i) => `l${i + 1}: &l${i + 1} [${`*l${i}, `.repeat(9)}*l${i}]`,
+  );
+  writeFileSync(join(directory, 'bomb.yaml'), ['l0: &l0 [x]', ...levels].join('\n'));
+  await expect(readYaml(join(directory, 'bomb.yaml'), recipeSchema)).rejects.toMatchObject({
+    code: 'RECIPE_INVALID',
+  });
+});
+
+test('defaults are filled in', async () => {
+  writeFileSync(join(directory, 'small.yaml'), 'name: a\nrelease: 43\n');
+  const recipe = await readYaml(join(directory, 'small.yaml'), recipeSchema);
+  expect(recipe).toMatchObject({ release: '43', weakDeps: false, docs: true, tools: { packages: ['rpm'] } });
+  expect(recipe.layers).toEqual({ max: 40, compression: 'zstd' });
+});
