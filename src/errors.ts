@@ -119,6 +119,11 @@ const table = {
     what: 'two builds of one lock gave different images',
     todo: 'Look at what makes the named path: a scriptlet that writes the time, a random number or a list in no order.',
   },
+  KEY_INVALID: {
+    kind: 'trust',
+    what: 'a key file of the recipe holds no public key that rpm takes',
+    todo: 'Name a file with an OpenPGP public key, ASCII-armoured or binary (gpg --export).',
+  },
   HOST_MISSING: {
     kind: 'host',
     what: 'this host lacks something that the command needs',

@@ -171,7 +171,8 @@ function readPayloadInfo(header: Header, offset: number, fileSize: number, refus
   };
 }
 
-function signaturePresence(tags: SignatureTag[]): SignaturePresence {
+/** What the tags of a signature header amount to. */
+export function signaturePresence(tags: SignatureTag[]): SignaturePresence {
   const signed = (names: SignatureTag[]) => names.some((name) => tags.includes(name));
   const kind = signed(['RSA', 'DSA', 'PGP', 'GPG']) ? 'v4' : signed(['OPENPGP']) ? 'v6' : 'none';
   return { tags, kind };

@@ -1,0 +1,77 @@
+/** Who says to have made an OpenPGP signature (RFC 4880, 4.2 and 5.2). Names the key to look for; proves nothing. */
+
+export interface Issuer {
+  /** 16 upper-case hex digits. */
+  keyId?: string;
+  /** Upper-case hex. */
+  fingerprint?: string;
+}
+
+const signaturePacket = 2;
+const issuerKeyId = 16;
+const issuerFingerprint = 33;
+
+/** Reads the first packet of a signature tag; empty where it is no signature or says nothing of its maker. */
+export function signatureIssuer(data: Buffer): Issuer {
+  try {
+    const body = packetBody(data);
+    if (!body) return {};
+    if (body.readUInt8(0) === 3) return { keyId: hex(body, 7, 8) };
+    return body.readUInt8(0) === 4 ? issuerOfVersion4(body) : {};
+  } catch (error) {
+    // Reading past the end: a malformed signature, which rpm will say of it too.
+    if (error instanceof RangeError) return {};
+    throw error;
+  }
+}
+
+function packetBody(data: Buffer): Buffer | undefined {
+  const head = data.readUInt8(0);
+  if ((head & 0x80) === 0) return undefined;
+  if (head & 0x40) {
+    if ((head & 0x3f) !== signaturePacket) return undefined;
+    const { length, start } = subpacketLength(data, 1);
+    return data.subarray(start, start + length);
+  }
+  if (((head >> 2) & 0x0f) !== signaturePacket) return undefined;
+  const width = [1, 2, 4][head & 3];
+  return width === undefined
+    ? data.subarray(1)
+    : data.subarray(1 + width, 1 + width + data.readUIntBE(1, width));
+}
+
+/** Hashed subpackets first, then unhashed ones: where both name the maker, the signed word counts. */
+function issuerOfVersion4(body: Buffer): Issuer {
+  const hashedLength = body.readUInt16BE(4);
+  const unhashedLength = body.readUInt16BE(6 + hashedLength);
+  const unhashedStart = 8 + hashedLength;
+  const hashed = subpackets(body.subarray(6, 6 + hashedLength));
+  return { ...subpackets(body.subarray(unhashedStart, unhashedStart + unhashedLength)), ...hashed };
+}
+
+function subpackets(area: Buffer): Issuer {
+  const issuer: Issuer = {};
+  let position = 0;
+  while (position < area.length) {
+    const { length, start } = subpacketLength(area, position);
+    if (length === 0) break;
+    const type = area.readUInt8(start) & 0x7f;
+    if (type === issuerKeyId) issuer.keyId = hex(area, start + 1, 8);
+    // One byte of key version stands before the fingerprint.
+    if (type === issuerFingerprint) issuer.fingerprint = hex(area, start + 2, length - 2);
+    position = start + length;
+  }
+  return issuer;
+}
+
+function subpacketLength(data: Buffer, at: number): { length: number; start: number } {
+  const first = data.readUInt8(at);
+  if (first < 192) return { length: first, start: at + 1 };
+  if (first < 255) return { length: ((first - 192) << 8) + data.readUInt8(at + 1) + 192, start: at + 2 };
+  return { length: data.readUInt32BE(at + 1), start: at + 5 };
+}
+
+function hex(data: Buffer, at: number, length: number): string {
+  if (length < 0 || at + length > data.length) throw new RangeError('past the end');
+  return data.toString('hex', at, at + length).toUpperCase();
+}

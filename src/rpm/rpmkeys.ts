@@ -1,0 +1,87 @@
+/** Runs rpmkeys over many packages and says for each what it found. */
+import { run } from '../host/exec.ts';
+import { anyExit } from './keys.ts';
+
+export type CheckStatus = 'OK' | 'BAD' | 'NOKEY' | 'NOTFOUND' | 'NOTTRUSTED' | 'UNKNOWN';
+
+export interface Check {
+  kind: 'signature' | 'digest';
+  status: CheckStatus;
+  /** Upper-case hex as rpm prints it: 8, 16 or 40 digits by version; only for signatures that are there. */
+  keyId?: string;
+}
+
+export interface KeysVerdict {
+  path: string;
+  /** rpm's own verdict over all its checks. */
+  passed: boolean;
+  checks: Check[];
+}
+
+/** What every package must have: its digests, or these and a signature over header and payload. */
+export type VerifyLevel = 'digest' | 'all';
+
+const batchSize = 24;
+/** Checking is bound by the processor, of which rpm itself will need one next to this. */
+const processes = 2;
+
+/** Verdicts in the order of the paths, which must be absolute and without line breaks. */
+export async function runRpmkeys(
+  paths: readonly string[],
+  dbpath: string,
+  level: VerifyLevel,
+  signal?: AbortSignal,
+): Promise<KeysVerdict[]> {
+  const batches: string[][] = [];
+  for (let i = 0; i < paths.length; i += batchSize) batches.push(paths.slice(i, i + batchSize));
+  const verdicts: KeysVerdict[][] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let i = next++; i < batches.length; i = next++) {
+      verdicts[i] = await checkBatch(batches[i] ?? [], dbpath, level, signal);
+    }
+  };
+  await Promise.all(Array.from({ length: processes }, worker));
+  return verdicts.flat();
+}
+
+/** The exit code speaks for a whole batch, so where it is not 0 each package is asked for its own. */
+async function checkBatch(
+  paths: string[],
+  dbpath: string,
+  level: VerifyLevel,
+  signal: AbortSignal | undefined,
+): Promise<KeysVerdict[]> {
+  const settings = [`_pkgverify_level ${level}`, '_pkgverify_flags 0x0'].flatMap((it) => ['--define', it]);
+  const noSignature = level === 'digest' ? ['--nosignature'] : [];
+  const args = ['--dbpath', dbpath, ...settings, ...noSignature, '--checksig', '--verbose', ...paths];
+  const { exitCode, stdout } = await run('rpmkeys', args, { signal, allow: anyExit });
+  if (exitCode === 0 || paths.length === 1) {
+    const found = parseChecks(stdout, paths);
+    return paths.map((path) => ({ path, passed: exitCode === 0, checks: found.get(path) ?? [] }));
+  }
+  const single: KeysVerdict[] = [];
+  for (const path of paths) single.push(...(await checkBatch([path], dbpath, level, signal)));
+  return single;
+}
+
+const checkLine = /^ {4}(.+): (OK|BAD|NOKEY|NOTFOUND|NOTTRUSTED|UNKNOWN)(?: \(.*\))?$/;
+
+/** `PATH:` and then, indented, one line for each check; the status word is the same in every language. */
+function parseChecks(text: string, paths: readonly string[]): Map<string, Check[]> {
+  const known = new Set(paths.map((path) => `${path}:`));
+  const found = new Map<string, Check[]>();
+  let checks: Check[] = [];
+  for (const line of text.split('\n')) {
+    const match = checkLine.exec(line);
+    if (known.has(line)) found.set(line.slice(0, -1), (checks = []));
+    else if (match) checks.push(parseCheck(match[1] ?? '', match[2] as CheckStatus));
+  }
+  return found;
+}
+
+function parseCheck(subject: string, status: CheckStatus): Check {
+  const keyId = /\bkey (?:ID|fingerprint):? ([0-9a-f]{8,})/i.exec(subject)?.[1]?.toUpperCase();
+  const kind = /\bdigest$/i.test(subject) ? 'digest' : 'signature';
+  return { kind, status, ...(keyId !== undefined && { keyId }) };
+}
