@@ -2,12 +2,11 @@
 #include <napi.h>
 
 void InitPosix(Napi::Env env, Napi::Object exports);
-// Weak while native/solv.cc is not there.
-__attribute__((weak)) void InitSolv(Napi::Env env, Napi::Object exports);
+void InitSolv(Napi::Env env, Napi::Object exports);
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitPosix(env, exports);
-  if (InitSolv != nullptr) InitSolv(env, exports);
+  InitSolv(env, exports);
   return exports;
 }
 
