@@ -1,5 +1,5 @@
 /** Whether a directory's file system can carry overlay snapshots: tried, because no call tells it. */
-import { chmod, link, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { mount, unmount, type MountSpec } from '../host/mounts.ts';
@@ -9,33 +9,40 @@ import { native, type NativeError } from '../host/native.ts';
 export const writableOptions = ['index=on', 'redirect_dir=nofollow', 'metacopy=off'] as const;
 export const readOnlyOptions = ['redirect_dir=nofollow', 'metacopy=off'] as const;
 
-/** Makes and mounts a small overlay inside an empty directory. Throws HOST_MISSING with what is lacking. */
+/** Makes, mounts and removes a small overlay inside an existing directory. Throws HOST_MISSING with what is lacking. */
 export async function probeOverlay(directory: string): Promise<void> {
-  const [lower, upper, work, root] = ['lower', 'fs', 'work', 'rootfs'].map((name) =>
-    join(directory, name),
-  ) as [string, string, string, string];
-  for (const path of [lower, upper, work, root]) await mkdir(path);
-  await writeFile(join(lower, 'a'), '', { mode: 0o644 });
-  await link(join(lower, 'a'), join(lower, 'b'));
-  await demand(directory, 'user.* extended attributes', ['EOPNOTSUPP', 'EPERM'], () =>
-    native().setXattr(Buffer.from(join(lower, 'a')), 'user.milliner', Buffer.from('1')),
-  );
-  const spec: MountSpec = {
-    type: 'overlay',
-    lower: [lower],
-    writable: { upper, work },
-    options: writableOptions,
-  };
-  await demand(directory, "what an overlay's upper directory needs", ['EINVAL', 'EOPNOTSUPP'], () =>
-    mount(spec, root),
-  );
+  const place = await mkdtemp(join(directory, 'probe-'));
   try {
-    await chmod(join(root, 'a'), 0o600);
-    const other = await native().lstat(join(root, 'b'));
+    await probeAttributes(directory, place);
+    await probeHardLinks(directory, place);
+  } finally {
+    await rm(place, { recursive: true });
+  }
+}
+
+async function probeAttributes(directory: string, place: string): Promise<void> {
+  await mkdir(join(place, 'lower'));
+  await writeFile(join(place, 'lower', 'a'), '', { mode: 0o644 });
+  await link(join(place, 'lower', 'a'), join(place, 'lower', 'b'));
+  await demand(directory, 'user.* extended attributes', ['EOPNOTSUPP'], () =>
+    native().setXattr(Buffer.from(join(place, 'lower', 'a')), 'user.milliner', Buffer.from('1')),
+  );
+}
+
+async function probeHardLinks(directory: string, place: string): Promise<void> {
+  const at = (name: string) => join(place, name);
+  for (const name of ['upper', 'work', 'root']) await mkdir(at(name));
+  const writable = { upper: at('upper'), work: at('work') };
+  const spec: MountSpec = { type: 'overlay', lower: [at('lower')], writable, options: writableOptions };
+  const upper = "what an overlay's upper directory needs";
+  await demand(directory, upper, ['EINVAL', 'EOPNOTSUPP'], () => mount(spec, at('root')));
+  try {
+    await chmod(at('root/a'), 0o600);
+    const other = await native().lstat(at('root/b'));
     // Without file handles the kernel falls back to index=off and says so only in its log.
     if ((other.mode & 0o777) !== 0o600) throw lacking(directory, 'the file handles that index=on needs');
   } finally {
-    await unmount(root, { detach: true });
+    await unmount(at('root'), { detach: true });
   }
 }
 
