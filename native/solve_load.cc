@@ -3,13 +3,13 @@
 // libsolv breaks ties by the order in which solvables were added, so a mirror that lists the same packages in
 // another order could give another answer. Repositories are therefore taken in the order of their priority and
 // name, and the solvables of each are sorted before anything refers to them.
-#include <cerrno>
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <algorithm>
 #include <numeric>
 
 #include "solve_pool.h"
+#include "solve_read.h"
 
 extern "C" {
 #include <solv/knownid.h>
@@ -23,49 +23,34 @@ extern "C" {
 namespace solve {
 namespace {
 
-constexpr int packageFlags = REPO_NO_INTERNALIZE | REPO_REUSE_REPODATA;
-
-// Decompressed bytes on their way to the parser, counted: a few kilobytes can unpack to terabytes.
-struct Metered {
-  FILE* in;
-  uint64_t left;
-  bool exceeded = false;
-  bool corrupt = false;
-};
-
-ssize_t readMetered(void* cookie, char* buffer, size_t size) {
-  auto* meter = static_cast<Metered*>(cookie);
-  size_t got = fread(buffer, 1, size, meter->in);
-  if (ferror(meter->in)) meter->corrupt = true;
-  if (got > meter->left) meter->exceeded = true;
-  if (meter->corrupt || meter->exceeded) {
-    errno = EIO;
-    return -1;
-  }
-  meter->left -= got;
-  return static_cast<ssize_t>(got);
-}
+// rpm itself refuses larger headers.
+constexpr uint64_t headerLimit = 384 * 1024 * 1024;
 
 void addMetadata(Repo* repo, const std::string& path, uint64_t limit, const char* language, int flags) {
-  FILE* in = solv_xfopen(path.c_str(), "r");
-  if (!in) throw BadFile(path, std::strerror(errno));
-  Metered meter{in, limit};
-  FILE* metered = fopencookie(&meter, "r", {readMetered, nullptr, nullptr, nullptr});
-  if (!metered) {
-    fclose(in);
-    throw BadFile(path, "out of memory");
-  }
-  int failed = repo_add_rpmmd(repo, metered, language, flags);
-  fclose(metered);
-  fclose(in);
-  if (meter.exceeded) throw BadFile(path, "it unpacks to more than " + std::to_string(limit) + " bytes");
-  if (meter.corrupt) throw BadFile(path, "its compressed data is damaged or cut short");
+  Guarded guarded(solv_xfopen(path.c_str(), "r"), path, limit, Guarded::Kind::document);
+  int failed = repo_add_rpmmd(repo, guarded.file(), language, flags);
+  guarded.check();
   if (failed) throw BadFile(path, pool_errstr(repo->pool));
 }
 
-void addPackages(Repo* repo, const std::vector<std::string>& files, int flags) {
-  for (const auto& file : files) {
-    if (!repo_add_rpm(repo, file.c_str(), packageFlags | flags)) throw BadFile(file, pool_errstr(repo->pool));
+struct RpmState {
+  void* state;
+  explicit RpmState(Pool* pool) : state(rpm_state_create(pool, "/")) {}
+  ~RpmState() { rpm_state_free(state); }
+  RpmState(const RpmState&) = delete;
+  RpmState& operator=(const RpmState&) = delete;
+};
+
+// Only headers are read: the checksum of a package matters once it is chosen.
+void addPackages(Repo* repo, const std::vector<std::string>& files) {
+  RpmState rpm(repo->pool);
+  for (const auto& path : files) {
+    Guarded guarded(fopen(path.c_str(), "re"), path, headerLimit, Guarded::Kind::package);
+    void* header = rpm_byfp(rpm.state, guarded.file(), path.c_str());
+    Id p = header ? repo_add_rpm_handle(repo, header, REPO_NO_INTERNALIZE | REPO_REUSE_REPODATA) : 0;
+    guarded.check();
+    if (!p) throw BadFile(path, pool_errstr(repo->pool));
+    repodata_set_location(repo_last_repodata(repo), p, 0, nullptr, path.c_str());
   }
 }
 
@@ -99,10 +84,8 @@ void sortAndSeal(Repo* repo) {
 std::string sortKey(Solvable* s) {
   char built[24];
   std::snprintf(built, sizeof built, "%020llu", ~solvable_lookup_num(s, SOLVABLE_BUILDTIME, 0));
-  Id type = 0;
-  const char* checksum = solvable_lookup_checksum(s, SOLVABLE_CHECKSUM, &type);
   const char* location = solvable_lookup_location(s, nullptr);
-  return std::string(built) + (location ? location : "") + '\n' + (checksum ? checksum : "");
+  return std::string(built) + (location ? location : "");
 }
 
 }  // namespace
@@ -111,7 +94,7 @@ void loadInstalled(Pool* pool, const std::vector<std::string>& files) {
   Repo* repo = repo_create(pool, "@System");
   pool_set_installed(pool, repo);
   if (files.empty()) return;
-  addPackages(repo, files, 0);
+  addPackages(repo, files);
   sortAndSeal(repo);
 }
 
@@ -127,7 +110,7 @@ std::vector<LoadedRepo> loadRepos(Pool* pool, const std::vector<RepoInput>& inpu
     repo->priority = -input->priority;
     repos.push_back({repo, input});
     if (input->packages) {
-      addPackages(repo, input->files, RPM_ADD_WITH_SHA256SUM);
+      addPackages(repo, input->files);
     } else {
       addMetadata(repo, input->primary, input->primaryLimit, nullptr, REPO_NO_INTERNALIZE);
     }

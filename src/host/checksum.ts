@@ -35,8 +35,12 @@ export function strength(checksum: Checksum): number {
   return hexLengths[checksum.type];
 }
 
-export async function fileMatches(path: string, checksum: Checksum): Promise<boolean> {
-  const hash = createHash(checksum.type);
+export async function fileChecksum(path: string, type: ChecksumType): Promise<Checksum> {
+  const hash = createHash(type);
   await pipeline(createReadStream(path), hash);
-  return hash.digest('hex') === checksum.value;
+  return { type, value: hash.digest('hex') };
+}
+
+export async function fileMatches(path: string, checksum: Checksum): Promise<boolean> {
+  return (await fileChecksum(path, checksum.type)).value === checksum.value;
 }

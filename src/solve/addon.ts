@@ -41,6 +41,7 @@ export interface AddonPackage {
   location: string;
   /** The metadata's xml:base, mostly empty. */
   base: string;
+  /** Not known of .rpm files, of which only headers are read: 0, and an empty checksum. */
   size: number;
   checksum: { type: string; value: string };
   sourceRpm: string;

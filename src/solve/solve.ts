@@ -1,6 +1,7 @@
 /** From package names to the packages that are to be installed: libsolv, set up as dnf does. */
+import { stat } from 'node:fs/promises';
 import { MillinerError } from '../errors.ts';
-import { parseChecksum, type Checksum } from '../host/checksum.ts';
+import { fileChecksum, parseChecksum, type Checksum } from '../host/checksum.ts';
 import { silent, type Progress } from '../host/progress.ts';
 import type { GroupMember } from '../repo/comps.ts';
 import type { OpenedRepository } from '../repo/repository.ts';
@@ -81,8 +82,11 @@ export async function solve(request: SolveRequest): Promise<Solution> {
     output = await attempt(request, true);
   }
   if (!output.solved) throw failed(output.problems);
+  const packages: SolvedPackage[] = [];
+  for (const found of output.packages)
+    packages.push(await solvedPackage(found, repositories.get(found.repo)));
   return {
-    packages: output.packages.map((found) => solvedPackage(found, repositories.get(found.repo))),
+    packages,
     removed: output.removed.map(nevraOf),
     skipped: output.skipped,
   };
@@ -139,25 +143,27 @@ function failed(problems: string[][]): MillinerError {
   });
 }
 
-function solvedPackage(found: AddonPackage, repository: OpenedRepository | undefined): SolvedPackage {
-  const nevra = nevraOf(found);
-  const checksum = parseChecksum(found.checksum.type, found.checksum.value);
-  const [url, ...mirrors] = repository?.packageUrls(found.location, found.base) ?? [];
-  const label = `${found.name} of repository ${found.repo}`;
-  if (url === undefined || !checksum) {
-    throw new MillinerError('REPO_INVALID', `the metadata of package ${label} lacks its checksum`);
+async function solvedPackage(
+  found: AddonPackage,
+  repository: OpenedRepository | undefined,
+): Promise<SolvedPackage> {
+  const { repo, location, sourceRpm, buildTime } = found;
+  const [url, ...mirrors] = repository?.packageUrls(location, found.base) ?? [];
+  if (!repository || url === undefined) {
+    throw new MillinerError('REPO_INVALID', `repository ${repo} gives no location for ${found.name}`);
   }
-  return {
-    ...nevra,
-    repo: found.repo,
-    location: found.location,
-    url,
-    mirrors,
-    size: found.size,
-    checksum,
-    sourceRpm: found.sourceRpm,
-    buildTime: found.buildTime,
-  };
+  const { size, checksum } = repository.kind === 'rpms' ? await measure(location) : stated(found);
+  return { ...nevraOf(found), repo, location, url, mirrors, size, checksum, sourceRpm, buildTime };
+}
+
+async function measure(path: string): Promise<{ size: number; checksum: Checksum }> {
+  return { size: (await stat(path)).size, checksum: await fileChecksum(path, 'sha256') };
+}
+
+function stated({ repo, name, size, checksum }: AddonPackage): { size: number; checksum: Checksum } {
+  const known = parseChecksum(checksum.type, checksum.value);
+  if (known) return { size, checksum: known };
+  throw new MillinerError('REPO_INVALID', `repository ${repo} gives no usable checksum for ${name}`);
 }
 
 /** Later stages make file names and arguments of these words. */

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <new>
+#include <string>
+
+#include "solve.h"
+
+namespace solve {
+
+// A FILE for libsolv over another one, which it owns: bounded, and refused where its content could harm the parser.
+class Guarded {
+ public:
+  enum class Kind { document, package };
+
+  // Throws BadFile where inner is null (errno says why).
+  Guarded(FILE* inner, std::string path, uint64_t limit, Kind kind);
+  ~Guarded();
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+
+  FILE* file() { return file_; }
+  // Throws BadFile with the reason why reading was stopped, if it was.
+  void check() const;
+
+ private:
+  static ssize_t readThrough(void* cookie, char* buffer, size_t size);
+  void inspect(const char* buffer, size_t size);
+
+  FILE* inner_;
+  FILE* file_ = nullptr;
+  std::string path_;
+  uint64_t left_;
+  Kind kind_;
+  const char* wrong_ = nullptr;
+  int depth_ = 0;
+  char before_ = 0;
+  char beforeThat_ = 0;
+};
+
+}  // namespace solve
