@@ -92,7 +92,7 @@ const table = {
   SIGNATURE_INVALID: {
     kind: 'trust',
     what: 'a package is unsigned, wrongly signed, or signed by a key that the recipe does not name',
-    todo: 'Add the right key to the repository in the recipe, or fetch the package from its maker again.',
+    todo: 'Add the right key to the repository in the recipe, or fetch the package from its maker again; one without a signature can be allowed by name: allow: {unsigned: [NAME]}',
   },
   SCRIPTLET_FAILED: {
     kind: 'install',
@@ -123,6 +123,11 @@ const table = {
     kind: 'trust',
     what: 'a key file of the recipe holds no public key that rpm takes',
     todo: 'Name a file with an OpenPGP public key, ASCII-armoured or binary (gpg --export).',
+  },
+  RPMDB_INVALID: {
+    kind: 'install',
+    what: 'an rpm database is damaged, or holds what rpm does not write',
+    todo: 'Build again; if it comes back, a scriptlet of the named package set tampers with the database.',
   },
   HOST_MISSING: {
     kind: 'host',

@@ -1,4 +1,5 @@
 /** The files of a package's payload, each matched to the header's entry for it. */
+import { createHash } from 'node:crypto';
 import { showBytes, type ByteString } from '../host/paths.ts';
 import { readCpio, type CpioEntry } from './cpio.ts';
 import { decompressPayload } from './decompress.ts';
@@ -10,7 +11,7 @@ import type { RpmPackage } from './package.ts';
 export interface PayloadFile {
   /** Every name of it in the header's order: one, or a set of hard links. */
   links: readonly [RpmFile, ...RpmFile[]];
-  /** Exactly links[0].size bytes; to be read before the next file is asked for, or left alone. */
+  /** Exactly links[0].size bytes, checked against the digest; to be read before the next file is asked for. */
   content: AsyncIterable<Buffer>;
 }
 
@@ -34,10 +35,26 @@ export async function* matchPayload(
   const matcher = new Matcher(files, refuse);
   for await (const entry of readCpio(archive, (index) => matcher.strippedSize(index), refuse)) {
     const links = matcher.take(entry);
-    if (links) yield { links, content: entry.content };
+    if (links) yield { links, content: verified(links[0], entry.content, refuse) };
     else if (entry.size > 0) await matcher.checkLink(entry);
   }
   matcher.finish();
+}
+
+/** As rpm does when it unpacks: content that is not what the header promises is an error, at its last byte. */
+async function* verified(
+  file: RpmFile,
+  content: AsyncIterable<Buffer>,
+  refuse: Refuse,
+): AsyncGenerator<Buffer> {
+  const hash = file.digest && createHash(file.digest.algorithm);
+  for await (const piece of content) {
+    hash?.update(piece);
+    yield piece;
+  }
+  if (hash && hash.digest('hex') !== file.digest?.hex) {
+    throw refuse(`has a payload in which ${showBytes(file.path)} does not match its digest`);
+  }
 }
 
 class Matcher {
