@@ -8,7 +8,7 @@ import { loadChain } from '../recipe/load.ts';
 import { OverlaySnapshotter } from '../snapshot/overlay.ts';
 import { buildChain, readBlob, type BuildOptions } from './build.ts';
 import type { Context } from './context.ts';
-import { lockedChain } from './lock.ts';
+import { lockedChain, type LockedRecipe } from './lock.ts';
 import { readRecord, type ImageRecord } from './records.ts';
 import { withWorkspace } from './workspace.ts';
 
@@ -19,6 +19,10 @@ export async function checkReproducible(
   { arch }: BuildOptions,
 ): Promise<ImageRecord> {
   const chain = await lockedChain(context, await loadChain(recipe), arch);
+  return context.content.lease(() => buildTwice(context, chain, arch));
+}
+
+async function buildTwice(context: Context, chain: LockedRecipe[], arch: string): Promise<ImageRecord> {
   const names = chain.map(({ loaded }) => loaded.recipe.name);
   return withWorkspace(context.state, async ({ directory }) => {
     const built: Map<string, ImageRecord>[] = [];

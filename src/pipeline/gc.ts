@@ -53,10 +53,12 @@ function blobsOf(record: ImageRecord): Digest[] {
 /** Children before parents; one that a child in use stands on stays. */
 async function removeSnapshots({ snapshots }: Context, keep: Set<string>): Promise<string[]> {
   const committed: { name: string; parent?: string }[] = [];
+  const needed = new Set(keep);
   await snapshots.walk((one) => {
     if (one.kind === 'committed') committed.push(one);
+    // What another process has mounted stands on its parent, whether or not a record names it.
+    else if (one.parent !== undefined) needed.add(one.parent);
   });
-  const needed = new Set(keep);
   const removed: string[] = [];
   for (const { name, parent } of committed.toReversed()) {
     if (needed.has(name)) {

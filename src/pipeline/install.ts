@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { byteString } from '../host/paths.ts';
-import { native } from '../host/native.ts';
 import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
 import { checkTransaction } from '../install/gates.ts';
 import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
@@ -16,7 +15,8 @@ import { normalise, type InstalledTree } from '../layer/state/normalise.ts';
 import { fixTimes } from '../layer/state/times.ts';
 import { treeOf, type Tree } from '../layer/tree.ts';
 import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
-import { canonicalizeDatabase } from '../rpm/database.ts';
+import { scanSnapshot } from '../snapshot/snapshot.ts';
+import { canonicalizeDatabase } from '../rpm/canonical.ts';
 import { fileType } from '../rpm/files.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
@@ -62,7 +62,7 @@ export async function installImage(
     );
   }
   const normalised = await normalise({ ...installed, tree: await walk(sandbox.target) });
-  await canonicalizeDatabase(join(sandbox.target, plan.dbPath), { installTime: plan.epoch });
+  await canonicalizeDatabase(join(sandbox.target, plan.dbPath, 'rpmdb.sqlite'), { installTime });
   await fixTimes(await describe(sandbox.target, plan));
   for (const warning of warnings) context.progress.warn(warning);
   return {
@@ -76,6 +76,9 @@ export async function installImage(
     },
   };
 }
+
+/** The same in every image, so that a package's entry never changes with its neighbours; 0 would read as never. */
+const installTime = 1;
 
 async function transact(
   context: Context,
@@ -126,7 +129,7 @@ async function recipeFiles({ loaded, arch }: InstallPlan) {
 }
 
 async function walk(root: string): Promise<Tree> {
-  return treeOf(await native().scan(root));
+  return treeOf(await scanSnapshot(root));
 }
 
 async function describe(root: string, { packages, parent, epoch }: InstallPlan): Promise<InstalledTree> {

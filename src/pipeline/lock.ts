@@ -147,7 +147,8 @@ async function solveArch(
   const files =
     base && inherited && (await fetchPackages(context, inherited.packages, dirname(base.loaded.lockPath)));
   const { install, members } = await wanted(recipe, arch, repositories);
-  const image = await solve({ ...common, install, members, installed: [...(files?.values() ?? [])] });
+  const installed = [...(files?.values() ?? [])];
+  const image = await solve({ ...common, install, members, installed });
   for (const name of image.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
   const removed = new Set(image.removed.map(nevraText));
   const kept = (inherited?.packages ?? []).filter(({ nevra }) => !removed.has(nevra));
@@ -155,7 +156,9 @@ async function solveArch(
   const tools = await solveTools(recipe, common, locate);
   return {
     answer: {
-      packages: [...kept.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(compareNevra),
+      packages: [...kept.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(
+        compareNevra,
+      ),
       base: kept.map(({ nevra }) => nevra),
       removed: [...removed].toSorted(),
       tools,

@@ -23,21 +23,22 @@ export async function checkTrust(
         `${path}: the lock has packages from ${name}, which the recipe does not name`,
       );
     }
-    const names = new Map(members.map(({ sha256, nevra }) => [files.get(sha256)!, nevra]));
-    await checkRepository(context, repository, names).catch((error: unknown) => {
-      throw named(error, repository, names);
-    });
+    const pathOf = ({ sha256 }: LockedPackage) => files.get(sha256)!;
+    const isChecked = (one: LockedPackage) =>
+      repository.gpgcheck && !recipe.allow.unsigned.includes(one.name);
+    const [signed = [], unsigned = []] = [true, false].map((wanted) =>
+      members.filter((one) => isChecked(one) === wanted).map(pathOf),
+    );
+    try {
+      await verifySignatures(signed, {
+        keys: repository.keys,
+        ...(context.signal && { signal: context.signal }),
+      });
+      await verifyDigests(unsigned, context.signal);
+    } catch (error) {
+      throw named(error, repository, new Map(members.map((one) => [pathOf(one), one.nevra])));
+    }
   }
-}
-
-async function checkRepository(
-  { signal }: Context,
-  { keys, gpgcheck }: Repository,
-  names: Map<string, string>,
-): Promise<void> {
-  const stop = signal ? { signal } : {};
-  if (gpgcheck) await verifySignatures([...names.keys()], { keys, ...stop });
-  else await verifyDigests([...names.keys()], signal);
 }
 
 /** In the store a file is called by its digest: people know packages by their names. */
