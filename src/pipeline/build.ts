@@ -28,10 +28,12 @@ export interface BuildOptions {
 
 /** Builds what has changed, lowest base first; gives the image of the recipe itself. */
 export async function build(context: Context, recipe: string, options: BuildOptions): Promise<ImageRecord> {
-  const chain = await lockedChain(context, await loadChain(recipe), options.arch);
-  const record = await context.content.lease(() => buildChain(context, chain, options.arch));
-  if (options.output !== undefined) await exportImage(context, record, options.output);
-  return record;
+  const recipes = await loadChain(recipe);
+  return context.content.lease(async () => {
+    const record = await buildChain(context, await lockedChain(context, recipes, options.arch), options.arch);
+    if (options.output !== undefined) await exportImage(context, record, options.output);
+    return record;
+  });
 }
 
 export async function buildChain(

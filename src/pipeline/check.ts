@@ -18,8 +18,10 @@ export async function checkReproducible(
   recipe: string,
   { arch }: BuildOptions,
 ): Promise<ImageRecord> {
-  const chain = await lockedChain(context, await loadChain(recipe), arch);
-  return context.content.lease(() => buildTwice(context, chain, arch));
+  const recipes = await loadChain(recipe);
+  return context.content.lease(async () =>
+    buildTwice(context, await lockedChain(context, recipes, arch), arch),
+  );
 }
 
 async function buildTwice(context: Context, chain: LockedRecipe[], arch: string): Promise<ImageRecord> {

@@ -33,6 +33,10 @@ export interface LockedRecipe {
 /** Locks a recipe anew, and its bases only if they have no lock yet. Gives the lock of the recipe itself. */
 export async function lock(context: Context, recipe: string): Promise<{ lock: Lock; path: string }> {
   const chain = await loadChain(recipe);
+  return context.content.lease(() => lockTop(context, chain));
+}
+
+async function lockTop(context: Context, chain: LoadedRecipe[]): Promise<{ lock: Lock; path: string }> {
   let base: { loaded: LoadedRecipe; lock: Lock } | undefined;
   for (const [index, loaded] of chain.entries()) {
     const last = index === chain.length - 1;
