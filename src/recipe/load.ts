@@ -18,7 +18,7 @@ export interface LoadedRecipe {
 export async function loadRecipe(nameOrPath: string): Promise<LoadedRecipe> {
   const path = locate(nameOrPath);
   const raw = await readYaml(path, recipeSchema);
-  const repos = await resolveRepositories(raw.repos, path);
+  const repos = await resolveRepositories(raw.repos, path, raw.release);
   for (const file of raw.files) if (file.template !== undefined) templatePath(path, file.template);
   return { recipe: { ...raw, repos }, path, lockPath: path.replace(/\.ya?ml$/, '') + '.lock.json' };
 }
@@ -74,13 +74,17 @@ function locate(nameOrPath: string): string {
   );
 }
 
-async function resolveRepositories(repos: (string | Repository)[], path: string): Promise<Repository[]> {
+async function resolveRepositories(
+  repos: (string | Repository)[],
+  path: string,
+  release: string | undefined,
+): Promise<Repository[]> {
   const directory = dirname(path);
   const shared = repos.some((repo) => typeof repo === 'string') ? await sharedRepositories(directory) : [];
   const found = repos.map((repo) => {
-    if (typeof repo !== 'string') return absolute(repo, directory);
+    if (typeof repo !== 'string') return absolute(repo, directory, release);
     const match = shared.find((candidate) => candidate.name === repo);
-    if (match) return absolute(match, directory);
+    if (match) return absolute(match, directory, release);
     throw new MillinerError(
       'RECIPE_INVALID',
       `${path}: repos: ${repo} is not defined in ${directory}/repos.yaml`,
@@ -99,13 +103,14 @@ async function sharedRepositories(directory: string): Promise<Repository[]> {
 }
 
 /** Key files and plain directories are given relative to the file that names them. */
-function absolute(repo: Repository, directory: string): Repository {
+function absolute(repo: Repository, directory: string, release: string | undefined): Repository {
   const { baseurl } = repo;
   const local = baseurl !== undefined && !/^[a-z]+:\/\//.test(baseurl) && !isAbsolute(baseurl);
   return {
     ...repo,
     ...(local && { baseurl: resolve(directory, baseurl) }),
-    keys: repo.keys.map((key) => resolve(directory, key)),
+    // Fedora signs each release with a key of its own, and names the file after it.
+    keys: repo.keys.map((key) => resolve(directory, key.replaceAll('$releasever', release ?? '$releasever'))),
   };
 }
 

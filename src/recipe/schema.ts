@@ -104,6 +104,7 @@ export const recipeSchema = z.strictObject({
     .strictObject({
       scriptlets: z.array(z.string().regex(/^%\w+\(.+\)$/, 'such as %post(name)')).default([]),
       owners: z.array(z.string().min(1)).default([]),
+      unsigned: z.array(z.string().min(1)).default([]),
     })
     .prefault({}),
   config: z
