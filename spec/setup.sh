@@ -14,7 +14,7 @@ debian_packages=(
   g++ make pkg-config libsolv-dev libsolvext-dev          # the native addon
   rpm runc zstd xz-utils gpg                              # milliner itself
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
-  skopeo buildah umoci dnf acl attr                       # other implementations, as oracles in the tests
+  skopeo buildah umoci dnf acl attr python3 faketime        # other implementations, as oracles in the tests
 )
 # Written from the packages' names on Fedora; not yet run there.
 fedora_packages=(

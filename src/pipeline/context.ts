@@ -27,6 +27,8 @@ export interface Context extends RunOptions {
 export async function openContext(options: RunOptions): Promise<Context> {
   if (process.getuid?.() !== 0)
     throw new MillinerError('NOT_ROOT', 'this command mounts file systems and sets owners');
+  // Modes of what is made here must not depend on who runs it.
+  process.umask(0o022);
   try {
     for (const name of ['', 'locks', 'metadata', 'toolroots', 'images']) {
       await mkdir(join(options.state, name), { recursive: true, mode: 0o755 });

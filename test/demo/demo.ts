@@ -1,14 +1,10 @@
 /** npm run demo: three images from a real RPM set, and what they are. Shows the CLI as a user would run it. */
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cache, checkout, demoRecipes, lockDemo } from './recipes.ts';
 
-const checkout = new URL('../..', import.meta.url).pathname;
-const cache = join(checkout, '.cache');
 const layout = join(cache, 'demo');
 const state = process.env['MILLINER_STATE'] ?? join(cache, 'state');
-const recipes = ['demo-base', 'demo-mariadb', 'demo-product'];
 
 function run(program: string, args: string[]): string {
   process.stderr.write(`+ ${program} ${args.join(' ')}\n`);
@@ -35,24 +31,11 @@ interface Built {
 }
 
 run('node', ['spec/repository.ts']);
-lockIfRepositoryChanged();
-const built = recipes.map(
-  (recipe) => JSON.parse(milliner('build', `recipes/${recipe}.yaml`, '--output', layout, '--json')) as Built,
+lockDemo(state);
+const built = demoRecipes.map(
+  (recipe) => JSON.parse(milliner('build', recipe, '--output', layout, '--json')) as Built,
 );
 summarise(built);
-
-/** A lock answers one state of a repository: a repository made anew is a reason to lock again. */
-function lockIfRepositoryChanged(): void {
-  const repomd = readFileSync(join(cache, 'repository/packages/repodata/repomd.xml'));
-  const digest = createHash('sha256').update(repomd).digest('hex');
-  const stamp = join(state, 'demo-repository');
-  const locks = recipes.map((recipe) => join(checkout, 'recipes', `${recipe}.lock.json`));
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest && locks.every((lock) => existsSync(lock)))
-    return;
-  for (const recipe of recipes) milliner('lock', `recipes/${recipe}.yaml`);
-  mkdirSync(state, { recursive: true });
-  writeFileSync(stamp, digest);
-}
 
 function summarise(images: Built[]): void {
   const lines = images.map(({ name, manifestDigest, packages, layers, seconds }) => {

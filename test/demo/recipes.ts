@@ -1,0 +1,60 @@
+/** The demo's recipes and the repository that they take their packages from. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const checkout = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
+export const cache = join(checkout, '.cache');
+/** Bases first. */
+export const demoRecipes = ['demo-base', 'demo-mariadb', 'demo-product'];
+
+/** Where each recipe's lock stands. */
+export const lockOf = (recipe: string): string => join(checkout, 'recipes', `${recipe}.lock.json`);
+
+/** A lock answers one state of a repository: only a repository that was made anew is a reason to lock again. */
+export function lockDemo(state: string): void {
+  const repomd = readFileSync(join(cache, 'repository/packages/repodata/repomd.xml'));
+  const digest = createHash('sha256').update(repomd).digest('hex');
+  const stamp = join(cache, 'demo-locked');
+  const isCurrent = existsSync(stamp) && readFileSync(stamp, 'utf8') === digest;
+  if (isCurrent && demoRecipes.every((recipe) => existsSync(lockOf(recipe)))) return;
+  for (const recipe of demoRecipes) runCli(['lock', recipe, '--state', state]);
+  writeFileSync(stamp, digest);
+}
+
+export interface CliOptions {
+  /** Program and arguments to put in front, such as unshare. */
+  wrap?: string[];
+  env?: Record<string, string>;
+}
+
+/** Runs the built CLI as a user would; throws with what it said where it fails. */
+export function runCli(args: string[], { wrap = [], env = {} }: CliOptions = {}): string {
+  const [program, ...rest] = [...wrap, process.execPath, join(checkout, 'dist/cli.js'), ...args] as [
+    string,
+    ...string[],
+  ];
+  const { status, stdout, stderr } = spawnSync(program, rest, {
+    cwd: checkout,
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 28,
+  });
+  if (status === 0) return stdout.toString();
+  throw new Error(`milliner ${args.join(' ')} exited ${status}:\n${stdout.toString()}${stderr.toString()}`);
+}
+
+export interface Built {
+  name: string;
+  manifestDigest: string;
+  configDigest: string;
+  layers: { digest: string; diffID: string; size: number; mediaType: string }[];
+  packages: number;
+  lockDigest: string;
+  seconds: number;
+}
+
+export function buildDemo(recipe: string, state: string, output?: string, options?: CliOptions): Built {
+  const where = output === undefined ? [] : ['--output', output];
+  return JSON.parse(runCli(['build', recipe, '--state', state, '--json', ...where], options)) as Built;
+}

@@ -1,0 +1,70 @@
+/** The same lock, built under circumstances that must not show, gives the same manifest digest. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { buildDemo, cache, demoRecipes, lockDemo, type CliOptions } from '../demo/recipes.ts';
+
+const states: string[] = [];
+const freshState = () => {
+  const state = mkdtempSync(join(cache, 'reproducible-'));
+  states.push(state);
+  return state;
+};
+afterAll(() => {
+  for (const state of states) rmSync(state, { recursive: true, force: true });
+});
+
+const withUmask = (mask: string, ...more: string[]) => [
+  'bash',
+  '-c',
+  `umask ${mask}; exec "$@"`,
+  'sh',
+  ...more,
+];
+
+/** Each in a state directory of its own, from nothing. */
+const circumstances: [string, CliOptions][] = [
+  ['as it is', {}],
+  [
+    'another time, zone, locale and host name, no umask, one worker thread',
+    {
+      wrap: withUmask(
+        '000',
+        'unshare',
+        '--uts',
+        'bash',
+        '-c',
+        'hostname elsewhere.example; exec "$@"',
+        'sh',
+        'faketime',
+        '2031-02-03 04:05:06',
+      ),
+      env: { TZ: 'Pacific/Kiritimati', LC_ALL: 'C', LANG: 'de_DE.UTF-8', UV_THREADPOOL_SIZE: '1' },
+    },
+  ],
+  [
+    'the past, a narrow umask, many worker threads, one processor',
+    {
+      wrap: withUmask('077', 'taskset', '--cpu-list', '0', 'faketime', '2001-01-01 00:00:00'),
+      env: { TZ: 'America/St_Johns', LC_ALL: 'tr_TR.UTF-8', UV_THREADPOOL_SIZE: '16', HOME: '/nonexistent' },
+    },
+  ],
+  ['a loaded machine', { wrap: ['nice', '-n', '19', 'ionice', '-c', '3'], env: { TZ: 'Asia/Kathmandu' } }],
+  [
+    'another directory and user environment',
+    { env: { USER: 'nobody', TMPDIR: '/var/tmp', SOURCE_DATE_EPOCH: '1' } },
+  ],
+];
+const chosen = process.env['MILLINER_SOAK'] ? circumstances : circumstances.slice(0, 3);
+
+test(`${chosen.length} builds of each demo image are one`, () => {
+  const [first, ...others] = chosen.map(([name, options]) => {
+    const state = freshState();
+    lockDemo(state);
+    return {
+      name,
+      digests: demoRecipes.map((recipe) => buildDemo(recipe, state, undefined, options).manifestDigest),
+    };
+  });
+  for (const { name, digests } of others) expect(digests, name).toEqual(first!.digests);
+});
