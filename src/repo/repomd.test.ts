@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { MillinerError } from '../errors.ts';
+import { parseRepomd } from './repomd.ts';
+
+const sha256 = 'ab'.repeat(32);
+const entry = (type: string, inside = '') => `<data type="${type}">
+  <checksum type="sha256">${sha256}</checksum><location href="repodata/${type}.xml.gz"/><size>10</size>${inside}
+</data>`;
+const document = (...entries: string[]) =>
+  `<?xml version="1.0"?>\n<repomd xmlns="http://linux.duke.edu/metadata/repo">${entries.join('\n')}</repomd>`;
+const invalid = expect.objectContaining({ code: 'REPO_INVALID' });
+
+test('known types are taken, others are not looked at', () => {
+  const files = parseRepomd(document(entry('primary'), entry('group_gz'), '<data type="prestodelta"/>'), 'f');
+  expect([...files.keys()]).toEqual(['primary', 'group_gz']);
+  expect(files.get('primary')).toEqual({
+    type: 'primary',
+    location: 'repodata/primary.xml.gz',
+    base: '',
+    checksum: { type: 'sha256', value: sha256 },
+    size: 10,
+  });
+});
+
+test('what old repositories write', () => {
+  const old = `<data type="primary"><location xml:base="http://h/" href="repodata/primary.xml.gz"/>
+    <checksum type="sha">${'AB'.repeat(20)}</checksum></data>`;
+  expect(parseRepomd(document(old), 'f').get('primary')).toMatchObject({
+    base: 'http://h/',
+    checksum: { type: 'sha1', value: 'ab'.repeat(20) },
+    size: undefined,
+  });
+});
+
+test.each([
+  '',
+  '<repomd>',
+  '<other/>',
+  document(),
+  document(entry('filelists')),
+  document(entry('primary'), entry('primary')),
+  document(entry('primary').replace(sha256, 'zz')),
+  document(entry('primary').replace('sha256', 'crc32')),
+  document(entry('primary').replace(/<location[^>]*>/, '')),
+  document(entry('primary').replace('>10<', '>-1<')),
+  document(entry('primary').replace('>10<', '>1e999<')),
+  document(entry('primary').replace('>10<', '>&e;<')),
+  '<!DOCTYPE x [<!ENTITY e "10">]>' + document(entry('primary').replace('>10<', '>&e;<')),
+  '<a>'.repeat(100) + '</a>'.repeat(100),
+])('malformed: %#', (text) => {
+  expect(() => parseRepomd(text, 'f')).toThrow(invalid);
+});
+
+test('any mutation is read or refused', () => {
+  const text = document(entry('primary', '<open-size>1</open-size>'), entry('filelists'));
+  const numRuns = process.env['MILLINER_SOAK'] ? 20_000 : 300;
+  const edit = fc.tuple(fc.nat(text.length), fc.nat(20), fc.string({ unit: 'binary', maxLength: 5 }));
+  fc.assert(
+    fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
+      const mutated = edits.reduce((t, [at, cut, put]) => t.slice(0, at) + put + t.slice(at + cut), text);
+      try {
+        expect(parseRepomd(mutated, 'f').has('primary')).toBe(true);
+      } catch (error) {
+        if (!(error instanceof MillinerError)) throw error;
+        expect(error).toEqual(invalid);
+      }
+    }),
+    { numRuns },
+  );
+});
