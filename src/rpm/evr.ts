@@ -48,8 +48,8 @@ export function rpmvercmp(a: string, b: string): -1 | 0 | 1 {
     const [m, n] = [segmentEnd(a, i, numeric), segmentEnd(b, j, numeric)];
     // A number is newer than letters.
     if (n === j) return numeric ? 1 : -1;
-    const order = compareSegments(a.slice(i, m), b.slice(j, n), numeric);
-    if (order !== 0) return order;
+    const difference = compareSegments(a.slice(i, m), b.slice(j, n), numeric);
+    if (difference !== 0) return difference;
     [i, j] = [m, n];
   }
   if (i >= a.length && j >= b.length) return 0;

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { mutations } from '../../test/rpm/mutate.ts';
+import { signatureIssuer } from './openpgp.ts';
+
+const keyId = '24c6a8a7f4a80eb5';
+const version3 = `8813${'0305005d5f071e'}${keyId}01080000`;
+const fingerprint = '771b18d3d7baa28734333c424344591e1964c5fc';
+// Hashed: creation time and issuer fingerprint; unhashed: issuer key id.
+const version4 = `8839${'04000108'}001d05025d5f071e162104${fingerprint}000a0910${fingerprint.slice(-16)}00000000`;
+
+test('reads the key id of a version 3 signature', () => {
+  expect(signatureIssuer(Buffer.from(version3, 'hex'))).toEqual({ keyId: keyId.toUpperCase() });
+});
+
+test('reads fingerprint and key id of a version 4 signature, in either packet format', () => {
+  const expected = { keyId: '4344591E1964C5FC', fingerprint: fingerprint.toUpperCase() };
+  expect(signatureIssuer(Buffer.from(version4, 'hex'))).toEqual(expected);
+  expect(signatureIssuer(Buffer.from(version4.replace(/^88/, 'c2'), 'hex'))).toEqual(expected);
+});
+
+test('says nothing of what is no signature', () => {
+  expect(signatureIssuer(Buffer.alloc(0))).toEqual({});
+  expect(signatureIssuer(Buffer.from('hello'))).toEqual({});
+  expect(signatureIssuer(Buffer.from(version4, 'hex').subarray(0, 20))).toEqual({});
+});
+
+test('damage never throws', () => {
+  for (const bytes of mutations(Buffer.from(version4, 'hex'))) {
+    expect(typeof signatureIssuer(bytes)).toBe('object');
+  }
+});
