@@ -127,10 +127,19 @@ export class ContentStore {
 
   /**
    * Removes every blob that is neither in keep nor used since the given time. Needs the store alone: BUSY while
-   * a lease is held, or with `wait` it waits for the last one to end. Gives what was removed.
+   * a lease is held, or with `wait` it waits for the last one to end. Gives what was removed. `meanwhile` runs
+   * before the store is let go: for what builds use beside it.
    */
-  gc(keep: ReadonlySet<Digest>, usedSince: Date, options: LockOptions = {}): Promise<Blob[]> {
-    return withLock(this.#lock, 'exclusive', () => this.#collect(keep, usedSince), options);
+  gc(
+    keep: ReadonlySet<Digest>,
+    usedSince: Date,
+    options: LockOptions & { meanwhile?: () => Promise<void> } = {},
+  ): Promise<Blob[]> {
+    const collect = async () => {
+      await options.meanwhile?.();
+      return this.#collect(keep, usedSince);
+    };
+    return withLock(this.#lock, 'exclusive', collect, options);
   }
 
   async #collect(keep: ReadonlySet<Digest>, usedSince: Date): Promise<Blob[]> {

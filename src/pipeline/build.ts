@@ -107,8 +107,8 @@ async function buildImage(context: Context, job: Job): Promise<ImageRecord> {
   const parent = job.base && parseTree(await readBlob(context, job.base.tree));
 
   return withWorkspace(context.state, async ({ id, directory }) => {
-    await snapshots.prepare(id, job.base?.snapshot);
-    const target = await snapshots.mount(id);
+    await using active = await prepare(context, id, job.base?.snapshot);
+    const { target } = active;
     const { epoch } = lock;
     const sandbox = { id, directory, toolRoot, target, epoch, signal: context.signal };
     const installed = await installImage(context, sandbox, {
@@ -141,6 +141,17 @@ async function buildImage(context: Context, job: Job): Promise<ImageRecord> {
     await writeRecord(context.state, record);
     return record;
   });
+}
+
+/** Whatever is not committed when the scope ends is removed. */
+async function prepare({ snapshots }: Context, id: string, parent: string | undefined) {
+  await snapshots.prepare(id, parent);
+  return {
+    target: await snapshots.mount(id),
+    async [Symbol.asyncDispose]() {
+      if (snapshots.stat(id)) await snapshots.remove(id);
+    },
+  };
 }
 
 const toolPackages = (answer: LockedArch): LockedPackage[] =>

@@ -33,11 +33,14 @@ export async function collectGarbage(context: Context, { remove, keepDays }: GcO
   const records = await listRecords(state);
   const keep = new Set(records.flatMap(blobsOf));
   const since = new Date(Date.now() - keepDays * day);
-  const blobs = await content.gc(keep, since, { wait: true, signal: context.signal });
-  const snapshots = await removeSnapshots(context, new Set(records.map(({ snapshot }) => snapshot)));
-  if (keepDays === 0) {
+  let snapshots: string[] = [];
+  const meanwhile = async () => {
+    snapshots = await removeSnapshots(context, new Set(records.map(({ snapshot }) => snapshot)));
+    if (keepDays > 0) return;
     for (const folder of ['toolroots', 'metadata', 'downloads']) await empty(join(state, folder));
-  }
+  };
+  const onWait = (holder: string) => context.progress.step(`waiting for ${holder}`);
+  const blobs = await content.gc(keep, since, { wait: true, signal: context.signal, onWait, meanwhile });
   return { images, snapshots, blobs: blobs.length, bytes: blobs.reduce((sum, { size }) => sum + size, 0) };
 }
 

@@ -1,7 +1,7 @@
 /** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { byteString } from '../host/paths.ts';
+import { byteString, showBytes } from '../host/paths.ts';
 import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
 import { checkTransaction } from '../install/gates.ts';
 import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
@@ -17,6 +17,7 @@ import { treeOf, type Tree } from '../layer/tree.ts';
 import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import { canonicalizeDatabase } from '../rpm/canonical.ts';
+import { databaseFile } from '../rpm/database.ts';
 import { fileType } from '../rpm/files.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
@@ -43,39 +44,51 @@ export async function installImage(
   sandbox: Sandbox,
   plan: InstallPlan,
 ): Promise<InstalledImage> {
-  const { recipe } = plan.loaded;
+  const { target } = sandbox;
   const warnings: string[] = [];
+  const made = await makeMountPoints(target);
   const log = await transact(context, sandbox, plan, warnings);
-  await writeFiles(sandbox.target, await recipeFiles(plan));
-  await setServices(sandbox, recipe.services);
+  const cleaned = await clean(target, plan, log);
+  for (const { path, kind, package: maker } of cleaned.removedKeys) {
+    const who = maker ?? 'an unknown package';
+    warnings.push(`${path} (${kind}) was made by a scriptlet of ${who} and has been removed`);
+  }
+  // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
+  await writeFiles(target, await recipeFiles(plan));
+  await setServices(sandbox, plan.loaded.recipe.services);
   context.progress.step('checking the installed tree (rpm -Va)');
   const differences = await verifyTree(sandbox, plan.dbPath);
-  context.progress.step('normalising');
-  const installed = await describe(sandbox.target, plan);
-  const removedKeys = await removePrivateKeys(installed, {
-    started: log.started,
-    scriptlets: new Map(plan.packages.map((one) => [one.nevra, one.scriptlets.map(({ body }) => body)])),
-  });
-  for (const { path, kind, package: maker } of removedKeys) {
-    warnings.push(
-      `${path} (${kind}) was made by a scriptlet of ${maker ?? 'an unknown package'} and has been removed`,
-    );
-  }
-  const normalised = await normalise({ ...installed, tree: await walk(sandbox.target) });
-  await canonicalizeDatabase(join(sandbox.target, plan.dbPath, 'rpmdb.sqlite'), { installTime });
-  await fixTimes(await describe(sandbox.target, plan));
+  const owners = await readOwners(target);
+  await restoreMountPoints(target, made, (name) => directoryOf(plan.packages, name), owners);
+  await canonicalizeDatabase(join(target, plan.dbPath, databaseFile), { installTime });
+  await fixTimes(await describe(target, plan));
   for (const warning of warnings) context.progress.warn(warning);
   return {
-    tree: await walk(sandbox.target),
+    tree: await walk(target),
     report: {
-      normalised,
-      removedKeys,
+      ...cleaned,
       verification: explain(differences, plan),
       warnings,
-      log: log.lines.map(({ text }) => text),
+      log: log.lines.slice(-mostLogLines).map(({ text }) => text),
     },
   };
 }
+
+async function clean(
+  target: string,
+  plan: InstallPlan,
+  { started }: TransactionLog,
+): Promise<Pick<BuildReport, 'removedKeys' | 'normalised'>> {
+  const scriptlets = plan.packages.map((one) => [one.nevra, one.scriptlets.map(({ body }) => body)] as const);
+  const installed = await describe(target, plan);
+  const removedKeys = await removePrivateKeys(installed, { started, scriptlets: new Map(scriptlets) });
+  const gone = new Set(removedKeys.map(({ path }) => path));
+  for (const path of installed.tree.keys()) if (gone.has(`/${showBytes(path)}`)) installed.tree.delete(path);
+  return { removedKeys, normalised: await normalise(installed) };
+}
+
+/** Enough to tell what happened; a scriptlet in a loop must not fill the state directory. */
+const mostLogLines = 5000;
 
 /** The same in every image, so that a package's entry never changes with its neighbours; 0 would read as never. */
 const installTime = 1;
@@ -88,7 +101,6 @@ async function transact(
 ): Promise<TransactionLog> {
   const { recipe } = plan.loaded;
   const { packages } = plan;
-  const made = await makeMountPoints(sandbox.target);
   if (packages.length === 0) return { exitCode: 0, lines: [], started: [] };
   context.progress.step(`installing ${packages.length} packages with rpm`);
   const log = await runTransaction(sandbox, {
@@ -102,12 +114,6 @@ async function transact(
   context.signal?.throwIfAborted();
   const owned = packages.map(({ nevra, name, files }) => ({ nevra, name, files }));
   warnings.push(...checkTransaction(log, owned, recipe.allow));
-  await restoreMountPoints(
-    sandbox.target,
-    made,
-    (name) => directoryOf(packages, name),
-    await readOwners(sandbox.target),
-  );
   return log;
 }
 
