@@ -66,10 +66,10 @@ test.each<[string, Buffer, string, string?]>([
 test('a stopped reader is told so', async () => {
   const path = join(directory, 'large.rpm');
   await writeFile(path, large(gzipSync(plain), 'gzip'));
-  const read = async () => {
+  const stopped = async () => {
     for await (const _ of readPayload(await readPackage(path), AbortSignal.abort()));
   };
-  await expect(read()).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  await expect(stopped()).rejects.toMatchObject({ code: 'INTERRUPTED' });
 });
 
 test(`${mutationCount} damaged payloads are read or refused`, async () => {

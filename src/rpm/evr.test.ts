@@ -28,7 +28,10 @@ test.each([
   expect(rpmvercmp(b, a)).toBe(expected === 0 ? 0 : -expected);
 });
 
-const versions = fc.string({ unit: fc.constantFrom(...'0129abz~^._+'), maxLength: 8 });
+const versions = fc.string({
+  unit: fc.constantFrom('0', '1', '2', '9', 'a', 'b', 'z', '~', '^', '.', '_', '+'),
+  maxLength: 8,
+});
 
 test('rpmvercmp is antisymmetric and total', () => {
   fc.assert(

@@ -3,10 +3,10 @@ import { mutations } from '../../test/rpm/mutate.ts';
 import { signatureIssuer } from './openpgp.ts';
 
 const keyId = '24c6a8a7f4a80eb5';
-const version3 = `8813${'0305005d5f071e'}${keyId}01080000`;
+const version3 = `88130305005d5f071e${keyId}01080000`;
 const fingerprint = '771b18d3d7baa28734333c424344591e1964c5fc';
 // Hashed: creation time and issuer fingerprint; unhashed: issuer key id.
-const version4 = `8839${'04000108'}001d05025d5f071e162104${fingerprint}000a0910${fingerprint.slice(-16)}00000000`;
+const version4 = `883904000108001d05025d5f071e162104${fingerprint}000a0910${fingerprint.slice(-16)}00000000`;
 
 test('reads the key id of a version 3 signature', () => {
   expect(signatureIssuer(Buffer.from(version3, 'hex'))).toEqual({ keyId: keyId.toUpperCase() });
