@@ -123,8 +123,8 @@ async function buildImage(context: Context, job: Job): Promise<ImageRecord> {
     const layer = await writeLayer(context, target, installed.tree, parent, loaded);
     const image = await storeImage(context, job, layer);
     const snapshot = `${loaded.recipe.name}@${image.manifestDigest}`;
-    if (snapshots.stat(snapshot)) await snapshots.remove(snapshot);
-    await snapshots.commit(snapshot, id);
+    // The same digest is the same tree; images may stand on the one that is there.
+    if (!snapshots.stat(snapshot)) await snapshots.commit(snapshot, id);
     const record: ImageRecord = {
       ...image,
       name: loaded.recipe.name,
