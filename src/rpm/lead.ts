@@ -33,7 +33,7 @@ export async function readHead(path: string): Promise<PackageHead> {
   try {
     const status = await handle.stat();
     if (!status.isFile()) throw refuse('is not a regular file');
-    const reader = new Reader(handle, status.size, refuse);
+    const reader = new Reader(handle, status.size, path);
     const lead = await reader.bytes(leadSize, 'lead');
     checkLead(lead, refuse);
     const signature = await reader.header('signature');
@@ -63,22 +63,24 @@ class Reader {
   position = 0;
   private readonly handle: FileHandle;
   private readonly size: number;
+  private readonly path: string;
   private readonly refuse: Refuse;
 
-  constructor(handle: FileHandle, size: number, refuse: Refuse) {
+  constructor(handle: FileHandle, size: number, path: string) {
     this.handle = handle;
     this.size = size;
-    this.refuse = refuse;
+    this.path = path;
+    this.refuse = refusePackage(path);
   }
 
   /** Nothing is allocated that the file is not long enough to fill. */
   async bytes(length: number, what: string): Promise<Buffer> {
-    if (length > this.size - this.position) throw this.refuse(`is truncated in the ${what}`);
+    if (length > this.size - this.position) throw this.truncated(what);
     const buffer = Buffer.alloc(length);
     let filled = 0;
     while (filled < length) {
       const { bytesRead } = await this.handle.read(buffer, filled, length - filled, this.position + filled);
-      if (bytesRead === 0) throw this.refuse(`is truncated in the ${what}`);
+      if (bytesRead === 0) throw this.truncated(what);
       filled += bytesRead;
     }
     this.position += length;
@@ -92,5 +94,11 @@ class Reader {
     const { size } = headerSize(intro.subarray(8), kind, this.refuse);
     const rest = await this.bytes(size - 8, `${kind} header`);
     return new Header(Buffer.concat([intro.subarray(8), rest]), kind, this.refuse);
+  }
+
+  private truncated(what: string): MillinerError {
+    const { path } = this;
+    const details = { path, truncated: true };
+    return new MillinerError('PACKAGE_INVALID', `${path}: is truncated in the ${what}`, { details });
   }
 }

@@ -104,7 +104,7 @@ async function judgeFile<T extends object | true>(
   } catch (error) {
     if (!(error instanceof MillinerError) || error.code !== 'PACKAGE_INVALID') throw error;
     const message = error.message.replace(`${verdict.path}: `, '');
-    return { problem: /truncated/.test(message) ? 'truncated' : 'unreadable', message };
+    return { problem: error.details.truncated === true ? 'truncated' : 'unreadable', message };
   }
 }
 

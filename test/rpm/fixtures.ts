@@ -134,6 +134,8 @@ export interface SigningKey {
   fingerprint: string;
   publicFile: string;
   sign(packages: readonly string[]): Promise<void>;
+  /** Adds a subkey that signs from now on, and writes the public file anew. */
+  addSubkey(): Promise<void>;
   /** Ends the agent that gpg started. */
   close(): Promise<void>;
 }
@@ -148,15 +150,32 @@ export async function signingKey(directory: string, name: string): Promise<Signi
   const batch = ['--batch', '--passphrase', '', '--pinentry-mode', 'loopback'];
   await run('gpg', [...batch, '--quick-generate-key', mail, 'rsa2048', 'sign', 'never'], { env });
   const { stdout } = await run('gpg', ['--list-keys', '--with-colons', mail], { env });
+  let signer = '';
   const fingerprint = /^fpr:+([0-9A-F]+):/m.exec(stdout)?.[1] ?? '';
   const publicFile = join(directory, `${name}.asc`);
-  await run('gpg', ['--armor', '--output', publicFile, '--export', fingerprint], { env });
+  const exportKey = () =>
+    run('gpg', ['--batch', '--yes', '--armor', '--output', publicFile, '--export', fingerprint], { env });
+  await exportKey();
   return {
     fingerprint,
     publicFile,
     async sign(packages) {
-      const defines = ['--define', `_gpg_name ${fingerprint}`, '--define', `_gpg_path ${home}`];
+      const defines = [
+        '--define',
+        '__gpg /usr/bin/gpg',
+        '--define',
+        `_gpg_name ${signer || fingerprint}`,
+        '--define',
+        `_gpg_path ${home}`,
+      ];
       await run('rpmsign', [...defines, '--addsign', ...packages], { env });
+    },
+    async addSubkey() {
+      await run('gpg', [...batch, '--quick-add-key', fingerprint, 'rsa2048', 'sign', 'never'], { env });
+      const listed = await run('gpg', ['--list-keys', '--with-colons', mail], { env });
+      // The exclamation mark keeps gpg from choosing another key of the set.
+      signer = `${[...listed.stdout.matchAll(/^fpr:+([0-9A-F]+):/gm)].at(-1)?.[1]}!`;
+      await exportKey();
     },
     async close() {
       await run('gpgconf', ['--kill', 'all'], { env });

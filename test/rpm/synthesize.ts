@@ -114,7 +114,7 @@ function fileEntries(files: readonly SyntheticFile[]): HeaderEntry[] {
   ];
 }
 
-const magic = Buffer.from('8eade80100000000', 'hex');
+export const headerMagic = Buffer.from('8eade80100000000', 'hex');
 
 export interface SyntheticPackage {
   header: Buffer;
@@ -122,15 +122,20 @@ export interface SyntheticPackage {
   payload?: Buffer;
 }
 
+const unsigned: HeaderEntry[] = [{ ...signatureTags.SHA1, values: ['0'.repeat(40)] }];
+
 /** A whole package file: lead, signature header, header, payload. */
-export function packageFile({ header, signature = [], payload = Buffer.alloc(0) }: SyntheticPackage): Buffer {
+export function packageFile({
+  header,
+  signature = unsigned,
+  payload = Buffer.alloc(0),
+}: SyntheticPackage): Buffer {
   const lead = Buffer.alloc(96);
   lead.write('edabeedb03', 'hex');
   lead.writeUInt16BE(5, 78);
-  const sha1 = { ...signatureTags.SHA1, values: ['0'.repeat(40)] };
-  const blob = headerBlob(headerTags.HEADERSIGNATURES.tag, [sha1, ...signature]);
+  const blob = headerBlob(headerTags.HEADERSIGNATURES.tag, signature);
   const padding = Buffer.alloc((8 - (blob.length % 8)) % 8);
-  return Buffer.concat([lead, magic, blob, padding, magic, header, payload]);
+  return Buffer.concat([lead, headerMagic, blob, padding, headerMagic, header, payload]);
 }
 
 export interface ArchiveEntry {
