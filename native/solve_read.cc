@@ -1,4 +1,5 @@
 // What libsolv reads passes through here first, counted and looked at: it trusts its input more than we may.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -47,17 +48,37 @@ ssize_t Guarded::readThrough(void* cookie, char* buffer, size_t size) {
   return -1;
 }
 
+// Most of what passes has nothing to look at closely: counting is quick, following every byte is not.
+void Guarded::inspect(const char* buffer, size_t size) {
+  if (size == 0) return;
+  const char* end = buffer + size;
+  const bool document = kind_ == Kind::document;
+  const char separator = document ? '<' : '\0';
+  auto openings = [document](const char* from, const char* to) {
+    return std::count(from, to, '(') + (document ? std::count(from, to, '#') : 0);
+  };
+  bool declares = document && (before_ == '!' || std::memchr(buffer, '!', size));
+  if (declares || depth_ + openings(buffer, end) > maxDepth) return follow(buffer, size);
+  auto last = static_cast<const char*>(memrchr(buffer, separator, size));
+  depth_ = static_cast<int>(last ? openings(last, end) : depth_ + openings(buffer, end));
+  beforeThat_ = size > 1 ? end[-2] : before_;
+  before_ = end[-1];
+}
+
 // Counts brackets that are still open within one string of a header, or between two tags of a document, where
 // "&#" may stand for one as well. A document type could define further names for them: metadata never has one.
-void Guarded::inspect(const char* buffer, size_t size) {
-  const char separator = kind_ == Kind::document ? '<' : '\0';
+void Guarded::follow(const char* buffer, size_t size) {
+  const bool document = kind_ == Kind::document;
+  const char separator = document ? '<' : '\0';
   for (size_t i = 0; i < size; i++) {
-    char c = buffer[i];
-    if (c == separator) depth_ = 0;
-    if (c == '(' || (kind_ == Kind::document && c == '#' && before_ == '&')) depth_++;
-    if (c == ')' && depth_ > 0) depth_--;
-    if (depth_ > maxDepth) wrong_ = "its dependencies are nested too deeply";
-    if (kind_ == Kind::document && before_ == '!' && beforeThat_ == '<' && c == 'D') {
+    const char c = buffer[i];
+    if (c == separator) {
+      depth_ = 0;
+    } else if (c == '(' || (document && c == '#' && before_ == '&')) {
+      if (++depth_ > maxDepth) wrong_ = "its dependencies are nested too deeply";
+    } else if (c == ')' && depth_ > 0) {
+      depth_--;
+    } else if (document && c == 'D' && before_ == '!' && beforeThat_ == '<') {
       wrong_ = "it has a document type declaration";
     }
     beforeThat_ = before_;

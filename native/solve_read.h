@@ -29,6 +29,7 @@ class Guarded {
  private:
   static ssize_t readThrough(void* cookie, char* buffer, size_t size);
   void inspect(const char* buffer, size_t size);
+  void follow(const char* buffer, size_t size);
 
   FILE* inner_;
   FILE* file_ = nullptr;
@@ -36,7 +37,7 @@ class Guarded {
   uint64_t left_;
   Kind kind_;
   const char* wrong_ = nullptr;
-  int depth_ = 0;
+  int depth_ = 0;  // brackets open at most
   char before_ = 0;
   char beforeThat_ = 0;
 };

@@ -167,10 +167,13 @@ function stated({ repo, name, size, checksum }: AddonPackage): { size: number; c
 }
 
 /** Later stages make file names and arguments of these words. */
-function nevraOf({ name, epoch, version, release, arch }: AddonPackage): Nevra {
+function nevraOf({ repo, name, epoch, version, release, arch }: AddonPackage): Nevra {
   for (const word of [name, version, release, arch]) {
     if (!/^[^-\s/\p{Cc}][^\s/\p{Cc}]*$/u.test(word)) {
-      throw new MillinerError('REPO_INVALID', `a package has no proper NEVRA: ${JSON.stringify(name)}`);
+      throw new MillinerError(
+        'REPO_INVALID',
+        `repository ${repo || 'of the parent'} has a package of the name ${JSON.stringify([name, version, release, arch].join(' '))}`,
+      );
     }
   }
   return { name, epoch, version, release, arch };

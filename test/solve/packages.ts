@@ -83,16 +83,15 @@ function packageOf({ name, version = '1', files: _files, arch: _arch, ...tags }:
   ].join('\n');
 }
 
-/** A repository of its own, with metadata unless told otherwise; gives its directory. */
+/** A repository of its own with metadata (in gzip); gives its directory. */
 export async function repositoryOf(
   parent: string,
   name: string,
   samples: readonly Sample[],
-  createrepoArgs: readonly string[] = [],
 ): Promise<string> {
   const directory = join(parent, name);
   await mkdir(directory, { recursive: true });
   await buildSamples(samples, directory);
-  await run('createrepo_c', ['--quiet', '--no-database', ...createrepoArgs, directory]);
+  await run('createrepo_c', ['--quiet', '--no-database', '--compress-type=gz', directory]);
   return directory;
 }
