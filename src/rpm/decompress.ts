@@ -82,7 +82,12 @@ async function* throughRpm(
   const args = [resolve(path)];
   const child = start('rpm2cpio', args, { signal });
   try {
-    yield* child.stdout as AsyncIterable<Buffer>;
+    try {
+      yield* child.stdout as AsyncIterable<Buffer>;
+    } catch {
+      // The pipe was closed from our side; the result says why.
+      throw commandFailed('rpm2cpio', args, await child);
+    }
     const result = await child;
     if (result.exitCode === undefined) throw commandFailed('rpm2cpio', args, result);
     // It also fails, without a word, where ARCHIVESIZE is wrong, which rpm itself does not look at.

@@ -69,13 +69,6 @@ export function readTriples(
   return names.map((name, i) => ({ name, flags: flags?.[i] ?? 0, version: versions?.[i] ?? '' }));
 }
 
-/** As rpm prints it: `name >= 1:2-3`. */
-export function dependencyText({ name, flags, version }: Dependency): string {
-  const operator =
-    (flags & sense.less ? '<' : '') + (flags & sense.greater ? '>' : '') + (flags & sense.equal ? '=' : '');
-  return operator && version ? `${name} ${operator} ${version}` : name;
-}
-
 export interface Account {
   kind: 'user' | 'group' | 'groupmember';
   /** For a member: user/group. */

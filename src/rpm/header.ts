@@ -97,15 +97,6 @@ export class Header {
     return this.entries.has(tag);
   }
 
-  /** Every tag number present, ascending. */
-  tags(): number[] {
-    return [...this.entries.keys()].toSorted((a, b) => a - b);
-  }
-
-  dataType({ tag }: TagNumber): DataType | undefined {
-    return this.entries.get(tag)?.type;
-  }
-
   /** The first string of a tag, as text. */
   string(tag: TagNumber): string | undefined {
     return this.strings(tag)?.[0];

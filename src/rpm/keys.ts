@@ -1,10 +1,15 @@
 /** The public keys that a recipe trusts: read by gpg, and put into a keyring that only one check uses. */
-import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { run } from '../host/exec.ts';
+
+export interface KeyOptions {
+  signal?: AbortSignal | undefined;
+  /** Where the directory of the moment is made; one that is cleared after a crash. Default: the system's. */
+  workDirectory?: string | undefined;
+}
 
 export interface PublicKey {
   /** The key file that it came from. */
@@ -16,8 +21,8 @@ export interface PublicKey {
 }
 
 /** The keys in key files, as gpg reads them. Throws KEY_INVALID naming a file without a public key. */
-export async function readKeys(files: readonly string[], signal?: AbortSignal): Promise<PublicKey[]> {
-  return withDirectory(async (home) => {
+export async function readKeys(files: readonly string[], options: KeyOptions = {}): Promise<PublicKey[]> {
+  return withDirectory(options, async (home) => {
     const keys: PublicKey[] = [];
     for (const file of files) {
       const args = [
@@ -30,7 +35,7 @@ export async function readKeys(files: readonly string[], signal?: AbortSignal): 
         '--',
         resolve(file),
       ];
-      const { stdout } = await run('gpg', args, { signal, allow: [0, 2] });
+      const { stdout } = await run('gpg', args, { signal: options.signal, allow: [0, 2] });
       const found = parseColons(file, stdout);
       if (found.length === 0) throw keyInvalid(file, 'holds no OpenPGP public key');
       keys.push(...found);
@@ -67,15 +72,15 @@ function parseColons(file: string, text: string): PublicKey[] {
  */
 export async function withKeyring<T>(
   files: readonly string[],
+  options: KeyOptions,
   use: (dbpath: string) => Promise<T>,
-  signal?: AbortSignal,
 ): Promise<T> {
-  return withDirectory(async (directory) => {
+  return withDirectory(options, async (directory) => {
     const dbpath = join(directory, 'rpmdb');
     await mkdir(dbpath);
     for (const file of files) {
       const args = ['--dbpath', dbpath, '--import', resolve(file)];
-      const { exitCode, stderr } = await run('rpmkeys', args, { signal, allow: anyExit });
+      const { exitCode, stderr } = await run('rpmkeys', args, { signal: options.signal, allow: anyExit });
       if (exitCode !== 0) throw keyInvalid(file, `is not taken by rpm (${stderr.trim()})`);
     }
     return use(dbpath);
@@ -85,8 +90,11 @@ export async function withKeyring<T>(
 /** rpm's tools exit with the number of things that went wrong. */
 export const anyExit = Array.from({ length: 256 }, (_, code) => code);
 
-async function withDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), `milliner-keys-${randomBytes(4).toString('hex')}`));
+async function withDirectory<T>(
+  { workDirectory }: KeyOptions,
+  use: (directory: string) => Promise<T>,
+): Promise<T> {
+  const directory = await mkdtemp(join(workDirectory ?? tmpdir(), 'milliner-keys-'));
   try {
     return await use(directory);
   } finally {

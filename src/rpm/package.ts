@@ -132,7 +132,7 @@ export function nevraText(nevra: Nevra): string {
 }
 
 /** [epoch:]version-release */
-export function evrText({ epoch, version, release }: Pick<Nevra, 'epoch' | 'version' | 'release'>): string {
+function evrText({ epoch, version, release }: Pick<Nevra, 'epoch' | 'version' | 'release'>): string {
   return `${epoch ? `${epoch}:` : ''}${version}-${release}`;
 }
 

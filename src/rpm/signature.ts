@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import type { Header } from './header.ts';
-import { readKeys, withKeyring, type PublicKey } from './keys.ts';
+import { readKeys, withKeyring, type KeyOptions, type PublicKey } from './keys.ts';
 import { readHead, type PackageHead } from './lead.ts';
 import { signatureIssuer, type Issuer } from './openpgp.ts';
 import { signaturePresence } from './package.ts';
@@ -35,12 +35,11 @@ export interface VerifiedPackage {
   fingerprint: string;
 }
 
-export interface VerifyOptions {
+export interface VerifyOptions extends KeyOptions {
   /** OpenPGP public key files; no other key counts. */
   keys: readonly string[];
   /** If given, only primary keys with these fingerprints may have signed. */
   fingerprints?: readonly string[];
-  signal?: AbortSignal;
 }
 
 /**
@@ -53,17 +52,20 @@ export async function verifySignatures(
   options: VerifyOptions,
 ): Promise<VerifiedPackage[]> {
   if (files.length === 0) return [];
-  const keys = await readKeys(options.keys, options.signal);
+  const keys = await readKeys(options.keys, options);
   const allowed = options.fingerprints?.map((it) => it.replaceAll(/\s/g, '').toUpperCase());
-  return verify(files, 'all', options.keys, options.signal, (verdict, head) =>
+  return verify(files, 'all', options.keys, options, (verdict, head) =>
     judgeSignature(verdict, head, keys, allowed),
   );
 }
 
 /** Verifies digests alone, for repositories whose packages need no signature. Throws SIGNATURE_INVALID as above. */
-export async function verifyDigests(files: readonly string[], signal?: AbortSignal): Promise<void> {
-  if (files.length > 0)
-    await verify(files, 'digest', [], signal, (verdict, head) => judgeDigests(verdict, head));
+export async function verifyDigests(
+  files: readonly string[],
+  signal?: AbortSignal,
+  workDirectory?: string,
+): Promise<void> {
+  if (files.length > 0) await verify(files, 'digest', [], { signal, workDirectory }, judgeDigests);
 }
 
 /** A finding, or the problem in its stead. */
@@ -73,11 +75,13 @@ async function verify<T extends object | true>(
   files: readonly string[],
   level: VerifyLevel,
   keyFiles: readonly string[],
-  signal: AbortSignal | undefined,
+  options: KeyOptions,
   judge: (verdict: KeysVerdict, head: PackageHead) => Judgement<T>,
 ): Promise<T[]> {
   const paths = files.map(checkedPath);
-  const verdicts = await withKeyring(keyFiles, (dbpath) => runRpmkeys(paths, dbpath, level, signal), signal);
+  const verdicts = await withKeyring(keyFiles, options, (dbpath) =>
+    runRpmkeys(paths, dbpath, level, options.signal),
+  );
   const bad: BadPackage[] = [];
   const good: T[] = [];
   for (const verdict of verdicts) {
@@ -114,7 +118,7 @@ function expectedSize({ signature, header, payloadOffset }: PackageHead): number
   return rest === undefined ? undefined : payloadOffset - header.blob.length - 8 + rest;
 }
 
-function judgeDigests({ passed, checks }: KeysVerdict, _head: PackageHead): Judgement<true> {
+function judgeDigests({ passed, checks }: KeysVerdict): Judgement<true> {
   const digests = checks.filter((check) => check.kind === 'digest' && check.status === 'OK');
   if (passed && digests.length > 0) return true;
   return { problem: 'bad-digest', message: 'does not match its own digests' };
