@@ -1,6 +1,9 @@
 /** A package's %files section: every path of the .deb with the owner and mode that its tar gives. */
 import type { Entry } from './contents.ts';
 
+/** Where there is a System V script beside a unit, systemctl calls Debian's update-rc.d. */
+const systemV = /^\/etc\/(init\.d|rc.\.d)(\/|$)/;
+
 /**
  * `shared` are base-files' directories: as on Fedora, where `filesystem` owns them, nobody else lists them.
  * `overrides` are finished lines; one whose path the .deb has too takes its place.
@@ -13,7 +16,11 @@ export function filesSection(
 ): string[] {
   const replaced = new Set(overrides.map(pathOfLine));
   const own = entries.filter(
-    ({ path, type }) => path !== '/' && !replaced.has(path) && !(type === 'directory' && shared.has(path)),
+    ({ path, type }) =>
+      path !== '/' &&
+      !replaced.has(path) &&
+      !systemV.test(path) &&
+      !(type === 'directory' && shared.has(path)),
   );
   return [...own.map((entry) => fileLine(entry, conffiles)), ...overrides];
 }
