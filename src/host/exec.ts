@@ -1,13 +1,12 @@
 /** The one place that starts other programs: an argument list, never a shell, never the caller's environment. */
 import { execa } from 'execa';
-import type { Readable } from 'node:stream';
 import { MillinerError } from '../errors.ts';
 
 export interface RunOptions {
   cwd?: string;
   /** Added to a fixed minimal environment; nothing is inherited from the caller's. */
   env?: Record<string, string>;
-  input?: string | Uint8Array | Readable;
+  input?: string | Uint8Array;
   signal?: AbortSignal | undefined;
   /** Milliseconds; then SIGTERM and, 5 s later, SIGKILL. */
   timeout?: number;
@@ -47,9 +46,18 @@ export async function run(
   throw commandFailed(program, args, result);
 }
 
-/** The running program, for callers that stream its output. It never rejects: look at the result's fields. */
+/** The running program, for callers that follow its output. It never rejects: look at the result's fields. */
 export function start(program: string, args: readonly string[], options: RunOptions = {}) {
-  return execa(program, args, {
+  return execa(program, args, settings(options));
+}
+
+/** The same for output of any size: stdout is the caller's to read as it comes, and nothing of it is kept. */
+export function startStreaming(program: string, args: readonly string[], options: RunOptions = {}) {
+  return execa(program, args, { ...settings(options), buffer: { stdout: false } });
+}
+
+function settings(options: RunOptions) {
+  return {
     env: { ...environment, ...options.env },
     extendEnv: false,
     reject: false,
@@ -57,17 +65,10 @@ export function start(program: string, args: readonly string[], options: RunOpti
     forceKillAfterDelay: 5000,
     maxBuffer: 256 * 1024 * 1024,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
-    ...inputOption(options.input),
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.signal && { cancelSignal: options.signal }),
     ...(options.timeout !== undefined && { timeout: options.timeout }),
-  });
-}
-
-function inputOption(input: RunOptions['input']) {
-  if (input === undefined) return { stdin: 'ignore' as const };
-  return typeof input === 'string' || input instanceof Uint8Array
-    ? { input }
-    : ({ inputStream: input } as never);
+  } as const;
 }
 
 async function forwardLines(child: ReturnType<typeof start>, onLine: (line: string) => void): Promise<void> {
@@ -95,11 +96,7 @@ export function commandFailed(program: string, args: readonly string[], result: 
     : result.signal
       ? `died of ${result.signal}`
       : `exited ${result.exitCode}`;
-  const words = (result.stderr ?? "")
-    .trim()
-    .split('\n')
-    .slice(-20)
-    .join('\n');
+  const words = (result.stderr ?? '').trim().split('\n').slice(-20).join('\n');
   return new MillinerError('COMMAND_FAILED', `${program} ${end}${words ? `: ${words}` : ''}`, {
     details: { program, args, exitCode: result.exitCode ?? null, signal: result.signal ?? null },
   });

@@ -9,7 +9,7 @@ import { resolve } from 'node:path';
 import { pipeline, Readable, type Duplex } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { MillinerError } from '../errors.ts';
-import { commandFailed, start } from '../host/exec.ts';
+import { commandFailed, startStreaming } from '../host/exec.ts';
 import type { Refuse } from './header.ts';
 import type { Payload } from './package.ts';
 
@@ -80,7 +80,7 @@ async function* throughRpm(
 ): AsyncGenerator<Buffer> {
   // Absolute: rpm takes a leading dash for an option and a lone one for standard input.
   const args = [resolve(path)];
-  const child = start('rpm2cpio', args, { signal });
+  const child = startStreaming('rpm2cpio', args, { signal });
   try {
     try {
       yield* child.stdout as AsyncIterable<Buffer>;

@@ -1,16 +1,18 @@
 /** Other implementations read the images: skopeo, buildah (containers/storage), umoci, and rpm itself. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Lock } from '../../src/lock/lock.ts';
-import { buildDemo, cache, demoRecipes, lockDemo, lockOf, runCli, type Built } from '../demo/recipes.ts';
+import { buildDemo, demoRecipes, lockDemo, lockOf, runCli, type Built } from '../demo/recipes.ts';
 import { isNormalised } from './normalised.ts';
 import { installPlainly, type PlainInstall } from './plain.ts';
 import { compareTrees } from './trees.ts';
 
-const state = join(cache, 'state');
-const work = mkdtempSync(join(cache, 'oracle-'));
+// buildah makes an image name of the layout's path, which must be in lower case.
+const work = join(tmpdir(), `milliner-oracle-${process.pid}`);
+const state = join(work, 'state');
 const layout = join(work, 'layout');
 const storage = [
   '--root',
@@ -26,12 +28,13 @@ const dbPath = '/usr/lib/sysimage/rpm';
 const added: Record<string, RegExp> = {
   'demo-base': /^$/,
   'demo-mariadb':
-    /^\/etc\/(?:my\.cnf\.d|mysql\/mariadb\.conf\.d)\/50-image\.cnf$|^\/etc\/systemd\/system\/.*mariadb\.service$/,
+    /^\/etc\/(?:my\.cnf\.d|mysql\/mariadb\.conf\.d)\/(?:50|99)-image\.cnf$|^\/etc\/systemd\/system\/.*mariadb\.service$/,
   'demo-product': /^\/etc\/demo-product\/server\.conf$|^\/etc\/systemd\/system\/.*demo-product\.service$/,
 };
 
 const built = new Map<string, Built>();
 const plain: PlainInstall[] = [];
+const unpacked = new Map<string, string>();
 const run = (program: string, ...args: string[]) =>
   execFileSync(program, args, { maxBuffer: 1 << 28 }).toString();
 const lockedPackages = (recipe: string) =>
@@ -40,6 +43,7 @@ const lockedPackages = (recipe: string) =>
   ]!;
 
 beforeAll(() => {
+  mkdirSync(work);
   lockDemo(state);
   for (const recipe of demoRecipes) built.set(recipe, buildDemo(recipe, state, layout));
 });
@@ -51,8 +55,12 @@ afterAll(() => {
 
 /** Unpacked by containers/storage, which refuses what umoci lets pass. */
 function unpack(recipe: string): string {
+  const there = unpacked.get(recipe);
+  if (there !== undefined) return there;
   const container = run('buildah', ...storage, 'from', '--pull', `oci:${layout}:${recipe}`).trim();
-  return run('buildah', ...storage, 'mount', container).trim();
+  const root = run('buildah', ...storage, 'mount', container).trim();
+  unpacked.set(recipe, root);
+  return root;
 }
 
 describe.each(demoRecipes)('%s', (recipe) => {

@@ -23,9 +23,11 @@ mount --bind $work/packages packages
 mount -t proc proc proc
 mount -t tmpfs tmpfs var/tmp
 mount -t tmpfs tmpfs run
-mkdir -p target/dev target/proc dev
+mkdir -p target/dev dev
+mkdir -m 555 -p target/proc
 for place in dev target/dev; do
   mount -t tmpfs tmpfs $place
+  ln -s /proc/self/fd $place/fd
   for node in null:3 zero:5 full:7 random:8 urandom:9; do mknod -m 666 $place/\${node%:*} c 1 \${node#*:}; done
 done
 mount -t proc proc target/proc

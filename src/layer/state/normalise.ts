@@ -39,7 +39,6 @@ const removed: Rule[] = [
     reason: "a backup of the shadow tools' last edit",
   },
   { path: /(?:^|\/)\.rpm\.lock$/, reason: 'the lock of the transaction that made the image' },
-  { path: /\/rpmdb\.sqlite-(?:wal|shm)$/, reason: 'the database is complete without its journal' },
   { path: /^var\/lib\/systemd\/random-seed$/, reason: 'a seed shared by all instances is none' },
   { path: /^var\/lib\/dbus\/machine-id$/, reason: 'each instance has its own machine-id, in /etc' },
 ];
