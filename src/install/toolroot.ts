@@ -11,44 +11,45 @@ import { asStorageError } from '../host/files.ts';
 import { below, byteString, bytesOf, resolveInImage, showBytes, type ByteString } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
 import { fileType, type RpmFile } from '../rpm/files.ts';
-import { readPackage, type RpmPackage } from '../rpm/package.ts';
+import type { RpmPackage } from '../rpm/package.ts';
 import { readPayload } from '../rpm/payload.ts';
 
 export interface ToolPackage {
   sha256: string;
-  /** The verified .rpm file. */
-  path: string;
+  package: RpmPackage;
+}
+
+export interface ToolRootPlaces {
+  /** Where tool roots are kept. */
+  place: string;
+  /** A directory on the same file system, not there yet, that goes with its process. */
+  temporary: string;
 }
 
 /** Gives the directory; made once for a set of packages, whole or not at all. */
 export async function ensureToolRoot(
-  directory: string,
+  { place: directory, temporary }: ToolRootPlaces,
   packages: ToolPackage[],
   options: { progress: Progress; signal?: AbortSignal | undefined },
 ): Promise<string> {
-  const key = createHash('sha256')
-    .update(
-      packages
-        .map(({ sha256 }) => sha256)
-        .toSorted()
-        .join('\n'),
-    )
-    .digest('hex');
+  const digests = packages.map(({ sha256 }) => sha256).toSorted();
+  const key = createHash('sha256').update(digests.join('\n')).digest('hex');
   const place = join(directory, key);
   if (existsSync(place)) return place;
-  const temporary = join(directory, `.${key}.${process.pid}.tmp`);
   try {
-    await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary);
-    await unpack(temporary, await Promise.all(packages.map(({ path }) => readPackage(path))), options);
-    await rename(temporary, place).catch((error: NodeJS.ErrnoException) => {
+    await unpack(
+      temporary,
+      packages.map((one) => one.package),
+      options,
+    );
+    await rename(temporary, place).catch(async (error: NodeJS.ErrnoException) => {
       // Another process was faster: the same packages give the same tree.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      await rm(temporary, { recursive: true });
     });
   } catch (error) {
     throw asStorageError(error, place);
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
   }
   return place;
 }

@@ -1,6 +1,7 @@
 /** build: a locked recipe becomes an image in the state directory; a base before what is built on it. */
 import { dirname, join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
+import { MillinerError } from '../errors.ts';
 import { inheritConfig, makeImage, manifestType } from '../image/image.ts';
 import { writeLayout } from '../image/layout.ts';
 import { ensureToolRoot } from '../install/toolroot.ts';
@@ -102,11 +103,11 @@ async function buildImage(context: Context, job: Job): Promise<ImageRecord> {
   const files = await fetchPackages(context, [...own, ...toolPackages(answer)], dirname(loaded.lockPath));
   await checkTrust(context, loaded, [...own, ...toolPackages(answer)], files);
   const packages = await readPackages(own, files);
-  const toolRoot = await toolRootOf(context, answer, files);
   const dbPath = job.base?.dbPath ?? databasePath(packages);
   const parent = job.base && parseTree(await readBlob(context, job.base.tree));
 
   return withWorkspace(context.state, async ({ id, directory }) => {
+    const toolRoot = await toolRootOf(context, answer, files, directory);
     await using active = await prepare(context, id, job.base?.snapshot);
     const { target } = active;
     const { epoch } = lock;
@@ -157,15 +158,32 @@ async function prepare({ snapshots }: Context, id: string, parent: string | unde
 const toolPackages = (answer: LockedArch): LockedPackage[] =>
   Array.isArray(answer.tools) ? answer.tools : [];
 
-async function toolRootOf(context: Context, answer: LockedArch, files: Map<string, string>): Promise<string> {
-  if (!Array.isArray(answer.tools)) return '/';
-  const packages = answer.tools.map(({ sha256 }) => ({ sha256, path: files.get(sha256)! }));
-  return ensureToolRoot(join(context.state, 'toolroots'), packages, context);
+async function toolRootOf(
+  context: Context,
+  { tools }: LockedArch,
+  files: Map<string, string>,
+  directory: string,
+): Promise<string> {
+  if (!Array.isArray(tools)) return '/';
+  const packages = await readPackages(tools, files);
+  const parts = packages.map((one, index) => ({ sha256: tools[index]!.sha256, package: one }));
+  const places = { place: join(context.state, 'toolroots'), temporary: join(directory, 'toolroot') };
+  return ensureToolRoot(places, parts, context);
 }
 
+/** A file must be the package that was asked for: an old one, signed in its time, could stand in for its successor. */
 async function readPackages(locked: LockedPackage[], files: Map<string, string>): Promise<RpmPackage[]> {
   const found: RpmPackage[] = [];
-  for (const { sha256 } of locked) found.push(await readPackage(files.get(sha256)!));
+  for (const { sha256, nevra, url } of locked) {
+    const one = await readPackage(files.get(sha256)!);
+    if (one.nevra !== nevra) {
+      throw new MillinerError('PACKAGE_INVALID', `${url}: is ${one.nevra}, not ${nevra}`, {
+        hint: "Have the repository's metadata made anew (createrepo_c), then lock again.",
+        details: { package: nevra, found: one.nevra },
+      });
+    }
+    found.push(one);
+  }
   return found;
 }
 
