@@ -15,6 +15,7 @@ debian_packages=(
   rpm runc zstd xz-utils gpg                              # milliner itself
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
   skopeo buildah umoci dnf acl attr python3 faketime        # other implementations, as oracles in the tests
+  busybox-static                                          # the userland of the tests' smallest images
 )
 # Written from the packages' names on Fedora; not yet run there.
 fedora_packages=(
