@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
+import { fileMatches } from '../host/checksum.ts';
 import { download } from '../host/http.ts';
 import type { LockedPackage } from '../lock/lock.ts';
+import type { SolvedPackage } from '../solve/solve.ts';
 import type { Context } from './context.ts';
 
 /** Enough to hide latency, few enough to be a polite client. */
@@ -59,6 +61,30 @@ async function fetchOne(context: Context, one: LockedPackage, lockDirectory: str
     await content.ingestFile(file, { ...expected, consume: true });
   }
   return content.use(digest);
+}
+
+/** Fetches a package that its repository vouches for with another checksum; gives its SHA-256. */
+export async function fetchForSha256(
+  context: Context,
+  { url, size, checksum, name }: Pick<SolvedPackage, 'url' | 'size' | 'checksum' | 'name'>,
+): Promise<string> {
+  const local = url.startsWith('file://') ? fileURLToPath(url) : undefined;
+  const file = local ?? join(context.state, 'downloads', checksum.value);
+  if (local === undefined) {
+    await mkdir(join(context.state, 'downloads'), { recursive: true });
+    await download(url, file, { checksum, size, maxBytes: largestPackage, signal: context.signal });
+  } else if (!(await fileMatches(local, checksum))) {
+    throw new MillinerError(
+      'DIGEST_MISMATCH',
+      `${name}: ${local} does not have its ${checksum.type} checksum`,
+    );
+  }
+  const { digest } = await context.content.ingestFile(file, {
+    size,
+    what: url,
+    consume: local === undefined,
+  });
+  return digest.slice('sha256:'.length);
 }
 
 /** A lock may name files relative to itself, so that a checkout can lie anywhere. */

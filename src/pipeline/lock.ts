@@ -19,7 +19,7 @@ import { compareNevra } from '../rpm/evr.ts';
 import { nevraText } from '../rpm/package.ts';
 import { solve, type SolvedPackage } from '../solve/solve.ts';
 import type { Context } from './context.ts';
-import { fetchPackages } from './fetch.ts';
+import { fetchForSha256, fetchPackages } from './fetch.ts';
 import { checkVersions, currentVersions, hostRpmVersion } from './versions.ts';
 import { join } from 'node:path';
 
@@ -145,7 +145,8 @@ async function solveArch(
   if (base && !inherited)
     throw new MillinerError('LOCK_STALE', `${base.loaded.lockPath} has no answer for ${arch}`);
   const repositories = await openAll(context, recipe, arch);
-  const locate = (one: SolvedPackage) => lockedPackage(one, dirname(loaded.lockPath));
+  const locate = (found: SolvedPackage[]) =>
+    Promise.all(found.map((one) => lockedPackage(context, one, dirname(loaded.lockPath))));
   const { exclude, weakDeps } = recipe;
   const common = { arch, repositories, exclude, weakDeps, progress: context.progress };
   const files =
@@ -156,7 +157,7 @@ async function solveArch(
   for (const name of image.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
   const removed = new Set(image.removed.map(nevraText));
   const kept = (inherited?.packages ?? []).filter(({ nevra }) => !removed.has(nevra));
-  const own = image.packages.map(locate);
+  const own = await locate(image.packages);
   const tools = await solveTools(recipe, common, locate);
   return {
     answer: {
@@ -174,7 +175,7 @@ async function solveArch(
 async function solveTools(
   { tools, packages: _packages }: Recipe,
   common: Omit<Parameters<typeof solve>[0], 'install' | 'installed'>,
-  locate: (one: SolvedPackage) => LockedPackage,
+  locate: (found: SolvedPackage[]) => Promise<LockedPackage[]>,
 ): Promise<LockedArch['tools']> {
   if (tools === 'host') return { host: await hostRpmVersion() };
   const solution = await solve({
@@ -184,7 +185,7 @@ async function solveTools(
     install: tools.packages,
     installed: [],
   });
-  return solution.packages.map(locate).toSorted(compareNevra);
+  return (await locate(solution.packages)).toSorted(compareNevra);
 }
 
 /** Groups stand beside package names in a recipe, marked with @. */
@@ -220,16 +221,16 @@ async function openAll(context: Context, recipe: Recipe, arch: string): Promise<
   return opened;
 }
 
-function lockedPackage(one: SolvedPackage, lockDirectory: string): LockedPackage {
+/** Old repositories give SHA-1, new ones may give SHA-512: then the file itself has to tell its SHA-256. */
+async function lockedPackage(
+  context: Context,
+  one: SolvedPackage,
+  lockDirectory: string,
+): Promise<LockedPackage> {
   const { name, epoch, version, release, arch, repo, size, checksum, sourceRpm } = one;
-  const nevra = nevraText(one);
-  if (checksum.type !== 'sha256') {
-    throw new MillinerError('REPO_INVALID', `${repo}: ${nevra} has only a ${checksum.type} checksum`, {
-      hint: 'Have the repository made anew with createrepo_c, which writes sha256.',
-    });
-  }
+  const sha256 = checksum.type === 'sha256' ? checksum.value : await fetchForSha256(context, one);
   const url = portable(one.url, lockDirectory);
-  return { nevra, name, epoch, version, release, arch, repo, url, size, sha256: checksum.value, sourceRpm };
+  return { nevra: nevraText(one), name, epoch, version, release, arch, repo, url, size, sha256, sourceRpm };
 }
 
 /** Files near the recipe are named relative to it, so that the checkout can lie anywhere. */

@@ -48,9 +48,10 @@ export interface BuildReport {
 
 const pathOf = (state: string, name: string) => join(state, 'images', `${name}.json`);
 
-export async function writeRecord(state: string, record: ImageRecord): Promise<void> {
+export async function writeRecord(state: string, record: ImageRecord): Promise<ImageRecord> {
   await mkdir(join(state, 'images'), { recursive: true });
   await writeFileAtomic(pathOf(state, record.name), `${JSON.stringify(record, null, 1)}\n`);
+  return record;
 }
 
 export async function readRecord(state: string, name: string): Promise<ImageRecord | undefined> {

@@ -9,6 +9,7 @@ import type { Context } from './context.ts';
 /** Throws SIGNATURE_INVALID naming every bad package and why. */
 export async function checkTrust(
   context: Context,
+  workDirectory: string,
   { recipe, path }: LoadedRecipe,
   packages: LockedPackage[],
   files: Map<string, string>,
@@ -32,9 +33,10 @@ export async function checkTrust(
     try {
       await verifySignatures(signed, {
         keys: repository.keys,
+        workDirectory,
         ...(context.signal && { signal: context.signal }),
       });
-      await verifyDigests(unsigned, context.signal);
+      await verifyDigests(unsigned, context.signal, workDirectory);
     } catch (error) {
       throw named(error, repository, new Map(members.map((one) => [pathOf(one), one.nevra])));
     }
