@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Dispatcher } from 'undici';
 import type { Checksum } from './checksum.ts';
-import { asStorageError, syncDirectory } from './files.ts';
+import { asStorageError, syncPath } from './files.ts';
 import { acquire } from './locks.ts';
 import { eachMirror, type MirrorOptions } from './mirrors.ts';
 import { asAttemptError, AttemptError, get } from './request.ts';
@@ -52,7 +52,7 @@ export async function download(
       await eachMirror(urls, options, (url) => fetchInto(url, handle, part, options));
       await handle.sync();
       await rename(part, file);
-      await syncDirectory(dirname(file));
+      await syncPath(dirname(file));
       return;
     } catch (error) {
       throw asStorageError(error, part);
