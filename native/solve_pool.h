@@ -7,6 +7,7 @@ extern "C" {
 #include <solv/pool.h>
 #include <solv/queue.h>
 #include <solv/repo.h>
+#include <solv/solver.h>
 }
 #include <vector>
 
@@ -46,5 +47,8 @@ bool addMemberJobs(Pool* pool, const GroupMember& member, bool best, Queue* jobs
 // solve_filelists.cc: whether primary metadata alone can answer.
 bool outsidePrimary(const char* path);
 bool reachesUnknownFiles(Pool* pool, const Queue* jobs, bool weakDeps);
+
+// solve_verify.cc: the packages of an answer that lack something they require.
+std::vector<Id> lacking(Pool* pool, Solver* solver);
 
 }  // namespace solve

@@ -113,6 +113,23 @@ SolverPtr makeSolver(Pool* pool, bool weakDeps) {
   return solver;
 }
 
+void solveJobs(Pool* pool, bool weakDeps, Queue* jobs, Output& output) {
+  for (;;) {
+    SolverPtr solver = makeSolver(pool, weakDeps);
+    if (solver_solve(solver.get(), jobs)) return describeProblems(solver.get(), output);
+    std::vector<Id> wrong = lacking(pool, solver.get());
+    if (wrong.empty()) return describeTransaction(pool, solver.get(), output);
+    for (Id p : wrong) {
+      for (int i = 0; i < jobs->count; i += 2) {
+        if (jobs->elements[i] != (SOLVER_EXCLUDEFROMWEAK | SOLVER_SOLVABLE) || jobs->elements[i + 1] != p) continue;
+        output.problems.push_back({text(pool_solvid2str(pool, p)) + " lacks what it requires"});
+        return;
+      }
+      queue_push2(jobs, SOLVER_EXCLUDEFROMWEAK | SOLVER_SOLVABLE, p);
+    }
+  }
+}
+
 bool lacksFilelists(const Input& input) {
   return !input.filelistsGiven && std::any_of(input.repos.begin(), input.repos.end(), [](const RepoInput& repo) {
     return !repo.packages;
@@ -180,12 +197,7 @@ Output run(const Input& input) {
   }
   if (!output.problems.empty()) return output;
   addInstallOnlyJobs(pool, &jobs);
-  SolverPtr solver = makeSolver(pool, input.weakDeps);
-  if (solver_solve(solver.get(), &jobs)) {
-    describeProblems(solver.get(), output);
-  } else {
-    describeTransaction(pool, solver.get(), output);
-  }
+  solveJobs(pool, input.weakDeps, &jobs, output);
   return output;
 }
 

@@ -23,6 +23,9 @@ export const mainSamples: readonly Sample[] = [
   { name: 'thanks' },
   { name: 'bow' },
   { name: 'shadow', Supplements: 'polite' },
+  // A rich weak dependency that speaks of a package which nobody can install.
+  { name: 'pass', Recommends: '(clip if (screen else other))' },
+  { name: 'screen', Requires: 'nothing-here' },
   // Files that primary does not list.
   { name: 'reader', Requires: '/usr/share/data/file' },
   { name: 'data', files: ['/usr/share/data/file'] },

@@ -123,6 +123,10 @@ test('rich dependencies can be asked for', async () => {
   await expect(ask({ install: ['(web-b and'] })).rejects.toMatchObject(unsolvable);
 });
 
+test('a weak dependency never brings in what cannot work', async () => {
+  expect(named(await ask({ install: ['pass'], weakDeps: true }))).toEqual(['pass-0:1-1.x86_64']);
+});
+
 test('members of groups: left out where nobody has them or their condition does not hold', async () => {
   const members = [{ name: 'nowhere' }, { name: 'web-b' }, { name: 'extra', onlyWith: 'plug' }];
   const without = await ask({ members });

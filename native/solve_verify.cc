@@ -1,0 +1,76 @@
+// A second look at an answer before it is believed. libsolv 0.7.23 can install a package that a rich weak dependency
+// mentions without what that package itself requires, because it has made no rules for it.
+#include "solve_pool.h"
+
+extern "C" {
+#include <solv/knownid.h>
+#include <solv/solvable.h>
+#include <solv/solver.h>
+}
+
+namespace solve {
+namespace {
+
+bool anyIn(Pool* pool, Id dep, const Map* present) {
+  Id p, pp;
+  // rpmlib() features and the like are provided by the system itself.
+  FOR_PROVIDES(p, pp, dep) if (p == SYSTEMSOLVABLE || MAPTST(present, p)) return true;
+  return false;
+}
+
+// Rich dependencies as rpm's manual defines them. What combines several conditions on one package (with, without,
+// versions, architectures) libsolv has resolved to packages already.
+bool holds(Pool* pool, Id dep, const Map* present) {
+  if (!ISRELDEP(dep)) return anyIn(pool, dep, present);
+  Reldep* rel = GETRELDEP(pool, dep);
+  Id name = rel->name, evr = rel->evr;
+  switch (rel->flags) {
+    case REL_AND:
+      return holds(pool, name, present) && holds(pool, evr, present);
+    case REL_OR:
+      return holds(pool, name, present) || holds(pool, evr, present);
+    case REL_COND: {
+      Reldep* otherwise = ISRELDEP(evr) ? GETRELDEP(pool, evr) : nullptr;
+      if (!otherwise || otherwise->flags != REL_ELSE) {
+        return !holds(pool, evr, present) || holds(pool, name, present);
+      }
+      Id condition = otherwise->name, alternative = otherwise->evr;
+      return holds(pool, holds(pool, condition, present) ? name : alternative, present);
+    }
+    // rpm allows 'unless' in conflicts only.
+    case REL_UNLESS:
+    case REL_NAMESPACE:
+      return true;
+    default:
+      return anyIn(pool, dep, present);
+  }
+}
+
+bool requirementsHold(Pool* pool, Id p, const Map* present) {
+  Ids requirements;
+  solvable_lookup_deparray(pool_id2solvable(pool, p), SOLVABLE_REQUIRES, &requirements, 0);
+  for (int i = 0; i < requirements.count(); i++) {
+    if (requirements[i] != SOLVABLE_PREREQMARKER && !holds(pool, requirements[i], present)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<Id> lacking(Pool* pool, Solver* solver) {
+  Map present, conflicts;
+  map_init(&present, 0);
+  map_init(&conflicts, 0);
+  solver_create_state_maps(solver, &present, &conflicts);
+  std::vector<Id> packages;
+  for (Id p = 2; p < pool->nsolvables; p++) {
+    const Repo* repo = pool->solvables[p].repo;
+    if (!repo || repo == pool->installed || !MAPTST(&present, p)) continue;
+    if (!requirementsHold(pool, p, &present)) packages.push_back(p);
+  }
+  map_free(&present);
+  map_free(&conflicts);
+  return packages;
+}
+
+}  // namespace solve
