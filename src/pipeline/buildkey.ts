@@ -18,8 +18,8 @@ export async function buildKeyOf(
       template === undefined ? Promise.resolve('') : readFile(templatePath(path, template), 'utf8'),
     ),
   );
-  // Where packages come from and what is done with the image later do not show in its bytes.
-  const { repos: _repos, test: _test, publish: _publish, ...content } = recipe;
+  // Where packages come from, how long they may take and what is done with the image later do not show in its bytes.
+  const { repos: _repos, install: _install, test: _test, publish: _publish, ...content } = recipe;
   return canonicalDigest({
     recipe: content,
     templates,

@@ -11,8 +11,7 @@ import {
   type LockedArch,
   type LockedPackage,
 } from '../lock/lock.ts';
-import { expandGroups, type Comps, type GroupMember } from '../repo/comps.ts';
-import { openRepository, type OpenedRepository } from '../repo/repository.ts';
+import { groupMembers, openRepository, type OpenedRepository } from '../repo/repository.ts';
 import { loadChain, type LoadedRecipe } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { compareNevra } from '../rpm/evr.ts';
@@ -151,7 +150,11 @@ async function solveArch(
   const common = { arch, repositories, exclude, weakDeps, progress: context.progress };
   const files =
     base && inherited && (await fetchPackages(context, inherited.packages, dirname(base.loaded.lockPath)));
-  const { install, members } = await wanted(recipe, arch, repositories);
+  // Groups stand beside package names in a recipe, marked with @.
+  const [groups = [], install = []] = [true, false].map((wanted) =>
+    recipe.packages.filter((word) => word.startsWith('@') === wanted),
+  );
+  const members = await groupMembers(repositories, groups, arch);
   const installed = [...(files?.values() ?? [])];
   const image = await solve({ ...common, install, members, installed });
   for (const name of image.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
@@ -186,23 +189,6 @@ async function solveTools(
     installed: [],
   });
   return (await locate(solution.packages)).toSorted(compareNevra);
-}
-
-/** Groups stand beside package names in a recipe, marked with @. */
-async function wanted(
-  { packages }: Recipe,
-  arch: string,
-  repositories: OpenedRepository[],
-): Promise<{ install: string[]; members: GroupMember[] }> {
-  const groups = packages.filter((word) => word.startsWith('@'));
-  const install = packages.filter((word) => !word.startsWith('@'));
-  if (groups.length === 0) return { install, members: [] };
-  const comps: Comps[] = [];
-  for (const repository of repositories) {
-    const found = repository.kind === 'repomd' ? await repository.comps() : undefined;
-    if (found) comps.push(found);
-  }
-  return { install, members: expandGroups(comps, groups, arch) };
 }
 
 async function openAll(context: Context, recipe: Recipe, arch: string): Promise<OpenedRepository[]> {

@@ -9,6 +9,7 @@ import { parseTree, serializeTree, type Tree } from '../layer/tree.ts';
 import { layerStream, mediaTypes } from '../layer/write.ts';
 import type { LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
+import { durationOf } from '../recipe/schema.ts';
 import { readPackage, type RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
 import { fetchPackages } from './fetch.ts';
@@ -37,7 +38,8 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     await using active = await prepare(context, id, job.base?.snapshot);
     const { target } = active;
     const { epoch } = lock;
-    const sandbox = { id, directory, toolRoot, target, epoch, signal: context.signal };
+    const timeout = durationOf(loaded.recipe.install.timeout);
+    const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
     const plan = { loaded, arch: job.arch, epoch, packages, parent, dbPath };
     const { tree, report } = await installImage(context, sandbox, plan);
     context.signal?.throwIfAborted();
