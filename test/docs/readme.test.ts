@@ -1,0 +1,56 @@
+/** The README is true: its commands run, its numbers are the code's. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { exitCodes } from '../../src/errors.ts';
+import { readYaml } from '../../src/recipe/yaml.ts';
+import { recipeSchema } from '../../src/recipe/schema.ts';
+import { checkout } from '../demo/recipes.ts';
+import { writeFileSync } from 'node:fs';
+
+const readme = readFileSync(join(checkout, 'README.md'), 'utf8');
+const blocks = (language: string) =>
+  [...readme.matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, 'g'))].map((match) => match[1]!);
+const commands = blocks('sh').flatMap((block) => block.trim().split('\n'));
+const scratch = mkdtempSync(join(tmpdir(), 'milliner-readme-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+test('it is short', () => {
+  expect(readme.split('\n').length).toBeLessThanOrEqual(121);
+});
+
+test.each(commands.filter((command) => command !== 'npm test'))('%s', (command) => {
+  // What a command makes in the working directory goes to a scratch place instead.
+  const [program, ...args] = command.replace('./my-images', join(scratch, 'images')).split(/\s+/) as [
+    string,
+    ...string[],
+  ];
+  const { status, stderr } = spawnSync(program, args, {
+    cwd: checkout,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  expect(status, stderr).toBe(0);
+});
+
+test('the test command is the one that runs this', () => {
+  const { scripts } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  expect(commands).toContain('npm test');
+  expect(scripts['test']).toContain('test/run.ts');
+  expect(scripts['soak']).toContain('MILLINER_SOAK=1');
+});
+
+test('its recipe is one', async () => {
+  const path = join(scratch, 'recipe.yaml');
+  writeFileSync(path, blocks('yaml')[0]!);
+  expect((await readYaml(path, recipeSchema)).from).toBe('demo-base');
+});
+
+test('it names every exit code', () => {
+  const told = readme.slice(readme.indexOf('Exit codes:'));
+  for (const code of Object.values(exitCodes)) expect(told).toMatch(new RegExp(`\\b${code} `));
+});
