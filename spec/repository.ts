@@ -108,4 +108,6 @@ async function fill(work: string, signing: SigningKey): Promise<number> {
   return names.length;
 }
 
+// Modes of what is made show to whoever reads the repository.
+process.umask(0o022);
 await main();

@@ -53,6 +53,7 @@ async function download(packages: readonly string[], architecture: string, cache
   const archives = join(work, 'cache/archives');
   await rm(join(archives, 'partial'), { recursive: true, force: true });
   await rm(join(archives, 'lock'), { force: true });
+  for (const old of await readdir(cache)) await rm(join(cache, old), { recursive: true });
   await rename(archives, pool);
 }
 

@@ -9,7 +9,6 @@ export const packages: readonly string[] = [
   'curl',
   'dbus',
   'file',
-  'git',
   'iproute2',
   'iputils-ping',
   'kmod',

@@ -1,6 +1,6 @@
 /** Debian's binary packages as RPMs: one rpmbuild for each source, kept from run to run. */
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, rename, stat, symlink } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256Text } from '../digest.ts';
 import { temporary } from '../places.ts';
@@ -24,9 +24,17 @@ export async function repackage(debs: readonly Deb[], cache: string): Promise<st
     const directory = await buildSource(binaries, shared, cache, tools);
     done += 1;
     if (done % 25 === 0 || done === sources.length) say(`${done} of ${sources.length} sources done`);
-    return (await readdir(directory)).map((name) => join(directory, name));
+    return directory;
   });
-  return built.flat().toSorted();
+  await removeOthers(cache, built);
+  const packages = built.map(async (place) => (await readdir(place)).map((name) => join(place, name)));
+  return (await Promise.all(packages)).flat().toSorted();
+}
+
+/** What earlier versions of the specs or of Debian's packages gave. */
+async function removeOthers(cache: string, kept: readonly string[]): Promise<void> {
+  const found = (await readdir(cache)).map((name) => join(cache, name));
+  for (const path of found.filter((place) => !kept.includes(place))) await rm(path, { recursive: true });
 }
 
 /** Directories that base-files owns, and with it the whole system. */
