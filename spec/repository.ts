@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { MillinerError } from '../src/errors.ts';
 import { run } from '../src/host/exec.ts';
 import { buildBroken } from './broken.ts';
 import { fetchClosure, suite } from './debian/archive.ts';
@@ -14,16 +15,19 @@ import { packages } from './debian/packages.ts';
 import { repackage } from './debian/repackage.ts';
 import { buildDemo } from './demo.ts';
 import { sha256File, sha256Text } from './digest.ts';
+import { fedoraRelease, fetchFedora } from './fedora.ts';
 import { cache, withWorkPlace } from './places.ts';
 import { createRepodata } from './repodata.ts';
 import { say } from './say.ts';
 import { closeKey, createKey, exportKey, signPackages, type SigningKey } from './signing.ts';
 
+const onDebian = existsSync('/usr/bin/apt-get');
 const publicKey = 'RPM-GPG-KEY-milliner-demo';
 
 interface Description {
   /** Stands for everything the repository was made from. */
   key: string;
+  /** Such as debian-trixie. */
   suite: string;
   arch: string;
   packages: number;
@@ -74,7 +78,7 @@ async function make(output: string, key: string): Promise<void> {
     const arch = (await run('rpm', ['--eval', '%_arch'])).stdout.trim();
     const description: Description = {
       key,
-      suite,
+      suite: onDebian ? `debian-${suite}` : await fedoraRelease(),
       arch,
       packages: count,
       keyFingerprint: signing.fingerprint,
@@ -89,9 +93,15 @@ async function make(output: string, key: string): Promise<void> {
   }
 }
 
-async function fill(work: string, signing: SigningKey): Promise<number> {
+/** Debian's packages made into RPMs, or Fedora's as they are. */
+async function distributionPackages(): Promise<string[]> {
+  if (!onDebian) return fetchFedora(join(cache, 'fedora'));
   const debs = await fetchClosure(packages, join(cache, 'debian'));
-  const unsigned = await repackage(debs, join(cache, 'rpms'));
+  return repackage(debs, join(cache, 'rpms'));
+}
+
+async function fill(work: string, signing: SigningKey): Promise<number> {
+  const unsigned = await distributionPackages();
   const directory = join(work, 'packages');
   await mkdir(directory);
   for (const path of unsigned) await copyFile(path, join(directory, basename(path)));
@@ -110,4 +120,8 @@ async function fill(work: string, signing: SigningKey): Promise<number> {
 
 // Modes of what is made show to whoever reads the repository.
 process.umask(0o022);
-await main();
+await main().catch((error: unknown) => {
+  if (!(error instanceof MillinerError)) throw error;
+  say(`${error.code}: ${error.message}`);
+  process.exitCode = error.exitCode;
+});

@@ -87,6 +87,8 @@ async function writeConfiguration(work: string, architecture: string): Promise<R
       'APT::Sandbox::User "root";',
       'Acquire::Languages "none";',
       'Acquire::Retries "3";',
+      // Otherwise an index that cannot be fetched is only a warning.
+      'APT::Update::Error-Mode "any";',
       '',
     ].join('\n'),
   );
@@ -98,27 +100,16 @@ function proxies(): Record<string, string> {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
-/** The first Debian mirror of the host's own sources: the one that is known to be in reach. */
+/** The mirror that the host's own release comes from, which is known to be in reach. */
 async function mirror(): Promise<string> {
-  const format = '$(REPO_URI)|$(ORIGIN)|$(LABEL)';
-  const { stdout } = await run('apt-get', ['indextargets', '--format', format]);
+  const release = /^VERSION_CODENAME=(\S+)$/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1];
+  const format = '$(REPO_URI)|$(RELEASE)|$(COMPONENT)';
+  const { stdout } = await run('apt-get', ['indextargets', '--no-release-info', '--format', format]);
   const rows = stdout.split('\n').map((line) => line.split('|'));
-  const fromIndices = rows.find(([, origin, label]) => origin === 'Debian' && label === 'Debian')?.[0];
-  return fromIndices ?? (await mirrorFromFiles()) ?? 'http://deb.debian.org/debian';
-}
-
-/** Without any `apt-get update` so far there are no index targets with an origin; the sources still name it. */
-async function mirrorFromFiles(): Promise<string | undefined> {
-  const parts = '/etc/apt/sources.list.d';
-  const names = existsSync(parts) ? (await readdir(parts)).map((name) => join(parts, name)) : [];
-  for (const path of ['/etc/apt/sources.list', ...names]) {
-    if (!existsSync(path)) continue;
-    const found = /^(?:deb\s+(?:\[[^\]]*\]\s+)?|URIs:\s*)(\S+\/debian)\/?(?:\s|$)/m.exec(
-      await readFile(path, 'utf8'),
-    );
-    if (found?.[1]) return found[1];
-  }
-  return undefined;
+  const found = rows.find(([, suiteName, component]) => suiteName === release && component === 'main')?.[0];
+  if (found) return found;
+  say("the host's sources do not name its own release; using http://deb.debian.org/debian");
+  return 'http://deb.debian.org/debian';
 }
 
 async function essentialPackages(env: Record<string, string>): Promise<string[]> {
