@@ -1,14 +1,10 @@
 /** What every command shares: flags, progress, signals, and errors that end the same way with and without --json. */
 import { resolve } from 'node:path';
-import { Command, Flags, type Interfaces } from '@oclif/core';
-import { errorTable, exitCodes, MillinerError } from '../errors.ts';
+import { Command, Flags } from '@oclif/core';
+import { MillinerError } from '../errors.ts';
 import { asStorageError } from '../host/files.ts';
 import type { RunOptions } from '../pipeline/context.ts';
 import { terminalProgress } from './terminal.ts';
-
-export type CommandFlags<T extends typeof Command> = Interfaces.InferredFlags<
-  (typeof MillinerCommand)['baseFlags'] & T['flags']
->;
 
 export abstract class MillinerCommand extends Command {
   static override enableJsonFlag = true;
@@ -83,10 +79,3 @@ function trace(error: Error): string {
   for (let at: unknown = error; at instanceof Error; at = at.cause) causes.push(at.stack ?? at.message);
   return causes.join('\ncaused by: ');
 }
-
-/** For --help: what each exit code means. */
-export const exitCodeHelp = Object.entries(exitCodes)
-  .map(([kind, code]) => `${code} ${kind}`)
-  .join(', ');
-
-export { errorTable };
