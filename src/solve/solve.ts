@@ -5,6 +5,7 @@ import { fileChecksum, parseChecksum, type Checksum } from '../host/checksum.ts'
 import { silent, type Progress } from '../host/progress.ts';
 import type { GroupMember } from '../repo/comps.ts';
 import type { OpenedRepository } from '../repo/repository.ts';
+import type { Nevra } from '../rpm/package.ts';
 import { solveNatively, type AddonOutput, type AddonPackage, type AddonRepository } from './addon.ts';
 
 export interface SolveRequest {
@@ -23,14 +24,6 @@ export interface SolveRequest {
   /** Insist on the best candidate instead of falling back to an older one; default true, as in dnf. */
   best?: boolean;
   progress?: Progress;
-}
-
-export interface Nevra {
-  name: string;
-  epoch: number;
-  version: string;
-  release: string;
-  arch: string;
 }
 
 export interface SolvedPackage extends Nevra {
