@@ -1,22 +1,18 @@
 /** Packages that must not get into an image, on a real base, from the repository's broken/ folder: each by name. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildDemo, cache, checkout, runCli } from './recipes.ts';
+import { buildDemo, cache, checkout, copyRecipes, runCli } from './recipes.ts';
 
 const state = join(cache, 'state');
 const repository = join(cache, 'repository');
 const work = mkdtempSync(join(tmpdir(), 'milliner-broken-'));
 const key = join(repository, 'keys/RPM-GPG-KEY-milliner-demo');
-const baseRecipe = join(work, 'demo-base.yaml');
 
 beforeAll(() => {
-  copyFileSync(join(checkout, 'recipes/demo-base.yaml'), baseRecipe);
-  const demo = { name: 'demo', baseurl: join(repository, 'packages'), keys: [key] };
-  writeFileSync(join(work, 'repos.yaml'), JSON.stringify({ repos: [demo] }));
-  buildDemo(baseRecipe, state);
+  buildDemo(join(copyRecipes(work), 'demo-base.yaml'), state);
 });
 afterAll(() => {
   runCli(['gc', '--state', state, '--remove', 'with-private-key']);
@@ -24,7 +20,7 @@ afterAll(() => {
 });
 
 function recipeWith(name: string): string {
-  const path = join(work, `with-${name}.yaml`);
+  const path = join(work, 'recipes', `with-${name}.yaml`);
   const broken = { name: 'broken', baseurl: join(repository, 'broken', name), keys: [key] };
   const recipe = {
     name: `with-${name}`,

@@ -1,7 +1,7 @@
 /** The demo's recipes and the repository that they take their packages from. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const checkout = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
@@ -9,8 +9,7 @@ export const cache = join(checkout, '.cache');
 /** Bases first. */
 export const demoRecipes = ['demo-base', 'demo-mariadb', 'demo-product'];
 
-/** Where each recipe's lock stands. */
-export const lockOf = (recipe: string): string => join(checkout, 'recipes', `${recipe}.lock.json`);
+const lockOf = (recipe: string): string => join(checkout, 'recipes', `${recipe}.lock.json`);
 
 /** A lock answers one state of a repository: only a repository that was made anew is a reason to lock again. */
 export function lockDemo(state: string): void {
@@ -21,6 +20,25 @@ export function lockDemo(state: string): void {
   if (isCurrent && demoRecipes.every((recipe) => existsSync(lockOf(recipe)))) return;
   for (const recipe of demoRecipes) runCli(['lock', recipe, '--state', state]);
   writeFileSync(stamp, digest);
+}
+
+/** The recipes with their templates, in a place where a test may lock them for itself. Gives the directory. */
+export function copyRecipes(place: string): string {
+  const recipes = join(place, 'recipes');
+  for (const folder of ['recipes', 'templates']) {
+    cpSync(join(checkout, folder), join(place, folder), {
+      recursive: true,
+      filter: (path) => !path.endsWith('.lock.json'),
+    });
+  }
+  const repository = join(cache, 'repository');
+  const demo = {
+    name: 'demo',
+    baseurl: join(repository, 'packages'),
+    keys: [join(repository, 'keys/RPM-GPG-KEY-milliner-demo')],
+  };
+  writeFileSync(join(recipes, 'repos.yaml'), JSON.stringify({ repos: [demo] }));
+  return recipes;
 }
 
 export interface CliOptions {
