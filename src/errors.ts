@@ -109,6 +109,11 @@ const table = {
     what: "rpm's transaction failed",
     todo: "Read rpm's own words above: they name the package and the file.",
   },
+  LIMIT_EXCEEDED: {
+    kind: 'install',
+    what: 'rpm or a scriptlet ran longer, or wrote more, than it may',
+    todo: 'Mend the scriptlet of the named package; a transaction that needs more time gets it in the recipe: install: {timeout: 3h}',
+  },
   IMAGE_UNREPRESENTABLE: {
     kind: 'install',
     what: 'the tree holds something that an OCI layer cannot express',

@@ -1,9 +1,12 @@
 /** The one owner of OCI runtimes: writes the bundle, runs one process in it to its end, removes what is left. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
-import { run, start } from './exec.ts';
+import { run, start, startStreaming } from './exec.ts';
+import { LineSplitter } from './lines.ts';
+import { seccompFilter } from './seccomp.ts';
 
 export interface Bind {
   /** Directory or file of the host. */
@@ -36,6 +39,11 @@ export interface ContainerOptions {
   memoryBytes: number;
   pids: number;
   hostname: string;
+  /** Milliseconds; then LIMIT_EXCEEDED. */
+  timeout: number;
+  /** Refuses the system calls that only a container with an init of its own may need. */
+  confined: boolean;
+  /** Called with each line, of which at most 4096 characters come; what goes there is not in the result. */
   onStdout?: (line: string) => void;
   onStderr?: (line: string) => void;
   signal?: AbortSignal | undefined;
@@ -50,43 +58,96 @@ export interface ContainerResult {
 /** Debian 12's crun refuses a hybrid cgroup hierarchy where runc works: what counts is which one runs. */
 const runtimes = ['runc', 'crun'];
 
+/** Bytes that a program may write in all. */
+const mostOutput = 64 * 1024 * 1024;
+
+/** Throws INTERRUPTED, or LIMIT_EXCEEDED where the program runs too long or writes too much. */
 export async function runContainer(options: ContainerOptions): Promise<ContainerResult> {
+  options.signal?.throwIfAborted();
   const runtime = await findRuntime();
   const bundle = join(options.directory, options.id);
   await mkdir(bundle, { recursive: true, mode: 0o700 });
   await writeFile(join(bundle, 'config.json'), JSON.stringify(await specification(options)));
   const state = ['--root', join(options.directory, 'runtime')];
   try {
-    const child = start(runtime, [...state, 'run', '--bundle', bundle, options.id], {
-      signal: options.signal,
-    });
-    const out = forward(child, 'stdout', options.onStdout);
-    const err = forward(child, 'stderr', options.onStderr);
-    const result = await child;
-    await Promise.all([out, err]);
-    if (result.isCanceled) throw new MillinerError('INTERRUPTED', `${options.args[0]} was stopped`);
+    const program = [...state, 'run', '--bundle', bundle, options.id];
+    const child = (options.onStdout ? startStreaming : start)(runtime, program);
+    const stop = stopper(options, () => killContainer(runtime, state, options.id, child));
+    const output = [
+      follow(child.stdout, stop.onOutput, options.onStdout),
+      follow(child.stderr, stop.onOutput, options.onStderr),
+    ];
+    const result = await child.finally(() => stop.end());
+    for (const splitter of output) splitter.end();
+    if (stop.error) throw stop.error;
     if (result.exitCode === undefined) {
       throw new MillinerError(
         'COMMAND_FAILED',
         `${runtime} died of ${result.signal ?? result.originalMessage}`,
       );
     }
-    return { exitCode: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+    return { exitCode: result.exitCode, stdout: result.stdout ?? '', stderr: result.stderr };
   } finally {
     await removeContainer(runtime, state, options.id);
   }
 }
 
-async function forward(
-  child: ReturnType<typeof start>,
-  from: 'stdout' | 'stderr',
-  onLine?: (line: string) => void,
+function follow(
+  stream: Readable,
+  onOutput: (bytes: number) => void,
+  onLine: (line: string) => void = () => {},
+) {
+  const splitter = new LineSplitter(onLine);
+  stream.on('data', (chunk: Buffer) => {
+    splitter.push(chunk);
+    onOutput(chunk.length);
+  });
+  return splitter;
+}
+
+/** Watches for what ends a program before its time; the first reason counts. */
+function stopper({ signal, timeout, args }: ContainerOptions, kill: () => void) {
+  let error: MillinerError | undefined;
+  let written = 0;
+  const stop = (why: MillinerError) => {
+    if (error) return;
+    error = why;
+    kill();
+  };
+  const onAbort = () => stop(new MillinerError('INTERRUPTED', `${args[0]} was stopped`));
+  const timer = setTimeout(() => stop(limitExceeded(args, 'time', `${timeout / 1000} s`)), timeout);
+  signal?.addEventListener('abort', onAbort);
+  return {
+    onOutput: (bytes: number) => {
+      written += bytes;
+      if (written > mostOutput) stop(limitExceeded(args, 'output', `${mostOutput} bytes`));
+    },
+    end: () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    },
+    get error() {
+      return error;
+    },
+  };
+}
+
+function limitExceeded(args: string[], limit: 'time' | 'output', most: string): MillinerError {
+  const what = limit === 'time' ? `ran longer than ${most}` : `wrote more than ${most}`;
+  return new MillinerError('LIMIT_EXCEEDED', `${args[0]} ${what}`, { details: { limit } });
+}
+
+/** A signal that programs may ignore would leave them time; and a runtime that dies first leaves its container. */
+async function killContainer(
+  runtime: string,
+  state: string[],
+  id: string,
+  child: { exitCode: number | null; signalCode: string | null },
 ): Promise<void> {
-  if (!onLine) return;
-  try {
-    for await (const line of child.iterable({ from })) onLine(line);
-  } catch {
-    // iterating rejects when the command fails; its result tells why
+  // Until it is created there is nothing to kill.
+  while (child.exitCode === null && child.signalCode === null) {
+    await run(runtime, [...state, 'kill', id, 'KILL'], { allow: [0, 1] });
+    await sleep(50);
   }
 }
 
@@ -182,7 +243,7 @@ async function specification(options: ContainerOptions): Promise<object> {
     },
     mounts: [
       ...options.tmpfs.map((destination) =>
-        mountOf('tmpfs', 'tmpfs', destination, ['nosuid', 'nodev', 'mode=1777']),
+        mountOf('tmpfs', 'tmpfs', destination, ['nosuid', 'nodev', 'mode=1777', tmpfsSize]),
       ),
       ...(options.dev
         ? [mountOf('tmpfs', 'tmpfs', '/dev', ['nosuid', 'strictatime', 'mode=755', 'size=64k'])]
@@ -193,6 +254,7 @@ async function specification(options: ContainerOptions): Promise<object> {
     ],
     linux: {
       cgroupsPath: `/${options.id}`,
+      ...(options.confined && { seccomp: seccompFilter() }),
       namespaces: ['pid', 'network', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
       maskedPaths: below(['kcore', 'keys', 'latency_stats', 'timer_list', 'sched_debug', 'scsi', 'acpi']),
       readonlyPaths: below(['bus', 'fs', 'irq', 'sys', 'sysrq-trigger']),
@@ -211,6 +273,9 @@ const deviceRules = [
   { allow: true, type: 'b', access: 'm' },
   ...[3, 5, 7, 8, 9].map((minor) => ({ allow: true, type: 'c', major: 1, minor, access: 'rwm' })),
 ];
+
+/** Its pages count as memory of the container: a full one is an error of the writer, not the end of all. */
+const tmpfsSize = 'size=1g';
 
 function mountOf(type: string, source: string, destination: string, options: string[]) {
   return { type, source, destination, options };

@@ -1,10 +1,10 @@
 /** What the recipe itself adds to the installed tree: files from templates, units enabled and disabled. */
 import { chmod, lchown, lstat, mkdir, rm, writeFile } from 'node:fs/promises';
-import { lstatSync, readlinkSync } from 'node:fs';
 import Handlebars from 'handlebars';
 import { MillinerError } from '../errors.ts';
 import { asStorageError } from '../host/files.ts';
-import { below, byteString, bytesOf, resolveInImage, showBytes, type ByteString } from '../host/paths.ts';
+import { below, bytesOf, showBytes, type ByteString } from '../host/paths.ts';
+import { resolveParents } from './inside.ts';
 import { readOwners } from './owners.ts';
 import { runInSandbox, type Sandbox } from './sandbox.ts';
 
@@ -53,12 +53,7 @@ export async function writeFiles(target: string, files: FileToWrite[]): Promise<
 }
 
 async function placeFor(target: string, path: string): Promise<Buffer> {
-  const linkAt = (at: ByteString) => {
-    const found = lstatSync(below(target, at), { throwIfNoEntry: false });
-    if (!found?.isSymbolicLink()) return undefined;
-    return readlinkSync(below(target, at), 'buffer').toString('latin1') as ByteString;
-  };
-  const resolved = resolveInImage(byteString(path), linkAt);
+  const resolved = resolveParents(target, path);
   if (resolved === undefined)
     throw new MillinerError('RECIPE_INVALID', `files: ${path}: links lead in a circle`);
   const parts = resolved.split('/');

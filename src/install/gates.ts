@@ -1,5 +1,6 @@
 /** What rpm reports and still exits 0 for: failed scriptlets and unknown owners fail the build, by name. */
 import { MillinerError } from '../errors.ts';
+import { showBytes, type ByteString } from '../host/paths.ts';
 import type { TransactionLog } from './transaction.ts';
 
 export interface Allowed {
@@ -13,7 +14,7 @@ export interface Allowed {
 export interface PackageOwners {
   nevra: string;
   name: string;
-  files: { path: string; user: string; group: string }[];
+  files: { path: ByteString; user: string; group: string }[];
 }
 
 export interface ScriptletFailure {
@@ -44,16 +45,21 @@ export function checkTransaction(log: TransactionLog, packages: PackageOwners[],
   ];
 }
 
+/** A file trigger fails once for each package that sets it off: it is told once. */
 export function scriptletFailures(log: TransactionLog): ScriptletFailure[] {
-  const found: ScriptletFailure[] = [];
+  const found = new Map<string, ScriptletFailure>();
   for (const [index, { text }] of log.lines.entries()) {
     const match = failurePattern.exec(text) ?? luaPattern.exec(text);
-    if (!match) continue;
+    if (!match || found.has(text)) continue;
     const output = log.lines.slice(Math.max(0, index - 10), index).map((line) => line.text);
-    found.push({ scriptlet: match[1]!, package: match[2]!, status: match[3]!.trim(), output });
+    const scriptlet = sectionOf[match[1]!] ?? match[1]!;
+    found.set(text, { scriptlet, package: match[2]!, status: match[3]!.trim(), output });
   }
-  return found;
+  return [...found.values()];
 }
+
+/** Where rpm's label is not the word that stands in the spec file. */
+const sectionOf: Record<string, string> = { '%prein': '%pre', '%postin': '%post' };
 
 function isAllowed(failure: ScriptletFailure, packages: PackageOwners[], allowed: string[]): boolean {
   const name = packages.find(({ nevra }) => withoutEpoch(nevra) === withoutEpoch(failure.package))?.name;
@@ -86,7 +92,7 @@ function ownerError(bad: { kind: string; name: string }[], packages: PackageOwne
     const owning = packages.flatMap((p) =>
       p.files
         .filter((f) => (kind === 'user' ? f.user : f.group) === name)
-        .map((f) => ({ package: p.nevra, path: f.path })),
+        .map((f) => ({ package: p.nevra, path: `/${showBytes(f.path)}` })),
     );
     return { kind, name, files: owning.slice(0, 5), packages: [...new Set(owning.map((o) => o.package))] };
   });

@@ -33,7 +33,7 @@ export async function restoreMountPoints(
   for (const name of names) {
     const path = join(target, name);
     const directory = packaged(name);
-    if (directory) {
+    if (directory && (await lstat(path)).isDirectory()) {
       await lchown(path, owners.uid(directory.user) ?? 0, owners.gid(directory.group) ?? 0);
       await chmod(path, directory.mode & 0o7777);
     } else if (made.includes(name)) await rmdir(path);

@@ -1,16 +1,15 @@
 /** The image's own users and groups; the host's say nothing about it. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readInside } from './inside.ts';
 
 export interface Owners {
   uid(name: string): number | undefined;
   gid(name: string): number | undefined;
 }
 
-/** Reads passwd(5) and group(5) of a target; a missing file has no entries. */
+/** Reads passwd(5) and group(5) of a target; a missing file has no entries. Throws INSTALL_FAILED for what is no file. */
 export async function readOwners(target: string): Promise<Owners> {
-  const users = await idsOf(join(target, 'etc/passwd'));
-  const groups = await idsOf(join(target, 'etc/group'));
+  const users = idsOf(await readInside(target, 'etc/passwd'));
+  const groups = idsOf(await readInside(target, 'etc/group'));
   return { uid: (name) => lookUp(users, name), gid: (name) => lookUp(groups, name) };
 }
 
@@ -19,13 +18,9 @@ function lookUp(ids: Map<string, number>, name: string): number | undefined {
   return ids.get(name) ?? (/^\d{1,9}$/.test(name) ? Number(name) : undefined);
 }
 
-async function idsOf(path: string): Promise<Map<string, number>> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
+function idsOf(file: Buffer | undefined): Map<string, number> {
   const ids = new Map<string, number>();
-  for (const line of text.split('\n')) {
+  for (const line of (file?.toString('utf8') ?? '').split('\n')) {
     const [name, , id] = line.split(':');
     // The first entry of a name wins, as in getpwnam(3).
     if (name && id && /^\d+$/.test(id) && !ids.has(name)) ids.set(name, Number(id));

@@ -18,6 +18,8 @@ export interface Sandbox {
   target: string;
   /** SOURCE_DATE_EPOCH, seconds. */
   epoch: number;
+  /** Milliseconds that one program may run. */
+  timeout: number;
   signal?: AbortSignal | undefined;
 }
 
@@ -68,6 +70,8 @@ export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand): P
     memoryBytes,
     pids,
     hostname: 'localhost',
+    timeout: sandbox.timeout,
+    confined: true,
     ...(command.onStdout && { onStdout: command.onStdout }),
     ...(command.onStderr && { onStderr: command.onStderr }),
     signal: sandbox.signal,
@@ -87,16 +91,33 @@ function environment(epoch: number): Record<string, string> {
   };
 }
 
+/**
+ * Of the host's own /etc: what programs need to start and to look up names. The rest, its keys and passwords
+ * among it, is nothing that a scriptlet should be able to read.
+ */
+const hostConfiguration = [
+  'alternatives',
+  'group',
+  'ld.so.cache',
+  'ld.so.conf',
+  'ld.so.conf.d',
+  'nsswitch.conf',
+  'passwd',
+  'crypto-policies',
+];
+
 /** An empty root with the tool root's directories bound into it and its top-level links repeated. */
 async function skeleton(sandbox: Sandbox): Promise<{ rootfs: string; binds: Bind[] }> {
   const rootfs = join(sandbox.directory, 'rootfs');
-  await mkdir(rootfs, { recursive: true });
+  await mkdir(join(rootfs, 'etc'), { recursive: true });
   const binds: Bind[] = [];
-  for (const name of ['usr', 'etc', 'bin', 'sbin', 'lib', 'lib64', 'lib32', 'libx32']) {
+  const isHost = sandbox.toolRoot === '/';
+  const configuration = isHost ? hostConfiguration.map((name) => `etc/${name}`) : ['etc'];
+  for (const name of ['usr', ...configuration, 'bin', 'sbin', 'lib', 'lib64', 'lib32', 'libx32']) {
     const source = join(sandbox.toolRoot, name);
     const found = await lstat(source).catch(() => undefined);
     if (found?.isSymbolicLink()) await linkOnce(await readlink(source), join(rootfs, name));
-    else if (found?.isDirectory()) binds.push({ source, target: `/${name}` });
+    else if (found) binds.push({ source, target: `/${name}` });
   }
   return { rootfs, binds };
 }

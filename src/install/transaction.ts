@@ -1,8 +1,9 @@
 /** The transaction: real rpm puts the packages into the target, and says what went wrong. */
 import { link, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MillinerError } from '../errors.ts';
 import type { Progress } from '../host/progress.ts';
-import { runInSandbox, type Sandbox } from './sandbox.ts';
+import { runInSandbox, type Sandbox, type SandboxCommand } from './sandbox.ts';
 
 export interface Package {
   nevra: string;
@@ -49,13 +50,32 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
     } else if (lines.length < mostLines) lines.push({ at, stream, text: text.slice(0, 4096) });
   };
   const inputs = await makeInputs(sandbox, options);
-  const { exitCode } = await runInSandbox(sandbox, {
-    args: ['rpm', ...rpmOptions(options), '-Uv', ...inputs.files],
+  const { exitCode } = await runInTurn(started, sandbox, {
+    // The target's keyring has no say in what was verified before, under the recipe's keys.
+    args: ['rpm', ...rpmOptions(options), '--nosignature', '-Uv', ...inputs.files],
     inputs: inputs.binds,
     onStdout: (text) => keep('stdout', text),
     onStderr: (text) => keep('stderr', text),
   });
   return { exitCode, lines, started };
+}
+
+/** What is stopped for running too long is named by the package whose turn it was. */
+async function runInTurn(started: TransactionLog['started'], sandbox: Sandbox, command: SandboxCommand) {
+  try {
+    return await runInSandbox(sandbox, command);
+  } catch (error) {
+    if (!(error instanceof MillinerError) || error.code !== 'LIMIT_EXCEEDED') throw error;
+    const turn = started.at(-1)?.nevra;
+    throw new MillinerError(
+      'LIMIT_EXCEEDED',
+      `${error.message}; it was the turn of ${turn ?? 'no package'}`,
+      {
+        cause: error,
+        details: { ...error.details, ...(turn !== undefined && { package: turn }) },
+      },
+    );
+  }
 }
 
 /** A scriptlet that writes for ever must not fill our memory. */

@@ -1,9 +1,11 @@
 /** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
-import { readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { MillinerError } from '../errors.ts';
 import { byteString, showBytes } from '../host/paths.ts';
 import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
 import { checkTransaction } from '../install/gates.ts';
+import { resolveInside } from '../install/inside.ts';
 import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
 import { readOwners } from '../install/owners.ts';
 import type { Sandbox } from '../install/sandbox.ts';
@@ -56,11 +58,12 @@ export async function installImage(
   // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
   await writeFiles(target, await recipeFiles(plan));
   await setServices(sandbox, plan.loaded.recipe.services);
+  const database = await databaseOf(target, plan.dbPath);
   context.progress.step('checking the installed tree (rpm -Va)');
   const differences = await verifyTree(sandbox, plan.dbPath);
   const owners = await readOwners(target);
   await restoreMountPoints(target, made, (name) => directoryOf(plan.packages, name), owners);
-  await canonicalizeDatabase(join(target, plan.dbPath, databaseFile), { installTime });
+  await canonicalizeDatabase(database, { installTime });
   await fixTimes(await describe(target, plan));
   for (const warning of warnings) context.progress.warn(warning);
   return {
@@ -72,6 +75,15 @@ export async function installImage(
       log: log.lines.slice(-mostLogLines).map(({ text }) => text),
     },
   };
+}
+
+/** What a scriptlet put in its place must not lead to the host's own database, nor keep rpm waiting. */
+async function databaseOf(target: string, dbPath: string): Promise<string> {
+  const directory = resolveInside(target, dbPath);
+  const path = join(target, showBytes(directory ?? byteString(dbPath)), databaseFile);
+  const found = directory === undefined ? undefined : await lstat(path).catch(() => undefined);
+  if (found?.isFile()) return path;
+  throw new MillinerError('RPMDB_INVALID', `${dbPath}/${databaseFile} of the image is no regular file`);
 }
 
 async function clean(

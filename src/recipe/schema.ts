@@ -100,6 +100,7 @@ export const recipeSchema = z.strictObject({
   services: z
     .strictObject({ enable: z.array(unit).default([]), disable: z.array(unit).default([]) })
     .prefault({}),
+  install: z.strictObject({ timeout: duration.default('1h') }).prefault({}),
   allow: z
     .strictObject({
       scriptlets: z.array(z.string().regex(/^%\w+\(.+\)$/, 'such as %post(name)')).default([]),
@@ -132,6 +133,14 @@ export const recipeSchema = z.strictObject({
     .strictObject({ to: z.array(z.string().min(1)).min(1), tags: z.array(z.string().min(1)).min(1) })
     .optional(),
 });
+
+const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** Milliseconds of a checked duration, such as 60s. */
+export function durationOf(text: string): number {
+  const [, count, word] = /^(\d+)(ms|s|m|h)$/.exec(text)!;
+  return Number(count) * milliseconds[word as keyof typeof milliseconds];
+}
 
 export const repositoriesSchema = z.strictObject({ repos: z.array(repository) });
 

@@ -63,7 +63,12 @@ async function build(place: string): Promise<void> {
   const key = await createKey('Tiny <tiny@milliner.invalid>');
   const stranger = await createKey('Stranger <stranger@milliner.invalid>');
   try {
-    const defines = { busybox: await busybox(), escape: await compileEscape(), outside, ...keyMaterial() };
+    const defines = {
+      busybox: await busybox(),
+      programs: await compilePrograms(),
+      outside,
+      ...keyMaterial(),
+    };
     for (const name of ['tiny', 'scriptlets', 'hostile']) {
       await rpmbuild({ spec: join(here, `${name}.spec`), sources: here, epoch, defines }, packages);
     }
@@ -132,12 +137,14 @@ async function busybox(): Promise<string> {
   return found;
 }
 
-async function compileEscape(): Promise<string> {
-  const program = join(await temporary('escape'), 'escape');
+async function compilePrograms(): Promise<string> {
+  const directory = await temporary('programs');
   const { major, minor } = rootDevice();
-  const numbers = [`-DROOT_MAJOR=${major}`, `-DROOT_MINOR=${minor}`];
-  await run('gcc', ['-static', '-Wall', '-Werror', '-O1', ...numbers, '-o', program, join(here, 'escape.c')]);
-  return program;
+  const flags = ['-static', '-Wall', '-Werror', '-O1', `-DROOT_MAJOR=${major}`, `-DROOT_MINOR=${minor}`];
+  for (const name of ['escape', 'connect', 'greedy']) {
+    await run('gcc', [...flags, '-o', join(directory, name), join(here, `${name}.c`)]);
+  }
+  return directory;
 }
 
 /** The disk that the host's files lie on, as makedev(3) took it together. */

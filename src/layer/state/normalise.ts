@@ -55,11 +55,10 @@ export async function normalise(installed: InstalledTree): Promise<Normalised[]>
     const one = await normaliseEntry(installed, entry);
     if (one) done.push({ path: `/${showBytes(entry.path)}`, ...one });
   }
-  if (
-    installed.tree.has(systemd) &&
-    !installed.tree.has(machineId) &&
-    installed.tree.has(parentOf(machineId))
-  ) {
+  const configuration = installed.tree.get(parentOf(machineId));
+  // Where a scriptlet made a link of it, the path leads out of the image.
+  const isPlace = configuration !== undefined && isDirectory(configuration);
+  if (installed.tree.has(systemd) && !installed.tree.has(machineId) && isPlace) {
     await writeFile(below(installed.root, machineId), '', { flag: 'wx', mode: 0o444 });
     done.push({ path: '/etc/machine-id', action: 'added', reason: machineIdReason });
   }

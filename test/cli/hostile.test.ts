@@ -1,0 +1,141 @@
+/** Scriptlets that mean harm: what they try is asserted from the host, how the build ends by its code. */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { run } from '../../src/host/exec.ts';
+import { outside } from '../tiny/tiny.ts';
+import { layerOf } from './layout.ts';
+import { Desk } from './milliner.ts';
+import { leftovers } from './traces.ts';
+
+let desk: Desk;
+beforeEach(async () => {
+  desk = await Desk.open();
+  await mkdir(outside, { recursive: true });
+  await writeFile(`${outside}/passwd`, 'root:x:0:0::/:\nsecret:x:4242:4242::/:\n');
+});
+afterEach(async () => {
+  expect(await readdir(outside)).toEqual(['passwd']);
+  expect(await readFile(`${outside}/passwd`, 'utf8')).toBe('root:x:0:0::/:\nsecret:x:4242:4242::/:\n');
+  expect(await leftovers(desk.directory)).toEqual([]);
+  await desk.remove();
+});
+
+afterAll(() => rm(outside, { recursive: true, force: true }));
+
+interface Inspected {
+  report: {
+    log: string[];
+    removedKeys: { path: string; kind: string; package: string }[];
+    warnings: string[];
+  };
+}
+
+async function hostFacts(): Promise<unknown[]> {
+  const texts = ['/proc/sys/kernel/core_pattern', '/etc/passwd', '/etc/shadow', '/proc/sys/kernel/hostname'];
+  const places = ['/', '/usr', '/etc', '/dev', '/tmp'];
+  return [
+    await Promise.all(texts.map((path) => readFile(path, 'utf8'))),
+    (await Promise.all(places.map((path) => readdir(path)))).map((names) =>
+      names.filter((name) => /escaped|disk$|^inner$/.test(name)),
+    ),
+    (await readFile('/proc/keys', 'utf8')).includes('milliner-escaped'),
+  ];
+}
+
+test('a scriptlet that leaves its chroot finds every further way shut', async () => {
+  const before = await hostFacts();
+  await desk.build(await desk.tiny('escapes', ['tiny-base', 'escapes']));
+  expect(await hostFacts()).toEqual(before);
+  const { report } = await desk.json<Inspected>(['inspect', 'escapes']);
+  const attempts = report.log.filter((line) => line.startsWith('escape: ')).map((line) => line.slice(8));
+  expect(attempts.length).toBeGreaterThan(25);
+  expect(attempts.filter((line) => line.endsWith(' ok'))).toEqual(['leave-chroot ok']);
+});
+
+test('private keys that a scriptlet leaves are removed and reported with their package', async () => {
+  await desk.build(
+    await desk.tiny('keys', ['tiny-base', 'tiny-app', 'leaves-keys']),
+    '--output',
+    desk.path('oci'),
+  );
+  const { report } = await desk.json<Inspected>(['inspect', 'keys']);
+  const maker = expect.stringMatching(/^leaves-keys-1-1/) as string;
+  expect(report.removedKeys).toEqual([
+    { path: '/etc/keys/server.key', kind: 'DER private key', package: maker },
+    { path: '/etc/keys/server.pem', kind: 'PEM private key', package: maker },
+    { path: '/etc/keys/ssh_host_key', kind: 'PEM private key', package: maker },
+  ]);
+  expect(report.warnings).toHaveLength(3);
+  const { stdout } = await run('tar', ['-tf', '-'], { input: await layerOf(desk.path('oci')) });
+  expect(stdout.split('\n').filter((path) => path.includes('keys/'))).toEqual([
+    'etc/keys/',
+    'etc/keys/public.pem',
+  ]);
+});
+
+test.each([
+  ['takes-all-memory', 'signal 9'],
+  ['fills-tmpfs', 'exit status 1'],
+])('%s: ends with %s', async (name, status) => {
+  const error = await desk.fails(['build', await desk.tiny('greedy', ['tiny-base', name])]);
+  expect(error).toMatchObject({ code: 'SCRIPTLET_FAILED', exit: 7, details: { failures: [{ status }] } });
+  expect(error.message).toContain(`%post(${name}-1-1`);
+});
+
+test('a fork bomb ends with its container', async () => {
+  const install = { timeout: '20s' };
+  const ended = await desk.run([
+    'build',
+    await desk.tiny('bomb', ['tiny-base', 'forks-for-ever'], { install }),
+  ]);
+  expect([0, 7]).toContain(ended.code);
+});
+
+test.each(['prints-lines-for-ever', 'prints-one-line-for-ever'])(
+  '%s: ends at a limit of output',
+  async (name) => {
+    const error = await desk.fails(['build', await desk.tiny('loud', ['tiny-base', name])]);
+    expect(error).toMatchObject({ code: 'LIMIT_EXCEEDED', exit: 7, details: { limit: 'output' } });
+    expect(error.message).toContain(`${name}-1-1`);
+  },
+);
+
+test('a scriptlet that sleeps for ever ends at the time that the recipe gives', async () => {
+  const install = { timeout: '3s' };
+  const error = await desk.fails([
+    'build',
+    await desk.tiny('slow', ['tiny-base', 'sleeps-for-ever'], { install }),
+  ]);
+  expect(error).toMatchObject({
+    code: 'LIMIT_EXCEEDED',
+    exit: 7,
+    details: { limit: 'time', package: expect.stringMatching(/^sleeps-for-ever-1-1/) as string },
+  });
+});
+
+test('a process that a scriptlet leaves running ends with the transaction', async () => {
+  expect(await desk.build(await desk.tiny('daemon', ['tiny-base', 'leaves-daemon']))).toMatchObject({
+    packages: 2,
+  });
+});
+
+test.each([
+  ['pipes-passwd', 'INSTALL_FAILED'],
+  ['links-database', 'RPMDB_INVALID'],
+  ['pipes-database', 'RPMDB_INVALID'],
+  ['breaks-database', 'INSTALL_FAILED'],
+])(
+  '%s: what stands in the place of a file is neither followed to the host nor waited for',
+  async (name, code) => {
+    const error = await desk.fails(['build', await desk.tiny('places', ['tiny-base', name])]);
+    expect(error).toMatchObject({ code, exit: 7 });
+  },
+);
+
+test("a link in the place of /etc or of the user database leads into the image, not to the host's", async () => {
+  const mine = (owner: string) => ({ files: [{ path: '/etc/mine', content: 'mine', owner }] });
+  await desk.build(await desk.tiny('etc', ['tiny-base', 'links-etc'], mine('root:root')));
+  await desk.build(await desk.tiny('passwd', ['tiny-base', 'links-passwd'], mine('root:root')));
+  const secret = await desk.tiny('secret', ['tiny-base', 'links-passwd'], mine('secret:root'));
+  expect(await desk.fails(['build', secret])).toMatchObject({ code: 'OWNER_UNKNOWN' });
+});
