@@ -142,10 +142,12 @@ async function killContainer(
   runtime: string,
   state: string[],
   id: string,
-  child: { exitCode: number | null; signalCode: string | null },
+  child: Promise<unknown>,
 ): Promise<void> {
+  const ended = new AbortController();
+  void child.finally(() => ended.abort());
   // Until it is created there is nothing to kill.
-  while (child.exitCode === null && child.signalCode === null) {
+  while (!ended.signal.aborted) {
     await run(runtime, [...state, 'kill', id, 'KILL'], { allow: [0, 1] });
     await sleep(50);
   }
