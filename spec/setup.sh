@@ -55,7 +55,7 @@ if ! sha256sum --status -c "$stamp" 2>/dev/null; then
   say 'installing npm packages from package-lock.json, Node among them (npm ci)'
   npm ci --no-audit --no-fund --loglevel=error >&2
   # Two packages bring a node, one for each architecture; some versions of npm then link neither.
-  ln -sf ../node-linux-*/bin/node node_modules/.bin/node
+  for runtime in node_modules/node-linux-*; do ln -sf "../${runtime##*/}/bin/node" node_modules/.bin/node; done
   sha256sum package-lock.json >"$stamp"
 fi
 export PATH="$PWD/node_modules/.bin:$PATH"
