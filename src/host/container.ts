@@ -148,7 +148,7 @@ async function killContainer(
   void child.finally(() => ended.abort());
   // Until it is created there is nothing to kill.
   while (!ended.signal.aborted) {
-    await run(runtime, [...state, 'kill', id, 'KILL'], { allow: [0, 1] });
+    await run(runtime, [...state, 'kill', id, 'KILL'], { allow: [0, 1, 255] });
     await sleep(50);
   }
 }

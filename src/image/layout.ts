@@ -51,17 +51,17 @@ async function openLayout(directory: string): Promise<Descriptor[]> {
       if (foreign.length > 0) throw unusable(directory, `it holds ${foreign.slice(0, 3).join(', ')}`);
       return [];
     }
-    const index = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8')) as {
-      manifests?: unknown;
-    };
-    if (!names.includes('oci-layout') || !Array.isArray(index.manifests))
+    const index: unknown = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8'));
+    const manifests = (index as { manifests?: unknown } | null)?.manifests;
+    if (!names.includes('oci-layout') || !Array.isArray(manifests))
       throw unusable(directory, 'its index is not one');
-    return index.manifests as Descriptor[];
+    return manifests as Descriptor[];
   } catch (error) {
     if (error instanceof MillinerError) throw error;
     if (error instanceof SyntaxError) throw unusable(directory, 'index.json is not JSON');
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOTDIR' || code === 'EEXIST') throw unusable(directory, 'it is not a directory');
+    if (code === 'EROFS' || code === 'EACCES') throw unusable(directory, 'it cannot be written to');
     throw asStorageError(error, directory);
   }
 }

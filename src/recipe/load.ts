@@ -18,6 +18,9 @@ export interface LoadedRecipe {
 export async function loadRecipe(nameOrPath: string): Promise<LoadedRecipe> {
   const path = locate(nameOrPath);
   const raw = await readYaml(path, recipeSchema);
+  // An image of nothing has no rpm database, and nothing to run.
+  if (raw.packages.length === 0 && raw.from === undefined)
+    throw new MillinerError('RECIPE_INVALID', `${path}: packages: name at least one, or a base with from`);
   const repos = await resolveRepositories(raw.repos, path, raw.release);
   for (const file of raw.files) if (file.template !== undefined) templatePath(path, file.template);
   return { recipe: { ...raw, repos }, path, lockPath: path.replace(/\.ya?ml$/, '') + '.lock.json' };

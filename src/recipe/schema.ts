@@ -6,7 +6,7 @@ const name = z
   .regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, 'lower-case letters, digits, and single . _ - between them');
 const absolutePath = z
   .string()
-  .regex(/^\/(?!.*(?:^|\/)\.\.?(?:\/|$))[^\0]+$/, 'an absolute path without . and .. components');
+  .regex(/^(?!.*\/\.\.?(?:\/|$))\/[^\0]+$/, 'an absolute path without . and .. components');
 const duration = z.string().regex(/^\d+(?:ms|s|m|h)$/, 'a number and a unit, such as 60s');
 const unit = z.string().regex(/^[A-Za-z0-9@:_.\\-]+$/, 'the name of a systemd unit');
 
