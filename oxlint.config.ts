@@ -67,7 +67,10 @@ export default defineConfig({
       rules: {
         'no-restricted-imports': [
           'error',
-          { paths: processes, patterns: [{ group: [...stages, 'pipeline', 'commands'].map((name) => `../${name}/*`) }] },
+          {
+            paths: processes,
+            patterns: [{ group: [...stages, 'pipeline', 'commands'].map((name) => `../${name}/*`) }],
+          },
         ],
       },
     },
@@ -79,7 +82,11 @@ export default defineConfig({
           {
             paths: processes,
             patterns: [
-              { group: stages.map((name) => `../${name}/*`), allowTypeImports: true, message: 'call the pipeline' },
+              {
+                group: stages.map((name) => `../${name}/*`),
+                allowTypeImports: true,
+                message: 'call the pipeline',
+              },
             ],
           },
         ],

@@ -41,6 +41,8 @@ const constraintForeignKey = 787;
 const resultBusy = 5;
 const resultCorrupt = 11;
 const resultFull = 13;
+/** The index of the journal, a file that is mapped, could not grow. */
+const resultSharedMemorySize = 4874;
 const resultNotADatabase = 26;
 
 export class Metadata {
@@ -160,7 +162,7 @@ export class Metadata {
     if (errcode === resultBusy) {
       return new MillinerError('BUSY', `${this.#path} is held by another process`, { cause: error });
     }
-    if (errcode === resultFull) {
+    if (errcode === resultFull || errcode === resultSharedMemorySize) {
       return new MillinerError('DISK_FULL', `no space left writing ${this.#path}`, { cause: error });
     }
     if (errcode === resultCorrupt || errcode === resultNotADatabase) {

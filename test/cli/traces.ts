@@ -1,6 +1,7 @@
 /** What a command may not leave behind: mounts, processes, containers, control groups, temporaries. */
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,7 +31,7 @@ export async function listing(state: string): Promise<string[]> {
     // The database's journal, and the mark of who has it open: they hold no snapshot.
     return !/^snapshots\/overlay\/(?:metadata\.db|owners)/.test(line);
   });
-  return [...kept, ...snapshots(state).map((row) => JSON.stringify(row))];
+  return [...kept, ...(await snapshots(state)).map((row) => JSON.stringify(row))];
 }
 
 /** Those that an image record names. */
@@ -54,20 +55,27 @@ async function find(directory: string, format: string): Promise<string[]> {
   return stdout.split('\n').filter(Boolean).toSorted();
 }
 
-function snapshots(state: string): { name: string; kind: string }[] {
+/** Read from a copy: opening a database leaves files beside it, and there may be no room for them. */
+async function snapshots(state: string): Promise<{ name: string; kind: string }[]> {
   const path = join(state, 'snapshots', 'overlay', 'metadata.db');
   if (!existsSync(path)) return [];
-  const database = new DatabaseSync(path);
+  const place = await mkdtemp(join(tmpdir(), 'metadata-'));
+  const copy = join(place, 'metadata.db');
+  for (const suffix of ['', '-wal']) await copyFile(path + suffix, copy + suffix).catch(() => undefined);
+  const database = new DatabaseSync(copy);
   try {
+    const tables = database.prepare("SELECT name FROM sqlite_schema WHERE name = 'snapshots'").all();
+    if (tables.length === 0) return [];
     const rows = database.prepare('SELECT name, kind FROM snapshots ORDER BY name').all();
     return rows.map((row) => ({ name: String(row['name']), kind: String(row['kind']) }));
   } finally {
     database.close();
+    await rm(place, { recursive: true });
   }
 }
 
 async function snapshotsInWork(state: string): Promise<string[]> {
-  const rows = snapshots(state);
+  const rows = await snapshots(state);
   const folders = (await names(join(state, 'snapshots', 'overlay'))).filter((name) => /^\d+$/.test(name));
   const unfinished = rows.filter(({ kind }) => kind !== 'committed').map(({ name }) => `snapshot ${name}`);
   return folders.length > rows.length

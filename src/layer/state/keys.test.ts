@@ -19,7 +19,10 @@ test.each([
   ],
   ['OpenSSH', `-----BEGIN OPENSSH PRIVATE KEY-----\n${body}`],
   ['GnuPG 1 armour', `-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v1\n\n${body}`],
-  ['a key behind a certificate', `-----BEGIN CERTIFICATE-----\n${body}\n-----BEGIN PRIVATE KEY-----\n${body}`],
+  [
+    'a key behind a certificate',
+    `-----BEGIN CERTIFICATE-----\n${body}\n-----BEGIN PRIVATE KEY-----\n${body}`,
+  ],
   ['GnuPG 2', '(11:private-key(3:rsa'],
 ])('%s is a private key', (_name, content) => {
   expect(kindOf(Buffer.from(content))).toBeDefined();
