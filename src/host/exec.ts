@@ -1,6 +1,7 @@
 /** The one place that starts other programs: an argument list, never a shell, never the caller's environment. */
 import { execa } from 'execa';
 import { MillinerError } from '../errors.ts';
+import { saysDiskFull } from './files.ts';
 
 export interface RunOptions {
   cwd?: string;
@@ -97,7 +98,8 @@ export function commandFailed(program: string, args: readonly string[], result: 
       ? `died of ${result.signal}`
       : `exited ${result.exitCode}`;
   const words = (result.stderr ?? '').trim().split('\n').slice(-20).join('\n');
-  return new MillinerError('COMMAND_FAILED', `${program} ${end}${words ? `: ${words}` : ''}`, {
+  const code = saysDiskFull(words) ? 'DISK_FULL' : 'COMMAND_FAILED';
+  return new MillinerError(code, `${program} ${end}${words ? `: ${words}` : ''}`, {
     details: { program, args, exitCode: result.exitCode ?? null, signal: result.signal ?? null },
   });
 }

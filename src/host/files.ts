@@ -44,3 +44,8 @@ export function asStorageError(error: unknown, path: string): unknown {
   }
   return error;
 }
+
+/** Whether another program's words tell of a full disk: rpm, SQLite and Go programs say so in no other way. */
+export function saysDiskFull(words: string): boolean {
+  return /no space left on device|disk is full|needs \S+ more (?:space|inodes) on the /i.test(words);
+}

@@ -26,6 +26,19 @@ export async function writeLayout(
   manifest: Descriptor,
   blobs: LayoutBlob[],
 ): Promise<void> {
+  try {
+    await addImage(directory, tag, manifest, blobs);
+  } catch (error) {
+    throw asOutputError(error, directory);
+  }
+}
+
+async function addImage(
+  directory: string,
+  tag: string,
+  manifest: Descriptor,
+  blobs: LayoutBlob[],
+): Promise<void> {
   const index = await openLayout(directory);
   const blobDirectory = join(directory, 'blobs', 'sha256');
   await mkdir(blobDirectory, { recursive: true });
@@ -41,29 +54,31 @@ export async function writeLayout(
 }
 
 async function openLayout(directory: string): Promise<Descriptor[]> {
-  try {
-    await mkdir(directory, { recursive: true });
-    const names = await readdir(directory);
-    if (names.length === 0 || !names.includes('index.json')) {
-      const foreign = names.filter(
-        (name) => name !== 'blobs' && name !== 'oci-layout' && !name.endsWith('.tmp'),
-      );
-      if (foreign.length > 0) throw unusable(directory, `it holds ${foreign.slice(0, 3).join(', ')}`);
-      return [];
-    }
-    const index: unknown = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8'));
-    const manifests = (index as { manifests?: unknown } | null)?.manifests;
-    if (!names.includes('oci-layout') || !Array.isArray(manifests))
-      throw unusable(directory, 'its index is not one');
-    return manifests as Descriptor[];
-  } catch (error) {
-    if (error instanceof MillinerError) throw error;
-    if (error instanceof SyntaxError) throw unusable(directory, 'index.json is not JSON');
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOTDIR' || code === 'EEXIST') throw unusable(directory, 'it is not a directory');
-    if (code === 'EROFS' || code === 'EACCES') throw unusable(directory, 'it cannot be written to');
-    throw asStorageError(error, directory);
+  await mkdir(directory, { recursive: true });
+  const names = await readdir(directory);
+  if (names.length === 0 || !names.includes('index.json')) {
+    const foreign = names.filter(
+      (name) => name !== 'blobs' && name !== 'oci-layout' && !name.endsWith('.tmp'),
+    );
+    if (foreign.length > 0) throw unusable(directory, `it holds ${foreign.slice(0, 3).join(', ')}`);
+    return [];
   }
+  const index: unknown = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8'));
+  const manifests = (index as { manifests?: unknown } | null)?.manifests;
+  if (!names.includes('oci-layout') || !Array.isArray(manifests))
+    throw unusable(directory, 'its index is not one');
+  return manifests as Descriptor[];
+}
+
+function asOutputError(error: unknown, directory: string): unknown {
+  if (error instanceof MillinerError) return error;
+  if (error instanceof SyntaxError) return unusable(directory, 'index.json is not JSON');
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOTDIR' || code === 'EEXIST') return unusable(directory, 'it is not a directory');
+  // On a read-only file system Node's recursive mkdir says ENOENT.
+  if (code === 'EROFS' || code === 'EACCES' || code === 'ENOENT')
+    return unusable(directory, 'it cannot be written to');
+  return asStorageError(error, directory);
 }
 
 function unusable(directory: string, why: string): MillinerError {

@@ -1,5 +1,6 @@
 /** What rpm reports and still exits 0 for: failed scriptlets and unknown owners fail the build, by name. */
 import { MillinerError } from '../errors.ts';
+import { saysDiskFull } from '../host/files.ts';
 import { showBytes, type ByteString } from '../host/paths.ts';
 import type { TransactionLog } from './transaction.ts';
 
@@ -30,10 +31,14 @@ const failurePattern = /^(?:warning|error): (%\w+)\((.+)\) scriptlet failed, ((?
 const luaPattern = /^error: lua script failed: \[string "(%\w+)\((.+)\)"\]:(.*)$/;
 const ownerPattern = /^warning: (user|group) (.+) does not exist - using (?:root|.+)$/;
 
-/** Throws SCRIPTLET_FAILED, OWNER_UNKNOWN or INSTALL_FAILED; what the recipe allows comes back as warnings. */
+/** Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, INSTALL_FAILED or DISK_FULL; what the recipe allows comes back as warnings. */
 export function checkTransaction(log: TransactionLog, packages: PackageOwners[], allowed: Allowed): string[] {
   const failures = scriptletFailures(log);
   const bad = failures.filter((failure) => !isAllowed(failure, packages, allowed.scriptlets));
+  // Whatever else failed on a full disk says nothing about the packages.
+  const full = log.lines.find(({ text }) => saysDiskFull(text));
+  if (full && (bad.length > 0 || log.exitCode !== 0))
+    throw new MillinerError('DISK_FULL', `rpm: ${full.text.trim()}`);
   if (bad.length > 0) throw scriptletError(bad);
   const owners = unknownOwners(log);
   const badOwners = owners.filter(({ name }) => !allowed.owners.includes(name));

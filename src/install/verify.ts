@@ -1,5 +1,6 @@
 /** rpm's own check of the installed tree against its database (rpm -Va), taken apart line by line. */
 import { MillinerError } from '../errors.ts';
+import { saysDiskFull } from '../host/files.ts';
 import { runInSandbox, type Sandbox } from './sandbox.ts';
 import { rpmOptions } from './transaction.ts';
 
@@ -20,7 +21,8 @@ export async function verifyTree(sandbox: Sandbox, dbPath: string): Promise<Diff
   });
   const differences = stdout.split('\n').flatMap((line) => parseLine(line) ?? []);
   if (exitCode !== 0 && differences.length === 0) {
-    throw new MillinerError('INSTALL_FAILED', `rpm -Va exited ${exitCode}: ${stderr.trim()}`);
+    const code = saysDiskFull(stderr) ? 'DISK_FULL' : 'INSTALL_FAILED';
+    throw new MillinerError(code, `rpm -Va exited ${exitCode}: ${stderr.trim()}`);
   }
   return differences;
 }

@@ -38,6 +38,15 @@ export async function openContext(options: RunOptions): Promise<Context> {
     await removeDeadWorkspaces(options.state);
     return { ...options, content, snapshots, close: () => snapshots.close() };
   } catch (error) {
-    throw asStorageError(error, options.state);
+    throw unusable(error, options.state) ?? asStorageError(error, options.state);
   }
+}
+
+function unusable(error: unknown, state: string): MillinerError | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  // On a read-only file system Node's recursive mkdir says ENOENT.
+  const refused = code === 'EROFS' || code === 'EACCES' || code === 'ENOENT';
+  if (!refused && code !== 'ENOTDIR' && code !== 'EEXIST') return undefined;
+  const what = refused ? 'cannot be written to' : 'is not a directory';
+  return new MillinerError('STATE_INVALID', `${state} ${what}`, { cause: error, details: { path: state } });
 }

@@ -1,9 +1,10 @@
 /** The public keys that a recipe trusts: read by gpg, and put into a keyring that only one check uses. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { run } from '../host/exec.ts';
+import { saysDiskFull } from '../host/files.ts';
 
 export interface KeyOptions {
   signal?: AbortSignal | undefined;
@@ -37,6 +38,7 @@ export async function readKeys(files: readonly string[], options: KeyOptions = {
       ];
       const { stdout } = await run('gpg', args, { signal: options.signal, allow: [0, 2] });
       const found = parseColons(file, stdout);
+      if (found.length === 0 && (await isNearlyFull(home))) throw diskFull(home);
       if (found.length === 0) throw keyInvalid(file, 'holds no OpenPGP public key');
       keys.push(...found);
     }
@@ -81,7 +83,10 @@ export async function withKeyring<T>(
     for (const file of files) {
       const args = ['--dbpath', dbpath, '--import', resolve(file)];
       const { exitCode, stderr } = await run('rpmkeys', args, { signal: options.signal, allow: anyExit });
-      if (exitCode !== 0) throw keyInvalid(file, `is not taken by rpm (${stderr.trim()})`);
+      // rpm 4.18 exits 0 also where it could not write the key down.
+      if (exitCode === 0 && !/^error:/m.test(stderr)) continue;
+      if (saysDiskFull(stderr) || (await isNearlyFull(dbpath))) throw diskFull(dbpath);
+      throw keyInvalid(file, `is not taken by rpm (${stderr.trim()})`);
     }
     return use(dbpath);
   });
@@ -100,6 +105,16 @@ async function withDirectory<T>(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** SQLite also tells of "disk I/O error" where its journal's index cannot grow. */
+async function isNearlyFull(path: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize < 1024 * 1024;
+}
+
+function diskFull(path: string): MillinerError {
+  return new MillinerError('DISK_FULL', `no space left writing ${path}`, { details: { path } });
 }
 
 function keyInvalid(file: string, what: string): MillinerError {

@@ -1,6 +1,6 @@
 /** What a command may not leave behind: mounts, processes, containers, control groups, temporaries. */
 import { existsSync } from 'node:fs';
-import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -83,15 +83,16 @@ async function snapshotsInWork(state: string): Promise<string[]> {
     : unfinished;
 }
 
-/** Processes that see the directory: of the command itself, of a runtime, or inside a container. */
+/** Processes of the command itself, of a runtime, or inside a container, which has mounts of its own. */
 async function processesOf(directory: string): Promise<string[]> {
   const found: string[] = [];
+  const ours = await readlink('/proc/self/ns/mnt');
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const [command, mounts] = await Promise.all(
-      ['cmdline', 'mountinfo'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')),
-    );
-    const ours = command!.includes(directory) || mounts!.includes(directory);
-    if (ours && pid !== String(process.pid)) found.push(`process ${pid}: ${command!.replaceAll('\0', ' ')}`);
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    const namespace = await readlink(`/proc/${pid}/ns/mnt`).catch(() => ours);
+    const mounts = namespace === ours ? '' : await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
+    if (!command.includes(directory) && !mounts.includes(directory)) continue;
+    if (pid !== String(process.pid)) found.push(`process ${pid}: ${command.replaceAll('\0', ' ')}`);
   }
   return found;
 }
