@@ -43,9 +43,10 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
   const names = new Set(packages.map(({ nevra }) => nevra));
   const keep = (stream: LogLine['stream'], text: string) => {
     const at = Date.now();
-    // rpm -v prints a package's NEVRA on stdout when its turn begins.
-    if (stream === 'stdout' && names.has(text)) {
-      started.push({ nevra: text, at });
+    // rpm -v prints a package's NEVRA on stdout when its turn begins; an epoch of 0 where the spec file says so.
+    const nevra = text.replace(/-0:(?=[^-]+-[^-]+$)/, '-');
+    if (stream === 'stdout' && names.has(nevra)) {
+      started.push({ nevra, at });
       progress.update('installing', started.length, packages.length);
     } else if (lines.length < mostLines) lines.push({ at, stream, text: text.slice(0, 4096) });
   };
