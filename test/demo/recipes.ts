@@ -11,10 +11,14 @@ export const demoRecipes = ['demo-base', 'demo-mariadb', 'demo-product'];
 
 const lockOf = (recipe: string): string => join(checkout, 'recipes', `${recipe}.lock.json`);
 
-/** A lock answers one state of a repository: only a repository that was made anew is a reason to lock again. */
+/** A lock answers one recipe and one state of a repository: either is a reason to lock again, nothing else is. */
 export function lockDemo(state: string): void {
-  const repomd = readFileSync(join(cache, 'repository/packages/repodata/repomd.xml'));
-  const digest = createHash('sha256').update(repomd).digest('hex');
+  const recipes = demoRecipes.map((recipe) => join(checkout, 'recipes', `${recipe}.yaml`));
+  const hash = createHash('sha256');
+  for (const path of [join(cache, 'repository/packages/repodata/repomd.xml'), ...recipes]) {
+    hash.update(readFileSync(path));
+  }
+  const digest = hash.digest('hex');
   const stamp = join(cache, 'demo-locked');
   const isCurrent = existsSync(stamp) && readFileSync(stamp, 'utf8') === digest;
   if (isCurrent && demoRecipes.every((recipe) => existsSync(lockOf(recipe)))) return;
