@@ -1,5 +1,5 @@
 /** A recipe file, its repositories looked up and its key files and templates found. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
@@ -69,7 +69,7 @@ export function templatePath(recipePath: string, template: string): string {
 
 function locate(nameOrPath: string): string {
   const candidates = [resolve(nameOrPath), resolve('recipes', `${nameOrPath}.yaml`)];
-  const found = candidates.find((candidate) => /\.ya?ml$/.test(candidate) && existsSync(candidate));
+  const found = candidates.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
   if (found) return found;
   throw new MillinerError(
     'RECIPE_NOT_FOUND',
