@@ -73,10 +73,10 @@ async function openLayout(directory: string): Promise<Descriptor[]> {
 function asOutputError(error: unknown, directory: string): unknown {
   if (error instanceof MillinerError) return error;
   if (error instanceof SyntaxError) return unusable(directory, 'index.json is not JSON');
-  const { code } = error as NodeJS.ErrnoException;
+  const { code, syscall } = error as NodeJS.ErrnoException;
   if (code === 'ENOTDIR' || code === 'EEXIST') return unusable(directory, 'it is not a directory');
   // On a read-only file system Node's recursive mkdir says ENOENT.
-  if (code === 'EROFS' || code === 'EACCES' || code === 'ENOENT')
+  if (code === 'EROFS' || code === 'EACCES' || (code === 'ENOENT' && syscall === 'mkdir'))
     return unusable(directory, 'it cannot be written to');
   return asStorageError(error, directory);
 }

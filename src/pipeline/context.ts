@@ -43,9 +43,9 @@ export async function openContext(options: RunOptions): Promise<Context> {
 }
 
 function unusable(error: unknown, state: string): MillinerError | undefined {
-  const { code } = error as NodeJS.ErrnoException;
+  const { code, syscall } = error as NodeJS.ErrnoException;
   // On a read-only file system Node's recursive mkdir says ENOENT.
-  const refused = code === 'EROFS' || code === 'EACCES' || code === 'ENOENT';
+  const refused = code === 'EROFS' || code === 'EACCES' || (code === 'ENOENT' && syscall === 'mkdir');
   if (!refused && code !== 'ENOTDIR' && code !== 'EEXIST') return undefined;
   const what = refused ? 'cannot be written to' : 'is not a directory';
   return new MillinerError('STATE_INVALID', `${state} ${what}`, { cause: error, details: { path: state } });

@@ -23,14 +23,27 @@ export async function fetchPackages(
   const queue = [...new Map(packages.map((one) => [one.sha256, one])).values()];
   const found = new Map<string, string>();
   const total = queue.length;
+  const stop = new AbortController();
+  const signal = context.signal ? AbortSignal.any([context.signal, stop.signal]) : stop.signal;
   const worker = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
-      context.signal?.throwIfAborted();
-      found.set(next.sha256, await fetchOne(context, next, lockDirectory));
+      signal.throwIfAborted();
+      found.set(next.sha256, await fetchOne({ ...context, signal }, next, lockDirectory));
       context.progress.update('fetching packages', found.size, total);
     }
   };
-  await Promise.all(Array.from({ length: parallel }, worker));
+  let failure: unknown;
+  const workers = Array.from({ length: parallel }, async () => {
+    try {
+      await worker();
+    } catch (error) {
+      failure ??= error;
+      // The others are of no use without this one, and must not write on after we have left.
+      stop.abort();
+    }
+  });
+  await Promise.all(workers);
+  if (failure !== undefined) throw failure;
   return found;
 }
 
