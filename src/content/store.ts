@@ -127,18 +127,15 @@ export class ContentStore {
 
   /**
    * Removes every blob that is neither in keep nor used since the given time. Needs the store alone: BUSY while
-   * a lease is held, or with `wait` it waits for the last one to end. Gives what was removed. `meanwhile` runs
-   * before the store is let go: for what builds use beside it.
+   * a lease is held, or with `wait` it waits for the last one to end. Gives what was removed. A function is asked
+   * what to keep once the store is held: what was true before the wait may have become wrong during it.
    */
   gc(
-    keep: ReadonlySet<Digest>,
+    keep: ReadonlySet<Digest> | (() => Promise<ReadonlySet<Digest>>),
     usedSince: Date,
-    options: LockOptions & { meanwhile?: () => Promise<void> } = {},
+    options: LockOptions = {},
   ): Promise<Blob[]> {
-    const collect = async () => {
-      await options.meanwhile?.();
-      return this.#collect(keep, usedSince);
-    };
+    const collect = async () => this.#collect(typeof keep === 'function' ? await keep() : keep, usedSince);
     return withLock(this.#lock, 'exclusive', collect, options);
   }
 

@@ -1,9 +1,10 @@
 /** build: a locked recipe becomes an image in the state directory; a base before what is built on it. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Digest } from '../content/digest.ts';
 import { withLock } from '../host/locks.ts';
 import { manifestType } from '../image/image.ts';
 import { writeLayout } from '../image/layout.ts';
+import { canonicalDigest } from '../lock/lock.ts';
 import { loadChain } from '../recipe/load.ts';
 import { buildKeyOf } from './buildkey.ts';
 import type { Context } from './context.ts';
@@ -77,14 +78,16 @@ async function isComplete({ content, snapshots }: Context, record: ImageRecord):
   return there.every(Boolean) && snapshots.stat(record.snapshot) !== undefined;
 }
 
-async function exportImage({ content }: Context, record: ImageRecord, directory: string): Promise<void> {
+/** Writers of one layout take turns: each reads the index, adds its tag, and writes it back. */
+async function exportImage(context: Context, record: ImageRecord, directory: string): Promise<void> {
+  const { content, state, signal } = context;
   const { manifestDigest, configDigest, layers, manifestSize, name } = record;
   const digests = [...layers.map(({ digest }) => digest as Digest), configDigest, manifestDigest];
   const blobs = digests.map((digest) => ({ digest, path: content.path(digest) }));
-  await writeLayout(
-    directory,
-    name,
-    { mediaType: manifestType, digest: manifestDigest, size: manifestSize },
-    blobs,
-  );
+  const manifest = { mediaType: manifestType, digest: manifestDigest, size: manifestSize };
+  const turn = join(state, 'locks', `output-${canonicalDigest(resolve(directory)).slice('sha256:'.length)}`);
+  await withLock(turn, 'exclusive', () => writeLayout(directory, name, manifest, blobs), {
+    wait: true,
+    signal,
+  });
 }

@@ -1,7 +1,8 @@
 /** gc: removes from the state directory what no image and no lock in use needs. */
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
+import { removeTree } from '../host/remove.ts';
 import type { Context } from './context.ts';
 import { findRecord, listRecords, removeRecord, type ImageRecord } from './records.ts';
 
@@ -21,26 +22,26 @@ export interface Collected {
 
 const day = 24 * 3600 * 1000;
 
-/** Waits for running builds: what they have fetched but not yet used is theirs. */
+/** Waits for running builds, and only then looks at what there is: what they have made meanwhile stays. */
 export async function collectGarbage(context: Context, { remove, keepDays }: GcOptions): Promise<Collected> {
   const { content, state } = context;
   const images: string[] = [];
-  for (const image of remove) {
-    const { name } = await findRecord(state, image);
-    await removeRecord(state, name);
-    images.push(name);
-  }
-  const records = await listRecords(state);
-  const keep = new Set(records.flatMap(blobsOf));
-  const since = new Date(Date.now() - keepDays * day);
   let snapshots: string[] = [];
-  const meanwhile = async () => {
+  const keep = async () => {
+    for (const image of remove) {
+      const { name } = await findRecord(state, image);
+      await removeRecord(state, name);
+      images.push(name);
+    }
+    const records = await listRecords(state);
     snapshots = await removeSnapshots(context, new Set(records.map(({ snapshot }) => snapshot)));
-    if (keepDays > 0) return;
-    for (const folder of ['toolroots', 'metadata', 'downloads']) await empty(join(state, folder));
+    const caches = keepDays > 0 ? [] : ['toolroots', 'metadata', 'downloads'];
+    for (const folder of caches) await empty(join(state, folder));
+    return new Set(records.flatMap(blobsOf));
   };
+  const since = new Date(Date.now() - keepDays * day);
   const onWait = (holder: string) => context.progress.step(`waiting for ${holder}`);
-  const blobs = await content.gc(keep, since, { wait: true, signal: context.signal, onWait, meanwhile });
+  const blobs = await content.gc(keep, since, { wait: true, signal: context.signal, onWait });
   return { images, snapshots, blobs: blobs.length, bytes: blobs.reduce((sum, { size }) => sum + size, 0) };
 }
 
@@ -74,8 +75,7 @@ async function removeSnapshots({ snapshots }: Context, keep: Set<string>): Promi
   return removed;
 }
 
+/** The directory itself stays: a command that waits for its turn has seen that it is there. */
 async function empty(directory: string): Promise<void> {
-  for (const name of await readdir(directory).catch(() => [])) {
-    await rm(join(directory, name), { recursive: true, force: true });
-  }
+  for (const name of await readdir(directory).catch(() => [])) await removeTree(join(directory, name));
 }

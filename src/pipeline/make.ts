@@ -29,12 +29,12 @@ export interface Job {
 /** Gives the record of the new image, which the state then has; BUSY, INTERRUPTED and all errors leave nothing. */
 export async function buildImage(context: Context, job: Job): Promise<ImageRecord> {
   const { loaded, lock } = job.locked;
-  const { progress, snapshots } = context;
+  const { progress } = context;
   progress.step(`${loaded.recipe.name}: building`);
   return withWorkspace(context.state, async ({ id, directory }) => {
     const { toolRoot, packages } = await gather(context, job.locked, directory);
     const dbPath = job.base?.dbPath ?? databasePath(packages);
-    const parent = job.base && parseTree(await readBlob(context, job.base.tree));
+    const parent = job.base && (await readTree(context, job.base.tree));
     await using active = await prepare(context, id, job.base?.snapshot);
     const { target } = active;
     const { epoch } = lock;
@@ -47,11 +47,28 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const layer = await writeLayer(context, target, tree, parent, loaded);
     const image = await storeImage(context, job, layer);
     const snapshot = `${loaded.recipe.name}@${image.manifestDigest}`;
-    // The same digest is the same tree; images may stand on the one that is there.
-    if (!snapshots.stat(snapshot)) await snapshots.commit(snapshot, id);
+    await keepSnapshot(context, snapshot, id, tree);
     const record = { ...image, dbPath, snapshot, tree: await storeTree(context, tree), report };
     return writeRecord(context.state, { ...record, ...identityOf(job) });
   });
+}
+
+/**
+ * The same digest is the same tree, and images may stand on the snapshot that is there: it stays. Its inodes are
+ * then the ones by which a child tells what it inherits.
+ */
+async function keepSnapshot({ snapshots }: Context, name: string, id: string, tree: Tree): Promise<void> {
+  if (!snapshots.stat(name)) return snapshots.commit(name, id);
+  const view = `${id} view`;
+  await snapshots.view(view, name);
+  try {
+    for (const { path, inode, ctimeNanoseconds } of await snapshots.scan(view)) {
+      const entry = tree.get(path);
+      if (entry) Object.assign(entry, { inode, ctimeNanoseconds });
+    }
+  } finally {
+    await snapshots.remove(view);
+  }
 }
 
 function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: Job) {
@@ -183,8 +200,6 @@ async function storeTree({ content }: Context, tree: Tree): Promise<Digest> {
   return (await content.ingestStream(lines())).digest;
 }
 
-export async function readBlob({ content }: Context, digest: Digest): Promise<string> {
-  const parts: Buffer[] = [];
-  for await (const part of await content.openVerified(digest)) parts.push(part as Buffer);
-  return Buffer.concat(parts).toString('utf8');
+export async function readTree({ content }: Context, digest: Digest): Promise<Tree> {
+  return parseTree((await content.openVerified(digest)).setEncoding('utf8'));
 }

@@ -139,3 +139,18 @@ test("a link in the place of /etc or of the user database leads into the image, 
   const secret = await desk.tiny('secret', ['tiny-base', 'links-passwd'], mine('secret:root'));
   expect(await desk.fails(['build', secret])).toMatchObject({ code: 'OWNER_UNKNOWN' });
 });
+
+test('links to the host wherever the build looks, writes or removes are followed inside the image', async () => {
+  const files = ['/etc/mine', '/etc/folder/mine', '/root/deep/mine'].map((path) => ({ path, content: 'x' }));
+  const packages = ['tiny-base', 'links-many'];
+  await desk.build(await desk.tiny('many', packages, { files }), '--output', desk.path('oci'));
+  const { stdout } = await run('tar', ['-tf', '-'], { input: await layerOf(desk.path('oci')) });
+  const places = ['etc/mine', `${outside.slice(1)}/mine`, `${outside.slice(1)}/deep/mine`];
+  expect(stdout.split('\n')).toEqual(expect.arrayContaining(places));
+});
+
+test('a tree deeper than a path may be long is refused, and removed', async () => {
+  const error = await desk.fails(['build', await desk.tiny('deep', ['tiny-base', 'goes-deep'])]);
+  expect(error).toMatchObject({ code: 'IMAGE_UNREPRESENTABLE', exit: 7 });
+  expect(error.message).toContain('/var/lib/one/dd/dd/');
+});
