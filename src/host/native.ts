@@ -33,7 +33,7 @@ export interface ScanEntry {
 export interface Native {
   /** Version of the libsolv that the addon runs with. */
   libsolvVersion: string;
-  /** Every entry below root (root included), parents before children, siblings in byte order. Only the mount that root lies on: a mount point inside shows as the directory underneath. Never follows a link. */
+  /** Every entry below root (root included), parents before children, siblings in byte order. Only the mount that root lies on: a mount point inside shows as the directory underneath. Never follows a link. Fails with ENAMETOOLONG where a path of the tree is longer than PATH_MAX as seen from /, with EOVERFLOW beyond 2,000,000 entries. */
   scan(root: string): Promise<ScanEntry[]>;
   /** One file as scan shows it, its path as given; a link itself, not its target. */
   lstat(path: string | Buffer): Promise<ScanEntry>;
@@ -65,6 +65,7 @@ export interface NativeError extends Error {
   code: string;
   errno: number;
   syscall: string;
+  path: string;
 }
 
 const addonPath = fileURLToPath(new URL('../../native/build/milliner.node', import.meta.url));

@@ -52,19 +52,29 @@ export function* serializeTree(tree: Tree): Generator<string> {
   }
 }
 
-export function parseTree(text: string): Tree {
+/** Reads what serializeTree wrote, in whatever pieces it comes. */
+export async function parseTree(pieces: AsyncIterable<string> | Iterable<string>): Promise<Tree> {
   const tree: Tree = new Map();
-  for (const line of text.split('\n')) {
-    if (line === '') continue;
-    const stored = JSON.parse(line) as StoredEntry;
-    tree.set(stored.path, {
-      ...stored,
-      ctimeNanoseconds: BigInt(stored.ctimeNanoseconds),
-      inode: BigInt(stored.inode),
-      ...withXattrs(stored.xattrs, (value) => Buffer.from(value, 'base64')),
-    } as TreeEntry);
+  let rest = '';
+  for await (const piece of pieces) {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) {
+      const entry = parseEntry(line);
+      tree.set(entry.path, entry);
+    }
   }
   return tree;
+}
+
+function parseEntry(line: string): TreeEntry {
+  const stored = JSON.parse(line) as StoredEntry;
+  return {
+    ...stored,
+    ctimeNanoseconds: BigInt(stored.ctimeNanoseconds),
+    inode: BigInt(stored.inode),
+    ...withXattrs(stored.xattrs, (value) => Buffer.from(value, 'base64')),
+  } as TreeEntry;
 }
 
 function withXattrs<A, B>(

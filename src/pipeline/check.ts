@@ -3,11 +3,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { showBytes } from '../host/paths.ts';
-import { parseTree, type Tree, type TreeEntry } from '../layer/tree.ts';
+import type { Tree, TreeEntry } from '../layer/tree.ts';
 import { loadChain } from '../recipe/load.ts';
 import { OverlaySnapshotter } from '../snapshot/overlay.ts';
 import { buildChain, type BuildOptions } from './build.ts';
-import { readBlob } from './make.ts';
+import { readTree } from './make.ts';
 import type { Context } from './context.ts';
 import { lockedChain, type LockedRecipe } from './lock.ts';
 import { readRecord, type ImageRecord } from './records.ts';
@@ -63,11 +63,10 @@ async function inEmptyState<T>(
 
 async function compare(context: Context, first: ImageRecord, second: ImageRecord): Promise<void> {
   if (first.manifestDigest === second.manifestDigest) return;
-  const trees = [
-    parseTree(await readBlob(context, first.tree)),
-    parseTree(await readBlob(context, second.tree)),
-  ] as const;
-  const difference = firstDifference(...trees) ?? {
+  const difference = firstDifference(
+    await readTree(context, first.tree),
+    await readTree(context, second.tree),
+  ) ?? {
     path: '',
     what: 'the configuration or the order of entries',
   };
@@ -77,7 +76,7 @@ async function compare(context: Context, first: ImageRecord, second: ImageRecord
   });
 }
 
-export function firstDifference(a: Tree, b: Tree): { path: string; what: string } | undefined {
+function firstDifference(a: Tree, b: Tree): { path: string; what: string } | undefined {
   const paths = [...new Set([...a.keys(), ...b.keys()])].toSorted();
   for (const path of paths) {
     const what = differenceOf(a.get(path), b.get(path));

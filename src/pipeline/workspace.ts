@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { removeContainers } from '../host/container.ts';
 import { createOwned, takeAbandoned } from '../host/locks.ts';
 import { unmountAllBelow } from '../host/mounts.ts';
+import { removeTree } from '../host/remove.ts';
 
 const folder = 'builds';
 const contentOf = (owner: string) => `${owner}.d`;
@@ -41,5 +42,5 @@ async function clear(owner: string): Promise<void> {
   if (!found) return;
   if (found.includes('runtime')) await removeContainers(directory);
   await unmountAllBelow(directory, { detach: true });
-  await rm(directory, { recursive: true, force: true });
+  await removeTree(directory);
 }

@@ -6,9 +6,9 @@
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import { run } from '../host/exec.ts';
 import { mount, mountsBelow, unmountAllBelow, type MountSpec } from '../host/mounts.ts';
 import { native, type ScanEntry } from '../host/native.ts';
+import { removeTree } from '../host/remove.ts';
 import { copyAttributes, dropAcls } from './attributes.ts';
 import { hasChangedHardLinks, settleHardLinks } from './hardlinks.ts';
 import { Metadata, notFound, type Row } from './metadata.ts';
@@ -234,9 +234,4 @@ export class OverlaySnapshotter implements Snapshotter {
     const directory = this.#directory(id);
     return { fs: join(directory, 'fs'), work: join(directory, 'work'), rootfs: join(directory, 'rootfs') };
   }
-}
-
-/** rm(1), because node:fs loses names that are no UTF-8; it never goes into what another left mounted. */
-async function removeTree(directory: string): Promise<void> {
-  await run('rm', ['-rf', '--one-file-system', '--', directory]);
 }

@@ -1,5 +1,6 @@
 /** Snapshots in containerd's vocabulary: trees that are written once, committed, and stood upon by others. */
-import { native, type ScanEntry } from '../host/native.ts';
+import { MillinerError } from '../errors.ts';
+import { native, type NativeError, type ScanEntry } from '../host/native.ts';
 import type { MountSpec } from '../host/mounts.ts';
 
 /** active: writable. view: read-only, of a committed one. committed: never written again, a parent for others. */
@@ -52,10 +53,22 @@ export interface Snapshotter {
   close(): Promise<void>;
 }
 
-/** Every entry of a mounted snapshot. ext4 puts a lost+found into the root of each new file system: it is never the image's. */
+/** Every entry of a mounted snapshot; IMAGE_UNREPRESENTABLE where it is too deep or has too many. ext4 puts a lost+found into the root of each new file system: it is never the image's. */
 export async function scanSnapshot(root: string): Promise<ScanEntry[]> {
-  const entries = await native().scan(root);
+  const entries = await native()
+    .scan(root)
+    .catch((error: NativeError) => {
+      throw unrepresentable(error);
+    });
   return entries.filter(({ path }) => path !== 'lost+found' && !path.startsWith('lost+found/'));
+}
+
+function unrepresentable(error: NativeError): Error {
+  const what = { ENAMETOOLONG: 'is longer than a path may be', EOVERFLOW: 'is one file too many' }[
+    error.code
+  ];
+  if (what === undefined) return error;
+  return new MillinerError('IMAGE_UNREPRESENTABLE', `/${error.path} ${what}`, { cause: error });
 }
 
 /** Disk usage of a scanned tree; a file with several names counts once. */

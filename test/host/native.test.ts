@@ -1,5 +1,5 @@
 /** The addon's system calls, and mounts that the snapshot suites do not make. Needs root. */
-import { chmod, link, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { start } from '../../src/host/exec.ts';
 import { mount, mountsBelow, unmount, unmountAllBelow } from '../../src/host/mounts.ts';
 import { native } from '../../src/host/native.ts';
 import { below, type ByteString } from '../../src/host/paths.ts';
+import { removeTree } from '../../src/host/remove.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -23,6 +24,20 @@ test('scan gives parents before children and siblings in byte order, names as by
   const paths = (await native().scan(directory)).map((entry) => entry.path);
   expect(paths).toEqual(['', 'Z', 'a', 'a/z', 'a.b', 'b', '\xff']);
   await rm(below(directory, '\xff' as ByteString), { recursive: true });
+});
+
+test('scan refuses a tree whose paths are longer than the kernel takes, and removeTree removes it', async () => {
+  const levels = 'dd/'.repeat(1000);
+  const top = `${directory}/top`;
+  await mkdir(`${top}/one/${levels}`, { recursive: true });
+  await mkdir(`${top}/two/${levels}`, { recursive: true });
+  await mkdir(below(`${top}/two`, '\xff' as ByteString));
+  expect(await native().scan(top)).toHaveLength(2004);
+  await rename(`${top}/two`, `${top}/one/${levels}two`);
+  await expect(native().scan(top)).rejects.toMatchObject({ code: 'ENAMETOOLONG' });
+  await removeTree(top);
+  await removeTree(top);
+  expect(await readdir(directory)).toEqual([]);
 });
 
 test('scan and lstat tell the same of every kind of file', async () => {
@@ -74,8 +89,8 @@ test('mknod gives the mode it was asked for, whatever the umask', async () => {
 
 test('a failed system call is told by its fields, and no argument is cut at a NUL byte', async () => {
   const absent = `${directory}/absent`;
-  for (const failed of [native().lstat(absent), native().scan(absent), native().syncfs(absent)]) {
-    await expect(failed).rejects.toMatchObject({
+  for (const call of ['lstat', 'scan', 'syncfs'] as const) {
+    await expect(native()[call](absent)).rejects.toMatchObject({
       code: 'ENOENT',
       errno: -2,
       syscall: expect.any(String) as string,

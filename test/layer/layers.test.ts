@@ -41,7 +41,7 @@ async function addLayer(
   const layer: ImageLayer = { ...blob, mediaType: mediaTypes[how.kind], diffID: stream.diffId() };
   return {
     layer,
-    tree: parseTree([...serializeTree(tree)].join('')),
+    tree: await parseTree(serializeTree(tree)),
     seen: shown(await describeTree(root, await snapshots.scan(key))),
   };
 }
