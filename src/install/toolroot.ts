@@ -2,14 +2,16 @@
  * The tool root: rpm and what it needs, unpacked from the recipe's own repositories without running a scriptlet,
  * so that the same rpm makes the same image on every host.
  */
-import { chmod, link, lstat, mkdir, open, rename, rm, symlink } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { asStorageError } from '../host/files.ts';
+import { native } from '../host/native.ts';
 import { below, byteString, bytesOf, resolveInImage, showBytes, type ByteString } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
+import { removeTree } from '../host/remove.ts';
 import { fileType, type RpmFile } from '../rpm/files.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import { readPayload } from '../rpm/payload.ts';
@@ -43,10 +45,12 @@ export async function ensureToolRoot(
       packages.map((one) => one.package),
       options,
     );
+    // What is there after a crash is taken for whole: the files reach the disk before the name.
+    await native().syncfs(temporary);
     await rename(temporary, place).catch(async (error: NodeJS.ErrnoException) => {
       // Another process was faster: the same packages give the same tree.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-      await rm(temporary, { recursive: true });
+      await removeTree(temporary);
     });
   } catch (error) {
     throw asStorageError(error, place);
@@ -141,11 +145,6 @@ function knownLinks(packages: RpmPackage[]): Map<ByteString, ByteString> {
 
 async function writeContent(path: Buffer, content: AsyncIterable<Buffer>, mode: number): Promise<void> {
   await rm(path, { force: true });
-  const handle = await open(path, 'wx', 0o600);
-  try {
-    for await (const piece of content) await handle.write(piece);
-  } finally {
-    await handle.close();
-  }
+  await writeFile(path, content, { flag: 'wx', mode: 0o600 });
   await chmod(path, mode | 0o400);
 }
