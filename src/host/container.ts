@@ -117,6 +117,8 @@ function stopper({ signal, timeout, args }: ContainerOptions, kill: () => void) 
   const onAbort = () => stop(new MillinerError('INTERRUPTED', `${args[0]} was stopped`));
   const timer = setTimeout(() => stop(limitExceeded(args, 'time', `${timeout / 1000} s`)), timeout);
   signal?.addEventListener('abort', onAbort);
+  // While the bundle was written nobody listened.
+  if (signal?.aborted) onAbort();
   return {
     onOutput: (bytes: number) => {
       written += bytes;
@@ -148,7 +150,8 @@ async function killContainer(
   void child.finally(() => ended.abort());
   // Until it is created there is nothing to kill.
   while (!ended.signal.aborted) {
-    await run(runtime, [...state, 'kill', id, 'KILL'], { allow: [0, 1, 255] });
+    // A try that fails, because a terminal's interrupt ended it too, is followed by the next.
+    await run(runtime, [...state, 'kill', id, 'KILL'], { allow: [0, 1, 255] }).catch(() => undefined);
     await sleep(50);
   }
 }
