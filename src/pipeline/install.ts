@@ -58,12 +58,13 @@ export async function installImage(
   // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
   await writeFiles(target, await recipeFiles(plan));
   await setServices(sandbox, plan.loaded.recipe.services);
-  const database = await databaseOf(target, plan.dbPath);
+  await databaseOf(target, plan.dbPath);
   context.progress.step('checking the installed tree (rpm -Va)');
   const differences = await verifyTree(sandbox, plan.dbPath);
   const owners = await readOwners(target);
   await restoreMountPoints(target, made, (name) => directoryOf(plan.packages, name), owners);
-  await canonicalizeDatabase(database, { installTime });
+  // Looked up again: rpm -Va ran in between, in a tree whose libraries are the packages' own.
+  await canonicalizeDatabase(await databaseOf(target, plan.dbPath), { installTime });
   await fixTimes(await describe(target, plan));
   for (const warning of warnings) context.progress.warn(warning);
   return {

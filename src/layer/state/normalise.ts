@@ -65,6 +65,9 @@ export async function normalise(installed: InstalledTree): Promise<Normalised[]>
   return done;
 }
 
+/** Many times the largest real one: what a scriptlet blows up beyond is not read into memory. */
+const largestRewritten = 64 * 1024 * 1024;
+
 const machineIdReason =
   'empty: systemd gives each instance an identity; absent would mean a first boot (machine-id(5))';
 
@@ -85,6 +88,7 @@ async function normaliseEntry(
     await writeFile(place, '');
     return { action: 'emptied', reason: machineIdReason };
   }
+  if (entry.size > largestRewritten) return undefined;
   if (path === 'etc/shadow') return rewrite(place, (bytes) => withFixedAgeing(bytes, epoch), ageingReason);
   if (path.endsWith('cacerts') || path.endsWith('.jks')) {
     return rewrite(
