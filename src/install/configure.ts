@@ -3,7 +3,7 @@ import { chmod, lchown, lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import Handlebars from 'handlebars';
 import { MillinerError } from '../errors.ts';
 import { asStorageError } from '../host/files.ts';
-import { below, bytesOf, showBytes, type ByteString } from '../host/paths.ts';
+import { below, type ByteString } from '../host/paths.ts';
 import { resolveParents } from './inside.ts';
 import { readOwners } from './owners.ts';
 import { runInSandbox, type Sandbox } from './sandbox.ts';
@@ -44,7 +44,7 @@ export async function writeFiles(target: string, files: FileToWrite[]): Promise<
       await rm(path, { force: true });
       await writeFile(path, file.content, { flag: 'wx', mode: 0o600 });
     } catch (error) {
-      throw asStorageError(error, showBytes(path.toString('latin1') as ByteString));
+      throw asStorageError(error, path.toString());
     }
     // Owner before mode: a change of owner clears the setuid bit.
     await lchown(path, uid, gid);
@@ -72,8 +72,7 @@ async function makeDirectory(path: Buffer, wanted: string): Promise<void> {
     await mkdir(path);
     await chmod(path, 0o755);
   } else if (!found.isDirectory()) {
-    const name = showBytes(bytesOf(path.toString('latin1') as ByteString).toString('latin1') as ByteString);
-    throw new MillinerError('RECIPE_INVALID', `files: ${wanted}: ${name} is not a directory`);
+    throw new MillinerError('RECIPE_INVALID', `files: ${wanted}: ${path.toString()} is not a directory`);
   }
 }
 
