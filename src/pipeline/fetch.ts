@@ -6,6 +6,7 @@ import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { fileMatches } from '../host/checksum.ts';
 import { download } from '../host/http.ts';
+import { inParallel } from '../host/parallel.ts';
 import type { LockedPackage } from '../lock/lock.ts';
 import type { SolvedPackage } from '../solve/solve.ts';
 import type { Context } from './context.ts';
@@ -20,31 +21,14 @@ export async function fetchPackages(
   packages: LockedPackage[],
   lockDirectory: string,
 ): Promise<Map<string, string>> {
-  const queue = [...new Map(packages.map((one) => [one.sha256, one])).values()];
-  const found = new Map<string, string>();
-  const total = queue.length;
-  const stop = new AbortController();
-  const signal = context.signal ? AbortSignal.any([context.signal, stop.signal]) : stop.signal;
-  const worker = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      signal.throwIfAborted();
-      found.set(next.sha256, await fetchOne({ ...context, signal }, next, lockDirectory));
-      context.progress.update('fetching packages', found.size, total);
-    }
-  };
-  let failure: unknown;
-  const workers = Array.from({ length: parallel }, async () => {
-    try {
-      await worker();
-    } catch (error) {
-      failure ??= error;
-      // The others are of no use without this one, and must not write on after we have left.
-      stop.abort();
-    }
+  const wanted = [...new Map(packages.map((one) => [one.sha256, one])).values()];
+  let done = 0;
+  const paths = await inParallel(wanted, parallel, context.signal, async (one, signal) => {
+    const path = await fetchOne({ ...context, signal }, one, lockDirectory);
+    context.progress.update('fetching packages', ++done, wanted.length);
+    return [one.sha256, path] as const;
   });
-  await Promise.all(workers);
-  if (failure !== undefined) throw failure;
-  return found;
+  return new Map(paths);
 }
 
 async function fetchOne(context: Context, one: LockedPackage, lockDirectory: string): Promise<string> {
@@ -76,10 +60,16 @@ async function fetchOne(context: Context, one: LockedPackage, lockDirectory: str
   return content.use(digest);
 }
 
-/** Fetches a package that its repository vouches for with another checksum; gives its SHA-256. */
-export async function fetchForSha256(
+/** The SHA-256 of each package: of one that its repository vouches for otherwise, the file itself has to tell. */
+export async function sha256Of(context: Context, packages: SolvedPackage[]): Promise<string[]> {
+  return inParallel(packages, parallel, context.signal, async (one, signal) =>
+    one.checksum.type === 'sha256' ? one.checksum.value : fetchForSha256({ ...context, signal }, one),
+  );
+}
+
+async function fetchForSha256(
   context: Context,
-  { url, size, checksum, name }: Pick<SolvedPackage, 'url' | 'size' | 'checksum' | 'name'>,
+  { url, size, checksum, name }: SolvedPackage,
 ): Promise<string> {
   const local = url.startsWith('file://') ? fileURLToPath(url) : undefined;
   const file = local ?? join(context.state, 'downloads', checksum.value);

@@ -1,5 +1,5 @@
 /** lock: solves a recipe against its repositories and writes down the answer; and holds a lock to its recipe. */
-import { dirname, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MillinerError } from '../errors.ts';
 import {
@@ -18,9 +18,8 @@ import { compareNevra } from '../rpm/evr.ts';
 import { nevraText } from '../rpm/package.ts';
 import { solve, type SolvedPackage } from '../solve/solve.ts';
 import type { Context } from './context.ts';
-import { fetchForSha256, fetchPackages } from './fetch.ts';
+import { fetchPackages, sha256Of } from './fetch.ts';
 import { checkVersions, currentVersions, hostRpmVersion } from './versions.ts';
-import { join } from 'node:path';
 
 /** A recipe with the part of its lock that is for one architecture. */
 export interface LockedRecipe {
@@ -144,8 +143,7 @@ async function solveArch(
   if (base && !inherited)
     throw new MillinerError('LOCK_STALE', `${base.loaded.lockPath} has no answer for ${arch}`);
   const repositories = await openAll(context, recipe, arch);
-  const locate = (found: SolvedPackage[]) =>
-    Promise.all(found.map((one) => lockedPackage(context, one, dirname(loaded.lockPath))));
+  const locate = (found: SolvedPackage[]) => lockedPackages(context, found, dirname(loaded.lockPath));
   const { exclude, weakDeps } = recipe;
   const common = { arch, repositories, exclude, weakDeps, progress: context.progress };
   const files =
@@ -176,7 +174,7 @@ async function solveArch(
 }
 
 async function solveTools(
-  { tools, packages: _packages }: Recipe,
+  { tools }: Recipe,
   common: Omit<Parameters<typeof solve>[0], 'install' | 'installed'>,
   locate: (found: SolvedPackage[]) => Promise<LockedPackage[]>,
 ): Promise<LockedArch['tools']> {
@@ -207,16 +205,19 @@ async function openAll(context: Context, recipe: Recipe, arch: string): Promise<
   return opened;
 }
 
-/** Old repositories give SHA-1, new ones may give SHA-512: then the file itself has to tell its SHA-256. */
-async function lockedPackage(
+/** Old repositories give SHA-1, new ones may give SHA-512; a lock knows files by their SHA-256. */
+async function lockedPackages(
   context: Context,
-  one: SolvedPackage,
+  found: SolvedPackage[],
   lockDirectory: string,
-): Promise<LockedPackage> {
-  const { name, epoch, version, release, arch, repo, size, checksum, sourceRpm } = one;
-  const sha256 = checksum.type === 'sha256' ? checksum.value : await fetchForSha256(context, one);
-  const url = portable(one.url, lockDirectory);
-  return { nevra: nevraText(one), name, epoch, version, release, arch, repo, url, size, sha256, sourceRpm };
+): Promise<LockedPackage[]> {
+  const digests = await sha256Of(context, found);
+  return found.map((one, index) => {
+    const { name, epoch, version, release, arch, repo, size, sourceRpm } = one;
+    const evr = { name, epoch, version, release, arch };
+    const url = portable(one.url, lockDirectory);
+    return { nevra: nevraText(one), ...evr, repo, url, size, sha256: digests[index]!, sourceRpm };
+  });
 }
 
 /** Files near the recipe are named relative to it, so that the checkout can lie anywhere. */

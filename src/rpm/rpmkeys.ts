@@ -1,5 +1,6 @@
 /** Runs rpmkeys over many packages and says for each what it found. */
 import { run } from '../host/exec.ts';
+import { inParallel } from '../host/parallel.ts';
 import { anyExit } from './keys.ts';
 
 export type CheckStatus = 'OK' | 'BAD' | 'NOKEY' | 'NOTFOUND' | 'NOTTRUSTED' | 'UNKNOWN';
@@ -34,15 +35,8 @@ export async function runRpmkeys(
 ): Promise<KeysVerdict[]> {
   const batches: string[][] = [];
   for (let i = 0; i < paths.length; i += batchSize) batches.push(paths.slice(i, i + batchSize));
-  const verdicts: KeysVerdict[][] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let i = next++; i < batches.length; i = next++) {
-      verdicts[i] = await checkBatch(batches[i] ?? [], dbpath, level, signal);
-    }
-  };
-  await Promise.all(Array.from({ length: processes }, worker));
-  return verdicts.flat();
+  const check = (batch: string[], stop: AbortSignal) => checkBatch(batch, dbpath, level, stop);
+  return (await inParallel(batches, processes, signal, check)).flat();
 }
 
 /** The exit code speaks for a whole batch, so where it is not 0 each package is asked for its own. */
@@ -50,7 +44,7 @@ async function checkBatch(
   paths: string[],
   dbpath: string,
   level: VerifyLevel,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<KeysVerdict[]> {
   const settings = [`_pkgverify_level ${level}`, '_pkgverify_flags 0x0'].flatMap((it) => ['--define', it]);
   const noSignature = level === 'digest' ? ['--nosignature'] : [];

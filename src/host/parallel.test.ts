@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { inParallel } from './parallel.ts';
+
+test('results come in the order of the items, and no more than asked for are under way', async () => {
+  let running = 0;
+  let most = 0;
+  const doubled = await inParallel([5, 1, 4, 2, 3], 2, undefined, async (item) => {
+    most = Math.max(most, ++running);
+    for (let turn = 0; turn < item; turn++) await Promise.resolve();
+    running--;
+    return item * 2;
+  });
+  expect(doubled).toEqual([10, 2, 8, 4, 6]);
+  expect(most).toBe(2);
+  expect(await inParallel([], 2, undefined, async () => 1)).toEqual([]);
+});
+
+test('the first failure stops the others, which have ended when it is thrown', async () => {
+  const seen: string[] = [];
+  const work = inParallel(['fails', 'waits', 'never'], 2, undefined, async (item, signal) => {
+    seen.push(`${item} begins`);
+    if (item === 'fails') throw new Error(item);
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    seen.push(`${item} ends`);
+    throw new Error('stopped');
+  });
+  await expect(work).rejects.toThrow('fails');
+  expect(seen).toEqual(['fails begins', 'waits begins', 'waits ends']);
+});
+
+test("the caller's signal ends it with the caller's reason", async () => {
+  const stop = new AbortController();
+  const work = inParallel([1, 2, 3], 1, stop.signal, async () => stop.abort(new Error('mine')));
+  await expect(work).rejects.toThrow('mine');
+});

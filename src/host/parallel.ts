@@ -1,0 +1,35 @@
+/** Several pieces of work at once, and not one more once one of them has failed. */
+
+/**
+ * Calls fn for each item, at most `most` at a time, and gives the results in the items' order. The first failure
+ * aborts the signal that fn was given, and is thrown when all that had begun has ended: nothing goes on behind the
+ * caller's back.
+ */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  most: number,
+  outer: AbortSignal | undefined,
+  fn: (item: T, signal: AbortSignal) => Promise<R>,
+): Promise<R[]> {
+  const stop = new AbortController();
+  const signal = outer ? AbortSignal.any([outer, stop.signal]) : stop.signal;
+  const results: R[] = [];
+  const todo = items.entries();
+  let failure: { error: unknown } | undefined;
+  const worker = async () => {
+    // One iterator for all workers: each entry is taken once.
+    for (const [index, item] of todo) {
+      signal.throwIfAborted();
+      results[index] = await fn(item, signal);
+    }
+  };
+  const workers = Array.from({ length: most }, () =>
+    worker().catch((error: unknown) => {
+      failure ??= { error };
+      stop.abort();
+    }),
+  );
+  await Promise.all(workers);
+  if (failure) throw failure.error;
+  return results;
+}
