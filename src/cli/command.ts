@@ -4,7 +4,7 @@ import { Command, Flags } from '@oclif/core';
 import { MillinerError } from '../errors.ts';
 import { asStorageError } from '../host/files.ts';
 import type { RunOptions } from '../pipeline/context.ts';
-import { terminalProgress } from './terminal.ts';
+import { printable, terminalProgress } from './terminal.ts';
 
 export abstract class MillinerCommand extends Command {
   static override enableJsonFlag = true;
@@ -27,10 +27,16 @@ export abstract class MillinerCommand extends Command {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.once(signal, () => this.#stop.abort(new MillinerError('INTERRUPTED', `stopped by ${signal}`)));
     }
+    // A reader that has left (| head) is no reason to leave a build half done.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
   }
 
   protected runOptions(state: string): RunOptions {
     return { state: resolve(state), progress: this.#terminal, signal: this.#stop.signal };
+  }
+
+  override log(message = ''): void {
+    super.log(printable(message));
   }
 
   protected override async finally(error: Error | undefined): Promise<void> {
@@ -45,16 +51,18 @@ export abstract class MillinerCommand extends Command {
     process.exitCode = known.exitCode;
     if (this.jsonEnabled()) this.logJson(this.toErrorJson(known));
     else {
-      process.stderr.write(`${known.code}: ${known.message}\n${known.hint ? `  ${known.hint}\n` : ''}`);
-      if (this.argv.includes('--debug')) process.stderr.write(`${trace(error)}\n`);
+      const hint = known.hint ? `  ${known.hint}\n` : '';
+      const debug = this.argv.includes('--debug') ? `${trace(error)}\n` : '';
+      process.stderr.write(printable(`${known.code}: ${known.message}\n${hint}${debug}`));
     }
     return undefined;
   }
 
   /** oclif's own errors are about usage, and it shows them itself. */
   #known(error: Error): MillinerError | undefined {
-    if (error instanceof MillinerError) return error;
+    // A terminal's interrupt also ends the programs that run for us, whose end is then no news.
     if (this.#stop.signal.aborted) return this.#stop.signal.reason as MillinerError;
+    if (error instanceof MillinerError) return error;
     if ('oclif' in error && !this.jsonEnabled()) return undefined;
     if ('oclif' in error) return new UsageError(error.message, error);
     const storage = asStorageError(error, (error as NodeJS.ErrnoException).path ?? 'a file');
@@ -66,6 +74,10 @@ export abstract class MillinerCommand extends Command {
     const { code, message, hint, details } = error as MillinerError;
     return { error: { code, message, hint, ...(Object.keys(details).length > 0 && { details }) } };
   }
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 class UsageError extends MillinerError {

@@ -5,7 +5,18 @@ import type { Progress } from '../host/progress.ts';
 const refresh = 100;
 
 export function terminalProgress(stream: NodeJS.WriteStream): Progress & { end(): void } {
-  return stream.isTTY ? movingLine(stream) : plainLines(stream);
+  const { step, update, warn, end } = stream.isTTY ? movingLine(stream) : plainLines(stream);
+  return {
+    step: (text) => step(printable(text)),
+    update: (text, done, total) => update(printable(text), done, total),
+    warn: (text) => warn(printable(text)),
+    end,
+  };
+}
+
+/** Scriptlets and file names may hold what a terminal obeys: it could hide the very error that is told of them. */
+export function printable(text: string): string {
+  return text.replaceAll(/(?![\n\t])\p{Cc}/gu, '\uFFFD');
 }
 
 function movingLine(stream: NodeJS.WriteStream): Progress & { end(): void } {
