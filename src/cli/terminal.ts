@@ -5,12 +5,12 @@ import type { Progress } from '../host/progress.ts';
 const refresh = 100;
 
 export function terminalProgress(stream: NodeJS.WriteStream): Progress & { end(): void } {
-  const { step, update, warn, end } = stream.isTTY ? movingLine(stream) : plainLines(stream);
+  const progress = stream.isTTY ? movingLine(stream) : plainLines(stream);
   return {
-    step: (text) => step(printable(text)),
-    update: (text, done, total) => update(printable(text), done, total),
-    warn: (text) => warn(printable(text)),
-    end,
+    step: (text) => progress.step(printable(text)),
+    update: (text, done, total) => progress.update(printable(text), done, total),
+    warn: (text) => progress.warn(printable(text)),
+    end: () => progress.end(),
   };
 }
 
