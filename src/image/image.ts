@@ -54,7 +54,7 @@ const configType = 'application/vnd.oci.image.config.v1+json';
 
 /** Go's names, which OCI uses. */
 const architectures: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64' };
-export const ociArchitecture = (arch: string): string => architectures[arch] ?? arch;
+const ociArchitecture = (arch: string): string => architectures[arch] ?? arch;
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 

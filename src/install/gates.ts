@@ -51,7 +51,7 @@ export function checkTransaction(log: TransactionLog, packages: PackageOwners[],
 }
 
 /** A file trigger fails once for each package that sets it off: it is told once. */
-export function scriptletFailures(log: TransactionLog): ScriptletFailure[] {
+function scriptletFailures(log: TransactionLog): ScriptletFailure[] {
   const found = new Map<string, ScriptletFailure>();
   for (const [index, { text }] of log.lines.entries()) {
     const match = failurePattern.exec(text) ?? luaPattern.exec(text);

@@ -4,7 +4,7 @@
  */
 import { bytesOf, type ByteString } from '../host/paths.ts';
 
-export const blockSize = 512;
+const blockSize = 512;
 /** A tar stream ends with two zero blocks. */
 export const endOfArchive = Buffer.alloc(2 * blockSize);
 

@@ -15,7 +15,7 @@ export interface LoadedRecipe {
 }
 
 /** Takes a path, or the name of a file in ./recipes. */
-export async function loadRecipe(nameOrPath: string): Promise<LoadedRecipe> {
+async function loadRecipe(nameOrPath: string): Promise<LoadedRecipe> {
   const path = locate(nameOrPath);
   const raw = await readYaml(path, recipeSchema);
   // An image of nothing has no rpm database, and nothing to run.
@@ -27,7 +27,7 @@ export async function loadRecipe(nameOrPath: string): Promise<LoadedRecipe> {
 }
 
 /** The recipe that `from` names: it stands beside the one that names it. */
-export async function loadBase(loaded: LoadedRecipe): Promise<LoadedRecipe | undefined> {
+async function loadBase(loaded: LoadedRecipe): Promise<LoadedRecipe | undefined> {
   const { from } = loaded.recipe;
   if (from === undefined) return undefined;
   const path = join(dirname(loaded.path), `${from}.yaml`);

@@ -146,4 +146,3 @@ export const repositoriesSchema = z.strictObject({ repos: z.array(repository) })
 
 export type Repository = z.output<typeof repository>;
 export type Recipe = Omit<z.output<typeof recipeSchema>, 'repos'> & { repos: Repository[] };
-export type Arch = NonNullable<Recipe['arches']>[number];

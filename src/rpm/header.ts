@@ -11,7 +11,7 @@ import { dataTypes, declaredType, headerTags, signatureTags, type DataType } fro
 /** Makes the error that names the file or database at fault. */
 export type Refuse = (what: string) => MillinerError;
 
-export const headerKinds = {
+const headerKinds = {
   /** The second header of a package file. */
   package: { tags: 0xffff, data: 0x0fffffff, regions: [headerTags.HEADERIMMUTABLE.tag], exact: true },
   /** The first header of a package file. */

@@ -2,7 +2,7 @@
  * The paths at which an image may differ from what rpm alone leaves in a plain directory, each with its reason.
  * Everything else must be equal. What the recipe adds itself (files, services) is named by each test.
  */
-export const normalisedPaths: { path: RegExp; reason: string }[] = [
+const normalisedPaths: { path: RegExp; reason: string }[] = [
   { path: /^\/$/, reason: 'containers/storage gives the root directory a mode of its own' },
   {
     path: /^\/(?:usr\/lib\/sysimage|var\/lib)\/rpm(?:\/|$)/,

@@ -11,7 +11,7 @@ export type Sample = { name: string; version?: string; arch?: string; files?: st
 };
 
 /** Builds one .rpm for each sample into the directory; the host's own architecture plays no part. */
-export async function buildSamples(samples: readonly Sample[], directory: string): Promise<void> {
+async function buildSamples(samples: readonly Sample[], directory: string): Promise<void> {
   const top = await mkdtemp(join(tmpdir(), 'samples-'));
   try {
     const targets = new Set(samples.map(targetOf));
