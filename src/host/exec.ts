@@ -9,12 +9,8 @@ export interface RunOptions {
   env?: Record<string, string>;
   input?: string | Uint8Array;
   signal?: AbortSignal | undefined;
-  /** Milliseconds; then SIGTERM and, 5 s later, SIGKILL. */
-  timeout?: number;
   /** Exit codes that are an answer and not a failure; default only 0. */
   allow?: readonly number[];
-  /** Called with each line of stderr as it comes. */
-  onStderr?: (line: string) => void;
 }
 
 export interface RunResult {
@@ -36,10 +32,7 @@ export async function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const child = start(program, args, options);
-  const { onStderr } = options;
-  if (onStderr) void forwardLines(child, onStderr);
-  const result = await child;
+  const result = await start(program, args, options);
   const { exitCode, stdout, stderr } = result;
   if (exitCode !== undefined && (options.allow ?? [0]).includes(exitCode)) {
     return { exitCode, stdout, stderr };
@@ -68,19 +61,13 @@ function settings(options: RunOptions) {
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.signal && { cancelSignal: options.signal }),
-    ...(options.timeout !== undefined && { timeout: options.timeout }),
   } as const;
-}
-
-async function forwardLines(child: ReturnType<typeof start>, onLine: (line: string) => void): Promise<void> {
-  for await (const line of child.iterable({ from: 'stderr' })) onLine(line);
 }
 
 export interface EndedCommand {
   exitCode?: number | undefined;
   signal?: string | undefined;
   isCanceled?: boolean;
-  timedOut?: boolean;
   stderr?: string | undefined;
   code?: string | undefined;
   originalMessage?: string | undefined;
@@ -92,11 +79,7 @@ export function commandFailed(program: string, args: readonly string[], result: 
   if (result.code === 'ENOENT') {
     return new MillinerError('HOST_MISSING', `${program} is not installed`, { details: { program } });
   }
-  const end = result.timedOut
-    ? 'ran out of time'
-    : result.signal
-      ? `died of ${result.signal}`
-      : `exited ${result.exitCode}`;
+  const end = result.signal ? `died of ${result.signal}` : `exited ${result.exitCode}`;
   const words = (result.stderr ?? '').trim().split('\n').slice(-20).join('\n');
   const code = saysDiskFull(words) ? 'DISK_FULL' : 'COMMAND_FAILED';
   return new MillinerError(code, `${program} ${end}${words ? `: ${words}` : ''}`, {

@@ -4,7 +4,8 @@
  */
 import { mkdir, lstat, readlink, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runContainer, type Bind, type ContainerResult } from '../host/container.ts';
+import type { Bind } from '../host/bundle.ts';
+import { runContainer, type ContainerResult } from '../host/container.ts';
 import { native } from '../host/native.ts';
 
 export interface Sandbox {

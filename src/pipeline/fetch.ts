@@ -69,13 +69,18 @@ export async function sha256Of(context: Context, packages: SolvedPackage[]): Pro
 
 async function fetchForSha256(
   context: Context,
-  { url, size, checksum, name }: SolvedPackage,
+  { url, mirrors, size, checksum, name }: SolvedPackage,
 ): Promise<string> {
   const local = url.startsWith('file://') ? fileURLToPath(url) : undefined;
   const file = local ?? join(context.state, 'downloads', checksum.value);
   if (local === undefined) {
     await mkdir(join(context.state, 'downloads'), { recursive: true });
-    await download(url, file, { checksum, size, maxBytes: largestPackage, signal: context.signal });
+    await download([url, ...mirrors], file, {
+      checksum,
+      size,
+      maxBytes: largestPackage,
+      signal: context.signal,
+    });
   } else if (!(await fileMatches(local, checksum))) {
     throw new MillinerError(
       'DIGEST_MISMATCH',

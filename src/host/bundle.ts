@@ -1,0 +1,131 @@
+/** The config.json of an OCI bundle: what a container shows and what it may do. */
+import { readFile } from 'node:fs/promises';
+import { seccompFilter } from './seccomp.ts';
+
+export interface Bind {
+  /** Directory or file of the host. */
+  source: string;
+  /** Absolute path in the container. */
+  target: string;
+  writable?: boolean;
+  /** Device nodes below work only where this is set. */
+  devices?: boolean;
+}
+
+export interface ContainerSpecification {
+  /** Also the name of its cgroup. */
+  id: string;
+  /** Root directory; never written to unless rootWritable. */
+  rootfs: string;
+  rootWritable?: boolean;
+  binds: Bind[];
+  /** Directories that get an empty tmpfs. */
+  tmpfs: string[];
+  /** Besides /proc: further places for a procfs of the container's own. */
+  proc?: string[];
+  /** A minimal /dev of the runtime's making; not where the root has device nodes of its own. */
+  dev: boolean;
+  args: string[];
+  env: Record<string, string>;
+  capabilities: string[];
+  memoryBytes: number;
+  pids: number;
+  hostname: string;
+  /** Refuses the system calls that only a container with an init of its own may need. */
+  confined: boolean;
+}
+
+const capabilityNumbers: Record<string, bigint> = {
+  CAP_CHOWN: 0n,
+  CAP_DAC_OVERRIDE: 1n,
+  CAP_FOWNER: 3n,
+  CAP_FSETID: 4n,
+  CAP_KILL: 5n,
+  CAP_SETGID: 6n,
+  CAP_SETUID: 7n,
+  CAP_SYS_CHROOT: 18n,
+  CAP_MKNOD: 27n,
+  CAP_SETFCAP: 31n,
+};
+
+/** A runtime fails on a capability outside our own bounding set, so ask only for what we have. */
+async function available(wanted: string[]): Promise<string[]> {
+  const status = await readFile('/proc/self/status', 'utf8');
+  const bounding = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  return wanted.filter((name) => (bounding >> (capabilityNumbers[name] ?? 63n)) & 1n);
+}
+
+/** OCI runtime specification 1.0.2, config.json. */
+export async function specification(options: ContainerSpecification): Promise<object> {
+  const capabilities = await available(options.capabilities);
+  const procs = ['/proc', ...(options.proc ?? [])];
+  // Without CAP_SYS_ADMIN root could still write what uid 0 owns there, kernel.core_pattern among it.
+  const below = (names: string[]) => procs.flatMap((proc) => names.map((name) => `${proc}/${name}`));
+  return {
+    ociVersion: '1.0.2',
+    hostname: options.hostname,
+    root: { path: options.rootfs, readonly: !options.rootWritable },
+    process: {
+      cwd: '/',
+      args: options.args,
+      env: Object.entries(options.env).map(([key, value]) => `${key}=${value}`),
+      user: { uid: 0, gid: 0, umask: 0o022 },
+      capabilities: {
+        bounding: capabilities,
+        effective: capabilities,
+        permitted: capabilities,
+        inheritable: [],
+        ambient: [],
+      },
+      noNewPrivileges: true,
+      rlimits: [{ type: 'RLIMIT_NOFILE', soft: 1024, hard: 4096 }],
+      oomScoreAdj: 500,
+    },
+    mounts: mountsOf(options),
+    linux: {
+      cgroupsPath: `/${options.id}`,
+      ...(options.confined && { seccomp: seccompFilter() }),
+      namespaces: ['pid', 'network', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
+      maskedPaths: below(['kcore', 'keys', 'latency_stats', 'timer_list', 'sched_debug', 'scsi', 'acpi']),
+      readonlyPaths: below(['bus', 'fs', 'irq', 'sys', 'sysrq-trigger']),
+      resources: {
+        memory: { limit: options.memoryBytes },
+        pids: { limit: options.pids },
+        devices: [{ allow: false, access: 'rwm' }, ...deviceRules],
+      },
+    },
+  };
+}
+
+function mountsOf(options: ContainerSpecification): object[] {
+  return [
+    ...options.tmpfs.map((destination) =>
+      mountOf('tmpfs', 'tmpfs', destination, ['nosuid', 'nodev', 'mode=1777', tmpfsSize]),
+    ),
+    ...(options.dev
+      ? [mountOf('tmpfs', 'tmpfs', '/dev', ['nosuid', 'strictatime', 'mode=755', 'size=64k'])]
+      : []),
+    mountOf('proc', 'proc', '/proc', ['nosuid', 'noexec', 'nodev']),
+    ...options.binds.map(bindMount),
+    ...(options.proc ?? []).map((place) => mountOf('proc', 'proc', place, ['nosuid', 'noexec', 'nodev'])),
+  ];
+}
+
+/** Packages may make any device node (m); only the harmless ones can be opened. */
+const deviceRules = [
+  { allow: true, type: 'c', access: 'm' },
+  { allow: true, type: 'b', access: 'm' },
+  ...[3, 5, 7, 8, 9].map((minor) => ({ allow: true, type: 'c', major: 1, minor, access: 'rwm' })),
+];
+
+/** Its pages count as memory of the container: a full one is an error of the writer, not the end of all. */
+const tmpfsSize = 'size=1g';
+
+function mountOf(type: string, source: string, destination: string, options: string[]) {
+  return { type, source, destination, options };
+}
+
+function bindMount(bind: Bind) {
+  const flags = ['rbind', 'rprivate', bind.writable ? 'rw' : 'ro', ...(bind.devices ? [] : ['nodev'])];
+  return mountOf('bind', bind.source, bind.target, bind.writable ? flags : [...flags, 'nosuid']);
+}
