@@ -1,6 +1,7 @@
 /** Files that are there whole or not at all. */
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 
@@ -31,6 +32,14 @@ export async function syncPath(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** What is at a path, a link itself and not its target; undefined where nothing is. */
+export async function lstatIfThere(path: string | Buffer): Promise<Stats | undefined> {
+  return lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw error;
+  });
 }
 
 /** A full disk or quota gets its own code; anything else stays what it was. */

@@ -1,8 +1,8 @@
 /** What the recipe itself adds to the installed tree: files from templates, units enabled and disabled. */
-import { chmod, lchown, lstat, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, lchown, mkdir, rm, writeFile } from 'node:fs/promises';
 import Handlebars from 'handlebars';
 import { MillinerError } from '../errors.ts';
-import { asStorageError } from '../host/files.ts';
+import { asStorageError, lstatIfThere } from '../host/files.ts';
 import { below, type ByteString } from '../host/paths.ts';
 import { resolveParents } from './inside.ts';
 import { readOwners } from './owners.ts';
@@ -61,13 +61,13 @@ async function placeFor(target: string, path: string): Promise<Buffer> {
     await makeDirectory(below(target, parts.slice(0, depth).join('/') as ByteString), path);
   }
   const place = below(target, resolved);
-  const found = await lstat(place).catch(() => undefined);
+  const found = await lstatIfThere(place);
   if (found?.isDirectory()) throw new MillinerError('RECIPE_INVALID', `files: ${path}: a directory is there`);
   return place;
 }
 
 async function makeDirectory(path: Buffer, wanted: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
+  const found = await lstatIfThere(path);
   if (!found) {
     await mkdir(path);
     await chmod(path, 0o755);

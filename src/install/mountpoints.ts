@@ -1,6 +1,7 @@
 /** /dev and /proc of the target: there while rpm runs, and afterwards as the packages want them. */
 import { chmod, lchown, lstat, mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { lstatIfThere } from '../host/files.ts';
 import type { Owners } from './owners.ts';
 
 const names = ['dev', 'proc'] as const;
@@ -16,7 +17,7 @@ export interface PackagedDirectory {
 export async function makeMountPoints(target: string): Promise<string[]> {
   const made: string[] = [];
   for (const name of names) {
-    if (await lstat(join(target, name)).catch(() => undefined)) continue;
+    if (await lstatIfThere(join(target, name))) continue;
     await mkdir(join(target, name), { mode: 0o755 });
     made.push(name);
   }

@@ -2,10 +2,11 @@
  * Where rpm and its scriptlets run: the tool root read-only, the image being made at /target, no network, and
  * only the capabilities that a transaction needs. Scriptlets are hostile always.
  */
-import { mkdir, lstat, readlink, symlink } from 'node:fs/promises';
+import { mkdir, readlink, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bind } from '../host/bundle.ts';
 import { runContainer, type ContainerResult } from '../host/container.ts';
+import { lstatIfThere } from '../host/files.ts';
 import { native } from '../host/native.ts';
 
 export interface Sandbox {
@@ -116,7 +117,7 @@ async function skeleton(sandbox: Sandbox): Promise<{ rootfs: string; binds: Bind
   const configuration = isHost ? hostConfiguration.map((name) => `etc/${name}`) : ['etc'];
   for (const name of ['usr', ...configuration, 'bin', 'sbin', 'lib', 'lib64', 'lib32', 'libx32']) {
     const source = join(sandbox.toolRoot, name);
-    const found = await lstat(source).catch(() => undefined);
+    const found = await lstatIfThere(source);
     if (found?.isSymbolicLink()) await linkOnce(await readlink(source), join(rootfs, name));
     else if (found) binds.push({ source, target: `/${name}` });
   }

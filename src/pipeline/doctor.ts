@@ -1,5 +1,4 @@
 /** doctor: what this host can do, what it lacks, and the command that mends it. */
-import { mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MillinerError } from '../errors.ts';
@@ -45,7 +44,6 @@ export async function examine(state: string): Promise<Finding[]> {
     await probe('overlay snapshots', async () => {
       // Where the state directory does not exist yet, its file system is that of the nearest one above.
       const place = nearest(state);
-      await mkdir(place, { recursive: true });
       await probeOverlay(place);
       return `work in ${place}`;
     }),

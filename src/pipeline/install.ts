@@ -1,7 +1,8 @@
 /** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
-import { lstat, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MillinerError } from '../errors.ts';
+import { lstatIfThere } from '../host/files.ts';
 import { byteString, showBytes } from '../host/paths.ts';
 import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
 import { checkTransaction } from '../install/gates.ts';
@@ -82,7 +83,7 @@ export async function installImage(
 async function databaseOf(target: string, dbPath: string): Promise<string> {
   const directory = resolveInside(target, dbPath);
   const path = join(target, showBytes(directory ?? byteString(dbPath)), databaseFile);
-  const found = directory === undefined ? undefined : await lstat(path).catch(() => undefined);
+  const found = directory === undefined ? undefined : await lstatIfThere(path);
   if (found?.isFile()) return path;
   throw new MillinerError('RPMDB_INVALID', `${dbPath}/${databaseFile} of the image is no regular file`);
 }

@@ -1,5 +1,5 @@
 /** What is known of the images in the state directory: one file for each, and which one a name means. */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import type { Digest } from '../content/digest.ts';
@@ -49,7 +49,6 @@ export interface BuildReport {
 const pathOf = (state: string, name: string) => join(state, 'images', `${name}.json`);
 
 export async function writeRecord(state: string, record: ImageRecord): Promise<ImageRecord> {
-  await mkdir(join(state, 'images'), { recursive: true });
   await writeFileAtomic(pathOf(state, record.name), `${JSON.stringify(record, null, 1)}\n`);
   return record;
 }
@@ -68,7 +67,11 @@ export async function readRecord(state: string, name: string): Promise<ImageReco
 }
 
 export async function listRecords(state: string): Promise<ImageRecord[]> {
-  const names = await readdir(join(state, 'images')).catch((): string[] => []);
+  const names = await readdir(join(state, 'images')).catch((error: NodeJS.ErrnoException): string[] => {
+    // A state that nothing was built in has no images, and need not be there.
+    if (error.code === 'ENOENT') return [];
+    throw new MillinerError('STATE_INVALID', `${state} cannot be read: ${error.code}`, { cause: error });
+  });
   const found: ImageRecord[] = [];
   for (const file of names.toSorted()) {
     if (!file.endsWith('.json')) continue;
