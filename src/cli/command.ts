@@ -23,9 +23,14 @@ export abstract class MillinerCommand extends Command {
 
   override async init(): Promise<void> {
     await super.init();
-    // What was begun is undone on the way out; a second signal does not wait for that.
+    // What was begun is undone on the way out; a second signal does not wait for that. The listener stays: execa
+    // ends the process where it finds itself the only one that listens.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => this.#stop.abort(new MillinerError('INTERRUPTED', `stopped by ${signal}`)));
+      process.on(signal, () => {
+        const interrupted = new MillinerError('INTERRUPTED', `stopped by ${signal}`);
+        if (this.#stop.signal.aborted) process.exit(interrupted.exitCode);
+        this.#stop.abort(interrupted);
+      });
     }
     // A reader that has left (| head) is no reason to leave a build half done.
     for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);

@@ -1,5 +1,6 @@
 /** One image from its locked packages: fetched, trusted, installed, written as a layer, and recorded. */
 import { dirname, join } from 'node:path';
+import { addAbortSignal } from 'node:stream';
 import type { Digest } from '../content/digest.ts';
 import { inheritConfig, makeImage } from '../image/image.ts';
 import { MillinerError } from '../errors.ts';
@@ -145,7 +146,7 @@ function databasePath(packages: RpmPackage[]): string {
 }
 
 async function writeLayer(
-  { content }: Context,
+  { content, signal }: Context,
   target: string,
   tree: Tree,
   parent: Tree | undefined,
@@ -154,7 +155,7 @@ async function writeLayer(
   const { compression: kind, level } = recipe.layers;
   const changes = await changesAgainst(target, tree, parent);
   const stream = layerStream(target, changes, { kind, level: level ?? (kind === 'gzip' ? 6 : 3) });
-  const blob = await content.ingestStream(stream.blob);
+  const blob = await content.ingestStream(signal ? addAbortSignal(signal, stream.blob) : stream.blob);
   return { ...blob, mediaType: mediaTypes[kind], diffID: stream.diffId() };
 }
 
