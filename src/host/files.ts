@@ -1,7 +1,7 @@
 /** Files that are there whole or not at all. */
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { lstat, open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 
@@ -52,6 +52,12 @@ export function asStorageError(error: unknown, path: string): unknown {
     });
   }
   return error;
+}
+
+/** Less than 1 MiB left: programs whose words do not tell (SQLite's "disk I/O error") then failed for that. */
+export async function isNearlyFull(path: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize < 1024 * 1024;
 }
 
 /** Whether another program's words tell of a full disk: rpm, SQLite and Go programs say so in no other way. */

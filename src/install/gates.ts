@@ -32,12 +32,17 @@ const luaPattern = /^error: lua script failed: \[string "(%\w+)\((.+)\)"\]:(.*)$
 const ownerPattern = /^warning: (user|group) (.+) does not exist - using (?:root|.+)$/;
 
 /** Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, INSTALL_FAILED or DISK_FULL; what the recipe allows comes back as warnings. */
-export function checkTransaction(log: TransactionLog, packages: PackageOwners[], allowed: Allowed): string[] {
+export function checkTransaction(
+  log: TransactionLog,
+  packages: PackageOwners[],
+  allowed: Allowed,
+  diskIsFull: boolean,
+): string[] {
   const failures = scriptletFailures(log);
   const bad = failures.filter((failure) => !isAllowed(failure, packages, allowed.scriptlets));
-  // Whatever else failed on a full disk says nothing about the packages.
+  // Whatever failed on a full disk says nothing about the packages; but a scriptlet can also fill what is its own.
   const full = log.lines.find(({ text }) => saysDiskFull(text));
-  if (full && (bad.length > 0 || log.exitCode !== 0))
+  if (full && ((bad.length > 0 && diskIsFull) || log.exitCode !== 0))
     throw new MillinerError('DISK_FULL', `rpm: ${full.text.trim()}`);
   if (bad.length > 0) throw scriptletError(bad);
   const owners = unknownOwners(log);

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import { lstatIfThere } from '../host/files.ts';
+import { isNearlyFull, lstatIfThere } from '../host/files.ts';
 import { byteString, showBytes } from '../host/paths.ts';
 import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
 import { checkTransaction } from '../install/gates.ts';
@@ -127,7 +127,7 @@ async function transact(
   });
   context.signal?.throwIfAborted();
   const owned = packages.map(({ nevra, name, files }) => ({ nevra, name, files }));
-  warnings.push(...checkTransaction(log, owned, recipe.allow));
+  warnings.push(...checkTransaction(log, owned, recipe.allow, await isNearlyFull(sandbox.target)));
   return log;
 }
 

@@ -1,10 +1,10 @@
 /** The public keys that a recipe trusts: read by gpg, and put into a keyring that only one check uses. */
-import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { run } from '../host/exec.ts';
-import { saysDiskFull } from '../host/files.ts';
+import { isNearlyFull, saysDiskFull } from '../host/files.ts';
 
 export interface KeyOptions {
   signal?: AbortSignal | undefined;
@@ -105,12 +105,6 @@ async function withDirectory<T>(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-/** SQLite also tells of "disk I/O error" where its journal's index cannot grow. */
-async function isNearlyFull(path: string): Promise<boolean> {
-  const { bavail, bsize } = await statfs(path);
-  return bavail * bsize < 1024 * 1024;
 }
 
 function diskFull(path: string): MillinerError {
