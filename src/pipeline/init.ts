@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { writeFileAtomic } from '../host/files.ts';
+import { recipeSchema } from '../recipe/schema.ts';
 
 export interface InitOptions {
   directory: string;
@@ -11,8 +12,9 @@ export interface InitOptions {
   release: string;
 }
 
-/** Gives the files that it wrote; never writes over one. */
+/** Gives the files that it wrote; never writes over one. Throws USAGE for a name that no recipe may have, OUTPUT_UNUSABLE. */
 export async function initialise({ directory, name, release }: InitOptions): Promise<string[]> {
+  refuseUnfit({ name, release });
   const recipes = join(directory, 'recipes');
   const files: [string, string][] = [
     [join(recipes, `${name}.yaml`), recipeText(name, release)],
@@ -35,9 +37,16 @@ export async function initialise({ directory, name, release }: InitOptions): Pro
   return written;
 }
 
+/** The name becomes that of a file. */
+function refuseUnfit(words: { name: string; release: string }): void {
+  const { error } = recipeSchema.pick({ name: true, release: true }).safeParse(words);
+  const issue = error?.issues[0];
+  if (issue) throw new MillinerError('USAGE', `${issue.path.join('.')}: ${issue.message}`);
+}
+
 function recipeText(name: string, release: string): string {
   return `name: ${name}
-release: ${release}
+release: ${JSON.stringify(release)}
 repos: [fedora, updates]
 packages: [bash, coreutils-single, glibc-minimal-langpack, systemd, rpm]
 weakDeps: false

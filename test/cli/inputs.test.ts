@@ -241,6 +241,9 @@ test('words that fit no command are for the usage', async () => {
     ['build', 'a', 'b'],
     ['build', 'a', '--nonsense'],
     ['gc', '--keep-days', 'x'],
+    ['init', '../../name'],
+    ['init', 'A name'],
+    ['init', 'name', '--release', ''],
   ]) {
     await refused('USAGE', args);
   }
