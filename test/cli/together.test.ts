@@ -66,7 +66,8 @@ test('two builds into one layout: both tags are in its index', async () => {
   const tags = (await indexOf(output)).map(
     (entry) => entry.annotations?.['org.opencontainers.image.ref.name'],
   );
-  expect(tags.toSorted()).toEqual(['base', 'left', 'right']);
+  expect(tags).toHaveLength(3);
+  expect(new Set(tags)).toEqual(new Set(['base', 'left', 'right']));
 });
 
 test('gc beside builds takes nothing from them', async () => {

@@ -1,0 +1,29 @@
+/** What each command says of itself. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { checkout, Desk } from './milliner.ts';
+
+let desk: Desk;
+beforeAll(async () => {
+  desk = await Desk.open();
+});
+afterAll(() => desk.remove());
+
+const commands = readdirSync(join(checkout, 'src/commands')).map((name) => name.replace(/\.ts$/, ''));
+
+test.each(commands)('%s --help shows its usage and examples', async (command) => {
+  const { code, stdout } = await desk.run([command, '--help']);
+  expect(code).toBe(0);
+  for (const words of ['USAGE', 'EXAMPLES', `$ milliner ${command}`, '--json', '--state'])
+    expect(stdout).toContain(words);
+});
+
+test('--help lists every command, --version tells the version, and nothing at all is help', async () => {
+  const [help, version, nothing] = await Promise.all(
+    [['--help'], ['--version'], []].map((args) => desk.run(args)),
+  );
+  for (const command of commands) expect(help!.stdout).toContain(`  ${command} `);
+  expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^milliner\/\d/) as string });
+  expect(nothing!.stdout).toContain('COMMANDS');
+});
