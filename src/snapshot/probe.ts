@@ -5,9 +5,13 @@ import { MillinerError } from '../errors.ts';
 import { mount, unmount, type MountSpec } from '../host/mounts.ts';
 import { native, type NativeError } from '../host/native.ts';
 
-/** The options of every writable overlay: see settleHardLinks for index; the others keep layers readable by any overlay. */
-export const writableOptions = ['index=on', 'redirect_dir=nofollow', 'metacopy=off'] as const;
-export const readOnlyOptions = ['redirect_dir=nofollow', 'metacopy=off'] as const;
+/**
+ * The options of every overlay, named because kernels are built with different defaults. See settleHardLinks for
+ * index. Without redirect_dir rename(2) of a lower directory is EXDEV, and a %pretrans that moves a directory out
+ * of the way of a link, as rpm's packaging rules have it, fails or tries for ever.
+ */
+export const writableOptions = ['index=on', 'redirect_dir=on', 'metacopy=off'] as const;
+export const readOnlyOptions = ['redirect_dir=follow', 'metacopy=off'] as const;
 
 /** Makes, mounts and removes a small overlay inside an existing directory. Throws HOST_MISSING with what is lacking. */
 export async function probeOverlay(directory: string): Promise<void> {
