@@ -20,9 +20,11 @@ export async function changesAgainst(root: string, tree: Tree, parent: Tree | un
   refuseWhiteoutNames(tree);
   if (!parent) return { entries: [...tree.values()], deleted: [] };
   const changed = new Set<ByteString>();
+  const names = { now: namesOf(tree, tree), before: namesOf(parent, tree) };
   for (const entry of tree.values()) {
     const before = parent.get(entry.path);
-    if (before && (await isSame(root, entry, before))) {
+    const isLinkedAlike = names.now.get(entry.path) === names.before.get(entry.path);
+    if (before && isLinkedAlike && (await isSame(root, entry, before))) {
       if (before.sha256 !== undefined) entry.sha256 = before.sha256;
     } else changed.add(entry.path);
   }
@@ -42,7 +44,24 @@ async function isSame(root: string, now: TreeEntry, before: TreeEntry): Promise<
   return now.sha256 === before.sha256;
 }
 
-function sameAttributes(a: TreeEntry, b: TreeEntry): boolean {
+/** For each file of several names, all those that the tree still has, as one word. */
+function namesOf(of: Tree, still: Tree): Map<ByteString, string> {
+  const linked = [...of.values()].filter(
+    (entry) => isRegular(entry) && entry.links > 1 && still.has(entry.path),
+  );
+  const found = new Map<ByteString, string>();
+  for (const mates of Map.groupBy(linked, ({ inode }) => inode).values()) {
+    if (mates.length < 2) continue;
+    const word = mates
+      .map(({ path }) => path)
+      .toSorted()
+      .join('\0');
+    for (const { path } of mates) found.set(path, word);
+  }
+  return found;
+}
+
+export function sameAttributes(a: TreeEntry, b: TreeEntry): boolean {
   const linkSize = isDirectory(a) || isLink(a);
   return (
     a.mode === b.mode &&
