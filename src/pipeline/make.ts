@@ -6,7 +6,8 @@ import { inheritConfig, makeImage } from '../image/image.ts';
 import { MillinerError } from '../errors.ts';
 import { ensureToolRoot } from '../install/toolroot.ts';
 import { changesAgainst } from '../layer/changes.ts';
-import { parseTree, serializeTree, type Tree } from '../layer/tree.ts';
+import { parentAsFound } from '../layer/parent.ts';
+import { parseTree, serializeTree, treeOf, type Tree } from '../layer/tree.ts';
 import { layerStream, mediaTypes } from '../layer/write.ts';
 import type { LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
@@ -35,9 +36,9 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
   return withWorkspace(context.state, async ({ id, directory }) => {
     const { toolRoot, packages } = await gather(context, job.locked, directory);
     const dbPath = job.base?.dbPath ?? databasePath(packages);
-    const parent = job.base && (await readTree(context, job.base.tree));
     await using active = await prepare(context, id, job.base?.snapshot);
     const { target } = active;
+    const parent = job.base && (await parentTree(context, job.base.tree, id));
     const { epoch } = lock;
     const timeout = durationOf(loaded.recipe.install.timeout);
     const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
@@ -48,28 +49,16 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const layer = await writeLayer(context, target, tree, parent, loaded);
     const image = await storeImage(context, job, layer);
     const snapshot = `${loaded.recipe.name}@${image.manifestDigest}`;
-    await keepSnapshot(context, snapshot, id, tree);
+    // The same digest is the same tree: images may stand on the one that is there.
+    if (!context.snapshots.stat(snapshot)) await context.snapshots.commit(snapshot, id);
     const record = { ...image, dbPath, snapshot, tree: await storeTree(context, tree), report };
     return writeRecord(context.state, { ...record, ...identityOf(job) });
   });
 }
 
-/**
- * The same digest is the same tree, and images may stand on the snapshot that is there: it stays. Its inodes are
- * then the ones by which a child tells what it inherits.
- */
-async function keepSnapshot({ snapshots }: Context, name: string, id: string, tree: Tree): Promise<void> {
-  if (!snapshots.stat(name)) return snapshots.commit(name, id);
-  const view = `${id} view`;
-  await snapshots.view(view, name);
-  try {
-    for (const { path, inode, ctimeNanoseconds } of await snapshots.scan(view)) {
-      const entry = tree.get(path);
-      if (entry) Object.assign(entry, { inode, ctimeNanoseconds });
-    }
-  } finally {
-    await snapshots.remove(view);
-  }
+/** The base's tree, told by what the snapshot made from it shows before anything has changed it. */
+async function parentTree(context: Context, recorded: Digest, id: string): Promise<Tree> {
+  return parentAsFound(await readTree(context, recorded), treeOf(await context.snapshots.scan(id)));
 }
 
 function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: Job) {
