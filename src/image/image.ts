@@ -58,8 +58,15 @@ const ociArchitecture = (arch: string): string => architectures[arch] ?? arch;
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** A child has what its base has, but for what it says itself; a new entrypoint drops the base's command. */
+const titleLabel = 'org.opencontainers.image.title';
+const versionLabel = 'org.opencontainers.image.version';
+
+/**
+ * A child has what its base has, but for what it says itself; a new entrypoint drops the base's command, and a
+ * title or version is that of one image.
+ */
 export function inheritConfig(base: RuntimeConfig | undefined, own: RuntimeConfig): RuntimeConfig {
+  const { [titleLabel]: _title, [versionLabel]: _version, ...inherited } = base?.labels ?? {};
   const unique = (values: string[]) => [...new Set(values)].toSorted();
   return {
     entrypoint: own.entrypoint ?? base?.entrypoint,
@@ -70,7 +77,7 @@ export function inheritConfig(base: RuntimeConfig | undefined, own: RuntimeConfi
     exposedPorts: unique([...(base?.exposedPorts ?? []), ...own.exposedPorts]),
     volumes: unique([...(base?.volumes ?? []), ...own.volumes]),
     stopSignal: own.stopSignal ?? base?.stopSignal,
-    labels: { ...base?.labels, ...own.labels },
+    labels: { ...inherited, ...own.labels },
   };
 }
 
@@ -103,7 +110,7 @@ function configOf({ name, arch, epoch, config, layers, layerRecipes }: ImageInpu
       Cmd: config.cmd,
       Volumes: set(config.volumes),
       WorkingDir: config.workingDir,
-      Labels: { ...sorted(config.labels), 'org.opencontainers.image.title': name },
+      Labels: sorted({ [titleLabel]: name, ...config.labels }),
       StopSignal: config.stopSignal,
     },
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffID }) => diffID) },
@@ -116,10 +123,10 @@ function annotationsOf({ name, release, epoch, config, base }: ImageInput): Reco
     key.startsWith('org.opencontainers.image.'),
   );
   return sorted({
+    [titleLabel]: name,
+    ...(release !== undefined && { [versionLabel]: release }),
     ...Object.fromEntries(standard),
-    'org.opencontainers.image.title': name,
     'org.opencontainers.image.created': isoTime(epoch),
-    ...(release !== undefined && { 'org.opencontainers.image.version': release }),
     ...(base && {
       'org.opencontainers.image.base.name': base.name,
       'org.opencontainers.image.base.digest': base.digest,
