@@ -21,6 +21,8 @@ export default class GcCommand extends MillinerCommand {
       summary: 'keep fetched packages used within this many days; 0 empties every cache',
       default: 14,
       min: 0,
+      // A century: far beyond that a date is none, and nothing would be younger than it.
+      max: 36_500,
     }),
   };
 
