@@ -1,8 +1,10 @@
 /** What an image is made from, as one digest: the same key means that there is nothing to build. */
 import { readFile } from 'node:fs/promises';
 import type { Digest } from '../content/digest.ts';
+import { fileChecksum } from '../host/checksum.ts';
 import { canonicalDigest } from '../lock/lock.ts';
 import { templatePath } from '../recipe/load.ts';
+import type { Repository } from '../recipe/schema.ts';
 import type { LockedRecipe } from './lock.ts';
 import type { ImageRecord } from './records.ts';
 import { currentVersions } from './versions.ts';
@@ -19,9 +21,11 @@ export async function buildKeyOf(
     ),
   );
   // Where packages come from, how long they may take and what is done with the image later do not show in its bytes.
-  const { repos: _repos, install: _install, test: _test, publish: _publish, ...content } = recipe;
+  const { repos, install: _install, test: _test, publish: _publish, ...content } = recipe;
   return canonicalDigest({
-    recipe: content,
+    // As text, because templates see the order of values, and the image that of its environment.
+    recipe: JSON.stringify(content),
+    trust: await trustOf(repos),
     templates,
     arch,
     epoch: lock.epoch,
@@ -30,4 +34,15 @@ export async function buildKeyOf(
     versions: { ...currentVersions(), libsolv: '' },
     base: base?.manifestDigest ?? '',
   }) as Digest;
+}
+
+/** An image that stands on a key which the recipe has given up is not unchanged: its packages are checked anew. */
+async function trustOf(repos: Repository[]): Promise<object[]> {
+  return Promise.all(
+    repos.map(async ({ name, gpgcheck, keys }) => ({
+      name,
+      gpgcheck,
+      keys: await Promise.all(keys.map(async (key) => (await fileChecksum(key, 'sha256')).value)),
+    })),
+  );
 }

@@ -1,5 +1,5 @@
 /** What a build gives: the layout, the layer, the record; for a base and for an image on it. */
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/host/exec.ts';
@@ -102,4 +102,28 @@ test('an image that only configures another has a layer of just that', async () 
   const paths = await listed('third');
   expect(paths.get('etc/issue')).toBe('-rw-r--r-- 0/0');
   expect(paths.has('usr/bin/busybox')).toBe(false);
+});
+
+test('the order of the environment and of template values is part of what an image is made from', async () => {
+  const packages = ['tiny-base'];
+  const baseurl = await desk.repository('order', packages);
+  const repos = [{ name: 'tiny', baseurl, keys: [(await tinyPackages()).key] }];
+  const content = '{{#each values}}{{@key}}{{/each}}';
+  const build = async (values: object, env: object) => {
+    const recipe = await desk.recipe('order', {
+      repos,
+      packages,
+      values: { values },
+      config: { env },
+      files,
+    });
+    return (await desk.build(recipe)).manifestDigest;
+  };
+  await mkdir(join(desk.recipes, 'templates'), { recursive: true });
+  await writeFile(join(desk.recipes, 'templates', 'order.hbs'), content);
+  const files = [{ path: '/etc/order', template: 'order.hbs' }];
+  const first = await build({ a: 1, b: 2 }, { A: '1', B: '2' });
+  expect(await build({ b: 2, a: 1 }, { A: '1', B: '2' })).not.toBe(first);
+  expect(await build({ a: 1, b: 2 }, { B: '2', A: '1' })).not.toBe(first);
+  expect(await build({ a: 1, b: 2 }, { A: '1', B: '2' })).toBe(first);
 });

@@ -138,3 +138,13 @@ test.each(['truncated', 'payload-flipped', 'unsigned', 'empty'])(
     expect(error.message).toContain('tiny-app-1.0-1');
   },
 );
+
+test('an image that is there does not outlive the trust in its packages', async () => {
+  const baseurl = await desk.repository('packages', ['tiny-base']);
+  const { key, strangerKey } = await tinyPackages();
+  const write = (keys: string[]) =>
+    desk.recipe('trust', { repos: [{ name: 'tiny', baseurl, keys }], packages: ['tiny-base'] });
+  await desk.build(await write([key]));
+  const error = await desk.fails(['build', await write([strangerKey])]);
+  expect(error).toMatchObject({ code: 'SIGNATURE_INVALID', exit: 6 });
+});
