@@ -1,9 +1,10 @@
 /** A repository behind a server that misbehaves, and the same build when the server has come to its senses. */
 import { createReadStream } from 'node:fs';
-import { cp, readFile, rm, stat } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { appFile, tinyPackages } from '../tiny/tiny.ts';
 import { createRepository } from './metadata.ts';
@@ -61,12 +62,14 @@ afterEach(async () => {
   await desk.remove();
 });
 
+type Act = (response: ServerResponse, file: string, request: IncomingMessage) => Promise<void> | void;
+
 /** Files that the behaviour is for; all others are served as they are. */
 const only =
-  (wanted: RegExp, act: (response: ServerResponse, file: string) => Promise<void> | void): Behaviour =>
+  (wanted: RegExp, act: Act): Behaviour =>
   async (request, response, file) => {
     if (!wanted.test(request.url ?? '')) return false;
-    await act(response, file);
+    await act(response, file, request);
     return true;
   };
 
@@ -79,10 +82,22 @@ async function sendsGarbage(response: ServerResponse, file: string): Promise<voi
   response.writeHead(200, { 'content-length': size }).end(Buffer.alloc(size, 'x'));
 }
 
-async function cutsMidway(response: ServerResponse, file: string): Promise<void> {
+/** The first half, and the end once it lies on the client's disk; who asks for the rest gets nothing. */
+async function cutsMidway(response: ServerResponse, file: string, request: IncomingMessage): Promise<void> {
   const bytes = await readFile(file);
-  response.writeHead(200, { 'content-length': bytes.length });
-  response.write(bytes.subarray(0, bytes.length / 2), () => response.socket?.destroy());
+  const half = Math.floor(bytes.length / 2);
+  if (request.headers.range === undefined) {
+    response.writeHead(200, { 'content-length': bytes.length });
+    response.write(bytes.subarray(0, half));
+    while (!(await sizesOfParts()).includes(half)) await sleep(5);
+  }
+  response.socket?.destroy();
+}
+
+async function sizesOfParts(): Promise<number[]> {
+  const folder = join(desk.state, 'downloads');
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.part'));
+  return Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
 }
 
 async function sendsMore(response: ServerResponse, file: string): Promise<void> {
@@ -131,13 +146,13 @@ test('a server that fails, hangs up or cuts in passing costs nothing but time; w
     first.add(url);
     if (url.includes('repomd')) fails500(response);
     else if (url.includes('primary')) hangsUp(response);
-    else await cutsMidway(response, file);
+    else await cutsMidway(response, file, request);
     return true;
   };
   expect(await desk.build(recipe)).toMatchObject({ packages: 2 });
   const { size } = await stat(join(directory, appFile));
   const resumed = requests.filter(({ url, range }) => url.includes(appFile) && range !== undefined);
-  expect(resumed.map(({ range }) => range)).toEqual([`bytes=${size / 2}-`]);
+  expect(resumed.map(({ range }) => range)).toEqual([`bytes=${Math.floor(size / 2)}-`]);
 });
 
 test('a server that always fails, or is none, ends the build; the next run goes on where it was', async () => {
