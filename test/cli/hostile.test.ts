@@ -73,6 +73,21 @@ test('private keys that a scriptlet leaves are removed and reported with their p
   ]);
 });
 
+test('names of any bytes are carried as they are', async () => {
+  await desk.build(await desk.tiny('odd', ['tiny-base', 'odd-names']), '--output', desk.path('oci'));
+  const args = ['--list', '--quoting-style=c', '--file=-'];
+  const { stdout } = await run('tar', args, { input: await layerOf(desk.path('oci')) });
+  expect(stdout.split('\n').filter((path) => path.startsWith('"srv/odd/'))).toEqual([
+    '"srv/odd/"',
+    '"srv/odd/ "',
+    '"srv/odd/*"',
+    '"srv/odd/--help"',
+    String.raw`"srv/odd/bytes \377\376"`,
+    String.raw`"srv/odd/escape \033[2J"`,
+    String.raw`"srv/odd/line\nbreak"`,
+  ]);
+});
+
 test.each([
   ['takes-all-memory', 'signal 9'],
   ['fills-tmpfs', 'exit status 1'],
