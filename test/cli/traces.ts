@@ -83,13 +83,13 @@ async function snapshotsInWork(state: string): Promise<string[]> {
     : unfinished;
 }
 
-/** Processes of the command itself, of a runtime, or inside a container, which has mounts of its own. */
+/** Processes of the command itself, of a runtime, or inside a container, which counts its processes anew. */
 async function processesOf(directory: string): Promise<string[]> {
   const found: string[] = [];
-  const ours = await readlink('/proc/self/ns/mnt');
+  const ours = await readlink('/proc/self/ns/pid');
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    const namespace = await readlink(`/proc/${pid}/ns/mnt`).catch(() => ours);
+    const namespace = await readlink(`/proc/${pid}/ns/pid`).catch(() => ours);
     const mounts = namespace === ours ? '' : await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
     if (!command.includes(directory) && !mounts.includes(directory)) continue;
     if (pid !== String(process.pid)) found.push(`process ${pid}: ${command.replaceAll('\0', ' ')}`);
