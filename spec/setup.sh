@@ -22,7 +22,7 @@ fedora_packages=(
   gcc-c++ make pkgconf-pkg-config libsolv-devel
   rpm rpm-sign rpm-build runc zstd xz gnupg2
   createrepo_c dnf-plugins-core
-  skopeo buildah umoci acl attr busybox
+  skopeo buildah umoci acl attr busybox glibc-static
 )
 
 install_debian() {

@@ -57,7 +57,8 @@ async function sourcesKey(): Promise<string> {
 
 async function build(place: string): Promise<void> {
   const work = `${place}.tmp`;
-  await rm(work, { recursive: true, force: true });
+  // What was built from other sources serves nobody any more.
+  await rm(store, { recursive: true, force: true });
   const packages = join(work, 'packages');
   await mkdir(packages, { recursive: true });
   const key = await createKey('Tiny <tiny@milliner.invalid>');
