@@ -22,8 +22,13 @@ export function renderTemplate(name: string, text: string, values: Record<string
   try {
     return Handlebars.compile(text, { strict: true, noEscape: true, knownHelpersOnly: true })(values);
   } catch (cause) {
-    throw new MillinerError('RECIPE_INVALID', `template ${name}: ${(cause as Error).message}`, { cause });
+    throw new MillinerError('RECIPE_INVALID', `template ${name}: ${wordsOf(cause as Error)}`, { cause });
   }
+}
+
+/** Handlebars names the object of the recipe's values by its type. */
+function wordsOf({ message }: Error): string {
+  return message.replace('not defined in [object Object]', "is not among the recipe's values");
 }
 
 /** Links in the way are followed inside the image; missing directories are made 0755 root:root. */

@@ -1,6 +1,6 @@
 /** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { isNearlyFull, lstatIfThere } from '../host/files.ts';
 import { byteString, showBytes } from '../host/paths.ts';
@@ -49,6 +49,8 @@ export async function installImage(
 ): Promise<InstalledImage> {
   const { target } = sandbox;
   const warnings: string[] = [];
+  // First, because a value that is missing should not be found out after the transaction.
+  const files = await recipeFiles(plan);
   const made = await makeMountPoints(target);
   const log = await transact(context, sandbox, plan, warnings);
   const cleaned = await clean(target, plan, log);
@@ -57,7 +59,7 @@ export async function installImage(
     warnings.push(`${path} (${kind}) was made by a scriptlet of ${who} and has been removed`);
   }
   // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
-  await writeFiles(target, await recipeFiles(plan));
+  await writeFiles(target, files);
   await setServices(sandbox, plan.loaded.recipe.services);
   await databaseOf(target, plan.dbPath);
   context.progress.step('checking the installed tree (rpm -Va)');
@@ -142,8 +144,9 @@ async function recipeFiles({ loaded, arch }: InstallPlan) {
   return Promise.all(
     recipe.files.map(async (file) => {
       if (file.template === undefined) return { ...file, content: file.content ?? '' };
-      const text = await readFile(templatePath(path, file.template), 'utf8');
-      return { ...file, content: renderTemplate(join(dirname(path), file.template), text, values) };
+      const place = templatePath(path, file.template);
+      const text = await readFile(place, 'utf8');
+      return { ...file, content: renderTemplate(place, text, values) };
     }),
   );
 }

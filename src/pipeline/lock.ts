@@ -154,7 +154,7 @@ async function solveArch(
   );
   const members = await groupMembers(repositories, groups, arch);
   const installed = [...(files?.values() ?? [])];
-  const image = await solve({ ...common, install, members, installed });
+  const image = await solve({ ...common, subject: recipe.name, install, members, installed });
   for (const name of image.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
   const removed = new Set(image.removed.map(nevraText));
   const kept = (inherited?.packages ?? []).filter(({ nevra }) => !removed.has(nevra));
@@ -174,13 +174,14 @@ async function solveArch(
 }
 
 async function solveTools(
-  { tools }: Recipe,
+  { name, tools }: Recipe,
   common: Omit<Parameters<typeof solve>[0], 'install' | 'installed'>,
   locate: (found: SolvedPackage[]) => Promise<LockedPackage[]>,
 ): Promise<LockedArch['tools']> {
   if (tools === 'host') return { host: await hostRpmVersion() };
   const solution = await solve({
     ...common,
+    subject: `${name}'s tool root (tools: in the recipe)`,
     exclude: [],
     weakDeps: false,
     install: tools.packages,

@@ -1,4 +1,5 @@
 /** One image from its locked packages: fetched, trusted, installed, written as a layer, and recorded. */
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { addAbortSignal } from 'node:stream';
 import type { Digest } from '../content/digest.ts';
@@ -98,7 +99,14 @@ async function toolRootOf(
   const packages = await readPackages(tools, files);
   const parts = packages.map((one, index) => ({ sha256: tools[index]!.sha256, package: one }));
   const places = { place: join(context.state, 'toolroots'), temporary: join(workDirectory, 'toolroot') };
-  return ensureToolRoot(places, parts, context);
+  const root = await ensureToolRoot(places, parts, context);
+  if (!existsSync(join(root, 'usr/bin/rpm'))) {
+    const names = tools.map(({ name }) => name).join(', ');
+    throw new MillinerError('RECIPE_INVALID', `tools: none of the packages has /usr/bin/rpm: ${names}`, {
+      hint: 'Name the package rpm among the tools, or leave tools out: rpm is what they are by default.',
+    });
+  }
+  return root;
 }
 
 /** Whatever is not committed when the scope ends is removed. */

@@ -127,6 +127,10 @@ export const recipeSchema = z.strictObject({
       compression: z.enum(['zstd', 'gzip']).default('zstd'),
       level: z.int().min(1).max(19).optional(),
     })
+    .refine(({ compression, level = 1 }) => compression !== 'gzip' || level <= 9, {
+      error: 'gzip has the levels 1 to 9',
+      path: ['level'],
+    })
     .prefault({}),
   test: test.optional(),
   publish: z

@@ -41,6 +41,7 @@ test.each([
     [[3, 'repos.0']],
   ],
   ['an unknown compression', 'name: a\nlayers:\n  compression: lzma\n', [[3, 'layers.compression']]],
+  ['a level that gzip lacks', 'name: a\nlayers:\n  compression: gzip\n  level: 10\n', [[4, 'layers.level']]],
   ['a repeated key', 'name: a\nname: b\n', [[2, '']]],
   ['broken YAML', 'name: [a\n', [[2, '']]],
   ['bytes that are no text', Buffer.from([0x6e, 0xff, 0xfe]), [[1, '']]],

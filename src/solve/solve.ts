@@ -9,6 +9,8 @@ import type { Nevra } from '../rpm/package.ts';
 import { solveNatively, type AddonOutput, type AddonPackage, type AddonRepository } from './addon.ts';
 
 export interface SolveRequest {
+  /** Whose packages these are, for the words of an error. */
+  subject?: string;
   /** As rpm calls it: x86_64, aarch64, ... */
   arch: string;
   repositories: readonly OpenedRepository[];
@@ -74,7 +76,7 @@ export async function solve(request: SolveRequest): Promise<Solution> {
     (request.progress ?? silent).step('a file dependency needs the full file lists');
     output = await attempt(request, true);
   }
-  if (!output.solved) throw failed(output.problems);
+  if (!output.solved) throw failed(output.problems, request);
   const packages: SolvedPackage[] = [];
   for (const found of output.packages)
     packages.push(await solvedPackage(found, repositories.get(found.repo)));
@@ -129,10 +131,11 @@ function badFile(file: string, reason: string, repos: readonly AddonRepository[]
   });
 }
 
-function failed(problems: string[][]): MillinerError {
+function failed(problems: string[][], { subject, arch }: SolveRequest): MillinerError {
   const text = problems.map((lines, index) => `\n  ${index + 1}. ${lines.join('\n     ')}`).join('');
-  return new MillinerError('SOLVE_FAILED', `the packages cannot be installed together:${text}`, {
-    details: { problems },
+  const whose = subject === undefined ? '' : ` of ${subject}`;
+  return new MillinerError('SOLVE_FAILED', `the packages${whose} cannot be installed on ${arch}:${text}`, {
+    details: { problems, arch },
   });
 }
 

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { errorTable, exitCodes, type ErrorCode } from '../../src/errors.ts';
+import { hostArch } from '../../src/pipeline/lock.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { createRepository, editPrimary } from './metadata.ts';
 import { Desk } from './milliner.ts';
@@ -214,6 +215,35 @@ test('no answer: a package that no repository has', async () => {
   const repos = [{ name: 'tiny', baseurl: desk.path('packages-good'), keys: [(await tinyPackages()).key] }];
   const recipe = await desk.recipe('absent', { repos, packages: ['nobody-has-it'] });
   expect((await refused('SOLVE_FAILED', ['lock', recipe])).message).toContain('nobody-has-it');
+});
+
+test('no answer for one of several architectures, or for the tool root: it says which', async () => {
+  const repos = [{ name: 'tiny', baseurl: desk.path('packages-good'), keys: [(await tinyPackages()).key] }];
+  const arches = ['x86_64', 'aarch64'];
+  const elsewhere = await desk.recipe('elsewhere', { arches, repos, packages: ['tiny-base'] });
+  const foreign = hostArch() === 'x86_64' ? 'aarch64' : 'x86_64';
+  expect((await refused('SOLVE_FAILED', ['lock', elsewhere])).message).toContain(foreign);
+  const tools = { packages: ['rpm'] };
+  const toolless = await desk.recipe('toolless', { tools, repos, packages: ['tiny-base'] });
+  expect((await refused('SOLVE_FAILED', ['lock', toolless])).message).toContain('tools:');
+  const wrong = await desk.recipe('wrong-tools', {
+    tools: { packages: ['tiny-base'] },
+    repos,
+    packages: ['tiny-base'],
+  });
+  expect((await refused('RECIPE_INVALID', ['build', wrong])).message).toContain('/usr/bin/rpm');
+});
+
+test('a template is filled before anything is installed, and its own file named', async () => {
+  const repos = [{ name: 'tiny', baseurl: desk.path('packages-good'), keys: [(await tinyPackages()).key] }];
+  const files = [{ path: '/etc/x', template: 'value.hbs' }];
+  await mkdir(desk.path('templates'), { recursive: true });
+  await writeFile(desk.path('templates', 'value.hbs'), '{{nothing}}');
+  const recipe = await desk.recipe('value', { repos, packages: ['tiny-base'], files });
+  const ended = await desk.run(['build', recipe]);
+  expect(ended.code).toBe(3);
+  expect(ended.stderr).toContain(desk.path('templates', 'value.hbs'));
+  expect(ended.stderr).not.toContain('installing');
 });
 
 test('output: a file, a directory of something else, a broken index', async () => {
