@@ -1,28 +1,7 @@
-/** Files that are there whole or not at all. */
-import { randomBytes } from 'node:crypto';
+/** What node:fs leaves to say about files: durability, absence, full disks. */
 import type { Stats } from 'node:fs';
-import { lstat, open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, open, statfs, type FileHandle } from 'node:fs/promises';
 import { MillinerError } from '../errors.ts';
-
-/** Writes beside the target, syncs, renames over it and syncs the directory. */
-export async function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
-  const temporary = join(dirname(path), `.${randomBytes(6).toString('hex')}.tmp`);
-  try {
-    const handle = await open(temporary, 'wx', mode);
-    try {
-      await handle.writeFile(data);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-    await syncPath(dirname(path));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw asStorageError(error, path);
-  }
-}
 
 /** fsync of a file or, after a name in it has changed, of a directory. */
 export async function syncPath(path: string): Promise<void> {

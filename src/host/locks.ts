@@ -3,6 +3,7 @@
  * A lock belongs to an open file, so two holders in one process exclude each other as two processes do.
  */
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
 import { open, readFile, readlink, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -87,6 +88,27 @@ export async function takeAbandoned(
     await rm(path, { force: true });
     return true;
   } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Opens a file of a fixed name that one process at a time fills, for the returned handle's life; what a writer
+ * that died has left there is taken over. Whoever renames it lets the next begin with a new one.
+ */
+export async function openTemporary(path: string, mode: number): Promise<FileHandle> {
+  for (;;) {
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, mode);
+    try {
+      while (!(await native().flock(handle.fd, 'exclusive'))) await sleep(pollMilliseconds);
+      if (await isStillAt(path, handle)) {
+        await handle.truncate(0);
+        return handle;
+      }
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
     await handle.close();
   }
 }

@@ -1,9 +1,10 @@
 /** An OCI image layout (OCI image specification, image-layout.md) in a directory of the user's. */
 import { constants } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import { asStorageError, syncPath, writeFileAtomic } from '../host/files.ts';
+import { replaceFile, writeFileAtomic } from '../host/atomic.ts';
+import { asStorageError } from '../host/files.ts';
 import type { Descriptor } from './image.ts';
 
 const refName = 'org.opencontainers.image.ref.name';
@@ -43,7 +44,6 @@ async function addImage(
   const blobDirectory = join(directory, 'blobs', 'sha256');
   await mkdir(blobDirectory, { recursive: true });
   for (const blob of blobs) await addBlob(blobDirectory, blob);
-  await syncPath(blobDirectory);
   const others = index.filter((entry) => entry.annotations?.[refName] !== tag);
   const manifests = [...others, { ...manifest, annotations: { [refName]: tag } }];
   await writeFileAtomic(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
@@ -90,13 +90,5 @@ function unusable(directory: string, why: string): MillinerError {
 /** A copy of its own: whoever edits the layout must not reach into the store. */
 async function addBlob(directory: string, { digest, path }: LayoutBlob): Promise<void> {
   const target = join(directory, digest.replace('sha256:', ''));
-  const temporary = `${target}.${process.pid}.tmp`;
-  try {
-    await copyFile(path, temporary, constants.COPYFILE_FICLONE);
-    await syncPath(temporary);
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw asStorageError(error, target);
-  }
+  await replaceFile(target, (_handle, temporary) => copyFile(path, temporary, constants.COPYFILE_FICLONE));
 }

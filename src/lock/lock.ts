@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
-import { writeFileAtomic } from '../host/files.ts';
+import { writeFileAtomic } from '../host/atomic.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
@@ -69,8 +69,17 @@ export function sealLock(content: Omit<Lock, 'digest'>): Lock {
   return { ...content, digest: contentDigest(content) };
 }
 
+/** Throws OUTPUT_UNUSABLE where the recipe's directory cannot be written to, DISK_FULL. */
 export async function writeLock(path: string, lock: Lock): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(lock, null, 2)}\n`);
+  await writeFileAtomic(path, `${JSON.stringify(lock, null, 2)}\n`).catch((error: unknown) => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EROFS' && code !== 'EACCES' && code !== 'EPERM') throw error;
+    throw new MillinerError('OUTPUT_UNUSABLE', `${path} cannot be written: ${code}`, {
+      cause: error,
+      hint: 'A lock stands beside its recipe: make that directory writable, or bring the lock with it.',
+      details: { path },
+    });
+  });
 }
 
 /** Undefined if there is none; LOCK_INVALID if it cannot be read or is not as it was written. */

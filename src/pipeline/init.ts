@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import { writeFileAtomic } from '../host/files.ts';
+import { writeFileAtomic } from '../host/atomic.ts';
 import { recipeSchema } from '../recipe/schema.ts';
 
 export interface InitOptions {

@@ -3,7 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import type { Digest } from '../content/digest.ts';
-import { writeFileAtomic } from '../host/files.ts';
+import { writeFileAtomic } from '../host/atomic.ts';
 import type { ImageLayer, RuntimeConfig } from '../image/image.ts';
 import type { Difference } from '../install/verify.ts';
 import type { RemovedKey } from '../layer/state/keys.ts';

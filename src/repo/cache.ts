@@ -1,10 +1,9 @@
 /** Metadata files in the cache: named by checksum, verified on every use, safe under several processes. */
-import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { fileMatches, isWeak } from '../host/checksum.ts';
-import { asStorageError } from '../host/files.ts';
+import { replaceFile } from '../host/atomic.ts';
 import { download } from '../host/http.ts';
 import type { Progress } from '../host/progress.ts';
 import { basesOf, below, directoryOf } from './location.ts';
@@ -103,23 +102,16 @@ async function fetchVerified(
 
 /** A copy, not the original: what was verified must be what is read, also while createrepo runs again. */
 async function copyVerified(from: string, path: string, entry: MetadataFile, limit: number): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    const found = await stat(from).catch((cause: unknown) => {
-      throw new MillinerError('REPO_UNAVAILABLE', `cannot read ${from}`, { cause });
-    });
-    if (found.size > limit) throw new MillinerError('REPO_INVALID', `${from} is larger than ${limit} bytes`);
+  const found = await stat(from).catch((cause: unknown) => {
+    throw new MillinerError('REPO_UNAVAILABLE', `cannot read ${from}`, { cause });
+  });
+  if (found.size > limit) throw new MillinerError('REPO_INVALID', `${from} is larger than ${limit} bytes`);
+  await replaceFile(path, async (_handle, temporary) => {
     await copyFile(from, temporary);
-    if (!(await isIntact(temporary, entry))) {
-      throw new MillinerError(
-        'DIGEST_MISMATCH',
-        `${from} does not have the size and checksum that repomd.xml gives`,
-      );
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    throw asStorageError(error, path);
-  } finally {
-    await rm(temporary, { force: true });
-  }
+    if (await isIntact(temporary, entry)) return;
+    throw new MillinerError(
+      'DIGEST_MISMATCH',
+      `${from} does not have the size and checksum that repomd.xml gives`,
+    );
+  });
 }

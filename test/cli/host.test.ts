@@ -1,5 +1,5 @@
 /** A host that lacks something: each ends with its code, leaves nothing, and works once the lack is mended. */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../src/host/exec.ts';
@@ -79,6 +79,19 @@ test('an output that is full, or read-only', async () => {
     expect((await readdir(join(place, 'oci', 'blobs', 'sha256'))).length).toBe(0);
     await run('mount', ['-o', 'remount,size=64m', place]);
     await desk.build(recipe, '--output', join(place, 'oci'));
+    await run('mount', ['-o', 'remount,ro', place]);
+    expect(await desk.fails(args)).toMatchObject({ code: 'OUTPUT_UNUSABLE', exit: 3 });
+  });
+});
+
+test('a recipe where no lock can be written beside it', async () => {
+  const place = desk.path('elsewhere');
+  await mounted(place, tmpfs('8k'), async () => {
+    await cp(recipe, join(place, 'small.yaml'));
+    await writeFile(join(place, 'filler'), Buffer.alloc(4096));
+    const args = ['build', join(place, 'small.yaml')];
+    expect(await desk.fails(args)).toMatchObject({ code: 'DISK_FULL', exit: 9 });
+    expect(await readdir(place)).toEqual(['filler', 'small.yaml']);
     await run('mount', ['-o', 'remount,ro', place]);
     expect(await desk.fails(args)).toMatchObject({ code: 'OUTPUT_UNUSABLE', exit: 3 });
   });

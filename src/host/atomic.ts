@@ -1,0 +1,36 @@
+/** Files that are there whole or not at all. */
+import { rename, rm, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { asStorageError, syncPath } from './files.ts';
+import { openTemporary } from './locks.ts';
+
+export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
+  await replaceFile(path, (handle) => handle.writeFile(data));
+}
+
+/**
+ * Has a file filled beside the target, syncs it, renames it over the target and syncs the directory. A writer that
+ * was killed leaves it under a name that the next one takes over. Throws DISK_FULL.
+ */
+export async function replaceFile(
+  path: string,
+  fill: (handle: FileHandle, temporary: string) => Promise<void>,
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
+  try {
+    const handle = await openTemporary(temporary, 0o644);
+    try {
+      await fill(handle, temporary);
+      await handle.sync();
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    } finally {
+      await handle.close();
+    }
+    await syncPath(dirname(path));
+  } catch (error) {
+    throw asStorageError(error, path);
+  }
+}
