@@ -236,10 +236,10 @@ test('no answer for one of several architectures, or for the tool root: it says 
 
 test('a template is filled before anything is installed, and its own file named', async () => {
   const repos = [{ name: 'tiny', baseurl: desk.path('packages-good'), keys: [(await tinyPackages()).key] }];
-  const files = [{ path: '/etc/x', template: 'value.hbs' }];
+  const filled = [{ path: '/etc/x', template: 'value.hbs' }];
   await mkdir(desk.path('templates'), { recursive: true });
   await writeFile(desk.path('templates', 'value.hbs'), '{{nothing}}');
-  const recipe = await desk.recipe('value', { repos, packages: ['tiny-base'], files });
+  const recipe = await desk.recipe('value', { repos, packages: ['tiny-base'], files: filled });
   const ended = await desk.run(['build', recipe]);
   expect(ended.code).toBe(3);
   expect(ended.stderr).toContain(desk.path('templates', 'value.hbs'));
