@@ -5,7 +5,7 @@ import { addAbortSignal } from 'node:stream';
 import type { Digest } from '../content/digest.ts';
 import { inheritConfig, makeImage } from '../image/image.ts';
 import { MillinerError } from '../errors.ts';
-import { ensureToolRoot } from '../install/toolroot.ts';
+import { ensureToolRoot, type ToolPackage } from '../install/toolroot.ts';
 import { changesAgainst } from '../layer/changes.ts';
 import { parentAsFound } from '../layer/parent.ts';
 import { parseTree, serializeTree, treeOf, type Tree } from '../layer/tree.ts';
@@ -13,6 +13,7 @@ import { layerStream, mediaTypes } from '../layer/write.ts';
 import type { LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
 import { durationOf } from '../recipe/schema.ts';
+import { databasePath } from '../rpm/dbpath.ts';
 import { readPackage, type RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
 import { fetchPackages } from './fetch.ts';
@@ -35,8 +36,8 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
   const { progress } = context;
   progress.step(`${loaded.recipe.name}: building`);
   return withWorkspace(context.state, async ({ id, directory }) => {
-    const { toolRoot, packages } = await gather(context, job.locked, directory);
-    const dbPath = job.base?.dbPath ?? databasePath(packages);
+    const { toolRoot, packages, tools } = await gather(context, job.locked, directory);
+    const dbPath = job.base?.dbPath ?? databasePath(packages, tools);
     await using active = await prepare(context, id, job.base?.snapshot);
     const { target } = active;
     const parent = job.base && (await parentTree(context, job.base.tree, id));
@@ -78,30 +79,25 @@ async function gather(
   context: Context,
   { loaded, answer }: LockedRecipe,
   workDirectory: string,
-): Promise<{ toolRoot: string; packages: RpmPackage[] }> {
+): Promise<{ toolRoot: string; packages: RpmPackage[]; tools: RpmPackage[] }> {
   const inherited = new Set(answer.base);
   const own = answer.packages.filter(({ nevra }) => !inherited.has(nevra));
-  const tools = Array.isArray(answer.tools) ? answer.tools : [];
-  const files = await fetchPackages(context, [...own, ...tools], dirname(loaded.lockPath));
-  await checkTrust(context, workDirectory, loaded, [...own, ...tools], files);
-  const toolRoot = await toolRootOf(context, tools, files, workDirectory);
-  return { toolRoot, packages: await readPackages(own, files) };
+  const locked = Array.isArray(answer.tools) ? answer.tools : [];
+  const files = await fetchPackages(context, [...own, ...locked], dirname(loaded.lockPath));
+  await checkTrust(context, workDirectory, loaded, [...own, ...locked], files);
+  const tools = await readPackages(locked, files);
+  const parts = tools.map((one, index) => ({ sha256: locked[index]!.sha256, package: one }));
+  const toolRoot = await toolRootOf(context, parts, workDirectory);
+  return { toolRoot, packages: await readPackages(own, files), tools };
 }
 
 /** None locked: the recipe says `tools: host`. */
-async function toolRootOf(
-  context: Context,
-  tools: LockedPackage[],
-  files: Map<string, string>,
-  workDirectory: string,
-): Promise<string> {
-  if (tools.length === 0) return '/';
-  const packages = await readPackages(tools, files);
-  const parts = packages.map((one, index) => ({ sha256: tools[index]!.sha256, package: one }));
+async function toolRootOf(context: Context, parts: ToolPackage[], workDirectory: string): Promise<string> {
+  if (parts.length === 0) return '/';
   const places = { place: join(context.state, 'toolroots'), temporary: join(workDirectory, 'toolroot') };
   const root = await ensureToolRoot(places, parts, context);
   if (!existsSync(join(root, 'usr/bin/rpm'))) {
-    const names = tools.map(({ name }) => name).join(', ');
+    const names = parts.map((one) => one.package.name).join(', ');
     throw new MillinerError('RECIPE_INVALID', `tools: none of the packages has /usr/bin/rpm: ${names}`, {
       hint: 'Name the package rpm among the tools, or leave tools out: rpm is what they are by default.',
     });
@@ -134,12 +130,6 @@ async function readPackages(locked: LockedPackage[], files: Map<string, string>)
     found.push(one);
   }
   return found;
-}
-
-/** Fedora's place if a package makes it, the older one if only that is there. */
-function databasePath(packages: RpmPackage[]): string {
-  const owned = (path: string) => packages.some(({ files }) => files.some((file) => file.path === path));
-  return !owned('usr/lib/sysimage/rpm') && owned('var/lib/rpm') ? '/var/lib/rpm' : '/usr/lib/sysimage/rpm';
 }
 
 async function writeLayer(
