@@ -1,9 +1,24 @@
 #!/usr/bin/env node
 /** The entry point: everything after it is a command's. */
-import { execute } from '@oclif/core';
+import { MillinerError } from './errors.ts';
 
 // npm runs a script in the package's directory: paths are meant from where the user is.
 if (process.env['npm_lifecycle_event'] === 'milliner' && process.env['INIT_CWD'])
   process.chdir(process.env['INIT_CWD']);
 
-await execute({ dir: import.meta.url });
+const oldestNode = 24;
+if (Number.parseInt(process.versions.node, 10) < oldestNode) {
+  // An older one lacks modules that every command loads, and would say so in many words.
+  const message = `this is Node ${process.versions.node}; Milliner needs ${oldestNode} or later`;
+  const { code, hint, exitCode } = new MillinerError('HOST_MISSING', message, {
+    hint: 'Run it with: npm run -s milliner -- COMMAND, which has the pinned Node',
+  });
+  if (process.argv.includes('--json'))
+    process.stdout.write(`${JSON.stringify({ error: { code, message, hint } }, null, 2)}\n`);
+  else process.stderr.write(`${code}: ${message}\n  ${hint}\n`);
+  process.exitCode = exitCode;
+} else {
+  const { execute } = await import('@oclif/core');
+  // Not awaited: oclif waits for ever for a reader of stdout that has gone (head), and Node would call that an error.
+  void execute({ dir: import.meta.url });
+}

@@ -27,3 +27,9 @@ test('--help lists every command, --version tells the version, and nothing at al
   expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^milliner\/\d/) as string });
   expect(nothing!.stdout).toContain('COMMANDS');
 });
+
+test('a reader of stdout that goes away is no error', async () => {
+  const wrapper = ['bash', '-c', '"$@" | head -c 1; exit "${PIPESTATUS[0]}"', 'sh'];
+  const { code, stdout, stderr } = await desk.run(['doctor'], { wrapper });
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'o', stderr: '' });
+});
