@@ -127,3 +127,20 @@ test('the order of the environment and of template values is part of what an ima
   expect(await build({ a: 1, b: 2 }, { B: '2', A: '1' })).not.toBe(first);
   expect(await build({ a: 1, b: 2 }, { A: '1', B: '2' })).toBe(first);
 });
+
+test('a layer that the disk has changed does not leave the store; it is made anew', async () => {
+  const other = await Desk.open();
+  try {
+    const recipe = await other.tiny('corrupt', ['tiny-base']);
+    const { manifestDigest, layers } = await other.build(recipe);
+    const blob = join(other.state, 'blobs/sha256', layers[0]!.digest.slice('sha256:'.length));
+    const bytes = await readFile(blob);
+    bytes.writeUInt8(bytes.readUInt8(1000) ^ 1, 1000);
+    await writeFile(blob, bytes);
+    const exported = ['build', recipe, '--output', other.path('oci')];
+    expect(await other.fails(exported)).toMatchObject({ code: 'BLOB_CORRUPT', exit: 9 });
+    expect(await other.build(recipe, '--output', other.path('oci'))).toMatchObject({ manifestDigest });
+  } finally {
+    await other.remove();
+  }
+});
