@@ -1,6 +1,7 @@
 /** A directory for one build: whatever the build leaves there goes with it, also when the build was killed. */
+import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { removeContainers } from '../host/container.ts';
 import { createOwned, takeAbandoned } from '../host/locks.ts';
 import { unmountAllBelow } from '../host/mounts.ts';
@@ -8,6 +9,11 @@ import { removeTree } from '../host/remove.ts';
 
 const folder = 'builds';
 const contentOf = (owner: string) => `${owner}.d`;
+
+/** How the names of a state's containers and control groups begin: what is left on a host tells whose it is. */
+export function groupPrefix(state: string): string {
+  return `milliner-${createHash('sha256').update(resolve(state)).digest('hex').slice(0, 8)}-`;
+}
 
 /** Runs fn with an id unique on this host and a directory of its own, and clears up however it ends. */
 export async function withWorkspace<T>(
@@ -19,7 +25,7 @@ export async function withWorkspace<T>(
   try {
     const directory = contentOf(owner.path);
     await mkdir(directory, { mode: 0o700 });
-    return await fn({ id: `milliner-${owner.path.slice(owner.path.lastIndexOf('/') + 1)}`, directory });
+    return await fn({ id: `${groupPrefix(state)}${basename(owner.path)}`, directory });
   } finally {
     await clear(owner.path);
     await rm(owner.path, { force: true });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../../src/host/exec.ts';
+import { groupPrefix } from '../../src/pipeline/workspace.ts';
 
 /** Everything below a state directory that should be gone, and what of the host still speaks of it; none is right. */
 export async function leftovers(directory: string, state = join(directory, 'state')): Promise<string[]> {
@@ -16,7 +17,11 @@ export async function leftovers(directory: string, state = join(directory, 'stat
   found.push(...(await find(directory, '%P')).filter((path) => path.endsWith('.tmp')));
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
   found.push(...mounts.filter((line) => line.includes(directory)));
-  found.push(...(await snapshotsInWork(state)), ...(await processesOf(directory)), ...(await emptyGroups()));
+  found.push(
+    ...(await snapshotsInWork(state)),
+    ...(await processesOf(directory)),
+    ...(await emptyGroups(groupPrefix(state))),
+  );
   return found;
 }
 
@@ -98,22 +103,22 @@ async function processesOf(directory: string): Promise<string[]> {
 }
 
 /** Control groups without a process belong to nobody; two looks, because a container of another test may just start or end. */
-async function emptyGroups(): Promise<string[]> {
-  const first = await lookForEmptyGroups();
+async function emptyGroups(prefix: string): Promise<string[]> {
+  const first = await lookForEmptyGroups(prefix);
   if (first.length === 0) return [];
   await sleep(500);
-  const second = new Set(await lookForEmptyGroups());
+  const second = new Set(await lookForEmptyGroups(prefix));
   return first.filter((path) => second.has(path));
 }
 
-async function lookForEmptyGroups(): Promise<string[]> {
+async function lookForEmptyGroups(prefix: string): Promise<string[]> {
   const root = '/sys/fs/cgroup';
   const hierarchies = existsSync(join(root, 'cgroup.controllers'))
     ? [root]
     : (await readdir(root)).map((name) => join(root, name));
   const found: string[] = [];
   for (const hierarchy of hierarchies) {
-    for (const name of (await readdir(hierarchy)).filter((entry) => entry.startsWith('milliner-'))) {
+    for (const name of (await readdir(hierarchy)).filter((entry) => entry.startsWith(prefix))) {
       const tasks = await readFile(join(hierarchy, name, 'cgroup.procs'), 'utf8').catch(() => 'gone');
       if (tasks === '') found.push(join(hierarchy, name));
     }
