@@ -1,7 +1,8 @@
 /** A directory for one build: whatever the build leaves there goes with it, also when the build was killed. */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import { removeGroups } from '../host/cgroups.ts';
 import { removeContainers } from '../host/container.ts';
 import { createOwned, takeAbandoned } from '../host/locks.ts';
 import { unmountAllBelow } from '../host/mounts.ts';
@@ -15,6 +16,8 @@ export function groupPrefix(state: string): string {
   return `milliner-${createHash('sha256').update(resolve(state)).digest('hex').slice(0, 8)}-`;
 }
 
+const idOf = (state: string, owner: string) => `${groupPrefix(state)}${basename(owner)}`;
+
 /** Runs fn with an id unique on this host and a directory of its own, and clears up however it ends. */
 export async function withWorkspace<T>(
   state: string,
@@ -25,7 +28,7 @@ export async function withWorkspace<T>(
   try {
     const directory = contentOf(owner.path);
     await mkdir(directory, { mode: 0o700 });
-    return await fn({ id: `${groupPrefix(state)}${basename(owner.path)}`, directory });
+    return await fn({ id: idOf(state, owner.path), directory });
   } finally {
     await clear(owner.path);
     await rm(owner.path, { force: true });
@@ -46,7 +49,12 @@ async function clear(owner: string): Promise<void> {
   const directory = contentOf(owner);
   const found = await readdir(directory).catch(() => undefined);
   if (!found) return;
-  if (found.includes('runtime')) await removeContainers(directory);
+  // A build from nothing has a state of its own in here, which may have been left as abruptly.
+  for (const name of found) await removeDeadWorkspaces(join(directory, name));
+  if (found.includes('runtime')) {
+    await removeContainers(directory);
+    await removeGroups(idOf(dirname(dirname(owner)), owner));
+  }
   await unmountAllBelow(directory, { detach: true });
   await removeTree(directory);
 }

@@ -1,7 +1,8 @@
 /** Commands that are killed or interrupted at every stage: the next one succeeds with the same digest, and nothing stays. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { unmountAllBelow } from '../../src/host/mounts.ts';
 import { Desk } from './milliner.ts';
 import { leftovers } from './traces.ts';
@@ -89,6 +90,27 @@ test.each(soak ? stages : ['installing 3 packages'])(
     await recovers();
   },
 );
+
+test('killed in a build from nothing that --check makes', async () => {
+  await forget();
+  const child = desk.start(['build', recipe, '--check'], { wrapper: ['setsid'] });
+  await said(child, 'installing: 100%');
+  child.kill('SIGKILL');
+  await child;
+  await recovers();
+});
+
+test('a container whose runtime was killed before it wrote down its state', async () => {
+  await forget();
+  const child = start();
+  await said(child, 'installing: 100%');
+  process.kill(-child.pid!, 'SIGKILL');
+  await child;
+  const [workspace] = (await readdir(join(desk.state, 'builds'))).filter((name) => name.endsWith('.d'));
+  await rm(join(desk.state, 'builds', workspace!, 'runtime'), { recursive: true });
+  await mkdir(join(desk.state, 'builds', workspace!, 'runtime'));
+  await recovers();
+});
 
 test('killed at any time', async () => {
   for (let round = 0; round < (soak ? 150 : 2); round++) {
