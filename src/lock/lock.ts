@@ -18,6 +18,8 @@ const lockedPackage = z.strictObject({
   /** The repository of the recipe that it came from: its keys must have signed it. */
   repo: z.string().min(1),
   url: z.string().min(1),
+  /** The URL's part below the repository's base: where to look when the repository has moved. */
+  location: z.string().min(1).optional(),
   size: z.int().nonnegative(),
   sha256,
   sourceRpm: z.string(),

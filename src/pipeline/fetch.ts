@@ -1,63 +1,99 @@
 /** Brings the packages of a lock into the content store; each counts only once its digest and size hold. */
 import { mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { fileMatches } from '../host/checksum.ts';
 import { download } from '../host/http.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { LockedPackage } from '../lock/lock.ts';
+import type { LoadedRecipe } from '../recipe/load.ts';
 import type { SolvedPackage } from '../solve/solve.ts';
 import type { Context } from './context.ts';
+import { elsewhere, type Elsewhere } from './elsewhere.ts';
 
 /** Enough to hide latency, few enough to be a polite client. */
 const parallel = 6;
 const largestPackage = 16 * 1024 ** 3;
 
+/** Where to look for locked packages. */
+export interface Places {
+  /** What a URL without a scheme is relative to. */
+  lockDirectory: string;
+  elsewhere: Elsewhere;
+}
+
+/** Of the packages that a recipe's lock has. */
+export function placesOf(context: Context, loaded: LoadedRecipe, arch: string): Places {
+  return { lockDirectory: dirname(loaded.lockPath), elsewhere: elsewhere(context, loaded, arch) };
+}
+
 /** Gives the path of each package's verified file, by sha256. */
 export async function fetchPackages(
   context: Context,
   packages: LockedPackage[],
-  lockDirectory: string,
+  places: Places,
 ): Promise<Map<string, string>> {
   const wanted = [...new Map(packages.map((one) => [one.sha256, one])).values()];
+  const moved = new Set<string>();
   let done = 0;
   const paths = await inParallel(wanted, parallel, context.signal, async (one, signal) => {
-    const path = await fetchOne({ ...context, signal }, one, lockDirectory);
+    const path = await fetchOne({ ...context, signal }, one, places, moved);
     context.progress.update('fetching packages', ++done, wanted.length);
     return [one.sha256, path] as const;
   });
   return new Map(paths);
 }
 
-async function fetchOne(context: Context, one: LockedPackage, lockDirectory: string): Promise<string> {
+/** `moved`: repositories of which a package was not where the lock has it; the next need not be waited for. */
+async function fetchOne(
+  context: Context,
+  one: LockedPackage,
+  { lockDirectory, elsewhere: others }: Places,
+  moved: Set<string>,
+): Promise<string> {
   const digest: Digest = `sha256:${one.sha256}`;
   const { content } = context;
   if (await content.has(digest)) return content.use(digest);
-  const local = localPath(one.url, lockDirectory);
-  const expected = { digest, size: one.size, what: `${one.nevra} from ${one.url}` };
-  if (local !== undefined) {
-    const found = await stat(local).catch(() => undefined);
-    if (!found) {
-      throw new MillinerError('REPO_UNAVAILABLE', `${one.nevra}: there is no ${local}`, {
-        details: { package: one.nevra },
-      });
-    }
-    await content.ingestFile(local, expected);
-  } else {
-    const folder = join(context.state, 'downloads');
-    await mkdir(folder, { recursive: true });
-    const file = join(folder, one.sha256);
-    await download(one.url, file, {
-      checksum: { type: 'sha256', value: one.sha256 },
-      size: one.size,
-      maxBytes: largestPackage,
-      signal: context.signal,
-    });
-    await content.ingestFile(file, { ...expected, consume: true });
+  const url = absoluteUrl(one.url, lockDirectory);
+  try {
+    await fetchFrom(context, one, moved.has(one.repo) ? [url, ...(await others(one))] : [url]);
+  } catch (error) {
+    if (!isElsewhere(error) || moved.has(one.repo)) throw error;
+    // Where the repository itself cannot be asked, what went wrong first is what there is to tell.
+    const urls = (await others(one).catch(() => [])).filter((other) => other !== url);
+    if (urls.length === 0) throw error;
+    moved.add(one.repo);
+    await fetchFrom(context, one, urls);
   }
   return content.use(digest);
+}
+
+function isElsewhere(error: unknown): boolean {
+  return error instanceof MillinerError && ['REPO_UNAVAILABLE', 'DIGEST_MISMATCH'].includes(error.code);
+}
+
+async function fetchFrom(context: Context, one: LockedPackage, urls: string[]): Promise<void> {
+  const { content, state, signal } = context;
+  const expected = { digest: `sha256:${one.sha256}` as const, size: one.size };
+  const local = urls.filter((url) => url.startsWith('file:')).map((url) => fileURLToPath(url));
+  for (const path of local) {
+    if (await stat(path).catch(() => undefined))
+      return void (await content.ingestFile(path, { ...expected, what: `${one.nevra} from ${path}` }));
+  }
+  const remote = urls.filter((url) => !url.startsWith('file:'));
+  if (remote.length === 0) {
+    throw new MillinerError('REPO_UNAVAILABLE', `${one.nevra}: there is no ${local.join(', ')}`, {
+      details: { package: one.nevra },
+    });
+  }
+  const folder = join(state, 'downloads');
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, one.sha256);
+  const checksum = { type: 'sha256', value: one.sha256 } as const;
+  await download(remote, file, { checksum, size: one.size, maxBytes: largestPackage, signal });
+  await content.ingestFile(file, { ...expected, what: `${one.nevra} from ${one.url}`, consume: true });
 }
 
 /** The SHA-256 of each package: of one that its repository vouches for otherwise, the file itself has to tell. */
@@ -96,7 +132,6 @@ async function fetchForSha256(
 }
 
 /** A lock may name files relative to itself, so that a checkout can lie anywhere. */
-function localPath(url: string, lockDirectory: string): string | undefined {
-  if (url.startsWith('file://')) return fileURLToPath(url);
-  return /^[a-z][a-z0-9+.-]*:/i.test(url) ? undefined : join(lockDirectory, url);
+function absoluteUrl(url: string, lockDirectory: string): string {
+  return /^[a-z][a-z0-9+.-]*:/i.test(url) ? url : pathToFileURL(join(lockDirectory, url)).href;
 }

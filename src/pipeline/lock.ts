@@ -18,7 +18,8 @@ import { compareNevra } from '../rpm/evr.ts';
 import { nevraText } from '../rpm/package.ts';
 import { solve, type SolvedPackage } from '../solve/solve.ts';
 import type { Context } from './context.ts';
-import { fetchPackages, sha256Of } from './fetch.ts';
+import { locationIn } from './elsewhere.ts';
+import { fetchPackages, placesOf, sha256Of } from './fetch.ts';
 import { checkVersions, currentVersions, hostRpmVersion } from './versions.ts';
 
 /** A recipe with the part of its lock that is for one architecture. */
@@ -143,11 +144,15 @@ async function solveArch(
   if (base && !inherited)
     throw new MillinerError('LOCK_STALE', `${base.loaded.lockPath} has no answer for ${arch}`);
   const repositories = await openAll(context, recipe, arch);
-  const locate = (found: SolvedPackage[]) => lockedPackages(context, found, dirname(loaded.lockPath));
+  const bases = new Map(repositories.map((one) => [one.name, one.bases]));
+  const place = { directory: dirname(loaded.lockPath), bases };
+  const locate = (found: SolvedPackage[]) => lockedPackages(context, found, place);
   const { exclude, weakDeps } = recipe;
   const common = { arch, repositories, exclude, weakDeps, progress: context.progress };
   const files =
-    base && inherited && (await fetchPackages(context, inherited.packages, dirname(base.loaded.lockPath)));
+    base &&
+    inherited &&
+    (await fetchPackages(context, inherited.packages, placesOf(context, base.loaded, arch)));
   // Groups stand beside package names in a recipe, marked with @.
   const [groups = [], install = []] = [true, false].map((wanted) =>
     recipe.packages.filter((word) => word.startsWith('@') === wanted),
@@ -210,14 +215,15 @@ async function openAll(context: Context, recipe: Recipe, arch: string): Promise<
 async function lockedPackages(
   context: Context,
   found: SolvedPackage[],
-  lockDirectory: string,
+  { directory, bases }: { directory: string; bases: Map<string, readonly URL[]> },
 ): Promise<LockedPackage[]> {
   const digests = await sha256Of(context, found);
   return found.map((one, index) => {
     const { name, epoch, version, release, arch, repo, size, sourceRpm } = one;
     const evr = { name, epoch, version, release, arch };
-    const url = portable(one.url, lockDirectory);
-    return { nevra: nevraText(one), ...evr, repo, url, size, sha256: digests[index]!, sourceRpm };
+    const location = locationIn(bases.get(repo) ?? [], one.url);
+    const place = { url: portable(one.url, directory), ...(location !== undefined && { location }) };
+    return { nevra: nevraText(one), ...evr, repo, ...place, size, sha256: digests[index]!, sourceRpm };
   });
 }
 

@@ -1,6 +1,6 @@
 /** One image from its locked packages: fetched, trusted, installed, written as a layer, and recorded. */
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { addAbortSignal } from 'node:stream';
 import type { Digest } from '../content/digest.ts';
 import { inheritConfig, makeImage } from '../image/image.ts';
@@ -16,7 +16,7 @@ import { durationOf } from '../recipe/schema.ts';
 import { databasePath } from '../rpm/dbpath.ts';
 import { readPackage, type RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
-import { fetchPackages } from './fetch.ts';
+import { fetchPackages, placesOf } from './fetch.ts';
 import { installImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
 import { writeRecord, type ImageRecord } from './records.ts';
@@ -36,7 +36,7 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
   const { progress } = context;
   progress.step(`${loaded.recipe.name}: building`);
   return withWorkspace(context.state, async ({ id, directory }) => {
-    const { toolRoot, packages, tools } = await gather(context, job.locked, directory);
+    const { toolRoot, packages, tools } = await gather(context, job, directory);
     const dbPath = job.base?.dbPath ?? databasePath(packages, tools);
     await using active = await prepare(context, id, job.base?.snapshot);
     const { target } = active;
@@ -77,13 +77,13 @@ function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: 
 /** Everything that the transaction runs with, verified. */
 async function gather(
   context: Context,
-  { loaded, answer }: LockedRecipe,
+  { locked: { loaded, answer }, arch }: Job,
   workDirectory: string,
 ): Promise<{ toolRoot: string; packages: RpmPackage[]; tools: RpmPackage[] }> {
   const inherited = new Set(answer.base);
   const own = answer.packages.filter(({ nevra }) => !inherited.has(nevra));
   const locked = Array.isArray(answer.tools) ? answer.tools : [];
-  const files = await fetchPackages(context, [...own, ...locked], dirname(loaded.lockPath));
+  const files = await fetchPackages(context, [...own, ...locked], placesOf(context, loaded, arch));
   await checkTrust(context, workDirectory, loaded, [...own, ...locked], files);
   const tools = await readPackages(locked, files);
   const parts = tools.map((one, index) => ({ sha256: locked[index]!.sha256, package: one }));
