@@ -1,6 +1,6 @@
 /** What a command may not leave behind: mounts, processes, containers, control groups, temporaries. */
 import { existsSync } from 'node:fs';
-import { copyFile, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -19,7 +19,7 @@ export async function leftovers(directory: string, state = join(directory, 'stat
   found.push(...mounts.filter((line) => line.includes(directory)));
   found.push(
     ...(await snapshotsInWork(state)),
-    ...(await processesOf(directory)),
+    ...(await processesOf(directory, groupPrefix(state))),
     ...(await emptyGroups(groupPrefix(state))),
   );
   return found;
@@ -88,16 +88,15 @@ async function snapshotsInWork(state: string): Promise<string[]> {
     : unfinished;
 }
 
-/** Processes of the command itself, of a runtime, or inside a container, which counts its processes anew. */
-async function processesOf(directory: string): Promise<string[]> {
+/** Processes of the command itself, of a runtime, or inside a container. */
+async function processesOf(directory: string, prefix: string): Promise<string[]> {
   const found: string[] = [];
-  const ours = await readlink('/proc/self/ns/pid');
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    const namespace = await readlink(`/proc/${pid}/ns/pid`).catch(() => ours);
-    const mounts = namespace === ours ? '' : await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
-    if (!command.includes(directory) && !mounts.includes(directory)) continue;
-    if (pid !== String(process.pid)) found.push(`process ${pid}: ${command.replaceAll('\0', ' ')}`);
+    const [command, groups] = await Promise.all(
+      ['cmdline', 'cgroup'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')),
+    );
+    if (pid === String(process.pid) || !(command!.includes(directory) || groups!.includes(prefix))) continue;
+    found.push(`process ${pid}: ${command!.replaceAll('\0', ' ')}`);
   }
   return found;
 }
