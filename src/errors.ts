@@ -15,6 +15,12 @@ export const exitCodes = {
   host: 8,
   storage: 9,
   reproducibility: 10,
+  boot: 11,
+  registry: 12,
+  unsigned: 13,
+  wrongKey: 14,
+  altered: 15,
+  unbooted: 16,
   interrupted: 130,
 } as const;
 
