@@ -125,6 +125,36 @@ const table = {
     what: 'the tree holds something that an OCI layer cannot express',
     todo: 'Have the package or scriptlet that makes the named path changed, or exclude the package.',
   },
+  REFERENCE_INVALID: {
+    kind: 'input',
+    what: 'a reference to an image in a registry is malformed',
+    todo: 'Write it as HOST[:PORT]/REPOSITORY:TAG.',
+  },
+  CREDENTIALS_INVALID: {
+    kind: 'input',
+    what: 'a file of registry credentials cannot be read, or the credential helper that it names fails',
+    todo: 'Log in again (podman login REGISTRY), or name another file in REGISTRY_AUTH_FILE.',
+  },
+  REGISTRY_UNAVAILABLE: {
+    kind: 'registry',
+    what: 'a registry does not answer, or fails again and again',
+    todo: 'Check its address and the network, then run again: what has arrived there is kept.',
+  },
+  REGISTRY_DENIED: {
+    kind: 'registry',
+    what: 'a registry refuses access',
+    todo: 'Log in to it with an account that may do this: podman login REGISTRY',
+  },
+  REGISTRY_INVALID: {
+    kind: 'registry',
+    what: 'a registry answers what the protocol does not allow, or other bytes than their digest promises',
+    todo: 'Check that the reference names a registry, and have its operator look at the named request.',
+  },
+  REGISTRY_INSECURE: {
+    kind: 'registry',
+    what: 'a registry that is reached over https sends on to plain HTTP',
+    todo: 'Have its operator mend the address it gives out, or allow plain HTTP where nobody can listen: --plain-http',
+  },
   NOT_REPRODUCIBLE: {
     kind: 'reproducibility',
     what: 'two builds of one lock gave different images',

@@ -1,0 +1,91 @@
+/** Names of images in registries, in the grammar of the OCI distribution specification (spec.md, "Pulling manifests"). */
+import { isIP } from 'node:net';
+import { MillinerError } from '../errors.ts';
+import { isDigest, type Digest } from './descriptor.ts';
+
+export interface Reference {
+  /** Host, with its port where one is given. */
+  registry: string;
+  repository: string;
+  tag?: string;
+  digest?: Digest;
+}
+
+const component = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
+const tagPattern = /^\w[\w.-]{0,127}$/;
+const label = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
+const hostPattern = new RegExp(String.raw`^(?:${label}(?:\.${label})*|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$`);
+/** Registry and repository together; what clients and registries agree to hold. */
+const longestName = 255;
+
+/**
+ * Reads `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. The host must be there (a dot, a colon, or `localhost`): a name
+ * that lacks it means another registry on each machine. Throws REFERENCE_INVALID.
+ */
+export function parseReference(text: string): Reference {
+  const [named = '', digest, ...more] = text.split('@');
+  if (more.length > 0) throw invalid(text, 'it has more than one @');
+  if (digest !== undefined && !isDigest(digest)) throw invalid(text, 'its digest is no sha256 digest');
+  const slash = named.indexOf('/');
+  const registry = slash < 0 ? '' : named.slice(0, slash);
+  if (!namesHost(registry)) throw invalid(text, 'it does not begin with the host of a registry');
+  const rest = named.slice(slash + 1);
+  const colon = rest.indexOf(':');
+  const tag = colon < 0 ? undefined : rest.slice(colon + 1);
+  if (tag !== undefined && !tagPattern.test(tag)) throw invalid(text, 'its tag is malformed');
+  const repository = withNamespace(registry, colon < 0 ? rest : rest.slice(0, colon));
+  if (!repositoryPattern.test(repository)) throw invalid(text, 'its repository is malformed');
+  if (registry.length + 1 + repository.length > longestName) throw invalid(text, 'it is too long');
+  return {
+    registry: registry.toLowerCase(),
+    repository,
+    ...(tag !== undefined && { tag }),
+    ...(digest !== undefined && { digest }),
+  };
+}
+
+export function showReference({ registry, repository, tag, digest }: Reference): string {
+  const named = `${registry}/${repository}`;
+  return `${named}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}
+
+/** Whether its traffic stays on this host: such a registry may be plain HTTP. */
+export function isLoopback(registry: string): boolean {
+  const host = hostOf(registry);
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/**
+ * Where the registry's API is. Docker Hub's has another host than its images' names. A loopback registry is spoken
+ * to without TLS at once: nobody listens there, and asking for TLS first would only make its failure unclear.
+ */
+export function originOf(registry: string, plainHttp: boolean): string {
+  const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
+  return `${plainHttp || isLoopback(registry) ? 'http' : 'https'}://${host}`;
+}
+
+function namesHost(host: string): boolean {
+  if (!hostPattern.test(host) || !URL.canParse(`http://${host}`)) return false;
+  return host.includes('.') || host.includes(':') || host === 'localhost';
+}
+
+/** Docker Hub keeps the images that it shows without a namespace in `library`. */
+function withNamespace(registry: string, repository: string): string {
+  return registry === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository;
+}
+
+function hostOf(registry: string): string {
+  if (registry.startsWith('[')) return registry.slice(1, registry.indexOf(']'));
+  return registry.replace(/:\d+$/, '').toLowerCase();
+}
+
+function invalid(text: string, why: string): MillinerError {
+  return new MillinerError(
+    'REFERENCE_INVALID',
+    `${JSON.stringify(text)} names no image in a registry: ${why}`,
+    {
+      details: { reference: text },
+    },
+  );
+}
