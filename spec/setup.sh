@@ -14,8 +14,9 @@ debian_packages=(
   g++ make pkg-config libsolv-dev libsolvext-dev          # the native addon
   rpm runc zstd xz-utils gpg                              # milliner itself
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
-  skopeo buildah umoci dnf acl attr python3 faketime        # other implementations, as oracles in the tests
+  skopeo buildah umoci dnf acl attr python3 faketime      # other implementations, as oracles in the tests
   busybox-static                                          # the userland of the tests' smallest images
+  docker-registry podman iproute2                         # where the tests publish to, pull, and limit a network
 )
 # Written from the packages' names on Fedora; not yet run there.
 fedora_packages=(
@@ -23,6 +24,7 @@ fedora_packages=(
   rpm rpm-sign rpm-build runc zstd xz gnupg2
   createrepo_c dnf-plugins-core
   skopeo buildah umoci acl attr busybox glibc-static
+  docker-distribution podman iproute
 )
 
 install_debian() {
@@ -33,6 +35,11 @@ install_debian() {
   say "installing with apt-get: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   { apt-get -qq update && apt-get -qq install -y --no-install-recommends "${missing[@]}"; } >&2
+  # The tests start registries of their own: the package's service, on port 5000 of everything, is for nobody here.
+  if [[ " ${missing[*]} " == *' docker-registry '* ]]; then
+    service docker-registry stop >&2 || true
+    update-rc.d docker-registry disable >&2 || true
+  fi
 }
 
 install_fedora() {
