@@ -165,6 +165,36 @@ const table = {
     what: 'a key file of the recipe holds no public key that rpm takes',
     todo: 'Name a file with an OpenPGP public key, ASCII-armoured or binary (gpg --export).',
   },
+  KEY_FILE_INVALID: {
+    kind: 'input',
+    what: 'a key file cannot be used: it is no key of the kind that signs images, or the password is another',
+    todo: 'Check the password; keys are ECDSA P-256 in the form of cosign, made with: milliner key generate',
+  },
+  PASSWORD_MISSING: {
+    kind: 'input',
+    what: 'a private key needs a password, and there is none',
+    todo: 'Set MILLINER_KEY_PASSWORD, or run the command on a terminal, where it asks.',
+  },
+  SIGNATURE_MISSING: {
+    kind: 'unsigned',
+    what: 'an image lacks a signature or a signed bill of materials',
+    todo: 'Publish it with: milliner publish; an image that others signed may have one of the two layouts: --only',
+  },
+  SIGNATURE_WRONG_KEY: {
+    kind: 'wrongKey',
+    what: 'an image is signed, but not with the private half of this key',
+    todo: 'Give the public key of whoever published the image with --key.',
+  },
+  IMAGE_ALTERED: {
+    kind: 'altered',
+    what: 'an image or a signature was changed: it is damaged, or signs another image or another reference',
+    todo: 'Do not run the image; look at who writes to the repository, then publish it again.',
+  },
+  VERDICT_MISSING: {
+    kind: 'unbooted',
+    what: 'an image has no signed verdict that it booted and passed its checks',
+    todo: 'Boot it with: milliner boot, then publish it again.',
+  },
   RPMDB_INVALID: {
     kind: 'install',
     what: 'an rpm database is damaged, or holds what rpm does not write',

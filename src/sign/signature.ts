@@ -1,0 +1,23 @@
+/** Whether a signature is one, and of which key it says to be. */
+import { createHash, verify } from 'node:crypto';
+import type { PublicKey } from './key.ts';
+
+export function signatureHolds(key: PublicKey, content: Uint8Array, signature: Uint8Array): boolean {
+  try {
+    return verify('sha256', content, key.key, signature);
+  } catch {
+    // OpenSSL throws at some of what is no signature at all.
+    return false;
+  }
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/**
+ * Annotation of ours on a signature's layer: the hint of the key that made it. A legacy signature does not tell, and
+ * without it a damaged one looks like one of another key. It is signed by nobody and decides nothing but which
+ * reason a refusal gives.
+ */
+export const keyHintAnnotation = 'io.milliner.key-hint';
