@@ -1,10 +1,12 @@
 // The addon's export table: each part adds its functions to the exports.
 #include <napi.h>
 
+void InitNotify(Napi::Env env, Napi::Object exports);
 void InitPosix(Napi::Env env, Napi::Object exports);
 void InitSolv(Napi::Env env, Napi::Object exports);
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  InitNotify(env, exports);
   InitPosix(env, exports);
   InitSolv(env, exports);
   return exports;

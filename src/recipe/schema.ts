@@ -49,32 +49,62 @@ const file = z
 
 const tools = z.union([z.literal('host'), z.strictObject({ packages: z.array(z.string().min(1)).min(1) })]);
 
+/** How often and how long a check is tried. */
+const tries = { timeout: duration.default('30s'), interval: duration.default('500ms') };
+const byteSize = z.string().regex(/^\d+[KMG]?$/, 'a number of bytes, or with K, M or G behind it');
+
 const check = z.union([
-  z.strictObject({ exec: z.array(z.string()).min(1) }),
-  z.strictObject({ tcp: z.int().min(1).max(65535) }),
-  z.strictObject({ http: z.string().min(1), status: z.int().default(200) }),
+  z.strictObject({ exec: z.array(z.string()).min(1), ...tries }),
+  z.strictObject({ tcp: z.int().min(1).max(65535), ...tries }),
+  z.strictObject({
+    http: z.url({ protocol: /^http$/, error: 'an http URL as the instance itself would ask for it' }),
+    status: z.int().min(100).max(599).default(200),
+    ...tries,
+  }),
 ]);
 
-const test = z.strictObject({
-  init: z.boolean().default(true),
-  limits: z
-    .strictObject({
-      cpus: z.number().positive().optional(),
-      memory: z
-        .string()
-        .regex(/^\d+[KMG]?$/)
-        .optional(),
-      pids: z.int().positive().optional(),
-      bandwidth: z
-        .string()
-        .regex(/^\d+(?:kbit|mbit|gbit)$/)
-        .optional(),
-    })
-    .default({}),
-  ready: z.strictObject({ unit: unit.optional(), timeout: duration.default('60s') }).prefault({}),
-  checks: z.array(check).default([]),
-  instances: z.int().min(1).max(100).default(1),
+/** What an instance may take, whether its image says so or not: a test boot must not harm its host. */
+const limits = z.strictObject({
+  cpus: z.number().min(0.01).max(1024).optional(),
+  memory: byteSize.default('2G'),
+  pids: z.int().positive().default(2048),
+  disk: byteSize.default('4G'),
+  bandwidth: z
+    .string()
+    .regex(/^\d+(?:kbit|mbit|gbit)$/, 'a number and kbit, mbit or gbit')
+    .optional(),
 });
+
+const ready = z
+  .strictObject({
+    unit: unit.optional(),
+    notify: z.boolean().optional(),
+    exit: z.int().min(0).max(255).optional(),
+    timeout: duration.default('60s'),
+  })
+  .refine(({ unit, notify, exit }) => [unit, notify, exit].filter((one) => one !== undefined).length <= 1, {
+    error: 'give one of unit, notify, exit',
+  });
+
+export const testSchema = z
+  .strictObject({
+    init: z.boolean().optional(),
+    limits: limits.prefault({}),
+    ready: ready.prefault({}),
+    checks: z.array(check).default([]),
+    settle: duration.default('5s'),
+    stop: z.strictObject({ timeout: duration.default('30s') }).prefault({}),
+    allow: z.strictObject({ units: z.array(unit).default([]) }).prefault({}),
+    instances: z.int().min(1).max(100).default(1),
+  })
+  .refine(({ init, ready: { unit } }) => init !== false || unit === undefined, {
+    error: 'without init there are no units',
+    path: ['ready', 'unit'],
+  })
+  .refine(({ ready: { exit }, checks }) => exit === undefined || checks.length === 0, {
+    error: 'an instance that runs to its end has nothing left to check',
+    path: ['checks'],
+  });
 
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -132,7 +162,7 @@ export const recipeSchema = z.strictObject({
       path: ['level'],
     })
     .prefault({}),
-  test: test.optional(),
+  test: testSchema.optional(),
   publish: z
     .strictObject({ to: z.array(z.string().min(1)).min(1), tags: z.array(z.string().min(1)).min(1) })
     .optional(),
@@ -146,7 +176,17 @@ export function durationOf(text: string): number {
   return Number(count) * milliseconds[word as keyof typeof milliseconds];
 }
 
+const sizes = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 } as const;
+
+/** Bytes of a checked size, such as 512M. */
+export function bytesOf(text: string): number {
+  const [, count, word] = /^(\d+)([KMG]?)$/.exec(text)!;
+  return Number(count) * sizes[word as keyof typeof sizes];
+}
+
 export const repositoriesSchema = z.strictObject({ repos: z.array(repository) });
 
+/** How an image is booted and checked. */
+export type TestPlan = z.output<typeof testSchema>;
 export type Repository = z.output<typeof repository>;
 export type Recipe = Omit<z.output<typeof recipeSchema>, 'repos'> & { repos: Repository[] };
