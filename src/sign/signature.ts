@@ -1,5 +1,6 @@
 /** Whether a signature is one, and of which key it says to be. */
 import { createHash, verify } from 'node:crypto';
+import type { Digest } from '../content/digest.ts';
 import type { PublicKey } from './key.ts';
 
 export function signatureHolds(key: PublicKey, content: Uint8Array, signature: Uint8Array): boolean {
@@ -11,7 +12,7 @@ export function signatureHolds(key: PublicKey, content: Uint8Array, signature: U
   }
 }
 
-export function sha256(bytes: Uint8Array): string {
+export function sha256(bytes: Uint8Array): Digest {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 

@@ -1,0 +1,64 @@
+/** Everything that is signed of one image, for one repository: both layouts, from one signing of each statement. */
+import type { Digest } from '../content/digest.ts';
+import { MillinerError } from '../errors.ts';
+import type { Artifact, Descriptor } from './artifact.ts';
+import { attachedLayer } from './attestation.ts';
+import type { AttachedLayer } from './attachment.ts';
+import { bundleArtifact } from './bundle.ts';
+import type { SigningKey } from './key.ts';
+import type { SpdxDocument } from './sbom.ts';
+import { signReference } from './simplesigning.ts';
+import { attest, predicateTypes } from './statement.ts';
+import { requirePassed, testResult, type SignedVerdict } from './testresult.ts';
+
+export interface SignInput {
+  /** Of the image's manifest. */
+  image: Descriptor;
+  /** REGISTRY/REPOSITORY:TAG of every tag that the image gets in the repository. */
+  references: readonly string[];
+  sbom: SpdxDocument;
+  verdict: SignedVerdict;
+  /** The image's, in seconds: the only time that is written. */
+  epoch: number;
+}
+
+/** Plain blobs and manifests; the first two still have to be put together with what the repository has. */
+export interface SignedImage {
+  /** For mergeSignatures: one for each reference. */
+  signatures: AttachedLayer[];
+  /** For mergeAttestations: the bill of materials and the boot verdict. */
+  attestations: AttachedLayer[];
+  /** Referrers of the image: the signature, the bill of materials, the boot verdict. */
+  bundles: Artifact[];
+}
+
+/** The same input gives the same bytes. Throws VERDICT_MISSING: what did not boot is not signed. */
+export function signImage(
+  key: SigningKey,
+  { image, references, sbom, verdict, epoch }: SignInput,
+): SignedImage {
+  requireVerdict(verdict, image.digest);
+  const subject: Descriptor = { mediaType: image.mediaType, digest: image.digest, size: image.size };
+  const claims = [
+    attest(key, image.digest, predicateTypes.sbom, sbom),
+    attest(key, image.digest, predicateTypes.verdict, testResult(verdict)),
+  ];
+  const signature = attest(key, image.digest, predicateTypes.signature, {});
+  return {
+    signatures: references.map((reference) => signReference(key, image.digest, reference)),
+    attestations: claims.map((claim) => attachedLayer(claim, key.public)),
+    bundles: [signature, ...claims].map((claim) =>
+      bundleArtifact(claim, { key: key.public, subject, epoch }),
+    ),
+  };
+}
+
+function requireVerdict(verdict: SignedVerdict, digest: Digest): void {
+  if (verdict.manifestDigest !== digest) {
+    throw new MillinerError(
+      'VERDICT_MISSING',
+      `the boot verdict is of ${verdict.manifestDigest}, not of ${digest}`,
+    );
+  }
+  requirePassed(testResult(verdict), digest);
+}

@@ -1,0 +1,86 @@
+/**
+ * Attestations: an in-toto statement (https://github.com/in-toto/attestation, spec/v1/statement.md) about one image,
+ * signed in a DSSE envelope (https://github.com/secure-systems-lab/dsse). Made once, stored in both layouts.
+ */
+import { dsse } from '@sigstore/core';
+import { z } from 'zod';
+import type { Digest } from '../content/digest.ts';
+import { altered, toJson } from './artifact.ts';
+import type { PublicKey, SigningKey } from './key.ts';
+import { wrongKey } from './reasons.ts';
+import { signatureHolds } from './signature.ts';
+import { readJson } from './untrusted.ts';
+
+/** What a statement is about; cosign's names for the first two are `cosign sign` and --type spdxjson. */
+export const predicateTypes = {
+  signature: 'https://sigstore.dev/cosign/sign/v1',
+  sbom: 'https://spdx.dev/Document',
+  verdict: 'https://in-toto.io/attestation/test-result/v0.1',
+} as const;
+
+export const payloadType = 'application/vnd.in-toto+json';
+const statementTypes = ['https://in-toto.io/Statement/v1', 'https://in-toto.io/Statement/v0.1'] as const;
+
+export interface Envelope {
+  payload: Buffer;
+  payloadType: string;
+  signatures: Buffer[];
+  /** The key that it says it is of: found beside it, and signed by nobody. */
+  keyHint?: string | undefined;
+}
+
+export interface Attestation {
+  predicateType: string;
+  envelope: Envelope;
+}
+
+const statementSchema = z.object({
+  _type: z.enum(statementTypes),
+  predicateType: z.string(),
+  subject: z.array(z.object({ digest: z.record(z.string(), z.string()) })),
+  predicate: z.unknown(),
+});
+
+export interface Statement {
+  predicateType: string;
+  predicate: unknown;
+}
+
+/** The subject has no name: the same statement holds wherever the image is published. */
+export function attest(
+  key: SigningKey,
+  image: Digest,
+  predicateType: string,
+  predicate: object,
+): Attestation {
+  const payload = toJson({
+    _type: statementTypes[0],
+    subject: [{ digest: { sha256: image.slice('sha256:'.length) } }],
+    predicateType,
+    predicate,
+  });
+  const signature = key.sign(dsse.preAuthEncoding(payloadType, payload));
+  return { predicateType, envelope: { payload, payloadType, signatures: [signature] } };
+}
+
+/**
+ * The statement, once the envelope is known to be this key's and about this image. Throws SIGNATURE_WRONG_KEY,
+ * IMAGE_ALTERED.
+ */
+export function openEnvelope(
+  { key, digest }: { key: PublicKey; digest: Digest },
+  envelope: Envelope,
+  name: string,
+): Statement {
+  const refuse = altered(name);
+  const content = dsse.preAuthEncoding(envelope.payloadType, envelope.payload);
+  if (!envelope.signatures.some((signature) => signatureHolds(key, content, signature))) {
+    if (envelope.keyHint !== key.hint) throw wrongKey(name);
+    throw refuse('is not what this key signed');
+  }
+  if (envelope.payloadType !== payloadType) throw refuse('holds something other than a statement');
+  const { subject, predicateType, predicate } = readJson(envelope.payload, statementSchema, refuse);
+  const hex = digest.slice('sha256:'.length);
+  if (!subject.some((one) => one.digest['sha256'] === hex)) throw refuse('is about another image');
+  return { predicateType, predicate };
+}
