@@ -1,6 +1,20 @@
-/** One HTTP GET: proxies of the environment, redirects, time limits; what goes wrong becomes an AttemptError. */
+/** One HTTP request: proxies of the environment, redirects, time limits; what goes wrong becomes an AttemptError. */
+import { isIP } from 'node:net';
+import type { Readable } from 'node:stream';
 import { createSecureContext, getCACertificates } from 'node:tls';
-import { EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici';
+import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici';
+import { MillinerError } from '../errors.ts';
+
+export type HttpResponse = Dispatcher.ResponseData;
+
+export interface HttpRequest {
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  headers?: Record<string, string>;
+  body?: Uint8Array | Readable | undefined;
+  signal?: AbortSignal | undefined;
+  /** Milliseconds of silence until the answer begins; default 30 s. */
+  patience?: number | undefined;
+}
 
 /** Why one attempt at one URL failed; the caller decides whether there is another. */
 export class AttemptError extends Error {
@@ -28,23 +42,42 @@ const maxRedirects = 10;
 const redirects = new Set([301, 302, 303, 307, 308]);
 const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-let dispatcher: EnvHttpProxyAgent | undefined;
+interface Agents {
+  /** By way of the environment's proxy, where it names one. */
+  outside: Dispatcher;
+  /** Never by way of a proxy, which could not reach it: so do the clients that are written in Go. */
+  loopback: Dispatcher;
+}
+let agents: Agents | undefined;
 
-function agent(): EnvHttpProxyAgent {
-  if (dispatcher) return dispatcher;
+function agentFor(url: URL): Dispatcher {
+  agents ??= makeAgents();
+  return isLoopbackHost(url.hostname) ? agents.loopback : agents.outside;
+}
+
+/** A host name or address, an IPv6 one with or without its brackets. */
+export function isLoopbackHost(name: string): boolean {
+  const host = name.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+function makeAgents(): Agents {
   // The host's own certificate store as well: a company's mirrors are signed by its own authority.
   const ca = [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
   const tls = { secureContext: createSecureContext({ ca }) };
-  dispatcher = new EnvHttpProxyAgent({
+  const common = {
     connect: { timeout: connectMilliseconds, ...tls },
+    headersTimeout: silenceMilliseconds,
+    bodyTimeout: silenceMilliseconds,
+  };
+  const outside = new EnvHttpProxyAgent({
+    ...common,
     requestTls: tls,
     proxyTls: tls,
     // Plain http as an ordinary proxy request: many proxies allow CONNECT to port 443 only.
     proxyTunnel: false,
-    headersTimeout: silenceMilliseconds,
-    bodyTimeout: silenceMilliseconds,
   });
-  return dispatcher;
+  return { outside, loopback: new Agent(common) };
 }
 
 /** A URL for people and logs: without user, password, query and fragment, any of which may hold a secret. */
@@ -60,11 +93,11 @@ export async function get(
   headers: Record<string, string>,
   signal: AbortSignal | undefined,
   accept: readonly number[] = [],
-): Promise<Dispatcher.ResponseData> {
+): Promise<HttpResponse> {
   let target = parseUrl(url);
   let authorization = basic(target);
   for (let hop = 0; hop <= maxRedirects; hop++) {
-    const response = await send(target, { ...headers, ...authorization }, signal);
+    const response = await send(target, { headers: { ...headers, ...authorization }, signal });
     if (response.statusCode === 200 || response.statusCode === 206) return response;
     if (accept.includes(response.statusCode)) return response;
     await response.body.dump();
@@ -77,15 +110,19 @@ export async function get(
   throw new AttemptError(`more than ${maxRedirects} redirects`, { permanent: true });
 }
 
-async function send(target: URL, headers: Record<string, string>, signal: AbortSignal | undefined) {
+/** One request and whatever answers it, redirects too; the caller must consume the body. */
+export async function send(target: URL, options: HttpRequest): Promise<HttpResponse> {
   const bare = new URL(target);
   bare.username = '';
   bare.password = '';
   try {
     return await request(bare, {
-      dispatcher: agent(),
-      headers: { 'user-agent': 'milliner', 'accept-encoding': 'identity', ...headers },
-      signal: signal ?? null,
+      dispatcher: agentFor(bare),
+      method: options.method ?? 'GET',
+      headers: { 'user-agent': 'milliner', 'accept-encoding': 'identity', ...options.headers },
+      body: options.body ?? null,
+      signal: options.signal ?? null,
+      ...(options.patience !== undefined && { headersTimeout: options.patience }),
     });
   } catch (cause) {
     throw asAttemptError(cause);
@@ -95,6 +132,8 @@ async function send(target: URL, headers: Record<string, string>, signal: AbortS
 /** Network errors become attempts that failed; an abort stays what it is. */
 export function asAttemptError(cause: unknown): unknown {
   if (cause instanceof AttemptError || !(cause instanceof Error) || cause.name === 'AbortError') return cause;
+  // Thrown by whoever makes a request's body: not the network's fault.
+  if (cause instanceof MillinerError) return cause;
   const code = (cause as NodeJS.ErrnoException).code;
   const network = cause instanceof errors.UndiciError || code !== undefined;
   return network ? new AttemptError(cause.message || String(code), { cause }) : cause;
@@ -113,7 +152,7 @@ function basic(url: URL): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 }
 
-function redirectTarget(response: Dispatcher.ResponseData, from: URL): URL | undefined {
+function redirectTarget(response: HttpResponse, from: URL): URL | undefined {
   const location = response.headers.location;
   if (!redirects.has(response.statusCode) || typeof location !== 'string') return undefined;
   if (!URL.canParse(location, from.href)) {
@@ -126,10 +165,16 @@ function redirectTarget(response: Dispatcher.ResponseData, from: URL): URL | und
   return next;
 }
 
-function statusError(response: Dispatcher.ResponseData): AttemptError {
-  const seconds = Number(response.headers['retry-after']);
+export function statusError(response: HttpResponse): AttemptError {
   return new AttemptError(`HTTP status ${response.statusCode}`, {
     permanent: !passing.has(response.statusCode),
-    retryAfter: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0,
+    retryAfter: waitOf(response),
   });
+}
+
+/** Retry-After in milliseconds: seconds or a date (RFC 9110, 10.2.3). */
+function waitOf(response: HttpResponse): number {
+  const text = String(response.headers['retry-after'] ?? '');
+  const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return wait > 0 ? wait : 0;
 }

@@ -1,6 +1,6 @@
 /** Names of images in registries, in the grammar of the OCI distribution specification (spec.md, "Pulling manifests"). */
-import { isIP } from 'node:net';
 import { MillinerError } from '../errors.ts';
+import { isLoopbackHost } from '../host/request.ts';
 import { isDigest, type Digest } from './descriptor.ts';
 
 export interface Reference {
@@ -52,8 +52,7 @@ export function showReference({ registry, repository, tag, digest }: Reference):
 
 /** Whether its traffic stays on this host: such a registry may be plain HTTP. */
 export function isLoopback(registry: string): boolean {
-  const host = hostOf(registry);
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  return isLoopbackHost(registry.replace(/:\d+$/, ''));
 }
 
 /**
@@ -73,11 +72,6 @@ function namesHost(host: string): boolean {
 /** Docker Hub keeps the images that it shows without a namespace in `library`. */
 function withNamespace(registry: string, repository: string): string {
   return registry === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository;
-}
-
-function hostOf(registry: string): string {
-  if (registry.startsWith('[')) return registry.slice(1, registry.indexOf(']'));
-  return registry.replace(/:\d+$/, '').toLowerCase();
 }
 
 function invalid(text: string, why: string): MillinerError {

@@ -1,0 +1,71 @@
+/** A registry as the pipeline sees it: the whole protocol behind one object, with the credentials of one account. */
+import { getBlob, hasBlob } from './blobs.ts';
+import { findCredentials, type Environment } from './credentials.ts';
+import type { Descriptor, Digest } from './descriptor.ts';
+import { getManifest, headManifest, putManifest, type Manifest } from './manifests.ts';
+import { addReferrer, referrers } from './referrers.ts';
+import { Transport, type TransportOptions } from './transport.ts';
+import { pushBlob, type BlobSource, type Pushed, type PushOptions } from './upload.ts';
+
+/**
+ * Every method throws REGISTRY_UNAVAILABLE where the registry fails for long, REGISTRY_DENIED, REGISTRY_INVALID
+ * where it breaks the protocol or a digest, REGISTRY_INSECURE, INTERRUPTED.
+ */
+export class RegistryClient {
+  readonly #transport: Transport;
+
+  constructor(options: TransportOptions) {
+    this.#transport = new Transport(options);
+  }
+
+  /** With the credentials that this host keeps for the repository. Throws CREDENTIALS_INVALID. */
+  static async open(
+    options: Omit<TransportOptions, 'credentials'> & { repository: string; environment?: Environment },
+  ): Promise<RegistryClient> {
+    const { registry, repository, environment } = options;
+    return new RegistryClient({
+      ...options,
+      credentials: await findCredentials(registry, repository, environment),
+    });
+  }
+
+  get registry(): string {
+    return this.#transport.registry;
+  }
+
+  /** By tag or digest; undefined where there is none. Its bytes have its digest. */
+  getManifest(repository: string, reference: string): Promise<Manifest | undefined> {
+    return getManifest(this.#transport, repository, reference);
+  }
+
+  /** The digest of what is there under a tag or digest. */
+  headManifest(repository: string, reference: string): Promise<Digest | undefined> {
+    return headManifest(this.#transport, repository, reference);
+  }
+
+  putManifest(repository: string, reference: string, bytes: Uint8Array, mediaType: string): Promise<Digest> {
+    return putManifest(this.#transport, repository, reference, bytes, mediaType);
+  }
+
+  /** A blob's size; undefined where the repository does not have it. */
+  hasBlob(repository: string, digest: Digest): Promise<number | undefined> {
+    return hasBlob(this.#transport, repository, digest);
+  }
+
+  /** A blob's verified bytes. More than maxBytes are REGISTRY_INVALID. */
+  getBlob(repository: string, digest: Digest, maxBytes: number): Promise<Buffer | undefined> {
+    return getBlob(this.#transport, repository, digest, maxBytes);
+  }
+
+  pushBlob(repository: string, blob: BlobSource, options?: PushOptions): Promise<Pushed> {
+    return pushBlob(this.#transport, repository, blob, options);
+  }
+
+  referrers(repository: string, subject: Digest): Promise<Descriptor[]> {
+    return referrers(this.#transport, repository, subject);
+  }
+
+  addReferrer(repository: string, subject: Digest, descriptor: Descriptor): Promise<void> {
+    return addReferrer(this.#transport, repository, subject, descriptor);
+  }
+}

@@ -1,0 +1,109 @@
+/** Manifests and tags of a registry (OCI distribution specification, "Pulling manifests", "Pushing manifests"). */
+import type { HttpResponse } from '../host/request.ts';
+import { readBody } from './body.ts';
+import { indexType, isDigest, manifestType, sha256Of, type Digest } from './descriptor.ts';
+import type { Transport } from './transport.ts';
+
+export interface Manifest {
+  bytes: Buffer;
+  mediaType: string;
+  digest: Digest;
+}
+
+/** What registries take at least, and clients at most (distribution specification, "Pushing manifests"). */
+export const manifestBytes = 4 * 1024 * 1024;
+
+const accepted = [
+  manifestType,
+  indexType,
+  'application/vnd.docker.distribution.manifest.v2+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+].join(', ');
+
+/** By tag or by digest; undefined where there is none. What comes is what its digest says, whoever says it. */
+export async function getManifest(
+  transport: Transport,
+  repository: string,
+  reference: string,
+): Promise<Manifest | undefined> {
+  const ask = manifestAsk(repository, reference, 'GET');
+  return transport.ask(ask, async (response) => {
+    if (response.statusCode === 404) {
+      await response.body.dump();
+      return undefined;
+    }
+    const bytes = await readBody(response, manifestBytes);
+    const digest = sha256Of(bytes);
+    const promised = [isDigest(reference) ? reference : undefined, digestHeader(response)];
+    const broken = promised.find((one) => one !== undefined && one !== digest);
+    if (broken === undefined) return { bytes, mediaType: mediaTypeOf(response), digest };
+    throw transport.invalid(`${transport.registry} gives a manifest of ${digest} as ${broken}`, {
+      repository,
+      reference,
+      digest,
+    });
+  });
+}
+
+/** The digest that a tag or digest leads to, without the manifest; undefined where it leads nowhere. */
+export async function headManifest(
+  transport: Transport,
+  repository: string,
+  reference: string,
+): Promise<Digest | undefined> {
+  const found = await transport.ask(manifestAsk(repository, reference, 'HEAD'), async (response) => {
+    await response.body.dump();
+    return response.statusCode === 404 ? 'nothing' : digestHeader(response);
+  });
+  if (found === 'nothing') return undefined;
+  // A registry need not say the digest.
+  if (!isDigest(found)) return (await getManifest(transport, repository, reference))?.digest;
+  if (!isDigest(reference) || found === reference) return found;
+  throw transport.invalid(`${transport.registry} gives a manifest of ${found} as ${reference}`, {
+    repository,
+  });
+}
+
+/** Puts it under a tag or its digest; its parts must be there. */
+export async function putManifest(
+  transport: Transport,
+  repository: string,
+  reference: string,
+  bytes: Uint8Array,
+  mediaType: string,
+): Promise<Digest> {
+  const digest = sha256Of(bytes);
+  const ask = {
+    ...manifestAsk(repository, reference, 'PUT'),
+    scope: `repository:${repository}:pull,push`,
+    expect: [200, 201, 202],
+    headers: { 'content-type': mediaType, 'content-length': String(bytes.length) },
+    body: () => bytes,
+  };
+  const stored = await transport.ask(ask, async (response) => {
+    await response.body.dump();
+    return digestHeader(response);
+  });
+  if (stored === undefined || stored === digest) return digest;
+  throw transport.invalid(`${transport.registry} stored ${digest} as ${stored}`, { repository, reference });
+}
+
+function manifestAsk<M extends 'GET' | 'HEAD' | 'PUT'>(repository: string, reference: string, method: M) {
+  return {
+    method,
+    url: `/v2/${repository}/manifests/${reference}`,
+    scope: `repository:${repository}:pull`,
+    expect: [200, 404],
+    headers: { accept: accepted },
+  };
+}
+
+function digestHeader(response: HttpResponse): string | undefined {
+  const value = response.headers['docker-content-digest'];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function mediaTypeOf(response: HttpResponse): string {
+  const [type = ''] = String(response.headers['content-type'] ?? '').split(';');
+  return type.trim().toLowerCase();
+}

@@ -1,0 +1,166 @@
+/**
+ * Which manifests speak of another: the Referrers API, or where a registry lacks it an index at the tag
+ * `sha256-HEX` that its clients keep (OCI distribution specification, "Listing Referrers", "Referrers Tag Schema").
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { readBody } from './body.ts';
+import { indexType, isDigest, tagOf, type Descriptor, type Digest } from './descriptor.ts';
+import { getManifest, manifestBytes, putManifest } from './manifests.ts';
+import type { Transport } from './transport.ts';
+
+const descriptorSchema = z.looseObject({
+  mediaType: z.string(),
+  digest: z.string(),
+  size: z.number().int().nonnegative(),
+  artifactType: z.string().optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
+});
+const indexSchema = z.looseObject({
+  schemaVersion: z.literal(2),
+  mediaType: z.literal(indexType).optional(),
+  manifests: z.array(descriptorSchema),
+});
+type Index = z.infer<typeof indexSchema>;
+
+const maxPages = 50;
+/** How often an index that another writer has overwritten is written again. */
+const writes = 10;
+
+/** All of them, in the registry's order; none where it knows none. */
+export async function referrers(
+  transport: Transport,
+  repository: string,
+  subject: Digest,
+): Promise<Descriptor[]> {
+  const listed = await fromApi(transport, repository, subject);
+  return listed ?? descriptors((await fallbackIndex(transport, repository, subject)) ?? emptyIndex());
+}
+
+/**
+ * Makes a pushed manifest known as a referrer of its subject. What the registry says by OCI-Subject is not
+ * believed: it is done when the registry lists it. Callers of one subject must take turns; where others write as
+ * well, an entry that is lost is written again, and theirs are kept.
+ */
+export async function addReferrer(
+  transport: Transport,
+  repository: string,
+  subject: Digest,
+  descriptor: Descriptor,
+): Promise<void> {
+  const listed = await fromApi(transport, repository, subject);
+  if (listed?.some(({ digest }) => digest === descriptor.digest)) return;
+  for (let attempt = 0; attempt < writes; attempt++) {
+    const index = (await fallbackIndex(transport, repository, subject)) ?? emptyIndex();
+    if (holds(index, descriptor)) return;
+    if (attempt > 0) await sleep(Math.random() * 100 * attempt);
+    const bytes = Buffer.from(JSON.stringify(withEntry(index, descriptor)));
+    await putManifest(transport, repository, tagOf(subject), bytes, indexType);
+  }
+  throw transport.invalid(`${transport.registry} does not keep what refers to ${subject}`, { repository });
+}
+
+/** Undefined where the registry has no such API, which only asking tells. */
+async function fromApi(
+  transport: Transport,
+  repository: string,
+  subject: Digest,
+): Promise<Descriptor[] | undefined> {
+  const all: Descriptor[] = [];
+  let url: string | URL | undefined = `/v2/${repository}/referrers/${subject}`;
+  for (let page = 0; url !== undefined && page < maxPages; page++) {
+    const answer: Page | undefined = await readPage(transport, repository, url);
+    if (!answer) return undefined;
+    all.push(...descriptors(answer.index));
+    url = answer.next;
+  }
+  return all;
+}
+
+interface Page {
+  index: Index;
+  next: URL | undefined;
+}
+
+async function readPage(
+  transport: Transport,
+  repository: string,
+  url: string | URL,
+): Promise<Page | undefined> {
+  const scope = `repository:${repository}:pull`;
+  const ask = {
+    method: 'GET' as const,
+    url,
+    scope,
+    expect: [200, 400, 404, 405],
+    headers: { accept: indexType },
+  };
+  return transport.ask(ask, async (response) => {
+    const bytes = await readBody(response, manifestBytes);
+    // A web page in place of the API's index: the registry takes the path for something else.
+    if (response.statusCode !== 200 || !isIndex(response.headers['content-type'])) return undefined;
+    const link = /<([^>]+)>\s*;[^,]*rel="?next"?/.exec(String(response.headers['link'] ?? ''))?.[1];
+    return {
+      index: parseIndex(transport, bytes),
+      next: link === undefined ? undefined : transport.follow(link, url),
+    };
+  });
+}
+
+async function fallbackIndex(
+  transport: Transport,
+  repository: string,
+  subject: Digest,
+): Promise<Index | undefined> {
+  const found = await getManifest(transport, repository, tagOf(subject));
+  return found && parseIndex(transport, found.bytes);
+}
+
+function parseIndex(transport: Transport, bytes: Buffer): Index {
+  try {
+    return indexSchema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch {
+    throw transport.invalid(
+      `${transport.registry} has something other than an index where referrers are listed`,
+    );
+  }
+}
+
+/** A digest of another algorithm may stand there and stay, but cannot be used. */
+function descriptors(index: Index): Descriptor[] {
+  return index.manifests.filter(({ digest }) => isDigest(digest)) as unknown as Descriptor[];
+}
+
+function emptyIndex(): Index {
+  return { schemaVersion: 2, mediaType: indexType, manifests: [] };
+}
+
+function holds(index: Index, descriptor: Descriptor): boolean {
+  const same = index.manifests.filter(({ digest }) => digest === descriptor.digest);
+  return same.length === 1 && canonical(same[0]!) === canonical(descriptor);
+}
+
+/** In the place of the entry of the same digest, or at the end. */
+function withEntry(index: Index, descriptor: Descriptor): Index {
+  const at = index.manifests.findIndex(({ digest }) => digest === descriptor.digest);
+  const manifests = index.manifests.filter(({ digest }) => digest !== descriptor.digest);
+  manifests.splice(at < 0 ? manifests.length : at, 0, { ...descriptor });
+  return { ...index, mediaType: indexType, manifests };
+}
+
+function isIndex(contentType: string | string[] | undefined): boolean {
+  return (
+    String(contentType ?? '')
+      .split(';')[0]!
+      .trim()
+      .toLowerCase() === indexType
+  );
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, one: unknown) =>
+    one !== null && typeof one === 'object' && !Array.isArray(one)
+      ? Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : one,
+  );
+}

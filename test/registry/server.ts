@@ -1,0 +1,117 @@
+/** A real registry (Debian's docker-registry) of a test's own: on a port of its own, with storage that outlives it. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export const account = { username: 'hatter', password: 'a hat of felt' };
+/** bcrypt of the password, which is all that docker-registry takes. */
+const htpasswd = 'hatter:$2b$04$x8PmgCG/CA0Il1M65TQvnuuLm5zXgTykrJhWNgWCs5K7D6CndAeTi\n';
+
+export interface TokenAuth {
+  realm: string;
+  service: string;
+  issuer: string;
+  /** File with the certificate of whoever signs the tokens. */
+  rootcertbundle: string;
+}
+
+export interface ServerOptions {
+  /** Only for `account`, by HTTP's Basic authentication. */
+  basic?: boolean;
+  token?: TokenAuth;
+}
+
+export class RegistryServer {
+  readonly directory: string;
+  readonly host: string;
+  readonly #config: string;
+  #child: ChildProcess | undefined;
+  #log = '';
+
+  private constructor(directory: string, host: string) {
+    this.directory = directory;
+    this.host = host;
+    this.#config = join(directory, 'config.json');
+  }
+
+  static async start(options: ServerOptions = {}): Promise<RegistryServer> {
+    const directory = await mkdtemp(join(tmpdir(), 'registry-'));
+    const server = new RegistryServer(directory, `127.0.0.1:${await freePort()}`);
+    await writeFile(join(directory, 'htpasswd'), htpasswd);
+    await writeFile(server.#config, JSON.stringify(server.#configuration(options)));
+    await server.start();
+    return server;
+  }
+
+  /** Where its blobs and manifests lie. */
+  get storage(): string {
+    return join(this.directory, 'storage');
+  }
+
+  get url(): string {
+    return `http://${this.host}`;
+  }
+
+  /** Starts it, again on the same port and storage; ends when it answers. */
+  async start(): Promise<void> {
+    const child = spawn('docker-registry', ['serve', this.#config], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => (this.#log = (this.#log + chunk.toString()).slice(-10_000)));
+    }
+    for (let tries = 0; tries < 600; tries++) {
+      if (child.exitCode !== null) break;
+      const answer = await fetch(`${this.url}/v2/`).catch(() => undefined);
+      await answer?.body?.cancel();
+      if (answer) return;
+      await sleep(50);
+    }
+    throw new Error(`docker-registry does not serve: ${this.#log}`);
+  }
+
+  /** Ends it as a power cut does. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** YAML's parser reads JSON. Without a cache: a test may change what is stored. */
+  #configuration({ basic, token }: ServerOptions): object {
+    return {
+      version: '0.1',
+      log: { level: 'error', accesslog: { disabled: true } },
+      storage: {
+        filesystem: { rootdirectory: this.storage },
+        delete: { enabled: true },
+        maintenance: { uploadpurging: { enabled: false } },
+      },
+      // One secret for all its lives: an upload's address stays good.
+      http: { addr: this.host, secret: 'of one test' },
+      ...(basic && { auth: { htpasswd: { realm: 'hats', path: join(this.directory, 'htpasswd') } } }),
+      ...(token && { auth: { token } }),
+    };
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
