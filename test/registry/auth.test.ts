@@ -1,0 +1,204 @@
+/** Logging in: Basic and bearer tokens at a real registry, and what must go nowhere else. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { MillinerError } from '../../src/errors.ts';
+import { RegistryClient } from '../../src/registry/client.ts';
+import { sha256Of } from '../../src/registry/descriptor.ts';
+import { account, RegistryServer, type ServerOptions } from './server.ts';
+import { identityToken, TokenServer } from './tokens.ts';
+
+const open: { close(): unknown }[] = [];
+
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.close();
+});
+
+async function registry(options: ServerOptions): Promise<string> {
+  const server = await RegistryServer.start(options);
+  open.push(server);
+  return server.host;
+}
+
+async function tokens(): Promise<{ server: TokenServer; host: string }> {
+  const server = await TokenServer.start();
+  open.push(server);
+  return { server, host: await registry({ token: server.auth }) };
+}
+
+/** A server that answers as it is told, and the headers of what it was asked. */
+async function listen(listener: RequestListener): Promise<{ host: string; heard: IncomingHttpHeaders[] }> {
+  const heard: IncomingHttpHeaders[] = [];
+  const server: Server = createServer((request, response) => {
+    heard.push(request.headers);
+    listener(request, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  open.push({ close: () => server.closeAllConnections() }, server);
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, heard };
+}
+
+const bytes = randomBytes(100);
+const blob = { digest: sha256Of(bytes), size: bytes.length, content: { bytes } };
+
+async function errorOf(promise: Promise<unknown>): Promise<MillinerError> {
+  const error = await promise.catch((cause: unknown) => cause);
+  expect(error).toBeInstanceOf(MillinerError);
+  // Whatever went wrong, no secret is told.
+  const told: unknown[] = [];
+  for (let at = error as Error | undefined; at; at = at.cause as Error | undefined) told.push(at.stack, at);
+  const basic = Buffer.from(`${account.username}:${account.password}`).toString('base64');
+  for (const secret of [account.password, identityToken, basic]) {
+    expect(JSON.stringify(told)).not.toContain(secret);
+  }
+  return error as MillinerError;
+}
+
+test('Basic', async () => {
+  const host = await registry({ basic: true });
+  const client = new RegistryClient({ registry: host, credentials: account });
+  expect(await client.pushBlob('felt/hat', blob)).toBe('uploaded');
+  const wrong = { ...account, password: 'a hat of straw' };
+  for (const credentials of [undefined, wrong]) {
+    const stranger = new RegistryClient({ registry: host, credentials });
+    expect(await errorOf(stranger.hasBlob('felt/hat', blob.digest))).toMatchObject({
+      code: 'REGISTRY_DENIED',
+      details: { status: 401 },
+    });
+  }
+});
+
+test('a token for each scope, kept while it lives', async () => {
+  const { server, host } = await tokens();
+  const client = new RegistryClient({ registry: host, credentials: account });
+  expect(await client.pushBlob('felt/hat', blob)).toBe('uploaded');
+  expect(await client.pushBlob('felt/cap', blob, { mountFrom: 'felt/hat' })).toBe('mounted');
+  expect(await client.pushBlob('felt/cap', blob)).toBe('present');
+  const get = (...scopes: string[]) => ({ method: 'GET', as: 'account', scopes });
+  expect(server.asked).toEqual([
+    get('repository:felt/hat:pull'),
+    get('repository:felt/hat:pull,push'),
+    get('repository:felt/cap:pull'),
+    get('repository:felt/cap:pull,push', 'repository:felt/hat:pull'),
+  ]);
+});
+
+test('an old token is fetched anew', async () => {
+  const { server, host } = await tokens();
+  const client = new RegistryClient({ registry: host, credentials: account });
+  server.life = 10;
+  for (let asked = 1; asked <= 3; asked++) {
+    expect(await client.hasBlob('felt/hat', blob.digest)).toBeUndefined();
+    expect(server.asked).toHaveLength(asked);
+  }
+});
+
+test('a token that is refused is fetched anew, once', async () => {
+  const { server, host } = await tokens();
+  const client = new RegistryClient({ registry: host, credentials: account });
+  server.grants = () => false;
+  expect(await errorOf(client.hasBlob('felt/hat', blob.digest))).toMatchObject({ code: 'REGISTRY_DENIED' });
+  expect(server.asked).toHaveLength(1);
+  expect(await errorOf(client.hasBlob('felt/hat', blob.digest))).toMatchObject({ code: 'REGISTRY_DENIED' });
+  expect(server.asked).toHaveLength(2);
+  server.grants = () => true;
+  expect(await client.hasBlob('felt/hat', blob.digest)).toBeUndefined();
+  expect(server.asked).toHaveLength(3);
+});
+
+test('an identity token is posted, nobody asks without one', async () => {
+  const { server, host } = await tokens();
+  const credentials = { username: '', password: '', identityToken };
+  const client = new RegistryClient({ registry: host, credentials });
+  expect(await client.pushBlob('felt/hat', blob)).toBe('uploaded');
+  expect(server.asked.map(({ method, as }) => `${method} ${as}`)).toEqual(['POST identity', 'POST identity']);
+  server.grants = (scope) => scope.endsWith(':pull');
+  const anybody = new RegistryClient({ registry: host });
+  expect(await anybody.hasBlob('felt/hat', blob.digest)).toBe(blob.size);
+  expect(server.asked.at(-1)).toMatchObject({ as: 'nobody' });
+});
+
+test('the token server refuses a wrong password', async () => {
+  const { host } = await tokens();
+  const credentials = { ...account, password: 'a hat of straw' };
+  const client = new RegistryClient({ registry: host, credentials });
+  expect(await errorOf(client.hasBlob('felt/hat', blob.digest))).toMatchObject({ code: 'REGISTRY_DENIED' });
+});
+
+test('a mount from where we may not read becomes an upload', async () => {
+  const { server, host } = await tokens();
+  const client = new RegistryClient({ registry: host, credentials: account });
+  await client.pushBlob('felt/hat', blob);
+  server.grants = (scope) => !scope.startsWith('repository:felt/hat:');
+  expect(await client.pushBlob('felt/cap', blob, { mountFrom: 'felt/hat' })).toBe('uploaded');
+});
+
+test('no redirect takes credentials to another origin', async () => {
+  const other = await listen((_request, response) => void response.end(bytes));
+  const first = await listen((request, response) => {
+    if (request.headers.authorization === undefined) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="hats"' }).end();
+    } else response.writeHead(307, { location: `http://${other.host}/storage?signed=yes` }).end();
+  });
+  const client = new RegistryClient({ registry: first.host, credentials: account });
+  expect(await client.getBlob('felt/hat', blob.digest, 1000)).toEqual(bytes);
+  expect(first.heard.map(({ authorization }) => authorization?.split(' ')[0])).toEqual([undefined, 'Basic']);
+  expect(other.heard).toMatchObject([{ host: other.host }]);
+  expect(other.heard[0]).not.toHaveProperty('authorization');
+});
+
+test('a token server without TLS is for registries without TLS', async () => {
+  const realm = await listen((_request, response) => void response.end('{"token":"t"}'));
+  const { Authorizer } = await import('../../src/registry/auth.ts');
+  const challenge = (value: string) => ({ headers: { 'www-authenticate': value } }) as never;
+  const secure = new Authorizer('https://r.example', account);
+  await secure.accept(challenge(`Bearer realm="http://${realm.host}/token"`), 's', undefined);
+  const error = await errorOf(secure.header(new URL('https://r.example/v2/'), 's'));
+  expect(error.code).toBe('REGISTRY_INSECURE');
+  expect(realm.heard).toEqual([]);
+  await secure.accept(challenge('Bearer realm="nowhere"'), 's', undefined);
+  expect(await errorOf(secure.header(new URL('https://r.example/v2/'), 's'))).toMatchObject({
+    code: 'REGISTRY_INVALID',
+  });
+  expect(await secure.header(new URL('https://other.example/v2/'), 's')).toEqual({});
+});
+
+test('a token server that redirects, answers nonsense or too much gets no further', async () => {
+  const elsewhere = await listen((_request, response) => void response.end('{"token":"t"}'));
+  const answers: RequestListener[] = [
+    (_request, response) => void response.writeHead(307, { location: `http://${elsewhere.host}/` }).end(),
+    (_request, response) => void response.end(`{"token": "${account.password}`),
+    (_request, response) => void response.end('{"token": "a\\r\\nb"}'),
+    (_request, response) => void response.end(Buffer.alloc(2 << 20, 32)),
+  ];
+  for (const answer of answers) {
+    const realm = await listen(answer);
+    const host = await registryThatSays(`Bearer realm="http://${realm.host}/token",service="s"`);
+    const client = new RegistryClient({ registry: host, credentials: account, attempts: 1 });
+    const error = await errorOf(client.hasBlob('felt/hat', blob.digest));
+    expect(error.code).toMatch(/^REGISTRY_(INVALID|UNAVAILABLE)$/);
+  }
+  expect(elsewhere.heard).toEqual([]);
+});
+
+test('a registry that repeats our password in its answer does not get it into the error', async () => {
+  const { host } = await listen((request, response) => {
+    const { authorization } = request.headers;
+    const pair = Buffer.from((authorization ?? '').replace('Basic ', ''), 'base64').toString();
+    const errors = [{ code: 'DENIED', message: `${authorization} is ${pair}` }];
+    response.writeHead(authorization ? 403 : 401, { 'www-authenticate': 'Basic realm="hats"' });
+    response.end(JSON.stringify({ errors }));
+  });
+  const client = new RegistryClient({ registry: host, credentials: account });
+  const error = await errorOf(client.getManifest('felt/hat', 'v1'));
+  expect(error).toMatchObject({ code: 'REGISTRY_DENIED', details: { status: 403 } });
+});
+
+async function registryThatSays(challenge: string): Promise<string> {
+  const answer: RequestListener = (_request, response) =>
+    void response.writeHead(401, { 'www-authenticate': challenge }).end();
+  return (await listen(answer)).host;
+}
