@@ -175,6 +175,16 @@ const table = {
     what: 'a private key needs a password, and there is none',
     todo: 'Set MILLINER_KEY_PASSWORD, or run the command on a terminal, where it asks.',
   },
+  IMAGE_UNPUBLISHED: {
+    kind: 'input',
+    what: 'a registry has no image under this reference',
+    todo: 'Check the reference; publish the image with: milliner publish',
+  },
+  POLICY_INVALID: {
+    kind: 'input',
+    what: 'a policy file that is there already cannot be added to',
+    todo: 'Mend the named file (containers-policy.json(5), containers-registries.d(5)), or give another directory with --out.',
+  },
   SIGNATURE_MISSING: {
     kind: 'unsigned',
     what: 'an image lacks a signature or a signed bill of materials',

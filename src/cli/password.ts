@@ -1,0 +1,65 @@
+/** The password of a private key: from the environment for machines, from the terminal for people. */
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { MillinerError } from '../errors.ts';
+
+export const passwordVariable = 'MILLINER_KEY_PASSWORD';
+
+export interface Terminal {
+  input: NodeJS.ReadableStream & { isTTY?: boolean };
+  output: NodeJS.WritableStream;
+}
+
+/**
+ * With `confirm` it is asked for twice, and may not be empty: a key is made with it that nobody could open after a
+ * slip. Throws PASSWORD_MISSING, INTERRUPTED.
+ */
+export async function askPassword(
+  prompt: string,
+  {
+    confirm,
+    terminal = { input: process.stdin, output: process.stderr },
+  }: { confirm: boolean; terminal?: Terminal },
+): Promise<string> {
+  const given = process.env[passwordVariable];
+  if (given !== undefined) return given;
+  if (terminal.input.isTTY !== true) {
+    throw new MillinerError(
+      'PASSWORD_MISSING',
+      `${passwordVariable} is not set, and there is no terminal to ask at`,
+    );
+  }
+  const hidden = hiddenReader(terminal);
+  try {
+    const password = await hidden.ask(`${prompt}: `);
+    if (!confirm) return password;
+    if (password === '') throw new MillinerError('PASSWORD_MISSING', 'a new key needs a password');
+    if ((await hidden.ask(`${prompt} again: `)) === password) return password;
+    throw new MillinerError('PASSWORD_MISSING', 'the two passwords differ');
+  } finally {
+    hidden.close();
+  }
+}
+
+/** readline in terminal mode switches the terminal's own echo off; what it would show instead goes nowhere. */
+function hiddenReader({ input, output }: Terminal) {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const reader = createInterface({ input, output: nowhere, terminal: true, historySize: 0 });
+  let interrupted = false;
+  reader.once('SIGINT', () => {
+    interrupted = true;
+    reader.close();
+  });
+  const lines = reader[Symbol.asyncIterator]();
+  return {
+    async ask(prompt: string): Promise<string> {
+      output.write(prompt);
+      const { value, done } = await lines.next();
+      output.write('\n');
+      if (interrupted) throw new MillinerError('INTERRUPTED', 'stopped at the password');
+      if (done === true) throw new MillinerError('PASSWORD_MISSING', 'no password was given');
+      return value;
+    },
+    close: () => reader.close(),
+  };
+}

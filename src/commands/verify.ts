@@ -1,0 +1,41 @@
+import { Args, Flags } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { layouts, verifyReference } from '../pipeline/verify.ts';
+
+export default class VerifyCommand extends MillinerCommand {
+  static override summary = 'Verify that an image in a registry is signed, listed and booted';
+  static override description = `Proves with one public key, in each layout: the signature of the image, its signed bill of materials, and the
+signed verdict that it booted and passed its checks. Exit codes: 13 something is not signed, 14 it is signed with
+another key, 15 the image or a signature was altered, 16 there is no signed verdict that it booted.`;
+  static override examples = [
+    '<%= config.bin %> verify registry.example.com/fedora/mariadb:43 --key keys/release.pub',
+    '<%= config.bin %> verify localhost:5000/demo-base:latest --key keys/release.pub --only bundle --json',
+  ];
+  static override args = {
+    reference: Args.string({
+      required: true,
+      description: 'REGISTRY/REPOSITORY[:TAG][@DIGEST]; the tag is latest',
+    }),
+  };
+  static override flags = {
+    key: Flags.string({ summary: 'the public key', helpValue: 'FILE', required: true }),
+    'plain-http': Flags.boolean({ summary: 'the registry has no TLS', default: false }),
+    only: Flags.option({
+      options: layouts,
+      summary: 'one layout: the .sig and .att tags, or the sigstore bundles',
+    })(),
+  };
+
+  async run(): Promise<object> {
+    const { args, flags } = await this.parse(VerifyCommand);
+    const verification = await verifyReference(
+      { reference: args.reference, key: flags.key, plainHttp: flags['plain-http'], only: flags.only },
+      this.runOptions(flags.state),
+    );
+    this.log(`${verification.reference}  ${verification.manifestDigest}`);
+    for (const { claim, layout, detail } of verification.proved) {
+      this.log(`  ${layout.padEnd(6)}  ${claim.padEnd(9)}  ${detail}`);
+    }
+    return verification;
+  }
+}

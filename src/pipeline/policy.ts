@@ -1,0 +1,170 @@
+/**
+ * policy: what podman, skopeo and others of containers/image need to accept only images of one key:
+ * containers-policy.json(5) asks for the signature, containers-registries.d(5) makes them look for it.
+ */
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { isMap, parseDocument, type Document } from 'yaml';
+import { z } from 'zod';
+import { MillinerError } from '../errors.ts';
+import { writeFileAtomic } from '../host/atomic.ts';
+import { parseReference, showReference } from '../registry/reference.ts';
+import { readPublicKeyFile } from './verify.ts';
+
+export interface PolicyOptions {
+  /** Path of the public key. */
+  key: string;
+  /** REGISTRY/REPOSITORY of the images. */
+  repositories: readonly string[];
+  /** Directory for policy.json and registries.d. */
+  directory: string;
+}
+
+export interface WrittenPolicy {
+  policy: string;
+  registries: string[];
+  repositories: string[];
+  /** Shell commands that pull under this policy. */
+  commands: string[];
+}
+
+const requirements = z.array(z.looseObject({ type: z.string() }));
+const policySchema = z.looseObject({
+  default: requirements,
+  transports: z.record(z.string(), z.record(z.string(), requirements)).optional(),
+});
+type Policy = z.output<typeof policySchema>;
+
+/** Replaced by ours; others, as signedBy, have to hold besides it. */
+const replaced = ['sigstoreSigned', 'insecureAcceptAnything', 'reject'];
+const ownFile = 'milliner.yaml';
+
+/** Throws KEY_FILE_INVALID, REFERENCE_INVALID, POLICY_INVALID. */
+export async function writePolicy(options: PolicyOptions): Promise<WrittenPolicy> {
+  const key = resolve(options.key);
+  await readPublicKeyFile(key);
+  const repositories = options.repositories.map(repositoryOf);
+  const directory = resolve(options.directory);
+  const registriesDirectory = join(directory, 'registries.d');
+  const policyPath = join(directory, 'policy.json');
+  // All is read before anything is written: a file that cannot be added to leaves the others as they were.
+  const policy = withKey(await readPolicy(policyPath), key, repositories);
+  const registries = await readRegistries(registriesDirectory);
+  for (const repository of repositories) lookForSignatures(registries, repository);
+  await mkdir(registriesDirectory, { recursive: true });
+  await writeFileAtomic(policyPath, `${JSON.stringify(policy, null, 2)}\n`);
+  const written: string[] = [];
+  for (const { path, document, changed } of registries.values()) {
+    if (!changed) continue;
+    await writeFileAtomic(path, document.toString());
+    written.push(path);
+  }
+  return {
+    policy: policyPath,
+    registries: written,
+    repositories,
+    commands: commandsFor(directory, repositories),
+  };
+}
+
+function repositoryOf(text: string): string {
+  const { registry, repository, tag, digest } = parseReference(text);
+  if (tag === undefined && digest === undefined) return showReference({ registry, repository });
+  throw new MillinerError('USAGE', `--to ${text} names one image: a policy is for a whole repository`);
+}
+
+function withKey(policy: Policy, keyPath: string, repositories: readonly string[]): Policy {
+  const docker = { ...policy.transports?.['docker'] };
+  for (const repository of repositories) {
+    const others = (docker[repository] ?? []).filter(({ type }) => !replaced.includes(type));
+    docker[repository] = [...others, { type: 'sigstoreSigned', keyPath }];
+  }
+  return { ...policy, transports: { ...policy.transports, docker } };
+}
+
+/** Where there is none, nothing but what is named is accepted. */
+async function readPolicy(path: string): Promise<Policy> {
+  const text = await readIfThere(path);
+  if (text === undefined) return { default: [{ type: 'reject' }] };
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(path, 'is not JSON', cause);
+  }
+  const result = policySchema.safeParse(data);
+  if (result.success) return result.data;
+  const [first] = result.error.issues;
+  throw invalid(path, `${first!.path.join('.')}: ${first!.message}`);
+}
+
+interface RegistriesFile {
+  path: string;
+  document: Document;
+  changed: boolean;
+}
+
+async function readRegistries(directory: string): Promise<Map<string, RegistriesFile>> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return [];
+    throw invalid(directory, `cannot be read: ${error.code}`, error);
+  });
+  const files = new Map<string, RegistriesFile>();
+  for (const name of new Set([...names.filter((one) => one.endsWith('.yaml')).toSorted(), ownFile])) {
+    const path = join(directory, name);
+    const document = parseDocument((await readIfThere(path)) ?? '');
+    if (document.errors[0]) throw invalid(path, `is not YAML: ${document.errors[0].message}`);
+    if (document.contents !== null && !isMap(document.contents)) throw invalid(path, 'holds no settings');
+    files.set(name, { path, document, changed: false });
+  }
+  return files;
+}
+
+/** A repository may stand in one file only: where it does, the setting goes there. */
+function lookForSignatures(files: Map<string, RegistriesFile>, repository: string): void {
+  const place = ['docker', repository];
+  const file = [...files.values()].find(({ document }) => document.hasIn(place)) ?? files.get(ownFile)!;
+  const setting = [...place, 'use-sigstore-attachments'];
+  try {
+    if (file.document.getIn(setting) === true) return;
+    file.document.setIn(setting, true);
+  } catch (cause) {
+    throw invalid(file.path, `has no settings under docker: ${repository}`, cause);
+  }
+  file.changed = true;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw invalid(path, `cannot be read: ${error.code}`, error);
+  });
+}
+
+function invalid(path: string, what: string, cause?: unknown): MillinerError {
+  return new MillinerError('POLICY_INVALID', `${path} ${what}`, { cause, details: { path } });
+}
+
+/** podman has no option for registries.d: outside of the directories that it reads itself, the file is copied there. */
+function commandsFor(directory: string, repositories: readonly string[]): string[] {
+  const own = ['/etc/containers', join(homedir(), '.config/containers')];
+  const quoted = quote(directory);
+  const podman = own.includes(directory)
+    ? repositories.map((repository) => `podman pull ${repository}:TAG`)
+    : [
+        `install -D -m 644 -t /etc/containers/registries.d ${quoted}/registries.d/*.yaml`,
+        ...repositories.map(
+          (repository) => `podman pull --signature-policy ${quoted}/policy.json ${repository}:TAG`,
+        ),
+      ];
+  const skopeo = repositories.map(
+    (repository) =>
+      `skopeo --policy ${quoted}/policy.json --registries.d ${quoted}/registries.d copy docker://${repository}:TAG oci:DIRECTORY:TAG`,
+  );
+  return [...podman, ...skopeo];
+}
+
+function quote(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,100 @@
+/** The signatures and attestations of an image, as a registry has them now. */
+import { MillinerError } from '../errors.ts';
+import type { Descriptor, Digest } from '../registry/descriptor.ts';
+import type { RegistryClient } from '../registry/client.ts';
+import { readManifest, type Fetched } from '../sign/artifact.ts';
+import { attachmentTag, type AttachmentKind } from '../sign/attachment.ts';
+import { bundleType } from '../sign/bundle.ts';
+import { largestDocument } from '../sign/untrusted.ts';
+
+export interface PublishedImage {
+  client: RegistryClient;
+  repository: string;
+  digest: Digest;
+}
+
+/** In base64, and with what is around it. */
+const largestBlob = 2 * largestDocument;
+/** Of one image, all together: whoever may write to the repository decides how much there is. */
+const largestSum = 4 * largestDocument;
+const mostReferrers = 200;
+/** What cosign 2 calls its bundles in the index that it keeps for registries without the Referrers API. */
+const emptyType = 'application/vnd.oci.empty.v1+json';
+
+/** Undefined where the image has none. Throws IMAGE_ALTERED where the manifest is not what its digest says. */
+export async function fetchAttachment(
+  image: PublishedImage,
+  kind: AttachmentKind,
+): Promise<Fetched | undefined> {
+  const tag = attachmentTag(image.digest, kind);
+  const found = await asAltered(() => image.client.getManifest(image.repository, tag));
+  if (!found) return undefined;
+  const { layers } = readManifest(found.bytes, tag);
+  return { manifest: found.bytes, blobs: await fetchBlobs(image, layers, { left: largestSum }) };
+}
+
+/** What refers to the image as a sigstore bundle. One that is damaged is among them, for verification to say so. */
+export async function fetchBundles(image: PublishedImage): Promise<Fetched[]> {
+  const { client, repository, digest } = image;
+  const listed = (await client.referrers(repository, digest)).filter(
+    ({ artifactType }) => artifactType === undefined || [bundleType, emptyType].includes(artifactType),
+  );
+  const budget = { left: largestSum };
+  const fetched: Fetched[] = [];
+  for (const referrer of listed.slice(0, mostReferrers)) {
+    const found = await unlessBroken(() => client.getManifest(repository, referrer.digest));
+    const manifest = found?.bytes ?? Buffer.alloc(0);
+    fetched.push({ manifest, blobs: await fetchBlobs(image, layersOf(manifest), budget) });
+  }
+  return fetched;
+}
+
+/** Whatever is not in the map when it is asked for is an altered image. */
+async function fetchBlobs(
+  { client, repository }: PublishedImage,
+  layers: readonly Pick<Descriptor, 'digest' | 'size'>[],
+  budget: { left: number },
+): Promise<Map<string, Buffer>> {
+  const blobs = new Map<string, Buffer>();
+  for (const { digest, size } of layers) {
+    if (blobs.has(digest) || size > Math.min(largestBlob, budget.left)) continue;
+    const bytes = await unlessBroken(() => client.getBlob(repository, digest, largestBlob));
+    if (!bytes) continue;
+    budget.left -= bytes.length;
+    blobs.set(digest, bytes);
+  }
+  return blobs;
+}
+
+function layersOf(manifest: Buffer): Pick<Descriptor, 'digest' | 'size'>[] {
+  try {
+    return readManifest(manifest, 'a referrer').layers;
+  } catch (error) {
+    if (error instanceof MillinerError) return [];
+    throw error;
+  }
+}
+
+/** A registry that has other bytes than their digest promises has been tampered with, or its disk is failing. */
+export async function asAltered<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isBroken(error)) throw error;
+    throw new MillinerError('IMAGE_ALTERED', error.message, { cause: error, details: error.details });
+  }
+}
+
+async function unlessBroken<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (isBroken(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The client names the digest that was not kept; other breaches of the protocol are what they are. */
+function isBroken(error: unknown): error is MillinerError {
+  return error instanceof MillinerError && error.code === 'REGISTRY_INVALID' && 'digest' in error.details;
+}
