@@ -14,8 +14,8 @@ import { pushBlob, type BlobSource, type Pushed, type PushOptions } from './uplo
 export class RegistryClient {
   readonly #transport: Transport;
 
-  constructor(options: TransportOptions) {
-    this.#transport = new Transport(options);
+  constructor(options: TransportOptions | Transport) {
+    this.#transport = options instanceof Transport ? options : new Transport(options);
   }
 
   /** With the credentials that this host keeps for the repository. Throws CREDENTIALS_INVALID. */
@@ -27,6 +27,11 @@ export class RegistryClient {
       ...options,
       credentials: await findCredentials(registry, repository, environment),
     });
+  }
+
+  /** The same registry and account, for work that another signal stops. */
+  under(signal: AbortSignal): RegistryClient {
+    return new RegistryClient(this.#transport.under(signal));
   }
 
   get registry(): string {
@@ -65,7 +70,13 @@ export class RegistryClient {
     return referrers(this.#transport, repository, subject);
   }
 
-  addReferrer(repository: string, subject: Digest, descriptor: Descriptor): Promise<void> {
-    return addReferrer(this.#transport, repository, subject, descriptor);
+  /** Makes a pushed manifest known as a referrer, in place of those of the given digests. */
+  addReferrer(
+    repository: string,
+    subject: Digest,
+    descriptor: Descriptor,
+    superseded?: readonly Digest[],
+  ): Promise<void> {
+    return addReferrer(this.#transport, repository, subject, descriptor, superseded);
   }
 }

@@ -40,21 +40,24 @@ export async function referrers(
 /**
  * Makes a pushed manifest known as a referrer of its subject. What the registry says by OCI-Subject is not
  * believed: it is done when the registry lists it. Callers of one subject must take turns; where others write as
- * well, an entry that is lost is written again, and theirs are kept.
+ * well, an entry that is lost is written again, and theirs are kept. `superseded` leave the index; a registry that
+ * keeps the list itself has no way to leave one out.
  */
 export async function addReferrer(
   transport: Transport,
   repository: string,
   subject: Digest,
   descriptor: Descriptor,
+  superseded: readonly Digest[] = [],
 ): Promise<void> {
   const listed = await fromApi(transport, repository, subject);
   if (listed?.some(({ digest }) => digest === descriptor.digest)) return;
   for (let attempt = 0; attempt < writes; attempt++) {
     const index = (await fallbackIndex(transport, repository, subject)) ?? emptyIndex();
-    if (holds(index, descriptor)) return;
+    const wanted = withEntry(index, descriptor, superseded);
+    if (canonical(wanted) === canonical(index)) return;
     if (attempt > 0) await sleep(Math.random() * 100 * attempt);
-    const bytes = Buffer.from(JSON.stringify(withEntry(index, descriptor)));
+    const bytes = Buffer.from(JSON.stringify(wanted));
     await putManifest(transport, repository, tagOf(subject), bytes, indexType);
   }
   throw transport.invalid(`${transport.registry} does not keep what refers to ${subject}`, { repository });
@@ -135,15 +138,12 @@ function emptyIndex(): Index {
   return { schemaVersion: 2, mediaType: indexType, manifests: [] };
 }
 
-function holds(index: Index, descriptor: Descriptor): boolean {
-  const same = index.manifests.filter(({ digest }) => digest === descriptor.digest);
-  return same.length === 1 && canonical(same[0]!) === canonical(descriptor);
-}
-
-/** In the place of the entry of the same digest, or at the end. */
-function withEntry(index: Index, descriptor: Descriptor): Index {
-  const at = index.manifests.findIndex(({ digest }) => digest === descriptor.digest);
-  const manifests = index.manifests.filter(({ digest }) => digest !== descriptor.digest);
+/** In the place of the first entry that it is or supersedes, or at the end. */
+function withEntry(index: Index, descriptor: Descriptor, superseded: readonly string[]): Index {
+  const goes = ({ digest }: { digest: string }) =>
+    digest === descriptor.digest || superseded.includes(digest);
+  const at = index.manifests.findIndex(goes);
+  const manifests = index.manifests.filter((entry) => !goes(entry));
   manifests.splice(at < 0 ? manifests.length : at, 0, { ...descriptor });
   return { ...index, mediaType: indexType, manifests };
 }

@@ -50,15 +50,22 @@ export class Transport {
   readonly registry: string;
   readonly #origin: string;
   readonly #authorizer: Authorizer;
+  readonly #options: TransportOptions;
   readonly #signal: AbortSignal | undefined;
   readonly #attempts: number;
 
-  constructor(options: TransportOptions) {
+  constructor(options: TransportOptions, authorizer?: Authorizer) {
     this.registry = options.registry;
     this.#origin = originOf(options.registry, options.plainHttp ?? false);
-    this.#authorizer = new Authorizer(this.#origin, options.credentials);
+    this.#authorizer = authorizer ?? new Authorizer(this.#origin, options.credentials);
+    this.#options = options;
     this.#signal = options.signal;
     this.#attempts = options.attempts ?? 8;
+  }
+
+  /** The same, with what is known of tokens, for work that another signal stops. */
+  under(signal: AbortSignal): Transport {
+    return new Transport({ ...this.#options, signal }, this.#authorizer);
   }
 
   /** Asks until there is an answer, and has it read; a body that breaks off is asked for again. */

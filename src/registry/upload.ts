@@ -21,6 +21,8 @@ export interface BlobSource {
 export interface PushOptions {
   /** Repository of the same registry that may have the blob. */
   mountFrom?: string | undefined;
+  /** Called once before any of its bytes are read. */
+  beforeSending?: (() => Promise<void>) | undefined;
   /** May be called very often; goes back where an upload begins anew. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -47,7 +49,7 @@ export async function pushBlob(
   transport: Transport,
   repository: string,
   blob: BlobSource,
-  { mountFrom, onProgress }: PushOptions = {},
+  { mountFrom, beforeSending, onProgress }: PushOptions = {},
 ): Promise<Pushed> {
   if (await isThere(transport, repository, blob)) return 'present';
   let session: Session | undefined;
@@ -56,6 +58,7 @@ export async function pushBlob(
     if (answer === 'mounted') return 'mounted';
     session = answer;
   }
+  await beforeSending?.();
   const upload = new Upload(transport, repository, blob, onProgress);
   await upload.run(session);
   return 'uploaded';

@@ -136,6 +136,9 @@ test('referrers are kept at the fallback tag: added once, replaced, and beside t
   await client.addReferrer(repository, subject, changed);
   expect(await client.referrers(repository, subject)).toEqual([changed, second]);
   expect((await client.getManifest(repository, tagOf(subject)))?.mediaType).toBe(indexType);
+  const third = await artifact('three');
+  await client.addReferrer(repository, subject, third, [first.digest]);
+  expect(await client.referrers(repository, subject)).toEqual([third, second]);
 });
 
 test('what stands at the fallback tag and is no index is not overwritten', async () => {
