@@ -4,9 +4,11 @@ import { writePolicy } from '../pipeline/policy.ts';
 
 export default class PolicyCommand extends MillinerCommand {
   static override summary = 'Write the policy by which podman and skopeo accept only images of your key';
-  static override description = `Adds to DIR/policy.json and DIR/registries.d what the named repositories need, and keeps all else that stands
-there; a new policy.json refuses every other image. Prints the commands that pull under it. The podman and skopeo of
-Debian 12 are built without sigstore and refuse every image under such a policy; those of Debian 13 and Fedora verify.`;
+  static override description =
+    'Adds to DIR/policy.json and DIR/registries.d what the named repositories need, and keeps all else that stands ' +
+    'there; a new policy.json refuses every other image. Prints the commands that pull under it. The podman and ' +
+    'skopeo of Debian 12 are built without sigstore and refuse every image under such a policy; those of Debian 13 ' +
+    'and Fedora verify.';
   static override examples = [
     '<%= config.bin %> policy --key keys/release.pub --to registry.example.com/fedora/mariadb --out ./policy',
     '<%= config.bin %> policy --key /etc/pki/containers/release.pub --to registry.example.com/fedora/base --to registry.example.com/fedora/mariadb --out /etc/containers',

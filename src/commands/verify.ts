@@ -4,9 +4,10 @@ import { layouts, verifyReference } from '../pipeline/verify.ts';
 
 export default class VerifyCommand extends MillinerCommand {
   static override summary = 'Verify that an image in a registry is signed, listed and booted';
-  static override description = `Proves with one public key, in each layout: the signature of the image, its signed bill of materials, and the
-signed verdict that it booted and passed its checks. Exit codes: 13 something is not signed, 14 it is signed with
-another key, 15 the image or a signature was altered, 16 there is no signed verdict that it booted.`;
+  static override description =
+    'Proves with one public key, in each layout: the signature of the image, its signed bill of materials, and the ' +
+    'signed verdict that it booted and passed its checks. Exit codes: 13 something is not signed, 14 it is signed ' +
+    'with another key, 15 the image or a signature was altered, 16 there is no signed verdict that it booted.';
   static override examples = [
     '<%= config.bin %> verify registry.example.com/fedora/mariadb:43 --key keys/release.pub',
     '<%= config.bin %> verify localhost:5000/demo-base:latest --key keys/release.pub --only bundle --json',

@@ -6,8 +6,9 @@ import { generateKeyFiles, refuseExisting } from '../../pipeline/keys.ts';
 
 export default class KeyGenerateCommand extends MillinerCommand {
   static override summary = 'Make a key pair that signs images';
-  static override description = `ECDSA P-256 in the form of cosign, which can use it too. PREFIX.key is encrypted with a password: that of
-${passwordVariable}, or one that is asked for. PREFIX.pub is for everyone who pulls the images.`;
+  static override description =
+    'ECDSA P-256 in the form of cosign, which can use it too. PREFIX.key is encrypted with a password: that of ' +
+    `${passwordVariable}, or one that is asked for. PREFIX.pub is for everyone who pulls the images.`;
   static override examples = [
     '<%= config.bin %> key generate --out keys/release',
     `${passwordVariable}=... <%= config.bin %> key generate --out keys/nightly --json`,
