@@ -200,6 +200,11 @@ const table = {
     what: 'an image or a signature was changed: it is damaged, or signs another image or another reference',
     todo: 'Do not run the image; look at who writes to the repository, then publish it again.',
   },
+  IMAGE_UNBOOTED: {
+    kind: 'unbooted',
+    what: 'an image is to be published that did not boot and pass its checks here',
+    todo: 'Boot it with: milliner boot IMAGE',
+  },
   VERDICT_MISSING: {
     kind: 'unbooted',
     what: 'an image has no signed verdict that it booted and passed its checks',
@@ -274,6 +279,11 @@ const table = {
     kind: 'storage',
     what: 'a snapshot is mounted or other snapshots are made from it',
     todo: 'Stop what uses it, or remove the snapshots made from it first.',
+  },
+  BOOT_FAILED: {
+    kind: 'boot',
+    what: 'an image did not pass its test boot',
+    todo: 'Mend what the causes name; the verdict with its evidence is in the state directory, verdicts/DIGEST.json.',
   },
   COMMAND_FAILED: {
     kind: 'internal',

@@ -43,13 +43,15 @@ const capabilityNumbers: Record<string, bigint> = {
   CAP_KILL: 5n,
   CAP_SETGID: 6n,
   CAP_SETUID: 7n,
+  CAP_SETPCAP: 8n,
+  CAP_NET_BIND_SERVICE: 10n,
   CAP_SYS_CHROOT: 18n,
   CAP_MKNOD: 27n,
   CAP_SETFCAP: 31n,
 };
 
 /** A runtime fails on a capability outside our own bounding set, so ask only for what we have. */
-async function available(wanted: string[]): Promise<string[]> {
+export async function availableCapabilities(wanted: string[]): Promise<string[]> {
   const status = await readFile('/proc/self/status', 'utf8');
   const bounding = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
   return wanted.filter((name) => (bounding >> (capabilityNumbers[name] ?? 63n)) & 1n);
@@ -57,7 +59,7 @@ async function available(wanted: string[]): Promise<string[]> {
 
 /** OCI runtime specification 1.0.2, config.json. */
 export async function specification(options: ContainerSpecification): Promise<object> {
-  const capabilities = await available(options.capabilities);
+  const capabilities = await availableCapabilities(options.capabilities);
   const procs = ['/proc', ...(options.proc ?? [])];
   // Without CAP_SYS_ADMIN root could still write what uid 0 owns there, kernel.core_pattern among it.
   const below = (names: string[]) => procs.flatMap((proc) => names.map((name) => `${proc}/${name}`));
@@ -111,17 +113,26 @@ function mountsOf(options: ContainerSpecification): object[] {
   ];
 }
 
+/** /dev/null and the like. */
+export const harmlessDevices = [3, 5, 7, 8, 9].map((minor) => ({
+  allow: true,
+  type: 'c',
+  major: 1,
+  minor,
+  access: 'rwm',
+}));
+
 /** Packages may make any device node (m); only the harmless ones can be opened. */
 const deviceRules = [
   { allow: true, type: 'c', access: 'm' },
   { allow: true, type: 'b', access: 'm' },
-  ...[3, 5, 7, 8, 9].map((minor) => ({ allow: true, type: 'c', major: 1, minor, access: 'rwm' })),
+  ...harmlessDevices,
 ];
 
 /** Its pages count as memory of the container: a full one is an error of the writer, not the end of all. */
 const tmpfsSize = 'size=1g';
 
-function mountOf(type: string, source: string, destination: string, options: string[]) {
+export function mountOf(type: string, source: string, destination: string, options: string[]) {
   return { type, source, destination, options };
 }
 

@@ -1,4 +1,5 @@
 /** The one place that starts other programs: an argument list, never a shell, never the caller's environment. */
+import { spawn } from 'node:child_process';
 import { execa } from 'execa';
 import { MillinerError } from '../errors.ts';
 import { saysDiskFull } from './files.ts';
@@ -9,6 +10,8 @@ export interface RunOptions {
   env?: Record<string, string>;
   input?: string | Uint8Array;
   signal?: AbortSignal | undefined;
+  /** Bytes of output; who writes more is ended. */
+  maxBuffer?: number;
   /** Exit codes that are an answer and not a failure; default only 0. */
   allow?: readonly number[];
 }
@@ -50,6 +53,12 @@ export function startStreaming(program: string, args: readonly string[], options
   return execa(program, args, { ...settings(options), buffer: { stdout: false } });
 }
 
+/** A program of ours with a channel for messages and sockets (Node's IPC), which runs until it is killed or we end. */
+export function startWithChannel(program: string, args: readonly string[]) {
+  // execa's channel passes messages but no sockets.
+  return spawn(program, args, { env: environment, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+}
+
 function settings(options: RunOptions) {
   return {
     env: { ...environment, ...options.env },
@@ -57,7 +66,7 @@ function settings(options: RunOptions) {
     reject: false,
     stripFinalNewline: false,
     forceKillAfterDelay: 5000,
-    maxBuffer: 256 * 1024 * 1024,
+    maxBuffer: options.maxBuffer ?? 256 * 1024 * 1024,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.signal && { cancelSignal: options.signal }),

@@ -6,6 +6,7 @@ const version = 'org.opencontainers.image.version';
 const plain: RuntimeConfig = { env: {}, exposedPorts: [], volumes: [], labels: {} };
 const labelsOf = (config: RuntimeConfig, release?: string) => {
   const image = makeImage({
+    test: {},
     name: 'product',
     arch: 'x86_64',
     epoch: 0,

@@ -40,6 +40,8 @@ export interface ImageInput {
   /** By which recipe each layer was made. */
   layerRecipes: string[];
   base?: { name: string; digest: string } | undefined;
+  /** How the image is tested, for whoever boots it without its recipe. */
+  test: object;
 }
 
 export interface ImageBytes {
@@ -58,6 +60,8 @@ const ociArchitecture = (arch: string): string => architectures[arch] ?? arch;
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** OCI manifests have no health checks. */
+const testAnnotation = 'io.milliner.test';
 const titleLabel = 'org.opencontainers.image.title';
 const versionLabel = 'org.opencontainers.image.version';
 
@@ -118,7 +122,7 @@ function configOf({ name, arch, epoch, config, layers, layerRecipes }: ImageInpu
   };
 }
 
-function annotationsOf({ name, release, epoch, config, base }: ImageInput): Record<string, string> {
+function annotationsOf({ name, release, epoch, config, base, test }: ImageInput): Record<string, string> {
   const standard = Object.entries(config.labels).filter(([key]) =>
     key.startsWith('org.opencontainers.image.'),
   );
@@ -127,6 +131,7 @@ function annotationsOf({ name, release, epoch, config, base }: ImageInput): Reco
     ...(release !== undefined && { [versionLabel]: release }),
     ...Object.fromEntries(standard),
     'org.opencontainers.image.created': isoTime(epoch),
+    [testAnnotation]: JSON.stringify(test),
     ...(base && {
       'org.opencontainers.image.base.name': base.name,
       'org.opencontainers.image.base.digest': base.digest,

@@ -4,7 +4,7 @@ import Handlebars from 'handlebars';
 import { MillinerError } from '../errors.ts';
 import { asStorageError, lstatIfThere } from '../host/files.ts';
 import { below, type ByteString } from '../host/paths.ts';
-import { resolveParents } from './inside.ts';
+import { resolveParents } from '../host/inside.ts';
 import { readOwners } from './owners.ts';
 import { runInSandbox, type Sandbox } from './sandbox.ts';
 

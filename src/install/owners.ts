@@ -1,5 +1,5 @@
 /** The image's own users and groups; the host's say nothing about it. */
-import { readInside } from './inside.ts';
+import { readInside } from '../host/inside.ts';
 
 export interface Owners {
   uid(name: string): number | undefined;

@@ -20,8 +20,8 @@ export async function buildKeyOf(
       template === undefined ? Promise.resolve('') : readFile(templatePath(path, template), 'utf8'),
     ),
   );
-  // Where packages come from, how long they may take and what is done with the image later do not show in its bytes.
-  const { repos, install: _install, test: _test, publish: _publish, ...content } = recipe;
+  // Where packages come from, how long they may take and where the image goes do not show in its bytes.
+  const { repos, install: _install, publish: _publish, ...content } = recipe;
   return canonicalDigest({
     // As text, because templates see the order of values, and the image that of its environment.
     recipe: JSON.stringify(content),

@@ -34,8 +34,9 @@ export async function openContext(options: RunOptions): Promise<Context> {
       await mkdir(join(options.state, name), { recursive: true, mode: 0o755 });
     }
     const content = await ContentStore.open(options.state);
-    const snapshots = await OverlaySnapshotter.open(options.state);
+    // Containers before the trees that they stand on.
     await removeDeadWorkspaces(options.state);
+    const snapshots = await OverlaySnapshotter.open(options.state);
     return { ...options, content, snapshots, close: () => snapshots.close() };
   } catch (error) {
     throw unusable(error, options.state) ?? asStorageError(error, options.state);

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import { findRuntime } from '../host/container.ts';
+import { findRuntime } from '../host/runtime.ts';
 import { run } from '../host/exec.ts';
 import { native } from '../host/native.ts';
 import { probeOverlay } from '../snapshot/probe.ts';

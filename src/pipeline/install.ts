@@ -6,7 +6,7 @@ import { isNearlyFull, lstatIfThere } from '../host/files.ts';
 import { byteString, showBytes } from '../host/paths.ts';
 import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
 import { checkTransaction } from '../install/gates.ts';
-import { resolveInside } from '../install/inside.ts';
+import { resolveInside } from '../host/inside.ts';
 import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
 import { readOwners } from '../install/owners.ts';
 import type { Sandbox } from '../install/sandbox.ts';

@@ -19,6 +19,7 @@ import type { Context } from './context.ts';
 import { fetchPackages, placesOf } from './fetch.ts';
 import { installImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
+import { testPlanOf } from './plan.ts';
 import { writeRecord, type ImageRecord } from './records.ts';
 import { checkTrust } from './trust.ts';
 import { withWorkspace } from './workspace.ts';
@@ -53,7 +54,7 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const snapshot = `${loaded.recipe.name}@${image.manifestDigest}`;
     // The same digest is the same tree: images may stand on the one that is there.
     if (!context.snapshots.stat(snapshot)) await context.snapshots.commit(snapshot, id);
-    const record = { ...image, dbPath, snapshot, tree: await storeTree(context, tree), report };
+    const record = { ...image, epoch, dbPath, snapshot, tree: await storeTree(context, tree), report };
     return writeRecord(context.state, { ...record, ...identityOf(job) });
   });
 }
@@ -155,6 +156,7 @@ async function storeImage(
   const layers = [...(base?.layers ?? []), layer];
   const layerRecipes = [...(base?.layerRecipes ?? []), recipe.name];
   const config = inheritConfig(base?.config, recipe.config);
+  const test = testPlanOf(recipe.test, config);
   const image = makeImage({
     name: recipe.name,
     release: recipe.release,
@@ -164,6 +166,7 @@ async function storeImage(
     layers,
     layerRecipes,
     base: base && { name: base.name, digest: base.manifestDigest },
+    test,
   });
   const stored = await context.content.ingestStream(bytes(image.manifest));
   await context.content.ingestStream(bytes(image.config));
@@ -174,6 +177,7 @@ async function storeImage(
     layers,
     layerRecipes,
     config,
+    test,
   };
 }
 

@@ -7,6 +7,7 @@ import { writeFileAtomic } from '../host/atomic.ts';
 import type { ImageLayer, RuntimeConfig } from '../image/image.ts';
 import type { Difference } from '../install/verify.ts';
 import type { RemovedKey } from '../layer/state/keys.ts';
+import type { TestPlan } from '../recipe/schema.ts';
 import type { Normalised } from '../layer/state/normalise.ts';
 
 export interface ImageRecord {
@@ -22,6 +23,9 @@ export interface ImageRecord {
   layers: ImageLayer[];
   layerRecipes: string[];
   config: RuntimeConfig;
+  /** Seconds: the time that the image says it was created at. */
+  epoch: number;
+  test: TestPlan & { init: boolean };
   /** NEVRAs of the whole image. */
   packages: string[];
   /** Absolute path in the image. */

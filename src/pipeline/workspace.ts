@@ -1,14 +1,14 @@
-/** A directory for one build: whatever the build leaves there goes with it, also when the build was killed. */
+/** A directory for one build or instance: whatever is left there goes with it, also when its process was killed. */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { removeGroups } from '../host/cgroups.ts';
-import { removeContainers } from '../host/container.ts';
+import { removeContainers } from '../host/runtime.ts';
 import { createOwned, takeAbandoned } from '../host/locks.ts';
 import { unmountAllBelow } from '../host/mounts.ts';
 import { removeTree } from '../host/remove.ts';
 
-const folder = 'builds';
+const folder = 'work';
 const contentOf = (owner: string) => `${owner}.d`;
 
 /** How the names of a state's containers and control groups begin: what is left on a host tells whose it is. */

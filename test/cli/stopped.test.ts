@@ -106,9 +106,9 @@ test('a container whose runtime was killed before it wrote down its state', asyn
   await said(child, 'installing: 100%');
   process.kill(-child.pid!, 'SIGKILL');
   await child;
-  const [workspace] = (await readdir(join(desk.state, 'builds'))).filter((name) => name.endsWith('.d'));
-  await rm(join(desk.state, 'builds', workspace!, 'runtime'), { recursive: true });
-  await mkdir(join(desk.state, 'builds', workspace!, 'runtime'));
+  const [workspace] = (await readdir(join(desk.state, 'work'))).filter((name) => name.endsWith('.d'));
+  await rm(join(desk.state, 'work', workspace!, 'runtime'), { recursive: true });
+  await mkdir(join(desk.state, 'work', workspace!, 'runtime'));
   await recovers();
 });
 

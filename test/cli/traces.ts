@@ -11,7 +11,7 @@ import { groupPrefix } from '../../src/pipeline/workspace.ts';
 /** Everything below a state directory that should be gone, and what of the host still speaks of it; none is right. */
 export async function leftovers(directory: string, state = join(directory, 'state')): Promise<string[]> {
   const found: string[] = [];
-  for (const folder of ['builds', 'ingest']) {
+  for (const folder of ['work', 'ingest']) {
     for (const name of await names(join(state, folder))) found.push(`${folder}/${name}`);
   }
   found.push(...(await find(directory, '%P')).filter((path) => path.endsWith('.tmp')));

@@ -5,7 +5,7 @@
 import { constants, lstatSync, readlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { MillinerError } from '../errors.ts';
-import { below, byteString, resolveInImage, type ByteString } from '../host/paths.ts';
+import { below, byteString, resolveInImage, type ByteString } from './paths.ts';
 
 /** The path without links in its directories, relative to the image's root; undefined where links go in a circle. */
 export function resolveParents(target: string, path: string): ByteString | undefined {

@@ -1,0 +1,42 @@
+/**
+ * Which control groups an image's systemd is shown. Since 256 it refuses version 1 unless told otherwise, and 258
+ * has no support left for it; before 230 it knows nothing of version 2. On a hybrid host the unified hierarchy
+ * carries no controllers: a group of it serves systemd for its own book-keeping, and the limits are set from
+ * outside through version 1.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { unifiedHierarchy } from '../host/cgroups.ts';
+
+const firstWithVersion2 = 230;
+const firstWithoutVersion1 = 256;
+
+/** The mount for /sys/fs/cgroup of a container with a control group namespace of its own. */
+export async function cgroupMount(id: string, systemd: number | undefined): Promise<object> {
+  const unified = await unifiedHierarchy();
+  const knows2 = systemd === undefined || systemd >= firstWithVersion2;
+  const needs2 = systemd === undefined || systemd >= firstWithoutVersion1;
+  if (!knows2 && unified?.controls) throw refused(systemd, 'version 1', 'has version 2 alone');
+  if (needs2 && !unified) throw refused(systemd, 'version 2', 'has version 1 alone');
+  const options = ['rw', 'nosuid', 'nodev', 'noexec'];
+  const destination = '/sys/fs/cgroup';
+  // The runtime shows what it has set up: version 2 where that is all there is, otherwise version 1.
+  if (!unified || unified.controls || !knows2) {
+    return { type: 'cgroup', source: 'cgroup', destination, options: [...options, 'relatime'] };
+  }
+  const source = join(unified.target, id);
+  await mkdir(source, { recursive: true });
+  return { type: 'bind', source, destination, options: ['rbind', ...options] };
+}
+
+function refused(systemd: number | undefined, wanted: string, has: string): MillinerError {
+  const what = systemd === undefined ? "the image's systemd" : `systemd ${systemd}`;
+  return new MillinerError(
+    'HOST_MISSING',
+    `${what} needs control groups of ${wanted}, and this host ${has}`,
+    {
+      hint: 'Boot it on a host whose control groups are of that version (systemd.unified_cgroup_hierarchy=0 or 1 on its kernel command line).',
+    },
+  );
+}

@@ -1,0 +1,55 @@
+/** The recipe's checks: each is tried until it passes or its time is over. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonic } from './clock.ts';
+import type { Instance } from './instance.ts';
+import type { Check, TimedCheck } from './plan.ts';
+import type { CheckResult } from './verdict.ts';
+
+/** Milliseconds for one attempt: a server that takes connections and never answers has to be given up. */
+const mostForOne = 5000;
+
+export interface CheckContext {
+  instance: Instance;
+  number: number;
+  signal: AbortSignal;
+}
+
+/** All at once, as clients come. */
+export function runChecks(context: CheckContext, checks: TimedCheck[]): Promise<CheckResult[]> {
+  return Promise.all(checks.map((check) => runCheck(context, check)));
+}
+
+async function runCheck(context: CheckContext, { name, check, timeout, interval }: TimedCheck) {
+  const began = monotonic();
+  const result = (attempts: number, problem: string | undefined): CheckResult => ({
+    check: name,
+    instance: context.number,
+    passed: problem === undefined,
+    attempts,
+    seconds: Math.round(monotonic() - began) / 1000,
+    ...(problem !== undefined && { problem }),
+  });
+  for (let attempts = 1; ; attempts++) {
+    const left = began + timeout - monotonic();
+    const problem = await attempt(context, check, Math.max(1, Math.min(mostForOne, left)));
+    if (problem === undefined || monotonic() - began + interval > timeout) return result(attempts, problem);
+    await sleep(interval, undefined, { signal: context.signal });
+  }
+}
+
+/** Undefined where it passes, otherwise why not. */
+async function attempt(
+  { instance, signal }: CheckContext,
+  check: Check,
+  timeout: number,
+): Promise<string | undefined> {
+  if ('exec' in check) {
+    const { exitCode, stderr, stdout, timedOut } = await instance.exec(check.exec, { timeout, signal });
+    if (exitCode === 0) return undefined;
+    const words = (stderr.trim() || stdout.trim()).split('\n').at(-1)?.slice(0, 500) ?? '';
+    return `${timedOut ? 'no end in time' : `exit status ${exitCode}`}${words && `: ${words}`}`;
+  }
+  const { network } = instance;
+  if (!network) return 'the instance has ended';
+  return 'tcp' in check ? network.tcp(check.tcp, timeout) : network.http(check.http, check.status, timeout);
+}

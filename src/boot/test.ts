@@ -1,0 +1,188 @@
+/** Tests one instance: start, readiness, checks, a while of watching, the checks once more, stop. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runChecks } from './checks.ts';
+import { monotonic } from './clock.ts';
+import { Finding } from './finding.ts';
+import { Instance, StartError, type InstanceOptions } from './instance.ts';
+import type { BootPlan } from './plan.ts';
+import { restarted, waitUntilReady } from './ready.ts';
+import { describeFailure, lastWordsOf, listUnits, readJournalErrors, type Unit } from './units.ts';
+import type { Cause, CheckResult, InstanceOutcome, InstanceReport } from './verdict.ts';
+import { Watch, type WatchOptions } from './watch.ts';
+
+export interface TestOptions
+  extends
+    Omit<InstanceOptions, 'onLine' | 'onOutput' | 'init' | 'limits'>,
+    Pick<WatchOptions, 'number' | 'place' | 'diskUsage'> {
+  plan: BootPlan;
+  signal: AbortSignal;
+}
+
+const mostLogLines = 100;
+const mostWords = 5;
+
+/** Gives what was found; whatever the image does is an answer. Throws INTERRUPTED, HOST_MISSING. */
+export async function testInstance(options: TestOptions): Promise<InstanceOutcome> {
+  const { number, plan } = options;
+  const log: string[] = [];
+  let written = 0;
+  const report: InstanceReport = {
+    instance: number,
+    failedUnits: [],
+    restartedUnits: [],
+    journalErrors: [],
+    oomKills: 0,
+    log,
+  };
+  const outcome: InstanceOutcome = { report, causes: [], checks: [] };
+  let instance: Instance;
+  try {
+    instance = await Instance.start({
+      ...options,
+      init: plan.init,
+      limits: plan.limits,
+      onLine: (line) => {
+        log.push(line);
+        if (log.length > mostLogLines) log.shift();
+      },
+      onOutput: (bytes) => (written += bytes),
+    });
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    outcome.causes.push({ code: 'start-failed', message: error.message, instance: number });
+    return outcome;
+  }
+  try {
+    await observe(instance, { ...options, output: () => written }, outcome);
+    return outcome;
+  } finally {
+    await instance.remove();
+  }
+}
+
+async function observe(
+  instance: Instance,
+  options: TestOptions & Pick<WatchOptions, 'output'>,
+  outcome: InstanceOutcome,
+): Promise<void> {
+  const { plan, number, signal } = options;
+  const watch = new Watch({ ...options, instance, limits: plan.limits });
+  watch.endIsFine = plan.ready.exit !== undefined;
+  const found: Cause[] = [];
+  const add = (finding: Finding, words: string[] = []) => {
+    const said = words.length > 0 ? `; its last words: ${words.slice(-mostWords).join(' | ')}` : '';
+    found.push({ code: finding.code, message: `${finding.message}${said}`, instance: number });
+  };
+  try {
+    const both = AbortSignal.any([signal, watch.signal]);
+    await exercise(instance, plan, number, both, outcome).catch(async (error: unknown) => {
+      signal.throwIfAborted();
+      if (error instanceof Finding) add(error, await wordsOf(instance, error.unit, both));
+      // What the watch has seen says it; it cut the test short.
+      else if (!watch.signal.aborted) throw error;
+    });
+    // One that fills the disk or the process table has to go first; who ran out of memory can be told.
+    const canTell = watch.causes.every(({ code }) => code === 'out-of-memory');
+    if (plan.init && !instance.hasEnded && canTell) {
+      await examineUnits(instance, plan, signal, outcome.report, found, add);
+    }
+    await stop(instance, plan, watch, outcome.report, add);
+  } finally {
+    await watch.end();
+  }
+  const { memoryPeak, oomKills = 0 } = await instance.group();
+  if (memoryPeak !== undefined) outcome.report.peakMemory = memoryPeak;
+  outcome.report.oomKills = oomKills;
+  outcome.causes.push(...withLog(watch.causes, outcome.report.log), ...found);
+}
+
+/** An end says nothing of its reason: what was written before it may. */
+function withLog(causes: Cause[], log: string[]): Cause[] {
+  return causes.map((cause) =>
+    cause.code === 'exited' && log.length > 0
+      ? { ...cause, message: `${cause.message}; its last words: ${log.slice(-mostWords).join(' | ')}` }
+      : cause,
+  );
+}
+
+async function exercise(
+  instance: Instance,
+  plan: BootPlan,
+  number: number,
+  signal: AbortSignal,
+  { report, checks }: InstanceOutcome,
+): Promise<void> {
+  const readyAt = await waitUntilReady(instance, plan, signal);
+  report.readySeconds = Math.round(readyAt - instance.startedAt) / 1000;
+  if (plan.ready.exit !== undefined) return;
+  const context = { instance, number, signal };
+  checks.push(...(await runChecks(context, plan.checks)));
+  throwFailed(checks);
+  // What falls over a moment after it said that it was ready is not.
+  await sleep(plan.settle, undefined, { signal });
+  const again = await runChecks(context, plan.checks);
+  for (const [index, result] of again.entries()) if (!result.passed) checks[index] = result;
+  throwFailed(checks);
+}
+
+function throwFailed(checks: CheckResult[]): void {
+  const failed = checks.filter(({ passed }) => !passed);
+  if (failed.length === 0) return;
+  const words = failed.map(({ check, problem, seconds }) => `${check}: ${problem} after ${seconds} s`);
+  throw new Finding('check-failed', words.join('; '));
+}
+
+async function wordsOf(instance: Instance, unit: string | undefined, signal: AbortSignal): Promise<string[]> {
+  if (unit === undefined || instance.hasEnded) return [];
+  return lastWordsOf(instance, unit, signal).catch(() => []);
+}
+
+/** The whole system, whether or not what was waited for came up. */
+async function examineUnits(
+  instance: Instance,
+  { allow }: BootPlan,
+  signal: AbortSignal,
+  report: InstanceReport,
+  found: Cause[],
+  add: (finding: Finding, words: string[]) => void,
+): Promise<void> {
+  const units = (await listUnits(instance, undefined, signal)) ?? [];
+  const matter = units.filter(({ name }) => !allow.units.includes(name));
+  const failed = matter.filter(({ active }) => active === 'failed');
+  const again = matter.filter(({ restarts }) => restarts > 0);
+  report.failedUnits = failed.map(({ name }) => name).toSorted();
+  report.restartedUnits = again.map(({ name }) => name).toSorted();
+  const journal = await readJournalErrors(instance, signal);
+  if (typeof journal === 'string') report.journalProblem = journal;
+  else report.journalErrors = journal;
+  const isKnown = ({ name }: Unit) => found.some(({ message }) => message.startsWith(`${name} `));
+  for (const unit of failed.filter((one) => !isKnown(one))) {
+    add(new Finding('unit-failed', describeFailure(unit)), await lastWordsOf(instance, unit.name, signal));
+  }
+  for (const unit of again.filter((one) => !isKnown(one))) {
+    add(restarted(unit), await lastWordsOf(instance, unit.name, signal));
+  }
+}
+
+async function stop(
+  instance: Instance,
+  { stopTimeout }: BootPlan,
+  watch: Watch,
+  report: InstanceReport,
+  add: (finding: Finding) => void,
+): Promise<void> {
+  if (!instance.hasEnded && watch.causes.length > 0) {
+    watch.endIsFine = true;
+    await instance.kill();
+  }
+  if (!instance.hasEnded) {
+    watch.endIsFine = true;
+    const asked = monotonic();
+    const inTime = await instance.stop(stopTimeout);
+    report.stopSeconds = Math.round(monotonic() - asked) / 1000;
+    if (!inTime)
+      add(new Finding('not-stopped', `it did not end within ${stopTimeout / 1000} s of being asked to`));
+  }
+  const { exitCode } = await instance.ended;
+  if (exitCode !== undefined) report.exitCode = exitCode;
+}

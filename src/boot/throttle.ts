@@ -1,0 +1,34 @@
+/** A bandwidth shared by any number of streams: a token bucket. */
+import { Transform } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Seconds of the rate that may pass at once. */
+const burst = 0.1;
+
+export class Throttle {
+  readonly #rate: number;
+  #free = performance.now();
+
+  /** Bytes in a second. */
+  constructor(rate: number) {
+    this.#rate = rate;
+  }
+
+  /** A stream that lets through what its turn allows. */
+  stream(): Transform {
+    return new Transform({
+      allowHalfOpen: true,
+      transform: (chunk: Buffer, _encoding, done) => {
+        void this.#wait(chunk.length).then(() => done(null, chunk));
+      },
+    });
+  }
+
+  /** Whoever comes next waits for what was let through before. */
+  async #wait(bytes: number): Promise<void> {
+    const now = performance.now();
+    const start = Math.max(this.#free, now - burst * 1000);
+    this.#free = start + (bytes / this.#rate) * 1000;
+    if (start > now) await sleep(start - now);
+  }
+}

@@ -1,0 +1,97 @@
+/** Watches an instance for what must end its test at once: the limits that it runs into, and its own end. */
+import { statfs } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GroupState } from '../host/cgroups.ts';
+import type { Limits } from './config.ts';
+import type { Instance } from './instance.ts';
+import type { Cause, CauseCode } from './verdict.ts';
+
+const pollMilliseconds = 200;
+/** Bytes of standard output and error; a service has a journal or a log file for more. */
+const mostOutput = 64 * 1024 * 1024;
+
+export interface WatchOptions {
+  instance: Instance;
+  /** From 1 on, for the causes. */
+  number: number;
+  limits: Limits;
+  /** Where its tree is kept. */
+  place: string;
+  /** Bytes that its tree takes, exactly; slow where it has many files. */
+  diskUsage: () => Promise<number>;
+  /** Bytes that it has written to its standard output and error. */
+  output: () => number;
+}
+
+/** What an instance ran into; the first is what ended it. */
+export class Watch {
+  readonly causes: Cause[] = [];
+  readonly #options: WatchOptions;
+  readonly #stop = new AbortController();
+  readonly #over = new AbortController();
+  readonly #loop: Promise<void>;
+  /** The end is expected from now on: the instance was asked to stop, or runs to its end. */
+  endIsFine = false;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#loop = this.#run();
+    void options.instance.ended.then(({ exitCode, group }) => {
+      this.#look(group);
+      const how = exitCode === undefined ? 'was killed' : `exited with ${exitCode}`;
+      if (!this.endIsFine) this.#add('exited', `it ${how} by itself`);
+    });
+  }
+
+  /** Aborted with the first cause. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  async end(): Promise<void> {
+    this.#over.abort();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { instance, limits, place, output } = this.#options;
+    const before = await freeSpace(place);
+    while (!this.#over.signal.aborted && !instance.hasEnded) {
+      this.#look(await instance.group());
+      if (output() > mostOutput) {
+        this.#add('too-much-output', `it wrote more than ${mostOutput} bytes to its standard output`);
+      }
+      // Its files are counted only when the file system has lost so much that it may have been the one.
+      const lost = before - (await freeSpace(place));
+      if (lost > limits.disk / 2 && (await this.#options.diskUsage()) > limits.disk) {
+        this.#add('disk-full', `it wrote more than the ${limits.disk} bytes that it may`);
+      }
+      await sleep(pollMilliseconds, undefined, { signal: this.#over.signal }).catch(() => undefined);
+    }
+  }
+
+  #look({ oomKills = 0, pidsRefused = 0, memoryLimit, pidsLimit }: GroupState): void {
+    const { limits } = this.#options;
+    if (oomKills > 0) {
+      const most = memoryLimit ?? limits.memory;
+      this.#add(
+        'out-of-memory',
+        `the kernel killed a process of it for want of memory (limit ${most} bytes)`,
+      );
+    }
+    if (pidsRefused > 0) {
+      this.#add('too-many-processes', `it wanted more than ${pidsLimit ?? limits.pids} processes`);
+    }
+  }
+
+  #add(code: CauseCode, message: string): void {
+    if (this.causes.some((cause) => cause.code === code)) return;
+    this.causes.push({ code, message, instance: this.#options.number });
+    this.#stop.abort();
+  }
+}
+
+async function freeSpace(place: string): Promise<number> {
+  const { bsize, bfree } = await statfs(place);
+  return bsize * bfree;
+}

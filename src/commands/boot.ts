@@ -1,0 +1,47 @@
+import { Args } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { MillinerError } from '../errors.ts';
+import { bootImage } from '../pipeline/boot.ts';
+import { openContext } from '../pipeline/context.ts';
+
+export default class BootCommand extends MillinerCommand {
+  static override summary = 'Boot an image in isolated containers and give a verdict';
+  static override description =
+    "Starts as many instances as the recipe's test asks for, each on a throw-away snapshot, without network and within the recipe's limits; waits until each is ready, runs the checks, watches, and stops it. The verdict is kept by manifest digest: only what passed can be published.";
+  static override examples = [
+    '<%= config.bin %> boot demo-base',
+    '<%= config.bin %> boot demo-mariadb --json',
+    '<%= config.bin %> boot sha256:4f1c9a0e',
+  ];
+  static override args = {
+    image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
+  };
+
+  async run(): Promise<object> {
+    const { args, flags } = await this.parse(BootCommand);
+    const context = await openContext(this.runOptions(flags.state));
+    try {
+      const verdict = await bootImage(context, args.image);
+      if (!verdict.passed) throw failed(verdict.name, verdict.causes, verdict);
+      for (const { check, instance, attempts } of verdict.checks) {
+        this.log(`passed  ${check} (instance ${instance}, attempt ${attempts})`);
+      }
+      this.log(`ready   after ${verdict.readySeconds} s`);
+      this.log(verdict.manifestDigest);
+      return verdict;
+    } finally {
+      await context.close();
+    }
+  }
+}
+
+function failed(
+  name: string,
+  causes: { code: string; message: string; instance: number }[],
+  verdict: object,
+) {
+  const words = causes.map(({ code, message, instance }) => `${code} (instance ${instance}): ${message}`);
+  return new MillinerError('BOOT_FAILED', `${name} did not pass:\n${words.join('\n')}`, {
+    details: { ...verdict },
+  });
+}

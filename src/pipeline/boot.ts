@@ -1,0 +1,54 @@
+/** boot: instances of an image side by side, each on a tree of its own; what they show becomes the verdict. */
+import { release } from 'node:os';
+import { testInstance } from '../boot/test.ts';
+import { makeVerdict, type InstanceOutcome, type Verdict } from '../boot/verdict.ts';
+import { inParallel } from '../host/parallel.ts';
+import { findRuntime } from '../host/runtime.ts';
+import type { Context } from './context.ts';
+import { systemdVersion, withInstance } from './instances.ts';
+import { bootPlanOf } from './plan.ts';
+import { findRecord, type ImageRecord } from './records.ts';
+import { writeVerdict } from './verdicts.ts';
+
+/** Gives the verdict, which the state then keeps, passed or not. Throws IMAGE_NOT_FOUND, HOST_MISSING, INTERRUPTED. */
+export async function bootImage(context: Context, image: string): Promise<Verdict> {
+  const record = await findRecord(context.state, image);
+  const { name, manifestDigest, test, arch } = record;
+  const host = { runtime: await findRuntime(), kernel: release(), architecture: arch };
+  const started = new Date().toISOString();
+  const numbers = Array.from({ length: test.instances }, (_, index) => index + 1);
+  const many = numbers.length > 1 ? `${numbers.length} instances of ` : '';
+  context.progress.step(`booting ${many}${name}`);
+  const outcomes = await inParallel(numbers, numbers.length, context.signal, (number, signal) =>
+    bootOne(context, record, number, signal),
+  );
+  const finished = new Date().toISOString();
+  const verdict = makeVerdict({ name, manifestDigest, plan: test, host, started, finished }, outcomes);
+  await writeVerdict(context.state, verdict);
+  return verdict;
+}
+
+async function bootOne(
+  context: Context,
+  record: ImageRecord,
+  number: number,
+  signal: AbortSignal,
+): Promise<InstanceOutcome> {
+  const plan = bootPlanOf(record.test);
+  return withInstance(context, record, async (place) => {
+    const outcome = await testInstance({
+      ...place,
+      place: context.state,
+      number,
+      plan,
+      image: record.config,
+      systemd: systemdVersion(record),
+      hostname: `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`,
+      signal,
+    });
+    const { readySeconds } = outcome.report;
+    const what = readySeconds === undefined ? 'was never ready' : `was ready after ${readySeconds} s`;
+    context.progress.step(`${record.name} (${number}): ${what}`);
+    return outcome;
+  });
+}

@@ -1,0 +1,38 @@
+/** Trees for instances: a throw-away snapshot of an image for as long as something runs on it. */
+import type { Context } from './context.ts';
+import type { ImageRecord } from './records.ts';
+import { withWorkspace } from './workspace.ts';
+
+export interface InstancePlace {
+  id: string;
+  directory: string;
+  /** The mounted tree. */
+  rootfs: string;
+  /** Bytes that the instance has added to the image. */
+  diskUsage: () => Promise<number>;
+}
+
+/** Runs fn with a tree of the image's own; whatever was written to it goes when fn ends, or this process. */
+export async function withInstance<T>(
+  { state, snapshots, content, signal }: Context,
+  { snapshot }: ImageRecord,
+  fn: (place: InstancePlace) => Promise<T>,
+): Promise<T> {
+  return withWorkspace(state, async ({ id, directory }) => {
+    // A collection of garbage must not take the image between our looking at it and our standing on it.
+    await content.lease(() => snapshots.prepare(id, snapshot), { wait: true, signal });
+    try {
+      const rootfs = await snapshots.mount(id);
+      const diskUsage = async () => (await snapshots.usage(id)).bytes;
+      return await fn({ id, directory, rootfs, diskUsage });
+    } finally {
+      await snapshots.remove(id);
+    }
+  });
+}
+
+/** The version of the image's systemd; undefined where it has none, or an unknown one. */
+export function systemdVersion({ packages }: ImageRecord): number | undefined {
+  const version = packages.flatMap((nevra) => /^systemd-(?:\d+:)?(\d+)[^-]*-[^-]+$/.exec(nevra)?.[1] ?? []);
+  return version[0] === undefined ? undefined : Number(version[0]);
+}
