@@ -1,0 +1,48 @@
+import { Args, Flags } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { askPassword } from '../cli/password.ts';
+import { openContext } from '../pipeline/context.ts';
+import { publish } from '../pipeline/publish.ts';
+
+export default class PublishCommand extends MillinerCommand {
+  static override summary = 'Sign a booted image and publish it';
+  static override description = `Only an image whose test boot passed is published, and just the one that was booted. It is pushed and signed, with
+its bill of materials and its boot verdict; everything is read back and verified under the key; and only then the
+tags move. Run it again after any failure: what is there is not sent again. The password of the key comes from
+MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker login.`;
+  static override examples = [
+    '<%= config.bin %> publish demo-base --to registry.example.com/demo/base:43 --key keys/release.key',
+    '<%= config.bin %> publish demo-base --to localhost:5000/base:43 --to localhost:5000/base:latest --key keys/release.key --json',
+  ];
+  static override args = {
+    image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
+  };
+  static override flags = {
+    to: Flags.string({
+      summary: 'REGISTRY/REPOSITORY:TAG that the image gets',
+      helpValue: 'REF',
+      multiple: true,
+      required: true,
+    }),
+    key: Flags.string({ summary: 'the private key', helpValue: 'FILE', required: true }),
+    'plain-http': Flags.boolean({ summary: 'the registries have no TLS', default: false }),
+  };
+
+  async run(): Promise<object> {
+    const { args, flags } = await this.parse(PublishCommand);
+    const began = Date.now();
+    const context = await openContext(this.runOptions(flags.state));
+    try {
+      const published = await publish(context, args.image, {
+        to: flags.to,
+        key: flags.key,
+        password: () => askPassword(`Password of ${flags.key}`, { confirm: false }),
+        plainHttp: flags['plain-http'],
+      });
+      this.log(published.manifestDigest);
+      return { ...published, seconds: (Date.now() - began) / 1000 };
+    } finally {
+      await context.close();
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/** What is signed of an image, hung on it in a repository beside what is there already: in both layouts. */
+import { MillinerError } from '../errors.ts';
+import type { Digest } from '../registry/descriptor.ts';
+import { manifestType, type Artifact } from '../sign/artifact.ts';
+import type { Attachment } from '../sign/attachment.ts';
+import { mergeAttestations } from '../sign/attestation.ts';
+import { bundledEnvelopes } from '../sign/bundle.ts';
+import type { SignedImage } from '../sign/image.ts';
+import type { PublicKey } from '../sign/key.ts';
+import { sha256 } from '../sign/signature.ts';
+import { mergeSignatures } from '../sign/simplesigning.ts';
+import { openEnvelope } from '../sign/statement.ts';
+import { count, type Tally } from './push.ts';
+import { fetchAttachment, fetchBundles, type PublishedImage } from './signatures.ts';
+
+/** Names of what was attached: tags and digests in the repository. */
+export interface Attached {
+  signatures: string[];
+  attestations: string[];
+}
+
+/**
+ * Others' signatures stay, ours of the same kind are replaced, and what is there as it should be is not written
+ * again. Callers of one image take turns. Throws IMAGE_ALTERED where what is there cannot be read.
+ */
+export async function attach(
+  image: PublishedImage,
+  key: PublicKey,
+  signed: SignedImage,
+  tally: Tally,
+): Promise<Attached> {
+  const { digest } = image;
+  const signatures = mergeSignatures(key, digest, signed.signatures, await fetchAttachment(image, 'sig'));
+  const attestations = mergeAttestations(
+    key,
+    digest,
+    signed.attestations,
+    await fetchAttachment(image, 'att'),
+  );
+  for (const attachment of [signatures, attestations]) await pushAttachment(image, attachment, tally);
+  const older = await ownBundles(image, key);
+  for (const bundle of signed.bundles) {
+    await pushBlobs(image, bundle, tally);
+    await putOnce(image, bundle.descriptor.digest, bundle);
+    const superseded = older.get(predicateOf(bundle)) ?? [];
+    await image.client.addReferrer(image.repository, digest, referrerOf(bundle), superseded);
+  }
+  const [bundle, ...claims] = signed.bundles.map(({ descriptor }) => descriptor.digest);
+  return { signatures: [signatures.tag, bundle!], attestations: [attestations.tag, ...claims] };
+}
+
+async function pushAttachment(image: PublishedImage, attachment: Attachment, tally: Tally): Promise<void> {
+  await pushBlobs(image, attachment, tally);
+  await putOnce(image, attachment.tag, attachment);
+}
+
+async function pushBlobs(
+  { client, repository }: PublishedImage,
+  { blobs }: Artifact,
+  tally: Tally,
+): Promise<void> {
+  for (const [digest, bytes] of blobs) {
+    const source = { digest: digest as Digest, size: bytes.length, content: { bytes } };
+    count(tally, await client.pushBlob(repository, source), bytes.length);
+  }
+}
+
+async function putOnce(
+  { client, repository }: PublishedImage,
+  reference: string,
+  { descriptor, manifest }: Artifact,
+): Promise<void> {
+  if ((await client.headManifest(repository, reference)) === descriptor.digest) return;
+  await client.putManifest(repository, reference, manifest, manifestType);
+}
+
+/** Bundles of this key that are there already, by what they state: an image that was booted again has a new verdict. */
+async function ownBundles(image: PublishedImage, key: PublicKey): Promise<Map<string, Digest[]>> {
+  const own = new Map<string, Digest[]>();
+  for (const fetched of await fetchBundles(image)) {
+    for (const envelope of bundledEnvelopes([fetched])) {
+      const open = () => openEnvelope({ key, digest: image.digest }, envelope.read(), envelope.name);
+      const predicateType = unlessRefused(open);
+      if (predicateType === undefined) continue;
+      own.set(predicateType, [...(own.get(predicateType) ?? []), sha256(fetched.manifest)]);
+    }
+  }
+  return own;
+}
+
+/** Another key's, or damaged: not ours to replace. */
+function unlessRefused(open: () => { predicateType: string }): string | undefined {
+  try {
+    return open().predicateType;
+  } catch (error) {
+    if (error instanceof MillinerError) return undefined;
+    throw error;
+  }
+}
+
+function predicateOf(bundle: Artifact): string {
+  return bundledEnvelopes([bundle])[0]?.predicateType ?? '';
+}
+
+function referrerOf({ descriptor }: Artifact) {
+  const { mediaType, digest, size, artifactType, annotations } = descriptor;
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(artifactType !== undefined && { artifactType }),
+    ...(annotations && { annotations }),
+  };
+}

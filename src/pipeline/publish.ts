@@ -1,0 +1,179 @@
+/**
+ * publish: a booted image to registries. Everything goes there under digests, with its signatures; it is read back
+ * and verified as a client that trusts the key sees it; and only then the tags move. Whatever cuts it short, a tag
+ * names the image it named before or the whole new one, and the next run finds what is there.
+ */
+import { join } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { withLock } from '../host/locks.ts';
+import { readPrivateKey, type SigningKey } from '../sign/key.ts';
+import { signImage } from '../sign/image.ts';
+import type { SpdxDocument } from '../sign/sbom.ts';
+import { attach, type Attached } from './attach.ts';
+import type { Context } from './context.ts';
+import { addPublication } from './publications.ts';
+import { pushImage, readImage, type StoredImage, type Tally } from './push.ts';
+import { findRecord, type ImageRecord } from './records.ts';
+import { sbomOf } from './sbom.ts';
+import type { PublishedImage } from './signatures.ts';
+import { openTargets, type Target } from './targets.ts';
+import { readVerdict } from './verdicts.ts';
+import { layouts, proofs, readKeyFile } from './verify.ts';
+
+export interface PublishOptions {
+  /** REGISTRY/REPOSITORY:TAG each. */
+  to: readonly string[];
+  /** Path of the private key. */
+  key: string;
+  /** Asked for once, when everything else is known to be there. */
+  password: () => Promise<string>;
+  plainHttp: boolean;
+}
+
+export interface Published extends Attached, Tally {
+  name: string;
+  manifestDigest: string;
+  references: string[];
+}
+
+type Verdict = NonNullable<Awaited<ReturnType<typeof readVerdict>>>;
+
+/**
+ * Throws IMAGE_UNBOOTED, IMAGE_NOT_FOUND, REFERENCE_INVALID, KEY_FILE_INVALID, what registries throw, and what
+ * verification throws: then no tag has moved.
+ */
+export async function publish(
+  context: Context,
+  image: string,
+  { to, key, password, plainHttp }: PublishOptions,
+): Promise<Published> {
+  const record = await findRecord(context.state, image);
+  const targets = await openTargets(to, { plainHttp, signal: context.signal });
+  await requirePassed(context.state, record);
+  const signing = await readPrivateKey(await readKeyFile(key), await password(), key);
+  const lock = join(context.state, 'locks', `publish-${record.manifestDigest.replace('sha256:', '')}`);
+  const onWait = (who: string) => context.progress.step(`waiting for ${who}`);
+  // Both held to the end: nothing may collect what is being sent, and one image is signed by one run at a time.
+  return context.content.lease(() =>
+    withLock(lock, 'exclusive', () => publishImage(context, record, targets, signing), {
+      wait: true,
+      signal: context.signal,
+      onWait,
+    }),
+  );
+}
+
+async function publishImage(
+  context: Context,
+  record: ImageRecord,
+  targets: Target[],
+  key: SigningKey,
+): Promise<Published> {
+  const { progress, state } = context;
+  // Again under the lock: it may have been booted anew while we waited, and what is signed is what is true now.
+  const verdict = await requirePassed(state, record);
+  const image = await readImage(context, record);
+  const sbom = await sbomOf(context, record);
+  const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
+  const attached: Attached = { signatures: [], attestations: [] };
+  for (const [index, target] of targets.entries()) {
+    const place = `${target.registry}/${target.repository}`;
+    progress.step(`pushing ${image.name} to ${place}`);
+    const before = targets.slice(0, index).filter(({ registry }) => registry === target.registry);
+    await pushImage(
+      context,
+      image,
+      target,
+      before.map(({ repository }) => repository),
+      tally,
+    );
+    progress.step(`signing ${image.name} at ${place}`);
+    const added = await signAt(image, record, target, { key, sbom, verdict }, tally);
+    attached.signatures.push(...added.signatures.map((name) => nameAt(place, name)));
+    attached.attestations.push(...added.attestations.map((name) => nameAt(place, name)));
+  }
+  for (const target of targets) {
+    progress.step(`verifying ${image.name} at ${target.registry}/${target.repository}`);
+    await verifyAt(image, target, key);
+  }
+  for (const target of targets) await moveTags(context, image, target);
+  const references = targets.flatMap(({ tags }) => tags.map(({ reference }) => reference));
+  await addPublication(state, image.digest, references);
+  return { name: record.name, manifestDigest: image.digest, references, ...attached, ...tally };
+}
+
+/** Throws IMAGE_UNBOOTED. */
+async function requirePassed(state: string, { name, manifestDigest }: ImageRecord): Promise<Verdict> {
+  const verdict = await readVerdict(state, manifestDigest);
+  if (verdict?.passed === true) return verdict;
+  const why = verdict ? 'did not pass its test boot' : 'was not booted';
+  throw new MillinerError('IMAGE_UNBOOTED', `${name} (${manifestDigest}) ${why}`, {
+    details: { name, manifestDigest },
+  });
+}
+
+async function signAt(
+  image: StoredImage,
+  { epoch }: ImageRecord,
+  target: Target,
+  { key, sbom, verdict }: { key: SigningKey; sbom: SpdxDocument; verdict: Verdict },
+  tally: Tally,
+): Promise<Attached> {
+  const { digest, mediaType, manifest } = image;
+  const signed = signImage(key, {
+    image: { mediaType, digest, size: manifest.length },
+    references: target.tags.map(({ reference }) => reference),
+    sbom,
+    verdict,
+    epoch,
+  });
+  return attach(imageAt(image, target), key.public, signed, tally);
+}
+
+/** As the registry gives it now, which is all that a client will ever see. */
+async function verifyAt(image: StoredImage, target: Target, key: SigningKey): Promise<void> {
+  const { client, repository, registry } = target;
+  const differs = (what: string) =>
+    new MillinerError('REGISTRY_INVALID', `${registry}/${repository} does not give ${what} back`, {
+      details: { registry, repository, what },
+    });
+  const manifest = await client.getManifest(repository, image.digest);
+  if (!manifest?.bytes.equals(image.manifest)) throw differs(image.digest);
+  const config = await client.getBlob(repository, image.config.digest, image.config.size);
+  if (config?.length !== image.config.size) throw differs(image.config.digest);
+  for (const { digest, size } of image.layers) {
+    if ((await client.hasBlob(repository, digest)) !== size) throw differs(digest);
+  }
+  for (const { reference } of target.tags) {
+    for (const layout of layouts) await proofs[layout](imageAt(image, target), key.public, reference);
+  }
+}
+
+async function moveTags({ progress }: Context, image: StoredImage, target: Target): Promise<void> {
+  const { client, repository } = target;
+  for (const { tag, reference } of target.tags) {
+    if ((await client.headManifest(repository, tag)) !== image.digest) {
+      await client.putManifest(repository, tag, image.manifest, image.mediaType);
+    }
+    const there = await client.getManifest(repository, tag);
+    if (there?.digest !== image.digest) {
+      throw new MillinerError(
+        'REGISTRY_INVALID',
+        `${reference} names ${there?.digest ?? 'nothing'} after all`,
+        {
+          hint: 'Somebody else may have moved the tag at the same time: look at who publishes there.',
+          details: { reference, digest: image.digest },
+        },
+      );
+    }
+    progress.step(`${reference} is ${image.digest}`);
+  }
+}
+
+function imageAt({ digest }: StoredImage, { client, repository }: Target): PublishedImage {
+  return { client, repository, digest };
+}
+
+function nameAt(place: string, name: string): string {
+  return name.startsWith('sha256:') ? `${place}@${name}` : `${place}:${name}`;
+}

@@ -1,0 +1,60 @@
+/** An image's bill of materials, from the rpm database that the image itself holds. */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { lstatIfThere } from '../host/files.ts';
+import { readInside, resolveInside } from '../host/inside.ts';
+import { showBytes } from '../host/paths.ts';
+import { databaseFile, readInstalled } from '../rpm/database.ts';
+import { makeSbom, type SpdxDocument } from '../sign/sbom.ts';
+import type { Context } from './context.ts';
+import type { ImageRecord } from './records.ts';
+import { withWorkspace } from './workspace.ts';
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+/** The same image, the same document. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID. */
+export async function sbomOf(context: Context, record: ImageRecord): Promise<SpdxDocument> {
+  const { name, manifestDigest, epoch, dbPath } = record;
+  return withTree(context, record, async (root) =>
+    makeSbom({
+      name,
+      manifestDigest,
+      epoch,
+      packages: await readInstalled(await databaseIn(root, dbPath)),
+      checksums: new Map(),
+      distribution: await distributionOf(root),
+      tool: `milliner-${version}`,
+    }),
+  );
+}
+
+/** A read-only look at the image's tree. */
+async function withTree<T>(
+  { state, snapshots }: Context,
+  { snapshot }: ImageRecord,
+  fn: (root: string) => Promise<T>,
+): Promise<T> {
+  return withWorkspace(state, async ({ id }) => {
+    await snapshots.view(id, snapshot);
+    try {
+      return await fn(await snapshots.mount(id));
+    } finally {
+      await snapshots.remove(id);
+    }
+  });
+}
+
+/** Links lead where they lead inside the image. */
+async function databaseIn(root: string, dbPath: string): Promise<string> {
+  const directory = resolveInside(root, dbPath);
+  const path = directory === undefined ? undefined : join(root, showBytes(directory), databaseFile);
+  if (path !== undefined && (await lstatIfThere(path))?.isFile()) return path;
+  throw new MillinerError('RPMDB_INVALID', `${dbPath}/${databaseFile} of the image is no regular file`);
+}
+
+/** os-release(5); purl names a distribution so. */
+async function distributionOf(root: string): Promise<string | undefined> {
+  const text = (await readInside(root, 'etc/os-release')) ?? (await readInside(root, 'usr/lib/os-release'));
+  return /^ID=["']?([a-z0-9._-]+)["']?\s*$/m.exec(text?.toString('utf8') ?? '')?.[1];
+}
