@@ -23,7 +23,10 @@ export type SbomPackage = Pick<
   | 'url'
   | 'summary'
   | 'buildTime'
->;
+> & {
+  /** Who built it, where no vendor stands by it. */
+  packager?: string | undefined;
+};
 
 export interface SbomInput {
   /** The image's name. */
@@ -97,7 +100,7 @@ function describePackage(rpm: SbomPackage, license: string, { checksums, distrib
     name: rpm.name,
     SPDXID: packageId(rpm.nevra),
     versionInfo: `${rpm.epoch > 0 ? `${rpm.epoch}:` : ''}${rpm.version}-${rpm.release}`,
-    supplier: rpm.vendor.trim() === '' ? 'NOASSERTION' : `Organization: ${rpm.vendor.trim()}`,
+    supplier: supplierOf(rpm),
     downloadLocation: 'NOASSERTION',
     ...(isHomepage(rpm.url) && { homepage: rpm.url }),
     ...(rpm.summary !== '' && { summary: rpm.summary }),
@@ -110,6 +113,11 @@ function describePackage(rpm: SbomPackage, license: string, { checksums, distrib
     }),
     externalRefs: [packageManagerReference(rpmPurl(distribution, rpm))],
   };
+}
+
+function supplierOf({ vendor, packager = '' }: SbomPackage): string {
+  const name = vendor.trim() || packager.trim();
+  return name === '' ? 'NOASSERTION' : `Organization: ${name}`;
 }
 
 function packageManagerReference(purl: string) {
