@@ -285,6 +285,21 @@ const table = {
     what: 'an image did not pass its test boot',
     todo: 'Mend what the causes name; the verdict with its evidence is in the state directory, verdicts/DIGEST.json.',
   },
+  INSTANCE_FAILED: {
+    kind: 'boot',
+    what: 'an instance could not be started, or was not ready in time',
+    todo: 'See what its image does with: milliner boot IMAGE',
+  },
+  INSTANCE_NOT_FOUND: {
+    kind: 'input',
+    what: 'no such instance runs',
+    todo: 'See which run with: milliner ps',
+  },
+  PORT_UNUSABLE: {
+    kind: 'host',
+    what: 'a port of this host cannot be listened on',
+    todo: 'Choose another with --publish, or leave its number out to get one that is free.',
+  },
   COMMAND_FAILED: {
     kind: 'internal',
     what: 'a program that Milliner runs failed in a way it does not know',

@@ -1,6 +1,6 @@
 /** Holds what an instance was promised to be held to against what the kernel says it is held to. */
 import { MillinerError } from '../errors.ts';
-import { controllers, readGroup } from '../host/cgroups.ts';
+import { availableControllers, readGroup } from '../host/cgroups.ts';
 import type { Limits } from './config.ts';
 
 /** The kernel counts memory in pages and processor time in microseconds. */
@@ -9,7 +9,7 @@ const cpuGrain = 0.01;
 
 /** Before the start, which would otherwise fail in the runtime's words. Throws HOST_MISSING. */
 export async function checkControllers({ cpus }: Limits): Promise<void> {
-  const there = await controllers();
+  const there = await availableControllers();
   const needed = { memory: 'memory', pids: 'pids', ...(cpus !== undefined && { cpus: 'cpu' }) };
   const missing = Object.entries(needed).flatMap(([name, one]) => (there.has(one) ? [] : [name]));
   if (missing.length > 0) throw unenforceable(missing);

@@ -29,7 +29,7 @@ export async function unifiedHierarchy(): Promise<{ target: string; controls: bo
 }
 
 /** Every controller that a group can be made in. */
-export async function controllers(): Promise<Set<string>> {
+export async function availableControllers(): Promise<Set<string>> {
   return new Set((await hierarchies()).flatMap((one) => [...one.controllers]));
 }
 

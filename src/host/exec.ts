@@ -1,5 +1,6 @@
 /** The one place that starts other programs: an argument list, never a shell, never the caller's environment. */
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { execa } from 'execa';
 import { MillinerError } from '../errors.ts';
 import { saysDiskFull } from './files.ts';
@@ -57,6 +58,28 @@ export function startStreaming(program: string, args: readonly string[], options
 export function startWithChannel(program: string, args: readonly string[]) {
   // execa's channel passes messages but no sockets.
   return spawn(program, args, { env: environment, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+}
+
+/** A program with our own terminal or pipes; gives its exit code, 128 and the signal's number where one ended it. */
+export async function runAttached(program: string, args: readonly string[]): Promise<number> {
+  const result = await execa(program, args, {
+    ...settings({}),
+    stdin: 'inherit',
+    stdout: 'inherit',
+    stderr: 'inherit',
+    buffer: false,
+  });
+  if (result.code === 'ENOENT') throw commandFailed(program, args, result);
+  return result.exitCode ?? 128 + (constants.signals[result.signal as NodeJS.Signals] ?? 0);
+}
+
+/** A process that outlives us, with a channel until it or we disconnect. */
+export function startDetached(program: string, args: readonly string[]) {
+  return spawn(program, args, {
+    env: environment,
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    detached: true,
+  });
 }
 
 function settings(options: RunOptions) {

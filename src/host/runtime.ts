@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
-import { run, start, startStreaming, type RunResult } from './exec.ts';
+import { run, runAttached, start, startStreaming, type RunResult } from './exec.ts';
 
 export interface Container {
   /** Unique on this host; also the name of its control group. */
@@ -113,6 +113,12 @@ export async function execInContainer(
   await rm(pidFile, { force: true });
   if (isCanceled) throw new MillinerError('INTERRUPTED', `${args[0]} was stopped`);
   return { exitCode, stdout: stdout ?? '', stderr: stderr ?? '', timedOut };
+}
+
+/** Runs one more program in it with our own terminal or pipes; gives its exit code. */
+export async function attachToContainer(container: Container, args: readonly string[]): Promise<number> {
+  const tty = process.stdin.isTTY && process.stdout.isTTY ? ['--tty'] : [];
+  return runAttached(await findRuntime(), [...stateOf(container), 'exec', ...tty, container.id, ...args]);
 }
 
 let execs = 0;

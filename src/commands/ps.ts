@@ -1,0 +1,23 @@
+import { MillinerCommand } from '../cli/command.ts';
+import { openContext } from '../pipeline/context.ts';
+import { listInstances } from '../pipeline/running.ts';
+
+export default class PsCommand extends MillinerCommand {
+  static override summary = 'List the instances that run';
+  static override examples = ['<%= config.bin %> ps', '<%= config.bin %> ps --json'];
+
+  async run(): Promise<object> {
+    const { flags } = await this.parse(PsCommand);
+    const context = await openContext(this.runOptions(flags.state));
+    try {
+      const instances = await listInstances(context.state);
+      for (const { id, image, started, ports } of instances) {
+        const where = ports.map((port) => `  ${port.address}:${port.hostPort} -> ${port.instancePort}`);
+        this.log(`${id}  ${image}  since ${started}${where.join('')}`);
+      }
+      return { instances };
+    } finally {
+      await context.close();
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { Args, Flags } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { MillinerError } from '../errors.ts';
+import { openContext } from '../pipeline/context.ts';
+import { reportToParent, runDetached } from '../pipeline/detach.ts';
+import { runInstances } from '../pipeline/run.ts';
+import type { RunningInstance } from '../pipeline/running.ts';
+
+type Port = RunningInstance['ports'][number];
+
+export default class RunCommand extends MillinerCommand {
+  static override summary = 'Start instances of an image, each with a tree, a network and limits of its own';
+  static override description =
+    "Waits until all are ready as the recipe's test says, and shows what they write until they end or Ctrl-C stops them; with --detach they go on in the background. What an instance has written to its disk goes with it.";
+  static override examples = [
+    '<%= config.bin %> run demo-product --publish 8080:8080',
+    '<%= config.bin %> run demo-mariadb --instances 2 --publish 3306 --detach',
+    '<%= config.bin %> ps',
+    '<%= config.bin %> stop --all',
+  ];
+  static override args = {
+    image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
+  };
+  static override flags = {
+    instances: Flags.integer({ summary: 'how many', default: 1, min: 1, max: 100 }),
+    publish: Flags.string({
+      char: 'p',
+      summary:
+        '[[ADDRESS:]PORT:]INSTANCEPORT to reach it by; without PORT, one that is free; may be repeated',
+      multiple: true,
+      default: [],
+    }),
+    detach: Flags.boolean({ char: 'd', summary: 'return once they are ready' }),
+    supervise: Flags.boolean({ hidden: true }),
+  };
+
+  async run(): Promise<object> {
+    const { args, flags } = await this.parse(RunCommand);
+    const ports = flags.publish.map((text) => portOf(text, flags.instances));
+    const options = this.runOptions(flags.state);
+    if (flags.detach) {
+      const publish = flags.publish.flatMap((text) => ['--publish', text]);
+      const words = ['run', args.image, '--state', options.state, '--instances', String(flags.instances)];
+      const instances = await runDetached([...words, ...publish, '--supervise'], options.signal);
+      return this.#show(instances);
+    }
+    let started: RunningInstance[] = [];
+    try {
+      const context = await openContext(options);
+      try {
+        await runInstances(context, {
+          image: args.image,
+          instances: flags.instances,
+          ports,
+          onLine: (id, line) => flags.supervise || this.logToStderr(`${id}  ${line}`),
+          onReady: (instances) => {
+            started = instances;
+            if (flags.supervise) reportToParent({ instances });
+            else this.#show(instances);
+          },
+        });
+        return { instances: started };
+      } finally {
+        await context.close();
+      }
+    } catch (error) {
+      if (flags.supervise && error instanceof MillinerError) {
+        const { code, message, hint, details } = error;
+        reportToParent({ error: { code, message, hint, details } });
+      }
+      throw error;
+    }
+  }
+
+  #show(instances: RunningInstance[]): { instances: RunningInstance[] } {
+    for (const { id, ports } of instances) {
+      const where = ports.map((port) => `  ${port.address}:${port.hostPort} -> ${port.instancePort}`);
+      this.log(`${id}${where.join('')}`);
+    }
+    return { instances };
+  }
+}
+
+function portOf(text: string, instances: number): Port {
+  const [, address, host, port] =
+    /^(?:(?:([^:]+|\[[0-9A-Fa-f:.]+\]):)?(\d{1,5}):)?(\d{1,5})$/.exec(text) ?? [];
+  const mapping = {
+    address: address?.replace(/^\[(.*)\]$/, '$1') ?? '127.0.0.1',
+    hostPort: Number(host ?? 0),
+    instancePort: Number(port),
+  };
+  const fits = mapping.hostPort <= 65_535 && mapping.instancePort >= 1 && mapping.instancePort <= 65_535;
+  if (!fits) throw new MillinerError('USAGE', `--publish ${text} is not [[ADDRESS:]PORT:]INSTANCEPORT`);
+  if (instances > 1 && mapping.hostPort > 0) {
+    throw new MillinerError('USAGE', `--publish ${text}: ${instances} instances cannot share one port`, {
+      hint: `Give the instance's port alone: --publish ${port}`,
+    });
+  }
+  return mapping;
+}

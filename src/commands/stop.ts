@@ -1,0 +1,29 @@
+import { Flags } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { MillinerError } from '../errors.ts';
+import { openContext } from '../pipeline/context.ts';
+import { stopInstances } from '../pipeline/control.ts';
+
+export default class StopCommand extends MillinerCommand {
+  static override summary = 'Stop instances, and remove all that was theirs';
+  static override description =
+    "Sends the image's own stop signal and waits as long as its recipe allows (30 s); then they are killed.";
+  static override examples = ['<%= config.bin %> stop 4f1c9a0e12ab', '<%= config.bin %> stop --all'];
+  static override strict = false;
+  static override usage = ['stop ID...', 'stop --all'];
+  static override flags = { all: Flags.boolean({ summary: 'every instance that runs' }) };
+
+  async run(): Promise<object> {
+    const { argv, flags } = await this.parse(StopCommand);
+    const ids = argv.map(String);
+    if (flags.all === ids.length > 0) throw new MillinerError('USAGE', 'give the ids of instances, or --all');
+    const context = await openContext(this.runOptions(flags.state));
+    try {
+      const stopped = await stopInstances(context, flags.all ? 'all' : ids);
+      for (const { id } of stopped) this.log(id);
+      return { stopped: stopped.map(({ id }) => id) };
+    } finally {
+      await context.close();
+    }
+  }
+}

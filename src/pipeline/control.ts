@@ -1,0 +1,76 @@
+/** What can be done with a running instance from outside of the process that looks after it. */
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MillinerError } from '../errors.ts';
+import { attachToContainer, signalContainer, type Container } from '../host/runtime.ts';
+import type { Context } from './context.ts';
+import { readInstanceLog } from './instancelog.ts';
+import { findInstance, listInstances, type RunningInstance } from './running.ts';
+
+const pollMilliseconds = 50;
+/** Milliseconds between a kill and the last trace of an instance. */
+const patience = 20_000;
+
+const containerOf = ({ container, directory }: RunningInstance): Container => ({ id: container, directory });
+
+/** Asks the named instances to end, or all; kills those that take too long. Gives those that were stopped. */
+export async function stopInstances(context: Context, ids: string[] | 'all'): Promise<RunningInstance[]> {
+  const { state } = context;
+  const wanted =
+    ids === 'all' ? await listInstances(state) : await Promise.all(ids.map((id) => findInstance(state, id)));
+  await Promise.all(wanted.map((one) => stopInstance(context, one)));
+  return wanted;
+}
+
+async function stopInstance({ progress, signal }: Context, instance: RunningInstance): Promise<void> {
+  await signalContainer(containerOf(instance), instance.stopSignal);
+  if (await isGoneWithin(instance, instance.stopTimeout, signal)) return;
+  progress.warn(`${instance.id} did not end within ${instance.stopTimeout / 1000} s and is killed`);
+  await signalContainer(containerOf(instance), 'KILL');
+  if (await isGoneWithin(instance, patience, signal)) return;
+  throw new MillinerError(
+    'BUSY',
+    `${instance.id} does not end; process ${instance.supervisor} looks after it`,
+  );
+}
+
+/** Whoever looks after it removes its directory last. */
+async function isGoneWithin(
+  { directory }: RunningInstance,
+  milliseconds: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const end = Date.now() + milliseconds;
+  while (existsSync(directory)) {
+    if (Date.now() > end) return false;
+    await sleep(pollMilliseconds, undefined, { signal });
+  }
+  return true;
+}
+
+/** Runs a program in an instance with our own terminal or pipes; gives its exit code. */
+export async function execInInstance({ state }: Context, id: string, args: string[]): Promise<number> {
+  return attachToContainer(containerOf(await findInstance(state, id)), args);
+}
+
+/** The journal of an image that has one, which goes to our stdout; otherwise what its program wrote. */
+export async function showLogs(
+  { state, signal }: Context,
+  id: string,
+  { follow, write }: { follow: boolean; write: (text: string) => void },
+): Promise<void> {
+  const instance = await findInstance(state, id);
+  if (instance.init) {
+    await attachToContainer(containerOf(instance), ['journalctl', '--no-pager', ...(follow ? ['-f'] : [])]);
+    return;
+  }
+  let shown = '';
+  for (;;) {
+    const text = readInstanceLog(instance.directory);
+    // A log that has been turned over begins with what was shown before, or with none of it.
+    write(text.startsWith(shown) ? text.slice(shown.length) : text);
+    shown = text;
+    if (!follow || !existsSync(instance.directory)) return;
+    await sleep(500, undefined, { signal });
+  }
+}

@@ -1,0 +1,138 @@
+/** run: instances of an image for use, each on a tree of its own, looked after by this process until they end. */
+import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Finding } from '../boot/finding.ts';
+import { Instance, StartError } from '../boot/instance.ts';
+import type { BootPlan } from '../boot/plan.ts';
+import { publishPorts, type PortMapping } from '../boot/ports.ts';
+import { waitUntilReady } from '../boot/ready.ts';
+import { MillinerError } from '../errors.ts';
+import { inParallel } from '../host/parallel.ts';
+import type { Context } from './context.ts';
+import { InstanceLog } from './instancelog.ts';
+import { systemdVersion, withInstance, type InstancePlace } from './instances.ts';
+import { bootPlanOf } from './plan.ts';
+import { findRecord, type ImageRecord } from './records.ts';
+import { describeInstance, type RunningInstance } from './running.ts';
+
+export interface RunRequest {
+  image: string;
+  instances: number;
+  ports: PortMapping[];
+  /** A line of an instance's output. */
+  onLine: (id: string, line: string) => void;
+  /** Called once, when all are ready. */
+  onReady: (instances: RunningInstance[]) => void;
+}
+
+/** Ends when every instance has ended, or the context's signal stops them. Throws INSTANCE_FAILED. */
+export async function runInstances(context: Context, request: RunRequest): Promise<void> {
+  const record = await findRecord(context.state, request.image);
+  const numbers = Array.from({ length: request.instances }, (_, index) => index + 1);
+  const ready: RunningInstance[] = [];
+  context.progress.step(`starting ${request.instances} of ${record.name}`);
+  await inParallel(numbers, numbers.length, context.signal, (number, signal) =>
+    withInstance(context, record, (place) =>
+      runOne({ ...context, signal }, record, number, place, {
+        ...request,
+        onReady: ([instance]) => {
+          ready.push(instance!);
+          if (ready.length === numbers.length) request.onReady(ready);
+        },
+      }),
+    ),
+  );
+}
+
+async function runOne(
+  context: Context,
+  record: ImageRecord,
+  number: number,
+  place: InstancePlace,
+  request: RunRequest,
+): Promise<void> {
+  const plan = bootPlanOf(record.test);
+  // The same on every start of the same instance, and nothing else's: the last part of the container's name.
+  const id = basename(place.id).slice(-16, -4);
+  const log = new InstanceLog(place.directory);
+  let instance: Instance;
+  try {
+    instance = await Instance.start({
+      ...place,
+      image: record.config,
+      init: plan.init,
+      systemd: systemdVersion(record),
+      hostname: `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`,
+      limits: plan.limits,
+      onLine: (line) => {
+        log.write(line);
+        request.onLine(id, line);
+      },
+    });
+  } catch (error) {
+    throw error instanceof StartError ? failure(record, error.message) : error;
+  }
+  try {
+    await lookAfter(context, instance, plan, async () => {
+      const ports = instance.network ? await publishPorts(instance.network, request.ports) : undefined;
+      const running = await describe(record, plan, place, { id, ports: ports?.ports ?? [] });
+      request.onReady([running]);
+      return () => ports?.close();
+    });
+  } catch (error) {
+    throw error instanceof Finding ? failure(record, error.message) : error;
+  } finally {
+    await instance.remove();
+    log.close();
+  }
+}
+
+function failure({ name }: ImageRecord, why: string): MillinerError {
+  return new MillinerError('INSTANCE_FAILED', `${name}: ${why}`);
+}
+
+/** Waits for readiness, then for the end; a stop that was asked for is carried out as the image wants it. */
+async function lookAfter(
+  { signal }: Context,
+  instance: Instance,
+  plan: BootPlan,
+  onReady: () => Promise<() => void>,
+): Promise<void> {
+  const over = new AbortController();
+  void instance.ended.then(() => over.abort());
+  const both = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
+  try {
+    await waitUntilReady(instance, plan, both).catch((error: unknown) => {
+      if (!instance.hasEnded) throw error;
+    });
+    const close = await onReady();
+    while (!both.aborted) await sleep(1000, undefined, { signal: both }).catch(() => undefined);
+    close();
+    signal?.throwIfAborted();
+  } finally {
+    if (!instance.hasEnded) await instance.stop(plan.stopTimeout);
+  }
+}
+
+async function describe(
+  record: ImageRecord,
+  plan: BootPlan,
+  place: InstancePlace,
+  { id, ports }: { id: string; ports: PortMapping[] },
+): Promise<RunningInstance> {
+  const running: RunningInstance = {
+    id,
+    container: place.id,
+    directory: place.directory,
+    image: record.name,
+    manifestDigest: record.manifestDigest,
+    init: plan.init,
+    ports,
+    started: new Date().toISOString(),
+    supervisor: process.pid,
+    stopSignal: record.config.stopSignal ?? (plan.init ? 'SIGRTMIN+3' : 'SIGTERM'),
+    stopTimeout: plan.stopTimeout,
+  };
+  await describeInstance(running);
+  return running;
+}
