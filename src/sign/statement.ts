@@ -38,7 +38,8 @@ const statementSchema = z.object({
   _type: z.enum(statementTypes),
   predicateType: z.string(),
   subject: z.array(z.object({ digest: z.record(z.string(), z.string()) })),
-  predicate: z.unknown(),
+  // cosign leaves out one that would be empty.
+  predicate: z.unknown().optional(),
 });
 
 export interface Statement {

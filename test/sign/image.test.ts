@@ -4,6 +4,9 @@ import type { ErrorCode } from '../../src/errors.ts';
 import { toJson } from '../../src/sign/artifact.ts';
 import { attachedEnvelopes, mergeAttestations } from '../../src/sign/attestation.ts';
 import { signImage } from '../../src/sign/image.ts';
+import { bundledEnvelopes } from '../../src/sign/bundle.ts';
+import { readPublicKey } from '../../src/sign/key.ts';
+import { sha256 } from '../../src/sign/signature.ts';
 import { mergeSignatures, verifySignatures } from '../../src/sign/simplesigning.ts';
 import { verifyImageStatement, verifySbom, verifyVerdict } from '../../src/sign/verify.ts';
 import {
@@ -21,6 +24,7 @@ import {
   stranger,
   type Published,
 } from './published.ts';
+import { cosignBundle } from './cosign3.ts';
 
 const refused = (code: ErrorCode) => expect.objectContaining({ code }) as Error;
 
@@ -80,6 +84,19 @@ describe('what is signed', () => {
       refused('VERDICT_MISSING'),
     );
   });
+});
+
+test('the bundle that cosign 3 makes of a signature is one', () => {
+  const { manifest, bundle, publicKey, digest } = cosignBundle;
+  const blobs = new Map([[sha256(Buffer.from(bundle)), Buffer.from(bundle)]]);
+  const envelopes = bundledEnvelopes([
+    { manifest: toJson(manifest(sha256(Buffer.from(bundle)), bundle.length)), blobs },
+  ]);
+  const wanted = { key: readPublicKey(publicKey), digest };
+  expect(() => verifyImageStatement(wanted, envelopes)).not.toThrow();
+  expect(() => verifyImageStatement({ ...wanted, key: key.public }, envelopes)).toThrow(
+    refused('SIGNATURE_WRONG_KEY'),
+  );
 });
 
 describe('a refusal', () => {
