@@ -43,7 +43,7 @@ export async function attach(
     await pushBlobs(image, bundle, tally);
     await putOnce(image, bundle.descriptor.digest, bundle);
     const superseded = older.get(predicateOf(bundle)) ?? [];
-    await image.client.addReferrer(image.repository, digest, referrerOf(bundle), superseded);
+    await image.client.addReferrer(image.repository, digest, bundle.descriptor, superseded);
   }
   const [bundle, ...claims] = signed.bundles.map(({ descriptor }) => descriptor.digest);
   return { signatures: [signatures.tag, bundle!], attestations: [attestations.tag, ...claims] };
@@ -100,15 +100,4 @@ function unlessRefused(open: () => { predicateType: string }): string | undefine
 
 function predicateOf(bundle: Artifact): string {
   return bundledEnvelopes([bundle])[0]?.predicateType ?? '';
-}
-
-function referrerOf({ descriptor }: Artifact) {
-  const { mediaType, digest, size, artifactType, annotations } = descriptor;
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(artifactType !== undefined && { artifactType }),
-    ...(annotations && { annotations }),
-  };
 }

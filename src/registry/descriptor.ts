@@ -8,8 +8,8 @@ export interface Descriptor {
   digest: Digest;
   /** Bytes. */
   size: number;
-  artifactType?: string;
-  annotations?: Record<string, string>;
+  artifactType?: string | undefined;
+  annotations?: Record<string, string> | undefined;
 }
 
 export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
