@@ -1,9 +1,10 @@
 /** Images that look right until they are booted: what each is to be rejected for. */
+import type { CauseCode } from '../../src/boot/verdict.ts';
 import { answers, booted, listens, plain, runsUntilAsked, service, type Variant } from './pieces.ts';
 
 export interface BrokenVariant extends Variant {
-  /** A cause that its verdict must give. */
-  cause: string;
+  /** The one cause that its verdict gives. */
+  cause: CauseCode;
 }
 
 const web = '/usr/local/bin/web';
@@ -200,15 +201,6 @@ const withInit: BrokenVariant[] = [
     }),
   },
   {
-    name: 'unit-fills-the-journal',
-    cause: 'too-much-output',
-    recipe: booted({
-      script: [talks, 'sleep infinity'],
-      service: ['Type=exec', 'LogRateLimitIntervalSec=0'],
-      test: { settle: '5s' },
-    }),
-  },
-  {
     name: 'unit-does-not-stop',
     cause: 'not-stopped',
     recipe: booted({
@@ -252,7 +244,8 @@ const withoutInit: BrokenVariant[] = [
   },
   {
     name: 'entrypoint-without-its-interpreter',
-    cause: 'start-failed',
+    // The runtime finds the program; only the kernel finds that it cannot be run.
+    cause: 'exited',
     recipe: plain({
       script: [],
       files: [{ path: '/usr/local/bin/interpreted', content: '#!/usr/bin/python3\n', mode: '0755' }],
@@ -274,6 +267,11 @@ const withoutInit: BrokenVariant[] = [
     recipe: plain({ script: runsUntilAsked, config: { user: 'no-such-user' } }),
   },
   { name: 'exits-at-once', cause: 'exited', recipe: plain({ script: ['exit 0'] }) },
+  {
+    name: 'dies-with-control-characters',
+    cause: 'exited',
+    recipe: plain({ script: [String.raw`printf '\e]0;owned\a\e[2J\xc2\x9b31mred\r\n'`, 'exit 1'] }),
+  },
   {
     name: 'asks-a-terminal',
     cause: 'exited',

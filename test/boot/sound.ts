@@ -42,6 +42,15 @@ const withInit: Variant[] = [
     }),
   },
   {
+    name: 'floods-its-journal',
+    // 1 GiB in lines of 64 bytes: the journal keeps to its size, and the instance to its memory.
+    recipe: booted({
+      script: [`yes "$(printf '%063d' 0)" | head -c 1G`, 'sleep infinity'],
+      service: ['Type=exec', 'LogRateLimitIntervalSec=0'],
+      test: { limits: { memory: '512M' }, settle: '5s' },
+    }),
+  },
+  {
     name: 'oneshot-that-is-over',
     recipe: booted({
       script: ['exit 0'],

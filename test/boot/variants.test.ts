@@ -1,0 +1,81 @@
+/** Boots images that are broken, each in a way of its own, and images that only look so. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Verdict } from '../../src/boot/verdict.ts';
+import { run } from '../../src/host/exec.ts';
+import { cli } from '../cli/milliner.ts';
+import { leftovers } from '../cli/traces.ts';
+import { copyRecipes } from '../demo/recipes.ts';
+import { broken } from './broken.ts';
+import type { Variant } from './pieces.ts';
+import { sound } from './sound.ts';
+
+let directory: string;
+let recipes: string;
+let state: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'milliner-variants-'));
+  state = join(directory, 'state');
+  recipes = copyRecipes(directory);
+  await milliner(['build', join(recipes, 'demo-base.yaml')], 0);
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+async function milliner<T>(args: string[], exitCode: number): Promise<T> {
+  const all = [cli, ...args, '--state', state, '--json'];
+  const ended = await run(process.execPath, all, { cwd: directory, allow: [0, 11] });
+  expect(ended.exitCode, ended.stdout).toBe(exitCode);
+  return JSON.parse(ended.stdout) as T;
+}
+
+async function build({ name, recipe }: Variant): Promise<string> {
+  const path = join(recipes, `${name}.yaml`);
+  await writeFile(path, JSON.stringify({ name, from: 'demo-base', repos: ['demo'], ...recipe }));
+  return (await milliner<{ manifestDigest: string }>(['build', path], 0)).manifestDigest;
+}
+
+/** The verdict of that digest, which must be what the command has answered. */
+async function expectKept(digest: string, verdict: Verdict): Promise<void> {
+  expect(verdict.manifestDigest).toBe(digest);
+  const path = join(state, 'verdicts', `${digest.replace('sha256:', '')}.json`);
+  expect(existsSync(path)).toBe(true);
+  expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject(verdict);
+}
+
+describe.concurrent('broken', () => {
+  test.each(broken)('$name: $cause', async ({ cause, ...variant }) => {
+    const digest = await build(variant);
+    const { error } = await milliner<{ error: { code: string; details: Verdict } }>(
+      ['boot', variant.name],
+      11,
+    );
+    expect(error.code).toBe('BOOT_FAILED');
+    expect(error.details.passed).toBe(false);
+    expect([...new Set(error.details.causes.map(({ code }) => code))]).toEqual([cause]);
+    await expectKept(digest, error.details);
+  });
+});
+
+describe.concurrent('sound', () => {
+  test.each(sound)('$name', async (variant) => {
+    const digest = await build(variant);
+    const verdict = await milliner<Verdict>(['boot', variant.name], 0);
+    expect(verdict).toMatchObject({ passed: true, causes: [] });
+    await expectKept(digest, verdict);
+  });
+});
+
+test('what an image says reaches no terminal as control characters', async () => {
+  const args = [cli, 'boot', 'dies-with-control-characters', '--state', state];
+  const { stdout, stderr } = await run(process.execPath, args, { allow: [11] });
+  expect(stderr).toContain('owned');
+  expect(`${stdout}${stderr}`).not.toMatch(/[^\P{Cc}\n]/u);
+});
+
+test('nothing of any of them is left', async () => {
+  expect(await leftovers(directory, state)).toEqual([]);
+});
