@@ -24,6 +24,9 @@ const properties =
 const patience = 20_000;
 const mostJournalEntries = 200;
 const mostLines = 10;
+const mostUnits = 10_000;
+/** systemd's UNIT_NAME_MAX; the other values are words. */
+const longestValue = 256;
 
 /** Every unit that is loaded, and the named one; undefined while systemd does not answer yet. */
 export async function listUnits(
@@ -37,13 +40,14 @@ export async function listUnits(
   return exitCode === 0 ? parseUnits(stdout) : undefined;
 }
 
-/** Blocks of NAME=VALUE lines with an empty line between them (systemctl(1), show). */
+/** Blocks of NAME=VALUE lines with an empty line between them (systemctl(1), show); what is too many or too long is cut. */
 export function parseUnits(text: string): Unit[] {
-  return text.split(/\n\n+/).flatMap((block) => {
+  const blocks = text.split(/\n\n+/).slice(0, mostUnits);
+  return blocks.flatMap((block) => {
     const value = new Map<string, string>();
     for (const line of block.split('\n')) {
       const at = line.indexOf('=');
-      if (at > 0) value.set(line.slice(0, at), line.slice(at + 1));
+      if (at > 0) value.set(line.slice(0, at), line.slice(at + 1, at + 1 + longestValue));
     }
     const name = value.get('Id');
     if (!name) return [];
@@ -92,7 +96,9 @@ export function describeFailure({ name, result, exitStatus }: Unit): string {
 export async function lastWordsOf(instance: Instance, unit: string, signal: AbortSignal): Promise<string[]> {
   const args = ['journalctl', '--no-pager', '--quiet', '-o', 'cat', '-n', String(mostLines), '-u', unit];
   const { exitCode, stdout } = await instance.exec(args, { timeout: patience, signal });
-  return exitCode === 0 ? stdout.split('\n').filter(Boolean) : [];
+  if (exitCode !== 0) return [];
+  const lines = stdout.split('\n').filter(Boolean).slice(-mostLines);
+  return lines.map((line) => line.slice(0, mostCharacters));
 }
 
 /** A string where the journal cannot be read, and why: silence must not look like a clean journal. */
@@ -107,13 +113,14 @@ export async function readJournalErrors(
   });
   // It exits 1 where there is nothing to show.
   if (exitCode !== 0 && stderr.trim() !== '') return stderr.trim().slice(0, mostCharacters);
-  return stdout.split('\n').filter(Boolean).flatMap(parseEntry);
+  return stdout.split('\n').filter(Boolean).slice(-mostJournalEntries).flatMap(parseEntry);
 }
 
 /** systemd.journal-fields(7); a field that is no UTF-8 comes as an array of bytes. */
 export function parseEntry(line: string): JournalEntry[] {
   try {
-    const entry = JSON.parse(line) as Record<string, unknown>;
+    const entry = JSON.parse(line) as Record<string, unknown> | null;
+    if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return [];
     const unit = textOf(entry['_SYSTEMD_UNIT'] ?? entry['UNIT'] ?? entry['SYSLOG_IDENTIFIER']);
     return [{ unit, message: textOf(entry['MESSAGE']) }];
   } catch {
