@@ -172,7 +172,8 @@ async function requireSigned(client: RegistryClient, image: Digest): Promise<voi
   const key = createPublicKey(await readFile(bench.publicKey));
   const read = async (kind: string) => {
     const manifest = await client.getManifest(repository, `${tagOf(image)}.${kind}`);
-    const { layers } = JSON.parse(manifest!.bytes.toString()) as { layers: Layer[] };
+    if (!manifest) throw new Error(`the tag names ${image}, which has no .${kind}`);
+    const { layers } = JSON.parse(manifest.bytes.toString()) as { layers: Layer[] };
     return Promise.all(
       layers.map(async (layer) => ({
         layer,
