@@ -1,7 +1,7 @@
 /** A real registry (Debian's docker-registry) of a test's own: on a port of its own, with storage that outlives it. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,26 +23,28 @@ export interface ServerOptions {
   /** Only for `account`, by HTTP's Basic authentication. */
   basic?: boolean;
   token?: TokenAuth;
+  /** Where its configuration and storage lie; a temporary directory unless told. */
+  directory?: string;
 }
 
 export class RegistryServer {
   readonly directory: string;
   readonly host: string;
-  readonly #config: string;
+  readonly configuration: string;
   #child: ChildProcess | undefined;
-  #log = '';
 
   private constructor(directory: string, host: string) {
     this.directory = directory;
     this.host = host;
-    this.#config = join(directory, 'config.json');
+    this.configuration = join(directory, 'config.json');
   }
 
   static async start(options: ServerOptions = {}): Promise<RegistryServer> {
-    const directory = await mkdtemp(join(tmpdir(), 'registry-'));
+    const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'registry-')));
+    await mkdir(directory, { recursive: true });
     const server = new RegistryServer(directory, `127.0.0.1:${await freePort()}`);
     await writeFile(join(directory, 'htpasswd'), htpasswd);
-    await writeFile(server.#config, JSON.stringify(server.#configuration(options)));
+    await writeFile(server.configuration, JSON.stringify(server.#settings(options)));
     await server.start();
     return server;
   }
@@ -52,17 +54,23 @@ export class RegistryServer {
     return join(this.directory, 'storage');
   }
 
+  get log(): string {
+    return join(this.directory, 'log');
+  }
+
   get url(): string {
     return `http://${this.host}`;
   }
 
   /** Starts it, again on the same port and storage; ends when it answers. */
   async start(): Promise<void> {
-    const child = spawn('docker-registry', ['serve', this.#config], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // Into a file: a pipe that nobody reads, because its reader waits for another program, would stop it.
+    const log = await open(this.log, 'a');
+    const child = spawn('docker-registry', ['serve', this.configuration], {
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    await log.close();
     this.#child = child;
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk: Buffer) => (this.#log = (this.#log + chunk.toString()).slice(-10_000)));
-    }
     for (let tries = 0; tries < 600; tries++) {
       if (child.exitCode !== null) break;
       const answer = await fetch(`${this.url}/v2/`).catch(() => undefined);
@@ -70,7 +78,7 @@ export class RegistryServer {
       if (answer) return;
       await sleep(50);
     }
-    throw new Error(`docker-registry does not serve: ${this.#log}`);
+    throw new Error(`docker-registry does not serve: ${await readFile(this.log, 'utf8')}`);
   }
 
   /** Ends it as a power cut does. */
@@ -89,7 +97,7 @@ export class RegistryServer {
   }
 
   /** YAML's parser reads JSON. Without a cache: a test may change what is stored. */
-  #configuration({ basic, token }: ServerOptions): object {
+  #settings({ basic, token }: ServerOptions): object {
     return {
       version: '0.1',
       log: { level: 'error', accesslog: { disabled: true } },
