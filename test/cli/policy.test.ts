@@ -1,0 +1,117 @@
+/** `milliner policy`: what is there stays, what cannot be added to is refused before anything is written. */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { generateKeyPair } from '../../src/sign/key.ts';
+import { Desk } from './milliner.ts';
+
+const repository = 'registry.example.com/fedora/mariadb';
+
+let desk: Desk;
+let key: string;
+beforeEach(async () => {
+  desk = await Desk.open();
+  key = desk.path('release.pub');
+  await writeFile(key, (await generateKeyPair('x')).publicPem);
+});
+afterEach(() => desk.remove());
+
+interface Answer {
+  policy: string;
+  registries: string[];
+  repositories: string[];
+  commands: string[];
+}
+
+const out = () => desk.path('policy');
+const write = (...flags: string[]) => desk.json<Answer>(['policy', '--key', key, '--out', out(), ...flags]);
+const policy = async () => JSON.parse(await readFile(desk.path('policy', 'policy.json'), 'utf8')) as unknown;
+const registries = async (name = 'milliner.yaml') =>
+  parse(await readFile(desk.path('policy', 'registries.d', name), 'utf8')) as unknown;
+
+test('a new policy takes the named repositories with the key, and nothing else', async () => {
+  const answer = await write('--to', repository, '--to', 'localhost:5000/base');
+  expect(await policy()).toEqual({
+    default: [{ type: 'reject' }],
+    transports: {
+      docker: {
+        [repository]: [{ type: 'sigstoreSigned', keyPath: key }],
+        'localhost:5000/base': [{ type: 'sigstoreSigned', keyPath: key }],
+      },
+    },
+  });
+  const attachments = { 'use-sigstore-attachments': true };
+  expect(await registries()).toEqual({
+    docker: { [repository]: attachments, 'localhost:5000/base': attachments },
+  });
+  expect(answer.registries).toEqual([desk.path('policy', 'registries.d', 'milliner.yaml')]);
+  expect(answer.commands.filter((command) => command.startsWith('podman pull'))).toHaveLength(2);
+  expect(answer.commands.filter((command) => command.startsWith('skopeo '))).toHaveLength(2);
+});
+
+test('the key is named by its absolute path', async () => {
+  await desk.run(['policy', '--key', 'release.pub', '--to', repository, '--out', out()]);
+  expect(JSON.stringify(await policy())).toContain(JSON.stringify(key));
+});
+
+test('all else that stands there is kept, and a second time changes nothing', async () => {
+  await mkdir(desk.path('policy', 'registries.d'), { recursive: true });
+  const before = {
+    default: [{ type: 'insecureAcceptAnything' }],
+    transports: {
+      docker: {
+        'quay.io/other': [{ type: 'signedBy', keyType: 'GPGKeys', keyPath: '/key' }],
+        [repository]: [
+          { type: 'signedBy', keyType: 'GPGKeys', keyPath: '/key' },
+          { type: 'insecureAcceptAnything' },
+        ],
+      },
+      'docker-daemon': { '': [{ type: 'insecureAcceptAnything' }] },
+    },
+  };
+  await writeFile(desk.path('policy', 'policy.json'), JSON.stringify(before));
+  const theirs = `# ours since 2020\ndocker:\n  ${repository}:\n    lookaside: https://example.com/sigs # here\n`;
+  await writeFile(desk.path('policy', 'registries.d', 'site.yaml'), theirs);
+  await write('--to', repository);
+  const first = await policy();
+  const docker = before.transports.docker;
+  expect(first).toEqual({
+    ...before,
+    transports: {
+      ...before.transports,
+      docker: { ...docker, [repository]: [docker[repository][0], { type: 'sigstoreSigned', keyPath: key }] },
+    },
+  });
+  const text = await readFile(desk.path('policy', 'registries.d', 'site.yaml'), 'utf8');
+  expect(text).toContain('# ours since 2020');
+  expect(text).toContain('# here');
+  expect(await registries('site.yaml')).toEqual({
+    docker: { [repository]: { lookaside: 'https://example.com/sigs', 'use-sigstore-attachments': true } },
+  });
+  expect(await readdir(desk.path('policy', 'registries.d'))).toEqual(['site.yaml']);
+  expect((await write('--to', repository)).registries).toEqual([]);
+  expect(await policy()).toEqual(first);
+});
+
+test.each([
+  ['one image', ['--to', `${repository}:43`], 'USAGE', 2],
+  ['no registry', ['--to', 'mariadb'], 'REFERENCE_INVALID', 3],
+  ['no repository at all', [], 'USAGE', 2],
+])('%s is refused', async (_name, flags, code, exit) => {
+  const error = await desk.fails(['policy', '--key', key, '--out', out(), ...flags]);
+  expect([error.code, error.exit]).toEqual([code, exit]);
+});
+
+test('a key file that is none is refused, and nothing is written', async () => {
+  const error = await desk.fails([
+    'policy',
+    '--key',
+    desk.path('none.pub'),
+    '--to',
+    repository,
+    '--out',
+    out(),
+  ]);
+  expect([error.code, error.exit]).toEqual(['KEY_FILE_INVALID', 3]);
+  expect(await readdir(desk.directory)).not.toContain('policy');
+});

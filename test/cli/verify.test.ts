@@ -1,0 +1,64 @@
+/** `milliner verify`: what it proved, and one exit code for each reason why not. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Shelf, type Hung, type Image } from '../sign/shelf.ts';
+import { Desk } from './milliner.ts';
+
+let desk: Desk;
+let shelf: Shelf;
+let image: Image;
+let hung: Hung;
+beforeAll(async () => {
+  desk = await Desk.open();
+  shelf = await Shelf.open();
+  image = await shelf.image('app', ['1.0']);
+  hung = shelf.sign(image);
+});
+beforeEach(() => shelf.hang(image, hung));
+afterAll(async () => {
+  await shelf.close();
+  await desk.remove();
+});
+
+const words = (key = 'release.pub') => ['verify', shelf.reference('1.0'), '--key', shelf.path(key)];
+const codeOf = async (args: string[]) => {
+  const { code, exit } = await desk.fails(args);
+  return [code, exit];
+};
+
+test('what is proved is said, for people and for programs', async () => {
+  const answer = await desk.json<{ reference: string; manifestDigest: string; proved: object[] }>(words());
+  expect(answer.reference).toBe(shelf.reference('1.0'));
+  expect(answer.manifestDigest).toBe(image.descriptor.digest);
+  expect(answer.proved).toHaveLength(6);
+  const { code, stdout } = await desk.run([...words(), '--only', 'sig']);
+  expect(code).toBe(0);
+  expect(stdout).toContain(image.descriptor.digest);
+  expect(stdout.trim().split('\n')).toHaveLength(4);
+});
+
+test('one exit code for each reason', async () => {
+  expect(await codeOf(words('other.pub'))).toEqual(['SIGNATURE_WRONG_KEY', 14]);
+  await shelf.hang(image, { ...hung, bundles: [] });
+  expect(await codeOf(words())).toEqual(['SIGNATURE_MISSING', 13]);
+  await shelf.hang(image, { ...hung, bundles: hung.bundles.slice(0, 2) });
+  expect(await codeOf(words())).toEqual(['VERDICT_MISSING', 16]);
+  await shelf.hang(image, {
+    ...hung,
+    sig: shelf.sign({ ...image, references: [shelf.reference('2.0')] }).sig,
+  });
+  expect(await codeOf(words())).toEqual(['IMAGE_ALTERED', 15]);
+});
+
+test('what cannot be looked at is said apart from what is not signed', async () => {
+  const [verify, reference, ...rest] = words();
+  expect(await codeOf([verify!, `${reference}0`, ...rest])).toEqual(['IMAGE_UNPUBLISHED', 3]);
+  expect(await codeOf([verify!, 'app', ...rest])).toEqual(['REFERENCE_INVALID', 3]);
+  expect(await codeOf([verify!, reference!, '--key', shelf.path('roots.json')])).toEqual([
+    'KEY_FILE_INVALID',
+    3,
+  ]);
+  expect(await codeOf([verify!, reference!, '--key', shelf.path('release.key')])).toEqual([
+    'KEY_FILE_INVALID',
+    3,
+  ]);
+});
