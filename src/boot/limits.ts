@@ -8,7 +8,7 @@ const memoryGrain = 65_536;
 const cpuGrain = 0.01;
 
 /** Before the start, which would otherwise fail in the runtime's words. Throws HOST_MISSING. */
-export async function checkControllers({ cpus }: Limits): Promise<void> {
+export async function checkControllers({ cpus }: Pick<Limits, 'cpus'>): Promise<void> {
   const there = await availableControllers();
   const needed = { memory: 'memory', pids: 'pids', ...(cpus !== undefined && { cpus: 'cpu' }) };
   const missing = Object.entries(needed).flatMap(([name, one]) => (there.has(one) ? [] : [name]));

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { findRuntime } from '../host/runtime.ts';
+import { checkControllers } from '../boot/limits.ts';
+import { unifiedHierarchy } from '../host/cgroups.ts';
 import { run } from '../host/exec.ts';
 import { native } from '../host/native.ts';
 import { probeOverlay } from '../snapshot/probe.ts';
@@ -20,6 +22,7 @@ const programs = [
   ['rpm', 'checks and, with tools: host, installs packages', 'rpm', 'rpm', '--version'],
   ['rpmkeys', 'checks signatures', 'rpm', 'rpm', '--version'],
   ['gpg', 'reads the fingerprints of key files', 'gpg', 'gnupg2', '--version'],
+  ['nsenter', "reaches an instance's network", 'util-linux', 'util-linux', '--version'],
   ['xz', 'unpacks older packages and metadata', 'xz-utils', 'xz', '--version'],
 ] as const;
 
@@ -41,6 +44,7 @@ export async function examine(state: string): Promise<Finding[]> {
   }
   findings.push(
     await probe('OCI runtime', findRuntime),
+    await probe('control groups', describeControlGroups),
     await probe('overlay snapshots', async () => {
       // Where the state directory does not exist yet, its file system is that of the nearest one above.
       const place = nearest(state);
@@ -49,6 +53,13 @@ export async function examine(state: string): Promise<Finding[]> {
     }),
   );
   return findings;
+}
+
+async function describeControlGroups(): Promise<string> {
+  await checkControllers({ cpus: 1 });
+  const unified = await unifiedHierarchy();
+  if (!unified) return 'version 1 alone: images with systemd 256 or later do not boot';
+  return unified.controls ? 'version 2' : 'version 1 with limits, version 2 for systemd';
 }
 
 async function probe(what: string, look: () => Promise<string>): Promise<Finding> {

@@ -8,7 +8,7 @@ const absolutePath = z
   .string()
   .regex(/^(?!.*\/\.\.?(?:\/|$))\/[^\0]+$/, 'an absolute path without . and .. components');
 const duration = z.string().regex(/^\d+(?:ms|s|m|h)$/, 'a number and a unit, such as 60s');
-const unit = z.string().regex(/^[A-Za-z0-9@:_.\\-]+$/, 'the name of a systemd unit');
+const unitName = z.string().regex(/^[A-Za-z0-9@:_.\\-]+$/, 'the name of a systemd unit');
 
 export const repository = z
   .strictObject({
@@ -77,7 +77,7 @@ const limits = z.strictObject({
 
 const ready = z
   .strictObject({
-    unit: unit.optional(),
+    unit: unitName.optional(),
     notify: z.boolean().optional(),
     exit: z.int().min(0).max(255).optional(),
     timeout: duration.default('60s'),
@@ -94,7 +94,7 @@ export const testSchema = z
     checks: z.array(check).default([]),
     settle: duration.default('5s'),
     stop: z.strictObject({ timeout: duration.default('30s') }).prefault({}),
-    allow: z.strictObject({ units: z.array(unit).default([]) }).prefault({}),
+    allow: z.strictObject({ units: z.array(unitName).default([]) }).prefault({}),
     instances: z.int().min(1).max(100).default(1),
   })
   .refine(({ init, ready: { unit } }) => init !== false || unit === undefined, {
@@ -128,7 +128,7 @@ export const recipeSchema = z.strictObject({
   files: z.array(file).default([]),
   values: z.record(z.string(), z.unknown()).default({}),
   services: z
-    .strictObject({ enable: z.array(unit).default([]), disable: z.array(unit).default([]) })
+    .strictObject({ enable: z.array(unitName).default([]), disable: z.array(unitName).default([]) })
     .prefault({}),
   install: z.strictObject({ timeout: duration.default('1h') }).prefault({}),
   allow: z

@@ -26,7 +26,7 @@ function run(program: string, args: string[]): string {
 }
 
 const milliner = (...args: string[]) => run('node', ['dist/cli.js', ...args, '--state', state]);
-const inJson = <T>(...args: string[]) => JSON.parse(milliner(...args, '--json')) as T;
+const inJson = (...args: string[]): unknown => JSON.parse(milliner(...args, '--json'));
 
 interface Built {
   name: string;
@@ -42,15 +42,11 @@ interface Booted {
   instances: object[];
 }
 
-interface Published {
-  seconds: number;
-}
-
 run('node', ['spec/repository.ts']);
 lockDemo(state);
 const images = demoRecipes.map((recipe) => {
-  const built = inJson<Built>('build', recipe, '--output', layout);
-  return { ...built, booted: inJson<Booted>('boot', recipe) };
+  const built = inJson('build', recipe, '--output', layout) as Built;
+  return { ...built, booted: inJson('boot', recipe) as Booted };
 });
 rmSync(shop, { recursive: true, force: true });
 const registry = await RegistryServer.start({ directory: join(shop, 'registry') });
@@ -58,7 +54,7 @@ const referenceOf = (name: string) => `${registry.host}/${name}:latest`;
 try {
   milliner('key', 'generate', '--out', key);
   for (const { name } of images) {
-    inJson<Published>('publish', name, '--to', referenceOf(name), '--key', `${key}.key`);
+    inJson('publish', name, '--to', referenceOf(name), '--key', `${key}.key`);
     inJson('verify', referenceOf(name), '--key', `${key}.pub`);
   }
   const repositories = images.flatMap(({ name }) => ['--to', `${registry.host}/${name}`]);
