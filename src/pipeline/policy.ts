@@ -9,7 +9,7 @@ import { isMap, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
-import { parseReference, showReference } from '../registry/reference.ts';
+import { isLoopback, parseReference, showReference } from '../registry/reference.ts';
 import { readPublicKeyFile } from './verify.ts';
 
 export interface PolicyOptions {
@@ -148,21 +148,37 @@ function invalid(path: string, what: string, cause?: unknown): MillinerError {
 
 /** podman has no option for registries.d: outside of the directories that it reads itself, the file is copied there. */
 function commandsFor(directory: string, repositories: readonly string[]): string[] {
-  const own = ['/etc/containers', join(homedir(), '.config/containers')];
-  const quoted = quote(directory);
-  const podman = own.includes(directory)
-    ? repositories.map((repository) => `podman pull ${repository}:TAG`)
-    : [
-        `install -D -m 644 -t /etc/containers/registries.d ${quoted}/registries.d/*.yaml`,
-        ...repositories.map(
-          (repository) => `podman pull --signature-policy ${quoted}/policy.json ${repository}:TAG`,
-        ),
-      ];
-  const skopeo = repositories.map(
-    (repository) =>
-      `skopeo --policy ${quoted}/policy.json --registries.d ${quoted}/registries.d copy docker://${repository}:TAG oci:DIRECTORY:TAG`,
-  );
-  return [...podman, ...skopeo];
+  const reads = ['/etc/containers', join(homedir(), '.config/containers')].includes(directory);
+  const place = quote(directory);
+  const copy = `install -D -m 644 -t /etc/containers/registries.d ${place}/registries.d/*.yaml`;
+  return [
+    ...(reads ? [] : [copy]),
+    ...repositories.map((repository) =>
+      words(
+        'podman pull',
+        !reads && `--signature-policy ${place}/policy.json`,
+        isPlain(repository) && '--tls-verify=false',
+        `${repository}:TAG`,
+      ),
+    ),
+    // An OCI layout has no place for signatures: they are verified, and stay behind.
+    ...repositories.map((repository) =>
+      words(
+        `skopeo --policy ${place}/policy.json --registries.d ${place}/registries.d copy --remove-signatures`,
+        isPlain(repository) && '--src-tls-verify=false',
+        `docker://${repository}:TAG oci:DIRECTORY:TAG`,
+      ),
+    ),
+  ];
+}
+
+function words(...parts: (string | false)[]): string {
+  return parts.filter((part) => part !== false).join(' ');
+}
+
+/** As Milliner itself takes a registry on this host. */
+function isPlain(repository: string): boolean {
+  return isLoopback(parseReference(repository).registry);
 }
 
 function quote(path: string): string {
