@@ -152,7 +152,7 @@ const table = {
   },
   REGISTRY_INSECURE: {
     kind: 'registry',
-    what: 'a registry that is reached over https sends on to plain HTTP',
+    what: 'a registry has no TLS that this host trusts, or sends on to plain HTTP',
     todo: 'Have its operator mend the address it gives out, or allow plain HTTP where nobody can listen: --plain-http',
   },
   NOT_REPRODUCIBLE: {

@@ -85,6 +85,7 @@ export class Transport {
       } catch (error) {
         if (this.#signal?.aborted) throw stopped(this.#signal, error);
         if (!(error instanceof AttemptError)) throw error;
+        if (isUntrusted(error)) throw this.#untrusted(error);
         if (progress() > furthest) failed = 0;
         furthest = Math.max(furthest, progress());
         if (error.permanent || failed + 1 >= this.#attempts) throw this.#unavailable(error);
@@ -198,6 +199,14 @@ export class Transport {
     });
   }
 
+  #untrusted(cause: AttemptError): MillinerError {
+    return new MillinerError('REGISTRY_INSECURE', `${this.registry}: ${cause.message}`, {
+      cause,
+      hint: 'Have the host trust the authority that signed its certificate, or, where nobody can listen, use --plain-http.',
+      details: { registry: this.registry },
+    });
+  }
+
   #unavailable(cause: AttemptError): MillinerError {
     const message = `${this.registry}: ${this.#authorizer.redact(cause.message)}`;
     if (cause.permanent) return this.invalid(message);
@@ -211,4 +220,10 @@ export class Transport {
 function stopped(signal: AbortSignal | undefined, cause: unknown): MillinerError {
   if (signal?.reason instanceof MillinerError) return signal.reason;
   return new MillinerError('INTERRUPTED', 'the exchange with the registry was stopped', { cause });
+}
+
+/** Its certificate is no good, or it speaks no TLS: waiting changes neither. */
+function isUntrusted({ cause }: AttemptError): boolean {
+  const { code = '' } = (cause ?? {}) as NodeJS.ErrnoException;
+  return /^(?:EPROTO$|ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code);
 }

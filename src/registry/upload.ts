@@ -181,7 +181,8 @@ class Upload {
 
   async #commit(session: Session, end: number): Promise<void> {
     const url = new URL(session.url);
-    url.searchParams.set('digest', this.#blob.digest);
+    // What the registry wrote there stays as it wrote it: it may be signed to the byte.
+    url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(this.#blob.digest)}`;
     // An upload that two connections wrote to is spoiled, and made anew; a second refusal is meant.
     const expect = this.#refused ? [201, 404] : [201, ...lost];
     await this.#exchange(

@@ -150,6 +150,22 @@ test('no redirect takes credentials to another origin', async () => {
   expect(other.heard[0]).not.toHaveProperty('authorization');
 });
 
+test('an upload that is to go elsewhere goes without credentials', async () => {
+  const other = await listen((request, response) => {
+    request.resume().on('end', () => response.writeHead(201).end());
+  });
+  const first = await listen((request, response) => {
+    if (request.method === 'HEAD') response.writeHead(404).end();
+    else if (request.headers.authorization === undefined) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="hats"' }).end();
+    } else response.writeHead(202, { location: `http://${other.host}/upload?signed=a+b~c` }).end();
+  });
+  const client = new RegistryClient({ registry: first.host, credentials: account });
+  expect(await client.pushBlob('felt/hat', blob)).toBe('uploaded');
+  expect(other.heard).toHaveLength(1);
+  expect(other.heard[0]).not.toHaveProperty('authorization');
+});
+
 test('a token server without TLS is for registries without TLS', async () => {
   const realm = await listen((_request, response) => void response.end('{"token":"t"}'));
   const { Authorizer } = await import('../../src/registry/auth.ts');

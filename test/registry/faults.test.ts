@@ -216,6 +216,11 @@ test('OCI-Subject without the API is not believed; the API without our entry get
   expect(await client.referrers('felt/hat', subject)).toEqual([descriptor]);
 });
 
+test.each([400, 403, 404, 501])('status %d where the API would be: the tag it is', async (status) => {
+  proxy.script = ({ url }: Seen) => (url.includes('/referrers/') ? { answer: status } : undefined);
+  expect(await client.referrers('felt/hat', small.digest)).toEqual([]);
+});
+
 test('an entry that another writer overwrote is written again, beside theirs', async () => {
   await client.pushBlob('felt/hat', small);
   const subject = sha256Of(Buffer.from('x'));
