@@ -247,6 +247,24 @@ test('a layer that changed on disk does not leave the store, and no tag comes of
   }
 });
 
+test('a signal ends it, even while a registry makes it wait', async () => {
+  const proxy = await FaultProxy.start(host);
+  try {
+    const child = bench.start([...bench.publishing('hat', `${proxy.host}/h/hat:1`), '--json']);
+    proxy.script = ({ method }) => {
+      if (method !== 'POST') return undefined;
+      // A second signal would end it without a word.
+      if (!proxy.seen.slice(0, -1).some((seen) => seen.method === 'POST')) child.kill('SIGTERM');
+      return { answer: 429, headers: { 'retry-after': '3600' } };
+    };
+    const { exitCode, stdout } = await child;
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([130, { error: { code: 'INTERRUPTED' } }]);
+    expect(await bench.tags('h/hat')).toEqual([]);
+  } finally {
+    proxy.close();
+  }
+});
+
 test('a registry that gives other signatures back than it was given gets no tag', async () => {
   const proxy = await FaultProxy.start(host);
   try {
