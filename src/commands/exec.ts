@@ -2,28 +2,31 @@ import { Args } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
 import { MillinerError } from '../errors.ts';
 import { openContext } from '../pipeline/context.ts';
-import { execInInstance } from '../pipeline/control.ts';
+import { captureInInstance, execInInstance } from '../pipeline/control.ts';
 
 export default class ExecCommand extends MillinerCommand {
   static override summary = 'Run a program in an instance';
   static override description =
-    'With its terminal where there is one. Ends with the exit code of the program.';
+    'With our terminal where there is one. Ends with the exit code of the program; with --json what it wrote is part of the answer.';
   static override examples = [
     '<%= config.bin %> exec 4f1c9a0e12ab -- systemctl status',
     '<%= config.bin %> exec 4f1c9a0e12ab -- bash',
   ];
-  static override enableJsonFlag = false;
   static override strict = false;
   static override usage = 'exec ID -- PROGRAM [ARGUMENT...]';
   static override args = { id: Args.string({ required: true, description: 'as run and ps show it' }) };
 
-  async run(): Promise<void> {
+  async run(): Promise<object> {
     const { args, argv, flags } = await this.parse(ExecCommand);
     const program = argv.slice(1).map(String);
     if (program.length === 0) throw new MillinerError('USAGE', 'give the program to run behind --');
     const context = await openContext(this.runOptions(flags.state));
     try {
-      process.exitCode = await execInInstance(context, args.id, program);
+      const ended = this.jsonEnabled()
+        ? await captureInInstance(context, args.id, program)
+        : { exitCode: await execInInstance(context, args.id, program) };
+      process.exitCode = ended.exitCode;
+      return ended;
     } finally {
       await context.close();
     }

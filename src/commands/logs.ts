@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
 import { openContext } from '../pipeline/context.ts';
-import { showLogs } from '../pipeline/control.ts';
+import { followLogs, readLogs } from '../pipeline/control.ts';
 
 export default class LogsCommand extends MillinerCommand {
   static override summary = 'Show what an instance wrote: its journal, or the output of its program';
@@ -9,16 +9,23 @@ export default class LogsCommand extends MillinerCommand {
     '<%= config.bin %> logs 4f1c9a0e12ab',
     '<%= config.bin %> logs 4f1c9a0e12ab --follow',
   ];
-  static override enableJsonFlag = false;
   static override args = { id: Args.string({ required: true, description: 'as run and ps show it' }) };
-  static override flags = { follow: Flags.boolean({ char: 'f', summary: 'go on as it writes more' }) };
+  static override flags = {
+    follow: Flags.boolean({ char: 'f', summary: 'go on as it writes more', exclusive: ['json'] }),
+  };
 
-  async run(): Promise<void> {
+  async run(): Promise<object> {
     const { args, flags } = await this.parse(LogsCommand);
     const context = await openContext(this.runOptions(flags.state));
     try {
-      const write = (text: string) => text !== '' && this.log(text.replace(/\n$/, ''));
-      await showLogs(context, args.id, { follow: flags.follow, write });
+      const show = (text: string) => text !== '' && this.log(text.replace(/\n$/, ''));
+      if (flags.follow) {
+        await followLogs(context, args.id, show);
+        return {};
+      }
+      const log = await readLogs(context, args.id);
+      show(log);
+      return { log };
     } finally {
       await context.close();
     }

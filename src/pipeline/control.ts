@@ -2,12 +2,14 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
-import { attachToContainer, signalContainer, type Container } from '../host/runtime.ts';
+import { attachToContainer, execInContainer, signalContainer, type Container } from '../host/runtime.ts';
 import type { Context } from './context.ts';
 import { readInstanceLog } from './instancelog.ts';
 import { findInstance, listInstances, type RunningInstance } from './running.ts';
 
 const pollMilliseconds = 50;
+/** Milliseconds; whoever wants to end a program earlier stops us. */
+const longest = 2 ** 31 - 1;
 /** Milliseconds between a kill and the last trace of an instance. */
 const patience = 20_000;
 
@@ -53,24 +55,41 @@ export async function execInInstance({ state }: Context, id: string, args: strin
   return attachToContainer(containerOf(await findInstance(state, id)), args);
 }
 
-/** The journal of an image that has one, which goes to our stdout; otherwise what its program wrote. */
-export async function showLogs(
+/** The same, with what it wrote as an answer: at most 16 MiB of each. */
+export async function captureInInstance({ state, signal }: Context, id: string, args: string[]) {
+  const container = containerOf(await findInstance(state, id));
+  const { exitCode, stdout, stderr } = await execInContainer(container, args, { timeout: longest, signal });
+  return { exitCode, stdout, stderr };
+}
+
+const journal = ['journalctl', '--no-pager'];
+
+/** The journal of an image that has one; otherwise what its program wrote. */
+export async function readLogs(context: Context, id: string): Promise<string> {
+  const instance = await findInstance(context.state, id);
+  if (!instance.init) return readInstanceLog(instance.directory);
+  return (await captureInInstance(context, id, journal)).stdout;
+}
+
+/** Shows the same, and what is added to it, until the instance ends or we are stopped. */
+export async function followLogs(
   { state, signal }: Context,
   id: string,
-  { follow, write }: { follow: boolean; write: (text: string) => void },
+  write: (text: string) => void,
 ): Promise<void> {
   const instance = await findInstance(state, id);
   if (instance.init) {
-    await attachToContainer(containerOf(instance), ['journalctl', '--no-pager', ...(follow ? ['-f'] : [])]);
+    await attachToContainer(containerOf(instance), [...journal, '-f']);
     return;
   }
-  let shown = '';
-  for (;;) {
+  for (
+    let shown = '';
+    existsSync(instance.directory);
+    await sleep(pollMilliseconds * 5, undefined, { signal })
+  ) {
     const text = readInstanceLog(instance.directory);
     // A log that has been turned over begins with what was shown before, or with none of it.
     write(text.startsWith(shown) ? text.slice(shown.length) : text);
     shown = text;
-    if (!follow || !existsSync(instance.directory)) return;
-    await sleep(500, undefined, { signal });
   }
 }

@@ -1,5 +1,5 @@
 /** key generate: a key pair as two files. */
-import { open, rm } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { asStorageError, lstatIfThere, syncPath } from '../host/files.ts';
@@ -21,6 +21,8 @@ export async function refuseExisting(prefix: string): Promise<void> {
 export async function generateKeyFiles(prefix: string, password: string): Promise<KeyFiles> {
   const { privateKey, publicKey } = pathsOf(prefix);
   const { privatePem, publicPem } = await generateKeyPair(password);
+  // Where it cannot be made, writing says so.
+  await mkdir(dirname(prefix), { recursive: true, mode: 0o700 }).catch(() => undefined);
   await writeNew(privateKey, privatePem, 0o600);
   try {
     await writeNew(publicKey, publicPem, 0o644);

@@ -20,7 +20,7 @@ import { fetchPackages, placesOf } from './fetch.ts';
 import { installImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
 import { testPlanOf } from './plan.ts';
-import { writeRecord, type ImageRecord } from './records.ts';
+import { recordVersion, writeRecord, type ImageRecord } from './records.ts';
 import { checkTrust } from './trust.ts';
 import { withWorkspace } from './workspace.ts';
 
@@ -66,11 +66,13 @@ async function parentTree(context: Context, recorded: Digest, id: string): Promi
 
 function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: Job) {
   return {
+    version: recordVersion,
     name: loaded.recipe.name,
     arch,
     buildKey,
     lockDigest: lock.digest,
     packages: answer.packages.map(({ nevra }) => nevra),
+    checksums: Object.fromEntries(answer.packages.map(({ nevra, sha256 }) => [nevra, sha256])),
     ...(base && { base: base.manifestDigest }),
   };
 }

@@ -10,7 +10,11 @@ import type { RemovedKey } from '../layer/state/keys.ts';
 import type { TestPlan } from '../recipe/schema.ts';
 import type { Normalised } from '../layer/state/normalise.ts';
 
+/** Of the fields below: a record of another form is as good as none, and its image is built again. */
+export const recordVersion = 2;
+
 export interface ImageRecord {
+  version: number;
   name: string;
   arch: string;
   /** Digest of everything that the image was made from: the same key is the same image. */
@@ -28,6 +32,8 @@ export interface ImageRecord {
   test: TestPlan & { init: boolean };
   /** NEVRAs of the whole image. */
   packages: string[];
+  /** SHA-256 of each package file, by NEVRA. */
+  checksums: Record<string, string>;
   /** Absolute path in the image. */
   dbPath: string;
   /** Committed snapshot of the installed tree. */
@@ -64,7 +70,8 @@ export async function readRecord(state: string, name: string): Promise<ImageReco
   });
   if (text === undefined) return undefined;
   try {
-    return JSON.parse(text) as ImageRecord;
+    const record = JSON.parse(text) as ImageRecord;
+    return record.version === recordVersion ? record : undefined;
   } catch (cause) {
     throw new MillinerError('STATE_INVALID', `${pathOf(state, name)} is not JSON`, { cause });
   }

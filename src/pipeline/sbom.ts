@@ -15,14 +15,14 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 
 /** The same image, the same document. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID. */
 export async function sbomOf(context: Context, record: ImageRecord): Promise<SpdxDocument> {
-  const { name, manifestDigest, epoch, dbPath } = record;
+  const { name, manifestDigest, epoch, dbPath, checksums } = record;
   return withTree(context, record, async (root) =>
     makeSbom({
       name,
       manifestDigest,
       epoch,
       packages: await readInstalled(await databaseIn(root, dbPath)),
-      checksums: new Map(),
+      checksums: new Map(Object.entries(checksums)),
       distribution: await distributionOf(root),
       tool: `milliner-${version}`,
     }),

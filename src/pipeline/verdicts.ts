@@ -1,5 +1,5 @@
 /** Verdicts by manifest digest: what was booted, and how it went. */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Verdict } from '../boot/verdict.ts';
 import { MillinerError } from '../errors.ts';
@@ -34,6 +34,10 @@ export async function readVerdict(state: string, manifestDigest: string): Promis
   });
 }
 
-export async function removeVerdict(state: string, manifestDigest: string): Promise<void> {
-  await rm(pathOf(state, manifestDigest), { force: true });
+/** Forgets the verdicts on images that the state no longer has. */
+export async function removeOtherVerdicts(state: string, keep: ReadonlySet<string>): Promise<void> {
+  for (const file of await readdir(join(state, 'verdicts')).catch(() => [])) {
+    const digest = `sha256:${file.replace(/\.json$/, '')}`;
+    if (!keep.has(digest)) await rm(join(state, 'verdicts', file), { force: true });
+  }
 }

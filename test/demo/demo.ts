@@ -77,6 +77,7 @@ ${lines.join('\n')}
 They are booted, signed and published. With the registry started again, anyone can check that:
   docker-registry serve ${registry.configuration} &
   npm run -s milliner -- verify ${reference} --key ${key}.pub
+  # Debian 13's or Fedora's skopeo; Debian 12's is built without sigstore
   skopeo --policy ${shop}/policy/policy.json --registries.d ${shop}/policy/registries.d copy --src-tls-verify=false docker://${reference} oci:${cache}/copied:latest
   cosign verify --key ${key}.pub --insecure-ignore-tlog=true --allow-http-registry ${reference}
 

@@ -1,34 +1,46 @@
 /** The README is true: its commands run, its numbers are the code's. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { exitCodes } from '../../src/errors.ts';
 import { readYaml } from '../../src/recipe/yaml.ts';
 import { recipeSchema } from '../../src/recipe/schema.ts';
 import { checkout } from '../demo/recipes.ts';
-import { writeFileSync } from 'node:fs';
+import { RegistryServer } from '../registry/server.ts';
 
 const readme = readFileSync(join(checkout, 'README.md'), 'utf8');
 const blocks = (language: string) =>
   [...readme.matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, 'g'))].map((match) => match[1]!);
 const commands = blocks('sh').flatMap((block) => block.trim().split('\n'));
 const scratch = mkdtempSync(join(tmpdir(), 'milliner-readme-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+let registry: RegistryServer;
+beforeAll(async () => {
+  registry = await RegistryServer.start();
+});
+afterAll(async () => {
+  await registry.close();
+  rmSync(scratch, { recursive: true });
+});
+
+/** What a command makes for its user, or asks of him, goes to a scratch place instead. */
+function here(command: string): string {
+  return command
+    .replace('./my-images', join(scratch, 'images'))
+    .replaceAll(/\.cache\/(keys|policy)/g, join(scratch, '$1'))
+    .replace('localhost:5000', registry.host);
+}
 
 test('it is short', () => {
   expect(readme.split('\n').length).toBeLessThanOrEqual(121);
 });
 
 test.each(commands.filter((command) => command !== 'npm test'))('%s', (command) => {
-  // What a command makes in the working directory goes to a scratch place instead.
-  const [program, ...args] = command.replace('./my-images', join(scratch, 'images')).split(/\s+/) as [
-    string,
-    ...string[],
-  ];
+  const [program, ...args] = here(command).split(/\s+/) as [string, ...string[]];
   const { status, stderr } = spawnSync(program, args, {
     cwd: checkout,
+    env: { ...process.env, MILLINER_KEY_PASSWORD: 'of the reader' },
     encoding: 'utf8',
     maxBuffer: 1 << 28,
   });
