@@ -4,11 +4,13 @@
 void InitNotify(Napi::Env env, Napi::Object exports);
 void InitPosix(Napi::Env env, Napi::Object exports);
 void InitSolv(Napi::Env env, Napi::Object exports);
+void InitUsage(Napi::Env env, Napi::Object exports);
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitNotify(env, exports);
   InitPosix(env, exports);
   InitSolv(env, exports);
+  InitUsage(env, exports);
   return exports;
 }
 

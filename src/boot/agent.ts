@@ -77,6 +77,8 @@ function ask(
 }
 
 function carry(outer: Socket, port: number): void {
+  // A socket that comes through the channel has forgotten that its other half may stay open.
+  outer.allowHalfOpen = true;
   const inner = connect({ port, host: loopback[0]!, allowHalfOpen: true });
   const end = () => {
     inner.destroy();

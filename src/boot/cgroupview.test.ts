@@ -33,7 +33,7 @@ test.each([undefined, 230, 252, 255, 256, 258])(
     const isHybrid = unified && !unified.controls;
     expect(mount.type).toBe(isHybrid ? 'bind' : 'cgroup');
     if (!isHybrid) return;
-    expect(mount.source).toBe(`${unified!.target}/${id}`);
+    expect(mount.source).toBe(`${unified!.target}/${id}/instance`);
     expect(existsSync(`${mount.source}/cgroup.procs`)).toBe(true);
   },
 );

@@ -4,13 +4,19 @@
  * carries no controllers: a group of it serves systemd for its own book-keeping, and the limits are set from
  * outside through version 1.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { unifiedHierarchy } from '../host/cgroups.ts';
 
 const firstWithVersion2 = 230;
 const firstWithoutVersion1 = 256;
+
+/** An instance's group is inside of one of ours, whose bounds it cannot change. */
+export const groupOf = (id: string): string => `${id}/instance`;
+
+const mostGroups = 4096;
+const mostLevels = 32;
 
 /** The mount for /sys/fs/cgroup of a container with a control group namespace of its own. */
 export async function cgroupMount(id: string, systemd: number | undefined): Promise<object> {
@@ -21,13 +27,22 @@ export async function cgroupMount(id: string, systemd: number | undefined): Prom
   if (needs2 && !unified) throw refused(systemd, 'version 2', 'has version 1 alone');
   const options = ['rw', 'nosuid', 'nodev', 'noexec'];
   const destination = '/sys/fs/cgroup';
+  const source = unified && (await makeBoundedGroup(unified.target, id));
   // The runtime shows what it has set up: version 2 where that is all there is, otherwise version 1.
-  if (!unified || unified.controls || !knows2) {
+  if (!source || unified.controls || !knows2) {
     return { type: 'cgroup', source: 'cgroup', destination, options: [...options, 'relatime'] };
   }
-  const source = join(unified.target, id);
-  await mkdir(source, { recursive: true });
   return { type: 'bind', source, destination, options: ['rbind', ...options] };
+}
+
+/** Groups are the kernel's memory, and an instance may make as many as it likes in a group of its own. */
+async function makeBoundedGroup(hierarchy: string, id: string): Promise<string> {
+  const outer = join(hierarchy, id);
+  const inner = join(hierarchy, groupOf(id));
+  await mkdir(inner, { recursive: true });
+  await writeFile(join(outer, 'cgroup.max.descendants'), String(mostGroups));
+  await writeFile(join(outer, 'cgroup.max.depth'), String(mostLevels));
+  return inner;
 }
 
 function refused(systemd: number | undefined, wanted: string, has: string): MillinerError {

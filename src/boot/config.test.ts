@@ -44,7 +44,7 @@ test('every namespace but the user namespace is its own, and every limit stands'
   expect(process).toMatchObject({ args: ['/bin/app', '--loud'], cwd: '/srv' });
   const namespaces = linux.namespaces.map(({ type }) => type);
   expect(namespaces).toEqual(expect.arrayContaining(['pid', 'network', 'ipc', 'uts', 'mount']));
-  expect(linux.cgroupsPath).toBe(`/${options.id}`);
+  expect(linux.cgroupsPath).toBe(`/${options.id}/instance`);
   expect(linux.resources).toMatchObject({
     memory: { limit: 64 << 20 },
     pids: { limit: 32 },

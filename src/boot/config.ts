@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { availableCapabilities, harmlessDevices, mountOf } from '../host/bundle.ts';
 import { seccompFilter } from '../host/seccomp.ts';
 import type { RuntimeConfig } from '../image/image.ts';
+import { groupOf } from './cgroupview.ts';
 import type { ProcessUser } from './user.ts';
 
 /** What an instance is held to; bytes, and processors. */
@@ -73,7 +74,7 @@ export async function instanceConfig(options: InstanceConfig): Promise<object> {
     },
     mounts: mounts(options),
     linux: {
-      cgroupsPath: `/${id}`,
+      cgroupsPath: `/${groupOf(id)}`,
       seccomp: seccompFilter(),
       namespaces: ['pid', 'network', 'ipc', 'uts', 'mount', ...(init ? ['cgroup'] : [])].map((type) => ({
         type,

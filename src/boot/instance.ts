@@ -16,7 +16,7 @@ import {
   type ExecOptions,
 } from '../host/runtime.ts';
 import type { RuntimeConfig } from '../image/image.ts';
-import { cgroupMount } from './cgroupview.ts';
+import { cgroupMount, groupOf } from './cgroupview.ts';
 import { monotonic } from './clock.ts';
 import { argumentsOf, instanceConfig, type Limits } from './config.ts';
 import { checkControllers, checkLimits } from './limits.ts';
@@ -101,7 +101,7 @@ export class Instance {
   }
 
   group(): Promise<GroupState> {
-    return this.#end ? Promise.resolve(this.#end.group) : readGroup(this.id);
+    return this.#end ? Promise.resolve(this.#end.group) : readGroup(groupOf(this.id));
   }
 
   /** Asks it to end as the image wants to be asked; false where it had to be killed after `timeout` milliseconds. */
@@ -173,7 +173,7 @@ async function startProgram(
   let over = false;
   const ended = child.then(async ({ exitCode }) => {
     over = true;
-    return { exitCode, group: await readGroup(id) };
+    return { exitCode, group: await readGroup(groupOf(id)) };
   });
   const network = await enterOnceRunning(options, () => over);
   if (over) {

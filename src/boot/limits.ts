@@ -1,6 +1,7 @@
 /** Holds what an instance was promised to be held to against what the kernel says it is held to. */
 import { MillinerError } from '../errors.ts';
 import { availableControllers, readGroup } from '../host/cgroups.ts';
+import { groupOf } from './cgroupview.ts';
 import type { Limits } from './config.ts';
 
 /** The kernel counts memory in pages and processor time in microseconds. */
@@ -17,7 +18,7 @@ export async function checkControllers({ cpus }: Pick<Limits, 'cpus'>): Promise<
 
 /** Once it runs. Throws HOST_MISSING: a limit that is silently none would let one instance take all. */
 export async function checkLimits(id: string, wanted: Limits): Promise<void> {
-  const { memoryLimit, pidsLimit, cpuLimit } = await readGroup(id);
+  const { memoryLimit, pidsLimit, cpuLimit } = await readGroup(groupOf(id));
   const isHeld = {
     memory: memoryLimit !== undefined && Math.abs(memoryLimit - wanted.memory) <= memoryGrain,
     pids: pidsLimit === wanted.pids,

@@ -2,11 +2,14 @@
 import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GroupState } from '../host/cgroups.ts';
+import type { Usage } from '../snapshot/snapshot.ts';
 import type { Limits } from './config.ts';
 import type { Instance } from './instance.ts';
 import type { Cause, CauseCode } from './verdict.ts';
 
 const pollMilliseconds = 200;
+/** Files in one instance. */
+const mostInodes = 1_000_000;
 /** Bytes of standard output and error; a service has a journal or a log file for more. */
 const mostOutput = 64 * 1024 * 1024;
 
@@ -17,8 +20,8 @@ export interface WatchOptions {
   limits: Limits;
   /** Where its tree is kept. */
   place: string;
-  /** Bytes that its tree takes, exactly; slow where it has many files. */
-  diskUsage: () => Promise<number>;
+  /** What it has added to its tree, exactly; slow where it has many files. */
+  diskUsage: () => Promise<Usage>;
   /** Bytes that it has written to its standard output and error. */
   output: () => number;
 }
@@ -30,12 +33,17 @@ export class Watch {
   readonly #stop = new AbortController();
   readonly #over = new AbortController();
   readonly #loop: Promise<void>;
+  #failure: unknown;
   /** The end is expected from now on: the instance was asked to stop, or runs to its end. */
   endIsFine = false;
 
   constructor(options: WatchOptions) {
     this.#options = options;
-    this.#loop = this.#run();
+    // What fails is thrown by end(); until then it ends the test like any other cause.
+    this.#loop = this.#run().catch((error: unknown) => {
+      this.#failure = error;
+      this.#stop.abort();
+    });
     void options.instance.ended.then(({ exitCode, group }) => {
       this.#look(group);
       const how = exitCode === undefined ? 'was killed' : `exited with ${exitCode}`;
@@ -51,22 +59,44 @@ export class Watch {
   async end(): Promise<void> {
     this.#over.abort();
     await this.#loop;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   async #run(): Promise<void> {
     const { instance, limits, place, output } = this.#options;
     const before = await freeSpace(place);
+    // The host needs the last of its disk itself.
+    const mostBytes = Math.min(limits.disk, before.bytes * 0.9);
     while (!this.#over.signal.aborted && !instance.hasEnded) {
       this.#look(await instance.group());
       if (output() > mostOutput) {
         this.#add('too-much-output', `it wrote more than ${mostOutput} bytes to its standard output`);
       }
-      // Its files are counted only when the file system has lost so much that it may have been the one.
-      const lost = before - (await freeSpace(place));
-      if (lost > limits.disk / 2 && (await this.#options.diskUsage()) > limits.disk) {
-        this.#add('disk-full', `it wrote more than the ${limits.disk} bytes that it may`);
+      if ((await this.#mayHaveFilled(before, mostBytes)) && (await this.#hasFilled(mostBytes))) {
+        this.#add(
+          'disk-full',
+          `it wrote more than the ${Math.floor(mostBytes)} bytes, or ${mostInodes} files, that it may`,
+        );
       }
       await sleep(pollMilliseconds, undefined, { signal: this.#over.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Its files are counted only when the file system has lost so much that it may have been this one. */
+  async #mayHaveFilled(before: Space, mostBytes: number): Promise<boolean> {
+    const now = await freeSpace(this.#options.place);
+    const isLess = before.bytes - now.bytes > mostBytes / 2;
+    return isLess || before.inodes - now.inodes > mostInodes / 2;
+  }
+
+  async #hasFilled(mostBytes: number): Promise<boolean> {
+    try {
+      const { bytes, inodes } = await this.#options.diskUsage();
+      return bytes > mostBytes || inodes > mostInodes;
+    } catch (error) {
+      // Directories in directories beyond what any path can name.
+      if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') return true;
+      throw error;
     }
   }
 
@@ -91,7 +121,12 @@ export class Watch {
   }
 }
 
-async function freeSpace(place: string): Promise<number> {
-  const { bsize, bfree } = await statfs(place);
-  return bsize * bfree;
+interface Space {
+  bytes: number;
+  inodes: number;
+}
+
+async function freeSpace(place: string): Promise<Space> {
+  const { bsize, bfree, ffree } = await statfs(place);
+  return { bytes: bsize * bfree, inodes: ffree };
 }

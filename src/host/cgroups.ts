@@ -102,7 +102,8 @@ async function removeGroup(path: string): Promise<void> {
     const pids = await readFile(join(path, 'cgroup.procs'), 'utf8').catch(() => undefined);
     if (pids === undefined) return;
     for (const pid of pids.split('\n').filter(Boolean)) kill(Number(pid));
-    for (const below of await readdir(path, { withFileTypes: true })) {
+    // Another command may be removing the same.
+    for (const below of await readdir(path, { withFileTypes: true }).catch(() => [])) {
       if (below.isDirectory()) await removeGroup(join(path, below.name));
     }
     if (await rmdir(path).then(() => true, isGone)) return;

@@ -56,6 +56,8 @@ export interface Native {
   mknod(path: Buffer, mode: number, major: number, minor: number): Promise<void>;
   /** Sets the modification time alone, to the nanosecond; never follows a link. */
   setMtime(path: Buffer, seconds: number, nanoseconds: number): Promise<void>;
+  /** Bytes on disk and inodes of a tree, which may change meanwhile; ENAMETOOLONG where it is deeper than any path. */
+  usage(root: string): Promise<{ bytes: number; inodes: number }>;
   /** A bound, non-blocking unix datagram socket that every user may write to; gives its descriptor. */
   bindDatagram(directory: string, name: string): Promise<number>;
   /** The next datagram, at most 4096 bytes of it; undefined where none is there. */

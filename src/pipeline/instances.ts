@@ -1,4 +1,5 @@
 /** Trees for instances: a throw-away snapshot of an image for as long as something runs on it. */
+import type { Usage } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord } from './records.ts';
 import { withWorkspace } from './workspace.ts';
@@ -8,8 +9,8 @@ export interface InstancePlace {
   directory: string;
   /** The mounted tree. */
   rootfs: string;
-  /** Bytes that the instance has added to the image. */
-  diskUsage: () => Promise<number>;
+  /** What the instance has added to the image. */
+  diskUsage: () => Promise<Usage>;
 }
 
 /** Runs fn with a tree of the image's own; whatever was written to it goes when fn ends, or this process. */
@@ -23,8 +24,7 @@ export async function withInstance<T>(
     await content.lease(() => snapshots.prepare(id, snapshot), { wait: true, signal });
     try {
       const rootfs = await snapshots.mount(id);
-      const diskUsage = async () => (await snapshots.usage(id)).bytes;
-      return await fn({ id, directory, rootfs, diskUsage });
+      return await fn({ id, directory, rootfs, diskUsage: () => snapshots.usage(id) });
     } finally {
       await snapshots.remove(id);
     }

@@ -14,7 +14,7 @@ import { hasChangedHardLinks, settleHardLinks } from './hardlinks.ts';
 import { Metadata, notFound, type Row } from './metadata.ts';
 import { Owners } from './owners.ts';
 import { probeOverlay, readOnlyOptions, writableOptions } from './probe.ts';
-import { scanSnapshot, usageOf, type Snapshot, type Snapshotter, type Usage } from './snapshot.ts';
+import { scanSnapshot, type Snapshot, type Snapshotter, type Usage } from './snapshot.ts';
 
 /** The moments between which a crash must leave nothing that reconcile cannot clear; tests stop there. */
 export type Step = 'inserted' | 'prepared' | 'settled' | 'synced' | 'committed' | 'unmounted' | 'deleted';
@@ -176,7 +176,7 @@ export class OverlaySnapshotter implements Snapshotter {
     const row = this.#metadata.get(key);
     if (row.usage) return row.usage;
     if (row.snapshot.kind === 'view') return { bytes: 0, inodes: 0 };
-    const usage = usageOf(await native().scan(this.#paths(row.id).fs));
+    const usage = await native().usage(this.#paths(row.id).fs);
     if (row.snapshot.kind === 'committed') this.#metadata.setUsage(row.id, usage);
     return usage;
   }

@@ -70,15 +70,3 @@ function unrepresentable(error: NativeError): Error {
   if (what === undefined) return error;
   return new MillinerError('IMAGE_UNREPRESENTABLE', `/${error.path} ${what}`, { cause: error });
 }
-
-/** Disk usage of a scanned tree; a file with several names counts once. */
-export function usageOf(entries: readonly ScanEntry[]): Usage {
-  const seen = new Set<bigint>();
-  let bytes = 0;
-  for (const { inode, allocated } of entries) {
-    if (seen.has(inode)) continue;
-    seen.add(inode);
-    bytes += allocated;
-  }
-  return { bytes, inodes: seen.size };
-}
