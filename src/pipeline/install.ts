@@ -1,12 +1,9 @@
 /** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { MillinerError } from '../errors.ts';
-import { isNearlyFull, lstatIfThere } from '../host/files.ts';
+import { isNearlyFull } from '../host/files.ts';
 import { byteString, showBytes } from '../host/paths.ts';
 import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
 import { checkTransaction } from '../install/gates.ts';
-import { resolveInside } from '../host/inside.ts';
 import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
 import { readOwners } from '../install/owners.ts';
 import type { Sandbox } from '../install/sandbox.ts';
@@ -20,10 +17,10 @@ import { treeOf, type Tree } from '../layer/tree.ts';
 import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import { canonicalizeDatabase } from '../rpm/canonical.ts';
-import { databaseFile } from '../rpm/database.ts';
 import { fileType } from '../rpm/files.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
+import { databaseIn } from './imagedb.ts';
 import type { BuildReport } from './records.ts';
 
 export interface InstallPlan {
@@ -61,13 +58,13 @@ export async function installImage(
   // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
   await writeFiles(target, files);
   await setServices(sandbox, plan.loaded.recipe.services);
-  await databaseOf(target, plan.dbPath);
+  await databaseIn(target, plan.dbPath);
   context.progress.step('checking the installed tree (rpm -Va)');
   const differences = await verifyTree(sandbox, plan.dbPath);
   const owners = await readOwners(target);
   await restoreMountPoints(target, made, (name) => directoryOf(plan.packages, name), owners);
   // Looked up again: rpm -Va ran in between, in a tree whose libraries are the packages' own.
-  await canonicalizeDatabase(await databaseOf(target, plan.dbPath), { installTime });
+  await canonicalizeDatabase(await databaseIn(target, plan.dbPath), { installTime });
   await fixTimes(await describe(target, plan));
   for (const warning of warnings) context.progress.warn(warning);
   return {
@@ -79,15 +76,6 @@ export async function installImage(
       log: log.lines.slice(-mostLogLines).map(({ text }) => text),
     },
   };
-}
-
-/** What a scriptlet put in its place must not lead to the host's own database, nor keep rpm waiting. */
-async function databaseOf(target: string, dbPath: string): Promise<string> {
-  const directory = resolveInside(target, dbPath);
-  const path = join(target, showBytes(directory ?? byteString(dbPath)), databaseFile);
-  const found = directory === undefined ? undefined : await lstatIfThere(path);
-  if (found?.isFile()) return path;
-  throw new MillinerError('RPMDB_INVALID', `${dbPath}/${databaseFile} of the image is no regular file`);
 }
 
 async function clean(

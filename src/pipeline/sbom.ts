@@ -1,13 +1,10 @@
 /** An image's bill of materials, from the rpm database that the image itself holds. */
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { MillinerError } from '../errors.ts';
-import { lstatIfThere } from '../host/files.ts';
-import { readInside, resolveInside } from '../host/inside.ts';
-import { showBytes } from '../host/paths.ts';
-import { databaseFile, readInstalled } from '../rpm/database.ts';
+import { readInside } from '../host/inside.ts';
+import { readInstalled } from '../rpm/database.ts';
 import { makeSbom, type SpdxDocument } from '../sign/sbom.ts';
 import type { Context } from './context.ts';
+import { databaseIn } from './imagedb.ts';
 import type { ImageRecord } from './records.ts';
 import { withWorkspace } from './workspace.ts';
 
@@ -43,14 +40,6 @@ async function withTree<T>(
       await snapshots.remove(id);
     }
   });
-}
-
-/** Links lead where they lead inside the image. */
-async function databaseIn(root: string, dbPath: string): Promise<string> {
-  const directory = resolveInside(root, dbPath);
-  const path = directory === undefined ? undefined : join(root, showBytes(directory), databaseFile);
-  if (path !== undefined && (await lstatIfThere(path))?.isFile()) return path;
-  throw new MillinerError('RPMDB_INVALID', `${dbPath}/${databaseFile} of the image is no regular file`);
 }
 
 /** os-release(5); purl names a distribution so. */
