@@ -16,7 +16,7 @@ debian_packages=(
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
   skopeo buildah umoci dnf acl attr python3 faketime      # other implementations, as oracles in the tests
   busybox-static                                          # the userland of the tests' smallest images
-  docker-registry podman iproute2                         # where the tests publish to, pull, and limit a network
+  docker-registry podman iproute2 openssl                 # where the tests publish to, pull, and limit a network
 )
 # Written from the packages' names on Fedora; not yet run there.
 fedora_packages=(

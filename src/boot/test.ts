@@ -8,7 +8,7 @@ import type { BootPlan } from './plan.ts';
 import { restarted, waitUntilReady } from './ready.ts';
 import { describeFailure, lastWordsOf, listUnits, readJournalErrors, type Unit } from './units.ts';
 import type { Cause, CheckResult, InstanceOutcome, InstanceReport } from './verdict.ts';
-import { Watch, type WatchOptions } from './watch.ts';
+import { freeSpace, Watch, type WatchOptions } from './watch.ts';
 
 export interface TestOptions
   extends
@@ -35,6 +35,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
     log,
   };
   const outcome: InstanceOutcome = { report, causes: [], checks: [] };
+  const before = await freeSpace(options.place);
   let instance: Instance;
   try {
     instance = await Instance.start({
@@ -53,7 +54,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
     return outcome;
   }
   try {
-    await observe(instance, { ...options, output: () => written }, outcome);
+    await observe(instance, { ...options, before, output: () => written }, outcome);
     return outcome;
   } finally {
     await instance.remove();
@@ -62,7 +63,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
 
 async function observe(
   instance: Instance,
-  options: TestOptions & Pick<WatchOptions, 'output'>,
+  options: TestOptions & Pick<WatchOptions, 'output' | 'before'>,
   outcome: InstanceOutcome,
 ): Promise<void> {
   const { plan, number, signal } = options;

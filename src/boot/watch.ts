@@ -20,6 +20,8 @@ export interface WatchOptions {
   limits: Limits;
   /** Where its tree is kept. */
   place: string;
+  /** What was free there before it started. */
+  before: Space;
   /** What it has added to its tree, exactly; slow where it has many files. */
   diskUsage: () => Promise<Usage>;
   /** Bytes that it has written to its standard output and error. */
@@ -63,8 +65,7 @@ export class Watch {
   }
 
   async #run(): Promise<void> {
-    const { instance, limits, place, output } = this.#options;
-    const before = await freeSpace(place);
+    const { instance, limits, before, output } = this.#options;
     // The host needs the last of its disk itself.
     const mostBytes = Math.min(limits.disk, before.bytes * 0.9);
     while (!this.#over.signal.aborted && !instance.hasEnded) {
@@ -121,12 +122,12 @@ export class Watch {
   }
 }
 
-interface Space {
+export interface Space {
   bytes: number;
   inodes: number;
 }
 
-async function freeSpace(place: string): Promise<Space> {
+export async function freeSpace(place: string): Promise<Space> {
   const { bsize, bfree, ffree } = await statfs(place);
   return { bytes: bsize * bfree, inodes: ffree };
 }
