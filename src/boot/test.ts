@@ -2,18 +2,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runChecks } from './checks.ts';
 import { monotonic } from './clock.ts';
+import { DiskGuard, type DiskOptions } from './disk.ts';
 import { Finding } from './finding.ts';
 import { Instance, StartError, type InstanceOptions } from './instance.ts';
 import type { BootPlan } from './plan.ts';
 import { restarted, waitUntilReady } from './ready.ts';
 import { describeFailure, lastWordsOf, listUnits, readJournalErrors, type Unit } from './units.ts';
 import type { Cause, CheckResult, InstanceOutcome, InstanceReport } from './verdict.ts';
-import { freeSpace, Watch, type WatchOptions } from './watch.ts';
+import { Watch, type WatchOptions } from './watch.ts';
 
 export interface TestOptions
   extends
     Omit<InstanceOptions, 'onLine' | 'onOutput' | 'init' | 'limits'>,
-    Pick<WatchOptions, 'number' | 'place' | 'diskUsage'> {
+    DiskOptions,
+    Pick<WatchOptions, 'number'> {
   plan: BootPlan;
   signal: AbortSignal;
 }
@@ -35,7 +37,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
     log,
   };
   const outcome: InstanceOutcome = { report, causes: [], checks: [] };
-  const before = await freeSpace(options.place);
+  const disk = await DiskGuard.open(options, plan.limits.disk);
   let instance: Instance;
   try {
     instance = await Instance.start({
@@ -54,7 +56,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
     return outcome;
   }
   try {
-    await observe(instance, { ...options, before, output: () => written }, outcome);
+    await observe(instance, { ...options, disk, output: () => written }, outcome);
     return outcome;
   } finally {
     await instance.remove();
@@ -63,7 +65,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
 
 async function observe(
   instance: Instance,
-  options: TestOptions & Pick<WatchOptions, 'output' | 'before'>,
+  options: TestOptions & Pick<WatchOptions, 'output' | 'disk'>,
   outcome: InstanceOutcome,
 ): Promise<void> {
   const { plan, number, signal } = options;

@@ -1,15 +1,12 @@
 /** Watches an instance for what must end its test at once: the limits that it runs into, and its own end. */
-import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GroupState } from '../host/cgroups.ts';
-import type { Usage } from '../snapshot/snapshot.ts';
 import type { Limits } from './config.ts';
+import type { DiskGuard } from './disk.ts';
 import type { Instance } from './instance.ts';
 import type { Cause, CauseCode } from './verdict.ts';
 
 const pollMilliseconds = 200;
-/** Files in one instance. */
-const mostInodes = 1_000_000;
 /** Bytes of standard output and error; a service has a journal or a log file for more. */
 const mostOutput = 64 * 1024 * 1024;
 
@@ -18,12 +15,7 @@ export interface WatchOptions {
   /** From 1 on, for the causes. */
   number: number;
   limits: Limits;
-  /** Where its tree is kept. */
-  place: string;
-  /** What was free there before it started. */
-  before: Space;
-  /** What it has added to its tree, exactly; slow where it has many files. */
-  diskUsage: () => Promise<Usage>;
+  disk: DiskGuard;
   /** Bytes that it has written to its standard output and error. */
   output: () => number;
 }
@@ -65,39 +57,15 @@ export class Watch {
   }
 
   async #run(): Promise<void> {
-    const { instance, limits, before, output } = this.#options;
-    // The host needs the last of its disk itself.
-    const mostBytes = Math.min(limits.disk, before.bytes * 0.9);
+    const { instance, disk, output } = this.#options;
     while (!this.#over.signal.aborted && !instance.hasEnded) {
       this.#look(await instance.group());
       if (output() > mostOutput) {
         this.#add('too-much-output', `it wrote more than ${mostOutput} bytes to its standard output`);
       }
-      if ((await this.#mayHaveFilled(before, mostBytes)) && (await this.#hasFilled(mostBytes))) {
-        this.#add(
-          'disk-full',
-          `it wrote more than the ${Math.floor(mostBytes)} bytes, or ${mostInodes} files, that it may`,
-        );
-      }
+      const problem = await disk.problem();
+      if (problem !== undefined) this.#add('disk-full', problem);
       await sleep(pollMilliseconds, undefined, { signal: this.#over.signal }).catch(() => undefined);
-    }
-  }
-
-  /** Its files are counted only when the file system has lost so much that it may have been this one. */
-  async #mayHaveFilled(before: Space, mostBytes: number): Promise<boolean> {
-    const now = await freeSpace(this.#options.place);
-    const isLess = before.bytes - now.bytes > mostBytes / 2;
-    return isLess || before.inodes - now.inodes > mostInodes / 2;
-  }
-
-  async #hasFilled(mostBytes: number): Promise<boolean> {
-    try {
-      const { bytes, inodes } = await this.#options.diskUsage();
-      return bytes > mostBytes || inodes > mostInodes;
-    } catch (error) {
-      // Directories in directories beyond what any path can name.
-      if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') return true;
-      throw error;
     }
   }
 
@@ -120,14 +88,4 @@ export class Watch {
     this.causes.push({ code, message, instance: this.#options.number });
     this.#stop.abort();
   }
-}
-
-export interface Space {
-  bytes: number;
-  inodes: number;
-}
-
-export async function freeSpace(place: string): Promise<Space> {
-  const { bsize, bfree, ffree } = await statfs(place);
-  return { bytes: bsize * bfree, inodes: ffree };
 }

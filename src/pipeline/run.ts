@@ -1,6 +1,7 @@
 /** run: instances of an image for use, each on a tree of its own, looked after by this process until they end. */
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DiskGuard } from '../boot/disk.ts';
 import { Finding } from '../boot/finding.ts';
 import { Instance, StartError } from '../boot/instance.ts';
 import type { BootPlan } from '../boot/plan.ts';
@@ -14,6 +15,8 @@ import { systemdVersion, withInstance, type InstancePlace } from './instances.ts
 import { bootPlanOf } from './plan.ts';
 import { findRecord, type ImageRecord } from './records.ts';
 import { describeInstance, type RunningInstance } from './running.ts';
+
+const pollMilliseconds = 500;
 
 export interface RunRequest {
   image: string;
@@ -55,6 +58,7 @@ async function runOne(
   // The same on every start of the same instance, and nothing else's: the last part of the container's name.
   const id = basename(place.id).slice(-16, -4);
   const log = new InstanceLog(place.directory);
+  const disk = await DiskGuard.open({ ...place, place: context.state }, plan.limits.disk);
   let instance: Instance;
   try {
     instance = await Instance.start({
@@ -73,7 +77,7 @@ async function runOne(
     throw error instanceof StartError ? failure(record, error.message) : error;
   }
   try {
-    await lookAfter(context, instance, plan, async () => {
+    await lookAfter(context, instance, { plan, disk, id }, async () => {
       const ports = instance.network ? await publishPorts(instance.network, request.ports) : undefined;
       const running = await describe(record, plan, place, { id, ports: ports?.ports ?? [] });
       request.onReady([running]);
@@ -93,13 +97,14 @@ function failure({ name }: ImageRecord, why: string): MillinerError {
 
 /** Waits for readiness, then for the end; a stop that was asked for is carried out as the image wants it. */
 async function lookAfter(
-  { signal }: Context,
+  { signal, progress }: Context,
   instance: Instance,
-  plan: BootPlan,
+  { plan, disk, id }: { plan: BootPlan; disk: DiskGuard; id: string },
   onReady: () => Promise<() => void>,
 ): Promise<void> {
   const over = new AbortController();
   void instance.ended.then(() => over.abort());
+  const held = holdToDisk(instance, disk, over.signal, (why) => progress.warn(`${id} is killed: ${why}`));
   const both = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
   try {
     await waitUntilReady(instance, plan, both).catch((error: unknown) => {
@@ -111,6 +116,23 @@ async function lookAfter(
     signal?.throwIfAborted();
   } finally {
     if (!instance.hasEnded) await instance.stop(plan.stopTimeout);
+    await held;
+  }
+}
+
+async function holdToDisk(
+  instance: Instance,
+  disk: DiskGuard,
+  ended: AbortSignal,
+  tell: (problem: string) => void,
+): Promise<void> {
+  while (!ended.aborted) {
+    const problem = await disk.problem();
+    if (problem !== undefined) {
+      tell(problem);
+      await instance.kill();
+    }
+    await sleep(pollMilliseconds, undefined, { signal: ended }).catch(() => undefined);
   }
 }
 

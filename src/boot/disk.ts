@@ -1,0 +1,66 @@
+/** Holds an instance to what it may write, which no control group does: its tree lies on the host's own disk. */
+import { statfs } from 'node:fs/promises';
+import type { Usage } from '../snapshot/snapshot.ts';
+
+/** Files in one instance. */
+const mostInodes = 1_000_000;
+/** Of what is free, an instance may have this much: the host needs the last of its disk itself. */
+const mostOfFree = 0.9;
+
+export interface DiskOptions {
+  /** Where the tree is kept. */
+  place: string;
+  /** What the instance has added to its tree, exactly; slow where it has many files. */
+  diskUsage: () => Promise<Usage>;
+}
+
+export class DiskGuard {
+  readonly #options: DiskOptions;
+  readonly #before: Space;
+  readonly #mostBytes: number;
+
+  private constructor(options: DiskOptions, before: Space, limit: number) {
+    this.#options = options;
+    this.#before = before;
+    this.#mostBytes = Math.min(limit, Math.floor(before.bytes * mostOfFree));
+  }
+
+  /** To be made before the instance starts, which may fill a disk in no time; limit in bytes. */
+  static async open(options: DiskOptions, limit: number): Promise<DiskGuard> {
+    return new DiskGuard(options, await freeSpace(options.place), limit);
+  }
+
+  /** What it has done where it has written too much. */
+  async problem(): Promise<string | undefined> {
+    if (!(await this.#mayBeOver()) || !(await this.#isOver())) return undefined;
+    return `it wrote more than the ${this.#mostBytes} bytes, or ${mostInodes} files, that it may`;
+  }
+
+  /** Its files are counted only when the file system has lost so much that it may have been this one. */
+  async #mayBeOver(): Promise<boolean> {
+    const now = await freeSpace(this.#options.place);
+    const isLess = this.#before.bytes - now.bytes > this.#mostBytes / 2;
+    return isLess || this.#before.inodes - now.inodes > mostInodes / 2;
+  }
+
+  async #isOver(): Promise<boolean> {
+    try {
+      const { bytes, inodes } = await this.#options.diskUsage();
+      return bytes > this.#mostBytes || inodes > mostInodes;
+    } catch (error) {
+      // Directories in directories beyond what any path can name.
+      if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') return true;
+      throw error;
+    }
+  }
+}
+
+interface Space {
+  bytes: number;
+  inodes: number;
+}
+
+async function freeSpace(place: string): Promise<Space> {
+  const { bsize, bfree, ffree } = await statfs(place);
+  return { bytes: bsize * bfree, inodes: ffree };
+}
