@@ -12,6 +12,8 @@ export interface CheckContext {
   instance: Instance;
   number: number;
   signal: AbortSignal;
+  /** Milliseconds for a check that has no timeout of its own. */
+  timeout: number;
 }
 
 /** All at once, as clients come. */
@@ -19,7 +21,8 @@ export function runChecks(context: CheckContext, checks: TimedCheck[]): Promise<
   return Promise.all(checks.map((check) => runCheck(context, check)));
 }
 
-async function runCheck(context: CheckContext, { name, check, timeout, interval }: TimedCheck) {
+async function runCheck(context: CheckContext, { name, check, interval, ...own }: TimedCheck) {
+  const timeout = own.timeout ?? context.timeout;
   const began = monotonic();
   const result = (attempts: number, problem: string | undefined): CheckResult => ({
     check: name,

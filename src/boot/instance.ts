@@ -59,7 +59,8 @@ export class Instance {
   /** Absent where it ended at once. */
   readonly network: InstanceNetwork | undefined;
   readonly #container: Container;
-  readonly #image: RuntimeConfig;
+  /** What it wants to be asked to end with. */
+  readonly stopSignal: string;
   #end: Ended | undefined;
   /** Resolves when the first process has ended, however it did. */
   readonly ended: Promise<Ended>;
@@ -68,7 +69,7 @@ export class Instance {
     this.id = options.id;
     this.init = options.init;
     this.#container = options;
-    this.#image = options.image;
+    this.stopSignal = stopSignalOf(options.image, options.init);
     this.startedAt = parts.startedAt;
     this.notifications = parts.notifications;
     this.network = parts.network;
@@ -106,9 +107,7 @@ export class Instance {
 
   /** Asks it to end as the image wants to be asked; false where it had to be killed after `timeout` milliseconds. */
   async stop(timeout: number): Promise<boolean> {
-    // systemd takes SIGTERM for a wish to start itself anew.
-    const fallback = this.init ? 'SIGRTMIN+3' : 'SIGTERM';
-    await signalContainer(this.#container, this.#image.stopSignal ?? fallback);
+    await signalContainer(this.#container, this.stopSignal);
     const late = new AbortController();
     const inTime = await Promise.race([
       this.ended.then(() => true),
@@ -135,6 +134,11 @@ export class Instance {
     await this.notifications.close();
     await rm(join(this.#container.directory, this.id), { recursive: true, force: true });
   }
+}
+
+/** systemd takes SIGTERM for a wish to start itself anew. */
+function stopSignalOf({ stopSignal }: RuntimeConfig, init: boolean): string {
+  return stopSignal ?? (init ? 'SIGRTMIN+3' : 'SIGTERM');
 }
 
 interface Started {

@@ -8,8 +8,8 @@ export interface TimedCheck {
   /** For people. */
   name: string;
   check: Check;
-  /** Milliseconds in which it must pass. */
-  timeout: number;
+  /** Milliseconds in which it must pass; without, what is left of the time to be ready. */
+  timeout: number | undefined;
   /** Milliseconds between two attempts. */
   interval: number;
 }

@@ -22,6 +22,8 @@ export interface TestOptions
 
 const mostLogLines = 100;
 const mostWords = 5;
+/** Milliseconds: what became ready at the last moment, or has passed before, need not answer at once. */
+const leastForChecks = 5000;
 
 /** Gives what was found; whatever the image does is an answer. Throws INTERRUPTED, HOST_MISSING. */
 export async function testInstance(options: TestOptions): Promise<InstanceOutcome> {
@@ -118,12 +120,14 @@ async function exercise(
   const readyAt = await waitUntilReady(instance, plan, signal);
   report.readySeconds = Math.round(readyAt - instance.startedAt) / 1000;
   if (plan.ready.exit !== undefined) return;
-  const context = { instance, number, signal };
+  const left = instance.startedAt + plan.readyTimeout - monotonic();
+  const context = { instance, number, signal, timeout: Math.max(left, leastForChecks) };
   checks.push(...(await runChecks(context, plan.checks)));
   throwFailed(checks);
   // What falls over a moment after it said that it was ready is not.
   await sleep(plan.settle, undefined, { signal });
-  const again = await runChecks(context, plan.checks);
+  const once = plan.checks.map((check) => ({ ...check, timeout: leastForChecks }));
+  const again = await runChecks(context, once);
   for (const [index, result] of again.entries()) if (!result.passed) checks[index] = result;
   throwFailed(checks);
 }
@@ -183,8 +187,11 @@ async function stop(
     const asked = monotonic();
     const inTime = await instance.stop(stopTimeout);
     report.stopSeconds = Math.round(monotonic() - asked) / 1000;
-    if (!inTime)
-      add(new Finding('not-stopped', `it did not end within ${stopTimeout / 1000} s of being asked to`));
+    if (!inTime) {
+      const why = `it did not end within ${stopTimeout / 1000} s of ${instance.stopSignal}`;
+      const first = 'the first process gets only the signals that it has a handler for';
+      add(new Finding('not-stopped', instance.init ? why : `${why}; ${first}`));
+    }
   }
   const { exitCode } = await instance.ended;
   if (exitCode !== undefined) report.exitCode = exitCode;

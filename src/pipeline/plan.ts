@@ -30,7 +30,7 @@ export function bootPlanOf(test: TestPlan & { init: boolean }): BootPlan {
     checks: checks.map((check) => ({
       name: describeCheck(check),
       check,
-      timeout: durationOf(check.timeout),
+      timeout: check.timeout === undefined ? undefined : durationOf(check.timeout),
       interval: durationOf(check.interval),
     })),
     settle: durationOf(settle),

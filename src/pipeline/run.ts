@@ -79,7 +79,11 @@ async function runOne(
   try {
     await lookAfter(context, instance, { plan, disk, id }, async () => {
       const ports = instance.network ? await publishPorts(instance.network, request.ports) : undefined;
-      const running = await describe(record, plan, place, { id, ports: ports?.ports ?? [] });
+      const running = await describe(record, plan, place, {
+        id,
+        ports: ports?.ports ?? [],
+        stopSignal: instance.stopSignal,
+      });
       request.onReady([running]);
       return () => ports?.close();
     });
@@ -97,50 +101,46 @@ function failure({ name }: ImageRecord, why: string): MillinerError {
 
 /** Waits for readiness, then for the end; a stop that was asked for is carried out as the image wants it. */
 async function lookAfter(
-  { signal, progress }: Context,
+  { signal }: Context,
   instance: Instance,
-  { plan, disk, id }: { plan: BootPlan; disk: DiskGuard; id: string },
+  plan: BootPlan,
   onReady: () => Promise<() => void>,
 ): Promise<void> {
   const over = new AbortController();
   void instance.ended.then(() => over.abort());
-  const held = holdToDisk(instance, disk, over.signal, (why) => progress.warn(`${id} is killed: ${why}`));
   const both = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
   try {
-    await waitUntilReady(instance, plan, both).catch((error: unknown) => {
-      if (!instance.hasEnded) throw error;
-    });
+    await waitForInstance(instance, plan, signal, both);
     const close = await onReady();
     while (!both.aborted) await sleep(1000, undefined, { signal: both }).catch(() => undefined);
     close();
     signal?.throwIfAborted();
   } finally {
     if (!instance.hasEnded) await instance.stop(plan.stopTimeout);
-    await held;
   }
 }
 
-async function holdToDisk(
+/** Throws Finding; one that ends before it is ready never will be. */
+async function waitForInstance(
   instance: Instance,
-  disk: DiskGuard,
-  ended: AbortSignal,
-  tell: (problem: string) => void,
+  plan: BootPlan,
+  signal: AbortSignal | undefined,
+  both: AbortSignal,
 ): Promise<void> {
-  while (!ended.aborted) {
-    const problem = await disk.problem();
-    if (problem !== undefined) {
-      tell(problem);
-      await instance.kill();
-    }
-    await sleep(pollMilliseconds, undefined, { signal: ended }).catch(() => undefined);
-  }
+  // The end is what one that runs to its end is ready with.
+  const waiting = plan.ready.exit === undefined ? both : (signal ?? new AbortController().signal);
+  await waitUntilReady(instance, plan, waiting).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    if (error instanceof Finding || !instance.hasEnded) throw error;
+    throw new Finding('exited', `it exited with ${instance.hasEnded.exitCode} before it was ready`);
+  });
 }
 
 async function describe(
   record: ImageRecord,
   plan: BootPlan,
   place: InstancePlace,
-  { id, ports }: { id: string; ports: PortMapping[] },
+  { id, ports, stopSignal }: Pick<RunningInstance, 'id' | 'ports' | 'stopSignal'>,
 ): Promise<RunningInstance> {
   const running: RunningInstance = {
     id,
@@ -152,7 +152,7 @@ async function describe(
     ports,
     started: new Date().toISOString(),
     supervisor: process.pid,
-    stopSignal: record.config.stopSignal ?? (plan.init ? 'SIGRTMIN+3' : 'SIGTERM'),
+    stopSignal,
     stopTimeout: plan.stopTimeout,
   };
   await describeInstance(running);

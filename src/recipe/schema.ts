@@ -49,8 +49,8 @@ const file = z
 
 const tools = z.union([z.literal('host'), z.strictObject({ packages: z.array(z.string().min(1)).min(1) })]);
 
-/** How often and how long a check is tried. */
-const tries = { timeout: duration.default('30s'), interval: duration.default('500ms') };
+/** How often and how long a check is tried: without a timeout of its own, for the rest of the time to be ready. */
+const tries = { timeout: duration.optional(), interval: duration.default('500ms') };
 const byteSize = z.string().regex(/^\d+[KMG]?$/, 'a number of bytes, or with K, M or G behind it');
 
 const check = z.union([
