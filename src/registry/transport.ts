@@ -56,7 +56,7 @@ export class Transport {
 
   constructor(options: TransportOptions, authorizer?: Authorizer) {
     this.registry = options.registry;
-    this.#origin = originOf(options.registry, options.plainHttp ?? false);
+    this.#origin = new URL(originOf(options.registry, options.plainHttp ?? false)).origin;
     this.#authorizer = authorizer ?? new Authorizer(this.#origin, options.credentials);
     this.#options = options;
     this.#signal = options.signal;
@@ -123,20 +123,28 @@ export class Transport {
     });
   }
 
-  /** Two rounds at most: without authorization or with an old token, and with a fresh one. */
+  /**
+   * Two rounds at most: without authorization or with an old token, and with a fresh one. Only the registry itself
+   * may name the token server that gets our credentials: not a storage that it sends on to.
+   */
   async #authorized(ask: Ask): Promise<HttpResponse> {
     const target = new URL(ask.url, this.#origin);
     for (let round = 0; ; round++) {
       const authorization = await this.#authorizer.header(target, ask.scope, this.#signal);
-      const response = await this.#redirected(ask, target, authorization);
-      if (response.statusCode !== 401 || round > 0) return response;
+      const { response, origin } = await this.#redirected(ask, target, authorization);
+      if (response.statusCode !== 401 || round > 0 || origin !== this.#origin) return response;
       const sent = authorization['authorization'];
       if (!(await this.#authorizer.accept(response, ask.scope, sent))) return response;
       await response.body.dump();
     }
   }
 
-  async #redirected(ask: Ask, first: URL, authorization: Record<string, string>): Promise<HttpResponse> {
+  /** The answer, and the origin that it came from. */
+  async #redirected(
+    ask: Ask,
+    first: URL,
+    authorization: Record<string, string>,
+  ): Promise<{ response: HttpResponse; origin: string }> {
     let target = first;
     for (let hop = 0; hop <= maxRedirects; hop++) {
       // Storage that a registry redirects to has no business with our credentials, nor may it like them.
@@ -149,9 +157,10 @@ export class Transport {
         patience: ask.patience,
       });
       const { statusCode, headers } = response;
-      if (ask.expect.includes(statusCode) || !redirects.includes(statusCode)) return response;
+      const answer = { response, origin: target.origin };
+      if (ask.expect.includes(statusCode) || !redirects.includes(statusCode)) return answer;
       // A redirect that turns a request with a body into a GET is none that an upload can follow.
-      if (statusCode < 307 && ask.method !== 'GET' && ask.method !== 'HEAD') return response;
+      if (statusCode < 307 && ask.method !== 'GET' && ask.method !== 'HEAD') return answer;
       await response.body.dump();
       target = this.follow(headers.location, target);
     }

@@ -166,6 +166,29 @@ test('an upload that is to go elsewhere goes without credentials', async () => {
   expect(other.heard[0]).not.toHaveProperty('authorization');
 });
 
+test('a storage that asks for authorization names no token server', async () => {
+  const realm = await listen((_request, response) => void response.end('{"token":"t"}'));
+  const challenge = `Bearer realm="http://${realm.host}/token",service="storage"`;
+  const storage = await listen(
+    (_request, response) => void response.writeHead(401, { 'www-authenticate': challenge }).end(),
+  );
+  const first = await listen((request, response) => {
+    const location = `http://${storage.host}/storage`;
+    if (request.method === 'HEAD') response.writeHead(404).end();
+    else if (request.headers.authorization === undefined) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="hats"' }).end();
+    } else response.writeHead(request.method === 'GET' ? 307 : 202, { location }).end();
+  });
+  const client = new RegistryClient({ registry: first.host, credentials: account });
+  for (let round = 0; round < 2; round++) {
+    const read = await errorOf(client.getBlob('felt/hat', blob.digest, 1000));
+    const sent = await errorOf(client.pushBlob('felt/hat', blob));
+    expect([read.code, sent.code]).toEqual(['REGISTRY_DENIED', 'REGISTRY_DENIED']);
+  }
+  expect(storage.heard).toHaveLength(4);
+  expect(realm.heard).toEqual([]);
+});
+
 test('a token server without TLS is for registries without TLS', async () => {
   const realm = await listen((_request, response) => void response.end('{"token":"t"}'));
   const { Authorizer } = await import('../../src/registry/auth.ts');
