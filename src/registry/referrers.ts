@@ -13,8 +13,9 @@ const descriptorSchema = z.looseObject({
   mediaType: z.string(),
   digest: z.string(),
   size: z.number().int().nonnegative(),
-  artifactType: z.string().optional(),
-  annotations: z.record(z.string(), z.string()).optional(),
+  // Null is how some write what is not there.
+  artifactType: z.string().nullish(),
+  annotations: z.record(z.string(), z.string()).nullish(),
 });
 const indexSchema = z.looseObject({
   schemaVersion: z.literal(2),
@@ -123,7 +124,10 @@ async function fallbackIndex(
 
 function parseIndex(transport: Transport, bytes: Buffer): Index {
   try {
-    return indexSchema.parse(JSON.parse(bytes.toString('utf8')));
+    const index = indexSchema.parse(JSON.parse(bytes.toString('utf8')));
+    // Throws where it is nested deeper than it could be written again.
+    canonical(index);
+    return index;
   } catch {
     throw transport.invalid(
       `${transport.registry} has something other than an index where referrers are listed`,
@@ -133,7 +137,19 @@ function parseIndex(transport: Transport, bytes: Buffer): Index {
 
 /** A digest of another algorithm may stand there and stay, but cannot be used. */
 function descriptors(index: Index): Descriptor[] {
-  return index.manifests.filter(({ digest }) => isDigest(digest)) as unknown as Descriptor[];
+  return index.manifests.flatMap(({ mediaType, digest, size, artifactType, annotations }) =>
+    isDigest(digest)
+      ? [
+          {
+            mediaType,
+            digest,
+            size,
+            artifactType: artifactType ?? undefined,
+            annotations: annotations ?? undefined,
+          },
+        ]
+      : [],
+  );
 }
 
 function emptyIndex(): Index {

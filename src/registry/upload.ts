@@ -146,7 +146,7 @@ class Upload {
   async #recall(session: Session): Promise<Session | undefined> {
     return this.#exchange('GET', session.url, [200, 204, ...lost, 405], (response) => {
       if (response.statusCode >= 400) return undefined;
-      return this.#moved(session, response, offsetOf(response));
+      return this.#moved(session, response, Math.min(offsetOf(response), this.#blob.size));
     });
   }
 
@@ -171,7 +171,8 @@ class Upload {
       [202, ...lost],
       (response) => {
         if (response.statusCode !== 202) throw this.#forget(response);
-        const offset = response.headers.range === undefined ? end : offsetOf(response);
+        // It cannot have more than it was sent, and would otherwise be believed to get further for ever.
+        const offset = response.headers.range === undefined ? end : Math.min(offsetOf(response), end);
         if (offset <= session.offset) throw this.#forget(response);
         return this.#moved(session, response, offset);
       },

@@ -141,6 +141,22 @@ test('referrers are kept at the fallback tag: added once, replaced, and beside t
   expect(await client.referrers(repository, subject)).toEqual([third, second]);
 });
 
+test('an index that others wrote may say null', async () => {
+  const subject = sha256Of(await pushManifest('felt/null', 'v1'));
+  const one = await pushManifest('felt/null', 'v2');
+  const two = await pushManifest('felt/null', 'v3', { annotations: { is: 'another' } });
+  const entryOf = (bytes: Buffer) => ({
+    mediaType: manifestType,
+    digest: sha256Of(bytes),
+    size: bytes.length,
+  });
+  const theirs = { ...entryOf(one), artifactType: null, annotations: null };
+  const index = JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: [theirs] });
+  await client.putManifest('felt/null', tagOf(subject), Buffer.from(index), indexType);
+  await client.addReferrer('felt/null', subject, entryOf(two));
+  expect(await client.referrers('felt/null', subject)).toEqual([entryOf(one), entryOf(two)]);
+});
+
 test('what stands at the fallback tag and is no index is not overwritten', async () => {
   const repository = 'felt/occupied';
   const bytes = await pushManifest(repository, 'v1');

@@ -130,6 +130,13 @@ test('a piece whose answer nobody heard of is not sent again where the registry 
   expect(await client.hasBlob('felt/hat', large.digest)).toBe(large.size);
 });
 
+test('a registry has no more than it was sent, whatever it says', async () => {
+  const lie = { rewrite: { range: '0-99999999999999999999' } };
+  faults(['PATCH', lie], ['PATCH', lie], ['PATCH', lie]);
+  expect(await client.pushBlob('felt/hat', large)).toBe('uploaded');
+  expect(rangesOf('PATCH')).toEqual([range(0, 16), range(16, 32), range(32, 40)]);
+});
+
 test('answers that break off are asked for again', async () => {
   await client.pushBlob('felt/hat', small);
   const { digest, size } = small;
@@ -164,6 +171,16 @@ test('other bytes than the digest promises are refused', async () => {
 test('an endless manifest is cut off', async () => {
   proxy.script = () => ({ answer: 200, body: 'a'.repeat(5 * mebibyte) });
   await expect(client.getManifest('felt/hat', 'v1')).rejects.toMatchObject({ code: 'REGISTRY_INVALID' });
+});
+
+test('an index that is nested without end is no index', async () => {
+  const entry = `{"mediaType":"a","digest":"b","size":1,"c":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+  const body = `{"schemaVersion":2,"manifests":[${entry}]}`;
+  proxy.script = ({ url }) => (url.endsWith(tagOf(small.digest)) ? { answer: 200, body } : undefined);
+  const referrer = { mediaType: manifestType, digest: large.digest, size: 1 };
+  await expect(client.addReferrer('felt/hat', small.digest, referrer)).rejects.toMatchObject({
+    code: 'REGISTRY_INVALID',
+  });
 });
 
 test('no address without TLS, no endless redirects, no address at all', async () => {
