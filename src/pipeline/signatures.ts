@@ -17,7 +17,7 @@ export interface PublishedImage {
 const largestBlob = 2 * largestDocument;
 /** Of one image, all together: whoever may write to the repository decides how much there is. */
 const largestSum = 4 * largestDocument;
-const mostReferrers = 200;
+const mostReferrers = 1000;
 /** What cosign 2 calls its bundles in the index that it keeps for registries without the Referrers API. */
 const emptyType = 'application/vnd.oci.empty.v1+json';
 
@@ -44,7 +44,7 @@ export async function fetchBundles(image: PublishedImage): Promise<Fetched[]> {
   for (const referrer of listed.slice(0, mostReferrers)) {
     const found = await unlessBroken(() => client.getManifest(repository, referrer.digest));
     const manifest = found?.bytes ?? Buffer.alloc(0);
-    fetched.push({ manifest, blobs: await fetchBlobs(image, layersOf(manifest), budget) });
+    fetched.push({ manifest, blobs: await fetchBlobs(image, bundlesOf(manifest), budget) });
   }
   return fetched;
 }
@@ -58,7 +58,7 @@ async function fetchBlobs(
   const blobs = new Map<string, Buffer>();
   for (const { digest, size } of layers) {
     if (blobs.has(digest) || size > Math.min(largestBlob, budget.left)) continue;
-    const bytes = await unlessBroken(() => client.getBlob(repository, digest, largestBlob));
+    const bytes = await unlessBroken(() => client.getBlob(repository, digest, size));
     if (!bytes) continue;
     budget.left -= bytes.length;
     blobs.set(digest, bytes);
@@ -66,9 +66,10 @@ async function fetchBlobs(
   return blobs;
 }
 
-function layersOf(manifest: Buffer): Pick<Descriptor, 'digest' | 'size'>[] {
+/** What else refers to an image may be of any size, and is not fetched. */
+function bundlesOf(manifest: Buffer): Pick<Descriptor, 'digest' | 'size'>[] {
   try {
-    return readManifest(manifest, 'a referrer').layers;
+    return readManifest(manifest, 'a referrer').layers.filter(({ mediaType }) => mediaType === bundleType);
   } catch (error) {
     if (error instanceof MillinerError) return [];
     throw error;

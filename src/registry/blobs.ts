@@ -33,12 +33,14 @@ export async function getBlob(
       await response.body.dump();
       return undefined;
     }
-    const bytes = await readBody(response, maxBytes);
+    const broken = (what: string) =>
+      transport.invalid(`${transport.registry} gives ${what} as ${digest}`, { repository, digest });
+    const bytes = await readBody(response, maxBytes, () => broken(`more than ${maxBytes} bytes`));
     const length = response.headers['content-length'];
     if (length !== undefined && bytes.length !== Number(length))
       throw new AttemptError('the blob breaks off');
     if (sha256Of(bytes) === digest) return bytes;
-    throw transport.invalid(`${transport.registry} gives other bytes as ${digest}`, { repository, digest });
+    throw broken('other bytes');
   });
 }
 

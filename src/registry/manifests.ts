@@ -32,7 +32,13 @@ export async function getManifest(
       await response.body.dump();
       return undefined;
     }
-    const bytes = await readBody(response, manifestBytes);
+    const excess = () =>
+      transport.invalid(`${transport.registry} gives more than ${manifestBytes} bytes as a manifest`, {
+        repository,
+        reference,
+        ...(isDigest(reference) && { digest: reference }),
+      });
+    const bytes = await readBody(response, manifestBytes, excess);
     const digest = sha256Of(bytes);
     const promised = [isDigest(reference) ? reference : undefined, digestHeader(response)];
     const broken = promised.find((one) => one !== undefined && one !== digest);

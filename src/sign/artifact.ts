@@ -33,11 +33,17 @@ const digestSchema = z.custom<Digest>(
   },
 );
 
+/** Null is how some write what is not there. */
+const annotationsSchema = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((annotations) => annotations ?? undefined);
+
 const descriptorSchema = z.object({
   mediaType: z.string(),
   digest: digestSchema,
   size: z.int().nonnegative(),
-  annotations: z.record(z.string(), z.string()).optional(),
+  annotations: annotationsSchema,
 });
 
 /** As many signatures as anybody has; what others put there is fetched and read whole. */
@@ -46,7 +52,7 @@ export const mostLayers = 1000;
 const manifestSchema = z.object({
   schemaVersion: z.literal(2),
   artifactType: z.string().optional(),
-  annotations: z.record(z.string(), z.string()).optional(),
+  annotations: annotationsSchema,
   layers: z.array(descriptorSchema).max(mostLayers),
 });
 

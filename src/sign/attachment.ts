@@ -5,9 +5,11 @@
  */
 import type { Digest } from '../content/digest.ts';
 import {
+  altered,
   describe,
   makeArtifact,
   manifestType,
+  mostLayers,
   readManifest,
   toJson,
   type Artifact,
@@ -51,6 +53,9 @@ export function mergeLayers(
         !supersedes(layer, existing?.blobs.get(layer.digest))),
   );
   const missing = ours.filter(({ descriptor }) => !kept.some((layer) => isSame(layer, descriptor)));
+  if (kept.length + missing.length > mostLayers) {
+    throw altered(tag)(`holds ${kept.length} signatures already: no more than ${mostLayers} are ever read`);
+  }
   const changed = existing === undefined || missing.length > 0 || kept.length < found.length;
   const made = makeAttachment([
     ...kept.map((descriptor) => ({

@@ -1,5 +1,7 @@
 /** `milliner verify`: what it proved, and one exit code for each reason why not. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { describe, manifestType, toJson, type Fetched } from '../../src/sign/artifact.ts';
+import { bundleType } from '../../src/sign/bundle.ts';
 import { Shelf, type Hung, type Image } from '../sign/shelf.ts';
 import { Desk } from './milliner.ts';
 
@@ -47,6 +49,37 @@ test('one exit code for each reason', async () => {
     sig: shelf.sign({ ...image, references: [shelf.reference('2.0')] }).sig,
   });
   expect(await codeOf(words())).toEqual(['IMAGE_ALTERED', 15]);
+});
+
+test('what others hang beside it may be damaged, or other than it says', async () => {
+  const bytes = Buffer.alloc(1 << 20);
+  const junk = describe(bundleType, bytes);
+  const referrer = (layer: object) => ({
+    manifest: toJson({
+      schemaVersion: 2,
+      mediaType: manifestType,
+      artifactType: bundleType,
+      config: junk,
+      layers: [layer],
+    }),
+    blobs: new Map([[junk.digest, bytes]]),
+  });
+  // Before ours, so that they are looked at.
+  const bundles = [
+    referrer({ ...junk, size: 10 }),
+    referrer({ ...junk, annotations: null }),
+    ...hung.bundles,
+  ];
+  const beside = (fetched: Fetched): Fetched => {
+    const manifest = JSON.parse(fetched.manifest.toString()) as { layers: object[] };
+    const layers = [{ ...junk, size: 10 }, { ...junk, annotations: null }, ...manifest.layers];
+    return {
+      manifest: toJson({ ...manifest, layers }),
+      blobs: new Map([...fetched.blobs, [junk.digest, bytes]]),
+    };
+  };
+  await shelf.hang(image, { sig: beside(hung.sig), att: beside(hung.att), bundles });
+  expect(await desk.json(words())).toMatchObject({ manifestDigest: image.descriptor.digest });
 });
 
 test('what cannot be looked at is said apart from what is not signed', async () => {
