@@ -11,7 +11,7 @@ export default class StopCommand extends MillinerCommand {
   static override examples = ['<%= config.bin %> stop 4f1c9a0e12ab', '<%= config.bin %> stop --all'];
   static override strict = false;
   static override usage = ['stop ID...', 'stop --all'];
-  static override flags = { all: Flags.boolean({ summary: 'every instance that runs' }) };
+  static override flags = { all: Flags.boolean({ summary: 'every instance that runs', default: false }) };
 
   async run(): Promise<object> {
     const { argv, flags } = await this.parse(StopCommand);
