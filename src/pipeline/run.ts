@@ -101,13 +101,14 @@ function failure({ name }: ImageRecord, why: string): MillinerError {
 
 /** Waits for readiness, then for the end; a stop that was asked for is carried out as the image wants it. */
 async function lookAfter(
-  { signal }: Context,
+  { signal, progress }: Context,
   instance: Instance,
-  plan: BootPlan,
+  { plan, disk, id }: { plan: BootPlan; disk: DiskGuard; id: string },
   onReady: () => Promise<() => void>,
 ): Promise<void> {
   const over = new AbortController();
   void instance.ended.then(() => over.abort());
+  const held = holdToDisk(instance, disk, over.signal, (why) => progress.warn(`${id} is killed: ${why}`));
   const both = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
   try {
     await waitForInstance(instance, plan, signal, both);
@@ -117,6 +118,7 @@ async function lookAfter(
     signal?.throwIfAborted();
   } finally {
     if (!instance.hasEnded) await instance.stop(plan.stopTimeout);
+    await held;
   }
 }
 
@@ -134,6 +136,22 @@ async function waitForInstance(
     if (error instanceof Finding || !instance.hasEnded) throw error;
     throw new Finding('exited', `it exited with ${instance.hasEnded.exitCode} before it was ready`);
   });
+}
+
+async function holdToDisk(
+  instance: Instance,
+  disk: DiskGuard,
+  ended: AbortSignal,
+  tell: (problem: string) => void,
+): Promise<void> {
+  while (!ended.aborted) {
+    const problem = await disk.problem();
+    if (problem !== undefined) {
+      tell(problem);
+      await instance.kill();
+    }
+    await sleep(pollMilliseconds, undefined, { signal: ended }).catch(() => undefined);
+  }
 }
 
 async function describe(
