@@ -1,12 +1,14 @@
 // The addon's export table: each part adds its functions to the exports.
 #include <napi.h>
 
+void InitNetwork(Napi::Env env, Napi::Object exports);
 void InitNotify(Napi::Env env, Napi::Object exports);
 void InitPosix(Napi::Env env, Napi::Object exports);
 void InitSolv(Napi::Env env, Napi::Object exports);
 void InitUsage(Napi::Env env, Napi::Object exports);
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  InitNetwork(env, exports);
   InitNotify(env, exports);
   InitPosix(env, exports);
   InitSolv(env, exports);

@@ -1,88 +1,138 @@
-/** The way into an instance's private network, through an agent process that lives there. */
-import { readlink } from 'node:fs/promises';
-import type { Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import { MillinerError } from '../errors.ts';
-import { startWithChannel } from '../host/exec.ts';
-import type { AgentAnswer, AgentRequest } from './agent.ts';
+/** The way into an instance's private network: sockets of ours that were made in it. */
+import { close as closeDescriptor } from 'node:fs';
+import { open, readlink, type FileHandle } from 'node:fs/promises';
+import { request } from 'node:http';
+import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { native } from '../host/native.ts';
+import { monotonic } from './clock.ts';
+import { Throttle } from './throttle.ts';
 
-type Channel = ReturnType<typeof startWithChannel>;
-
-const agentPath = fileURLToPath(new URL(`./agent${import.meta.url.slice(-3)}`, import.meta.url));
-
-type Asked = AgentRequest extends infer Each ? (Each extends unknown ? Omit<Each, 'id'> : never) : never;
+/** A server may listen on one of the two only. */
+const loopback = ['127.0.0.1', '::1'];
+const longestPause = 50;
+/** Milliseconds for a connection from outside. */
+const patience = 10_000;
 
 export class InstanceNetwork {
-  readonly #child: Channel;
-  readonly #ended: Promise<void>;
-  readonly #waiting = new Map<number, (problem: string | undefined) => void>();
-  #stderr = '';
-  #next = 1;
+  readonly #space: FileHandle;
+  readonly #throttle: Throttle | undefined;
+  readonly #carried = new Set<Socket>();
 
-  private constructor(child: Channel) {
-    this.#child = child;
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
-    child.on('message', ({ id, problem }: AgentAnswer) => this.#answered(id, problem));
-    // A message to one that has just ended.
-    child.on('error', () => {});
-    this.#ended = new Promise((done) => {
-      child.once('close', () => {
-        for (const id of this.#waiting.keys()) this.#answered(id, 'the instance has ended');
-        done();
-      });
-    });
+  private constructor(space: FileHandle, bandwidth: number | undefined) {
+    this.#space = space;
+    // Bytes in a second, shared by all connections from outside.
+    this.#throttle = bandwidth === undefined ? undefined : new Throttle(bandwidth / 8);
   }
 
-  /** Enters the network namespace of a process of the instance; bandwidth in bits a second. */
+  /** Opens the network namespace of a process of the instance; bandwidth in bits a second. */
   static async enter(pid: number, bandwidth: number | undefined): Promise<InstanceNetwork> {
-    const outside = await readlink('/proc/self/ns/net');
-    const child = startWithChannel('nsenter', [
-      `--net=/proc/${pid}/ns/net`,
-      process.execPath,
-      agentPath,
-      outside,
-      ...(bandwidth === undefined ? [] : [String(bandwidth)]),
+    const space = await open(`/proc/${pid}/ns/net`, 'r');
+    const [inside, outside] = await Promise.all([
+      readlink(`/proc/self/fd/${space.fd}`),
+      readlink('/proc/self/ns/net'),
     ]);
-    const network = new InstanceNetwork(child);
-    const problem = await new Promise<string | undefined>((done) => network.#waiting.set(0, done));
-    if (problem === undefined) return network;
-    throw new MillinerError(
-      'COMMAND_FAILED',
-      `nsenter cannot enter the network of process ${pid}: ${network.#stderr.trim()}`,
-    );
-  }
-
-  #answered(id: number, problem: string | undefined): void {
-    this.#waiting.get(id)?.(problem);
-    this.#waiting.delete(id);
+    if (inside !== outside) return new InstanceNetwork(space, bandwidth);
+    // The process has ended and its number is another's.
+    await space.close();
+    throw new Error(`process ${pid} is in the host's own network`);
   }
 
   /** Whether a port of the instance takes connections; otherwise why not. */
-  tcp(port: number, timeout: number): Promise<string | undefined> {
-    return this.#ask({ kind: 'tcp', port, timeout });
+  async tcp(port: number, timeout: number): Promise<string | undefined> {
+    const socket = await this.#connect(port, timeout);
+    if (typeof socket === 'string') return socket;
+    socket.destroy();
+    return undefined;
   }
 
-  /** Whether a URL of the instance answers with this status; otherwise why not. */
-  http(url: string, status: number, timeout: number): Promise<string | undefined> {
-    return this.#ask({ kind: 'http', url, status, timeout });
+  /** Whether a URL answers with this status; the instance itself is asked, whatever the URL's host is. */
+  async http(url: string, status: number, timeout: number): Promise<string | undefined> {
+    const end = monotonic() + timeout;
+    const socket = await this.#connect(Number(new URL(url).port || 80), timeout);
+    if (typeof socket === 'string') return socket;
+    const found = await ask(socket, url, end - monotonic());
+    if (found === status) return undefined;
+    return typeof found === 'string' ? found : `status ${found} where ${status} was expected`;
   }
 
-  /** Hands a connection from outside on to a port of the instance. */
-  carry(port: number, socket: Socket): void {
-    void this.#ask({ kind: 'carry', port }, socket);
+  /** Hands a connection from outside, which has not been read from, on to a port of the instance. */
+  async carry(port: number, outer: Socket): Promise<void> {
+    const inner = await this.#connect(port, patience);
+    if (typeof inner === 'string') {
+      outer.destroy();
+      return;
+    }
+    for (const socket of [inner, outer]) {
+      this.#carried.add(socket);
+      socket.once('close', () => {
+        this.#carried.delete(socket);
+        // What still has to be sent to the other side is sent; what cannot be is given up.
+        (socket === inner ? outer : inner).destroySoon();
+      });
+      socket.on('error', () => socket.destroy());
+    }
+    this.#pass(outer, inner);
+    this.#pass(inner, outer);
   }
 
-  #ask(request: Asked, socket?: Socket): Promise<string | undefined> {
-    const id = this.#next++;
-    return new Promise((done) => {
-      this.#waiting.set(id, done);
-      if (this.#child.connected) this.#child.send({ id, ...request }, socket);
-      else this.#answered(id, 'the instance has ended');
-    });
+  #pass(from: Socket, to: Socket): void {
+    if (this.#throttle) from.pipe(this.#throttle.stream()).pipe(to);
+    else from.pipe(to);
+  }
+
+  /** A connected socket; otherwise why there is none. */
+  async #connect(port: number, timeout: number): Promise<Socket | string> {
+    const problems: string[] = [];
+    for (const address of loopback) {
+      const found = await this.#connectTo(address, port, timeout);
+      if (typeof found !== 'string') return found;
+      problems.push(found);
+    }
+    return problems[0]!;
+  }
+
+  async #connectTo(address: string, port: number, timeout: number): Promise<Socket | string> {
+    const end = monotonic() + timeout;
+    let fd: number | undefined;
+    try {
+      fd = await native().connectIn(this.#space.fd, address, port);
+      for (let pause = 1; !(await native().isConnected(fd)); pause = Math.min(pause * 2, longestPause)) {
+        if (monotonic() > end) throw Object.assign(new Error(), { code: 'no connection in time' });
+        await sleep(pause);
+      }
+      return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    } catch (error) {
+      if (fd !== undefined) closeDescriptor(fd);
+      return (error as NodeJS.ErrnoException).code ?? String(error);
+    }
   }
 
   async close(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await this.#ended;
+    for (const socket of this.#carried) socket.destroy();
+    await this.#space.close();
   }
+}
+
+/** The status of a GET, or why there is none; what the answer says is of no interest, and may have no end. */
+function ask(socket: Socket, url: string, timeout: number): Promise<number | string> {
+  return new Promise((done) => {
+    const { pathname, search, host } = new URL(url);
+    const asked = request({
+      createConnection: () => socket,
+      path: `${pathname}${search}`,
+      headers: { host, connection: 'close' },
+    });
+    const timer = setTimeout(() => asked.destroy(new Error('no answer in time')), Math.max(1, timeout));
+    asked.once('response', ({ statusCode }) => {
+      done(statusCode ?? 'no status');
+      asked.destroy();
+    });
+    asked.once('error', (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
+    asked.once('close', () => {
+      clearTimeout(timer);
+      socket.destroy();
+    });
+    asked.end();
+  });
 }

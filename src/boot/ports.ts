@@ -23,9 +23,9 @@ export async function publishPorts(
   const ports: PortMapping[] = [];
   try {
     for (const mapping of wanted) {
-      const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
-        network.carry(mapping.instancePort, socket),
-      );
+      const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
+        void network.carry(mapping.instancePort, socket);
+      });
       servers.push(server);
       ports.push({ ...mapping, hostPort: await listen(server, mapping) });
     }

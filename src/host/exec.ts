@@ -54,12 +54,6 @@ export function startStreaming(program: string, args: readonly string[], options
   return execa(program, args, { ...settings(options), buffer: { stdout: false } });
 }
 
-/** A program of ours with a channel for messages and sockets (Node's IPC), which runs until it is killed or we end. */
-export function startWithChannel(program: string, args: readonly string[]) {
-  // execa's channel passes messages but no sockets.
-  return spawn(program, args, { env: environment, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
-}
-
 /** A program with our own terminal or pipes; gives its exit code, 128 and the signal's number where one ended it. */
 export async function runAttached(program: string, args: readonly string[]): Promise<number> {
   const result = await execa(program, args, {

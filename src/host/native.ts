@@ -58,6 +58,10 @@ export interface Native {
   setMtime(path: Buffer, seconds: number, nanoseconds: number): Promise<void>;
   /** Bytes on disk and inodes of a tree, which may change meanwhile; ENAMETOOLONG where it is deeper than any path. */
   usage(root: string): Promise<{ bytes: number; inodes: number }>;
+  /** Begins a connection in the network namespace of an open descriptor (setns(2)); gives the socket's. */
+  connectIn(space: number, address: string, port: number): Promise<number>;
+  /** Whether it is made; throws with what came in its place. */
+  isConnected(fd: number): Promise<boolean>;
   /** A bound, non-blocking unix datagram socket that every user may write to; gives its descriptor. */
   bindDatagram(directory: string, name: string): Promise<number>;
   /** The next datagram, at most 4096 bytes of it; undefined where none is there. */

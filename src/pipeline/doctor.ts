@@ -22,7 +22,6 @@ const programs = [
   ['rpm', 'checks and, with tools: host, installs packages', 'rpm', 'rpm', '--version'],
   ['rpmkeys', 'checks signatures', 'rpm', 'rpm', '--version'],
   ['gpg', 'reads the fingerprints of key files', 'gpg', 'gnupg2', '--version'],
-  ['nsenter', "reaches an instance's network", 'util-linux', 'util-linux', '--version'],
   ['xz', 'unpacks older packages and metadata', 'xz-utils', 'xz', '--version'],
 ] as const;
 
