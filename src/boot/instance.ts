@@ -194,18 +194,15 @@ async function enterOnceRunning(
   isOver: () => boolean,
 ): Promise<InstanceNetwork | undefined> {
   const { id, limits } = options;
-  while (!isOver()) {
+  for (let failures = 0; !isOver(); await sleep(pollMilliseconds)) {
     const pid = await containerPid(options);
-    if (pid === undefined) {
-      await sleep(pollMilliseconds);
-      continue;
-    }
+    if (pid === undefined) continue;
     try {
       await checkLimits(id, limits);
       return await InstanceNetwork.enter(pid, limits.bandwidth);
     } catch (error) {
-      // What is wrong may be no more than that it has ended meanwhile.
-      if ((await containerPid(options)) === pid) throw error;
+      // What is wrong may be no more than that it is about to end.
+      if (++failures === mostFailures) throw error;
     }
   }
   return undefined;
@@ -221,3 +218,4 @@ function follow(stream: Readable, { onLine, onOutput }: Pick<InstanceOptions, 'o
 }
 
 const pollMilliseconds = 20;
+const mostFailures = 25;
