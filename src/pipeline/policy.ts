@@ -2,14 +2,14 @@
  * policy: what podman, skopeo and others of containers/image need to accept only images of one key:
  * containers-policy.json(5) asks for the signature, containers-registries.d(5) makes them look for it.
  */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isMap, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
-import { writeFileAtomic } from '../host/atomic.ts';
 import { isLoopback, parseReference, showReference } from '../registry/reference.ts';
+import { invalid, readIfThere, rewrite, unwritable } from './policyfiles.ts';
+import { lookForSignatures, readRegistries, type RegistriesFile } from './registriesd.ts';
 import { readPublicKeyFile } from './verify.ts';
 
 export interface PolicyOptions {
@@ -38,7 +38,6 @@ type Policy = z.output<typeof policySchema>;
 
 /** Replaced by ours; others, as signedBy, have to hold besides it. */
 const replaced = ['sigstoreSigned', 'insecureAcceptAnything', 'reject'];
-const ownFile = 'milliner.yaml';
 
 /** Throws KEY_FILE_INVALID, REFERENCE_INVALID, POLICY_INVALID. */
 export async function writePolicy(options: PolicyOptions): Promise<WrittenPolicy> {
@@ -48,21 +47,21 @@ export async function writePolicy(options: PolicyOptions): Promise<WrittenPolicy
   const directory = resolve(options.directory);
   const registriesDirectory = join(directory, 'registries.d');
   const policyPath = join(directory, 'policy.json');
-  // All is read before anything is written: a file that cannot be added to leaves the others as they were.
-  const policy = withKey(await readPolicy(policyPath), key, repositories);
-  const registries = await readRegistries(registriesDirectory);
-  for (const repository of repositories) lookForSignatures(registries, repository);
-  await mkdir(registriesDirectory, { recursive: true });
-  await writeFileAtomic(policyPath, `${JSON.stringify(policy, null, 2)}\n`);
-  const written: string[] = [];
-  for (const { path, document, changed } of registries.values()) {
-    if (!changed) continue;
-    await writeFileAtomic(path, document.toString());
-    written.push(path);
-  }
+  await mkdir(registriesDirectory, { recursive: true }).catch(unwritable(directory));
+  const changed: RegistriesFile[] = [];
+  // All within the writing of the policy, which one run at a time does, and read before anything is written: a file
+  // that cannot be added to leaves the others as they were.
+  await rewrite(policyPath, async () => {
+    const policy = withKey(await readPolicy(policyPath), key, repositories);
+    const registries = await readRegistries(registriesDirectory);
+    for (const repository of repositories) lookForSignatures(registries, repository);
+    changed.push(...[...registries.values()].filter((file) => file.changed));
+    for (const { path, document } of changed) await rewrite(path, () => document.toString());
+    return `${JSON.stringify(policy, null, 2)}\n`;
+  });
   return {
     policy: policyPath,
-    registries: written,
+    registries: changed.map(({ path }) => path),
     repositories,
     commands: commandsFor(directory, repositories),
   };
@@ -97,53 +96,6 @@ async function readPolicy(path: string): Promise<Policy> {
   if (result.success) return result.data;
   const [first] = result.error.issues;
   throw invalid(path, `${first!.path.join('.')}: ${first!.message}`);
-}
-
-interface RegistriesFile {
-  path: string;
-  document: Document;
-  changed: boolean;
-}
-
-async function readRegistries(directory: string): Promise<Map<string, RegistriesFile>> {
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
-    if (error.code === 'ENOENT') return [];
-    throw invalid(directory, `cannot be read: ${error.code}`, error);
-  });
-  const files = new Map<string, RegistriesFile>();
-  for (const name of new Set([...names.filter((one) => one.endsWith('.yaml')).toSorted(), ownFile])) {
-    const path = join(directory, name);
-    const document = parseDocument((await readIfThere(path)) ?? '');
-    if (document.errors[0]) throw invalid(path, `is not YAML: ${document.errors[0].message}`);
-    if (document.contents !== null && !isMap(document.contents)) throw invalid(path, 'holds no settings');
-    files.set(name, { path, document, changed: false });
-  }
-  return files;
-}
-
-/** A repository may stand in one file only: where it does, the setting goes there. */
-function lookForSignatures(files: Map<string, RegistriesFile>, repository: string): void {
-  const place = ['docker', repository];
-  const file = [...files.values()].find(({ document }) => document.hasIn(place)) ?? files.get(ownFile)!;
-  const setting = [...place, 'use-sigstore-attachments'];
-  try {
-    if (file.document.getIn(setting) === true) return;
-    file.document.setIn(setting, true);
-  } catch (cause) {
-    throw invalid(file.path, `has no settings under docker: ${repository}`, cause);
-  }
-  file.changed = true;
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw invalid(path, `cannot be read: ${error.code}`, error);
-  });
-}
-
-function invalid(path: string, what: string, cause?: unknown): MillinerError {
-  return new MillinerError('POLICY_INVALID', `${path} ${what}`, { cause, details: { path } });
 }
 
 /** podman has no option for registries.d: outside of the directories that it reads itself, the file is copied there. */

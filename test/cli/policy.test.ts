@@ -1,5 +1,5 @@
 /** `milliner policy`: what is there stays, what cannot be added to is refused before anything is written. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { generateKeyPair } from '../../src/sign/key.ts';
@@ -91,6 +91,50 @@ test('all else that stands there is kept, and a second time changes nothing', as
   expect(await readdir(desk.path('policy', 'registries.d'))).toEqual(['site.yaml']);
   expect((await write('--to', repository)).registries).toEqual([]);
   expect(await policy()).toEqual(first);
+});
+
+test('settings that are all commented out become some, and the comments stay', async () => {
+  await mkdir(desk.path('policy', 'registries.d'), { recursive: true });
+  const site = desk.path('policy', 'registries.d', 'milliner.yaml');
+  await writeFile(site, `# ours\ndocker:\n# example.com:\n#   lookaside: here\n`);
+  await write('--to', repository);
+  const attachments = { 'use-sigstore-attachments': true };
+  expect(await registries()).toEqual({ docker: { [repository]: attachments } });
+  for (const comment of ['# ours', '# example.com:', '#   lookaside: here']) {
+    expect(await readFile(site, 'utf8')).toContain(comment);
+  }
+  await writeFile(site, `docker:\n  ${repository}:\n    # lookaside: here\n`);
+  await write('--to', repository);
+  expect(await registries()).toEqual({ docker: { [repository]: attachments } });
+  expect(await readFile(site, 'utf8')).toContain('# lookaside: here');
+});
+
+test('a link stays one, and whoever could read a file still can', async () => {
+  await mkdir(desk.path('policy'));
+  await writeFile(desk.path('site.json'), JSON.stringify({ default: [{ type: 'reject' }] }), { mode: 0o640 });
+  await symlink('../site.json', desk.path('policy', 'policy.json'));
+  const words = ['policy', '--key', key, '--out', out(), '--to', repository];
+  await desk.run(words, { wrapper: ['sh', '-c', 'umask 077; exec "$@"', 'sh'] });
+  expect(await readFile(desk.path('site.json'), 'utf8')).toContain(repository);
+  const modes = [desk.path('site.json'), desk.path('policy', 'registries.d', 'milliner.yaml')].map(
+    async (path) => ((await stat(path)).mode & 0o777).toString(8),
+  );
+  expect(await Promise.all(modes)).toEqual(['640', '644']);
+});
+
+test('runs at once all have their say', async () => {
+  const repositories = ['a', 'b', 'c', 'd'].map((name) => `${name}.example.com/hat`);
+  await Promise.all(repositories.map((one) => write('--to', one)));
+  const { docker } = (await registries()) as { docker: object };
+  expect(Object.keys(docker).toSorted()).toEqual(repositories);
+  const { transports } = (await policy()) as { transports: { docker: object } };
+  expect(Object.keys(transports.docker).toSorted()).toEqual(repositories);
+});
+
+test('a place that cannot be written to', async () => {
+  await writeFile(desk.path('policy'), '');
+  const error = await desk.fails(['policy', '--key', key, '--out', out(), '--to', repository]);
+  expect([error.code, error.exit]).toEqual(['POLICY_INVALID', 3]);
 });
 
 test.each([

@@ -1,0 +1,54 @@
+/** containers-registries.d(5): where clients are told to look for the signatures of a repository's images. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isMap, isScalar, parseDocument, type Document } from 'yaml';
+import { invalid, readIfThere } from './policyfiles.ts';
+
+const ownFile = 'milliner.yaml';
+
+export interface RegistriesFile {
+  path: string;
+  document: Document;
+  changed: boolean;
+}
+
+export async function readRegistries(directory: string): Promise<Map<string, RegistriesFile>> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return [];
+    throw invalid(directory, `cannot be read: ${error.code}`, error);
+  });
+  const files = new Map<string, RegistriesFile>();
+  for (const name of new Set([...names.filter((one) => one.endsWith('.yaml')).toSorted(), ownFile])) {
+    const path = join(directory, name);
+    const document = parseDocument((await readIfThere(path)) ?? '');
+    if (document.errors[0]) throw invalid(path, `is not YAML: ${document.errors[0].message}`);
+    if (document.contents !== null && !isMap(document.contents)) throw invalid(path, 'holds no settings');
+    files.set(name, { path, document, changed: false });
+  }
+  return files;
+}
+
+/** A repository may stand in one file only: where it does, the setting goes there. */
+export function lookForSignatures(files: Map<string, RegistriesFile>, repository: string): void {
+  const place = ['docker', repository];
+  const file = [...files.values()].find(({ document }) => document.hasIn(place)) ?? files.get(ownFile)!;
+  const setting = [...place, 'use-sigstore-attachments'];
+  const { document } = file;
+  try {
+    if (document.getIn(setting) === true) return;
+    for (const path of [['docker'], place]) openSettings(document, path);
+    document.setIn(setting, true);
+  } catch (cause) {
+    throw invalid(file.path, `has no settings under docker: ${repository}`, cause);
+  }
+  file.changed = true;
+}
+
+/** A key whose settings are all commented out gets some; the comments stay. */
+function openSettings(document: Document, path: string[]): void {
+  const nothing = document.getIn(path, true);
+  if (!isScalar(nothing) || nothing.value !== null) return;
+  const settings = document.createNode({});
+  settings.commentBefore = nothing.comment ?? nothing.commentBefore ?? null;
+  document.setIn(path, settings);
+}
