@@ -45,8 +45,15 @@ test('without a password and a terminal it says what to set', async () => {
   expect(hint).toContain('MILLINER_KEY_PASSWORD');
 });
 
+test('a directory that is not there is made, for its owner alone', async () => {
+  const out = desk.path('keys', 'release');
+  expect((await desk.run(['key', 'generate', '--out', out], withPassword)).code).toBe(0);
+  expect((await stat(desk.path('keys'))).mode & 0o777).toBe(0o700);
+});
+
 test('a place that cannot be written to is said so', async () => {
-  const out = desk.path('nowhere', 'release');
+  await writeFile(desk.path('file'), '');
+  const out = desk.path('file', 'release');
   const { code, exit } = await desk.fails(['key', 'generate', '--out', out], withPassword);
   expect([code, exit]).toEqual(['OUTPUT_UNUSABLE', 3]);
 });
