@@ -4,9 +4,11 @@ import { monotonic } from './clock.ts';
 import type { Instance } from './instance.ts';
 import { Finding } from './finding.ts';
 import type { BootPlan } from './plan.ts';
-import { describeFailure, listUnits, type Unit } from './units.ts';
+import { describeFailure, listUnits, patience, type Unit } from './units.ts';
 
 const pollMilliseconds = 300;
+/** Milliseconds: one that is asked at the last moment may answer. */
+const leastPatience = 2000;
 
 /** Gives the monotonic time at which it was ready. Throws Finding where it cannot become ready, or not in time. */
 export async function waitUntilReady(
@@ -62,16 +64,23 @@ async function waitForUnit(
   signal: AbortSignal,
 ): Promise<number> {
   for (;;) {
-    const units = await listUnits(instance, name, signal);
+    const left = deadline - monotonic();
+    const timeout = Math.min(patience, Math.max(left, leastPatience));
+    const units = await listUnits(instance, name, { timeout, signal });
     // Asked for by an alias, it answers with its own name; it is the first because it was asked for first.
     const unit = units?.[0];
-    if (unit?.active === 'active') return Math.max(unit.activeAt, instance.startedAt);
+    if (unit?.active === 'active') return activeSince(unit, instance);
     if (unit?.active === 'failed') throw new Finding('unit-failed', describeFailure(unit), unit.name);
     const restarting = units?.find((one) => one.restarts > 0 && !plan.allow.units.includes(one.name));
     if (restarting) throw restarted(restarting);
     if (monotonic() > deadline) throw late(name, unit);
     await sleep(pollMilliseconds, undefined, { signal });
   }
+}
+
+/** By its own word, as far as that can be true. */
+function activeSince({ activeAt }: Unit, { startedAt }: Instance): number {
+  return Math.min(Math.max(activeAt, startedAt), monotonic());
 }
 
 export function restarted(unit: Unit): Finding {

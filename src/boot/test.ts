@@ -7,7 +7,7 @@ import { Finding } from './finding.ts';
 import { Instance, StartError, type InstanceOptions } from './instance.ts';
 import type { BootPlan } from './plan.ts';
 import { restarted, waitUntilReady } from './ready.ts';
-import { describeFailure, lastWordsOf, listUnits, readJournalErrors, type Unit } from './units.ts';
+import { describeFailure, lastWordsOf, listUnits, patience, readJournalErrors, type Unit } from './units.ts';
 import type { Cause, CheckResult, InstanceOutcome, InstanceReport } from './verdict.ts';
 import { Watch, type WatchOptions } from './watch.ts';
 
@@ -141,7 +141,7 @@ function throwFailed(checks: CheckResult[]): void {
 
 async function wordsOf(instance: Instance, unit: string | undefined, signal: AbortSignal): Promise<string[]> {
   if (unit === undefined || instance.hasEnded) return [];
-  return lastWordsOf(instance, unit, signal).catch(() => []);
+  return lastWordsOf(instance, unit, { timeout: patience, signal }).catch(() => []);
 }
 
 /** The whole system, whether or not what was waited for came up. */
@@ -153,22 +153,28 @@ async function examineUnits(
   found: Cause[],
   add: (finding: Finding, words: string[]) => void,
 ): Promise<void> {
-  const units = (await listUnits(instance, undefined, signal)) ?? [];
+  const deadline = monotonic() + patience;
+  const ask = () => ({ timeout: Math.max(1, deadline - monotonic()), signal });
+  const units = await listUnits(instance, undefined, ask());
+  // Any systemd has some: silence must not look like a system that is in order.
+  if (!units || units.length === 0) {
+    add(new Finding('not-ready', 'systemd did not answer when it was asked for its units'), []);
+    return;
+  }
   const matter = units.filter(({ name }) => !allow.units.includes(name));
   const failed = matter.filter(({ active }) => active === 'failed');
   const again = matter.filter(({ restarts }) => restarts > 0);
   report.failedUnits = failed.map(({ name }) => name).toSorted();
   report.restartedUnits = again.map(({ name }) => name).toSorted();
-  const journal = await readJournalErrors(instance, signal);
+  const journal = await readJournalErrors(instance, ask());
   if (typeof journal === 'string') report.journalProblem = journal;
   else report.journalErrors = journal;
   const isKnown = ({ name }: Unit) => found.some(({ message }) => message.startsWith(`${name} `));
+  const words = async ({ name }: Unit) => (monotonic() < deadline ? lastWordsOf(instance, name, ask()) : []);
   for (const unit of failed.filter((one) => !isKnown(one))) {
-    add(new Finding('unit-failed', describeFailure(unit)), await lastWordsOf(instance, unit.name, signal));
+    add(new Finding('unit-failed', describeFailure(unit)), await words(unit));
   }
-  for (const unit of again.filter((one) => !isKnown(one))) {
-    add(restarted(unit), await lastWordsOf(instance, unit.name, signal));
-  }
+  for (const unit of again.filter((one) => !isKnown(one))) add(restarted(unit), await words(unit));
 }
 
 async function stop(

@@ -1,4 +1,5 @@
 /** What an instance's systemd says of its units and its journal. The answers are the image's own: data, never trusted. */
+import type { ExecOptions } from '../host/runtime.ts';
 import type { Instance } from './instance.ts';
 import type { JournalEntry } from './verdict.ts';
 
@@ -21,22 +22,25 @@ export interface Unit {
 const properties =
   'Id,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ActiveEnterTimestampMonotonic';
 /** Milliseconds that systemd may take for an answer. */
-const patience = 20_000;
+export const patience = 20_000;
 const mostJournalEntries = 200;
 const mostLines = 10;
 const mostUnits = 10_000;
 /** systemd's UNIT_NAME_MAX; the other values are words. */
 const longestValue = 256;
 
+/** Milliseconds for the answer, and how the question is called off. */
+type AskOptions = Pick<ExecOptions, 'timeout' | 'signal'>;
+
 /** Every unit that is loaded, and the named one; undefined while systemd does not answer yet. */
 export async function listUnits(
   instance: Instance,
   named: string | undefined,
-  signal: AbortSignal,
+  options: AskOptions,
 ): Promise<Unit[] | undefined> {
   const names = named === undefined ? ['*'] : [named, '*'];
   const args = ['systemctl', 'show', '--no-pager', `--property=${properties}`, '--', ...names];
-  const { exitCode, stdout } = await instance.exec(args, { timeout: patience, signal });
+  const { exitCode, stdout } = await instance.exec(args, options);
   return exitCode === 0 ? parseUnits(stdout) : undefined;
 }
 
@@ -93,9 +97,9 @@ export function describeFailure({ name, result, exitStatus }: Unit): string {
 }
 
 /** The last lines that a unit wrote. */
-export async function lastWordsOf(instance: Instance, unit: string, signal: AbortSignal): Promise<string[]> {
+export async function lastWordsOf(instance: Instance, unit: string, options: AskOptions): Promise<string[]> {
   const args = ['journalctl', '--no-pager', '--quiet', '-o', 'cat', '-n', String(mostLines), '-u', unit];
-  const { exitCode, stdout } = await instance.exec(args, { timeout: patience, signal });
+  const { exitCode, stdout } = await instance.exec(args, options);
   if (exitCode !== 0) return [];
   const lines = stdout.split('\n').filter(Boolean).slice(-mostLines);
   return lines.map((line) => line.slice(0, mostCharacters));
@@ -104,13 +108,12 @@ export async function lastWordsOf(instance: Instance, unit: string, signal: Abor
 /** A string where the journal cannot be read, and why: silence must not look like a clean journal. */
 export async function readJournalErrors(
   instance: Instance,
-  signal: AbortSignal,
+  options: AskOptions,
 ): Promise<JournalEntry[] | string> {
   const args = ['journalctl', '--no-pager', '--quiet', '-o', 'json', '-p', 'err', '-n'];
-  const { exitCode, stdout, stderr } = await instance.exec([...args, String(mostJournalEntries)], {
-    timeout: patience,
-    signal,
-  });
+  const program = [...args, String(mostJournalEntries)];
+  const { exitCode, stdout, stderr, timedOut } = await instance.exec(program, options);
+  if (timedOut) return 'journalctl has not come to its end';
   // It exits 1 where there is nothing to show.
   if (exitCode !== 0 && stderr.trim() !== '') return stderr.trim().slice(0, mostCharacters);
   return stdout.split('\n').filter(Boolean).slice(-mostJournalEntries).flatMap(parseEntry);

@@ -100,20 +100,46 @@ export async function execInContainer(
   const pidFile = join(container.directory, `exec-${execs++}`);
   const added = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
   const program = [...stateOf(container), 'exec', '--pid-file', pidFile, ...added, container.id, ...args];
-  const child = start(await findRuntime(), program, { signal, maxBuffer: mostExecOutput });
+  const child = start(await findRuntime(), program, { maxBuffer: mostExecOutput });
   let timedOut = false;
+  const kill = () => void killProgram(child, pidFile);
   const timer = setTimeout(() => {
     timedOut = true;
-    // The runtime's own end would leave the program running.
-    void readFile(pidFile, 'utf8')
-      .then((pid) => process.kill(Number(pid), 'SIGKILL'))
-      .catch(() => child.kill('SIGKILL'));
+    kill();
   }, timeout);
-  const { exitCode = 137, stdout, stderr, isCanceled } = await child.finally(() => clearTimeout(timer));
+  signal?.addEventListener('abort', kill);
+  if (signal?.aborted) kill();
+  child.nodeChildProcess.once('exit', () => setTimeout(() => closeOutput(child), patienceForOutput).unref());
+  const { exitCode = 137, stdout, stderr } = await child;
+  clearTimeout(timer);
+  signal?.removeEventListener('abort', kill);
   await rm(pidFile, { force: true });
-  if (isCanceled) throw new MillinerError('INTERRUPTED', `${args[0]} was stopped`);
+  if (signal?.aborted) throw new MillinerError('INTERRUPTED', `${args[0]} was stopped`);
   return { exitCode, stdout: stdout ?? '', stderr: stderr ?? '', timedOut };
 }
+
+type ExecChild = ReturnType<typeof start>;
+
+/** The runtime's own end would leave the program running; and once the runtime has ended, its pid may be another's. */
+async function killProgram(child: ExecChild, pidFile: string): Promise<void> {
+  const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
+  const { exitCode, signalCode } = child.nodeChildProcess;
+  if (exitCode !== null || signalCode !== null) return;
+  try {
+    if (pid > 0) process.kill(pid, 'SIGKILL');
+    else child.kill('SIGKILL');
+  } catch {
+    // It has just ended.
+  }
+}
+
+/** What a program leaves running in the background holds its output open, perhaps for ever. */
+function closeOutput({ stdout, stderr }: ExecChild): void {
+  for (const stream of [stdout, stderr]) stream?.destroy();
+}
+
+/** Milliseconds for what was written and not yet read. */
+const patienceForOutput = 3000;
 
 /** Runs one more program in it with our own terminal or pipes; gives its exit code. */
 export async function attachToContainer(container: Container, args: readonly string[]): Promise<number> {
