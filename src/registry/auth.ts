@@ -37,7 +37,7 @@ export class Authorizer {
   constructor(origin: string, credentials: Credentials | undefined) {
     this.#origin = new URL(origin);
     this.#credentials = credentials;
-    if (credentials) this.#remember(credentials.password, credentials.identityToken, basicOf(credentials));
+    if (credentials) this.#remember(credentials.password, credentials.identityToken, pairOf(credentials));
   }
 
   /** What to send along; nothing to another origin, and nothing before the registry has said what it wants. */
@@ -126,8 +126,12 @@ export class Authorizer {
   }
 }
 
-function basicOf({ username, password }: Credentials): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+function basicOf(credentials: Credentials): string {
+  return `Basic ${pairOf(credentials)}`;
+}
+
+function pairOf({ username, password }: Credentials): string {
+  return Buffer.from(`${username}:${password}`).toString('base64');
 }
 
 /** With an identity token OAuth2's refresh_token grant by POST; otherwise GET, with a password or without. */
