@@ -1,6 +1,6 @@
 /** What every run of the pipeline has: its state directory, where to tell progress, and how to be stopped. */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ContentStore } from '../content/store.ts';
 import { MillinerError } from '../errors.ts';
 import { asStorageError } from '../host/files.ts';
@@ -23,6 +23,19 @@ export interface Context extends RunOptions {
   close(): Promise<void>;
 }
 
+/** All that is made below the state directory, whoever made that. */
+const folders = [
+  'blobs',
+  'downloads',
+  'images',
+  'ingest',
+  'locks',
+  'metadata',
+  'published',
+  'toolroots',
+  'verdicts',
+];
+
 /** Opens the state and clears what runs that died have left: containers, mounts, snapshots, files. */
 export async function openContext(options: RunOptions): Promise<Context> {
   if (process.getuid?.() !== 0)
@@ -30,8 +43,10 @@ export async function openContext(options: RunOptions): Promise<Context> {
   // Modes of what is made here must not depend on who runs it.
   process.umask(0o022);
   try {
-    for (const name of ['', 'locks', 'metadata', 'toolroots', 'images']) {
-      await mkdir(join(options.state, name), { recursive: true, mode: 0o755 });
+    await mkdir(dirname(options.state), { recursive: true, mode: 0o755 });
+    // Layers hold files that only the image's root may read, verdicts what its services have said.
+    for (const name of ['', ...folders]) {
+      await mkdir(join(options.state, name), { recursive: true, mode: 0o700 });
     }
     const content = await ContentStore.open(options.state);
     // Containers before the trees that they stand on.
