@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
 import { removeTree } from '../host/remove.ts';
 import type { Context } from './context.ts';
+import { removeOtherPublications } from './publications.ts';
 import { removeOtherVerdicts } from './verdicts.ts';
 import { findRecord, listRecords, removeRecord, type ImageRecord } from './records.ts';
 
@@ -35,7 +36,9 @@ export async function collectGarbage(context: Context, { remove, keepDays }: GcO
       images.push(name);
     }
     const records = await listRecords(state);
-    await removeOtherVerdicts(state, new Set(records.map(({ manifestDigest }) => manifestDigest)));
+    const digests = new Set(records.map(({ manifestDigest }) => manifestDigest));
+    await removeOtherVerdicts(state, digests);
+    await removeOtherPublications(state, digests);
     snapshots = await removeSnapshots(context, new Set(records.map(({ snapshot }) => snapshot)));
     const caches = keepDays > 0 ? [] : ['toolroots', 'metadata', 'downloads'];
     for (const folder of caches) await empty(join(state, folder));

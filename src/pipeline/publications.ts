@@ -1,5 +1,5 @@
 /** Where images were published from this state: a registry can then mount from there what another image shares. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../host/atomic.ts';
@@ -28,4 +28,12 @@ export async function addPublication(
   await mkdir(join(state, 'published'), { recursive: true });
   const content = { manifestDigest, references: [...all].toSorted() };
   await writeFileAtomic(pathOf(state, manifestDigest), `${JSON.stringify(content, null, 1)}\n`);
+}
+
+/** Forgets where images were published that the state no longer has. */
+export async function removeOtherPublications(state: string, keep: ReadonlySet<string>): Promise<void> {
+  for (const file of await readdir(join(state, 'published')).catch(() => [])) {
+    const digest = `sha256:${file.replace(/\.json$/, '')}`;
+    if (!keep.has(digest)) await rm(join(state, 'published', file), { force: true });
+  }
 }
