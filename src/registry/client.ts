@@ -18,15 +18,13 @@ export class RegistryClient {
     this.#transport = options instanceof Transport ? options : new Transport(options);
   }
 
-  /** With the credentials that this host keeps for the repository. Throws CREDENTIALS_INVALID. */
+  /** With the credentials that this host keeps for the repository. Throws CREDENTIALS_INVALID, INTERRUPTED. */
   static async open(
     options: Omit<TransportOptions, 'credentials'> & { repository: string; environment?: Environment },
   ): Promise<RegistryClient> {
-    const { registry, repository, environment } = options;
-    return new RegistryClient({
-      ...options,
-      credentials: await findCredentials(registry, repository, environment),
-    });
+    const { registry, repository, environment, signal } = options;
+    const credentials = await findCredentials(registry, repository, environment, signal);
+    return new RegistryClient({ ...options, credentials });
   }
 
   /** The same registry and account, for work that another signal stops. */

@@ -109,6 +109,7 @@ case "$server" in
   environment.example) echo "{\\"Username\\":\\"$CLOUD\\",\\"Secret\\":\\"[$MILLINER_KEY_PASSWORD]\\"}" ;;
   nonsense.example) echo 'secret' ;;
   none.example) echo 'credentials not found in native keychain'; exit 1 ;;
+  endless.example) yes secret ;;
   *) echo 'secret'; echo 'secret' >&2; exit 1 ;;
 esac
 `;
@@ -121,9 +122,18 @@ esac
   expect(await find('file.example')).toMatchObject({ username: 'file' });
   expect(await find('none.example')).toBeUndefined();
   expect(await find('environment.example')).toEqual({ username: 'cloud', password: '[]' });
-  for (const registry of ['missing.example', 'nonsense.example', 'broken.example']) {
+  for (const registry of ['missing.example', 'nonsense.example', 'broken.example', 'endless.example']) {
     await refused(find(registry));
   }
+});
+
+test('a helper that never answers is waited for until we are stopped', async () => {
+  await chmod(await put('docker-credential-felt', '#!/bin/sh\nexec sleep 1000\n'), 0o755);
+  await put('.docker/config.json', { credsStore: 'felt' });
+  const stop = new AbortController();
+  const asked = findCredentials('silent.example', 'felt/hat', environment, stop.signal);
+  stop.abort();
+  await expect(asked).rejects.toMatchObject({ code: 'INTERRUPTED' });
 });
 
 test('what is no such file is said, without what it holds', async () => {

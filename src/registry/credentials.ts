@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
-import { start } from '../host/exec.ts';
+import { commandFailed, start } from '../host/exec.ts';
 
 export interface Credentials {
   username: string;
@@ -33,6 +33,8 @@ const helperSchema = z.looseObject({ Username: z.string(), Secret: z.string() })
 
 /** What a helper calls the user of an identity token (docker-credential-helpers). */
 const tokenUser = '<token>';
+/** Of its answer, which is a user and a secret. */
+const helperBytes = 1 << 20;
 const dockerHub = 'index.docker.io';
 
 /** The first file that knows the repository or its registry decides; undefined: go without. Throws CREDENTIALS_INVALID. */
@@ -40,11 +42,12 @@ export async function findCredentials(
   registry: string,
   repository: string,
   environment: Environment = process.env,
+  signal?: AbortSignal,
 ): Promise<Credentials | undefined> {
   for (const path of authFiles(environment)) {
     const file = await readAuthFile(path);
     if (!file) continue;
-    const found = await inFile(file, path, registry, repository, environment);
+    const found = await inFile(file, path, registry, repository, { environment, signal });
     if (found) return found;
   }
   return undefined;
@@ -82,19 +85,24 @@ async function readAuthFile(path: string): Promise<AuthFile | undefined> {
   }
 }
 
+interface Asking {
+  environment: Environment;
+  signal: AbortSignal | undefined;
+}
+
 async function inFile(
   file: AuthFile,
   path: string,
   registry: string,
   repository: string,
-  environment: Environment,
+  asking: Asking,
 ): Promise<Credentials | undefined> {
   const helper = entryFor(file.credHelpers ?? {}, registry, repository);
-  if (helper) return askHelper(helper.value, serverName(registry), path, environment);
+  if (helper) return askHelper(helper.value, serverName(registry), path, asking);
   const entry = entryFor(file.auths ?? {}, registry, repository);
   const credentials = entry && decode(entry.value, entry.key, path);
   if (credentials || !file.credsStore) return credentials;
-  return askHelper(file.credsStore, serverName(registry), path, environment);
+  return askHelper(file.credsStore, serverName(registry), path, asking);
 }
 
 /** The entry of the longest part of `registry/name/space`; then docker's old keys, which are URLs of a host. */
@@ -154,7 +162,7 @@ async function askHelper(
   name: string,
   server: string,
   path: string,
-  environment: Environment,
+  { environment, signal }: Asking,
 ): Promise<Credentials | undefined> {
   const program = `docker-credential-${name}`;
   const fails = (what: string) =>
@@ -164,7 +172,9 @@ async function askHelper(
   for (const [key, value] of Object.entries(environment)) {
     if (value !== undefined && !key.startsWith('MILLINER_')) env[key] = value;
   }
-  const { exitCode, stdout, code } = await start(program, ['get'], { env, input: server });
+  const result = await start(program, ['get'], { env, input: server, signal, maxBuffer: helperBytes });
+  const { exitCode, stdout, code } = result;
+  if (result.isCanceled) throw commandFailed(program, ['get'], result);
   if (code === 'ENOENT') throw fails('is not installed');
   if (exitCode !== 0) {
     if (/credentials not found|no credentials/i.test(stdout)) return undefined;
