@@ -23,7 +23,7 @@ export default class VerifyCommand extends MillinerCommand {
     'plain-http': Flags.boolean({ summary: 'the registry has no TLS', default: false }),
     only: Flags.option({
       options: layouts,
-      summary: 'one layout: the .sig and .att tags, or the sigstore bundles',
+      summary: 'one layout: the .sig and .att tags, or the sigstore bundles, which name no tag',
     })(),
   };
 

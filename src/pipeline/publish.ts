@@ -96,6 +96,8 @@ async function publishImage(
     progress.step(`verifying ${image.name} at ${target.registry}/${target.repository}`);
     await verifyAt(image, target, key);
   }
+  // Once more: it may have been booted again, and failed, while all of this was sent.
+  await requirePassed(state, record);
   for (const target of targets) await moveTags(context, image, target);
   const references = targets.flatMap(({ tags }) => tags.map(({ reference }) => reference));
   await addPublication(state, image.digest, references);

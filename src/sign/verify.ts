@@ -11,7 +11,8 @@ import { requirePassed } from './testresult.ts';
 const sbomSchema = z.object({
   spdxVersion: z.string().regex(/^SPDX-2\.[0-9]$/),
   documentNamespace: z.string(),
-  packages: z.array(z.object({ name: z.string() })),
+  /** The image itself is the first. */
+  packages: z.array(z.object({ name: z.string() })).min(1),
 });
 
 /** Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
