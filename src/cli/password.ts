@@ -18,10 +18,14 @@ export async function askPassword(
   prompt: string,
   {
     confirm,
+    signal,
     terminal = { input: process.stdin, output: process.stderr },
-  }: { confirm: boolean; terminal?: Terminal },
+  }: { confirm: boolean; signal?: AbortSignal | undefined; terminal?: Terminal },
 ): Promise<string> {
   const given = process.env[passwordVariable];
+  if (confirm && given === '') {
+    throw new MillinerError('PASSWORD_MISSING', `${passwordVariable} is empty: a new key needs a password`);
+  }
   if (given !== undefined) return given;
   if (terminal.input.isTTY !== true) {
     throw new MillinerError(
@@ -29,7 +33,7 @@ export async function askPassword(
       `${passwordVariable} is not set, and there is no terminal to ask at`,
     );
   }
-  const hidden = hiddenReader(terminal);
+  const hidden = hiddenReader(terminal, signal);
   try {
     const password = await hidden.ask(`${prompt}: `);
     if (!confirm) return password;
@@ -42,9 +46,9 @@ export async function askPassword(
 }
 
 /** readline in terminal mode switches the terminal's own echo off; what it would show instead goes nowhere. */
-function hiddenReader({ input, output }: Terminal) {
+function hiddenReader({ input, output }: Terminal, signal: AbortSignal | undefined) {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const reader = createInterface({ input, output: nowhere, terminal: true, historySize: 0 });
+  const reader = createInterface({ input, output: nowhere, terminal: true, historySize: 0, signal });
   let interrupted = false;
   reader.once('SIGINT', () => {
     interrupted = true;
@@ -56,7 +60,7 @@ function hiddenReader({ input, output }: Terminal) {
       output.write(prompt);
       const { value, done } = await lines.next();
       output.write('\n');
-      if (interrupted) throw new MillinerError('INTERRUPTED', 'stopped at the password');
+      if (interrupted || signal?.aborted) throw new MillinerError('INTERRUPTED', 'stopped at the password');
       if (done === true) throw new MillinerError('PASSWORD_MISSING', 'no password was given');
       return value;
     },

@@ -31,12 +31,13 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
   async run(): Promise<object> {
     const { args, flags } = await this.parse(PublishCommand);
     const began = Date.now();
-    const context = await openContext(this.runOptions(flags.state));
+    const options = this.runOptions(flags.state);
+    const context = await openContext(options);
     try {
       const published = await publish(context, args.image, {
         to: flags.to,
         key: flags.key,
-        password: () => askPassword(`Password of ${flags.key}`, { confirm: false }),
+        password: () => askPassword(`Password of ${flags.key}`, { confirm: false, signal: options.signal }),
         plainHttp: flags['plain-http'],
       });
       this.log(published.manifestDigest);

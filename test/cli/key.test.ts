@@ -51,6 +51,18 @@ test('a directory that is not there is made, for its owner alone', async () => {
   expect((await stat(desk.path('keys'))).mode & 0o777).toBe(0o700);
 });
 
+test('an empty password in the environment is none', async () => {
+  const wrapper = ['env', 'MILLINER_KEY_PASSWORD='];
+  const { code, exit } = await desk.fails(['key', 'generate', '--out', desk.path('release')], { wrapper });
+  expect([code, exit]).toEqual(['PASSWORD_MISSING', 3]);
+  await expect(stat(desk.path('release.key'))).rejects.toThrow();
+});
+
+test.each(['', '.', 'keys/', 'keys/..'])('--out %j names no files', async (out) => {
+  const { code, exit } = await desk.fails(['key', 'generate', '--out', out], withPassword);
+  expect([code, exit]).toEqual(['USAGE', 2]);
+});
+
 test('a place that cannot be written to is said so', async () => {
   await writeFile(desk.path('file'), '');
   const out = desk.path('file', 'release');

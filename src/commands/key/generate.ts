@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Flags } from '@oclif/core';
 import { MillinerCommand } from '../../cli/command.ts';
 import { askPassword, passwordVariable } from '../../cli/password.ts';
+import { MillinerError } from '../../errors.ts';
 import { generateKeyFiles, refuseExisting } from '../../pipeline/keys.ts';
 
 export default class KeyGenerateCommand extends MillinerCommand {
@@ -23,9 +24,18 @@ export default class KeyGenerateCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(KeyGenerateCommand);
+    if (/(?:^|\/)\.{0,2}$/.test(flags.out)) {
+      throw new MillinerError(
+        'USAGE',
+        `--out ${JSON.stringify(flags.out)} names a directory, not the files in it`,
+      );
+    }
     const prefix = resolve(flags.out);
     await refuseExisting(prefix);
-    const password = await askPassword('Password for the new key', { confirm: true });
+    const password = await askPassword('Password for the new key', {
+      confirm: true,
+      signal: this.runOptions(flags.state).signal,
+    });
     const files = await generateKeyFiles(prefix, password);
     this.log(files.privateKey);
     this.log(files.publicKey);
