@@ -188,6 +188,38 @@ test('what did not boot, or not well, is refused before anything is sent', async
   expect(await bench.client().headManifest('f/hat', digest)).toBeUndefined();
 });
 
+test('an image that is booted again meanwhile, and fails, gets no tag', async () => {
+  const verdict = join(bench.desk.state, 'verdicts', `${digest.replace('sha256:', '')}.json`);
+  const passed = await readFile(verdict, 'utf8');
+  const proxy = await FaultProxy.start(host);
+  try {
+    proxy.script = async ({ method, url }) => {
+      const failed = JSON.stringify({ ...(JSON.parse(passed) as object), passed: false });
+      if (method === 'PUT' && url.endsWith('.sig')) await writeFile(verdict, failed);
+      return undefined;
+    };
+    const failed = await bench.fails(bench.publishing('hat', `${proxy.host}/i/hat:1`));
+    expect(failed).toEqual({ code: 'IMAGE_UNBOOTED', exit: 16 });
+    expect(await bench.tags('i/hat')).not.toContain('1');
+  } finally {
+    proxy.close();
+    await writeFile(verdict, passed);
+  }
+});
+
+test('while one registry refuses, no tag moves at another', async () => {
+  const proxy = await FaultProxy.start(host);
+  try {
+    proxy.script = ({ method }) => (method === 'PUT' ? { answer: 403 } : undefined);
+    const references = [`${host}/j/hat:1`, `${proxy.host}/j/cap:1`];
+    const failed = await bench.fails(bench.publishing('hat', ...references));
+    expect(failed).toEqual({ code: 'REGISTRY_DENIED', exit: 12 });
+    expect(await bench.tags('j/hat')).not.toContain('1');
+  } finally {
+    proxy.close();
+  }
+});
+
 test.each(['hat:1', 'localhost/hat', `localhost/hat:sha256-${'0'.repeat(64)}.sig`, 'localhost/Hat:1'])(
   '--to %s is refused',
   async (reference) => {
