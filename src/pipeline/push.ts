@@ -50,12 +50,7 @@ export function count(tally: Tally, pushed: Pushed, size: number): void {
 /** The manifest itself says what belongs to the image. Throws BLOB_MISSING, BLOB_CORRUPT, STATE_INVALID. */
 export async function readImage({ content }: Context, record: ImageRecord): Promise<StoredImage> {
   const digest = record.manifestDigest;
-  const chunks: Buffer[] = [];
-  for await (const chunk of await content.openVerified(digest)) chunks.push(chunk as Buffer);
-  const manifest = Buffer.concat(chunks);
-  const parsed = manifestSchema.safeParse(JSON.parse(manifest.toString('utf8')));
-  if (!parsed.success) throw new MillinerError('STATE_INVALID', `${digest} is no image manifest`);
-  const { config, layers } = parsed.data;
+  const { manifest, config, layers } = await readManifest(content, digest);
   const unique = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
   return {
     name: record.name,
@@ -115,15 +110,18 @@ async function mountSources(
   if (whole !== undefined || image.base === undefined) return () => whole;
   const base = await repositoryWith(state, image.base, registry);
   if (base === undefined || !(await content.has(image.base))) return () => undefined;
-  const shared = new Set(await layersOf(content, image.base));
+  const { layers } = await readManifest(content, image.base);
+  const shared = new Set(layers.map((layer) => layer.digest));
   return (digest) => (shared.has(digest) ? base : undefined);
 }
 
-async function layersOf(content: Context['content'], digest: Digest): Promise<Digest[]> {
+async function readManifest(content: Context['content'], digest: Digest) {
   const chunks: Buffer[] = [];
   for await (const chunk of await content.openVerified(digest)) chunks.push(chunk as Buffer);
-  const parsed = manifestSchema.safeParse(JSON.parse(Buffer.concat(chunks).toString('utf8')));
-  return parsed.success ? parsed.data.layers.map((layer) => layer.digest) : [];
+  const manifest = Buffer.concat(chunks);
+  const parsed = manifestSchema.safeParse(JSON.parse(manifest.toString('utf8')));
+  if (!parsed.success) throw new MillinerError('STATE_INVALID', `${digest} is no image manifest`);
+  return { manifest, ...parsed.data };
 }
 
 async function repositoryWith(state: string, digest: Digest, registry: string): Promise<string | undefined> {

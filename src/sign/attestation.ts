@@ -15,7 +15,7 @@ import { keyHintAnnotation } from './signature.ts';
 import { openEnvelope, type Attestation, type Envelope } from './statement.ts';
 import { readBase64, readJson, type Refuse } from './untrusted.ts';
 
-export const envelopeType = 'application/vnd.dsse.envelope.v1+json';
+const envelopeType = 'application/vnd.dsse.envelope.v1+json';
 const predicateAnnotation = 'predicateType';
 
 const envelopeSchema = z.object({

@@ -26,7 +26,7 @@ import { firstThatHolds, wrongKey } from './reasons.ts';
 import { keyHintAnnotation, signatureHolds } from './signature.ts';
 import { readBase64, readJson } from './untrusted.ts';
 
-export const simpleSigningType = 'application/vnd.dev.cosign.simplesigning.v1+json';
+const simpleSigningType = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const signatureType = 'cosign container image signature';
 
 const payloadSchema = z.object({
