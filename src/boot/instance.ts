@@ -1,5 +1,5 @@
 /** One running instance of an image: a container on a tree of its own, from its start to its removal. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -163,6 +163,7 @@ async function startProgram(
 ): Promise<Started> {
   const { id, rootfs, image, init } = options;
   await checkControllers(options.limits);
+  await checkMountPoints(rootfs);
   if (argumentsOf(image).length === 0) throw new StartError('the image names neither entrypoint nor command');
   const user = await findUser(rootfs, image.user).catch((error: Error) => {
     throw new StartError(error.message);
@@ -186,6 +187,14 @@ async function startProgram(
     if (why !== undefined) throw new StartError(why);
   }
   return { startedAt, ended, notifications, network };
+}
+
+/** runc fills /dev before it has changed its root: through a link it would do so on the host. */
+async function checkMountPoints(rootfs: string): Promise<void> {
+  for (const name of ['dev', 'proc', 'sys']) {
+    const found = await lstat(join(rootfs, name)).catch(() => undefined);
+    if (found && !found.isDirectory()) throw new StartError(`/${name} of the image is no directory`);
+  }
 }
 
 /** Undefined where it has ended before it could be looked into. */

@@ -120,16 +120,25 @@ export async function execInContainer(
 
 type ExecChild = ReturnType<typeof start>;
 
-/** The runtime's own end would leave the program running; and once the runtime has ended, its pid may be another's. */
-async function killProgram(child: ExecChild, pidFile: string): Promise<void> {
-  const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
-  const { exitCode, signalCode } = child.nodeChildProcess;
-  if (exitCode !== null || signalCode !== null) return;
+/**
+ * The runtime's own end would leave the program running. The program's end need not be the runtime's, which waits as
+ * long as anything holds the output; by then the program's pid may be another's.
+ */
+async function killProgram({ nodeChildProcess: child }: ExecChild, pidFile: string): Promise<void> {
+  const pid = await readFile(pidFile, 'utf8').catch(() => '');
+  const stat = pid && (await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
+  // proc_pid_stat(5): the name may hold anything, a bracket too; behind it stand the state and the parent.
+  const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (parent === child.pid) killProcess(Number(pid));
+  child.kill('SIGKILL');
+}
+
+function killProcess(pid: number): void {
   try {
-    if (pid > 0) process.kill(pid, 'SIGKILL');
-    else child.kill('SIGKILL');
-  } catch {
-    // It has just ended.
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 
