@@ -30,6 +30,7 @@ const refused = [
   'ptrace',
   'request_key',
   'setns',
+  'syslog',
   'umount2',
   'unshare',
   'userfaultfd',
