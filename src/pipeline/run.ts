@@ -109,6 +109,8 @@ async function lookAfter(
   const over = new AbortController();
   void instance.ended.then(() => over.abort());
   const held = holdToDisk(instance, disk, over.signal, (why) => progress.warn(`${id} is killed: ${why}`));
+  // What it throws ends the instance, and is thrown below where it is waited for.
+  held.catch(() => over.abort());
   const both = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
   try {
     await waitForInstance(instance, plan, signal, both);
