@@ -65,10 +65,10 @@ export class InstanceNetwork {
     }
     for (const socket of [inner, outer]) {
       this.#carried.add(socket);
-      socket.once('close', () => {
+      socket.once('close', (isBroken: boolean) => {
         this.#carried.delete(socket);
-        // What still has to be sent to the other side is sent; what cannot be is given up.
-        (socket === inner ? outer : inner).destroySoon();
+        // One that has ended both ways may have bytes on their way through the throttle yet: their end follows them.
+        if (isBroken) (socket === inner ? outer : inner).destroySoon();
       });
       socket.on('error', () => socket.destroy());
     }

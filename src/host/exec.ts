@@ -55,9 +55,13 @@ export function startStreaming(program: string, args: readonly string[], options
 }
 
 /** A program with our own terminal or pipes; gives its exit code, 128 and the signal's number where one ended it. */
-export async function runAttached(program: string, args: readonly string[]): Promise<number> {
+export async function runAttached(
+  program: string,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const result = await execa(program, args, {
-    ...settings({}),
+    ...settings({ signal }),
     stdin: 'inherit',
     stdout: 'inherit',
     stderr: 'inherit',

@@ -150,10 +150,18 @@ function closeOutput({ stdout, stderr }: ExecChild): void {
 /** Milliseconds for what was written and not yet read. */
 const patienceForOutput = 3000;
 
-/** Runs one more program in it with our own terminal or pipes; gives its exit code. */
-export async function attachToContainer(container: Container, args: readonly string[]): Promise<number> {
+/** Runs one more program in it with our own terminal or pipes, and ends it with the signal; gives its exit code. */
+export async function attachToContainer(
+  container: Container,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const tty = process.stdin.isTTY && process.stdout.isTTY ? ['--tty'] : [];
-  return runAttached(await findRuntime(), [...stateOf(container), 'exec', ...tty, container.id, ...args]);
+  return runAttached(
+    await findRuntime(),
+    [...stateOf(container), 'exec', ...tty, container.id, ...args],
+    signal,
+  );
 }
 
 let execs = 0;

@@ -51,8 +51,12 @@ async function isGoneWithin(
 }
 
 /** Runs a program in an instance with our own terminal or pipes; gives its exit code. */
-export async function execInInstance({ state }: Context, id: string, args: string[]): Promise<number> {
-  return attachToContainer(containerOf(await findInstance(state, id)), args);
+export async function execInInstance(
+  { state, signal }: Context,
+  id: string,
+  args: string[],
+): Promise<number> {
+  return attachToContainer(containerOf(await findInstance(state, id)), args, signal);
 }
 
 /** The same, with what it wrote as an answer: at most 16 MiB of each. */
@@ -79,7 +83,7 @@ export async function followLogs(
 ): Promise<void> {
   const instance = await findInstance(state, id);
   if (instance.init) {
-    await attachToContainer(containerOf(instance), [...journal, '-f']);
+    await attachToContainer(containerOf(instance), [...journal, '-f'], signal);
     return;
   }
   for (

@@ -20,7 +20,7 @@ beforeAll(async () => {
   const ready = { notify: true };
   const image = (name: string, plan: object) => desk.tiny(name, ['tiny-base'], { ...serve, test: plan });
   digest = (await desk.build(await image('web', { ready }))).manifestDigest;
-  const limits = { bandwidth: '400mbit', cpus: 0.5, memory: '64M', pids: 64 };
+  const limits = { bandwidth: '100mbit', cpus: 0.5, memory: '64M', pids: 64 };
   await desk.build(await image('narrow', { ready, limits }));
 });
 afterAll(() => desk.remove());
@@ -134,6 +134,32 @@ describe('two instances in the background', () => {
     expect(sha256(Buffer.concat(parts))).toBe(sha256(sent));
   });
 
+  test('exec gives the program a terminal where there is one', async () => {
+    const words = [
+      process.execPath,
+      cli,
+      'exec',
+      instances[0]!.id,
+      '--',
+      'sh',
+      '-c',
+      '"test -t 0 && test -t 1"',
+    ];
+    const args = ['--quiet', '--return', '--command', words.join(' '), '/dev/null'];
+    expect(await start('script', args, { env: { MILLINER_STATE: desk.state } })).toMatchObject({
+      exitCode: 0,
+    });
+  });
+
+  test('a signal ends what exec has started', async () => {
+    const { id } = instances[0]!;
+    const child = exec(id, ['sh', '-c', 'echo begun; exec sleep 1000']);
+    await once(child.stdout, 'data');
+    child.kill('SIGTERM');
+    expect((await child).exitCode).not.toBe(0);
+    expect((await shell(id, 'busybox pidof sleep')).exitCode).toBe(1);
+  });
+
   test('an id that means none, or more than one; and none at all', async () => {
     const unknown = [
       ['exec', 'zzz', '--', 'true'],
@@ -170,17 +196,18 @@ describe.each(['web', 'narrow'])('connections to %s', (image) => {
   let sum: number;
   let closing: number;
   let silent: number;
+  let ipv6: number;
   let id: string;
   beforeAll(async () => {
-    const flags = ['7', '9', '5', '1'].flatMap((port) => ['--publish', port]);
+    const flags = ['7', '9', '5', '1', '6'].flatMap((port) => ['--publish', port]);
     const [instance] = await runDetached(image, ...flags);
-    [echo, sum, closing, silent] = portsOf(instance!) as [number, number, number, number];
+    [echo, sum, closing, silent, ipv6] = portsOf(instance!) as [number, number, number, number, number];
     ({ id } = instance!);
   });
   afterAll(stopAll);
 
   test('large transfers in both directions at once are unchanged', async () => {
-    const sent = random(24);
+    const sent = random(image === 'narrow' ? 6 : 24);
     expect(sha256(await exchange(echo, sent))).toBe(sha256(sent));
   });
 
@@ -188,6 +215,14 @@ describe.each(['web', 'narrow'])('connections to %s', (image) => {
     const sent = random(1);
     expect((await exchange(sum, sent)).toString()).toBe(sumOf(sent));
     expect((await exchange(sum, Buffer.alloc(0))).toString()).toBe(sumOf(Buffer.alloc(0)));
+  });
+
+  test('a server may listen for IPv6 alone', async () => {
+    const { stdout } = await shell(id, 'cat /proc/net/if_inet6');
+    const sent = Buffer.from('felt');
+    const answer = await exchange(ipv6, sent).catch(() => Buffer.alloc(0));
+    // Where the kernel has none, nobody answers.
+    expect(answer).toEqual(stdout === '' ? Buffer.alloc(0) : sent);
   });
 
   test('a hundred at once', async () => {

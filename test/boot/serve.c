@@ -1,6 +1,6 @@
 /*
  * A service for the tests: port 7 sends back what comes, port 9 answers after the end of what came with its sum,
- * port 5 closes at once. Says READY=1 (sd_notify(3)) once it listens, prints a line, and ends when asked to.
+ * port 5 closes at once, port 6 is port 7 for IPv6 alone. Says READY=1 (sd_notify(3)) once it listens, prints a line, and ends when asked to.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -26,6 +26,14 @@ static int listen_on(int port) {
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (bind(fd, (struct sockaddr *)&here, sizeof here) || listen(fd, 128)) exit(1);
   return fd;
+}
+
+/* Nothing where the kernel has no IPv6: poll(2) overlooks what is no descriptor. */
+static int listen_on_6(int port) {
+  struct sockaddr_in6 here = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  int fd = socket(AF_INET6, SOCK_STREAM, 0);
+  if (fd >= 0 && bind(fd, (struct sockaddr *)&here, sizeof here) == 0 && listen(fd, 128) == 0) return fd;
+  return -1;
 }
 
 static void say_ready(void) {
@@ -61,19 +69,19 @@ int main(void) {
   signal(SIGTERM, end);
   signal(SIGCHLD, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);
-  struct pollfd ports[] = {{listen_on(7), POLLIN, 0}, {listen_on(9), POLLIN, 0}, {listen_on(5), POLLIN, 0}};
+  struct pollfd ports[] = {{listen_on(7), POLLIN, 0}, {listen_on(9), POLLIN, 0}, {listen_on(5), POLLIN, 0}, {listen_on_6(6), POLLIN, 0}};
   say_ready();
   printf("listening\n");
   fflush(stdout);
   for (;;) {
-    if (poll(ports, 3, -1) < 0) continue;
-    for (int which = 0; which < 3; which++) {
+    if (poll(ports, 4, -1) < 0) continue;
+    for (int which = 0; which < 4; which++) {
       if (!(ports[which].revents & POLLIN)) continue;
       int fd = accept(ports[which].fd, NULL, NULL);
       if (fd < 0) continue;
-      if (which < 2 && fork() == 0) {
-        if (which == 0) echo(fd);
-        else sum(fd);
+      if (which != 2 && fork() == 0) {
+        if (which == 1) sum(fd);
+        else echo(fd);
         _exit(0);
       }
       close(fd);
