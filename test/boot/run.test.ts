@@ -256,6 +256,52 @@ describe.each(['web', 'narrow'])('connections to %s', (image) => {
   });
 });
 
+describe('an image with a journal', () => {
+  let id: string;
+  beforeAll(async () => {
+    const program = (path: string, script: string) => ({
+      path,
+      content: `#!/bin/sh\n${script}\n`,
+      mode: '0755',
+    });
+    await desk.build(
+      await desk.tiny('journal', ['tiny-base'], {
+        files: [
+          program('/usr/bin/systemctl', String.raw`printf 'Id=a.service\nActiveState=active\n'`),
+          program('/usr/bin/journalctl', 'echo "$@"; [ "$2" != -f ] || exec sleep 1000'),
+        ],
+        config: {
+          entrypoint: ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.1; done'],
+          stopSignal: 'SIGTERM',
+        },
+        test: { init: true, ready: { unit: 'a.service' }, stop: { timeout: '10s' } },
+      }),
+    );
+    [{ id }] = (await runDetached('journal')) as [RunningInstance];
+  });
+  afterAll(stopAll);
+
+  test('shows that, as text and as JSON', async () => {
+    expect(await desk.run(['logs', id])).toMatchObject({ code: 0, stdout: '--no-pager\n' });
+    expect(await desk.json(['logs', id])).toEqual({ log: '--no-pager\n' });
+  });
+
+  test('follows it until it is stopped, and leaves nothing running in the instance', async () => {
+    const following = desk.start(['logs', id, '--follow']);
+    await once(following.stdout, 'data');
+    following.kill('SIGINT');
+    expect((await following).stdout).toBe('--no-pager -f\n');
+    const { exitCode, stdout } = await exec(id, ['busybox', 'ps', '-o', 'args']);
+    expect({ exitCode, isLeft: stdout.includes('sleep 1000') }).toEqual({ exitCode: 0, isLeft: false });
+  });
+
+  test('what exec ran is answered as JSON', async () => {
+    const args = ['exec', id, '--json', '--', 'sh', '-c', 'echo felt; echo straw >&2; exit 3'];
+    const { code, stdout } = await desk.run(args);
+    expect([code, JSON.parse(stdout)]).toEqual([3, { exitCode: 3, stdout: 'felt\n', stderr: 'straw\n' }]);
+  });
+});
+
 describe('in the foreground', () => {
   afterEach(async () => {
     expect(await remains(desk)).toEqual([]);
