@@ -79,10 +79,10 @@ async function runOne(
   try {
     await lookAfter(context, instance, { plan, disk, id }, async () => {
       const ports = instance.network ? await publishPorts(instance.network, request.ports) : undefined;
-      const running = await describe(record, plan, place, {
-        id,
-        ports: ports?.ports ?? [],
-        stopSignal: instance.stopSignal,
+      const known = { id, ports: ports?.ports ?? [], stopSignal: instance.stopSignal };
+      const running = await describe(record, plan, place, known).catch((error: unknown) => {
+        ports?.close();
+        throw error;
       });
       request.onReady([running]);
       return () => ports?.close();
@@ -118,6 +118,8 @@ async function lookAfter(
     while (!both.aborted) await sleep(1000, undefined, { signal: both }).catch(() => undefined);
     close();
     signal?.throwIfAborted();
+    const problem = await held;
+    if (problem !== undefined) throw new Finding('disk-full', problem);
   } finally {
     if (!instance.hasEnded) await instance.stop(plan.stopTimeout);
     await held;
@@ -140,20 +142,23 @@ async function waitForInstance(
   });
 }
 
+/** Gives why it was killed, where it was. */
 async function holdToDisk(
   instance: Instance,
   disk: DiskGuard,
   ended: AbortSignal,
   tell: (problem: string) => void,
-): Promise<void> {
+): Promise<string | undefined> {
   while (!ended.aborted) {
     const problem = await disk.problem();
     if (problem !== undefined) {
       tell(problem);
       await instance.kill();
+      return problem;
     }
     await sleep(pollMilliseconds, undefined, { signal: ended }).catch(() => undefined);
   }
+  return undefined;
 }
 
 async function describe(

@@ -339,6 +339,18 @@ describe('in the foreground', () => {
     expect((await child).exitCode).toBe(0);
   });
 
+  test('it fails where the instance writes more than it may', async () => {
+    await desk.build(
+      await desk.tiny('greedy', ['tiny-base'], {
+        config: {
+          entrypoint: ['/bin/sh', '-c', 'sleep 1; dd if=/dev/zero of=/var/fill bs=1M count=64; sleep 1000'],
+        },
+        test: { limits: { disk: '8M' } },
+      }),
+    );
+    expect(await desk.fails(['run', 'greedy'])).toMatchObject({ code: 'INSTANCE_FAILED', exit: 11 });
+  });
+
   test('a port that is taken', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
