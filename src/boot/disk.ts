@@ -1,11 +1,14 @@
 /** Holds an instance to what it may write, which no control group does: its tree lies on the host's own disk. */
 import { statfs } from 'node:fs/promises';
+import { monotonic } from './clock.ts';
 import type { Usage } from '../snapshot/snapshot.ts';
 
 /** Files in one instance. */
 const mostInodes = 1_000_000;
 /** Of what is free, an instance may have this much: the host needs the last of its disk itself. */
 const mostOfFree = 0.9;
+/** Milliseconds: others may free as much as it takes. */
+const longestUncounted = 5000;
 
 export interface DiskOptions {
   /** Where the tree is kept. */
@@ -18,6 +21,7 @@ export class DiskGuard {
   readonly #options: DiskOptions;
   readonly #before: Space;
   readonly #mostBytes: number;
+  #counted = monotonic();
 
   private constructor(options: DiskOptions, before: Space, limit: number) {
     this.#options = options;
@@ -32,11 +36,14 @@ export class DiskGuard {
 
   /** What it has done where it has written too much. */
   async problem(): Promise<string | undefined> {
-    if (!(await this.#mayBeOver()) || !(await this.#isOver())) return undefined;
+    const isDue = monotonic() - this.#counted > longestUncounted;
+    if (!isDue && !(await this.#mayBeOver())) return undefined;
+    this.#counted = monotonic();
+    if (!(await this.#isOver())) return undefined;
     return `it wrote more than the ${this.#mostBytes} bytes, or ${mostInodes} files, that it may`;
   }
 
-  /** Its files are counted only when the file system has lost so much that it may have been this one. */
+  /** Its files are counted at once when the file system has lost so much that it may have been this one. */
   async #mayBeOver(): Promise<boolean> {
     const now = await freeSpace(this.#options.place);
     const isLess = this.#before.bytes - now.bytes > this.#mostBytes / 2;
