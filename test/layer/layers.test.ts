@@ -81,7 +81,15 @@ async function layersShowTheirTree(
 async function unpacked({ state, content }: Bench, layers: ImageLayer[]): Promise<unknown> {
   const config = { env: {}, exposedPorts: [], volumes: [], labels: {} };
   const layerRecipes = layers.map(() => 'random');
-  const image = makeImage({ test: {}, name: 'random', arch: 'x86_64', epoch: 0, config, layers, layerRecipes });
+  const image = makeImage({
+    test: {},
+    name: 'random',
+    arch: 'x86_64',
+    epoch: 0,
+    config,
+    layers,
+    layerRecipes,
+  });
   for (const bytes of [image.manifest, image.config])
     await content.ingestStream([bytes].values().toArray() as never);
   const digests = [
