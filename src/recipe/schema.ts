@@ -71,7 +71,7 @@ const limits = z.strictObject({
   disk: byteSize.default('4G'),
   bandwidth: z
     .string()
-    .regex(/^\d+(?:kbit|mbit|gbit)$/, 'a number and kbit, mbit or gbit')
+    .regex(/^[1-9]\d*(?:kbit|mbit|gbit)$/, 'a number and kbit, mbit or gbit')
     .optional(),
 });
 
