@@ -1,9 +1,10 @@
 /** One running instance of an image: a container on a tree of its own, from its start to its removal. */
-import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readGroup, removeGroups, type GroupState } from '../host/cgroups.ts';
+import { lstatIfThere } from '../host/files.ts';
 import { LineSplitter } from '../host/lines.ts';
 import {
   containerPid,
@@ -192,7 +193,7 @@ async function startProgram(
 /** runc fills /dev before it has changed its root: through a link it would do so on the host. */
 async function checkMountPoints(rootfs: string): Promise<void> {
   for (const name of ['dev', 'proc', 'sys']) {
-    const found = await lstat(join(rootfs, name)).catch(() => undefined);
+    const found = await lstatIfThere(join(rootfs, name));
     if (found && !found.isDirectory()) throw new StartError(`/${name} of the image is no directory`);
   }
 }

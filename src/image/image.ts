@@ -1,5 +1,6 @@
 /** OCI image configuration and manifest (OCI image specification 1.1) as bytes: the same input, the same digest. */
 import { createHash } from 'node:crypto';
+import { manifestType } from '../registry/descriptor.ts';
 
 export interface Descriptor {
   mediaType: string;
@@ -51,7 +52,6 @@ export interface ImageBytes {
   manifestDigest: string;
 }
 
-export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const configType = 'application/vnd.oci.image.config.v1+json';
 
 /** Go's names, which OCI uses. */

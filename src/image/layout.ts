@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../host/atomic.ts';
 import { asStorageError } from '../host/files.ts';
+import { indexType } from '../registry/descriptor.ts';
 import type { Descriptor } from './image.ts';
 
 const refName = 'org.opencontainers.image.ref.name';
-const indexType = 'application/vnd.oci.image.index.v1+json';
 
 export interface LayoutBlob {
   digest: string;

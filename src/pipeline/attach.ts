@@ -1,13 +1,12 @@
 /** What is signed of an image, hung on it in a repository beside what is there already: in both layouts. */
 import { MillinerError } from '../errors.ts';
-import type { Digest } from '../registry/descriptor.ts';
-import { manifestType, type Artifact } from '../sign/artifact.ts';
+import { manifestType, sha256Of, type Digest } from '../registry/descriptor.ts';
+import type { Artifact } from '../sign/artifact.ts';
 import type { Attachment } from '../sign/attachment.ts';
 import { mergeAttestations } from '../sign/attestation.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
 import type { SignedImage } from '../sign/image.ts';
 import type { PublicKey } from '../sign/key.ts';
-import { sha256 } from '../sign/signature.ts';
 import { mergeSignatures } from '../sign/simplesigning.ts';
 import { openEnvelope } from '../sign/statement.ts';
 import { count, type Tally } from './push.ts';
@@ -82,7 +81,7 @@ async function ownBundles(image: PublishedImage, key: PublicKey): Promise<Map<st
       const open = () => openEnvelope({ key, digest: image.digest }, envelope.read(), envelope.name);
       const predicateType = unlessRefused(open);
       if (predicateType === undefined) continue;
-      own.set(predicateType, [...(own.get(predicateType) ?? []), sha256(fetched.manifest)]);
+      own.set(predicateType, [...(own.get(predicateType) ?? []), sha256Of(fetched.manifest)]);
     }
   }
   return own;

@@ -5,7 +5,7 @@ import { makeVerdict, type InstanceOutcome, type Verdict } from '../boot/verdict
 import { inParallel } from '../host/parallel.ts';
 import { findRuntime } from '../host/runtime.ts';
 import type { Context } from './context.ts';
-import { systemdVersion, withInstance } from './instances.ts';
+import { withInstance } from './instances.ts';
 import { bootPlanOf } from './plan.ts';
 import { findRecord, type ImageRecord } from './records.ts';
 import { writeVerdict } from './verdicts.ts';
@@ -35,15 +35,12 @@ async function bootOne(
   signal: AbortSignal,
 ): Promise<InstanceOutcome> {
   const plan = bootPlanOf(record.test);
-  return withInstance(context, record, async (place) => {
+  return withInstance(context, record, number, async (place) => {
     const outcome = await testInstance({
       ...place,
       place: context.state,
       number,
       plan,
-      image: record.config,
-      systemd: systemdVersion(record),
-      hostname: `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`,
       signal,
     });
     const { readySeconds } = outcome.report;

@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import type { Digest } from '../content/digest.ts';
 import { withLock } from '../host/locks.ts';
-import { manifestType } from '../image/image.ts';
+import { manifestType } from '../registry/descriptor.ts';
 import { writeLayout } from '../image/layout.ts';
 import { canonicalDigest } from '../lock/lock.ts';
 import { loadChain } from '../recipe/load.ts';

@@ -1,4 +1,5 @@
 /** Trees for instances: a throw-away snapshot of an image for as long as something runs on it. */
+import type { RuntimeConfig } from '../image/image.ts';
 import type { Usage } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord } from './records.ts';
@@ -9,22 +10,28 @@ export interface InstancePlace {
   directory: string;
   /** The mounted tree. */
   rootfs: string;
+  image: RuntimeConfig;
+  systemd: number | undefined;
+  hostname: string;
   /** What the instance has added to the image. */
   diskUsage: () => Promise<Usage>;
 }
 
-/** Runs fn with a tree of the image's own; whatever was written to it goes when fn ends, or this process. */
+/** Runs fn with a tree for one instance, numbered from 1 on; whatever was written to it goes when fn ends, or this process. */
 export async function withInstance<T>(
   { state, snapshots, content, signal }: Context,
-  { snapshot }: ImageRecord,
+  record: ImageRecord,
+  number: number,
   fn: (place: InstancePlace) => Promise<T>,
 ): Promise<T> {
   return withWorkspace(state, async ({ id, directory }) => {
     // A collection of garbage must not take the image between our looking at it and our standing on it.
-    await content.lease(() => snapshots.prepare(id, snapshot), { wait: true, signal });
+    await content.lease(() => snapshots.prepare(id, record.snapshot), { wait: true, signal });
     try {
       const rootfs = await snapshots.mount(id);
-      return await fn({ id, directory, rootfs, diskUsage: () => snapshots.usage(id) });
+      const hostname = `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`;
+      const image = { image: record.config, systemd: systemdVersion(record), hostname };
+      return await fn({ id, directory, rootfs, ...image, diskUsage: () => snapshots.usage(id) });
     } finally {
       await snapshots.remove(id);
     }
@@ -32,7 +39,7 @@ export async function withInstance<T>(
 }
 
 /** The version of the image's systemd; undefined where it has none, or an unknown one. */
-export function systemdVersion({ packages }: ImageRecord): number | undefined {
+function systemdVersion({ packages }: ImageRecord): number | undefined {
   const version = packages.flatMap((nevra) => /^systemd-(?:\d+:)?(\d+)[^-]*-[^-]+$/.exec(nevra)?.[1] ?? []);
   return version[0] === undefined ? undefined : Number(version[0]);
 }

@@ -21,8 +21,7 @@ export async function refuseExisting(prefix: string): Promise<void> {
 export async function generateKeyFiles(prefix: string, password: string): Promise<KeyFiles> {
   const { privateKey, publicKey } = pathsOf(prefix);
   const { privatePem, publicPem } = await generateKeyPair(password);
-  // Where it cannot be made, writing says so.
-  await mkdir(dirname(prefix), { recursive: true, mode: 0o700 }).catch(() => undefined);
+  await mkdir(dirname(prefix), { recursive: true, mode: 0o700 }).catch(unwritable(dirname(prefix)));
   await writeNew(privateKey, privatePem, 0o600);
   try {
     await writeNew(publicKey, publicPem, 0o644);
@@ -41,10 +40,7 @@ function pathsOf(prefix: string): Pick<KeyFiles, 'privateKey' | 'publicKey'> {
 async function writeNew(path: string, text: string, mode: number): Promise<void> {
   const handle = await open(path, 'wx', mode).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'EEXIST') throw isThere(path, cause);
-    throw new MillinerError('OUTPUT_UNUSABLE', `${path} cannot be written: ${cause.code}`, {
-      cause,
-      hint: 'Choose another place with --out.',
-    });
+    return unwritable(path)(cause);
   });
   try {
     await handle.chmod(mode);
@@ -56,6 +52,16 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
   } finally {
     await handle.close();
   }
+}
+
+function unwritable(path: string): (cause: NodeJS.ErrnoException) => never {
+  return (cause) => {
+    if (cause.code === 'ENOSPC') throw asStorageError(cause, path);
+    throw new MillinerError('OUTPUT_UNUSABLE', `${path} cannot be written: ${cause.code}`, {
+      cause,
+      hint: 'Choose another place with --out.',
+    });
+  };
 }
 
 function isThere(path: string, cause?: unknown): MillinerError {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { inParallel } from '../host/parallel.ts';
-import { manifestType } from '../image/image.ts';
+import { manifestType } from '../registry/descriptor.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { BlobSource, Pushed } from '../registry/upload.ts';
 import type { Context } from './context.ts';

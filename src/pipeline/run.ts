@@ -1,4 +1,5 @@
 /** run: instances of an image for use, each on a tree of its own, looked after by this process until they end. */
+import { once } from 'node:events';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiskGuard } from '../boot/disk.ts';
@@ -11,7 +12,7 @@ import { MillinerError } from '../errors.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { Context } from './context.ts';
 import { InstanceLog } from './instancelog.ts';
-import { systemdVersion, withInstance, type InstancePlace } from './instances.ts';
+import { withInstance, type InstancePlace } from './instances.ts';
 import { bootPlanOf } from './plan.ts';
 import { findRecord, type ImageRecord } from './records.ts';
 import { describeInstance, type RunningInstance } from './running.ts';
@@ -28,6 +29,8 @@ export interface RunRequest {
   onReady: (instances: RunningInstance[]) => void;
 }
 
+type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & { onReady: (instance: RunningInstance) => void };
+
 /** Ends when every instance has ended, or the context's signal stops them. Throws INSTANCE_FAILED. */
 export async function runInstances(context: Context, request: RunRequest): Promise<void> {
   const record = await findRecord(context.state, request.image);
@@ -35,11 +38,11 @@ export async function runInstances(context: Context, request: RunRequest): Promi
   const ready: RunningInstance[] = [];
   context.progress.step(`starting ${request.instances} of ${record.name}`);
   await inParallel(numbers, numbers.length, context.signal, (number, signal) =>
-    withInstance(context, record, (place) =>
-      runOne({ ...context, signal }, record, number, place, {
+    withInstance(context, record, number, (place) =>
+      runOne({ ...context, signal }, record, place, {
         ...request,
-        onReady: ([instance]) => {
-          ready.push(instance!);
+        onReady: (instance) => {
+          ready.push(instance);
           if (ready.length === numbers.length) request.onReady(ready);
         },
       }),
@@ -50,9 +53,8 @@ export async function runInstances(context: Context, request: RunRequest): Promi
 async function runOne(
   context: Context,
   record: ImageRecord,
-  number: number,
   place: InstancePlace,
-  request: RunRequest,
+  request: OneRequest,
 ): Promise<void> {
   const plan = bootPlanOf(record.test);
   // The same on every start of the same instance, and nothing else's: the last part of the container's name.
@@ -63,10 +65,7 @@ async function runOne(
   try {
     instance = await Instance.start({
       ...place,
-      image: record.config,
       init: plan.init,
-      systemd: systemdVersion(record),
-      hostname: `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`,
       limits: plan.limits,
       onLine: (line) => {
         log.write(line);
@@ -84,7 +83,7 @@ async function runOne(
         ports?.close();
         throw error;
       });
-      request.onReady([running]);
+      request.onReady(running);
       return () => ports?.close();
     });
   } catch (error) {
@@ -115,7 +114,7 @@ async function lookAfter(
   try {
     await waitForInstance(instance, plan, signal, both);
     const close = await onReady();
-    while (!both.aborted) await sleep(1000, undefined, { signal: both }).catch(() => undefined);
+    if (!both.aborted) await once(both, 'abort');
     close();
     signal?.throwIfAborted();
     const problem = await held;

@@ -32,12 +32,20 @@ export async function describeInstance(instance: RunningInstance): Promise<void>
 
 /** To be asked of an opened state, which has cleared away what died. */
 export async function listInstances(state: string): Promise<RunningInstance[]> {
-  const names = await readdir(folder(state)).catch(() => []);
+  const names = await readdir(folder(state)).catch(ifGone<string[]>([]));
   const texts = await Promise.all(
-    names.map((name) => readFile(join(folder(state), name, file), 'utf8').catch(() => undefined)),
+    names.map((name) => readFile(join(folder(state), name, file), 'utf8').catch(ifGone(undefined))),
   );
   const found = texts.flatMap((text) => (text === undefined ? [] : [JSON.parse(text) as RunningInstance]));
   return found.toSorted((a, b) => (a.started < b.started ? -1 : 1));
+}
+
+/** Others end meanwhile; and beside the directories lie the files that mark their owners. */
+function ifGone<T>(instead: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return instead;
+    throw error;
+  };
 }
 
 /** By id or the beginning of one. Throws INSTANCE_NOT_FOUND. */

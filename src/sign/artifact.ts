@@ -1,17 +1,8 @@
 /** What hangs on an image in a registry: OCI manifests with their blobs (OCI image specification 1.1, manifest.md). */
 import { z } from 'zod';
-import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
-import { sha256 } from './signature.ts';
+import { isDigest, manifestType, sha256Of, type Descriptor, type Digest } from '../registry/descriptor.ts';
 import { readJson, type Refuse } from './untrusted.ts';
-
-export interface Descriptor {
-  mediaType: string;
-  digest: Digest;
-  size: number;
-  artifactType?: string | undefined;
-  annotations?: Record<string, string> | undefined;
-}
 
 /** A manifest with its blobs by digest: those to push before it, or those that were fetched with it. */
 export interface Fetched {
@@ -24,14 +15,7 @@ export interface Artifact extends Fetched {
   descriptor: Descriptor;
 }
 
-export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
-
-const digestSchema = z.custom<Digest>(
-  (text) => typeof text === 'string' && /^sha256:[0-9a-f]{64}$/.test(text),
-  {
-    error: 'is no sha256 digest',
-  },
-);
+const digestSchema = z.custom<Digest>(isDigest, { error: 'is no sha256 digest' });
 
 /** Null is how some write what is not there. */
 const annotationsSchema = z
@@ -67,7 +51,7 @@ export function readManifest(manifest: Uint8Array, name: string): AttachedManife
 export function blobOf({ blobs }: Fetched, { digest, size }: Descriptor, name: string): Buffer {
   const bytes = blobs.get(digest);
   if (!bytes) throw altered(name)(`lacks its blob ${digest}`);
-  if (bytes.length !== size || sha256(bytes) !== digest) {
+  if (bytes.length !== size || sha256Of(bytes) !== digest) {
     throw altered(name)(`holds other bytes than its digest ${digest} promises`);
   }
   return bytes;
@@ -101,7 +85,7 @@ export function makeArtifact({
     subject,
     annotations,
   });
-  const blobs = new Map<string, Buffer>([[sha256(config.bytes), config.bytes]]);
+  const blobs = new Map<string, Buffer>([[sha256Of(config.bytes), config.bytes]]);
   for (const { descriptor, bytes } of layers) if (bytes) blobs.set(descriptor.digest, bytes);
   return {
     descriptor: {
@@ -115,7 +99,7 @@ export function makeArtifact({
 }
 
 export function describe(mediaType: string, bytes: Buffer, annotations?: Record<string, string>): Descriptor {
-  return { mediaType, digest: sha256(bytes), size: bytes.length, ...(annotations && { annotations }) };
+  return { mediaType, digest: sha256Of(bytes), size: bytes.length, ...(annotations && { annotations }) };
 }
 
 export function toJson(value: unknown): Buffer {

@@ -3,17 +3,15 @@
  * layer for each signature or attestation (cosign, specs/SIGNATURE_SPEC.md). Everyone who signs the image writes to
  * the same manifest, so that others' layers are kept.
  */
-import type { Digest } from '../content/digest.ts';
+import { manifestType, tagOf, type Descriptor, type Digest } from '../registry/descriptor.ts';
 import {
   altered,
   describe,
   makeArtifact,
-  manifestType,
   mostLayers,
   readManifest,
   toJson,
   type Artifact,
-  type Descriptor,
   type Fetched,
 } from './artifact.ts';
 
@@ -35,7 +33,7 @@ const configType = 'application/vnd.oci.image.config.v1+json';
 export const signatureAnnotation = 'dev.cosignproject.cosign/signature';
 
 export function attachmentTag(image: Digest, kind: AttachmentKind): string {
-  return `${image.replace(':', '-')}.${kind}`;
+  return `${tagOf(image)}.${kind}`;
 }
 
 /** `supersedes` tells which of the existing layers ours take the place of. Throws IMAGE_ALTERED. */

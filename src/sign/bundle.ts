@@ -4,6 +4,7 @@
  */
 import { bundleFromJSON, bundleToJSON, toDSSEBundle, type Bundle } from '@sigstore/bundle';
 import { z } from 'zod';
+import type { Descriptor } from '../registry/descriptor.ts';
 import {
   altered,
   blobOf,
@@ -14,7 +15,6 @@ import {
   toJson,
   type Artifact,
   type AttachedManifest,
-  type Descriptor,
   type Fetched,
 } from './artifact.ts';
 import type { FoundEnvelope } from './attestation.ts';

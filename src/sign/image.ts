@@ -1,7 +1,8 @@
 /** Everything that is signed of one image, for one repository: both layouts, from one signing of each statement. */
 import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
-import type { Artifact, Descriptor } from './artifact.ts';
+import type { Descriptor } from '../registry/descriptor.ts';
+import type { Artifact } from './artifact.ts';
 import { attachedLayer } from './attestation.ts';
 import type { AttachedLayer } from './attachment.ts';
 import { bundleArtifact } from './bundle.ts';

@@ -1,6 +1,5 @@
 /** Whether a signature is one, and of which key it says to be. */
-import { createHash, verify } from 'node:crypto';
-import type { Digest } from '../content/digest.ts';
+import { verify } from 'node:crypto';
 import type { PublicKey } from './key.ts';
 
 export function signatureHolds(key: PublicKey, content: Uint8Array, signature: Uint8Array): boolean {
@@ -10,10 +9,6 @@ export function signatureHolds(key: PublicKey, content: Uint8Array, signature: U
     // OpenSSL throws at some of what is no signature at all.
     return false;
   }
-}
-
-export function sha256(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
 /**

@@ -5,15 +5,8 @@
 import { z } from 'zod';
 import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
-import {
-  altered,
-  blobOf,
-  describe,
-  readManifest,
-  toJson,
-  type Descriptor,
-  type Fetched,
-} from './artifact.ts';
+import type { Descriptor } from '../registry/descriptor.ts';
+import { altered, blobOf, describe, readManifest, toJson, type Fetched } from './artifact.ts';
 import {
   attachmentTag,
   mergeLayers,

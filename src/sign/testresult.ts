@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { toJson } from './artifact.ts';
-import { sha256 } from './signature.ts';
+import { sha256Of } from '../registry/descriptor.ts';
 
 /** What the predicate reads of a verdict; all of it is signed. */
 export interface SignedVerdict {
@@ -27,7 +27,7 @@ export function testResult(verdict: SignedVerdict): object {
     configuration: [
       {
         name: 'boot plan',
-        digest: { sha256: sha256(plan).slice('sha256:'.length) },
+        digest: { sha256: sha256Of(plan).slice('sha256:'.length) },
         content: plan.toString('base64'),
         mediaType: 'application/json',
       },

@@ -10,7 +10,7 @@ import { writePolicy } from '../../src/pipeline/policy.ts';
 import type { Layout } from '../../src/pipeline/verify.ts';
 import { toJson, type Fetched } from '../../src/sign/artifact.ts';
 import { generateKeyPair, readPrivateKey, readPublicKey } from '../../src/sign/key.ts';
-import { sha256 } from '../../src/sign/signature.ts';
+import { sha256Of } from '../../src/registry/descriptor.ts';
 import { mergeSignatures, signReference } from '../../src/sign/simplesigning.ts';
 import { trixie } from '../clients/trixie.ts';
 import { FaultProxy } from '../registry/faults.ts';
@@ -314,7 +314,7 @@ function mended(fetched: Fetched, change: (bytes: Buffer) => Buffer): Fetched {
   const blobs = new Map(fetched.blobs);
   for (const layer of manifest.layers) {
     const bytes = change(fetched.blobs.get(layer.digest)!);
-    Object.assign(layer, { digest: sha256(bytes), size: bytes.length });
+    Object.assign(layer, { digest: sha256Of(bytes), size: bytes.length });
     blobs.set(layer.digest, bytes);
   }
   return { manifest: toJson(manifest), blobs };

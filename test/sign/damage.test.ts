@@ -5,14 +5,14 @@ import { MillinerError } from '../../src/errors.ts';
 import { toJson, type Fetched } from '../../src/sign/artifact.ts';
 import { mergeAttestations } from '../../src/sign/attestation.ts';
 import { signImage } from '../../src/sign/image.ts';
-import { sha256 } from '../../src/sign/signature.ts';
+import { sha256Of } from '../../src/registry/descriptor.ts';
 import { mergeSignatures } from '../../src/sign/simplesigning.ts';
 import { image, input, judge, key, publish, references, type Published } from './published.ts';
 
 /** Another digit in the place of one; what refers to the blob by digest either stays or is mended. */
 function withBlob({ manifest, blobs }: Fetched, digest: string, bytes: Buffer, mend: boolean): Fetched {
   if (!mend) return { manifest, blobs: new Map([...blobs, [digest, bytes]]) };
-  const now = sha256(bytes);
+  const now = sha256Of(bytes);
   const document = JSON.parse(manifest.toString()) as { layers: { digest: string; size: number }[] };
   for (const layer of document.layers) {
     if (layer.digest === digest) Object.assign(layer, { digest: now, size: bytes.length });

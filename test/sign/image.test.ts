@@ -6,7 +6,7 @@ import { attachedEnvelopes, mergeAttestations } from '../../src/sign/attestation
 import { signImage } from '../../src/sign/image.ts';
 import { bundledEnvelopes } from '../../src/sign/bundle.ts';
 import { readPublicKey } from '../../src/sign/key.ts';
-import { sha256 } from '../../src/sign/signature.ts';
+import { sha256Of } from '../../src/registry/descriptor.ts';
 import { mergeSignatures, verifySignatures } from '../../src/sign/simplesigning.ts';
 import { verifyImageStatement, verifySbom, verifyVerdict } from '../../src/sign/verify.ts';
 import {
@@ -88,9 +88,9 @@ describe('what is signed', () => {
 
 test('the bundle that cosign 3 makes of a signature is one', () => {
   const { manifest, bundle, publicKey, digest } = cosignBundle;
-  const blobs = new Map([[sha256(Buffer.from(bundle)), Buffer.from(bundle)]]);
+  const blobs = new Map([[sha256Of(Buffer.from(bundle)), Buffer.from(bundle)]]);
   const envelopes = bundledEnvelopes([
-    { manifest: toJson(manifest(sha256(Buffer.from(bundle)), bundle.length)), blobs },
+    { manifest: toJson(manifest(sha256Of(Buffer.from(bundle)), bundle.length)), blobs },
   ]);
   const wanted = { key: readPublicKey(publicKey), digest };
   expect(() => verifyImageStatement(wanted, envelopes)).not.toThrow();

@@ -6,7 +6,7 @@ import { bundledEnvelopes } from '../../src/sign/bundle.ts';
 import { signImage, type SignInput } from '../../src/sign/image.ts';
 import { generateKeyPair, readPrivateKey, type SigningKey } from '../../src/sign/key.ts';
 import { makeSbom } from '../../src/sign/sbom.ts';
-import { sha256 } from '../../src/sign/signature.ts';
+import { sha256Of } from '../../src/registry/descriptor.ts';
 import { mergeSignatures, verifySignatures } from '../../src/sign/simplesigning.ts';
 import { verifyImageStatement, verifySbom, verifyVerdict } from '../../src/sign/verify.ts';
 
@@ -17,7 +17,7 @@ const imageOf = (name: string) => {
   const bytes = Buffer.from(name);
   return {
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    digest: sha256(bytes),
+    digest: sha256Of(bytes),
     size: bytes.length,
   };
 };
