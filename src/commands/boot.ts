@@ -1,7 +1,6 @@
 import { Args } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
-import { MillinerError } from '../errors.ts';
-import { bootImage } from '../pipeline/boot.ts';
+import { bootFailure, bootImage } from '../pipeline/boot.ts';
 import { openContext } from '../pipeline/context.ts';
 
 export default class BootCommand extends MillinerCommand {
@@ -22,7 +21,7 @@ export default class BootCommand extends MillinerCommand {
     const context = await openContext(this.runOptions(flags.state));
     try {
       const verdict = await bootImage(context, args.image);
-      if (!verdict.passed) throw failed(verdict.name, verdict.causes, verdict);
+      if (!verdict.passed) throw bootFailure(verdict);
       for (const { check, instance, attempts } of verdict.checks) {
         this.log(`passed  ${check} (instance ${instance}, attempt ${attempts})`);
       }
@@ -33,15 +32,4 @@ export default class BootCommand extends MillinerCommand {
       await context.close();
     }
   }
-}
-
-function failed(
-  name: string,
-  causes: { code: string; message: string; instance: number }[],
-  verdict: object,
-) {
-  const words = causes.map(({ code, message, instance }) => `${code} (instance ${instance}): ${message}`);
-  return new MillinerError('BOOT_FAILED', `${name} did not pass:\n${words.join('\n')}`, {
-    details: { ...verdict },
-  });
 }

@@ -1,5 +1,5 @@
 /** The one place that starts other programs: an argument list, never a shell, never the caller's environment. */
-import { spawn } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { execa } from 'execa';
 import { MillinerError } from '../errors.ts';
@@ -78,6 +78,26 @@ export function startDetached(program: string, args: readonly string[]) {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     detached: true,
   });
+}
+
+/** A server that outlives us; all it has to say goes into its own log. */
+export function startServer(program: string, args: readonly string[], cwd: string) {
+  const child = spawn(program, args, { env: environment, stdio: 'ignore', detached: true, cwd });
+  child.unref();
+  return child;
+}
+
+/** What only the process itself may know, and what belongs to how it was started. */
+const withheld = ['MILLINER_KEY_PASSWORD', 'MILLINER_REDIS', 'NODE_CHANNEL_FD', 'NODE_OPTIONS'];
+
+/**
+ * A module of ours in a process of its own, with a channel for as long as both live. In a session of its own too: a
+ * terminal's interrupt is for us, who then end it in good order. It gets our environment, which says where proxies,
+ * authorities and credentials are, but for the secrets.
+ */
+export function startModule(path: string) {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !withheld.includes(name)));
+  return fork(path, [], { env, execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true });
 }
 
 function settings(options: RunOptions) {

@@ -2,6 +2,7 @@
 import { release } from 'node:os';
 import { testInstance } from '../boot/test.ts';
 import { makeVerdict, type InstanceOutcome, type Verdict } from '../boot/verdict.ts';
+import { MillinerError } from '../errors.ts';
 import { inParallel } from '../host/parallel.ts';
 import { findRuntime } from '../host/runtime.ts';
 import type { Context } from './context.ts';
@@ -12,7 +13,11 @@ import { writeVerdict } from './verdicts.ts';
 
 /** Gives the verdict, which the state then keeps, passed or not. Throws IMAGE_NOT_FOUND, HOST_MISSING, INTERRUPTED. */
 export async function bootImage(context: Context, image: string): Promise<Verdict> {
-  const record = await findRecord(context.state, image);
+  return bootRecorded(context, await findRecord(context.state, image));
+}
+
+/** The same for an image whose record is at hand: another of its name may have been built since. */
+export async function bootRecorded(context: Context, record: ImageRecord): Promise<Verdict> {
   const { name, manifestDigest, test, arch } = record;
   const host = { runtime: await findRuntime(), kernel: release(), architecture: arch };
   const started = new Date().toISOString();
@@ -26,6 +31,15 @@ export async function bootImage(context: Context, image: string): Promise<Verdic
   const verdict = makeVerdict({ name, manifestDigest, plan: test, host, started, finished }, outcomes);
   await writeVerdict(context.state, verdict);
   return verdict;
+}
+
+export function bootFailure(verdict: Verdict): MillinerError {
+  const words = verdict.causes.map(
+    ({ code, message, instance }) => `${code} (instance ${instance}): ${message}`,
+  );
+  return new MillinerError('BOOT_FAILED', `${verdict.name} did not pass:\n${words.join('\n')}`, {
+    details: { ...verdict },
+  });
 }
 
 async function bootOne(

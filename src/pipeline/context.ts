@@ -7,6 +7,7 @@ import { asStorageError } from '../host/files.ts';
 import type { Progress } from '../host/progress.ts';
 import { OverlaySnapshotter } from '../snapshot/overlay.ts';
 import type { Snapshotter } from '../snapshot/snapshot.ts';
+import type { Exchange } from './exchange.ts';
 import { removeDeadWorkspaces } from './workspace.ts';
 
 export interface RunOptions {
@@ -17,6 +18,8 @@ export interface RunOptions {
 }
 
 export interface Context extends RunOptions {
+  /** Where other machines leave blobs; absent where nobody has any but this state. */
+  exchange?: Exchange | undefined;
   content: ContentStore;
   snapshots: Snapshotter;
   /** Gives up this process's hold on the state; to be called however the run ended. */

@@ -71,6 +71,21 @@ export async function lockedChain(
   return locked;
 }
 
+/** The recipe's own lock, held to it for these architectures; `made` where it, or one of its bases, had none. */
+export async function lockRecipe(
+  context: Context,
+  recipe: string,
+  arches: readonly string[],
+): Promise<{ lock: Lock; made: boolean }> {
+  const chain = await loadChain(recipe);
+  const before = await Promise.all(chain.map(({ lockPath }) => readLock(lockPath)));
+  const locked = await context.content.lease(async () => {
+    for (const arch of arches.slice(1)) await lockedChain(context, chain, arch);
+    return lockedChain(context, chain, arches[0]!);
+  });
+  return { lock: locked.at(-1)!.lock, made: before.includes(undefined) };
+}
+
 async function checkHostRpm(locked: string, loaded: LoadedRecipe): Promise<void> {
   const version = await hostRpmVersion();
   if (version === locked) return;

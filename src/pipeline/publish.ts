@@ -4,6 +4,7 @@
  * names the image it named before or the whole new one, and the next run finds what is there.
  */
 import { join } from 'node:path';
+import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { withLock } from '../host/locks.ts';
 import { readPrivateKey, type SigningKey } from '../sign/key.ts';
@@ -38,6 +39,16 @@ export interface Published extends Attached, Tally {
 
 type Verdict = NonNullable<Awaited<ReturnType<typeof readVerdict>>>;
 
+/** What is claimed of an image besides its name. */
+export interface Evidence {
+  sbom: SpdxDocument;
+  verdict: Verdict;
+}
+
+/** Called before each change that others can see; throws where this run may not make it any more. */
+export type Fence = () => Promise<void>;
+const unfenced: Fence = async () => {};
+
 /**
  * Throws IMAGE_UNBOOTED, IMAGE_NOT_FOUND, REFERENCE_INVALID, KEY_FILE_INVALID, what registries throw, and what
  * verification throws: then no tag has moved.
@@ -51,15 +62,15 @@ export async function publish(
   const targets = await openTargets(to, { plainHttp, signal: context.signal });
   await requirePassed(context.state, record);
   const signing = await readPrivateKey(await readKeyFile(key), await password(), key);
-  const lock = join(context.state, 'locks', `publish-${record.manifestDigest.replace('sha256:', '')}`);
+  return inTurn(context, record.manifestDigest, () => publishImage(context, record, targets, signing));
+}
+
+/** Nothing may collect what is being sent, and one image is signed by one run at a time. */
+export function inTurn<T>(context: Context, manifestDigest: Digest, fn: () => Promise<T>): Promise<T> {
+  const lock = join(context.state, 'locks', `publish-${manifestDigest.replace('sha256:', '')}`);
   const onWait = (who: string) => context.progress.step(`waiting for ${who}`);
-  // Both held to the end: nothing may collect what is being sent, and one image is signed by one run at a time.
   return context.content.lease(() =>
-    withLock(lock, 'exclusive', () => publishImage(context, record, targets, signing), {
-      wait: true,
-      signal: context.signal,
-      onWait,
-    }),
+    withLock(lock, 'exclusive', fn, { wait: true, signal: context.signal, onWait }),
   );
 }
 
@@ -69,11 +80,28 @@ async function publishImage(
   targets: Target[],
   key: SigningKey,
 ): Promise<Published> {
-  const { progress, state } = context;
+  const { state } = context;
   // Again under the lock: it may have been booted anew while we waited, and what is signed is what is true now.
   const verdict = await requirePassed(state, record);
   const image = await readImage(context, record);
   const sbom = await sbomOf(context, record);
+  const signed = await signImageAt(context, image, { sbom, verdict }, targets, key);
+  // Once more: it may have been booted again, and failed, while all of this was sent.
+  await requirePassed(state, record);
+  const references = await promote(context, image, targets);
+  return { name: record.name, manifestDigest: image.digest, references, ...signed };
+}
+
+/** Everything to every target under digests, signed, and read back as it will be seen. No tag moves. */
+export async function signImageAt(
+  context: Context,
+  image: StoredImage,
+  evidence: Evidence,
+  targets: Target[],
+  key: SigningKey,
+  fence = unfenced,
+): Promise<Attached & Tally> {
+  const { progress } = context;
   const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
   const attached: Attached = { signatures: [], attestations: [] };
   for (const [index, target] of targets.entries()) {
@@ -88,7 +116,8 @@ async function publishImage(
       tally,
     );
     progress.step(`signing ${image.name} at ${place}`);
-    const added = await signAt(image, record, target, { key, sbom, verdict }, tally);
+    await fence();
+    const added = await signAt(image, target, key, evidence, tally);
     attached.signatures.push(...added.signatures.map((name) => nameAt(place, name)));
     attached.attestations.push(...added.attestations.map((name) => nameAt(place, name)));
   }
@@ -96,12 +125,20 @@ async function publishImage(
     progress.step(`verifying ${image.name} at ${target.registry}/${target.repository}`);
     await verifyAt(image, target, key);
   }
-  // Once more: it may have been booted again, and failed, while all of this was sent.
-  await requirePassed(state, record);
-  for (const target of targets) await moveTags(context, image, target);
+  return { ...attached, ...tally };
+}
+
+/** Moves the tags of an image that every target has, signed; gives their references. */
+export async function promote(
+  context: Context,
+  image: StoredImage,
+  targets: Target[],
+  fence = unfenced,
+): Promise<string[]> {
+  for (const target of targets) await moveTags(context, image, target, fence);
   const references = targets.flatMap(({ tags }) => tags.map(({ reference }) => reference));
-  await addPublication(state, image.digest, references);
-  return { name: record.name, manifestDigest: image.digest, references, ...attached, ...tally };
+  await addPublication(context.state, image.digest, references);
+  return references;
 }
 
 /** Throws IMAGE_UNBOOTED. */
@@ -116,12 +153,12 @@ async function requirePassed(state: string, { name, manifestDigest }: ImageRecor
 
 async function signAt(
   image: StoredImage,
-  { epoch }: ImageRecord,
   target: Target,
-  { key, sbom, verdict }: { key: SigningKey; sbom: SpdxDocument; verdict: Verdict },
+  key: SigningKey,
+  { sbom, verdict }: Evidence,
   tally: Tally,
 ): Promise<Attached> {
-  const { digest, mediaType, manifest } = image;
+  const { digest, mediaType, manifest, epoch } = image;
   const signed = signImage(key, {
     image: { mediaType, digest, size: manifest.length },
     references: target.tags.map(({ reference }) => reference),
@@ -151,10 +188,16 @@ async function verifyAt(image: StoredImage, target: Target, key: SigningKey): Pr
   }
 }
 
-async function moveTags({ progress }: Context, image: StoredImage, target: Target): Promise<void> {
+async function moveTags(
+  { progress }: Context,
+  image: StoredImage,
+  target: Target,
+  fence: Fence,
+): Promise<void> {
   const { client, repository } = target;
   for (const { tag, reference } of target.tags) {
     if ((await client.headManifest(repository, tag)) !== image.digest) {
+      await fence();
       await client.putManifest(repository, tag, image.manifest, image.mediaType);
     }
     const there = await client.getManifest(repository, tag);

@@ -7,6 +7,7 @@ import { manifestType } from '../registry/descriptor.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { BlobSource, Pushed } from '../registry/upload.ts';
 import type { Context } from './context.ts';
+import { obtain } from './exchange.ts';
 import { publishedAt } from './publications.ts';
 import type { ImageRecord } from './records.ts';
 import type { Target } from './targets.ts';
@@ -32,6 +33,8 @@ export interface StoredImage {
   /** Lowest first; each blob once. */
   layers: BlobDescriptor[];
   base: Digest | undefined;
+  /** Seconds: the time that the image says it was created at. */
+  epoch: number;
 }
 
 /** What became of all the blobs of a run. */
@@ -60,6 +63,7 @@ export async function readImage({ content }: Context, record: ImageRecord): Prom
     config,
     layers: unique,
     base: record.base,
+    epoch: record.epoch,
   };
 }
 
@@ -87,7 +91,10 @@ export async function pushImage(
     const source: BlobSource = { digest, size, content: { path: content.path(digest) } };
     const pushed = await client.under(signal).pushBlob(repository, source, {
       mountFrom: from(digest),
-      beforeSending: async () => void (await content.verify(digest)),
+      beforeSending: async () => {
+        await obtain(context, digest);
+        await content.verify(digest);
+      },
       onProgress: (bytes) => tell(digest, bytes),
     });
     count(tally, pushed, size);
@@ -101,18 +108,19 @@ export async function pushImage(
 
 /** A repository of the registry that should have a blob: one that has this image, or, for layers of its base, the base. */
 async function mountSources(
-  { state, content }: Context,
+  { state, content, exchange }: Context,
   image: StoredImage,
   registry: string,
   siblings: readonly string[],
 ): Promise<(digest: Digest) => string | undefined> {
-  const whole = siblings[0] ?? (await repositoryWith(state, image.digest, registry));
+  const shared = exchange?.registry === registry ? exchange.repository : undefined;
+  const whole = siblings[0] ?? shared ?? (await repositoryWith(state, image.digest, registry));
   if (whole !== undefined || image.base === undefined) return () => whole;
   const base = await repositoryWith(state, image.base, registry);
   if (base === undefined || !(await content.has(image.base))) return () => undefined;
   const { layers } = await readManifest(content, image.base);
-  const shared = new Set(layers.map((layer) => layer.digest));
-  return (digest) => (shared.has(digest) ? base : undefined);
+  const below = new Set(layers.map((layer) => layer.digest));
+  return (digest) => (below.has(digest) ? base : undefined);
 }
 
 async function readManifest(content: Context['content'], digest: Digest) {

@@ -23,7 +23,12 @@ async function loadRecipe(nameOrPath: string): Promise<LoadedRecipe> {
     throw new MillinerError('RECIPE_INVALID', `${path}: packages: name at least one, or a base with from`);
   const repos = await resolveRepositories(raw.repos, path, raw.release);
   for (const file of raw.files) if (file.template !== undefined) templatePath(path, file.template);
-  return { recipe: { ...raw, repos }, path, lockPath: path.replace(/\.ya?ml$/, '') + '.lock.json' };
+  return { recipe: { ...raw, repos }, path, lockPath: lockPathOf(path) };
+}
+
+/** For the path or the name of a recipe file. */
+export function lockPathOf(path: string): string {
+  return `${path.replace(/\.ya?ml$/, '')}.lock.json`;
 }
 
 /** The recipe that `from` names: it stands beside the one that names it. */

@@ -1,4 +1,5 @@
 /** Blobs of a registry, looked for and read (OCI distribution specification, "Pulling blobs"). */
+import { MillinerError } from '../errors.ts';
 import { AttemptError } from '../host/request.ts';
 import { readBody } from './body.ts';
 import { sha256Of, type Digest } from './descriptor.ts';
@@ -42,6 +43,55 @@ export async function getBlob(
     if (sha256Of(bytes) === digest) return bytes;
     throw broken('other bytes');
   });
+}
+
+/** How often in a row an answer may break off without having brought anything. */
+const fruitless = 5;
+
+/**
+ * Its bytes as they come, for blobs of any size; where an answer breaks off, it is gone on with from there. They are
+ * not verified: whoever takes them holds them to the digest. Throws BLOB_MISSING.
+ */
+export async function* streamBlob(
+  transport: Transport,
+  repository: string,
+  digest: Digest,
+): AsyncGenerator<Buffer> {
+  let offset = 0;
+  for (let failed = 0; ; failed++) {
+    const before = offset;
+    const ask = {
+      ...blobAsk(repository, digest),
+      method: 'GET' as const,
+      expect: [200, 206, 404],
+      ...(offset > 0 && { headers: { range: `bytes=${offset}-` } }),
+    };
+    const response = await transport.ask(ask, async (answer) => answer);
+    if (response.statusCode === 404) {
+      await response.body.dump();
+      throw new MillinerError('BLOB_MISSING', `${transport.registry}/${repository} has no ${digest}`, {
+        details: { registry: transport.registry, repository, digest },
+      });
+    }
+    // A registry may not know ranges; then it begins anew.
+    let skip = response.statusCode === 206 ? 0 : offset;
+    try {
+      for await (const chunk of response.body as AsyncIterable<Buffer>) {
+        const fresh = chunk.subarray(Math.min(skip, chunk.length));
+        skip -= chunk.length - fresh.length;
+        offset += fresh.length;
+        if (fresh.length > 0) yield fresh;
+      }
+      return;
+    } catch (error) {
+      if (offset > before) failed = 0;
+      if (failed < fruitless) continue;
+      throw new MillinerError('REGISTRY_UNAVAILABLE', `${transport.registry} breaks off ${digest}`, {
+        cause: error,
+        details: { registry: transport.registry, repository, digest },
+      });
+    }
+  }
 }
 
 function blobAsk(repository: string, digest: Digest) {

@@ -1,5 +1,5 @@
 /** A registry as the pipeline sees it: the whole protocol behind one object, with the credentials of one account. */
-import { getBlob, hasBlob } from './blobs.ts';
+import { getBlob, hasBlob, streamBlob } from './blobs.ts';
 import { findCredentials, type Environment } from './credentials.ts';
 import type { Descriptor, Digest } from './descriptor.ts';
 import { getManifest, headManifest, putManifest, type Manifest } from './manifests.ts';
@@ -58,6 +58,11 @@ export class RegistryClient {
   /** A blob's verified bytes. More than maxBytes are REGISTRY_INVALID. */
   getBlob(repository: string, digest: Digest, maxBytes: number): Promise<Buffer | undefined> {
     return getBlob(this.#transport, repository, digest, maxBytes);
+  }
+
+  /** A blob's bytes as they come, to be held to the digest by whoever takes them. Throws BLOB_MISSING. */
+  streamBlob(repository: string, digest: Digest): AsyncGenerator<Buffer> {
+    return streamBlob(this.#transport, repository, digest);
   }
 
   pushBlob(repository: string, blob: BlobSource, options?: PushOptions): Promise<Pushed> {

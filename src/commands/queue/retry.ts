@@ -1,0 +1,35 @@
+import { Args, Flags } from '@oclif/core';
+import { QueueCommand } from '../../cli/queuecommand.ts';
+import { failedReleases, retryRelease } from '../../queue/control.ts';
+import { MillinerError } from '../../errors.ts';
+
+export default class QueueRetryCommand extends QueueCommand {
+  static override summary = 'Take up failed or cancelled releases again, from the stage that failed';
+  static override description =
+    'The recipe is what it was when the release was queued: after a change of the recipe, release it again instead.';
+  static override examples = [
+    '<%= config.bin %> queue retry demo-base-12',
+    '<%= config.bin %> queue retry --all',
+  ];
+  static override strict = false;
+  static override args = {
+    release: Args.string({ description: 'a release; may be repeated' }),
+  };
+  static override flags = {
+    all: Flags.boolean({ summary: 'every release that failed' }),
+  };
+
+  async run(): Promise<object> {
+    const { argv, flags } = await this.parse(QueueRetryCommand);
+    const named = argv as string[];
+    if (flags.all === named.length > 0) {
+      throw new MillinerError('USAGE', 'name releases, or give --all');
+    }
+    return this.withQueues(flags.state, async (queues) => {
+      const releases = flags.all ? await failedReleases(queues) : named;
+      for (const release of releases) await retryRelease(queues, release);
+      for (const release of releases) this.log(release);
+      return { retried: releases };
+    });
+  }
+}

@@ -1,0 +1,190 @@
+import { Args, Flags } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { askPassword, passwordVariable } from '../cli/password.ts';
+import { MillinerError } from '../errors.ts';
+import { openContext, type RunOptions } from '../pipeline/context.ts';
+import { examine } from '../pipeline/doctor.ts';
+import { connect, type Connection } from '../queue/connection.ts';
+import { follow, hasWorkers } from '../queue/follow.ts';
+import { identifyKey, Keyring, type KeyId } from '../queue/keyring.ts';
+import type { Log } from '../queue/log.ts';
+import { Queues } from '../queue/queues.ts';
+import type { ReleaseStatus } from '../queue/status.ts';
+import { submit, type Submitted } from '../queue/submit.ts';
+import { ReleaseWorker } from '../queue/worker.ts';
+
+export default class ReleaseCommand extends MillinerCommand {
+  static override summary = 'Release recipes: lock, build, boot, sign and publish them as jobs of the queue';
+  static override description = `Each recipe becomes a release, after its base's, and goes through the queue: what fails in passing is tried again, what
+is finished stays finished, and no tag moves before everything else is done. The recipe is taken as it is now, with its
+lock if it has one. The same release twice is one.
+
+Without MILLINER_REDIS the queue is this state directory's own, and while no worker runs, this command works itself.
+With it (redis://, rediss:// or unix://), workers on any machine take the jobs; they leave blobs for each other in
+MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the release.`;
+  static override examples = [
+    '<%= config.bin %> release demo-base --key keys/release.key --to registry.example.com/demo/base:43',
+    '<%= config.bin %> release demo-base demo-product --key keys/release.key --to "registry.example.com/{{name}}:{{date}}"',
+    '<%= config.bin %> release fedora-mariadb --key keys/release.key --priority high --detach',
+  ];
+  static override strict = false;
+  static override args = {
+    recipe: Args.string({
+      required: true,
+      description: 'a recipe file, or a name in recipes/; may be repeated',
+    }),
+  };
+  static override flags = {
+    key: Flags.string({ summary: 'the private key', helpValue: 'FILE', required: true }),
+    to: Flags.string({
+      summary:
+        "HOST/REPOSITORY:TAG in place of the recipe's own; {{name}}, {{release}}, {{date}}, {{arch}} stand for its",
+      helpValue: 'REF',
+      multiple: true,
+      default: [],
+    }),
+    priority: Flags.option({ options: ['high', 'normal', 'low'] as const, default: 'normal' as const })({
+      summary: 'before or after others in the queue',
+    }),
+    detach: Flags.boolean({ char: 'd', summary: 'queue it and return' }),
+    'plain-http': Flags.boolean({ summary: 'the registries have no TLS', default: false }),
+    exchange: Flags.string({
+      summary: 'HOST/REPOSITORY where workers leave blobs for each other',
+      helpValue: 'PLACE',
+      env: 'MILLINER_EXCHANGE',
+    }),
+  };
+
+  async run(): Promise<object> {
+    const { argv, flags } = await this.parse(ReleaseCommand);
+    const options = this.runOptions(flags.state);
+    const key = await identifyKey(flags.key);
+    const connection = await connect(options.state, { signal: options.signal });
+    const queues = new Queues(connection.redis);
+    const own = new OwnWorker(options, connection, key);
+    try {
+      if (!flags.detach && !connection.shared && !(await hasWorkers(queues))) {
+        await own.prepare(await this.#password(flags.key, options));
+      }
+      const releases = await this.#submit(queues, options, {
+        recipes: argv as string[],
+        key,
+        to: flags.to,
+        plainHttp: flags['plain-http'],
+        priority: flags.priority,
+        exchange: flags.exchange,
+        shared: connection.shared,
+      });
+      if (flags.detach) return await this.#detached(queues, releases);
+      return await this.#wait(queues, releases, own, options);
+    } finally {
+      await own.stop();
+      await queues.close();
+      await connection.close();
+    }
+  }
+
+  #password(key: string, { signal }: RunOptions): Promise<string> {
+    return askPassword(`Password of ${key}`, { confirm: false, signal });
+  }
+
+  async #submit(queues: Queues, options: RunOptions, submission: Parameters<typeof submit>[2]) {
+    const context = await openContext(options);
+    try {
+      const releases = await submit(context, queues, submission);
+      for (const { release, joined } of releases) {
+        options.progress.step(`${release}: ${joined ? 'is in the queue already' : 'queued'}`);
+      }
+      return releases;
+    } finally {
+      await context.close();
+    }
+  }
+
+  async #detached(queues: Queues, releases: Submitted[]): Promise<object> {
+    if (!(await hasWorkers(queues))) this.warn('no worker takes it yet; start one with: milliner worker');
+    for (const { release } of releases) this.log(release);
+    return { releases };
+  }
+
+  async #wait(queues: Queues, submitted: Submitted[], own: OwnWorker, options: RunOptions): Promise<object> {
+    const ids = submitted.map(({ release }) => release);
+    const onPoll = async () => void (!own.works && !(await hasWorkers(queues)) && (await own.start()));
+    const ended = await follow(queues, ids, { ...options, onPoll }).catch((error: unknown) => {
+      if (options.signal?.aborted) {
+        options.progress.warn(
+          `${ids.join(', ')} stays in the queue; give it up with: milliner queue cancel ID`,
+        );
+      }
+      throw error;
+    });
+    const failed = ended.filter(({ state }) => state !== 'released');
+    if (failed.length > 0) throw failure(ended, failed);
+    for (const { report } of ended) {
+      for (const reference of report?.references ?? [])
+        this.log(`${reference} ${digestOf(report, reference)}`);
+    }
+    return { releases: ended };
+  }
+}
+
+function digestOf(report: ReleaseStatus['report'], reference: string): string {
+  const [first, ...more] = report?.images ?? [];
+  const image = more.find(({ arch }) => reference.includes(arch)) ?? first;
+  return image?.manifestDigest ?? '';
+}
+
+function failure(ended: ReleaseStatus[], failed: ReleaseStatus[]): MillinerError {
+  const words = failed.map(({ release, state, error }) => {
+    const why = error ? `${error.code}: ${error.message}\n  ${error.hint}` : '';
+    return `${release} ${state === 'cancelled' ? 'was cancelled' : `failed: ${why}`}`;
+  });
+  return new MillinerError('RELEASE_FAILED', words.join('\n'), { details: { releases: ended } });
+}
+
+/** This command's own hands, where nobody else works on this state's queue. */
+class OwnWorker {
+  readonly #options: RunOptions;
+  readonly #connection: Connection;
+  readonly #key: KeyId;
+  #keyring = new Keyring(process.env[passwordVariable]);
+  #worker: ReleaseWorker | undefined;
+
+  constructor(options: RunOptions, connection: Connection, key: KeyId) {
+    this.#options = options;
+    this.#connection = connection;
+    this.#key = key;
+  }
+
+  /** A wrong password shows before anything is queued. */
+  async prepare(password: string): Promise<void> {
+    this.#keyring = new Keyring(password);
+    await this.#keyring.add(this.#key);
+  }
+
+  /** Whether it works, or should not: other machines' workers do. */
+  get works(): boolean {
+    return this.#worker !== undefined || this.#connection.shared;
+  }
+
+  async start(): Promise<void> {
+    const { state, progress } = this.#options;
+    // What jobs say is in the queue, and told from there.
+    const log: Log = (level, message, subject) => {
+      if (level !== 'info' && subject === undefined) progress.warn(message);
+    };
+    const findings = await examine(state);
+    this.#worker = new ReleaseWorker({
+      state,
+      connection: this.#connection,
+      keyring: this.#keyring,
+      findings,
+      log,
+    });
+    await this.#worker.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker?.stop({ grace: 0 });
+  }
+}

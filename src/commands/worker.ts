@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Flags } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { askPassword, passwordVariable } from '../cli/password.ts';
+import { openContext } from '../pipeline/context.ts';
+import { examine } from '../pipeline/doctor.ts';
+import { connect } from '../queue/connection.ts';
+import { isDone } from '../queue/idle.ts';
+import { identifyKey, Keyring } from '../queue/keyring.ts';
+import { jsonLog, textLog } from '../queue/log.ts';
+import { listReleases } from '../queue/status.ts';
+import { ReleaseWorker } from '../queue/worker.ts';
+
+/** Milliseconds between two looks at whether the queue is empty. */
+const pollMilliseconds = 300;
+
+export default class WorkerCommand extends MillinerCommand {
+  static override summary = 'Take jobs of the queue, as many at once as there are cores';
+  static override description = `Takes what this host can do: locks and builds of its architecture where doctor finds everything, signatures with the
+keys it has (those of --key, and those that releases name and that lie here), and publishing. The keys' password comes
+from MILLINER_KEY_PASSWORD. Each job runs in a process of its own.
+
+SIGTERM or Ctrl-C: takes no more, gives what runs ten seconds to finish, and hands the rest back to the queue. A
+worker that dies loses nothing either: others take its jobs within half a minute.`;
+  static override examples = [
+    '<%= config.bin %> worker',
+    '<%= config.bin %> worker --once',
+    'MILLINER_REDIS=rediss://milliner:secret@redis.example.com <%= config.bin %> worker --jobs 4 --log json',
+  ];
+  static override flags = {
+    once: Flags.boolean({ summary: 'end when the queue has nothing left for this worker' }),
+    key: Flags.string({
+      summary: 'a private key to sign with; may be repeated',
+      helpValue: 'FILE',
+      multiple: true,
+      default: [],
+    }),
+    jobs: Flags.integer({
+      char: 'j',
+      summary: 'jobs at once; the number of cores unless given',
+      min: 1,
+      max: 1024,
+    }),
+    log: Flags.option({ options: ['text', 'json'] as const })({
+      summary: 'text for people, the default on a terminal, or one JSON value a line',
+    }),
+  };
+
+  async run(): Promise<object> {
+    const { flags } = await this.parse(WorkerCommand);
+    const options = this.runOptions(flags.state);
+    const { state, signal } = options;
+    // Clears what a worker that died has left here.
+    await (await openContext(options)).close();
+    const keyring = await this.#keys(flags.key, signal);
+    const connection = await connect(state, { signal });
+    try {
+      const json = (flags.log ?? (process.stderr.isTTY ? 'text' : 'json')) === 'json';
+      const log = (json ? jsonLog : textLog)(process.stderr);
+      const findings = await examine(state);
+      const worker = new ReleaseWorker({ state, connection, slots: flags.jobs, keyring, findings, log });
+      await worker.start();
+      try {
+        await this.#untilOver(worker, flags.once, signal);
+        if (signal?.aborted) log('info', 'stopping');
+        return { left: await this.#left(worker) };
+      } finally {
+        await worker.stop();
+      }
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async #keys(paths: readonly string[], signal: AbortSignal | undefined): Promise<Keyring> {
+    const asks = paths.length > 0;
+    const password = asks
+      ? await askPassword(`Password of ${paths.join(', ')}`, { confirm: false, signal })
+      : process.env[passwordVariable];
+    const keyring = new Keyring(password);
+    for (const path of paths) await keyring.add(await identifyKey(path));
+    return keyring;
+  }
+
+  async #untilOver(worker: ReleaseWorker, once: boolean, signal: AbortSignal | undefined): Promise<void> {
+    const isOver = async () => signal?.aborted || (once && (await isDone(worker.queues, worker.takes)));
+    while (!(await isOver())) await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined);
+  }
+
+  /** Releases that wait for other workers, or for the next. */
+  async #left({ queues }: ReleaseWorker): Promise<string[]> {
+    return (await listReleases(queues, 0)).map(({ release }) => release);
+  }
+}

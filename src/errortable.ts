@@ -1,0 +1,375 @@
+/**
+ * Every way Milliner ends other than well: a code, what happened, what to do about it, and the exit code.
+ * Users script against the codes; docs and tests are held to this table.
+ */
+
+/** Exit codes by kind of failure; 2 is oclif's for wrong usage. */
+export const exitCodes = {
+  internal: 1,
+  usage: 2,
+  input: 3,
+  repository: 4,
+  solve: 5,
+  trust: 6,
+  install: 7,
+  host: 8,
+  storage: 9,
+  reproducibility: 10,
+  boot: 11,
+  registry: 12,
+  unsigned: 13,
+  wrongKey: 14,
+  altered: 15,
+  unbooted: 16,
+  queue: 17,
+  release: 18,
+  interrupted: 130,
+} as const;
+
+export type ExitKind = keyof typeof exitCodes;
+
+interface Row {
+  kind: ExitKind;
+  /** What happened, for the reference; the message of one error adds the names. */
+  what: string;
+  /** What to do; the default hint of an error with this code. */
+  todo: string;
+  /** It may pass by itself: a queue tries again. */
+  passes?: true;
+}
+
+const table = {
+  INTERNAL: {
+    kind: 'internal',
+    what: 'Milliner itself failed',
+    todo: 'Report it with the output of the same command under --debug.',
+  },
+  USAGE: {
+    kind: 'usage',
+    what: 'the words of the command line do not fit the command',
+    todo: 'See the command with --help.',
+  },
+  INTERRUPTED: {
+    kind: 'interrupted',
+    what: 'the command was stopped by a signal; what it had mounted or started is gone',
+    todo: 'Run it again: finished steps are kept.',
+    passes: true,
+  },
+  RECIPE_NOT_FOUND: {
+    kind: 'input',
+    what: 'there is no such recipe',
+    todo: 'Give the path of a recipe file, or a name that stands in recipes/.',
+  },
+  RECIPE_INVALID: {
+    kind: 'input',
+    what: 'a recipe has an error',
+    todo: 'Mend the named key; recipes/recipe.schema.json describes the format to editors.',
+  },
+  LOCK_INVALID: {
+    kind: 'input',
+    what: 'a lock file cannot be read or was edited by hand',
+    todo: 'Make it anew with: milliner lock RECIPE',
+  },
+  LOCK_STALE: {
+    kind: 'input',
+    what: 'a lock no longer answers its recipe',
+    todo: 'Make it anew with: milliner lock RECIPE',
+  },
+  REPO_UNAVAILABLE: {
+    kind: 'repository',
+    what: 'a repository or a package could not be fetched',
+    todo: 'Check the baseurl and the network, then run again: finished downloads are kept.',
+    passes: true,
+  },
+  REPO_INVALID: {
+    kind: 'repository',
+    what: "a repository's metadata is malformed or does not match its own checksums",
+    todo: 'Have the repository mended (createrepo_c), or use another mirror.',
+  },
+  PACKAGE_INVALID: {
+    kind: 'repository',
+    what: 'a package is not a readable RPM',
+    todo: 'Fetch or build the named package again.',
+  },
+  DIGEST_MISMATCH: {
+    kind: 'repository',
+    what: 'the bytes that arrived are not those that were promised',
+    todo: 'Use another mirror; if the package was rebuilt in place, lock again.',
+    passes: true,
+  },
+  SOLVE_FAILED: {
+    kind: 'solve',
+    what: 'no set of packages answers the recipe',
+    todo: 'Add the missing repository or package, or drop the conflicting one.',
+  },
+  SIGNATURE_INVALID: {
+    kind: 'trust',
+    what: 'a package is unsigned, wrongly signed, or signed by a key that the recipe does not name',
+    todo: 'Add the right key to the repository in the recipe, or fetch the package from its maker again; one without a signature can be allowed by name: allow: {unsigned: [NAME]}',
+  },
+  SCRIPTLET_FAILED: {
+    kind: 'install',
+    what: "a package's scriptlet failed; rpm alone would have gone on",
+    todo: 'Mend the package, or allow this one by name in the recipe: allow: {scriptlets: ["%post(NAME)"]}',
+  },
+  OWNER_UNKNOWN: {
+    kind: 'install',
+    what: 'a file belongs to a user or group that the image does not have; rpm alone would have made it root',
+    todo: 'Install the package that makes the user, or allow it by name in the recipe: allow: {owners: [NAME]}',
+  },
+  INSTALL_FAILED: {
+    kind: 'install',
+    what: "rpm's transaction failed",
+    todo: "Read rpm's own words above: they name the package and the file.",
+  },
+  LIMIT_EXCEEDED: {
+    kind: 'install',
+    what: 'rpm or a scriptlet ran longer, or wrote more, than it may',
+    todo: 'Mend the scriptlet of the named package; a transaction that needs more time gets it in the recipe: install: {timeout: 3h}',
+  },
+  IMAGE_UNREPRESENTABLE: {
+    kind: 'install',
+    what: 'the tree holds something that an OCI layer cannot express',
+    todo: 'Have the package or scriptlet that makes the named path changed, or exclude the package.',
+  },
+  REFERENCE_INVALID: {
+    kind: 'input',
+    what: 'a reference to an image in a registry is malformed',
+    todo: 'Write it as HOST[:PORT]/REPOSITORY:TAG.',
+  },
+  CREDENTIALS_INVALID: {
+    kind: 'input',
+    what: 'a file of registry credentials cannot be read, or the credential helper that it names fails',
+    todo: 'Log in again (podman login REGISTRY), or name another file in REGISTRY_AUTH_FILE.',
+  },
+  REGISTRY_UNAVAILABLE: {
+    kind: 'registry',
+    what: 'a registry does not answer, or fails again and again',
+    todo: 'Check its address and the network, then run again: what has arrived there is kept.',
+    passes: true,
+  },
+  REGISTRY_DENIED: {
+    kind: 'registry',
+    what: 'a registry refuses access',
+    todo: 'Log in to it with an account that may do this: podman login REGISTRY',
+  },
+  REGISTRY_INVALID: {
+    kind: 'registry',
+    what: 'a registry answers what the protocol does not allow, or other bytes than their digest promises',
+    todo: 'Check that the reference names a registry, and have its operator look at the named request.',
+  },
+  REGISTRY_INSECURE: {
+    kind: 'registry',
+    what: 'a registry has no TLS that this host trusts, or sends on to plain HTTP',
+    todo: 'Have its operator mend the address it gives out, or allow plain HTTP where nobody can listen: --plain-http',
+  },
+  NOT_REPRODUCIBLE: {
+    kind: 'reproducibility',
+    what: 'two builds of one lock gave different images',
+    todo: 'Look at what makes the named path: a scriptlet that writes the time, a random number or a list in no order.',
+  },
+  KEY_INVALID: {
+    kind: 'trust',
+    what: 'a key file of the recipe holds no public key that rpm takes',
+    todo: 'Name a file with an OpenPGP public key, ASCII-armoured or binary (gpg --export).',
+  },
+  KEY_FILE_INVALID: {
+    kind: 'input',
+    what: 'a key file cannot be used: it is no key of the kind that signs images, or the password is another',
+    todo: 'Check the password; keys are ECDSA P-256 in the form of cosign, made with: milliner key generate',
+  },
+  PASSWORD_MISSING: {
+    kind: 'input',
+    what: 'a private key needs a password, and there is none',
+    todo: 'Set MILLINER_KEY_PASSWORD, or run the command on a terminal, where it asks.',
+  },
+  IMAGE_UNPUBLISHED: {
+    kind: 'input',
+    what: 'a registry has no image under this reference',
+    todo: 'Check the reference; publish the image with: milliner publish',
+  },
+  POLICY_INVALID: {
+    kind: 'input',
+    what: 'a policy file that is there already cannot be added to',
+    todo: 'Mend the named file (containers-policy.json(5), containers-registries.d(5)), or give another directory with --out.',
+  },
+  SIGNATURE_MISSING: {
+    kind: 'unsigned',
+    what: 'an image lacks a signature or a signed bill of materials',
+    todo: 'Publish it with: milliner publish; an image that others signed may have one of the two layouts: --only',
+  },
+  SIGNATURE_WRONG_KEY: {
+    kind: 'wrongKey',
+    what: 'an image is signed, but not with the private half of this key',
+    todo: 'Give the public key of whoever published the image with --key.',
+  },
+  IMAGE_ALTERED: {
+    kind: 'altered',
+    what: 'an image or a signature was changed: it is damaged, or signs another image or another reference',
+    todo: 'Do not run the image; look at who writes to the repository, then publish it again.',
+  },
+  IMAGE_UNBOOTED: {
+    kind: 'unbooted',
+    what: 'an image is to be published that did not boot and pass its checks here',
+    todo: 'Boot it with: milliner boot IMAGE',
+  },
+  VERDICT_MISSING: {
+    kind: 'unbooted',
+    what: 'an image has no signed verdict that it booted and passed its checks',
+    todo: 'Boot it with: milliner boot, then publish it again.',
+  },
+  RPMDB_INVALID: {
+    kind: 'install',
+    what: 'an rpm database is damaged, or holds what rpm does not write',
+    todo: 'Build again; if it comes back, a scriptlet of the named package set tampers with the database.',
+  },
+  HOST_MISSING: {
+    kind: 'host',
+    what: 'this host lacks something that the command needs',
+    todo: 'Run: milliner doctor',
+  },
+  NOT_ROOT: {
+    kind: 'host',
+    what: 'the kernel keeps what this command does for root',
+    todo: 'Run it as root (sudo).',
+  },
+  OUTPUT_UNUSABLE: {
+    kind: 'input',
+    what: 'the output directory holds something other than an OCI layout',
+    todo: 'Give an empty or new directory with --output.',
+  },
+  IMAGE_NOT_FOUND: {
+    kind: 'input',
+    what: 'the state directory has no such image',
+    todo: 'Build it with: milliner build RECIPE',
+  },
+  TOOLS_DIFFER: {
+    kind: 'input',
+    what: 'the lock was made with other versions of the tools that the bytes depend on',
+    todo: 'Run with the versions that the lock names, or lock again: milliner lock RECIPE',
+  },
+  DISK_FULL: {
+    kind: 'storage',
+    what: 'a file system is full; what was half-written has been removed',
+    todo: 'Free space, or choose another place with --state, then run again.',
+    passes: true,
+  },
+  BUSY: {
+    kind: 'storage',
+    what: 'another process holds what this command needs alone',
+    todo: 'Wait until the named process ends, or stop it, then run again.',
+    passes: true,
+  },
+  STATE_INVALID: {
+    kind: 'storage',
+    what: 'the state directory holds something that this version of Milliner cannot use',
+    todo: 'Choose another place with --state, or move the named file away: what is cached is made anew.',
+  },
+  BLOB_MISSING: {
+    kind: 'storage',
+    what: 'a blob is not in the content store',
+    todo: 'Run the build again: it fetches or makes what is missing.',
+    passes: true,
+  },
+  BLOB_CORRUPT: {
+    kind: 'storage',
+    what: 'a blob in the content store no longer has its digest; it has been removed',
+    todo: 'Run again: the blob is fetched or made anew. If it comes back, check the disk.',
+    passes: true,
+  },
+  SNAPSHOT_EXISTS: {
+    kind: 'storage',
+    what: 'there is a snapshot of that name already',
+    todo: 'Use it, or remove it first with: milliner gc',
+  },
+  SNAPSHOT_NOT_FOUND: {
+    kind: 'storage',
+    what: 'there is no snapshot of that name and kind',
+    todo: 'Run the build again: it makes the snapshots it needs.',
+  },
+  SNAPSHOT_IN_USE: {
+    kind: 'storage',
+    what: 'a snapshot is mounted or other snapshots are made from it',
+    todo: 'Stop what uses it, or remove the snapshots made from it first.',
+  },
+  BOOT_FAILED: {
+    kind: 'boot',
+    what: 'an image did not pass its test boot',
+    todo: 'Mend what the causes name; the verdict with its evidence is in the state directory, verdicts/DIGEST.json.',
+  },
+  INSTANCE_FAILED: {
+    kind: 'boot',
+    what: 'an instance could not be started, or was not ready in time',
+    todo: 'See what its image does with: milliner boot IMAGE',
+  },
+  INSTANCE_NOT_FOUND: {
+    kind: 'input',
+    what: 'no such instance runs',
+    todo: 'See which run with: milliner ps',
+  },
+  PORT_UNUSABLE: {
+    kind: 'host',
+    what: 'a port of this host cannot be listened on',
+    todo: 'Choose another with --publish, or leave its number out to get one that is free.',
+  },
+  QUEUE_UNAVAILABLE: {
+    kind: 'queue',
+    what: 'the Redis of the queue does not answer, or cannot be started',
+    todo: 'Check MILLINER_REDIS and that its server runs; without it, see queue/redis.log in the state directory.',
+  },
+  QUEUE_DENIED: {
+    kind: 'queue',
+    what: 'the Redis of the queue refuses this user',
+    todo: 'Give a user and password that it knows in MILLINER_REDIS, with all commands on the keys milliner:*.',
+  },
+  QUEUE_UNSAFE: {
+    kind: 'queue',
+    what: 'the Redis of the queue may lose jobs, or is too old to keep them',
+    todo: 'Set maxmemory-policy noeviction, and use Redis 6.2 or later.',
+  },
+  JOB_LOST: {
+    kind: 'queue',
+    what: 'a worker was away for longer than it may be, and another has taken its job: what it still wanted to publish was refused',
+    todo: 'Nothing: the other worker goes on. If it comes back, see what holds up the named worker.',
+    passes: true,
+  },
+  WORKER_DIED: {
+    kind: 'queue',
+    what: 'the process of a job was killed, or its worker again and again',
+    todo: 'See what kills it (journalctl -k tells of memory), then: milliner queue retry RELEASE',
+    passes: true,
+  },
+  RELEASE_NOT_FOUND: {
+    kind: 'input',
+    what: 'the queue has no such release, or it is not in a state for this',
+    todo: 'See which there are with: milliner queue status',
+  },
+  RELEASE_FAILED: {
+    kind: 'release',
+    what: 'a release failed, or was cancelled; its causes are in details.releases',
+    todo: 'See its log with: milliner queue status RELEASE; mend the cause, then: milliner queue retry RELEASE',
+  },
+  RELEASE_CANCELLED: {
+    kind: 'release',
+    what: 'a release was given up with queue cancel',
+    todo: 'Take it up again with: milliner queue retry RELEASE',
+  },
+  RELEASE_SUPERSEDED: {
+    kind: 'release',
+    what: 'a release that was queued later has moved the same tags already',
+    todo: 'Nothing, if the later one is the right one; to go back to this one, release it again.',
+  },
+  BASE_FAILED: {
+    kind: 'release',
+    what: "a release was not begun, because its base's failed",
+    todo: 'Mend the base and retry it first, then: milliner queue retry RELEASE',
+  },
+  COMMAND_FAILED: {
+    kind: 'internal',
+    what: 'a program that Milliner runs failed in a way it does not know',
+    todo: 'Read the output above; run again with --debug for the command line.',
+  },
+} as const satisfies Record<string, Row>;
+
+export type ErrorCode = keyof typeof table;
+export const errorTable: Readonly<Record<ErrorCode, Row>> = table;

@@ -1,0 +1,114 @@
+/**
+ * A recipe as one blob, with its bases, their locks, templates and key files: what a worker on any machine builds from,
+ * whatever becomes of the files meanwhile.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { isDigest, type Digest } from '../content/digest.ts';
+import { MillinerError } from '../errors.ts';
+import { canonicalDigest, readLock, type Lock } from '../lock/lock.ts';
+import { loadChain, lockPathOf, templatePath, type LoadedRecipe } from '../recipe/load.ts';
+import type { Context } from './context.ts';
+import { leaveBytes, obtainBytes } from './exchange.ts';
+import { withWorkspace } from './workspace.ts';
+
+const fileName = z.string().regex(/^[^/\0]+$/);
+
+const bundleSchema = z.strictObject({
+  version: z.literal(1),
+  /** Lowest base first. What the file says, its repositories looked up. */
+  recipes: z
+    .array(z.strictObject({ file: fileName, recipe: z.record(z.string(), z.unknown()), lock: z.unknown() }))
+    .min(1),
+  /** base64, by what the repositories call them. */
+  keys: z.record(fileName, z.string()),
+  templates: z.record(z.string(), z.string()),
+});
+type Bundle = z.infer<typeof bundleSchema>;
+
+export interface Bundled {
+  digest: Digest;
+  /** The recipe's own lock, where all of the chain are locked. */
+  lock: Lock | undefined;
+  loaded: LoadedRecipe;
+}
+
+/** Takes the files as they are now. Throws what reading recipes and locks throws. */
+export async function bundleRecipe(context: Context, nameOrPath: string): Promise<Bundled> {
+  const chain = await loadChain(nameOrPath);
+  const bundle: Bundle = { version: 1, recipes: [], keys: {}, templates: {} };
+  const locks: (Lock | undefined)[] = [];
+  for (const loaded of chain) {
+    const { recipe, path, lockPath } = loaded;
+    const repos = await Promise.all(
+      recipe.repos.map(async (repo) => ({
+        ...repo,
+        keys: await Promise.all(repo.keys.map((key) => addKey(bundle, key))),
+      })),
+    );
+    for (const { template } of recipe.files) {
+      if (template === undefined) continue;
+      bundle.templates[template] = await readFile(templatePath(path, template), 'utf8');
+    }
+    const lock = await readLock(lockPath);
+    locks.push(lock);
+    bundle.recipes.push({ file: basename(path), recipe: { ...recipe, repos }, lock: lock ?? null });
+  }
+  const digest = await leaveBytes(context, Buffer.from(JSON.stringify(bundle)));
+  return { digest, lock: locks.every(Boolean) ? locks.at(-1) : undefined, loaded: chain.at(-1)! };
+}
+
+/** Where it lies does not count, and two keys of one name are two. */
+async function addKey(bundle: Bundle, path: string): Promise<string> {
+  const content = await readFile(path);
+  const name = `${canonicalDigest(content.toString('base64')).slice(-16)}-${basename(path)}`;
+  bundle.keys[name] = content.toString('base64');
+  return join('..', 'keys', name);
+}
+
+/** Runs fn with the path of the recipe, its files laid out for this process alone. Throws STATE_INVALID. */
+export async function withBundle<T>(
+  context: Context,
+  digest: Digest,
+  fn: (recipe: string) => Promise<T>,
+  /** Another bundle, whose locks hold for recipes that have none in this one. */
+  locksFrom?: Digest,
+): Promise<T> {
+  const bundle = parseBundle(digest, await obtainBytes(context, digest));
+  if (locksFrom !== undefined) {
+    const { recipes: others } = parseBundle(locksFrom, await obtainBytes(context, locksFrom));
+    for (const one of bundle.recipes) one.lock ??= others.find(({ file }) => file === one.file)?.lock ?? null;
+  }
+  return withWorkspace(context.state, async ({ directory }) => {
+    const recipes = join(directory, 'recipes');
+    for (const folder of ['recipes', 'keys', 'templates']) await mkdir(join(directory, folder));
+    for (const { file, recipe, lock } of bundle.recipes) {
+      await writeFile(join(recipes, file), JSON.stringify(recipe));
+      if (lock === null) continue;
+      await writeFile(join(recipes, lockPathOf(file)), JSON.stringify(lock));
+    }
+    for (const [name, content] of Object.entries(bundle.keys)) {
+      await writeFile(join(directory, 'keys', name), Buffer.from(content, 'base64'));
+    }
+    for (const [name, text] of Object.entries(bundle.templates)) {
+      const path = resolve(directory, 'templates', name);
+      if (!path.startsWith(join(directory, 'templates/'))) throw invalid(digest, `template ${name}`);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, text);
+    }
+    return fn(join(recipes, bundle.recipes.at(-1)!.file));
+  });
+}
+
+function parseBundle(digest: Digest, bytes: Buffer): Bundle {
+  const parsed = bundleSchema.safeParse(JSON.parse(bytes.toString('utf8')));
+  if (parsed.success && isDigest(digest)) return parsed.data;
+  throw invalid(digest, parsed.error?.issues[0]?.message ?? '');
+}
+
+function invalid(digest: Digest, why: string): MillinerError {
+  return new MillinerError('STATE_INVALID', `${digest} is no bundle of a recipe: ${why}`, {
+    hint: 'Release it again: another version of Milliner may have made it.',
+  });
+}

@@ -1,0 +1,78 @@
+/**
+ * The process of one job. Its worker tells it what to do, and answers when it asks whether it may still publish; it
+ * tells how it goes, and ends. Without its worker it undoes what it has begun.
+ */
+import { MillinerError } from '../errors.ts';
+import type { Progress } from '../host/progress.ts';
+import { openContext } from '../pipeline/context.ts';
+import { openExchange } from '../pipeline/exchange.ts';
+import { failureOf } from './job.ts';
+import { monotonicMilliseconds, type Grant, type Order, type Told } from './messages.ts';
+import { work } from './stages.ts';
+
+const stop = new AbortController();
+const interrupt = (why: string) => stop.abort(new MillinerError('INTERRUPTED', why));
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on(signal, () => interrupt(`stopped by ${signal}`));
+}
+process.on('disconnect', () => interrupt('its worker has gone'));
+
+let answered: ((grant: Grant) => void) | undefined;
+process.on('message', (message: { order: Order } | { grant: Grant }) => {
+  if ('grant' in message) answered?.(message.grant);
+  else void obey(message.order);
+});
+
+function tell(told: Told): Promise<void> {
+  // A worker that has gone is no longer interested.
+  if (!process.connected) return Promise.resolve();
+  return new Promise((done) => process.send?.(told, undefined, undefined, () => done()) ?? done());
+}
+
+const progress: Progress = {
+  step: (step) => void tell({ step }),
+  warn: (warn) => void tell({ warn }),
+  update: (text, done, total) => void tell({ update: { text, done, total } }),
+};
+
+async function obey({ job, state, password, keyPath }: Order): Promise<void> {
+  try {
+    const { exchange, plainHttp } = job.data;
+    const context = await openContext({ state, progress, signal: stop.signal });
+    try {
+      const options = { plainHttp, signal: stop.signal };
+      const place = exchange === undefined ? undefined : await openExchange(exchange, options);
+      const grants = { fence, password, keyPath };
+      const result = await work[job.stage]({ ...context, exchange: place }, job, grants);
+      await tell({ result });
+    } finally {
+      await context.close();
+    }
+  } catch (error) {
+    await tell({ failure: failureOf(stop.signal.aborted ? stop.signal.reason : error) });
+  }
+  // Nothing may keep it from ending: a connection that is kept alive, a timer.
+  process.exit(0);
+}
+
+let until = 0;
+
+/**
+ * Asks the worker, who asks the queue, unless it has answered a moment ago. The time of its answer counts, however
+ * long this process is stopped in between. A worker that is itself stopped does not answer, and nothing is published.
+ */
+async function fence(): Promise<void> {
+  while (monotonicMilliseconds() >= until) {
+    const grant = await new Promise<Grant>((done, fail) => {
+      stop.signal.throwIfAborted();
+      stop.signal.addEventListener('abort', () => fail(stop.signal.reason as Error), { once: true });
+      answered = done;
+      void tell({ ask: true });
+    });
+    if ('refused' in grant) {
+      const { code, message, hint, details } = grant.refused;
+      throw new MillinerError(code, message, { hint, ...(details && { details }) });
+    }
+    until = grant.until;
+  }
+}

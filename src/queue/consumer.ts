@@ -1,0 +1,105 @@
+/** Takes the jobs of one queue: BullMQ's worker, with reasons for stopping a job and errors that say whether to try again. */
+import { DelayedError, WaitingChildrenError, WaitingError, Worker, type Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { MillinerError } from '../errors.ts';
+import { lost } from './fence.ts';
+import { asJobError, prefix } from './job.ts';
+
+/**
+ * Milliseconds. Workers do nothing heavy themselves, so that a lock which was not renewed for so long means that its
+ * worker is away; another takes the job within a few seconds then.
+ */
+const lockDuration = 15_000;
+const stalledInterval = 5000;
+/** A job may lose so many workers before it counts as what kills them. */
+const maxStalledCount = 8;
+
+/** Why a job is stopped. */
+export type Reason = 'cancelled' | 'handed back' | 'lost';
+
+/** With leave to end at `signal`, whose reason is a Reason. */
+export type Handler = (job: Job, token: string, signal: AbortSignal) => Promise<unknown>;
+
+export class Consumer {
+  readonly queue: string;
+  readonly #worker: Worker;
+  readonly #running = new Map<string, Job>();
+
+  constructor(
+    redis: Redis,
+    queue: string,
+    {
+      concurrency,
+      handler,
+      onError,
+    }: { concurrency: number; handler: Handler; onError: (error: Error) => void },
+  ) {
+    this.queue = queue;
+    this.#worker = new Worker(
+      queue,
+      // BullMQ counts the parameters to tell whether a signal is wanted.
+      async (job: Job, token: string | undefined, signal: AbortSignal | undefined) =>
+        this.#handle(handler, job, token!, signal!),
+      {
+        connection: redis,
+        prefix,
+        concurrency,
+        lockDuration,
+        stalledInterval,
+        maxStalledCount,
+        runRetryDelay: 1000,
+      },
+    );
+    this.#worker.on('error', onError);
+    this.#worker.on('lockRenewalFailed', (ids: string[]) => {
+      for (const id of ids) this.stop(id, 'lost');
+    });
+  }
+
+  get running(): Job[] {
+    return [...this.#running.values()];
+  }
+
+  stop(id: string, reason: Reason): void {
+    this.#worker.cancelJob(id, reason);
+  }
+
+  /** Takes no more; what runs goes on. */
+  async pause(): Promise<void> {
+    await this.#worker.pause(true);
+  }
+
+  async resume(): Promise<void> {
+    await this.#worker.resume();
+  }
+
+  /** When nothing runs any more. */
+  async close(): Promise<void> {
+    await this.#worker.close();
+  }
+
+  async #handle(handler: Handler, job: Job, token: string, signal: AbortSignal): Promise<unknown> {
+    this.#running.set(job.id!, job);
+    try {
+      return await handler(job, token, signal);
+    } catch (error) {
+      const isMoved =
+        error instanceof DelayedError ||
+        error instanceof WaitingChildrenError ||
+        error instanceof WaitingError;
+      if (isMoved) throw error;
+      if (!signal.aborted) throw asJobError(error);
+      if (signal.reason === 'handed back') {
+        await job.moveToWait(token);
+        throw new WaitingError();
+      }
+      throw asJobError(signal.reason === 'lost' ? lost(job) : cancelled(job));
+    } finally {
+      this.#running.delete(job.id!);
+    }
+  }
+}
+
+export function cancelled({ id }: Job): MillinerError {
+  return new MillinerError('RELEASE_CANCELLED', `${id} was cancelled`);
+}

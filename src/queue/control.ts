@@ -1,0 +1,87 @@
+/** queue retry, cancel, clean. */
+import type { Job } from 'bullmq';
+import { MillinerError } from '../errors.ts';
+import { jobsOf, parseRelease, releaseQueue } from './job.ts';
+import { keys, type Queues } from './queues.ts';
+import { releaseJob } from './status.ts';
+
+/** Whoever works on it stops within a second; what nobody has begun is removed. Throws RELEASE_NOT_FOUND. */
+export async function cancelRelease(queues: Queues, id: string): Promise<void> {
+  const job = await releaseJob(queues, id);
+  if (await isOver(job)) throw notNow(id, 'has ended already');
+  await queues.redis.sadd(keys.cancelled, id);
+  for (const child of await childrenOf(queues, job)) {
+    // One that runs cannot be removed, and is stopped by its worker.
+    await child.remove().catch(() => undefined);
+  }
+  // One that waits for its base need not.
+  if (await job.isDelayed()) await job.promote().catch(() => undefined);
+}
+
+/** What failed is done again, what was done stays. Throws RELEASE_NOT_FOUND. */
+export async function retryRelease(queues: Queues, id: string): Promise<void> {
+  const job = await releaseJob(queues, id);
+  if (!(await job.isFailed())) {
+    throw notNow(id, (await job.isCompleted()) ? 'was released' : 'goes on');
+  }
+  await queues.redis.srem(keys.cancelled, id);
+  const again = { resetAttemptsMade: true, resetAttemptsStarted: true };
+  for (const child of await childrenOf(queues, job)) {
+    if (!(await child.isFailed())) continue;
+    await forget(queues, child);
+    await child.retry('failed', again);
+  }
+  await forget(queues, job);
+  await job.retry('failed', again);
+}
+
+/** BullMQ counts lost workers for a job's whole life, and fails at once what has had too many. */
+async function forget(queues: Queues, job: Job): Promise<void> {
+  await queues.redis.hdel(queues.get(job.queueName).toKey(job.id!), 'stc', 'defa');
+}
+
+export async function failedReleases(queues: Queues): Promise<string[]> {
+  const jobs = await queues.get(releaseQueue).getFailed();
+  return jobs.map(({ id }) => id!);
+}
+
+/** Forgets releases that ended more than so many milliseconds ago, with their jobs. Gives how many. */
+export async function cleanReleases(queues: Queues, olderThan: number): Promise<string[]> {
+  const queue = queues.get(releaseQueue);
+  const before = Date.now() - olderThan;
+  const ended = (await queue.getJobs(['completed', 'failed'])).filter(
+    (job) => (job.finishedOn ?? 0) <= before,
+  );
+  for (const job of ended) {
+    for (const child of await childrenOf(queues, job)) await child.remove().catch(() => undefined);
+    await job.remove();
+    await queues.redis.srem(keys.cancelled, job.id!);
+  }
+  await forgetReferences(queues);
+  return ended.map(({ id }) => id!);
+}
+
+/** No release that goes on is older than what these numbers would refuse. */
+async function forgetReferences(queues: Queues): Promise<void> {
+  const jobs = await queues
+    .get(releaseQueue)
+    .getJobs(['active', 'waiting', 'prioritized', 'delayed', 'waiting-children', 'failed']);
+  const next = Number((await queues.redis.get(keys.number)) ?? 0);
+  const oldest = Math.min(next, ...jobs.map((job) => parseRelease(job.data).number));
+  for (const [reference, number] of Object.entries(await queues.redis.hgetall(keys.published))) {
+    if (Number(number) < oldest) await queues.redis.hdel(keys.published, reference);
+  }
+}
+
+async function childrenOf(queues: Queues, job: Job): Promise<Job[]> {
+  const there = jobsOf(job.id!, parseRelease(job.data)).map(({ queue, id }) => queues.get(queue).getJob(id));
+  return (await Promise.all(there)).filter((child) => child !== undefined);
+}
+
+async function isOver(job: Job): Promise<boolean> {
+  return (await job.isCompleted()) || job.isFailed();
+}
+
+function notNow(id: string, why: string): MillinerError {
+  return new MillinerError('RELEASE_NOT_FOUND', `release ${id} ${why}`, { details: { release: id } });
+}

@@ -1,0 +1,70 @@
+/** The private keys that a worker can sign with: those it is given, and those that releases name by path. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { readKeyFile } from '../pipeline/verify.ts';
+import { readPrivateKey } from '../sign/key.ts';
+
+export interface KeyId {
+  /** Of the encrypted file: every copy of it is the same key. */
+  id: string;
+  /** Absolute. */
+  path: string;
+}
+
+/** Throws KEY_FILE_INVALID. */
+export async function identifyKey(path: string): Promise<KeyId> {
+  return { id: idOf(await readKeyFile(path)), path: resolve(path) };
+}
+
+function idOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+export class Keyring {
+  readonly #password: string | undefined;
+  readonly #paths = new Map<string, string>();
+  readonly #refused = new Set<string>();
+
+  constructor(password: string | undefined) {
+    this.#password = password;
+  }
+
+  get password(): string | undefined {
+    return this.#password;
+  }
+
+  get ids(): string[] {
+    return [...this.#paths.keys()];
+  }
+
+  path(id: string): string | undefined {
+    return this.#paths.get(id);
+  }
+
+  /** Opens it once, so that a wrong password shows before there is anything to sign. Throws KEY_FILE_INVALID, PASSWORD_MISSING. */
+  async add({ id, path }: KeyId): Promise<void> {
+    if (this.#password === undefined) {
+      throw new MillinerError(
+        'PASSWORD_MISSING',
+        `${path} is not used to sign: MILLINER_KEY_PASSWORD is not set`,
+      );
+    }
+    await readPrivateKey(await readKeyFile(path), this.#password, path);
+    this.#paths.set(id, path);
+  }
+
+  /**
+   * A key that a release names: false where this host does not have it, or it was refused before. Throws as add does,
+   * once.
+   */
+  async discover({ id, path }: KeyId): Promise<boolean> {
+    if (this.#paths.has(id) || this.#refused.has(id)) return false;
+    const text = await readFile(path, 'utf8').catch(() => undefined);
+    if (text === undefined || idOf(text) !== id) return false;
+    this.#refused.add(id);
+    await this.add({ id, path });
+    return true;
+  }
+}

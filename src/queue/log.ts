@@ -1,0 +1,32 @@
+/** The log of a worker: for people on a terminal, for machines one JSON value a line. */
+import { hostname } from 'node:os';
+import { printable } from '../cli/terminal.ts';
+
+export interface Subject {
+  /** Of the command that queued the release. */
+  run?: string | undefined;
+  release?: string | undefined;
+  recipe?: string | undefined;
+  job?: string | undefined;
+}
+
+export type Level = 'info' | 'warn' | 'error';
+
+export type Log = (level: Level, message: string, subject?: Subject) => void;
+
+const host = hostname();
+
+export function jsonLog(stream: NodeJS.WritableStream): Log {
+  return (level, message, subject = {}) => {
+    const line = { time: new Date().toISOString(), level, host, pid: process.pid, ...subject, message };
+    stream.write(`${JSON.stringify(line)}\n`);
+  };
+}
+
+export function textLog(stream: NodeJS.WritableStream): Log {
+  return (level, message, { job, release } = {}) => {
+    const about = job ?? release;
+    const word = level === 'info' ? '' : `${level === 'warn' ? 'warning' : level}: `;
+    stream.write(`${printable(`${about === undefined ? '' : `${about}: `}${word}${message}`)}\n`);
+  };
+}

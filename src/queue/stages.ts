@@ -1,0 +1,144 @@
+/** What each stage of a release does, in the process that was started for it: calls of the pipeline, digests in and out. */
+import type { Verdict } from '../boot/verdict.ts';
+import { MillinerError } from '../errors.ts';
+import { bootFailure, bootRecorded } from '../pipeline/boot.ts';
+import { build } from '../pipeline/build.ts';
+import { bundleRecipe, withBundle } from '../pipeline/bundle.ts';
+import type { Context } from '../pipeline/context.ts';
+import { leaveBytes, obtain, obtainBytes } from '../pipeline/exchange.ts';
+import { importImage, leaveImage } from '../pipeline/import.ts';
+import { lockRecipe } from '../pipeline/lock.ts';
+import { inTurn, promote, signImageAt, type Fence } from '../pipeline/publish.ts';
+import { readImage, type StoredImage } from '../pipeline/push.ts';
+import type { ImageRecord } from '../pipeline/records.ts';
+import { sbomOf } from '../pipeline/sbom.ts';
+import { openTargets, type Target } from '../pipeline/targets.ts';
+import { readVerdict } from '../pipeline/verdicts.ts';
+import { readKeyFile } from '../pipeline/verify.ts';
+import { readPrivateKey } from '../sign/key.ts';
+import type { SpdxDocument } from '../sign/sbom.ts';
+import {
+  referencesOf,
+  type Built,
+  type LockResult,
+  type PublishResult,
+  type SignResult,
+  type Stage,
+  type StageJob,
+} from './job.ts';
+
+export interface Grants {
+  fence: Fence;
+  /** Of the private key, for the stage that signs. */
+  password: string | undefined;
+  /** Where this host has the key. */
+  keyPath: string | undefined;
+}
+
+type Work = (context: Context, job: StageJob, grants: Grants) => Promise<object>;
+
+export const work: Record<Stage, Work> = { lock, build: buildAndBoot, sign, publish };
+
+/** The lock that came with the recipe is held to it; one that did not come is made. */
+async function lock(context: Context, { data, baseBundle }: StageJob): Promise<LockResult> {
+  const held = async (recipe: string) => {
+    const { lock: found, made } = await lockRecipe(context, recipe, data.arches);
+    const isWhole = !made && baseBundle === undefined;
+    const bundle = isWhole ? data.bundle : (await bundleRecipe(context, recipe)).digest;
+    return { bundle, lockDigest: found.digest };
+  };
+  return withBundle(context, data.bundle, held, baseBundle);
+}
+
+async function buildAndBoot(context: Context, { data, arch, base }: StageJob): Promise<Built> {
+  if (base) await importImage(context, base.record);
+  const record = await withBundle(context, data.bundle, (recipe) => build(context, recipe, { arch: arch! }));
+  // A digest that has passed here need not pass again.
+  const known = await readVerdict(context.state, record.manifestDigest);
+  const verdict = known?.passed === true ? known : await bootRecorded(context, record);
+  if (!verdict.passed) throw bootFailure(verdict);
+  const sbom = await sbomOf(context, record);
+  // Only what has booted leaves this machine.
+  await leaveImage(context, record);
+  return {
+    arch: record.arch,
+    manifestDigest: record.manifestDigest,
+    record: await leaveBytes(context, bytesOf(record)),
+    sbom: await leaveBytes(context, bytesOf(sbom)),
+    verdict: await leaveBytes(context, bytesOf(verdict)),
+    packages: record.packages.length,
+    ...(verdict.readySeconds !== undefined && { readySeconds: verdict.readySeconds }),
+  };
+}
+
+async function sign(context: Context, job: StageJob, { fence, password, keyPath }: Grants) {
+  const path = keyPath ?? job.data.key.path;
+  if (password === undefined) throw new MillinerError('PASSWORD_MISSING', `no password for ${path}`);
+  const key = await readPrivateKey(await readKeyFile(path), password, path);
+  const sum: SignResult = {
+    signatures: [],
+    attestations: [],
+    uploadedBytes: 0,
+    mountedBlobs: 0,
+    skippedBlobs: 0,
+  };
+  for (const built of job.images) {
+    const image = await storedImage(context, built);
+    const evidence = {
+      sbom: await json<SpdxDocument>(context, built.sbom),
+      verdict: await json<Verdict>(context, built.verdict),
+    };
+    requirePassed(built, evidence.verdict);
+    const targets = await targetsOf(context, job, built);
+    const signed = await inTurn(context, image.digest, () =>
+      signImageAt(context, image, evidence, targets, key, fence),
+    );
+    sum.signatures.push(...signed.signatures);
+    sum.attestations.push(...signed.attestations);
+    for (const count of ['uploadedBytes', 'mountedBlobs', 'skippedBlobs'] as const)
+      sum[count] += signed[count];
+  }
+  return sum;
+}
+
+async function publish(context: Context, job: StageJob, { fence }: Grants): Promise<PublishResult> {
+  const references: string[] = [];
+  for (const built of job.images) {
+    const image = await storedImage(context, built);
+    const targets = await targetsOf(context, job, built);
+    references.push(...(await inTurn(context, image.digest, () => promote(context, image, targets, fence))));
+  }
+  return { references };
+}
+
+/** Its manifest and configuration are here afterwards; layers come when a registry lacks them. */
+async function storedImage(
+  context: Context,
+  { record: digest, manifestDigest }: Built,
+): Promise<StoredImage> {
+  const record = await json<ImageRecord>(context, digest);
+  await obtain(context, manifestDigest);
+  await obtain(context, record.configDigest);
+  return readImage(context, record);
+}
+
+/** Throws IMAGE_UNBOOTED. */
+function requirePassed({ manifestDigest }: Built, verdict: Verdict): void {
+  if (verdict.passed && verdict.manifestDigest === manifestDigest) return;
+  throw new MillinerError('IMAGE_UNBOOTED', `${manifestDigest} has no verdict that it passed`, {
+    details: { manifestDigest },
+  });
+}
+
+function targetsOf(context: Context, job: StageJob, { arch }: Built): Promise<Target[]> {
+  const { plainHttp } = job.data;
+  return openTargets(referencesOf(job, arch), { plainHttp, signal: context.signal });
+}
+
+async function json<T>(context: Context, digest: Built['record']): Promise<T> {
+  return JSON.parse((await obtainBytes(context, digest)).toString('utf8')) as T;
+}
+
+function bytesOf(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}

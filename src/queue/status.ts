@@ -1,0 +1,193 @@
+/** What the queue holds, for people and programs: releases, their stages with logs, and who works. */
+import type { Job, JobState } from 'bullmq';
+import {
+  jobsOf,
+  parseRelease,
+  readFailure,
+  releaseQueue,
+  type Failure,
+  type Release,
+  type Report,
+  type Stage,
+} from './job.ts';
+import { MillinerError } from '../errors.ts';
+import { keys, type Queues } from './queues.ts';
+
+export type ReleaseState = 'queued' | 'running' | 'released' | 'failed' | 'cancelled';
+export type StageState = 'queued' | 'running' | 'retrying' | 'done' | 'failed';
+
+export interface StageStatus {
+  job: string;
+  stage: Stage;
+  arch?: string;
+  state: StageState;
+  attempts: number;
+  /** ISO 8601. */
+  started?: string;
+  finished?: string;
+  /** What is going on. */
+  progress?: string;
+  error?: Failure;
+  /** Where no live worker takes its queue: which that is. */
+  unserved?: string;
+  logs?: string[];
+}
+
+export interface ReleaseStatus {
+  release: string;
+  recipe: string;
+  state: ReleaseState;
+  run: string;
+  queued: string;
+  finished?: string;
+  to: string[];
+  /** The release of its base that it waits for. */
+  waitsFor?: string;
+  stages: StageStatus[];
+  report?: Report;
+  error?: Failure;
+}
+
+export interface WorkerStatus {
+  id: string;
+  host: string;
+  pid: number;
+  slots: number;
+  takes: string[];
+  running: string[];
+}
+
+const unfinishedStates = ['active', 'waiting', 'prioritized', 'delayed', 'waiting-children'] as const;
+
+/** Unfinished releases, and the newest of those that have ended; oldest first. */
+export async function listReleases(queues: Queues, finished: number): Promise<ReleaseStatus[]> {
+  const queue = queues.get(releaseQueue);
+  const [open, done, failed] = await Promise.all([
+    queue.getJobs([...unfinishedStates]),
+    finished > 0 ? queue.getCompleted(0, finished - 1) : [],
+    finished > 0 ? queue.getFailed(0, finished - 1) : [],
+  ]);
+  // A job may be removed between two looks.
+  const jobs = [...open, ...done, ...failed].filter((job) => job !== undefined);
+  const unique = [...new Map(jobs.map((job) => [job.id, job])).values()];
+  const workers = await listWorkers(queues);
+  const found = await Promise.all(unique.map((job) => describe(queues, job, workers, false)));
+  return found.toSorted((a, b) => (a.queued < b.queued ? -1 : 1));
+}
+
+/** With the logs of its jobs. Throws RELEASE_NOT_FOUND. */
+export async function findRelease(queues: Queues, id: string, logs = true): Promise<ReleaseStatus> {
+  const job = await releaseJob(queues, id);
+  return describe(queues, job, await listWorkers(queues), logs);
+}
+
+export async function releaseJob(queues: Queues, id: string): Promise<Job> {
+  const job = await queues.get(releaseQueue).getJob(id);
+  if (job) return job;
+  throw new MillinerError('RELEASE_NOT_FOUND', `the queue has no release ${id}`);
+}
+
+/** Those that have said within the last seconds that they live. */
+export async function listWorkers({ redis }: Queues): Promise<WorkerStatus[]> {
+  const ids = await redis.smembers(keys.workers);
+  if (ids.length === 0) return [];
+  const texts = await redis.mget(ids.map((id) => keys.worker(id)));
+  const gone = ids.filter((_, index) => texts[index] === null);
+  if (gone.length > 0) await redis.srem(keys.workers, ...gone);
+  return texts.flatMap((text) => (text == null ? [] : [JSON.parse(text) as WorkerStatus]));
+}
+
+async function describe(
+  queues: Queues,
+  job: Job,
+  workers: readonly WorkerStatus[],
+  withLogs: boolean,
+): Promise<ReleaseStatus> {
+  const data = parseRelease(job.data);
+  const [state, cancelled] = await Promise.all([
+    job.getState(),
+    queues.redis.sismember(keys.cancelled, job.id!),
+  ]);
+  const steps = await describeStages(queues, job.id!, data, workers, withLogs);
+  const error = job.failedReason && state === 'failed' ? readFailure(job.failedReason) : undefined;
+  return {
+    release: job.id!,
+    recipe: data.recipe,
+    state: releaseState(state, steps, cancelled === 1),
+    run: data.run,
+    queued: new Date(job.timestamp).toISOString(),
+    ...(job.finishedOn !== undefined && { finished: new Date(job.finishedOn).toISOString() }),
+    to: data.to,
+    ...(state === 'delayed' && data.base !== undefined && { waitsFor: data.base }),
+    stages: steps,
+    ...(state === 'completed' && { report: job.returnvalue as Report }),
+    ...(error && { error }),
+  };
+}
+
+function releaseState(
+  state: JobState | 'unknown',
+  steps: readonly StageStatus[],
+  cancelled: boolean,
+): ReleaseState {
+  if (state === 'completed') return 'released';
+  if (cancelled) return 'cancelled';
+  if (state === 'failed') return 'failed';
+  return steps.some((step) => step.state !== 'queued') ? 'running' : 'queued';
+}
+
+/** Those that have begun or could; the others follow when it is their turn. */
+async function describeStages(
+  queues: Queues,
+  release: string,
+  data: Release,
+  workers: readonly WorkerStatus[],
+  withLogs: boolean,
+): Promise<StageStatus[]> {
+  const found: StageStatus[] = [];
+  for (const { stage, arch, queue: name, id } of jobsOf(release, data)) {
+    const job = await queues.get(name).getJob(id);
+    if (!job) continue;
+    const isServed = workers.some(({ takes }) => takes.includes(name));
+    found.push(await describeStage(queues, job, { stage, arch, name, isServed, withLogs }));
+  }
+  return found;
+}
+
+interface Look {
+  stage: Stage;
+  arch: string | undefined;
+  name: string;
+  isServed: boolean;
+  withLogs: boolean;
+}
+
+async function describeStage(queues: Queues, job: Job, look: Look): Promise<StageStatus> {
+  const state = stageState(await job.getState());
+  const { text, done, total } = (typeof job.progress === 'object' ? job.progress : {}) as {
+    text?: string;
+    done?: number;
+    total?: number;
+  };
+  const logs = look.withLogs ? (await queues.get(look.name).getJobLogs(job.id!)).logs : undefined;
+  return {
+    job: job.id!,
+    stage: look.stage,
+    ...(look.arch !== undefined && { arch: look.arch }),
+    state,
+    attempts: job.attemptsMade,
+    ...(job.processedOn !== undefined && { started: new Date(job.processedOn).toISOString() }),
+    ...(job.finishedOn !== undefined && { finished: new Date(job.finishedOn).toISOString() }),
+    ...(state === 'running' && text !== undefined && { progress: `${text}: ${done} of ${total}` }),
+    ...(job.failedReason && state !== 'done' && { error: readFailure(job.failedReason) }),
+    ...((state === 'queued' || state === 'retrying') && !look.isServed && { unserved: look.name }),
+    ...(logs && { logs }),
+  };
+}
+
+function stageState(state: JobState | 'unknown'): StageState {
+  if (state === 'completed') return 'done';
+  if (state === 'active') return 'running';
+  if (state === 'failed') return 'failed';
+  return state === 'delayed' ? 'retrying' : 'queued';
+}

@@ -1,0 +1,183 @@
+/** release: recipes become releases in the queue, bases first; the same one twice is one. */
+import { randomUUID } from 'node:crypto';
+import Handlebars from 'handlebars';
+import { MillinerError } from '../errors.ts';
+import { canonicalDigest } from '../lock/lock.ts';
+import { bundleRecipe, type Bundled } from '../pipeline/bundle.ts';
+import type { Context } from '../pipeline/context.ts';
+import { openExchange } from '../pipeline/exchange.ts';
+import { hostArch } from '../pipeline/lock.ts';
+import { openTargets } from '../pipeline/targets.ts';
+import { loadChain } from '../recipe/load.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import { parseReference, showReference } from '../registry/reference.ts';
+import { kept, releaseQueue, type Release } from './job.ts';
+import type { KeyId } from './keyring.ts';
+import { keys, type Queues } from './queues.ts';
+
+/** BullMQ's numbers: lower goes first. */
+export const priorities = { high: 1, normal: 10, low: 100 } as const;
+
+export interface Submission {
+  recipes: readonly string[];
+  key: KeyId;
+  /** Instead of what the recipes say: HOST/REPOSITORY:TAG with {{name}}, {{release}}, {{date}}, {{arch}}. */
+  to: readonly string[];
+  plainHttp: boolean;
+  priority: keyof typeof priorities;
+  /** HOST/REPOSITORY where workers of several machines leave blobs for each other. */
+  exchange: string | undefined;
+  /** Whether the queue is one of several machines. */
+  shared: boolean;
+}
+
+export interface Submitted {
+  release: string;
+  recipe: string;
+  /** Whether it was in the queue already. */
+  joined: boolean;
+}
+
+/** Nothing is queued unless every recipe can be. Throws what recipes, references and registries throw; USAGE. */
+export async function submit(context: Context, queues: Queues, submission: Submission): Promise<Submitted[]> {
+  const run = randomUUID();
+  const ready: { release: Omit<Release, 'number' | 'base'>; base: string | undefined }[] = [];
+  for (const { path, base } of await inOrder(submission.recipes)) {
+    ready.push({ release: await prepare(context, submission, path, run), base });
+  }
+  refuseShared(ready.map(({ release }) => release));
+  const ids = new Map<string, string>();
+  const submitted: Submitted[] = [];
+  for (const { release, base } of ready) {
+    const under = base === undefined ? undefined : (ids.get(base) ?? (await unfinished(queues, base)));
+    const one = await add(queues, { ...release, ...(under !== undefined && { base: under }) });
+    ids.set(one.recipe, one.release);
+    submitted.push(one);
+  }
+  return submitted;
+}
+
+/** Each once, bases before what is built on them, otherwise as they were given. */
+async function inOrder(recipes: readonly string[]): Promise<{ path: string; base: string | undefined }[]> {
+  const chains = await Promise.all(recipes.map((recipe) => loadChain(recipe)));
+  const unique = new Map(chains.map((chain) => [chain.at(-1)!.path, chain]));
+  return [...unique.values()]
+    .toSorted((a, b) => a.length - b.length)
+    .map((chain) => ({ path: chain.at(-1)!.path, base: chain.at(-2)?.recipe.name }));
+}
+
+async function prepare(
+  context: Context,
+  submission: Submission,
+  path: string,
+  run: string,
+): Promise<Omit<Release, 'number' | 'base'>> {
+  const { key, plainHttp, priority, shared } = submission;
+  const chain = await loadChain(path);
+  const { recipe } = chain.at(-1)!;
+  const arches = recipe.arches ?? [hostArch()];
+  const to = referencesOf(recipe, path, submission.to);
+  const targets = await openTargets(
+    to.map((reference) => reference.replaceAll('{{arch}}', arches[0]!)),
+    { plainHttp, signal: context.signal },
+  );
+  refuseOneForAll(recipe.name, arches, to);
+  const exchange = shared ? (submission.exchange ?? showReference(targets[0]!)) : undefined;
+  const place = exchange === undefined ? undefined : await openExchange(exchange, { plainHttp });
+  const bundle: Bundled = await bundleRecipe({ ...context, exchange: place }, path);
+  return {
+    version: 1,
+    recipe: recipe.name,
+    run,
+    bundle: bundle.digest,
+    arches,
+    key,
+    to,
+    plainHttp,
+    ...(exchange !== undefined && { exchange }),
+    priority: priorities[priority],
+  };
+}
+
+/** What the command line says, or the recipe: its repositories with its tags. */
+function referencesOf(recipe: Recipe, path: string, given: readonly string[]): string[] {
+  const { publish } = recipe;
+  const own = publish?.to.flatMap((place) => publish.tags.map((tag) => `${place}:${tag}`)) ?? [];
+  const templates = given.length > 0 ? given : own;
+  if (templates.length === 0) {
+    throw new MillinerError('USAGE', `${path}: says not where to publish it`, {
+      hint: 'Give --to HOST/REPOSITORY:TAG, or publish: {to, tags} in the recipe.',
+    });
+  }
+  const values = {
+    name: recipe.name,
+    release: recipe.release ?? '',
+    date: new Date().toISOString().slice(0, 10).replaceAll('-', ''),
+    arch: '{{arch}}',
+  };
+  return templates.map((text) => {
+    try {
+      return Handlebars.compile(text, { noEscape: true, strict: true })(values);
+    } catch (cause) {
+      throw new MillinerError('REFERENCE_INVALID', `${text}: ${(cause as Error).message.split('\n')[0]}`, {
+        cause,
+        hint: 'There are {{name}}, {{release}}, {{date}} and {{arch}}.',
+      });
+    }
+  });
+}
+
+/** An image is of one architecture, and a tag is of one image. */
+function refuseOneForAll(recipe: string, arches: readonly string[], to: readonly string[]): void {
+  const alike = to.find((reference) => !reference.includes('{{arch}}'));
+  if (arches.length === 1 || alike === undefined) return;
+  throw new MillinerError(
+    'USAGE',
+    `${recipe} has the architectures ${arches.join(', ')}, and ${alike} is one tag`,
+    {
+      hint: 'Write {{arch}} into the tag or the repository.',
+    },
+  );
+}
+
+function refuseShared(releases: Pick<Release, 'recipe' | 'to'>[]): void {
+  const seen = new Map<string, string>();
+  for (const { recipe, to } of releases) {
+    for (const text of to) {
+      const reference = showReference(parseReference(text.replaceAll('{{arch}}', 'arch')));
+      const other = seen.get(reference);
+      seen.set(reference, recipe);
+      if (other === undefined || other === recipe) continue;
+      throw new MillinerError('USAGE', `${text} would be ${other} and ${recipe}`, {
+        hint: 'Write {{name}} into --to: HOST/{{name}}:TAG.',
+      });
+    }
+  }
+}
+
+async function add(queues: Queues, content: Omit<Release, 'number'>): Promise<Submitted> {
+  const { redis } = queues;
+  const { recipe, bundle, to, key, arches, plainHttp } = content;
+  const number = await redis.incr(keys.number);
+  const id = `${recipe}-${number}`;
+  await redis.hset(keys.signing, key.id, key.path);
+  const identity = canonicalDigest({ recipe, bundle, to, key: key.id, arches, plainHttp });
+  const data: Release = { ...content, number };
+  const job = await queues.get(releaseQueue).add('release', data, {
+    ...kept,
+    jobId: id,
+    priority: content.priority,
+    deduplication: { id: identity.replace(':', '-') },
+  });
+  await redis.hset(keys.newest, recipe, job.id!);
+  return { release: job.id!, recipe, joined: job.id !== id };
+}
+
+/** The newest release of a recipe, while it goes on. */
+async function unfinished(queues: Queues, recipe: string): Promise<string | undefined> {
+  const id = await queues.redis.hget(keys.newest, recipe);
+  if (id === null) return undefined;
+  const job = await queues.get(releaseQueue).getJob(id);
+  const isOver = !job || (await job.isCompleted()) || (await job.isFailed());
+  return isOver ? undefined : id;
+}

@@ -1,0 +1,79 @@
+/** A job in a process of its own: its heavy work holds up no event loop that has locks to renew. */
+import { once } from 'node:events';
+import { extname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MillinerError } from '../errors.ts';
+import { startModule } from '../host/exec.ts';
+import { LineSplitter } from '../host/lines.ts';
+import { removeDeadWorkspaces } from '../pipeline/workspace.ts';
+import type { Failure } from './job.ts';
+import type { Grant, Order, Told } from './messages.ts';
+
+export interface TaskHooks {
+  /** A line of its story. */
+  onStep: (text: string, level: 'info' | 'warn') => void;
+  onUpdate: (text: string, done: number, total: number) => void;
+  /** Asked before each change that others can see. */
+  ask: () => Promise<Grant>;
+}
+
+/** What a job needs to end its containers and unmount what it has mounted. */
+const graceMilliseconds = 30_000;
+const lastWords = 20;
+const child = join(import.meta.dirname, `child${extname(import.meta.filename)}`);
+
+/** Gives the stage's result. Throws what the stage threw; INTERRUPTED once the signal has ended it; WORKER_DIED. */
+export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSignal): Promise<object> {
+  signal.throwIfAborted();
+  const task = startModule(child);
+  const words: string[] = [];
+  const lines = new LineSplitter((line) => words.push(line) > lastWords && words.shift());
+  task.stderr?.on('data', (chunk: Buffer) => lines.push(chunk));
+  const ended = once(task, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  let told: { result: object } | { failure: Failure } | undefined;
+  task.on('message', (message) => {
+    const one = message as Told;
+    if ('step' in one) hooks.onStep(one.step, 'info');
+    else if ('warn' in one) hooks.onStep(one.warn, 'warn');
+    else if ('update' in one) hooks.onUpdate(one.update.text, one.update.done, one.update.total);
+    else if ('ask' in one) void answer(task, hooks);
+    else told = one;
+  });
+  task.send({ order });
+  const stop = () => void end(task);
+  signal.addEventListener('abort', stop);
+  try {
+    const [code, by] = await ended;
+    if (told && 'result' in told) return told.result;
+    if (told) throw revived(told.failure);
+    // It could not clear up what it had mounted and started.
+    await removeDeadWorkspaces(order.state);
+    if (signal.aborted) throw new MillinerError('INTERRUPTED', 'the process of the job was ended');
+    throw died(by ?? `exit code ${code}`, words);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+type Task = ReturnType<typeof startModule>;
+
+async function answer(task: Task, { ask }: TaskHooks): Promise<void> {
+  const grant = await ask();
+  if (task.connected) task.send({ grant });
+}
+
+async function end(task: Task): Promise<void> {
+  task.kill('SIGTERM');
+  await sleep(graceMilliseconds, undefined, { ref: false });
+  // With all that it has started: they are in its session.
+  if (task.exitCode === null && task.signalCode === null) process.kill(-task.pid!, 'SIGKILL');
+}
+
+export function revived({ code, message, hint, details }: Failure): MillinerError {
+  return new MillinerError(code, message, { hint, ...(details && { details }) });
+}
+
+function died(how: string, words: string[]): MillinerError {
+  const said = words.length > 0 ? `: ${words.join('\n')}` : '';
+  return new MillinerError('WORKER_DIED', `the process of the job ended with ${how}${said}`);
+}

@@ -1,0 +1,245 @@
+/** A worker: consumers of all queues whose jobs this host can do, and what holds them together. */
+import { randomUUID } from 'node:crypto';
+import { availableParallelism, hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Job } from 'bullmq';
+import { MillinerError } from '../errors.ts';
+import type { Finding } from '../pipeline/doctor.ts';
+import { hostArch } from '../pipeline/lock.ts';
+import type { Connection } from './connection.ts';
+import { Consumer, type Handler, type Reason } from './consumer.ts';
+import { grantTo } from './fence.ts';
+import { advance } from './flow.ts';
+import { failureOf, parseRelease, parseStage, queueOf, releaseQueue, type Stage } from './job.ts';
+import type { Keyring } from './keyring.ts';
+import type { Log, Subject } from './log.ts';
+import { keys, Queues } from './queues.ts';
+import { Slots } from './slots.ts';
+import { runTask } from './task.ts';
+
+export interface WorkerOptions {
+  /** The state directory. */
+  state: string;
+  connection: Connection;
+  /** How many heavy jobs at once; the number of cores unless told. */
+  slots?: number | undefined;
+  keyring: Keyring;
+  /** What this host can do, from doctor. */
+  findings: readonly Finding[];
+  log: Log;
+}
+
+/** Milliseconds. */
+const beat = 500;
+const keyPause = 1000;
+/** A worker is alive while it has said so within this time. */
+const lifeSeconds = 10;
+/** A host whose disk is full leaves the work to others for a while. */
+const fullDiskPause = 10_000;
+/** A running job may finish before a worker that is to stop hands it back. */
+const graceMilliseconds = 10_000;
+/** Releases take no time themselves: they only wait for their stages. */
+const releasesAtOnce = 32;
+const updateMilliseconds = 500;
+
+export class ReleaseWorker {
+  readonly id = randomUUID();
+  readonly queues: Queues;
+  readonly #options: WorkerOptions;
+  readonly #slots: Slots;
+  readonly #slotCount: number;
+  readonly #consumers = new Map<string, Consumer>();
+  readonly #over = new AbortController();
+  #beating: Promise<void> | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#slotCount = options.slots ?? availableParallelism();
+    this.#slots = new Slots(this.#slotCount);
+    this.queues = new Queues(options.connection.redis);
+  }
+
+  /** Queues that it takes jobs from. */
+  get takes(): string[] {
+    return [...this.#consumers.keys()];
+  }
+
+  get running(): Job[] {
+    return [...this.#consumers.values()].flatMap((consumer) => consumer.running);
+  }
+
+  async start(): Promise<void> {
+    const { findings, log } = this.#options;
+    const arch = hostArch();
+    const missing = findings.filter(({ ok }) => !ok);
+    for (const { what, found } of missing) log('warn', `takes no builds: ${what}: ${found}`);
+    this.#consume(queueOf('lock', { arch, key: '' }), this.#stage);
+    if (missing.length === 0) this.#consume(queueOf('build', { arch, key: '' }), this.#stage);
+    this.#consume('publish', this.#stage);
+    await this.#findKeys();
+    this.#consume(releaseQueue, this.#release, releasesAtOnce);
+    log('info', `takes ${this.takes.join(', ')}; ${this.#slotCount} at once`);
+    this.#beating = this.#beat();
+  }
+
+  /** Takes nothing more, lets what runs end or, after a while, hands it back. */
+  async stop({ grace = graceMilliseconds }: { grace?: number } = {}): Promise<void> {
+    const consumers = [...this.#consumers.values()];
+    await Promise.all(consumers.map((consumer) => consumer.pause()));
+    const deadline = Date.now() + grace;
+    while (this.running.length > 0 && Date.now() < deadline) await sleep(50);
+    for (const consumer of consumers) {
+      for (const { id } of consumer.running) consumer.stop(id!, 'handed back');
+    }
+    while (this.running.length > 0) await sleep(50);
+    await Promise.all(consumers.map((consumer) => consumer.close()));
+    this.#over.abort();
+    await this.#beating;
+    await this.queues.redis.multi().srem(keys.workers, this.id).del(keys.worker(this.id)).exec();
+    await this.queues.close();
+  }
+
+  #consume(queue: string, handler: Handler, concurrency = this.#slotCount): void {
+    const onError = (error: Error) => this.#options.log('warn', error.message);
+    this.#consumers.set(queue, new Consumer(this.queues.redis, queue, { concurrency, handler, onError }));
+  }
+
+  readonly #release: Handler = async (job, token) => {
+    const subject = { run: parseRelease(job.data).run, release: job.id, recipe: job.data.recipe as string };
+    try {
+      const report = await advance(this.queues, job, token);
+      this.#options.log('info', `released as ${report.references.join(', ')}`, subject);
+      return report;
+    } catch (error) {
+      if (error instanceof MillinerError) {
+        this.#options.log('error', `${error.code}: ${error.message}`, subject);
+      }
+      throw error;
+    }
+  };
+
+  readonly #stage: Handler = async (job, token, signal) => {
+    const stage = parseStage(job.data);
+    const { run, recipe, key } = stage.data;
+    const subject = { run, release: stage.release, recipe, job: job.id };
+    const say = (text: string, level: 'info' | 'warn' = 'info') => {
+      this.#options.log(level, text, subject);
+      job.log(`${new Date().toISOString()} ${level === 'warn' ? 'warning: ' : ''}${text}`).catch(() => {});
+    };
+    const { keyring, state } = this.#options;
+    const signing = stage.stage === 'sign';
+    const order = {
+      job: stage,
+      state,
+      password: signing ? keyring.password : undefined,
+      keyPath: signing ? keyring.path(key.id) : undefined,
+    };
+    const hooks = {
+      onStep: say,
+      onUpdate: throttled((text, done, total) => job.updateProgress({ text, done, total })),
+      ask: async () =>
+        grantTo(this.queues.redis, job, token, stage).catch((error: unknown) => ({
+          refused: failureOf(error),
+        })),
+    };
+    try {
+      const began = Date.now();
+      const result = await this.#slots.run(ranks[stage.stage], signal, () => runTask(order, hooks, signal));
+      say(`done in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+      return result;
+    } catch (error) {
+      this.#note(error, signal, subject);
+      throw error;
+    }
+  };
+
+  #note(error: unknown, signal: AbortSignal, subject: Subject): void {
+    const { log } = this.#options;
+    if (signal.aborted) return log('warn', `stopped: ${signal.reason as Reason}`, subject);
+    const { code, message } = failureOf(error);
+    log('error', `${code}: ${message}`, subject);
+    if (code === 'DISK_FULL') void this.#rest();
+  }
+
+  /** Leaves what fills disks to others. */
+  async #rest(): Promise<void> {
+    const heavy = [...this.#consumers.values()].filter(({ queue }) => /^(?:lock|build)-/.test(queue));
+    this.#options.log('warn', `the disk is full: takes no builds for ${fullDiskPause / 1000} s`);
+    await Promise.all(heavy.map((consumer) => consumer.pause()));
+    await sleep(fullDiskPause, undefined, { signal: this.#over.signal }).catch(() => undefined);
+    if (!this.#over.signal.aborted) await Promise.all(heavy.map((consumer) => consumer.resume()));
+  }
+
+  /** Says that it lives, and looks for what was cancelled and for keys, until it stops. */
+  async #beat(): Promise<void> {
+    let nextKeys = 0;
+    while (!this.#over.signal.aborted) {
+      try {
+        await this.#sayAlive();
+        await this.#stopCancelled();
+        if (Date.now() > nextKeys) await this.#findKeys();
+        if (Date.now() > nextKeys) nextKeys = Date.now() + keyPause;
+      } catch (error) {
+        this.#options.log('warn', (error as Error).message);
+      }
+      await sleep(beat, undefined, { signal: this.#over.signal }).catch(() => undefined);
+    }
+  }
+
+  async #sayAlive(): Promise<void> {
+    const about = {
+      id: this.id,
+      host: hostname(),
+      pid: process.pid,
+      slots: this.#slotCount,
+      takes: this.takes,
+      running: this.running.map(({ id }) => id),
+    };
+    await this.queues.redis
+      .multi()
+      .sadd(keys.workers, this.id)
+      .set(keys.worker(this.id), JSON.stringify(about), 'EX', lifeSeconds)
+      .exec();
+  }
+
+  async #stopCancelled(): Promise<void> {
+    for (const consumer of this.#consumers.values()) {
+      if (consumer.queue === releaseQueue || consumer.running.length === 0) continue;
+      const { running } = consumer;
+      const releases = running.map(({ data }) => parseStage(data).release);
+      const answers = await this.queues.redis.smismember(keys.cancelled, ...releases);
+      for (const [index, { id }] of running.entries()) {
+        if (answers[index] === 1) consumer.stop(id!, 'cancelled');
+      }
+    }
+  }
+
+  async #findKeys(): Promise<void> {
+    const { keyring, log } = this.#options;
+    const known = await this.queues.redis.hgetall(keys.signing);
+    for (const [id, path] of Object.entries(known)) {
+      try {
+        await keyring.discover({ id, path });
+      } catch (error) {
+        log('warn', `does not sign with ${path}: ${(error as Error).message}`);
+      }
+    }
+    for (const id of keyring.ids) {
+      const queue = queueOf('sign', { key: id });
+      if (!this.#consumers.has(queue)) this.#consume(queue, this.#stage);
+    }
+  }
+}
+
+/** What is nearly finished goes first. */
+const ranks: Record<Stage, number> = { publish: 0, sign: 1, build: 2, lock: 3 };
+
+function throttled(tell: (text: string, done: number, total: number) => Promise<void>) {
+  let last = 0;
+  return (text: string, done: number, total: number) => {
+    const now = Date.now();
+    if (now - last < updateMilliseconds && done < total) return;
+    last = now;
+    tell(text, done, total).catch(() => {});
+  };
+}
