@@ -12,7 +12,7 @@ die() { say "$*"; exit 8; }
 # What to install, and why: one line for each purpose.
 debian_packages=(
   g++ make pkg-config libsolv-dev libsolvext-dev          # the native addon
-  rpm runc zstd xz-utils gpg                              # milliner itself
+  rpm runc zstd xz-utils gpg redis-server                 # milliner itself
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
   skopeo buildah umoci dnf acl attr python3 faketime      # other implementations, as oracles in the tests
   busybox-static                                          # the userland of the tests' smallest images
@@ -21,7 +21,7 @@ debian_packages=(
 # Written from the packages' names on Fedora; not yet run there.
 fedora_packages=(
   gcc-c++ make pkgconf-pkg-config libsolv-devel
-  rpm rpm-sign rpm-build runc zstd xz gnupg2
+  rpm rpm-sign rpm-build runc zstd xz gnupg2 redis
   createrepo_c dnf-plugins-core
   skopeo buildah umoci acl attr busybox glibc-static
   docker-distribution podman iproute
@@ -35,11 +35,12 @@ install_debian() {
   say "installing with apt-get: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   { apt-get -qq update && apt-get -qq install -y --no-install-recommends "${missing[@]}"; } >&2
-  # The tests start registries of their own: the package's service, on port 5000 of everything, is for nobody here.
-  if [[ " ${missing[*]} " == *' docker-registry '* ]]; then
-    service docker-registry stop >&2 || true
-    update-rc.d docker-registry disable >&2 || true
-  fi
+  # Milliner and its tests start servers of their own: the packages' services, on fixed ports, are for nobody here.
+  for name in docker-registry redis-server; do
+    [[ " ${missing[*]} " == *" $name "* ]] || continue
+    service "$name" stop >&2 || true
+    update-rc.d "$name" disable >&2 || true
+  done
 }
 
 install_fedora() {

@@ -132,6 +132,11 @@ const table = {
     what: 'the tree holds something that an OCI layer cannot express',
     todo: 'Have the package or scriptlet that makes the named path changed, or exclude the package.',
   },
+  LAYER_INVALID: {
+    kind: 'storage',
+    what: 'a layer cannot be unpacked: it is damaged, or holds what could reach outside of its tree',
+    todo: 'Build the image again where it was built: what one worker leaves for another is made anew then.',
+  },
   REFERENCE_INVALID: {
     kind: 'input',
     what: 'a reference to an image in a registry is malformed',

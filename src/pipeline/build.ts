@@ -67,7 +67,8 @@ async function ensureImage(
   );
 }
 
-async function isComplete({ content, snapshots }: Context, record: ImageRecord): Promise<boolean> {
+/** Whether all that its record names is here. */
+export async function isComplete({ content, snapshots }: Context, record: ImageRecord): Promise<boolean> {
   const digests = [
     record.manifestDigest,
     record.configDigest,

@@ -1,17 +1,94 @@
 /** Images between machines: what one has built and booted, another takes over without building it again. */
+import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
+import { withLock } from '../host/locks.ts';
+import { unpackLayer } from '../layer/unpack.ts';
+import { isComplete } from './build.ts';
 import type { Context } from './context.ts';
-import { leave } from './exchange.ts';
+import { leave, leaveBytes, obtain, obtainBytes } from './exchange.ts';
 import { pushImage, readImage, type Tally } from './push.ts';
-import type { ImageRecord } from './records.ts';
+import { listRecords, readRecord, writeRecord, type ImageRecord } from './records.ts';
+import { withWorkspace } from './workspace.ts';
 
-/** Leaves an image where others find it: as registries keep images, and its tree beside it. */
-export async function leaveImage(context: Context, record: ImageRecord): Promise<void> {
+/**
+ * Leaves an image where others find it: as registries keep images, and beside it the trees and records of itself and
+ * its bases. Gives the records' digests, lowest base first.
+ */
+export async function leaveImage(context: Context, record: ImageRecord): Promise<Digest[]> {
   const { exchange } = context;
-  if (!exchange) return;
-  const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
-  await pushImage(context, await readImage(context, record), { ...exchange, tags: [] }, [], tally);
-  await leave(context, record.tree);
+  if (exchange) {
+    const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
+    await pushImage(context, await readImage(context, record), { ...exchange, tags: [] }, [], tally);
+  }
+  const digests: Digest[] = [];
+  for (const one of await lineageOf(context, record)) {
+    await leave(context, one.tree);
+    if (one !== record) await leave(context, one.configDigest);
+    digests.push(await leaveBytes(context, Buffer.from(JSON.stringify(one))));
+  }
+  return digests;
 }
 
-export async function importImage(_context: Context, _record: Digest): Promise<void> {}
+/** The image's record behind those of its bases, as far as this state still has them. */
+async function lineageOf({ state }: Context, record: ImageRecord): Promise<ImageRecord[]> {
+  const records = await listRecords(state);
+  const lineage = [record];
+  for (let next = record.base; next !== undefined; next = lineage[0]!.base) {
+    const base = records.find(({ manifestDigest }) => manifestDigest === next);
+    if (!base) break;
+    lineage.unshift(base);
+  }
+  return lineage;
+}
+
+/** Takes over images in this order, each on the one before; those that are here already stay. */
+export async function importImages(context: Context, records: readonly Digest[]): Promise<void> {
+  const { content, state, signal } = context;
+  for (const digest of records) {
+    const record = JSON.parse((await obtainBytes(context, digest)).toString('utf8')) as ImageRecord;
+    const turn = join(state, 'locks', `build-${record.name}`);
+    const take = async () => {
+      const there = await readRecord(state, record.name);
+      if (there?.manifestDigest === record.manifestDigest && (await isComplete(context, there))) return;
+      context.progress.step(`${record.name}: taken over from another worker`);
+      await takeOver(context, record);
+    };
+    await content.lease(() => withLock(turn, 'exclusive', take, { wait: true, signal }));
+  }
+}
+
+/** Its tree is held to the record when something is built on it. */
+async function takeOver(context: Context, record: ImageRecord): Promise<void> {
+  const { manifestDigest, configDigest, tree, layers, snapshot } = record;
+  for (const digest of [configDigest, tree, ...layers.map((layer) => layer.digest as Digest)]) {
+    await obtain(context, digest);
+  }
+  await obtain(context, manifestDigest);
+  if (!context.snapshots.stat(snapshot)) await unpack(context, record);
+  await writeRecord(context.state, record);
+}
+
+async function unpack(context: Context, record: ImageRecord): Promise<void> {
+  const { snapshots, content, state } = context;
+  const parent = await baseSnapshot(context, record);
+  await withWorkspace(state, async ({ id }) => {
+    await snapshots.prepare(id, parent?.snapshot);
+    try {
+      const root = await snapshots.mount(id);
+      for (const { digest, mediaType } of record.layers.slice(parent?.layers.length ?? 0)) {
+        context.signal?.throwIfAborted();
+        await unpackLayer(root, await content.openVerified(digest as Digest), mediaType);
+      }
+      await snapshots.commit(record.snapshot, id);
+    } finally {
+      if (snapshots.stat(id)) await snapshots.remove(id);
+    }
+  });
+}
+
+/** Without it all layers are unpacked, which gives the same tree. */
+async function baseSnapshot({ state, snapshots }: Context, { base }: ImageRecord) {
+  const records = await listRecords(state);
+  const found = records.find(({ manifestDigest }) => manifestDigest === base);
+  return found && snapshots.stat(found.snapshot) ? found : undefined;
+}

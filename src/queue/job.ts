@@ -42,8 +42,9 @@ export type Release = z.infer<typeof releaseSchema>;
 export const builtSchema = z.object({
   arch: z.string(),
   manifestDigest: digest,
-  /** Blobs: the image's record, its bill of materials, its verdict. */
-  record: digest,
+  /** Blobs: the records of its bases, lowest first, and its own. */
+  records: z.array(digest).min(1),
+  /** Blobs: its bill of materials, its verdict. */
   sbom: digest,
   verdict: digest,
   packages: z.int(),

@@ -105,7 +105,9 @@ export class PrivateServer {
 
   /** False where there is no answer. */
   async #ask(question: (redis: Redis) => Promise<boolean>): Promise<boolean> {
-    const redis = new Redis({ path: this.path, lazyConnect: true, retryStrategy: () => null });
+    // Milliseconds: after a shutdown ioredis would wait for an end that has been.
+    const options = { lazyConnect: true, retryStrategy: () => null, disconnectTimeout: 100 };
+    const redis = new Redis({ path: this.path, ...options });
     // The rejected promise says the same.
     redis.on('error', () => {});
     try {

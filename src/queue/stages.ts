@@ -1,12 +1,13 @@
 /** What each stage of a release does, in the process that was started for it: calls of the pipeline, digests in and out. */
 import type { Verdict } from '../boot/verdict.ts';
+import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { bootFailure, bootRecorded } from '../pipeline/boot.ts';
 import { build } from '../pipeline/build.ts';
 import { bundleRecipe, withBundle } from '../pipeline/bundle.ts';
 import type { Context } from '../pipeline/context.ts';
 import { leaveBytes, obtain, obtainBytes } from '../pipeline/exchange.ts';
-import { importImage, leaveImage } from '../pipeline/import.ts';
+import { importImages, leaveImage } from '../pipeline/import.ts';
 import { lockRecipe } from '../pipeline/lock.ts';
 import { inTurn, promote, signImageAt, type Fence } from '../pipeline/publish.ts';
 import { readImage, type StoredImage } from '../pipeline/push.ts';
@@ -51,7 +52,7 @@ async function lock(context: Context, { data, baseBundle }: StageJob): Promise<L
 }
 
 async function buildAndBoot(context: Context, { data, arch, base }: StageJob): Promise<Built> {
-  if (base) await importImage(context, base.record);
+  if (base) await importImages(context, base.records);
   const record = await withBundle(context, data.bundle, (recipe) => build(context, recipe, { arch: arch! }));
   // A digest that has passed here need not pass again.
   const known = await readVerdict(context.state, record.manifestDigest);
@@ -59,11 +60,11 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
   if (!verdict.passed) throw bootFailure(verdict);
   const sbom = await sbomOf(context, record);
   // Only what has booted leaves this machine.
-  await leaveImage(context, record);
+  const records = await leaveImage(context, record);
   return {
     arch: record.arch,
     manifestDigest: record.manifestDigest,
-    record: await leaveBytes(context, bytesOf(record)),
+    records,
     sbom: await leaveBytes(context, bytesOf(sbom)),
     verdict: await leaveBytes(context, bytesOf(verdict)),
     packages: record.packages.length,
@@ -112,11 +113,8 @@ async function publish(context: Context, job: StageJob, { fence }: Grants): Prom
 }
 
 /** Its manifest and configuration are here afterwards; layers come when a registry lacks them. */
-async function storedImage(
-  context: Context,
-  { record: digest, manifestDigest }: Built,
-): Promise<StoredImage> {
-  const record = await json<ImageRecord>(context, digest);
+async function storedImage(context: Context, { records, manifestDigest }: Built): Promise<StoredImage> {
+  const record = await json<ImageRecord>(context, records.at(-1)!);
   await obtain(context, manifestDigest);
   await obtain(context, record.configDigest);
   return readImage(context, record);
@@ -135,7 +133,7 @@ function targetsOf(context: Context, job: StageJob, { arch }: Built): Promise<Ta
   return openTargets(referencesOf(job, arch), { plainHttp, signal: context.signal });
 }
 
-async function json<T>(context: Context, digest: Built['record']): Promise<T> {
+async function json<T>(context: Context, digest: Digest): Promise<T> {
   return JSON.parse((await obtainBytes(context, digest)).toString('utf8')) as T;
 }
 

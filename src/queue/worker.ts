@@ -143,10 +143,13 @@ export class ReleaseWorker {
         })),
     };
     try {
-      const began = Date.now();
-      const result = await this.#slots.run(ranks[stage.stage], signal, () => runTask(order, hooks, signal));
-      say(`done in ${((Date.now() - began) / 1000).toFixed(1)} s`);
-      return result;
+      return await this.#slots.run(ranks[stage.stage], signal, async () => {
+        const began = Date.now();
+        say(`begins on ${hostname()}`);
+        const result = await runTask(order, hooks, signal);
+        say(`done in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+        return result;
+      });
     } catch (error) {
       this.#note(error, signal, subject);
       throw error;

@@ -1,4 +1,4 @@
-/** npm run demo: three images from a real RPM set, booted, signed and published. Shows the CLI as a user would run it. */
+/** npm run demo: three images from a real RPM set, released through the queue. Shows the CLI as a user would run it. */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { RegistryServer } from '../registry/server.ts';
 import { cache, checkout, demoRecipes, lockDemo } from './recipes.ts';
 
-const layout = join(cache, 'demo');
 const state = process.env['MILLINER_STATE'] ?? join(cache, 'state');
 /** Made anew by every run: the passphrase is nowhere but in this process, and the key of no further use. */
 const shop = join(cache, 'shop');
@@ -28,36 +27,34 @@ function run(program: string, args: string[]): string {
 const milliner = (...args: string[]) => run('node', ['dist/cli.js', ...args, '--state', state]);
 const inJson = (...args: string[]): unknown => JSON.parse(milliner(...args, '--json'));
 
-interface Built {
-  name: string;
+interface Image {
   manifestDigest: string;
   packages: number;
-  layers: { size: number }[];
-  seconds: number;
+  readySeconds: number;
 }
 
-interface Booted {
-  readySeconds: number;
-  peakMemory: number;
-  instances: object[];
+interface Released {
+  releases: {
+    recipe: string;
+    queued: string;
+    finished: string;
+    stages: { stage: string; started: string; finished: string }[];
+    report: { images: Image[] };
+  }[];
 }
 
 run('node', ['spec/repository.ts']);
 lockDemo(state);
-const images = demoRecipes.map((recipe) => {
-  const built = inJson('build', recipe, '--output', layout) as Built;
-  return { ...built, booted: inJson('boot', recipe) as Booted };
-});
 rmSync(shop, { recursive: true, force: true });
 const registry = await RegistryServer.start({ directory: join(shop, 'registry') });
 const referenceOf = (name: string) => `${registry.host}/${name}:latest`;
+let released: Released['releases'];
 try {
   milliner('key', 'generate', '--out', key);
-  for (const { name } of images) {
-    inJson('publish', name, '--to', referenceOf(name), '--key', `${key}.key`);
-    inJson('verify', referenceOf(name), '--key', `${key}.pub`);
-  }
-  const repositories = images.flatMap(({ name }) => ['--to', `${registry.host}/${name}`]);
+  const to = ['--to', referenceOf('{{name}}'), '--key', `${key}.key`];
+  ({ releases: released } = inJson('release', ...demoRecipes, ...to) as Released);
+  for (const name of demoRecipes) inJson('verify', referenceOf(name), '--key', `${key}.pub`);
+  const repositories = demoRecipes.flatMap((name) => ['--to', `${registry.host}/${name}`]);
   milliner('policy', '--key', `${key}.pub`, ...repositories, '--out', join(shop, 'policy'));
 } finally {
   await registry.kill('SIGTERM');
@@ -65,16 +62,17 @@ try {
 summarise();
 
 function summarise(): void {
-  const lines = images.map(({ name, manifestDigest, packages, layers, seconds, booted }) => {
-    const size = layers.reduce((sum, layer) => sum + layer.size, 0) / 1e6;
-    const ready = `${booted.instances.length} ready in ${booted.readySeconds.toFixed(1)} s, ${(booted.peakMemory / 1e6).toFixed(0)} MB`;
-    return `${name.padEnd(13)} ${String(packages).padStart(4)} packages ${size.toFixed(1).padStart(5)} MB, built in ${seconds.toFixed(1)} s, ${ready}  ${manifestDigest}`;
+  const seconds = (from: string, to: string) => ((Date.parse(to) - Date.parse(from)) / 1000).toFixed(1);
+  const lines = released.map(({ recipe, stages, report }) => {
+    const { packages, readySeconds, manifestDigest } = report.images[0]!;
+    const times = stages.map(({ stage, started, finished }) => `${stage} ${seconds(started, finished)}`);
+    return `${recipe.padEnd(13)} ${String(packages).padStart(4)} packages, ready in ${readySeconds.toFixed(1)} s; seconds: ${times.join(', ')}  ${manifestDigest}`;
   });
   const reference = referenceOf('demo-mariadb');
   process.stdout.write(`
 ${lines.join('\n')}
 
-They are booted, signed and published. With the registry started again, anyone can check that:
+Each is booted, signed and published, bases first. With the registry started again, anyone can check that:
   docker-registry serve ${registry.configuration} &
   npm run -s milliner -- verify ${reference} --key ${key}.pub
   # Debian 13's or Fedora's skopeo; Debian 12's is built without sigstore

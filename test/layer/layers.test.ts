@@ -13,6 +13,7 @@ import { manifestType } from '../../src/registry/descriptor.ts';
 import { writeLayout } from '../../src/image/layout.ts';
 import { changesAgainst } from '../../src/layer/changes.ts';
 import { parseTree, serializeTree, treeOf, type Tree } from '../../src/layer/tree.ts';
+import { unpackLayer } from '../../src/layer/unpack.ts';
 import { layerStream, mediaTypes, type Compression } from '../../src/layer/write.ts';
 import { OverlaySnapshotter } from '../../src/snapshot/overlay.ts';
 import { apply, generations, makeBase, type Change } from '../snapshot/random.ts';
@@ -77,6 +78,21 @@ async function layersShowTheirTree(
     await bench.snapshots.commit(below.name, 'key');
   }
   expect(await unpacked(bench, layers)).toEqual(below!.seen);
+  expect(await unpackedHere(bench, layers)).toEqual(below!.seen);
+}
+
+/** As a worker takes over what another has built. */
+async function unpackedHere({ content, snapshots }: Bench, layers: ImageLayer[]): Promise<unknown> {
+  let below: string | undefined;
+  for (const [index, { digest, mediaType }] of layers.entries()) {
+    await snapshots.prepare('own', below);
+    const blob = await content.openVerified(digest as `sha256:${string}`);
+    await unpackLayer(await snapshots.mount('own'), blob, mediaType);
+    below = `own ${index}`;
+    await snapshots.commit(below, 'own');
+  }
+  await snapshots.view('seen', below!);
+  return shown(await describeTree(await snapshots.mount('seen'), await snapshots.scan('seen')));
 }
 
 async function unpacked({ state, content }: Bench, layers: ImageLayer[]): Promise<unknown> {

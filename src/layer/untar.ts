@@ -1,0 +1,217 @@
+/**
+ * Reads tar streams as tar.ts writes them and as other builders of layers do: ustar with pax extended headers
+ * (POSIX.1-2001), GNU's long names and base-256 numbers. What is not one of these is refused.
+ */
+import { MillinerError } from '../errors.ts';
+import type { ByteString } from '../host/paths.ts';
+import type { TarEntry, TarType } from './tar.ts';
+
+const blockSize = 512;
+/** Names and attributes: far more than any file system takes. */
+const largestExtension = 4 * 1024 * 1024;
+
+const types: Record<string, TarType> = {
+  '0': 'file',
+  '\0': 'file',
+  '7': 'file',
+  '1': 'link',
+  '2': 'symlink',
+  '3': 'character',
+  '4': 'block',
+  '5': 'directory',
+  '6': 'fifo',
+};
+
+/** Called for each entry, with its content to be read by then; what is left of it is passed over. */
+export type OnEntry = (entry: TarEntry, content: AsyncIterable<Buffer>) => Promise<void>;
+
+/** Throws LAYER_INVALID. */
+export async function readTar(source: AsyncIterable<Buffer>, onEntry: OnEntry): Promise<void> {
+  const reader = new BlockReader(source);
+  let extended: Extended = {};
+  for (;;) {
+    const block = await reader.header();
+    if (block === undefined) return;
+    const flag = block.toString('latin1', 156, 157);
+    const size = number(block, 124, 12);
+    if (flag === 'x' || flag === 'L' || flag === 'K') {
+      const body = await reader.whole(size);
+      extended = { ...extended, ...(flag === 'x' ? readPax(body) : readLong(flag, body)) };
+    } else if (flag === 'g') {
+      await reader.whole(size);
+    } else {
+      const entry = entryOf(block, flag, extended);
+      extended = {};
+      const content = reader.content(entry.size);
+      await onEntry(entry, content);
+      for await (const rest of content) void rest;
+    }
+  }
+}
+
+/** What an extended header says in place of the block's fields. */
+type Extended = Partial<Pick<TarEntry, 'path' | 'linkTarget' | 'size' | 'uid' | 'gid' | 'mtime' | 'xattrs'>>;
+
+function entryOf(block: Buffer, flag: string, extended: Extended): TarEntry {
+  const type = types[flag];
+  if (type === undefined) throw invalid(`it has an entry of type ${JSON.stringify(flag)}`);
+  const prefix = text(block, 345, 155);
+  const isUstar = block.toString('latin1', 257, 263) === 'ustar\0';
+  const name = text(block, 0, 100);
+  const path = extended.path ?? ((isUstar && prefix !== '' ? `${prefix}/${name}` : name) as ByteString);
+  const size = extended.size ?? number(block, 124, 12);
+  return {
+    path,
+    type,
+    mode: number(block, 100, 8) & 0o7777,
+    uid: extended.uid ?? number(block, 108, 8),
+    gid: extended.gid ?? number(block, 116, 8),
+    // A link may repeat the size of what it names, without its content.
+    size: type === 'file' ? size : 0,
+    mtime: extended.mtime ?? number(block, 136, 12),
+    linkTarget: extended.linkTarget ?? text(block, 157, 100),
+    deviceMajor: type === 'character' || type === 'block' ? number(block, 329, 8) : 0,
+    deviceMinor: type === 'character' || type === 'block' ? number(block, 337, 8) : 0,
+    xattrs: extended.xattrs,
+  };
+}
+
+const xattrKey = 'SCHILY.xattr.';
+
+/** Records of "LENGTH KEY=VALUE\n", where LENGTH counts itself. */
+function readPax(body: Buffer): Extended {
+  const extended: Extended = {};
+  for (let at = 0; at < body.length;) {
+    const space = body.indexOf(0x20, at);
+    const length = Number(body.toString('latin1', at, space < 0 ? at : space));
+    const end = at + length;
+    const equals = body.indexOf(0x3d, space);
+    const sound = Number.isSafeInteger(length) && end <= body.length && equals > space && equals < end;
+    if (space < 0 || !sound || body[end - 1] !== 0x0a) throw invalid('an extended header is malformed');
+    apply(extended, body.toString('latin1', space + 1, equals), body.subarray(equals + 1, end - 1));
+    at = end;
+  }
+  return extended;
+}
+
+function apply(extended: Extended, key: string, value: Buffer): void {
+  if (key === 'path') extended.path = value.toString('latin1') as ByteString;
+  else if (key === 'linkpath') extended.linkTarget = value.toString('latin1') as ByteString;
+  else if (key === 'size' || key === 'uid' || key === 'gid') extended[key] = decimal(value);
+  else if (key === 'mtime') extended.mtime = Math.floor(Number(value.toString('latin1')));
+  else if (key.startsWith(xattrKey)) {
+    extended.xattrs = { ...extended.xattrs, [key.slice(xattrKey.length)]: Buffer.from(value) };
+  } else if (key.startsWith('GNU.sparse.')) throw invalid('it has a sparse file');
+}
+
+function readLong(flag: 'L' | 'K', body: Buffer): Extended {
+  const value = text(body, 0, body.length);
+  return flag === 'L' ? { path: value } : { linkTarget: value };
+}
+
+function decimal(value: Buffer): number {
+  const digits = value.toString('latin1');
+  if (/^\d{1,16}$/.test(digits) && Number.isSafeInteger(Number(digits))) return Number(digits);
+  throw invalid(`${JSON.stringify(digits)} is no number`);
+}
+
+function text(block: Buffer, offset: number, length: number): ByteString {
+  const field = block.toString('latin1', offset, offset + length);
+  const end = field.indexOf('\0');
+  return (end < 0 ? field : field.slice(0, end)) as ByteString;
+}
+
+/** Octal digits, or GNU's base 256 where the first bit is set. */
+function number(block: Buffer, offset: number, length: number): number {
+  const field = block.subarray(offset, offset + length);
+  if ((field[0]! & 0x80) !== 0) {
+    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, field[0]! & 0x3f);
+    if (Number.isSafeInteger(value)) return value;
+    throw invalid('a number is too large');
+  }
+  const digits = field
+    .toString('latin1')
+    .replace(/^ +/, '')
+    .replace(/[\0 ].*$/s, '');
+  if (/^[0-7]*$/.test(digits)) return Number.parseInt(digits || '0', 8);
+  throw invalid(`${JSON.stringify(digits)} is no octal number`);
+}
+
+export function invalid(why: string): MillinerError {
+  return new MillinerError('LAYER_INVALID', `a layer is no tar stream that can be unpacked: ${why}`);
+}
+
+class BlockReader {
+  readonly #source: AsyncIterator<Buffer>;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(source: AsyncIterable<Buffer>) {
+    this.#source = source[Symbol.asyncIterator]();
+  }
+
+  /** The next header; undefined at the end of the archive. */
+  async header(): Promise<Buffer | undefined> {
+    const block = await this.#exactly(blockSize);
+    if (block === undefined) return undefined;
+    if (block.every((byte) => byte === 0)) {
+      // What follows the end is padding; it still has to be read, or the stream before it would never end.
+      while ((await this.#some(1 << 20)) !== undefined);
+      return undefined;
+    }
+    const sum = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
+    if (sum !== number(block, 148, 8)) throw invalid('the checksum of a header is wrong');
+    return block;
+  }
+
+  async whole(size: number): Promise<Buffer> {
+    if (size > largestExtension) throw invalid(`an extended header has ${size} bytes`);
+    const pieces: Buffer[] = [];
+    for await (const piece of this.content(size)) pieces.push(piece);
+    return Buffer.concat(pieces);
+  }
+
+  /** May be begun again: it goes on where it was left. */
+  content(size: number): AsyncIterable<Buffer> {
+    const padded = Math.ceil(size / blockSize) * blockSize;
+    let at = 0;
+    const next = async (): Promise<IteratorResult<Buffer>> => {
+      if (at < size) {
+        const piece = await this.#some(size - at);
+        if (piece === undefined) throw invalid('it breaks off');
+        at += piece.length;
+        return { done: false, value: piece };
+      }
+      if (at < padded) {
+        if (!(await this.#exactly(padded - at))) throw invalid('it breaks off');
+        at = padded;
+      }
+      return { done: true, value: undefined };
+    };
+    return { [Symbol.asyncIterator]: () => ({ next }) };
+  }
+
+  async #exactly(size: number): Promise<Buffer | undefined> {
+    while (this.#rest.length < size) {
+      const { value, done } = await this.#source.next();
+      if (done === true) {
+        if (this.#rest.length === 0) return undefined;
+        throw invalid('it breaks off');
+      }
+      this.#rest = this.#rest.length === 0 ? value : Buffer.concat([this.#rest, value]);
+    }
+    const taken = this.#rest.subarray(0, size);
+    this.#rest = this.#rest.subarray(size);
+    return taken;
+  }
+
+  async #some(most: number): Promise<Buffer | undefined> {
+    while (this.#rest.length === 0) {
+      const { value, done } = await this.#source.next();
+      if (done === true) return undefined;
+      this.#rest = value;
+    }
+    const taken = this.#rest.subarray(0, most);
+    this.#rest = this.#rest.subarray(taken.length);
+    return taken;
+  }
+}
