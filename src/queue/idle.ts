@@ -7,20 +7,19 @@ import { keys, type Queues } from './queues.ts';
  * waits for what only others take is theirs.
  */
 export async function isDone(queues: Queues, takes: readonly string[]): Promise<boolean> {
-  const names = await queues.redis.smembers(keys.queues);
-  for (const name of new Set([...names, ...takes])) {
-    const own = takes.includes(name) && name !== releaseQueue;
-    const states = own ? (['wait', 'active', 'prioritized', 'delayed'] as const) : (['active'] as const);
-    const counts = await queues.get(name).getJobCounts(...states);
-    if (Object.values(counts).some((count) => count > 0)) return false;
+  const names = new Set([...(await queues.redis.smembers(keys.queues)), ...takes, releaseQueue]);
+  // One step for Redis: a job that moves on between two looks would be seen in neither place.
+  const look = queues.redis.multi();
+  for (const name of names) {
+    const at = (set: string) => queues.get(name).toKey(set);
+    look.llen(at('active'));
+    if (!takes.includes(name)) continue;
+    look.llen(at('wait')).zcard(at('prioritized'));
+    if (name !== releaseQueue) look.zcard(at('delayed'));
   }
+  const answers = (await look.exec()) ?? [];
+  if (answers.some(([, count]) => Number(count) > 0)) return false;
   const releases = queues.get(releaseQueue);
-  const {
-    wait = 0,
-    prioritized = 0,
-    active = 0,
-  } = await releases.getJobCounts('wait', 'prioritized', 'active');
-  if (wait + prioritized + active > 0) return false;
   for (const job of await releases.getDelayed()) {
     const { base } = parseRelease(job.data);
     const there = base === undefined ? undefined : await releases.getJob(base);
