@@ -49,14 +49,21 @@ async function addLayer(
   };
 }
 
-/** Times within a second, the root's own attributes, and the count of names that lower layers still hold do not show. */
+/**
+ * Times within a second, the root's own attributes, the count of names that lower layers still hold, and hard links of
+ * what is no regular file do not show.
+ */
 function shown(tree: Record<string, Described>): Record<string, Partial<Described>> {
   return Object.fromEntries(
     Object.entries(tree)
       .filter(([path]) => path !== '')
       .map(([path, { mtime, names, ...rest }]) => [
         path,
-        { ...rest, mtime: mtime.split('.')[0] ?? '', ...(names && { names: names.slice(1) }) },
+        {
+          ...rest,
+          mtime: mtime.split('.')[0] ?? '',
+          ...(names && rest.mode.startsWith('100') && { names: names.slice(1) }),
+        },
       ]),
   );
 }

@@ -37,13 +37,14 @@ export class FaultProxy {
   private constructor(server: Server, target: string) {
     this.#server = server;
     this.#target = target;
-    this.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { address, port } = server.address() as AddressInfo;
+    this.host = `${address}:${port}`;
   }
 
-  /** In front of HOST:PORT. */
-  static async start(target: string): Promise<FaultProxy> {
+  /** In front of HOST:PORT; on loopback unless told. */
+  static async start(target: string, address = '127.0.0.1'): Promise<FaultProxy> {
     const server = createServer();
-    server.listen(0, '127.0.0.1');
+    server.listen(0, address);
     await once(server, 'listening');
     const proxy = new FaultProxy(server, target);
     server.on('request', (incoming, response) => void proxy.#serve(incoming, response));

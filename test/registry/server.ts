@@ -25,6 +25,8 @@ export interface ServerOptions {
   token?: TokenAuth;
   /** Where its configuration and storage lie; a temporary directory unless told. */
   directory?: string;
+  /** Where it listens; loopback unless told. */
+  address?: string;
 }
 
 export class RegistryServer {
@@ -40,9 +42,10 @@ export class RegistryServer {
   }
 
   static async start(options: ServerOptions = {}): Promise<RegistryServer> {
+    const { address = '127.0.0.1' } = options;
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'registry-')));
     await mkdir(directory, { recursive: true });
-    const server = new RegistryServer(directory, `127.0.0.1:${await freePort()}`);
+    const server = new RegistryServer(directory, `${address}:${await freePort(address)}`);
     await writeFile(join(directory, 'htpasswd'), htpasswd);
     await writeFile(server.configuration, JSON.stringify(server.#settings(options)));
     await server.start();
@@ -114,9 +117,9 @@ export class RegistryServer {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(address: string): Promise<number> {
   const server = createServer();
-  server.listen(0, '127.0.0.1');
+  server.listen(0, address);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();

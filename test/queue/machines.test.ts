@@ -1,0 +1,112 @@
+/**
+ * Two machines with a state and a network of their own, one Redis, one registry: thirty small recipes, each second one
+ * on the first. One of the machines is stopped for longer than its locks last, and then goes on.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { FaultProxy, type Seen } from '../registry/faults.ts';
+import { runsToItsEnd } from '../publish/bench.ts';
+import { remains } from '../boot/remains.ts';
+import { Hosts } from './hosts.ts';
+import { RedisServer } from './redis.ts';
+import { Workshop, type Circumstances, type Line, type WorkerProcess } from './workshop.ts';
+
+const chains = 15;
+/** Longer than a lock lasts, and than others need to see that it has ended. */
+const frozenMilliseconds = 25_000;
+
+let hosts: Hosts;
+let redis: RedisServer;
+let workshop: Workshop;
+/** In front of the registry: what it is asked, and by whom that is done. */
+let proxy: FaultProxy;
+const machines: Circumstances[] = [];
+const names: string[] = [];
+
+beforeAll(async () => {
+  hosts = await Hosts.open();
+  redis = await RedisServer.start({ address: hosts.address });
+  workshop = await Workshop.open({ address: hosts.address });
+  proxy = await FaultProxy.start(workshop.bench.server.host, hosts.address);
+  for (const name of ['one', 'two']) {
+    const env = { MILLINER_REDIS: redis.url };
+    machines.push({ wrapper: await hosts.add(), state: workshop.bench.desk.path(name), env });
+  }
+});
+afterAll(async () => {
+  await workshop.close();
+  proxy.close();
+  await redis.close();
+  await hosts.close();
+});
+
+const isPublish = (line: Line) =>
+  line.job?.endsWith('.publish') === true && line.message.startsWith('begins');
+
+test('all are published, bases first, none twice; what a stopped machine still wanted is refused', async () => {
+  const recipes: string[] = [];
+  for (let number = 1; number <= chains; number++) {
+    const own = (name: string) => ({
+      ...runsToItsEnd,
+      files: [{ path: `/etc/${name}`, content: `${name}\n` }],
+    });
+    const [base, top] = [`base${number}`, `top${number}`];
+    recipes.push(await workshop.bench.desk.tiny(top, ['tiny-app'], { ...own(top), from: base }));
+    recipes.push(await workshop.bench.desk.tiny(base, ['tiny-base'], own(base)));
+    names.push(base, top);
+  }
+  const ids = await workshop.queue(recipes, `${proxy.host}/{{name}}:1`, machines[0], '--plain-http');
+  expect(ids).toHaveLength(2 * chains);
+  const workers = machines.map((machine) => workshop.worker(['--once'], machine));
+  const frozen = await freeze(workers[1]!);
+  for (const worker of workers) expect((await worker.ended).exitCode).toBe(0);
+
+  const { releases } = await workshop.status(machines[0]);
+  expect(releases.map(({ state }) => state)).toEqual(releases.map(() => 'released'));
+  expect(releases).toHaveLength(2 * chains);
+  // Both have worked, and the one that was stopped has gone on afterwards.
+  for (const worker of workers) expect(worker.lines.filter(isPublish).length).toBeGreaterThan(1);
+  expectOnce(proxy.seen);
+  expectBasesFirst(proxy.seen);
+  const lost = workers[1]!.lines.filter(
+    ({ job, message }) => job === frozen && /lost|JOB_LOST/.test(message),
+  );
+  expect(lost.length).toBeGreaterThan(0);
+  expect(workers[0]!.lines.some((line) => line.job === frozen && isPublish(line))).toBe(true);
+  for (const name of names) expect(await workshop.bench.tags(name)).toHaveLength(4);
+  for (const { state } of machines) {
+    expect(await remains({ directory: state!, state: state! })).toEqual([]);
+  }
+});
+
+/** Stops it with all its processes where it is about to publish; gives the job. */
+async function freeze(worker: WorkerProcess): Promise<string> {
+  const { job } = await worker.says(isPublish);
+  for (const pid of await worker.family()) process.kill(pid, 'SIGSTOP');
+  await sleep(frozenMilliseconds);
+  for (const pid of await worker.family()) process.kill(pid, 'SIGCONT');
+  return job!;
+}
+
+const tagged = (seen: readonly Seen[]) =>
+  seen.flatMap(({ method, url }) => {
+    const [, repository, tag] = /^\/v2\/(\w+)\/manifests\/(\w+)$/.exec(url) ?? [];
+    return method === 'PUT' && tag === '1' ? [repository!] : [];
+  });
+
+/** Each tag is moved once, and each manifest put once, whoever was stopped in the middle of it. */
+function expectOnce(seen: readonly Seen[]): void {
+  expect(tagged(seen).toSorted()).toEqual(names.toSorted());
+}
+
+function expectBasesFirst(seen: readonly Seen[]): void {
+  const order = tagged(seen);
+  for (let number = 1; number <= chains; number++) {
+    expect(order.indexOf(`base${number}`)).toBeLessThan(order.indexOf(`top${number}`));
+  }
+}
+
+test('a machine takes over the bases that the other has built', () => {
+  const took = proxy.seen.filter(({ method, url }) => method === 'GET' && /\/v2\/base\d+\/blobs\//.test(url));
+  expect(took.length).toBeGreaterThan(0);
+});

@@ -1,0 +1,89 @@
+/** A Redis of a test's own that several hosts share: with an ACL user, on TCP with or without TLS, killed and started again. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { freePort } from '../registry/server.ts';
+
+export const redisPassword = 'a password of felt/@:';
+
+export interface RedisOptions {
+  address?: string;
+  /** Lines of its configuration. */
+  settings?: string[];
+}
+
+export class RedisServer {
+  readonly directory: string;
+  readonly port: number;
+  readonly address: string;
+  #child: ChildProcess | undefined;
+
+  private constructor(directory: string, address: string, port: number) {
+    this.directory = directory;
+    this.address = address;
+    this.port = port;
+  }
+
+  static async start({ address = '127.0.0.1', settings = [] }: RedisOptions = {}): Promise<RedisServer> {
+    const directory = await mkdtemp(join(tmpdir(), 'redis-'));
+    const server = new RedisServer(directory, address, await freePort(address));
+    const lines = [
+      `bind ${address}`,
+      `port ${server.port}`,
+      `dir ${directory}`,
+      'appendonly yes',
+      'save ""',
+      `logfile ${join(directory, 'log')}`,
+      'user default off',
+      `user milliner on ">${redisPassword}" ~milliner:* &milliner:* +@all -@dangerous +info`,
+      `user root on >root ~* &* +@all`,
+      ...settings,
+    ];
+    await writeFile(join(directory, 'redis.conf'), `${lines.join('\n')}\n`);
+    await server.start();
+    return server;
+  }
+
+  /** Of the user that may touch Milliner's keys only. */
+  get url(): string {
+    return `redis://milliner:${encodeURIComponent(redisPassword)}@${this.address}:${this.port}`;
+  }
+
+  async start(): Promise<void> {
+    this.#child = spawn('redis-server', [join(this.directory, 'redis.conf')], { stdio: 'ignore' });
+    for (let tries = 0; tries < 200; tries++) {
+      const redis = this.client();
+      const answer = await redis.ping().catch(() => undefined);
+      redis.disconnect();
+      if (answer === 'PONG') return;
+      await sleep(50);
+    }
+    throw new Error('redis-server does not answer');
+  }
+
+  /** Who may do everything. */
+  client(): Redis {
+    const options = { username: 'root', password: 'root', retryStrategy: () => null };
+    const redis = new Redis({ host: this.address, port: this.port, ...options });
+    redis.on('error', () => {});
+    return redis;
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
