@@ -46,7 +46,7 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     priority: Flags.option({ options: ['high', 'normal', 'low'] as const, default: 'normal' as const })({
       summary: 'before or after others in the queue',
     }),
-    detach: Flags.boolean({ char: 'd', summary: 'queue it and return' }),
+    detach: Flags.boolean({ char: 'd', summary: 'queue it and return', default: false }),
     'plain-http': Flags.boolean({ summary: 'the registries have no TLS', default: false }),
     exchange: Flags.string({
       summary: 'HOST/REPOSITORY where workers leave blobs for each other',

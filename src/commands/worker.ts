@@ -21,14 +21,18 @@ keys it has (those of --key, and those that releases name and that lie here), an
 from MILLINER_KEY_PASSWORD. Each job runs in a process of its own.
 
 SIGTERM or Ctrl-C: takes no more, gives what runs ten seconds to finish, and hands the rest back to the queue. A
-worker that dies loses nothing either: others take its jobs within half a minute.`;
+worker that dies loses nothing either: others take its jobs within half a minute.
+
+A shared Redis (MILLINER_REDIS) must not evict keys, and should have appendonly yes. Its ACL user needs all commands but
+the dangerous ones, and info, on the keys and channels milliner:*. Redis 7.0 must keep its default user on (with a
+password): else it forgets transactions when it reads its journal again.`;
   static override examples = [
     '<%= config.bin %> worker',
     '<%= config.bin %> worker --once',
     'MILLINER_REDIS=rediss://milliner:secret@redis.example.com <%= config.bin %> worker --jobs 4 --log json',
   ];
   static override flags = {
-    once: Flags.boolean({ summary: 'end when the queue has nothing left for this worker' }),
+    once: Flags.boolean({ summary: 'end when the queue has nothing left for this worker', default: false }),
     key: Flags.string({
       summary: 'a private key to sign with; may be repeated',
       helpValue: 'FILE',

@@ -1,9 +1,16 @@
 /** Takes the jobs of one queue: BullMQ's worker, with reasons for stopping a job and errors that say whether to try again. */
-import { DelayedError, WaitingChildrenError, WaitingError, Worker, type Job } from 'bullmq';
+import {
+  DelayedError,
+  UnrecoverableError,
+  WaitingChildrenError,
+  WaitingError,
+  Worker,
+  type Job,
+} from 'bullmq';
 import type { Redis } from 'ioredis';
-import { MillinerError } from '../errors.ts';
+import { errorTable, MillinerError } from '../errors.ts';
 import { lost } from './fence.ts';
-import { asJobError, prefix } from './job.ts';
+import { failureOf, prefix } from './job.ts';
 
 /**
  * Milliseconds. Workers do nothing heavy themselves, so that a lock which was not renewed for so long means that its
@@ -102,4 +109,11 @@ export class Consumer {
 
 export function cancelled({ id }: Job): MillinerError {
   return new MillinerError('RELEASE_CANCELLED', `${id} was cancelled`);
+}
+
+/** As BullMQ keeps it: a text, and whether to try again. */
+function asJobError(error: unknown): Error {
+  const failure = failureOf(error);
+  const text = JSON.stringify(failure);
+  return errorTable[failure.code].passes ? new Error(text) : new UnrecoverableError(text);
 }

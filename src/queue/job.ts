@@ -2,7 +2,7 @@
  * What the queue's jobs are about, as it lies in Redis: names, digests and references, never a secret, never bytes.
  * A release is a BullMQ flow: its own job waits for one stage after the other, each a child that the job adds.
  */
-import { UnrecoverableError, type JobsOptions } from 'bullmq';
+import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { isDigest, type Digest } from '../content/digest.ts';
 import { errorTable, MillinerError, type ErrorCode } from '../errors.ts';
@@ -178,14 +178,7 @@ export function failureOf(error: unknown): Failure {
   return { code, message, hint, ...(fits && { details }) };
 }
 
-/** As BullMQ keeps it: a text, and whether to try again. */
-export function asJobError(error: unknown): Error {
-  const failure = failureOf(error);
-  const text = JSON.stringify(failure);
-  return errorTable[failure.code].passes ? new Error(text) : new UnrecoverableError(text);
-}
-
-/** Reads back what asJobError wrote; what BullMQ itself says is about workers that died. */
+/** A failure as a job keeps it; what BullMQ itself says is about workers that died. */
 export function readFailure(text: string): Failure {
   try {
     const failure = JSON.parse(text) as Failure;

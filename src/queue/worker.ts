@@ -32,6 +32,7 @@ export interface WorkerOptions {
 /** Milliseconds. */
 const beat = 500;
 const keyPause = 1000;
+const complaintPause = 10_000;
 /** A worker is alive while it has said so within this time. */
 const lifeSeconds = 10;
 /** A host whose disk is full leaves the work to others for a while. */
@@ -50,6 +51,7 @@ export class ReleaseWorker {
   readonly #slotCount: number;
   readonly #consumers = new Map<string, Consumer>();
   readonly #over = new AbortController();
+  readonly #complaints = new Map<string, number>();
   #beating: Promise<void> | undefined;
 
   constructor(options: WorkerOptions) {
@@ -100,7 +102,7 @@ export class ReleaseWorker {
   }
 
   #consume(queue: string, handler: Handler, concurrency = this.#slotCount): void {
-    const onError = (error: Error) => this.#options.log('warn', error.message);
+    const onError = (error: Error) => this.#complain(error);
     this.#consumers.set(queue, new Consumer(this.queues.redis, queue, { concurrency, handler, onError }));
   }
 
@@ -173,6 +175,13 @@ export class ReleaseWorker {
     if (!this.#over.signal.aborted) await Promise.all(heavy.map((consumer) => consumer.resume()));
   }
 
+  /** A Redis that is away is told of now and then: every connection finds it out again and again. */
+  #complain({ message }: Error): void {
+    if (Date.now() - (this.#complaints.get(message) ?? 0) < complaintPause) return;
+    this.#complaints.set(message, Date.now());
+    this.#options.log('warn', message);
+  }
+
   /** Says that it lives, and looks for what was cancelled and for keys, until it stops. */
   async #beat(): Promise<void> {
     let nextKeys = 0;
@@ -183,7 +192,7 @@ export class ReleaseWorker {
         if (Date.now() > nextKeys) await this.#findKeys();
         if (Date.now() > nextKeys) nextKeys = Date.now() + keyPause;
       } catch (error) {
-        this.#options.log('warn', (error as Error).message);
+        this.#complain(error as Error);
       }
       await sleep(beat, undefined, { signal: this.#over.signal }).catch(() => undefined);
     }

@@ -3,7 +3,7 @@
  * file, encrypted, and in the file of credentials that was there before. And what else is private is private.
  */
 import { createPrivateKey, randomBytes, type KeyObject } from 'node:crypto';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -14,6 +14,7 @@ import type { Refuse } from '../../src/sign/untrusted.ts';
 import { cli, Desk } from '../cli/milliner.ts';
 import { runsToItsEnd } from '../publish/bench.ts';
 import { FaultProxy } from '../registry/faults.ts';
+import { redisPassword, RedisServer } from '../queue/redis.ts';
 import { account, RegistryServer } from '../registry/server.ts';
 import { ProcessWatch, type Seen } from './processes.ts';
 import { Secrets } from './secrets.ts';
@@ -39,6 +40,8 @@ let privateKey: KeyObject;
 const secrets = new Secrets();
 const runs: Run[] = [];
 let seen: Seen;
+/** What the files of a shared Redis hold. */
+let inRedis: string[];
 
 beforeAll(async () => {
   desk = await Desk.open();
@@ -87,13 +90,15 @@ async function credentials(name: string, auth: string): Promise<void> {
 interface Circumstances {
   password?: string;
   auth?: string;
+  /** Of a Redis. */
+  url?: string;
 }
 
 /** As a user who has the secrets in the environment, as CI has. */
 async function milliner(
   args: string[],
   expected?: string,
-  { password = passphrase, auth = 'auth.json' }: Circumstances = {},
+  { password = passphrase, auth = 'auth.json', url = '' }: Circumstances = {},
 ): Promise<void> {
   const env = {
     MILLINER_STATE: desk.state,
@@ -101,6 +106,7 @@ async function milliner(
     REGISTRY_AUTH_FILE: desk.path(auth),
     TMPDIR: desk.path('tmp'),
     HOME: desk.path('home'),
+    ...(url !== '' && { MILLINER_REDIS: url }),
   };
   const ended = await start(process.execPath, [cli, ...args], { cwd: desk.directory, env });
   const [, code = ended.exitCode === 0 ? undefined : 'unknown'] =
@@ -140,6 +146,7 @@ async function flow(): Promise<void> {
     await milliner(verify('key'), 'KEY_FILE_INVALID');
     await milliner(verify(), 'REGISTRY_DENIED', { auth: 'wrong.json' });
   }
+  await throughTheQueue(`${key}.key`, repository);
   await milliner([
     'policy',
     '--key',
@@ -150,6 +157,40 @@ async function flow(): Promise<void> {
     desk.path('policy'),
     '--debug',
   ]);
+}
+
+/** By one who waits, and by workers on the Redis of the state and on one with a password; all of both is kept. */
+async function throughTheQueue(key: string, repository: string): Promise<void> {
+  const release = (to: string, ...flags: string[]) => [
+    'release',
+    join(desk.recipes, 'hat.yaml'),
+    '--key',
+    key,
+    '--to',
+    to,
+    ...flags,
+  ];
+  await milliner(release(`${repository}:2`, '--debug'));
+  await milliner(release(`${repository}:3`), 'KEY_FILE_INVALID', { password: wrongPassphrase });
+  await milliner(release(`${gossip.host}/vendor/hat:2`), 'RELEASE_FAILED');
+  await milliner(['queue', 'status', '--debug']);
+  const redis = await RedisServer.start();
+  secrets.add('password of Redis', Buffer.from(redisPassword), { parts: 1 });
+  try {
+    const shared = { url: redis.url };
+    await milliner(release(`${repository}:4`, '--detach', '--json'), undefined, shared);
+    await milliner(['worker', '--once', '--debug'], undefined, shared);
+    await milliner(release(`${repository}:5`, '--detach'), 'REGISTRY_DENIED', {
+      ...shared,
+      auth: 'wrong.json',
+    });
+    await milliner(['queue', 'status', 'hat-1', '--json', '--debug'], undefined, shared);
+    await milliner(['queue', 'status'], 'QUEUE_DENIED', { url: redis.url.replace('milliner', 'nobody') });
+    await rm(join(redis.directory, 'redis.conf'));
+    inRedis = await secrets.below(redis.directory);
+  } finally {
+    await redis.close();
+  }
 }
 
 async function openKey(path: string): Promise<KeyObject> {
@@ -214,6 +255,13 @@ test('no file holds a secret but those that held it before', async () => {
   ]);
 });
 
+test('Redis is told none', async () => {
+  expect(inRedis).toEqual([]);
+  // It was looked at: the private one's journal is among the files of the state.
+  const journals = await readdir(join(desk.state, 'queue', 'appendonlydir'));
+  expect(journals.length).toBeGreaterThan(1);
+});
+
 test('no output tells one', () => {
   const told = runs.map(({ args, output }) => ({ args, told: secrets.in(output) }));
   expect(told.filter((one) => one.told.length > 0)).toEqual([]);
@@ -223,7 +271,8 @@ test('no output tells one', () => {
 test('no process shows one in its arguments, or is given one in its environment', () => {
   expect(seen.leaks).toEqual([]);
   // They were looked at.
-  for (const command of [`${cli} publish hat --to ${server.host}`, `runc --root ${desk.state}`]) {
+  const commands = [`${cli} publish hat --to ${server.host}`, `runc --root ${desk.state}`, 'queue/child.js'];
+  for (const command of commands) {
     expect([...seen.commands].some((one) => one.includes(command))).toBe(true);
   }
 });

@@ -112,10 +112,12 @@ export class WorkerProcess {
   readonly ended: Promise<{ exitCode?: number | undefined; signal?: string | undefined }>;
   readonly #child: ReturnType<typeof start>;
   #wake = () => {};
+  #over = false;
 
   constructor(child: ReturnType<typeof start>) {
     this.#child = child;
     this.ended = child.then((result) => {
+      this.#over = true;
       this.#wake();
       return result;
     });
@@ -145,8 +147,9 @@ export class WorkerProcess {
     }
   }
 
+  /** Not execa's kill, which follows a SIGTERM with a SIGKILL. */
   kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
+    if (!this.#over) process.kill(this.pid, signal);
   }
 
   /** Itself and all that it has started. */

@@ -16,7 +16,7 @@ export default class QueueRetryCommand extends QueueCommand {
     release: Args.string({ description: 'a release; may be repeated' }),
   };
   static override flags = {
-    all: Flags.boolean({ summary: 'every release that failed' }),
+    all: Flags.boolean({ summary: 'every release that failed', default: false }),
   };
 
   async run(): Promise<object> {
