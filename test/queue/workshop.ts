@@ -190,7 +190,7 @@ export async function eventually<T>(question: () => Promise<T | undefined>, seco
   for (;;) {
     const answer = await question();
     if (answer !== undefined) return answer;
-    if (Date.now() > deadline) throw new Error(`no answer within ${seconds} s: ${question}`);
+    if (Date.now() > deadline) throw new Error(`no answer within ${seconds} s: ${question.toString()}`);
     await sleep(100);
   }
 }
