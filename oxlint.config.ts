@@ -24,7 +24,7 @@ const processes = ['node:child_process', 'child_process', 'execa'];
 const folders = (names: string[]) => names.flatMap((name) => [`../${name}/*`, `../${name}/**`]);
 
 function direction(stage: string, index: number) {
-  const later = [...stages.slice(index + 1), 'pipeline', 'commands'];
+  const later = [...stages.slice(index + 1), 'pipeline', 'queue', 'cli', 'commands'];
   return {
     files: [`src/${stage}/**/*.ts`],
     rules: {
@@ -84,7 +84,37 @@ export default defineConfig({
           'error',
           {
             paths: processes,
-            patterns: [{ group: [...stages, 'pipeline', 'commands'].map((name) => `../${name}/*`) }],
+            patterns: [
+              { group: [...stages, 'pipeline', 'queue', 'cli', 'commands'].map((name) => `../${name}/*`) },
+            ],
+          },
+        ],
+      },
+    },
+    {
+      files: ['src/queue/**/*.ts'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            paths: processes,
+            patterns: [
+              { group: ['../cli/*', '../commands/*'], message: 'commands call, and are not called' },
+            ],
+          },
+        ],
+      },
+    },
+    {
+      files: ['src/pipeline/**/*.ts'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            paths: processes,
+            patterns: [
+              { group: folders(['queue', 'cli', 'commands']), message: 'the queue calls the pipeline' },
+            ],
           },
         ],
       },

@@ -59,7 +59,8 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     const { argv, flags } = await this.parse(ReleaseCommand);
     const options = this.runOptions(flags.state);
     const key = await identifyKey(flags.key);
-    const connection = await connect(options.state, { signal: options.signal });
+    const onTrouble = ({ message }: Error) => options.progress.warn(message);
+    const connection = await connect(options.state, { signal: options.signal, onTrouble });
     const queues = new Queues(connection.redis);
     const own = new OwnWorker(options, connection, key);
     try {

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
 import { askPassword, passwordVariable } from '../cli/password.ts';
+import { jsonLog, textLog } from '../cli/workerlog.ts';
 import { openContext } from '../pipeline/context.ts';
 import { examine } from '../pipeline/doctor.ts';
 import { connect } from '../queue/connection.ts';
 import { isDone } from '../queue/idle.ts';
 import { identifyKey, Keyring } from '../queue/keyring.ts';
-import { jsonLog, textLog } from '../queue/log.ts';
 import { listReleases } from '../queue/status.ts';
 import { ReleaseWorker } from '../queue/worker.ts';
 
@@ -57,10 +57,10 @@ password): else it forgets transactions when it reads its journal again.`;
     // Clears what a worker that died has left here.
     await (await openContext(options)).close();
     const keyring = await this.#keys(flags.key, signal);
-    const connection = await connect(state, { signal });
+    const json = (flags.log ?? (process.stderr.isTTY ? 'text' : 'json')) === 'json';
+    const log = (json ? jsonLog : textLog)(process.stderr);
+    const connection = await connect(state, { signal, onTrouble: ({ message }) => log('warn', message) });
     try {
-      const json = (flags.log ?? (process.stderr.isTTY ? 'text' : 'json')) === 'json';
-      const log = (json ? jsonLog : textLog)(process.stderr);
       const findings = await examine(state);
       const worker = new ReleaseWorker({ state, connection, slots: flags.jobs, keyring, findings, log });
       await worker.start();

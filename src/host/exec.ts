@@ -100,6 +100,16 @@ export function startModule(path: string) {
   return fork(path, [], { env, execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true });
 }
 
+/** Ends a process that was started with a session of its own, and all in it. */
+export function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    // It has just ended by itself.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 function settings(options: RunOptions) {
   return {
     env: { ...environment, ...options.env },

@@ -2,6 +2,7 @@
 import { release } from 'node:os';
 import { testInstance } from '../boot/test.ts';
 import { makeVerdict, type InstanceOutcome, type Verdict } from '../boot/verdict.ts';
+import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { inParallel } from '../host/parallel.ts';
 import { findRuntime } from '../host/runtime.ts';
@@ -33,12 +34,16 @@ export async function bootRecorded(context: Context, record: ImageRecord): Promi
   return verdict;
 }
 
-export function bootFailure(verdict: Verdict): MillinerError {
+/** With the whole verdict, or where it is kept: its evidence may be long. */
+export function bootFailure(verdict: Verdict, kept?: Digest): MillinerError {
   const words = verdict.causes.map(
     ({ code, message, instance }) => `${code} (instance ${instance}): ${message}`,
   );
   return new MillinerError('BOOT_FAILED', `${verdict.name} did not pass:\n${words.join('\n')}`, {
-    details: { ...verdict },
+    details:
+      kept === undefined
+        ? { ...verdict }
+        : { passed: false, manifestDigest: verdict.manifestDigest, causes: verdict.causes, verdict: kept },
   });
 }
 

@@ -15,6 +15,8 @@ export interface Finding {
   /** What was found, or why it does not do. */
   found: string;
   mend?: string;
+  /** What alone it is needed for; everything where it is left out. */
+  only?: 'queue';
 }
 
 /** Program, what it is for, package on Debian and on Fedora, how to ask for its version. */
@@ -23,6 +25,13 @@ const programs = [
   ['rpmkeys', 'checks signatures', 'rpm', 'rpm', '--version'],
   ['gpg', 'reads the fingerprints of key files', 'gpg', 'gnupg2', '--version'],
   ['xz', 'unpacks older packages and metadata', 'xz-utils', 'xz', '--version'],
+] as const;
+const redis = [
+  'redis-server',
+  'the queue, without MILLINER_REDIS',
+  'redis-server',
+  'redis',
+  '--version',
 ] as const;
 
 export async function examine(state: string): Promise<Finding[]> {
@@ -34,13 +43,8 @@ export async function examine(state: string): Promise<Finding[]> {
     }),
     await probe('native addon', async () => `libsolv ${native().libsolvVersion}`),
   ];
-  for (const [program, purpose, debian, fedora, flag] of programs) {
-    const finding = await probe(
-      `${program} (${purpose})`,
-      async () => (await run(program, [flag])).stdout.split('\n')[0]!,
-    );
-    findings.push(finding.ok ? finding : { ...finding, mend: installCommand(debian, fedora) });
-  }
+  for (const program of programs) findings.push(await probeProgram(program));
+  findings.push({ ...(await probeProgram(redis)), only: 'queue' });
   findings.push(
     await probe('OCI runtime', findRuntime),
     await probe('control groups', describeControlGroups),
@@ -59,6 +63,13 @@ async function describeControlGroups(): Promise<string> {
   const unified = await unifiedHierarchy();
   if (!unified) return 'version 1 alone: images with systemd 256 or later do not boot';
   return unified.controls ? 'version 2' : 'version 1 with limits, version 2 for systemd';
+}
+
+async function probeProgram([program, purpose, debian, fedora, flag]:
+  (typeof programs)[number] | typeof redis): Promise<Finding> {
+  const version = async () => (await run(program, [flag])).stdout.split('\n')[0]!;
+  const finding = await probe(`${program} (${purpose})`, version);
+  return finding.ok ? finding : { ...finding, mend: installCommand(debian, fedora) };
 }
 
 async function probe(what: string, look: () => Promise<string>): Promise<Finding> {

@@ -15,17 +15,23 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-/** Throws QUEUE_UNAVAILABLE, QUEUE_DENIED, QUEUE_UNSAFE, HOST_MISSING, USAGE. */
+export interface ConnectOptions {
+  url?: string | undefined;
+  signal?: AbortSignal | undefined;
+  /** Told, now and then, why a Redis that was there is away; whatever was asked waits for it. */
+  onTrouble?: (error: Error) => void;
+}
+
+/** Throws QUEUE_UNAVAILABLE, QUEUE_DENIED, QUEUE_UNSAFE, HOST_MISSING, DISK_FULL, USAGE. */
 export async function connect(
   state: string,
-  {
-    url = process.env[redisVariable],
-    signal,
-  }: { url?: string | undefined; signal?: AbortSignal | undefined } = {},
+  { url = process.env[redisVariable], signal, onTrouble = () => {} }: ConnectOptions = {},
 ): Promise<Connection> {
-  if (url === undefined || url === '') return connectPrivate(state);
+  const trouble = nowAndThen(onTrouble);
+  if (url === undefined || url === '') return connectPrivate(state, trouble);
   const redis = new Redis({ ...placeOf(url), ...common });
   await establish(redis, signal);
+  redis.on('error', trouble);
   return {
     redis,
     shared: true,
@@ -42,13 +48,13 @@ const common = {
   retryStrategy: (times: number) => Math.min(retryPause * times, 2000),
 } as const;
 
-async function connectPrivate(state: string): Promise<Connection> {
+async function connectPrivate(state: string, trouble: (error: Error) => void): Promise<Connection> {
   const server = await PrivateServer.open(state);
   const redis = new Redis({ path: server.path, ...common });
   let closing = false;
   // It may be killed; then whoever needs it starts it again. What fails here is tried again with the next attempt.
   redis.on('close', () => {
-    if (!closing) server.ensure().catch((error: Error) => redis.emit('error', error));
+    if (!closing) server.ensure().catch(trouble);
   });
   const close = async () => {
     closing = true;
@@ -62,6 +68,18 @@ async function connectPrivate(state: string): Promise<Connection> {
     throw error;
   }
   return { redis, shared: false, close };
+}
+
+/** Milliseconds between two complaints. */
+const complaintPause = 10_000;
+
+function nowAndThen(tell: (error: Error) => void): (error: Error) => void {
+  let next = 0;
+  return (error) => {
+    if (Date.now() < next) return;
+    next = Date.now() + complaintPause;
+    tell(error);
+  };
 }
 
 function placeOf(text: string) {

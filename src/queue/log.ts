@@ -1,7 +1,4 @@
-/** The log of a worker: for people on a terminal, for machines one JSON value a line. */
-import { hostname } from 'node:os';
-import { printable } from '../cli/terminal.ts';
-
+/** What a worker tells while it works; the command decides how it looks. */
 export interface Subject {
   /** Of the command that queued the release. */
   run?: string | undefined;
@@ -13,20 +10,3 @@ export interface Subject {
 export type Level = 'info' | 'warn' | 'error';
 
 export type Log = (level: Level, message: string, subject?: Subject) => void;
-
-const host = hostname();
-
-export function jsonLog(stream: NodeJS.WritableStream): Log {
-  return (level, message, subject = {}) => {
-    const line = { time: new Date().toISOString(), level, host, pid: process.pid, ...subject, message };
-    stream.write(`${JSON.stringify(line)}\n`);
-  };
-}
-
-export function textLog(stream: NodeJS.WritableStream): Log {
-  return (level, message, { job, release } = {}) => {
-    const about = job ?? release;
-    const word = level === 'info' ? '' : `${level === 'warn' ? 'warning' : level}: `;
-    stream.write(`${printable(`${about === undefined ? '' : `${about}: `}${word}${message}`)}\n`);
-  };
-}

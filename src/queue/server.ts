@@ -3,12 +3,13 @@
  * whoever leaves last. What it has acknowledged is on the disk (append-only, synced), so that it may die at any time.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, truncate, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { MillinerError } from '../errors.ts';
 import { startServer } from '../host/exec.ts';
+import { lstatIfThere, saysDiskFull } from '../host/files.ts';
 import { acquire, withLock } from '../host/locks.ts';
 
 const socket = 'redis.sock';
@@ -16,6 +17,7 @@ const log = 'redis.log';
 const pollMilliseconds = 20;
 /** Reading a long journal takes a while; a server that cannot start says so at once. */
 const startMilliseconds = 60_000;
+const largestLog = 1024 * 1024;
 
 const settings = {
   port: '0',
@@ -121,6 +123,7 @@ export class PrivateServer {
   }
 
   async #start(): Promise<void> {
+    await this.#shortenLog();
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
     const child = startServer('redis-server', args, this.#directory);
     let ended: string | undefined;
@@ -138,10 +141,17 @@ export class PrivateServer {
     }
   }
 
+  async #shortenLog(): Promise<void> {
+    const path = join(this.#directory, log);
+    const found = await lstatIfThere(path);
+    if (found && found.size > largestLog) await truncate(path);
+  }
+
   async #unavailable(how: string): Promise<MillinerError> {
     const words = await readFile(join(this.#directory, log), 'utf8').catch(() => '');
     const last = words.trim().split('\n').slice(-5).join('\n');
-    return new MillinerError('QUEUE_UNAVAILABLE', `redis-server in ${this.#directory} ${how}: ${last}`, {
+    const code = saysDiskFull(last) ? 'DISK_FULL' : 'QUEUE_UNAVAILABLE';
+    return new MillinerError(code, `redis-server in ${this.#directory} ${how}: ${last}`, {
       details: { directory: this.#directory },
     });
   }

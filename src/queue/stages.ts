@@ -57,7 +57,7 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
   // A digest that has passed here need not pass again.
   const known = await readVerdict(context.state, record.manifestDigest);
   const verdict = known?.passed === true ? known : await bootRecorded(context, record);
-  if (!verdict.passed) throw bootFailure(verdict);
+  if (!verdict.passed) throw bootFailure(verdict, await leaveBytes(context, bytesOf(verdict)));
   const sbom = await sbomOf(context, record);
   // Only what has booted leaves this machine.
   const records = await leaveImage(context, record);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
-import { startModule } from '../host/exec.ts';
+import { killGroup, startModule } from '../host/exec.ts';
 import { LineSplitter } from '../host/lines.ts';
 import { removeDeadWorkspaces } from '../pipeline/workspace.ts';
 import type { Failure } from './job.ts';
@@ -66,7 +66,7 @@ async function end(task: Task): Promise<void> {
   task.kill('SIGTERM');
   await sleep(graceMilliseconds, undefined, { ref: false });
   // With all that it has started: they are in its session.
-  if (task.exitCode === null && task.signalCode === null) process.kill(-task.pid!, 'SIGKILL');
+  if (task.exitCode === null && task.signalCode === null && task.pid !== undefined) killGroup(task.pid);
 }
 
 export function revived({ code, message, hint, details }: Failure): MillinerError {

@@ -73,7 +73,7 @@ export class ReleaseWorker {
   async start(): Promise<void> {
     const { findings, log } = this.#options;
     const arch = hostArch();
-    const missing = findings.filter(({ ok }) => !ok);
+    const missing = findings.filter(({ ok, only }) => !ok && only !== 'queue');
     for (const { what, found } of missing) log('warn', `takes no builds: ${what}: ${found}`);
     this.#consume(queueOf('lock', { arch, key: '' }), this.#stage);
     if (missing.length === 0) this.#consume(queueOf('build', { arch, key: '' }), this.#stage);
@@ -124,9 +124,10 @@ export class ReleaseWorker {
     const stage = parseStage(job.data);
     const { run, recipe, key } = stage.data;
     const subject = { run, release: stage.release, recipe, job: job.id };
+    const complain = (error: Error) => this.#complain(error);
     const say = (text: string, level: 'info' | 'warn' = 'info') => {
       this.#options.log(level, text, subject);
-      job.log(`${new Date().toISOString()} ${level === 'warn' ? 'warning: ' : ''}${text}`).catch(() => {});
+      job.log(`${new Date().toISOString()} ${level === 'warn' ? 'warning: ' : ''}${text}`).catch(complain);
     };
     const { keyring, state } = this.#options;
     const signing = stage.stage === 'sign';
@@ -138,7 +139,9 @@ export class ReleaseWorker {
     };
     const hooks = {
       onStep: say,
-      onUpdate: throttled((text, done, total) => job.updateProgress({ text, done, total })),
+      onUpdate: throttled(
+        (text, done, total) => void job.updateProgress({ text, done, total }).catch(complain),
+      ),
       ask: async () =>
         grantTo(this.queues.redis, job, token, stage).catch((error: unknown) => ({
           refused: failureOf(error),
@@ -246,12 +249,12 @@ export class ReleaseWorker {
 /** What is nearly finished goes first. */
 const ranks: Record<Stage, number> = { publish: 0, sign: 1, build: 2, lock: 3 };
 
-function throttled(tell: (text: string, done: number, total: number) => Promise<void>) {
+function throttled(tell: (text: string, done: number, total: number) => void) {
   let last = 0;
   return (text: string, done: number, total: number) => {
     const now = Date.now();
     if (now - last < updateMilliseconds && done < total) return;
     last = now;
-    tell(text, done, total).catch(() => {});
+    tell(text, done, total);
   };
 }

@@ -13,7 +13,7 @@ import { Workshop, type Circumstances, type Line, type WorkerProcess } from './w
 
 const chains = 15;
 /** Longer than a lock lasts, and than others need to see that it has ended. */
-const frozenMilliseconds = 25_000;
+const frozenMilliseconds = 35_000;
 
 let hosts: Hosts;
 let redis: RedisServer;
