@@ -13,6 +13,8 @@ import type { ReleaseStatus } from '../queue/status.ts';
 import { submit, type Submitted } from '../queue/submit.ts';
 import { ReleaseWorker } from '../queue/worker.ts';
 
+const nobody = 'no worker takes it yet; start one with: milliner worker';
+
 export default class ReleaseCommand extends MillinerCommand {
   static override summary = 'Release recipes: lock, build, boot, sign and publish them as jobs of the queue';
   static override description = `Each recipe becomes a release, after its base's, and goes through the queue: what fails in passing is tried again, what
@@ -76,7 +78,7 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
         exchange: flags.exchange,
         shared: connection.shared,
       });
-      if (flags.detach) return await this.#detached(queues, releases);
+      if (flags.detach) return await this.#detached(queues, releases, options);
       return await this.#wait(queues, releases, own, options);
     } finally {
       await own.stop();
@@ -102,14 +104,15 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     }
   }
 
-  async #detached(queues: Queues, releases: Submitted[]): Promise<object> {
-    if (!(await hasWorkers(queues))) this.warn('no worker takes it yet; start one with: milliner worker');
+  async #detached(queues: Queues, releases: Submitted[], options: RunOptions): Promise<object> {
+    if (!(await hasWorkers(queues))) options.progress.warn(nobody);
     for (const { release } of releases) this.log(release);
     return { releases };
   }
 
   async #wait(queues: Queues, submitted: Submitted[], own: OwnWorker, options: RunOptions): Promise<object> {
     const ids = submitted.map(({ release }) => release);
+    if (own.works && !(await hasWorkers(queues))) options.progress.warn(nobody);
     const onPoll = async () => void (!own.works && !(await hasWorkers(queues)) && (await own.start()));
     const ended = await follow(queues, ids, { ...options, onPoll }).catch((error: unknown) => {
       if (options.signal?.aborted) {

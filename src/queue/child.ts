@@ -6,7 +6,7 @@ import { MillinerError } from '../errors.ts';
 import type { Progress } from '../host/progress.ts';
 import { openContext } from '../pipeline/context.ts';
 import { openExchange } from '../pipeline/exchange.ts';
-import { failureOf } from './job.ts';
+import { failureOf, revived } from './job.ts';
 import { monotonicMilliseconds, type Grant, type Order, type Told } from './messages.ts';
 import { work } from './stages.ts';
 
@@ -29,10 +29,18 @@ function tell(told: Told): Promise<void> {
   return new Promise((done) => process.send?.(told, undefined, undefined, () => done()) ?? done());
 }
 
+const updateMilliseconds = 500;
+let updated = 0;
+
 const progress: Progress = {
   step: (step) => void tell({ step }),
   warn: (warn) => void tell({ warn }),
-  update: (text, done, total) => void tell({ update: { text, done, total } }),
+  update: (text, done, total) => {
+    const now = Date.now();
+    if (now - updated < updateMilliseconds && done < total) return;
+    updated = now;
+    void tell({ update: { text, done, total } });
+  },
 };
 
 async function obey({ job, state, password, keyPath }: Order): Promise<void> {
@@ -63,16 +71,22 @@ let until = 0;
  */
 async function fence(): Promise<void> {
   while (monotonicMilliseconds() >= until) {
-    const grant = await new Promise<Grant>((done, fail) => {
-      stop.signal.throwIfAborted();
-      stop.signal.addEventListener('abort', () => fail(stop.signal.reason as Error), { once: true });
-      answered = done;
-      void tell({ ask: true });
-    });
-    if ('refused' in grant) {
-      const { code, message, hint, details } = grant.refused;
-      throw new MillinerError(code, message, { hint, ...(details && { details }) });
-    }
+    const grant = await ask();
+    if ('refused' in grant) throw revived(grant.refused);
     until = grant.until;
+  }
+}
+
+async function ask(): Promise<Grant> {
+  stop.signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<Grant>();
+  const leave = () => reject(stop.signal.reason as Error);
+  stop.signal.addEventListener('abort', leave, { once: true });
+  answered = resolve;
+  try {
+    await tell({ ask: true });
+    return await promise;
+  } finally {
+    stop.signal.removeEventListener('abort', leave);
   }
 }

@@ -8,8 +8,8 @@ import {
   type Job,
 } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { errorTable, MillinerError } from '../errors.ts';
-import { lost } from './fence.ts';
+import { errorTable } from '../errors.ts';
+import { cancelled, lost } from './fence.ts';
 import { failureOf, prefix } from './job.ts';
 
 /**
@@ -31,6 +31,7 @@ export class Consumer {
   readonly queue: string;
   readonly #worker: Worker;
   readonly #running = new Map<string, Job>();
+  #ending = false;
 
   constructor(
     redis: Redis,
@@ -80,12 +81,19 @@ export class Consumer {
     await this.#worker.resume();
   }
 
+  /** For good. One that BullMQ is fetching at this very moment goes back. */
+  async end(): Promise<void> {
+    this.#ending = true;
+    await this.pause();
+  }
+
   /** When nothing runs any more. */
   async close(): Promise<void> {
     await this.#worker.close();
   }
 
   async #handle(handler: Handler, job: Job, token: string, signal: AbortSignal): Promise<unknown> {
+    if (this.#ending) return handBack(job, token);
     this.#running.set(job.id!, job);
     try {
       return await handler(job, token, signal);
@@ -96,10 +104,7 @@ export class Consumer {
         error instanceof WaitingError;
       if (isMoved) throw error;
       if (!signal.aborted) throw asJobError(error);
-      if (signal.reason === 'handed back') {
-        await job.moveToWait(token);
-        throw new WaitingError();
-      }
+      if (signal.reason === 'handed back') return handBack(job, token);
       throw asJobError(signal.reason === 'lost' ? lost(job) : cancelled(job));
     } finally {
       this.#running.delete(job.id!);
@@ -107,8 +112,10 @@ export class Consumer {
   }
 }
 
-export function cancelled({ id }: Job): MillinerError {
-  return new MillinerError('RELEASE_CANCELLED', `${id} was cancelled`);
+/** As if nobody had taken it. */
+async function handBack(job: Job, token: string): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
 }
 
 /** As BullMQ keeps it: a text, and whether to try again. */

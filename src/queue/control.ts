@@ -21,10 +21,12 @@ export async function cancelRelease(queues: Queues, id: string): Promise<void> {
 /** What failed is done again, what was done stays. Throws RELEASE_NOT_FOUND. */
 export async function retryRelease(queues: Queues, id: string): Promise<void> {
   const job = await releaseJob(queues, id);
+  const wasCancelled = await queues.redis.srem(keys.cancelled, id);
   if (!(await job.isFailed())) {
+    // No worker has seen yet that it was given up.
+    if (wasCancelled === 1 && !(await job.isCompleted())) return;
     throw notNow(id, (await job.isCompleted()) ? 'was released' : 'goes on');
   }
-  await queues.redis.srem(keys.cancelled, id);
   const again = { resetAttemptsMade: true, resetAttemptsStarted: true };
   for (const child of await childrenOf(queues, job)) {
     if (!(await child.isFailed())) continue;

@@ -16,10 +16,11 @@ const margin = 2000;
 /** One step for Redis: whose the job is, whether a later release was there, and that this one is there now. */
 const script = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
-for i = 3, #ARGV do
+if redis.call('SISMEMBER', KEYS[3], ARGV[3]) == 1 then return -3 end
+for i = 4, #ARGV do
   if tonumber(redis.call('HGET', KEYS[2], ARGV[i]) or '0') > tonumber(ARGV[2]) then return -2 end
 end
-for i = 3, #ARGV do redis.call('HSET', KEYS[2], ARGV[i], ARGV[2]) end
+for i = 4, #ARGV do redis.call('HSET', KEYS[2], ARGV[i], ARGV[2]) end
 return redis.call('PTTL', KEYS[1])`;
 
 export async function grantTo(redis: Redis, job: Job, token: string, stage: StageJob): Promise<Grant> {
@@ -27,12 +28,15 @@ export async function grantTo(redis: Redis, job: Job, token: string, stage: Stag
   const references =
     stage.stage === 'publish' ? stage.images.flatMap(({ arch }) => referencesOf(stage, arch)) : [];
   const lock = `${prefix}:${job.queueName}:${job.id}:lock`;
-  const left = Number(
-    await redis.eval(script, 2, lock, keys.published, token, stage.data.number, ...references),
-  );
+  const own = [token, stage.data.number, stage.release, ...references];
+  const left = Number(await redis.eval(script, 3, lock, keys.published, keys.cancelled, ...own));
   if (left > margin) return { until: asked + left - margin };
-  if (left === -2) return { refused: failureOf(superseded(stage)) };
-  return { refused: failureOf(lost(job)) };
+  const refusals: Record<number, MillinerError> = { [-2]: superseded(stage), [-3]: cancelled(job) };
+  return { refused: failureOf(refusals[left] ?? lost(job)) };
+}
+
+export function cancelled({ id }: Job): MillinerError {
+  return new MillinerError('RELEASE_CANCELLED', `${id} was cancelled`);
 }
 
 export function lost(job: Job): MillinerError {

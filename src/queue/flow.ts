@@ -5,7 +5,7 @@
 import { DelayedError, WaitingChildrenError, type Job } from 'bullmq';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
-import { cancelled } from './consumer.ts';
+import { cancelled } from './fence.ts';
 import {
   builtSchema,
   jobsOf,
@@ -13,6 +13,7 @@ import {
   persistent,
   readFailure,
   releaseQueue,
+  revived,
   type LockResult,
   type PublishResult,
   type Release,
@@ -22,7 +23,6 @@ import {
   type StageJob,
 } from './job.ts';
 import { keys, type Queues } from './queues.ts';
-import { revived } from './task.ts';
 
 /** Milliseconds between two looks at a base that is not finished. */
 const basePause = 500;

@@ -146,7 +146,7 @@ const day = 24 * 3600;
 export const kept: JobsOptions = {
   removeOnComplete: { age: 30 * day, count: 2000 },
   removeOnFail: { age: 90 * day, count: 2000 },
-  keepLogs: 200,
+  keepLogs: 1000,
   stackTraceLimit: 0,
 };
 
@@ -176,6 +176,11 @@ export function failureOf(error: unknown): Failure {
   const message = known.message.slice(0, longestFailure / 2);
   const fits = JSON.stringify(details).length < longestFailure / 2 && Object.keys(details).length > 0;
   return { code, message, hint, ...(fits && { details }) };
+}
+
+/** The error again. */
+export function revived({ code, message, hint, details }: Failure): MillinerError {
+  return new MillinerError(code, message, { hint, ...(details && { details }) });
 }
 
 /** A failure as a job keeps it; what BullMQ itself says is about workers that died. */

@@ -41,15 +41,15 @@ export interface Submitted {
 /** Nothing is queued unless every recipe can be. Throws what recipes, references and registries throw; USAGE. */
 export async function submit(context: Context, queues: Queues, submission: Submission): Promise<Submitted[]> {
   const run = randomUUID();
-  const ready: { release: Omit<Release, 'number' | 'base'>; base: string | undefined }[] = [];
-  for (const { path, base } of await inOrder(submission.recipes)) {
-    ready.push({ release: await prepare(context, submission, path, run), base });
+  const ready: { release: Omit<Release, 'number' | 'base'>; bases: string[] }[] = [];
+  for (const { path, bases } of await inOrder(submission.recipes)) {
+    ready.push({ release: await prepare(context, submission, path, run), bases });
   }
   refuseShared(ready.map(({ release }) => release));
   const ids = new Map<string, string>();
   const submitted: Submitted[] = [];
-  for (const { release, base } of ready) {
-    const under = base === undefined ? undefined : (ids.get(base) ?? (await unfinished(queues, base)));
+  for (const { release, bases } of ready) {
+    const under = await nearest(bases, async (base) => ids.get(base) ?? unfinished(queues, base));
     const one = await add(queues, { ...release, ...(under !== undefined && { base: under }) });
     ids.set(one.recipe, one.release);
     submitted.push(one);
@@ -58,12 +58,27 @@ export async function submit(context: Context, queues: Queues, submission: Submi
 }
 
 /** Each once, bases before what is built on them, otherwise as they were given. */
-async function inOrder(recipes: readonly string[]): Promise<{ path: string; base: string | undefined }[]> {
+async function inOrder(recipes: readonly string[]): Promise<{ path: string; bases: string[] }[]> {
   const chains = await Promise.all(recipes.map((recipe) => loadChain(recipe)));
   const unique = new Map(chains.map((chain) => [chain.at(-1)!.path, chain]));
   return [...unique.values()]
     .toSorted((a, b) => a.length - b.length)
-    .map((chain) => ({ path: chain.at(-1)!.path, base: chain.at(-2)?.recipe.name }));
+    .map((chain) => ({
+      path: chain.at(-1)!.path,
+      bases: chain.slice(0, -1).map(({ recipe }) => recipe.name),
+    }));
+}
+
+/** Of bases, lowest first, the release of the uppermost that has one to wait for. */
+async function nearest(
+  bases: readonly string[],
+  find: (base: string) => Promise<string | undefined>,
+): Promise<string | undefined> {
+  for (const base of bases.toReversed()) {
+    const found = await find(base);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 async function prepare(

@@ -6,7 +6,7 @@ import { MillinerError } from '../errors.ts';
 import { killGroup, startModule } from '../host/exec.ts';
 import { LineSplitter } from '../host/lines.ts';
 import { removeDeadWorkspaces } from '../pipeline/workspace.ts';
-import type { Failure } from './job.ts';
+import { revived, type Failure } from './job.ts';
 import type { Grant, Order, Told } from './messages.ts';
 
 export interface TaskHooks {
@@ -29,7 +29,10 @@ export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSigna
   const words: string[] = [];
   const lines = new LineSplitter((line) => words.push(line) > lastWords && words.shift());
   task.stderr?.on('data', (chunk: Buffer) => lines.push(chunk));
-  const ended = once(task, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  // Not its exit, which may be heard before its last words.
+  const ended = once(task, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  // A message to one that has just ended: its end says more.
+  task.on('error', () => {});
   let told: { result: object } | { failure: Failure } | undefined;
   task.on('message', (message) => {
     const one = message as Told;
@@ -67,10 +70,6 @@ async function end(task: Task): Promise<void> {
   await sleep(graceMilliseconds, undefined, { ref: false });
   // With all that it has started: they are in its session.
   if (task.exitCode === null && task.signalCode === null && task.pid !== undefined) killGroup(task.pid);
-}
-
-export function revived({ code, message, hint, details }: Failure): MillinerError {
-  return new MillinerError(code, message, { hint, ...(details && { details }) });
 }
 
 function died(how: string, words: string[]): MillinerError {

@@ -8,7 +8,7 @@ import type { Finding } from '../pipeline/doctor.ts';
 import { hostArch } from '../pipeline/lock.ts';
 import type { Connection } from './connection.ts';
 import { Consumer, type Handler, type Reason } from './consumer.ts';
-import { grantTo } from './fence.ts';
+import { cancelled, grantTo } from './fence.ts';
 import { advance } from './flow.ts';
 import { failureOf, parseRelease, parseStage, queueOf, releaseQueue, type Stage } from './job.ts';
 import type { Keyring } from './keyring.ts';
@@ -41,7 +41,6 @@ const fullDiskPause = 10_000;
 const graceMilliseconds = 10_000;
 /** Releases take no time themselves: they only wait for their stages. */
 const releasesAtOnce = 32;
-const updateMilliseconds = 500;
 
 export class ReleaseWorker {
   readonly id = randomUUID();
@@ -87,7 +86,7 @@ export class ReleaseWorker {
   /** Takes nothing more, lets what runs end or, after a while, hands it back. */
   async stop({ grace = graceMilliseconds }: { grace?: number } = {}): Promise<void> {
     const consumers = [...this.#consumers.values()];
-    await Promise.all(consumers.map((consumer) => consumer.pause()));
+    await Promise.all(consumers.map((consumer) => consumer.end()));
     const deadline = Date.now() + grace;
     while (this.running.length > 0 && Date.now() < deadline) await sleep(50);
     for (const consumer of consumers) {
@@ -139,15 +138,15 @@ export class ReleaseWorker {
     };
     const hooks = {
       onStep: say,
-      onUpdate: throttled(
-        (text, done, total) => void job.updateProgress({ text, done, total }).catch(complain),
-      ),
+      onUpdate: (text: string, done: number, total: number) =>
+        void job.updateProgress({ text, done, total }).catch(complain),
       ask: async () =>
         grantTo(this.queues.redis, job, token, stage).catch((error: unknown) => ({
           refused: failureOf(error),
         })),
     };
     try {
+      if (await this.queues.redis.sismember(keys.cancelled, stage.release)) throw cancelled(job);
       return await this.#slots.run(ranks[stage.stage], signal, async () => {
         const began = Date.now();
         say(`begins on ${hostname()}`);
@@ -248,13 +247,3 @@ export class ReleaseWorker {
 
 /** What is nearly finished goes first. */
 const ranks: Record<Stage, number> = { publish: 0, sign: 1, build: 2, lock: 3 };
-
-function throttled(tell: (text: string, done: number, total: number) => void) {
-  let last = 0;
-  return (text: string, done: number, total: number) => {
-    const now = Date.now();
-    if (now - last < updateMilliseconds && done < total) return;
-    last = now;
-    tell(text, done, total);
-  };
-}
