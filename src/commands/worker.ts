@@ -66,8 +66,9 @@ password): else it forgets transactions when it reads its journal again.`;
       await worker.start();
       try {
         await this.#untilOver(worker, flags.once, signal);
-        if (signal?.aborted) log('info', 'stopping');
-        return { left: await this.#left(worker) };
+        if (signal?.aborted !== true) return { left: await this.#left(worker) };
+        log('info', 'stopping');
+        return {};
       } finally {
         await worker.stop();
       }

@@ -39,6 +39,8 @@ const lifeSeconds = 10;
 const fullDiskPause = 10_000;
 /** A running job may finish before a worker that is to stop hands it back. */
 const graceMilliseconds = 10_000;
+/** For jobs to clear up after themselves, and for saying so. */
+const stopMilliseconds = 45_000;
 /** Releases take no time themselves: they only wait for their stages. */
 const releasesAtOnce = 32;
 
@@ -83,8 +85,21 @@ export class ReleaseWorker {
     this.#beating = this.#beat();
   }
 
-  /** Takes nothing more, lets what runs end or, after a while, hands it back. */
+  /**
+   * Takes nothing more, lets what runs end or, after a while, hands it back. Where the Redis is away, nobody can be
+   * told, and others take the jobs once their locks have run out.
+   */
   async stop({ grace = graceMilliseconds }: { grace?: number } = {}): Promise<void> {
+    const inOrder = this.#stopInOrder(grace);
+    const late = new AbortController();
+    const limit = sleep(grace + stopMilliseconds, undefined, { signal: late.signal }).catch(() => undefined);
+    // What it still waits for ends with the connection.
+    inOrder.catch((error: Error) => this.#complain(error));
+    await Promise.race([inOrder, limit]);
+    late.abort();
+  }
+
+  async #stopInOrder(grace: number): Promise<void> {
     const consumers = [...this.#consumers.values()];
     await Promise.all(consumers.map((consumer) => consumer.end()));
     const deadline = Date.now() + grace;

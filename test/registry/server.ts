@@ -88,10 +88,7 @@ export class RegistryServer {
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill(signal);
-    await ended;
+    await endChild(child, signal);
   }
 
   async close(): Promise<void> {
@@ -115,6 +112,14 @@ export class RegistryServer {
       ...(token && { auth: { token } }),
     };
   }
+}
+
+/** Where it still runs. */
+export async function endChild(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
 }
 
 export async function freePort(address: string): Promise<number> {
