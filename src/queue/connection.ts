@@ -1,4 +1,5 @@
 /** The way to the queue's Redis: the one that MILLINER_REDIS names, shared by many machines, or this state's own. */
+import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
 import { MillinerError } from '../errors.ts';
 import { PrivateServer } from './server.ts';
@@ -104,7 +105,8 @@ function placeOf(text: string) {
     host,
     port: Number(url.port || 6379),
     db: Number(db),
-    ...(url.protocol === 'rediss:' && { tls: { servername: host } }),
+    // The name that its certificate must have; for an address there is none to send.
+    ...(url.protocol === 'rediss:' && { tls: isIP(host) === 0 ? { servername: host } : {} }),
   };
 }
 

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { MillinerError } from '../errors.ts';
 import { startServer } from '../host/exec.ts';
-import { lstatIfThere, saysDiskFull } from '../host/files.ts';
+import { isNearlyFull, lstatIfThere, saysDiskFull } from '../host/files.ts';
 import { acquire, withLock } from '../host/locks.ts';
 
 const socket = 'redis.sock';
@@ -150,7 +150,9 @@ export class PrivateServer {
   async #unavailable(how: string): Promise<MillinerError> {
     const words = await readFile(join(this.#directory, log), 'utf8').catch(() => '');
     const last = words.trim().split('\n').slice(-5).join('\n');
-    const code = saysDiskFull(last) ? 'DISK_FULL' : 'QUEUE_UNAVAILABLE';
+    // A log on a full disk says nothing.
+    const isFull = saysDiskFull(last) || (await isNearlyFull(this.#directory));
+    const code = isFull ? 'DISK_FULL' : 'QUEUE_UNAVAILABLE';
     return new MillinerError(code, `redis-server in ${this.#directory} ${how}: ${last}`, {
       details: { directory: this.#directory },
     });

@@ -1,5 +1,6 @@
 /** A Redis of a test's own that several hosts share: with an ACL user, on TCP with or without TLS, killed and started again. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,8 @@ export interface RedisOptions {
   address?: string;
   /** Lines of its configuration. */
   settings?: string[];
+  /** Paths: it then speaks TLS only. */
+  certificate?: { key: string; certificate: string };
 }
 
 export class RedisServer {
@@ -21,18 +24,33 @@ export class RedisServer {
   readonly address: string;
   #child: ChildProcess | undefined;
 
-  private constructor(directory: string, address: string, port: number) {
+  readonly #authority: string | undefined;
+
+  private constructor(directory: string, address: string, port: number, authority: string | undefined) {
+    this.#authority = authority;
     this.directory = directory;
     this.address = address;
     this.port = port;
   }
 
-  static async start({ address = '127.0.0.1', settings = [] }: RedisOptions = {}): Promise<RedisServer> {
+  static async start({
+    address = '127.0.0.1',
+    settings = [],
+    certificate,
+  }: RedisOptions = {}): Promise<RedisServer> {
     const directory = await mkdtemp(join(tmpdir(), 'redis-'));
-    const server = new RedisServer(directory, address, await freePort(address));
+    const server = new RedisServer(directory, address, await freePort(address), certificate?.certificate);
     const lines = [
       `bind ${address}`,
-      `port ${server.port}`,
+      ...(certificate
+        ? [
+            `port 0`,
+            `tls-port ${server.port}`,
+            `tls-cert-file ${certificate.certificate}`,
+            `tls-key-file ${certificate.key}`,
+            `tls-auth-clients no`,
+          ]
+        : [`port ${server.port}`]),
       `dir ${directory}`,
       'appendonly yes',
       'save ""',
@@ -49,7 +67,8 @@ export class RedisServer {
 
   /** Of the user that may touch Milliner's keys only. */
   get url(): string {
-    return `redis://milliner:${encodeURIComponent(redisPassword)}@${this.address}:${this.port}`;
+    const scheme = this.#authority === undefined ? 'redis' : 'rediss';
+    return `${scheme}://milliner:${encodeURIComponent(redisPassword)}@${this.address}:${this.port}`;
   }
 
   async start(): Promise<void> {
@@ -66,7 +85,8 @@ export class RedisServer {
 
   /** Who may do everything. */
   client(): Redis {
-    const options = { password: 'root', retryStrategy: () => null };
+    const tls = this.#authority !== undefined && { tls: { ca: readFileSync(this.#authority) } };
+    const options = { ...tls, password: 'root', retryStrategy: () => null };
     const redis = new Redis({ host: this.address, port: this.port, ...options });
     redis.on('error', () => {});
     return redis;
