@@ -80,9 +80,10 @@ export function startDetached(program: string, args: readonly string[]) {
   });
 }
 
-/** A server that outlives us; all it has to say goes into its own log. */
-export function startServer(program: string, args: readonly string[], cwd: string) {
-  const child = spawn(program, args, { env: environment, stdio: 'ignore', detached: true, cwd });
+/** A server that outlives us; all it has to say goes into its own log. It inherits one open file. */
+export function startServer(program: string, args: readonly string[], cwd: string, inherited: number) {
+  const stdio = ['ignore' as const, 'ignore' as const, 'ignore' as const, inherited];
+  const child = spawn(program, args, { env: environment, stdio, detached: true, cwd });
   child.unref();
   return child;
 }

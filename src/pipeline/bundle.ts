@@ -55,8 +55,22 @@ export async function bundleRecipe(context: Context, nameOrPath: string): Promis
     locks.push(lock);
     bundle.recipes.push({ file: basename(path), recipe: { ...recipe, repos }, lock: lock ?? null });
   }
+  if (context.exchange) refuseCredentials(bundle);
   const digest = await leaveBytes(context, Buffer.from(JSON.stringify(bundle)));
   return { digest, lock: locks.every(Boolean) ? locks.at(-1) : undefined, loaded: chain.at(-1)! };
+}
+
+/** What goes to a registry may be read by many. Throws RECIPE_INVALID. */
+function refuseCredentials({ recipes }: Bundle): void {
+  const found = /"[a-z+]+:\/\/[^/"@]*@([^/"]*)/.exec(JSON.stringify(recipes));
+  if (!found) return;
+  throw new MillinerError(
+    'RECIPE_INVALID',
+    `a URL of ${found[1]} has credentials in it, which would be published`,
+    {
+      hint: 'Give them where workers look for them, and leave them out of recipes that go to other machines.',
+    },
+  );
 }
 
 /** Where it lies does not count, and two keys of one name are two. */
@@ -78,7 +92,10 @@ export async function withBundle<T>(
   const bundle = parseBundle(digest, await obtainBytes(context, digest));
   if (locksFrom !== undefined) {
     const { recipes: others } = parseBundle(locksFrom, await obtainBytes(context, locksFrom));
-    for (const one of bundle.recipes) one.lock ??= others.find(({ file }) => file === one.file)?.lock ?? null;
+    // A recipe that was changed since has another answer.
+    const isSame = (one: { recipe: object }, other: { recipe: object }) =>
+      JSON.stringify(one.recipe) === JSON.stringify(other.recipe);
+    for (const one of bundle.recipes) one.lock ??= others.find((other) => isSame(one, other))?.lock ?? null;
   }
   return withWorkspace(context.state, async ({ directory }) => {
     const recipes = join(directory, 'recipes');

@@ -45,9 +45,12 @@ export interface Evidence {
   verdict: Verdict;
 }
 
-/** Called before each change that others can see; throws where this run may not make it any more. */
-export type Fence = () => Promise<void>;
-const unfenced: Fence = async () => {};
+/**
+ * Called before each change that others can see; throws where this run may not make it any more. The signal ends when
+ * the leave does, which can then be asked for again.
+ */
+export type Fence = () => Promise<AbortSignal>;
+const unfenced: Fence = async () => new AbortController().signal;
 
 /**
  * Throws IMAGE_UNBOOTED, IMAGE_NOT_FOUND, REFERENCE_INVALID, KEY_FILE_INVALID, what registries throw, and what
@@ -116,8 +119,8 @@ export async function signImageAt(
       tally,
     );
     progress.step(`signing ${image.name} at ${place}`);
-    await fence();
-    const added = await signAt(image, target, key, evidence, tally);
+    const sign = (within: Target) => signAt(image, within, key, evidence, tally);
+    const added = await underLeave(context, fence, target, sign);
     attached.signatures.push(...added.signatures.map((name) => nameAt(place, name)));
     attached.attestations.push(...added.attestations.map((name) => nameAt(place, name)));
   }
@@ -188,18 +191,13 @@ async function verifyAt(image: StoredImage, target: Target, key: SigningKey): Pr
   }
 }
 
-async function moveTags(
-  { progress }: Context,
-  image: StoredImage,
-  target: Target,
-  fence: Fence,
-): Promise<void> {
+async function moveTags(context: Context, image: StoredImage, target: Target, fence: Fence): Promise<void> {
   const { client, repository } = target;
   for (const { tag, reference } of target.tags) {
-    if ((await client.headManifest(repository, tag)) !== image.digest) {
-      await fence();
-      await client.putManifest(repository, tag, image.manifest, image.mediaType);
-    }
+    await underLeave(context, fence, target, async (within) => {
+      if ((await within.client.headManifest(repository, tag)) === image.digest) return;
+      await within.client.putManifest(repository, tag, image.manifest, image.mediaType);
+    });
     const there = await client.getManifest(repository, tag);
     if (there?.digest !== image.digest) {
       throw new MillinerError(
@@ -211,7 +209,25 @@ async function moveTags(
         },
       );
     }
-    progress.step(`${reference} is ${image.digest}`);
+    context.progress.step(`${reference} is ${image.digest}`);
+  }
+}
+
+/** A request that a registry is slow to answer is repeated for longer than a leave lasts: it ends with the leave. */
+async function underLeave<T>(
+  { signal }: Context,
+  fence: Fence,
+  target: Target,
+  change: (within: Target) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const leave = await fence();
+    const client = target.client.under(signal ? AbortSignal.any([signal, leave]) : leave);
+    try {
+      return await change({ ...target, client });
+    } catch (error) {
+      if (!leave.aborted || signal?.aborted) throw error;
+    }
   }
 }
 

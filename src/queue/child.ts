@@ -3,11 +3,12 @@
  * tells how it goes, and ends. Without its worker it undoes what it has begun.
  */
 import { MillinerError } from '../errors.ts';
+import { asStorageError } from '../host/files.ts';
 import type { Progress } from '../host/progress.ts';
 import { openContext } from '../pipeline/context.ts';
 import { openExchange } from '../pipeline/exchange.ts';
 import { failureOf, revived } from './job.ts';
-import { monotonicMilliseconds, type Grant, type Order, type Told } from './messages.ts';
+import { millisecondsTo, type Deadline, type Grant, type Order, type Told } from './messages.ts';
 import { work } from './stages.ts';
 
 const stop = new AbortController();
@@ -57,24 +58,28 @@ async function obey({ job, state, password, keyPath }: Order): Promise<void> {
       await context.close();
     }
   } catch (error) {
-    await tell({ failure: failureOf(stop.signal.aborted ? stop.signal.reason : error) });
+    const { path = state } = error as NodeJS.ErrnoException;
+    await tell({
+      failure: failureOf(stop.signal.aborted ? stop.signal.reason : asStorageError(error, path)),
+    });
   }
   // Nothing may keep it from ending: a connection that is kept alive, a timer.
   process.exit(0);
 }
 
-let until = 0;
+let until: Deadline = { monotonic: 0, wall: 0 };
 
 /**
  * Asks the worker, who asks the queue, unless it has answered a moment ago. The time of its answer counts, however
  * long this process is stopped in between. A worker that is itself stopped does not answer, and nothing is published.
  */
-async function fence(): Promise<void> {
-  while (monotonicMilliseconds() >= until) {
+async function fence(): Promise<AbortSignal> {
+  while (millisecondsTo(until) <= 0) {
     const grant = await ask();
     if ('refused' in grant) throw revived(grant.refused);
     until = grant.until;
   }
+  return AbortSignal.timeout(Math.max(0, millisecondsTo(until)));
 }
 
 async function ask(): Promise<Grant> {

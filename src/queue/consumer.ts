@@ -21,6 +21,8 @@ const stalledInterval = 5000;
 /** A job may lose so many workers before it counts as what kills them. */
 const maxStalledCount = 8;
 
+const clearingPause = 2000;
+
 /** Why a job is stopped. */
 export type Reason = 'cancelled' | 'handed back' | 'lost';
 
@@ -94,6 +96,11 @@ export class Consumer {
 
   async #handle(handler: Handler, job: Job, token: string, signal: AbortSignal): Promise<unknown> {
     if (this.#ending) return handBack(job, token);
+    if (this.#running.has(job.id!)) {
+      // An earlier run of it was lost, and still clears up. BullMQ keeps one lock for each job: they must not overlap.
+      await job.moveToDelayed(Date.now() + clearingPause, token);
+      throw new DelayedError();
+    }
     this.#running.set(job.id!, job);
     try {
       return await handler(job, token, signal);

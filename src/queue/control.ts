@@ -1,7 +1,7 @@
 /** queue retry, cancel, clean. */
 import type { Job } from 'bullmq';
 import { MillinerError } from '../errors.ts';
-import { jobsOf, parseRelease, releaseQueue } from './job.ts';
+import { jobsOf, parseRelease, readFailure, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 import { releaseJob } from './status.ts';
 
@@ -10,6 +10,8 @@ export async function cancelRelease(queues: Queues, id: string): Promise<void> {
   const job = await releaseJob(queues, id);
   if (await isOver(job)) throw notNow(id, 'has ended already');
   await queues.redis.sadd(keys.cancelled, id);
+  // The same may be released again at once.
+  await job.removeDeduplicationKey();
   for (const child of await childrenOf(queues, job)) {
     // One that runs cannot be removed, and is stopped by its worker.
     await child.remove().catch(() => undefined);
@@ -27,14 +29,24 @@ export async function retryRelease(queues: Queues, id: string): Promise<void> {
     if (wasCancelled === 1 && !(await job.isCompleted())) return;
     throw notNow(id, (await job.isCompleted()) ? 'was released' : 'goes on');
   }
+  if (readFailure(job.failedReason).code === 'BLOB_MISSING') await forgetStages(queues, job);
   const again = { resetAttemptsMade: true, resetAttemptsStarted: true };
   for (const child of await childrenOf(queues, job)) {
     if (!(await child.isFailed())) continue;
     await forget(queues, child);
     await child.retry('failed', again);
   }
+  // Those that are there have left it, of those that are not there is nothing to wait for.
+  await queues.redis.del(queues.get(releaseQueue).toKey(`${id}:failed`));
   await forget(queues, job);
   await job.retry('failed', again);
+}
+
+/** What the stages gave is gone: all of them are done again. */
+async function forgetStages(queues: Queues, job: Job): Promise<void> {
+  for (const child of await childrenOf(queues, job)) await child.remove();
+  const sets = ['processed', 'failed', 'dependencies'].map((set) => `${job.id}:${set}`);
+  await queues.redis.del(sets.map((set) => queues.get(releaseQueue).toKey(set)));
 }
 
 /** BullMQ counts lost workers for a job's whole life, and fails at once what has had too many. */
@@ -44,7 +56,9 @@ async function forget(queues: Queues, job: Job): Promise<void> {
 
 export async function failedReleases(queues: Queues): Promise<string[]> {
   const jobs = await queues.get(releaseQueue).getFailed();
-  return jobs.map(({ id }) => id!);
+  // A base before what stands on it: it was queued earlier.
+  const numbered = jobs.map((job) => ({ id: job.id!, number: parseRelease(job.data).number }));
+  return numbered.toSorted((a, b) => a.number - b.number).map(({ id }) => id);
 }
 
 /** Forgets releases that ended more than so many milliseconds ago, with their jobs. Gives how many. */
@@ -54,13 +68,19 @@ export async function cleanReleases(queues: Queues, olderThan: number): Promise<
   const ended = (await queue.getJobs(['completed', 'failed'])).filter(
     (job) => (job.finishedOn ?? 0) <= before,
   );
+  const removed: string[] = [];
   for (const job of ended) {
-    for (const child of await childrenOf(queues, job)) await child.remove().catch(() => undefined);
+    const children = await childrenOf(queues, job);
+    const running = await Promise.all(children.map((child) => child.isActive()));
+    // A sibling of what failed may still be at work.
+    if (running.includes(true)) continue;
+    for (const child of children) await child.remove();
     await job.remove();
     await queues.redis.srem(keys.cancelled, job.id!);
+    removed.push(job.id!);
   }
   await forgetReferences(queues);
-  return ended.map(({ id }) => id!);
+  return removed;
 }
 
 /** No release that goes on is older than what these numbers would refuse. */

@@ -1,38 +1,90 @@
 /**
  * Who may publish. A worker that was away (stopped, swapped out, cut off) does not know that its job has long been
  * another's; and a release must not move a tag back that a later one has moved. A registry compares nothing before it
- * moves a tag, so the queue is asked right before, and its leave ends before the job can be another's.
+ * moves a tag, so the queue is asked right before; its leave is for one release at a time, and ends before the job can
+ * be another's.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { MillinerError } from '../errors.ts';
 import { failureOf, prefix, referencesOf, type StageJob } from './job.ts';
-import { monotonicMilliseconds, type Grant } from './messages.ts';
+import { now, type Deadline, type Grant } from './messages.ts';
 import { keys } from './queues.ts';
 
 /** Milliseconds of a lock that are not used: for the time of the answer's way. */
 const margin = 2000;
+/** Milliseconds between two questions while another release moves the same tags. */
+const pause = 200;
 
-/** One step for Redis: whose the job is, whether a later release was there, and that this one is there now. */
-const script = `
+const movingKey = (reference: string) => `${prefix}:moving:${reference}`;
+
+/**
+ * One step for Redis: whose the job is, whether the release was given up, whether a later one has moved its tags or
+ * another is about to; and that nobody else may until the lock ends. KEYS: lock, published, cancelled, claims.
+ */
+const claim = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 if redis.call('SISMEMBER', KEYS[3], ARGV[3]) == 1 then return -3 end
-for i = 4, #ARGV do
+for i = 4, #KEYS do
   if tonumber(redis.call('HGET', KEYS[2], ARGV[i]) or '0') > tonumber(ARGV[2]) then return -2 end
+  local holder = redis.call('GET', KEYS[i])
+  if holder and holder ~= ARGV[1] then return -4 end
 end
-for i = 4, #ARGV do redis.call('HSET', KEYS[2], ARGV[i], ARGV[2]) end
-return redis.call('PTTL', KEYS[1])`;
+local left = redis.call('PTTL', KEYS[1])
+for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[1], 'PX', math.max(left, 1)) end
+return left`;
 
-export async function grantTo(redis: Redis, job: Job, token: string, stage: StageJob): Promise<Grant> {
-  const asked = monotonicMilliseconds();
-  const references =
-    stage.stage === 'publish' ? stage.images.flatMap(({ arch }) => referencesOf(stage, arch)) : [];
+/** Lets others move the tags; where they were moved, notes by whom. */
+const letGo = `
+for i = 2, #KEYS do
+  if redis.call('GET', KEYS[i]) == ARGV[1] then
+    redis.call('DEL', KEYS[i])
+    if ARGV[3] == 'moved' then redis.call('HSET', KEYS[1], ARGV[i + 2], ARGV[2]) end
+  end
+end`;
+
+/** Waits while another release moves one of the tags. */
+export async function grantTo(
+  redis: Redis,
+  job: Job,
+  token: string,
+  stage: StageJob,
+  signal: AbortSignal,
+): Promise<Grant> {
+  const references = movedBy(stage);
   const lock = `${prefix}:${job.queueName}:${job.id}:lock`;
-  const own = [token, stage.data.number, stage.release, ...references];
-  const left = Number(await redis.eval(script, 3, lock, keys.published, keys.cancelled, ...own));
-  if (left > margin) return { until: asked + left - margin };
-  const refusals: Record<number, MillinerError> = { [-2]: superseded(stage), [-3]: cancelled(job) };
-  return { refused: failureOf(refusals[left] ?? lost(job)) };
+  const places = [lock, keys.published, keys.cancelled, ...references.map(movingKey)];
+  for (;;) {
+    const asked = now();
+    const own = [token, stage.data.number, stage.release, ...references];
+    const left = Number(await redis.eval(claim, places.length, ...places, ...own));
+    if (left > margin) return { until: later(asked, left - margin) };
+    if (left !== -4) return { refused: failureOf(refusal(left, job, stage)) };
+    await sleep(pause, undefined, { signal });
+  }
+}
+
+/** However the job ended. */
+export async function endGrant(redis: Redis, token: string, stage: StageJob, moved: boolean): Promise<void> {
+  const references = movedBy(stage);
+  if (references.length === 0) return;
+  const places = [keys.published, ...references.map(movingKey)];
+  const own = [token, stage.data.number, moved ? 'moved' : '', ...references];
+  await redis.eval(letGo, places.length, ...places, ...own);
+}
+
+function movedBy(stage: StageJob): string[] {
+  return stage.stage === 'publish' ? stage.images.flatMap(({ arch }) => referencesOf(stage, arch)) : [];
+}
+
+function later({ monotonic, wall }: Deadline, milliseconds: number): Deadline {
+  return { monotonic: monotonic + milliseconds, wall: wall + milliseconds };
+}
+
+function refusal(left: number, job: Job, stage: StageJob): MillinerError {
+  if (left === -2) return superseded(stage);
+  return left === -3 ? cancelled(job) : lost(job);
 }
 
 export function cancelled({ id }: Job): MillinerError {

@@ -31,12 +31,13 @@ export async function follow(
       await story.tell();
       if (!isOver) continue;
       open.delete(id);
-      ended.set(id, await findRelease(queues, id, false));
+      if (job) ended.set(id, await findRelease(queues, id, false));
+      else options.progress.warn(`${id}: was removed from the queue`);
     }
     if (open.size > 0)
       await sleep(pollMilliseconds, undefined, { signal: options.signal }).catch(() => undefined);
   }
-  return ids.map((id) => ended.get(id)!);
+  return ids.flatMap((id) => ended.get(id) ?? []);
 }
 
 /** The new lines of all jobs of a release, in order. */

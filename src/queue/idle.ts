@@ -12,13 +12,13 @@ export async function isDone(queues: Queues, takes: readonly string[]): Promise<
   const look = queues.redis.multi();
   for (const name of names) {
     const at = (set: string) => queues.get(name).toKey(set);
-    look.llen(at('active'));
     if (!takes.includes(name)) continue;
-    look.llen(at('wait')).zcard(at('prioritized'));
+    look.llen(at('active')).llen(at('wait')).zcard(at('prioritized'));
     if (name !== releaseQueue) look.zcard(at('delayed'));
   }
   const answers = (await look.exec()) ?? [];
   if (answers.some(([, count]) => Number(count) > 0)) return false;
+  for (const name of names) if (!takes.includes(name) && (await isAtWork(queues, name))) return false;
   const releases = queues.get(releaseQueue);
   for (const job of await releases.getDelayed()) {
     const { base } = parseRelease(job.data);
@@ -27,4 +27,12 @@ export async function isDone(queues: Queues, takes: readonly string[]): Promise<
     if (!there || (await there.isCompleted()) || (await there.isFailed())) return false;
   }
   return true;
+}
+
+/** Where a worker that nobody has missed yet is dead, its jobs are active without a lock. */
+async function isAtWork(queues: Queues, name: string): Promise<boolean> {
+  const queue = queues.get(name);
+  const active = await queue.getActive();
+  if (active.length === 0) return false;
+  return (await queues.redis.exists(active.map(({ id }) => queue.toKey(`${id}:lock`)))) > 0;
 }

@@ -12,8 +12,14 @@ export interface Order {
   keyPath: string | undefined;
 }
 
-/** The answer to `ask`: leave until a time of the monotonic clock, in milliseconds, or a refusal. */
-export type Grant = { until: number } | { refused: Failure };
+/** The answer to `ask`: leave for a while, or a refusal. */
+export type Grant = { until: Deadline } | { refused: Failure };
+
+/** In milliseconds, by two clocks: one that nobody sets, and one that goes on while the machine sleeps. */
+export interface Deadline {
+  monotonic: number;
+  wall: number;
+}
 
 export type Told =
   | { step: string }
@@ -24,7 +30,13 @@ export type Told =
   | { result: object }
   | { failure: Failure };
 
-/** The same for all processes of a host, and it goes on while one of them is stopped. */
-export function monotonicMilliseconds(): number {
-  return Number(process.hrtime.bigint() / 1_000_000n);
+/** The monotonic clock is the same for all processes of a host, and goes on while one of them is stopped. */
+export function now(): Deadline {
+  return { monotonic: Number(process.hrtime.bigint() / 1_000_000n), wall: Date.now() };
+}
+
+/** Of now; negative once either clock has passed it. */
+export function millisecondsTo({ monotonic, wall }: Deadline): number {
+  const at = now();
+  return Math.min(monotonic - at.monotonic, wall - at.wall);
 }

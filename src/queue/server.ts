@@ -40,6 +40,7 @@ export class PrivateServer {
   readonly #user: FileHandle;
   /** A socket's path may have 107 bytes; through an open directory every path is short. */
   readonly #place: FileHandle;
+  #ensuring: Promise<unknown> = Promise.resolve();
 
   private constructor(directory: string, user: FileHandle, place: FileHandle) {
     this.#directory = directory;
@@ -69,21 +70,25 @@ export class PrivateServer {
   /** Starts it where it does not run: also after it was killed. Several processes may ask at once. */
   async ensure(): Promise<void> {
     const turn = join(this.#directory, 'redis.lock');
-    await withLock(turn, 'exclusive', async () => (await this.#answers()) || this.#start(), { wait: true });
+    const start = async () => (await this.#answers()) || this.#start();
+    const ensured = withLock(turn, 'exclusive', start, { wait: true });
+    this.#ensuring = ensured.catch(() => undefined);
+    await ensured;
   }
 
   /** Stops the server if nobody else uses it. */
   async close(): Promise<void> {
+    // One that is being started at this moment would be started after we have looked.
+    await this.#ensuring;
     await this.#user.close();
     try {
-      const alone = await acquire(join(this.#directory, 'users.lock'), 'exclusive');
+      const alone = await acquire(join(this.#directory, 'users.lock'), 'exclusive').catch(unlessBusy);
+      if (!alone) return;
       try {
         await this.#stop();
       } finally {
         await alone.close();
       }
-    } catch (error) {
-      if (!(error instanceof MillinerError && error.code === 'BUSY')) throw error;
     } finally {
       await this.#place.close();
     }
@@ -124,21 +129,35 @@ export class PrivateServer {
 
   async #start(): Promise<void> {
     await this.#shortenLog();
-    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-    const child = startServer('redis-server', args, this.#directory);
-    let ended: string | undefined;
-    child.once('error', (error: NodeJS.ErrnoException) => (ended = error.code ?? error.message));
-    child.once('exit', (code, signal) => (ended = `exited with ${signal ?? code}`));
+    let started: { ended?: string } | undefined;
     const deadline = Date.now() + startMilliseconds;
     while (!(await this.#answers())) {
-      if (ended === 'ENOENT') {
+      started ??= await this.#spawn();
+      if (started?.ended === 'ENOENT') {
         throw new MillinerError('HOST_MISSING', 'redis-server is not installed', {
           hint: 'Install it (apt-get install redis-server; dnf install redis), or name a running one in MILLINER_REDIS.',
         });
       }
-      if (ended !== undefined || Date.now() > deadline) throw await this.#unavailable(ended ?? 'is too slow');
+      if (started?.ended !== undefined) throw await this.#unavailable(started.ended);
+      if (Date.now() > deadline) throw await this.#unavailable('does not answer');
       await sleep(pollMilliseconds);
     }
+  }
+
+  /**
+   * Undefined while another lives, whether it answers or not: two servers on one journal would spoil it. The lock is
+   * inherited, and so held for as long as the server lives.
+   */
+  async #spawn(): Promise<{ ended?: string } | undefined> {
+    const life = await acquire(join(this.#directory, 'server.lock'), 'exclusive').catch(unlessBusy);
+    if (!life) return undefined;
+    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+    const child = startServer('redis-server', args, this.#directory, life.fd);
+    const started: { ended?: string } = {};
+    child.once('error', (error: NodeJS.ErrnoException) => (started.ended = error.code ?? error.message));
+    child.once('exit', (code, signal) => (started.ended = `exited with ${signal ?? code}`));
+    await life.close();
+    return started;
   }
 
   async #shortenLog(): Promise<void> {
@@ -157,4 +176,8 @@ export class PrivateServer {
       details: { directory: this.#directory },
     });
   }
+}
+
+function unlessBusy(error: unknown): undefined {
+  if (!(error instanceof MillinerError && error.code === 'BUSY')) throw error;
 }

@@ -91,15 +91,27 @@ async function sign(context: Context, job: StageJob, { fence, password, keyPath 
     };
     requirePassed(built, evidence.verdict);
     const targets = await targetsOf(context, job, built);
-    const signed = await inTurn(context, image.digest, () =>
-      signImageAt(context, image, evidence, targets, key, fence),
-    );
+    const signOnce = () => signImageAt(context, image, evidence, targets, key, fence);
+    const signed = await inTurn(context, image.digest, () => signOnce().catch(onceMore(context, signOnce)));
     sum.signatures.push(...signed.signatures);
     sum.attestations.push(...signed.attestations);
     for (const count of ['uploadedBytes', 'mountedBlobs', 'skippedBlobs'] as const)
       sum[count] += signed[count];
   }
   return sum;
+}
+
+/**
+ * Registries have no compare-and-set for what hangs on an image: one who signed it at the same time, and was stopped
+ * for it, may have written over what we had written. Reading it back shows that.
+ */
+function onceMore<T>({ progress }: Context, again: () => Promise<T>): (error: unknown) => Promise<T> {
+  return (error) => {
+    const overwritten = ['SIGNATURE_MISSING', 'VERDICT_MISSING', 'IMAGE_ALTERED'];
+    if (!(error instanceof MillinerError) || !overwritten.includes(error.code)) throw error;
+    progress.warn(`${error.message}: once more`);
+    return again();
+  };
 }
 
 async function publish(context: Context, job: StageJob, { fence }: Grants): Promise<PublishResult> {

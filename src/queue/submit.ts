@@ -61,6 +61,9 @@ export async function submit(context: Context, queues: Queues, submission: Submi
 async function inOrder(recipes: readonly string[]): Promise<{ path: string; bases: string[] }[]> {
   const chains = await Promise.all(recipes.map((recipe) => loadChain(recipe)));
   const unique = new Map(chains.map((chain) => [chain.at(-1)!.path, chain]));
+  const names = [...unique.values()].map((chain) => chain.at(-1)!.recipe.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new MillinerError('USAGE', `two of the recipes are called ${twice}`);
   return [...unique.values()]
     .toSorted((a, b) => a.length - b.length)
     .map((chain) => ({
@@ -193,6 +196,7 @@ async function unfinished(queues: Queues, recipe: string): Promise<string | unde
   const id = await queues.redis.hget(keys.newest, recipe);
   if (id === null) return undefined;
   const job = await queues.get(releaseQueue).getJob(id);
-  const isOver = !job || (await job.isCompleted()) || (await job.isFailed());
+  const isGivenUp = (await queues.redis.sismember(keys.cancelled, id)) === 1;
+  const isOver = !job || isGivenUp || (await job.isCompleted()) || (await job.isFailed());
   return isOver ? undefined : id;
 }

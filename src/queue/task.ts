@@ -1,5 +1,4 @@
 /** A job in a process of its own: its heavy work holds up no event loop that has locks to renew. */
-import { once } from 'node:events';
 import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
@@ -29,10 +28,7 @@ export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSigna
   const words: string[] = [];
   const lines = new LineSplitter((line) => words.push(line) > lastWords && words.shift());
   task.stderr?.on('data', (chunk: Buffer) => lines.push(chunk));
-  // Not its exit, which may be heard before its last words.
-  const ended = once(task, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
-  // A message to one that has just ended: its end says more.
-  task.on('error', () => {});
+  const ended = endOf(task);
   let told: { result: object } | { failure: Failure } | undefined;
   task.on('message', (message) => {
     const one = message as Told;
@@ -46,19 +42,29 @@ export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSigna
   const stop = () => void end(task);
   signal.addEventListener('abort', stop);
   try {
-    const [code, by] = await ended;
+    const how = await ended;
     if (told && 'result' in told) return told.result;
     if (told) throw revived(told.failure);
     // It could not clear up what it had mounted and started.
+    if (task.pid !== undefined) killGroup(task.pid);
     await removeDeadWorkspaces(order.state);
     if (signal.aborted) throw new MillinerError('INTERRUPTED', 'the process of the job was ended');
-    throw died(by ?? `exit code ${code}`, words);
+    throw died(how, words);
   } finally {
     signal.removeEventListener('abort', stop);
   }
 }
 
 type Task = ReturnType<typeof startModule>;
+
+/** How it ended. Not its exit counts, which may be heard before its last words, but the end of all its channels. */
+function endOf(task: Task): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  task.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  // One that cannot be started has no end; to one that has just ended a message fails, and its end says more.
+  task.on('error', (error) => task.pid === undefined && resolve(error.message));
+  return promise;
+}
 
 async function answer(task: Task, { ask }: TaskHooks): Promise<void> {
   const grant = await ask();

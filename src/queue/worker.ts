@@ -8,14 +8,15 @@ import type { Finding } from '../pipeline/doctor.ts';
 import { hostArch } from '../pipeline/lock.ts';
 import type { Connection } from './connection.ts';
 import { Consumer, type Handler, type Reason } from './consumer.ts';
-import { cancelled, grantTo } from './fence.ts';
+import { cancelled, endGrant, grantTo } from './fence.ts';
 import { advance } from './flow.ts';
 import { failureOf, parseRelease, parseStage, queueOf, releaseQueue, type Stage } from './job.ts';
 import type { Keyring } from './keyring.ts';
 import type { Log, Subject } from './log.ts';
 import { keys, Queues } from './queues.ts';
 import { Slots } from './slots.ts';
-import { runTask } from './task.ts';
+import type { Order } from './messages.ts';
+import { runTask, type TaskHooks } from './task.ts';
 
 export interface WorkerOptions {
   /** The state directory. */
@@ -54,6 +55,7 @@ export class ReleaseWorker {
   readonly #over = new AbortController();
   readonly #complaints = new Map<string, number>();
   #beating: Promise<void> | undefined;
+  #stopping = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -100,6 +102,7 @@ export class ReleaseWorker {
   }
 
   async #stopInOrder(grace: number): Promise<void> {
+    this.#stopping = true;
     const consumers = [...this.#consumers.values()];
     await Promise.all(consumers.map((consumer) => consumer.end()));
     const deadline = Date.now() + grace;
@@ -156,7 +159,7 @@ export class ReleaseWorker {
       onUpdate: (text: string, done: number, total: number) =>
         void job.updateProgress({ text, done, total }).catch(complain),
       ask: async () =>
-        grantTo(this.queues.redis, job, token, stage).catch((error: unknown) => ({
+        grantTo(this.queues.redis, job, token, stage, signal).catch((error: unknown) => ({
           refused: failureOf(error),
         })),
     };
@@ -165,7 +168,7 @@ export class ReleaseWorker {
       return await this.#slots.run(ranks[stage.stage], signal, async () => {
         const began = Date.now();
         say(`begins on ${hostname()}`);
-        const result = await runTask(order, hooks, signal);
+        const result = await this.#run(order, hooks, token, signal);
         say(`done in ${((Date.now() - began) / 1000).toFixed(1)} s`);
         return result;
       });
@@ -174,6 +177,18 @@ export class ReleaseWorker {
       throw error;
     }
   };
+
+  async #run(order: Order, hooks: TaskHooks, token: string, signal: AbortSignal): Promise<object> {
+    const { redis } = this.queues;
+    try {
+      const result = await runTask(order, hooks, signal);
+      await endGrant(redis, token, order.job, true);
+      return result;
+    } catch (error) {
+      await endGrant(redis, token, order.job, false);
+      throw error;
+    }
+  }
 
   #note(error: unknown, signal: AbortSignal, subject: Subject): void {
     const { log } = this.#options;
@@ -185,11 +200,12 @@ export class ReleaseWorker {
 
   /** Leaves what fills disks to others. */
   async #rest(): Promise<void> {
+    if (this.#stopping) return;
     const heavy = [...this.#consumers.values()].filter(({ queue }) => /^(?:lock|build)-/.test(queue));
     this.#options.log('warn', `the disk is full: takes no builds for ${fullDiskPause / 1000} s`);
     await Promise.all(heavy.map((consumer) => consumer.pause()));
     await sleep(fullDiskPause, undefined, { signal: this.#over.signal }).catch(() => undefined);
-    if (!this.#over.signal.aborted) await Promise.all(heavy.map((consumer) => consumer.resume()));
+    if (!this.#stopping) await Promise.all(heavy.map((consumer) => consumer.resume()));
   }
 
   /** A Redis that is away is told of now and then: every connection finds it out again and again. */
@@ -255,7 +271,7 @@ export class ReleaseWorker {
     }
     for (const id of keyring.ids) {
       const queue = queueOf('sign', { key: id });
-      if (!this.#consumers.has(queue)) this.#consume(queue, this.#stage);
+      if (!this.#stopping && !this.#consumers.has(queue)) this.#consume(queue, this.#stage);
     }
   }
 }

@@ -158,7 +158,7 @@ test('interrupted at any time: ends with 130 or well, and nothing stays', async 
 test('interrupted while it waits for another command', async () => {
   await forget();
   const first = start();
-  await said(first, 'installing: 100%');
+  await said(first, 'building');
   const second = desk.start(['build', recipe]);
   await said(second, 'waiting for');
   second.kill('SIGINT');

@@ -1,6 +1,6 @@
 /**
- * Two machines with a state and a network of their own, one Redis, one registry: thirty small recipes, each second one
- * on the first. One of the machines is stopped for longer than its locks last, and then goes on.
+ * Two machines with a state and a network of their own, one Redis, one registry: small recipes in chains of two (thirty in
+ * the long run). One of the machines is stopped for longer than its locks last, and then goes on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -11,7 +11,8 @@ import { Hosts } from './hosts.ts';
 import { RedisServer } from './redis.ts';
 import { Workshop, type Circumstances, type Line, type WorkerProcess } from './workshop.ts';
 
-const chains = 15;
+/** Each is two releases. */
+const chains = process.env['MILLINER_SOAK'] ? 15 : 6;
 /** Longer than a lock lasts, and than others need to see that it has ended. */
 const frozenMilliseconds = 35_000;
 
@@ -62,7 +63,9 @@ test('all are published, bases first, none twice; what a stopped machine still w
   for (const worker of workers) expect((await worker.ended).exitCode).toBe(0);
 
   const { releases } = await workshop.status(machines[0]);
-  expect(releases.map(({ state }) => state)).toEqual(releases.map(() => 'released'));
+  expect(
+    releases.filter(({ state }) => state !== 'released').map(({ error, stages }) => [error, stages]),
+  ).toEqual([]);
   expect(releases).toHaveLength(2 * chains);
   // Both have worked, and the one that was stopped has gone on afterwards.
   for (const worker of workers) expect(worker.lines.filter(isPublish).length).toBeGreaterThan(1);
