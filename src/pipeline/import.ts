@@ -22,8 +22,8 @@ export async function leaveImage(context: Context, record: ImageRecord): Promise
   }
   const digests: Digest[] = [];
   for (const one of await lineageOf(context, record)) {
-    await leave(context, one.tree);
-    if (one !== record) await leave(context, one.configDigest);
+    // The manifest as well: a registry gives manifests only to those who ask for them as such.
+    for (const digest of [one.tree, one.configDigest, one.manifestDigest]) await leave(context, digest);
     digests.push(await leaveBytes(context, Buffer.from(JSON.stringify(one))));
   }
   return digests;

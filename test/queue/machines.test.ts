@@ -85,9 +85,9 @@ test('all are published, bases first, none twice; what a stopped machine still w
 /** Stops it with all its processes where it is about to publish; gives the job. */
 async function freeze(worker: WorkerProcess): Promise<string> {
   const { job } = await worker.says(isPublish);
-  for (const pid of await worker.family()) process.kill(pid, 'SIGSTOP');
+  await worker.signalFamily('SIGSTOP');
   await sleep(frozenMilliseconds);
-  for (const pid of await worker.family()) process.kill(pid, 'SIGCONT');
+  await worker.signalFamily('SIGCONT');
   return job!;
 }
 

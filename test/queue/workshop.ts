@@ -158,6 +158,17 @@ export class WorkerProcess {
     return [this.pid, ...below.map((one) => Number(one.split(' ')[0]))];
   }
 
+  /** Those that have just ended are passed over. */
+  async signalFamily(signal: NodeJS.Signals): Promise<void> {
+    for (const pid of await this.family()) {
+      try {
+        process.kill(pid, signal);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
+  }
+
   descendants(): Promise<Process[]> {
     return descendantsOf(this.pid);
   }
