@@ -2,9 +2,10 @@
  * A layer onto a tree, as the OCI image specification has it (layer.md, "Applying Changesets"). Every path is taken
  * apart first: nothing is written through a link, above the tree, or twice.
  */
-import { lstat, lchown, link, mkdir, open, readdir, rm, symlink, chmod } from 'node:fs/promises';
+import { lchown, link, mkdir, open, readdir, rm, symlink, chmod } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { lstatIfThere } from '../host/files.ts';
 import { native } from '../host/native.ts';
 import { below, showBytes, type ByteString } from '../host/paths.ts';
 import type { TarEntry } from './tar.ts';
@@ -94,7 +95,7 @@ class LayerTree {
 
   async #make(entry: TarEntry, content: AsyncIterable<Buffer>): Promise<void> {
     const place = below(this.#root, entry.path);
-    const there = await lstat(place).catch(() => undefined);
+    const there = await lstatIfThere(place);
     if (entry.type === 'directory') {
       if (there && !there.isDirectory()) await rm(place);
       if (there?.isDirectory()) await this.#dropXattrs(place);
@@ -126,7 +127,7 @@ class LayerTree {
   async #link(entry: TarEntry, place: Buffer): Promise<void> {
     const target = clean(entry.linkTarget ?? ('' as ByteString));
     await this.#requireDirectory(parentOf(target));
-    const found = await lstat(below(this.#root, target)).catch(() => undefined);
+    const found = await lstatIfThere(below(this.#root, target));
     if (!found || found.isDirectory()) throw invalid(`/${showBytes(entry.path)} is a link to no file`);
     await link(below(this.#root, target), place);
   }
@@ -143,7 +144,7 @@ class LayerTree {
   async #requireDirectory(path: ByteString): Promise<void> {
     if (this.#directories.has(path)) return;
     await this.#requireDirectory(parentOf(path));
-    const found = await lstat(below(this.#root, path)).catch(() => undefined);
+    const found = await lstatIfThere(below(this.#root, path));
     if (!found?.isDirectory()) throw invalid(`/${showBytes(path)} is no directory`);
     this.#directories.add(path);
   }
