@@ -1,0 +1,111 @@
+/**
+ * A virtual machine without hardware virtualisation that has this host's root, read-only, and what CI's containers
+ * lack: device-mapper. What it computes takes many times longer than outside.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { prepareKernel } from './kernel.ts';
+
+export interface MachineOptions {
+  /** Program and arguments, run in the checkout by root. */
+  command: string[];
+  environment?: Record<string, string>;
+  /** Disk files that outlive the machine: /dev/vdb, /dev/vdc. A write reaches the file as the guest flushes it. */
+  disks?: string[];
+  onLine?: (line: string) => void;
+}
+
+export interface Ended {
+  /** Undefined where it was powered off before the command had ended. */
+  exitCode: number | undefined;
+  output: string;
+  /** The kernel's messages. */
+  console: string;
+}
+
+export interface Machine {
+  /** As if the cable were pulled. */
+  powerOff: () => void;
+  ended: Promise<Ended>;
+}
+
+const memory = '3G';
+const scratch = 24 * 1024 ** 3;
+const checkout = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
+const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+
+export async function startMachine(options: MachineOptions): Promise<Machine> {
+  const kernel = await prepareKernel();
+  const share = await mkdtemp(join(tmpdir(), 'milliner-vm-'));
+  await copyFile(join(import.meta.dirname, 'start.sh'), join(share, 'start'));
+  await symlink(kernel.modules, join(share, 'modules'));
+  await writeFile(join(share, 'directory'), checkout);
+  const variables = { PATH: process.env['PATH'] ?? '', ...options.environment };
+  const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}\n`);
+  await writeFile(join(share, 'command'), `${exports.join('')}exec ${options.command.map(quote).join(' ')}\n`);
+  const disk = join(share, 'scratch');
+  await writeFile(disk, '');
+  await truncate(disk, scratch);
+  const qemu = spawn('qemu-system-x86_64', arguments_(kernel, share, disk, options.disks ?? []), {
+    // An input that ends would close the output too.
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let complaints = '';
+  qemu.stderr.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
+  const lines: string[] = [];
+  createInterface({ input: qemu.stdout }).on('line', (line) => {
+    lines.push(line);
+    options.onLine?.(line);
+  });
+  const closed = once(qemu, 'close');
+  const ended = async (): Promise<Ended> => {
+    await closed;
+    const exit = await readFile(join(share, 'exit'), 'utf8').catch(() => undefined);
+    const console = await readFile(join(share, 'console'), 'utf8').catch(() => complaints);
+    await rm(share, { recursive: true });
+    const exitCode = exit === undefined ? undefined : Number(exit);
+    return { exitCode, output: lines.join('\n'), console: console + complaints };
+  };
+  return { powerOff: () => void qemu.kill('SIGKILL'), ended: ended() };
+}
+
+/** Runs a command to its end; throws with the last of what was said where it fails. */
+export async function runInMachine(options: MachineOptions): Promise<string> {
+  const { exitCode, output, console } = await (await startMachine(options)).ended;
+  if (exitCode === 0) return output;
+  const words = `${output}\n${console}`.split('\n').slice(-60).join('\n');
+  throw new Error(`${options.command.join(' ')} in the virtual machine: exit ${exitCode}\n${words}`);
+}
+
+function arguments_(
+  kernel: Awaited<ReturnType<typeof prepareKernel>>,
+  share: string,
+  scratchDisk: string,
+  disks: string[],
+): string[] {
+  const drive = (file: string, cache: string) => ['-drive', `file=${file},format=raw,if=virtio,cache=${cache},discard=unmap`];
+  const nine = (path: string, tag: string, more: string) => [
+    '-fsdev',
+    `local,id=${tag},path=${path},security_model=none,multidevs=remap${more}`,
+    '-device',
+    `virtio-9p-pci,fsdev=${tag},mount_tag=${tag}`,
+  ];
+  return [
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', memory, '-M', 'q35'],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ...['-kernel', kernel.image, '-initrd', kernel.initramfs],
+    ...['-append', 'console=ttyS0 loglevel=4 panic=-1 rdinit=/init mitigations=off tsc=reliable'],
+    ...['-serial', `file:${join(share, 'console')}`],
+    ...['-device', 'virtio-serial', '-chardev', 'stdio,id=output,signal=off'],
+    ...['-device', 'virtserialport,chardev=output,name=output'],
+    ...['-device', 'virtio-rng-pci'],
+    ...nine('/', 'root', ',readonly=on'),
+    ...nine(share, 'share', ''),
+    ...drive(scratchDisk, 'unsafe'),
+    ...disks.flatMap((file) => drive(file, 'writeback')),
+  ];
+}
