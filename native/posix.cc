@@ -1,7 +1,9 @@
 // System calls that Node does not offer, each on the thread pool.
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -147,6 +149,19 @@ Napi::Value Syncfs(const Napi::CallbackInfo& info) {
   });
 }
 
+// The whole device: what a thin one had mapped alone goes back to its pool.
+Napi::Value Discard(const Napi::CallbackInfo& info) {
+  return RunVoid(info.Env(), [path = Bytes(info, 0)] {
+    const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (fd < 0) Fail("open", path);
+    uint64_t range[2] = {0, 0};
+    const bool done = ioctl(fd, BLKGETSIZE64, &range[1]) == 0 && ioctl(fd, BLKDISCARD, range) == 0;
+    const int failed = errno;
+    close(fd);
+    if (!done) throw SystemError{failed, "BLKDISCARD", path};
+  });
+}
+
 Napi::Value Mknod(const Napi::CallbackInfo& info) {
   const auto device = makedev(static_cast<unsigned>(Number(info, 2)), static_cast<unsigned>(Number(info, 3)));
   return RunVoid(info.Env(), [path = Bytes(info, 0), mode = static_cast<mode_t>(Number(info, 1)), device] {
@@ -186,6 +201,7 @@ void InitPosix(Napi::Env env, Napi::Object exports) {
       {"mount", Mount},       {"unmount", Unmount},   {"syncfs", Syncfs},
       {"mknod", Mknod},       {"setMtime", SetMtime}, {"setXattr", SetXattr},
       {"removeXattr", RemoveXattr},
+      {"discard", Discard},
   };
   for (const auto& [name, function] : functions) exports.Set(name, Napi::Function::New(env, function, name));
 }

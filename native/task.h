@@ -109,3 +109,10 @@ inline int64_t Number(const Napi::CallbackInfo& info, size_t index) {
   }
   return info[index].As<Napi::Number>().Int64Value();
 }
+
+inline bool Flag(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsBoolean()) {
+    throw Napi::TypeError::New(info.Env(), "argument " + std::to_string(index) + " is no boolean");
+  }
+  return info[index].As<Napi::Boolean>().Value();
+}

@@ -30,6 +30,27 @@ export interface ScanEntry {
   xattrs?: Record<string, Buffer>;
 }
 
+/** One line of a device-mapper table. */
+interface DmTarget {
+  start: number;
+  length: number;
+  type: string;
+  params: string;
+}
+
+type DmInfo =
+  | { exists: false }
+  | {
+      exists: true;
+      uuid: string;
+      major: number;
+      minor: number;
+      openCount: number;
+      suspended: boolean;
+      readOnly: boolean;
+      deferredRemove: boolean;
+    };
+
 export interface Native {
   /** Version of the libsolv that the addon runs with. */
   libsolvVersion: string;
@@ -68,6 +89,24 @@ export interface Native {
   receiveDatagram(fd: number): Promise<Buffer | undefined>;
   setXattr(path: Buffer, name: string, value: Buffer): Promise<void>;
   removeXattr(path: Buffer, name: string): Promise<void>;
+  /** BLKDISCARD of a whole block device. */
+  discard(path: string): Promise<void>;
+  /** Creates, loads and resumes. Only src/host/devicemapper.ts calls this and the others of device-mapper. */
+  dmCreate(name: string, uuid: string, table: readonly DmTarget[], readOnly: boolean): Promise<DmInfo>;
+  /** Into the inactive slot, for the next resume. */
+  dmReload(name: string, table: readonly DmTarget[]): Promise<void>;
+  /** freeze: whether a mounted file system is flushed and held still meanwhile. */
+  dmSuspend(name: string, freeze: boolean): Promise<void>;
+  dmResume(name: string): Promise<void>;
+  /** deferred: where it is open, when its last user closes it; otherwise EBUSY. */
+  dmRemove(name: string, deferred: boolean): Promise<void>;
+  dmMessage(name: string, message: string): Promise<void>;
+  dmStatus(name: string): Promise<DmTarget[]>;
+  dmTable(name: string): Promise<DmTarget[]>;
+  dmInfo(name: string): Promise<DmInfo>;
+  dmList(): Promise<string[]>;
+  /** Major, minor, patch; loads the target's module. */
+  dmTargetVersion(target: string): Promise<number[]>;
 }
 
 /** What the addon throws: a system call's errno, never parsed text. */
