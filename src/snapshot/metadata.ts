@@ -49,21 +49,22 @@ export class Metadata {
   readonly #path: string;
   readonly #database: DatabaseSync;
 
-  constructor(path: string) {
+  /** more: what a driver keeps beside, as statements that make it. */
+  constructor(path: string, more = '') {
     this.#path = path;
     this.#database = new DatabaseSync(path, { timeout: 30_000, enableForeignKeyConstraints: true });
     try {
-      this.#guard(path, () => this.#prepareFile());
+      this.#guard(path, () => this.#prepareFile(more));
     } catch (error) {
       this.#database.close();
       throw error;
     }
   }
 
-  #prepareFile(): void {
+  #prepareFile(more: string): void {
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE;');
     const found = Number(this.#database.prepare('PRAGMA user_version').get()?.['user_version']);
-    if (found === 0) this.#database.exec(schema);
+    if (found === 0) this.#database.exec(schema + more);
     this.#database.exec('COMMIT');
     if (found === 0 || found === version) return;
     throw new MillinerError('STATE_INVALID', `${this.#path} is of version ${found}, not ${version}`);
@@ -75,8 +76,8 @@ export class Metadata {
     const into = 'INSERT INTO snapshots (name, kind, owner, created, parent)';
     const changes = this.#guard(name, () =>
       parent === undefined
-        ? this.#run(`${into} VALUES (?, ?, ?, ?, NULL)`, values)
-        : this.#run(`${into} SELECT ?, ?, ?, ?, id FROM snapshots WHERE name = ? AND kind = 'committed'`, [
+        ? this.run(`${into} VALUES (?, ?, ?, ?, NULL)`, values)
+        : this.run(`${into} SELECT ?, ?, ?, ?, id FROM snapshots WHERE name = ? AND kind = 'committed'`, [
             ...values,
             parent,
           ]),
@@ -117,7 +118,7 @@ export class Metadata {
   /** Throws SNAPSHOT_EXISTS. */
   commit(id: number, name: string, labels: Record<string, string>): void {
     this.#guard(name, () =>
-      this.#run(`UPDATE snapshots SET kind = 'committed', owner = NULL, name = ?, labels = ? WHERE id = ?`, [
+      this.run(`UPDATE snapshots SET kind = 'committed', owner = NULL, name = ?, labels = ? WHERE id = ?`, [
         name,
         JSON.stringify(labels),
         id,
@@ -126,19 +127,37 @@ export class Metadata {
   }
 
   setUsage(id: number, usage: Usage): void {
-    this.#run('UPDATE snapshots SET bytes = ?, inodes = ? WHERE id = ?', [usage.bytes, usage.inodes, id]);
+    this.run('UPDATE snapshots SET bytes = ?, inodes = ? WHERE id = ?', [usage.bytes, usage.inodes, id]);
   }
 
   /** Throws SNAPSHOT_IN_USE while it has children. */
   delete(row: Row): void {
-    this.#guard(row.snapshot.name, () => this.#run('DELETE FROM snapshots WHERE id = ?', [row.id]));
+    this.#guard(row.snapshot.name, () => this.run('DELETE FROM snapshots WHERE id = ?', [row.id]));
   }
 
   close(): void {
     this.#database.close();
   }
 
-  #run(statement: string, values: SQLInputValue[]): number {
+  /** All of fn's changes, or none; other processes see them at once. */
+  protected transaction<T>(fn: () => T): T {
+    this.#guard(this.#path, () => this.#database.exec('BEGIN IMMEDIATE'));
+    try {
+      const result = fn();
+      this.#guard(this.#path, () => this.#database.exec('COMMIT'));
+      return result;
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  protected rows(query: string, values: SQLInputValue[] = []): Record<string, SQLOutputValue>[] {
+    return this.#database.prepare(query).all(...values);
+  }
+
+  /** Gives how many rows have changed. */
+  protected run(statement: string, values: SQLInputValue[] = []): number {
     return Number(this.#database.prepare(statement).run(...values).changes);
   }
 

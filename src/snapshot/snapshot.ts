@@ -21,12 +21,18 @@ export interface Usage {
   inodes: number;
 }
 
+/** What is left to be written. */
+export interface Space {
+  bytes: number;
+  inodes: number;
+}
+
 /**
  * Keys and names share one namespace. An active snapshot or view belongs to the process that made it: when that
  * process dies, reconcile() removes it with its mounts. Committed snapshots belong to the store.
  */
 export interface Snapshotter {
-  readonly name: string;
+  readonly name: 'overlay' | 'dm-thin';
   /** A writable snapshot on a committed parent, or an empty tree. Throws SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND. */
   prepare(key: string, parent?: string): Promise<Snapshot>;
   /** A read-only look at a committed parent. */
@@ -45,6 +51,10 @@ export interface Snapshotter {
   /** Calls fn for every snapshot, parents before children. */
   walk(fn: (snapshot: Snapshot) => void | Promise<void>): Promise<void>;
   usage(key: string): Promise<Usage>;
+  /** What is left for an active snapshot that is mounted. */
+  space(key: string): Promise<Space>;
+  /** Throws where nothing can be written any more, with the reason: DISK_FULL, POOL_FULL, POOL_READ_ONLY. */
+  check(): Promise<void>;
   /** Every entry of an active snapshot or view, without what the file system keeps for itself. */
   scan(key: string): Promise<ScanEntry[]>;
   /** Finishes or undoes what dead processes left: snapshots, directories, mounts. Opening does it too. */

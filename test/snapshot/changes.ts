@@ -45,6 +45,7 @@ export function changes(driver: DriverName): void {
     } finally {
       await snapshots.close();
       await unmountAllBelow(state, { detach: true });
+      await drivers[driver].destroy(state);
       await rm(state, { recursive: true });
     }
   }, 3_600_000);

@@ -39,6 +39,7 @@ export function conformance(driver: DriverName): void {
     afterEach(async () => {
       await snapshots.close();
       await unmountAllBelow(state, { detach: true });
+      await drivers[driver].destroy(state);
       await rm(state, { recursive: true });
     });
 

@@ -2,7 +2,7 @@
  * A virtual machine without hardware virtualisation that has this host's root, read-only, and what CI's containers
  * lack: device-mapper. What it computes takes many times longer than outside.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -2,7 +2,7 @@
 import { startMachine } from './machine.ts';
 
 const [...command] = process.argv.slice(2);
-if (command.length === 0) command.push('vitest', 'run', '--config', 'test/vm/vitest.config.ts');
+if (command.length === 0) command.push('vitest', 'run', '--config', 'test/vm/inside.config.ts');
 const machine = await startMachine({ command, onLine: (line) => process.stdout.write(`${line}\n`) });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, machine.powerOff);
 const { exitCode, console } = await machine.ended;

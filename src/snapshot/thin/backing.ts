@@ -1,0 +1,151 @@
+/** What a pool lies on: loop files of our own, or block devices that the user gave, each behind its label. */
+import { constants } from 'node:fs';
+import { open, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { MillinerError } from '../../errors.ts';
+import { createDevice, deviceInfo, deviceTable, removeDevice, type Target } from '../../host/devicemapper.ts';
+import { run } from '../../host/exec.ts';
+import { asStorageError } from '../../host/files.ts';
+import { devicePrefix, deviceUuid, sector, type Backing, type PoolConfig } from './config.ts';
+import { labelSectors, readLabel, type Role } from './label.ts';
+
+/** Signatures that libblkid knows: file systems, LVM, RAID, LUKS, partition tables. */
+const blkidNothing = 2;
+
+/** A sparse file of that size in bytes; made longer where it is there already. */
+export async function makeLoopFile(path: string, bytes: number): Promise<Backing> {
+  const handle = await open(path, 'a', 0o600);
+  try {
+    const total = labelSectors * sector + bytes;
+    if ((await handle.stat()).size < total) await handle.truncate(total);
+    await handle.sync();
+  } catch (error) {
+    throw asStorageError(error, path);
+  } finally {
+    await handle.close();
+  }
+  return { kind: 'loop', path, sectors: Math.floor(bytes / sector) };
+}
+
+/** A device that nothing and nobody uses. Throws DEVICE_UNUSABLE with the reason; writes nothing. */
+export async function examineDevice(path: string): Promise<Backing> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw unusable(path, 'there is no such device');
+  if (!found.isBlockDevice()) throw unusable(path, 'it is no block device');
+  const handle = await open(path, constants.O_RDWR | constants.O_EXCL).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EBUSY') throw unusable(path, 'it is mounted, or another device stands on it');
+    if (error.code === 'EROFS' || error.code === 'EACCES') throw unusable(path, 'it is read-only');
+    throw unusable(path, `it cannot be opened: ${error.code}`);
+  });
+  await handle.close();
+  const label = await readLabel(path);
+  if (label) {
+    throw new MillinerError('POOL_FOREIGN', `${path} belongs to another pool: ${label.pool}`, {
+      details: { path, ...label },
+    });
+  }
+  const probed = await run('blkid', ['-p', path], { allow: [0, blkidNothing, 8] });
+  if (probed.exitCode !== blkidNothing) {
+    const what = /\b(?:TYPE|PTTYPE)="([^"]+)"/.exec(probed.stdout)?.[1];
+    throw unusable(path, `it holds ${what ?? 'what blkid takes for several things at once'}`, {
+      hint: `If that may go, clear it with: wipefs --all ${path}`,
+    });
+  }
+  return { kind: 'block', path, sectors: await sectorsOf(path) };
+}
+
+/** What the device has for the pool now: more than before where it has grown. */
+export async function sectorsOf(path: string): Promise<number> {
+  const { rdev } = await stat(path);
+  const major = (rdev >>> 8) & 0xfff;
+  const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
+  const size = Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8'));
+  const left = size - labelSectors;
+  if (left <= 0) throw unusable(path, `${size * sector} bytes are too few`);
+  return left;
+}
+
+/** Makes the device that the pool sees. Throws POOL_FOREIGN, DEVICE_UNUSABLE. */
+export async function attach(config: PoolConfig, role: Role): Promise<{ major: number; minor: number }> {
+  const name = backingName(config, role);
+  const there = await deviceInfo(name);
+  if (there) return there;
+  const backing = config[role];
+  await demandOwn(config, role);
+  const table = backingTable(backing, backing.kind === 'loop' ? await attachLoop(backing.path) : backing.path);
+  try {
+    return await createDevice(name, deviceUuid(config, role), table);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EBUSY') throw unusable(backing.path, 'it is mounted, or another device stands on it');
+    if (code === 'EINVAL') throw unusable(backing.path, 'it is smaller than it was');
+    throw error;
+  } finally {
+    // Now, or when the last device above it goes, the kernel frees it by itself.
+    if (backing.kind === 'loop') await detachLoop(backing.path);
+  }
+}
+
+export async function detach(config: PoolConfig, role: Role): Promise<boolean> {
+  return removeDevice(backingName(config, role));
+}
+
+export const backingName = (config: PoolConfig, role: Role) => `${devicePrefix(config)}${role}`;
+
+/** The same device with as many sectors as the backing has now. */
+export async function grownTable(config: PoolConfig, role: Role): Promise<Target[]> {
+  const [there] = await deviceTable(backingName(config, role));
+  const [source = ''] = there?.params.split(' ') ?? [];
+  return backingTable(config[role], source);
+}
+
+export async function removeLoopFile(backing: Backing): Promise<void> {
+  if (backing.kind !== 'loop') return;
+  await detachLoop(backing.path);
+  await rm(backing.path, { force: true });
+}
+
+/** Has the loop device see that its file is longer. */
+export async function refreshLoop(path: string): Promise<void> {
+  for (const device of await loopsOf(path)) await run('losetup', ['--set-capacity', device]);
+}
+
+function backingTable(backing: Backing, source: string): Target[] {
+  return [{ start: 0, length: backing.sectors, type: 'linear', params: `${source} ${labelSectors}` }];
+}
+
+/** Throws where the device is gone, is another's, or is the other one of the two. */
+async function demandOwn(config: PoolConfig, role: Role): Promise<void> {
+  const { path } = config[role];
+  const label = await readLabel(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw unusable(path, 'it is not there any more');
+    throw error;
+  });
+  if (label?.pool === config.uuid && label.role === role) return;
+  const whose = label ? `of pool ${label.pool}, its ${label.role}` : 'of no pool';
+  throw new MillinerError('POOL_FOREIGN', `${path} is ${whose}, not the ${role} of ${config.uuid}`, {
+    details: { path, pool: config.uuid, role, ...(label && { found: label }) },
+  });
+}
+
+async function attachLoop(path: string): Promise<string> {
+  // A file that is attached already gives the same device again.
+  const { stdout } = await run('losetup', ['--find', '--show', '--nooverlap', path]);
+  return stdout.trim();
+}
+
+async function detachLoop(path: string): Promise<void> {
+  for (const device of await loopsOf(path)) await run('losetup', ['--detach', device], { allow: [0, 1] });
+}
+
+async function loopsOf(path: string): Promise<string[]> {
+  const real = await realpath(path).catch(() => path);
+  const { stdout } = await run('losetup', ['--json', '--list', '--output', 'NAME,BACK-FILE']);
+  // Without any loop device it writes nothing at all.
+  if (stdout.trim() === '') return [];
+  const { loopdevices } = JSON.parse(stdout) as { loopdevices: { name: string; 'back-file': string }[] };
+  return loopdevices.filter((one) => one['back-file'] === real).map(({ name }) => name);
+}
+
+function unusable(path: string, why: string, options: { hint?: string } = {}): MillinerError {
+  return new MillinerError('DEVICE_UNUSABLE', `${path}: ${why}`, { ...options, details: { path } });
+}
