@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,13 +6,17 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DiskGuard } from './disk.ts';
 
 let place: string;
+async function space() {
+  const { bsize, bfree, ffree } = await statfs(place);
+  return { bytes: bsize * bfree, inodes: ffree };
+}
 beforeEach(async () => {
   place = await mkdtemp(join(tmpdir(), 'milliner-disk-'));
 });
 afterEach(() => rm(place, { recursive: true }));
 
 const guard = (bytes: number, limit: number, inodes = 1) =>
-  DiskGuard.open({ place, diskUsage: async () => ({ bytes, inodes }) }, limit);
+  DiskGuard.open({ space, diskUsage: async () => ({ bytes, inodes }) }, limit);
 
 async function firstProblem(disk: DiskGuard): Promise<string | undefined> {
   for (let look = 0; look < 70; look++) {
@@ -35,7 +39,7 @@ test('it is counted after a while too: others may have freed as much', async () 
     guard(2 ** 40, 2 ** 39),
     guard(1, 2 ** 39, 2_000_000),
     // Directories in directories beyond what a path can name.
-    DiskGuard.open({ place, diskUsage: () => Promise.reject(deep) }, 2 ** 39),
+    DiskGuard.open({ space, diskUsage: () => Promise.reject(deep) }, 2 ** 39),
     guard(1, 2 ** 39),
   ]);
   const problems = await Promise.all(guards.map(firstProblem));

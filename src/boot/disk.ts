@@ -1,7 +1,6 @@
 /** Holds an instance to what it may write, which no control group does: its tree lies on the host's own disk. */
-import { statfs } from 'node:fs/promises';
 import { monotonic } from './clock.ts';
-import type { Usage } from '../snapshot/snapshot.ts';
+import type { Space, Usage } from '../snapshot/snapshot.ts';
 
 /** Files in one instance. */
 const mostInodes = 1_000_000;
@@ -11,8 +10,8 @@ const mostOfFree = 0.9;
 const longestUncounted = 5000;
 
 export interface DiskOptions {
-  /** Where the tree is kept. */
-  place: string;
+  /** What is left where its tree is kept; quickly told. */
+  space: () => Promise<Space>;
   /** What the instance has added to its tree, exactly; slow where it has many files. */
   diskUsage: () => Promise<Usage>;
 }
@@ -31,7 +30,7 @@ export class DiskGuard {
 
   /** To be made before the instance starts, which may fill a disk in no time; limit in bytes. */
   static async open(options: DiskOptions, limit: number): Promise<DiskGuard> {
-    return new DiskGuard(options, await freeSpace(options.place), limit);
+    return new DiskGuard(options, await options.space(), limit);
   }
 
   /** What it has done where it has written too much. */
@@ -45,7 +44,7 @@ export class DiskGuard {
 
   /** Its files are counted at once when the file system has lost so much that it may have been this one. */
   async #mayBeOver(): Promise<boolean> {
-    const now = await freeSpace(this.#options.place);
+    const now = await this.#options.space();
     const isLess = this.#before.bytes - now.bytes > this.#mostBytes / 2;
     return isLess || this.#before.inodes - now.inodes > mostInodes / 2;
   }
@@ -60,14 +59,4 @@ export class DiskGuard {
       throw error;
     }
   }
-}
-
-interface Space {
-  bytes: number;
-  inodes: number;
-}
-
-async function freeSpace(place: string): Promise<Space> {
-  const { bsize, bfree, ffree } = await statfs(place);
-  return { bytes: bsize * bfree, inodes: ffree };
 }

@@ -4,6 +4,7 @@ import { Command, Flags } from '@oclif/core';
 import { MillinerError } from '../errors.ts';
 import { asStorageError } from '../host/files.ts';
 import type { RunOptions } from '../pipeline/context.ts';
+import { storages, type Storage } from '../snapshot/storage.ts';
 import { printable, terminalProgress } from './terminal.ts';
 
 export abstract class MillinerCommand extends Command {
@@ -13,6 +14,13 @@ export abstract class MillinerCommand extends Command {
       summary: 'directory for everything that is kept',
       env: 'MILLINER_STATE',
       default: '/var/lib/milliner',
+      helpGroup: 'GLOBAL',
+    }),
+    storage: Flags.option({ options: storages })({
+      summary:
+        'how snapshots are kept; auto is dm-thin where a pool is set up (milliner pool create), else overlay',
+      env: 'MILLINER_STORAGE',
+      default: 'auto',
       helpGroup: 'GLOBAL',
     }),
     debug: Flags.boolean({ summary: 'show where an error comes from', default: false, helpGroup: 'GLOBAL' }),
@@ -36,8 +44,8 @@ export abstract class MillinerCommand extends Command {
     for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
   }
 
-  protected runOptions(state: string): RunOptions {
-    return { state: resolve(state), progress: this.#terminal, signal: this.#stop.signal };
+  protected runOptions({ state, storage }: { state: string; storage: Storage }): RunOptions {
+    return { state: resolve(state), storage, progress: this.#terminal, signal: this.#stop.signal };
   }
 
   override log(message = ''): void {

@@ -18,7 +18,7 @@ export default class BootCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(BootCommand);
-    const context = await openContext(this.runOptions(flags.state));
+    const context = await openContext(this.runOptions(flags));
     try {
       const verdict = await bootImage(context, args.image);
       if (!verdict.passed) throw bootFailure(verdict);

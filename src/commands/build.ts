@@ -28,7 +28,7 @@ export default class BuildCommand extends MillinerCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(BuildCommand);
     const began = Date.now();
-    const context = await openContext(this.runOptions(flags.state));
+    const context = await openContext(this.runOptions(flags));
     try {
       const options = { arch: hostArch(), output: flags.output };
       const record = await (flags.check ? checkReproducible : build)(context, args.recipe, options);

@@ -8,7 +8,7 @@ export default class DoctorCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(DoctorCommand);
-    const findings = await examine(this.runOptions(flags.state).state);
+    const findings = await examine(this.runOptions(flags).state);
     const bad = findings.filter(({ ok }) => !ok);
     for (const { ok, what, found, mend } of findings) {
       this.log(`${ok ? 'ok     ' : 'missing'}  ${what}: ${found}`);

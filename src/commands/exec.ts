@@ -20,7 +20,7 @@ export default class ExecCommand extends MillinerCommand {
     const { args, argv, flags } = await this.parse(ExecCommand);
     const program = argv.slice(1).map(String);
     if (program.length === 0) throw new MillinerError('USAGE', 'give the program to run behind --');
-    const context = await openContext(this.runOptions(flags.state));
+    const context = await openContext(this.runOptions(flags));
     try {
       const ended = this.jsonEnabled()
         ? await captureInInstance(context, args.id, program)

@@ -28,7 +28,7 @@ export default class GcCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(GcCommand);
-    const context = await openContext(this.runOptions(flags.state));
+    const context = await openContext(this.runOptions(flags));
     try {
       const done = await collectGarbage(context, { remove: flags.remove, keepDays: flags['keep-days'] });
       for (const name of done.images) this.log(`image ${name}`);

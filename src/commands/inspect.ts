@@ -19,7 +19,7 @@ export default class InspectCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(InspectCommand);
-    const record = await findRecord(this.runOptions(flags.state).state, args.image);
+    const record = await findRecord(this.runOptions(flags).state, args.image);
     const { report, layers } = record;
     this.log(`${record.name}  ${record.manifestDigest}  ${record.arch}  ${record.packages.length} packages`);
     this.log(`  config ${record.configDigest}`);

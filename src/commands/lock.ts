@@ -17,7 +17,7 @@ export default class LockCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(LockCommand);
-    const context = await openContext(this.runOptions(flags.state));
+    const context = await openContext(this.runOptions(flags));
     try {
       const { lock: made, path } = await lock(context, args.recipe);
       const arches = Object.fromEntries(

@@ -16,7 +16,7 @@ export default class LogsCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(LogsCommand);
-    const context = await openContext(this.runOptions(flags.state));
+    const context = await openContext(this.runOptions(flags));
     try {
       const show = (text: string) => text !== '' && this.log(text.replace(/\n$/, ''));
       if (flags.follow) {

@@ -8,7 +8,7 @@ export default class PsCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(PsCommand);
-    const context = await openContext(this.runOptions(flags.state));
+    const context = await openContext(this.runOptions(flags));
     try {
       const instances = await listInstances(context.state);
       for (const { id, image, started, ports } of instances) {

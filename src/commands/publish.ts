@@ -31,7 +31,7 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
   async run(): Promise<object> {
     const { args, flags } = await this.parse(PublishCommand);
     const began = Date.now();
-    const options = this.runOptions(flags.state);
+    const options = this.runOptions(flags);
     const context = await openContext(options);
     try {
       const published = await publish(context, args.image, {

@@ -59,7 +59,7 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
 
   async run(): Promise<object> {
     const { argv, flags } = await this.parse(ReleaseCommand);
-    const options = this.runOptions(flags.state);
+    const options = this.runOptions(flags);
     const key = await identifyKey(flags.key);
     const onTrouble = ({ message }: Error) => options.progress.warn(message);
     const connection = await connect(options.state, { signal: options.signal, onTrouble });
@@ -172,7 +172,7 @@ class OwnWorker {
   }
 
   async start(): Promise<void> {
-    const { state, progress } = this.#options;
+    const { state, storage, progress } = this.#options;
     // What jobs say is in the queue, and told from there.
     const log: Log = (level, message, subject) => {
       if (level !== 'info' && subject === undefined) progress.warn(message);
@@ -180,6 +180,7 @@ class OwnWorker {
     const findings = await examine(state);
     this.#worker = new ReleaseWorker({
       state,
+      storage,
       connection: this.#connection,
       keyring: this.#keyring,
       findings,

@@ -37,10 +37,11 @@ export default class RunCommand extends MillinerCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(RunCommand);
     const ports = flags.publish.map((text) => portOf(text, flags.instances));
-    const options = this.runOptions(flags.state);
+    const options = this.runOptions(flags);
     if (flags.detach) {
       const publish = flags.publish.flatMap((text) => ['--publish', text]);
-      const words = ['run', args.image, '--state', options.state, '--instances', String(flags.instances)];
+      const kept = ['--state', options.state, '--storage', options.storage];
+      const words = ['run', args.image, ...kept, '--instances', String(flags.instances)];
       const instances = await runDetached([...words, ...publish, '--supervise'], options.signal);
       return this.#show(instances);
     }

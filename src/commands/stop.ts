@@ -17,7 +17,7 @@ export default class StopCommand extends MillinerCommand {
     const { argv, flags } = await this.parse(StopCommand);
     const ids = argv.map(String);
     if (flags.all === ids.length > 0) throw new MillinerError('USAGE', 'give the ids of instances, or --all');
-    const context = await openContext(this.runOptions(flags.state));
+    const context = await openContext(this.runOptions(flags));
     try {
       const stopped = await stopInstances(context, flags.all ? 'all' : ids);
       for (const { id } of stopped) this.log(id);

@@ -31,7 +31,7 @@ export default class VerifyCommand extends MillinerCommand {
     const { args, flags } = await this.parse(VerifyCommand);
     const verification = await verifyReference(
       { reference: args.reference, key: flags.key, plainHttp: flags['plain-http'], only: flags.only },
-      this.runOptions(flags.state),
+      this.runOptions(flags),
     );
     this.log(`${verification.reference}  ${verification.manifestDigest}`);
     for (const { claim, layout, detail } of verification.proved) {

@@ -52,8 +52,8 @@ password): else it forgets transactions when it reads its journal again.`;
 
   async run(): Promise<object> {
     const { flags } = await this.parse(WorkerCommand);
-    const options = this.runOptions(flags.state);
-    const { state, signal } = options;
+    const options = this.runOptions(flags);
+    const { state, storage, signal } = options;
     // Clears what a worker that died has left here.
     await (await openContext(options)).close();
     const keyring = await this.#keys(flags.key, signal);
@@ -62,7 +62,15 @@ password): else it forgets transactions when it reads its journal again.`;
     const connection = await connect(state, { signal, onTrouble: ({ message }) => log('warn', message) });
     try {
       const findings = await examine(state);
-      const worker = new ReleaseWorker({ state, connection, slots: flags.jobs, keyring, findings, log });
+      const worker = new ReleaseWorker({
+        state,
+        storage,
+        connection,
+        slots: flags.jobs,
+        keyring,
+        findings,
+        log,
+      });
       await worker.start();
       try {
         await this.#untilOver(worker, flags.once, signal);

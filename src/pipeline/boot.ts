@@ -57,7 +57,6 @@ async function bootOne(
   return withInstance(context, record, number, async (place) => {
     const outcome = await testInstance({
       ...place,
-      place: context.state,
       number,
       plan,
       signal,

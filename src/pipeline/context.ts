@@ -5,14 +5,15 @@ import { ContentStore } from '../content/store.ts';
 import { MillinerError } from '../errors.ts';
 import { asStorageError } from '../host/files.ts';
 import type { Progress } from '../host/progress.ts';
-import { OverlaySnapshotter } from '../snapshot/overlay.ts';
 import type { Snapshotter } from '../snapshot/snapshot.ts';
+import { openSnapshots, type Storage } from '../snapshot/storage.ts';
 import type { Exchange } from './exchange.ts';
 import { removeDeadWorkspaces } from './workspace.ts';
 
 export interface RunOptions {
   /** The state directory. */
   state: string;
+  storage: Storage;
   progress: Progress;
   signal?: AbortSignal | undefined;
 }
@@ -22,6 +23,8 @@ export interface Context extends RunOptions {
   exchange?: Exchange | undefined;
   content: ContentStore;
   snapshots: Snapshotter;
+  /** Why its snapshotter is the one that it is, for people. */
+  why: string;
   /** Gives up this process's hold on the state; to be called however the run ended. */
   close(): Promise<void>;
 }
@@ -54,8 +57,8 @@ export async function openContext(options: RunOptions): Promise<Context> {
     const content = await ContentStore.open(options.state);
     // Containers before the trees that they stand on.
     await removeDeadWorkspaces(options.state);
-    const snapshots = await OverlaySnapshotter.open(options.state);
-    return { ...options, content, snapshots, close: () => snapshots.close() };
+    const { snapshots, why } = await openSnapshots(options.state, options.storage);
+    return { ...options, content, snapshots, why, close: () => snapshots.close() };
   } catch (error) {
     throw unusable(error, options.state) ?? asStorageError(error, options.state);
   }

@@ -7,7 +7,9 @@ import { checkControllers } from '../boot/limits.ts';
 import { unifiedHierarchy } from '../host/cgroups.ts';
 import { run } from '../host/exec.ts';
 import { native } from '../host/native.ts';
+import { targetVersion } from '../host/devicemapper.ts';
 import { probeOverlay } from '../snapshot/probe.ts';
+import { findConfig } from '../snapshot/thin/config.ts';
 
 export interface Finding {
   what: string;
@@ -54,6 +56,7 @@ export async function examine(state: string): Promise<Finding[]> {
       await probeOverlay(place);
       return `work in ${place}`;
     }),
+    await probe('dm-thin snapshots', () => describeThin(state)),
   );
   return findings;
 }
@@ -63,6 +66,19 @@ async function describeControlGroups(): Promise<string> {
   const unified = await unifiedHierarchy();
   if (!unified) return 'version 1 alone: images with systemd 256 or later do not boot';
   return unified.controls ? 'version 2' : 'version 1 with limits, version 2 for systemd';
+}
+
+/** Overlay does where they are not to be had; a pool that is set up must work. */
+async function describeThin(state: string): Promise<string> {
+  const pool = await findConfig(state);
+  try {
+    const version = await targetVersion('thin-pool');
+    if (pool?.phase !== 'ready') return `possible (thin-pool ${version}), no pool is set up: overlay is used`;
+    return `pool ${pool.uuid} (thin-pool ${version})`;
+  } catch (error) {
+    if (pool?.phase === 'ready' || !(error instanceof MillinerError)) throw error;
+    return `not here (${error.message}): overlay is used`;
+  }
 }
 
 async function probeProgram([program, purpose, debian, fedora, flag]:

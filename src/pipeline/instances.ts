@@ -1,6 +1,6 @@
 /** Trees for instances: a throw-away snapshot of an image for as long as something runs on it. */
 import type { RuntimeConfig } from '../image/image.ts';
-import type { Usage } from '../snapshot/snapshot.ts';
+import type { Space, Usage } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord } from './records.ts';
 import { withWorkspace } from './workspace.ts';
@@ -15,6 +15,8 @@ export interface InstancePlace {
   hostname: string;
   /** What the instance has added to the image. */
   diskUsage: () => Promise<Usage>;
+  /** What is left for it to write. */
+  space: () => Promise<Space>;
 }
 
 /** Runs fn with a tree for one instance, numbered from 1 on; whatever was written to it goes when fn ends, or this process. */
@@ -30,8 +32,9 @@ export async function withInstance<T>(
     try {
       const rootfs = await snapshots.mount(id);
       const hostname = `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`;
+      const disk = { diskUsage: () => snapshots.usage(id), space: () => snapshots.space(id) };
       const image = { image: record.config, systemd: systemdVersion(record), hostname };
-      return await fn({ id, directory, rootfs, ...image, diskUsage: () => snapshots.usage(id) });
+      return await fn({ id, directory, rootfs, ...image, ...disk });
     } finally {
       await snapshots.remove(id);
     }

@@ -35,7 +35,7 @@ export interface Job {
 export async function buildImage(context: Context, job: Job): Promise<ImageRecord> {
   const { loaded, lock } = job.locked;
   const { progress } = context;
-  progress.step(`${loaded.recipe.name}: building`);
+  progress.step(`${loaded.recipe.name}: building in ${context.snapshots.name} snapshots (${context.why})`);
   return withWorkspace(context.state, async ({ id, directory }) => {
     const { toolRoot, packages, tools } = await gather(context, job, directory);
     const dbPath = job.base?.dbPath ?? databasePath(packages, tools);

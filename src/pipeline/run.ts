@@ -36,7 +36,8 @@ export async function runInstances(context: Context, request: RunRequest): Promi
   const record = await findRecord(context.state, request.image);
   const numbers = Array.from({ length: request.instances }, (_, index) => index + 1);
   const ready: RunningInstance[] = [];
-  context.progress.step(`starting ${request.instances} of ${record.name}`);
+  const where = `${context.snapshots.name} snapshots (${context.why})`;
+  context.progress.step(`starting ${request.instances} of ${record.name} in ${where}`);
   await inParallel(numbers, numbers.length, context.signal, (number, signal) =>
     withInstance(context, record, number, (place) =>
       runOne({ ...context, signal }, record, place, {
@@ -60,7 +61,7 @@ async function runOne(
   // The same on every start of the same instance, and nothing else's: the last part of the container's name.
   const id = basename(place.id).slice(-16, -4);
   const log = new InstanceLog(place.directory);
-  const disk = await DiskGuard.open({ ...place, place: context.state }, plan.limits.disk);
+  const disk = await DiskGuard.open(place, plan.limits.disk);
   let instance: Instance;
   try {
     instance = await Instance.start({

@@ -1,4 +1,5 @@
 /** What a worker and the process of one of its jobs say to each other. */
+import type { Storage } from '../snapshot/storage.ts';
 import type { Failure, StageJob } from './job.ts';
 
 /** What the worker sends first. */
@@ -6,6 +7,7 @@ export interface Order {
   job: StageJob;
   /** The state directory. */
   state: string;
+  storage: Storage;
   /** Of the private key, for the stage that signs: by this channel alone. */
   password: string | undefined;
   /** Where this host has the key. */

@@ -17,10 +17,12 @@ import { keys, Queues } from './queues.ts';
 import { Slots } from './slots.ts';
 import type { Order } from './messages.ts';
 import { runTask, type TaskHooks } from './task.ts';
+import type { Storage } from '../snapshot/storage.ts';
 
 export interface WorkerOptions {
   /** The state directory. */
   state: string;
+  storage: Storage;
   connection: Connection;
   /** How many heavy jobs at once; the number of cores unless told. */
   slots?: number | undefined;
@@ -146,11 +148,12 @@ export class ReleaseWorker {
       this.#options.log(level, text, subject);
       job.log(`${new Date().toISOString()} ${level === 'warn' ? 'warning: ' : ''}${text}`).catch(complain);
     };
-    const { keyring, state } = this.#options;
+    const { keyring, state, storage } = this.#options;
     const signing = stage.stage === 'sign';
     const order = {
       job: stage,
       state,
+      storage,
       password: signing ? keyring.password : undefined,
       keyPath: signing ? keyring.path(key.id) : undefined,
     };

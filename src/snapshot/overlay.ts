@@ -16,7 +16,8 @@ import { Metadata, type Row } from './metadata.ts';
 import { probeOverlay, readOnlyOptions, writableOptions } from './probe.ts';
 import type { Space, Usage } from './snapshot.ts';
 
-export type OverlayStep = 'inserted' | 'prepared' | 'settled' | 'synced' | 'committed' | 'unmounted' | 'deleted';
+export type OverlayStep =
+  'inserted' | 'prepared' | 'settled' | 'synced' | 'committed' | 'unmounted' | 'deleted';
 
 export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
   readonly name = 'overlay';
@@ -81,7 +82,8 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
 
   protected async tidy({ id }: Row): Promise<void> {
     await unmountAllBelow(this.directory(id), { detach: true });
-    for (const path of [this.#paths(id).work, this.rootfs(id)]) await rm(path, { recursive: true, force: true });
+    for (const path of [this.#paths(id).work, this.rootfs(id)])
+      await rm(path, { recursive: true, force: true });
   }
 
   protected mountsOf(row: Row): MountSpec[] {

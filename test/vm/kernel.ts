@@ -1,7 +1,18 @@
 /** The distribution's own kernel package, unpacked and not installed, with an initramfs that finds the host's root. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { withLock } from '../../src/host/locks.ts';
 import { cache } from '../../spec/places.ts';
@@ -21,7 +32,8 @@ const early = ['virtio_pci', '9pnet_virtio', '9p', 'overlay'];
 
 /** Fetches what is not there; the cloud kernel, which clouds run, has no 9p. */
 export async function prepareKernel(): Promise<Kernel> {
-  if (process.arch !== 'x64') throw new Error(`the virtual machine is written for x86-64, not ${process.arch}`);
+  if (process.arch !== 'x64')
+    throw new Error(`the virtual machine is written for x86-64, not ${process.arch}`);
   await mkdir(place, { recursive: true });
   return withLock(join(place, 'kernel.lock'), 'exclusive', makeKernel, { wait: true });
 }

@@ -46,7 +46,10 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   await writeFile(join(share, 'directory'), checkout);
   const variables = { PATH: process.env['PATH'] ?? '', ...options.environment };
   const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}\n`);
-  await writeFile(join(share, 'command'), `${exports.join('')}exec ${options.command.map(quote).join(' ')}\n`);
+  await writeFile(
+    join(share, 'command'),
+    `${exports.join('')}exec ${options.command.map(quote).join(' ')}\n`,
+  );
   const disk = join(share, 'scratch');
   await writeFile(disk, '');
   await truncate(disk, scratch);
@@ -87,7 +90,10 @@ function arguments_(
   scratchDisk: string,
   disks: string[],
 ): string[] {
-  const drive = (file: string, cache: string) => ['-drive', `file=${file},format=raw,if=virtio,cache=${cache},discard=unmap`];
+  const drive = (file: string, cache: string) => [
+    '-drive',
+    `file=${file},format=raw,if=virtio,cache=${cache},discard=unmap`,
+  ];
   const nine = (path: string, tag: string, more: string) => [
     '-fsdev',
     `local,id=${tag},path=${path},security_model=none,multidevs=remap${more}`,

@@ -34,7 +34,7 @@ export default class KeyGenerateCommand extends MillinerCommand {
     await refuseExisting(prefix);
     const password = await askPassword('Password for the new key', {
       confirm: true,
-      signal: this.runOptions(flags.state).signal,
+      signal: this.runOptions(flags).signal,
     });
     const files = await generateKeyFiles(prefix, password);
     this.log(files.privateKey);

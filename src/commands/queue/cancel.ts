@@ -15,7 +15,7 @@ export default class QueueCancelCommand extends QueueCommand {
   async run(): Promise<object> {
     const { argv, flags } = await this.parse(QueueCancelCommand);
     const releases = argv as string[];
-    return this.withQueues(flags.state, async (queues) => {
+    return this.withQueues(flags, async (queues) => {
       for (const release of releases) await cancelRelease(queues, release);
       for (const release of releases) this.log(release);
       return { cancelled: releases };

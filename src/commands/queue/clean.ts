@@ -24,7 +24,7 @@ export default class QueueCleanCommand extends QueueCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(QueueCleanCommand);
-    return this.withQueues(flags.state, async (queues) => {
+    return this.withQueues(flags, async (queues) => {
       const releases = await cleanReleases(queues, flags['older-than'] * hour);
       this.log(`forgot ${releases.length} releases`);
       return { removed: releases };

@@ -25,7 +25,7 @@ export default class QueueRetryCommand extends QueueCommand {
     if (flags.all === named.length > 0) {
       throw new MillinerError('USAGE', 'name releases, or give --all');
     }
-    return this.withQueues(flags.state, async (queues) => {
+    return this.withQueues(flags, async (queues) => {
       const releases = flags.all ? await failedReleases(queues) : named;
       for (const release of releases) await retryRelease(queues, release);
       for (const release of releases) this.log(release);

@@ -23,7 +23,7 @@ export default class QueueStatusCommand extends QueueCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(QueueStatusCommand);
-    return this.withQueues(flags.state, async (queues) => {
+    return this.withQueues(flags, async (queues) => {
       if (args.release !== undefined) {
         const release = await findRelease(queues, args.release);
         this.#showOne(release);

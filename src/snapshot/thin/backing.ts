@@ -31,11 +31,13 @@ export async function examineDevice(path: string): Promise<Backing> {
   const found = await stat(path).catch(() => undefined);
   if (!found) throw unusable(path, 'there is no such device');
   if (!found.isBlockDevice()) throw unusable(path, 'it is no block device');
-  const handle = await open(path, constants.O_RDWR | constants.O_EXCL).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EBUSY') throw unusable(path, 'it is mounted, or another device stands on it');
-    if (error.code === 'EROFS' || error.code === 'EACCES') throw unusable(path, 'it is read-only');
-    throw unusable(path, `it cannot be opened: ${error.code}`);
-  });
+  const handle = await open(path, constants.O_RDWR | constants.O_EXCL).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EBUSY') throw unusable(path, 'it is mounted, or another device stands on it');
+      if (error.code === 'EROFS' || error.code === 'EACCES') throw unusable(path, 'it is read-only');
+      throw unusable(path, `it cannot be opened: ${error.code}`);
+    },
+  );
   await handle.close();
   const label = await readLabel(path);
   if (label) {
@@ -71,7 +73,10 @@ export async function attach(config: PoolConfig, role: Role): Promise<{ major: n
   if (there) return there;
   const backing = config[role];
   await demandOwn(config, role);
-  const table = backingTable(backing, backing.kind === 'loop' ? await attachLoop(backing.path) : backing.path);
+  const table = backingTable(
+    backing,
+    backing.kind === 'loop' ? await attachLoop(backing.path) : backing.path,
+  );
   try {
     return await createDevice(name, deviceUuid(config, role), table);
   } catch (error) {

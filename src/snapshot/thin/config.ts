@@ -51,7 +51,10 @@ export async function findConfig(state: string): Promise<PoolConfig | undefined>
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new MillinerError('STATE_INVALID', `${path} does not describe a pool`, { cause, details: { path } });
+    throw new MillinerError('STATE_INVALID', `${path} does not describe a pool`, {
+      cause,
+      details: { path },
+    });
   }
 }
 

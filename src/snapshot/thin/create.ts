@@ -72,10 +72,22 @@ async function plan(state: string, request: PoolRequest): Promise<PoolConfig> {
   const [data, metadata] = 'size' in on ? planFiles(state, on.size) : await planDevices(on);
   const needed = metadataBytes(data.sectors * sector, false);
   if (metadata.sectors * sector < needed) {
-    throw new MillinerError('DEVICE_UNUSABLE', `${metadata.path} has less than the ${needed} bytes that it needs`);
+    throw new MillinerError(
+      'DEVICE_UNUSABLE',
+      `${metadata.path} has less than the ${needed} bytes that it needs`,
+    );
   }
   const volumeSectors = Math.floor(request.volumeSize / sector);
-  return { version: 1, uuid: randomUUID(), phase: 'creating', fileSystem, volumeSectors, lowWater, data, metadata };
+  return {
+    version: 1,
+    uuid: randomUUID(),
+    phase: 'creating',
+    fileSystem,
+    volumeSectors,
+    lowWater,
+    data,
+    metadata,
+  };
 }
 
 function planFiles(state: string, size: number): [Backing, Backing] {
@@ -87,7 +99,13 @@ function planFiles(state: string, size: number): [Backing, Backing] {
   return [file('data', size), file('metadata', metadataBytes(size, true))];
 }
 
-async function planDevices({ data, metadata }: { data: string; metadata: string }): Promise<[Backing, Backing]> {
+async function planDevices({
+  data,
+  metadata,
+}: {
+  data: string;
+  metadata: string;
+}): Promise<[Backing, Backing]> {
   const backings: [Backing, Backing] = [await examineDevice(data), await examineDevice(metadata)];
   if ((await realpath(data)) === (await realpath(metadata))) {
     throw new MillinerError('DEVICE_UNUSABLE', `${data}: data and metadata need a device each`);

@@ -38,7 +38,10 @@ export async function makeFileSystem(kind: FileSystem, device: Device, place: st
   const { program, arguments: args, package: name } = kinds[kind];
   await run(program, [...args, device.path]).catch((error: unknown) => {
     if (!(error instanceof MillinerError) || error.code !== 'HOST_MISSING') throw error;
-    throw new MillinerError('HOST_MISSING', error.message, { hint: `Install the package ${name}.`, cause: error });
+    throw new MillinerError('HOST_MISSING', error.message, {
+      hint: `Install the package ${name}.`,
+      cause: error,
+    });
   });
   await mount(mountSpec(kind, device, false), place);
   try {

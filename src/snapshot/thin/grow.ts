@@ -2,7 +2,15 @@
 import { MillinerError } from '../../errors.ts';
 import { replaceTable, deviceInfo } from '../../host/devicemapper.ts';
 import { backingName, grownTable, makeLoopFile, refreshLoop, sectorsOf } from './backing.ts';
-import { blockSectors, poolName, readConfig, sector, writeConfig, type Backing, type PoolConfig } from './config.ts';
+import {
+  blockSectors,
+  poolName,
+  readConfig,
+  sector,
+  writeConfig,
+  type Backing,
+  type PoolConfig,
+} from './config.ts';
 import { metadataBytes } from './create.ts';
 import { poolTable, startPool, withPoolLock } from './pool.ts';
 import type { PoolStatus } from './status.ts';
@@ -21,7 +29,12 @@ export async function growPool(state: string, request: GrowRequest): Promise<Poo
     const data = await grown(config.data, request.size, '--size');
     const least = metadataBytes(data.sectors * sector, config.metadata.kind === 'loop');
     const wanted = config.metadata.kind === 'loop' ? (request.metadataSize ?? least) : undefined;
-    const metadata = await grown(config.metadata, wanted, '--metadata-size', request.metadataSize === undefined);
+    const metadata = await grown(
+      config.metadata,
+      wanted,
+      '--metadata-size',
+      request.metadataSize === undefined,
+    );
     data.sectors -= data.sectors % blockSectors;
     // What the file says is what the next start makes: a crash from here on leaves nothing else to do.
     const after: PoolConfig = { ...config, data, metadata };
@@ -48,7 +61,10 @@ async function grown(
   if (bytes === undefined) return backing;
   const sectors = Math.floor(bytes / sector);
   if (sectors < backing.sectors && !atLeast) {
-    throw new MillinerError('USAGE', `${flag} ${bytes} is less than the ${backing.sectors * sector} there are`);
+    throw new MillinerError(
+      'USAGE',
+      `${flag} ${bytes} is less than the ${backing.sectors * sector} there are`,
+    );
   }
   const larger = Math.max(sectors, backing.sectors);
   return makeLoopFile(backing.path, larger * sector);

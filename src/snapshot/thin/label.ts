@@ -40,7 +40,8 @@ export async function writeLabel(path: string, label: Label): Promise<void> {
   const block = Buffer.alloc(labelBytes);
   block.write(`${magic}${JSON.stringify(label)}`);
   await writing(path, async (handle) => {
-    if (label.role === 'metadata') await handle.write(Buffer.alloc(labelBytes), 0, labelBytes, labelSectors * sector);
+    if (label.role === 'metadata')
+      await handle.write(Buffer.alloc(labelBytes), 0, labelBytes, labelSectors * sector);
     await handle.write(block, 0, labelBytes, 0);
   });
 }

@@ -93,7 +93,9 @@ export class ThinMetadata extends Metadata {
   claim(claimant: string, living: ReadonlySet<string>): number[] {
     return this.transaction(() => {
       const condemned = this.rows('SELECT id, claimant FROM devices WHERE snapshot IS NULL');
-      const free = condemned.filter((one) => one['claimant'] === null || !living.has(String(one['claimant'])));
+      const free = condemned.filter(
+        (one) => one['claimant'] === null || !living.has(String(one['claimant'])),
+      );
       const ids = free.map((one) => Number(one['id']));
       for (const id of ids) this.run('UPDATE devices SET claimant = ? WHERE id = ?', [claimant, id]);
       return ids;

@@ -28,7 +28,11 @@ import { hasSuperblock } from './label.ts';
 import { parseStatus, type PoolStatus } from './status.ts';
 
 /** Runs fn while no other process starts, stops or steps the pool on. Never held over mkfs, mount or copying. */
-export async function withPoolLock<T>(state: string, fn: () => Promise<T>, options: LockOptions = {}): Promise<T> {
+export async function withPoolLock<T>(
+  state: string,
+  fn: () => Promise<T>,
+  options: LockOptions = {},
+): Promise<T> {
   return withLock(join(poolDirectory(state), 'pool.lock'), 'exclusive', fn, { wait: true, ...options });
 }
 
@@ -39,7 +43,10 @@ export async function startPool(config: PoolConfig, { isNew = false } = {}): Pro
   if (there) return new Pool(config, there);
   for (const target of ['thin-pool', 'linear']) await targetVersion(target);
   try {
-    return new Pool(config, await createDevice(name, deviceUuid(config, 'pool'), await assemble(config, isNew)));
+    return new Pool(
+      config,
+      await createDevice(name, deviceUuid(config, 'pool'), await assemble(config, isNew)),
+    );
   } catch (error) {
     await stopBacking(config);
     throw error;
@@ -48,7 +55,10 @@ export async function startPool(config: PoolConfig, { isNew = false } = {}): Pro
 
 async function assemble(config: PoolConfig, isNew: boolean): Promise<Target[]> {
   if (!isNew && !(await hasSuperblock(config.metadata.path))) {
-    throw new MillinerError('POOL_DAMAGED', `${config.metadata.path} does not begin as a pool's metadata does`);
+    throw new MillinerError(
+      'POOL_DAMAGED',
+      `${config.metadata.path} does not begin as a pool's metadata does`,
+    );
   }
   const metadata = await attach(config, 'metadata');
   const data = await attach(config, 'data');
@@ -57,7 +67,11 @@ async function assemble(config: PoolConfig, isNew: boolean): Promise<Target[]> {
 
 type Numbers = Pick<Device, 'major' | 'minor'>;
 
-export function poolTable({ data: { sectors }, lowWater }: PoolConfig, metadata: Numbers, data: Numbers): Target[] {
+export function poolTable(
+  { data: { sectors }, lowWater }: PoolConfig,
+  metadata: Numbers,
+  data: Numbers,
+): Target[] {
   const lowWaterBlocks = Math.ceil((sectors / blockSectors) * (lowWater / 100));
   const at = ({ major, minor }: Numbers) => `${major}:${minor}`;
   const params = [at(metadata), at(data), blockSectors, lowWaterBlocks, 1, 'error_if_no_space'];
@@ -83,7 +97,9 @@ async function demandGone(name: string): Promise<void> {
 }
 
 function busy(name: string): MillinerError {
-  return new MillinerError('BUSY', `${name} is in use; it goes when its last user ends`, { details: { name } });
+  return new MillinerError('BUSY', `${name} is in use; it goes when its last user ends`, {
+    details: { name },
+  });
 }
 
 export class Pool {

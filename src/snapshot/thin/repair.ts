@@ -34,7 +34,8 @@ export async function checkPool(state: string): Promise<Checked> {
 
 async function examine(state: string, device: string): Promise<Checked> {
   const { exitCode, stdout, stderr } = await tool('thin_check', [device], [0, 1]);
-  const problems = exitCode === 0 ? [] : `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
+  const problems =
+    exitCode === 0 ? [] : `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
   if (exitCode !== 0) return { clean: false, problems, unknown: [], lost: [] };
   const ids = await idsIn(device);
   const metadata = new ThinMetadata(join(poolDirectory(state), 'metadata.db'));
@@ -95,7 +96,10 @@ async function rebuild(state: string, config: PoolConfig, device: string): Promi
 }
 
 async function copy(from: string, to: string): Promise<void> {
-  await pipeline(createReadStream(from), createWriteStream(to, { flags: to.startsWith('/dev/') ? 'r+' : 'w', mode: 0o600 }));
+  await pipeline(
+    createReadStream(from),
+    createWriteStream(to, { flags: to.startsWith('/dev/') ? 'r+' : 'w', mode: 0o600 }),
+  );
   await syncPath(to);
 }
 

@@ -61,9 +61,18 @@ async function costsOf(config: PoolConfig): Promise<Map<number, Pick<SnapshotCos
   });
   try {
     const device = await deviceInfo(backingName(config, 'metadata'));
-    const args = ['--metadata-snap', '--no-headers', '--format', 'DEV,MAPPED_BYTES,EXCLUSIVE_BYTES', device!.path];
+    const args = [
+      '--metadata-snap',
+      '--no-headers',
+      '--format',
+      'DEV,MAPPED_BYTES,EXCLUSIVE_BYTES',
+      device!.path,
+    ];
     const { stdout } = await tool('thin_ls', args, [0]);
-    const lines = stdout.trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).map(Number));
     return new Map(lines.map(([id = 0, mapped = 0, exclusive = 0]) => [id, { mapped, exclusive }]));
   } finally {
     await sendMessage(name, 'release_metadata_snap');

@@ -19,7 +19,9 @@ const leastMetadata = 32;
 /** Throws POOL_DAMAGED where the kernel has given the pool up. */
 export function parseStatus(line: string): PoolStatus {
   // TRANSACTION USED/TOTAL-METADATA USED/TOTAL-DATA HELD-ROOT MODE DISCARD NO-SPACE NEEDS-CHECK ...
-  const fields = /^(\d+) (\d+)\/(\d+) (\d+)\/(\d+) (?:-|\d+) (ro|rw|out_of_data_space)\b(.*)$/.exec(line.trim());
+  const fields = /^(\d+) (\d+)\/(\d+) (\d+)\/(\d+) (?:-|\d+) (ro|rw|out_of_data_space)\b(.*)$/.exec(
+    line.trim(),
+  );
   if (!fields) {
     const nothing = { used: 0, total: 0 };
     return { transactionId: -1, metadata: nothing, data: nothing, mode: 'failed', needsCheck: true };
@@ -39,7 +41,8 @@ export function demandWritable(status: PoolStatus): void {
   const { mode, needsCheck, metadata, data } = status;
   const details = { ...status };
   if (needsCheck) {
-    const what = mode === 'failed' ? 'the kernel has given the pool up' : 'an operation on its metadata failed';
+    const what =
+      mode === 'failed' ? 'the kernel has given the pool up' : 'an operation on its metadata failed';
     throw new MillinerError('POOL_DAMAGED', `the pool must be checked: ${what}`, { details });
   }
   if (metadata.total - metadata.used < leastMetadata * metadataBlock) {

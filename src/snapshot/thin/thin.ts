@@ -5,7 +5,13 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../errors.ts';
-import { deviceInfo, listDevices, removeDevice, whileSuspended, type Device } from '../../host/devicemapper.ts';
+import {
+  deviceInfo,
+  listDevices,
+  removeDevice,
+  whileSuspended,
+  type Device,
+} from '../../host/devicemapper.ts';
 import { syncPath } from '../../host/files.ts';
 import { acquire } from '../../host/locks.ts';
 import { unmountAllBelow, type MountSpec } from '../../host/mounts.ts';
@@ -167,7 +173,8 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   protected async erase(row: Row): Promise<void> {
     this.onStep('unmounted');
     const id = this.metadata.deviceOf(row.id);
-    if (row.snapshot.kind === 'committed') await this.#stepOn(() => this.metadata.condemn(row, this.owners.own));
+    if (row.snapshot.kind === 'committed')
+      await this.#stepOn(() => this.metadata.condemn(row, this.owners.own));
     else this.metadata.condemnAlone(row, this.owners.own);
     this.onStep('deleted');
     this.#devices.delete(row.id);
@@ -225,7 +232,8 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
 
   override async reconcile(): Promise<void> {
     await super.reconcile();
-    for (const id of this.metadata.claim(this.owners.own, await this.owners.list())) await this.#eraseDevice(id);
+    for (const id of this.metadata.claim(this.owners.own, await this.owners.list()))
+      await this.#eraseDevice(id);
     await this.#removeUnknownDevices();
   }
 
@@ -262,7 +270,6 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     await this.#end();
   }
 }
-
 
 /**
  * The database is one step ahead where a crash came between its change and the pool's: the pool follows. Anything
