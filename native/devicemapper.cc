@@ -38,7 +38,8 @@ class Call {
  public:
   Call(int type, const char* name, const std::string& device)
       : lock_(library), name_(name), device_(device), task_(Prepare(type), dm_task_destroy) {
-    if (!task_) Throw(ENOMEM);
+    // The library has asked the driver for its version, and there was none.
+    if (!task_) Throw(errno ? errno : ENODEV);
     if (!device.empty()) Check(dm_task_set_name(get(), device.c_str()));
   }
 
@@ -91,6 +92,7 @@ class Call {
       dm_hold_control_dev(1);
       return true;
     }();
+    errno = 0;
     return once ? dm_task_create(type) : nullptr;
   }
 

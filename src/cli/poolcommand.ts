@@ -7,7 +7,7 @@ import { MillinerCommand } from './command.ts';
 export abstract class PoolCommand extends MillinerCommand {
   /** Throws USAGE. */
   protected sizeOf(flag: string, text: string): number {
-    const factor = /T$/.test(text) ? 1024 : 1;
+    const factor = text.endsWith('T') ? 1024 : 1;
     const size = text.replace(/T$/, 'G');
     if (/^[1-9]\d{0,14}[KMG]?$/.test(size)) return bytesOf(size) * factor;
     throw new MillinerError('USAGE', `${flag} ${text} is no size such as 512M, 20G or 1T`);

@@ -53,7 +53,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const disk = join(share, 'scratch');
   await writeFile(disk, '');
   await truncate(disk, scratch);
-  const qemu = spawn('qemu-system-x86_64', arguments_(kernel, share, disk, options.disks ?? []), {
+  const qemu = spawn('qemu-system-x86_64', wordsFor(kernel, share, disk, options.disks ?? []), {
     // An input that ends would close the output too.
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -84,7 +84,13 @@ export async function runInMachine(options: MachineOptions): Promise<string> {
   throw new Error(`${options.command.join(' ')} in the virtual machine: exit ${exitCode}\n${words}`);
 }
 
-function arguments_(
+const fixed = [
+  '-accel tcg,thread=multi -cpu max -smp 2 -M q35 -nodefaults -no-user-config -display none -no-reboot',
+  `-m ${memory} -device virtio-rng-pci -device virtio-serial -chardev stdio,id=output,signal=off`,
+  '-device virtserialport,chardev=output,name=output',
+].flatMap((words) => words.split(' '));
+
+function wordsFor(
   kernel: Awaited<ReturnType<typeof prepareKernel>>,
   share: string,
   scratchDisk: string,
@@ -101,14 +107,15 @@ function arguments_(
     `virtio-9p-pci,fsdev=${tag},mount_tag=${tag}`,
   ];
   return [
-    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', memory, '-M', 'q35'],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ...['-kernel', kernel.image, '-initrd', kernel.initramfs],
-    ...['-append', 'console=ttyS0 loglevel=4 panic=-1 rdinit=/init mitigations=off tsc=reliable'],
-    ...['-serial', `file:${join(share, 'console')}`],
-    ...['-device', 'virtio-serial', '-chardev', 'stdio,id=output,signal=off'],
-    ...['-device', 'virtserialport,chardev=output,name=output'],
-    ...['-device', 'virtio-rng-pci'],
+    ...fixed,
+    '-kernel',
+    kernel.image,
+    '-initrd',
+    kernel.initramfs,
+    '-append',
+    'console=ttyS0 loglevel=4 panic=-1 rdinit=/init mitigations=off tsc=reliable',
+    '-serial',
+    `file:${join(share, 'console')}`,
     ...nine('/', 'root', ',readonly=on'),
     ...nine(share, 'share', ''),
     ...drive(scratchDisk, 'unsafe'),

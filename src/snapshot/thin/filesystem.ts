@@ -24,10 +24,10 @@ const kinds: Record<FileSystem, Kind> = {
   ext4: {
     program: 'mke2fs',
     package: 'e2fsprogs',
-    arguments: [
-      ...['-q', '-t', 'ext4', '-O', '^has_journal', '-m', '0', '-e', 'remount-ro'],
-      ...['-E', 'nodiscard,lazy_itable_init=1,root_owner=0:0'],
-    ],
+    arguments:
+      '-q -t ext4 -O ^has_journal -m 0 -e remount-ro -E nodiscard,lazy_itable_init=1,root_owner=0:0'.split(
+        ' ',
+      ),
     options: ['noinit_itable', 'discard'],
   },
   xfs: { program: 'mkfs.xfs', package: 'xfsprogs', arguments: ['-q', '-K'], options: ['nouuid', 'discard'] },

@@ -1,0 +1,8 @@
+/** The dm-thin driver: the suites that any snapshotter has to pass. */
+import { changes } from '../snapshot/changes.ts';
+import { conformance } from '../snapshot/conformance.ts';
+import { processes } from '../snapshot/processes.ts';
+
+conformance('dm-thin');
+processes('dm-thin');
+changes('dm-thin');
