@@ -4,6 +4,7 @@ import type { Digest } from '../content/digest.ts';
 import { withLock } from '../host/locks.ts';
 import { unpackLayer } from '../layer/unpack.ts';
 import { isComplete } from './build.ts';
+import { withReason } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import { leave, leaveBytes, obtain, obtainBytes } from './exchange.ts';
 import { pushImage, readImage, type Tally } from './push.ts';
@@ -75,11 +76,13 @@ async function unpack(context: Context, record: ImageRecord): Promise<void> {
     await snapshots.prepare(id, parent?.snapshot);
     try {
       const root = await snapshots.mount(id);
-      for (const { digest, mediaType } of record.layers.slice(parent?.layers.length ?? 0)) {
-        context.signal?.throwIfAborted();
-        await unpackLayer(root, await content.openVerified(digest as Digest), mediaType);
-      }
-      await snapshots.commit(record.snapshot, id);
+      await withReason(snapshots, async () => {
+        for (const { digest, mediaType } of record.layers.slice(parent?.layers.length ?? 0)) {
+          context.signal?.throwIfAborted();
+          await unpackLayer(root, await content.openVerified(digest as Digest), mediaType);
+        }
+        await snapshots.commit(record.snapshot, id);
+      });
     } finally {
       if (snapshots.stat(id)) await snapshots.remove(id);
     }

@@ -15,6 +15,7 @@ import type { LoadedRecipe } from '../recipe/load.ts';
 import { durationOf } from '../recipe/schema.ts';
 import { databasePath } from '../rpm/dbpath.ts';
 import { readPackage, type RpmPackage } from '../rpm/package.ts';
+import { withReason } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import { fetchPackages, placesOf } from './fetch.ts';
 import { installImage } from './install.ts';
@@ -46,14 +47,17 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const timeout = durationOf(loaded.recipe.install.timeout);
     const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
     const plan = { loaded, arch: job.arch, epoch, packages, parent, dbPath };
-    const { tree, report } = await installImage(context, sandbox, plan);
-    context.signal?.throwIfAborted();
-    progress.step('writing the layer');
-    const layer = await writeLayer(context, target, tree, parent, loaded);
-    const image = await storeImage(context, job, layer);
-    const snapshot = `${loaded.recipe.name}@${image.manifestDigest}`;
-    // The same digest is the same tree: images may stand on the one that is there.
-    if (!context.snapshots.stat(snapshot)) await context.snapshots.commit(snapshot, id);
+    const { tree, report, image, snapshot } = await withReason(context.snapshots, async () => {
+      const installed = await installImage(context, sandbox, plan);
+      context.signal?.throwIfAborted();
+      progress.step('writing the layer');
+      const layer = await writeLayer(context, target, installed.tree, parent, loaded);
+      const made = await storeImage(context, job, layer);
+      const name = `${loaded.recipe.name}@${made.manifestDigest}`;
+      // The same digest is the same tree: images may stand on the one that is there.
+      if (!context.snapshots.stat(name)) await context.snapshots.commit(name, id);
+      return { ...installed, image: made, snapshot: name };
+    });
     const record = { ...image, epoch, dbPath, snapshot, tree: await storeTree(context, tree), report };
     return writeRecord(context.state, { ...record, ...identityOf(job) });
   });

@@ -67,6 +67,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   protected abstract erase(row: Row): Promise<void>;
   protected abstract measure(row: Row): Promise<Usage>;
   abstract space(key: string): Promise<Space>;
+  abstract used(): Promise<number>;
   abstract check(): Promise<void>;
 
   async prepare(key: string, parent?: string): Promise<Snapshot> {

@@ -112,6 +112,11 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     return { bytes: bsize * bfree, inodes: ffree };
   }
 
+  async used(): Promise<number> {
+    const { bsize, blocks, bfree } = await statfs(this.root);
+    return (blocks - bfree) * bsize;
+  }
+
   async check(): Promise<void> {
     if (!(await isNearlyFull(this.root))) return;
     throw new MillinerError('DISK_FULL', `no space left in ${this.root}`, { details: { path: this.root } });

@@ -53,7 +53,9 @@ export interface Snapshotter {
   usage(key: string): Promise<Usage>;
   /** What is left for an active snapshot that is mounted. */
   space(key: string): Promise<Space>;
-  /** Throws where nothing can be written any more, with the reason: DISK_FULL, POOL_FULL, POOL_READ_ONLY. */
+  /** Bytes in use where all of them are kept. */
+  used(): Promise<number>;
+  /** Throws where nothing can be written any more, with the reason: DISK_FULL, POOL_FULL, POOL_METADATA_FULL, POOL_DAMAGED. */
   check(): Promise<void>;
   /** Every entry of an active snapshot or view, without what the file system keeps for itself. */
   scan(key: string): Promise<ScanEntry[]>;
@@ -61,6 +63,19 @@ export interface Snapshotter {
   reconcile(): Promise<void>;
   /** Ends this process's ownership; what it had not committed goes with the next reconcile. */
   close(): Promise<void>;
+}
+
+/** Runs fn, which writes to a snapshot; where it fails for want of space, throws that instead of what came of it. */
+export async function withReason<T>(snapshots: Snapshotter, fn: () => Promise<T>): Promise<T> {
+  try {
+    return await fn();
+  } catch (error) {
+    await snapshots.check().catch((reason: Error) => {
+      reason.cause ??= error;
+      throw reason;
+    });
+    throw error;
+  }
 }
 
 /** Every entry of a mounted snapshot; IMAGE_UNREPRESENTABLE where it is too deep or has too many. ext4 puts a lost+found into the root of each new file system: it is never the image's. */

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { unmountAllBelow } from '../../src/host/mounts.ts';
 import type { Snapshotter } from '../../src/snapshot/snapshot.ts';
-import { drivers, type DriverName } from './drivers.ts';
+import { drivers, removeAllBut, type DriverName } from './drivers.ts';
 import { apply, generations, makeBase, type Change } from './random.ts';
 import { describeTree } from './tree.ts';
 
@@ -27,7 +27,7 @@ async function commitAndCompare(snapshots: Snapshotter, all: readonly (readonly 
   }
 }
 
-export function changes(driver: DriverName): void {
+export function changes(driver: DriverName, runs: number): void {
   test(`${driver}: whatever changes, what was seen before a commit is seen after it`, async () => {
     const state = await mkdtemp('/var/tmp/milliner-changes-');
     const snapshots = await drivers[driver].open(state);
@@ -37,9 +37,9 @@ export function changes(driver: DriverName): void {
       await snapshots.commit('base', 'key');
       const property = fc.asyncProperty(generations, (all) => commitAndCompare(snapshots, all));
       await fc.assert(
-        property.afterEach(() => removeAllButBase(snapshots)),
+        property.afterEach(() => removeAllBut(snapshots, ['base'])),
         {
-          numRuns: process.env['MILLINER_SOAK'] ? 3000 : 60,
+          numRuns: runs,
         },
       );
     } finally {
@@ -49,10 +49,4 @@ export function changes(driver: DriverName): void {
       await rm(state, { recursive: true });
     }
   }, 3_600_000);
-}
-
-async function removeAllButBase(snapshots: Snapshotter): Promise<void> {
-  const names: string[] = [];
-  await snapshots.walk(({ name }) => void (name === 'base' || names.unshift(name)));
-  for (const name of names) await snapshots.remove(name);
 }

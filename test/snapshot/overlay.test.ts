@@ -13,7 +13,7 @@ import { acl } from './tree.ts';
 
 conformance('overlay');
 processes('overlay');
-changes('overlay');
+changes('overlay', process.env['MILLINER_SOAK'] ? 3000 : 60);
 
 let state: string;
 beforeEach(async () => {

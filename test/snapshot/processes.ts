@@ -2,11 +2,11 @@
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { run, start } from '../../src/host/exec.ts';
 import { mountsBelow, unmountAllBelow } from '../../src/host/mounts.ts';
 import type { Snapshotter } from '../../src/snapshot/snapshot.ts';
-import { drivers, type DriverName } from './drivers.ts';
+import { drivers, removeAllBut, type DriverName } from './drivers.ts';
 
 const actor = fileURLToPath(new URL('actor.ts', import.meta.url));
 
@@ -36,7 +36,7 @@ export function processes(driver: DriverName): void {
 
   describe(`${driver} under several processes`, { timeout: 120_000 }, () => {
     let state: string;
-    beforeEach(async () => {
+    beforeAll(async () => {
       state = await mkdtemp('/var/tmp/milliner-snapshots-');
       const snapshots = await open(state);
       await snapshots.prepare('key');
@@ -44,7 +44,13 @@ export function processes(driver: DriverName): void {
       await snapshots.commit('base', 'key');
       await snapshots.close();
     });
+    // Whatever a test leaves, the next begins with the base alone.
     afterEach(async () => {
+      const snapshots = await open(state);
+      await removeAllBut(snapshots, ['base']);
+      await snapshots.close();
+    });
+    afterAll(async () => {
       await unmountAllBelow(state, { detach: true });
       await drivers[driver].destroy(state);
       await rm(state, { recursive: true });

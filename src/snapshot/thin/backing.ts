@@ -73,10 +73,9 @@ export async function attach(config: PoolConfig, role: Role): Promise<{ major: n
   if (there) return there;
   const backing = config[role];
   await demandOwn(config, role);
-  const table = backingTable(
-    backing,
-    backing.kind === 'loop' ? await attachLoop(backing.path) : backing.path,
-  );
+  const isLoop = backing.kind === 'loop';
+  const source = isLoop ? await attachLoop(backing.path) : backing.path;
+  const table = backingTable(backing, source);
   try {
     return await createDevice(name, deviceUuid(config, role), table);
   } catch (error) {
@@ -86,7 +85,7 @@ export async function attach(config: PoolConfig, role: Role): Promise<{ major: n
     throw error;
   } finally {
     // Now, or when the last device above it goes, the kernel frees it by itself.
-    if (backing.kind === 'loop') await detachLoop(backing.path);
+    if (isLoop) await detachLoop(source);
   }
 }
 
@@ -105,7 +104,7 @@ export async function grownTable(config: PoolConfig, role: Role): Promise<Target
 
 export async function removeLoopFile(backing: Backing): Promise<void> {
   if (backing.kind !== 'loop') return;
-  await detachLoop(backing.path);
+  for (const device of await loopsOf(backing.path)) await detachLoop(device);
   await rm(backing.path, { force: true });
 }
 
@@ -138,8 +137,8 @@ async function attachLoop(path: string): Promise<string> {
   return stdout.trim();
 }
 
-async function detachLoop(path: string): Promise<void> {
-  for (const device of await loopsOf(path)) await run('losetup', ['--detach', device], { allow: [0, 1] });
+async function detachLoop(device: string): Promise<void> {
+  await run('losetup', ['--detach', device], { allow: [0, 1] });
 }
 
 async function loopsOf(path: string): Promise<string[]> {

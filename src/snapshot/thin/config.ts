@@ -23,6 +23,8 @@ const schema = z.strictObject({
   volumeSectors: z.int().positive(),
   /** Percent of the data that should be free; with less, commands warn. */
   lowWater: z.int().min(1).max(99),
+  /** What an empty file system holds. */
+  empty: z.strictObject({ bytes: z.int(), inodes: z.int() }),
   data: backing,
   metadata: backing,
 });

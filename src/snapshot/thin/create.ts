@@ -21,6 +21,7 @@ import {
   type PoolConfig,
 } from './config.ts';
 import { makeFileSystem } from './filesystem.ts';
+import type { Usage } from '../snapshot.ts';
 import { clearLabel, writeLabel } from './label.ts';
 import { firstTransaction, ThinMetadata } from './metadata.ts';
 import { startPool, stopPool, type Pool } from './pool.ts';
@@ -54,15 +55,14 @@ export async function createPool(state: string, request: PoolRequest): Promise<P
     const config = await plan(state, request);
     await writeConfig(state, config);
     try {
-      await make(state, config);
+      const ready: PoolConfig = { ...config, phase: 'ready', empty: await make(state, config) };
+      await writeConfig(state, ready);
+      return ready;
     } catch (error) {
       await undo(state, config);
       const isFull = 'size' in request.on && (await isNearlyFull(poolDirectory(state)));
       throw isFull ? new MillinerError('DISK_FULL', `no space left in ${state}`, { cause: error }) : error;
     }
-    const ready: PoolConfig = { ...config, phase: 'ready' };
-    await writeConfig(state, ready);
-    return ready;
   });
 }
 
@@ -82,6 +82,7 @@ async function plan(state: string, request: PoolRequest): Promise<PoolConfig> {
     version: 1,
     uuid: randomUUID(),
     phase: 'creating',
+    empty: { bytes: 0, inodes: 0 },
     fileSystem,
     volumeSectors,
     lowWater,
@@ -128,30 +129,32 @@ export function metadataBytes(dataBytes: number, generous: boolean): number {
   return Math.min(Math.ceil(bytes / leastMetadata) * leastMetadata, mostMetadata);
 }
 
-async function make(state: string, config: PoolConfig): Promise<void> {
+async function make(state: string, config: PoolConfig): Promise<Usage> {
   for (const role of roles) {
     const { kind, path, sectors } = config[role];
     if (kind === 'loop') await makeLoopFile(path, sectors * sector);
     await writeLabel(path, { pool: config.uuid, role });
   }
   const pool = await startPool(config, { isNew: true });
-  await makeEmpty(state, pool);
+  const empty = await makeEmpty(state, pool);
   await pool.setTransactionId(0, firstTransaction);
   for (const suffix of ['', '-wal', '-shm']) await rm(`${databaseOf(state)}${suffix}`, { force: true });
   new ThinMetadata(databaseOf(state)).close();
+  return empty;
 }
 
 const databaseOf = (state: string) => join(poolDirectory(state), 'metadata.db');
 const emptyPlace = (state: string) => join(poolDirectory(state), 'empty');
 
-async function makeEmpty(state: string, pool: Pool): Promise<void> {
+async function makeEmpty(state: string, pool: Pool): Promise<Usage> {
   await pool.createThin(emptyId);
   const device = await pool.activate(emptyId);
   const place = emptyPlace(state);
   await mkdir(place, { recursive: true });
-  await makeFileSystem(pool.config.fileSystem, device, place);
+  const empty = await makeFileSystem(pool.config.fileSystem, device, place);
   await rm(place, { recursive: true });
   await removeDevice(thinName(pool.config, emptyId));
+  return empty;
 }
 
 /** Throws SNAPSHOT_IN_USE where it holds committed snapshots and may not lose them, POOL_MISSING, BUSY. */

@@ -1,10 +1,11 @@
 /** The file systems of snapshots: made once, empty, as the origin of all others. */
-import { chmod, readFile, rm } from 'node:fs/promises';
+import { chmod, readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../errors.ts';
 import { run } from '../../host/exec.ts';
 import { mount, unmount, type PlainSpec } from '../../host/mounts.ts';
 import type { Device } from '../../host/devicemapper.ts';
+import type { Usage } from '../snapshot.ts';
 import type { FileSystem } from './config.ts';
 
 interface Kind {
@@ -33,8 +34,8 @@ const kinds: Record<FileSystem, Kind> = {
   xfs: { program: 'mkfs.xfs', package: 'xfsprogs', arguments: ['-q', '-K'], options: ['nouuid', 'discard'] },
 };
 
-/** Throws HOST_MISSING where the program that makes it is not installed. */
-export async function makeFileSystem(kind: FileSystem, device: Device, place: string): Promise<void> {
+/** Gives what an empty one holds. Throws HOST_MISSING where the program that makes it is not installed. */
+export async function makeFileSystem(kind: FileSystem, device: Device, place: string): Promise<Usage> {
   const { program, arguments: args, package: name } = kinds[kind];
   await run(program, [...args, device.path]).catch((error: unknown) => {
     if (!(error instanceof MillinerError) || error.code !== 'HOST_MISSING') throw error;
@@ -47,9 +48,16 @@ export async function makeFileSystem(kind: FileSystem, device: Device, place: st
   try {
     await rm(join(place, 'lost+found'), { recursive: true, force: true });
     await chmod(place, 0o755);
+    return await fillOf(place);
   } finally {
     await unmount(place, { detach: false });
   }
+}
+
+/** What is in use of a mounted file system. */
+export async function fillOf(root: string): Promise<Usage> {
+  const { bsize, blocks, bfree, files, ffree } = await statfs(root);
+  return { bytes: (blocks - bfree) * bsize, inodes: files - ffree };
 }
 
 export function mountSpec(kind: FileSystem, { path }: Device, readonly: boolean): PlainSpec {

@@ -21,7 +21,7 @@ import { BaseSnapshotter, openDirectory, type Opened } from '../base.ts';
 import type { Row } from '../metadata.ts';
 import type { Space, Usage } from '../snapshot.ts';
 import { devicePrefix, emptyId, readConfig, thinName } from './config.ts';
-import { hasFailed, mountSpec } from './filesystem.ts';
+import { fillOf, hasFailed, mountSpec } from './filesystem.ts';
 import { ThinMetadata } from './metadata.ts';
 import { startPool, withPoolLock, type Pool } from './pool.ts';
 import { demandWritable } from './status.ts';
@@ -155,7 +155,11 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
       }
     } catch (error) {
       await this.check();
-      throw error;
+      const { code, syscall } = error as NativeError;
+      if (syscall === undefined) throw error;
+      throw new MillinerError('STORAGE_FAILED', `${row.snapshot.name} cannot be written: ${code}`, {
+        cause: error,
+      });
     }
     const fill = await fillOf(root);
     await unmountAllBelow(root, { detach: false });
@@ -201,8 +205,8 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
       if (!('readOnly' in device && device.readOnly)) await native().discard(device.path);
     } catch (error) {
       const { code } = error as NativeError;
-      // The id never came to be; the pool lies on what takes no discards; it is full or read-only.
-      if (!['ENODATA', 'EOPNOTSUPP', 'EIO', 'ENOSPC', 'EROFS', 'ENXIO'].includes(code)) throw error;
+      // The id never came to be; it is still mounted; the pool lies on what takes no discards, is full or read-only.
+      if (!['ENODATA', 'EBUSY', 'EOPNOTSUPP', 'EIO', 'ENOSPC', 'EROFS', 'ENXIO'].includes(code)) throw error;
     }
   }
 
@@ -213,7 +217,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   /** What the file system holds beyond the parent's; its root counts as one of its own. */
   #added(row: Row, fill: Usage): Usage {
     const [parent] = this.metadata.ancestors(row.id);
-    const before = parent === undefined ? { bytes: 0, inodes: 0 } : this.metadata.fillOf(parent);
+    const before = parent === undefined ? this.#pool.config.empty : this.metadata.fillOf(parent);
     return {
       bytes: Math.max(0, fill.bytes - before.bytes),
       inodes: Math.max(0, fill.inodes - before.inodes) + 1,
@@ -224,6 +228,10 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     const { bsize, bfree, ffree } = await statfs(this.rootfs(this.own(key).id));
     const { data } = await this.#pool.status();
     return { bytes: Math.min(bsize * bfree, data.total - data.used), inodes: ffree };
+  }
+
+  async used(): Promise<number> {
+    return (await this.#pool.status()).data.used;
   }
 
   async check(): Promise<void> {
@@ -288,9 +296,4 @@ async function rollForward(pool: Pool, metadata: ThinMetadata): Promise<void> {
     `the pool is at transaction ${found}, its database at ${expected}: they do not belong together`,
     { details: { pool: pool.config.uuid, found, expected } },
   );
-}
-
-async function fillOf(root: string): Promise<Usage> {
-  const { bsize, blocks, bfree, files, ffree } = await statfs(root);
-  return { bytes: (blocks - bfree) * bsize, inodes: files - ffree };
 }
