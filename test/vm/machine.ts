@@ -16,6 +16,11 @@ export interface MachineOptions {
   environment?: Record<string, string>;
   /** Disk files that outlive the machine: /dev/vdb, /dev/vdc. A write reaches the file as the guest flushes it. */
   disks?: string[];
+  /**
+   * One, unless told: on several, code that Node's compiler has just written is now and then not what this emulator
+   * runs, and Node dies of SIGSEGV.
+   */
+  processors?: number;
   onLine?: (line: string) => void;
 }
 
@@ -53,7 +58,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const disk = join(share, 'scratch');
   await writeFile(disk, '');
   await truncate(disk, scratch);
-  const qemu = spawn('qemu-system-x86_64', wordsFor(kernel, share, disk, options.disks ?? []), {
+  const qemu = spawn('qemu-system-x86_64', wordsFor(kernel, share, disk, options), {
     // An input that ends would close the output too.
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -85,7 +90,7 @@ export async function runInMachine(options: MachineOptions): Promise<string> {
 }
 
 const fixed = [
-  '-accel tcg,thread=multi -cpu max -smp 2 -M q35 -nodefaults -no-user-config -display none -no-reboot',
+  '-accel tcg,thread=multi -cpu max -M q35 -nodefaults -no-user-config -display none -no-reboot',
   `-m ${memory} -device virtio-rng-pci -device virtio-serial -chardev stdio,id=output,signal=off`,
   '-device virtserialport,chardev=output,name=output',
 ].flatMap((words) => words.split(' '));
@@ -94,7 +99,7 @@ function wordsFor(
   kernel: Awaited<ReturnType<typeof prepareKernel>>,
   share: string,
   scratchDisk: string,
-  disks: string[],
+  { disks = [], processors = 1 }: MachineOptions,
 ): string[] {
   const drive = (file: string, cache: string) => [
     '-drive',
@@ -108,6 +113,8 @@ function wordsFor(
   ];
   return [
     ...fixed,
+    '-smp',
+    String(processors),
     '-kernel',
     kernel.image,
     '-initrd',
