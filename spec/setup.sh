@@ -11,20 +11,24 @@ die() { say "$*"; exit 8; }
 
 # What to install, and why: one line for each purpose.
 debian_packages=(
-  g++ make pkg-config libsolv-dev libsolvext-dev          # the native addon
+  g++ make pkg-config libsolv-dev libsolvext-dev libdevmapper-dev  # the native addon
   rpm runc zstd xz-utils gpg redis-server                 # milliner itself
+  e2fsprogs xfsprogs thin-provisioning-tools              # its dm-thin pools
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
   skopeo buildah umoci dnf acl attr python3 faketime      # other implementations, as oracles in the tests
   busybox-static                                          # the userland of the tests' smallest images
   docker-registry podman iproute2 openssl                 # where the tests publish to, pull, and limit a network
+  qemu-system-x86 kmod lvm2 dmsetup fdisk strace          # the virtual machine that tests run pools in, and what they do there
 )
 # Written from the packages' names on Fedora; not yet run there.
 fedora_packages=(
-  gcc-c++ make pkgconf-pkg-config libsolv-devel
+  gcc-c++ make pkgconf-pkg-config libsolv-devel device-mapper-devel
+  e2fsprogs xfsprogs device-mapper-persistent-data
   rpm rpm-sign rpm-build runc zstd xz gnupg2 redis
   createrepo_c dnf-plugins-core
   skopeo buildah umoci acl attr busybox glibc-static
   docker-distribution podman iproute
+  qemu-system-x86-core kmod lvm2 util-linux strace
 )
 
 install_debian() {

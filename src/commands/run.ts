@@ -3,10 +3,9 @@ import { MillinerCommand } from '../cli/command.ts';
 import { MillinerError } from '../errors.ts';
 import { openContext } from '../pipeline/context.ts';
 import { reportToParent, runDetached } from '../pipeline/detach.ts';
-import { runInstances } from '../pipeline/run.ts';
-import type { RunningInstance } from '../pipeline/running.ts';
+import { runInstances, type Started } from '../pipeline/run.ts';
 
-type Port = RunningInstance['ports'][number];
+type Port = Started['instances'][number]['ports'][number];
 
 export default class RunCommand extends MillinerCommand {
   static override summary = 'Start instances of an image, each with a tree, a network and limits of its own';
@@ -42,10 +41,10 @@ export default class RunCommand extends MillinerCommand {
       const publish = flags.publish.flatMap((text) => ['--publish', text]);
       const kept = ['--state', options.state, '--storage', options.storage];
       const words = ['run', args.image, ...kept, '--instances', String(flags.instances)];
-      const instances = await runDetached([...words, ...publish, '--supervise'], options.signal);
-      return this.#show(instances);
+      const running = await runDetached([...words, ...publish, '--supervise'], options.signal);
+      return this.#show(running);
     }
-    let started: RunningInstance[] = [];
+    let started: Started | undefined;
     try {
       const context = await openContext(options);
       try {
@@ -54,13 +53,13 @@ export default class RunCommand extends MillinerCommand {
           instances: flags.instances,
           ports,
           onLine: (id, line) => flags.supervise || this.logToStderr(`${id}  ${line}`),
-          onReady: (instances) => {
-            started = instances;
-            if (flags.supervise) reportToParent({ instances });
-            else this.#show(instances);
+          onReady: (running) => {
+            started = running;
+            if (flags.supervise) reportToParent(running);
+            else this.#show(running);
           },
         });
-        return { instances: started };
+        return started ?? {};
       } finally {
         await context.close();
       }
@@ -73,12 +72,15 @@ export default class RunCommand extends MillinerCommand {
     }
   }
 
-  #show(instances: RunningInstance[]): { instances: RunningInstance[] } {
-    for (const { id, ports } of instances) {
+  #show(started: Started): Started {
+    for (const { id, ports } of started.instances) {
       const where = ports.map((port) => `  ${port.address}:${port.hostPort} -> ${port.instancePort}`);
       this.log(`${id}${where.join('')}`);
     }
-    return { instances };
+    const { snapshotter, bytes } = started.trees;
+    const kibibytes = Math.round(bytes / started.instances.length / 1024);
+    this.logToStderr(`each tree took ${kibibytes} KiB of ${snapshotter} storage before its first write`);
+    return started;
   }
 }
 

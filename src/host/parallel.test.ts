@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inParallel } from './parallel.ts';
+import { inParallel, meeting } from './parallel.ts';
 
 test('results come in the order of the items, and no more than asked for are under way', async () => {
   let running = 0;
@@ -32,4 +32,19 @@ test("the caller's signal ends it with the caller's reason", async () => {
   const stop = new AbortController();
   const work = inParallel([1, 2, 3], 1, stop.signal, async () => stop.abort(new Error('mine')));
   await expect(work).rejects.toThrow('mine');
+});
+
+test('a meeting: nobody goes on before all are there, and whoever is stopped leaves', async () => {
+  const seen: string[] = [];
+  const at = meeting(2, async () => void seen.push('all'));
+  const stop = new AbortController();
+  const first = at(stop.signal).then(() => seen.push('first'));
+  await Promise.resolve();
+  expect(seen).toEqual([]);
+  await at(stop.signal);
+  await first;
+  expect(seen[0]).toBe('all');
+  const alone = meeting(2, async () => {})(stop.signal);
+  stop.abort(new Error('stopped'));
+  await expect(alone).rejects.toThrow('stopped');
 });

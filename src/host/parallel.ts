@@ -33,3 +33,23 @@ export async function inParallel<T, R>(
   if (failure) throw failure.error;
   return results;
 }
+
+/** A point that all of `count` pieces of work reach before any goes on; the last runs whenAll for them. */
+export function meeting(count: number, whenAll: () => Promise<void>): (signal: AbortSignal) => Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // Somebody waits for it, or all have been stopped.
+  promise.catch(() => undefined);
+  let arrived = 0;
+  return async (signal) => {
+    signal.throwIfAborted();
+    if (++arrived === count) void whenAll().then(resolve, reject);
+    const stopped = Promise.withResolvers<never>();
+    const stop = () => stopped.reject(signal.reason as Error);
+    signal.addEventListener('abort', stop);
+    try {
+      await Promise.race([promise, stopped.promise]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  };
+}

@@ -1,17 +1,13 @@
 /** run --detach: a process of its own looks after the instances; we wait until it says that they are ready. */
 import { MillinerError, type ErrorCode } from '../errors.ts';
 import { startDetached } from '../host/exec.ts';
-import type { RunningInstance } from './running.ts';
+import type { Started } from './run.ts';
 
 export type Report =
-  | { instances: RunningInstance[] }
-  | { error: { code: ErrorCode; message: string; hint: string; details: Record<string, unknown> } };
+  Started | { error: { code: ErrorCode; message: string; hint: string; details: Record<string, unknown> } };
 
 /** Throws what the other process failed with; then nothing of it is left. */
-export async function runDetached(
-  args: string[],
-  signal: AbortSignal | undefined,
-): Promise<RunningInstance[]> {
+export async function runDetached(args: string[], signal: AbortSignal | undefined): Promise<Started> {
   const child = startDetached(process.execPath, [process.argv[1]!, ...args]);
   const stop = () => child.kill('SIGTERM');
   signal?.addEventListener('abort', stop);
@@ -27,7 +23,7 @@ export async function runDetached(
   if (report && 'instances' in report) {
     child.disconnect();
     child.unref();
-    return report.instances;
+    return report;
   }
   await ended;
   signal?.throwIfAborted();

@@ -9,7 +9,7 @@ import type { BootPlan } from '../boot/plan.ts';
 import { publishPorts, type PortMapping } from '../boot/ports.ts';
 import { waitUntilReady } from '../boot/ready.ts';
 import { MillinerError } from '../errors.ts';
-import { inParallel } from '../host/parallel.ts';
+import { inParallel, meeting } from '../host/parallel.ts';
 import type { Context } from './context.ts';
 import { InstanceLog } from './instancelog.ts';
 import { withInstance, type InstancePlace } from './instances.ts';
@@ -26,7 +26,13 @@ export interface RunRequest {
   /** A line of an instance's output. */
   onLine: (id: string, line: string) => void;
   /** Called once, when all are ready. */
-  onReady: (instances: RunningInstance[]) => void;
+  onReady: (started: Started) => void;
+}
+
+export interface Started {
+  instances: RunningInstance[];
+  /** What their trees took, all together, before anything was written to them. */
+  trees: { snapshotter: string; bytes: number };
 }
 
 type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & { onReady: (instance: RunningInstance) => void };
@@ -36,18 +42,26 @@ export async function runInstances(context: Context, request: RunRequest): Promi
   const record = await findRecord(context.state, request.image);
   const numbers = Array.from({ length: request.instances }, (_, index) => index + 1);
   const ready: RunningInstance[] = [];
-  const where = `${context.snapshots.name} snapshots (${context.why})`;
+  const { snapshots } = context;
+  const where = `${snapshots.name} snapshots (${context.why})`;
   context.progress.step(`starting ${request.instances} of ${record.name} in ${where}`);
+  const before = await snapshots.used();
+  const trees = { snapshotter: snapshots.name, bytes: 0 };
+  // None writes to its tree before all have been looked at.
+  const looked = meeting(numbers.length, async () => {
+    trees.bytes = Math.max(0, (await snapshots.used()) - before);
+  });
   await inParallel(numbers, numbers.length, context.signal, (number, signal) =>
-    withInstance(context, record, number, (place) =>
-      runOne({ ...context, signal }, record, place, {
+    withInstance(context, record, number, async (place) => {
+      await looked(signal);
+      await runOne({ ...context, signal }, record, place, {
         ...request,
         onReady: (instance) => {
           ready.push(instance);
-          if (ready.length === numbers.length) request.onReady(ready);
+          if (ready.length === numbers.length) request.onReady({ instances: ready, trees });
         },
-      }),
-    ),
+      });
+    }),
   );
 }
 

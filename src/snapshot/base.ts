@@ -5,7 +5,7 @@
 import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import { mount, mountsBelow, unmountAllBelow, type MountSpec } from '../host/mounts.ts';
+import { mount, unmountAllBelow, type MountSpec, type UnmountOptions } from '../host/mounts.ts';
 import type { ScanEntry } from '../host/native.ts';
 import { removeTree } from '../host/remove.ts';
 import { notFound, type Metadata, type Row } from './metadata.ts';
@@ -44,6 +44,8 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   protected readonly root: string;
   protected readonly metadata: M;
   protected readonly owners: Owners;
+  /** The rows that this process, which alone may, has mounted. */
+  readonly #mounted = new Set<number>();
   /** Told of the moments between which a crash must leave nothing that reconcile cannot clear; tests stop there. */
   protected readonly onStep: (step: Step) => void;
 
@@ -81,8 +83,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   async #create(key: string, kind: 'active' | 'view', parent: string | undefined): Promise<Snapshot> {
     const row = this.insert(key, kind, parent);
     try {
-      await mkdir(this.directory(row.id), { mode: 0o700 });
-      await mkdir(this.rootfs(row.id));
+      await mkdir(this.rootfs(row.id), { recursive: true, mode: 0o700 });
       await this.make(row);
     } catch (error) {
       await this.drop(row);
@@ -105,13 +106,20 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   async mount(key: string): Promise<string> {
     const row = this.own(key);
     const rootfs = this.rootfs(row.id);
-    if ((await mountsBelow(rootfs)).length > 0) return rootfs;
+    if (this.#mounted.has(row.id)) return rootfs;
     for (const spec of this.mountsOf(row)) await mount(spec, rootfs);
+    this.#mounted.add(row.id);
     return rootfs;
   }
 
   async unmount(key: string): Promise<void> {
-    await unmountAllBelow(this.rootfs(this.own(key).id), { detach: false });
+    await this.unmountRow(this.own(key), { detach: false });
+  }
+
+  /** With what others have mounted inside. */
+  protected async unmountRow({ id }: Row, options: UnmountOptions): Promise<void> {
+    await unmountAllBelow(this.directory(id), options);
+    this.#mounted.delete(id);
   }
 
   stat(key: string): Snapshot | undefined {
@@ -125,11 +133,10 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   }
 
   protected async drop(row: Row): Promise<void> {
-    const directory = this.directory(row.id);
     // Committed ones, which may have children that forbid the removal, are never mounted.
-    await unmountAllBelow(directory, { detach: true });
+    await this.unmountRow(row, { detach: true });
     await this.erase(row);
-    await removeTree(directory);
+    await removeTree(this.directory(row.id));
   }
 
   async walk(fn: (snapshot: Snapshot) => void | Promise<void>): Promise<void> {

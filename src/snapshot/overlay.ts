@@ -7,7 +7,7 @@ import { chmod, mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { isNearlyFull } from '../host/files.ts';
-import { unmountAllBelow, type MountSpec } from '../host/mounts.ts';
+import type { MountSpec } from '../host/mounts.ts';
 import { native } from '../host/native.ts';
 import { copyAttributes, dropAcls } from './attributes.ts';
 import { BaseSnapshotter, openDirectory } from './base.ts';
@@ -71,7 +71,7 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
   protected async seal(row: Row, name: string, labels: Record<string, string>): Promise<void> {
     const { fs, work } = this.#paths(row.id);
     if (await hasChangedHardLinks(work)) await settleHardLinks(await this.mount(row.snapshot.name), work);
-    await unmountAllBelow(this.rootfs(row.id), { detach: false });
+    await this.unmountRow(row, { detach: false });
     this.onStep('settled');
     // The tree reaches the disk before the row that says it is complete.
     await native().syncfs(fs);
@@ -80,9 +80,9 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     this.onStep('committed');
   }
 
-  protected async tidy({ id }: Row): Promise<void> {
-    await unmountAllBelow(this.directory(id), { detach: true });
-    for (const path of [this.#paths(id).work, this.rootfs(id)])
+  protected async tidy(row: Row): Promise<void> {
+    await this.unmountRow(row, { detach: true });
+    for (const path of [this.#paths(row.id).work, this.rootfs(row.id)])
       await rm(path, { recursive: true, force: true });
   }
 

@@ -1,7 +1,7 @@
 /** Whether what was committed is there and whole. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { deepStrictEqual, ok } from 'node:assert';
 import type { Snapshotter } from '../../src/snapshot/snapshot.ts';
 import { digestOf, readList } from './churn.ts';
 
@@ -27,10 +27,10 @@ export function expectedAfter(notes: readonly string[]): { must: Set<string>; ma
 export async function certify(snapshots: Snapshotter, must: ReadonlySet<string>): Promise<string[]> {
   const names: string[] = [];
   await snapshots.walk(({ kind, name }) => {
-    expect(kind).toBe('committed');
+    ok(kind === 'committed', `${name} is ${kind}`);
     names.push(name);
   });
-  expect(names).toEqual(expect.arrayContaining([...must]));
+  for (const name of must) ok(names.includes(name), `${name} is gone`);
   for (const name of names) {
     await snapshots.view('look', name);
     const root = await snapshots.mount('look');
@@ -39,7 +39,7 @@ export async function certify(snapshots: Snapshotter, must: ReadonlySet<string>)
       if ((mode & typeMask) === directory || String(path) === 'list.json') continue;
       found[path] = digestOf(await readFile(join(root, path)));
     }
-    expect(found, name).toEqual(await readList(root));
+    deepStrictEqual(found, await readList(root), name);
     await snapshots.remove('look');
   }
   return names;

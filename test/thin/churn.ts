@@ -35,7 +35,7 @@ async function change(root: string, inherits: boolean): Promise<void> {
   await writeFile(join(root, list), JSON.stringify(files));
 }
 
-const most = 12;
+const most = 6;
 
 /** Goes on for so many rounds. Snapshots that it meets are its own to build on and to remove. */
 export async function churn(

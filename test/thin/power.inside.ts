@@ -3,7 +3,7 @@
  * played again up to a point. Before the last flush all have arrived; of those after it, some.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, open, rm, truncate, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDevice, removeDevice, sendMessage } from '../../src/host/devicemapper.ts';
 import { createPool } from '../../src/snapshot/thin/create.ts';
@@ -13,30 +13,23 @@ import { ThinSnapshotter } from '../../src/snapshot/thin/thin.ts';
 import { auditPool } from '../snapshot/drivers.ts';
 import { certify, expectedAfter, goOn } from './certify.ts';
 import { churn } from './churn.ts';
+import { makeDisk, removeDisks } from './devices.ts';
 import { readLog, replay, type Entry } from './logwrites.ts';
 import { mountState, paths, split, splitMebibytes, unsplit } from './split.ts';
 
-const points = process.env['MILLINER_SOAK'] ? 200 : 6;
-const rounds = process.env['MILLINER_SOAK'] ? 60 : 12;
+const points = process.env['MILLINER_SOAK'] ? 200 : 4;
+const rounds = process.env['MILLINER_SOAK'] ? 60 : 8;
 
 let place: string;
-const loops: string[] = [];
 beforeEach(async () => {
   place = await mkdtemp('/var/tmp/milliner-power-');
 });
 afterEach(async () => {
-  for (const loop of loops.splice(0)) execFileSync('losetup', ['--detach', loop]);
+  removeDisks();
   await rm(place, { recursive: true });
 });
 
-async function disk(name: string, mebibytes: number): Promise<string> {
-  const path = `${place}/${name}`;
-  await writeFile(path, '');
-  await truncate(path, mebibytes * 1024 ** 2);
-  const loop = execFileSync('losetup', ['--find', '--show', path], { encoding: 'utf8' }).trim();
-  loops.push(loop);
-  return loop;
-}
+const disk = (name: string, mebibytes: number) => makeDisk(`${place}/${name}`, mebibytes);
 
 const sectors = splitMebibytes * 2048;
 

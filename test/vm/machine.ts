@@ -28,6 +28,8 @@ export interface Ended {
   /** Undefined where it was powered off before the command had ended. */
   exitCode: number | undefined;
   output: string;
+  /** What the command wrote to /vm/result. */
+  result: string | undefined;
   /** The kernel's messages. */
   console: string;
 }
@@ -49,7 +51,14 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   await copyFile(join(import.meta.dirname, 'start.sh'), join(share, 'start'));
   await symlink(kernel.modules, join(share, 'modules'));
   await writeFile(join(share, 'directory'), checkout);
-  const variables = { PATH: process.env['PATH'] ?? '', ...options.environment };
+  const soak = process.env['MILLINER_SOAK'];
+  const variables = {
+    PATH: process.env['PATH'] ?? '',
+    MILLINER_VM: '1',
+    TMPDIR: '/var/tmp',
+    ...(soak !== undefined && { MILLINER_SOAK: soak }),
+    ...options.environment,
+  };
   const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}\n`);
   await writeFile(
     join(share, 'command'),
@@ -73,10 +82,11 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const ended = async (): Promise<Ended> => {
     await closed;
     const exit = await readFile(join(share, 'exit'), 'utf8').catch(() => undefined);
+    const result = await readFile(join(share, 'result'), 'utf8').catch(() => undefined);
     const console = await readFile(join(share, 'console'), 'utf8').catch(() => complaints);
     await rm(share, { recursive: true });
     const exitCode = exit === undefined ? undefined : Number(exit);
-    return { exitCode, output: lines.join('\n'), console: console + complaints };
+    return { exitCode, result, output: lines.join('\n'), console: console + complaints };
   };
   return { powerOff: () => void qemu.kill('SIGKILL'), ended: ended() };
 }

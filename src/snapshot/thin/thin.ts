@@ -14,7 +14,7 @@ import {
 } from '../../host/devicemapper.ts';
 import { syncPath } from '../../host/files.ts';
 import { acquire } from '../../host/locks.ts';
-import { unmountAllBelow, type MountSpec } from '../../host/mounts.ts';
+import type { MountSpec } from '../../host/mounts.ts';
 import { native, type NativeError } from '../../host/native.ts';
 import { removeTree } from '../../host/remove.ts';
 import { BaseSnapshotter, openDirectory, type Opened } from '../base.ts';
@@ -162,12 +162,12 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
       });
     }
     const fill = await fillOf(root);
-    await unmountAllBelow(root, { detach: false });
+    await this.unmountRow(row, { detach: false });
     return fill;
   }
 
   protected async tidy(row: Row): Promise<void> {
-    await unmountAllBelow(this.directory(row.id), { detach: true });
+    await this.unmountRow(row, { detach: true });
     await removeDevice(thinName(this.#pool.config, this.metadata.deviceOf(row.id)));
     this.#devices.delete(row.id);
     this.onStep('deactivated');

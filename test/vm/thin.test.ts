@@ -1,0 +1,21 @@
+/** dm-thin on a real kernel: each file that runs inside the virtual machine, in one of its own. */
+import { dirname } from 'node:path';
+import { test } from 'vitest';
+import { tinyPackages } from '../tiny/tiny.ts';
+import { runInMachine } from './machine.ts';
+
+const suites = ['conformance', 'driver', 'refused', 'full', 'killed', 'power', 'image'];
+
+test.for(suites)(
+  '%s',
+  async (suite) => {
+    const { packages } = await tinyPackages();
+    const environment = { MILLINER_TINY: dirname(packages) };
+    const file = `test/thin/${suite}.inside.ts`;
+    await runInMachine({
+      command: ['vitest', 'run', '--config', 'test/vm/inside.config.ts', file],
+      environment,
+    });
+  },
+  7_200_000,
+);
