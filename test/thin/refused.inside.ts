@@ -47,7 +47,7 @@ test('a device that is none, is too small, is read-only, holds something or is i
   const used = await makeDisk(at('used.img'), 32);
   execFileSync('mkfs.ext4', ['-q', used]);
   const partitioned = await makeDisk(at('partitioned.img'), 32);
-  execFileSync('sfdisk', ['-q', partitioned], { input: 'label: gpt\n,\n' });
+  execFileSync('sfdisk', ['-q', '--no-reread', partitioned], { input: 'label: gpt\n,\n' });
   const before = await Promise.all(
     ['data', 'metadata', 'used', 'partitioned'].map((name) => digest(at(`${name}.img`))),
   );
@@ -120,10 +120,9 @@ test('a pool and a database of different transactions', async () => {
   await commit('two');
   await copyFile(database, at('new.db'));
   await copyFile(at('old.db'), database);
-  const { transactionId } = { transactionId: 3 };
   await expect(ThinSnapshotter.open(at('state'))).rejects.toMatchObject({
     code: 'POOL_MISMATCH',
-    details: { found: transactionId, expected: transactionId - 1 },
+    details: { found: 3, expected: 2 },
   });
   await copyFile(at('new.db'), database);
   const snapshots = await ThinSnapshotter.open(at('state'));

@@ -6,16 +6,16 @@ import { runInMachine } from './machine.ts';
 
 const suites = ['conformance', 'driver', 'refused', 'full', 'killed', 'power', 'image'];
 
-test.for(suites)(
-  '%s',
-  async (suite) => {
-    const { packages } = await tinyPackages();
-    const environment = { MILLINER_TINY: dirname(packages) };
-    const file = `test/thin/${suite}.inside.ts`;
-    await runInMachine({
-      command: ['vitest', 'run', '--config', 'test/vm/inside.config.ts', file],
-      environment,
-    });
-  },
-  7_200_000,
-);
+for (const suite of suites) {
+  test(
+    suite,
+    async () => {
+      const { packages } = await tinyPackages();
+      const environment = { MILLINER_TINY: dirname(packages) };
+      const file = `test/thin/${suite}.inside.ts`;
+      const command = ['vitest', 'run', '--config', 'test/vm/inside.config.ts', file];
+      await runInMachine({ command, environment });
+    },
+    7_200_000,
+  );
+}

@@ -39,6 +39,8 @@ export async function examineDevice(path: string): Promise<Backing> {
     },
   );
   await handle.close();
+  // Root may open what it may not write.
+  if ((await attributeOf(path, 'ro')) === 1) throw unusable(path, 'it is read-only');
   const label = await readLabel(path);
   if (label) {
     throw new MillinerError('POOL_FOREIGN', `${path} belongs to another pool: ${label.pool}`, {
@@ -57,13 +59,18 @@ export async function examineDevice(path: string): Promise<Backing> {
 
 /** What the device has for the pool now: more than before where it has grown. */
 export async function sectorsOf(path: string): Promise<number> {
-  const { rdev } = await stat(path);
-  const major = (rdev >>> 8) & 0xfff;
-  const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
-  const size = Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8'));
+  const size = await attributeOf(path, 'size');
   const left = size - labelSectors;
   if (left <= 0) throw unusable(path, `${size * sector} bytes are too few`);
   return left;
+}
+
+async function attributeOf(path: string, name: 'size' | 'ro'): Promise<number> {
+  const { rdev } = await stat(path);
+  // As gnu_dev_major(3) and gnu_dev_minor(3) take it apart.
+  const major = (rdev >>> 8) & 0xfff;
+  const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
+  return Number(await readFile(`/sys/dev/block/${major}:${minor}/${name}`, 'utf8'));
 }
 
 /** Makes the device that the pool sees. Throws POOL_FOREIGN, DEVICE_UNUSABLE. */
