@@ -2,6 +2,7 @@
  * What every snapshotter here has in common: rows in a database, an owner for each unfinished one, a directory
  * DIR/ID for each with the place ROOTFS where it is mounted, and the order in which all that comes and goes.
  */
+import { mkdirSync } from 'node:fs';
 import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
@@ -83,7 +84,8 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   async #create(key: string, kind: 'active' | 'view', parent: string | undefined): Promise<Snapshot> {
     const row = this.insert(key, kind, parent);
     try {
-      await mkdir(this.rootfs(row.id), { recursive: true, mode: 0o700 });
+      // At once: the thread pool would take longer than the call.
+      mkdirSync(this.rootfs(row.id), { recursive: true, mode: 0o700 });
       await this.make(row);
     } catch (error) {
       await this.drop(row);
@@ -136,7 +138,11 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     // Committed ones, which may have children that forbid the removal, are never mounted.
     await this.unmountRow(row, { detach: true });
     await this.erase(row);
-    await removeTree(this.directory(row.id));
+    await this.removeDirectory(row.id);
+  }
+
+  protected async removeDirectory(id: number): Promise<void> {
+    await removeTree(this.directory(id));
   }
 
   async walk(fn: (snapshot: Snapshot) => void | Promise<void>): Promise<void> {

@@ -2,7 +2,7 @@
  * What a snapshotter knows of its snapshots: one SQLite file, one row each. The order of writing makes crashes
  * harmless: a row comes before its directories and goes before them, so a directory without a row is rubbish.
  */
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { MillinerError } from '../errors.ts';
 import type { Snapshot, SnapshotKind, Usage } from './snapshot.ts';
 
@@ -48,6 +48,7 @@ const resultNotADatabase = 26;
 export class Metadata {
   readonly #path: string;
   readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
 
   /** more: what a driver keeps beside, as statements that make it. */
   constructor(path: string, more = '') {
@@ -63,7 +64,7 @@ export class Metadata {
 
   #prepareFile(more: string): void {
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE;');
-    const found = Number(this.#database.prepare('PRAGMA user_version').get()?.['user_version']);
+    const found = Number(this.#statement('PRAGMA user_version').get()?.['user_version']);
     if (found === 0) this.#database.exec(schema + more);
     this.#database.exec('COMMIT');
     if (found === 0 || found === version) return;
@@ -87,7 +88,7 @@ export class Metadata {
   }
 
   find(name: string): Row | undefined {
-    const found = this.#database.prepare(`${selectRows} WHERE s.name = ?`).get(name);
+    const found = this.#statement(`${selectRows} WHERE s.name = ?`).get(name);
     return found && toRow(found);
   }
 
@@ -100,7 +101,7 @@ export class Metadata {
 
   /** Parents before children: a parent is always the older one. */
   all(): Row[] {
-    return this.#database.prepare(`${selectRows} ORDER BY s.id`).all().map(toRow);
+    return this.#statement(`${selectRows} ORDER BY s.id`).all().map(toRow);
   }
 
   /** The ids of its parents, nearest first. */
@@ -139,6 +140,15 @@ export class Metadata {
     this.#database.close();
   }
 
+  /** Each is compiled once. */
+  #statement(text: string): StatementSync {
+    const there = this.#statements.get(text);
+    if (there) return there;
+    const made = this.#database.prepare(text);
+    this.#statements.set(text, made);
+    return made;
+  }
+
   /** All of fn's changes, or none; other processes see them at once. */
   protected transaction<T>(fn: () => T): T {
     this.#guard(this.#path, () => this.#database.exec('BEGIN IMMEDIATE'));
@@ -153,12 +163,12 @@ export class Metadata {
   }
 
   protected rows(query: string, values: SQLInputValue[] = []): Record<string, SQLOutputValue>[] {
-    return this.#database.prepare(query).all(...values);
+    return this.#statement(query).all(...values);
   }
 
   /** Gives how many rows have changed. */
   protected run(statement: string, values: SQLInputValue[] = []): number {
-    return Number(this.#database.prepare(statement).run(...values).changes);
+    return Number(this.#statement(statement).run(...values).changes);
   }
 
   #guard<T>(name: string, work: () => T): T {

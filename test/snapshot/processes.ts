@@ -44,8 +44,9 @@ export function processes(driver: DriverName): void {
       await snapshots.commit('base', 'key');
       await snapshots.close();
     });
-    // Whatever a test leaves, the next begins with the base alone.
-    afterEach(async () => {
+    // Whatever a test that failed has left, the next begins with the base alone.
+    afterEach(async ({ task }) => {
+      if (task.result?.state !== 'fail') return;
       const snapshots = await open(state);
       await removeAllBut(snapshots, ['base']);
       await snapshots.close();
@@ -117,6 +118,7 @@ export function processes(driver: DriverName): void {
       );
       expect(all.filter((name) => name.startsWith('by'))).toHaveLength(3 * 3 * rounds);
       expect(await mountsBelow(state)).toEqual([]);
+      await removeAllBut(snapshots, ['base']);
       await snapshots.close();
       await audit(state);
     });

@@ -2,7 +2,7 @@
  * Snapshots as thin devices of a dm-thin pool, each with a file system of its own that shares its blocks with its
  * parent's (Documentation/admin-guide/device-mapper/thin-provisioning.rst). DIR/ID/rootfs is where one is mounted.
  */
-import { statfs } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../errors.ts';
 import {
@@ -16,7 +16,6 @@ import { syncPath } from '../../host/files.ts';
 import { acquire } from '../../host/locks.ts';
 import type { MountSpec } from '../../host/mounts.ts';
 import { native, type NativeError } from '../../host/native.ts';
-import { removeTree } from '../../host/remove.ts';
 import { BaseSnapshotter, openDirectory, type Opened } from '../base.ts';
 import type { Row } from '../metadata.ts';
 import type { Space, Usage } from '../snapshot.ts';
@@ -97,7 +96,6 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   }
 
   protected async make(row: Row): Promise<void> {
-    await this.check();
     const [parent] = this.metadata.ancestors(row.id);
     const origin = parent === undefined ? emptyId : this.metadata.deviceOf(parent);
     const id = this.metadata.deviceOf(row.id);
@@ -115,7 +113,8 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   async #createSnapshot(id: number, origin: number): Promise<void> {
     const name = thinName(this.#pool.config, origin);
     const take = () => this.#pool.createSnapshot(id, origin);
-    if (!(await deviceInfo(name))) return take();
+    const [active] = await Promise.all([deviceInfo(name), this.check()]);
+    if (!active) return take();
     await withPoolLock(this.#state, async () =>
       whileSuspended(name, take).catch((error: NativeError) => {
         // It has gone meanwhile.
@@ -171,7 +170,12 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     await removeDevice(thinName(this.#pool.config, this.metadata.deviceOf(row.id)));
     this.#devices.delete(row.id);
     this.onStep('deactivated');
-    await removeTree(this.directory(row.id));
+    await this.removeDirectory(row.id);
+  }
+
+  /** Its tree is on the device: here is nothing but the place where that was mounted. */
+  protected override async removeDirectory(id: number): Promise<void> {
+    await rm(this.directory(id), { recursive: true, force: true });
   }
 
   protected async erase(row: Row): Promise<void> {
