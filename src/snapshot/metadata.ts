@@ -48,6 +48,8 @@ const resultNotADatabase = 26;
 export class Metadata {
   readonly #path: string;
   readonly #database: DatabaseSync;
+  /** Of the row that was inserted last. */
+  #lastId = 0;
   readonly #statements = new Map<string, StatementSync>();
 
   /** more: what a driver keeps beside, as statements that make it. */
@@ -73,7 +75,8 @@ export class Metadata {
 
   /** Throws SNAPSHOT_EXISTS, or SNAPSHOT_NOT_FOUND where there is no committed parent of that name. */
   insert(name: string, kind: 'active' | 'view', owner: string, parent: string | undefined): Row {
-    const values = [name, kind, owner, Date.now()];
+    const created = Date.now();
+    const values = [name, kind, owner, created];
     const into = 'INSERT INTO snapshots (name, kind, owner, created, parent)';
     const changes = this.#guard(name, () =>
       parent === undefined
@@ -84,7 +87,14 @@ export class Metadata {
           ]),
     );
     if (changes === 0) throw notFound(parent ?? name);
-    return this.get(name);
+    const snapshot = {
+      name,
+      ...(parent !== undefined && { parent }),
+      kind,
+      labels: {},
+      created: new Date(created),
+    };
+    return { id: this.#lastId, owner, snapshot };
   }
 
   find(name: string): Row | undefined {
@@ -168,7 +178,9 @@ export class Metadata {
 
   /** Gives how many rows have changed. */
   protected run(statement: string, values: SQLInputValue[] = []): number {
-    return Number(this.#statement(statement).run(...values).changes);
+    const { changes, lastInsertRowid } = this.#statement(statement).run(...values);
+    this.#lastId = Number(lastInsertRowid);
+    return Number(changes);
   }
 
   #guard<T>(name: string, work: () => T): T {

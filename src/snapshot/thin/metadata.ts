@@ -10,7 +10,7 @@ const mostIds = 2 ** 24 - 1;
 /** What the pool is set to when it is made. */
 export const firstTransaction = 1;
 
-// claimant: the process that removes the id from the pool, once its snapshot is gone.
+// active: whether a device of the id may be there. claimant: the process that removes the id from the pool, once its snapshot is gone.
 const schema = `
   CREATE TABLE pool (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -23,7 +23,8 @@ const schema = `
     snapshot INTEGER UNIQUE REFERENCES snapshots (id) ON DELETE SET NULL,
     claimant TEXT,
     bytes INTEGER,
-    inodes INTEGER
+    inodes INTEGER,
+    active INTEGER NOT NULL DEFAULT 1
   ) STRICT;
 `;
 
@@ -42,17 +43,28 @@ export class ThinMetadata extends Metadata {
 
   /** Round and round, so that an id comes back as late as can be. */
   #nextId(): number {
-    const free = `WITH RECURSIVE candidates (id) AS (
-        SELECT last % ${mostIds} + 1 FROM pool
-        UNION ALL SELECT id % ${mostIds} + 1 FROM candidates WHERE id IN (SELECT id FROM devices)
-      ) SELECT id FROM candidates WHERE id NOT IN (SELECT id FROM devices)`;
-    const id = Number(this.rows(free)[0]!['id']);
-    this.run('UPDATE pool SET last = ?', [id]);
-    return id;
+    for (;;) {
+      const [next] = this.rows(`UPDATE pool SET last = last % ${mostIds} + 1 RETURNING last`);
+      const id = Number(next!['last']);
+      if (this.rows('SELECT 1 FROM devices WHERE id = ?', [id]).length === 0) return id;
+    }
   }
 
   deviceOf(row: number): number {
     return Number(this.rows('SELECT id FROM devices WHERE snapshot = ?', [row])[0]!['id']);
+  }
+
+  /** What a snapshot is made from; undefined for one without a parent. */
+  originOf(row: number): { id: number; active: boolean } | undefined {
+    const query =
+      'SELECT d.id, d.active FROM snapshots s JOIN devices d ON d.snapshot = s.parent WHERE s.id = ?';
+    const [found] = this.rows(query, [row]);
+    return found && { id: Number(found['id']), active: found['active'] === 1 };
+  }
+
+  /** Its device is gone for good: a committed snapshot is not activated again. */
+  setInactive(id: number): void {
+    this.run('UPDATE devices SET active = 0 WHERE id = ?', [id]);
   }
 
   get transactionId(): number {
@@ -67,6 +79,11 @@ export class ThinMetadata extends Metadata {
       this.run('UPDATE pool SET transaction_id = ?', [from + 1]);
       return { from, to: from + 1 };
     });
+  }
+
+  /** The pool has not taken the step; the change stands. */
+  stepBack(from: number): void {
+    this.run('UPDATE pool SET transaction_id = ?', [from]);
   }
 
   /** What is in use of a committed snapshot's file system, and the usage that it adds. */
@@ -126,10 +143,12 @@ export class ThinMetadata extends Metadata {
   }
 
   /** Every id that may be in the pool, with the kind and name of its snapshot. */
-  devices(): { id: number; kind?: string; name?: string }[] {
-    const query = 'SELECT d.id, s.kind, s.name FROM devices d LEFT JOIN snapshots s ON s.id = d.snapshot';
-    return this.rows(query).map(({ id, kind, name }) => ({
+  devices(): { id: number; active: boolean; kind?: string; name?: string }[] {
+    const query =
+      'SELECT d.id, d.active, s.kind, s.name FROM devices d LEFT JOIN snapshots s ON s.id = d.snapshot';
+    return this.rows(query).map(({ id, active, kind, name }) => ({
       id: Number(id),
+      active: active === 1,
       ...(kind !== null && { kind: String(kind), name: String(name) }),
     }));
   }

@@ -5,13 +5,7 @@
 import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../errors.ts';
-import {
-  deviceInfo,
-  listDevices,
-  removeDevice,
-  whileSuspended,
-  type Device,
-} from '../../host/devicemapper.ts';
+import type { Device } from '../../host/devicemapper.ts';
 import { syncPath } from '../../host/files.ts';
 import { acquire } from '../../host/locks.ts';
 import type { MountSpec } from '../../host/mounts.ts';
@@ -19,33 +13,23 @@ import { native, type NativeError } from '../../host/native.ts';
 import { BaseSnapshotter, openDirectory, type Opened } from '../base.ts';
 import type { Row } from '../metadata.ts';
 import type { Space, Usage } from '../snapshot.ts';
-import { devicePrefix, emptyId, readConfig, thinName } from './config.ts';
+import { emptyId, readConfig } from './config.ts';
+import { ThinDevices, type DeviceStep } from './devices.ts';
 import { fillOf, hasFailed, mountSpec } from './filesystem.ts';
 import { ThinMetadata } from './metadata.ts';
 import { startPool, withPoolLock, type Pool } from './pool.ts';
 import { demandWritable } from './status.ts';
 
 export type ThinStep =
-  | 'inserted'
-  | 'created'
-  | 'activated'
-  | 'settled'
-  | 'synced'
-  | 'committed'
-  | 'stepped'
-  | 'deactivated'
-  | 'unmounted'
-  | 'deleted'
-  | 'discarded'
-  | 'erased'
-  | 'forgotten';
+  DeviceStep | 'inserted' | 'settled' | 'synced' | 'committed' | 'stepped' | 'unmounted' | 'deleted';
 
 export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   readonly name = 'dm-thin';
   readonly #state: string;
   readonly #pool: Pool;
   /** The devices of this process's snapshots, by row. */
-  readonly #devices = new Map<number, Device>();
+  readonly #active = new Map<number, Device>();
+  readonly #devices: ThinDevices;
   #end: () => Promise<void> = async () => {};
 
   private constructor(
@@ -57,6 +41,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     super(opened, onStep);
     this.#state = state;
     this.#pool = pool;
+    this.#devices = new ThinDevices(state, pool, this.metadata, this.onStep);
   }
 
   /**
@@ -96,32 +81,10 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   }
 
   protected async make(row: Row): Promise<void> {
-    const [parent] = this.metadata.ancestors(row.id);
-    const origin = parent === undefined ? emptyId : this.metadata.deviceOf(parent);
     const id = this.metadata.deviceOf(row.id);
-    await this.#createSnapshot(id, origin);
-    this.onStep('created');
-    this.#devices.set(row.id, await this.#pool.activate(id, { readOnly: row.snapshot.kind === 'view' }));
-    this.onStep('activated');
-  }
-
-  /**
-   * A committed snapshot is not active, unless somebody held its device open when it was committed. The kernel does
-   * not see to it that an active origin is suspended, and a snapshot taken without that is corrupt; and two who do it
-   * at once would resume it under each other.
-   */
-  async #createSnapshot(id: number, origin: number): Promise<void> {
-    const name = thinName(this.#pool.config, origin);
-    const take = () => this.#pool.createSnapshot(id, origin);
-    const [active] = await Promise.all([deviceInfo(name), this.check()]);
-    if (!active) return take();
-    await withPoolLock(this.#state, async () =>
-      whileSuspended(name, take).catch((error: NativeError) => {
-        // It has gone meanwhile.
-        if (error.code === 'ENXIO') return take();
-        throw error;
-      }),
-    );
+    const origin = this.metadata.originOf(row.id) ?? { id: emptyId, active: false };
+    const isView = row.snapshot.kind === 'view';
+    this.#active.set(row.id, await this.#devices.make(id, origin, { readOnly: isView }));
   }
 
   protected mountsOf(row: Row): MountSpec[] {
@@ -167,9 +130,8 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
 
   protected async tidy(row: Row): Promise<void> {
     await this.unmountRow(row, { detach: true });
-    await removeDevice(thinName(this.#pool.config, this.metadata.deviceOf(row.id)));
-    this.#devices.delete(row.id);
-    this.onStep('deactivated');
+    await this.#devices.deactivate(this.metadata.deviceOf(row.id));
+    this.#active.delete(row.id);
     await this.removeDirectory(row.id);
   }
 
@@ -185,33 +147,8 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
       await this.#stepOn(() => this.metadata.condemn(row, this.owners.own));
     else this.metadata.condemnAlone(row, this.owners.own);
     this.onStep('deleted');
-    this.#devices.delete(row.id);
-    await this.#eraseDevice(id);
-  }
-
-  /** Gives an id and its space back; one that is still held open goes with a later reconcile. */
-  async #eraseDevice(id: number): Promise<void> {
-    const name = thinName(this.#pool.config, id);
-    await this.#discard(id);
-    this.onStep('discarded');
-    const isGone = await removeDevice(name);
-    this.onStep('deactivated');
-    if (!isGone || !(await this.#pool.delete(id))) return this.metadata.release(id);
-    this.onStep('erased');
-    this.metadata.forget(id);
-    this.onStep('forgotten');
-  }
-
-  /** A deleted id's blocks are free in the pool; only a discard gives them back to what the pool lies on. */
-  async #discard(id: number): Promise<void> {
-    try {
-      const device = (await deviceInfo(thinName(this.#pool.config, id))) ?? (await this.#pool.activate(id));
-      if (!('readOnly' in device && device.readOnly)) await native().discard(device.path);
-    } catch (error) {
-      const { code } = error as NativeError;
-      // The id never came to be; it is still mounted; the pool lies on what takes no discards, is full or read-only.
-      if (!['ENODATA', 'EBUSY', 'EOPNOTSUPP', 'EIO', 'ENOSPC', 'EROFS', 'ENXIO'].includes(code)) throw error;
-    }
+    this.#active.delete(row.id);
+    await this.#devices.erase(id);
   }
 
   protected async measure(row: Row): Promise<Usage> {
@@ -239,26 +176,14 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   }
 
   async check(): Promise<void> {
-    demandWritable(await this.#pool.status());
+    await this.#devices.check();
   }
 
   override async reconcile(): Promise<void> {
     await super.reconcile();
-    for (const id of this.metadata.claim(this.owners.own, await this.owners.list()))
-      await this.#eraseDevice(id);
-    await this.#removeUnknownDevices();
-  }
-
-  /** Devices whose id has left the database, and those of committed snapshots whose last user has ended. */
-  async #removeUnknownDevices(): Promise<void> {
-    const prefix = `${devicePrefix(this.#pool.config)}thin-`;
-    // Devices before the database, because an id is in there before its device.
-    const names = await listDevices(prefix);
-    const known = new Map(this.metadata.devices().map((one) => [one.id, one.kind]));
-    for (const name of names) {
-      const kind = known.get(Number(name.slice(prefix.length)));
-      if (kind === undefined || kind === 'committed') await removeDevice(name);
-    }
+    const claimed = this.metadata.claim(this.owners.own, await this.owners.list());
+    for (const id of claimed) await this.#devices.erase(id);
+    await this.#devices.removeUnknown();
   }
 
   /** A change of what is committed: first in the database, then counted by the pool. */
@@ -266,13 +191,17 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     await withPoolLock(this.#state, async () => {
       const { from, to } = this.metadata.stepOn(change);
       this.onStep('committed');
-      await this.#pool.setTransactionId(from, to);
+      await this.#pool.setTransactionId(from, to).catch((error: unknown) => {
+        // Or the next change would leave them two apart, which no crash does.
+        this.metadata.stepBack(from);
+        throw error;
+      });
       this.onStep('stepped');
     });
   }
 
   #device(row: Row): Device {
-    const device = this.#devices.get(row.id);
+    const device = this.#active.get(row.id);
     if (!device) throw new MillinerError('INTERNAL', `${row.snapshot.name} has no device`);
     return device;
   }

@@ -1,0 +1,139 @@
+/** The thin devices of a pool's snapshots: made from an origin, and given back with their ids and their space. */
+import {
+  deviceInfo,
+  listDevices,
+  removeDevice,
+  whileSuspended,
+  type Device,
+} from '../../host/devicemapper.ts';
+import { native, type NativeError } from '../../host/native.ts';
+import { devicePrefix, thinName } from './config.ts';
+import type { ThinMetadata } from './metadata.ts';
+import { withPoolLock, type Pool } from './pool.ts';
+import { demandWritable } from './status.ts';
+
+export type DeviceStep = 'created' | 'activated' | 'discarded' | 'deactivated' | 'erased' | 'forgotten';
+
+const checkMilliseconds = 500;
+
+export class ThinDevices {
+  readonly #state: string;
+  readonly #pool: Pool;
+  readonly #metadata: ThinMetadata;
+  readonly #onStep: (step: DeviceStep) => void;
+  #turn = Promise.resolve();
+  /** When the pool was last seen to have room. */
+  #checked = -Infinity;
+
+  constructor(state: string, pool: Pool, metadata: ThinMetadata, onStep: (step: DeviceStep) => void) {
+    this.#state = state;
+    this.#pool = pool;
+    this.#metadata = metadata;
+    this.#onStep = onStep;
+  }
+
+  /**
+   * One after another, which the kernel and libdevmapper would make of them anyway: so they do not keep the threads
+   * that others of this process could mount with.
+   */
+  async make(
+    id: number,
+    origin: { id: number; active: boolean },
+    options: { readOnly: boolean },
+  ): Promise<Device> {
+    const before = this.#turn;
+    const { promise, resolve: end } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await before;
+    try {
+      await this.#checkNowAndThen();
+      await this.#createSnapshot(id, origin);
+      this.#onStep('created');
+      const device = await this.#pool.activate(id, options);
+      this.#onStep('activated');
+      return device;
+    } catch (error) {
+      // Why the kernel would not, where the pool is the reason.
+      await this.check();
+      throw error;
+    } finally {
+      end();
+    }
+  }
+
+  async check(): Promise<void> {
+    demandWritable(await this.#pool.status());
+  }
+
+  /** Before the pool is so full that the kernel has to refuse; it is not asked for each of many in a row. */
+  async #checkNowAndThen(): Promise<void> {
+    if (performance.now() - this.#checked < checkMilliseconds) return;
+    await this.check();
+    this.#checked = performance.now();
+  }
+
+  /**
+   * A committed snapshot is not active, unless somebody held its device open when it was committed. The kernel does
+   * not see to it that an active origin is suspended, and a snapshot taken without that is corrupt; and two who do it
+   * at once would resume it under each other.
+   */
+  async #createSnapshot(id: number, origin: { id: number; active: boolean }): Promise<void> {
+    const name = thinName(this.#pool.config, origin.id);
+    const take = () => this.#pool.createSnapshot(id, origin.id);
+    if (!origin.active || !(await deviceInfo(name))) return take();
+    await withPoolLock(this.#state, async () =>
+      whileSuspended(name, take).catch((error: NativeError) => {
+        // It has gone meanwhile.
+        if (error.code === 'ENXIO') return take();
+        throw error;
+      }),
+    );
+  }
+
+  /** Of a committed snapshot. */
+  async deactivate(id: number): Promise<void> {
+    if (await removeDevice(thinName(this.#pool.config, id))) this.#metadata.setInactive(id);
+    this.#onStep('deactivated');
+  }
+
+  /** Gives an id and its space back; one that is still held open goes with a later reconcile. */
+  async erase(id: number): Promise<void> {
+    await this.#discard(id);
+    this.#onStep('discarded');
+    const isGone = await removeDevice(thinName(this.#pool.config, id));
+    this.#onStep('deactivated');
+    if (!isGone || !(await this.#pool.delete(id))) return this.#metadata.release(id);
+    this.#onStep('erased');
+    this.#metadata.forget(id);
+    this.#onStep('forgotten');
+  }
+
+  /** A deleted id's blocks are free in the pool; only a discard gives them back to what the pool lies on. */
+  async #discard(id: number): Promise<void> {
+    try {
+      const device = (await deviceInfo(thinName(this.#pool.config, id))) ?? (await this.#pool.activate(id));
+      if (!('readOnly' in device && device.readOnly)) await native().discard(device.path);
+    } catch (error) {
+      const { code } = error as NativeError;
+      // The id never came to be; it is still mounted; the pool lies on what takes no discards, is full or read-only.
+      if (!['ENODATA', 'EBUSY', 'EOPNOTSUPP', 'EIO', 'ENOSPC', 'EROFS', 'ENXIO'].includes(code)) throw error;
+    }
+  }
+
+  /** Devices whose id has left the database, and those of committed snapshots whose last user has ended. */
+  async removeUnknown(): Promise<void> {
+    const prefix = `${devicePrefix(this.#pool.config)}thin-`;
+    // Devices before the database, because an id is in there before its device.
+    const names = await listDevices(prefix);
+    const devices = this.#metadata.devices();
+    const known = new Map(devices.map((one) => [one.id, one.kind]));
+    for (const name of names) {
+      const kind = known.get(Number(name.slice(prefix.length)));
+      if (kind === undefined || kind === 'committed') await removeDevice(name);
+    }
+    for (const { id, active, kind } of devices) {
+      if (kind !== 'committed' || !active) continue;
+      if (!(await deviceInfo(thinName(this.#pool.config, id)))) this.#metadata.setInactive(id);
+    }
+  }
+}
