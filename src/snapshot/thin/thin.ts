@@ -13,7 +13,7 @@ import { native, type NativeError } from '../../host/native.ts';
 import { BaseSnapshotter, openDirectory, type Opened } from '../base.ts';
 import type { Row } from '../metadata.ts';
 import type { Space, Usage } from '../snapshot.ts';
-import { emptyId, readConfig } from './config.ts';
+import { emptyId, poolDirectory, readConfig } from './config.ts';
 import { ThinDevices, type DeviceStep } from './devices.ts';
 import { fillOf, hasFailed, mountSpec } from './filesystem.ts';
 import { ThinMetadata } from './metadata.ts';
@@ -49,17 +49,17 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
    * POOL_DAMAGED, DEVICE_UNUSABLE, HOST_MISSING, NOT_ROOT, STATE_INVALID.
    */
   static async open(state: string, onStep?: (step: ThinStep) => void): Promise<ThinSnapshotter> {
-    const config = await readConfig(state);
-    const opened = await openDirectory(state, 'dm-thin', (path) => new ThinMetadata(path));
+    await readConfig(state);
     // Whoever stops or repairs the pool waits until nobody uses it.
-    const use = await acquire(join(opened.root, 'use.lock'), 'shared').catch((error: unknown) => {
-      opened.metadata.close();
-      throw error;
-    });
+    const use = await acquire(join(poolDirectory(state), 'use.lock'), 'shared');
+    let opened: Opened<ThinMetadata> | undefined;
     try {
+      // Once more: it may have been removed before we had the lock.
+      const config = await readConfig(state);
+      const { metadata } = (opened = await openDirectory(state, 'dm-thin', (path) => new ThinMetadata(path)));
       const pool = await withPoolLock(state, async () => {
         const started = await startPool(config);
-        await rollForward(started, opened.metadata);
+        await rollForward(started, metadata);
         return started;
       });
       const snapshotter = new ThinSnapshotter(state, opened, pool, onStep);
@@ -67,8 +67,8 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
       snapshotter.#end = () => use.close();
       return snapshotter;
     } catch (error) {
-      await opened.owners.close();
-      opened.metadata.close();
+      await opened?.owners.close();
+      opened?.metadata.close();
       await use.close();
       throw error;
     }
