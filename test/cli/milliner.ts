@@ -1,6 +1,6 @@
 /** Runs the command line as its users do: the built program in a process of its own, with its own state directory. */
 import { existsSync } from 'node:fs';
-import { cp, link, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, link, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,8 +49,8 @@ export class Desk {
     this.recipes = join(directory, 'recipes');
   }
 
-  static async open(): Promise<Desk> {
-    const desk = new Desk(await mkdtemp(join(tmpdir(), 'milliner-cli-')));
+  static async open(place = tmpdir()): Promise<Desk> {
+    const desk = new Desk(await mkdtemp(join(place, 'milliner-cli-')));
     await mkdir(desk.recipes);
     return desk;
   }
@@ -72,7 +72,11 @@ export class Desk {
     for (const wanted of packages) {
       const file = all.find((candidate) => candidate.replace(/-[^-]+-[^-]+$/, '') === wanted);
       if (!file) throw new Error(`there is no package ${wanted}`);
-      await link(join(tiny.packages, file), join(place, file));
+      await link(join(tiny.packages, file), join(place, file)).catch(async (error: NodeJS.ErrnoException) => {
+        // A virtual machine has its packages on another disk.
+        if (error.code !== 'EXDEV') throw error;
+        await copyFile(join(tiny.packages, file), join(place, file));
+      });
     }
     if (damaged !== undefined) await cp(join(tiny.damaged, damaged), place, { recursive: true });
     return place;

@@ -5,4 +5,4 @@ import { processes } from '../snapshot/processes.ts';
 
 conformance('dm-thin');
 processes('dm-thin');
-changes('dm-thin', process.env['MILLINER_SOAK'] ? 100 : 4);
+changes('dm-thin', process.env['MILLINER_SOAK'] ? 100 : 2);

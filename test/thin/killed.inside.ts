@@ -13,7 +13,7 @@ import { auditPool, thinRequest } from '../snapshot/drivers.ts';
 import { certify, expectedAfter, goOn } from './certify.ts';
 
 const churn = fileURLToPath(new URL('churn.ts', import.meta.url));
-const kills = process.env['MILLINER_SOAK'] ? 200 : 3;
+const kills = process.env['MILLINER_SOAK'] ? 200 : 2;
 /** Milliseconds of work that a kill may come in. */
 const longest = 2500;
 

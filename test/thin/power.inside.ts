@@ -17,7 +17,7 @@ import { makeDisk, removeDisks } from './devices.ts';
 import { readLog, replay, type Entry } from './logwrites.ts';
 import { mountState, paths, split, splitMebibytes, unsplit } from './split.ts';
 
-const points = process.env['MILLINER_SOAK'] ? 200 : 4;
+const points = process.env['MILLINER_SOAK'] ? 200 : 3;
 const rounds = process.env['MILLINER_SOAK'] ? 60 : 8;
 
 let place: string;
