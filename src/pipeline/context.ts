@@ -57,7 +57,8 @@ export async function openContext(options: RunOptions): Promise<Context> {
     const content = await ContentStore.open(options.state);
     // Containers before the trees that they stand on.
     await removeDeadWorkspaces(options.state);
-    const { snapshots, why } = await openSnapshots(options.state, options.storage);
+    const { snapshots, why, warning } = await openSnapshots(options.state, options.storage);
+    if (warning !== undefined) options.progress.warn(warning);
     return { ...options, content, snapshots, why, close: () => snapshots.close() };
   } catch (error) {
     throw unusable(error, options.state) ?? asStorageError(error, options.state);

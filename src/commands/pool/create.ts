@@ -39,7 +39,7 @@ snapshots are built again in the pool when they are next asked for.`;
       default: '32G',
     }),
     'low-water': Flags.integer({
-      summary: 'percent of the data: with less free, pool status and builds warn',
+      summary: 'percent of the data: with less free, every command that opens the state warns',
       default: 20,
       min: 1,
       max: 99,

@@ -7,7 +7,7 @@ import { poolDirectory, poolName, readConfig, type PoolConfig } from './config.t
 import { ThinMetadata } from './metadata.ts';
 import { startPool, withPoolLock } from './pool.ts';
 import { tool } from './repair.ts';
-import type { PoolStatus } from './status.ts';
+import { isLow, type PoolStatus } from './status.ts';
 
 export interface SnapshotCost {
   name: string;
@@ -44,10 +44,6 @@ export async function reportPool(state: string): Promise<PoolReport> {
       metadata.close();
     }
   });
-}
-
-export function isLow({ lowWater }: PoolConfig, { data }: PoolStatus): boolean {
-  return data.total - data.used < data.total * (lowWater / 100);
 }
 
 /** From a copy of the metadata's root that the kernel holds for as long as it is read. */

@@ -1,6 +1,6 @@
 /** A thin pool's status line, as Documentation/admin-guide/device-mapper/thin-provisioning.rst has it. */
 import { MillinerError } from '../../errors.ts';
-import { blockSectors, sector } from './config.ts';
+import { blockSectors, sector, type PoolConfig } from './config.ts';
 
 export interface PoolStatus {
   transactionId: number;
@@ -16,7 +16,7 @@ const blockBytes = blockSectors * sector;
 /** Blocks of metadata that must be free for an operation to begin: one of ours takes a dozen, and the kernel keeps some back for itself. */
 const leastMetadata = 32;
 
-/** Throws POOL_DAMAGED where the kernel has given the pool up. */
+/** failed: the kernel has given the pool up, and says nothing else. */
 export function parseStatus(line: string): PoolStatus {
   // TRANSACTION USED/TOTAL-METADATA USED/TOTAL-DATA HELD-ROOT MODE DISCARD NO-SPACE NEEDS-CHECK ...
   const fields = /^(\d+) (\d+)\/(\d+) (\d+)\/(\d+) (?:-|\d+) (ro|rw|out_of_data_space)\b(.*)$/.exec(
@@ -34,6 +34,10 @@ export function parseStatus(line: string): PoolStatus {
     mode: mode as PoolStatus['mode'],
     needsCheck: rest.trim().split(' ').includes('needs_check'),
   };
+}
+
+export function isLow({ lowWater }: PoolConfig, { data }: PoolStatus): boolean {
+  return data.total - data.used < data.total * (lowWater / 100);
 }
 
 /** Throws POOL_DAMAGED, POOL_METADATA_FULL, POOL_FULL where nothing new can be written. */

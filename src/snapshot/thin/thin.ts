@@ -18,7 +18,7 @@ import { ThinDevices, type DeviceStep } from './devices.ts';
 import { fillOf, hasFailed, mountSpec } from './filesystem.ts';
 import { ThinMetadata } from './metadata.ts';
 import { startPool, withPoolLock, type Pool } from './pool.ts';
-import { demandWritable } from './status.ts';
+import { demandWritable, isLow } from './status.ts';
 
 export type ThinStep =
   DeviceStep | 'inserted' | 'settled' | 'synced' | 'committed' | 'stepped' | 'unmounted' | 'deleted';
@@ -173,6 +173,11 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
 
   async used(): Promise<number> {
     return (await this.#pool.status()).data.used;
+  }
+
+  /** Less is free than its low-water mark asks for. */
+  async isLow(): Promise<boolean> {
+    return isLow(this.#pool.config, await this.#pool.status());
   }
 
   async check(): Promise<void> {
