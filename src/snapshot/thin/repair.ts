@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MillinerError } from '../../errors.ts';
 import { deviceInfo } from '../../host/devicemapper.ts';
-import { run, type RunResult } from '../../host/exec.ts';
+import { run } from '../../host/exec.ts';
 import { syncPath } from '../../host/files.ts';
 import { attach, backingName, detach } from './backing.ts';
 import { emptyId, poolDirectory, readConfig, sector, type PoolConfig } from './config.ts';
@@ -33,10 +33,9 @@ export async function checkPool(state: string): Promise<Checked> {
 }
 
 async function examine(state: string, device: string): Promise<Checked> {
-  const { exitCode, stdout, stderr } = await tool('thin_check', [device], [0, 1]);
-  const problems =
-    exitCode === 0 ? [] : `${stdout}\n${stderr}`.split('\n').filter((line) => line.trim() !== '');
-  if (exitCode !== 0) return { clean: false, problems, unknown: [], lost: [] };
+  const { ok, words } = await tool('thin_check', [device]);
+  const problems = words.split('\n').filter((line) => line.trim() !== '');
+  if (!ok) return { clean: false, problems, unknown: [], lost: [] };
   const ids = await idsIn(device);
   const metadata = new ThinMetadata(join(poolDirectory(state), 'metadata.db'));
   try {
@@ -63,8 +62,8 @@ export async function repairPool(state: string): Promise<Repaired> {
     const config = await readConfig(state);
     await stopPool(config);
     const found = await withMetadata(config, async (device): Promise<Repaired> => {
-      const check = await tool('thin_check', ['--clear-needs-check-flag', device], [0, 1]);
-      const backup = check.exitCode === 0 ? undefined : await rebuild(state, config, device);
+      const check = await tool('thin_check', ['--clear-needs-check-flag', device]);
+      const backup = check.ok ? undefined : await rebuild(state, config, device);
       return { ...(await examine(state, device)), ...(backup !== undefined && { backup }) };
     });
     await reunite(state, config, found);
@@ -80,10 +79,10 @@ async function rebuild(state: string, config: PoolConfig, device: string): Promi
   try {
     await (await open(mended, 'w', 0o600)).close();
     await truncate(mended, config.metadata.sectors * sector);
-    const repair = await tool('thin_repair', ['--input', device, '--output', mended], [0, 1]);
-    const check = await tool('thin_check', [mended], [0, 1]);
-    if (repair.exitCode !== 0 || check.exitCode !== 0) {
-      throw new MillinerError('POOL_DAMAGED', `thin_repair cannot mend ${device}: ${repair.stderr.trim()}`, {
+    const repair = await tool('thin_repair', ['--input', device, '--output', mended]);
+    const check = await tool('thin_check', [mended]);
+    if (!repair.ok || !check.ok) {
+      throw new MillinerError('POOL_DAMAGED', `thin_repair cannot mend ${device}: ${repair.words}`, {
         hint: `What is left is in ${backup}; the pool is as it was. Its images can be built again in a new one: milliner pool remove --force`,
         details: { backup },
       });
@@ -117,8 +116,8 @@ async function reunite(state: string, config: PoolConfig, { lost, unknown }: Che
 
 /** Thin ids in metadata that no pool runs on. */
 async function idsIn(device: string): Promise<Set<number>> {
-  const { stdout } = await tool('thin_ls', ['--format', 'DEV', '--no-headers', device], [0]);
-  return new Set(stdout.split(/\s+/).filter(Boolean).map(Number));
+  const { output } = await list(['--format', 'DEV', '--no-headers', device]);
+  return new Set(output.split(/\s+/).filter(Boolean).map(Number));
 }
 
 async function withMetadata<T>(config: PoolConfig, fn: (device: string) => Promise<T>): Promise<T> {
@@ -131,13 +130,28 @@ async function withMetadata<T>(config: PoolConfig, fn: (device: string) => Promi
   }
 }
 
-/** Throws HOST_MISSING naming the package. */
-export async function tool(program: string, args: string[], allow: number[]): Promise<RunResult> {
-  return run(program, args, { allow }).catch((error: unknown) => {
-    if (!(error instanceof MillinerError) || error.code !== 'HOST_MISSING') throw error;
+/** thin_ls; throws POOL_DAMAGED where the metadata cannot be read. */
+export async function list(args: string[]): Promise<{ output: string }> {
+  const { ok, output, words } = await tool('thin_ls', args);
+  if (ok) return { output };
+  throw new MillinerError('POOL_DAMAGED', words);
+}
+
+/** However it fails, and it may die of what it reads, that is an answer. Throws HOST_MISSING naming the package. */
+async function tool(
+  program: string,
+  args: string[],
+): Promise<{ ok: boolean; output: string; words: string }> {
+  try {
+    const { stdout } = await run(program, args);
+    return { ok: true, output: stdout, words: '' };
+  } catch (error) {
+    if (!(error instanceof MillinerError)) throw error;
+    if (error.code === 'COMMAND_FAILED') return { ok: false, output: '', words: error.message };
+    if (error.code !== 'HOST_MISSING') throw error;
     throw new MillinerError('HOST_MISSING', error.message, {
       hint: 'Install thin-provisioning-tools (Debian) or device-mapper-persistent-data (Fedora).',
       cause: error,
     });
-  });
+  }
 }

@@ -6,7 +6,7 @@ import { backingName } from './backing.ts';
 import { poolDirectory, poolName, readConfig, type PoolConfig } from './config.ts';
 import { ThinMetadata } from './metadata.ts';
 import { startPool, withPoolLock } from './pool.ts';
-import { tool } from './repair.ts';
+import { list } from './repair.ts';
 import { isLow, type PoolStatus } from './status.ts';
 
 export interface SnapshotCost {
@@ -64,8 +64,8 @@ async function costsOf(config: PoolConfig): Promise<Map<number, Pick<SnapshotCos
       'DEV,MAPPED_BYTES,EXCLUSIVE_BYTES',
       device!.path,
     ];
-    const { stdout } = await tool('thin_ls', args, [0]);
-    const lines = stdout
+    const { output } = await list(args);
+    const lines = output
       .trim()
       .split('\n')
       .map((line) => line.trim().split(/\s+/).map(Number));
