@@ -18,7 +18,7 @@ const plan = {
     cmd: ['/bin/sh', '-c', 'trap exit TERM; echo up; while :; do sleep 1; done'],
     stopSignal: 'SIGTERM',
   },
-  test: { ready: { log: 'up' }, limits: { memory: '32M', pids: 16 } },
+  test: { init: false, limits: { memory: '32M', pids: 16 } },
 };
 beforeEach(async () => {
   desk = await Desk.open();
