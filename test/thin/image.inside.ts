@@ -47,6 +47,7 @@ test('a build in a full pool fails with the mend, and passes after it', async ()
   const { manifestDigest } = await desk.build(recipe);
   const { images } = await pool('status');
   expect(images).toMatchObject([{ name: 'small', digest: manifestDigest }]);
+  await filler.remove('filler');
   await filler.close();
 });
 

@@ -40,7 +40,11 @@ const roles = ['data', 'metadata'] as const;
 /** Nobody uses the pool while fn runs, and nobody begins to. Throws BUSY naming who does. */
 export async function withPoolAlone<T>(state: string, fn: () => Promise<T>): Promise<T> {
   await mkdir(poolDirectory(state), { recursive: true, mode: 0o700 });
-  return withLock(join(poolDirectory(state), 'use.lock'), 'exclusive', fn);
+  return withLock(join(poolDirectory(state), 'use.lock'), 'exclusive', async () => {
+    // Nobody lives who has mounted these.
+    await unmountAllBelow(poolDirectory(state), { detach: true });
+    return fn();
+  });
 }
 
 /** Throws POOL_EXISTS, POOL_FOREIGN, DEVICE_UNUSABLE, HOST_MISSING, DISK_FULL, BUSY; then nothing has been changed. */
