@@ -165,7 +165,7 @@ const S_IFBLK = 0o060000;
 
 /** As glibc's makedev(3) puts it together. */
 function deviceNumber(major: number, minor: number): number {
-  return ((minor & ~0xff) << 12) | ((major & 0xfff) << 8) | (minor & 0xff);
+  return (minor & ~0xff) * 2 ** 12 + ((major & 0xfff) << 8) + (minor & 0xff);
 }
 
 /** What is wrong with the host, and not with the call. */
