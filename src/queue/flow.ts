@@ -14,6 +14,7 @@ import {
   readFailure,
   releaseQueue,
   revived,
+  type Built,
   type LockResult,
   type PublishResult,
   type Release,
@@ -37,7 +38,7 @@ export async function advance(queues: Queues, job: Job, token: string): Promise<
   const data = parseRelease(job.data);
   for (;;) {
     if (await queues.redis.sismember(keys.cancelled, job.id!)) throw cancelled(job);
-    const base = await baseReport(queues, job, data, token);
+    const base = await finishedBase(queues, job, data, token);
     const [done, failed] = await Promise.all([job.getChildrenValues(), job.getFailedChildrenValues()]);
     for (const text of Object.values(failed)) throw revived(readFailure(text));
     const results = new Results(job.id!, done);
@@ -69,20 +70,25 @@ async function proceed(
   queues: Queues,
   job: Job,
   data: Release,
-  base: Report | undefined,
+  base: Base | undefined,
   results: Results,
 ): Promise<Report | undefined> {
   const begin = (steps: Step[], more: Partial<StageJob>) => addStages(queues, job, steps, { data, ...more });
+  const onBase = (image?: Built) => {
+    if (!base) return {};
+    const { exchange, plainHttp } = base.release;
+    return { base: { exchange, plainHttp, bundle: base.report.bundle, image } };
+  };
   const lock = results.get({ stage: 'lock' }) as LockResult | undefined;
-  if (!lock) return begin([{ stage: 'lock' }], base ? { baseBundle: base.bundle } : {});
+  if (!lock) return begin([{ stage: 'lock' }], onBase());
   const locked = { ...data, bundle: lock.bundle };
   const builds = data.arches.map((arch) => ({ stage: 'build' as const, arch }));
   const built = builds.map((step) => results.get(step)).filter((one) => one !== undefined);
   if (built.length < builds.length) {
     const missing = builds.filter((step) => results.get(step) === undefined);
     for (const step of missing) {
-      const image = base?.images.find(({ arch }) => arch === step.arch);
-      await begin([step], { data: locked, ...(image && { base: image }) });
+      const image = base?.report.images.find(({ arch }) => arch === step.arch);
+      await begin([step], { data: locked, ...onBase(image) });
     }
     return undefined;
   }
@@ -125,18 +131,26 @@ async function addStages(
   }
 }
 
-/** What the base's release has given; undefined where there is none to wait for. */
-async function baseReport(
+interface Base {
+  release: Release;
+  report: Report;
+}
+
+/** The base's release; undefined where there is none to wait for. */
+async function finishedBase(
   queues: Queues,
   job: Job,
   { base }: Release,
   token: string,
-): Promise<Report | undefined> {
+): Promise<Base | undefined> {
   if (base === undefined) return undefined;
   const there = await queues.get(releaseQueue).getJob(base);
   // Finished so long ago that it is forgotten.
   if (!there) return undefined;
-  if (await there.isCompleted()) return (await queues.get(releaseQueue).getJob(base))!.returnvalue as Report;
+  if (await there.isCompleted()) {
+    const { data, returnvalue } = (await queues.get(releaseQueue).getJob(base))!;
+    return { release: parseRelease(data), report: returnvalue as Report };
+  }
   if (await there.isFailed()) {
     throw new MillinerError('BASE_FAILED', `its base's release ${base} failed`, { details: { base } });
   }

@@ -85,10 +85,17 @@ const stageSchema = z.object({
   stage: z.enum(stages),
   arch: z.string().optional(),
   data: releaseSchema,
-  /** The base's image for this architecture, if another release has made it. */
-  base: builtSchema.optional(),
-  /** Its locks hold for a base that has none in this bundle. */
-  baseBundle: digest.optional(),
+  /** What the base's release has given, if there was one to wait for; it lies where that release's workers left it. */
+  base: z
+    .object({
+      exchange: z.string().min(1).optional(),
+      plainHttp: z.boolean(),
+      /** Its locks hold for a base that has none in this bundle. */
+      bundle: digest,
+      /** For this architecture. */
+      image: builtSchema.optional(),
+    })
+    .optional(),
   images: z.array(builtSchema).default([]),
 });
 export type StageJob = z.infer<typeof stageSchema>;

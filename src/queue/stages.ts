@@ -6,7 +6,7 @@ import { bootFailure, bootRecorded } from '../pipeline/boot.ts';
 import { build } from '../pipeline/build.ts';
 import { bundleRecipe, withBundle } from '../pipeline/bundle.ts';
 import type { Context } from '../pipeline/context.ts';
-import { leaveBytes, obtain, obtainBytes } from '../pipeline/exchange.ts';
+import { leaveBytes, obtain, obtainBytes, openExchange } from '../pipeline/exchange.ts';
 import { importImages, leaveImage } from '../pipeline/import.ts';
 import { lockRecipe } from '../pipeline/lock.ts';
 import { inTurn, promote, signImageAt, type Fence } from '../pipeline/publish.ts';
@@ -41,18 +41,26 @@ type Work = (context: Context, job: StageJob, grants: Grants) => Promise<object>
 export const work: Record<Stage, Work> = { lock, build: buildAndBoot, sign, publish };
 
 /** The lock that came with the recipe is held to it; one that did not come is made. */
-async function lock(context: Context, { data, baseBundle }: StageJob): Promise<LockResult> {
+async function lock(context: Context, { data, base }: StageJob): Promise<LockResult> {
+  if (base) await obtain(await besideBase(context, base), base.bundle);
   const held = async (recipe: string) => {
     const { lock: found, made } = await lockRecipe(context, recipe, data.arches);
-    const isWhole = !made && baseBundle === undefined;
+    const isWhole = !made && base === undefined;
     const bundle = isWhole ? data.bundle : (await bundleRecipe(context, recipe)).digest;
     return { bundle, lockDigest: found.digest };
   };
-  return withBundle(context, data.bundle, held, baseBundle);
+  return withBundle(context, data.bundle, held, base?.bundle);
+}
+
+/** With the exchange of the base's release in place of its own: another repository, unless one was named for all. */
+async function besideBase(context: Context, base: NonNullable<StageJob['base']>): Promise<Context> {
+  const { exchange, plainHttp } = base;
+  if (exchange === undefined) return context;
+  return { ...context, exchange: await openExchange(exchange, { plainHttp, signal: context.signal }) };
 }
 
 async function buildAndBoot(context: Context, { data, arch, base }: StageJob): Promise<Built> {
-  if (base) await importImages(context, base.records);
+  if (base?.image) await importImages(await besideBase(context, base), base.image.records);
   const record = await withBundle(context, data.bundle, (recipe) => build(context, recipe, { arch: arch! }));
   // A digest that has passed here need not pass again.
   const known = await readVerdict(context.state, record.manifestDigest);
