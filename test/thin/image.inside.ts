@@ -56,7 +56,7 @@ test('two builds, a collection of garbage and ten instances at once; and twenty 
   const built = await desk.build(recipe);
   const others = [
     await desk.tiny('left', ['tiny-base'], plan),
-    await desk.tiny('right', ['tiny-base', 'tiny-extra'], plan),
+    await desk.tiny('right', ['tiny-base', 'tiny-app', 'tiny-extra'], plan),
   ];
   const [, , , ten] = await Promise.all([
     ...others.map((other) => desk.build(other)),

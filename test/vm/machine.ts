@@ -56,6 +56,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     PATH: process.env['PATH'] ?? '',
     MILLINER_VM: '1',
     TMPDIR: '/var/tmp',
+    // Node's compiler is the slowest thing in there.
+    NODE_COMPILE_CACHE: '/var/tmp/compile-cache',
     ...(soak !== undefined && { MILLINER_SOAK: soak }),
     ...options.environment,
   };
