@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The entry point: everything after it is a command's. */
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
 import { MillinerError } from './errors.ts';
 
 // npm runs a script in the package's directory: paths are meant from where the user is.
@@ -18,6 +20,9 @@ if (Number.parseInt(process.versions.node, 10) < oldestNode) {
   else process.stderr.write(`${code}: ${message}\n  ${hint}\n`);
   process.exitCode = exitCode;
 } else {
+  // Beside what was compiled, where only those write who may write that; for the processes of jobs too.
+  process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '.compiled');
+  enableCompileCache();
   const { execute } = await import('@oclif/core');
   // Not awaited: oclif waits for ever for a reader of stdout that has gone (head), and Node would call that an error.
   void execute({ dir: import.meta.url });
