@@ -122,6 +122,7 @@ Napi::Value InfoToJs(Napi::Env env, const Info& found) {
   object.Set("major", Napi::Number::New(env, info.major));
   object.Set("minor", Napi::Number::New(env, info.minor));
   object.Set("openCount", Napi::Number::New(env, info.open_count));
+  object.Set("live", Napi::Boolean::New(env, info.live_table));
   object.Set("suspended", Napi::Boolean::New(env, info.suspended));
   object.Set("readOnly", Napi::Boolean::New(env, info.read_only));
   object.Set("deferredRemove", Napi::Boolean::New(env, info.deferred_remove));

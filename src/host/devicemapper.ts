@@ -48,9 +48,19 @@ export async function createDevice(
 ): Promise<Device> {
   checkName(name);
   demand(/^[\x21-\x7e]+$/.test(uuid) && uuid.length <= uuidLimit, `device uuid '${uuid}'`);
-  const made = await explained(() => native().dmCreate(name, uuid, checkTable(table), readOnly));
+  const create = () => explained(() => native().dmCreate(name, uuid, checkTable(table), readOnly));
+  const made = await create().catch(async (error: NativeError) => {
+    if (error.code !== 'EBUSY' || !(await removeShell(name))) throw error;
+    return create();
+  });
   if (!made.exists) throw new MillinerError('INTERNAL', `${name} was made and is not there`);
   return withNode(name, made.major, made.minor);
+}
+
+/** Removes a device that has no table: its maker was killed before it got one. False where it is something else. */
+async function removeShell(name: string): Promise<boolean> {
+  const found = await native().dmInfo(name);
+  return found.exists && !found.live && removeDevice(name);
 }
 
 /** Gives a live device another table; its I/O waits meanwhile. */
@@ -70,6 +80,12 @@ export async function whileSuspended<T>(name: string, fn: () => Promise<T>): Pro
   } finally {
     await native().dmResume(name);
   }
+}
+
+/** Lets a device go on that a killed process left suspended. Only where nobody living may hold it so. */
+export async function resumeDevice(name: string): Promise<void> {
+  checkName(name);
+  if ((await deviceInfo(name))?.suspended) await native().dmResume(name);
 }
 
 /** A target's message (thin-provisioning.rst and the like); the kernel's errno comes through. */
@@ -105,12 +121,12 @@ async function tryRemove(name: string, deferred: boolean): Promise<boolean> {
   }
 }
 
-/** Undefined where there is no such device. */
+/** Undefined where there is no such device, or only one without a table. */
 export async function deviceInfo(name: string): Promise<DeviceInfo | undefined> {
   checkName(name);
   const found = await explained(() => native().dmInfo(name));
-  if (!found.exists) return undefined;
-  const { exists: _, ...info } = found;
+  if (!found.exists || !found.live) return undefined;
+  const { exists: _, live: __, ...info } = found;
   return { ...info, ...(await withNode(name, info.major, info.minor)) };
 }
 

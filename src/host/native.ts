@@ -46,6 +46,8 @@ type DmInfo =
       major: number;
       minor: number;
       openCount: number;
+      /** It has a table; one whose maker was killed too early has none. */
+      live: boolean;
       suspended: boolean;
       readOnly: boolean;
       deferredRemove: boolean;

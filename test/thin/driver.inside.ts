@@ -8,8 +8,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { deviceInfo, listDevices } from '../../src/host/devicemapper.ts';
 import { start } from '../../src/host/exec.ts';
 import { native } from '../../src/host/native.ts';
+import { backingName } from '../../src/snapshot/thin/backing.ts';
 import { createPool, removePool } from '../../src/snapshot/thin/create.ts';
-import { devicePrefix, readConfig, thinName } from '../../src/snapshot/thin/config.ts';
+import { devicePrefix, poolName, readConfig, thinName } from '../../src/snapshot/thin/config.ts';
 import { growPool } from '../../src/snapshot/thin/grow.ts';
 import { stopPool } from '../../src/snapshot/thin/pool.ts';
 import { reportPool } from '../../src/snapshot/thin/report.ts';
@@ -119,6 +120,57 @@ test('on LVM logical volumes, which grow; and with XFS', async () => {
     lvm('vgremove', '--config', config, '-f', 'milliner-test');
     await createPool(state, thinRequest);
   }
+});
+
+test('what a killed process left half made or suspended is taken up again', async () => {
+  await createPool(state, thinRequest);
+  const config = await readConfig(state);
+  let snapshots = await ThinSnapshotter.open(state);
+  await commit(snapshots, 'one');
+  const dmsetup = (...args: string[]) => execFileSync('dmsetup', [...args, '--noudevsync', '--verifyudev']);
+  const reopen = async () => {
+    await snapshots.close();
+    snapshots = await ThinSnapshotter.open(state);
+    await certify(snapshots, new Set(['one']));
+  };
+
+  await snapshots.prepare('half', 'one');
+  const [half] = await listDevices(`${devicePrefix(config)}thin-`);
+  dmsetup('remove', half!);
+  dmsetup('create', half!, '--notable');
+  await snapshots.remove('half');
+  expect(await listDevices(`${devicePrefix(config)}thin-`)).toEqual([]);
+
+  for (const name of [backingName(config, 'data'), poolName(config)]) {
+    dmsetup('suspend', name);
+    await reopen();
+    expect(await deviceInfo(name)).toMatchObject({ suspended: false });
+  }
+
+  await snapshots.close();
+  await stopPool(config);
+  dmsetup('create', backingName(config, 'data'), '--notable');
+  dmsetup('create', poolName(config), '--notable');
+  await reopen();
+  await snapshots.close();
+  await auditPool(state);
+});
+
+test('an origin that was left suspended goes on', async () => {
+  await createPool(state, thinRequest);
+  const config = await readConfig(state);
+  const snapshots = await ThinSnapshotter.open(state);
+  await snapshots.prepare('key');
+  await writeFile(join(await snapshots.mount('key'), 'one'), 'one');
+  const [name] = await listDevices(`${devicePrefix(config)}thin-`);
+  const held = await open((await deviceInfo(name!))!.path, 'r');
+  await snapshots.commit('one', 'key');
+  await native().dmSuspend(name!, true);
+  await (await ThinSnapshotter.open(state)).close();
+  expect(await deviceInfo(name!)).toMatchObject({ suspended: false });
+  await held.close();
+  await snapshots.close();
+  await auditPool(state);
 });
 
 test('each snapshot costs what it alone holds, and its first block', async () => {

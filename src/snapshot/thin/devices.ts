@@ -3,6 +3,7 @@ import {
   deviceInfo,
   listDevices,
   removeDevice,
+  resumeDevice,
   whileSuspended,
   type Device,
 } from '../../host/devicemapper.ts';
@@ -133,7 +134,10 @@ export class ThinDevices {
     }
     for (const { id, active, kind } of devices) {
       if (kind !== 'committed' || !active) continue;
-      if (!(await deviceInfo(thinName(this.#pool.config, id)))) this.#metadata.setInactive(id);
+      const name = thinName(this.#pool.config, id);
+      if (!(await deviceInfo(name))) this.#metadata.setInactive(id);
+      // Still open, and whoever took a snapshot of it may have been killed meanwhile.
+      else await withPoolLock(this.#state, () => resumeDevice(name));
     }
   }
 }

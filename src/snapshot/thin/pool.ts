@@ -7,6 +7,7 @@ import {
   deviceStatus,
   listDevices,
   removeDevice,
+  resumeDevice,
   sendMessage,
   targetVersion,
   type Device,
@@ -14,7 +15,7 @@ import {
 } from '../../host/devicemapper.ts';
 import { withLock, type LockOptions } from '../../host/locks.ts';
 import type { NativeError } from '../../host/native.ts';
-import { attach, detach } from './backing.ts';
+import { attach, backingName, detach } from './backing.ts';
 import {
   blockSectors,
   devicePrefix,
@@ -40,7 +41,12 @@ export async function withPoolLock<T>(
 export async function startPool(config: PoolConfig, { isNew = false } = {}): Promise<Pool> {
   const name = poolName(config);
   const there = await deviceInfo(name);
-  if (there) return new Pool(config, there);
+  if (there) {
+    // Who grew it may have been killed in the middle of that; its lock is ours.
+    for (const one of [backingName(config, 'metadata'), backingName(config, 'data'), name])
+      await resumeDevice(one);
+    return new Pool(config, there);
+  }
   for (const target of ['thin-pool', 'linear']) await targetVersion(target);
   try {
     return new Pool(
