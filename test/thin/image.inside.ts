@@ -75,4 +75,4 @@ test('two builds, a collection of garbage and ten instances at once; and twenty 
   await desk.json(['ps']);
   expect(await desk.json(['pool', 'check'])).toMatchObject({ clean: true });
   await auditPool(desk.state);
-});
+}, 3_600_000);
