@@ -125,14 +125,14 @@ test('on LVM logical volumes, which grow; and with XFS', async () => {
 test('what a killed process left half made or suspended is taken up again', async () => {
   await createPool(state, thinRequest);
   const config = await readConfig(state);
-  let snapshots = await ThinSnapshotter.open(state);
+  const snapshots = await ThinSnapshotter.open(state);
   await commit(snapshots, 'one');
   const dmsetup = (...args: string[]) => execFileSync('dmsetup', [...args, '--noudevsync', '--verifyudev']);
-  const reopen = async () => {
-    await snapshots.close();
-    snapshots = await ThinSnapshotter.open(state);
-    expect(snapshots.stat('one')).toMatchObject({ kind: 'committed' });
-    await goOn(snapshots);
+  const works = async () => {
+    const again = await ThinSnapshotter.open(state);
+    expect(again.stat('one')).toMatchObject({ kind: 'committed' });
+    await goOn(again);
+    await again.close();
   };
 
   await snapshots.prepare('half', 'one');
@@ -141,19 +141,16 @@ test('what a killed process left half made or suspended is taken up again', asyn
   dmsetup('create', half!, '--notable');
   await snapshots.remove('half');
   expect(await listDevices(`${devicePrefix(config)}thin-`)).toEqual([]);
+  await snapshots.close();
 
   for (const name of [backingName(config, 'data'), poolName(config)]) {
     dmsetup('suspend', name);
-    await reopen();
+    await works();
     expect(await deviceInfo(name)).toMatchObject({ suspended: false });
   }
-
-  await snapshots.close();
   await stopPool(config);
-  dmsetup('create', backingName(config, 'data'), '--notable');
-  dmsetup('create', poolName(config), '--notable');
-  await reopen();
-  await snapshots.close();
+  for (const name of [backingName(config, 'data'), poolName(config)]) dmsetup('create', name, '--notable');
+  await works();
   await auditPool(state);
 });
 
