@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inParallel, meeting } from './parallel.ts';
+import { inParallel, meeting, Turn } from './parallel.ts';
 
 test('results come in the order of the items, and no more than asked for are under way', async () => {
   let running = 0;
@@ -47,4 +47,22 @@ test('a meeting: nobody goes on before all are there, and whoever is stopped lea
   const alone = meeting(2, async () => {})(stop.signal);
   stop.abort(new Error('stopped'));
   await expect(alone).rejects.toThrow('stopped');
+});
+
+test('a turn is had by one after the other, and by the next when one has failed', async () => {
+  const turn = new Turn();
+  const seen: string[] = [];
+  const have = async (name: string) => {
+    const end = await turn.take();
+    try {
+      seen.push(`${name} has it`);
+      await Promise.resolve();
+      if (name === 'b') throw new Error(name);
+      seen.push(`${name} is done`);
+    } finally {
+      end();
+    }
+  };
+  await Promise.allSettled(['a', 'b', 'c'].map(have));
+  expect(seen).toEqual(['a has it', 'a is done', 'b has it', 'c has it', 'c is done']);
 });

@@ -53,3 +53,17 @@ export function meeting(count: number, whenAll: () => Promise<void>): (signal: A
     }
   };
 }
+
+/** What one at a time may have, in the order in which it was asked for. */
+export class Turn {
+  #last = Promise.resolve();
+
+  /** Gives what ends it. */
+  async take(): Promise<() => void> {
+    const before = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = promise;
+    await before;
+    return resolve;
+  }
+}

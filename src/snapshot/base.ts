@@ -59,8 +59,8 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
 
   /** A row for a new snapshot, which comes before all that it stands for. */
   protected abstract insert(key: string, kind: 'active' | 'view', parent: string | undefined): Row;
-  /** Makes what the row stands for, in a directory that is there. */
-  protected abstract make(row: Row): Promise<void>;
+  /** Has the row inserted and its directory made, and then makes what they stand for. */
+  protected abstract make(begin: () => Row): Promise<void>;
   protected abstract mountsOf(row: Row): MountSpec[];
   /** Unmounts an active snapshot, has it reach the disk, and records it as a committed one. */
   protected abstract seal(row: Row, name: string, labels: Record<string, string>): Promise<void>;
@@ -82,16 +82,20 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   }
 
   async #create(key: string, kind: 'active' | 'view', parent: string | undefined): Promise<Snapshot> {
-    const row = this.insert(key, kind, parent);
-    try {
+    const made: { row?: Row } = {};
+    const begin = () => {
+      const row = (made.row = this.insert(key, kind, parent));
       // At once: the thread pool would take longer than the call.
       mkdirSync(this.rootfs(row.id), { recursive: true, mode: 0o700 });
-      await this.make(row);
+      return row;
+    };
+    try {
+      await this.make(begin);
     } catch (error) {
-      await this.drop(row);
+      if (made.row) await this.drop(made.row);
       throw error;
     }
-    return row.snapshot;
+    return made.row!.snapshot;
   }
 
   async commit(name: string, key: string, labels: Record<string, string> = {}): Promise<void> {

@@ -53,7 +53,8 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     return row;
   }
 
-  protected async make(row: Row): Promise<void> {
+  protected async make(begin: () => Row): Promise<void> {
+    const row = begin();
     const { fs, work } = this.#paths(row.id);
     if (row.snapshot.kind === 'active') {
       await mkdir(work);

@@ -7,6 +7,7 @@ import {
   whileSuspended,
   type Device,
 } from '../../host/devicemapper.ts';
+import { Turn } from '../../host/parallel.ts';
 import { native, type NativeError } from '../../host/native.ts';
 import { devicePrefix, thinName } from './config.ts';
 import type { ThinMetadata } from './metadata.ts';
@@ -17,12 +18,20 @@ export type DeviceStep = 'created' | 'activated' | 'discarded' | 'deactivated' |
 
 const checkMilliseconds = 500;
 
+interface Wanted {
+  id: number;
+  origin: { id: number; active: boolean };
+  readOnly: boolean;
+  keep: (device: Device) => void;
+}
+
 export class ThinDevices {
   readonly #state: string;
   readonly #pool: Pool;
   readonly #metadata: ThinMetadata;
   readonly #onStep: (step: DeviceStep) => void;
-  #turn = Promise.resolve();
+  /** The database's, and the kernel's. */
+  readonly #turns = [new Turn(), new Turn()] as const;
   /** When the pool was last seen to have room. */
   #checked = -Infinity;
 
@@ -35,30 +44,33 @@ export class ThinDevices {
 
   /**
    * One after another, which the kernel and libdevmapper would make of them anyway: so they do not keep the threads
-   * that others of this process could mount with.
+   * that others of this process could mount with. While the kernel makes one, the next is begun: recorded.
    */
-  async make(
-    id: number,
-    origin: { id: number; active: boolean },
-    options: { readOnly: boolean },
-  ): Promise<Device> {
-    const before = this.#turn;
-    const { promise, resolve: end } = Promise.withResolvers<void>();
-    this.#turn = promise;
-    await before;
+  async make(begin: () => Wanted): Promise<void> {
+    const endFirst = await this.#turns[0].take();
+    let end = () => {};
+    try {
+      const wanted = begin();
+      end = await this.#turns[1].take();
+      endFirst();
+      await this.#make(wanted);
+    } finally {
+      endFirst();
+      end();
+    }
+  }
+
+  async #make({ id, origin, readOnly, keep }: Wanted): Promise<void> {
     try {
       await this.#checkNowAndThen();
       await this.#createSnapshot(id, origin);
       this.#onStep('created');
-      const device = await this.#pool.activate(id, options);
+      keep(await this.#pool.activate(id, { readOnly }));
       this.#onStep('activated');
-      return device;
     } catch (error) {
       // Why the kernel would not, where the pool is the reason.
       await this.check();
       throw error;
-    } finally {
-      end();
     }
   }
 

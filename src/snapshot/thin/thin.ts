@@ -80,11 +80,14 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     return row;
   }
 
-  protected async make(row: Row): Promise<void> {
-    const id = this.metadata.deviceOf(row.id);
-    const origin = this.metadata.originOf(row.id) ?? { id: emptyId, active: false };
-    const isView = row.snapshot.kind === 'view';
-    this.#active.set(row.id, await this.#devices.make(id, origin, { readOnly: isView }));
+  protected async make(begin: () => Row): Promise<void> {
+    await this.#devices.make(() => {
+      const row = begin();
+      const id = this.metadata.deviceOf(row.id);
+      const origin = this.metadata.originOf(row.id) ?? { id: emptyId, active: false };
+      const keep = (device: Device) => void this.#active.set(row.id, device);
+      return { id, origin, readOnly: row.snapshot.kind === 'view', keep };
+    });
   }
 
   protected mountsOf(row: Row): MountSpec[] {
