@@ -1,5 +1,5 @@
 /** What each command says of itself. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkout, Desk } from './milliner.ts';
@@ -32,6 +32,12 @@ test('--help lists every command, --version tells the version, and nothing at al
   for (const [command] of commands) expect(help!.stdout).toContain(`  ${command} `);
   expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^milliner\/\d/) as string });
   expect(nothing!.stdout).toContain('COMMANDS');
+});
+
+test('the manifest, which saves a start from loading every command, names them all', () => {
+  const text = readFileSync(join(checkout, 'oclif.manifest.json'), 'utf8');
+  const { commands: listed } = JSON.parse(text) as { commands: Record<string, object> };
+  expect(Object.keys(listed).toSorted()).toEqual(commands.map((words) => words.join(':')).toSorted());
 });
 
 test('a reader of stdout that goes away is no error', async () => {
