@@ -10,6 +10,7 @@ class LongFirst extends BaseSequencer {
       const found = long.findIndex((folder) => moduleId.includes(folder));
       return found < 0 ? long.length : found;
     };
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is a sequencer's, which gives others' order
     return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
   }
 }
