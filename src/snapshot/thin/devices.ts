@@ -10,7 +10,7 @@ import {
 import { Turn } from '../../host/parallel.ts';
 import { native, type NativeError } from '../../host/native.ts';
 import { devicePrefix, thinName } from './config.ts';
-import type { ThinMetadata } from './metadata.ts';
+import type { Origin, ThinMetadata } from './metadata.ts';
 import { withPoolLock, type Pool } from './pool.ts';
 import { demandWritable } from './status.ts';
 
@@ -20,7 +20,7 @@ const checkMilliseconds = 500;
 
 interface Wanted {
   id: number;
-  origin: { id: number; active: boolean };
+  origin: Origin;
   readOnly: boolean;
   keep: (device: Device) => void;
 }
@@ -90,7 +90,7 @@ export class ThinDevices {
    * not see to it that an active origin is suspended, and a snapshot taken without that is corrupt; and two who do it
    * at once would resume it under each other.
    */
-  async #createSnapshot(id: number, origin: { id: number; active: boolean }): Promise<void> {
+  async #createSnapshot(id: number, origin: Origin): Promise<void> {
     const name = thinName(this.#pool.config, origin.id);
     const take = () => this.#pool.createSnapshot(id, origin.id);
     if (!origin.active || !(await deviceInfo(name))) return take();

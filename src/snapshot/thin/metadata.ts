@@ -14,10 +14,9 @@ export const firstTransaction = 1;
 const schema = `
   CREATE TABLE pool (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    transaction_id INTEGER NOT NULL,
-    last INTEGER NOT NULL
+    transaction_id INTEGER NOT NULL
   ) STRICT;
-  INSERT INTO pool VALUES (1, ${firstTransaction}, 0);
+  INSERT INTO pool VALUES (1, ${firstTransaction});
   CREATE TABLE devices (
     id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND ${mostIds}),
     snapshot INTEGER UNIQUE REFERENCES snapshots (id) ON DELETE SET NULL,
@@ -28,38 +27,40 @@ const schema = `
   ) STRICT;
 `;
 
+export interface Origin {
+  id: number;
+  active: boolean;
+}
+
 export class ThinMetadata extends Metadata {
   constructor(path: string) {
     super(path, schema);
   }
 
+  /** Its id is the row's, round and round: so one comes back as late as can be, and to a free one. */
   override insert(name: string, kind: 'active' | 'view', owner: string, parent: string | undefined): Row {
+    const into = 'INSERT INTO devices (id, snapshot) VALUES (?, ?) ON CONFLICT (id) DO NOTHING';
     return this.transaction(() => {
       const row = super.insert(name, kind, owner, parent);
-      this.run('INSERT INTO devices (id, snapshot) VALUES (?, ?)', [this.#nextId(), row.id]);
+      let turn = row.id - 1;
+      while (this.run(into, [(turn % mostIds) + 1, row.id]) === 0) turn++;
       return row;
     });
-  }
-
-  /** Round and round, so that an id comes back as late as can be. */
-  #nextId(): number {
-    for (;;) {
-      const [next] = this.rows(`UPDATE pool SET last = last % ${mostIds} + 1 RETURNING last`);
-      const id = Number(next!['last']);
-      if (this.rows('SELECT 1 FROM devices WHERE id = ?', [id]).length === 0) return id;
-    }
   }
 
   deviceOf(row: number): number {
     return Number(this.rows('SELECT id FROM devices WHERE snapshot = ?', [row])[0]!['id']);
   }
 
-  /** What a snapshot is made from; undefined for one without a parent. */
-  originOf(row: number): { id: number; active: boolean } | undefined {
-    const query =
-      'SELECT d.id, d.active FROM snapshots s JOIN devices d ON d.snapshot = s.parent WHERE s.id = ?';
-    const [found] = this.rows(query, [row]);
-    return found && { id: Number(found['id']), active: found['active'] === 1 };
+  /** The id of a snapshot and of what it is made from; no origin where it has no parent. */
+  lineOf(row: number): { id: number; origin?: Origin } {
+    const query = `SELECT own.id, origin.id AS origin, origin.active FROM snapshots s
+      JOIN devices own ON own.snapshot = s.id LEFT JOIN devices origin ON origin.snapshot = s.parent WHERE s.id = ?`;
+    const { id, origin, active } = this.rows(query, [row])[0]!;
+    return {
+      id: Number(id),
+      ...(origin !== null && { origin: { id: Number(origin), active: active === 1 } }),
+    };
   }
 
   /** Its device is gone for good: a committed snapshot is not activated again. */

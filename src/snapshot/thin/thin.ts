@@ -83,8 +83,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   protected async make(begin: () => Row): Promise<void> {
     await this.#devices.make(() => {
       const row = begin();
-      const id = this.metadata.deviceOf(row.id);
-      const origin = this.metadata.originOf(row.id) ?? { id: emptyId, active: false };
+      const { id, origin = { id: emptyId, active: false } } = this.metadata.lineOf(row.id);
       const keep = (device: Device) => void this.#active.set(row.id, device);
       return { id, origin, readOnly: row.snapshot.kind === 'view', keep };
     });
