@@ -5,6 +5,7 @@
  * `build DRIVER STATE WHO` makes chains beside others that do the same, and one name that all want.
  */
 import { writeFile } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import type { MillinerError } from '../../src/errors.ts';
 import { drivers, type DriverName } from './drivers.ts';
 
@@ -48,6 +49,8 @@ async function build(who: string): Promise<void> {
   }
 }
 
+// One that is killed does not do so at its end.
+flushCompileCache();
 if (action === 'die') await die(rest[0] ?? '', rest[1] ?? '');
 else if (action === 'hold') await hold();
 else await build(rest[0] ?? '');

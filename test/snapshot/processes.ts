@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { run, start } from '../../src/host/exec.ts';
+import { run } from '../../src/host/exec.ts';
 import { mountsBelow, unmountAllBelow } from '../../src/host/mounts.ts';
 import type { Snapshotter } from '../../src/snapshot/snapshot.ts';
 import { drivers, removeAllBut, type DriverName } from './drivers.ts';
+import { startProgram } from './program.ts';
 
 const actor = fileURLToPath(new URL('actor.ts', import.meta.url));
 
@@ -67,7 +68,7 @@ export function processes(driver: DriverName): void {
       'killed in %s when %s: the next process finds nothing of it',
       async ([operation, step]) => {
         const before = await directories(state);
-        const died = start(process.execPath, [actor, 'die', driver, state, operation, step]);
+        const died = startProgram(actor, 'die', driver, state, operation, step);
         expect((await died).signal).toBe('SIGKILL');
 
         const snapshots = await open(state);
@@ -87,7 +88,7 @@ export function processes(driver: DriverName): void {
     );
 
     test("a living process's snapshots are its own; a dead one's are cleared", async () => {
-      const child = start(process.execPath, [actor, 'hold', driver, state]);
+      const child = startProgram(actor, 'hold', driver, state);
       await once(child.stdout, 'data');
       const snapshots = await open(state);
       expect(snapshots.stat('held')).toMatchObject({ kind: 'active' });
@@ -112,7 +113,8 @@ export function processes(driver: DriverName): void {
       const rounds = process.env['MILLINER_SOAK'] ? 10 : 1;
       for (let round = 0; round < rounds; round++) {
         const who = ['ann', 'bob', 'cy'].map((name) => `${name}${round}`);
-        await Promise.all(who.map((name) => run(process.execPath, [actor, 'build', driver, state, name])));
+        const ended = await Promise.all(who.map((name) => startProgram(actor, 'build', driver, state, name)));
+        for (const { exitCode, stderr } of ended) expect(exitCode, stderr).toBe(0);
       }
       const snapshots = await open(state);
       const all = await names(snapshots);

@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Snapshotter } from '../../src/snapshot/snapshot.ts';
 import { ThinSnapshotter } from '../../src/snapshot/thin/thin.ts';
@@ -72,6 +73,8 @@ async function removeOne(
 }
 
 if (import.meta.main) {
+  // Before it is killed.
+  flushCompileCache();
   const snapshots = await ThinSnapshotter.open(process.argv[2]!);
   process.stdout.write('open\n');
   await churn(snapshots, 10_000, (line) => void process.stdout.write(`${line}\n`));

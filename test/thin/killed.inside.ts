@@ -5,11 +5,11 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { start } from '../../src/host/exec.ts';
 import { mountsBelow } from '../../src/host/mounts.ts';
 import { createPool, removePool } from '../../src/snapshot/thin/create.ts';
 import { ThinSnapshotter } from '../../src/snapshot/thin/thin.ts';
 import { auditPool, thinRequest } from '../snapshot/drivers.ts';
+import { startProgram } from '../snapshot/program.ts';
 import { certify, expectedAfter, goOn } from './certify.ts';
 
 const churn = fileURLToPath(new URL('churn.ts', import.meta.url));
@@ -28,7 +28,7 @@ afterEach(async () => {
 });
 
 async function killOne(): Promise<string[]> {
-  const child = start(process.execPath, [churn, state]);
+  const child = startProgram(churn, state);
   const notes: string[] = [];
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => notes.push(line));

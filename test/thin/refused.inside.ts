@@ -39,14 +39,14 @@ const create = (data: string, metadata: string, state = 'state') =>
   createPool(at(state), request(data, metadata));
 
 test('a device that is none, is too small, is read-only, holds something or is in use', async () => {
-  const [data, metadata] = [await makeDisk(at('data.img'), 64), await makeDisk(at('metadata.img'), 8)];
+  const [data, metadata] = [await makeDisk(at('data.img'), 16), await makeDisk(at('metadata.img'), 8)];
   const small = await makeDisk(at('small.img'), 2);
   const tiny = await makeDisk(at('tiny.img'), 1);
   await writeFile(at('readonly.img'), Buffer.alloc(8 << 20));
   const readOnly = await makeDisk(at('readonly.img'), 8, ['--read-only']);
-  const used = await makeDisk(at('used.img'), 32);
+  const used = await makeDisk(at('used.img'), 16);
   execFileSync('mkfs.ext4', ['-q', used]);
-  const partitioned = await makeDisk(at('partitioned.img'), 32);
+  const partitioned = await makeDisk(at('partitioned.img'), 16);
   execFileSync('sfdisk', ['-q', '--no-reread', partitioned], { input: 'label: gpt\n,\n' });
   const before = await Promise.all(
     ['data', 'metadata', 'used', 'partitioned'].map((name) => digest(at(`${name}.img`))),

@@ -3,6 +3,7 @@
  * works on, `look NOTES` only finds out. Says `working` when it works, and then its notes.
  */
 import { execFileSync } from 'node:child_process';
+import { flushCompileCache } from 'node:module';
 import { createPool } from '../../src/snapshot/thin/create.ts';
 import { ThinSnapshotter } from '../../src/snapshot/thin/thin.ts';
 import { auditPool } from '../snapshot/drivers.ts';
@@ -13,6 +14,8 @@ import { mountState, paths, split } from './split.ts';
 const [action = '', noted = '[]'] = process.argv.slice(2);
 const disk = '/dev/vdb';
 
+// The machine that it runs in does not end in order.
+flushCompileCache();
 await split(disk);
 if (action === 'begin') execFileSync('mkfs.ext4', ['-q', '/run/split/state']);
 await mountState();

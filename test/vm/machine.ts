@@ -4,10 +4,11 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { cache } from '../../spec/places.ts';
 import { prepareKernel } from './kernel.ts';
 
 export interface MachineOptions {
@@ -41,12 +42,15 @@ export interface Machine {
 }
 
 const memory = '3G';
+/** What Node has compiled in one machine serves the next: that is the slowest thing in there. */
+const compiled = join(cache, 'vm', 'compiled');
 const scratch = 24 * 1024 ** 3;
 const checkout = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
 const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
 
 export async function startMachine(options: MachineOptions): Promise<Machine> {
   const kernel = await prepareKernel();
+  await mkdir(compiled, { recursive: true });
   const share = await mkdtemp(join(tmpdir(), 'milliner-vm-'));
   await copyFile(join(import.meta.dirname, 'start.sh'), join(share, 'start'));
   await symlink(kernel.modules, join(share, 'modules'));
@@ -56,8 +60,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     PATH: process.env['PATH'] ?? '',
     MILLINER_VM: '1',
     TMPDIR: '/var/tmp',
-    // Node's compiler is the slowest thing in there.
-    NODE_COMPILE_CACHE: '/var/tmp/compile-cache',
+    NODE_COMPILE_CACHE: '/var/cache/compiled',
     ...(soak !== undefined && { MILLINER_SOAK: soak }),
     ...options.environment,
   };
@@ -137,6 +140,7 @@ function wordsFor(
     `file:${join(share, 'console')}`,
     ...nine('/', 'root', ',readonly=on'),
     ...nine(share, 'share', ''),
+    ...nine(compiled, 'compiled', ''),
     ...drive(scratchDisk, 'unsafe'),
     ...disks.flatMap((file) => drive(file, 'writeback')),
   ];

@@ -8,6 +8,8 @@ mount -t tmpfs -o mode=1777 shm /dev/shm
 mount -t tmpfs -o mode=1777 tmp /tmp
 mount -t tmpfs -o mode=755 run /run
 mount -t cgroup2 cgroup /sys/fs/cgroup
+mkdir -p /var/cache/compiled
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288,cache=none compiled /var/cache/compiled
 ip link set lo up
 modprobe -a virtio_blk virtio_console ext4 loop
 # The scratch disk is the first: large, fast, and forgotten.
