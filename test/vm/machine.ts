@@ -116,9 +116,9 @@ function wordsFor(
   scratchDisk: string,
   { disks = [], processors = 1 }: MachineOptions,
 ): string[] {
-  const drive = (file: string, cache: string) => [
+  const drive = (file: string, mode: string) => [
     '-drive',
-    `file=${file},format=raw,if=virtio,cache=${cache},discard=unmap`,
+    `file=${file},format=raw,if=virtio,cache=${mode},discard=unmap`,
   ];
   const nine = (path: string, tag: string, more: string) => [
     '-fsdev',
