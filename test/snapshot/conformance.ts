@@ -27,7 +27,7 @@ import { acl, describeTree, makeEverything } from './tree.ts';
 const nothing = () => Promise.resolve();
 
 export function conformance(driver: DriverName): void {
-  describe(`${driver} as a snapshotter`, { timeout: 60_000 }, () => {
+  describe(`${driver} as a snapshotter`, { timeout: 600_000 }, () => {
     let state: string;
     let snapshots: Snapshotter;
 
