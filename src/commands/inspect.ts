@@ -24,8 +24,8 @@ export default class InspectCommand extends MillinerCommand {
     this.log(`${record.name}  ${record.manifestDigest}  ${record.arch}  ${record.packages.length} packages`);
     this.log(`  config ${record.configDigest}`);
     this.log(`  lock   ${record.lockDigest}`);
-    for (const [index, { digest, size }] of layers.entries()) {
-      this.log(`  layer  ${digest}  ${(size / 1e6).toFixed(1)} MB  ${record.layerRecipes[index]}`);
+    for (const { digest, size, recipe, holds } of layers) {
+      this.log(`  layer  ${digest}  ${(size / 1e6).toFixed(1)} MB  ${recipe}: ${holds}`);
     }
     for (const { path, action, reason } of report.normalised) this.log(`  ${action} ${path}: ${reason}`);
     for (const { attributes, marker, path, reason } of report.verification) {

@@ -12,7 +12,6 @@ const labelsOf = (config: RuntimeConfig, release?: string) => {
     epoch: 0,
     config,
     layers: [],
-    layerRecipes: [],
     release,
   });
   return {

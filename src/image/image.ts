@@ -12,6 +12,10 @@ export interface Descriptor {
 
 export interface ImageLayer extends Descriptor {
   diffID: string;
+  /** The recipe that it was made by. */
+  recipe: string;
+  /** What it holds, for people. */
+  holds: string;
 }
 
 /** The recipe's `config`, or what a base image hands on. */
@@ -38,8 +42,6 @@ export interface ImageInput {
   config: RuntimeConfig;
   /** Lowest first, bases included. */
   layers: ImageLayer[];
-  /** By which recipe each layer was made. */
-  layerRecipes: string[];
   base?: { name: string; digest: string } | undefined;
   /** How the image is tested, for whoever boots it without its recipe. */
   test: object;
@@ -98,7 +100,7 @@ export function makeImage(input: ImageInput): ImageBytes {
   return { config, configDigest, manifest, manifestDigest: digestOf(manifest) };
 }
 
-function configOf({ name, arch, epoch, config, layers, layerRecipes }: ImageInput): object {
+function configOf({ name, arch, epoch, config, layers }: ImageInput): object {
   const created = isoTime(epoch);
   const set = (values: string[]) =>
     values.length > 0 ? Object.fromEntries(values.map((value) => [value, {}])) : undefined;
@@ -118,7 +120,11 @@ function configOf({ name, arch, epoch, config, layers, layerRecipes }: ImageInpu
       StopSignal: config.stopSignal,
     },
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffID }) => diffID) },
-    history: layerRecipes.map((recipe) => ({ created, created_by: `milliner build ${recipe}` })),
+    history: layers.map(({ recipe, holds }) => ({
+      created,
+      created_by: `milliner build ${recipe}`,
+      comment: holds,
+    })),
   };
 }
 

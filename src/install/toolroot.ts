@@ -13,10 +13,12 @@ import { below, byteString, bytesOf, resolveInImage, showBytes, type ByteString 
 import type { Progress } from '../host/progress.ts';
 import { removeTree } from '../host/remove.ts';
 import { fileType, type RpmFile } from '../rpm/files.ts';
+import { knownLinks } from '../rpm/links.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import { readPayload } from '../rpm/payload.ts';
 
-export interface ToolPackage {
+/** A verified one. */
+interface ToolPackage {
   sha256: string;
   package: RpmPackage;
 }
@@ -121,26 +123,6 @@ async function makeRest(
     await rm(below(root, path), { force: true });
     await symlink(bytesOf(file.linkTarget ?? byteString('')), below(root, path));
   }
-}
-
-/** Every link that a package will make, so that paths can be resolved before anything is on disk. */
-function knownLinks(packages: RpmPackage[]): Map<ByteString, ByteString> {
-  const links = new Map<ByteString, ByteString>();
-  for (const { files } of packages) {
-    for (const file of files) {
-      const isLink = (file.mode & fileType.mask) === fileType.link && !file.flags.ghost;
-      if (isLink && file.linkTarget !== undefined) links.set(file.path, file.linkTarget);
-    }
-  }
-  // A link may itself lie behind another one: repeat until every one is known by the path it resolves to.
-  for (let before = -1; before < links.size;) {
-    before = links.size;
-    for (const [path, target] of links.entries().toArray()) {
-      const resolved = resolveInImage(path, (at) => links.get(at));
-      if (resolved !== undefined && !links.has(resolved)) links.set(resolved, target);
-    }
-  }
-  return links;
 }
 
 async function writeContent(path: Buffer, content: AsyncIterable<Buffer>, mode: number): Promise<void> {

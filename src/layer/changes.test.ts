@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { byteString } from '../host/paths.ts';
-import { changesAgainst } from './changes.ts';
+import { changedSince, changesOf } from './changes.ts';
 import { treeOf, type TreeEntry } from './tree.ts';
 
 /** Files of one content and time: nothing but their inodes tells them apart. */
@@ -36,6 +36,7 @@ test.each<[string, Record<string, bigint>, Record<string, bigint>, string[]]>([
 ])('names of a file: %s', async (_what, before, now, wanted) => {
   // An empty file has no content to read, so that no tree on disk is needed.
   const parent = treeFrom(before, 5n);
-  const { entries } = await changesAgainst('/dev/null', treeFrom(now, 5n), parent);
+  const tree = treeFrom(now, 5n);
+  const { entries } = changesOf(tree, await changedSince('/dev/null', tree, parent));
   expect(entries.map(({ path }) => path)).toEqual(wanted);
 });

@@ -1,6 +1,6 @@
 /**
- * What a tree holds beyond its parent: the content of one layer. The tree was walked once; the parent is known
- * from the record that was made when its own layer was written.
+ * What a tree holds beyond what lies below it. The tree was walked once; what is below is known from the record that
+ * was made when its own layers were written, and from what packages say of themselves.
  */
 import { createReadStream } from 'node:fs';
 import { createHash } from 'node:crypto';
@@ -8,40 +8,60 @@ import { below, byteString, showBytes, type ByteString } from '../host/paths.ts'
 import { MillinerError } from '../errors.ts';
 import { ancestorsOf, isDirectory, isLink, isRegular, parentOf, type Tree, type TreeEntry } from './tree.ts';
 
-export interface Changes {
-  /** Everything that the layer holds, ancestors included, parents before children. */
-  entries: TreeEntry[];
-  /** Paths of the parent that are gone, topmost only. */
+/** Where a tree differs from what lies below it. */
+export interface Changed {
+  paths: Set<ByteString>;
+  /** Paths below that are gone, topmost only. */
   deleted: ByteString[];
 }
 
+/** The content of one layer. */
+export interface Changes {
+  /** Everything that the layer holds, ancestors included, parents before children. */
+  entries: TreeEntry[];
+  deleted: ByteString[];
+}
+
+/** Whether a file whose attributes are those of the one below is known to have its content as well. */
+export type IsKnown = (entry: TreeEntry) => boolean;
+
 /** Fills in the digests that an unchanged file inherits; the writer fills in the rest. */
-export async function changesAgainst(root: string, tree: Tree, parent: Tree | undefined): Promise<Changes> {
+export async function changedSince(
+  root: string,
+  tree: Tree,
+  below: Tree | undefined,
+  isKnown: IsKnown = () => false,
+): Promise<Changed> {
   refuseWhiteoutNames(tree);
-  if (!parent) return { entries: [...tree.values()], deleted: [] };
-  const changed = new Set<ByteString>();
-  const names = { now: namesOf(tree, tree), before: namesOf(parent, tree) };
+  if (!below) return { paths: new Set(tree.keys()), deleted: [] };
+  const paths = new Set<ByteString>();
+  const names = { now: namesOf(tree, tree), before: namesOf(below, tree) };
   for (const entry of tree.values()) {
-    const before = parent.get(entry.path);
+    const before = below.get(entry.path);
     const isLinkedAlike = names.now.get(entry.path) === names.before.get(entry.path);
-    if (before && isLinkedAlike && (await isSame(root, entry, before))) {
+    if (before && isLinkedAlike && (await isSame(root, entry, before, isKnown))) {
       if (before.sha256 !== undefined) entry.sha256 = before.sha256;
-    } else changed.add(entry.path);
+    } else paths.add(entry.path);
   }
-  addLinkMates(tree, changed);
-  const deleted = deletions(tree, parent);
-  for (const path of [...changed, ...deleted])
-    for (const ancestor of ancestorsOf(path)) changed.add(ancestor);
-  return { entries: [...tree.values()].filter((entry) => changed.has(entry.path)), deleted };
+  addLinkMates(tree, paths);
+  return { paths, deleted: deletions(tree, below) };
+}
+
+/** With all that leads to them, because a layer's directories have no attributes but those that it gives them. */
+export function changesOf(tree: Tree, { paths, deleted }: Changed): Changes {
+  const needed = new Set(paths);
+  for (const path of [...paths, ...deleted]) for (const ancestor of ancestorsOf(path)) needed.add(ancestor);
+  return { entries: [...tree.values()].filter((entry) => needed.has(entry.path)), deleted };
 }
 
 /** The change time moves with every change of an inode; where it moved, attributes and content decide. */
-async function isSame(root: string, now: TreeEntry, before: TreeEntry): Promise<boolean> {
+async function isSame(root: string, now: TreeEntry, before: TreeEntry, isKnown: IsKnown): Promise<boolean> {
   if (now.ctimeNanoseconds === before.ctimeNanoseconds && now.inode === before.inode) return true;
   if (!sameAttributes(now, before)) return false;
-  if (!isRegular(now)) return true;
+  if (!isRegular(now) || (before.sha256 !== undefined && isKnown(now))) return true;
   now.sha256 = await digestOf(root, now.path);
-  return now.sha256 === before.sha256;
+  // Packages of old have other digests, of which nothing can be told but by what rpm says.
+  return before.sha256 === undefined ? isKnown(now) : now.sha256 === before.sha256;
 }
 
 /** For each file of several names, all those that the tree still has, as one word. */

@@ -12,23 +12,35 @@ export interface PackagedFile {
 /** Several packages may own one path. */
 export type Packaged = Map<ByteString, PackagedFile[]>;
 
+/** Packages' paths by where they lead in a tree whose links are known; undefined where they lead in a circle. */
+export type Resolve = (path: ByteString) => ByteString | undefined;
+
+/** Target of the symbolic link at a path; undefined for anything else. */
+export type LinkAt = (path: ByteString) => ByteString | undefined;
+
 /** /lib64/libc.so.6 of an old package is usr/lib64/libc.so.6 where /lib64 is a link. */
-export function packagedFiles(packages: RpmPackage[], tree: Tree): Packaged {
-  const linkAt = (path: ByteString) => {
-    const entry = tree.get(path);
-    return entry && isLink(entry) ? entry.target : undefined;
-  };
+export function resolver(linkAt: LinkAt): Resolve {
   const directories = new Map<string, ByteString | undefined>();
-  const resolve = (path: ByteString): ByteString | undefined => {
+  return (path) => {
     const slash = path.lastIndexOf('/');
     if (slash < 0) return path;
     const directory = path.slice(0, slash);
     if (!directories.has(directory)) directories.set(directory, resolveDirectory(directory, linkAt));
     const place = directories.get(directory);
-    return place === undefined
-      ? undefined
-      : (((place === '' ? '' : `${place}/`) + path.slice(slash + 1)) as ByteString);
+    if (place === undefined) return undefined;
+    return ((place === '' ? '' : `${place}/`) + path.slice(slash + 1)) as ByteString;
   };
+}
+
+export function linksOf(tree: Tree): LinkAt {
+  return (path) => {
+    const entry = tree.get(path);
+    return entry && isLink(entry) ? entry.target : undefined;
+  };
+}
+
+export function packagedFiles(packages: RpmPackage[], tree: Tree): Packaged {
+  const resolve = resolver(linksOf(tree));
   const found: Packaged = new Map();
   for (const { nevra, files } of packages) {
     for (const file of files) {
@@ -42,10 +54,7 @@ export function packagedFiles(packages: RpmPackage[], tree: Tree): Packaged {
   return found;
 }
 
-function resolveDirectory(
-  path: string,
-  linkAt: (path: ByteString) => ByteString | undefined,
-): ByteString | undefined {
+function resolveDirectory(path: string, linkAt: LinkAt): ByteString | undefined {
   // A component behind it makes the resolver follow the directory itself too.
   const resolved = resolveInImage(`${path}/.x` as ByteString, linkAt);
   return resolved === undefined

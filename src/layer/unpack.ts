@@ -4,14 +4,13 @@
  */
 import { lchown, link, mkdir, open, readdir, rm, symlink, chmod } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { lstatIfThere } from '../host/files.ts';
 import { native } from '../host/native.ts';
 import { below, showBytes, type ByteString } from '../host/paths.ts';
+import { decompressed } from './compress.ts';
 import type { TarEntry } from './tar.ts';
 import { parentOf } from './tree.ts';
 import { invalid, readTar } from './untar.ts';
-import { mediaTypes } from './write.ts';
 
 const typeBits = { character: 0o020000, block: 0o060000, fifo: 0o010000 } as const;
 const whiteout = '.wh.';
@@ -20,12 +19,10 @@ const opaque = '.wh..wh..opq';
 /** Throws LAYER_INVALID, and what the file system throws. */
 export async function unpackLayer(root: string, blob: Readable, mediaType: string): Promise<void> {
   const tree = new LayerTree(root);
-  const decompress = { [mediaTypes.zstd]: createZstdDecompress, [mediaTypes.gzip]: createGunzip }[mediaType];
-  if (!decompress) throw invalid(`its media type is ${mediaType}`);
-  const tar = decompress({ chunkSize: 256 * 1024 });
-  blob.on('error', (error) => tar.destroy(error));
+  const tar = decompressed(blob, mediaType);
+  if (!tar) throw invalid(`its media type is ${mediaType}`);
   try {
-    await readTar(blob.pipe(tar), (entry, content) => tree.add(entry, content));
+    await readTar(tar, (entry, content) => tree.add(entry, content));
   } catch (error) {
     throw /^(?:ERR_ZLIB|Z_|ERR_ZSTD|ZSTD)/.test((error as NodeJS.ErrnoException).code ?? '')
       ? invalid((error as Error).message)

@@ -22,13 +22,21 @@ const one = {
   sourceRpm: 'bash-5.2-1.src.rpm',
 };
 const lock = sealLock({
-  version: 1,
+  version: 2,
   recipe: 'a',
   inputs: `sha256:${'b'.repeat(64)}`,
   epoch: 1,
   reproducibleElsewhere: true,
   versions: { format: 1, node: '24', zstd: '1', zlib: '1', sqlite: '3', libsolv: '0.7' },
-  arches: { x86_64: { packages: [one], base: [], removed: [], tools: { host: '4.18' } } },
+  arches: {
+    x86_64: {
+      packages: [one],
+      base: [],
+      removed: [],
+      layers: { below: 0, plan: [['bash']] },
+      tools: { host: '4.18' },
+    },
+  },
 });
 
 test('a lock comes back as it was written', async () => {

@@ -32,12 +32,18 @@ const lockedArch = z.strictObject({
   base: z.array(z.string()),
   /** What the base has and this image has not. */
   removed: z.array(z.string()),
+  layers: z.strictObject({
+    /** Layers that the bases may have. */
+    below: z.int().nonnegative(),
+    /** Source packages that share a layer, lowest layer first; of the packages that are not the base's. */
+    plan: z.array(z.array(z.string().min(1)).min(1)),
+  }),
   /** The closure of the recipe's tools, or the host's own rpm by version. */
   tools: z.union([z.array(lockedPackage), z.strictObject({ host: z.string().min(1) })]),
 });
 
 const lockSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   recipe: z.string().min(1),
   /** Digest of everything in the recipe that the answer depends on. */
   inputs: digest,
@@ -118,6 +124,11 @@ function parse(path: string, text: string): Lock {
 
 function contentDigest(content: Omit<Lock, 'digest'>): string {
   return canonicalDigest(content);
+}
+
+/** The source package's name; packages that name none stand for themselves. */
+export function sourceNameOf({ sourceRpm, name }: Pick<LockedPackage, 'sourceRpm' | 'name'>): string {
+  return /^(.+)-[^-]+-[^-]+\.(?:no)?src\.rpm$/.exec(sourceRpm)?.[1] ?? name;
 }
 
 /** sha256 over JSON with sorted keys: the same for the same value, however it was put together. */

@@ -51,7 +51,7 @@ async function inEmptyState<T>(
   state: string,
   fn: (empty: Context) => Promise<T>,
 ): Promise<T> {
-  for (const name of ['', 'locks', 'toolroots', 'images'])
+  for (const name of ['', 'frames', 'images', 'layers', 'locks', 'toolroots'])
     await mkdir(join(state, name), { recursive: true });
   const snapshots = await OverlaySnapshotter.open(state);
   try {

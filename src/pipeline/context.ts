@@ -33,8 +33,10 @@ export interface Context extends RunOptions {
 const folders = [
   'blobs',
   'downloads',
+  'frames',
   'images',
   'ingest',
+  'layers',
   'locks',
   'metadata',
   'published',

@@ -37,6 +37,8 @@ export interface InstallPlan {
 export interface InstalledImage {
   tree: Tree;
   report: BuildReport;
+  /** What rpm -Va has found, without its explanations. */
+  differences: Difference[];
 }
 
 export async function installImage(
@@ -69,6 +71,7 @@ export async function installImage(
   for (const warning of warnings) context.progress.warn(warning);
   return {
     tree: await walk(target),
+    differences,
     report: {
       ...cleaned,
       verification: explain(differences, plan),

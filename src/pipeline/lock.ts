@@ -20,6 +20,7 @@ import { solve, type SolvedPackage } from '../solve/solve.ts';
 import type { Context } from './context.ts';
 import { locationIn } from './elsewhere.ts';
 import { fetchPackages, placesOf, sha256Of } from './fetch.ts';
+import { planArch } from './layerplan.ts';
 import { checkVersions, currentVersions, hostRpmVersion } from './versions.ts';
 
 /** A recipe with the part of its lock that is for one architecture. */
@@ -96,7 +97,17 @@ async function checkHostRpm(locked: string, loaded: LoadedRecipe): Promise<void>
 }
 
 /** What the answer depends on; a change of anything else in the recipe leaves the lock good. */
-function inputsOf({ release, arches, repos, packages, exclude, weakDeps, tools, from }: Recipe): string {
+function inputsOf({
+  release,
+  arches,
+  repos,
+  packages,
+  exclude,
+  weakDeps,
+  tools,
+  from,
+  layers,
+}: Recipe): string {
   const sources = repos.map(({ name, baseurl, metalink, mirrorlist, exclude: without, priority }) => ({
     name,
     // A directory lies elsewhere in another checkout and is the same repository.
@@ -106,7 +117,17 @@ function inputsOf({ release, arches, repos, packages, exclude, weakDeps, tools, 
     without,
     priority,
   }));
-  return canonicalDigest({ release, arches, sources, packages, exclude, weakDeps, tools, from });
+  return canonicalDigest({
+    release,
+    arches,
+    sources,
+    packages,
+    exclude,
+    weakDeps,
+    tools,
+    from,
+    mostLayers: layers.max,
+  });
 }
 
 function checkFresh({ recipe, path, lockPath }: LoadedRecipe, found: Lock, base: Lock | undefined): void {
@@ -129,13 +150,19 @@ async function makeLock(
   context.progress.step(`${recipe.name}: locking`);
   const arches: Record<string, LockedArch> = {};
   let epoch = base?.lock.epoch ?? 0;
+  const previous = await previousLock(context, loaded);
   for (const arch of recipe.arches ?? [hostArch()]) {
     const solved = await solveArch(context, loaded, arch, base);
-    arches[arch] = solved.answer;
+    const layers = await planArch(context, loaded, arch, {
+      packages: solved.own,
+      base: base?.lock.arches[arch]?.layers,
+      previous: previous?.arches[arch]?.layers.plan,
+    });
+    arches[arch] = { ...solved.answer, layers };
     epoch = Math.max(epoch, solved.newest);
   }
   const sealed = sealLock({
-    version: 1,
+    version: 2,
     recipe: recipe.name,
     inputs: inputsOf(recipe),
     ...(base && { base: { recipe: base.loaded.recipe.name, lock: base.lock.digest } }),
@@ -153,7 +180,7 @@ async function solveArch(
   loaded: LoadedRecipe,
   arch: string,
   base: { loaded: LoadedRecipe; lock: Lock } | undefined,
-): Promise<{ answer: LockedArch; newest: number }> {
+): Promise<{ answer: Omit<LockedArch, 'layers'>; own: LockedPackage[]; newest: number }> {
   const { recipe } = loaded;
   const inherited = base?.lock.arches[arch];
   if (base && !inherited)
@@ -189,8 +216,17 @@ async function solveArch(
       removed: [...removed].toSorted(),
       tools,
     },
+    own,
     newest: Math.max(0, ...image.packages.map(({ buildTime }) => buildTime)),
   };
+}
+
+/** Its layers stay what they are, also where the recipe has changed; one that cannot be read holds nothing up. */
+async function previousLock(context: Context, { lockPath }: LoadedRecipe): Promise<Lock | undefined> {
+  return readLock(lockPath).catch((error: Error) => {
+    context.progress.warn(`the layers are planned anew: ${error.message}`);
+    return undefined;
+  });
 }
 
 async function solveTools(

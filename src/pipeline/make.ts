@@ -1,26 +1,27 @@
 /** One image from its locked packages: fetched, trusted, installed, written as a layer, and recorded. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { addAbortSignal } from 'node:stream';
 import type { Digest } from '../content/digest.ts';
-import { inheritConfig, makeImage } from '../image/image.ts';
+import { inheritConfig, makeImage, type ImageLayer } from '../image/image.ts';
 import { MillinerError } from '../errors.ts';
-import { ensureToolRoot, type ToolPackage } from '../install/toolroot.ts';
-import { changesAgainst } from '../layer/changes.ts';
+import { ensureToolRoot } from '../install/toolroot.ts';
 import { parentAsFound } from '../layer/parent.ts';
+import { usualLevel, type Compression } from '../layer/compress.ts';
+import type { VerifiedPackage } from '../layer/predict.ts';
 import { parseTree, serializeTree, treeOf, type Tree } from '../layer/tree.ts';
-import { layerStream, mediaTypes } from '../layer/write.ts';
 import type { LockedPackage } from '../lock/lock.ts';
-import type { LoadedRecipe } from '../recipe/load.ts';
-import { durationOf } from '../recipe/schema.ts';
+import { durationOf, type Recipe } from '../recipe/schema.ts';
 import { databasePath } from '../rpm/dbpath.ts';
 import { readPackage, type RpmPackage } from '../rpm/package.ts';
 import { withReason } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import { fetchPackages, placesOf } from './fetch.ts';
+import { beginFrames } from './frames.ts';
 import { installImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
+import { writeLayers } from './layers.ts';
 import { testPlanOf } from './plan.ts';
+import { plannedLayers, predictAfter, predictBefore } from './prediction.ts';
 import { recordVersion, writeRecord, type ImageRecord } from './records.ts';
 import { checkTrust } from './trust.ts';
 import { withWorkspace } from './workspace.ts';
@@ -39,20 +40,42 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
   progress.step(`${loaded.recipe.name}: building in ${context.snapshots.name} snapshots (${context.why})`);
   return withWorkspace(context.state, async ({ id, directory }) => {
     const { toolRoot, packages, tools } = await gather(context, job, directory);
-    const dbPath = job.base?.dbPath ?? databasePath(packages, tools);
+    const dbPath =
+      job.base?.dbPath ??
+      databasePath(
+        packages.map((one) => one.package),
+        tools,
+      );
     await using active = await prepare(context, id, job.base?.snapshot);
     const { target } = active;
     const parent = job.base && (await parentTree(context, job.base.tree, id));
     const { epoch } = lock;
     const timeout = durationOf(loaded.recipe.install.timeout);
     const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
-    const plan = { loaded, arch: job.arch, epoch, packages, parent, dbPath };
+    const compression = compressionOf(loaded.recipe);
+    const predicted = await predictBefore(packages, loaded.recipe, { target, parent });
+    await using frames = beginFrames(context, predicted, compression);
+    const plan = {
+      loaded,
+      arch: job.arch,
+      epoch,
+      packages: packages.map((one) => one.package),
+      parent,
+      dbPath,
+    };
     const { tree, report, image, snapshot } = await withReason(context.snapshots, async () => {
       const installed = await installImage(context, sandbox, plan);
       context.signal?.throwIfAborted();
-      progress.step('writing the layer');
-      const layer = await writeLayer(context, target, installed.tree, parent, loaded);
-      const made = await storeImage(context, job, layer);
+      progress.step('writing the layers');
+      await frames.done;
+      const outcome = await predictAfter(packages, { target, dbPath, ...installed });
+      const layers = await writeLayers(context, {
+        recipe: loaded.recipe.name,
+        ...{ target, tree: installed.tree, parent, dbPath, compression },
+        ...outcome,
+        plan: plannedLayers(job.locked.answer, outcome.packages),
+      });
+      const made = await storeImage(context, job, layers);
       const name = `${loaded.recipe.name}@${made.manifestDigest}`;
       // The same digest is the same tree: images may stand on the one that is there.
       if (!context.snapshots.stat(name)) await context.snapshots.commit(name, id);
@@ -86,20 +109,27 @@ async function gather(
   context: Context,
   { locked: { loaded, answer }, arch }: Job,
   workDirectory: string,
-): Promise<{ toolRoot: string; packages: RpmPackage[]; tools: RpmPackage[] }> {
+): Promise<{ toolRoot: string; packages: VerifiedPackage[]; tools: RpmPackage[] }> {
   const inherited = new Set(answer.base);
   const own = answer.packages.filter(({ nevra }) => !inherited.has(nevra));
   const locked = Array.isArray(answer.tools) ? answer.tools : [];
   const files = await fetchPackages(context, [...own, ...locked], placesOf(context, loaded, arch));
   await checkTrust(context, workDirectory, loaded, [...own, ...locked], files);
   const tools = await readPackages(locked, files);
-  const parts = tools.map((one, index) => ({ sha256: locked[index]!.sha256, package: one }));
-  const toolRoot = await toolRootOf(context, parts, workDirectory);
-  return { toolRoot, packages: await readPackages(own, files), tools };
+  const toolRoot = await toolRootOf(context, tools, workDirectory);
+  return {
+    toolRoot,
+    packages: await readPackages(own, files),
+    tools: tools.map((one) => one.package),
+  };
 }
 
 /** None locked: the recipe says `tools: host`. */
-async function toolRootOf(context: Context, parts: ToolPackage[], workDirectory: string): Promise<string> {
+async function toolRootOf(
+  context: Context,
+  parts: VerifiedPackage[],
+  workDirectory: string,
+): Promise<string> {
   if (parts.length === 0) return '/';
   const places = { place: join(context.state, 'toolroots'), temporary: join(workDirectory, 'toolroot') };
   const root = await ensureToolRoot(places, parts, context);
@@ -124,8 +154,8 @@ async function prepare({ snapshots }: Context, id: string, parent: string | unde
 }
 
 /** A file must be the package that was asked for: an old one, signed in its time, could stand in for its successor. */
-async function readPackages(locked: LockedPackage[], files: Map<string, string>): Promise<RpmPackage[]> {
-  const found: RpmPackage[] = [];
+async function readPackages(locked: LockedPackage[], files: Map<string, string>): Promise<VerifiedPackage[]> {
+  const found: VerifiedPackage[] = [];
   for (const { sha256, nevra, url } of locked) {
     const one = await readPackage(files.get(sha256)!);
     if (one.nevra !== nevra) {
@@ -134,33 +164,18 @@ async function readPackages(locked: LockedPackage[], files: Map<string, string>)
         details: { package: nevra, found: one.nevra },
       });
     }
-    found.push(one);
+    found.push({ package: one, sha256 });
   }
   return found;
 }
 
-async function writeLayer(
-  { content, signal }: Context,
-  target: string,
-  tree: Tree,
-  parent: Tree | undefined,
-  { recipe }: LoadedRecipe,
-) {
-  const { compression: kind, level } = recipe.layers;
-  const changes = await changesAgainst(target, tree, parent);
-  const stream = layerStream(target, changes, { kind, level: level ?? (kind === 'gzip' ? 6 : 3) });
-  const blob = await content.ingestStream(signal ? addAbortSignal(signal, stream.blob) : stream.blob);
-  return { ...blob, mediaType: mediaTypes[kind], diffID: stream.diffId() };
+function compressionOf({ layers: { compression: kind, level } }: Recipe): Compression {
+  return { kind, level: level ?? usualLevel[kind] };
 }
 
-async function storeImage(
-  context: Context,
-  { locked, arch, base }: Job,
-  layer: ImageRecord['layers'][number],
-) {
+async function storeImage(context: Context, { locked, arch, base }: Job, own: ImageLayer[]) {
   const { recipe } = locked.loaded;
-  const layers = [...(base?.layers ?? []), layer];
-  const layerRecipes = [...(base?.layerRecipes ?? []), recipe.name];
+  const layers = [...(base?.layers ?? []), ...own];
   const config = inheritConfig(base?.config, recipe.config);
   const test = testPlanOf(recipe.test, config);
   const image = makeImage({
@@ -170,7 +185,6 @@ async function storeImage(
     epoch: locked.lock.epoch,
     config,
     layers,
-    layerRecipes,
     base: base && { name: base.name, digest: base.manifestDigest },
     test,
   });
@@ -181,7 +195,6 @@ async function storeImage(
     configDigest: image.configDigest as Digest,
     manifestSize: stored.size,
     layers,
-    layerRecipes,
     config,
     test,
   };

@@ -11,7 +11,7 @@ import type { TestPlan } from '../recipe/schema.ts';
 import type { Normalised } from '../layer/state/normalise.ts';
 
 /** Of the fields below: a record of another form is as good as none, and its image is built again. */
-export const recordVersion = 2;
+export const recordVersion = 3;
 
 export interface ImageRecord {
   version: number;
@@ -25,7 +25,6 @@ export interface ImageRecord {
   manifestSize: number;
   /** Lowest first, bases included. */
   layers: ImageLayer[];
-  layerRecipes: string[];
   config: RuntimeConfig;
   /** Seconds: the time that the image says it was created at. */
   epoch: number;

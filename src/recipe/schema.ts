@@ -153,7 +153,7 @@ export const recipeSchema = z.strictObject({
     .prefault({}),
   layers: z
     .strictObject({
-      max: z.int().min(1).max(64).default(40),
+      max: z.int().min(4).max(64).optional(),
       compression: z.enum(['zstd', 'gzip']).default('zstd'),
       level: z.int().min(1).max(19).optional(),
     })

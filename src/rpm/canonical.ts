@@ -7,7 +7,7 @@ import { MillinerError } from '../errors.ts';
 import { asStorageError, syncPath } from '../host/files.ts';
 import { readRows, refuseDatabase, withDatabase } from './database.ts';
 import type { Refuse } from './header.ts';
-import { describeHeader } from './package.ts';
+import { readIdentity } from './package.ts';
 import { readSchema, type Schema } from './schema.ts';
 import { headerTags } from './tags.ts';
 
@@ -63,7 +63,7 @@ function canonicalRows(source: DatabaseSync, installTime: number, refuse: Refuse
   const rows = readRows(source, refuse).map(({ instance, header }) => ({
     instance,
     transaction: header.number(headerTags.INSTALLTID),
-    sortKey: describeHeader(header, refuse).nevra,
+    sortKey: readIdentity(header, refuse).nevra,
     blob: header.patched([
       [headerTags.INSTALLTIME, installTime],
       [headerTags.INSTALLTID, installTime],

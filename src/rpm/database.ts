@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { MillinerError } from '../errors.ts';
 import { Header, type Refuse } from './header.ts';
-import { describeHeader, type PackageInfo } from './package.ts';
+import { describeHeader, readIdentity, type PackageInfo } from './package.ts';
 import { readSchema } from './schema.ts';
 import { headerTags } from './tags.ts';
 
@@ -45,6 +45,19 @@ export async function readInstalled(path: string): Promise<InstalledPackage[]> {
       };
     }),
   );
+}
+
+/** Which files rpm has put where they belong, by NEVRA and index: not what was left out, or replaced by another's. */
+export async function readInstalledFiles(path: string): Promise<(nevra: string, index: number) => boolean> {
+  const refuse = refuseDatabase(path);
+  const states = await withDatabase(path, refuse, (database) =>
+    readRows(database, refuse).map(
+      ({ header }) =>
+        [readIdentity(header, refuse).nevra, header.numbers(headerTags.FILESTATES) ?? []] as const,
+    ),
+  );
+  const byNevra = new Map(states);
+  return (nevra, index) => stateName(byNevra.get(nevra)?.[index]) === 'normal';
 }
 
 function stateName(state: number | undefined): FileState {

@@ -10,6 +10,7 @@ import { pipeline, Readable, type Duplex } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { MillinerError } from '../errors.ts';
 import { commandFailed, startStreaming } from '../host/exec.ts';
+import { frameByFrame } from '../host/zstd.ts';
 import type { Refuse } from './header.ts';
 import type { Payload } from './package.ts';
 
@@ -35,7 +36,7 @@ export async function* decompressPayload(
     if (compressor === 'none') yield* raw as AsyncIterable<Buffer>;
     else if (compressor === 'gzip') yield* through(raw, createGunzip({ chunkSize: pieceSize }), refuse);
     else if (compressor === 'zstd')
-      yield* through(raw, createZstdDecompress({ chunkSize: pieceSize }), refuse);
+      yield* through(framesOf(raw), createZstdDecompress({ chunkSize: pieceSize }), refuse);
     else if (!rpmOnly.includes(compressor)) throw refuse(`has the unknown payload compressor ${compressor}`);
     else yield* throughRpm(path, raw, refuse, signal);
     if (signal?.aborted) throw new MillinerError('INTERRUPTED', `reading ${path} was stopped`);
@@ -71,6 +72,8 @@ async function* through(raw: Readable, transform: Duplex, refuse: Refuse): Async
     transform.destroy();
   }
 }
+
+const framesOf = (raw: Readable) => Readable.from(frameByFrame(raw), { objectMode: false });
 
 async function* throughRpm(
   path: string,

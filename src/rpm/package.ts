@@ -140,7 +140,7 @@ function evrText({ epoch, version, release }: Pick<Nevra, 'epoch' | 'version' | 
 const nameCharacters = /^[^\u0000-\u0020/\u007f]+$/;
 
 /** These words become file names, lock entries and arguments; what could pass for something else is refused. */
-function readIdentity(header: Header, refuse: Refuse): Nevra & { nevra: string } {
+export function readIdentity(header: Header, refuse: Refuse): Nevra & { nevra: string } {
   const word = (tag: HeaderTag) => {
     const value = header.string(headerTags[tag]);
     if (value === undefined) throw refuse(`has no ${tag}`);

@@ -11,10 +11,11 @@ import { native } from '../../src/host/native.ts';
 import { makeImage, type ImageLayer } from '../../src/image/image.ts';
 import { manifestType } from '../../src/registry/descriptor.ts';
 import { writeLayout } from '../../src/image/layout.ts';
-import { changesAgainst } from '../../src/layer/changes.ts';
+import { changedSince, changesOf } from '../../src/layer/changes.ts';
 import { parseTree, serializeTree, treeOf, type Tree } from '../../src/layer/tree.ts';
 import { unpackLayer } from '../../src/layer/unpack.ts';
-import { layerStream, mediaTypes, type Compression } from '../../src/layer/write.ts';
+import { mediaTypes, type Compression } from '../../src/layer/compress.ts';
+import { layerStream } from '../../src/layer/write.ts';
 import { OverlaySnapshotter } from '../../src/snapshot/overlay.ts';
 import { apply, generations, makeBase, type Change } from '../snapshot/random.ts';
 import { describeTree, type Described } from '../snapshot/tree.ts';
@@ -39,9 +40,15 @@ async function addLayer(
 ) {
   const root = await snapshots.mount(key);
   const tree = treeOf(await snapshots.scan(key));
-  const stream = layerStream(root, await changesAgainst(root, tree, parent), how);
+  const stream = layerStream(root, changesOf(tree, await changedSince(root, tree, parent)), how);
   const blob = await content.ingestStream(stream.blob);
-  const layer: ImageLayer = { ...blob, mediaType: mediaTypes[how.kind], diffID: stream.diffId() };
+  const layer: ImageLayer = {
+    ...blob,
+    mediaType: mediaTypes[how.kind],
+    diffID: stream.diffId(),
+    recipe: 'random',
+    holds: 'state',
+  };
   return {
     layer,
     tree: await parseTree(serializeTree(tree)),
@@ -104,7 +111,6 @@ async function unpackedHere({ content, snapshots }: Bench, layers: ImageLayer[])
 
 async function unpacked({ state, content }: Bench, layers: ImageLayer[]): Promise<unknown> {
   const config = { env: {}, exposedPorts: [], volumes: [], labels: {} };
-  const layerRecipes = layers.map(() => 'random');
   const image = makeImage({
     test: {},
     name: 'random',
@@ -112,7 +118,6 @@ async function unpacked({ state, content }: Bench, layers: ImageLayer[]): Promis
     epoch: 0,
     config,
     layers,
-    layerRecipes,
   });
   for (const bytes of [image.manifest, image.config])
     await content.ingestStream([bytes].values().toArray() as never);

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { byteString } from '../../src/host/paths.ts';
 import { endOfArchive, padding, tarHeader, type TarEntry } from '../../src/layer/tar.ts';
 import { unpackLayer } from '../../src/layer/unpack.ts';
-import { mediaTypes } from '../../src/layer/write.ts';
+import { mediaTypes } from '../../src/layer/compress.ts';
 
 let place: string;
 let root: string;

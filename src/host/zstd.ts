@@ -1,0 +1,102 @@
+/**
+ * Zstandard streams of more than one frame (RFC 8878, 3). Node's decompressor takes whatever stands behind a frame in
+ * the same chunk for trailing rubbish and ends without an error: it must be given each frame in chunks of its own.
+ */
+import { createZstdDecompress } from 'node:zlib';
+import { Readable, type Duplex } from 'node:stream';
+
+const frameMagic = 0xfd2fb528;
+/** The last four bits are free. */
+const skippableMagic = 0x184d2a50;
+
+/** A decompressor that reads all frames, as `source.pipe(createZstdDecompress())` would be expected to. */
+export function decompressZstd(source: Readable, chunkSize = 256 * 1024): Duplex {
+  const decompressor = createZstdDecompress({ chunkSize });
+  const aligned = Readable.from(frameByFrame(source), { objectMode: false });
+  aligned.on('error', (error) => decompressor.destroy(error));
+  decompressor.on('close', () => aligned.destroy());
+  return aligned.pipe(decompressor);
+}
+
+/** The same bytes, in pieces of which none holds parts of two frames. What is no frame passes as it is. */
+export async function* frameByFrame(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const walker = new FrameWalker();
+  for await (const piece of source) {
+    for (let at = 0; at < piece.length;) {
+      const length = walker.pass(piece.subarray(at));
+      yield piece.subarray(at, at + length);
+      at += length;
+    }
+  }
+}
+
+type Field = 'magic' | 'skippable' | 'descriptor' | 'block';
+
+const fieldSizes: Record<Field, number> = { magic: 4, skippable: 4, descriptor: 1, block: 3 };
+
+/** Follows the structure of frames without looking into their blocks. */
+class FrameWalker {
+  readonly #bytes = Buffer.alloc(4);
+  #filled = 0;
+  #field: Field = 'magic';
+  /** Bytes to pass before the next field. */
+  #skip = 0;
+  #hasChecksum = false;
+  #isLost = false;
+
+  /** How many bytes belong to the frame that they begin or go on with. */
+  pass(piece: Buffer): number {
+    for (let at = 0; at < piece.length;) {
+      const skipped = Math.min(this.#skip, piece.length - at);
+      this.#skip -= skipped;
+      at += skipped;
+      if (this.#skip === 0 && skipped > 0 && this.#isAtEnd()) return at;
+      if (at === piece.length || this.#isLost) break;
+      this.#bytes[this.#filled++] = piece[at++]!;
+      if (this.#filled < fieldSizes[this.#field]) continue;
+      this.#filled = 0;
+      this.#read();
+      if (this.#skip === 0 && this.#isAtEnd()) return at;
+    }
+    return piece.length;
+  }
+
+  #isAtEnd(): boolean {
+    return this.#field === 'magic' && !this.#isLost;
+  }
+
+  #read(): void {
+    const bytes = this.#bytes;
+    if (this.#field === 'magic') {
+      const magic = bytes.readUInt32LE();
+      if (magic === frameMagic) this.#field = 'descriptor';
+      else if ((magic & 0xfffffff0) >>> 0 === skippableMagic) this.#field = 'skippable';
+      // The decompressor says what is wrong with it.
+      else this.#isLost = true;
+    } else if (this.#field === 'skippable') this.#then('magic', bytes.readUInt32LE());
+    else if (this.#field === 'descriptor') this.#readDescriptor(bytes[0]!);
+    else this.#readBlock(bytes.readUIntLE(0, 3));
+  }
+
+  #readDescriptor(descriptor: number): void {
+    const isSingle = (descriptor & 0x20) !== 0;
+    const sizeFlag = descriptor >> 6;
+    const contentSize = sizeFlag === 0 ? (isSingle ? 1 : 0) : 1 << sizeFlag;
+    const dictionary = [0, 1, 2, 4][descriptor & 3]!;
+    this.#hasChecksum = (descriptor & 4) !== 0;
+    this.#then('block', (isSingle ? 0 : 1) + dictionary + contentSize);
+  }
+
+  #readBlock(header: number): void {
+    const isLast = (header & 1) !== 0;
+    const isRunLength = ((header >> 1) & 3) === 1;
+    const content = isRunLength ? 1 : header >> 3;
+    if (isLast) this.#then('magic', content + (this.#hasChecksum ? 4 : 0));
+    else this.#then('block', content);
+  }
+
+  #then(field: Field, skip: number): void {
+    this.#field = field;
+    this.#skip = skip;
+  }
+}

@@ -1,0 +1,59 @@
+/** How an entry of a tree stands in a tar stream. */
+import { MillinerError } from '../errors.ts';
+import { showBytes, type ByteString } from '../host/paths.ts';
+import { tarHeader, type TarEntry, type TarType } from './tar.ts';
+import { parentOf, type TreeEntry } from './tree.ts';
+
+const types: Record<number, TarType> = {
+  0o100000: 'file',
+  0o120000: 'symlink',
+  0o020000: 'character',
+  0o060000: 'block',
+  0o040000: 'directory',
+  0o010000: 'fifo',
+};
+
+/**
+ * The header of an entry; of a file whose inode has been written under another name before, a hard link to that.
+ * Throws IMAGE_UNREPRESENTABLE for a socket.
+ */
+export function entryHeader(entry: TreeEntry, firstName?: ByteString): Buffer {
+  const type = firstName === undefined ? types[entry.mode & 0o170000] : 'link';
+  if (!type) {
+    throw new MillinerError(
+      'IMAGE_UNREPRESENTABLE',
+      `/${showBytes(entry.path)} is a socket, which a layer cannot hold`,
+    );
+  }
+  return tarHeader({
+    path: entry.path === '' ? ('.' as ByteString) : entry.path,
+    type,
+    mode: entry.mode & 0o7777,
+    uid: entry.uid,
+    gid: entry.gid,
+    size: type === 'file' ? entry.size : 0,
+    mtime: entry.mtimeSeconds,
+    linkTarget: firstName ?? entry.target,
+    deviceMajor: entry.deviceMajor,
+    deviceMinor: entry.deviceMinor,
+    // A hard link has its inode's attributes; repeating them would only cost bytes.
+    xattrs: firstName === undefined ? entry.xattrs : undefined,
+  });
+}
+
+/** OCI image layer specification: an empty file .wh.NAME deletes NAME of the layers below. */
+export function whiteoutHeader(path: ByteString): Buffer {
+  const parent = parentOf(path);
+  const name = path.slice(parent === '' ? 0 : parent.length + 1);
+  const place = parent === '' ? '' : `${parent}/`;
+  const whiteout: TarEntry = {
+    path: `${place}.wh.${name}` as ByteString,
+    type: 'file',
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    mtime: 0,
+  };
+  return tarHeader(whiteout);
+}

@@ -1,0 +1,21 @@
+/** Small pieces joined to chunks of one size: what a compressor makes of a stream then depends on its bytes alone. */
+export async function* inChunks(
+  pieces: AsyncIterable<Buffer> | Iterable<Buffer>,
+  size = 256 * 1024,
+): AsyncGenerator<Buffer> {
+  let chunk = Buffer.allocUnsafe(size);
+  let filled = 0;
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length;) {
+      const copied = piece.copy(chunk, filled, at);
+      at += copied;
+      filled += copied;
+      if (filled < size) continue;
+      yield chunk;
+      // The reader may still hold the last one.
+      chunk = Buffer.allocUnsafe(size);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield chunk.subarray(0, filled);
+}

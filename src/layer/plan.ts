@@ -1,0 +1,136 @@
+/**
+ * Which packages share a layer. A reader downloads every layer in which anything has changed: large packages that
+ * seldom change should not lie with small ones that often do. A plan once made is kept; see decision in keepPlan.
+ */
+
+/** The packages of one source package change together. */
+export interface Source {
+  name: string;
+  /** Bytes to download. */
+  size: number;
+  /** Changes in a unit of time that is the same for all. */
+  rate: number;
+}
+
+/** Names of sources, each once; layers lowest first. */
+export type Plan = string[][];
+
+/** What a layer costs that holds nothing: its place in manifest and configuration, and a request. Bytes. */
+const layerOverhead = 1024;
+
+/** Chance that the average source changes from one image to the next. */
+const averageChange = 1 / 30;
+
+/** Bytes that a reader of the last image is expected to download for the next. */
+export function expectedUpdate(sources: readonly Source[], plan: Plan): number {
+  const chances = chancesOf(sources);
+  const byName = new Map(sources.map((source) => [source.name, source]));
+  return plan.reduce((sum, names) => sum + costOf(groupOf(names, byName, chances)), 0);
+}
+
+/** The cheapest plan of at most so many layers, or the previous one with as little moved as can be. */
+export function planLayers(sources: readonly Source[], most: number, previous: Plan = []): Plan {
+  const names = new Set(sources.map(({ name }) => name));
+  const kept = previous.map((layer) => layer.filter((name) => names.has(name))).filter((l) => l.length > 0);
+  return kept.length === 0 ? cheapestPlan(sources, most) : keepPlan(sources, most, kept);
+}
+
+interface Group {
+  names: string[];
+  size: number;
+  /** Chance that nothing in it changes. */
+  unchanged: number;
+}
+
+const costOf = ({ size, unchanged }: Group): number => size * (1 - unchanged) + layerOverhead;
+
+function joined(a: Group, b: Group): Group {
+  return {
+    names: [...a.names, ...b.names],
+    size: a.size + b.size,
+    unchanged: a.unchanged * b.unchanged,
+  };
+}
+
+function chancesOf(sources: readonly Source[]): Map<string, number> {
+  const average = sources.reduce((sum, { rate }) => sum + rate, 0) / sources.length;
+  // Without any rate all are alike.
+  const chance = (rate: number) => 1 - Math.exp(-averageChange * (average > 0 ? rate / average : 1));
+  return new Map(sources.map(({ name, rate }) => [name, chance(rate)]));
+}
+
+function groupOf(names: string[], byName: Map<string, Source>, chances: Map<string, number>): Group {
+  return names
+    .map((name) => ({ names: [name], size: byName.get(name)!.size, unchanged: 1 - chances.get(name)! }))
+    .reduce(joined);
+}
+
+/**
+ * Sorted by size for a change, an optimal plan's layers are runs of neighbours (Chakravarty, Orlin and Rothblum,
+ * 1982): dynamic programming over where the runs end finds the cheapest.
+ */
+function cheapestPlan(sources: readonly Source[], most: number): Plan {
+  const chances = chancesOf(sources);
+  const weight = ({ name, size }: Source) => size / chances.get(name)!;
+  const sorted = sources.toSorted((a, b) => weight(b) - weight(a) || (a.name < b.name ? -1 : 1));
+  const count = sorted.length;
+  /** Of the cheapest plan for the first `end` sources in so many layers: its cost, and where its last layer begins. */
+  let costs = [0, ...sorted.map(() => Infinity)];
+  const begins: number[][] = [];
+  let best = { layers: 0, cost: Infinity };
+  for (let layers = 1; layers <= Math.min(most, count); layers++) {
+    const next = costs.map(() => Infinity);
+    const begin = costs.map(() => 0);
+    for (let end = layers; end <= count; end++) {
+      let [size, unchanged] = [0, 1];
+      for (let at = end - 1; at >= layers - 1; at--) {
+        size += sorted[at]!.size;
+        unchanged *= 1 - chances.get(sorted[at]!.name)!;
+        const cost = costs[at]! + costOf({ names: [], size, unchanged });
+        if (cost < next[end]!) [next[end], begin[end]] = [cost, at];
+      }
+    }
+    begins.push(begin);
+    costs = next;
+    if (costs[count]! < best.cost) best = { layers, cost: costs[count]! };
+  }
+  const plan: Plan = [];
+  for (let layers = best.layers, end = count; layers > 0; layers--) {
+    const at = begins[layers - 1]![end]!;
+    plan.unshift(sorted.slice(at, end).map(({ name }) => name));
+    end = at;
+  }
+  return plan;
+}
+
+/** New sources join, each where it costs least, or begin a layer; nothing else moves, but that too many layers merge. */
+function keepPlan(sources: readonly Source[], most: number, kept: Plan): Plan {
+  const chances = chancesOf(sources);
+  const byName = new Map(sources.map((source) => [source.name, source]));
+  const placed = new Set(kept.flat());
+  let groups = kept.map((names) => groupOf(names, byName, chances));
+  while (groups.length > most) groups = mergeCheapest(groups);
+  const added = sources.filter(({ name }) => !placed.has(name));
+  for (const { name } of added.toSorted((a, b) => b.size - a.size || (a.name < b.name ? -1 : 1))) {
+    const alone = groupOf([name], byName, chances);
+    const more = groups.map((group) => costOf(joined(group, alone)) - costOf(group));
+    const cheapest = more.indexOf(Math.min(...more));
+    if (groups.length < most && costOf(alone) < more[cheapest]!) groups.push(alone);
+    else groups[cheapest] = joined(groups[cheapest]!, alone);
+  }
+  return groups.map(({ names }) => names);
+}
+
+function mergeCheapest(groups: Group[]): Group[] {
+  let best = { into: 0, from: 1, more: Infinity };
+  for (let into = 0; into < groups.length; into++) {
+    for (let from = into + 1; from < groups.length; from++) {
+      const [a, b] = [groups[into]!, groups[from]!];
+      const more = costOf(joined(a, b)) - costOf(a) - costOf(b);
+      if (more < best.more) best = { into, from, more };
+    }
+  }
+  return groups
+    .map((group, index) => (index === best.into ? joined(group, groups[best.from]!) : group))
+    .filter((_, index) => index !== best.from);
+}

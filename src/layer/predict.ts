@@ -1,0 +1,149 @@
+/**
+ * What rpm makes of packages, told by their headers: every file where it will lie, as a tree shows it. Layers are
+ * made of it while rpm is still at work; what has come out otherwise shows when the tree is held against it.
+ */
+import { byteString, type ByteString } from '../host/paths.ts';
+import type { Owners } from '../install/owners.ts';
+import { capabilityXattr } from '../rpm/capabilities.ts';
+import { fileType, hardLinkSets, type RpmFile } from '../rpm/files.ts';
+import { refusePackage } from '../rpm/lead.ts';
+import type { RpmPackage } from '../rpm/package.ts';
+import type { Resolve } from './packaged.ts';
+import type { Tree, TreeEntry } from './tree.ts';
+
+export interface VerifiedPackage {
+  package: RpmPackage;
+  /** Of the package file, hex. */
+  sha256: string;
+}
+
+export interface PredictedFile {
+  file: RpmFile;
+  /** In the header's list. */
+  index: number;
+  /** As a walk of the tree would show it, but for inode and change time, which no file has. */
+  entry: TreeEntry;
+}
+
+export interface PredictedPackage extends VerifiedPackage {
+  /** Everything but directories and ghosts, in the header's order. */
+  files: PredictedFile[];
+  /** False where an owner has no number yet: a scriptlet of this transaction gives it one. */
+  isCertain: boolean;
+}
+
+export interface Surroundings {
+  resolve: Resolve;
+  owners: Owners;
+  /** Whether rpm puts a file into the image. */
+  isInstalled: (one: RpmPackage, index: number) => boolean;
+}
+
+/**
+ * A path stands once in an image, also where several packages have it: with the first of them by NEVRA, so that who
+ * has it depends on the set of packages alone.
+ */
+export function predictPackages(
+  packages: readonly VerifiedPackage[],
+  surroundings: Surroundings,
+): PredictedPackage[] {
+  const taken = new Set<ByteString>();
+  const numbers = new InodeNumbers();
+  const byNevra = packages.toSorted((a, b) => (a.package.nevra < b.package.nevra ? -1 : 1));
+  return byNevra.map((one) => predictPackage(one, surroundings, taken, numbers));
+}
+
+function predictPackage(
+  one: VerifiedPackage,
+  { resolve, owners, isInstalled }: Surroundings,
+  taken: Set<ByteString>,
+  numbers: InodeNumbers,
+): PredictedPackage {
+  const refuse = refusePackage(one.package.path);
+  const found: PredictedFile[] = [];
+  let isCertain = true;
+  for (const [index, file] of one.package.files.entries()) {
+    if (file.flags.ghost || (file.mode & fileType.mask) === fileType.directory) continue;
+    const path = isInstalled(one.package, index) ? resolve(file.path) : undefined;
+    if (path === undefined || taken.has(path)) continue;
+    taken.add(path);
+    const [uid, gid] = [owners.uid(file.user), owners.gid(file.group)];
+    isCertain &&= uid !== undefined && gid !== undefined;
+    // rpm takes root for an owner that it does not find, where the recipe allows that.
+    const ids = { uid: uid ?? 0, gid: gid ?? 0 };
+    const capability = capabilityXattr(file.capabilities, refuse);
+    found.push({ file, index, entry: entryOf(file, path, ids, capability, numbers.next()) });
+  }
+  joinLinks(found, hardLinkSets(one.package.files, refuse));
+  return { ...one, files: found, isCertain };
+}
+
+function entryOf(
+  file: RpmFile,
+  path: ByteString,
+  ids: { uid: number; gid: number },
+  capability: Buffer | undefined,
+  inode: bigint,
+): TreeEntry {
+  const type = file.mode & fileType.mask;
+  const isDevice = type === fileType.character || type === fileType.block;
+  const isLink = type === fileType.link;
+  const target = file.linkTarget ?? byteString('');
+  return {
+    path,
+    mode: isLink ? fileType.link | 0o777 : file.mode,
+    ...ids,
+    size: type === fileType.regular ? file.size : isLink ? target.length : 0,
+    allocated: 0,
+    mtimeSeconds: file.mtime,
+    mtimeNanoseconds: 0,
+    ctimeNanoseconds: never,
+    inode,
+    links: 1,
+    deviceMajor: isDevice ? file.deviceMajor : 0,
+    deviceMinor: isDevice ? file.deviceMinor : 0,
+    ...(isLink && { target }),
+    ...(capability && { xattrs: { 'security.capability': capability } }),
+    ...(file.digest?.algorithm === 'sha256' && { sha256: file.digest.hex }),
+  };
+}
+
+/** No file was changed then: nothing of a tree counts as untouched since. */
+const never = -1n;
+
+/** Below zero, where no file system has any. */
+class InodeNumbers {
+  #last = 0n;
+
+  next(): bigint {
+    return --this.#last;
+  }
+}
+
+/** Names of one file share its inode, as far as they are in the image. */
+function joinLinks(files: readonly PredictedFile[], sets: ReadonlyMap<RpmFile, RpmFile[]>): void {
+  const linked = files.filter(({ file }) => sets.has(file));
+  for (const mates of Map.groupBy(linked, ({ file }) => sets.get(file)!).values()) {
+    for (const { entry } of mates) {
+      entry.inode = mates[0]!.entry.inode;
+      entry.links = mates.length;
+    }
+  }
+}
+
+/** What the recipe leaves out; as rpm's skipInstallFiles (lib/transaction.c) decides it. */
+export function wantedBy({ docs, languages }: { docs: boolean; languages?: string[] | undefined }) {
+  return ({ flags, lang }: RpmFile): boolean => {
+    if (!docs && flags.doc) return false;
+    if (languages === undefined || lang === '') return true;
+    const names = lang.split('|').filter((name) => name !== '');
+    return names.some((name) => languages.some((wanted) => wanted.startsWith(name)));
+  };
+}
+
+/** What an image shows once its package layers lie on its parent. */
+export function treeWith(parent: Tree | undefined, packages: readonly PredictedPackage[]): Tree {
+  const tree: Tree = new Map(parent);
+  for (const { files } of packages) for (const { entry } of files) tree.set(entry.path, entry);
+  return tree;
+}

@@ -1,0 +1,139 @@
+/** The layers of an image: its packages' as the lock has planned them, the rpm database, and what nothing explains. */
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { addAbortSignal, type Readable } from 'node:stream';
+import type { Blob, Digest } from '../content/digest.ts';
+import { inParallel } from '../host/parallel.ts';
+import type { ImageLayer } from '../image/image.ts';
+import { changedSince, changesOf, type Changes, type IsKnown } from '../layer/changes.ts';
+import { compressed, decompressed, mediaTypes, type Compression } from '../layer/compress.ts';
+import { directoryTar } from '../layer/frame.ts';
+import type { Resolve } from '../layer/packaged.ts';
+import { treeWith, type PredictedPackage } from '../layer/predict.ts';
+import { splitChanged, type Held } from '../layer/split.ts';
+import { endOfArchive } from '../layer/tar.ts';
+import { ancestorsOf, isDirectory, type Tree, type TreeEntry } from '../layer/tree.ts';
+import { layerStream } from '../layer/write.ts';
+import { fileType } from '../rpm/files.ts';
+import type { Context } from './context.ts';
+import { ensureFrames, type Frame } from './frames.ts';
+import { recall, remember } from './parts.ts';
+
+export interface LayerJob {
+  /** The recipe's name. */
+  recipe: string;
+  /** Where the tree is mounted. */
+  target: string;
+  tree: Tree;
+  parent: Tree | undefined;
+  packages: PredictedPackage[];
+  resolve: Resolve;
+  /** Which packages share a layer: their indexes. */
+  plan: { name: string; packages: number[] }[];
+  dbPath: string;
+  compression: Compression;
+  isKnown: IsKnown;
+}
+
+/** Lowest first. Every regular file of the tree has its digest afterwards. */
+export async function writeLayers(context: Context, job: LayerJob): Promise<ImageLayer[]> {
+  const { recipe, target, tree, parent, packages, compression } = job;
+  const frames = await ensureFrames(context, packages, compression);
+  const planned = job.plan.map((one) => ({ ...one, directories: directoriesOf(job, one.packages) }));
+  const below = treeWith(parent, packages);
+  for (const { directories } of planned) for (const entry of directories) below.set(entry.path, entry);
+  const changed = await changedSince(target, tree, below, job.isKnown);
+  const own = await inParallel(planned, availableParallelism(), context.signal, (one, signal) =>
+    packageLayer(
+      { ...context, signal },
+      one,
+      one.packages.map((index) => frames[index]!),
+      compression,
+    ),
+  );
+  const rest = await inParallel(
+    splitChanged(tree, changed, job.dbPath),
+    availableParallelism(),
+    context.signal,
+    ([holds, part], signal) =>
+      changeLayer({ ...context, signal }, target, holds, changesOf(tree, part), compression),
+  );
+  return [...own, ...rest].map((layer) => ({ ...layer, recipe }));
+}
+
+/** What the packages own and what leads to their files, in the order of the tree. */
+function directoriesOf({ tree, packages, resolve }: LayerJob, indexes: number[]): TreeEntry[] {
+  const wanted = new Set<string>();
+  const add = (path: Parameters<typeof ancestorsOf>[0]) => {
+    for (const ancestor of ancestorsOf(path)) wanted.add(ancestor);
+  };
+  for (const index of indexes) {
+    const { package: one, files } = packages[index]!;
+    for (const { entry } of files) add(entry.path);
+    for (const file of one.files) {
+      if (file.flags.ghost || (file.mode & fileType.mask) !== fileType.directory) continue;
+      const path = resolve(file.path);
+      const entry = path === undefined ? undefined : tree.get(path);
+      if (!entry || !isDirectory(entry)) continue;
+      add(entry.path);
+      wanted.add(entry.path);
+    }
+  }
+  return [...tree.values()].filter((entry) => wanted.has(entry.path) && isDirectory(entry));
+}
+
+type Written = Omit<ImageLayer, 'recipe'>;
+
+interface PlannedLayer {
+  name: string;
+  directories: TreeEntry[];
+}
+
+async function packageLayer(
+  context: Context,
+  { name, directories }: PlannedLayer,
+  frames: Frame[],
+  compression: Compression,
+): Promise<Written> {
+  const mediaType = mediaTypes[compression.kind];
+  const head = await readAll(compressed(directoryTar(directories), compression));
+  const keys = createHash('sha256').update(head);
+  for (const { key } of frames) keys.update(key);
+  const key = keys.digest('hex');
+  const there = await recall<Blob & { diffID: string }>(context, 'layers', key);
+  if (there) return { ...there, mediaType, holds: name };
+  const tail = await readAll(compressed([endOfArchive], compression));
+  const parts = async function* () {
+    yield head;
+    for (const { digest } of frames)
+      yield* (await context.content.openVerified(digest)) as AsyncIterable<Buffer>;
+    yield tail;
+  };
+  const blob = await context.content.ingestStream(parts());
+  const diffID = await tarDigest(context, blob.digest, mediaType);
+  await remember(context, 'layers', key, { ...blob, diffID } as Blob);
+  return { ...blob, diffID, mediaType, holds: name };
+}
+
+async function readAll(stream: Readable): Promise<Buffer> {
+  return Buffer.concat(await stream.toArray());
+}
+
+async function tarDigest({ content }: Context, digest: Digest, mediaType: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of decompressed(await content.openVerified(digest), mediaType)!)
+    hash.update(chunk as Buffer);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+async function changeLayer(
+  { content, signal }: Context,
+  target: string,
+  holds: Held,
+  changes: Changes,
+  compression: Compression,
+): Promise<Written> {
+  const stream = layerStream(target, changes, compression);
+  const blob = await content.ingestStream(signal ? addAbortSignal(signal, stream.blob) : stream.blob);
+  return { ...blob, diffID: stream.diffId(), mediaType: mediaTypes[compression.kind], holds };
+}

@@ -1,0 +1,96 @@
+/** What an image's packages are expected to be: first from what is known before the transaction, then from what it left. */
+import { sourceNameOf, type LockedArch } from '../lock/lock.ts';
+import { MillinerError } from '../errors.ts';
+import { readOwners } from '../install/owners.ts';
+import type { Difference } from '../install/verify.ts';
+import type { IsKnown } from '../layer/changes.ts';
+import { linksOf, resolver, type Resolve } from '../layer/packaged.ts';
+import { predictPackages, wantedBy, type PredictedPackage, type VerifiedPackage } from '../layer/predict.ts';
+import type { Tree } from '../layer/tree.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import { readInstalledFiles } from '../rpm/database.ts';
+import { knownLinks } from '../rpm/links.ts';
+import { databaseIn } from './imagedb.ts';
+
+/** `target`: the base's tree, which knows the owners that the base has. */
+export async function predictBefore(
+  packages: VerifiedPackage[],
+  recipe: Recipe,
+  { target, parent }: { target: string; parent: Tree | undefined },
+): Promise<PredictedPackage[]> {
+  const links = knownLinks(packages.map((one) => one.package));
+  const inherited = parent && linksOf(parent);
+  const isWanted = wantedBy(recipe);
+  return predictPackages(packages, {
+    resolve: resolver((path) => links.get(path) ?? inherited?.(path)),
+    owners: await readOwners(target),
+    isInstalled: (one, index) => isWanted(one.files[index]!),
+  });
+}
+
+export interface Outcome {
+  target: string;
+  tree: Tree;
+  dbPath: string;
+  /** What rpm -Va has found. */
+  differences: Difference[];
+}
+
+/** What rpm made of them, but for what scriptlets have changed since. */
+export async function predictAfter(
+  packages: VerifiedPackage[],
+  { target, tree, dbPath, differences }: Outcome,
+): Promise<{ packages: PredictedPackage[]; resolve: Resolve; isKnown: IsKnown }> {
+  const resolve = resolver(linksOf(tree));
+  const isInstalled = await readInstalledFiles(await databaseIn(target, dbPath));
+  const predicted = predictPackages(packages, {
+    resolve,
+    owners: await readOwners(target),
+    isInstalled: ({ nevra }, index) => isInstalled(nevra, index),
+  });
+  return { packages: predicted, resolve, isKnown: knownContent(predicted, differences) };
+}
+
+/** RPMVERIFY_FILEDIGEST (rpm, include/rpm/rpmvf.h). */
+const verifyDigest = 1;
+/** rpm -Va prints such paths as they are; of others it is read again what they hold. */
+const plainPath = /^[\x21-\x7e]+$/;
+
+/** rpm -Va has read every file that its package has it compare: there is no need to read those again. */
+function knownContent(packages: PredictedPackage[], differences: Difference[]): IsKnown {
+  const digestColumn = 2;
+  const doubtful = new Set(
+    differences
+      .filter(({ attributes }) => attributes === 'missing' || attributes[digestColumn] !== '.')
+      .map(({ path }) => path),
+  );
+  const files = new Map(
+    packages.flatMap(({ files: own }) => own.map(({ file, entry }) => [entry.path, file])),
+  );
+  return ({ path }) => {
+    const file = files.get(path);
+    if (!file?.digest || (file.verifyFlags & verifyDigest) === 0) return false;
+    return plainPath.test(file.path) && !doubtful.has(`/${file.path}`);
+  };
+}
+
+/** The lock's plan, by the packages' places in the list. */
+export function plannedLayers(
+  { layers, packages: locked }: LockedArch,
+  packages: readonly PredictedPackage[],
+): { name: string; packages: number[] }[] {
+  const sources = new Map(locked.map((one) => [one.nevra, sourceNameOf(one)]));
+  const indexes = Map.groupBy(packages.keys(), (index) => sources.get(packages[index]!.package.nevra)!);
+  const planned = layers.plan.map((names) => ({
+    name: names.join(', '),
+    packages: names.flatMap((name) => indexes.get(name) ?? []).toSorted((a, b) => a - b),
+  }));
+  const count = planned.reduce((sum, one) => sum + one.packages.length, 0);
+  if (count !== packages.length) {
+    throw new MillinerError(
+      'LOCK_INVALID',
+      `the lock has planned layers for ${count} of ${packages.length} packages`,
+    );
+  }
+  return planned;
+}
