@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The entry point: everything after it is a command's. */
-import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { MillinerError } from './errors.ts';
 
@@ -22,6 +21,8 @@ if (Number.parseInt(process.versions.node, 10) < oldestNode) {
 } else {
   // Beside what was compiled, where only those write who may write that; for the processes of jobs too.
   process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, '.compiled');
+  // Older ones, which are to be told so, do not have it.
+  const { enableCompileCache } = await import('node:module');
   enableCompileCache();
   const { execute } = await import('@oclif/core');
   // Not awaited: oclif waits for ever for a reader of stdout that has gone (head), and Node would call that an error.

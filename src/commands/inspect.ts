@@ -1,12 +1,14 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
 import { findRecord } from '../pipeline/records.ts';
+import type { StateEntry } from '../pipeline/statereport.ts';
 
 export default class InspectCommand extends MillinerCommand {
   static override summary = 'Show what an image holds and what its build did';
   static override examples = [
     '<%= config.bin %> inspect demo-base',
     '<%= config.bin %> inspect sha256:4f1c9a0e --packages',
+    '<%= config.bin %> inspect demo-base --state-layer',
     '<%= config.bin %> inspect demo-mariadb --json',
   ];
   static override args = {
@@ -14,6 +16,10 @@ export default class InspectCommand extends MillinerCommand {
   };
   static override flags = {
     packages: Flags.boolean({ summary: 'list the packages' }),
+    'state-layer': Flags.boolean({
+      summary:
+        'list what the image holds beyond its packages, and which scriptlet made it as far as that can be told',
+    }),
     log: Flags.boolean({ summary: 'show what rpm and the scriptlets said' }),
   };
 
@@ -32,8 +38,14 @@ export default class InspectCommand extends MillinerCommand {
       this.log(`  rpm -V ${attributes} ${marker} ${path}: ${reason}`);
     }
     for (const warning of report.warnings) this.log(`  warning: ${warning}`);
+    if (flags['state-layer']) for (const one of report.state) this.log(stateLine(one));
     if (flags.packages) for (const nevra of record.packages) this.log(nevra);
     if (flags.log) for (const line of report.log) this.log(line);
     return record;
   }
+}
+
+function stateLine({ path, change, why, package: maker, scriptlet, reason }: StateEntry): string {
+  const who = [scriptlet, maker && `of ${maker}`].filter((word) => word !== undefined).join(' ');
+  return `${change.padEnd(8)} ${path}  ${[why, who, reason].filter((word) => word).join(': ')}`;
 }

@@ -12,6 +12,7 @@ import { verifyTree, type Difference } from '../install/verify.ts';
 import { packagedFiles } from '../layer/packaged.ts';
 import { removePrivateKeys } from '../layer/state/keys.ts';
 import { normalise, type InstalledTree } from '../layer/state/normalise.ts';
+import { originsOf, type Origin } from '../layer/state/origin.ts';
 import { fixTimes } from '../layer/state/times.ts';
 import { treeOf, type Tree } from '../layer/tree.ts';
 import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
@@ -36,9 +37,11 @@ export interface InstallPlan {
 
 export interface InstalledImage {
   tree: Tree;
-  report: BuildReport;
+  report: Omit<BuildReport, 'state'>;
   /** What rpm -Va has found, without its explanations. */
   differences: Difference[];
+  /** Of what neither base nor packages explain, by path. */
+  origins: Map<string, Origin>;
 }
 
 export async function installImage(
@@ -52,7 +55,7 @@ export async function installImage(
   const files = await recipeFiles(plan);
   const made = await makeMountPoints(target);
   const log = await transact(context, sandbox, plan, warnings);
-  const cleaned = await clean(target, plan, log);
+  const { origins, ...cleaned } = await clean(target, plan, log);
   for (const { path, kind, package: maker } of cleaned.removedKeys) {
     const who = maker ?? 'an unknown package';
     warnings.push(`${path} (${kind}) was made by a scriptlet of ${who} and has been removed`);
@@ -72,6 +75,7 @@ export async function installImage(
   return {
     tree: await walk(target),
     differences,
+    origins,
     report: {
       ...cleaned,
       verification: explain(differences, plan),
@@ -85,13 +89,14 @@ async function clean(
   target: string,
   plan: InstallPlan,
   { started }: TransactionLog,
-): Promise<Pick<BuildReport, 'removedKeys' | 'normalised'>> {
-  const scriptlets = plan.packages.map((one) => [one.nevra, one.scriptlets.map(({ body }) => body)] as const);
+): Promise<Pick<BuildReport, 'removedKeys' | 'normalised'> & Pick<InstalledImage, 'origins'>> {
+  const turns = { started, packages: plan.packages };
   const installed = await describe(target, plan);
-  const removedKeys = await removePrivateKeys(installed, { started, scriptlets: new Map(scriptlets) });
+  const origins = originsOf(installed, turns);
+  const removedKeys = await removePrivateKeys(installed, turns);
   const gone = new Set(removedKeys.map(({ path }) => path));
   for (const path of installed.tree.keys()) if (gone.has(`/${showBytes(path)}`)) installed.tree.delete(path);
-  return { removedKeys, normalised: await normalise(installed) };
+  return { origins, removedKeys, normalised: await normalise(installed) };
 }
 
 /** Enough to tell what happened; a scriptlet in a loop must not fill the state directory. */

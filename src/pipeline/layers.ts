@@ -5,7 +5,7 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import type { Blob, Digest } from '../content/digest.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { ImageLayer } from '../image/image.ts';
-import { changedSince, changesOf, type Changes, type IsKnown } from '../layer/changes.ts';
+import { changedSince, changesOf, type Changed, type Changes, type IsKnown } from '../layer/changes.ts';
 import { compressed, decompressed, mediaTypes, type Compression } from '../layer/compress.ts';
 import { directoryTar } from '../layer/frame.ts';
 import type { Resolve } from '../layer/packaged.ts';
@@ -35,8 +35,17 @@ export interface LayerJob {
   isKnown: IsKnown;
 }
 
-/** Lowest first. Every regular file of the tree has its digest afterwards. */
-export async function writeLayers(context: Context, job: LayerJob): Promise<ImageLayer[]> {
+export interface WrittenLayers {
+  /** Lowest first. */
+  layers: ImageLayer[];
+  /** Base and packages alone. */
+  below: Tree;
+  /** What they do not explain. */
+  changed: Changed;
+}
+
+/** Every regular file of the tree has its digest afterwards. */
+export async function writeLayers(context: Context, job: LayerJob): Promise<WrittenLayers> {
   const { recipe, target, tree, parent, packages, compression } = job;
   const frames = await ensureFrames(context, packages, compression);
   const planned = job.plan.map((one) => ({ ...one, directories: directoriesOf(job, one.packages) }));
@@ -58,7 +67,8 @@ export async function writeLayers(context: Context, job: LayerJob): Promise<Imag
     ([holds, part], signal) =>
       changeLayer({ ...context, signal }, target, holds, changesOf(tree, part), compression),
   );
-  return [...own, ...rest].map((layer) => ({ ...layer, recipe }));
+  const layers = [...own, ...rest].map((layer) => ({ ...layer, recipe }));
+  return { layers, below, changed };
 }
 
 /** What the packages own and what leads to their files, in the order of the tree. */

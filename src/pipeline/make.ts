@@ -23,6 +23,7 @@ import { writeLayers } from './layers.ts';
 import { testPlanOf } from './plan.ts';
 import { plannedLayers, predictAfter, predictBefore } from './prediction.ts';
 import { recordVersion, writeRecord, type ImageRecord } from './records.ts';
+import { describeState } from './statereport.ts';
 import { checkTrust } from './trust.ts';
 import { withWorkspace } from './workspace.ts';
 
@@ -69,17 +70,21 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
       progress.step('writing the layers');
       await frames.done;
       const outcome = await predictAfter(packages, { target, dbPath, ...installed });
-      const layers = await writeLayers(context, {
+      const written = await writeLayers(context, {
         recipe: loaded.recipe.name,
         ...{ target, tree: installed.tree, parent, dbPath, compression },
         ...outcome,
         plan: plannedLayers(job.locked.answer, outcome.packages),
       });
-      const made = await storeImage(context, job, layers);
+      const state = describeState(written.changed, {
+        ...{ ...written, dbPath, recipe: loaded.recipe, origins: installed.origins },
+        normalised: installed.report.normalised,
+      });
+      const made = await storeImage(context, job, written.layers);
       const name = `${loaded.recipe.name}@${made.manifestDigest}`;
       // The same digest is the same tree: images may stand on the one that is there.
       if (!context.snapshots.stat(name)) await context.snapshots.commit(name, id);
-      return { ...installed, image: made, snapshot: name };
+      return { tree: installed.tree, report: { ...installed.report, state }, image: made, snapshot: name };
     });
     const record = { ...image, epoch, dbPath, snapshot, tree: await storeTree(context, tree), report };
     return writeRecord(context.state, { ...record, ...identityOf(job) });

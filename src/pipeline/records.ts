@@ -8,6 +8,7 @@ import type { ImageLayer, RuntimeConfig } from '../image/image.ts';
 import type { Difference } from '../install/verify.ts';
 import type { RemovedKey } from '../layer/state/keys.ts';
 import type { TestPlan } from '../recipe/schema.ts';
+import type { StateEntry } from './statereport.ts';
 import type { Normalised } from '../layer/state/normalise.ts';
 
 /** Of the fields below: a record of another form is as good as none, and its image is built again. */
@@ -48,6 +49,8 @@ export interface ImageRecord {
 export interface BuildReport {
   normalised: Normalised[];
   removedKeys: RemovedKey[];
+  /** What the image holds that neither its base nor its packages explain. */
+  state: StateEntry[];
   /** rpm -Va after the build, each line with its explanation. */
   verification: (Difference & { reason: string })[];
   warnings: string[];

@@ -64,5 +64,5 @@ test('defaults are filled in', async () => {
   writeFileSync(join(directory, 'small.yaml'), 'name: a\nrelease: 43\n');
   const recipe = await readYaml(join(directory, 'small.yaml'), recipeSchema);
   expect(recipe).toMatchObject({ release: '43', weakDeps: false, docs: true, tools: { packages: ['rpm'] } });
-  expect(recipe.layers).toEqual({ max: 40, compression: 'zstd' });
+  expect(recipe.layers).toEqual({ compression: 'zstd' });
 });

@@ -4,10 +4,11 @@
  */
 import { createPrivateKey } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
-import { below, bytesOf, showBytes, type ByteString } from '../../host/paths.ts';
+import { below, showBytes, type ByteString } from '../../host/paths.ts';
 import { isAsPackaged, isInherited } from '../packaged.ts';
 import { isRegular, parentOf, type TreeEntry } from '../tree.ts';
 import type { InstalledTree } from './normalise.ts';
+import { Makers, type Turns } from './origin.ts';
 
 export interface RemovedKey {
   path: string;
@@ -16,25 +17,19 @@ export interface RemovedKey {
   package: string | undefined;
 }
 
-export interface Turns {
-  /** When each package's turn began, in rpm's order; milliseconds. */
-  started: { nevra: string; at: number }[];
-  /** Bodies of each package's scriptlets, to tell neighbours apart. */
-  scriptlets: Map<string, string[]>;
-}
-
 /** Larger files are no keys; reading every database of an image would cost more than the transaction. */
 const largestKey = 1024 * 1024;
 
 export async function removePrivateKeys(installed: InstalledTree, turns: Turns): Promise<RemovedKey[]> {
   const found: RemovedKey[] = [];
+  const makers = new Makers(turns);
   for (const entry of installed.tree.values()) {
     if (!isRegular(entry) || entry.size === 0) continue;
     if (isInherited(entry, installed.parent) || isAsPackaged(entry, installed.packaged)) continue;
     const kind = await keyKind(installed, entry);
     if (!kind) continue;
     await rm(below(installed.root, entry.path));
-    found.push({ path: `/${showBytes(entry.path)}`, kind, package: makerOf(entry, turns) });
+    found.push({ path: `/${showBytes(entry.path)}`, kind, package: makers.of(entry)?.package });
   }
   return found;
 }
@@ -97,15 +92,4 @@ function isPkcs12(bytes: Buffer): boolean {
   const version = Buffer.from([0x02, 0x01, 0x03, 0x30]);
   const content = Buffer.from([0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07]);
   return bytes.subarray(2, 16).includes(version) && bytes.subarray(0, 48).includes(content);
-}
-
-/** The package in whose turn the file was last changed, unless only one package's scriptlets speak of the path. */
-function makerOf(entry: TreeEntry, { started, scriptlets }: Turns): string | undefined {
-  const path = `/${bytesOf(entry.path).toString('utf8')}`;
-  for (const needle of [path, `/${showBytes(parentOf(entry.path))}/`]) {
-    const naming = [...scriptlets].filter(([, bodies]) => bodies.some((body) => body.includes(needle)));
-    if (naming.length === 1) return naming[0]![0];
-  }
-  const changed = Number(entry.ctimeNanoseconds / 1_000_000n);
-  return started.findLast(({ at }) => at <= changed)?.nevra;
 }

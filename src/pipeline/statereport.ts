@@ -1,0 +1,52 @@
+/** What an image holds beyond its packages, path by path, and why. */
+import { byteString, showBytes } from '../host/paths.ts';
+import type { Changed } from '../layer/changes.ts';
+import type { Normalised } from '../layer/state/normalise.ts';
+import type { Origin } from '../layer/state/origin.ts';
+import type { Tree } from '../layer/tree.ts';
+import type { Recipe } from '../recipe/schema.ts';
+
+export interface StateEntry {
+  path: string;
+  change: 'added' | 'changed' | 'removed';
+  /** `ghost`, `scriptlet`: of the package; `recipe`: its files and services; `normalised`, with the reason; `rpm`: its database. */
+  why: Origin['why'] | 'recipe' | 'normalised' | 'rpm';
+  package?: string;
+  scriptlet?: string;
+  reason?: string;
+}
+
+export interface StateSources {
+  /** Base and packages alone. */
+  below: Tree;
+  origins: Map<string, Origin>;
+  normalised: Normalised[];
+  recipe: Pick<Recipe, 'files'>;
+  dbPath: string;
+}
+
+export function describeState({ paths, deleted }: Changed, sources: StateSources): StateEntry[] {
+  const written = new Set(sources.recipe.files.map(({ path }) => byteString(path.slice(1))));
+  const normalised = new Map(sources.normalised.map((one) => [one.path, one.reason]));
+  const database = byteString(`${sources.dbPath.slice(1)}/`);
+  const why = (path: string): Omit<StateEntry, 'path' | 'change'> => {
+    if (path.startsWith(database)) return { why: 'rpm' };
+    if (written.has(path as never)) return { why: 'recipe' };
+    const reason = normalised.get(`/${showBytes(path as never)}`);
+    if (reason !== undefined) return { why: 'normalised', reason };
+    // What was not there when the scriptlets had ended is the work of the recipe's own settings.
+    return sources.origins.get(path) ?? { why: 'recipe' };
+  };
+  const present = [...paths].map((path) => ({
+    path: `/${showBytes(path)}`,
+    change: sources.below.has(path) ? ('changed' as const) : ('added' as const),
+    ...why(path),
+  }));
+  const gone = deleted.map((path) => {
+    const reason = normalised.get(`/${showBytes(path)}`);
+    const cause =
+      reason === undefined ? { why: 'scriptlet' as const } : { why: 'normalised' as const, reason };
+    return { path: `/${showBytes(path)}`, change: 'removed' as const, ...cause };
+  });
+  return [...present, ...gone];
+}
