@@ -21,6 +21,9 @@ const layerOverhead = 1024;
 /** Chance that the average source changes from one image to the next. */
 const averageChange = 1 / 30;
 
+/** How far the past of a source counts: the rest is the average, because what was seldom touched may be next. */
+const trustInPast = 0.5;
+
 /** Bytes that a reader of the last image is expected to download for the next. */
 export function expectedUpdate(sources: readonly Source[], plan: Plan): number {
   const chances = chancesOf(sources);
@@ -55,7 +58,8 @@ function joined(a: Group, b: Group): Group {
 function chancesOf(sources: readonly Source[]): Map<string, number> {
   const average = sources.reduce((sum, { rate }) => sum + rate, 0) / sources.length;
   // Without any rate all are alike.
-  const chance = (rate: number) => 1 - Math.exp(-averageChange * (average > 0 ? rate / average : 1));
+  const relative = (rate: number) => (average > 0 ? 1 + trustInPast * (rate / average - 1) : 1);
+  const chance = (rate: number) => 1 - Math.exp(-averageChange * relative(rate));
   return new Map(sources.map(({ name, rate }) => [name, chance(rate)]));
 }
 

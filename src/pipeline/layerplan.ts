@@ -11,10 +11,15 @@ import { fetchPackages, placesOf } from './fetch.ts';
 /** The rpm database, large generated files, and the state. */
 const otherLayers = 3;
 /** More make clients slow; containerd fails beyond 127. */
-const mostLayers = 64;
+export const mostLayers = 64;
 const usualLayers = 40;
 /** What a recipe may add to bases that have used up theirs. */
 const usualMore = 16;
+
+/** At most, bases included. */
+export function layerCount({ below, plan }: LockedArch['layers']): number {
+  return below + plan.length + otherLayers;
+}
 
 interface PlanInput {
   /** Those that the base has not. */
@@ -31,7 +36,7 @@ export async function planArch(
   arch: string,
   { packages, base, previous }: PlanInput,
 ): Promise<LockedArch['layers']> {
-  const below = base ? base.below + base.plan.length + otherLayers : 0;
+  const below = base ? layerCount(base) : 0;
   const { recipe, path } = loaded;
   const max = recipe.layers.max ?? Math.min(mostLayers, below === 0 ? usualLayers : below + usualMore);
   const most = max - below - otherLayers;

@@ -20,7 +20,7 @@ import { solve, type SolvedPackage } from '../solve/solve.ts';
 import type { Context } from './context.ts';
 import { locationIn } from './elsewhere.ts';
 import { fetchPackages, placesOf, sha256Of } from './fetch.ts';
-import { planArch } from './layerplan.ts';
+import { layerCount, mostLayers, planArch } from './layerplan.ts';
 import { checkVersions, currentVersions, hostRpmVersion } from './versions.ts';
 
 /** A recipe with the part of its lock that is for one architecture. */
@@ -97,17 +97,7 @@ async function checkHostRpm(locked: string, loaded: LoadedRecipe): Promise<void>
 }
 
 /** What the answer depends on; a change of anything else in the recipe leaves the lock good. */
-function inputsOf({
-  release,
-  arches,
-  repos,
-  packages,
-  exclude,
-  weakDeps,
-  tools,
-  from,
-  layers,
-}: Recipe): string {
+function inputsOf({ release, arches, repos, packages, exclude, weakDeps, tools, from }: Recipe): string {
   const sources = repos.map(({ name, baseurl, metalink, mirrorlist, exclude: without, priority }) => ({
     name,
     // A directory lies elsewhere in another checkout and is the same repository.
@@ -126,7 +116,6 @@ function inputsOf({
     weakDeps,
     tools,
     from,
-    mostLayers: layers.max,
   });
 }
 
@@ -137,6 +126,11 @@ function checkFresh({ recipe, path, lockPath }: LoadedRecipe, found: Lock, base:
     });
   if (found.recipe !== recipe.name) throw stale(`it is the lock of ${found.recipe}`);
   if (found.inputs !== inputsOf(recipe)) throw stale('the recipe has changed since');
+  const { max = mostLayers } = recipe.layers;
+  for (const { layers } of Object.values(found.arches)) {
+    if (layerCount(layers) > max)
+      throw stale(`it has ${layerCount(layers)} layers, layers.max allows ${max}`);
+  }
   if (found.base?.lock !== base?.digest)
     throw stale(`its base ${base?.recipe ?? ''} has been locked again since`);
 }

@@ -1,7 +1,8 @@
 /** Reads an OCI layout as any client would. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 
 interface Descriptor {
   digest: string;
@@ -14,15 +15,22 @@ export async function indexOf(layout: string): Promise<Descriptor[]> {
   return index.manifests;
 }
 
-/** The tar of the topmost layer of the image with this tag, or of the only one. */
-export async function layerOf(layout: string, tag?: string): Promise<Buffer> {
+/** The tars of an image's layers, those of its bases left out where it is told how many; of the only image without a tag. */
+export async function layersOf(layout: string, tag?: string, bases = 0): Promise<Buffer[]> {
   const images = await indexOf(layout);
   const image = images.find(
     ({ annotations }) => tag === undefined || annotations?.['org.opencontainers.image.ref.name'] === tag,
   );
-  const blob = (digest: string) => readFile(join(layout, 'blobs', digest.replace(':', '/')));
-  const manifest = JSON.parse((await blob(image!.digest)).toString('utf8')) as { layers: Descriptor[] };
-  const { digest, mediaType } = manifest.layers.at(-1)!;
-  const bytes = await blob(digest);
-  return mediaType.endsWith('zstd') ? zstdDecompressSync(bytes) : gunzipSync(bytes);
+  const blob = (digest: string) => join(layout, 'blobs', digest.replace(':', '/'));
+  const manifest = JSON.parse(await readFile(blob(image!.digest), 'utf8')) as { layers: Descriptor[] };
+  return manifest.layers.slice(bases).map(({ digest, mediaType }) => {
+    const program = mediaType.endsWith('zstd') ? 'zstd' : 'gzip';
+    return execFileSync(program, ['-dc'], { input: readFileSync(blob(digest)), maxBuffer: 1 << 28 });
+  });
+}
+
+/** What GNU tar says of all those layers, in its own words. */
+export function listTars(tars: Buffer[], ...args: string[]): string {
+  const options = ['--list', '--quoting-style=literal', '--file=-', ...args];
+  return tars.map((input) => execFileSync('tar', options, { input }).toString()).join('');
 }

@@ -128,7 +128,7 @@ test('a base that is built again to the same digest serves the images on it as b
   await desk.recipe('base', { repos, packages: ['tiny-base'], layers: { max: 7 } });
   await desk.build(base);
   const files = [{ path: '/etc/right', content: 'right', owner: 'tiny:tiny' }];
-  await desk.recipe('right', { from: 'base', repos, packages: ['tiny-app'], files, layers: { max: 7 } });
+  await desk.recipe('right', { from: 'base', repos, packages: ['tiny-app'], files, layers: { max: 12 } });
   expect(await desk.build(right)).toMatchObject({ manifestDigest: first.manifestDigest });
 });
 
