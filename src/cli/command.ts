@@ -4,6 +4,7 @@ import { Command, Flags } from '@oclif/core';
 import { MillinerError } from '../errors.ts';
 import { asStorageError } from '../host/files.ts';
 import type { RunOptions } from '../pipeline/context.ts';
+import { bytesOf } from '../recipe/schema.ts';
 import { storages, type Storage } from '../snapshot/storage.ts';
 import { printable, terminalProgress } from './terminal.ts';
 
@@ -28,6 +29,14 @@ export abstract class MillinerCommand extends Command {
 
   readonly #stop = new AbortController();
   readonly #terminal = terminalProgress(process.stderr);
+
+  /** Bytes of a size as people write it. Throws USAGE. */
+  protected sizeOf(flag: string, text: string): number {
+    const factor = text.endsWith('T') ? 1024 : 1;
+    const size = text.replace(/T$/, 'G');
+    if (/^[1-9]\d{0,14}[KMG]?$/.test(size)) return bytesOf(size) * factor;
+    throw new MillinerError('USAGE', `${flag} ${text} is no size such as 512M, 20G or 1T`);
+  }
 
   override async init(): Promise<void> {
     await super.init();

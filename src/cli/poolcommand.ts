@@ -1,18 +1,8 @@
-/** What the commands about pools share: sizes as people write them, and how a pool is shown. */
-import { MillinerError } from '../errors.ts';
+/** How the commands about pools show one. */
 import type { PoolState } from '../pipeline/pool.ts';
-import { bytesOf } from '../recipe/schema.ts';
 import { MillinerCommand } from './command.ts';
 
 export abstract class PoolCommand extends MillinerCommand {
-  /** Throws USAGE. */
-  protected sizeOf(flag: string, text: string): number {
-    const factor = text.endsWith('T') ? 1024 : 1;
-    const size = text.replace(/T$/, 'G');
-    if (/^[1-9]\d{0,14}[KMG]?$/.test(size)) return bytesOf(size) * factor;
-    throw new MillinerError('USAGE', `${flag} ${text} is no size such as 512M, 20G or 1T`);
-  }
-
   protected show(pool: PoolState): void {
     const { data, metadata, mode, needsCheck, transactionId } = pool.status;
     const part = ({ used, total }: typeof data) =>

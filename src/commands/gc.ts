@@ -10,6 +10,7 @@ export default class GcCommand extends MillinerCommand {
     '<%= config.bin %> gc',
     '<%= config.bin %> gc --remove demo-mariadb',
     '<%= config.bin %> gc --keep-days 0',
+    '<%= config.bin %> gc --max-size 20G',
   ];
   static override flags = {
     remove: Flags.string({
@@ -24,13 +25,23 @@ export default class GcCommand extends MillinerCommand {
       // A century: far beyond that a date is none, and nothing would be younger than it.
       max: 36_500,
     }),
+    'max-size': Flags.string({
+      summary:
+        'then remove what was not used for longest, until the store has no more than this, such as 20G',
+    }),
   };
 
   async run(): Promise<object> {
     const { flags } = await this.parse(GcCommand);
+    const most = flags['max-size'];
+    const mostBytes = most === undefined ? undefined : this.sizeOf('--max-size', most);
     const context = await openContext(this.runOptions(flags));
     try {
-      const done = await collectGarbage(context, { remove: flags.remove, keepDays: flags['keep-days'] });
+      const done = await collectGarbage(context, {
+        remove: flags.remove,
+        keepDays: flags['keep-days'],
+        mostBytes,
+      });
       for (const name of done.images) this.log(`image ${name}`);
       for (const name of done.snapshots) this.log(`snapshot ${name}`);
       this.log(`removed ${done.blobs} blobs, ${(done.bytes / 1e6).toFixed(1)} MB`);

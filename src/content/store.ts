@@ -16,6 +16,12 @@ export interface StoredBlob extends Blob {
   used: Date;
 }
 
+export interface GcLimits {
+  usedSince: Date;
+  /** Of the whole store. */
+  mostBytes?: number | undefined;
+}
+
 export class ContentStore {
   readonly #blobs: string;
   readonly #lock: string;
@@ -126,24 +132,28 @@ export class ContentStore {
   }
 
   /**
-   * Removes every blob that is neither in keep nor used since the given time. Needs the store alone: BUSY while
+   * Removes every blob that is neither in keep nor used since the given time, and of the others those that were not
+   * used for longest until no more than `mostBytes` are left, or all that may go has gone. Needs the store alone: BUSY while
    * a lease is held, or with `wait` it waits for the last one to end. Gives what was removed. A function is asked
    * what to keep once the store is held: what was true before the wait may have become wrong during it.
    */
   gc(
     keep: ReadonlySet<Digest> | (() => Promise<ReadonlySet<Digest>>),
-    usedSince: Date,
+    limits: GcLimits,
     options: LockOptions = {},
   ): Promise<Blob[]> {
-    const collect = async () => this.#collect(typeof keep === 'function' ? await keep() : keep, usedSince);
+    const collect = async () => this.#collect(typeof keep === 'function' ? await keep() : keep, limits);
     return withLock(this.#lock, 'exclusive', collect, options);
   }
 
-  async #collect(keep: ReadonlySet<Digest>, usedSince: Date): Promise<Blob[]> {
+  async #collect(keep: ReadonlySet<Digest>, { usedSince, mostBytes = Infinity }: GcLimits): Promise<Blob[]> {
     const removed: Blob[] = [];
-    for (const { digest, size, used } of await this.list()) {
-      if (keep.has(digest) || used >= usedSince) continue;
+    const blobs = (await this.list()).toSorted((a, b) => a.used.getTime() - b.used.getTime());
+    let total = blobs.reduce((sum, { size }) => sum + size, 0);
+    for (const { digest, size, used } of blobs) {
+      if (keep.has(digest) || (used >= usedSince && total <= mostBytes)) continue;
       await this.remove(digest);
+      total -= size;
       removed.push({ digest, size });
     }
     return removed;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
 import { removeTree } from '../host/remove.ts';
 import type { Context } from './context.ts';
+import { forgetLost } from './parts.ts';
 import { removeOtherPublications } from './publications.ts';
 import { removeOtherVerdicts } from './verdicts.ts';
 import { findRecord, listRecords, removeRecord, type ImageRecord } from './records.ts';
@@ -13,6 +14,8 @@ export interface GcOptions {
   remove: string[];
   /** Packages and metadata used within this many days stay, so that the next build need not fetch them. */
   keepDays: number;
+  /** The store is to have no more bytes than this, but for what images need. */
+  mostBytes?: number | undefined;
 }
 
 export interface Collected {
@@ -25,7 +28,8 @@ export interface Collected {
 const day = 24 * 3600 * 1000;
 
 /** Waits for running builds, and only then looks at what there is: what they have made meanwhile stays. */
-export async function collectGarbage(context: Context, { remove, keepDays }: GcOptions): Promise<Collected> {
+export async function collectGarbage(context: Context, options: GcOptions): Promise<Collected> {
+  const { remove, keepDays, mostBytes } = options;
   const { content, state } = context;
   const images: string[] = [];
   let snapshots: string[] = [];
@@ -44,9 +48,11 @@ export async function collectGarbage(context: Context, { remove, keepDays }: GcO
     for (const folder of caches) await empty(join(state, folder));
     return new Set(records.flatMap(blobsOf));
   };
-  const since = new Date(Date.now() - keepDays * day);
+  const usedSince = new Date(Date.now() - keepDays * day);
   const onWait = (holder: string) => context.progress.step(`waiting for ${holder}`);
-  const blobs = await content.gc(keep, since, { wait: true, signal: context.signal, onWait });
+  const limits = { usedSince, mostBytes };
+  const blobs = await content.gc(keep, limits, { wait: true, signal: context.signal, onWait });
+  await forgetLost(context, new Set(blobs.map(({ digest }) => digest)));
   return { images, snapshots, blobs: blobs.length, bytes: blobs.reduce((sum, { size }) => sum + size, 0) };
 }
 

@@ -2,13 +2,14 @@
  * What was compressed once is not compressed again: which blob of the store holds the frame, or the layer, of a key.
  * An entry is worth nothing without its blob, and its loss costs time alone, so none is synced.
  */
-import { readFile, rename, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { Blob } from '../content/digest.ts';
+import type { Blob, Digest } from '../content/digest.ts';
 import type { Context } from './context.ts';
 
-export type PartKind = 'frames' | 'layers';
+const kinds = ['frames', 'layers'] as const;
+export type PartKind = (typeof kinds)[number];
 
 /** Gives what was remembered, if its blob is still there; both then count as used now. */
 export async function recall<T extends Blob>(
@@ -35,6 +36,17 @@ function parse<T>(text: string): T | undefined {
     return JSON.parse(text) as T;
   } catch {
     return undefined;
+  }
+}
+
+/** Forgets the parts whose blobs have been removed. */
+export async function forgetLost({ state }: Context, removed: ReadonlySet<Digest>): Promise<void> {
+  for (const kind of kinds) {
+    for (const name of await readdir(join(state, kind))) {
+      const path = join(state, kind, name);
+      const part = parse<Blob>(await readFile(path, 'utf8'));
+      if (!part || removed.has(part.digest)) await rm(path);
+    }
   }
 }
 
