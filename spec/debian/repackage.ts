@@ -31,6 +31,27 @@ export async function repackage(debs: readonly Deb[], cache: string): Promise<st
   return (await Promise.all(packages)).flat().toSorted();
 }
 
+/**
+ * The same sources as if they had been built again on a night: every ELF file and some of the others have changed,
+ * names and versions have not. Gives the paths of the RPMs by source, unsigned, in `cache`.
+ */
+export async function rebuild(
+  debs: readonly Deb[],
+  nights: readonly { night: number; sources: readonly string[] }[],
+  cache: string,
+): Promise<{ night: number; source: string; rpms: string[] }[]> {
+  const controls = await inParallel(debs, readControl);
+  const shared = await baseDirectories(controls);
+  const tools = await rpmbuildKey();
+  const groups = Map.groupBy(controls, ({ source }) => source);
+  const wanted = nights.flatMap(({ night, sources }) => sources.map((source) => ({ night, source })));
+  return inParallel(wanted, async ({ night, source }) => {
+    const finish = [`python3 ${join(import.meta.dirname, 'change.py')} ${night}`];
+    const place = await buildSource(groups.get(source)!, shared, cache, tools, finish);
+    return { night, source, rpms: (await readdir(place)).map((name) => join(place, name)) };
+  });
+}
+
 /** What earlier versions of the specs or of Debian's packages gave. */
 async function removeOthers(cache: string, kept: readonly string[]): Promise<void> {
   const found = (await readdir(cache)).map((name) => join(cache, name));
@@ -66,9 +87,10 @@ async function buildSource(
   shared: ReadonlySet<string>,
   cache: string,
   tools: string,
+  finish: readonly string[] = [],
 ): Promise<string> {
   const name = binaries[0]?.source ?? '';
-  const spec = await sourceSpec(binaries, shared);
+  const spec = await sourceSpec(binaries, shared, finish);
   const key = sha256Text(JSON.stringify([tools, spec, binaries.map(({ deb }) => deb.sha256)]));
   const result = join(cache, `${name}-${key.slice(0, 16)}`);
   if (existsSync(result)) return result;

@@ -15,8 +15,15 @@ interface Binary {
   integration: Integration;
 }
 
-/** The text of the spec. Each .deb is a source file called NAME.deb. */
-export async function sourceSpec(binaries: readonly Control[], shared: ReadonlySet<string>): Promise<string> {
+/**
+ * The text of the spec. Each .deb is a source file called NAME.deb.
+ * @param finish lines of shell that run in the build root when everything is in it
+ */
+export async function sourceSpec(
+  binaries: readonly Control[],
+  shared: ReadonlySet<string>,
+  finish: readonly string[] = [],
+): Promise<string> {
   const parts = await Promise.all(binaries.map(readBinary));
   const name = binaries[0]?.source ?? '';
   const main = parts.find(({ control }) => control.package === name);
@@ -38,6 +45,7 @@ export async function sourceSpec(binaries: readonly Control[], shared: ReadonlyS
     ...parts.map((_, index) => `dpkg-deb --extract %{SOURCE${index}} %{buildroot}`),
     'cd %{buildroot}',
     ...parts.flatMap(({ adaptation }) => adaptation.install),
+    ...finish,
     ...parts.flatMap((part) => sections(part, part === main ? '' : `-n ${part.control.package}`, shared)),
     '',
   ].join('\n');

@@ -23,11 +23,14 @@ export interface GcLimits {
 }
 
 export class ContentStore {
+  /** The state directory that it is part of. */
+  readonly directory: string;
   readonly #blobs: string;
   readonly #lock: string;
   readonly #ingest: Ingest;
 
   private constructor(state: string) {
+    this.directory = state;
     this.#blobs = join(state, 'blobs', 'sha256');
     this.#lock = join(state, 'content.lock');
     this.#ingest = new Ingest(join(state, 'ingest'), (digest) => this.path(digest));

@@ -85,7 +85,7 @@ async function unpack(
   };
   for (const [done, one] of packages.entries()) {
     progress.update('unpacking the tool root', done + 1, packages.length);
-    for await (const { links: names, content } of readPayload(one, signal)) {
+    for await (const { links: names, content } of readPayload(one, { signal })) {
       const [first, ...others] = names.map(place) as [ByteString, ...ByteString[]];
       await makeParents(first);
       await writeContent(below(root, first), content, names[0].mode & 0o755);

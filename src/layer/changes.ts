@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { below, byteString, showBytes, type ByteString } from '../host/paths.ts';
+import { below as placeBelow, byteString, showBytes, type ByteString } from '../host/paths.ts';
 import { MillinerError } from '../errors.ts';
 import { ancestorsOf, isDirectory, isLink, isRegular, parentOf, type Tree, type TreeEntry } from './tree.ts';
 
@@ -104,7 +104,7 @@ function sameXattrs(a: TreeEntry['xattrs'] = {}, b: TreeEntry['xattrs'] = {}): b
 
 async function digestOf(root: string, path: ByteString): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(below(root, path))) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(placeBelow(root, path))) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }
 

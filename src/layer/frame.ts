@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readPayload } from '../rpm/payload.ts';
 import type { Compression } from './compress.ts';
 import { entryHeader } from './entry.ts';
-import type { PredictedPackage } from './predict.ts';
+import { filesOf, type PredictedPackage } from './predict.ts';
 import { padding } from './tar.ts';
 import { isRegular, type TreeEntry } from './tree.ts';
 
@@ -14,23 +14,26 @@ import { isRegular, type TreeEntry } from './tree.ts';
 const format = 1;
 
 /** Hex. Two frames of one key have the same bytes. */
-export function frameKey({ sha256, files }: PredictedPackage, { kind, level }: Compression): string {
+export function frameKey({ sha256, places }: PredictedPackage, { kind, level }: Compression): string {
   const { zstd, zlib } = process.versions;
-  const hash = createHash('sha256');
-  hash.update(JSON.stringify([format, kind, level, kind === 'zstd' ? zstd : zlib, sha256]));
-  // The header, which the digest stands for, says the rest of a file.
-  for (const { entry, index } of files)
-    hash.update(JSON.stringify([index, entry.path, entry.uid, entry.gid]));
-  return hash.digest('hex');
+  // The header, which the package's digest stands for, says the rest of each file.
+  const all = [format, kind, level, kind === 'zstd' ? zstd : zlib, sha256, places];
+  return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
-/** Files come as the payload has them, each checked against the header's digest. Throws PACKAGE_INVALID. */
-export async function* frameTar(one: PredictedPackage, signal?: AbortSignal): AsyncGenerator<Buffer> {
-  const entries = new Map(one.files.map(({ file, entry }) => [file, entry]));
-  for (const { entry } of one.files) if (!isRegular(entry)) yield entryHeader(entry);
-  for await (const { links, content } of readPayload(one.package, signal)) {
-    const names = links.flatMap((file) => entries.get(file) ?? []);
-    const [first, ...others] = names;
+/**
+ * Files come as the payload has them. Their content is not held to the header's digests: rpm does that when it
+ * installs them, and no image has a package of which it has refused a file. Throws PACKAGE_INVALID.
+ */
+export async function* frameTar(
+  one: Pick<PredictedPackage, 'package' | 'places'>,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const files = filesOf(one);
+  const entries = new Map(files.map(({ file, entry }) => [file, entry]));
+  for (const { entry } of files) if (!isRegular(entry)) yield entryHeader(entry);
+  for await (const { links, content } of readPayload(one.package, { signal, isVerified: true })) {
+    const [first, ...others] = links.flatMap((file) => entries.get(file) ?? []);
     if (!first) continue;
     yield entryHeader(first);
     yield* content;

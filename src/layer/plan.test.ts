@@ -13,7 +13,10 @@ const sources = (most: number) =>
 /** Every way to put the sources into layers. */
 function* allPlans(names: string[], most: number): Generator<Plan> {
   const [first, ...rest] = names;
-  if (first === undefined) return yield [];
+  if (first === undefined) {
+    yield [];
+    return;
+  }
   for (const plan of allPlans(rest, most)) {
     for (const index of plan.keys()) yield plan.with(index, [first, ...plan[index]!]);
     if (plan.length < most) yield [[first], ...plan];

@@ -17,17 +17,17 @@ export interface VerifiedPackage {
   sha256: string;
 }
 
+/** Its place in the header's list, its path in the image, and whose it is. */
+export type PlacedFile = readonly [index: number, path: ByteString, uid: number, gid: number];
+
 export interface PredictedFile {
   file: RpmFile;
-  /** In the header's list. */
-  index: number;
-  /** As a walk of the tree would show it, but for inode and change time, which no file has. */
   entry: TreeEntry;
 }
 
 export interface PredictedPackage extends VerifiedPackage {
   /** Everything but directories and ghosts, in the header's order. */
-  files: PredictedFile[];
+  places: PlacedFile[];
   /** False where an owner has no number yet: a scriptlet of this transaction gives it one. */
   isCertain: boolean;
 }
@@ -48,19 +48,16 @@ export function predictPackages(
   surroundings: Surroundings,
 ): PredictedPackage[] {
   const taken = new Set<ByteString>();
-  const numbers = new InodeNumbers();
   const byNevra = packages.toSorted((a, b) => (a.package.nevra < b.package.nevra ? -1 : 1));
-  return byNevra.map((one) => predictPackage(one, surroundings, taken, numbers));
+  return byNevra.map((one) => predictPackage(one, surroundings, taken));
 }
 
 function predictPackage(
   one: VerifiedPackage,
   { resolve, owners, isInstalled }: Surroundings,
   taken: Set<ByteString>,
-  numbers: InodeNumbers,
 ): PredictedPackage {
-  const refuse = refusePackage(one.package.path);
-  const found: PredictedFile[] = [];
+  const places: PlacedFile[] = [];
   let isCertain = true;
   for (const [index, file] of one.package.files.entries()) {
     if (file.flags.ghost || (file.mode & fileType.mask) === fileType.directory) continue;
@@ -70,12 +67,24 @@ function predictPackage(
     const [uid, gid] = [owners.uid(file.user), owners.gid(file.group)];
     isCertain &&= uid !== undefined && gid !== undefined;
     // rpm takes root for an owner that it does not find, where the recipe allows that.
-    const ids = { uid: uid ?? 0, gid: gid ?? 0 };
-    const capability = capabilityXattr(file.capabilities, refuse);
-    found.push({ file, index, entry: entryOf(file, path, ids, capability, numbers.next()) });
+    places.push([index, path, uid ?? 0, gid ?? 0]);
   }
-  joinLinks(found, hardLinkSets(one.package.files, refuse));
-  return { ...one, files: found, isCertain };
+  return { ...one, places, isCertain };
+}
+
+/** As a walk of the tree would show them, but for inode and change time, which they do not have yet. */
+export function filesOf({
+  package: one,
+  places,
+}: Pick<PredictedPackage, 'package' | 'places'>): PredictedFile[] {
+  const refuse = refusePackage(one.path);
+  const found = places.map(([index, path, uid, gid]) => {
+    const file = one.files[index]!;
+    const capability = capabilityXattr(file.capabilities, refuse);
+    return { file, entry: entryOf(file, path, { uid, gid }, capability) };
+  });
+  joinLinks(found, hardLinkSets(one.files, refuse));
+  return found;
 }
 
 function entryOf(
@@ -83,7 +92,6 @@ function entryOf(
   path: ByteString,
   ids: { uid: number; gid: number },
   capability: Buffer | undefined,
-  inode: bigint,
 ): TreeEntry {
   const type = file.mode & fileType.mask;
   const isDevice = type === fileType.character || type === fileType.block;
@@ -98,7 +106,7 @@ function entryOf(
     mtimeSeconds: file.mtime,
     mtimeNanoseconds: 0,
     ctimeNanoseconds: never,
-    inode,
+    inode: --lastInode,
     links: 1,
     deviceMajor: isDevice ? file.deviceMajor : 0,
     deviceMinor: isDevice ? file.deviceMinor : 0,
@@ -111,14 +119,8 @@ function entryOf(
 /** No file was changed then: nothing of a tree counts as untouched since. */
 const never = -1n;
 
-/** Below zero, where no file system has any. */
-class InodeNumbers {
-  #last = 0n;
-
-  next(): bigint {
-    return --this.#last;
-  }
-}
+/** Below zero, where no file system has any: no two files are taken for one. */
+let lastInode = 0n;
 
 /** Names of one file share its inode, as far as they are in the image. */
 function joinLinks(files: readonly PredictedFile[], sets: ReadonlyMap<RpmFile, RpmFile[]>): void {
@@ -144,6 +146,6 @@ export function wantedBy({ docs, languages }: { docs: boolean; languages?: strin
 /** What an image shows once its package layers lie on its parent. */
 export function treeWith(parent: Tree | undefined, packages: readonly PredictedPackage[]): Tree {
   const tree: Tree = new Map(parent);
-  for (const { files } of packages) for (const { entry } of files) tree.set(entry.path, entry);
+  for (const one of packages) for (const { entry } of filesOf(one)) tree.set(entry.path, entry);
   return tree;
 }

@@ -1,65 +1,85 @@
 /** The frames of an image's packages: made on all cores while rpm is at work, or found where a build has left them. */
 import { availableParallelism } from 'node:os';
+import { extname, join } from 'node:path';
 import type { Blob } from '../content/digest.ts';
 import { inParallel } from '../host/parallel.ts';
-import { compressed, type Compression } from '../layer/compress.ts';
-import { frameKey, frameTar } from '../layer/frame.ts';
+import { Threads } from '../host/threads.ts';
+import type { Compression } from '../layer/compress.ts';
+import { frameKey } from '../layer/frame.ts';
 import type { PredictedPackage } from '../layer/predict.ts';
 import type { Context } from './context.ts';
+import type { LayerThreadTask } from './layerthread.ts';
 import { recall, remember } from './parts.ts';
 
 export interface Frame extends Blob {
   key: string;
 }
 
-/** Those that are certain before the transaction; what is not counts when its outcome is known. */
-export function beginFrames(
-  context: Context,
-  packages: readonly PredictedPackage[],
-  compression: Compression,
-): { done: Promise<unknown>; [Symbol.asyncDispose](): Promise<void> } {
-  const stop = new AbortController();
-  const signal = context.signal ? AbortSignal.any([context.signal, stop.signal]) : stop.signal;
-  const certain = packages.filter(({ isCertain }) => isCertain);
-  const done = ensureFrames({ ...context, signal }, certain, compression);
-  // Whoever waits for it hears of it; a transaction that failed first is the better reason.
-  done.catch(() => undefined);
-  return {
-    done,
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await done.catch(() => undefined);
-    },
-  };
+export type LayerThreads = Threads<LayerThreadTask, Blob & { diffID?: string }>;
+
+const thread = join(import.meta.dirname, `layerthread${extname(import.meta.filename)}`);
+/** Each takes some 50 MiB. */
+const mostThreads = 6;
+
+export function layerThreads({ content }: Context): LayerThreads {
+  const count = Math.min(availableParallelism(), mostThreads);
+  return new Threads(thread, count, { directory: content.directory });
 }
 
-/** In the order of the packages. */
-export async function ensureFrames(
-  context: Context,
-  packages: readonly PredictedPackage[],
-  compression: Compression,
-): Promise<Frame[]> {
-  // The largest first, so that none is left alone at the end.
-  const order = [...packages.keys()].toSorted((a, b) => sizeOf(packages[b]!) - sizeOf(packages[a]!));
-  const made = await inParallel(order, availableParallelism(), context.signal, (index, signal) =>
-    ensureFrame({ ...context, signal }, packages[index]!, compression),
-  );
-  const frames: Frame[] = [];
-  for (const [at, index] of order.entries()) frames[index] = made[at]!;
-  return frames;
-}
+export class Frames {
+  readonly #context: Context;
+  readonly #threads: LayerThreads;
+  readonly #compression: Compression;
+  readonly #stop = new AbortController();
+  #begun: Promise<unknown> = Promise.resolve();
 
-const sizeOf = (one: PredictedPackage): number => one.package.payload.size;
+  constructor(context: Context, threads: LayerThreads, compression: Compression) {
+    this.#context = context;
+    this.#threads = threads;
+    this.#compression = compression;
+  }
 
-async function ensureFrame(
-  context: Context,
-  one: PredictedPackage,
-  compression: Compression,
-): Promise<Frame> {
-  const key = frameKey(one, compression);
-  const there = await recall<Blob>(context, 'frames', key);
-  if (there) return { ...there, key };
-  const blob = await context.content.ingestStream(compressed(frameTar(one, context.signal), compression), {});
-  await remember(context, 'frames', key, blob);
-  return { ...blob, key };
+  /** Makes those that are certain before the transaction; what is not counts when its outcome is known. */
+  begin(packages: readonly PredictedPackage[]): void {
+    this.#begun = this.#ensure(packages.filter(({ isCertain }) => isCertain));
+    // Whoever waits for it hears of it; a transaction that failed first is the better reason.
+    this.#begun.catch(() => undefined);
+  }
+
+  /** In the order of the packages. */
+  async all(packages: readonly PredictedPackage[]): Promise<Frame[]> {
+    await this.#begun;
+    return this.#ensure(packages);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#begun.catch(() => undefined);
+  }
+
+  async #ensure(packages: readonly PredictedPackage[]): Promise<Frame[]> {
+    // The largest first, so that none is left alone at the end.
+    const sizeOf = (index: number) => packages[index]!.package.payload.size;
+    const order = [...packages.keys()].toSorted((a, b) => sizeOf(b) - sizeOf(a));
+    const { signal } = this.#context;
+    const stop = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
+    const made = await inParallel(order, availableParallelism(), stop, (index, abort) =>
+      this.#one(packages[index]!, abort),
+    );
+    const frames: Frame[] = [];
+    for (const [at, index] of order.entries()) frames[index] = made[at]!;
+    return frames;
+  }
+
+  async #one(one: PredictedPackage, signal: AbortSignal): Promise<Frame> {
+    const compression = this.#compression;
+    const key = frameKey(one, compression);
+    const there = await recall<Blob>(this.#context, 'frames', key);
+    if (there) return { ...there, key };
+    const { places } = one;
+    const task = { kind: 'frame', path: one.package.path, places, compression } as const;
+    const blob = await this.#threads.run(task, signal);
+    await remember(this.#context, 'frames', key, blob);
+    return { ...blob, key };
+  }
 }

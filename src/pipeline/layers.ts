@@ -2,21 +2,20 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { addAbortSignal, type Readable } from 'node:stream';
-import type { Blob, Digest } from '../content/digest.ts';
+import type { Blob } from '../content/digest.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { ImageLayer } from '../image/image.ts';
 import { changedSince, changesOf, type Changed, type Changes, type IsKnown } from '../layer/changes.ts';
-import { compressed, decompressed, mediaTypes, type Compression } from '../layer/compress.ts';
+import { compressed, mediaTypes, type Compression } from '../layer/compress.ts';
 import { directoryTar } from '../layer/frame.ts';
 import type { Resolve } from '../layer/packaged.ts';
 import { treeWith, type PredictedPackage } from '../layer/predict.ts';
 import { splitChanged, type Held } from '../layer/split.ts';
-import { endOfArchive } from '../layer/tar.ts';
 import { ancestorsOf, isDirectory, type Tree, type TreeEntry } from '../layer/tree.ts';
 import { layerStream } from '../layer/write.ts';
 import { fileType } from '../rpm/files.ts';
 import type { Context } from './context.ts';
-import { ensureFrames, type Frame } from './frames.ts';
+import type { Frame, Frames, LayerThreads } from './frames.ts';
 import { recall, remember } from './parts.ts';
 
 export interface LayerJob {
@@ -27,6 +26,8 @@ export interface LayerJob {
   tree: Tree;
   parent: Tree | undefined;
   packages: PredictedPackage[];
+  frames: Frames;
+  threads: LayerThreads;
   resolve: Resolve;
   /** Which packages share a layer: their indexes. */
   plan: { name: string; packages: number[] }[];
@@ -47,7 +48,7 @@ export interface WrittenLayers {
 /** Every regular file of the tree has its digest afterwards. */
 export async function writeLayers(context: Context, job: LayerJob): Promise<WrittenLayers> {
   const { recipe, target, tree, parent, packages, compression } = job;
-  const frames = await ensureFrames(context, packages, compression);
+  const frames = await job.frames.all(packages);
   const planned = job.plan.map((one) => ({ ...one, directories: directoriesOf(job, one.packages) }));
   const below = treeWith(parent, packages);
   for (const { directories } of planned) for (const entry of directories) below.set(entry.path, entry);
@@ -55,6 +56,7 @@ export async function writeLayers(context: Context, job: LayerJob): Promise<Writ
   const own = await inParallel(planned, availableParallelism(), context.signal, (one, signal) =>
     packageLayer(
       { ...context, signal },
+      job.threads,
       one,
       one.packages.map((index) => frames[index]!),
       compression,
@@ -78,8 +80,8 @@ function directoriesOf({ tree, packages, resolve }: LayerJob, indexes: number[])
     for (const ancestor of ancestorsOf(path)) wanted.add(ancestor);
   };
   for (const index of indexes) {
-    const { package: one, files } = packages[index]!;
-    for (const { entry } of files) add(entry.path);
+    const { package: one, places } = packages[index]!;
+    for (const [, path] of places) add(path);
     for (const file of one.files) {
       if (file.flags.ghost || (file.mode & fileType.mask) !== fileType.directory) continue;
       const path = resolve(file.path);
@@ -101,6 +103,7 @@ interface PlannedLayer {
 
 async function packageLayer(
   context: Context,
+  threads: LayerThreads,
   { name, directories }: PlannedLayer,
   frames: Frame[],
   compression: Compression,
@@ -110,30 +113,17 @@ async function packageLayer(
   const keys = createHash('sha256').update(head);
   for (const { key } of frames) keys.update(key);
   const key = keys.digest('hex');
-  const there = await recall<Blob & { diffID: string }>(context, 'layers', key);
-  if (there) return { ...there, mediaType, holds: name };
-  const tail = await readAll(compressed([endOfArchive], compression));
-  const parts = async function* () {
-    yield head;
-    for (const { digest } of frames)
-      yield* (await context.content.openVerified(digest)) as AsyncIterable<Buffer>;
-    yield tail;
-  };
-  const blob = await context.content.ingestStream(parts());
-  const diffID = await tarDigest(context, blob.digest, mediaType);
-  await remember(context, 'layers', key, { ...blob, diffID } as Blob);
-  return { ...blob, diffID, mediaType, holds: name };
+  let made = await recall<Blob & { diffID?: string }>(context, 'layers', key);
+  if (!made) {
+    const digests = frames.map(({ digest }) => digest);
+    made = await threads.run({ kind: 'layer', head, frames: digests, compression }, context.signal);
+    await remember(context, 'layers', key, made);
+  }
+  return { ...made, diffID: made.diffID!, mediaType, holds: name };
 }
 
 async function readAll(stream: Readable): Promise<Buffer> {
   return Buffer.concat(await stream.toArray());
-}
-
-async function tarDigest({ content }: Context, digest: Digest, mediaType: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of decompressed(await content.openVerified(digest), mediaType)!)
-    hash.update(chunk as Buffer);
-  return `sha256:${hash.digest('hex')}`;
 }
 
 async function changeLayer(

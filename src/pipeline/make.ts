@@ -16,10 +16,10 @@ import { readPackage, type RpmPackage } from '../rpm/package.ts';
 import { withReason } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import { fetchPackages, placesOf } from './fetch.ts';
-import { beginFrames } from './frames.ts';
-import { installImage } from './install.ts';
+import { Frames, layerThreads } from './frames.ts';
+import { installImage, type InstalledImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
-import { writeLayers } from './layers.ts';
+import { writeLayers, type WrittenLayers } from './layers.ts';
 import { testPlanOf } from './plan.ts';
 import { plannedLayers, predictAfter, predictBefore } from './prediction.ts';
 import { recordVersion, writeRecord, type ImageRecord } from './records.ts';
@@ -54,41 +54,46 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const timeout = durationOf(loaded.recipe.install.timeout);
     const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
     const compression = compressionOf(loaded.recipe);
-    const predicted = await predictBefore(packages, loaded.recipe, { target, parent });
-    await using frames = beginFrames(context, predicted, compression);
-    const plan = {
-      loaded,
-      arch: job.arch,
-      epoch,
-      packages: packages.map((one) => one.package),
-      parent,
-      dbPath,
-    };
-    const { tree, report, image, snapshot } = await withReason(context.snapshots, async () => {
+    await using threads = layerThreads(context);
+    await using frames = new Frames(context, threads, compression);
+    frames.begin(await predictBefore(packages, loaded.recipe, { target, parent }));
+    const own = packages.map((one) => one.package);
+    const plan = { loaded, arch: job.arch, epoch, packages: own, parent, dbPath };
+    return withReason(context.snapshots, async () => {
       const installed = await installImage(context, sandbox, plan);
       context.signal?.throwIfAborted();
       progress.step('writing the layers');
-      await frames.done;
-      const outcome = await predictAfter(packages, { target, dbPath, ...installed });
-      const written = await writeLayers(context, {
-        recipe: loaded.recipe.name,
-        ...{ target, tree: installed.tree, parent, dbPath, compression },
-        ...outcome,
-        plan: plannedLayers(job.locked.answer, outcome.packages),
-      });
-      const state = describeState(written.changed, {
-        ...{ ...written, dbPath, recipe: loaded.recipe, origins: installed.origins },
-        normalised: installed.report.normalised,
-      });
-      const made = await storeImage(context, job, written.layers);
-      const name = `${loaded.recipe.name}@${made.manifestDigest}`;
-      // The same digest is the same tree: images may stand on the one that is there.
-      if (!context.snapshots.stat(name)) await context.snapshots.commit(name, id);
-      return { tree: installed.tree, report: { ...installed.report, state }, image: made, snapshot: name };
+      const outcome = { target, tree: installed.tree, dbPath, differences: installed.differences };
+      const predicted = await predictAfter(packages, outcome);
+      const layers = plannedLayers(job.locked.answer, predicted.packages);
+      const made = { ...outcome, ...predicted, parent, plan: layers, compression, frames, threads };
+      const written = await writeLayers(context, { recipe: loaded.recipe.name, ...made });
+      return finish(context, job, { id, dbPath, installed, written });
     });
-    const record = { ...image, epoch, dbPath, snapshot, tree: await storeTree(context, tree), report };
-    return writeRecord(context.state, { ...record, ...identityOf(job) });
   });
+}
+
+interface Finished {
+  /** Key of the active snapshot. */
+  id: string;
+  dbPath: string;
+  installed: InstalledImage;
+  written: WrittenLayers;
+}
+
+/** Stores what makes an image of the layers, and commits the snapshot. */
+async function finish(context: Context, job: Job, { id, dbPath, installed, written }: Finished) {
+  const { recipe } = job.locked.loaded;
+  const { tree, origins, report } = installed;
+  const sources = { below: written.below, dbPath, recipe, origins, normalised: report.normalised };
+  const state = describeState(written.changed, sources);
+  const image = await storeImage(context, job, written.layers);
+  const snapshot = `${recipe.name}@${image.manifestDigest}`;
+  // The same digest is the same tree: images may stand on the one that is there.
+  if (!context.snapshots.stat(snapshot)) await context.snapshots.commit(snapshot, id);
+  const { epoch } = job.locked.lock;
+  const record = { ...image, epoch, dbPath, snapshot, tree: await storeTree(context, tree) };
+  return writeRecord(context.state, { ...record, report: { ...report, state }, ...identityOf(job) });
 }
 
 /** The base's tree, told by what the snapshot made from it shows before anything has changed it. */

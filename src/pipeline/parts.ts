@@ -22,7 +22,7 @@ export async function recall<T extends Blob>(
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  const part = text === undefined ? undefined : parse<T>(text);
+  const part = text === undefined ? undefined : (parse(text) as T | undefined);
   if (!part || !(await content.has(part.digest))) return undefined;
   const now = new Date();
   await content.use(part.digest);
@@ -31,9 +31,9 @@ export async function recall<T extends Blob>(
 }
 
 /** A machine that lost its power may have left a part of it. */
-function parse<T>(text: string): T | undefined {
+function parse(text: string): Blob | undefined {
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(text) as Blob;
   } catch {
     return undefined;
   }
@@ -44,7 +44,7 @@ export async function forgetLost({ state }: Context, removed: ReadonlySet<Digest
   for (const kind of kinds) {
     for (const name of await readdir(join(state, kind))) {
       const path = join(state, kind, name);
-      const part = parse<Blob>(await readFile(path, 'utf8'));
+      const part = parse(await readFile(path, 'utf8'));
       if (!part || removed.has(part.digest)) await rm(path);
     }
   }

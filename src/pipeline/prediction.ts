@@ -65,7 +65,9 @@ function knownContent(packages: PredictedPackage[], differences: Difference[]): 
       .map(({ path }) => path),
   );
   const files = new Map(
-    packages.flatMap(({ files: own }) => own.map(({ file, entry }) => [entry.path, file])),
+    packages.flatMap(({ package: one, places }) =>
+      places.map(([index, path]) => [path, one.files[index]!] as const),
+    ),
   );
   return ({ path }) => {
     const file = files.get(path);

@@ -67,7 +67,7 @@ test('a stopped reader is told so', async () => {
   const path = join(directory, 'large.rpm');
   await writeFile(path, large(gzipSync(plain), 'gzip'));
   const stopped = async () => {
-    for await (const _ of readPayload(await readPackage(path), AbortSignal.abort()));
+    for await (const _ of readPayload(await readPackage(path), { signal: AbortSignal.abort() }));
   };
   await expect(stopped()).rejects.toMatchObject({ code: 'INTERRUPTED' });
 });

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startMachine } from '../vm/machine.ts';
+import { buildCases } from './build.ts';
 import { queueCases } from './queue.ts';
 import { snapshotCases } from './snapshot.ts';
 
@@ -35,6 +36,7 @@ export interface Outcome {
 }
 
 const benches: Record<string, () => Promise<{ cases: Case[]; close: () => Promise<void> }>> = {
+  build: buildCases,
   queue: queueCases,
   snapshot: snapshotCases,
 };
