@@ -59,7 +59,8 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     frames.begin(await predictBefore(packages, loaded.recipe, { target, parent }));
     const own = packages.map((one) => one.package);
     const plan = { loaded, arch: job.arch, epoch, packages: own, parent, dbPath };
-    return withReason(context.snapshots, async () => {
+    // Awaited here: what is in use goes with this scope.
+    return await withReason(context.snapshots, async () => {
       const installed = await installImage(context, sandbox, plan);
       context.signal?.throwIfAborted();
       progress.step('writing the layers');

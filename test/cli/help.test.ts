@@ -34,6 +34,15 @@ test('--help lists every command, --version tells the version, and nothing at al
   expect(nothing!.stdout).toContain('COMMANDS');
 });
 
+test('what comes before the look at the version of Node can be loaded by old ones', () => {
+  const imports = (file: string) =>
+    [
+      ...readFileSync(join(checkout, 'dist', file), 'utf8').matchAll(/^(?:import|export) .*from '(.+)';$/gm),
+    ].map(([, name]) => name);
+  expect(imports('cli.js')).toEqual(['node:path', './errors.js']);
+  expect(new Set(imports('errors.js'))).toEqual(new Set(['./errortable.js']));
+});
+
 test('the manifest, which saves a start from loading every command, names them all', () => {
   const text = readFileSync(join(checkout, 'oclif.manifest.json'), 'utf8');
   const { commands: listed } = JSON.parse(text) as { commands: Record<string, object> };
