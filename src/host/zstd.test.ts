@@ -47,7 +47,7 @@ test('frames laid end to end are one stream, however they are cut', async () => 
         ...(index < gaps ? [skippable(one.content.subarray(0, 1000))] : []),
       ]);
       const source = pieces(Buffer.concat(parts), Math.max(size, 50));
-      const found = await buffer(decompressZstd(Readable.from(source)));
+      const found = await buffer(decompressZstd(Readable.from(source), 65_536));
       expect(found.equals(Buffer.concat(frames.map(({ content }) => content)))).toBe(true);
       const ends = new Set<number>();
       let at = 0;
@@ -63,6 +63,6 @@ test('what is no frame is left to the decompressor, which refuses it', async () 
   const good = zstdCompressSync(Buffer.from('good'));
   for (const bad of [Buffer.from('rubbish behind it'), good.subarray(0, good.length - 1)]) {
     const source = Readable.from([Buffer.concat([good, bad])]);
-    await expect(buffer(decompressZstd(source))).rejects.toThrow();
+    await expect(buffer(decompressZstd(source, 65_536))).rejects.toThrow();
   }
 });

@@ -10,7 +10,7 @@ const frameMagic = 0xfd2fb528;
 const skippableMagic = 0x184d2a50;
 
 /** A decompressor that reads all frames, as `source.pipe(createZstdDecompress())` would be expected to. */
-export function decompressZstd(source: Readable, chunkSize = 256 * 1024): Duplex {
+export function decompressZstd(source: Readable, chunkSize: number): Duplex {
   const decompressor = createZstdDecompress({ chunkSize });
   const aligned = Readable.from(frameByFrame(source), { objectMode: false });
   aligned.on('error', (error) => decompressor.destroy(error));

@@ -1,5 +1,5 @@
 /** Compression of layers. Frames and members laid end to end are one stream (RFC 8878, 3; RFC 1952, 2.2). */
-import { Readable, type Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { constants, createGunzip, createGzip, createZstdCompress } from 'node:zlib';
 import { decompressZstd } from '../host/zstd.ts';
 import { inChunks } from './gather.ts';
@@ -17,11 +17,14 @@ export const mediaTypes: Record<Compression['kind'], string> = {
 /** What a recipe means that names no level. */
 export const usualLevel: Record<Compression['kind'], number> = { zstd: 3, gzip: 6 };
 
+/** Of what comes out: each costs a turn of the thread pool. */
+const chunkSize = 1024 * 1024;
+
 /** No worker threads inside zstd: they give other bytes. */
 function compressorOf({ kind, level }: Compression): Duplex {
-  if (kind === 'gzip') return createGzip({ level, chunkSize: 256 * 1024 });
+  if (kind === 'gzip') return createGzip({ level, chunkSize });
   return createZstdCompress({
-    chunkSize: 256 * 1024,
+    chunkSize,
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
   });
 }
@@ -31,18 +34,26 @@ export function compressed(
   tar: AsyncIterable<Buffer> | Iterable<Buffer>,
   compression: Compression,
 ): Readable {
-  const source = Readable.from(inChunks(tar), { objectMode: false });
   const compressor = compressorOf(compression);
-  source.on('error', (error) => compressor.destroy(error));
-  compressor.on('close', () => source.destroy());
-  return source.pipe(compressor);
+  void feed(compressor, tar).catch((error: unknown) => compressor.destroy(error as Error));
+  return compressor;
+}
+
+/** Each chunk is waited for: it is used again for the next. */
+async function feed(compressor: Duplex, tar: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
+  for await (const chunk of inChunks(tar)) {
+    await new Promise<void>((resolve, reject) => {
+      compressor.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+  compressor.end();
 }
 
 /** The tar stream of a blob of a layer's media type; undefined for any other type. */
 export function decompressed(blob: Readable, mediaType: string): Duplex | undefined {
-  if (mediaType === mediaTypes.zstd) return decompressZstd(blob);
+  if (mediaType === mediaTypes.zstd) return decompressZstd(blob, chunkSize);
   if (mediaType !== mediaTypes.gzip) return undefined;
-  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  const gunzip = createGunzip({ chunkSize });
   blob.on('error', (error) => gunzip.destroy(error));
   return blob.pipe(gunzip);
 }

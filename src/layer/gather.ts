@@ -1,9 +1,12 @@
-/** Small pieces joined to chunks of one size: what a compressor makes of a stream then depends on its bytes alone. */
+/**
+ * Small pieces joined to chunks of one size: what a compressor makes of a stream then depends on its bytes alone. A
+ * chunk is good until the next is asked for.
+ */
 export async function* inChunks(
   pieces: AsyncIterable<Buffer> | Iterable<Buffer>,
-  size = 256 * 1024,
+  size = 1024 * 1024,
 ): AsyncGenerator<Buffer> {
-  let chunk = Buffer.allocUnsafe(size);
+  const chunk = Buffer.allocUnsafeSlow(size);
   let filled = 0;
   for await (const piece of pieces) {
     for (let at = 0; at < piece.length;) {
@@ -12,8 +15,6 @@ export async function* inChunks(
       filled += copied;
       if (filled < size) continue;
       yield chunk;
-      // The reader may still hold the last one.
-      chunk = Buffer.allocUnsafe(size);
       filled = 0;
     }
   }

@@ -17,7 +17,7 @@ import type { Payload } from './package.ts';
 /** Compressors that Node lacks. */
 const rpmOnly = ['xz', 'lzma', 'bzip2'];
 
-const pieceSize = 256 * 1024;
+const pieceSize = 1024 * 1024;
 
 /**
  * Decompresses while it is read, in bounded memory; ending the iteration early ends what it started. Where the
