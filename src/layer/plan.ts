@@ -24,7 +24,7 @@ const averageChange = 1 / 30;
 /** How far the past of a source counts: the rest is the average, because what was seldom touched may be next. */
 const trustInPast = 0.5;
 
-/** Bytes that a reader of the last image is expected to download for the next. */
+/** Bytes that a reader of the last image is expected to download for the next; with a layer for each source, the packages' own. */
 export function expectedUpdate(sources: readonly Source[], plan: Plan): number {
   const chances = chancesOf(sources);
   const byName = new Map(sources.map((source) => [source.name, source]));

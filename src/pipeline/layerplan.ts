@@ -1,6 +1,6 @@
 /** Which packages of a recipe share a layer: planned from their sizes and changelogs, kept from lock to lock. */
 import { MillinerError } from '../errors.ts';
-import { planLayers, type Plan, type Source } from '../layer/plan.ts';
+import { expectedUpdate, planLayers, type Plan, type Source } from '../layer/plan.ts';
 import { sourceNameOf, type LockedArch, type LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
 import { readPackage, type RpmPackage } from '../rpm/package.ts';
@@ -21,6 +21,13 @@ export function layerCount({ below, plan }: LockedArch['layers']): number {
   return below + plan.length + otherLayers;
 }
 
+/** Bytes that the next image is expected to cost a reader of this one. */
+export interface PlanCost {
+  update: number;
+  /** With a layer for every source package. */
+  packages: number;
+}
+
 interface PlanInput {
   /** Those that the base has not. */
   packages: LockedPackage[];
@@ -35,7 +42,7 @@ export async function planArch(
   loaded: LoadedRecipe,
   arch: string,
   { packages, base, previous }: PlanInput,
-): Promise<LockedArch['layers']> {
+): Promise<{ layers: LockedArch['layers']; cost: PlanCost }> {
   const below = base ? layerCount(base) : 0;
   const { recipe, path } = loaded;
   const max = recipe.layers.max ?? Math.min(mostLayers, below === 0 ? usualLayers : below + usualMore);
@@ -50,7 +57,48 @@ export async function planArch(
   const files = await fetchPackages(context, packages, placesOf(context, loaded, arch));
   const described = new Map<LockedPackage, RpmPackage>();
   for (const one of packages) described.set(one, await readPackage(files.get(one.sha256)!));
-  return { below, plan: planLayers(sourcesOf(described), most, previous) };
+  const sources = sourcesOf(described);
+  const plan = planLayers(sources, most, previous);
+  const alone = sources.map(({ name }) => [name]);
+  const cost = { update: expectedUpdate(sources, plan), packages: expectedUpdate(sources, alone) };
+  return { layers: { below, plan }, cost };
+}
+
+/** What the layers of changed packages are to a reader of yesterday's image, by the packages' own sizes. */
+export interface UpdateCost {
+  changedLayers: number;
+  /** Bytes of the changed layers' packages. */
+  download: number;
+  /** Bytes of the packages that have changed. */
+  packages: number;
+}
+
+/** Of the packages that the base has not: its layers are its own lock's. */
+export function updateCost(before: LockedArch, now: LockedArch): UpdateCost {
+  const [old, current] = [packagesBySource(before), packagesBySource(now)];
+  const digests = (packages: LockedPackage[] = []) =>
+    packages
+      .map(({ sha256 }) => sha256)
+      .toSorted()
+      .join();
+  const sizeOf = (names: string[]) =>
+    names.flatMap((name) => current.get(name) ?? []).reduce((sum, { size }) => sum + size, 0);
+  const names = new Set([...old.keys(), ...current.keys()]);
+  const changed = new Set([...names].filter((name) => digests(old.get(name)) !== digests(current.get(name))));
+  const layerOf = (plan: Plan) => new Map(plan.flatMap((layer) => layer.map((name) => [name, layer.join()])));
+  const [from, to] = [layerOf(before.layers.plan), layerOf(now.layers.plan)];
+  const layers = now.layers.plan.filter((layer) =>
+    layer.some((name) => changed.has(name) || from.get(name) !== to.get(name)),
+  );
+  return { changedLayers: layers.length, download: sizeOf(layers.flat()), packages: sizeOf([...changed]) };
+}
+
+function packagesBySource({ packages, base }: LockedArch): Map<string, LockedPackage[]> {
+  const inherited = new Set(base);
+  return Map.groupBy(
+    packages.filter(({ nevra }) => !inherited.has(nevra)),
+    sourceNameOf,
+  );
 }
 
 const year = 365.25 * 24 * 3600;

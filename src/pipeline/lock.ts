@@ -20,8 +20,10 @@ import { solve, type SolvedPackage } from '../solve/solve.ts';
 import type { Context } from './context.ts';
 import { locationIn } from './elsewhere.ts';
 import { fetchPackages, placesOf, sha256Of } from './fetch.ts';
-import { layerCount, mostLayers, planArch } from './layerplan.ts';
+import { layerCount, mostLayers, planArch, type PlanCost } from './layerplan.ts';
 import { checkVersions, currentVersions, hostRpmVersion } from './versions.ts';
+
+type LockedBase = Pick<LockedRecipe, 'loaded' | 'lock'>;
 
 /** A recipe with the part of its lock that is for one architecture. */
 export interface LockedRecipe {
@@ -30,21 +32,32 @@ export interface LockedRecipe {
   answer: LockedArch;
 }
 
-/** Locks a recipe anew, and its bases only if they have no lock yet. Gives the lock of the recipe itself. */
-export async function lock(context: Context, recipe: string): Promise<{ lock: Lock; path: string }> {
-  const chain = await loadChain(recipe);
-  return context.content.lease(() => lockTop(context, chain));
+export interface MadeLock {
+  lock: Lock;
+  /** By architecture. */
+  costs: Record<string, PlanCost>;
+  /** The lock that was there before, if it could be read. */
+  previous: Lock | undefined;
 }
 
-async function lockTop(context: Context, chain: LoadedRecipe[]): Promise<{ lock: Lock; path: string }> {
-  let base: { loaded: LoadedRecipe; lock: Lock } | undefined;
-  for (const [index, loaded] of chain.entries()) {
-    const last = index === chain.length - 1;
-    const there = last ? undefined : await readLock(loaded.lockPath);
+/** Locks a recipe anew, and its bases only if they have no lock yet. Gives the lock of the recipe itself. */
+export async function lock(context: Context, recipe: string): Promise<MadeLock & { path: string }> {
+  const chain = await loadChain(recipe);
+  return context.content.lease(async () => {
+    const base = await lockBases(context, chain.slice(0, -1));
+    const loaded = chain.at(-1)!;
+    return { ...(await makeLock(context, loaded, base)), path: loaded.lockPath };
+  });
+}
+
+async function lockBases(context: Context, chain: LoadedRecipe[]): Promise<LockedBase | undefined> {
+  let base: LockedBase | undefined;
+  for (const loaded of chain) {
+    const there = await readLock(loaded.lockPath);
     if (there) checkFresh(loaded, there, base?.lock);
-    base = { loaded, lock: there ?? (await makeLock(context, loaded, base)) };
+    base = { loaded, lock: there ?? (await makeLock(context, loaded, base)).lock };
   }
-  return { lock: base!.lock, path: base!.loaded.lockPath };
+  return base;
 }
 
 /** The chain with its locks, for building; those that are missing are made, stale or edited ones refused. */
@@ -58,7 +71,7 @@ export async function lockedChain(
     const base = locked.at(-1);
     const there = await readLock(loaded.lockPath);
     if (there) checkFresh(loaded, there, base?.lock);
-    const found = there ?? (await makeLock(context, loaded, base));
+    const found = there ?? (await makeLock(context, loaded, base)).lock;
     checkVersions(found, loaded.lockPath);
     const answer = found.arches[arch];
     if (!answer) {
@@ -138,21 +151,23 @@ function checkFresh({ recipe, path, lockPath }: LoadedRecipe, found: Lock, base:
 async function makeLock(
   context: Context,
   loaded: LoadedRecipe,
-  base: { loaded: LoadedRecipe; lock: Lock } | undefined,
-): Promise<Lock> {
+  base: LockedBase | undefined,
+): Promise<MadeLock> {
   const { recipe } = loaded;
   context.progress.step(`${recipe.name}: locking`);
   const arches: Record<string, LockedArch> = {};
+  const costs: MadeLock['costs'] = {};
   let epoch = base?.lock.epoch ?? 0;
   const previous = await previousLock(context, loaded);
   for (const arch of recipe.arches ?? [hostArch()]) {
     const solved = await solveArch(context, loaded, arch, base);
-    const layers = await planArch(context, loaded, arch, {
+    const { layers, cost } = await planArch(context, loaded, arch, {
       packages: solved.own,
       base: base?.lock.arches[arch]?.layers,
       previous: previous?.arches[arch]?.layers.plan,
     });
     arches[arch] = { ...solved.answer, layers };
+    costs[arch] = cost;
     epoch = Math.max(epoch, solved.newest);
   }
   const sealed = sealLock({
@@ -166,14 +181,14 @@ async function makeLock(
     arches,
   });
   await writeLock(loaded.lockPath, sealed);
-  return sealed;
+  return { lock: sealed, costs, previous };
 }
 
 async function solveArch(
   context: Context,
   loaded: LoadedRecipe,
   arch: string,
-  base: { loaded: LoadedRecipe; lock: Lock } | undefined,
+  base: LockedBase | undefined,
 ): Promise<{ answer: Omit<LockedArch, 'layers'>; own: LockedPackage[]; newest: number }> {
   const { recipe } = loaded;
   const inherited = base?.lock.arches[arch];
