@@ -22,6 +22,9 @@ export interface GcLimits {
   mostBytes?: number | undefined;
 }
 
+/** Gives what it removed. */
+export type Collect = (keep: ReadonlySet<Digest>, limits: GcLimits) => Promise<Blob[]>;
+
 export class ContentStore {
   /** The state directory that it is part of. */
   readonly directory: string;
@@ -135,18 +138,13 @@ export class ContentStore {
   }
 
   /**
-   * Removes every blob that is neither in keep nor used since the given time, and of the others those that were not
-   * used for longest until no more than `mostBytes` are left, or all that may go has gone. Needs the store alone: BUSY while
-   * a lease is held, or with `wait` it waits for the last one to end. Gives what was removed. A function is asked
-   * what to keep once the store is held: what was true before the wait may have become wrong during it.
+   * Has the store alone while fn runs, and gives it what removes blobs: each that is neither in keep nor used since
+   * the given time, and of the others those that were not used for longest until no more than `mostBytes` are left, or
+   * all that may go has gone. BUSY while a lease is held, or with `wait` it waits for the last one to end.
    */
-  gc(
-    keep: ReadonlySet<Digest> | (() => Promise<ReadonlySet<Digest>>),
-    limits: GcLimits,
-    options: LockOptions = {},
-  ): Promise<Blob[]> {
-    const collect = async () => this.#collect(typeof keep === 'function' ? await keep() : keep, limits);
-    return withLock(this.#lock, 'exclusive', collect, options);
+  gc<T>(fn: (collect: Collect) => Promise<T>, options: LockOptions = {}): Promise<T> {
+    const collect: Collect = (keep, limits) => this.#collect(keep, limits);
+    return withLock(this.#lock, 'exclusive', () => fn(collect), options);
   }
 
   async #collect(keep: ReadonlySet<Digest>, { usedSince, mostBytes = Infinity }: GcLimits): Promise<Blob[]> {

@@ -94,7 +94,12 @@ export function makeImage(input: ImageInput): ImageBytes {
     schemaVersion: 2,
     mediaType: manifestType,
     config: { mediaType: configType, digest: configDigest, size: config.length },
-    layers: input.layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
+    layers: input.layers.map(({ mediaType, digest, size, annotations }) => ({
+      mediaType,
+      digest,
+      size,
+      annotations,
+    })),
     annotations: annotationsOf(input),
   });
   return { config, configDigest, manifest, manifestDigest: digestOf(manifest) };

@@ -5,17 +5,19 @@ import { decompressZstd } from '../host/zstd.ts';
 import { inChunks } from './gather.ts';
 
 export interface Compression {
-  kind: 'zstd' | 'gzip';
+  kind: 'zstd' | 'zstd:chunked' | 'gzip';
   level: number;
 }
 
+/** A plain reader of zstd reads chunked layers too. */
 export const mediaTypes: Record<Compression['kind'], string> = {
+  'zstd:chunked': 'application/vnd.oci.image.layer.v1.tar+zstd',
   zstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
   gzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
 };
 
 /** What a recipe means that names no level. */
-export const usualLevel: Record<Compression['kind'], number> = { zstd: 3, gzip: 6 };
+export const usualLevel: Record<Compression['kind'], number> = { zstd: 3, 'zstd:chunked': 3, gzip: 6 };
 
 /** Of what comes out: each costs a turn of the thread pool. */
 const chunkSize = 1024 * 1024;

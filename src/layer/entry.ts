@@ -1,7 +1,7 @@
 /** How an entry of a tree stands in a tar stream. */
 import { MillinerError } from '../errors.ts';
 import { showBytes, type ByteString } from '../host/paths.ts';
-import { tarHeader, type TarEntry, type TarType } from './tar.ts';
+import type { TarEntry, TarType } from './tar.ts';
 import { parentOf, type TreeEntry } from './tree.ts';
 
 const types: Record<number, TarType> = {
@@ -13,11 +13,8 @@ const types: Record<number, TarType> = {
   0o010000: 'fifo',
 };
 
-/**
- * The header of an entry; of a file whose inode has been written under another name before, a hard link to that.
- * Throws IMAGE_UNREPRESENTABLE for a socket.
- */
-export function entryHeader(entry: TreeEntry, firstName?: ByteString): Buffer {
+/** A file whose inode has been written under another name is a hard link to that. Throws IMAGE_UNREPRESENTABLE for a socket. */
+export function tarEntry(entry: TreeEntry, firstName?: ByteString): TarEntry {
   const type = firstName === undefined ? types[entry.mode & 0o170000] : 'link';
   if (!type) {
     throw new MillinerError(
@@ -25,7 +22,7 @@ export function entryHeader(entry: TreeEntry, firstName?: ByteString): Buffer {
       `/${showBytes(entry.path)} is a socket, which a layer cannot hold`,
     );
   }
-  return tarHeader({
+  return {
     path: entry.path === '' ? ('.' as ByteString) : entry.path,
     type,
     mode: entry.mode & 0o7777,
@@ -38,15 +35,15 @@ export function entryHeader(entry: TreeEntry, firstName?: ByteString): Buffer {
     deviceMinor: entry.deviceMinor,
     // A hard link has its inode's attributes; repeating them would only cost bytes.
     xattrs: firstName === undefined ? entry.xattrs : undefined,
-  });
+  };
 }
 
 /** OCI image layer specification: an empty file .wh.NAME deletes NAME of the layers below. */
-export function whiteoutHeader(path: ByteString): Buffer {
+export function whiteout(path: ByteString): TarEntry {
   const parent = parentOf(path);
   const name = path.slice(parent === '' ? 0 : parent.length + 1);
   const place = parent === '' ? '' : `${parent}/`;
-  const whiteout: TarEntry = {
+  return {
     path: `${place}.wh.${name}` as ByteString,
     type: 'file',
     mode: 0,
@@ -55,5 +52,4 @@ export function whiteoutHeader(path: ByteString): Buffer {
     size: 0,
     mtime: 0,
   };
-  return tarHeader(whiteout);
 }

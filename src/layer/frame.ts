@@ -1,13 +1,13 @@
 /**
- * A package's part of a layer: its files as a tar stream without directories and without an end, compressed once
+ * A package's part of a layer: its files as parts of a tar stream, without directories, compressed once
  * and laid into whatever layer the package belongs to. Which bytes it has depends on its key and on nothing else.
  */
 import { createHash } from 'node:crypto';
 import { readPayload } from '../rpm/payload.ts';
 import type { Compression } from './compress.ts';
-import { entryHeader } from './entry.ts';
+import { tarEntry } from './entry.ts';
 import { filesOf, type PredictedPackage } from './predict.ts';
-import { padding } from './tar.ts';
+import type { TarPart } from './tar.ts';
 import { isRegular, type TreeEntry } from './tree.ts';
 
 /** Raised with every change of what is written below, or of the tar headers. */
@@ -17,7 +17,7 @@ const format = 1;
 export function frameKey({ sha256, places }: PredictedPackage, { kind, level }: Compression): string {
   const { zstd, zlib } = process.versions;
   // The header, which the package's digest stands for, says the rest of each file.
-  const all = [format, kind, level, kind === 'zstd' ? zstd : zlib, sha256, places];
+  const all = [format, kind, level, kind === 'gzip' ? zlib : zstd, sha256, places];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
@@ -25,24 +25,22 @@ export function frameKey({ sha256, places }: PredictedPackage, { kind, level }: 
  * Files come as the payload has them. Their content is not held to the header's digests: rpm does that when it
  * installs them, and no image has a package of which it has refused a file. Throws PACKAGE_INVALID.
  */
-export async function* frameTar(
+export async function* frameParts(
   one: Pick<PredictedPackage, 'package' | 'places'>,
   signal?: AbortSignal,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<TarPart> {
   const files = filesOf(one);
   const entries = new Map(files.map(({ file, entry }) => [file, entry]));
-  for (const { entry } of files) if (!isRegular(entry)) yield entryHeader(entry);
+  for (const { entry } of files) if (!isRegular(entry)) yield { entry: tarEntry(entry) };
   for await (const { links, content } of readPayload(one.package, { signal, isVerified: true })) {
     const [first, ...others] = links.flatMap((file) => entries.get(file) ?? []);
     if (!first) continue;
-    yield entryHeader(first);
-    yield* content;
-    yield padding(first.size);
-    for (const other of others) yield entryHeader(other, first.path);
+    yield { entry: tarEntry(first), content };
+    for (const other of others) yield { entry: tarEntry(other, first.path) };
   }
 }
 
 /** The directories of a layer, with the attributes that they have in the end: the part before all packages'. */
-export function* directoryTar(directories: Iterable<TreeEntry>): Generator<Buffer> {
-  for (const entry of directories) yield entryHeader(entry);
+export function* directoryParts(directories: Iterable<TreeEntry>): Generator<TarPart> {
+  for (const entry of directories) yield { entry: tarEntry(entry) };
 }

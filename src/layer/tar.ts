@@ -39,6 +39,22 @@ export interface TarEntry {
   xattrs?: Record<string, Buffer> | undefined;
 }
 
+/** An entry with what follows its header: `size` bytes, for files. */
+export interface TarPart {
+  entry: TarEntry;
+  content?: AsyncIterable<Buffer> | Iterable<Buffer>;
+}
+
+/** The bytes of a stream, without its end. */
+export async function* tarBytes(parts: AsyncIterable<TarPart> | Iterable<TarPart>): AsyncGenerator<Buffer> {
+  for await (const { entry, content } of parts) {
+    yield tarHeader(entry);
+    if (!content) continue;
+    yield* content;
+    yield padding(entry.size);
+  }
+}
+
 /** The header blocks of one entry; its content, padded by padding(), follows. */
 export function tarHeader(entry: TarEntry): Buffer {
   const path = bytesOf((entry.type === 'directory' ? `${entry.path}/` : entry.path) as ByteString);

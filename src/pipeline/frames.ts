@@ -1,21 +1,20 @@
 /** The frames of an image's packages: made on all cores while rpm is at work, or found where a build has left them. */
 import { availableParallelism } from 'node:os';
 import { extname, join } from 'node:path';
-import type { Blob } from '../content/digest.ts';
 import { inParallel } from '../host/parallel.ts';
 import { Threads } from '../host/threads.ts';
 import type { Compression } from '../layer/compress.ts';
 import { frameKey } from '../layer/frame.ts';
 import type { PredictedPackage } from '../layer/predict.ts';
 import type { Context } from './context.ts';
-import type { LayerThreadTask } from './layerthread.ts';
+import type { LayerThreadTask, MadeFrame, MadeLayer } from './layerthread.ts';
 import { recall, remember } from './parts.ts';
 
-export interface Frame extends Blob {
+export interface Frame extends MadeFrame {
   key: string;
 }
 
-export type LayerThreads = Threads<LayerThreadTask, Blob & { diffID?: string }>;
+export type LayerThreads = Threads<LayerThreadTask, MadeFrame | MadeLayer>;
 
 const thread = join(import.meta.dirname, `layerthread${extname(import.meta.filename)}`);
 /** Each takes some 50 MiB. */
@@ -74,7 +73,7 @@ export class Frames {
   async #one(one: PredictedPackage, signal: AbortSignal): Promise<Frame> {
     const compression = this.#compression;
     const key = frameKey(one, compression);
-    const there = await recall<Blob>(this.#context, 'frames', key);
+    const there = await recall<MadeFrame>(this.#context, 'frames', key);
     if (there) return { ...there, key };
     const { places } = one;
     const task = { kind: 'frame', path: one.package.path, places, compression } as const;

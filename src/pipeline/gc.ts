@@ -33,26 +33,28 @@ export async function collectGarbage(context: Context, options: GcOptions): Prom
   const { content, state } = context;
   const images: string[] = [];
   let snapshots: string[] = [];
-  const keep = async () => {
-    for (const image of remove) {
-      const { name } = await findRecord(state, image);
-      await removeRecord(state, name);
-      images.push(name);
-    }
-    const records = await listRecords(state);
-    const digests = new Set(records.map(({ manifestDigest }) => manifestDigest));
-    await removeOtherVerdicts(state, digests);
-    await removeOtherPublications(state, digests);
-    snapshots = await removeSnapshots(context, new Set(records.map(({ snapshot }) => snapshot)));
-    const caches = keepDays > 0 ? [] : ['toolroots', 'metadata', 'downloads'];
-    for (const folder of caches) await empty(join(state, folder));
-    return new Set(records.flatMap(blobsOf));
-  };
   const usedSince = new Date(Date.now() - keepDays * day);
   const onWait = (holder: string) => context.progress.step(`waiting for ${holder}`);
-  const limits = { usedSince, mostBytes };
-  const blobs = await content.gc(keep, limits, { wait: true, signal: context.signal, onWait });
-  await forgetLost(context, new Set(blobs.map(({ digest }) => digest)));
+  const blobs = await content.gc(
+    async (collect) => {
+      for (const image of remove) {
+        const { name } = await findRecord(state, image);
+        await removeRecord(state, name);
+        images.push(name);
+      }
+      const records = await listRecords(state);
+      const digests = new Set(records.map(({ manifestDigest }) => manifestDigest));
+      await removeOtherVerdicts(state, digests);
+      await removeOtherPublications(state, digests);
+      snapshots = await removeSnapshots(context, new Set(records.map(({ snapshot }) => snapshot)));
+      const caches = keepDays > 0 ? [] : ['toolroots', 'metadata', 'downloads'];
+      for (const folder of caches) await empty(join(state, folder));
+      const removed = await collect(new Set(records.flatMap(blobsOf)), { usedSince, mostBytes });
+      await forgetLost(context, new Set(removed.map(({ digest }) => digest)));
+      return removed;
+    },
+    { wait: true, signal: context.signal, onWait },
+  );
   return { images, snapshots, blobs: blobs.length, bytes: blobs.reduce((sum, { size }) => sum + size, 0) };
 }
 

@@ -1,21 +1,23 @@
 /** The layers of an image: its packages' as the lock has planned them, the rpm database, and what nothing explains. */
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { addAbortSignal, type Readable } from 'node:stream';
-import type { Blob } from '../content/digest.ts';
+import { addAbortSignal } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { inParallel } from '../host/parallel.ts';
 import type { ImageLayer } from '../image/image.ts';
 import { changedSince, changesOf, type Changed, type Changes, type IsKnown } from '../layer/changes.ts';
-import { compressed, mediaTypes, type Compression } from '../layer/compress.ts';
-import { directoryTar } from '../layer/frame.ts';
+import { mediaTypes, type Compression } from '../layer/compress.ts';
+import { encodeLayer, encodePiece } from '../layer/encode.ts';
+import { directoryParts } from '../layer/frame.ts';
 import type { Resolve } from '../layer/packaged.ts';
 import { treeWith, type PredictedPackage } from '../layer/predict.ts';
 import { splitChanged, type Held } from '../layer/split.ts';
 import { ancestorsOf, isDirectory, type Tree, type TreeEntry } from '../layer/tree.ts';
-import { layerStream } from '../layer/write.ts';
+import { layerParts } from '../layer/write.ts';
 import { fileType } from '../rpm/files.ts';
 import type { Context } from './context.ts';
 import type { Frame, Frames, LayerThreads } from './frames.ts';
+import type { MadeLayer } from './layerthread.ts';
 import { recall, remember } from './parts.ts';
 
 export interface LayerJob {
@@ -108,22 +110,18 @@ async function packageLayer(
   frames: Frame[],
   compression: Compression,
 ): Promise<Written> {
-  const mediaType = mediaTypes[compression.kind];
-  const head = await readAll(compressed(directoryTar(directories), compression));
+  const { bytes, index } = encodePiece(directoryParts(directories), compression);
+  const head = await buffer(bytes);
   const keys = createHash('sha256').update(head);
   for (const { key } of frames) keys.update(key);
   const key = keys.digest('hex');
-  let made = await recall<Blob & { diffID?: string }>(context, 'layers', key);
+  let made = await recall<MadeLayer>(context, 'layers', key);
   if (!made) {
-    const digests = frames.map(({ digest }) => digest);
-    made = await threads.run({ kind: 'layer', head, frames: digests, compression }, context.signal);
+    const task = { kind: 'layer', head, headIndex: index, frames, compression } as const;
+    made = (await threads.run(task, context.signal)) as MadeLayer;
     await remember(context, 'layers', key, made);
   }
-  return { ...made, diffID: made.diffID!, mediaType, holds: name };
-}
-
-async function readAll(stream: Readable): Promise<Buffer> {
-  return Buffer.concat(await stream.toArray());
+  return { ...made, mediaType: mediaTypes[compression.kind], holds: name };
 }
 
 async function changeLayer(
@@ -133,7 +131,9 @@ async function changeLayer(
   changes: Changes,
   compression: Compression,
 ): Promise<Written> {
-  const stream = layerStream(target, changes, compression);
-  const blob = await content.ingestStream(signal ? addAbortSignal(signal, stream.blob) : stream.blob);
-  return { ...blob, diffID: stream.diffId(), mediaType: mediaTypes[compression.kind], holds };
+  const layer = encodeLayer(layerParts(target, changes), compression);
+  const blob = await content.ingestStream(signal ? addAbortSignal(signal, layer.bytes) : layer.bytes);
+  const annotations = layer.annotations();
+  const mediaType = mediaTypes[compression.kind];
+  return { ...blob, diffID: layer.diffID(), ...(annotations && { annotations }), mediaType, holds };
 }

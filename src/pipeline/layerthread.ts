@@ -1,11 +1,15 @@
 /** The work of the threads that make layers: a frame from a package, a layer from its frames. */
 import { createHash } from 'node:crypto';
 import { addAbortSignal, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { Blob, Digest } from '../content/digest.ts';
 import { ContentStore } from '../content/store.ts';
 import { serveTasks } from '../host/threads.ts';
+import { encodeEnd, type ChunkIndex } from '../layer/chunked/encode.ts';
+import { appendIndex, emptyIndex, trailer } from '../layer/chunked/trailer.ts';
 import { compressed, decompressed, mediaTypes, type Compression } from '../layer/compress.ts';
-import { frameTar } from '../layer/frame.ts';
+import { encodePiece } from '../layer/encode.ts';
+import { frameParts } from '../layer/frame.ts';
 import type { PlacedFile } from '../layer/predict.ts';
 import { endOfArchive } from '../layer/tar.ts';
 import { readPackage } from '../rpm/package.ts';
@@ -18,12 +22,23 @@ export interface FrameTask {
   compression: Compression;
 }
 
+/** Of zstd:chunked, a frame has a blob of JSON that describes it. */
+export interface MadeFrame extends Blob {
+  index?: Digest;
+}
+
 export interface LayerTask {
   kind: 'layer';
   /** Its directories, compressed. */
   head: Uint8Array;
-  frames: Digest[];
+  headIndex: ChunkIndex | undefined;
+  frames: MadeFrame[];
   compression: Compression;
+}
+
+export interface MadeLayer extends Blob {
+  diffID: string;
+  annotations?: Record<string, string>;
 }
 
 export type LayerThreadTask = FrameTask | LayerTask;
@@ -38,7 +53,7 @@ async function work(
   task: LayerThreadTask,
   { directory }: LayerThreadData,
   signal: AbortSignal,
-): Promise<Blob & { diffID?: string }> {
+): Promise<MadeFrame | MadeLayer> {
   const content = await (opened ??= ContentStore.open(directory));
   return task.kind === 'frame' ? makeFrame(content, task, signal) : makeLayer(content, task, signal);
 }
@@ -47,28 +62,52 @@ async function makeFrame(
   content: ContentStore,
   { path, places, compression }: FrameTask,
   signal: AbortSignal,
-): Promise<Blob> {
-  const tar = frameTar({ package: await readPackage(path), places }, signal);
-  return content.ingestStream(addAbortSignal(signal, compressed(tar, compression)));
+): Promise<MadeFrame> {
+  const parts = frameParts({ package: await readPackage(path), places }, signal);
+  const { bytes, index } = encodePiece(parts, compression);
+  const blob = await content.ingestStream(addAbortSignal(signal, bytes));
+  if (!index) return blob;
+  const described = await content.ingestStream(Readable.from([Buffer.from(JSON.stringify(index))]));
+  return { ...blob, index: described.digest };
 }
 
-async function makeLayer(
-  content: ContentStore,
-  { head, frames, compression }: LayerTask,
-  signal: AbortSignal,
-): Promise<Blob & { diffID: string }> {
-  async function* parts(): AsyncGenerator<Buffer> {
+async function makeLayer(content: ContentStore, task: LayerTask, signal: AbortSignal): Promise<MadeLayer> {
+  const { head, headIndex, frames, compression } = task;
+  const index = headIndex && emptyIndex();
+  let annotations: Record<string, string> | undefined;
+  async function* pieces(): AsyncGenerator<Buffer> {
     yield Buffer.from(head);
-    for (const digest of frames) yield* (await content.openVerified(digest)) as AsyncIterable<Buffer>;
-    for await (const part of compressed([endOfArchive], compression)) yield part as Buffer;
+    if (index) appendIndex(index, headIndex!);
+    for (const frame of frames) {
+      yield* (await content.openVerified(frame.digest)) as AsyncIterable<Buffer>;
+      if (index) appendIndex(index, await readIndex(content, frame.index!));
+    }
+    if (!index) return void (yield await buffer(compressed([endOfArchive], compression)));
+    yield encodeEnd(endOfArchive, compression.level, index);
+    const end = trailer(index, compression.level);
+    annotations = end.annotations;
+    yield end.bytes;
   }
-  const blob = await content.ingestStream(
-    addAbortSignal(signal, Readable.from(parts(), { objectMode: false })),
-  );
+  const source = Readable.from(pieces(), { objectMode: false });
+  const blob = await content.ingestStream(addAbortSignal(signal, source));
+  const diffID = await tarDigest(content, blob.digest, compression, signal);
+  return { ...blob, diffID, ...(annotations && { annotations }) };
+}
+
+async function readIndex(content: ContentStore, digest: Digest): Promise<ChunkIndex> {
+  return JSON.parse((await buffer(await content.openVerified(digest))).toString('utf8')) as ChunkIndex;
+}
+
+async function tarDigest(
+  content: ContentStore,
+  digest: Digest,
+  { kind }: Compression,
+  signal: AbortSignal,
+): Promise<string> {
   const hash = createHash('sha256');
-  const tar = decompressed(await content.openVerified(blob.digest), mediaTypes[compression.kind])!;
+  const tar = decompressed(await content.openVerified(digest), mediaTypes[kind])!;
   for await (const chunk of addAbortSignal(signal, tar)) hash.update(chunk as Buffer);
-  return { ...blob, diffID: `sha256:${hash.digest('hex')}` };
+  return `sha256:${hash.digest('hex')}`;
 }
 
 serveTasks((task, data, signal) => work(task as LayerThreadTask, data as LayerThreadData, signal));

@@ -5,14 +5,22 @@
 import { readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { Blob, Digest } from '../content/digest.ts';
+import type { Digest } from '../content/digest.ts';
 import type { Context } from './context.ts';
 
 const kinds = ['frames', 'layers'] as const;
 export type PartKind = (typeof kinds)[number];
 
-/** Gives what was remembered, if its blob is still there; both then count as used now. */
-export async function recall<T extends Blob>(
+interface Part {
+  digest: Digest;
+  /** A blob that describes it. */
+  index?: Digest;
+}
+
+const blobsOf = ({ digest, index }: Part): Digest[] => (index ? [digest, index] : [digest]);
+
+/** Gives what was remembered, if its blobs are still there; all then count as used now. */
+export async function recall<T extends Part>(
   { state, content }: Context,
   kind: PartKind,
   key: string,
@@ -23,34 +31,35 @@ export async function recall<T extends Blob>(
     throw error;
   });
   const part = text === undefined ? undefined : (parse(text) as T | undefined);
-  if (!part || !(await content.has(part.digest))) return undefined;
+  if (!part) return undefined;
+  for (const digest of blobsOf(part)) if (!(await content.has(digest))) return undefined;
+  for (const digest of blobsOf(part)) await content.use(digest);
   const now = new Date();
-  await content.use(part.digest);
   await utimes(path, now, now);
   return part;
 }
 
 /** A machine that lost its power may have left a part of it. */
-function parse(text: string): Blob | undefined {
+function parse(text: string): Part | undefined {
   try {
-    return JSON.parse(text) as Blob;
+    return JSON.parse(text) as Part;
   } catch {
     return undefined;
   }
 }
 
-/** Forgets the parts whose blobs have been removed. */
+/** Forgets the parts whose blobs have been removed, and what killed writers have left; while nobody writes. */
 export async function forgetLost({ state }: Context, removed: ReadonlySet<Digest>): Promise<void> {
   for (const kind of kinds) {
     for (const name of await readdir(join(state, kind))) {
       const path = join(state, kind, name);
-      const part = parse(await readFile(path, 'utf8'));
-      if (!part || removed.has(part.digest)) await rm(path);
+      const part = name.startsWith('.') ? undefined : parse(await readFile(path, 'utf8'));
+      if (!part || blobsOf(part).some((digest) => removed.has(digest))) await rm(path);
     }
   }
 }
 
-export async function remember({ state }: Context, kind: PartKind, key: string, part: Blob): Promise<void> {
+export async function remember({ state }: Context, kind: PartKind, key: string, part: Part): Promise<void> {
   const temporary = join(state, kind, `.${randomUUID()}`);
   await writeFile(temporary, JSON.stringify(part));
   await rename(temporary, join(state, kind, key));

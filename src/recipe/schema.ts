@@ -154,7 +154,7 @@ export const recipeSchema = z.strictObject({
   layers: z
     .strictObject({
       max: z.int().min(4).max(64).optional(),
-      compression: z.enum(['zstd', 'gzip']).default('zstd'),
+      compression: z.enum(['zstd', 'zstd:chunked', 'gzip']).default('zstd'),
       level: z.int().min(1).max(19).optional(),
     })
     .refine(({ compression, level = 1 }) => compression !== 'gzip' || level <= 9, {

@@ -15,7 +15,8 @@ import { changedSince, changesOf } from '../../src/layer/changes.ts';
 import { parseTree, serializeTree, treeOf, type Tree } from '../../src/layer/tree.ts';
 import { unpackLayer } from '../../src/layer/unpack.ts';
 import { mediaTypes, type Compression } from '../../src/layer/compress.ts';
-import { layerStream } from '../../src/layer/write.ts';
+import { encodeLayer } from '../../src/layer/encode.ts';
+import { layerParts } from '../../src/layer/write.ts';
 import { OverlaySnapshotter } from '../../src/snapshot/overlay.ts';
 import { apply, generations, makeBase, type Change } from '../snapshot/random.ts';
 import { describeTree, type Described } from '../snapshot/tree.ts';
@@ -40,12 +41,12 @@ async function addLayer(
 ) {
   const root = await snapshots.mount(key);
   const tree = treeOf(await snapshots.scan(key));
-  const stream = layerStream(root, changesOf(tree, await changedSince(root, tree, parent)), how);
-  const blob = await content.ingestStream(stream.blob);
+  const stream = encodeLayer(layerParts(root, changesOf(tree, await changedSince(root, tree, parent))), how);
+  const blob = await content.ingestStream(stream.bytes);
   const layer: ImageLayer = {
     ...blob,
     mediaType: mediaTypes[how.kind],
-    diffID: stream.diffId(),
+    diffID: stream.diffID(),
     recipe: 'random',
     holds: 'state',
   };
@@ -154,6 +155,7 @@ async function unpacked({ state, content }: Bench, layers: ImageLayer[]): Promis
 
 test.each<Compression>([
   { kind: 'zstd', level: 3 },
+  { kind: 'zstd:chunked', level: 3 },
   { kind: 'gzip', level: 6 },
 ])('random changes in layers of $kind', async (how) => {
   const numRuns = process.env['MILLINER_SOAK'] ? 150 : 8;

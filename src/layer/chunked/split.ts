@@ -1,0 +1,77 @@
+/**
+ * Where a file's content is cut, so that the same bytes are the same chunk wherever they stand: as containers/storage
+ * cuts it (pkg/chunked/compressor: a rolling sum over 64 bytes, 16 bits, and runs of zeros apart).
+ */
+
+export interface Chunk {
+  bytes: Buffer;
+  /** Nothing but zeros, which a reader need not fetch. */
+  isZeros: boolean;
+}
+
+const windowSize = 64;
+const charOffset = 31;
+const splitMask = (1 << 16) - 1;
+const shortestHole = 1024;
+/** The sum may never say so; a chunk is held in memory. */
+const longest = 4 * 1024 * 1024;
+
+/** The rolling sum of bup and rsync; only its lower 32 bits are looked at. */
+class RollingSum {
+  readonly #window = new Uint8Array(windowSize);
+  #at = 0;
+  #s1 = windowSize * charOffset;
+  #s2 = windowSize * (windowSize - 1) * charOffset;
+
+  /** Whether the content is cut behind this byte. */
+  roll(byte: number): boolean {
+    const dropped = this.#window[this.#at]!;
+    this.#s1 = (this.#s1 + byte - dropped) | 0;
+    this.#s2 = (this.#s2 + this.#s1 - windowSize * (dropped + charOffset)) | 0;
+    this.#window[this.#at] = byte;
+    this.#at = (this.#at + 1) & (windowSize - 1);
+    return (this.#s2 & splitMask) === splitMask;
+  }
+}
+
+/** Chunks are good until the next is asked for. @param size bytes of the content */
+export async function* splitContent(
+  content: AsyncIterable<Buffer> | Iterable<Buffer>,
+  size: number,
+): AsyncGenerator<Chunk> {
+  const sum = new RollingSum();
+  const buffer = Buffer.allocUnsafe(Math.min(size, longest));
+  let filled = 0;
+  let zeros = 0;
+  const chunk = (isZeros = false): Chunk => {
+    const bytes = buffer.subarray(0, filled);
+    filled = 0;
+    return { bytes, isZeros };
+  };
+  /** Zeros that were held back, until it was known whether they are a hole. */
+  function* release(): Generator<Chunk> {
+    const isHole = zeros >= shortestHole;
+    if (isHole && filled > 0) yield chunk();
+    while (zeros > 0) {
+      const cut = sum.roll(0);
+      buffer[filled++] = 0;
+      zeros--;
+      if ((cut && !isHole) || filled === longest) yield chunk(isHole);
+    }
+    if (isHole && filled > 0) yield chunk(true);
+  }
+  for await (const piece of content) {
+    for (const byte of piece) {
+      if (byte === 0) {
+        zeros++;
+        continue;
+      }
+      if (zeros > 0) yield* release();
+      const cut = sum.roll(byte);
+      buffer[filled++] = byte;
+      if (cut || filled === longest) yield chunk();
+    }
+  }
+  yield* release();
+  if (filled > 0) yield chunk();
+}
