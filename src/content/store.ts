@@ -95,7 +95,10 @@ export class ContentStore {
   async *#verified(digest: Digest, handle: FileHandle): AsyncGenerator<Buffer> {
     try {
       const hash = createHash('sha256');
-      const stream = handle.createReadStream({ autoClose: false, highWaterMark: 1 << 20 });
+      // Where it ends is said, or a small blob would take two large buffers.
+      const { size } = await handle.stat();
+      const range = { start: 0, end: Math.max(0, size - 1), highWaterMark: 1 << 20 };
+      const stream = handle.createReadStream({ autoClose: false, ...range });
       for await (const chunk of stream as AsyncIterable<Buffer>) {
         hash.update(chunk);
         yield chunk;

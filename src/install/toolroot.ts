@@ -2,9 +2,19 @@
  * The tool root: rpm and what it needs, unpacked from the recipe's own repositories without running a scriptlet,
  * so that the same rpm makes the same image on every host.
  */
-import { chmod, link, lstat, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { asStorageError } from '../host/files.ts';
@@ -74,12 +84,12 @@ async function unpack(
     return path;
   };
   const directories = new Set<ByteString>(['' as ByteString]);
-  const makeParents = async (path: ByteString) => {
+  const makeParents = (path: ByteString) => {
     const parts = path.split('/').slice(0, -1);
     for (let depth = 1; depth <= parts.length; depth++) {
       const parent = parts.slice(0, depth).join('/') as ByteString;
       if (directories.has(parent)) continue;
-      await makeDirectory(below(root, parent));
+      makeDirectory(below(root, parent));
       directories.add(parent);
     }
   };
@@ -87,46 +97,60 @@ async function unpack(
     progress.update('unpacking the tool root', done + 1, packages.length);
     for await (const { links: names, content } of readPayload(one, { signal })) {
       const [first, ...others] = names.map(place) as [ByteString, ...ByteString[]];
-      await makeParents(first);
+      if (!isNeeded(names[0])) continue;
+      makeParents(first);
       await writeContent(below(root, first), content, names[0].mode & 0o755);
       for (const other of others) {
-        await makeParents(other);
-        await rm(below(root, other), { force: true });
-        await link(below(root, first), below(root, other));
+        makeParents(other);
+        rmSync(below(root, other), { force: true });
+        linkSync(below(root, first), below(root, other));
       }
     }
-    await makeRest(root, one, place, makeParents);
+    makeRest(root, one, place, makeParents);
   }
+}
+
+/** rpm reads neither documentation nor translations: half of the files are not worth their time. */
+function isNeeded({ flags, lang, path }: RpmFile): boolean {
+  return !flags.doc && lang === '' && !/^usr\/share\/(?:doc|info|locale|man)\//.test(path);
 }
 
 /** One level at a time, and never through a link: what lies outside the root stays out of reach. */
-async function makeDirectory(path: Buffer): Promise<void> {
-  await mkdir(path, { mode: 0o755 }).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST' || !(await lstat(path)).isDirectory()) throw error;
-  });
-}
-
-/** Directories and links have no payload of their own. Owners and setuid bits mean nothing in a tool root. */
-async function makeRest(
-  root: string,
-  one: RpmPackage,
-  place: (file: RpmFile) => ByteString,
-  makeParents: (path: ByteString) => Promise<void>,
-): Promise<void> {
-  for (const file of one.files) {
-    if (file.flags.ghost) continue;
-    const type = file.mode & fileType.mask;
-    const path = place(file);
-    if (type === fileType.directory) await makeParents(`${path}/.` as ByteString);
-    if (type !== fileType.link) continue;
-    await makeParents(path);
-    await rm(below(root, path), { force: true });
-    await symlink(bytesOf(file.linkTarget ?? byteString('')), below(root, path));
+function makeDirectory(path: Buffer): void {
+  try {
+    mkdirSync(path, { mode: 0o755 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !lstatSync(path).isDirectory()) throw error;
   }
 }
 
+/** Directories and links have no payload of their own. Owners and setuid bits mean nothing in a tool root. */
+function makeRest(
+  root: string,
+  one: RpmPackage,
+  place: (file: RpmFile) => ByteString,
+  makeParents: (path: ByteString) => void,
+): void {
+  for (const file of one.files) {
+    if (file.flags.ghost || !isNeeded(file)) continue;
+    const type = file.mode & fileType.mask;
+    const path = place(file);
+    if (type === fileType.directory) makeParents(`${path}/.` as ByteString);
+    if (type !== fileType.link) continue;
+    makeParents(path);
+    rmSync(below(root, path), { force: true });
+    symlinkSync(bytesOf(file.linkTarget ?? byteString('')), below(root, path));
+  }
+}
+
+/** Files are small and many: one that waits for nothing costs a fraction of one that is waited for. */
 async function writeContent(path: Buffer, content: AsyncIterable<Buffer>, mode: number): Promise<void> {
-  await rm(path, { force: true });
-  await writeFile(path, content, { flag: 'wx', mode: 0o600 });
-  await chmod(path, mode | 0o400);
+  // A package may replace what another has put there.
+  rmSync(path, { force: true });
+  const file = openSync(path, 'wx', mode | 0o400);
+  try {
+    for await (const piece of content) writeFileSync(file, piece);
+  } finally {
+    closeSync(file);
+  }
 }

@@ -19,11 +19,12 @@ export const mediaTypes: Record<Compression['kind'], string> = {
 /** What a recipe means that names no level. */
 export const usualLevel: Record<Compression['kind'], number> = { zstd: 3, 'zstd:chunked': 3, gzip: 6 };
 
-/** Of what comes out: each costs a turn of the thread pool. */
-const chunkSize = 1024 * 1024;
+/** Of what goes in and comes out: each costs a turn of the thread pool. */
+const largestChunk = 1024 * 1024;
+const smallestChunk = 16 * 1024;
 
 /** No worker threads inside zstd: they give other bytes. */
-function compressorOf({ kind, level }: Compression): Duplex {
+function compressorOf({ kind, level }: Compression, chunkSize: number): Duplex {
   if (kind === 'gzip') return createGzip({ level, chunkSize });
   return createZstdCompress({
     chunkSize,
@@ -31,19 +32,23 @@ function compressorOf({ kind, level }: Compression): Duplex {
   });
 }
 
-/** A tar stream's compressed bytes, which depend on its bytes and not on how they come. */
+/** A tar stream's compressed bytes, which depend on its bytes and not on how they come. @param size about as many bytes */
 export function compressed(
   tar: AsyncIterable<Buffer> | Iterable<Buffer>,
   compression: Compression,
+  size = largestChunk,
 ): Readable {
-  const compressor = compressorOf(compression);
-  void feed(compressor, tar).catch((error: unknown) => compressor.destroy(error as Error));
+  const chunkSize = Math.min(largestChunk, Math.max(smallestChunk, size));
+  const compressor = compressorOf(compression, chunkSize);
+  void feed(compressor, inChunks(tar, chunkSize)).catch((error: unknown) =>
+    compressor.destroy(error as Error),
+  );
   return compressor;
 }
 
 /** Each chunk is waited for: it is used again for the next. */
-async function feed(compressor: Duplex, tar: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
-  for await (const chunk of inChunks(tar)) {
+async function feed(compressor: Duplex, chunks: AsyncIterable<Buffer>): Promise<void> {
+  for await (const chunk of chunks) {
     await new Promise<void>((resolve, reject) => {
       compressor.write(chunk, (error) => (error ? reject(error) : resolve()));
     });
@@ -53,9 +58,9 @@ async function feed(compressor: Duplex, tar: AsyncIterable<Buffer> | Iterable<Bu
 
 /** The tar stream of a blob of a layer's media type; undefined for any other type. */
 export function decompressed(blob: Readable, mediaType: string): Duplex | undefined {
-  if (mediaType === mediaTypes.zstd) return decompressZstd(blob, chunkSize);
+  if (mediaType === mediaTypes.zstd) return decompressZstd(blob, largestChunk);
   if (mediaType !== mediaTypes.gzip) return undefined;
-  const gunzip = createGunzip({ chunkSize });
+  const gunzip = createGunzip({ chunkSize: largestChunk });
   blob.on('error', (error) => gunzip.destroy(error));
   return blob.pipe(gunzip);
 }

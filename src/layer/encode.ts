@@ -14,9 +14,9 @@ export interface Piece {
   index?: ChunkIndex;
 }
 
-/** To be laid between others; nothing of it says where. */
-export function encodePiece(parts: Parts, compression: Compression): Piece {
-  if (compression.kind !== 'zstd:chunked') return { bytes: compressed(tarBytes(parts), compression) };
+/** To be laid between others; nothing of it says where. @param size about as many bytes of the stream */
+export function encodePiece(parts: Parts, compression: Compression, size?: number): Piece {
+  if (compression.kind !== 'zstd:chunked') return { bytes: compressed(tarBytes(parts), compression, size) };
   const index = emptyIndex();
   return { bytes: readable(encodeChunked(parts, compression.level, index)), index };
 }

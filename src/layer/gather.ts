@@ -4,7 +4,7 @@
  */
 export async function* inChunks(
   pieces: AsyncIterable<Buffer> | Iterable<Buffer>,
-  size = 1024 * 1024,
+  size: number,
 ): AsyncGenerator<Buffer> {
   const chunk = Buffer.allocUnsafeSlow(size);
   let filled = 0;

@@ -110,7 +110,7 @@ async function packageLayer(
   frames: Frame[],
   compression: Compression,
 ): Promise<Written> {
-  const { bytes, index } = encodePiece(directoryParts(directories), compression);
+  const { bytes, index } = encodePiece(directoryParts(directories), compression, directories.length * 512);
   const head = await buffer(bytes);
   const keys = createHash('sha256').update(head);
   for (const { key } of frames) keys.update(key);

@@ -47,6 +47,9 @@ export interface LayerThreadData {
   directory: string;
 }
 
+/** Of an entry: its header and padding. */
+const tarOverhead = 1024;
+
 let opened: Promise<ContentStore> | undefined;
 
 async function work(
@@ -63,8 +66,9 @@ async function makeFrame(
   { path, places, compression }: FrameTask,
   signal: AbortSignal,
 ): Promise<MadeFrame> {
-  const parts = frameParts({ package: await readPackage(path), places }, signal);
-  const { bytes, index } = encodePiece(parts, compression);
+  const one = await readPackage(path);
+  const size = one.files.reduce((sum, file) => sum + file.size + tarOverhead, 0);
+  const { bytes, index } = encodePiece(frameParts({ package: one, places }, signal), compression, size);
   const blob = await content.ingestStream(addAbortSignal(signal, bytes));
   if (!index) return blob;
   const described = await content.ingestStream(Readable.from([Buffer.from(JSON.stringify(index))]));
@@ -82,7 +86,8 @@ async function makeLayer(content: ContentStore, task: LayerTask, signal: AbortSi
       yield* (await content.openVerified(frame.digest)) as AsyncIterable<Buffer>;
       if (index) appendIndex(index, await readIndex(content, frame.index!));
     }
-    if (!index) return void (yield await buffer(compressed([endOfArchive], compression)));
+    if (!index)
+      return void (yield await buffer(compressed([endOfArchive], compression, endOfArchive.length)));
     yield encodeEnd(endOfArchive, compression.level, index);
     const end = trailer(index, compression.level);
     annotations = end.annotations;

@@ -12,7 +12,7 @@ import { parseTree, serializeTree, treeOf, type Tree } from '../layer/tree.ts';
 import type { LockedPackage } from '../lock/lock.ts';
 import { durationOf, type Recipe } from '../recipe/schema.ts';
 import { databasePath } from '../rpm/dbpath.ts';
-import { readPackage, type RpmPackage } from '../rpm/package.ts';
+import { readPackage } from '../rpm/package.ts';
 import { withReason } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import { fetchPackages, placesOf } from './fetch.ts';
@@ -40,24 +40,21 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
   const { progress } = context;
   progress.step(`${loaded.recipe.name}: building in ${context.snapshots.name} snapshots (${context.why})`);
   return withWorkspace(context.state, async ({ id, directory }) => {
-    const { toolRoot, packages, tools } = await gather(context, job, directory);
-    const dbPath =
-      job.base?.dbPath ??
-      databasePath(
-        packages.map((one) => one.package),
-        tools,
-      );
+    const { packages, tools } = await gather(context, job, directory);
+    const own = packages.map((one) => one.package);
+    const toolPackages = tools.map((one) => one.package);
+    const dbPath = job.base?.dbPath ?? databasePath(own, toolPackages);
     await using active = await prepare(context, id, job.base?.snapshot);
     const { target } = active;
     const parent = job.base && (await parentTree(context, job.base.tree, id));
-    const { epoch } = lock;
-    const timeout = durationOf(loaded.recipe.install.timeout);
-    const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
     const compression = compressionOf(loaded.recipe);
     await using threads = layerThreads(context);
     await using frames = new Frames(context, threads, compression);
     frames.begin(await predictBefore(packages, loaded.recipe, { target, parent }));
-    const own = packages.map((one) => one.package);
+    const toolRoot = await toolRootOf(context, tools, directory);
+    const { epoch } = lock;
+    const timeout = durationOf(loaded.recipe.install.timeout);
+    const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
     const plan = { loaded, arch: job.arch, epoch, packages: own, parent, dbPath };
     // Awaited here: what is in use goes with this scope.
     return await withReason(context.snapshots, async () => {
@@ -120,19 +117,13 @@ async function gather(
   context: Context,
   { locked: { loaded, answer }, arch }: Job,
   workDirectory: string,
-): Promise<{ toolRoot: string; packages: VerifiedPackage[]; tools: RpmPackage[] }> {
+): Promise<{ packages: VerifiedPackage[]; tools: VerifiedPackage[] }> {
   const inherited = new Set(answer.base);
   const own = answer.packages.filter(({ nevra }) => !inherited.has(nevra));
   const locked = Array.isArray(answer.tools) ? answer.tools : [];
   const files = await fetchPackages(context, [...own, ...locked], placesOf(context, loaded, arch));
   await checkTrust(context, workDirectory, loaded, [...own, ...locked], files);
-  const tools = await readPackages(locked, files);
-  const toolRoot = await toolRootOf(context, tools, workDirectory);
-  return {
-    toolRoot,
-    packages: await readPackages(own, files),
-    tools: tools.map((one) => one.package),
-  };
+  return { packages: await readPackages(own, files), tools: await readPackages(locked, files) };
 }
 
 /** None locked: the recipe says `tools: host`. */

@@ -17,7 +17,7 @@ import type { Payload } from './package.ts';
 /** Compressors that Node lacks. */
 const rpmOnly = ['xz', 'lzma', 'bzip2'];
 
-const pieceSize = 1024 * 1024;
+const largestPiece = 1024 * 1024;
 
 /**
  * Decompresses while it is read, in bounded memory; ending the iteration early ends what it started. Where the
@@ -31,7 +31,9 @@ export async function* decompressPayload(
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const compressor = payload.compressor || (await sniff(path, payload.offset));
-  const raw = Readable.from(verified(path, payload, refuse), { objectMode: false, highWaterMark: pieceSize });
+  // A small payload is not worth large buffers: what comes out of it is a few times as much.
+  const pieceSize = Math.min(largestPiece, Math.max(64 * 1024, 4 * payload.size));
+  const raw = Readable.from(verified(path, payload, refuse), { objectMode: false });
   try {
     if (compressor === 'none') yield* raw as AsyncIterable<Buffer>;
     else if (compressor === 'gzip') yield* through(raw, createGunzip({ chunkSize: pieceSize }), refuse);
@@ -50,7 +52,11 @@ async function* verified(path: string, payload: Payload, refuse: Refuse): AsyncG
   const { digest, offset, size } = payload;
   const hash = digest && createHash(digest.algorithm);
   if (size === 0) throw refuse('has no payload');
-  const stream = createReadStream(path, { start: offset, end: offset + size - 1, highWaterMark: pieceSize });
+  const stream = createReadStream(path, {
+    start: offset,
+    end: offset + size - 1,
+    highWaterMark: largestPiece,
+  });
   for await (const piece of stream as AsyncIterable<Buffer>) {
     hash?.update(piece);
     yield piece;

@@ -22,7 +22,7 @@ export interface KeysVerdict {
 /** What every package must have: its digests, or these and a signature over header and payload. */
 export type VerifyLevel = 'digest' | 'all';
 
-const batchSize = 24;
+const batchSize = 64;
 /** Checking is bound by the processor, of which rpm itself will need one next to this. */
 const processes = 2;
 
