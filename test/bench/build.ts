@@ -87,7 +87,7 @@ export async function buildCases(): Promise<{ cases: Case[]; close: () => Promis
 }
 
 /** What the product adds; the rest is its base. */
-const productPackages = ['git', 'less'];
+const productPackages = ['less', 'nginx', 'nginx-common'];
 
 class BuildBench {
   readonly #place: string;
