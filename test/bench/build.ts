@@ -92,10 +92,13 @@ const productPackages = ['less', 'nginx', 'nginx-common'];
 class BuildBench {
   readonly #place: string;
   readonly #names: string[];
+  readonly #night: string;
+  #next = 0;
 
   private constructor(place: string, names: string[]) {
     this.#place = place;
     this.#names = names;
+    this.#night = join(place, 'night');
   }
 
   static async open(): Promise<BuildBench> {
@@ -122,12 +125,12 @@ class BuildBench {
     this.#recipe('product', { from: 'base', packages: productPackages });
     const repos = [{ name: 'changed', baseurl: changed, gpgcheck: false, priority: 1 }, this.#repo()];
     this.#recipe('next', { name: 'all', packages: this.#names, repos });
-    for (const name of ['all', 'half', 'base', 'product']) this.#milliner('lock', 'locks', name);
+    for (const name of ['all', 'half', 'base', 'product']) this.#milliner('lock', this.#night, name);
     // The next night's lock keeps the plan of the last.
     cpSync(this.#lockOf('all'), this.#lockOf('next'));
-    this.#milliner('lock', 'locks', 'next');
-    this.#milliner('build', 'night', 'all');
-    this.#milliner('build', 'night', 'base');
+    this.#milliner('lock', this.#night, 'next');
+    this.#milliner('build', this.#night, 'all');
+    this.#milliner('build', this.#night, 'base');
   }
 
   #repo(): object {
@@ -142,13 +145,13 @@ class BuildBench {
   #lockOf = (name: string): string => join(this.#place, `${name}.lock.json`);
 
   #arguments(command: string, state: string, name: string): string[] {
-    const output = command === 'build' ? ['--output', join(this.#place, `${state}-layout`)] : [];
+    const output = command === 'build' ? ['--output', `${state}-layout`] : [];
     return [
       join(checkout, 'dist/cli.js'),
       command,
       join(this.#place, `${name}.yaml`),
       '--state',
-      join(this.#place, state),
+      state,
       ...output,
     ];
   }
@@ -158,51 +161,55 @@ class BuildBench {
   }
 
   async cold(): Promise<number> {
-    return this.#fresh('cold', () => this.#milliner('build', 'cold', 'all'));
+    const state = this.#fresh('cold');
+    return time(() => this.#milliner('build', state, 'all'));
   }
 
-  /** On what the night before has left, which stays as it is for the next run. */
   async oneChanged(): Promise<number> {
-    return this.#after('next', () => this.#milliner('build', 'next', 'next'));
+    return this.#afterNight('next');
   }
 
   async product(): Promise<number> {
-    return this.#after('product', () => this.#milliner('build', 'product', 'product'));
+    return this.#afterNight('product');
   }
 
   async unchanged(): Promise<number> {
-    return time(() => this.#milliner('build', 'night', 'all'));
+    return time(() => this.#milliner('build', this.#night, 'all'));
   }
 
   async memory(name: 'all' | 'half'): Promise<number> {
-    this.#remove('cold');
-    const child = spawn(process.execPath, this.#arguments('build', 'cold', name), { stdio: 'ignore' });
-    const peak = await peakMemory(child);
-    this.#remove('cold');
-    return peak / 1024 ** 2;
+    const options = this.#arguments('build', this.#fresh('memory'), name);
+    return (await peakMemory(spawn(process.execPath, options, { stdio: 'ignore' }))) / 1024 ** 2;
   }
 
   async dnfAndTar(): Promise<number> {
-    return this.#fresh('dnf', () => {
-      const root = join(this.#place, 'dnf');
+    const root = this.#fresh('dnf');
+    return time(() => {
       this.#dnf(root);
-      shell('tar --xattrs -C "$1" -c . | zstd -q -3 -T0 -o "$2"', root, join(this.#place, 'dnf-layout'));
+      shell('tar --xattrs -C "$1" -c . | zstd -q -3 -T0 -o "$2"', root, `${root}.tar.zst`);
     });
   }
 
   async buildah(): Promise<number> {
-    const storage = ['--root', join(this.#place, 'buildah'), '--runroot', join(this.#place, 'buildah-run')];
+    const place = this.#fresh('buildah');
+    const storage = [
+      '--root',
+      join(place, 'root'),
+      '--runroot',
+      join(place, 'run'),
+      '--storage-driver',
+      'overlay',
+    ];
     const run = (...args: string[]) =>
-      execFileSync('buildah', [...storage, '--storage-driver', 'overlay', ...args], { stdio: 'pipe' })
+      execFileSync('buildah', [...storage, ...args], { stdio: 'pipe' })
         .toString()
         .trim();
     const took = time(() => {
       const container = run('from', 'scratch');
       this.#dnf(run('mount', container));
-      run('commit', '-q', container, `oci:${join(this.#place, 'buildah-layout')}:all`);
+      run('commit', '-q', container, `oci:${place}-layout:all`);
     });
-    run('rm', '--all');
-    this.#remove('buildah');
+    run('umount', '--all');
     return took;
   }
 
@@ -226,42 +233,35 @@ class BuildBench {
 
   /** What no tool that runs rpm and compresses with zstd can be faster than, one after the other. */
   async floor(): Promise<number> {
-    return this.#fresh('floor', () => {
-      const root = join(this.#place, 'floor');
-      const files = readdirSync(join(repository, 'packages'))
-        .filter((file) => file.endsWith('.rpm') && !file.startsWith('demo-'))
-        .map((file) => join(repository, 'packages', file));
-      mkdirSync(root);
-      const options = ['--root', root, '--dbpath', '/usr/lib/sysimage/rpm', '--nosignature', '--noplugins'];
+    const root = this.#fresh('floor');
+    const files = readdirSync(join(repository, 'packages'))
+      .filter((file) => file.endsWith('.rpm') && !file.startsWith('demo-'))
+      .map((file) => join(repository, 'packages', file));
+    mkdirSync(root);
+    const options = ['--root', root, '--dbpath', '/usr/lib/sysimage/rpm', '--nosignature', '--noplugins'];
+    const script = 'rpm2cpio "$1" | zstd -q -3 -c >/dev/null';
+    return time(() => {
       execFileSync('rpm', [...options, '-U', ...files], { stdio: 'pipe' });
-      const script =
-        'printf "%s\\0" "$@" | xargs -0 -n 1 -P "$CORES" sh -c \'rpm2cpio "$1" | zstd -q -3 -c >/dev/null\' -';
-      execFileSync('sh', ['-c', script, '-', ...files], {
-        stdio: 'pipe',
-        env: { ...process.env, CORES: String(cpus().length) },
+      const cores = String(cpus().length);
+      execFileSync('xargs', ['-0', '-n', '1', '-P', cores, 'sh', '-c', script, '-'], {
+        input: files.join('\0'),
       });
     });
   }
 
-  #fresh(name: string, work: () => void): number {
-    this.#remove(name);
-    const took = time(work);
-    this.#remove(name);
-    return took;
+  /**
+   * A new place for each run, and nothing is removed before the end: ext4 does not give the inodes of removed files away
+   * for minutes, and looks at every one of them for each file that is made.
+   */
+  #fresh(name: string): string {
+    return join(this.#place, `${name}-${this.#next++}`);
   }
 
-  /** A copy of the state that the night before has left, with a file system's own links: nothing is read yet. */
-  #after(name: string, work: () => void): number {
-    this.#remove(name);
-    execFileSync('cp', ['-a', '--reflink=auto', join(this.#place, 'night'), join(this.#place, name)]);
-    const took = time(work);
-    this.#remove(name);
-    return took;
-  }
-
-  #remove(name: string): void {
-    for (const one of [name, `${name}-layout`])
-      rmSync(join(this.#place, one), { recursive: true, force: true });
+  /** On a copy of what the night before has left. */
+  #afterNight(name: string): number {
+    const state = this.#fresh(name);
+    execFileSync('cp', ['-a', '--reflink=auto', this.#night, state]);
+    return time(() => this.#milliner('build', state, name));
   }
 
   close(): void {
