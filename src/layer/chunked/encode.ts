@@ -79,7 +79,7 @@ export async function* encodeChunked(
         name: described.name,
         offset: index.size,
         chunkSize: bytes.length,
-        chunkOffset: done,
+        ...(done > 0 && { chunkOffset: done }),
         chunkDigest: sha256(bytes),
         ...(isZeros && { chunkType: 'zeros' }),
       });
@@ -134,7 +134,7 @@ function tocEntry(entry: TarEntry): TocEntry {
     size: entry.size,
     uid: entry.uid,
     gid: entry.gid,
-    modtime: entry.mtime === 0 ? undefined : new Date(entry.mtime * 1000).toISOString().replace('.000Z', 'Z'),
+    modtime: new Date(entry.mtime * 1000).toISOString().replace('.000Z', 'Z'),
     devMajor: entry.deviceMajor,
     devMinor: entry.deviceMinor,
     xattrs:
