@@ -149,7 +149,7 @@ test('gc removes what is neither kept nor lately used', async () => {
   const [kept, used, fresh, old] = blobs.map((blob) => blob.digest) as [Digest, Digest, Digest, Digest];
   for (const each of [kept, used, old]) await utimes(store.path(each), 1000, 1000);
   await store.use(used);
-  const removed = await store.gc((collect) => collect(new Set([kept]), { usedSince: new Date(2_000_000) }));
+  const removed = await store.gc((sweep) => sweep(new Set([kept]), { usedSince: new Date(2_000_000) }));
   expect(removed).toEqual([{ digest: old, size: 3 }]);
   const left = (await store.list()).map((blob) => blob.digest);
   expect(left.toSorted()).toEqual([kept, used, fresh].toSorted());
@@ -164,9 +164,9 @@ test('gc holds the store to a size: what was not used for longest goes first, wh
   }
   const [kept, second, third, last] = digests as [Digest, Digest, Digest, Digest];
   const limits = { usedSince: new Date(0), mostBytes: texts[0]!.length + texts[3]!.length };
-  const removed = await store.gc((collect) => collect(new Set([kept]), limits));
+  const removed = await store.gc((sweep) => sweep(new Set([kept]), limits));
   expect(removed.map((blob) => blob.digest)).toEqual([second, third]);
-  const more = await store.gc((collect) => collect(new Set([kept]), { ...limits, mostBytes: 0 }));
+  const more = await store.gc((sweep) => sweep(new Set([kept]), { ...limits, mostBytes: 0 }));
   expect(more.map((blob) => blob.digest)).toEqual([last]);
   expect(await store.has(kept)).toBe(true);
 });
@@ -174,12 +174,12 @@ test('gc holds the store to a size: what was not used for longest goes first, wh
 test('gc keeps out while a build holds a lease, and builds do not keep each other out', async () => {
   await store.lease(() =>
     store.lease(async () => {
-      await expect(
-        store.gc((collect) => collect(new Set(), { usedSince: new Date() })),
-      ).rejects.toMatchObject({ code: 'BUSY' });
+      await expect(store.gc((sweep) => sweep(new Set(), { usedSince: new Date() }))).rejects.toMatchObject({
+        code: 'BUSY',
+      });
     }),
   );
-  expect(await store.gc((collect) => collect(new Set(), { usedSince: new Date() }))).toEqual([]);
+  expect(await store.gc((sweep) => sweep(new Set(), { usedSince: new Date() }))).toEqual([]);
 });
 
 test('a digest cannot name a file elsewhere', () => {

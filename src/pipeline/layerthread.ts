@@ -81,17 +81,17 @@ async function makeLayer(content: ContentStore, task: LayerTask, signal: AbortSi
   let annotations: Record<string, string> | undefined;
   async function* pieces(): AsyncGenerator<Buffer> {
     yield Buffer.from(head);
-    if (index) appendIndex(index, headIndex!);
+    if (index) appendIndex(index, headIndex);
     for (const frame of frames) {
       yield* (await content.openVerified(frame.digest)) as AsyncIterable<Buffer>;
       if (index) appendIndex(index, await readIndex(content, frame.index!));
     }
-    if (!index)
-      return void (yield await buffer(compressed([endOfArchive], compression, endOfArchive.length)));
-    yield encodeEnd(endOfArchive, compression.level, index);
-    const end = trailer(index, compression.level);
-    annotations = end.annotations;
-    yield end.bytes;
+    if (index) {
+      yield encodeEnd(endOfArchive, compression.level, index);
+      const end = trailer(index, compression.level);
+      annotations = end.annotations;
+      yield end.bytes;
+    } else yield await buffer(compressed([endOfArchive], compression, endOfArchive.length));
   }
   const source = Readable.from(pieces(), { objectMode: false });
   const blob = await content.ingestStream(addAbortSignal(signal, source));
