@@ -51,7 +51,7 @@ async function inEmptyState<T>(
   state: string,
   fn: (empty: Context) => Promise<T>,
 ): Promise<T> {
-  for (const name of ['', 'frames', 'images', 'layers', 'locks', 'toolroots'])
+  for (const name of ['', 'former', 'frames', 'images', 'layers', 'locks', 'toolroots'])
     await mkdir(join(state, name), { recursive: true });
   const snapshots = await OverlaySnapshotter.open(state);
   try {
@@ -86,7 +86,7 @@ function firstDifference(a: Tree, b: Tree): { path: string; what: string } | und
 }
 
 /** What an image shows; inode numbers and change times are the state directory's own. */
-function differenceOf(a: TreeEntry | undefined, b: TreeEntry | undefined): string | undefined {
+export function differenceOf(a: TreeEntry | undefined, b: TreeEntry | undefined): string | undefined {
   if (!a || !b) return 'presence';
   const fields = [
     'mode',

@@ -33,6 +33,7 @@ export interface Context extends RunOptions {
 const folders = [
   'blobs',
   'downloads',
+  'former',
   'frames',
   'images',
   'ingest',

@@ -7,7 +7,14 @@ import type { Context } from './context.ts';
 import { forgetLost } from './parts.ts';
 import { removeOtherPublications } from './publications.ts';
 import { removeOtherVerdicts } from './verdicts.ts';
-import { findRecord, listRecords, removeRecord, type ImageRecord } from './records.ts';
+import {
+  findRecord,
+  forgetFormer,
+  listFormer,
+  listRecords,
+  removeRecord,
+  type ImageRecord,
+} from './records.ts';
 
 export interface GcOptions {
   /** Images to forget first, by name or digest. */
@@ -51,6 +58,9 @@ export async function collectGarbage(context: Context, options: GcOptions): Prom
       for (const folder of caches) await empty(join(state, folder));
       const removed = await collect(new Set(records.flatMap(blobsOf)), { usedSince, mostBytes });
       await forgetLost(context, new Set(removed.map(({ digest }) => digest)));
+      for (const former of await listFormer(state)) {
+        if (!(await content.has(former.tree))) await forgetFormer(state, former);
+      }
       return removed;
     },
     { wait: true, signal: context.signal, onWait },

@@ -2,7 +2,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import type { Digest } from '../content/digest.ts';
+import { hexOf, type Digest } from '../content/digest.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
 import type { ImageLayer, RuntimeConfig } from '../image/image.ts';
 import type { Difference } from '../install/verify.ts';
@@ -60,13 +60,25 @@ export interface BuildReport {
 
 const pathOf = (state: string, name: string) => join(state, 'images', `${name}.json`);
 
+/** What a build has replaced stays known by its digest, as long as its tree is in the store. */
+const formerOf = (state: string, { name, manifestDigest }: ImageRecord) =>
+  join(state, 'former', `${name}-${hexOf(manifestDigest)}.json`);
+
 export async function writeRecord(state: string, record: ImageRecord): Promise<ImageRecord> {
+  const replaced = await readRecord(state, record.name);
+  if (replaced && replaced.manifestDigest !== record.manifestDigest) {
+    await writeFileAtomic(formerOf(state, replaced), JSON.stringify(replaced));
+  }
   await writeFileAtomic(pathOf(state, record.name), `${JSON.stringify(record, null, 1)}\n`);
   return record;
 }
 
 export async function readRecord(state: string, name: string): Promise<ImageRecord | undefined> {
-  const text = await readFile(pathOf(state, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  return readRecordAt(pathOf(state, name));
+}
+
+async function readRecordAt(path: string): Promise<ImageRecord | undefined> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
@@ -75,12 +87,25 @@ export async function readRecord(state: string, name: string): Promise<ImageReco
     const record = JSON.parse(text) as ImageRecord;
     return record.version === recordVersion ? record : undefined;
   } catch (cause) {
-    throw new MillinerError('STATE_INVALID', `${pathOf(state, name)} is not JSON`, { cause });
+    throw new MillinerError('STATE_INVALID', `${path} is not JSON`, { cause });
   }
 }
 
 export async function listRecords(state: string): Promise<ImageRecord[]> {
-  const names = await readdir(join(state, 'images')).catch((error: NodeJS.ErrnoException): string[] => {
+  return recordsIn(state, 'images');
+}
+
+/** Newest builds have replaced these. */
+export async function listFormer(state: string): Promise<ImageRecord[]> {
+  return recordsIn(state, 'former');
+}
+
+export async function forgetFormer(state: string, record: ImageRecord): Promise<void> {
+  await rm(formerOf(state, record), { force: true });
+}
+
+async function recordsIn(state: string, folder: string): Promise<ImageRecord[]> {
+  const names = await readdir(join(state, folder)).catch((error: NodeJS.ErrnoException): string[] => {
     // A state that nothing was built in has no images, and need not be there.
     if (error.code === 'ENOENT') return [];
     throw new MillinerError('STATE_INVALID', `${state} cannot be read: ${error.code}`, { cause: error });
@@ -88,7 +113,7 @@ export async function listRecords(state: string): Promise<ImageRecord[]> {
   const found: ImageRecord[] = [];
   for (const file of names.toSorted()) {
     if (!file.endsWith('.json')) continue;
-    const record = await readRecord(state, file.slice(0, -'.json'.length));
+    const record = await readRecordAt(join(state, folder, file));
     if (record) found.push(record);
   }
   return found;
@@ -98,14 +123,22 @@ export async function removeRecord(state: string, name: string): Promise<void> {
   await rm(pathOf(state, name), { force: true });
 }
 
+/** As findRecord, but also what newer builds have replaced, by digest. */
+export async function findAnyRecord(state: string, image: string): Promise<ImageRecord> {
+  const hex = image.replace(/^sha256:/, '');
+  const former = /^[0-9a-f]{8,64}$/.test(hex) ? await listFormer(state) : [];
+  const found = former.find(({ manifestDigest }) => manifestDigest.startsWith(`sha256:${hex}`));
+  return found ?? findRecord(state, image);
+}
+
 /** By name, by manifest digest, or by the beginning of one. Throws IMAGE_NOT_FOUND. */
 export async function findRecord(state: string, image: string): Promise<ImageRecord> {
   const records = await listRecords(state);
   const hex = image.replace(/^sha256:/, '');
   const byDigest = /^[0-9a-f]{8,64}$/.test(hex);
-  const found = records.find(
-    (record) => record.name === image || (byDigest && record.manifestDigest.startsWith(`sha256:${hex}`)),
-  );
+  const isMeant = (record: ImageRecord) =>
+    record.name === image || (byDigest && record.manifestDigest.startsWith(`sha256:${hex}`));
+  const found = records.find(isMeant);
   if (found) return found;
   const known = records.map(({ name }) => name).join(', ') || 'none';
   throw new MillinerError('IMAGE_NOT_FOUND', `no image ${image} in ${state}; there are: ${known}`);

@@ -73,6 +73,8 @@ export const headerTags = {
   TRIGGERINDEX: row(1069, 'int32'),
   VERIFYSCRIPT: row(1079, 'string'),
   CHANGELOGTIME: row(1080, 'int32'),
+  CHANGELOGNAME: row(1081, 'strings'),
+  CHANGELOGTEXT: row(1082, 'strings'),
   PREINPROG: row(1085, 'strings'),
   POSTINPROG: row(1086, 'strings'),
   PREUNPROG: row(1087, 'strings'),

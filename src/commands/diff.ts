@@ -1,0 +1,64 @@
+import { Args, Flags } from '@oclif/core';
+import { MillinerCommand } from '../cli/command.ts';
+import { openContext } from '../pipeline/context.ts';
+import { diffImages, type ImageDiff, type UpdatedPackage } from '../pipeline/diff.ts';
+
+export default class DiffCommand extends MillinerCommand {
+  static override summary = 'Show what one image has that another has not';
+  static override description =
+    'Packages added, removed and updated, with the changelog entries that are new; files; layers that are reused, and the bytes that whoever has the first image downloads for the second. The image that a build has replaced is known by its digest until gc removes what it was made of.';
+  static override examples = [
+    '<%= config.bin %> diff sha256:4f1c9a0e demo-base',
+    '<%= config.bin %> diff demo-base demo-product --files',
+    '<%= config.bin %> diff sha256:4f1c9a0e demo-base --json',
+  ];
+  static override args = {
+    first: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
+    second: Args.string({ required: true, description: 'what it is held against' }),
+  };
+  static override flags = {
+    files: Flags.boolean({ summary: 'list the files' }),
+  };
+
+  async run(): Promise<ImageDiff> {
+    const { args, flags } = await this.parse(DiffCommand);
+    const context = await openContext(this.runOptions(flags));
+    try {
+      const diff = await diffImages(context, args.first, args.second);
+      this.#show(diff, flags.files);
+      return diff;
+    } finally {
+      await context.close();
+    }
+  }
+
+  #show({ packages, files, layers, downloadSize }: ImageDiff, withFiles: boolean): void {
+    const { added, removed, updated } = packages;
+    this.log(`packages  ${added.length} added, ${removed.length} removed, ${updated.length} updated`);
+    for (const nevra of added) this.log(`  + ${nevra}`);
+    for (const nevra of removed) this.log(`  - ${nevra}`);
+    for (const one of updated) this.#showUpdate(one);
+    this.log(
+      `files     ${files.added.length} added, ${files.removed.length} removed, ${files.changed.length} changed`,
+    );
+    if (withFiles) {
+      for (const path of files.added) this.log(`  + ${path}`);
+      for (const path of files.removed) this.log(`  - ${path}`);
+      for (const { path, what } of files.changed) this.log(`  ~ ${path}: ${what}`);
+    }
+    this.log(
+      `layers    ${layers.reused} reused, ${layers.new.length} new: ${(downloadSize / 1e6).toFixed(1)} MB to download`,
+    );
+    for (const { digest, size, holds } of layers.new) {
+      this.log(`  + ${digest.slice(0, 19)}  ${(size / 1e6).toFixed(1)} MB  ${holds}`);
+    }
+  }
+
+  #showUpdate({ from, to, changelog }: UpdatedPackage): void {
+    this.log(`  ~ ${from} -> ${to}`);
+    for (const { time, author, text } of changelog ?? []) {
+      this.log(`    * ${new Date(time * 1000).toISOString().slice(0, 10)} ${author}`);
+      for (const line of text.split('\n')) this.log(`      ${line}`);
+    }
+  }
+}
