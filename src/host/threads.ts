@@ -1,4 +1,5 @@
 /** Threads that do one kind of work: for what would keep the main thread, and its heap, too busy. */
+import { once } from 'node:events';
 import { Worker, parentPort, workerData } from 'node:worker_threads';
 import { MillinerError, type ErrorCode } from '../errors.ts';
 
@@ -43,8 +44,15 @@ export class Threads<Task, Result> {
     });
   }
 
+  /** Each ends by itself, with nothing of the addon's still at work: an environment that is torn down under it crashes. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+    const ended = [...this.#workers].map(async (worker) => {
+      const exit = once(worker, 'exit');
+      worker.ref();
+      worker.postMessage('end', []);
+      await exit;
+    });
+    await Promise.all(ended);
   }
 
   #next(): void {
@@ -102,7 +110,11 @@ export function serveTasks(
   const port = parentPort!;
   const answer = (message: Answer) => port.postMessage(message, []);
   let stop = new AbortController();
-  port.on('message', (message: 'stop' | { task: unknown }) => {
+  port.on('message', (message: 'stop' | 'end' | { task: unknown }) => {
+    if (message === 'end') {
+      port.close();
+      return;
+    }
     if (message === 'stop') {
       stop.abort(new MillinerError('INTERRUPTED', 'a thread was stopped'));
       return;

@@ -32,18 +32,21 @@ function compressorOf({ kind, level }: Compression, chunkSize: number): Duplex {
   });
 }
 
-/** A tar stream's compressed bytes, which depend on its bytes and not on how they come. @param size about as many bytes */
-export function compressed(
+/**
+ * A tar stream's compressed bytes, which depend on its bytes and not on how they come. Nothing begins before they are
+ * asked for: an error of a stream that nobody reads yet would end the process. @param size about as many bytes
+ */
+export async function* compressed(
   tar: AsyncIterable<Buffer> | Iterable<Buffer>,
   compression: Compression,
   size = largestChunk,
-): Readable {
+): AsyncGenerator<Buffer> {
   const chunkSize = Math.min(largestChunk, Math.max(smallestChunk, size));
   const compressor = compressorOf(compression, chunkSize);
   void feed(compressor, inChunks(tar, chunkSize)).catch((error: unknown) =>
     compressor.destroy(error as Error),
   );
-  return compressor;
+  yield* compressor as AsyncIterable<Buffer>;
 }
 
 /** Each chunk is waited for: it is used again for the next. */

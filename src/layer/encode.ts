@@ -1,6 +1,5 @@
 /** Parts of a tar stream to the compressed bytes of a layer, or of a piece of one. */
 import { createHash, type Hash } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { encodeChunked, encodeEnd, type ChunkIndex } from './chunked/encode.ts';
 import { emptyIndex, trailer } from './chunked/trailer.ts';
 import { compressed, type Compression } from './compress.ts';
@@ -9,7 +8,7 @@ import { endOfArchive, tarBytes, type TarPart } from './tar.ts';
 type Parts = AsyncIterable<TarPart> | Iterable<TarPart>;
 
 export interface Piece {
-  bytes: Readable;
+  bytes: AsyncIterable<Buffer>;
   /** Of zstd:chunked; complete when the bytes have been read. */
   index?: ChunkIndex;
 }
@@ -18,11 +17,11 @@ export interface Piece {
 export function encodePiece(parts: Parts, compression: Compression, size?: number): Piece {
   if (compression.kind !== 'zstd:chunked') return { bytes: compressed(tarBytes(parts), compression, size) };
   const index = emptyIndex();
-  return { bytes: readable(encodeChunked(parts, compression.level, index)), index };
+  return { bytes: encodeChunked(parts, compression.level, index), index };
 }
 
 export interface WholeLayer {
-  bytes: Readable;
+  bytes: AsyncIterable<Buffer>;
   /** Of the tar stream; settled, as all of this is, when the bytes have been read. */
   diffID(): string;
   annotations(): Record<string, string> | undefined;
@@ -44,7 +43,7 @@ export function encodeLayer(parts: Parts, compression: Compression): WholeLayer 
   }
   const isChunked = compression.kind === 'zstd:chunked';
   return {
-    bytes: isChunked ? readable(chunked()) : compressed(hashed(parts, tar), compression),
+    bytes: isChunked ? chunked() : compressed(hashed(parts, tar), compression),
     diffID: () => (diffID ??= `sha256:${tar.digest('hex')}`),
     annotations: () => annotations,
   };
@@ -57,8 +56,4 @@ async function* hashed(parts: Parts, tar: Hash): AsyncGenerator<Buffer> {
   }
   tar.update(endOfArchive);
   yield endOfArchive;
-}
-
-function readable(bytes: AsyncGenerator<Buffer>): Readable {
-  return Readable.from(bytes, { objectMode: false });
 }

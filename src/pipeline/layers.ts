@@ -1,9 +1,9 @@
 /** The layers of an image: its packages' as the lock has planned them, the rpm database, and what nothing explains. */
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { addAbortSignal } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { inParallel } from '../host/parallel.ts';
+import { stoppable } from '../host/stoppable.ts';
 import type { ImageLayer } from '../image/image.ts';
 import { changedSince, changesOf, type Changed, type Changes, type IsKnown } from '../layer/changes.ts';
 import { mediaTypes, type Compression } from '../layer/compress.ts';
@@ -132,7 +132,7 @@ async function changeLayer(
   compression: Compression,
 ): Promise<Written> {
   const layer = encodeLayer(layerParts(target, changes), compression);
-  const blob = await content.ingestStream(signal ? addAbortSignal(signal, layer.bytes) : layer.bytes);
+  const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
   const mediaType = mediaTypes[compression.kind];
   return { ...blob, diffID: layer.diffID(), ...(annotations && { annotations }), mediaType, holds };

@@ -1,9 +1,10 @@
 /** The work of the threads that make layers: a frame from a package, a layer from its frames. */
 import { createHash } from 'node:crypto';
-import { addAbortSignal, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Blob, Digest } from '../content/digest.ts';
 import { ContentStore } from '../content/store.ts';
+import { stoppable } from '../host/stoppable.ts';
 import { serveTasks } from '../host/threads.ts';
 import { encodeEnd, type ChunkIndex } from '../layer/chunked/encode.ts';
 import { appendIndex, emptyIndex, trailer } from '../layer/chunked/trailer.ts';
@@ -69,7 +70,7 @@ async function makeFrame(
   const one = await readPackage(path);
   const size = one.files.reduce((sum, file) => sum + file.size + tarOverhead, 0);
   const { bytes, index } = encodePiece(frameParts({ package: one, places }, signal), compression, size);
-  const blob = await content.ingestStream(addAbortSignal(signal, bytes));
+  const blob = await content.ingestStream(stoppable(bytes, signal));
   if (!index) return blob;
   const described = await content.ingestStream(Readable.from([Buffer.from(JSON.stringify(index))]));
   return { ...blob, index: described.digest };
@@ -93,8 +94,7 @@ async function makeLayer(content: ContentStore, task: LayerTask, signal: AbortSi
       yield end.bytes;
     } else yield await buffer(compressed([endOfArchive], compression, endOfArchive.length));
   }
-  const source = Readable.from(pieces(), { objectMode: false });
-  const blob = await content.ingestStream(addAbortSignal(signal, source));
+  const blob = await content.ingestStream(stoppable(pieces(), signal));
   const diffID = await tarDigest(content, blob.digest, compression, signal);
   return { ...blob, diffID, ...(annotations && { annotations }) };
 }
@@ -111,7 +111,7 @@ async function tarDigest(
 ): Promise<string> {
   const hash = createHash('sha256');
   const tar = decompressed(await content.openVerified(digest), mediaTypes[kind])!;
-  for await (const chunk of addAbortSignal(signal, tar)) hash.update(chunk as Buffer);
+  for await (const chunk of stoppable(tar, signal)) hash.update(chunk as Buffer);
   return `sha256:${hash.digest('hex')}`;
 }
 
