@@ -133,7 +133,8 @@ test.each(['truncated', 'payload-flipped', 'unsigned', 'empty'])(
     await desk.json(['lock', recipe]);
     await rm(`${directory}/${appFile}`);
     await cp(`${(await tinyPackages()).damaged}/${damage}`, directory, { recursive: true });
-    const error = await desk.fails(['build', recipe]);
+    // Where it was locked, the good one is still in the store.
+    const error = await desk.fails(['build', recipe, '--state', desk.path(`elsewhere-${damage}`)]);
     expect(error).toMatchObject({ code: 'DIGEST_MISMATCH', exit: 4 });
     expect(error.message).toContain('tiny-app-1.0-1');
   },
