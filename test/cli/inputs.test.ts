@@ -86,7 +86,7 @@ test('lock: edited, no JSON, of another recipe, of another version', async () =>
     '',
     '[]',
     'null',
-    JSON.stringify({ ...lock, version: 2 }),
+    JSON.stringify({ ...lock, version: 1 }),
     JSON.stringify({ ...lock, more: true }),
   ]) {
     await writeFile(path, edited);

@@ -19,6 +19,9 @@ afterEach(async () => {
   await desk.remove();
 });
 
+/** Locking has fetched them. */
+const forgetPackages = () => desk.json(['gc', '--keep-days', '0']);
+
 /** Serves a directory under any first component of the path, each of them a mirror; gives the URL. */
 async function serve(directory: string, isDown: (mirror: string) => boolean) {
   const server = createServer((request, response) => {
@@ -44,6 +47,7 @@ test.each([true, false])(
       desk.recipe('moved', { repos: [{ name: 'tiny', baseurl, keys }], packages: ['tiny-base'] });
     const recipe = await write(before);
     await desk.run(['lock', recipe]);
+    await forgetPackages();
     const after = desk.path('after');
     await rename(before, after);
     expect(await desk.fails(['build', recipe])).toMatchObject({ code: 'REPO_UNAVAILABLE', exit: 4 });
@@ -64,6 +68,7 @@ test('a mirror that has gone since the lock was made', async () => {
   const repos = [{ name: 'tiny', mirrorlist: `${server.url}/list/mirrors`, keys }];
   const recipe = await desk.recipe('mirrored', { repos, packages: ['tiny-app'] });
   await desk.run(['lock', recipe]);
+  await forgetPackages();
   down.add('first');
   await desk.build(recipe);
   expect(await desk.json(['inspect', 'mirrored'])).toMatchObject({ name: 'mirrored' });
