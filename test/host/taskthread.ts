@@ -7,21 +7,13 @@ import { serveTasks } from '../../src/host/threads.ts';
 export type Task = 'id' | 'fail' | 'break' | 'exit' | 'wait';
 
 serveTasks(async (task, data, signal) => {
-  switch (task as Task) {
-    case 'fail':
-      throw new MillinerError('PACKAGE_INVALID', 'a bad hat', {
-        hint: 'Take another.',
-        details: { path: '/hat' },
-      });
-    case 'break':
-      throw new TypeError('a bug');
-    case 'exit':
-      return process.exit(3);
-    case 'wait':
-      await sleep(60_000, undefined, { signal });
-      return undefined;
-    case 'id':
-      await sleep(20);
-      return { threadId, data };
+  const what = task as Task;
+  if (what === 'fail') {
+    const options = { hint: 'Take another.', details: { path: '/hat' } };
+    throw new MillinerError('PACKAGE_INVALID', 'a bad hat', options);
   }
+  if (what === 'break') throw new TypeError('a bug');
+  if (what === 'exit') process.exit(3);
+  await sleep(what === 'wait' ? 60_000 : 20, undefined, { signal });
+  return { threadId, data };
 });
