@@ -16,7 +16,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import { asStorageError, syncPath } from '../host/files.ts';
+import { asStorageError, filePieces, syncPath } from '../host/files.ts';
 import { createOwned, takeAbandoned } from '../host/locks.ts';
 import type { Blob, Digest } from './digest.ts';
 
@@ -27,8 +27,6 @@ export interface Expected {
   /** What the bytes are, for the error: a URL, a package. */
   what?: string;
 }
-
-const chunkSize = 1 << 20;
 
 export class Ingest {
   readonly #directory: string;
@@ -155,8 +153,7 @@ class Meter {
 
 async function digestOf(handle: FileHandle, expected: Expected): Promise<Blob> {
   const meter = new Meter(expected);
-  const stream = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: chunkSize });
-  for await (const chunk of meter.pass(stream)) void chunk;
+  for await (const piece of meter.pass(filePieces(handle))) void piece;
   return meter.end();
 }
 

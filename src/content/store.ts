@@ -7,6 +7,7 @@ import { mkdir, open, readdir, rm, stat, utimes, type FileHandle } from 'node:fs
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { MillinerError } from '../errors.ts';
+import { filePieces } from '../host/files.ts';
 import { withLock, type LockOptions } from '../host/locks.ts';
 import { hexOf, isDigest, type Blob, type Digest } from './digest.ts';
 import { Ingest, type Expected } from './ingest.ts';
@@ -82,26 +83,28 @@ export class ContentStore {
    */
   async openVerified(digest: Digest): Promise<Readable> {
     const handle = await open(await this.use(digest), 'r');
-    return Readable.from(this.#verified(digest, handle), { objectMode: false });
+    const pieces = this.#verified(digest, handle);
+    return Readable.from(copied(pieces), { objectMode: false });
+  }
+
+  /** The same for whoever is done with a piece when the next is asked for. */
+  async *pieces(digest: Digest): AsyncGenerator<Buffer> {
+    yield* this.#verified(digest, await open(await this.use(digest), 'r'));
   }
 
   /** Reads the whole blob; gives its size. Throws BLOB_MISSING or BLOB_CORRUPT. */
   async verify(digest: Digest): Promise<number> {
     let size = 0;
-    for await (const chunk of await this.openVerified(digest)) size += (chunk as Buffer).length;
+    for await (const piece of this.pieces(digest)) size += piece.length;
     return size;
   }
 
   async *#verified(digest: Digest, handle: FileHandle): AsyncGenerator<Buffer> {
     try {
       const hash = createHash('sha256');
-      // Where it ends is said, or a small blob would take two large buffers.
-      const { size } = await handle.stat();
-      const range = { start: 0, end: Math.max(0, size - 1), highWaterMark: 1 << 20 };
-      const stream = handle.createReadStream({ autoClose: false, ...range });
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
-        hash.update(chunk);
-        yield chunk;
+      for await (const piece of filePieces(handle)) {
+        hash.update(piece);
+        yield piece;
       }
       if (hash.digest('hex') !== hexOf(digest)) throw await this.#dropCorrupt(digest, handle);
     } finally {
@@ -162,6 +165,10 @@ export class ContentStore {
     }
     return removed;
   }
+}
+
+async function* copied(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) yield Buffer.from(piece);
 }
 
 async function sizeAt(path: string): Promise<number | undefined> {

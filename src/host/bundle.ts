@@ -33,6 +33,8 @@ export interface ContainerSpecification {
   hostname: string;
   /** Refuses the system calls that only a container with an init of its own may need. */
   confined: boolean;
+  /** What it writes is synced by whoever keeps it. */
+  transient?: boolean;
 }
 
 const capabilityNumbers: Record<string, bigint> = {
@@ -86,7 +88,7 @@ export async function specification(options: ContainerSpecification): Promise<ob
     mounts: mountsOf(options),
     linux: {
       cgroupsPath: `/${options.id}`,
-      ...(options.confined && { seccomp: seccompFilter() }),
+      ...(options.confined && { seccomp: seccompFilter(options.transient) }),
       namespaces: ['pid', 'network', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
       maskedPaths: below(['kcore', 'keys', 'latency_stats', 'timer_list', 'sched_debug', 'scsi', 'acpi']),
       readonlyPaths: below(['bus', 'fs', 'irq', 'sys', 'sysrq-trigger']),

@@ -1,7 +1,7 @@
 /** Checksums as repositories state them: which kinds there are, and how a file is held against one. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { open } from 'node:fs/promises';
+import { filePieces } from './files.ts';
 
 const hexLengths = { sha512: 128, sha384: 96, sha256: 64, sha224: 56, sha1: 40, md5: 32 } as const;
 
@@ -37,7 +37,12 @@ export function strength(checksum: Checksum): number {
 
 export async function fileChecksum(path: string, type: ChecksumType): Promise<Checksum> {
   const hash = createHash(type);
-  await pipeline(createReadStream(path), hash);
+  const handle = await open(path);
+  try {
+    for await (const piece of filePieces(handle)) hash.update(piece);
+  } finally {
+    await handle.close();
+  }
   return { type, value: hash.digest('hex') };
 }
 

@@ -43,3 +43,17 @@ export async function isNearlyFull(path: string): Promise<boolean> {
 export function saysDiskFull(words: string): boolean {
   return /no space left on device|disk is full|needs \S+ more (?:space|inodes) on the /i.test(words);
 }
+
+const largestPiece = 1 << 20;
+
+/** A file from its beginning, in one buffer: a piece is good until the next is asked for. */
+export async function* filePieces(handle: FileHandle): AsyncGenerator<Buffer> {
+  const { size } = await handle.stat();
+  const buffer = Buffer.allocUnsafe(Math.min(largestPiece, Math.max(1, size)));
+  for (let position = 0; ;) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    position += bytesRead;
+  }
+}

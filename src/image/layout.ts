@@ -4,7 +4,8 @@ import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../host/atomic.ts';
-import { asStorageError } from '../host/files.ts';
+import { fileMatches } from '../host/checksum.ts';
+import { asStorageError, lstatIfThere } from '../host/files.ts';
 import { indexType } from '../registry/descriptor.ts';
 import type { Descriptor } from './image.ts';
 
@@ -12,8 +13,8 @@ const refName = 'org.opencontainers.image.ref.name';
 
 export interface LayoutBlob {
   digest: string;
-  /** A verified file with these bytes. */
-  path: string;
+  /** Gives a file with these bytes, which it has held to the digest. */
+  file: () => Promise<string>;
 }
 
 /**
@@ -87,8 +88,16 @@ function unusable(directory: string, why: string): MillinerError {
   });
 }
 
+/** An image before this one may have put it there; a disk, or somebody, may have changed it since. */
+async function holds(path: string, digest: string): Promise<boolean> {
+  if (!(await lstatIfThere(path))?.isFile()) return false;
+  return fileMatches(path, { type: 'sha256', value: digest.replace('sha256:', '') });
+}
+
 /** A copy of its own: whoever edits the layout must not reach into the store. */
-async function addBlob(directory: string, { digest, path }: LayoutBlob): Promise<void> {
+async function addBlob(directory: string, { digest, file }: LayoutBlob): Promise<void> {
   const target = join(directory, digest.replace('sha256:', ''));
+  if (await holds(target, digest)) return;
+  const path = await file();
   await replaceFile(target, (_handle, temporary) => copyFile(path, temporary, constants.COPYFILE_FICLONE));
 }

@@ -74,6 +74,7 @@ export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand): P
     hostname: 'localhost',
     timeout: sandbox.timeout,
     confined: true,
+    transient: true,
     ...(command.onStdout && { onStdout: command.onStdout }),
     ...(command.onStderr && { onStderr: command.onStderr }),
     signal: sandbox.signal,

@@ -40,11 +40,19 @@ export interface ToolRootPlaces {
   temporary: string;
 }
 
-/** Gives the directory; made once for a set of packages, whole or not at all. */
+interface UnpackOptions {
+  progress: Progress;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Gives the directory; made once for a set of packages, whole or not at all.
+ * @param options.trusted until it has settled, what is unpacked does not count: its signatures are being checked
+ */
 export async function ensureToolRoot(
   { place: directory, temporary }: ToolRootPlaces,
   packages: ToolPackage[],
-  options: { progress: Progress; signal?: AbortSignal | undefined },
+  { trusted, ...options }: UnpackOptions & { trusted: Promise<unknown> },
 ): Promise<string> {
   const digests = packages.map(({ sha256 }) => sha256).toSorted();
   const key = createHash('sha256').update(digests.join('\n')).digest('hex');
@@ -57,6 +65,7 @@ export async function ensureToolRoot(
       packages.map((one) => one.package),
       options,
     );
+    await trusted;
     // What is there after a crash is taken for whole: the files reach the disk before the name.
     await native().syncfs(temporary);
     await rename(temporary, place).catch(async (error: NodeJS.ErrnoException) => {
@@ -73,7 +82,7 @@ export async function ensureToolRoot(
 async function unpack(
   root: string,
   packages: RpmPackage[],
-  { progress, signal }: { progress: Progress; signal?: AbortSignal | undefined },
+  { progress, signal }: UnpackOptions,
 ): Promise<void> {
   const links = knownLinks(packages);
   const linkAt = (path: ByteString) => links.get(path);
@@ -95,7 +104,7 @@ async function unpack(
   };
   for (const [done, one] of packages.entries()) {
     progress.update('unpacking the tool root', done + 1, packages.length);
-    for await (const { links: names, content } of readPayload(one, { signal })) {
+    for await (const { links: names, content } of readPayload(one, { signal, isTrusted: true })) {
       const [first, ...others] = names.map(place) as [ByteString, ...ByteString[]];
       if (!isNeeded(names[0])) continue;
       makeParents(first);

@@ -1,7 +1,8 @@
 /** Parts of a tar stream to the compressed bytes of a layer, or of a piece of one. */
-import { createHash, type Hash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { encodeChunked, encodeEnd, type ChunkIndex } from './chunked/encode.ts';
-import { emptyIndex, trailer } from './chunked/trailer.ts';
+import { appendIndex, emptyIndex, trailer } from './chunked/trailer.ts';
 import { compressed, type Compression } from './compress.ts';
 import { endOfArchive, tarBytes, type TarPart } from './tar.ts';
 
@@ -10,14 +11,16 @@ type Parts = AsyncIterable<TarPart> | Iterable<TarPart>;
 export interface Piece {
   bytes: AsyncIterable<Buffer>;
   /** Of zstd:chunked; complete when the bytes have been read. */
-  index?: ChunkIndex;
+  index?: ChunkIndex | undefined;
 }
 
-/** To be laid between others; nothing of it says where. @param size about as many bytes of the stream */
-export function encodePiece(parts: Parts, compression: Compression, size?: number): Piece {
-  if (compression.kind !== 'zstd:chunked') return { bytes: compressed(tarBytes(parts), compression, size) };
+/** To be laid between others; nothing of it says where. @param tar is given the bytes of the tar stream */
+export function encodePiece(parts: Parts, compression: Compression, tar: Hash): Piece {
+  if (compression.kind !== 'zstd:chunked') {
+    return { bytes: compressed(hashed(tarBytes(parts), tar), compression) };
+  }
   const index = emptyIndex();
-  return { bytes: encodeChunked(parts, compression.level, index), index };
+  return { bytes: encodeChunked(parts, compression.level, index, tar), index };
 }
 
 export interface WholeLayer {
@@ -27,33 +30,44 @@ export interface WholeLayer {
   annotations(): Record<string, string> | undefined;
 }
 
-/** A layer in one piece. */
-export function encodeLayer(parts: Parts, compression: Compression): WholeLayer {
-  const tar = createHash('sha256');
+/** @param tar is given the bytes of the pieces' tar streams by whoever makes the pieces, until all have been read */
+export function joinPieces(
+  pieces: AsyncIterable<Piece> | Iterable<Piece>,
+  compression: Compression,
+  tar: Hash,
+): WholeLayer {
   let diffID: string | undefined;
   let annotations: Record<string, string> | undefined;
-  async function* chunked() {
-    const { level } = compression;
-    const index = emptyIndex();
-    yield* encodeChunked(parts, level, index, tar);
-    yield encodeEnd(endOfArchive, level, index, tar);
-    const end = trailer(index, level);
-    annotations = end.annotations;
-    yield end.bytes;
+  async function* bytes(): AsyncGenerator<Buffer> {
+    const index = compression.kind === 'zstd:chunked' ? emptyIndex() : undefined;
+    for await (const piece of pieces) {
+      yield* piece.bytes;
+      if (index) appendIndex(index, piece.index!);
+    }
+    if (!index) yield* compressed(hashed([endOfArchive], tar), compression);
+    else {
+      yield encodeEnd(endOfArchive, compression.level, index, tar);
+      const end = trailer(index, compression.level);
+      annotations = end.annotations;
+      yield end.bytes;
+    }
   }
-  const isChunked = compression.kind === 'zstd:chunked';
   return {
-    bytes: isChunked ? chunked() : compressed(hashed(parts, tar), compression),
+    bytes: bytes(),
     diffID: () => (diffID ??= `sha256:${tar.digest('hex')}`),
     annotations: () => annotations,
   };
 }
 
-async function* hashed(parts: Parts, tar: Hash): AsyncGenerator<Buffer> {
-  for await (const piece of tarBytes(parts)) {
+/** A layer in one piece. */
+export function encodeLayer(parts: Parts, compression: Compression): WholeLayer {
+  const tar = createHash('sha256');
+  return joinPieces([encodePiece(parts, compression, tar)], compression, tar);
+}
+
+async function* hashed(bytes: AsyncIterable<Buffer> | Iterable<Buffer>, tar: Hash): AsyncGenerator<Buffer> {
+  for await (const piece of bytes) {
     tar.update(piece);
     yield piece;
   }
-  tar.update(endOfArchive);
-  yield endOfArchive;
 }

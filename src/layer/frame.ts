@@ -11,7 +11,7 @@ import type { TarPart } from './tar.ts';
 import { isRegular, type TreeEntry } from './tree.ts';
 
 /** Raised with every change of what is written below, or of the tar headers. */
-const format = 1;
+const format = 2;
 
 /** Hex. Two frames of one key have the same bytes. */
 export function frameKey({ sha256, places }: PredictedPackage, { kind, level }: Compression): string {
@@ -21,10 +21,7 @@ export function frameKey({ sha256, places }: PredictedPackage, { kind, level }: 
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
-/**
- * Files come as the payload has them. Their content is not held to the header's digests: rpm does that when it
- * installs them, and no image has a package of which it has refused a file. Throws PACKAGE_INVALID.
- */
+/** Files come as the payload has them, held to the header's digests. Throws PACKAGE_INVALID. */
 export async function* frameParts(
   one: Pick<PredictedPackage, 'package' | 'places'>,
   signal?: AbortSignal,
@@ -32,7 +29,7 @@ export async function* frameParts(
   const files = filesOf(one);
   const entries = new Map(files.map(({ file, entry }) => [file, entry]));
   for (const { entry } of files) if (!isRegular(entry)) yield { entry: tarEntry(entry) };
-  for await (const { links, content } of readPayload(one.package, { signal, isVerified: true })) {
+  for await (const { links, content } of readPayload(one.package, { signal, isTrusted: true })) {
     const [first, ...others] = links.flatMap((file) => entries.get(file) ?? []);
     if (!first) continue;
     yield { entry: tarEntry(first), content };

@@ -28,6 +28,8 @@ export interface PredictedFile {
 export interface PredictedPackage extends VerifiedPackage {
   /** Everything but directories and ghosts, in the header's order. */
   places: PlacedFile[];
+  /** Those that it owns, by their places in the header's list. */
+  directories: Map<number, ByteString>;
   /** False where an owner has no number yet: a scriptlet of this transaction gives it one. */
   isCertain: boolean;
 }
@@ -58,18 +60,23 @@ function predictPackage(
   taken: Set<ByteString>,
 ): PredictedPackage {
   const places: PlacedFile[] = [];
+  const directories = new Map<number, ByteString>();
   let isCertain = true;
   for (const [index, file] of one.package.files.entries()) {
-    if (file.flags.ghost || (file.mode & fileType.mask) === fileType.directory) continue;
-    const path = isInstalled(one.package, index) ? resolve(file.path) : undefined;
-    if (path === undefined || taken.has(path)) continue;
+    const path = !file.flags.ghost && isInstalled(one.package, index) ? resolve(file.path) : undefined;
+    if (path === undefined) continue;
+    if ((file.mode & fileType.mask) === fileType.directory) {
+      directories.set(index, path);
+      continue;
+    }
+    if (taken.has(path)) continue;
     taken.add(path);
     const [uid, gid] = [owners.uid(file.user), owners.gid(file.group)];
     isCertain &&= uid !== undefined && gid !== undefined;
     // rpm takes root for an owner that it does not find, where the recipe allows that.
     places.push([index, path, uid ?? 0, gid ?? 0]);
   }
-  return { ...one, places, isCertain };
+  return { ...one, places, directories, isCertain };
 }
 
 /** As a walk of the tree would show them, but for inode and change time, which they do not have yet. */

@@ -85,8 +85,11 @@ async function exportImage(context: Context, record: ImageRecord, directory: str
   const { manifestDigest, configDigest, layers, manifestSize, name } = record;
   const digests = [...layers.map(({ digest }) => digest as Digest), configDigest, manifestDigest];
   // What leaves the store is held to its digest: a disk may have changed it since it was written.
-  for (const digest of digests) await content.verify(digest);
-  const blobs = digests.map((digest) => ({ digest, path: content.path(digest) }));
+  const verified = async (digest: Digest) => {
+    await content.verify(digest);
+    return content.path(digest);
+  };
+  const blobs = digests.map((digest) => ({ digest, file: () => verified(digest) }));
   const manifest = { mediaType: manifestType, digest: manifestDigest, size: manifestSize };
   const turn = join(state, 'locks', `output-${canonicalDigest(resolve(directory)).slice('sha256:'.length)}`);
   await withLock(turn, 'exclusive', () => writeLayout(directory, name, manifest, blobs), {

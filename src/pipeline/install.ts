@@ -70,10 +70,11 @@ export async function installImage(
   await restoreMountPoints(target, made, (name) => directoryOf(plan.packages, name), owners);
   // Looked up again: rpm -Va ran in between, in a tree whose libraries are the packages' own.
   await canonicalizeDatabase(await databaseIn(target, plan.dbPath), { installTime });
-  await fixTimes(await describe(target, plan));
+  const installed = await describe(target, plan);
+  await fixTimes(installed);
   for (const warning of warnings) context.progress.warn(warning);
   return {
-    tree: await walk(target),
+    tree: installed.tree,
     differences,
     origins,
     report: {
@@ -147,12 +148,8 @@ async function recipeFiles({ loaded, arch }: InstallPlan) {
   );
 }
 
-async function walk(root: string): Promise<Tree> {
-  return treeOf(await scanSnapshot(root));
-}
-
 async function describe(root: string, { packages, parent, epoch }: InstallPlan): Promise<InstalledTree> {
-  const tree = await walk(root);
+  const tree = treeOf(await scanSnapshot(root));
   return { root, tree, parent, epoch, packaged: packagedFiles(packages, tree) };
 }
 

@@ -1,26 +1,24 @@
-/** The work of the threads that make layers: a frame from a package, a layer from its frames. */
-import { createHash } from 'node:crypto';
+/** The work of the threads that make layers: frames from packages, a layer from frames. */
+import { createHash, type Hash } from 'node:crypto';
+import { constants, setPriority } from 'node:os';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { Blob, Digest } from '../content/digest.ts';
 import { ContentStore } from '../content/store.ts';
 import { stoppable } from '../host/stoppable.ts';
 import { serveTasks } from '../host/threads.ts';
-import { encodeEnd, type ChunkIndex } from '../layer/chunked/encode.ts';
-import { appendIndex, emptyIndex, trailer } from '../layer/chunked/trailer.ts';
-import { compressed, decompressed, mediaTypes, type Compression } from '../layer/compress.ts';
-import { encodePiece } from '../layer/encode.ts';
+import type { ChunkIndex } from '../layer/chunked/encode.ts';
+import { decompressed, mediaTypes, type Compression } from '../layer/compress.ts';
+import { encodePiece, joinPieces, type Piece } from '../layer/encode.ts';
 import { frameParts } from '../layer/frame.ts';
 import type { PlacedFile } from '../layer/predict.ts';
-import { endOfArchive } from '../layer/tar.ts';
 import { readPackage } from '../rpm/package.ts';
 
-export interface FrameTask {
-  kind: 'frame';
+/** What a frame is made of. */
+export interface FrameSource {
   /** The package file. */
   path: string;
   places: PlacedFile[];
-  compression: Compression;
 }
 
 /** Of zstd:chunked, a frame has a blob of JSON that describes it. */
@@ -28,12 +26,17 @@ export interface MadeFrame extends Blob {
   index?: Digest;
 }
 
+/** The directories of a layer: their part of the tar stream, and what becomes of it. */
+export interface LayerHead {
+  tar: Uint8Array;
+  bytes: Uint8Array;
+  index: ChunkIndex | undefined;
+}
+
 export interface LayerTask {
-  kind: 'layer';
-  /** Its directories, compressed. */
-  head: Uint8Array;
-  headIndex: ChunkIndex | undefined;
-  frames: MadeFrame[];
+  /** Absent where only the frames are wanted. */
+  head?: LayerHead;
+  frames: (FrameSource | MadeFrame)[];
   compression: Compression;
 }
 
@@ -42,77 +45,88 @@ export interface MadeLayer extends Blob {
   annotations?: Record<string, string>;
 }
 
-export type LayerThreadTask = FrameTask | LayerTask;
+export interface LayerAnswer {
+  /** In the order of the task's. */
+  frames: MadeFrame[];
+  layer?: MadeLayer;
+}
+
 export interface LayerThreadData {
   /** Where the content store is. */
   directory: string;
 }
 
-/** Of an entry: its header and padding. */
-const tarOverhead = 1024;
-
 let opened: Promise<ContentStore> | undefined;
 
 async function work(
-  task: LayerThreadTask,
+  { head, frames, compression }: LayerTask,
   { directory }: LayerThreadData,
   signal: AbortSignal,
-): Promise<MadeFrame | MadeLayer> {
+): Promise<LayerAnswer> {
   const content = await (opened ??= ContentStore.open(directory));
-  return task.kind === 'frame' ? makeFrame(content, task, signal) : makeLayer(content, task, signal);
-}
-
-async function makeFrame(
-  content: ContentStore,
-  { path, places, compression }: FrameTask,
-  signal: AbortSignal,
-): Promise<MadeFrame> {
-  const one = await readPackage(path);
-  const size = one.files.reduce((sum, file) => sum + file.size + tarOverhead, 0);
-  const { bytes, index } = encodePiece(frameParts({ package: one, places }, signal), compression, size);
-  const blob = await content.ingestStream(stoppable(bytes, signal));
-  if (!index) return blob;
-  const described = await content.ingestStream(Readable.from([Buffer.from(JSON.stringify(index))]));
-  return { ...blob, index: described.digest };
-}
-
-async function makeLayer(content: ContentStore, task: LayerTask, signal: AbortSignal): Promise<MadeLayer> {
-  const { head, headIndex, frames, compression } = task;
-  const index = headIndex && emptyIndex();
-  let annotations: Record<string, string> | undefined;
-  async function* pieces(): AsyncGenerator<Buffer> {
-    yield Buffer.from(head);
-    if (index) appendIndex(index, headIndex);
-    for (const frame of frames) {
-      yield* (await content.openVerified(frame.digest)) as AsyncIterable<Buffer>;
-      if (index) appendIndex(index, await readIndex(content, frame.index!));
-    }
-    if (index) {
-      yield encodeEnd(endOfArchive, compression.level, index);
-      const end = trailer(index, compression.level);
-      annotations = end.annotations;
-      yield end.bytes;
-    } else yield await buffer(compressed([endOfArchive], compression, endOfArchive.length));
+  const maker = new FrameMaker(content, compression, signal);
+  const made: MadeFrame[] = [];
+  const tar = createHash('sha256');
+  if (!head) {
+    for (const frame of frames) made.push('digest' in frame ? frame : await maker.make(frame, tar));
+    return { frames: made };
   }
-  const blob = await content.ingestStream(stoppable(pieces(), signal));
-  const diffID = await tarDigest(content, blob.digest, compression, signal);
-  return { ...blob, diffID, ...(annotations && { annotations }) };
+  async function* pieces(layer: LayerHead): AsyncGenerator<Piece> {
+    tar.update(layer.tar);
+    yield { bytes: Readable.from([Buffer.from(layer.bytes)]), index: layer.index };
+    for (const frame of frames) {
+      if ('digest' in frame) await maker.hash(frame, tar);
+      made.push('digest' in frame ? frame : await maker.make(frame, tar));
+      yield await maker.piece(made.at(-1)!);
+    }
+  }
+  const layer = joinPieces(pieces(head), compression, tar);
+  const blob = await content.ingestStream(stoppable(layer.bytes, signal));
+  const annotations = layer.annotations();
+  return { frames: made, layer: { ...blob, diffID: layer.diffID(), ...(annotations && { annotations }) } };
 }
 
-async function readIndex(content: ContentStore, digest: Digest): Promise<ChunkIndex> {
-  return JSON.parse((await buffer(await content.openVerified(digest))).toString('utf8')) as ChunkIndex;
+class FrameMaker {
+  readonly #content: ContentStore;
+  readonly #compression: Compression;
+  readonly #signal: AbortSignal;
+
+  constructor(content: ContentStore, compression: Compression, signal: AbortSignal) {
+    this.#content = content;
+    this.#compression = compression;
+    this.#signal = signal;
+  }
+
+  /** @param tar is given the bytes of its tar stream */
+  async make({ path, places }: FrameSource, tar: Hash): Promise<MadeFrame> {
+    const one = await readPackage(path);
+    const parts = frameParts({ package: one, places }, this.#signal);
+    const { bytes, index } = encodePiece(parts, this.#compression, tar);
+    const blob = await this.#content.ingestStream(stoppable(bytes, this.#signal));
+    if (!index) return blob;
+    const described = await this.#content.ingestStream(Readable.from([Buffer.from(JSON.stringify(index))]));
+    return { ...blob, index: described.digest };
+  }
+
+  /** The same bytes, of a frame that is there. */
+  async hash({ digest, size }: MadeFrame, tar: Hash): Promise<void> {
+    // A package without files; no compressed stream is as short.
+    if (size === 0) return;
+    const stream = decompressed(
+      await this.#content.openVerified(digest),
+      mediaTypes[this.#compression.kind],
+    )!;
+    for await (const chunk of stoppable(stream, this.#signal)) tar.update(chunk as Buffer);
+  }
+
+  async piece({ digest, index }: MadeFrame): Promise<Piece> {
+    const bytes = this.#content.pieces(digest);
+    if (index === undefined) return { bytes };
+    const text = await buffer(await this.#content.openVerified(index));
+    return { bytes, index: JSON.parse(text.toString('utf8')) as ChunkIndex };
+  }
 }
 
-async function tarDigest(
-  content: ContentStore,
-  digest: Digest,
-  { kind }: Compression,
-  signal: AbortSignal,
-): Promise<string> {
-  const hash = createHash('sha256');
-  const tar = decompressed(await content.openVerified(digest), mediaTypes[kind])!;
-  for await (const chunk of stoppable(tar, signal)) hash.update(chunk as Buffer);
-  return `sha256:${hash.digest('hex')}`;
-}
-
-serveTasks((task, data, signal) => work(task as LayerThreadTask, data as LayerThreadData, signal));
+// rpm, which nobody can help, goes first. Of a thread, not of its process: setpriority(2), NOTES.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+serveTasks((task, data, signal) => work(task as LayerTask, data as LayerThreadData, signal));

@@ -1,30 +1,23 @@
 /** One image from its locked packages: fetched, trusted, installed, written as a layer, and recorded. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
 import { inheritConfig, makeImage, type ImageLayer } from '../image/image.ts';
-import { MillinerError } from '../errors.ts';
-import { ensureToolRoot } from '../install/toolroot.ts';
+import { inChunks } from '../layer/gather.ts';
 import { parentAsFound } from '../layer/parent.ts';
 import { usualLevel, type Compression } from '../layer/compress.ts';
-import type { VerifiedPackage } from '../layer/predict.ts';
 import { parseTree, serializeTree, treeOf, type Tree } from '../layer/tree.ts';
-import type { LockedPackage } from '../lock/lock.ts';
 import { durationOf, type Recipe } from '../recipe/schema.ts';
 import { databasePath } from '../rpm/dbpath.ts';
-import { readPackage } from '../rpm/package.ts';
 import { withReason } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
-import { fetchPackages, placesOf } from './fetch.ts';
-import { Frames, layerThreads } from './frames.ts';
+import { gatherInputs } from './inputs.ts';
 import { installImage, type InstalledImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
 import { writeLayers, type WrittenLayers } from './layers.ts';
+import { PackageLayers } from './packagelayers.ts';
 import { testPlanOf } from './plan.ts';
 import { plannedLayers, predictAfter, predictBefore } from './prediction.ts';
 import { recordVersion, writeRecord, type ImageRecord } from './records.ts';
 import { describeState } from './statereport.ts';
-import { checkTrust } from './trust.ts';
 import { withWorkspace } from './workspace.ts';
 
 export interface Job {
@@ -40,7 +33,7 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
   const { progress } = context;
   progress.step(`${loaded.recipe.name}: building in ${context.snapshots.name} snapshots (${context.why})`);
   return withWorkspace(context.state, async ({ id, directory }) => {
-    const { packages, tools } = await gather(context, job, directory);
+    const { packages, tools, toolRoot } = await gatherInputs(context, job, directory);
     const own = packages.map((one) => one.package);
     const toolPackages = tools.map((one) => one.package);
     const dbPath = job.base?.dbPath ?? databasePath(own, toolPackages);
@@ -48,10 +41,9 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const { target } = active;
     const parent = job.base && (await parentTree(context, job.base.tree, id));
     const compression = compressionOf(loaded.recipe);
-    await using threads = layerThreads(context);
-    await using frames = new Frames(context, threads, compression);
-    frames.begin(await predictBefore(packages, loaded.recipe, { target, parent }));
-    const toolRoot = await toolRootOf(context, tools, directory);
+    await using packageLayers = new PackageLayers(context, compression);
+    const expected = await predictBefore(packages, loaded.recipe, { target, parent });
+    packageLayers.begin(plannedLayers(job.locked.answer, expected));
     const { epoch } = lock;
     const timeout = durationOf(loaded.recipe.install.timeout);
     const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
@@ -63,8 +55,8 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
       progress.step('writing the layers');
       const outcome = { target, tree: installed.tree, dbPath, differences: installed.differences };
       const predicted = await predictAfter(packages, outcome);
-      const layers = plannedLayers(job.locked.answer, predicted.packages);
-      const made = { ...outcome, ...predicted, parent, plan: layers, compression, frames, threads };
+      const planned = plannedLayers(job.locked.answer, predicted);
+      const made = { ...outcome, ...predicted, parent, planned, compression, packageLayers };
       const written = await writeLayers(context, { recipe: loaded.recipe.name, ...made });
       return finish(context, job, { id, dbPath, installed, written });
     });
@@ -112,38 +104,6 @@ function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: 
   };
 }
 
-/** Everything that the transaction runs with, verified. */
-async function gather(
-  context: Context,
-  { locked: { loaded, answer }, arch }: Job,
-  workDirectory: string,
-): Promise<{ packages: VerifiedPackage[]; tools: VerifiedPackage[] }> {
-  const inherited = new Set(answer.base);
-  const own = answer.packages.filter(({ nevra }) => !inherited.has(nevra));
-  const locked = Array.isArray(answer.tools) ? answer.tools : [];
-  const files = await fetchPackages(context, [...own, ...locked], placesOf(context, loaded, arch));
-  await checkTrust(context, workDirectory, loaded, [...own, ...locked], files);
-  return { packages: await readPackages(own, files), tools: await readPackages(locked, files) };
-}
-
-/** None locked: the recipe says `tools: host`. */
-async function toolRootOf(
-  context: Context,
-  parts: VerifiedPackage[],
-  workDirectory: string,
-): Promise<string> {
-  if (parts.length === 0) return '/';
-  const places = { place: join(context.state, 'toolroots'), temporary: join(workDirectory, 'toolroot') };
-  const root = await ensureToolRoot(places, parts, context);
-  if (!existsSync(join(root, 'usr/bin/rpm'))) {
-    const names = parts.map((one) => one.package.name).join(', ');
-    throw new MillinerError('RECIPE_INVALID', `tools: none of the packages has /usr/bin/rpm: ${names}`, {
-      hint: 'Name the package rpm among the tools, or leave tools out: rpm is what they are by default.',
-    });
-  }
-  return root;
-}
-
 /** Whatever is not committed when the scope ends is removed. */
 async function prepare({ snapshots }: Context, id: string, parent: string | undefined) {
   await snapshots.prepare(id, parent);
@@ -153,22 +113,6 @@ async function prepare({ snapshots }: Context, id: string, parent: string | unde
       if (snapshots.stat(id)) await snapshots.remove(id);
     },
   };
-}
-
-/** A file must be the package that was asked for: an old one, signed in its time, could stand in for its successor. */
-async function readPackages(locked: LockedPackage[], files: Map<string, string>): Promise<VerifiedPackage[]> {
-  const found: VerifiedPackage[] = [];
-  for (const { sha256, nevra, url } of locked) {
-    const one = await readPackage(files.get(sha256)!);
-    if (one.nevra !== nevra) {
-      throw new MillinerError('PACKAGE_INVALID', `${url}: is ${one.nevra}, not ${nevra}`, {
-        hint: "Have the repository's metadata made anew (createrepo_c), then lock again.",
-        details: { package: nevra, found: one.nevra },
-      });
-    }
-    found.push({ package: one, sha256 });
-  }
-  return found;
 }
 
 function compressionOf({ layers: { compression: kind, level } }: Recipe): Compression {
@@ -207,10 +151,8 @@ async function* bytes(buffer: Buffer): AsyncGenerator<Buffer> {
 }
 
 async function storeTree({ content }: Context, tree: Tree): Promise<Digest> {
-  async function* lines() {
-    for (const line of serializeTree(tree)) yield Buffer.from(line, 'utf8');
-  }
-  return (await content.ingestStream(lines())).digest;
+  const lines = serializeTree(tree).map((line) => Buffer.from(line));
+  return (await content.ingestStream(inChunks(lines, 1 << 20))).digest;
 }
 
 export async function readTree({ content }: Context, digest: Digest): Promise<Tree> {

@@ -4,28 +4,37 @@ import { MillinerError } from '../errors.ts';
 import { readOwners } from '../install/owners.ts';
 import type { Difference } from '../install/verify.ts';
 import type { IsKnown } from '../layer/changes.ts';
-import { linksOf, resolver, type Resolve } from '../layer/packaged.ts';
+import { directoryPaths, predictDirectories, type DirectoryAt } from '../layer/directories.ts';
+import { linksOf, resolver } from '../layer/packaged.ts';
 import { predictPackages, wantedBy, type PredictedPackage, type VerifiedPackage } from '../layer/predict.ts';
-import type { Tree } from '../layer/tree.ts';
+import { isDirectory, type Tree } from '../layer/tree.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { readInstalledFiles } from '../rpm/database.ts';
 import { knownLinks } from '../rpm/links.ts';
 import { databaseIn } from './imagedb.ts';
+import type { PackageLayer } from './packagelayers.ts';
+
+export interface Prediction {
+  packages: PredictedPackage[];
+  directoryAt: DirectoryAt;
+}
 
 /** `target`: the base's tree, which knows the owners that the base has. */
 export async function predictBefore(
   packages: VerifiedPackage[],
   recipe: Recipe,
   { target, parent }: { target: string; parent: Tree | undefined },
-): Promise<PredictedPackage[]> {
+): Promise<Prediction> {
   const links = knownLinks(packages.map((one) => one.package));
   const inherited = parent && linksOf(parent);
   const isWanted = wantedBy(recipe);
-  return predictPackages(packages, {
+  const owners = await readOwners(target);
+  const predicted = predictPackages(packages, {
     resolve: resolver((path) => links.get(path) ?? inherited?.(path)),
-    owners: await readOwners(target),
+    owners,
     isInstalled: (one, index) => isWanted(one.files[index]!),
   });
+  return { packages: predicted, directoryAt: predictDirectories(predicted, parent, owners) };
 }
 
 export interface Outcome {
@@ -40,15 +49,18 @@ export interface Outcome {
 export async function predictAfter(
   packages: VerifiedPackage[],
   { target, tree, dbPath, differences }: Outcome,
-): Promise<{ packages: PredictedPackage[]; resolve: Resolve; isKnown: IsKnown }> {
-  const resolve = resolver(linksOf(tree));
+): Promise<Prediction & { isKnown: IsKnown }> {
   const isInstalled = await readInstalledFiles(await databaseIn(target, dbPath));
   const predicted = predictPackages(packages, {
-    resolve,
+    resolve: resolver(linksOf(tree)),
     owners: await readOwners(target),
     isInstalled: ({ nevra }, index) => isInstalled(nevra, index),
   });
-  return { packages: predicted, resolve, isKnown: knownContent(predicted, differences) };
+  const directoryAt: DirectoryAt = (path) => {
+    const entry = tree.get(path);
+    return entry && isDirectory(entry) ? entry : undefined;
+  };
+  return { packages: predicted, directoryAt, isKnown: knownContent(predicted, differences) };
 }
 
 /** RPMVERIFY_FILEDIGEST (rpm, include/rpm/rpmvf.h). */
@@ -76,17 +88,21 @@ function knownContent(packages: PredictedPackage[], differences: Difference[]): 
   };
 }
 
-/** The lock's plan, by the packages' places in the list. */
+/** The lock's plan. */
 export function plannedLayers(
   { layers, packages: locked }: LockedArch,
-  packages: readonly PredictedPackage[],
-): { name: string; packages: number[] }[] {
+  { packages, directoryAt }: Prediction,
+): PackageLayer[] {
   const sources = new Map(locked.map((one) => [one.nevra, sourceNameOf(one)]));
-  const indexes = Map.groupBy(packages.keys(), (index) => sources.get(packages[index]!.package.nevra)!);
-  const planned = layers.plan.map((names) => ({
-    name: names.join(', '),
-    packages: names.flatMap((name) => indexes.get(name) ?? []).toSorted((a, b) => a - b),
-  }));
+  const bySource = Map.groupBy(packages, (one) => sources.get(one.package.nevra)!);
+  const planned = layers.plan.map((names) => {
+    const members = new Set(names.flatMap((name) => bySource.get(name) ?? []));
+    return layerOf(
+      names.join(', '),
+      packages.filter((one) => members.has(one)),
+      directoryAt,
+    );
+  });
   const count = planned.reduce((sum, one) => sum + one.packages.length, 0);
   if (count !== packages.length) {
     throw new MillinerError(
@@ -95,4 +111,11 @@ export function plannedLayers(
     );
   }
   return planned;
+}
+
+function layerOf(name: string, packages: PredictedPackage[], directoryAt: DirectoryAt): PackageLayer {
+  const found = directoryPaths(packages).map(directoryAt);
+  const directories = found.filter((one) => one !== undefined);
+  const isCertain = directories.length === found.length && packages.every((one) => one.isCertain);
+  return { name, packages, directories, isCertain };
 }

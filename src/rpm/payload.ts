@@ -10,8 +10,8 @@ import type { RpmPackage } from './package.ts';
 
 export interface PayloadOptions {
   signal?: AbortSignal | undefined;
-  /** Its digests are held to by somebody else: none is computed here. */
-  isVerified?: boolean;
+  /** The package is known for what it is: its payload's digest is not computed again, that of its files is. */
+  isTrusted?: boolean;
 }
 
 export interface PayloadFile {
@@ -28,13 +28,13 @@ export interface PayloadFile {
  */
 export async function* readPayload(
   pkg: RpmPackage,
-  { signal, isVerified = false }: PayloadOptions = {},
+  { signal, isTrusted = false }: PayloadOptions = {},
 ): AsyncGenerator<PayloadFile> {
   const refuse = refusePackage(pkg.path);
   const { digest: _verified, ...unverified } = pkg.payload;
-  const payload = isVerified ? unverified : pkg.payload;
+  const payload = isTrusted ? unverified : pkg.payload;
   const bytes = decompressPayload(pkg.path, payload, refuse, signal);
-  yield* matchPayload(pkg.files, bytes, refuse, isVerified);
+  yield* matchPayload(pkg.files, bytes, refuse);
 }
 
 /** readPayload's work on an archive that is already plain bytes. */
@@ -42,13 +42,11 @@ export async function* matchPayload(
   files: readonly RpmFile[],
   archive: AsyncIterable<Buffer>,
   refuse: Refuse,
-  isVerified = false,
 ): AsyncGenerator<PayloadFile> {
   const matcher = new Matcher(files, refuse);
   for await (const entry of readCpio(archive, (index) => matcher.strippedSize(index), refuse)) {
     const links = matcher.take(entry);
-    if (links)
-      yield { links, content: isVerified ? entry.content : verified(links[0], entry.content, refuse) };
+    if (links) yield { links, content: verified(links[0], entry.content, refuse) };
     else if (entry.size > 0) await matcher.checkLink(entry);
   }
   matcher.finish();

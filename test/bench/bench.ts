@@ -1,6 +1,6 @@
 /**
  * npm run bench [-- NAME...] [--json FILE]: ours beside a named peer, in alternating runs on one machine. Only the
- * ratios mean anything elsewhere; which machine and versions they come from stands beside them.
+ * ratios mean anything elsewhere; which machine and versions they come from, and a plot of each bench, stand beside FILE.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -9,14 +9,16 @@ import { parseArgs } from 'node:util';
 import { startMachine } from '../vm/machine.ts';
 import { buildCases } from './build.ts';
 import { queueCases } from './queue.ts';
+import { drawRatios } from './plot.ts';
 import { snapshotCases } from './snapshot.ts';
+import { updateCases } from './updates.ts';
 
 export interface Case {
   bench: string;
   case: string;
   unit: string;
-  /** Of ours divided by the peer's. */
-  target: { atLeast: number } | { atMost: number };
+  /** Of ours divided by the peer's; none where the figure is for information. */
+  target: { atLeast: number } | { atMost: number } | undefined;
   runs: number;
   ours: () => Promise<number>;
   peer: () => Promise<number>;
@@ -35,10 +37,18 @@ export interface Outcome {
   runs: { ours: number[]; peer: number[] };
 }
 
-const benches: Record<string, () => Promise<{ cases: Case[]; close: () => Promise<void> }>> = {
+export interface Bench {
+  cases: Case[];
+  /** SVG of what was measured; the cases' ratios unless the bench has more to show. */
+  plot?: () => Promise<string>;
+  close: () => Promise<void>;
+}
+
+const benches: Record<string, () => Promise<Bench>> = {
   build: buildCases,
   queue: queueCases,
   snapshot: snapshotCases,
+  updates: updateCases,
 };
 /** Those that need device-mapper, and so run inside the virtual machine. */
 const inside = new Set(['snapshot']);
@@ -58,9 +68,36 @@ async function measure(one: Case): Promise<Outcome> {
   }
   const [ours, peer] = [median(runs.ours), median(runs.peer)];
   const ratio = ours / peer;
-  const ok = 'atLeast' in one.target ? ratio >= one.target.atLeast : ratio <= one.target.atMost;
-  const target = 'atLeast' in one.target ? `>= ${one.target.atLeast}` : `<= ${one.target.atMost}`;
+  const { target, ok } = judge(ratio, one.target);
   return { bench: one.bench, case: one.case, ours, peer, ratio, target, ok, unit: one.unit, runs };
+}
+
+function judge(ratio: number, target: Case['target']): Pick<Outcome, 'target' | 'ok'> {
+  if (!target) return { target: 'none', ok: true };
+  return 'atLeast' in target
+    ? { target: `>= ${target.atLeast}`, ok: ratio >= target.atLeast }
+    : { target: `<= ${target.atMost}`, ok: ratio <= target.atMost };
+}
+
+async function measureHere(
+  name: string,
+  open: () => Promise<Bench>,
+): Promise<{ found: Outcome[]; plot: string | undefined }> {
+  const { cases, plot, close } = await open();
+  try {
+    const found: Outcome[] = [];
+    for (const one of cases) {
+      const outcome = await measure(one);
+      found.push(outcome);
+      const { ours, peer, ratio, target, ok, unit } = outcome;
+      process.stdout.write(
+        `${name}  ${one.case}: ${ours.toFixed(1)} ${unit}, peer ${peer.toFixed(1)}, ratio ${ratio.toFixed(2)} (${target}) ${ok ? 'ok' : 'MISSED'}\n`,
+      );
+    }
+    return { found, plot: await plot?.() };
+  } finally {
+    await close();
+  }
 }
 
 /** The same command in the machine, which has two cores for it. */
@@ -108,32 +145,19 @@ if (unknown.length > 0) {
   throw new Error(`no bench ${unknown.join(', ')}; there are: ${Object.keys(benches).join(', ')}`);
 }
 const outcomes: Outcome[] = [];
+const plots = new Map<string, string>();
 for (const [name, open] of Object.entries(benches)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
-  if (inside.has(name) && !isInside) {
-    outcomes.push(...(await measureInside(name)));
-    continue;
-  }
-  const { cases, close } = await open();
-  try {
-    for (const one of cases) {
-      const outcome = await measure(one);
-      outcomes.push(outcome);
-      const { ours, peer, ratio, target, ok, unit } = outcome;
-      process.stdout.write(
-        `${name}  ${one.case}: ${ours.toFixed(1)} ${unit}, peer ${peer.toFixed(1)}, ratio ${ratio.toFixed(2)} (${target}) ${ok ? 'ok' : 'MISSED'}\n`,
-      );
-    }
-  } finally {
-    await close();
-  }
+  const { found, plot } =
+    inside.has(name) && !isInside ? { found: await measureInside(name) } : await measureHere(name, open);
+  outcomes.push(...found);
+  plots.set(name, plot ?? drawRatios(name, found));
 }
 if (values.json !== undefined) {
+  const beside = (ending: string) => values.json!.replace(/(\.json)?$/, ending);
   writeFileSync(values.json, `${JSON.stringify(outcomes, null, 2)}\n`);
-  writeFileSync(
-    values.json.replace(/(\.json)?$/, '.machine.json'),
-    `${JSON.stringify(machine(), null, 2)}\n`,
-  );
+  writeFileSync(beside('.machine.json'), `${JSON.stringify(machine(), null, 2)}\n`);
+  for (const [name, svg] of plots) writeFileSync(beside(`.${name}.svg`), svg);
 }
 process.stdout.write(`${JSON.stringify(machine())}\n`);
 process.exitCode = outcomes.every(({ ok }) => ok) ? 0 : 1;

@@ -9,7 +9,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { readPackage } from '../../src/rpm/package.ts';
 import { cache, checkout } from '../demo/recipes.ts';
-import type { Case } from './bench.ts';
+import type { Bench, Case } from './bench.ts';
 import { peakMemory } from './memory.ts';
 import { rebuiltPackages, repositoryOf } from './rebuilt.ts';
 
@@ -17,7 +17,7 @@ const repository = join(cache, 'repository');
 const key = join(repository, 'keys/RPM-GPG-KEY-milliner-demo');
 const runs = 5;
 
-export async function buildCases(): Promise<{ cases: Case[]; close: () => Promise<void> }> {
+export async function buildCases(): Promise<Bench> {
   const bench = await BuildBench.open();
   const common = { bench: 'build', unit: 's', runs };
   const dnf = () => bench.dnfAndTar();

@@ -7,12 +7,12 @@ import { Queue, Worker, type JobsOptions } from 'bullmq';
 import { connect, type Connection } from '../../src/queue/connection.ts';
 import { Consumer } from '../../src/queue/consumer.ts';
 import { kept, prefix } from '../../src/queue/job.ts';
-import type { Case } from './bench.ts';
+import type { Bench, Case } from './bench.ts';
 
 const jobs = 10_000;
 const concurrency = 32;
 
-export async function queueCases(): Promise<{ cases: Case[]; close: () => Promise<void> }> {
+export async function queueCases(): Promise<Bench> {
   const state = await mkdtemp(join(tmpdir(), 'milliner-bench-'));
   const connection = await connect(state, { url: undefined });
   const close = async () => {

@@ -11,14 +11,14 @@ import { deviceUuid, poolName, readConfig, thinName } from '../../src/snapshot/t
 import { ThinSnapshotter } from '../../src/snapshot/thin/thin.ts';
 import { deviceInfo } from '../../src/host/devicemapper.ts';
 import { thinRequest } from '../snapshot/drivers.ts';
-import type { Case } from './bench.ts';
+import type { Bench as Cases } from './bench.ts';
 
 const operations = 20;
 const runs = 5;
 /** Thin ids far from those that the database gives out. */
 const firstBareId = 1_000_000;
 
-export async function snapshotCases(): Promise<{ cases: Case[]; close: () => Promise<void> }> {
+export async function snapshotCases(): Promise<Cases> {
   await spreadCalls();
   const places: string[] = [];
   const few = await openPool(places, 10);

@@ -1,44 +1,28 @@
 /** Debian 13's clients take our zstd:chunked layers from a registry piece by piece, and an old one takes them whole. */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
-import { trixie } from '../clients/trixie.ts';
+import { ClientStorage } from '../clients/storage.ts';
+import { CountingProxy } from '../registry/counting.ts';
 import { RegistryServer } from '../registry/server.ts';
 import { compareTrees } from './trees.ts';
 
 let desk: Desk;
 let registry: RegistryServer;
-let proxy: Server;
-/** Status and bytes of every answer to a request for a blob. */
-const served: { status: number; bytes: number }[] = [];
+let proxy: CountingProxy;
+let storage: ClientStorage;
 
 beforeAll(async () => {
   desk = await Desk.open();
   registry = await RegistryServer.start();
-  proxy = createServer((asked, answer) => {
-    const { method, headers, url } = asked;
-    const onward = request(`${registry.url}${url}`, { method, headers }, (got) => {
-      const count = { status: got.statusCode!, bytes: 0 };
-      if (method === 'GET' && url!.includes('/blobs/')) served.push(count);
-      got.on('data', (piece: Buffer) => (count.bytes += piece.length));
-      answer.writeHead(got.statusCode!, got.headers);
-      got.pipe(answer);
-    });
-    asked.pipe(onward);
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  proxy = await CountingProxy.start(registry.url);
+  storage = new ClientStorage(desk.path('client'));
 });
 afterAll(async () => {
   proxy.close();
   await registry.close();
   await desk.remove();
 });
-
-const host = () => `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
 
 async function built(name: string, packages: string[], greeting: string): Promise<BuildAnswer> {
   const files = [{ path: '/etc/greeting', content: greeting }];
@@ -51,19 +35,9 @@ async function built(name: string, packages: string[], greeting: string): Promis
 
 /** Into Debian 13's storage, and from there into a plain directory. */
 async function pulled(name: string): Promise<string> {
-  const configuration = desk.path('storage.conf');
-  const places = `graphroot = "${desk.path('storage')}"\nrunroot = "${desk.path('run')}"\n`;
-  const options = '[storage.options]\npull_options = {enable_partial_images = "true"}\n';
-  writeFileSync(configuration, `[storage]\ndriver = "overlay"\n${places}${options}`);
   const directory = desk.path(`pulled-${name}`);
-  await mkdir(directory);
-  const script =
-    'skopeo --insecure-policy copy -q --src-tls-verify=false "docker://$1" "containers-storage:localhost/$2" &&' +
-    'root=$(podman image mount "localhost/$2") && cp -a "$root/." "$3" && podman image umount -a >/dev/null';
-  const reference = `${host()}/${name}:1`;
-  await trixie('sh', ['-c', script, '-', reference, name, directory], {
-    env: { CONTAINERS_STORAGE_CONF: configuration },
-  });
+  await storage.pull(`${proxy.host}/${name}:1`, name);
+  await storage.unpack(name, directory);
   return directory;
 }
 
@@ -84,11 +58,10 @@ function unpacked(name: string): string {
 test('it is pulled in ranges, the next image in few, and its tree is right for new and old clients', async () => {
   const first = await built('first', ['tiny-base', 'tiny-app'], 'hello');
   expect(await compareTrees(await pulled('first'), unpacked('first'), (path) => path === '/')).toEqual([]);
-  expect(served.filter(({ status }) => status === 206).length).toBeGreaterThan(first.layers.length);
+  expect(proxy.take().filter(({ status }) => status === 206).length).toBeGreaterThan(first.layers.length);
 
-  served.length = 0;
   const next = await built('next', ['tiny-base', 'tiny-app', 'tiny-extra'], 'good morning');
   expect(await compareTrees(await pulled('next'), unpacked('next'), (path) => path === '/')).toEqual([]);
-  const fetched = served.reduce((sum, { bytes }) => sum + bytes, 0);
+  const fetched = proxy.take().reduce((sum, { bytes }) => sum + bytes, 0);
   expect(fetched).toBeLessThan(next.layers.reduce((sum, { size }) => sum + size, 0) / 4);
 });

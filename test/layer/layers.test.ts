@@ -133,7 +133,7 @@ async function unpacked({ state, content }: Bench, layers: ImageLayer[]): Promis
     layout,
     'random',
     manifest,
-    digests.map((digest) => ({ digest, path: content.path(digest) })),
+    digests.map((digest) => ({ digest, file: async () => content.path(digest) })),
   );
   const storage = [
     '--root',

@@ -49,7 +49,7 @@ export async function* encodeChunked(
   parts: AsyncIterable<TarPart> | Iterable<TarPart>,
   level: number,
   index: ChunkIndex,
-  tar?: Hash,
+  tar: Hash,
 ): AsyncGenerator<Buffer> {
   const frame = (bytes: Buffer): Buffer => {
     const compressed = zstdFrame(bytes, level);
@@ -58,7 +58,7 @@ export async function* encodeChunked(
   };
   for await (const { entry, content } of parts) {
     const header = tarHeader(entry);
-    tar?.update(header);
+    tar.update(header);
     yield frame(header);
     const described = tocEntry(entry);
     index.toc.push(described);
@@ -73,7 +73,7 @@ export async function* encodeChunked(
     described.offset = index.size;
     let done = 0;
     for await (const { bytes, isZeros } of splitContent(content, entry.size)) {
-      for (const sum of [tar, crc, digest]) sum?.update(bytes);
+      for (const sum of [tar, crc, digest]) sum.update(bytes);
       chunks.push({
         type: 'chunk',
         name: described.name,
@@ -101,15 +101,15 @@ export async function* encodeChunked(
     });
     const rest = padding(entry.size);
     if (rest.length === 0) continue;
-    tar?.update(rest);
+    tar.update(rest);
     yield frame(rest);
     index.split.push({ type: 2, payload: rest.toString('base64') });
   }
 }
 
 /** Bytes of the stream that belong to no entry: its end. */
-export function encodeEnd(end: Buffer, level: number, index: ChunkIndex, tar?: Hash): Buffer {
-  tar?.update(end);
+export function encodeEnd(end: Buffer, level: number, index: ChunkIndex, tar: Hash): Buffer {
+  tar.update(end);
   const compressed = zstdFrame(end, level);
   index.size += compressed.length;
   index.split.push({ type: 2, payload: end.toString('base64') });

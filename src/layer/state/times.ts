@@ -6,15 +6,19 @@ import { isDirectory, type TreeEntry } from '../tree.ts';
 import type { InstalledTree } from './normalise.ts';
 
 /** A directory's time moves with every name made in it and no package's check looks at it: one constant for all. */
-const directoryTime = 0;
+export const directoryTime = 0;
 
-/** Sets them on disk, so that the snapshot and the image made from it are the same tree. */
+/** No other change time is this one: nothing takes the entry for untouched. */
+const changedNow = -1n;
+
+/** Sets them on disk and in the tree, so that the snapshot and the image made from it are the same. */
 export async function fixTimes(installed: InstalledTree): Promise<void> {
   for (const entry of installed.tree.values()) {
     if (isInherited(entry, installed.parent)) continue;
     const wanted = timeOf(entry, installed);
     if (entry.mtimeSeconds === wanted && entry.mtimeNanoseconds === 0) continue;
     await lutimes(below(installed.root, entry.path), wanted, wanted);
+    Object.assign(entry, { mtimeSeconds: wanted, mtimeNanoseconds: 0, ctimeNanoseconds: changedNow });
   }
 }
 

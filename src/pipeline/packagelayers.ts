@@ -1,0 +1,135 @@
+/**
+ * The layers of an image's packages: made on all cores while rpm is at work, as they are expected to be, or found where
+ * a build has left them. What rpm has made otherwise shows in a layer's key, and is made again.
+ */
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { extname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { setFlagsFromString } from 'node:v8';
+import { inParallel } from '../host/parallel.ts';
+import { Threads } from '../host/threads.ts';
+import type { ImageLayer } from '../image/image.ts';
+import { mediaTypes, type Compression } from '../layer/compress.ts';
+import { encodePiece } from '../layer/encode.ts';
+import { directoryParts, frameKey } from '../layer/frame.ts';
+import type { PredictedPackage } from '../layer/predict.ts';
+import { tarBytes } from '../layer/tar.ts';
+import type { TreeEntry } from '../layer/tree.ts';
+import type { Context } from './context.ts';
+import type { LayerAnswer, LayerHead, LayerTask, MadeFrame, MadeLayer } from './layerthread.ts';
+import { recall, remember } from './parts.ts';
+
+export interface PackageLayer {
+  name: string;
+  packages: PredictedPackage[];
+  /** What its packages own and what leads to their files, by path. */
+  directories: TreeEntry[];
+  /** False where an owner has no number yet. */
+  isCertain: boolean;
+}
+
+export type WrittenLayer = Omit<ImageLayer, 'recipe'>;
+
+const thread = join(import.meta.dirname, `layerthread${extname(import.meta.filename)}`);
+/** Each takes some 50 MiB. */
+const mostThreads = 6;
+
+export class PackageLayers {
+  readonly #context: Context;
+  readonly #compression: Compression;
+  readonly #threads: Threads<LayerTask, LayerAnswer>;
+  readonly #stop = new AbortController();
+  #begun: Promise<unknown> = Promise.resolve();
+
+  constructor(context: Context, compression: Compression) {
+    this.#context = context;
+    this.#compression = compression;
+    // What passes through a thread counts as garbage of its heap, which is small: with V8's own idea of when to
+    // collect that, collecting took as long as compressing. Only heaps made from now on are concerned.
+    setFlagsFromString('--initial-heap-size=64');
+    const { directory } = context.content;
+    this.#threads = new Threads(thread, Math.min(availableParallelism(), mostThreads), { directory });
+  }
+
+  /** Makes, before the transaction, what is certain of it. */
+  begin(expected: readonly PackageLayer[]): void {
+    this.#begun = this.#inTurn(expected, async (layer, signal) => {
+      if (layer.isCertain) await this.#one(layer, signal);
+      else
+        await this.#make(
+          layer.packages.filter(({ isCertain }) => isCertain),
+          undefined,
+          signal,
+        );
+    });
+    // Whoever waits for it hears of it; a transaction that failed first is the better reason.
+    this.#begun.catch(() => undefined);
+  }
+
+  /** In the order of the layers. */
+  async all(layers: readonly PackageLayer[]): Promise<WrittenLayer[]> {
+    await this.#begun;
+    return this.#inTurn(layers, (layer, signal) => this.#one(layer, signal));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#begun.catch(() => undefined);
+    await this.#threads[Symbol.asyncDispose]();
+  }
+
+  /** The largest first, so that none is left alone at the end. */
+  async #inTurn<T>(
+    layers: readonly PackageLayer[],
+    work: (layer: PackageLayer, signal: AbortSignal) => Promise<T>,
+  ): Promise<T[]> {
+    const sizes = layers.map(({ packages }) =>
+      packages.reduce((sum, one) => sum + one.package.payload.size, 0),
+    );
+    const order = [...layers.keys()].toSorted((a, b) => sizes[b]! - sizes[a]!);
+    const { signal } = this.#context;
+    const stop = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
+    const done = await inParallel(order, availableParallelism(), stop, (index, abort) =>
+      work(layers[index]!, abort),
+    );
+    const results: T[] = [];
+    for (const [at, index] of order.entries()) results[index] = done[at]!;
+    return results;
+  }
+
+  async #one({ name, packages, directories }: PackageLayer, signal: AbortSignal): Promise<WrittenLayer> {
+    const head = await this.#head(directories);
+    const keys = createHash('sha256').update(head.bytes);
+    for (const one of packages) keys.update(frameKey(one, this.#compression));
+    const key = keys.digest('hex');
+    let made = await recall<MadeLayer>(this.#context, 'layers', key);
+    if (!made) {
+      made = (await this.#make(packages, head, signal)).layer!;
+      await remember(this.#context, 'layers', key, made);
+    }
+    return { ...made, mediaType: mediaTypes[this.#compression.kind], holds: name };
+  }
+
+  async #head(directories: readonly TreeEntry[]): Promise<LayerHead> {
+    const tar = createHash('sha256');
+    const { bytes, index } = encodePiece(directoryParts(directories), this.#compression, tar);
+    return { bytes: await buffer(bytes), tar: await buffer(tarBytes(directoryParts(directories))), index };
+  }
+
+  async #make(
+    packages: readonly PredictedPackage[],
+    head: LayerHead | undefined,
+    signal: AbortSignal,
+  ): Promise<LayerAnswer> {
+    const compression = this.#compression;
+    const keys = packages.map((one) => frameKey(one, compression));
+    const there = await Promise.all(keys.map((key) => recall<MadeFrame>(this.#context, 'frames', key)));
+    const frames = packages.map(({ package: { path }, places }, index) => there[index] ?? { path, places });
+    const answer = await this.#threads.run({ ...(head && { head }), frames, compression }, signal);
+    for (const [index, frame] of answer.frames.entries()) {
+      if (!there[index]) await remember(this.#context, 'frames', keys[index]!, frame);
+    }
+    return answer;
+  }
+}

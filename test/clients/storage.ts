@@ -1,0 +1,40 @@
+/** The storage of Debian 13's podman and skopeo, which takes zstd:chunked layers from a registry piece by piece. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { trixie } from './trixie.ts';
+
+export class ClientStorage {
+  readonly #environment: Record<string, string>;
+
+  /** @param directory becomes its place */
+  constructor(directory: string) {
+    mkdirSync(directory);
+    const configuration = join(directory, 'storage.conf');
+    const places = `graphroot = "${join(directory, 'storage')}"\nrunroot = "${join(directory, 'run')}"\n`;
+    const options = '[storage.options]\npull_options = {enable_partial_images = "true"}\n';
+    writeFileSync(configuration, `[storage]\ndriver = "overlay"\n${places}${options}`);
+    this.#environment = { CONTAINERS_STORAGE_CONF: configuration };
+  }
+
+  /** @param reference HOST/NAME:TAG, without TLS @param name that it has here */
+  async pull(reference: string, name: string): Promise<void> {
+    const places = [`docker://${reference}`, `containers-storage:localhost/${name}`];
+    const options = ['--insecure-policy', 'copy', '-q', '--src-tls-verify=false'];
+    await this.#run('skopeo', ...options, ...places);
+  }
+
+  /** Copies an image's tree, which becomes `directory`. */
+  async unpack(name: string, directory: string): Promise<void> {
+    const script =
+      'root=$(podman image mount "localhost/$0") && cp -a "$root" "$1" && podman image umount -a >/dev/null';
+    await this.#run('sh', '-c', script, name, directory);
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#run('podman', 'rmi', `localhost/${name}`);
+  }
+
+  async #run(program: string, ...args: string[]): Promise<void> {
+    await trixie(program, args, { env: this.#environment });
+  }
+}
