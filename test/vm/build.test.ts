@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Desk } from '../cli/milliner.ts';
-import { buildDemo, cache, copyRecipes, type Built } from '../demo/recipes.ts';
+import { buildDemo, cache, copyRecipes, demoRecipes, type Built } from '../demo/recipes.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { startMachine } from './machine.ts';
 
@@ -41,7 +41,7 @@ test('two layers of small packages', async () => {
 });
 
 // It takes minutes there.
-const demo = process.env['MILLINER_SOAK'] ? ['demo-product'] : [];
+const demo = process.env['MILLINER_SOAK'] ? demoRecipes : [];
 test.for(demo)('%s', async (name) => {
   const recipe = join(copyRecipes(work), `${name}.yaml`);
   const state = join(work, 'state');
