@@ -4,7 +4,7 @@
  * podman shows it with --systemd.
  */
 import { readFile } from 'node:fs/promises';
-import { availableCapabilities, harmlessDevices, mountOf } from '../host/bundle.ts';
+import { availableCapabilities, harmlessDevices, mountOf, openFiles } from '../host/bundle.ts';
 import { seccompFilter } from '../host/seccomp.ts';
 import type { RuntimeConfig } from '../image/image.ts';
 import { groupOf } from './cgroupview.ts';
@@ -69,7 +69,8 @@ export async function instanceConfig(options: InstanceConfig): Promise<object> {
       user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
       capabilities: { bounding: names, effective, permitted: effective, inheritable: [], ambient: [] },
       noNewPrivileges: false,
-      rlimits: [{ type: 'RLIMIT_NOFILE', soft: 1024, hard: await mostOpenFiles() }],
+      // What systemd gives a host's services.
+      rlimits: [await openFiles(524_288)],
       oomScoreAdj: 500,
     },
     mounts: mounts(options),
@@ -84,13 +85,6 @@ export async function instanceConfig(options: InstanceConfig): Promise<object> {
       resources: await resources(limits),
     },
   };
-}
-
-/** What systemd gives a host's services; a process without CAP_SYS_RESOURCE can hand on no more than it has. */
-async function mostOpenFiles(): Promise<number> {
-  const limits = await readFile('/proc/self/limits', 'utf8');
-  const own = /^Max open files\s+\d+\s+(\d+)/m.exec(limits)?.[1];
-  return Math.min(524_288, own === undefined ? Infinity : Number(own));
 }
 
 export function argumentsOf({ entrypoint = [], cmd = [] }: RuntimeConfig): string[] {

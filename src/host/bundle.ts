@@ -59,6 +59,14 @@ export async function availableCapabilities(wanted: string[]): Promise<string[]>
   return wanted.filter((name) => (bounding >> (capabilityNumbers[name] ?? 63n)) & 1n);
 }
 
+/** At most so many, of which the container begins with 1024: without CAP_SYS_RESOURCE we can hand on no more than we have. */
+export async function openFiles(most: number): Promise<{ type: string; soft: number; hard: number }> {
+  const limits = await readFile('/proc/self/limits', 'utf8');
+  const own = /^Max open files\s+\d+\s+(\d+)/m.exec(limits)?.[1];
+  const hard = Math.min(most, own === undefined ? Infinity : Number(own));
+  return { type: 'RLIMIT_NOFILE', soft: Math.min(1024, hard), hard };
+}
+
 /** OCI runtime specification 1.0.2, config.json. */
 export async function specification(options: ContainerSpecification): Promise<object> {
   const capabilities = await availableCapabilities(options.capabilities);
@@ -82,7 +90,7 @@ export async function specification(options: ContainerSpecification): Promise<ob
         ambient: [],
       },
       noNewPrivileges: true,
-      rlimits: [{ type: 'RLIMIT_NOFILE', soft: 1024, hard: 4096 }],
+      rlimits: [await openFiles(4096)],
       oomScoreAdj: 500,
     },
     mounts: mountsOf(options),

@@ -33,6 +33,8 @@ export interface InstallPlan {
   /** The tree of the base. */
   parent: Tree | undefined;
   dbPath: string;
+  /** Called when rpm is done: its scriptlets have given every owner a number. */
+  onInstalled: () => Promise<void>;
 }
 
 export interface InstalledImage {
@@ -55,6 +57,7 @@ export async function installImage(
   const files = await recipeFiles(plan);
   const made = await makeMountPoints(target);
   const log = await transact(context, sandbox, plan, warnings);
+  await plan.onInstalled();
   const { origins, ...cleaned } = await clean(target, plan, log);
   for (const { path, kind, package: maker } of cleaned.removedKeys) {
     const who = maker ?? 'an unknown package';

@@ -42,12 +42,15 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const parent = job.base && (await parentTree(context, job.base.tree, id));
     const compression = compressionOf(loaded.recipe);
     await using packageLayers = new PackageLayers(context, compression);
-    const expected = await predictBefore(packages, loaded.recipe, { target, parent });
-    packageLayers.begin(plannedLayers(job.locked.answer, expected));
+    const beginLayers = async () => {
+      const expected = await predictBefore(packages, loaded.recipe, { target, parent });
+      packageLayers.begin(plannedLayers(job.locked.answer, expected));
+    };
+    await beginLayers();
     const { epoch } = lock;
     const timeout = durationOf(loaded.recipe.install.timeout);
     const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
-    const plan = { loaded, arch: job.arch, epoch, packages: own, parent, dbPath };
+    const plan = { loaded, arch: job.arch, epoch, packages: own, parent, dbPath, onInstalled: beginLayers };
     // Awaited here: what is in use goes with this scope.
     return await withReason(context.snapshots, async () => {
       const installed = await installImage(context, sandbox, plan);

@@ -52,17 +52,14 @@ export class PackageLayers {
     this.#threads = new Threads(thread, Math.min(availableParallelism(), mostThreads), { directory });
   }
 
-  /** Makes, before the transaction, what is certain of it. */
+  /** Goes on with what is certain now. */
   begin(expected: readonly PackageLayer[]): void {
-    this.#begun = this.#inTurn(expected, async (layer, signal) => {
+    const work = async (layer: PackageLayer, signal: AbortSignal) => {
+      const certain = layer.packages.filter(({ isCertain }) => isCertain);
       if (layer.isCertain) await this.#one(layer, signal);
-      else
-        await this.#make(
-          layer.packages.filter(({ isCertain }) => isCertain),
-          undefined,
-          signal,
-        );
-    });
+      else if (certain.length > 0) await this.#make(certain, undefined, signal);
+    };
+    this.#begun = this.#begun.then(() => this.#inTurn(expected, work));
     // Whoever waits for it hears of it; a transaction that failed first is the better reason.
     this.#begun.catch(() => undefined);
   }
