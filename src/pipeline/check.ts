@@ -13,7 +13,7 @@ import { lockedChain, type LockedRecipe } from './lock.ts';
 import { readRecord, type ImageRecord } from './records.ts';
 import { withWorkspace } from './workspace.ts';
 
-/** Throws NOT_REPRODUCIBLE naming the recipe and the first path that differs; else gives the image. */
+/** Throws NOT_REPRODUCIBLE naming the recipe, what differs and whose it is; else gives the image. */
 export async function checkReproducible(
   context: Context,
   recipe: string,
@@ -61,28 +61,53 @@ async function inEmptyState<T>(
   }
 }
 
+/** A path of which two builds have made two things, and whose scriptlet that was, as far as it can be told. */
+interface Unstable {
+  path: string;
+  what: string;
+  package?: string;
+  scriptlet?: string;
+}
+
+const mostShown = 20;
+
 async function compare(context: Context, first: ImageRecord, second: ImageRecord): Promise<void> {
   if (first.manifestDigest === second.manifestDigest) return;
-  const difference = firstDifference(
-    await readTree(context, first.tree),
-    await readTree(context, second.tree),
-  ) ?? {
-    path: '',
-    what: 'the configuration or the order of entries',
-  };
-  const where = difference.path === '' ? '' : `/${difference.path}: `;
-  throw new MillinerError('NOT_REPRODUCIBLE', `${first.name}: ${where}${difference.what} differs`, {
-    details: { recipe: first.name, ...difference, digests: [first.manifestDigest, second.manifestDigest] },
+  const trees = [await readTree(context, first.tree), await readTree(context, second.tree)] as const;
+  const makers = new Map([...first.report.state, ...second.report.state].map((one) => [one.path, one]));
+  const differences = differencesOf(...trees).map((one): Unstable => {
+    const { package: maker, scriptlet } = makers.get(`/${one.path}`) ?? {};
+    return {
+      ...one,
+      ...(maker !== undefined && { package: maker }),
+      ...(scriptlet !== undefined && { scriptlet }),
+    };
+  });
+  const lines = differences.slice(0, mostShown).map(describe);
+  if (differences.length === 0) lines.push('the configuration or the order of entries differs');
+  if (differences.length > mostShown) lines.push(`and ${differences.length - mostShown} more`);
+  throw new MillinerError('NOT_REPRODUCIBLE', lines.map((line) => `${first.name}: ${line}`).join('\n'), {
+    details: {
+      recipe: first.name,
+      ...differences[0],
+      differences,
+      digests: [first.manifestDigest, second.manifestDigest],
+    },
   });
 }
 
-function firstDifference(a: Tree, b: Tree): { path: string; what: string } | undefined {
+function describe({ path, what, package: maker, scriptlet }: Unstable): string {
+  const who =
+    maker === undefined ? '' : `, made by ${scriptlet === undefined ? '' : `${scriptlet} of `}${maker}`;
+  return `/${path}: ${what} differs${who}`;
+}
+
+function differencesOf(a: Tree, b: Tree): { path: string; what: string }[] {
   const paths = [...new Set([...a.keys(), ...b.keys()])].toSorted();
-  for (const path of paths) {
+  return paths.flatMap((path) => {
     const what = differenceOf(a.get(path), b.get(path));
-    if (what) return { path: showBytes(path), what };
-  }
-  return undefined;
+    return what === undefined ? [] : [{ path: showBytes(path), what }];
+  });
 }
 
 /** What an image shows; inode numbers and change times are the state directory's own. */

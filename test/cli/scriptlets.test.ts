@@ -114,10 +114,11 @@ test('a name that a layer would read as a deletion is refused', async () => {
   expect(error.message).toContain('/usr/share/.wh.name');
 });
 
-test('a scriptlet that writes something else each time is found by --check, by path', async () => {
+test('a scriptlet that writes something else each time is found by --check, by path and package', async () => {
   const recipe = await desk.tiny('random', ['tiny-base', 'random']);
   const error = await desk.fails(['build', recipe, '--check']);
-  expect(error).toMatchObject({ code: 'NOT_REPRODUCIBLE', exit: 10, details: { path: 'var/lib/random' } });
+  const random = { path: 'var/lib/random', what: 'content', package: 'random-1-1.noarch' };
+  expect(error).toMatchObject({ code: 'NOT_REPRODUCIBLE', exit: 10, details: { differences: [random] } });
   expect(await desk.build(await desk.tiny('sound', ['tiny-base', 'tiny-app']), '--check')).toMatchObject({
     reproducible: true,
   });
