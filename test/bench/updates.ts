@@ -74,6 +74,8 @@ async function measureMonth(place: string, registry: RegistryServer, proxy: Coun
   const rebuilt = await rebuiltPackages(drawn);
   const names = await Promise.all(rpms.map(async (rpm) => (await readPackage(rpm)).name));
   const images = new NightlyImages(place, registry.host, names.toSorted());
+  // It keeps what it has: layers above a changed one it makes again from its own, without their tables of contents, and
+  // with the older image would go what it compares the next with.
   const client = new ClientStorage(join(place, 'client'));
   const pull = (night: number) => client.pull(`${proxy.host}/nightly:chunked`, `night-${night}`);
 
@@ -91,7 +93,6 @@ async function measureMonth(place: string, registry: RegistryServer, proxy: Coun
     const now = await images.build(changed);
     const added = newLayers(before, now, sources);
     await pull(night);
-    await client.remove(`night-${night - 1}`);
     const best = plan.filter((layer) => layer.some((source) => sources.includes(source))).flat();
     month.oneLayer.push(sizeInOne(now.layers.map(({ digest }) => images.blob(digest))));
     month.layers.push(sizeOf([...added.planned, ...added.others]));

@@ -30,10 +30,6 @@ export class ClientStorage {
     await this.#run('sh', '-c', script, name, directory);
   }
 
-  async remove(name: string): Promise<void> {
-    await this.#run('podman', 'rmi', `localhost/${name}`);
-  }
-
   async #run(program: string, ...args: string[]): Promise<void> {
     await trixie(program, args, { env: this.#environment });
   }
