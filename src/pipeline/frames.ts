@@ -9,6 +9,7 @@ import { frameKey } from '../layer/frame.ts';
 import type { PredictedPackage } from '../layer/predict.ts';
 import type { Context } from './context.ts';
 import type { LayerThreadTask, MadeFrame, MadeLayer } from './layerthread.ts';
+import { sayingWhich } from './named.ts';
 import { recall, remember } from './parts.ts';
 
 export interface Frame extends MadeFrame {
@@ -80,8 +81,9 @@ export class Frames {
     const there = await recall<MadeFrame>(this.#context, 'frames', key);
     if (there) return { ...there, key };
     const { places } = one;
-    const task = { kind: 'frame', path: one.package.path, places, compression } as const;
-    const blob = await this.#threads.run(task, signal);
+    const { path, nevra } = one.package;
+    const task = { kind: 'frame', path, places, compression } as const;
+    const blob = await sayingWhich(path, nevra, () => this.#threads.run(task, signal));
     await remember(this.#context, 'frames', key, blob);
     return { ...blob, key };
   }

@@ -21,6 +21,7 @@ import { installImage, type InstalledImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
 import { writeLayers, type WrittenLayers } from './layers.ts';
 import { testPlanOf } from './plan.ts';
+import { sayingWhich } from './named.ts';
 import { plannedLayers, predictAfter, predictBefore } from './prediction.ts';
 import { recordVersion, writeRecord, type ImageRecord } from './records.ts';
 import { describeState } from './statereport.ts';
@@ -159,7 +160,8 @@ async function prepare({ snapshots }: Context, id: string, parent: string | unde
 async function readPackages(locked: LockedPackage[], files: Map<string, string>): Promise<VerifiedPackage[]> {
   const found: VerifiedPackage[] = [];
   for (const { sha256, nevra, url } of locked) {
-    const one = await readPackage(files.get(sha256)!);
+    const path = files.get(sha256)!;
+    const one = await sayingWhich(path, nevra, () => readPackage(path));
     if (one.nevra !== nevra) {
       throw new MillinerError('PACKAGE_INVALID', `${url}: is ${one.nevra}, not ${nevra}`, {
         hint: "Have the repository's metadata made anew (createrepo_c), then lock again.",
