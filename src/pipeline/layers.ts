@@ -103,6 +103,9 @@ interface PlannedLayer {
   directories: TreeEntry[];
 }
 
+/** Raised with every change of what is made of the same frames. */
+const format = 2;
+
 async function packageLayer(
   context: Context,
   threads: LayerThreads,
@@ -112,7 +115,7 @@ async function packageLayer(
 ): Promise<Written> {
   const { bytes, index } = encodePiece(directoryParts(directories), compression, directories.length * 512);
   const head = await buffer(bytes);
-  const keys = createHash('sha256').update(head);
+  const keys = createHash('sha256').update(`${format} `).update(head);
   for (const { key } of frames) keys.update(key);
   const key = keys.digest('hex');
   let made = await recall<MadeLayer>(context, 'layers', key);
