@@ -1,12 +1,10 @@
 /** Debian 13's clients take our zstd:chunked layers from a registry piece by piece, and an old one takes them whole. */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
-import { trixie } from '../clients/trixie.ts';
+import { pullInPieces } from '../clients/pull.ts';
 import { RegistryServer } from '../registry/server.ts';
 import { compareTrees } from './trees.ts';
 
@@ -49,23 +47,7 @@ async function built(name: string, packages: string[], greeting: string): Promis
   return answer;
 }
 
-/** Into Debian 13's storage, and from there into a plain directory. */
-async function pulled(name: string): Promise<string> {
-  const configuration = desk.path('storage.conf');
-  const places = `graphroot = "${desk.path('storage')}"\nrunroot = "${desk.path('run')}"\n`;
-  const options = '[storage.options]\npull_options = {enable_partial_images = "true"}\n';
-  writeFileSync(configuration, `[storage]\ndriver = "overlay"\n${places}${options}`);
-  const directory = desk.path(`pulled-${name}`);
-  await mkdir(directory);
-  const script =
-    'skopeo --insecure-policy copy -q --src-tls-verify=false "docker://$1" "containers-storage:localhost/$2" &&' +
-    'root=$(podman image mount "localhost/$2") && cp -a "$root/." "$3" && podman image umount -a >/dev/null';
-  const reference = `${host()}/${name}:1`;
-  await trixie('sh', ['-c', script, '-', reference, name, directory], {
-    env: { CONTAINERS_STORAGE_CONF: configuration },
-  });
-  return directory;
-}
+const pulled = (name: string) => pullInPieces(`${host()}/${name}:1`, name, desk.directory);
 
 /** By Debian 12's buildah, which knows nothing of chunks. */
 function unpacked(name: string): string {
@@ -83,12 +65,12 @@ function unpacked(name: string): string {
 
 test('it is pulled in ranges, the next image in few, and its tree is right for new and old clients', async () => {
   const first = await built('first', ['tiny-base', 'tiny-app'], 'hello');
-  expect(await compareTrees(await pulled('first'), unpacked('first'), (path) => path === '/')).toEqual([]);
+  expect(await compareTrees(unpacked('first'), await pulled('first'), (path) => path === '/')).toEqual([]);
   expect(served.filter(({ status }) => status === 206).length).toBeGreaterThan(first.layers.length);
 
   served.length = 0;
   const next = await built('next', ['tiny-base', 'tiny-app', 'tiny-extra'], 'good morning');
-  expect(await compareTrees(await pulled('next'), unpacked('next'), (path) => path === '/')).toEqual([]);
+  expect(await compareTrees(unpacked('next'), await pulled('next'), (path) => path === '/')).toEqual([]);
   const fetched = served.reduce((sum, { bytes }) => sum + bytes, 0);
   expect(fetched).toBeLessThan(next.layers.reduce((sum, { size }) => sum + size, 0) / 4);
 });
