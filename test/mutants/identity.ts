@@ -1,6 +1,6 @@
 /** What a package says of itself. */
 import type { Mutation } from './draft.ts';
-import { escaped } from './paths.ts';
+import { escaped } from './outside.ts';
 
 export const identityMutations: Mutation[] = [
   ['a package name that leads up', 'REPO_INVALID', (d) => d.put('NAME', '../mutant')],

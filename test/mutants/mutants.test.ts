@@ -10,17 +10,17 @@ import { withWorkPlace } from '../../spec/places.ts';
 import { rpmbuild } from '../../spec/rpmbuild.ts';
 import { errorTable } from '../../src/errors.ts';
 import { leftovers } from '../cli/traces.ts';
-import { outside } from '../tiny/tiny.ts';
 import { contentMutations } from './contents.ts';
 import { Draft, type Mutation } from './draft.ts';
 import { flagMutations } from './flags.ts';
 import { hardLinkMutations } from './hardlinks.ts';
 import { identityMutations } from './identity.ts';
-import { escaped, pathMutations, placeMutations } from './paths.ts';
+import { pathMutations, placeMutations } from './paths.ts';
 import { payloadMutations } from './payloads.ts';
 import { randomMutations } from './random.ts';
 import { Trials } from './trial.ts';
 import { typeMutations } from './types.ts';
+import { escaped, outside } from './outside.ts';
 
 const named: Mutation[] = [
   ['nothing', 'built', () => {}],
@@ -36,6 +36,7 @@ const named: Mutation[] = [
 const all = [...named, ...randomMutations(40)];
 /** What once went wrong is tried in every run, and of those that make an image a few. */
 const once = new Set([
+  'a directory without its slash',
   'a file in /proc',
   'hard links of other times',
   'an owner of no name',

@@ -1,10 +1,8 @@
 /** Files in places where they should not be: outside, below what is no directory, behind links, in each other's way. */
 import { fileType } from '../../src/rpm/files.ts';
-import { outside } from '../tiny/tiny.ts';
 import type { Draft, Mutation } from './draft.ts';
+import { escaped, outside } from './outside.ts';
 
-/** Every path that leads out ends with it, so that it can be looked for. */
-export const escaped = 'escaped-by-a-mutant';
 const up = '../'.repeat(12);
 
 /** The file a, somewhere else. */
@@ -34,7 +32,7 @@ export const pathMutations: Mutation[] = [
   ['a directory that leads up', 'PACKAGE_INVALID', moved(`/opt/m/${up}var/tmp/`, escaped)],
   ['a directory that leads up and comes back', 'PACKAGE_INVALID', moved('/opt/m/sub/../', 'a')],
   ['a directory that begins with ..', 'PACKAGE_INVALID', moved(`${up}tmp/`, escaped)],
-  ['a directory without its slash', 'built', moved('/opt/m', 'a')],
+  ['a directory without its slash', 'PACKAGE_INVALID', moved('/opt/m', 'a')],
   ['a directory that is empty', 'INSTALL_FAILED', moved('', escaped)],
   ['a directory of many slashes', 'PACKAGE_INVALID', moved('//opt//m/', 'a')],
   ['a directory with a dot', 'PACKAGE_INVALID', moved('/opt/./m/', 'a')],

@@ -1,8 +1,7 @@
 /** Archives that are not what the header promises. */
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { outside } from '../tiny/tiny.ts';
 import type { Draft, Mutation } from './draft.ts';
-import { escaped } from './paths.ts';
+import { escaped, outside } from './outside.ts';
 
 /** An entry of the archive that the header does not list. */
 const named = (name: string) => (draft: Draft) => {

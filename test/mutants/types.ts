@@ -1,7 +1,7 @@
 /** Types, modes and targets of links. */
 import { fileType } from '../../src/rpm/files.ts';
-import { outside } from '../tiny/tiny.ts';
 import type { Draft, Mutation } from './draft.ts';
+import { outside } from './outside.ts';
 
 const mode = (path: string, value: number) => (draft: Draft) => draft.mode(path, value);
 const target = (value: string) => (draft: Draft) => draft.content('link', value);
