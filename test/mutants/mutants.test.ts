@@ -12,11 +12,13 @@ import { errorTable } from '../../src/errors.ts';
 import { leftovers } from '../cli/traces.ts';
 import { contentMutations } from './contents.ts';
 import { Draft, type Mutation } from './draft.ts';
+import { entryMutations } from './entries.ts';
 import { flagMutations } from './flags.ts';
 import { hardLinkMutations } from './hardlinks.ts';
 import { identityMutations } from './identity.ts';
-import { pathMutations, placeMutations } from './paths.ts';
+import { pathMutations } from './paths.ts';
 import { payloadMutations } from './payloads.ts';
+import { placeMutations } from './places.ts';
 import { randomMutations } from './random.ts';
 import { Trials } from './trial.ts';
 import { typeMutations } from './types.ts';
@@ -30,6 +32,7 @@ const named: Mutation[] = [
   ...typeMutations,
   ...hardLinkMutations,
   ...flagMutations,
+  ...entryMutations,
   ...payloadMutations,
   ...identityMutations,
 ];
