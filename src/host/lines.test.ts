@@ -22,5 +22,8 @@ test('lines are the same however the chunks are cut, and long ones are cut', () 
   );
   expect(split([Buffer.from('a\n\nb')])).toEqual(['a', '', 'b']);
   const long = Array.from({ length: 100 }, () => Buffer.alloc(1000, 'x'));
-  expect(split([...long, Buffer.from('\nend\n')])).toEqual(['x'.repeat(4096), 'end']);
+  const cut = `begun ${'x'.repeat(2042)}…${'x'.repeat(2040)} ending`;
+  const line = [Buffer.from('begun '), ...long, Buffer.from(' ending')];
+  for (const chunks of [line, [Buffer.concat(line)]])
+    expect(split([...chunks, Buffer.from('\nend\n')])).toEqual([cut, 'end']);
 });

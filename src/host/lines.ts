@@ -8,15 +8,15 @@ export class LineSplitter {
   readonly #decoder = new StringDecoder('utf8');
   #rest = '';
 
-  /** Longer lines come cut to 4096 characters. */
+  /** Of longer lines their two ends come, 4096 characters in all. */
   constructor(onLine: (line: string) => void) {
     this.#onLine = onLine;
   }
 
   push(chunk: Buffer): void {
     const lines = (this.#rest + this.#decoder.write(chunk)).split('\n');
-    this.#rest = (lines.pop() ?? '').slice(0, longestLine);
-    for (const line of lines) this.#onLine(line.slice(0, longestLine));
+    this.#rest = shortened(lines.pop() ?? '');
+    for (const line of lines) this.#onLine(shortened(line));
   }
 
   end(): void {
@@ -24,4 +24,11 @@ export class LineSplitter {
     this.#rest = '';
     if (rest !== '') this.#onLine(rest);
   }
+}
+
+/** A program says at the end of a line what it has against the name in its middle, however long that is. */
+function shortened(line: string): string {
+  if (line.length <= longestLine) return line;
+  const half = longestLine / 2;
+  return `${line.slice(0, half)}…${line.slice(1 - half)}`;
 }

@@ -29,7 +29,10 @@ export interface ScriptletFailure {
 
 const failurePattern = /^(?:warning|error): (%\w+)\((.+)\) scriptlet failed, ((?:exit status|signal) \d+)$/;
 const luaPattern = /^error: lua script failed: \[string "(%\w+)\((.+)\)"\]:(.*)$/;
-const ownerPattern = /^warning: (user|group) (.+) does not exist - using (?:root|.+)$/;
+const ownerPattern = /^warning: (user|group) (.*) does not exist - using (?:root|.+)$/;
+
+/** It never has room for a package's file, whatever is freed elsewhere. */
+const inProc = / on the \/proc(?:\/\S*)? filesystem/;
 
 /** Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, INSTALL_FAILED or DISK_FULL; what the recipe allows comes back as warnings. */
 export function checkTransaction(
@@ -41,7 +44,7 @@ export function checkTransaction(
   const failures = scriptletFailures(log);
   const bad = failures.filter((failure) => !isAllowed(failure, packages, allowed.scriptlets));
   // Whatever failed on a full disk says nothing about the packages; but a scriptlet can also fill what is its own.
-  const full = log.lines.find(({ text }) => saysDiskFull(text));
+  const full = log.lines.find(({ text }) => saysDiskFull(text) && !inProc.test(text));
   if (full && ((bad.length > 0 && diskIsFull) || log.exitCode !== 0))
     throw new MillinerError('DISK_FULL', `rpm: ${full.text.trim()}`);
   if (bad.length > 0) throw scriptletError(bad);

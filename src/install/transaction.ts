@@ -48,7 +48,8 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
     if (stream === 'stdout' && names.has(nevra)) {
       started.push({ nevra, at });
       progress.update('installing', started.length, packages.length);
-    } else if (lines.length < mostLines) lines.push({ at, stream, text: text.slice(0, 4096) });
+    } else if (lines.length < (rpmsWords.test(text) ? 2 : 1) * mostLines)
+      lines.push({ at, stream, text: text.slice(0, 4096) });
   };
   const inputs = await makeInputs(sandbox, options);
   const { exitCode } = await runInTurn(started, sandbox, {
@@ -80,6 +81,8 @@ async function runInTurn(started: TransactionLog['started'], sandbox: Sandbox, c
   }
 }
 
+/** However much a scriptlet has written before: what rpm says of it decides how the build ends. */
+const rpmsWords = /^(?:warning|error): /;
 /** A scriptlet that writes for ever must not fill our memory. */
 const mostLines = 100_000;
 

@@ -10,6 +10,7 @@ import { readPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
 import { fetchPackages, placesOf } from './fetch.ts';
 import type { LockedRecipe } from './lock.ts';
+import { sayingWhich } from './named.ts';
 import { checkTrust } from './trust.ts';
 
 export interface Inputs {
@@ -78,7 +79,8 @@ async function toolRootOf(
 async function readPackages(locked: LockedPackage[], files: Map<string, string>): Promise<VerifiedPackage[]> {
   const found: VerifiedPackage[] = [];
   for (const { sha256, nevra, url } of locked) {
-    const one = await readPackage(files.get(sha256)!);
+    const path = files.get(sha256)!;
+    const one = await sayingWhich([{ path, nevra }], () => readPackage(path));
     if (one.nevra !== nevra) {
       throw new MillinerError('PACKAGE_INVALID', `${url}: is ${one.nevra}, not ${nevra}`, {
         hint: "Have the repository's metadata made anew (createrepo_c), then lock again.",

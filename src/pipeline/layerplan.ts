@@ -7,6 +7,7 @@ import { readPackage, type RpmPackage } from '../rpm/package.ts';
 import { headerTags } from '../rpm/tags.ts';
 import type { Context } from './context.ts';
 import { fetchPackages, placesOf } from './fetch.ts';
+import { sayingWhich } from './named.ts';
 
 /** The rpm database, large generated files, and the state. */
 const otherLayers = 3;
@@ -56,7 +57,10 @@ export async function planArch(
   }
   const files = await fetchPackages(context, packages, placesOf(context, loaded, arch));
   const described = new Map<LockedPackage, RpmPackage>();
-  for (const one of packages) described.set(one, await readPackage(files.get(one.sha256)!));
+  for (const one of packages) {
+    const file = files.get(one.sha256)!;
+    described.set(one, await sayingWhich([{ path: file, nevra: one.nevra }], () => readPackage(file)));
+  }
   const sources = sourcesOf(described);
   const plan = planLayers(sources, most, previous);
   const alone = sources.map(({ name }) => [name]);

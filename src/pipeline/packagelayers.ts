@@ -18,6 +18,7 @@ import { tarBytes } from '../layer/tar.ts';
 import type { TreeEntry } from '../layer/tree.ts';
 import type { Context } from './context.ts';
 import type { LayerAnswer, LayerHead, LayerTask, MadeFrame, MadeLayer } from './layerthread.ts';
+import { sayingWhich } from './named.ts';
 import { recall, remember } from './parts.ts';
 
 export interface PackageLayer {
@@ -32,6 +33,9 @@ export interface PackageLayer {
 export type WrittenLayer = Omit<ImageLayer, 'recipe'>;
 
 const thread = join(import.meta.dirname, `layerthread${extname(import.meta.filename)}`);
+/** Raised with every change of what is made of the same frames. */
+const format = 3;
+
 /** Each takes some 50 MiB. */
 const mostThreads = 6;
 
@@ -97,7 +101,7 @@ export class PackageLayers {
 
   async #one({ name, packages, directories }: PackageLayer, signal: AbortSignal): Promise<WrittenLayer> {
     const head = await this.#head(directories);
-    const keys = createHash('sha256').update(head.bytes);
+    const keys = createHash('sha256').update(`${format} `).update(head.bytes);
     for (const one of packages) keys.update(frameKey(one, this.#compression));
     const key = keys.digest('hex');
     let made = await recall<MadeLayer>(this.#context, 'layers', key);
@@ -123,7 +127,9 @@ export class PackageLayers {
     const keys = packages.map((one) => frameKey(one, compression));
     const there = await Promise.all(keys.map((key) => recall<MadeFrame>(this.#context, 'frames', key)));
     const frames = packages.map(({ package: { path }, places }, index) => there[index] ?? { path, places });
-    const answer = await this.#threads.run({ ...(head && { head }), frames, compression }, signal);
+    const task: LayerTask = { ...(head && { head }), frames, compression };
+    const described = packages.map((one) => one.package);
+    const answer = await sayingWhich(described, () => this.#threads.run(task, signal));
     for (const [index, frame] of answer.frames.entries()) {
       if (!there[index]) await remember(this.#context, 'frames', keys[index]!, frame);
     }

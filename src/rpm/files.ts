@@ -185,6 +185,9 @@ function joinedPaths(header: Header, refuse: Refuse): ByteString[] {
   return names.map((name, i) => {
     const directory = directories[indexes[i] ?? -1];
     if (directory === undefined) throw refuse(`has a file in no directory: ${showBytes(name)}`);
+    // rpm writes NAME into such a directory, but calls it DIRECTORYNAME. Source packages have none at all.
+    if (!/(?:^|\/)$/.test(directory))
+      throw refuse(`has a directory without its slash: ${showBytes(directory)}`);
     if (directory.length + name.length > longestPath) throw refuse('has a path longer than 4096 bytes');
     return (directory + name) as ByteString;
   });

@@ -139,6 +139,9 @@ function evrText({ epoch, version, release }: Pick<Nevra, 'epoch' | 'version' | 
 // eslint-disable-next-line no-control-regex
 const nameCharacters = /^[^\u0000-\u0020/\u007f]+$/;
 
+/** NAME_MAX, less `.rpm`. */
+const longestNevra = 251;
+
 /** These words become file names, lock entries and arguments; what could pass for something else is refused. */
 export function readIdentity(header: Header, refuse: Refuse): Nevra & { nevra: string } {
   const word = (tag: HeaderTag) => {
@@ -154,7 +157,9 @@ export function readIdentity(header: Header, refuse: Refuse): Nevra & { nevra: s
     release: word('RELEASE'),
     arch: header.has(headerTags.ARCH) ? word('ARCH') : '',
   };
-  return { ...identity, nevra: nevraText(identity) };
+  const nevra = nevraText(identity);
+  if (nevra.length > longestNevra) throw refuse(`has a name of ${nevra.length} characters`);
+  return { ...identity, nevra };
 }
 
 function readPayloadInfo(header: Header, offset: number, fileSize: number, refuse: Refuse): Payload {

@@ -31,36 +31,37 @@ for place in dev target/dev; do
   for node in null:3 zero:5 full:7 random:8 urandom:9; do mknod -m 666 $place/\${node%:*} c 1 \${node#*:}; done
 done
 mount -t proc proc target/proc
-shift 3
-for set in "$@"; do
-  LC_ALL=C.UTF-8 SYSTEMD_OFFLINE=1 HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
-    chroot . /bin/sh -c "rpm --root /target --dbpath $db --define '_db_backend sqlite' --noplugins --nosignature $RPM_OPTIONS -U /packages/$set/*.rpm"
-done
+LC_ALL=C.UTF-8 SYSTEMD_OFFLINE=1 HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
+  chroot . /bin/sh -c "rpm --root /target --dbpath $db --define '_db_backend sqlite' --noplugins --nosignature $RPM_OPTIONS -U /packages/*.rpm"
 `;
 
-/** One transaction for each answer of a chain, of what it adds to the one before. */
+export interface PlainOptions {
+  /** An installed tree, of which a copy is gone on from. */
+  onto?: string;
+  /** Milliseconds. */
+  timeout?: number;
+}
+
+/** One transaction, of what an answer adds to its base. */
 export function installPlainly(
   work: string,
   state: string,
-  chain: LockedArch[],
+  answer: LockedArch,
   dbPath: string,
+  { onto, timeout }: PlainOptions = {},
 ): PlainInstall {
   const directory = mkdtempSync(join(work, 'plain-'));
   const target = join(directory, 'target');
-  mkdirSync(target);
-  const sets = chain.map((answer, index) => {
-    const set = join(directory, 'packages', String(index));
-    mkdirSync(set, { recursive: true });
-    const inherited = new Set(answer.base);
-    for (const { nevra, sha256 } of answer.packages) {
-      if (inherited.has(nevra)) continue;
-      copyFileSync(
-        join(state, 'blobs/sha256', sha256),
-        join(set, `${nevra.replaceAll(/[^\w.+~-]/g, '_')}.rpm`),
-      );
-    }
-    return String(index);
-  });
+  if (onto === undefined) mkdirSync(target);
+  else execFileSync('cp', ['-a', '--reflink=auto', onto, target]);
+  const packages = join(directory, 'packages');
+  mkdirSync(packages);
+  const inherited = new Set(answer.base);
+  for (const { nevra, sha256 } of answer.packages) {
+    if (inherited.has(nevra)) continue;
+    const name = `${nevra.replaceAll(/[^\w.+~-]/g, '_')}.rpm`;
+    copyFileSync(join(state, 'blobs/sha256', sha256), join(packages, name));
+  }
   const [tools] = readdirSync(join(state, 'toolroots')).map((name) => join(state, 'toolroots', name));
   execFileSync(
     'unshare',
@@ -69,6 +70,7 @@ export function installPlainly(
       '--pid',
       '--fork',
       '--net',
+      '--kill-child',
       '--',
       'bash',
       '-c',
@@ -77,13 +79,24 @@ export function installPlainly(
       directory,
       dbPath,
       tools!,
-      ...sets,
     ],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, RPM_OPTIONS: '--excludedocs' },
       maxBuffer: 1 << 28,
+      timeout,
+      killSignal: 'SIGKILL',
     },
   );
   return { target, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+/** Lines of the host's rpm -Va. */
+export function verifyPlainly(root: string, dbPath: string): string[] {
+  try {
+    execFileSync('rpm', ['--root', root, '--dbpath', dbPath, '-Va', '--nodeps', '--noscripts']);
+    return [];
+  } catch (error) {
+    return (error as { stdout: Buffer }).stdout.toString().trim().split('\n');
+  }
 }

@@ -52,6 +52,7 @@ const entry = (path: string, type: TarType, more: object = {}) => ({
   ...more,
 });
 
+/** Of the kinds that a reader takes in pieces. */
 function parts(): TarPart[] {
   const files = Object.entries(contents).map(([name, bytes]) => ({
     entry: entry(`dir/${name}`, 'file', { size: bytes.length, mode: 0o4755, mtime: bytes.length }),
@@ -66,12 +67,16 @@ function parts(): TarPart[] {
     ...files,
     { entry: entry('dir/link', 'symlink', { linkTarget: byteString('one byte'), mode: 0o777 }) },
     { entry: entry('dir/hard', 'link', { linkTarget: byteString('dir/large') }) },
-    { entry: entry('dir/null', 'character', { deviceMajor: 1, deviceMinor: 3 }) },
-    { entry: entry('dir/fifo', 'fifo') },
     { entry: entry('dir/xattrs', 'file', { size: 3, xattrs }), content: [Buffer.from('abc')] },
     { entry: entry(`dir/${'long'.repeat(40)}`, 'file', { size: 2 }), content: [Buffer.from('ab')] },
   ];
 }
+
+const nodes: TarPart[] = [
+  { entry: entry('dir/null', 'character', { deviceMajor: 1, deviceMinor: 3 }) },
+  { entry: entry('dir/disk', 'block', { deviceMajor: 8, deviceMinor: 0 }) },
+  { entry: entry('dir/fifo', 'fifo') },
+];
 
 interface Described {
   toc: { version: number; entries: TocEntry[]; tarSplitDigest: string };
@@ -181,3 +186,12 @@ test('every chunk lies where the table of contents says, and holds what it says'
     expect(chunks[0]!['digest'], name).toBe(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);
   }
 });
+
+test.each(nodes)(
+  'a layer that holds what a reader of pieces leaves out is to be taken whole: $entry.type',
+  async (node) => {
+    const layer = encodeLayer([...parts(), node], { kind: 'zstd:chunked', level: 3 });
+    await buffer(layer.bytes);
+    expect(layer.annotations()).toBeUndefined();
+  },
+);

@@ -25,11 +25,17 @@ export function appendIndex(to: ChunkIndex, next: ChunkIndex): void {
   to.size += next.size;
 }
 
-/** Gives the bytes, and the annotations of the layer's descriptor by which readers find them. */
+/** What containers/storage leaves out, without a word, where it takes a layer in pieces (seen of Debian 13's). */
+const leftOut = new Set(['char', 'block', 'fifo']);
+
+/**
+ * Gives the bytes, and the annotations of the layer's descriptor by which readers find them; none for a layer that must
+ * be taken whole, which every reader of zstd does then.
+ */
 export function trailer(
   index: ChunkIndex,
   level: number,
-): { bytes: Buffer; annotations: Record<string, string> } {
+): { bytes: Buffer; annotations: Record<string, string> | undefined } {
   const split = Buffer.from(
     index.split.map((entry, position) => `${JSON.stringify({ ...entry, position })}\n`).join(''),
   );
@@ -49,11 +55,13 @@ export function trailer(
       skippable(packedSplit),
       skippable(Buffer.concat([footer, Buffer.from(footerMagic)])),
     ]),
-    annotations: {
-      [`${prefix}manifest-checksum`]: sha256(packedToc),
-      [`${prefix}manifest-position`]: `${tocAt}:${packedToc.length}:${toc.length}:${tocType}`,
-      [`${prefix}tarsplit-position`]: `${splitAt}:${packedSplit.length}:${split.length}`,
-    },
+    annotations: index.toc.some(({ type }) => leftOut.has(type))
+      ? undefined
+      : {
+          [`${prefix}manifest-checksum`]: sha256(packedToc),
+          [`${prefix}manifest-position`]: `${tocAt}:${packedToc.length}:${toc.length}:${tocType}`,
+          [`${prefix}tarsplit-position`]: `${splitAt}:${packedSplit.length}:${split.length}`,
+        },
   };
 }
 
