@@ -69,13 +69,18 @@ function groupOf(names: string[], byName: Map<string, Source>, chances: Map<stri
     .reduce(joined);
 }
 
-/**
- * Sorted by size for a change, an optimal plan's layers are runs of neighbours (Chakravarty, Orlin and Rothblum,
- * 1982): dynamic programming over where the runs end finds the cheapest.
- */
 function cheapestPlan(sources: readonly Source[], most: number): Plan {
   const chances = chancesOf(sources);
-  const weight = ({ name, size }: Source) => size / chances.get(name)!;
+  return improved(sources, most, cheapestRuns(sources, most, chances), chances);
+}
+
+/**
+ * Sorted by size for a change, a good plan's layers are runs of neighbours; where all change alike, the best one's are
+ * (Chakravarty, Orlin and Rothblum, 1982). Dynamic programming over where the runs end finds the cheapest.
+ */
+function cheapestRuns(sources: readonly Source[], most: number, chances: Map<string, number>): Plan {
+  // By rate: chances that nothing changes multiply, rates add up as sizes do.
+  const weight = ({ name, size }: Source) => size / -Math.log1p(-chances.get(name)!);
   const sorted = sources.toSorted((a, b) => weight(b) - weight(a) || (a.name < b.name ? -1 : 1));
   const count = sorted.length;
   /** Of the cheapest plan for the first `end` sources in so many layers: its cost, and where its last layer begins. */
@@ -105,6 +110,36 @@ function cheapestPlan(sources: readonly Source[], most: number): Plan {
     end = at;
   }
   return plan;
+}
+
+/** Moves one source at a time to where it costs less, as long as that helps. */
+function improved(sources: readonly Source[], most: number, plan: Plan, chances: Map<string, number>): Plan {
+  const byName = new Map(sources.map((source) => [source.name, source]));
+  let groups = plan.map((names) => groupOf(names, byName, chances));
+  const costs = () => groups.reduce((sum, group) => sum + costOf(group), 0);
+  for (let before = Infinity; costs() < before * (1 - 1e-6);) {
+    before = costs();
+    for (const { name } of sources) groups = withMoved(groups, groupOf([name], byName, chances), most);
+  }
+  return groups.map(({ names }) => names);
+}
+
+/** One source where it costs least, be it where it was, or alone. */
+function withMoved(groups: Group[], alone: Group, most: number): Group[] {
+  const [name] = alone.names;
+  const from = groups.find(({ names }) => names.includes(name!))!;
+  const without: Group = {
+    names: from.names.filter((other) => other !== name),
+    size: from.size - alone.size,
+    unchanged: from.unchanged / alone.unchanged,
+  };
+  const rest = groups
+    .map((group) => (group === from ? without : group))
+    .filter(({ names }) => names.length > 0);
+  const more = rest.map((group) => costOf(joined(group, alone)) - costOf(group));
+  const cheapest = more.indexOf(Math.min(...more));
+  if (rest.length < most && !(more[cheapest]! < costOf(alone))) return [...rest, alone];
+  return rest.map((group, index) => (index === cheapest ? joined(group, alone) : group));
 }
 
 /** New sources join, each where it costs least, or begin a layer; nothing else moves, but that too many layers merge. */
