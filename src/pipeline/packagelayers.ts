@@ -39,6 +39,13 @@ const format = 3;
 /** Each takes some 50 MiB. */
 const mostThreads = 6;
 
+/**
+ * Of the threads' heaps, which are made after this. What passes through a thread counts as garbage of its heap, which is
+ * small: with V8's own idea of when to collect that, collecting took as long as compressing. Its idea of how much room
+ * young objects need took three times what they do. The last is for the main thread's as well.
+ */
+const heapFlags = ['--initial-heap-size=32', '--max-semi-space-size=4', '--semi-space-growth-factor=1'];
+
 export class PackageLayers {
   readonly #context: Context;
   readonly #compression: Compression;
@@ -49,9 +56,7 @@ export class PackageLayers {
   constructor(context: Context, compression: Compression) {
     this.#context = context;
     this.#compression = compression;
-    // What passes through a thread counts as garbage of its heap, which is small: with V8's own idea of when to
-    // collect that, collecting took as long as compressing. Only heaps made from now on are concerned.
-    setFlagsFromString('--initial-heap-size=64');
+    for (const flag of heapFlags) setFlagsFromString(flag);
     const { directory } = context.content;
     this.#threads = new Threads(thread, Math.min(availableParallelism(), mostThreads), { directory });
   }

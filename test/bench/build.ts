@@ -257,10 +257,11 @@ class BuildBench {
     return join(this.#place, `${name}-${this.#next++}`);
   }
 
-  /** On a copy of what the night before has left. */
+  /** On a copy of what the night before has left: its state, and the layout that its images are in. */
   #afterNight(name: string): number {
     const state = this.#fresh(name);
-    execFileSync('cp', ['-a', '--reflink=auto', this.#night, state]);
+    for (const part of ['', '-layout'])
+      execFileSync('cp', ['-a', '--reflink=auto', this.#night + part, state + part]);
     return time(() => this.#milliner('build', state, name));
   }
 

@@ -3,9 +3,12 @@ import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 
-const interval = 20;
+const interval = 50;
 
-/** Bytes of the pages that each process has to itself or shares, tmpfs pages included; sampled until it has ended. */
+/**
+ * Bytes of the pages that all of its processes have, what they share counted once (proc_pid_smaps(5), Pss); sampled until
+ * it has ended.
+ */
 export async function peakMemory(child: ChildProcess): Promise<number> {
   const ended = once(child, 'exit');
   let peak = 0;
@@ -21,17 +24,19 @@ export async function peakMemory(child: ChildProcess): Promise<number> {
 function residentBelow(root: number): number {
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const parents = new Map<number, number>();
-  const sizes = new Map<number, number>();
   for (const name of processes) {
     const status = read(`/proc/${name}/status`);
     const field = (key: string) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
     // Scriptlets are rpm's as well: what runs inside the container is not ours.
     if (/^Name:\s+rpm$/m.test(status)) continue;
     parents.set(Number(name), field('PPid'));
-    sizes.set(Number(name), field('VmRSS') * 1024);
   }
   const isBelow = (pid: number): boolean => pid === root || (parents.has(pid) && isBelow(parents.get(pid)!));
-  return [...sizes].reduce((sum, [pid, size]) => (isBelow(pid) ? sum + size : sum), 0);
+  const sizes = [...parents.keys()].filter(isBelow).map((pid) => {
+    const shares = /^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`));
+    return Number(shares?.[1] ?? 0) * 1024;
+  });
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 function read(path: string): string {

@@ -50,15 +50,15 @@ export class NightlyImages {
     return join(this.#place, `${name}.yaml`);
   }
 
-  /** @param rpms take the places of those that have their names */
-  async build(rpms: readonly string[]): Promise<Image> {
+  /** @param rpms take the places of those that have their names @param night the tag of zstd:chunked */
+  async build(rpms: readonly string[], night: number): Promise<Image> {
     for (const rpm of rpms) copyFileSync(rpm, join(this.#rebuilt, basename(rpm)));
     await createRepodata(this.#rebuilt);
     for (const name of ['plain', 'chunked']) {
       this.#milliner('lock', this.#recipe(name));
       this.#milliner('build', this.#recipe(name), '--output', this.#layout);
     }
-    const to = `docker://${this.#registry}/nightly:chunked`;
+    const to = `docker://${this.#registry}/nightly:${night}`;
     execFileSync('skopeo', ['copy', '-q', '--dest-tls-verify=false', `oci:${this.#layout}:chunked`, to]);
     const { layers } = JSON.parse(this.#milliner('inspect', 'plain')) as Image;
     const lock = JSON.parse(readFileSync(join(this.#place, 'plain.lock.json'), 'utf8')) as Lock;

@@ -74,14 +74,7 @@ async function measureMonth(place: string, registry: RegistryServer, proxy: Coun
   const rebuilt = await rebuiltPackages(drawn);
   const names = await Promise.all(rpms.map(async (rpm) => (await readPackage(rpm)).name));
   const images = new NightlyImages(place, registry.host, names.toSorted());
-  // It keeps what it has: layers above a changed one it makes again from its own, without their tables of contents, and
-  // with the older image would go what it compares the next with.
-  const client = new ClientStorage(join(place, 'client'));
-  const pull = (night: number) => client.pull(`${proxy.host}/nightly:chunked`, `night-${night}`);
-
-  let before = await images.build([]);
-  await pull(0);
-  proxy.take();
+  let before = await images.build([], 0);
   const plan = bestPlan(sizes.bySource(), before.locked.layers.plan.length, chanceOf(all));
   const month: Month = { oneLayer: [], layers: [], optimum: [], chunked: [], packages: [] };
   const isChanged = await payloadsOf(rpms);
@@ -90,20 +83,32 @@ async function measureMonth(place: string, registry: RegistryServer, proxy: Coun
     const changed: string[] = [];
     for (const rpm of built.flatMap((one) => one.rpms)) if (await isChanged(rpm)) changed.push(rpm);
     const sources = await sizes.measure(changed);
-    const now = await images.build(changed);
+    const now = await images.build(changed, night);
     const added = newLayers(before, now, sources);
-    await pull(night);
     const best = plan.filter((layer) => layer.some((source) => sources.includes(source))).flat();
     month.oneLayer.push(sizeInOne(now.layers.map(({ digest }) => images.blob(digest))));
     month.layers.push(sizeOf([...added.planned, ...added.others]));
     month.optimum.push(sum(best.map((source) => sizes.bySource().get(source)!)) + sizeOf(added.others));
-    month.chunked.push(sum(proxy.take().map(({ bytes }) => bytes)));
+    month.chunked.push(await pulledAfter(night, join(place, 'client'), proxy));
     month.packages.push(sum(changed.map((path) => statSync(path).size)));
     process.stdout.write(`night ${night}, sources ${sources.length}: ${describeLast(month)}\n`);
     images.forget();
     before = now;
   }
   return month;
+}
+
+/**
+ * Bytes that a client which has yesterday's image is served of today's. It has nothing else: layers above a changed one it
+ * makes again from its own, without the tables of contents by which it would compare the next with them.
+ */
+async function pulledAfter(night: number, place: string, proxy: CountingProxy): Promise<number> {
+  const client = new ClientStorage(place);
+  await client.pull(`${proxy.host}/nightly:${night - 1}`, 'yesterday');
+  proxy.take();
+  await client.pull(`${proxy.host}/nightly:${night}`, 'today');
+  rmSync(place, { recursive: true });
+  return sum(proxy.take().map(({ bytes }) => bytes));
 }
 
 /** Tells whether a package holds something else than the last of its name: small ones may have nothing that changes. */
