@@ -11,11 +11,12 @@ export const demoRecipes = ['demo-base', 'demo-mariadb', 'demo-product'];
 
 const lockOf = (recipe: string): string => join(checkout, 'recipes', `${recipe}.lock.json`);
 
-/** A lock answers one recipe and one state of a repository: either is a reason to lock again, nothing else is. */
+/** A lock answers one recipe and one state of a repository, for one format of images: nothing else is a reason to lock again. */
 export function lockDemo(state: string): void {
   const recipes = demoRecipes.map((recipe) => join(checkout, 'recipes', `${recipe}.yaml`));
   const hash = createHash('sha256');
-  for (const path of [join(cache, 'repository/packages/repodata/repomd.xml'), ...recipes]) {
+  const versions = join(checkout, 'src/pipeline/versions.ts');
+  for (const path of [join(cache, 'repository/packages/repodata/repomd.xml'), versions, ...recipes]) {
     hash.update(readFileSync(path));
   }
   const digest = hash.digest('hex');
