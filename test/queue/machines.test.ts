@@ -11,8 +11,9 @@ import { Hosts } from './hosts.ts';
 import { RedisServer } from './redis.ts';
 import { Workshop, type Circumstances, type Line, type WorkerProcess } from './workshop.ts';
 
-/** Each is two releases. */
-const chains = process.env['MILLINER_SOAK'] ? 15 : 6;
+/** Each is two releases; the later ones are there when the stopped machine goes on. */
+const chains = process.env['MILLINER_SOAK'] ? { first: 10, later: 5 } : { first: 4, later: 4 };
+const count = chains.first + chains.later;
 /** Longer than a lock lasts, and than others need to see that it has ended. */
 const frozenMilliseconds = 35_000;
 
@@ -46,28 +47,16 @@ const isPublish = (line: Line) =>
   line.job?.endsWith('.publish') === true && line.message.startsWith('begins');
 
 test('all are published, bases first, none twice; what a stopped machine still wanted is refused', async () => {
-  const recipes: string[] = [];
-  for (let number = 1; number <= chains; number++) {
-    const own = (name: string) => ({
-      ...runsToItsEnd,
-      files: [{ path: `/etc/${name}`, content: `${name}\n` }],
-    });
-    const [base, top] = [`base${number}`, `top${number}`];
-    recipes.push(await workshop.bench.desk.tiny(top, ['tiny-app'], { ...own(top), from: base }));
-    recipes.push(await workshop.bench.desk.tiny(base, ['tiny-base'], own(base)));
-    names.push(base, top);
-  }
-  const ids = await workshop.queue(recipes, `${proxy.host}/{{name}}:1`, machines[0], '--plain-http');
-  expect(ids).toHaveLength(2 * chains);
+  await queueChains(1, chains.first);
   workers.push(...machines.map((machine) => workshop.worker(['--once'], machine)));
-  const frozen = await freeze(workers[1]!);
+  const frozen = await freeze(workers[1]!, () => queueChains(chains.first + 1, count));
   for (const worker of workers) expect((await worker.ended).exitCode).toBe(0);
 
   const { releases } = await workshop.status(machines[0]);
   expect(
     releases.filter(({ state }) => state !== 'released').map(({ error, stages }) => [error, stages]),
   ).toEqual([]);
-  expect(releases).toHaveLength(2 * chains);
+  expect(releases).toHaveLength(2 * count);
   // Both have worked, and the one that was stopped has gone on afterwards.
   for (const worker of workers) expect(worker.lines.filter(isPublish).length).toBeGreaterThan(1);
   expectOnce(proxy.seen);
@@ -83,11 +72,28 @@ test('all are published, bases first, none twice; what a stopped machine still w
   }
 });
 
-/** Stops it with all its processes where it is about to publish; gives the job. */
-async function freeze(worker: WorkerProcess): Promise<string> {
+async function queueChains(from: number, to: number): Promise<void> {
+  const recipes: string[] = [];
+  for (let number = from; number <= to; number++) {
+    const own = (name: string) => ({
+      ...runsToItsEnd,
+      files: [{ path: `/etc/${name}`, content: `${name}\n` }],
+    });
+    const [base, top] = [`base${number}`, `top${number}`];
+    recipes.push(await workshop.bench.desk.tiny(top, ['tiny-app'], { ...own(top), from: base }));
+    recipes.push(await workshop.bench.desk.tiny(base, ['tiny-base'], own(base)));
+    names.push(base, top);
+  }
+  const ids = await workshop.queue(recipes, `${proxy.host}/{{name}}:1`, machines[0], '--plain-http');
+  expect(ids).toHaveLength(recipes.length);
+}
+
+/** Stops it with all its processes where it is about to publish, and meanwhile does something else; gives the job. */
+async function freeze(worker: WorkerProcess, meanwhile: () => Promise<void>): Promise<string> {
   const { job } = await worker.says(isPublish);
   await worker.signalFamily('SIGSTOP');
   await sleep(frozenMilliseconds);
+  await meanwhile();
   await worker.signalFamily('SIGCONT');
   return job!;
 }
@@ -105,7 +111,7 @@ function expectOnce(seen: readonly Seen[]): void {
 
 function expectBasesFirst(seen: readonly Seen[]): void {
   const order = tagged(seen);
-  for (let number = 1; number <= chains; number++) {
+  for (let number = 1; number <= count; number++) {
     expect(order.indexOf(`base${number}`)).toBeLessThan(order.indexOf(`top${number}`));
   }
 }
