@@ -1,6 +1,5 @@
 /** Parts of a tar stream to the compressed bytes of a layer, or of a piece of one. */
-import type { Hash } from 'node:crypto';
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { encodeChunked, encodeEnd, type ChunkIndex } from './chunked/encode.ts';
 import { appendIndex, emptyIndex, trailer } from './chunked/trailer.ts';
 import { compressed, type Compression } from './compress.ts';
