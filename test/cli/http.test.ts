@@ -94,10 +94,13 @@ async function cutsMidway(response: ServerResponse, file: string, request: Incom
   response.socket?.destroy();
 }
 
-async function sizesOfParts(): Promise<number[]> {
+async function sizesOfParts(): Promise<(number | undefined)[]> {
   const folder = join(desk.state, 'downloads');
   const names = (await readdir(folder)).filter((name) => name.endsWith('.part'));
-  return Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  // One that is gone meanwhile was finished or given up.
+  return Promise.all(
+    names.map(async (name) => (await stat(join(folder, name)).catch(() => undefined))?.size),
+  );
 }
 
 async function sendsMore(response: ServerResponse, file: string): Promise<void> {

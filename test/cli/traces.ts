@@ -88,14 +88,15 @@ async function snapshotsInWork(state: string): Promise<string[]> {
     : unfinished;
 }
 
-/** Processes of the command itself, of a runtime, or inside a container. */
+/** Processes of the command itself, of a runtime, or inside a container; one without memory is dead, or as good as dead. */
 async function processesOf(directory: string, prefix: string): Promise<string[]> {
   const found: string[] = [];
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const [command, groups] = await Promise.all(
-      ['cmdline', 'cgroup'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')),
+    const [command, groups, status] = await Promise.all(
+      ['cmdline', 'cgroup', 'status'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')),
     );
-    if (pid === String(process.pid) || !(command!.includes(directory) || groups!.includes(prefix))) continue;
+    if (pid === String(process.pid) || !/^VmSize:/m.test(status!)) continue;
+    if (!command!.includes(directory) && !groups!.includes(prefix)) continue;
     found.push(`process ${pid}: ${command!.replaceAll('\0', ' ')}`);
   }
   return found;
