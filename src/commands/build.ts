@@ -3,7 +3,7 @@ import { MillinerCommand } from '../cli/command.ts';
 import { build } from '../pipeline/build.ts';
 import { checkReproducible } from '../pipeline/check.ts';
 import { openContext } from '../pipeline/context.ts';
-import { hostArch } from '../pipeline/lock.ts';
+import { hostArch } from '../host/arch.ts';
 
 export default class BuildCommand extends MillinerCommand {
   static override summary = 'Build the image of a locked recipe';

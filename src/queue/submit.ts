@@ -6,7 +6,7 @@ import { canonicalDigest } from '../lock/lock.ts';
 import { bundleRecipe, type Bundled } from '../pipeline/bundle.ts';
 import type { Context } from '../pipeline/context.ts';
 import { openExchange } from '../pipeline/exchange.ts';
-import { hostArch } from '../pipeline/lock.ts';
+import { hostArch } from '../host/arch.ts';
 import { openTargets } from '../pipeline/targets.ts';
 import { loadChain } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';

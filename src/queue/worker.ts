@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import { MillinerError } from '../errors.ts';
 import type { Finding } from '../pipeline/doctor.ts';
-import { hostArch } from '../pipeline/lock.ts';
+import { hostArch } from '../host/arch.ts';
 import type { Connection } from './connection.ts';
 import { Consumer, type Handler, type Reason } from './consumer.ts';
 import { cancelled, endGrant, grantTo } from './fence.ts';

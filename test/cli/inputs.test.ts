@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { errorTable, exitCodes, type ErrorCode } from '../../src/errors.ts';
-import { hostArch } from '../../src/pipeline/lock.ts';
+import { hostArch } from '../../src/host/arch.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { createRepository, editPrimary } from './metadata.ts';
 import { Desk } from './milliner.ts';

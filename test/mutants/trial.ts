@@ -8,7 +8,7 @@ import { silent } from '../../src/host/progress.ts';
 import type { Lock } from '../../src/lock/lock.ts';
 import { build } from '../../src/pipeline/build.ts';
 import { openContext, type Context } from '../../src/pipeline/context.ts';
-import { hostArch } from '../../src/pipeline/lock.ts';
+import { hostArch } from '../../src/host/arch.ts';
 import { cache } from '../demo/recipes.ts';
 import { isNormalised } from '../image/normalised.ts';
 import { installPlainly } from '../image/plain.ts';

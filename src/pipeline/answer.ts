@@ -1,0 +1,125 @@
+/** The answer of one architecture: repositories opened, packages and tools solved, each named by its SHA-256. */
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MillinerError } from '../errors.ts';
+import type { LockedArch, LockedPackage } from '../lock/lock.ts';
+import type { LoadedRecipe } from '../recipe/load.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import { groupMembers, openRepository, type OpenedRepository } from '../repo/repository.ts';
+import { compareNevra } from '../rpm/evr.ts';
+import { nevraText } from '../rpm/package.ts';
+import { solve, type SolvedPackage } from '../solve/solve.ts';
+import type { Context } from './context.ts';
+import { locationIn } from './elsewhere.ts';
+import { fetchPackages, placesOf, sha256Of } from './fetch.ts';
+import type { LockedRecipe } from './lock.ts';
+import { hostRpmVersion } from './versions.ts';
+
+export type LockedBase = Pick<LockedRecipe, 'loaded' | 'lock'>;
+
+export async function solveArch(
+  context: Context,
+  loaded: LoadedRecipe,
+  arch: string,
+  base: LockedBase | undefined,
+): Promise<{ answer: Omit<LockedArch, 'layers'>; own: LockedPackage[]; newest: number }> {
+  const { recipe } = loaded;
+  const inherited = base?.lock.arches[arch];
+  if (base && !inherited)
+    throw new MillinerError('LOCK_STALE', `${base.loaded.lockPath} has no answer for ${arch}`);
+  const repositories = await openAll(context, recipe, arch);
+  const bases = new Map(repositories.map((one) => [one.name, one.bases]));
+  const place = { directory: dirname(loaded.lockPath), bases };
+  const locate = (found: SolvedPackage[]) => lockedPackages(context, found, place);
+  const { exclude, weakDeps } = recipe;
+  const common = { arch, repositories, exclude, weakDeps, progress: context.progress };
+  const files =
+    base &&
+    inherited &&
+    (await fetchPackages(context, inherited.packages, placesOf(context, base.loaded, arch)));
+  // Groups stand beside package names in a recipe, marked with @.
+  const [groups = [], install = []] = [true, false].map((wanted) =>
+    recipe.packages.filter((word) => word.startsWith('@') === wanted),
+  );
+  const members = await groupMembers(repositories, groups, arch);
+  const installed = [...(files?.values() ?? [])];
+  const image = await solve({ ...common, subject: recipe.name, install, members, installed });
+  for (const name of image.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
+  const removed = new Set(image.removed.map(nevraText));
+  const kept = (inherited?.packages ?? []).filter(({ nevra }) => !removed.has(nevra));
+  const own = await locate(image.packages);
+  const tools = await solveTools(recipe, common, locate);
+  return {
+    answer: {
+      packages: [...kept.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(
+        compareNevra,
+      ),
+      base: kept.map(({ nevra }) => nevra),
+      removed: [...removed].toSorted(),
+      tools,
+    },
+    own,
+    newest: Math.max(0, ...image.packages.map(({ buildTime }) => buildTime)),
+  };
+}
+
+async function solveTools(
+  { name, tools }: Recipe,
+  common: Omit<Parameters<typeof solve>[0], 'install' | 'installed'>,
+  locate: (found: SolvedPackage[]) => Promise<LockedPackage[]>,
+): Promise<LockedArch['tools']> {
+  if (tools === 'host') return { host: await hostRpmVersion() };
+  const solution = await solve({
+    ...common,
+    subject: `${name}'s tool root (tools: in the recipe)`,
+    exclude: [],
+    weakDeps: false,
+    install: tools.packages,
+    installed: [],
+  });
+  return (await locate(solution.packages)).toSorted(compareNevra);
+}
+
+async function openAll(context: Context, recipe: Recipe, arch: string): Promise<OpenedRepository[]> {
+  const opened: OpenedRepository[] = [];
+  for (const definition of recipe.repos) {
+    context.progress.step(`opening repository ${definition.name}`);
+    opened.push(
+      await openRepository(definition, join(context.state, 'metadata'), {
+        arch,
+        release: recipe.release,
+        progress: context.progress,
+        signal: context.signal,
+      }),
+    );
+  }
+  return opened;
+}
+
+/** Old repositories give SHA-1, new ones may give SHA-512; a lock knows files by their SHA-256. */
+async function lockedPackages(
+  context: Context,
+  found: SolvedPackage[],
+  { directory, bases }: { directory: string; bases: Map<string, readonly URL[]> },
+): Promise<LockedPackage[]> {
+  const digests = await sha256Of(context, found);
+  return found.map((one, index) => {
+    const { name, epoch, version, release, arch, repo, size, sourceRpm } = one;
+    const evr = { name, epoch, version, release, arch };
+    const location = locationIn(bases.get(repo) ?? [], one.url);
+    const place = { url: portable(one.url, directory), ...(location !== undefined && { location }) };
+    return { nevra: nevraText(one), ...evr, repo, ...place, size, sha256: digests[index]!, sourceRpm };
+  });
+}
+
+/** Files near the recipe are named relative to it, so that the checkout can lie anywhere. */
+function portable(url: string, lockDirectory: string): string {
+  if (!url.startsWith('file://')) return url;
+  const path = relative(lockDirectory, fileURLToPath(url));
+  return path.startsWith('../../../') ? url : path;
+}
+
+function moved(one: LockedPackage, from: LoadedRecipe, to: LoadedRecipe): LockedPackage {
+  if (/^[a-z]+:/.test(one.url)) return one;
+  return { ...one, url: relative(dirname(to.lockPath), join(dirname(from.lockPath), one.url)) };
+}

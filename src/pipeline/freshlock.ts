@@ -1,0 +1,68 @@
+/** Whether a lock still is the answer to its recipe. */
+import { MillinerError } from '../errors.ts';
+import { canonicalDigest, type Lock } from '../lock/lock.ts';
+import type { LoadedRecipe } from '../recipe/load.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import { layerCount, mostLayers } from './layerplan.ts';
+import { hostRpmVersion } from './versions.ts';
+
+/** What the answer depends on; a change of anything else in the recipe leaves the lock good. */
+export function inputsOf({
+  release,
+  arches,
+  repos,
+  packages,
+  exclude,
+  weakDeps,
+  tools,
+  from,
+}: Recipe): string {
+  const sources = repos.map(({ name, baseurl, metalink, mirrorlist, exclude: without, priority }) => ({
+    name,
+    // A directory lies elsewhere in another checkout and is the same repository.
+    ...(baseurl !== undefined && /^https?:/.test(baseurl) && { baseurl }),
+    metalink,
+    mirrorlist,
+    without,
+    priority,
+  }));
+  return canonicalDigest({
+    release,
+    arches,
+    sources,
+    packages,
+    exclude,
+    weakDeps,
+    tools,
+    from,
+  });
+}
+
+export function checkFresh(
+  { recipe, path, lockPath }: LoadedRecipe,
+  found: Lock,
+  base: Lock | undefined,
+): void {
+  const stale = (why: string) =>
+    new MillinerError('LOCK_STALE', `${lockPath}: ${why}`, {
+      hint: `Make it anew with: milliner lock ${path}`,
+    });
+  if (found.recipe !== recipe.name) throw stale(`it is the lock of ${found.recipe}`);
+  if (found.inputs !== inputsOf(recipe)) throw stale('the recipe has changed since');
+  const { max = mostLayers } = recipe.layers;
+  for (const { layers } of Object.values(found.arches)) {
+    if (layerCount(layers) > max)
+      throw stale(`it has ${layerCount(layers)} layers, layers.max allows ${max}`);
+  }
+  if (found.base?.lock !== base?.digest)
+    throw stale(`its base ${base?.recipe ?? ''} has been locked again since`);
+}
+
+export async function checkHostRpm(locked: string, loaded: LoadedRecipe): Promise<void> {
+  const version = await hostRpmVersion();
+  if (version === locked) return;
+  throw new MillinerError(
+    'TOOLS_DIFFER',
+    `${loaded.lockPath} was made with the host's rpm ${locked}; this is ${version}`,
+  );
+}
