@@ -1,9 +1,7 @@
 /** Comps: groups and environments of packages, expanded as dnf does. */
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gunzip, zstdDecompress } from 'node:zlib';
+import { text } from 'node:stream/consumers';
 import { MillinerError } from '../errors.ts';
-import { run } from '../host/exec.ts';
+import { decompressed } from './decompress.ts';
 import { childOf, childrenOf, parseXml, textOf, type Element } from './xml.ts';
 
 export interface GroupPackage {
@@ -42,11 +40,12 @@ export interface GroupMember {
   onlyWith?: string;
 }
 
-const maxBytes = 256 * 1024 * 1024;
+/** Some thirty times what Fedora's has. */
+const maxBytes = 64 * 1024 * 1024;
 
 /** Throws REPO_INVALID. The ending of the path tells the compression. */
 export async function readComps(path: string): Promise<Comps> {
-  const root = parseXml(await decompress(path), path);
+  const root = parseXml(await text(decompressed(path, maxBytes)), path);
   return {
     groups: childrenOf(root, 'group').map(parseGroup),
     environments: childrenOf(root, 'environment').map((element) => ({
@@ -55,23 +54,6 @@ export async function readComps(path: string): Promise<Comps> {
       groups: childrenOf(childOf(element, 'grouplist'), 'groupid').map((id) => id.text.trim()),
     })),
   };
-}
-
-async function decompress(path: string): Promise<string> {
-  try {
-    if (path.endsWith('.xz')) {
-      return (await run('xz', ['--decompress', '--stdout', '--memlimit=512MiB', '--', path])).stdout;
-    }
-    const bytes = await readFile(path);
-    if (path.endsWith('.gz')) return String(await promisify(gunzip)(bytes, { maxOutputLength: maxBytes }));
-    if (path.endsWith('.zst')) {
-      return String(await promisify(zstdDecompress)(bytes, { maxOutputLength: maxBytes }));
-    }
-    return bytes.toString('utf8');
-  } catch (cause) {
-    if (cause instanceof MillinerError && cause.code !== 'COMMAND_FAILED') throw cause;
-    throw new MillinerError('REPO_INVALID', `${path} cannot be decompressed`, { cause });
-  }
 }
 
 function parseGroup(element: Element): Group {
