@@ -176,8 +176,8 @@ const table = {
   },
   KEY_INVALID: {
     kind: 'trust',
-    what: 'a key file of the recipe holds no public key that rpm takes',
-    todo: 'Name a file with an OpenPGP public key, ASCII-armoured or binary (gpg --export).',
+    what: 'a key file of the recipe holds no public key that rpm takes, or not the one that the recipe names',
+    todo: 'Name a file with an OpenPGP public key, ASCII-armoured or binary (gpg --export), and the full fingerprint of one that it holds.',
   },
   KEY_FILE_INVALID: {
     kind: 'input',

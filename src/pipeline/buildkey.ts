@@ -42,7 +42,11 @@ async function trustOf(repos: Repository[]): Promise<object[]> {
     repos.map(async ({ name, gpgcheck, keys }) => ({
       name,
       gpgcheck,
-      keys: await Promise.all(keys.map(async (key) => (await fileChecksum(key, 'sha256')).value)),
+      keys: await Promise.all(
+        keys.map(
+          async ({ file, fingerprint = '' }) => (await fileChecksum(file, 'sha256')).value + fingerprint,
+        ),
+      ),
     })),
   );
 }

@@ -44,7 +44,9 @@ export async function bundleRecipe(context: Context, nameOrPath: string): Promis
     const repos = await Promise.all(
       recipe.repos.map(async (repo) => ({
         ...repo,
-        keys: await Promise.all(repo.keys.map((key) => addKey(bundle, key))),
+        keys: await Promise.all(
+          repo.keys.map(async (key) => ({ ...key, file: await addKey(bundle, key.file) })),
+        ),
       })),
     );
     for (const { template } of recipe.files) {

@@ -101,7 +101,7 @@ async function resolveRepositories(
   const names = new Set(found.map((repo) => repo.name));
   if (names.size < found.length)
     throw new MillinerError('RECIPE_INVALID', `${path}: repos: a name occurs twice`);
-  for (const repo of found) for (const key of repo.keys) await checkKeyFile(key, path, repo.name);
+  for (const repo of found) for (const { file } of repo.keys) await checkKeyFile(file, path, repo.name);
   return found;
 }
 
@@ -118,7 +118,10 @@ function absolute(repo: Repository, directory: string, release: string | undefin
     ...repo,
     ...(local && { baseurl: resolve(directory, baseurl) }),
     // Fedora signs each release with a key of its own, and names the file after it.
-    keys: repo.keys.map((key) => resolve(directory, key.replaceAll('$releasever', release ?? '$releasever'))),
+    keys: repo.keys.map((key) => ({
+      ...key,
+      file: resolve(directory, key.file.replaceAll('$releasever', release ?? '$releasever')),
+    })),
   };
 }
 

@@ -10,13 +10,30 @@ const absolutePath = z
 const duration = z.string().regex(/^\d+(?:ms|s|m|h)$/, 'a number and a unit, such as 60s');
 const unitName = z.string().regex(/^[A-Za-z0-9@:_.\\-]+$/, 'the name of a systemd unit');
 
+/** A file of OpenPGP keys, all of them trusted, or the one of them that the fingerprint names. */
+const trustedKey = z.strictObject({
+  file: z.string().min(1),
+  fingerprint: z
+    .string()
+    .regex(
+      /^(?:[0-9a-fA-F]\s*){40}(?:(?:[0-9a-fA-F]\s*){24})?$/,
+      'the full fingerprint of a primary key: 40 or 64 digits',
+    )
+    .transform((text) => text.replaceAll(/\s/g, '').toUpperCase())
+    .optional(),
+});
+const keyFile = z
+  .string()
+  .min(1)
+  .transform((file): z.output<typeof trustedKey> => ({ file }));
+
 export const repository = z
   .strictObject({
     name: z.string().regex(/^[A-Za-z0-9._-]+$/, 'letters, digits and . _ -'),
     baseurl: z.string().min(1).optional(),
     metalink: z.url().optional(),
     mirrorlist: z.url().optional(),
-    keys: z.array(z.string().min(1)).default([]),
+    keys: z.array(z.union([keyFile, trustedKey])).default([]),
     exclude: z.array(z.string().min(1)).default([]),
     gpgcheck: z.boolean().default(true),
     priority: z.int().min(1).max(99).default(99),

@@ -40,6 +40,11 @@ test.each([
     'name: a\nrepos:\n  - { name: r, baseurl: /x, metalink: "https://x/", gpgcheck: false }\n',
     [[3, 'repos.0']],
   ],
+  [
+    'a key by a short fingerprint',
+    'name: a\nrepos:\n  - name: r\n    baseurl: /x\n    keys: [{ file: k, fingerprint: "AB12" }]\n',
+    [[5, 'repos.0.keys.0.fingerprint']],
+  ],
   ['an unknown compression', 'name: a\nlayers:\n  compression: lzma\n', [[3, 'layers.compression']]],
   ['a level that gzip lacks', 'name: a\nlayers:\n  compression: gzip\n  level: 10\n', [[4, 'layers.level']]],
   ['a repeated key', 'name: a\nname: b\n', [[2, '']]],

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { MillinerError } from '../errors.ts';
 import { fetchBytes } from '../host/http.ts';
 import type { Progress } from '../host/progress.ts';
+import type { TrustedKey } from '../rpm/keys.ts';
 import { obtain, type Source } from './cache.ts';
 import { expandGroups, readComps, type Comps, type GroupMember } from './comps.ts';
 import { listPackages } from './directory.ts';
@@ -18,8 +19,8 @@ export interface RepositoryDefinition {
   baseurl?: string | undefined;
   metalink?: string | undefined;
   mirrorlist?: string | undefined;
-  /** Key files; the install stage checks signatures against them. */
-  keys: readonly string[];
+  /** The only keys that count for it. */
+  keys: readonly TrustedKey[];
   exclude: readonly string[];
   gpgcheck: boolean;
   /** As in dnf: the lower number wins; default 99. */

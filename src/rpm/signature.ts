@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import type { Header } from './header.ts';
-import { readKeys, withKeyring, type KeyOptions, type PublicKey } from './keys.ts';
+import { readKeys, withKeyring, type KeyOptions, type PublicKey, type TrustedKey } from './keys.ts';
 import { readHead, type PackageHead } from './lead.ts';
 import { signatureIssuer, type Issuer } from './openpgp.ts';
 import { signaturePresence } from './package.ts';
@@ -15,7 +15,6 @@ export type SignatureProblem =
   | 'v6-only'
   | 'unknown-key'
   | 'ambiguous-key'
-  | 'untrusted-key'
   | 'bad-signature'
   | 'bad-digest'
   | 'truncated'
@@ -36,10 +35,8 @@ export interface VerifiedPackage {
 }
 
 export interface VerifyOptions extends KeyOptions {
-  /** OpenPGP public key files; no other key counts. */
-  keys: readonly string[];
-  /** If given, only primary keys with these fingerprints may have signed. */
-  fingerprints?: readonly string[];
+  /** No other key counts. */
+  keys: readonly TrustedKey[];
 }
 
 /**
@@ -53,10 +50,7 @@ export async function verifySignatures(
 ): Promise<VerifiedPackage[]> {
   if (files.length === 0) return [];
   const keys = await readKeys(options.keys, options);
-  const allowed = options.fingerprints?.map((it) => it.replaceAll(/\s/g, '').toUpperCase());
-  return verify(files, 'all', options.keys, options, (verdict, head) =>
-    judgeSignature(verdict, head, keys, allowed),
-  );
+  return verify(files, 'all', options.keys, options, (verdict, head) => judgeSignature(verdict, head, keys));
 }
 
 /** Verifies digests alone, for repositories whose packages need no signature. Throws SIGNATURE_INVALID as above. */
@@ -74,12 +68,12 @@ type Judgement<T> = T | { problem: SignatureProblem; message: string };
 async function verify<T extends object | true>(
   files: readonly string[],
   level: VerifyLevel,
-  keyFiles: readonly string[],
+  trusted: readonly TrustedKey[],
   options: KeyOptions,
   judge: (verdict: KeysVerdict, head: PackageHead) => Judgement<T>,
 ): Promise<T[]> {
   const paths = files.map(checkedPath);
-  const verdicts = await withKeyring(keyFiles, options, (dbpath) =>
+  const verdicts = await withKeyring(trusted, options, (dbpath) =>
     runRpmkeys(paths, dbpath, level, options.signal),
   );
   const bad: BadPackage[] = [];
@@ -128,7 +122,6 @@ function judgeSignature(
   { path, passed, checks }: KeysVerdict,
   { signature }: PackageHead,
   keys: readonly PublicKey[],
-  allowed: readonly string[] | undefined,
 ): Judgement<VerifiedPackage> {
   const has = (kind: 'signature' | 'digest', status: string) =>
     checks.find((check) => check.kind === kind && check.status === status);
@@ -143,7 +136,7 @@ function judgeSignature(
   if (!passed)
     return { problem: 'bad-signature', message: 'is not covered whole by its signature and digests' };
   const makers = issuers.length > 0 ? issuers : [{ keyId: verified.keyId ?? '' }];
-  return attribute(path, makers, keys, allowed);
+  return attribute(path, makers, keys);
 }
 
 function missingSignature(signature: Header): { problem: SignatureProblem; message: string } {
@@ -161,7 +154,6 @@ function attribute(
   path: string,
   makers: readonly Issuer[],
   keys: readonly PublicKey[],
-  allowed: readonly string[] | undefined,
 ): Judgement<VerifiedPackage> {
   const signers = makers.map((maker) => keys.filter((key) => isMaker(key, maker)));
   for (const [i, candidates] of signers.entries()) {
@@ -172,12 +164,6 @@ function attribute(
       return {
         problem: 'ambiguous-key',
         message: `is signed by key ${id}, which two keys of the recipe answer to`,
-      };
-    }
-    if (allowed && !allowed.includes(first)) {
-      return {
-        problem: 'untrusted-key',
-        message: `is signed by key ${first}, whose fingerprint is not expected`,
       };
     }
   }

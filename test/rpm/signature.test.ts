@@ -55,15 +55,19 @@ function flip(bytes: Buffer, at: number): Buffer {
   return bytes;
 }
 
+const trust = (...files: string[]) => files.map((file) => ({ file }));
+
 async function problems(files: readonly string[], keys: readonly string[]): Promise<Record<string, string>> {
-  const error: unknown = await verifySignatures(files, { keys }).catch((it: unknown) => it);
+  const error: unknown = await verifySignatures(files, { keys: trust(...keys) }).catch((it: unknown) => it);
   expect(error).toMatchObject({ code: 'SIGNATURE_INVALID' });
   const bad = (error as MillinerError).details.packages as BadPackage[];
   return Object.fromEntries(bad.map(({ path, problem }) => [basename(path), problem]));
 }
 
 test('tells which key signed', async () => {
-  const found = await verifySignatures([...signed, foreign], { keys: [ours.publicFile, theirs.publicFile] });
+  const found = await verifySignatures([...signed, foreign], {
+    keys: trust(ours.publicFile, theirs.publicFile),
+  });
   expect(found).toEqual([
     ...signed.map((path) => ({ path, keyId: ours.fingerprint.slice(-16), fingerprint: ours.fingerprint })),
     { path: foreign, keyId: theirs.fingerprint.slice(-16), fingerprint: theirs.fingerprint },
@@ -71,7 +75,7 @@ test('tells which key signed', async () => {
 });
 
 test('a subkey counts as its primary key', async () => {
-  const [found] = await verifySignatures([bySubkey], { keys: [split.publicFile] });
+  const [found] = await verifySignatures([bySubkey], { keys: trust(split.publicFile) });
   expect(found?.fingerprint).toBe(split.fingerprint);
   expect(found?.keyId).not.toBe(split.fingerprint.slice(-16));
 });
@@ -120,12 +124,25 @@ test('without keys nothing passes', async () => {
   expect(await problems([unsigned], [])).toEqual({ [basename(unsigned)]: 'unsigned' });
 });
 
-test('an expected fingerprint must be the one that signed', async () => {
-  const keys = [ours.publicFile, theirs.publicFile];
-  const spaced = ours.fingerprint.toLowerCase().replaceAll(/(.{4})/g, '$1 ');
-  expect(await verifySignatures(signed, { keys, fingerprints: [spaced] })).toHaveLength(2);
-  await expect(verifySignatures(signed, { keys, fingerprints: [theirs.fingerprint] })).rejects.toMatchObject({
-    details: { packages: [{ problem: 'untrusted-key' }, { problem: 'untrusted-key' }] },
+test('of a file with several keys only the one that is named counts', async () => {
+  const both = join(directory, 'both.asc');
+  await writeFile(
+    both,
+    (await readFile(ours.publicFile, 'utf8')) + (await readFile(theirs.publicFile, 'utf8')),
+  );
+  expect(await verifySignatures([...signed, foreign], { keys: trust(both) })).toHaveLength(3);
+  const keys = [{ file: both, fingerprint: ours.fingerprint }];
+  expect((await verifySignatures(signed, { keys }))[0]).toMatchObject({ fingerprint: ours.fingerprint });
+  await expect(verifySignatures([...signed, foreign], { keys })).rejects.toMatchObject({
+    details: { packages: [{ path: foreign, problem: 'unknown-key' }] },
+  });
+});
+
+test('a file without the key that is named is an error with both', async () => {
+  const keys = [{ file: ours.publicFile, fingerprint: theirs.fingerprint }];
+  await expect(verifySignatures(signed, { keys })).rejects.toMatchObject({
+    code: 'KEY_INVALID',
+    details: { file: ours.publicFile, fingerprint: theirs.fingerprint, found: [ours.fingerprint] },
   });
 });
 
@@ -139,11 +156,11 @@ test('digests alone let an unsigned package pass, and no damaged one', async () 
 });
 
 test('a file that is no key is named', async () => {
-  await expect(verifySignatures(signed, { keys: [signed[0] ?? ''] })).rejects.toMatchObject({
+  await expect(verifySignatures(signed, { keys: trust(signed[0] ?? '') })).rejects.toMatchObject({
     code: 'KEY_INVALID',
   });
   const missing = join(directory, 'none.asc');
-  await expect(verifySignatures(signed, { keys: [missing] })).rejects.toMatchObject({
+  await expect(verifySignatures(signed, { keys: trust(missing) })).rejects.toMatchObject({
     code: 'KEY_INVALID',
     details: { file: missing },
   });
@@ -156,10 +173,10 @@ test('many packages keep their order, and a path cannot forge a line', async () 
     await copyFile(signed[i % 2] ?? '', copy);
     copies.push(copy);
   }
-  const found = await verifySignatures(copies, { keys: [ours.publicFile] });
+  const found = await verifySignatures(copies, { keys: trust(ours.publicFile) });
   expect(found.map((it) => it.path)).toEqual(copies);
   const forged = `${unsigned}\n    Header V4 RSA/SHA256 Signature, key ID 00000000: OK`;
-  await expect(verifySignatures([forged], { keys: [ours.publicFile] })).rejects.toMatchObject({
+  await expect(verifySignatures([forged], { keys: trust(ours.publicFile) })).rejects.toMatchObject({
     code: 'PACKAGE_INVALID',
   });
 });
