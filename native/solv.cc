@@ -32,6 +32,7 @@ solve::RepoInput repoOf(const Napi::Object& object) {
   solve::RepoInput repo;
   repo.name = stringOf(object, "name");
   repo.priority = object.Get("priority").As<Napi::Number>().Int32Value();
+  repo.cost = object.Get("cost").As<Napi::Number>().Int32Value();
   repo.packages = stringOf(object, "kind") == "rpms";
   repo.primary = stringOf(object, "primary");
   repo.primaryLimit = limitOf(object, "primaryLimit");
@@ -40,6 +41,16 @@ solve::RepoInput repoOf(const Napi::Object& object) {
   repo.files = stringsOf(object, "files");
   repo.exclude = stringsOf(object, "exclude");
   return repo;
+}
+
+std::vector<solve::Pin> pinsOf(const Napi::Object& object) {
+  std::vector<solve::Pin> pins;
+  auto array = object.Get("pins").As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    auto pin = array.Get(i).As<Napi::Object>();
+    pins.push_back({stringOf(pin, "name"), stringOf(pin, "evr")});
+  }
+  return pins;
 }
 
 std::vector<solve::GroupMember> membersOf(const Napi::Object& object) {
@@ -62,8 +73,11 @@ solve::Input inputOf(const Napi::Object& object) {
   input.install = stringsOf(object, "install");
   input.members = membersOf(object);
   input.exclude = stringsOf(object, "exclude");
+  input.pins = pinsOf(object);
   input.weakDeps = object.Get("weakDeps").ToBoolean();
   input.best = object.Get("best").ToBoolean();
+  input.explain = object.Get("explain").ToBoolean();
+  input.whyNot = stringOf(object, "whyNot");
   return input;
 }
 
@@ -94,10 +108,32 @@ Napi::Array arrayOf(Napi::Env env, const std::vector<T>& values, Convert convert
   return array;
 }
 
+Napi::Array linesOf(Napi::Env env, const std::vector<std::string>& lines) {
+  return arrayOf(env, lines, [](Napi::Env e, const std::string& value) { return Napi::String::New(e, value); });
+}
+
+Napi::Object objectOf(Napi::Env env, const solve::Reason& reason) {
+  auto object = Napi::Object::New(env);
+  object["kind"] = reason.kind;
+  if (!reason.by.empty()) object["by"] = reason.by;
+  if (!reason.dependency.empty()) object["dependency"] = reason.dependency;
+  return object;
+}
+
+Napi::Object objectOf(Napi::Env env, const solve::WhyNot& why) {
+  auto object = Napi::Object::New(env);
+  object["kind"] = why.kind;
+  object["detail"] = why.detail;
+  object["by"] = linesOf(env, why.by);
+  object["dependency"] = why.dependency;
+  object["candidates"] = arrayOf(env, why.candidates, [](Napi::Env e, const solve::Package& p) { return objectOf(e, p); });
+  object["problems"] = arrayOf(env, why.problems, linesOf);
+  return object;
+}
+
 Napi::Object objectOf(Napi::Env env, const solve::Output& output) {
   auto package = [](Napi::Env e, const solve::Package& value) { return objectOf(e, value); };
-  auto line = [](Napi::Env e, const std::string& value) { return Napi::String::New(e, value); };
-  auto lines = [&](Napi::Env e, const std::vector<std::string>& value) { return arrayOf(e, value, line); };
+  auto reason = [](Napi::Env e, const solve::Reason& value) { return objectOf(e, value); };
   auto object = Napi::Object::New(env);
   object["solved"] = output.solved;
   object["needsFilelists"] = output.needsFilelists;
@@ -107,8 +143,10 @@ Napi::Object objectOf(Napi::Env env, const solve::Output& output) {
     object["badFile"] = output.badFile;
     object["reason"] = output.reason;
   }
-  object["skipped"] = arrayOf(env, output.skipped, line);
-  object["problems"] = arrayOf(env, output.problems, lines);
+  object["reasons"] = arrayOf(env, output.reasons, reason);
+  if (*output.whyNot.kind) object["whyNot"] = objectOf(env, output.whyNot);
+  object["skipped"] = linesOf(env, output.skipped);
+  object["problems"] = arrayOf(env, output.problems, linesOf);
   return object;
 }
 

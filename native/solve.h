@@ -11,6 +11,7 @@ namespace solve {
 struct RepoInput {
   std::string name;
   int priority = 99;  // as dnf has it: the lower number wins
+  int cost = 1000;  // as dnf has it: between repositories of one priority, the lower number wins for one EVR
   bool packages = false;  // a directory of .rpm files; otherwise repomd metadata
   std::string primary;
   uint64_t primaryLimit = 0;  // bytes after decompression
@@ -26,6 +27,11 @@ struct GroupMember {
   std::string onlyWith;  // empty: always
 };
 
+// Of packages of this name only those whose [EPOCH:]VERSION[-RELEASE] matches, glob or not, may be chosen.
+struct Pin {
+  std::string name, evr;
+};
+
 struct Input {
   std::string arch;
   std::vector<RepoInput> repos;
@@ -34,8 +40,11 @@ struct Input {
   std::vector<std::string> install;
   std::vector<GroupMember> members;
   std::vector<std::string> exclude;
+  std::vector<Pin> pins;
   bool weakDeps = false;
   bool best = true;
+  bool explain = false;  // give a reason for each package
+  std::string whyNot;  // a word as in 'install': say why the answer has nothing that matches it
 };
 
 struct Package {
@@ -48,10 +57,30 @@ struct Package {
   uint64_t buildTime = 0;
 };
 
+// Why a package is in the answer.
+struct Reason {
+  const char* kind = "";  // asked, requires, recommends, supplements, replaces, other
+  std::string by;  // the NEVRA that requires, recommends, is supplemented or replaced
+  std::string dependency;  // as the package that has it writes it; of 'asked' the word, of 'other' libsolv's own
+};
+
+// Why a word's packages are not in the answer.
+struct WhyNot {
+  // present, unknown, excluded, version, replaced, refused, weak, unneeded; empty where it was not asked
+  const char* kind = "";
+  std::string detail;  // of 'unknown' the sentence, of 'version' why: priority, cost, newer, needed
+  std::vector<std::string> by;  // NEVRAs in the answer: what is present, the other version, who replaces or mentions it
+  std::string dependency;  // of 'weak'
+  std::vector<Package> candidates;
+  std::vector<std::vector<std::string>> problems;  // of 'refused'
+};
+
 struct Output {
   bool solved = false;
   bool needsFilelists = false;
   std::vector<Package> packages;
+  std::vector<Reason> reasons;  // of the packages, in their order; empty unless asked for
+  WhyNot whyNot;
   std::vector<Package> removed;
   std::vector<std::string> skipped;  // group members that no repository has
   // One entry for each problem, each a list of lines that together explain it.

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <numeric>
+#include <tuple>
 
 #include "solve_pool.h"
 #include "solve_read.h"
@@ -102,12 +103,13 @@ std::vector<LoadedRepo> loadRepos(Pool* pool, const std::vector<RepoInput>& inpu
   std::vector<const RepoInput*> order;
   for (const auto& input : inputs) order.push_back(&input);
   std::stable_sort(order.begin(), order.end(), [](const RepoInput* a, const RepoInput* b) {
-    return a->priority != b->priority ? a->priority < b->priority : a->name < b->name;
+    return std::tie(a->priority, a->cost, a->name) < std::tie(b->priority, b->cost, b->name);
   });
   std::vector<LoadedRepo> repos;
   for (const RepoInput* input : order) {
     Repo* repo = repo_create(pool, input->name.c_str());
     repo->priority = -input->priority;
+    repo->subpriority = -input->cost;
     repos.push_back({repo, input});
     if (input->packages) {
       addPackages(repo, input->files);

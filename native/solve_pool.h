@@ -9,6 +9,7 @@ extern "C" {
 #include <solv/repo.h>
 #include <solv/solver.h>
 }
+#include <functional>
 #include <vector>
 
 #include "solve.h"
@@ -31,6 +32,23 @@ struct LoadedRepo {
   const RepoInput* input;
 };
 
+// Install jobs, each with the word that it was made for.
+struct Jobs {
+  Ids queue;
+  std::vector<std::string> words;
+  void name(const std::string& word) { words.resize(static_cast<size_t>(queue.count() / 2), word); }
+};
+
+// An answer: what is there once it is installed.
+struct Answer {
+  Map present;
+  std::vector<Id> added, removed;
+  explicit Answer(Solver* solver);
+  ~Answer() { map_free(&present); }
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+};
+
 // solve_load.cc: fills the pool in an order that does not depend on the input's order.
 void loadInstalled(Pool* pool, const std::vector<std::string>& files);
 std::vector<LoadedRepo> loadRepos(Pool* pool, const std::vector<RepoInput>& inputs);
@@ -38,9 +56,13 @@ void hideRepeated(Pool* pool, Map* considered);
 
 // solve_select.cc: what a recipe's words mean, as dnf takes them.
 void hideExcluded(Pool* pool, const std::vector<LoadedRepo>& repos, const Input& input, Map* considered);
+// Gives what is wrong with the pins: names that are there, but in no version that the pin allows.
+std::vector<std::string> hideOthersThanPinned(Pool* pool, const std::vector<Pin>& pins, Map* considered);
 // Adds install jobs; gives what is wrong with the word, or an empty text.
 std::string addInstallJobs(Pool* pool, const std::string& spec, bool best, Queue* jobs);
 
+// The packages that a word finds; excluded ones only where no other is found.
+std::string findPackages(Pool* pool, const std::string& spec, std::vector<Id>& found, bool& excluded);
 // Gives false where no package has that name.
 bool addMemberJobs(Pool* pool, const GroupMember& member, bool best, Queue* jobs);
 
@@ -49,6 +71,21 @@ bool outsidePrimary(const char* path);
 bool reachesUnknownFiles(Pool* pool, const Queue* jobs, bool weakDeps);
 
 // solve_verify.cc: the packages of an answer that lack something they require.
-std::vector<Id> lacking(Pool* pool, Solver* solver);
+std::vector<Id> lacking(Pool* pool, const Answer& answer);
+
+// solve_describe.cc
+std::string text(const char* s);
+Package describe(Pool* pool, Id p);
+// In the order in which an answer lists them.
+void sortForAnswer(Pool* pool, std::vector<Id>& ids);
+std::vector<Package> describeAll(Pool* pool, std::vector<Id> ids);
+std::vector<std::vector<std::string>> describeProblems(Solver* solver);
+
+// solve_reasons.cc: one reason for each of the ids, in their order.
+std::vector<Reason> reasonsFor(Solver* solver, const Answer& answer, const Jobs& jobs, const std::vector<Id>& ids);
+
+// solve_whynot.cc. 'resolve' solves again with one word more; it gives the problems, none where there is an answer.
+using Resolve = std::function<std::vector<std::vector<std::string>>(const std::string& spec)>;
+WhyNot whyNot(Pool* pool, const std::string& spec, const Answer& answer, const Resolve& resolve);
 
 }  // namespace solve

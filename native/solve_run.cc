@@ -22,78 +22,6 @@ using PoolPtr = std::unique_ptr<Pool, decltype(&pool_free)>;
 using SolverPtr = std::unique_ptr<Solver, decltype(&solver_free)>;
 using TransactionPtr = std::unique_ptr<Transaction, decltype(&transaction_free)>;
 
-std::string text(const char* s) { return s ? s : ""; }
-
-// libsolv keeps E:V-R as one string; the epoch is absent where it is 0.
-void setEvr(Package& package, const std::string& evr) {
-  size_t colon = evr.find(':');
-  size_t dash = evr.rfind('-');
-  size_t start = colon == std::string::npos ? 0 : colon + 1;
-  if (colon != std::string::npos) package.epoch = static_cast<uint32_t>(std::strtoul(evr.c_str(), nullptr, 10));
-  if (dash == std::string::npos || dash < start) dash = evr.size();
-  package.version = evr.substr(start, dash - start);
-  package.release = dash < evr.size() ? evr.substr(dash + 1) : "";
-}
-
-Package describe(Pool* pool, Id p) {
-  Solvable* s = pool_id2solvable(pool, p);
-  Package package;
-  package.repo = s->repo == pool->installed ? "" : s->repo->name;
-  package.name = pool_id2str(pool, s->name);
-  package.arch = pool_id2str(pool, s->arch);
-  setEvr(package, pool_id2str(pool, s->evr));
-  package.location = text(solvable_lookup_location(s, nullptr));
-  package.base = text(solvable_lookup_str(s, SOLVABLE_MEDIABASE));
-  package.size = solvable_lookup_num(s, SOLVABLE_DOWNLOADSIZE, 0);
-  Id type = 0;
-  package.checksum = text(solvable_lookup_checksum(s, SOLVABLE_CHECKSUM, &type));
-  package.checksumType = type ? solv_chksum_type2str(type) : "";
-  package.sourceRpm = text(solvable_lookup_sourcepkg(s));
-  package.buildTime = solvable_lookup_num(s, SOLVABLE_BUILDTIME, 0);
-  return package;
-}
-
-std::vector<Package> describeAll(Pool* pool, const std::vector<Id>& ids) {
-  std::vector<Package> packages;
-  for (Id p : ids) packages.push_back(describe(pool, p));
-  std::sort(packages.begin(), packages.end(), [](const Package& a, const Package& b) {
-    return std::tie(a.name, a.epoch, a.version, a.release, a.arch, a.repo) <
-           std::tie(b.name, b.epoch, b.version, b.release, b.arch, b.repo);
-  });
-  return packages;
-}
-
-void describeTransaction(Pool* pool, Solver* solver, Output& output) {
-  TransactionPtr transaction(solver_create_transaction(solver), transaction_free);
-  std::vector<Id> added, removed;
-  for (int i = 0; i < transaction->steps.count; i++) {
-    Id p = transaction->steps.elements[i];
-    (pool->solvables[p].repo == pool->installed ? removed : added).push_back(p);
-  }
-  output.packages = describeAll(pool, added);
-  output.removed = describeAll(pool, removed);
-  output.solved = true;
-}
-
-void describeProblems(Solver* solver, Output& output) {
-  int count = static_cast<int>(solver_problem_count(solver));
-  for (Id problem = 1; problem <= count; problem++) {
-    Ids rules, infos;
-    std::vector<std::string> lines;
-    solver_findallproblemrules(solver, problem, &rules);
-    for (int r = 0; r < rules.count(); r++) {
-      queue_empty(&infos);
-      solver_allruleinfos(solver, rules[r], &infos);
-      for (int i = 0; i + 3 < infos.count(); i += 4) {
-        auto type = static_cast<SolverRuleinfo>(infos[i]);
-        std::string line = solver_problemruleinfo2str(solver, type, infos[i + 1], infos[i + 2], infos[i + 3]);
-        if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(line);
-      }
-    }
-    output.problems.push_back(std::move(lines));
-  }
-}
-
 // What dnf lets stand side by side in several versions.
 void addInstallOnlyJobs(Pool* pool, Queue* jobs) {
   for (const char* name : {"kernel", "kernel-PAE", "installonlypkg(kernel)", "installonlypkg(kernel-module)",
@@ -113,19 +41,35 @@ SolverPtr makeSolver(Pool* pool, bool weakDeps) {
   return solver;
 }
 
-void solveJobs(Pool* pool, bool weakDeps, Queue* jobs, Output& output) {
+// What an answer, or the lack of one, is made from. libsolv's solver stays, so that it can be asked for reasons.
+struct Solved {
+  SolverPtr solver{nullptr, solver_free};
+  std::unique_ptr<Answer> answer;
+  std::vector<std::vector<std::string>> problems;
+};
+
+Solved solveJobs(Pool* pool, bool weakDeps, const Queue& wanted) {
+  Ids jobs;
+  queue_insertn(&jobs, 0, wanted.count, wanted.elements);
+  addInstallOnlyJobs(pool, &jobs);
   for (;;) {
-    SolverPtr solver = makeSolver(pool, weakDeps);
-    if (solver_solve(solver.get(), jobs)) return describeProblems(solver.get(), output);
-    std::vector<Id> wrong = lacking(pool, solver.get());
-    if (wrong.empty()) return describeTransaction(pool, solver.get(), output);
+    Solved solved;
+    solved.solver = makeSolver(pool, weakDeps);
+    if (solver_solve(solved.solver.get(), &jobs)) {
+      solved.problems = describeProblems(solved.solver.get());
+      return solved;
+    }
+    solved.answer = std::make_unique<Answer>(solved.solver.get());
+    std::vector<Id> wrong = lacking(pool, *solved.answer);
+    if (wrong.empty()) return solved;
     for (Id p : wrong) {
-      for (int i = 0; i < jobs->count; i += 2) {
-        if (jobs->elements[i] != (SOLVER_EXCLUDEFROMWEAK | SOLVER_SOLVABLE) || jobs->elements[i + 1] != p) continue;
-        output.problems.push_back({text(pool_solvid2str(pool, p)) + " lacks what it requires"});
-        return;
+      for (int i = 0; i < jobs.count(); i += 2) {
+        if (jobs[i] != (SOLVER_EXCLUDEFROMWEAK | SOLVER_SOLVABLE) || jobs[i + 1] != p) continue;
+        solved.answer.reset();
+        solved.problems.push_back({text(pool_solvid2str(pool, p)) + " lacks what it requires"});
+        return solved;
       }
-      queue_push2(jobs, SOLVER_EXCLUDEFROMWEAK | SOLVER_SOLVABLE, p);
+      queue_push2(&jobs, SOLVER_EXCLUDEFROMWEAK | SOLVER_SOLVABLE, p);
     }
   }
 }
@@ -156,18 +100,73 @@ struct Considered {
   }
 };
 
-}  // namespace
-
-Output run(const Input& input) {
-  PoolPtr owner(pool_create(), pool_free);
-  Pool* pool = owner.get();
+void setUp(Pool* pool, const std::string& arch) {
   // Debian builds libsolv for several package systems; without this, versions compare as Debian's do.
   if (pool_setdisttype(pool, DISTTYPE_RPM) < 0) throw std::runtime_error("this libsolv is built without RPM support");
-  pool_setarch(pool, input.arch.c_str());
+  pool_setarch(pool, arch.c_str());
   // As rpm has it: the 32-bit and the 64-bit variant of a package stand side by side.
   pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1);
   // Excluded packages stay known as providers, so that a problem can say that they are excluded.
   pool_set_flag(pool, POOL_FLAG_WHATPROVIDESWITHDISABLED, 1);
+}
+
+void addWords(Pool* pool, const Input& input, Jobs& jobs, Output& output) {
+  auto specs = input.install;
+  auto members = input.members;
+  std::sort(specs.begin(), specs.end());
+  std::sort(members.begin(), members.end(), [](const GroupMember& a, const GroupMember& b) {
+    return std::tie(a.name, a.onlyWith) < std::tie(b.name, b.onlyWith);
+  });
+  for (const auto& spec : specs) {
+    std::string why = addInstallJobs(pool, spec, input.best, &jobs.queue);
+    jobs.name(spec);
+    if (!why.empty()) output.problems.push_back({why});
+  }
+  for (const auto& member : members) {
+    if (!addMemberJobs(pool, member, input.best, &jobs.queue)) output.skipped.push_back(member.name);
+    jobs.name(member.name);
+  }
+}
+
+bool needsFilelists(Pool* pool, const Input& input, const Jobs& jobs) {
+  if (!lacksFilelists(input)) return false;
+  Ids all;
+  queue_insertn(&all, 0, jobs.queue.count(), jobs.queue.q.elements);
+  if (!input.whyNot.empty()) addInstallJobs(pool, input.whyNot, false, &all);
+  return asksForUnknownFile(input.install) || asksForUnknownFile({input.whyNot}) ||
+         reachesUnknownFiles(pool, &all, input.weakDeps);
+}
+
+WhyNot explainAbsence(Pool* pool, const Input& input, const Jobs& jobs, const Answer& answer) {
+  return whyNot(pool, input.whyNot, answer, [&](const std::string& spec) {
+    Ids more;
+    queue_insertn(&more, 0, jobs.queue.count(), jobs.queue.q.elements);
+    std::string why = addInstallJobs(pool, spec, false, &more);
+    if (!why.empty()) return std::vector<std::vector<std::string>>{{why}};
+    return solveJobs(pool, input.weakDeps, more.q).problems;
+  });
+}
+
+}  // namespace
+
+Answer::Answer(Solver* solver) {
+  Map conflicts;
+  map_init(&present, 0);
+  map_init(&conflicts, 0);
+  solver_create_state_maps(solver, &present, &conflicts);
+  map_free(&conflicts);
+  const Pool* pool = solver->pool;
+  TransactionPtr transaction(solver_create_transaction(solver), transaction_free);
+  for (int i = 0; i < transaction->steps.count; i++) {
+    Id p = transaction->steps.elements[i];
+    (pool->solvables[p].repo == pool->installed ? removed : added).push_back(p);
+  }
+}
+
+Output run(const Input& input) {
+  PoolPtr owner(pool_create(), pool_free);
+  Pool* pool = owner.get();
+  setUp(pool, input.arch);
   loadInstalled(pool, input.installed);
   auto repos = loadRepos(pool, input.repos);
   Considered considered(pool);
@@ -177,27 +176,21 @@ Output run(const Input& input) {
   hideExcluded(pool, repos, input, &considered.map);
 
   Output output;
-  Ids jobs;
-  auto specs = input.install;
-  auto members = input.members;
-  std::sort(specs.begin(), specs.end());
-  std::sort(members.begin(), members.end(), [](const GroupMember& a, const GroupMember& b) {
-    return std::tie(a.name, a.onlyWith) < std::tie(b.name, b.onlyWith);
-  });
-  for (const auto& spec : specs) {
-    std::string why = addInstallJobs(pool, spec, input.best, &jobs);
-    if (!why.empty()) output.problems.push_back({why});
-  }
-  for (const auto& member : members) {
-    if (!addMemberJobs(pool, member, input.best, &jobs)) output.skipped.push_back(member.name);
-  }
-  if (lacksFilelists(input) && (asksForUnknownFile(specs) || reachesUnknownFiles(pool, &jobs, input.weakDeps))) {
-    output.needsFilelists = true;
-    return output;
-  }
-  if (!output.problems.empty()) return output;
-  addInstallOnlyJobs(pool, &jobs);
-  solveJobs(pool, input.weakDeps, &jobs, output);
+  for (const auto& problem : hideOthersThanPinned(pool, input.pins, &considered.map)) output.problems.push_back({problem});
+  Jobs jobs;
+  addWords(pool, input, jobs, output);
+  output.needsFilelists = needsFilelists(pool, input, jobs);
+  if (output.needsFilelists || !output.problems.empty()) return output;
+  Solved solved = solveJobs(pool, input.weakDeps, jobs.queue.q);
+  output.problems = std::move(solved.problems);
+  if (!solved.answer) return output;
+  Answer& answer = *solved.answer;
+  output.solved = true;
+  sortForAnswer(pool, answer.added);
+  output.packages = describeAll(pool, answer.added);
+  output.removed = describeAll(pool, answer.removed);
+  if (input.explain) output.reasons = reasonsFor(solved.solver.get(), answer, jobs, answer.added);
+  if (!input.whyNot.empty()) output.whyNot = explainAbsence(pool, input, jobs, answer);
   return output;
 }
 

@@ -1,6 +1,9 @@
 // What the words in a recipe's package lists mean. The order of attempts is dnf's: NEVRA and its parts, then
 // name with globs and architecture, then provides, then files.
+#include <fnmatch.h>
+
 #include <map>
+#include <set>
 
 #include "solve_pool.h"
 
@@ -98,6 +101,17 @@ void addJobs(Pool* pool, Queue* found, bool glob, bool best, Queue* jobs) {
   }
 }
 
+bool matchesPin(const std::string& evr, const std::string& pin) {
+  const size_t colon = evr.find(':');
+  const std::string epoch = colon == std::string::npos ? "0:" : evr.substr(0, colon + 1);
+  const std::string vr = colon == std::string::npos ? evr : evr.substr(colon + 1);
+  const std::string v = vr.substr(0, vr.rfind('-'));
+  for (const auto& form : {v, vr, epoch + v, epoch + vr}) {
+    if (fnmatch(pin.c_str(), form.c_str(), 0) == 0) return true;
+  }
+  return false;
+}
+
 std::string whyNothing(Pool* pool, const std::string& spec) {
   Ids found;
   if (select(pool, spec, SELECTION_WITH_DISABLED, &found)) {
@@ -125,6 +139,43 @@ void hideExcluded(Pool* pool, const std::vector<LoadedRepo>& repos, const Input&
   for (const auto& loaded : repos) {
     for (const auto& spec : loaded.input->exclude) hide(spec, loaded.repo);
   }
+}
+
+std::vector<std::string> hideOthersThanPinned(Pool* pool, const std::vector<Pin>& pins, Map* considered) {
+  std::vector<std::string> problems;
+  for (const auto& pin : pins) {
+    Id name = pool_str2id(pool, pin.name.c_str(), 0);
+    std::set<std::string> others;
+    bool met = false;
+    for (Id p = 2; name && p < pool->nsolvables; p++) {
+      Solvable* s = pool_id2solvable(pool, p);
+      if (!s->repo || s->name != name || s->repo == pool->installed || !pool_installable(pool, s)) continue;
+      std::string evr = pool_id2str(pool, s->evr);
+      if (matchesPin(evr, pin.evr)) {
+        met = true;
+        continue;
+      }
+      others.insert(evr);
+      MAPCLR(considered, p);
+    }
+    if (met || others.empty()) continue;
+    std::string offered;
+    for (const auto& evr : others) offered += (offered.empty() ? "" : ", ") + evr;
+    problems.push_back("no '" + pin.name + "' has the pinned version " + pin.evr + "; there is " + offered);
+  }
+  return problems;
+}
+
+std::string findPackages(Pool* pool, const std::string& spec, std::vector<Id>& packages, bool& excluded) {
+  Ids found, solvables;
+  excluded = false;
+  if (!select(pool, spec, 0, &found)) {
+    excluded = select(pool, spec, SELECTION_WITH_DISABLED, &found);
+    if (!excluded) return whyNothing(pool, spec);
+  }
+  selection_solvables(pool, &found, &solvables);
+  for (int i = 0; i < solvables.count(); i++) packages.push_back(solvables[i]);
+  return "";
 }
 
 std::string addInstallJobs(Pool* pool, const std::string& spec, bool best, Queue* jobs) {

@@ -57,19 +57,11 @@ bool requirementsHold(Pool* pool, Id p, const Map* present) {
 
 }  // namespace
 
-std::vector<Id> lacking(Pool* pool, Solver* solver) {
-  Map present, conflicts;
-  map_init(&present, 0);
-  map_init(&conflicts, 0);
-  solver_create_state_maps(solver, &present, &conflicts);
+std::vector<Id> lacking(Pool* pool, const Answer& answer) {
   std::vector<Id> packages;
-  for (Id p = 2; p < pool->nsolvables; p++) {
-    const Repo* repo = pool->solvables[p].repo;
-    if (!repo || repo == pool->installed || !MAPTST(&present, p)) continue;
-    if (!requirementsHold(pool, p, &present)) packages.push_back(p);
+  for (Id p : answer.added) {
+    if (!requirementsHold(pool, p, &answer.present)) packages.push_back(p);
   }
-  map_free(&present);
-  map_free(&conflicts);
   return packages;
 }
 

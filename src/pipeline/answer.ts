@@ -31,8 +31,8 @@ export async function solveArch(
   const bases = new Map(repositories.map((one) => [one.name, one.bases]));
   const place = { directory: dirname(loaded.lockPath), bases };
   const locate = (found: SolvedPackage[]) => lockedPackages(context, found, place);
-  const { exclude, weakDeps } = recipe;
-  const common = { arch, repositories, exclude, weakDeps, progress: context.progress };
+  const { exclude, pins, weakDeps } = recipe;
+  const common = { arch, repositories, exclude, pins, weakDeps, progress: context.progress };
   const files =
     base &&
     inherited &&
@@ -73,6 +73,7 @@ async function solveTools(
     ...common,
     subject: `${name}'s tool root (tools: in the recipe)`,
     exclude: [],
+    pins: {},
     weakDeps: false,
     install: tools.packages,
     installed: [],

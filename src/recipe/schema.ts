@@ -138,6 +138,7 @@ export const recipeSchema = z.strictObject({
   repos: z.array(z.union([z.string().min(1), repository])).default([]),
   packages: z.array(z.string().min(1)).default([]),
   exclude: z.array(z.string().min(1)).default([]),
+  pins: z.record(z.string().min(1), z.string().min(1)).optional(),
   weakDeps: z.boolean().default(false),
   tools: tools.default({ packages: ['rpm'] }),
   docs: z.boolean().default(true),

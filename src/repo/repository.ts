@@ -25,6 +25,8 @@ export interface RepositoryDefinition {
   gpgcheck: boolean;
   /** As in dnf: the lower number wins; default 99. */
   priority?: number | undefined;
+  /** As in dnf: of what two repositories of one priority both have, the one with the lower cost gives it; default 1000. */
+  cost?: number | undefined;
 }
 
 export interface OpenOptions extends Variables {

@@ -5,6 +5,8 @@ export interface AddonRepository {
   name: string;
   /** As in dnf: the lower number wins. */
   priority: number;
+  /** As in dnf: between repositories of one priority, the lower number wins. */
+  cost: number;
   kind: 'repomd' | 'rpms';
   exclude: readonly string[];
   /** repomd: path of the file as it was fetched, and how many bytes it may unpack to. */
@@ -26,8 +28,13 @@ export interface AddonInput {
   install: readonly string[];
   members: readonly { name: string; onlyWith?: string }[];
   exclude: readonly string[];
+  pins: readonly { name: string; evr: string }[];
   weakDeps: boolean;
   best: boolean;
+  /** Give `reasons`. */
+  explain: boolean;
+  /** A word as in `install`; gives `whyNot`. */
+  whyNot?: string | undefined;
 }
 
 export interface AddonPackage {
@@ -48,11 +55,30 @@ export interface AddonPackage {
   buildTime: number;
 }
 
+export interface AddonReason {
+  kind: 'asked' | 'requires' | 'recommends' | 'supplements' | 'replaces' | 'other';
+  /** NEVRA. */
+  by?: string;
+  dependency?: string;
+}
+
+export interface AddonWhyNot {
+  kind: 'present' | 'unknown' | 'excluded' | 'version' | 'replaced' | 'refused' | 'weak' | 'unneeded';
+  detail: string;
+  by: string[];
+  dependency: string;
+  candidates: AddonPackage[];
+  problems: string[][];
+}
+
 export interface AddonOutput {
   solved: boolean;
   /** Nothing was solved: a file dependency that only filelists can answer may play a part. */
   needsFilelists: boolean;
   packages: AddonPackage[];
+  /** Of the packages, in their order; empty unless asked for. */
+  reasons: AddonReason[];
+  whyNot?: AddonWhyNot;
   removed: AddonPackage[];
   skipped: string[];
   /** One entry for each problem, each the lines that together explain it. */

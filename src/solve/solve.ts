@@ -6,6 +6,7 @@ import { silent, type Progress } from '../host/progress.ts';
 import type { GroupMember } from '../repo/comps.ts';
 import type { OpenedRepository } from '../repo/repository.ts';
 import type { Nevra } from '../rpm/package.ts';
+import { reasonsOf, whyNotOf, type Reason, type WhyNot } from './explain.ts';
 import { solveNatively, type AddonOutput, type AddonPackage, type AddonRepository } from './addon.ts';
 
 export interface SolveRequest {
@@ -22,9 +23,13 @@ export interface SolveRequest {
   members?: readonly GroupMember[];
   /** Names, globs, NEVRA; of every repository. */
   exclude?: readonly string[];
+  /** By name the version, [EPOCH:]VERSION[-RELEASE] or a glob, that is the only one to be taken, also as a dependency. */
+  pins?: Readonly<Record<string, string>> | undefined;
   weakDeps: boolean;
   /** Insist on the best candidate instead of falling back to an older one; default true, as in dnf. */
   best?: boolean;
+  /** Give the reason for each package. */
+  explain?: boolean;
   progress?: Progress;
 }
 
@@ -54,6 +59,8 @@ export interface Solution {
   removed: Nevra[];
   /** Group members that no repository has. */
   skipped: string[];
+  /** By NEVRA; empty unless asked for. */
+  reasons: ReadonlyMap<string, Reason>;
 }
 
 const GiB = 1024 ** 3;
@@ -67,16 +74,8 @@ const filelistsLimit = 8 * GiB;
  * filelists throws.
  */
 export async function solve(request: SolveRequest): Promise<Solution> {
+  const output = await answer(request);
   const repositories = new Map(request.repositories.map((repository) => [repository.name, repository]));
-  if (repositories.size !== request.repositories.length) {
-    throw new MillinerError('RECIPE_INVALID', 'two repositories have the same name');
-  }
-  let output = await attempt(request, false);
-  if (output.needsFilelists) {
-    (request.progress ?? silent).step('a file dependency needs the full file lists');
-    output = await attempt(request, true);
-  }
-  if (!output.solved) throw failed(output.problems, request);
   const packages: SolvedPackage[] = [];
   for (const found of output.packages)
     packages.push(await solvedPackage(found, repositories.get(found.repo)));
@@ -84,14 +83,44 @@ export async function solve(request: SolveRequest): Promise<Solution> {
     packages,
     removed: output.removed.map(nevraOf),
     skipped: output.skipped,
+    reasons: request.explain ? reasonsOf(output) : new Map(),
   };
 }
 
-async function attempt(request: SolveRequest, withFilelists: boolean): Promise<AddonOutput> {
+/** Why the answer to a request has nothing that the word names, taken as dnf takes it. Throws as solve does. */
+export async function whyNot(request: SolveRequest, word: string): Promise<WhyNot> {
+  return whyNotOf((await answer(request, word)).whyNot!);
+}
+
+/** Throws SOLVE_FAILED where there is none. */
+async function answer(request: SolveRequest, absent?: string): Promise<AddonOutput> {
+  const names = new Set(request.repositories.map(({ name }) => name));
+  if (names.size !== request.repositories.length) {
+    throw new MillinerError('RECIPE_INVALID', 'two repositories have the same name');
+  }
+  let output = await attempt(request, false, absent);
+  if (output.needsFilelists) {
+    (request.progress ?? silent).step('a file dependency needs the full file lists');
+    output = await attempt(request, true, absent);
+  }
+  if (!output.solved) throw failed(output.problems, request);
+  return output;
+}
+
+async function attempt(
+  request: SolveRequest,
+  withFilelists: boolean,
+  absent: string | undefined,
+): Promise<AddonOutput> {
   const repos: AddonRepository[] = [];
   for (const repository of request.repositories) {
     const { name, definition } = repository;
-    const common = { name, priority: definition.priority ?? 99, exclude: definition.exclude };
+    const common = {
+      name,
+      priority: definition.priority ?? 99,
+      cost: definition.cost ?? 1000,
+      exclude: definition.exclude,
+    };
     if (repository.kind === 'rpms') {
       repos.push({ ...common, kind: 'rpms', files: repository.files });
     } else {
@@ -114,8 +143,11 @@ async function attempt(request: SolveRequest, withFilelists: boolean): Promise<A
     install: request.install,
     members: request.members ?? [],
     exclude: request.exclude ?? [],
+    pins: Object.entries(request.pins ?? {}).map(([name, evr]) => ({ name, evr })),
     weakDeps: request.weakDeps,
     best: request.best ?? true,
+    explain: request.explain ?? false,
+    whyNot: absent,
   });
   if (output.badFile !== undefined) throw badFile(output.badFile, output.reason ?? '', repos);
   return output;

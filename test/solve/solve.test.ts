@@ -175,3 +175,18 @@ test('problems name what is in the way', async () => {
   const several = await problemsOf({ install: ['nowhere', 'nobody', 'app'] });
   expect(several).toMatch(/nobody[^]*nowhere/);
 });
+
+test('a pin holds for dependencies too', async () => {
+  for (const [pin, expected] of [
+    ['9', 'lib-0:9-1'],
+    ['0:9-*', 'lib-0:9-1'],
+    ['1:2', 'lib-1:2-1'],
+    ['3-1', 'lib-1:3-1'],
+  ]) {
+    expect(named(await ask({ install: ['libx'], pins: { lib: pin! } }))).toEqual([`${expected}.x86_64`]);
+  }
+  await expect(ask({ install: ['app'], pins: { lib: '9' } })).rejects.toMatchObject(unsolvable);
+  // Nobody can meet this one, whether or not lib is wanted.
+  const unmet = ask({ install: ['papers'], pins: { lib: '4', 'no-such-package': '1' } });
+  await expect(unmet).rejects.toMatchObject({ details: { problems: [[expect.stringContaining('9-1')]] } });
+});
