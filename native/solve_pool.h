@@ -10,6 +10,7 @@ extern "C" {
 #include <solv/solver.h>
 }
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "solve.h"
@@ -87,5 +88,13 @@ std::vector<Reason> reasonsFor(Solver* solver, const Answer& answer, const Jobs&
 // solve_whynot.cc. 'resolve' solves again with one word more; it gives the problems, none where there is an answer.
 using Resolve = std::function<std::vector<std::vector<std::string>>(const std::string& spec)>;
 WhyNot whyNot(Pool* pool, const std::string& spec, const Answer& answer, const Resolve& resolve);
+
+// solve_run.cc
+struct Solved {
+  std::unique_ptr<Answer> answer;  // null where there are problems
+  std::vector<std::vector<std::string>> problems;
+};
+// Solves until the answer holds; what must stay out for that becomes a job. The solver can be asked for reasons then.
+Solved solveJobs(Solver* solver, Queue* jobs);
 
 }  // namespace solve

@@ -41,37 +41,11 @@ SolverPtr makeSolver(Pool* pool, bool weakDeps) {
   return solver;
 }
 
-// What an answer, or the lack of one, is made from. libsolv's solver stays, so that it can be asked for reasons.
-struct Solved {
-  SolverPtr solver{nullptr, solver_free};
-  std::unique_ptr<Answer> answer;
-  std::vector<std::vector<std::string>> problems;
-};
-
-Solved solveJobs(Pool* pool, bool weakDeps, const Queue& wanted) {
+Solved solveWanted(Solver* solver, const Queue& wanted) {
   Ids jobs;
   queue_insertn(&jobs, 0, wanted.count, wanted.elements);
-  addInstallOnlyJobs(pool, &jobs);
-  for (;;) {
-    Solved solved;
-    solved.solver = makeSolver(pool, weakDeps);
-    if (solver_solve(solved.solver.get(), &jobs)) {
-      solved.problems = describeProblems(solved.solver.get());
-      return solved;
-    }
-    solved.answer = std::make_unique<Answer>(solved.solver.get());
-    std::vector<Id> wrong = lacking(pool, *solved.answer);
-    if (wrong.empty()) return solved;
-    for (Id p : wrong) {
-      for (int i = 0; i < jobs.count(); i += 2) {
-        if (jobs[i] != (SOLVER_EXCLUDEFROMWEAK | SOLVER_SOLVABLE) || jobs[i + 1] != p) continue;
-        solved.answer.reset();
-        solved.problems.push_back({text(pool_solvid2str(pool, p)) + " lacks what it requires"});
-        return solved;
-      }
-      queue_push2(&jobs, SOLVER_EXCLUDEFROMWEAK | SOLVER_SOLVABLE, p);
-    }
-  }
+  addInstallOnlyJobs(solver->pool, &jobs);
+  return solveJobs(solver, &jobs);
 }
 
 bool lacksFilelists(const Input& input) {
@@ -143,7 +117,7 @@ WhyNot explainAbsence(Pool* pool, const Input& input, const Jobs& jobs, const An
     queue_insertn(&more, 0, jobs.queue.count(), jobs.queue.q.elements);
     std::string why = addInstallJobs(pool, spec, false, &more);
     if (!why.empty()) return std::vector<std::vector<std::string>>{{why}};
-    return solveJobs(pool, input.weakDeps, more.q).problems;
+    return solveWanted(makeSolver(pool, input.weakDeps).get(), more.q).problems;
   });
 }
 
@@ -160,6 +134,29 @@ Answer::Answer(Solver* solver) {
   for (int i = 0; i < transaction->steps.count; i++) {
     Id p = transaction->steps.elements[i];
     (pool->solvables[p].repo == pool->installed ? removed : added).push_back(p);
+  }
+}
+
+Solved solveJobs(Solver* solver, Queue* jobs) {
+  Pool* pool = solver->pool;
+  for (;;) {
+    Solved solved;
+    if (solver_solve(solver, jobs)) {
+      solved.problems = describeProblems(solver);
+      return solved;
+    }
+    solved.answer = std::make_unique<Answer>(solver);
+    std::vector<Id> wrong = lacking(pool, *solved.answer);
+    if (wrong.empty()) return solved;
+    for (Id p : wrong) {
+      for (int i = 0; i < jobs->count; i += 2) {
+        if (jobs->elements[i] != (SOLVER_EXCLUDEFROMWEAK | SOLVER_SOLVABLE) || jobs->elements[i + 1] != p) continue;
+        solved.answer.reset();
+        solved.problems.push_back({text(pool_solvid2str(pool, p)) + " lacks what it requires"});
+        return solved;
+      }
+      queue_push2(jobs, SOLVER_EXCLUDEFROMWEAK | SOLVER_SOLVABLE, p);
+    }
   }
 }
 
@@ -181,7 +178,8 @@ Output run(const Input& input) {
   addWords(pool, input, jobs, output);
   output.needsFilelists = needsFilelists(pool, input, jobs);
   if (output.needsFilelists || !output.problems.empty()) return output;
-  Solved solved = solveJobs(pool, input.weakDeps, jobs.queue.q);
+  SolverPtr solver = makeSolver(pool, input.weakDeps);
+  Solved solved = solveWanted(solver.get(), jobs.queue.q);
   output.problems = std::move(solved.problems);
   if (!solved.answer) return output;
   Answer& answer = *solved.answer;
@@ -189,7 +187,7 @@ Output run(const Input& input) {
   sortForAnswer(pool, answer.added);
   output.packages = describeAll(pool, answer.added);
   output.removed = describeAll(pool, answer.removed);
-  if (input.explain) output.reasons = reasonsFor(solved.solver.get(), answer, jobs, answer.added);
+  if (input.explain) output.reasons = reasonsFor(solver.get(), answer, jobs, answer.added);
   if (!input.whyNot.empty()) output.whyNot = explainAbsence(pool, input, jobs, answer);
   return output;
 }

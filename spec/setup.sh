@@ -15,7 +15,7 @@ debian_packages=(
   rpm runc zstd xz-utils bzip2 gpg redis-server           # milliner itself
   e2fsprogs xfsprogs thin-provisioning-tools              # its dm-thin pools
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
-  skopeo buildah umoci dnf acl attr python3 faketime      # other implementations, as oracles in the tests
+  skopeo buildah umoci dnf acl attr python3 faketime libsolv-tools  # other implementations, as oracles in the tests
   busybox-static                                          # the userland of the tests' smallest images
   docker-registry podman iproute2 openssl                 # where the tests publish to, pull, and limit a network
   qemu-system-x86 kmod lvm2 dmsetup fdisk strace          # the virtual machine that tests run pools in, and what they do there
@@ -26,7 +26,7 @@ fedora_packages=(
   e2fsprogs xfsprogs device-mapper-persistent-data
   rpm rpm-sign rpm-build runc zstd xz bzip2 gnupg2 redis
   createrepo_c dnf-plugins-core
-  skopeo buildah umoci acl attr busybox glibc-static
+  skopeo buildah umoci acl attr libsolv-tools busybox glibc-static
   docker-distribution podman iproute
   qemu-system-x86-core kmod lvm2 util-linux strace
 )

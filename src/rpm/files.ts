@@ -160,9 +160,10 @@ function sized<T>(values: T[] | undefined, tag: HeaderTag, count: number, refuse
   return values;
 }
 
-/** Version 3 packages hold whole paths, later ones directories and base names apart. */
+/** Version 3 packages hold whole paths, later ones directories and base names apart; rpm looks at these first. */
 function readPaths(header: Header, refuse: Refuse): ByteString[] {
-  const whole = header.byteStrings(headerTags.OLDFILENAMES) ?? joinedPaths(header, refuse);
+  const old = header.has(headerTags.DIRNAMES) ? undefined : header.byteStrings(headerTags.OLDFILENAMES);
+  const whole = old ?? joinedPaths(header, refuse);
   const seen = new Set<string>();
   return whole.map((path) => {
     const relative = path === '/' ? byteString('') : (path.replace(/^\//, '') as ByteString);

@@ -76,14 +76,33 @@ test('says which kind of signature there is', async () => {
   expect((await read(sample([], [openpgp]))).signatures.kind).toBe('v6');
 });
 
-test('a package without a region is version 3 and provides itself', async () => {
-  const bytes = packageFile({
-    header: headerBlob(
-      undefined,
-      packageEntries([], [entry('PROVIDENAME', 'x'), entry('PROVIDEFLAGS', 0), entry('PROVIDEVERSION', '')]),
-    ),
-  });
-  expect((await read(bytes)).provides).toContainEqual({ name: 'sample', flags: 8, version: '4:1.2-3' });
+test.each([
+  ['nothing of the kind', 'x', 4, '4:1.2-3'],
+  ['itself: rpm adds it once more', 'sample', 4, '4:1.2-3'],
+  ['nothing, and has an epoch of 0', 'x', 0, '0:1.2-3'],
+])(
+  'a package without a region is version 3 and provides itself; it says %s',
+  async (_, said, epoch, version) => {
+    const own = { name: said, flags: 8, version: '4:1.2-3' };
+    const more = [
+      entry('EPOCH', epoch),
+      entry('PROVIDENAME', own.name),
+      entry('PROVIDEFLAGS', own.flags),
+      entry('PROVIDEVERSION', own.version),
+    ];
+    const bytes = packageFile({ header: headerBlob(undefined, packageEntries([], more)) });
+    expect((await read(bytes)).provides).toEqual([own, { name: 'sample', flags: 8, version }]);
+  },
+);
+
+test('whole paths count only where a header has no directories', async () => {
+  const one = [{ path: '/etc/one' }];
+  const both = packageEntries(one, [entry('OLDFILENAMES', '/etc/other')]);
+  const old = both.filter(({ tag }) => ![1116, 1117, 1118].includes(tag));
+  const paths = async (entries: HeaderEntry[]) =>
+    (await read(packageFile({ header: headerBlob(undefined, entries) }))).files.map(({ path }) => path);
+  expect(await paths(both)).toEqual(['etc/one']);
+  expect(await paths(old)).toEqual(['etc/other']);
 });
 
 test.each<[string, HeaderEntry[]]>([

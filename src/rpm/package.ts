@@ -90,7 +90,7 @@ export function describeHeader(header: Header, refuse: Refuse): PackageInfo {
       readDependencies(header, kind as DependencyKind, refuse),
     ]),
   ) as Record<DependencyKind, Dependency[]>;
-  if (!header.hasRegion) addSelfProvide(identity, dependencies.provides);
+  if (!header.hasRegion) dependencies.provides.push(selfProvide(identity, header));
   const text = (tag: HeaderTag) => header.string(headerTags[tag]) ?? '';
   const changelogTime = header.number(headerTags.CHANGELOGTIME);
   return {
@@ -112,11 +112,11 @@ export function describeHeader(header: Header, refuse: Refuse): PackageInfo {
   };
 }
 
-/** Version 3 packages do not provide themselves; rpm adds it on reading them. */
-function addSelfProvide(identity: Nevra, provides: Dependency[]): void {
-  const version = evrText(identity);
-  if (provides.some((it) => it.name === identity.name && it.version === version)) return;
-  provides.push({ name: identity.name, flags: sense.equal, version });
+/** rpm adds it to every header of version 3, also where the package says it too; an epoch of 0 is written out. */
+function selfProvide({ name, version, release }: Nevra, header: Header): Dependency {
+  const epoch = header.number(headerTags.EPOCH);
+  const prefix = epoch === undefined ? '' : `${epoch}:`;
+  return { name, flags: sense.equal, version: `${prefix}${version}-${release}` };
 }
 
 export interface Nevra {
