@@ -1,5 +1,5 @@
 /** Compression of layers. Frames and members laid end to end are one stream (RFC 8878, 3; RFC 1952, 2.2). */
-import type { Duplex, Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { constants, createGunzip, gzipSync, zstdCompressSync } from 'node:zlib';
 import { decompressZstd } from '../host/zstd.ts';
 import { inChunks } from './gather.ts';
@@ -45,8 +45,12 @@ export async function* compressed(
 /** Of what goes in and comes out of a decompressor: each costs a turn of the thread pool. */
 const largestChunk = 1024 * 1024;
 
+/** Of other builders' layers; none of ours is without compression. */
+export const plainType = 'application/vnd.oci.image.layer.v1.tar';
+
 /** The tar stream of a blob of a layer's media type; undefined for any other type. */
-export function decompressed(blob: Readable, mediaType: string): Duplex | undefined {
+export function decompressed(blob: Readable, mediaType: string): Readable | undefined {
+  if (mediaType === plainType) return blob;
   if (mediaType === mediaTypes.zstd) return decompressZstd(blob, largestChunk);
   if (mediaType !== mediaTypes.gzip) return undefined;
   const gunzip = createGunzip({ chunkSize: largestChunk });

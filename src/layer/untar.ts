@@ -9,6 +9,12 @@ import type { TarEntry, TarType } from './tar.ts';
 const blockSize = 512;
 /** Names and attributes: far more than any file system takes. */
 const largestExtension = 4 * 1024 * 1024;
+/** Of one entry; the kernel takes 64 KiB of names. */
+const mostXattrs = 4096;
+/** chown(2) takes the number above for "leave it as it is". */
+const largestId = 0xfffffffe;
+/** ext4's times end in 2446; what lies further from 1970 than this is no time. */
+const furthestTime = 2 ** 37;
 
 const types: Record<string, TarType> = {
   '0': 'file',
@@ -61,19 +67,35 @@ function entryOf(block: Buffer, flag: string, extended: Extended): TarEntry {
   const path = extended.path ?? ((isUstar && prefix !== '' ? `${prefix}/${name}` : name) as ByteString);
   const size = extended.size ?? number(block, 124, 12);
   return {
-    path,
+    path: withoutNul(path),
     type,
     mode: number(block, 100, 8) & 0o7777,
-    uid: extended.uid ?? number(block, 108, 8),
-    gid: extended.gid ?? number(block, 116, 8),
+    uid: idOf(extended.uid ?? number(block, 108, 8)),
+    gid: idOf(extended.gid ?? number(block, 116, 8)),
     // A link may repeat the size of what it names, without its content.
     size: type === 'file' ? size : 0,
-    mtime: extended.mtime ?? number(block, 136, 12),
-    linkTarget: extended.linkTarget ?? text(block, 157, 100),
+    mtime: timeOf(extended.mtime ?? number(block, 136, 12)),
+    linkTarget: withoutNul(extended.linkTarget ?? text(block, 157, 100)),
     deviceMajor: type === 'character' || type === 'block' ? number(block, 329, 8) : 0,
     deviceMinor: type === 'character' || type === 'block' ? number(block, 337, 8) : 0,
     xattrs: extended.xattrs,
   };
+}
+
+function idOf(value: number): number {
+  if (value <= largestId) return value;
+  throw invalid(`${value} is no user or group`);
+}
+
+function timeOf(value: number): number {
+  if (Math.abs(value) <= furthestTime) return value;
+  throw invalid(`${value} is no time`);
+}
+
+/** Extended headers may hold any byte; to the kernel a name ends there. */
+function withoutNul(name: ByteString): ByteString {
+  if (name.includes('\0')) throw invalid(`the name ${JSON.stringify(name.slice(0, 100))} has a NUL in it`);
+  return name;
 }
 
 const xattrKey = 'SCHILY.xattr.';
@@ -99,9 +121,15 @@ function apply(extended: Extended, key: string, value: Buffer): void {
   else if (key === 'linkpath') extended.linkTarget = value.toString('latin1') as ByteString;
   else if (key === 'size' || key === 'uid' || key === 'gid') extended[key] = decimal(value);
   else if (key === 'mtime') extended.mtime = Math.floor(Number(value.toString('latin1')));
-  else if (key.startsWith(xattrKey)) {
-    extended.xattrs = { ...extended.xattrs, [key.slice(xattrKey.length)]: Buffer.from(value) };
-  } else if (key.startsWith('GNU.sparse.')) throw invalid('it has a sparse file');
+  else if (key.startsWith(xattrKey)) addXattr(extended, key.slice(xattrKey.length), value);
+  else if (key.startsWith('GNU.sparse.')) throw invalid('it has a sparse file');
+}
+
+/** Without a prototype: an attribute may have any name. */
+function addXattr(extended: Extended, name: string, value: Buffer): void {
+  extended.xattrs ??= Object.create(null) as Record<string, Buffer>;
+  extended.xattrs[name] = Buffer.from(value);
+  if (Object.keys(extended.xattrs).length > mostXattrs) throw invalid('an entry has too many attributes');
 }
 
 function readLong(flag: 'L' | 'K', body: Buffer): Extended {

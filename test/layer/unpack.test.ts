@@ -1,14 +1,27 @@
 /** Layers that mean harm: each is refused, and nothing is written outside of the tree. */
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { native } from '../../src/host/native.ts';
 import { byteString } from '../../src/host/paths.ts';
 import { endOfArchive, padding, tarHeader, type TarEntry } from '../../src/layer/tar.ts';
 import { unpackLayer } from '../../src/layer/unpack.ts';
 import { mediaTypes } from '../../src/layer/compress.ts';
+import { sha256Of } from '../../src/registry/descriptor.ts';
 
 let place: string;
 let root: string;
@@ -18,6 +31,7 @@ beforeEach(async () => {
   await mkdir(join(root, 'there'), { recursive: true });
   await writeFile(join(root, 'there', 'file'), 'below');
   await writeFile(join(place, 'outside'), 'outside');
+  await mkdir(join(place, 'sub'), { mode: 0o700 });
   await symlink(place, join(root, 'out'));
 });
 afterEach(() => rm(place, { recursive: true }));
@@ -47,7 +61,11 @@ function layer(...parts: Part[]): Readable {
   return Readable.from([gzipSync(Buffer.concat([...blocks, endOfArchive]))]);
 }
 
-const unpack = (...parts: Part[]) => unpackLayer(root, layer(...parts), mediaTypes.gzip);
+/** As of an image that anybody may have made. */
+const foreign = { devices: 'usual', mostBytes: 1 << 20 } as const;
+const unpack = (...parts: Part[]) => unpackLayer(root, layer(...parts), mediaTypes.gzip, foreign);
+const directory = { type: 'directory', mode: 0o755 } as const;
+const character = { type: 'character', deviceMajor: 1, deviceMinor: 5 } as const;
 
 const harmful: [string, Part[]][] = [
   ['a path that leads upward', [{ path: '../escaped', content: 'x' }]],
@@ -72,12 +90,186 @@ const harmful: [string, Part[]][] = [
   ['a file and its deletion', [{ path: 'a' }, { path: '.wh.a' }]],
   ['a file in a file', [{ path: 'there/file/x' }]],
   ['a root that is a file', [{ path: '.', content: 'x' }]],
+  [
+    'a directory whose way becomes a link before it gets its attributes',
+    [
+      { path: 'there/sub', ...directory },
+      { path: '.wh.there' },
+      { path: 'there', type: 'symlink', link: '..' },
+    ],
+  ],
+  [
+    'the same without a whiteout',
+    [
+      { path: 'there/sub', ...directory },
+      { path: 'there', type: 'symlink', link: '..' },
+    ],
+  ],
+  ['a file in place of a directory of its own', [{ path: 'a/b' }, { path: 'a' }]],
+  [
+    'a link through a link of its own',
+    [
+      { path: 'o', type: 'symlink', link: '..' },
+      { path: 'o/l', type: 'symlink', link: 'x' },
+    ],
+  ],
+  ['an absolute hard link', [{ path: 'stolen', type: 'link', link: '/etc/passwd' }]],
+  ['a hard link to itself', [{ path: 'itself', type: 'link', link: 'itself' }]],
+  ['a whiteout of what contains it', [{ path: 'there/.wh..' }]],
+  ['a whiteout of the root', [{ path: '.wh..' }]],
+  ['a whiteout of what is above the root', [{ path: '.wh...' }]],
+  ['a whiteout upward', [{ path: '../.wh.outside' }]],
+  ['an opaque directory through a link', [{ path: 'out/.wh..wh..opq' }]],
+  ['a disk', [{ path: 'dev/sda', type: 'block', deviceMajor: 8 }]],
+  ['memory', [{ path: 'dev/mem', ...character, deviceMinor: 1 }]],
+  ['another device by the name of a usual one', [{ path: 'dev/null', ...character, deviceMinor: 1 }]],
+  ['a usual device in another place', [{ path: 'home/zero', ...character }]],
+  ["overlayfs's own deletion", [{ path: 'there/file', type: 'character', deviceMajor: 0, deviceMinor: 0 }]],
+  [
+    "overlayfs's own attribute",
+    [{ path: 'there', ...directory, xattrs: { 'trusted.overlay.opaque': Buffer.from('y') } }],
+  ],
+  ['an attribute of no kind', [{ path: 'a', xattrs: { rubbish: Buffer.from('y') } }]],
+  ['an attribute of no name', [{ path: 'a', xattrs: { 'user.': Buffer.from('y') } }]],
+  ['capabilities that are none', [{ path: 'a', xattrs: { 'security.capability': Buffer.from('rubbish') } }]],
+  ['an attribute that is too large', [{ path: 'a', xattrs: { 'user.a': Buffer.alloc(1 << 17) } }]],
+  [
+    'attributes of which there are too many',
+    [
+      {
+        path: 'a',
+        xattrs: Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`user.${i}`, Buffer.alloc(0)])),
+      },
+    ],
+  ],
+  ['a name that is too long', [{ path: 'n'.repeat(300) }]],
+  ['a path that is too long', [{ path: 'long/'.repeat(1000) }]],
+  ['a link target that is too long', [{ path: 'l', type: 'symlink', link: 'x'.repeat(5000) }]],
+  ['a link to nothing at all', [{ path: 'l', type: 'symlink', link: '' }]],
+  ['a NUL in a name', [{ path: `${'a'.repeat(150)}\0b` }]],
+  ['no user', [{ path: 'a', uid: 2 ** 32 - 1 }]],
+  ['no time', [{ path: 'a', mtime: 2 ** 50 }]],
+  ['a file that is too large', [{ path: 'zeros', content: '\0'.repeat(2 << 20) }]],
+  ['too many files', Array.from({ length: 2100 }, (_, i) => ({ path: `many/${i}` }))],
 ];
 
 test.each(harmful)('%s', async (_name, parts) => {
   await expect(unpack(...parts)).rejects.toMatchObject({ code: 'LAYER_INVALID' });
-  expect((await readdir(place)).toSorted()).toEqual(['outside', 'root']);
+  await expectUntouched();
+});
+
+async function expectUntouched(): Promise<void> {
+  expect((await readdir(place)).toSorted()).toEqual(['outside', 'root', 'sub']);
   expect(await readFile(join(place, 'outside'), 'utf8')).toBe('outside');
+  expect((await stat(join(place, 'sub'))).mode & 0o777).toBe(0o700);
+}
+
+/** One header with what no writer writes: changed at an offset, its checksum made anew. */
+function forged(offset: number, bytes: Buffer): Buffer {
+  const header = tarHeader({
+    path: byteString('a'),
+    type: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    mtime: 0,
+  });
+  bytes.copy(header, offset);
+  header.write('        ', 148, 'latin1');
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return Buffer.concat([header, endOfArchive]);
+}
+
+const size = 124;
+const type = 156;
+const broken: [string, Buffer][] = [
+  ['a negative size', forged(size, Buffer.from('-0000000001\0'))],
+  ['a negative size in binary', forged(size, Buffer.alloc(12, 0xff))],
+  ['a size beyond all files', forged(size, Buffer.from('807fffffffffffffffffffff', 'hex'))],
+  ['a size that nothing follows', forged(size, Buffer.from('77777777777\0'))],
+  ['a sparse file', forged(type, Buffer.from('S'))],
+  ['a type that nobody knows', forged(type, Buffer.from('Z'))],
+  [
+    'an extended header of 8 GiB',
+    Buffer.concat([forged(size, Buffer.from('77777777777\0x')).fill('x', type, type + 1)]),
+  ],
+];
+
+test.each(broken)('%s', async (_name, bytes) => {
+  const blob = Readable.from([gzipSync(bytes)]);
+  await expect(unpackLayer(root, blob, mediaTypes.gzip, foreign)).rejects.toMatchObject({
+    code: 'LAYER_INVALID',
+  });
+  await expectUntouched();
+});
+
+/** Of a kind and of bytes that no compressed layer of an honest builder holds. */
+test.each(['gzip', 'zstd'] as const)('a bomb of %s', async (kind) => {
+  const header = tarHeader({
+    path: byteString('bomb'),
+    type: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: 48 << 20,
+    mtime: 0,
+  });
+  const bomb = Buffer.concat([header, Buffer.alloc(48 << 20)]);
+  const bytes = kind === 'gzip' ? gzipSync(bomb) : zstdCompressSync(bomb);
+  await expect(unpackLayer(root, Readable.from([bytes]), mediaTypes[kind], foreign)).rejects.toMatchObject({
+    code: 'LAYER_INVALID',
+  });
+  expect((await stat(join(root, 'bomb'))).size).toBeLessThanOrEqual(foreign.mostBytes);
+});
+
+test('a layer with another content than the configuration says', async () => {
+  const blob = () => layer({ path: 'a', content: 'x' });
+  const bytes = Buffer.concat((await blob().toArray()) as Buffer[]);
+  const diffID = sha256Of(gunzipSync(bytes));
+  await unpackLayer(root, blob(), mediaTypes.gzip, { ...foreign, diffID });
+  const other = unpackLayer(root, blob(), mediaTypes.gzip, { ...foreign, diffID: sha256Of(bytes) });
+  await expect(other).rejects.toMatchObject({ code: 'LAYER_INVALID' });
+});
+
+test('what is odd and allowed is applied', async () => {
+  await unpack(
+    { path: 'dev/zero', ...character, mode: 0o666 },
+    { path: 'pipe', type: 'fifo' },
+    { path: 'nobody/.wh.there' },
+    { path: '.wh.neither' },
+    { path: 'a/deep/file', mode: 0o6755, content: 'x' },
+    { path: 'a', type: 'directory', mode: 0o1777 },
+    { path: 'labelled', xattrs: { 'security.selinux': Buffer.from('x'), 'user.kept': Buffer.from('y') } },
+    { path: 'there', content: 'a file over a directory' },
+    { path: 'out', type: 'directory', mode: 0o700 },
+  );
+  const modeOf = async (path: string) => (await lstat(join(root, path))).mode.toString(8);
+  expect(await modeOf('dev/zero')).toBe('20666');
+  expect(await modeOf('dev')).toBe('40755');
+  expect(await modeOf('pipe')).toBe('10644');
+  expect(await modeOf('a')).toBe('41777');
+  expect(await modeOf('a/deep')).toBe('40755');
+  expect(await modeOf('a/deep/file')).toBe('106755');
+  expect(await modeOf('there')).toBe('100644');
+  expect(await modeOf('out')).toBe('40700');
+  const { xattrs } = await native().lstat(join(root, 'labelled'));
+  expect(Object.keys(xattrs ?? {})).toContain('user.kept');
+  expect(await readdir(root)).not.toContain('nobody');
+  await expectUntouched();
+});
+
+test('an opaque directory hides what lies deep below it, whatever comes first', async () => {
+  await mkdir(join(root, 'there', 'sub'));
+  await writeFile(join(root, 'there', 'sub', 'old'), 'below');
+  await unpack(
+    { path: 'there', type: 'directory', mode: 0o755 },
+    { path: 'there/sub', type: 'directory', mode: 0o755 },
+    { path: 'there/sub/new', content: 'new' },
+    { path: 'there/.wh..wh..opq' },
+  );
+  expect(await readdir(join(root, 'there'), { recursive: true })).toEqual(['sub', 'sub/new']);
 });
 
 test('a link is replaced by what the layer has in its place, not followed', async () => {
@@ -85,7 +277,7 @@ test('a link is replaced by what the layer has in its place, not followed', asyn
   expect(await readFile(join(root, 'out'), 'utf8')).toBe('inside');
   await unpack({ path: 'out', type: 'symlink', link: '/anywhere' });
   expect(await readlink(join(root, 'out'))).toBe('/anywhere');
-  expect((await readdir(place)).toSorted()).toEqual(['outside', 'root']);
+  await expectUntouched();
 });
 
 test('an opaque directory keeps what its own layer puts there', async () => {
