@@ -81,7 +81,8 @@ async function solveTools(
   return (await locate(solution.packages)).toSorted(compareNevra);
 }
 
-async function openAll(context: Context, recipe: Recipe, arch: string): Promise<OpenedRepository[]> {
+/** The recipe's repositories, in its order. */
+export async function openAll(context: Context, recipe: Recipe, arch: string): Promise<OpenedRepository[]> {
   const opened: OpenedRepository[] = [];
   for (const definition of recipe.repos) {
     context.progress.step(`opening repository ${definition.name}`);

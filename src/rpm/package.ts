@@ -131,6 +131,15 @@ export function nevraText(nevra: Nevra): string {
   return `${nevra.name}-${evrText(nevra)}${nevra.arch && `.${nevra.arch}`}`;
 }
 
+/** The other way round. Undefined for what nevraText does not make. */
+export function parseNevra(text: string): Nevra | undefined {
+  const [, name, epoch = '0', version, release, arch] =
+    /^(.+)-(?:(\d+):)?([^-]+)-([^-]+)\.([^.-]+)$/.exec(text) ?? [];
+  if (name === undefined || version === undefined || release === undefined || arch === undefined)
+    return undefined;
+  return { name, epoch: Number(epoch), version, release, arch };
+}
+
 /** [epoch:]version-release */
 function evrText({ epoch, version, release }: Pick<Nevra, 'epoch' | 'version' | 'release'>): string {
   return `${epoch ? `${epoch}:` : ''}${version}-${release}`;
