@@ -82,6 +82,11 @@ const table = {
     todo: 'Check the baseurl and the network, then run again: finished downloads are kept.',
     passes: true,
   },
+  OFFLINE_MISSING: {
+    kind: 'repository',
+    what: 'with --offline, something is neither in the cache nor in the store',
+    todo: 'Run the same command once without --offline.',
+  },
   REPO_INVALID: {
     kind: 'repository',
     what: "a repository's metadata is malformed or does not match its own checksums",
@@ -91,6 +96,17 @@ const table = {
     kind: 'repository',
     what: 'a package is not a readable RPM',
     todo: 'Fetch or build the named package again.',
+  },
+  METADATA_OLDER: {
+    kind: 'repository',
+    what: "a repository's metadata is older than what was seen of it before: a mirror lags, or replays what was replaced",
+    todo: 'Use another mirror, or wait for this one; if the repository was set back on purpose, lock once with --allow-older NAME.',
+    passes: true,
+  },
+  METADATA_UNTRUSTED: {
+    kind: 'trust',
+    what: "a repository's metadata is unsigned, wrongly signed, or signed by a key that the recipe does not name",
+    todo: 'Add the right key to the repository in the recipe; where its repomd.xml.asc is not to be asked for: repoGpgcheck: false',
   },
   DIGEST_MISMATCH: {
     kind: 'repository',

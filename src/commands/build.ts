@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
+import { offline } from '../cli/repositoryflags.ts';
 import { build } from '../pipeline/build.ts';
 import { checkReproducible } from '../pipeline/check.ts';
 import { openContext } from '../pipeline/context.ts';
@@ -23,12 +24,13 @@ export default class BuildCommand extends MillinerCommand {
       summary: 'build twice from nothing and name the first path that differs',
       exclusive: ['output'],
     }),
+    offline,
   };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(BuildCommand);
     const began = Date.now();
-    const context = await openContext(this.runOptions(flags));
+    const context = await openContext({ ...this.runOptions(flags), offline: flags.offline });
     try {
       const options = { arch: hostArch(), output: flags.output };
       const record = await (flags.check ? checkReproducible : build)(context, args.recipe, options);

@@ -175,11 +175,14 @@ test('redirects are followed, not for ever, and passwords stay with their host',
     response.writeHead(302, { location: away ? `${other}/file` : request.url === '/' ? '/away' : '/loop' });
     response.end();
   });
-  const url = first.replace('//', '//user:secret@');
-  expect((await fetchBytes(url, { maxBytes })).equals(content)).toBe(true);
+  const access = { secrets: { origin: first, username: 'user', password: 'secret' } };
+  expect((await fetchBytes(first, { maxBytes, access })).equals(content)).toBe(true);
   expect(seen).toEqual(Array(2).fill(`Basic ${Buffer.from('user:secret').toString('base64')}`));
   expect(authorization).toBeUndefined();
-  const error = await codeOf(fetchBytes(`${url}/loop?token=secret`, { maxBytes }));
+  // What stands in a URL is sent to nobody.
+  await fetchBytes(first.replace('//', '//user:secret@'), { maxBytes });
+  expect(seen.slice(2)).toEqual([undefined, undefined]);
+  const error = await codeOf(fetchBytes(`${first}/loop?token=secret`, { maxBytes, access }));
   expect(error.code).toBe('REPO_UNAVAILABLE');
   expect(JSON.stringify([error.message, error.details])).not.toContain('secret');
 });

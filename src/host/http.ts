@@ -5,15 +5,20 @@ import { rename, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Dispatcher } from 'undici';
+import { MillinerError } from '../errors.ts';
+import { defaultMinRate, defaultTimeout, type Access } from './access.ts';
 import type { Checksum } from './checksum.ts';
 import { asStorageError, syncPath } from './files.ts';
 import { acquire } from './locks.ts';
 import { eachMirror, type MirrorOptions } from './mirrors.ts';
-import { asAttemptError, AttemptError, get } from './request.ts';
+import { asAttemptError, AttemptError, get, showUrl, type Asking } from './request.ts';
 
 export interface FetchOptions extends MirrorOptions {
   /** Bytes; more than that is refused however it is announced. */
   maxBytes: number;
+  access?: Access | undefined;
+  /** What it is, for whoever has to be told that it is missing; default: its URL. */
+  what?: string | undefined;
 }
 
 export interface DownloadOptions extends FetchOptions {
@@ -24,21 +29,24 @@ export interface DownloadOptions extends FetchOptions {
   onProgress?: ((done: number, total: number | undefined) => void) | undefined;
 }
 
-/** A transfer slower than this many bytes in each window is given up: a mirror must not hold a build for hours. */
-const slowest = 30_000;
-const slowWindow = 30_000;
+/** What a server says of a file's version (RFC 9110, 8.8). */
+export interface Validators {
+  etag?: string | undefined;
+  lastModified?: string | undefined;
+}
 
 /**
  * Fetches one of the URLs (mirrors of one file, best first) to `file`, which appears whole or not at all.
  * What has arrived is kept beside it as `file.part` and resumed by the next call when there is a checksum to
  * catch a mixture. Two processes that fetch the same file take turns, and the second finds it there.
- * Throws REPO_UNAVAILABLE, DIGEST_MISMATCH, DISK_FULL, INTERRUPTED.
+ * Throws REPO_UNAVAILABLE, DIGEST_MISMATCH, OFFLINE_MISSING, DISK_FULL, INTERRUPTED.
  */
 export async function download(
   urls: string | readonly string[],
   file: string,
   options: DownloadOptions,
 ): Promise<void> {
+  refuseOffline(urls, options);
   const part = `${file}.part`;
   for (;;) {
     const handle = await acquire(part, 'exclusive', { wait: true, signal: options.signal });
@@ -62,13 +70,42 @@ export async function download(
   }
 }
 
-/** Fetches a small file into memory. Throws REPO_UNAVAILABLE, INTERRUPTED. */
+/** Fetches a small file into memory. Throws REPO_UNAVAILABLE, OFFLINE_MISSING, INTERRUPTED. */
 export async function fetchBytes(urls: string | readonly string[], options: FetchOptions): Promise<Buffer> {
+  return (await fetchChanged(urls, {}, options))!.bytes;
+}
+
+/** The same, unless the file still is the one that the validators were given for: then undefined. */
+export async function fetchChanged(
+  urls: string | readonly string[],
+  { etag, lastModified }: Validators,
+  options: FetchOptions,
+): Promise<{ bytes: Buffer; validators: Validators } | undefined> {
+  refuseOffline(urls, options);
+  const headers = {
+    ...(etag !== undefined && { 'if-none-match': etag }),
+    ...(lastModified !== undefined && { 'if-modified-since': lastModified }),
+  };
+  const unchanged = Object.keys(headers).length > 0 ? [304] : [];
   return eachMirror(urls, options, async (url) => {
     const chunks: Buffer[] = [];
     const sink = { restart: async () => {}, write: async (chunk: Buffer) => void chunks.push(chunk) };
-    await receive(url, 0, options, sink);
-    return Buffer.concat(chunks);
+    const { response } = await receive(url, 0, options, sink, { headers, accept: unchanged });
+    if (response.statusCode === 304) return undefined;
+    const { etag: newTag, 'last-modified': newDate } = response.headers;
+    return { bytes: Buffer.concat(chunks), validators: { etag: one(newTag), lastModified: one(newDate) } };
+  });
+}
+
+function one(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : undefined;
+}
+
+function refuseOffline(urls: string | readonly string[], { access, what }: FetchOptions): void {
+  if (!access?.offline) return;
+  const [url = ''] = typeof urls === 'string' ? [urls] : urls;
+  throw new MillinerError('OFFLINE_MISSING', `${what ?? showUrl(url)} is not here`, {
+    details: { missing: what ?? showUrl(url), url: showUrl(url) },
   });
 }
 
@@ -99,7 +136,8 @@ async function fetchInto(
       await handle.appendFile(chunk);
     },
   };
-  if (options.size === undefined || have < options.size) have = await receive(url, have, options, sink);
+  if (options.size === undefined || have < options.size)
+    have = (await receive(url, have, options, sink)).size;
   const wrong = mismatch(have, hash, options);
   if (!wrong) return;
   await handle.truncate(0);
@@ -134,20 +172,35 @@ function mismatch(size: number, hash: Hash | undefined, options: DownloadOptions
   return `its ${options.checksum.type} is ${digest}, promised was ${options.checksum.value}`;
 }
 
-/** Streams a file, or its rest from byte `have` on; gives its full size. */
-async function receive(url: string, have: number, options: DownloadOptions, sink: Sink): Promise<number> {
+/** Streams a file, or its rest from byte `have` on; gives its full size and the answer's head. */
+async function receive(
+  url: string,
+  have: number,
+  options: DownloadOptions,
+  sink: Sink,
+  { headers = {}, accept = [] }: Pick<Asking, 'headers' | 'accept'> = {},
+): Promise<{ size: number; response: Dispatcher.ResponseData }> {
+  const { access = {} } = options;
+  const { timeout = defaultTimeout, minRate = defaultMinRate } = access;
   const limit = options.size ?? options.maxBytes;
   const slow = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, slow.signal]) : slow.signal;
-  const response = await get(url, have > 0 ? { range: `bytes=${have}-` } : {}, signal, [416]);
+  const range = have > 0 && { range: `bytes=${have}-` };
+  const asking = { headers: { ...headers, ...range }, signal, accept: [416, ...accept], access };
+  const response = await get(url, asking);
+  if (response.statusCode === 304) {
+    await response.body.dump();
+    return { size: 0, response };
+  }
   let done = await beginAt(response, have, sink);
   const length = Number(response.headers['content-length'] ?? Number.NaN);
   const total = options.size ?? (Number.isNaN(length) ? undefined : done + length);
   let marked = done;
+  // A mirror must not hold a build for hours.
   const watch = setInterval(() => {
-    if (done - marked < slowest) slow.abort(new AttemptError('the transfer is too slow'));
+    if (done - marked < (minRate * timeout) / 1000) slow.abort(new AttemptError('the transfer is too slow'));
     marked = done;
-  }, slowWindow);
+  }, timeout);
   try {
     for await (const chunk of chunksOf(response)) {
       done += chunk.length;
@@ -155,7 +208,7 @@ async function receive(url: string, have: number, options: DownloadOptions, sink
       await sink.write(chunk);
       options.onProgress?.(done, total);
     }
-    return done;
+    return { size: done, response };
   } finally {
     clearInterval(watch);
   }

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici';
 import { MillinerError } from '../errors.ts';
+import { defaultTimeout, type Access, type Secrets } from './access.ts';
 
 export type HttpResponse = Dispatcher.ResponseData;
 
@@ -14,10 +15,13 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
   /** Milliseconds of silence until the answer begins; default 30 s. */
   patience?: number | undefined;
+  tls?: Tls;
 }
 
 /** Why one attempt at one URL failed; the caller decides whether there is another. */
 export class AttemptError extends Error {
+  /** What the server answered, where it did. */
+  readonly status: number | undefined;
   /** Asking this URL again is pointless. */
   readonly permanent: boolean;
   /** The bytes came but are not the promised ones. */
@@ -27,17 +31,23 @@ export class AttemptError extends Error {
 
   constructor(
     message: string,
-    options: { permanent?: boolean; mismatch?: boolean; retryAfter?: number; cause?: unknown } = {},
+    options: {
+      permanent?: boolean;
+      mismatch?: boolean;
+      retryAfter?: number;
+      status?: number;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: options.cause });
     this.permanent = options.permanent ?? false;
     this.mismatch = options.mismatch ?? false;
     this.retryAfter = options.retryAfter ?? 0;
+    this.status = options.status;
   }
 }
 
 const connectMilliseconds = 15_000;
-const silenceMilliseconds = 30_000;
 const maxRedirects = 10;
 const redirects = new Set([301, 302, 303, 307, 308]);
 const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
@@ -48,11 +58,26 @@ interface Agents {
   /** Never by way of a proxy, which could not reach it: so do the clients that are written in Go. */
   loopback: Dispatcher;
 }
-let agents: Agents | undefined;
+let usual: Agents | undefined;
+/** By what makes their connections others than the usual: the PEM texts of an access. */
+const special = new Map<string, Agents>();
 
-function agentFor(url: URL): Dispatcher {
-  agents ??= makeAgents();
+interface Tls {
+  authorities?: string | undefined;
+  certificate?: Secrets['certificate'];
+}
+
+function agentFor(url: URL, tls: Tls): Dispatcher {
+  const agents = agentsWith(tls);
   return isLoopbackHost(url.hostname) ? agents.loopback : agents.outside;
+}
+
+function agentsWith(tls: Tls): Agents {
+  if (tls.authorities === undefined && tls.certificate === undefined) return (usual ??= makeAgents({}));
+  const key = JSON.stringify(tls);
+  const agents = special.get(key) ?? makeAgents(tls);
+  special.set(key, agents);
+  return agents;
 }
 
 /** A host name or address, an IPv6 one with or without its brackets. */
@@ -61,19 +86,21 @@ export function isLoopbackHost(name: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-function makeAgents(): Agents {
+function makeAgents({ authorities, certificate }: Tls): Agents {
   // The host's own certificate store as well: a company's mirrors are signed by its own authority.
-  const ca = [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
-  const tls = { secureContext: createSecureContext({ ca }) };
+  const known = () => [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
+  const identity = certificate && { cert: certificate.chain, key: certificate.key };
+  const requestTls = { secureContext: createSecureContext({ ca: authorities ?? known(), ...identity }) };
+  const proxyTls = { secureContext: createSecureContext({ ca: known() }) };
   const common = {
-    connect: { timeout: connectMilliseconds, ...tls },
-    headersTimeout: silenceMilliseconds,
-    bodyTimeout: silenceMilliseconds,
+    connect: { timeout: connectMilliseconds, ...requestTls },
+    headersTimeout: defaultTimeout,
+    bodyTimeout: defaultTimeout,
   };
   const outside = new EnvHttpProxyAgent({
     ...common,
-    requestTls: tls,
-    proxyTls: tls,
+    requestTls,
+    proxyTls,
     // Plain http as an ordinary proxy request: many proxies allow CONNECT to port 443 only.
     proxyTunnel: false,
   });
@@ -87,24 +114,36 @@ export function showUrl(url: string): string {
   return `${shown.protocol}//${shown.host}${shown.pathname}`;
 }
 
-/** Gives the response once its status is 200, 206 or one of accept; the caller must consume the body. */
+export interface Asking {
+  headers?: Record<string, string>;
+  signal?: AbortSignal | undefined;
+  /** Statuses that are an answer as well as 200 and 206. */
+  accept?: readonly number[];
+  access?: Access | undefined;
+}
+
+/** Gives the response once its status is one that is wanted; the caller must consume the body. */
 export async function get(
   url: string,
-  headers: Record<string, string>,
-  signal: AbortSignal | undefined,
-  accept: readonly number[] = [],
+  { headers, signal, accept = [], access = {} }: Asking,
 ): Promise<HttpResponse> {
+  const { secrets, authorities, timeout } = access;
   let target = parseUrl(url);
-  let authorization = basic(target);
+  // A redirect to another host must not carry our secrets there, and what comes back from there gets none either.
+  let own = target.origin === secrets?.origin;
   for (let hop = 0; hop <= maxRedirects; hop++) {
-    const response = await send(target, { headers: { ...headers, ...authorization }, signal });
+    const response = await send(target, {
+      headers: { ...headers, ...(own && basic(secrets)) },
+      signal,
+      patience: timeout,
+      tls: { authorities, certificate: own ? secrets?.certificate : undefined },
+    });
     if (response.statusCode === 200 || response.statusCode === 206) return response;
     if (accept.includes(response.statusCode)) return response;
     await response.body.dump();
     const next = redirectTarget(response, target);
     if (!next) throw statusError(response);
-    // A redirect to another host must not carry our password there.
-    if (next.origin !== target.origin) authorization = basic(next);
+    own &&= next.origin === target.origin;
     target = next;
   }
   throw new AttemptError(`more than ${maxRedirects} redirects`, { permanent: true });
@@ -117,7 +156,7 @@ export async function send(target: URL, options: HttpRequest): Promise<HttpRespo
   bare.password = '';
   try {
     return await request(bare, {
-      dispatcher: agentFor(bare),
+      dispatcher: agentFor(bare, options.tls ?? {}),
       method: options.method ?? 'GET',
       headers: { 'user-agent': 'milliner', 'accept-encoding': 'identity', ...options.headers },
       body: options.body ?? null,
@@ -146,10 +185,9 @@ function parseUrl(url: string): URL {
   throw new AttemptError(`${parsed.protocol} is not fetched over HTTP`, { permanent: true });
 }
 
-function basic(url: URL): Record<string, string> {
-  if (!url.username && !url.password) return {};
-  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+function basic({ username, password = '' }: Secrets | undefined = { origin: '' }): Record<string, string> {
+  if (username === undefined) return {};
+  return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` };
 }
 
 function redirectTarget(response: HttpResponse, from: URL): URL | undefined {
@@ -169,6 +207,7 @@ export function statusError(response: HttpResponse): AttemptError {
   return new AttemptError(`HTTP status ${response.statusCode}`, {
     permanent: !passing.has(response.statusCode),
     retryAfter: waitOf(response),
+    status: response.statusCode,
   });
 }
 

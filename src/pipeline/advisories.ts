@@ -7,7 +7,7 @@ import { AdvisoryFilter, type Fix, type Update } from '../repo/advisories.ts';
 import type { OpenedRepository } from '../repo/repository.ts';
 import { cvesOf, readUpdateinfo, type Advisory, type Suggestion } from '../repo/updateinfo.ts';
 import { nevraText, parseNevra, type Nevra } from '../rpm/package.ts';
-import { openAll } from './answer.ts';
+import { openAll } from './repositories.ts';
 import type { Context } from './context.ts';
 import { findAnyRecord } from './records.ts';
 

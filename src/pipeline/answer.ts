@@ -2,10 +2,11 @@
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MillinerError } from '../errors.ts';
+import type { Access } from '../host/access.ts';
 import type { LockedArch, LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
-import { groupMembers, openRepository, type OpenedRepository } from '../repo/repository.ts';
+import { groupMembers } from '../repo/repository.ts';
 import { compareNevra } from '../rpm/evr.ts';
 import { nevraText } from '../rpm/package.ts';
 import { solve, type SolvedPackage } from '../solve/solve.ts';
@@ -13,6 +14,7 @@ import type { Context } from './context.ts';
 import { locationIn } from './elsewhere.ts';
 import { fetchPackages, placesOf, sha256Of } from './fetch.ts';
 import type { LockedRecipe } from './lock.ts';
+import { openAll } from './repositories.ts';
 import { hostRpmVersion } from './versions.ts';
 
 export type LockedBase = Pick<LockedRecipe, 'loaded' | 'lock'>;
@@ -29,7 +31,8 @@ export async function solveArch(
     throw new MillinerError('LOCK_STALE', `${base.loaded.lockPath} has no answer for ${arch}`);
   const repositories = await openAll(context, recipe, arch);
   const bases = new Map(repositories.map((one) => [one.name, one.bases]));
-  const place = { directory: dirname(loaded.lockPath), bases };
+  const accesses = new Map(repositories.map((one) => [one.name, one.access]));
+  const place = { directory: dirname(loaded.lockPath), bases, accesses };
   const locate = (found: SolvedPackage[]) => lockedPackages(context, found, place);
   const { exclude, pins, weakDeps } = recipe;
   const common = { arch, repositories, exclude, pins, weakDeps, progress: context.progress };
@@ -81,30 +84,20 @@ async function solveTools(
   return (await locate(solution.packages)).toSorted(compareNevra);
 }
 
-/** The recipe's repositories, in its order. */
-export async function openAll(context: Context, recipe: Recipe, arch: string): Promise<OpenedRepository[]> {
-  const opened: OpenedRepository[] = [];
-  for (const definition of recipe.repos) {
-    context.progress.step(`opening repository ${definition.name}`);
-    opened.push(
-      await openRepository(definition, join(context.state, 'metadata'), {
-        arch,
-        release: recipe.release,
-        progress: context.progress,
-        signal: context.signal,
-      }),
-    );
-  }
-  return opened;
+interface Place {
+  directory: string;
+  /** By repository. */
+  bases: Map<string, readonly URL[]>;
+  accesses: Map<string, Access>;
 }
 
 /** Old repositories give SHA-1, new ones may give SHA-512; a lock knows files by their SHA-256. */
 async function lockedPackages(
   context: Context,
   found: SolvedPackage[],
-  { directory, bases }: { directory: string; bases: Map<string, readonly URL[]> },
+  { directory, bases, accesses }: Place,
 ): Promise<LockedPackage[]> {
-  const digests = await sha256Of(context, found);
+  const digests = await sha256Of(context, found, accesses);
   return found.map((one, index) => {
     const { name, epoch, version, release, arch, repo, size, sourceRpm } = one;
     const evr = { name, epoch, version, release, arch };

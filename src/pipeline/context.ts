@@ -16,6 +16,10 @@ export interface RunOptions {
   storage: Storage;
   progress: Progress;
   signal?: AbortSignal | undefined;
+  /** No repository is asked for anything: only what is in the state, and directories. */
+  offline?: boolean | undefined;
+  /** Repositories whose metadata may be older than what was seen of them. */
+  allowOlder?: readonly string[] | undefined;
 }
 
 export interface Context extends RunOptions {
@@ -41,6 +45,7 @@ const folders = [
   'locks',
   'metadata',
   'published',
+  'seen',
   'toolroots',
   'verdicts',
 ];

@@ -2,11 +2,10 @@
  * Where else a locked package may lie. A lock names the one mirror, or directory, that answered when it was made;
  * its repository may have moved since, and has other mirrors. Whatever comes from there is held to the same digest.
  */
-import { join } from 'node:path';
 import type { LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
-import { openRepository } from '../repo/repository.ts';
 import type { Context } from './context.ts';
+import { openOne } from './repositories.ts';
 
 /** URLs, best first; none where the recipe does not name the package's repository. Throws what opening it throws. */
 export type Elsewhere = (one: LockedPackage) => Promise<string[]>;
@@ -18,9 +17,7 @@ export function elsewhere(context: Context, { recipe }: LoadedRecipe, arch: stri
     const definition = recipe.repos.find(({ name }) => name === repo);
     if (!definition) return [];
     context.progress.step(`opening repository ${repo}: packages are not where the lock has them`);
-    const { progress, signal } = context;
-    const options = { arch, release: recipe.release, progress, signal };
-    return (await openRepository(definition, join(context.state, 'metadata'), options)).bases;
+    return (await openOne(context, recipe, definition, arch)).bases;
   };
   return async ({ repo, location }) => {
     if (location === undefined) return [];

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
+import type { Access } from '../host/access.ts';
 import { fileMatches } from '../host/checksum.ts';
 import { download } from '../host/http.ts';
 import { inParallel } from '../host/parallel.ts';
@@ -12,6 +13,7 @@ import type { LoadedRecipe } from '../recipe/load.ts';
 import type { SolvedPackage } from '../solve/solve.ts';
 import type { Context } from './context.ts';
 import { elsewhere, type Elsewhere } from './elsewhere.ts';
+import { accessTo } from './repositories.ts';
 
 /** Enough to hide latency, few enough to be a polite client. */
 const parallel = 6;
@@ -22,11 +24,17 @@ export interface Places {
   /** What a URL without a scheme is relative to. */
   lockDirectory: string;
   elsewhere: Elsewhere;
+  /** With what the servers of a repository are asked. */
+  access: (repository: string) => Promise<Access>;
 }
 
 /** Of the packages that a recipe's lock has. */
 export function placesOf(context: Context, loaded: LoadedRecipe, arch: string): Places {
-  return { lockDirectory: dirname(loaded.lockPath), elsewhere: elsewhere(context, loaded, arch) };
+  return {
+    lockDirectory: dirname(loaded.lockPath),
+    elsewhere: elsewhere(context, loaded, arch),
+    access: accessTo(context, loaded.recipe, arch),
+  };
 }
 
 /** Gives the path of each package's verified file, by sha256. */
@@ -50,7 +58,7 @@ export async function fetchPackages(
 async function fetchOne(
   context: Context,
   one: LockedPackage,
-  { lockDirectory, elsewhere: others }: Places,
+  { lockDirectory, elsewhere: others, access }: Places,
   moved: Set<string>,
 ): Promise<string> {
   const digest: Digest = `sha256:${one.sha256}`;
@@ -58,14 +66,15 @@ async function fetchOne(
   if (await content.has(digest)) return content.use(digest);
   const url = absoluteUrl(one.url, lockDirectory);
   try {
-    await fetchFrom(context, one, moved.has(one.repo) ? [url, ...(await others(one))] : [url]);
+    const urls = moved.has(one.repo) ? [url, ...(await others(one))] : [url];
+    await fetchFrom(context, one, urls, await access(one.repo));
   } catch (error) {
     if (!isElsewhere(error) || moved.has(one.repo)) throw error;
     // Where the repository itself cannot be asked, what went wrong first is what there is to tell.
     const urls = (await others(one).catch(() => [])).filter((other) => other !== url);
     if (urls.length === 0) throw error;
     moved.add(one.repo);
-    await fetchFrom(context, one, urls);
+    await fetchFrom(context, one, urls, await access(one.repo));
   }
   return content.use(digest);
 }
@@ -74,7 +83,12 @@ function isElsewhere(error: unknown): boolean {
   return error instanceof MillinerError && ['REPO_UNAVAILABLE', 'DIGEST_MISMATCH'].includes(error.code);
 }
 
-async function fetchFrom(context: Context, one: LockedPackage, urls: string[]): Promise<void> {
+async function fetchFrom(
+  context: Context,
+  one: LockedPackage,
+  urls: string[],
+  access: Access,
+): Promise<void> {
   const { content, state, signal } = context;
   const expected = { digest: `sha256:${one.sha256}` as const, size: one.size };
   const local = urls.filter((url) => url.startsWith('file:')).map((url) => fileURLToPath(url));
@@ -92,20 +106,28 @@ async function fetchFrom(context: Context, one: LockedPackage, urls: string[]): 
   await mkdir(folder, { recursive: true });
   const file = join(folder, one.sha256);
   const checksum = { type: 'sha256', value: one.sha256 } as const;
-  await download(remote, file, { checksum, size: one.size, maxBytes: largestPackage, signal });
+  const expectedFile = { checksum, size: one.size, maxBytes: largestPackage };
+  await download(remote, file, { ...expectedFile, signal, access, what: one.nevra });
   await content.ingestFile(file, { ...expected, what: `${one.nevra} from ${one.url}`, consume: true });
 }
 
 /** The SHA-256 of each package: of one that its repository vouches for otherwise, the file itself has to tell. */
-export async function sha256Of(context: Context, packages: SolvedPackage[]): Promise<string[]> {
+export async function sha256Of(
+  context: Context,
+  packages: SolvedPackage[],
+  accesses: ReadonlyMap<string, Access>,
+): Promise<string[]> {
   return inParallel(packages, parallel, context.signal, async (one, signal) =>
-    one.checksum.type === 'sha256' ? one.checksum.value : fetchForSha256({ ...context, signal }, one),
+    one.checksum.type === 'sha256'
+      ? one.checksum.value
+      : fetchForSha256({ ...context, signal }, one, accesses.get(one.repo)),
   );
 }
 
 async function fetchForSha256(
   context: Context,
   { url, mirrors, size, checksum, name }: SolvedPackage,
+  access: Access | undefined,
 ): Promise<string> {
   const local = url.startsWith('file://') ? fileURLToPath(url) : undefined;
   const file = local ?? join(context.state, 'downloads', checksum.value);
@@ -116,6 +138,8 @@ async function fetchForSha256(
       size,
       maxBytes: largestPackage,
       signal: context.signal,
+      access,
+      what: name,
     });
   } else if (!(await fileMatches(local, checksum))) {
     throw new MillinerError(

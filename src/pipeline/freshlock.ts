@@ -18,7 +18,7 @@ export function inputsOf({
   tools,
   from,
 }: Recipe): string {
-  const sources = repos.map(({ name, baseurl, metalink, mirrorlist, exclude: without, priority }) => ({
+  const sources = repos.map(({ name, baseurl, metalink, mirrorlist, exclude: without, priority, cost }) => ({
     name,
     // A directory lies elsewhere in another checkout and is the same repository.
     ...(baseurl !== undefined && /^https?:/.test(baseurl) && { baseurl }),
@@ -26,6 +26,8 @@ export function inputsOf({
     mirrorlist,
     without,
     priority,
+    // As locks from before there were costs have it.
+    ...(cost !== 1000 && { cost }),
   }));
   return canonicalDigest({
     release,

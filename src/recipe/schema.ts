@@ -33,10 +33,21 @@ export const repository = z
     baseurl: z.string().min(1).optional(),
     metalink: z.url().optional(),
     mirrorlist: z.url().optional(),
+    timeout: duration.optional(),
+    minRate: z.int().min(0).optional(),
+    sslCaCert: z.string().min(1).optional(),
+    sslClientCert: z.string().min(1).optional(),
+    sslClientKey: z.string().min(1).optional(),
     keys: z.array(z.union([keyFile, trustedKey])).default([]),
     exclude: z.array(z.string().min(1)).default([]),
     gpgcheck: z.boolean().default(true),
+    repoGpgcheck: z.boolean().default(false),
     priority: z.int().min(1).max(99).default(99),
+    cost: z.int().min(0).max(1_000_000).default(1000),
+  })
+  .refine((r) => [r.baseurl, r.metalink, r.mirrorlist].every((url = '') => !/\/\/[^/]*@/.test(url)), {
+    error:
+      'a URL of it has a user or password in it: give them in MILLINER_REPO_NAME_USERNAME and MILLINER_REPO_NAME_PASSWORD, or in a netrc file',
   })
   .refine((r) => [r.baseurl, r.metalink, r.mirrorlist].filter((url) => url !== undefined).length === 1, {
     error: 'give exactly one of baseurl, metalink, mirrorlist',
@@ -44,6 +55,14 @@ export const repository = z
   .refine((r) => !r.gpgcheck || r.keys.length > 0, {
     error: 'name the key files that sign its packages, or say gpgcheck: false',
     path: ['keys'],
+  })
+  .refine((r) => !r.repoGpgcheck || r.keys.length > 0, {
+    error: 'name the key files that sign its metadata',
+    path: ['keys'],
+  })
+  .refine((r) => r.sslClientKey === undefined || r.sslClientCert !== undefined, {
+    error: 'name the certificate of this key: sslClientCert',
+    path: ['sslClientKey'],
   });
 
 const file = z

@@ -2,6 +2,7 @@
 import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
+import type { Access } from '../host/access.ts';
 import { fileMatches, isWeak } from '../host/checksum.ts';
 import { replaceFile } from '../host/atomic.ts';
 import { download } from '../host/http.ts';
@@ -15,6 +16,7 @@ export interface Source {
   /** Mirrors, best first; all local or all remote. */
   bases: readonly URL[];
   cacheDir: string;
+  access: Access;
   progress: Progress;
   signal?: AbortSignal | undefined;
 }
@@ -32,7 +34,7 @@ const limits: Record<MetadataType, number> = {
   updateinfo: 512 * MiB,
 };
 
-/** The path of a verified copy. Throws REPO_UNAVAILABLE, REPO_INVALID, DIGEST_MISMATCH. */
+/** The path of a verified copy. Throws REPO_UNAVAILABLE, REPO_INVALID, DIGEST_MISMATCH, OFFLINE_MISSING. */
 export async function obtain(source: Source, type: MetadataType, entry: MetadataFile): Promise<string> {
   const limit = limits[type];
   if (entry.size !== undefined && entry.size > limit) {
@@ -95,6 +97,8 @@ async function fetchVerified(
       size,
       maxBytes: limit,
       signal: source.signal,
+      access: source.access,
+      what: `${type} of repository ${source.name}`,
       onProgress: (done, total) => source.progress.update(label, done, total ?? done),
     },
   );

@@ -12,7 +12,8 @@ const document = (...entries: string[]) =>
 const invalid = expect.objectContaining({ code: 'REPO_INVALID' });
 
 test('known types are taken, others are not looked at', () => {
-  const files = parseRepomd(document(entry('primary'), entry('group_gz'), '<data type="prestodelta"/>'), 'f');
+  const text = document(entry('primary'), entry('group_gz'), '<data type="prestodelta"/>');
+  const { files } = parseRepomd(text, 'f');
   expect([...files.keys()]).toEqual(['primary', 'group_gz']);
   expect(files.get('primary')).toEqual({
     type: 'primary',
@@ -20,13 +21,24 @@ test('known types are taken, others are not looked at', () => {
     base: '',
     checksum: { type: 'sha256', value: sha256 },
     size: 10,
+    openSize: undefined,
   });
+});
+
+test.each([
+  ['<revision>1700000000</revision>', ['5', '7.9'], { revision: 1_700_000_000, timestamp: 7 }],
+  ['<revision>9.2</revision>', ['5', 'x'], { revision: null, timestamp: 5 }],
+  ['<revision>99999999999999999999</revision>', ['1e99', '-1'], { revision: null, timestamp: 0 }],
+  ['', [], { revision: null, timestamp: 0 }],
+])('its age: %s %j', (revision, times, age) => {
+  const others = times.map((time) => `<data type="x"><timestamp>${time}</timestamp></data>`);
+  expect(parseRepomd(document(revision, entry('primary'), ...others), 'f').age).toEqual(age);
 });
 
 test('what old repositories write', () => {
   const old = `<data type="primary"><location xml:base="http://h/" href="repodata/primary.xml.gz"/>
     <checksum type="sha">${'AB'.repeat(20)}</checksum></data>`;
-  expect(parseRepomd(document(old), 'f').get('primary')).toMatchObject({
+  expect(parseRepomd(document(old), 'f').files.get('primary')).toMatchObject({
     base: 'http://h/',
     checksum: { type: 'sha1', value: 'ab'.repeat(20) },
     size: undefined,
@@ -60,7 +72,7 @@ test('any mutation is read or refused', () => {
     fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
       const mutated = edits.reduce((t, [at, cut, put]) => t.slice(0, at) + put + t.slice(at + cut), text);
       try {
-        expect(parseRepomd(mutated, 'f').has('primary')).toBe(true);
+        expect(parseRepomd(mutated, 'f').files.has('primary')).toBe(true);
       } catch (error) {
         if (!(error instanceof MillinerError)) throw error;
         expect(error).toEqual(invalid);

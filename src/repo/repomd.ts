@@ -11,6 +11,21 @@ export interface MetadataFile {
   checksum: Checksum;
   /** Bytes as stored; old repositories do not say. */
   size: number | undefined;
+  /** Bytes when unpacked. */
+  openSize: number | undefined;
+}
+
+/** When a repository was made, for telling which of two states of it is older. */
+export interface Age {
+  /** Where it is a number. */
+  revision: number | null;
+  /** Seconds since 1970, of the newest of its files; 0 where none is dated. */
+  timestamp: number;
+}
+
+export interface Repomd {
+  files: ReadonlyMap<MetadataType, MetadataFile>;
+  age: Age;
 }
 
 /** The only types that are ever fetched. */
@@ -20,7 +35,7 @@ export type MetadataType = (typeof known)[number];
 const maxEntries = 1000;
 
 /** Throws REPO_INVALID. `file` names the document in errors. */
-export function parseRepomd(document: string, file: string): Map<MetadataType, MetadataFile> {
+export function parseRepomd(document: string, file: string): Repomd {
   const root = parseXml(document, file);
   if (root.name !== 'repomd') throw new MillinerError('REPO_INVALID', `${file} is no repomd document`);
   const entries = childrenOf(root, 'data');
@@ -33,7 +48,14 @@ export function parseRepomd(document: string, file: string): Map<MetadataType, M
     files.set(type, parseEntry(entry, type, file));
   }
   if (!files.has('primary')) throw new MillinerError('REPO_INVALID', `${file} lists no primary metadata`);
-  return files;
+  return { files, age: ageOf(root, entries) };
+}
+
+/** Old tools write fractions of seconds; a revision may be any word. */
+function ageOf(root: Element, entries: readonly Element[]): Age {
+  const times = entries.map((entry) => Math.floor(Number(textOf(entry, 'timestamp'))));
+  const timestamp = times.filter(Number.isSafeInteger).reduce((newest, time) => Math.max(newest, time), 0);
+  return { revision: sizeOf(root, 'revision') ?? null, timestamp };
 }
 
 function parseEntry(entry: Element, type: string, file: string): MetadataFile {
@@ -48,5 +70,6 @@ function parseEntry(entry: Element, type: string, file: string): MetadataFile {
     const message = `${file} gives ${JSON.stringify(textOf(entry, 'size'))} as size of ${type}`;
     throw new MillinerError('REPO_INVALID', message);
   }
-  return { type, location: href, base, checksum, size: sizeOf(entry, 'size') };
+  const openSize = sizeOf(entry, 'open-size');
+  return { type, location: href, base, checksum, size: sizeOf(entry, 'size'), openSize };
 }

@@ -87,7 +87,7 @@ test('a damaged copy in the cache is fetched anew', async () => {
 test('several at once share a cache', async () => {
   const { url } = await serve(tree);
   await Promise.all(Array.from({ length: 5 }, () => open({ baseurl: `${url}/43` })));
-  const names = await readdir(cache);
+  const names = (await readdir(cache)).filter((name) => !name.startsWith('document-'));
   expect(names).toEqual([`primary-sha256-${sha256(primary)}.xml.gz`]);
 });
 

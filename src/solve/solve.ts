@@ -129,9 +129,9 @@ async function attempt(
         ...common,
         kind: 'repomd',
         primary: repository.primary,
-        primaryLimit,
+        primaryLimit: Math.min(primaryLimit, repository.openSizes?.primary ?? primaryLimit),
         filelists,
-        filelistsLimit,
+        filelistsLimit: Math.min(filelistsLimit, repository.openSizes?.filelists ?? filelistsLimit),
       });
     }
   }

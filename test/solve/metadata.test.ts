@@ -39,6 +39,7 @@ function repository(name: string, primary: string, filelists: string, priority =
     kind: 'repomd',
     name,
     definition,
+    access: {},
     bases: [],
     primary,
     packageUrls: (location) => [location],
