@@ -7,12 +7,14 @@ import { mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { depsolve } from './depsolve.ts';
 import { headers } from './headers.ts';
 import { add, emptyCount, type Corpus, type Count, type Kind } from './outcome.ts';
+import { rootfs } from './rootfs.ts';
 import { testcases } from './testcases.ts';
 import { matching, versions } from './vectors.ts';
 
-const kinds: readonly Kind[] = [versions, matching, headers, testcases];
+const kinds: readonly Kind[] = [versions, matching, headers, testcases, depsolve, rootfs];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -38,7 +40,12 @@ try {
   await rm(work, { recursive: true, force: true });
 }
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(counts, undefined, 2)}\n`);
-process.exitCode = Object.values(counts).some(({ failed }) => failed > 0) ? 1 : 0;
+const all = Object.values(counts);
+process.exitCode = all.some(({ failed }) => failed > 0) ? 1 : 0;
+if (all.every(({ passed, failed, refused }) => passed + failed + refused === 0)) {
+  process.stderr.write(`${directory} has nothing to hold anything against\n`);
+  process.exitCode = 2;
+}
 
 async function openCorpus(given: string, place: string): Promise<Corpus> {
   const root = await realpath(given);
@@ -56,9 +63,15 @@ async function run(kind: Kind, corpus: Corpus): Promise<Count> {
 }
 
 function shown(name: string, count: Count): string {
-  const { passed, failed, refused, notApplicable, reasons, first } = count;
-  const numbers = `${passed} passed, ${failed} failed, ${refused} refused, ${notApplicable} not applicable`;
-  const why = Object.entries(reasons).map(([reason, times]) => `  ${times} not applicable: ${reason}\n`);
+  const { passed, failed, refused, explained, notApplicable, reasons, first } = count;
+  const numbers = [
+    `${passed} passed`,
+    `${failed} failed`,
+    `${refused} refused`,
+    ...(explained > 0 ? [`${explained} explained`] : []),
+    `${notApplicable} not applicable`,
+  ];
+  const why = Object.entries(reasons).map(([reason, times]) => `${times} ${reason}`);
   const lines = first ? [first.subject, ...first.difference.map((line) => `  ${line}`)] : [];
-  return [`${name}: ${numbers}\n`, ...why, ...lines.map((line) => `  ${line}\n`)].join('');
+  return [`${name}: ${numbers.join(', ')}`, ...[...why, ...lines].map((line) => `  ${line}`), ''].join('\n');
 }

@@ -18,7 +18,7 @@ import {
   text,
 } from './headerfacts.ts';
 import type { DependencyRow, FileRow, TagValue } from './headerfacts.ts';
-import { compared, type Kind, type Outcome } from './outcome.ts';
+import { attempt, compared, type Kind, type Outcome } from './outcome.ts';
 import { placeOf } from './places.ts';
 
 interface Truth extends Partial<Record<DependencyKind, DependencyRow[]>> {
@@ -40,7 +40,7 @@ export const headers: Kind = {
       for await (const line of createInterface({ input, crlfDelay: Infinity })) {
         if (line === '') continue;
         const truth = JSON.parse(line) as Truth;
-        yield await holdPackage(truth, placeOf(corpus, file, truth.path));
+        yield await attempt(truth.path, () => holdPackage(truth, placeOf(corpus, file, truth.path)));
       }
     }
   },

@@ -5,6 +5,8 @@ export type Outcome = { subject: string } & (
   /** Refused by the real tool, and by ours. */
   | { result: 'refused' }
   | { result: 'failed'; difference: readonly string[] }
+  /** It differs, and a documented rule says that it does. */
+  | { result: 'explained'; reason: string }
   | { result: 'not applicable'; reason: string }
 );
 
@@ -27,27 +29,41 @@ export interface Count {
   passed: number;
   failed: number;
   refused: number;
+  explained: number;
   notApplicable: number;
-  /** How many of them for each reason. */
+  /** How many are explained or not applicable, for each reason. */
   reasons: Record<string, number>;
   /** The first difference in detail. */
   first?: { subject: string; difference: readonly string[] };
 }
 
-export const emptyCount = (): Count => ({ passed: 0, failed: 0, refused: 0, notApplicable: 0, reasons: {} });
+export const emptyCount = (): Count => ({
+  passed: 0,
+  failed: 0,
+  refused: 0,
+  explained: 0,
+  notApplicable: 0,
+  reasons: {},
+});
 
 export function add(count: Count, outcome: Outcome): void {
-  if (outcome.result === 'not applicable') {
-    count.notApplicable += 1;
-    count.reasons[outcome.reason] = (count.reasons[outcome.reason] ?? 0) + 1;
-    return;
-  }
-  count[outcome.result] += 1;
-  if (outcome.result === 'failed')
-    count.first ??= { subject: outcome.subject, difference: outcome.difference };
+  const { result, subject } = outcome;
+  count[result === 'not applicable' ? 'notApplicable' : result] += 1;
+  if (result === 'failed') count.first ??= { subject, difference: outcome.difference };
+  if (result !== 'explained' && result !== 'not applicable') return;
+  const reason = `${result}: ${outcome.reason}`;
+  count.reasons[reason] = (count.reasons[reason] ?? 0) + 1;
 }
 
 /** The outcome of a comparison that gives a line for each difference. */
 export function compared(subject: string, difference: readonly string[]): Outcome {
   return difference.length === 0 ? { subject, result: 'passed' } : { subject, result: 'failed', difference };
+}
+
+/** What breaks instead of giving an answer is a difference too, and no end of the run. */
+export async function attempt(subject: string, check: () => Promise<Outcome>): Promise<Outcome> {
+  return check().catch((error: unknown) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { subject, result: 'failed', difference: text.split('\n') };
+  });
 }

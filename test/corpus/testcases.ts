@@ -14,7 +14,7 @@ const native = new URL('../../native', import.meta.url).pathname;
 const lacksFeature = 77;
 
 export const testcases: Kind = {
-  name: 'libsolv test cases',
+  name: 'testcases',
   async *outcomes(corpus) {
     const cases = corpus.files.filter((file) => /(?:^|\/)testcases\/.*\.t$/.test(file));
     if (cases.length > 0) await run('make', ['-s', '-C', native, 'build/testcase']);

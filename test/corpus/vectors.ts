@@ -10,7 +10,7 @@ const vectorsIn = ({ files }: Corpus, name: RegExp) =>
 
 /** rpmvercmp: a, b and the sign, between tabs. */
 export const versions: Kind = {
-  name: 'version comparison',
+  name: 'versions',
   async *outcomes(corpus) {
     for (const file of vectorsIn(corpus, /vercmp.*\.tsv$/)) {
       for (const line of (await readFile(join(corpus.directory, file), 'utf8')).split('\n')) {
@@ -27,7 +27,7 @@ type Side = [string, string?, string?];
 
 /** What is provided, what is required, and 1 where they match. */
 export const matching: Kind = {
-  name: 'dependency matching',
+  name: 'matching',
   async *outcomes(corpus) {
     for (const file of vectorsIn(corpus, /depmatch.*\.json$/)) {
       const text = await readFile(join(corpus.directory, file), 'utf8');
