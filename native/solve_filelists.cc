@@ -56,6 +56,7 @@ class Reach {
       Solvable* s = pool_id2solvable(pool, queue_pop(&pending_));
       follow(s, SOLVABLE_REQUIRES);
       if (weak_) follow(s, SOLVABLE_RECOMMENDS);
+      if (weak_) follow(s, SOLVABLE_SUPPLEMENTS);
       follow(s, SOLVABLE_CONFLICTS);
     }
     return met_;
@@ -74,7 +75,8 @@ class Reach {
     for (int i = 0; i < deps.count(); i++) {
       eachName(pool, deps[i], [&](Id name) {
         if (outsidePrimary(pool_id2str(pool, name))) met_ = true;
-        if (key == SOLVABLE_CONFLICTS || s->repo == pool->installed) return;
+        // What these speak of is not brought in by them.
+        if (key == SOLVABLE_CONFLICTS || key == SOLVABLE_SUPPLEMENTS || s->repo == pool->installed) return;
         Id p, pp;
         FOR_PROVIDES(p, pp, name) add(p);
       });

@@ -71,6 +71,9 @@ bool addMemberJobs(Pool* pool, const GroupMember& member, bool best, Queue* jobs
 bool outsidePrimary(const char* path);
 bool reachesUnknownFiles(Pool* pool, const Queue* jobs, bool weakDeps);
 
+// solve_weak.cc
+void leaveUnmetWeak(Pool* pool, Queue* jobs);
+
 // solve_verify.cc: the packages of an answer that lack something they require.
 std::vector<Id> lacking(Pool* pool, const Answer& answer);
 

@@ -34,7 +34,7 @@ SolverPtr makeSolver(Pool* pool, bool weakDeps) {
   SolverPtr solver(solver_create(pool), solver_free);
   // The flags that dnf sets, so that both give one answer.
   for (int flag : {SOLVER_FLAG_ALLOW_VENDORCHANGE, SOLVER_FLAG_KEEP_ORPHANS, SOLVER_FLAG_BEST_OBEY_POLICY,
-                   SOLVER_FLAG_YUM_OBSOLETES, SOLVER_FLAG_URPM_REORDER}) {
+                   SOLVER_FLAG_YUM_OBSOLETES, SOLVER_FLAG_URPM_REORDER, SOLVER_FLAG_ALLOW_DOWNGRADE}) {
     solver_set_flag(solver.get(), flag, 1);
   }
   solver_set_flag(solver.get(), SOLVER_FLAG_IGNORE_RECOMMENDED, !weakDeps);
@@ -45,6 +45,7 @@ Solved solveWanted(Solver* solver, const Queue& wanted) {
   Ids jobs;
   queue_insertn(&jobs, 0, wanted.count, wanted.elements);
   addInstallOnlyJobs(solver->pool, &jobs);
+  if (!solver_get_flag(solver, SOLVER_FLAG_IGNORE_RECOMMENDED)) leaveUnmetWeak(solver->pool, &jobs);
   return solveJobs(solver, &jobs);
 }
 

@@ -11,6 +11,7 @@ import { buildCases } from './build.ts';
 import { queueCases } from './queue.ts';
 import { drawRatios } from './plot.ts';
 import { snapshotCases } from './snapshot.ts';
+import { solveCases } from './solve.ts';
 import { updateCases } from './updates.ts';
 
 export interface Case {
@@ -48,6 +49,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   build: buildCases,
   queue: queueCases,
   snapshot: snapshotCases,
+  solve: solveCases,
   updates: updateCases,
 };
 /** Those that need device-mapper, and so run inside the virtual machine. */
