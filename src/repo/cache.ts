@@ -31,6 +31,7 @@ const limits: Record<MetadataType, number> = {
   group_gz: 64 * MiB,
   group_xz: 64 * MiB,
   group_zst: 64 * MiB,
+  group_bz2: 64 * MiB,
   updateinfo: 512 * MiB,
 };
 

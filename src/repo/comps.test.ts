@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MillinerError } from '../errors.ts';
 import { run } from '../host/exec.ts';
 import { expandGroups, readComps, type Comps } from './comps.ts';
 
@@ -65,12 +67,49 @@ test('every compression', async () => {
   const path = (name: string) => join(directory, name);
   await writeFile(path('c.xml.gz'), gzipSync(xml));
   await writeFile(path('c.xml.zst'), zstdCompressSync(xml));
-  await run('xz', ['--keep', path('comps.xml')]);
-  for (const name of ['c.xml.gz', 'c.xml.zst', 'comps.xml.xz']) {
+  for (const program of ['xz', 'bzip2']) await run(program, ['--keep', path('comps.xml')]);
+  for (const name of ['c.xml.gz', 'c.xml.zst', 'comps.xml.xz', 'comps.xml.bz2']) {
     expect(await readComps(path(name))).toEqual(comps);
   }
-  for (const name of ['bad.xml.gz', 'bad.xml.zst', 'bad.xml.xz', 'bad.xml']) {
+  for (const name of ['bad.xml.gz', 'bad.xml.zst', 'bad.xml.xz', 'bad.xml.bz2', 'bad.xml']) {
     await writeFile(path(name), 'not what it says');
     await expect(readComps(path(name))).rejects.toMatchObject({ code: 'REPO_INVALID' });
   }
+});
+
+test('a word may name the types of packages, and must not be taken apart at any other slash', () => {
+  const expand = (word: string) => expandGroups([comps], [word], 'x86_64').map((member) => member.name);
+  expect(expand('@core/optional')).toEqual(['nano']);
+  expect(expand('@core/mandatory,optional')).toEqual(['bash', 'nano', 'grub.x86_64']);
+  expect(() => expand('@core/all')).toThrow(expect.objectContaining({ code: 'SOLVE_FAILED' }));
+});
+
+test('bombs', async () => {
+  const path = join(directory, 'bomb.xml.gz');
+  for (const inside of ['x'.repeat(70_000_000), '<a/>'.repeat(400_001)]) {
+    await writeFile(path, gzipSync(`<comps>${inside}</comps>`));
+    await expect(readComps(path)).rejects.toMatchObject({ code: 'REPO_INVALID' });
+  }
+});
+
+test('any mutation is read or refused', async () => {
+  const numRuns = process.env['MILLINER_SOAK'] ? 5000 : 200;
+  const path = join(directory, 'mutated.xml');
+  const edit = fc.tuple(fc.nat(xml.length), fc.nat(20), fc.string({ unit: 'binary', maxLength: 5 }));
+  await fc.assert(
+    fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 4 }), async (edits) => {
+      await writeFile(
+        path,
+        edits.reduce((t, [at, cut, put]) => t.slice(0, at) + put + t.slice(at + cut), xml),
+      );
+      try {
+        const { groups } = await readComps(path);
+        for (const { id } of groups) expect(id).toBeTypeOf('string');
+      } catch (error) {
+        if (!(error instanceof MillinerError)) throw error;
+        expect(error.code).toBe('REPO_INVALID');
+      }
+    }),
+    { numRuns },
+  );
 });

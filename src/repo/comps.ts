@@ -7,7 +7,7 @@ import { childOf, childrenOf, parseXml, textOf, type Element } from './xml.ts';
 export interface GroupPackage {
   name: string;
   type: string;
-  /** Of a conditional package: wanted only together with this one. */
+  /** Wanted only together with this one; '' for most. */
   requires: string;
   /** Only on these architectures; empty: on all. */
   arches: string[];
@@ -50,16 +50,22 @@ export async function readComps(path: string): Promise<Comps> {
     groups: childrenOf(root, 'group').map(parseGroup),
     environments: childrenOf(root, 'environment').map((element) => ({
       id: textOf(element, 'id'),
-      name: textOf(element, 'name'),
+      name: nameOf(element),
       groups: childrenOf(childOf(element, 'grouplist'), 'groupid').map((id) => id.text.trim()),
     })),
   };
 }
 
+/** The name in no language, among its translations. */
+function nameOf(element: Element): string {
+  const names = childrenOf(element, 'name');
+  return names.find(({ attributes }) => attributes['xml:lang'] === undefined)?.text.trim() ?? '';
+}
+
 function parseGroup(element: Element): Group {
   return {
     id: textOf(element, 'id'),
-    name: textOf(element, 'name'),
+    name: nameOf(element),
     packages: childrenOf(childOf(element, 'packagelist'), 'packagereq').map((item) => ({
       name: item.text.trim(),
       type: item.attributes['type'] ?? 'mandatory',
@@ -72,47 +78,79 @@ function parseGroup(element: Element): Group {
 
 /**
  * Members of groups and environments, by `@id`, `@^environment-id`, or their names, from all repositories' comps
- * together. As in dnf: mandatory, default and conditional packages, not optional ones; of an environment its
- * mandatory groups. Throws SOLVE_FAILED naming the first that no repository has.
+ * together. As in dnf: mandatory, default and conditional packages, or the types that the word names after a slash
+ * (`@core/mandatory,optional`); of an environment its mandatory groups. Unlike dnf 4, which forgets to, packages of other
+ * architectures are left out; names in other languages are not looked at, for an answer must not depend on who
+ * asks. Throws SOLVE_FAILED naming the first word that no repository has.
  */
 export function expandGroups(
   comps: readonly Comps[],
   wanted: readonly string[],
   arch: string,
 ): GroupMember[] {
+  const merged = merge(comps);
   const members = new Map<string, GroupMember>();
   for (const word of wanted) {
-    for (const id of groupIds(comps, word)) {
-      for (const item of comps.flatMap((c) => c.groups).filter((group) => group.id === id)) {
-        for (const member of item.packages.flatMap((wish) => memberOf(wish, arch))) {
-          members.set(`${member.name}\n${member.onlyWith ?? ''}`, member);
-        }
+    const [, name = word, types] = typedWord.exec(word) ?? [];
+    const isWanted = (type: string) => (types?.split(',') ?? defaultTypes).includes(type);
+    for (const group of groupsOf(merged, name)) {
+      for (const member of group.packages.flatMap((wish) => memberOf(wish, arch, isWanted))) {
+        members.set(`${member.name}\n${member.onlyWith ?? ''}`, member);
       }
     }
   }
   return [...members.values()];
 }
 
-function groupIds(comps: readonly Comps[], word: string): string[] {
+const defaultTypes = ['mandatory', 'default', 'conditional'];
+/** Names may have slashes of their own. */
+const typedWord = /^(.+)\/((?:(?:mandatory|default|conditional|optional)(?:,|$))+)$/;
+
+/** Of what several repositories have, the last one says how it is called and what type its packages have. */
+function merge(comps: readonly Comps[]): Comps {
+  const groups = new Map<string, Group>();
+  const environments = new Map<string, Environment>();
+  for (const group of comps.flatMap((one) => one.groups)) {
+    const own = new Set(group.packages.map(({ name }) => name));
+    const others = groups.get(group.id)?.packages.filter(({ name }) => !own.has(name)) ?? [];
+    groups.set(group.id, { ...group, packages: [...others, ...group.packages] });
+  }
+  for (const environment of comps.flatMap((one) => one.environments)) {
+    const others = environments.get(environment.id)?.groups ?? [];
+    environments.set(environment.id, { ...environment, groups: [...others, ...environment.groups] });
+  }
+  return { groups: [...groups.values()], environments: [...environments.values()] };
+}
+
+function groupsOf({ groups, environments }: Comps, word: string): Group[] {
   const title = word.replace(/^@\^?/, '');
-  const environments = comps.flatMap((c) => c.environments).filter((item) => isCalled(item, title));
-  const inEnvironments = environments.flatMap((environment) => environment.groups);
-  const groups = word.startsWith('@^')
-    ? []
-    : comps.flatMap((c) => c.groups).filter((item) => isCalled(item, title));
-  if (groups.length === 0 && environments.length === 0) {
+  const inEnvironments = called(environments, title).flatMap((environment) => environment.groups);
+  const found = new Set([
+    ...(word.startsWith('@^') ? [] : called(groups, title)),
+    ...groups.filter(({ id }) => inEnvironments.includes(id)),
+  ]);
+  if (found.size === 0 && called(environments, title).length === 0) {
     throw new MillinerError('SOLVE_FAILED', `no repository has a group ${word}`);
   }
-  return [...new Set([...groups.map((group) => group.id), ...inEnvironments])];
+  return [...found];
 }
 
-function isCalled(item: { id: string; name: string }, title: string): boolean {
-  return item.id === title || item.name.toLowerCase() === title.toLowerCase();
+/** By id or name, exactly; where there is none, as a pattern of * and ?, and in any case of letters. */
+function called<T extends { id: string; name: string }>(items: readonly T[], title: string): T[] {
+  const exact = items.filter(({ id, name }) => id === title || name === title);
+  if (exact.length > 0) return exact;
+  const pattern = globPattern(title);
+  return items.filter(({ id, name }) => pattern.test(id) || pattern.test(name));
 }
 
-function memberOf(wish: GroupPackage, arch: string): GroupMember[] {
-  if (wish.type === 'optional' || wish.name === '') return [];
+function globPattern(glob: string): RegExp {
+  const escaped = glob.replaceAll(/[\\^$.+(){}|[\]]/g, String.raw`\$&`);
+  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 'iu');
+}
+
+function memberOf(wish: GroupPackage, arch: string, isWanted: (type: string) => boolean): GroupMember[] {
+  if (!isWanted(wish.type) || wish.name === '') return [];
   if (wish.arches.length > 0 && !wish.arches.includes(arch)) return [];
   const name = wish.baseArchOnly ? `${wish.name}.${arch}` : wish.name;
-  return [wish.type === 'conditional' && wish.requires ? { name, onlyWith: wish.requires } : { name }];
+  return [wish.requires ? { name, onlyWith: wish.requires } : { name }];
 }

@@ -101,7 +101,7 @@ export async function withMetadata(
       basesOf(bases, xmlBase, name).map((base) => below(base, location, name).href),
     filelists: () => get('filelists'),
     comps: async (): Promise<Comps | undefined> => {
-      const path = await get('group_gz', 'group_zst', 'group', 'group_xz');
+      const path = await get('group_gz', 'group_zst', 'group', 'group_xz', 'group_bz2');
       return path === undefined ? undefined : readComps(path);
     },
     updateinfo: () => get('updateinfo'),

@@ -29,7 +29,16 @@ export interface Repomd {
 }
 
 /** The only types that are ever fetched. */
-const known = ['primary', 'filelists', 'group', 'group_gz', 'group_xz', 'group_zst', 'updateinfo'] as const;
+const known = [
+  'primary',
+  'filelists',
+  'group',
+  'group_gz',
+  'group_xz',
+  'group_zst',
+  'group_bz2',
+  'updateinfo',
+] as const;
 export type MetadataType = (typeof known)[number];
 
 const maxEntries = 1000;
