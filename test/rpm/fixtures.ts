@@ -132,6 +132,8 @@ export async function build(
 
 export interface SigningKey {
   fingerprint: string;
+  /** gpg's. */
+  home: string;
   publicFile: string;
   sign(packages: readonly string[]): Promise<void>;
   /** Adds a subkey that signs from now on, and writes the public file anew. */
@@ -158,6 +160,7 @@ export async function signingKey(directory: string, name: string): Promise<Signi
   await exportKey();
   return {
     fingerprint,
+    home,
     publicFile,
     async sign(packages) {
       const defines = [
