@@ -48,7 +48,12 @@ export type DependencyKind = keyof typeof dependencyKinds;
 /** All dependencies of one kind in the header's order; missing version or flag arrays (old packages) read as none. */
 export function readDependencies(header: Header, kind: DependencyKind, refuse: Refuse): Dependency[] {
   const stem = dependencyKinds[kind];
-  return readTriples(header, `${stem}NAME`, `${stem}VERSION`, `${stem}FLAGS`, refuse);
+  const found = readTriples(header, `${stem}NAME`, `${stem}VERSION`, `${stem}FLAGS`, refuse);
+  if (kind !== 'requires' || !header.has(headerTags.REQUIREFLAGS)) return found;
+  // Old packages do not say it; rpm does, on reading them.
+  return found.map((one) =>
+    one.name.startsWith('rpmlib(') ? { ...one, flags: one.flags | sense.rpmlib } : one,
+  );
 }
 
 export function readTriples(
@@ -58,7 +63,8 @@ export function readTriples(
   flagsTag: HeaderTag,
   refuse: Refuse,
 ): Dependency[] {
-  const names = header.strings(headerTags[nameTag]) ?? [];
+  const names = header.strings(headerTags[nameTag]);
+  if (!names) return [];
   const versions = header.strings(headerTags[versionTag]);
   const flags = header.numbers(headerTags[flagsTag]);
   for (const [tag, values] of [[versionTag, versions] as const, [flagsTag, flags] as const]) {

@@ -47,6 +47,18 @@ test('refuses what does not fit together', () => {
   expectRefused(headerBlob(region, [{ tag: 99, type: 'int32', values: [1] }]));
   expectRefused(headerBlob(region, [{ tag: headerTags.NAME.tag, type: 'int32', values: [1] }]));
   expectRefused(headerBlob(region, [entry('NAME', 'a')], [entry('INSTALLTIME', 1)]));
+  // Also a tag that nothing reads; one that is negative to rpm.
+  expectRefused(headerBlob(region, [{ tag: 1148, type: 'int32', values: [1] }]));
+  expectRefused(headerBlob(region, [{ tag: -1, type: 'int32', values: [1] }]));
+});
+
+test.each([region, undefined])('data between the entries of a package is refused, region %s', (kind) => {
+  const entries = [entry('NAME', 'a'), entry('VERSION', 'one two'), entry('RELEASE', '1'), entry('EPOCH', 1)];
+  const blob = headerBlob(kind, entries);
+  expect(new Header(blob, 'package', refuse).number(headerTags.EPOCH)).toBe(1);
+  const ended = Buffer.from(blob);
+  ended[blob.indexOf('one two') + 3] = 0;
+  expectRefused(ended);
 });
 
 test('counts are bounded before anything is allocated', () => {

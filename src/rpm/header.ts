@@ -90,7 +90,17 @@ export class Header {
     const region = this.readRegion(kind, entries);
     this.hasRegion = region !== undefined;
     let end = 0;
-    for (let i = region ? 1 : 0; i < entries; i += 1) end = this.readEntry(i, end, region);
+    let used = region ? entrySize : 0;
+    for (let i = region ? 1 : 0; i < entries; i += 1) {
+      const entry = this.readEntry(i, end, region);
+      const width = alignment(entry.type);
+      used += ((width - (used % width)) % width) + entry.end - entry.start;
+      end = entry.end;
+    }
+    // Between the entries of a package there is what aligns them and nothing else.
+    if (kind !== 'database' && used !== data) {
+      throw refuse(`the ${kind} header has ${data} bytes of data, its entries ${used}`);
+    }
   }
 
   has({ tag }: TagNumber): boolean {
@@ -200,12 +210,13 @@ export class Header {
     return { tag: first.tag, entries, data };
   }
 
-  /** Checks one entry as rpm does; gives where its data ends, before which the next may not begin. */
-  private readEntry(index: number, previousEnd: number, region: Region | undefined): number {
+  /** Checks one entry as rpm does; the next may not begin before its end. */
+  private readEntry(index: number, previousEnd: number, region: Region | undefined): Entry {
     const { tag, type: typeNumber, offset, count } = this.indexEntry(index);
     const type = dataTypes[typeNumber - 1];
     const bad = (what: string) => this.refuse(`header entry ${index} (tag ${tag}) ${what}`);
-    if (tag < firstPlainTag) throw bad('has a reserved tag');
+    // A signed number, as rpm reads it.
+    if ((tag | 0) < firstPlainTag) throw bad('has a reserved tag');
     if (!type) throw bad(`has the unknown type ${typeNumber}`);
     if (offset < previousEnd || offset > this.data.length)
       throw bad('lies outside the data or overlaps another');
@@ -220,8 +231,9 @@ export class Header {
     if (end === undefined) throw bad('runs past the end of the data');
     if (region && offset < region.data && end > region.data - entrySize)
       throw bad('overlaps the region trailer');
-    this.keep(tag, { type, start: offset, end, count }, index, region);
-    return end;
+    const entry = { type, start: offset, end, count };
+    this.keep(tag, entry, index, region);
+    return entry;
   }
 
   /** What rpm added at installation replaces what the package said; within one region a tag may stand only once. */

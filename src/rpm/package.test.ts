@@ -95,6 +95,16 @@ test.each([
   },
 );
 
+test('rpmlib() requirements are marked as such, names without which nothing counts', async () => {
+  const requires = [entry('REQUIRENAME', 'rpmlib(X)', 'bash'), entry('REQUIREVERSION', '1', '')];
+  const of = async (entries: HeaderEntry[]) =>
+    read(packageFile({ header: headerBlob(undefined, packageEntries([], entries)) }));
+  const marked = await of([...requires, entry('REQUIREFLAGS', 10, 0)]);
+  expect(marked.requires.map(({ flags }) => flags)).toEqual([10 | (1 << 24), 0]);
+  expect((await of(requires)).requires.map(({ flags }) => flags)).toEqual([0, 0]);
+  expect((await of([entry('CONFLICTVERSION', '1')])).conflicts).toEqual([]);
+});
+
 test('whole paths count only where a header has no directories', async () => {
   const one = [{ path: '/etc/one' }];
   const both = packageEntries(one, [entry('OLDFILENAMES', '/etc/other')]);

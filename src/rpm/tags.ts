@@ -171,9 +171,32 @@ export const signatureTags = {
 export type HeaderTag = keyof typeof headerTags;
 export type SignatureTag = keyof typeof signatureTags;
 
-const byNumber = new Map<number, DataType>(Object.values(headerTags).map(({ tag, type }) => [tag, type]));
+/** Tags that nothing here reads, by the type that rpm declares for them: another type makes rpm refuse the header. */
+const otherTags: Partial<Record<DataType, readonly number[]>> = {
+  int32: [
+    257, 277, 1046, 1051, 1052, 1119, 1127, 1129, 1134, 1141, 1143, 1144, 1145, 1158, 1161, 1195, 5017, 5018,
+    5019, 5032, 5033, 5037, 5045, 5091,
+  ],
+  int64: [270, 271],
+  string: [
+    269, 273, 1007, 1010, 1015, 1021, 1094, 1122, 1123, 1132, 1155, 1196, 5012, 5013, 5014, 5015, 5016, 5034,
+    5062, 5096, 5098, 5099, 5100, 5101,
+  ],
+  binary: [259, 261, 262, 267, 268, 1012, 1013, 1043, 1146],
+  strings: [
+    100, 266, 276, 1018, 1019, 1059, 1060, 1061, 1062, 1089, 1098, 1099, 1120, 1121, 1133, 1135, 1142, 1147,
+    1148, 1149, 1150, 1156, 1157, 1159, 1160, 5000, 5001, 5002, 5005, 5006, 5007, 5030, 5031, 5035, 5036,
+    5040, 5041, 5042, 5043, 5044, 5058, 5059, 5060, 5061, 5086, 5087, 5088, 5089, 5090, 5097,
+  ],
+  i18n: [1016],
+};
 
-/** The type that rpm declares for a tag of the main header; undefined where Milliner does not know the tag. */
+const byNumber = new Map<number, DataType>([
+  ...Object.entries(otherTags).flatMap(([type, tags]) => tags.map((tag) => [tag, type as DataType] as const)),
+  ...Object.values(headerTags).map(({ tag, type }) => [tag, type] as const),
+]);
+
+/** The type that rpm declares for a tag of the main header; undefined for a tag that it does not know either. */
 export function declaredType(tag: number): DataType | undefined {
   return byNumber.get(tag);
 }

@@ -29,14 +29,11 @@ const inSignature: Record<number, number> = {
   5090: 274,
   5091: 275,
 };
-/** Numbers below are the signature header's own. */
-const firstOwnTag = 1000;
-const i18nTable = 100;
 
 /** In the truth's shape: the binding gives one value where rpm declares the tag to have one. Text as its bytes. */
 export function tagValue(number: number, shape: TagValue, header: Header, signature: Header): unknown {
-  const own = number >= firstOwnTag && header.has({ tag: number });
-  const from = own || number === i18nTable ? header : signature;
+  const own = header.has({ tag: number });
+  const from = own ? header : signature;
   const tag = own ? number : (inSignature[number] ?? number);
   if (!from.has({ tag })) return undefined;
   const sample = Array.isArray(shape) ? shape[0] : shape;
@@ -45,11 +42,15 @@ export function tagValue(number: number, shape: TagValue, header: Header, signat
   return Array.isArray(shape) ? values : values?.[0];
 }
 
+/** What rpm adds where a package does not say what it was built from. */
+const noSource = '(none)';
+
 /** rpm adds tags to old packages while it reads them. */
 export function addedOnReading(ours: RpmPackage): Map<number, unknown> {
   const { provides, header } = ours;
   return new Map<number, unknown>([
     ...(ours.source ? [[headerTags.SOURCEPACKAGE.tag, 1] as const] : []),
+    ...(ours.source || ours.sourceRpm ? [] : [[headerTags.SOURCERPM.tag, noSource] as const]),
     ...(header.hasRegion
       ? []
       : [
@@ -67,14 +68,19 @@ export function namedFacts(ours: RpmPackage): [number, string | number][] {
     [headerTags.LICENSE.tag, ours.license],
     [headerTags.VENDOR.tag, ours.vendor],
     [headerTags.URL.tag, ours.url],
-    [headerTags.SOURCERPM.tag, ours.sourceRpm],
+    [headerTags.SOURCERPM.tag, ours.sourceRpm || noSource],
     [headerTags.BUILDTIME.tag, ours.buildTime],
     [headerTags.ARCH.tag, ours.arch],
     [headerTags.SIZE.tag, ours.size],
   ];
 }
 
-export const dependencyRow = ({ name, version, flags }: Dependency): DependencyRow => [name, version, flags];
+/** The binding gives flags as signed numbers. */
+export const dependencyRow = ({ name, version, flags }: Dependency): DependencyRow => [
+  name,
+  version,
+  flags | 0,
+];
 
 export function fileRows(ours: RpmPackage): unknown[][] {
   const names = hardLinkSets(ours.files, refusePackage(ours.path));

@@ -57,7 +57,7 @@ async function holdPackage(truth: Truth, path: string): Promise<Outcome> {
   }
   if (!truth.tags) return compared(subject, ['we read it, rpm refuses it']);
   return compared(subject, [
-    ...differs('NEVRA', ours.nevra, truth.nevra?.replace(/-0:(?=[^-]+-[^-]+$)/, '-')),
+    ...differs('NEVRA', ours.nevra, text(truth.nevra ?? '').replace(/-0:(?=[^-]+-[^-]+$)/, '-')),
     ...(await holdTags(truth.tags, ours)),
     ...(Object.keys(dependencyKinds) as DependencyKind[]).flatMap((kind) =>
       differ(
