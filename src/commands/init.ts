@@ -5,6 +5,8 @@ import { initialise } from '../pipeline/init.ts';
 
 export default class InitCommand extends MillinerCommand {
   static override summary = 'Write a first recipe and its repositories';
+  static override description =
+    "A copy of Milliner's own recipe for an image like Fedora's fedora-init, under your name, and Fedora's repositories with the fingerprints of its keys. The key files come from the package distribution-gpg-keys.";
   static override examples = [
     '<%= config.bin %> init my-base',
     '<%= config.bin %> init my-base --release 43 --directory ./images',
@@ -13,7 +15,9 @@ export default class InitCommand extends MillinerCommand {
     name: Args.string({ required: true, description: 'name of the recipe and its image' }),
   };
   static override flags = {
-    release: Flags.string({ summary: 'Fedora release', default: '43' }),
+    release: Flags.string({
+      summary: 'Fedora release; the default is the one that recipes/fedora-init.yaml has',
+    }),
     directory: Flags.string({ summary: 'where recipes/ and templates/ go', default: '.' }),
   };
 

@@ -1,7 +1,9 @@
-/** init: a first recipe, with its repositories, to change rather than to write. */
+/** init: a first recipe, with its repositories, to change rather than to write: what recipes/ has for Fedora. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isMap, isSeq, parseDocument } from 'yaml';
 import { MillinerError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
 import { recipeSchema } from '../recipe/schema.ts';
@@ -9,16 +11,20 @@ import { recipeSchema } from '../recipe/schema.ts';
 export interface InitOptions {
   directory: string;
   name: string;
-  release: string;
+  /** That of the recipe which is copied, by default. */
+  release?: string | undefined;
 }
+
+/** They come with the program. */
+const ours = fileURLToPath(new URL('../../recipes', import.meta.url));
 
 /** Gives the files that it wrote; never writes over one. Throws USAGE for a name that no recipe may have, OUTPUT_UNUSABLE. */
 export async function initialise({ directory, name, release }: InitOptions): Promise<string[]> {
   refuseUnfit({ name, release });
   const recipes = join(directory, 'recipes');
   const files: [string, string][] = [
-    [join(recipes, `${name}.yaml`), recipeText(name, release)],
-    [join(recipes, 'repos.yaml'), repositoriesText],
+    [join(recipes, `${name}.yaml`), await recipeText(name, release)],
+    [join(recipes, 'repos.yaml'), await repositoriesText()],
   ];
   const recipe = files[0]![0];
   if (existsSync(recipe)) {
@@ -38,34 +44,26 @@ export async function initialise({ directory, name, release }: InitOptions): Pro
 }
 
 /** The name becomes that of a file. */
-function refuseUnfit(words: { name: string; release: string }): void {
+function refuseUnfit(words: { name: string; release: string | undefined }): void {
   const { error } = recipeSchema.pick({ name: true, release: true }).safeParse(words);
   const issue = error?.issues[0];
   if (issue) throw new MillinerError('USAGE', `${issue.path.join('.')}: ${issue.message}`);
 }
 
-function recipeText(name: string, release: string): string {
-  return `name: ${name}
-release: ${JSON.stringify(release)}
-repos: [fedora, updates]
-packages: [bash, coreutils-single, glibc-minimal-langpack, systemd, rpm]
-weakDeps: false
-docs: false
-config:
-  cmd: [/usr/sbin/init]
-  stopSignal: SIGRTMIN+3
-test:
-  init: true
-  ready: { unit: multi-user.target, timeout: 60s }
-`;
+/** The smallest that boots, under another name; what it says at its head is of the recipe that it was. */
+async function recipeText(name: string, release: string | undefined): Promise<string> {
+  const text = await readFile(join(ours, 'fedora-init.yaml'), 'utf8');
+  const named = text.replace(/^(?:#.*\n)+/, '').replace(/^name: .*$/m, `name: ${name}`);
+  return release === undefined
+    ? named
+    : named.replace(/^release: .*$/m, `release: ${JSON.stringify(release)}`);
 }
 
-const repositoriesText = `# Where packages come from; a recipe names these. Keys are files, relative to this one.
-repos:
-  - name: fedora
-    metalink: https://mirrors.fedoraproject.org/metalink?repo=fedora-$releasever&arch=$basearch
-    keys: [/etc/pki/rpm-gpg/RPM-GPG-KEY-fedora]
-  - name: updates
-    metalink: https://mirrors.fedoraproject.org/metalink?repo=updates-released-f$releasever&arch=$basearch
-    keys: [/etc/pki/rpm-gpg/RPM-GPG-KEY-fedora]
-`;
+/** The demo's own is made by the demo. */
+async function repositoriesText(): Promise<string> {
+  const document = parseDocument(await readFile(join(ours, 'repos.yaml'), 'utf8'));
+  const repos = document.get('repos');
+  if (isSeq(repos))
+    repos.items = repos.items.filter((repo) => isMap(repo) && repo.get('metalink') !== undefined);
+  return document.toString({ lineWidth: 0 });
+}

@@ -101,7 +101,18 @@ async function resolveRepositories(
   const names = new Set(found.map((repo) => repo.name));
   if (names.size < found.length)
     throw new MillinerError('RECIPE_INVALID', `${path}: repos: a name occurs twice`);
-  for (const repo of found) for (const { file } of repo.keys) await checkKeyFile(file, path, repo.name);
+  for (const repo of found) {
+    if (repo.keys.length === 0 && (repo.gpgcheck || repo.repoGpgcheck)) {
+      throw new MillinerError(
+        'RECIPE_INVALID',
+        `${path}: repos: ${repo.name}: no key for release ${release}`,
+        {
+          hint: 'Add the key of that release, with its fingerprint, to the repository.',
+        },
+      );
+    }
+    for (const { file } of repo.keys) await checkKeyFile(file, path, repo.name);
+  }
   return found;
 }
 
@@ -123,12 +134,16 @@ function absolute(repo: Repository, directory: string, release: string | undefin
     ...(local && { baseurl: resolve(directory, baseurl) }),
     ...Object.fromEntries(certificates),
     // Fedora signs each release with a key of its own, and names the file after it.
-    keys: repo.keys.map((key) => ({
-      ...key,
-      file: resolve(directory, key.file.replaceAll('$releasever', release ?? '$releasever')),
-    })),
+    keys: repo.keys
+      .filter((key) => key.release === undefined || key.release === release)
+      .map(({ release: _, ...key }) => ({
+        ...key,
+        file: resolve(directory, key.file.replaceAll('$releasever', release ?? '$releasever')),
+      })),
   };
 }
+
+const knownKeys = '/usr/share/distribution-gpg-keys/';
 
 async function checkKeyFile(key: string, path: string, repo: string): Promise<void> {
   const found = await stat(key).catch((error: NodeJS.ErrnoException) => error);
@@ -136,6 +151,10 @@ async function checkKeyFile(key: string, path: string, repo: string): Promise<vo
     throw new MillinerError(
       'RECIPE_INVALID',
       `${path}: repos: ${repo}: keys: no key file ${key} (${basename(key)})`,
+      // What Debian (from 13), Fedora and EPEL have the keys of distributions in.
+      key.startsWith(knownKeys)
+        ? { hint: `Install distribution-gpg-keys, or name the file where it is.` }
+        : {},
     );
   }
 }

@@ -10,8 +10,12 @@ const absolutePath = z
 const duration = z.string().regex(/^\d+(?:ms|s|m|h)$/, 'a number and a unit, such as 60s');
 const unitName = z.string().regex(/^[A-Za-z0-9@:_.\\-]+$/, 'the name of a systemd unit');
 
+const release = z.union([z.int(), z.string().min(1)]).transform(String);
+
 /** A file of OpenPGP keys, all of them trusted, or the one of them that the fingerprint names. */
 const trustedKey = z.strictObject({
+  /** Counts for recipes of this release alone; without it for all. */
+  release: release.optional(),
   file: z.string().min(1),
   fingerprint: z
     .string()
@@ -146,10 +150,7 @@ export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
   name,
   from: name.optional(),
-  release: z
-    .union([z.int(), z.string().min(1)])
-    .transform(String)
-    .optional(),
+  release: release.optional(),
   arches: z
     .array(z.enum(['x86_64', 'aarch64', 'ppc64le', 's390x']))
     .min(1)

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from '../../src/host/exec.ts';
 
-type Tag = 'Requires' | 'Recommends' | 'Supplements' | 'Provides' | 'Conflicts' | 'Obsoletes' | 'Epoch';
+type Tag =
+  'Requires' | 'Recommends' | 'Suggests' | 'Supplements' | 'Provides' | 'Conflicts' | 'Obsoletes' | 'Epoch';
 
 export type Sample = { name: string; version?: string; arch?: string; files?: string[] } & {
   [tag in Tag]?: string | number | string[];
