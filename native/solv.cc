@@ -70,6 +70,8 @@ solve::Input inputOf(const Napi::Object& object) {
   for (uint32_t i = 0; i < repos.Length(); i++) input.repos.push_back(repoOf(repos.Get(i).As<Napi::Object>()));
   input.filelistsGiven = object.Get("filelistsGiven").ToBoolean();
   input.installed = stringsOf(object, "installed");
+  input.kept = stringsOf(object, "kept");
+  input.update = stringsOf(object, "update");
   input.install = stringsOf(object, "install");
   input.members = membersOf(object);
   input.exclude = stringsOf(object, "exclude");

@@ -37,6 +37,9 @@ struct Input {
   std::vector<RepoInput> repos;
   bool filelistsGiven = false;  // all that can be had: do not ask for more
   std::vector<std::string> installed;
+  // Installed too, but of the last answer to the same question: may go, and stays what it is unless it must move.
+  std::vector<std::string> kept;
+  std::vector<std::string> update;  // names of kept packages: to the best there is
   std::vector<std::string> install;
   std::vector<GroupMember> members;
   std::vector<std::string> exclude;

@@ -106,7 +106,7 @@ bool reachesUnknownFiles(Pool* pool, const Queue* jobs, bool weakDeps) {
   reach.addInstalled();
   for (int i = 0; i < jobs->count; i += 2) {
     Id how = jobs->elements[i];
-    if ((how & SOLVER_JOBMASK) != SOLVER_INSTALL) continue;
+    if ((how & SOLVER_JOBMASK) != SOLVER_INSTALL && (how & SOLVER_JOBMASK) != SOLVER_UPDATE) continue;
     Id what = jobs->elements[i + 1];
     if ((how & SOLVER_SELECTMASK) == SOLVER_SOLVABLE_PROVIDES) {
       eachName(pool, what, [&](Id name) {

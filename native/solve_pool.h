@@ -11,6 +11,7 @@ extern "C" {
 }
 #include <functional>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "solve.h"
@@ -57,6 +58,8 @@ void hideRepeated(Pool* pool, Map* considered);
 
 // solve_select.cc: what a recipe's words mean, as dnf takes them.
 void hideExcluded(Pool* pool, const std::vector<LoadedRepo>& repos, const Input& input, Map* considered);
+// Of the last answer, what the recipe excludes or pins otherwise since.
+std::vector<Id> refused(Pool* pool, const std::vector<Id>& kept, const Input& input);
 // Gives what is wrong with the pins: names that are there, but in no version that the pin allows.
 std::vector<std::string> hideOthersThanPinned(Pool* pool, const std::vector<Pin>& pins, Map* considered);
 // Adds install jobs; gives what is wrong with the word, or an empty text.
@@ -74,7 +77,9 @@ bool reachesUnknownFiles(Pool* pool, const Queue* jobs, bool weakDeps);
 // solve_weak.cc
 void leaveUnmetWeak(Pool* pool, Queue* jobs);
 
-// solve_verify.cc: the packages of an answer that lack something they require.
+// solve_verify.cc: whether a dependency, however rich, is met.
+bool holds(Pool* pool, Id dep, const Map* present);
+// The packages of an answer that lack something they require.
 std::vector<Id> lacking(Pool* pool, const Answer& answer);
 
 // solve_describe.cc
@@ -99,5 +104,27 @@ struct Solved {
 };
 // Solves until the answer holds; what must stay out for that becomes a job. The solver can be asked for reasons then.
 Solved solveJobs(Solver* solver, Queue* jobs);
+
+// solve_keep.cc: what the last answer to the same question has.
+class Kept {
+ public:
+  Kept(Pool* pool, const Input& input);
+  bool empty() const { return packages_.empty(); }
+  void addJobs(Queue* jobs) const;
+  // Of the kept packages as few move as can be: none if there is such an answer, otherwise none that could stay as well.
+  Solved solve(Solver* solver, const Queue& wanted) const;
+
+ private:
+  std::set<Id> toStay() const;
+  bool standSideBySide() const;
+  Solved solveWith(const std::set<Id>& locked, Solver* solver, const Queue& wanted) const;
+  void dropUnwanted(Answer& answer, const Queue& wanted) const;
+
+  Pool* pool;  // libsolv's FOR_ macros want this name
+  const Input& input_;
+  std::vector<Id> packages_;
+};
+// What dnf lets stand side by side in several versions.
+void addInstallOnlyJobs(Pool* pool, Queue* jobs);
 
 }  // namespace solve

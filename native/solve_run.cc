@@ -22,14 +22,6 @@ using PoolPtr = std::unique_ptr<Pool, decltype(&pool_free)>;
 using SolverPtr = std::unique_ptr<Solver, decltype(&solver_free)>;
 using TransactionPtr = std::unique_ptr<Transaction, decltype(&transaction_free)>;
 
-// What dnf lets stand side by side in several versions.
-void addInstallOnlyJobs(Pool* pool, Queue* jobs) {
-  for (const char* name : {"kernel", "kernel-PAE", "installonlypkg(kernel)", "installonlypkg(kernel-module)",
-                           "installonlypkg(vm)", "multiversion(kernel)"}) {
-    queue_push2(jobs, SOLVER_MULTIVERSION | SOLVER_SOLVABLE_PROVIDES, pool_str2id(pool, name, 1));
-  }
-}
-
 SolverPtr makeSolver(Pool* pool, bool weakDeps) {
   SolverPtr solver(solver_create(pool), solver_free);
   // The flags that dnf sets, so that both give one answer.
@@ -41,7 +33,8 @@ SolverPtr makeSolver(Pool* pool, bool weakDeps) {
   return solver;
 }
 
-Solved solveWanted(Solver* solver, const Queue& wanted) {
+Solved solveWanted(Solver* solver, const Kept& kept, const Queue& wanted) {
+  if (!kept.empty()) return kept.solve(solver, wanted);
   Ids jobs;
   queue_insertn(&jobs, 0, wanted.count, wanted.elements);
   addInstallOnlyJobs(solver->pool, &jobs);
@@ -103,26 +96,34 @@ void addWords(Pool* pool, const Input& input, Jobs& jobs, Output& output) {
   }
 }
 
-bool needsFilelists(Pool* pool, const Input& input, const Jobs& jobs) {
+bool needsFilelists(Pool* pool, const Input& input, const Kept& kept, const Jobs& jobs) {
   if (!lacksFilelists(input)) return false;
   Ids all;
   queue_insertn(&all, 0, jobs.queue.count(), jobs.queue.q.elements);
+  kept.addJobs(&all);
   if (!input.whyNot.empty()) addInstallJobs(pool, input.whyNot, false, &all);
   return asksForUnknownFile(input.install) || asksForUnknownFile({input.whyNot}) ||
          reachesUnknownFiles(pool, &all, input.weakDeps);
 }
 
-WhyNot explainAbsence(Pool* pool, const Input& input, const Jobs& jobs, const Answer& answer) {
+WhyNot explainAbsence(Pool* pool, const Input& input, const Kept& kept, const Jobs& jobs, const Answer& answer) {
   return whyNot(pool, input.whyNot, answer, [&](const std::string& spec) {
     Ids more;
     queue_insertn(&more, 0, jobs.queue.count(), jobs.queue.q.elements);
     std::string why = addInstallJobs(pool, spec, false, &more);
     if (!why.empty()) return std::vector<std::vector<std::string>>{{why}};
-    return solveWanted(makeSolver(pool, input.weakDeps).get(), more.q).problems;
+    return solveWanted(makeSolver(pool, input.weakDeps).get(), kept, more.q).problems;
   });
 }
 
 }  // namespace
+
+void addInstallOnlyJobs(Pool* pool, Queue* jobs) {
+  for (const char* name : {"kernel", "kernel-PAE", "installonlypkg(kernel)", "installonlypkg(kernel-module)",
+                           "installonlypkg(vm)", "multiversion(kernel)"}) {
+    queue_push2(jobs, SOLVER_MULTIVERSION | SOLVER_SOLVABLE_PROVIDES, pool_str2id(pool, name, 1));
+  }
+}
 
 Answer::Answer(Solver* solver) {
   Map conflicts;
@@ -165,23 +166,28 @@ Output run(const Input& input) {
   PoolPtr owner(pool_create(), pool_free);
   Pool* pool = owner.get();
   setUp(pool, input.arch);
-  loadInstalled(pool, input.installed);
+  auto installed = input.installed;
+  installed.insert(installed.end(), input.kept.begin(), input.kept.end());
+  loadInstalled(pool, installed);
   auto repos = loadRepos(pool, input.repos);
   Considered considered(pool);
   pool_addfileprovides(pool);
   pool_createwhatprovides(pool);
   hideRepeated(pool, &considered.map);
   hideExcluded(pool, repos, input, &considered.map);
+  Kept kept(pool, input);
 
   Output output;
   for (const auto& problem : hideOthersThanPinned(pool, input.pins, &considered.map)) output.problems.push_back({problem});
   Jobs jobs;
   addWords(pool, input, jobs, output);
-  output.needsFilelists = needsFilelists(pool, input, jobs);
+  output.needsFilelists = needsFilelists(pool, input, kept, jobs);
   if (output.needsFilelists || !output.problems.empty()) return output;
   SolverPtr solver = makeSolver(pool, input.weakDeps);
-  Solved solved = solveWanted(solver.get(), jobs.queue.q);
+  Solved solved = solveWanted(solver.get(), kept, jobs.queue.q);
   output.problems = std::move(solved.problems);
+  // What would take the place of a kept package was not looked at.
+  output.needsFilelists = !solved.answer && !kept.empty() && lacksFilelists(input);
   if (!solved.answer) return output;
   Answer& answer = *solved.answer;
   output.solved = true;
@@ -189,7 +195,7 @@ Output run(const Input& input) {
   output.packages = describeAll(pool, answer.added);
   output.removed = describeAll(pool, answer.removed);
   if (input.explain) output.reasons = reasonsFor(solver.get(), answer, jobs, answer.added);
-  if (!input.whyNot.empty()) output.whyNot = explainAbsence(pool, input, jobs, answer);
+  if (!input.whyNot.empty()) output.whyNot = explainAbsence(pool, input, kept, jobs, answer);
   return output;
 }
 

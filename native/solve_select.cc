@@ -2,6 +2,7 @@
 // name with globs and architecture, then provides, then files.
 #include <fnmatch.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -164,6 +165,25 @@ std::vector<std::string> hideOthersThanPinned(Pool* pool, const std::vector<Pin>
     problems.push_back("no '" + pin.name + "' has the pinned version " + pin.evr + "; there is " + offered);
   }
   return problems;
+}
+
+std::vector<Id> refused(Pool* pool, const std::vector<Id>& kept, const Input& input) {
+  std::set<Id> all;
+  for (const auto& spec : input.exclude) {
+    Ids found, solvables;
+    if (!selectNames(pool, spec, SELECTION_INSTALLED_ONLY, &found)) continue;
+    selection_solvables(pool, &found, &solvables);
+    for (int i = 0; i < solvables.count(); i++) all.insert(solvables[i]);
+  }
+  std::vector<Id> packages;
+  for (Id p : kept) {
+    Solvable* s = pool_id2solvable(pool, p);
+    bool pinnedOtherwise = std::any_of(input.pins.begin(), input.pins.end(), [&](const Pin& pin) {
+      return pin.name == pool_id2str(pool, s->name) && !matchesPin(pool_id2str(pool, s->evr), pin.evr);
+    });
+    if (pinnedOtherwise || all.count(p)) packages.push_back(p);
+  }
+  return packages;
 }
 
 std::string findPackages(Pool* pool, const std::string& spec, std::vector<Id>& packages, bool& excluded) {

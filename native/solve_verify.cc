@@ -18,6 +18,8 @@ bool anyIn(Pool* pool, Id dep, const Map* present) {
   return false;
 }
 
+}  // namespace
+
 // Rich dependencies as rpm's manual defines them. What combines several conditions on one package (with, without,
 // versions, architectures) libsolv has resolved to packages already.
 bool holds(Pool* pool, Id dep, const Map* present) {
@@ -45,6 +47,8 @@ bool holds(Pool* pool, Id dep, const Map* present) {
       return anyIn(pool, dep, present);
   }
 }
+
+namespace {
 
 bool requirementsHold(Pool* pool, Id p, const Map* present) {
   Ids requirements;

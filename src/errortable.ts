@@ -76,6 +76,11 @@ const table = {
     what: 'a lock no longer answers its recipe',
     todo: 'Make it anew with: milliner lock RECIPE',
   },
+  PACKAGE_NOT_FOUND: {
+    kind: 'input',
+    what: 'a lock has no package of the name that was given',
+    todo: 'See what it has with: milliner lock diff, or in the lock file itself.',
+  },
   REPO_UNAVAILABLE: {
     kind: 'repository',
     what: 'a repository or a package could not be fetched',

@@ -9,21 +9,29 @@ import type { Recipe } from '../recipe/schema.ts';
 import { groupMembers } from '../repo/repository.ts';
 import { compareNevra } from '../rpm/evr.ts';
 import { nevraText } from '../rpm/package.ts';
-import { solve, type SolvedPackage } from '../solve/solve.ts';
+import { solve, type SolvedPackage, type SolveRequest } from '../solve/solve.ts';
 import type { Context } from './context.ts';
 import { locationIn } from './elsewhere.ts';
 import { fetchPackages, placesOf, sha256Of } from './fetch.ts';
+import { keepPackages, remaining } from './keep.ts';
 import type { LockedRecipe } from './lock.ts';
 import { openAll } from './repositories.ts';
 import { hostRpmVersion } from './versions.ts';
 
 export type LockedBase = Pick<LockedRecipe, 'loaded' | 'lock'>;
 
+/** What stays as it is, but for packages that one of the words means and what they need. */
+export interface LastAnswer {
+  answer: LockedArch;
+  update: readonly string[];
+}
+
 export async function solveArch(
   context: Context,
   loaded: LoadedRecipe,
   arch: string,
   base: LockedBase | undefined,
+  last: LastAnswer | undefined,
 ): Promise<{ answer: Omit<LockedArch, 'layers'>; own: LockedPackage[]; newest: number }> {
   const { recipe } = loaded;
   const inherited = base?.lock.arches[arch];
@@ -45,33 +53,72 @@ export async function solveArch(
     recipe.packages.filter((word) => word.startsWith('@') === wanted),
   );
   const members = await groupMembers(repositories, groups, arch);
-  const installed = [...(files?.values() ?? [])];
-  const image = await solve({ ...common, subject: recipe.name, install, members, installed });
+  const inBase = inherited?.packages ?? [];
+  const keep = last && (await keepPackages(context, loaded, arch, ownOf(last.answer, inBase), last.update));
+  const replaced = new Set(last?.answer.removed);
+  const image = await solve({
+    ...common,
+    subject: recipe.name,
+    install,
+    members,
+    installed: inBase.filter(({ nevra }) => !replaced.has(nevra)).map(({ sha256 }) => files!.get(sha256)!),
+    ...(keep && { kept: keep.solver }),
+  });
   for (const name of image.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
-  const removed = new Set(image.removed.map(nevraText));
-  const kept = (inherited?.packages ?? []).filter(({ nevra }) => !removed.has(nevra));
-  const own = await locate(image.packages);
-  const tools = await solveTools(recipe, common, locate);
+  const gone = new Set([...replaced, ...image.removed.map(nevraText)]);
+  const [removed, kept] = [true, false].map((away) => inBase.filter(({ nevra }) => gone.has(nevra) === away));
+  const staying = remaining(keep, image);
+  const own = [...staying, ...(await locate(image.packages))];
+  const tools = await solveTools(context, loaded, arch, { common, locate, last });
+  const built = [
+    ...image.packages.map(({ buildTime }) => buildTime),
+    ...staying.map(({ nevra }) => keep!.built.get(nevra)!),
+  ];
   return {
     answer: {
-      packages: [...kept.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(
+      packages: [...kept!.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(
         compareNevra,
       ),
-      base: kept.map(({ nevra }) => nevra),
-      removed: [...removed].toSorted(),
+      base: kept!.map(({ nevra }) => nevra),
+      removed: removed!.map(({ nevra }) => nevra).toSorted(),
       tools,
     },
     own,
-    newest: Math.max(0, ...image.packages.map(({ buildTime }) => buildTime)),
+    newest: Math.max(0, ...built),
   };
 }
 
+/** What the last answer has besides its base, as far as today's base leaves room for it. */
+function ownOf({ packages, base, removed }: LockedArch, inBase: LockedPackage[]): LockedPackage[] {
+  const inherited = new Set(base);
+  const replaced = new Set(removed);
+  const taken = new Set(inBase.filter(({ nevra }) => !replaced.has(nevra)).map(nameAndArch));
+  return packages.filter((one) => !inherited.has(one.nevra) && !taken.has(nameAndArch(one)));
+}
+
+function nameAndArch({ name, arch }: LockedPackage): string {
+  return `${name}.${arch}`;
+}
+
+interface ToolRequest {
+  common: Omit<SolveRequest, 'install' | 'installed'>;
+  locate: (found: SolvedPackage[]) => Promise<LockedPackage[]>;
+  last: LastAnswer | undefined;
+}
+
 async function solveTools(
-  { name, tools }: Recipe,
-  common: Omit<Parameters<typeof solve>[0], 'install' | 'installed'>,
-  locate: (found: SolvedPackage[]) => Promise<LockedPackage[]>,
+  context: Context,
+  loaded: LoadedRecipe,
+  arch: string,
+  { common, locate, last }: ToolRequest,
 ): Promise<LockedArch['tools']> {
+  const { name, tools } = loaded.recipe;
   if (tools === 'host') return { host: await hostRpmVersion() };
+  const locked = last?.answer.tools;
+  const keep =
+    last && Array.isArray(locked)
+      ? await keepPackages(context, loaded, arch, locked, last.update)
+      : undefined;
   const solution = await solve({
     ...common,
     subject: `${name}'s tool root (tools: in the recipe)`,
@@ -80,8 +127,9 @@ async function solveTools(
     weakDeps: false,
     install: tools.packages,
     installed: [],
+    ...(keep && { kept: keep.solver }),
   });
-  return (await locate(solution.packages)).toSorted(compareNevra);
+  return [...remaining(keep, solution), ...(await locate(solution.packages))].toSorted(compareNevra);
 }
 
 interface Place {

@@ -3,20 +3,12 @@ import type { Digest } from '../content/digest.ts';
 import { showBytes } from '../host/paths.ts';
 import type { ImageLayer } from '../image/image.ts';
 import type { Tree } from '../layer/tree.ts';
-import { readPackage, type RpmPackage } from '../rpm/package.ts';
-import { headerTags } from '../rpm/tags.ts';
+import { changesBetween } from '../lock/changes.ts';
+import { newEntries, type ChangelogEntry } from './changelogs.ts';
 import { differenceOf } from './check.ts';
 import type { Context } from './context.ts';
 import { readTree } from './make.ts';
 import { findAnyRecord, type ImageRecord } from './records.ts';
-
-export interface ChangelogEntry {
-  /** Seconds since 1970. */
-  time: number;
-  /** As rpm has it: name, address, and mostly the version. */
-  author: string;
-  text: string;
-}
 
 export interface UpdatedPackage {
   from: string;
@@ -53,51 +45,19 @@ export async function diffImages(context: Context, first: string, second: string
   });
 }
 
-/** Name and architecture: what an update leaves as they are. */
-function nameOf(nevra: string): string {
-  const [, name, arch] = /^(.+)-[^-]+-[^-]+\.([^.]+)$/.exec(nevra) ?? [undefined, nevra, ''];
-  return `${name}.${arch}`;
-}
-
 async function diffPackages(
   context: Context,
   a: ImageRecord,
   b: ImageRecord,
 ): Promise<ImageDiff['packages']> {
-  const checksums = (one: ImageRecord) => new Map(Object.entries(one.checksums));
-  const [before, now] = [checksums(a), checksums(b)];
-  const gone = [...before].filter(([nevra, sha256]) => now.get(nevra) !== sha256).map(([nevra]) => nevra);
-  const come = [...now].filter(([nevra, sha256]) => before.get(nevra) !== sha256).map(([nevra]) => nevra);
-  const predecessors = Map.groupBy(gone, nameOf);
+  const [before, now] = [a, b].map(({ checksums }) => new Map(Object.entries(checksums)));
+  const { added, removed, replaced } = changesBetween(before!, now!);
   const updated: UpdatedPackage[] = [];
-  const added: string[] = [];
-  for (const to of come) {
-    // Several versions side by side (kernels): each new one takes the place of one that has gone.
-    const from = predecessors.get(nameOf(to))?.shift();
-    if (from === undefined) added.push(to);
-    else {
-      const changelog = await newEntries(context, before.get(from)!, now.get(to)!);
-      updated.push({ from, to, ...(changelog && { changelog }) });
-    }
+  for (const { from, to } of replaced) {
+    const changelog = await newEntries(context, before!.get(from)!, now!.get(to)!);
+    updated.push({ from, to, ...(changelog && { changelog }) });
   }
-  return { added, removed: [...predecessors.values()].flat(), updated };
-}
-
-async function newEntries(context: Context, from: string, to: string): Promise<ChangelogEntry[] | undefined> {
-  const [old, current] = [await storedPackage(context, from), await storedPackage(context, to)];
-  if (!old || !current) return undefined;
-  const newest = Math.max(0, ...(old.header.numbers(headerTags.CHANGELOGTIME) ?? []));
-  const times = current.header.numbers(headerTags.CHANGELOGTIME) ?? [];
-  const authors = current.header.strings(headerTags.CHANGELOGNAME) ?? [];
-  const texts = current.header.strings(headerTags.CHANGELOGTEXT) ?? [];
-  return times
-    .map((time, index) => ({ time, author: authors[index] ?? '', text: texts[index] ?? '' }))
-    .filter(({ time }) => time > newest);
-}
-
-async function storedPackage({ content }: Context, sha256: string): Promise<RpmPackage | undefined> {
-  const digest: Digest = `sha256:${sha256}`;
-  return (await content.has(digest)) ? readPackage(await content.use(digest)) : undefined;
+  return { added, removed, updated };
 }
 
 function diffTrees(a: Tree, b: Tree): ImageDiff['files'] {

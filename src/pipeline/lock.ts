@@ -6,6 +6,7 @@ import { loadChain, type LoadedRecipe } from '../recipe/load.ts';
 import { solveArch, type LockedBase } from './answer.ts';
 import type { Context } from './context.ts';
 import { checkFresh, checkHostRpm, inputsOf } from './freshlock.ts';
+import { checkMeant } from './keep.ts';
 import { planArch, type PlanCost } from './layerplan.ts';
 import { checkVersions, currentVersions } from './versions.ts';
 
@@ -24,13 +25,20 @@ export interface MadeLock {
   previous: Lock | undefined;
 }
 
-/** Locks a recipe anew, and its bases only if they have no lock yet. Gives the lock of the recipe itself. */
-export async function lock(context: Context, recipe: string): Promise<MadeLock & { path: string }> {
+/**
+ * Locks a recipe anew, and its bases only if they have no lock yet. Gives the lock of the recipe itself. With `update`
+ * the packages of its last lock stay, but for those that one of these names or globs means and what they need.
+ */
+export async function lock(
+  context: Context,
+  recipe: string,
+  update?: readonly string[],
+): Promise<MadeLock & { path: string }> {
   const chain = await loadChain(recipe);
   return context.content.lease(async () => {
     const base = await lockBases(context, chain.slice(0, -1));
     const loaded = chain.at(-1)!;
-    return { ...(await makeLock(context, loaded, base)), path: loaded.lockPath };
+    return { ...(await makeLock(context, loaded, base, update)), path: loaded.lockPath };
   });
 }
 
@@ -88,15 +96,18 @@ async function makeLock(
   context: Context,
   loaded: LoadedRecipe,
   base: LockedBase | undefined,
+  update?: readonly string[],
 ): Promise<MadeLock> {
   const { recipe } = loaded;
   context.progress.step(`${recipe.name}: locking`);
   const arches: Record<string, LockedArch> = {};
   const costs: MadeLock['costs'] = {};
   let epoch = base?.lock.epoch ?? 0;
-  const previous = await previousLock(context, loaded);
+  // Where packages are to stay, a lock that cannot be read is in the way.
+  const previous = await (update ? readLock(loaded.lockPath) : previousLock(context, loaded));
   for (const arch of recipe.arches ?? [hostArch()]) {
-    const solved = await solveArch(context, loaded, arch, base);
+    const last = update && previous?.arches[arch] && { answer: previous.arches[arch], update };
+    const solved = await solveArch(context, loaded, arch, base, last);
     const { layers, cost } = await planArch(context, loaded, arch, {
       packages: solved.own,
       base: base?.lock.arches[arch]?.layers,
@@ -116,6 +127,7 @@ async function makeLock(
     versions: currentVersions(),
     arches,
   });
+  if (update && previous) checkMeant(update, [previous, sealed], loaded.lockPath);
   await writeLock(loaded.lockPath, sealed);
   return { lock: sealed, costs, previous };
 }

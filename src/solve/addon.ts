@@ -25,6 +25,10 @@ export interface AddonInput {
   filelistsGiven: boolean;
   /** Paths of the .rpm files that are installed already. */
   installed: readonly string[];
+  /** Paths of .rpm files: installed as well, by the last answer to the same question. */
+  kept?: readonly string[];
+  /** Names of kept packages. */
+  update?: readonly string[];
   install: readonly string[];
   members: readonly { name: string; onlyWith?: string }[];
   exclude: readonly string[];

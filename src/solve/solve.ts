@@ -17,6 +17,13 @@ export interface SolveRequest {
   repositories: readonly OpenedRepository[];
   /** Paths of the .rpm files (headers are enough) of what the parent image has installed. */
   installed?: readonly string[];
+  /** What the last answer to the same request has: stays what it is where it can, and goes where nothing asks for it. */
+  kept?: {
+    /** Paths of the .rpm files. */
+    files: readonly string[];
+    /** Names of those that are to move to the best there is. */
+    update: readonly string[];
+  };
   /** As dnf takes them: names, globs, name.arch, NEVRA, provides, file paths, rich dependencies; no groups. */
   install: readonly string[];
   /** Members of groups: left out where no repository has them. */
@@ -55,7 +62,7 @@ export interface SolvedPackage extends Nevra {
 export interface Solution {
   /** To be installed, ordered by NEVRA. */
   packages: SolvedPackage[];
-  /** Installed packages that an update or obsoletes replaces. */
+  /** Installed packages that an update or obsoletes replaces, and kept ones that go. */
   removed: Nevra[];
   /** Group members that no repository has. */
   skipped: string[];
@@ -140,6 +147,8 @@ async function attempt(
     repos,
     filelistsGiven: withFilelists,
     installed: request.installed ?? [],
+    kept: request.kept?.files ?? [],
+    update: request.kept?.update ?? [],
     install: request.install,
     members: request.members ?? [],
     exclude: request.exclude ?? [],
