@@ -187,6 +187,7 @@ Solved Kept::solveWith(const std::set<Id>& locked, Solver* solver, const Queue& 
   addJobs(&jobs);
   // Beside the version that is kept, the one that it moves to would be one more.
   if (standSideBySide()) addInstallOnlyJobs(pool, &jobs);
+  if (input_.weakDeps) leaveUnmetWeak(pool, &jobs);
   Solved solved = solveJobs(solver, &jobs);
   if (solved.answer) dropUnwanted(*solved.answer, wanted);
   return solved;

@@ -76,10 +76,15 @@ const table = {
     what: 'a lock no longer answers its recipe',
     todo: 'Make it anew with: milliner lock RECIPE',
   },
+  LOCK_NOT_FOUND: {
+    kind: 'input',
+    what: 'there is no such lock',
+    todo: 'Make it with: milliner lock RECIPE',
+  },
   PACKAGE_NOT_FOUND: {
     kind: 'input',
     what: 'a lock has no package of the name that was given',
-    todo: 'See what it has with: milliner lock diff, or in the lock file itself.',
+    todo: 'The lock file has the names of all packages, and of their sources.',
   },
   REPO_UNAVAILABLE: {
     kind: 'repository',

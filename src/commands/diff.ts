@@ -1,4 +1,5 @@
 import { Args, Flags } from '@oclif/core';
+import { changelogLines } from '../cli/changelog.ts';
 import { MillinerCommand } from '../cli/command.ts';
 import { openContext } from '../pipeline/context.ts';
 import { diffImages, type ImageDiff, type UpdatedPackage } from '../pipeline/diff.ts';
@@ -56,9 +57,6 @@ export default class DiffCommand extends MillinerCommand {
 
   #showUpdate({ from, to, changelog }: UpdatedPackage): void {
     this.log(`  ~ ${from} -> ${to}`);
-    for (const { time, author, text } of changelog ?? []) {
-      this.log(`    * ${new Date(time * 1000).toISOString().slice(0, 10)} ${author}`);
-      for (const line of text.split('\n')) this.log(`      ${line}`);
-    }
+    for (const line of changelogLines(changelog)) this.log(`    ${line}`);
   }
 }

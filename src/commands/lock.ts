@@ -1,25 +1,38 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
+import { changeLines, summaryLine } from '../cli/lockchanges.ts';
 import { offline } from '../cli/repositoryflags.ts';
+import { MillinerError } from '../errors.ts';
 import { openContext } from '../pipeline/context.ts';
 import { updateCost } from '../pipeline/layerplan.ts';
-import { lock } from '../pipeline/lock.ts';
+import { lock, type MadeLock } from '../pipeline/lock.ts';
+import { changesOfLocks, isEmpty, type SetChanges } from '../pipeline/lockchanges.ts';
 
 export default class LockCommand extends MillinerCommand {
   static override summary = 'Solve a recipe and write down the answer';
-  static override description =
-    'Writes RECIPE.lock.json beside the recipe: every package of the image and of the tool root with its URL, size, sha256 and source RPM, and which packages share a layer. The layers of the last lock are kept: new packages join, nothing else moves. A base without a lock is locked too. Repositories are asked every time, and send what has changed; metadata older than what was seen before is refused.';
+  static override description = `Writes RECIPE.lock.json beside the recipe: every package of the image and of the tool root with its URL, size, sha256
+and source RPM, and which packages share a layer, and says what changes. The layers of the last lock are kept: new packages
+join, nothing else moves. A base without a lock is locked too.
+
+All packages are solved anew. With --update NAME... those of the last lock stay, but for the packages of that name (or
+of a source package of that name; globs will do) and what they need; what the recipe asks for newly comes, what nothing
+asks for any more goes.
+
+Repositories are asked every time, and send what has changed; metadata older than what was seen before is refused.`;
   static override examples = [
     '<%= config.bin %> lock recipes/fedora-base.yaml',
+    '<%= config.bin %> lock fedora-base --update openssl "systemd*"',
     '<%= config.bin %> lock demo-base --json',
     '<%= config.bin %> lock demo-base --offline',
     '<%= config.bin %> lock fedora-base --allow-older updates',
   ];
+  static override strict = false;
   static override args = {
     recipe: Args.string({ required: true, description: 'a recipe file, or a name in recipes/' }),
+    name: Args.string({ description: 'with --update, a package that moves; may be repeated' }),
   };
-
   static override flags = {
+    update: Flags.boolean({ summary: 'move only the packages that are named; without names, all' }),
     offline,
     'allow-older': Flags.string({
       summary:
@@ -30,39 +43,59 @@ export default class LockCommand extends MillinerCommand {
   };
 
   async run(): Promise<object> {
-    const { args, flags } = await this.parse(LockCommand);
+    const { args, argv, flags } = await this.parse(LockCommand);
+    const names = (argv as string[]).slice(1);
+    if (names.length > 0 && !flags.update) {
+      throw new MillinerError('USAGE', `${names.join(' ')}: names of packages go with --update`, {
+        hint: 'milliner lock RECIPE --update NAME...',
+      });
+    }
     const { offline: isOffline, 'allow-older': allowOlder } = flags;
     const context = await openContext({ ...this.runOptions(flags), offline: isOffline, allowOlder });
     try {
-      const { lock: made, path, costs, previous } = await lock(context, args.recipe);
-      const arches = Object.fromEntries(
-        Object.entries(made.arches).map(([arch, answer]) => [
-          arch,
-          {
-            packages: answer.packages.length,
-            downloadSize: answer.packages.reduce((sum, one) => sum + one.size, 0),
-            layers: answer.layers.plan.length,
-            expected: costs[arch]!,
-            ...(previous?.arches[arch] && { update: updateCost(previous.arches[arch], answer) }),
-            tools: Array.isArray(answer.tools) ? answer.tools.length : `host rpm ${answer.tools.host}`,
-          },
-        ]),
-      );
-      for (const [arch, { packages, downloadSize, layers, expected, update }] of Object.entries(arches)) {
-        this.log(`${path}: ${arch}: ${packages} packages, ${megabytes(downloadSize)}`);
-        this.log(
-          `  ${layers} layers: an update is expected to cost ${megabytes(expected.update)}, its packages ${megabytes(expected.packages)}`,
-        );
-        if (update && update.packages > 0) {
-          this.log(
-            `  since the last lock: ${update.changedLayers} layers, ${megabytes(update.download)}, for ${megabytes(update.packages)} of packages`,
-          );
-        }
-      }
-      return { name: made.recipe, path, lockDigest: made.digest, arches };
+      return this.#show(await lock(context, args.recipe, names.length > 0 ? names : undefined));
     } finally {
       await context.close();
     }
+  }
+
+  #show({ lock: made, path, costs, previous }: MadeLock & { path: string }): object {
+    const changes = previous && changesOfLocks(previous, made);
+    const arches = Object.fromEntries(
+      Object.entries(made.arches).map(([arch, answer]) => [
+        arch,
+        {
+          packages: answer.packages.length,
+          downloadSize: answer.packages.reduce((sum, one) => sum + one.size, 0),
+          layers: answer.layers.plan.length,
+          expected: costs[arch]!,
+          ...(previous?.arches[arch] && { update: updateCost(previous.arches[arch], answer) }),
+          ...(changes && { changes: changes[arch] }),
+          tools: Array.isArray(answer.tools) ? answer.tools.length : `host rpm ${answer.tools.host}`,
+        },
+      ]),
+    );
+    for (const [arch, { packages, downloadSize, layers, expected, update }] of Object.entries(arches)) {
+      this.log(`${path}: ${arch}: ${packages} packages, ${megabytes(downloadSize)}`);
+      this.log(
+        `  ${layers} layers: an update is expected to cost ${megabytes(expected.update)}, its packages ${megabytes(expected.packages)}`,
+      );
+      if (update && update.packages > 0) {
+        this.log(
+          `  since the last lock: ${update.changedLayers} layers, ${megabytes(update.download)}, for ${megabytes(update.packages)} of packages`,
+        );
+      }
+    }
+    for (const [arch, { packages, tools }] of Object.entries(changes ?? {})) {
+      this.#showChanges(arch, packages);
+      if (!isEmpty(tools)) this.#showChanges(`${arch} tools`, tools);
+    }
+    return { name: made.recipe, path, lockDigest: made.digest, arches };
+  }
+
+  #showChanges(what: string, changes: SetChanges): void {
+    this.log(summaryLine(what, changes));
+    for (const line of changeLines(changes)) this.log(`  ${line}`);
   }
 }
 

@@ -96,7 +96,11 @@ export async function readLock(path: string): Promise<Lock | undefined> {
     if (error.code === 'ENOENT') return undefined;
     throw new MillinerError('LOCK_INVALID', `${path} cannot be read: ${error.code}`, { cause: error });
   });
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseLock(path, text);
+}
+
+/** The same for what was read from elsewhere: `path` is what it is called. */
+export function parseLock(path: string, text: string): Lock {
   const lock = parse(path, text);
   const { digest: claimed, ...content } = lock;
   if (contentDigest(content) !== claimed) {

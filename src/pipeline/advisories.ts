@@ -54,8 +54,20 @@ export async function listAdvisories(
 ): Promise<AdvisoriesReport> {
   const { name, arch, installed } = await findSubject(context, request);
   const successors = request.fixedBy === undefined ? undefined : await lockedPackages(request.fixedBy, arch);
-  const filter = new AdvisoryFilter(updatesOf(installed, successors));
   const chain = await loadChain(recipeOf(request.recipe ?? request.subject, name));
+  const updates = updatesOf(installed, successors);
+  const { repositories, advisories } = await advisoriesOf(context, chain, arch, updates);
+  return { name, arch, repositories, advisories: advisories.filter((one) => isWanted(one, request)) };
+}
+
+/** What the repositories of a recipe and its bases have for these updates. */
+export async function advisoriesOf(
+  context: Context,
+  chain: readonly LoadedRecipe[],
+  arch: string,
+  updates: readonly Update[],
+): Promise<Pick<AdvisoriesReport, 'repositories' | 'advisories'>> {
+  const filter = new AdvisoryFilter(updates);
   const repositories: AdvisoriesReport['repositories'] = {};
   const fixes = new Map<string, Fix[]>();
   for (const repository of await openChain(context, chain, arch)) {
@@ -69,8 +81,7 @@ export async function listAdvisories(
       if (found.length > 0) fixes.set(advisory.id, [...(fixes.get(advisory.id) ?? []), ...found]);
     }
   }
-  const advisories = [...fixes.values()].map(report).filter((one) => isWanted(one, request));
-  return { name, arch, repositories, advisories: advisories.toSorted(byUrgency) };
+  return { repositories, advisories: [...fixes.values()].map(report).toSorted(byUrgency) };
 }
 
 async function findSubject(context: Context, { subject, arch }: AdvisoriesRequest): Promise<Subject> {

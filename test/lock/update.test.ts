@@ -19,7 +19,7 @@ import {
   type Version,
 } from './universe.ts';
 
-const runs = process.env['MILLINER_SOAK'] ? 2000 : 300;
+const runs = process.env['MILLINER_SOAK'] ? 2000 : 200;
 
 let directory: string;
 beforeAll(async () => {

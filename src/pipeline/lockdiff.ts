@@ -1,0 +1,150 @@
+/** lock diff: packages that changed from one lock to the next, with changelog entries and the advisories they fix. */
+import { existsSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { run } from '../host/exec.ts';
+import { inParallel } from '../host/parallel.ts';
+import type { Replaced } from '../lock/changes.ts';
+import { parseLock, readLock, type Lock, type LockedPackage } from '../lock/lock.ts';
+import { loadChain, lockPathOf } from '../recipe/load.ts';
+import { parseNevra } from '../rpm/package.ts';
+import { advisoriesOf, type ReportedAdvisory } from './advisories.ts';
+import { newEntries, type ChangelogEntry } from './changelogs.ts';
+import type { Context } from './context.ts';
+import { fetchPackages } from './fetch.ts';
+import { changesOfLocks, type ArchChanges, type SetChanges } from './lockchanges.ts';
+
+export interface UpdatedPackage extends Replaced {
+  /** Newer than the newest of the old package, newest first; absent where a file of the two is out of reach. */
+  changelog?: ChangelogEntry[];
+}
+
+export interface ArchDiff {
+  packages: Omit<SetChanges, 'updated'> & { updated: UpdatedPackage[] };
+  tools: SetChanges;
+  /** What the updates fix; absent where no recipe tells whose repositories to ask. */
+  advisories?: ReportedAdvisory[];
+}
+
+export interface LockDiff {
+  locks: [string, string];
+  arches: Record<string, ArchDiff>;
+}
+
+interface Side {
+  /** Where it was read from, for people. */
+  name: string;
+  path: string;
+  lock: Lock;
+}
+
+/**
+ * Two lock files, or recipes for theirs; one alone is held against what git's HEAD has of it. Throws LOCK_INVALID,
+ * RECIPE_NOT_FOUND, LOCK_NOT_FOUND.
+ */
+export async function diffLocks(context: Context, first: string, second?: string): Promise<LockDiff> {
+  const now = await sideOf(second ?? first);
+  const before = second === undefined ? await committed(now.path) : await sideOf(first);
+  return context.content.lease(async () => {
+    const arches: LockDiff['arches'] = {};
+    for (const [arch, changes] of Object.entries(changesOfLocks(before.lock, now.lock))) {
+      arches[arch] = await describe(context, arch, changes, { before, now });
+    }
+    return { locks: [before.name, now.name], arches };
+  });
+}
+
+async function sideOf(given: string): Promise<Side> {
+  const path = given.endsWith('.json') ? resolve(given) : lockPathOf((await loadChain(given)).at(-1)!.path);
+  const lock = await readLock(path);
+  if (!lock) throw new MillinerError('LOCK_NOT_FOUND', `there is no lock ${path}`);
+  return { name: given, path, lock };
+}
+
+/** Beside the file itself, whose relative URLs it shares. */
+async function committed(path: string): Promise<Side> {
+  const name = `HEAD:./${basename(path)}`;
+  const { exitCode, stdout, stderr } = await run(
+    'git',
+    // Whoever owns the checkout: nothing in it is run to read a blob.
+    ['-c', 'safe.directory=*', 'cat-file', 'blob', name],
+    { cwd: dirname(path), allow: [0, 128], maxBuffer: largestCommitted },
+  );
+  if (exitCode !== 0) {
+    throw new MillinerError('LOCK_NOT_FOUND', `git has no ${name} in ${dirname(path)}: ${stderr.trim()}`, {
+      hint: 'Give two lock files.',
+    });
+  }
+  return { name, path, lock: parseLock(name, stdout) };
+}
+
+const largestCommitted = 64 * 1024 * 1024;
+
+async function describe(
+  context: Context,
+  arch: string,
+  { packages, tools }: ArchChanges,
+  sides: { before: Side; now: Side },
+): Promise<ArchDiff> {
+  const updated = await withChangelogs(context, arch, packages.updated, sides);
+  const advisories = await fixedBy(context, arch, packages.updated, sides.now.path);
+  return { packages: { ...packages, updated }, tools, ...(advisories && { advisories }) };
+}
+
+/** Files that are not in the store are fetched; one that cannot be had only costs its changelog. */
+async function withChangelogs(
+  context: Context,
+  arch: string,
+  updated: Replaced[],
+  { before, now }: { before: Side; now: Side },
+): Promise<UpdatedPackage[]> {
+  const [old, current] = [before, now].map(({ lock }) => packagesOf(lock, arch));
+  return inParallel(updated, parallel, context.signal, async ({ from, to }) => {
+    const [a, b] = [old!.get(from)!, current!.get(to)!];
+    const reached = (await isInReach(context, a, before.path)) && (await isInReach(context, b, now.path));
+    const changelog = reached ? await newEntries(context, a.sha256, b.sha256) : undefined;
+    return { from, to, ...(changelog && { changelog }) };
+  });
+}
+
+const parallel = 6;
+
+async function isInReach(context: Context, one: LockedPackage, lockPath: string): Promise<boolean> {
+  const places = { lockDirectory: dirname(lockPath), elsewhere: () => Promise.resolve([]) };
+  try {
+    await fetchPackages(context, [one], places);
+    return true;
+  } catch (error) {
+    if (!(error instanceof MillinerError) || !missing.has(error.code)) throw error;
+    context.progress.warn(`no changelog: ${error.message}`);
+    return false;
+  }
+}
+
+const missing = new Set(['REPO_UNAVAILABLE', 'DIGEST_MISMATCH']);
+
+function packagesOf({ arches }: Lock, arch: string): Map<string, LockedPackage> {
+  return new Map((arches[arch]?.packages ?? []).map((one) => [one.nevra, one]));
+}
+
+/** Of the repositories that the recipe beside the lock names. */
+async function fixedBy(
+  context: Context,
+  arch: string,
+  updated: Replaced[],
+  lockPath: string,
+): Promise<ReportedAdvisory[] | undefined> {
+  const recipe = lockPath.replace(/\.lock\.json$/, '.yaml');
+  if (updated.length === 0 || recipe === lockPath || !existsSync(recipe)) return undefined;
+  const updates = updated.flatMap(({ from, to }) => {
+    const [old, current] = [parseNevra(from), parseNevra(to)];
+    return old && current ? [{ from: old, to: current }] : [];
+  });
+  try {
+    return (await advisoriesOf(context, await loadChain(recipe), arch, updates)).advisories;
+  } catch (error) {
+    if (!(error instanceof MillinerError) || error.code !== 'REPO_UNAVAILABLE') throw error;
+    context.progress.warn(`no advisories: ${error.message}`);
+    return undefined;
+  }
+}
