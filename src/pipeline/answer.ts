@@ -5,7 +5,6 @@ import { MillinerError } from '../errors.ts';
 import type { Access } from '../host/access.ts';
 import type { LockedArch, LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
-import type { Recipe } from '../recipe/schema.ts';
 import { groupMembers } from '../repo/repository.ts';
 import { compareNevra } from '../rpm/evr.ts';
 import { nevraText } from '../rpm/package.ts';

@@ -6,12 +6,12 @@ import { run } from '../host/exec.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { Replaced } from '../lock/changes.ts';
 import { parseLock, readLock, type Lock, type LockedPackage } from '../lock/lock.ts';
-import { loadChain, lockPathOf } from '../recipe/load.ts';
+import { loadChain, lockPathOf, type LoadedRecipe } from '../recipe/load.ts';
 import { parseNevra } from '../rpm/package.ts';
 import { advisoriesOf, type ReportedAdvisory } from './advisories.ts';
 import { newEntries, type ChangelogEntry } from './changelogs.ts';
 import type { Context } from './context.ts';
-import { fetchPackages } from './fetch.ts';
+import { fetchPackages, placesOf } from './fetch.ts';
 import { changesOfLocks, type ArchChanges, type SetChanges } from './lockchanges.ts';
 
 export interface UpdatedPackage extends Replaced {
@@ -45,13 +45,20 @@ interface Side {
 export async function diffLocks(context: Context, first: string, second?: string): Promise<LockDiff> {
   const now = await sideOf(second ?? first);
   const before = second === undefined ? await committed(now.path) : await sideOf(first);
+  const chain = await chainBeside(now.path);
   return context.content.lease(async () => {
     const arches: LockDiff['arches'] = {};
     for (const [arch, changes] of Object.entries(changesOfLocks(before.lock, now.lock))) {
-      arches[arch] = await describe(context, arch, changes, { before, now });
+      arches[arch] = await describe({ context, arch, before, now, chain }, changes);
     }
     return { locks: [before.name, now.name], arches };
   });
+}
+
+/** The recipe that a lock stands beside, with its bases: it tells where its packages are and whose advisories count. */
+async function chainBeside(lockPath: string): Promise<LoadedRecipe[]> {
+  const recipe = lockPath.replace(/\.lock\.json$/, '.yaml');
+  return recipe !== lockPath && existsSync(recipe) ? loadChain(recipe) : [];
 }
 
 async function sideOf(given: string): Promise<Side> {
@@ -80,70 +87,68 @@ async function committed(path: string): Promise<Side> {
 
 const largestCommitted = 64 * 1024 * 1024;
 
-async function describe(
-  context: Context,
-  arch: string,
-  { packages, tools }: ArchChanges,
-  sides: { before: Side; now: Side },
-): Promise<ArchDiff> {
-  const updated = await withChangelogs(context, arch, packages.updated, sides);
-  const advisories = await fixedBy(context, arch, packages.updated, sides.now.path);
+interface Comparison {
+  context: Context;
+  arch: string;
+  before: Side;
+  now: Side;
+  chain: LoadedRecipe[];
+}
+
+async function describe(comparison: Comparison, { packages, tools }: ArchChanges): Promise<ArchDiff> {
+  const updated = await withChangelogs(comparison, packages.updated);
+  const advisories = await fixedBy(comparison, packages.updated);
   return { packages: { ...packages, updated }, tools, ...(advisories && { advisories }) };
 }
 
 /** Files that are not in the store are fetched; one that cannot be had only costs its changelog. */
-async function withChangelogs(
-  context: Context,
-  arch: string,
-  updated: Replaced[],
-  { before, now }: { before: Side; now: Side },
-): Promise<UpdatedPackage[]> {
+async function withChangelogs(comparison: Comparison, updated: Replaced[]): Promise<UpdatedPackage[]> {
+  const { context, arch, before, now } = comparison;
   const [old, current] = [before, now].map(({ lock }) => packagesOf(lock, arch));
   return inParallel(updated, parallel, context.signal, async ({ from, to }) => {
     const [a, b] = [old!.get(from)!, current!.get(to)!];
-    const reached = (await isInReach(context, a, before.path)) && (await isInReach(context, b, now.path));
-    const changelog = reached ? await newEntries(context, a.sha256, b.sha256) : undefined;
+    for (const [one, side] of [
+      [a, before],
+      [b, now],
+    ] as const)
+      await bring(comparison, one, side);
+    const changelog = await newEntries(context, a.sha256, b.sha256);
     return { from, to, ...(changelog && { changelog }) };
   });
 }
 
 const parallel = 6;
 
-async function isInReach(context: Context, one: LockedPackage, lockPath: string): Promise<boolean> {
-  const places = { lockDirectory: dirname(lockPath), elsewhere: () => Promise.resolve([]) };
+async function bring({ context, arch, chain }: Comparison, one: LockedPackage, side: Side): Promise<void> {
+  const loaded = chain.at(-1);
+  if (!loaded) return;
   try {
-    await fetchPackages(context, [one], places);
-    return true;
+    await fetchPackages(context, [one], placesOf(context, { ...loaded, lockPath: side.path }, arch));
   } catch (error) {
-    if (!(error instanceof MillinerError) || !missing.has(error.code)) throw error;
+    if (!(error instanceof MillinerError) || !outOfReach.has(error.code)) throw error;
     context.progress.warn(`no changelog: ${error.message}`);
-    return false;
   }
 }
 
-const missing = new Set(['REPO_UNAVAILABLE', 'DIGEST_MISMATCH']);
+const outOfReach = new Set(['REPO_UNAVAILABLE', 'DIGEST_MISMATCH', 'OFFLINE_MISSING']);
 
 function packagesOf({ arches }: Lock, arch: string): Map<string, LockedPackage> {
   return new Map((arches[arch]?.packages ?? []).map((one) => [one.nevra, one]));
 }
 
-/** Of the repositories that the recipe beside the lock names. */
 async function fixedBy(
-  context: Context,
-  arch: string,
+  { context, arch, chain }: Comparison,
   updated: Replaced[],
-  lockPath: string,
 ): Promise<ReportedAdvisory[] | undefined> {
-  const recipe = lockPath.replace(/\.lock\.json$/, '.yaml');
-  if (updated.length === 0 || recipe === lockPath || !existsSync(recipe)) return undefined;
+  if (updated.length === 0 || chain.length === 0) return undefined;
   const updates = updated.flatMap(({ from, to }) => {
     const [old, current] = [parseNevra(from), parseNevra(to)];
     return old && current ? [{ from: old, to: current }] : [];
   });
   try {
-    return (await advisoriesOf(context, await loadChain(recipe), arch, updates)).advisories;
+    return (await advisoriesOf(context, chain, arch, updates)).advisories;
   } catch (error) {
-    if (!(error instanceof MillinerError) || error.code !== 'REPO_UNAVAILABLE') throw error;
+    if (!(error instanceof MillinerError) || !outOfReach.has(error.code)) throw error;
     context.progress.warn(`no advisories: ${error.message}`);
     return undefined;
   }

@@ -26,6 +26,12 @@ export interface ErrorAnswer {
   details?: Record<string, unknown>;
 }
 
+export interface RunSettings {
+  wrapper?: string[];
+  cwd?: string;
+  env?: Record<string, string>;
+}
+
 /** What `build --json` answers. */
 export interface BuildAnswer {
   name: string;
@@ -96,12 +102,12 @@ export class Desk {
     return this.recipe(name, { repos: [{ name: 'tiny', baseurl, keys: [key] }], packages, ...fields });
   }
 
-  start(args: string[], { wrapper = [], cwd = this.directory }: { wrapper?: string[]; cwd?: string } = {}) {
+  start(args: string[], { wrapper = [], cwd = this.directory, env = {} }: RunSettings = {}) {
     const [program = '', ...rest] = [...wrapper, process.execPath, cli, ...args];
-    return start(program, rest, { cwd, env: { MILLINER_STATE: this.state } });
+    return start(program, rest, { cwd, env: { MILLINER_STATE: this.state, ...env } });
   }
 
-  async run(args: string[], options: { wrapper?: string[]; cwd?: string } = {}): Promise<Ended> {
+  async run(args: string[], options: RunSettings = {}): Promise<Ended> {
     const { exitCode, signal, stdout, stderr } = await this.start(args, options);
     return { code: exitCode, signal, stdout, stderr };
   }
@@ -120,7 +126,7 @@ export class Desk {
   /** A run that must fail: its error, and the exit code that came with it. */
   async fails(
     args: string[],
-    options: { wrapper?: string[]; cwd?: string } = {},
+    options: RunSettings = {},
   ): Promise<ErrorAnswer & { exit: number | undefined }> {
     const ended = await this.run([...args, '--json'], options);
     if (ended.code === 0) throw new Error(`milliner ${args.join(' ')} ended well: ${ended.stdout}`);
