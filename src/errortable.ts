@@ -2,6 +2,7 @@
  * Every way Milliner ends other than well: a code, what happened, what to do about it, and the exit code.
  * Users script against the codes; docs and tests are held to this table.
  */
+import { lockErrors } from './lockerrors.ts';
 import { poolErrors } from './poolerrors.ts';
 
 /** Exit codes by kind of failure; 2 is oclif's for wrong usage. */
@@ -66,26 +67,7 @@ const table = {
     what: 'a recipe has an error',
     todo: 'Mend the named key; recipes/recipe.schema.json describes the format to editors.',
   },
-  LOCK_INVALID: {
-    kind: 'input',
-    what: 'a lock file cannot be read or was edited by hand',
-    todo: 'Make it anew with: milliner lock RECIPE',
-  },
-  LOCK_STALE: {
-    kind: 'input',
-    what: 'a lock no longer answers its recipe',
-    todo: 'Make it anew with: milliner lock RECIPE',
-  },
-  LOCK_NOT_FOUND: {
-    kind: 'input',
-    what: 'there is no such lock',
-    todo: 'Make it with: milliner lock RECIPE',
-  },
-  PACKAGE_NOT_FOUND: {
-    kind: 'input',
-    what: 'a lock has no package of the name that was given',
-    todo: 'The lock file has the names of all packages, and of their sources.',
-  },
+  ...lockErrors,
   REPO_UNAVAILABLE: {
     kind: 'repository',
     what: 'a repository or a package could not be fetched',
