@@ -15,7 +15,7 @@ debian_packages=(
   rpm runc zstd xz-utils bzip2 gpg redis-server           # milliner itself
   e2fsprogs xfsprogs thin-provisioning-tools              # its dm-thin pools
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
-  skopeo buildah umoci dnf acl attr python3 faketime libsolv-tools  # other implementations, as oracles in the tests
+  skopeo buildah umoci dnf acl attr python3-rpm faketime libsolv-tools  # other implementations, as oracles in the tests
   busybox-static                                          # the userland of the tests' smallest images
   docker-registry podman iproute2 openssl                 # where the tests publish to, pull, and limit a network
   qemu-system-x86 kmod lvm2 dmsetup fdisk strace          # the virtual machine that tests run pools in, and what they do there

@@ -106,10 +106,10 @@ async function holdVerification(
   { report }: ImageRecord,
 ): Promise<Outcome> {
   const text = await readFile(join(directory, `${stem}.rpm-Va.txt`), 'utf8');
-  const theirs = text.split('\n').filter((line) => line !== '');
-  const ours = report.verification.map(
-    ({ attributes, marker, path }) => `${attributes.padEnd(9)}  ${marker || ' '} ${path}`,
+  const theirs = [...text.matchAll(/^(\S+)\s+(?:([a-z])\s+)?(\/.*)$/gm)].map(
+    ([, attributes, marker = '', path]) => `${attributes} ${marker} ${path}`,
   );
+  const ours = report.verification.map(({ attributes, marker, path }) => `${attributes} ${marker} ${path}`);
   return compared(`${stem}: rpm -Va`, setDifference(ours, theirs));
 }
 
