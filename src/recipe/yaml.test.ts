@@ -49,6 +49,7 @@ test.each([
   ['a level that gzip lacks', 'name: a\nlayers:\n  compression: gzip\n  level: 10\n', [[4, 'layers.level']]],
   ['a repeated key', 'name: a\nname: b\n', [[2, '']]],
   ['broken YAML', 'name: [a\n', [[2, '']]],
+  ['a file that is too large', ' '.repeat(2 ** 18 + 1), [[1, '']]],
   ['bytes that are no text', Buffer.from([0x6e, 0xff, 0xfe]), [[1, '']]],
 ])('%s is told by line and key', async (_name, text, expected) => {
   expect(await faultsOf(text)).toEqual(expected);
@@ -63,6 +64,21 @@ test('aliases cannot blow a file up', async () => {
   await expect(readYaml(join(directory, 'bomb.yaml'), recipeSchema)).rejects.toMatchObject({
     code: 'RECIPE_INVALID',
   });
+});
+
+test('what is nested too deeply is told like any other fault', async () => {
+  // Where the stack ends differs, and with it what the parser makes of it.
+  for (const opening of ['[', '- ', '{a: ', '? ']) {
+    for (const depth of [2000, 5000, 20_000]) {
+      const found = await faultsOf(opening.repeat(depth));
+      expect(found).toContainEqual([1, '']);
+    }
+  }
+});
+
+test('of a file full of faults the first are told', async () => {
+  // Each of them once took a walk through all of the text.
+  expect(await faultsOf('"'.repeat(200_000))).toEqual(Array.from({ length: 100 }, () => [1, '']));
 });
 
 test('defaults are filled in', async () => {

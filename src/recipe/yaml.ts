@@ -4,20 +4,23 @@ import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Docume
 import type { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 
-const largestFile = 1024 * 1024;
+/** Some hundred times what recipes have; the parser takes a thousand times as much memory. */
+const largestFile = 256 * 1024;
+/** Nobody reads more of them. */
+const mostFaults = 100;
 
 /** Reads and checks a file; throws RECIPE_INVALID with every fault found, RECIPE_NOT_FOUND if it is not there. */
 export async function readYaml<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
   const text = await readText(path);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const document = parse(text, path, lines);
   if (document.errors.length > 0) {
     throw invalid(
       path,
       document.errors.map((e) => ({
         line: lines.linePos(e.pos[0]).line,
         key: '',
-        text: e.message.split('\n')[0]!,
+        text: e.message,
       })),
     );
   }
@@ -38,7 +41,7 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
 async function readText(path: string): Promise<string> {
   try {
     const bytes = await readFile(path);
-    if (bytes.length > largestFile) throw invalid(path, [{ line: 1, key: '', text: 'larger than 1 MiB' }]);
+    if (bytes.length > largestFile) throw invalid(path, [{ line: 1, key: '', text: 'larger than 256 KiB' }]);
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     if (error instanceof MillinerError) throw error;
@@ -47,6 +50,17 @@ async function readText(path: string): Promise<string> {
     if (code === 'ENOENT')
       throw new MillinerError('RECIPE_NOT_FOUND', `no file ${path}`, { details: { path } });
     throw new MillinerError('RECIPE_INVALID', `${path} cannot be read: ${code}`, { cause: error });
+  }
+}
+
+/** The parser descends with the text: what is nested too deeply for it ends the stack. */
+function parse(text: string, path: string, lineCounter: LineCounter): Document {
+  try {
+    // Errors that show their place read the whole text for it, each of them.
+    return parseDocument(text, { lineCounter, uniqueKeys: true, prettyErrors: false });
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw invalid(path, [{ line: 1, key: '', text: 'nested too deeply' }]);
   }
 }
 
@@ -64,7 +78,8 @@ interface Fault {
   text: string;
 }
 
-function invalid(path: string, found: Fault[]): MillinerError {
+function invalid(path: string, all: Fault[]): MillinerError {
+  const found = all.slice(0, mostFaults);
   const lines = found.map((f) => `${path}:${f.line}: ${f.key ? `${f.key}: ` : ''}${f.text}`);
   return new MillinerError('RECIPE_INVALID', lines.join('\n'), { details: { path, faults: found } });
 }

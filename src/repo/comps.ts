@@ -40,8 +40,8 @@ export interface GroupMember {
   onlyWith?: string;
 }
 
-/** Some thirty times what Fedora's has. */
-const maxBytes = 64 * 1024 * 1024;
+/** Some fifteen times what Fedora's has. */
+const maxBytes = 32 * 1024 * 1024;
 
 /** Throws REPO_INVALID. The ending of the path tells the compression. */
 export async function readComps(path: string): Promise<Comps> {

@@ -4,9 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { mutationCount, mutations } from '../../test/rpm/mutate.ts';
 import { archive, entry, headerBlob, packageEntries, packageFile } from '../../test/rpm/synthesize.ts';
-import { MillinerError } from '../errors.ts';
 import { readPackage } from './package.ts';
 import { readPayload } from './payload.ts';
 
@@ -70,16 +68,4 @@ test('a stopped reader is told so', async () => {
     for await (const _ of readPayload(await readPackage(path), { signal: AbortSignal.abort() }));
   };
   await expect(stopped()).rejects.toMatchObject({ code: 'INTERRUPTED' });
-});
-
-test(`${mutationCount} damaged payloads are read or refused`, async () => {
-  const small = archive([{ index: 0, content: content.slice(0, 60) }]);
-  for (const compress of [gzipSync, zstdCompressSync]) {
-    for (const payload of mutations(compress(small), mutationCount / 2)) {
-      const compressor = compress === gzipSync ? 'gzip' : 'zstd';
-      await read(large(payload, compressor)).catch((error: unknown) =>
-        expect(error).toBeInstanceOf(MillinerError),
-      );
-    }
-  }
 });

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { mutations } from '../../test/rpm/mutate.ts';
 import { signatureIssuer } from './openpgp.ts';
 
 const keyId = '24c6a8a7f4a80eb5';
@@ -22,10 +21,4 @@ test('says nothing of what is no signature', () => {
   expect(signatureIssuer(Buffer.alloc(0))).toEqual({});
   expect(signatureIssuer(Buffer.from('hello'))).toEqual({});
   expect(signatureIssuer(Buffer.from(version4, 'hex').subarray(0, 20))).toEqual({});
-});
-
-test('damage never throws', () => {
-  for (const bytes of mutations(Buffer.from(version4, 'hex'))) {
-    expect(typeof signatureIssuer(bytes)).toBe('object');
-  }
 });

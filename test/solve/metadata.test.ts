@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MillinerError } from '../../src/errors.ts';
 import { run } from '../../src/host/exec.ts';
 import type { OpenedRepository } from '../../src/repo/repository.ts';
 import { solveNatively } from '../../src/solve/addon.ts';
@@ -161,44 +160,4 @@ test('what unpacks to more than its bound is not read on', async () => {
   };
   const output = await solveNatively({ ...input, repos: [{ ...repo, primaryLimit: 2 ** 20 }] });
   expect(output).toMatchObject({ solved: false, badFile: path });
-});
-
-test('no damage to metadata or packages does more than fail', async () => {
-  const { primary = '', filelists = '' } = documents['main'] ?? {};
-  const lists = await put('whole-filelists.xml', filelists);
-  const rpm = await readFile(join(directory, 'main/app-0-1-1.x86_64.rpm'));
-  const sources = [
-    { name: 'm.xml', bytes: Buffer.from(primary) },
-    { name: 'm.xml.gz', bytes: gzipSync(primary) },
-    { name: 'm.xml.zst', bytes: zstdCompressSync(primary) },
-    { name: 'm.rpm', bytes: rpm },
-  ];
-  const edit = fc.record({
-    at: fc.double({ min: 0, max: 1, noNaN: true }),
-    cut: fc.nat(50),
-    put: fc.uint8Array({ maxLength: 8 }),
-  });
-  await fc.assert(
-    fc.asyncProperty(
-      fc.constantFrom(...sources),
-      fc.array(edit, { minLength: 1, maxLength: 4 }),
-      async (source, edits) => {
-        let bytes: Buffer = source.bytes;
-        for (const { at, cut, put: added } of edits) {
-          const place = Math.floor(at * bytes.length);
-          bytes = Buffer.concat([bytes.subarray(0, place), added, bytes.subarray(place + cut)]);
-        }
-        const path = await put(source.name, bytes);
-        const repomd = repository('main', path, lists);
-        const opened: OpenedRepository =
-          source.name === 'm.rpm' ? { ...repomd, kind: 'rpms', files: [path] } : repomd;
-        const outcome: unknown = await answer([opened], ['*']).catch((cause: unknown) => cause);
-        if (!(outcome instanceof Error)) return;
-        expect(outcome).toBeInstanceOf(MillinerError);
-        const codes = ['REPO_INVALID', 'SOLVE_FAILED', 'PACKAGE_INVALID'];
-        expect(codes).toContain((outcome as MillinerError).code);
-      },
-    ),
-    { numRuns: soak ? 20_000 : 400 },
-  );
 });

@@ -1,0 +1,15 @@
+/** What a worker tells of each input. */
+export interface Report {
+  index: number;
+  /** Of the input's bytes. */
+  digest: string;
+  /** `read`, or the code of the error that it was refused with. */
+  outcome: string;
+  /** What must not be, with its stack. */
+  failure?: string;
+  /** MiB, the most that the process has ever had. */
+  memory: number;
+}
+
+/** MiB of a process, Node's own hundred among them; and those that the sanitizers need. */
+export const mostMemory = 500;

@@ -1,0 +1,64 @@
+/** rpm databases that came with an image: their pages, and the headers in them. */
+import { copyFileSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { canonicalizeDatabase } from '../../src/rpm/canonical.ts';
+import { readInstalled } from '../../src/rpm/database.ts';
+import { damage } from './bytes.ts';
+import type { Originals } from './originals.ts';
+import { mutateHeader } from './package.ts';
+import { extremes, pick, type Random } from './random.ts';
+import type { Subject } from './subject.ts';
+
+const refusals = ['RPMDB_INVALID'] as const;
+const original = 'rpmdb.sqlite';
+
+async function readWhole(path: string): Promise<void> {
+  await readInstalled(path);
+  await canonicalizeDatabase(path, { installTime: 1 });
+}
+
+export const databaseSubjects: Record<string, Subject> = {
+  'database pages': {
+    refusals,
+    mutate: (originals, random) => {
+      const bytes = originals.bytes(original);
+      return {
+        ending: '.sqlite',
+        bytes: random(2) === 0 ? damage(bytes, random) : mutatePage(bytes, random),
+      };
+    },
+    read: readWhole,
+  },
+  'database headers': {
+    refusals,
+    mutate: (originals, random) => ({ ending: '.sqlite', bytes: withHeader(originals, random) }),
+    read: readWhole,
+  },
+};
+
+/** SQLite's file format, 1.3 and 1.6: the header of the file or of a page, and the pointers behind it. */
+function mutatePage(sound: Buffer, random: Random): Buffer {
+  const bytes = Buffer.from(sound);
+  const pageSize = bytes.readUInt16BE(16);
+  const page = random(bytes.length / pageSize);
+  const at = page * pageSize + random(page === 0 ? 112 : 24);
+  if (random(2) === 0) bytes[at] = random(256);
+  else bytes.writeUInt32BE(pick(random, extremes), at & ~3);
+  return bytes;
+}
+
+function withHeader(originals: Originals, random: Random): Buffer {
+  const path = join(originals.directory, `headers-${process.pid}.sqlite`);
+  copyFileSync(originals.path(original), path);
+  const database = new DatabaseSync(path);
+  database.exec('PRAGMA synchronous = OFF');
+  const rows = database.prepare('SELECT hnum, blob FROM Packages').all();
+  const { hnum = 0, blob } = pick(random, rows);
+  const mutated = mutateHeader(Buffer.from(blob as Uint8Array), random);
+  database.prepare('UPDATE Packages SET blob = ? WHERE hnum = ?').run(mutated, hnum);
+  database.close();
+  const bytes = readFileSync(path);
+  rmSync(path);
+  return bytes;
+}

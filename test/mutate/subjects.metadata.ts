@@ -1,0 +1,76 @@
+/** Repositories' metadata, compressed in every way. */
+import { readFile } from 'node:fs/promises';
+import { expandGroups, readComps } from '../../src/repo/comps.ts';
+import { parseMetalink, parseMirrorlist, vouchesFor } from '../../src/repo/metalink.ts';
+import { parseRepomd } from '../../src/repo/repomd.ts';
+import { readUpdateinfo } from '../../src/repo/updateinfo.ts';
+import { compressed } from './compression.ts';
+import { documents } from './documents.ts';
+import type { Originals } from './originals.ts';
+import { solveWith } from './solving.ts';
+import type { Subject } from './subject.ts';
+import { mutateLines } from './text.ts';
+import { mutateXml } from './xml.ts';
+
+const refusals = ['REPO_INVALID'] as const;
+
+type Sound = (originals: Originals) => string;
+
+const plainXml = (sound: Sound): Subject['mutate'] => {
+  return (originals, random) => ({ ending: '.xml', bytes: mutateXml(sound(originals), random) });
+};
+
+const compressedXml = (sound: Sound): Subject['mutate'] => {
+  return (originals, random) => {
+    const document = sound(originals);
+    const mutated = () => mutateXml(document, random);
+    const { ending, bytes } = compressed(Buffer.from(document), mutated, random);
+    return { ending: `.xml${ending}`, bytes };
+  };
+};
+
+const text = async (path: string) => (await readFile(path)).toString('utf8');
+
+export const metadataSubjects: Record<string, Subject> = {
+  repomd: {
+    refusals,
+    mutate: plainXml((originals) => originals.text('repomd.xml')),
+    read: async (path) => void parseRepomd(await text(path), path),
+  },
+  metalink: {
+    refusals: ['REPO_INVALID', 'REPO_UNAVAILABLE'],
+    mutate: plainXml(() => documents.metalink),
+    read: async (path) => void vouchesFor(parseMetalink(await text(path), path), Buffer.alloc(3000)),
+  },
+  'mirror list': {
+    refusals: ['REPO_UNAVAILABLE'],
+    mutate: (_originals, random) => ({ ending: '', bytes: mutateLines(documents.mirrorlist, random) }),
+    read: async (path) => void parseMirrorlist(await text(path), path),
+  },
+  comps: {
+    refusals: ['REPO_INVALID', 'SOLVE_FAILED'],
+    mutate: compressedXml(() => documents.comps),
+    read: async (path) => void expandGroups([await readComps(path)], ['@core', '@^server'], 'x86_64'),
+  },
+  updateinfo: {
+    refusals,
+    mutate: compressedXml(() => documents.updateinfo),
+    read: async (path) => {
+      for await (const _ of readUpdateinfo(path));
+    },
+  },
+  primary: {
+    refusals: ['REPO_INVALID', 'SOLVE_FAILED'],
+    isNative: true,
+    share: 4,
+    mutate: compressedXml((originals) => originals.text('primary.xml')),
+    read: (path, originals) => solveWith(originals, { primary: path }),
+  },
+  filelists: {
+    refusals: ['REPO_INVALID', 'SOLVE_FAILED'],
+    isNative: true,
+    share: 2,
+    mutate: compressedXml((originals) => originals.text('filelists.xml')),
+    read: (path, originals) => solveWith(originals, { filelists: path }),
+  },
+};
