@@ -136,9 +136,9 @@ function absolute(repo: Repository, directory: string, release: string | undefin
     // Fedora signs each release with a key of its own, and names the file after it.
     keys: repo.keys
       .filter((key) => key.release === undefined || key.release === release)
-      .map(({ release: _, ...key }) => ({
-        ...key,
-        file: resolve(directory, key.file.replaceAll('$releasever', release ?? '$releasever')),
+      .map(({ file, fingerprint }) => ({
+        file: resolve(directory, file.replaceAll('$releasever', release ?? '$releasever')),
+        ...(fingerprint !== undefined && { fingerprint }),
       })),
   };
 }
