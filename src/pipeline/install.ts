@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { isNearlyFull } from '../host/files.ts';
 import { byteString, showBytes } from '../host/paths.ts';
 import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
+import { dnfState } from '../install/dnfstate.ts';
 import { checkTransaction } from '../install/gates.ts';
 import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
 import { readOwners } from '../install/owners.ts';
@@ -30,6 +31,8 @@ export interface InstallPlan {
   epoch: number;
   /** What this recipe adds to its base. */
   packages: RpmPackage[];
+  /** NEVRAs of the base that this image has not. */
+  removed: readonly string[];
   /** The tree of the base. */
   parent: Tree | undefined;
   dbPath: string;
@@ -64,7 +67,9 @@ export async function installImage(
     warnings.push(`${path} (${kind}) was made by a scriptlet of ${who} and has been removed`);
   }
   // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
-  await writeFiles(target, files);
+  const { packages, removed } = plan;
+  const state = await dnfState(target, { words: plan.loaded.recipe.packages, packages, removed });
+  await writeFiles(target, [...state, ...files]);
   await setServices(sandbox, plan.loaded.recipe.services);
   await databaseIn(target, plan.dbPath);
   context.progress.step('checking the installed tree (rpm -Va)');

@@ -50,7 +50,9 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const { epoch } = lock;
     const timeout = durationOf(loaded.recipe.install.timeout);
     const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
-    const plan = { loaded, arch: job.arch, epoch, packages: own, parent, dbPath, onInstalled: beginLayers };
+    const { removed } = job.locked.answer;
+    const common = { loaded, arch: job.arch, epoch, parent, dbPath };
+    const plan = { ...common, packages: own, removed, onInstalled: beginLayers };
     // Awaited here: what is in use goes with this scope.
     return await withReason(context.snapshots, async () => {
       const installed = await installImage(context, sandbox, plan);
