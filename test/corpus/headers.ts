@@ -7,6 +7,7 @@ import { MillinerError } from '../../src/errors.ts';
 import { dependencyKinds, type DependencyKind } from '../../src/rpm/dependencies.ts';
 import { readHead } from '../../src/rpm/lead.ts';
 import { readPackage, type RpmPackage } from '../../src/rpm/package.ts';
+import { verifyDigests } from '../../src/rpm/signature.ts';
 import {
   addedOnReading,
   bytesIn,
@@ -55,7 +56,7 @@ async function holdPackage(truth: Truth, path: string): Promise<Outcome> {
   if (ours instanceof MillinerError) {
     return truth.tags ? compared(subject, [`rpm reads it: ${ours.message}`]) : { subject, result: 'refused' };
   }
-  if (!truth.tags) return compared(subject, ['we read it, rpm refuses it']);
+  if (!truth.tags) return holdDigests(subject, path);
   return compared(subject, [
     ...differs('NEVRA', ours.nevra, text(truth.nevra ?? '').replace(/-0:(?=[^-]+-[^-]+$)/, '-')),
     ...(await holdTags(truth.tags, ours)),
@@ -68,6 +69,18 @@ async function holdPackage(truth: Truth, path: string): Promise<Outcome> {
     ),
     ...differ('files', fileRows(ours), (truth.files ?? []).map(rowOf)),
   ]);
+}
+
+/** What rpm refuses for a wrong digest, reading does not; it is refused before anything is done with it. */
+async function holdDigests(subject: string, path: string): Promise<Outcome> {
+  try {
+    await verifyDigests([path]);
+    return compared(subject, ['we read it, rpm refuses it']);
+  } catch (error) {
+    if (error instanceof MillinerError && error.code === 'SIGNATURE_INVALID')
+      return { subject, result: 'refused' };
+    throw error;
+  }
 }
 
 async function holdTags(tags: Record<string, TagValue>, ours: RpmPackage): Promise<string[]> {

@@ -62,8 +62,10 @@ export function compared(subject: string, difference: readonly string[]): Outcom
 
 /** What breaks instead of giving an answer is a difference too, and no end of the run. */
 export async function attempt(subject: string, check: () => Promise<Outcome>): Promise<Outcome> {
-  return check().catch((error: unknown) => {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { subject, result: 'failed', difference: text.split('\n') };
-  });
+  return check().catch((error: unknown) => broken(subject, error));
+}
+
+export function broken(subject: string, error: unknown): Outcome {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { subject, result: 'failed', difference: text.split('\n') };
 }

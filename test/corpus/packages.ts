@@ -10,18 +10,25 @@ export interface Found {
   repository: string;
 }
 
-/** Where packages (NAME-EPOCH:VERSION-RELEASE.ARCH) lie; those that the corpus lacks are left out. */
+/**
+ * Where packages (NAME-EPOCH:VERSION-RELEASE.ARCH) lie; those that the corpus lacks are left out. Of several places
+ * the repository counts that has the most of them: others may hold what was damaged on purpose.
+ */
 export async function placesOf({ directory, files }: Corpus, wanted: readonly string[]): Promise<Found[]> {
-  const left = new Set(wanted);
-  const candidates = files.filter((file) => file.endsWith('.rpm'));
-  const found: Found[] = [];
-  for (const file of candidates) {
-    if (left.size === 0) break;
+  const candidates = new Map(wanted.map((nevra) => [nevra, [] as Found[]]));
+  const sizes = new Map<string, number>();
+  for (const file of files.filter((name) => name.endsWith('.rpm'))) {
     const pkg = await readPackage(join(directory, file)).catch(() => undefined);
-    if (!pkg || pkg.source || !left.delete(fullNevra(pkg))) continue;
-    found.push({ pkg, repository: repositoryOf(directory, join(directory, file)) });
+    const places = pkg && !pkg.source ? candidates.get(fullNevra(pkg)) : undefined;
+    if (!pkg || !places) continue;
+    const repository = repositoryOf(directory, join(directory, file));
+    places.push({ pkg, repository });
+    sizes.set(repository, (sizes.get(repository) ?? 0) + 1);
   }
-  return found;
+  const size = ({ repository }: Found) => sizes.get(repository) ?? 0;
+  return [...candidates.values()].flatMap((places) =>
+    places.toSorted((a, b) => size(b) - size(a)).slice(0, 1),
+  );
 }
 
 const fullNevra = ({ name, epoch, version, release, arch }: RpmPackage) =>

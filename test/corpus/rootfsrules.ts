@@ -35,7 +35,11 @@ export function ruleFor(
 ): string | undefined {
   if (database.test(path)) return 'the rpm database is written in one form, where the packages have it';
   const isPackaged = times.has(path);
-  if (!theirs) return isPackaged && ofTheTruth.ours.path.test(path) ? ofTheTruth.ours.reason : undefined;
+  const normalised = record.report.normalised.find((one) => one.path === path);
+  if (!theirs) {
+    if (normalised?.action === 'added') return normalised.reason;
+    return isPackaged && ofTheTruth.ours.path.test(path) ? ofTheTruth.ours.reason : undefined;
+  }
   if (!ours) {
     const key = record.report.removedKeys.some((one) => one.path === path);
     if (key) return 'a private key that a scriptlet made is removed';
@@ -43,10 +47,9 @@ export function ruleFor(
     if (ofTheTruth.theirs.path.test(path)) return ofTheTruth.theirs.reason;
     return onlyTheirs.find((rule) => rule.path.test(path))?.reason;
   }
-  const written = record.report.normalised.find((one) => one.path === path && one.action !== 'removed');
   const changed = (Object.keys(theirs) as (keyof Row)[]).filter((key) => ours[key] !== theirs[key]);
   const rewritten: (keyof Row)[] = ['sha256', 'size', 'mtime'];
-  if (written && changed.every((key) => rewritten.includes(key))) return `content: ${written.reason}`;
+  if (normalised && changed.every((key) => rewritten.includes(key))) return `content: ${normalised.reason}`;
   const packaged = times.get(path)?.has(Number(theirs.mtime)) ?? false;
   const isTime = changed.length === 1 && changed[0] === 'mtime' && !packaged;
   return isTime && Number(ours.mtime) === record.epoch

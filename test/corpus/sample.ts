@@ -10,7 +10,7 @@ const program = join(import.meta.dirname, 'truth.py');
 const arch = appFile.split('.').at(-2)!;
 const packages = ['tiny-base', 'tiny-app', 'tiny-extra'].map((name) => `${name}-1.0-1.${arch}.rpm`);
 /** What rpm refuses. */
-const damaged = ['truncated-in-header', 'empty', 'not-an-rpm'];
+const damaged = ['header-flipped', 'truncated-in-header', 'empty', 'not-an-rpm'];
 
 /** What rpm's Python binding says, as text. */
 async function ask(directory: string, ...args: string[]): Promise<string> {

@@ -40,7 +40,7 @@ def header(path):
 
 def facts_of(path):
     transaction = rpm.TransactionSet()
-    transaction.setVSFlags(rpm._RPMVSF_NOSIGNATURES | rpm._RPMVSF_NODIGESTS)
+    transaction.setVSFlags(rpm._RPMVSF_NOSIGNATURES)
     with open(path) as file:
         read = transaction.hdrFromFdno(file.fileno())
     facts = {"path": path, "nevra": read["NEVRA"]}
