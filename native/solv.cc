@@ -38,6 +38,10 @@ solve::RepoInput repoOf(const Napi::Object& object) {
   repo.primaryLimit = limitOf(object, "primaryLimit");
   repo.filelists = stringOf(object, "filelists");
   repo.filelistsLimit = limitOf(object, "filelistsLimit");
+  repo.primarySolv = stringOf(object, "primarySolv");
+  repo.filelistsSolv = stringOf(object, "filelistsSolv");
+  repo.cachePrimary = stringOf(object, "cachePrimary");
+  repo.cacheFilelists = stringOf(object, "cacheFilelists");
   repo.files = stringsOf(object, "files");
   repo.exclude = stringsOf(object, "exclude");
   return repo;
@@ -147,6 +151,7 @@ Napi::Object objectOf(Napi::Env env, const solve::Output& output) {
   }
   object["reasons"] = arrayOf(env, output.reasons, reason);
   if (*output.whyNot.kind) object["whyNot"] = objectOf(env, output.whyNot);
+  object["cached"] = linesOf(env, output.cached);
   object["skipped"] = linesOf(env, output.skipped);
   object["problems"] = arrayOf(env, output.problems, linesOf);
   return object;

@@ -17,6 +17,11 @@ struct RepoInput {
   uint64_t primaryLimit = 0;  // bytes after decompression
   std::string filelists;  // empty while they are not needed
   uint64_t filelistsLimit = 0;
+  // What 'primary' and 'filelists' were once turned into, in libsolv's own format: read in their place where they are
+  // given. The caller vouches for them: libsolv trusts that format.
+  std::string primarySolv, filelistsSolv;
+  // Where to leave such files; empty: nowhere.
+  std::string cachePrimary, cacheFilelists;
   std::vector<std::string> files;
   std::vector<std::string> exclude;
 };
@@ -85,6 +90,7 @@ struct Output {
   std::vector<Reason> reasons;  // of the packages, in their order; empty unless asked for
   WhyNot whyNot;
   std::vector<Package> removed;
+  std::vector<std::string> cached;  // of the files that were to be left, those that are whole
   std::vector<std::string> skipped;  // group members that no repository has
   // One entry for each problem, each a list of lines that together explain it.
   std::vector<std::vector<std::string>> problems;

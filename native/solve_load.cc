@@ -82,6 +82,27 @@ void sortAndSeal(Repo* repo) {
   repo_internalize(repo);
 }
 
+void cache(Repo* repo, const std::string& path, std::vector<std::string>* cached) {
+  if (!path.empty() && writeSolv(repo_last_repodata(repo), path)) cached->push_back(path);
+}
+
+// Before file dependencies are looked up: what is cached depends on the document and on nothing else.
+void addPrimary(Repo* repo, const RepoInput& input, std::vector<std::string>* cached) {
+  if (!input.primarySolv.empty()) return readSolv(repo, input.primarySolv, 0);
+  addMetadata(repo, input.primary, input.primaryLimit, nullptr, REPO_NO_INTERNALIZE);
+  if (repo->nsolvables == 0) return;
+  sortAndSeal(repo);
+  cache(repo, input.cachePrimary, cached);
+}
+
+void addFilelists(Repo* repo, const RepoInput& input, std::vector<std::string>* cached) {
+  constexpr int flags = REPO_EXTEND_SOLVABLES | REPO_LOCALPOOL;
+  if (!input.filelistsSolv.empty()) return readSolv(repo, input.filelistsSolv, flags);
+  if (input.filelists.empty()) return;
+  addMetadata(repo, input.filelists, input.filelistsLimit, "FL", flags);
+  cache(repo, input.cacheFilelists, cached);
+}
+
 std::string sortKey(Solvable* s) {
   char built[24];
   std::snprintf(built, sizeof built, "%020llu", ~solvable_lookup_num(s, SOLVABLE_BUILDTIME, 0));
@@ -99,7 +120,7 @@ void loadInstalled(Pool* pool, const std::vector<std::string>& files) {
   sortAndSeal(repo);
 }
 
-std::vector<LoadedRepo> loadRepos(Pool* pool, const std::vector<RepoInput>& inputs) {
+std::vector<LoadedRepo> loadRepos(Pool* pool, const std::vector<RepoInput>& inputs, std::vector<std::string>* cached) {
   std::vector<const RepoInput*> order;
   for (const auto& input : inputs) order.push_back(&input);
   std::stable_sort(order.begin(), order.end(), [](const RepoInput* a, const RepoInput* b) {
@@ -113,13 +134,10 @@ std::vector<LoadedRepo> loadRepos(Pool* pool, const std::vector<RepoInput>& inpu
     repos.push_back({repo, input});
     if (input->packages) {
       addPackages(repo, input->files);
+      if (repo->nsolvables > 0) sortAndSeal(repo);
     } else {
-      addMetadata(repo, input->primary, input->primaryLimit, nullptr, REPO_NO_INTERNALIZE);
-    }
-    if (repo->nsolvables == 0) continue;
-    sortAndSeal(repo);
-    if (!input->filelists.empty()) {
-      addMetadata(repo, input->filelists, input->filelistsLimit, "FL", REPO_EXTEND_SOLVABLES | REPO_LOCALPOOL);
+      addPrimary(repo, *input, cached);
+      if (repo->nsolvables > 0) addFilelists(repo, *input, cached);
     }
   }
   return repos;

@@ -53,8 +53,12 @@ struct Answer {
 
 // solve_load.cc: fills the pool in an order that does not depend on the input's order.
 void loadInstalled(Pool* pool, const std::vector<std::string>& files);
-std::vector<LoadedRepo> loadRepos(Pool* pool, const std::vector<RepoInput>& inputs);
+std::vector<LoadedRepo> loadRepos(Pool* pool, const std::vector<RepoInput>& inputs, std::vector<std::string>* cached);
 void hideRepeated(Pool* pool, Map* considered);
+
+// solve_cache.cc: libsolv's own format. Reading throws BadFile; writing gives false where it did not work.
+void readSolv(Repo* repo, const std::string& path, int flags);
+bool writeSolv(Repodata* data, const std::string& path);
 
 // solve_select.cc: what a recipe's words mean, as dnf takes them.
 void hideExcluded(Pool* pool, const std::vector<LoadedRepo>& repos, const Input& input, Map* considered);

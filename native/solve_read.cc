@@ -11,6 +11,18 @@ namespace {
 // libsolv parses rich dependencies recursively, so that nested brackets are stack. Real ones nest three deep.
 constexpr int maxDepth = 2000;
 
+// Texts for people and the like, a quarter of primary metadata: no answer depends on them, and libsolv would keep all.
+struct {
+  const char *opening, *closing;
+} constexpr texts[] = {
+    {"<summary>", "</summary>"},         {"<description>", "</description>"},
+    {"<packager>", "</packager>"},       {"<url>", "</url>"},
+    {"<rpm:license>", "</rpm:license>"}, {"<rpm:group>", "</rpm:group>"},
+    {"<rpm:buildhost>", "</rpm:buildhost>"}, {"<rpm:vendor>", "</rpm:vendor>"},
+    {"<rpm:header-range ", "/>"},
+};
+constexpr size_t longestTag = sizeof "<rpm:header-range " - 1;
+
 }  // namespace
 
 Guarded::Guarded(FILE* inner, std::string path, uint64_t limit, Kind kind)
@@ -34,18 +46,71 @@ void Guarded::check() const {
 
 ssize_t Guarded::readThrough(void* cookie, char* buffer, size_t size) {
   auto* self = static_cast<Guarded*>(cookie);
-  size_t got = fread(buffer, 1, size, self->inner_);
-  if (ferror(self->inner_)) {
-    self->wrong_ = "its compressed data is damaged or cut short";
-  } else if (got > self->left_) {
-    self->wrong_ = "it unpacks to more bytes than any real one has";
-  } else {
-    self->left_ -= got;
-    self->inspect(buffer, got);
+  for (;;) {
+    // What is held comes first; libsolv asks for thousands of bytes at a time.
+    size_t held = std::min(self->held_.size(), size);
+    std::memcpy(buffer, self->held_.data(), held);
+    self->held_.erase(0, held);
+    size_t got = fread(buffer + held, 1, size - held, self->inner_);
+    if (ferror(self->inner_)) {
+      self->wrong_ = "its compressed data is damaged or cut short";
+    } else if (got > self->left_) {
+      self->wrong_ = "it unpacks to more bytes than any real one has";
+    } else {
+      self->left_ -= got;
+      self->inspect(buffer + held, got);
+    }
+    if (self->wrong_) {
+      errno = EIO;
+      return -1;
+    }
+    if (self->kind_ != Kind::document || got == 0) return static_cast<ssize_t>(held + got);
+    size_t passed = self->leaveOut(buffer, held + got);
+    // Nothing would mean the end.
+    if (passed > 0) return static_cast<ssize_t>(passed);
   }
-  if (!self->wrong_) return static_cast<ssize_t>(got);
-  errno = EIO;
-  return -1;
+}
+
+// Takes texts out of the buffer; gives how many bytes are left in it.
+size_t Guarded::leaveOut(char* buffer, size_t size) {
+  char *to = buffer, *from = buffer, *end = buffer + size;
+  auto hold = [&](char* start) { held_.assign(start, static_cast<size_t>(end - start)); };
+  while (from < end) {
+    auto rest = static_cast<size_t>(end - from);
+    if (leftOut_) {
+      const size_t length = std::strlen(leftOut_);
+      auto closing = static_cast<char*>(memmem(from, rest, leftOut_, length));
+      if (!closing) {
+        hold(end - std::min(rest, length - 1));
+        break;
+      }
+      from = closing + length;
+      leftOut_ = nullptr;
+      continue;
+    }
+    auto tag = static_cast<char*>(std::memchr(from, '<', rest));
+    char* stop = tag ? tag : end;
+    std::memmove(to, from, static_cast<size_t>(stop - from));
+    to += stop - from;
+    if (!tag) break;
+    if (static_cast<size_t>(end - tag) < longestTag) {
+      hold(tag);
+      break;
+    }
+    from = tag;
+    for (const auto& text : texts) {
+      const size_t length = std::strlen(text.opening);
+      if (std::memcmp(tag, text.opening, length) != 0) continue;
+      leftOut_ = text.closing;
+      from = tag + length;
+      break;
+    }
+    if (!leftOut_) {
+      *to++ = '<';
+      from++;
+    }
+  }
+  return static_cast<size_t>(to - buffer);
 }
 
 // Most of what passes has nothing to look at closely: counting is quick, following every byte is not.

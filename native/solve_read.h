@@ -30,6 +30,7 @@ class Guarded {
   static ssize_t readThrough(void* cookie, char* buffer, size_t size);
   void inspect(const char* buffer, size_t size);
   void follow(const char* buffer, size_t size);
+  size_t leaveOut(char* buffer, size_t size);
 
   FILE* inner_;
   FILE* file_ = nullptr;
@@ -40,6 +41,8 @@ class Guarded {
   int depth_ = 0;  // brackets open at most
   char before_ = 0;
   char beforeThat_ = 0;
+  const char* leftOut_ = nullptr;  // the closing tag of an element that is being left out
+  std::string held_;  // the beginning of what may be a tag, until the rest of it has come
 };
 
 }  // namespace solve

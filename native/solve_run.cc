@@ -1,4 +1,6 @@
 // One solve from the first file to the answer: load, hide what is excluded, make jobs, solve, describe.
+#include <malloc.h>
+
 #include <algorithm>
 #include <memory>
 #include <tuple>
@@ -163,21 +165,22 @@ Solved solveJobs(Solver* solver, Queue* jobs) {
 }
 
 Output run(const Input& input) {
+  // A pool takes what a small process has in all: what others have freed before is not to lie beside it.
+  malloc_trim(0);
   PoolPtr owner(pool_create(), pool_free);
   Pool* pool = owner.get();
   setUp(pool, input.arch);
   auto installed = input.installed;
   installed.insert(installed.end(), input.kept.begin(), input.kept.end());
   loadInstalled(pool, installed);
-  auto repos = loadRepos(pool, input.repos);
+  Output output;
+  auto repos = loadRepos(pool, input.repos, &output.cached);
   Considered considered(pool);
   pool_addfileprovides(pool);
   pool_createwhatprovides(pool);
   hideRepeated(pool, &considered.map);
   hideExcluded(pool, repos, input, &considered.map);
   Kept kept(pool, input);
-
-  Output output;
   for (const auto& problem : hideOthersThanPinned(pool, input.pins, &considered.map)) output.problems.push_back({problem});
   Jobs jobs;
   addWords(pool, input, jobs, output);

@@ -1,8 +1,9 @@
 /** gc: removes from the state directory what no image and no lock in use needs. */
-import { readdir } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
 import { removeTree } from '../host/remove.ts';
+import { cachedEnding } from '../solve/cached.ts';
 import type { Context } from './context.ts';
 import { forgetLost } from './parts.ts';
 import { removeOtherPublications } from './publications.ts';
@@ -56,6 +57,7 @@ export async function collectGarbage(context: Context, options: GcOptions): Prom
       snapshots = await removeSnapshots(context, new Set(records.map(({ snapshot }) => snapshot)));
       const caches = keepDays > 0 ? [] : ['toolroots', 'metadata', 'downloads'];
       for (const folder of caches) await empty(join(state, folder));
+      await removeUnused(join(state, 'metadata'), cachedEnding, usedSince);
       const removed = await collect(new Set(records.flatMap(blobsOf)), { usedSince, mostBytes });
       await forgetLost(context, new Set(removed.map(({ digest }) => digest)));
       for (const former of await listFormer(state)) {
@@ -96,6 +98,15 @@ async function removeSnapshots({ snapshots }: Context, keep: Set<string>): Promi
     removed.push(name);
   }
   return removed;
+}
+
+/** Files of what can be made again, and what killed writers left of them: those that use touches, by when that was. */
+async function removeUnused(directory: string, ending: string, usedSince: Date): Promise<void> {
+  for (const name of await readdir(directory).catch(() => [])) {
+    const path = join(directory, name);
+    const found = name.includes(ending) ? await stat(path).catch(() => undefined) : undefined;
+    if (found && found.mtime < usedSince) await rm(path, { force: true });
+  }
 }
 
 /** The directory itself stays: a command that waits for its turn has seen that it is there. */

@@ -14,6 +14,12 @@ export interface AddonRepository {
   primaryLimit?: number;
   filelists?: string | undefined;
   filelistsLimit?: number;
+  /** What was cached of them: read in their place. */
+  primarySolv?: string | undefined;
+  filelistsSolv?: string | undefined;
+  /** Where to cache what is read of them; there is nothing yet. */
+  cachePrimary?: string | undefined;
+  cacheFilelists?: string | undefined;
   /** rpms: paths. */
   files?: readonly string[];
 }
@@ -84,6 +90,8 @@ export interface AddonOutput {
   reasons: AddonReason[];
   whyNot?: AddonWhyNot;
   removed: AddonPackage[];
+  /** Which of the files to be cached are whole. */
+  cached: string[];
   skipped: string[];
   /** One entry for each problem, each the lines that together explain it. */
   problems: string[][];

@@ -1,11 +1,13 @@
 /** From package names to the packages that are to be installed: libsolv, set up as dnf does. */
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { MillinerError } from '../errors.ts';
 import { fileChecksum, parseChecksum, type Checksum } from '../host/checksum.ts';
 import { silent, type Progress } from '../host/progress.ts';
 import type { GroupMember } from '../repo/comps.ts';
 import type { OpenedRepository } from '../repo/repository.ts';
 import type { Nevra } from '../rpm/package.ts';
+import { cachedEnding } from './cached.ts';
+import { prepare } from './repositories.ts';
 import { reasonsOf, whyNotOf, type Reason, type WhyNot } from './explain.ts';
 import { solveNatively, type AddonOutput, type AddonPackage, type AddonRepository } from './addon.ts';
 
@@ -70,11 +72,6 @@ export interface Solution {
   reasons: ReadonlyMap<string, Reason>;
 }
 
-const GiB = 1024 ** 3;
-/** Unpacked bytes: several times what Fedora's largest repository has. */
-const primaryLimit = 2 * GiB;
-const filelistsLimit = 8 * GiB;
-
 /**
  * The same request gives the same solution whatever the order of repositories, packages and words.
  * Throws SOLVE_FAILED with the problems in its details, REPO_INVALID, PACKAGE_INVALID, and what fetching
@@ -119,29 +116,7 @@ async function attempt(
   withFilelists: boolean,
   absent: string | undefined,
 ): Promise<AddonOutput> {
-  const repos: AddonRepository[] = [];
-  for (const repository of request.repositories) {
-    const { name, definition } = repository;
-    const common = {
-      name,
-      priority: definition.priority ?? 99,
-      cost: definition.cost ?? 1000,
-      exclude: definition.exclude,
-    };
-    if (repository.kind === 'rpms') {
-      repos.push({ ...common, kind: 'rpms', files: repository.files });
-    } else {
-      const filelists = withFilelists ? await repository.filelists() : undefined;
-      repos.push({
-        ...common,
-        kind: 'repomd',
-        primary: repository.primary,
-        primaryLimit: Math.min(primaryLimit, repository.openSizes?.primary ?? primaryLimit),
-        filelists,
-        filelistsLimit: Math.min(filelistsLimit, repository.openSizes?.filelists ?? filelistsLimit),
-      });
-    }
-  }
+  const { repos, cache } = await prepare(request.repositories, withFilelists);
   const output = await solveNatively({
     arch: request.arch,
     repos,
@@ -158,6 +133,12 @@ async function attempt(
     explain: request.explain ?? false,
     whyNot: absent,
   });
+  await cache(output.cached);
+  // Sealed and yet unreadable: without it the document is read again.
+  if (output.badFile?.endsWith(cachedEnding)) {
+    await rm(output.badFile, { force: true });
+    return attempt(request, withFilelists, absent);
+  }
   if (output.badFile !== undefined) throw badFile(output.badFile, output.reason ?? '', repos);
   return output;
 }

@@ -19,7 +19,7 @@ import { cache } from '../demo/recipes.ts';
 
 const packages = 70_000;
 const demo = join(cache, 'repository/packages');
-const version = 2;
+const version = 3;
 
 /** Everything in a record that names: a text with holes, each for the copy's suffix or for its package id. */
 interface Template {
@@ -29,7 +29,7 @@ interface Template {
 }
 
 const named =
-  /<name>[^<]+(?=<)|<file[^>]*>[^<]+(?=<)|<rpm:entry name="(?!rpmlib\()[^"]+(?=")|<location href="[^"]+(?=\.rpm")|<rpm:sourcerpm>[^<]+?(?=-[^-<]+-[^-<]+\.src)|(?<=pkgid="YES">|pkgid=")[0-9a-f]{64}|(?<= name=")[^"(]+(?=" arch=)/g;
+  /<name>[^<]+(?=<)|<file[^>]*>[^<]+(?=<)|<rpm:entry name="(?!rpmlib\()[^"]+(?=")|<location href="[^"]+?(?=-[^-"]+-[^-"]+\.rpm")|<rpm:sourcerpm>[^<]+?(?=-[^-<]+-[^-<]+\.src)|(?<=pkgid="YES">|pkgid=")[0-9a-f]{64}|(?<= name=")[^"(]+(?=" arch=)/g;
 
 function templateOf(record: string): Template {
   const template: Template = { pieces: [], ids: [] };
