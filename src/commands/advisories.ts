@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
+import { offline } from '../cli/repositoryflags.ts';
 import { listAdvisories, type AdvisoriesReport, type ReportedAdvisory } from '../pipeline/advisories.ts';
 import { openContext } from '../pipeline/context.ts';
 
@@ -32,11 +33,12 @@ export default class AdvisoriesCommand extends MillinerCommand {
     }),
     recipe: Flags.string({ summary: "whose repositories are asked, where it is not the image's own name" }),
     arch: Flags.string({ summary: 'of a lock; the default is that of this host' }),
+    offline,
   };
 
   async run(): Promise<AdvisoriesReport> {
     const { args, flags } = await this.parse(AdvisoriesCommand);
-    const context = await openContext(this.runOptions(flags));
+    const context = await openContext({ ...this.runOptions(flags), offline: flags.offline });
     try {
       const report = await listAdvisories(context, {
         subject: args.image,

@@ -47,7 +47,7 @@ interface Subject {
   installed: Nevra[];
 }
 
-/** Throws IMAGE_NOT_FOUND, RECIPE_NOT_FOUND, LOCK_INVALID, LOCK_STALE, and what opening repositories throws. */
+/** Throws RECIPE_NOT_FOUND, LOCK_NOT_FOUND, LOCK_INVALID, LOCK_STALE, and what opening repositories throws. */
 export async function listAdvisories(
   context: Context,
   request: AdvisoriesRequest,
@@ -111,9 +111,7 @@ async function lockOf(subject: string): Promise<Lock> {
   const path = isLock ? subject : lockPathOf((await loadChain(subject)).at(-1)!.path);
   const lock = await readLock(path);
   if (lock) return lock;
-  throw new MillinerError('RECIPE_NOT_FOUND', `there is no lock ${path}`, {
-    hint: 'Lock the recipe first: milliner lock RECIPE',
-  });
+  throw new MillinerError('LOCK_NOT_FOUND', `there is no lock ${path}`);
 }
 
 async function lockedPackages(recipeOrLock: string, arch: string): Promise<Nevra[]> {
