@@ -54,7 +54,7 @@ export const depsolve: Kind = {
 async function holdJob(job: Job, repos: (readonly [string, string])[], { work }: Corpus): Promise<Outcome> {
   const subject = job.id;
   const ours = await answer(job, repos, work).catch((error: unknown) => {
-    if (error instanceof MillinerError) return error;
+    if (error instanceof MillinerError && noAnswer.has(error.code)) return error;
     throw error;
   });
   if (ours instanceof MillinerError) {
@@ -72,6 +72,9 @@ async function holdJob(job: Job, repos: (readonly [string, string])[], { work }:
     ...[...found.difference(theirs)].map((row) => `only ours: ${row}`),
   ]);
 }
+
+/** No package set; or metadata that nobody should believe, over which dnf fails too. */
+const noAnswer = new Set<string>(['SOLVE_FAILED', 'REPO_INVALID', 'DIGEST_MISMATCH']);
 
 async function answer(
   job: Job,
