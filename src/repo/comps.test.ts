@@ -2,9 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MillinerError } from '../errors.ts';
 import { run } from '../host/exec.ts';
 import { expandGroups, readComps, type Comps } from './comps.ts';
 
@@ -86,30 +84,8 @@ test('a word may name the types of packages, and must not be taken apart at any 
 
 test('bombs', async () => {
   const path = join(directory, 'bomb.xml.gz');
-  for (const inside of ['x'.repeat(70_000_000), '<a/>'.repeat(400_001)]) {
+  for (const inside of ['x'.repeat(34_000_000), '<a/>'.repeat(400_001)]) {
     await writeFile(path, gzipSync(`<comps>${inside}</comps>`));
     await expect(readComps(path)).rejects.toMatchObject({ code: 'REPO_INVALID' });
   }
-});
-
-test('any mutation is read or refused', async () => {
-  const numRuns = process.env['MILLINER_SOAK'] ? 5000 : 200;
-  const path = join(directory, 'mutated.xml');
-  const edit = fc.tuple(fc.nat(xml.length), fc.nat(20), fc.string({ unit: 'binary', maxLength: 5 }));
-  await fc.assert(
-    fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 4 }), async (edits) => {
-      await writeFile(
-        path,
-        edits.reduce((t, [at, cut, put]) => t.slice(0, at) + put + t.slice(at + cut), xml),
-      );
-      try {
-        const { groups } = await readComps(path);
-        for (const { id } of groups) expect(id).toBeTypeOf('string');
-      } catch (error) {
-        if (!(error instanceof MillinerError)) throw error;
-        expect(error.code).toBe('REPO_INVALID');
-      }
-    }),
-    { numRuns },
-  );
 });
