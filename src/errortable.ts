@@ -111,6 +111,21 @@ const table = {
     what: 'no set of packages answers the recipe',
     todo: 'Add the missing repository or package, or drop the conflicting one.',
   },
+  BASE_INVALID: {
+    kind: 'input',
+    what: 'an image or a file system cannot be what a recipe stands on',
+    todo: 'Have it made again by its maker, or name another one in from:',
+  },
+  BASE_REPLACED: {
+    kind: 'solve',
+    what: "packages of the recipe would take the place of the base's own",
+    todo: 'Name a base that has them, or another version of the packages; or allow it by name in the recipe: allow: {replace: [NAME]}',
+  },
+  RPMDB_UNSUPPORTED: {
+    kind: 'input',
+    what: 'a base keeps its rpm database in another form than SQLite',
+    todo: 'Have it converted (rpmdb --rebuilddb with the sqlite backend), or name a base of rpm 4.16 or later.',
+  },
   SIGNATURE_INVALID: {
     kind: 'trust',
     what: 'a package is unsigned, wrongly signed, or signed by a key that the recipe does not name',

@@ -31,7 +31,7 @@ export default class InspectCommand extends MillinerCommand {
     this.log(`  config ${record.configDigest}`);
     this.log(`  lock   ${record.lockDigest}`);
     for (const { digest, size, recipe, holds } of layers) {
-      this.log(`  layer  ${digest}  ${(size / 1e6).toFixed(1)} MB  ${recipe}: ${holds}`);
+      this.log(`  layer  ${digest}  ${(size / 1e6).toFixed(1)} MB  ${[recipe ?? 'base', holds].join(': ')}`);
     }
     for (const { path, action, reason } of report.normalised) this.log(`  ${action} ${path}: ${reason}`);
     for (const { attributes, marker, path, reason } of report.verification) {

@@ -12,9 +12,9 @@ export interface Descriptor {
 
 export interface ImageLayer extends Descriptor {
   diffID: string;
-  /** The recipe that it was made by. */
-  recipe: string;
-  /** What it holds, for people. */
+  /** The recipe that it was made by; absent where another builder made it. */
+  recipe?: string | undefined;
+  /** What it holds, for people; of another builder's the step that made it. */
   holds: string;
 }
 
@@ -58,7 +58,7 @@ const configType = 'application/vnd.oci.image.config.v1+json';
 
 /** Go's names, which OCI uses. */
 const architectures: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64' };
-const ociArchitecture = (arch: string): string => architectures[arch] ?? arch;
+export const ociArchitecture = (arch: string): string => architectures[arch] ?? arch;
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -125,11 +125,11 @@ function configOf({ name, arch, epoch, config, layers }: ImageInput): object {
       StopSignal: config.stopSignal,
     },
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffID }) => diffID) },
-    history: layers.map(({ recipe, holds }) => ({
-      created,
-      created_by: `milliner build ${recipe}`,
-      comment: holds,
-    })),
+    history: layers.map(({ recipe, holds }) =>
+      recipe === undefined
+        ? { created_by: holds }
+        : { created, created_by: `milliner build ${recipe}`, comment: holds },
+    ),
   };
 }
 

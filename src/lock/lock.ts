@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
+import type { Digest } from '../registry/descriptor.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const digest = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]);
 
 const lockedPackage = z.strictObject({
   nevra: z.string().min(1),
@@ -28,6 +29,19 @@ const lockedPackage = z.strictObject({
 const lockedArch = z.strictObject({
   /** The whole image, bases included, in NEVRA order. */
   packages: z.array(lockedPackage),
+  /** What the lowest recipe stands on, where that is no recipe; its packages are beside those above. */
+  image: z
+    .strictObject({
+      /** As the recipe has it; of a file system its own name. */
+      name: z.string().min(1),
+      /** Of the image's manifest; of the tar; of the directory's tree as a layer holds it. */
+      digest,
+      /** Of the index that led to the manifest: it may be what is signed. */
+      index: digest.optional(),
+      /** NEVRAs of what it has installed and this image still has. */
+      packages: z.array(z.string().min(1)),
+    })
+    .optional(),
   /** Names from `packages` that the base already has. */
   base: z.array(z.string()),
   /** What the base has and this image has not. */
@@ -69,6 +83,7 @@ const lockSchema = z.strictObject({
 export type Lock = z.output<typeof lockSchema>;
 export type LockedPackage = z.output<typeof lockedPackage>;
 export type LockedArch = z.output<typeof lockedArch>;
+export type LockedImage = NonNullable<LockedArch['image']>;
 export type Versions = Lock['versions'];
 
 const largestLock = 64 * 1024 * 1024;
@@ -126,7 +141,7 @@ function parse(path: string, text: string): Lock {
   throw new MillinerError('LOCK_INVALID', `${path}: ${first.path.join('.')}: ${first.message}`);
 }
 
-function contentDigest(content: Omit<Lock, 'digest'>): string {
+function contentDigest(content: Omit<Lock, 'digest'>): Digest {
   return canonicalDigest(content);
 }
 
@@ -136,7 +151,7 @@ export function sourceNameOf({ sourceRpm, name }: Pick<LockedPackage, 'sourceRpm
 }
 
 /** sha256 over JSON with sorted keys: the same for the same value, however it was put together. */
-export function canonicalDigest(value: unknown): string {
+export function canonicalDigest(value: unknown): Digest {
   const text = JSON.stringify(value, (_key, part: unknown) =>
     part !== null && typeof part === 'object' && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))

@@ -9,11 +9,14 @@ import { groupMembers } from '../repo/repository.ts';
 import { compareNevra } from '../rpm/evr.ts';
 import { nevraText } from '../rpm/package.ts';
 import { solve, type SolvedPackage, type SolveRequest } from '../solve/solve.ts';
+import type { BaseRecord } from './baserecords.ts';
+import { withInstalled } from './basetree.ts';
 import type { Context } from './context.ts';
 import { locationIn } from './elsewhere.ts';
 import { fetchPackages, placesOf, sha256Of } from './fetch.ts';
 import { keepPackages, remaining } from './keep.ts';
 import type { LockedRecipe } from './lock.ts';
+import { goneFrom, lockedImage, refuseReplaced, withoutPackages } from './lockedimage.ts';
 import { openAll } from './repositories.ts';
 import { hostRpmVersion } from './versions.ts';
 
@@ -25,12 +28,19 @@ export interface LastAnswer {
   update: readonly string[];
 }
 
+export interface Given {
+  /** The recipe below. */
+  base: LockedBase | undefined;
+  /** What lies below all recipes, where that is no recipe. */
+  image: BaseRecord | undefined;
+  last: LastAnswer | undefined;
+}
+
 export async function solveArch(
   context: Context,
   loaded: LoadedRecipe,
   arch: string,
-  base: LockedBase | undefined,
-  last: LastAnswer | undefined,
+  { base, image, last }: Given,
 ): Promise<{ answer: Omit<LockedArch, 'layers'>; own: LockedPackage[]; newest: number }> {
   const { recipe } = loaded;
   const inherited = base?.lock.arches[arch];
@@ -55,22 +65,29 @@ export async function solveArch(
   const inBase = inherited?.packages ?? [];
   const keep = last && (await keepPackages(context, loaded, arch, ownOf(last.answer, inBase), last.update));
   const replaced = new Set(last?.answer.removed);
-  const image = await solve({
-    ...common,
-    subject: recipe.name,
-    install,
-    members,
-    installed: inBase.filter(({ nevra }) => !replaced.has(nevra)).map(({ sha256 }) => files!.get(sha256)!),
-    ...(keep && { kept: keep.solver }),
-  });
-  for (const name of image.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
-  const gone = new Set([...replaced, ...image.removed.map(nevraText)]);
+  const here = inBase.filter(({ nevra }) => !replaced.has(nevra)).map(({ sha256 }) => files!.get(sha256)!);
+  const below = image && (inherited?.image ?? lockedImage(image));
+  const theirs = below?.packages.filter((nevra) => !replaced.has(nevra));
+  const solved = await withInstalled(context, image, theirs, (headers) =>
+    solve({
+      ...common,
+      subject: recipe.name,
+      install,
+      members,
+      installed: [...headers, ...here],
+      ...(keep && { kept: keep.solver }),
+    }),
+  );
+  for (const name of solved.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
+  const gone = new Set([...replaced, ...solved.removed.map(nevraText)]);
+  if (below) refuseReplaced(loaded, below, gone, solved.packages);
   const [removed, kept] = [true, false].map((away) => inBase.filter(({ nevra }) => gone.has(nevra) === away));
-  const staying = remaining(keep, image);
-  const own = [...staying, ...(await locate(image.packages))];
+  const staying = remaining(keep, solved);
+  const own = [...staying, ...(await locate(solved.packages))];
   const tools = await solveTools(context, loaded, arch, { common, locate, last });
   const built = [
-    ...image.packages.map(({ buildTime }) => buildTime),
+    image?.epoch ?? 0,
+    ...solved.packages.map(({ buildTime }) => buildTime),
     ...staying.map(({ nevra }) => keep!.built.get(nevra)!),
   ];
   return {
@@ -78,8 +95,9 @@ export async function solveArch(
       packages: [...kept!.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(
         compareNevra,
       ),
+      ...(below && { image: withoutPackages(below, gone) }),
       base: kept!.map(({ nevra }) => nevra),
-      removed: removed!.map(({ nevra }) => nevra).toSorted(),
+      removed: [...removed!.map(({ nevra }) => nevra), ...goneFrom(below, gone)].toSorted(),
       tools,
     },
     own,

@@ -6,6 +6,8 @@ import { manifestType } from '../registry/descriptor.ts';
 import { writeLayout } from '../image/layout.ts';
 import { canonicalDigest } from '../lock/lock.ts';
 import { loadChain } from '../recipe/load.ts';
+import { ensureBase } from './base.ts';
+import type { Parent } from './baserecords.ts';
 import { buildKeyOf } from './buildkey.ts';
 import type { Context } from './context.ts';
 import { lockedChain, type LockedRecipe } from './lock.ts';
@@ -33,8 +35,11 @@ export async function buildChain(
   chain: LockedRecipe[],
   arch: string,
 ): Promise<ImageRecord> {
+  const [lowest] = chain as [LockedRecipe];
+  const { source } = lowest.loaded;
+  const base = source && (await ensureBase(context, source, arch, lowest.answer.image));
   let record: ImageRecord | undefined;
-  for (const one of chain) record = await ensureImage(context, one, arch, record);
+  for (const one of chain) record = await ensureImage(context, one, arch, record ?? base);
   return record!;
 }
 
@@ -43,7 +48,7 @@ async function ensureImage(
   context: Context,
   locked: LockedRecipe,
   arch: string,
-  base: ImageRecord | undefined,
+  base: Parent | undefined,
 ): Promise<ImageRecord> {
   const { name } = locked.loaded.recipe;
   const buildKey = await buildKeyOf(locked, arch, base);

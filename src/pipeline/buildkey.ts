@@ -6,13 +6,13 @@ import { canonicalDigest } from '../lock/lock.ts';
 import { templatePath } from '../recipe/load.ts';
 import type { Repository } from '../recipe/schema.ts';
 import type { LockedRecipe } from './lock.ts';
-import type { ImageRecord } from './records.ts';
+import type { Parent } from './baserecords.ts';
 import { currentVersions } from './versions.ts';
 
 export async function buildKeyOf(
   { loaded, lock, answer }: LockedRecipe,
   arch: string,
-  base: ImageRecord | undefined,
+  base: Parent | undefined,
 ): Promise<Digest> {
   const { recipe, path } = loaded;
   const templates = await Promise.all(
@@ -21,7 +21,7 @@ export async function buildKeyOf(
     ),
   );
   // Where packages come from, how long they may take and where the image goes do not show in its bytes.
-  const { repos, install: _install, publish: _publish, ...content } = recipe;
+  const { repos, install: _install, publish: _publish, from: _from, ...content } = recipe;
   return canonicalDigest({
     // As text, because templates see the order of values, and the image that of its environment.
     recipe: JSON.stringify(content),
@@ -32,8 +32,8 @@ export async function buildKeyOf(
     packages: answer.packages.map(({ nevra, sha256 }) => [nevra, sha256]),
     tools: Array.isArray(answer.tools) ? answer.tools.map(({ sha256 }) => sha256) : answer.tools,
     versions: { ...currentVersions(), libsolv: '' },
-    base: base?.manifestDigest ?? '',
-  }) as Digest;
+    base: base ? [base.name, base.manifestDigest] : '',
+  });
 }
 
 /** An image that stands on a key which the recipe has given up is not unchanged: its packages are checked anew. */

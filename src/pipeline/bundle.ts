@@ -9,6 +9,7 @@ import { isDigest, type Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { canonicalDigest, readLock, type Lock } from '../lock/lock.ts';
 import { loadChain, lockPathOf, templatePath, type LoadedRecipe } from '../recipe/load.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import type { Context } from './context.ts';
 import { leaveBytes, obtainBytes } from './exchange.ts';
 import { withWorkspace } from './workspace.ts';
@@ -55,11 +56,29 @@ export async function bundleRecipe(context: Context, nameOrPath: string): Promis
     }
     const lock = await readLock(lockPath);
     locks.push(lock);
-    bundle.recipes.push({ file: basename(path), recipe: { ...recipe, repos }, lock: lock ?? null });
+    const from = await bundleBase(bundle, loaded);
+    const described = { ...recipe, repos, ...(from !== undefined && { from }) };
+    bundle.recipes.push({ file: basename(path), recipe: described, lock: lock ?? null });
   }
   if (context.exchange) refuseCredentials(bundle);
   const digest = await leaveBytes(context, Buffer.from(JSON.stringify(bundle)));
   return { digest, lock: locks.every(Boolean) ? locks.at(-1) : undefined, loaded: chain.at(-1)! };
+}
+
+/** An image is pulled by whoever builds on it; a file system stays where it is. Throws RECIPE_INVALID. */
+async function bundleBase(bundle: Bundle, { recipe: { from }, path }: LoadedRecipe): Promise<Recipe['from']> {
+  if (from === undefined || typeof from === 'string') return from;
+  if ('image' in from) {
+    const keys = from.keys.map((key) => addKey(bundle, resolve(dirname(path), key)));
+    return { ...from, keys: await Promise.all(keys) };
+  }
+  throw new MillinerError(
+    'RECIPE_INVALID',
+    `${path}: from: a release does not carry a file system to its workers`,
+    {
+      hint: 'Build, boot and publish an image of it, and name that image in from: {image: ..., keys: [...]}',
+    },
+  );
 }
 
 /** What goes to a registry may be read by many. Throws RECIPE_INVALID. */

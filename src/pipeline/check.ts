@@ -7,7 +7,7 @@ import type { Tree, TreeEntry } from '../layer/tree.ts';
 import { loadChain } from '../recipe/load.ts';
 import { OverlaySnapshotter } from '../snapshot/overlay.ts';
 import { buildChain, type BuildOptions } from './build.ts';
-import { readTree } from './make.ts';
+import { readTree } from './trees.ts';
 import type { Context } from './context.ts';
 import { lockedChain, type LockedRecipe } from './lock.ts';
 import { readRecord, type ImageRecord } from './records.ts';

@@ -35,6 +35,7 @@ export interface Context extends RunOptions {
 
 /** All that is made below the state directory, whoever made that. */
 const folders = [
+  'bases',
   'blobs',
   'downloads',
   'former',

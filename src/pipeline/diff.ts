@@ -7,7 +7,7 @@ import { changesBetween } from '../lock/changes.ts';
 import { newEntries, type ChangelogEntry } from './changelogs.ts';
 import { differenceOf } from './check.ts';
 import type { Context } from './context.ts';
-import { readTree } from './make.ts';
+import { readTree } from './trees.ts';
 import { findAnyRecord, type ImageRecord } from './records.ts';
 
 export interface UpdatedPackage {

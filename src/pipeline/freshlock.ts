@@ -3,6 +3,7 @@ import { MillinerError } from '../errors.ts';
 import { canonicalDigest, type Lock } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
+import type { Digest } from '../content/digest.ts';
 import { layerCount, mostLayers } from './layerplan.ts';
 import { hostRpmVersion } from './versions.ts';
 
@@ -17,7 +18,7 @@ export function inputsOf({
   weakDeps,
   tools,
   from,
-}: Recipe): string {
+}: Recipe): Digest {
   const sources = repos.map(({ name, baseurl, metalink, mirrorlist, exclude: without, priority, cost }) => ({
     name,
     // A directory lies elsewhere in another checkout and is the same repository.
@@ -38,7 +39,8 @@ export function inputsOf({
     pins,
     weakDeps,
     tools,
-    from,
+    // Who must have signed an image says nothing of what it is.
+    from: typeof from === 'object' && 'image' in from ? { image: from.image } : from,
   });
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
 import { removeTree } from '../host/remove.ts';
 import { cachedEnding } from '../solve/cached.ts';
+import { forgetBase, listBases, type BaseRecord } from './baserecords.ts';
 import type { Context } from './context.ts';
 import { forgetLost } from './parts.ts';
 import { removeOtherPublications } from './publications.ts';
@@ -54,11 +55,13 @@ export async function collectGarbage(context: Context, options: GcOptions): Prom
       const digests = new Set(records.map(({ manifestDigest }) => manifestDigest));
       await removeOtherVerdicts(state, digests);
       await removeOtherPublications(state, digests);
-      snapshots = await removeSnapshots(context, new Set(records.map(({ snapshot }) => snapshot)));
+      const bases = await neededBases(context, records, usedSince);
+      snapshots = await removeSnapshots(context, new Set([...records, ...bases].map((one) => one.snapshot)));
       const caches = keepDays > 0 ? [] : ['toolroots', 'metadata', 'downloads'];
       for (const folder of caches) await empty(join(state, folder));
       await removeUnused(join(state, 'metadata'), cachedEnding, usedSince);
-      const removed = await collect(new Set(records.flatMap(blobsOf)), { usedSince, mostBytes });
+      const needed = new Set([...records.flatMap(blobsOf), ...bases.flatMap(blobsOfBase)]);
+      const removed = await collect(needed, { usedSince, mostBytes });
       await forgetLost(context, new Set(removed.map(({ digest }) => digest)));
       for (const former of await listFormer(state)) {
         if (!(await content.has(former.tree))) await forgetFormer(state, former);
@@ -77,6 +80,21 @@ function blobsOf(record: ImageRecord): Digest[] {
     record.tree,
     ...record.layers.map(({ digest }) => digest as Digest),
   ];
+}
+
+function blobsOfBase({ tree, layers }: BaseRecord): Digest[] {
+  return [tree, ...layers.map(({ digest }) => digest as Digest)];
+}
+
+/** Those that an image stands on, and that a build may soon stand on; others are forgotten. */
+async function neededBases(context: Context, images: ImageRecord[], usedSince: Date): Promise<BaseRecord[]> {
+  const below = new Set(images.map(({ base }) => base));
+  const needed: BaseRecord[] = [];
+  for (const { record, used } of await listBases(context)) {
+    if (below.has(record.manifestDigest) || used >= usedSince) needed.push(record);
+    else await forgetBase(context, record);
+  }
+  return needed;
 }
 
 /** Children before parents; one that a child in use stands on stays. */

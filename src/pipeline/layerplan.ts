@@ -32,8 +32,8 @@ export interface PlanCost {
 interface PlanInput {
   /** Those that the base has not. */
   packages: LockedPackage[];
-  /** Of the base's lock. */
-  base: LockedArch['layers'] | undefined;
+  /** Layers that the base may have. */
+  below: number;
   previous: Plan | undefined;
 }
 
@@ -42,9 +42,8 @@ export async function planArch(
   context: Context,
   loaded: LoadedRecipe,
   arch: string,
-  { packages, base, previous }: PlanInput,
+  { packages, below, previous }: PlanInput,
 ): Promise<{ layers: LockedArch['layers']; cost: PlanCost }> {
-  const below = base ? layerCount(base) : 0;
   const { recipe, path } = loaded;
   const max = recipe.layers.max ?? Math.min(mostLayers, below === 0 ? usualLayers : below + usualMore);
   const most = max - below - otherLayers;

@@ -4,12 +4,13 @@ import { inParallel } from '../host/parallel.ts';
 import { stoppable } from '../host/stoppable.ts';
 import type { ImageLayer } from '../image/image.ts';
 import { changedSince, changesOf, type Changed, type Changes, type IsKnown } from '../layer/changes.ts';
-import { mediaTypes, type Compression } from '../layer/compress.ts';
+import { mediaTypes, usualLevel, type Compression } from '../layer/compress.ts';
 import { encodeLayer } from '../layer/encode.ts';
 import { treeWith, type PredictedPackage } from '../layer/predict.ts';
 import { splitChanged, type Held } from '../layer/split.ts';
 import type { Tree } from '../layer/tree.ts';
 import { layerParts } from '../layer/write.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import type { Context } from './context.ts';
 import type { PackageLayer, PackageLayers, WrittenLayer } from './packagelayers.ts';
 
@@ -35,6 +36,10 @@ export interface WrittenLayers {
   below: Tree;
   /** What they do not explain. */
   changed: Changed;
+}
+
+export function compressionOf({ compression: kind, level }: Recipe['layers']): Compression {
+  return { kind, level: level ?? usualLevel[kind] };
 }
 
 /** Every regular file of the tree has its digest afterwards. */

@@ -4,10 +4,12 @@ import { hostArch } from '../host/arch.ts';
 import { readLock, sealLock, writeLock, type Lock, type LockedArch } from '../lock/lock.ts';
 import { loadChain, type LoadedRecipe } from '../recipe/load.ts';
 import { solveArch, type LockedBase } from './answer.ts';
+import { ensureBase } from './base.ts';
 import type { Context } from './context.ts';
 import { checkFresh, checkHostRpm, inputsOf } from './freshlock.ts';
 import { checkMeant } from './keep.ts';
-import { planArch, type PlanCost } from './layerplan.ts';
+import { layerCount, planArch, type PlanCost } from './layerplan.ts';
+import { pinnedImage } from './lockedimage.ts';
 import { checkVersions, currentVersions } from './versions.ts';
 
 /** A recipe with the part of its lock that is for one architecture. */
@@ -107,10 +109,14 @@ async function makeLock(
   const previous = await (update ? readLock(loaded.lockPath) : previousLock(context, loaded));
   for (const arch of recipe.arches ?? [hostArch()]) {
     const last = update && previous?.arches[arch] && { answer: previous.arches[arch], update };
-    const solved = await solveArch(context, loaded, arch, base, last);
+    const inherited = base?.lock.arches[arch];
+    const { source } = loaded;
+    const pinned = source && pinnedImage(source, inherited, last?.answer);
+    const image = source && (await ensureBase(context, source, arch, pinned));
+    const solved = await solveArch(context, loaded, arch, { base, image, last });
     const { layers, cost } = await planArch(context, loaded, arch, {
       packages: solved.own,
-      base: base?.lock.arches[arch]?.layers,
+      below: inherited ? layerCount(inherited.layers) : (image?.layers.length ?? 0),
       previous: previous?.arches[arch]?.layers.plan,
     });
     arches[arch] = { ...solved.answer, layers };

@@ -1,29 +1,29 @@
 /** One image from its locked packages: fetched, trusted, installed, written as a layer, and recorded. */
 import type { Digest } from '../content/digest.ts';
 import { inheritConfig, makeImage, type ImageLayer } from '../image/image.ts';
-import { inChunks } from '../layer/gather.ts';
 import { parentAsFound } from '../layer/parent.ts';
-import { usualLevel, type Compression } from '../layer/compress.ts';
-import { parseTree, serializeTree, treeOf, type Tree } from '../layer/tree.ts';
-import { durationOf, type Recipe } from '../recipe/schema.ts';
+import { treeOf, type Tree } from '../layer/tree.ts';
+import { durationOf } from '../recipe/schema.ts';
 import { databasePath } from '../rpm/dbpath.ts';
 import { withReason } from '../snapshot/snapshot.ts';
+import { isImage, type Parent } from './baserecords.ts';
 import type { Context } from './context.ts';
 import { gatherInputs } from './inputs.ts';
 import { installImage, type InstalledImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
-import { writeLayers, type WrittenLayers } from './layers.ts';
+import { compressionOf, writeLayers, type WrittenLayers } from './layers.ts';
 import { PackageLayers } from './packagelayers.ts';
 import { testPlanOf } from './plan.ts';
 import { plannedLayers, predictAfter, predictBefore } from './prediction.ts';
 import { recordVersion, writeRecord, type ImageRecord } from './records.ts';
 import { describeState } from './statereport.ts';
+import { readTree, storeTree } from './trees.ts';
 import { withWorkspace } from './workspace.ts';
 
 export interface Job {
   locked: LockedRecipe;
   arch: string;
-  base: ImageRecord | undefined;
+  base: Parent | undefined;
   buildKey: Digest;
 }
 
@@ -40,7 +40,7 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     await using active = await prepare(context, id, job.base?.snapshot);
     const { target } = active;
     const parent = job.base && (await parentTree(context, job.base.tree, id));
-    const compression = compressionOf(loaded.recipe);
+    const compression = compressionOf(loaded.recipe.layers);
     await using packageLayers = new PackageLayers(context, compression);
     const beginLayers = async () => {
       const expected = await predictBefore(packages, loaded.recipe, { target, parent });
@@ -103,7 +103,7 @@ function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: 
     arch,
     buildKey,
     lockDigest: lock.digest,
-    packages: answer.packages.map(({ nevra }) => nevra),
+    packages: [...(answer.image?.packages ?? []), ...answer.packages.map(({ nevra }) => nevra)],
     checksums: Object.fromEntries(answer.packages.map(({ nevra, sha256 }) => [nevra, sha256])),
     ...(base && { base: base.manifestDigest }),
   };
@@ -120,10 +120,6 @@ async function prepare({ snapshots }: Context, id: string, parent: string | unde
   };
 }
 
-function compressionOf({ layers: { compression: kind, level } }: Recipe): Compression {
-  return { kind, level: level ?? usualLevel[kind] };
-}
-
 async function storeImage(context: Context, { locked, arch, base }: Job, own: ImageLayer[]) {
   const { recipe } = locked.loaded;
   const layers = [...(base?.layers ?? []), ...own];
@@ -136,7 +132,7 @@ async function storeImage(context: Context, { locked, arch, base }: Job, own: Im
     epoch: locked.lock.epoch,
     config,
     layers,
-    base: base && { name: base.name, digest: base.manifestDigest },
+    base: base && isImage(base) ? { name: base.name, digest: base.manifestDigest } : undefined,
     test,
   });
   const stored = await context.content.ingestStream(bytes(image.manifest));
@@ -153,13 +149,4 @@ async function storeImage(context: Context, { locked, arch, base }: Job, own: Im
 
 async function* bytes(buffer: Buffer): AsyncGenerator<Buffer> {
   yield buffer;
-}
-
-async function storeTree({ content }: Context, tree: Tree): Promise<Digest> {
-  const lines = serializeTree(tree).map((line) => Buffer.from(line));
-  return (await content.ingestStream(inChunks(lines, 1 << 20))).digest;
-}
-
-export async function readTree({ content }: Context, digest: Digest): Promise<Tree> {
-  return parseTree((await content.openVerified(digest)).setEncoding('utf8'));
 }

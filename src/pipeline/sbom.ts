@@ -6,14 +6,14 @@ import { makeSbom, type SpdxDocument } from '../sign/sbom.ts';
 import type { Context } from './context.ts';
 import { databaseIn } from './imagedb.ts';
 import type { ImageRecord } from './records.ts';
-import { withWorkspace } from './workspace.ts';
+import { withTree } from './view.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 /** The same image, the same document. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID. */
 export async function sbomOf(context: Context, record: ImageRecord): Promise<SpdxDocument> {
-  const { name, manifestDigest, epoch, dbPath, checksums } = record;
-  return withTree(context, record, async (root) =>
+  const { name, manifestDigest, epoch, dbPath, checksums, snapshot } = record;
+  return withTree(context, snapshot, async (root) =>
     makeSbom({
       name,
       manifestDigest,
@@ -24,22 +24,6 @@ export async function sbomOf(context: Context, record: ImageRecord): Promise<Spd
       tool: `milliner-${version}`,
     }),
   );
-}
-
-/** A read-only look at the image's tree. */
-async function withTree<T>(
-  { state, snapshots }: Context,
-  { snapshot }: ImageRecord,
-  fn: (root: string) => Promise<T>,
-): Promise<T> {
-  return withWorkspace(state, async ({ id }) => {
-    await snapshots.view(id, snapshot);
-    try {
-      return await fn(await snapshots.mount(id));
-    } finally {
-      await snapshots.remove(id);
-    }
-  });
 }
 
 /** os-release(5); purl names a distribution so. */

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
+import { baseSourceOf, type BaseSource } from './base.ts';
 import { recipeSchema, repositoriesSchema, type Recipe, type Repository } from './schema.ts';
 import { readYaml } from './yaml.ts';
 
@@ -12,6 +13,8 @@ export interface LoadedRecipe {
   path: string;
   /** Where its lock stands: the file's name with .lock.json for .yaml. */
   lockPath: string;
+  /** What the lowest recipe of its chain stands on, where that is no recipe. */
+  source?: BaseSource;
 }
 
 /** Takes a path, or the name of a file in ./recipes. */
@@ -34,7 +37,7 @@ export function lockPathOf(path: string): string {
 /** The recipe that `from` names: it stands beside the one that names it. */
 async function loadBase(loaded: LoadedRecipe): Promise<LoadedRecipe | undefined> {
   const { from } = loaded.recipe;
-  if (from === undefined) return undefined;
+  if (typeof from !== 'string') return undefined;
   const path = join(dirname(loaded.path), `${from}.yaml`);
   if (!existsSync(path)) {
     throw new MillinerError('RECIPE_NOT_FOUND', `${loaded.path}: from: ${from}: there is no ${path}`, {
@@ -55,7 +58,9 @@ export async function loadChain(nameOrPath: string): Promise<LoadedRecipe[]> {
     }
     chain.push(next);
   }
-  return chain.toReversed();
+  const [lowest] = chain.slice(-1);
+  const source = baseSourceOf(lowest!.recipe, lowest!.path);
+  return chain.toReversed().map((one) => ({ ...one, ...(source && { source }) }));
 }
 
 /** Templates stand in templates/, in the recipe's directory or beside it. */

@@ -146,10 +146,33 @@ export const testSchema = z
     path: ['checks'],
   });
 
+/** What an image stands on: a recipe beside it, an image that somebody else made, or a whole file system. */
+const from = z.union(
+  [
+    name,
+    z
+      .strictObject({
+        image: z.string().min(1),
+        keys: z.array(z.string().min(1)).default([]),
+        unsigned: z.boolean().default(false),
+      })
+      .refine(({ keys, unsigned }) => keys.length > 0 !== unsigned, {
+        error: 'name the key files of which one must have signed it, or say unsigned: true',
+        path: ['keys'],
+      }),
+    z.strictObject({ tar: z.string().min(1) }),
+    z.strictObject({ directory: z.string().min(1) }),
+  ],
+  {
+    error:
+      'the name of a recipe beside this one, or one of {image: HOST/REPOSITORY:TAG, keys: [FILE]}, {tar: FILE}, {directory: DIRECTORY}',
+  },
+);
+
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
   name,
-  from: name.optional(),
+  from: from.optional(),
   release: release.optional(),
   arches: z
     .array(z.enum(['x86_64', 'aarch64', 'ppc64le', 's390x']))
@@ -174,6 +197,7 @@ export const recipeSchema = z.strictObject({
       scriptlets: z.array(z.string().regex(/^%\w+\(.+\)$/, 'such as %post(name)')).default([]),
       owners: z.array(z.string().min(1)).default([]),
       unsigned: z.array(z.string().min(1)).default([]),
+      replace: z.array(z.string().min(1)).default([]),
     })
     .prefault({}),
   config: z

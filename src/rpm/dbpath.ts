@@ -2,7 +2,7 @@
 import type { RpmPackage } from './package.ts';
 
 /** Fedora's place since release 36, and before that, and in RHEL up to 9. */
-const places = ['usr/lib/sysimage/rpm', 'var/lib/rpm'];
+export const databasePlaces = ['usr/lib/sysimage/rpm', 'var/lib/rpm'];
 
 /**
  * Absolute. The first set that makes one of the places decides: the image's own packages, or, for one without rpm,
@@ -11,8 +11,8 @@ const places = ['usr/lib/sysimage/rpm', 'var/lib/rpm'];
 export function databasePath(...sets: Pick<RpmPackage, 'files'>[][]): string {
   for (const packages of sets) {
     const owned = new Set<string>(packages.flatMap(({ files }) => files.map(({ path }) => path)));
-    const place = places.find((candidate) => owned.has(candidate));
+    const place = databasePlaces.find((candidate) => owned.has(candidate));
     if (place !== undefined) return `/${place}`;
   }
-  return `/${places[0]!}`;
+  return `/${databasePlaces[0]!}`;
 }

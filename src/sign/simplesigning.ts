@@ -69,15 +69,18 @@ export interface ExpectedImage {
   digest: Digest;
 }
 
+export interface ExpectedReference extends ExpectedImage {
+  reference: string;
+  /** Whether a signature of the reference's repository will do: cosign before version 3 writes no other. */
+  orRepository?: boolean;
+}
+
 /**
  * Gives the reference that was signed, if one signature is of this key, this digest, and `reference`: of the very
  * tag where that has one, of the repository where it has none. Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY,
  * IMAGE_ALTERED.
  */
-export function verifySignatures(
-  expected: ExpectedImage & { reference: string },
-  fetched: Fetched | undefined,
-): string {
+export function verifySignatures(expected: ExpectedReference, fetched: Fetched | undefined): string {
   const name = attachmentTag(expected.digest, 'sig');
   const layers = fetched ? readManifest(fetched.manifest, name).layers : [];
   return firstThatHolds(
@@ -88,7 +91,7 @@ export function verifySignatures(
 }
 
 function verifyLayer(
-  { key, digest, reference }: ExpectedImage & { reference: string },
+  { key, digest, reference, orRepository = false }: ExpectedReference,
   { mediaType, annotations }: Descriptor,
   bytes: Buffer,
   name: string,
@@ -106,7 +109,8 @@ function verifyLayer(
     throw refuse(`signs another image: ${printable(image['docker-manifest-digest'])}`);
   }
   const signed = identity['docker-reference'];
-  if (signed !== reference && repositoryOf(signed) !== reference) {
+  const isRepository = orRepository && signed === repositoryOf(reference);
+  if (signed !== reference && repositoryOf(signed) !== reference && !isRepository) {
     throw refuse(`signs another reference: ${printable(signed)}, not ${reference}`);
   }
   return signed;

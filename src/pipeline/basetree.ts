@@ -1,0 +1,104 @@
+/** What a base's unpacked tree tells: every file of it, and what its rpm database says is installed. */
+import { constants, copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { lstatIfThere } from '../host/files.ts';
+import { resolveInside } from '../host/inside.ts';
+import { showBytes } from '../host/paths.ts';
+import { treeOf, type Tree } from '../layer/tree.ts';
+import { layerParts } from '../layer/write.ts';
+import { databaseFile } from '../rpm/database.ts';
+import { databasePlaces } from '../rpm/dbpath.ts';
+import { readDatabasePackages, writeHeaderFiles, type DatabasePackage } from '../rpm/headerfile.ts';
+import type { BaseRecord } from './baserecords.ts';
+import type { Context } from './context.ts';
+import { databaseIn } from './imagedb.ts';
+import { storeTree } from './trees.ts';
+import { withTree } from './view.ts';
+import { withWorkspace } from './workspace.ts';
+
+export type DescribedTree = Pick<BaseRecord, 'tree' | 'dbPath' | 'packages'> & {
+  /** Seconds: when the newest package was built. */
+  newest: number;
+};
+
+/** Throws RPMDB_INVALID, RPMDB_UNSUPPORTED. */
+export async function describeTree(
+  context: Context,
+  base: Pick<BaseRecord, 'name' | 'snapshot'>,
+): Promise<DescribedTree> {
+  return withTree(context, base.snapshot, async (root, key) => {
+    context.progress.step(`reading the tree of ${base.name}`);
+    const tree = treeOf(await context.snapshots.scan(key));
+    await readContents(root, tree);
+    const dbPath = await databasePathIn(root, base.name);
+    const packages = dbPath === undefined ? [] : await packagesIn(context, root, dbPath);
+    return {
+      tree: await storeTree(context, tree),
+      ...(dbPath !== undefined && { dbPath }),
+      packages: packages.map(({ nevra }) => nevra).toSorted(),
+      newest: Math.max(0, ...packages.map(({ buildTime }) => buildTime)),
+    };
+  });
+}
+
+/** Runs fn with files that have the headers of those of a base's packages that are named; none where there is no base. */
+export async function withInstalled<T>(
+  context: Context,
+  base: Pick<BaseRecord, 'snapshot' | 'dbPath'> | undefined,
+  named: readonly string[] | undefined,
+  fn: (files: string[]) => Promise<T>,
+): Promise<T> {
+  if (base?.dbPath === undefined) return fn([]);
+  const { dbPath, snapshot } = base;
+  const wanted = new Set(named);
+  return withWorkspace(context.state, async ({ directory }) => {
+    const there = await withTree(context, snapshot, (root) => packagesIn(context, root, dbPath));
+    const written = there.filter(({ nevra }) => wanted.has(nevra));
+    return fn(await writeHeaderFiles(written, directory));
+  });
+}
+
+/** Each regular file gets its digest, as in a tree whose layers were written here. */
+async function readContents(root: string, tree: Tree): Promise<void> {
+  for (const { content } of layerParts(root, { entries: [...tree.values()], deleted: [] })) {
+    for await (const piece of content ?? []) void piece;
+  }
+}
+
+/** Berkeley DB's file, and ndb's. */
+const otherForms = ['Packages', 'Packages.db'];
+
+/** Absolute, without links; undefined where there is none. */
+async function databasePathIn(root: string, name: string): Promise<string | undefined> {
+  const places = databasePlaces.flatMap((place) => resolveInside(root, place) ?? []).map(showBytes);
+  for (const place of places) {
+    if (await lstatIfThere(join(root, place, databaseFile))) return `/${place}`;
+  }
+  for (const place of places) {
+    for (const file of otherForms) {
+      if (!(await lstatIfThere(join(root, place, file)))) continue;
+      throw new MillinerError(
+        'RPMDB_UNSUPPORTED',
+        `${name} has its rpm database in /${place}/${file}, not in ${databaseFile}`,
+        {
+          details: { base: name, path: `/${place}/${file}` },
+        },
+      );
+    }
+  }
+  return undefined;
+}
+
+/** From a copy: sqlite writes beside a database that has a journal, and the tree is for reading. */
+async function packagesIn(context: Context, root: string, dbPath: string): Promise<DatabasePackage[]> {
+  const path = await databaseIn(root, dbPath);
+  return withWorkspace(context.state, async ({ directory }) => {
+    const copy = join(directory, databaseFile);
+    for (const suffix of ['', '-wal']) {
+      if (!(await lstatIfThere(path + suffix))?.isFile()) continue;
+      await copyFile(path + suffix, copy + suffix, constants.COPYFILE_FICLONE);
+    }
+    return readDatabasePackages(copy);
+  });
+}

@@ -1,0 +1,126 @@
+/** A base from a registry into the content store: found by tag or by the lock's digest, its signature checked, its blobs held to their digests. */
+import { stat } from 'node:fs/promises';
+import type { BaseSource } from '../recipe/base.ts';
+import type { Digest } from '../content/digest.ts';
+import { MillinerError } from '../errors.ts';
+import { inParallel } from '../host/parallel.ts';
+import { chooseManifest, readConfig, readManifest, type ForeignConfig } from '../image/foreign.ts';
+import type { LockedImage } from '../lock/lock.ts';
+import { RegistryClient } from '../registry/client.ts';
+import type { Manifest } from '../registry/manifests.ts';
+import { parseReference } from '../registry/reference.ts';
+import type { PublicKey } from '../sign/key.ts';
+import { verifyBase } from './basesignature.ts';
+import type { Context } from './context.ts';
+import { asAltered } from './signatures.ts';
+
+export type ImageSource = Extract<BaseSource, { kind: 'image' }>;
+
+export interface PulledImage extends ForeignConfig {
+  /** Of the manifest. */
+  digest: Digest;
+  index?: Digest;
+  /** Those of the recipe's keys that have signed it, by their hints. */
+  signedBy: string[];
+}
+
+/** Enough to fill a line, few enough for a registry's limits. */
+const parallel = 3;
+const largestConfig = 8 * 1024 * 1024;
+/** Compressed, all layers together. */
+const largestImage = 64 * 1024 ** 3;
+
+/**
+ * Throws IMAGE_UNPUBLISHED, BASE_INVALID, what registries throw, SIGNATURE_MISSING, SIGNATURE_WRONG_KEY,
+ * IMAGE_ALTERED: then nothing of its layers has been fetched.
+ */
+export async function pullImage(
+  context: Context,
+  { reference, keys }: { reference: string; keys: readonly PublicKey[] },
+  arch: string,
+  pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
+): Promise<PulledImage> {
+  const { progress, signal } = context;
+  const { registry, repository } = parseReference(reference);
+  const client = await RegistryClient.open({ registry, repository, signal });
+  progress.step(`pulling ${reference}`);
+  const { manifest, index } = await findManifest(client, reference, arch, pinned);
+  const { digest } = manifest;
+  const signed = { reference, client, digests: [digest, ...(index ? [index] : [])] };
+  const signers = keys.length > 0 ? await verifyBase(signed, keys) : [];
+  const described = readManifest(reference, manifest.mediaType, manifest.bytes);
+  const bytes = await asAltered(() => client.getBlob(repository, described.config.digest, largestConfig));
+  if (!bytes) throw missing(reference, described.config.digest);
+  const image = readConfig(reference, described, bytes, arch);
+  await pullLayers(context, client, reference, image.layers);
+  return { ...image, digest, ...(index && { index }), signedBy: signers.map(({ hint }) => hint) };
+}
+
+/** What is locked is asked for by its digest, and by nothing else. */
+async function findManifest(
+  client: RegistryClient,
+  reference: string,
+  arch: string,
+  pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
+): Promise<{ manifest: Manifest; index?: Digest }> {
+  const { repository, tag = 'latest', digest } = parseReference(reference);
+  const get = async (wanted: string) => {
+    const found = await asAltered(() => client.getManifest(repository, wanted));
+    if (found) return found;
+    throw new MillinerError('IMAGE_UNPUBLISHED', `${client.registry} has no ${repository} of ${wanted}`, {
+      details: { reference },
+    });
+  };
+  const first = await get(pinned?.index ?? pinned?.digest ?? digest ?? tag);
+  const chosen = chooseManifest(reference, first.mediaType, first.bytes, arch);
+  if (chosen === undefined) return { manifest: first };
+  if (pinned && chosen !== pinned.digest) {
+    throw new MillinerError(
+      'LOCK_INVALID',
+      `${reference}: the locked index leads to ${chosen}, not to ${pinned.digest}`,
+    );
+  }
+  return { manifest: await get(chosen), index: first.digest };
+}
+
+/** Those that the store lacks, several at once; one that breaks off is gone on with. */
+async function pullLayers(
+  context: Context,
+  client: RegistryClient,
+  reference: string,
+  layers: PulledImage['layers'],
+): Promise<void> {
+  const { content, progress } = context;
+  const { repository } = parseReference(reference);
+  const unique = [...new Map(layers.map((layer) => [layer.digest as Digest, layer.size]))];
+  const total = unique.reduce((sum, [, size]) => sum + size, 0);
+  if (total > largestImage)
+    throw new MillinerError('BASE_INVALID', `${reference} can be no base: it has ${total} bytes`);
+  let done = 0;
+  const tell = (bytes: number) => progress.update(`pulling ${reference}`, (done += bytes), total);
+  await inParallel(unique, parallel, context.signal, async ([digest, size], signal) => {
+    if (await content.has(digest)) {
+      const found = await stat(await content.use(digest));
+      if (found.size === size) return tell(size);
+      throw new MillinerError('BASE_INVALID', `${reference}: ${digest} has ${found.size} bytes, not ${size}`);
+    }
+    const bytes = counted(client.under(signal).streamBlob(repository, digest), tell);
+    await content.ingestStream(bytes, { digest, size, what: `${digest} of ${reference}` });
+  });
+}
+
+async function* counted(
+  source: AsyncIterable<Buffer>,
+  tell: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  for await (const piece of source) {
+    tell(piece.length);
+    yield piece;
+  }
+}
+
+function missing(reference: string, digest: Digest): MillinerError {
+  return new MillinerError('BLOB_MISSING', `${reference}: the registry has no ${digest}`, {
+    details: { reference, digest },
+  });
+}

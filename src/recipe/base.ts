@@ -1,0 +1,37 @@
+/** What lies below all recipes of a chain: an image that none of them makes. */
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { parseReference } from '../registry/reference.ts';
+import type { Recipe } from './schema.ts';
+
+export type BaseSource =
+  | {
+      kind: 'image';
+      reference: string;
+      /** Paths of public keys of which one must have signed it; none where the recipe takes it unsigned. */
+      keys: string[];
+    }
+  | {
+      kind: 'tar' | 'directory';
+      path: string;
+      /** What the recipe says of layers: how the one that is made of it is compressed. */
+      layers: Recipe['layers'];
+    };
+
+/** Of `from`, where that names no recipe; paths are relative to the recipe. Throws REFERENCE_INVALID, RECIPE_INVALID. */
+export function baseSourceOf({ from, layers }: Recipe, recipePath: string): BaseSource | undefined {
+  if (from === undefined || typeof from === 'string') return undefined;
+  const found = (key: string, path: string) => {
+    const place = resolve(dirname(recipePath), path);
+    if (existsSync(place)) return place;
+    throw new MillinerError('RECIPE_INVALID', `${recipePath}: from: ${key}: there is no ${place}`);
+  };
+  if ('image' in from) {
+    parseReference(from.image);
+    return { kind: 'image', reference: from.image, keys: from.keys.map((key) => found('keys', key)) };
+  }
+  return 'tar' in from
+    ? { kind: 'tar', path: found('tar', from.tar), layers }
+    : { kind: 'directory', path: found('directory', from.directory), layers };
+}
