@@ -4,6 +4,7 @@
  */
 import { lockErrors } from './lockerrors.ts';
 import { poolErrors } from './poolerrors.ts';
+import { registryErrors } from './registryerrors.ts';
 
 /** Exit codes by kind of failure; 2 is oclif's for wrong usage. */
 export const exitCodes = {
@@ -111,21 +112,6 @@ const table = {
     what: 'no set of packages answers the recipe',
     todo: 'Add the missing repository or package, or drop the conflicting one.',
   },
-  BASE_INVALID: {
-    kind: 'input',
-    what: 'an image or a file system cannot be what a recipe stands on',
-    todo: 'Have it made again by its maker, or name another one in from:',
-  },
-  BASE_REPLACED: {
-    kind: 'solve',
-    what: "packages of the recipe would take the place of the base's own",
-    todo: 'Name a base that has them, or another version of the packages; or allow it by name in the recipe: allow: {replace: [NAME]}',
-  },
-  RPMDB_UNSUPPORTED: {
-    kind: 'input',
-    what: 'a base keeps its rpm database in another form than SQLite',
-    todo: 'Have it converted (rpmdb --rebuilddb with the sqlite backend), or name a base of rpm 4.16 or later.',
-  },
   SIGNATURE_INVALID: {
     kind: 'trust',
     what: 'a package is unsigned, wrongly signed, or signed by a key that the recipe does not name',
@@ -161,37 +147,6 @@ const table = {
     what: 'a layer cannot be unpacked: it is damaged, or holds what could reach outside of its tree',
     todo: 'Build the image again where it was built: what one worker leaves for another is made anew then.',
   },
-  REFERENCE_INVALID: {
-    kind: 'input',
-    what: 'a reference to an image in a registry is malformed',
-    todo: 'Write it as HOST[:PORT]/REPOSITORY:TAG.',
-  },
-  CREDENTIALS_INVALID: {
-    kind: 'input',
-    what: 'a file of registry credentials cannot be read, or the credential helper that it names fails',
-    todo: 'Log in again (podman login REGISTRY), or name another file in REGISTRY_AUTH_FILE.',
-  },
-  REGISTRY_UNAVAILABLE: {
-    kind: 'registry',
-    what: 'a registry does not answer, or fails again and again',
-    todo: 'Check its address and the network, then run again: what has arrived there is kept.',
-    passes: true,
-  },
-  REGISTRY_DENIED: {
-    kind: 'registry',
-    what: 'a registry refuses access',
-    todo: 'Log in to it with an account that may do this: podman login REGISTRY',
-  },
-  REGISTRY_INVALID: {
-    kind: 'registry',
-    what: 'a registry answers what the protocol does not allow, or other bytes than their digest promises',
-    todo: 'Check that the reference names a registry, and have its operator look at the named request.',
-  },
-  REGISTRY_INSECURE: {
-    kind: 'registry',
-    what: 'a registry has no TLS that this host trusts, or sends on to plain HTTP',
-    todo: 'Have its operator mend the address it gives out, or allow plain HTTP where nobody can listen: --plain-http',
-  },
   NOT_REPRODUCIBLE: {
     kind: 'reproducibility',
     what: 'two builds of one lock gave different images',
@@ -211,31 +166,6 @@ const table = {
     kind: 'input',
     what: 'a private key needs a password, and there is none',
     todo: 'Set MILLINER_KEY_PASSWORD, or run the command on a terminal, where it asks.',
-  },
-  IMAGE_UNPUBLISHED: {
-    kind: 'input',
-    what: 'a registry has no image under this reference',
-    todo: 'Check the reference; publish the image with: milliner publish',
-  },
-  POLICY_INVALID: {
-    kind: 'input',
-    what: 'a policy file that is there already cannot be added to',
-    todo: 'Mend the named file (containers-policy.json(5), containers-registries.d(5)), or give another directory with --out.',
-  },
-  SIGNATURE_MISSING: {
-    kind: 'unsigned',
-    what: 'an image lacks a signature or a signed bill of materials',
-    todo: 'Publish it with: milliner publish; an image that others signed may have one of the two layouts: --only',
-  },
-  SIGNATURE_WRONG_KEY: {
-    kind: 'wrongKey',
-    what: 'an image is signed, but not with the private half of this key',
-    todo: 'Give the public key of whoever published the image with --key.',
-  },
-  IMAGE_ALTERED: {
-    kind: 'altered',
-    what: 'an image or a signature was changed: it is damaged, or signs another image or another reference',
-    todo: 'Do not run the image; look at who writes to the repository, then publish it again.',
   },
   IMAGE_UNBOOTED: {
     kind: 'unbooted',
@@ -321,6 +251,7 @@ const table = {
     what: 'a snapshot is mounted or other snapshots are made from it',
     todo: 'Stop what uses it, or remove the snapshots made from it first.',
   },
+  ...registryErrors,
   ...poolErrors,
   BOOT_FAILED: {
     kind: 'boot',

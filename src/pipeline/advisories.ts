@@ -120,7 +120,8 @@ async function lockedPackages(recipeOrLock: string, arch: string): Promise<Nevra
 
 function packagesOf(arches: Lock['arches'], arch: string, subject: string): Nevra[] {
   const answer = arches[arch];
-  if (answer) return answer.packages;
+  const named = (answer?.image?.packages ?? []).flatMap((text) => parseNevra(text) ?? []);
+  if (answer) return [...answer.packages, ...named];
   throw new MillinerError('LOCK_STALE', `the lock of ${subject} has no answer for ${arch}`, {
     hint: `It has: ${Object.keys(arches).join(', ')}.`,
   });

@@ -85,7 +85,11 @@ test('on a base from a registry, by digest under its key', async () => {
   const recipe = await product('cap', signed());
   await vendor.json(['lock', recipe]);
   const { image, packages, base } = await lockOf(recipe);
-  expect(image).toEqual({ digest: hat.manifestDigest, packages: [`tiny-base-1.0-1.${arch}`] });
+  expect(image).toEqual({
+    name: `${host}/hat:1`,
+    digest: hat.manifestDigest,
+    packages: [`tiny-base-1.0-1.${arch}`],
+  });
   expect(packages.map(({ name }) => name)).toEqual(['tiny-app']);
   expect(base).toEqual([]);
   const digests = hat.layers.map(({ digest }) => digest);

@@ -1,0 +1,74 @@
+/** The part of the table of errors that is about images in registries: bases among them, and who signed what. */
+export const registryErrors = {
+  BASE_INVALID: {
+    kind: 'input',
+    what: 'an image or a file system cannot be what a recipe stands on',
+    todo: "Have it made again by its maker, or name another one in the recipe's from.",
+  },
+  BASE_REPLACED: {
+    kind: 'solve',
+    what: "packages of the recipe would take the place of the base's own",
+    todo: 'Name a base that has them, or another version of the packages; or allow it by name in the recipe: allow: {replace: [NAME]}',
+  },
+  RPMDB_UNSUPPORTED: {
+    kind: 'input',
+    what: 'a base keeps its rpm database in another form than SQLite',
+    todo: 'Have it converted (rpmdb --rebuilddb with the sqlite backend), or name a base of rpm 4.16 or later.',
+  },
+  REFERENCE_INVALID: {
+    kind: 'input',
+    what: 'a reference to an image in a registry is malformed',
+    todo: 'Write it as HOST[:PORT]/REPOSITORY:TAG.',
+  },
+  CREDENTIALS_INVALID: {
+    kind: 'input',
+    what: 'a file of registry credentials cannot be read, or the credential helper that it names fails',
+    todo: 'Log in again (podman login REGISTRY), or name another file in REGISTRY_AUTH_FILE.',
+  },
+  REGISTRY_UNAVAILABLE: {
+    kind: 'registry',
+    what: 'a registry does not answer, or fails again and again',
+    todo: 'Check its address and the network, then run again: what has arrived there is kept.',
+    passes: true,
+  },
+  REGISTRY_DENIED: {
+    kind: 'registry',
+    what: 'a registry refuses access',
+    todo: 'Log in to it with an account that may do this: podman login REGISTRY',
+  },
+  REGISTRY_INVALID: {
+    kind: 'registry',
+    what: 'a registry answers what the protocol does not allow, or other bytes than their digest promises',
+    todo: 'Check that the reference names a registry, and have its operator look at the named request.',
+  },
+  REGISTRY_INSECURE: {
+    kind: 'registry',
+    what: 'a registry has no TLS that this host trusts, or sends on to plain HTTP',
+    todo: 'Have its operator mend the address it gives out, or allow plain HTTP where nobody can listen: --plain-http',
+  },
+  IMAGE_UNPUBLISHED: {
+    kind: 'input',
+    what: 'a registry has no image under this reference',
+    todo: 'Check the reference; publish the image with: milliner publish',
+  },
+  POLICY_INVALID: {
+    kind: 'input',
+    what: 'a policy file that is there already cannot be added to',
+    todo: 'Mend the named file (containers-policy.json(5), containers-registries.d(5)), or give another directory with --out.',
+  },
+  SIGNATURE_MISSING: {
+    kind: 'unsigned',
+    what: 'an image lacks a signature or a signed bill of materials',
+    todo: 'Publish it with: milliner publish; an image that others signed may have one of the two layouts: --only',
+  },
+  SIGNATURE_WRONG_KEY: {
+    kind: 'wrongKey',
+    what: 'an image is signed, but not with the private half of this key',
+    todo: 'Give the public key of whoever published the image with --key.',
+  },
+  IMAGE_ALTERED: {
+    kind: 'altered',
+    what: 'an image or a signature was changed: it is damaged, or signs another image or another reference',
+    todo: 'Do not run the image; look at who writes to the repository, then publish it again.',
+  },
+} as const;
