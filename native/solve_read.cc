@@ -11,6 +11,9 @@ namespace {
 // libsolv parses rich dependencies recursively, so that nested brackets are stack. Real ones nest three deep.
 constexpr int maxDepth = 2000;
 
+// What stands between two tags, or within one, is held in memory whole, and doubled while it grows.
+constexpr size_t maxRun = 4 * 1024 * 1024;
+
 // Texts for people and the like, a quarter of primary metadata: no answer depends on them, and libsolv would keep all.
 struct {
   const char *opening, *closing;
@@ -119,12 +122,14 @@ void Guarded::inspect(const char* buffer, size_t size) {
   const char* end = buffer + size;
   const bool document = kind_ == Kind::document;
   const char separator = document ? '<' : '\0';
+  auto last = static_cast<const char*>(memrchr(buffer, separator, size));
+  run_ = last ? static_cast<size_t>(end - last) : run_ + size;
+  if (document && run_ > maxRun) wrong_ = "it has a text, or a tag, longer than any real one";
   auto openings = [document](const char* from, const char* to) {
     return std::count(from, to, '(') + (document ? std::count(from, to, '#') : 0);
   };
   bool declares = document && (before_ == '!' || std::memchr(buffer, '!', size));
   if (declares || depth_ + openings(buffer, end) > maxDepth) return follow(buffer, size);
-  auto last = static_cast<const char*>(memrchr(buffer, separator, size));
   depth_ = static_cast<int>(last ? openings(last, end) : depth_ + openings(buffer, end));
   beforeThat_ = size > 1 ? end[-2] : before_;
   before_ = end[-1];

@@ -39,6 +39,7 @@ class Guarded {
   Kind kind_;
   const char* wrong_ = nullptr;
   int depth_ = 0;  // brackets open at most
+  size_t run_ = 0;  // bytes since the last tag began
   char before_ = 0;
   char beforeThat_ = 0;
   const char* leftOut_ = nullptr;  // the closing tag of an element that is being left out

@@ -50,6 +50,8 @@ export class AttemptError extends Error {
 const connectMilliseconds = 15_000;
 const maxRedirects = 10;
 const redirects = new Set([301, 302, 303, 307, 308]);
+/** OpenSSL's and Node's words for a certificate that does not hold, and for what a server says of ours. */
+const untrusted = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_|ERR_SSL_.*ALERT)/;
 const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 interface Agents {
@@ -175,7 +177,8 @@ export function asAttemptError(cause: unknown): unknown {
   if (cause instanceof MillinerError) return cause;
   const code = (cause as NodeJS.ErrnoException).code;
   const network = cause instanceof errors.UndiciError || code !== undefined;
-  return network ? new AttemptError(cause.message || String(code), { cause }) : cause;
+  if (!network) return cause;
+  return new AttemptError(cause.message || String(code), { cause, permanent: untrusted.test(code ?? '') });
 }
 
 function parseUrl(url: string): URL {

@@ -5,7 +5,7 @@ import { findCached, cacheAll, type Cached } from './cached.ts';
 
 const GiB = 1024 ** 3;
 /** Unpacked bytes: several times what Fedora's largest repository has. */
-const primaryLimit = 2 * GiB;
+const primaryLimit = GiB;
 const filelistsLimit = 8 * GiB;
 
 export interface PreparedRepositories {
