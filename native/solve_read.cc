@@ -11,9 +11,6 @@ namespace {
 // libsolv parses rich dependencies recursively, so that nested brackets are stack. Real ones nest three deep.
 constexpr int maxDepth = 2000;
 
-// What stands between two tags, or within one, is held in memory whole, and doubled while it grows.
-constexpr size_t maxRun = 4 * 1024 * 1024;
-
 // Texts for people and the like, a quarter of primary metadata: no answer depends on them, and libsolv would keep all.
 struct {
   const char *opening, *closing;
@@ -59,18 +56,18 @@ ssize_t Guarded::readThrough(void* cookie, char* buffer, size_t size) {
       self->wrong_ = "its compressed data is damaged or cut short";
     } else if (got > self->left_) {
       self->wrong_ = "it unpacks to more bytes than any real one has";
-    } else {
-      self->left_ -= got;
-      self->inspect(buffer + held, got);
     }
+    self->left_ -= got;
+    size_t passed = held + got;
+    if (self->kind_ == Kind::document && got > 0) passed = self->leaveOut(buffer, passed);
+    // What is left, as the parser will see it: leaving out may have brought together what stood apart.
+    if (!self->wrong_) self->inspect(buffer, passed);
     if (self->wrong_) {
       errno = EIO;
       return -1;
     }
-    if (self->kind_ != Kind::document || got == 0) return static_cast<ssize_t>(held + got);
-    size_t passed = self->leaveOut(buffer, held + got);
     // Nothing would mean the end.
-    if (passed > 0) return static_cast<ssize_t>(passed);
+    if (passed > 0 || got == 0) return static_cast<ssize_t>(passed);
   }
 }
 
@@ -122,21 +119,19 @@ void Guarded::inspect(const char* buffer, size_t size) {
   const char* end = buffer + size;
   const bool document = kind_ == Kind::document;
   const char separator = document ? '<' : '\0';
-  auto last = static_cast<const char*>(memrchr(buffer, separator, size));
-  run_ = last ? static_cast<size_t>(end - last) : run_ + size;
-  if (document && run_ > maxRun) wrong_ = "it has a text, or a tag, longer than any real one";
+  if (document) wrong_ = markup_.pass(buffer, size);
+  if (wrong_) return;
   auto openings = [document](const char* from, const char* to) {
     return std::count(from, to, '(') + (document ? std::count(from, to, '#') : 0);
   };
-  bool declares = document && (before_ == '!' || std::memchr(buffer, '!', size));
-  if (declares || depth_ + openings(buffer, end) > maxDepth) return follow(buffer, size);
+  if (depth_ + openings(buffer, end) > maxDepth) return follow(buffer, size);
+  auto last = static_cast<const char*>(memrchr(buffer, separator, size));
   depth_ = static_cast<int>(last ? openings(last, end) : depth_ + openings(buffer, end));
-  beforeThat_ = size > 1 ? end[-2] : before_;
   before_ = end[-1];
 }
 
 // Counts brackets that are still open within one string of a header, or between two tags of a document, where
-// "&#" may stand for one as well. A document type could define further names for them: metadata never has one.
+// "&#" may stand for one as well.
 void Guarded::follow(const char* buffer, size_t size) {
   const bool document = kind_ == Kind::document;
   const char separator = document ? '<' : '\0';
@@ -148,10 +143,7 @@ void Guarded::follow(const char* buffer, size_t size) {
       if (++depth_ > maxDepth) wrong_ = "its dependencies are nested too deeply";
     } else if (c == ')' && depth_ > 0) {
       depth_--;
-    } else if (document && c == 'D' && before_ == '!' && beforeThat_ == '<') {
-      wrong_ = "it has a document type declaration";
     }
-    beforeThat_ = before_;
     before_ = c;
   }
 }

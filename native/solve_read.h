@@ -8,6 +8,7 @@
 #include <string>
 
 #include "solve.h"
+#include "solve_markup.h"
 
 namespace solve {
 
@@ -39,9 +40,8 @@ class Guarded {
   Kind kind_;
   const char* wrong_ = nullptr;
   int depth_ = 0;  // brackets open at most
-  size_t run_ = 0;  // bytes since the last tag began
   char before_ = 0;
-  char beforeThat_ = 0;
+  Markup markup_;
   const char* leftOut_ = nullptr;  // the closing tag of an element that is being left out
   std::string held_;  // the beginning of what may be a tag, until the rest of it has come
 };

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { constants, zstdCompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decompressZstd, frameByFrame } from './zstd.ts';
+import { decompressZstd, endsInFrame, frameByFrame } from './zstd.ts';
 
 const frame = fc.record({
   content: fc.oneof(
@@ -66,3 +66,17 @@ test('what is no frame is left to the decompressor, which refuses it', async () 
     await expect(buffer(decompressZstd(source, 65_536))).rejects.toThrow();
   }
 });
+
+test('every cut through a frame is seen, and no end of one', async () => {
+  const whole = zstdCompressSync(Buffer.from('a frame\n'.repeat(20)));
+  const two = Buffer.concat([whole, whole]);
+  for (let length = 0; length <= two.length; length += 1) {
+    const isCut = length % whole.length !== 0;
+    expect(await endsInFrame(piecesOf(two.subarray(0, length)))).toBe(isCut);
+  }
+  expect(await endsInFrame(piecesOf(Buffer.from('no frame')))).toBe(false);
+});
+
+async function* piecesOf(bytes: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += 7) yield bytes.subarray(at, at + 7);
+}

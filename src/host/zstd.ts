@@ -30,6 +30,15 @@ export async function* frameByFrame(source: AsyncIterable<Buffer>): AsyncGenerat
   }
 }
 
+/** Whether it ends in the midst of a frame; what is no frame at all is not looked at. */
+export async function endsInFrame(source: AsyncIterable<Buffer>): Promise<boolean> {
+  const walker = new FrameWalker();
+  for await (const piece of source) {
+    for (let at = 0; at < piece.length;) at += walker.pass(piece.subarray(at));
+  }
+  return walker.isInFrame;
+}
+
 type Field = 'magic' | 'skippable' | 'descriptor' | 'block';
 
 const fieldSizes: Record<Field, number> = { magic: 4, skippable: 4, descriptor: 1, block: 3 };
@@ -43,6 +52,10 @@ class FrameWalker {
   #skip = 0;
   #hasChecksum = false;
   #isLost = false;
+
+  get isInFrame(): boolean {
+    return !this.#isLost && (this.#field !== 'magic' || this.#skip > 0 || this.#filled > 0);
+  }
 
   /** How many bytes belong to the frame that they begin or go on with. */
   pass(piece: Buffer): number {

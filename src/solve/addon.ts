@@ -1,5 +1,7 @@
 /** What native/solv.cc takes and gives: plain data, copied on both ways. */
+import { createReadStream } from 'node:fs';
 import { native } from '../host/native.ts';
+import { endsInFrame } from '../host/zstd.ts';
 
 export interface AddonRepository {
   name: string;
@@ -107,6 +109,19 @@ declare module '../host/native.ts' {
   }
 }
 
-export function solveNatively(input: AddonInput): Promise<AddonOutput> {
+/** Throws nothing of its own; see `badFile`. */
+export async function solveNatively(input: AddonInput): Promise<AddonOutput> {
+  for (const { primary, primarySolv, filelists, filelistsSolv } of input.repos) {
+    for (const file of [primarySolv ?? primary, filelistsSolv ?? filelists]) {
+      // libsolv 0.7.23 waits without end for the rest of a frame that is cut short in its header.
+      if (file?.endsWith('.zst') && (await endsInFrame(createReadStream(file))))
+        return refused(file, 'its compressed data is cut short');
+    }
+  }
   return native().solve(input);
+}
+
+function refused(badFile: string, reason: string): AddonOutput {
+  const nothing = { packages: [], removed: [], cached: [], skipped: [], problems: [], reasons: [] };
+  return { solved: false, needsFilelists: false, ...nothing, badFile, reason };
 }

@@ -127,7 +127,40 @@ const broken: [string, string, (primary: string) => string | Uint8Array][] = [
   ['not gzip at all', 'x.xml.gz', () => Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3])],
   ['a document type', 'x.xml', (primary) => primary.replace('<metadata', '<!DOCTYPE m []><metadata')],
   ['nested without end', 'x.xml', (p) => p.replace('name="libx"', `name="${'('.repeat(1_000_000)}libx"`)],
+  [
+    'nesting that comes together where text is left out',
+    'x.xml',
+    (p) => p.replace('name="libx"', `name="${`${'('.repeat(1500)}<summary></summary>`.repeat(100)}libx"`),
+  ],
   ['hidden nesting', 'x.xml', (p) => p.replace('name="libx"', `name="${'&#40;'.repeat(1_000_000)}libx"`)],
+  [
+    'cut short in the header of a zstd frame',
+    'x.xml.zst',
+    (primary) => zstdCompressSync(primary).subarray(0, 4),
+  ],
+  [
+    'cut short in the header of a second frame',
+    'x.xml.zst',
+    (p) => Buffer.concat([zstdCompressSync(p), Buffer.from('28b5', 'hex')]),
+  ],
+  [
+    'elements nested without end',
+    'x.xml',
+    (p) => p.replace('<summary>', `${'<a>'.repeat(100_000)}<summary>`),
+  ],
+  ['a tag without end', 'x.xml', (p) => p.replace('<summary>', `<${'a'.repeat(2 ** 20)}`)],
+  ['an attribute without end', 'x.xml', (p) => p.replace('name="libx"', `name="${'a'.repeat(2 ** 20)}"`)],
+  ['a comment without end', 'x.xml', (p) => p.replace('<summary>', `<!-->${'<a>'.repeat(2 ** 18)}-->`)],
+  [
+    'text without end',
+    'x.xml',
+    (p) => p.replace('<rpm:sourcerpm>', `<rpm:sourcerpm>${`<!---->${'a'.repeat(2 ** 20)}`.repeat(65)}`),
+  ],
+  [
+    'dependencies without end',
+    'x.xml',
+    (p) => p.replace('<rpm:provides>', `<rpm:provides>${'<rpm:entry name="x"/>'.repeat(2 ** 16 + 1)}`),
+  ],
   ['a name that is a path', 'x.xml', (p) => p.replaceAll('<name>plug<', '<name>../plug<')],
   [
     'a checksum of no known kind',
