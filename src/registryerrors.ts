@@ -22,8 +22,8 @@ export const registryErrors = {
   },
   CREDENTIALS_INVALID: {
     kind: 'input',
-    what: 'a file of registry credentials cannot be read, or the credential helper that it names fails',
-    todo: 'Log in again (podman login REGISTRY), or name another file in REGISTRY_AUTH_FILE.',
+    what: 'a file of registry credentials, or of repositories (netrc), cannot be read, or a credential helper fails',
+    todo: 'Log in again (podman login REGISTRY), or name another file in REGISTRY_AUTH_FILE; for repositories, in NETRC.',
   },
   REGISTRY_UNAVAILABLE: {
     kind: 'registry',

@@ -25,7 +25,7 @@ export interface Finding {
 const programs = [
   ['rpm', 'checks and, with tools: host, installs packages', 'rpm', 'rpm', '--version'],
   ['rpmkeys', 'checks signatures', 'rpm', 'rpm', '--version'],
-  ['gpg', 'reads the fingerprints of key files', 'gpg', 'gnupg2', '--version'],
+  ['gpg', 'reads key files and verifies signed metadata', 'gpg', 'gnupg2', '--version'],
   ['xz', 'unpacks older packages and metadata', 'xz-utils', 'xz', '--version'],
 ] as const;
 const redis = [

@@ -37,10 +37,21 @@ export async function lock(
   update?: readonly string[],
 ): Promise<MadeLock & { path: string }> {
   const chain = await loadChain(recipe);
+  refuseUnknown(context, chain);
   return context.content.lease(async () => {
     const base = await lockBases(context, chain.slice(0, -1));
     const loaded = chain.at(-1)!;
     return { ...(await makeLock(context, loaded, base, update)), path: loaded.lockPath };
+  });
+}
+
+/** A name that is mistyped would allow nothing, without a word. */
+function refuseUnknown({ allowOlder = [] }: Context, chain: readonly LoadedRecipe[]): void {
+  const known = chain.flatMap(({ recipe }) => recipe.repos.map(({ name }) => name));
+  const unknown = allowOlder.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new MillinerError('USAGE', `--allow-older ${unknown}: the recipe has no such repository`, {
+    hint: `It has ${[...new Set(known)].join(', ')}.`,
   });
 }
 
