@@ -20,4 +20,9 @@ export const lockErrors = {
     what: 'a lock has no package of the name that was given',
     todo: 'The lock file has the names of all packages, and of their sources.',
   },
+  ID_DRIFT: {
+    kind: 'install',
+    what: 'a user or group would have another id than the ledger beside the lock (RECIPE.ids.json) says, or one that was given to another',
+    todo: 'Keep the packages from it; or accept it, by changing the line of that name in the ledger: files in volumes that have the old id are then yours to change.',
+  },
 } as const;

@@ -6,14 +6,27 @@ export interface Owners {
   gid(name: string): number | undefined;
 }
 
+/** Ids by name. */
+export interface Accounts {
+  users: ReadonlyMap<string, number>;
+  groups: ReadonlyMap<string, number>;
+}
+
 /** Reads passwd(5) and group(5) of a target; a missing file has no entries. Throws INSTALL_FAILED for what is no file. */
+export async function readAccounts(target: string): Promise<Accounts> {
+  return {
+    users: idsOf(await readInside(target, 'etc/passwd')),
+    groups: idsOf(await readInside(target, 'etc/group')),
+  };
+}
+
+/** Throws as readAccounts does. */
 export async function readOwners(target: string): Promise<Owners> {
-  const users = idsOf(await readInside(target, 'etc/passwd'));
-  const groups = idsOf(await readInside(target, 'etc/group'));
+  const { users, groups } = await readAccounts(target);
   return { uid: (name) => lookUp(users, name), gid: (name) => lookUp(groups, name) };
 }
 
-function lookUp(ids: Map<string, number>, name: string): number | undefined {
+function lookUp(ids: ReadonlyMap<string, number>, name: string): number | undefined {
   if (name === 'root') return 0;
   return ids.get(name) ?? (/^\d{1,9}$/.test(name) ? Number(name) : undefined);
 }

@@ -10,6 +10,7 @@ import { ensureBase } from './base.ts';
 import type { Parent } from './baserecords.ts';
 import { buildKeyOf } from './buildkey.ts';
 import type { Context } from './context.ts';
+import { readLedger, recordIds } from './ledger.ts';
 import { lockedChain, type LockedRecipe } from './lock.ts';
 import { buildImage } from './make.ts';
 import { readRecord, type ImageRecord } from './records.ts';
@@ -51,7 +52,6 @@ async function ensureImage(
   base: Parent | undefined,
 ): Promise<ImageRecord> {
   const { name } = locked.loaded.recipe;
-  const buildKey = await buildKeyOf(locked, arch, base);
   const turn = {
     wait: true,
     signal: context.signal,
@@ -61,12 +61,15 @@ async function ensureImage(
     join(context.state, 'locks', `build-${name}`),
     'exclusive',
     async () => {
+      const ledger = await readLedger(locked.loaded);
+      const buildKey = await buildKeyOf(locked, arch, base, ledger);
       const there = await readRecord(context.state, name);
-      if (there?.buildKey === buildKey && (await isComplete(context, there))) {
-        context.progress.step(`${name}: unchanged`);
-        return there;
-      }
-      return buildImage(context, { locked, arch, base, buildKey });
+      const isSame = there?.buildKey === buildKey || there?.settledKey === buildKey;
+      const isThere = there && isSame && (await isComplete(context, there));
+      if (isThere) context.progress.step(`${name}: unchanged`);
+      const record = isThere ? there : await buildImage(context, { locked, arch, base, buildKey, ledger });
+      await recordIds(context, locked.loaded, ledger, record);
+      return record;
     },
     turn,
   );

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Digest } from '../content/digest.ts';
 import { fileChecksum } from '../host/checksum.ts';
+import type { Ids } from '../lock/ids.ts';
 import { canonicalDigest } from '../lock/lock.ts';
 import { templatePath } from '../recipe/load.ts';
 import type { Repository } from '../recipe/schema.ts';
@@ -13,6 +14,7 @@ export async function buildKeyOf(
   { loaded, lock, answer }: LockedRecipe,
   arch: string,
   base: Parent | undefined,
+  { users, groups }: Ids,
 ): Promise<Digest> {
   const { recipe, path } = loaded;
   const templates = await Promise.all(
@@ -33,6 +35,7 @@ export async function buildKeyOf(
     tools: Array.isArray(answer.tools) ? answer.tools.map(({ sha256 }) => sha256) : answer.tools,
     versions: { ...currentVersions(), libsolv: '' },
     base: base ? [base.name, base.manifestDigest] : '',
+    ids: [users, groups],
   });
 }
 

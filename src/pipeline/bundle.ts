@@ -7,6 +7,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { isDigest, type Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
+import { idsPathOf, idsSchema, readIds, writeIds } from '../lock/ids.ts';
 import { canonicalDigest, readLock, type Lock } from '../lock/lock.ts';
 import { loadChain, lockPathOf, templatePath, type LoadedRecipe } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
@@ -20,7 +21,14 @@ const bundleSchema = z.strictObject({
   version: z.literal(1),
   /** Lowest base first. What the file says, its repositories looked up. */
   recipes: z
-    .array(z.strictObject({ file: fileName, recipe: z.record(z.string(), z.unknown()), lock: z.unknown() }))
+    .array(
+      z.strictObject({
+        file: fileName,
+        recipe: z.record(z.string(), z.unknown()),
+        lock: z.unknown(),
+        ids: idsSchema.optional(),
+      }),
+    )
     .min(1),
   /** base64, by what the repositories call them. */
   keys: z.record(fileName, z.string()),
@@ -58,7 +66,9 @@ export async function bundleRecipe(context: Context, nameOrPath: string): Promis
     locks.push(lock);
     const from = await bundleBase(bundle, loaded);
     const described = { ...recipe, repos, ...(from !== undefined && { from }) };
-    bundle.recipes.push({ file: basename(path), recipe: described, lock: lock ?? null });
+    const ids = await readIds(idsPathOf(lockPath));
+    const file = basename(path);
+    bundle.recipes.push({ file, recipe: described, lock: lock ?? null, ...(ids && { ids }) });
   }
   if (context.exchange) refuseCredentials(bundle);
   const digest = await leaveBytes(context, Buffer.from(JSON.stringify(bundle)));
@@ -121,8 +131,9 @@ export async function withBundle<T>(
   return withWorkspace(context.state, async ({ directory }) => {
     const recipes = join(directory, 'recipes');
     for (const folder of ['recipes', 'keys', 'templates']) await mkdir(join(directory, folder));
-    for (const { file, recipe, lock } of bundle.recipes) {
+    for (const { file, recipe, lock, ids } of bundle.recipes) {
       await writeFile(join(recipes, file), JSON.stringify(recipe));
+      if (ids) await writeIds(join(recipes, idsPathOf(lockPathOf(file))), ids);
       if (lock === null) continue;
       await writeFile(join(recipes, lockPathOf(file)), JSON.stringify(lock));
     }

@@ -6,17 +6,20 @@ import { renderTemplate, setServices, writeFiles } from '../install/configure.ts
 import { dnfState } from '../install/dnfstate.ts';
 import { checkTransaction } from '../install/gates.ts';
 import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
-import { readOwners } from '../install/owners.ts';
+import { settleIds, type SettledIds } from '../install/ids.ts';
+import { moveIds } from '../install/moveids.ts';
+import { readAccounts, readOwners, type Accounts } from '../install/owners.ts';
 import type { Sandbox } from '../install/sandbox.ts';
 import { runTransaction, type TransactionLog } from '../install/transaction.ts';
 import { verifyTree, type Difference } from '../install/verify.ts';
 import { packagedFiles } from '../layer/packaged.ts';
 import { removePrivateKeys } from '../layer/state/keys.ts';
 import { normalise, type InstalledTree } from '../layer/state/normalise.ts';
-import { originsOf, type Origin } from '../layer/state/origin.ts';
+import { originsOf, type Origin, type Turns } from '../layer/state/origin.ts';
 import { fixTimes } from '../layer/state/times.ts';
 import { treeOf, type Tree } from '../layer/tree.ts';
 import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
+import type { Ids } from '../lock/ids.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import { canonicalizeDatabase } from '../rpm/canonical.ts';
 import { fileType } from '../rpm/files.ts';
@@ -36,6 +39,8 @@ export interface InstallPlan {
   /** The tree of the base. */
   parent: Tree | undefined;
   dbPath: string;
+  /** What users and groups had before. */
+  ledger: Ids;
   /** Called when rpm is done: its scriptlets have given every owner a number. */
   onInstalled: () => Promise<void>;
 }
@@ -47,6 +52,8 @@ export interface InstalledImage {
   differences: Difference[];
   /** Of what neither base nor packages explain, by path. */
   origins: Map<string, Origin>;
+  /** Of the users and groups that the base has not. */
+  ids: Ids;
 }
 
 export async function installImage(
@@ -59,9 +66,13 @@ export async function installImage(
   // First, because a value that is missing should not be found out after the transaction.
   const files = await recipeFiles(plan);
   const made = await makeMountPoints(target);
+  const accounts = await readAccounts(target);
   const log = await transact(context, sandbox, plan, warnings);
+  const turns = { started: log.started, packages: plan.packages };
+  const { ids, found } = await keepIds(target, plan, turns, accounts);
+  for (const words of ids.kept) context.progress.step(words);
   await plan.onInstalled();
-  const { origins, ...cleaned } = await clean(target, plan, log);
+  const { origins, ...cleaned } = await clean(target, plan, turns, found);
   for (const { path, kind, package: maker } of cleaned.removedKeys) {
     const who = maker ?? 'an unknown package';
     warnings.push(`${path} (${kind}) was made by a scriptlet of ${who} and has been removed`);
@@ -85,6 +96,7 @@ export async function installImage(
     tree: installed.tree,
     differences,
     origins,
+    ids: ids.ids,
     report: {
       ...cleaned,
       verification: explain(differences, plan),
@@ -94,14 +106,28 @@ export async function installImage(
   };
 }
 
+/** Where ids have to move, the origins as they were found before: a change of owner is a change. */
+async function keepIds(
+  target: string,
+  plan: InstallPlan,
+  turns: Turns,
+  before: Accounts,
+): Promise<{ ids: SettledIds; found?: Map<string, Origin> }> {
+  const ids = settleIds(plan.ledger, before, await readAccounts(target));
+  if (ids.kept.length === 0) return { ids };
+  const installed = await describe(target, plan);
+  await moveIds(target, installed.tree.values(), ids.moves);
+  return { ids, found: originsOf(installed, turns) };
+}
+
 async function clean(
   target: string,
   plan: InstallPlan,
-  { started }: TransactionLog,
+  turns: Turns,
+  found?: Map<string, Origin>,
 ): Promise<Pick<BuildReport, 'removedKeys' | 'normalised'> & Pick<InstalledImage, 'origins'>> {
-  const turns = { started, packages: plan.packages };
   const installed = await describe(target, plan);
-  const origins = originsOf(installed, turns);
+  const origins = found ?? originsOf(installed, turns);
   const removedKeys = await removePrivateKeys(installed, turns);
   const gone = new Set(removedKeys.map(({ path }) => path));
   for (const path of installed.tree.keys()) if (gone.has(`/${showBytes(path)}`)) installed.tree.delete(path);

@@ -4,10 +4,12 @@ import { inheritConfig, makeImage, type ImageLayer } from '../image/image.ts';
 import { parentAsFound } from '../layer/parent.ts';
 import { treeOf, type Tree } from '../layer/tree.ts';
 import { durationOf } from '../recipe/schema.ts';
+import { withIds, type Ids } from '../lock/ids.ts';
 import { databasePath } from '../rpm/dbpath.ts';
 import { withReason } from '../snapshot/snapshot.ts';
 import { isImage, type Parent } from './baserecords.ts';
 import type { Context } from './context.ts';
+import { buildKeyOf } from './buildkey.ts';
 import { gatherInputs } from './inputs.ts';
 import { installImage, type InstalledImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
@@ -25,6 +27,8 @@ export interface Job {
   arch: string;
   base: Parent | undefined;
   buildKey: Digest;
+  /** Of the recipe's own users and groups. */
+  ledger: Ids;
 }
 
 /** Gives the record of the new image, which the state then has; BUSY, INTERRUPTED and all errors leave nothing. */
@@ -51,7 +55,7 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const timeout = durationOf(loaded.recipe.install.timeout);
     const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
     const { removed } = job.locked.answer;
-    const common = { loaded, arch: job.arch, epoch, parent, dbPath };
+    const common = { loaded, arch: job.arch, epoch, parent, dbPath, ledger: job.ledger };
     const plan = { ...common, packages: own, removed, onInstalled: beginLayers };
     // Awaited here: what is in use goes with this scope.
     return await withReason(context.snapshots, async () => {
@@ -79,7 +83,7 @@ interface Finished {
 /** Stores what makes an image of the layers, and commits the snapshot. */
 async function finish(context: Context, job: Job, { id, dbPath, installed, written }: Finished) {
   const { recipe } = job.locked.loaded;
-  const { tree, origins, report } = installed;
+  const { tree, origins, report, ids } = installed;
   const sources = { below: written.below, dbPath, recipe, origins, normalised: report.normalised };
   const state = describeState(written.changed, sources);
   const image = await storeImage(context, job, written.layers);
@@ -88,7 +92,9 @@ async function finish(context: Context, job: Job, { id, dbPath, installed, writt
   if (!context.snapshots.stat(snapshot)) await context.snapshots.commit(snapshot, id);
   const { epoch } = job.locked.lock;
   const record = { ...image, epoch, dbPath, snapshot, tree: await storeTree(context, tree) };
-  return writeRecord(context.state, { ...record, report: { ...report, state }, ...identityOf(job) });
+  const settledKey = await buildKeyOf(job.locked, job.arch, job.base, withIds(job.ledger, ids));
+  const identity = { ...identityOf(job), settledKey, ids };
+  return writeRecord(context.state, { ...record, report: { ...report, state }, ...identity });
 }
 
 /** The base's tree, told by what the snapshot made from it shows before anything has changed it. */

@@ -6,6 +6,7 @@ import { hexOf, type Digest } from '../content/digest.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
 import type { ImageLayer, RuntimeConfig } from '../image/image.ts';
 import type { Difference } from '../install/verify.ts';
+import type { Ids } from '../lock/ids.ts';
 import type { RemovedKey } from '../layer/state/keys.ts';
 import type { TestPlan } from '../recipe/schema.ts';
 import type { StateEntry } from './statereport.ts';
@@ -20,6 +21,10 @@ export interface ImageRecord {
   arch: string;
   /** Digest of everything that the image was made from: the same key is the same image. */
   buildKey: Digest;
+  /** The same with the ledger that has the image's ids: what the next build asks for. */
+  settledKey?: Digest;
+  /** Of the users and groups that its base has not; absent in records of older builds. */
+  ids?: Ids;
   lockDigest: string;
   manifestDigest: Digest;
   configDigest: Digest;
