@@ -19,7 +19,9 @@ function settle(
   return { ids: ids.users, moves: Object.fromEntries(moves.users) };
 }
 
-test.each([
+type Ids = Record<string, number>;
+
+test.each<[string, Ids, Ids, Ids, Ids]>([
   ['nothing is known: what rpm gave', {}, { a: 999, b: 998 }, { a: 999, b: 998 }, {}],
   ['another order', { a: 999, b: 998 }, { b: 999, a: 998 }, { a: 999, b: 998 }, { 998: 999, 999: 998 }],
   ['one more before the other', { b: 999 }, { a: 999, b: 998 }, { a: 998, b: 999 }, { 999: 998, 998: 999 }],
@@ -28,10 +30,10 @@ test.each([
   ['a number by hand', { a: 27 }, { a: 999 }, { a: 27 }, { 999: 27 }],
   ['a second name for an id', { a: 0 }, { root: 0, a: 0, b: 0 }, { root: 0, a: 0, b: 0 }, {}],
 ])('%s', (_, ledger, now, ids, moves) => {
-  expect(settle(ledger, now as unknown as Record<string, number>)).toEqual({ ids, moves });
+  expect(settle(ledger, now)).toEqual({ ids, moves });
 });
 
-test.each([
+test.each<[string, Ids, Ids, Ids]>([
   ['a package insists', { a: 999 }, { a: 27 }, {}],
   ['a package insists on what is given away', { gone: 27 }, { a: 27 }, {}],
   ["the base has taken another's", { a: 998 }, { a: 997 }, { base: 998 }],
@@ -40,12 +42,7 @@ test.each([
   ["a scriptlet has changed the base's", {}, { base: 997 }, { base: 998 }],
   ['two share what only one could leave', { a: 998 }, { a: 999, b: 999 }, {}],
 ])('refused: %s', (_, ledger, now, before) => {
-  const attempt = () =>
-    settleIds(
-      ledgerOf(ledger as unknown as Record<string, number>),
-      accounts(before as unknown as Record<string, number>),
-      accounts({ ...before, ...now } as unknown as Record<string, number>),
-    );
+  const attempt = () => settleIds(ledgerOf(ledger), accounts(before), accounts({ ...before, ...now }));
   expect(attempt).toThrow(MillinerError);
   expect(attempt).toThrow(expect.objectContaining({ code: 'ID_DRIFT' }));
 });
