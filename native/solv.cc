@@ -80,6 +80,10 @@ solve::Input inputOf(const Napi::Object& object) {
   input.members = membersOf(object);
   input.exclude = stringsOf(object, "exclude");
   input.pins = pinsOf(object);
+  if (!object.Get("modules").IsUndefined()) {
+    auto modules = object.Get("modules").As<Napi::Object>();
+    input.modules = {stringsOf(modules, "shown"), stringsOf(modules, "hidden"), stringsOf(modules, "names")};
+  }
   input.weakDeps = object.Get("weakDeps").ToBoolean();
   input.best = object.Get("best").ToBoolean();
   input.explain = object.Get("explain").ToBoolean();

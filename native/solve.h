@@ -37,6 +37,12 @@ struct Pin {
   std::string name, evr;
 };
 
+// Packages of modules, as NAME-EPOCH:VERSION-RELEASE.ARCH.
+struct Modules {
+  std::vector<std::string> shown, hidden;
+  std::vector<std::string> names;  // nothing else has or provides these but what is shown
+};
+
 struct Input {
   std::string arch;
   std::vector<RepoInput> repos;
@@ -49,6 +55,7 @@ struct Input {
   std::vector<GroupMember> members;
   std::vector<std::string> exclude;
   std::vector<Pin> pins;
+  Modules modules;
   bool weakDeps = false;
   bool best = true;
   bool explain = false;  // give a reason for each package

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <unordered_set>
 
 #include "solve_pool.h"
 
@@ -139,6 +140,30 @@ void hideExcluded(Pool* pool, const std::vector<LoadedRepo>& repos, const Input&
   for (const auto& spec : input.exclude) hide(spec, nullptr);
   for (const auto& loaded : repos) {
     for (const auto& spec : loaded.input->exclude) hide(spec, loaded.repo);
+  }
+}
+
+void hideModular(Pool* pool, const Modules& modules, Map* considered) {
+  if (modules.hidden.empty() && modules.names.empty()) return;
+  const std::unordered_set<std::string> shown(modules.shown.begin(), modules.shown.end());
+  const std::unordered_set<std::string> hidden(modules.hidden.begin(), modules.hidden.end());
+  std::vector<bool> isShown(static_cast<size_t>(pool->nsolvables));
+  for (Id p = 2; p < pool->nsolvables; p++) {
+    const Solvable* s = pool_id2solvable(pool, p);
+    if (!s->repo || s->repo == pool->installed) continue;
+    const std::string evr = pool_id2str(pool, s->evr);
+    const std::string nevra = std::string(pool_id2str(pool, s->name)) + (evr.find(':') == std::string::npos ? "-0:" : "-") +
+                              evr + "." + pool_id2str(pool, s->arch);
+    isShown[static_cast<size_t>(p)] = shown.count(nevra) > 0;
+    if (hidden.count(nevra) > 0) MAPCLR(considered, p);
+  }
+  for (const auto& name : modules.names) {
+    Id p, pp, id = pool_str2id(pool, name.c_str(), 0);
+    if (!id) continue;
+    FOR_PROVIDES(p, pp, id) {
+      if (p == SYSTEMSOLVABLE || pool->solvables[p].repo == pool->installed) continue;
+      if (!isShown[static_cast<size_t>(p)]) MAPCLR(considered, p);
+    }
   }
 }
 

@@ -5,9 +5,10 @@ import { MillinerError } from '../errors.ts';
 import type { Access } from '../host/access.ts';
 import type { LockedArch, LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
-import { groupMembers } from '../repo/repository.ts';
+import { groupMembers, modulesOf } from '../repo/repository.ts';
 import { compareNevra } from '../rpm/evr.ts';
 import { nevraText } from '../rpm/package.ts';
+import { moduleFilter } from '../solve/modules.ts';
 import { solve, type SolvedPackage, type SolveRequest } from '../solve/solve.ts';
 import type { BaseRecord } from './baserecords.ts';
 import { withInstalled } from './basetree.ts';
@@ -52,7 +53,8 @@ export async function solveArch(
   const place = { directory: dirname(loaded.lockPath), bases, accesses };
   const locate = (found: SolvedPackage[]) => lockedPackages(context, found, place);
   const { exclude, pins, weakDeps } = recipe;
-  const common = { arch, repositories, exclude, pins, weakDeps, progress: context.progress };
+  const modules = moduleFilter(await modulesOf(repositories), recipe.modules ?? [], arch);
+  const common = { arch, repositories, modules, exclude, pins, weakDeps, progress: context.progress };
   const files =
     base &&
     inherited &&

@@ -181,6 +181,11 @@ export const recipeSchema = z.strictObject({
   repos: z.array(z.union([z.string().min(1), repository])).default([]),
   packages: z.array(z.string().min(1)).default([]),
   exclude: z.array(z.string().min(1)).default([]),
+  modules: z
+    .array(
+      z.string().regex(/^[A-Za-z0-9._+-]+:[A-Za-z0-9._+-]+$/, 'a module and its stream, such as nodejs:18'),
+    )
+    .optional(),
   pins: z.record(z.string().min(1), z.string().min(1)).optional(),
   weakDeps: z.boolean().default(false),
   tools: tools.default({ packages: ['rpm'] }),

@@ -32,6 +32,7 @@ const limits: Record<MetadataType, number> = {
   group_xz: 64 * MiB,
   group_zst: 64 * MiB,
   group_bz2: 64 * MiB,
+  modules: 64 * MiB,
   updateinfo: 512 * MiB,
 };
 
@@ -63,7 +64,7 @@ export async function obtain(source: Source, type: MetadataType, entry: Metadata
 
 /** libsolv tells the compression by the ending. */
 function cachedName(repository: string, type: MetadataType, { location, checksum }: MetadataFile): string {
-  const ending = /\.xml(|\.gz|\.xz|\.zst|\.bz2)$/.exec(location);
+  const ending = /\.(?:xml|ya?ml)(|\.gz|\.xz|\.zst|\.bz2)$/.exec(location);
   if (!ending) {
     throw new MillinerError(
       'REPO_INVALID',

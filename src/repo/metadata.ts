@@ -6,6 +6,7 @@ import { obtain, type Source } from './cache.ts';
 import { readComps, type Comps } from './comps.ts';
 import { basesOf, below } from './location.ts';
 import type { Metalink } from './metalink.ts';
+import { readModules } from './modules.ts';
 import type { MetadataFile, MetadataType } from './repomd.ts';
 import type { MetadataRepository } from './repository.ts';
 import { remember } from './seen.ts';
@@ -103,6 +104,10 @@ export async function withMetadata(
     comps: async (): Promise<Comps | undefined> => {
       const path = await get('group_gz', 'group_zst', 'group', 'group_xz', 'group_bz2');
       return path === undefined ? undefined : readComps(path);
+    },
+    modules: async () => {
+      const path = await get('modules');
+      return path === undefined ? undefined : readModules(path);
     },
     updateinfo: () => get('updateinfo'),
   };

@@ -37,6 +37,7 @@ const known = [
   'group_xz',
   'group_zst',
   'group_bz2',
+  'modules',
   'updateinfo',
 ] as const;
 export type MetadataType = (typeof known)[number];

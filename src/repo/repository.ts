@@ -15,6 +15,7 @@ import { listPackages } from './directory.ts';
 import { fetchDocument } from './documents.ts';
 import { baseUrl, directoryOf, substitute } from './location.ts';
 import { openMirrors, withMetadata } from './metadata.ts';
+import type { Modules } from './modules.ts';
 import { parseMetalink, parseMirrorlist } from './metalink.ts';
 
 export type { OpenOptions, RepositoryDefinition } from './definition.ts';
@@ -42,6 +43,7 @@ export interface MetadataRepository extends Opened {
   /** Fetched when first asked for; undefined where the repository has none. */
   filelists(): Promise<string | undefined>;
   comps(): Promise<Comps | undefined>;
+  modules(): Promise<Modules | undefined>;
   updateinfo(): Promise<string | undefined>;
 }
 
@@ -154,4 +156,10 @@ export async function groupMembers(
   );
   const comps = read.filter((found) => found !== undefined);
   return expandGroups(comps, words, arch);
+}
+
+/** Of all repositories that have modules. */
+export async function modulesOf(repositories: readonly OpenedRepository[]): Promise<Modules[]> {
+  const read = repositories.map(async (one) => (one.kind === 'repomd' ? one.modules() : undefined));
+  return (await Promise.all(read)).filter((found) => found !== undefined);
 }

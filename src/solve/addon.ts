@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { native } from '../host/native.ts';
 import { endsInFrame } from '../host/zstd.ts';
+import type { ModuleFilter } from './modules.ts';
 
 export interface AddonRepository {
   name: string;
@@ -41,6 +42,7 @@ export interface AddonInput {
   members: readonly { name: string; onlyWith?: string }[];
   exclude: readonly string[];
   pins: readonly { name: string; evr: string }[];
+  modules?: ModuleFilter;
   weakDeps: boolean;
   best: boolean;
   /** Give `reasons`. */

@@ -7,6 +7,7 @@ import type { GroupMember } from '../repo/comps.ts';
 import type { OpenedRepository } from '../repo/repository.ts';
 import type { Nevra } from '../rpm/package.ts';
 import { cachedEnding } from './cached.ts';
+import type { ModuleFilter } from './modules.ts';
 import { prepare } from './repositories.ts';
 import { reasonsOf, whyNotOf, type Reason, type WhyNot } from './explain.ts';
 import { solveNatively, type AddonOutput, type AddonPackage, type AddonRepository } from './addon.ts';
@@ -32,6 +33,8 @@ export interface SolveRequest {
   members?: readonly GroupMember[];
   /** Names, globs, NEVRA; of every repository. */
   exclude?: readonly string[];
+  /** Which packages of modules may be chosen; without it, all. */
+  modules?: ModuleFilter;
   /** By name the version, [EPOCH:]VERSION[-RELEASE] or a glob, that is the only one to be taken, also as a dependency. */
   pins?: Readonly<Record<string, string>> | undefined;
   weakDeps: boolean;
@@ -128,6 +131,7 @@ async function attempt(
     members: request.members ?? [],
     exclude: request.exclude ?? [],
     pins: Object.entries(request.pins ?? {}).map(([name, evr]) => ({ name, evr })),
+    ...(request.modules && { modules: request.modules }),
     weakDeps: request.weakDeps,
     best: request.best ?? true,
     explain: request.explain ?? false,

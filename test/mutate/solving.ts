@@ -26,6 +26,7 @@ export async function solveWith(originals: Originals, exchanged: Exchanged): Pro
     packageUrls: (location) => [location],
     filelists: () => Promise.resolve(exchanged.filelists ?? originals.path('filelists.xml')),
     comps: () => Promise.resolve(undefined),
+    modules: () => Promise.resolve(undefined),
     updateinfo: () => Promise.resolve(undefined),
   };
   const repositories: OpenedRepository[] = exchanged.package

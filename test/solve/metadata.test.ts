@@ -44,6 +44,7 @@ function repository(name: string, primary: string, filelists: string, priority =
     packageUrls: (location) => [location],
     filelists: () => Promise.resolve(filelists),
     comps: () => Promise.resolve(undefined),
+    modules: () => Promise.resolve(undefined),
     updateinfo: () => Promise.resolve(undefined),
   };
 }

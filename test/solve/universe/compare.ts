@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { MillinerError } from '../../../src/errors.ts';
 import { run } from '../../../src/host/exec.ts';
 import { silent } from '../../../src/host/progress.ts';
-import { openRepository } from '../../../src/repo/repository.ts';
+import { modulesOf, openRepository } from '../../../src/repo/repository.ts';
 import type { Nevra } from '../../../src/rpm/package.ts';
+import { moduleFilter } from '../../../src/solve/modules.ts';
 import { solve } from '../../../src/solve/solve.ts';
 import { writeInstalled, writeRepository } from './files.ts';
 import { Random, type Universe } from './universe.ts';
@@ -51,7 +52,17 @@ export async function ours({ universe, directory, installed }: Written): Promise
   );
   const { install, exclude, weakDeps, best } = universe;
   try {
-    const found = await solve({ arch: 'x86_64', repositories, installed, install, exclude, weakDeps, best });
+    const modules = moduleFilter(await modulesOf(repositories), universe.modules ?? [], 'x86_64');
+    const found = await solve({
+      arch: 'x86_64',
+      modules,
+      repositories,
+      installed,
+      install,
+      exclude,
+      weakDeps,
+      best,
+    });
     return {
       solved: true,
       packages: found.packages.map((one) => `${nevra(one)} ${one.repo}`).toSorted(),

@@ -7,6 +7,7 @@ import tempfile
 
 import dnf
 import dnf.exceptions
+import dnf.module.module_base
 import rpm
 
 rpm.addMacro("_dbpath", "/var/lib/rpm")
@@ -74,6 +75,8 @@ def named(package):
 def answer(request):
     with tempfile.TemporaryDirectory(prefix="universe-") as root, base_of(root, request) as base:
         try:
+            if request.get("modules"):
+                dnf.module.module_base.ModuleBase(base).enable(request["modules"])
             base.install_specs(request["install"])
             base.resolve()
         except dnf.exceptions.Error as error:

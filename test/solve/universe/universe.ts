@@ -37,6 +37,10 @@ export interface Universe {
   exclude: string[];
   weakDeps: boolean;
   best: boolean;
+  /** NAME:STREAM, enabled. */
+  modules?: string[];
+  /** What dnf takes the system for. */
+  platform?: string;
 }
 
 /** Numbers from a seed. `below` gives a whole one, `chance` is true with that probability. */
