@@ -63,6 +63,15 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
   return { exitCode, lines, started };
 }
 
+/** An empty database, for an image that has none and installs nothing: whoever asks rpm about it gets an answer. */
+export async function makeDatabase(sandbox: Sandbox, dbPath: string): Promise<void> {
+  const { exitCode, stderr } = await runInSandbox(sandbox, {
+    args: ['rpm', ...rpmOptions({ dbPath }), '--define', '_db_backend sqlite', '--initdb'],
+  });
+  if (exitCode === 0) return;
+  throw new MillinerError('INSTALL_FAILED', `rpm --initdb exited ${exitCode}: ${stderr.trim()}`);
+}
+
 /** What is stopped for running too long is named by the package whose turn it was. */
 async function runInTurn(started: TransactionLog['started'], sandbox: Sandbox, command: SandboxCommand) {
   try {

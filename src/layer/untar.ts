@@ -103,6 +103,7 @@ const xattrKey = 'SCHILY.xattr.';
 /** Records of "LENGTH KEY=VALUE\n", where LENGTH counts itself. */
 function readPax(body: Buffer): Extended {
   const extended: Extended = {};
+  let xattrs = 0;
   for (let at = 0; at < body.length;) {
     const space = body.indexOf(0x20, at);
     const length = Number(body.toString('latin1', at, space < 0 ? at : space));
@@ -110,7 +111,9 @@ function readPax(body: Buffer): Extended {
     const equals = body.indexOf(0x3d, space);
     const sound = Number.isSafeInteger(length) && end <= body.length && equals > space && equals < end;
     if (space < 0 || !sound || body[end - 1] !== 0x0a) throw invalid('an extended header is malformed');
-    apply(extended, body.toString('latin1', space + 1, equals), body.subarray(equals + 1, end - 1));
+    const key = body.toString('latin1', space + 1, equals);
+    if (key.startsWith(xattrKey) && ++xattrs > mostXattrs) throw invalid('an entry has too many attributes');
+    apply(extended, key, body.subarray(equals + 1, end - 1));
     at = end;
   }
   return extended;
@@ -121,15 +124,11 @@ function apply(extended: Extended, key: string, value: Buffer): void {
   else if (key === 'linkpath') extended.linkTarget = value.toString('latin1') as ByteString;
   else if (key === 'size' || key === 'uid' || key === 'gid') extended[key] = decimal(value);
   else if (key === 'mtime') extended.mtime = Math.floor(Number(value.toString('latin1')));
-  else if (key.startsWith(xattrKey)) addXattr(extended, key.slice(xattrKey.length), value);
-  else if (key.startsWith('GNU.sparse.')) throw invalid('it has a sparse file');
-}
-
-/** Without a prototype: an attribute may have any name. */
-function addXattr(extended: Extended, name: string, value: Buffer): void {
-  extended.xattrs ??= Object.create(null) as Record<string, Buffer>;
-  extended.xattrs[name] = Buffer.from(value);
-  if (Object.keys(extended.xattrs).length > mostXattrs) throw invalid('an entry has too many attributes');
+  else if (key.startsWith(xattrKey)) {
+    // Without a prototype: an attribute may have any name.
+    extended.xattrs ??= Object.create(null) as Record<string, Buffer>;
+    extended.xattrs[key.slice(xattrKey.length)] = Buffer.from(value);
+  } else if (key.startsWith('GNU.sparse.')) throw invalid('it has a sparse file');
 }
 
 function readLong(flag: 'L' | 'K', body: Buffer): Extended {

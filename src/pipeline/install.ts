@@ -10,7 +10,7 @@ import { settleIds, type SettledIds } from '../install/ids.ts';
 import { moveIds } from '../install/moveids.ts';
 import { readAccounts, readOwners, type Accounts } from '../install/owners.ts';
 import type { Sandbox } from '../install/sandbox.ts';
-import { runTransaction, type TransactionLog } from '../install/transaction.ts';
+import { makeDatabase, runTransaction, type TransactionLog } from '../install/transaction.ts';
 import { verifyTree, type Difference } from '../install/verify.ts';
 import { packagedFiles } from '../layer/packaged.ts';
 import { removePrivateKeys } from '../layer/state/keys.ts';
@@ -22,6 +22,7 @@ import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
 import type { Ids } from '../lock/ids.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import { canonicalizeDatabase } from '../rpm/canonical.ts';
+import { databaseFile } from '../rpm/database.ts';
 import { fileType } from '../rpm/files.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
@@ -148,7 +149,11 @@ async function transact(
 ): Promise<TransactionLog> {
   const { recipe } = plan.loaded;
   const { packages } = plan;
-  if (packages.length === 0) return { exitCode: 0, lines: [], started: [] };
+  if (packages.length === 0) {
+    const database = byteString(`${plan.dbPath.slice(1)}/${databaseFile}`);
+    if (!plan.parent?.has(database)) await makeDatabase(sandbox, plan.dbPath);
+    return { exitCode: 0, lines: [], started: [] };
+  }
   context.progress.step(`installing ${packages.length} packages with rpm`);
   const log = await runTransaction(sandbox, {
     packages,

@@ -18,10 +18,11 @@ import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { native } from '../../src/host/native.ts';
 import { byteString } from '../../src/host/paths.ts';
-import { endOfArchive, padding, tarHeader, type TarEntry } from '../../src/layer/tar.ts';
+import { endOfArchive, tarHeader } from '../../src/layer/tar.ts';
 import { unpackLayer } from '../../src/layer/unpack.ts';
 import { mediaTypes } from '../../src/layer/compress.ts';
 import { sha256Of } from '../../src/registry/descriptor.ts';
+import { character, harmful, tarOf, type Part } from './hostile.ts';
 
 let place: string;
 let root: string;
@@ -36,123 +37,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(place, { recursive: true }));
 
-type Part = Partial<Omit<TarEntry, 'path' | 'linkTarget'>> & {
-  path: string;
-  link?: string;
-  content?: string;
-};
-
 function layer(...parts: Part[]): Readable {
-  const blocks = parts.flatMap(({ path, link, content = '', ...rest }) => [
-    tarHeader({
-      type: 'file',
-      mode: 0o644,
-      uid: 0,
-      gid: 0,
-      mtime: 1,
-      size: content.length,
-      ...rest,
-      path: byteString(path),
-      linkTarget: byteString(link ?? ''),
-    }),
-    Buffer.from(content),
-    padding(content.length),
-  ]);
-  return Readable.from([gzipSync(Buffer.concat([...blocks, endOfArchive]))]);
+  return Readable.from([gzipSync(tarOf(parts))]);
 }
 
 /** As of an image that anybody may have made. */
 const foreign = { devices: 'usual', mostBytes: 1 << 20 } as const;
 const unpack = (...parts: Part[]) => unpackLayer(root, layer(...parts), mediaTypes.gzip, foreign);
-const directory = { type: 'directory', mode: 0o755 } as const;
-const character = { type: 'character', deviceMajor: 1, deviceMinor: 5 } as const;
-
-const harmful: [string, Part[]][] = [
-  ['a path that leads upward', [{ path: '../escaped', content: 'x' }]],
-  ['one that leads upward in its middle', [{ path: 'there/../../escaped', content: 'x' }]],
-  ['an absolute path', [{ path: '/escaped', content: 'x' }]],
-  ['a path through a link that is there', [{ path: 'out/escaped', content: 'x' }]],
-  [
-    'a path through a link of its own',
-    [
-      { path: 'own', type: 'symlink', link: '..' },
-      { path: 'own/escaped', content: 'x' },
-    ],
-  ],
-  ['a hard link outward', [{ path: 'stolen', type: 'link', link: '../outside' }]],
-  ['a hard link through a link', [{ path: 'stolen', type: 'link', link: 'out/outside' }]],
-  ['a hard link to a directory', [{ path: 'stolen', type: 'link', link: 'there' }]],
-  ['a hard link to nothing', [{ path: 'stolen', type: 'link', link: 'nowhere' }]],
-  ['a whiteout through a link', [{ path: 'out/.wh.outside' }]],
-  ['a whiteout of the directory above', [{ path: 'there/.wh...' }]],
-  ['a whiteout of nothing', [{ path: '.wh.' }]],
-  ['a path twice', [{ path: 'a' }, { path: 'a' }]],
-  ['a file and its deletion', [{ path: 'a' }, { path: '.wh.a' }]],
-  ['a file in a file', [{ path: 'there/file/x' }]],
-  ['a root that is a file', [{ path: '.', content: 'x' }]],
-  [
-    'a directory whose way becomes a link before it gets its attributes',
-    [
-      { path: 'there/sub', ...directory },
-      { path: '.wh.there' },
-      { path: 'there', type: 'symlink', link: '..' },
-    ],
-  ],
-  [
-    'the same without a whiteout',
-    [
-      { path: 'there/sub', ...directory },
-      { path: 'there', type: 'symlink', link: '..' },
-    ],
-  ],
-  ['a file in place of a directory of its own', [{ path: 'a/b' }, { path: 'a' }]],
-  [
-    'a link through a link of its own',
-    [
-      { path: 'o', type: 'symlink', link: '..' },
-      { path: 'o/l', type: 'symlink', link: 'x' },
-    ],
-  ],
-  ['an absolute hard link', [{ path: 'stolen', type: 'link', link: '/etc/passwd' }]],
-  ['a hard link to itself', [{ path: 'itself', type: 'link', link: 'itself' }]],
-  ['a whiteout of what contains it', [{ path: 'there/.wh..' }]],
-  ['a whiteout of the root', [{ path: '.wh..' }]],
-  ['a whiteout of what is above the root', [{ path: '.wh...' }]],
-  ['a whiteout upward', [{ path: '../.wh.outside' }]],
-  ['an opaque directory through a link', [{ path: 'out/.wh..wh..opq' }]],
-  ['a disk', [{ path: 'dev/sda', type: 'block', deviceMajor: 8 }]],
-  ['memory', [{ path: 'dev/mem', ...character, deviceMinor: 1 }]],
-  ['another device by the name of a usual one', [{ path: 'dev/null', ...character, deviceMinor: 1 }]],
-  ['a usual device in another place', [{ path: 'home/zero', ...character }]],
-  ["overlayfs's own deletion", [{ path: 'there/file', type: 'character', deviceMajor: 0, deviceMinor: 0 }]],
-  [
-    "overlayfs's own attribute",
-    [{ path: 'there', ...directory, xattrs: { 'trusted.overlay.opaque': Buffer.from('y') } }],
-  ],
-  ['an attribute of no kind', [{ path: 'a', xattrs: { rubbish: Buffer.from('y') } }]],
-  ['an attribute of no name', [{ path: 'a', xattrs: { 'user.': Buffer.from('y') } }]],
-  ['capabilities that are none', [{ path: 'a', xattrs: { 'security.capability': Buffer.from('rubbish') } }]],
-  ['an attribute that is too large', [{ path: 'a', xattrs: { 'user.a': Buffer.alloc(1 << 17) } }]],
-  [
-    'attributes of which there are too many',
-    [
-      {
-        path: 'a',
-        xattrs: Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`user.${i}`, Buffer.alloc(0)])),
-      },
-    ],
-  ],
-  ['a name that is too long', [{ path: 'n'.repeat(300) }]],
-  ['a path that is too long', [{ path: 'long/'.repeat(1000) }]],
-  ['a link target that is too long', [{ path: 'l', type: 'symlink', link: 'x'.repeat(5000) }]],
-  ['a link to nothing at all', [{ path: 'l', type: 'symlink', link: '' }]],
-  ['a NUL in a name', [{ path: `${'a'.repeat(150)}\0b` }]],
-  ['no user', [{ path: 'a', uid: 2 ** 32 - 1 }]],
-  ['no time', [{ path: 'a', mtime: 2 ** 50 }]],
-  ['a file that is too large', [{ path: 'zeros', content: '\0'.repeat(2 << 20) }]],
-  ['too many files', Array.from({ length: 2100 }, (_, i) => ({ path: `many/${i}` }))],
-];
-
 test.each(harmful)('%s', async (_name, parts) => {
   await expect(unpack(...parts)).rejects.toMatchObject({ code: 'LAYER_INVALID' });
   await expectUntouched();
