@@ -82,7 +82,7 @@ async function measured(args: string[], env: Record<string, string> = {}): Promi
   };
 }
 
-/** Blobs and metadata whose name tells another digest than they have, and bytes of everything that came. */
+/** Blobs and metadata whose name tells another digest than they have, and bytes of everything that is kept. */
 async function inState(): Promise<{ unverified: string[]; bytes: number }> {
   const unverified: string[] = [];
   let bytes = 0;
@@ -90,7 +90,7 @@ async function inState(): Promise<{ unverified: string[]; bytes: number }> {
     for (const name of await readdir(join(desk.state, folder))) {
       const path = join(desk.state, folder, name);
       bytes += (await stat(path)).size;
-      const promised = /(?:^|-sha256-)([0-9a-f]{64})(?:\.xml.*)?$/.exec(name)?.[1];
+      const promised = /(?:^|-sha256-)([0-9a-f]{64})(?:\.xml(?:\.\w+)?)?$/.exec(name)?.[1];
       if (promised === undefined || name.endsWith('.part')) continue;
       const digest = createHash('sha256')
         .update(await readFile(path))
