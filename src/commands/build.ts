@@ -8,8 +8,13 @@ import { hostArch } from '../host/arch.ts';
 
 export default class BuildCommand extends MillinerCommand {
   static override summary = 'Build the image of a locked recipe';
-  static override description =
-    'Locks first if there is no lock; refuses a lock that is stale or was edited. Bases are built before what stands on them, and what is unchanged is not built again.';
+  static override description = `Locks first if there is no lock; refuses a lock that is stale or was edited. Bases are built before what stands on
+them, and what is unchanged is not built again.
+
+Users and groups keep their ids: RECIPE.ids.json beside the lock is their ledger, to be kept in git with it. Names that are
+new are added; those that it has get its ids, also where a scriptlet has taken another free one; a name that it has and the
+image has not keeps its number. Where an id is not free to choose (below 100, or the base's), the build is refused. A line
+written by hand gives a name that number.`;
   static override examples = [
     '<%= config.bin %> build demo-base',
     '<%= config.bin %> build recipes/fedora-mariadb.yaml --output ./layout',

@@ -2,10 +2,12 @@ import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
 import { changeLines, summaryLine } from '../cli/lockchanges.ts';
 import { offline } from '../cli/repositoryflags.ts';
+import { absenceLines, presenceLines } from '../cli/why.ts';
 import { MillinerError } from '../errors.ts';
 import { openContext } from '../pipeline/context.ts';
 import { updateCost } from '../pipeline/layerplan.ts';
 import { lock, type MadeLock } from '../pipeline/lock.ts';
+import { explainAbsence, explainPresence } from '../pipeline/why.ts';
 import { changesOfLocks, isEmpty, type SetChanges } from '../pipeline/lockchanges.ts';
 
 export default class LockCommand extends MillinerCommand {
@@ -22,6 +24,8 @@ Repositories are asked every time, and send what has changed; metadata older tha
   static override examples = [
     '<%= config.bin %> lock recipes/fedora-base.yaml',
     '<%= config.bin %> lock fedora-base --update openssl "systemd*"',
+    '<%= config.bin %> lock demo-base --why libssl3',
+    '<%= config.bin %> lock demo-base --why-not man-db',
     '<%= config.bin %> lock demo-base --json',
     '<%= config.bin %> lock demo-base --offline',
     '<%= config.bin %> lock fedora-base --allow-older updates',
@@ -33,6 +37,17 @@ Repositories are asked every time, and send what has changed; metadata older tha
   };
   static override flags = {
     update: Flags.boolean({ summary: 'move only the packages that are named; without names, all' }),
+    why: Flags.string({
+      summary: 'lock nothing, but tell how a package came into the lock',
+      helpValue: 'NAME',
+      exclusive: ['update', 'why-not'],
+    }),
+    'why-not': Flags.string({
+      summary: 'lock nothing, but tell why a package is not in the lock',
+      helpValue: 'NAME',
+      exclusive: ['update'],
+    }),
+    arch: Flags.string({ summary: 'of --why and --why-not; the default is that of this host' }),
     offline,
     'allow-older': Flags.string({
       summary:
@@ -53,10 +68,20 @@ Repositories are asked every time, and send what has changed; metadata older tha
     const { offline: isOffline, 'allow-older': allowOlder } = flags;
     const context = await openContext({ ...this.runOptions(flags), offline: isOffline, allowOlder });
     try {
+      const { why, 'why-not': whyNot, arch } = flags;
+      if (why !== undefined)
+        return this.#tell(await explainPresence(context, args.recipe, why, arch), presenceLines);
+      if (whyNot !== undefined)
+        return this.#tell(await explainAbsence(context, args.recipe, whyNot, arch), absenceLines);
       return this.#show(await lock(context, args.recipe, names.length > 0 ? names : undefined));
     } finally {
       await context.close();
     }
+  }
+
+  #tell<T extends object>(report: T, lines: (report: T) => string[]): T {
+    for (const line of lines(report)) this.log(line);
+    return report;
   }
 
   #show({ lock: made, path, costs, previous }: MadeLock & { path: string }): object {

@@ -41,6 +41,11 @@ export function remaining(keep: Keep | undefined, { removed }: Solution): Locked
   return (keep?.packages ?? []).filter(({ nevra }) => !gone.has(nevra));
 }
 
+/** A name, a glob or a NEVRA. */
+export function isNamed(word: string, { name, nevra }: LockedPackage): boolean {
+  return nevra === word || posix.matchesGlob(name, word);
+}
+
 /** A word of --update: a name or glob, of packages or of source packages. */
 function isMeant(word: string, one: LockedPackage): boolean {
   return posix.matchesGlob(one.name, word) || posix.matchesGlob(sourceNameOf(one), word);

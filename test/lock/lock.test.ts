@@ -7,6 +7,7 @@ import { run } from '../../src/host/exec.ts';
 import type { Lock } from '../../src/lock/lock.ts';
 import type { SetChanges } from '../../src/pipeline/lockchanges.ts';
 import type { LockDiff } from '../../src/pipeline/lockdiff.ts';
+import type { WhyNotReport, WhyReport } from '../../src/pipeline/why.ts';
 import { editPrimary } from '../cli/metadata.ts';
 import { Desk } from '../cli/milliner.ts';
 import { repositoryOf, type Sample } from '../solve/packages.ts';
@@ -162,6 +163,43 @@ test('a name that nothing has, and names without --update, are refused and chang
   });
   expect(await desk.fails(['lock', 'image', 'zlib'])).toMatchObject({ code: 'USAGE', exit: 2 });
   expect(await readFile(lockPath())).toEqual(bytes);
+});
+
+test('--why: the way from what the recipe asks for; --why-not: what stands in the way; both write nothing', async () => {
+  await outdated();
+  const bytes = await readFile(lockPath());
+  const why = await desk.json<WhyReport>(['lock', 'image', '--why', 'wheels']);
+  expect(why).toEqual({
+    name: 'image',
+    arch: 'x86_64',
+    word: 'wheels',
+    packages: [
+      {
+        nevra: 'wheels-1-1.x86_64',
+        steps: [
+          { package: 'wheels-1-1.x86_64', kind: 'requires', by: 'cart-1-1.x86_64', dependency: 'wheels' },
+          { package: 'cart-1-1.x86_64', kind: 'requires', by: 'shop-1-1.x86_64', dependency: 'cart' },
+          { package: 'shop-1-1.x86_64', kind: 'asked', dependency: 'shop' },
+        ],
+      },
+    ],
+  });
+  const text = await desk.run(['lock', 'image', '--why', 'zl*']);
+  expect(text.stdout).toMatch(/^zlib-1-1.x86_64\n {2}required by (other|ssl)-1-1.x86_64: zlib\n/);
+  const not = async (word: string) =>
+    (await desk.json<WhyNotReport>(['lock', 'image', '--why-not', word])).answer;
+  expect(await not('brotli')).toMatchObject({ kind: 'unneeded', candidates: [{ name: 'brotli' }] });
+  expect(await not('zlib-2')).toMatchObject({
+    kind: 'version',
+    by: ['zlib-1-1.x86_64'],
+    detail: 'installed',
+  });
+  expect(await not('zlib')).toMatchObject({ kind: 'present', by: ['zlib-1-1.x86_64'] });
+  expect(await not('nowhere')).toMatchObject({ kind: 'unknown' });
+  expect(await desk.fails(['lock', 'image', '--why', 'brotli'])).toMatchObject({ code: 'PACKAGE_NOT_FOUND' });
+  expect(await readFile(lockPath())).toEqual(bytes);
+  await rm(lockPath());
+  expect(await desk.fails(['lock', 'image', '--why', 'zlib'])).toMatchObject({ code: 'LOCK_NOT_FOUND' });
 });
 
 test('lock diff: two files, and what git has of one', { timeout: 60_000 }, async () => {
