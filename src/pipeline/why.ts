@@ -92,9 +92,10 @@ export async function explainAbsence(
 async function readLocked(context: Context, recipe: string, wanted?: string): Promise<Locked> {
   const chain = await loadChain(recipe);
   const loaded = chain.at(-1)!;
-  const [lock, base] = await Promise.all([loaded, chain.at(-2)].map((one) => one && readLock(one.lockPath)));
+  const below = chain.at(-2);
+  const lock = await readLock(loaded.lockPath);
   if (!lock) throw new MillinerError('LOCK_NOT_FOUND', `there is no lock ${loaded.lockPath}`);
-  checkFresh(loaded, lock, base);
+  checkFresh(loaded, lock, below && (await readLock(below.lockPath)));
   const arch = wanted ?? (lock.arches[hostArch()] ? hostArch() : Object.keys(lock.arches)[0]!);
   const answer = lock.arches[arch];
   if (answer) return { context, loaded, arch, answer };
