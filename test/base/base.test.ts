@@ -180,6 +180,9 @@ test('a tag that moves does not move the lock; locking again does', async () => 
   const before = await vendor.build(recipe);
   await buildah.push('foreign', 'oci', `docker://${host}/moving:1`);
   expect((await vendor.build(recipe)).manifestDigest).toBe(before.manifestDigest);
+  const { image } = await lockOf(recipe);
+  await vendor.json(['lock', recipe, '--update', 'tiny-app']);
+  expect((await lockOf(recipe)).image).toEqual(image);
   await vendor.json(['lock', recipe]);
   expect((await lockOf(recipe)).image?.digest).toBe((await manifestAt('moving', '1')).digest);
   expect((await vendor.build(recipe)).manifestDigest).not.toBe(before.manifestDigest);
@@ -194,4 +197,17 @@ test('a recipe on a recipe on a base from elsewhere', async () => {
   expect(image?.digest).toBe(hat.manifestDigest);
   expect(packages.map(({ name }) => name)).toEqual(['tiny-app', 'tiny-extra']);
   expect(base).toEqual([`tiny-app-1.0-1.${arch}`]);
+});
+
+test('a release carries keys to its workers, and no file system', async () => {
+  const recipe = await product('released', signed());
+  const release = (path: string) => {
+    const to = ['--to', `${host}/queue/{{name}}:1`, '--key', bench.key];
+    return ['release', path, ...to, '--state', vendor.state];
+  };
+  await bench.run(release(recipe));
+  const { manifestDigest } = await vendor.build(recipe);
+  expect((await manifestAt('queue/released', '1')).digest).toBe(manifestDigest);
+  const files = await product('files', { directory: vendor.directory });
+  expect(await bench.fails(release(files))).toEqual({ code: 'RECIPE_INVALID', exit: 3 });
 });

@@ -80,7 +80,10 @@ const below = (): Part[] => [
   { path: 'out', type: 'symlink', link: outside },
 ];
 
-beforeEach(() => rm(desk.state, { recursive: true, force: true }));
+beforeEach(async () => {
+  for (const path of [desk.state, desk.path('recipes')]) await rm(path, { recursive: true, force: true });
+  await mkdir(desk.path('recipes'));
+});
 
 async function expectRefused(code: string, exit: number): Promise<void> {
   const image = `${server.host}/${repository}:1`;

@@ -112,6 +112,10 @@ export const harmful: [string, Part[]][] = [
   ['a NUL in a name', [{ path: `${'a'.repeat(150)}\0b` }]],
   ['no user', [{ path: 'a', uid: 2 ** 32 - 1 }]],
   ['no time', [{ path: 'a', mtime: 2 ** 50 }]],
+];
+
+/** Too much only where the limit is as low as a test's: a mebibyte. */
+export const excessive: [string, Part[]][] = [
   ['a file that is too large', [{ path: 'zeros', content: '\0'.repeat(2 << 20) }]],
   ['too many files', Array.from({ length: 2100 }, (_, i) => ({ path: `many/${i}` }))],
 ];

@@ -22,7 +22,7 @@ import { endOfArchive, tarHeader } from '../../src/layer/tar.ts';
 import { unpackLayer } from '../../src/layer/unpack.ts';
 import { mediaTypes } from '../../src/layer/compress.ts';
 import { sha256Of } from '../../src/registry/descriptor.ts';
-import { character, harmful, tarOf, type Part } from './hostile.ts';
+import { character, excessive, harmful, tarOf, type Part } from './hostile.ts';
 
 let place: string;
 let root: string;
@@ -44,7 +44,7 @@ function layer(...parts: Part[]): Readable {
 /** As of an image that anybody may have made. */
 const foreign = { devices: 'usual', mostBytes: 1 << 20 } as const;
 const unpack = (...parts: Part[]) => unpackLayer(root, layer(...parts), mediaTypes.gzip, foreign);
-test.each(harmful)('%s', async (_name, parts) => {
+test.each([...harmful, ...excessive])('%s', async (_name, parts) => {
   await expect(unpack(...parts)).rejects.toMatchObject({ code: 'LAYER_INVALID' });
   await expectUntouched();
 });
