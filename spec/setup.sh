@@ -27,7 +27,7 @@ fedora_packages=(
   rpm rpm-sign rpm-build runc zstd xz bzip2 gnupg2 redis
   createrepo_c dnf-plugins-core
   skopeo buildah umoci acl attr libsolv-tools busybox glibc-static
-  docker-distribution podman iproute
+  docker-distribution podman iproute openssl
   qemu-system-x86-core kmod lvm2 util-linux strace
 )
 

@@ -16,7 +16,7 @@ export interface RunOptions {
   storage: Storage;
   progress: Progress;
   signal?: AbortSignal | undefined;
-  /** No repository is asked for anything: only what is in the state, and directories. */
+  /** No repository or registry is asked for anything: only what is in the state, and directories. */
   offline?: boolean | undefined;
   /** Repositories whose metadata may be older than what was seen of them. */
   allowOlder?: readonly string[] | undefined;

@@ -31,7 +31,7 @@ const largestConfig = 8 * 1024 * 1024;
 const largestImage = 64 * 1024 ** 3;
 
 /**
- * Throws IMAGE_UNPUBLISHED, BASE_INVALID, what registries throw, SIGNATURE_MISSING, SIGNATURE_WRONG_KEY,
+ * Throws OFFLINE_MISSING, IMAGE_UNPUBLISHED, BASE_INVALID, what registries throw, SIGNATURE_MISSING, SIGNATURE_WRONG_KEY,
  * IMAGE_ALTERED: then nothing of its layers has been fetched.
  */
 export async function pullImage(
@@ -40,7 +40,12 @@ export async function pullImage(
   arch: string,
   pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
 ): Promise<PulledImage> {
-  const { progress, signal } = context;
+  const { progress, signal, offline } = context;
+  if (offline) {
+    throw new MillinerError('OFFLINE_MISSING', `${reference} is not here as it is wanted`, {
+      details: { missing: reference },
+    });
+  }
   const { registry, repository } = parseReference(reference);
   const client = await RegistryClient.open({ registry, repository, signal });
   progress.step(`pulling ${reference}`);

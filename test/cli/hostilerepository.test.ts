@@ -267,6 +267,15 @@ test('a lock twice in a row: what has not changed is not sent, and not asked for
   expect((await desk.build(path, '--offline')).manifestDigest).toBe(online.manifestDigest);
 });
 
+test('a base of a registry that is not here is missing offline', async () => {
+  const image = 'registry.invalid/base:1';
+  const path = await desk.recipe('based', { from: { image, unsigned: true } });
+  expect(await desk.fails(['lock', path, '--offline'])).toMatchObject({
+    code: 'OFFLINE_MISSING',
+    details: { missing: image },
+  });
+});
+
 test('older metadata: refused with both ages, allowed by name', async () => {
   const mirror = await serve();
   const path = await recipe({ baseurl: mirror.base });
