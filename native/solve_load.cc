@@ -3,6 +3,8 @@
 // libsolv breaks ties by the order in which solvables were added, so a mirror that lists the same packages in
 // another order could give another answer. Repositories are therefore taken in the order of their priority and
 // name, and the solvables of each are sorted before anything refers to them.
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -83,7 +85,11 @@ void sortAndSeal(Repo* repo) {
 }
 
 void cache(Repo* repo, const std::string& path, std::vector<std::string>* cached) {
-  if (!path.empty() && writeSolv(repo_last_repodata(repo), path)) cached->push_back(path);
+  if (path.empty()) return;
+  // Writing takes as much as it writes. The hashes are made again when the next name is looked up.
+  pool_freeidhashes(repo->pool);
+  malloc_trim(0);
+  if (writeSolv(repo_last_repodata(repo), path)) cached->push_back(path);
 }
 
 // Before file dependencies are looked up: what is cached depends on the document and on nothing else.

@@ -1,5 +1,6 @@
 /** What native/solv.cc takes and gives: plain data, copied on both ways. */
 import { createReadStream } from 'node:fs';
+import { returnGarbage } from '../host/memory.ts';
 import { native } from '../host/native.ts';
 import { endsInFrame } from '../host/zstd.ts';
 import type { ModuleFilter } from './modules.ts';
@@ -119,6 +120,10 @@ export async function solveNatively(input: AddonInput): Promise<AddonOutput> {
       if (file?.endsWith('.zst') && (await endsInFrame(createReadStream(file))))
         return refused(file, 'its compressed data is cut short');
     }
+  }
+  // XML takes more memory on its way into libsolv than all the rest of a command.
+  if (input.repos.some(({ primary, primarySolv }) => primary !== undefined && primarySolv === undefined)) {
+    returnGarbage();
   }
   return native().solve(input);
 }
