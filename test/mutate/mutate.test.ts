@@ -16,7 +16,7 @@ import { mostMemory } from './report.ts';
 
 const isWhole = process.env['MILLINER_SOAK'] !== undefined;
 /** For each share of a subject. */
-const inputs = isWhole ? 900 : 12;
+const inputs = isWhole ? 800 : 12;
 /** Inputs that differ, of those that are read with MILLINER_SOAK. */
 const wholeSet = 20_000;
 

@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { rpmbuild } from '../../spec/rpmbuild.ts';
 import { withWorkPlace } from '../../spec/places.ts';
+import { nevraText } from '../../src/rpm/package.ts';
 import { build, everythingSpec, familySpec, payloads } from '../rpm/fixtures.ts';
 import { repositoryOf } from '../solve/packages.ts';
 import { mainSamples } from '../solve/samples.ts';
+import { solveWith } from './solving.ts';
 
 /** Files of one directory, each read once. */
 export class Originals {
@@ -42,7 +44,18 @@ export async function makeOriginals(directory: string): Promise<Originals> {
   await makeDatabase(directory, scratch);
   await makeMetadata(directory, scratch);
   makeArchives(directory, scratch);
-  return new Originals(directory);
+  const originals = new Originals(directory);
+  await solveOnce(originals, scratch);
+  return originals;
+}
+
+/** The answer, and what is cached for the next question. */
+async function solveOnce(originals: Originals, scratch: string): Promise<void> {
+  const primary = join(scratch, 'primary.xml');
+  writeFileSync(primary, originals.bytes('primary.xml'));
+  const { packages } = await solveWith(originals, { primary });
+  writeFileSync(originals.path('answer'), packages.map(nevraText).join('\n'));
+  writeFileSync(originals.path('cached.solv'), readFileSync(`${primary}.solv`));
 }
 
 async function makePackages(directory: string, scratch: string): Promise<void> {

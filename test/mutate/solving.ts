@@ -1,53 +1,63 @@
 /** One file of a sound repository exchanged, and the solver run over it as `lock` runs it. */
+import { copyFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { MillinerError } from '../../src/errors.ts';
-import type { OpenedRepository, RepositoryDefinition } from '../../src/repo/repository.ts';
-import { solve } from '../../src/solve/solve.ts';
+import type { OpenedRepository } from '../../src/repo/repository.ts';
+import { solve, type Solution } from '../../src/solve/solve.ts';
 import type { Originals } from './originals.ts';
 
 export interface Exchanged {
   primary?: string;
   filelists?: string;
-  /** A package in a directory of its own. */
+  /** A package in a directory of its own, which is installed as well. */
   package?: string;
+  /** Package files. */
+  installed?: readonly string[];
 }
 
 /** Rich and weak dependencies, and files that only the file lists know. */
 const words = ['app', 'old', 'plug', 'polite', 'picker', 'reader', 'needs32', '/usr/share/data/file'];
 
-export async function solveWith(originals: Originals, exchanged: Exchanged): Promise<void> {
-  const definition: RepositoryDefinition = { name: 'main', keys: [], exclude: [], gpgcheck: false };
-  const repository: OpenedRepository = {
+/** What is installed is read as other packages are, but means something else. */
+export async function solveWith(originals: Originals, exchanged: Exchanged): Promise<Solution> {
+  const repositories = [await sound(originals, exchanged)];
+  if (exchanged.package !== undefined) repositories.push(directoryOf(exchanged.package));
+  const request = { arch: 'x86_64', repositories, weakDeps: true };
+  const solution = await solve({ ...request, install: words, installed: exchanged.installed ?? [] });
+  const installed = exchanged.package === undefined ? [] : [exchanged.package];
+  // Not everything can be: there is something to explain.
+  await solve({ ...request, installed, install: ['*'] }).catch((error: unknown) => {
+    if ((error as MillinerError).code !== 'SOLVE_FAILED') throw error;
+  });
+  return solution;
+}
+
+const common = (name: string) => ({
+  name,
+  definition: { name, keys: [], exclude: [], gpgcheck: false },
+  access: {},
+  bases: [],
+  packageUrls: (location: string) => [location],
+});
+
+async function sound(originals: Originals, { primary, filelists }: Exchanged): Promise<OpenedRepository> {
+  let own = filelists ?? originals.path('filelists.xml');
+  if (primary !== undefined) {
+    // What is cached of file lists goes by the names of both, which are checksums elsewhere.
+    own = join(dirname(primary), 'filelists.xml');
+    await copyFile(originals.path('filelists.xml'), own);
+  }
+  return {
+    ...common('main'),
     kind: 'repomd',
-    name: 'main',
-    definition,
-    access: {},
-    bases: [],
-    primary: exchanged.primary ?? originals.path('primary.xml'),
-    packageUrls: (location) => [location],
-    filelists: () => Promise.resolve(exchanged.filelists ?? originals.path('filelists.xml')),
+    primary: primary ?? originals.path('primary.xml'),
+    filelists: () => Promise.resolve(own),
     comps: () => Promise.resolve(undefined),
     modules: () => Promise.resolve(undefined),
     updateinfo: () => Promise.resolve(undefined),
   };
-  const repositories: OpenedRepository[] = exchanged.package
-    ? [
-        {
-          kind: 'rpms',
-          name: 'packages',
-          definition: { ...definition, name: 'packages' },
-          access: {},
-          bases: [],
-          files: [exchanged.package],
-          packageUrls: (location) => [location],
-        },
-        repository,
-      ]
-    : [repository];
-  const request = { arch: 'x86_64', repositories, weakDeps: true };
-  await solve({ ...request, install: words });
-  // What is installed is read in the same way, but means something else; and why not everything can be.
-  const installed = exchanged.package ? [exchanged.package] : [];
-  await solve({ ...request, installed, install: ['*'] }).catch((error: unknown) => {
-    if ((error as MillinerError).code !== 'SOLVE_FAILED') throw error;
-  });
+}
+
+function directoryOf(file: string): OpenedRepository {
+  return { ...common('packages'), kind: 'rpms', files: [file] };
 }

@@ -1,13 +1,15 @@
 /** rpm databases that came with an image: their pages, and the headers in them. */
 import { copyFileSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { canonicalizeDatabase } from '../../src/rpm/canonical.ts';
 import { readInstalled } from '../../src/rpm/database.ts';
+import { readDatabasePackages, writeHeaderFiles } from '../../src/rpm/headerfile.ts';
 import { damage } from './bytes.ts';
 import type { Originals } from './originals.ts';
 import { mutateHeader } from './package.ts';
 import { extremes, pick, type Random } from './random.ts';
+import { solveWith } from './solving.ts';
 import type { Subject } from './subject.ts';
 
 const refusals = ['RPMDB_INVALID'] as const;
@@ -34,6 +36,16 @@ export const databaseSubjects: Record<string, Subject> = {
     refusals,
     mutate: (originals, random) => ({ ending: '.sqlite', bytes: withHeader(originals, random) }),
     read: readWhole,
+  },
+  /** A base's packages, as the solver is told of them. */
+  'database in the solver': {
+    refusals: ['RPMDB_INVALID', 'PACKAGE_INVALID', 'SOLVE_FAILED'],
+    isNative: true,
+    mutate: (originals, random) => ({ ending: '.sqlite', bytes: withHeader(originals, random) }),
+    read: async (path, originals) => {
+      const packages = await readDatabasePackages(path);
+      await solveWith(originals, { installed: await writeHeaderFiles(packages, dirname(path)) });
+    },
   },
 };
 

@@ -54,7 +54,10 @@ async function unpackSafely(path: string): Promise<void> {
   await writeFile(join(outside, 'kept'), 'kept');
   const before = await readdir(place);
   try {
-    await unpackLayer(root, createReadStream(path), path.endsWith('.gz') ? mediaTypes.gzip : mediaTypes.zstd);
+    const isGzip = path.endsWith('.gz');
+    // A base's layers are held to more rules than our own.
+    const rules = isGzip ? ({ devices: 'usual', mostBytes: 1 << 20 } as const) : {};
+    await unpackLayer(root, createReadStream(path), isGzip ? mediaTypes.gzip : mediaTypes.zstd, rules);
     await native().scan(root);
   } finally {
     const after = [...(await readdir(outside)), ...(await readdir(place))];

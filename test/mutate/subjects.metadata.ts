@@ -1,9 +1,12 @@
 /** Repositories' metadata, compressed in every way. */
-import { readFile } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { copyFile, readFile } from 'node:fs/promises';
 import { expandGroups, readComps } from '../../src/repo/comps.ts';
 import { parseMetalink, parseMirrorlist, vouchesFor } from '../../src/repo/metalink.ts';
 import { parseRepomd } from '../../src/repo/repomd.ts';
 import { readUpdateinfo } from '../../src/repo/updateinfo.ts';
+import { nevraText } from '../../src/rpm/package.ts';
+import { damage } from './bytes.ts';
 import { compressed } from './compression.ts';
 import { documents } from './documents.ts';
 import type { Originals } from './originals.ts';
@@ -64,13 +67,30 @@ export const metadataSubjects: Record<string, Subject> = {
     isNative: true,
     share: 4,
     mutate: compressedXml((originals) => originals.text('primary.xml')),
-    read: (path, originals) => solveWith(originals, { primary: path }),
+    read: async (path, originals) => void (await solveWith(originals, { primary: path })),
   },
   filelists: {
     refusals: ['REPO_INVALID', 'SOLVE_FAILED'],
     isNative: true,
     share: 2,
     mutate: compressedXml((originals) => originals.text('filelists.xml')),
-    read: (path, originals) => solveWith(originals, { filelists: path }),
+    read: async (path, originals) => void (await solveWith(originals, { filelists: path })),
+  },
+  /** What is cached in libsolv's own format, which it trusts: none that is damaged is ever taken for a good one. */
+  'cached metadata': {
+    refusals: [],
+    isNative: true,
+    mutate: (originals, random) => ({
+      ending: '.xml.solv',
+      bytes: damage(originals.bytes('cached.solv'), random),
+    }),
+    read: async (path, originals) => {
+      const primary = path.replace(/input\.xml\.solv$/, 'primary.xml');
+      await copyFile(originals.path('primary.xml'), primary);
+      await copyFile(path, `${primary}.solv`);
+      const { packages } = await solveWith(originals, { primary });
+      assert.equal(packages.map(nevraText).join('\n'), originals.text('answer'));
+      assert.deepEqual(await readFile(`${primary}.solv`), originals.bytes('cached.solv'));
+    },
   },
 };

@@ -78,7 +78,7 @@ export const packageSubjects: Record<string, Subject> = {
       const original = originals.bytes(pick(random, ['app.rpm', 'mutant.rpm', 'everything-w9.gzdio.rpm']));
       return { ending: '.rpm', bytes: mutateFile(original, random) };
     },
-    read: (path, originals) => solveWith(originals, { package: path }),
+    read: async (path, originals) => void (await solveWith(originals, { package: path })),
   },
   'signature packet': {
     refusals: [],

@@ -2,6 +2,7 @@
 import type { Subject } from './subject.ts';
 import { databaseSubjects } from './subjects.database.ts';
 import { documentSubjects } from './subjects.documents.ts';
+import { imageSubjects } from './subjects.images.ts';
 import { layerSubjects } from './subjects.layers.ts';
 import { metadataSubjects } from './subjects.metadata.ts';
 import { packageSubjects } from './subjects.packages.ts';
@@ -11,5 +12,6 @@ export const subjects: Readonly<Record<string, Subject>> = {
   ...metadataSubjects,
   ...layerSubjects,
   ...databaseSubjects,
+  ...imageSubjects,
   ...documentSubjects,
 };
