@@ -27,9 +27,10 @@ export interface Modules {
 }
 
 const MiB = 1024 * 1024;
-/** Some ten times what the largest has; the parser takes many times as much memory for what it is given at once. */
-const largestFile = 128 * MiB;
-const largestDocument = 2 * MiB;
+/** Some five times what the largest has. */
+const largestFile = 64 * MiB;
+/** Three times what the largest has; the parser takes more than a thousand times as much memory. */
+const largestDocument = MiB / 4;
 const mostDocuments = 20_000;
 
 const word = z.string().min(1);

@@ -8,6 +8,7 @@ export const documents = {
   comps: read('comps.xml'),
   metalink: read('metalink.xml'),
   mirrorlist: read('mirrorlist'),
+  modules: read('modules.yaml'),
   recipe: read('recipe.yaml'),
   updateinfo: read('updateinfo.xml'),
 };

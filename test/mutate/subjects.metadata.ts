@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { copyFile, readFile } from 'node:fs/promises';
 import { expandGroups, readComps } from '../../src/repo/comps.ts';
 import { parseMetalink, parseMirrorlist, vouchesFor } from '../../src/repo/metalink.ts';
+import { readModules } from '../../src/repo/modules.ts';
 import { parseRepomd } from '../../src/repo/repomd.ts';
 import { readUpdateinfo } from '../../src/repo/updateinfo.ts';
 import { nevraText } from '../../src/rpm/package.ts';
 import { damage } from './bytes.ts';
+import { moduleFilter } from '../../src/solve/modules.ts';
 import { compressed } from './compression.ts';
 import { documents } from './documents.ts';
 import type { Originals } from './originals.ts';
@@ -61,6 +63,15 @@ export const metadataSubjects: Record<string, Subject> = {
     read: async (path) => {
       for await (const _ of readUpdateinfo(path));
     },
+  },
+  modules: {
+    refusals: ['REPO_INVALID', 'SOLVE_FAILED'],
+    mutate: (_originals, random) => {
+      const mutated = () => mutateLines(documents.modules, random);
+      const { ending, bytes } = compressed(Buffer.from(documents.modules), mutated, random);
+      return { ending: `.yaml${ending}`, bytes };
+    },
+    read: async (path) => void moduleFilter([await readModules(path)], ['perl:5.32'], 'x86_64'),
   },
   primary: {
     refusals: ['REPO_INVALID', 'SOLVE_FAILED'],
