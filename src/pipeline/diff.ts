@@ -50,11 +50,15 @@ async function diffPackages(
   a: ImageRecord,
   b: ImageRecord,
 ): Promise<ImageDiff['packages']> {
-  const [before, now] = [a, b].map(({ checksums }) => new Map(Object.entries(checksums)));
+  // Of what comes with an image from elsewhere there is no package file, and nothing to tell two builds apart by.
+  const [before, now] = [a, b].map(
+    ({ packages, checksums }) => new Map(packages.map((nevra) => [nevra, checksums[nevra] ?? ''])),
+  );
   const { added, removed, replaced } = changesBetween(before!, now!);
   const updated: UpdatedPackage[] = [];
   for (const { from, to } of replaced) {
-    const changelog = await newEntries(context, before!.get(from)!, now!.get(to)!);
+    const files = [before!.get(from)!, now!.get(to)!] as const;
+    const changelog = files.includes('') ? undefined : await newEntries(context, ...files);
     updated.push({ from, to, ...(changelog && { changelog }) });
   }
   return { added, removed, updated };

@@ -6,6 +6,7 @@ import { inParallel } from '../host/parallel.ts';
 import { manifestType } from '../registry/descriptor.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { BlobSource, Pushed } from '../registry/upload.ts';
+import { listBases } from './baserecords.ts';
 import type { Context } from './context.ts';
 import { obtain } from './exchange.ts';
 import { publishedAt } from './publications.ts';
@@ -108,19 +109,33 @@ export async function pushImage(
 
 /** A repository of the registry that should have a blob: one that has this image, or, for layers of its base, the base. */
 async function mountSources(
-  { state, content, exchange }: Context,
+  context: Context,
   image: StoredImage,
   registry: string,
   siblings: readonly string[],
 ): Promise<(digest: Digest) => string | undefined> {
+  const { state, content, exchange } = context;
   const shared = exchange?.registry === registry ? exchange.repository : undefined;
   const whole = siblings[0] ?? shared ?? (await repositoryWith(state, image.digest, registry));
   if (whole !== undefined || image.base === undefined) return () => whole;
+  const foreign = await pulledFrom(context, image.base, registry);
+  if (foreign) return (digest) => (foreign.layers.has(digest) ? foreign.repository : undefined);
   const base = await repositoryWith(state, image.base, registry);
   if (base === undefined || !(await content.has(image.base))) return () => undefined;
   const { layers } = await readManifest(content, image.base);
   const below = new Set(layers.map((layer) => layer.digest));
   return (digest) => (below.has(digest) ? base : undefined);
+}
+
+/** Of a base that no recipe makes, where it came from this very registry. */
+async function pulledFrom(context: Context, base: Digest, registry: string) {
+  for (const { record } of await listBases(context)) {
+    if (record.kind !== 'image' || record.manifestDigest !== base) continue;
+    const place = parseReference(record.name);
+    const layers = new Set<string>(record.layers.map(({ digest }) => digest));
+    if (place.registry === registry) return { repository: place.repository, layers };
+  }
+  return undefined;
 }
 
 async function readManifest(content: Context['content'], digest: Digest) {

@@ -7,7 +7,7 @@ import type { Lock } from '../../src/lock/lock.ts';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
 import { compareTrees } from '../image/trees.ts';
 import { isNormalised } from '../image/normalised.ts';
-import { Bench, runsToItsEnd } from '../publish/bench.ts';
+import { Bench, runsToItsEnd, type PublishAnswer } from '../publish/bench.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { Buildah, installInto } from './buildah.ts';
 
@@ -61,16 +61,9 @@ async function expectOnBase(recipe: string, base: string[], tree: string): Promi
   const name = recipe.slice(recipe.lastIndexOf('/') + 1, -'.yaml'.length);
   const built = await vendor.build(recipe);
   await vendor.json(['boot', name]);
-  await bench.run([
-    'publish',
-    name,
-    '--key',
-    bench.key,
-    '--to',
-    `${host}/${name}:1`,
-    '--state',
-    vendor.state,
-  ]);
+  const publishing = ['publish', name, '--key', bench.key, '--to', `${host}/${name}:1`];
+  const { mountedBlobs } = await bench.run<PublishAnswer>([...publishing, '--state', vendor.state]);
+  expect(mountedBlobs).toBe(base.length);
   const published = await manifestAt(name, '1');
   expect(published.digest).toBe(built.manifestDigest);
   expect(published.layers.slice(0, base.length).map(({ digest }) => digest)).toEqual(base);
