@@ -43,7 +43,7 @@ export interface AddonInput {
   members: readonly { name: string; onlyWith?: string }[];
   exclude: readonly string[];
   pins: readonly { name: string; evr: string }[];
-  modules?: ModuleFilter;
+  modules?: Pick<ModuleFilter, 'shown' | 'hidden' | 'names'>;
   weakDeps: boolean;
   best: boolean;
   /** Give `reasons`. */

@@ -13,6 +13,8 @@ export interface ModuleFilter {
   hidden: readonly string[];
   /** Of these no other package may be chosen than those shown. */
   names: readonly string[];
+  /** By name of a package, as NAME:STREAM what would have to be enabled for it. */
+  offers: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /**
@@ -39,8 +41,25 @@ export function moduleFilter(
   return {
     shown: [...shown],
     hidden: [...hidden],
-    names: [...new Set(binary.map((nevra) => nevra.replace(/-\d+:[^-]+-[^-]+$/, '')))],
+    names: [...new Set(binary.map(nameOf))],
+    offers: offersOf(streams, hidden),
   };
+}
+
+function nameOf(nevra: string): string {
+  return nevra.replace(/-\d+:[^-]+-[^-]+$/, '');
+}
+
+function offersOf(streams: readonly ModuleStream[], hidden: ReadonlySet<string>): ModuleFilter['offers'] {
+  const offers = new Map<string, Set<string>>();
+  for (const { name, stream, artifacts } of streams) {
+    for (const nevra of artifacts) {
+      if (!hidden.has(nevra)) continue;
+      const offer = offers.get(nameOf(nevra)) ?? new Set();
+      offers.set(nameOf(nevra), offer.add(`${name}:${stream}`));
+    }
+  }
+  return offers;
 }
 
 /** Real modules need a handful each. */

@@ -157,10 +157,17 @@ function badFile(file: string, reason: string, repos: readonly AddonRepository[]
   });
 }
 
-function failed(problems: string[][], { subject, arch }: SolveRequest): MillinerError {
+function failed(problems: string[][], { subject, arch, install, modules }: SolveRequest): MillinerError {
   const text = problems.map((lines, index) => `\n  ${index + 1}. ${lines.join('\n     ')}`).join('');
   const whose = subject === undefined ? '' : ` of ${subject}`;
+  const offers = install.flatMap((word) => {
+    const streams = modules?.offers.get(word);
+    return streams ? [`${word} in ${[...streams].join(', ')}`] : [];
+  });
   return new MillinerError('SOLVE_FAILED', `the packages${whose} cannot be installed on ${arch}:${text}`, {
+    ...(offers.length > 0 && {
+      hint: `Enable a stream with modules: in the recipe. There is ${offers.join('; ')}.`,
+    }),
     details: { problems, arch },
   });
 }

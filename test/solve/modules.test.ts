@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/host/exec.ts';
 import { readModules } from '../../src/repo/modules.ts';
+import { solve } from '../../src/solve/solve.ts';
 import { moduleFilter } from '../../src/solve/modules.ts';
 import { dnfs, ours, write, type Written } from './universe/compare.ts';
 import type { Universe, UniversePackage } from './universe/universe.ts';
@@ -214,6 +215,12 @@ test('an unknown stream is answered with those that there are', async () => {
   expect(tried('node:16', 'node:18')).toThrow(expect.objectContaining({ code: 'SOLVE_FAILED' }));
   expect(tried('app:1')).toThrow(expect.objectContaining({ code: 'SOLVE_FAILED' }));
   expect(tried('perl:5.30', 'app:1')).toThrow(expect.objectContaining({ code: 'SOLVE_FAILED' }));
+});
+
+test('a package of streams that are not enabled is answered with these', async () => {
+  const modules = moduleFilter([await read(modulesYaml)], [], 'x86_64');
+  const request = { arch: 'x86_64', repositories: [], install: ['npm'], modules, weakDeps: false };
+  await expect(solve(request)).rejects.toMatchObject({ hint: expect.stringContaining('node:16, node:18') });
 });
 
 test('text is text: streams that look like numbers', async () => {
