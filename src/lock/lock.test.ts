@@ -2,42 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { canonicalDigest, readLock, sealLock, writeLock } from './lock.ts';
+import { sampleLock as lock } from '../../test/lock/sample.ts';
+import { canonicalDigest, readLock, writeLock } from './lock.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'milliner-lock-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 const path = join(directory, 'a.lock.json');
-
-const one = {
-  nevra: 'bash-5.2-1.x86_64',
-  name: 'bash',
-  epoch: 0,
-  version: '5.2',
-  release: '1',
-  arch: 'x86_64',
-  repo: 'r',
-  url: 'https://example.org/bash.rpm',
-  size: 10,
-  sha256: 'a'.repeat(64),
-  sourceRpm: 'bash-5.2-1.src.rpm',
-};
-const lock = sealLock({
-  version: 2,
-  recipe: 'a',
-  inputs: `sha256:${'b'.repeat(64)}`,
-  epoch: 1,
-  reproducibleElsewhere: true,
-  versions: { format: 1, node: '24', zstd: '1', zlib: '1', sqlite: '3', libsolv: '0.7' },
-  arches: {
-    x86_64: {
-      packages: [one],
-      base: [],
-      removed: [],
-      layers: { below: 0, plan: [['bash']] },
-      tools: { host: '4.18' },
-    },
-  },
-});
 
 test('a lock comes back as it was written', async () => {
   await writeLock(path, lock);
