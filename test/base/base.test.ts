@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/host/exec.ts';
 import type { Lock } from '../../src/lock/lock.ts';
+import { indexType } from '../../src/registry/descriptor.ts';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
 import { compareTrees } from '../image/trees.ts';
 import { isNormalised } from '../image/normalised.ts';
@@ -179,6 +180,21 @@ test('a tag that moves does not move the lock; locking again does', async () => 
   await vendor.json(['lock', recipe]);
   expect((await lockOf(recipe)).image?.digest).toBe((await manifestAt('moving', '1')).digest);
   expect((await vendor.build(recipe)).manifestDigest).not.toBe(before.manifestDigest);
+});
+
+test('an index leads to the image of the architecture, and both are locked', async () => {
+  const found = (await bench.client().getManifest('hat', '1'))!;
+  const { mediaType, digest } = found;
+  const entry = { mediaType, digest, size: found.bytes.length };
+  const platforms = [process.arch === 'arm64' ? 'arm64' : 'amd64', 'riscv64'];
+  const manifests = platforms.map((architecture) => ({ ...entry, platform: { os: 'linux', architecture } }));
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests }));
+  const index = await bench.client().putManifest('hat', 'index', bytes, indexType);
+  // The image is signed, by its digest alone in its bundle; of the index nobody says anything.
+  const recipe = await product('indexed', { image: `${host}/hat:index`, keys: [bench.publicKey] });
+  await vendor.json(['lock', recipe]);
+  expect((await lockOf(recipe)).image).toMatchObject({ digest, index });
+  await vendor.build(recipe);
 });
 
 test('a recipe on a recipe on a base from elsewhere', async () => {
