@@ -137,7 +137,7 @@ function timed(commands: string[][]): Promise<Times> {
 
 export async function solveCases(): Promise<Bench> {
   const bench = new Solving(await multipliedRepository());
-  const common = { bench: 'solve', unit: 's', runs: 5 };
+  const common = { bench: 'solve', unit: 's', runs: 3 };
   const sides = (measure: (side: 'ours' | 'peer') => Promise<number>) => ({
     ours: () => measure('ours'),
     peer: () => measure('peer'),
