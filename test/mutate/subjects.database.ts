@@ -39,7 +39,7 @@ export const databaseSubjects: Record<string, Subject> = {
   },
   /** A base's packages, as the solver is told of them. */
   'database in the solver': {
-    refusals: ['RPMDB_INVALID', 'PACKAGE_INVALID', 'SOLVE_FAILED'],
+    refusals: ['RPMDB_INVALID', 'PACKAGE_INVALID'],
     isNative: true,
     mutate: (originals, random) => ({ ending: '.sqlite', bytes: withHeader(originals, random) }),
     read: async (path, originals) => {
