@@ -40,9 +40,13 @@ const streamSchema = z.object({
   data: z.object({
     name: word,
     stream: word,
-    version: z.string().regex(/^\d{1,20}$/),
+    // Build systems fill these in; libmodulemd takes documents without.
+    version: z
+      .string()
+      .regex(/^\d{1,20}$/)
+      .default('0'),
     context: z.string().default(''),
-    arch: word,
+    arch: word.default('noarch'),
     dependencies: z
       .union([
         z.array(z.object({ requires: requirements.default({}) })),
@@ -76,15 +80,44 @@ export async function readModules(path: string): Promise<Modules> {
   return { streams, defaults };
 }
 
+/** Of what a module is, all that is read. */
+const wanted = new Set([
+  'name',
+  'module',
+  'stream',
+  'version',
+  'context',
+  'arch',
+  'dependencies',
+  'artifacts',
+]);
+
+/**
+ * The lines of a document without its descriptions, components and the like: most of it is theirs, and Fedora has
+ * quoted texts among them that are indented as libyaml takes them and YAML 1.2 forbids.
+ */
+function essentials(document: string): string {
+  let indent: string | undefined;
+  let keeps = true;
+  const lines = document.split('\n').filter((line) => {
+    const [, blanks, key = ''] = /^( *)["']?([\w-]+)["']?:(?:\s|$)/.exec(line) ?? [];
+    if (blanks === '') keeps = true;
+    else if (blanks !== undefined && blanks === (indent ??= blanks)) keeps = wanted.has(key);
+    return keeps;
+  });
+  return lines.join('\n');
+}
+
 /** All scalars are text: the stream 1.10 is not the number 1.1. */
-function parse<T extends z.ZodType>(text: string, path: string, schema: T): z.output<T> {
+function parse<T extends z.ZodType>(document: string, path: string, schema: T): z.output<T> {
+  const text = essentials(document);
   if (text.length > largestDocument)
     throw new MillinerError('REPO_INVALID', `${path}: a document is too large`);
   try {
-    const document = parseDocument(text, { schema: 'failsafe', prettyErrors: false, logLevel: 'silent' });
-    const [error] = document.errors;
+    const parsed = parseDocument(text, { schema: 'failsafe', prettyErrors: false, logLevel: 'silent' });
+    const [error] = parsed.errors;
     if (error) throw error;
-    return schema.parse(document.toJS({ maxAliasCount: 0 }));
+    return schema.parse(parsed.toJS({ maxAliasCount: 0 }));
   } catch (cause) {
     if (cause instanceof MillinerError) throw cause;
     const why = cause instanceof z.ZodError ? cause.issues[0]!.path.join('.') : (cause as Error).message;

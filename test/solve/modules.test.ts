@@ -230,6 +230,14 @@ test('text is text: streams that look like numbers', async () => {
   expect(streams).toMatchObject([{ stream: '1.10', artifacts: ['a-0:1-1.x86_64'] }]);
 });
 
+test('of texts for people it does not matter how they are indented', async () => {
+  const text = streamText({ name: 'a', stream: 'x', rpms: ['a-1-1.x86_64'] }).replace(
+    'description: A module',
+    "components:\n    rpms:\n      a:\n        rationale: '\n\n          The package.\n\n        '",
+  );
+  expect((await read(text)).streams).toMatchObject([{ name: 'a', artifacts: ['a-0:1-1.x86_64'] }]);
+});
+
 test.each([
   ['no end', '---\ndocument: modulemd\ndata: {'],
   ['no name', '---\ndocument: modulemd\ndata: { stream: a }\n'],
