@@ -4,8 +4,8 @@ import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Docume
 import type { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 
-/** Some hundred times what recipes have; the parser takes a thousand times as much memory. */
-const largestFile = 256 * 1024;
+/** Room for files whose content stands in the recipe. */
+const largestFile = 1024 * 1024;
 /** Nobody reads more of them. */
 const mostFaults = 100;
 
@@ -41,7 +41,7 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
 async function readText(path: string): Promise<string> {
   try {
     const bytes = await readFile(path);
-    if (bytes.length > largestFile) throw invalid(path, [{ line: 1, key: '', text: 'larger than 256 KiB' }]);
+    if (bytes.length > largestFile) throw invalid(path, [{ line: 1, key: '', text: 'larger than 1 MiB' }]);
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     if (error instanceof MillinerError) throw error;
