@@ -8,18 +8,8 @@ import { layerCount, mostLayers } from './layerplan.ts';
 import { hostRpmVersion } from './versions.ts';
 
 /** What the answer depends on; a change of anything else in the recipe leaves the lock good. */
-export function inputsOf({
-  release,
-  arches,
-  repos,
-  packages,
-  exclude,
-  modules,
-  pins,
-  weakDeps,
-  tools,
-  from,
-}: Recipe): Digest {
+export function inputsOf(recipe: Recipe): Digest {
+  const { release, arches, repos, packages, exclude, modules, pins, weakDeps, tools, from } = recipe;
   const sources = repos.map(({ name, baseurl, metalink, mirrorlist, exclude: without, priority, cost }) => ({
     name,
     // A directory lies elsewhere in another checkout and is the same repository.
@@ -31,19 +21,10 @@ export function inputsOf({
     // As locks from before there were costs have it.
     ...(cost !== 1000 && { cost }),
   }));
-  return canonicalDigest({
-    release,
-    arches,
-    sources,
-    packages,
-    exclude,
-    modules,
-    pins,
-    weakDeps,
-    tools,
-    // Who must have signed an image says nothing of what it is.
-    from: typeof from === 'object' && 'image' in from ? { image: from.image } : from,
-  });
+  // Who must have signed an image says nothing of what it is.
+  const base = typeof from === 'object' && 'image' in from ? { image: from.image } : from;
+  const asked = { release, arches, packages, exclude, modules, pins, weakDeps, tools };
+  return canonicalDigest({ ...asked, sources, from: base });
 }
 
 export function checkFresh(
