@@ -29,6 +29,8 @@ export function sanitizedEnvironment(megabytes: number): Record<string, string> 
     // As malloc does it: libsolv has its own answer to that.
     allocator_may_return_null: 1,
     max_allocation_size_mb: megabytes,
+    // libsolv compares as many bytes as the longer of two strings has, and counts on the end of the other to differ.
+    strict_memcmp: 0,
   };
   return {
     LD_PRELOAD: library,

@@ -71,7 +71,8 @@ export const packageSubjects: Record<string, Subject> = {
     read: readWhole,
   },
   'package in the solver': {
-    refusals,
+    // Of what it says it is, name and version are told last, with the repository.
+    refusals: [...refusals, 'REPO_INVALID'],
     isNative: true,
     share: 3,
     mutate: (originals, random) => {
