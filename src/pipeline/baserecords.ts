@@ -1,13 +1,12 @@
 /** What is known of bases that no recipe makes: one file for each, beside the content that they are made of. */
-import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { hexOf, type Digest } from '../content/digest.ts';
-import { MillinerError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
 import { canonicalDigest } from '../lock/lock.ts';
 import type { BaseSource } from '../recipe/base.ts';
 import type { Context } from './context.ts';
-import type { ImageRecord } from './records.ts';
+import { readStored, type ImageRecord } from './records.ts';
 
 /** What a recipe can be built on, whoever made it; a file system has no manifest, and its layer's digest for one. */
 export interface Parent extends Pick<
@@ -83,19 +82,7 @@ export async function listBases(
   return found;
 }
 
-async function readBase(path: string): Promise<BaseRecord | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (text === undefined) return undefined;
-  try {
-    const record = JSON.parse(text) as BaseRecord;
-    return record.version === baseVersion ? record : undefined;
-  } catch (cause) {
-    throw new MillinerError('STATE_INVALID', `${path} is not JSON`, { cause });
-  }
-}
+const readBase = (path: string) => readStored<BaseRecord>(path, baseVersion);
 
 export async function forgetBase(context: Pick<Context, 'content'>, record: BaseRecord): Promise<void> {
   await rm(pathOf(context, record), { force: true });

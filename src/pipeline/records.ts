@@ -82,15 +82,21 @@ export async function readRecord(state: string, name: string): Promise<ImageReco
   return readRecordAt(pathOf(state, name));
 }
 
-async function readRecordAt(path: string): Promise<ImageRecord | undefined> {
+const readRecordAt = (path: string) => readStored<ImageRecord>(path, recordVersion);
+
+/** Undefined where there is none, or one of another form. Throws STATE_INVALID. */
+export async function readStored<T extends { version: number }>(
+  path: string,
+  version: number,
+): Promise<T | undefined> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
   if (text === undefined) return undefined;
   try {
-    const record = JSON.parse(text) as ImageRecord;
-    return record.version === recordVersion ? record : undefined;
+    const stored = JSON.parse(text) as T;
+    return stored.version === version ? stored : undefined;
   } catch (cause) {
     throw new MillinerError('STATE_INVALID', `${path} is not JSON`, { cause });
   }
