@@ -117,6 +117,11 @@ const table = {
     what: 'a package is unsigned, wrongly signed, or signed by a key that the recipe does not name',
     todo: 'Add the right key to the repository in the recipe, or fetch the package from its maker again; one without a signature can be allowed by name: allow: {unsigned: [NAME]}',
   },
+  LAYERS_DIFFER: {
+    kind: 'install',
+    what: 'the layers that were written are not the tree that was installed: Milliner itself failed, and nothing was kept',
+    todo: 'Report it with the recipe and the named paths.',
+  },
   SCRIPTLET_FAILED: {
     kind: 'install',
     what: "a package's scriptlet failed; rpm alone would have gone on",

@@ -65,7 +65,7 @@ async function isSame(root: string, now: TreeEntry, before: TreeEntry, isKnown: 
 }
 
 /** For each file of several names, all those that the tree still has, as one word. */
-function namesOf(of: Tree, still: Tree): Map<ByteString, string> {
+export function namesOf(of: Tree, still: Tree): Map<ByteString, string> {
   const linked = [...of.values()].filter(
     (entry) => isRegular(entry) && entry.links > 1 && still.has(entry.path),
   );
@@ -102,7 +102,8 @@ function sameXattrs(a: TreeEntry['xattrs'] = {}, b: TreeEntry['xattrs'] = {}): b
   return names.every((name) => b[name] !== undefined && a[name]!.equals(b[name]));
 }
 
-async function digestOf(root: string, path: ByteString): Promise<string> {
+/** sha256 of a file's content, hex. */
+export async function digestOf(root: string, path: ByteString): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(placeBelow(root, path))) hash.update(chunk as Buffer);
   return hash.digest('hex');

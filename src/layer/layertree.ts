@@ -9,7 +9,7 @@ import { below, showBytes, type ByteString } from '../host/paths.ts';
 import { isUsualDevice } from './devices.ts';
 import type { TarEntry } from './tar.ts';
 import { parentOf } from './tree.ts';
-import { invalid } from './untar.ts';
+import { invalid } from './tarheader.ts';
 
 const typeBits = { character: 0o020000, block: 0o060000, fifo: 0o010000 } as const;
 const whiteout = '.wh.';

@@ -3,13 +3,12 @@
  * made of it while rpm is still at work; what has come out otherwise shows when the tree is held against it.
  */
 import { byteString, type ByteString } from '../host/paths.ts';
-import type { Owners } from '../install/owners.ts';
 import { capabilityXattr } from '../rpm/capabilities.ts';
 import { fileType, hardLinkSets, type RpmFile } from '../rpm/files.ts';
 import { refusePackage } from '../rpm/lead.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import type { Resolve } from './packaged.ts';
-import type { Tree, TreeEntry } from './tree.ts';
+import type { TreeEntry } from './tree.ts';
 
 export interface VerifiedPackage {
   package: RpmPackage;
@@ -36,9 +35,15 @@ export interface PredictedPackage extends VerifiedPackage {
 
 export interface Surroundings {
   resolve: Resolve;
-  owners: Owners;
-  /** Whether rpm puts a file into the image. */
-  isInstalled: (one: RpmPackage, index: number) => boolean;
+  /** Whether a file of a package is in the image, at the place that its path leads to. */
+  isInstalled: (one: RpmPackage, index: number, path: ByteString) => boolean;
+  /** Undefined where an owner has no number yet. */
+  ownerAt: (file: RpmFile, path: ByteString) => Owner | undefined;
+}
+
+export interface Owner {
+  uid: number;
+  gid: number;
 }
 
 /**
@@ -56,25 +61,24 @@ export function predictPackages(
 
 function predictPackage(
   one: VerifiedPackage,
-  { resolve, owners, isInstalled }: Surroundings,
+  { resolve, isInstalled, ownerAt }: Surroundings,
   taken: Set<ByteString>,
 ): PredictedPackage {
   const places: PlacedFile[] = [];
   const directories = new Map<number, ByteString>();
   let isCertain = true;
   for (const [index, file] of one.package.files.entries()) {
-    const path = !file.flags.ghost && isInstalled(one.package, index) ? resolve(file.path) : undefined;
-    if (path === undefined) continue;
+    const path = file.flags.ghost ? undefined : resolve(file.path);
+    if (path === undefined || !isInstalled(one.package, index, path)) continue;
     if ((file.mode & fileType.mask) === fileType.directory) {
       directories.set(index, path);
       continue;
     }
     if (taken.has(path)) continue;
     taken.add(path);
-    const [uid, gid] = [owners.uid(file.user), owners.gid(file.group)];
-    isCertain &&= uid !== undefined && gid !== undefined;
-    // rpm takes root for an owner that it does not find, where the recipe allows that.
-    places.push([index, path, uid ?? 0, gid ?? 0]);
+    const owner = ownerAt(file, path);
+    isCertain &&= owner !== undefined;
+    places.push([index, path, owner?.uid ?? 0, owner?.gid ?? 0]);
   }
   return { ...one, places, directories, isCertain };
 }
@@ -148,11 +152,4 @@ export function wantedBy({ docs, languages }: { docs: boolean; languages?: strin
     const names = lang.split('|').filter((name) => name !== '');
     return names.some((name) => languages.some((wanted) => wanted.startsWith(name)));
   };
-}
-
-/** What an image shows once its package layers lie on its parent. */
-export function treeWith(parent: Tree | undefined, packages: readonly PredictedPackage[]): Tree {
-  const tree: Tree = new Map(parent);
-  for (const one of packages) for (const { entry } of filesOf(one)) tree.set(entry.path, entry);
-  return tree;
 }

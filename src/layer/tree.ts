@@ -14,6 +14,9 @@ const typeMask = 0o170000;
 export const isDirectory = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o040000;
 export const isRegular = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o100000;
 export const isLink = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o120000;
+/** Whether it is of the type that a mode has. */
+export const hasType = (entry: TreeEntry, mode: number): boolean =>
+  (entry.mode & typeMask) === (mode & typeMask);
 
 /** SELinux labels belong to the host that runs an application image, not to the image. */
 const hostXattr = 'security.selinux';
@@ -55,16 +58,23 @@ export function* serializeTree(tree: Tree): Generator<string> {
 /** Reads what serializeTree wrote, in whatever pieces it comes. */
 export async function parseTree(pieces: AsyncIterable<string> | Iterable<string>): Promise<Tree> {
   const tree: Tree = new Map();
-  let rest = '';
-  for await (const piece of pieces) {
-    const lines = (rest + piece).split('\n');
-    rest = lines.pop()!;
+  for await (const lines of linesOf(pieces)) {
     for (const line of lines) {
       const entry = parseEntry(line);
       tree.set(entry.path, entry);
     }
   }
   return tree;
+}
+
+/** Many at once, without their ends; what stands behind the last end is no line. */
+export async function* linesOf(pieces: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string[]> {
+  let rest = '';
+  for await (const piece of pieces) {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop()!;
+    yield lines;
+  }
 }
 
 function parseEntry(line: string): TreeEntry {

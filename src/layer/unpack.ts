@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { decompressed } from './compress.ts';
 import { LayerTree, type TreeRules } from './layertree.ts';
-import { invalid, readTar } from './untar.ts';
+import { invalid } from './tarheader.ts';
+import { readTar } from './untar.ts';
 
 export interface UnpackOptions extends TreeRules {
   /** Of the tar stream, as the image's configuration has it. */

@@ -2,31 +2,18 @@
  * Reads tar streams as tar.ts writes them and as other builders of layers do: ustar with pax extended headers
  * (POSIX.1-2001), GNU's long names and base-256 numbers. What is not one of these is refused.
  */
-import { MillinerError } from '../errors.ts';
-import type { ByteString } from '../host/paths.ts';
-import type { TarEntry, TarType } from './tar.ts';
-
-const blockSize = 512;
-/** Names and attributes: far more than any file system takes. */
-const largestExtension = 4 * 1024 * 1024;
-/** Of one entry; the kernel takes 64 KiB of names. */
-const mostXattrs = 4096;
-/** chown(2) takes the number above for "leave it as it is". */
-const largestId = 0xfffffffe;
-/** ext4's times end in 2446; what lies further from 1970 than this is no time. */
-const furthestTime = 2 ** 37;
-
-const types: Record<string, TarType> = {
-  '0': 'file',
-  '\0': 'file',
-  '7': 'file',
-  '1': 'link',
-  '2': 'symlink',
-  '3': 'character',
-  '4': 'block',
-  '5': 'directory',
-  '6': 'fifo',
-};
+import type { TarEntry } from './tar.ts';
+import {
+  blockSize,
+  checkHeader,
+  entryOf,
+  invalid,
+  isExtension,
+  largestExtension,
+  number,
+  readExtension,
+  type Extended,
+} from './tarheader.ts';
 
 /** Called for each entry, with its content to be read by then; what is left of it is passed over. */
 export type OnEntry = (entry: TarEntry, content: AsyncIterable<Buffer>) => Promise<void>;
@@ -40,9 +27,8 @@ export async function readTar(source: AsyncIterable<Buffer>, onEntry: OnEntry): 
     if (block === undefined) return;
     const flag = block.toString('latin1', 156, 157);
     const size = number(block, 124, 12);
-    if (flag === 'x' || flag === 'L' || flag === 'K') {
-      const body = await reader.whole(size);
-      extended = { ...extended, ...(flag === 'x' ? readPax(body) : readLong(flag, body)) };
+    if (isExtension(flag)) {
+      extended = { ...extended, ...readExtension(flag, await reader.whole(size)) };
     } else if (flag === 'g') {
       await reader.whole(size);
     } else {
@@ -53,119 +39,6 @@ export async function readTar(source: AsyncIterable<Buffer>, onEntry: OnEntry): 
       for await (const rest of content) void rest;
     }
   }
-}
-
-/** What an extended header says in place of the block's fields. */
-type Extended = Partial<Pick<TarEntry, 'path' | 'linkTarget' | 'size' | 'uid' | 'gid' | 'mtime' | 'xattrs'>>;
-
-function entryOf(block: Buffer, flag: string, extended: Extended): TarEntry {
-  const type = types[flag];
-  if (type === undefined) throw invalid(`it has an entry of type ${JSON.stringify(flag)}`);
-  const prefix = text(block, 345, 155);
-  const isUstar = block.toString('latin1', 257, 263) === 'ustar\0';
-  const name = text(block, 0, 100);
-  const path = extended.path ?? ((isUstar && prefix !== '' ? `${prefix}/${name}` : name) as ByteString);
-  const size = extended.size ?? number(block, 124, 12);
-  return {
-    path: withoutNul(path),
-    type,
-    mode: number(block, 100, 8) & 0o7777,
-    uid: idOf(extended.uid ?? number(block, 108, 8)),
-    gid: idOf(extended.gid ?? number(block, 116, 8)),
-    // A link may repeat the size of what it names, without its content.
-    size: type === 'file' ? size : 0,
-    mtime: timeOf(extended.mtime ?? number(block, 136, 12)),
-    linkTarget: withoutNul(extended.linkTarget ?? text(block, 157, 100)),
-    deviceMajor: type === 'character' || type === 'block' ? number(block, 329, 8) : 0,
-    deviceMinor: type === 'character' || type === 'block' ? number(block, 337, 8) : 0,
-    xattrs: extended.xattrs,
-  };
-}
-
-function idOf(value: number): number {
-  if (value <= largestId) return value;
-  throw invalid(`${value} is no user or group`);
-}
-
-function timeOf(value: number): number {
-  if (Math.abs(value) <= furthestTime) return value;
-  throw invalid(`${value} is no time`);
-}
-
-/** Extended headers may hold any byte; to the kernel a name ends there. */
-function withoutNul(name: ByteString): ByteString {
-  if (name.includes('\0')) throw invalid(`the name ${JSON.stringify(name.slice(0, 100))} has a NUL in it`);
-  return name;
-}
-
-const xattrKey = 'SCHILY.xattr.';
-
-/** Records of "LENGTH KEY=VALUE\n", where LENGTH counts itself. */
-function readPax(body: Buffer): Extended {
-  const extended: Extended = {};
-  let xattrs = 0;
-  for (let at = 0; at < body.length;) {
-    const space = body.indexOf(0x20, at);
-    const length = Number(body.toString('latin1', at, space < 0 ? at : space));
-    const end = at + length;
-    const equals = body.indexOf(0x3d, space);
-    const sound = Number.isSafeInteger(length) && end <= body.length && equals > space && equals < end;
-    if (space < 0 || !sound || body[end - 1] !== 0x0a) throw invalid('an extended header is malformed');
-    const key = body.toString('latin1', space + 1, equals);
-    if (key.startsWith(xattrKey) && ++xattrs > mostXattrs) throw invalid('an entry has too many attributes');
-    apply(extended, key, body.subarray(equals + 1, end - 1));
-    at = end;
-  }
-  return extended;
-}
-
-function apply(extended: Extended, key: string, value: Buffer): void {
-  if (key === 'path') extended.path = value.toString('latin1') as ByteString;
-  else if (key === 'linkpath') extended.linkTarget = value.toString('latin1') as ByteString;
-  else if (key === 'size' || key === 'uid' || key === 'gid') extended[key] = decimal(value);
-  else if (key === 'mtime') extended.mtime = Math.floor(Number(value.toString('latin1')));
-  else if (key.startsWith(xattrKey)) {
-    // Without a prototype: an attribute may have any name.
-    extended.xattrs ??= Object.create(null) as Record<string, Buffer>;
-    extended.xattrs[key.slice(xattrKey.length)] = Buffer.from(value);
-  } else if (key.startsWith('GNU.sparse.')) throw invalid('it has a sparse file');
-}
-
-function readLong(flag: 'L' | 'K', body: Buffer): Extended {
-  const value = text(body, 0, body.length);
-  return flag === 'L' ? { path: value } : { linkTarget: value };
-}
-
-function decimal(value: Buffer): number {
-  const digits = value.toString('latin1');
-  if (/^\d{1,16}$/.test(digits) && Number.isSafeInteger(Number(digits))) return Number(digits);
-  throw invalid(`${JSON.stringify(digits)} is no number`);
-}
-
-function text(block: Buffer, offset: number, length: number): ByteString {
-  const field = block.toString('latin1', offset, offset + length);
-  const end = field.indexOf('\0');
-  return (end < 0 ? field : field.slice(0, end)) as ByteString;
-}
-
-/** Octal digits, or GNU's base 256 where the first bit is set. */
-function number(block: Buffer, offset: number, length: number): number {
-  const field = block.subarray(offset, offset + length);
-  if ((field[0]! & 0x80) !== 0) {
-    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, field[0]! & 0x3f);
-    if (Number.isSafeInteger(value)) return value;
-    throw invalid('a number is too large');
-  }
-  const digits = field
-    .toString('latin1')
-    .replace(/^ +/, '')
-    .replace(/[\0 ].*$/s, '');
-  if (/^[0-7]*$/.test(digits)) return Number.parseInt(digits || '0', 8);
-  throw invalid(`${JSON.stringify(digits)} is no octal number`);
-}
-
-export function invalid(why: string): MillinerError {
-  return new MillinerError('LAYER_INVALID', `a layer is no tar stream that can be unpacked: ${why}`);
 }
 
 class BlockReader {
@@ -185,8 +58,7 @@ class BlockReader {
       while ((await this.#some(1 << 20)) !== undefined);
       return undefined;
     }
-    const sum = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
-    if (sum !== number(block, 148, 8)) throw invalid('the checksum of a header is wrong');
+    checkHeader(block);
     return block;
   }
 

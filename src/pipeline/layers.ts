@@ -3,16 +3,20 @@ import { availableParallelism } from 'node:os';
 import { inParallel } from '../host/parallel.ts';
 import { stoppable } from '../host/stoppable.ts';
 import type { ImageLayer } from '../image/image.ts';
+import { checkLayers } from '../layer/check.ts';
 import { changedSince, changesOf, type Changed, type Changes, type IsKnown } from '../layer/changes.ts';
 import { mediaTypes, usualLevel, type Compression } from '../layer/compress.ts';
 import { encodeLayer } from '../layer/encode.ts';
-import { treeWith, type PredictedPackage } from '../layer/predict.ts';
+import type { ListedEntry } from '../layer/listing.ts';
+import { filesOf } from '../layer/predict.ts';
 import { splitChanged, type Held } from '../layer/split.ts';
+import { LayerSum } from '../layer/sum.ts';
 import type { Tree } from '../layer/tree.ts';
 import { layerParts } from '../layer/write.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { Context } from './context.ts';
 import type { PackageLayer, PackageLayers, WrittenLayer } from './packagelayers.ts';
+import { readListing } from './trees.ts';
 
 export interface LayerJob {
   /** The recipe's name. */
@@ -21,7 +25,6 @@ export interface LayerJob {
   target: string;
   tree: Tree;
   parent: Tree | undefined;
-  packages: PredictedPackage[];
   planned: PackageLayer[];
   packageLayers: PackageLayers;
   dbPath: string;
@@ -42,12 +45,11 @@ export function compressionOf({ compression: kind, level }: Recipe['layers']): C
   return { kind, level: level ?? usualLevel[kind] };
 }
 
-/** Every regular file of the tree has its digest afterwards. */
+/** Every regular file of the tree has its digest afterwards. Throws LAYERS_DIFFER where the layers are not the tree. */
 export async function writeLayers(context: Context, job: LayerJob): Promise<WrittenLayers> {
-  const { recipe, target, tree, parent, packages, planned, compression } = job;
+  const { recipe, target, tree, parent, planned, compression } = job;
   const own = await job.packageLayers.all(planned);
-  const below = treeWith(parent, packages);
-  for (const { directories } of planned) for (const entry of directories) below.set(entry.path, entry);
+  const below = packagesOn(parent, planned);
   const changed = await changedSince(target, tree, below, job.isKnown);
   const rest = await inParallel(
     splitChanged(tree, changed, job.dbPath),
@@ -56,8 +58,21 @@ export async function writeLayers(context: Context, job: LayerJob): Promise<Writ
     ([holds, part], signal) =>
       changeLayer({ ...context, signal }, target, holds, changesOf(tree, part), compression),
   );
-  const layers = [...own, ...rest].map((layer) => ({ ...layer, recipe }));
+  const listings = await Promise.all(own.map(({ listing }) => readListing(context, listing)));
+  for (const { listing } of rest) listings.push(listing);
+  await checkLayers({ base: parent, listings, root: target, tree, unexplained: changed.paths });
+  const layers = [...own, ...rest].map(({ layer }) => ({ ...layer, recipe }));
   return { layers, below, changed };
+}
+
+/** What an image shows once its package layers lie on its base, as they are expected to be. */
+function packagesOn(parent: Tree | undefined, planned: readonly PackageLayer[]): Tree {
+  const sum = new LayerSum(parent);
+  for (const { directories, packages } of planned) {
+    const files = packages.flatMap((one) => filesOf(one).map(({ entry }) => entry));
+    sum.lay({ entries: [...directories, ...files], deleted: [] });
+  }
+  return sum.tree;
 }
 
 async function changeLayer(
@@ -66,10 +81,11 @@ async function changeLayer(
   holds: Held,
   changes: Changes,
   compression: Compression,
-): Promise<WrittenLayer> {
+): Promise<{ layer: WrittenLayer; listing: ListedEntry[] }> {
   const layer = encodeLayer(layerParts(target, changes), compression);
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
   const mediaType = mediaTypes[compression.kind];
-  return { ...blob, diffID: layer.diffID(), ...(annotations && { annotations }), mediaType, holds };
+  const written = { ...blob, diffID: layer.diffID(), ...(annotations && { annotations }), mediaType, holds };
+  return { layer: written, listing: layer.listing() };
 }

@@ -1,5 +1,4 @@
 /** The work of the threads that make layers: frames from packages, a layer from frames. */
-import { createHash, type Hash } from 'node:crypto';
 import { constants, setPriority } from 'node:os';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -11,6 +10,8 @@ import type { ChunkIndex } from '../layer/chunked/encode.ts';
 import { decompressed, mediaTypes, type Compression } from '../layer/compress.ts';
 import { encodePiece, joinPieces, type Piece } from '../layer/encode.ts';
 import { frameParts } from '../layer/frame.ts';
+import { inChunks } from '../layer/gather.ts';
+import { ListedTar, serializeListing, type TarSink } from '../layer/listing.ts';
 import type { PlacedFile } from '../layer/predict.ts';
 import { readPackage } from '../rpm/package.ts';
 
@@ -43,6 +44,8 @@ export interface LayerTask {
 export interface MadeLayer extends Blob {
   diffID: string;
   annotations?: Record<string, string>;
+  /** A blob with one line of JSON for each entry of the tar stream. */
+  listing: Digest;
 }
 
 export interface LayerAnswer {
@@ -66,13 +69,13 @@ async function work(
   const content = await (opened ??= ContentStore.open(directory));
   const maker = new FrameMaker(content, compression, signal);
   const made: MadeFrame[] = [];
-  const tar = createHash('sha256');
   if (!head) {
-    for (const frame of frames) made.push('digest' in frame ? frame : await maker.make(frame, tar));
+    for (const frame of frames) made.push('digest' in frame ? frame : await maker.make(frame, unread));
     return { frames: made };
   }
+  const tar = new ListedTar();
   async function* pieces(layer: LayerHead): AsyncGenerator<Piece> {
-    tar.update(layer.tar);
+    tar.update(Buffer.from(layer.tar));
     yield { bytes: Readable.from([Buffer.from(layer.bytes)]), index: layer.index };
     for (const frame of frames) {
       if ('digest' in frame) await maker.hash(frame, tar);
@@ -83,8 +86,16 @@ async function work(
   const layer = joinPieces(pieces(head), compression, tar);
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
-  return { frames: made, layer: { ...blob, diffID: layer.diffID(), ...(annotations && { annotations }) } };
+  const diffID = layer.diffID();
+  const lines = serializeListing(layer.listing()).map((line) => Buffer.from(line));
+  const { digest: listing } = await content.ingestStream(inChunks(lines, listingChunk));
+  return { frames: made, layer: { ...blob, diffID, listing, ...(annotations && { annotations }) } };
 }
+
+const listingChunk = 1024 * 1024;
+
+/** A frame's tar stream counts when it is laid into a layer. */
+const unread: TarSink = { update: () => undefined };
 
 class FrameMaker {
   readonly #content: ContentStore;
@@ -98,7 +109,7 @@ class FrameMaker {
   }
 
   /** @param tar is given the bytes of its tar stream */
-  async make({ path, places }: FrameSource, tar: Hash): Promise<MadeFrame> {
+  async make({ path, places }: FrameSource, tar: TarSink): Promise<MadeFrame> {
     const one = await readPackage(path);
     const parts = frameParts({ package: one, places }, this.#signal);
     const { bytes, index } = encodePiece(parts, this.#compression, tar);
@@ -109,7 +120,7 @@ class FrameMaker {
   }
 
   /** The same bytes, of a frame that is there. */
-  async hash({ digest, size }: MadeFrame, tar: Hash): Promise<void> {
+  async hash({ digest, size }: MadeFrame, tar: TarSink): Promise<void> {
     // A package without files; no compressed stream is as short.
     if (size === 0) return;
     const stream = decompressed(

@@ -65,7 +65,8 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
       const outcome = { target, tree: installed.tree, dbPath, differences: installed.differences };
       const predicted = await predictAfter(packages, outcome);
       const planned = plannedLayers(job.locked.answer, predicted);
-      const made = { ...outcome, ...predicted, parent, planned, compression, packageLayers };
+      const { isKnown } = predicted;
+      const made = { ...outcome, isKnown, parent, planned, compression, packageLayers };
       const written = await writeLayers(context, { recipe: loaded.recipe.name, ...made });
       return finish(context, job, { id, dbPath, installed, written });
     });

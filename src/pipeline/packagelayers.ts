@@ -11,10 +11,10 @@ import { inParallel } from '../host/parallel.ts';
 import { Threads } from '../host/threads.ts';
 import type { ImageLayer } from '../image/image.ts';
 import { mediaTypes, type Compression } from '../layer/compress.ts';
+import type { Digest } from '../content/digest.ts';
 import { encodePiece } from '../layer/encode.ts';
 import { directoryParts, frameKey } from '../layer/frame.ts';
 import type { PredictedPackage } from '../layer/predict.ts';
-import { tarBytes } from '../layer/tar.ts';
 import type { TreeEntry } from '../layer/tree.ts';
 import type { Context } from './context.ts';
 import type { LayerAnswer, LayerHead, LayerTask, MadeFrame, MadeLayer } from './layerthread.ts';
@@ -32,9 +32,15 @@ export interface PackageLayer {
 
 export type WrittenLayer = Omit<ImageLayer, 'recipe'>;
 
+/** With the blob that lists what it holds. */
+export interface ListedLayer {
+  layer: WrittenLayer;
+  listing: Digest;
+}
+
 const thread = join(import.meta.dirname, `layerthread${extname(import.meta.filename)}`);
 /** Raised with every change of what is made of the same frames. */
-const format = 3;
+const format = 4;
 
 /** Each takes some 50 MiB. */
 const mostThreads = 6;
@@ -74,7 +80,7 @@ export class PackageLayers {
   }
 
   /** In the order of the layers. */
-  async all(layers: readonly PackageLayer[]): Promise<WrittenLayer[]> {
+  async all(layers: readonly PackageLayer[]): Promise<ListedLayer[]> {
     await this.#begun;
     return this.#inTurn(layers, (layer, signal) => this.#one(layer, signal));
   }
@@ -104,7 +110,7 @@ export class PackageLayers {
     return results;
   }
 
-  async #one({ name, packages, directories }: PackageLayer, signal: AbortSignal): Promise<WrittenLayer> {
+  async #one({ name, packages, directories }: PackageLayer, signal: AbortSignal): Promise<ListedLayer> {
     const head = await this.#head(directories);
     const keys = createHash('sha256').update(`${format} `).update(head.bytes);
     for (const one of packages) keys.update(frameKey(one, this.#compression));
@@ -114,13 +120,15 @@ export class PackageLayers {
       made = (await this.#make(packages, head, signal)).layer!;
       await remember(this.#context, 'layers', key, made);
     }
-    return { ...made, mediaType: mediaTypes[this.#compression.kind], holds: name };
+    const { listing, ...layer } = made;
+    return { layer: { ...layer, mediaType: mediaTypes[this.#compression.kind], holds: name }, listing };
   }
 
   async #head(directories: readonly TreeEntry[]): Promise<LayerHead> {
-    const tar = createHash('sha256');
-    const { bytes, index } = encodePiece(directoryParts(directories), this.#compression, tar);
-    return { bytes: await buffer(bytes), tar: await buffer(tarBytes(directoryParts(directories))), index };
+    const tar: Buffer[] = [];
+    const sink = { update: (piece: Buffer) => tar.push(piece) };
+    const { bytes, index } = encodePiece(directoryParts(directories), this.#compression, sink);
+    return { bytes: await buffer(bytes), tar: Buffer.concat(tar), index };
   }
 
   async #make(

@@ -13,11 +13,13 @@ export type PartKind = (typeof kinds)[number];
 
 interface Part {
   digest: Digest;
-  /** A blob that describes it. */
+  /** Blobs that describe it. */
   index?: Digest;
+  listing?: Digest;
 }
 
-const blobsOf = ({ digest, index }: Part): Digest[] => (index ? [digest, index] : [digest]);
+const blobsOf = ({ digest, index, listing }: Part): Digest[] =>
+  [digest, index, listing].filter((one) => one !== undefined);
 
 /** Gives what was remembered, if its blobs are still there; all then count as used now. */
 export async function recall<T extends Part>(

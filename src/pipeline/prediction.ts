@@ -1,13 +1,19 @@
 /** What an image's packages are expected to be: first from what is known before the transaction, then from what it left. */
 import { sourceNameOf, type LockedArch } from '../lock/lock.ts';
 import { MillinerError } from '../errors.ts';
-import { readOwners } from '../install/owners.ts';
+import { readOwners, type Owners } from '../install/owners.ts';
 import type { Difference } from '../install/verify.ts';
 import type { IsKnown } from '../layer/changes.ts';
 import { directoryPaths, predictDirectories, type DirectoryAt } from '../layer/directories.ts';
 import { linksOf, resolver } from '../layer/packaged.ts';
-import { predictPackages, wantedBy, type PredictedPackage, type VerifiedPackage } from '../layer/predict.ts';
-import { isDirectory, type Tree } from '../layer/tree.ts';
+import {
+  predictPackages,
+  wantedBy,
+  type PredictedPackage,
+  type Surroundings,
+  type VerifiedPackage,
+} from '../layer/predict.ts';
+import { hasType, isDirectory, type Tree } from '../layer/tree.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { readInstalledFiles } from '../rpm/database.ts';
 import { knownLinks } from '../rpm/links.ts';
@@ -31,10 +37,18 @@ export async function predictBefore(
   const owners = await readOwners(target);
   const predicted = predictPackages(packages, {
     resolve: resolver((path) => links.get(path) ?? inherited?.(path)),
-    owners,
     isInstalled: (one, index) => isWanted(one.files[index]!),
+    ownerAt: ownerOf(owners),
   });
   return { packages: predicted, directoryAt: predictDirectories(predicted, parent, owners) };
+}
+
+/** By the names that the header has. */
+function ownerOf(owners: Owners): Surroundings['ownerAt'] {
+  return ({ user, group }) => {
+    const [uid, gid] = [owners.uid(user), owners.gid(group)];
+    return uid === undefined || gid === undefined ? undefined : { uid, gid };
+  };
 }
 
 export interface Outcome {
@@ -45,16 +59,25 @@ export interface Outcome {
   differences: Difference[];
 }
 
-/** What rpm made of them, but for what scriptlets have changed since. */
+/** What rpm made of them, as far as scriptlets have left it where it was. */
 export async function predictAfter(
   packages: VerifiedPackage[],
   { target, tree, dbPath, differences }: Outcome,
 ): Promise<Prediction & { isKnown: IsKnown }> {
+  const named = ownerOf(await readOwners(target));
   const isInstalled = await readInstalledFiles(await databaseIn(target, dbPath));
   const predicted = predictPackages(packages, {
     resolve: resolver(linksOf(tree)),
-    owners: await readOwners(target),
-    isInstalled: ({ nevra }, index) => isInstalled(nevra, index),
+    // What a scriptlet has removed, or put something of another type in the place of, is in no layer.
+    isInstalled: ({ nevra, files }, index, path) => {
+      const entry = tree.get(path);
+      return entry !== undefined && hasType(entry, files[index]!.mode) && isInstalled(nevra, index);
+    },
+    ownerAt: (file, path) => {
+      const entry = tree.get(path)!;
+      // What a scriptlet has only given away lies in its package's layer as it is now, and not in another once more.
+      return entry.mtimeSeconds === file.mtime && entry.size === file.size ? entry : named(file, path);
+    },
   });
   const directoryAt: DirectoryAt = (path) => {
     const entry = tree.get(path);

@@ -1,6 +1,7 @@
-/** Trees of images in the content store. */
+/** Trees of images, and listings of layers, in the content store. */
 import type { Digest } from '../content/digest.ts';
 import { inChunks } from '../layer/gather.ts';
+import { parseListing, type ListedEntry } from '../layer/listing.ts';
 import { parseTree, serializeTree, type Tree } from '../layer/tree.ts';
 import type { Context } from './context.ts';
 
@@ -11,4 +12,8 @@ export async function storeTree({ content }: Context, tree: Tree): Promise<Diges
 
 export async function readTree({ content }: Context, digest: Digest): Promise<Tree> {
   return parseTree((await content.openVerified(digest)).setEncoding('utf8'));
+}
+
+export async function readListing({ content }: Context, digest: Digest): Promise<ListedEntry[]> {
+  return parseListing((await content.openVerified(digest)).setEncoding('utf8'));
 }

@@ -2,10 +2,11 @@
  * zstd:chunked (containers/storage, docs/containers-storage-zstd-chunked.md): a zstd stream in which a reader finds each
  * chunk of each file by a table of contents behind the data, and fetches only those that it does not have.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { MillinerError } from '../../errors.ts';
 import { bytesOf, showBytes, type ByteString } from '../../host/paths.ts';
+import type { TarSink } from '../listing.ts';
 import { padding, tarHeader, type TarEntry, type TarPart, type TarType } from '../tar.ts';
 import { Crc64 } from './crc64.ts';
 import { splitContent } from './split.ts';
@@ -49,7 +50,7 @@ export async function* encodeChunked(
   parts: AsyncIterable<TarPart> | Iterable<TarPart>,
   level: number,
   index: ChunkIndex,
-  tar: Hash,
+  tar: TarSink,
 ): AsyncGenerator<Buffer> {
   const frame = (bytes: Buffer): Buffer => {
     const compressed = zstdFrame(bytes, level);
@@ -108,7 +109,7 @@ export async function* encodeChunked(
 }
 
 /** Bytes of the stream that belong to no entry: its end. */
-export function encodeEnd(end: Buffer, level: number, index: ChunkIndex, tar: Hash): Buffer {
+export function encodeEnd(end: Buffer, level: number, index: ChunkIndex, tar: TarSink): Buffer {
   tar.update(end);
   const compressed = zstdFrame(end, level);
   index.size += compressed.length;
