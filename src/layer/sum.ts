@@ -125,7 +125,10 @@ function entryListed(listed: ListedEntry, path: ByteString): TreeEntry {
   return {
     path,
     mode: typeBits[type as Exclude<TarType, 'link'>] | mode,
-    ...{ uid, gid, size, allocated: 0 },
+    uid,
+    gid,
+    size,
+    allocated: 0,
     mtimeSeconds: mtime,
     mtimeNanoseconds: 0,
     ctimeNanoseconds: -1n,

@@ -14,6 +14,7 @@ const typeMask = 0o170000;
 export const isDirectory = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o040000;
 export const isRegular = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o100000;
 export const isLink = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o120000;
+export const isSocket = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o140000;
 /** Whether it is of the type that a mode has. */
 export const hasType = (entry: TreeEntry, mode: number): boolean =>
   (entry.mode & typeMask) === (mode & typeMask);

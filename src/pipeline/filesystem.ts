@@ -12,7 +12,7 @@ import type { ImageLayer } from '../image/image.ts';
 import { changedSince, changesOf } from '../layer/changes.ts';
 import { mediaTypes, type Compression } from '../layer/compress.ts';
 import { encodeLayer } from '../layer/encode.ts';
-import { isDirectory, treeOf, type Tree } from '../layer/tree.ts';
+import { isDirectory, isSocket, treeOf, type Tree } from '../layer/tree.ts';
 import { unpackTar } from '../layer/unpack.ts';
 import { layerParts } from '../layer/write.ts';
 import { canonicalDigest } from '../lock/lock.ts';
@@ -104,11 +104,9 @@ async function encode(
   return { ...blob, diffID: layer.diffID(), ...(annotations && { annotations }), mediaType, holds };
 }
 
-const socket = 0o140000;
-
 function settled(tree: Tree): Tree {
   for (const [path, entry] of tree) {
-    if ((entry.mode & 0o170000) === socket) tree.delete(path);
+    if (isSocket(entry)) tree.delete(path);
     else if (isDirectory(entry)) entry.mtimeSeconds = 0;
   }
   return tree;

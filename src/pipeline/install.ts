@@ -12,7 +12,7 @@ import { readAccounts, readOwners, type Accounts } from '../install/owners.ts';
 import type { Sandbox } from '../install/sandbox.ts';
 import { makeDatabase, runTransaction, type TransactionLog } from '../install/transaction.ts';
 import { verifyTree, type Difference } from '../install/verify.ts';
-import { isInherited, packagedFiles } from '../layer/packaged.ts';
+import { isAsPackaged, isInherited, packagedFiles } from '../layer/packaged.ts';
 import { removePrivateKeys } from '../layer/state/keys.ts';
 import { normalise, type InstalledTree } from '../layer/state/normalise.ts';
 import { originsOf, type Origin, type Turns } from '../layer/state/origin.ts';
@@ -100,7 +100,7 @@ export async function installImage(
     ids: ids.ids,
     report: {
       ...cleaned,
-      verification: explain(differences, plan, installed.tree),
+      verification: explain(differences, plan, installed),
       warnings,
       log: log.lines.slice(-mostLogLines).map(({ text }) => text),
     },
@@ -192,23 +192,34 @@ async function describe(root: string, { packages, parent, epoch }: InstallPlan):
   return { root, tree, parent, epoch, packaged: packagedFiles(packages, tree) };
 }
 
+/** rpm's letters for a file of which nothing else has changed. */
+const timeAlone = '.......T.';
 const mountPoints = /^\/(?:dev|proc)(?:\/|$)/;
 
 /** Nobody but rpm, its scriptlets and the recipe can have written: a line that is left names a scriptlet's work. */
 function explain(
   differences: Difference[],
   { loaded, parent }: InstallPlan,
-  tree: Tree,
+  { tree, packaged }: InstalledTree,
 ): BuildReport['verification'] {
+  const isTimeAlone = ({ path, attributes }: Difference) => {
+    const entry = tree.get(byteString(path.slice(1)));
+    return attributes === timeAlone && entry !== undefined && isAsPackaged(entry, packaged);
+  };
   const written = new Set(loaded.recipe.files.map(({ path }) => byteString(path)));
-  return differences
-    .filter(({ path }) => !mountPoints.test(path))
-    .map((difference) => {
-      if (written.has(byteString(difference.path))) return { ...difference, reason: 'written by the recipe' };
-      const entry = tree.get(byteString(difference.path.slice(1)));
-      if (entry && isInherited(entry, parent)) return { ...difference, reason: 'so in the base' };
-      if (difference.marker === 'g') return { ...difference, reason: 'a ghost, made by a scriptlet' };
-      if (difference.marker === 'c') return { ...difference, reason: 'configuration changed by a scriptlet' };
-      return { ...difference, reason: 'changed by a scriptlet or trigger' };
-    });
+  return (
+    differences
+      // A time that alone had changed has been put back since.
+      .filter((difference) => !mountPoints.test(difference.path) && !isTimeAlone(difference))
+      .map((difference) => {
+        if (written.has(byteString(difference.path)))
+          return { ...difference, reason: 'written by the recipe' };
+        const entry = tree.get(byteString(difference.path.slice(1)));
+        if (entry && isInherited(entry, parent)) return { ...difference, reason: 'so in the base' };
+        if (difference.marker === 'g') return { ...difference, reason: 'a ghost, made by a scriptlet' };
+        if (difference.marker === 'c')
+          return { ...difference, reason: 'configuration changed by a scriptlet' };
+        return { ...difference, reason: 'changed by a scriptlet or trigger' };
+      })
+  );
 }

@@ -5,7 +5,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { below, byteString, showBytes } from '../../host/paths.ts';
 import { isAsPackaged, isInherited, type Packaged } from '../packaged.ts';
-import { isDirectory, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
+import { isDirectory, isRegular, isSocket, parentOf, type Tree, type TreeEntry } from '../tree.ts';
 import { withFixedDates } from './keystore.ts';
 
 export interface Normalised {
@@ -65,6 +65,8 @@ export async function normalise(installed: InstalledTree): Promise<Normalised[]>
   return done;
 }
 
+const socketReason = 'a socket: its program has ended, and no layer holds one';
+
 /** Many times the largest real one: what a scriptlet blows up beyond is not read into memory. */
 const largestRewritten = 64 * 1024 * 1024;
 
@@ -77,6 +79,10 @@ async function normaliseEntry(
 ): Promise<Omit<Normalised, 'path'> | undefined> {
   const { path } = entry;
   const place = below(root, path);
+  if (isSocket(entry)) {
+    await rm(place);
+    return { action: 'removed', reason: socketReason };
+  }
   const rule = removed.find((candidate) => candidate.path.test(path));
   if (rule) {
     await rm(place);
