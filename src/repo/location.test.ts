@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { basesOf, baseUrl, below, substitute } from './location.ts';
+import { basesOf, baseUrl, below, directoryOf, packageBelow, substitute } from './location.ts';
 
 const code = (value: string) => expect.objectContaining({ code: value });
 const remote = baseUrl('https://mirror.example/fedora/43/os');
@@ -24,12 +24,28 @@ test('bases: http, https, file, and plain directories', () => {
   }
 });
 
-test('locations are names below the base, whatever characters they have', () => {
-  expect(below(remote, 'Packages/g/gcc-c++-1:2~3^4.rpm', 'r').href).toBe(
-    'https://mirror.example/fedora/43/os/Packages/g/gcc-c++-1:2~3%5E4.rpm',
+test('a package is asked for as dnf asks: all of its name is quoted that a URL reserves', () => {
+  expect(packageBelow(remote, 'Packages/g/gcc-c++-1:2~3^4.rpm', 'r').href).toBe(
+    'https://mirror.example/fedora/43/os/Packages/g/gcc-c%2b%2b-1%3a2~3%5e4.rpm',
   );
-  expect(below(remote, 'a b?c#d.rpm', 'r').pathname).toBe('/fedora/43/os/a%20b%3Fc%23d.rpm');
-  expect(below(local, 'a%20b.rpm', 'r').href).toBe('file:///srv/repo%20with%20space/a%2520b.rpm');
+  expect(packageBelow(remote, 'a%2Bb é?c#d.rpm', 'r').pathname).toBe(
+    '/fedora/43/os/a%252Bb%20%c3%a9%3fc%23d.rpm',
+  );
+  // What the recipe writes of a base is asked for as it is.
+  expect(packageBelow(baseUrl('http://h/a+b'), './c+d', 'r').href).toBe('http://h/a+b/c%2bd');
+});
+
+test('metadata is asked for as repomd.xml writes it, but for what would end the path', () => {
+  expect(below(remote, 'repodata/a+b%2Bc.xml', 'r').pathname).toBe('/fedora/43/os/repodata/a+b%2Bc.xml');
+  expect(below(remote, 'a b?c#d.xml', 'r').pathname).toBe('/fedora/43/os/a%20b%3Fc%23d.xml');
+});
+
+test('in a directory every character is one of the name', () => {
+  for (const join of [below, packageBelow]) {
+    expect(directoryOf(join(local, "a%20b+c?d#e'\\é.rpm", 'r'))).toBe(
+      "/srv/repo with space/a%20b+c?d#e'\\é.rpm",
+    );
+  }
 });
 
 test.each([
@@ -48,9 +64,12 @@ test.each([
   'a\0b',
 ])('a location that leads elsewhere is refused: %j', (location) => {
   for (const base of [remote, local]) {
-    // To a file URL %2e%2e is a name like any other.
-    if (base === local && location === '%2e%2e/x') continue;
-    expect(() => below(base, location, 'r')).toThrow(code('REPO_INVALID'));
+    for (const join of [below, packageBelow]) {
+      // Of a file's name %2e is a part like any other.
+      if ((base === local || join === packageBelow) && location.startsWith('%2e%2e')) continue;
+      if ((base === local || join === packageBelow) && location === 'a/%2E./../x') continue;
+      expect(() => join(base, location, 'r')).toThrow(code('REPO_INVALID'));
+    }
   }
 });
 
@@ -73,17 +92,22 @@ test('no location leaves its base', () => {
     ' ',
   );
   fc.assert(
-    fc.property(fc.array(piece, { maxLength: 12 }), fc.constantFrom(remote, local), (pieces, base) => {
-      let url: URL;
-      try {
-        url = below(base, pieces.join(''), 'r');
-      } catch (error) {
-        expect(error).toEqual(code('REPO_INVALID'));
-        return;
-      }
-      expect(url.href.startsWith(base.href)).toBe(true);
-      expect(new URL(url.href).pathname).toBe(url.pathname);
-    }),
+    fc.property(
+      fc.array(piece, { maxLength: 12 }),
+      fc.constantFrom(remote, local),
+      fc.constantFrom(below, packageBelow),
+      (pieces, base, join) => {
+        let url: URL;
+        try {
+          url = join(base, pieces.join(''), 'r');
+        } catch (error) {
+          expect(error).toEqual(code('REPO_INVALID'));
+          return;
+        }
+        expect(url.href.startsWith(base.href)).toBe(true);
+        expect(new URL(url.href).pathname).toBe(url.pathname);
+      },
+    ),
   );
 });
 

@@ -47,19 +47,38 @@ export function directoryOf(url: URL): string | undefined {
 }
 
 /**
- * The URL of a file below a base. Locations come out of metadata: one that is absolute or leads out of the base
- * would read the host's files or ask another server. Throws REPO_INVALID.
+ * The URL of a metadata file below a base: librepo asks for it as repomd.xml writes it. Locations come out of metadata:
+ * one that is absolute or leads out of the base would read the host's files or ask another server. Throws REPO_INVALID.
  */
 export function below(base: URL, location: string, repository: string): URL {
+  // In a file URL a percent sign is a character of the name; in an HTTP URL it may be the repository's own quoting.
+  if (base.protocol === 'file:') return packageBelow(base, location, repository);
+  return joined(base, location, location.replaceAll('?', '%3F').replaceAll('#', '%23'), repository);
+}
+
+/**
+ * The URL of a package below a base. Its location is a file's name, of which libdnf quotes whatever a URL reserves:
+ * S3 and CloudFront take a plus sign that is sent raw for a blank, and answer 403. Throws REPO_INVALID as above.
+ */
+export function packageBelow(base: URL, location: string, repository: string): URL {
+  return joined(base, location, quoted(location), repository);
+}
+
+function joined(base: URL, location: string, path: string, repository: string): URL {
   const bad = /^[/\\]|^[a-z][a-z0-9+.-]*:|\p{Cc}/iu.test(location) || location.split(/[/\\]/).includes('..');
   if (bad || location === '') throw escapes(location, repository);
   const url = new URL(base);
-  // In a file URL a percent sign is a character of the name; in an HTTP URL it may be the repository's own quoting.
-  const quoted = base.protocol === 'file:' ? location.replaceAll('%', '%25') : location;
-  url.pathname += quoted.replaceAll('?', '%3F').replaceAll('#', '%23');
+  url.pathname += path;
   // The parser also takes %2e%2e for a parent directory.
   if (!url.pathname.startsWith(base.pathname)) throw escapes(location, repository);
   return url;
+}
+
+/** All but what RFC 3986 calls unreserved, and the slashes; byte by byte, with small digits, as libdnf has it. */
+function quoted(name: string): string {
+  return Buffer.from(name, 'utf8')
+    .toString('latin1')
+    .replaceAll(/[^A-Za-z0-9._~/-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 function escapes(location: string, repository: string): MillinerError {

@@ -4,7 +4,7 @@ import { MillinerError, type ErrorCode } from '../errors.ts';
 import { acceptFrom, type Accepted, type Opening } from './accept.ts';
 import { obtain, type Source } from './cache.ts';
 import { readComps, type Comps } from './comps.ts';
-import { basesOf, below } from './location.ts';
+import { basesOf, packageBelow } from './location.ts';
 import type { Metalink } from './metalink.ts';
 import { readModules } from './modules.ts';
 import type { MetadataFile, MetadataType } from './repomd.ts';
@@ -99,7 +99,7 @@ export async function withMetadata(
     primary,
     openSizes: { primary: openSize('primary'), filelists: openSize('filelists') },
     packageUrls: (location, xmlBase) =>
-      basesOf(bases, xmlBase, name).map((base) => below(base, location, name).href),
+      basesOf(bases, xmlBase, name).map((base) => packageBelow(base, location, name).href),
     filelists: () => get('filelists'),
     comps: async (): Promise<Comps | undefined> => {
       const path = await get('group_gz', 'group_zst', 'group', 'group_xz', 'group_bz2');
