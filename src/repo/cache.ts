@@ -52,14 +52,28 @@ export async function obtain(source: Source, type: MetadataType, entry: Metadata
   }
   await mkdir(source.cacheDir, { recursive: true });
   const path = join(source.cacheDir, cachedName(source.name, type, entry));
-  if (await isIntact(path, entry)) return path;
+  if (!(await isIntact(path, entry))) await fetchFile(source, type, path, entry);
+  for (const checksum of entry.repeated) {
+    if (await fileMatches(path, checksum)) continue;
+    const message = `repomd.xml of repository ${source.name} lists ${type} twice, with different files`;
+    throw new MillinerError('REPO_INVALID', message);
+  }
+  return path;
+}
+
+async function fetchFile(
+  source: Source,
+  type: MetadataType,
+  path: string,
+  entry: MetadataFile,
+): Promise<void> {
+  const limit = limits[type];
   const urls = basesOf(source.bases, entry.base, source.name).map((base) =>
     below(base, entry.location, source.name),
   );
   const local = urls.map(directoryOf).find((found) => found !== undefined);
   if (local !== undefined) await copyVerified(local, path, entry, limit);
   else await fetchVerified(source, urls, path, entry, limit);
-  return path;
 }
 
 /** libsolv tells the compression by the ending. */

@@ -20,6 +20,7 @@ test('known types are taken, others are not looked at', () => {
     location: 'repodata/primary.xml.gz',
     base: '',
     checksum: { type: 'sha256', value: sha256 },
+    repeated: [],
     size: 10,
     openSize: undefined,
   });
@@ -45,13 +46,44 @@ test('what old repositories write', () => {
   });
 });
 
+const without = (text: string, element: string) =>
+  text.replace(new RegExp(`<${element}[^>]*>.*?</${element}>`), '');
+const other = entry('primary').replace(sha256, 'cd'.repeat(32));
+const sha1 = (byte: string) =>
+  entry('primary')
+    .replace('sha256', 'sha')
+    .replace(sha256, byte.repeat(20))
+    .replace('primary.xml', 'other.xml');
+
+test.each(['primary', 'filelists', 'group', 'updateinfo', 'modules'])(
+  '%s twice: the first entry names the file, the others must be true of it',
+  (type) => {
+    const first = entry(type, '<open-size>5</open-size>');
+    const repeats = [entry(type), without(entry(type), 'checksum'), entry(type).replace('>10<', '>11<')];
+    for (const repeat of repeats) {
+      const { files } = parseRepomd(document(entry('primary'), first, repeat, repeat), 'f');
+      expect(files.get(type as 'primary')).toMatchObject({
+        checksum: { value: sha256 },
+        repeated: [],
+        size: 10,
+      });
+    }
+    const strong = entry(type).replace('sha256', 'sha512').replace(sha256, 'ab'.repeat(64));
+    const { files } = parseRepomd(document(entry('primary'), first, strong, strong), 'f');
+    expect(files.get(type as 'primary')!.repeated).toEqual([{ type: 'sha512', value: 'ab'.repeat(64) }]);
+  },
+);
+
 test.each([
   '',
   '<repomd>',
   '<other/>',
   document(),
   document(entry('filelists')),
-  document(entry('primary'), entry('primary')),
+  document(entry('primary'), other),
+  document(entry('primary'), entry('primary'), other),
+  document(entry('primary'), entry('primary').replace('sha256', 'crc32')),
+  document(entry('primary'), sha1('11'), sha1('22')),
   document(entry('primary').replace(sha256, 'zz')),
   document(entry('primary').replace('sha256', 'crc32')),
   document(entry('primary').replace(/<location[^>]*>/, '')),

@@ -9,6 +9,8 @@ export interface MetadataFile {
   /** The entry's own xml:base; empty where it has none. */
   base: string;
   checksum: Checksum;
+  /** What further entries of the type say of the same file: these must hold, too. */
+  repeated: Checksum[];
   /** Bytes as stored; old repositories do not say. */
   size: number | undefined;
   /** Bytes when unpacked. */
@@ -54,8 +56,9 @@ export function parseRepomd(document: string, file: string): Repomd {
   for (const entry of entries) {
     const type = known.find((name) => name === entry.attributes['type']);
     if (!type) continue;
-    if (files.has(type)) throw new MillinerError('REPO_INVALID', `${file} lists ${type} twice`);
-    files.set(type, parseEntry(entry, type, file));
+    const first = files.get(type);
+    if (first) repeat(first, entry, file);
+    else files.set(type, parseEntry(entry, type, file));
   }
   if (!files.has('primary')) throw new MillinerError('REPO_INVALID', `${file} lists no primary metadata`);
   return { files, age: ageOf(root, entries) };
@@ -68,18 +71,37 @@ function ageOf(root: Element, entries: readonly Element[]): Age {
   return { revision: sizeOf(root, 'revision') ?? null, timestamp };
 }
 
+/**
+ * Tools that add an entry without looking leave two of one type. As in librepo the first names the file, and what the
+ * others state must be true of it; where they speak of another, nobody knows which was meant.
+ */
+function repeat(first: MetadataFile, entry: Element, file: string): void {
+  if (!childOf(entry, 'checksum')) return;
+  const checksum = checksumOf(entry, first.type, file);
+  const same = [first.checksum, ...first.repeated].find(({ type }) => type === checksum.type);
+  if (!same) first.repeated.push(checksum);
+  else if (same.value !== checksum.value) {
+    throw new MillinerError('REPO_INVALID', `${file} lists ${first.type} twice, with different files`);
+  }
+}
+
+function checksumOf(entry: Element, type: string, file: string): Checksum {
+  const stated = childOf(entry, 'checksum');
+  const checksum = parseChecksum(stated?.attributes['type'] ?? '', stated?.text ?? '');
+  if (checksum) return checksum;
+  throw new MillinerError('REPO_INVALID', `${file} gives no usable checksum for ${type}`);
+}
+
 function parseEntry(entry: Element, type: string, file: string): MetadataFile {
   const location = childOf(entry, 'location');
   const href = location?.attributes['href'];
   if (!location || !href) throw new MillinerError('REPO_INVALID', `${file} gives no location for ${type}`);
-  const stated = childOf(entry, 'checksum');
-  const checksum = parseChecksum(stated?.attributes['type'] ?? '', stated?.text ?? '');
-  if (!checksum) throw new MillinerError('REPO_INVALID', `${file} gives no usable checksum for ${type}`);
+  const checksum = checksumOf(entry, type, file);
   const base = location.attributes['xml:base'] ?? '';
   if (childOf(entry, 'size') && sizeOf(entry, 'size') === undefined) {
     const message = `${file} gives ${JSON.stringify(textOf(entry, 'size'))} as size of ${type}`;
     throw new MillinerError('REPO_INVALID', message);
   }
   const openSize = sizeOf(entry, 'open-size');
-  return { type, location: href, base, checksum, size: sizeOf(entry, 'size'), openSize };
+  return { type, location: href, base, checksum, repeated: [], size: sizeOf(entry, 'size'), openSize };
 }
