@@ -44,6 +44,8 @@ solve::RepoInput repoOf(const Napi::Object& object) {
   repo.cacheFilelists = stringOf(object, "cacheFilelists");
   repo.files = stringsOf(object, "files");
   repo.exclude = stringsOf(object, "exclude");
+  repo.include = stringsOf(object, "include");
+  repo.moduleHotfixes = object.Get("moduleHotfixes").ToBoolean();
   return repo;
 }
 

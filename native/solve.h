@@ -24,6 +24,8 @@ struct RepoInput {
   std::string cachePrimary, cacheFilelists;
   std::vector<std::string> files;
   std::vector<std::string> exclude;
+  std::vector<std::string> include;  // what may be chosen of it; empty: all
+  bool moduleHotfixes = false;  // its packages are chosen whatever modules say of them
 };
 
 // A member of a comps group: left out where no repository has it, and where 'onlyWith' is not installed.

@@ -64,7 +64,7 @@ bool writeSolv(Repodata* data, const std::string& path);
 void hideExcluded(Pool* pool, const std::vector<LoadedRepo>& repos, const Input& input, Map* considered);
 // Of the last answer, what the recipe excludes or pins otherwise since.
 std::vector<Id> refused(Pool* pool, const std::vector<Id>& kept, const Input& input);
-void hideModular(Pool* pool, const Modules& modules, Map* considered);
+void hideModular(Pool* pool, const std::vector<LoadedRepo>& repos, const Modules& modules, Map* considered);
 // Gives what is wrong with the pins: names that are there, but in no version that the pin allows.
 std::vector<std::string> hideOthersThanPinned(Pool* pool, const std::vector<Pin>& pins, Map* considered);
 // Adds install jobs; gives what is wrong with the word, or an empty text.

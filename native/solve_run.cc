@@ -180,7 +180,7 @@ Output run(const Input& input) {
   pool_createwhatprovides(pool);
   hideRepeated(pool, &considered.map);
   hideExcluded(pool, repos, input, &considered.map);
-  hideModular(pool, input.modules, &considered.map);
+  hideModular(pool, repos, input.modules, &considered.map);
   Kept kept(pool, input);
   for (const auto& problem : hideOthersThanPinned(pool, input.pins, &considered.map)) output.problems.push_back({problem});
   Jobs jobs;

@@ -114,6 +114,21 @@ bool matchesPin(const std::string& evr, const std::string& pin) {
   return false;
 }
 
+// As dnf's includepkgs. Words are matched against all repositories: dnf takes the first kind that matches anywhere.
+void hideAllBut(Pool* pool, const LoadedRepo& loaded, Map* considered) {
+  if (loaded.input->include.empty()) return;
+  std::set<Id> included;
+  for (const auto& spec : loaded.input->include) {
+    Ids found, solvables;
+    if (!selectNames(pool, spec, SELECTION_WITH_DISABLED, &found)) continue;
+    selection_solvables(pool, &found, &solvables);
+    for (int i = 0; i < solvables.count(); i++) included.insert(solvables[i]);
+  }
+  for (Id p = loaded.repo->start; p < loaded.repo->end; p++) {
+    if (pool->solvables[p].repo == loaded.repo && included.count(p) == 0) MAPCLR(considered, p);
+  }
+}
+
 std::string whyNothing(Pool* pool, const std::string& spec) {
   Ids found;
   if (select(pool, spec, SELECTION_WITH_DISABLED, &found)) {
@@ -128,9 +143,11 @@ std::string whyNothing(Pool* pool, const std::string& spec) {
 }  // namespace
 
 void hideExcluded(Pool* pool, const std::vector<LoadedRepo>& repos, const Input& input, Map* considered) {
+  for (const auto& loaded : repos) hideAllBut(pool, loaded, considered);
   auto hide = [&](const std::string& spec, const Repo* only) {
     Ids found, solvables;
-    if (!selectNames(pool, spec, 0, &found)) return;
+    // Also what a repository's 'include' has hidden: a name of another kind might be found in its place.
+    if (!selectNames(pool, spec, SELECTION_WITH_DISABLED, &found)) return;
     selection_solvables(pool, &found, &solvables);
     for (int i = 0; i < solvables.count(); i++) {
       const Repo* repo = pool->solvables[solvables[i]].repo;
@@ -143,14 +160,23 @@ void hideExcluded(Pool* pool, const std::vector<LoadedRepo>& repos, const Input&
   }
 }
 
-void hideModular(Pool* pool, const Modules& modules, Map* considered) {
+std::set<const Repo*> hotfixRepos(const std::vector<LoadedRepo>& repos) {
+  std::set<const Repo*> hotfixes;
+  for (const auto& loaded : repos) {
+    if (loaded.input->moduleHotfixes) hotfixes.insert(loaded.repo);
+  }
+  return hotfixes;
+}
+
+void hideModular(Pool* pool, const std::vector<LoadedRepo>& repos, const Modules& modules, Map* considered) {
   if (modules.hidden.empty() && modules.names.empty()) return;
   const std::unordered_set<std::string> shown(modules.shown.begin(), modules.shown.end());
   const std::unordered_set<std::string> hidden(modules.hidden.begin(), modules.hidden.end());
+  const std::set<const Repo*> hotfixes = hotfixRepos(repos);
   std::vector<bool> isShown(static_cast<size_t>(pool->nsolvables));
   for (Id p = 2; p < pool->nsolvables; p++) {
     const Solvable* s = pool_id2solvable(pool, p);
-    if (!s->repo || s->repo == pool->installed) continue;
+    if (!s->repo || s->repo == pool->installed || hotfixes.count(s->repo) > 0) continue;
     const std::string evr = pool_id2str(pool, s->evr);
     const std::string nevra = std::string(pool_id2str(pool, s->name)) + (evr.find(':') == std::string::npos ? "-0:" : "-") +
                               evr + "." + pool_id2str(pool, s->arch);
@@ -162,6 +188,7 @@ void hideModular(Pool* pool, const Modules& modules, Map* considered) {
     if (!id) continue;
     FOR_PROVIDES(p, pp, id) {
       if (p == SYSTEMSOLVABLE || pool->solvables[p].repo == pool->installed) continue;
+      if (hotfixes.count(pool->solvables[p].repo) > 0) continue;
       if (!isShown[static_cast<size_t>(p)]) MAPCLR(considered, p);
     }
   }

@@ -9,7 +9,8 @@ export interface Access {
   minRate?: number | undefined;
   /** PEM: the authorities that count instead of the host's. */
   authorities?: string | undefined;
-  secrets?: Secrets | undefined;
+  /** One for each origin. */
+  secrets?: readonly Secrets[] | undefined;
 }
 
 /** For one origin alone: neither a mirror on another host nor whatever a redirect leads to is sent any of it. */

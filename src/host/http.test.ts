@@ -175,7 +175,7 @@ test('redirects are followed, not for ever, and passwords stay with their host',
     response.writeHead(302, { location: away ? `${other}/file` : request.url === '/' ? '/away' : '/loop' });
     response.end();
   });
-  const access = { secrets: { origin: first, username: 'user', password: 'secret' } };
+  const access = { secrets: [{ origin: first, username: 'user', password: 'secret' }] };
   expect((await fetchBytes(first, { maxBytes, access })).equals(content)).toBe(true);
   expect(seen).toEqual(Array(2).fill(`Basic ${Buffer.from('user:secret').toString('base64')}`));
   expect(authorization).toBeUndefined();

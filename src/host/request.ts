@@ -129,23 +129,23 @@ export async function get(
   url: string,
   { headers, signal, accept = [], access = {} }: Asking,
 ): Promise<HttpResponse> {
-  const { secrets, authorities, timeout } = access;
+  const { authorities, timeout } = access;
   let target = parseUrl(url);
   // A redirect to another host must not carry our secrets there, and what comes back from there gets none either.
-  let own = target.origin === secrets?.origin;
+  let secrets = access.secrets?.find(({ origin }) => origin === target.origin);
   for (let hop = 0; hop <= maxRedirects; hop++) {
     const response = await send(target, {
-      headers: { ...headers, ...(own && basic(secrets)) },
+      headers: { ...headers, ...basic(secrets) },
       signal,
       patience: timeout,
-      tls: { authorities, certificate: own ? secrets?.certificate : undefined },
+      tls: { authorities, certificate: secrets?.certificate },
     });
     if (response.statusCode === 200 || response.statusCode === 206) return response;
     if (accept.includes(response.statusCode)) return response;
     await response.body.dump();
     const next = redirectTarget(response, target);
     if (!next) throw statusError(response);
-    own &&= next.origin === target.origin;
+    if (next.origin !== target.origin) secrets = undefined;
     target = next;
   }
   throw new AttemptError(`more than ${maxRedirects} redirects`, { permanent: true });

@@ -15,6 +15,7 @@ test('a lock goes stale with what its answer depends on, and with nothing else',
   const key = { file: 'k', fingerprint: 'AB'.repeat(20) };
   for (const same of [
     { cost: 1000, priority: 99 },
+    { include: [], moduleHotfixes: false },
     { keys: [key], gpgcheck: true, repoGpgcheck: true },
     { timeout: '5s', minRate: 10, sslCaCert: 'ca', sslClientCert: 'c', sslClientKey: 'k' },
   ]) {
@@ -24,6 +25,9 @@ test('a lock goes stale with what its answer depends on, and with nothing else',
     { cost: 999 },
     { priority: 1 },
     { exclude: ['x'] },
+    { include: ['x'] },
+    { moduleHotfixes: true },
+    { baseurl: ['https://example.com/r', 'https://example.com/s'] },
     { baseurl: 'https://example.com/s' },
   ]) {
     expect(inputs(other)).not.toBe(before);

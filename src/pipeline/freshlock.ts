@@ -2,7 +2,7 @@
 import { MillinerError } from '../errors.ts';
 import { canonicalDigest, type Lock } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
-import type { Recipe } from '../recipe/schema.ts';
+import type { Recipe, Repository } from '../recipe/schema.ts';
 import type { Digest } from '../content/digest.ts';
 import { layerCount, mostLayers } from './layerplan.ts';
 import { hostRpmVersion } from './versions.ts';
@@ -10,21 +10,30 @@ import { hostRpmVersion } from './versions.ts';
 /** What the answer depends on; a change of anything else in the recipe leaves the lock good. */
 export function inputsOf(recipe: Recipe): Digest {
   const { release, arches, repos, packages, exclude, modules, pins, weakDeps, tools, from } = recipe;
-  const sources = repos.map(({ name, baseurl, metalink, mirrorlist, exclude: without, priority, cost }) => ({
-    name,
-    // A directory lies elsewhere in another checkout and is the same repository.
-    ...(baseurl !== undefined && /^https?:/.test(baseurl) && { baseurl }),
-    metalink,
-    mirrorlist,
-    without,
-    priority,
-    // As locks from before there were costs have it.
-    ...(cost !== 1000 && { cost }),
-  }));
+  const sources = repos.map(sourceOf);
   // Who must have signed an image says nothing of what it is.
   const base = typeof from === 'object' && 'image' in from ? { image: from.image } : from;
   const asked = { release, arches, packages, exclude, modules, pins, weakDeps, tools };
   return canonicalDigest({ ...asked, sources, from: base });
+}
+
+function sourceOf(repository: Repository) {
+  const { name, baseurl, metalink, mirrorlist, exclude: without, include, moduleHotfixes } = repository;
+  const { priority, cost } = repository;
+  // A directory lies elsewhere in another checkout and is the same repository.
+  const servers = [baseurl ?? []].flat().filter((url) => /^https?:/.test(url));
+  return {
+    name,
+    ...(servers.length > 0 && { baseurl: Array.isArray(baseurl) ? servers : servers[0] }),
+    metalink,
+    mirrorlist,
+    without,
+    priority,
+    // As locks have it that are older than these keys.
+    ...(cost !== 1000 && { cost }),
+    ...(include.length > 0 && { include }),
+    ...(moduleHotfixes && { moduleHotfixes }),
+  };
 }
 
 export function checkFresh(

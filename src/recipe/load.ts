@@ -129,14 +129,15 @@ async function sharedRepositories(directory: string): Promise<Repository[]> {
 /** Key files, certificates and plain directories are given relative to the file that names them. */
 function absolute(repo: Repository, directory: string, release: string | undefined): Repository {
   const { baseurl } = repo;
-  const local = baseurl !== undefined && !/^[a-z]+:\/\//.test(baseurl) && !isAbsolute(baseurl);
+  const placed = (url: string) =>
+    /^[a-z]+:\/\//.test(url) || isAbsolute(url) ? url : resolve(directory, url);
   const certificates = (['sslCaCert', 'sslClientCert', 'sslClientKey'] as const).flatMap((field) => {
     const file = repo[field];
     return file === undefined ? [] : [[field, resolve(directory, file)] as const];
   });
   return {
     ...repo,
-    ...(local && { baseurl: resolve(directory, baseurl) }),
+    ...(baseurl !== undefined && { baseurl: Array.isArray(baseurl) ? baseurl.map(placed) : placed(baseurl) }),
     ...Object.fromEntries(certificates),
     // Fedora signs each release with a key of its own, and names the file after it.
     keys: repo.keys

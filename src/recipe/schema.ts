@@ -31,10 +31,12 @@ const keyFile = z
   .min(1)
   .transform((file): z.output<typeof trustedKey> => ({ file }));
 
+const place = z.string().min(1);
+
 export const repository = z
   .strictObject({
     name: z.string().regex(/^[A-Za-z0-9._-]+$/, 'letters, digits and . _ -'),
-    baseurl: z.string().min(1).optional(),
+    baseurl: z.union([place, z.array(place).min(1)]).optional(),
     metalink: z.url().optional(),
     mirrorlist: z.url().optional(),
     timeout: duration.optional(),
@@ -44,12 +46,14 @@ export const repository = z
     sslClientKey: z.string().min(1).optional(),
     keys: z.array(z.union([keyFile, trustedKey])).default([]),
     exclude: z.array(z.string().min(1)).default([]),
+    include: z.array(z.string().min(1)).default([]),
+    moduleHotfixes: z.boolean().default(false),
     gpgcheck: z.boolean().default(true),
     repoGpgcheck: z.boolean().default(false),
     priority: z.int().min(1).max(99).default(99),
     cost: z.int().min(0).max(1_000_000).default(1000),
   })
-  .refine((r) => [r.baseurl, r.metalink, r.mirrorlist].every((url = '') => !/\/\/[^/]*@/.test(url)), {
+  .refine((r) => [r.baseurl, r.metalink, r.mirrorlist].flat().every((url = '') => !/\/\/[^/]*@/.test(url)), {
     error:
       'a URL of it has a user or password in it: give them in MILLINER_REPO_NAME_USERNAME and MILLINER_REPO_NAME_PASSWORD, or in a netrc file',
   })

@@ -1,5 +1,6 @@
 /** repomd.xml as one server or directory gives it, held against everything that must be true of it. */
 import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import type { Access } from '../host/access.ts';
 import type { FetchOptions } from '../host/http.ts';
@@ -7,7 +8,7 @@ import { AttemptError } from '../host/request.ts';
 import { verifyDetached } from '../rpm/detached.ts';
 import type { OpenOptions, RepositoryDefinition } from './definition.ts';
 import { fetchDocument } from './documents.ts';
-import { below } from './location.ts';
+import { below, directoryOf } from './location.ts';
 import { vouchesFor, type Metalink } from './metalink.ts';
 import { parseRepomd, type Repomd } from './repomd.ts';
 import { refuseOlder, type Memory } from './seen.ts';
@@ -45,6 +46,8 @@ export async function acceptFrom(
   patience: Pick<FetchOptions, 'rounds'>,
 ): Promise<Accepted> {
   const { name, definition, cacheDir, access, signal } = opening;
+  const directory = directoryOf(base);
+  if (directory !== undefined) return acceptLocal(opening, join(directory, repomdPath));
   const file = `repomd.xml of repository ${name}`;
   const url = below(base, repomdPath, name).href;
   const options = { signal, access, ...patience };
@@ -69,7 +72,11 @@ export async function acceptFrom(
 
 /** The same of a directory. */
 export async function acceptLocal(opening: Opening, repomd: string): Promise<Accepted> {
-  const { size } = await stat(repomd);
+  const { size } = await stat(repomd).catch((cause: unknown) => {
+    throw new MillinerError('REPO_UNAVAILABLE', `repository ${opening.name}: there is no ${repomd}`, {
+      cause,
+    });
+  });
   if (size > maxRepomd)
     throw new MillinerError('REPO_INVALID', `${repomd} is larger than ${maxRepomd} bytes`);
   const bytes = await readFile(repomd);

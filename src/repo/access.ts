@@ -1,6 +1,6 @@
 /**
  * With what the servers of a repository are asked. A user and a password come from the environment or a netrc file
- * and never from a recipe; they, and a client certificate, are for the one host that the recipe names.
+ * and never from a recipe; they, and a client certificate, are for the hosts that the recipe names.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { MillinerError } from '../errors.ts';
 import type { Access, Secrets } from '../host/access.ts';
 import { substitute, type Variables } from './location.ts';
 import { loginFor, type Login } from './netrc.ts';
-import type { RepositoryDefinition } from './definition.ts';
+import { placesOf, type RepositoryDefinition } from './definition.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -20,16 +20,21 @@ export async function accessOf(
   environment: Environment = process.env,
 ): Promise<Access> {
   const { name, timeout, minRate, sslCaCert } = definition;
-  const place = definition.metalink ?? definition.mirrorlist ?? definition.baseurl ?? '';
-  const url = substitute(place, variables, name);
+  const urls = placesOf(definition)
+    .map((place) => substitute(place, variables, name))
+    .filter((url) => /^https?:/.test(url) && URL.canParse(url))
+    .map((url) => new URL(url));
   const common = { timeout, minRate };
-  if (!/^https?:/.test(url) || !URL.canParse(url)) return common;
-  const { origin, hostname } = new URL(url);
-  const login = fromEnvironment(name, environment) ?? (await fromNetrc(hostname, environment));
+  if (urls.length === 0) return common;
   const certificate = await certificateOf(definition);
+  const given = fromEnvironment(name, environment);
+  const secrets: Secrets[] = [];
+  for (const { origin, hostname } of urls) {
+    secrets.push({ origin, ...(given ?? (await fromNetrc(hostname, environment))), certificate });
+  }
   const authorities = sslCaCert === undefined ? undefined : await readPem(name, 'sslCaCert', sslCaCert);
   if (authorities !== undefined) tryPem(name, 'sslCaCert', { ca: authorities });
-  return { ...common, authorities, secrets: { origin, ...login, certificate } };
+  return { ...common, authorities, secrets };
 }
 
 /** MILLINER_REPO_NAME_USERNAME and _PASSWORD, the name in capitals, with _ for what is neither letter nor digit. */

@@ -13,7 +13,7 @@ import type { MetadataFile, MetadataType } from './repomd.ts';
 export interface Source {
   /** The repository's name, for messages. */
   name: string;
-  /** Mirrors, best first; all local or all remote. */
+  /** Mirrors, best first. */
   bases: readonly URL[];
   cacheDir: string;
   access: Access;
@@ -71,9 +71,23 @@ async function fetchFile(
   const urls = basesOf(source.bases, entry.base, source.name).map((base) =>
     below(base, entry.location, source.name),
   );
-  const local = urls.map(directoryOf).find((found) => found !== undefined);
-  if (local !== undefined) await copyVerified(local, path, entry, limit);
-  else await fetchVerified(source, urls, path, entry, limit);
+  const remote = urls.filter((url) => directoryOf(url) === undefined);
+  const ways = urls
+    .map(directoryOf)
+    .filter((found) => found !== undefined)
+    .map((local) => () => copyVerified(local, path, entry, limit));
+  const fetch = () => fetchVerified(source, remote, path, entry, limit);
+  if (remote.length > 0) ways.splice(remote[0] === urls[0] ? 0 : ways.length, 0, fetch);
+  const failures: unknown[] = [];
+  for (const way of ways) {
+    try {
+      return await way();
+    } catch (error) {
+      if (!(error instanceof MillinerError) || source.signal?.aborted) throw error;
+      failures.push(error);
+    }
+  }
+  throw failures[0];
 }
 
 /** libsolv tells the compression by the ending. */

@@ -5,13 +5,17 @@ import type { Variables } from './location.ts';
 
 export interface RepositoryDefinition {
   name: string;
-  /** Exactly one of the three. A baseurl is http(s)://, file:// or a directory. */
-  baseurl?: string | undefined;
+  /** Exactly one of the three. A baseurl is http(s)://, file:// or a directory; several are asked in their order. */
+  baseurl?: string | readonly string[] | undefined;
   metalink?: string | undefined;
   mirrorlist?: string | undefined;
   /** The only keys that count for it. */
   keys: readonly TrustedKey[];
   exclude: readonly string[];
+  /** As dnf's includepkgs: nothing else of it may be chosen; without words all. */
+  include?: readonly string[] | undefined;
+  /** As in dnf: its packages may be chosen whatever modules say of them. */
+  moduleHotfixes?: boolean | undefined;
   gpgcheck: boolean;
   /** repomd.xml must be signed by one of the keys: repomd.xml.asc beside it. */
   repoGpgcheck?: boolean | undefined;
@@ -26,6 +30,11 @@ export interface RepositoryDefinition {
   /** As in Access. */
   timeout?: number | undefined;
   minRate?: number | undefined;
+}
+
+/** Where it is asked for, in that order; words as the recipe has them. */
+export function placesOf({ metalink, mirrorlist, baseurl }: RepositoryDefinition): readonly string[] {
+  return [metalink ?? mirrorlist ?? baseurl ?? []].flat();
 }
 
 export interface OpenOptions extends Variables {

@@ -60,7 +60,7 @@ export async function openMirrors(
 }
 
 function tell({ name, progress }: Opening, base: URL, { code, message }: MillinerError): void {
-  const text = `repository ${name}: ${base.host} is passed over: ${message}`;
+  const text = `repository ${name}: ${base.host || base.pathname} is passed over: ${message}`;
   if (suspicious.includes(code)) progress.warn(text);
   else progress.step(text);
 }
@@ -74,7 +74,11 @@ function exhausted(failures: readonly Failure[]): MillinerError {
   const { code, message, hint, details } = worst.error;
   const mirrors = failures
     .slice(0, 20)
-    .map(({ base, error }) => ({ mirror: base.host, code: error.code, message: error.message }));
+    .map(({ base, error }) => ({
+      mirror: base.host || base.pathname,
+      code: error.code,
+      message: error.message,
+    }));
   return new MillinerError(code, message, { cause: worst.error, hint, details: { ...details, mirrors } });
 }
 

@@ -10,7 +10,7 @@ import { readKeys } from '../rpm/keys.ts';
 import { acceptLocal, repomdPath, type Opening } from './accept.ts';
 import { accessOf } from './access.ts';
 import { expandGroups, type Comps, type GroupMember } from './comps.ts';
-import type { OpenOptions, RepositoryDefinition } from './definition.ts';
+import { placesOf, type OpenOptions, type RepositoryDefinition } from './definition.ts';
 import { listPackages } from './directory.ts';
 import { fetchDocument } from './documents.ts';
 import { baseUrl, directoryOf, substitute } from './location.ts';
@@ -67,9 +67,10 @@ export async function openRepository(
   cacheDir: string,
   options: OpenOptions,
 ): Promise<OpenedRepository> {
-  const { name, baseurl, metalink, mirrorlist, keys } = definition;
+  const { name, metalink, mirrorlist, keys } = definition;
   const { offline, seenDir, allowOlder = false } = options;
-  const place = substitute(metalink ?? mirrorlist ?? baseurl ?? '', options, name);
+  const places = placesOf(definition).map((one) => substitute(one, options, name));
+  const place = places.join(' ');
   const opening: Opening = {
     ...options,
     name,
@@ -82,10 +83,11 @@ export async function openRepository(
   if (keys.some(({ fingerprint }) => fingerprint !== undefined)) await readKeys(keys, options);
   if (metalink !== undefined) return openMetalink(opening, place);
   if (mirrorlist !== undefined) return openMirrorlist(opening, place);
-  if (baseurl === undefined) throw new MillinerError('RECIPE_INVALID', `repository ${name} has no URL`);
-  const base = baseUrl(place);
-  const directory = directoryOf(base);
-  return directory === undefined ? openMirrors(opening, [base]) : openLocal(opening, base, directory);
+  const bases = places.map(baseUrl);
+  const [base, ...others] = bases;
+  if (base === undefined) throw new MillinerError('RECIPE_INVALID', `repository ${name} has no URL`);
+  const directory = others.length === 0 ? directoryOf(base) : undefined;
+  return directory === undefined ? openMirrors(opening, bases) : openLocal(opening, base, directory);
 }
 
 async function openMetalink(opening: Opening, url: string): Promise<OpenedRepository> {

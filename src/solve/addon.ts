@@ -13,6 +13,9 @@ export interface AddonRepository {
   cost: number;
   kind: 'repomd' | 'rpms';
   exclude: readonly string[];
+  /** As in dnf's includepkgs: of this repository nothing else may be chosen; empty: all. */
+  include: readonly string[];
+  moduleHotfixes: boolean;
   /** repomd: path of the file as it was fetched, and how many bytes it may unpack to. */
   primary?: string;
   primaryLimit?: number;

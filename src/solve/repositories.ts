@@ -22,8 +22,8 @@ export async function prepare(
   const cached: Cached[] = [];
   for (const repository of repositories) {
     const { name, definition } = repository;
-    const { priority = 99, cost = 1000, exclude } = definition;
-    const common = { name, priority, cost, exclude };
+    const { priority = 99, cost = 1000, exclude, include = [], moduleHotfixes = false } = definition;
+    const common = { name, priority, cost, exclude, include, moduleHotfixes };
     if (repository.kind === 'rpms') {
       repos.push({ ...common, kind: 'rpms', files: repository.files });
     } else {

@@ -198,6 +198,56 @@ test('the same packages as dnf, whatever is enabled', async () => {
   expect(theirs.filter(({ solved }) => solved).length).toBeGreaterThan(asked.length / 3);
 });
 
+type Keys = Record<string, Partial<Universe['repositories'][number]>>;
+
+const changes: [string, Keys][] = [
+  ['hotfixes', { plain: { moduleHotfixes: true } }],
+  ['hotfixes beside modules of their own', { modular: { moduleHotfixes: true } }],
+  ['one name of two', { plain: { include: ['perl', 'app'] } }],
+  ['globs, versions and what no repository has', { modular: { include: ['perl-5.3?', 'n*', 'none'] } }],
+  ['a name that only the other repository has', { plain: { include: ['npm'] } }],
+  ['a dependency that is not included', { modular: { include: ['app*', 'tool'] } }],
+  [
+    'included, and excluded again',
+    { plain: { include: ['perl*', 'user'], exclude: ['perl-6*', 'perl-like'] } },
+  ],
+  ['both', { plain: { include: ['node', 'client'], moduleHotfixes: true } }],
+];
+
+/** The same repositories, with keys of theirs changed; enough of what is enabled to tell. */
+async function withKeys(keys: Keys): Promise<Written[]> {
+  const some = (await universes()).filter(({ universe: { modules = [] } }) =>
+    ['', 'perl:5.32'].includes(modules.join(' ')),
+  );
+  return some.map((one) => ({
+    ...one,
+    universe: {
+      ...one.universe,
+      repositories: repositories.map((repository) => ({ ...repository, ...keys[repository.name] })),
+    },
+  }));
+}
+
+test('the same packages as dnf, with hotfixes and with what is included', async () => {
+  const asked: (Written & { label: string })[] = [];
+  for (const [what, keys] of changes) {
+    for (const one of await withKeys(keys)) {
+      asked.push({
+        ...one,
+        label: `${what}: ${one.universe.modules?.join(' ')}: ${one.universe.install.join(' ')}`,
+      });
+    }
+  }
+  const theirs = await dnfs(asked);
+  const [answers, expected]: Record<string, unknown>[] = [{}, {}];
+  for (const [index, { label, ...one }] of asked.entries()) {
+    answers![label] = (await ours(one)).packages ?? 'none';
+    expected![label] = theirs[index]!.packages ?? 'none';
+  }
+  expect(answers).toEqual(expected);
+  expect(theirs.filter(({ solved }) => solved).length).toBeGreaterThan(asked.length / 3);
+});
+
 async function read(text: string) {
   const path = join(directory, 'one.yaml');
   await writeFile(path, text);

@@ -37,16 +37,8 @@ const nevra = (p: Nevra) => `${p.name}-${p.epoch}:${p.version}-${p.release}.${p.
 
 export async function ours({ universe, directory, installed }: Written): Promise<Answer> {
   const repositories = await Promise.all(
-    universe.repositories.map(({ name, priority, cost, exclude }) => {
-      const definition = {
-        name,
-        priority,
-        cost,
-        exclude,
-        baseurl: join(directory, name),
-        keys: [],
-        gpgcheck: false,
-      };
+    universe.repositories.map(({ packages: _packages, ...rest }) => {
+      const definition = { ...rest, baseurl: join(directory, rest.name), keys: [], gpgcheck: false };
       return openRepository(definition, join(directory, 'metadata'), { arch: 'x86_64', progress: silent });
     }),
   );
@@ -81,12 +73,7 @@ export async function dnfs(all: readonly Written[]): Promise<Answer[]> {
     ...rest,
     directory,
     installed,
-    repositories: repositories.map(({ name, priority, cost, exclude }) => ({
-      name,
-      priority,
-      cost,
-      exclude,
-    })),
+    repositories: repositories.map(({ packages: _packages, ...one }) => one),
   }));
   const { stdout } = await run('/usr/bin/python3', [join(import.meta.dirname, 'oracle.py')], {
     input: JSON.stringify(requests),

@@ -62,6 +62,8 @@ def base_of(root, request):
         repo.priority = one["priority"]
         repo.cost = one["cost"]
         repo.excludepkgs = one["exclude"]
+        repo.includepkgs = one.get("include", [])
+        repo.module_hotfixes = one.get("moduleHotfixes", False)
         repo.gpgcheck = False
         base.repos.add(repo)
     base.fill_sack(load_system_repo=bool(request["installed"]))

@@ -26,6 +26,9 @@ export interface UniverseRepository {
   priority: number;
   cost: number;
   exclude: string[];
+  /** As dnf's includepkgs and module_hotfixes. */
+  include?: string[];
+  moduleHotfixes?: boolean;
   packages: UniversePackage[];
 }
 
