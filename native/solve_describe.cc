@@ -26,6 +26,48 @@ void setEvr(Package& package, const std::string& evr) {
   package.release = dash < evr.size() ? evr.substr(dash + 1) : "";
 }
 
+struct Line {
+  int rank;
+  std::string text;
+};
+
+// libsolv gives the rules of a problem in no order that helps: a reader sees all that follows before the cause.
+int rankOf(SolverRuleinfo type) {
+  switch (type) {
+    case SOLVER_RULE_JOB_NOTHING_PROVIDES_DEP:
+    case SOLVER_RULE_JOB_UNKNOWN_PACKAGE:
+    case SOLVER_RULE_PKG_NOTHING_PROVIDES_DEP:
+    case SOLVER_RULE_PKG_NOT_INSTALLABLE:
+    case SOLVER_RULE_PKG_SELF_CONFLICT:
+      return 0;
+    case SOLVER_RULE_PKG_CONFLICTS:
+    case SOLVER_RULE_PKG_OBSOLETES:
+    case SOLVER_RULE_PKG_INSTALLED_OBSOLETES:
+    case SOLVER_RULE_PKG_IMPLICIT_OBSOLETES:
+      return 1;
+    case SOLVER_RULE_PKG_SAME_NAME:
+      return 2;
+    case SOLVER_RULE_PKG_REQUIRES:
+      return 3;
+    default:
+      return 4;
+  }
+}
+
+// One rule stands for all dependencies of a package that the same providers have: libc alone has many. One will do.
+void addLines(Solver* solver, Id rule, std::vector<Line>& lines) {
+  Ids infos;
+  solver_allruleinfos(solver, rule, &infos);
+  int more = infos.count() / 4 - 1;
+  for (int i = 0; i + 3 < infos.count(); i += 4) {
+    auto type = static_cast<SolverRuleinfo>(infos[i]);
+    std::string line = solver_problemruleinfo2str(solver, type, infos[i + 1], infos[i + 2], infos[i + 3]);
+    bool one = type == SOLVER_RULE_PKG_REQUIRES && more > 0;
+    lines.push_back({rankOf(type), one ? line + " (as for " + std::to_string(more) + " more of its requirements)" : line});
+    if (one) return;
+  }
+}
+
 }  // namespace
 
 std::string text(const char* s) { return s ? s : ""; }
@@ -70,19 +112,16 @@ std::vector<std::vector<std::string>> describeProblems(Solver* solver) {
   std::vector<std::vector<std::string>> problems;
   int count = static_cast<int>(solver_problem_count(solver));
   for (Id problem = 1; problem <= count; problem++) {
-    Ids rules, infos;
-    std::vector<std::string> lines;
+    Ids rules;
+    std::vector<Line> lines;
     solver_findallproblemrules(solver, problem, &rules);
-    for (int r = 0; r < rules.count(); r++) {
-      queue_empty(&infos);
-      solver_allruleinfos(solver, rules[r], &infos);
-      for (int i = 0; i + 3 < infos.count(); i += 4) {
-        auto type = static_cast<SolverRuleinfo>(infos[i]);
-        std::string line = solver_problemruleinfo2str(solver, type, infos[i + 1], infos[i + 2], infos[i + 3]);
-        if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(line);
-      }
+    for (int r = 0; r < rules.count(); r++) addLines(solver, rules[r], lines);
+    std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.rank < b.rank; });
+    std::vector<std::string> texts;
+    for (const Line& line : lines) {
+      if (std::find(texts.begin(), texts.end(), line.text) == texts.end()) texts.push_back(line.text);
     }
-    problems.push_back(std::move(lines));
+    problems.push_back(std::move(texts));
   }
   return problems;
 }

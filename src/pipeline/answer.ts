@@ -8,7 +8,7 @@ import type { LoadedRecipe } from '../recipe/load.ts';
 import { groupMembers, modulesOf } from '../repo/repository.ts';
 import { compareNevra } from '../rpm/evr.ts';
 import { nevraText } from '../rpm/package.ts';
-import { moduleFilter } from '../solve/modules.ts';
+import { moduleFilter, type ModuleFilter } from '../solve/modules.ts';
 import { solve, type SolvedPackage, type SolveRequest } from '../solve/solve.ts';
 import type { BaseRecord } from './baserecords.ts';
 import { withInstalled } from './basetree.ts';
@@ -42,7 +42,12 @@ export async function solveArch(
   loaded: LoadedRecipe,
   arch: string,
   { base, image, last }: Given,
-): Promise<{ answer: Omit<LockedArch, 'layers'>; own: LockedPackage[]; newest: number }> {
+): Promise<{
+  answer: Omit<LockedArch, 'layers'>;
+  own: LockedPackage[];
+  modules: ModuleFilter;
+  newest: number;
+}> {
   const { recipe } = loaded;
   const inherited = base?.lock.arches[arch];
   if (base && !inherited)
@@ -103,6 +108,7 @@ export async function solveArch(
       tools,
     },
     own,
+    modules,
     newest: Math.max(0, ...built),
   };
 }

@@ -16,7 +16,7 @@ export function elsewhere(context: Context, { recipe }: LoadedRecipe, arch: stri
   const basesOf = async (repo: string) => {
     const definition = recipe.repos.find(({ name }) => name === repo);
     if (!definition) return [];
-    context.progress.step(`opening repository ${repo}: packages are not where the lock has them`);
+    context.progress.step(`opening repository ${repo}: a package cannot be had from where it was looked for`);
     return (await openOne(context, recipe, definition, arch)).bases;
   };
   return async ({ repo, location }) => {

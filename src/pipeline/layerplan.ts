@@ -29,22 +29,37 @@ export interface PlanCost {
   packages: number;
 }
 
+/** Packages as their own headers describe them. */
+export type Described = ReadonlyMap<LockedPackage, RpmPackage>;
+
+export async function describePackages(
+  context: Context,
+  loaded: LoadedRecipe,
+  arch: string,
+  packages: LockedPackage[],
+): Promise<Described> {
+  const files = await fetchPackages(context, packages, placesOf(context, loaded, arch));
+  const described = new Map<LockedPackage, RpmPackage>();
+  for (const one of packages) {
+    const file = files.get(one.sha256)!;
+    described.set(one, await sayingWhich([{ path: file, nevra: one.nevra }], () => readPackage(file)));
+  }
+  return described;
+}
+
 interface PlanInput {
   /** Those that the base has not. */
-  packages: LockedPackage[];
+  packages: Described;
   /** Layers that the base may have. */
   below: number;
   previous: Plan | undefined;
 }
 
 /** Throws RECIPE_INVALID where the bases have left no layers. */
-export async function planArch(
-  context: Context,
-  loaded: LoadedRecipe,
-  arch: string,
+export function planArch(
+  { recipe, path }: LoadedRecipe,
   { packages, below, previous }: PlanInput,
-): Promise<{ layers: LockedArch['layers']; cost: PlanCost }> {
-  const { recipe, path } = loaded;
+): { layers: LockedArch['layers']; cost: PlanCost } {
   const max = recipe.layers.max ?? Math.min(mostLayers, below === 0 ? usualLayers : below + usualMore);
   const most = max - below - otherLayers;
   if (most < 1) {
@@ -54,13 +69,7 @@ export async function planArch(
       { hint: 'Give this recipe more, or its base fewer.' },
     );
   }
-  const files = await fetchPackages(context, packages, placesOf(context, loaded, arch));
-  const described = new Map<LockedPackage, RpmPackage>();
-  for (const one of packages) {
-    const file = files.get(one.sha256)!;
-    described.set(one, await sayingWhich([{ path: file, nevra: one.nevra }], () => readPackage(file)));
-  }
-  const sources = sourcesOf(described);
+  const sources = sourcesOf(packages);
   const plan = planLayers(sources, most, previous);
   const alone = sources.map(({ name }) => [name]);
   const cost = { update: expectedUpdate(sources, plan), packages: expectedUpdate(sources, alone) };
@@ -108,7 +117,7 @@ const year = 365.25 * 24 * 3600;
 /** Older changes say little of the next. */
 const remembered = 2 * year;
 
-function sourcesOf(described: Map<LockedPackage, RpmPackage>): Source[] {
+function sourcesOf(described: Described): Source[] {
   const newest = Math.max(...described.values().map(({ buildTime }) => buildTime));
   return Map.groupBy(described.keys(), sourceNameOf)
     .entries()

@@ -8,7 +8,8 @@ import { ensureBase } from './base.ts';
 import type { Context } from './context.ts';
 import { checkFresh, checkHostRpm, inputsOf } from './freshlock.ts';
 import { checkMeant } from './keep.ts';
-import { layerCount, planArch, type PlanCost } from './layerplan.ts';
+import { describePackages, layerCount, planArch, type PlanCost } from './layerplan.ts';
+import { refuseOrphans } from './modular.ts';
 import { pinnedImage } from './lockedimage.ts';
 import { checkVersions, currentVersions } from './versions.ts';
 
@@ -125,8 +126,10 @@ async function makeLock(
     const pinned = source && pinnedImage(source, inherited, last?.answer);
     const image = source && (await ensureBase(context, source, arch, pinned));
     const solved = await solveArch(context, loaded, arch, { base, image, last });
-    const { layers, cost } = await planArch(context, loaded, arch, {
-      packages: solved.own,
+    const packages = await describePackages(context, loaded, arch, solved.own);
+    refuseOrphans(packages, solved.modules, recipe);
+    const { layers, cost } = planArch(loaded, {
+      packages,
       below: inherited ? layerCount(inherited.layers) : (image?.layers.length ?? 0),
       previous: previous?.arches[arch]?.layers.plan,
     });

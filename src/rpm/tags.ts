@@ -105,6 +105,7 @@ export const headerTags = {
   LONGFILESIZES: row(5008, 'int64'),
   LONGSIZE: row(5009, 'int64'),
   FILECAPS: row(5010, 'strings'),
+  MODULARITYLABEL: row(5096, 'string'),
   FILEDIGESTALGO: row(5011, 'int32'),
   PREINFLAGS: row(5020, 'int32'),
   POSTINFLAGS: row(5021, 'int32'),
