@@ -3,7 +3,7 @@ import { MillinerError } from '../errors.ts';
 import type { LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
 import type { Repository } from '../recipe/schema.ts';
-import { verifyDigests, verifySignatures, type BadPackage } from '../rpm/signature.ts';
+import { verifyDigests, verifySignatures, type BadPackage, type SignatureProblem } from '../rpm/signature.ts';
 import type { Context } from './context.ts';
 
 /** Throws SIGNATURE_INVALID naming every bad package and why. */
@@ -43,6 +43,20 @@ export async function checkTrust(
   }
 }
 
+/** Where the usual hint would send its reader after a key, which is not what is missing. */
+const hints: Partial<Record<SignatureProblem, string>> = {
+  'no-digest':
+    'Have its maker build it again: rpm writes all of these since 4.14. The keys of the recipe are not what is missing.',
+  'bad-digest': 'Fetch the package from its maker again: it was changed or damaged on its way.',
+  truncated: 'Fetch the package from its maker again: it was cut short on its way.',
+  'untrusted-signature':
+    'Have its maker sign it again, with a key and an algorithm that rpm still accepts. The keys of the recipe are not what is missing.',
+  'expired-key':
+    'Have its maker sign it again, or fetch the newest copy of the key: it may have been prolonged.',
+  'revoked-key': 'Have its maker sign it again with another key: what is revoked may be in the wrong hands.',
+  'early-key': 'Look at the clocks of this host and of its maker, who may have to sign it again.',
+};
+
 /** In the store a file is called by its digest: people know packages by their names. */
 function named(error: unknown, repository: Repository, names: Map<string, string>): unknown {
   if (!(error instanceof MillinerError) || error.code !== 'SIGNATURE_INVALID') return error;
@@ -52,8 +66,11 @@ function named(error: unknown, repository: Repository, names: Map<string, string
     message,
   }));
   const text = bad.map((one) => `${one.package} from ${repository.name} ${one.message}`).join('\n');
+  const [problem, ...others] = new Set(bad.map((one) => one.problem));
+  const hint = others.length === 0 ? hints[problem!] : undefined;
   return new MillinerError('SIGNATURE_INVALID', text, {
     cause: error,
+    ...(hint !== undefined && { hint }),
     details: { repository: repository.name, packages: bad },
   });
 }

@@ -1,7 +1,8 @@
 /** Detached OpenPGP signatures, such as repomd.xml.asc: gpg verifies, in a keyring of the trusted keys only. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gpg, isolateKeys, readKeys, withDirectory, type KeyOptions, type TrustedKey } from './keys.ts';
+import { isolateKeys } from './keyring.ts';
+import { gpg, readKeys, withDirectory, type KeyOptions, type TrustedKey } from './keys.ts';
 
 /** The fingerprint of the primary key that signed, or why none of the trusted keys is known to have. */
 export type DetachedVerdict = { fingerprint: string } | { problem: string };

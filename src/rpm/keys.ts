@@ -1,11 +1,11 @@
-/** The public keys that a recipe trusts: read by gpg, and put into a keyring that only one check uses. */
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+/** The public keys that a recipe trusts, as gpg reads them. */
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { run, type RunResult } from '../host/exec.ts';
-import { isNearlyFull, saysDiskFull } from '../host/files.ts';
+import { isNearlyFull } from '../host/files.ts';
+import { parseColons, type PublicKey } from './signingkey.ts';
 
 export interface KeyOptions {
   signal?: AbortSignal | undefined;
@@ -18,15 +18,6 @@ export interface TrustedKey {
   file: string;
   /** Upper-case hex. */
   fingerprint?: string | undefined;
-}
-
-export interface PublicKey {
-  /** The key file that it came from. */
-  file: string;
-  /** Of the primary key: upper-case hex. */
-  fingerprint: string;
-  /** Of the primary key and of every subkey that is neither revoked nor expired. */
-  fingerprints: string[];
 }
 
 /**
@@ -67,75 +58,6 @@ function notAmong(file: string, fingerprint: string, found: readonly PublicKey[]
   );
 }
 
-/** Paths of files that hold the trusted keys and no others; those that must be written lie in `home`. */
-export async function isolateKeys(
-  trusted: readonly TrustedKey[],
-  home: string,
-  options: KeyOptions,
-): Promise<string[]> {
-  const files: string[] = [];
-  for (const { file, fingerprint } of trusted) {
-    if (fingerprint === undefined) {
-      files.push(resolve(file));
-      continue;
-    }
-    const alone = join(home, `${fingerprint}.asc`);
-    const ring = await mkdtemp(join(home, 'ring-'));
-    await gpg(ring, ['--import', '--', resolve(file)], options);
-    const args = ['--armor', '--output', alone, '--export', '--', fingerprint];
-    const { stderr } = await gpg(ring, args, options);
-    if (!existsSync(alone)) throw keyInvalid(file, `does not give the key ${fingerprint} (${stderr.trim()})`);
-    files.push(alone);
-  }
-  return files;
-}
-
-/** gpg's doc/DETAILS: pub or sub records, each followed by its fpr record; field 2 tells revoked and expired ones. */
-function parseColons(file: string, text: string): PublicKey[] {
-  const keys: PublicKey[] = [];
-  let record: 'pub' | 'sub' | undefined;
-  let usable = false;
-  for (const line of text.split('\n')) {
-    const fields = line.split(':');
-    const fingerprint = fields[9] ?? '';
-    if (fields[0] === 'pub' || fields[0] === 'sub') {
-      record = fields[0];
-      usable = !['r', 'e', 'i'].includes(fields[1] ?? '');
-    } else if (fields[0] === 'fpr' && record === 'pub') {
-      keys.push({ file, fingerprint, fingerprints: [fingerprint] });
-      record = undefined;
-    } else if (fields[0] === 'fpr' && record === 'sub') {
-      if (usable) keys.at(-1)?.fingerprints.push(fingerprint);
-      record = undefined;
-    }
-  }
-  return keys;
-}
-
-/**
- * Gives `use` the path of an rpm database that holds the trusted keys and nothing else; it is gone afterwards.
- * Throws KEY_INVALID naming a key file that rpm does not take.
- */
-export async function withKeyring<T>(
-  trusted: readonly TrustedKey[],
-  options: KeyOptions,
-  use: (dbpath: string) => Promise<T>,
-): Promise<T> {
-  return withDirectory(options, async (directory) => {
-    const dbpath = join(directory, 'rpmdb');
-    await mkdir(dbpath);
-    for (const file of await isolateKeys(trusted, directory, options)) {
-      const args = ['--dbpath', dbpath, '--import', file];
-      const { exitCode, stderr } = await run('rpmkeys', args, { signal: options.signal, allow: anyExit });
-      // rpm 4.18 exits 0 also where it could not write the key down.
-      if (exitCode === 0 && !/^error:/m.test(stderr)) continue;
-      if (saysDiskFull(stderr) || (await isNearlyFull(dbpath))) throw diskFull(dbpath);
-      throw keyInvalid(file, `is not taken by rpm (${stderr.trim()})`);
-    }
-    return use(dbpath);
-  });
-}
-
 /** rpm's tools exit with the number of things that went wrong. */
 export const anyExit = Array.from({ length: 256 }, (_, code) => code);
 
@@ -152,10 +74,10 @@ export async function withDirectory<T>(
   }
 }
 
-function diskFull(path: string): MillinerError {
+export function diskFull(path: string): MillinerError {
   return new MillinerError('DISK_FULL', `no space left writing ${path}`, { details: { path } });
 }
 
-function keyInvalid(file: string, what: string): MillinerError {
+export function keyInvalid(file: string, what: string): MillinerError {
   return new MillinerError('KEY_INVALID', `key file ${file} ${what}`, { details: { file } });
 }

@@ -1,13 +1,16 @@
-/** Who says to have made an OpenPGP signature (RFC 4880, 4.2 and 5.2). Names the key to look for; proves nothing. */
+/** Who says to have made an OpenPGP signature, and when (RFC 4880, 4.2 and 5.2). Names the key to look for; proves nothing. */
 
 export interface Issuer {
   /** 16 upper-case hex digits. */
   keyId?: string;
   /** Upper-case hex. */
   fingerprint?: string;
+  /** Seconds since 1970, as the signed part says. */
+  created?: number;
 }
 
 const signaturePacket = 2;
+const creationTime = 2;
 const issuerKeyId = 16;
 const issuerFingerprint = 33;
 
@@ -16,7 +19,7 @@ export function signatureIssuer(data: Buffer): Issuer {
   try {
     const body = packetBody(data);
     if (!body) return {};
-    if (body.readUInt8(0) === 3) return { keyId: hex(body, 7, 8) };
+    if (body.readUInt8(0) === 3) return { created: body.readUInt32BE(3), keyId: hex(body, 7, 8) };
     return body.readUInt8(0) === 4 ? issuerOfVersion4(body) : {};
   } catch (error) {
     // Reading past the end: a malformed signature, which rpm will say of it too.
@@ -46,7 +49,10 @@ function issuerOfVersion4(body: Buffer): Issuer {
   const unhashedLength = body.readUInt16BE(6 + hashedLength);
   const unhashedStart = 8 + hashedLength;
   const hashed = subpackets(body.subarray(6, 6 + hashedLength));
-  return { ...subpackets(body.subarray(unhashedStart, unhashedStart + unhashedLength)), ...hashed };
+  const { created: _unsigned, ...unhashed } = subpackets(
+    body.subarray(unhashedStart, unhashedStart + unhashedLength),
+  );
+  return { ...unhashed, ...hashed };
 }
 
 function subpackets(area: Buffer): Issuer {
@@ -56,6 +62,7 @@ function subpackets(area: Buffer): Issuer {
     const { length, start } = subpacketLength(area, position);
     if (length === 0) break;
     const type = area.readUInt8(start) & 0x7f;
+    if (type === creationTime) issuer.created = area.readUInt32BE(start + 1);
     if (type === issuerKeyId) issuer.keyId = hex(area, start + 1, 8);
     // One byte of key version stands before the fingerprint.
     if (type === issuerFingerprint) issuer.fingerprint = hex(area, start + 2, length - 2);

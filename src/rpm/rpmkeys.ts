@@ -7,7 +7,11 @@ export type CheckStatus = 'OK' | 'BAD' | 'NOKEY' | 'NOTFOUND' | 'NOTTRUSTED' | '
 
 export interface Check {
   kind: 'signature' | 'digest';
+  /** As rpm calls it: Payload SHA256 digest. */
+  subject: string;
   status: CheckStatus;
+  /** What rpm says of it besides. */
+  reason?: string;
   /** Upper-case hex as rpm prints it: 8, 16 or 40 digits by version; only for signatures that are there. */
   keyId?: string;
 }
@@ -59,7 +63,7 @@ async function checkBatch(
   return single;
 }
 
-const checkLine = /^ {4}(.+): (OK|BAD|NOKEY|NOTFOUND|NOTTRUSTED|UNKNOWN)(?: \(.*\))?$/;
+const checkLine = /^ {4}(.+): (OK|BAD|NOKEY|NOTFOUND|NOTTRUSTED|UNKNOWN)(?: \((.*)\))?$/;
 
 /** `PATH:` and then, indented, one line for each check; the status word is the same in every language. */
 function parseChecks(text: string, paths: readonly string[]): Map<string, Check[]> {
@@ -69,13 +73,19 @@ function parseChecks(text: string, paths: readonly string[]): Map<string, Check[
   for (const line of text.split('\n')) {
     const match = checkLine.exec(line);
     if (known.has(line)) found.set(line.slice(0, -1), (checks = []));
-    else if (match) checks.push(parseCheck(match[1] ?? '', match[2] as CheckStatus));
+    else if (match) checks.push(parseCheck(match[1] ?? '', match[2] as CheckStatus, match[3]));
   }
   return found;
 }
 
-function parseCheck(subject: string, status: CheckStatus): Check {
+function parseCheck(subject: string, status: CheckStatus, reason: string | undefined): Check {
   const keyId = /\bkey (?:ID|fingerprint):? ([0-9a-f]{8,})/i.exec(subject)?.[1]?.toUpperCase();
   const kind = /\bdigest$/i.test(subject) ? 'digest' : 'signature';
-  return { kind, status, ...(keyId !== undefined && { keyId }) };
+  return {
+    kind,
+    subject,
+    status,
+    ...(reason !== undefined && { reason }),
+    ...(keyId !== undefined && { keyId }),
+  };
 }

@@ -2,36 +2,29 @@
 import { resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import type { Header } from './header.ts';
-import { readKeys, withKeyring, type KeyOptions, type PublicKey, type TrustedKey } from './keys.ts';
+import { withKeyring } from './keyring.ts';
+import { readKeys, type KeyOptions, type TrustedKey } from './keys.ts';
 import { readHead, type PackageHead } from './lead.ts';
-import { signatureIssuer, type Issuer } from './openpgp.ts';
+import {
+  attribute,
+  issuersOf,
+  refusedMaker,
+  unknownKey,
+  type Judgement,
+  type Problem,
+
+  type VerifiedPackage,
+} from './makers.ts';
+import type { PublicKey } from './signingkey.ts';
 import { signaturePresence } from './package.ts';
-import { runRpmkeys, type KeysVerdict, type VerifyLevel } from './rpmkeys.ts';
+import { runRpmkeys, type Check, type CheckStatus, type KeysVerdict, type VerifyLevel } from './rpmkeys.ts';
 import { signatureTagsOf } from './header.ts';
 import { signatureTags } from './tags.ts';
 
-export type SignatureProblem =
-  | 'unsigned'
-  | 'v6-only'
-  | 'unknown-key'
-  | 'ambiguous-key'
-  | 'bad-signature'
-  | 'bad-digest'
-  | 'truncated'
-  | 'unreadable';
+export type { SignatureProblem, VerifiedPackage } from './makers.ts';
 
-export interface BadPackage {
+export interface BadPackage extends Problem {
   path: string;
-  problem: SignatureProblem;
-  message: string;
-}
-
-export interface VerifiedPackage {
-  path: string;
-  /** What made the signature: key or subkey, 16 upper-case hex digits. */
-  keyId: string;
-  /** Of the primary key. */
-  fingerprint: string;
 }
 
 export interface VerifyOptions extends KeyOptions {
@@ -61,9 +54,6 @@ export async function verifyDigests(
 ): Promise<void> {
   if (files.length > 0) await verify(files, 'digest', [], { signal, workDirectory }, judgeDigests);
 }
-
-/** A finding, or the problem in its stead. */
-type Judgement<T> = T | { problem: SignatureProblem; message: string };
 
 async function verify<T extends object | true>(
   files: readonly string[],
@@ -115,7 +105,19 @@ function expectedSize({ signature, header, payloadOffset }: PackageHead): number
 function judgeDigests({ passed, checks }: KeysVerdict): Judgement<true> {
   const digests = checks.filter((check) => check.kind === 'digest' && check.status === 'OK');
   if (passed && digests.length > 0) return true;
-  return { problem: 'bad-digest', message: 'does not match its own digests' };
+  return badDigest(checks);
+}
+
+/** rpm speaks of every digest that it looks for. Where none is wrong, it has missed one. */
+function badDigest(checks: readonly Check[]): Problem {
+  const digests = checks.filter(({ kind }) => kind === 'digest');
+  if (digests.some(({ status }) => status === 'BAD'))
+    return { problem: 'bad-digest', message: 'does not match its own digests' };
+  const missing = digests.filter(({ status }) => status !== 'OK').map(({ subject }) => subject);
+  if (missing.length === 0)
+    return { problem: 'bad-digest', message: 'is not covered whole by its signature and digests' };
+  const what = [...new Set(missing)].join(', ');
+  return { problem: 'no-digest', message: `lacks digests that rpm wants: ${what}` };
 }
 
 function judgeSignature(
@@ -123,67 +125,39 @@ function judgeSignature(
   { signature }: PackageHead,
   keys: readonly PublicKey[],
 ): Judgement<VerifiedPackage> {
-  const has = (kind: 'signature' | 'digest', status: string) =>
+  const has = (kind: 'signature' | 'digest', status: CheckStatus) =>
     checks.find((check) => check.kind === kind && check.status === status);
-  if (has('digest', 'BAD')) return { problem: 'bad-digest', message: 'does not match its own digests' };
+  if (has('digest', 'BAD')) return badDigest(checks);
   if (has('signature', 'BAD'))
     return { problem: 'bad-signature', message: 'has a signature that does not verify' };
-  const strange = has('signature', 'NOKEY') ?? has('signature', 'NOTTRUSTED');
   const issuers = issuersOf(signature);
-  if (strange) return unknownKey(issuers[0]?.fingerprint ?? issuers[0]?.keyId ?? strange.keyId ?? 'unknown');
+  const named = issuers.filter(({ keyId, fingerprint }) => (keyId ?? fingerprint) !== undefined);
+  const refused = named.map((maker) => refusedMaker(maker, keys)).find((found) => found !== undefined);
+  if (refused) return refused;
+  const strange = has('signature', 'NOKEY');
+  if (strange) return unknownKey(named[0]?.fingerprint ?? named[0]?.keyId ?? strange.keyId ?? 'unknown');
+  const weak = has('signature', 'NOTTRUSTED') ?? has('signature', 'UNKNOWN');
+  if (weak) return untrusted(weak);
   const verified = has('signature', 'OK');
   if (!verified) return missingSignature(signature);
-  if (!passed)
-    return { problem: 'bad-signature', message: 'is not covered whole by its signature and digests' };
-  const makers = issuers.length > 0 ? issuers : [{ keyId: verified.keyId ?? '' }];
-  return attribute(path, makers, keys);
+  if (!passed) return badDigest(checks);
+  const unnamed = { ...issuers[0], keyId: verified.keyId ?? '' };
+  return attribute(path, named.length > 0 ? named : [unnamed], keys);
 }
 
-function missingSignature(signature: Header): { problem: SignatureProblem; message: string } {
+/** The key is known; rpm's policy has something against it, or against how the signature was made. */
+function untrusted({ subject, status, reason }: Check): Problem {
+  const why = reason === undefined ? `${status}` : `${status}: ${reason}`;
+  return {
+    problem: 'untrusted-signature',
+    message: `has a signature that rpm does not accept: ${subject} (${why})`,
+  };
+}
+
+function missingSignature(signature: Header): Problem {
   return signaturePresence(signatureTagsOf(signature)).kind === 'v6'
     ? { problem: 'v6-only', message: "has a signature of format 6 only, which this host's rpm cannot verify" }
     : { problem: 'unsigned', message: 'is not signed' };
-}
-
-function unknownKey(id: string): { problem: SignatureProblem; message: string } {
-  return { problem: 'unknown-key', message: `is signed by key ${id}, which the recipe does not name` };
-}
-
-/** Every signature on the package must be by a key of the recipe; the first names the maker. */
-function attribute(
-  path: string,
-  makers: readonly Issuer[],
-  keys: readonly PublicKey[],
-): Judgement<VerifiedPackage> {
-  const signers = makers.map((maker) => keys.filter((key) => isMaker(key, maker)));
-  for (const [i, candidates] of signers.entries()) {
-    const id = makers[i]?.fingerprint ?? makers[i]?.keyId ?? 'unknown';
-    const [first, ...others] = new Set(candidates.map((key) => key.fingerprint));
-    if (first === undefined) return unknownKey(id);
-    if (others.length > 0) {
-      return {
-        problem: 'ambiguous-key',
-        message: `is signed by key ${id}, which two keys of the recipe answer to`,
-      };
-    }
-  }
-  const [maker] = makers;
-  const keyId = maker?.keyId ?? maker?.fingerprint?.slice(-16) ?? '';
-  return { path, keyId, fingerprint: signers[0]?.[0]?.fingerprint ?? '' };
-}
-
-function isMaker(key: PublicKey, { fingerprint, keyId }: Issuer): boolean {
-  if (fingerprint !== undefined) return key.fingerprints.includes(fingerprint);
-  return keyId !== undefined && keyId !== '' && key.fingerprints.some((it) => it.endsWith(keyId));
-}
-
-function issuersOf(signature: Header): Issuer[] {
-  const tags = [signatureTags.RSA, signatureTags.DSA, signatureTags.PGP, signatureTags.GPG];
-  return tags.flatMap((tag) => {
-    const packet = signature.bytes(tag);
-    const issuer = packet && signatureIssuer(packet);
-    return issuer && (issuer.keyId ?? issuer.fingerprint) !== undefined ? [issuer] : [];
-  });
 }
 
 /** rpm reports by path, line by line: a path must not be able to forge a line. */

@@ -1,7 +1,7 @@
 /** Packages whose header names a module, with and without that module's metadata: refused where dnf refuses them. */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import { start, run } from '../../src/host/exec.ts';
 import { build } from '../rpm/fixtures.ts';
 import { createRepository } from './metadata.ts';

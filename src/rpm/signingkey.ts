@@ -1,0 +1,87 @@
+/** Keys and subkeys with their times, and the one rule for which of them a signature of which time counts. */
+
+export interface PublicKey {
+  /** The key file that it came from. */
+  file: string;
+  /** Of the primary key: upper-case hex. */
+  fingerprint: string;
+  /** The primary key, and every subkey that it vouches for. */
+  signers: SigningKey[];
+}
+
+export interface SigningKey {
+  /** Upper-case hex. */
+  fingerprint: string;
+  isRevoked: boolean;
+  /** Seconds since 1970: a subkey lives no longer than its primary key. */
+  created: number;
+  /** Infinity: never. */
+  expires: number;
+}
+
+/** Clocks differ; a key of tomorrow is none. */
+const clockSkew = 24 * 3600;
+
+export interface Refusal {
+  problem: 'revoked-key' | 'expired-key' | 'early-key';
+  message: string;
+}
+
+/**
+ * Why a signature of that time by that key does not count; undefined where it does. The time of the signature decides:
+ * a package that was signed in time stays what it was when its maker's key expires. A revoked key counts for nothing,
+ * since whoever has stolen it writes whatever time he likes.
+ */
+export function refusalOf(key: SigningKey, made: number): Refusal | undefined {
+  const signed = `is signed by key ${key.fingerprint}`;
+  if (key.isRevoked) return { problem: 'revoked-key', message: `${signed}, which was revoked` };
+  if (made >= key.expires) {
+    return {
+      problem: 'expired-key',
+      message: `${signed}, which had expired ${dated(key.expires)} before that`,
+    };
+  }
+  if (made < key.created || key.created > Date.now() / 1000 + clockSkew) {
+    return { problem: 'early-key', message: `${signed}, which is not valid before ${dated(key.created)}` };
+  }
+  return undefined;
+}
+
+function dated(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(0, 10);
+}
+
+/**
+ * gpg's doc/DETAILS: pub or sub records, each followed by its fpr record. Field 2 tells revoked and invalid ones, and
+ * also those that have expired by now, which says nothing of what was signed before: fields 6 and 7 are the times.
+ */
+export function parseColons(file: string, text: string): PublicKey[] {
+  const keys: PublicKey[] = [];
+  let open: { isPrimary: boolean; signer: Omit<SigningKey, 'fingerprint'> } | undefined;
+  for (const line of text.split('\n')) {
+    const [kind, validity = '', , , , created, expires, , , fingerprint = ''] = line.split(':');
+    if (kind === 'pub' || kind === 'sub') {
+      const times = { created: Number(created), expires: expires ? Number(expires) : Infinity };
+      const isUsable = kind === 'pub' || validity !== 'i';
+      open = isUsable
+        ? { isPrimary: kind === 'pub', signer: { isRevoked: validity === 'r', ...times } }
+        : undefined;
+    } else if (kind === 'fpr' && open) {
+      const signer = { ...open.signer, fingerprint };
+      if (open.isPrimary) keys.push({ file, fingerprint, signers: [signer] });
+      else addSubkey(keys.at(-1)!, signer);
+      open = undefined;
+    }
+  }
+  return keys;
+}
+
+function addSubkey({ signers }: PublicKey, subkey: SigningKey): void {
+  const [primary] = signers;
+  signers.push({
+    fingerprint: subkey.fingerprint,
+    isRevoked: subkey.isRevoked || primary!.isRevoked,
+    created: Math.max(subkey.created, primary!.created),
+    expires: Math.min(subkey.expires, primary!.expires),
+  });
+}
