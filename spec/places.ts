@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path';
 import { withLock } from '../src/host/locks.ts';
 import { say } from './say.ts';
 
-export const cache = join(dirname(import.meta.dirname), '.cache');
+/** It may lie anywhere, so its path is never taken from a URL, which would keep `%20` for a space. */
+export const checkout = dirname(import.meta.dirname);
+export const cache = join(checkout, '.cache');
 const work = join(cache, 'work');
 
 /** Runs `build` alone; what a killed build left behind is removed first, and everything temporary last. */

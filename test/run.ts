@@ -3,8 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-const checkout = new URL('..', import.meta.url).pathname;
+import { checkout } from '../spec/places.ts';
 
 function step(program: string, args: string[]): number {
   process.stderr.write(`test: ${program} ${args.join(' ')}\n`);

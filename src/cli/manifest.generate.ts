@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Plugin } from '@oclif/core';
 import { writeFileAtomic } from '../host/atomic.ts';
 
-const root = new URL('../..', import.meta.url).pathname;
+const root = join(import.meta.dirname, '../..');
 const plugin = new Plugin({
   errorOnManifestCreate: true,
   ignoreManifest: true,

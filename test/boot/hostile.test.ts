@@ -56,7 +56,7 @@ describe('a program that tries what root could do', () => {
   beforeAll(async () => {
     const { major, minor } = rootDevice();
     const { port } = server.address() as { port: number };
-    const texts = { CHECKOUT: checkout.replace(/\/$/, ''), STATE: desk.state };
+    const texts = { CHECKOUT: checkout, STATE: desk.state };
     const numbers = { ROOT_MAJOR: major, ROOT_MINOR: minor, HOST_PID: process.pid, HOST_PORT: port };
     const flags = [
       ...Object.entries(texts).map(([name, text]) => `-D${name}="${text}"`),

@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs';
 import { copyFile, cp, link, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { checkout } from '../../spec/places.ts';
 import { start } from '../../src/host/exec.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 
-export const checkout = fileURLToPath(new URL('../..', import.meta.url));
+export { checkout };
 export const cli = join(checkout, 'dist', 'cli.js');
 
 export interface Ended {

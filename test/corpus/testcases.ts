@@ -5,11 +5,12 @@
  */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { checkout } from '../../spec/places.ts';
 import { run } from '../../src/host/exec.ts';
 import { compareEvr, parseEvr } from '../../src/rpm/evr.ts';
 import { broken, compared, type Kind, type Outcome } from './outcome.ts';
 
-const native = new URL('../../native', import.meta.url).pathname;
+const native = join(checkout, 'native');
 /** What testsolv and testcase.cc end with where this libsolv lacks a feature that the case names. */
 const lacksFeature = 77;
 

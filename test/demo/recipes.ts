@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cache, checkout } from '../../spec/places.ts';
 
-export const checkout = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
-export const cache = join(checkout, '.cache');
+export { cache, checkout };
 /** Bases first. */
 export const demoRecipes = ['demo-base', 'demo-mariadb', 'demo-product'];
 

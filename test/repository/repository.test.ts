@@ -4,9 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cache, checkout } from '../../spec/places.ts';
 import { run } from '../../src/host/exec.ts';
 
-const repository = new URL('../../.cache/repository', import.meta.url).pathname;
+const repository = join(cache, 'repository');
 const packages = join(repository, 'packages');
 let database: string;
 
@@ -76,7 +77,7 @@ test('the v6 package is whole: only its signature is where older rpm does not lo
 
 test('a second run finds the repository complete', async () => {
   const before = statSync(join(repository, 'repository.json'));
-  const script = new URL('../../spec/repository.ts', import.meta.url).pathname;
+  const script = join(checkout, 'spec/repository.ts');
   const { stdout, stderr } = await run(process.execPath, [script]);
   expect(stdout.trim()).toBe(repository);
   expect(stderr).toBe('');
