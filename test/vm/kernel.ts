@@ -96,8 +96,8 @@ async function makeInitramfs(work: string, version: string): Promise<void> {
   await chmod(join(root, 'init'), 0o755);
   const list = ['--show-depends', '-a', '-d', join(work, 'root'), '-S', version, ...early];
   const needed = execFileSync('modprobe', list, { encoding: 'utf8' });
-  for (const [, path] of needed.matchAll(/^insmod (\S+)/gm)) {
-    await cp(path!, join(root, path!.slice(path!.indexOf('/lib/modules/'))));
+  for (const [, path] of needed.matchAll(/^insmod (.*\/lib\/modules\/\S+)/gm)) {
+    await cp(path!, join(root, path!.slice(path!.lastIndexOf('/lib/modules/'))));
   }
   execFileSync('depmod', ['-b', root, version], { stdio: 'pipe' });
   const names = execFileSync('find', ['.'], { cwd: root });

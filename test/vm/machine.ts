@@ -4,17 +4,22 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { cache } from '../../spec/places.ts';
+import { cache, checkout } from '../../spec/places.ts';
 import { prepareKernel } from './kernel.ts';
 
 export interface MachineOptions {
   /** Program and arguments, run in the checkout by root. */
   command: string[];
   environment?: Record<string, string>;
+  /**
+   * Directories of the host besides the checkout that the machine has at the same paths, also where it mounts
+   * something else, as on /tmp; what it writes there is forgotten.
+   */
+  directories?: string[];
   /** Disk files that outlive the machine: /dev/vdb, /dev/vdc. A write reaches the file as the guest flushes it. */
   disks?: string[];
   /**
@@ -45,7 +50,6 @@ const memory = '3G';
 /** What Node has compiled in one machine serves the next: that is the slowest thing in there. */
 const compiled = join(cache, 'vm', 'compiled');
 const scratch = 24 * 1024 ** 3;
-const checkout = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
 const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
 
 export async function startMachine(options: MachineOptions): Promise<Machine> {
@@ -53,8 +57,11 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   await mkdir(compiled, { recursive: true });
   const share = await mkdtemp(join(tmpdir(), 'milliner-vm-'));
   await copyFile(join(import.meta.dirname, 'start.sh'), join(share, 'start'));
-  await symlink(kernel.modules, join(share, 'modules'));
-  await writeFile(join(share, 'directory'), checkout);
+  const directories = [checkout, ...(options.directories ?? [])];
+  await mkdir(join(share, 'directories'));
+  for (const [number, path] of directories.entries()) {
+    await writeFile(join(share, 'directories', String(number)), path);
+  }
   const soak = process.env['MILLINER_SOAK'];
   const variables = {
     PATH: process.env['PATH'] ?? '',
@@ -72,7 +79,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const disk = join(share, 'scratch');
   await writeFile(disk, '');
   await truncate(disk, scratch);
-  const qemu = spawn('qemu-system-x86_64', wordsFor(kernel, share, disk, options), {
+  const qemu = spawn('qemu-system-x86_64', wordsFor(kernel, share, disk, { ...options, directories }), {
     // An input that ends would close the output too.
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -110,19 +117,22 @@ const fixed = [
   '-device virtserialport,chardev=output,name=output',
 ].flatMap((words) => words.split(' '));
 
+/** In QEMU's lists of options a comma ends a value. */
+const valueOf = (path: string) => path.replaceAll(',', ',,');
+
 function wordsFor(
   kernel: Awaited<ReturnType<typeof prepareKernel>>,
   share: string,
   scratchDisk: string,
-  { disks = [], processors = 1 }: MachineOptions,
+  { directories = [], disks = [], processors = 1 }: MachineOptions,
 ): string[] {
   const drive = (file: string, mode: string) => [
     '-drive',
-    `file=${file},format=raw,if=virtio,cache=${mode},discard=unmap`,
+    `file=${valueOf(file)},format=raw,if=virtio,cache=${mode},discard=unmap`,
   ];
   const nine = (path: string, tag: string, more: string) => [
     '-fsdev',
-    `local,id=${tag},path=${path},security_model=none,multidevs=remap${more}`,
+    `local,id=${tag},path=${valueOf(path)},security_model=none,multidevs=remap${more}`,
     '-device',
     `virtio-9p-pci,fsdev=${tag},mount_tag=${tag}`,
   ];
@@ -139,6 +149,8 @@ function wordsFor(
     '-serial',
     `file:${join(share, 'console')}`,
     ...nine('/', 'root', ',readonly=on'),
+    ...nine(kernel.modules, 'modules', ',readonly=on'),
+    ...directories.flatMap((path, number) => nine(path, `directory${number}`, ',readonly=on')),
     ...nine(share, 'share', ''),
     ...nine(compiled, 'compiled', ''),
     ...drive(scratchDisk, 'unsafe'),
