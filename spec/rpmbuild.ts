@@ -1,5 +1,5 @@
 /** Runs rpmbuild so that the same spec and sources give the same bytes on any host. */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { run } from '../src/host/exec.ts';
 import { temporary } from './places.ts';
@@ -12,6 +12,8 @@ export interface Build {
   epoch: number;
   /** Further macros. */
   defines?: Record<string, string>;
+  /** Macros that are paths of this host: files that the spec takes something from. */
+  paths?: Record<string, string>;
 }
 
 /** Everything of the host's configuration that could show in a package. */
@@ -43,15 +45,22 @@ export async function rpmbuildKey(): Promise<string> {
 /** Builds the binary packages of a spec and moves them into `output`; gives their names. */
 export async function rpmbuild(build: Build, output: string): Promise<string[]> {
   const top = await temporary('rpmbuild');
+  const handle = await open(top, 'r');
   try {
     await mkdir(join(top, 'BUILD'));
+    // rpm pastes paths into the shell's scripts as they are, where a space ends a word: the checkout's may have one.
+    // Through an open directory every path is plain.
+    const plain = `/proc/${process.pid}/fd/${handle.fd}`;
+    const paths = { _sourcedir: build.sources, ...build.paths };
+    await mkdir(join(top, 'paths'));
+    for (const [name, path] of Object.entries(paths)) await symlink(path, join(top, 'paths', name));
     const definitions = {
-      _topdir: top,
-      _sourcedir: build.sources,
-      _rpmdir: join(top, 'RPMS'),
-      _tmppath: top,
+      _topdir: plain,
+      _rpmdir: join(plain, 'RPMS'),
+      _tmppath: plain,
       ...macros,
       ...build.defines,
+      ...Object.fromEntries(Object.keys(paths).map((name) => [name, join(plain, 'paths', name)])),
     };
     const defines = Object.entries(definitions).flatMap(([name, value]) => ['--define', `${name} ${value}`]);
     await run('rpmbuild', ['-bb', '--nodeps', '--quiet', ...defines, build.spec], {
@@ -63,6 +72,7 @@ export async function rpmbuild(build: Build, output: string): Promise<string[]> 
     for (const name of names) await run('mv', [join(top, 'RPMS', name), join(output, name)]);
     return names;
   } finally {
+    await handle.close();
     await rm(top, { recursive: true, force: true });
   }
 }

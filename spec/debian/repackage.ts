@@ -46,7 +46,7 @@ export async function rebuild(
   const groups = Map.groupBy(controls, ({ source }) => source);
   const wanted = nights.flatMap(({ night, sources }) => sources.map((source) => ({ night, source })));
   return inParallel(wanted, async ({ night, source }) => {
-    const finish = [`python3 ${join(import.meta.dirname, 'change.py')} ${night}`];
+    const finish = [`python3 %{change} ${night}`];
     const place = await buildSource(groups.get(source)!, shared, cache, tools, finish);
     return { night, source, rpms: (await readdir(place)).map((name) => join(place, name)) };
   });
@@ -100,7 +100,8 @@ async function buildSource(
   await mkdir(sources);
   for (const control of binaries) await symlink(control.deb.path, join(sources, `${control.package}.deb`));
   const epoch = Math.max(...(await Promise.all(binaries.map(({ deb }) => buildTime(deb)))));
-  await rpmbuildText(name, spec, { sources, epoch }, join(work, 'rpms'));
+  const paths = { change: join(import.meta.dirname, 'change.py') };
+  await rpmbuildText(name, spec, { sources, epoch, paths }, join(work, 'rpms'));
   await rename(join(work, 'rpms'), result);
   return result;
 }

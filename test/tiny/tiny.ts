@@ -70,14 +70,10 @@ async function build(place: string): Promise<void> {
   const key = await createKey('Tiny <tiny@milliner.invalid>');
   const stranger = await createKey('Stranger <stranger@milliner.invalid>');
   try {
-    const defines = {
-      busybox: await busybox(),
-      programs: await compilePrograms(),
-      outside,
-      ...keyMaterial(),
-    };
+    const defines = { outside, ...keyMaterial() };
+    const paths = { busybox: await busybox(), programs: await compilePrograms() };
     for (const name of ['tiny', 'scriptlets', 'hostile']) {
-      await rpmbuild({ spec: join(here, `${name}.spec`), sources: here, epoch, defines }, packages);
+      await rpmbuild({ spec: join(here, `${name}.spec`), sources: here, epoch, defines, paths }, packages);
     }
     await damage(packages, join(work, 'damaged'), key, stranger);
     await signPackages(key, await rpmsIn(packages));
