@@ -132,11 +132,33 @@ Kept::Kept(Pool* pool, const Input& input) : pool(pool), input_(input) {
 void Kept::addJobs(Queue* jobs) const {
   for (Id p : packages_) queue_push2(jobs, SOLVER_ALLOWUNINSTALL | SOLVER_SOLVABLE, p);
   for (Id p : refused(pool, packages_, input_)) queue_push2(jobs, SOLVER_ERASE | SOLVER_SOLVABLE, p);
+  addUpdateJobs(jobs);
+}
+
+// An update takes the place of all that have the name. What stands beside a version of the base must not take that
+// one's place: it goes, and comes again as what the words ask for today.
+void Kept::addUpdateJobs(Queue* jobs) const {
   Id best = input_.best ? SOLVER_FORCEBEST : 0;
+  std::set<Id> beside = besideBase();
   for (const auto& name : input_.update) {
     Id id = pool_str2id(pool, name.c_str(), 0);
-    if (id) queue_push2(jobs, SOLVER_UPDATE | SOLVER_SOLVABLE_NAME | best, id);
+    if (!id) continue;
+    if (!beside.count(id)) queue_push2(jobs, SOLVER_UPDATE | SOLVER_SOLVABLE_NAME | best, id);
+    for (Id p : packages_) {
+      if (beside.count(id) && pool->solvables[p].name == id) queue_push2(jobs, SOLVER_ERASE | SOLVER_SOLVABLE, p);
+    }
   }
+}
+
+// Names of the base's packages that others of the name may stand beside.
+std::set<Id> Kept::besideBase() const {
+  std::set<Id> names, mine(packages_.begin(), packages_.end());
+  Id p;
+  Solvable* s;
+  FOR_REPO_SOLVABLES(pool->installed, p, s) {
+    if (!mine.count(p) && isInstallOnly(pool, p)) names.insert(s->name);
+  }
+  return names;
 }
 
 std::set<Id> Kept::toStay() const {
@@ -187,6 +209,7 @@ Solved Kept::solveWith(const std::set<Id>& locked, Solver* solver, const Queue& 
   addJobs(&jobs);
   // Beside the version that is kept, the one that it moves to would be one more.
   if (standSideBySide()) addInstallOnlyJobs(pool, &jobs);
+  for (Id name : besideBase()) queue_push2(&jobs, SOLVER_MULTIVERSION | SOLVER_SOLVABLE_NAME, name);
   if (input_.weakDeps) leaveUnmetWeak(pool, &jobs);
   Solved solved = solveJobs(solver, &jobs);
   if (solved.answer) dropUnwanted(*solved.answer, wanted);

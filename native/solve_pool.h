@@ -122,6 +122,8 @@ class Kept {
  private:
   std::set<Id> toStay() const;
   bool standSideBySide() const;
+  std::set<Id> besideBase() const;
+  void addUpdateJobs(Queue* jobs) const;
   Solved solveWith(const std::set<Id>& locked, Solver* solver, const Queue& wanted) const;
   void dropUnwanted(Answer& answer, const Queue& wanted) const;
 
@@ -131,5 +133,6 @@ class Kept {
 };
 // What dnf lets stand side by side in several versions.
 void addInstallOnlyJobs(Pool* pool, Queue* jobs);
+bool isInstallOnly(Pool* pool, Id package);
 
 }  // namespace solve

@@ -120,11 +120,23 @@ WhyNot explainAbsence(Pool* pool, const Input& input, const Kept& kept, const Jo
 
 }  // namespace
 
+// dnf's default of installonlypkgs.
+const char* const installOnly[] = {"kernel", "kernel-PAE", "installonlypkg(kernel)", "installonlypkg(kernel-module)",
+                                   "installonlypkg(vm)", "multiversion(kernel)"};
+
 void addInstallOnlyJobs(Pool* pool, Queue* jobs) {
-  for (const char* name : {"kernel", "kernel-PAE", "installonlypkg(kernel)", "installonlypkg(kernel-module)",
-                           "installonlypkg(vm)", "multiversion(kernel)"}) {
+  for (const char* name : installOnly) {
     queue_push2(jobs, SOLVER_MULTIVERSION | SOLVER_SOLVABLE_PROVIDES, pool_str2id(pool, name, 1));
   }
+}
+
+bool isInstallOnly(Pool* pool, Id package) {
+  for (const char* name : installOnly) {
+    Id p, pp, id = pool_str2id(pool, name, 0);
+    if (!id) continue;
+    FOR_PROVIDES(p, pp, id) if (p == package) return true;
+  }
+  return false;
 }
 
 Answer::Answer(Solver* solver) {

@@ -20,6 +20,11 @@ export const lockErrors = {
     what: 'a lock has no package of the name that was given',
     todo: 'The lock file has the names of all packages, and of their sources.',
   },
+  DATABASE_DIFFERS: {
+    kind: 'install',
+    what: "the image's rpm database has not the packages of its lock, no more and no fewer",
+    todo: 'A package whose %pre or %pretrans fails is not installed, whatever the recipe allows: mend it, or leave it out. Otherwise report it with the output of the same command under --debug.',
+  },
   ID_DRIFT: {
     kind: 'install',
     what: 'a user or group would have another id than the ledger beside the lock (RECIPE.ids.json) says, or one that was given to another',

@@ -3,16 +3,15 @@ import { link, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import type { Progress } from '../host/progress.ts';
+import type { RpmPackage } from '../rpm/package.ts';
 import { runInSandbox, type Sandbox, type SandboxCommand } from './sandbox.ts';
-
-export interface Package {
-  nevra: string;
-  /** The verified .rpm file. */
-  path: string;
-}
+import { stepsOf, type Below, type Step } from './steps.ts';
 
 export interface TransactionOptions {
-  packages: Package[];
+  packages: RpmPackage[];
+  below: Below;
+  /** NEVRAs that the database has by now. */
+  installed: () => Promise<string[]>;
   /** Where the image keeps its rpm database, absolute. */
   dbPath: string;
   arch: string;
@@ -52,15 +51,63 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
       lines.push({ at, stream, text: text.slice(0, 4096) });
   };
   const inputs = await makeInputs(sandbox, options);
-  const { exitCode } = await runInTurn(started, sandbox, {
-    // The target's keyring has no say in what was verified before, under the recipe's keys. Files are held to their
-    // digests where they are laid into frames, on another core.
-    args: ['rpm', ...rpmOptions(options), '--nosignature', '--nofiledigest', '-Uv', ...inputs.files],
-    inputs: inputs.binds,
-    onStdout: (text) => keep('stdout', text),
-    onStderr: (text) => keep('stderr', text),
-  });
-  return { exitCode, lines, started };
+  const rpm = async (...args: string[]) => {
+    const { exitCode } = await runInTurn(started, sandbox, {
+      args: ['rpm', ...rpmOptions(options), '--nosignature', ...args],
+      inputs: inputs.binds,
+      onStdout: (text) => keep('stdout', text),
+      onStderr: (text) => keep('stderr', text),
+    });
+    return exitCode;
+  };
+  const steps = stepsOf(packages, options.below);
+  return { exitCode: await carryOut(steps, { ...options, rpm, files: inputs.files }), lines, started };
+}
+
+interface Carrying extends Pick<TransactionOptions, 'below' | 'installed' | 'packages'> {
+  /** Gives the exit code. */
+  rpm: (...args: string[]) => Promise<number>;
+  /** By NEVRA. */
+  files: ReadonlyMap<string, string>;
+}
+
+/** Gives the first exit code that is not 0. */
+async function carryOut(steps: readonly Step[], { below, installed, packages, rpm, files }: Carrying) {
+  // The target's keyring has no say in what was verified before, under the recipe's keys. Files are held to their
+  // digests where they are laid into frames, on another core. An older version is what the lock has decided on.
+  const run = ({ how, packages: some }: Step, ...options: string[]) =>
+    rpm(
+      '--nofiledigest',
+      ...options,
+      how === 'upgrade' ? '-Uv' : '-iv',
+      ...(how === 'upgrade' ? ['--oldpackage'] : []),
+      // Sorted, because rpm breaks ties in its order by the order of its arguments.
+      ...some
+        .map(({ nevra }) => nevra)
+        .toSorted()
+        .map((nevra) => files.get(nevra)!),
+    );
+  const [only, ...others] = steps;
+  if (only?.how === 'upgrade' && others.length === 0) return run(only);
+  // rpm sees one step at a time, and what one needs another may have: it is asked about dependencies at the end.
+  for (const step of steps) {
+    if (step.how === 'install') {
+      const gone = await lingering(below, installed);
+      const erased = gone.length > 0 ? await rpm('-ev', '--nodeps', '--allmatches', ...gone) : 0;
+      if (erased !== 0) return erased;
+    }
+    const exitCode = await run(step, ...(steps.length > 1 ? ['--nodeps'] : []));
+    if (exitCode !== 0) return exitCode;
+  }
+  const nevras = packages.map(({ nevra }) => nevra);
+  return steps.length > 1 ? rpm('-V', '--nofiles', '--nodigest', '--noscripts', ...nevras) : 0;
+}
+
+/** What only a package obsoletes that stands beside another of its name: -i erases nothing. */
+async function lingering({ removed }: Below, installed: () => Promise<string[]>): Promise<string[]> {
+  if (removed.length === 0) return [];
+  const there = new Set(await installed());
+  return removed.filter((nevra) => there.has(nevra));
 }
 
 /** An empty database, for an image that has none and installs nothing: whoever asks rpm about it gets an answer. */
@@ -112,11 +159,9 @@ async function makeInputs(sandbox: Sandbox, options: TransactionOptions) {
   await mkdir(packagesDirectory, { recursive: true });
   await mkdir(configuration, { recursive: true });
   await writeFile(join(configuration, 'macros'), macros(options));
-  // Sorted, because rpm breaks ties in its order by the order of its arguments.
-  const sorted = options.packages.toSorted((a, b) => (a.nevra < b.nevra ? -1 : 1));
-  for (const { nevra, path } of sorted) await link(path, join(packagesDirectory, fileName(nevra)));
+  for (const { nevra, path } of options.packages) await link(path, join(packagesDirectory, fileName(nevra)));
   return {
-    files: sorted.map(({ nevra }) => `/packages/${fileName(nevra)}`),
+    files: new Map(options.packages.map(({ nevra }) => [nevra, `/packages/${fileName(nevra)}`])),
     binds: [
       { source: packagesDirectory, target: '/packages' },
       { source: configuration, target: '/milliner' },

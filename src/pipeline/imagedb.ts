@@ -4,7 +4,7 @@ import { MillinerError } from '../errors.ts';
 import { lstatIfThere } from '../host/files.ts';
 import { resolveInside } from '../host/inside.ts';
 import { byteString, showBytes } from '../host/paths.ts';
-import { databaseFile } from '../rpm/database.ts';
+import { databaseFile, readInstalledNames } from '../rpm/database.ts';
 
 /**
  * The database file of a mounted tree. What a scriptlet put in its place must not lead to the host's own database,
@@ -16,4 +16,9 @@ export async function databaseIn(root: string, dbPath: string): Promise<string> 
   const found = directory === undefined ? undefined : await lstatIfThere(path);
   if (found?.isFile()) return path;
   throw new MillinerError('RPMDB_INVALID', `${dbPath}/${databaseFile} of the image is no regular file`);
+}
+
+/** NEVRAs of what a mounted tree's database has. Throws RPMDB_INVALID. */
+export async function installedIn(root: string, dbPath: string): Promise<string[]> {
+  return readInstalledNames(await databaseIn(root, dbPath));
 }

@@ -1,8 +1,10 @@
 /** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
 import { readFile } from 'node:fs/promises';
+import { MillinerError } from '../errors.ts';
 import { isNearlyFull } from '../host/files.ts';
 import { byteString, showBytes } from '../host/paths.ts';
 import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
+import { checkAllowed, checkDatabase } from '../install/dbset.ts';
 import { dnfState } from '../install/dnfstate.ts';
 import { checkTransaction } from '../install/gates.ts';
 import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
@@ -26,7 +28,7 @@ import { databaseFile } from '../rpm/database.ts';
 import { fileType } from '../rpm/files.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
-import { databaseIn } from './imagedb.ts';
+import { databaseIn, installedIn } from './imagedb.ts';
 import type { BuildReport } from './records.ts';
 
 export interface InstallPlan {
@@ -35,7 +37,8 @@ export interface InstallPlan {
   epoch: number;
   /** What this recipe adds to its base. */
   packages: RpmPackage[];
-  /** NEVRAs of the base that this image has not. */
+  /** NEVRAs of the base that this image has, and that it has not. */
+  kept: readonly string[];
   removed: readonly string[];
   /** The tree of the base. */
   parent: Tree | undefined;
@@ -155,8 +158,12 @@ async function transact(
     return { exitCode: 0, lines: [], started: [] };
   }
   context.progress.step(`installing ${packages.length} packages with rpm`);
+  const { kept, removed } = plan;
+  const installed = () => installedIn(sandbox.target, plan.dbPath);
   const log = await runTransaction(sandbox, {
     packages,
+    below: { kept, removed },
+    installed,
     dbPath: plan.dbPath,
     arch: plan.arch,
     docs: recipe.docs,
@@ -164,8 +171,16 @@ async function transact(
     progress: context.progress,
   });
   context.signal?.throwIfAborted();
+  const locked = [...kept, ...packages.map(({ nevra }) => nevra)];
   const owned = packages.map(({ nevra, name, files }) => ({ nevra, name, files }));
-  warnings.push(...checkTransaction(log, owned, recipe.allow, await isNearlyFull(sandbox.target)));
+  try {
+    warnings.push(...checkTransaction(log, owned, recipe.allow, await isNearlyFull(sandbox.target)));
+  } catch (error) {
+    const isFailed = error instanceof MillinerError && error.code === 'INSTALL_FAILED';
+    if (isFailed) checkAllowed(locked, await installed(), recipe.allow.scriptlets, [error.message]);
+    throw error;
+  }
+  checkDatabase(locked, await installed(), warnings);
   return log;
 }
 

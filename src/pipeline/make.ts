@@ -54,9 +54,10 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const { epoch } = lock;
     const timeout = durationOf(loaded.recipe.install.timeout);
     const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
-    const { removed } = job.locked.answer;
+    const { base, image, removed } = job.locked.answer;
+    const kept = [...base, ...(image?.packages ?? [])];
     const common = { loaded, arch: job.arch, epoch, parent, dbPath, ledger: job.ledger };
-    const plan = { ...common, packages: own, removed, onInstalled: beginLayers };
+    const plan = { ...common, packages: own, kept, removed, onInstalled: beginLayers };
     // Awaited here: what is in use goes with this scope.
     return await withReason(context.snapshots, async () => {
       const installed = await installImage(context, sandbox, plan);

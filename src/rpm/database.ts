@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { MillinerError } from '../errors.ts';
 import { Header, type Refuse } from './header.ts';
-import { describeHeader, readIdentity, type PackageInfo } from './package.ts';
+import { describeHeader, readIdentity, type Nevra, type PackageInfo } from './package.ts';
 import { readSchema } from './schema.ts';
 import { headerTags } from './tags.ts';
 
@@ -45,6 +45,20 @@ export async function readInstalled(path: string): Promise<InstalledPackage[]> {
       };
     }),
   );
+}
+
+/** NEVRAs of what is installed, in the order of rows; public keys are none. Throws RPMDB_INVALID. */
+export async function readInstalledNames(path: string): Promise<string[]> {
+  const refuse = refuseDatabase(path);
+  const rows = await withDatabase(path, refuse, (database) =>
+    readRows(database, refuse).map(({ header }) => readIdentity(header, refuse)),
+  );
+  return rows.filter(isPackage).map(({ nevra }) => nevra);
+}
+
+/** rpm keeps public keys among the packages. */
+export function isPackage({ name, arch }: Pick<Nevra, 'name' | 'arch'>): boolean {
+  return name !== 'gpg-pubkey' && arch !== '';
 }
 
 /** Which files rpm has put where they belong, by NEVRA and index: not what was left out, or replaced by another's. */

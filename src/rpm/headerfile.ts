@@ -1,7 +1,7 @@
 /** Packages of an rpm database as files that have their headers alone: what reads packages reads those too. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readRows, refuseDatabase, withDatabase } from './database.ts';
+import { isPackage, readRows, refuseDatabase, withDatabase } from './database.ts';
 import { readIdentity, type Nevra } from './package.ts';
 import { headerTags } from './tags.ts';
 
@@ -23,7 +23,7 @@ export async function readDatabasePackages(path: string): Promise<DatabasePackag
       buildTime: header.number(headerTags.BUILDTIME) ?? 0,
       blob: header.blob,
     }))
-    .filter(({ name, arch }) => name !== 'gpg-pubkey' && arch !== '');
+    .filter(isPackage);
 }
 
 const headerMagic = Buffer.from('8eade80100000000', 'hex');
