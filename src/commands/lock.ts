@@ -8,7 +8,7 @@ import { openContext } from '../pipeline/context.ts';
 import { updateCost } from '../pipeline/layerplan.ts';
 import { lock, type MadeLock } from '../pipeline/lock.ts';
 import { explainAbsence, explainPresence } from '../pipeline/why.ts';
-import { changesOfLocks, isEmpty, type SetChanges } from '../pipeline/lockchanges.ts';
+import { changesOfBase, changesOfLocks, isEmpty, type SetChanges } from '../pipeline/lockchanges.ts';
 
 export default class LockCommand extends MillinerCommand {
   static override summary = 'Solve a recipe and write down the answer';
@@ -93,6 +93,7 @@ Repositories are asked every time, and send what has changed; metadata older tha
           packages: answer.packages.length,
           downloadSize: answer.packages.reduce((sum, one) => sum + one.size, 0),
           layers: answer.layers.plan.length,
+          base: changesOfBase(answer),
           expected: costs[arch]!,
           ...(previous?.arches[arch] && { update: updateCost(previous.arches[arch], answer) }),
           ...(changes && { changes: changes[arch] }),
@@ -110,6 +111,9 @@ Repositories are asked every time, and send what has changed; metadata older tha
           `  since the last lock: ${update.changedLayers} layers, ${megabytes(update.download)}, for ${megabytes(update.packages)} of packages`,
         );
       }
+    }
+    for (const [arch, { base }] of Object.entries(arches)) {
+      if (!isEmpty(base)) this.#showChanges(`${arch}: packages of the base`, base);
     }
     for (const [arch, { packages, tools }] of Object.entries(changes ?? {})) {
       this.#showChanges(arch, packages);

@@ -74,13 +74,14 @@ interface Carrying extends Pick<TransactionOptions, 'below' | 'installed' | 'pac
 /** Gives the first exit code that is not 0. */
 async function carryOut(steps: readonly Step[], { below, installed, packages, rpm, files }: Carrying) {
   // The target's keyring has no say in what was verified before, under the recipe's keys. Files are held to their
-  // digests where they are laid into frames, on another core. An older version is what the lock has decided on.
+  // digests where they are laid into frames, on another core. What is older, than what goes or than what
+  // stays beside it, is so because the lock says it.
   const run = ({ how, packages: some }: Step, ...options: string[]) =>
     rpm(
       '--nofiledigest',
       ...options,
       how === 'upgrade' ? '-Uv' : '-iv',
-      ...(how === 'upgrade' ? ['--oldpackage'] : []),
+      '--oldpackage',
       // Sorted, because rpm breaks ties in its order by the order of its arguments.
       ...some
         .map(({ nevra }) => nevra)

@@ -3,11 +3,11 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MillinerError } from '../errors.ts';
 import type { Access } from '../host/access.ts';
-import type { LockedArch, LockedPackage } from '../lock/lock.ts';
+import type { LockedArch, LockedImage, LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
 import { groupMembers, modulesOf } from '../repo/repository.ts';
 import { compareNevra } from '../rpm/evr.ts';
-import { nevraText } from '../rpm/package.ts';
+import { nevraText, parseNevra } from '../rpm/package.ts';
 import { moduleFilter, type ModuleFilter } from '../solve/modules.ts';
 import { solve, type SolvedPackage, type SolveRequest } from '../solve/solve.ts';
 import type { BaseRecord } from './baserecords.ts';
@@ -18,6 +18,7 @@ import { fetchPackages, placesOf, sha256Of } from './fetch.ts';
 import { keepPackages, remaining } from './keep.ts';
 import type { LockedRecipe } from './lock.ts';
 import { goneFrom, lockedImage, refuseReplaced, withoutPackages } from './lockedimage.ts';
+import { changesOfBase } from './lockchanges.ts';
 import { openAll } from './repositories.ts';
 import { hostRpmVersion } from './versions.ts';
 
@@ -70,10 +71,11 @@ export async function solveArch(
   );
   const members = await groupMembers(repositories, groups, arch);
   const inBase = inherited?.packages ?? [];
-  const keep = last && (await keepPackages(context, loaded, arch, ownOf(last.answer, inBase), last.update));
+  const below = image && (inherited?.image ?? lockedImage(image));
+  const mine = last && ownOf(last.answer, [...inBase, ...namedIn(below)]);
+  const keep = last && (await keepPackages(context, loaded, arch, mine!, last.update));
   const replaced = new Set(last?.answer.removed);
   const here = inBase.filter(({ nevra }) => !replaced.has(nevra)).map(({ sha256 }) => files!.get(sha256)!);
-  const below = image && (inherited?.image ?? lockedImage(image));
   const theirs = below?.packages.filter((nevra) => !replaced.has(nevra));
   const solved = await withInstalled(context, image, theirs, (headers) =>
     solve({
@@ -87,7 +89,6 @@ export async function solveArch(
   );
   for (const name of solved.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
   const gone = new Set([...replaced, ...solved.removed.map(nevraText)]);
-  if (below) refuseReplaced(loaded, below, gone, solved.packages);
   const [removed, kept] = [true, false].map((away) => inBase.filter(({ nevra }) => gone.has(nevra) === away));
   const staying = remaining(keep, solved);
   const own = [...staying, ...(await locate(solved.packages))];
@@ -97,31 +98,52 @@ export async function solveArch(
     ...solved.packages.map(({ buildTime }) => buildTime),
     ...staying.map(({ nevra }) => keep!.built.get(nevra)!),
   ];
+  const answer = {
+    packages: [...kept!.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(
+      compareNevra,
+    ),
+    ...(below && { image: withoutPackages(below, gone) }),
+    base: kept!.map(({ nevra }) => nevra),
+    removed: [...removed!.map(({ nevra }) => nevra), ...goneFrom(below, gone)].toSorted(),
+    tools,
+  };
+  refuseReplaced(loaded, base?.loaded.recipe.name ?? below?.name ?? '', changesOfBase(answer));
   return {
-    answer: {
-      packages: [...kept!.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(
-        compareNevra,
-      ),
-      ...(below && { image: withoutPackages(below, gone) }),
-      base: kept!.map(({ nevra }) => nevra),
-      removed: [...removed!.map(({ nevra }) => nevra), ...goneFrom(below, gone)].toSorted(),
-      tools,
-    },
+    answer,
     own,
     modules,
     newest: Math.max(0, ...built),
   };
 }
 
-/** What the last answer has besides its base, as far as today's base leaves room for it. */
-function ownOf({ packages, base, removed }: LockedArch, inBase: LockedPackage[]): LockedPackage[] {
+/**
+ * What the last answer has besides its base, as far as today's base leaves room for it: beside a package of its name
+ * there is room for what stood beside one then.
+ */
+function ownOf({ packages, base, image, removed }: LockedArch, inBase: readonly Named[]): LockedPackage[] {
   const inherited = new Set(base);
   const replaced = new Set(removed);
-  const taken = new Set(inBase.filter(({ nevra }) => !replaced.has(nevra)).map(nameAndArch));
-  return packages.filter((one) => !inherited.has(one.nevra) && !taken.has(nameAndArch(one)));
+  const here = inBase.filter(({ nevra }) => !replaced.has(nevra));
+  const there = new Set(here.map(({ nevra }) => nevra));
+  const taken = new Set(here.map(nameAndArch));
+  const below = [...packages.filter(({ nevra }) => inherited.has(nevra)), ...namedIn(image)];
+  const beside = new Set(below.map(nameAndArch));
+  return packages.filter((one) => {
+    if (inherited.has(one.nevra) || there.has(one.nevra)) return false;
+    return !taken.has(nameAndArch(one)) || beside.has(nameAndArch(one));
+  });
 }
 
-function nameAndArch({ name, arch }: LockedPackage): string {
+type Named = Pick<LockedPackage, 'nevra' | 'name' | 'arch'>;
+
+function namedIn(image: LockedImage | undefined): Named[] {
+  return (image?.packages ?? []).flatMap((nevra) => {
+    const parsed = parseNevra(nevra);
+    return parsed ? [{ ...parsed, nevra }] : [];
+  });
+}
+
+function nameAndArch({ name, arch }: Named): string {
   return `${name}.${arch}`;
 }
 

@@ -1,5 +1,5 @@
 /** What a lock has that another has not, by architecture: for whoever reviews the change. */
-import { changesBetween, isDowngrade, type Replaced } from '../lock/changes.ts';
+import { changesBetween, isDowngrade, type PackageSet, type Replaced } from '../lock/changes.ts';
 import type { Lock, LockedArch, LockedPackage } from '../lock/lock.ts';
 
 /** NEVRAs, in the order of the lock. */
@@ -16,6 +16,17 @@ export interface ArchChanges {
   /** Of the whole image, bases included. */
   packages: SetChanges;
   tools: SetChanges;
+}
+
+/** What an answer does to its base's packages: those that come beside them are no change. */
+export function changesOfBase({
+  packages,
+  base,
+  removed,
+}: Pick<LockedArch, 'packages' | 'base' | 'removed'>): SetChanges {
+  const inherited = new Set(base);
+  const own = packages.filter(({ nevra }) => !inherited.has(nevra));
+  return { ...changesOfSets(new Map(removed.map((nevra) => [nevra, ''])), digestsOf(own)), added: [] };
 }
 
 /** An architecture that only one of them has counts as one without packages in the other. */
@@ -35,9 +46,14 @@ export function isEmpty({ added, removed, updated, downgraded, rebuilt }: SetCha
 }
 
 function changesOf(before: LockedPackage[], now: LockedPackage[]): SetChanges {
-  const digests = (packages: LockedPackage[]) =>
-    new Map(packages.map(({ nevra, sha256 }) => [nevra, sha256]));
-  const { added, removed, replaced } = changesBetween(digests(before), digests(now));
+  return changesOfSets(digestsOf(before), digestsOf(now));
+}
+
+const digestsOf = (packages: readonly LockedPackage[]) =>
+  new Map(packages.map(({ nevra, sha256 }) => [nevra, sha256]));
+
+function changesOfSets(before: PackageSet, now: PackageSet): SetChanges {
+  const { added, removed, replaced } = changesBetween(before, now);
   const [rebuilt, others] = partition(replaced, ({ from, to }) => from === to);
   const [downgraded, updated] = partition(others, isDowngrade);
   return { added, removed, updated, downgraded, rebuilt: rebuilt.map(({ to }) => to) };

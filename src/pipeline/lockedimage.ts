@@ -1,11 +1,11 @@
-/** What a lock says of a base that no recipe makes, and which of its packages may go. */
+/** What a lock says of a base that no recipe makes, and which packages of any base may go. */
 import { MillinerError } from '../errors.ts';
 import type { LockedArch, LockedImage } from '../lock/lock.ts';
 import type { BaseSource } from '../recipe/base.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
-import { nevraText } from '../rpm/package.ts';
-import type { SolvedPackage } from '../solve/solve.ts';
+import { parseNevra } from '../rpm/package.ts';
 import { nameOf, type BaseRecord } from './baserecords.ts';
+import type { SetChanges } from './lockchanges.ts';
 
 export function lockedImage({ name, digest, index, packages }: BaseRecord): LockedImage {
   return { name, digest, ...(index && { index }), packages };
@@ -30,27 +30,26 @@ export function withoutPackages(image: LockedImage, gone: ReadonlySet<string>): 
   return { ...image, packages: image.packages.filter((nevra) => !gone.has(nevra)) };
 }
 
-const packageName = (nevra: string) => nevra.replace(/-[^-]+-[^-]+$/, '');
-
-/** A base that somebody else answers for stays what it is, unless the recipe says otherwise. Throws BASE_REPLACED. */
+/** Whoever answers for a base has it as it is, unless the recipe says otherwise. Throws BASE_REPLACED. */
 export function refuseReplaced(
   { recipe, path }: LoadedRecipe,
-  image: LockedImage,
-  gone: ReadonlySet<string>,
-  packages: readonly SolvedPackage[],
+  base: string,
+  changes: Pick<SetChanges, 'updated' | 'downgraded' | 'removed'>,
 ): void {
-  const replaced = goneFrom(image, gone).filter(
-    (nevra) => !recipe.allow.replace.includes(packageName(nevra)),
-  );
+  const replaced = [
+    ...changes.updated.map(({ from, to }) => ({ package: from, change: 'updated', by: to })),
+    ...changes.downgraded.map(({ from, to }) => ({ package: from, change: 'downgraded', by: to })),
+    ...changes.removed.map((nevra) => ({ package: nevra, change: 'removed' })),
+  ].filter((one) => !recipe.allow.replace.includes(packageName(one.package)));
   if (replaced.length === 0) return;
-  const named = replaced.map((nevra) => {
-    const by = packages.find(({ name }) => name === packageName(nevra));
-    return { package: nevra, ...(by && { by: nevraText(by) }) };
-  });
-  const words = named.map(({ package: one, by }) => (by === undefined ? one : `${one} by ${by}`)).join(', ');
-  const names = replaced.map(packageName).join(', ');
-  throw new MillinerError('BASE_REPLACED', `${path}: packages of ${image.name} would be replaced: ${words}`, {
+  const words = replaced.map(
+    ({ package: one, change, ...rest }) => `${one} would be ${change}${'by' in rest ? ` to ${rest.by}` : ''}`,
+  );
+  const names = [...new Set(replaced.map((one) => packageName(one.package)))].join(', ');
+  throw new MillinerError('BASE_REPLACED', `${path}: of ${base}, ${words.join(', ')}`, {
     hint: `Name a base that has them, or allow it: allow: {replace: [${names}]}`,
-    details: { packages: named },
+    details: { packages: replaced },
   });
 }
+
+const packageName = (nevra: string) => parseNevra(nevra)?.name ?? nevra;

@@ -1,0 +1,82 @@
+/** Small worlds of packages for an image and its base: versions that stand side by side, replace, obsolete, go back. */
+import fc from 'fast-check';
+import type { Sample } from '../solve/packages.ts';
+
+export interface Layered {
+  samples: Sample[];
+  /** Of the base, which sees no version 3. */
+  below: string[];
+  above: string[];
+}
+
+const plain = ['a', 'b', 'c', 'd'];
+const kernels = ['k', 'm'];
+const names = [...plain, ...kernels];
+/** What dnf goes by. */
+const installOnly = ['installonlypkg(kernel)', 'installonlypkg(kernel-module)', 'multiversion(kernel)'];
+
+const version = fc.integer({ min: 1, max: 3 });
+const wanted = fc.oneof(
+  { weight: 2, arbitrary: fc.constantFrom(...names) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom(...names), fc.constantFrom('=', '>=', '<='), version) },
+);
+type Wanted = string | [string, string, number];
+
+function sampleOf(name: string, at: number): fc.Arbitrary<Sample> {
+  const others = plain.filter((other) => other !== name);
+  return fc
+    .record({
+      requires: fc.array(wanted, { maxLength: 2 }),
+      obsoletes: fc.option(fc.tuple(fc.constantFrom(...others), fc.constantFrom('', ' < 2', ' < 3')), {
+        freq: 6,
+      }),
+      kind: fc.constantFrom(...installOnly),
+    })
+    .map(({ requires, obsoletes, kind }) => ({
+      name,
+      version: String(at),
+      arch: 'noarch',
+      Requires: requires.map((one) => textOf(one)),
+      ...(obsoletes && { Obsoletes: obsoletes.join('') }),
+      ...(kernels.includes(name) && { Provides: kind }),
+      files: [`/usr/share/${name}/${at}`],
+    }));
+}
+
+const textOf = (one: Wanted) => (typeof one === 'string' ? one : one.join(' '));
+
+/** A name, or a version of it, which may be older than the base's. */
+const word = fc.oneof(
+  { weight: 2, arbitrary: fc.constantFrom(...names) },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(fc.constantFrom(...kernels, ...names), version).map((one) => one.join('-')),
+  },
+);
+
+export const layered: fc.Arbitrary<Layered> = fc.record({
+  samples: fc
+    .tuple(...names.flatMap((name) => [1, 2, 3].map((at) => sampleOf(name, at))))
+    .map((all) => [...all]),
+  below: fc.uniqueArray(fc.oneof(fc.constantFrom(...names), fc.constantFrom('k-1', 'k-2', 'm-1', 'a-1')), {
+    minLength: 1,
+    maxLength: 3,
+  }),
+  above: fc.uniqueArray(word, { minLength: 1, maxLength: 3 }),
+});
+
+/** The same under other names, so that many worlds can share a repository. */
+export function prefixed({ samples, below, above }: Layered, prefix: string): Layered {
+  const renamed = (text: string) => `${prefix}${text}`;
+  return {
+    samples: samples.map((one) => ({
+      ...one,
+      name: renamed(one.name),
+      Requires: [one.Requires ?? []].flat().map((text) => renamed(String(text))),
+      ...(one.Obsoletes !== undefined && { Obsoletes: renamed(String(one.Obsoletes)) }),
+      files: one.files!.map((path) => path.replace('/usr/share/', `/usr/share/${prefix}`)),
+    })),
+    below: below.map(renamed),
+    above: above.map(renamed),
+  };
+}
