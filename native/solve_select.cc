@@ -82,8 +82,8 @@ bool anyInstalled(Pool* pool, const Ids& solvables) {
 // variant is no reason to add the 64-bit one.
 void addJob(Pool* pool, Ids& candidates, bool byName, bool best, Queue* jobs) {
   Id how = SOLVER_INSTALL | SOLVER_SOLVABLE_ONE_OF | SOLVER_SETARCH | SOLVER_SETEVR;
-  if (best && !anyInstalled(pool, candidates)) how |= SOLVER_FORCEBEST;
   if (byName) addSuccessors(pool, &candidates);
+  if (best && !anyInstalled(pool, candidates)) how |= SOLVER_FORCEBEST;
   queue_push2(jobs, how, pool_queuetowhatprovides(pool, &candidates));
 }
 

@@ -25,6 +25,11 @@ export const lockErrors = {
     what: "the image's rpm database has not the packages of its lock, no more and no fewer",
     todo: 'A package whose %pre or %pretrans fails is not installed, whatever the recipe allows: mend it, or leave it out. Otherwise report it with the output of the same command under --debug.',
   },
+  DATABASE_ELSEWHERE: {
+    kind: 'install',
+    what: "the image's own rpm would look for its database where there is none that Milliner can keep",
+    todo: 'Leave out the package whose macro file sets %_dbpath so, or have it say /usr/lib/sysimage/rpm or /var/lib/rpm.',
+  },
   ID_DRIFT: {
     kind: 'install',
     what: 'a user or group would have another id than the ledger beside the lock (RECIPE.ids.json) says, or one that was given to another',

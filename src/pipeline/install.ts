@@ -2,11 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { MillinerError } from '../errors.ts';
 import { isNearlyFull } from '../host/files.ts';
-import { byteString, showBytes } from '../host/paths.ts';
+import { byteString, showBytes, type ByteString } from '../host/paths.ts';
 import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
 import { checkAllowed, checkDatabase } from '../install/dbset.ts';
 import { dnfState } from '../install/dnfstate.ts';
 import { checkTransaction } from '../install/gates.ts';
+import { followRpm } from '../install/moveddb.ts';
 import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
 import { settleIds, type SettledIds } from '../install/ids.ts';
 import { moveIds } from '../install/moveids.ts';
@@ -51,6 +52,8 @@ export interface InstallPlan {
 
 export interface InstalledImage {
   tree: Tree;
+  /** Absolute: where its rpm looks for the database. */
+  dbPath: string;
   report: Omit<BuildReport, 'state'>;
   /** What rpm -Va has found, without its explanations. */
   differences: Difference[];
@@ -63,15 +66,16 @@ export interface InstalledImage {
 export async function installImage(
   context: Context,
   sandbox: Sandbox,
-  plan: InstallPlan,
+  given: InstallPlan,
 ): Promise<InstalledImage> {
   const { target } = sandbox;
   const warnings: string[] = [];
   // First, because a value that is missing should not be found out after the transaction.
-  const files = await recipeFiles(plan);
+  const files = await recipeFiles(given);
   const made = await makeMountPoints(target);
   const accounts = await readAccounts(target);
-  const log = await transact(context, sandbox, plan, warnings);
+  const log = await transact(context, sandbox, given, warnings);
+  const plan = { ...given, dbPath: await followRpm(target, given.dbPath, isKeptBy(given)) };
   const turns = { started: log.started, packages: plan.packages };
   const { ids, found } = await keepIds(target, plan, turns, accounts);
   for (const words of ids.kept) context.progress.step(words);
@@ -98,6 +102,7 @@ export async function installImage(
   for (const warning of warnings) context.progress.warn(warning);
   return {
     tree: installed.tree,
+    dbPath: plan.dbPath,
     differences,
     origins,
     ids: ids.ids,
@@ -108,6 +113,12 @@ export async function installImage(
       log: log.lines.slice(-mostLogLines).map(({ text }) => text),
     },
   };
+}
+
+/** Whether the base or a package has a directory. */
+function isKeptBy({ packages, parent }: InstallPlan) {
+  const owned = new Set(packages.flatMap(({ files }) => files.map(({ path }) => path)));
+  return (path: ByteString) => owned.has(path) || parent?.has(path) === true;
 }
 
 /** Where ids have to move, the origins as they were found before: a change of owner is a change. */

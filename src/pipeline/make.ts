@@ -40,7 +40,7 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const { packages, tools, toolRoot } = await gatherInputs(context, job, directory);
     const own = packages.map((one) => one.package);
     const toolPackages = tools.map((one) => one.package);
-    const dbPath = job.base?.dbPath ?? databasePath(own, toolPackages);
+    const startPath = job.base?.dbPath ?? databasePath(own, toolPackages);
     await using active = await prepare(context, id, job.base?.snapshot);
     const { target } = active;
     const parent = job.base && (await parentTree(context, job.base.tree, id));
@@ -56,20 +56,21 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const sandbox = { id, directory, toolRoot, target, epoch, timeout, signal: context.signal };
     const { base, image, removed } = job.locked.answer;
     const kept = [...base, ...(image?.packages ?? [])];
-    const common = { loaded, arch: job.arch, epoch, parent, dbPath, ledger: job.ledger };
+    const common = { loaded, arch: job.arch, epoch, parent, dbPath: startPath, ledger: job.ledger };
     const plan = { ...common, packages: own, kept, removed, onInstalled: beginLayers };
     // Awaited here: what is in use goes with this scope.
     return await withReason(context.snapshots, async () => {
       const installed = await installImage(context, sandbox, plan);
       context.signal?.throwIfAborted();
       progress.step('writing the layers');
+      const { dbPath } = installed;
       const outcome = { target, tree: installed.tree, dbPath, differences: installed.differences };
       const predicted = await predictAfter(packages, outcome);
       const planned = plannedLayers(job.locked.answer, predicted);
       const { isKnown } = predicted;
       const made = { ...outcome, isKnown, parent, planned, compression, packageLayers };
       const written = await writeLayers(context, { recipe: loaded.recipe.name, ...made });
-      return finish(context, job, { id, dbPath, installed, written });
+      return finish(context, job, { id, installed, written });
     });
   });
 }
@@ -77,15 +78,14 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
 interface Finished {
   /** Key of the active snapshot. */
   id: string;
-  dbPath: string;
   installed: InstalledImage;
   written: WrittenLayers;
 }
 
 /** Stores what makes an image of the layers, and commits the snapshot. */
-async function finish(context: Context, job: Job, { id, dbPath, installed, written }: Finished) {
+async function finish(context: Context, job: Job, { id, installed, written }: Finished) {
   const { recipe } = job.locked.loaded;
-  const { tree, origins, report, ids } = installed;
+  const { tree, dbPath, origins, report, ids } = installed;
   const sources = { below: written.below, dbPath, recipe, origins, normalised: report.normalised };
   const state = describeState(written.changed, sources);
   const image = await storeImage(context, job, written.layers);

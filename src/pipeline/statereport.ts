@@ -5,6 +5,8 @@ import type { Normalised } from '../layer/state/normalise.ts';
 import type { Origin } from '../layer/state/origin.ts';
 import type { Tree } from '../layer/tree.ts';
 import type { Recipe } from '../recipe/schema.ts';
+import { databaseFile } from '../rpm/database.ts';
+import { databasePlaces } from '../rpm/dbpath.ts';
 
 export interface StateEntry {
   path: string;
@@ -28,6 +30,10 @@ export interface StateSources {
 export function describeState({ paths, deleted }: Changed, sources: StateSources): StateEntry[] {
   const written = new Set(sources.recipe.files.map(({ path }) => byteString(path.slice(1))));
   const normalised = new Map(sources.normalised.map((one) => [one.path, one.reason]));
+  // Also where it was before it went to where the image's own rpm looks.
+  const databases = [sources.dbPath.slice(1), ...databasePlaces].map((place) =>
+    byteString(`${place}/${databaseFile}`),
+  );
   const database = byteString(`${sources.dbPath.slice(1)}/`);
   const why = (path: string): Omit<StateEntry, 'path' | 'change'> => {
     if (path.startsWith(database)) return { why: 'rpm' };
@@ -43,6 +49,8 @@ export function describeState({ paths, deleted }: Changed, sources: StateSources
     ...why(path),
   }));
   const gone = deleted.map((path) => {
+    if (databases.includes(path))
+      return { path: `/${showBytes(path)}`, change: 'removed' as const, why: 'rpm' as const };
     const reason = normalised.get(`/${showBytes(path)}`);
     const cause =
       reason === undefined ? { why: 'scriptlet' as const } : { why: 'normalised' as const, reason };

@@ -16,3 +16,24 @@ export function databasePath(...sets: Pick<RpmPackage, 'files'>[][]): string {
   }
   return `/${databasePlaces[0]!}`;
 }
+
+/** Where these lie is the same in every rpm that keeps a system's database. */
+const fixed: Record<string, string> = {
+  _var: '/var',
+  _localstatedir: '/var',
+  _sharedstatedir: '/var/lib',
+  _usr: '/usr',
+  _prefix: '/usr',
+  _datadir: '/usr/share',
+};
+
+const definition = /^%_dbpath[ \t]+(\S.*?)[ \t]*$/gm;
+
+/** Absolute: what the last definition in the text of macro files says; undefined where it depends on who asks. */
+export function placeInMacros(text: string): string | undefined {
+  const found = [...text.matchAll(definition)].at(-1)?.[1];
+  const place = found
+    ?.replaceAll(/%\{(\w+)\}/g, (word, name: string) => fixed[name] ?? word)
+    .replaceAll(/\/+/g, '/');
+  return place !== undefined && /^(?:\/[\w.+-]+)+$/.test(place) ? place : undefined;
+}

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { link, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/host/exec.ts';
@@ -135,13 +136,14 @@ test(
   `${worlds} images on bases: the database is the lock, and what dnf installs`,
   { timeout: 7_200_000 },
   async () => {
+    const failures: string[] = [];
     for (const [index, one] of samples.entries()) {
-      try {
-        await compare(one, index);
-      } catch (error) {
-        throw new Error(`world ${index}: ${JSON.stringify(one)}`, { cause: error });
-      }
+      await compare(one, index).catch((error: unknown) => {
+        if(process.env['LOG'])console.log(index, one.below, one.above, inspect(error));
+        failures.push(`${JSON.stringify(one)}: ${inspect(error)}`);
+      });
     }
+    expect(failures).toEqual([]);
     // All that can happen has happened.
     console.log(seen);
     for (const times of Object.values(seen)) expect(times).toBeGreaterThan(0);
