@@ -1,12 +1,17 @@
 /** What packages say about the paths of the installed tree, by the path that each resolves to there. */
 import { resolveInImage, type ByteString } from '../host/paths.ts';
 import type { RpmFile } from '../rpm/files.ts';
-import type { RpmPackage } from '../rpm/package.ts';
 import { isLink, type Tree, type TreeEntry } from './tree.ts';
 
 export interface PackagedFile {
   nevra: string;
   file: RpmFile;
+}
+
+/** What a header says of a package's files. */
+export interface PackageFiles {
+  nevra: string;
+  files: readonly RpmFile[];
 }
 
 /** Several packages may own one path. */
@@ -39,7 +44,7 @@ export function linksOf(tree: Tree): LinkAt {
   };
 }
 
-export function packagedFiles(packages: RpmPackage[], tree: Tree): Packaged {
+export function packagedFiles(packages: Iterable<PackageFiles>, tree: Tree): Packaged {
   const resolve = resolver(linksOf(tree));
   const found: Packaged = new Map();
   for (const { nevra, files } of packages) {

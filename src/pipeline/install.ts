@@ -15,7 +15,7 @@ import { readAccounts, readOwners, type Accounts } from '../install/owners.ts';
 import type { Sandbox } from '../install/sandbox.ts';
 import { makeDatabase, runTransaction, type TransactionLog } from '../install/transaction.ts';
 import { verifyTree, type Difference } from '../install/verify.ts';
-import { isAsPackaged, isInherited, packagedFiles } from '../layer/packaged.ts';
+import { isAsPackaged, isInherited, packagedFiles, type PackageFiles } from '../layer/packaged.ts';
 import { removePrivateKeys } from '../layer/state/keys.ts';
 import { normalise, type InstalledTree } from '../layer/state/normalise.ts';
 import { originsOf, type Origin, type Turns } from '../layer/state/origin.ts';
@@ -25,7 +25,7 @@ import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
 import type { Ids } from '../lock/ids.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import { canonicalizeDatabase } from '../rpm/canonical.ts';
-import { databaseFile } from '../rpm/database.ts';
+import { databaseFile, readFilesOfOthers } from '../rpm/database.ts';
 import { fileType } from '../rpm/files.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
@@ -48,6 +48,12 @@ export interface InstallPlan {
   ledger: Ids;
   /** Called when rpm is done: its scriptlets have given every owner a number. */
   onInstalled: () => Promise<void>;
+}
+
+/** With what is known once rpm is done. */
+interface InstalledPlan extends InstallPlan {
+  /** What the base's packages carry that are in the image still. */
+  inherited: PackageFiles[];
 }
 
 export interface InstalledImage {
@@ -75,7 +81,8 @@ export async function installImage(
   const made = await makeMountPoints(target);
   const accounts = await readAccounts(target);
   const log = await transact(context, sandbox, given, warnings);
-  const plan = { ...given, dbPath: await followRpm(target, given.dbPath, isKeptBy(given)) };
+  const dbPath = await followRpm(target, given.dbPath, isKeptBy(given));
+  const plan = { ...given, dbPath, inherited: await inheritedFiles(target, { ...given, dbPath }) };
   const turns = { started: log.started, packages: plan.packages };
   const { ids, found } = await keepIds(target, plan, turns, accounts);
   for (const words of ids.kept) context.progress.step(words);
@@ -124,7 +131,7 @@ function isKeptBy({ packages, parent }: InstallPlan) {
 /** Where ids have to move, the origins as they were found before: a change of owner is a change. */
 async function keepIds(
   target: string,
-  plan: InstallPlan,
+  plan: InstalledPlan,
   turns: Turns,
   before: Accounts,
 ): Promise<{ ids: SettledIds; found?: Map<string, Origin> }> {
@@ -137,7 +144,7 @@ async function keepIds(
 
 async function clean(
   target: string,
-  plan: InstallPlan,
+  plan: InstalledPlan,
   turns: Turns,
   found?: Map<string, Origin>,
 ): Promise<Pick<BuildReport, 'removedKeys' | 'normalised'> & Pick<InstalledImage, 'origins'>> {
@@ -213,9 +220,20 @@ async function recipeFiles({ loaded, arch }: InstallPlan) {
   );
 }
 
-async function describe(root: string, { packages, parent, epoch }: InstallPlan): Promise<InstalledTree> {
+async function inheritedFiles(
+  target: string,
+  { packages, parent, dbPath }: InstallPlan,
+): Promise<PackageFiles[]> {
+  if (!parent) return [];
+  return readFilesOfOthers(await databaseIn(target, dbPath), new Set(packages.map(({ nevra }) => nevra)));
+}
+
+async function describe(
+  root: string,
+  { packages, inherited, parent, epoch }: InstalledPlan,
+): Promise<InstalledTree> {
   const tree = treeOf(await scanSnapshot(root));
-  return { root, tree, parent, epoch, packaged: packagedFiles(packages, tree) };
+  return { root, tree, parent, epoch, packaged: packagedFiles([...inherited, ...packages], tree) };
 }
 
 /** rpm's letters for a file of which nothing else has changed. */

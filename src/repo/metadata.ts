@@ -72,13 +72,11 @@ function exhausted(failures: readonly Failure[]): MillinerError {
   if (!worst) throw new Error('a repository without a mirror');
   if (failures.length === 1) return worst.error;
   const { code, message, hint, details } = worst.error;
-  const mirrors = failures
-    .slice(0, 20)
-    .map(({ base, error }) => ({
-      mirror: base.host || base.pathname,
-      code: error.code,
-      message: error.message,
-    }));
+  const mirrors = failures.slice(0, 20).map(({ base, error }) => ({
+    mirror: base.host || base.pathname,
+    code: error.code,
+    message: error.message,
+  }));
   return new MillinerError(code, message, { cause: worst.error, hint, details: { ...details, mirrors } });
 }
 

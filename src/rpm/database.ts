@@ -3,6 +3,7 @@ import { lstat } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { MillinerError } from '../errors.ts';
+import { readFiles, type RpmFile } from './files.ts';
 import { Header, type Refuse } from './header.ts';
 import { describeHeader, readIdentity, type Nevra, type PackageInfo } from './package.ts';
 import { readSchema } from './schema.ts';
@@ -72,6 +73,20 @@ export async function readInstalledFiles(path: string): Promise<(nevra: string, 
   );
   const byNevra = new Map(states);
   return (nevra, index) => stateName(byNevra.get(nevra)?.[index]) === 'normal';
+}
+
+/** The files of every package but those, which are known already. Throws RPMDB_INVALID. */
+export async function readFilesOfOthers(
+  path: string,
+  known: ReadonlySet<string>,
+): Promise<{ nevra: string; files: RpmFile[] }[]> {
+  const refuse = refuseDatabase(path);
+  return withDatabase(path, refuse, (database) =>
+    readRows(database, refuse)
+      .map(({ header }) => ({ nevra: readIdentity(header, refuse).nevra, header }))
+      .filter(({ nevra }) => !known.has(nevra))
+      .map(({ nevra, header }) => ({ nevra, files: readFiles(header, refuse) })),
+  );
 }
 
 function stateName(state: number | undefined): FileState {

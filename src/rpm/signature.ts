@@ -12,7 +12,6 @@ import {
   unknownKey,
   type Judgement,
   type Problem,
-
   type VerifiedPackage,
 } from './makers.ts';
 import type { PublicKey } from './signingkey.ts';

@@ -7,6 +7,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { below, showBytes, type ByteString } from '../../host/paths.ts';
 import { isAsPackaged, isInherited } from '../packaged.ts';
 import { isRegular, parentOf, type TreeEntry } from '../tree.ts';
+import { hasContentOf } from './leftovers.ts';
 import type { InstalledTree } from './normalise.ts';
 import { Makers, type Turns } from './origin.ts';
 
@@ -26,6 +27,7 @@ export async function removePrivateKeys(installed: InstalledTree, turns: Turns):
   for (const entry of installed.tree.values()) {
     if (!isRegular(entry) || entry.size === 0) continue;
     if (isInherited(entry, installed.parent) || isAsPackaged(entry, installed.packaged)) continue;
+    if (hasContentOf(entry, installed.parent?.get(entry.path))) continue;
     const kind = await keyKind(installed, entry);
     if (!kind) continue;
     await rm(below(installed.root, entry.path));

@@ -1,12 +1,14 @@
 /**
  * What scriptlets leave behind that differs from build to build, or that belongs to the machine that built:
- * removed, emptied or rewritten, each for a written reason. Files as their packages carry them are never touched.
+ * removed, emptied or rewritten, each for a written reason. Files as their packages carry them are never touched, and
+ * what a package carries stays, whatever a scriptlet has written to it.
  */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, lchown, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { below, byteString, showBytes } from '../../host/paths.ts';
 import { isAsPackaged, isInherited, type Packaged } from '../packaged.ts';
-import { isDirectory, isRegular, isSocket, parentOf, type Tree, type TreeEntry } from '../tree.ts';
+import { isDirectory, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
 import { withFixedDates } from './keystore.ts';
+import { fateOf, hasContentOf } from './leftovers.ts';
 
 export interface Normalised {
   path: string;
@@ -19,29 +21,11 @@ export interface InstalledTree {
   root: string;
   tree: Tree;
   parent: Tree | undefined;
+  /** What the base's packages carry and what those of the recipe do. */
   packaged: Packaged;
   /** SOURCE_DATE_EPOCH, seconds. */
   epoch: number;
 }
-
-interface Rule {
-  path: RegExp;
-  reason: string;
-}
-
-/** Files and links that no package carries; directories stay. */
-const removed: Rule[] = [
-  { path: /^var\/cache\//, reason: 'a cache is made again on demand, and holds inode numbers and times' },
-  { path: /^var\/log\//, reason: 'a log of the installation tells its time and order' },
-  { path: /^(?:var\/)?tmp\//, reason: 'a temporary file of a scriptlet' },
-  {
-    path: /^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/,
-    reason: "a backup of the shadow tools' last edit",
-  },
-  { path: /(?:^|\/)\.rpm\.lock$/, reason: 'the lock of the transaction that made the image' },
-  { path: /^var\/lib\/systemd\/random-seed$/, reason: 'a seed shared by all instances is none' },
-  { path: /^var\/lib\/dbus\/machine-id$/, reason: 'each instance has its own machine-id, in /etc' },
-];
 
 const machineId = byteString('etc/machine-id');
 const systemd = byteString('usr/lib/systemd/systemd');
@@ -65,8 +49,6 @@ export async function normalise(installed: InstalledTree): Promise<Normalised[]>
   return done;
 }
 
-const socketReason = 'a socket: its program has ended, and no layer holds one';
-
 /** Many times the largest real one: what a scriptlet blows up beyond is not read into memory. */
 const largestRewritten = 64 * 1024 * 1024;
 
@@ -74,28 +56,26 @@ const machineIdReason =
   'empty: systemd gives each instance an identity; absent would mean a first boot (machine-id(5))';
 
 async function normaliseEntry(
-  { root, epoch }: InstalledTree,
+  { root, epoch, packaged, parent }: InstalledTree,
   entry: TreeEntry,
 ): Promise<Omit<Normalised, 'path'> | undefined> {
   const { path } = entry;
   const place = below(root, path);
-  if (isSocket(entry)) {
-    await rm(place);
-    return { action: 'removed', reason: socketReason };
-  }
-  const rule = removed.find((candidate) => candidate.path.test(path));
-  if (rule) {
-    await rm(place);
-    return { action: 'removed', reason: rule.reason };
+  const fate = hasContentOf(entry, parent?.get(path)) ? undefined : fateOf(entry, packaged.get(path) ?? []);
+  if (fate) {
+    if (fate.action === 'removed') await rm(place);
+    else await empty(place, entry);
+    return fate;
   }
   if (!isRegular(entry)) return undefined;
   if (path === machineId) {
     if (entry.size === 0) return undefined;
-    await writeFile(place, '');
+    await empty(place, entry);
     return { action: 'emptied', reason: machineIdReason };
   }
   if (entry.size > largestRewritten) return undefined;
-  if (path === 'etc/shadow') return rewrite(place, (bytes) => withFixedAgeing(bytes, epoch), ageingReason);
+  if (path === 'etc/shadow' || path === 'etc/shadow-')
+    return rewrite(place, (bytes) => withFixedAgeing(bytes, epoch), ageingReason);
   if (path.endsWith('cacerts') || path.endsWith('.jks')) {
     return rewrite(
       place,
@@ -104,6 +84,15 @@ async function normaliseEntry(
     );
   }
   return undefined;
+}
+
+/** Where a scriptlet has linked it to another file, that one keeps its content. */
+async function empty(place: Buffer, { links, mode, uid, gid }: TreeEntry): Promise<void> {
+  if (links === 1) return truncate(place);
+  await rm(place);
+  await writeFile(place, '', { flag: 'wx', mode: 0o600 });
+  await lchown(place, uid, gid);
+  await chmod(place, mode & 0o7777);
 }
 
 async function rewrite(
