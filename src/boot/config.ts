@@ -4,7 +4,14 @@
  * podman shows it with --systemd.
  */
 import { readFile } from 'node:fs/promises';
-import { availableCapabilities, harmlessDevices, mountOf, openFiles } from '../host/bundle.ts';
+import {
+  availableCapabilities,
+  harmlessDevices,
+  mountOf,
+  openFiles,
+  sharedMemory,
+  terminals,
+} from '../host/bundle.ts';
 import { seccompFilter } from '../host/seccomp.ts';
 import type { RuntimeConfig } from '../image/image.ts';
 import { groupOf } from './cgroupview.ts';
@@ -128,15 +135,8 @@ function mounts({ files, init, cgroup, limits }: InstanceConfig): object[] {
   return [
     mountOf('proc', 'proc', '/proc', ['nosuid', 'noexec', 'nodev']),
     mountOf('tmpfs', 'tmpfs', '/dev', ['nosuid', 'strictatime', 'mode=755', 'size=64k']),
-    mountOf('devpts', 'devpts', '/dev/pts', [
-      'nosuid',
-      'noexec',
-      'newinstance',
-      'ptmxmode=0666',
-      'mode=0620',
-      'gid=5',
-    ]),
-    mountOf('tmpfs', 'shm', '/dev/shm', ['nosuid', 'nodev', 'noexec', 'mode=1777', 'size=64m']),
+    mountOf('devpts', 'devpts', '/dev/pts', terminals.options),
+    mountOf('tmpfs', 'shm', '/dev/shm', sharedMemory),
     mountOf('mqueue', 'mqueue', '/dev/mqueue', ['nosuid', 'noexec', 'nodev']),
     mountOf('sysfs', 'sysfs', '/sys', ['nosuid', 'noexec', 'nodev', 'ro']),
     ...(cgroup ? [cgroup] : []),
@@ -162,12 +162,6 @@ async function resources({ memory, pids, cpus }: Limits): Promise<object> {
     memory: { limit: memory, ...(swap && { swap: memory }) },
     pids: { limit: pids },
     ...(cpus !== undefined && { cpu: { quota: Math.round(cpus * cpuPeriod), period: cpuPeriod } }),
-    devices: [{ allow: false, access: 'rwm' }, ...harmlessDevices, ...terminals],
+    devices: [{ allow: false, access: 'rwm' }, ...harmlessDevices, ...terminals.rules],
   };
 }
-
-const terminals = [
-  { allow: true, type: 'c', major: 5, minor: 0, access: 'rwm' },
-  { allow: true, type: 'c', major: 5, minor: 2, access: 'rwm' },
-  { allow: true, type: 'c', major: 136, access: 'rwm' },
-];

@@ -21,6 +21,8 @@ export interface ContainerSpecification {
   binds: Bind[];
   /** Directories that get an empty tmpfs. */
   tmpfs: string[];
+  /** Further mounts, behind all others. */
+  mounts?: object[];
   /** Besides /proc: further places for a procfs of the container's own. */
   proc?: string[];
   /** A minimal /dev of the runtime's making; not where the root has device nodes of its own. */
@@ -120,6 +122,7 @@ function mountsOf(options: ContainerSpecification): object[] {
     mountOf('proc', 'proc', '/proc', ['nosuid', 'noexec', 'nodev']),
     ...options.binds.map(bindMount),
     ...(options.proc ?? []).map((place) => mountOf('proc', 'proc', place, ['nosuid', 'noexec', 'nodev'])),
+    ...(options.mounts ?? []),
   ];
 }
 
@@ -132,11 +135,25 @@ export const harmlessDevices = [3, 5, 7, 8, 9].map((minor) => ({
   access: 'rwm',
 }));
 
+/** Pseudo-terminals of a container's own: the mount's options, and the rules for /dev/tty, /dev/ptmx and what is in /dev/pts. */
+export const terminals = {
+  options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+  rules: [
+    { allow: true, type: 'c', major: 5, minor: 0, access: 'rwm' },
+    { allow: true, type: 'c', major: 5, minor: 2, access: 'rwm' },
+    { allow: true, type: 'c', major: 136, access: 'rwm' },
+  ],
+};
+
+/** Options of the tmpfs at /dev/shm. */
+export const sharedMemory = ['nosuid', 'nodev', 'noexec', 'mode=1777', 'size=64m'];
+
 /** Packages may make any device node (m); only the harmless ones can be opened. */
 const deviceRules = [
   { allow: true, type: 'c', access: 'm' },
   { allow: true, type: 'b', access: 'm' },
   ...harmlessDevices,
+  ...terminals.rules,
 ];
 
 /** Its pages count as memory of the container: a full one is an error of the writer, not the end of all. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Bind } from '../host/bundle.ts';
 import { runContainer, type ContainerResult } from '../host/container.ts';
 import { lstatIfThere } from '../host/files.ts';
-import { native } from '../host/native.ts';
+import { placesOf } from './places.ts';
 
 export interface Sandbox {
   /** Unique on this host. */
@@ -51,8 +51,7 @@ const pids = 4096;
 /** Runs a program of the tool root; its exit code is an answer, not a failure. */
 export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand): Promise<ContainerResult> {
   const { rootfs, binds } = await skeleton(sandbox);
-  const dev = join(sandbox.directory, 'dev');
-  await makeDeviceDirectory(dev);
+  const places = await placesOf(sandbox.directory);
   return runContainer({
     id: sandbox.id,
     directory: sandbox.directory,
@@ -61,8 +60,9 @@ export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand): P
       ...binds,
       ...(command.inputs ?? []),
       { source: sandbox.target, target: '/target', writable: true },
-      { source: dev, target: '/target/dev', writable: true, devices: true },
+      ...places.binds,
     ],
+    mounts: places.mounts,
     tmpfs: ['/tmp', '/var/tmp', '/run'],
     proc: ['/target/proc'],
     dev: true,
@@ -129,26 +129,4 @@ async function linkOnce(target: string, path: string): Promise<void> {
   await symlink(target, path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
-}
-
-const S_IFCHR = 0o020000;
-const devices: [string, number, number][] = [
-  ['null', 1, 3],
-  ['zero', 1, 5],
-  ['full', 1, 7],
-  ['random', 1, 8],
-  ['urandom', 1, 9],
-];
-
-/** Without /dev/null in the target an install leaves a regular file of that name. */
-async function makeDeviceDirectory(dev: string): Promise<void> {
-  if (await mkdir(dev, { recursive: true, mode: 0o755 })) {
-    for (const [name, major, minor] of devices) {
-      await native().mknod(Buffer.from(join(dev, name)), S_IFCHR | 0o666, major, minor);
-    }
-    await linkOnce('/proc/self/fd', join(dev, 'fd'));
-    await linkOnce('/proc/self/fd/0', join(dev, 'stdin'));
-    await linkOnce('/proc/self/fd/1', join(dev, 'stdout'));
-    await linkOnce('/proc/self/fd/2', join(dev, 'stderr'));
-  }
 }

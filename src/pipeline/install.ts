@@ -26,7 +26,6 @@ import type { Ids } from '../lock/ids.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import { canonicalizeDatabase } from '../rpm/canonical.ts';
 import { databaseFile, readFilesOfOthers } from '../rpm/database.ts';
-import { fileType } from '../rpm/files.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
 import { databaseIn, installedIn } from './imagedb.ts';
@@ -101,7 +100,8 @@ export async function installImage(
   context.progress.step('checking the installed tree (rpm -Va)');
   const differences = await verifyTree(sandbox, plan.dbPath);
   const owners = await readOwners(target);
-  await restoreMountPoints(target, made, (name) => directoryOf(plan.packages, name), owners);
+  const carried = plan.packages.flatMap((one) => one.files);
+  await restoreMountPoints(made, { from: sandbox.directory, target, files: carried, owners });
   // Looked up again: rpm -Va ran in between, in a tree whose libraries are the packages' own.
   await canonicalizeDatabase(await databaseIn(target, plan.dbPath), { installTime });
   const installed = await describe(target, plan);
@@ -202,11 +202,6 @@ async function transact(
   return log;
 }
 
-function directoryOf(packages: RpmPackage[], name: string) {
-  const all = packages.flatMap(({ files }) => files);
-  return all.find((file) => file.path === name && (file.mode & fileType.mask) === fileType.directory);
-}
-
 async function recipeFiles({ loaded, arch }: InstallPlan) {
   const { recipe, path } = loaded;
   const values = { ...recipe.values, name: recipe.name, release: recipe.release ?? '', arch };
@@ -238,7 +233,7 @@ async function describe(
 
 /** rpm's letters for a file of which nothing else has changed. */
 const timeAlone = '.......T.';
-const mountPoints = /^\/(?:dev|proc)(?:\/|$)/;
+const mountPoints = /^\/(?:dev|proc|sys)(?:\/|$)/;
 
 /** Nobody but rpm, its scriptlets and the recipe can have written: a line that is left names a scriptlet's work. */
 function explain(

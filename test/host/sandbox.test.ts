@@ -7,7 +7,8 @@ import { runInSandbox } from '../../src/install/sandbox.ts';
 let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp('/var/tmp/milliner-sandbox-');
-  for (const name of ['dev', 'proc']) await mkdir(join(directory, 'target', name), { recursive: true });
+  for (const name of ['dev', 'proc', 'sys'])
+    await mkdir(join(directory, 'target', name), { recursive: true });
 });
 afterAll(() => rm(directory, { recursive: true }));
 
@@ -32,4 +33,66 @@ test('a user namespace, of which it would be the administrator, is refused', asy
     `print(libc.unshare(${CLONE_NEWUSER}), ctypes.get_errno())`,
   );
   expect(stdout.trim()).toBe('-1 1');
+});
+
+test('the devices and file systems that OCI runtimes give by default are there, and harmless', async () => {
+  const { stdout, stderr } = await python(
+    'import errno, json, os, stat',
+    'found = {}',
+    'for name in "null zero full random urandom tty".split():',
+    '    info = os.stat(f"/target/dev/{name}")',
+    '    found[name] = [stat.S_ISCHR(info.st_mode), stat.S_IMODE(info.st_mode), os.major(info.st_rdev), os.minor(info.st_rdev)]',
+    'try: os.open("/target/dev/tty", os.O_RDWR)',
+    'except OSError as error: found["opened"] = errno.errorcode[error.errno]',
+    'os.chroot("/target")',
+    'master = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)',
+    'found["terminals"] = sorted(os.listdir("/dev/pts"))',
+    'shm = os.statvfs("/dev/shm")',
+    'found["shm"] = [shm.f_blocks * shm.f_frsize, stat.S_IMODE(os.stat("/dev/shm").st_mode)]',
+    'flags = os.ST_NOSUID | os.ST_NODEV | os.ST_NOEXEC',
+    'found["flags"] = [os.statvfs(f"/dev/{name}").f_flag & flags == flags & ~(os.ST_NODEV if name == "pts" else 0) for name in ("shm", "pts")]',
+    'found["sys"] = sorted(os.listdir("/sys"))',
+    'found["below"] = [name for place in found["sys"] for name in os.listdir(f"/sys/{place}")]',
+    'print(json.dumps(found))',
+  );
+  expect(stderr).toBe('');
+  expect(JSON.parse(stdout)).toEqual({
+    null: [true, 0o666, 1, 3],
+    zero: [true, 0o666, 1, 5],
+    full: [true, 0o666, 1, 7],
+    random: [true, 0o666, 1, 8],
+    urandom: [true, 0o666, 1, 9],
+    tty: [true, 0o666, 5, 0],
+    opened: 'ENXIO',
+    terminals: ['0', 'ptmx'],
+    shm: [64 * 1024 * 1024, 0o1777],
+    flags: [true, true],
+    sys: ['block', 'bus', 'class', 'dev', 'devices', 'firmware', 'fs', 'kernel', 'module', 'power'],
+    below: [],
+  });
+});
+
+test('a lock between processes can be made', async () => {
+  const { stdout, stderr } = await python(
+    'import os, multiprocessing, multiprocessing.synchronize',
+    'os.chroot("/target")',
+    'print(multiprocessing.Lock().acquire(timeout=1))',
+  );
+  expect(stderr).toBe('');
+  expect(stdout.trim()).toBe('True');
+});
+
+test('what one program leaves in shared memory is gone for the next, and pseudo-terminals are counted', async () => {
+  const { stdout } = await python(
+    'import os',
+    'before = os.listdir("/target/dev/shm")',
+    'open("/target/dev/shm/left", "w").close()',
+    'count = 0',
+    'try:',
+    '    while True:',
+    '        os.open("/target/dev/ptmx", os.O_RDWR | os.O_NOCTTY)',
+    '        count += 1',
+    'except OSError as error: print(before, count, error.errno)',
+  );
+  expect(stdout.trim()).toBe('[] 64 28');
 });

@@ -1,0 +1,81 @@
+/** What packages carry in a directory over which something else was mounted, brought from there to where it belongs. */
+import { chmod, copyFile, lchown, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { lstatIfThere } from '../host/files.ts';
+import { native, type ScanEntry } from '../host/native.ts';
+import { below, type ByteString } from '../host/paths.ts';
+import { fileType, type RpmFile } from '../rpm/files.ts';
+import type { Owners } from './owners.ts';
+
+export type CarriedFile = Pick<RpmFile, 'path' | 'mode' | 'user' | 'group' | 'flags'>;
+
+export interface Carrying {
+  /** Holds the directory that was mounted. */
+  from: string;
+  target: string;
+  files: readonly CarriedFile[];
+  owners: Owners;
+}
+
+/**
+ * Brings what `files` name below the directory, as it lies there after all scriptlets; gives whether there was any.
+ * Anything else is nobody's, and what a scriptlet has made something else of is no longer the package's. Only
+ * directories are followed, on both sides: a link could lead to the host.
+ */
+export async function carryOver(carrying: Carrying, directory: ByteString): Promise<boolean> {
+  const { from, target, files } = carrying;
+  const own = files.filter(({ path, flags }) => path.startsWith(`${directory}/`) && !flags.ghost);
+  const wanted = new Map<string, CarriedFile | undefined>(own.map((file) => [file.path, file]));
+  // rpm makes directories that no package carries.
+  for (const { path } of own) {
+    for (let at = path.lastIndexOf('/'); at > directory.length; at = path.lastIndexOf('/', at - 1))
+      if (!wanted.has(path.slice(0, at))) wanted.set(path.slice(0, at), undefined);
+  }
+  const bring = async (parent: ByteString): Promise<boolean> => {
+    let some = false;
+    for (const name of await readdir(below(from, parent), { encoding: 'buffer' })) {
+      const path = `${parent}/${name.toString('latin1')}` as ByteString;
+      if (!wanted.has(path)) continue;
+      const file = wanted.get(path);
+      const entry = await native().lstat(below(from, path));
+      const type = entry.mode & fileType.mask;
+      if (type !== ((file?.mode ?? fileType.directory) & fileType.mask)) continue;
+      if (!(await place(carrying, entry, path, file))) continue;
+      if (type === fileType.directory) await bring(path);
+      some = true;
+    }
+    return some;
+  };
+  return wanted.size > 0 && (await lstatIfThere(below(target, directory)))?.isDirectory() === true
+    ? bring(directory)
+    : false;
+}
+
+/** False where a directory of the base stands in the way, or anything else in a directory's. */
+async function place(
+  { from, target, owners }: Carrying,
+  entry: ScanEntry,
+  path: ByteString,
+  file: CarriedFile | undefined,
+): Promise<boolean> {
+  const [source, place] = [below(from, path), below(target, path)];
+  const type = entry.mode & fileType.mask;
+  const there = await lstatIfThere(place);
+  if (type === fileType.directory) {
+    if (there && !there.isDirectory()) return false;
+    if (!there) await mkdir(place);
+    // Where something was mounted in it, it has no attributes of the package.
+    await lchown(place, owners.uid(file?.user ?? 'root') ?? 0, owners.gid(file?.group ?? 'root') ?? 0);
+    await chmod(place, (file?.mode ?? 0o755) & 0o7777);
+    return true;
+  }
+  if (there?.isDirectory()) return false;
+  if (there) await rm(place);
+  if (type === fileType.link) await symlink(await readlink(source, 'buffer'), place);
+  else if (type === fileType.regular) await copyFile(source, place);
+  else await native().mknod(place, entry.mode, entry.deviceMajor ?? 0, entry.deviceMinor ?? 0);
+  await lchown(place, entry.uid, entry.gid);
+  if (type !== fileType.link) await chmod(place, entry.mode & 0o7777);
+  for (const [name, value] of Object.entries(entry.xattrs ?? {})) await native().setXattr(place, name, value);
+  await native().setMtime(place, entry.mtimeSeconds, entry.mtimeNanoseconds);
+  return true;
+}

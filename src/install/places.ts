@@ -1,0 +1,65 @@
+/**
+ * /dev and /sys of the target while programs run in it, as the OCI runtime specification has them by default
+ * (config-linux.md, "Default Devices", "Default Filesystems"). They lie in the build's own directory, so that what a
+ * scriptlet leaves there is no part of the image.
+ */
+import { chmod, mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mountOf, sharedMemory, terminals, type Bind } from '../host/bundle.ts';
+import { native } from '../host/native.ts';
+
+const S_IFCHR = 0o020000;
+const devices: [string, number, number][] = [
+  ['null', 1, 3],
+  ['zero', 1, 5],
+  ['full', 1, 7],
+  ['random', 1, 8],
+  ['urandom', 1, 9],
+  // Nobody has a terminal there: whoever opens it is told so (ENXIO).
+  ['tty', 5, 0],
+];
+const links: [string, string][] = [
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+  ['ptmx', 'pts/ptmx'],
+];
+
+/**
+ * Of a sysfs, the directories that every kernel has. A real one would show each build another host, and rpm could not
+ * give it the attributes that packages want: read-only it refuses them, and writable they would be the host's.
+ */
+const sysfs = ['block', 'bus', 'class', 'dev', 'devices', 'firmware', 'fs', 'kernel', 'module', 'power'];
+
+/** Pseudo-terminals are the host's to count. */
+const mostTerminals = 64;
+
+/** To be mounted in this order; what is there from a run before stays. */
+export async function placesOf(directory: string): Promise<{ binds: Bind[]; mounts: object[] }> {
+  const [dev, sys] = [join(directory, 'dev'), join(directory, 'sys')];
+  if (await mkdir(dev, { recursive: true, mode: 0o755 })) await fillDevices(dev);
+  if (await mkdir(sys, { recursive: true, mode: 0o555 })) {
+    for (const name of sysfs) await mkdir(join(sys, name), { mode: 0o755 });
+  }
+  return {
+    binds: [
+      { source: dev, target: '/target/dev', writable: true, devices: true },
+      { source: sys, target: '/target/sys', writable: true },
+    ],
+    mounts: [
+      mountOf('devpts', 'devpts', '/target/dev/pts', [...terminals.options, `max=${mostTerminals}`]),
+      mountOf('tmpfs', 'shm', '/target/dev/shm', sharedMemory),
+    ],
+  };
+}
+
+/** Without /dev/null in the target an install leaves a regular file of that name. */
+async function fillDevices(dev: string): Promise<void> {
+  for (const [name, major, minor] of devices) {
+    await native().mknod(Buffer.from(join(dev, name)), S_IFCHR | 0o666, major, minor);
+  }
+  for (const [name, target] of links) await symlink(target, join(dev, name));
+  for (const name of ['pts', 'shm']) await mkdir(join(dev, name));
+  await chmod(join(dev, 'shm'), 0o1777);
+}

@@ -1,0 +1,78 @@
+/** What packages carry in /dev, /sys and /var/log is in the image, whatever was mounted or written there; nothing else is. */
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withWorkPlace } from '../../spec/places.ts';
+import { rpmbuild } from '../../spec/rpmbuild.ts';
+import { layersOf, listTars } from '../cli/layout.ts';
+import { Desk, type BuildAnswer } from '../cli/milliner.ts';
+import { leftovers } from '../cli/traces.ts';
+
+let desk: Desk;
+let base: BuildAnswer;
+const layout = () => desk.path('layout');
+
+beforeAll(async () => {
+  desk = await Desk.open();
+  const baseurl = await desk.repository('packages', ['tiny-base']);
+  const sources = import.meta.dirname;
+  const how = { spec: join(sources, 'places.spec'), sources, epoch: 1_704_067_200 };
+  await mkdir(baseurl, { recursive: true });
+  await withWorkPlace(() => rpmbuild(how, baseurl));
+  expect(await readdir(baseurl)).toHaveLength(3);
+  const repos = [{ name: 'places', baseurl, gpgcheck: false }];
+  const first = await desk.recipe('first', { repos, packages: ['places'] });
+  base = await desk.build(first, '--output', layout());
+  const second = await desk.recipe('second', { from: 'first', repos, packages: ['places-touched'] });
+  await desk.build(second, '--output', layout());
+});
+afterAll(async () => {
+  expect(await leftovers(desk.directory)).toEqual([]);
+  await desk.remove();
+});
+
+/** Mode, size or device numbers, and path; whiteouts too. */
+async function listed(tag: string, place: RegExp, bases = 0): Promise<string[]> {
+  const words = listTars(await layersOf(layout(), tag, bases), '--verbose', '--numeric-owner');
+  return words
+    .split('\n')
+    .map((line) => /^(\S+) \S+ +(\S+) \S+ \S+ (.*)$/.exec(line)?.slice(1).join(' ') ?? '')
+    .filter((line) => place.test(line))
+    .toSorted();
+}
+
+test('files of packages in /dev and /sys are in the image, and what scriptlets leave there is not', async () => {
+  expect(await listed('first', / (?:dev|sys)\//)).toEqual(
+    [
+      '-rw-r--r-- 4 sys/places/file',
+      '-rw-r--r-- 7 dev/places/deep/file',
+      'crw------- 1,3 dev/places/null',
+      expect.stringMatching(/^drwx\S+ 0 dev\/$/),
+      'drwxr-x--- 0 dev/places/',
+      'drwxr-xr-x 0 dev/places/deep/',
+      'drwxr-xr-x 0 sys/places/',
+      'dr-xr-xr-x 0 sys/',
+      'lrwxrwxrwx 0 dev/places/link -> deep/file',
+    ].toSorted(),
+  );
+});
+
+test('a log that a package carries stays with what was written to it, a ghost without, a link as it is', async () => {
+  const lines = await listed('first', / var\/log\/places\/./);
+  expect(lines.toSorted()).toEqual([
+    '-rw------- 0 var/log/places/ghost',
+    '-rw-r--r-- 19 var/log/places/config',
+    '-rw-r--r-- 9 var/log/places/config',
+    '-rw-r--r-- 9 var/log/places/owned',
+    'lrwxrwxrwx 0 var/log/places/access -> /dev/stdout',
+  ]);
+});
+
+test("what the base's packages carry stays in the image on it", async () => {
+  const lines = await listed('second', / var\/(?:log|cache)\/places\/./, base.layers.length);
+  expect(lines).toEqual([
+    '-rw------- 9 var/log/places/owned',
+    '-rw-r--r-- 25 var/log/places/config',
+    '-rw-r--r-- 6 var/cache/places/index',
+  ]);
+});
