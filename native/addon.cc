@@ -8,6 +8,7 @@ void InitNetwork(Napi::Env env, Napi::Object exports);
 void InitNotify(Napi::Env env, Napi::Object exports);
 void InitPosix(Napi::Env env, Napi::Object exports);
 void InitSolv(Napi::Env env, Napi::Object exports);
+void InitTrace(Napi::Env env, Napi::Object exports);
 void InitUsage(Napi::Env env, Napi::Object exports);
 
 // What large buffers leave behind in the arenas of Node's many threads would make a build take half as much memory again:
@@ -26,6 +27,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitNotify(env, exports);
   InitPosix(env, exports);
   InitSolv(env, exports);
+  InitTrace(env, exports);
   InitUsage(env, exports);
   return exports;
 }

@@ -37,6 +37,8 @@ export interface ContainerSpecification {
   confined: boolean;
   /** What it writes is synced by whoever keeps it. */
   transient?: boolean;
+  /** What the runtime runs before the program. */
+  hooks?: object;
 }
 
 const capabilityNumbers: Record<string, bigint> = {
@@ -96,6 +98,7 @@ export async function specification(options: ContainerSpecification): Promise<ob
       oomScoreAdj: 500,
     },
     mounts: mountsOf(options),
+    ...(options.hooks && { hooks: options.hooks }),
     linux: {
       cgroupsPath: `/${options.id}`,
       ...(options.confined && { seccomp: seccompFilter(options.transient) }),

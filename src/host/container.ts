@@ -5,6 +5,7 @@ import { MillinerError } from '../errors.ts';
 import { specification, type ContainerSpecification } from './bundle.ts';
 import { LineSplitter } from './lines.ts';
 import { findRuntime, removeContainer, signalContainer, startContainer, type Container } from './runtime.ts';
+import { prepareTracing, type Trace } from './trace.ts';
 
 export interface ContainerOptions extends ContainerSpecification, Container {
   /** Milliseconds; then LIMIT_EXCEEDED. */
@@ -12,6 +13,10 @@ export interface ContainerOptions extends ContainerSpecification, Container {
   /** Called with each line, of which at most 4096 characters come; what goes there is not in the result. */
   onStdout?: (line: string) => void;
   onStderr?: (line: string) => void;
+  /** Called with every piece of either, as it comes. */
+  onOutput?: (chunk: Buffer) => void;
+  /** Called at its end, a bad one too, with the programs that its first process has started. */
+  onTrace?: (trace: Trace) => void;
   signal?: AbortSignal | undefined;
 }
 
@@ -27,16 +32,25 @@ const mostOutput = 64 * 1024 * 1024;
 /** Throws INTERRUPTED, or LIMIT_EXCEEDED where the program runs too long or writes too much. */
 export async function runContainer(options: ContainerOptions): Promise<ContainerResult> {
   options.signal?.throwIfAborted();
-  const config = await specification(options);
+  const failed = new AbortController();
+  const tracing = options.onTrace && prepareTracing(options.args, () => failed.abort());
   try {
+    const config = await specification({ ...options, ...(tracing && { hooks: tracing.hooks }) });
     const { child } = await startContainer(options, { config, streaming: options.onStdout !== undefined });
     const stop = stopper(options, () => killContainer(options, child));
+    failed.signal.addEventListener('abort', () => void killContainer(options, child));
+    const onOutput = (chunk: Buffer) => {
+      options.onOutput?.(chunk);
+      stop.onOutput(chunk.length);
+    };
     const output = [
-      follow(child.stdout, stop.onOutput, options.onStdout),
-      follow(child.stderr, stop.onOutput, options.onStderr),
+      follow(child.stdout, onOutput, options.onStdout),
+      follow(child.stderr, onOutput, options.onStderr),
     ];
     const result = await child.finally(() => stop.end());
     for (const splitter of output) splitter.end();
+    const trace = await tracing?.finish();
+    if (trace) options.onTrace?.(trace);
     if (stop.error) throw stop.error;
     if (result.exitCode === undefined) {
       throw new MillinerError(
@@ -46,19 +60,21 @@ export async function runContainer(options: ContainerOptions): Promise<Container
     }
     return { exitCode: result.exitCode, stdout: result.stdout ?? '', stderr: result.stderr };
   } finally {
+    // Before, because a container that waits at a hook has not yet been created.
+    await tracing?.finish().catch(() => undefined);
     await removeContainer(options);
   }
 }
 
 function follow(
   stream: Readable,
-  onOutput: (bytes: number) => void,
+  onOutput: (chunk: Buffer) => void,
   onLine: (line: string) => void = () => {},
 ) {
   const splitter = new LineSplitter(onLine);
   stream.on('data', (chunk: Buffer) => {
     splitter.push(chunk);
-    onOutput(chunk.length);
+    onOutput(chunk);
   });
   return splitter;
 }

@@ -53,6 +53,31 @@ type DmInfo =
       deferredRemove: boolean;
     };
 
+/** A program that a traced process has started. */
+export interface TracedProgram {
+  /** As in /proc/PID/cmdline; absent for a fork that went on by itself and executed nothing. */
+  arguments?: Buffer;
+  /** Of the file that rpm has written for it, at most 1 MiB. */
+  script?: Buffer;
+  /** Nanoseconds since 1970. What it changed bears a ctime between these, and only what ran beside it does too. */
+  begin: bigint;
+  end: bigint;
+  /** As from waitpid(2). */
+  status: number;
+  /** Nothing else ran when it began. */
+  isAlone: boolean;
+  /** Something still ran when it ended. */
+  leaves: boolean;
+}
+
+export interface Trace {
+  programs: TracedProgram[];
+  /** The process did run its program, and was followed to its end. */
+  isComplete: boolean;
+  /** Nobody set the clock meanwhile. */
+  isSteady: boolean;
+}
+
 export interface Native {
   /** Version of the libsolv that the addon runs with. */
   libsolvVersion: string;
@@ -89,6 +114,10 @@ export interface Native {
   bindDatagram(directory: string, name: string): Promise<number>;
   /** The next datagram, at most 4096 bytes of it; undefined where none is there. */
   receiveDatagram(fd: number): Promise<Buffer | undefined>;
+  /** Open descriptors of a pipe: reading end, writing end. */
+  pipe(): [number, number];
+  /** Seizes a process that has yet to execute a program, given by its /proc/PID/cmdline, and follows what that starts. `ended` comes once the process has ended, never where `seized` fails. Only src/host/trace.ts calls it. */
+  followChildren(pid: number, commandLine: Buffer): { seized: Promise<void>; ended: Promise<Trace> };
   setXattr(path: Buffer, name: string, value: Buffer): Promise<void>;
   removeXattr(path: Buffer, name: string): Promise<void>;
   /** BLKDISCARD of a whole block device. */

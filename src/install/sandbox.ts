@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Bind } from '../host/bundle.ts';
 import { runContainer, type ContainerResult } from '../host/container.ts';
 import { lstatIfThere } from '../host/files.ts';
+import type { Trace } from '../host/trace.ts';
 import { placesOf } from './places.ts';
 
 export interface Sandbox {
@@ -31,6 +32,8 @@ export interface SandboxCommand {
   inputs?: { source: string; target: string }[];
   onStdout?: (line: string) => void;
   onStderr?: (line: string) => void;
+  onOutput?: (chunk: Buffer) => void;
+  onTrace?: (trace: Trace) => void;
 }
 
 /** What rpm needs to set owners, modes, capabilities and nodes and to enter the target. */
@@ -77,6 +80,8 @@ export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand): P
     transient: true,
     ...(command.onStdout && { onStdout: command.onStdout }),
     ...(command.onStderr && { onStderr: command.onStderr }),
+    ...(command.onOutput && { onOutput: command.onOutput }),
+    ...(command.onTrace && { onTrace: command.onTrace }),
     signal: sandbox.signal,
   });
 }
