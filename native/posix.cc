@@ -29,11 +29,12 @@ struct EntryKeys {
       : path(Key(env, "path")), mode(Key(env, "mode")), uid(Key(env, "uid")), gid(Key(env, "gid")),
         size(Key(env, "size")), allocated(Key(env, "allocated")), mtimeSeconds(Key(env, "mtimeSeconds")),
         mtimeNanoseconds(Key(env, "mtimeNanoseconds")), ctimeNanoseconds(Key(env, "ctimeNanoseconds")),
+        btimeNanoseconds(Key(env, "btimeNanoseconds")),
         inode(Key(env, "inode")), links(Key(env, "links")), deviceMajor(Key(env, "deviceMajor")),
         deviceMinor(Key(env, "deviceMinor")), target(Key(env, "target")), xattrs(Key(env, "xattrs")) {}
 
-  napi_value path, mode, uid, gid, size, allocated, mtimeSeconds, mtimeNanoseconds, ctimeNanoseconds, inode, links,
-      deviceMajor, deviceMinor, target, xattrs;
+  napi_value path, mode, uid, gid, size, allocated, mtimeSeconds, mtimeNanoseconds, ctimeNanoseconds,
+      btimeNanoseconds, inode, links, deviceMajor, deviceMinor, target, xattrs;
 
  private:
   static napi_value Key(Napi::Env env, const char* name) { return Napi::String::New(env, name); }
@@ -41,7 +42,6 @@ struct EntryKeys {
 
 Napi::Value EntryToJs(Napi::Env env, const EntryKeys& keys, const Entry& entry) {
   const struct statx& status = entry.status;
-  const auto& changed = status.stx_ctime;
   const auto number = [&](auto value) { return Napi::Number::New(env, static_cast<double>(value)); };
   auto object = Napi::Object::New(env);
   object.Set(keys.path, Latin1(env, entry.path));
@@ -52,8 +52,11 @@ Napi::Value EntryToJs(Napi::Env env, const EntryKeys& keys, const Entry& entry) 
   object.Set(keys.allocated, number(status.stx_blocks * 512));
   object.Set(keys.mtimeSeconds, number(status.stx_mtime.tv_sec));
   object.Set(keys.mtimeNanoseconds, number(status.stx_mtime.tv_nsec));
-  object.Set(keys.ctimeNanoseconds,
-             Napi::BigInt::New(env, static_cast<int64_t>(changed.tv_sec) * 1000000000 + changed.tv_nsec));
+  const auto time = [&](const struct statx_timestamp& at) {
+    return Napi::BigInt::New(env, static_cast<int64_t>(at.tv_sec) * 1000000000 + at.tv_nsec);
+  };
+  object.Set(keys.ctimeNanoseconds, time(status.stx_ctime));
+  if (status.stx_mask & STATX_BTIME) object.Set(keys.btimeNanoseconds, time(status.stx_btime));
   object.Set(keys.inode, Napi::BigInt::New(env, static_cast<uint64_t>(status.stx_ino)));
   object.Set(keys.links, number(status.stx_nlink));
   object.Set(keys.deviceMajor, number(status.stx_rdev_major));

@@ -72,7 +72,7 @@ void ReadXattrs(const std::string& path, Entry& entry) {
 }
 
 void ReadStatus(int directory, const char* name, int flags, Entry& entry) {
-  if (statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | flags, STATX_BASIC_STATS, &entry.status)) {
+  if (statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | flags, STATX_BASIC_STATS | STATX_BTIME, &entry.status)) {
     Fail("statx", entry.path);
   }
 }

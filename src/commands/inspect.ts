@@ -45,7 +45,8 @@ export default class InspectCommand extends MillinerCommand {
   }
 }
 
-function stateLine({ path, change, why, package: maker, scriptlet, reason }: StateEntry): string {
+function stateLine({ path, change, why, package: maker, scriptlet, during, reason }: StateEntry): string {
   const who = [scriptlet, maker && `of ${maker}`].filter((word) => word !== undefined).join(' ');
-  return `${change.padEnd(8)} ${path}  ${[why, who, reason].filter((word) => word).join(': ')}`;
+  const what = during === undefined ? why : `${why}, while ${during} was installed`;
+  return `${change.padEnd(8)} ${path}  ${[what, who, reason].filter((word) => word).join(': ')}`;
 }

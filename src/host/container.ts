@@ -13,8 +13,8 @@ export interface ContainerOptions extends ContainerSpecification, Container {
   /** Called with each line, of which at most 4096 characters come; what goes there is not in the result. */
   onStdout?: (line: string) => void;
   onStderr?: (line: string) => void;
-  /** Called with every piece of either, as it comes. */
-  onOutput?: (chunk: Buffer) => void;
+  /** Called with every piece of it, as it comes. */
+  onStderrBytes?: (chunk: Buffer) => void;
   /** Called at its end, a bad one too, with the programs that its first process has started. */
   onTrace?: (trace: Trace) => void;
   signal?: AbortSignal | undefined;
@@ -39,14 +39,11 @@ export async function runContainer(options: ContainerOptions): Promise<Container
     const { child } = await startContainer(options, { config, streaming: options.onStdout !== undefined });
     const stop = stopper(options, () => killContainer(options, child));
     failed.signal.addEventListener('abort', () => void killContainer(options, child));
-    const onOutput = (chunk: Buffer) => {
-      options.onOutput?.(chunk);
-      stop.onOutput(chunk.length);
-    };
     const output = [
-      follow(child.stdout, onOutput, options.onStdout),
-      follow(child.stderr, onOutput, options.onStderr),
+      follow(child.stdout, stop.onOutput, options.onStdout),
+      follow(child.stderr, stop.onOutput, options.onStderr),
     ];
+    if (options.onStderrBytes) child.stderr.on('data', options.onStderrBytes);
     const result = await child.finally(() => stop.end());
     for (const splitter of output) splitter.end();
     const trace = await tracing?.finish();
@@ -68,13 +65,13 @@ export async function runContainer(options: ContainerOptions): Promise<Container
 
 function follow(
   stream: Readable,
-  onOutput: (chunk: Buffer) => void,
+  onOutput: (bytes: number) => void,
   onLine: (line: string) => void = () => {},
 ) {
   const splitter = new LineSplitter(onLine);
   stream.on('data', (chunk: Buffer) => {
     splitter.push(chunk);
-    onOutput(chunk);
+    onOutput(chunk.length);
   });
   return splitter;
 }

@@ -9,7 +9,12 @@ import { below, byteString, resolveInImage, type ByteString } from './paths.ts';
 
 /** The path without links in its directories, relative to the image's root; undefined where links go in a circle. */
 export function resolveParents(target: string, path: string): ByteString | undefined {
-  return resolveInImage(byteString(path), (at) => {
+  return resolvePlace(target, byteString(path));
+}
+
+/** The same for a path in bytes. */
+export function resolvePlace(target: string, path: ByteString): ByteString | undefined {
+  return resolveInImage(path, (at) => {
     const found = lstatSync(below(target, at), { throwIfNoEntry: false });
     if (!found?.isSymbolicLink()) return undefined;
     return readlinkSync(below(target, at), 'buffer').toString('latin1') as ByteString;

@@ -19,6 +19,8 @@ export interface ScanEntry {
   mtimeNanoseconds: number;
   /** Changes with every change of content or attributes: equal means untouched. */
   ctimeNanoseconds: bigint;
+  /** When the inode was made, where the file system tells; not kept with an image's tree. */
+  btimeNanoseconds?: bigint;
   inode: bigint;
   links: number;
   /** For character and block devices. */

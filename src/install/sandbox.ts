@@ -32,7 +32,7 @@ export interface SandboxCommand {
   inputs?: { source: string; target: string }[];
   onStdout?: (line: string) => void;
   onStderr?: (line: string) => void;
-  onOutput?: (chunk: Buffer) => void;
+  onStderrBytes?: (chunk: Buffer) => void;
   onTrace?: (trace: Trace) => void;
 }
 
@@ -80,7 +80,7 @@ export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand): P
     transient: true,
     ...(command.onStdout && { onStdout: command.onStdout }),
     ...(command.onStderr && { onStderr: command.onStderr }),
-    ...(command.onOutput && { onOutput: command.onOutput }),
+    ...(command.onStderrBytes && { onStderrBytes: command.onStderrBytes }),
     ...(command.onTrace && { onTrace: command.onTrace }),
     signal: sandbox.signal,
   });

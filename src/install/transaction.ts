@@ -3,9 +3,13 @@ import { link, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import type { Progress } from '../host/progress.ts';
+import type { Trace } from '../host/trace.ts';
 import type { RpmPackage } from '../rpm/package.ts';
+import { carryOut } from './carryout.ts';
+import { identifyRuns, scriptletsOf, type OwnedScriptlet, type Run, type ScriptedPackage } from './runs.ts';
 import { runInSandbox, type Sandbox, type SandboxCommand } from './sandbox.ts';
-import { stepsOf, type Below, type Step } from './steps.ts';
+import { stepsOf, type Below } from './steps.ts';
+import { WordScanner, type Word } from './words.ts';
 
 export interface TransactionOptions {
   packages: RpmPackage[];
@@ -17,6 +21,8 @@ export interface TransactionOptions {
   arch: string;
   docs: boolean;
   languages?: string[] | undefined;
+  /** Those whose scriptlets can run, the base's among them. */
+  scripted: readonly ScriptedPackage[];
   progress: Progress;
 }
 
@@ -31,84 +37,68 @@ export interface LogLine {
 export interface TransactionLog {
   exitCode: number;
   lines: LogLine[];
-  /** When each package's turn began, in rpm's order. */
-  started: { nevra: string; at: number }[];
+  /** What rpm said, however much came beside it. */
+  words: Word[];
+  /** The programs that rpm ran, in order. */
+  runs: Run[];
+  /** All that could run. */
+  scriptlets: OwnedScriptlet[];
+  /** Whether times tell who made what: nobody has set the clock. */
+  isSteady: boolean;
 }
+
+export const nothingRun: TransactionLog = {
+  exitCode: 0,
+  lines: [],
+  words: [],
+  runs: [],
+  scriptlets: [],
+  isSteady: true,
+};
 
 export async function runTransaction(sandbox: Sandbox, options: TransactionOptions): Promise<TransactionLog> {
   const { packages, progress } = options;
   const lines: LogLine[] = [];
-  const started: TransactionLog['started'] = [];
+  const order: string[] = [];
+  const words = new WordScanner();
+  const scriptlets = scriptletsOf(options.scripted);
   const names = new Set(packages.map(({ nevra }) => nevra));
   const keep = (stream: LogLine['stream'], text: string) => {
-    const at = Date.now();
     // rpm -v prints a package's NEVRA on stdout when its turn begins; an epoch of 0 where the spec file says so.
     const nevra = text.replace(/-0:(?=[^-]+-[^-]+$)/, '-');
     if (stream === 'stdout' && names.has(nevra)) {
-      started.push({ nevra, at });
-      progress.update('installing', started.length, packages.length);
+      order.push(nevra);
+      progress.update('installing', new Set(order).size, packages.length);
     } else if (lines.length < (rpmsWords.test(text) ? 2 : 1) * mostLines)
-      lines.push({ at, stream, text: text.slice(0, 4096) });
+      lines.push({ at: Date.now(), stream, text: text.slice(0, 4096) });
   };
   const inputs = await makeInputs(sandbox, options);
+  const traces: Trace[] = [];
+  const runs = () =>
+    identifyRuns(
+      traces.flatMap(({ programs }) => programs),
+      scriptlets,
+      order,
+    );
   const rpm = async (...args: string[]) => {
-    const { exitCode } = await runInTurn(started, sandbox, {
+    const before = traces.length;
+    const { exitCode } = await runInTurn(runs, sandbox, {
       args: ['rpm', ...rpmOptions(options), '--nosignature', ...args],
       inputs: inputs.binds,
       onStdout: (text) => keep('stdout', text),
       onStderr: (text) => keep('stderr', text),
+      onStderrBytes: (chunk) => words.push(chunk),
+      onTrace: (one) => traces.push(one),
     });
+    // Who could not be followed to its end may have run anything.
+    if (!traces[before]?.isComplete && exitCode === 0)
+      throw new MillinerError('COMMAND_FAILED', 'rpm ended without having been followed to its end');
     return exitCode;
   };
   const steps = stepsOf(packages, options.below);
-  return { exitCode: await carryOut(steps, { ...options, rpm, files: inputs.files }), lines, started };
-}
-
-interface Carrying extends Pick<TransactionOptions, 'below' | 'installed' | 'packages'> {
-  /** Gives the exit code. */
-  rpm: (...args: string[]) => Promise<number>;
-  /** By NEVRA. */
-  files: ReadonlyMap<string, string>;
-}
-
-/** Gives the first exit code that is not 0. */
-async function carryOut(steps: readonly Step[], { below, installed, packages, rpm, files }: Carrying) {
-  // The target's keyring has no say in what was verified before, under the recipe's keys. Files are held to their
-  // digests where they are laid into frames, on another core. What is older, than what goes or than what
-  // stays beside it, is so because the lock says it.
-  const run = ({ how, packages: some }: Step, ...options: string[]) =>
-    rpm(
-      '--nofiledigest',
-      ...options,
-      how === 'upgrade' ? '-Uv' : '-iv',
-      '--oldpackage',
-      // Sorted, because rpm breaks ties in its order by the order of its arguments.
-      ...some
-        .map(({ nevra }) => nevra)
-        .toSorted()
-        .map((nevra) => files.get(nevra)!),
-    );
-  const [only, ...others] = steps;
-  if (only?.how === 'upgrade' && others.length === 0) return run(only);
-  // rpm sees one step at a time, and what one needs another may have: it is asked about dependencies at the end.
-  for (const step of steps) {
-    if (step.how === 'install') {
-      const gone = await lingering(below, installed);
-      const erased = gone.length > 0 ? await rpm('-ev', '--nodeps', '--allmatches', ...gone) : 0;
-      if (erased !== 0) return erased;
-    }
-    const exitCode = await run(step, ...(steps.length > 1 ? ['--nodeps'] : []));
-    if (exitCode !== 0) return exitCode;
-  }
-  const nevras = packages.map(({ nevra }) => nevra);
-  return steps.length > 1 ? rpm('-V', '--nofiles', '--nodigest', '--noscripts', ...nevras) : 0;
-}
-
-/** What only a package obsoletes that stands beside another of its name: -i erases nothing. */
-async function lingering({ removed }: Below, installed: () => Promise<string[]>): Promise<string[]> {
-  if (removed.length === 0) return [];
-  const there = new Set(await installed());
-  return removed.filter((nevra) => there.has(nevra));
+  const exitCode = await carryOut(steps, { ...options, rpm, files: inputs.files });
+  const log = { exitCode, lines, words: words.end(), runs: runs(), scriptlets };
+  return { ...log, isSteady: traces.every(({ isSteady }) => isSteady) };
 }
 
 /** An empty database, for an image that has none and installs nothing: whoever asks rpm about it gets an answer. */
@@ -120,23 +110,28 @@ export async function makeDatabase(sandbox: Sandbox, dbPath: string): Promise<vo
   throw new MillinerError('INSTALL_FAILED', `rpm --initdb exited ${exitCode}: ${stderr.trim()}`);
 }
 
-/** What is stopped for running too long is named by the package whose turn it was. */
-async function runInTurn(started: TransactionLog['started'], sandbox: Sandbox, command: SandboxCommand) {
+/** What is stopped for running too long is named by the scriptlet that ran, as far as it is known. */
+async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCommand) {
   try {
     return await runInSandbox(sandbox, command);
   } catch (error) {
     if (!(error instanceof MillinerError) || error.code !== 'LIMIT_EXCEEDED') throw error;
-    const turn = started.at(-1)?.nevra;
-    throw new MillinerError(
-      'LIMIT_EXCEEDED',
-      `${error.message}; it was the turn of ${turn ?? 'no package'}`,
-      {
-        cause: error,
-        details: { ...error.details, ...(turn !== undefined && { package: turn }) },
-      },
-    );
+    // Killed with the rest; a Lua scriptlet runs inside of rpm, and what ended before says nothing of it.
+    const last = runs().findLast(({ status }) => status === killed);
+    const { nevra, kind } = last?.scriptlet ?? {};
+    const who =
+      nevra !== undefined
+        ? `%${kind}(${nevra}) was running`
+        : `${last ? 'an unknown' : 'no'} scriptlet's process was running`;
+    throw new MillinerError('LIMIT_EXCEEDED', `${error.message}; ${who}`, {
+      cause: error,
+      details: { ...error.details, ...(nevra !== undefined && { package: nevra, scriptlet: `%${kind}` }) },
+    });
   }
 }
+
+/** By SIGKILL, as waitpid(2) tells it. */
+const killed = 9;
 
 /** However much a scriptlet has written before: what rpm says of it decides how the build ends. */
 const rpmsWords = /^(?:warning|error): /;

@@ -37,7 +37,7 @@ export function ancestorsOf(path: ByteString): ByteString[] {
   return found;
 }
 
-interface StoredEntry extends Omit<TreeEntry, 'ctimeNanoseconds' | 'inode' | 'xattrs'> {
+interface StoredEntry extends Omit<TreeEntry, 'ctimeNanoseconds' | 'btimeNanoseconds' | 'inode' | 'xattrs'> {
   ctimeNanoseconds: string;
   inode: string;
   xattrs?: Record<string, string>;
@@ -45,7 +45,7 @@ interface StoredEntry extends Omit<TreeEntry, 'ctimeNanoseconds' | 'inode' | 'xa
 
 /** One JSON value a line, so that a large tree needs no large string. */
 export function* serializeTree(tree: Tree): Generator<string> {
-  for (const entry of tree.values()) {
+  for (const { btimeNanoseconds: _, ...entry } of tree.values()) {
     const stored: StoredEntry = {
       ...entry,
       ctimeNanoseconds: String(entry.ctimeNanoseconds),

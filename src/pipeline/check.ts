@@ -11,6 +11,7 @@ import { readTree } from './trees.ts';
 import type { Context } from './context.ts';
 import { lockedChain, type LockedRecipe } from './lock.ts';
 import { readRecord, type ImageRecord } from './records.ts';
+import type { StateEntry } from './statereport.ts';
 import { withWorkspace } from './workspace.ts';
 
 /** Throws NOT_REPRODUCIBLE naming the recipe, what differs and whose it is; else gives the image. */
@@ -62,11 +63,9 @@ async function inEmptyState<T>(
 }
 
 /** A path of which two builds have made two things, and whose scriptlet that was, as far as it can be told. */
-interface Unstable {
+interface Unstable extends Pick<StateEntry, 'package' | 'scriptlet' | 'during'> {
   path: string;
   what: string;
-  package?: string;
-  scriptlet?: string;
 }
 
 const mostShown = 20;
@@ -76,11 +75,13 @@ async function compare(context: Context, first: ImageRecord, second: ImageRecord
   const trees = [await readTree(context, first.tree), await readTree(context, second.tree)] as const;
   const makers = new Map([...first.report.state, ...second.report.state].map((one) => [one.path, one]));
   const differences = differencesOf(...trees).map((one): Unstable => {
-    const { package: maker, scriptlet } = makers.get(`/${one.path}`) ?? {};
+    const { why, package: maker, scriptlet, during } = makers.get(`/${one.path}`) ?? {};
     return {
       ...one,
-      ...(maker !== undefined && { package: maker }),
+      // Who carries a ghost has not made it.
+      ...(maker !== undefined && why === 'scriptlet' && { package: maker }),
       ...(scriptlet !== undefined && { scriptlet }),
+      ...(during !== undefined && { during }),
     };
   });
   const lines = differences.slice(0, mostShown).map(describe);
@@ -96,9 +97,10 @@ async function compare(context: Context, first: ImageRecord, second: ImageRecord
   });
 }
 
-function describe({ path, what, package: maker, scriptlet }: Unstable): string {
+function describe({ path, what, package: maker, scriptlet, during }: Unstable): string {
+  const when = during === undefined ? '' : `, made while ${during} was installed`;
   const who =
-    maker === undefined ? '' : `, made by ${scriptlet === undefined ? '' : `${scriptlet} of `}${maker}`;
+    maker === undefined ? when : `, made by ${scriptlet === undefined ? '' : `${scriptlet} of `}${maker}`;
   return `/${path}: ${what} differs${who}`;
 }
 

@@ -1,35 +1,32 @@
 /** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
 import { readFile } from 'node:fs/promises';
-import { MillinerError } from '../errors.ts';
-import { isNearlyFull } from '../host/files.ts';
 import { byteString, showBytes, type ByteString } from '../host/paths.ts';
+import { nextStamp } from '../host/stamp.ts';
 import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
-import { checkAllowed, checkDatabase } from '../install/dbset.ts';
 import { dnfState } from '../install/dnfstate.ts';
-import { checkTransaction } from '../install/gates.ts';
 import { followRpm } from '../install/moveddb.ts';
 import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
 import { settleIds, type SettledIds } from '../install/ids.ts';
 import { moveIds } from '../install/moveids.ts';
 import { readAccounts, readOwners, type Accounts } from '../install/owners.ts';
 import type { Sandbox } from '../install/sandbox.ts';
-import { makeDatabase, runTransaction, type TransactionLog } from '../install/transaction.ts';
 import { verifyTree, type Difference } from '../install/verify.ts';
 import { isAsPackaged, isInherited, packagedFiles, type PackageFiles } from '../layer/packaged.ts';
 import { removePrivateKeys } from '../layer/state/keys.ts';
 import { normalise, type InstalledTree } from '../layer/state/normalise.ts';
-import { originsOf, type Origin, type Turns } from '../layer/state/origin.ts';
+import { originsOf, withRecipe, type Course, type Origin } from '../layer/state/origin.ts';
 import { fixTimes } from '../layer/state/times.ts';
 import { treeOf, type Tree } from '../layer/tree.ts';
 import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
 import type { Ids } from '../lock/ids.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import { canonicalizeDatabase } from '../rpm/canonical.ts';
-import { databaseFile, readFilesOfOthers } from '../rpm/database.ts';
+import { readFilesOfOthers } from '../rpm/database.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
-import { databaseIn, installedIn } from './imagedb.ts';
+import { databaseIn } from './imagedb.ts';
 import type { BuildReport } from './records.ts';
+import { transact } from './transact.ts';
 
 export interface InstallPlan {
   loaded: LoadedRecipe;
@@ -82,20 +79,24 @@ export async function installImage(
   const log = await transact(context, sandbox, given, warnings);
   const dbPath = await followRpm(target, given.dbPath, isKeptBy(given));
   const plan = { ...given, dbPath, inherited: await inheritedFiles(target, { ...given, dbPath }) };
-  const turns = { started: log.started, packages: plan.packages };
-  const { ids, found } = await keepIds(target, plan, turns, accounts);
+  const { ids, found } = await keepIds(target, plan, log, accounts);
   for (const words of ids.kept) context.progress.step(words);
   await plan.onInstalled();
-  const { origins, ...cleaned } = await clean(target, plan, turns, found);
-  for (const { path, kind, package: maker } of cleaned.removedKeys) {
-    const who = maker ?? 'an unknown package';
-    warnings.push(`${path} (${kind}) was made by a scriptlet of ${who} and has been removed`);
+  const { origins, ...cleaned } = await clean(target, plan, log, found);
+  for (const { path, kind, package: maker, during } of cleaned.removedKeys) {
+    const who =
+      maker === undefined && during !== undefined
+        ? `while ${during} was installed`
+        : `by a scriptlet of ${maker ?? 'an unknown package'}`;
+    warnings.push(`${path} (${kind}) was made ${who} and has been removed`);
   }
   // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
   const { packages, removed } = plan;
   const state = await dnfState(target, { words: plan.loaded.recipe.packages, packages, removed });
+  const from = await nextStamp();
   await writeFiles(target, [...state, ...files]);
   await setServices(sandbox, plan.loaded.recipe.services);
+  const to = await nextStamp();
   await databaseIn(target, plan.dbPath);
   context.progress.step('checking the installed tree (rpm -Va)');
   const differences = await verifyTree(sandbox, plan.dbPath);
@@ -105,13 +106,14 @@ export async function installImage(
   // Looked up again: rpm -Va ran in between, in a tree whose libraries are the packages' own.
   await canonicalizeDatabase(await databaseIn(target, plan.dbPath), { installTime });
   const installed = await describe(target, plan);
+  const explained = withRecipe(origins, installed.tree, { from, to });
   await fixTimes(installed);
   for (const warning of warnings) context.progress.warn(warning);
   return {
     tree: installed.tree,
     dbPath: plan.dbPath,
     differences,
-    origins,
+    origins: explained,
     ids: ids.ids,
     report: {
       ...cleaned,
@@ -132,25 +134,25 @@ function isKeptBy({ packages, parent }: InstallPlan) {
 async function keepIds(
   target: string,
   plan: InstalledPlan,
-  turns: Turns,
+  course: Course,
   before: Accounts,
 ): Promise<{ ids: SettledIds; found?: Map<string, Origin> }> {
   const ids = settleIds(plan.ledger, before, await readAccounts(target));
   if (ids.kept.length === 0) return { ids };
   const installed = await describe(target, plan);
   await moveIds(target, installed.tree.values(), ids.moves);
-  return { ids, found: originsOf(installed, turns) };
+  return { ids, found: originsOf(installed, course) };
 }
 
 async function clean(
   target: string,
   plan: InstalledPlan,
-  turns: Turns,
+  course: Course,
   found?: Map<string, Origin>,
 ): Promise<Pick<BuildReport, 'removedKeys' | 'normalised'> & Pick<InstalledImage, 'origins'>> {
   const installed = await describe(target, plan);
-  const origins = found ?? originsOf(installed, turns);
-  const removedKeys = await removePrivateKeys(installed, turns);
+  const origins = found ?? originsOf(installed, course);
+  const removedKeys = await removePrivateKeys(installed, course);
   const gone = new Set(removedKeys.map(({ path }) => path));
   for (const path of installed.tree.keys()) if (gone.has(`/${showBytes(path)}`)) installed.tree.delete(path);
   return { origins, removedKeys, normalised: await normalise(installed) };
@@ -161,46 +163,6 @@ const mostLogLines = 5000;
 
 /** The same in every image, so that a package's entry never changes with its neighbours; 0 would read as never. */
 const installTime = 1;
-
-async function transact(
-  context: Context,
-  sandbox: Sandbox,
-  plan: InstallPlan,
-  warnings: string[],
-): Promise<TransactionLog> {
-  const { recipe } = plan.loaded;
-  const { packages } = plan;
-  if (packages.length === 0) {
-    const database = byteString(`${plan.dbPath.slice(1)}/${databaseFile}`);
-    if (!plan.parent?.has(database)) await makeDatabase(sandbox, plan.dbPath);
-    return { exitCode: 0, lines: [], started: [] };
-  }
-  context.progress.step(`installing ${packages.length} packages with rpm`);
-  const { kept, removed } = plan;
-  const installed = () => installedIn(sandbox.target, plan.dbPath);
-  const log = await runTransaction(sandbox, {
-    packages,
-    below: { kept, removed },
-    installed,
-    dbPath: plan.dbPath,
-    arch: plan.arch,
-    docs: recipe.docs,
-    languages: recipe.languages,
-    progress: context.progress,
-  });
-  context.signal?.throwIfAborted();
-  const locked = [...kept, ...packages.map(({ nevra }) => nevra)];
-  const owned = packages.map(({ nevra, name, files }) => ({ nevra, name, files }));
-  try {
-    warnings.push(...checkTransaction(log, owned, recipe.allow, await isNearlyFull(sandbox.target)));
-  } catch (error) {
-    const isFailed = error instanceof MillinerError && error.code === 'INSTALL_FAILED';
-    if (isFailed) checkAllowed(locked, await installed(), recipe.allow.scriptlets, [error.message]);
-    throw error;
-  }
-  checkDatabase(locked, await installed(), warnings);
-  return log;
-}
 
 async function recipeFiles({ loaded, arch }: InstallPlan) {
   const { recipe, path } = loaded;

@@ -86,7 +86,9 @@ interface Finished {
 async function finish(context: Context, job: Job, { id, installed, written }: Finished) {
   const { recipe } = job.locked.loaded;
   const { tree, dbPath, origins, report, ids } = installed;
-  const sources = { below: written.below, dbPath, recipe, origins, normalised: report.normalised };
+  const removes = job.locked.answer.removed.length > 0;
+  const { normalised } = report;
+  const sources = { below: written.below, dbPath, recipe, origins, normalised, removes };
   const state = describeState(written.changed, sources);
   const image = await storeImage(context, job, written.layers);
   const snapshot = `${recipe.name}@${image.manifestDigest}`;

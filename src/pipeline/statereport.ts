@@ -11,10 +11,12 @@ import { databasePlaces } from '../rpm/dbpath.ts';
 export interface StateEntry {
   path: string;
   change: 'added' | 'changed' | 'removed';
-  /** `ghost`, `scriptlet`: of the package; `recipe`: its files and services; `normalised`, with the reason; `rpm`: its database. */
-  why: Origin['why'] | 'recipe' | 'normalised' | 'rpm';
+  /** `ghost`: of the package; `scriptlet`: what made or last changed it; `recipe`: its files and services; `normalised`, with the reason; `rpm`: its database. */
+  why: Origin['why'] | 'normalised' | 'rpm';
   package?: string;
   scriptlet?: string;
+  /** Where it is unknown: the package that was being installed. */
+  during?: string;
   reason?: string;
 }
 
@@ -25,6 +27,8 @@ export interface StateSources {
   normalised: Normalised[];
   recipe: Pick<Recipe, 'files'>;
   dbPath: string;
+  /** Whether rpm itself has removed or replaced packages of the base. */
+  removes: boolean;
 }
 
 export function describeState({ paths, deleted }: Changed, sources: StateSources): StateEntry[] {
@@ -40,8 +44,7 @@ export function describeState({ paths, deleted }: Changed, sources: StateSources
     if (written.has(path as never)) return { why: 'recipe' };
     const reason = normalised.get(`/${showBytes(path as never)}`);
     if (reason !== undefined) return { why: 'normalised', reason };
-    // What was not there when the scriptlets had ended is the work of the recipe's own settings.
-    return sources.origins.get(path) ?? { why: 'recipe' };
+    return sources.origins.get(path) ?? { why: 'unknown' };
   };
   const present = [...paths].map((path) => ({
     path: `/${showBytes(path)}`,
@@ -52,8 +55,9 @@ export function describeState({ paths, deleted }: Changed, sources: StateSources
     if (databases.includes(path))
       return { path: `/${showBytes(path)}`, change: 'removed' as const, why: 'rpm' as const };
     const reason = normalised.get(`/${showBytes(path)}`);
-    const cause =
-      reason === undefined ? { why: 'scriptlet' as const } : { why: 'normalised' as const, reason };
+    // What rpm has not removed a scriptlet has; of both, nothing is left that could tell.
+    const who = sources.removes ? ('unknown' as const) : ('scriptlet' as const);
+    const cause = reason === undefined ? { why: who } : { why: 'normalised' as const, reason };
     return { path: `/${showBytes(path)}`, change: 'removed' as const, ...cause };
   });
   return [...present, ...gone];

@@ -7,6 +7,7 @@ import { readFiles, type RpmFile } from './files.ts';
 import { Header, type Refuse } from './header.ts';
 import { describeHeader, readIdentity, type Nevra, type PackageInfo } from './package.ts';
 import { readSchema } from './schema.ts';
+import { readScriptlets, type Scriptlet } from './scriptlets.ts';
 import { headerTags } from './tags.ts';
 
 /** rpm's RPMFILE_STATE_*: what became of a file at installation. */
@@ -60,6 +61,21 @@ export async function readInstalledNames(path: string): Promise<string[]> {
 /** rpm keeps public keys among the packages. */
 export function isPackage({ name, arch }: Pick<Nevra, 'name' | 'arch'>): boolean {
   return name !== 'gpg-pubkey' && arch !== '';
+}
+
+/** The packages whose scriptlets a transaction on top of these can run. */
+export async function readInstalledScriptlets(
+  path: string,
+): Promise<{ nevra: string; name: string; scriptlets: Scriptlet[] }[]> {
+  const refuse = refuseDatabase(path);
+  return withDatabase(path, refuse, (database) =>
+    readRows(database, refuse).flatMap(({ header }) => {
+      const scriptlets = readScriptlets(header, refuse);
+      if (scriptlets.length === 0) return [];
+      const { nevra, name } = readIdentity(header, refuse);
+      return [{ nevra, name, scriptlets }];
+    }),
+  );
 }
 
 /** Which files rpm has put where they belong, by NEVRA and index: not what was left out, or replaced by another's. */

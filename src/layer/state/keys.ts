@@ -9,21 +9,23 @@ import { isAsPackaged, isInherited } from '../packaged.ts';
 import { isRegular, parentOf, type TreeEntry } from '../tree.ts';
 import { hasContentOf } from './leftovers.ts';
 import type { InstalledTree } from './normalise.ts';
-import { Makers, type Turns } from './origin.ts';
+import { Makers, type Course } from './origin.ts';
 
 export interface RemovedKey {
   path: string;
   kind: string;
-  /** The package whose scriptlet made it, as far as its time and text tell. */
+  /** The package whose scriptlet made it, where its time tells. */
   package: string | undefined;
+  /** Else the package that was being installed. */
+  during?: string;
 }
 
 /** Larger files are no keys; reading every database of an image would cost more than the transaction. */
 const largestKey = 1024 * 1024;
 
-export async function removePrivateKeys(installed: InstalledTree, turns: Turns): Promise<RemovedKey[]> {
+export async function removePrivateKeys(installed: InstalledTree, course: Course): Promise<RemovedKey[]> {
   const found: RemovedKey[] = [];
-  const makers = new Makers(turns);
+  const makers = new Makers(installed, course);
   for (const entry of installed.tree.values()) {
     if (!isRegular(entry) || entry.size === 0) continue;
     if (isInherited(entry, installed.parent) || isAsPackaged(entry, installed.packaged)) continue;
@@ -31,7 +33,14 @@ export async function removePrivateKeys(installed: InstalledTree, turns: Turns):
     const kind = await keyKind(installed, entry);
     if (!kind) continue;
     await rm(below(installed.root, entry.path));
-    found.push({ path: `/${showBytes(entry.path)}`, kind, package: makers.of(entry)?.package });
+    const maker = makers.of(entry)?.package;
+    const { during } = maker === undefined ? makers.unknown(entry) : {};
+    found.push({
+      path: `/${showBytes(entry.path)}`,
+      kind,
+      package: maker,
+      ...(during !== undefined && { during }),
+    });
   }
   return found;
 }

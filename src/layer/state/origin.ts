@@ -1,75 +1,126 @@
-/** Who made what no package carries: the scriptlet whose text names it, or the package whose turn it was. */
-import { bytesOf, showBytes } from '../../host/paths.ts';
-import type { RpmPackage } from '../../rpm/package.ts';
-import { isAsPackaged, isInherited } from '../packaged.ts';
-import { isDirectory, parentOf, type TreeEntry } from '../tree.ts';
+/**
+ * Who made what no package carries, or changed it last: told by the times of changes, held against the times at which
+ * scriptlets ran. A wrong name would be worse than none: what is not certain is told as unknown.
+ */
+import type { OwnedScriptlet, Run } from '../../install/runs.ts';
+import { runAt } from '../../install/runs.ts';
+import { isInherited } from '../packaged.ts';
+import { ancestorsOf, isDirectory, type Tree, type TreeEntry } from '../tree.ts';
 import type { InstalledTree } from './normalise.ts';
+import { packageTurns, type Turn } from './turns.ts';
 
-export interface Turns {
-  /** When each package's turn began, in rpm's order; milliseconds. */
-  started: { nevra: string; at: number }[];
-  packages: readonly Pick<RpmPackage, 'nevra' | 'scriptlets'>[];
+/** What is known of a transaction's course. */
+export interface Course {
+  runs: readonly Run[];
+  scriptlets: readonly OwnedScriptlet[];
+  isSteady: boolean;
 }
 
 export interface Maker {
   package: string;
-  /** Such as %post, where it can be told. */
-  scriptlet?: string;
+  /** Such as %post. */
+  scriptlet: string;
 }
 
 export interface Origin {
-  why: 'ghost' | 'scriptlet' | 'unknown';
+  /** `ghost`: of the package; `scriptlet`: what made it or changed it last. */
+  why: 'ghost' | 'scriptlet' | 'unknown' | 'recipe';
   package?: string;
   scriptlet?: string;
+  /** The package that was being installed when it was changed last. */
+  during?: string;
 }
 
-/** Of everything that neither the base nor a package explains, by path; to be asked before any time is changed. */
-export function originsOf(installed: InstalledTree, turns: Turns): Map<string, Origin> {
-  const makers = new Makers(turns);
+/** Of everything that the base does not explain, by path; to be asked before any time is changed. */
+export function originsOf(installed: InstalledTree, course: Course): Map<string, Origin> {
+  const makers = new Makers(installed, course);
   const origins = new Map<string, Origin>();
   for (const entry of installed.tree.values()) {
-    if (isInherited(entry, installed.parent) || isAsPackaged(entry, installed.packaged)) continue;
-    const ghost = installed.packaged.get(entry.path)?.find(({ file }) => file.flags.ghost);
-    const maker = ghost ? { package: ghost.nevra } : makers.of(entry);
-    origins.set(entry.path, { why: ghost ? 'ghost' : maker ? 'scriptlet' : 'unknown', ...maker });
+    if (isInherited(entry, installed.parent)) continue;
+    const owners = installed.packaged.get(entry.path) ?? [];
+    const ghosts = new Set(owners.filter(({ file }) => file.flags.ghost).map(({ nevra }) => nevra));
+    const maker = makers.of(entry);
+    // What is as its package has it needs no maker, unless it differs after all: then rpm or a scriptlet did that.
+    if (ghosts.size > 0 && ghosts.size === owners.length) {
+      origins.set(entry.path, { why: 'ghost', ...(ghosts.size === 1 && { package: [...ghosts][0]! }) });
+    } else origins.set(entry.path, maker ? { why: 'scriptlet', ...maker } : makers.unknown(entry));
   }
   return origins;
 }
 
 export class Makers {
-  readonly #started: Turns['started'];
-  readonly #scriptlets: { package: string; scriptlet: string; body: string }[];
-  readonly #naming = new Map<string, Maker | undefined>();
+  readonly #installed: InstalledTree;
+  readonly #course: Course;
+  readonly #turns: Turn[];
 
-  constructor({ started, packages }: Turns) {
-    this.#started = started;
-    this.#scriptlets = packages.flatMap(({ nevra, scriptlets }) =>
-      scriptlets.map(({ kind, body }) => ({ package: nevra, scriptlet: `%${kind}`, body })),
-    );
+  constructor(installed: InstalledTree, course: Course) {
+    this.#installed = installed;
+    this.#course = course;
+    this.#turns = course.isSteady ? packageTurns(installed, course.runs) : [];
   }
 
-  /** The package whose scriptlets alone speak of the path or its directory; else the one in whose turn it was changed. */
+  /** The scriptlet that made or last changed it. */
   of(entry: TreeEntry): Maker | undefined {
-    const path = `/${bytesOf(entry.path).toString('utf8')}`;
-    const named = this.#namedBy(path) ?? this.#namedBy(`/${showBytes(parentOf(entry.path))}/`);
-    if (named) return named;
-    // A directory changes with every name that is put into it, whoever made it.
-    if (isDirectory(entry)) return undefined;
-    const changed = Number(entry.ctimeNanoseconds / 1_000_000n);
-    const turn = this.#started.findLast(({ at }) => at <= changed);
-    return turn && { package: turn.nevra };
+    const run = this.#runOf(entry);
+    const { scriptlet } = run ?? {};
+    if (!run || !scriptlet) return undefined;
+    // A directory that moves takes with it what was made before, under another path.
+    const moved = ancestorsOf(entry.path).some((path) => this.#mayHaveMoved(path, run));
+    return moved ? undefined : { package: scriptlet.nevra, scriptlet: `%${scriptlet.kind}` };
   }
 
-  #namedBy(words: string): Maker | undefined {
-    if (words === '//') return undefined;
-    if (!this.#naming.has(words)) this.#naming.set(words, this.#search(words));
-    return this.#naming.get(words);
+  unknown(entry: TreeEntry): Origin {
+    const time = entry.ctimeNanoseconds;
+    const turn = isDirectory(entry)
+      ? undefined
+      : this.#turns.find(({ from, to }) => from <= time && time <= to);
+    return { why: 'unknown', ...(turn && { during: turn.nevra }) };
   }
 
-  #search(words: string): Maker | undefined {
-    const naming = this.#scriptlets.filter(({ body }) => body.includes(words));
-    const [first, ...others] = naming;
-    if (!first || others.some((other) => other.package !== first.package)) return undefined;
-    return { package: first.package, ...(others.length === 0 && { scriptlet: first.scriptlet }) };
+  #runOf(entry: TreeEntry): Run | undefined {
+    const run = this.#aloneAt(entry.ctimeNanoseconds);
+    if (!run || !isDirectory(entry)) return run;
+    // Every name that is put into a directory changes it too, whoever made it or changed its attributes.
+    const isMade = run === this.#aloneAt(entry.btimeNanoseconds ?? -1n);
+    const mtime = BigInt(entry.mtimeSeconds) * 1_000_000_000n + BigInt(entry.mtimeNanoseconds);
+    return isMade || mtime !== entry.ctimeNanoseconds ? run : undefined;
   }
+
+  /** What ran at that time, where nothing ran beside it. */
+  #aloneAt(time: bigint): Run | undefined {
+    const run = this.#course.isSteady ? runAt(this.#course.runs, time) : undefined;
+    return run?.isAlone ? run : undefined;
+  }
+
+  /** A directory that neither the base nor a package has put there, touched since by another. */
+  #mayHaveMoved(path: TreeEntry['path'], run: Run): boolean {
+    const { tree, parent, packaged } = this.#installed;
+    const directory = tree.get(path);
+    if (!directory || path === '') return false;
+    const isOurs = packaged.get(path)?.some(({ file }) => !file.flags.ghost) || parent?.has(path);
+    const changed = directory.ctimeNanoseconds;
+    if (isOurs && !wasMoved(directory)) return false;
+    return changed > run.end;
+  }
+}
+
+/** A new name changes both times of a directory at once; its own move, like its mode, only one. */
+function wasMoved(directory: TreeEntry): boolean {
+  const mtime = BigInt(directory.mtimeSeconds) * 1_000_000_000n + BigInt(directory.mtimeNanoseconds);
+  return mtime !== directory.ctimeNanoseconds;
+}
+
+/** What the recipe itself has changed since the scriptlets ended: its files, and what systemctl made of its services. */
+export function withRecipe(
+  origins: Map<string, Origin>,
+  tree: Tree,
+  { from, to }: { from: bigint; to: bigint },
+): Map<string, Origin> {
+  const all = new Map(origins);
+  for (const entry of tree.values()) {
+    const isTheirs = from <= entry.ctimeNanoseconds && entry.ctimeNanoseconds <= to;
+    // A directory's time tells of the names that were put into it.
+    if (isTheirs && !(isDirectory(entry) && origins.has(entry.path))) all.set(entry.path, { why: 'recipe' });
+  }
+  return all;
 }

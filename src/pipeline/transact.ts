@@ -1,0 +1,85 @@
+/** The transaction of a build, and what must be true of it before anything is made of its tree. */
+import { MillinerError } from '../errors.ts';
+import { isNearlyFull } from '../host/files.ts';
+import { byteString } from '../host/paths.ts';
+import { nextStamp } from '../host/stamp.ts';
+import { checkAllowed, checkDatabase } from '../install/dbset.ts';
+import { checkTransaction } from '../install/gates.ts';
+import { unknownOwners } from '../install/ownergate.ts';
+import { readAccounts } from '../install/owners.ts';
+import { runsLua, type ScriptedPackage } from '../install/runs.ts';
+import type { Sandbox } from '../install/sandbox.ts';
+import { makeDatabase, nothingRun, runTransaction, type TransactionLog } from '../install/transaction.ts';
+import { databaseFile, readInstalledScriptlets } from '../rpm/database.ts';
+import type { Context } from './context.ts';
+import { databaseIn, installedIn } from './imagedb.ts';
+import type { InstallPlan } from './install.ts';
+
+/**
+ * Warnings are added for what the recipe allows. Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, DATABASE_DIFFERS,
+ * INSTALL_FAILED, DISK_FULL, LIMIT_EXCEEDED.
+ */
+export async function transact(
+  context: Context,
+  sandbox: Sandbox,
+  plan: InstallPlan,
+  warnings: string[],
+): Promise<TransactionLog> {
+  const { recipe } = plan.loaded;
+  const { packages, kept, removed } = plan;
+  if (packages.length === 0) {
+    if (!hasDatabase(plan)) await makeDatabase(sandbox, plan.dbPath);
+    return nothingRun;
+  }
+  context.progress.step(`installing ${packages.length} packages with rpm`);
+  const scripted = await scriptedPackages(sandbox, plan);
+  const begun = await nextStamp();
+  const log = await runTransaction(sandbox, {
+    packages,
+    below: { kept, removed },
+    installed: () => installedIn(sandbox.target, plan.dbPath),
+    scripted,
+    dbPath: plan.dbPath,
+    arch: plan.arch,
+    docs: recipe.docs,
+    languages: recipe.languages,
+    progress: context.progress,
+  });
+  context.signal?.throwIfAborted();
+  await checkOutcome(sandbox, plan, log, { begun, warnings });
+  return log;
+}
+
+async function checkOutcome(
+  { target }: Sandbox,
+  plan: InstallPlan,
+  log: TransactionLog,
+  { begun, warnings }: { begun: bigint; warnings: string[] },
+): Promise<void> {
+  const { packages, kept } = plan;
+  const { allow } = plan.loaded.recipe;
+  const locked = [...kept, ...packages.map(({ nevra }) => nevra)];
+  const accounts = await readAccounts(target);
+  const hasLua = runsLua(log.scriptlets);
+  const owners = await unknownOwners({ ...log, target, packages, accounts, begun, hasLua });
+  try {
+    warnings.push(...checkTransaction(log, owners, allow, await isNearlyFull(target)));
+  } catch (error) {
+    const isFailed = error instanceof MillinerError && error.code === 'INSTALL_FAILED';
+    if (isFailed)
+      checkAllowed(locked, await installedIn(target, plan.dbPath), allow.scriptlets, [error.message]);
+    throw error;
+  }
+  checkDatabase(locked, await installedIn(target, plan.dbPath), warnings);
+}
+
+const hasDatabase = ({ parent, dbPath }: InstallPlan) =>
+  parent?.has(byteString(`${dbPath.slice(1)}/${databaseFile}`)) === true;
+
+/** The base's too: their triggers run, and the scriptlets of what is replaced. */
+async function scriptedPackages({ target }: Sandbox, plan: InstallPlan): Promise<ScriptedPackage[]> {
+  const own = plan.packages.map((one) => ({ ...one, isInstalled: false }));
+  if (!hasDatabase(plan)) return own;
+  const installed = await readInstalledScriptlets(await databaseIn(target, plan.dbPath));
+  return [...own, ...installed.map((one) => ({ ...one, isInstalled: true }))];
+}
