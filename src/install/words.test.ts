@@ -1,0 +1,134 @@
+import { expect, test } from 'vitest';
+import { checkTransaction } from './gates.ts';
+import { messages, type Message } from './messages.ts';
+import type { OwnedScriptlet } from './runs.ts';
+import { nothingRun, type TransactionLog } from './transaction.ts';
+import { WordScanner } from './words.ts';
+
+function wordsOf(...pieces: string[]) {
+  const scanner = new WordScanner();
+  for (const piece of pieces) scanner.push(Buffer.from(piece));
+  return scanner.end();
+}
+
+const nevra = 'a-package-1.0-2.fc42.noarch';
+/** The message as rpm writes it. */
+function sampleOf({ text }: Message): string {
+  const label = /scriptlet failed|^Couldn't (?:create temporary|dup|fork)/.test(text)
+    ? `%post(${nevra})`
+    : 'word';
+  let isFirst = true;
+  const filled = text.replaceAll(/%(?:lu|[sducm%])/g, (one) => {
+    if (one === '%%') return '%';
+    if (one === '%d' || one === '%u' || one === '%lu') return '12';
+    const value = isFirst ? label : 'word';
+    isFirst = false;
+    return value;
+  });
+  return filled.replace(
+    /(lua script(?:let)?: |lua script failed: )word/,
+    `$1[string "%post(${nevra})"]:3: word`,
+  );
+}
+
+const scriptlet = (given: Partial<OwnedScriptlet>): OwnedScriptlet => ({
+  kind: 'post',
+  interpreter: ['/bin/sh'],
+  body: 'true',
+  flags: 0,
+  conditions: [],
+  nevra,
+  name: 'a-package',
+  ...given,
+});
+
+function logOf(text: string, given: Partial<TransactionLog> = {}): TransactionLog {
+  const scriptlets = [
+    scriptlet({}),
+    scriptlet({ interpreter: ['<lua>'] }),
+    scriptlet({ flags: 1, kind: 'pre' }),
+  ];
+  return { ...nothingRun, scriptlets, words: wordsOf(text), ...given };
+}
+
+const none = { scriptlets: [], owners: [] };
+const answerTo = (log: TransactionLog) => {
+  try {
+    return checkTransaction(log, [], none, false);
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+};
+
+test.each(messages.map((one) => [one.text, one] as const))('%s', (_, message) => {
+  const sample = `error: ${sampleOf(message)}\n`;
+  // What rpm's exit code tells, words cannot tell otherwise; and what files and processes tell neither.
+  expect(answerTo(logOf(sample))).toEqual(message.answer === 'failed' ? 'SCRIPTLET_FAILED' : []);
+  const code = message.answer === 'failed' ? 'SCRIPTLET_FAILED' : 'INSTALL_FAILED';
+  expect(answerTo(logOf(sample, { exitCode: 1 }))).toBe(code);
+});
+
+const failed = `%post(${nevra}) scriptlet failed, exit status 3`;
+
+test.each([
+  ['half a line before it', `Registering ... warning: ${failed}\n`],
+  ['a return before it', `10%\r20%\rwarning: ${failed}\n`],
+  ['something else between the two pieces', `warning: \nfrom behind${failed}\n`],
+  ['a million characters and no line before it', `${'x'.repeat(1_000_000)}${failed}\n`],
+  ['a million after it', `${failed}${'x'.repeat(1_000_000)}`],
+  ['two hundred thousand warnings before it', `${'warning: something old\n'.repeat(200_000)}${failed}\n`],
+  ['nothing behind it', failed],
+  ['bytes that are no text around it', `\u00ff\u0000${failed}\u0000`],
+])('found with %s', (_, text) => {
+  expect(wordsOf(text)).toMatchObject([{ kind: '%post', nevra, words: 'exit status 3' }]);
+});
+
+test('found wherever it is cut into pieces', () => {
+  const text = `${'x'.repeat(3000)}${failed}\n${'y'.repeat(3000)}`;
+  for (let at = 2990; at < 3080; at++) {
+    expect(wordsOf(text.slice(0, at), text.slice(at))).toMatchObject([{ nevra }]);
+  }
+  expect(wordsOf(...text.split(''))).toMatchObject([{ nevra }]);
+});
+
+test('every one that is told is kept, and memory has a bound', () => {
+  const scanner = new WordScanner();
+  for (let i = 0; i < 20_000; i++)
+    scanner.push(Buffer.from(`%post(p${i}-1-1.noarch) scriptlet failed, exit status 1\n`));
+  expect(scanner.end()).toHaveLength(1000);
+});
+
+test('the label of a Lua error may be cut, or not be there', () => {
+  expect(
+    wordsOf('lua script failed: [string "%post(h3-a-rather-long-name-of-a-pac..."]:1: no room\n'),
+  ).toMatchObject([
+    { kind: '%post', nevra: 'h3-a-rather-long-name-of-a-pac', isCut: true, words: '1: no room' },
+  ]);
+  expect(wordsOf('lua script failed: no place\n')).toMatchObject([{ words: 'no place', isCut: false }]);
+});
+
+test('an owner that stands behind half a line', () => {
+  expect(wordsOf('adding user warning: user no body does not exist - using root\n')).toMatchObject([
+    { kind: 'user', nevra: 'no body' },
+  ]);
+});
+
+test('what a scriptlet says of Lua or of a fork does not count where it cannot be true', () => {
+  const lua = 'lua script failed: [string "%post(x-1-1.noarch)"]:1: y\n';
+  expect(answerTo(logOf(lua, { scriptlets: [scriptlet({})] }))).toEqual([]);
+  const one = scriptlet({});
+  const run = {
+    args: [],
+    isScriptlet: true,
+    candidates: [one],
+    scriptlet: one,
+    begin: 1n,
+    end: 2n,
+    status: 0,
+    isAlone: true,
+    leaves: false,
+  };
+  const fork = `Couldn't fork %post(${nevra}): Resource temporarily unavailable\n`;
+  expect(answerTo(logOf(fork, { scriptlets: [one], runs: [run] }))).toEqual([]);
+  expect(answerTo(logOf(fork, { scriptlets: [one], runs: [] }))).toBe('SCRIPTLET_FAILED');
+});
