@@ -37,8 +37,13 @@ export async function runContainer(options: ContainerOptions): Promise<Container
   try {
     const config = await specification({ ...options, ...(tracing && { hooks: tracing.hooks }) });
     const { child } = await startContainer(options, { config, streaming: options.onStdout !== undefined });
-    const stop = stopper(options, () => killContainer(options, child));
-    failed.signal.addEventListener('abort', () => void killContainer(options, child));
+    const kill = () => {
+      tracing?.release();
+      void killContainer(options, child);
+    };
+    const stop = stopper(options, kill);
+    failed.signal.addEventListener('abort', kill);
+    if (failed.signal.aborted) kill();
     const output = [
       follow(child.stdout, stop.onOutput, options.onStdout),
       follow(child.stderr, stop.onOutput, options.onStderr),

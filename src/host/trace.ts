@@ -2,39 +2,52 @@
  * Follows the programs that a container's first process starts, by ptrace from outside. The runtime stops at a hook
  * before it runs the container's program (OCI runtime specification 1.0.2, createRuntime): there we seize the process.
  */
-import { existsSync } from 'node:fs';
-import { close } from 'node:fs';
+import { close, existsSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { MillinerError } from '../errors.ts';
-import { native, type NativeError, type Trace } from './native.ts';
+import { start } from './exec.ts';
+import { native, type NativeError, type Trace, type TracedProgram } from './native.ts';
 
 export type { Trace, TracedProgram } from './native.ts';
+
+/** What ran at a time that a change bears: no two share one, unless something ran beside them. */
+export function runningAt<T extends Pick<TracedProgram, 'begin' | 'end'>>(
+  programs: readonly T[],
+  time: bigint,
+): T | undefined {
+  return programs.find(({ begin, end }) => begin <= time && time <= end);
+}
 
 export interface Tracing {
   /** For the container's configuration. */
   hooks: object;
+  /** Lets the container go on, followed or not: one that waits at a hook cannot be killed. */
+  release(): void;
   /** What was traced, once the container has ended; undefined where it never came to the hook. Throws HOST_MISSING. */
   finish(): Promise<Trace | undefined>;
 }
 
-/** @param args of the container's program; @param onFailure called once the process cannot be followed: it waits for ever */
+/** @param args of the container's program; @param onFailure called where the process cannot be followed */
 export function prepareTracing(args: readonly string[], onFailure: () => void): Tracing {
+  const [tee, cat] = hookPrograms.map(program);
   // The hooks reach our pipes by their names in /proc: nothing of them lies on a disk.
   const [told, tell] = native().pipe();
   const [wait, go] = native().pipe();
   const at = (fd: number) => `/proc/${process.pid}/fd/${fd}`;
   const state = new Socket({ fd: told, readable: true, writable: false });
-  const seized = seize(state, args);
-  seized.then(() => closeOnce(go), onFailure);
   const closeOnce = closer();
+  const release = () => closeOnce(go);
+  const seized = seize(state, args).finally(release);
+  seized.catch(onFailure);
   return {
     hooks: {
       // The first hands us the state, which names the process; the second waits until we close our end.
       createRuntime: [
-        { path: program('tee'), args: ['tee', at(tell)] },
-        { path: program('cat'), args: ['cat', at(wait)] },
+        { path: tee, args: ['tee', at(tell)] },
+        { path: cat, args: ['cat', at(wait)] },
       ],
     },
+    release,
     finish: async () => {
       state.destroy();
       for (const fd of [tell, wait, go]) closeOnce(fd);
@@ -55,7 +68,10 @@ function closer(): (fd: number) => void {
 /** Wrapped, because what ends later is a promise too. */
 async function seize(state: Socket, args: readonly string[]): Promise<{ ended: Promise<Trace> } | undefined> {
   const pid = await readPid(state);
-  if (pid === undefined) return undefined;
+  return pid === undefined ? undefined : follow(pid, args);
+}
+
+async function follow(pid: number, args: readonly string[]): Promise<{ ended: Promise<Trace> }> {
   const line = Buffer.from(args.map((arg) => `${arg}\0`).join(''));
   const { seized, ended } = native().followChildren(pid, line);
   await seized.catch((error: NativeError) => {
@@ -92,16 +108,31 @@ function pidOf(text: string): number | undefined {
   }
 }
 
-export function cannotTrace(error: NativeError): MillinerError {
+/** For doctor: whether a process of ours can be followed here. Throws HOST_MISSING. */
+export async function probeTracing(): Promise<string> {
+  for (const name of hookPrograms) program(name);
+  const child = start('sleep', ['10']);
+  try {
+    await follow(child.pid!, ['sleep', '10']);
+  } finally {
+    child.kill('SIGKILL');
+    await child;
+  }
+  return 'works';
+}
+
+function cannotTrace(error: NativeError): MillinerError {
   return new MillinerError('HOST_MISSING', `rpm cannot be followed here (${error.message})`, {
     hint: 'Milliner needs ptrace(2) of its own processes: CAP_SYS_PTRACE, and a kernel with CONFIG_PROC_CHILDREN.',
     cause: error,
   });
 }
 
+/** What the hooks run. */
+const hookPrograms = ['tee', 'cat'] as const;
 const directories = ['/usr/bin', '/bin', '/usr/local/bin'];
 
-function program(name: string): string {
+function program(name: (typeof hookPrograms)[number]): string {
   const found = directories.map((directory) => `${directory}/${name}`).find((path) => existsSync(path));
   if (found !== undefined) return found;
   throw new MillinerError('HOST_MISSING', `${name} is not installed`, { details: { program: name } });

@@ -5,10 +5,10 @@
 import { resolvePlace } from '../host/inside.ts';
 import { native, type NativeError, type ScanEntry } from '../host/native.ts';
 import { below, showBytes, type ByteString } from '../host/paths.ts';
-import { isDirectory } from '../layer/tree.ts';
-import type { RpmFile } from '../rpm/files.ts';
+import { runningAt } from '../host/trace.ts';
+import { fileType, type RpmFile } from '../rpm/files.ts';
 import type { Accounts } from './owners.ts';
-import { runAt, type Run } from './runs.ts';
+import type { Run } from './runs.ts';
 import type { Word } from './words.ts';
 
 /** Who owns what in the packages of this transaction. */
@@ -70,8 +70,8 @@ function wasLate({ runs, words, hasLua }: OwnerFacts, kind: string, name: string
   const isSaid = words.some(
     (one) => one.message.answer === 'owner' && one.kind === kind && one.nevra === name,
   );
-  if (isSaid || hasLua || isDirectory(entry)) return isSaid;
-  return runAt(runs, entry.ctimeNanoseconds) === undefined;
+  if (isSaid || hasLua || (entry.mode & fileType.mask) === fileType.directory) return isSaid;
+  return runningAt(runs, entry.ctimeNanoseconds) === undefined;
 }
 
 /** By path, of what is not root's in every respect. */

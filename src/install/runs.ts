@@ -29,11 +29,6 @@ export interface Run extends Omit<TracedProgram, 'arguments' | 'script'> {
   candidates: OwnedScriptlet[];
 }
 
-/** What has run at a time that a change bears: no two share one, unless something ran beside them. */
-export function runAt(runs: readonly Run[], time: bigint): Run | undefined {
-  return runs.find(({ begin, end }) => begin <= time && time <= end);
-}
-
 const isLua = ({ interpreter }: Scriptlet) => interpreter[0] === '<lua>';
 /** RPMSCRIPT_FLAG_EXPAND and RPMSCRIPT_FLAG_QFORMAT: what rpm runs is not what stands in the header. */
 const isExpanded = ({ flags }: Scriptlet) => (flags & 3) !== 0;

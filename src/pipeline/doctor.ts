@@ -7,6 +7,7 @@ import { checkControllers } from '../boot/limits.ts';
 import { unifiedHierarchy } from '../host/cgroups.ts';
 import { run } from '../host/exec.ts';
 import { native } from '../host/native.ts';
+import { probeTracing } from '../host/trace.ts';
 import { targetVersion } from '../host/devicemapper.ts';
 import { probeOverlay } from '../snapshot/probe.ts';
 import { findConfig } from '../snapshot/thin/config.ts';
@@ -49,6 +50,7 @@ export async function examine(state: string): Promise<Finding[]> {
   findings.push({ ...(await probeProgram(redis)), only: 'queue' });
   findings.push(
     await probe('OCI runtime', findRuntime),
+    await probe('following scriptlets (ptrace)', probeTracing),
     await probe('control groups', describeControlGroups),
     await probe('overlay snapshots', async () => {
       // Where the state directory does not exist yet, its file system is that of the nearest one above.

@@ -21,6 +21,8 @@ const scriptlets = [
   ['interpreter-missing', '%post', 'exit status 127'],
   ['post-killed', '%post', 'signal 9'],
   ['reaches-network', '%post', 'exit status 1'],
+  ['half-line', '%post', 'exit status 3'],
+  ['runs-as-daemon', '%post', 'exit status 6'],
 ] as const;
 
 test.each(scriptlets)('%s: %s ends the build', async (name, scriptlet, status) => {
@@ -42,6 +44,51 @@ test.each([
   const error = await desk.fails(['build', recipe]);
   expect(error).toMatchObject({ code: 'SCRIPTLET_FAILED', exit: 7 });
   expect(error.details).toMatchObject({ failures: [{ scriptlet, status }] });
+});
+
+test.each([
+  ['lua-syntax', expect.stringContaining('syntax error') as string],
+  ['lua-with-a-rather-long-name-of-a-package', '1: cut'],
+  ['full-of-files', expect.stringContaining('temporary file') as string],
+])('%s: what no process tells, rpm does, and it has a name', async (name, status) => {
+  const error = await desk.fails(['build', await desk.tiny('words', ['tiny-base', name])]);
+  const failure = { scriptlet: '%post', package: `${name}-1-1.noarch`, status, names: [`%post(${name})`] };
+  expect(error).toMatchObject({ code: 'SCRIPTLET_FAILED', details: { failures: [failure] } });
+});
+
+test('a Lua error that names no scriptlet ends the build too', async () => {
+  const error = await desk.fails(['build', await desk.tiny('unplaced', ['tiny-base', 'lua-unplaced'])]);
+  expect(error).toMatchObject({
+    code: 'SCRIPTLET_FAILED',
+    details: { failures: [{ status: 'without a place' }] },
+  });
+});
+
+test("words like rpm's own that cannot be true pass", async () => {
+  const recipe = await desk.tiny('fake', ['tiny-base', 'fake-words']);
+  expect(await desk.build(recipe)).toMatchObject({ packages: 2 });
+});
+
+test('the hint names what to allow, and allows nothing where that cannot help', async () => {
+  const post = await desk.fails(['build', await desk.tiny('post', ['tiny-base', 'post-fails'])]);
+  expect(post.hint).toContain('allow: {scriptlets: ["%post(post-fails)"]}');
+  const pre = await desk.fails(['build', await desk.tiny('pre', ['tiny-base', 'pre-fails'])]);
+  expect(pre.hint).not.toContain('allow:');
+  const allow = { scriptlets: ['%pre(pre-fails)'] };
+  const allowed = await desk.tiny('allowed-pre', ['tiny-base', 'pre-fails'], { allow });
+  expect(await desk.fails(['build', allowed])).toMatchObject({ code: 'INSTALL_FAILED' });
+});
+
+test.each([
+  ['owner-hidden', 'stranger', false],
+  ['owner-late', 'latecomer', true],
+])("%s: the file itself tells that it has become root's", async (name, owner, isLate) => {
+  const error = await desk.fails(['build', await desk.tiny('owned', ['tiny-base', name])]);
+  const told = { kind: 'user', name: owner, isLate, packages: [`${name}-1-1.noarch`] };
+  expect(error).toMatchObject({ code: 'OWNER_UNKNOWN', details: { owners: [told] } });
+  const allow = { owners: [owner] };
+  const allowed = await desk.tiny('owned-allowed', ['tiny-base', name], { allow });
+  expect(await desk.build(allowed)).toMatchObject({ packages: 2 });
 });
 
 test("a scriptlet's own words come with its failure", async () => {

@@ -2,8 +2,8 @@
  * Who made what no package carries, or changed it last: told by the times of changes, held against the times at which
  * scriptlets ran. A wrong name would be worse than none: what is not certain is told as unknown.
  */
+import { runningAt } from '../../host/trace.ts';
 import type { OwnedScriptlet, Run } from '../../install/runs.ts';
-import { runAt } from '../../install/runs.ts';
 import { isInherited } from '../packaged.ts';
 import { ancestorsOf, isDirectory, type Tree, type TreeEntry } from '../tree.ts';
 import type { InstalledTree } from './normalise.ts';
@@ -88,16 +88,20 @@ export class Makers {
 
   /** What ran at that time, where nothing ran beside it. */
   #aloneAt(time: bigint): Run | undefined {
-    const run = this.#course.isSteady ? runAt(this.#course.runs, time) : undefined;
+    const run = this.#course.isSteady ? runningAt(this.#course.runs, time) : undefined;
     return run?.isAlone ? run : undefined;
   }
 
-  /** A directory that neither the base nor a package has put there, touched since by another. */
+  /** A directory that no package, nor rpm on the way to one's files, has put there, touched since by another. */
   #mayHaveMoved(path: TreeEntry['path'], run: Run): boolean {
     const { tree, parent, packaged } = this.#installed;
     const directory = tree.get(path);
     if (!directory || path === '') return false;
-    const isOurs = packaged.get(path)?.some(({ file }) => !file.flags.ghost) || parent?.has(path);
+    const made = directory.btimeNanoseconds;
+    const isOurs =
+      packaged.get(path)?.some(({ file }) => !file.flags.ghost) ||
+      parent?.has(path) ||
+      (made !== undefined && runningAt(this.#course.runs, made) === undefined);
     const changed = directory.ctimeNanoseconds;
     if (isOurs && !wasMoved(directory)) return false;
     return changed > run.end;

@@ -2,8 +2,8 @@
  * When each package was being installed: from the first to the last thing that is certainly of its turn, which are its
  * own files as rpm made them and its own %pre and %post. Turns do not interleave, so what lies between is of it too.
  */
+import { runningAt } from '../../host/trace.ts';
 import type { Run } from '../../install/runs.ts';
-import { runAt } from '../../install/runs.ts';
 import { isAsPackaged, isInherited } from '../packaged.ts';
 import { isRegular } from '../tree.ts';
 import type { InstalledTree } from './normalise.ts';
@@ -32,7 +32,7 @@ export function packageTurns(installed: InstalledTree, runs: readonly Run[]): Tu
     if (!owner || others.length > 0 || made === undefined || !isRegular(entry)) continue;
     if (isInherited(entry, installed.parent) || !isAsPackaged(entry, installed.packaged)) continue;
     // A copy that a scriptlet has made of it can bear the same time of change.
-    if (runAt(runs, made) === undefined) extend(owner.nevra, made, made);
+    if (runningAt(runs, made) === undefined) extend(owner.nevra, made, made);
   }
   return apart([...turns.values()]);
 }
