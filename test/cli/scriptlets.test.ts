@@ -47,7 +47,6 @@ test.each([
 });
 
 test.each([
-  ['lua-syntax', expect.stringContaining('syntax error') as string],
   ['lua-with-a-rather-long-name-of-a-package', '1: cut'],
   ['full-of-files', expect.stringContaining('temporary file') as string],
 ])('%s: what no process tells, rpm does, and it has a name', async (name, status) => {
