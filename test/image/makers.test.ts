@@ -53,10 +53,7 @@ test.each(turns)('sixty packages, turned by %i', async (turn) => {
   expect(during.filter((one) => nameIn(one.during!) !== effects.untold.get(one.path))).toEqual([]);
   // All that can be told is.
   const untold = state.filter(({ why, path }) => why !== 'scriptlet' && effects.makers.has(path));
-  console.log(
-    `${named.length} of ${effects.makers.size} known, ${during.length} by turn, ${untold.map(({ path }) => path).join(' ')}`,
-  );
-  expect(untold.length).toBeLessThan(effects.makers.size / 5);
+  expect(untold.length, `of ${effects.makers.size}`).toBeLessThan(effects.makers.size / 5);
   const paths = new Set(state.map(({ path }) => path));
   expect([...effects.makers.keys(), ...effects.untold.keys()].filter((path) => !paths.has(path))).toEqual([]);
 });

@@ -71,9 +71,10 @@ export class Makers {
 
   unknown(entry: TreeEntry): Origin {
     const time = entry.ctimeNanoseconds;
+    // At either end of a turn the next may have begun in the same tick.
     const turn = isDirectory(entry)
       ? undefined
-      : this.#turns.find(({ from, to }) => from <= time && time <= to);
+      : this.#turns.find(({ from, to }) => from < time && time < to);
     return { why: 'unknown', ...(turn && { during: turn.nevra }) };
   }
 
