@@ -18,6 +18,7 @@ class LongFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    globalSetup: ['test/environment.ts'],
     sequence: { sequencer: LongFirst },
     // Whole builds run in here: the limit only ends what hangs.
     testTimeout: 600_000,

@@ -72,7 +72,9 @@ if ! sha256sum --status -c "$stamp" 2>/dev/null; then
 fi
 export PATH="$PWD/node_modules/.bin:$PATH"
 
-sources=$(cat package-lock.json tsconfig*.json $(git ls-files -co --exclude-standard src native | LC_ALL=C sort) | sha256sum)
+# The checkout may be another user's, whose repositories git does not read unless told to.
+files=$(git -c safe.directory="$PWD" ls-files -co --exclude-standard src native | LC_ALL=C sort)
+sources=$(cat package-lock.json tsconfig*.json $files | sha256sum)
 if [ "$(cat dist/.sources 2>/dev/null)" != "$sources" ]; then
   say 'building the native addon and the CLI (npm run build)'
   npm run -s build >&2

@@ -23,11 +23,14 @@ export interface RunResult {
   stderr: string;
 }
 
+/**
+ * As root a program could make itself a home anywhere but in /proc: what it left there, the next one would find.
+ */
 const environment = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   LC_ALL: 'C.UTF-8',
   TZ: 'UTC',
-  HOME: '/nonexistent',
+  HOME: '/proc/nonexistent',
 };
 
 /** Runs a program to its end; a failure becomes COMMAND_FAILED with the program's own last words. */

@@ -28,6 +28,7 @@ const podman = async (...args: string[]): Promise<string> => {
   const own = [`--root=${place}/podman`, `--runroot=${place}/podman-run`, `--tmpdir=${place}/podman-tmp`];
   const flags = ['--cgroup-manager=cgroupfs', '--runtime=runc', '--storage-driver=vfs'];
   const { stdout } = await run('podman', [...own, ...flags, '--events-backend=file', ...args], {
+    env: { HOME: place },
     allow: [0, 1, 3, 4],
   });
   return stdout.trim();

@@ -1,15 +1,19 @@
 /** Scriptlets that mean harm: what they try is asserted from the host, how the build ends by its code. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import { outside } from '../tiny/tiny.ts';
+import { tinyPackages } from '../tiny/tiny.ts';
 import { layersOf, listTars } from './layout.ts';
 import { Desk } from './milliner.ts';
 import { leftovers } from './traces.ts';
 
+const { outside } = await tinyPackages();
+
 let desk: Desk;
 beforeEach(async () => {
   desk = await Desk.open();
-  await mkdir(outside, { recursive: true });
+  // A run that was killed, or found something, has left it.
+  await rm(outside, { recursive: true, force: true });
+  await mkdir(outside);
   await writeFile(`${outside}/passwd`, 'root:x:0:0::/:\nsecret:x:4242:4242::/:\n');
 });
 afterEach(async () => {

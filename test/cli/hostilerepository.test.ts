@@ -3,7 +3,7 @@
  * disk. Against one that means well: what is asked for twice, and what goes on without it.
  */
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -322,7 +322,8 @@ test('a password is in no output, no lock and no state, and not in a recipe', as
 
 test('a key by its fingerprint: another one is an error with both', async () => {
   const { key, strangerKey } = await tinyPackages();
-  const { stdout } = await run('gpg', ['--with-colons', '--show-keys', strangerKey]);
+  const home = ['--homedir', await mkdtemp(desk.path('gpg-'))];
+  const { stdout } = await run('gpg', [...home, '--with-colons', '--show-keys', strangerKey]);
   const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(stdout)![1]!;
   const keys = [{ file: key, fingerprint }];
   const refused = await desk.fails(['lock', await recipe({ baseurl: repository, keys })]);

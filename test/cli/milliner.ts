@@ -11,6 +11,18 @@ import { tinyPackages } from '../tiny/tiny.ts';
 export { checkout };
 export const cli = join(checkout, 'dist', 'cli.js');
 
+/**
+ * A wrapper: what it runs is another user than root. The checkout may lie where only root looks, below /root for one:
+ * this user may read it all the same.
+ */
+export const asNobody = [
+  'setpriv',
+  '--reuid=65534',
+  '--clear-groups',
+  '--inh-caps=+dac_override',
+  '--ambient-caps=+dac_override',
+];
+
 export interface Ended {
   /** Undefined where a signal ended it. */
   code: number | undefined;

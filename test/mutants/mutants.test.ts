@@ -3,7 +3,7 @@
  * a code, or makes the image that rpm makes of it alone. None leaves a trace where it does not belong.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../spec/places.ts';
@@ -64,7 +64,6 @@ beforeAll(async () => {
   await withWorkPlace(() => rpmbuild(how, packages));
   sound = await readFile(join(packages, 'mutant-1-1.noarch.rpm'));
   neighbour = join(packages, 'mutant-neighbour-1-1.noarch.rpm');
-  await mkdir(outside, { recursive: true });
   await writeFile(join(outside, 'passwd'), 'root:x:0:0::/:\n');
 });
 afterEach(async () => {

@@ -21,10 +21,12 @@ export interface Tiny {
   /** Public key of the packages; somebody else's. */
   key: string;
   strangerKey: string;
+  /**
+   * A directory of the host that hostile packages point links at; tests put something there and look at it again.
+   * Its name is as old as the packages: no other checkout's tests use it.
+   */
+  outside: string;
 }
-
-/** A directory of the host that hostile packages point links at; tests put something there and look at it again. */
-export const outside = '/var/tmp/milliner-tests-outside';
 
 /** Seconds: 2024-01-01. */
 const epoch = 1_704_067_200;
@@ -42,6 +44,7 @@ export async function tinyPackages(): Promise<Tiny> {
     damaged: join(place, 'damaged'),
     key: join(place, 'keys', 'tiny'),
     strangerKey: join(place, 'keys', 'stranger'),
+    outside: await readFile(join(place, 'outside'), 'utf8'),
   };
 }
 
@@ -67,6 +70,8 @@ async function build(place: string): Promise<void> {
   await rm(store, { recursive: true, force: true });
   const packages = join(work, 'packages');
   await mkdir(packages, { recursive: true });
+  const outside = `/var/tmp/milliner-tests-${randomBytes(6).toString('hex')}`;
+  await writeFile(join(work, 'outside'), outside);
   const key = await createKey('Tiny <tiny@milliner.invalid>');
   const stranger = await createKey('Stranger <stranger@milliner.invalid>');
   try {

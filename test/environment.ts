@@ -1,0 +1,40 @@
+/**
+ * vitest's global set-up: what the tests and the programs that they start have of the user's environment. What lies in
+ * a home, or is set for a shell, is different on every host: a test that passed because of it failed elsewhere.
+ */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { checkout } from '../spec/places.ts';
+
+/** Where programs and scratch space are, how to reach the registries, and what is said to the tests themselves. */
+export const kept = [
+  /^(PATH|TMPDIR|TERM|CI|NO_COLOR|FORCE_COLOR)$/,
+  /^((https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE)$/i,
+  /^MILLINER_(SOAK|VM|TINY)$/,
+  // vitest's own.
+  /^(VITEST.*|NODE_ENV|TEST|MODE|DEV|PROD|BASE_URL|SSR)$/,
+];
+
+/** The same on every host. The checkout may be another user's, whose repositories git does not read unless told to. */
+export const set = {
+  LC_ALL: 'C.UTF-8',
+  GIT_CONFIG_COUNT: '1',
+  GIT_CONFIG_KEY_0: 'safe.directory',
+  GIT_CONFIG_VALUE_0: checkout,
+};
+
+export default function setup(): () => void {
+  const home = mkdtempSync(join(tmpdir(), 'milliner-home-'));
+  for (const name of Object.keys(process.env)) {
+    if (!kept.some((pattern) => pattern.test(name))) delete process.env[name];
+  }
+  Object.assign(process.env, set, { HOME: home });
+  process.umask(0o022);
+  return () => {
+    const left = readdirSync(home, { recursive: true, encoding: 'utf8' });
+    rmSync(home, { recursive: true });
+    // What one test leaves there is what another may come to need.
+    if (left.length > 0) throw new Error(`the tests left in their home: ${left.join(', ')}`);
+  };
+}
