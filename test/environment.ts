@@ -13,7 +13,7 @@ export const kept = [
   /^((https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE)$/i,
   /^MILLINER_(SOAK|VM|TINY)$/,
   // vitest's own.
-  /^(VITEST.*|NODE_ENV|TEST|MODE|DEV|PROD|BASE_URL|SSR)$/,
+  /^(VITEST.*|NODE_ENV|TEST|MODE|DEV|PROD|BASE_URL|SSR|FORCE_TTY)$/,
 ];
 
 /** The same on every host. The checkout may be another user's, whose repositories git does not read unless told to. */

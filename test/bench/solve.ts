@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkout } from '../demo/recipes.ts';
+import { shellWords } from '../shellwords.ts';
 import type { Bench } from './bench.ts';
 import { peakMemory } from './memory.ts';
 import { multipliedRepository } from './multiplied.ts';
@@ -120,7 +121,7 @@ const times = /real (\S+) user (\S+) sys (\S+)\n$/;
 function timed(commands: string[][]): Promise<Times> {
   const script = [
     'TIMEFORMAT="real %3R user %3U sys %3S"',
-    `time { ${commands.map((command) => command.map((word) => `'${word}'`).join(' ')).join(' >/dev/null; ')} >/dev/null; }`,
+    `time { ${commands.map(shellWords).join(' >/dev/null; ')} >/dev/null; }`,
   ].join('; ');
   return new Promise((resolve, reject) => {
     const child = spawn('bash', ['-c', script], { stdio: ['ignore', 'ignore', 'pipe'] });

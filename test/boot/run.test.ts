@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { start } from '../../src/host/exec.ts';
 import type { RunningInstance } from '../../src/pipeline/running.ts';
 import { cli, Desk } from '../cli/milliner.ts';
+import { shellWords } from '../shellwords.ts';
 import { connected, exchange, random, sha256, sumOf } from './connection.ts';
 import { entrypointOf } from './programs.ts';
 import { remains } from './remains.ts';
@@ -143,9 +144,9 @@ describe('two instances in the background', () => {
       '--',
       'sh',
       '-c',
-      '"test -t 0 && test -t 1"',
+      'test -t 0 && test -t 1',
     ];
-    const args = ['--quiet', '--return', '--command', words.join(' '), '/dev/null'];
+    const args = ['--quiet', '--return', '--command', shellWords(words), '/dev/null'];
     expect(await start('script', args, { env: { MILLINER_STATE: desk.state } })).toMatchObject({
       exitCode: 0,
     });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readPrivateKey } from '../../src/sign/key.ts';
+import { shellWords } from '../shellwords.ts';
 import { cli, Desk } from './milliner.ts';
 
 let desk: Desk;
@@ -72,7 +73,7 @@ test('a place that cannot be written to is said so', async () => {
 
 /** On a terminal of its own, answering each prompt when it comes; gives what the terminal showed. */
 async function onTerminal(answers: string[]): Promise<{ shown: string; code: number }> {
-  const command = `${process.execPath} ${cli} key generate --out ${desk.path('release')}`;
+  const command = shellWords([process.execPath, cli, 'key', 'generate', '--out', desk.path('release')]);
   const child = spawn('script', ['-qefc', command, '/dev/null'], {
     env: { PATH: process.env['PATH'], TERM: 'dumb' },
   });

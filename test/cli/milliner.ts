@@ -18,6 +18,7 @@ export const cli = join(checkout, 'dist', 'cli.js');
 export const asNobody = [
   'setpriv',
   '--reuid=65534',
+  '--regid=65534',
   '--clear-groups',
   '--inh-caps=+dac_override',
   '--ambient-caps=+dac_override',

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RegistryServer } from '../registry/server.ts';
+import { shellWords } from '../shellwords.ts';
 import { cache, checkout, demoRecipes, lockDemo } from './recipes.ts';
 
 const state = process.env['MILLINER_STATE'] ?? join(cache, 'state');
@@ -69,20 +70,25 @@ function summarise(): void {
     return `${recipe.padEnd(13)} ${String(packages).padStart(4)} packages, ready in ${readySeconds.toFixed(1)} s; seconds: ${times.join(', ')}  ${manifestDigest}`;
   });
   const reference = referenceOf('demo-mariadb');
+  const word = (path: string) => shellWords([path]);
+  const [policy, attachments] = ['policy.json', 'registries.d'].map((name) =>
+    word(join(shop, 'policy', name)),
+  );
+  const publicKey = word(`${key}.pub`);
   process.stdout.write(`
 ${lines.join('\n')}
 
 Each is booted, signed and published, bases first. With the registry started again, anyone can check that:
-  docker-registry serve ${registry.configuration} &
-  npm run -s milliner -- verify ${reference} --key ${key}.pub
+  docker-registry serve ${word(registry.configuration)} &
+  npm run -s milliner -- verify ${reference} --key ${publicKey}
   # Debian 13's or Fedora's skopeo; Debian 12's is built without sigstore
-  skopeo --policy ${shop}/policy/policy.json --registries.d ${shop}/policy/registries.d copy --src-tls-verify=false docker://${reference} oci:${cache}/copied:latest
-  cosign verify --key ${key}.pub --insecure-ignore-tlog=true --allow-http-registry ${reference}
+  skopeo --policy ${policy} --registries.d ${attachments} copy --src-tls-verify=false docker://${reference} ${word(`oci:${cache}/copied:latest`)}
+  cosign verify --key ${publicKey} --insecure-ignore-tlog=true --allow-http-registry ${reference}
 
 and run them:
-  npm run -s milliner -- run demo-mariadb --instances 2 --publish 3306 --detach --state ${state}
-  npm run -s milliner -- ps --state ${state}
-  npm run -s milliner -- stop --all --state ${state}
+  npm run -s milliner -- run demo-mariadb --instances 2 --publish 3306 --detach --state ${word(state)}
+  npm run -s milliner -- ps --state ${word(state)}
+  npm run -s milliner -- stop --all --state ${word(state)}
   podman run --systemd=always --tls-verify=false ${reference}
 `);
 }

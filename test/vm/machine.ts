@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cache, checkout } from '../../spec/places.ts';
+import { shellWords } from '../shellwords.ts';
 import { prepareKernel } from './kernel.ts';
 
 export interface MachineOptions {
@@ -50,7 +51,6 @@ const memory = '3G';
 /** What Node has compiled in one machine serves the next: that is the slowest thing in there. */
 const compiled = join(cache, 'vm', 'compiled');
 const scratch = 24 * 1024 ** 3;
-const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
 
 export async function startMachine(options: MachineOptions): Promise<Machine> {
   const kernel = await prepareKernel();
@@ -71,11 +71,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     ...(soak !== undefined && { MILLINER_SOAK: soak }),
     ...options.environment,
   };
-  const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}\n`);
-  await writeFile(
-    join(share, 'command'),
-    `${exports.join('')}exec ${options.command.map(quote).join(' ')}\n`,
-  );
+  const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${shellWords([value])}\n`);
+  await writeFile(join(share, 'command'), `${exports.join('')}exec ${shellWords(options.command)}\n`);
   const disk = join(share, 'scratch');
   await writeFile(disk, '');
   await truncate(disk, scratch);
