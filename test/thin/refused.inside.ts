@@ -157,9 +157,8 @@ test('in use: repair, check and remove wait for nobody, and name who', async () 
 });
 
 test('without root, and without the kernel module', async () => {
-  const [wrapper = '', ...flags] = [...asNobody, process.execPath, cli];
-  const args = ['pool', 'create', '--size', '1G', '--state', at('state'), '--json'];
-  const { stdout } = await run(wrapper, [...flags, ...args], { allow: [8] });
+  const args = [process.execPath, cli, 'pool', 'create', '--size', '1G', '--state', at('state'), '--json'];
+  const { stdout } = await run(asNobody[0]!, [...asNobody.slice(1), ...args], { allow: [8] });
   expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'NOT_ROOT' } });
 
   await createPool(at('state'), thinRequest);
