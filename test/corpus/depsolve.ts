@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { MillinerError } from '../../src/errors.ts';
 import { silent } from '../../src/host/progress.ts';
-import { groupMembers, openRepository, type OpenedRepository } from '../../src/repo/repository.ts';
+import { groupMembers, modulesOf, openRepository, type OpenedRepository } from '../../src/repo/repository.ts';
+import { moduleFilter } from '../../src/solve/modules.ts';
 import { solve, type SolvedPackage } from '../../src/solve/solve.ts';
 import { attempt, compared, type Corpus, type Kind, type Outcome } from './outcome.ts';
 import { placeOf } from './places.ts';
@@ -16,6 +17,8 @@ interface Job {
   install?: string[];
   groups?: string[];
   exclude?: string[];
+  /** NAME:STREAM, enabled. */
+  modules?: string[];
   weak: boolean;
   best?: boolean;
   /** NAME-EPOCH:VERSION-RELEASE.ARCH, repository, checksum; absent where dnf found no answer. */
@@ -87,10 +90,13 @@ async function answer(
     const definition = { name, baseurl, keys: [], exclude: [], gpgcheck: false };
     repositories.push(await openRepository(definition, join(work, 'metadata'), { arch, progress: silent }));
   }
+  // As a recipe is solved: dnf hides what belongs to streams that are not enabled.
+  const modules = moduleFilter(await modulesOf(repositories), job.modules ?? [], arch);
   const words = (job.groups ?? []).map((group) => `@${group}`);
   const { packages } = await solve({
     arch,
     repositories,
+    modules,
     install: job.install ?? [],
     members: await groupMembers(repositories, words, arch),
     exclude: job.exclude ?? [],

@@ -2,6 +2,7 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { hostArch } from '../../src/host/arch.ts';
 import { run } from '../../src/host/exec.ts';
 import { askDnf } from '../solve/dnf.ts';
 import { appFile, tinyPackages } from '../tiny/tiny.ts';
@@ -21,20 +22,46 @@ const gzipped = (file: string, text: string) => writeFile(file, gzipSync(text));
 
 export async function makeCorpus(directory: string): Promise<void> {
   const tiny = await tinyPackages();
-  for (const name of ['_oracle', '_vectors', '_keys', 'damaged', 'plain', 'repository', 'solver/testcases'])
+  const folders = ['_oracle', '_vectors', '_keys', 'damaged', 'plain', 'repository', 'streams'];
+  for (const name of [...folders, 'solver/testcases'])
     await mkdir(join(directory, name), { recursive: true });
-  for (const place of ['plain', 'repository']) {
+  for (const place of ['plain', 'repository', 'streams']) {
     for (const name of packages) await copyFile(join(tiny.packages, name), join(directory, place, name));
   }
   for (const name of damaged)
     await copyFile(join(tiny.damaged, name, appFile), join(directory, 'damaged', `${name}.rpm`));
   await run('createrepo_c', ['--quiet', join(directory, 'repository')]);
+  await writeModular(join(directory, 'streams'));
   await copyFile(tiny.key, join(directory, '_keys', 'RPM-GPG-KEY-tiny'));
   await writeHeaders(directory);
   await writeVectors(directory);
   await writeJobs(directory);
   await writeCases(join(directory, 'solver/testcases'));
   await writeTree(directory);
+}
+
+/** The same packages, one of which belongs to a stream that is not enabled. */
+async function writeModular(directory: string): Promise<void> {
+  await run('createrepo_c', ['--quiet', directory]);
+  const path = join(directory, 'modules.yaml');
+  await writeFile(
+    path,
+    `---
+document: modulemd
+version: 2
+data:
+  name: tiny
+  stream: "1"
+  version: 1
+  context: c0
+  arch: ${hostArch()}
+  summary: x
+  description: x
+  license: { module: [MIT] }
+  artifacts: { rpms: [tiny-extra-0:1.0-1.${arch}] }
+`,
+  );
+  await run('modifyrepo_c', ['--mdtype=modules', path, join(directory, 'repodata')]);
 }
 
 async function writeHeaders(directory: string): Promise<void> {
@@ -69,15 +96,18 @@ async function writeVectors(directory: string): Promise<void> {
 async function writeJobs(directory: string): Promise<void> {
   const repositories = { tiny: join(directory, 'repository') };
   const jobs = [];
-  for (const install of [['tiny-extra'], ['no-such-package']]) {
+  for (const install of [['tiny-extra'], ['tiny-app'], ['no-such-package']]) {
     const found = await askDnf({ repositories, install });
     const job = { id: install.join(' '), repos: ['tiny'], install, groups: [], weak: false, best: true };
     jobs.push({ ...job, ...(found ? { packages: found } : { error: 'no match' }) });
     // The same packages without metadata.
     if (found) jobs.push({ ...job, id: 'plain', repos: ['plain'], packages: found.map(inPlain) });
+    const modular = await askDnf({ repositories: { streams: join(directory, 'streams') }, install });
+    const answer = modular ? { packages: modular } : { error: 'no match' };
+    jobs.push({ ...job, id: `modular ${job.id}`, repos: ['streams'], ...answer });
   }
   await gzipped(join(directory, '_oracle/tiny-depsolve.json.gz'), JSON.stringify({ jobs }));
-  const places = { tiny: 'repository', plain: 'plain' };
+  const places = { tiny: 'repository', plain: 'plain', streams: 'streams' };
   await writeFile(join(directory, '_oracle/repositories.json'), JSON.stringify(places));
 }
 
