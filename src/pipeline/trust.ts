@@ -45,6 +45,8 @@ export async function checkTrust(
 
 /** Where the usual hint would send its reader after a key, which is not what is missing. */
 const hints: Partial<Record<SignatureProblem, string>> = {
+  unsigned:
+    'Fetch a signed one from its maker, or allow this one by name: allow: {unsigned: [NAME]}. The keys of the recipe are not what is missing.',
   'no-digest':
     'Have its maker build it again: rpm writes all of these since 4.14. The keys of the recipe are not what is missing.',
   'bad-digest': 'Fetch the package from its maker again: it was changed or damaged on its way.',

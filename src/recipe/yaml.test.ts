@@ -41,6 +41,16 @@ test.each([
     [[3, 'repos.0']],
   ],
   [
+    'a password in one of several base URLs',
+    'name: a\nrepos:\n  - { name: r, baseurl: [/x, "https://u:p@x/"], gpgcheck: false }\n',
+    [[3, 'repos.0']],
+  ],
+  [
+    'no base URL at all',
+    'name: a\nrepos:\n  - name: r\n    baseurl: []\n    gpgcheck: false\n',
+    [[4, 'repos.0.baseurl']],
+  ],
+  [
     'a key by a short fingerprint',
     'name: a\nrepos:\n  - name: r\n    baseurl: /x\n    keys: [{ file: k, fingerprint: "AB12" }]\n',
     [[5, 'repos.0.keys.0.fingerprint']],

@@ -40,6 +40,13 @@ test('metadata is asked for as repomd.xml writes it, but for what would end the 
   expect(below(remote, 'a b?c#d.xml', 'r').pathname).toBe('/fedora/43/os/a%20b%3Fc%23d.xml');
 });
 
+test('a slash too many before a location leads nowhere else', () => {
+  for (const join of [below, packageBelow]) {
+    expect(join(remote, '//repodata/x.xml', 'r').href).toBe(`${remote.href}repodata/x.xml`);
+    expect(directoryOf(join(local, '/etc/passwd', 'r'))).toBe('/srv/repo with space/etc/passwd');
+  }
+});
+
 test('in a directory every character is one of the name', () => {
   for (const join of [below, packageBelow]) {
     expect(directoryOf(join(local, "a%20b+c?d#e'\\é.rpm", 'r'))).toBe(
@@ -50,7 +57,7 @@ test('in a directory every character is one of the name', () => {
 
 test.each([
   '',
-  '/etc/passwd',
+  '/',
   '\\etc',
   '../x',
   'a/../../x',

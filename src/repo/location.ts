@@ -48,7 +48,7 @@ export function directoryOf(url: URL): string | undefined {
 
 /**
  * The URL of a metadata file below a base: librepo asks for it as repomd.xml writes it. Locations come out of metadata:
- * one that is absolute or leads out of the base would read the host's files or ask another server. Throws REPO_INVALID.
+ * one that has a scheme or leads out of the base would read the host's files or ask another server. Throws REPO_INVALID.
  */
 export function below(base: URL, location: string, repository: string): URL {
   // In a file URL a percent sign is a character of the name; in an HTTP URL it may be the repository's own quoting.
@@ -65,10 +65,11 @@ export function packageBelow(base: URL, location: string, repository: string): U
 }
 
 function joined(base: URL, location: string, path: string, repository: string): URL {
-  const bad = /^[/\\]|^[a-z][a-z0-9+.-]*:|\p{Cc}/iu.test(location) || location.split(/[/\\]/).includes('..');
-  if (bad || location === '') throw escapes(location, repository);
+  const bad = /^\\|^[a-z][a-z0-9+.-]*:|\p{Cc}/iu.test(location) || location.split(/[/\\]/).includes('..');
+  if (bad || /^\/*$/.test(location)) throw escapes(location, repository);
   const url = new URL(base);
-  url.pathname += path;
+  // As librepo joins them: a slash too many names nothing else.
+  url.pathname += path.replace(/^\/+/, '');
   // The parser also takes %2e%2e for a parent directory.
   if (!url.pathname.startsWith(base.pathname)) throw escapes(location, repository);
   return url;

@@ -112,11 +112,16 @@ function badDigest(checks: readonly Check[]): Problem {
   const digests = checks.filter(({ kind }) => kind === 'digest');
   if (digests.some(({ status }) => status === 'BAD'))
     return { problem: 'bad-digest', message: 'does not match its own digests' };
-  const missing = digests.filter(({ status }) => status !== 'OK').map(({ subject }) => subject);
-  if (missing.length === 0)
-    return { problem: 'bad-digest', message: 'is not covered whole by its signature and digests' };
-  const what = [...new Set(missing)].join(', ');
-  return { problem: 'no-digest', message: `lacks digests that rpm wants: ${what}` };
+  const missing = missingDigests(checks);
+  return missing === ''
+    ? { problem: 'bad-digest', message: 'is not covered whole by its signature and digests' }
+    : { problem: 'no-digest', message: `lacks digests that rpm wants: ${missing}` };
+}
+
+/** As rpm calls them; empty where it has found all. */
+function missingDigests(checks: readonly Check[]): string {
+  const missing = checks.filter(({ kind, status }) => kind === 'digest' && status !== 'OK');
+  return [...new Set(missing.map(({ subject }) => subject))].join(', ');
 }
 
 function judgeSignature(
@@ -138,7 +143,7 @@ function judgeSignature(
   const weak = has('signature', 'NOTTRUSTED') ?? has('signature', 'UNKNOWN');
   if (weak) return untrusted(weak);
   const verified = has('signature', 'OK');
-  if (!verified) return missingSignature(signature);
+  if (!verified) return missingSignature(signature, checks);
   if (!passed) return badDigest(checks);
   const unnamed = { ...issuers[0], keyId: verified.keyId ?? '' };
   return attribute(path, named.length > 0 ? named : [unnamed], keys);
@@ -146,17 +151,22 @@ function judgeSignature(
 
 /** The key is known; rpm's policy has something against it, or against how the signature was made. */
 function untrusted({ subject, status, reason }: Check): Problem {
-  const why = reason === undefined ? `${status}` : `${status}: ${reason}`;
+  const why = reason === undefined ? status : `${status}: ${reason}`;
   return {
     problem: 'untrusted-signature',
     message: `has a signature that rpm does not accept: ${subject} (${why})`,
   };
 }
 
-function missingSignature(signature: Header): Problem {
-  return signaturePresence(signatureTagsOf(signature)).kind === 'v6'
-    ? { problem: 'v6-only', message: "has a signature of format 6 only, which this host's rpm cannot verify" }
-    : { problem: 'unsigned', message: 'is not signed' };
+function missingSignature(signature: Header, checks: readonly Check[]): Problem {
+  if (signaturePresence(signatureTagsOf(signature)).kind === 'v6')
+    return {
+      problem: 'v6-only',
+      message: "has a signature of format 6 only, which this host's rpm cannot verify",
+    };
+  const missing = missingDigests(checks);
+  const besides = missing === '' ? '' : `, and lacks digests that rpm wants: ${missing}`;
+  return { problem: 'unsigned', message: `is not signed${besides}` };
 }
 
 /** rpm reports by path, line by line: a path must not be able to forge a line. */

@@ -99,6 +99,20 @@ test('from the environment, under the name of the repository', async () => {
   vi.stubEnv('MILLINER_REPO_MY_REPO_1_USERNAME', undefined);
 });
 
+test('each of several base URLs, and no mirror that a list names', async () => {
+  vi.stubEnv('MILLINER_REPO_MY_REPO_1_USERNAME', 'hatter');
+  vi.stubEnv('MILLINER_REPO_MY_REPO_1_PASSWORD', password);
+  const [first, second] = [await serve({}), await serve()];
+  await open({ baseurl: [first.base, second.base] });
+  expect(sent(first)).toEqual([basic]);
+  expect(sent(second)).toEqual([basic, basic]);
+  const list = await serve({ '/list': `${second.base}\n` });
+  await open({ mirrorlist: `${list.url}/list` });
+  expect(sent(second).slice(2)).toEqual([undefined, undefined]);
+  vi.stubEnv('MILLINER_REPO_MY_REPO_1_USERNAME', undefined);
+  vi.stubEnv('MILLINER_REPO_MY_REPO_1_PASSWORD', undefined);
+});
+
 test('from the netrc that NETRC names, or from ~/.netrc', async () => {
   const mirror = await serve();
   const entry = `machine 127.0.0.1 login hatter password "${password}"\n`;

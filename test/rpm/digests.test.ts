@@ -42,10 +42,7 @@ async function only(name: string, withSignature: boolean): Promise<string> {
   const payload = (await readFile(signed)).subarray(payloadOffset);
   const rsa = { ...signatureTags.RSA, values: [signature.bytes(signatureTags.RSA)!] };
   const path = join(directory, name);
-  await writeFile(
-    path,
-    packageFile({ header: header.blob, signature: withSignature ? [rsa as never] : [], payload }),
-  );
+  await writeFile(path, packageFile({ header: header.blob, signature: withSignature ? [rsa] : [], payload }));
   return path;
 }
 
