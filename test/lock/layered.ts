@@ -26,7 +26,10 @@ function sampleOf(name: string, at: number): fc.Arbitrary<Sample> {
   const others = plain.filter((other) => other !== name);
   return fc
     .record({
-      requires: fc.array(wanted, { maxLength: 2 }),
+      requires: fc.oneof(
+        { weight: 2, arbitrary: fc.constant<Wanted[]>([]) },
+        { weight: 1, arbitrary: fc.array(wanted, { maxLength: 2 }) },
+      ),
       obsoletes: fc.option(fc.tuple(fc.constantFrom(...others), fc.constantFrom('', ' < 2', ' < 3')), {
         freq: 6,
       }),
@@ -36,7 +39,7 @@ function sampleOf(name: string, at: number): fc.Arbitrary<Sample> {
       name,
       version: String(at),
       arch: 'noarch',
-      Requires: requires.map((one) => textOf(one)),
+      Requires: (requires as Wanted[]).map(textOf),
       ...(obsoletes && { Obsoletes: obsoletes.join('') }),
       ...(kernels.includes(name) && { Provides: kind }),
       files: [`/usr/share/${name}/${at}`],

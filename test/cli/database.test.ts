@@ -1,0 +1,127 @@
+/** The database of an image: its lock's packages, no more and no fewer, and where its own rpm looks for them. */
+import { readFile, readdir } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withWorkPlace } from '../../spec/places.ts';
+import { rpmbuildText } from '../../spec/rpmbuild.ts';
+import type { Lock } from '../../src/lock/lock.ts';
+import type { ImageRecord } from '../../src/pipeline/records.ts';
+import { repositoryOf } from '../solve/packages.ts';
+import { layersOf, listTars } from './layout.ts';
+import { Desk } from './milliner.ts';
+
+const spec = (name: string, lines: string[]) =>
+  [
+    `Name: ${name}`,
+    'Version: 1\nRelease: 1\nSummary: A part\nLicense: Apache-2.0\nBuildArch: noarch\nAutoReqProv: no',
+    '%description\nA part.',
+    ...lines,
+    '',
+  ].join('\n');
+
+let desk: Desk;
+let repos: object[];
+beforeAll(async () => {
+  desk = await Desk.open();
+  const tiny = await desk.repository('tiny', ['tiny-base', 'tiny-app']);
+  const own = desk.path('own');
+  const rpmOf = (place: string) => [
+    '%install',
+    'mkdir -p %{buildroot}/usr/lib/rpm',
+    `printf '%%%%_dbpath\\t\\t%%%%{_var}/${place}\\n' >%{buildroot}/usr/lib/rpm/macros`,
+    '%files',
+    '/usr/lib/rpm/macros',
+  ];
+  await withWorkPlace(async () => {
+    const options = { sources: desk.directory, epoch: 1_704_067_200 };
+    await rpmbuildText(
+      'unwilling',
+      spec('unwilling', ['Requires(pre): tiny-base', '%pre', 'exit 3', '%files']),
+      options,
+      own,
+    );
+    await rpmbuildText('oldrpm', spec('oldrpm', rpmOf('lib/rpm')), options, own);
+    await rpmbuildText('oddrpm', spec('oddrpm', rpmOf('opt/rpm')), options, own);
+  });
+  repos = [
+    { name: 'tiny', baseurl: tiny, gpgcheck: false },
+    { name: 'own', baseurl: own, gpgcheck: false },
+  ];
+}, 120_000);
+afterAll(() => desk.remove());
+
+test('a %pre that may fail leaves its package out, and that is told', { timeout: 120_000 }, async () => {
+  const allow = { scriptlets: ['%pre(unwilling)'] };
+  await desk.recipe('unwilling', { repos, packages: ['tiny-base', 'unwilling'], allow });
+  expect(await desk.fails(['build', 'unwilling'])).toMatchObject({
+    code: 'DATABASE_DIFFERS',
+    exit: 7,
+    details: { missing: ['unwilling-1-1.noarch'], extra: [] },
+  });
+  expect(await readdir(desk.path('state', 'images')).catch(() => [])).toEqual([]);
+});
+
+test('an rpm that comes later finds the database where it looks', { timeout: 240_000 }, async () => {
+  await desk.recipe('below', { repos, packages: ['tiny-base'] });
+  await desk.recipe('above', { from: 'below', repos, packages: ['oldrpm'] });
+  await desk.build('above', '--output', desk.path('layout'));
+  const read = async (name: string) =>
+    JSON.parse(await readFile(desk.path('state', 'images', `${name}.json`), 'utf8')) as ImageRecord;
+  expect((await read('below')).dbPath).toBe('/usr/lib/sysimage/rpm');
+  const record = await read('above');
+  expect(record.dbPath).toBe('/var/lib/rpm');
+  expect(record.report.state).toContainEqual({
+    path: '/usr/lib/sysimage/rpm/rpmdb.sqlite',
+    change: 'removed',
+    why: 'rpm',
+  });
+  const names = listTars(await layersOf(desk.path('layout'), 'above')).split('\n');
+  expect(names).toContain('var/lib/rpm/rpmdb.sqlite');
+  expect(names).toContain('usr/lib/sysimage/rpm/.wh.rpmdb.sqlite');
+  // And what stands on that goes on there.
+  await desk.recipe('top', { from: 'above', repos, packages: ['tiny-app'] });
+  await desk.build('top');
+  expect((await read('top')).dbPath).toBe('/var/lib/rpm');
+});
+
+test('an rpm that looks where nobody keeps a database is refused', { timeout: 120_000 }, async () => {
+  await desk.recipe('odd', { repos, packages: ['tiny-base', 'oddrpm'] });
+  expect(await desk.fails(['build', 'odd'])).toMatchObject({
+    code: 'DATABASE_ELSEWHERE',
+    exit: 7,
+    details: { expected: '/var/opt/rpm', actual: '/usr/lib/sysimage/rpm' },
+  });
+});
+
+test(
+  '--update leaves a kernel beside the one of the base, and moves it when asked',
+  { timeout: 240_000 },
+  async () => {
+    const kernel = (version: string) =>
+      ({ name: 'kern', version, arch: 'noarch', Provides: 'installonlypkg(kernel)' }) as const;
+    const first = [kernel('1'), { name: 'other', arch: 'noarch' }];
+    const old = await repositoryOf(desk.directory, 'kernels-old', first);
+    const middle = await repositoryOf(desk.directory, 'kernels-middle', [...first, kernel('2')]);
+    const later = await repositoryOf(desk.directory, 'kernels-new', [
+      ...first,
+      kernel('2'),
+      kernel('3'),
+      { name: 'other', version: '2', arch: 'noarch' },
+    ]);
+    const from = (baseurl: string) => [{ name: 'kernels', baseurl, gpgcheck: false }];
+    const arches = ['x86_64'];
+    await desk.recipe('kern-base', { arches, repos: from(old), packages: ['kern'] });
+    const product = { arches, from: 'kern-base', packages: ['kern >= 2', 'other'] };
+    const locked = async () => {
+      const lock = JSON.parse(await readFile(desk.path('recipes', 'kern.lock.json'), 'utf8')) as Lock;
+      return lock.arches['x86_64']!.packages.map(({ nevra }) => nevra.replace('-1.noarch', ''));
+    };
+    await desk.recipe('kern', { ...product, repos: from(middle) });
+    await desk.json(['lock', 'kern']);
+    expect(await locked()).toEqual(['kern-1', 'kern-2', 'other-1']);
+    await desk.recipe('kern', { ...product, repos: from(later) });
+    await desk.json(['lock', 'kern', '--update', 'other']);
+    expect(await locked()).toEqual(['kern-1', 'kern-2', 'other-2']);
+    await desk.json(['lock', 'kern', '--update', 'kern']);
+    expect(await locked()).toEqual(['kern-1', 'kern-3', 'other-2']);
+  },
+);
