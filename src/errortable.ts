@@ -139,8 +139,8 @@ const table = {
   },
   LIMIT_EXCEEDED: {
     kind: 'install',
-    what: 'rpm or a scriptlet ran longer, or wrote more, than it may',
-    todo: 'Mend the scriptlet of the named package; a transaction that needs more time gets it in the recipe: install: {timeout: 3h}',
+    what: 'rpm or a scriptlet ran longer, wrote more, or took more memory than it may',
+    todo: 'Mend the scriptlet of the named package; a transaction that needs more time or memory gets it in the recipe: install: {timeout: 3h, memory: 8G}',
   },
   IMAGE_UNREPRESENTABLE: {
     kind: 'install',

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
 import { specification, type ContainerSpecification } from './bundle.ts';
+import { readGroup } from './cgroups.ts';
 import { LineSplitter } from './lines.ts';
 import { findRuntime, removeContainer, signalContainer, startContainer, type Container } from './runtime.ts';
 import { prepareTracing, type Trace } from './trace.ts';
@@ -29,14 +30,18 @@ export interface ContainerResult {
 /** Bytes that a program may write in all. */
 const mostOutput = 64 * 1024 * 1024;
 
-/** Throws INTERRUPTED, or LIMIT_EXCEEDED where the program runs too long or writes too much. */
+/** Throws INTERRUPTED, or LIMIT_EXCEEDED where the program runs too long, writes too much or needs too much memory. */
 export async function runContainer(options: ContainerOptions): Promise<ContainerResult> {
   options.signal?.throwIfAborted();
   const failed = new AbortController();
   const tracing = options.onTrace && prepareTracing(options.args, () => failed.abort());
   try {
     const config = await specification({ ...options, ...(tracing && { hooks: tracing.hooks }) });
-    const { child } = await startContainer(options, { config, streaming: options.onStdout !== undefined });
+    const { child } = await startContainer(options, {
+      config,
+      streaming: options.onStdout !== undefined,
+      counted: true,
+    });
     const kill = () => {
       tracing?.release();
       void killContainer(options, child);
@@ -54,6 +59,10 @@ export async function runContainer(options: ContainerOptions): Promise<Container
     const trace = await tracing?.finish();
     if (trace) options.onTrace?.(trace);
     if (stop.error) throw stop.error;
+    // Whatever died of it may have been a scriptlet's helper, whose end nobody looked at.
+    if ((await readGroup(options.id)).oomKills) {
+      throw limitExceeded(options.args, 'memory', `${options.memoryBytes} bytes`);
+    }
     if (result.exitCode === undefined) {
       throw new MillinerError(
         'COMMAND_FAILED',
@@ -110,9 +119,10 @@ function stopper({ signal, timeout, args }: ContainerOptions, kill: () => void) 
   };
 }
 
-function limitExceeded(args: string[], limit: 'time' | 'output', most: string): MillinerError {
-  const what = limit === 'time' ? `ran longer than ${most}` : `wrote more than ${most}`;
-  return new MillinerError('LIMIT_EXCEEDED', `${args[0]} ${what}`, { details: { limit } });
+const exceeded = { time: 'ran longer than', output: 'wrote more than', memory: 'took more memory than' };
+
+function limitExceeded(args: string[], limit: keyof typeof exceeded, most: string): MillinerError {
+  return new MillinerError('LIMIT_EXCEEDED', `${args[0]} ${exceeded[limit]} ${most}`, { details: { limit } });
 }
 
 /** A signal that programs may ignore would leave them time; and a runtime that dies first leaves its container. */

@@ -27,16 +27,21 @@ export interface StartOptions {
    * ended stays until it is removed, with the counts of its control group (where the runtime can: not crun 1.8).
    */
   watched?: boolean;
+  /** What has ended stays likewise, for whoever reads those counts. */
+  counted?: boolean;
 }
 
 /** Starts the container's first process; the child given back ends with it and has its exit code. */
-export async function startContainer(container: Container, { config, streaming, watched }: StartOptions) {
+export async function startContainer(
+  container: Container,
+  { config, streaming, watched, counted }: StartOptions,
+) {
   const bundle = bundleOf(container);
   await mkdir(bundle, { recursive: true, mode: 0o700 });
   await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
   const runtime = await findRuntime();
   const log = watched ? ['--log', logOf(container), '--log-format', 'json'] : [];
-  const keep = watched && runtime === 'runc' ? ['--keep'] : [];
+  const keep = (watched || counted) && runtime === 'runc' ? ['--keep'] : [];
   const program = [...stateOf(container), ...log, 'run', ...keep, '--bundle', bundle, container.id];
   // Wrapped, because a child is also a promise, for which an async function would wait.
   return { child: (streaming ? startStreaming : start)(runtime, program) };

@@ -8,7 +8,7 @@ import { resolveParents } from '../host/inside.ts';
 import { lstatIfThere } from '../host/files.ts';
 import { below } from '../host/paths.ts';
 import type { PackageInfo } from '../rpm/package.ts';
-import type { FileToWrite } from './configure.ts';
+import type { FileToWrite } from './placing.ts';
 
 type Installed = Pick<PackageInfo, 'name' | 'version' | 'release' | 'arch' | 'nevra' | 'provides' | 'files'>;
 

@@ -1,4 +1,5 @@
 /** What rpm reports and still exits 0 for: failed scriptlets and unknown owners fail the build, by name. */
+import { constants } from 'node:os';
 import { MillinerError } from '../errors.ts';
 import { saysDiskFull } from '../host/files.ts';
 import { scriptletFailures, type ScriptletFailure } from './failures.ts';
@@ -82,11 +83,24 @@ function ownerError(bad: readonly UnknownOwner[]): MillinerError {
 function installError(log: TransactionLog): MillinerError {
   const errors = log.lines.filter(({ text }) => /^(?:error:|\t| {2})/.test(text)).map(({ text }) => text);
   const words = errors.length > 0 ? errors : log.lines.slice(-20).map(({ text }) => text);
-  return new MillinerError(
-    'INSTALL_FAILED',
-    `rpm exited ${log.exitCode}:\n${words.slice(0, 50).join('\n')}`,
-    {
-      details: { exitCode: log.exitCode },
-    },
-  );
+  return new MillinerError('INSTALL_FAILED', `${endOf(log.exitCode)}:\n${words.slice(0, 50).join('\n')}`, {
+    ...(log.exitCode > 128 && { hint: crashHint }),
+    details: { exitCode: log.exitCode, ...signalOf(log.exitCode) },
+  });
+}
+
+const crashHint =
+  'rpm itself crashed: take another version of it (tools: {packages: [rpm]} or tools: host), and report the crash to who makes it.';
+
+/** As a shell has it, which the runtime does too: 128 and the signal's number. */
+function signalOf(exitCode: number): { signal?: string } {
+  const found = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128);
+  return found ? { signal: found[0] } : {};
+}
+
+function endOf(exitCode: number): string {
+  const { signal } = signalOf(exitCode);
+  return signal === undefined
+    ? `rpm exited ${exitCode}`
+    : `rpm crashed: it died of ${signal} (exit ${exitCode})`;
 }

@@ -21,6 +21,8 @@ export interface Sandbox {
   target: string;
   /** SOURCE_DATE_EPOCH, seconds. */
   epoch: number;
+  /** Bytes that its processes may take together, with what they write to /tmp, /run and /dev/shm. */
+  memory: number;
   /** Milliseconds that one program may run. */
   timeout: number;
   signal?: AbortSignal | undefined;
@@ -48,7 +50,6 @@ const capabilities = [
   'CAP_SYS_CHROOT',
   'CAP_MKNOD',
 ];
-const memoryBytes = 4 * 1024 ** 3;
 const pids = 4096;
 
 /** Runs a program of the tool root; its exit code is an answer, not a failure. */
@@ -72,7 +73,7 @@ export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand): P
     args: command.args,
     env: environment(sandbox.epoch),
     capabilities,
-    memoryBytes,
+    memoryBytes: sandbox.memory,
     pids,
     hostname: 'localhost',
     timeout: sandbox.timeout,

@@ -125,6 +125,7 @@ async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCo
         : `${last ? 'an unknown' : 'no'} scriptlet's process was running`;
     throw new MillinerError('LIMIT_EXCEEDED', `${error.message}; ${who}`, {
       cause: error,
+      hint: hints[error.details?.['limit'] as keyof typeof hints],
       details: { ...error.details, ...(nevra !== undefined && { package: nevra, scriptlet: `%${kind}` }) },
     });
   }
@@ -132,6 +133,13 @@ async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCo
 
 /** By SIGKILL, as waitpid(2) tells it. */
 const killed = 9;
+
+const hints = {
+  time: 'Mend what takes so long; a transaction that needs more time gets it in the recipe: install: {timeout: 3h}',
+  memory:
+    'Mend what takes so much; a transaction that needs more memory gets it in the recipe: install: {memory: 8G}',
+  output: 'Mend the scriptlet of the named package: no recipe can allow it more.',
+};
 
 /** However much a scriptlet has written before: what rpm says of it decides how the build ends. */
 const rpmsWords = /^(?:warning|error): /;

@@ -2,13 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { byteString, showBytes, type ByteString } from '../host/paths.ts';
 import { nextStamp } from '../host/stamp.ts';
-import { renderTemplate, setServices, writeFiles } from '../install/configure.ts';
+import { renderTemplate, setServices } from '../install/configure.ts';
 import { dnfState } from '../install/dnfstate.ts';
 import { followRpm } from '../install/moveddb.ts';
 import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
 import { settleIds, type SettledIds } from '../install/ids.ts';
 import { moveIds } from '../install/moveids.ts';
 import { readAccounts, readOwners, type Accounts } from '../install/owners.ts';
+import { placeAll } from '../install/placing.ts';
 import type { Sandbox } from '../install/sandbox.ts';
 import { verifyTree, type Difference } from '../install/verify.ts';
 import { isAsPackaged, isInherited, packagedFiles, type PackageFiles } from '../layer/packaged.ts';
@@ -18,6 +19,7 @@ import { originsOf, withRecipe, type Course, type Origin } from '../layer/state/
 import { fixTimes } from '../layer/state/times.ts';
 import { treeOf, type Tree } from '../layer/tree.ts';
 import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
+import { placedBy } from '../recipe/places.ts';
 import type { Ids } from '../lock/ids.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import { canonicalizeDatabase } from '../rpm/canonical.ts';
@@ -93,8 +95,9 @@ export async function installImage(
   // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
   const { packages, removed } = plan;
   const state = await dnfState(target, { words: plan.loaded.recipe.packages, packages, removed });
+  const { directories, symlinks } = plan.loaded.recipe;
   const from = await nextStamp();
-  await writeFiles(target, [...state, ...files]);
+  await placeAll(target, { directories, symlinks, files: [...state, ...files] });
   await setServices(sandbox, plan.loaded.recipe.services);
   const to = await nextStamp();
   await databaseIn(target, plan.dbPath);
@@ -207,15 +210,15 @@ function explain(
     const entry = tree.get(byteString(path.slice(1)));
     return attributes === timeAlone && entry !== undefined && isAsPackaged(entry, packaged);
   };
-  const written = new Set(loaded.recipe.files.map(({ path }) => byteString(path)));
+  const written = placedBy(loaded.recipe);
   return (
     differences
       // A time that alone had changed has been put back since.
       .filter((difference) => !mountPoints.test(difference.path) && !isTimeAlone(difference))
       .map((difference) => {
-        if (written.has(byteString(difference.path)))
-          return { ...difference, reason: 'written by the recipe' };
-        const entry = tree.get(byteString(difference.path.slice(1)));
+        const path = byteString(difference.path.slice(1));
+        if (written.has(path)) return { ...difference, reason: 'written by the recipe' };
+        const entry = tree.get(path);
         if (entry && isInherited(entry, parent)) return { ...difference, reason: 'so in the base' };
         if (difference.marker === 'g') return { ...difference, reason: 'a ghost, made by a scriptlet' };
         if (difference.marker === 'c')

@@ -4,14 +4,14 @@ import type { Changed } from '../layer/changes.ts';
 import type { Normalised } from '../layer/state/normalise.ts';
 import type { Origin } from '../layer/state/origin.ts';
 import type { Tree } from '../layer/tree.ts';
-import type { Recipe } from '../recipe/schema.ts';
+import { placedBy, type Places } from '../recipe/places.ts';
 import { databaseFile } from '../rpm/database.ts';
 import { databasePlaces } from '../rpm/dbpath.ts';
 
 export interface StateEntry {
   path: string;
   change: 'added' | 'changed' | 'removed';
-  /** `ghost`: of the package; `scriptlet`: what made or last changed it; `recipe`: its files and services; `normalised`, with the reason; `rpm`: its database. */
+  /** `ghost`: of the package; `scriptlet`: what made or last changed it; `recipe`: its directories, links, files and services; `normalised`, with the reason; `rpm`: its database. */
   why: Origin['why'] | 'normalised' | 'rpm';
   package?: string;
   scriptlet?: string;
@@ -25,25 +25,27 @@ export interface StateSources {
   below: Tree;
   origins: Map<string, Origin>;
   normalised: Normalised[];
-  recipe: Pick<Recipe, 'files'>;
+  recipe: Places;
   dbPath: string;
   /** Whether rpm itself has removed or replaced packages of the base. */
   removes: boolean;
 }
 
 export function describeState({ paths, deleted }: Changed, sources: StateSources): StateEntry[] {
-  const written = new Set(sources.recipe.files.map(({ path }) => byteString(path.slice(1))));
+  const written = placedBy(sources.recipe);
   const normalised = new Map(sources.normalised.map((one) => [one.path, one.reason]));
   // Also where it was before it went to where the image's own rpm looks.
   const databases = [sources.dbPath.slice(1), ...databasePlaces].map((place) =>
     byteString(`${place}/${databaseFile}`),
   );
-  const database = byteString(`${sources.dbPath.slice(1)}/`);
+  const database = byteString(sources.dbPath.slice(1));
   const why = (path: string): Omit<StateEntry, 'path' | 'change'> => {
-    if (path.startsWith(database)) return { why: 'rpm' };
+    if (path === database || path.startsWith(`${database}/`)) return { why: 'rpm' };
     if (written.has(path as never)) return { why: 'recipe' };
     const reason = normalised.get(`/${showBytes(path as never)}`);
     if (reason !== undefined) return { why: 'normalised', reason };
+    // rpm makes the directories that lead to its database.
+    if (database.startsWith(`${path}/`) && !sources.below.has(path as never)) return { why: 'rpm' };
     return sources.origins.get(path) ?? { why: 'unknown' };
   };
   const present = [...paths].map((path) => ({

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { baseSourceOf, type BaseSource } from './base.ts';
+import { checkPlaces } from './places.ts';
 import { recipeSchema, repositoriesSchema, type Recipe, type Repository } from './schema.ts';
 import { readYaml } from './yaml.ts';
 
@@ -25,6 +26,7 @@ async function loadRecipe(nameOrPath: string): Promise<LoadedRecipe> {
   if (raw.packages.length === 0 && raw.from === undefined)
     throw new MillinerError('RECIPE_INVALID', `${path}: packages: name at least one, or a base with from`);
   const repos = await resolveRepositories(raw.repos, path, raw.release);
+  checkPlaces(path, raw);
   for (const file of raw.files) if (file.template !== undefined) templatePath(path, file.template);
   return { recipe: { ...raw, repos }, path, lockPath: lockPathOf(path) };
 }

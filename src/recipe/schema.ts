@@ -73,23 +73,31 @@ export const repository = z
     path: ['sslClientKey'],
   });
 
+const octalMode = z.string().regex(/^[0-7]{3,4}$/, 'an octal mode in quotes, such as "0644"');
+const owner = z
+  .string()
+  .regex(/^[^:\s]+:[^:\s]+$/, 'user:group')
+  .default('root:root');
+
 const file = z
   .strictObject({
     path: absolutePath,
     template: z.string().min(1).optional(),
     content: z.string().optional(),
-    mode: z
-      .string()
-      .regex(/^[0-7]{3,4}$/, 'an octal mode in quotes, such as "0644"')
-      .default('0644'),
-    owner: z
-      .string()
-      .regex(/^[^:\s]+:[^:\s]+$/, 'user:group')
-      .default('root:root'),
+    mode: octalMode.default('0644'),
+    owner,
   })
   .refine((f) => (f.template === undefined) !== (f.content === undefined), {
     error: 'give either template or content',
   });
+
+const directory = z.strictObject({ path: absolutePath, mode: octalMode.default('0755'), owner });
+/** symlink(2) takes no longer target; where it leads, the image's own programs find out. */
+const symbolicLink = z.strictObject({
+  path: absolutePath,
+  target: z.string().regex(/^[^\0]{1,4095}$/, 'what the link leads to'),
+  owner,
+});
 
 const tools = z.union([z.literal('host'), z.strictObject({ packages: z.array(z.string().min(1)).min(1) })]);
 
@@ -195,12 +203,14 @@ export const recipeSchema = z.strictObject({
   tools: tools.default({ packages: ['rpm'] }),
   docs: z.boolean().default(true),
   languages: z.array(z.string().regex(/^[A-Za-z0-9_@.-]+$/)).optional(),
+  directories: z.array(directory).default([]),
+  symlinks: z.array(symbolicLink).default([]),
   files: z.array(file).default([]),
   values: z.record(z.string(), z.unknown()).default({}),
   services: z
     .strictObject({ enable: z.array(unitName).default([]), disable: z.array(unitName).default([]) })
     .prefault({}),
-  install: z.strictObject({ timeout: duration.default('1h') }).prefault({}),
+  install: z.strictObject({ timeout: duration.default('1h'), memory: byteSize.default('4G') }).prefault({}),
   allow: z
     .strictObject({
       scriptlets: z.array(z.string().regex(/^%\w+\(.+\)$/, 'such as %post(name)')).default([]),

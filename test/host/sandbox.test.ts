@@ -15,7 +15,10 @@ afterAll(() => rm(directory, { recursive: true }));
 function python(...lines: string[]) {
   const target = join(directory, 'target');
   const sandbox = { id: `milliner-sandbox-${process.pid}`, directory, toolRoot: '/', target, epoch: 0 };
-  return runInSandbox({ ...sandbox, timeout: 60_000 }, { args: ['python3', '-c', lines.join('\n')] });
+  return runInSandbox(
+    { ...sandbox, timeout: 60_000, memory: 256 * 1024 * 1024 },
+    { args: ['python3', '-c', lines.join('\n')] },
+  );
 }
 
 test('syncs succeed and do nothing: what they are asked for is done once, for all that is kept', async () => {
@@ -95,4 +98,12 @@ test('what one program leaves in shared memory is gone for the next, and pseudo-
     'except OSError as error: print(before, count, error.errno)',
   );
   expect(stdout.trim()).toBe('[] 64 28');
+});
+
+test('a process that dies for want of memory is told, whoever started it and went on', async () => {
+  const greedy = "import subprocess, sys; subprocess.call([sys.executable, '-c', 'bytearray(1 << 30)'])";
+  await expect(python(greedy)).rejects.toMatchObject({
+    code: 'LIMIT_EXCEEDED',
+    details: { limit: 'memory' },
+  });
 });
