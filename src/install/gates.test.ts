@@ -195,3 +195,21 @@ test.each(['pre', 'pretrans', 'triggerprein'] as const)(
     expect(failuresOf(log, [`%${kind}(a)`])).toMatchObject({ code: 'INSTALL_FAILED' });
   },
 );
+
+const ended = (exitCode: number) => () =>
+  checkTransaction({ ...nothingRun, exitCode }, [], { scriptlets: [], owners: [] }, false);
+
+test.each([
+  [139, 'SIGSEGV'],
+  [134, 'SIGABRT'],
+])('rpm that ended with %i has crashed, of %s', (exitCode, signal) => {
+  expect(ended(exitCode)).toThrow(
+    expect.objectContaining({ code: 'INSTALL_FAILED', details: { exitCode, signal } }) as Error,
+  );
+});
+
+test.each([1, 5, 128, 255])('rpm that ended with %i has not', (exitCode) => {
+  expect(ended(exitCode)).toThrow(
+    expect.objectContaining({ code: 'INSTALL_FAILED', details: { exitCode } }) as Error,
+  );
+});

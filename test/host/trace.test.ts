@@ -18,7 +18,7 @@ async function traced(args: string[], timeout = 60_000) {
   const sandbox = { id: `milliner-trace-${process.pid}`, directory, toolRoot: '/', target, epoch: 0 };
   const traces: Trace[] = [];
   const ended = await runInSandbox(
-    { ...sandbox, timeout },
+    { ...sandbox, timeout, memory: 1024 ** 3 },
     { args, onTrace: (one) => traces.push(one) },
   ).catch((error: unknown) => error);
   return { ended, trace: traces[0] };

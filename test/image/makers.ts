@@ -27,11 +27,11 @@ const cases: ((name: string, before: string) => Case)[] = [
   }),
   (n) => ({ sections: { posttrans: `echo >/srv/${n}` }, made: { [`/srv/${n}`]: '%posttrans' } }),
   // The same body in two packages, which only their order tells apart.
-  (n, before) => ({
+  (_, before) => ({
     sections: { post: `[ -e /srv/${before}.one ] && echo >/srv/${before}.two || echo >/srv/${before}.one` },
     made: { [`/srv/${before}.one`]: '%post' },
   }),
-  (n, before) => ({
+  () => ({
     sections: { post: '@@' },
     made: { [`/srv/@@.two`]: '%post' },
   }),
@@ -56,7 +56,7 @@ const cases: ((name: string, before: string) => Case)[] = [
     made: { [`/srv/${n}`]: '%post' },
     untold: [`/srv/${n}.late`],
   }),
-  (n, before) => ({
+  (_, before) => ({
     sections: { post: `chmod 0600 /usr/share/${before}/file` },
     made: { [`/usr/share/${before}/file`]: '%post' },
   }),
@@ -83,7 +83,7 @@ const cases: ((name: string, before: string) => Case)[] = [
   (n) => ({ sections: { [`post -n ${n} -p /usr/bin/makes`]: '' } }),
   (n) => ({ sections: { [`post -n ${n} -p /usr/bin/makes`]: '' } }),
   // It speaks of much and does nothing.
-  (n) => ({ sections: { post: `: /etc/passwd /etc/group /srv/m00 /usr/share/m00/file /srv/` } }),
+  () => ({ sections: { post: `: /etc/passwd /etc/group /srv/m00 /usr/share/m00/file /srv/` } }),
   (n) => ({
     sections: { pre: `echo ${n} >>/srv/log`, post: `echo ${n} >>/srv/log` },
     made: { '/srv/log': '%post' },

@@ -28,6 +28,16 @@ export class Crc64 {
     [this.#high, this.#low] = [h, l];
   }
 
+  /** As update with so many zeros, each of which changes the sum linearly: by squaring what one of them does. */
+  updateZeros(count: number): void {
+    let sum = (BigInt(this.#high) << 32n) | BigInt(this.#low);
+    for (let power = 0, rest = count; rest > 0; power++, rest = Math.floor(rest / 2)) {
+      if (rest % 2 === 1) sum = applied(zerosOf(power), sum);
+    }
+    this.#high = Number(sum >> 32n);
+    this.#low = Number(sum & 0xffffffffn);
+  }
+
   /** Eight bytes, the highest first. */
   digest(): Buffer {
     const bytes = Buffer.alloc(8);
@@ -35,4 +45,26 @@ export class Crc64 {
     bytes.writeUInt32BE(~this.#low >>> 0, 4);
     return bytes;
   }
+}
+
+/** What becomes of each of the sum's 64 bits, the lowest first. */
+type Change = readonly bigint[];
+
+function applied(change: Change, sum: bigint): bigint {
+  let result = 0n;
+  for (let bit = 0, rest = sum; rest > 0n; bit++, rest >>= 1n) if (rest & 1n) result ^= change[bit]!;
+  return result;
+}
+
+const powers: Change[] = [];
+
+/** Of 2 to the power zeros. */
+function zerosOf(power: number): Change {
+  const half = power === 0 ? undefined : zerosOf(power - 1);
+  return (powers[power] ??= Array.from({ length: 64 }, (_, bit) => {
+    if (half) return applied(half, half[bit]!);
+    const one = 1n << BigInt(bit);
+    const index = Number(one & 0xffn);
+    return (one >> 8n) ^ (BigInt(high[index]!) << 32n) ^ BigInt(low[index]!);
+  }));
 }

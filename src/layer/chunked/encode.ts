@@ -57,6 +57,7 @@ export async function* encodeChunked(
     index.size += compressed.length;
     return compressed;
   };
+  const zeros = new Zeros();
   for await (const { entry, content } of parts) {
     const header = tarHeader(entry);
     tar.update(header);
@@ -74,18 +75,22 @@ export async function* encodeChunked(
     described.offset = index.size;
     let done = 0;
     for await (const { bytes, isZeros } of splitContent(content, entry.size)) {
-      for (const sum of [tar, crc, digest]) sum.update(bytes);
+      for (const sum of [tar, digest]) sum.update(bytes);
+      if (isZeros) crc.updateZeros(bytes.length);
+      else crc.update(bytes);
+      const same = isZeros ? zeros.of(bytes, level) : undefined;
       chunks.push({
         type: 'chunk',
         name: described.name,
         offset: index.size,
         chunkSize: bytes.length,
         ...(done > 0 && { chunkOffset: done }),
-        chunkDigest: sha256(bytes),
+        chunkDigest: same?.digest ?? sha256(bytes),
         ...(isZeros && { chunkType: 'zeros' }),
       });
       done += bytes.length;
-      yield frame(bytes);
+      if (same) index.size += same.frame.length;
+      yield same?.frame ?? frame(bytes);
     }
     described['digest'] = `sha256:${digest.digest('hex')}`;
     described.endOffset = index.size;
@@ -105,6 +110,18 @@ export async function* encodeChunked(
     tar.update(rest);
     yield frame(rest);
     index.split.push({ type: 2, payload: rest.toString('base64') });
+  }
+}
+
+/** A hole is the same chunk over and over: compressed and summed once for those that follow. */
+class Zeros {
+  #size = 0;
+  #last: { frame: Buffer; digest: string } = { frame: Buffer.alloc(0), digest: '' };
+
+  of(bytes: Buffer, level: number) {
+    if (this.#size !== bytes.length) this.#last = { frame: zstdFrame(bytes, level), digest: sha256(bytes) };
+    this.#size = bytes.length;
+    return this.#last;
   }
 }
 

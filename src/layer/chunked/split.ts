@@ -34,6 +34,13 @@ class RollingSum {
   }
 }
 
+const zeroPiece = Buffer.alloc(longest);
+
+/** Compared as a whole: a hole may have many GiB. */
+function isZero(piece: Buffer): boolean {
+  return piece.length <= longest && zeroPiece.compare(piece, 0, piece.length, 0, piece.length) === 0;
+}
+
 /** Chunks are good until the next is asked for. @param size bytes of the content */
 export async function* splitContent(
   content: AsyncIterable<Buffer> | Iterable<Buffer>,
@@ -52,15 +59,28 @@ export async function* splitContent(
   function* release(): Generator<Chunk> {
     const isHole = zeros >= shortestHole;
     if (isHole && filled > 0) yield chunk();
+    // Once its window holds nothing else, zeros leave the sum as it is.
+    for (let rolled = 0; isHole && rolled < windowSize; rolled++) sum.roll(0);
+    while (isHole && zeros > 0) {
+      const count = Math.min(zeros, longest - filled);
+      buffer.fill(0, filled, filled + count);
+      filled += count;
+      zeros -= count;
+      if (filled === longest) yield chunk(true);
+    }
     while (zeros > 0) {
       const cut = sum.roll(0);
       buffer[filled++] = 0;
       zeros--;
-      if ((cut && !isHole) || filled === longest) yield chunk(isHole);
+      if (cut || filled === longest) yield chunk();
     }
     if (isHole && filled > 0) yield chunk(true);
   }
   for await (const piece of content) {
+    if (isZero(piece)) {
+      zeros += piece.length;
+      continue;
+    }
     for (const byte of piece) {
       if (byte === 0) {
         zeros++;
