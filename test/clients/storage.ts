@@ -30,6 +30,18 @@ export class ClientStorage {
     await this.#run('sh', '-c', script, name, directory);
   }
 
+  /** Copies the trees of a layout's images to DIRECTORY/TAG, and forgets the images. */
+  async unpackAll(layout: string, tags: readonly string[], directory: string): Promise<void> {
+    const script = `set -e
+      layout=$0 directory=$1; shift
+      for tag; do
+        root=$(podman image mount "$(podman pull -q "oci:$layout:$tag")")
+        cp -a "$root" "$directory/$tag"
+      done
+      { podman image umount -a && podman rmi -af; } >/dev/null`;
+    await this.#run('sh', '-c', script, layout, directory, ...tags);
+  }
+
   async #run(program: string, ...args: string[]): Promise<void> {
     await trixie(program, args, { env: this.#environment });
   }

@@ -1,0 +1,29 @@
+/**
+ * The sum of layers is the tree, whatever scriptlets do: random packages on bases two deep, in all compressions. One
+ * seed alone: MILLINER_SEED=7; what it worked on stays with MILLINER_KEEP=1.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ClientStorage } from '../../clients/storage.ts';
+import { tinyPackages } from '../../tiny/tiny.ts';
+import { byPodman, bySpecification } from './readers.ts';
+import { tryOut, type Bench } from './trial.ts';
+
+const count = process.env['MILLINER_SOAK'] ? 500 : 6;
+const asked = process.env['MILLINER_SEED'];
+const seeds = asked === undefined ? Array.from({ length: count }, (_, index) => index + 1) : asked.split(',');
+
+let bench: Bench;
+beforeAll(async () => {
+  const place = await mkdtemp('/var/tmp/milliner-');
+  const podman = byPodman(new ClientStorage(join(place, 'client')));
+  const readers = { podman, specification: bySpecification };
+  bench = { tiny: await tinyPackages(), storage: 'overlay', readers, place };
+});
+afterAll(() => rm(bench.place, { recursive: true, force: true }));
+
+test.each(seeds.map(Number))('seed %i', async (seed) => {
+  const { differences } = await tryOut(seed, bench);
+  expect(differences, `MILLINER_SEED=${seed}`).toEqual([]);
+});
