@@ -2,10 +2,11 @@
 
 Whatever the specification does not let a layer hold ends it: a path twice, a path whose directory the image has not as
 a directory of its own, a whiteout of nothing, a hard link to nothing.
-usage: apply.py LAYOUT DIRECTORY TAG..., each image becomes DIRECTORY/TAG
+usage: apply.py LAYOUT DIRECTORY TAG..., each image becomes DIRECTORY/TAG, but for those that are wrong
 """
 
 import gzip
+import io
 import json
 import os
 import shutil
@@ -17,8 +18,12 @@ import tarfile
 XATTR = "SCHILY.xattr."
 
 
+class Fault(Exception):
+    pass
+
+
 def fail(layer, name, what):
-    sys.exit(f"layer {layer}: {name}: {what}")
+    raise Fault(f"layer {layer}: {name}: {what}")
 
 
 def blob(layout, digest):
@@ -32,8 +37,6 @@ def entries(layout, descriptor):
     else:
         with gzip.open(path) as file:
             data = file.read()
-    import io
-
     tar = tarfile.open(fileobj=io.BytesIO(data), mode="r:", encoding="utf-8", errors="surrogateescape")
     return tar, tar.getmembers()
 
@@ -120,19 +123,29 @@ def make(root, layer, tar, member, path):
         os.utime(path, (int(member.mtime), int(member.mtime)), follow_symlinks=False)
 
 
+def apply(layout, root, descriptor):
+    with open(blob(layout, descriptor["digest"])) as file:
+        manifest = json.load(file)
+    os.mkdir(root)
+    for number, layer in enumerate(manifest["layers"]):
+        tar, members = entries(layout, layer)
+        delete(root, number, members)
+        add(root, number, tar, members)
+
+
 def main(layout, directory, *tags):
     with open(os.path.join(layout, "index.json")) as file:
         index = json.load(file)["manifests"]
+    faults = []
     for tag in tags:
-        found = [one for one in index if one["annotations"]["org.opencontainers.image.ref.name"] == tag]
-        with open(blob(layout, found[0]["digest"])) as file:
-            manifest = json.load(file)
         root = os.path.join(directory, tag)
-        os.makedirs(root)
-        for number, layer in enumerate(manifest["layers"]):
-            tar, members = entries(layout, layer)
-            delete(root, number, members)
-            add(root, number, tar, members)
+        found = [one for one in index if one["annotations"]["org.opencontainers.image.ref.name"] == tag]
+        try:
+            apply(layout, root, found[0])
+        except Fault as fault:
+            faults.append(f"{tag}: {fault}")
+            shutil.rmtree(root)
+    print(json.dumps(faults))
 
 
 os.umask(0)

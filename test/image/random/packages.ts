@@ -12,7 +12,7 @@ import {
 import { randomOperation, randomTarget, scriptOf } from './operations.ts';
 
 /** Seconds: 2024-01-01. */
-const epoch = 1_704_067_200;
+export const epoch = 1_704_067_200;
 const chance = (random: Random, percent: number) => random(100) < percent;
 
 /** What is installed, by name, as far as random packages are concerned. */
@@ -54,32 +54,37 @@ export interface Draw {
   random: Random;
   place: Place;
   installed: Installed;
+  /** Paths that packages of this image have with another content than those below: no other package may have them. */
+  changed: Set<string>;
+  /** Whether rpm could put a file, or a directory, there as far as what lies there now is concerned. */
+  hasRoom: (path: string, kind: Kind) => boolean;
+  version: string;
   /** Counts what is unique. */
   next: () => number;
 }
 
-export function randomPackage(draw: Draw, name: string, version: string, obsoletes: string[]): ComposedPackage {
-  const { random, installed } = draw;
-  const earlier = [...installed.keys()].filter((other) => other !== name && !obsoletes.includes(other));
-  const requires = ['tiny-base', 'tiny-app', ...earlier.filter(() => chance(random, 40))];
-  const rest = new Map([...installed].filter(([other]) => other !== name && !obsoletes.includes(other)));
-  const files = randomFiles({ ...draw, installed: rest });
+export function randomPackage(draw: Draw, name: string, obsoletes: string[]): ComposedPackage {
+  const { installed, version } = draw;
+  const isFirst = name === firstName;
+  const requires = isFirst ? ofTiny : [...ofTiny, firstName];
   const scriptlets = randomScriptlets(draw);
-  // The first package of all makes the user and the group that others' files belong to, its own among them.
-  if (installed.size === 0) scriptlets.unshift({ kind: 'pre', language: 'sh', body: makesUser });
+  // The first package of all makes the user whom others' files belong to, its own among them.
+  if (isFirst) scriptlets.unshift({ kind: 'pre', language: 'sh', body: makesUser });
+  const rest = new Map([...installed].filter(([other]) => other !== name));
+  const files = randomFiles({ ...draw, installed: rest }, installed.get(name)?.files ?? []);
   return { name, version, files, scriptlets: onlyOne(scriptlets), requires, obsoletes, epoch };
 }
 
-const makesUser = `echo 'rnd:x:88:88:rnd:/:/sbin/nologin' >>/etc/passwd
-echo 'rnd:x:88:' >>/etc/group
+export const firstName = 'first';
+const ofTiny = ['tiny-base', 'tiny-app'];
+
+const makesUser = `[ $1 != 1 ] || echo 'rnd:x:88:88:rnd:/:/sbin/nologin' >>/etc/passwd
 `;
 
 /** A package has one scriptlet of each kind. */
 function onlyOne(scriptlets: Scriptlet[]): Scriptlet[] {
   return [...new Map(scriptlets.toReversed().map((one) => [one.kind, one])).values()];
 }
-
-const ofTiny = ['tiny-base', 'tiny-app'];
 
 function randomScriptlets({ random, place, installed, next }: Draw): Scriptlet[] {
   const kinds: ScriptletKind[] = [...plainKinds, ...triggerKinds, ...fileTriggerKinds];
@@ -97,31 +102,38 @@ function randomScriptlets({ random, place, installed, next }: Draw): Scriptlet[]
   });
 }
 
-type Kind = 'directory' | 'file' | 'link';
+export type Kind = 'directory' | 'file' | 'link';
 
-function randomFiles({ random, place, installed, next }: Draw): ComposedFile[] {
+/** @param before what an older version of the package has */
+function randomFiles(draw: Draw, before: readonly ComposedFile[]): ComposedFile[] {
+  const { random, place, installed, next, changed, hasRoom } = draw;
   const others = [...installed.values()].flatMap(({ files }) => files);
-  const taken = new Map(others.map((file) => [canonical(place, file.path), file]));
-  const parents = new Set(place.paths.map((path) => path.slice(0, path.lastIndexOf('/'))));
-  const files: ComposedFile[] = [];
+  const filesAt = (files: readonly ComposedFile[]) =>
+    new Map(files.map((file) => [canonical(place, file.path), file]));
+  const [taken, own] = [filesAt(others), filesAt(before)];
+  const parents = new Set(place.paths.map((path) => canonical(place, path.slice(0, path.lastIndexOf('/')))));
+  const files = new Map<string, ComposedFile>();
   for (const path of place.paths) {
-    if (!chance(random, 45)) continue;
-    const shared = taken.get(canonical(place, path));
-    if (shared) {
-      // Two packages may have one file where it is the same in both; only what it means to them may differ.
-      const { set: _, ...same } = shared;
-      files.push({ ...same, path, flags: flagsOf(random, same) });
-      continue;
-    }
-    const kinds: Kind[] = parents.has(path) ? ['directory'] : ['file', 'file', 'file', 'link', 'directory'];
-    files.push(randomFile(random, path, pick(random, kinds), randomTarget(random, path, place.paths), next()));
+    const where = canonical(place, path);
+    if (!chance(random, 45) || files.has(where) || changed.has(where)) continue;
+    const shared = taken.get(where) ?? (chance(random, 50) ? own.get(where) : undefined);
+    const file = shared ? sameFile(random, path, shared) : freshFile(draw, path, parents.has(where));
+    if (!hasRoom(where, kindOf(file))) continue;
+    files.set(where, file);
+    if (!shared && own.has(where)) changed.add(where);
   }
-  if (chance(random, 50)) files.push(...hardLinks(random, place, next()));
-  const seen = new Set<string>();
-  return files.filter(({ path }) => {
-    const once = canonical(place, path);
-    return seen.has(once) ? false : seen.add(once);
-  });
+  const links = chance(random, 50) ? hardLinks(random, place, next()) : [];
+  return [...files.values(), ...links.filter(({ path }) => hasRoom(canonical(place, path), 'file'))];
+}
+
+/** Two packages may have one file where it is the same in both; only what it means to them may differ. */
+function sameFile(random: Random, path: string, { set: _, ...shared }: ComposedFile): ComposedFile {
+  return { ...shared, path, flags: flagsOf(random, shared) };
+}
+
+function freshFile({ random, place, next }: Draw, path: string, isParent: boolean): ComposedFile {
+  const kinds: Kind[] = isParent ? ['directory'] : ['file', 'file', 'file', 'link', 'directory'];
+  return randomFile(random, path, pick(random, kinds), randomTarget(random, path, place.paths), next());
 }
 
 const types: Record<Kind, number> = {
@@ -129,6 +141,8 @@ const types: Record<Kind, number> = {
   file: fileType.regular,
   link: fileType.link,
 };
+const kindOf = ({ mode }: ComposedFile) =>
+  (Object.keys(types) as Kind[]).find((kind) => types[kind] === (mode & fileType.mask))!;
 const lengths = [0, 3, 40, 5000, 90_000];
 
 function randomFile(random: Random, path: string, kind: Kind, target: string, number: number): ComposedFile {

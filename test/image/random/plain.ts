@@ -1,18 +1,16 @@
 /** What rpm alone leaves in a plain directory, image on image: of the packages that could be, those that it installs. */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, rm } from 'node:fs/promises';
-import { readdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { native } from '../../../src/host/native.ts';
 import { composePackage } from '../../rpm/compose.ts';
 import type { Tiny } from '../../tiny/tiny.ts';
-import { images, type Generation, type ImageName, type RandomSet } from './set.ts';
+import { attempts, images, type Generation, type ImageName, type RandomSet, type TimesOf } from './set.ts';
 
 const run = promisify(execFile);
 /** The part of a userland that the packages stand on. */
 const userland = /^tiny-(?:base|app)-/;
-const mostAttempts = 40;
 /** What rpm says of a package that it has not installed as it should be, and goes on. */
 const complaint = /^(?:error|warning): (?!.*(?:saved as|created as|remove failed|cannot remove))/m;
 
@@ -24,8 +22,7 @@ export interface PlainImage extends Generation {
   tree: string;
   /** How many sets rpm refused before. */
   refused: number;
-  /** Packages of this image or those below have the path. */
-  isPackaged: (path: string) => boolean;
+  timesOf: TimesOf;
 }
 
 export async function plainImages(set: RandomSet, tiny: Tiny, work: string): Promise<PlainImage[]> {
@@ -44,22 +41,20 @@ async function plainImage(
   const repository = join(work, 'packages', image);
   const tree = join(work, 'plain', image);
   let last: unknown;
-  for (let attempt = 0; attempt < mostAttempts; attempt++) {
-    const generation = set.draw(image, attempt);
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const generation = set.draw(image, attempt, below);
     await makeRepository(repository, generation, below === undefined ? tiny : undefined);
     await makeTree(tree, below);
     try {
       await install(repository, tree, set.docs);
-      const owned = set.accept(generation);
-      return { ...generation, image, repository, tree, refused: attempt, isPackaged: owned };
+      return { ...generation, image, repository, tree, refused: attempt, timesOf: set.accept(generation) };
     } catch (error) {
       last = error;
-      if (process.env['WHY']) console.log(image, String((error as any).stderr ?? error).split('\n').slice(2).join('\n').trim().replaceAll(/\/var\/tmp\/[^ ]*packages/g, ''));
       await rm(repository, { recursive: true });
       await rm(tree, { recursive: true });
     }
   }
-  throw new Error(`seed ${set.seed}: rpm installs none of ${mostAttempts} sets`, { cause: last });
+  throw new Error(`seed ${set.seed}: rpm installs none of ${attempts} sets`, { cause: last });
 }
 
 async function makeRepository(repository: string, { packages }: Generation, tiny?: Tiny): Promise<void> {

@@ -5,6 +5,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { run } from '../../../src/host/exec.ts';
+import { unmountAllBelow } from '../../../src/host/mounts.ts';
 import { ClientStorage } from '../../clients/storage.ts';
 import { tinyPackages } from '../../tiny/tiny.ts';
 import { byPodman, bySpecification } from './readers.ts';
@@ -16,12 +18,17 @@ const seeds = asked === undefined ? Array.from({ length: count }, (_, index) => 
 
 let bench: Bench;
 beforeAll(async () => {
-  const place = await mkdtemp('/var/tmp/milliner-');
+  const place = await mkdtemp('/var/tmp/milliner-random-');
+  // Databases of rpm and images are flushed to the disk again and again, and all of it is forgotten.
+  await run('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'random', place]);
   const podman = byPodman(new ClientStorage(join(place, 'client')));
   const readers = { podman, specification: bySpecification };
   bench = { tiny: await tinyPackages(), storage: 'overlay', readers, place };
 });
-afterAll(() => rm(bench.place, { recursive: true, force: true }));
+afterAll(async () => {
+  await unmountAllBelow(bench.place, { detach: true });
+  await rm(bench.place, { recursive: true, force: true });
+});
 
 test.each(seeds.map(Number))('seed %i', async (seed) => {
   const { differences } = await tryOut(seed, bench);

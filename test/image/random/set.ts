@@ -1,7 +1,16 @@
 /** A set of packages for three images, each on the one before: what the first installs, the others add to and replace. */
 import { generator, pick, type Random } from '../../mutate/random.ts';
 import type { ComposedPackage } from '../../rpm/compose.ts';
-import { canonical, randomPackage, randomPlace, type Draw, type Installed, type Place } from './packages.ts';
+import {
+  canonical,
+  firstName,
+  randomPackage,
+  randomPlace,
+  type Draw,
+  type Installed,
+  type Place,
+} from './packages.ts';
+import { roomIn } from './room.ts';
 
 export const images = ['base', 'middle', 'product'] as const;
 export type ImageName = (typeof images)[number];
@@ -12,6 +21,12 @@ export interface Generation {
   /** Names of packages of the images below that it upgrades or obsoletes. */
   replaced: string[];
 }
+
+/** When packages say that a path was written; undefined where no package has it. */
+export type TimesOf = (path: string) => number[] | undefined;
+
+/** So many sets are tried for one image. */
+export const attempts = 30;
 
 const compressions = ['zstd', 'zstd:chunked', 'gzip'] as const;
 const chance = (random: Random, percent: number) => random(100) < percent;
@@ -35,34 +50,48 @@ export class RandomSet {
     this.#place = randomPlace(random);
   }
 
-  /** What the next image could install. Not every set is one that rpm installs, so there are others: attempts. */
-  draw(image: ImageName, attempt: number): Generation {
+  /**
+   * What the next image could install on the tree of the one before. Not every set is one that rpm installs, so there
+   * are others: attempts.
+   */
+  draw(image: ImageName, attempt: number, below?: string): Generation {
     const random = chanceOf(this.seed * 1000 + images.indexOf(image) * 100 + attempt + 1);
-    const version = String(images.indexOf(image) + 1);
     let count = this.#count + attempt * 1000;
-    const installed = new Map(this.#installed);
-    const draw: Draw = { random, place: this.#place, installed, next: () => ++count };
-    const packages: ComposedPackage[] = [];
-    const replaced: string[] = [];
-    const add = (name: string, obsoletes: string[] = []) => {
-      const one = randomPackage(draw, name, version, obsoletes);
-      for (const gone of obsoletes) installed.delete(gone);
-      installed.set(name, one);
-      packages.push(one);
+    const draw: Draw = {
+      random,
+      place: this.#place,
+      installed: this.#installed,
+      changed: new Set(),
+      hasRoom: below === undefined ? () => true : roomIn(below),
+      version: String(images.indexOf(image) + 1),
+      next: () => ++count,
     };
-    if (image === 'base') add(firstName);
-    else {
-      replaced.push(...[...installed.keys()].filter(() => chance(random, 40)));
-      const obsoleted = replaced.filter((name) => name !== firstName && chance(random, 30));
-      for (const name of replaced) if (!obsoleted.includes(name)) add(name);
-      for (const name of obsoleted) add(newName(random, ++count), [name]);
+    // Packages without files always fit.
+    const isLast = attempt >= attempts / 2;
+    if (isLast) draw.hasRoom = () => false;
+    const { upgraded, obsoleted } = isLast ? { upgraded: [], obsoleted: [] } : this.#chooseReplaced(random);
+    const asked: [name: string, obsoletes: string[]][] = [
+      ...(image === 'base' ? [firstName] : upgraded).map((name): [string, string[]] => [name, []]),
+      ...obsoleted.map((name): [string, string[]] => [newName(random, ++count), [name]]),
+      ...Array.from({ length: 1 + random(2) }, (): [string, string[]] => [newName(random, ++count), []]),
+    ];
+    const packages: ComposedPackage[] = [];
+    for (const [name, obsoletes] of asked) {
+      const one = randomPackage(draw, name, obsoletes);
+      packages.push(one);
+      draw.installed = new Map([...draw.installed, [name, one]]);
     }
-    for (let more = 1 + random(2); more > 0; more--) add(newName(random, ++count));
-    return { packages, replaced };
+    return { packages, replaced: [...upgraded, ...obsoleted] };
   }
 
-  /** Tells that rpm has installed it. Gives whether a package has a path, which no normalisation may then take. */
-  accept({ packages }: Generation): (path: string) => boolean {
+  #chooseReplaced(random: Random): { upgraded: string[]; obsoleted: string[] } {
+    const replaced = [...this.#installed.keys()].filter(() => chance(random, 40));
+    const obsoleted = replaced.filter((name) => name !== firstName && chance(random, 30));
+    return { upgraded: replaced.filter((name) => !obsoleted.includes(name)), obsoleted };
+  }
+
+  /** Tells that rpm has installed it. */
+  accept({ packages }: Generation): TimesOf {
     const installed = new Map(this.#installed);
     for (const one of packages) {
       for (const name of one.obsoletes) installed.delete(name);
@@ -71,13 +100,11 @@ export class RandomSet {
     this.#installed = installed;
     this.#count += 100_000;
     const files = [...installed.values()].flatMap((one) => one.files);
-    const paths = new Set(files.map(({ path }) => canonical(this.#place, path)));
-    return (path) => paths.has(path);
+    const times = Map.groupBy(files, ({ path }) => canonical(this.#place, path));
+    return (path) => times.get(path)?.map(({ mtime }) => mtime);
   }
 }
 
-/** The package that makes the user whom others' files belong to. */
-const firstName = 'first';
 /** By its first letter a package stands anywhere in the order of names, which decides who has a path. */
 const newName = (random: Random, number: number) => `${pick(random, ['a', 'k', 'z'])}${number}`;
 
