@@ -34,7 +34,11 @@ export class ClientStorage {
    * Copies the trees of a layout's images to DIRECTORY/TAG, and forgets the images; gives what it said of those that
    * it does not take, by their tags.
    */
-  async unpackAll(layout: string, tags: readonly string[], directory: string): Promise<Record<string, string>> {
+  async unpackAll(
+    layout: string,
+    tags: readonly string[],
+    directory: string,
+  ): Promise<Record<string, string>> {
     const script = `set -e
       layout=$0 directory=$1; shift
       for tag; do

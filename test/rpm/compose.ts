@@ -65,7 +65,10 @@ function identity({ name, version, epoch, files }: ComposedPackage): HeaderEntry
     entry('SUMMARY', name),
     entry('DESCRIPTION', name),
     entry('BUILDTIME', epoch),
-    entry('SIZE', files.reduce((sum, { content }) => sum + content.length, 0)),
+    entry(
+      'SIZE',
+      files.reduce((sum, { content }) => sum + content.length, 0),
+    ),
     entry('LICENSE', 'Apache-2.0'),
     other(1021, 'string', 'linux'),
     entry('ARCH', 'noarch'),

@@ -14,9 +14,7 @@ export const fileTriggerKinds = [
 ] as const;
 
 export type ScriptletKind =
-  | (typeof plainKinds)[number]
-  | (typeof triggerKinds)[number]
-  | (typeof fileTriggerKinds)[number];
+  (typeof plainKinds)[number] | (typeof triggerKinds)[number] | (typeof fileTriggerKinds)[number];
 
 export interface Scriptlet {
   kind: ScriptletKind;

@@ -4,7 +4,11 @@ import { test } from 'vitest';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { runInMachine } from './machine.ts';
 
-const suites = [['conformance'], ['driver', 'refused', 'full'], ['killed', 'power']];
+const suites = [
+  ['conformance', 'random'],
+  ['driver', 'refused', 'full'],
+  ['killed', 'power'],
+];
 // Whole builds and boots take many minutes in there.
 if (process.env['MILLINER_SOAK']) suites.push(['image']);
 

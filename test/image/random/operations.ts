@@ -40,7 +40,8 @@ const inShell = {
   link: (path: string, other: string) => `[ -f ${path} ] && ln ${path} ${other}`,
   linkOver: (path: string, other: string) => `[ -f ${path} ] && rm -rf ${other} && ln ${path} ${other}`,
   fileOver: (path: string, text: string) => `rm -rf ${path}; echo ${text} >${path}`,
-  directoryOver: (path: string, text: string) => `rm -rf ${path}; mkdir ${path}; echo ${text} >${path}/${text}`,
+  directoryOver: (path: string, text: string) =>
+    `rm -rf ${path}; mkdir ${path}; echo ${text} >${path}/${text}`,
   moveAway: (path: string, target: string) => `mv -fT ${path} ${path}.d && ln -s ${target} ${path}`,
 } as const;
 
@@ -49,7 +50,8 @@ const inLua: Record<keyof typeof inShell, (path: string, other: string) => strin
   write: (path, text) => `put('${path}', '${text}', 'w')`,
   append: (path, text) => `put('${path}', '${text}', 'a')`,
   renew: (path) => `renew('${path}')`,
-  touch: (path, time) => `if is('${path}') then posix.utime('${path}', ${seconds[time]}, ${seconds[time]}) end`,
+  touch: (path, time) =>
+    `if is('${path}') then posix.utime('${path}', ${seconds[time]}, ${seconds[time]}) end`,
   mkdir: (path) => `posix.mkdir('${path}')`,
   mkfifo: (path) => `posix.mkfifo('${path}.p')`,
   chmod: (path, mode) => `if is('${path}') ~= 'link' then posix.chmod('${path}', '${mode}') end`,

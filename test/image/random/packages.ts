@@ -25,7 +25,16 @@ export interface Place {
   aliases: Readonly<Record<string, string>>;
 }
 
-const tops = ['/opt/r', '/usr/share/r', '/etc/r', '/usr/lib/r', '/var/log/r', '/dev/r', '/tmp/r', '/var/cache/r'];
+const tops = [
+  '/opt/r',
+  '/usr/share/r',
+  '/etc/r',
+  '/usr/lib/r',
+  '/var/log/r',
+  '/dev/r',
+  '/tmp/r',
+  '/var/cache/r',
+];
 /** A link of tiny-base, as /lib is on systems with a merged /usr. */
 const merged = { '/lib/r': '/usr/lib/r' } as const;
 
@@ -127,8 +136,11 @@ function randomFiles(draw: Draw, before: readonly ComposedFile[]): ComposedFile[
 }
 
 /** Two packages may have one file where it is the same in both; only what it means to them may differ. */
-function sameFile(random: Random, path: string, { set: _, ...shared }: ComposedFile): ComposedFile {
-  return { ...shared, path, flags: flagsOf(random, shared) };
+function sameFile(random: Random, path: string, shared: ComposedFile): ComposedFile {
+  const same = { ...shared, path, flags: flagsOf(random, shared) };
+  // Its hard links are another package's.
+  delete same.set;
+  return same;
 }
 
 function freshFile({ random, place, next }: Draw, path: string, isParent: boolean): ComposedFile {
@@ -153,7 +165,10 @@ function randomFile(random: Random, path: string, kind: Kind, target: string, nu
   return attributes(random, { ...plain, flags: 0, capabilities: '' });
 }
 
-const modes = { directory: [0o755, 0o755, 0o700, 0o2775, 0o1777], file: [0o644, 0o644, 0o755, 0o4755, 0o600, 0o444] };
+const modes = {
+  directory: [0o755, 0o755, 0o700, 0o2775, 0o1777],
+  file: [0o644, 0o644, 0o755, 0o4755, 0o600, 0o444],
+};
 const { config, doc, missingok, noreplace, ghost } = flagBits;
 const flags = [config, config | noreplace, config | missingok, doc, ghost, config | ghost];
 

@@ -26,6 +26,7 @@ beforeAll(async () => {
   bench = { tiny: await tinyPackages(), storage: 'overlay', readers, place };
 });
 afterAll(async () => {
+  if (process.env['MILLINER_KEEP'] !== undefined) return;
   await unmountAllBelow(bench.place, { detach: true });
   await rm(bench.place, { recursive: true, force: true });
 });

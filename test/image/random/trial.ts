@@ -8,7 +8,7 @@ import { silent } from '../../../src/host/progress.ts';
 import { build } from '../../../src/pipeline/build.ts';
 import { openContext, type Context } from '../../../src/pipeline/context.ts';
 import { withTree } from '../../../src/pipeline/view.ts';
-import type { Storage } from '../../../src/snapshot/storage.ts';
+import { drivers, type DriverName } from '../../snapshot/drivers.ts';
 import type { Tiny } from '../../tiny/tiny.ts';
 import { isNormalised } from '../normalised.ts';
 import { compareTrees } from '../trees.ts';
@@ -19,7 +19,7 @@ import { RandomSet } from './set.ts';
 
 export interface Bench {
   tiny: Tiny;
-  storage: Storage;
+  storage: DriverName;
   readers: Readonly<Record<string, Reader>>;
   /** Where all of it happens, in lower case, which a reference of the oci: transport has to be. */
   place: string;
@@ -46,7 +46,11 @@ async function tryOutIn(work: string, set: RandomSet, { tiny, storage, readers }
   await mkdir(join(work, 'recipes'));
   await mkdir(join(work, 'plain'));
   const made = await plainImages(set, tiny, work);
-  const context = await openContext({ state: join(work, 'state'), storage, progress: silent });
+  const state = join(work, 'state');
+  const driver = drivers[storage];
+  // Opened once before: dm-thin has a pool from then on.
+  await (await driver.open(state)).close();
+  const context = await openContext({ state, storage, progress: silent });
   try {
     const built = await buildAll(context, set, made, work);
     const layout = join(work, 'layout');
@@ -58,12 +62,14 @@ async function tryOutIn(work: string, set: RandomSet, { tiny, storage, readers }
       differences.push(...refused.map((line) => `${name} refuses ${line}`));
       for (const one of built.images) {
         const root = join(directory, one.image);
-        if (existsSync(root)) differences.push(...(await compareAll(context, one, `${one.image} ${name}`, root)));
+        if (existsSync(root))
+          differences.push(...(await compareAll(context, one, `${one.image} ${name}`, root)));
       }
     }
     return { differences, digests: built.images.map(({ digest }) => digest) };
   } finally {
     await context.close();
+    await driver.destroy(state);
   }
 }
 
@@ -90,7 +96,11 @@ async function buildAll(context: Context, set: RandomSet, made: readonly PlainIm
   return { images, differences: [] };
 }
 
-function recipeOf(set: RandomSet, { image, repository, packages, replaced }: PlainImage, from?: string): object {
+function recipeOf(
+  set: RandomSet,
+  { image, repository, packages, replaced }: PlainImage,
+  from?: string,
+): object {
   const { docs, layers, compression } = set;
   return {
     name: image,
