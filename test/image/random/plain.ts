@@ -3,10 +3,14 @@ import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { lstatIfThere } from '../../../src/host/files.ts';
 import { native } from '../../../src/host/native.ts';
+import { showBytes } from '../../../src/host/paths.ts';
+import { fileType } from '../../../src/rpm/files.ts';
 import { composePackage } from '../../rpm/compose.ts';
 import type { Tiny } from '../../tiny/tiny.ts';
-import { attempts, images, type Generation, type ImageName, type RandomSet, type TimesOf } from './set.ts';
+import { isNormalised } from '../normalised.ts';
+import { attempts, type Generation, type ImageName, type RandomSet, type TimesOf } from './set.ts';
 
 const run = promisify(execFile);
 /** The part of a userland that the packages stand on. */
@@ -25,13 +29,8 @@ export interface PlainImage extends Generation {
   timesOf: TimesOf;
 }
 
-export async function plainImages(set: RandomSet, tiny: Tiny, work: string): Promise<PlainImage[]> {
-  const made: PlainImage[] = [];
-  for (const image of images) made.push(await plainImage(set, image, tiny, work, made.at(-1)?.tree));
-  return made;
-}
-
-async function plainImage(
+/** @param below the tree of the image below, of which a copy is gone on from */
+export async function plainImage(
   set: RandomSet,
   image: ImageName,
   tiny: Tiny,
@@ -69,22 +68,39 @@ async function makeRepository(repository: string, { packages }: Generation, tiny
 }
 
 async function makeTree(tree: string, below: string | undefined): Promise<void> {
-  if (below !== undefined) {
-    await run('cp', ['-a', '--reflink=auto', below, tree]);
-    return;
-  }
-  await mkdir(join(tree, 'dev'), { recursive: true });
-  await native().mknod(Buffer.from(join(tree, 'dev/null')), 0o020666, 1, 3);
+  if (below === undefined) await mkdir(join(tree, 'dev'), { recursive: true });
+  else await run('cp', ['-a', '--reflink=auto', below, tree]);
 }
+
+/** As in a build, what a transaction finds in /dev is there for it alone. */
+const inOwnDev = `
+tree=$0; dev=$tree/dev
+mount -t tmpfs -o mode=755 dev "$dev"
+for node in null:3 zero:5 full:7 random:8 urandom:9; do mknod -m 666 "$dev/\${node%:*}" c 1 "\${node#*:}"; done
+exec rpm --root "$tree" --dbpath /usr/lib/sysimage/rpm --nosignature --noplugins --define '_db_backend sqlite' "$@"`;
 
 async function install(repository: string, tree: string, docs: boolean): Promise<void> {
   // In the order in which a build gives them to rpm.
   const files = (await readdir(repository)).toSorted().map((name) => join(repository, name));
-  const options = ['--nosignature', '--noplugins', '--define', '_db_backend sqlite'];
-  if (!docs) options.push('--excludedocs');
-  const where = ['--root', tree, '--dbpath', '/usr/lib/sysimage/rpm'];
+  const options = docs ? [] : ['--excludedocs'];
   const env = { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC' };
   const limits = { env, timeout: 60_000, killSignal: 'SIGKILL' as const };
-  const { stderr } = await run('rpm', [...where, ...options, '-U', ...files], limits);
+  const words = ['--mount', 'sh', '-ec', inOwnDev, tree, ...options, '-U', ...files];
+  const { stderr } = await run('unshare', words, limits);
   if (complaint.test(stderr)) throw new Error(stderr);
 }
+
+/**
+ * What the image leaves out for a documented reason is not there for rpm either, when it goes on from this tree: a
+ * scriptlet could move it to where it counts.
+ */
+export async function leaveOut({ tree, timesOf }: PlainImage, image: string): Promise<void> {
+  for (const { path, mode } of await native().scan(tree)) {
+    const place = `/${showBytes(path)}`;
+    const isDirectory = (mode & fileType.mask) === fileType.directory;
+    if (isDirectory || !isNormalised(place) || isDatabase(place) || timesOf(place)) continue;
+    if (!(await lstatIfThere(join(image, place)))) await rm(join(tree, place));
+  }
+}
+
+const isDatabase = (path: string) => path.startsWith('/usr/lib/sysimage/rpm/');

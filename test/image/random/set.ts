@@ -1,6 +1,6 @@
 /** A set of packages for three images, each on the one before: what the first installs, the others add to and replace. */
 import { generator, pick, type Random } from '../../mutate/random.ts';
-import type { ComposedPackage } from '../../rpm/compose.ts';
+import { flagBits, type ComposedFile, type ComposedPackage } from '../../rpm/compose.ts';
 import {
   canonical,
   firstName,
@@ -22,7 +22,7 @@ export interface Generation {
   replaced: string[];
 }
 
-/** When packages say that a path was written; undefined where no package has it. */
+/** When packages say that a path was written; undefined where none has it, or none that the recipe wants. */
 export type TimesOf = (path: string) => number[] | undefined;
 
 /** So many sets are tried for one image. */
@@ -99,7 +99,8 @@ export class RandomSet {
     }
     this.#installed = installed;
     this.#count += 100_000;
-    const files = [...installed.values()].flatMap((one) => one.files);
+    const isWanted = ({ flags }: ComposedFile) => this.docs || (flags & flagBits.doc) === 0;
+    const files = [...installed.values()].flatMap((one) => one.files.filter(isWanted));
     const times = Map.groupBy(files, ({ path }) => canonical(this.#place, path));
     return (path) => times.get(path)?.map(({ mtime }) => mtime);
   }

@@ -13,9 +13,9 @@ import type { Tiny } from '../../tiny/tiny.ts';
 import { isNormalised } from '../normalised.ts';
 import { compareTrees } from '../trees.ts';
 import { epoch } from './packages.ts';
-import { plainImages, type PlainImage } from './plain.ts';
+import { leaveOut, plainImage, type PlainImage } from './plain.ts';
 import type { Reader } from './readers.ts';
-import { RandomSet } from './set.ts';
+import { images, RandomSet } from './set.ts';
 
 export interface Bench {
   tiny: Tiny;
@@ -45,14 +45,13 @@ export async function tryOut(seed: number, bench: Bench): Promise<Trial> {
 async function tryOutIn(work: string, set: RandomSet, { tiny, storage, readers }: Bench): Promise<Trial> {
   await mkdir(join(work, 'recipes'));
   await mkdir(join(work, 'plain'));
-  const made = await plainImages(set, tiny, work);
   const state = join(work, 'state');
   const driver = drivers[storage];
   // Opened once before: dm-thin has a pool from then on.
   await (await driver.open(state)).close();
   const context = await openContext({ state, storage, progress: silent });
   try {
-    const built = await buildAll(context, set, made, work);
+    const built = await buildAll(context, set, tiny, work);
     const layout = join(work, 'layout');
     const tags = built.images.map(({ image }) => image);
     const differences = [...built.differences];
@@ -78,22 +77,24 @@ interface BuiltImage extends PlainImage {
   digest: string;
 }
 
-/** Up to the first that cannot be built. */
-async function buildAll(context: Context, set: RandomSet, made: readonly PlainImage[], work: string) {
-  const images: BuiltImage[] = [];
-  for (const one of made) {
-    const recipe = join(work, 'recipes', `${one.image}.yaml`);
-    await writeFile(recipe, JSON.stringify(recipeOf(set, one, images.at(-1)?.image)));
+/** Up to the first that cannot be built, each by rpm alone before. */
+async function buildAll(context: Context, set: RandomSet, tiny: Tiny, work: string) {
+  const built: BuiltImage[] = [];
+  for (const image of images) {
+    const one = await plainImage(set, image, tiny, work, built.at(-1)?.tree);
+    const recipe = join(work, 'recipes', `${image}.yaml`);
+    await writeFile(recipe, JSON.stringify(recipeOf(set, one, built.at(-1)?.image)));
     try {
       const options = { arch: hostArch(), output: join(work, 'layout') };
       const { snapshot, manifestDigest } = await build(context, recipe, options);
-      images.push({ ...one, snapshot, digest: manifestDigest });
+      await withTree(context, snapshot, (root) => leaveOut(one, root));
+      built.push({ ...one, snapshot, digest: manifestDigest });
     } catch (error) {
       if (!(error instanceof MillinerError)) throw error;
-      return { images, differences: [`${one.image}: ${error.code}: ${error.message}`] };
+      return { images: built, differences: [`${image}: ${error.code}: ${error.message}`] };
     }
   }
-  return { images, differences: [] };
+  return { images: built, differences: [] };
 }
 
 function recipeOf(
@@ -119,10 +120,23 @@ async function compareAll(context: Context, one: BuiltImage, who: string, read: 
   const installed = await withTree(context, one.snapshot, (root) => compareTrees(read, root, isRoot));
   const isExpected = (path: string) => isNormalised(path) && (isDevice(path) || !one.timesOf(path));
   const others = await compareTrees(read, one.tree, isExpected);
+  const isFault = (line: string) => !isClamped(line, one) && !isSameButFor(isExpected, line);
   return [
     ...installed.map((line) => `${who}, installed: ${line}`),
-    ...others.filter((line) => !isClamped(line, one)).map((line) => `${who}, rpm: ${line}`),
+    ...others.filter(isFault).map((line) => `${who}, rpm: ${line}`),
   ];
+}
+
+/** Whether the names of a file differ by those alone that an image may leave out. */
+function isSameButFor(isExpected: (path: string) => boolean, line: string): boolean {
+  const [, image, plain] = /: names (.*) \| (.*)$/.exec(line) ?? [];
+  if (image === undefined || plain === undefined) return false;
+  const rest = (names: string) => {
+    const counted = names.split(' ').filter((name) => name !== '' && !isExpected(`/${name}`));
+    // A name that is left alone is no hard link, and is not listed.
+    return counted.length > 1 ? counted.join(' ') : '';
+  };
+  return rest(image) === rest(plain);
 }
 
 /** What scriptlets have moved or touched has the image's own time; where it is as a package has it, that. */
