@@ -1,0 +1,46 @@
+/** What became of a build under a fault. */
+import { applied, differing } from './applied.ts';
+import type { Point } from './points.ts';
+import type { Program, Run } from './program.ts';
+import { blobsOf, type Kind, type Scene } from './scene.ts';
+
+/** A wrong image with exit 0 is missed; harmless is another image that shows the same. */
+export type Verdict =
+  | { ended: 'late' | 'equivalent' | 'harmless' }
+  | { ended: 'found'; code: string }
+  | { ended: 'missed'; why: string };
+
+/** At most so many paths are told. */
+const mostTold = 5;
+
+export async function verdictOf(
+  scene: Scene,
+  program: Program,
+  { point, kind, limit }: { point: Point; kind: Kind; limit: number },
+): Promise<Verdict> {
+  return scene.withState(point.name.replaceAll(/[^\w.:-]/g, '_').slice(0, 100), async (state) => {
+    const args = ['build', scene.recipeOf(kind), '--state', state, '--json'];
+    const ended = await program.with(point, () => program.run(args, limit));
+    if (ended.isLate) return { ended: 'late' };
+    if (ended.code !== 0) return { ended: 'found', code: codeOf(ended) };
+    const { manifestDigest } = JSON.parse(ended.stdout) as { manifestDigest: string };
+    const sound = scene.sound.get(kind)!;
+    if (manifestDigest === sound.manifestDigest) return { ended: 'equivalent' };
+    try {
+      const paths = differing(applied(blobsOf(state), manifestDigest), sound.tree);
+      if (paths.length === 0) return { ended: 'harmless' };
+      return { ended: 'missed', why: `differs at ${paths.slice(0, mostTold).join(', ')}` };
+    } catch (error) {
+      return { ended: 'missed', why: `cannot be read: ${String(error)}` };
+    }
+  });
+}
+
+/** The error that the program told; a crash tells none. */
+function codeOf({ stdout }: Run): string {
+  try {
+    return (JSON.parse(stdout) as { error: { code: string } }).error.code;
+  } catch {
+    return 'crash';
+  }
+}
