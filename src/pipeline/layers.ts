@@ -16,6 +16,7 @@ import { layerParts } from '../layer/write.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { Context } from './context.ts';
 import type { PackageLayer, PackageLayers, WrittenLayer } from './packagelayers.ts';
+import { readBack } from './readback.ts';
 import { readListing } from './trees.ts';
 
 export interface LayerJob {
@@ -86,6 +87,8 @@ async function changeLayer(
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
   const mediaType = mediaTypes[compression.kind];
-  const written = { ...blob, diffID: layer.diffID(), ...(annotations && { annotations }), mediaType, holds };
+  const diffID = layer.diffID();
+  await readBack(content, { ...blob, diffID, mediaType }, signal);
+  const written = { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
   return { layer: written, listing: layer.listing() };
 }

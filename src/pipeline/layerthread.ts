@@ -14,6 +14,7 @@ import { inChunks } from '../layer/gather.ts';
 import { ListedTar, serializeListing, type TarSink } from '../layer/listing.ts';
 import type { PlacedFile } from '../layer/predict.ts';
 import { readPackage } from '../rpm/package.ts';
+import { readBack } from './readback.ts';
 
 /** What a frame is made of. */
 export interface FrameSource {
@@ -87,6 +88,7 @@ async function work(
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
   const diffID = layer.diffID();
+  await readBack(content, { ...blob, diffID, mediaType: mediaTypes[compression.kind] }, signal);
   const lines = serializeListing(layer.listing()).map((line) => Buffer.from(line));
   const { digest: listing } = await content.ingestStream(inChunks(lines, listingChunk));
   return { frames: made, layer: { ...blob, diffID, listing, ...(annotations && { annotations }) } };
