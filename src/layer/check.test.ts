@@ -67,7 +67,11 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 /** Paths that are told; none where nothing differs. */
-async function differences(listings: ListedEntry[][], tree: Tree, unexplained: string[] = []): Promise<string[]> {
+async function differences(
+  listings: ListedEntry[][],
+  tree: Tree,
+  unexplained: string[] = [],
+): Promise<string[]> {
   try {
     const paths = new Set(unexplained.map(byteString));
     await checkLayers({ base: undefined, listings, root, tree, unexplained: paths });
@@ -115,7 +119,9 @@ test.each<[string, ListedEntry[], string]>([
 });
 
 test('content that nobody else has told is read from the tree', async () => {
-  const tree: Tree = new Map(['', 'file'].map((path) => [byteString(path), installed().get(byteString(path))!]));
+  const tree: Tree = new Map(
+    ['', 'file'].map((path) => [byteString(path), installed().get(byteString(path))!]),
+  );
   tree.set('file' as ByteString, entry('file', 3, { sha256: sha256('told') }));
   const listing = [directory('./'), listed('file')];
   await writeFile(join(root, 'file'), 'told');

@@ -30,7 +30,8 @@ const common = {
   ),
 };
 const device = { deviceMajor: fc.nat(4095), deviceMinor: fc.nat(70_000) };
-const ofType = (type: TarType, more: object = {}) => fc.record({ ...common, ...more, type: fc.constant(type) });
+const ofType = (type: TarType, more: object = {}) =>
+  fc.record({ ...common, ...more, type: fc.constant(type) });
 const anyEntry = fc.oneof(
   ofType('file', { content: fc.uint8Array({ maxLength: 2000 }) }),
   ofType('directory'),
@@ -122,7 +123,12 @@ test('the unpacker reads the same', async () => {
 test('tar -tv lists the same', () => {
   const parts = [
     { type: 'directory' as const, path: 'dir', mode: 0o1777 },
-    { type: 'file' as const, path: `dir/${'long'.repeat(40)}`, mode: 0o4755, content: Buffer.alloc(700, 'x') },
+    {
+      type: 'file' as const,
+      path: `dir/${'long'.repeat(40)}`,
+      mode: 0o4755,
+      content: Buffer.alloc(700, 'x'),
+    },
     { type: 'symlink' as const, path: 'dir/link', mode: 0o777, linkTarget: 'anywhere' },
     { type: 'character' as const, path: 'dir/null', mode: 0o666, deviceMajor: 1, deviceMinor: 3 },
     { type: 'fifo' as const, path: 'dir/fifo', mode: 0o600 },
@@ -148,7 +154,10 @@ function shown(entry: ListedEntry): string[] {
   const bits = [...'rwxrwxrwx'].map((bit, at) => ((mode & (0o400 >> at)) === 0 ? '-' : bit));
   if ((mode & 0o4000) !== 0) bits[2] = bits[2] === 'x' ? 's' : 'S';
   if ((mode & 0o1000) !== 0) bits[8] = bits[8] === 'x' ? 't' : 'T';
-  const [day, time] = new Date(mtime * 1000).toISOString().replace('.000Z', '').split('T') as [string, string];
+  const [day, time] = new Date(mtime * 1000).toISOString().replace('.000Z', '').split('T') as [
+    string,
+    string,
+  ];
   return [
     letters[type] + bits.join(''),
     `${uid}/${gid}`,
@@ -158,7 +167,15 @@ function shown(entry: ListedEntry): string[] {
   ];
 }
 
-const file = partOf({ type: 'file', path: 'a', mode: 0o644, uid: 0, gid: 0, mtime: 0, content: Buffer.from('abc') });
+const file = partOf({
+  type: 'file',
+  path: 'a',
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  mtime: 0,
+  content: Buffer.from('abc'),
+});
 const sound = archiveOf([file]);
 const flipped = (at: number) => {
   const copy = Buffer.from(sound);

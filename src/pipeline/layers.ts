@@ -88,7 +88,8 @@ async function changeLayer(
   const annotations = layer.annotations();
   const mediaType = mediaTypes[compression.kind];
   const diffID = layer.diffID();
-  await readBack(content, { ...blob, diffID, mediaType }, signal);
+  const listing = layer.listing();
+  await readBack(content, { ...blob, mediaType, diffID, annotations, listing }, signal);
   const written = { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
-  return { layer: written, listing: layer.listing() };
+  return { layer: written, listing };
 }

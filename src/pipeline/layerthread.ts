@@ -88,8 +88,10 @@ async function work(
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
   const diffID = layer.diffID();
-  await readBack(content, { ...blob, diffID, mediaType: mediaTypes[compression.kind] }, signal);
-  const lines = serializeListing(layer.listing()).map((line) => Buffer.from(line));
+  const entries = layer.listing();
+  const mediaType = mediaTypes[compression.kind];
+  await readBack(content, { ...blob, mediaType, diffID, annotations, listing: entries }, signal);
+  const lines = serializeListing(entries).map((line) => Buffer.from(line));
   const { digest: listing } = await content.ingestStream(inChunks(lines, listingChunk));
   return { frames: made, layer: { ...blob, diffID, listing, ...(annotations && { annotations }) } };
 }

@@ -4,6 +4,7 @@
  * shows here alone.
  */
 import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { pipeline, type Duplex, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Digest } from '../content/digest.ts';
@@ -11,12 +12,16 @@ import type { ContentStore } from '../content/store.ts';
 import { MillinerError } from '../errors.ts';
 import { stoppable } from '../host/stoppable.ts';
 import { decompressZstd } from '../host/zstd.ts';
+import { checkChunked, type ChunkedBlob } from '../layer/chunked/check.ts';
+import type { ListedEntry } from '../layer/listing.ts';
 
 export interface Written {
   digest: Digest;
   mediaType: string;
   /** What its tar stream is said to be. */
   diffID: string;
+  annotations?: Record<string, string> | undefined;
+  listing: readonly ListedEntry[];
 }
 
 const chunkSize = 1024 * 1024;
@@ -32,20 +37,39 @@ const readers: Record<string, (blob: Readable) => Duplex> = {
 /** Throws LAYERS_DIFFER. */
 export async function readBack(
   content: ContentStore,
-  { digest, mediaType, diffID }: Written,
+  { digest, mediaType, diffID, annotations, listing }: Written,
   signal?: AbortSignal,
 ): Promise<void> {
   const hash = createHash('sha256');
   const reader = readers[mediaType];
   if (!reader) throw differs(digest, diffID, `what no client knows (${mediaType})`);
   try {
-    for await (const piece of stoppable(reader(await content.openVerified(digest)), signal)) hash.update(piece as Buffer);
+    for await (const piece of stoppable(reader(await content.openVerified(digest)), signal))
+      hash.update(piece as Buffer);
   } catch (error) {
     signal?.throwIfAborted();
     throw error instanceof MillinerError ? error : differs(digest, diffID, `no stream (${String(error)})`);
   }
   const found = `sha256:${hash.digest('hex')}`;
   if (found !== diffID) throw differs(digest, diffID, found);
+  if (annotations) await readChunked(content.path(digest), { annotations, listing, diffID });
+}
+
+async function readChunked(path: string, said: Omit<ChunkedBlob, 'read'>): Promise<void> {
+  await using handle = await open(path, 'r');
+  const read = async (at: number, length: number) => {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, at);
+    return buffer.subarray(0, bytesRead);
+  };
+  try {
+    await checkChunked({ ...said, read });
+  } catch (error) {
+    if (error instanceof MillinerError) throw error;
+    throw new MillinerError(
+      'LAYERS_DIFFER',
+      `a zstd:chunked layer cannot be read in pieces: ${String(error)}`,
+    );
+  }
 }
 
 function differs(digest: string, diffID: string, found: string): MillinerError {

@@ -28,7 +28,8 @@ const decompressors: Record<string, string> = {
 export function applied(blobs: string, manifestDigest: string): Applied {
   const blob = ({ digest, size }: Pick<Descriptor, 'digest'> & { size?: number }) => {
     const bytes = readFileSync(join(blobs, digest.replace('sha256:', '')));
-    if (sha256(bytes) !== digest || (size ?? bytes.length) !== bytes.length) throw new Error(`${digest} is not`);
+    if (sha256(bytes) !== digest || (size ?? bytes.length) !== bytes.length)
+      throw new Error(`${digest} is not`);
     return bytes;
   };
   const manifest = JSON.parse(blob({ digest: manifestDigest }).toString()) as {

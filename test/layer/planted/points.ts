@@ -66,7 +66,10 @@ const plants: Record<string, Plant> = {
     const other = operators[node['operator'] as string];
     if (other === undefined) return undefined;
     const sides = [text(node['left'] as Node), text(node['right'] as Node)];
-    return { replacement: `(${sides.join(` ${other} `)})`, what: `${node['operator'] as string} to ${other}` };
+    return {
+      replacement: `(${sides.join(` ${other} `)})`,
+      what: `${node['operator'] as string} to ${other}`,
+    };
   },
   UnaryExpression: (node, text) =>
     node['operator'] === '!'
@@ -80,7 +83,8 @@ const plants: Record<string, Plant> = {
   ExpressionStatement: removed,
   Literal: (node) => {
     const { value } = node;
-    if (typeof value === 'number') return { replacement: String(value + 1), what: `${value} to ${value + 1}` };
+    if (typeof value === 'number')
+      return { replacement: String(value + 1), what: `${value} to ${value + 1}` };
     if (typeof value === 'boolean') return { replacement: String(!value), what: `${value} to ${!value}` };
     if (typeof value !== 'string') return undefined;
     return { replacement: JSON.stringify(otherText(value)), what: `${JSON.stringify(value)} changed` };

@@ -83,7 +83,7 @@ function text(header: Buffer, at: number, length: number): string {
 }
 
 function octal(header: Buffer, at: number, length: number): number {
-  const digits = /^([0-7]+)[\0 ]/.exec(header.toString('latin1', at, at + length));
+  const digits = /^([0-7]+)(?:[\0 ]|$)/.exec(header.toString('latin1', at, at + length));
   if (!digits) throw new Error('a number in a header is malformed');
   return Number.parseInt(digits[1]!, 8);
 }
