@@ -35,18 +35,20 @@ export async function carryOut(
     );
   const [only, ...others] = steps;
   if (only?.how === 'upgrade' && others.length === 0) return run(only);
-  // rpm sees one step at a time, and what one needs another may have: it is asked about dependencies at the end.
+  // Where packages go, rpm sees one step at a time, and what one needs another may have: it is asked about
+  // dependencies at the end.
+  const isSplit = below.removed.length > 0;
   for (const step of steps) {
     if (step.how === 'install') {
       const gone = await lingering(below, installed);
       const erased = gone.length > 0 ? await rpm('-ev', '--nodeps', '--allmatches', ...gone) : 0;
       if (erased !== 0) return erased;
     }
-    const exitCode = await run(step, ...(steps.length > 1 ? ['--nodeps'] : []));
+    const exitCode = await run(step, ...(isSplit ? ['--nodeps'] : []));
     if (exitCode !== 0) return exitCode;
   }
   const nevras = packages.map(({ nevra }) => nevra);
-  return steps.length > 1 ? rpm('-V', '--nofiles', '--nodigest', '--noscripts', ...nevras) : 0;
+  return isSplit ? rpm('-V', '--nofiles', '--nodigest', '--noscripts', ...nevras) : 0;
 }
 
 /** What only a package obsoletes that stands beside another of its name: -i erases nothing. */

@@ -21,8 +21,8 @@ const packages = [
   installed('glibc'),
   installed('httpd', ['webserver'], ['usr/bin/httpd']),
 ];
-const reasons = (words: string[], before = '', removed: string[] = []) =>
-  recordReasons(before, { words, packages, removed });
+const reasons = (words: string[], before = '', removed: string[] = [], kept: string[] = []) =>
+  recordReasons(before, { words, packages, kept, removed });
 const all = (bash: string, glibc: string, httpd: string) =>
   `version = "1.0"\n[packages]\n"bash.x86_64" = {reason="${bash}"}\n"glibc.x86_64" = {reason="${glibc}"}\n"httpd.x86_64" = {reason="${httpd}"}\n`;
 
@@ -44,6 +44,7 @@ test("the base's records stay, but for what is gone and what is asked for now", 
   const before = recordReasons('', {
     words: ['filesystem'],
     packages: ['filesystem', 'setup', 'vim', 'zlib'].map((name) => installed(name, [], [], 'noarch')),
+    kept: [],
     removed: [],
   });
   expect(reasons(['bash', 'setup'], before, ['vim-1-2.noarch'])).toBe(
@@ -62,12 +63,24 @@ test("the base's records stay, but for what is gone and what is asked for now", 
 
 test('it is TOML, whatever a package is called', async () => {
   const odd = ['a"b', 'c\\d', 'é+ü', 'f.g'].map((name) => installed(name));
-  const content = recordReasons('', { words: odd.map(({ name }) => name), packages: odd, removed: [] });
+  const content = recordReasons('', {
+    words: odd.map(({ name }) => name),
+    packages: odd,
+    kept: [],
+    removed: [],
+  });
   const script = 'import json, sys, tomllib; print(json.dumps(tomllib.loads(sys.stdin.read())))';
   const { stdout } = await run('python3', ['-c', script], { input: content });
   expect(JSON.parse(stdout)).toEqual({
     version: '1.0',
     packages: Object.fromEntries(odd.map(({ name }) => [`${name}.x86_64`, { reason: 'User' }])),
   });
-  expect(recordReasons(content, { words: [], packages: [], removed: [] })).toBe(content);
+  expect(recordReasons(content, { words: [], packages: [], kept: [], removed: [] })).toBe(content);
+});
+
+test('a version that goes takes no record with it that another needs', () => {
+  const before = 'version = "1.0"\n[packages]\n"kernel.x86_64" = {reason="User"}\n';
+  const [gone, stays] = ['kernel-1-1.x86_64', 'kernel-2-1.x86_64'];
+  expect(reasons(['@core'], before, [gone])).not.toContain('kernel');
+  expect(reasons(['@core'], before, [gone], [stays])).toBe(before);
 });

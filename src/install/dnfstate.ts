@@ -17,7 +17,8 @@ export interface Reasons {
   words: readonly string[];
   /** Those that came with it. */
   packages: readonly Installed[];
-  /** NEVRAs of the base that are gone. */
+  /** NEVRAs of the base that stay, and that are gone. */
+  kept: readonly string[];
   removed: readonly string[];
 }
 
@@ -37,10 +38,11 @@ export async function dnfState(target: string, reasons: Reasons): Promise<FileTo
 
 const record = /^("(?:[^"\\]|\\.)+") = \{reason="([\w ]+)"\}$/gm;
 
-export function recordReasons(before: string, { words, packages, removed }: Reasons): string {
+export function recordReasons(before: string, { words, packages, kept, removed }: Reasons): string {
   const reasons = new Map([...before.matchAll(record)].map(([, key = '', reason = '']) => [key, reason]));
-  for (const nevra of removed)
-    reasons.delete(keyOf(/^(.+)-[^-]+-[^-]+\.([^.]+)$/.exec(nevra)?.slice(1) ?? []));
+  // One record is for all versions that stand side by side.
+  const staying = new Set(kept.map(keyOfNevra));
+  for (const key of removed.map(keyOfNevra)) if (!staying.has(key)) reasons.delete(key);
   const isKnown = (word: string) =>
     packages.some((one) => isCalled(one, word)) || [...reasons.keys()].some((key) => nameIn(key) === word);
   // A group, a pattern or a condition does not say which packages came of it.
@@ -57,6 +59,8 @@ export function recordReasons(before: string, { words, packages, removed }: Reas
 
 /** A TOML string, which for what rpm takes as a name is one of JSON. */
 const keyOf = (nameAndArch: readonly string[]) => JSON.stringify(nameAndArch.join('.'));
+
+const keyOfNevra = (nevra: string) => keyOf(/^(.+)-[^-]+-[^-]+\.([^.]+)$/.exec(nevra)?.slice(1) ?? []);
 
 const nameIn = (key: string) => (JSON.parse(key) as string).replace(/\.[^.]+$/, '');
 

@@ -6,6 +6,7 @@ import { loadChain, lockPathOf, type LoadedRecipe } from '../recipe/load.ts';
 import { AdvisoryFilter, type Fix, type Update } from '../repo/advisories.ts';
 import type { OpenedRepository } from '../repo/repository.ts';
 import { cvesOf, readUpdateinfo, type Advisory, type Suggestion } from '../repo/updateinfo.ts';
+import { compareNevra } from '../rpm/evr.ts';
 import { nevraText, parseNevra, type Nevra } from '../rpm/package.ts';
 import { openAll } from './repositories.ts';
 import type { Context } from './context.ts';
@@ -127,12 +128,16 @@ function packagesOf(arches: Lock['arches'], arch: string, subject: string): Nevr
   });
 }
 
-/** Without successors whatever is newer counts; with them, what they have of the same name and architecture. */
+/** Without successors whatever is newer counts; with them, the newest that they have of the same name and architecture. */
 function updatesOf(installed: readonly Nevra[], successors: readonly Nevra[] | undefined): Update[] {
   if (!successors) return installed.map((from) => ({ from }));
   const keyOf = ({ name, arch }: Nevra) => `${name}.${arch}`;
-  const byKey = Map.groupBy(successors, keyOf);
-  return installed.flatMap((from) => (byKey.get(keyOf(from)) ?? []).map((to) => ({ from, to })));
+  // Of several versions side by side (kernels) the last in this order, which is the newest.
+  const newest = new Map(successors.toSorted(compareNevra).map((one) => [keyOf(one), one]));
+  return installed.flatMap((from) => {
+    const to = newest.get(keyOf(from));
+    return to ? [{ from, to }] : [];
+  });
 }
 
 /** The repositories of a recipe and its bases; where a name occurs in several, that of the uppermost. */

@@ -93,8 +93,9 @@ export async function installImage(
     warnings.push(`${path} (${kind}) was made ${who} and has been removed`);
   }
   // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
-  const { packages, removed } = plan;
-  const state = await dnfState(target, { words: plan.loaded.recipe.packages, packages, removed });
+  const { packages, kept, removed } = plan;
+  const words = plan.loaded.recipe.packages;
+  const state = await dnfState(target, { words, packages, kept, removed });
   const { directories, symlinks } = plan.loaded.recipe;
   const from = await nextStamp();
   await placeAll(target, { directories, symlinks, files: [...state, ...files] });

@@ -99,6 +99,22 @@ test('of locks: what is newer, by urgency, and what another lock fixes', async (
   }
 });
 
+test('of two versions side by side, in both locks, what the newer gives way to', async () => {
+  const kernel = (version: string) => ({ name: 'kern', version, Provides: 'installonlypkg(kernel)' });
+  const baseurl = await repositoryOf(desk.directory, 'kernels', ['1', '2', '3'].map(kernel));
+  await addUpdateinfo(baseurl, [
+    { id: 'K-two', type: 'security', severity: 'Low', packages: ['kern-2-1.x86_64'] },
+    { id: 'K-three', type: 'security', severity: 'Low', packages: ['kern-3-1.x86_64'] },
+  ]);
+  const repos = [{ name: 'kernels', baseurl, gpgcheck: false }];
+  for (const [name, packages] of Object.entries({ kold: ['kern-1', 'kern-2'], knew: ['kern-2', 'kern-3'] })) {
+    await desk.recipe(name, { repos, packages, arches: ['x86_64'] });
+    await desk.json(['lock', name]);
+  }
+  const flags = ['--arch', 'x86_64', '--fixed-by', 'recipes/knew.lock.json'];
+  expect(ids(await desk.json(['advisories', 'recipes/kold.lock.json', ...flags]))).toEqual(['K-three']);
+});
+
 test('of an image, also one whose recipe is elsewhere', async () => {
   await desk.tiny('base', ['tiny-base']);
   const repository = desk.path('packages-base');

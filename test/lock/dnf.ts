@@ -38,7 +38,7 @@ export async function installWithDnf(
   turns: readonly {
     repository: string;
     words: readonly string[];
-    best: (installed: readonly string[]) => boolean;
+    best: boolean;
   }[],
 ): Promise<(string[] | undefined)[]> {
   return inRoot(async (dnf, list) => {
@@ -47,10 +47,7 @@ export async function installWithDnf(
       const before = after.length > 0 ? after.at(-1) : [];
       const hasAnswer =
         before !== undefined &&
-        (await dnf(repository, `--setopt=best=${best(before)}`, 'install', ...words).then(
-          () => true,
-          hasNoAnswer,
-        ));
+        (await dnf(repository, `--setopt=best=${best}`, 'install', ...words).then(() => true, hasNoAnswer));
       after.push(hasAnswer ? await list() : undefined);
     }
     return after;

@@ -30,9 +30,10 @@ function sampleOf(name: string, at: number): fc.Arbitrary<Sample> {
         { weight: 2, arbitrary: fc.constant<Wanted[]>([]) },
         { weight: 1, arbitrary: fc.array(wanted, { maxLength: 2 }) },
       ),
-      obsoletes: fc.option(fc.tuple(fc.constantFrom(...others), fc.constantFrom('', ' < 2', ' < 3')), {
-        freq: 6,
-      }),
+      obsoletes: fc.oneof(
+        { weight: 5, arbitrary: fc.constant(undefined) },
+        { weight: 1, arbitrary: fc.tuple(fc.constantFrom(...others), fc.constantFrom('', ' < 2', ' < 3')) },
+      ),
       kind: fc.constantFrom(...installOnly),
     })
     .map(({ requires, obsoletes, kind }) => ({
@@ -50,6 +51,7 @@ const textOf = (one: Wanted) => (typeof one === 'string' ? one : one.join(' '));
 
 /** A name, or a version of it, which may be older than the base's. */
 const word = fc.oneof(
+  { weight: 2, arbitrary: fc.constantFrom(...plain.map((name) => `${name}-1`)) },
   { weight: 2, arbitrary: fc.constantFrom(...names) },
   {
     weight: 3,
@@ -62,8 +64,8 @@ export const layered: fc.Arbitrary<Layered> = fc.record({
     .tuple(...names.flatMap((name) => [1, 2, 3].map((at) => sampleOf(name, at))))
     .map((all) => [...all]),
   below: fc.uniqueArray(fc.oneof(fc.constantFrom(...names), fc.constantFrom('k-1', 'k-2', 'm-1', 'a-1')), {
-    minLength: 1,
-    maxLength: 3,
+    minLength: 2,
+    maxLength: 4,
   }),
   above: fc.uniqueArray(word, { minLength: 1, maxLength: 3 }),
 });
@@ -82,4 +84,19 @@ export function prefixed({ samples, below, above }: Layered, prefix: string): La
     below: below.map(renamed),
     above: above.map(renamed),
   };
+}
+
+/**
+ * Words that the base (NEVRAs) answers stay unanswered by newer packages, of all others the best is insisted on. dnf
+ * does the one or the other for all words of a transaction: of a mixture the second kind is asked about.
+ */
+export function unmixed(one: Layered, base: readonly string[]): Layered & { best: boolean } {
+  const there = one.samples.filter(({ name, version }) => base.includes(`${name}-${version}-1.noarch`));
+  // Each has a version 1 in the repository, which is older than whatever "obsoletes" says.
+  const isAnswered = (word: string) =>
+    there.some(({ name, version, Obsoletes }) =>
+      [name, `${name}-${version}`, String(Obsoletes).split(' ')[0]].includes(word),
+    );
+  const others = one.above.filter((word) => !isAnswered(word));
+  return others.length > 0 ? { ...one, above: others, best: true } : { ...one, best: false };
 }
