@@ -3,7 +3,9 @@
  * before it runs the container's program (OCI runtime specification 1.0.2, createRuntime): there we seize the process.
  */
 import { close, existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
 import { start } from './exec.ts';
 import { native, type NativeError, type Trace, type TracedProgram } from './native.ts';
@@ -108,22 +110,42 @@ function pidOf(text: string): number | undefined {
   }
 }
 
-/** For doctor: whether a process of ours can be followed here. Throws HOST_MISSING. */
+/**
+ * For doctor: whether a process can be followed here. Throws HOST_MISSING. It is a child's child: the end of our own
+ * child would be taken by the thread that follows it, and never come to who waits for it here.
+ */
 export async function probeTracing(): Promise<string> {
-  for (const name of hookPrograms) program(name);
-  const child = start('sleep', ['10']);
+  hookPrograms.forEach(program);
+  const child = start('timeout', ['--kill-after=1', '10', 'sleep', '10']);
   try {
-    await follow(child.pid!, ['sleep', '10']);
+    const { ended } = await follow(await childOf(child.pid), ['sleep', '10']);
+    child.kill('SIGTERM');
+    await ended;
   } finally {
-    child.kill('SIGKILL');
+    child.kill('SIGTERM');
     await child;
   }
   return 'works';
 }
 
+async function childOf(pid: number | undefined): Promise<number> {
+  for (let tries = 0; tries < 200 && pid !== undefined; tries++) {
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+    const first = Number(children.split(' ')[0]);
+    if (first > 0) return first;
+    await sleep(10);
+  }
+  throw new MillinerError('HOST_MISSING', 'the kernel does not tell the children of a process', {
+    hint: tracingHint,
+  });
+}
+
+const tracingHint =
+  'Milliner needs ptrace(2) of its own processes: CAP_SYS_PTRACE, and a kernel with CONFIG_PROC_CHILDREN.';
+
 function cannotTrace(error: NativeError): MillinerError {
   return new MillinerError('HOST_MISSING', `rpm cannot be followed here (${error.message})`, {
-    hint: 'Milliner needs ptrace(2) of its own processes: CAP_SYS_PTRACE, and a kernel with CONFIG_PROC_CHILDREN.',
+    hint: tracingHint,
     cause: error,
   });
 }

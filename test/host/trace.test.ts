@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MillinerError } from '../../src/errors.ts';
 import { native, type Trace, type TracedProgram } from '../../src/host/native.ts';
+import { probeTracing } from '../../src/host/trace.ts';
 import { runInSandbox } from '../../src/install/sandbox.ts';
 
 let directory: string;
@@ -114,4 +115,8 @@ test('a container that cannot begin is no trace, and no wait', async () => {
 test('a process that is not there is an error, by its name', async () => {
   const { seized } = native().followChildren(2 ** 22 + 1, Buffer.from('x\0'));
   await expect(seized).rejects.toMatchObject({ code: 'ESRCH', syscall: 'ptrace' });
+});
+
+test('whether a host can do this is asked without leaving anything behind', async () => {
+  expect(await probeTracing()).toBe('works');
 });
