@@ -179,7 +179,16 @@ test.each(broken)('malformed: %s', async (_what, name, change) => {
 
 test('what unpacks to more than its bound is not read on', async () => {
   const path = await put('bomb.xml.gz', gzipSync(Buffer.alloc(2 ** 24, ' ')));
-  const repo = { name: 'r', priority: 99, cost: 1000, kind: 'repomd' as const, exclude: [], include: [], moduleHotfixes: false, primary: path };
+  const repo = {
+    name: 'r',
+    priority: 99,
+    cost: 1000,
+    kind: 'repomd' as const,
+    exclude: [],
+    include: [],
+    moduleHotfixes: false,
+    primary: path,
+  };
   const input = {
     arch: 'x86_64',
     filelistsGiven: true,

@@ -47,11 +47,7 @@ async function problems(request: Partial<SolveRequest>): Promise<string[][]> {
 
 test.each<[string, Partial<SolveRequest>, RegExp]>([
   ['nothing provides it', { install: ['shell'] }, /nothing provides gone >= 3 needed by terminal-1-1/],
-  [
-    'it is excluded',
-    { install: ['shelf'], exclude: ['libc'] },
-    /package libc-\d-1.x86_64 is disabled/,
-  ],
+  ['it is excluded', { install: ['shelf'], exclude: ['libc'] }, /package libc-\d-1.x86_64 is disabled/],
   ['two conflict', { install: ['rival', 'shelf'] }, /rival-1-1.x86_64 conflicts with shelf/],
   ['two of one name', { install: ['old', 'new'] }, /cannot install both libc-/],
 ])('%s', async (_what, request, cause) => {
