@@ -44,11 +44,10 @@ export async function readBack(
   const reader = readers[mediaType];
   if (!reader) throw differs(digest, diffID, `what no client knows (${mediaType})`);
   try {
-    for await (const piece of stoppable(reader(await content.openVerified(digest)), signal))
-      hash.update(piece as Buffer);
+    const tar = reader(await content.openVerified(digest));
+    for await (const piece of stoppable(tar, signal)) hash.update(piece as Buffer);
   } catch (error) {
-    signal?.throwIfAborted();
-    throw error instanceof MillinerError ? error : differs(digest, diffID, `no stream (${String(error)})`);
+    throw isOthers(error) ? error : differs(digest, diffID, `no stream (${String(error)})`);
   }
   const found = `sha256:${hash.digest('hex')}`;
   if (found !== diffID) throw differs(digest, diffID, found);
@@ -64,12 +63,18 @@ async function readChunked(path: string, said: Omit<ChunkedBlob, 'read'>): Promi
   try {
     await checkChunked({ ...said, read });
   } catch (error) {
-    if (error instanceof MillinerError) throw error;
+    if (isOthers(error)) throw error;
     throw new MillinerError(
       'LAYERS_DIFFER',
       `a zstd:chunked layer cannot be read in pieces: ${String(error)}`,
     );
   }
+}
+
+/** What the store, the disk or the user's interrupt has to say, and not the blob. */
+function isOthers(error: unknown): boolean {
+  if (error instanceof MillinerError || (error as Error).name === 'AbortError') return true;
+  return (error as NodeJS.ErrnoException).syscall !== undefined;
 }
 
 function differs(digest: string, diffID: string, found: string): MillinerError {
