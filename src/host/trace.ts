@@ -129,7 +129,8 @@ export async function probeTracing(): Promise<string> {
 }
 
 async function childOf(pid: number | undefined): Promise<number> {
-  for (let tries = 0; tries < 200 && pid !== undefined; tries++) {
+  for (let tries = 0; tries < 200; tries++) {
+    if (pid === undefined) break;
     const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
     const first = Number(children.split(' ')[0]);
     if (first > 0) return first;

@@ -57,25 +57,25 @@ async function place(
   path: ByteString,
   file: CarriedFile | undefined,
 ): Promise<boolean> {
-  const [source, place] = [below(from, path), below(target, path)];
+  const [source, to] = [below(from, path), below(target, path)];
   const type = entry.mode & fileType.mask;
-  const there = await lstatIfThere(place);
+  const there = await lstatIfThere(to);
   if (type === fileType.directory) {
     if (there && !there.isDirectory()) return false;
-    if (!there) await mkdir(place);
+    if (!there) await mkdir(to);
     // Where something was mounted in it, it has no attributes of the package.
-    await lchown(place, owners.uid(file?.user ?? 'root') ?? 0, owners.gid(file?.group ?? 'root') ?? 0);
-    await chmod(place, (file?.mode ?? 0o755) & 0o7777);
+    await lchown(to, owners.uid(file?.user ?? 'root') ?? 0, owners.gid(file?.group ?? 'root') ?? 0);
+    await chmod(to, (file?.mode ?? 0o755) & 0o7777);
     return true;
   }
   if (there?.isDirectory()) return false;
-  if (there) await rm(place);
-  if (type === fileType.link) await symlink(await readlink(source, 'buffer'), place);
-  else if (type === fileType.regular) await copyFile(source, place);
-  else await native().mknod(place, entry.mode, entry.deviceMajor ?? 0, entry.deviceMinor ?? 0);
-  await lchown(place, entry.uid, entry.gid);
-  if (type !== fileType.link) await chmod(place, entry.mode & 0o7777);
-  for (const [name, value] of Object.entries(entry.xattrs ?? {})) await native().setXattr(place, name, value);
-  await native().setMtime(place, entry.mtimeSeconds, entry.mtimeNanoseconds);
+  if (there) await rm(to);
+  if (type === fileType.link) await symlink(await readlink(source, 'buffer'), to);
+  else if (type === fileType.regular) await copyFile(source, to);
+  else await native().mknod(to, entry.mode, entry.deviceMajor ?? 0, entry.deviceMinor ?? 0);
+  await lchown(to, entry.uid, entry.gid);
+  if (type !== fileType.link) await chmod(to, entry.mode & 0o7777);
+  for (const [name, value] of Object.entries(entry.xattrs ?? {})) await native().setXattr(to, name, value);
+  await native().setMtime(to, entry.mtimeSeconds, entry.mtimeNanoseconds);
   return true;
 }

@@ -39,11 +39,11 @@ export function refuseReplaced(
   const replaced = [
     ...changes.updated.map(({ from, to }) => ({ package: from, change: 'updated', by: to })),
     ...changes.downgraded.map(({ from, to }) => ({ package: from, change: 'downgraded', by: to })),
-    ...changes.removed.map((nevra) => ({ package: nevra, change: 'removed' })),
+    ...changes.removed.map((nevra) => ({ package: nevra, change: 'removed', by: undefined })),
   ].filter((one) => !recipe.allow.replace.includes(packageName(one.package)));
   if (replaced.length === 0) return;
   const words = replaced.map(
-    ({ package: one, change, ...rest }) => `${one} would be ${change}${'by' in rest ? ` to ${rest.by}` : ''}`,
+    ({ package: one, change, by }) => `${one} would be ${change}${by === undefined ? '' : ` to ${by}`}`,
   );
   const names = [...new Set(replaced.map((one) => packageName(one.package)))].join(', ');
   throw new MillinerError('BASE_REPLACED', `${path}: of ${base}, ${words.join(', ')}`, {

@@ -57,16 +57,9 @@ export async function* splitContent(
   };
   /** Zeros that were held back, until it was known whether they are a hole. */
   function* release(): Generator<Chunk> {
-    const isHole = zeros >= shortestHole;
-    if (isHole && filled > 0) yield chunk();
-    // Once its window holds nothing else, zeros leave the sum as it is.
-    for (let rolled = 0; isHole && rolled < windowSize; rolled++) sum.roll(0);
-    while (isHole && zeros > 0) {
-      const count = Math.min(zeros, longest - filled);
-      buffer.fill(0, filled, filled + count);
-      filled += count;
-      zeros -= count;
-      if (filled === longest) yield chunk(true);
+    if (zeros >= shortestHole) {
+      yield* releaseHole();
+      return;
     }
     while (zeros > 0) {
       const cut = sum.roll(0);
@@ -74,7 +67,19 @@ export async function* splitContent(
       zeros--;
       if (cut || filled === longest) yield chunk();
     }
-    if (isHole && filled > 0) yield chunk(true);
+  }
+  function* releaseHole(): Generator<Chunk> {
+    if (filled > 0) yield chunk();
+    // Once its window holds nothing else, zeros leave the sum as it is.
+    for (let rolled = 0; rolled < windowSize; rolled++) sum.roll(0);
+    while (zeros > 0) {
+      const count = Math.min(zeros, longest - filled);
+      buffer.fill(0, filled, filled + count);
+      filled += count;
+      zeros -= count;
+      if (filled === longest) yield chunk(true);
+    }
+    if (filled > 0) yield chunk(true);
   }
   for await (const piece of content) {
     if (isZero(piece)) {
