@@ -42,8 +42,17 @@ const layer = (): ListedEntry[] => [
 const entry = (path: string, inode: number, more: Partial<TreeEntry> = {}): TreeEntry => ({
   path: byteString(path),
   mode: 0o100644,
-  ...{ uid: 1, gid: 2, size: 4, allocated: 4096, mtimeSeconds: 3, mtimeNanoseconds: 5 },
-  ...{ ctimeNanoseconds: 9n, inode: BigInt(inode), links: 1, deviceMajor: 0, deviceMinor: 0 },
+  uid: 1,
+  gid: 2,
+  size: 4,
+  allocated: 4096,
+  mtimeSeconds: 3,
+  mtimeNanoseconds: 5,
+  ctimeNanoseconds: 9n,
+  inode: BigInt(inode),
+  links: 1,
+  deviceMajor: 0,
+  deviceMinor: 0,
   ...more,
 });
 
@@ -78,7 +87,7 @@ async function differences(
     return [];
   } catch (error) {
     if (!(error instanceof MillinerError) || error.code !== 'LAYERS_DIFFER') throw error;
-    return (error.details!['differences'] as { path: string }[]).map(({ path }) => path);
+    return (error.details['differences'] as { path: string }[]).map(({ path }) => path);
   }
 }
 

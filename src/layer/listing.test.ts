@@ -82,14 +82,22 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 function expected({ entry, content }: Part): ListedEntry {
   const { type, path, linkTarget = '' as ByteString, deviceMajor = 0, deviceMinor = 0 } = entry;
   return {
-    ...{ ...entry, linkTarget, deviceMajor, deviceMinor, xattrs: entry.xattrs },
+    ...entry,
+    linkTarget,
+    deviceMajor,
+    deviceMinor,
+    xattrs: entry.xattrs,
     path: (type === 'directory' ? `${path}/` : path) as ByteString,
     ...(type === 'file' && { sha256: sha256(content) }),
   };
 }
 
+const byName = ([a]: [string, unknown], [b]: [string, unknown]) => (a < b ? -1 : 1);
 const plain = (entries: readonly ListedEntry[]) =>
-  entries.map(({ xattrs, ...entry }) => ({ ...entry, xattrs: xattrs && Object.entries(xattrs).toSorted() }));
+  entries.map(({ xattrs, ...entry }) => ({
+    ...entry,
+    xattrs: xattrs && Object.entries(xattrs).toSorted(byName),
+  }));
 
 test('however the stream is cut, what is listed is what was written', () => {
   fc.assert(
@@ -151,7 +159,7 @@ const letters: Record<TarType, string> = {
 
 function shown(entry: ListedEntry): string[] {
   const { type, mode, uid, gid, size, mtime, path, linkTarget, deviceMajor, deviceMinor } = entry;
-  const bits = [...'rwxrwxrwx'].map((bit, at) => ((mode & (0o400 >> at)) === 0 ? '-' : bit));
+  const bits = 'rwxrwxrwx'.split('').map((bit, at) => ((mode & (0o400 >> at)) === 0 ? '-' : bit));
   if ((mode & 0o4000) !== 0) bits[2] = bits[2] === 'x' ? 's' : 'S';
   if ((mode & 0o1000) !== 0) bits[8] = bits[8] === 'x' ? 't' : 'T';
   const [day, time] = new Date(mtime * 1000).toISOString().replace('.000Z', '').split('T') as [
@@ -162,7 +170,9 @@ function shown(entry: ListedEntry): string[] {
     letters[type] + bits.join(''),
     `${uid}/${gid}`,
     type === 'character' ? `${deviceMajor},${deviceMinor}` : String(size),
-    ...[day, time, path],
+    day,
+    time,
+    path,
     ...(type === 'symlink' ? ['->', linkTarget!] : []),
   ];
 }

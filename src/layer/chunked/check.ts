@@ -89,7 +89,7 @@ async function checkFile(
     same(`${name}: ${field}`, entry[field] ?? '', value);
   same(`${name}: xattrs`, xattrsOf(entry['xattrs']), xattrsOf(listed.xattrs));
   if (!(listed.type === 'file' && listed.size > 0)) {
-    same(`${name}: size`, [split.size ?? 0, entry['size'] ?? 0, others.length].join(), '0,0,0');
+    same(`${name}: size`, [split.size ?? 0, Number(entry['size'] ?? 0), others.length].join(), '0,0,0');
     return;
   }
   same(`${name}: size`, [split.size, entry['size']].join(), [listed.size, listed.size].join());

@@ -127,7 +127,7 @@ function attributes({ type, name, linkName, mode, uid, gid, modtime, xattrs }: T
     uid ?? 0,
     gid ?? 0,
     time,
-    values.toSorted(),
+    Object.fromEntries(values.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1))),
   ]);
 }
 
@@ -137,7 +137,16 @@ function attributesOf({ type, name, target, mode, uid, gid, mtime, xattrs }: Mem
     key.replace('SCHILY.xattr.', ''),
     Buffer.from(value, 'latin1').toString('hex'),
   ]);
-  return JSON.stringify([type, utf8(name), utf8(target), mode, uid, gid, mtime, values.toSorted()]);
+  return JSON.stringify([
+    type,
+    utf8(name),
+    utf8(target),
+    mode,
+    uid,
+    gid,
+    mtime,
+    Object.fromEntries(values.toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1))),
+  ]);
 }
 
 function same(one: unknown, other: unknown, what: string): void {

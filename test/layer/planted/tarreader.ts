@@ -56,7 +56,7 @@ function memberOf(header: Buffer, pax: Record<string, string>, type: string): Om
     mtime: Number(pax['mtime'] ?? octal(header, 136, 12)),
     target: pax['linkpath'] ?? text(header, 157, 100),
     device: isDevice ? `${octal(header, 329, 8)}:${octal(header, 337, 8)}` : '',
-    xattrs: Object.fromEntries(xattrs.toSorted()),
+    xattrs: Object.fromEntries(xattrs.toSorted(([a], [b]) => (a < b ? -1 : 1))),
   };
 }
 
