@@ -193,6 +193,16 @@ const flipped = (at: number) => {
   return copy;
 };
 
+/** Of Seventh Edition Unix: without magic, and with a checksum that is right. */
+function oldHeader(): Buffer {
+  const copy = Buffer.from(sound);
+  copy.fill(0, 257, 265);
+  copy.fill(' ', 148, 156);
+  const sum = copy.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+  copy.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return copy;
+}
+
 test.each<[string, Buffer]>([
   ['nothing', Buffer.alloc(0)],
   ['without its end', sound.subarray(0, -endOfArchive.length)],
@@ -204,6 +214,7 @@ test.each<[string, Buffer]>([
   ['with a block of zeros behind its end', Buffer.concat([sound, Buffer.alloc(512)])],
   ['with a header whose checksum is wrong', flipped(0)],
   ['whose size is another', flipped(134)],
+  ['with a header of old', oldHeader()],
 ])('a stream %s is refused', (_, archive) => {
   let code: string | undefined;
   try {

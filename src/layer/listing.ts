@@ -88,6 +88,8 @@ export class ListedTar implements TarSink {
     }
     if (this.#zeros > 0) throw invalid('it goes on behind its end');
     checkHeader(block);
+    // Others write other headers, which are read as well; ours are what the standard has.
+    if (block.toString('latin1', 257, 265) !== ustar) throw invalid('a header is no ustar header');
     const flag = block.toString('latin1', 156, 157);
     if (isExtension(flag)) {
       const size = number(block, 124, 12);
@@ -111,6 +113,9 @@ export class ListedTar implements TarSink {
     if (size === 0) body.end();
   }
 }
+
+/** Magic and version (POSIX.1-2001). */
+const ustar = 'ustar\u000000';
 
 /** Takes what stands behind a header. */
 interface Body {
