@@ -15,8 +15,6 @@ import { verdictOf, type Verdict } from './planted/verdict.ts';
 const soak = process.env['MILLINER_SOAK'] !== undefined;
 const count = soak ? 300 : 12;
 const seed = Number(process.env['MILLINER_SEED'] ?? 1);
-/** Of a build that takes a second or two: it hangs. Milliseconds. */
-const limit = 60_000;
 const place = join(cache, `planted-${process.pid}`);
 
 let scene: Scene;
@@ -38,7 +36,7 @@ test(
     const work = async (_: unknown, slot: number) => {
       const program = await Program.copy(join(place, String(slot)));
       for (let next = planned.pop(); next; next = planned.pop()) {
-        const verdict = await verdictOf(scene, program, { ...next, limit });
+        const verdict = await verdictOf(scene, program, next);
         verdicts.set(`${next.point.name} (${next.kind})`, verdict);
         if (soak) process.stderr.write(`${next.point.name} (${next.kind}): ${JSON.stringify(verdict)}\n`);
       }

@@ -21,7 +21,10 @@ export interface Planned {
 
 export async function allPoints(): Promise<Point[]> {
   const dist = join(checkout, 'dist');
-  const chunked = (await readdir(join(dist, 'layer', 'chunked'))).filter((name) => name.endsWith('.js'));
+  const chunked = (await readdir(join(dist, 'layer', 'chunked'))).filter(
+    // The check is what has to find the faults.
+    (name) => name.endsWith('.js') && name !== 'check.js',
+  );
   const files = [...writers, ...chunked.toSorted().map((name) => `layer/chunked/${name}`)];
   return files.flatMap((file) => pointsOf(file, readFileSync(join(dist, file), 'utf8')));
 }

@@ -16,6 +16,8 @@ export const kinds: Kind[] = ['zstd', 'gzip', 'zstd:chunked'];
 export interface Sound {
   manifestDigest: string;
   tree: Applied;
+  /** To build it, in milliseconds. */
+  took: number;
 }
 
 export class Scene {
@@ -46,8 +48,10 @@ export class Scene {
     await scene.desk.build('planted-base');
     for (const kind of kinds) {
       await scene.withState(`sound-${productOf(kind)}`, async (state) => {
+        const begun = performance.now();
         const { manifestDigest } = await scene.desk.build(productOf(kind), '--state', state);
-        scene.sound.set(kind, { manifestDigest, tree: applied(blobsOf(state), manifestDigest) });
+        const took = performance.now() - begun;
+        scene.sound.set(kind, { manifestDigest, tree: applied(blobsOf(state), manifestDigest), took });
       });
     }
     return scene;
