@@ -107,7 +107,8 @@ export async function solveArch(
     removed: [...removed!.map(({ nevra }) => nevra), ...goneFrom(below, gone)].toSorted(),
     tools,
   };
-  refuseReplaced(loaded, base?.loaded.recipe.name ?? below?.name ?? '', changesOfBase(answer));
+  const standsOn = base?.loaded.recipe.name ?? below?.name;
+  if (standsOn !== undefined) refuseReplaced(loaded, { name: standsOn, image: below }, changesOfBase(answer));
   return {
     answer,
     own,

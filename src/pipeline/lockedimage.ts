@@ -30,26 +30,55 @@ export function withoutPackages(image: LockedImage, gone: ReadonlySet<string>): 
   return { ...image, packages: image.packages.filter((nevra) => !gone.has(nevra)) };
 }
 
-/** Whoever answers for a base has it as it is, unless the recipe says otherwise. Throws BASE_REPLACED. */
+export interface Base {
+  name: string;
+  /** What it has of an image that somebody else answers for. */
+  image: LockedImage | undefined;
+}
+
+interface Replacement {
+  package: string;
+  change: 'updated' | 'downgraded' | 'removed';
+  by?: string;
+}
+
+/**
+ * A base stays what it is, unless the recipe says otherwise. Of a recipe's own packages it also says so where it asks
+ * for the newer version by name. Throws BASE_REPLACED.
+ */
 export function refuseReplaced(
   { recipe, path }: LoadedRecipe,
-  base: string,
-  changes: Pick<SetChanges, 'updated' | 'downgraded' | 'removed'>,
+  { name, image }: Base,
+  { updated, downgraded, removed }: Pick<SetChanges, 'updated' | 'downgraded' | 'removed'>,
 ): void {
+  const theirs = new Set(image?.packages);
+  const unasked = updated.filter(({ from, to }) => theirs.has(from) || !isAskedFor(recipe.packages, to));
   const replaced = [
-    ...changes.updated.map(({ from, to }) => ({ package: from, change: 'updated', by: to })),
-    ...changes.downgraded.map(({ from, to }) => ({ package: from, change: 'downgraded', by: to })),
-    ...changes.removed.map((nevra) => ({ package: nevra, change: 'removed', by: undefined })),
+    ...unasked.map(({ from, to }): Replacement => ({ package: from, change: 'updated', by: to })),
+    ...downgraded.map(({ from, to }): Replacement => ({ package: from, change: 'downgraded', by: to })),
+    ...removed.map((nevra): Replacement => ({ package: nevra, change: 'removed' })),
   ].filter((one) => !recipe.allow.replace.includes(packageName(one.package)));
   if (replaced.length === 0) return;
   const words = replaced.map(
     ({ package: one, change, by }) => `${one} would be ${change}${by === undefined ? '' : ` to ${by}`}`,
   );
   const names = [...new Set(replaced.map((one) => packageName(one.package)))].join(', ');
-  throw new MillinerError('BASE_REPLACED', `${path}: of ${base}, ${words.join(', ')}`, {
+  throw new MillinerError('BASE_REPLACED', `${path}: of ${name}, ${words.join(', ')}`, {
     hint: `Name a base that has them, or allow it: allow: {replace: [${names}]}`,
     details: { packages: replaced },
   });
 }
 
 const packageName = (nevra: string) => parseNevra(nevra)?.name ?? nevra;
+
+/** By its name and its version, or a comparison with that: the name alone is met by what the base has. */
+function isAskedFor(words: readonly string[], nevra: string): boolean {
+  const { name, version, release, arch } = parseNevra(nevra)!;
+  const forms = ['', `-${release}`].flatMap((end) => {
+    const form = `${name}-${version}${end}`;
+    return [form, `${form}.${arch}`];
+  });
+  return words.some(
+    (word) => word === nevra || forms.includes(word) || /^(\S+) *[<=>]/.exec(word)?.[1] === name,
+  );
+}

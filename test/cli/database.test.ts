@@ -125,3 +125,55 @@ test(
     expect(await locked()).toEqual(['kern-1', 'kern-3', 'other-2']);
   },
 );
+
+test(
+  'a recipe may ask for a newer version of what its base has, by name; not so for less',
+  { timeout: 120_000 },
+  async () => {
+    const part = (name: string, version: string, more: object = {}) => ({
+      name,
+      version,
+      arch: 'noarch',
+      ...more,
+    });
+    const baseurl = await repositoryOf(desk.directory, 'asked', [
+      part('tool', '1'),
+      part('tool', '2'),
+      part('tool', '3'),
+      part('wants', '1', { Requires: 'tool >= 3' }),
+      part('instead', '1', { Obsoletes: 'tool' }),
+    ]);
+    const asked = [{ name: 'asked', baseurl, gpgcheck: false }];
+    await desk.recipe('asked-base', { arches: ['x86_64'], repos: asked, packages: ['tool-2'] });
+    const lockOf = async (packages: string[], fields: object = {}) => {
+      await desk.recipe('asked', {
+        arches: ['x86_64'],
+        from: 'asked-base',
+        repos: asked,
+        packages,
+        ...fields,
+      });
+      return desk.run(['lock', 'asked', '--json']);
+    };
+    const [from, to] = ['tool-2-1.noarch', 'tool-3-1.noarch'];
+    for (const word of ['tool-3', 'tool >= 3', 'tool-3-1.noarch']) {
+      const { stdout } = await lockOf([word]);
+      const { arches } = JSON.parse(stdout) as { arches: Record<string, { base: object }> };
+      expect(arches['x86_64']!.base).toMatchObject({ updated: [{ from, to }], downgraded: [], removed: [] });
+    }
+    const refused: [string, object][] = [
+      ['wants', { package: from, change: 'updated', by: to }],
+      ['tool-1', { package: from, change: 'downgraded', by: 'tool-1-1.noarch' }],
+      ['instead', { package: from, change: 'removed' }],
+    ];
+    for (const [word, change] of refused) {
+      const { code, stdout } = await lockOf([word]);
+      const { error } = JSON.parse(stdout) as { error: { code: string; details: object } };
+      expect({ code, error }).toMatchObject({
+        code: 5,
+        error: { code: 'BASE_REPLACED', details: { packages: [change] } },
+      });
+      expect(await lockOf([word], { allow: { replace: ['tool'] } })).toMatchObject({ code: 0 });
+    }
+  },
+);

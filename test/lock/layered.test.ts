@@ -17,7 +17,7 @@ import { repositoryOf } from '../solve/packages.ts';
 import { installWithDnf } from './dnf.ts';
 import { layered, prefixed, unmixed, type Layered } from './layered.ts';
 
-const universes = process.env['MILLINER_SOAK'] ? 300 : 36;
+const universes = process.env['MILLINER_SOAK'] ? 300 : 24;
 /** Of different names, they do not see each other: one image has many. */
 const together = 12;
 /** Of those without an answer, these ask dnf too. */
@@ -71,8 +71,12 @@ async function solveBoth(
   const base = await answered(solve({ ...common, repositories: [repositories.before], install: one.below }));
   if (!base) return { ...one, best: true, hasAnswer: false };
   const asked = unmixed(one, base.packages.map(nevraText));
-  const installed = base.packages.map(({ location }) => join(before, location));
-  const made = solve({ ...common, repositories: [repositories.all], install: asked.above, installed });
+  const made = solve({
+    ...common,
+    repositories: [repositories.all],
+    install: asked.above,
+    installed: base.packages.map(({ location }) => join(before, location)),
+  });
   return { ...asked, hasAnswer: (await answered(made)) !== undefined };
 }
 
@@ -167,9 +171,11 @@ async function compare(name: string, some: readonly Asked[]): Promise<void> {
   await refuseEach(name, question, replace, answer);
 }
 
-/** Of what goes, each has to be allowed. */
-async function refuseEach(name: string, question: Question, replace: string[], { removed }: LockedArch) {
-  const [first] = removed;
+/** What goes has to be allowed, and what goes back. */
+async function refuseEach(name: string, question: Question, replace: string[], answer: LockedArch) {
+  const newer = (from: string) =>
+    answer.packages.some((to) => to.name === nameOf(from) && Number(to.version) > versionOf(from));
+  const first = answer.removed.find((nevra) => !newer(nevra));
   if (first === undefined) return;
   const others = replace.filter((one) => one !== nameOf(first));
   await desk.recipe(name, { arches: ['x86_64'], ...question, allow: { replace: others } });
@@ -189,9 +195,8 @@ test(
       for (let at = 0; at < alike.length; at += together)
         await compare(`image${alike[0]!.best}${at}`, alike.slice(at, at + together));
     }
-    console.info(JSON.stringify(seen));
     // All that can happen has happened.
-    for (const times of Object.values(seen)) expect(times).toBeGreaterThan(0);
+    expect(Object.entries(seen).filter(([, times]) => times === 0)).toEqual([]);
   },
 );
 

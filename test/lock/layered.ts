@@ -15,10 +15,10 @@ const names = [...plain, ...kernels];
 /** What dnf goes by. */
 const installOnly = ['installonlypkg(kernel)', 'installonlypkg(kernel-module)', 'multiversion(kernel)'];
 
-const version = fc.integer({ min: 1, max: 3 });
+const anyVersion = fc.integer({ min: 1, max: 3 });
 const wanted = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(...names) },
-  { weight: 2, arbitrary: fc.tuple(fc.constantFrom(...names), fc.constantFrom('=', '>=', '<='), version) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom(...names), fc.constantFrom('=', '>=', '<='), anyVersion) },
 );
 type Wanted = string | [string, string, number];
 
@@ -50,12 +50,12 @@ function sampleOf(name: string, at: number): fc.Arbitrary<Sample> {
 const textOf = (one: Wanted) => (typeof one === 'string' ? one : one.join(' '));
 
 /** A name, or a version of it, which may be older than the base's. */
-const word = fc.oneof(
+const anyWord = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(...plain.map((name) => `${name}-1`)) },
   { weight: 2, arbitrary: fc.constantFrom(...names) },
   {
     weight: 3,
-    arbitrary: fc.tuple(fc.constantFrom(...kernels, ...names), version).map((one) => one.join('-')),
+    arbitrary: fc.tuple(fc.constantFrom(...kernels, ...names), anyVersion).map((one) => one.join('-')),
   },
 );
 
@@ -67,7 +67,7 @@ export const layered: fc.Arbitrary<Layered> = fc.record({
     minLength: 2,
     maxLength: 4,
   }),
-  above: fc.uniqueArray(word, { minLength: 1, maxLength: 3 }),
+  above: fc.uniqueArray(anyWord, { minLength: 1, maxLength: 3 }),
 });
 
 /** The same under other names, so that many worlds can share a repository. */
