@@ -28,7 +28,7 @@ export async function fixTimes(installed: InstalledTree): Promise<void> {
 
 /** Of files with several names, by inode: one time for them all, which may be known by one of them only. */
 async function timesOfLinked(installed: InstalledTree): Promise<Map<bigint, number>> {
-  const linked = [...installed.tree.values()].filter((entry) => isRegular(entry) && entry.links > 1);
+  const linked = [...installed.tree.values()].filter((entry) => !isDirectory(entry) && entry.links > 1);
   const times = new Map<bigint, number>();
   for (const [inode, names] of Map.groupBy(linked, (entry) => entry.inode))
     times.set(inode, await timeOf(names, installed));
