@@ -32,7 +32,8 @@ constexpr size_t kMostPrograms = 100'000;
 
 int64_t Clock(clockid_t clock) {
   timespec now;
-  clock_gettime(clock, &now);
+  // Past libraries that tell a program another time: files are stamped by the kernel.
+  syscall(SYS_clock_gettime, clock, &now);
   return static_cast<int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
