@@ -11,7 +11,7 @@ import { checkout } from '../spec/places.ts';
 export const kept = [
   /^(PATH|TMPDIR|TERM|CI|NO_COLOR|FORCE_COLOR)$/,
   /^((https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE)$/i,
-  /^MILLINER_(SOAK|VM|TINY)$/,
+  /^MILLINER_(SOAK|VM|TINY|SEED|KEEP)$/,
   // vitest's own.
   /^(VITEST.*|NODE_ENV|TEST|MODE|DEV|PROD|BASE_URL|SSR|FORCE_TTY)$/,
 ];
@@ -26,14 +26,15 @@ export const set = {
 
 export default function setup(): () => void {
   const home = mkdtempSync(join(tmpdir(), 'milliner-home-'));
+  const cache = mkdtempSync(join(tmpdir(), 'milliner-npm-'));
   for (const name of Object.keys(process.env)) {
     if (!kept.some((pattern) => pattern.test(name))) delete process.env[name];
   }
-  Object.assign(process.env, set, { HOME: home });
+  Object.assign(process.env, set, { HOME: home, NPM_CONFIG_CACHE: cache });
   process.umask(0o022);
   return () => {
     const left = readdirSync(home, { recursive: true, encoding: 'utf8' });
-    rmSync(home, { recursive: true });
+    for (const directory of [home, cache]) rmSync(directory, { recursive: true });
     // What one test leaves there is what another may come to need.
     if (left.length > 0) throw new Error(`the tests left in their home: ${left.join(', ')}`);
   };

@@ -7,7 +7,7 @@ import { run } from '../../src/host/exec.ts';
 import { kept, set } from '../environment.ts';
 
 test('nothing is set but what is kept or set on purpose', () => {
-  const known = [...Object.keys(set), 'HOME'];
+  const known = [...Object.keys(set), 'HOME', 'NPM_CONFIG_CACHE'];
   const others = Object.keys(process.env).filter((name) => !kept.some((pattern) => pattern.test(name)));
   expect(others.toSorted()).toEqual(known.toSorted());
   expect(process.env).toMatchObject(set);

@@ -3,12 +3,14 @@ import json
 import sys
 
 import dnf
+import dnf.conf
 import hawkey
 
 for line in sys.stdin:
     request = json.loads(line)
-    with dnf.Base() as base:
-        conf = base.conf
+    # Of a Base without one dnf opens the host's database of rpm, which need not be.
+    conf = dnf.conf.Conf()
+    with dnf.Base(conf) as base:
         conf.installroot = request["root"]
         conf.cachedir = request["root"] + "/cache"
         conf.reposdir = []

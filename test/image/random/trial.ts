@@ -139,11 +139,15 @@ function isSameButFor(isExpected: (path: string) => boolean, line: string): bool
   return rest(image) === rest(plain);
 }
 
-/** What scriptlets have moved or touched has the image's own time; where it is as a package has it, that. */
+/**
+ * A time that a scriptlet has left is no package's: the image has its own time there, or, where the content is still
+ * a package's, the package's.
+ */
 function isClamped(line: string, { timesOf }: BuiltImage): boolean {
   const [, path, image, plain] = /^(.*): mtime (\d+) \| (\d+)$/.exec(line) ?? [];
   if (path === undefined) return false;
-  return Number(image) === epoch && !timesOf(path)?.includes(Number(plain));
+  const packaged = timesOf(path) ?? [];
+  return [epoch, ...packaged].includes(Number(image)) && !packaged.includes(Number(plain));
 }
 
 /** containers/storage gives it a mode of its own. */

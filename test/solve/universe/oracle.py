@@ -6,6 +6,7 @@ import sys
 import tempfile
 
 import dnf
+import dnf.conf
 import dnf.exceptions
 import dnf.module.module_base
 import rpm
@@ -40,8 +41,9 @@ def install_base(root, paths):
 
 
 def base_of(root, request):
-    base = dnf.Base()
-    conf = base.conf
+    # Of a Base without one dnf opens the host's database of rpm, which need not be.
+    conf = dnf.conf.Conf()
+    base = dnf.Base(conf)
     conf.installroot = os.path.join(root, "root")
     conf.cachedir = os.path.join(root, "cache")
     conf.logdir = os.path.join(root, "log")
