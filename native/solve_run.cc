@@ -73,7 +73,15 @@ struct Considered {
 void setUp(Pool* pool, const std::string& arch) {
   // Debian builds libsolv for several package systems; without this, versions compare as Debian's do.
   if (pool_setdisttype(pool, DISTTYPE_RPM) < 0) throw std::runtime_error("this libsolv is built without RPM support");
-  pool_setarch(pool, arch.c_str());
+  // libsolv 0.7.23 does not know the levels of x86_64. An unknown one has no compatible architecture.
+  const std::string family = "x86_64";
+  if (arch.compare(0, family.size() + 2, family + "_v") == 0 && arch.size() == family.size() + 3) {
+    std::string policy;
+    for (char level = arch.back(); level > '1'; level--) policy += family + "_v" + level + ":";
+    pool_setarchpolicy(pool, (policy + family + ":i686:i586:i486:i386").c_str());
+  } else {
+    pool_setarch(pool, arch.c_str());
+  }
   // As rpm has it: the 32-bit and the 64-bit variant of a package stand side by side.
   pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1);
   // Excluded packages stay known as providers, so that a problem can say that they are excluded.

@@ -1,10 +1,10 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
 import { offline } from '../cli/repositoryflags.ts';
+import { arches } from '../host/arch.ts';
 import { build } from '../pipeline/build.ts';
 import { checkReproducible } from '../pipeline/check.ts';
 import { openContext } from '../pipeline/context.ts';
-import { hostArch } from '../host/arch.ts';
 
 export default class BuildCommand extends MillinerCommand {
   static override summary = 'Build the image of a locked recipe';
@@ -19,6 +19,7 @@ written by hand gives a name that number.`;
     '<%= config.bin %> build demo-base',
     '<%= config.bin %> build recipes/fedora-mariadb.yaml --output ./layout',
     '<%= config.bin %> build demo-product --check',
+    '<%= config.bin %> build almalinux-base --arch x86_64_v2',
   ];
   static override args = {
     recipe: Args.string({ required: true, description: 'a recipe file, or a name in recipes/' }),
@@ -29,6 +30,11 @@ written by hand gives a name that number.`;
       summary: 'build twice from nothing and name the first path that differs',
       exclusive: ['output'],
     }),
+    arch: Flags.string({
+      options: arches,
+      helpValue: 'ARCH',
+      summary: "which of the recipe's; the default is that of this host",
+    }),
     offline,
   };
 
@@ -37,7 +43,7 @@ written by hand gives a name that number.`;
     const began = Date.now();
     const context = await openContext({ ...this.runOptions(flags), offline: flags.offline });
     try {
-      const options = { arch: hostArch(), output: flags.output };
+      const options = { arch: flags.arch, output: flags.output };
       const record = await (flags.check ? checkReproducible : build)(context, args.recipe, options);
       const seconds = (Date.now() - began) / 1000;
       this.log(record.manifestDigest);

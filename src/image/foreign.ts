@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 import { indexType, isDigest, manifestType, type Digest } from '../registry/descriptor.ts';
-import { ociArchitecture, type ImageLayer, type RuntimeConfig } from './image.ts';
+import type { ImageLayer, RuntimeConfig } from './image.ts';
+import { fitOf, platformOf, showPlatform } from './platform.ts';
 
 const indexTypes = [indexType, 'application/vnd.docker.distribution.manifest.list.v2+json'];
 const manifestTypes = [manifestType, 'application/vnd.docker.distribution.manifest.v2+json'];
@@ -18,13 +19,14 @@ const ociTypes: Record<string, string> = {
 };
 const layerTypes = Object.values(ociTypes);
 
+const word = z.string().nullish();
 const digest = z.custom<Digest>(isDigest, { error: 'is no sha256 digest' });
 const descriptor = z.object({
   mediaType: z.string(),
   digest,
   size: z.int().nonnegative(),
   annotations: z.record(z.string(), z.string()).nullish(),
-  platform: z.object({ architecture: z.string(), os: z.string() }).nullish(),
+  platform: z.object({ architecture: z.string(), os: z.string(), variant: word }).nullish(),
 });
 const indexSchema = z.object({ manifests: z.array(descriptor).max(1000) });
 const manifestSchema = z.object({ config: descriptor, layers: z.array(descriptor).min(1).max(127) });
@@ -34,11 +36,11 @@ const set = z
   .nullish()
   .transform((value) => Object.keys(value ?? {}));
 const words = z.array(z.string()).nullish();
-const word = z.string().nullish();
 
 const configSchema = z.object({
   architecture: z.string(),
   os: z.string(),
+  variant: word,
   created: z.string().nullish(),
   config: z
     .object({
@@ -69,6 +71,8 @@ export interface ForeignConfig {
   created: number;
 }
 
+const showArch = (arch: string) => showPlatform({ os: 'linux', ...platformOf(arch) });
+
 /** Where an index leads for an architecture, as rpm calls it; undefined where this is no index. Throws BASE_INVALID. */
 export function chooseManifest(
   name: string,
@@ -78,16 +82,14 @@ export function chooseManifest(
 ): Digest | undefined {
   if (!indexTypes.includes(mediaType)) return undefined;
   const { manifests } = parse(name, bytes, indexSchema);
-  const wanted = ociArchitecture(arch);
-  const found = manifests.find(
-    (one) =>
-      manifestTypes.includes(one.mediaType) &&
-      one.platform?.os === 'linux' &&
-      one.platform.architecture === wanted,
-  );
-  if (found) return found.digest;
-  const there = manifests.map(({ platform }) => `${platform?.os}/${platform?.architecture}`).join(', ');
-  throw invalid(name, `it has no image for linux/${wanted}, but ${there}`);
+  let best: { digest: Digest; fit: number } | undefined;
+  for (const { mediaType: type, platform, digest: of } of manifests) {
+    const fit = platform && manifestTypes.includes(type) ? fitOf(platform, arch) : undefined;
+    if (fit !== undefined && fit > (best?.fit ?? -1)) best = { digest: of, fit };
+  }
+  if (best) return best.digest;
+  const there = manifests.map(({ platform }) => (platform ? showPlatform(platform) : 'any')).join(', ');
+  throw invalid(name, `it has no image for ${showArch(arch)}, but ${there}`);
 }
 
 /** Throws BASE_INVALID. */
@@ -107,10 +109,10 @@ export function readConfig(
   bytes: Buffer,
   arch: string,
 ): ForeignConfig {
-  const { architecture, os, created, config, rootfs, history } = parse(name, bytes, configSchema);
-  const wanted = ociArchitecture(arch);
-  if (os !== 'linux' || architecture !== wanted)
-    throw invalid(name, `it is for ${os}/${architecture}, not for linux/${wanted}`);
+  const image = parse(name, bytes, configSchema);
+  const { created, config, rootfs, history } = image;
+  if (fitOf(image, arch) === undefined)
+    throw invalid(name, `it is for ${showPlatform(image)}, not for ${showArch(arch)}`);
   const diffIDs = rootfs.diff_ids;
   if (diffIDs.length !== layers.length)
     throw invalid(name, `it has ${layers.length} layers, and its configuration ${diffIDs.length}`);

@@ -1,13 +1,14 @@
 /** OCI image configuration and manifest (OCI image specification 1.1) as bytes: the same input, the same digest. */
 import { createHash } from 'node:crypto';
 import { manifestType } from '../registry/descriptor.ts';
+import { platformOf, type Platform } from './platform.ts';
 
 export interface Descriptor {
   mediaType: string;
   digest: string;
   size: number;
   annotations?: Record<string, string>;
-  platform?: { architecture: string; os: string };
+  platform?: Platform;
 }
 
 export interface ImageLayer extends Descriptor {
@@ -35,7 +36,7 @@ export interface ImageInput {
   /** The recipe's name. */
   name: string;
   release?: string | undefined;
-  /** As rpm names it: x86_64, aarch64. */
+  /** As rpm calls it. */
   arch: string;
   /** Seconds. */
   epoch: number;
@@ -55,10 +56,6 @@ export interface ImageBytes {
 }
 
 const configType = 'application/vnd.oci.image.config.v1+json';
-
-/** Go's names, which OCI uses. */
-const architectures: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64' };
-export const ociArchitecture = (arch: string): string => architectures[arch] ?? arch;
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -111,7 +108,7 @@ function configOf({ name, arch, epoch, config, layers }: ImageInput): object {
     values.length > 0 ? Object.fromEntries(values.map((value) => [value, {}])) : undefined;
   return {
     created,
-    architecture: ociArchitecture(arch),
+    ...platformOf(arch),
     os: 'linux',
     config: {
       User: config.user,

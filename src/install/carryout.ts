@@ -18,12 +18,14 @@ export async function carryOut(
   steps: readonly Step[],
   { below, installed, packages, rpm, files }: Carrying,
 ): Promise<number> {
+  // Architectures were solved for; rpm before 4.19 knows no x86_64_v2.
   // The target's keyring has no say in what was verified before, under the recipe's keys. Files are held to their
   // digests where they are laid into frames, on another core. What is older, than what goes or than what
   // stays beside it, is so because the lock says it.
   const run = ({ how, packages: some }: Step, ...options: string[]) =>
     rpm(
       '--nofiledigest',
+      '--ignorearch',
       ...options,
       how === 'upgrade' ? '-Uv' : '-iv',
       '--oldpackage',

@@ -179,7 +179,7 @@ function fileName(nevra: string): string {
 
 /** Digests and signatures were checked, under the recipe's own keys, before any package came here. */
 function macros({ dbPath, docs, languages, arch }: TransactionOptions): string {
-  const multilib = arch === 'x86_64' || arch === 's390x';
+  const multilib = arch.startsWith('x86_64') || arch === 's390x';
   return [
     `%_dbpath ${dbPath}`,
     '%_db_backend sqlite',

@@ -1,6 +1,7 @@
 /** build: a locked recipe becomes an image in the state directory; a base before what is built on it. */
 import { join, resolve } from 'node:path';
 import type { Digest } from '../content/digest.ts';
+import { archToBuild } from '../host/arch.ts';
 import { withLock } from '../host/locks.ts';
 import { manifestType } from '../registry/descriptor.ts';
 import { writeLayout } from '../image/layout.ts';
@@ -16,7 +17,8 @@ import { buildImage } from './make.ts';
 import { readRecord, type ImageRecord } from './records.ts';
 
 export interface BuildOptions {
-  arch: string;
+  /** The default is one that the recipe has and the host runs. */
+  arch?: string | undefined;
   /** A directory that becomes, or already is, an OCI layout. */
   output?: string | undefined;
 }
@@ -25,7 +27,8 @@ export interface BuildOptions {
 export async function build(context: Context, recipe: string, options: BuildOptions): Promise<ImageRecord> {
   const recipes = await loadChain(recipe);
   return context.content.lease(async () => {
-    const record = await buildChain(context, await lockedChain(context, recipes, options.arch), options.arch);
+    const arch = archToBuild(options.arch, recipes.at(-1)!.recipe.arches);
+    const record = await buildChain(context, await lockedChain(context, recipes, arch), arch);
     if (options.output !== undefined) await exportImage(context, record, options.output);
     return record;
   });

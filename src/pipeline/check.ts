@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
+import { archToBuild } from '../host/arch.ts';
 import { showBytes } from '../host/paths.ts';
 import type { Tree, TreeEntry } from '../layer/tree.ts';
 import { loadChain } from '../recipe/load.ts';
@@ -18,9 +19,10 @@ import { withWorkspace } from './workspace.ts';
 export async function checkReproducible(
   context: Context,
   recipe: string,
-  { arch }: BuildOptions,
+  options: BuildOptions,
 ): Promise<ImageRecord> {
   const recipes = await loadChain(recipe);
+  const arch = archToBuild(options.arch, recipes.at(-1)!.recipe.arches);
   return context.content.lease(async () =>
     buildTwice(context, await lockedChain(context, recipes, arch), arch),
   );

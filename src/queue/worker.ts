@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import { MillinerError } from '../errors.ts';
 import type { Finding } from '../pipeline/doctor.ts';
-import { hostArch } from '../host/arch.ts';
+import { hostArches } from '../host/arch.ts';
 import type { Connection } from './connection.ts';
 import { Consumer, type Handler, type Reason } from './consumer.ts';
 import { cancelled, endGrant, grantTo } from './fence.ts';
@@ -77,11 +77,12 @@ export class ReleaseWorker {
 
   async start(): Promise<void> {
     const { findings, log } = this.#options;
-    const arch = hostArch();
     const missing = findings.filter(({ ok, only }) => !ok && only !== 'queue');
     for (const { what, found } of missing) log('warn', `takes no builds: ${what}: ${found}`);
-    this.#consume(queueOf('lock', { arch, key: '' }), this.#stage);
-    if (missing.length === 0) this.#consume(queueOf('build', { arch, key: '' }), this.#stage);
+    for (const arch of hostArches()) {
+      this.#consume(queueOf('lock', { arch, key: '' }), this.#stage);
+      if (missing.length === 0) this.#consume(queueOf('build', { arch, key: '' }), this.#stage);
+    }
     this.#consume('publish', this.#stage);
     await this.#findKeys();
     this.#consume(releaseQueue, this.#release, releasesAtOnce);

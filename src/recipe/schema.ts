@@ -1,5 +1,6 @@
 /** The one description of a recipe; recipe.schema.json is generated from it for editors. */
 import { z } from 'zod';
+import { arches } from '../host/arch.ts';
 
 const name = z
   .string()
@@ -186,10 +187,7 @@ export const recipeSchema = z.strictObject({
   name,
   from: from.optional(),
   release: release.optional(),
-  arches: z
-    .array(z.enum(['x86_64', 'aarch64', 'ppc64le', 's390x']))
-    .min(1)
-    .optional(),
+  arches: z.array(z.enum(arches)).min(1).optional(),
   repos: z.array(z.union([z.string().min(1), repository])).default([]),
   packages: z.array(z.string().min(1)).default([]),
   exclude: z.array(z.string().min(1)).default([]),

@@ -26,6 +26,8 @@ export interface ComposedFile {
 export interface ComposedPackage {
   name: string;
   version: string;
+  /** The default is noarch. */
+  arch?: string;
   files: readonly ComposedFile[];
   scriptlets: readonly Scriptlet[];
   /** Names of packages that are installed before it and removed after it. */
@@ -56,7 +58,7 @@ export function composePackage(one: ComposedPackage): Buffer {
   return putTogether({ header: [...header, ...scriptletEntries(one.scriptlets)], archive });
 }
 
-function identity({ name, version, epoch, files }: ComposedPackage): HeaderEntry[] {
+function identity({ name, version, arch = 'noarch', epoch, files }: ComposedPackage): HeaderEntry[] {
   return [
     other(100, 'strings', 'C'),
     entry('NAME', name),
@@ -71,7 +73,7 @@ function identity({ name, version, epoch, files }: ComposedPackage): HeaderEntry
     ),
     entry('LICENSE', 'Apache-2.0'),
     other(1021, 'string', 'linux'),
-    entry('ARCH', 'noarch'),
+    entry('ARCH', arch),
     entry('SOURCERPM', `${name}-${version}-1.src.rpm`),
     entry('PAYLOADFORMAT', 'cpio'),
     entry('PAYLOADCOMPRESSOR', 'zstd'),

@@ -1,0 +1,36 @@
+/** Platforms of OCI images (image specification, config.md): rpm's x86_64_v2 is amd64 of the variant v2. */
+
+export interface Platform {
+  architecture: string;
+  os: string;
+  variant?: string | null | undefined;
+}
+
+/** Go's names, which OCI uses. */
+const architectures: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64' };
+
+/** @param arch as rpm calls it */
+export function platformOf(arch: string): { architecture: string; variant?: string } {
+  const variant = /^x86_64_(v\d)$/.exec(arch)?.[1];
+  const family = variant === undefined ? arch : 'x86_64';
+  return { architecture: architectures[family] ?? family, ...(variant !== undefined && { variant }) };
+}
+
+export function showPlatform({ os, architecture, variant }: Platform): string {
+  return [os, architecture, ...(variant ? [variant] : [])].join('/');
+}
+
+/** How much of an architecture an image makes use of, the most being the best; undefined where it may not run. */
+export function fitOf(image: Platform, arch: string): number | undefined {
+  const wanted = platformOf(arch);
+  if (image.os !== 'linux' || image.architecture !== wanted.architecture) return undefined;
+  // What others have for variants, such as v8 of arm64, goes without saying.
+  if (wanted.architecture !== 'amd64') return 0;
+  const level = levelOf(image.variant);
+  return level !== undefined && level <= levelOf(wanted.variant)! ? level : undefined;
+}
+
+function levelOf(variant: string | null | undefined): number | undefined {
+  const digits = /^v([1-4])$/.exec(variant || 'v1')?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
