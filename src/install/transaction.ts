@@ -1,26 +1,18 @@
 /** The transaction: real rpm puts the packages into the target, and says what went wrong. */
-import { link, mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import type { Progress } from '../host/progress.ts';
 import type { Trace } from '../host/trace.ts';
-import type { RpmPackage } from '../rpm/package.ts';
 import { carryOut } from './carryout.ts';
+import { makeInputs, rpmOptions, type RpmInputs } from './rpminputs.ts';
 import { identifyRuns, scriptletsOf, type OwnedScriptlet, type Run, type ScriptedPackage } from './runs.ts';
 import { runInSandbox, type Sandbox, type SandboxCommand } from './sandbox.ts';
 import { stepsOf, type Below } from './steps.ts';
 import { WordScanner, type Word } from './words.ts';
 
-export interface TransactionOptions {
-  packages: RpmPackage[];
+export interface TransactionOptions extends RpmInputs {
   below: Below;
   /** NEVRAs that the database has by now. */
   installed: () => Promise<string[]>;
-  /** Where the image keeps its rpm database, absolute. */
-  dbPath: string;
-  arch: string;
-  docs: boolean;
-  languages?: string[] | undefined;
   /** Those whose scriptlets can run, the base's among them. */
   scripted: readonly ScriptedPackage[];
   progress: Progress;
@@ -145,49 +137,3 @@ const hints = {
 const rpmsWords = /^(?:warning|error): /;
 /** A scriptlet that writes for ever must not fill our memory. */
 const mostLines = 100_000;
-
-/** Neither the host's nor the target's configuration of rpm has a say, only the tool root's tables and ours. */
-export function rpmOptions({ dbPath }: { dbPath: string }): string[] {
-  return [
-    '--rcfile=/usr/lib/rpm/rpmrc',
-    '--macros=/usr/lib/rpm/macros:/milliner/macros',
-    '--root=/target',
-    `--dbpath=${dbPath}`,
-    '--noplugins',
-  ];
-}
-
-async function makeInputs(sandbox: Sandbox, options: TransactionOptions) {
-  const packagesDirectory = join(sandbox.directory, 'packages');
-  const configuration = join(sandbox.directory, 'milliner');
-  await mkdir(packagesDirectory, { recursive: true });
-  await mkdir(configuration, { recursive: true });
-  await writeFile(join(configuration, 'macros'), macros(options));
-  for (const { nevra, path } of options.packages) await link(path, join(packagesDirectory, fileName(nevra)));
-  return {
-    files: new Map(options.packages.map(({ nevra }) => [nevra, `/packages/${fileName(nevra)}`])),
-    binds: [
-      { source: packagesDirectory, target: '/packages' },
-      { source: configuration, target: '/milliner' },
-    ],
-  };
-}
-
-function fileName(nevra: string): string {
-  return `${nevra.replaceAll(/[^A-Za-z0-9:+~^._-]/g, '_')}.rpm`;
-}
-
-/** Digests and signatures were checked, under the recipe's own keys, before any package came here. */
-function macros({ dbPath, docs, languages, arch }: TransactionOptions): string {
-  const multilib = arch.startsWith('x86_64') || arch === 's390x';
-  return [
-    `%_dbpath ${dbPath}`,
-    '%_db_backend sqlite',
-    '%_pkgverify_level none',
-    `%_excludedocs ${docs ? 0 : 1}`,
-    `%_install_langs ${languages ? languages.join(':') : 'all'}`,
-    `%_transaction_color ${multilib ? 3 : 0}`,
-    '%_prefer_color 2',
-    '',
-  ].join('\n');
-}

@@ -2,7 +2,7 @@
 import { MillinerError } from '../errors.ts';
 import { saysDiskFull } from '../host/files.ts';
 import { runInSandbox, type Sandbox } from './sandbox.ts';
-import { rpmOptions } from './transaction.ts';
+import { rpmOptions } from './rpminputs.ts';
 
 export interface Difference {
   path: string;

@@ -1,6 +1,6 @@
 /** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
 import { readFile } from 'node:fs/promises';
-import { byteString, showBytes, type ByteString } from '../host/paths.ts';
+import { showBytes, type ByteString } from '../host/paths.ts';
 import { nextStamp } from '../host/stamp.ts';
 import { renderTemplate, setServices } from '../install/configure.ts';
 import { dnfState } from '../install/dnfstate.ts';
@@ -12,14 +12,13 @@ import { readAccounts, readOwners, type Accounts } from '../install/owners.ts';
 import { placeAll } from '../install/placing.ts';
 import type { Sandbox } from '../install/sandbox.ts';
 import { verifyTree, type Difference } from '../install/verify.ts';
-import { isAsPackaged, isInherited, packagedFiles, type PackageFiles } from '../layer/packaged.ts';
+import { packagedFiles, type PackageFiles } from '../layer/packaged.ts';
 import { removePrivateKeys } from '../layer/state/keys.ts';
 import { normalise, type InstalledTree } from '../layer/state/normalise.ts';
 import { originsOf, withRecipe, type Course, type Origin } from '../layer/state/origin.ts';
 import { fixTimes } from '../layer/state/times.ts';
 import { treeOf, type Tree } from '../layer/tree.ts';
 import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
-import { placedBy } from '../recipe/places.ts';
 import type { Ids } from '../lock/ids.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import { canonicalizeDatabase } from '../rpm/canonical.ts';
@@ -29,6 +28,7 @@ import type { Context } from './context.ts';
 import { databaseIn } from './imagedb.ts';
 import type { BuildReport } from './records.ts';
 import { transact } from './transact.ts';
+import { explain } from './verification.ts';
 
 export interface InstallPlan {
   loaded: LoadedRecipe;
@@ -121,7 +121,7 @@ export async function installImage(
     ids: ids.ids,
     report: {
       ...cleaned,
-      verification: explain(differences, plan, installed),
+      verification: explain(differences, plan.loaded.recipe, installed),
       warnings,
       log: log.lines.slice(-mostLogLines).map(({ text }) => text),
     },
@@ -195,36 +195,4 @@ async function describe(
 ): Promise<InstalledTree> {
   const tree = treeOf(await scanSnapshot(root));
   return { root, tree, parent, epoch, packaged: packagedFiles([...inherited, ...packages], tree) };
-}
-
-/** rpm's letters for a file of which nothing else has changed. */
-const timeAlone = '.......T.';
-const mountPoints = /^\/(?:dev|proc|sys)(?:\/|$)/;
-
-/** Nobody but rpm, its scriptlets and the recipe can have written: a line that is left names a scriptlet's work. */
-function explain(
-  differences: Difference[],
-  { loaded, parent }: InstallPlan,
-  { tree, packaged }: InstalledTree,
-): BuildReport['verification'] {
-  const isTimeAlone = ({ path, attributes }: Difference) => {
-    const entry = tree.get(byteString(path.slice(1)));
-    return attributes === timeAlone && entry !== undefined && isAsPackaged(entry, packaged);
-  };
-  const written = placedBy(loaded.recipe);
-  return (
-    differences
-      // A time that alone had changed has been put back since.
-      .filter((difference) => !mountPoints.test(difference.path) && !isTimeAlone(difference))
-      .map((difference) => {
-        const path = byteString(difference.path.slice(1));
-        if (written.has(path)) return { ...difference, reason: 'written by the recipe' };
-        const entry = tree.get(path);
-        if (entry && isInherited(entry, parent)) return { ...difference, reason: 'so in the base' };
-        if (difference.marker === 'g') return { ...difference, reason: 'a ghost, made by a scriptlet' };
-        if (difference.marker === 'c')
-          return { ...difference, reason: 'configuration changed by a scriptlet' };
-        return { ...difference, reason: 'changed by a scriptlet or trigger' };
-      })
-  );
 }
