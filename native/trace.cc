@@ -48,9 +48,9 @@ std::string ReadBounded(int fd, size_t most) {
 }
 
 // '' where there is none any more: a process may be killed at any time.
-std::string ReadProc(pid_t pid, const std::string& name) {
+std::string ReadProc(pid_t pid, const std::string& name, size_t most = kMostArguments) {
   const int fd = open(("/proc/" + std::to_string(pid) + "/" + name).c_str(), O_RDONLY | O_CLOEXEC);
-  return fd < 0 ? "" : ReadBounded(fd, kMostArguments);
+  return fd < 0 ? "" : ReadBounded(fd, most);
 }
 
 pid_t StatusNumber(pid_t pid, const std::string& key) {
@@ -59,12 +59,13 @@ pid_t StatusNumber(pid_t pid, const std::string& key) {
   return at == std::string::npos ? 0 : atoi(status.c_str() + at + key.size() + 2);
 }
 
-// proc_pid_stat(5): the state stands behind the name, which may hold anything.
+// proc_pid_stat(5): the state stands behind the name, which may hold anything. A process whose first thread has ended
+// looks dead there, and its other threads go on.
 bool IsAlive(pid_t pid) {
   const std::string stat = ReadProc(pid, "stat");
   const size_t name = stat.rfind(')');
   if (name == std::string::npos || name + 2 >= stat.size()) return false;
-  return stat[name + 2] != 'Z' && stat[name + 2] != 'X';
+  return (stat[name + 2] != 'Z' && stat[name + 2] != 'X') || StatusNumber(pid, "Threads") > 1;
 }
 
 std::optional<std::string> ReadScript(pid_t pid, const std::string& path) {
@@ -116,7 +117,7 @@ class Tracer {
       if (waitpid(pid, &status, kOurs | WNOHANG) != pid) continue;
       if (!WIFSTOPPED(status)) {
         if (pid == root_) {
-          trace_.isComplete = isRunning_;
+          trace_.isComplete = isRunning_ && !isOverfull_;
           return std::move(trace_);
         }
         const auto found = programs_.find(pid);
@@ -138,7 +139,9 @@ class Tracer {
     if (isGroupStop) {
       ptrace(PTRACE_LISTEN, pid, 0, 0);
     } else {
-      ptrace(PTRACE_CONT, pid, 0, event == 0 ? signal : 0);
+      // The first process of a namespace is not stopped by what runs in it, but for whoever is traced.
+      const bool isDelivered = event == 0 && !(pid == root_ && signal == SIGSTOP);
+      ptrace(PTRACE_CONT, pid, 0, isDelivered ? signal : 0);
     }
   }
 
@@ -154,7 +157,7 @@ class Tracer {
     }
     ptrace(PTRACE_SETOPTIONS, pid, 0, kProgramOptions);
     if (trace_.programs.size() == kMostPrograms) {
-      trace_.isSteady = false;
+      isOverfull_ = true;
       return true;
     }
     Program program;
@@ -170,7 +173,8 @@ class Tracer {
     if (ptrace(PTRACE_GETEVENTMSG, pid, 0, &former) == 0 && static_cast<pid_t>(former) != pid) {
       known_.erase(static_cast<pid_t>(former));
     }
-    const std::string line = ReadProc(pid, "cmdline");
+    const size_t most = std::max(kMostArguments, pid == root_ ? arguments_.size() : 0);
+    const std::string line = ReadProc(pid, "cmdline", most);
     if (pid == root_) {
       // The runtime may execute itself before.
       if (line == arguments_) {
@@ -253,6 +257,8 @@ class Tracer {
   const std::string arguments_;
   Trace trace_;
   bool isRunning_ = false;
+  // There were more programs than are kept: nobody knows how all of them ended.
+  bool isOverfull_ = false;
   // Every tracee but the root.
   std::map<pid_t, bool> known_;
   // Of the programs that run now, their places in the trace.

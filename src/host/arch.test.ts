@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { archToBuild, hostArch, levelsOf } from './arch.ts';
+import { archesFor, archToBuild, hostArch, levelsOf } from './arch.ts';
 
 const second = 'fpu cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3';
 const third = `${second} avx avx2 bmi1 bmi2 f16c fma abm movbe xsave`;
@@ -14,6 +14,14 @@ test.each([
   ['avx avx2 bmi1 bmi2 f16c fma abm movbe xsave', []],
 ])('a processor with %j', (flags, levels) => {
   expect(levelsOf(flags)).toEqual(levels);
+});
+
+test.each([
+  ['x86_64', ['x86_64']],
+  ['x86_64_v3', ['x86_64_v3', 'x86_64_v2', 'x86_64']],
+  ['aarch64', ['aarch64']],
+])('packages for %s', (arch, usable) => {
+  expect(archesFor(arch)).toEqual(usable);
 });
 
 test("without a wish the host's own is built, in a recipe of others too, whose lock then says so", () => {

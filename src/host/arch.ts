@@ -48,6 +48,12 @@ export function levelsOf(flags: string): string[] {
   return lacking < 0 ? names : names.slice(0, lacking);
 }
 
+/** Whose packages an image of the architecture may have, its own first. */
+export function archesFor(arch: string): string[] {
+  const names = Object.keys(levels);
+  return names.includes(arch) ? [...names.slice(0, names.indexOf(arch) + 1).toReversed(), 'x86_64'] : [arch];
+}
+
 /**
  * Which of a recipe's architectures is built here: the one asked for, the host's own, or the only one that it runs.
  * Throws HOST_MISSING and LOCK_STALE.

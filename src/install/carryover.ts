@@ -57,11 +57,13 @@ async function place(
   path: ByteString,
   file: CarriedFile | undefined,
 ): Promise<boolean> {
-  const [source, to] = [below(from, path), below(target, path)];
+  const to = below(target, path);
   const type = entry.mode & fileType.mask;
   const there = await lstatIfThere(to);
   if (type === fileType.directory) {
     if (there && !there.isDirectory()) return false;
+    // What no package carries is the base's, or what rpm makes on the way.
+    if (there && !file) return true;
     if (!there) await mkdir(to);
     // Where something was mounted in it, it has no attributes of the package.
     await lchown(to, owners.uid(file?.user ?? 'root') ?? 0, owners.gid(file?.group ?? 'root') ?? 0);
@@ -70,12 +72,53 @@ async function place(
   }
   if (there?.isDirectory()) return false;
   if (there) await rm(to);
-  if (type === fileType.link) await symlink(await readlink(source, 'buffer'), to);
+  await copyEntry(from, target, entry, path);
+  return true;
+}
+
+/** With all that it has but its inode and its time of change; nothing may be there. */
+async function copyEntry(from: string, target: string, entry: ScanEntry, path: ByteString): Promise<void> {
+  const [source, to] = [below(from, path), below(target, path)];
+  const type = entry.mode & fileType.mask;
+  if (type === fileType.directory) await mkdir(to);
+  else if (type === fileType.link) await symlink(await readlink(source, 'buffer'), to);
   else if (type === fileType.regular) await copyFile(source, to);
   else await native().mknod(to, entry.mode, entry.deviceMajor ?? 0, entry.deviceMinor ?? 0);
   await lchown(to, entry.uid, entry.gid);
   if (type !== fileType.link) await chmod(to, entry.mode & 0o7777);
   for (const [name, value] of Object.entries(entry.xattrs ?? {})) await native().setXattr(to, name, value);
   await native().setMtime(to, entry.mtimeSeconds, entry.mtimeNanoseconds);
-  return true;
+}
+
+/**
+ * Copies what the base has in the directories into those that are mounted over them, where rpm and scriptlets see it
+ * and may remove it. Gives the paths, but for those at which something is in any case.
+ */
+export async function showBase(from: string, directory: string, paths: Iterable<ByteString>) {
+  const shown: ByteString[] = [];
+  for (const path of [...paths].toSorted()) {
+    const parent = path.slice(0, path.lastIndexOf('/')) as ByteString;
+    const isFree = !(await lstatIfThere(below(directory, path)));
+    if (!isFree || !(await lstatIfThere(below(directory, parent)))?.isDirectory()) continue;
+    await copyEntry(from, directory, await native().lstat(below(from, path)), path);
+    shown.push(path);
+  }
+  return shown;
+}
+
+/** Removes from the target what was shown and is no more, or is something else now. */
+export async function removeGone(directory: string, target: string, shown: readonly ByteString[]) {
+  const gone: ByteString[] = [];
+  for (const path of shown) {
+    const isBelow = gone.some((other) => path.startsWith(`${other}/`));
+    // Every directory on the way is still one: what is below another is not looked at.
+    if (isBelow || (await isAlike(below(directory, path), below(target, path)))) continue;
+    gone.push(path);
+    await rm(below(target, path), { recursive: true, force: true });
+  }
+}
+
+async function isAlike(now: Buffer, before: Buffer): Promise<boolean> {
+  const [a, b] = [await lstatIfThere(now), await lstatIfThere(before)];
+  return a !== undefined && b !== undefined && (a.mode & fileType.mask) === (b.mode & fileType.mask);
 }

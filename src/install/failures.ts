@@ -2,7 +2,7 @@
 import type { Answer } from './messages.ts';
 import { runsLua, runsMacros, type OwnedScriptlet, type Run } from './runs.ts';
 import type { TransactionLog } from './transaction.ts';
-import type { Word } from './words.ts';
+import { withoutEpoch, type Word } from './words.ts';
 
 export interface ScriptletFailure {
   /** Such as %post; 'unknown' where neither the process nor rpm's words tell. */
@@ -71,11 +71,6 @@ function isMeant(word: Word, { kind, nevra }: OwnedScriptlet): boolean {
   if (sectionIn(word) !== `%${kind}` || word.nevra === undefined) return false;
   const [meant, known] = [withoutEpoch(word.nevra), withoutEpoch(nevra)];
   return word.isCut ? known.startsWith(meant) || nevra.startsWith(word.nevra) : known === meant;
-}
-
-/** Versions of rpm differ in whether a scriptlet's label holds the epoch. */
-export function withoutEpoch(nevra: string): string {
-  return nevra.replace(/-\d+:(?=[^-]+-[^-]+$)/, '-');
 }
 
 /** What a scriptlet writes can look like rpm's words: they do not count where they cannot be true. */

@@ -46,8 +46,9 @@ function logOf(
   text = '',
   exitCode = 0,
 ): TransactionLog {
-  const scriptlets = scriptletsOf(packages);
-  const words = new WordScanner();
+  const hasBase = packages.some(({ isInstalled }) => isInstalled);
+  const scriptlets = scriptletsOf(packages, hasBase);
+  const words = new WordScanner({ nevras: new Set(packages.map(({ nevra }) => nevra)), owners: new Set() });
   words.push(Buffer.from(text));
   const order = packages.filter(({ isInstalled }) => !isInstalled).map(({ nevra }) => nevra);
   return {
@@ -112,7 +113,10 @@ test("what several packages share is told by rpm's order, where as many ran", ()
 });
 
 test('an order that a scriptlet has spoiled is none', () => {
-  const scriptlets = scriptletsOf(['a', 'b'].map((name) => packageOf(name, [ldconfig])));
+  const scriptlets = scriptletsOf(
+    ['a', 'b'].map((name) => packageOf(name, [ldconfig])),
+    false,
+  );
   const programs = [1, 2].map(() => programOf(['/sbin/ldconfig'], undefined));
   const order = ['a-1-1.noarch', 'b-1-1.noarch'];
   const names = (said: string[]) =>
@@ -163,6 +167,38 @@ test('what a Lua scriptlet starts is for it to judge', () => {
   expect(failuresOf(logOf([lua], forked))).toEqual([]);
   const plain = packageOf('b', [{ kind: 'post', body: 'x' }]);
   expect(failuresOf(logOf([plain], forked.slice(1)))).toMatchObject({ code: 'SCRIPTLET_FAILED' });
+});
+
+test("a program that Lua ran too is nobody's, and its failure counts where rpm tells of it", () => {
+  const packages = [
+    packageOf('lua', [{ kind: 'post', interpreter: ['<lua>'], body: 'x' }]),
+    packageOf('lib', [ldconfig]),
+  ];
+  const run = (status = 0) => programOf(['/sbin/ldconfig'], undefined, status);
+  const rpms = 'warning: %post(lib-1-1.noarch) scriptlet failed, exit status 1\n';
+  expect(told(logOf(packages, [run()]))).toEqual(['%post(lib)']);
+  expect(failuresOf(logOf(packages, [run(256)]))).toMatchObject({ failures: [{ names: ['%post(lib)'] }] });
+  expect(told(logOf(packages, [run(256), run()]))).toEqual([undefined, undefined]);
+  expect(failuresOf(logOf(packages, [run(256), run()]))).toEqual([]);
+  expect(failuresOf(logOf(packages, [run(), run(256)], rpms))).toMatchObject({
+    failures: [{ names: ['%post(lib)'] }],
+  });
+});
+
+test("words that cannot be rpm's do not push out its own", () => {
+  const packages = [
+    packageOf('lua', [{ kind: 'post', interpreter: ['<lua>'], body: 'x' }]),
+    packageOf('bad', [{ kind: 'post', interpreter: ['/no/where'], body: '' }]),
+  ];
+  const flood = Array.from(
+    { length: 2000 },
+    (_, i) => `%post(p${i}-1-1.noarch) scriptlet failed, exit status 127\n`,
+  ).join('');
+  const { arguments: _, ...fork } = programOf([], undefined, 127 << 8);
+  const own = 'warning: %post(bad-1-1.noarch) scriptlet failed, exit status 127\n';
+  expect(failuresOf(logOf(packages, [fork], flood + own))).toMatchObject({
+    failures: [{ package: 'bad-1-1.noarch' }],
+  });
 });
 
 test('packages of the base can be allowed: their triggers, and what runs when they go', () => {

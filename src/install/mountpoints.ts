@@ -1,38 +1,66 @@
-/** /dev, /proc and /sys of the target: there while rpm runs, and afterwards as the packages want them. */
-import { chmod, lchown, lstat, mkdir, rmdir } from 'node:fs/promises';
+/** /dev, /proc and /sys of the target: there while rpm runs, and afterwards as base, packages and recipe want them. */
+import { chmod, lchown, lstat, mkdir, readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lstatIfThere } from '../host/files.ts';
-import { byteString } from '../host/paths.ts';
+import { byteString, type ByteString } from '../host/paths.ts';
 import { fileType } from '../rpm/files.ts';
-import { carryOver, type Carrying } from './carryover.ts';
+import { carryOver, removeGone, showBase, type Carrying } from './carryover.ts';
+import { placesOf } from './places.ts';
 
 const names = ['dev', 'proc', 'sys'] as const;
+/** What rpm and scriptlets see there lies in the build's own directory meanwhile. */
+const own = ['dev', 'sys'] as const;
 
-/** Gives the names of those that were not there before. */
-export async function makeMountPoints(target: string): Promise<string[]> {
+export interface MountPoints {
+  /** Names of those that were not there before. */
+  made: string[];
+  /** What of the base rpm and scriptlets see there. */
+  shown: ByteString[];
+}
+
+/** @param base paths of what the target has already */
+export async function makeMountPoints(
+  directory: string,
+  target: string,
+  base: Iterable<ByteString>,
+): Promise<MountPoints> {
   const made: string[] = [];
   for (const name of names) {
     if (await lstatIfThere(join(target, name))) continue;
     await mkdir(join(target, name), { mode: 0o755 });
     made.push(name);
   }
-  return made;
+  await placesOf(directory);
+  const inOwn = [...base].filter((path) => own.some((name) => path.startsWith(`${name}/`)));
+  return { made, shown: await showBase(target, directory, inOwn) };
 }
 
 /**
  * While something is mounted there, what rpm sets and writes goes to the mount. What packages carry below is brought
- * from where that lies, and the attributes are set again from the headers.
+ * from where that lies, what they and scriptlets have removed goes, and the attributes are set again from the headers.
  */
-export async function restoreMountPoints(made: string[], carrying: Carrying): Promise<void> {
-  const { target, files, owners } = carrying;
+export async function restoreMountPoints({ shown }: MountPoints, carrying: Carrying): Promise<void> {
+  const { from, target, files, owners } = carrying;
+  await removeGone(from, target, shown);
+  for (const name of own) await carryOver(carrying, byteString(name));
   for (const name of names) {
     const path = join(target, name);
-    const isCarried = name !== 'proc' && (await carryOver(carrying, byteString(name)));
     const directory = files.find((file) => file.path === name && isDirectoryMode(file.mode));
-    if (directory && (await lstat(path)).isDirectory()) {
-      await lchown(path, owners.uid(directory.user) ?? 0, owners.gid(directory.group) ?? 0);
-      await chmod(path, directory.mode & 0o7777);
-    } else if (made.includes(name) && !isCarried) await rmdir(path);
+    if (!directory || !(await lstat(path)).isDirectory()) continue;
+    await lchown(path, owners.uid(directory.user) ?? 0, owners.gid(directory.group) ?? 0);
+    await chmod(path, directory.mode & 0o7777);
+  }
+}
+
+/** Those that were made to mount something there, and that nobody else has come to want. */
+export async function removeMountPoints(
+  { made }: MountPoints,
+  target: string,
+  isWanted: (name: ByteString) => boolean,
+): Promise<void> {
+  for (const name of made) {
+    const path = join(target, name);
+    if (!isWanted(byteString(name)) && (await readdir(path)).length === 0) await rmdir(path);
   }
 }
 

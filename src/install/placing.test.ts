@@ -28,6 +28,13 @@ test('directories get their mode and owner, new or not; parents are made', async
   expect(await lstat(join(root, 'a'))).toMatchObject({ mode: 0o040755, uid: 0 });
 });
 
+test('one place under two names is refused', async () => {
+  await mkdir(join(root, 'usr/bin'), { recursive: true });
+  await symlink('usr/bin', join(root, 'bin'));
+  const files = ['/usr/bin/x', '/bin/x'].map((path) => ({ path, content: path, mode: '0644', owner }));
+  await expect(place({ files })).rejects.toMatchObject({ code: 'RECIPE_INVALID' });
+});
+
 test('links are made as they are said, and take the place of files and links', async () => {
   await writeFile(join(root, 'file'), '');
   await symlink('nowhere', join(root, 'link'));

@@ -39,19 +39,20 @@ export interface ToPlace {
  */
 export async function placeAll(target: string, { directories, symlinks, files }: ToPlace): Promise<void> {
   const owners = await readOwners(target);
+  const taken = new Map<string, string>();
   for (const one of directories) {
-    await placeOne({ target, owners, kind: 'directories', one, isDirectory: true }, async (place) => {
+    await placeOne({ target, owners, taken, kind: 'directories', one, isDirectory: true }, async (place) => {
       if (!(await lstatIfThere(place))) await mkdir(place, 0o700);
     });
   }
   for (const one of symlinks) {
-    await placeOne({ target, owners, kind: 'symlinks', one }, async (place) => {
+    await placeOne({ target, owners, taken, kind: 'symlinks', one }, async (place) => {
       await rm(place, { force: true });
       await symlink(one.target, place);
     });
   }
   for (const one of files) {
-    await placeOne({ target, owners, kind: 'files', one }, async (place) => {
+    await placeOne({ target, owners, taken, kind: 'files', one }, async (place) => {
       await rm(place, { force: true });
       await writeFile(place, one.content, { flag: 'wx', mode: 0o600 });
     });
@@ -61,6 +62,8 @@ export async function placeAll(target: string, { directories, symlinks, files }:
 interface Placing {
   target: string;
   owners: Owners;
+  /** What the recipe has placed before: its own path, by the one to which links lead. */
+  taken: Map<string, string>;
   /** The key of the recipe. */
   kind: keyof ToPlace;
   one: Placed & { mode?: string };
@@ -89,10 +92,20 @@ async function placeOne(placing: Placing, make: (place: Buffer) => Promise<void>
   if (one.mode !== undefined) await chmod(place, Number.parseInt(one.mode, 8));
 }
 
-async function placeFor({ target, kind, one: { path }, isDirectory = false }: Placing): Promise<Buffer> {
+async function placeFor({
+  target,
+  taken,
+  kind,
+  one: { path },
+  isDirectory = false,
+}: Placing): Promise<Buffer> {
   const resolved = resolveParents(target, path);
   if (resolved === undefined)
     throw new MillinerError('RECIPE_INVALID', `${kind}: ${path}: links lead in a circle`);
+  const before = taken.get(resolved);
+  if (before !== undefined)
+    throw new MillinerError('RECIPE_INVALID', `${kind}: ${path}: the image has ${before} at the same place`);
+  taken.set(resolved, path);
   const parts = resolved.split('/');
   for (let depth = 1; depth < parts.length; depth++) {
     await makeParent(below(target, parts.slice(0, depth).join('/') as ByteString), `${kind}: ${path}`);

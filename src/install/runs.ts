@@ -48,9 +48,8 @@ const phases = new Map<ScriptletKind, number>([
 const removals = new Set<ScriptletKind>(['preun', 'postun', 'preuntrans', 'postuntrans']);
 const isTrigger = (kind: ScriptletKind) => kind.includes('trigger');
 
-/** Every scriptlet that the transaction can run. */
-export function scriptletsOf(packages: readonly ScriptedPackage[]): OwnedScriptlet[] {
-  const hasBase = packages.some(({ isInstalled }) => isInstalled);
+/** Every scriptlet that the transaction can run. @param hasBase whether packages were there before it */
+export function scriptletsOf(packages: readonly ScriptedPackage[], hasBase: boolean): OwnedScriptlet[] {
   return packages.flatMap(({ nevra, name, scriptlets, isInstalled }) =>
     scriptlets
       .filter(({ kind }) => {
@@ -68,7 +67,8 @@ export function identifyRuns(
   order: readonly string[],
 ): Run[] {
   const external = scriptlets.filter((one) => !isLua(one));
-  const runs = programs.map((program) => toRun(program, external));
+  const known = { external, byScript: byScript(external), hasLua: runsLua(scriptlets) };
+  const runs = programs.map((program) => toRun(program, known));
   const groups = Map.groupBy(
     runs.filter(({ candidates }) => candidates.length > 0),
     ({ candidates }) => candidates.map((one) => external.indexOf(one)).join(),
@@ -109,32 +109,46 @@ function expectedOrder(
 
 const scriptFile = /\/rpm-tmp\.[A-Za-z0-9]{6}$/;
 
-function toRun(program: TracedProgram, scriptlets: readonly OwnedScriptlet[]): Run {
+interface KnownScriptlets {
+  external: readonly OwnedScriptlet[];
+  byScript: ReadonlyMap<string, OwnedScriptlet[]>;
+  hasLua: boolean;
+}
+
+/** By the bytes of the script: a header's text is read as UTF-8, or as Latin-1 where it is not. */
+function byScript(scriptlets: readonly OwnedScriptlet[]): Map<string, OwnedScriptlet[]> {
+  const found = new Map<string, OwnedScriptlet[]>();
+  for (const one of scriptlets) {
+    if (isExpanded(one)) continue;
+    const forms = (['utf8', 'latin1'] as const).map((how) => Buffer.from(one.body, how).toString('latin1'));
+    for (const form of new Set(forms)) found.set(form, [...(found.get(form) ?? []), one]);
+  }
+  return found;
+}
+
+function toRun(program: TracedProgram, { external, byScript: bodies, hasLua }: KnownScriptlets): Run {
   const { arguments: line, script, ...rest } = program;
   const args = line && line.toString('latin1').replace(/\0$/, '').split('\0');
   const at = args?.findIndex((arg) => scriptFile.test(arg)) ?? -1;
   const run: Run = { ...rest, args, isScriptlet: false, candidates: [] };
   if (!args) return run;
   if (at < 0) {
-    run.candidates = scriptlets.filter((one) => one.body === '' && endsWith(args, one.interpreter));
-    run.isScriptlet = run.candidates.length > 0;
+    run.candidates = external.filter((one) => one.body === '' && endsWith(args, one.interpreter));
+    run.isScriptlet = run.candidates.length > 0 && !hasLua;
+    // A Lua scriptlet may have run the same: who is one of so many as have to run is known by the order alone.
+    if (hasLua) return run;
   } else {
-    const alike = scriptlets.filter(
-      (one) => endsWith(args.slice(0, at), one.interpreter) && takes(one.kind, args.length - at - 1),
-    );
-    const exact = script ? alike.filter((one) => !isExpanded(one) && hasBody(one, script)) : [];
-    run.candidates = exact.length > 0 ? exact : script ? alike.filter(isExpanded) : alike;
+    const isAlike = (one: OwnedScriptlet) =>
+      endsWith(args.slice(0, at), one.interpreter) && takes(one.kind, args.length - at - 1);
+    const exact = script ? (bodies.get(script.toString('latin1')) ?? []).filter(isAlike) : [];
+    const others = script ? external.filter(isExpanded) : external;
+    run.candidates = exact.length > 0 ? exact : others.filter(isAlike);
     run.isScriptlet = true;
   }
   // A lone candidate needs no order: nothing else can have been run so.
   const [lone, ...others] = run.candidates;
   if (lone && others.length === 0 && !isExpanded(lone)) run.scriptlet = lone;
   return run;
-}
-
-/** A header's text is read as UTF-8, or as Latin-1 where it is not. */
-function hasBody({ body }: Scriptlet, script: Buffer): boolean {
-  return Buffer.from(body, 'utf8').equals(script) || Buffer.from(body, 'latin1').equals(script);
 }
 
 /** Where the program is itself a script, the kernel puts its interpreter before it (execve(2)). */

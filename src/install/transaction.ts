@@ -7,7 +7,7 @@ import { makeInputs, rpmOptions, type RpmInputs } from './rpminputs.ts';
 import { identifyRuns, scriptletsOf, type OwnedScriptlet, type Run, type ScriptedPackage } from './runs.ts';
 import { runInSandbox, type Sandbox, type SandboxCommand } from './sandbox.ts';
 import { stepsOf, type Below } from './steps.ts';
-import { WordScanner, type Word } from './words.ts';
+import { withoutEpoch, WordScanner, type Known, type Word } from './words.ts';
 
 export interface TransactionOptions extends RpmInputs {
   below: Below;
@@ -52,8 +52,9 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
   const { packages, progress } = options;
   const lines: LogLine[] = [];
   const order: string[] = [];
-  const words = new WordScanner();
-  const scriptlets = scriptletsOf(options.scripted);
+  const words = new WordScanner(knownTo(options));
+  const { kept, removed } = options.below;
+  const scriptlets = scriptletsOf(options.scripted, kept.length + removed.length > 0);
   const names = new Set(packages.map(({ nevra }) => nevra));
   const keep = (stream: LogLine['stream'], text: string) => {
     // rpm -v prints a package's NEVRA on stdout when its turn begins; an epoch of 0 where the spec file says so.
@@ -84,7 +85,10 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
     });
     // Who could not be followed to its end may have run anything.
     if (!traces[before]?.isComplete && exitCode === 0)
-      throw new MillinerError('COMMAND_FAILED', 'rpm ended without having been followed to its end');
+      throw new MillinerError(
+        'COMMAND_FAILED',
+        'rpm was not followed to its end, or ran more than 100,000 programs',
+      );
     return exitCode;
   };
   const steps = stepsOf(packages, options.below);
@@ -104,12 +108,15 @@ export async function makeDatabase(sandbox: Sandbox, dbPath: string): Promise<vo
 
 /** What is stopped for running too long is named by the scriptlet that ran, as far as it is known. */
 async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCommand) {
+  const deadline = BigInt(Date.now() + sandbox.timeout) * 1_000_000n;
   try {
     return await runInSandbox(sandbox, command);
   } catch (error) {
     if (!(error instanceof MillinerError) || error.code !== 'LIMIT_EXCEEDED') throw error;
+    const limit = error.details?.['limit'];
     // Killed with the rest; a Lua scriptlet runs inside of rpm, and what ended before says nothing of it.
-    const last = runs().findLast(({ status }) => status === killed);
+    const isStopped = ({ status, end }: Run) => status === killed && (limit !== 'time' || end >= deadline);
+    const last = runs().slice(-1).find(isStopped);
     const { nevra, kind } = last?.scriptlet ?? {};
     const who =
       nevra !== undefined
@@ -117,10 +124,17 @@ async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCo
         : `${last ? 'an unknown' : 'no'} scriptlet's process was running`;
     throw new MillinerError('LIMIT_EXCEEDED', `${error.message}; ${who}`, {
       cause: error,
-      hint: hints[error.details?.['limit'] as keyof typeof hints],
+      hint: hints[limit as keyof typeof hints],
       details: { ...error.details, ...(nevra !== undefined && { package: nevra, scriptlet: `%${kind}` }) },
     });
   }
+}
+
+function knownTo({ scripted, packages }: TransactionOptions): Known {
+  return {
+    nevras: new Set(scripted.map(({ nevra }) => withoutEpoch(nevra))),
+    owners: new Set(packages.flatMap(({ files }) => files.flatMap(({ user, group }) => [user, group]))),
+  };
 }
 
 /** By SIGKILL, as waitpid(2) tells it. */

@@ -5,13 +5,15 @@ import type { OwnedScriptlet } from './runs.ts';
 import { nothingRun, type TransactionLog } from './transaction.ts';
 import { WordScanner } from './words.ts';
 
+const nevra = 'a-package-1.0-2.fc42.noarch';
+const known = { nevras: new Set([nevra]), owners: new Set(['no body']) };
+
 function wordsOf(...pieces: string[]) {
-  const scanner = new WordScanner();
+  const scanner = new WordScanner(known);
   for (const piece of pieces) scanner.push(Buffer.from(piece));
   return scanner.end();
 }
 
-const nevra = 'a-package-1.0-2.fc42.noarch';
 /** The message as rpm writes it. */
 function sampleOf({ text }: Message): string {
   const label = /scriptlet failed|^Couldn't (?:create temporary|dup|fork)/.test(text)
@@ -91,11 +93,18 @@ test('found wherever it is cut into pieces', () => {
   expect(wordsOf(...text.split(''))).toMatchObject([{ nevra }]);
 });
 
-test('every one that is told is kept, and memory has a bound', () => {
-  const scanner = new WordScanner();
-  for (let i = 0; i < 20_000; i++)
+test('memory has a bound, within which whoever is known finds a place', () => {
+  const scanner = new WordScanner(known);
+  for (let i = 0; i < 2000; i++) {
     scanner.push(Buffer.from(`%post(p${i}-1-1.noarch) scriptlet failed, exit status 1\n`));
-  expect(scanner.end()).toHaveLength(1000);
+    scanner.push(Buffer.from(`warning: user u${i} does not exist - using root\n`));
+    scanner.push(Buffer.from(`lua script failed: ${i}\n`));
+  }
+  scanner.push(Buffer.from(`${failed}\nwarning: user no body does not exist - using root\n`));
+  const found = Map.groupBy(scanner.end(), ({ message }) => message.answer);
+  expect(found.get('failed')).toHaveLength(1000);
+  expect(found.get('traced')).toMatchObject([{ nevra }]);
+  expect(found.get('owner')).toMatchObject([{ nevra: 'no body' }]);
 });
 
 test('the label of a Lua error may be cut, or not be there', () => {

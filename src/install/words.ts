@@ -19,8 +19,16 @@ export interface Word {
 
 /** No message with its names is longer on either side of its anchor. */
 const reach = 1024;
-/** Of each message; what is more can change nothing: one is enough to end the build. */
+/** Of each message, but for those of which every one counts: of others one is enough to end the build. */
 const mostWords = 1000;
+
+/** Whom rpm can speak of: whatever else looks like its words is not its. */
+export interface Known {
+  /** Of all packages with scriptlets, without epochs. */
+  nevras: ReadonlySet<string>;
+  /** Names of users and groups in their headers. */
+  owners: ReadonlySet<string>;
+}
 
 const sought = messages.filter((one) => one.pattern !== undefined);
 
@@ -29,6 +37,11 @@ export class WordScanner {
   /** Anchors before this place have been looked at. */
   #done = 0;
   readonly #found = new Map<Message, Map<string, Word>>();
+  readonly #known: Known;
+
+  constructor(known: Known) {
+    this.#known = known;
+  }
 
   push(chunk: Buffer): void {
     this.#text += chunk.toString('latin1');
@@ -54,27 +67,48 @@ export class WordScanner {
     this.#done = limit;
   }
 
+  /** What makes it another than those before; undefined where rpm cannot have said it. */
+  #keyOf({ message, kind, nevra, words, text }: Word): string | undefined {
+    if (nevra === undefined || !isBounded(message)) return text;
+    const { nevras, owners } = this.#known;
+    const isKnown = message.answer === 'owner' ? owners.has(nevra) : nevras.has(withoutEpoch(nevra));
+    return isKnown ? `${kind} ${nevra} ${words}` : undefined;
+  }
+
   #keep(message: Message, at: number): void {
     const found = this.#found.get(message) ?? new Map<string, Word>();
     this.#found.set(message, found);
-    if (found.size >= mostWords) return;
     const start = Math.max(0, at - reach);
     const around = this.#text.slice(start, at + message.anchor!.length + reach);
     const match = new RegExp(message.pattern!, 'g');
     for (const one of around.matchAll(match)) {
       const covers = one.index <= at - start && one.index + one[0].length > at - start;
       if (!covers) continue;
-      const { kind, nevra, cut, words = '', why } = one.groups ?? {};
-      found.set(one[0], {
-        message,
-        ...(kind !== undefined && { kind: fromBytes(kind) }),
-        ...(nevra !== undefined && { nevra: fromBytes(nevra) }),
-        isCut: cut !== undefined,
-        words: fromBytes(why === undefined ? words : `${words}: ${why}`).trim(),
-        text: fromBytes(one[0]),
-      });
+      const word = toWord(message, one);
+      const key = this.#keyOf(word);
+      if (key !== undefined && (isBounded(message) || found.size < mostWords)) found.set(key, word);
     }
   }
+}
+
+/** Of so many packages and owners there are so many words, however many lines look like them. */
+const isBounded = ({ answer }: Message) => answer === 'traced' || answer === 'owner';
+
+function toWord(message: Message, match: RegExpExecArray): Word {
+  const { kind, nevra, cut, words = '', why } = match.groups ?? {};
+  return {
+    message,
+    ...(kind !== undefined && { kind: fromBytes(kind) }),
+    ...(nevra !== undefined && { nevra: fromBytes(nevra) }),
+    isCut: cut !== undefined,
+    words: fromBytes(why === undefined ? words : `${words}: ${why}`).trim(),
+    text: fromBytes(match[0]),
+  };
+}
+
+/** Versions of rpm differ in whether a scriptlet's label holds the epoch. */
+export function withoutEpoch(nevra: string): string {
+  return nevra.replace(/-\d+:(?=[^-]+-[^-]+$)/, '-');
 }
 
 function fromBytes(text: string): string {

@@ -22,6 +22,17 @@ const treeFrom = (inodes: Record<string, bigint>, ctimeNanoseconds: bigint) => {
   return treeOf([{ ...root, inode: 1n, ctimeNanoseconds: 1n }, ...entries] as TreeEntry[]);
 };
 
+test.each([
+  ['a name', 'd/.wh.a', {}],
+  ["overlayfs' device", 'd/a', { mode: 0o020000, deviceMajor: 0, deviceMinor: 0 }],
+])('what reads as a deletion is refused: %s', async (_what, path, how) => {
+  const entry = { ...treeFrom({ a: 2n }, 5n).get(byteString('a'))!, ...how, path: byteString(path) };
+  const tree = treeOf([entry]);
+  await expect(changedSince('/dev/null', tree, undefined)).rejects.toMatchObject({
+    code: 'IMAGE_UNREPRESENTABLE',
+  });
+});
+
 test.each<[string, Record<string, bigint>, Record<string, bigint>, string[]]>([
   ['two files become one', { a: 2n, b: 3n }, { a: 4n, b: 4n }, ['', 'a', 'b']],
   ['one file becomes two', { a: 2n, b: 2n }, { a: 4n, b: 5n }, ['', 'a', 'b']],

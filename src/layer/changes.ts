@@ -32,7 +32,7 @@ export async function changedSince(
   below: Tree | undefined,
   isKnown: IsKnown = () => false,
 ): Promise<Changed> {
-  refuseWhiteoutNames(tree);
+  refuseWhiteouts(tree);
   if (!below) return { paths: new Set(tree.keys()), deleted: [] };
   const paths = new Set<ByteString>();
   const names = { now: namesOf(tree, tree), before: namesOf(below, tree) };
@@ -132,13 +132,16 @@ function deletions(tree: Tree, parent: Tree): ByteString[] {
 }
 
 const whiteoutPrefix = byteString('.wh.');
+/** S_IFCHR. */
+const characterDevice = 0o02;
 
-function refuseWhiteoutNames(tree: Tree): void {
-  for (const path of tree.keys()) {
-    if (!path.slice(path.lastIndexOf('/') + 1).startsWith(whiteoutPrefix)) continue;
-    throw new MillinerError(
-      'IMAGE_UNREPRESENTABLE',
-      `/${showBytes(path)}: an OCI layer reads such a name as a deletion`,
-    );
+/** What readers of layers take for a deletion: the name, or on overlayfs the device. Throws IMAGE_UNREPRESENTABLE. */
+function refuseWhiteouts(tree: Tree): void {
+  for (const { path, mode, deviceMajor, deviceMinor } of tree.values()) {
+    const isNamed = path.slice(path.lastIndexOf('/') + 1).startsWith(whiteoutPrefix);
+    const isDevice = mode >> 12 === characterDevice && deviceMajor === 0 && deviceMinor === 0;
+    if (!isNamed && !isDevice) continue;
+    const what = isNamed ? 'an OCI layer reads such a name' : 'overlayfs reads a character device 0:0';
+    throw new MillinerError('IMAGE_UNREPRESENTABLE', `/${showBytes(path)}: ${what} as a deletion`);
   }
 }

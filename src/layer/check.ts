@@ -7,7 +7,7 @@ import { changesListed, LayerSum, type LayerFault } from './sum.ts';
 import { isRegular, type Tree, type TreeEntry } from './tree.ts';
 
 export interface LayersAndTree {
-  /** What the base shows, whose own layers were checked when it was built. */
+  /** What the base shows: of a recipe's, checked when it was built; of another's image, what its layers say. */
   base: Tree | undefined;
   /** Of the image's own layers, lowest first. */
   listings: (readonly ListedEntry[])[];
@@ -48,7 +48,7 @@ function attributeDifferences(tree: Tree, layers: Tree): LayerFault[] {
     const shown = layers.get(entry.path);
     if (!shown) found.push(faultAt(entry.path, 'is not in the layers'));
     else if (!sameAttributes(entry, shown)) found.push(faultAt(entry.path, attributesOf(entry, shown)));
-    else if (isRegular(entry) && shown.sha256 === undefined)
+    else if (isRegular(entry) && entry.size > 0 && shown.sha256 === undefined)
       found.push(faultAt(entry.path, 'has no content in the layers'));
   }
   for (const path of layers.keys()) if (!tree.has(path)) found.push(faultAt(path, 'is in the layers alone'));
@@ -69,7 +69,8 @@ function attributesOf(entry: TreeEntry, shown: TreeEntry): string {
     const [here, there] = [show(entry), show(shown)];
     if (here !== there) return `has ${name} ${here} in the tree and ${there} in the layers`;
   }
-  return 'has other attributes in the layers';
+  const names = new Set([entry, shown].flatMap(({ xattrs = {} }) => Object.keys(xattrs)));
+  return `has other extended attributes in the layers (${[...names].toSorted().join(', ')})`;
 }
 
 const attributes: Record<string, (entry: TreeEntry) => string> = {

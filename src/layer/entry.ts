@@ -13,7 +13,10 @@ const types: Record<number, TarType> = {
   0o010000: 'fifo',
 };
 
-/** A file whose inode has been written under another name is a hard link to that. Throws IMAGE_UNREPRESENTABLE for a socket. */
+/**
+ * A file whose inode has been written under another name is a hard link to that. Throws IMAGE_UNREPRESENTABLE for a socket and an
+ * attribute with an equals sign in its name.
+ */
 export function tarEntry(entry: TreeEntry, firstName?: ByteString): TarEntry {
   const type = firstName === undefined ? types[entry.mode & 0o170000] : 'link';
   if (!type) {
@@ -22,6 +25,13 @@ export function tarEntry(entry: TreeEntry, firstName?: ByteString): TarEntry {
       `/${showBytes(entry.path)} is a socket, which a layer cannot hold`,
     );
   }
+  // A pax record ends its key with the first of them.
+  const unnameable = Object.keys(entry.xattrs ?? {}).find((name) => name.includes('='));
+  if (unnameable !== undefined)
+    throw new MillinerError(
+      'IMAGE_UNREPRESENTABLE',
+      `/${showBytes(entry.path)} has the extended attribute ${showBytes(unnameable as ByteString)}, whose name a layer cannot hold`,
+    );
   return {
     path: entry.path === '' ? ('.' as ByteString) : entry.path,
     type,

@@ -17,11 +17,14 @@ export function* layerParts(root: string, { entries, deleted }: Changes): Genera
     if (first?.sha256 !== undefined) entry.sha256 = first.sha256;
     if (isRegular(entry) && first === undefined) {
       if (entry.links > 1) firstNames.set(entry.inode, entry);
+      if (entry.size === 0) entry.sha256 = digestOfNothing;
       yield { entry: tarEntry(entry), content: fileContent(root, entry) };
     } else yield { entry: tarEntry(entry, first?.path) };
     for (const gone of whiteouts.get(entry.path) ?? []) yield { entry: whiteout(gone) };
   }
 }
+
+const digestOfNothing = createHash('sha256').digest('hex');
 
 /** A file that is not as long as it was when the tree was walked would shift every byte after it. */
 async function* fileContent(root: string, entry: TreeEntry): AsyncGenerator<Buffer> {

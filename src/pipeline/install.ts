@@ -5,7 +5,7 @@ import { nextStamp } from '../host/stamp.ts';
 import { renderTemplate, setServices } from '../install/configure.ts';
 import { dnfState } from '../install/dnfstate.ts';
 import { followRpm } from '../install/moveddb.ts';
-import { makeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
+import { makeMountPoints, removeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
 import { settleIds, type SettledIds } from '../install/ids.ts';
 import { moveIds } from '../install/moveids.ts';
 import { readAccounts, readOwners, type Accounts } from '../install/owners.ts';
@@ -19,6 +19,7 @@ import { originsOf, withRecipe, type Course, type Origin } from '../layer/state/
 import { fixTimes } from '../layer/state/times.ts';
 import { treeOf, type Tree } from '../layer/tree.ts';
 import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
+import { placedBy } from '../recipe/places.ts';
 import type { Ids } from '../lock/ids.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import { canonicalizeDatabase } from '../rpm/canonical.ts';
@@ -76,9 +77,13 @@ export async function installImage(
   const warnings: string[] = [];
   // First, because a value that is missing should not be found out after the transaction.
   const files = await recipeFiles(given);
-  const made = await makeMountPoints(target);
+  const { directory } = sandbox;
+  const mountPoints = await makeMountPoints(directory, target, given.parent?.keys() ?? []);
   const accounts = await readAccounts(target);
   const log = await transact(context, sandbox, given, warnings);
+  const carried = given.packages.flatMap((one) => one.files);
+  const owners = await readOwners(target);
+  await restoreMountPoints(mountPoints, { from: directory, target, files: carried, owners });
   const dbPath = await followRpm(target, given.dbPath, isKeptBy(given));
   const plan = { ...given, dbPath, inherited: await inheritedFiles(target, { ...given, dbPath }) };
   const { ids, found } = await keepIds(target, plan, log, accounts);
@@ -104,9 +109,9 @@ export async function installImage(
   await databaseIn(target, plan.dbPath);
   context.progress.step('checking the installed tree (rpm -Va)');
   const differences = await verifyTree(sandbox, plan.dbPath);
-  const owners = await readOwners(target);
-  const carried = plan.packages.flatMap((one) => one.files);
-  await restoreMountPoints(made, { from: sandbox.directory, target, files: carried, owners });
+  const placed = placedBy(plan.loaded.recipe);
+  const isCarried = (path: ByteString) => carried.some((file) => file.path === path);
+  await removeMountPoints(mountPoints, target, (path) => placed.has(path) || isCarried(path));
   // Looked up again: rpm -Va ran in between, in a tree whose libraries are the packages' own.
   await canonicalizeDatabase(await databaseIn(target, plan.dbPath), { installTime });
   const installed = await describe(target, plan);

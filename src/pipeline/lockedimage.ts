@@ -3,7 +3,8 @@ import { MillinerError } from '../errors.ts';
 import type { LockedArch, LockedImage } from '../lock/lock.ts';
 import type { BaseSource } from '../recipe/base.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
-import { parseNevra } from '../rpm/package.ts';
+import { compareEvr, parseEvr, type Evr } from '../rpm/evr.ts';
+import { parseNevra, type Nevra } from '../rpm/package.ts';
 import { nameOf, type BaseRecord } from './baserecords.ts';
 import type { SetChanges } from './lockchanges.ts';
 
@@ -52,7 +53,9 @@ export function refuseReplaced(
   { updated, downgraded, removed }: Pick<SetChanges, 'updated' | 'downgraded' | 'removed'>,
 ): void {
   const theirs = new Set(image?.packages);
-  const unasked = updated.filter(({ from, to }) => theirs.has(from) || !isAskedFor(recipe.packages, to));
+  const unasked = updated.filter(
+    ({ from, to }) => theirs.has(from) || !isAskedFor(recipe.packages, from, to),
+  );
   const replaced = [
     ...unasked.map(({ from, to }): Replacement => ({ package: from, change: 'updated', by: to })),
     ...downgraded.map(({ from, to }): Replacement => ({ package: from, change: 'downgraded', by: to })),
@@ -71,14 +74,24 @@ export function refuseReplaced(
 
 const packageName = (nevra: string) => parseNevra(nevra)?.name ?? nevra;
 
-/** By its name and its version, or a comparison with that: the name alone is met by what the base has. */
-function isAskedFor(words: readonly string[], nevra: string): boolean {
+/** By its name and its version, or a comparison that what the base has does not meet. */
+function isAskedFor(words: readonly string[], from: string, nevra: string): boolean {
   const { name, version, release, arch } = parseNevra(nevra)!;
+  const before = parseNevra(from)!;
   const forms = ['', `-${release}`].flatMap((end) => {
     const form = `${name}-${version}${end}`;
     return [form, `${form}.${arch}`];
   });
-  return words.some(
-    (word) => word === nevra || forms.includes(word) || /^(\S+) *[<=>]/.exec(word)?.[1] === name,
-  );
+  return words.some((word) => {
+    const [, asked, operator, evr] = /^([^\s<=>]+)\s*([<=>]+)\s*(\S+)$/.exec(word) ?? [];
+    if (asked === undefined) return word === nevra || forms.includes(word);
+    return asked === name && !isMet(before, operator!, parseEvr(evr!));
+  });
+}
+
+/** A comparison without a release is one of versions alone (rpmds.c, rpmdsCompare). */
+function isMet({ epoch, version, release }: Nevra, operator: string, wanted: Evr): boolean {
+  const has = { epoch: String(epoch), version, ...(wanted.release !== undefined && { release }) };
+  const order = compareEvr(has, wanted);
+  return operator.includes('=<>'[order < 0 ? 1 : order > 0 ? 2 : 0]!);
 }

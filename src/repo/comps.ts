@@ -1,6 +1,7 @@
 /** Comps: groups and environments of packages, expanded as dnf does. */
 import { text } from 'node:stream/consumers';
 import { MillinerError } from '../errors.ts';
+import { archesFor } from '../host/arch.ts';
 import { decompressed } from './decompress.ts';
 import { childOf, childrenOf, parseXml, textOf, type Element } from './xml.ts';
 
@@ -150,7 +151,7 @@ function globPattern(glob: string): RegExp {
 
 function memberOf(wish: GroupPackage, arch: string, isWanted: (type: string) => boolean): GroupMember[] {
   if (!isWanted(wish.type) || wish.name === '') return [];
-  if (wish.arches.length > 0 && !wish.arches.includes(arch)) return [];
+  if (wish.arches.length > 0 && !archesFor(arch).some((one) => wish.arches.includes(one))) return [];
   const name = wish.baseArchOnly ? `${wish.name}.${arch}` : wish.name;
   return [wish.requires ? { name, onlyWith: wish.requires } : { name }];
 }

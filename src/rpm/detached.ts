@@ -1,4 +1,7 @@
-/** Detached OpenPGP signatures, such as repomd.xml.asc: gpg verifies, in a keyring of the trusted keys only. */
+/**
+ * Detached OpenPGP signatures, such as repomd.xml.asc: gpg verifies, in a keyring of the trusted keys only. They are held
+ * to today, as dnf holds them: metadata says what is current, and a package once signed in time stays so.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isolateKeys } from './keyring.ts';

@@ -5,6 +5,7 @@
  * Requirements on the platform are taken to hold: a recipe's repositories are for one.
  */
 import { MillinerError } from '../errors.ts';
+import { archesFor } from '../host/arch.ts';
 import type { ModuleStream, Modules } from '../repo/modules.ts';
 
 /** NAME-EPOCH:VERSION-RELEASE.ARCH; names. */
@@ -26,9 +27,10 @@ export function moduleFilter(
   enabled: readonly string[],
   arch: string,
 ): ModuleFilter {
-  const streams = all
-    .flatMap((one) => one.streams)
-    .filter((one) => one.arch === arch || one.arch === 'noarch');
+  const streams = buildsFor(
+    arch,
+    all.flatMap((one) => one.streams),
+  );
   const defaults = new Map(all.flatMap((one) => [...one.defaults]));
   const active = new Activation(streams, new Map([...defaults, ...enabled.map(split)]));
   for (const word of enabled) active.enable(...split(word));
@@ -44,6 +46,19 @@ export function moduleFilter(
     names: [...new Set(binary.map(nameOf))],
     offers: offersOf(streams, hidden),
   };
+}
+
+/** Of a level of x86_64 each stream's own builds; where it has none, those of the nearest level below. */
+function buildsFor(arch: string, streams: readonly ModuleStream[]): ModuleStream[] {
+  const usable = [...archesFor(arch), 'noarch'];
+  const builds = Map.groupBy(
+    streams.filter((one) => usable.includes(one.arch)),
+    ({ name, stream }) => `${name}:${stream}`,
+  );
+  return [...builds.values()].flatMap((alike) => {
+    const best = usable.find((one) => alike.some((build) => build.arch === one));
+    return alike.filter((one) => one.arch === best || one.arch === 'noarch');
+  });
 }
 
 function nameOf(nevra: string): string {

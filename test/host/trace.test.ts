@@ -96,6 +96,35 @@ test('what goes on in the background is known to go on, and where it has ended',
   ]);
 });
 
+test('what goes on in a thread goes on, where the first thread has ended', async () => {
+  const hidden = [
+    'import ctypes, threading, time',
+    'threading.Thread(target=time.sleep, args=(2,)).start()',
+    'ctypes.CDLL(None).pthread_exit(None)',
+  ].join('\\n');
+  const { trace } = await python(shell(`python3 -c "$(printf '${hidden}')" & sleep 0.5`), shell('true'));
+  expect(trace!.programs.map(({ isAlone, leaves }) => [isAlone, leaves])).toEqual([
+    [true, true],
+    [false, true],
+  ]);
+});
+
+test('nothing that it runs can stop it', async () => {
+  const { trace } = await python(shell('kill -STOP 1'), shell('exit 3'));
+  expect(statuses(trace)).toEqual([0, 3 << 8]);
+});
+
+test('however many arguments it has', async () => {
+  const line = 'import subprocess; subprocess.call(["/bin/sh", "-c", "exit 3"])';
+  const { trace } = await traced([
+    'python3',
+    '-c',
+    line,
+    ...Array.from({ length: 4000 }, () => 'x'.repeat(60)),
+  ]);
+  expect(trace).toMatchObject({ isComplete: true, programs: [{ status: 3 << 8 }] });
+});
+
 test('who runs for too long is ended, and is the last that is told', async () => {
   const { ended, trace } = await traced(
     ['python3', '-c', `import subprocess\n${shell('sleep 600; true')}`],

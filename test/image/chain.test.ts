@@ -71,6 +71,7 @@ async function recipeOf(generation: string): Promise<string> {
     ...(generation !== '1' && { from: imageOf(String(Number(generation) - 1)) }),
     repos: [{ name: `chain-${generation}`, baseurl: repository, gpgcheck: false }],
     packages: names.map((name) => `${name} = ${generation}`),
+    allow: { replace: names.map((name) => name.replace('chain-suc', 'chain-prede')) },
     layers: { compression: 'gzip' },
   });
 }

@@ -158,7 +158,10 @@ function tocEntry(entry: TarEntry): TocEntry {
     xattrs:
       entry.xattrs &&
       Object.fromEntries(
-        Object.entries(entry.xattrs).map(([name, value]) => [name, value.toString('base64')]),
+        Object.entries(entry.xattrs).map(([name, value]) => [
+          utf8(name as ByteString),
+          value.toString('base64'),
+        ]),
       ),
   };
   const present = Object.entries(fields).filter(

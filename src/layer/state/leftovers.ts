@@ -15,7 +15,10 @@ interface Rule {
   reason: string;
   /** Links, devices and FIFOs too, which elsewhere are meant: /var/log/access.log may lead to /dev/stdout. */
   ofEveryKind?: true;
-  /** A package's ghost, with what was written to it; an empty one stays, but for `always`. */
+  /**
+   * A package's ghost, with what was written to it; an empty one stays, but for `always`. Its owner and mode are what
+   * the package asks for: a log of mode 0600 would come back as 0644.
+   */
   ghost: 'removed' | 'emptied' | 'stays';
   always?: true;
   /** A file that a package carries, with what was written over it. */
@@ -27,14 +30,12 @@ const rules: Rule[] = [
   {
     path: /^var\/cache\//,
     reason: 'a cache is made again on demand, and holds inode numbers and times',
-    // An empty file is no cache to its reader; none is one that has to be made.
-    ghost: 'removed',
+    ghost: 'emptied',
     carried: 'stays',
   },
   {
     path: /^var\/log\//,
     reason: 'a log of the installation tells its time and order',
-    // Its owner and mode are what the package asks for: btmp of mode 0600 would come back as 0644.
     ghost: 'emptied',
     carried: 'stays',
   },

@@ -5,10 +5,13 @@ import { lutimes } from 'node:fs/promises';
 import { below } from '../../host/paths.ts';
 import type { RpmFile } from '../../rpm/files.ts';
 import { isAsPackaged, isInherited } from '../packaged.ts';
-import { hasType, isDirectory, isLink, isRegular, type TreeEntry } from '../tree.ts';
+import { hasType, isDirectory, isLink, isRegular, type Tree, type TreeEntry } from '../tree.ts';
 import type { InstalledTree } from './normalise.ts';
 
-/** A directory's time moves with every name made in it and no package's check looks at it: one constant for all. */
+/**
+ * A directory's time moves with every name made in it and no package's check looks at it: one constant for all but those
+ * of a base, of which a snapshotter may have touched any.
+ */
 export const directoryTime = 0;
 
 /** No other change time is this one: nothing takes the entry for untouched. */
@@ -35,9 +38,14 @@ async function timesOfLinked(installed: InstalledTree): Promise<Map<bigint, numb
   return times;
 }
 
+function directoryOf(path: TreeEntry['path'], tree: Tree | undefined): TreeEntry | undefined {
+  const found = tree?.get(path);
+  return found && isDirectory(found) ? found : undefined;
+}
+
 async function timeOf(names: readonly TreeEntry[], installed: InstalledTree): Promise<number> {
   const { parent, packaged, epoch } = installed;
-  if (names.every(isDirectory)) return directoryTime;
+  if (names.every(isDirectory)) return directoryOf(names[0]!.path, parent)?.mtimeSeconds ?? directoryTime;
   for (const entry of names) if (isAsPackaged(entry, packaged)) return entry.mtimeSeconds;
   for (const entry of names) {
     // A changed mode or owner of a file of the parent leaves its time alone.
@@ -60,7 +68,7 @@ async function timeOfContent(entry: TreeEntry, installed: InstalledTree): Promis
   const before = installed.parent?.get(entry.path);
   const packaged = (installed.packaged.get(entry.path) ?? []).filter(({ file }) => !file.flags.ghost);
   const known = packaged.map(({ file }) => packagedContent(file));
-  for (const content of before ? [inheritedContent(before), ...known] : known)
+  for (const content of before ? [...known, inheritedContent(before)] : known)
     if (await isContentOf(installed.root, entry, content)) return content.mtimeSeconds;
   return undefined;
 }
