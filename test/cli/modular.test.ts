@@ -110,7 +110,7 @@ const situations: [string, Situation][] = [
   ['no module at all', { isOrphan: true }],
   ['its module beside it', { main: modules(own) }],
   ['its module in another repository', { other: modules(own) }],
-  ['its module speaks of another build', { main: modules('server-1:1.14-2.noarch'), isOrphan: true }],
+  ['its module speaks of another build', { main: modules('server-1:1.14-2.noarch') }],
   ['its module is not enabled', { main: modules(own, false) }],
   ['a repository of hotfixes', { moduleHotfixes: true }],
   ['hotfixes, and the module is not enabled', { main: modules(own, false), moduleHotfixes: true }],

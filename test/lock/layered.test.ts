@@ -17,7 +17,7 @@ import { repositoryOf } from '../solve/packages.ts';
 import { installWithDnf } from './dnf.ts';
 import { layered, prefixed, unmixed, type Layered } from './layered.ts';
 
-const universes = process.env['MILLINER_SOAK'] ? 300 : 24;
+const universes = process.env['MILLINER_SOAK'] ? 300 : 12;
 /** Of different names, they do not see each other: one image has many. */
 const together = 12;
 /** Of those without an answer, these ask dnf too. */

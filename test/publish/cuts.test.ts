@@ -14,7 +14,7 @@ import { FaultProxy, type Fault, type Seen } from '../registry/faults.ts';
 import { Bench } from './bench.ts';
 import { storedIn } from './stored.ts';
 
-const rounds = process.env['MILLINER_SOAK'] ? 50 : 12;
+const rounds = process.env['MILLINER_SOAK'] ? 50 : 6;
 const repository = 'cut/hat';
 
 let bench: Bench;

@@ -12,7 +12,7 @@ import { RedisServer } from './redis.ts';
 import { Workshop, type Circumstances, type Line, type WorkerProcess } from './workshop.ts';
 
 /** Each is two releases; the later ones are there when the stopped machine goes on. */
-const chains = process.env['MILLINER_SOAK'] ? { first: 10, later: 5 } : { first: 4, later: 4 };
+const chains = process.env['MILLINER_SOAK'] ? { first: 10, later: 5 } : { first: 2, later: 3 };
 const count = chains.first + chains.later;
 /** Longer than a lock lasts, and than others need to see that it has ended. */
 const frozenMilliseconds = 35_000;

@@ -114,7 +114,7 @@ async function lay(one: Universe, index: number): Promise<{ root: string; repo: 
     '--root',
     root,
     '--dbpath',
-    '/nonexistent/.rpmdb',
+    '/proc/nonexistent/.rpmdb',
     '--justdb',
     '--nodeps',
     '--force',

@@ -4,6 +4,7 @@ import sys
 import tempfile
 
 import dnf
+import dnf.conf
 import dnf.comps
 import libdnf.transaction
 
@@ -33,7 +34,8 @@ def expand(base, word):
 
 for line in sys.stdin:
     request = json.loads(line)
-    with tempfile.TemporaryDirectory() as root, dnf.Base() as base:
+    # Of a Base without one dnf opens the host's database of rpm, which need not be.
+    with tempfile.TemporaryDirectory() as root, dnf.Base(dnf.conf.Conf()) as base:
         base.conf.installroot = root
         base.conf.persistdir = root + "/persist"
         base.conf.substitutions["releasever"] = "1"

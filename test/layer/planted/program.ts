@@ -48,7 +48,7 @@ export class Program {
 
   /** Ended after `limit` milliseconds, with all that it has started. */
   async run(args: string[], limit: number): Promise<Run> {
-    const late = AbortSignal.timeout(limit);
+    const late = AbortSignal.timeout(Math.ceil(limit));
     const cli = join(this.#place, 'dist', 'cli.js');
     const words = [`--max-old-space-size=${heap}`, cli, ...args];
     const { exitCode, stdout, stderr } = await start(process.execPath, words, {
