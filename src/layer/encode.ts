@@ -2,7 +2,6 @@
 import { encodeChunked, encodeEnd, type ChunkIndex } from './chunked/encode.ts';
 import { appendIndex, emptyIndex, trailer } from './chunked/trailer.ts';
 import { compressed, type Compression } from './compress.ts';
-import { ListedTar, type ListedEntry, type TarSink } from './listing.ts';
 import { endOfArchive, tarBytes, type TarPart } from './tar.ts';
 
 type Parts = AsyncIterable<TarPart> | Iterable<TarPart>;
@@ -13,31 +12,23 @@ export interface Piece {
   index?: ChunkIndex | undefined;
 }
 
-/** To be laid between others; nothing of it says where. @param tar is given the bytes of the tar stream */
-export function encodePiece(parts: Parts, compression: Compression, tar: TarSink): Piece {
-  if (compression.kind !== 'zstd:chunked') {
-    return { bytes: compressed(hashed(tarBytes(parts), tar), compression) };
-  }
+/** To be laid between others; nothing of it says where. */
+export function encodePiece(parts: Parts, compression: Compression): Piece {
+  if (compression.kind !== 'zstd:chunked') return { bytes: compressed(tarBytes(parts), compression) };
   const index = emptyIndex();
-  return { bytes: encodeChunked(parts, compression.level, index, tar), index };
+  return { bytes: encodeChunked(parts, compression.level, index), index };
 }
 
 export interface WholeLayer {
   bytes: AsyncIterable<Buffer>;
-  /** Of the tar stream; settled, as all of this is, when the bytes have been read. */
-  diffID(): string;
+  /** Settled when the bytes have been read. */
   annotations(): Record<string, string> | undefined;
-  /** What the tar stream holds. */
-  listing(): ListedEntry[];
 }
 
-/** @param tar is given the bytes of the pieces' tar streams by whoever makes the pieces, until all have been read */
 export function joinPieces(
   pieces: AsyncIterable<Piece> | Iterable<Piece>,
   compression: Compression,
-  tar: ListedTar,
 ): WholeLayer {
-  let diffID: string | undefined;
   let annotations: Record<string, string> | undefined;
   async function* bytes(): AsyncGenerator<Buffer> {
     const index = compression.kind === 'zstd:chunked' ? emptyIndex() : undefined;
@@ -45,34 +36,18 @@ export function joinPieces(
       yield* piece.bytes;
       if (index) appendIndex(index, piece.index!);
     }
-    if (!index) yield* compressed(hashed([endOfArchive], tar), compression);
+    if (!index) yield* compressed([endOfArchive], compression);
     else {
-      yield encodeEnd(endOfArchive, compression.level, index, tar);
+      yield encodeEnd(endOfArchive, compression.level, index);
       const end = trailer(index, compression.level);
       annotations = end.annotations;
       yield end.bytes;
     }
   }
-  return {
-    bytes: bytes(),
-    diffID: () => (diffID ??= `sha256:${tar.digest()}`),
-    annotations: () => annotations,
-    listing: () => tar.entries,
-  };
+  return { bytes: bytes(), annotations: () => annotations };
 }
 
 /** A layer in one piece. */
 export function encodeLayer(parts: Parts, compression: Compression): WholeLayer {
-  const tar = new ListedTar();
-  return joinPieces([encodePiece(parts, compression, tar)], compression, tar);
-}
-
-async function* hashed(
-  bytes: AsyncIterable<Buffer> | Iterable<Buffer>,
-  tar: TarSink,
-): AsyncGenerator<Buffer> {
-  for await (const piece of bytes) {
-    tar.update(piece);
-    yield piece;
-  }
+  return joinPieces([encodePiece(parts, compression)], compression);
 }

@@ -1,6 +1,6 @@
 /**
- * What a layer holds, read from its tar stream on the way to the compressor. An image is checked against these
- * listings, so that the check starts from the bytes that were written and not from what was meant to be written.
+ * What a layer holds, read from its tar stream. An image is checked against these listings, so that the check starts
+ * from the bytes that were written and not from what was meant to be written.
  */
 import { createHash, hash, type Hash } from 'node:crypto';
 import { MillinerError } from '../errors.ts';
@@ -23,13 +23,8 @@ export interface ListedEntry extends TarEntry {
   sha256?: string;
 }
 
-/** Takes the bytes of a tar stream, in whatever pieces they come. */
-export interface TarSink {
-  update(bytes: Buffer): unknown;
-}
-
-/** Takes a tar stream and tells its digest and its entries. Throws LAYERS_DIFFER where it is no such stream. */
-export class ListedTar implements TarSink {
+/** Takes a tar stream, in whatever pieces it comes, and tells its digest and its entries. Throws LAYERS_DIFFER where it is no such stream. */
+export class ListedTar {
   readonly entries: ListedEntry[] = [];
   readonly #digest = createHash('sha256');
   /** A header that has not come whole. */

@@ -8,7 +8,7 @@ import { fileType, hardLinkSets, type RpmFile } from '../rpm/files.ts';
 import { refusePackage } from '../rpm/lead.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import type { Resolve } from './packaged.ts';
-import type { TreeEntry } from './tree.ts';
+import { parentOf, type TreeEntry } from './tree.ts';
 
 export interface VerifiedPackage {
   package: RpmPackage;
@@ -144,12 +144,31 @@ function joinLinks(files: readonly PredictedFile[], sets: ReadonlyMap<RpmFile, R
   }
 }
 
-/** What the recipe leaves out; as rpm's skipInstallFiles (lib/transaction.c) decides it. */
-export function wantedBy({ docs, languages }: { docs: boolean; languages?: string[] | undefined }) {
-  return ({ flags, lang }: RpmFile): boolean => {
-    if (!docs && flags.doc) return false;
-    if (languages === undefined || lang === '') return true;
-    const names = lang.split('|').filter((name) => name !== '');
-    return names.some((name) => languages.some((wanted) => wanted.startsWith(name)));
-  };
+/**
+ * What the recipe leaves out, by its place in the header's list: as rpm's skipInstallFiles (lib/transaction.c) decides
+ * it, which leaves out a directory too where nothing else of the package is left in it.
+ */
+export function leftOutOf(files: readonly RpmFile[], { docs, languages }: Wishes): Set<number> {
+  const leftOut = new Set<number>();
+  const children = Map.groupBy(files.keys(), (index) => parentOf(files[index]!.path));
+  for (const [index, { flags, lang }] of files.entries())
+    if ((!docs && flags.doc) || !isSpoken(lang, languages)) leftOut.add(index);
+  // What is in a directory stands behind it.
+  for (const [index, { path, mode }] of [...files.entries()].toReversed()) {
+    const own = children.get(path) ?? [];
+    const isEmptied = own.length > 0 && own.every((child) => leftOut.has(child));
+    if ((mode & fileType.mask) === fileType.directory && isEmptied) leftOut.add(index);
+  }
+  return leftOut;
+}
+
+interface Wishes {
+  docs: boolean;
+  languages?: string[] | undefined;
+}
+
+function isSpoken(lang: string, languages: string[] | undefined): boolean {
+  if (languages === undefined || lang === '') return true;
+  const names = lang.split('|').filter((name) => name !== '');
+  return names.some((name) => languages.some((wanted) => wanted.startsWith(name)));
 }

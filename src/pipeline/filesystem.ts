@@ -23,6 +23,7 @@ import { mostUnpacked } from './chain.ts';
 import type { Context } from './context.ts';
 import { compressionOf } from './layers.ts';
 import { recall, remember } from './parts.ts';
+import { readBack } from './readback.ts';
 import { currentVersions } from './versions.ts';
 import { withWorkspace } from './workspace.ts';
 
@@ -101,7 +102,8 @@ async function encode(
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
   const mediaType = mediaTypes[compression.kind];
-  return { ...blob, diffID: layer.diffID(), ...(annotations && { annotations }), mediaType, holds };
+  const { diffID } = await readBack(content, { ...blob, mediaType, annotations }, signal);
+  return { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
 }
 
 function settled(tree: Tree): Tree {

@@ -87,9 +87,7 @@ async function changeLayer(
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
   const mediaType = mediaTypes[compression.kind];
-  const diffID = layer.diffID();
-  const listing = layer.listing();
-  await readBack(content, { ...blob, mediaType, diffID, annotations, listing }, signal);
+  const { diffID, listing } = await readBack(content, { ...blob, mediaType, annotations }, signal);
   const written = { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
   return { layer: written, listing };
 }

@@ -7,11 +7,11 @@ import { ContentStore } from '../content/store.ts';
 import { stoppable } from '../host/stoppable.ts';
 import { serveTasks } from '../host/threads.ts';
 import type { ChunkIndex } from '../layer/chunked/encode.ts';
-import { decompressed, mediaTypes, type Compression } from '../layer/compress.ts';
+import { mediaTypes, type Compression } from '../layer/compress.ts';
 import { encodePiece, joinPieces, type Piece } from '../layer/encode.ts';
 import { frameParts } from '../layer/frame.ts';
 import { inChunks } from '../layer/gather.ts';
-import { ListedTar, serializeListing, type TarSink } from '../layer/listing.ts';
+import { serializeListing } from '../layer/listing.ts';
 import type { PlacedFile } from '../layer/predict.ts';
 import { readPackage } from '../rpm/package.ts';
 import { readBack } from './readback.ts';
@@ -28,9 +28,8 @@ export interface MadeFrame extends Blob {
   index?: Digest;
 }
 
-/** The directories of a layer: their part of the tar stream, and what becomes of it. */
+/** The directories of a layer. */
 export interface LayerHead {
-  tar: Uint8Array;
   bytes: Uint8Array;
   index: ChunkIndex | undefined;
 }
@@ -71,35 +70,27 @@ async function work(
   const maker = new FrameMaker(content, compression, signal);
   const made: MadeFrame[] = [];
   if (!head) {
-    for (const frame of frames) made.push('digest' in frame ? frame : await maker.make(frame, unread));
+    for (const frame of frames) made.push('digest' in frame ? frame : await maker.make(frame));
     return { frames: made };
   }
-  const tar = new ListedTar();
   async function* pieces(layer: LayerHead): AsyncGenerator<Piece> {
-    tar.update(Buffer.from(layer.tar));
     yield { bytes: Readable.from([Buffer.from(layer.bytes)]), index: layer.index };
     for (const frame of frames) {
-      if ('digest' in frame) await maker.hash(frame, tar);
-      made.push('digest' in frame ? frame : await maker.make(frame, tar));
+      made.push('digest' in frame ? frame : await maker.make(frame));
       yield await maker.piece(made.at(-1)!);
     }
   }
-  const layer = joinPieces(pieces(head), compression, tar);
+  const layer = joinPieces(pieces(head), compression);
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
-  const diffID = layer.diffID();
-  const entries = layer.listing();
   const mediaType = mediaTypes[compression.kind];
-  await readBack(content, { ...blob, mediaType, diffID, annotations, listing: entries }, signal);
+  const { diffID, listing: entries } = await readBack(content, { ...blob, mediaType, annotations }, signal);
   const lines = serializeListing(entries).map((line) => Buffer.from(line));
   const { digest: listing } = await content.ingestStream(inChunks(lines, listingChunk));
   return { frames: made, layer: { ...blob, diffID, listing, ...(annotations && { annotations }) } };
 }
 
 const listingChunk = 1024 * 1024;
-
-/** A frame's tar stream counts when it is laid into a layer. */
-const unread: TarSink = { update: () => undefined };
 
 class FrameMaker {
   readonly #content: ContentStore;
@@ -112,26 +103,14 @@ class FrameMaker {
     this.#signal = signal;
   }
 
-  /** @param tar is given the bytes of its tar stream */
-  async make({ path, places }: FrameSource, tar: TarSink): Promise<MadeFrame> {
+  async make({ path, places }: FrameSource): Promise<MadeFrame> {
     const one = await readPackage(path);
     const parts = frameParts({ package: one, places }, this.#signal);
-    const { bytes, index } = encodePiece(parts, this.#compression, tar);
+    const { bytes, index } = encodePiece(parts, this.#compression);
     const blob = await this.#content.ingestStream(stoppable(bytes, this.#signal));
     if (!index) return blob;
     const described = await this.#content.ingestStream(Readable.from([Buffer.from(JSON.stringify(index))]));
     return { ...blob, index: described.digest };
-  }
-
-  /** The same bytes, of a frame that is there. */
-  async hash({ digest, size }: MadeFrame, tar: TarSink): Promise<void> {
-    // A package without files; no compressed stream is as short.
-    if (size === 0) return;
-    const stream = decompressed(
-      await this.#content.openVerified(digest),
-      mediaTypes[this.#compression.kind],
-    )!;
-    for await (const chunk of stoppable(stream, this.#signal)) tar.update(chunk as Buffer);
   }
 
   async piece({ digest, index }: MadeFrame): Promise<Piece> {

@@ -125,10 +125,8 @@ export class PackageLayers {
   }
 
   async #head(directories: readonly TreeEntry[]): Promise<LayerHead> {
-    const tar: Buffer[] = [];
-    const sink = { update: (piece: Buffer) => tar.push(piece) };
-    const { bytes, index } = encodePiece(directoryParts(directories), this.#compression, sink);
-    return { bytes: await buffer(bytes), tar: Buffer.concat(tar), index };
+    const { bytes, index } = encodePiece(directoryParts(directories), this.#compression);
+    return { bytes: await buffer(bytes), index };
   }
 
   async #make(

@@ -7,8 +7,8 @@ import type { IsKnown } from '../layer/changes.ts';
 import { directoryPaths, predictDirectories, type DirectoryAt } from '../layer/directories.ts';
 import { linksOf, resolver } from '../layer/packaged.ts';
 import {
+  leftOutOf,
   predictPackages,
-  wantedBy,
   type PredictedPackage,
   type Surroundings,
   type VerifiedPackage,
@@ -33,11 +33,11 @@ export async function predictBefore(
 ): Promise<Prediction> {
   const links = knownLinks(packages.map((one) => one.package));
   const inherited = parent && linksOf(parent);
-  const isWanted = wantedBy(recipe);
+  const leftOut = new Map(packages.map(({ package: one }) => [one, leftOutOf(one.files, recipe)]));
   const owners = await readOwners(target);
   const predicted = predictPackages(packages, {
     resolve: resolver((path) => links.get(path) ?? inherited?.(path)),
-    isInstalled: (one, index) => isWanted(one.files[index]!),
+    isInstalled: (one, index) => !leftOut.get(one)!.has(index),
     ownerAt: ownerOf(owners),
   });
   return { packages: predicted, directoryAt: predictDirectories(predicted, parent, owners) };

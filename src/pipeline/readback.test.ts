@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +10,11 @@ import { ContentStore } from '../content/store.ts';
 import { MillinerError } from '../errors.ts';
 import { byteString } from '../host/paths.ts';
 import { mediaTypes, usualLevel, type Compression } from '../layer/compress.ts';
+import { checkChunked } from '../layer/chunked/check.ts';
 import { encodeLayer, encodePiece } from '../layer/encode.ts';
-import { endOfArchive, type TarPart } from '../layer/tar.ts';
-import { readBack, type Written } from './readback.ts';
+import type { ListedEntry } from '../layer/listing.ts';
+import { endOfArchive, tarBytes, type TarPart } from '../layer/tar.ts';
+import { readBack, type LayerBlob, type LayerContent } from './readback.ts';
 
 let state: string;
 let content: ContentStore;
@@ -43,17 +46,18 @@ const second = (): TarPart[] => [file('d/b', 'x'.repeat(500_000) + '\0'.repeat(5
 const kinds: Compression['kind'][] = ['zstd', 'gzip', 'zstd:chunked'];
 const how = (kind: Compression['kind']): Compression => ({ kind, level: usualLevel[kind] });
 
-async function written(kind: Compression['kind']): Promise<Written> {
+/** With what it is found to hold. */
+async function written(kind: Compression['kind']): Promise<LayerBlob & LayerContent> {
   const layer = encodeLayer([...first(), ...second()], how(kind));
   const { digest } = await content.ingestStream(layer.bytes);
-  const [diffID, annotations, listing] = [layer.diffID(), layer.annotations(), layer.listing()];
-  return { digest, mediaType: mediaTypes[kind], diffID, annotations, listing };
+  const blob = { digest, mediaType: mediaTypes[kind], annotations: layer.annotations() };
+  return { ...blob, ...(await readBack(content, blob)) };
 }
 
-async function codeOf(said: Written): Promise<string> {
+/** `other` where it is a layer, but not the one that was written. */
+async function codeOf({ diffID, ...blob }: LayerBlob & { diffID: string }): Promise<string> {
   try {
-    await readBack(content, said);
-    return 'none';
+    return (await readBack(content, blob)).diffID === diffID ? 'none' : 'other';
   } catch (error) {
     return error instanceof MillinerError ? error.code : String(error);
   }
@@ -66,14 +70,23 @@ async function stored(...pieces: Buffer[]): Promise<Digest> {
   return (await content.ingestStream(bytes())).digest;
 }
 
-test.each(kinds)('a sound layer of %s passes', async (kind) => {
-  expect(await codeOf(await written(kind))).toBe('none');
+test.each(kinds)('of %s: what it holds, and the digest of the stream that its client gets', async (kind) => {
+  const { diffID, listing } = await written(kind);
+  const tar = Buffer.concat([await buffer(tarBytes([...first(), ...second()])), endOfArchive]);
+  expect(diffID).toBe(`sha256:${hash('sha256', tar)}`);
+  expect(listing.map(({ path, type }) => `${type} ${path}`)).toEqual([
+    'directory d/',
+    'file d/a',
+    'file d/empty',
+    'symlink d/link',
+    'file d/b',
+  ]);
+  expect(listing[1]!.sha256).toBe(hash('sha256', 'some text'));
 });
 
 /** Compressed pieces of one stream: a client gets whatever of them was written, in whatever order. */
 async function piecesOf(kind: Compression['kind']): Promise<[Buffer, Buffer, Buffer]> {
-  const unread = { update: () => undefined };
-  const piece = (parts: TarPart[]) => buffer(encodePiece(parts, how(kind), unread).bytes);
+  const piece = (parts: TarPart[]) => buffer(encodePiece(parts, how(kind)).bytes);
   const end = kind === 'gzip' ? gzipSync(endOfArchive) : zstdCompressSync(endOfArchive);
   return [await piece(first()), await piece(second()), end];
 }
@@ -81,8 +94,15 @@ async function piecesOf(kind: Compression['kind']): Promise<[Buffer, Buffer, Buf
 test.each(kinds)('of %s: pieces that are missing, twice or in another order', async (kind) => {
   const { annotations: _, ...said } = await written(kind);
   const [a, b, end] = await piecesOf(kind);
-  for (const pieces of [[], [a], [a, end], [a, a, b, end], [b, a, end], [a, b.subarray(0, -9), end]])
+  for (const pieces of [[], [a], [a, b.subarray(0, -9), end]])
     expect(await codeOf({ ...said, digest: await stored(...pieces) })).toBe('LAYERS_DIFFER');
+  // A layer all the same, which is not the tree: the sum of layers tells.
+  for (const pieces of [
+    [a, end],
+    [a, a, b, end],
+    [b, a, end],
+  ])
+    expect(await codeOf({ ...said, digest: await stored(...pieces) })).toBe('other');
 });
 
 test.each(kinds)('of %s: a byte that is another, or cut off', async (kind) => {
@@ -119,6 +139,14 @@ test('zstd:chunked: each annotation counts', async () => {
   expect(await codeOf({ ...said, annotations: {} })).toBe('LAYERS_DIFFER');
 });
 
+/** As a client reads it that fetches what the table of contents names. */
+async function inPieces({ digest, annotations, diffID }: LayerBlob & LayerContent, listing: ListedEntry[]) {
+  const blob = await readFile(content.path(digest));
+  const read = async (at: number, length: number) => blob.subarray(at, at + length);
+  await checkChunked({ read, annotations: annotations!, listing, diffID });
+}
+const differs = expect.objectContaining({ code: 'LAYERS_DIFFER' }) as Error;
+
 /** The table of contents was made of the sound entries: it differs from these as it would from others' by a fault. */
 test.each<[string, object]>([
   ['path', { path: byteString('d/c') }],
@@ -134,11 +162,11 @@ test.each<[string, object]>([
 ])('zstd:chunked: another %s in the table of contents', async (_, other) => {
   const said = await written('zstd:chunked');
   const listing = said.listing.map((one) => (one.path === 'd/a' ? { ...one, ...other } : one));
-  expect(await codeOf({ ...said, listing })).toBe('LAYERS_DIFFER');
+  await expect(inPieces(said, listing)).rejects.toThrow(differs);
 });
 
 test('zstd:chunked: an entry less or more in the table of contents', async () => {
   const said = await written('zstd:chunked');
   for (const listing of [said.listing.slice(1), [...said.listing, said.listing[0]!]])
-    expect(await codeOf({ ...said, listing })).toBe('LAYERS_DIFFER');
+    await expect(inPieces(said, listing)).rejects.toThrow(differs);
 });

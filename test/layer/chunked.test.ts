@@ -148,7 +148,6 @@ test('its table of contents and tar-split are those that containers/storage writ
   const theirs = await written(tar);
   const layer = encodeLayer(parts(), { kind: 'zstd:chunked', level: 3 });
   const blob = await buffer(layer.bytes);
-  expect(layer.diffID()).toBe(`sha256:${createHash('sha256').update(tar).digest('hex')}`);
   const [ours, reference] = [describe(blob, layer.annotations()!), describe(theirs.blob, theirs.annotations)];
   expect(ours.toc.entries.map(withoutOffsets)).toEqual(reference.toc.entries.map(withoutOffsets));
   expect(rebuilt(ours.split)).toEqual(rebuilt(reference.split));

@@ -17,6 +17,7 @@ import { unpackLayer } from '../../src/layer/unpack.ts';
 import { mediaTypes, type Compression } from '../../src/layer/compress.ts';
 import { encodeLayer } from '../../src/layer/encode.ts';
 import { layerParts } from '../../src/layer/write.ts';
+import { readBack } from '../../src/pipeline/readback.ts';
 import { OverlaySnapshotter } from '../../src/snapshot/overlay.ts';
 import { apply, generations, makeBase, type Change } from '../snapshot/random.ts';
 import { describeTree, type Described } from '../snapshot/tree.ts';
@@ -46,7 +47,7 @@ async function addLayer(
   const layer: ImageLayer = {
     ...blob,
     mediaType: mediaTypes[how.kind],
-    diffID: stream.diffID(),
+    diffID: (await readBack(content, { ...blob, mediaType: mediaTypes[how.kind] })).diffID,
     recipe: 'random',
     holds: 'state',
   };

@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { MillinerError } from '../../errors.ts';
 import { bytesOf, showBytes, type ByteString } from '../../host/paths.ts';
-import type { TarSink } from '../listing.ts';
 import { padding, tarHeader, type TarEntry, type TarPart, type TarType } from '../tar.ts';
 import { Crc64 } from './crc64.ts';
 import { splitContent } from './split.ts';
@@ -45,12 +44,11 @@ const tocTypes: Record<TarType, string> = {
   fifo: 'fifo',
 };
 
-/** Compresses parts of a tar stream, and fills in what describes them. @param tar is given the stream's own bytes */
+/** Compresses parts of a tar stream, and fills in what describes them. */
 export async function* encodeChunked(
   parts: AsyncIterable<TarPart> | Iterable<TarPart>,
   level: number,
   index: ChunkIndex,
-  tar: TarSink,
 ): AsyncGenerator<Buffer> {
   const frame = (bytes: Buffer): Buffer => {
     const compressed = zstdFrame(bytes, level);
@@ -60,7 +58,6 @@ export async function* encodeChunked(
   const zeros = new Zeros();
   for await (const { entry, content } of parts) {
     const header = tarHeader(entry);
-    tar.update(header);
     yield frame(header);
     const described = tocEntry(entry);
     index.toc.push(described);
@@ -75,7 +72,7 @@ export async function* encodeChunked(
     described.offset = index.size;
     let done = 0;
     for await (const { bytes, isZeros } of splitContent(content, entry.size)) {
-      for (const sum of [tar, digest]) sum.update(bytes);
+      digest.update(bytes);
       if (isZeros) crc.updateZeros(bytes.length);
       else crc.update(bytes);
       const same = isZeros ? zeros.of(bytes, level) : undefined;
@@ -107,7 +104,6 @@ export async function* encodeChunked(
     });
     const rest = padding(entry.size);
     if (rest.length === 0) continue;
-    tar.update(rest);
     yield frame(rest);
     index.split.push({ type: 2, payload: rest.toString('base64') });
   }
@@ -126,8 +122,7 @@ class Zeros {
 }
 
 /** Bytes of the stream that belong to no entry: its end. */
-export function encodeEnd(end: Buffer, level: number, index: ChunkIndex, tar: TarSink): Buffer {
-  tar.update(end);
+export function encodeEnd(end: Buffer, level: number, index: ChunkIndex): Buffer {
   const compressed = zstdFrame(end, level);
   index.size += compressed.length;
   index.split.push({ type: 2, payload: end.toString('base64') });
