@@ -83,8 +83,9 @@ export class Scene {
       await run('gcc', ['-static', '-O1', '-o', mark, join(sources, 'mark.c')]);
       for (const generation of ['1', '2']) {
         // Compressed as fast as can be: every build reads them.
-        const defines = { generation, mark, _binary_payload: 'w1.zstdio' };
-        const how = { spec: join(sources, 'planted.spec'), sources, epoch: 1_704_067_200, defines };
+        const defines = { generation, _binary_payload: 'w1.zstdio' };
+        const spec = join(sources, 'planted.spec');
+        const how = { spec, sources, epoch: 1_704_067_200, defines, paths: { mark } };
         await rpmbuild(how, this.desk.path(generation));
       }
     });
