@@ -5,7 +5,7 @@ import { native } from '../host/native.ts';
 import type { Lock, Versions } from '../lock/lock.ts';
 
 /** Raised with every change of what layers, configurations or normalisation look like in bytes. */
-const format = 3;
+const format = 4;
 
 export function currentVersions(): Versions {
   const { node, zstd, zlib, sqlite } = process.versions as Record<string, string>;
