@@ -19,7 +19,7 @@ written by hand gives a name that number.`;
     '<%= config.bin %> build demo-base',
     '<%= config.bin %> build recipes/fedora-mariadb.yaml --output ./layout',
     '<%= config.bin %> build demo-product --check',
-    '<%= config.bin %> build almalinux-base --arch x86_64_v2',
+    '<%= config.bin %> build ./my-images/my-base.yaml --arch x86_64_v2',
   ];
   static override args = {
     recipe: Args.string({ required: true, description: 'a recipe file, or a name in recipes/' }),

@@ -55,16 +55,13 @@ export function archesFor(arch: string): string[] {
 }
 
 /**
- * Which of a recipe's architectures is built here: the one asked for, the host's own, or the only one that it runs.
- * Throws HOST_MISSING and LOCK_STALE.
+ * Which of a recipe's architectures is built here: the one asked for, else the host's own, else the lowest that it runs.
+ * Throws HOST_MISSING.
  */
 export function archToBuild(wanted: string | undefined, ofRecipe: readonly string[] | undefined): string {
   const runs = hostArches();
-  const [own] = runs as [string];
-  if (wanted === undefined) {
-    const possible = runs.filter((arch) => ofRecipe?.includes(arch));
-    return possible[0] ?? own;
-  }
+  // Where it runs none of them, the lock says that it has no answer for the host's own.
+  if (wanted === undefined) return runs.find((arch) => ofRecipe?.includes(arch)) ?? runs[0]!;
   if (runs.includes(wanted)) return wanted;
   throw new MillinerError('HOST_MISSING', `this host runs ${runs.join(', ')}, and not ${wanted}`, {
     hint: `Build it on a host with a processor of ${wanted}.`,

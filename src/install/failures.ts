@@ -2,7 +2,7 @@
 import type { Answer } from './messages.ts';
 import { runsLua, runsMacros, type OwnedScriptlet, type Run } from './runs.ts';
 import type { TransactionLog } from './transaction.ts';
-import { withoutEpoch, type Word } from './words.ts';
+import { sectionOf, withoutEpoch, type Word } from './words.ts';
 
 export interface ScriptletFailure {
   /** Such as %post; 'unknown' where neither the process nor rpm's words tell. */
@@ -63,12 +63,8 @@ function fits(word: Word, candidates: readonly OwnedScriptlet[]): boolean {
   return candidates.length === 0 || candidates.some((one) => isMeant(word, one));
 }
 
-/** Where rpm's label is not the word that stands in the spec file. */
-const sectionOf: Record<string, string> = { '%prein': '%pre', '%postin': '%post' };
-const sectionIn = ({ kind }: Word) => (kind === undefined ? undefined : (sectionOf[kind] ?? kind));
-
 function isMeant(word: Word, { kind, nevra }: OwnedScriptlet): boolean {
-  if (sectionIn(word) !== `%${kind}` || word.nevra === undefined) return false;
+  if (sectionOf(word.kind) !== `%${kind}` || word.nevra === undefined) return false;
   const [meant, known] = [withoutEpoch(word.nevra), withoutEpoch(nevra)];
   return word.isCut ? known.startsWith(meant) || nevra.startsWith(word.nevra) : known === meant;
 }
@@ -89,7 +85,7 @@ function told(word: Word, log: TransactionLog): ScriptletFailure {
   const sure = new Set(meant.map(({ nevra }) => nevra)).size === 1 ? meant[0] : undefined;
   const isUnnamed = word.nevra === undefined || word.message.answer === 'owner';
   return {
-    scriptlet: sectionIn(word) ?? 'unknown',
+    scriptlet: sectionOf(word.kind) || 'unknown',
     package: sure?.nevra ?? (isUnnamed || word.isCut ? 'unknown' : word.nevra!),
     status: word.words,
     output: linesBefore(word.text, log) ?? [],

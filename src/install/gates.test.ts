@@ -4,7 +4,7 @@ import type { TracedProgram } from '../host/trace.ts';
 import { checkTransaction } from './gates.ts';
 import { identifyRuns, scriptletsOf, type ScriptedPackage } from './runs.ts';
 import { nothingRun, type TransactionLog } from './transaction.ts';
-import { WordScanner } from './words.ts';
+import { labelOf, WordScanner } from './words.ts';
 import type { Scriptlet } from '../rpm/scriptlets.ts';
 
 type Given = Partial<Scriptlet> & Pick<Scriptlet, 'kind'>;
@@ -48,7 +48,8 @@ function logOf(
 ): TransactionLog {
   const hasBase = packages.some(({ isInstalled }) => isInstalled);
   const scriptlets = scriptletsOf(packages, hasBase);
-  const words = new WordScanner({ nevras: new Set(packages.map(({ nevra }) => nevra)), owners: new Set() });
+  const labels = new Set(scriptlets.map(({ kind, nevra }) => labelOf(`%${kind}`, nevra)));
+  const words = new WordScanner({ labels, owners: new Set() });
   words.push(Buffer.from(text));
   const order = packages.filter(({ isInstalled }) => !isInstalled).map(({ nevra }) => nevra);
   return {

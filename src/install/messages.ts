@@ -39,14 +39,14 @@ export const messages: readonly Message[] = [
     ...all,
     answer: 'traced',
     anchor: ' scriptlet failed, exit status ',
-    pattern: new RegExp(`${label} scriptlet failed, (?<words>exit status \\d+)`),
+    pattern: new RegExp(`${label} scriptlet failed, (?<words>exit status \\d{1,3})(?!\\d)`),
   },
   {
     text: '%s scriptlet failed, signal %d',
     ...all,
     answer: 'traced',
     anchor: ' scriptlet failed, signal ',
-    pattern: new RegExp(`${label} scriptlet failed, (?<words>signal \\d+)`),
+    pattern: new RegExp(`${label} scriptlet failed, (?<words>signal \\d{1,3})(?!\\d)`),
   },
   {
     text: '%s scriptlet failed, waitpid(%d) rc %d: %s',

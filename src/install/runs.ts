@@ -121,7 +121,11 @@ function byScript(scriptlets: readonly OwnedScriptlet[]): Map<string, OwnedScrip
   for (const one of scriptlets) {
     if (isExpanded(one)) continue;
     const forms = (['utf8', 'latin1'] as const).map((how) => Buffer.from(one.body, how).toString('latin1'));
-    for (const form of new Set(forms)) found.set(form, [...(found.get(form) ?? []), one]);
+    for (const form of new Set(forms)) {
+      const alike = found.get(form);
+      if (alike) alike.push(one);
+      else found.set(form, [one]);
+    }
   }
   return found;
 }

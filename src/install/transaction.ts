@@ -7,7 +7,7 @@ import { makeInputs, rpmOptions, type RpmInputs } from './rpminputs.ts';
 import { identifyRuns, scriptletsOf, type OwnedScriptlet, type Run, type ScriptedPackage } from './runs.ts';
 import { runInSandbox, type Sandbox, type SandboxCommand } from './sandbox.ts';
 import { stepsOf, type Below } from './steps.ts';
-import { withoutEpoch, WordScanner, type Known, type Word } from './words.ts';
+import { labelOf, WordScanner, type Known, type Word } from './words.ts';
 
 export interface TransactionOptions extends RpmInputs {
   below: Below;
@@ -132,7 +132,9 @@ async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCo
 
 function knownTo({ scripted, packages }: TransactionOptions): Known {
   return {
-    nevras: new Set(scripted.map(({ nevra }) => withoutEpoch(nevra))),
+    labels: new Set(
+      scripted.flatMap(({ nevra, scriptlets }) => scriptlets.map(({ kind }) => labelOf(`%${kind}`, nevra))),
+    ),
     owners: new Set(packages.flatMap(({ files }) => files.flatMap(({ user, group }) => [user, group]))),
   };
 }

@@ -6,7 +6,7 @@ import { nothingRun, type TransactionLog } from './transaction.ts';
 import { WordScanner } from './words.ts';
 
 const nevra = 'a-package-1.0-2.fc42.noarch';
-const known = { nevras: new Set([nevra]), owners: new Set(['no body']) };
+const known = { labels: new Set([`%post(${nevra})`]), owners: new Set(['no body']) };
 
 function wordsOf(...pieces: string[]) {
   const scanner = new WordScanner(known);
@@ -97,6 +97,8 @@ test('memory has a bound, within which whoever is known finds a place', () => {
   const scanner = new WordScanner(known);
   for (let i = 0; i < 2000; i++) {
     scanner.push(Buffer.from(`%post(p${i}-1-1.noarch) scriptlet failed, exit status 1\n`));
+    scanner.push(Buffer.from(`%x${i}(${nevra}) scriptlet failed, exit status 1\n`));
+    scanner.push(Buffer.from(`%post(${nevra}) scriptlet failed, exit status ${1000 + i}\n`));
     scanner.push(Buffer.from(`warning: user u${i} does not exist - using root\n`));
     scanner.push(Buffer.from(`lua script failed: ${i}\n`));
   }

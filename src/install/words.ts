@@ -24,8 +24,8 @@ const mostWords = 1000;
 
 /** Whom rpm can speak of: whatever else looks like its words is not its. */
 export interface Known {
-  /** Of all packages with scriptlets, without epochs. */
-  nevras: ReadonlySet<string>;
+  /** As labelOf gives them, of all scriptlets. */
+  labels: ReadonlySet<string>;
   /** Names of users and groups in their headers. */
   owners: ReadonlySet<string>;
 }
@@ -70,8 +70,8 @@ export class WordScanner {
   /** What makes it another than those before; undefined where rpm cannot have said it. */
   #keyOf({ message, kind, nevra, words, text }: Word): string | undefined {
     if (nevra === undefined || !isBounded(message)) return text;
-    const { nevras, owners } = this.#known;
-    const isKnown = message.answer === 'owner' ? owners.has(nevra) : nevras.has(withoutEpoch(nevra));
+    const { labels, owners } = this.#known;
+    const isKnown = message.answer === 'owner' ? owners.has(nevra) : labels.has(labelOf(kind, nevra));
     return isKnown ? `${kind} ${nevra} ${words}` : undefined;
   }
 
@@ -91,7 +91,7 @@ export class WordScanner {
   }
 }
 
-/** Of so many packages and owners there are so many words, however many lines look like them. */
+/** Of so many scriptlets, statuses and owners there are so many words, however many lines look like them. */
 const isBounded = ({ answer }: Message) => answer === 'traced' || answer === 'owner';
 
 function toWord(message: Message, match: RegExpExecArray): Word {
@@ -104,6 +104,17 @@ function toWord(message: Message, match: RegExpExecArray): Word {
     words: fromBytes(why === undefined ? words : `${words}: ${why}`).trim(),
     text: fromBytes(match[0]),
   };
+}
+
+/** Where rpm's label is not the word that stands in the spec file. */
+const sections: Record<string, string> = { '%prein': '%pre', '%postin': '%post' };
+
+/** @param kind such as %post, of a word of rpm's */
+export const sectionOf = (kind = ''): string => sections[kind] ?? kind;
+
+/** The same for a scriptlet and for what rpm says of it. @param kind such as %post */
+export function labelOf(kind: string | undefined, nevra: string): string {
+  return `${sectionOf(kind)}(${withoutEpoch(nevra)})`;
 }
 
 /** Versions of rpm differ in whether a scriptlet's label holds the epoch. */

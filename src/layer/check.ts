@@ -7,7 +7,7 @@ import { changesListed, LayerSum, type LayerFault } from './sum.ts';
 import { isRegular, type Tree, type TreeEntry } from './tree.ts';
 
 export interface LayersAndTree {
-  /** What the base shows: of a recipe's, checked when it was built; of another's image, what its layers say. */
+  /** What the base shows. A recipe's was checked when it was built; of another's image it is what its layers say. */
   base: Tree | undefined;
   /** Of the image's own layers, lowest first. */
   listings: (readonly ListedEntry[])[];
@@ -70,7 +70,7 @@ function attributesOf(entry: TreeEntry, shown: TreeEntry): string {
     if (here !== there) return `has ${name} ${here} in the tree and ${there} in the layers`;
   }
   const names = new Set([entry, shown].flatMap(({ xattrs = {} }) => Object.keys(xattrs)));
-  return `has other extended attributes in the layers (${[...names].toSorted().join(', ')})`;
+  return `has other extended attributes in the layers (${[...names].map((name) => showBytes(name as ByteString)).join(', ')})`;
 }
 
 const attributes: Record<string, (entry: TreeEntry) => string> = {

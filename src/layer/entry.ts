@@ -14,8 +14,8 @@ const types: Record<number, TarType> = {
 };
 
 /**
- * A file whose inode has been written under another name is a hard link to that. Throws IMAGE_UNREPRESENTABLE for a socket and an
- * attribute with an equals sign in its name.
+ * A file whose inode has been written under another name is a hard link to that. Throws IMAGE_UNREPRESENTABLE for a
+ * socket, and for an attribute with an equals sign in its name.
  */
 export function tarEntry(entry: TreeEntry, firstName?: ByteString): TarEntry {
   const type = firstName === undefined ? types[entry.mode & 0o170000] : 'link';
@@ -27,11 +27,13 @@ export function tarEntry(entry: TreeEntry, firstName?: ByteString): TarEntry {
   }
   // A pax record ends its key with the first of them.
   const unnameable = Object.keys(entry.xattrs ?? {}).find((name) => name.includes('='));
-  if (unnameable !== undefined)
+  if (unnameable !== undefined) {
+    const [path, name] = [entry.path, unnameable as ByteString].map(showBytes);
     throw new MillinerError(
       'IMAGE_UNREPRESENTABLE',
-      `/${showBytes(entry.path)} has the extended attribute ${showBytes(unnameable as ByteString)}, whose name a layer cannot hold`,
+      `/${path} has the extended attribute ${name}, whose name a layer cannot hold`,
     );
+  }
   return {
     path: entry.path === '' ? ('.' as ByteString) : entry.path,
     type,

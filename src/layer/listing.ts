@@ -23,7 +23,10 @@ export interface ListedEntry extends TarEntry {
   sha256?: string;
 }
 
-/** Takes a tar stream, in whatever pieces it comes, and tells its digest and its entries. Throws LAYERS_DIFFER where it is no such stream. */
+/**
+ * Takes a tar stream, in whatever pieces it comes, and tells its digest and its entries. Throws LAYERS_DIFFER where it
+ * is no such stream.
+ */
 export class ListedTar {
   readonly entries: ListedEntry[] = [];
   readonly #digest = createHash('sha256');

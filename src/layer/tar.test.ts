@@ -89,3 +89,9 @@ test('xattrs stand raw in a pax record that counts its own length', () => {
   const digits = header.toString('latin1', at - 2, at);
   expect(Number(digits)).toBe(record.length + 2);
 });
+
+test("an attribute's name keeps its bytes", () => {
+  const name = Buffer.from('user.ключ', 'utf8').toString('latin1');
+  const header = tarHeader(entry({ xattrs: { [name]: Buffer.from('1') } }));
+  expect(header.includes(Buffer.from(' SCHILY.xattr.user.ключ=1\n', 'utf8'))).toBe(true);
+});

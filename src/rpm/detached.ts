@@ -1,6 +1,6 @@
 /**
- * Detached OpenPGP signatures, such as repomd.xml.asc: gpg verifies, in a keyring of the trusted keys only. They are held
- * to today, as dnf holds them: metadata says what is current, and a package once signed in time stays so.
+ * Detached OpenPGP signatures, such as repomd.xml.asc: gpg verifies, in a keyring of the trusted keys only. Keys must be
+ * valid today, and not when the signature was made: metadata says what is current.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -9,8 +9,8 @@ import { hasType, isDirectory, isLink, isRegular, type Tree, type TreeEntry } fr
 import type { InstalledTree } from './normalise.ts';
 
 /**
- * A directory's time moves with every name made in it and no package's check looks at it: one constant for all but those
- * of a base, of which a snapshotter may have touched any.
+ * A directory's time moves with every name made in it and no package's check looks at it: one constant for all, but for
+ * those of a base, which keep theirs: which of them a change has touched is another matter for each snapshotter.
  */
 export const directoryTime = 0;
 
