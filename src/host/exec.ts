@@ -15,6 +15,8 @@ export interface RunOptions {
   maxBuffer?: number;
   /** Exit codes that are an answer and not a failure; default only 0. */
   allow?: readonly number[];
+  /** Milliseconds between SIGTERM and SIGKILL; default 5000. */
+  killAfter?: number | false;
 }
 
 export interface RunResult {
@@ -120,7 +122,7 @@ function settings(options: RunOptions) {
     extendEnv: false,
     reject: false,
     stripFinalNewline: false,
-    forceKillAfterDelay: 5000,
+    forceKillAfterDelay: options.killAfter ?? 5000,
     maxBuffer: options.maxBuffer ?? 256 * 1024 * 1024,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),

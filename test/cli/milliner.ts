@@ -117,7 +117,8 @@ export class Desk {
 
   start(args: string[], { wrapper = [], cwd = this.directory, env = {} }: RunSettings = {}) {
     const [program = '', ...rest] = [...wrapper, process.execPath, cli, ...args];
-    return start(program, rest, { cwd, env: { MILLINER_STATE: this.state, ...env } });
+    // However long a busy disk makes it clear up after SIGTERM: nobody ends it by force.
+    return start(program, rest, { cwd, env: { MILLINER_STATE: this.state, ...env }, killAfter: false });
   }
 
   async run(args: string[], options: RunSettings = {}): Promise<Ended> {
