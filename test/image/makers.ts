@@ -28,7 +28,7 @@ const cases: ((name: string, before: string) => Case)[] = [
   (n) => ({ sections: { posttrans: `echo >/srv/${n}` }, made: { [`/srv/${n}`]: '%posttrans' } }),
   // The same body in two packages, which only their order tells apart.
   (_, before) => ({
-    sections: { post: `[ -e /srv/${before}.one ] && echo >/srv/${before}.two || echo >/srv/${before}.one` },
+    sections: { post: sharedBody(before) },
     made: { [`/srv/${before}.one`]: '%post' },
   }),
   () => ({
@@ -90,58 +90,60 @@ const cases: ((name: string, before: string) => Case)[] = [
   }),
 ];
 
-const nameOf = (i: number) => `m${String(i).padStart(2, '0')}`;
+/** Comes before them all: with the places they work in, and the program that some of them are. */
+const ground = 'ground';
+const nameOf = (i: number) => (i < 0 ? ground : `m${String(i).padStart(2, '0')}`);
 
 /** Each needs the one before it: rpm's order is known. `turn` shifts what each of them does. */
 export function makeEffects(count: number, turn: number): Effects {
   const makers = new Map<string, string>();
   const untold = new Map<string, string | undefined>();
   const packages = Array.from({ length: count }, (_, i) => nameOf(i));
-  let shared = '';
+  let shared: string | undefined;
   let programs = 0;
   const parts = packages.map((name, i) => {
-    const before = i === 0 ? 'tiny-base' : nameOf(i - 1);
+    const before = nameOf(i - 1);
     const index = (i + turn) % cases.length;
-    const {
-      sections = {},
-      files = [],
-      made = {},
-      untold: hidden = [],
-    } = cases[index]!(name, i === 0 ? 'none' : before);
-    if (index === 3) shared = before;
+    const { sections = {}, files = [], made = {}, untold: hidden = [] } = cases[index]!(name, before);
+    // The second of the two that share a body; without its fellow before it, it is the first.
+    const isAlone = index === 4 && shared === undefined;
+    if (index === 3 || isAlone) shared = before;
     const texts = Object.entries(sections).map(([section, body]) => {
       const head = section.includes(' ') ? section : `${section} -n ${name}`;
-      // Without its fellow before it, it is alone.
-      const text = body === '@@' ? bodyOfShared(i === 0 ? 'none' : shared) : body;
-      return `%${head}\n${text}\n`;
+      return `%${head}\n${body === '@@' ? sharedBody(shared!) : body}\n`;
     });
     for (const [path, section] of Object.entries(made)) {
-      const isAlone = path.includes('@@') && i === 0;
-      makers.set(isAlone ? '/srv/none.one' : path.replace('@@', shared), `${section}(${name})`);
+      const shown = isAlone ? path.replace('.two', '.one') : path;
+      makers.set(shown.replace('@@', shared ?? ''), `${section}(${name})`);
     }
     if (index === 16 || index === 17) makers.set(`/srv/made-${++programs}`, `%post(${name})`);
     // It changes what another has made.
     for (const path of hidden) untold.set(path, path.endsWith('.late') ? undefined : name);
-    return [
-      `%package -n ${name}`,
-      'Summary: Its effects are known',
-      `Requires(pre): ${before}`,
-      `Requires: ${before}`,
-      `%description -n ${name}`,
-      'See its scriptlets.',
-      ...texts,
-      `%files -n ${name}`,
-      `/usr/share/${name}`,
-      ...files,
-      ...(i === 0 ? ['%dir /srv', '/usr/bin/makes'] : []),
-      '',
-    ].join('\n');
+    return partOf(name, before, texts, files);
   });
-  return { spec: specOf(packages, parts), packages, makers, untold };
+  const all = [ground, ...packages];
+  const first = partOf(ground, 'tiny-base', [], ['%dir /srv', '/usr/bin/makes']);
+  return { spec: specOf(all, [first, ...parts]), packages: all, makers, untold };
 }
 
-const bodyOfShared = (before: string) =>
+const sharedBody = (before: string) =>
   `[ -e /srv/${before}.one ] && echo >/srv/${before}.two || echo >/srv/${before}.one`;
+
+function partOf(name: string, before: string, sections: string[], files: string[]): string {
+  return [
+    `%package -n ${name}`,
+    'Summary: Its effects are known',
+    `Requires(pre): ${before}`,
+    `Requires: ${before}`,
+    `%description -n ${name}`,
+    'See its scriptlets.',
+    ...sections,
+    `%files -n ${name}`,
+    `/usr/share/${name}`,
+    ...files,
+    '',
+  ].join('\n');
+}
 
 function specOf(packages: string[], parts: string[]): string {
   return [
