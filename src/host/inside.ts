@@ -12,13 +12,22 @@ export function resolveParents(target: string, path: string): ByteString | undef
   return resolvePlace(target, byteString(path));
 }
 
-/** The same for a path in bytes. */
+/** The same for a path in bytes; where a file stands for one of its directories, the rest is as it is written. */
 export function resolvePlace(target: string, path: ByteString): ByteString | undefined {
   return resolveInImage(path, (at) => {
-    const found = lstatSync(below(target, at), { throwIfNoEntry: false });
-    if (!found?.isSymbolicLink()) return undefined;
+    if (!isLink(below(target, at))) return undefined;
     return readlinkSync(below(target, at), 'buffer').toString('latin1') as ByteString;
   });
+}
+
+function isLink(path: Buffer | string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw error;
+  }
 }
 
 /** The same with the last component followed too; it need not be there. */

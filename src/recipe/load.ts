@@ -81,7 +81,7 @@ export function templatePath(recipePath: string, template: string): string {
 
 function locate(nameOrPath: string): string {
   const candidates = [resolve(nameOrPath), resolve('recipes', `${nameOrPath}.yaml`)];
-  const found = candidates.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  const found = candidates.find((path) => existsSync(path) && statSync(path).isFile());
   if (found) return found;
   throw new MillinerError(
     'RECIPE_NOT_FOUND',

@@ -27,6 +27,8 @@ export interface PlainImage extends Generation {
   /** How many sets rpm refused before. */
   refused: number;
   timesOf: TimesOf;
+  /** Of all packages so far, by whatever name. */
+  times: ReadonlySet<number>;
 }
 
 /** @param below the tree of the image below, of which a copy is gone on from */
@@ -45,8 +47,9 @@ export async function plainImage(
     await makeRepository(repository, generation, below === undefined ? tiny : undefined);
     await makeTree(tree, below);
     try {
-      await install(repository, tree, set.docs);
-      return { ...generation, image, repository, tree, refused: attempt, timesOf: set.accept(generation) };
+      await install(repository, tree, set.docs, below === undefined ? '' : devicesOf(below));
+      const timesOf = set.accept(generation);
+      return { ...generation, image, repository, tree, refused: attempt, timesOf, times: set.times };
     } catch (error) {
       last = error;
       await rm(repository, { recursive: true });
@@ -68,24 +71,30 @@ async function makeRepository(repository: string, { packages }: Generation, tiny
 }
 
 async function makeTree(tree: string, below: string | undefined): Promise<void> {
-  if (below === undefined) await mkdir(join(tree, 'dev'), { recursive: true });
-  else await run('cp', ['-a', '--reflink=auto', below, tree]);
+  if (below !== undefined) await run('cp', ['-a', '--reflink=auto', below, tree]);
+  await mkdir(join(tree, 'dev'), { recursive: true });
+  await mkdir(join(tree, 'proc'), { recursive: true, mode: 0o555 });
 }
 
-/** As in a build, what a transaction finds in /dev is there for it alone. */
-const inOwnDev = `
-tree=$0; dev=$tree/dev
+/**
+ * As in a build, what a transaction finds in /dev and /proc is there for it alone, but for what the image below has in
+ * /dev; rpm itself needs both.
+ */
+const inOwnPlaces = `
+tree=$0; dev=$tree/dev; shown=$1; shift
+mount -t proc proc "$tree/proc"
 mount -t tmpfs -o mode=755 dev "$dev"
-for node in null:3 zero:5 full:7 random:8 urandom:9; do mknod -m 666 "$dev/\${node%:*}" c 1 "\${node#*:}"; done
+if [ -d "$shown" ]; then cp -a "$shown/." "$dev/"; fi
+for node in null:3 zero:5 full:7 random:8 urandom:9; do rm -rf "$dev/\${node%:*}"; mknod -m 666 "$dev/\${node%:*}" c 1 "\${node#*:}"; done
 exec rpm --root "$tree" --dbpath /usr/lib/sysimage/rpm --nosignature --noplugins --define '_db_backend sqlite' "$@"`;
 
-async function install(repository: string, tree: string, docs: boolean): Promise<void> {
+async function install(repository: string, tree: string, docs: boolean, devices: string): Promise<void> {
   // In the order in which a build gives them to rpm.
   const files = (await readdir(repository)).toSorted().map((name) => join(repository, name));
   const options = docs ? [] : ['--excludedocs'];
   const env = { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC' };
   const limits = { env, timeout: 60_000, killSignal: 'SIGKILL' as const };
-  const words = ['--mount', 'sh', '-ec', inOwnDev, tree, ...options, '-U', ...files];
+  const words = ['--mount', 'sh', '-ec', inOwnPlaces, tree, devices, ...options, '-U', ...files];
   const { stderr } = await run('unshare', words, limits);
   if (complaint.test(stderr)) throw new Error(stderr);
 }
@@ -95,6 +104,10 @@ async function install(repository: string, tree: string, docs: boolean): Promise
  * scriptlet could move it to where it counts.
  */
 export async function leaveOut({ tree, timesOf }: PlainImage, image: string): Promise<void> {
+  await run('cp', ['-a', join(image, 'dev'), devicesOf(tree)]);
+  // rpm erases in the order of the database's numbers, and the image's are in canonical order.
+  await rm(join(tree, databases), { recursive: true });
+  await run('cp', ['-a', join(image, databases), join(tree, databases)]);
   for (const { path, mode } of await native().scan(tree)) {
     const place = `/${showBytes(path)}`;
     const isDirectory = (mode & fileType.mask) === fileType.directory;
@@ -103,4 +116,7 @@ export async function leaveOut({ tree, timesOf }: PlainImage, image: string): Pr
   }
 }
 
-const isDatabase = (path: string) => path.startsWith('/usr/lib/sysimage/rpm/');
+/** What the image has in /dev. */
+const devicesOf = (tree: string) => `${tree}.dev`;
+const databases = 'usr/lib/sysimage/rpm';
+const isDatabase = (path: string) => path.startsWith(`/${databases}/`);

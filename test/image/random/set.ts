@@ -22,7 +22,7 @@ export interface Generation {
   replaced: string[];
 }
 
-/** When packages say that a path was written; undefined where none has it, or none that the recipe wants. */
+/** When packages say that a path was written; undefined where none carries it, or none that the recipe wants. */
 export type TimesOf = (path: string) => number[] | undefined;
 
 /** So many sets are tried for one image. */
@@ -37,6 +37,8 @@ export class RandomSet {
   readonly docs: boolean;
   /** Of the base, which may have few. */
   readonly layers: number | undefined;
+  /** Of all files that its packages have carried. */
+  readonly times = new Set<number>();
   readonly #place: Place;
   #installed: Installed = new Map();
   #count = 0;
@@ -99,7 +101,9 @@ export class RandomSet {
     }
     this.#installed = installed;
     this.#count += 100_000;
-    const isWanted = ({ flags }: ComposedFile) => this.docs || (flags & flagBits.doc) === 0;
+    for (const { mtime } of packages.flatMap((one) => one.files)) this.times.add(mtime);
+    const isWanted = ({ flags }: ComposedFile) =>
+      (flags & flagBits.ghost) === 0 && (this.docs || (flags & flagBits.doc) === 0);
     const files = [...installed.values()].flatMap((one) => one.files.filter(isWanted));
     const times = Map.groupBy(files, ({ path }) => canonical(this.#place, path));
     return (path) => times.get(path)?.map(({ mtime }) => mtime);

@@ -1,13 +1,16 @@
 /** One seed: three images of random packages, built and read by others; every line is a fault. */
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../../src/errors.ts';
 import { hostArch } from '../../../src/host/arch.ts';
+import { native } from '../../../src/host/native.ts';
+import { showBytes } from '../../../src/host/paths.ts';
 import { silent } from '../../../src/host/progress.ts';
 import { build } from '../../../src/pipeline/build.ts';
 import { openContext, type Context } from '../../../src/pipeline/context.ts';
 import { withTree } from '../../../src/pipeline/view.ts';
+import { fileType } from '../../../src/rpm/files.ts';
 import { drivers, type DriverName } from '../../snapshot/drivers.ts';
 import type { Tiny } from '../../tiny/tiny.ts';
 import { isNormalised } from '../normalised.ts';
@@ -55,6 +58,7 @@ async function tryOutIn(work: string, set: RandomSet, { tiny, storage, readers }
     const layout = join(work, 'layout');
     const tags = built.images.map(({ image }) => image);
     const differences = [...built.differences];
+    if (built.images.length === 0) return { differences, digests: [] };
     for (const [name, read] of Object.entries(readers)) {
       const directory = join(work, name);
       const refused = await read(layout, tags, directory);
@@ -119,8 +123,12 @@ function recipeOf(
 async function compareAll(context: Context, one: BuiltImage, who: string, read: string): Promise<string[]> {
   const installed = await withTree(context, one.snapshot, (root) => compareTrees(read, root, isRoot));
   const isExpected = (path: string) => isNormalised(path) && (isDevice(path) || !one.timesOf(path));
+  const namesOf = await hardLinks(read);
+  const former = images[images.indexOf(one.image) - 1];
+  const below = former && join(read, '..', former);
   const others = await compareTrees(read, one.tree, isExpected);
-  const isFault = (line: string) => !isClamped(line, one) && !isSameButFor(isExpected, line);
+  const isFault = (line: string) =>
+    !isClamped(line, one, namesOf(pathOf(line)), below) && !isSameButFor(isExpected, line);
   return [
     ...installed.map((line) => `${who}, installed: ${line}`),
     ...others.filter(isFault).map((line) => `${who}, rpm: ${line}`),
@@ -139,18 +147,31 @@ function isSameButFor(isExpected: (path: string) => boolean, line: string): bool
   return rest(image) === rest(plain);
 }
 
+const pathOf = (line: string) => line.slice(0, line.indexOf(': '));
+
+/** By path the names of the same file, without others its own. */
+async function hardLinks(root: string): Promise<(path: string) => string[]> {
+  const linked = (await native().scan(root)).filter(({ links, mode }) => links > 1 && !isDirectory(mode));
+  const names = Map.groupBy(linked, ({ inode }) => inode);
+  const inodes = new Map(linked.map(({ path, inode }) => [`/${showBytes(path)}`, inode]));
+  return (path) => names.get(inodes.get(path) ?? -1n)?.map((one) => `/${showBytes(one.path)}`) ?? [path];
+}
+
 /**
  * A time that a scriptlet has left is no package's: the image has its own time there, or, where the content is still
- * a package's, the package's.
+ * a package's or the image's below, theirs, whatever the name by now: a file's names have one time.
  */
-function isClamped(line: string, { timesOf }: BuiltImage): boolean {
+function isClamped(line: string, one: BuiltImage, names: string[], below: string | undefined): boolean {
   const [, path, image, plain] = /^(.*): mtime (\d+) \| (\d+)$/.exec(line) ?? [];
   if (path === undefined) return false;
-  const packaged = timesOf(path) ?? [];
-  return [epoch, ...packaged].includes(Number(image)) && !packaged.includes(Number(plain));
+  const there = below === undefined ? [] : names.map((name) => join(below, name)).filter(existsSync);
+  const kept = there.map((place) => Math.floor(lstatSync(place).mtimeMs / 1000));
+  const isKnown = [epoch, ...one.times, ...kept].includes(Number(image));
+  return isKnown && (names.length > 1 || !one.timesOf(path)?.includes(Number(plain)));
 }
 
 /** containers/storage gives it a mode of its own. */
 const isRoot = (path: string) => path === '/';
+const isDirectory = (mode: number) => (mode & fileType.mask) === fileType.directory;
 /** The device nodes that a transaction needs lie there meanwhile. */
 const isDevice = (path: string) => path.startsWith('/dev/');
