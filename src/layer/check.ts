@@ -1,10 +1,13 @@
-/** Whether the layers of an image, laid one on another, are the tree that was installed. */
+/**
+ * Whether the layers of an image, laid one on another, are the tree that was installed. It compares by itself: what the
+ * writer takes for the same may be the very fault.
+ */
 import { MillinerError } from '../errors.ts';
 import { showBytes, type ByteString } from '../host/paths.ts';
-import { digestOf, namesOf, sameAttributes } from './changes.ts';
+import { digestOf } from './changes.ts';
 import type { ListedEntry } from './listing.ts';
 import { changesListed, LayerSum, type LayerFault } from './sum.ts';
-import { isRegular, type Tree, type TreeEntry } from './tree.ts';
+import { isDirectory, isLink, isRegular, type Tree, type TreeEntry } from './tree.ts';
 
 export interface LayersAndTree {
   /** What the base shows. A recipe's was checked when it was built; of another's image it is what its layers say. */
@@ -46,8 +49,9 @@ function attributeDifferences(tree: Tree, layers: Tree): LayerFault[] {
   const found: LayerFault[] = [];
   for (const entry of tree.values()) {
     const shown = layers.get(entry.path);
+    const differing = shown && differingAttribute(entry, shown);
     if (!shown) found.push(faultAt(entry.path, 'is not in the layers'));
-    else if (!sameAttributes(entry, shown)) found.push(faultAt(entry.path, attributesOf(entry, shown)));
+    else if (differing !== undefined) found.push(faultAt(entry.path, differing));
     else if (isRegular(entry) && entry.size > 0 && shown.sha256 === undefined)
       found.push(faultAt(entry.path, 'has no content in the layers'));
   }
@@ -56,30 +60,45 @@ function attributeDifferences(tree: Tree, layers: Tree): LayerFault[] {
 }
 
 function linkDifferences(tree: Tree, layers: Tree): LayerFault[] {
-  const [installed, shown] = [namesOf(tree, tree), namesOf(layers, layers)];
-  const paths = new Set([...installed.keys(), ...shown.keys()]);
-  return [...paths]
-    .filter((path) => installed.get(path) !== shown.get(path))
+  const [installed, shown] = [firstNames(tree), firstNames(layers)];
+  return [...installed.keys()]
+    .filter((path) => layers.has(path) && installed.get(path) !== shown.get(path))
     .map((path) => faultAt(path, 'has other hard links in the layers'));
 }
 
+/** By path the first of the names that the same file has: files are linked alike where that is so of all of them. */
+function firstNames(tree: Tree): Map<ByteString, ByteString> {
+  const first = new Map<bigint, ByteString>();
+  const regular = [...tree.values()].filter(isRegular);
+  for (const { inode, path } of regular) {
+    const known = first.get(inode);
+    if (known === undefined || path < known) first.set(inode, path);
+  }
+  return new Map(regular.map(({ inode, path }) => [path, first.get(inode)!]));
+}
+
 /** The first attribute that differs, of both. */
-function attributesOf(entry: TreeEntry, shown: TreeEntry): string {
+function differingAttribute(entry: TreeEntry, shown: TreeEntry): string | undefined {
   for (const [name, show] of Object.entries(attributes)) {
     const [here, there] = [show(entry), show(shown)];
     if (here !== there) return `has ${name} ${here} in the tree and ${there} in the layers`;
   }
-  const names = new Set([entry, shown].flatMap(({ xattrs = {} }) => Object.keys(xattrs)));
-  return `has other extended attributes in the layers (${[...names].map((name) => showBytes(name as ByteString)).join(', ')})`;
+  return undefined;
 }
 
 const attributes: Record<string, (entry: TreeEntry) => string> = {
   mode: ({ mode }) => mode.toString(8),
   owner: ({ uid, gid }) => `${uid}:${gid}`,
-  size: ({ size }) => String(size),
+  // Of directories and links every file system has its own.
+  size: (entry) => (isDirectory(entry) || isLink(entry) ? 'any' : String(entry.size)),
   time: ({ mtimeSeconds }) => String(mtimeSeconds),
   target: ({ target }) => (target === undefined ? 'none' : showBytes(target)),
   device: ({ deviceMajor, deviceMinor }) => `${deviceMajor}:${deviceMinor}`,
+  'extended attributes': ({ xattrs = {} }) =>
+    Object.entries(xattrs)
+      .map(([name, value]) => `${showBytes(name as ByteString)}=${value.toString('hex')}`)
+      .toSorted()
+      .join(' ') || 'none',
 };
 
 const faultAt = (path: ByteString, what: string): LayerFault => ({ path: `/${showBytes(path)}`, what });
