@@ -26,7 +26,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await scene.remove();
-  await rm(place, { recursive: true, force: true });
+  // A process that was ended may still be writing its compile cache.
+  await rm(place, { recursive: true, force: true, maxRetries: 5 });
 });
 
 test(
