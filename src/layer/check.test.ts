@@ -127,6 +127,24 @@ test.each<[string, ListedEntry[], string]>([
   expect(await differences([changed], installed())).toContain(path);
 });
 
+test('what differs in bytes that no text shows is told', async () => {
+  const latin = (hex: string) => Buffer.from(hex, 'hex').toString('latin1') as ByteString;
+  const tree = installed();
+  tree.set('d/link' as ByteString, entry('d/link', 5, { mode: 0o120777, size: 1, target: latin('ff') }));
+  expect(await differences([changedAt('d/link', { linkTarget: latin('ff') })], tree)).toEqual([]);
+  expect(await differences([changedAt('d/link', { linkTarget: latin('fe') })], tree)).toEqual(['/d/link']);
+  const two = { 'user.a': Buffer.from('b'), 'user.c': Buffer.from('d') };
+  const one = { 'user.a=62 user.c': Buffer.from('d') };
+  tree.set('d/file' as ByteString, entry('d/file', 3, { xattrs: two, sha256: sha256('told') }));
+  expect(await differences([changedAt('d/file', { xattrs: one })], tree)).toContain('/d/file');
+});
+
+test('files of several file systems may have one inode number', async () => {
+  const tree = installed();
+  tree.set('d/file' as ByteString, entry('d/file', 4, { xattrs, sha256: sha256('told') }));
+  expect(await differences([layer()], tree)).toEqual([]);
+});
+
 test('content that nobody else has told is read from the tree', async () => {
   const tree: Tree = new Map(
     ['', 'file'].map((path) => [byteString(path), installed().get(byteString(path))!]),

@@ -66,40 +66,63 @@ function linkDifferences(tree: Tree, layers: Tree): LayerFault[] {
     .map((path) => faultAt(path, 'has other hard links in the layers'));
 }
 
-/** By path the first of the names that the same file has: files are linked alike where that is so of all of them. */
+/**
+ * By path the first of the names that the same file has: files are linked alike where that is so of all of them. Only
+ * files with several names are asked for their inode: overlay shows inodes of several file systems as they are.
+ */
 function firstNames(tree: Tree): Map<ByteString, ByteString> {
   const first = new Map<bigint, ByteString>();
   const regular = [...tree.values()].filter(isRegular);
-  for (const { inode, path } of regular) {
+  for (const { inode, path, links } of regular) {
     const known = first.get(inode);
-    if (known === undefined || path < known) first.set(inode, path);
+    if (links > 1 && (known === undefined || path < known)) first.set(inode, path);
   }
-  return new Map(regular.map(({ inode, path }) => [path, first.get(inode)!]));
+  return new Map(regular.map(({ inode, path, links }) => [path, links > 1 ? first.get(inode)! : path]));
 }
 
 /** The first attribute that differs, of both. */
 function differingAttribute(entry: TreeEntry, shown: TreeEntry): string | undefined {
-  for (const [name, show] of Object.entries(attributes)) {
-    const [here, there] = [show(entry), show(shown)];
-    if (here !== there) return `has ${name} ${here} in the tree and ${there} in the layers`;
+  for (const [name, { value, show = value }] of Object.entries(attributes)) {
+    if (value(entry) !== value(shown))
+      return `has ${name} ${show(entry)} in the tree and ${show(shown)} in the layers`;
   }
   return undefined;
 }
 
-const attributes: Record<string, (entry: TreeEntry) => string> = {
-  mode: ({ mode }) => mode.toString(8),
-  owner: ({ uid, gid }) => `${uid}:${gid}`,
+interface Attribute {
+  /** What is compared. */
+  value: (entry: TreeEntry) => string;
+  /** What a message says, where that is not the same: text loses bytes that are no UTF-8. */
+  show?: (entry: TreeEntry) => string;
+}
+
+const attributes: Record<string, Attribute> = {
+  mode: { value: ({ mode }) => mode.toString(8) },
+  owner: { value: ({ uid, gid }) => `${uid}:${gid}` },
   // Of directories and links every file system has its own.
-  size: (entry) => (isDirectory(entry) || isLink(entry) ? 'any' : String(entry.size)),
-  time: ({ mtimeSeconds }) => String(mtimeSeconds),
-  target: ({ target }) => (target === undefined ? 'none' : showBytes(target)),
-  device: ({ deviceMajor, deviceMinor }) => `${deviceMajor}:${deviceMinor}`,
-  'extended attributes': ({ xattrs = {} }) =>
-    Object.entries(xattrs)
-      .map(([name, value]) => `${showBytes(name as ByteString)}=${value.toString('hex')}`)
-      .toSorted()
-      .join(' ') || 'none',
+  size: { value: (entry) => (isDirectory(entry) || isLink(entry) ? 'any' : String(entry.size)) },
+  time: { value: ({ mtimeSeconds }) => String(mtimeSeconds) },
+  target: {
+    value: ({ target = '' }) => target,
+    show: ({ target }) => (target === undefined ? 'none' : showBytes(target)),
+  },
+  device: { value: ({ deviceMajor, deviceMinor }) => `${deviceMajor}:${deviceMinor}` },
+  'extended attributes': {
+    value: ({ xattrs = {} }) => {
+      const named = Object.entries(xattrs).map(([name, value]) => [name, value.toString('hex')] as const);
+      return JSON.stringify(named.toSorted(([one], [other]) => (one < other ? -1 : 1)));
+    },
+    show: ({ xattrs = {} }) => Object.entries(xattrs).map(showXattr).toSorted().join(' ') || 'none',
+  },
 };
+
+const longestShown = 64;
+
+function showXattr([name, value]: [string, Buffer]): string {
+  const hex = value.toString('hex');
+  const shown = hex.length > longestShown ? `${hex.slice(0, longestShown)}…` : hex;
+  return `${showBytes(name as ByteString)}=${shown}`;
+}
 
 const faultAt = (path: ByteString, what: string): LayerFault => ({ path: `/${showBytes(path)}`, what });
 
