@@ -20,12 +20,12 @@ export function resolvePlace(target: string, path: ByteString): ByteString | und
   });
 }
 
-function isLink(path: Buffer | string): boolean {
+/** Most places that are asked for are not there: an error for each would cost more than the question. */
+function isLink(path: Buffer): boolean {
   try {
-    return lstatSync(path).isSymbolicLink();
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
   } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return false;
     throw error;
   }
 }
