@@ -12,9 +12,11 @@ import { tinyPackages } from '../../tiny/tiny.ts';
 import { byPodman, bySpecification } from './readers.ts';
 import { tryOut, type Bench } from './trial.ts';
 
-const count = process.env['MILLINER_SOAK'] ? 500 : 6;
+const all = Array.from({ length: 500 }, (_, index) => index + 1);
+/** 8: a file in a directory's place; 16: a setuid mode through /proc; 85: owners of hard links to an empty file. */
+const sample = [1, 2, 5, 8, 16, 85];
 const asked = process.env['MILLINER_SEED'];
-const seeds = asked?.split(',') ?? Array.from({ length: count }, (_, index) => index + 1);
+const seeds = asked?.split(',') ?? (process.env['MILLINER_SOAK'] ? all : sample);
 
 let bench: Bench;
 beforeAll(async () => {
