@@ -1,8 +1,7 @@
 /** What every command shares: flags, progress, signals, and errors that end the same way with and without --json. */
-import { resolve } from 'node:path';
 import { Command, Flags } from '@oclif/core';
 import { MillinerError } from '../errors.ts';
-import { asStorageError } from '../host/files.ts';
+import { asStorageError, withoutLinks } from '../host/files.ts';
 import type { RunOptions } from '../pipeline/context.ts';
 import { bytesOf } from '../recipe/schema.ts';
 import { storages, type Storage } from '../snapshot/storage.ts';
@@ -54,7 +53,7 @@ export abstract class MillinerCommand extends Command {
   }
 
   protected runOptions({ state, storage }: { state: string; storage: Storage }): RunOptions {
-    return { state: resolve(state), storage, progress: this.#terminal, signal: this.#stop.signal };
+    return { state: withoutLinks(state), storage, progress: this.#terminal, signal: this.#stop.signal };
   }
 
   override log(message = ''): void {

@@ -1,6 +1,7 @@
 /** What node:fs leaves to say about files: durability, absence, full disks. */
-import type { Stats } from 'node:fs';
+import { realpathSync, type Stats } from 'node:fs';
 import { lstat, open, statfs, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 
 /** fsync of a file or, after a name in it has changed, of a directory. */
@@ -10,6 +11,21 @@ export async function syncPath(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/**
+ * The place that a path leads to, also where its last directories are not there yet: mounts are listed by where they
+ * are, not by the links that led there.
+ */
+export function withoutLinks(path: string): string {
+  const whole = resolve(path);
+  try {
+    return realpathSync(whole);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw asStorageError(error, whole);
+    // A link that leads nowhere yet is kept as it is: whoever makes a directory there is told.
+    return join(withoutLinks(dirname(whole)), basename(whole));
   }
 }
 
