@@ -7,7 +7,7 @@ import { mkdir, open, readdir, rm, stat, utimes, type FileHandle } from 'node:fs
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { MillinerError } from '../errors.ts';
-import { filePieces } from '../host/files.ts';
+import { filePieces, statIfThere } from '../host/files.ts';
 import { withLock, type LockOptions } from '../host/locks.ts';
 import { hexOf, isDigest, type Blob, type Digest } from './digest.ts';
 import { Ingest, type Expected } from './ingest.ts';
@@ -115,7 +115,7 @@ export class ContentStore {
   /** Removed so that the next run fetches it; unless another process has put a good one there meanwhile. */
   async #dropCorrupt(digest: Digest, handle: FileHandle): Promise<MillinerError> {
     const path = this.path(digest);
-    const [read, there] = await Promise.all([handle.stat(), stat(path).catch(() => undefined)]);
+    const [read, there] = await Promise.all([handle.stat(), statIfThere(path)]);
     if (there?.ino === read.ino) await this.remove(digest);
     return new MillinerError('BLOB_CORRUPT', `${path} does not hold ${digest}`, {
       details: { digest, path },
@@ -132,7 +132,7 @@ export class ContentStore {
     for (const name of await readdir(this.#blobs)) {
       const digest = `sha256:${name}` as const;
       if (!isDigest(digest)) continue;
-      const found = await stat(this.path(digest)).catch(() => undefined);
+      const found = await statIfThere(this.path(digest));
       if (found) blobs.push({ digest, size: found.size, used: found.mtime });
     }
     return blobs;

@@ -1,6 +1,6 @@
 /** What node:fs leaves to say about files: durability, absence, full disks. */
 import { realpathSync, type Stats } from 'node:fs';
-import { lstat, open, statfs, type FileHandle } from 'node:fs/promises';
+import { lstat, open, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 
@@ -31,10 +31,17 @@ export function withoutLinks(path: string): string {
 
 /** What is at a path, a link itself and not its target; undefined where nothing is. */
 export async function lstatIfThere(path: string | Buffer): Promise<Stats | undefined> {
-  return lstat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw error;
-  });
+  return lstat(path).catch(onlyAbsent);
+}
+
+/** What a path leads to; undefined where nothing is. */
+export async function statIfThere(path: string): Promise<Stats | undefined> {
+  return stat(path).catch(onlyAbsent);
+}
+
+/** That it cannot be looked at is no absence. */
+function onlyAbsent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
 }
 
 /** A full disk or quota gets its own code; anything else stays what it was. */

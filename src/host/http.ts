@@ -1,14 +1,14 @@
 /** The one owner of HTTP: verified downloads that resume, from several mirrors, with retries and bounds. */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rename, stat, type FileHandle } from 'node:fs/promises';
+import { rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Dispatcher } from 'undici';
 import { MillinerError } from '../errors.ts';
 import { defaultMinRate, defaultTimeout, type Access } from './access.ts';
 import type { Checksum } from './checksum.ts';
-import { asStorageError, syncPath } from './files.ts';
+import { asStorageError, statIfThere, syncPath } from './files.ts';
 import { acquire } from './locks.ts';
 import { eachMirror, type MirrorOptions } from './mirrors.ts';
 import { asAttemptError, AttemptError, get, showUrl, type Asking } from './request.ts';
@@ -52,9 +52,9 @@ export async function download(
     const handle = await acquire(part, 'exclusive', { wait: true, signal: options.signal });
     try {
       // Whoever held the lock before us may have finished and renamed the file that we now hold.
-      const there = await stat(part).catch(() => undefined);
+      const there = await statIfThere(part);
       if (there?.ino !== (await handle.stat()).ino) {
-        if (await stat(file).catch(() => undefined)) return;
+        if (await statIfThere(file)) return;
         continue;
       }
       await eachMirror(urls, options, (url) => fetchInto(url, handle, part, options));

@@ -4,10 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, readFile, readlink, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, readFile, readlink, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
+import { statIfThere } from './files.ts';
 import { listMounts } from './mounts.ts';
 import { native } from './native.ts';
 
@@ -114,7 +115,7 @@ export async function openTemporary(path: string, mode: number): Promise<FileHan
 }
 
 async function isStillAt(path: string, handle: FileHandle): Promise<boolean> {
-  const [there, ours] = await Promise.all([stat(path).catch(() => undefined), handle.stat()]);
+  const [there, ours] = await Promise.all([statIfThere(path), handle.stat()]);
   return there !== undefined && there.ino === ours.ino && there.dev === ours.dev;
 }
 

@@ -1,9 +1,10 @@
 /** Brings the packages of a lock into the content store; each counts only once its digest and size hold. */
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
+import { statIfThere } from '../host/files.ts';
 import type { Access } from '../host/access.ts';
 import { fileMatches } from '../host/checksum.ts';
 import { download } from '../host/http.ts';
@@ -93,7 +94,7 @@ async function fetchFrom(
   const expected = { digest: `sha256:${one.sha256}` as const, size: one.size };
   const local = urls.filter((url) => url.startsWith('file:')).map((url) => fileURLToPath(url));
   for (const path of local) {
-    if (await stat(path).catch(() => undefined))
+    if (await statIfThere(path))
       return void (await content.ingestFile(path, { ...expected, what: `${one.nevra} from ${path}` }));
   }
   const remote = urls.filter((url) => !url.startsWith('file:'));

@@ -1,7 +1,8 @@
 /** gc: removes from the state directory what no image and no lock in use needs. */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
+import { statIfThere } from '../host/files.ts';
 import { removeTree } from '../host/remove.ts';
 import { cachedEnding } from '../solve/cached.ts';
 import { forgetBase, listBases, type BaseRecord } from './baserecords.ts';
@@ -122,7 +123,7 @@ async function removeSnapshots({ snapshots }: Context, keep: Set<string>): Promi
 async function removeUnused(directory: string, ending: string, usedSince: Date): Promise<void> {
   for (const name of await readdir(directory).catch(() => [])) {
     const path = join(directory, name);
-    const found = name.includes(ending) ? await stat(path).catch(() => undefined) : undefined;
+    const found = name.includes(ending) ? await statIfThere(path) : undefined;
     if (found && found.mtime < usedSince) await rm(path, { force: true });
   }
 }
