@@ -26,6 +26,7 @@ export const exitCodes = {
   unbooted: 16,
   queue: 17,
   release: 18,
+  signedElsewhere: 19,
   interrupted: 130,
 } as const;
 
@@ -288,10 +289,16 @@ const table = {
     what: 'the Redis of the queue refuses this user',
     todo: 'Give a user and password that it knows in MILLINER_REDIS, with all commands on the keys milliner:*.',
   },
+  QUEUE_FULL: {
+    kind: 'queue',
+    what: 'the Redis of the queue takes nothing more: it has reached its maxmemory, or its disk is full',
+    todo: 'Give it more memory (CONFIG SET maxmemory), or remove finished releases with: milliner queue clean',
+    passes: true,
+  },
   QUEUE_UNSAFE: {
     kind: 'queue',
     what: 'the Redis of the queue may lose jobs, or is too old to keep them',
-    todo: 'Set maxmemory-policy noeviction, and use Redis 6.2 or later.',
+    todo: 'Use a Redis 6.2 or later that is the primary, not in cluster mode, with maxmemory-policy noeviction.',
   },
   JOB_LOST: {
     kind: 'queue',
@@ -314,6 +321,11 @@ const table = {
     kind: 'release',
     what: 'a release failed, or was cancelled; its causes are in details.releases',
     todo: 'See its log with: milliner queue status RELEASE; mend the cause, then: milliner queue retry RELEASE',
+  },
+  RELEASE_LOST: {
+    kind: 'release',
+    what: 'a release has left the queue while it was waited for: its Redis came back without it, or somebody removed it',
+    todo: 'Nobody knows how far it got: look at the tags, then release it again. See to it that the Redis keeps what it acknowledges (appendonly).',
   },
   RELEASE_CANCELLED: {
     kind: 'release',

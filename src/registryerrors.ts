@@ -25,6 +25,16 @@ export const registryErrors = {
     what: 'a file of registry credentials, or of repositories (netrc), cannot be read, or a credential helper fails',
     todo: 'Log in again (podman login REGISTRY), or name another file in REGISTRY_AUTH_FILE; for repositories, in NETRC.',
   },
+  REGISTRIES_INVALID: {
+    kind: 'input',
+    what: "this host's configuration of registries (registries.conf) cannot be read",
+    todo: 'Mend the named file: containers-registries.conf(5).',
+  },
+  REGISTRY_BLOCKED: {
+    kind: 'registry',
+    what: "this host's configuration (registries.conf) blocks a registry, or part of one",
+    todo: 'Name an image of another registry, or have whoever blocks it allow it.',
+  },
   REGISTRY_UNAVAILABLE: {
     kind: 'registry',
     what: 'a registry does not answer, or fails again and again',
@@ -66,9 +76,14 @@ export const registryErrors = {
     what: 'an image is signed, but not with the private half of this key',
     todo: 'Give the public key of whoever published the image with --key.',
   },
+  SIGNED_ELSEWHERE: {
+    kind: 'signedElsewhere',
+    what: 'an image is signed with this key, under another reference: it is a copy, or somebody gave it another tag',
+    todo: 'Where it is meant to be a copy, name the reference that was signed: milliner verify --signed-as REFERENCE',
+  },
   IMAGE_ALTERED: {
     kind: 'altered',
-    what: 'an image or a signature was changed: it is damaged, or signs another image or another reference',
+    what: 'an image or a signature was changed: it is damaged, or signs another image',
     todo: 'Do not run the image; look at who writes to the repository, then publish it again.',
   },
 } as const;

@@ -3,6 +3,7 @@ import { MillinerCommand } from '../cli/command.ts';
 import { askPassword } from '../cli/password.ts';
 import { openContext } from '../pipeline/context.ts';
 import { publish } from '../pipeline/publish.ts';
+import { layouts } from '../pipeline/verify.ts';
 
 export default class PublishCommand extends MillinerCommand {
   static override summary = 'Sign a booted image and publish it';
@@ -13,6 +14,7 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
   static override examples = [
     '<%= config.bin %> publish demo-base --to registry.example.com/demo/base:43 --key keys/release.key',
     '<%= config.bin %> publish demo-base --to localhost:5000/base:43 --to localhost:5000/base:latest --key keys/release.key --json',
+    '<%= config.bin %> publish demo-base --to registry.gitlab.com/demo/base:43 --key keys/release.key --only sig',
   ];
   static override args = {
     image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
@@ -26,6 +28,11 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
     }),
     key: Flags.string({ summary: 'the private key', helpValue: 'FILE', required: true }),
     'plain-http': Flags.boolean({ summary: 'the registries have no TLS', default: false }),
+    only: Flags.option({
+      options: layouts,
+      summary:
+        'one layout of signatures, for a registry that refuses the other: .sig and .att tags, or sigstore bundles',
+    })(),
   };
 
   async run(): Promise<object> {
@@ -39,6 +46,7 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
         key: flags.key,
         password: () => askPassword(`Password of ${flags.key}`, { confirm: false, signal: options.signal }),
         plainHttp: flags['plain-http'],
+        only: flags.only,
       });
       this.log(published.manifestDigest);
       return { ...published, seconds: (Date.now() - began) / 1000 };

@@ -15,7 +15,7 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
   /** Milliseconds of silence until the answer begins; default 30 s. */
   patience?: number | undefined;
-  tls?: Tls;
+  tls?: Tls | undefined;
 }
 
 /** Why one attempt at one URL failed; the caller decides whether there is another. */
@@ -64,9 +64,15 @@ let usual: Agents | undefined;
 /** By what makes their connections others than the usual: the PEM texts of an access. */
 const special = new Map<string, Agents>();
 
-interface Tls {
+/** PEM. */
+export interface Tls {
+  /** The authorities that count instead of the host's. */
   authorities?: string | undefined;
+  /** Authorities that count beside the host's. */
+  added?: string | undefined;
   certificate?: Secrets['certificate'];
+  /** Whoever answers is believed to be the one: only where the host's owner has said so. */
+  unverified?: boolean | undefined;
 }
 
 function agentFor(url: URL, tls: Tls): Dispatcher {
@@ -75,7 +81,7 @@ function agentFor(url: URL, tls: Tls): Dispatcher {
 }
 
 function agentsWith(tls: Tls): Agents {
-  if (tls.authorities === undefined && tls.certificate === undefined) return (usual ??= makeAgents({}));
+  if (Object.values(tls).every((value) => value === undefined)) return (usual ??= makeAgents({}));
   const key = JSON.stringify(tls);
   const agents = special.get(key) ?? makeAgents(tls);
   special.set(key, agents);
@@ -88,11 +94,15 @@ export function isLoopbackHost(name: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-function makeAgents({ authorities, certificate }: Tls): Agents {
+function makeAgents({ authorities, added, certificate, unverified = false }: Tls): Agents {
   // The host's own certificate store as well: a company's mirrors are signed by its own authority.
   const known = () => [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
   const identity = certificate && { cert: certificate.chain, key: certificate.key };
-  const requestTls = { secureContext: createSecureContext({ ca: authorities ?? known(), ...identity }) };
+  const ca = authorities ?? [...known(), ...(added ? [added] : [])];
+  const requestTls = {
+    secureContext: createSecureContext({ ca, ...identity }),
+    rejectUnauthorized: !unverified,
+  };
   const proxyTls = { secureContext: createSecureContext({ ca: known() }) };
   const common = {
     connect: { timeout: connectMilliseconds, ...requestTls },
@@ -178,8 +188,31 @@ export function asAttemptError(cause: unknown): unknown {
   const code = (cause as NodeJS.ErrnoException).code;
   const network = cause instanceof errors.UndiciError || code !== undefined;
   if (!network) return cause;
-  return new AttemptError(cause.message || String(code), { cause, permanent: untrusted.test(code ?? '') });
+  return new AttemptError(wordsOf(cause, code), { cause, permanent: untrusted.test(code ?? '') });
 }
+
+/** OpenSSL's words are for those who know it, and Node adds advice about its own command line. */
+function wordsOf({ message }: Error, code = ''): string {
+  if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'its certificate is for another name';
+  if (/^(?:DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) {
+    return `no authority that this host trusts has signed its certificate (${code})`;
+  }
+  return noTls.test(code) ? 'it answers something else than TLS' : message || code;
+}
+
+/** Its certificate is no good: waiting does not change that. */
+export function isUntrusted({ cause }: AttemptError): boolean {
+  const code = codeOf(cause);
+  return /^(?:ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code) && !noTls.test(code);
+}
+
+/** It answers something else than TLS. */
+export const lacksTls = ({ cause }: AttemptError): boolean => noTls.test(codeOf(cause));
+
+/** OpenSSL's names for what a server answers that speaks another protocol. */
+const noTls = /^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG))$/;
+const codeOf = (cause: unknown) => (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
 
 function parseUrl(url: string): URL {
   if (!URL.canParse(url)) throw new AttemptError('the URL is malformed', { permanent: true });

@@ -1,4 +1,4 @@
-/** What is signed of an image, hung on it in a repository beside what is there already: in both layouts. */
+/** What is signed of an image, hung on it in a repository beside what is there already, in one layout or both. */
 import { MillinerError } from '../errors.ts';
 import { manifestType, sha256Of, type Digest } from '../registry/descriptor.ts';
 import type { Artifact } from '../sign/artifact.ts';
@@ -11,6 +11,7 @@ import { mergeSignatures } from '../sign/simplesigning.ts';
 import { openEnvelope } from '../sign/statement.ts';
 import { count, type Tally } from './push.ts';
 import { fetchAttachment, fetchBundles, type PublishedImage } from './signatures.ts';
+import type { Layout } from './verify.ts';
 
 /** Names of what was attached: tags and digests in the repository. */
 export interface Attached {
@@ -26,6 +27,24 @@ export async function attach(
   image: PublishedImage,
   key: PublicKey,
   signed: SignedImage,
+  layouts: readonly Layout[],
+  tally: Tally,
+): Promise<Attached> {
+  const attached: Attached = { signatures: [], attestations: [] };
+  for (const layout of layouts) {
+    const added = await attachIn[layout](image, key, signed, tally);
+    attached.signatures.push(...added.signatures);
+    attached.attestations.push(...added.attestations);
+  }
+  return attached;
+}
+
+const attachIn: Record<Layout, typeof attachTags> = { sig: attachTags, bundle: attachBundles };
+
+async function attachTags(
+  image: PublishedImage,
+  key: PublicKey,
+  signed: SignedImage,
   tally: Tally,
 ): Promise<Attached> {
   const { digest } = image;
@@ -37,15 +56,27 @@ export async function attach(
     await fetchAttachment(image, 'att'),
   );
   for (const attachment of [signatures, attestations]) await pushAttachment(image, attachment, tally);
+  return { signatures: [signatures.tag], attestations: [attestations.tag] };
+}
+
+async function attachBundles(
+  image: PublishedImage,
+  key: PublicKey,
+  signed: SignedImage,
+  tally: Tally,
+): Promise<Attached> {
   const older = await ownBundles(image, key);
   for (const bundle of signed.bundles) {
     await pushBlobs(image, bundle, tally);
     await putOnce(image, bundle.descriptor.digest, bundle);
-    const superseded = older.get(predicateOf(bundle)) ?? [];
-    await image.client.addReferrer(image.repository, digest, bundle.descriptor, superseded);
   }
+  const referrers = signed.bundles.map((bundle) => ({
+    descriptor: bundle.descriptor,
+    superseded: older.get(predicateOf(bundle)) ?? [],
+  }));
+  await image.client.addReferrers(image.repository, image.digest, referrers);
   const [bundle, ...claims] = signed.bundles.map(({ descriptor }) => descriptor.digest);
-  return { signatures: [signatures.tag, bundle!], attestations: [attestations.tag, ...claims] };
+  return { signatures: [bundle!], attestations: claims };
 }
 
 async function pushAttachment(image: PublishedImage, attachment: Attachment, tally: Tally): Promise<void> {

@@ -12,6 +12,8 @@ export interface SignedBase {
   /** As the recipe has it: a signature of another tag is none of this image. */
   reference: string;
   client: PublishedImage['client'];
+  /** Where the registry has it. */
+  repository: string;
   /** The image's, then those of indexes that lead to it. */
   digests: readonly Digest[];
 }
@@ -21,13 +23,13 @@ export interface SignedBase {
  * what registries throw.
  */
 export async function verifyBase(
-  { reference, client, digests }: SignedBase,
+  { reference, client, repository, digests }: SignedBase,
   keys: readonly PublicKey[],
 ): Promise<PublicKey[]> {
   const failures: MillinerError[] = [];
   const good = new Set<PublicKey>();
   for (const digest of digests) {
-    const signed = await readSignatures(reference, { client, digest });
+    const signed = await readSignatures(reference, { client, repository, digest });
     for (const key of keys) {
       for (const hold of [signed.sig, signed.bundle]) {
         try {
@@ -52,12 +54,9 @@ export async function verifyBase(
 type Check = (key: PublicKey) => void;
 
 /** What the registry has, as checks that throw for want of a signature of a key. */
-async function readSignatures(
-  text: string,
-  { client, digest }: Pick<PublishedImage, 'client' | 'digest'>,
-): Promise<{ sig: Check; bundle: Check }> {
+async function readSignatures(text: string, image: PublishedImage): Promise<{ sig: Check; bundle: Check }> {
+  const { digest } = image;
   const { registry, repository, tag } = parseReference(text);
-  const image = { client, repository, digest };
   const reference = showReference({ registry, repository, ...(tag !== undefined && { tag }) });
   const attachment = await fetchAttachment(image, 'sig');
   const envelopes = bundledEnvelopes(await fetchBundles(image));

@@ -14,7 +14,7 @@ export interface Exchange {
 /** `place` is REGISTRY/REPOSITORY. Throws REFERENCE_INVALID, CREDENTIALS_INVALID. */
 export async function openExchange(
   place: string,
-  { plainHttp, signal }: { plainHttp: boolean } & Pick<RunOptions, 'signal'>,
+  { plainHttp, progress, signal }: { plainHttp: boolean } & Pick<RunOptions, 'progress' | 'signal'>,
 ): Promise<Exchange> {
   const { registry, repository, tag, digest } = parseReference(place);
   if (tag !== undefined || digest !== undefined) {
@@ -22,7 +22,8 @@ export async function openExchange(
       hint: 'Write it as HOST[:PORT]/REPOSITORY.',
     });
   }
-  const client = await RegistryClient.open({ registry, repository, plainHttp, signal });
+  const tell = (sentence: string) => progress.warn(sentence);
+  const client = await RegistryClient.open({ registry, repository, plainHttp, pushes: true, tell, signal });
   return { client, registry, repository };
 }
 

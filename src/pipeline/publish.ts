@@ -19,7 +19,7 @@ import { sbomOf } from './sbom.ts';
 import type { PublishedImage } from './signatures.ts';
 import { openTargets, type Target } from './targets.ts';
 import { readVerdict } from './verdicts.ts';
-import { layouts, proofs, readKeyFile } from './verify.ts';
+import { layouts, proofs, readKeyFile, type Layout } from './verify.ts';
 
 export interface PublishOptions {
   /** REGISTRY/REPOSITORY:TAG each. */
@@ -29,7 +29,18 @@ export interface PublishOptions {
   /** Asked for once, when everything else is known to be there. */
   password: () => Promise<string>;
   plainHttp: boolean;
+  /** Both where it is left out. */
+  only?: Layout | undefined;
 }
+
+/** Who signs, and where clients look for it. */
+export interface Signing {
+  key: SigningKey;
+  layouts: readonly Layout[];
+}
+
+export const layoutsOf = (only: Layout | undefined): readonly Layout[] =>
+  only === undefined ? layouts : [only];
 
 export interface Published extends Attached, Tally {
   name: string;
@@ -59,12 +70,15 @@ const unfenced: Fence = async () => new AbortController().signal;
 export async function publish(
   context: Context,
   image: string,
-  { to, key, password, plainHttp }: PublishOptions,
+  { to, key, password, plainHttp, only }: PublishOptions,
 ): Promise<Published> {
   const record = await findRecord(context.state, image);
-  const targets = await openTargets(to, { plainHttp, signal: context.signal });
+  const targets = await openTargets(to, { ...context, plainHttp });
   await requirePassed(context.state, record);
-  const signing = await readPrivateKey(await readKeyFile(key), await password(), key);
+  const signing = {
+    key: await readPrivateKey(await readKeyFile(key), await password(), key),
+    layouts: layoutsOf(only),
+  };
   return inTurn(context, record.manifestDigest, () => publishImage(context, record, targets, signing));
 }
 
@@ -81,14 +95,14 @@ async function publishImage(
   context: Context,
   record: ImageRecord,
   targets: Target[],
-  key: SigningKey,
+  signing: Signing,
 ): Promise<Published> {
   const { state } = context;
   // Again under the lock: it may have been booted anew while we waited, and what is signed is what is true now.
   const verdict = await requirePassed(state, record);
   const image = await readImage(context, record);
   const sbom = await sbomOf(context, record);
-  const signed = await signImageAt(context, image, { sbom, verdict }, targets, key);
+  const signed = await signImageAt(context, image, { sbom, verdict }, targets, signing);
   // Once more: it may have been booted again, and failed, while all of this was sent.
   await requirePassed(state, record);
   const references = await promote(context, image, targets);
@@ -101,12 +115,13 @@ export async function signImageAt(
   image: StoredImage,
   evidence: Evidence,
   targets: Target[],
-  key: SigningKey,
+  signing: Signing,
   fence = unfenced,
 ): Promise<Attached & Tally> {
   const { progress } = context;
   const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
   const attached: Attached = { signatures: [], attestations: [] };
+  for (const { client } of targets) await client.ping();
   for (const [index, target] of targets.entries()) {
     const place = `${target.registry}/${target.repository}`;
     progress.step(`pushing ${image.name} to ${place}`);
@@ -119,14 +134,14 @@ export async function signImageAt(
       tally,
     );
     progress.step(`signing ${image.name} at ${place}`);
-    const sign = (within: Target) => signAt(image, within, key, evidence, tally);
+    const sign = (within: Target) => signAt(image, within, signing, evidence, tally);
     const added = await underLeave(context, fence, target, sign);
     attached.signatures.push(...added.signatures.map((name) => nameAt(place, name)));
     attached.attestations.push(...added.attestations.map((name) => nameAt(place, name)));
   }
   for (const target of targets) {
     progress.step(`verifying ${image.name} at ${target.registry}/${target.repository}`);
-    await verifyAt(image, target, key);
+    await verifyAt(image, target, signing);
   }
   return { ...attached, ...tally };
 }
@@ -157,23 +172,27 @@ async function requirePassed(state: string, { name, manifestDigest }: ImageRecor
 async function signAt(
   image: StoredImage,
   target: Target,
-  key: SigningKey,
+  signing: Signing,
   { sbom, verdict }: Evidence,
   tally: Tally,
 ): Promise<Attached> {
   const { digest, mediaType, manifest, epoch } = image;
-  const signed = signImage(key, {
+  const signed = signImage(signing.key, {
     image: { mediaType, digest, size: manifest.length },
     references: target.tags.map(({ reference }) => reference),
     sbom,
     verdict,
     epoch,
   });
-  return attach(imageAt(image, target), key.public, signed, tally);
+  return attach(imageAt(image, target), signing.key.public, signed, signing.layouts, tally);
 }
 
 /** As the registry gives it now, which is all that a client will ever see. */
-async function verifyAt(image: StoredImage, target: Target, key: SigningKey): Promise<void> {
+async function verifyAt(
+  image: StoredImage,
+  target: Target,
+  { key, layouts: chosen }: Signing,
+): Promise<void> {
   const { client, repository, registry } = target;
   const differs = (what: string) =>
     new MillinerError('REGISTRY_INVALID', `${registry}/${repository} does not give ${what} back`, {
@@ -184,10 +203,11 @@ async function verifyAt(image: StoredImage, target: Target, key: SigningKey): Pr
   const config = await client.getBlob(repository, image.config.digest, image.config.size);
   if (config?.length !== image.config.size) throw differs(image.config.digest);
   for (const { digest, size } of image.layers) {
-    if ((await client.hasBlob(repository, digest)) !== size) throw differs(digest);
+    const found = await client.hasBlob(repository, digest);
+    if (found === undefined || (found.size ?? size) !== size) throw differs(digest);
   }
   for (const { reference } of target.tags) {
-    for (const layout of layouts) await proofs[layout](imageAt(image, target), key.public, reference);
+    for (const layout of chosen) await proofs[layout](imageAt(image, target), key.public, reference);
   }
 }
 

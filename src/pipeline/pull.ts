@@ -6,13 +6,12 @@ import { MillinerError } from '../errors.ts';
 import { inParallel } from '../host/parallel.ts';
 import { chooseManifest, readConfig, readManifest, type ForeignConfig } from '../image/foreign.ts';
 import type { LockedImage } from '../lock/lock.ts';
-import { RegistryClient } from '../registry/client.ts';
-import type { Manifest } from '../registry/manifests.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { PublicKey } from '../sign/key.ts';
 import { verifyBase } from './basesignature.ts';
 import type { Context } from './context.ts';
 import { asAltered } from './signatures.ts';
+import { findImage, type FoundImage } from './source.ts';
 
 export type ImageSource = Extract<BaseSource, { kind: 'image' }>;
 
@@ -40,63 +39,58 @@ export async function pullImage(
   arch: string,
   pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
 ): Promise<PulledImage> {
-  const { progress, signal, offline } = context;
+  const { progress, offline } = context;
   if (offline) {
     throw new MillinerError('OFFLINE_MISSING', `${reference} is not here as it is wanted`, {
       details: { missing: reference },
     });
   }
-  const { registry, repository } = parseReference(reference);
-  const client = await RegistryClient.open({ registry, repository, signal });
   progress.step(`pulling ${reference}`);
-  const { manifest, index } = await findManifest(client, reference, arch, pinned);
+  const { client, repository, manifest, index } = await findManifest(context, reference, arch, pinned);
   const { digest } = manifest;
-  const signed = { reference, client, digests: [digest, ...(index ? [index] : [])] };
+  const signed = { reference, client, repository, digests: [digest, ...(index ? [index] : [])] };
   const signers = keys.length > 0 ? await verifyBase(signed, keys) : [];
   const described = readManifest(reference, manifest.mediaType, manifest.bytes);
   const bytes = await asAltered(() => client.getBlob(repository, described.config.digest, largestConfig));
   if (!bytes) throw missing(reference, described.config.digest);
   const image = readConfig(reference, described, bytes, arch);
-  await pullLayers(context, client, reference, image.layers);
+  await pullLayers(context, { client, repository, reference }, image.layers);
   return { ...image, digest, ...(index && { index }), signedBy: signers.map(({ hint }) => hint) };
 }
 
 /** What is locked is asked for by its digest, and by nothing else. */
 async function findManifest(
-  client: RegistryClient,
+  { progress, signal }: Pick<Context, 'progress' | 'signal'>,
   reference: string,
   arch: string,
   pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
-): Promise<{ manifest: Manifest; index?: Digest }> {
-  const { repository, tag = 'latest', digest } = parseReference(reference);
-  const get = async (wanted: string) => {
-    const found = await asAltered(() => client.getManifest(repository, wanted));
-    if (found) return found;
-    throw new MillinerError('IMAGE_UNPUBLISHED', `${client.registry} has no ${repository} of ${wanted}`, {
-      details: { reference },
-    });
-  };
-  const first = await get(pinned?.index ?? pinned?.digest ?? digest ?? tag);
-  const chosen = chooseManifest(reference, first.mediaType, first.bytes, arch);
-  if (chosen === undefined) return { manifest: first };
+): Promise<FoundImage & { index?: Digest }> {
+  const parsed = parseReference(reference);
+  const wanted = pinned?.index ?? pinned?.digest ?? parsed.digest ?? parsed.tag ?? 'latest';
+  const first = await findImage(parsed, wanted, { progress, signal });
+  const { client, repository, manifest: top } = first;
+  const chosen = chooseManifest(reference, top.mediaType, top.bytes, arch);
+  if (chosen === undefined) return first;
   if (pinned && chosen !== pinned.digest) {
     throw new MillinerError(
       'LOCK_INVALID',
       `${reference}: the locked index leads to ${chosen}, not to ${pinned.digest}`,
     );
   }
-  return { manifest: await get(chosen), index: first.digest };
+  const manifest = await asAltered(() => client.getManifest(repository, chosen));
+  if (manifest) return { client, repository, manifest, index: top.digest };
+  throw new MillinerError('IMAGE_UNPUBLISHED', `${client.registry} has no ${repository} of ${chosen}`, {
+    details: { reference },
+  });
 }
 
 /** Those that the store lacks, several at once; one that breaks off is gone on with. */
 async function pullLayers(
   context: Context,
-  client: RegistryClient,
-  reference: string,
+  { client, repository, reference }: Pick<FoundImage, 'client' | 'repository'> & { reference: string },
   layers: PulledImage['layers'],
 ): Promise<void> {
   const { content, progress } = context;
-  const { repository } = parseReference(reference);
   const unique = [...new Map(layers.map((layer) => [layer.digest as Digest, layer.size]))];
   const total = unique.reduce((sum, [, size]) => sum + size, 0);
   if (total > largestImage)

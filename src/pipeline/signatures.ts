@@ -27,7 +27,7 @@ export async function fetchAttachment(
   kind: AttachmentKind,
 ): Promise<Fetched | undefined> {
   const tag = attachmentTag(image.digest, kind);
-  const found = await asAltered(() => image.client.getManifest(image.repository, tag));
+  const found = await asAltered(() => image.client.findManifest(image.repository, tag));
   if (!found) return undefined;
   const { layers } = readManifest(found.bytes, tag);
   return { manifest: found.bytes, blobs: await fetchBlobs(image, layers, { left: largestSum }) };

@@ -18,7 +18,7 @@ const reserved = /^sha256-[0-9a-f]{64}(?:\.|$)/;
 /** In the order given; a reference that is given twice is one. Throws REFERENCE_INVALID, CREDENTIALS_INVALID. */
 export async function openTargets(
   to: readonly string[],
-  { plainHttp, signal }: { plainHttp: boolean } & Pick<RunOptions, 'signal'>,
+  { plainHttp, progress, signal }: { plainHttp: boolean } & Pick<RunOptions, 'progress' | 'signal'>,
 ): Promise<Target[]> {
   const targets = new Map<string, Omit<Target, 'client'>>();
   for (const text of to) {
@@ -33,7 +33,13 @@ export async function openTargets(
   }
   const open = async (target: Omit<Target, 'client'>) => ({
     ...target,
-    client: await RegistryClient.open({ ...target, plainHttp, signal }),
+    client: await RegistryClient.open({
+      ...target,
+      plainHttp,
+      pushes: true,
+      tell: (sentence) => progress.warn(sentence),
+      signal,
+    }),
   });
   return Promise.all([...targets.values()].map(open));
 }

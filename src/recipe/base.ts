@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
+import { completeReference } from '../registry/places.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { Recipe } from './schema.ts';
 
@@ -28,8 +29,9 @@ export function baseSourceOf({ from, layers }: Recipe, recipePath: string): Base
     throw new MillinerError('RECIPE_INVALID', `${recipePath}: from: ${key}: there is no ${place}`);
   };
   if ('image' in from) {
-    parseReference(from.image);
-    return { kind: 'image', reference: from.image, keys: from.keys.map((key) => found('keys', key)) };
+    const reference = completeReference(from.image);
+    parseReference(reference);
+    return { kind: 'image', reference, keys: from.keys.map((key) => found('keys', key)) };
   }
   return 'tar' in from
     ? { kind: 'tar', path: found('tar', from.tar), layers }

@@ -1,41 +1,32 @@
 /**
  * Authorization at one registry: Basic (RFC 7617), or a bearer token of the token server that the registry names
  * (distribution's docs/spec/auth: token.md, oauth.md). Credentials go to the registry's origin and to that token
- * server, which must speak https unless the registry itself does not; no redirect takes them anywhere else.
+ * server alone; tokenserver.ts says what it may be.
  */
-import { z } from 'zod';
-import { MillinerError } from '../errors.ts';
-import { send, showUrl, statusError, type HttpRequest, type HttpResponse } from '../host/request.ts';
-import { readBody } from './body.ts';
+import type { HttpResponse, Tls } from '../host/request.ts';
+import type { Endpoint } from './endpoint.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
-import type { Credentials } from './credentials.ts';
-
-const tokenBytes = 1 << 20;
-/** Seconds: what a token lives that does not say so, and how early it is taken for dead. */
-const defaultLife = 60;
-const margin = 10;
-const tokenSchema = z.looseObject({
-  token: z.string().nullish(),
-  access_token: z.string().nullish(),
-  expires_in: z.number().nullish(),
-});
-
-interface Token {
-  value: string;
-  /** Milliseconds of the clock. */
-  until: number;
-}
+import { basicOf, pairOf, type Credentials } from './credentials.ts';
+import { mergeScopes } from './scope.ts';
+import { fetchToken, type Token } from './tokenserver.ts';
 
 export class Authorizer {
   readonly #origin: URL;
+  readonly #tls: Tls | undefined;
   readonly #credentials: Credentials | undefined;
   readonly #tokens = new Map<string, Promise<Token>>();
+  /**
+   * By what was asked for, what the registry said that it wants for it: behind a proxy a repository may have another
+   * name than its path (Artifactory).
+   */
+  readonly #wanted = new Map<string, string>();
   /** Everything that must never be shown. */
   readonly #secrets = new Set<string>();
   #challenge: Challenge | undefined;
 
-  constructor(origin: string, credentials: Credentials | undefined) {
+  constructor({ origin, tls }: Endpoint, credentials: Credentials | undefined) {
     this.#origin = new URL(origin);
+    this.#tls = tls;
     this.#credentials = credentials;
     if (credentials) this.#remember(credentials.password, credentials.identityToken, pairOf(credentials));
   }
@@ -54,6 +45,8 @@ export class Authorizer {
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     if (bearer) {
       this.#challenge = bearer;
+      const named = bearer.parameters['scope'] ?? '';
+      this.#wanted.set(scope, mergeScopes(this.#wanted.get(scope) ?? '', named));
       const known = await this.#tokens.get(scope)?.catch(() => undefined);
       // Unless another request has fetched a fresh one meanwhile.
       if (known && sent === `Bearer ${known.value}`) this.#tokens.delete(scope);
@@ -63,6 +56,17 @@ export class Authorizer {
     if (!basic || !this.#credentials?.username || sent !== undefined) return false;
     this.#challenge = basic;
     return true;
+  }
+
+  /** What helps whoever was refused. */
+  advice(status: number): string {
+    const { host } = this.#origin;
+    const { username, identityToken } = this.#credentials ?? {};
+    if (username === undefined && identityToken === undefined) return `Log in to it: podman login ${host}`;
+    const who = username ? `the account ${username}` : 'the account';
+    return status === 401
+      ? `It does not take the credentials of ${who}: check them, or log in again: podman login ${host}`
+      : `Have its owner allow ${who} to do this; logging in again does not help.`;
   }
 
   /** What the other side said, without what it may have been told. */
@@ -79,7 +83,7 @@ export class Authorizer {
   async #token(challenge: Challenge, scope: string, signal: AbortSignal | undefined): Promise<Token> {
     const known = await this.#tokens.get(scope)?.catch(() => undefined);
     if (known && known.until > Date.now()) return known;
-    const fetched = this.#fetch(challenge, scope, signal);
+    const fetched = this.#fetch(challenge, mergeScopes(scope, this.#wanted.get(scope) ?? ''), signal);
     this.#tokens.set(scope, fetched);
     try {
       return await fetched;
@@ -90,85 +94,18 @@ export class Authorizer {
   }
 
   async #fetch({ parameters }: Challenge, scope: string, signal: AbortSignal | undefined): Promise<Token> {
-    const realm = this.#realm(parameters['realm'] ?? '');
-    const response = await send(
-      ...tokenRequest(realm, parameters['service'], scope, this.#credentials, signal),
-    );
-    const bytes = await readBody(response, tokenBytes);
-    if (
-      response.statusCode >= 400 &&
-      response.statusCode < 500 &&
-      ![408, 429].includes(response.statusCode)
-    ) {
-      throw new MillinerError('REGISTRY_DENIED', `${showUrl(realm.href)} gives no token for ${scope}`, {
-        details: { realm: showUrl(realm.href), scope, status: response.statusCode },
-      });
-    }
-    if (response.statusCode !== 200) throw statusError(response);
-    const { token, life } = parseToken(bytes, realm);
-    this.#remember(token);
-    return { value: token, until: Date.now() + Math.max(life - margin, 0) * 1000 };
+    const { realm = '', service } = parameters;
+    const asked = {
+      registry: this.#origin,
+      tls: this.#tls,
+      realm,
+      service,
+      scope,
+      credentials: this.#credentials,
+      signal,
+    };
+    const token = await fetchToken(asked);
+    this.#remember(token.value);
+    return token;
   }
-
-  #realm(text: string): URL {
-    if (!URL.canParse(text)) {
-      throw new MillinerError('REGISTRY_INVALID', `${this.#origin.host} names no token server`);
-    }
-    const realm = new URL(text);
-    if (realm.protocol === 'https:' || (realm.protocol === 'http:' && this.#origin.protocol === 'http:')) {
-      return realm;
-    }
-    throw new MillinerError(
-      'REGISTRY_INSECURE',
-      `${this.#origin.host} wants credentials to be sent to ${showUrl(realm.href)}`,
-      { details: { registry: this.#origin.host, realm: showUrl(realm.href) } },
-    );
-  }
-}
-
-function basicOf(credentials: Credentials): string {
-  return `Basic ${pairOf(credentials)}`;
-}
-
-function pairOf({ username, password }: Credentials): string {
-  return Buffer.from(`${username}:${password}`).toString('base64');
-}
-
-/** With an identity token OAuth2's refresh_token grant by POST; otherwise GET, with a password or without. */
-function tokenRequest(
-  realm: URL,
-  service: string | undefined,
-  scope: string,
-  credentials: Credentials | undefined,
-  signal: AbortSignal | undefined,
-): [URL, HttpRequest] {
-  const named = service === undefined ? {} : { service };
-  if (credentials?.identityToken !== undefined) {
-    const form = { grant_type: 'refresh_token', client_id: 'milliner', scope, ...named };
-    const body = new URLSearchParams({ ...form, refresh_token: credentials.identityToken }).toString();
-    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    return [realm, { method: 'POST', headers, body: Buffer.from(body), signal }];
-  }
-  const url = new URL(realm);
-  for (const [key, value] of Object.entries(named)) url.searchParams.append(key, value);
-  for (const one of scope.split(' ')) url.searchParams.append('scope', one);
-  return [url, { headers: credentials ? { authorization: basicOf(credentials) } : {}, signal }];
-}
-
-/** The specification lets a server call it token, access_token, or both. */
-function parseToken(bytes: Buffer, realm: URL): { token: string; life: number } {
-  try {
-    const {
-      token,
-      access_token: accessToken,
-      expires_in: life,
-    } = tokenSchema.parse(JSON.parse(bytes.toString()));
-    const value = token || accessToken;
-    if (value && /^[\x21-\x7e]+$/.test(value)) return { token: value, life: life ?? defaultLife };
-  } catch {
-    // Told below, without the words of a parser, which quote what they do not understand.
-  }
-  throw new MillinerError('REGISTRY_INVALID', `${showUrl(realm.href)} answers no token`, {
-    details: { realm: showUrl(realm.href) },
-  });
 }

@@ -5,19 +5,21 @@ import { readBody } from './body.ts';
 import { sha256Of, type Digest } from './descriptor.ts';
 import type { Transport } from './transport.ts';
 
-/** Its size; undefined where the repository does not have it. */
+/**
+ * Whether the repository has it; its size, in bytes, is what a registry should tell, and need not. A refusal is no
+ * answer: Artifactory refuses what is not there, and whoever may not push hears it when they push.
+ */
 export async function hasBlob(
   transport: Transport,
   repository: string,
   digest: Digest,
-): Promise<number | undefined> {
-  const ask = { ...blobAsk(repository, digest), method: 'HEAD' as const };
+): Promise<{ size: number | undefined } | undefined> {
+  const ask = { ...blobAsk(repository, digest), method: 'HEAD' as const, expect: [200, 403, 404] };
   return transport.ask(ask, async (response) => {
     await response.body.dump();
-    if (response.statusCode === 404) return undefined;
+    if (response.statusCode !== 200) return undefined;
     const size = Number(response.headers['content-length'] ?? Number.NaN);
-    if (Number.isSafeInteger(size)) return size;
-    throw transport.invalid(`${transport.registry} does not tell the size of ${digest}`);
+    return { size: Number.isSafeInteger(size) ? size : undefined };
   });
 }
 
@@ -97,7 +99,8 @@ export async function* streamBlob(
 function blobAsk(repository: string, digest: Digest) {
   return {
     url: `/v2/${repository}/blobs/${digest}`,
-    scope: `repository:${repository}:pull`,
+    repository,
+    access: 'pull' as const,
     expect: [200, 404],
   };
 }

@@ -1,11 +1,13 @@
 /** A registry as the pipeline sees it: the whole protocol behind one object, with the credentials of one account. */
 import { getBlob, hasBlob, streamBlob } from './blobs.ts';
-import { findCredentials, type Environment } from './credentials.ts';
+import { findCredentials } from './credentials.ts';
 import type { Descriptor, Digest } from './descriptor.ts';
+import { findEndpoint, type EndpointOptions } from './endpoint.ts';
 import { getManifest, headManifest, putManifest, type Manifest } from './manifests.ts';
-import { addReferrer, referrers } from './referrers.ts';
+import { addReferrers, referrers, type Referrer } from './referrers.ts';
 import { Transport, type TransportOptions } from './transport.ts';
-import { pushBlob, type BlobSource, type Pushed, type PushOptions } from './upload.ts';
+import type { BlobSource } from './blobsource.ts';
+import { pushBlob, type Pushed, type PushOptions } from './upload.ts';
 
 /**
  * Every method throws REGISTRY_UNAVAILABLE where the registry fails for long, REGISTRY_DENIED, REGISTRY_INVALID
@@ -20,11 +22,12 @@ export class RegistryClient {
 
   /** With the credentials that this host keeps for the repository. Throws CREDENTIALS_INVALID, INTERRUPTED. */
   static async open(
-    options: Omit<TransportOptions, 'credentials'> & { repository: string; environment?: Environment },
+    options: Omit<TransportOptions, 'credentials' | 'endpoint'> & EndpointOptions & { repository: string },
   ): Promise<RegistryClient> {
     const { registry, repository, environment, signal } = options;
     const credentials = await findCredentials(registry, repository, environment, signal);
-    return new RegistryClient({ ...options, credentials });
+    const endpoint = await findEndpoint(registry, options);
+    return new RegistryClient({ ...options, endpoint, credentials });
   }
 
   /** The same registry and account, for work that another signal stops. */
@@ -36,9 +39,19 @@ export class RegistryClient {
     return this.#transport.registry;
   }
 
+  /** Whether there is a registry at all. */
+  ping(): Promise<void> {
+    return this.#transport.ping();
+  }
+
   /** By tag or digest; undefined where there is none. Its bytes have its digest. */
   getManifest(repository: string, reference: string): Promise<Manifest | undefined> {
     return getManifest(this.#transport, repository, reference);
+  }
+
+  /** The same for what may well not be there: a refusal says no more than that. */
+  findManifest(repository: string, reference: string): Promise<Manifest | undefined> {
+    return getManifest(this.#transport, repository, reference, true);
   }
 
   /** The digest of what is there under a tag or digest. */
@@ -50,8 +63,8 @@ export class RegistryClient {
     return putManifest(this.#transport, repository, reference, bytes, mediaType);
   }
 
-  /** A blob's size; undefined where the repository does not have it. */
-  hasBlob(repository: string, digest: Digest): Promise<number | undefined> {
+  /** Undefined where the repository does not have it; its size where the registry tells it. */
+  hasBlob(repository: string, digest: Digest): Promise<{ size: number | undefined } | undefined> {
     return hasBlob(this.#transport, repository, digest);
   }
 
@@ -73,13 +86,8 @@ export class RegistryClient {
     return referrers(this.#transport, repository, subject);
   }
 
-  /** Makes a pushed manifest known as a referrer, in place of those of the given digests. */
-  addReferrer(
-    repository: string,
-    subject: Digest,
-    descriptor: Descriptor,
-    superseded?: readonly Digest[],
-  ): Promise<void> {
-    return addReferrer(this.#transport, repository, subject, descriptor, superseded);
+  /** Makes pushed manifests known as referrers, in place of those of the given digests. */
+  addReferrers(repository: string, subject: Digest, added: readonly Referrer[]): Promise<void> {
+    return addReferrers(this.#transport, repository, subject, added);
   }
 }

@@ -15,6 +15,15 @@ export interface Credentials {
   identityToken?: string;
 }
 
+/** HTTP's Basic authentication (RFC 7617). */
+export function basicOf(credentials: Credentials): string {
+  return `Basic ${pairOf(credentials)}`;
+}
+
+export function pairOf({ username, password }: Credentials): string {
+  return Buffer.from(`${username}:${password}`).toString('base64');
+}
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const entrySchema = z.looseObject({

@@ -20,15 +20,20 @@ const accepted = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ].join(', ');
 
-/** By tag or by digest; undefined where there is none. What comes is what its digest says, whoever says it. */
+/**
+ * By tag or by digest; undefined where there is none. What comes is what its digest says, whoever says it.
+ * `ifAny`: what may well not be there, in a repository that can be read; Artifactory refuses what it does not have.
+ */
 export async function getManifest(
   transport: Transport,
   repository: string,
   reference: string,
+  ifAny = false,
 ): Promise<Manifest | undefined> {
   const ask = manifestAsk(repository, reference, 'GET');
+  if (ifAny) ask.expect = withRefusal;
   return transport.ask(ask, async (response) => {
-    if (response.statusCode === 404) {
+    if (response.statusCode !== 200) {
       await response.body.dump();
       return undefined;
     }
@@ -51,15 +56,19 @@ export async function getManifest(
   });
 }
 
-/** The digest that a tag or digest leads to, without the manifest; undefined where it leads nowhere. */
+/**
+ * The digest that a tag or digest leads to, without the manifest; undefined where it leads nowhere. Whoever may not
+ * write hears it when they do.
+ */
 export async function headManifest(
   transport: Transport,
   repository: string,
   reference: string,
 ): Promise<Digest | undefined> {
-  const found = await transport.ask(manifestAsk(repository, reference, 'HEAD'), async (response) => {
+  const ask = { ...manifestAsk(repository, reference, 'HEAD'), expect: withRefusal };
+  const found = await transport.ask(ask, async (response) => {
     await response.body.dump();
-    return response.statusCode === 404 ? 'nothing' : digestHeader(response);
+    return response.statusCode === 200 ? digestHeader(response) : 'nothing';
   });
   if (found === 'nothing') return undefined;
   // A registry need not say the digest.
@@ -81,7 +90,7 @@ export async function putManifest(
   const digest = sha256Of(bytes);
   const ask = {
     ...manifestAsk(repository, reference, 'PUT'),
-    scope: `repository:${repository}:pull,push`,
+    access: 'push' as const,
     expect: [200, 201, 202],
     headers: { 'content-type': mediaType, 'content-length': String(bytes.length) },
     body: () => bytes,
@@ -94,11 +103,14 @@ export async function putManifest(
   throw transport.invalid(`${transport.registry} stored ${digest} as ${stored}`, { repository, reference });
 }
 
+const withRefusal = [200, 403, 404];
+
 function manifestAsk<M extends 'GET' | 'HEAD' | 'PUT'>(repository: string, reference: string, method: M) {
   return {
     method,
     url: `/v2/${repository}/manifests/${reference}`,
-    scope: `repository:${repository}:pull`,
+    repository,
+    access: 'pull' as const,
     expect: [200, 404],
     headers: { accept: accepted },
   };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isLoopback, originOf, parseReference, showReference } from './reference.ts';
+import { apiHost, isLoopback, parseReference, showReference } from './reference.ts';
 
 const digest = `sha256:${'0a'.repeat(32)}` as const;
 
@@ -67,9 +67,7 @@ test('only what stays on the host is loopback', () => {
     expect(isLoopback(one)).toBe(false);
 });
 
-test('plain HTTP is for loopback and for whom it is asked', () => {
-  expect(originOf('quay.io', false)).toBe('https://quay.io');
-  expect(originOf('docker.io', false)).toBe('https://registry-1.docker.io');
-  expect(originOf('r.example:5000', true)).toBe('http://r.example:5000');
-  expect(originOf('[::1]:5000', false)).toBe('http://[::1]:5000');
+test('the API of Docker Hub is elsewhere', () => {
+  expect(apiHost('quay.io')).toBe('quay.io');
+  expect(apiHost('docker.io')).toBe('registry-1.docker.io');
 });

@@ -55,13 +55,9 @@ export function isLoopback(registry: string): boolean {
   return isLoopbackHost(registry.replace(/:\d+$/, ''));
 }
 
-/**
- * Where the registry's API is. Docker Hub's has another host than its images' names. A loopback registry is spoken
- * to without TLS at once: nobody listens there, and asking for TLS first would only make its failure unclear.
- */
-export function originOf(registry: string, plainHttp: boolean): string {
-  const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
-  return `${plainHttp || isLoopback(registry) ? 'http' : 'https'}://${host}`;
+/** Docker Hub's API has another host than its images' names. */
+export function apiHost(registry: string): string {
+  return registry === 'docker.io' ? 'registry-1.docker.io' : registry;
 }
 
 function namesHost(host: string): boolean {

@@ -40,29 +40,35 @@ export async function referrers(
   return listed ?? descriptors((await fallbackIndex(transport, repository, subject)) ?? emptyIndex());
 }
 
+export interface Referrer {
+  descriptor: Descriptor;
+  /** They leave the index; a registry that keeps the list itself has no way to leave one out. */
+  superseded?: readonly Digest[];
+}
+
 /**
- * Makes a pushed manifest known as a referrer of its subject. What the registry says by OCI-Subject is not
- * believed: it is done when the registry lists it. Callers of one subject must take turns; where others write as
- * well, an entry that is lost is written again, and theirs are kept. `superseded` leave the index; a registry that
- * keeps the list itself has no way to leave one out.
+ * Makes pushed manifests known as referrers of their subject. What the registry says by OCI-Subject is not believed:
+ * it is done when the registry lists them. They are written at once, because some registries let a tag be written
+ * once. Callers of one subject must take turns; where others write as well, an entry that is lost is written again,
+ * and theirs are kept.
  */
-export async function addReferrer(
+export async function addReferrers(
   transport: Transport,
   repository: string,
   subject: Digest,
-  descriptor: Descriptor,
-  superseded: readonly Digest[] = [],
+  added: readonly Referrer[],
 ): Promise<void> {
-  const listed = await fromApi(transport, repository, subject);
-  if (listed?.some(({ digest }) => digest === descriptor.digest)) return;
-  for (let attempt = 0; attempt < writes; attempt++) {
-    const index = (await fallbackIndex(transport, repository, subject)) ?? emptyIndex();
-    const wanted = withEntry(index, descriptor, superseded);
+  const listed = new Set((await fromApi(transport, repository, subject))?.map(({ digest }) => digest));
+  const unlisted = added.filter(({ descriptor }) => !listed.has(descriptor.digest));
+  for (let attempt = 0; unlisted.length > 0 && attempt < writes; attempt++) {
+    const index = (await indexToChange(transport, repository, subject)) ?? emptyIndex();
+    const wanted = unlisted.reduce(withEntry, index);
     if (canonical(wanted.manifests) === canonical(index.manifests)) return;
     if (attempt > 0) await sleep(Math.random() * 100 * attempt);
     const bytes = Buffer.from(JSON.stringify(wanted));
     await putManifest(transport, repository, tagOf(subject), bytes, indexType);
   }
+  if (unlisted.length === 0) return;
   throw transport.invalid(`${transport.registry} does not keep what refers to ${subject}`, { repository });
 }
 
@@ -93,11 +99,11 @@ async function readPage(
   repository: string,
   url: string | URL,
 ): Promise<Page | undefined> {
-  const scope = `repository:${repository}:pull`;
   const ask = {
     method: 'GET' as const,
     url,
-    scope,
+    repository,
+    access: 'pull' as const,
     expect: [200, ...withoutApi],
     headers: { accept: indexType },
   };
@@ -113,13 +119,24 @@ async function readPage(
   });
 }
 
+/** Something else than an index says nothing of referrers ("Listing Referrers"). */
 async function fallbackIndex(
   transport: Transport,
   repository: string,
   subject: Digest,
 ): Promise<Index | undefined> {
-  const found = await getManifest(transport, repository, tagOf(subject));
-  return found && parseIndex(transport, found.bytes);
+  const found = await getManifest(transport, repository, tagOf(subject), true);
+  return found?.mediaType === indexType ? parseIndex(transport, found.bytes) : undefined;
+}
+
+/** GitLab gives the subject itself for the tag; what else is there is somebody's, and not ours to overwrite. */
+async function indexToChange(
+  transport: Transport,
+  repository: string,
+  subject: Digest,
+): Promise<Index | undefined> {
+  const found = await getManifest(transport, repository, tagOf(subject), true);
+  return found === undefined || found.digest === subject ? undefined : parseIndex(transport, found.bytes);
 }
 
 function parseIndex(transport: Transport, bytes: Buffer): Index {
@@ -157,9 +174,9 @@ function emptyIndex(): Index {
 }
 
 /** In the place of the first entry that it is or supersedes, or at the end. */
-function withEntry(index: Index, descriptor: Descriptor, superseded: readonly string[]): Index {
-  const goes = ({ digest }: { digest: string }) =>
-    digest === descriptor.digest || superseded.includes(digest);
+function withEntry(index: Index, { descriptor, superseded = [] }: Referrer): Index {
+  const going = new Set<string>([descriptor.digest, ...superseded]);
+  const goes = ({ digest }: { digest: string }) => going.has(digest);
   const at = index.manifests.findIndex(goes);
   const manifests = index.manifests.filter((entry) => !goes(entry));
   manifests.splice(at < 0 ? manifests.length : at, 0, { ...descriptor });

@@ -5,30 +5,42 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
 import { MillinerError } from '../errors.ts';
-import { AttemptError, send, showUrl, statusError } from '../host/request.ts';
+import { AttemptError, isUntrusted, lacksTls, send, showUrl, statusError } from '../host/request.ts';
 import type { HttpRequest, HttpResponse } from '../host/request.ts';
 import { Authorizer } from './auth.ts';
 import { readBody } from './body.ts';
 import type { Credentials } from './credentials.ts';
-import { originOf } from './reference.ts';
+import { Habits } from './habits.ts';
+import type { Endpoint } from './endpoint.ts';
+import { apiHost } from './reference.ts';
 
 export interface TransportOptions {
   /** Host and port, as in a reference. */
   registry: string;
-  /** Speak HTTP without TLS although the registry is not on this host. */
-  plainHttp?: boolean | undefined;
+  /** Where it is; by TLS at its own name unless told. */
+  endpoint?: Endpoint | undefined;
   credentials?: Credentials | undefined;
   signal?: AbortSignal | undefined;
   /** How often a request is made while it fails in passing; default 8, over about a minute. */
   attempts?: number | undefined;
+  /**
+   * Ask for the right to push from the first request on, as podman does: a repository that does not exist yet may be
+   * made by that alone, and reading it is refused before (Quay).
+   */
+  pushes?: boolean | undefined;
+  /** Hears in one sentence what is tried again, and what another way must be found for. */
+  tell?: ((sentence: string) => void) | undefined;
 }
 
 export interface Ask {
   method: NonNullable<HttpRequest['method']>;
   /** Below the registry's origin, or where the registry said to go on. */
   url: string | URL;
-  /** Access that the request needs (distribution's docs/spec/auth/scope.md), several with blanks between them. */
-  scope: string;
+  /** Where, and what for. */
+  repository: string;
+  access: 'pull' | 'push';
+  /** Another repository that it reads. */
+  readsAlso?: string;
   /** Statuses that are an answer; others are errors. */
   expect: readonly number[];
   headers?: Record<string, string> | undefined;
@@ -45,39 +57,51 @@ const longestRetryAfter = 60_000;
 const maxRedirects = 5;
 const redirects = [301, 302, 303, 307, 308];
 const errorBytes = 64 * 1024;
+/** What a registry answers to whoever asks for it at all. */
+const present = [200, 401, 403];
+/** What it does not have, it will not have in a minute: a method, a version of HTTP. */
+const lacking = [501, 505];
 
 export class Transport {
   readonly registry: string;
+  readonly habits: Habits;
+  readonly #endpoint: Endpoint;
   readonly #origin: string;
   readonly #authorizer: Authorizer;
   readonly #options: TransportOptions;
   readonly #signal: AbortSignal | undefined;
   readonly #attempts: number;
 
-  constructor(options: TransportOptions, authorizer?: Authorizer) {
+  constructor(options: TransportOptions, known?: { authorizer: Authorizer; habits: Habits }) {
     this.registry = options.registry;
-    this.#origin = new URL(originOf(options.registry, options.plainHttp ?? false)).origin;
-    this.#authorizer = authorizer ?? new Authorizer(this.#origin, options.credentials);
+    this.habits = known?.habits ?? new Habits();
+    this.#endpoint = options.endpoint ?? { origin: `https://${apiHost(options.registry)}` };
+    this.#origin = new URL(this.#endpoint.origin).origin;
+    this.#authorizer = known?.authorizer ?? new Authorizer(this.#endpoint, options.credentials);
     this.#options = options;
     this.#signal = options.signal;
     this.#attempts = options.attempts ?? 8;
   }
 
-  /** The same, with what is known of tokens, for work that another signal stops. */
+  /** The same, with what is known of tokens and habits, for work that another signal stops. */
   under(signal: AbortSignal): Transport {
-    return new Transport({ ...this.#options, signal }, this.#authorizer);
+    return new Transport({ ...this.#options, signal }, { authorizer: this.#authorizer, habits: this.habits });
+  }
+
+  tell(sentence: string): void {
+    this.#options.tell?.(sentence);
   }
 
   /** Asks until there is an answer, and has it read; a body that breaks off is asked for again. */
   async ask<T>(ask: Ask, read: (response: HttpResponse) => Promise<T>): Promise<T> {
-    return this.persist(() => this.attempt(ask, read));
+    return this.persist(this.#show(ask), () => this.attempt(ask, read));
   }
 
   /**
-   * Repeats fn while it fails in passing, and as long as it gets further each time than ever before. Throws
-   * REGISTRY_UNAVAILABLE with the last reason, INTERRUPTED.
+   * Repeats fn while it fails in passing, and as long as it gets further each time than ever before; `what` it does is
+   * told with each retry. Throws REGISTRY_UNAVAILABLE with the last reason, INTERRUPTED.
    */
-  async persist<T>(fn: () => Promise<T>, progress: () => number = () => 0): Promise<T> {
+  async persist<T>(what: string, fn: () => Promise<T>, progress: () => number = () => 0): Promise<T> {
     let furthest = 0;
     for (let failed = 0; ; failed++) {
       try {
@@ -85,11 +109,14 @@ export class Transport {
       } catch (error) {
         if (this.#signal?.aborted) throw stopped(this.#signal, error);
         if (!(error instanceof AttemptError)) throw error;
-        if (isUntrusted(error)) throw this.#untrusted(error);
+        if (isUntrusted(error) || lacksTls(error)) throw this.#untrusted(error);
         if (progress() > furthest) failed = 0;
         furthest = Math.max(furthest, progress());
-        if (error.permanent || failed + 1 >= this.#attempts) throw this.#unavailable(error);
-        await this.#pause(failed, error.retryAfter);
+        if (error.permanent || failed + 1 >= this.#attempts) throw this.#unavailable(what, error);
+        const wait = waitAfter(failed, error.retryAfter);
+        const next = `attempt ${failed + 2} of ${this.#attempts} in ${(wait / 1000).toFixed(1)} s`;
+        this.tell(`${what}: ${this.#authorizer.redact(error.message)}; ${next}`);
+        await this.#pause(wait);
       }
     }
   }
@@ -116,6 +143,23 @@ export class Transport {
     return target;
   }
 
+  /** Throws REGISTRY_INVALID where nothing answers as a registry does (distribution specification, "API"). */
+  async ping(): Promise<void> {
+    const url = new URL('/v2/', this.#origin);
+    const what = `GET ${showUrl(url.href)}`;
+    const { statusCode } = await this.persist(what, async () => {
+      const { response } = await this.#redirected({ method: 'GET', url, expect: present }, url, {});
+      await response.body.dump();
+      const failure = statusError(response);
+      if (response.statusCode >= 400 && !failure.permanent) throw failure;
+      return response;
+    });
+    if (present.includes(statusCode)) return;
+    throw this.invalid(`${this.registry} is no registry: ${what} answers HTTP status ${statusCode}`, {
+      status: statusCode,
+    });
+  }
+
   /** The registry does not do what the protocol says. */
   invalid(message: string, details: Record<string, unknown> = {}): MillinerError {
     return new MillinerError('REGISTRY_INVALID', message, {
@@ -129,19 +173,31 @@ export class Transport {
    */
   async #authorized(ask: Ask): Promise<HttpResponse> {
     const target = new URL(ask.url, this.#origin);
+    const scope = this.#scopeOf(ask);
     for (let round = 0; ; round++) {
-      const authorization = await this.#authorizer.header(target, ask.scope, this.#signal);
+      const authorization = await this.#authorizer.header(target, scope, this.#signal);
       const { response, origin } = await this.#redirected(ask, target, authorization);
       if (response.statusCode !== 401 || round > 0 || origin !== this.#origin) return response;
       const sent = authorization['authorization'];
-      if (!(await this.#authorizer.accept(response, ask.scope, sent))) return response;
+      if (!(await this.#authorizer.accept(response, scope, sent))) return response;
       await response.body.dump();
     }
   }
 
+  /** What the token server is asked for (distribution's docs/spec/auth/scope.md), with blanks between. */
+  #scopeOf({ repository, access, readsAlso }: Ask): string {
+    const actions = access === 'push' || this.#options.pushes ? 'pull,push' : 'pull';
+    const also = readsAlso === undefined ? '' : ` repository:${readsAlso}:pull`;
+    return `repository:${repository}:${actions}${also}`;
+  }
+
+  #show({ method, url }: Ask): string {
+    return `${method} ${showUrl(new URL(url, this.#origin).href)}`;
+  }
+
   /** The answer, and the origin that it came from. */
   async #redirected(
-    ask: Ask,
+    ask: Pick<Ask, 'method' | 'url' | 'expect' | 'headers' | 'body' | 'patience'>,
     first: URL,
     authorization: Record<string, string>,
   ): Promise<{ response: HttpResponse; origin: string }> {
@@ -155,6 +211,7 @@ export class Transport {
         body: ask.body?.(),
         signal: this.#signal,
         patience: ask.patience,
+        tls: target.origin === this.#origin ? this.#endpoint.tls : undefined,
       });
       const { statusCode, headers } = response;
       const answer = { response, origin: target.origin };
@@ -171,19 +228,20 @@ export class Transport {
     const { statusCode } = response;
     const failure = statusError(response);
     const words = await this.#wordsOf(response);
-    if (!failure.permanent || statusCode >= 500) {
+    if (!failure.permanent || (statusCode >= 500 && !lacking.includes(statusCode))) {
       return new AttemptError(`${failure.message}${words}`, { retryAfter: failure.retryAfter });
     }
-    const request = `${ask.method} ${showUrl(new URL(ask.url, this.#origin).href)}`;
+    const request = this.#show(ask);
     const details = { registry: this.registry, request, status: statusCode };
-    const denied = statusCode === 401 || statusCode === 403;
-    return new MillinerError(
-      denied ? 'REGISTRY_DENIED' : 'REGISTRY_INVALID',
-      denied
-        ? `${this.registry} refuses ${request}${words}`
-        : `${request}: HTTP status ${statusCode}${words}`,
-      { details },
-    );
+    if (statusCode !== 401 && statusCode !== 403) {
+      return new MillinerError('REGISTRY_INVALID', `${request}: HTTP status ${statusCode}${words}`, {
+        details,
+      });
+    }
+    return new MillinerError('REGISTRY_DENIED', `${this.registry} refuses ${request}${words}`, {
+      details,
+      hint: this.#authorizer.advice(statusCode),
+    });
   }
 
   /** The registry's own words (distribution-spec, error codes), of which nothing is believed. */
@@ -200,10 +258,8 @@ export class Transport {
     }
   }
 
-  async #pause(failed: number, retryAfter: number): Promise<void> {
-    const delay = Math.min(firstDelay * 2 ** failed, longestDelay) * (0.75 + Math.random() / 2);
-    const wait = Math.max(delay, Math.min(retryAfter, longestRetryAfter));
-    await sleep(wait, undefined, { signal: this.#signal }).catch((error: unknown) => {
+  async #pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.#signal }).catch((error: unknown) => {
       throw stopped(this.#signal, error);
     });
   }
@@ -216,8 +272,8 @@ export class Transport {
     });
   }
 
-  #unavailable(cause: AttemptError): MillinerError {
-    const message = `${this.registry}: ${this.#authorizer.redact(cause.message)}`;
+  #unavailable(what: string, cause: AttemptError): MillinerError {
+    const message = `${this.registry}: ${what}: ${this.#authorizer.redact(cause.message)}`;
     if (cause.permanent) return this.invalid(message);
     return new MillinerError('REGISTRY_UNAVAILABLE', message, {
       cause,
@@ -226,13 +282,13 @@ export class Transport {
   }
 }
 
+/** Milliseconds: longer each time, and as the registry asks. */
+function waitAfter(failed: number, retryAfter: number): number {
+  const delay = Math.min(firstDelay * 2 ** failed, longestDelay) * (0.75 + Math.random() / 2);
+  return Math.max(delay, Math.min(retryAfter, longestRetryAfter));
+}
+
 function stopped(signal: AbortSignal | undefined, cause: unknown): MillinerError {
   if (signal?.reason instanceof MillinerError) return signal.reason;
   return new MillinerError('INTERRUPTED', 'the exchange with the registry was stopped', { cause });
-}
-
-/** Its certificate is no good, or it speaks no TLS: waiting changes neither. */
-function isUntrusted({ cause }: AttemptError): boolean {
-  const { code = '' } = (cause ?? {}) as NodeJS.ErrnoException;
-  return /^(?:EPROTO$|ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code);
 }

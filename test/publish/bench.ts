@@ -3,6 +3,7 @@ import { start } from '../../src/host/exec.ts';
 import { RegistryClient } from '../../src/registry/client.ts';
 import { cli, Desk, type BuildAnswer } from '../cli/milliner.ts';
 import { RegistryServer, type ServerOptions } from '../registry/server.ts';
+import { plainEndpoint } from '../registry/plain.ts';
 
 export const password = 'the password of the tests';
 
@@ -92,7 +93,7 @@ export class Bench {
   }
 
   client(host = this.server.host): RegistryClient {
-    return new RegistryClient({ registry: host });
+    return new RegistryClient({ registry: host, endpoint: plainEndpoint(host) });
   }
 
   async tags(repository: string): Promise<string[]> {

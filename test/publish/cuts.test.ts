@@ -13,6 +13,7 @@ import { isDigest, tagOf, type Digest } from '../../src/registry/descriptor.ts';
 import { FaultProxy, type Fault, type Seen } from '../registry/faults.ts';
 import { Bench } from './bench.ts';
 import { storedIn } from './stored.ts';
+import { plainEndpoint } from '../registry/plain.ts';
 
 const rounds = process.env['MILLINER_SOAK'] ? 50 : 6;
 const repository = 'cut/hat';
@@ -134,7 +135,10 @@ async function befall({ kind, bytes, status }: Cut, kill: () => void): Promise<F
 function watchTag() {
   const stop = new AbortController();
   const seen = new Set<string>();
-  const client = new RegistryClient({ registry: bench.server.host });
+  const client = new RegistryClient({
+    registry: bench.server.host,
+    endpoint: plainEndpoint(bench.server.host),
+  });
   const look = async () => {
     for (let last = false; !last;) {
       // Once more after the end: what is there then was seen.

@@ -9,6 +9,7 @@ import { RegistryClient } from '../../src/registry/client.ts';
 import { sha256Of } from '../../src/registry/descriptor.ts';
 import { account, RegistryServer, type ServerOptions } from './server.ts';
 import { identityToken, TokenServer } from './tokens.ts';
+import { plainEndpoint } from './plain.ts';
 
 const open: { close(): unknown }[] = [];
 
@@ -59,11 +60,11 @@ async function errorOf(promise: Promise<unknown>): Promise<MillinerError> {
 
 test('Basic', async () => {
   const host = await registry({ basic: true });
-  const client = new RegistryClient({ registry: host, credentials: account });
+  const client = new RegistryClient({ registry: host, endpoint: plainEndpoint(host), credentials: account });
   expect(await client.pushBlob('felt/hat', blob)).toBe('uploaded');
   const wrong = { ...account, password: 'a hat of straw' };
   for (const credentials of [undefined, wrong]) {
-    const stranger = new RegistryClient({ registry: host, credentials });
+    const stranger = new RegistryClient({ registry: host, endpoint: plainEndpoint(host), credentials });
     expect(await errorOf(stranger.hasBlob('felt/hat', blob.digest))).toMatchObject({
       code: 'REGISTRY_DENIED',
       details: { status: 401 },
@@ -73,7 +74,7 @@ test('Basic', async () => {
 
 test('a token for each scope, kept while it lives', async () => {
   const { server, host } = await tokens();
-  const client = new RegistryClient({ registry: host, credentials: account });
+  const client = new RegistryClient({ registry: host, endpoint: plainEndpoint(host), credentials: account });
   expect(await client.pushBlob('felt/hat', blob)).toBe('uploaded');
   expect(await client.pushBlob('felt/cap', blob, { mountFrom: 'felt/hat' })).toBe('mounted');
   expect(await client.pushBlob('felt/cap', blob)).toBe('present');
@@ -88,7 +89,7 @@ test('a token for each scope, kept while it lives', async () => {
 
 test('an old token is fetched anew', async () => {
   const { server, host } = await tokens();
-  const client = new RegistryClient({ registry: host, credentials: account });
+  const client = new RegistryClient({ registry: host, endpoint: plainEndpoint(host), credentials: account });
   server.life = 10;
   for (let asked = 1; asked <= 3; asked++) {
     expect(await client.hasBlob('felt/hat', blob.digest)).toBeUndefined();
@@ -98,7 +99,7 @@ test('an old token is fetched anew', async () => {
 
 test('a token that is refused is fetched anew, once', async () => {
   const { server, host } = await tokens();
-  const client = new RegistryClient({ registry: host, credentials: account });
+  const client = new RegistryClient({ registry: host, endpoint: plainEndpoint(host), credentials: account });
   server.grants = () => false;
   expect(await errorOf(client.hasBlob('felt/hat', blob.digest))).toMatchObject({ code: 'REGISTRY_DENIED' });
   expect(server.asked).toHaveLength(1);
@@ -112,25 +113,25 @@ test('a token that is refused is fetched anew, once', async () => {
 test('an identity token is posted, nobody asks without one', async () => {
   const { server, host } = await tokens();
   const credentials = { username: '', password: '', identityToken };
-  const client = new RegistryClient({ registry: host, credentials });
+  const client = new RegistryClient({ registry: host, endpoint: plainEndpoint(host), credentials });
   expect(await client.pushBlob('felt/hat', blob)).toBe('uploaded');
   expect(server.asked.map(({ method, as }) => `${method} ${as}`)).toEqual(['POST identity', 'POST identity']);
   server.grants = (scope) => scope.endsWith(':pull');
-  const anybody = new RegistryClient({ registry: host });
-  expect(await anybody.hasBlob('felt/hat', blob.digest)).toBe(blob.size);
+  const anybody = new RegistryClient({ registry: host, endpoint: plainEndpoint(host) });
+  expect(await anybody.hasBlob('felt/hat', blob.digest)).toEqual({ size: blob.size });
   expect(server.asked.at(-1)).toMatchObject({ as: 'nobody' });
 });
 
 test('the token server refuses a wrong password', async () => {
   const { host } = await tokens();
   const credentials = { ...account, password: 'a hat of straw' };
-  const client = new RegistryClient({ registry: host, credentials });
+  const client = new RegistryClient({ registry: host, endpoint: plainEndpoint(host), credentials });
   expect(await errorOf(client.hasBlob('felt/hat', blob.digest))).toMatchObject({ code: 'REGISTRY_DENIED' });
 });
 
 test('a mount from where we may not read becomes an upload', async () => {
   const { server, host } = await tokens();
-  const client = new RegistryClient({ registry: host, credentials: account });
+  const client = new RegistryClient({ registry: host, endpoint: plainEndpoint(host), credentials: account });
   await client.pushBlob('felt/hat', blob);
   server.grants = (scope) => !scope.startsWith('repository:felt/hat:');
   expect(await client.pushBlob('felt/cap', blob, { mountFrom: 'felt/hat' })).toBe('uploaded');
@@ -143,7 +144,11 @@ test('no redirect takes credentials to another origin', async () => {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="hats"' }).end();
     } else response.writeHead(307, { location: `http://${other.host}/storage?signed=yes` }).end();
   });
-  const client = new RegistryClient({ registry: first.host, credentials: account });
+  const client = new RegistryClient({
+    registry: first.host,
+    endpoint: plainEndpoint(first.host),
+    credentials: account,
+  });
   expect(await client.getBlob('felt/hat', blob.digest, 1000)).toEqual(bytes);
   expect(first.heard.map(({ authorization }) => authorization?.split(' ')[0])).toEqual([undefined, 'Basic']);
   expect(other.heard).toMatchObject([{ host: other.host }]);
@@ -160,7 +165,11 @@ test('an upload that is to go elsewhere goes without credentials', async () => {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="hats"' }).end();
     } else response.writeHead(202, { location: `http://${other.host}/upload?signed=a+b~c` }).end();
   });
-  const client = new RegistryClient({ registry: first.host, credentials: account });
+  const client = new RegistryClient({
+    registry: first.host,
+    endpoint: plainEndpoint(first.host),
+    credentials: account,
+  });
   expect(await client.pushBlob('felt/hat', blob)).toBe('uploaded');
   expect(other.heard).toHaveLength(1);
   expect(other.heard[0]).not.toHaveProperty('authorization');
@@ -179,7 +188,11 @@ test('a storage that asks for authorization names no token server', async () => 
       response.writeHead(401, { 'www-authenticate': 'Basic realm="hats"' }).end();
     } else response.writeHead(request.method === 'GET' ? 307 : 202, { location }).end();
   });
-  const client = new RegistryClient({ registry: first.host, credentials: account });
+  const client = new RegistryClient({
+    registry: first.host,
+    endpoint: plainEndpoint(first.host),
+    credentials: account,
+  });
   for (let round = 0; round < 2; round++) {
     const read = await errorOf(client.getBlob('felt/hat', blob.digest, 1000));
     const sent = await errorOf(client.pushBlob('felt/hat', blob));
@@ -193,7 +206,7 @@ test('a token server without TLS is for registries without TLS', async () => {
   const realm = await listen((_request, response) => void response.end('{"token":"t"}'));
   const { Authorizer } = await import('../../src/registry/auth.ts');
   const challenge = (value: string) => ({ headers: { 'www-authenticate': value } }) as never;
-  const secure = new Authorizer('https://r.example', account);
+  const secure = new Authorizer({ origin: 'https://r.example' }, account);
   await secure.accept(challenge(`Bearer realm="http://${realm.host}/token"`), 's', undefined);
   const error = await errorOf(secure.header(new URL('https://r.example/v2/'), 's'));
   expect(error.code).toBe('REGISTRY_INSECURE');
@@ -205,7 +218,7 @@ test('a token server without TLS is for registries without TLS', async () => {
   expect(await secure.header(new URL('https://other.example/v2/'), 's')).toEqual({});
 });
 
-test('a token server that redirects, answers nonsense or too much gets no further', async () => {
+test('a token server that sends on to another owner, answers nonsense or too much gets no further', async () => {
   const elsewhere = await listen((_request, response) => void response.end('{"token":"t"}'));
   const answers: RequestListener[] = [
     (_request, response) => void response.writeHead(307, { location: `http://${elsewhere.host}/` }).end(),
@@ -216,11 +229,58 @@ test('a token server that redirects, answers nonsense or too much gets no furthe
   for (const answer of answers) {
     const realm = await listen(answer);
     const host = await registryThatSays(`Bearer realm="http://${realm.host}/token",service="s"`);
-    const client = new RegistryClient({ registry: host, credentials: account, attempts: 1 });
+    const client = new RegistryClient({
+      registry: host,
+      endpoint: plainEndpoint(host),
+      credentials: account,
+      attempts: 1,
+    });
     const error = await errorOf(client.hasBlob('felt/hat', blob.digest));
-    expect(error.code).toMatch(/^REGISTRY_(INVALID|UNAVAILABLE)$/);
+    expect(error.code).toMatch(/^REGISTRY_(INVALID|INSECURE)$/);
   }
   expect(elsewhere.heard).toEqual([]);
+});
+
+test('a token server may send on to another of its own pages', async () => {
+  const realm = await listen((request, response) => {
+    if (request.url!.startsWith('/first?')) {
+      response.writeHead(307, { location: request.url!.replace('/first', '/second') }).end();
+    } else response.end('{"token":"t"}');
+  });
+  const host = await registryThatSays(`Bearer realm="http://${realm.host}/first",service="s"`);
+  const client = new RegistryClient({
+    registry: host,
+    endpoint: plainEndpoint(host),
+    credentials: account,
+    attempts: 1,
+  });
+  await errorOf(client.getBlob('felt/hat', blob.digest, 100));
+  expect(realm.heard.every(({ authorization }) => authorization?.startsWith('Basic '))).toBe(true);
+  expect(realm.heard).toHaveLength(2);
+});
+
+test('the scope that a registry names is asked for beside ours; pushing asks for both from the beginning', async () => {
+  const asked: string[][] = [];
+  const realm = await listen((request, response) => {
+    asked.push(new URL(request.url!, 'http://localhost').searchParams.getAll('scope'));
+    response.end('{"token":"t"}');
+  });
+  const named = 'scope="repository:hat:pull repository:hat:delete nonsense"';
+  const host = await registryThatSays(`Bearer realm="http://${realm.host}/",service="s",${named}`);
+  const ask = async (pushes: boolean) =>
+    errorOf(
+      new RegistryClient({ registry: host, endpoint: plainEndpoint(host), pushes, attempts: 1 }).getBlob(
+        'felt/hat',
+        blob.digest,
+        100,
+      ),
+    );
+  await ask(false);
+  await ask(true);
+  expect(asked).toEqual([
+    ['repository:felt/hat:pull', 'repository:hat:pull,delete'],
+    ['repository:felt/hat:pull,push', 'repository:hat:pull,delete'],
+  ]);
 });
 
 test('a registry that repeats our password in its answer does not get it into the error', async () => {
@@ -231,7 +291,7 @@ test('a registry that repeats our password in its answer does not get it into th
     response.writeHead(authorization ? 403 : 401, { 'www-authenticate': 'Basic realm="hats"' });
     response.end(JSON.stringify({ errors }));
   });
-  const client = new RegistryClient({ registry: host, credentials: account });
+  const client = new RegistryClient({ registry: host, endpoint: plainEndpoint(host), credentials: account });
   const error = await errorOf(client.getManifest('felt/hat', 'v1'));
   expect(error).toMatchObject({ code: 'REGISTRY_DENIED', details: { status: 403 } });
 });

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RegistryClient } from '../../src/registry/client.ts';
 import { indexType, manifestType, sha256Of, tagOf, type Descriptor } from '../../src/registry/descriptor.ts';
-import type { BlobSource } from '../../src/registry/upload.ts';
+import type { BlobSource } from '../../src/registry/blobsource.ts';
 import { RegistryServer } from './server.ts';
+import { plainEndpoint } from './plain.ts';
 
 let server: RegistryServer;
 let client: RegistryClient;
@@ -15,7 +16,7 @@ let directory: string;
 
 beforeAll(async () => {
   server = await RegistryServer.start();
-  client = new RegistryClient({ registry: server.host });
+  client = new RegistryClient({ registry: server.host, endpoint: plainEndpoint(server.host) });
   directory = await mkdtemp(join(tmpdir(), 'client-'));
 });
 
@@ -52,7 +53,7 @@ test('a blob goes there once and comes back', async () => {
   expect(await client.pushBlob('felt/hat', blob, { onProgress })).toBe('uploaded');
   expect(told.at(-1)).toBe(bytes.length);
   expect(await client.pushBlob('felt/hat', blob)).toBe('present');
-  expect(await client.hasBlob('felt/hat', blob.digest)).toBe(bytes.length);
+  expect(await client.hasBlob('felt/hat', blob.digest)).toEqual({ size: bytes.length });
   expect((await client.getBlob('felt/hat', blob.digest, 1 << 20))?.equals(bytes)).toBe(true);
   await expect(client.getBlob('felt/hat', blob.digest, 1000)).rejects.toMatchObject({
     code: 'REGISTRY_INVALID',
@@ -67,7 +68,7 @@ test('a blob of several pieces, from a file', async () => {
   const blob = { digest: sha256Of(bytes), size: bytes.length, content: { path } };
   const onProgress = (done: number) => void told.push(done);
   expect(await client.pushBlob('felt/large', blob, { onProgress })).toBe('uploaded');
-  expect(await client.hasBlob('felt/large', blob.digest)).toBe(bytes.length);
+  expect(await client.hasBlob('felt/large', blob.digest)).toEqual({ size: bytes.length });
   expect(told).toEqual(told.toSorted((a, b) => a - b));
   await truncate(path, 1000);
   await expect(client.pushBlob('felt/other', blob)).rejects.toMatchObject({ code: 'BLOB_MISSING' });
@@ -76,7 +77,7 @@ test('a blob of several pieces, from a file', async () => {
 test.each([0, 1, 2])('a blob of %d bytes', async (size) => {
   const blob = source(Buffer.alloc(size, 7));
   await client.pushBlob('felt/small', blob);
-  expect(await client.hasBlob('felt/small', blob.digest)).toBe(size);
+  expect(await client.hasBlob('felt/small', blob.digest)).toEqual({ size });
 });
 
 test('bytes that are not the promised ones are refused there', async () => {
@@ -91,7 +92,7 @@ test('what a sibling has is mounted; what it lacks is uploaded', async () => {
   expect(await client.pushBlob('felt/cap', blob, { mountFrom: 'felt/hat' })).toBe('present');
   const other = source(randomBytes(1000));
   expect(await client.pushBlob('felt/cap', other, { mountFrom: 'felt/hat' })).toBe('uploaded');
-  expect(await client.hasBlob('felt/cap', other.digest)).toBe(1000);
+  expect(await client.hasBlob('felt/cap', other.digest)).toEqual({ size: 1000 });
 });
 
 test('manifests by tag and by digest', async () => {
@@ -130,14 +131,15 @@ test('referrers are kept at the fallback tag: added once, replaced, and beside t
     return { mediaType: manifestType, digest, size: bytes.length, artifactType: 'a/b', annotations };
   };
   const [first, second] = [await artifact('one'), await artifact('two')];
-  for (const one of [first, second, first]) await client.addReferrer(repository, subject, one);
+  for (const descriptor of [first, second, first])
+    await client.addReferrers(repository, subject, [{ descriptor }]);
   expect(await client.referrers(repository, subject)).toEqual([first, second]);
   const changed = { ...first, annotations: { name: 'three' } };
-  await client.addReferrer(repository, subject, changed);
+  await client.addReferrers(repository, subject, [{ descriptor: changed }]);
   expect(await client.referrers(repository, subject)).toEqual([changed, second]);
   expect((await client.getManifest(repository, tagOf(subject)))?.mediaType).toBe(indexType);
   const third = await artifact('three');
-  await client.addReferrer(repository, subject, third, [first.digest]);
+  await client.addReferrers(repository, subject, [{ descriptor: third, superseded: [first.digest] }]);
   expect(await client.referrers(repository, subject)).toEqual([third, second]);
 });
 
@@ -153,7 +155,7 @@ test('an index that others wrote may say null', async () => {
   const theirs = { ...entryOf(one), artifactType: null, annotations: null };
   const index = JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: [theirs] });
   await client.putManifest('felt/null', tagOf(subject), Buffer.from(index), indexType);
-  await client.addReferrer('felt/null', subject, entryOf(two));
+  await client.addReferrers('felt/null', subject, [{ descriptor: entryOf(two) }]);
   expect(await client.referrers('felt/null', subject)).toEqual([entryOf(one), entryOf(two)]);
 });
 
@@ -161,10 +163,22 @@ test('what stands at the fallback tag and is no index is not overwritten', async
   const repository = 'felt/occupied';
   const bytes = await pushManifest(repository, 'v1');
   const subject = sha256Of(bytes);
-  await client.putManifest(repository, tagOf(subject), bytes, manifestType);
+  const other = await pushManifest(repository, tagOf(subject), { annotations: { of: 'somebody' } });
   const descriptor = { mediaType: manifestType, digest: subject, size: bytes.length };
-  await expect(client.addReferrer(repository, subject, descriptor)).rejects.toMatchObject({
+  await expect(client.addReferrers(repository, subject, [{ descriptor }])).rejects.toMatchObject({
     code: 'REGISTRY_INVALID',
   });
-  expect(await client.headManifest(repository, tagOf(subject))).toBe(subject);
+  expect(await client.headManifest(repository, tagOf(subject))).toBe(sha256Of(other));
+  expect(await client.referrers(repository, subject)).toEqual([]);
+});
+
+test('the subject itself at the fallback tag, as GitLab gives it, is no list and makes room for one', async () => {
+  const repository = 'felt/alias';
+  const bytes = await pushManifest(repository, 'v1');
+  const subject = sha256Of(bytes);
+  await client.putManifest(repository, tagOf(subject), bytes, manifestType);
+  expect(await client.referrers(repository, subject)).toEqual([]);
+  const descriptor = { mediaType: manifestType, digest: subject, size: bytes.length };
+  await client.addReferrers(repository, subject, [{ descriptor }]);
+  expect(await client.referrers(repository, subject)).toEqual([descriptor]);
 });

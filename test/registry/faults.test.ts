@@ -5,6 +5,7 @@ import { RegistryClient } from '../../src/registry/client.ts';
 import { indexType, manifestType, sha256Of, tagOf } from '../../src/registry/descriptor.ts';
 import { FaultProxy, type Fault, type Seen } from './faults.ts';
 import { RegistryServer } from './server.ts';
+import { plainEndpoint } from './plain.ts';
 
 let server: RegistryServer;
 let proxy: FaultProxy;
@@ -13,7 +14,7 @@ let client: RegistryClient;
 beforeEach(async () => {
   server = await RegistryServer.start();
   proxy = await FaultProxy.start(server.host);
-  client = new RegistryClient({ registry: proxy.host });
+  client = new RegistryClient({ registry: proxy.host, endpoint: plainEndpoint(proxy.host) });
 });
 
 afterEach(async () => {
@@ -38,12 +39,11 @@ function faults(...planned: [method: string, fault: Fault][]): void {
 const methods = () => proxy.seen.map(({ method }) => method).join(' ');
 const rangesOf = (method: string) =>
   proxy.seen.filter((seen) => seen.method === method).map(({ headers }) => headers['content-range']);
-const range = (from: number, to: number) => `${from * mebibyte}-${to * mebibyte - 1}`;
 
 test.each([408, 429, 500, 502, 503, 504])('status %d passes', async (status) => {
   faults(['HEAD', { answer: status }], ['POST', { answer: status }], ['PUT', { answer: status }]);
   expect(await client.pushBlob('felt/hat', small)).toBe('uploaded');
-  expect(await client.hasBlob('felt/hat', small.digest)).toBe(small.size);
+  expect(await client.hasBlob('felt/hat', small.digest)).toEqual({ size: small.size });
 });
 
 test.each([
@@ -53,8 +53,22 @@ test.each([
   [405, 'REGISTRY_INVALID'],
 ])('status %d does not', async (status, code) => {
   proxy.script = () => ({ answer: status });
-  await expect(client.hasBlob('felt/hat', small.digest)).rejects.toMatchObject({ code, details: { status } });
+  await expect(client.getBlob('felt/hat', small.digest, 1000)).rejects.toMatchObject({
+    code,
+    details: { status },
+  });
   expect(proxy.seen).toHaveLength(1);
+});
+
+test('a refusal where it is asked what is there says nothing: who may not push hears it when they do', async () => {
+  const denied = { code: 'REGISTRY_DENIED', details: { status: 403 } };
+  proxy.script = () => ({ answer: 403 });
+  expect(await client.hasBlob('felt/hat', small.digest)).toBeUndefined();
+  expect(await client.headManifest('felt/hat', 'v1')).toBeUndefined();
+  await expect(client.pushBlob('felt/hat', small)).rejects.toMatchObject(denied);
+  await expect(client.putManifest('felt/hat', 'v1', Buffer.from('{}'), manifestType)).rejects.toMatchObject(
+    denied,
+  );
 });
 
 test('Retry-After is waited for', async () => {
@@ -67,7 +81,11 @@ test('Retry-After is waited for', async () => {
 
 test('a registry that is not there is said after all attempts', async () => {
   await server.kill();
-  const impatient = new RegistryClient({ registry: server.host, attempts: 2 });
+  const impatient = new RegistryClient({
+    registry: server.host,
+    endpoint: plainEndpoint(server.host),
+    attempts: 2,
+  });
   await expect(impatient.getManifest('felt/hat', 'v1')).rejects.toMatchObject({
     code: 'REGISTRY_UNAVAILABLE',
   });
@@ -80,40 +98,37 @@ test('one that comes back is waited for', async () => {
   expect(await waiting).toBe('uploaded');
 });
 
-test('a piece that never arrived is sent again, and none before it', async () => {
-  let patches = 0;
-  proxy.script = ({ method }: Seen) => (method === 'PATCH' && ++patches === 2 ? { answer: 500 } : undefined);
+test('an upload that never arrived is sent again', async () => {
+  faults(['PATCH', { answer: 500 }]);
   expect(await client.pushBlob('felt/hat', large)).toBe('uploaded');
-  expect(methods()).toBe('HEAD POST PATCH PATCH HEAD GET PATCH PATCH PUT');
-  expect(rangesOf('PATCH')).toEqual([range(0, 16), range(16, 32), range(16, 32), range(32, 40)]);
+  expect(methods()).toBe('HEAD POST PATCH HEAD GET POST PATCH PUT');
 });
 
-test('an upload goes on after the registry was killed and came back', async () => {
+test('a registry that was killed in the middle is waited for', async () => {
   let patches = 0;
   proxy.script = async ({ method }: Seen) => {
-    if (method !== 'PATCH' || ++patches !== 2) return undefined;
+    if (method !== 'PATCH' || ++patches !== 1) return undefined;
     await server.kill();
     await server.start();
     return { answer: 500 };
   };
   expect(await client.pushBlob('felt/hat', large)).toBe('uploaded');
-  expect(rangesOf('PATCH')).toEqual([range(0, 16), range(16, 32), range(16, 32), range(32, 40)]);
+  expect(await client.hasBlob('felt/hat', large.digest)).toEqual({ size: large.size });
 });
 
-/** docker-registry forgets an upload whose last piece arrived in part: this is where ours begins anew. */
-test('a piece that arrived in part makes the upload begin anew', async () => {
-  let patches = 0;
-  proxy.script = ({ method }: Seen) =>
-    method === 'PATCH' && ++patches === 2 ? { cutRequestAfter: 5 * mebibyte } : undefined;
-  expect(await client.pushBlob('felt/hat', large)).toBe('uploaded');
-  expect(rangesOf('PATCH')).toEqual([
-    range(0, 16),
-    range(16, 32),
-    range(0, 16),
-    range(16, 32),
-    range(32, 40),
-  ]);
-  expect(await client.hasBlob('felt/hat', large.digest)).toBe(large.size);
+/** docker-registry forgets an upload that arrived in part: this is where ours begins anew. */
+test('what arrived in part begins anew where the registry forgets it, and that is told', async () => {
+  faults(['PATCH', { cutRequestAfter: 5 * mebibyte }]);
+  const told: string[] = [];
+  const telling = new RegistryClient({
+    registry: proxy.host,
+    endpoint: plainEndpoint(proxy.host),
+    tell: (sentence) => void told.push(sentence),
+  });
+  expect(await telling.pushBlob('felt/hat', large)).toBe('uploaded');
+  expect(rangesOf('PATCH')).toEqual([undefined, undefined]);
+  expect(told).toHaveLength(1);
+  expect(await client.hasBlob('felt/hat', large.digest)).toEqual({ size: large.size });
 });
 
 test('an upload whose end nobody heard of is found to be there', async () => {
@@ -122,19 +137,16 @@ test('an upload whose end nobody heard of is found to be there', async () => {
   expect(methods()).toBe('HEAD POST PUT HEAD');
 });
 
-test('a piece whose answer nobody heard of is not sent again where the registry still knows', async () => {
-  let patches = 0;
-  proxy.script = ({ method }: Seen) =>
-    method === 'PATCH' && ++patches === 3 ? { loseAnswer: true } : undefined;
+test('an upload whose answer nobody heard of is not sent again where the registry still knows', async () => {
+  faults(['PATCH', { loseAnswer: true }]);
   expect(await client.pushBlob('felt/hat', large)).toBe('uploaded');
-  expect(await client.hasBlob('felt/hat', large.digest)).toBe(large.size);
+  expect(await client.hasBlob('felt/hat', large.digest)).toEqual({ size: large.size });
 });
 
-test('a registry has no more than it was sent, whatever it says', async () => {
-  const lie = { rewrite: { range: '0-99999999999999999999' } };
-  faults(['PATCH', lie], ['PATCH', lie], ['PATCH', lie]);
+test('a registry has what it was sent, whatever it says', async () => {
+  faults(['PATCH', { rewrite: { range: '0-99999999999999999999' } }]);
   expect(await client.pushBlob('felt/hat', large)).toBe('uploaded');
-  expect(rangesOf('PATCH')).toEqual([range(0, 16), range(16, 32), range(32, 40)]);
+  expect(methods()).toBe('HEAD POST PATCH PUT');
 });
 
 test('answers that break off are asked for again', async () => {
@@ -178,7 +190,9 @@ test('an index that is nested without end is no index', async () => {
   const body = `{"schemaVersion":2,"manifests":[${entry}]}`;
   proxy.script = ({ url }) => (url.endsWith(tagOf(small.digest)) ? { answer: 200, body } : undefined);
   const referrer = { mediaType: manifestType, digest: large.digest, size: 1 };
-  await expect(client.addReferrer('felt/hat', small.digest, referrer)).rejects.toMatchObject({
+  await expect(
+    client.addReferrers('felt/hat', small.digest, [{ descriptor: referrer }]),
+  ).rejects.toMatchObject({
     code: 'REGISTRY_INVALID',
   });
 });
@@ -199,7 +213,11 @@ test('no address without TLS, no endless redirects, no address at all', async ()
 test('a stop is obeyed between attempts and in the middle of an upload', async () => {
   for (const when of ['HEAD', 'PATCH']) {
     const stop = new AbortController();
-    const stopped = new RegistryClient({ registry: proxy.host, signal: stop.signal });
+    const stopped = new RegistryClient({
+      registry: proxy.host,
+      endpoint: plainEndpoint(proxy.host),
+      signal: stop.signal,
+    });
     proxy.script = ({ method }: Seen) => {
       if (method !== when) return undefined;
       setTimeout(() => stop.abort(), 10);
@@ -225,10 +243,10 @@ test('OCI-Subject without the API is not believed; the API without our entry get
     stored.push(url);
     return { answer: 201, headers: { 'oci-subject': subject } };
   };
-  await client.addReferrer('felt/hat', subject, descriptor);
+  await client.addReferrers('felt/hat', subject, [{ descriptor }]);
   expect(stored).toEqual([`/v2/felt/hat/manifests/sha256-${subject.slice(7)}`]);
   index.manifests.push(descriptor);
-  await client.addReferrer('felt/hat', subject, descriptor);
+  await client.addReferrers('felt/hat', subject, [{ descriptor }]);
   expect(stored).toHaveLength(1);
   expect(await client.referrers('felt/hat', subject)).toEqual([descriptor]);
 });
@@ -250,7 +268,7 @@ test('an entry that another writer overwrote is written again, beside theirs', a
     return { mediaType: manifestType, digest: sha256Of(bytes), size: bytes.length };
   };
   const [ours, theirs] = [await push('ours'), await push('theirs')];
-  const other = new RegistryClient({ registry: server.host });
+  const other = new RegistryClient({ registry: server.host, endpoint: plainEndpoint(server.host) });
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: [theirs] }));
   let written = 0;
   proxy.script = async ({ method }: Seen) => {
@@ -258,7 +276,7 @@ test('an entry that another writer overwrote is written again, beside theirs', a
     else if (written === 1) await other.putManifest('felt/hat', tagOf(subject), index, indexType);
     return undefined;
   };
-  await client.addReferrer('felt/hat', subject, ours);
+  await client.addReferrers('felt/hat', subject, [{ descriptor: ours }]);
   expect(written).toBe(2);
   expect(await client.referrers('felt/hat', subject)).toEqual([theirs, ours]);
 });

@@ -1,6 +1,7 @@
 /** A reverse proxy that spoils what it is told to: each request gets a number, and a script says what happens to it. */
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { request as requestByTls } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export type Fault =
@@ -30,6 +31,8 @@ export class FaultProxy {
   readonly host: string;
   /** Every request, in order. */
   readonly seen: Seen[] = [];
+  /** Bytes of requests' bodies that have come. */
+  carried = 0;
   script: Script = () => undefined;
   readonly #server: Server;
   readonly #target: string;
@@ -41,7 +44,7 @@ export class FaultProxy {
     this.host = `${address}:${port}`;
   }
 
-  /** In front of HOST:PORT; on loopback unless told. */
+  /** In front of HOST:PORT, or of an origin with TLS that nobody need vouch for; on loopback unless told. */
   static async start(target: string, address = '127.0.0.1'): Promise<FaultProxy> {
     const server = createServer();
     server.listen(0, address);
@@ -73,12 +76,28 @@ export class FaultProxy {
       return;
     }
     // The Host header goes on as it is: the registry then makes addresses that lead through here.
-    const forward = request(`http://${this.#target}${url}`, { method, headers, agent: false });
+    const forward = this.#forward(method, url, headers);
     forward.on('error', () => response.destroy());
     response.on('close', () => forward.destroy());
     forward.on('response', (answer) => this.#answer(fault, answer, response));
-    if ('cutRequestAfter' in fault) await forwardPart(incoming, forward, fault.cutRequestAfter, response);
-    else incoming.pipe(forward);
+    if ('cutRequestAfter' in fault) {
+      this.carried += await forwardPart(incoming, forward, fault.cutRequestAfter, response);
+      return;
+    }
+    incoming.on('data', (chunk: Buffer) => (this.carried += chunk.length));
+    incoming.pipe(forward);
+  }
+
+  #forward(method: string, url: string, headers: IncomingMessage['headers']) {
+    if (!this.#target.startsWith('https:'))
+      return request(`http://${this.#target}${url}`, { method, headers, agent: false });
+    const told = { ...headers, 'x-forwarded-proto': 'http' };
+    return requestByTls(`${this.#target}${url}`, {
+      method,
+      headers: told,
+      agent: false,
+      rejectUnauthorized: false,
+    });
   }
 
   #answer(fault: Fault, answer: IncomingMessage, response: ServerResponse) {
@@ -106,12 +125,13 @@ export class FaultProxy {
   }
 }
 
+/** Gives how much that was. */
 async function forwardPart(
   incoming: IncomingMessage,
   forward: ReturnType<typeof request>,
   most: number,
   response: ServerResponse,
-): Promise<void> {
+): Promise<number> {
   let left = most;
   try {
     for await (const chunk of incoming as AsyncIterable<Buffer>) {
@@ -125,4 +145,5 @@ async function forwardPart(
   }
   forward.destroy();
   response.destroy();
+  return most - left;
 }

@@ -2,6 +2,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { get as getPlain } from 'node:http';
+import { get as getByTls } from 'node:https';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +25,8 @@ export interface ServerOptions {
   /** Only for `account`, by HTTP's Basic authentication. */
   basic?: boolean;
   token?: TokenAuth;
+  /** Files that it speaks TLS with; plain HTTP unless told. */
+  tls?: { certificate: string; key: string };
   /** Where its configuration and storage lie; a temporary directory unless told. */
   directory?: string;
   /** Where it listens; loopback unless told. */
@@ -33,19 +37,25 @@ export class RegistryServer {
   readonly directory: string;
   readonly host: string;
   readonly configuration: string;
+  readonly #scheme: string;
   #child: ChildProcess | undefined;
 
-  private constructor(directory: string, host: string) {
+  private constructor(directory: string, host: string, scheme: string) {
     this.directory = directory;
+    this.#scheme = scheme;
     this.host = host;
     this.configuration = join(directory, 'config.json');
   }
 
   static async start(options: ServerOptions = {}): Promise<RegistryServer> {
-    const { address = '127.0.0.1' } = options;
+    const { address = '127.0.0.1', tls } = options;
     const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'registry-')));
     await mkdir(directory, { recursive: true });
-    const server = new RegistryServer(directory, `${address}:${await freePort(address)}`);
+    const server = new RegistryServer(
+      directory,
+      `${address}:${await freePort(address)}`,
+      tls ? 'https' : 'http',
+    );
     await writeFile(join(directory, 'htpasswd'), htpasswd);
     await writeFile(server.configuration, JSON.stringify(server.#settings(options)));
     await server.start();
@@ -62,7 +72,7 @@ export class RegistryServer {
   }
 
   get url(): string {
-    return `http://${this.host}`;
+    return `${this.#scheme}://${this.host}`;
   }
 
   /** Starts it, again on the same port and storage; ends when it answers. */
@@ -76,9 +86,7 @@ export class RegistryServer {
     this.#child = child;
     for (let tries = 0; tries < 600; tries++) {
       if (child.exitCode !== null) break;
-      const answer = await fetch(`${this.url}/v2/`).catch(() => undefined);
-      await answer?.body?.cancel();
-      if (answer) return;
+      if (await answers(this.url)) return;
       await sleep(50);
     }
     throw new Error(`docker-registry does not serve: ${await readFile(this.log, 'utf8')}`);
@@ -97,7 +105,7 @@ export class RegistryServer {
   }
 
   /** YAML's parser reads JSON. Without a cache: a test may change what is stored. */
-  #settings({ basic, token }: ServerOptions): object {
+  #settings({ basic, token, tls }: ServerOptions): object {
     return {
       version: '0.1',
       log: { level: 'error', accesslog: { disabled: true } },
@@ -107,11 +115,22 @@ export class RegistryServer {
         maintenance: { uploadpurging: { enabled: false } },
       },
       // One secret for all its lives: an upload's address stays good.
-      http: { addr: this.host, secret: 'of one test' },
+      http: { addr: this.host, secret: 'of one test', ...(tls && { tls }) },
       ...(basic && { auth: { htpasswd: { realm: 'hats', path: join(this.directory, 'htpasswd') } } }),
       ...(token && { auth: { token } }),
     };
   }
+}
+
+function answers(url: string): Promise<boolean> {
+  const get = url.startsWith('https:') ? getByTls : getPlain;
+  return new Promise((resolve) => {
+    const asked = get(`${url}/v2/`, { agent: false, rejectUnauthorized: false }, (answer) => {
+      answer.resume();
+      resolve(true);
+    });
+    asked.on('error', () => resolve(false));
+  });
 }
 
 /** Where it still runs. */

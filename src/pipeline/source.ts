@@ -1,0 +1,44 @@
+/** Where an image is read from: the registry of its name, or what this host has in its place. */
+import { MillinerError } from '../errors.ts';
+import { RegistryClient } from '../registry/client.ts';
+import type { Manifest } from '../registry/manifests.ts';
+import { placesOf } from '../registry/places.ts';
+import { showReference, type Reference } from '../registry/reference.ts';
+import type { RunOptions } from './context.ts';
+import { asAltered } from './signatures.ts';
+
+export interface FoundImage {
+  client: RegistryClient;
+  /** In that registry. */
+  repository: string;
+  manifest: Manifest;
+}
+
+/**
+ * What a reference leads to, at the first place that has it; `wanted` is the tag or digest. A mirror that fails is told
+ * of, and the next is asked. Throws IMAGE_UNPUBLISHED, REGISTRY_BLOCKED, IMAGE_ALTERED, and what registries throw.
+ */
+export async function findImage(
+  reference: Reference,
+  wanted: string,
+  { plainHttp = false, progress, signal }: { plainHttp?: boolean } & Pick<RunOptions, 'progress' | 'signal'>,
+): Promise<FoundImage> {
+  const tell = (sentence: string) => progress.warn(sentence);
+  for (const { registry, repository, insecure, isMirror } of placesOf(reference)) {
+    const attempts = isMirror ? 2 : undefined;
+    const options = { registry, repository, plainHttp, insecure, tell, attempts, signal };
+    try {
+      const client = await RegistryClient.open(options);
+      const manifest = await asAltered(() => client.getManifest(repository, wanted));
+      if (manifest) return { client, repository, manifest };
+      if (isMirror) tell(`the mirror ${registry}/${repository} has no ${wanted}`);
+    } catch (error) {
+      if (!isMirror || !(error instanceof MillinerError) || signal?.aborted) throw error;
+      tell(`the mirror ${registry}/${repository} fails: ${error.message}`);
+    }
+  }
+  const { registry } = reference;
+  throw new MillinerError('IMAGE_UNPUBLISHED', `${registry} has no ${showReference(reference)} (${wanted})`, {
+    details: { reference: showReference(reference) },
+  });
+}
