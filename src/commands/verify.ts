@@ -7,10 +7,12 @@ export default class VerifyCommand extends MillinerCommand {
   static override description =
     'Proves with one public key, in each layout: the signature of the image, its signed bill of materials, and the ' +
     'signed verdict that it booted and passed its checks. Exit codes: 13 something is not signed, 14 it is signed ' +
-    'with another key, 15 the image or a signature was altered, 16 there is no signed verdict that it booted.';
+    'with another key, 15 the image or a signature was altered, 16 there is no signed verdict that it booted, 19 it is signed ' +
+    'under another reference.';
   static override examples = [
     '<%= config.bin %> verify registry.example.com/fedora/mariadb:43 --key keys/release.pub',
     '<%= config.bin %> verify localhost:5000/demo-base:latest --key keys/release.pub --only bundle --json',
+    '<%= config.bin %> verify mirror.example.org/mariadb:43 --key keys/release.pub --signed-as registry.example.com/fedora/mariadb:43',
   ];
   static override args = {
     reference: Args.string({
@@ -21,6 +23,10 @@ export default class VerifyCommand extends MillinerCommand {
   static override flags = {
     key: Flags.string({ summary: 'the public key', helpValue: 'FILE', required: true }),
     'plain-http': Flags.boolean({ summary: 'the registry has no TLS', default: false }),
+    'signed-as': Flags.string({
+      summary: 'the reference that was signed, where the image is a copy of it, in a mirror for example',
+      helpValue: 'REF',
+    }),
     only: Flags.option({
       options: layouts,
       summary: 'one layout: the .sig and .att tags, or the sigstore bundles, which name no tag',
@@ -30,7 +36,13 @@ export default class VerifyCommand extends MillinerCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(VerifyCommand);
     const verification = await verifyReference(
-      { reference: args.reference, key: flags.key, plainHttp: flags['plain-http'], only: flags.only },
+      {
+        reference: args.reference,
+        key: flags.key,
+        plainHttp: flags['plain-http'],
+        only: flags.only,
+        signedAs: flags['signed-as'],
+      },
       this.runOptions(flags),
     );
     this.log(`${verification.reference}  ${verification.manifestDigest}`);

@@ -1,8 +1,8 @@
 /** verify: whether an image in a registry is signed, listed and booted, as a client that trusts one key sees it. */
 import { readFile } from 'node:fs/promises';
 import { MillinerError } from '../errors.ts';
-import { RegistryClient } from '../registry/client.ts';
 import type { Digest } from '../registry/descriptor.ts';
+import { completeReference } from '../registry/places.ts';
 import { parseReference, showReference } from '../registry/reference.ts';
 import { attachedEnvelopes, type FoundEnvelope } from '../sign/attestation.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
@@ -10,7 +10,8 @@ import { readPublicKey, type PublicKey } from '../sign/key.ts';
 import { verifySignatures, type ExpectedImage } from '../sign/simplesigning.ts';
 import { verifyImageStatement, verifySbom, verifyVerdict } from '../sign/verify.ts';
 import type { RunOptions } from './context.ts';
-import { asAltered, fetchAttachment, fetchBundles, type PublishedImage } from './signatures.ts';
+import { fetchAttachment, fetchBundles, type PublishedImage } from './signatures.ts';
+import { findImage } from './source.ts';
 
 /** `sig`: the tags that podman, skopeo and older cosigns read; `bundle`: the referrers that cosign 3 reads. */
 export const layouts = ['sig', 'bundle'] as const;
@@ -36,32 +37,38 @@ export interface VerifyOptions {
   plainHttp: boolean;
   /** Both where it is left out. */
   only?: Layout | undefined;
+  /** The reference that was signed, where the image is a copy of what is published there. */
+  signedAs?: string | undefined;
 }
 
-/** Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED, VERDICT_MISSING, and what registries throw. */
+/** Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, SIGNED_ELSEWHERE, IMAGE_ALTERED, VERDICT_MISSING, what registries throw. */
 export async function verifyReference(
-  { reference: text, key: keyPath, plainHttp, only }: VerifyOptions,
+  { reference: text, key: keyPath, plainHttp, only, signedAs }: VerifyOptions,
   { progress, signal }: Pick<RunOptions, 'progress' | 'signal'>,
 ): Promise<Verification> {
   const key = await readPublicKeyFile(keyPath);
-  const reference = parseReference(text);
-  const { registry, repository } = reference;
+  const reference = parseReference(completeReference(text));
+  const { registry } = reference;
   const tag = reference.tag ?? (reference.digest === undefined ? 'latest' : undefined);
-  const client = await RegistryClient.open({ registry, repository, plainHttp, signal });
-  const manifest = await asAltered(() => client.getManifest(repository, reference.digest ?? tag!));
-  if (!manifest) {
-    throw new MillinerError('IMAGE_UNPUBLISHED', `${registry} has no ${showReference(reference)}`, {
-      details: { reference: text },
-    });
-  }
-  const image = { client, repository, digest: manifest.digest };
-  const signed = showReference({ registry, repository, ...(tag !== undefined && { tag }) });
-  progress.step(`verifying ${signed} at ${image.digest}`);
+  const found = await findImage(reference, reference.digest ?? tag!, { plainHttp, progress, signal });
+  const image = { ...found, digest: found.manifest.digest };
+  // Whatever mirror it came from: what was signed is its name.
+  const { repository } = reference;
+  const shown = showReference({ registry, repository, ...(tag !== undefined && { tag }) });
+  const signed = signedAs === undefined ? shown : signedReference(signedAs);
+  progress.step(`verifying ${shown} at ${image.digest}`);
   const proved: Proof[] = [];
   for (const layout of only === undefined ? layouts : [only]) {
     proved.push(...(await proofs[layout](image, key, signed)));
   }
-  return { reference: signed, manifestDigest: image.digest, proved };
+  return { reference: shown, manifestDigest: image.digest, proved };
+}
+
+/** As signatures have it: of one tag, or of all that a repository has. */
+function signedReference(text: string): string {
+  const { digest, ...reference } = parseReference(text);
+  if (digest === undefined) return showReference(reference);
+  throw new MillinerError('REFERENCE_INVALID', `--signed-as ${text}: signatures name no digest`);
 }
 
 /** What each layout must hold; `reference` has the tag where that is what was asked for. */

@@ -2,7 +2,12 @@
 import { MillinerError, type ErrorCode } from '../errors.ts';
 
 /** The first that there is among the failures: someone else's signature beside a damaged one of ours is no news. */
-const gravity: readonly ErrorCode[] = ['IMAGE_ALTERED', 'VERDICT_MISSING', 'SIGNATURE_WRONG_KEY'];
+const gravity: readonly ErrorCode[] = [
+  'IMAGE_ALTERED',
+  'SIGNED_ELSEWHERE',
+  'VERDICT_MISSING',
+  'SIGNATURE_WRONG_KEY',
+];
 
 /** What `examine` gives for the first candidate at which it does not throw; undefined passes over one. */
 export function firstThatHolds<Candidate, Found>(

@@ -78,7 +78,7 @@ export interface ExpectedReference extends ExpectedImage {
 /**
  * Gives the reference that was signed, if one signature is of this key, this digest, and `reference`: of the very
  * tag where that has one, of the repository where it has none. Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY,
- * IMAGE_ALTERED.
+ * SIGNED_ELSEWHERE, IMAGE_ALTERED.
  */
 export function verifySignatures(expected: ExpectedReference, fetched: Fetched | undefined): string {
   const name = attachmentTag(expected.digest, 'sig');
@@ -111,7 +111,9 @@ function verifyLayer(
   const signed = identity['docker-reference'];
   const isRepository = orRepository && signed === repositoryOf(reference);
   if (signed !== reference && repositoryOf(signed) !== reference && !isRepository) {
-    throw refuse(`signs another reference: ${printable(signed)}, not ${reference}`);
+    throw new MillinerError('SIGNED_ELSEWHERE', `${name} signs ${printable(signed)}, not ${reference}`, {
+      details: { signed: signed.slice(0, 300), reference },
+    });
   }
   return signed;
 }

@@ -164,7 +164,7 @@ test('an image of another name under a signed digest is not the one that was sig
     `docker://${host}/moved:${tag}.sig`,
   ]);
   const recipe = await product('moved', { image: `${host}/moved:1`, keys: [bench.publicKey] });
-  expect(await vendor.fails(['lock', recipe])).toMatchObject({ code: 'IMAGE_ALTERED', exit: 15 });
+  expect(await vendor.fails(['lock', recipe])).toMatchObject({ code: 'SIGNED_ELSEWHERE', exit: 19 });
 });
 
 test('a tag that moves does not move the lock; locking again does', async () => {

@@ -8,6 +8,7 @@ import { manifestType, sha256Of } from '../../src/registry/descriptor.ts';
 import { Desk } from '../cli/milliner.ts';
 import { harmful, tarOf, type Part } from '../layer/hostile.ts';
 import { RegistryServer } from '../registry/server.ts';
+import { plainEndpoint } from '../registry/plain.ts';
 
 let server: RegistryServer;
 let client: RegistryClient;
@@ -16,7 +17,7 @@ let outside: string;
 
 beforeAll(async () => {
   server = await RegistryServer.start();
-  client = new RegistryClient({ registry: server.host });
+  client = new RegistryClient({ registry: server.host, endpoint: plainEndpoint(server.host) });
   desk = await Desk.open();
   outside = desk.path('outside');
   await mkdir(outside, { mode: 0o700 });

@@ -45,10 +45,10 @@ test('one exit code for each reason', async () => {
   expect(await codeOf(words())).toEqual(['SIGNATURE_MISSING', 13]);
   await shelf.hang(image, { ...hung, bundles: hung.bundles.slice(0, 2) });
   expect(await codeOf(words())).toEqual(['VERDICT_MISSING', 16]);
-  await shelf.hang(image, {
-    ...hung,
-    sig: shelf.sign({ ...image, references: [shelf.reference('2.0')] }).sig,
-  });
+  const elsewhere = shelf.sign({ ...image, references: [shelf.reference('2.0')] });
+  await shelf.hang(image, { ...hung, sig: elsewhere.sig });
+  expect(await codeOf(words())).toEqual(['SIGNED_ELSEWHERE', 19]);
+  await shelf.hang(image, { ...hung, sig: shelf.sign(await shelf.image('other', ['3.0'])).sig });
   expect(await codeOf(words())).toEqual(['IMAGE_ALTERED', 15]);
 });
 

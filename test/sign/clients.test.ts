@@ -161,7 +161,7 @@ describe('what was changed is refused', () => {
     const moved = shelf.reference('latest');
     expect(await shelf.accepted.skopeo(moved)).toBe(false);
     expect(await shelf.accepted.podman(moved)).toBe(false);
-    expect(await judge('sig', undefined, moved)).toBe(15);
+    expect(await judge('sig', undefined, moved)).toBe(19);
     await move(before!.bytes);
     expect(await judge(undefined, undefined, moved)).toBe(0);
   });

@@ -148,7 +148,7 @@ describe('a refusal', () => {
       'registry.example.com/vendor/app',
       `${repository}/more:1.0`,
     ]) {
-      expect(() => signature(publish(), reference)).toThrow(refused('IMAGE_ALTERED'));
+      expect(() => signature(publish(), reference)).toThrow(refused('SIGNED_ELSEWHERE'));
     }
   });
 });

@@ -17,6 +17,7 @@ import { makeSbom } from '../../src/sign/sbom.ts';
 import { mergeSignatures } from '../../src/sign/simplesigning.ts';
 import { cosign, podman, skopeo } from '../clients/trixie.ts';
 import { RegistryServer } from '../registry/server.ts';
+import { plainEndpoint } from '../registry/plain.ts';
 
 export interface Image {
   descriptor: Descriptor;
@@ -43,7 +44,7 @@ export class Shelf {
   private constructor(directory: string, server: RegistryServer, key: SigningKey) {
     this.directory = directory;
     this.server = server;
-    this.client = new RegistryClient({ registry: server.host });
+    this.client = new RegistryClient({ registry: server.host, endpoint: plainEndpoint(server.host) });
     this.key = key;
   }
 
