@@ -3,6 +3,7 @@ import { MillinerCommand } from '../cli/command.ts';
 import { askPassword, passwordVariable } from '../cli/password.ts';
 import { MillinerError } from '../errors.ts';
 import { openContext, type RunOptions } from '../pipeline/context.ts';
+import { layouts } from '../pipeline/verify.ts';
 import { examine } from '../pipeline/doctor.ts';
 import { connect, type Connection } from '../queue/connection.ts';
 import { follow, hasWorkers } from '../queue/follow.ts';
@@ -50,6 +51,11 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     }),
     detach: Flags.boolean({ char: 'd', summary: 'queue it and return', default: false }),
     'plain-http': Flags.boolean({ summary: 'the registries have no TLS', default: false }),
+    only: Flags.option({
+      options: layouts,
+      summary:
+        'one layout of signatures, for a registry that refuses the other: .sig and .att tags, or sigstore bundles',
+    })(),
     exchange: Flags.string({
       summary: 'HOST/REPOSITORY where workers leave blobs for each other',
       helpValue: 'PLACE',
@@ -74,12 +80,13 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
         key,
         to: flags.to,
         plainHttp: flags['plain-http'],
+        only: flags.only,
         priority: flags.priority,
         exchange: flags.exchange,
         shared: connection.shared,
       });
       if (flags.detach) return await this.#detached(queues, releases, options);
-      return await this.#wait(queues, releases, own, options);
+      return await Promise.race([this.#wait(queues, releases, own, options), connection.left]);
     } finally {
       await own.stop();
       await queues.close();

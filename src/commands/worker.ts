@@ -73,7 +73,7 @@ password): else it forgets transactions when it reads its journal again.`;
       });
       await worker.start();
       try {
-        await this.#untilOver(worker, flags.once, signal);
+        await Promise.race([this.#untilOver(worker, flags.once, signal), connection.left]);
         if (signal?.aborted !== true) return { left: await this.#left(worker) };
         log('info', 'stopping');
         return {};

@@ -49,7 +49,7 @@ async function obey({ job, state, storage, password, keyPath }: Order): Promise<
     const { exchange, plainHttp } = job.data;
     const context = await openContext({ state, storage, progress, signal: stop.signal });
     try {
-      const options = { plainHttp, signal: stop.signal };
+      const options = { ...context, plainHttp };
       const place = exchange === undefined ? undefined : await openExchange(exchange, options);
       const grants = { fence, password, keyPath };
       const result = await work[job.stage]({ ...context, exchange: place }, job, grants);

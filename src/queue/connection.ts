@@ -1,10 +1,12 @@
 /** The way to the queue's Redis: the one that MILLINER_REDIS names, shared by many machines, or this state's own. */
-import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
 import { MillinerError } from '../errors.ts';
+import { AnswerMeter, largestAnswer } from './answers.ts';
+import { isPrefix, prefix, prefixVariable } from './job.ts';
+import { placeOf, redisVariable } from './place.ts';
+import { asQueueError } from './replies.ts';
 import { PrivateServer } from './server.ts';
 
-export const redisVariable = 'MILLINER_REDIS';
 /** Milliseconds: for the first connection of a command. Once connected, it is tried for ever. */
 const patience = 10_000;
 const retryPause = 250;
@@ -13,6 +15,8 @@ export interface Connection {
   redis: Redis;
   /** Whether other machines may use it. */
   shared: boolean;
+  /** Rejects when it was left for good: QUEUE_DENIED, QUEUE_UNSAFE. What is still asked is never answered then. */
+  left: Promise<never>;
   close(): Promise<void>;
 }
 
@@ -28,18 +32,68 @@ export async function connect(
   state: string,
   { url = process.env[redisVariable], signal, onTrouble = () => {} }: ConnectOptions = {},
 ): Promise<Connection> {
+  if (!isPrefix(prefix)) {
+    throw new MillinerError('USAGE', `${prefixVariable} is no prefix of keys`, {
+      hint: 'Write it with letters, digits, dots, dashes and underscores, such as staging.',
+    });
+  }
   const trouble = nowAndThen(onTrouble);
   if (url === undefined || url === '') return connectPrivate(state, trouble);
   const redis = new Redis({ ...placeOf(url), ...common });
+  const departure = new Departure(redis);
   await establish(redis, signal);
-  redis.on('error', trouble);
+  redis.on('error', (error: Error) => {
+    const known = asQueueError(error);
+    // A password does not become right by being tried again.
+    if (known?.code === 'QUEUE_DENIED') departure.leave(known);
+    else trouble(error);
+  });
   return {
     redis,
     shared: true,
+    left: departure.left,
     // An answer that is still awaited would keep a command from ending.
-    close: async () => redis.disconnect(),
+    close: async () => departure.leave(),
   };
 }
+
+/** The end of a connection, and of those that BullMQ makes of it: they would try for ever to come back. */
+class Departure {
+  readonly left: Promise<never>;
+  readonly #reject: (fault: MillinerError) => void;
+  readonly #all = new Set<Redis>();
+
+  constructor(redis: Redis) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => {});
+    [this.left, this.#reject] = [promise, reject];
+    const duplicate = redis.duplicate.bind(redis);
+    redis.duplicate = (...options) => this.#know(duplicate(...options));
+    this.#know(redis);
+  }
+
+  leave(fault?: MillinerError): void {
+    if (fault) this.#reject(fault);
+    for (const one of this.#all) one.disconnect();
+  }
+
+  #know(redis: Redis): Redis {
+    this.#all.add(redis);
+    redis.once('end', () => this.#all.delete(redis));
+    redis.on('connect', () => {
+      const meter = new AnswerMeter();
+      // Before the parser, which keeps all of an answer until it is whole.
+      redis.stream.prependListener('data', (chunk: Buffer) => {
+        if (meter.take(chunk)) return;
+        this.leave(unsafe(`answers with more than ${largestAnswer} bytes`));
+        redis.stream.destroy();
+      });
+    });
+    return redis;
+  }
+}
+
+const unsafe = (what: string) => new MillinerError('QUEUE_UNSAFE', `the queue's Redis ${what}`);
 
 const common = {
   lazyConnect: true,
@@ -47,6 +101,9 @@ const common = {
   maxRetriesPerRequest: null,
   connectTimeout: 5000,
   retryStrategy: (times: number) => Math.min(retryPause * times, 2000),
+  // After a failover an old connection still leads to what is a replica now: a new one leads to the primary, and there
+  // the command is sent again.
+  reconnectOnError: ({ message }: Error) => (/^(?:READONLY|MASTERDOWN)/.test(message) ? 2 : false),
 } as const;
 
 async function connectPrivate(state: string, trouble: (error: Error) => void): Promise<Connection> {
@@ -57,9 +114,10 @@ async function connectPrivate(state: string, trouble: (error: Error) => void): P
   redis.on('close', () => {
     if (!closing) server.ensure().catch(trouble);
   });
+  const departure = new Departure(redis);
   const close = async () => {
     closing = true;
-    redis.disconnect();
+    departure.leave();
     await server.close();
   };
   try {
@@ -68,45 +126,19 @@ async function connectPrivate(state: string, trouble: (error: Error) => void): P
     await close();
     throw error;
   }
-  return { redis, shared: false, close };
+  return { redis, shared: false, left: departure.left, close };
 }
 
 /** Milliseconds between two complaints. */
 const complaintPause = 10_000;
 
-function nowAndThen(tell: (error: Error) => void): (error: Error) => void {
+/** Told at once, and then not again for a while. */
+export function nowAndThen(tell: (error: Error) => void): (error: Error) => void {
   let next = 0;
   return (error) => {
     if (Date.now() < next) return;
     next = Date.now() + complaintPause;
     tell(error);
-  };
-}
-
-function placeOf(text: string) {
-  // Nothing of it is shown: it may hold a password.
-  const refuse = () =>
-    new MillinerError('USAGE', `${redisVariable} is no URL of a Redis`, {
-      hint: 'Write it as redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, or unix:///PATH.',
-    });
-  if (!URL.canParse(text)) throw refuse();
-  const url = new URL(text);
-  const user = {
-    ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
-    ...(url.password !== '' && { password: decodeURIComponent(url.password) }),
-  };
-  if (url.protocol === 'unix:') return { ...user, path: decodeURIComponent(url.pathname) };
-  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') throw refuse();
-  const db = url.pathname.replace(/^\//, '');
-  if (url.hostname === '' || !/^\d*$/.test(db)) throw refuse();
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  return {
-    ...user,
-    host,
-    port: Number(url.port || 6379),
-    db: Number(db),
-    // The name that its certificate must have; for an address there is none to send.
-    ...(url.protocol === 'rediss:' && { tls: isIP(host) === 0 ? { servername: host } : {} }),
   };
 }
 
@@ -121,7 +153,8 @@ async function establish(redis: Redis, signal?: AbortSignal): Promise<void> {
   const poll = (async () => {
     while (!over.signal.aborted) {
       signal?.throwIfAborted();
-      if (last && isDenied(last)) throw denied(last);
+      const known = last && asQueueError(last);
+      if (known?.code === 'QUEUE_DENIED') throw known;
       if (Date.now() > deadline) throw unavailable(last);
       await new Promise((done) => setTimeout(done, 50));
     }
@@ -140,27 +173,28 @@ async function establish(redis: Redis, signal?: AbortSignal): Promise<void> {
   }
 }
 
-/** What BullMQ itself would only warn of: an evicting Redis forgets jobs. */
+/** What BullMQ itself would only warn of, or fail from later: an evicting Redis forgets jobs, others refuse them. */
 async function checkServer(redis: Redis): Promise<void> {
   const info = await redis.info().catch((error: Error) => {
-    throw isDenied(error) ? denied(error) : error;
+    throw asQueueError(error) ?? error;
   });
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
   const policy = field('maxmemory_policy');
   const version = field('redis_version');
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const old = major < 6 || (major === 6 && minor < 2);
-  if (!old && (policy === 'noeviction' || policy === '')) return;
-  const what = old ? `Redis ${version}` : `maxmemory-policy ${policy}`;
-  throw new MillinerError('QUEUE_UNSAFE', `the queue's Redis has ${what}`, { details: { policy, version } });
-}
-
-function isDenied({ message }: Error): boolean {
-  return /^(?:NOAUTH|WRONGPASS|NOPERM|ERR (?:invalid password|Client sent AUTH))/.test(message);
-}
-
-function denied(cause: Error): MillinerError {
-  return new MillinerError('QUEUE_DENIED', `the queue's Redis refuses: ${cause.message}`, { cause });
+  const role = field('role');
+  const cluster = field('cluster_enabled') === '1';
+  const problem = [
+    old && `is ${version}`,
+    cluster && "is in cluster mode, where a job's keys would lie apart",
+    role !== '' && role !== 'master' && `is a replica (of ${field('master_host')})`,
+    policy !== 'noeviction' && policy !== '' && `has maxmemory-policy ${policy}`,
+  ].find((one) => one !== false);
+  if (problem === undefined) return;
+  throw new MillinerError('QUEUE_UNSAFE', `the queue's Redis ${problem}`, {
+    details: { policy, version, role, cluster },
+  });
 }
 
 function unavailable(cause: Error | undefined): MillinerError {

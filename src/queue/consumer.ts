@@ -11,6 +11,7 @@ import type { Redis } from 'ioredis';
 import { errorTable } from '../errors.ts';
 import { cancelled, lost } from './fence.ts';
 import { failureOf, prefix } from './job.ts';
+import { queueTrouble } from './replies.ts';
 
 /**
  * Milliseconds. Workers do nothing heavy themselves, so that a lock which was not renewed for so long means that its
@@ -94,12 +95,16 @@ export class Consumer {
     await this.#worker.close();
   }
 
+  /** For good, whatever it still waits for: it would try for ever to reach its Redis. */
+  abandon(): void {
+    this.#worker.close(true).catch(() => {});
+  }
+
   async #handle(handler: Handler, job: Job, token: string, signal: AbortSignal): Promise<unknown> {
     if (this.#ending) return handBack(job, token);
     if (this.#running.has(job.id!)) {
       // An earlier run of it was lost, and still clears up. BullMQ keeps one lock for each job: they must not overlap.
-      await job.moveToDelayed(Date.now() + clearingPause, token);
-      throw new DelayedError();
+      return delay(job, token);
     }
     this.#running.set(job.id!, job);
     try {
@@ -110,6 +115,8 @@ export class Consumer {
         error instanceof WaitingChildrenError ||
         error instanceof WaitingError;
       if (isMoved) throw error;
+      // No fault of the job: it does not count as one of its attempts.
+      if (!signal.aborted && queueTrouble(error)) return await delay(job, token);
       if (!signal.aborted) throw asJobError(error);
       if (signal.reason === 'handed back') return handBack(job, token);
       throw asJobError(signal.reason === 'lost' ? lost(job) : cancelled(job));
@@ -117,6 +124,12 @@ export class Consumer {
       this.#running.delete(job.id!);
     }
   }
+}
+
+/** For a while. */
+async function delay(job: Job, token: string): Promise<never> {
+  await job.moveToDelayed(Date.now() + clearingPause, token);
+  throw new DelayedError();
 }
 
 /** As if nobody had taken it. */

@@ -1,8 +1,12 @@
 /** release waits: tells what its releases do until all have ended. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Job } from 'bullmq';
+import { MillinerError } from '../errors.ts';
 import type { Progress } from '../host/progress.ts';
+import { nowAndThen } from './connection.ts';
 import { jobsOf, parseRelease, readFailure, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
+import { asQueueError, queueTrouble } from './replies.ts';
 import { findRelease, type ReleaseStatus } from './status.ts';
 
 const pollMilliseconds = 300;
@@ -14,30 +18,49 @@ export interface Follow {
   onPoll: () => Promise<void>;
 }
 
-/** Gives the releases as they ended. Throws the signal's reason. */
+/** Gives the releases as they ended, all of them. Throws RELEASE_LOST, QUEUE_DENIED, QUEUE_UNSAFE, the signal's reason. */
 export async function follow(
   queues: Queues,
   ids: readonly string[],
   options: Follow,
 ): Promise<ReleaseStatus[]> {
-  const open = new Map(ids.map((id) => [id, new Story(queues, id, options.progress)]));
-  const ended = new Map<string, ReleaseStatus>();
-  while (open.size > 0) {
+  const stories = new Map(ids.map((id) => [id, new Story(queues, id, options.progress)]));
+  const ended = new Map<string, ReleaseStatus | undefined>();
+  const tellTrouble = nowAndThen(({ message }) => options.progress.warn(message));
+  while (ended.size < stories.size) {
     options.signal?.throwIfAborted();
-    await options.onPoll();
-    for (const [id, story] of open) {
-      const job = await queues.get(releaseQueue).getJob(id);
-      const isOver = !job || (await job.isCompleted()) || (await job.isFailed());
-      await story.tell();
-      if (!isOver) continue;
-      open.delete(id);
-      if (job) ended.set(id, await findRelease(queues, id, false));
-      else options.progress.warn(`${id}: was removed from the queue`);
+    try {
+      await options.onPoll();
+      for (const [id, story] of stories) if (!ended.has(id)) await look(queues, id, story, ended);
+    } catch (error) {
+      // Whoever works waits for its Redis, and so does whoever waits for the work.
+      const trouble = queueTrouble(error);
+      if (!trouble) throw asQueueError(error) ?? error;
+      tellTrouble(trouble);
     }
-    if (open.size > 0)
+    if (ended.size < stories.size)
       await sleep(pollMilliseconds, undefined, { signal: options.signal }).catch(() => undefined);
   }
-  return ids.flatMap((id) => ended.get(id) ?? []);
+  const lost = ids.filter((id) => !ended.get(id));
+  const releases = ids.flatMap((id) => ended.get(id) ?? []);
+  if (lost.length === 0) return releases;
+  throw new MillinerError('RELEASE_LOST', `the queue does not know ${lost.join(', ')} any more`, {
+    details: { lost, releases },
+  });
+}
+
+/** Notes how a release ended, undefined where the queue has it no more. */
+async function look(
+  queues: Queues,
+  id: string,
+  story: Story,
+  ended: Map<string, ReleaseStatus | undefined>,
+): Promise<void> {
+  const job = await queues.get(releaseQueue).getJob(id);
+  if (!job || !story.isOf(job)) return void ended.set(id, undefined);
+  const isOver = (await job.isCompleted()) || (await job.isFailed());
+  await story.tell();
+  if (isOver) ended.set(id, await findRelease(queues, id, false));
 }
 
 /** The new lines of all jobs of a release, in order. */
@@ -47,11 +70,18 @@ class Story {
   readonly #progress: Progress;
   readonly #told = new Map<string, number>();
   readonly #failures = new Set<string>();
+  #run: string | undefined;
 
   constructor(queues: Queues, id: string, progress: Progress) {
     this.#queues = queues;
     this.#id = id;
     this.#progress = progress;
+  }
+
+  /** A Redis that came back empty counts from the beginning: the same id is another release's then. */
+  isOf({ data }: Job): boolean {
+    const { run } = parseRelease(data);
+    return (this.#run ??= run) === run;
   }
 
   async tell(): Promise<void> {

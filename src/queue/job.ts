@@ -6,9 +6,14 @@ import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { isDigest, type Digest } from '../content/digest.ts';
 import { errorTable, MillinerError, type ErrorCode } from '../errors.ts';
+import { asQueueError } from './replies.ts';
+import { layouts } from '../pipeline/verify.ts';
 
-/** Of all keys. */
-export const prefix = 'milliner';
+export const prefixVariable = 'MILLINER_REDIS_PREFIX';
+/** Of all keys: releases under one prefix know nothing of those under another in the same Redis. */
+export const prefix = process.env[prefixVariable] || 'milliner';
+/** Whether keys can be taken apart again. */
+export const isPrefix = (text: string): boolean => /^[\w.-]{1,64}$/.test(text);
 
 /** What a release goes through; its report is the result of its own job. */
 export const stages = ['lock', 'build', 'sign', 'publish'] as const;
@@ -30,6 +35,8 @@ const releaseSchema = z.object({
   /** REGISTRY/REPOSITORY:TAG; {{arch}} is left for the image. */
   to: z.array(z.string().min(1)).min(1),
   plainHttp: z.boolean(),
+  /** The one layout of signatures, where it is not both. */
+  only: z.enum(layouts).optional(),
   /** REGISTRY/REPOSITORY where workers leave blobs for each other; none where they share a state directory. */
   exchange: z.string().min(1).optional(),
   /** The release of its base, to be finished first. */
@@ -178,7 +185,8 @@ export function failureOf(error: unknown): Failure {
   const known =
     error instanceof MillinerError
       ? error
-      : new MillinerError('INTERNAL', error instanceof Error ? error.message : String(error));
+      : (asQueueError(error) ??
+        new MillinerError('INTERNAL', error instanceof Error ? error.message : String(error)));
   const { code, hint, details } = known;
   const message = known.message.slice(0, longestFailure / 2);
   const fits = JSON.stringify(details).length < longestFailure / 2 && Object.keys(details).length > 0;

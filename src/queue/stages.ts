@@ -9,7 +9,7 @@ import type { Context } from '../pipeline/context.ts';
 import { leaveBytes, obtain, obtainBytes, openExchange } from '../pipeline/exchange.ts';
 import { importImages, leaveImage } from '../pipeline/import.ts';
 import { lockRecipe } from '../pipeline/lock.ts';
-import { inTurn, promote, signImageAt, type Fence } from '../pipeline/publish.ts';
+import { inTurn, layoutsOf, promote, signImageAt, type Fence } from '../pipeline/publish.ts';
 import { readImage, type StoredImage } from '../pipeline/push.ts';
 import type { ImageRecord } from '../pipeline/records.ts';
 import { sbomOf } from '../pipeline/sbom.ts';
@@ -56,7 +56,7 @@ async function lock(context: Context, { data, base }: StageJob): Promise<LockRes
 async function besideBase(context: Context, base: NonNullable<StageJob['base']>): Promise<Context> {
   const { exchange, plainHttp } = base;
   if (exchange === undefined) return context;
-  return { ...context, exchange: await openExchange(exchange, { plainHttp, signal: context.signal }) };
+  return { ...context, exchange: await openExchange(exchange, { ...context, plainHttp }) };
 }
 
 async function buildAndBoot(context: Context, { data, arch, base }: StageJob): Promise<Built> {
@@ -84,6 +84,7 @@ async function sign(context: Context, job: StageJob, { fence, password, keyPath 
   const path = keyPath ?? job.data.key.path;
   if (password === undefined) throw new MillinerError('PASSWORD_MISSING', `no password for ${path}`);
   const key = await readPrivateKey(await readKeyFile(path), password, path);
+  const signing = { key, layouts: layoutsOf(job.data.only) };
   const sum: SignResult = {
     signatures: [],
     attestations: [],
@@ -99,7 +100,7 @@ async function sign(context: Context, job: StageJob, { fence, password, keyPath 
     };
     requirePassed(built, evidence.verdict);
     const targets = await targetsOf(context, job, built);
-    const signOnce = () => signImageAt(context, image, evidence, targets, key, fence);
+    const signOnce = () => signImageAt(context, image, evidence, targets, signing, fence);
     const signed = await inTurn(context, image.digest, () => signOnce().catch(onceMore(context, signOnce)));
     sum.signatures.push(...signed.signatures);
     sum.attestations.push(...signed.attestations);
@@ -150,7 +151,7 @@ function requirePassed({ manifestDigest }: Built, verdict: Verdict): void {
 
 function targetsOf(context: Context, job: StageJob, { arch }: Built): Promise<Target[]> {
   const { plainHttp } = job.data;
-  return openTargets(referencesOf(job, arch), { plainHttp, signal: context.signal });
+  return openTargets(referencesOf(job, arch), { ...context, plainHttp });
 }
 
 async function json<T>(context: Context, digest: Digest): Promise<T> {

@@ -8,10 +8,11 @@ import type { Context } from '../pipeline/context.ts';
 import { openExchange } from '../pipeline/exchange.ts';
 import { hostArch } from '../host/arch.ts';
 import { openTargets } from '../pipeline/targets.ts';
+import type { Layout } from '../pipeline/verify.ts';
 import { loadChain } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { parseReference, showReference } from '../registry/reference.ts';
-import { kept, releaseQueue, type Release } from './job.ts';
+import { persistent, releaseQueue, type Release } from './job.ts';
 import type { KeyId } from './keyring.ts';
 import { keys, type Queues } from './queues.ts';
 
@@ -24,6 +25,8 @@ export interface Submission {
   /** Instead of what the recipes say: HOST/REPOSITORY:TAG with {{name}}, {{release}}, {{date}}, {{arch}}. */
   to: readonly string[];
   plainHttp: boolean;
+  /** Both layouts of signatures where it is left out. */
+  only: Layout | undefined;
   priority: keyof typeof priorities;
   /** HOST/REPOSITORY where workers of several machines leave blobs for each other. */
   exchange: string | undefined;
@@ -90,18 +93,18 @@ async function prepare(
   path: string,
   run: string,
 ): Promise<Omit<Release, 'number' | 'base'>> {
-  const { key, plainHttp, priority, shared } = submission;
+  const { key, only, plainHttp, priority, shared } = submission;
   const chain = await loadChain(path);
   const { recipe } = chain.at(-1)!;
   const arches = recipe.arches ?? [hostArch()];
   const to = referencesOf(recipe, path, submission.to);
   const targets = await openTargets(
     to.map((reference) => reference.replaceAll('{{arch}}', arches[0]!)),
-    { plainHttp, signal: context.signal },
+    { ...context, plainHttp },
   );
   refuseOneForAll(recipe.name, arches, to);
   const exchange = shared ? (submission.exchange ?? showReference(targets[0]!)) : undefined;
-  const place = exchange === undefined ? undefined : await openExchange(exchange, { plainHttp });
+  const place = exchange === undefined ? undefined : await openExchange(exchange, { ...context, plainHttp });
   const bundle: Bundled = await bundleRecipe({ ...context, exchange: place }, path);
   return {
     version: 1,
@@ -112,6 +115,7 @@ async function prepare(
     key,
     to,
     plainHttp,
+    ...(only !== undefined && { only }),
     ...(exchange !== undefined && { exchange }),
     priority: priorities[priority],
   };
@@ -175,14 +179,14 @@ function refuseShared(releases: Pick<Release, 'recipe' | 'to'>[]): void {
 
 async function add(queues: Queues, content: Omit<Release, 'number'>): Promise<Submitted> {
   const { redis } = queues;
-  const { recipe, bundle, to, key, arches, plainHttp } = content;
+  const { recipe, bundle, to, key, arches, plainHttp, only } = content;
   const number = await redis.incr(keys.number);
   const id = `${recipe}-${number}`;
   await redis.hset(keys.signing, key.id, key.path);
-  const identity = canonicalDigest({ recipe, bundle, to, key: key.id, arches, plainHttp });
+  const identity = canonicalDigest({ recipe, bundle, to, key: key.id, arches, plainHttp, only });
   const data: Release = { ...content, number };
   const job = await queues.get(releaseQueue).add('release', data, {
-    ...kept,
+    ...persistent,
     jobId: id,
     priority: content.priority,
     deduplication: { id: identity.replace(':', '-') },

@@ -44,6 +44,8 @@ const fullDiskPause = 10_000;
 const graceMilliseconds = 10_000;
 /** For jobs to clear up after themselves, and for saying so. */
 const stopMilliseconds = 45_000;
+/** A Redis that has not come back for so long is not waited for by a worker that stops. */
+const awayMilliseconds = 5000;
 /** Releases take no time themselves: they only wait for their stages. */
 const releasesAtOnce = 32;
 
@@ -95,30 +97,43 @@ export class ReleaseWorker {
    * told, and others take the jobs once their locks have run out.
    */
   async stop({ grace = graceMilliseconds }: { grace?: number } = {}): Promise<void> {
-    const inOrder = this.#stopInOrder(grace);
-    const late = new AbortController();
-    const limit = sleep(grace + stopMilliseconds, undefined, { signal: late.signal }).catch(() => undefined);
     // What it still waits for ends with the connection.
-    inOrder.catch((error: Error) => this.#complain(error));
-    await Promise.race([inOrder, limit]);
-    late.abort();
+    const inOrder = this.#stopInOrder(grace).catch((error: Error) => this.#complain(error));
+    await Promise.race([inOrder, this.#giveUp(grace + stopMilliseconds)]);
+    this.#over.abort();
+    for (const consumer of this.#consumers.values()) consumer.abandon();
   }
 
   async #stopInOrder(grace: number): Promise<void> {
     this.#stopping = true;
     const consumers = [...this.#consumers.values()];
-    await Promise.all(consumers.map((consumer) => consumer.end()));
-    const deadline = Date.now() + grace;
-    while (this.running.length > 0 && Date.now() < deadline) await sleep(50);
+    const taken = Promise.all(consumers.map((consumer) => consumer.end()));
+    await this.#untilIdle(grace);
     for (const consumer of consumers) {
       for (const { id } of consumer.running) consumer.stop(id!, 'handed back');
     }
-    while (this.running.length > 0) await sleep(50);
+    await this.#untilIdle(Infinity);
+    await taken;
     await Promise.all(consumers.map((consumer) => consumer.close()));
     this.#over.abort();
     await this.#beating;
-    await this.queues.redis.multi().srem(keys.workers, this.id).del(keys.worker(this.id)).exec();
+    await this.queues.redis.srem(keys.workers, this.id);
+    await this.queues.redis.del(keys.worker(this.id));
     await this.queues.close();
+  }
+
+  async #untilIdle(most: number): Promise<void> {
+    const deadline = Date.now() + most;
+    while (this.running.length > 0 && Date.now() < deadline && !this.#over.signal.aborted) await sleep(50);
+  }
+
+  /** After the time, or when nothing runs here any more and there is no Redis to tell of it. */
+  async #giveUp(most: number): Promise<void> {
+    const deadline = Date.now() + most;
+    for (let since = Date.now(); Date.now() < deadline && !this.#over.signal.aborted; await sleep(100)) {
+      if (this.running.length > 0 || this.queues.redis.status === 'ready') since = Date.now();
+      if (Date.now() - since > awayMilliseconds) return;
+    }
   }
 
   #consume(queue: string, handler: Handler, concurrency = this.#slotCount): void {
@@ -244,11 +259,9 @@ export class ReleaseWorker {
       takes: this.takes,
       running: this.running.map(({ id }) => id),
     };
-    await this.queues.redis
-      .multi()
-      .sadd(keys.workers, this.id)
-      .set(keys.worker(this.id), JSON.stringify(about), 'EX', lifeSeconds)
-      .exec();
+    // Not as a transaction, which cannot be sent again to another primary.
+    await this.queues.redis.set(keys.worker(this.id), JSON.stringify(about), 'EX', lifeSeconds);
+    await this.queues.redis.sadd(keys.workers, this.id);
   }
 
   async #stopCancelled(): Promise<void> {

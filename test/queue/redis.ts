@@ -23,7 +23,7 @@ export class RedisServer {
   readonly port: number;
   readonly address: string;
   #child: ChildProcess | undefined;
-
+  #other: RedisServer | undefined;
   readonly #authority: string | undefined;
 
   private constructor(directory: string, address: string, port: number, authority: string | undefined) {
@@ -67,8 +67,13 @@ export class RedisServer {
 
   /** Of the user that may touch Milliner's keys only. */
   get url(): string {
+    return this.urlBy(this.port);
+  }
+
+  /** The same by a port that leads to it. */
+  urlBy(port: number): string {
     const scheme = this.#authority === undefined ? 'redis' : 'rediss';
-    return `${scheme}://milliner:${encodeURIComponent(redisPassword)}@${this.address}:${this.port}`;
+    return `${scheme}://milliner:${encodeURIComponent(redisPassword)}@${this.address}:${port}`;
   }
 
   async start(): Promise<void> {
@@ -98,7 +103,13 @@ export class RedisServer {
     await endChild(child, signal);
   }
 
+  /** Ends with this one. */
+  adopt(other: RedisServer): void {
+    this.#other = other;
+  }
+
   async close(): Promise<void> {
+    await this.#other?.close();
     await this.kill();
     await rm(this.directory, { recursive: true, force: true });
   }

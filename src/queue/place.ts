@@ -1,0 +1,53 @@
+/** What MILLINER_REDIS names: a Redis by TCP, TLS or a unix socket, or the sentinels that know which one is the primary. */
+import { isIP } from 'node:net';
+import { MillinerError } from '../errors.ts';
+
+export const redisVariable = 'MILLINER_REDIS';
+const sentinelPort = 26_379;
+
+/** For ioredis. Throws USAGE, and shows nothing of the text, which may hold a password. */
+export function placeOf(text: string) {
+  const sentinels = /^(rediss?)\+sentinel:\/\/(?:([^@/]*)@)?([^@/]+)\/([\w.-]+)(?:\/(\d+))?$/.exec(text);
+  if (sentinels) return sentinelsOf(sentinels);
+  if (!URL.canParse(text)) throw refused();
+  const url = new URL(text);
+  const user = userOf(url);
+  if (url.protocol === 'unix:') return { ...user, path: decodeURIComponent(url.pathname) };
+  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') throw refused();
+  const db = url.pathname.replace(/^\//, '');
+  if (url.hostname === '' || !/^\d*$/.test(db)) throw refused();
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return {
+    ...user,
+    host,
+    port: Number(url.port || 6379),
+    db: Number(db),
+    // The name that its certificate must have; for an address there is none to send.
+    ...(url.protocol === 'rediss:' && { tls: isIP(host) === 0 ? { servername: host } : {} }),
+  };
+}
+
+/** `redis+sentinel://[USER:PASSWORD@]HOST[:PORT],HOST[:PORT]/NAME[/DB]`: user and password are those of the Redis. */
+function sentinelsOf([, scheme, user = '', hosts = '', name = '', db = '0']: RegExpExecArray) {
+  const places = hosts.split(',').map((one) => {
+    if (!URL.canParse(`redis://${one}`)) throw refused();
+    const { hostname, port } = new URL(`redis://${one}`);
+    return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || sentinelPort) };
+  });
+  const login = user === '' ? {} : userOf(new URL(`redis://${user}@localhost`));
+  const tls = scheme === 'rediss' && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true };
+  return { ...login, sentinels: places, name, db: Number(db), ...tls };
+}
+
+function userOf({ username, password }: URL) {
+  return {
+    ...(username !== '' && { username: decodeURIComponent(username) }),
+    ...(password !== '' && { password: decodeURIComponent(password) }),
+  };
+}
+
+function refused(): MillinerError {
+  return new MillinerError('USAGE', `${redisVariable} is no URL of a Redis`, {
+    hint: 'Write it as redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, unix:///PATH, or redis+sentinel://HOST,HOST/NAME.',
+  });
+}
