@@ -3,6 +3,7 @@ import { Command, Flags } from '@oclif/core';
 import { MillinerError } from '../errors.ts';
 import { asStorageError, withoutLinks } from '../host/files.ts';
 import type { RunOptions } from '../pipeline/context.ts';
+import { asQueueError } from '../queue/replies.ts';
 import { bytesOf } from '../recipe/schema.ts';
 import { storages, type Storage } from '../snapshot/storage.ts';
 import { printable, terminalProgress } from './terminal.ts';
@@ -48,6 +49,7 @@ export abstract class MillinerCommand extends Command {
         this.#stop.abort(interrupted);
       });
     }
+    process.once('beforeExit', this.#unfinished);
     // A reader that has left (| head) is no reason to leave a build half done.
     for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
   }
@@ -60,7 +62,13 @@ export abstract class MillinerCommand extends Command {
     super.log(printable(message));
   }
 
+  /** Node ends well when nothing is left that could wake it, also where an answer is still awaited. */
+  readonly #unfinished = (): void => {
+    void this.catch(new MillinerError('INTERNAL', 'the command waits for what can never come'));
+  };
+
   protected override async finally(error: Error | undefined): Promise<void> {
+    process.off('beforeExit', this.#unfinished);
     this.#terminal.end();
     await super.finally(error);
   }
@@ -86,6 +94,8 @@ export abstract class MillinerCommand extends Command {
     if (error instanceof MillinerError) return error;
     if ('oclif' in error && !this.jsonEnabled()) return undefined;
     if ('oclif' in error) return new UsageError(error.message, error);
+    const queue = asQueueError(error);
+    if (queue) return queue;
     const storage = asStorageError(error, (error as NodeJS.ErrnoException).path ?? 'a file');
     if (storage instanceof MillinerError) return storage;
     return new MillinerError('INTERNAL', error.message, { cause: error });
