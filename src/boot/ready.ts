@@ -70,12 +70,18 @@ async function waitForUnit(
     // Asked for by an alias, it answers with its own name; it is the first because it was asked for first.
     const unit = units?.[0];
     if (unit?.active === 'active') return activeSince(unit, instance);
+    if (unit && hasDoneItsWork(unit)) return activeSince({ ...unit, activeAt: unit.doneAt }, instance);
     if (unit?.active === 'failed') throw new Finding('unit-failed', describeFailure(unit), unit.name);
     const restarting = units?.find((one) => one.restarts > 0 && !plan.allow.units.includes(one.name));
     if (restarting) throw restarted(restarting);
     if (monotonic() > deadline) throw late(name, unit);
     await sleep(pollMilliseconds, undefined, { signal });
   }
+}
+
+/** systemd.service(5): without RemainAfterExit= a oneshot is inactive again when it has succeeded, and never active. */
+function hasDoneItsWork({ active, type, result, doneAt }: Unit): boolean {
+  return active === 'inactive' && type === 'oneshot' && result === 'success' && doneAt > 0;
 }
 
 /** By its own word, as far as that can be true. */

@@ -13,6 +13,8 @@ const unit: fc.Arbitrary<Unit> = fc.record({
   restarts: count,
   exitStatus: count,
   activeAt: count,
+  type: word,
+  doneAt: count,
 });
 
 /** As systemctl(1) shows it; the properties may come in any order. */
@@ -26,6 +28,8 @@ function shown(one: Unit): string {
     `ActiveState=${one.active}`,
     `SubState=${one.sub}`,
     `Result=${one.result}`,
+    `Type=${one.type}`,
+    `ExecMainExitTimestampMonotonic=${one.doneAt * 1000}`,
   ].join('\n');
 }
 
@@ -48,6 +52,8 @@ test('a unit that is no service has no restarts, and systemd says [not set] of w
       restarts: 0,
       exitStatus: 0,
       activeAt: 0,
+      type: '',
+      doneAt: 0,
     },
   ]);
 });

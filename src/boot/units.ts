@@ -17,10 +17,14 @@ export interface Unit {
   exitStatus: number;
   /** Milliseconds of the monotonic clock when it last became active; 0 where it never did. */
   activeAt: number;
+  /** Of a service: oneshot, notify and others. */
+  type: string;
+  /** Milliseconds of the monotonic clock when its main process last ended; 0 where it never did. */
+  doneAt: number;
 }
 
 const properties =
-  'Id,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ActiveEnterTimestampMonotonic';
+  'Id,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ActiveEnterTimestampMonotonic,Type,ExecMainExitTimestampMonotonic';
 /** Milliseconds that systemd may take for an answer. */
 export const patience = 20_000;
 const mostJournalEntries = 200;
@@ -64,6 +68,8 @@ export function parseUnits(text: string): Unit[] {
       restarts: numberOf(value.get('NRestarts')),
       exitStatus: numberOf(value.get('ExecMainStatus')),
       activeAt: numberOf(value.get('ActiveEnterTimestampMonotonic')) / 1000,
+      type: value.get('Type') ?? '',
+      doneAt: numberOf(value.get('ExecMainExitTimestampMonotonic')) / 1000,
     };
   });
 }

@@ -7,6 +7,7 @@ import { MillinerError } from '../errors.ts';
 import { indexType, isDigest, manifestType, type Digest } from '../registry/descriptor.ts';
 import type { ImageLayer, RuntimeConfig } from './image.ts';
 import { fitOf, platformOf, showPlatform } from './platform.ts';
+import { canonicalSignal } from '../host/stopsignal.ts';
 
 const indexTypes = [indexType, 'application/vnd.docker.distribution.manifest.list.v2+json'];
 const manifestTypes = [manifestType, 'application/vnd.docker.distribution.manifest.v2+json'];
@@ -126,12 +127,15 @@ export function readConfig(
       diffID: diffIDs[index]!,
       holds: steps.length === layers.length ? (steps[index]!.created_by ?? '') : '',
     })),
-    config: runtimeConfig(config ?? undefined),
+    config: runtimeConfig(name, config ?? undefined),
     created: Math.max(0, Math.floor(Date.parse(created ?? '') / 1000) || 0),
   };
 }
 
-function runtimeConfig(config: z.output<typeof configSchema>['config'] = {} as never): RuntimeConfig {
+function runtimeConfig(
+  name: string,
+  config: z.output<typeof configSchema>['config'] = {} as never,
+): RuntimeConfig {
   const { Entrypoint, Cmd, Env, User, WorkingDir, ExposedPorts, Volumes, StopSignal, Labels } = config ?? {};
   const some = (value: string | null | undefined) => (value === '' ? undefined : (value ?? undefined));
   const many = (value: string[] | null | undefined) => (value?.length ? value : undefined);
@@ -143,9 +147,15 @@ function runtimeConfig(config: z.output<typeof configSchema>['config'] = {} as n
     workingDir: some(WorkingDir),
     exposedPorts: ExposedPorts ?? [],
     volumes: Volumes ?? [],
-    stopSignal: some(StopSignal),
+    stopSignal: some(StopSignal) === undefined ? undefined : signalOf(name, StopSignal!),
     labels: Labels ?? {},
   };
+}
+
+function signalOf(name: string, text: string): string {
+  const signal = canonicalSignal(text);
+  if (signal !== undefined) return signal;
+  throw invalid(name, `its stop signal ${JSON.stringify(text.slice(0, 100))} is none`);
 }
 
 function variable(text: string): [name: string, value: string] {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { manifestType } from '../registry/descriptor.ts';
 import { platformOf, type Platform } from './platform.ts';
+import { canonicalSignal } from '../host/stopsignal.ts';
 
 export interface Descriptor {
   mediaType: string;
@@ -79,7 +80,7 @@ export function inheritConfig(base: RuntimeConfig | undefined, own: RuntimeConfi
     workingDir: own.workingDir ?? base?.workingDir,
     exposedPorts: unique([...(base?.exposedPorts ?? []), ...own.exposedPorts]),
     volumes: unique([...(base?.volumes ?? []), ...own.volumes]),
-    stopSignal: own.stopSignal ?? base?.stopSignal,
+    stopSignal: own.stopSignal === undefined ? base?.stopSignal : canonicalSignal(own.stopSignal),
     labels: { ...inherited, ...own.labels },
   };
 }

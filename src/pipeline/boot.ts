@@ -1,5 +1,6 @@
 /** boot: instances of an image side by side, each on a tree of its own; what they show becomes the verdict. */
 import { release } from 'node:os';
+import { checkInotify } from '../boot/inotify.ts';
 import { testInstance } from '../boot/test.ts';
 import { makeVerdict, type InstanceOutcome, type Verdict } from '../boot/verdict.ts';
 import type { Digest } from '../content/digest.ts';
@@ -22,6 +23,7 @@ export async function bootRecorded(context: Context, record: ImageRecord): Promi
   const { name, manifestDigest, test, arch } = record;
   const host = { runtime: await findRuntime(), kernel: release(), architecture: arch };
   const started = new Date().toISOString();
+  if (bootPlanOf(test).init) await checkInotify(test.instances);
   const numbers = Array.from({ length: test.instances }, (_, index) => index + 1);
   const many = numbers.length > 1 ? `${numbers.length} instances of ` : '';
   context.progress.step(`booting ${many}${name}`);

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { findRuntime } from '../host/runtime.ts';
+import { inotifyRoom, raise } from '../boot/inotify.ts';
 import { checkControllers } from '../boot/limits.ts';
 import { unifiedHierarchy } from '../host/cgroups.ts';
 import { run } from '../host/exec.ts';
@@ -52,6 +53,13 @@ export async function examine(state: string): Promise<Finding[]> {
     await probe('OCI runtime', findRuntime),
     await probe('following scriptlets (ptrace)', probeTracing),
     await probe('control groups', describeControlGroups),
+    await probe('systemds side by side (inotify)', async () => {
+      const { systemds, limit, used } = await inotifyRoom();
+      if (systemds > 0) return `${systemds} (${used} of ${limit} instances are used)`;
+      throw new MillinerError('HOST_MISSING', `none: ${used} of ${limit} instances are used`, {
+        hint: raise,
+      });
+    }),
     await probe('overlay snapshots', async () => {
       // Where the state directory does not exist yet, its file system is that of the nearest one above.
       const place = nearest(state);

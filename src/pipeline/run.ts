@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiskGuard } from '../boot/disk.ts';
+import { checkInotify } from '../boot/inotify.ts';
 import { Finding } from '../boot/finding.ts';
 import { Instance, StartError } from '../boot/instance.ts';
 import type { BootPlan } from '../boot/plan.ts';
@@ -40,6 +41,7 @@ type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & { onReady: (instance: R
 /** Ends when every instance has ended, or the context's signal stops them. Throws INSTANCE_FAILED. */
 export async function runInstances(context: Context, request: RunRequest): Promise<void> {
   const record = await findRecord(context.state, request.image);
+  if (bootPlanOf(record.test).init) await checkInotify(request.instances);
   const numbers = Array.from({ length: request.instances }, (_, index) => index + 1);
   const ready: RunningInstance[] = [];
   const { snapshots } = context;

@@ -1,6 +1,7 @@
 /** The one description of a recipe; recipe.schema.json is generated from it for editors. */
 import { z } from 'zod';
 import { arches } from '../host/arch.ts';
+import { canonicalSignal } from '../host/stopsignal.ts';
 
 const name = z
   .string()
@@ -226,7 +227,12 @@ export const recipeSchema = z.strictObject({
       workingDir: absolutePath.optional(),
       exposedPorts: z.array(z.string().regex(/^\d+\/(?:tcp|udp)$/, 'such as 3306/tcp')).default([]),
       volumes: z.array(absolutePath).default([]),
-      stopSignal: z.string().optional(),
+      stopSignal: z
+        .string()
+        .refine((text) => canonicalSignal(text) !== undefined, {
+          error: 'is no signal, such as SIGTERM or SIGRTMIN+3',
+        })
+        .optional(),
       labels: z.record(z.string().min(1), z.string()).default({}),
     })
     .prefault({}),

@@ -1,0 +1,24 @@
+/** Signals as images name them: SIGNAME, as the image specification has it, of what docker and podman take as well. */
+import { constants } from 'node:os';
+
+/** signal(7): the first and the last that have no name of their own, as the C library numbers them. */
+const [rtmin, rtmax] = [34, 64];
+
+/** `SIGTERM`, `SIGRTMIN+3`; from `TERM`, `sigrtmin+3`, `37`. Undefined for what is no signal. */
+export function canonicalSignal(text: string): string | undefined {
+  if (/^\d+$/.test(text)) return nameOf(Number(text));
+  const [, base = '', sign, offset = '0'] =
+    /^(?:SIG)?([A-Z0-9]+?)(?:([+-])(\d{1,2}))?$/.exec(text.toUpperCase()) ?? [];
+  if (base !== 'RTMIN' && base !== 'RTMAX') {
+    const name = `SIG${base}`;
+    return sign === undefined && Object.hasOwn(constants.signals, name) ? name : undefined;
+  }
+  const number = base === 'RTMIN' ? rtmin + Number(offset) : rtmax - Number(offset);
+  const isWritten = sign === undefined || (sign === '+') === (base === 'RTMIN');
+  return isWritten ? nameOf(number) : undefined;
+}
+
+function nameOf(number: number): string | undefined {
+  if (number >= rtmin && number <= rtmax) return number === rtmin ? 'SIGRTMIN' : `SIGRTMIN+${number - rtmin}`;
+  return Object.entries(constants.signals).find(([, one]) => one === number)?.[0];
+}
