@@ -11,7 +11,7 @@ import { checkout } from '../spec/places.ts';
 export const kept = [
   /^(PATH|TMPDIR|TERM|CI|NO_COLOR|FORCE_COLOR)$/,
   /^((https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE)$/i,
-  /^MILLINER_(SOAK|VM|TINY|SEED|KEEP)$/,
+  /^MILLINER_(SOAK|VM|TINY|SEED|KEEP|WRITE)$/,
   // vitest's own.
   /^(VITEST.*|NODE_ENV|TEST|MODE|DEV|PROD|BASE_URL|SSR|FORCE_TTY)$/,
 ];
