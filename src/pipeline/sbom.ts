@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { readInside } from '../host/inside.ts';
 import { readInstalled } from '../rpm/database.ts';
+import type { Distribution } from '../sign/purl.ts';
 import { makeSbom, type SpdxDocument } from '../sign/sbom.ts';
 import type { Context } from './context.ts';
 import { databaseIn } from './imagedb.ts';
@@ -26,8 +27,10 @@ export async function sbomOf(context: Context, record: ImageRecord): Promise<Spd
   );
 }
 
-/** os-release(5); purl names a distribution so. */
-async function distributionOf(root: string): Promise<string | undefined> {
+async function distributionOf(root: string): Promise<Distribution | undefined> {
   const text = (await readInside(root, 'etc/os-release')) ?? (await readInside(root, 'usr/lib/os-release'));
-  return /^ID=["']?([a-z0-9._-]+)["']?\s*$/m.exec(text?.toString('utf8') ?? '')?.[1];
+  const value = (key: string) =>
+    new RegExp(`^${key}=["']?([a-z0-9._-]+)["']?\\s*$`, 'm').exec(text?.toString('utf8') ?? '')?.[1];
+  const id = value('ID');
+  return id === undefined ? undefined : { id, versionId: value('VERSION_ID') ?? '' };
 }

@@ -4,10 +4,28 @@ import { imagePurl, rpmPurl } from './purl.ts';
 const bash = { name: 'bash', epoch: 0, version: '5.2.26', release: '3.fc43', arch: 'x86_64' };
 
 test('rpm packages', () => {
-  expect(rpmPurl('fedora', bash)).toBe('pkg:rpm/fedora/bash@5.2.26-3.fc43?arch=x86_64');
+  const fedora = { id: 'fedora', versionId: '43' };
+  expect(rpmPurl(fedora, bash)).toBe('pkg:rpm/fedora/bash@5.2.26-3.fc43?arch=x86_64&distro=fedora-43');
   expect(rpmPurl(undefined, bash)).toBe('pkg:rpm/bash@5.2.26-3.fc43?arch=x86_64');
   const odd = { name: 'libstdc++', epoch: 2, version: '1~rc1^git1', release: '1', arch: 'noarch' };
-  expect(rpmPurl('Fedora', odd)).toBe('pkg:rpm/fedora/libstdc%2B%2B@1~rc1%5Egit1-1?arch=noarch&epoch=2');
+  expect(rpmPurl(fedora, odd)).toBe(
+    'pkg:rpm/fedora/libstdc%2B%2B@1~rc1%5Egit1-1?arch=noarch&distro=fedora-43&epoch=2',
+  );
+});
+
+test.each([
+  [{ id: 'rhel', versionId: '8.10' }, 'pkg:rpm/redhat/bash@5.2.26-3.fc43?arch=x86_64&distro=rhel-8.10'],
+  [{ id: 'centos', versionId: '7' }, 'pkg:rpm/centos/bash@5.2.26-3.fc43?arch=x86_64&distro=centos-7'],
+  [
+    { id: 'opensuse-leap', versionId: '15.6' },
+    'pkg:rpm/opensuse/bash@5.2.26-3.fc43?arch=x86_64&distro=opensuse-leap-15.6',
+  ],
+  [
+    { id: 'opensuse-tumbleweed', versionId: '' },
+    'pkg:rpm/opensuse/bash@5.2.26-3.fc43?arch=x86_64&distro=opensuse-tumbleweed',
+  ],
+])("vendors' namespaces: %j", (distribution, purl) => {
+  expect(rpmPurl(distribution, bash)).toBe(purl);
 });
 
 test('images', () => {

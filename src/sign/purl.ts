@@ -8,11 +8,35 @@ export interface RpmIdentity {
   arch: string;
 }
 
-/** `namespace` is the distribution as os-release's ID has it. */
-export function rpmPurl(namespace: string | undefined, { name, epoch, version, release, arch }: RpmIdentity) {
-  const vendor = namespace === undefined || namespace === '' ? '' : `${escape(namespace.toLowerCase())}/`;
-  const qualifiers = `arch=${escape(arch)}${epoch > 0 ? `&epoch=${epoch}` : ''}`;
-  return `pkg:rpm/${vendor}${escape(name)}@${escape(`${version}-${release}`)}?${qualifiers}`;
+/** An image's operating system, as os-release(5) has it. */
+export interface Distribution {
+  id: string;
+  /** Empty where a distribution has no versions. */
+  versionId: string;
+}
+
+/** Vendors whose packages have another namespace than their os-release has an ID (purl-spec's type rpm). */
+const vendors: Readonly<Record<string, string>> = {
+  rhel: 'redhat',
+  'opensuse-leap': 'opensuse',
+  'opensuse-tumbleweed': 'opensuse',
+  sles: 'suse',
+  sled: 'suse',
+};
+
+/** Qualifiers in the order of their names, as the specification wants them. */
+export function rpmPurl(
+  distribution: Distribution | undefined,
+  { name, epoch, version, release, arch }: RpmIdentity,
+): string {
+  const { id = '', versionId = '' } = distribution ?? {};
+  const vendor = id === '' ? '' : `${escape((vendors[id] ?? id).toLowerCase())}/`;
+  const qualifiers = [
+    `arch=${escape(arch)}`,
+    ...(id === '' ? [] : [`distro=${escape(versionId === '' ? id : `${id}-${versionId}`)}`]),
+    ...(epoch > 0 ? [`epoch=${epoch}`] : []),
+  ];
+  return `pkg:rpm/${vendor}${escape(name)}@${escape(`${version}-${release}`)}?${qualifiers.join('&')}`;
 }
 
 /** Without repository_url: the same image may be in several. */

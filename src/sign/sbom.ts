@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { PackageInfo } from '../rpm/package.ts';
 import { isoTime } from './artifact.ts';
 import { declaredLicense, type ExtractedLicense } from './license.ts';
-import { imagePurl, rpmPurl } from './purl.ts';
+import { imagePurl, rpmPurl, type Distribution } from './purl.ts';
 
 /** What the document says of one rpm; an entry of the rpm database has all of it. */
 export type SbomPackage = Pick<
@@ -38,8 +38,8 @@ export interface SbomInput {
   packages: readonly SbomPackage[];
   /** Hexadecimal sha256 of package files by NEVRA, as the lock has them. */
   checksums: ReadonlyMap<string, string>;
-  /** The image's os-release ID: whose packages they are. */
-  distribution?: string | undefined;
+  /** Whose packages they are: without it no scanner looks at them. */
+  distribution?: Distribution | undefined;
   /** `milliner-VERSION` */
   tool: string;
 }
@@ -58,15 +58,20 @@ export function makeSbom(input: SbomInput): SpdxDocument {
   const rpms = input.packages.filter(isSoftware).toSorted((a, b) => (a.nevra < b.nevra ? -1 : 1));
   const licenses = rpms.map(({ license }) => declaredLicense(license));
   const packages = rpms.map((rpm, index) => describePackage(rpm, licenses[index]!.expression, input));
+  const systems = input.distribution ? [describeSystem(input.distribution)] : [];
   const content = {
     spdxVersion: 'SPDX-2.3' as const,
     dataLicense: 'CC0-1.0',
     SPDXID: 'SPDXRef-DOCUMENT',
-    name: input.name,
+    name: `${input.name}@${input.manifestDigest}`,
     creationInfo: { created: isoTime(input.epoch), creators: [`Tool: ${input.tool}`] },
-    packages: [describeImage(input), ...packages],
+    packages: [describeImage(input), ...systems, ...packages],
     relationships: [
       relation('SPDXRef-DOCUMENT', 'DESCRIBES', imageId),
+      ...systems.flatMap(({ SPDXID }) => [
+        relation('SPDXRef-DOCUMENT', 'DESCRIBES', SPDXID),
+        relation(imageId, 'CONTAINS', SPDXID),
+      ]),
       ...packages.map(({ SPDXID }) => relation(imageId, 'CONTAINS', SPDXID)),
     ],
     ...extracted(licenses.flatMap((license) => license.extracted)),
@@ -94,6 +99,20 @@ function describeImage({ name, manifestDigest }: SbomInput) {
   };
 }
 
+/** Scanners look for the operating system as a package of this kind of name (Trivy). */
+function describeSystem({ id, versionId }: Distribution) {
+  return {
+    name: id,
+    SPDXID: `SPDXRef-OperatingSystem-${id.replaceAll(/[^A-Za-z0-9.-]/g, '-')}`,
+    ...(versionId !== '' && { versionInfo: versionId }),
+    supplier: 'NOASSERTION',
+    downloadLocation: 'NOASSERTION',
+    licenseDeclared: 'NOASSERTION',
+    ...unknown,
+    primaryPackagePurpose: 'OPERATING-SYSTEM',
+  };
+}
+
 function describePackage(rpm: SbomPackage, license: string, { checksums, distribution }: SbomInput) {
   const checksum = checksums.get(rpm.nevra);
   return {
@@ -104,7 +123,7 @@ function describePackage(rpm: SbomPackage, license: string, { checksums, distrib
     downloadLocation: 'NOASSERTION',
     ...(isHomepage(rpm.url) && { homepage: rpm.url }),
     ...(rpm.summary !== '' && { summary: rpm.summary }),
-    sourceInfo: rpm.sourceRpm === '' ? 'of an unknown source package' : `built from ${rpm.sourceRpm}`,
+    sourceInfo: sourceOf(rpm),
     licenseDeclared: license,
     ...unknown,
     ...(rpm.buildTime > 0 && { builtDate: isoTime(rpm.buildTime) }),
@@ -113,6 +132,14 @@ function describePackage(rpm: SbomPackage, license: string, { checksums, distrib
     }),
     externalRefs: [packageManagerReference(rpmPurl(distribution, rpm))],
   };
+}
+
+/** Scanners read the name and version of the source here, where advisories are about sources. */
+function sourceOf({ sourceRpm, epoch }: SbomPackage): string {
+  const [, name, version] = /^(.+)-([^-]+-[^-]+)\.(?:no)?src\.rpm$/.exec(sourceRpm) ?? [];
+  if (name === undefined) return 'of an unknown source package';
+  // The header has no epoch of it: it is the one of the spec file, unless a subpackage has its own.
+  return `built package from: ${name} ${epoch > 0 ? `${epoch}:` : ''}${version}`;
 }
 
 function supplierOf({ vendor, packager = '' }: SbomPackage): string {

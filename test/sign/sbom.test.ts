@@ -72,7 +72,7 @@ const input = (packages: readonly SbomPackage[]): SbomInput => ({
   epoch: 1_700_000_000,
   packages,
   checksums: new Map([[packages[0]?.nevra ?? '', 'cd'.repeat(32)]]),
-  distribution: 'fedora',
+  distribution: { id: 'fedora', versionId: '43' },
   tool: 'milliner-0.1.0',
 });
 const sbom = (packages: readonly SbomPackage[] = installed) =>
@@ -108,10 +108,12 @@ test('the document describes the image, which contains each package once', () =>
   const ids = packages.map(({ SPDXID }) => SPDXID);
   expect(new Set(ids).size).toBe(ids.length);
   for (const id of ids) expect(id).toMatch(/^SPDXRef-[A-Za-z0-9.-]+$/);
-  const [image, ...software] = ids;
+  const [image, system, ...software] = ids;
   expect(packages[0]!.primaryPackagePurpose).toBe('CONTAINER');
   expect(relationships).toEqual([
     { spdxElementId: document.SPDXID, relationshipType: 'DESCRIBES', relatedSpdxElement: image },
+    { spdxElementId: document.SPDXID, relationshipType: 'DESCRIBES', relatedSpdxElement: system },
+    { spdxElementId: image, relationshipType: 'CONTAINS', relatedSpdxElement: system },
     ...software.map((id) => ({ spdxElementId: image, relationshipType: 'CONTAINS', relatedSpdxElement: id })),
   ]);
 });
