@@ -5,7 +5,7 @@ import { layouts, verifyReference } from '../pipeline/verify.ts';
 export default class VerifyCommand extends MillinerCommand {
   static override summary = 'Verify that an image in a registry is signed, listed and booted';
   static override description =
-    'Proves with one public key, in each layout: the signature of the image, its signed bill of materials, and the ' +
+    'Proves with one public key, in each layout: the signature of the image, its signed bills of materials, and the ' +
     'signed verdict that it booted and passed its checks. Exit codes: 13 something is not signed, 14 it is signed ' +
     'with another key, 15 the image or a signature was altered, 16 there is no signed verdict that it booted, 19 it is signed ' +
     'under another reference.';

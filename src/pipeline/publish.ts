@@ -9,13 +9,12 @@ import { MillinerError } from '../errors.ts';
 import { withLock } from '../host/locks.ts';
 import { readPrivateKey, type SigningKey } from '../sign/key.ts';
 import { signImage } from '../sign/image.ts';
-import type { SpdxDocument } from '../sign/sbom.ts';
 import { attach, type Attached } from './attach.ts';
 import type { Context } from './context.ts';
 import { addPublication } from './publications.ts';
 import { pushImage, readImage, type StoredImage, type Tally } from './push.ts';
 import { findRecord, type ImageRecord } from './records.ts';
-import { sbomOf } from './sbom.ts';
+import { sbomsOf, type Sboms } from './sbom.ts';
 import type { PublishedImage } from './signatures.ts';
 import { openTargets, type Target } from './targets.ts';
 import { readVerdict } from './verdicts.ts';
@@ -52,7 +51,7 @@ type Verdict = NonNullable<Awaited<ReturnType<typeof readVerdict>>>;
 
 /** What is claimed of an image besides its name. */
 export interface Evidence {
-  sbom: SpdxDocument;
+  sboms: Sboms;
   verdict: Verdict;
 }
 
@@ -101,8 +100,8 @@ async function publishImage(
   // Again under the lock: it may have been booted anew while we waited, and what is signed is what is true now.
   const verdict = await requirePassed(state, record);
   const image = await readImage(context, record);
-  const sbom = await sbomOf(context, record);
-  const signed = await signImageAt(context, image, { sbom, verdict }, targets, signing);
+  const sboms = await sbomsOf(context, record);
+  const signed = await signImageAt(context, image, { sboms, verdict }, targets, signing);
   // Once more: it may have been booted again, and failed, while all of this was sent.
   await requirePassed(state, record);
   const references = await promote(context, image, targets);
@@ -173,14 +172,14 @@ async function signAt(
   image: StoredImage,
   target: Target,
   signing: Signing,
-  { sbom, verdict }: Evidence,
+  { sboms, verdict }: Evidence,
   tally: Tally,
 ): Promise<Attached> {
   const { digest, mediaType, manifest, epoch } = image;
   const signed = signImage(signing.key, {
     image: { mediaType, digest, size: manifest.length },
     references: target.tags.map(({ reference }) => reference),
-    sbom,
+    sboms,
     verdict,
     epoch,
   });

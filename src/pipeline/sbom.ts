@@ -1,30 +1,122 @@
-/** An image's bill of materials, from the rpm database that the image itself holds. */
+/** An image's bills of materials, from the rpm database, the layers and the manifest that the image itself has. */
 import { createRequire } from 'node:module';
 import { readInside } from '../host/inside.ts';
-import { readInstalled } from '../rpm/database.ts';
+import { showBytes } from '../host/paths.ts';
+import { packagedFiles } from '../layer/packaged.ts';
+import type { Tree } from '../layer/tree.ts';
+import { readInstalled, type InstalledPackage } from '../rpm/database.ts';
+import { cyclonedxDocument, type CycloneDxDocument } from '../sign/cyclonedx.ts';
 import type { Distribution } from '../sign/purl.ts';
-import { makeSbom, type SpdxDocument } from '../sign/sbom.ts';
-import type { Context } from './context.ts';
+import { sbomFacts, type SbomBase, type SbomFile, type SbomInput } from '../sign/sbom.ts';
+import { spdxDocument, type SpdxDocument } from '../sign/spdx.ts';
+import { largestDocument } from '../sign/untrusted.ts';
+import { openContext, type Context, type RunOptions } from './context.ts';
+import { obtainBytes } from './exchange.ts';
 import { databaseIn } from './imagedb.ts';
-import type { ImageRecord } from './records.ts';
+import { filesInLayers } from './layerfiles.ts';
+import { findRecord, type ImageRecord } from './records.ts';
+import { readTree } from './trees.ts';
 import { withTree } from './view.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
-/** The same image, the same document. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID. */
-export async function sbomOf(context: Context, record: ImageRecord): Promise<SpdxDocument> {
-  const { name, manifestDigest, epoch, dbPath, checksums, snapshot } = record;
-  return withTree(context, snapshot, async (root) =>
-    makeSbom({
-      name,
-      manifestDigest,
-      epoch,
-      packages: await readInstalled(await databaseIn(root, dbPath)),
-      checksums: new Map(Object.entries(checksums)),
-      distribution: await distributionOf(root),
-      tool: `milliner-${version}`,
-    }),
+/** The same facts in both forms. */
+export interface Sboms {
+  spdx: SpdxDocument;
+  cyclonedx: CycloneDxDocument;
+}
+
+export const sbomFormats = ['spdx', 'cyclonedx'] as const satisfies (keyof Sboms)[];
+
+export type SbomFormat = (typeof sbomFormats)[number];
+
+/** Throws IMAGE_NOT_FOUND, and what sbomsOf throws. */
+export async function exportSbom(options: RunOptions, image: string, format: SbomFormat): Promise<object> {
+  const context = await openContext(options);
+  try {
+    const record = await findRecord(context.state, image);
+    return (await context.content.lease(() => sbomsOf(context, record)))[format];
+  } finally {
+    await context.close();
+  }
+}
+
+/** What a statement says around a document. */
+const statement = 4096;
+
+/** The same image, the same documents. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID, LAYERS_DIFFER, BLOB_MISSING. */
+export async function sbomsOf(context: Context, record: ImageRecord): Promise<Sboms> {
+  context.progress.step(`listing what ${record.name} holds`);
+  const input = await withTree(context, record.snapshot, (root) => inputOf(context, record, root));
+  const whole = sbomsFrom(input);
+  if (Buffer.byteLength(JSON.stringify(whole.spdx)) <= largestDocument - statement) return whole;
+  context.progress.warn(
+    `${record.name}: its bill of materials lists no files: with its ${input.files.length} it would be larger than ${largestDocument >> 20} MiB`,
   );
+  return sbomsFrom({ ...input, files: 'untold' });
+}
+
+type Listed = SbomInput & { files: SbomFile[] };
+
+function sbomsFrom(input: SbomInput): Sboms {
+  const facts = sbomFacts(input);
+  return { spdx: spdxDocument(facts), cyclonedx: cyclonedxDocument(facts) };
+}
+
+async function inputOf(context: Context, record: ImageRecord, root: string): Promise<Listed> {
+  const { name, manifestDigest, epoch, dbPath, checksums } = record;
+  const packages = await readInstalled(await databaseIn(root, dbPath));
+  return {
+    name,
+    manifestDigest,
+    epoch,
+    packages,
+    checksums: new Map(Object.entries(checksums)),
+    files: await filesOf(context, record, packages),
+    distribution: await distributionOf(root),
+    base: await baseOf(context, record),
+    tool: { name: 'milliner', version },
+  };
+}
+
+async function filesOf(
+  context: Context,
+  { tree: digest, layers }: ImageRecord,
+  packages: readonly InstalledPackage[],
+): Promise<SbomFile[]> {
+  const tree = await readTree(context, digest);
+  const owners = ownersIn(tree, packages);
+  const held = await filesInLayers(context, tree, layers);
+  return [...held].map(([path, file]) => ({
+    path: showBytes(path),
+    ...file,
+    owners: owners(path),
+  }));
+}
+
+/** Whose a path is, as `rpm -qf` tells it; what rpm left out or replaced is not the package's. */
+function ownersIn(tree: Tree, packages: readonly InstalledPackage[]) {
+  const installed = packages.map(({ nevra, files, fileStates }) => ({
+    nevra,
+    files: files.filter((_, index) => fileStates[index] === 'normal'),
+  }));
+  const packaged = packagedFiles(installed, tree);
+  return (path: Parameters<typeof showBytes>[0]) => {
+    const found = (packaged.get(path) ?? []).map(({ nevra }) => nevra);
+    return [...new Set(found)].toSorted();
+  };
+}
+
+const baseAnnotation = 'org.opencontainers.image.base';
+
+/** As the manifest names it: a base that is a mere file system has no name. */
+async function baseOf(context: Context, { manifestDigest }: ImageRecord): Promise<SbomBase | undefined> {
+  const manifest = await obtainBytes(context, manifestDigest);
+  const { annotations = {} } = JSON.parse(manifest.toString('utf8')) as {
+    annotations?: Record<string, string>;
+  };
+  const [name, digest] = [annotations[`${baseAnnotation}.name`], annotations[`${baseAnnotation}.digest`]];
+  return name === undefined || digest === undefined ? undefined : { name, manifestDigest: digest };
 }
 
 async function distributionOf(root: string): Promise<Distribution | undefined> {

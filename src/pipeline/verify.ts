@@ -8,7 +8,7 @@ import { attachedEnvelopes, type FoundEnvelope } from '../sign/attestation.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
 import { readPublicKey, type PublicKey } from '../sign/key.ts';
 import { verifySignatures, type ExpectedImage } from '../sign/simplesigning.ts';
-import { verifyImageStatement, verifySbom, verifyVerdict } from '../sign/verify.ts';
+import { verifyImageStatement, verifySboms, verifyVerdict } from '../sign/verify.ts';
 import type { RunOptions } from './context.ts';
 import { fetchAttachment, fetchBundles, type PublishedImage } from './signatures.ts';
 import { findImage } from './source.ts';
@@ -97,10 +97,10 @@ export const proofs: Record<
 };
 
 function proveClaims(expected: ExpectedImage, envelopes: readonly FoundEnvelope[], layout: Layout): Proof[] {
-  const { packages } = verifySbom(expected, envelopes);
+  const { packages, files } = verifySboms(expected, envelopes);
   verifyVerdict(expected, envelopes);
   return [
-    { claim: 'sbom', layout, detail: `bill of materials of ${packages} packages` },
+    { claim: 'sbom', layout, detail: `SPDX and CycloneDX, of ${packages} packages and ${files} files` },
     { claim: 'verdict', layout, detail: 'booted, and passed its checks' },
   ];
 }

@@ -51,8 +51,8 @@ export const builtSchema = z.object({
   manifestDigest: digest,
   /** Blobs: the records of its bases, lowest first, and its own. */
   records: z.array(digest).min(1),
-  /** Blobs: its bill of materials, its verdict. */
-  sbom: digest,
+  /** Blobs: its bills of materials, its verdict. */
+  sboms: digest,
   verdict: digest,
   packages: z.int(),
   readySeconds: z.number().optional(),

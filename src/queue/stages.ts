@@ -12,12 +12,11 @@ import { lockRecipe } from '../pipeline/lock.ts';
 import { inTurn, layoutsOf, promote, signImageAt, type Fence } from '../pipeline/publish.ts';
 import { readImage, type StoredImage } from '../pipeline/push.ts';
 import type { ImageRecord } from '../pipeline/records.ts';
-import { sbomOf } from '../pipeline/sbom.ts';
+import { sbomsOf, type Sboms } from '../pipeline/sbom.ts';
 import { openTargets, type Target } from '../pipeline/targets.ts';
 import { readVerdict } from '../pipeline/verdicts.ts';
 import { readKeyFile } from '../pipeline/verify.ts';
 import { readPrivateKey } from '../sign/key.ts';
-import type { SpdxDocument } from '../sign/sbom.ts';
 import {
   referencesOf,
   type Built,
@@ -66,14 +65,14 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
   const known = await readVerdict(context.state, record.manifestDigest);
   const verdict = known?.passed === true ? known : await bootRecorded(context, record);
   if (!verdict.passed) throw bootFailure(verdict, await leaveBytes(context, bytesOf(verdict)));
-  const sbom = await sbomOf(context, record);
+  const sboms = await sbomsOf(context, record);
   // Only what has booted leaves this machine.
   const records = await leaveImage(context, record);
   return {
     arch: record.arch,
     manifestDigest: record.manifestDigest,
     records,
-    sbom: await leaveBytes(context, bytesOf(sbom)),
+    sboms: await leaveBytes(context, bytesOf(sboms)),
     verdict: await leaveBytes(context, bytesOf(verdict)),
     packages: record.packages.length,
     ...(verdict.readySeconds !== undefined && { readySeconds: verdict.readySeconds }),
@@ -95,7 +94,7 @@ async function sign(context: Context, job: StageJob, { fence, password, keyPath 
   for (const built of job.images) {
     const image = await storedImage(context, built);
     const evidence = {
-      sbom: await json<SpdxDocument>(context, built.sbom),
+      sboms: await json<Sboms>(context, built.sboms),
       verdict: await json<Verdict>(context, built.verdict),
     };
     requirePassed(built, evidence.verdict);

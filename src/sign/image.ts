@@ -6,9 +6,10 @@ import type { Artifact } from './artifact.ts';
 import { attachedLayer } from './attestation.ts';
 import type { AttachedLayer } from './attachment.ts';
 import { bundleArtifact } from './bundle.ts';
+import type { CycloneDxDocument } from './cyclonedx.ts';
 import type { SigningKey } from './key.ts';
-import type { SpdxDocument } from './sbom.ts';
 import { signReference } from './simplesigning.ts';
+import type { SpdxDocument } from './spdx.ts';
 import { attest, predicateTypes } from './statement.ts';
 import { requirePassed, testResult, type SignedVerdict } from './testresult.ts';
 
@@ -17,7 +18,8 @@ export interface SignInput {
   image: Descriptor;
   /** REGISTRY/REPOSITORY:TAG of every tag that the image gets in the repository. */
   references: readonly string[];
-  sbom: SpdxDocument;
+  /** The bill of materials, in both forms. */
+  sboms: { spdx: SpdxDocument; cyclonedx: CycloneDxDocument };
   verdict: SignedVerdict;
   /** The image's, in seconds: the only time that is written. */
   epoch: number;
@@ -27,21 +29,22 @@ export interface SignInput {
 export interface SignedImage {
   /** For mergeSignatures: one for each reference. */
   signatures: AttachedLayer[];
-  /** For mergeAttestations: the bill of materials and the boot verdict. */
+  /** For mergeAttestations: both bills of materials and the boot verdict. */
   attestations: AttachedLayer[];
-  /** Referrers of the image: the signature, the bill of materials, the boot verdict. */
+  /** Referrers of the image: the signature, both bills of materials, the boot verdict. */
   bundles: Artifact[];
 }
 
 /** The same input gives the same bytes. Throws VERDICT_MISSING: what did not boot is not signed. */
 export function signImage(
   key: SigningKey,
-  { image, references, sbom, verdict, epoch }: SignInput,
+  { image, references, sboms, verdict, epoch }: SignInput,
 ): SignedImage {
   requireVerdict(verdict, image.digest);
   const subject: Descriptor = { mediaType: image.mediaType, digest: image.digest, size: image.size };
   const claims = [
-    attest(key, image.digest, predicateTypes.sbom, sbom),
+    attest(key, image.digest, predicateTypes.spdx, sboms.spdx),
+    attest(key, image.digest, predicateTypes.cyclonedx, sboms.cyclonedx),
     attest(key, image.digest, predicateTypes.verdict, testResult(verdict)),
   ];
   const signature = attest(key, image.digest, predicateTypes.signature, {});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { imagePurl, rpmPurl } from './purl.ts';
+import { imagePurl, rpmPurl, scannerName } from './purl.ts';
 
 const bash = { name: 'bash', epoch: 0, version: '5.2.26', release: '3.fc43', arch: 'x86_64' };
 
@@ -28,7 +28,18 @@ test.each([
   expect(rpmPurl(distribution, bash)).toBe(purl);
 });
 
-test('images', () => {
+test("operating systems by the scanners' names", () => {
+  const names = ['rhel', 'almalinux', 'ol', 'amzn', 'fedora', 'centos', 'rocky', 'opensuse-leap'];
+  const found = names.map((id) => scannerName(id));
+  expect(found).toEqual(['redhat', 'alma', 'oracle', 'amazon', ...names.slice(4)]);
+});
+
+test.each([
+  ['Demo-Base', 'demo-base', ''],
+  ['registry.example.com/a/hat', 'hat', '?repository_url=registry.example.com%2Fa%2Fhat'],
+  ['localhost:5000/hat:1.0', 'hat', '?repository_url=localhost%3A5000%2Fhat&tag=1.0'],
+  ['quay.io/a/hat@sha256:bb', 'hat', '?repository_url=quay.io%2Fa%2Fhat'],
+])('images: %s', (name, last, qualifiers) => {
   const digest = `sha256:${'a'.repeat(64)}`;
-  expect(imagePurl('Demo-Base', digest)).toBe(`pkg:oci/demo-base@sha256%3A${'a'.repeat(64)}`);
+  expect(imagePurl(name, digest)).toBe(`pkg:oci/${last}@sha256%3A${'a'.repeat(64)}${qualifiers}`);
 });

@@ -24,6 +24,18 @@ const vendors: Readonly<Record<string, string>> = {
   sled: 'suse',
 };
 
+/** Operating systems that scanners know by another name than their os-release has for an ID (Trivy's families). */
+const families: Readonly<Record<string, string>> = {
+  rhel: 'redhat',
+  almalinux: 'alma',
+  ol: 'oracle',
+  amzn: 'amazon',
+};
+
+export function scannerName(id: string): string {
+  return families[id] ?? id;
+}
+
 /** Qualifiers in the order of their names, as the specification wants them. */
 export function rpmPurl(
   distribution: Distribution | undefined,
@@ -39,9 +51,16 @@ export function rpmPurl(
   return `pkg:rpm/${vendor}${escape(name)}@${escape(`${version}-${release}`)}?${qualifiers.join('&')}`;
 }
 
-/** Without repository_url: the same image may be in several. */
+/** A name alone has no repository_url: the same image may be in several. A reference has the one that it was found by. */
 export function imagePurl(name: string, digest: string): string {
-  return `pkg:oci/${escape(name.toLowerCase())}@${escape(digest)}`;
+  const [, repository = name, tag] = /^(.+?)(?::([\w][\w.-]*))?(?:@.*)?$/.exec(name) ?? [];
+  const last = repository.slice(repository.lastIndexOf('/') + 1);
+  const qualifiers = [
+    ...(last === repository ? [] : [`repository_url=${escape(repository)}`]),
+    ...(tag === undefined ? [] : [`tag=${escape(tag)}`]),
+  ];
+  const query = qualifiers.length > 0 ? `?${qualifiers.join('&')}` : '';
+  return `pkg:oci/${escape(last.toLowerCase())}@${escape(digest)}${query}`;
 }
 
 /** All but the unreserved characters; a colon would be allowed, and is escaped by as many as leave it. */

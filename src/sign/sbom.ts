@@ -1,14 +1,12 @@
 /**
- * The image's bill of materials as an SPDX 2.3 document in JSON (https://spdx.github.io/spdx-spec/v2.3/): one package
- * for each rpm of the image's own database, and the image that contains them. The same image, the same bytes.
+ * What an image is made of, as both bills of materials tell it: the operating system, the rpms of the image's own
+ * database, every regular file, and the base. The writers differ in form alone. The same image, the same facts.
  */
-import { createHash } from 'node:crypto';
 import type { PackageInfo } from '../rpm/package.ts';
-import { isoTime } from './artifact.ts';
-import { declaredLicense, type ExtractedLicense } from './license.ts';
-import { imagePurl, rpmPurl, type Distribution } from './purl.ts';
+import { declaredLicense, type DeclaredLicense } from './license.ts';
+import { rpmPurl, type Distribution } from './purl.ts';
 
-/** What the document says of one rpm; an entry of the rpm database has all of it. */
+/** What is told of one rpm; an entry of the rpm database has all of it. */
 export type SbomPackage = Pick<
   PackageInfo,
   | 'name'
@@ -23,10 +21,26 @@ export type SbomPackage = Pick<
   | 'url'
   | 'summary'
   | 'buildTime'
-> & {
-  /** Who built it, where no vendor stands by it. */
-  packager?: string | undefined;
-};
+>;
+
+/** A regular file as the image shows it. */
+export interface SbomFile {
+  /** Without a leading slash. */
+  path: string;
+  /** Hexadecimal. */
+  sha1: string;
+  sha256: string;
+  /** diffID of the layer that holds it. */
+  layer: string;
+  /** NEVRAs of the packages that own it; none where scriptlets or people made it. */
+  owners: readonly string[];
+}
+
+export interface SbomBase {
+  /** As the image's annotations have it: a recipe, or a reference. */
+  name: string;
+  manifestDigest: string;
+}
 
 export interface SbomInput {
   /** The image's name. */
@@ -38,45 +52,37 @@ export interface SbomInput {
   packages: readonly SbomPackage[];
   /** Hexadecimal sha256 of package files by NEVRA, as the lock has them. */
   checksums: ReadonlyMap<string, string>;
+  /** In any order; `untold`: there are more than a reader of the documents takes. */
+  files: readonly SbomFile[] | 'untold';
   /** Whose packages they are: without it no scanner looks at them. */
   distribution?: Distribution | undefined;
-  /** `milliner-VERSION` */
-  tool: string;
+  base?: SbomBase | undefined;
+  tool: { name: string; version: string };
 }
 
-export interface SpdxDocument {
-  spdxVersion: 'SPDX-2.3';
-  documentNamespace: string;
-  packages: object[];
-  [field: string]: unknown;
+export interface ListedPackage extends SbomPackage {
+  purl: string;
+  /** [epoch:]version-release */
+  evr: string;
+  declared: DeclaredLicense;
+  supplier?: string;
+  homepage?: string;
+  sha256?: string;
+  source?: { name: string; epoch: number; version: string; release: string };
 }
 
-const imageId = 'SPDXRef-Image';
-const unknown = { licenseConcluded: 'NOASSERTION', copyrightText: 'NOASSERTION', filesAnalyzed: false };
+export interface SbomFacts extends Omit<SbomInput, 'packages' | 'checksums'> {
+  /** By NEVRA. */
+  packages: ListedPackage[];
+  /** By path. */
+  files: readonly SbomFile[] | 'untold';
+}
 
-export function makeSbom(input: SbomInput): SpdxDocument {
-  const rpms = input.packages.filter(isSoftware).toSorted((a, b) => (a.nevra < b.nevra ? -1 : 1));
-  const licenses = rpms.map(({ license }) => declaredLicense(license));
-  const packages = rpms.map((rpm, index) => describePackage(rpm, licenses[index]!.expression, input));
-  const systems = input.distribution ? [describeSystem(input.distribution)] : [];
-  const content = {
-    spdxVersion: 'SPDX-2.3' as const,
-    dataLicense: 'CC0-1.0',
-    SPDXID: 'SPDXRef-DOCUMENT',
-    name: `${input.name}@${input.manifestDigest}`,
-    creationInfo: { created: isoTime(input.epoch), creators: [`Tool: ${input.tool}`] },
-    packages: [describeImage(input), ...systems, ...packages],
-    relationships: [
-      relation('SPDXRef-DOCUMENT', 'DESCRIBES', imageId),
-      ...systems.flatMap(({ SPDXID }) => [
-        relation('SPDXRef-DOCUMENT', 'DESCRIBES', SPDXID),
-        relation(imageId, 'CONTAINS', SPDXID),
-      ]),
-      ...packages.map(({ SPDXID }) => relation(imageId, 'CONTAINS', SPDXID)),
-    ],
-    ...extracted(licenses.flatMap((license) => license.extracted)),
-  };
-  return { ...content, documentNamespace: namespaceOf(input.name, content) };
+export function sbomFacts({ packages, checksums, files, ...image }: SbomInput): SbomFacts {
+  const rpms = packages.filter(isSoftware).toSorted((a, b) => (a.nevra < b.nevra ? -1 : 1));
+  const listed = rpms.map((rpm) => listPackage(rpm, image.distribution, checksums.get(rpm.nevra)));
+  const sorted = files === 'untold' ? files : files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  return { ...image, packages: listed, files: sorted };
 }
 
 /** The database also holds the public keys that rpm trusts, as packages without an architecture. */
@@ -84,95 +90,32 @@ function isSoftware({ name, arch }: SbomPackage): boolean {
   return !(name === 'gpg-pubkey' && arch === '');
 }
 
-function describeImage({ name, manifestDigest }: SbomInput) {
+function listPackage(
+  rpm: SbomPackage,
+  distribution: Distribution | undefined,
+  sha256: string | undefined,
+): ListedPackage {
+  const supplier = rpm.vendor.trim();
+  const source = sourceOf(rpm);
   return {
-    name,
-    SPDXID: imageId,
-    versionInfo: manifestDigest,
-    supplier: 'NOASSERTION',
-    downloadLocation: 'NOASSERTION',
-    licenseDeclared: 'NOASSERTION',
-    ...unknown,
-    primaryPackagePurpose: 'CONTAINER',
-    checksums: [{ algorithm: 'SHA256', checksumValue: manifestDigest.replace('sha256:', '') }],
-    externalRefs: [packageManagerReference(imagePurl(name, manifestDigest))],
-  };
-}
-
-/** Scanners look for the operating system as a package of this kind of name (Trivy). */
-function describeSystem({ id, versionId }: Distribution) {
-  return {
-    name: id,
-    SPDXID: `SPDXRef-OperatingSystem-${id.replaceAll(/[^A-Za-z0-9.-]/g, '-')}`,
-    ...(versionId !== '' && { versionInfo: versionId }),
-    supplier: 'NOASSERTION',
-    downloadLocation: 'NOASSERTION',
-    licenseDeclared: 'NOASSERTION',
-    ...unknown,
-    primaryPackagePurpose: 'OPERATING-SYSTEM',
-  };
-}
-
-function describePackage(rpm: SbomPackage, license: string, { checksums, distribution }: SbomInput) {
-  const checksum = checksums.get(rpm.nevra);
-  return {
-    name: rpm.name,
-    SPDXID: packageId(rpm.nevra),
-    versionInfo: `${rpm.epoch > 0 ? `${rpm.epoch}:` : ''}${rpm.version}-${rpm.release}`,
-    supplier: supplierOf(rpm),
-    downloadLocation: 'NOASSERTION',
+    ...rpm,
+    purl: rpmPurl(distribution, rpm),
+    evr: `${rpm.epoch > 0 ? `${rpm.epoch}:` : ''}${rpm.version}-${rpm.release}`,
+    declared: declaredLicense(rpm.license),
+    ...(supplier !== '' && { supplier }),
     ...(isHomepage(rpm.url) && { homepage: rpm.url }),
-    ...(rpm.summary !== '' && { summary: rpm.summary }),
-    sourceInfo: sourceOf(rpm),
-    licenseDeclared: license,
-    ...unknown,
-    ...(rpm.buildTime > 0 && { builtDate: isoTime(rpm.buildTime) }),
-    ...(checksum !== undefined && {
-      checksums: [{ algorithm: 'SHA256', checksumValue: checksum }],
-    }),
-    externalRefs: [packageManagerReference(rpmPurl(distribution, rpm))],
+    ...(sha256 !== undefined && { sha256 }),
+    ...(source && { source }),
   };
 }
 
-/** Scanners read the name and version of the source here, where advisories are about sources. */
-function sourceOf({ sourceRpm, epoch }: SbomPackage): string {
-  const [, name, version] = /^(.+)-([^-]+-[^-]+)\.(?:no)?src\.rpm$/.exec(sourceRpm) ?? [];
-  if (name === undefined) return 'of an unknown source package';
+function sourceOf({ sourceRpm, epoch }: SbomPackage): ListedPackage['source'] {
+  const [, name, version, release] = /^(.+)-([^-]+)-([^-]+)\.(?:no)?src\.rpm$/.exec(sourceRpm) ?? [];
+  if (name === undefined || version === undefined || release === undefined) return undefined;
   // The header has no epoch of it: it is the one of the spec file, unless a subpackage has its own.
-  return `built package from: ${name} ${epoch > 0 ? `${epoch}:` : ''}${version}`;
-}
-
-function supplierOf({ vendor, packager = '' }: SbomPackage): string {
-  const name = vendor.trim() || packager.trim();
-  return name === '' ? 'NOASSERTION' : `Organization: ${name}`;
-}
-
-function packageManagerReference(purl: string) {
-  return { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl };
-}
-
-/** Letters, digits, dots and hyphens are all that an identifier may have: the hash keeps `a+` and `a_` apart. */
-function packageId(nevra: string): string {
-  const hash = createHash('sha256').update(nevra).digest('hex').slice(0, 12);
-  return `SPDXRef-Package-${nevra.replaceAll(/[^A-Za-z0-9.-]/g, '-')}-${hash}`;
+  return { name, epoch, version, release };
 }
 
 function isHomepage(url: string): boolean {
   return /^https?:\/\//.test(url) && URL.canParse(url) && !/\s/.test(url);
-}
-
-function relation(from: string, type: string, to: string) {
-  return { spdxElementId: from, relationshipType: type, relatedSpdxElement: to };
-}
-
-function extracted(licenses: ExtractedLicense[]) {
-  const unique = new Map(licenses.map((license) => [license.licenseId, license]));
-  const sorted = [...unique.values()].toSorted((a, b) => (a.licenseId < b.licenseId ? -1 : 1));
-  return sorted.length > 0 ? { hasExtractedLicensingInfos: sorted } : {};
-}
-
-/** Documents with one namespace must be one document; with the content's own digest in it, they are. */
-function namespaceOf(name: string, content: object): string {
-  const digest = createHash('sha256').update(JSON.stringify(content)).digest('hex');
-  return `https://spdx.org/spdxdocs/${encodeURIComponent(name)}-${digest}`;
 }

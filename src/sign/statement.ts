@@ -11,10 +11,11 @@ import { wrongKey } from './reasons.ts';
 import { signatureHolds } from './signature.ts';
 import { readJson } from './untrusted.ts';
 
-/** What a statement is about; cosign's names for the first two are `cosign sign` and --type spdxjson. */
+/** What a statement is about; cosign's names for the first three are `cosign sign`, --type spdxjson and cyclonedx. */
 export const predicateTypes = {
   signature: 'https://sigstore.dev/cosign/sign/v1',
-  sbom: 'https://spdx.dev/Document',
+  spdx: 'https://spdx.dev/Document',
+  cyclonedx: 'https://cyclonedx.org/bom',
   verdict: 'https://in-toto.io/attestation/test-result/v0.1',
 } as const;
 

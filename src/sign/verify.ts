@@ -8,29 +8,58 @@ import type { ExpectedImage } from './simplesigning.ts';
 import { openEnvelope, predicateTypes, type Statement } from './statement.ts';
 import { requirePassed } from './testresult.ts';
 
-const sbomSchema = z.object({
+const spdxSchema = z.object({
   spdxVersion: z.string().regex(/^SPDX-2\.[0-9]$/),
   documentNamespace: z.string(),
-  /** The image itself is the first. */
-  packages: z.array(z.object({ name: z.string() })).min(1),
+  packages: z.array(
+    z.object({ externalRefs: z.array(z.object({ referenceLocator: z.string() })).optional() }),
+  ),
+  files: z.array(z.unknown()).optional(),
 });
+
+const cyclonedxSchema = z.object({
+  bomFormat: z.literal('CycloneDX'),
+  specVersion: z.string().regex(/^1\.[0-9]$/),
+  components: z.array(z.object({ purl: z.string().optional() })),
+});
+
+/** How many of both it lists, besides the image itself, its base and its operating system. */
+export interface Listed {
+  packages: number;
+  files: number;
+}
 
 /** Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
 export function verifyImageStatement(expected: ExpectedImage, envelopes: readonly FoundEnvelope[]): void {
   examine(expected, envelopes, predicateTypes.signature, () => true, 'signature');
 }
 
-/** Gives the number of software packages. Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
-export function verifySbom(
-  expected: ExpectedImage,
-  envelopes: readonly FoundEnvelope[],
-): { packages: number } {
-  const read = (predicate: unknown, name: string) => {
-    const { success, data } = sbomSchema.safeParse(predicate);
-    if (!success) throw altered(name)('holds no SPDX 2 document');
-    return { packages: data.packages.length - 1 };
-  };
-  return examine(expected, envelopes, predicateTypes.sbom, read, 'signed bill of materials');
+const isRpm = (purl: string | undefined) => purl?.startsWith('pkg:rpm/') === true;
+
+/** In both forms, which must list as many packages. Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
+export function verifySboms(expected: ExpectedImage, envelopes: readonly FoundEnvelope[]): Listed {
+  const listed = examine(expected, envelopes, predicateTypes.spdx, readSpdx, 'signed SPDX bill of materials');
+  const what = 'signed CycloneDX bill of materials';
+  const beside = examine(expected, envelopes, predicateTypes.cyclonedx, readCycloneDx, what);
+  if (beside.packages === listed.packages) return listed;
+  throw altered('the CycloneDX bill of materials')(
+    `lists ${beside.packages} packages, and the SPDX one ${listed.packages}`,
+  );
+}
+
+function readSpdx(predicate: unknown, name: string): Listed {
+  const { success, data } = spdxSchema.safeParse(predicate);
+  if (!success) throw altered(name)('holds no SPDX 2 document');
+  const rpms = data.packages.filter(({ externalRefs = [] }) =>
+    externalRefs.some(({ referenceLocator }) => isRpm(referenceLocator)),
+  );
+  return { packages: rpms.length, files: data.files?.length ?? 0 };
+}
+
+function readCycloneDx(predicate: unknown, name: string): Pick<Listed, 'packages'> {
+  const { success, data } = cyclonedxSchema.safeParse(predicate);
+  if (!success) throw altered(name)('holds no CycloneDX 1 document');
+  return { packages: data.components.filter(({ purl }) => isRpm(purl)).length };
 }
 
 /** Throws VERDICT_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */

@@ -89,7 +89,7 @@ function dataOf(name: string): object {
     arch: 'x86_64',
     manifestDigest: digest,
     records: [digest, digest],
-    sbom: digest,
+    sboms: digest,
     verdict: digest,
   };
   const data = {

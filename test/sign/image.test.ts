@@ -8,7 +8,7 @@ import { bundledEnvelopes } from '../../src/sign/bundle.ts';
 import { readPublicKey } from '../../src/sign/key.ts';
 import { sha256Of } from '../../src/registry/descriptor.ts';
 import { mergeSignatures, verifySignatures } from '../../src/sign/simplesigning.ts';
-import { verifyImageStatement, verifySbom, verifyVerdict } from '../../src/sign/verify.ts';
+import { verifyImageStatement, verifySboms, verifyVerdict } from '../../src/sign/verify.ts';
 import {
   claims,
   expected,
@@ -34,7 +34,7 @@ describe('what is signed', () => {
     for (const reference of references) expect(signature(published, reference)).toBe(reference);
     expect(signature(published, repository)).toBe(references[0]);
     for (const claim of Object.values(claims)) expect(() => claim(published)).not.toThrow();
-    expect(claims.sbom(published)).toEqual({ packages: 0 });
+    expect(claims.sboms(published)).toEqual({ packages: 0, files: 0 });
   });
 
   test('is the same bytes a second time, and then nothing has changed', () => {
@@ -67,6 +67,7 @@ describe('what is signed', () => {
     };
     expect(layers.map(({ annotations }) => annotations.predicateType)).toEqual([
       'https://spdx.dev/Document',
+      'https://cyclonedx.org/bom',
       'https://in-toto.io/attestation/test-result/v0.1',
     ]);
     expect(merged.changed).toBe(true);
@@ -114,7 +115,7 @@ describe('a refusal', () => {
       attachedEnvelopes(image.digest, nothing),
     ]) {
       expect(() => verifyImageStatement(expected(), envelopes)).toThrow(refused('SIGNATURE_MISSING'));
-      expect(() => verifySbom(expected(), envelopes)).toThrow(refused('SIGNATURE_MISSING'));
+      expect(() => verifySboms(expected(), envelopes)).toThrow(refused('SIGNATURE_MISSING'));
       expect(() => verifyVerdict(expected(), envelopes)).toThrow(refused('VERDICT_MISSING'));
     }
   });
@@ -122,7 +123,8 @@ describe('a refusal', () => {
   test('of one bundle that is missing among the others', () => {
     const { bundles, ...rest } = publish();
     const without = (index: number) => ({ ...rest, bundles: bundles.filter((_, at) => at !== index) });
-    expect([0, 1, 2].map((index) => judge(without(index)))).toEqual([
+    expect([0, 1, 2, 3].map((index) => judge(without(index)))).toEqual([
+      'SIGNATURE_MISSING',
       'SIGNATURE_MISSING',
       'SIGNATURE_MISSING',
       'VERDICT_MISSING',

@@ -5,10 +5,10 @@ import { attachedEnvelopes, mergeAttestations } from '../../src/sign/attestation
 import { bundledEnvelopes } from '../../src/sign/bundle.ts';
 import { signImage, type SignInput } from '../../src/sign/image.ts';
 import { generateKeyPair, readPrivateKey, type SigningKey } from '../../src/sign/key.ts';
-import { makeSbom } from '../../src/sign/sbom.ts';
 import { sha256Of } from '../../src/registry/descriptor.ts';
 import { mergeSignatures, verifySignatures } from '../../src/sign/simplesigning.ts';
-import { verifyImageStatement, verifySbom, verifyVerdict } from '../../src/sign/verify.ts';
+import { verifyImageStatement, verifySboms, verifyVerdict } from '../../src/sign/verify.ts';
+import { emptySboms } from './emptysboms.ts';
 
 const epoch = 1_700_000_000;
 export const repository = 'registry.example.com:5000/vendor/app';
@@ -31,14 +31,7 @@ export function input(of = image): SignInput {
   return {
     image: of,
     references,
-    sbom: makeSbom({
-      name: 'app',
-      manifestDigest: of.digest,
-      epoch,
-      packages: [],
-      checksums: new Map(),
-      tool: 'milliner-0',
-    }),
+    sboms: emptySboms('app', of.digest, epoch),
     verdict: {
       manifestDigest: of.digest,
       passed: true,
@@ -73,9 +66,9 @@ export const signature = (from: Published, reference = references[0]!, of = imag
   verifySignatures({ key: key.public, digest: of.digest, reference }, from.sig);
 export const claims = {
   bundleSignature: (from: Published) => verifyImageStatement(expected(), bundledEnvelopes(from.bundles)),
-  bundleSbom: (from: Published) => verifySbom(expected(), bundledEnvelopes(from.bundles)),
+  bundleSboms: (from: Published) => verifySboms(expected(), bundledEnvelopes(from.bundles)),
   bundleVerdict: (from: Published) => verifyVerdict(expected(), bundledEnvelopes(from.bundles)),
-  sbom: (from: Published) => verifySbom(expected(), attachedEnvelopes(image.digest, from.att)),
+  sboms: (from: Published) => verifySboms(expected(), attachedEnvelopes(image.digest, from.att)),
   verdict: (from: Published) => verifyVerdict(expected(), attachedEnvelopes(image.digest, from.att)),
 };
 export const expected = () => ({ key: key.public, digest: image.digest });

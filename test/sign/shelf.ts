@@ -13,11 +13,11 @@ import { describe, toJson, type Fetched } from '../../src/sign/artifact.ts';
 import { mergeAttestations } from '../../src/sign/attestation.ts';
 import { signImage, type SignInput } from '../../src/sign/image.ts';
 import { generateKeyPair, readPrivateKey, type SigningKey } from '../../src/sign/key.ts';
-import { makeSbom } from '../../src/sign/sbom.ts';
 import { mergeSignatures } from '../../src/sign/simplesigning.ts';
 import { cosign, podman, skopeo } from '../clients/trixie.ts';
 import { RegistryServer } from '../registry/server.ts';
 import { plainEndpoint } from '../registry/plain.ts';
+import { emptySboms } from './emptysboms.ts';
 
 export interface Image {
   descriptor: Descriptor;
@@ -109,14 +109,7 @@ export class Shelf {
     return {
       image: descriptor,
       references,
-      sbom: makeSbom({
-        name: 'app',
-        manifestDigest: digest,
-        epoch,
-        packages: [],
-        checksums: new Map(),
-        tool: 'milliner-0',
-      }),
+      sboms: emptySboms('app', digest, epoch),
       verdict: { manifestDigest: digest, passed: true, checks, plan: { init: true } },
       epoch,
     };
