@@ -21,8 +21,10 @@ import {
   spdxFiles,
   spdxOwners,
   spdxRpms,
+  sumsBelow,
   type CycloneDx,
   type Spdx,
+  type Sums,
 } from '../sign/sbomreaders.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { Buildah, dbPath } from './buildah.ts';
@@ -85,26 +87,6 @@ test('the base is named in both', () => {
   const ancestors = cyclonedx.metadata.component.pedigree!.ancestors;
   expect(ancestors).toMatchObject([{ name, version: baseDigest, purl: purlOf(below) }]);
 });
-
-interface Sums {
-  sha1: string;
-  sha256: string;
-}
-
-/** Digests of each regular file below a directory as coreutils has them, by absolute path in it. */
-async function sumsBelow(root: string): Promise<Map<string, Sums>> {
-  const sums = async (program: string) => {
-    const command = ['.', '-type', 'f', '-exec', program, '{}', '+'];
-    const { stdout } = await run('find', command, { cwd: root });
-    return stdout
-      .trim()
-      .split('\n')
-      .map((line) => [line.slice(line.indexOf(' ') + 3), line.slice(0, line.indexOf(' '))] as const);
-  };
-  const sha256 = new Map(await sums('sha256sum'));
-  const sha1 = await sums('sha1sum');
-  return new Map(sha1.map(([path, sum]) => [path, { sha1: sum, sha256: sha256.get(path)! }]));
-}
 
 test('each regular file has its digests, and the highest layer that GNU tar finds it in', async () => {
   for (const path of ['/etc/anew/new', `${dbPath}/rpmdb.sqlite`, '/usr/bin/busybox']) {

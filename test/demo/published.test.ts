@@ -2,18 +2,28 @@
  * The demo images as strangers find them in a registry: Debian 13's skopeo, podman and cosign take them under the key
  * and the policy that we wrote, refuse what was changed, and podman runs them.
  */
-import { Ajv } from 'ajv';
-import formats from 'ajv-formats';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
 import type { Lock } from '../../src/lock/lock.ts';
 import { readPublicKey } from '../../src/sign/key.ts';
 import { demoRecipes, runCli } from './recipes.ts';
 import { PodmanHost } from './podman.ts';
 import { damages } from './damage.ts';
-import { refusedAs, spdx, Stall, taken } from './stall.ts';
+import {
+  cyclonedxFaults,
+  cyclonedxFiles,
+  cyclonedxRpms,
+  installedRpms,
+  isRpm,
+  purlOf,
+  spdxFaults,
+  spdxFiles,
+  spdxRpms,
+  sumsBelow,
+  type CycloneDx,
+  type Spdx,
+} from '../sign/sbomreaders.ts';
+import { refusedAs, Stall, taken } from './stall.ts';
 
 const architecture = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
 
@@ -83,15 +93,27 @@ describe.each(demoRecipes)('%s', (name) => {
     expect(await stall.judged(stall.image(name).reference, 'other')).toEqual(refusedAs(14));
   });
 
-  test('has the bill of materials that cosign finds: valid, of just its packages, with the checksums of the lock', async () => {
+  test('has the bills of materials that cosign finds: valid, of just its packages and files, with the checksums of the lock', async () => {
     const { reference, lock } = stall.image(name);
-    const { predicate } = await stall.attested(reference, spdx);
-    const validate = await spdxValidator();
-    expect(validate(predicate), JSON.stringify(validate.errors)).toBe(true);
-    const listed = packagesOf(predicate as SpdxDocument);
-    expect([...listed.keys()].toSorted()).toEqual((await installed(reference)).toSorted());
+    const [spdx, cyclonedx] = [
+      (await stall.attested(reference, 'spdxjson')).predicate as Spdx,
+      (await stall.attested(reference, 'cyclonedx')).predicate as CycloneDx,
+    ];
+    expect(await spdxFaults(spdx)).toEqual([]);
+    expect(await cyclonedxFaults(cyclonedx)).toBe(null);
+    const root = await podman.tree(reference);
+    // Before rpm has looked at it, which leaves a lock in it.
+    const unpacked = await sumsBelow(root);
+    for (const files of [spdxFiles(spdx), cyclonedxFiles(cyclonedx)]) {
+      expect(new Map([...files].map(([path, { sha1, sha256 }]) => [path, { sha1, sha256 }]))).toEqual(
+        unpacked,
+      );
+    }
+    const installed = await installedRpms(root);
+    expect(spdxRpms(spdx)).toEqual(installed);
+    expect(cyclonedxRpms(cyclonedx)).toEqual(installed);
     const locked = (JSON.parse(await readFile(lock, 'utf8')) as Lock).arches[architecture]!.packages;
-    expect(listed).toEqual(new Map(locked.map(({ nevra, sha256 }) => [nevra, sha256])));
+    expect(checksumsOf(spdx)).toEqual(new Map(locked.map(({ nevra, sha256 }) => [nevra, sha256])));
   });
 
   test.each(damages)(
@@ -137,44 +159,14 @@ test('cosign reads the private key that signed them', async () => {
   expect(readPublicKey(stdout).pem).toBe(await readFile(stall.shelf.path('release.pub'), 'utf8'));
 });
 
-interface SpdxDocument {
-  packages: {
-    name: string;
-    versionInfo: string;
-    primaryPackagePurpose?: string;
-    checksums?: { algorithm: string; checksumValue: string }[];
-    externalRefs: { referenceLocator: string }[];
-  }[];
-}
-
-/** SHA-256 by NEVRA, without the image itself. */
-function packagesOf({ packages }: SpdxDocument): Map<string, string | undefined> {
-  const rpms = packages.filter(({ primaryPackagePurpose }) => primaryPackagePurpose === undefined);
+/** SHA-256 of package files by NEVRA. */
+function checksumsOf({ packages }: Spdx): Map<string, string | undefined> {
+  const rpms = packages.filter((one) => isRpm(purlOf(one)));
   return new Map(
-    rpms.map(({ name, versionInfo, checksums, externalRefs }) => {
-      const arch = /\?arch=([^&]+)/.exec(externalRefs[0]!.referenceLocator)?.[1];
-      const sha256 = checksums?.find(({ algorithm }) => algorithm === 'SHA256')?.checksumValue;
-      return [`${name}-${versionInfo}.${arch}`, sha256];
+    rpms.map((one) => {
+      const arch = /\?arch=([^&]+)/.exec(purlOf(one)!)?.[1];
+      const sha256 = one.checksums?.find(({ algorithm }) => algorithm === 'SHA256')?.checksumValue;
+      return [`${one.name}-${one.versionInfo}.${arch}`, sha256];
     }),
   );
-}
-
-/** What the host's rpm finds in the tree that podman unpacked. */
-async function installed(reference: string): Promise<string[]> {
-  const root = await podman.tree(reference);
-  const format = '%{NAME}-%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}.%{ARCH}\\n';
-  const query = ['--root', root, '--dbpath', '/usr/lib/sysimage/rpm', '-qa', '--qf', format];
-  const { stdout } = await run('rpm', query);
-  // An epoch of 0 is none; rpm shows it where the spec file says so.
-  return stdout
-    .trim()
-    .replaceAll(/-0:(?=[^-\n]+-[^-\n]+$)/gm, '-')
-    .split('\n');
-}
-
-async function spdxValidator() {
-  const path = join(import.meta.dirname, '../sign/spdx-schema-2.3.json');
-  const ajv = new Ajv({ strict: false, allErrors: true });
-  formats.default(ajv);
-  return ajv.compile(JSON.parse(await readFile(path, 'utf8')) as object);
 }

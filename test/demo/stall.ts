@@ -22,9 +22,9 @@ export interface Stalled extends Built {
 export interface Hanging {
   sig: Digest;
   payloads: Digest[];
-  /** Envelopes in the order of the manifest: bill of materials, verdict. */
+  /** Envelopes in the order of the manifest: SPDX, CycloneDX, verdict. */
   attestations: Digest[];
-  /** Bundles in the order of the index: signature, bill of materials, verdict. */
+  /** Bundles in the order of the index: signature, SPDX, CycloneDX, verdict. */
   bundles: Digest[];
 }
 
@@ -32,7 +32,8 @@ interface Manifest {
   layers: { digest: Digest }[];
 }
 
-export const spdx = 'spdxjson';
+const spdx = 'spdxjson';
+const cyclonedx = 'cyclonedx';
 export const verdict = 'https://in-toto.io/attestation/test-result/v0.1';
 const signature = 'https://sigstore.dev/cosign/sign/v1';
 
@@ -46,9 +47,11 @@ export interface Pulled {
 export interface Checked {
   cosign: boolean;
   sbom: boolean;
+  cyclonedx: boolean;
   verdict: boolean;
   signatureBundle: boolean;
   sbomBundle: boolean;
+  cyclonedxBundle: boolean;
   verdictBundle: boolean;
   sig: number;
   bundle: number;
@@ -57,9 +60,11 @@ export interface Checked {
 export const taken: Checked & Pulled = {
   cosign: true,
   sbom: true,
+  cyclonedx: true,
   verdict: true,
   signatureBundle: true,
   sbomBundle: true,
+  cyclonedxBundle: true,
   verdictBundle: true,
   sig: 0,
   bundle: 0,
@@ -126,9 +131,11 @@ export class Stall {
     return {
       cosign: await accepted.cosign(reference, key),
       sbom: await accepted.attestation(reference, spdx, key),
+      cyclonedx: await accepted.attestation(reference, cyclonedx, key),
       verdict: await accepted.attestation(reference, verdict, key),
       signatureBundle: await accepted.bundle(reference, signature, key),
       sbomBundle: await accepted.bundle(reference, spdx, key),
+      cyclonedxBundle: await accepted.bundle(reference, cyclonedx, key),
       verdictBundle: await accepted.bundle(reference, verdict, key),
       sig: await this.#exitCode(reference, 'sig', key),
       bundle: await this.#exitCode(reference, 'bundle', key),

@@ -17,6 +17,7 @@ import { FaultProxy } from '../registry/faults.ts';
 import { password, Shelf, type Hung, type Image } from './shelf.ts';
 
 const spdx = 'spdxjson';
+const cyclonedx = 'cyclonedx';
 const verdict = 'https://in-toto.io/attestation/test-result/v0.1';
 const signature = 'https://sigstore.dev/cosign/sign/v1';
 
@@ -51,8 +52,9 @@ async function judge(only?: Layout, name?: string, of = reference): Promise<numb
 describe('what we signed', () => {
   test('is taken by cosign: signature and attestations of both layouts', async () => {
     for (const tag of ['1.0', 'latest']) expect(await shelf.accepted.cosign(shelf.reference(tag))).toBe(true);
-    for (const type of [spdx, verdict]) expect(await shelf.accepted.attestation(reference, type)).toBe(true);
-    for (const type of [spdx, verdict, signature])
+    for (const type of [spdx, cyclonedx, verdict])
+      expect(await shelf.accepted.attestation(reference, type)).toBe(true);
+    for (const type of [spdx, cyclonedx, verdict, signature])
       expect(await shelf.accepted.bundle(reference, type)).toBe(true);
   });
 
@@ -217,6 +219,9 @@ describe('what was changed is refused', () => {
     await shelf.hang(app, { ...hung, bundles: hung.bundles.slice(1) });
     expect(await judge('bundle')).toBe(13);
     await shelf.hang(app, { ...hung, bundles: hung.bundles.slice(0, 2) });
+    expect(await shelf.accepted.bundle(reference, cyclonedx)).toBe(false);
+    expect(await judge('bundle')).toBe(13);
+    await shelf.hang(app, { ...hung, bundles: hung.bundles.slice(0, 3) });
     expect(await shelf.accepted.bundle(reference, verdict)).toBe(false);
     expect(await judge('bundle')).toBe(16);
     expect(await judge(undefined, undefined, shelf.reference('absent'))).toBe(3);

@@ -159,3 +159,23 @@ export function cyclonedxOwners({ components }: CycloneDx): Map<string, string[]
   }
   return owners;
 }
+
+export interface Sums {
+  sha1: string;
+  sha256: string;
+}
+
+/** Digests of each regular file below a directory as coreutils has them, by absolute path in it. */
+export async function sumsBelow(root: string): Promise<Map<string, Sums>> {
+  const sums = async (program: string) => {
+    const command = ['.', '-type', 'f', '-exec', program, '{}', '+'];
+    const { stdout } = await run('find', command, { cwd: root });
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => [line.slice(line.indexOf(' ') + 3), line.slice(0, line.indexOf(' '))] as const);
+  };
+  const sha256 = new Map(await sums('sha256sum'));
+  const sha1 = await sums('sha1sum');
+  return new Map(sha1.map(([path, sum]) => [path, { sha1: sum, sha256: sha256.get(path)! }]));
+}
