@@ -49,7 +49,8 @@ export async function sbomsOf(context: Context, record: ImageRecord): Promise<Sb
   context.progress.step(`listing what ${record.name} holds`);
   const input = await withTree(context, record.snapshot, (root) => inputOf(context, record, root));
   const whole = sbomsFrom(input);
-  if (Buffer.byteLength(JSON.stringify(whole.spdx)) <= largestDocument - statement) return whole;
+  const size = Math.max(...Object.values(whole).map((one) => Buffer.byteLength(JSON.stringify(one))));
+  if (size <= largestDocument - statement) return whole;
   context.progress.warn(
     `${record.name}: its bill of materials lists no files: with its ${input.files.length} it would be larger than ${largestDocument >> 20} MiB`,
   );

@@ -15,8 +15,11 @@ export interface PublishedImage {
 
 /** In base64, and with what is around it. */
 const largestBlob = 2 * largestDocument;
-/** Of one image, all together: whoever may write to the repository decides how much there is. */
-const largestSum = 4 * largestDocument;
+/**
+ * Of one image, all together: whoever may write to the repository decides how much there is. Two signers who list as
+ * many files as we would, in both forms.
+ */
+const largestSum = 8 * largestDocument;
 const mostReferrers = 1000;
 /** What cosign 2 calls its bundles in the index that it keeps for registries without the Referrers API. */
 const emptyType = 'application/vnd.oci.empty.v1+json';

@@ -5,7 +5,7 @@ import type { MillinerError } from '../errors.ts';
 /** Makes the error for what is wrong with it. */
 export type Refuse = (what: string) => MillinerError;
 
-/** The bill of materials of thousands of packages stays well below. */
+/** A bill of materials of a hundred thousand files; in base64 still below what cosign takes (128 MiB). */
 export const largestDocument = 64 * 1024 * 1024;
 
 /** What the schema does not name is dropped, so that nothing unlooked-at is ever written again. */
