@@ -1,10 +1,7 @@
 /** An image's bills of materials, from the rpm database, the layers and the manifest that the image itself has. */
 import { createRequire } from 'node:module';
 import { readInside } from '../host/inside.ts';
-import { showBytes } from '../host/paths.ts';
-import { packagedFiles } from '../layer/packaged.ts';
-import type { Tree } from '../layer/tree.ts';
-import { readInstalled, type InstalledPackage } from '../rpm/database.ts';
+import { readInstalled } from '../rpm/database.ts';
 import { cyclonedxDocument, type CycloneDxDocument } from '../sign/cyclonedx.ts';
 import type { Distribution } from '../sign/purl.ts';
 import { sbomFacts, type SbomBase, type SbomFile, type SbomInput } from '../sign/sbom.ts';
@@ -13,9 +10,8 @@ import { largestDocument } from '../sign/untrusted.ts';
 import { openContext, type Context, type RunOptions } from './context.ts';
 import { obtainBytes } from './exchange.ts';
 import { databaseIn } from './imagedb.ts';
-import { filesInLayers } from './layerfiles.ts';
 import { findRecord, type ImageRecord } from './records.ts';
-import { readTree } from './trees.ts';
+import { filesOf } from './sbomfiles.ts';
 import { withTree } from './view.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -48,16 +44,23 @@ const statement = 4096;
 export async function sbomsOf(context: Context, record: ImageRecord): Promise<Sboms> {
   context.progress.step(`listing what ${record.name} holds`);
   const input = await withTree(context, record.snapshot, (root) => inputOf(context, record, root));
-  const whole = sbomsFrom(input);
-  const size = Math.max(...Object.values(whole).map((one) => Buffer.byteLength(JSON.stringify(one))));
-  if (size <= largestDocument - statement) return whole;
-  context.progress.warn(
-    `${record.name}: its bill of materials lists no files: with its ${input.files.length} it would be larger than ${largestDocument >> 20} MiB`,
-  );
-  return sbomsFrom({ ...input, files: 'untold' });
+  return boundedSboms(input, (text) => context.progress.warn(`${record.name}: ${text}`));
 }
 
 type Listed = SbomInput & { files: SbomFile[] };
+
+/** Without files where a reader would not take a document with them; both, and the caller, then say so. */
+export function boundedSboms(
+  input: Listed,
+  warn: (text: string) => void,
+  largest = largestDocument - statement,
+): Sboms {
+  const whole = sbomsFrom(input);
+  const size = Math.max(...Object.values(whole).map((one) => Buffer.byteLength(JSON.stringify(one))));
+  if (size <= largest) return whole;
+  warn(`its bills of materials list no files: with ${input.files.length} they would have ${size} bytes`);
+  return sbomsFrom({ ...input, files: 'untold' });
+}
 
 function sbomsFrom(input: SbomInput): Sboms {
   const facts = sbomFacts(input);
@@ -77,34 +80,6 @@ async function inputOf(context: Context, record: ImageRecord, root: string): Pro
     distribution: await distributionOf(root),
     base: await baseOf(context, record),
     tool: { name: 'milliner', version },
-  };
-}
-
-async function filesOf(
-  context: Context,
-  { tree: digest, layers }: ImageRecord,
-  packages: readonly InstalledPackage[],
-): Promise<SbomFile[]> {
-  const tree = await readTree(context, digest);
-  const owners = ownersIn(tree, packages);
-  const held = await filesInLayers(context, tree, layers);
-  return [...held].map(([path, file]) => ({
-    path: showBytes(path),
-    ...file,
-    owners: owners(path),
-  }));
-}
-
-/** Whose a path is, as `rpm -qf` tells it; what rpm left out or replaced is not the package's. */
-function ownersIn(tree: Tree, packages: readonly InstalledPackage[]) {
-  const installed = packages.map(({ nevra, files, fileStates }) => ({
-    nevra,
-    files: files.filter((_, index) => fileStates[index] === 'normal'),
-  }));
-  const packaged = packagedFiles(installed, tree);
-  return (path: Parameters<typeof showBytes>[0]) => {
-    const found = (packaged.get(path) ?? []).map(({ nevra }) => nevra);
-    return [...new Set(found)].toSorted();
   };
 }
 

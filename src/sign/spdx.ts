@@ -5,9 +5,18 @@
 import { createHash } from 'node:crypto';
 import { isoTime } from './artifact.ts';
 import type { ExtractedLicense } from './license.ts';
-import { imagePurl, scannerName } from './purl.ts';
-import type { ListedPackage, SbomFacts } from './sbom.ts';
+import type { SbomFacts } from './sbom.ts';
 import { describeFiles, type AnalysedPackage } from './spdxfiles.ts';
+import {
+  creatorOf,
+  describeBase,
+  describeImage,
+  describePackage,
+  describeSystem,
+  imageId,
+  packageId,
+  unanalysed,
+} from './spdxpackages.ts';
 
 export interface SpdxDocument {
   spdxVersion: 'SPDX-2.3';
@@ -17,10 +26,6 @@ export interface SpdxDocument {
 }
 
 const documentId = 'SPDXRef-DOCUMENT';
-const imageId = 'SPDXRef-Image';
-const baseId = 'SPDXRef-Base';
-const unknown = { licenseConcluded: 'NOASSERTION', copyrightText: 'NOASSERTION' };
-const unanalysed = { filesAnalyzed: false };
 
 export function spdxDocument(facts: SbomFacts): SpdxDocument {
   const ids = new Map(facts.packages.map(({ nevra }) => [nevra, packageId(nevra)]));
@@ -54,95 +59,6 @@ export function spdxDocument(facts: SbomFacts): SpdxDocument {
     ...extracted(facts.packages.flatMap(({ declared }) => declared.extracted)),
   };
   return { ...content, documentNamespace: namespaceOf(facts.name, content) };
-}
-
-const creatorOf = ({ tool }: SbomFacts) => `Tool: ${tool.name}-${tool.version}`;
-
-function describeImage({ name, manifestDigest }: Pick<SbomFacts, 'name' | 'manifestDigest'>) {
-  return {
-    name,
-    SPDXID: imageId,
-    versionInfo: manifestDigest,
-    supplier: 'NOASSERTION',
-    downloadLocation: 'NOASSERTION',
-    licenseDeclared: 'NOASSERTION',
-    ...unknown,
-    primaryPackagePurpose: 'CONTAINER',
-    checksums: [{ algorithm: 'SHA256', checksumValue: manifestDigest.replace('sha256:', '') }],
-    externalRefs: [packageManagerReference(imagePurl(name, manifestDigest))],
-  };
-}
-
-/** With the annotation by which Conforma's policies know a base. */
-function describeBase(facts: SbomFacts, base: NonNullable<SbomFacts['base']>) {
-  return {
-    ...describeImage(base),
-    SPDXID: baseId,
-    ...unanalysed,
-    annotations: [
-      {
-        annotationDate: isoTime(facts.epoch),
-        annotationType: 'OTHER',
-        annotator: creatorOf(facts),
-        comment: JSON.stringify({ name: 'konflux:container:is_base_image', value: 'true' }),
-      },
-    ],
-  };
-}
-
-/**
- * Scanners look for the operating system as a package of this kind of identifier (Trivy). The purpose is spelt as the
- * published JSON schema has it; the text of the specification has a hyphen.
- */
-function describeSystem({ id, versionId }: NonNullable<SbomFacts['distribution']>) {
-  return {
-    name: scannerName(id),
-    SPDXID: `SPDXRef-OperatingSystem-${id.replaceAll(/[^A-Za-z0-9.-]/g, '-')}`,
-    ...(versionId !== '' && { versionInfo: versionId }),
-    supplier: 'NOASSERTION',
-    downloadLocation: 'NOASSERTION',
-    licenseDeclared: 'NOASSERTION',
-    ...unknown,
-    ...unanalysed,
-    primaryPackagePurpose: 'OPERATING_SYSTEM',
-  };
-}
-
-function describePackage(rpm: ListedPackage, id: string) {
-  return {
-    name: rpm.name,
-    SPDXID: id,
-    versionInfo: rpm.evr,
-    supplier: rpm.supplier === undefined ? 'NOASSERTION' : `Organization: ${rpm.supplier}`,
-    downloadLocation: 'NOASSERTION',
-    ...(rpm.homepage !== undefined && { homepage: rpm.homepage }),
-    ...(rpm.summary !== '' && { summary: rpm.summary }),
-    sourceInfo: sourceInfo(rpm),
-    licenseDeclared: rpm.declared.expression,
-    ...unknown,
-    ...(rpm.buildTime > 0 && { builtDate: isoTime(rpm.buildTime) }),
-    ...(rpm.sha256 !== undefined && {
-      checksums: [{ algorithm: 'SHA256', checksumValue: rpm.sha256 }],
-    }),
-    externalRefs: [packageManagerReference(rpm.purl)],
-  };
-}
-
-/** Scanners read the name and version of the source here, where advisories are about sources. */
-function sourceInfo({ source }: ListedPackage): string {
-  if (source === undefined) return 'of an unknown source package';
-  const { name, epoch, version, release } = source;
-  return `built package from: ${name} ${epoch > 0 ? `${epoch}:` : ''}${version}-${release}`;
-}
-
-function packageManagerReference(purl: string) {
-  return { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl };
-}
-
-/** Letters, digits, dots and hyphens are all that an identifier may have: the hash keeps `a+` and `a_` apart. */
-function packageId(nevra: string): string {
-  const hash = createHash('sha256').update(nevra).digest('hex').slice(0, 12);
-  return `SPDXRef-Package-${nevra.replaceAll(/[^A-Za-z0-9.-]/g, '-')}-${hash}`;
 }
 
 function relation(from: string, type: string, to: string) {

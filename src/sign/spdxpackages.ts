@@ -1,0 +1,99 @@
+/** The packages of an SPDX 2.3 document: the image, its operating system, its base, each rpm. */
+import { createHash } from 'node:crypto';
+import { isoTime } from './artifact.ts';
+import { imagePurl, scannerName } from './purl.ts';
+import type { ListedPackage, SbomFacts } from './sbom.ts';
+
+export const imageId = 'SPDXRef-Image';
+const unknown = { licenseConcluded: 'NOASSERTION', copyrightText: 'NOASSERTION' };
+/** Without files. */
+export const unanalysed = { filesAnalyzed: false };
+
+export const creatorOf = ({ tool }: SbomFacts) => `Tool: ${tool.name}-${tool.version}`;
+
+export function describeImage({ name, manifestDigest }: Pick<SbomFacts, 'name' | 'manifestDigest'>) {
+  return {
+    name,
+    SPDXID: imageId,
+    versionInfo: manifestDigest,
+    supplier: 'NOASSERTION',
+    downloadLocation: 'NOASSERTION',
+    licenseDeclared: 'NOASSERTION',
+    ...unknown,
+    primaryPackagePurpose: 'CONTAINER',
+    checksums: [{ algorithm: 'SHA256', checksumValue: manifestDigest.replace('sha256:', '') }],
+    externalRefs: [packageManagerReference(imagePurl(name, manifestDigest))],
+  };
+}
+
+/** With the annotation by which Conforma's policies know a base. */
+export function describeBase(facts: SbomFacts, base: NonNullable<SbomFacts['base']>) {
+  return {
+    ...describeImage(base),
+    SPDXID: 'SPDXRef-Base',
+    ...unanalysed,
+    annotations: [
+      {
+        annotationDate: isoTime(facts.epoch),
+        annotationType: 'OTHER',
+        annotator: creatorOf(facts),
+        comment: JSON.stringify({ name: 'konflux:container:is_base_image', value: 'true' }),
+      },
+    ],
+  };
+}
+
+/**
+ * Scanners look for the operating system as a package of this kind of identifier (Trivy). The purpose is spelt as the
+ * published JSON schema has it; the text of the specification has a hyphen.
+ */
+export function describeSystem({ id, versionId }: NonNullable<SbomFacts['distribution']>) {
+  return {
+    name: scannerName(id),
+    SPDXID: `SPDXRef-OperatingSystem-${id.replaceAll(/[^A-Za-z0-9.-]/g, '-')}`,
+    ...(versionId !== '' && { versionInfo: versionId }),
+    supplier: 'NOASSERTION',
+    downloadLocation: 'NOASSERTION',
+    licenseDeclared: 'NOASSERTION',
+    ...unknown,
+    ...unanalysed,
+    primaryPackagePurpose: 'OPERATING_SYSTEM',
+  };
+}
+
+export function describePackage(rpm: ListedPackage, id: string) {
+  return {
+    name: rpm.name,
+    SPDXID: id,
+    versionInfo: rpm.evr,
+    supplier: rpm.supplier === undefined ? 'NOASSERTION' : `Organization: ${rpm.supplier}`,
+    downloadLocation: 'NOASSERTION',
+    ...(rpm.homepage !== undefined && { homepage: rpm.homepage }),
+    ...(rpm.summary !== '' && { summary: rpm.summary }),
+    sourceInfo: sourceInfo(rpm),
+    licenseDeclared: rpm.declared.expression,
+    ...unknown,
+    ...(rpm.buildTime > 0 && { builtDate: isoTime(rpm.buildTime) }),
+    ...(rpm.sha256 !== undefined && {
+      checksums: [{ algorithm: 'SHA256', checksumValue: rpm.sha256 }],
+    }),
+    externalRefs: [packageManagerReference(rpm.purl)],
+  };
+}
+
+/** Scanners read the name and version of the source here, where advisories are about sources. */
+function sourceInfo({ source }: ListedPackage): string {
+  if (source === undefined) return 'of an unknown source package';
+  const { name, epoch, version, release } = source;
+  return `built package from: ${name} ${epoch > 0 ? `${epoch}:` : ''}${version}-${release}`;
+}
+
+function packageManagerReference(purl: string) {
+  return { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl };
+}
+
+/** Letters, digits, dots and hyphens are all that an identifier may have: the hash keeps `a+` and `a_` apart. */
+export function packageId(nevra: string): string {
+  const hash = createHash('sha256').update(nevra).digest('hex').slice(0, 12);
+  return `SPDXRef-Package-${nevra.replaceAll(/[^A-Za-z0-9.-]/g, '-')}-${hash}`;
+}
