@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { readInside } from '../host/inside.ts';
 import { readInstalled } from '../rpm/database.ts';
+import { headerTags } from '../rpm/tags.ts';
 import { cyclonedxDocument, type CycloneDxDocument } from '../sign/cyclonedx.ts';
 import type { Distribution } from '../sign/purl.ts';
 import { sbomFacts, type SbomBase, type SbomFile, type SbomInput } from '../sign/sbom.ts';
@@ -74,7 +75,7 @@ async function inputOf(context: Context, record: ImageRecord, root: string): Pro
     name,
     manifestDigest,
     epoch,
-    packages,
+    packages: packages.map((one) => ({ ...one, module: one.header.string(headerTags.MODULARITYLABEL) })),
     checksums: new Map(Object.entries(checksums)),
     files: await filesOf(context, record, packages),
     distribution: await distributionOf(root),

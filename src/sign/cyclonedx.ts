@@ -91,7 +91,10 @@ function describePackage(rpm: ListedPackage, files: readonly SbomFile[] = []) {
     ...licensesOf(rpm),
     purl: rpm.purl,
     ...(homepage !== undefined && { externalReferences: [{ type: 'website', url: homepage }] }),
-    properties: sourceOf(rpm),
+    properties: [
+      ...sourceOf(rpm),
+      ...(rpm.module === undefined ? [] : [trivy('Modularitylabel', rpm.module)]),
+    ],
     ...(files.length > 0 && { components: files.map(describeFile) }),
   };
 }

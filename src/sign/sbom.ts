@@ -21,7 +21,10 @@ export type SbomPackage = Pick<
   | 'url'
   | 'summary'
   | 'buildTime'
->;
+> & {
+  /** NAME:STREAM:VERSION:CONTEXT of the module that it is of. */
+  module?: string | undefined;
+};
 
 /** A regular file as the image shows it. */
 export interface SbomFile {

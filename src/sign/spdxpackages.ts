@@ -71,6 +71,8 @@ export function describePackage(rpm: ListedPackage, id: string) {
     ...(rpm.homepage !== undefined && { homepage: rpm.homepage }),
     ...(rpm.summary !== '' && { summary: rpm.summary }),
     sourceInfo: sourceInfo(rpm),
+    // Where Trivy looks: advisories about packages of modules are about one stream.
+    ...(rpm.module !== undefined && { attributionTexts: [`Modularitylabel: ${rpm.module}`] }),
     licenseDeclared: rpm.declared.expression,
     ...unknown,
     ...(rpm.buildTime > 0 && { builtDate: isoTime(rpm.buildTime) }),

@@ -115,6 +115,20 @@ test('the operating system is a package by the name that Trivy knows, and its ID
   });
 });
 
+test('the module of a package is where Trivy looks for it', () => {
+  const module = 'nodejs:18:8100020240301:489197e6';
+  const [first] = installed;
+  const change = { packages: [{ ...first!, module }] };
+  expect(spdx(change).packages.at(-1)).toMatchObject({
+    name: first!.name,
+    attributionTexts: [`Modularitylabel: ${module}`],
+  });
+  expect(cyclonedx(change).components.find(({ name }) => name === first!.name)?.properties).toContainEqual({
+    name: 'aquasecurity:trivy:Modularitylabel',
+    value: module,
+  });
+});
+
 test('the document is named after the image, and describes it with all that it contains', () => {
   const { packages, files, relationships, ...document } = spdx();
   expect(document.name).toBe(`tiny@${digest}`);
