@@ -5,7 +5,7 @@ import type { RegistryClient } from '../registry/client.ts';
 import { readManifest, type Fetched } from '../sign/artifact.ts';
 import { attachmentTag, type AttachmentKind } from '../sign/attachment.ts';
 import { bundleType } from '../sign/bundle.ts';
-import { largestDocument } from '../sign/untrusted.ts';
+import { largestEnvelope } from '../sign/untrusted.ts';
 
 export interface PublishedImage {
   client: RegistryClient;
@@ -13,13 +13,11 @@ export interface PublishedImage {
   digest: Digest;
 }
 
-/** In base64, and with what is around it. */
-const largestBlob = 2 * largestDocument;
 /**
  * Of one image, all together: whoever may write to the repository decides how much there is. Two signers who list as
  * many files as we would, in both forms.
  */
-const largestSum = 8 * largestDocument;
+const largestSum = 4 * largestEnvelope;
 const mostReferrers = 1000;
 /** What cosign 2 calls its bundles in the index that it keeps for registries without the Referrers API. */
 const emptyType = 'application/vnd.oci.empty.v1+json';
@@ -60,7 +58,7 @@ async function fetchBlobs(
 ): Promise<Map<string, Buffer>> {
   const blobs = new Map<string, Buffer>();
   for (const { digest, size } of layers) {
-    if (blobs.has(digest) || size > Math.min(largestBlob, budget.left)) continue;
+    if (blobs.has(digest) || size > Math.min(largestEnvelope, budget.left)) continue;
     const bytes = await unlessBroken(() => client.getBlob(repository, digest, size));
     if (!bytes) continue;
     budget.left -= bytes.length;

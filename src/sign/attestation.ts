@@ -13,7 +13,7 @@ import {
 import type { PublicKey } from './key.ts';
 import { keyHintAnnotation } from './signature.ts';
 import { openEnvelope, type Attestation, type Envelope } from './statement.ts';
-import { readBase64, readJson, type Refuse } from './untrusted.ts';
+import { largestEnvelope, readBase64, readJson, type Refuse } from './untrusted.ts';
 
 const envelopeType = 'application/vnd.dsse.envelope.v1+json';
 const predicateAnnotation = 'predicateType';
@@ -88,7 +88,7 @@ export function attachedEnvelopes(image: Digest, fetched: Fetched | undefined): 
 }
 
 function readEnvelope(bytes: Buffer, refuse: Refuse): Envelope {
-  const { payloadType, payload, signatures } = readJson(bytes, envelopeSchema, refuse);
+  const { payloadType, payload, signatures } = readJson(bytes, envelopeSchema, refuse, largestEnvelope);
   const decode = (text: string) => {
     const decoded = readBase64(text);
     if (!decoded) throw refuse('holds malformed base64');

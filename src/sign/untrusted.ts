@@ -5,12 +5,19 @@ import type { MillinerError } from '../errors.ts';
 /** Makes the error for what is wrong with it. */
 export type Refuse = (what: string) => MillinerError;
 
-/** A bill of materials of a hundred thousand files; in base64 still below what cosign takes (128 MiB). */
+/** A bill of materials of a hundred thousand files. */
 export const largestDocument = 64 * 1024 * 1024;
+/** In base64, and with what is around it; as much as cosign takes (COSIGN_MAX_ATTACHMENT_SIZE). */
+export const largestEnvelope = 2 * largestDocument;
 
 /** What the schema does not name is dropped, so that nothing unlooked-at is ever written again. */
-export function readJson<T>(bytes: Uint8Array, schema: z.ZodType<T>, refuse: Refuse): T {
-  if (bytes.length > largestDocument) throw refuse(`is larger than ${largestDocument >> 20} MiB`);
+export function readJson<T>(
+  bytes: Uint8Array,
+  schema: z.ZodType<T>,
+  refuse: Refuse,
+  largest = largestDocument,
+): T {
+  if (bytes.length > largest) throw refuse(`is larger than ${largest >> 20} MiB`);
   let data: unknown;
   try {
     data = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

@@ -8,6 +8,7 @@ import { bundledEnvelopes } from '../../src/sign/bundle.ts';
 import { readPublicKey } from '../../src/sign/key.ts';
 import { sha256Of } from '../../src/registry/descriptor.ts';
 import { mergeSignatures, verifySignatures } from '../../src/sign/simplesigning.ts';
+import { largestDocument } from '../../src/sign/untrusted.ts';
 import { verifyImageStatement, verifySboms, verifyVerdict } from '../../src/sign/verify.ts';
 import {
   claims,
@@ -35,6 +36,18 @@ describe('what is signed', () => {
     expect(signature(published, repository)).toBe(references[0]);
     for (const claim of Object.values(claims)) expect(() => claim(published)).not.toThrow();
     expect(claims.sboms(published)).toEqual({ packages: 0, files: 0 });
+  });
+
+  test('may be as large as documents are ever made', () => {
+    const usual = input();
+    const comment = 'x'.repeat(largestDocument - 8192);
+    const { bundles, attestations } = signImage(key, {
+      ...usual,
+      sboms: { ...usual.sboms, spdx: { ...usual.sboms.spdx, comment } },
+    });
+    const att = mergeAttestations(key.public, image.digest, attestations);
+    expect(claims.sboms({ ...publish(), att })).toEqual({ packages: 0, files: 0 });
+    expect(claims.bundleSboms({ ...publish(), bundles })).toEqual({ packages: 0, files: 0 });
   });
 
   test('is the same bytes a second time, and then nothing has changed', () => {
