@@ -165,8 +165,8 @@ const table = {
   },
   KEY_FILE_INVALID: {
     kind: 'input',
-    what: 'a key file cannot be used: it is no key of the kind that signs images, or the password is another',
-    todo: 'Check the password; keys are ECDSA P-256 in the form of cosign, made with: milliner key generate',
+    what: 'a key file cannot be used: it is no key of the kind that is wanted, is damaged, or the password is another',
+    todo: 'Check the password and the kind: our own keys are made with milliner key generate; docs/keys.md has which keys of others are read.',
   },
   PASSWORD_MISSING: {
     kind: 'input',

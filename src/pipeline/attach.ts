@@ -6,7 +6,7 @@ import type { Attachment } from '../sign/attachment.ts';
 import { mergeAttestations } from '../sign/attestation.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
 import type { SignedImage } from '../sign/image.ts';
-import type { PublicKey } from '../sign/key.ts';
+import type { PublicKey } from '../sign/publickey.ts';
 import { mergeSignatures } from '../sign/simplesigning.ts';
 import { openEnvelope } from '../sign/statement.ts';
 import { count, type Tally } from './push.ts';

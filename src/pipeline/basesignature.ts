@@ -3,7 +3,7 @@ import { MillinerError } from '../errors.ts';
 import type { Digest } from '../registry/descriptor.ts';
 import { parseReference, showReference } from '../registry/reference.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
-import type { PublicKey } from '../sign/key.ts';
+import type { PublicKey } from '../sign/publickey.ts';
 import { verifySignatures } from '../sign/simplesigning.ts';
 import { verifyImageStatement } from '../sign/verify.ts';
 import { fetchAttachment, fetchBundles, type PublishedImage } from './signatures.ts';

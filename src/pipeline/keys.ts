@@ -3,7 +3,8 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { asStorageError, lstatIfThere, syncPath } from '../host/files.ts';
-import { generateKeyPair, readPublicKey } from '../sign/key.ts';
+import { generateKeyPair } from '../sign/key.ts';
+import { readPublicKey } from '../sign/publickey.ts';
 
 export interface KeyFiles {
   privateKey: string;

@@ -7,7 +7,7 @@ import { inParallel } from '../host/parallel.ts';
 import { chooseManifest, readConfig, readManifest, type ForeignConfig } from '../image/foreign.ts';
 import type { LockedImage } from '../lock/lock.ts';
 import { parseReference } from '../registry/reference.ts';
-import type { PublicKey } from '../sign/key.ts';
+import type { PublicKey } from '../sign/publickey.ts';
 import { verifyBase } from './basesignature.ts';
 import type { Context } from './context.ts';
 import { asAltered } from './signatures.ts';

@@ -6,7 +6,7 @@ import { completeReference } from '../registry/places.ts';
 import { parseReference, showReference } from '../registry/reference.ts';
 import { attachedEnvelopes, type FoundEnvelope } from '../sign/attestation.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
-import { readPublicKey, type PublicKey } from '../sign/key.ts';
+import { readPublicKey, type PublicKey } from '../sign/publickey.ts';
 import { verifySignatures, type ExpectedImage } from '../sign/simplesigning.ts';
 import { verifyImageStatement, verifySboms, verifyVerdict } from '../sign/verify.ts';
 import type { RunOptions } from './context.ts';

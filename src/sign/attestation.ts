@@ -10,7 +10,7 @@ import {
   type AttachedLayer,
   type Attachment,
 } from './attachment.ts';
-import type { PublicKey } from './key.ts';
+import type { PublicKey } from './publickey.ts';
 import { keyHintAnnotation } from './signature.ts';
 import { openEnvelope, type Attestation, type Envelope } from './statement.ts';
 import { largestEnvelope, readBase64, readJson, type Refuse } from './untrusted.ts';

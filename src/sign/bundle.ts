@@ -18,7 +18,7 @@ import {
   type Fetched,
 } from './artifact.ts';
 import type { FoundEnvelope } from './attestation.ts';
-import type { PublicKey } from './key.ts';
+import type { PublicKey } from './publickey.ts';
 import type { Attestation, Envelope } from './statement.ts';
 import { largestEnvelope, readJson } from './untrusted.ts';
 

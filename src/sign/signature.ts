@@ -1,10 +1,14 @@
 /** Whether a signature is one, and of which key it says to be. */
 import { verify } from 'node:crypto';
-import type { PublicKey } from './key.ts';
+import type { PublicKey } from './publickey.ts';
 
-export function signatureHolds(key: PublicKey, content: Uint8Array, signature: Uint8Array): boolean {
+export function signatureHolds(
+  { key, hashes }: PublicKey,
+  content: Uint8Array,
+  signature: Uint8Array,
+): boolean {
   try {
-    return verify('sha256', content, key.key, signature);
+    return hashes.some((hash) => verify(hash, content, key, signature));
   } catch {
     // OpenSSL throws at some of what is no signature at all.
     return false;

@@ -14,7 +14,8 @@ import {
   type AttachedLayer,
   type Attachment,
 } from './attachment.ts';
-import type { PublicKey, SigningKey } from './key.ts';
+import type { SigningKey } from './key.ts';
+import type { PublicKey } from './publickey.ts';
 import { firstThatHolds, wrongKey } from './reasons.ts';
 import { keyHintAnnotation, signatureHolds } from './signature.ts';
 import { readBase64, readJson } from './untrusted.ts';

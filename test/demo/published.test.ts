@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Lock } from '../../src/lock/lock.ts';
-import { readPublicKey } from '../../src/sign/key.ts';
+import { readPublicKey } from '../../src/sign/publickey.ts';
 import { demoRecipes, runCli } from './recipes.ts';
 import { PodmanHost } from './podman.ts';
 import { damages } from './damage.ts';

@@ -5,7 +5,7 @@ import { toJson } from '../../src/sign/artifact.ts';
 import { attachedEnvelopes, mergeAttestations } from '../../src/sign/attestation.ts';
 import { signImage } from '../../src/sign/image.ts';
 import { bundledEnvelopes } from '../../src/sign/bundle.ts';
-import { readPublicKey } from '../../src/sign/key.ts';
+import { readPublicKey } from '../../src/sign/publickey.ts';
 import { sha256Of } from '../../src/registry/descriptor.ts';
 import { mergeSignatures, verifySignatures } from '../../src/sign/simplesigning.ts';
 import { largestDocument } from '../../src/sign/untrusted.ts';
