@@ -27,8 +27,8 @@ export const registryErrors = {
   },
   REGISTRIES_INVALID: {
     kind: 'input',
-    what: "this host's configuration of registries (registries.conf) cannot be read",
-    todo: 'Mend the named file: containers-registries.conf(5).',
+    what: "this host's configuration of registries (registries.conf, registries.d) cannot be read",
+    todo: 'Mend the named file: containers-registries.conf(5), containers-registries.d(5).',
   },
   REGISTRY_BLOCKED: {
     kind: 'registry',
@@ -75,6 +75,11 @@ export const registryErrors = {
     kind: 'wrongKey',
     what: 'an image is signed, but not with the private half of this key',
     todo: 'Give the public key of whoever published the image with --key.',
+  },
+  SIGNATURE_REFUSED: {
+    kind: 'wrongKey',
+    what: 'an image is signed with this key, in a way that does not count: the key was revoked or had expired, or the hash is weak',
+    todo: 'Have its maker sign it again, or fetch the newest copy of the key.',
   },
   SIGNED_ELSEWHERE: {
     kind: 'signedElsewhere',

@@ -6,12 +6,14 @@ export default class VerifyCommand extends MillinerCommand {
   static override summary = 'Verify that an image in a registry is signed, listed and booted';
   static override description =
     'Proves with one public key, in each layout: the signature of the image, its signed bills of materials, and the ' +
-    'signed verdict that it booted and passed its checks. Exit codes: 13 something is not signed, 14 it is signed ' +
+    'signed verdict that it booted and passed its checks. With --signature-only, one signature in any layout is enough, ' +
+    'as for the base of a recipe, and the key may be of OpenPGP: for images that others have signed. Exit codes: 13 something is not signed, 14 it is signed ' +
     'with another key, 15 the image or a signature was altered, 16 there is no signed verdict that it booted, 19 it is signed ' +
     'under another reference.';
   static override examples = [
     '<%= config.bin %> verify registry.example.com/fedora/mariadb:43 --key keys/release.pub',
     '<%= config.bin %> verify localhost:5000/demo-base:latest --key keys/release.pub --only bundle --json',
+    '<%= config.bin %> verify registry.access.redhat.com/ubi9/ubi:latest --key redhat.asc --signature-only',
     '<%= config.bin %> verify mirror.example.org/mariadb:43 --key keys/release.pub --signed-as registry.example.com/fedora/mariadb:43',
   ];
   static override args = {
@@ -21,11 +23,15 @@ export default class VerifyCommand extends MillinerCommand {
     }),
   };
   static override flags = {
-    key: Flags.string({ summary: 'the public key', helpValue: 'FILE', required: true }),
+    key: Flags.string({ summary: 'the public key, in PEM or of OpenPGP', helpValue: 'FILE', required: true }),
     'plain-http': Flags.boolean({ summary: 'the registry has no TLS', default: false }),
     'signed-as': Flags.string({
       summary: 'the reference that was signed, where the image is a copy of it, in a mirror for example',
       helpValue: 'REF',
+    }),
+    'signature-only': Flags.boolean({
+      summary: 'ask for a signature alone: what others sign has no bill of materials and no verdict',
+      default: false,
     }),
     only: Flags.option({
       options: layouts,
@@ -42,12 +48,13 @@ export default class VerifyCommand extends MillinerCommand {
         plainHttp: flags['plain-http'],
         only: flags.only,
         signedAs: flags['signed-as'],
+        signatureOnly: flags['signature-only'],
       },
       this.runOptions(flags),
     );
     this.log(`${verification.reference}  ${verification.manifestDigest}`);
     for (const { claim, layout, detail } of verification.proved) {
-      this.log(`  ${layout.padEnd(6)}  ${claim.padEnd(9)}  ${detail}`);
+      this.log(`  ${layout.padEnd(9)}  ${claim.padEnd(9)}  ${detail}`);
     }
     return verification;
   }

@@ -11,7 +11,7 @@ import { unpackChain } from './chain.ts';
 import type { Context } from './context.ts';
 import { layerOfSource, type FileSource } from './filesystem.ts';
 import { pullImage, type ImageSource } from './pull.ts';
-import { readPublicKeyFile } from './verify.ts';
+import { idsOf, readSignerKey } from './signerkey.ts';
 
 type Pinned = Pick<LockedImage, 'digest' | 'index'>;
 
@@ -52,9 +52,9 @@ async function imageContent(
   arch: string,
   pinned: Pinned | undefined,
 ): Promise<BaseContent> {
-  const keys = await Promise.all(paths.map(readPublicKeyFile));
+  const keys = await Promise.all(paths.map((path) => readSignerKey(path, { signal: context.signal })));
   const known = pinned && (await findBase(context, { name: reference, manifestDigest: pinned.digest, arch }));
-  const isTrusted = keys.length === 0 || keys.some(({ hint }) => known?.signedBy.includes(hint));
+  const isTrusted = keys.length === 0 || keys.flatMap(idsOf).some((id) => known?.signedBy.includes(id));
   if (known && isTrusted && (await hasLayers(context, known))) return known;
   const pulled = await pullImage(context, { reference, keys }, arch, pinned);
   const { created, ...image } = pulled;

@@ -35,7 +35,7 @@ export interface BaseRecord extends Parent {
   digest: Digest;
   /** The index by which it was found. */
   index?: Digest;
-  /** Hints of the keys that were found to have signed it. */
+  /** Who was found to have signed it: sigstore's hints of keys, or fingerprints of OpenPGP. */
   signedBy: string[];
   /** NEVRAs of what its rpm database has. */
   packages: string[];

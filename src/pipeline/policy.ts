@@ -1,20 +1,23 @@
 /**
- * policy: what podman, skopeo and others of containers/image need to accept only images of one key:
+ * policy: what podman, skopeo and others of containers/image need to accept only images of one key file:
  * containers-policy.json(5) asks for the signature, containers-registries.d(5) makes them look for it.
  */
 import { mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
-import { isLoopback, parseReference, showReference } from '../registry/reference.ts';
+import { parseReference, showReference } from '../registry/reference.ts';
+import { isLookaside } from '../registry/registriesd.ts';
+import { commandsFor } from './policycommands.ts';
 import { invalid, readIfThere, rewrite, unwritable } from './policyfiles.ts';
-import { lookForSignatures, readRegistries, type RegistriesFile } from './registriesd.ts';
-import { readPublicKeyFile } from './verify.ts';
+import { lookForSignatures, readRegistries, type Lookup, type RegistriesFile } from './policyregistries.ts';
+import { readSignerKey, type SignerKey } from './signerkey.ts';
 
 export interface PolicyOptions {
-  /** Path of the public key. */
+  /** Path of the public key, or of a keyring of OpenPGP. */
   key: string;
+  /** Where signatures of OpenPGP lie; needed where registries.d does not say so yet. */
+  lookaside?: string | undefined;
   /** REGISTRY/REPOSITORY of the images. */
   repositories: readonly string[];
   /** Directory for policy.json and registries.d. */
@@ -27,6 +30,8 @@ export interface WrittenPolicy {
   repositories: string[];
   /** Shell commands that pull under this policy. */
   commands: string[];
+  /** Subkeys whose signatures older clients refuse, as containers/image#2905 tells. */
+  subkeys: string[];
 }
 
 const requirements = z.array(z.looseObject({ type: z.string() }));
@@ -36,13 +41,21 @@ const policySchema = z.looseObject({
 });
 type Policy = z.output<typeof policySchema>;
 
-/** Replaced by ours; others, as signedBy, have to hold besides it. */
-const replaced = ['sigstoreSigned', 'insecureAcceptAnything', 'reject'];
+/** What clients are asked for; a requirement of the other kind has to hold besides it. */
+const requirementOf: Record<SignerKey['format'], (keyPath: string) => Policy['default'][number]> = {
+  pem: (keyPath) => ({ type: 'sigstoreSigned', keyPath }),
+  openpgp: (keyPath) => ({ type: 'signedBy', keyType: 'GPGKeys', keyPath }),
+};
+/** Replaced by either. */
+const replaced = ['insecureAcceptAnything', 'reject'];
 
-/** Throws KEY_FILE_INVALID, REFERENCE_INVALID, POLICY_INVALID. */
+/** Throws USAGE, KEY_FILE_INVALID, REFERENCE_INVALID, POLICY_INVALID. */
 export async function writePolicy(options: PolicyOptions): Promise<WrittenPolicy> {
   const key = resolve(options.key);
-  await readPublicKeyFile(key);
+  const signer = await readSignerKey(key);
+  const { format } = signer;
+  const lookup = lookupOf(format, options.lookaside);
+  const requirement = requirementOf[format](key);
   const repositories = options.repositories.map(repositoryOf);
   const directory = resolve(options.directory);
   const registriesDirectory = join(directory, 'registries.d');
@@ -52,9 +65,9 @@ export async function writePolicy(options: PolicyOptions): Promise<WrittenPolicy
   // All within the writing of the policy, which one run at a time does, and read before anything is written: a file
   // that cannot be added to leaves the others as they were.
   await rewrite(policyPath, async () => {
-    const policy = withKey(await readPolicy(policyPath), key, repositories);
+    const policy = withRequirement(await readPolicy(policyPath), requirement, repositories);
     const registries = await readRegistries(registriesDirectory);
-    for (const repository of repositories) lookForSignatures(registries, repository);
+    for (const repository of repositories) lookForSignatures(registries, repository, lookup);
     changed.push(...[...registries.values()].filter((file) => file.changed));
     for (const { path, document } of changed) await rewrite(path, () => document.toString());
     return `${JSON.stringify(policy, null, 2)}\n`;
@@ -64,6 +77,7 @@ export async function writePolicy(options: PolicyOptions): Promise<WrittenPolicy
     registries: changed.map(({ path }) => path),
     repositories,
     commands: commandsFor(directory, repositories),
+    subkeys: signer.format === 'openpgp' ? signer.keyring.subkeys : [],
   };
 }
 
@@ -73,11 +87,28 @@ function repositoryOf(text: string): string {
   throw new MillinerError('USAGE', `--to ${text} names one image: a policy is for a whole repository`);
 }
 
-function withKey(policy: Policy, keyPath: string, repositories: readonly string[]): Policy {
+function lookupOf(format: SignerKey['format'], lookaside: string | undefined): Lookup {
+  if (format === 'openpgp') {
+    if (lookaside === undefined || isLookaside(lookaside)) return { lookaside };
+    throw new MillinerError('USAGE', `--lookaside ${lookaside} is no URL of https, http or file`);
+  }
+  if (lookaside === undefined) return 'attachments';
+  throw new MillinerError(
+    'USAGE',
+    '--lookaside is for keys of OpenPGP: others have their signatures in the registry',
+  );
+}
+
+function withRequirement(
+  policy: Policy,
+  requirement: Policy['default'][number],
+  repositories: readonly string[],
+): Policy {
   const docker = { ...policy.transports?.['docker'] };
   for (const repository of repositories) {
-    const others = (docker[repository] ?? []).filter(({ type }) => !replaced.includes(type));
-    docker[repository] = [...others, { type: 'sigstoreSigned', keyPath }];
+    const gone = [...replaced, requirement.type];
+    const others = (docker[repository] ?? []).filter(({ type }) => !gone.includes(type));
+    docker[repository] = [...others, requirement];
   }
   return { ...policy, transports: { ...policy.transports, docker } };
 }
@@ -96,43 +127,4 @@ async function readPolicy(path: string): Promise<Policy> {
   if (result.success) return result.data;
   const [first] = result.error.issues;
   throw invalid(path, `${first!.path.join('.')}: ${first!.message}`);
-}
-
-/** podman has no option for registries.d: outside of the directories that it reads itself, the file is copied there. */
-function commandsFor(directory: string, repositories: readonly string[]): string[] {
-  const reads = ['/etc/containers', join(homedir(), '.config/containers')].includes(directory);
-  const place = quote(directory);
-  const copy = `install -D -m 644 -t /etc/containers/registries.d ${place}/registries.d/*.yaml`;
-  return [
-    ...(reads ? [] : [copy]),
-    ...repositories.map((repository) =>
-      words(
-        'podman pull',
-        !reads && `--signature-policy ${place}/policy.json`,
-        isPlain(repository) && '--tls-verify=false',
-        `${repository}:TAG`,
-      ),
-    ),
-    // An OCI layout has no place for signatures: they are verified, and stay behind.
-    ...repositories.map((repository) =>
-      words(
-        `skopeo --policy ${place}/policy.json --registries.d ${place}/registries.d copy --remove-signatures`,
-        isPlain(repository) && '--src-tls-verify=false',
-        `docker://${repository}:TAG oci:DIRECTORY:TAG`,
-      ),
-    ),
-  ];
-}
-
-function words(...parts: (string | false)[]): string {
-  return parts.filter((part) => part !== false).join(' ');
-}
-
-/** As Milliner itself takes a registry on this host. */
-function isPlain(repository: string): boolean {
-  return isLoopback(parseReference(repository).registry);
-}
-
-function quote(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -16,9 +16,10 @@ import { pushImage, readImage, type StoredImage, type Tally } from './push.ts';
 import { findRecord, type ImageRecord } from './records.ts';
 import { sbomsOf, type Sboms } from './sbom.ts';
 import type { PublishedImage } from './signatures.ts';
+import { readKeyText } from './signerkey.ts';
 import { openTargets, type Target } from './targets.ts';
 import { readVerdict } from './verdicts.ts';
-import { layouts, proofs, readKeyFile, type Layout } from './verify.ts';
+import { layouts, proofs, type Layout } from './verify.ts';
 
 export interface PublishOptions {
   /** REGISTRY/REPOSITORY:TAG each. */
@@ -75,7 +76,7 @@ export async function publish(
   const targets = await openTargets(to, { ...context, plainHttp });
   await requirePassed(context.state, record);
   const signing = {
-    key: await readPrivateKey(await readKeyFile(key), await password(), key),
+    key: await readPrivateKey(await readKeyText(key), await password(), key),
     layouts: layoutsOf(only),
   };
   return inTurn(context, record.manifestDigest, () => publishImage(context, record, targets, signing));

@@ -7,10 +7,10 @@ import { inParallel } from '../host/parallel.ts';
 import { chooseManifest, readConfig, readManifest, type ForeignConfig } from '../image/foreign.ts';
 import type { LockedImage } from '../lock/lock.ts';
 import { parseReference } from '../registry/reference.ts';
-import type { PublicKey } from '../sign/publickey.ts';
-import { verifyBase } from './basesignature.ts';
+import { verifySigned } from './imagesignature.ts';
 import type { Context } from './context.ts';
 import { asAltered } from './signatures.ts';
+import type { SignerKey } from './signerkey.ts';
 import { findImage, type FoundImage } from './source.ts';
 
 export type ImageSource = Extract<BaseSource, { kind: 'image' }>;
@@ -19,7 +19,7 @@ export interface PulledImage extends ForeignConfig {
   /** Of the manifest. */
   digest: Digest;
   index?: Digest;
-  /** Those of the recipe's keys that have signed it, by their hints. */
+  /** Those of the recipe's keys that have signed it: sigstore's hints, fingerprints of OpenPGP. */
   signedBy: string[];
 }
 
@@ -35,7 +35,7 @@ const largestImage = 64 * 1024 ** 3;
  */
 export async function pullImage(
   context: Context,
-  { reference, keys }: { reference: string; keys: readonly PublicKey[] },
+  { reference, keys }: { reference: string; keys: readonly SignerKey[] },
   arch: string,
   pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
 ): Promise<PulledImage> {
@@ -48,14 +48,16 @@ export async function pullImage(
   progress.step(`pulling ${reference}`);
   const { client, repository, manifest, index } = await findManifest(context, reference, arch, pinned);
   const { digest } = manifest;
-  const signed = { reference, client, repository, digests: [digest, ...(index ? [index] : [])] };
-  const signers = keys.length > 0 ? await verifyBase(signed, keys) : [];
+  const { signal } = context;
+  const signed = { reference, client, repository, digests: [digest, ...(index ? [index] : [])], signal };
+  const found = keys.length > 0 ? await verifySigned(signed, keys) : [];
+  const signedBy = [...new Set(found.map(({ signer }) => signer))];
   const described = readManifest(reference, manifest.mediaType, manifest.bytes);
   const bytes = await asAltered(() => client.getBlob(repository, described.config.digest, largestConfig));
   if (!bytes) throw missing(reference, described.config.digest);
   const image = readConfig(reference, described, bytes, arch);
   await pullLayers(context, { client, repository, reference }, image.layers);
-  return { ...image, digest, ...(index && { index }), signedBy: signers.map(({ hint }) => hint) };
+  return { ...image, digest, ...(index && { index }), signedBy };
 }
 
 /** What is locked is asked for by its digest, and by nothing else. */

@@ -1,16 +1,17 @@
 /** verify: whether an image in a registry is signed, listed and booted, as a client that trusts one key sees it. */
-import { readFile } from 'node:fs/promises';
 import { MillinerError } from '../errors.ts';
 import type { Digest } from '../registry/descriptor.ts';
 import { completeReference } from '../registry/places.ts';
 import { parseReference, showReference } from '../registry/reference.ts';
 import { attachedEnvelopes, type FoundEnvelope } from '../sign/attestation.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
-import { readPublicKey, type PublicKey } from '../sign/publickey.ts';
+import type { PublicKey } from '../sign/publickey.ts';
 import { verifySignatures, type ExpectedImage } from '../sign/simplesigning.ts';
 import { verifyImageStatement, verifySboms, verifyVerdict } from '../sign/verify.ts';
 import type { RunOptions } from './context.ts';
+import { verifySigned, type ForeignImage } from './imagesignature.ts';
 import { fetchAttachment, fetchBundles, type PublishedImage } from './signatures.ts';
+import { readSignerKey, type SignerKey } from './signerkey.ts';
 import { findImage } from './source.ts';
 
 /** `sig`: the tags that podman, skopeo and older cosigns read; `bundle`: the referrers that cosign 3 reads. */
@@ -19,7 +20,8 @@ export type Layout = (typeof layouts)[number];
 
 export interface Proof {
   claim: 'signature' | 'sbom' | 'verdict';
-  layout: Layout;
+  /** `lookaside`: beside the registry, where OpenPGP signatures of others lie. */
+  layout: Layout | 'lookaside';
   /** What the signature says, for people. */
   detail: string;
 }
@@ -39,14 +41,22 @@ export interface VerifyOptions {
   only?: Layout | undefined;
   /** The reference that was signed, where the image is a copy of what is published there. */
   signedAs?: string | undefined;
+  /**
+   * What a recipe asks of a base: one signature, wherever it is. Others' images have neither a bill of materials nor a
+   * verdict of ours.
+   */
+  signatureOnly?: boolean | undefined;
 }
 
-/** Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, SIGNED_ELSEWHERE, IMAGE_ALTERED, VERDICT_MISSING, what registries throw. */
+/** Throws USAGE, KEY_FILE_INVALID, SIGNATURE_MISSING and the others of `gravity`, what registries throw. */
 export async function verifyReference(
-  { reference: text, key: keyPath, plainHttp, only, signedAs }: VerifyOptions,
+  { reference: text, key: keyPath, plainHttp, only, signedAs, signatureOnly = false }: VerifyOptions,
   { progress, signal }: Pick<RunOptions, 'progress' | 'signal'>,
 ): Promise<Verification> {
-  const key = await readPublicKeyFile(keyPath);
+  const signer = await readSignerKey(keyPath, { signal });
+  if (signatureOnly && only !== undefined) {
+    throw new MillinerError('USAGE', '--signature-only takes a signature of any layout: leave out --only');
+  }
   const reference = parseReference(completeReference(text));
   const { registry } = reference;
   const tag = reference.tag ?? (reference.digest === undefined ? 'latest' : undefined);
@@ -57,11 +67,47 @@ export async function verifyReference(
   const shown = showReference({ registry, repository, ...(tag !== undefined && { tag }) });
   const signed = signedAs === undefined ? shown : signedReference(signedAs);
   progress.step(`verifying ${shown} at ${image.digest}`);
+  const proved = signatureOnly
+    ? await proveSignature({ ...image, reference: signed, digests: [image.digest], signal }, signer)
+    : await proveAll(image, keyOf(signer, keyPath), signed, only);
+  return { reference: shown, manifestDigest: image.digest, proved };
+}
+
+/** Only sigstore's keys sign more than an image. */
+function keyOf(signer: SignerKey, path: string): PublicKey {
+  if (signer.format === 'pem') return signer.key;
+  throw new MillinerError(
+    'USAGE',
+    `${path} is a key of OpenPGP, which signs no bill of materials and no verdict`,
+    {
+      hint: 'To ask for the signature alone: --signature-only',
+    },
+  );
+}
+
+async function proveSignature(image: ForeignImage, signer: SignerKey): Promise<Proof[]> {
+  const found = await verifySigned(image, [signer]);
+  return found.map(({ layout, signed, signer: id }) => {
+    const by = layout === 'lookaside' ? ` by ${id}` : '';
+    return {
+      claim: 'signature',
+      layout,
+      detail: `signed${signed === undefined ? '' : ` as ${signed}`}${by}`,
+    };
+  });
+}
+
+async function proveAll(
+  image: PublishedImage,
+  key: PublicKey,
+  reference: string,
+  only: Layout | undefined,
+): Promise<Proof[]> {
   const proved: Proof[] = [];
   for (const layout of only === undefined ? layouts : [only]) {
-    proved.push(...(await proofs[layout](image, key, signed)));
+    proved.push(...(await proofs[layout](image, key, reference)));
   }
-  return { reference: shown, manifestDigest: image.digest, proved };
+  return proved;
 }
 
 /** As signatures have it: of one tag, or of all that a repository has. */
@@ -103,19 +149,4 @@ function proveClaims(expected: ExpectedImage, envelopes: readonly FoundEnvelope[
     { claim: 'sbom', layout, detail: `SPDX and CycloneDX, of ${packages} packages and ${files} files` },
     { claim: 'verdict', layout, detail: 'booted, and passed its checks' },
   ];
-}
-
-/** Throws KEY_FILE_INVALID. */
-export async function readPublicKeyFile(path: string): Promise<PublicKey> {
-  return readPublicKey(await readKeyFile(path), path);
-}
-
-/** Throws KEY_FILE_INVALID. */
-export async function readKeyFile(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new MillinerError('KEY_FILE_INVALID', `${path} cannot be read: ${error.code}`, {
-      cause: error,
-      hint: 'Name a key file; a new pair is made with: milliner key generate',
-    });
-  });
 }

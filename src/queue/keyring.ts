@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import { readKeyFile } from '../pipeline/verify.ts';
+import { readKeyText } from '../pipeline/signerkey.ts';
 import { readPrivateKey } from '../sign/key.ts';
 
 export interface KeyId {
@@ -15,7 +15,7 @@ export interface KeyId {
 
 /** Throws KEY_FILE_INVALID. */
 export async function identifyKey(path: string): Promise<KeyId> {
-  return { id: idOf(await readKeyFile(path)), path: resolve(path) };
+  return { id: idOf(await readKeyText(path)), path: resolve(path) };
 }
 
 function idOf(text: string): string {
@@ -51,7 +51,7 @@ export class Keyring {
         `${path} is not used to sign: MILLINER_KEY_PASSWORD is not set`,
       );
     }
-    await readPrivateKey(await readKeyFile(path), this.#password, path);
+    await readPrivateKey(await readKeyText(path), this.#password, path);
     this.#paths.set(id, path);
   }
 

@@ -15,7 +15,7 @@ import type { ImageRecord } from '../pipeline/records.ts';
 import { sbomsOf, type Sboms } from '../pipeline/sbom.ts';
 import { openTargets, type Target } from '../pipeline/targets.ts';
 import { readVerdict } from '../pipeline/verdicts.ts';
-import { readKeyFile } from '../pipeline/verify.ts';
+import { readKeyText } from '../pipeline/signerkey.ts';
 import { readPrivateKey } from '../sign/key.ts';
 import {
   referencesOf,
@@ -82,7 +82,7 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
 async function sign(context: Context, job: StageJob, { fence, password, keyPath }: Grants) {
   const path = keyPath ?? job.data.key.path;
   if (password === undefined) throw new MillinerError('PASSWORD_MISSING', `no password for ${path}`);
-  const key = await readPrivateKey(await readKeyFile(path), password, path);
+  const key = await readPrivateKey(await readKeyText(path), password, path);
   const signing = { key, layouts: layoutsOf(job.data.only) };
   const sum: SignResult = {
     signatures: [],

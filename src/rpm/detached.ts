@@ -4,6 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readStatus } from './gpgstatus.ts';
 import { isolateKeys } from './keyring.ts';
 import { gpg, readKeys, withDirectory, type KeyOptions, type TrustedKey } from './keys.ts';
 
@@ -36,9 +37,6 @@ export async function verifyDetached(
   });
 }
 
-const status = (text: string) =>
-  text.split('\n').flatMap((line) => (line.startsWith('[GNUPG:] ') ? [line.split(' ').slice(1)] : []));
-
 /**
  * Primary fingerprints: the last field of VALIDSIG (gpg's doc/DETAILS), which alone says too little: it also follows
  * EXPSIG, EXPKEYSIG and REVKEYSIG.
@@ -46,7 +44,7 @@ const status = (text: string) =>
 function goodSignatures(text: string): string[] {
   const makers: string[] = [];
   let good = false;
-  for (const words of status(text)) {
+  for (const words of readStatus(text)) {
     if (words[0] === 'NEWSIG') good = false;
     if (words[0] === 'GOODSIG') good = true;
     if (words[0] === 'VALIDSIG' && good) makers.push(words.at(-1) ?? '');
@@ -64,7 +62,7 @@ const problems: Record<string, (words: readonly string[]) => string> = {
 };
 
 function problemOf(text: string): string {
-  const found = status(text);
+  const found = readStatus(text);
   for (const [word, tell] of Object.entries(problems)) {
     const words = found.find((candidate) => candidate[0] === word);
     if (words) return tell(words);

@@ -71,7 +71,8 @@ function subpackets(area: Buffer): Issuer {
   return issuer;
 }
 
-function subpacketLength(data: Buffer, at: number): { length: number; start: number } {
+/** New-format packets give their length in the same way, but for parts of a body. */
+export function subpacketLength(data: Buffer, at: number): { length: number; start: number } {
   const first = data.readUInt8(at);
   if (first < 192) return { length: first, start: at + 1 };
   if (first < 255) return { length: ((first - 192) << 8) + data.readUInt8(at + 1) + 192, start: at + 2 };

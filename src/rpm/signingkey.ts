@@ -13,6 +13,10 @@ export interface SigningKey {
   /** Upper-case hex. */
   fingerprint: string;
   isRevoked: boolean;
+  /** `RSA 4096`, or the name that gpg has for its curve. */
+  kind: string;
+  /** It is meant for signatures of documents: not for other keys or for encryption alone. */
+  canSign: boolean;
   /** Seconds since 1970: a subkey lives no longer than its primary key. */
   created: number;
   /** Infinity: never. */
@@ -56,12 +60,14 @@ export function parseColons(file: string, text: string): PublicKey[] {
   const keys: PublicKey[] = [];
   let open: { isPrimary: boolean; signer: Omit<SigningKey, 'fingerprint'> } | undefined;
   for (const line of text.split('\n')) {
-    const [kind, validity = '', , , , created, expires, , , fingerprint = ''] = line.split(':');
+    const fields = line.split(':');
+    const [kind, validity = '', , , , created, expires, , , fingerprint = ''] = fields;
     if (kind === 'pub' || kind === 'sub') {
       const times = { created: Number(created), expires: expires ? Number(expires) : Infinity };
       const isUsable = kind === 'pub' || validity !== 'i';
+      const uses = { kind: kindOf(fields), canSign: fields[11]?.includes('s') ?? false };
       open = isUsable
-        ? { isPrimary: kind === 'pub', signer: { isRevoked: validity === 'r', ...times } }
+        ? { isPrimary: kind === 'pub', signer: { isRevoked: validity === 'r', ...uses, ...times } }
         : undefined;
     } else if (kind === 'fpr' && open) {
       const signer = { ...open.signer, fingerprint };
@@ -73,10 +79,18 @@ export function parseColons(file: string, text: string): PublicKey[] {
   return keys;
 }
 
+/** Numbers of RFC 9580, 9.1. */
+const algorithms: Record<string, string> = { 1: 'RSA', 2: 'RSA', 3: 'RSA', 16: 'Elgamal', 17: 'DSA' };
+
+function kindOf(fields: readonly string[]): string {
+  const [, , length, algorithm = ''] = fields;
+  return fields[16] || `${algorithms[algorithm] ?? `algorithm ${algorithm},`} ${length}`;
+}
+
 function addSubkey({ signers }: PublicKey, subkey: SigningKey): void {
   const [primary] = signers;
   signers.push({
-    fingerprint: subkey.fingerprint,
+    ...subkey,
     isRevoked: subkey.isRevoked || primary!.isRevoked,
     created: Math.max(subkey.created, primary!.created),
     expires: Math.min(subkey.expires, primary!.expires),

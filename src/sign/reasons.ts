@@ -6,6 +6,7 @@ const gravity: readonly ErrorCode[] = [
   'IMAGE_ALTERED',
   'SIGNED_ELSEWHERE',
   'VERDICT_MISSING',
+  'SIGNATURE_REFUSED',
   'SIGNATURE_WRONG_KEY',
 ];
 

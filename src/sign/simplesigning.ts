@@ -16,6 +16,7 @@ import {
 } from './attachment.ts';
 import type { SigningKey } from './key.ts';
 import type { PublicKey } from './publickey.ts';
+import { printable, requireIdentity, type ExpectedIdentity } from './identity.ts';
 import { firstThatHolds, wrongKey } from './reasons.ts';
 import { keyHintAnnotation, signatureHolds } from './signature.ts';
 import { readBase64, readJson } from './untrusted.ts';
@@ -70,16 +71,11 @@ export interface ExpectedImage {
   digest: Digest;
 }
 
-export interface ExpectedReference extends ExpectedImage {
-  reference: string;
-  /** Whether a signature of the reference's repository will do: cosign before version 3 writes no other. */
-  orRepository?: boolean;
-}
+export interface ExpectedReference extends ExpectedImage, ExpectedIdentity {}
 
 /**
- * Gives the reference that was signed, if one signature is of this key, this digest, and `reference`: of the very
- * tag where that has one, of the repository where it has none. Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY,
- * SIGNED_ELSEWHERE, IMAGE_ALTERED.
+ * Gives the reference that was signed, if one signature is of this key, this digest, and `reference`. Throws
+ * SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, SIGNED_ELSEWHERE, IMAGE_ALTERED.
  */
 export function verifySignatures(expected: ExpectedReference, fetched: Fetched | undefined): string {
   const name = attachmentTag(expected.digest, 'sig');
@@ -92,7 +88,7 @@ export function verifySignatures(expected: ExpectedReference, fetched: Fetched |
 }
 
 function verifyLayer(
-  { key, digest, reference, orRepository = false }: ExpectedReference,
+  { key, digest, ...expected }: ExpectedReference,
   { mediaType, annotations }: Descriptor,
   bytes: Buffer,
   name: string,
@@ -109,21 +105,5 @@ function verifyLayer(
   if (image['docker-manifest-digest'] !== digest) {
     throw refuse(`signs another image: ${printable(image['docker-manifest-digest'])}`);
   }
-  const signed = identity['docker-reference'];
-  const isRepository = orRepository && signed === repositoryOf(reference);
-  if (signed !== reference && repositoryOf(signed) !== reference && !isRepository) {
-    throw new MillinerError('SIGNED_ELSEWHERE', `${name} signs ${printable(signed)}, not ${reference}`, {
-      details: { signed: signed.slice(0, 300), reference },
-    });
-  }
-  return signed;
-}
-
-/** A colon before the last slash is that of a port. */
-function repositoryOf(reference: string): string {
-  return reference.replace(/(\/[^/:]+):[^/:]+$/, '$1');
-}
-
-function printable(text: string): string {
-  return JSON.stringify(text.slice(0, 300));
+  return requireIdentity(identity['docker-reference'], expected, name);
 }

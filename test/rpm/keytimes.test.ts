@@ -159,7 +159,14 @@ test('a revoked key counts for nothing, the others of its file still do', async 
 });
 
 test('a key counts for nothing before it is valid', () => {
-  const subkey = { fingerprint: 'AB', isRevoked: false, created: 1000, expires: 2000 };
+  const subkey = {
+    fingerprint: 'AB',
+    isRevoked: false,
+    kind: 'RSA 4096',
+    canSign: true,
+    created: 1000,
+    expires: 2000,
+  };
   const times = [999, 1000, 1999, 2000].map((time) => refusalOf(subkey, time)?.problem);
   expect(times).toEqual(['early-key', undefined, undefined, 'expired-key']);
 });

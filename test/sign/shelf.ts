@@ -59,7 +59,7 @@ export class Shelf {
     const roots = { mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1' };
     await writeFile(join(directory, 'roots.json'), JSON.stringify(roots));
     const shelf = new Shelf(directory, server, await readPrivateKey(privatePem, password));
-    for (const name of ['release', 'other']) await shelf.#policy(name);
+    for (const name of ['release', 'other']) await shelf.policy(name);
     return shelf;
   }
 
@@ -77,11 +77,11 @@ export class Shelf {
     return `${this.server.host}/${this.repository}:${tag}`;
   }
 
-  /** Where podman finds a policy by itself: below a home. */
-  async #policy(name: string): Promise<void> {
+  /** Where podman finds a policy by itself: below a home. `lookaside` is for keys of OpenPGP. */
+  async policy(name: string, lookaside?: string): Promise<void> {
     const directory = this.path(`home-${name}`, '.config', 'containers');
     const repositories = [`${this.server.host}/${this.repository}`];
-    await writePolicy({ key: this.path(`${name}.pub`), repositories, directory });
+    await writePolicy({ key: this.path(`${name}.pub`), lookaside, repositories, directory });
   }
 
   /** Pushes an image with one layer under its tags. */

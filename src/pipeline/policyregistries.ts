@@ -1,6 +1,9 @@
-/** containers-registries.d(5): where clients are told to look for the signatures of a repository's images. */
+/** registries.d of a policy: where clients are told to look for the signatures of a repository's images. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { parseReference } from '../registry/reference.ts';
+import { lookasideOf, placesIn } from '../registry/registriesd.ts';
 import { isMap, isScalar, parseDocument, type Document } from 'yaml';
 import { invalid, readIfThere } from './policyfiles.ts';
 
@@ -11,6 +14,9 @@ export interface RegistriesFile {
   document: Document;
   changed: boolean;
 }
+
+/** In the registry itself, or at a URL beside it; undefined where the files already say which. */
+export type Lookup = 'attachments' | { lookaside: string | undefined };
 
 export async function readRegistries(directory: string): Promise<Map<string, RegistriesFile>> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
@@ -28,16 +34,50 @@ export async function readRegistries(directory: string): Promise<Map<string, Reg
   return files;
 }
 
-/** A repository may stand in one file only: where it does, the setting goes there. */
-export function lookForSignatures(files: Map<string, RegistriesFile>, repository: string): void {
+/** A repository may stand in one file only: where it does, the setting goes there. Throws USAGE, POLICY_INVALID. */
+export function lookForSignatures(
+  files: Map<string, RegistriesFile>,
+  repository: string,
+  lookup: Lookup,
+): void {
+  if (lookup === 'attachments') set(files, repository, 'use-sigstore-attachments', true);
+  else if (lookup.lookaside !== undefined) set(files, repository, 'lookaside', lookup.lookaside);
+  else requireLookaside(files, repository);
+}
+
+function requireLookaside(files: Map<string, RegistriesFile>, repository: string): void {
+  const places = placesIn(
+    [...files.values()].map(({ path, document }) => ({ path, data: dataOf(path, document) })),
+  );
+  if (lookasideOf(places, parseReference(repository))) return;
+  throw new MillinerError(
+    'USAGE',
+    `nothing says where the signatures of ${repository} lie: give it with --lookaside URL`,
+  );
+}
+
+function dataOf(path: string, document: Document): unknown {
+  try {
+    return document.toJS() as unknown;
+  } catch (cause) {
+    throw invalid(path, 'holds no settings', cause);
+  }
+}
+
+function set(
+  files: Map<string, RegistriesFile>,
+  repository: string,
+  name: string,
+  value: string | boolean,
+): void {
   const place = ['docker', repository];
   const file = [...files.values()].find(({ document }) => document.hasIn(place)) ?? files.get(ownFile)!;
-  const setting = [...place, 'use-sigstore-attachments'];
+  const setting = [...place, name];
   const { document } = file;
   try {
-    if (document.getIn(setting) === true) return;
+    if (document.getIn(setting) === value) return;
     for (const path of [['docker'], place]) openSettings(document, path);
-    document.setIn(setting, true);
+    document.setIn(setting, value);
   } catch (cause) {
     throw invalid(file.path, `has no settings under docker: ${repository}`, cause);
   }

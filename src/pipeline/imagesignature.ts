@@ -1,0 +1,116 @@
+/**
+ * Whether somebody who is trusted has signed an image that others made: in either layout or, with a key of OpenPGP,
+ * beside the registry; the image itself or the index that it is in.
+ */
+import { MillinerError } from '../errors.ts';
+import type { Digest } from '../registry/descriptor.ts';
+import { parseReference, showReference } from '../registry/reference.ts';
+import { bundledEnvelopes } from '../sign/bundle.ts';
+import type { PublicKey } from '../sign/publickey.ts';
+import { verifySignatures } from '../sign/simplesigning.ts';
+import { verifyImageStatement } from '../sign/verify.ts';
+import { fetchLookaside, verifyLookaside } from './lookasidesignature.ts';
+import { fetchAttachment, fetchBundles, type PublishedImage } from './signatures.ts';
+import { idsOf, type Keyring, type SignerKey } from './signerkey.ts';
+
+export interface ForeignImage {
+  /** As whoever asks has it: a signature of another tag is none of this image. */
+  reference: string;
+  client: PublishedImage['client'];
+  /** Where the registry has it. */
+  repository: string;
+  /** The image's, then those of indexes that lead to it. */
+  digests: readonly Digest[];
+  signal?: AbortSignal | undefined;
+}
+
+export interface GoodSignature {
+  layout: 'sig' | 'bundle' | 'lookaside';
+  /** The key's hint, or the fingerprint of a primary key. */
+  signer: string;
+  /** The reference that was signed; a bundle names none. */
+  signed?: string;
+}
+
+/** Gives every good signature. Throws SIGNATURE_MISSING and the others of `gravity`, and what registries throw. */
+export async function verifySigned(
+  image: ForeignImage,
+  signers: readonly SignerKey[],
+): Promise<GoodSignature[]> {
+  const failures: MillinerError[] = [];
+  const good: GoodSignature[] = [];
+  for (const digest of image.digests) {
+    for (const check of await checksOf(image, digest, signers)) {
+      try {
+        good.push(await check());
+      } catch (error) {
+        if (!(error instanceof MillinerError)) throw error;
+        failures.push(error);
+      }
+    }
+  }
+  if (good.length > 0) return good;
+  const told = failures.find(({ code }) => code !== 'SIGNATURE_MISSING') ?? failures[0]!;
+  throw new MillinerError(told.code, `${image.reference}: ${told.message}`, {
+    cause: told,
+    hint: 'Name the key of whoever signed it; for a base in from: {keys}, where without a signature it is taken with {unsigned: true}.',
+    details: { image: image.reference, digests: image.digests, keys: signers.flatMap(idsOf) },
+  });
+}
+
+type Check = () => GoodSignature | Promise<GoodSignature>;
+
+/** For want of a signature of a key, each throws. */
+async function checksOf(
+  image: ForeignImage,
+  digest: Digest,
+  signers: readonly SignerKey[],
+): Promise<Check[]> {
+  const { digest: _, ...named } = parseReference(image.reference);
+  const reference = showReference(named);
+  const keys = signers.flatMap((signer) => (signer.format === 'pem' ? [signer.key] : []));
+  const keyrings = signers.flatMap((signer) => (signer.format === 'openpgp' ? [signer.keyring] : []));
+  return [
+    ...(keys.length > 0 ? await attachedChecks(image, { digest, reference }, keys) : []),
+    ...(keyrings.length > 0 ? await lookasideChecks(image, { digest, reference }, keyrings) : []),
+  ];
+}
+
+interface Expected {
+  digest: Digest;
+  reference: string;
+}
+
+/** Of what hangs on the image in the registry. */
+async function attachedChecks(
+  { client, repository }: ForeignImage,
+  { digest, reference }: Expected,
+  keys: readonly PublicKey[],
+): Promise<Check[]> {
+  const image = { client, repository, digest };
+  const attachment = await fetchAttachment(image, 'sig');
+  const envelopes = bundledEnvelopes(await fetchBundles(image));
+  return keys.flatMap((key): Check[] => [
+    () => {
+      const expected = { key, digest, reference, orRepository: true };
+      return { layout: 'sig', signer: key.hint, signed: verifySignatures(expected, attachment) };
+    },
+    () => {
+      verifyImageStatement({ key, digest }, envelopes);
+      return { layout: 'bundle', signer: key.hint };
+    },
+  ]);
+}
+
+/** Of what lies beside the registry. */
+async function lookasideChecks(
+  { reference: name, signal }: ForeignImage,
+  expected: Expected,
+  keyrings: readonly Keyring[],
+): Promise<Check[]> {
+  const found = await fetchLookaside(name, expected.digest, signal);
+  return keyrings.map((keyring) => async () => {
+    const { signed, fingerprint } = await verifyLookaside(found, expected, keyring, signal);
+    return { layout: 'lookaside', signer: fingerprint, signed };
+  });
+}
