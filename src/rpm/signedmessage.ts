@@ -99,7 +99,8 @@ function refusalOfSignature(
 }
 
 function problemOf(status: readonly string[][]): MessageProblem {
-  const words = new Map(status.map((one) => [one[0], one]));
+  const isAlone = status.filter(([word]) => word === 'NEWSIG').length === 1;
+  const words = new Map(isAlone ? status.map((one) => [one[0], one]) : []);
   const key = (word: string) => words.get(word)?.[1] ?? '';
   if (words.has('REVKEYSIG')) {
     return { problem: 'refused', message: `is signed by key ${key('REVKEYSIG')}, which was revoked` };

@@ -1,9 +1,10 @@
 /** The kinds of keys that others sign images with: keys by openssl and gpg, signatures by cosign and skopeo, none by us. */
 import { createPrivateKey } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { run } from '../../src/host/exec.ts';
 import { sealBox } from '../../src/sign/encrypted.ts';
 import { armour } from '../../src/sign/pem.ts';
+import { GpgHome } from '../rpm/gpghome.ts';
 import type { Lookaside } from './lookaside.ts';
 import { password, type Shelf } from './shelf.ts';
 
@@ -81,29 +82,11 @@ async function makePem(shelf: Shelf, { algorithm, option }: KeyKind, id: string)
 }
 
 async function makeOpenPgp(shelf: Shelf, lookaside: Lookaside, kind: KeyKind, id: string): Promise<Maker> {
-  const home = await mkdtemp('/tmp/gpg-');
-  const command = [
-    '--homedir',
-    home,
-    '--batch',
-    '--quiet',
-    '--pinentry-mode',
-    'loopback',
-    '--passphrase',
-    '',
-  ];
-  const use = kind.subkey === undefined ? 'sign' : 'cert';
-  await run('gpg', [...command, '--quick-generate-key', id, kind.algorithm, use, 'never']);
-  const { stdout } = await run('gpg', [...command, '--with-colons', '--list-keys', id]);
-  const fingerprint = /^fpr:+([0-9A-F]{40}):$/m.exec(stdout)![1]!;
-  if (kind.subkey !== undefined) {
-    await run('gpg', [...command, '--quick-add-key', fingerprint, kind.subkey, 'sign', 'never']);
-  }
-  const exported = ['--armor', '--output', shelf.path(`${id}.pub`), '--export', fingerprint];
-  await run('gpg', [...command, ...exported]);
-  const close = async () => {
-    await run('gpgconf', ['--homedir', home, '--kill', 'all']);
-    await rm(home, { recursive: true, force: true });
-  };
-  return { id, sign: (reference) => lookaside.sign(reference, { home, fingerprint }), close };
+  const home = await GpgHome.open();
+  const { algorithm, subkey } = kind;
+  const fingerprint = await home.makeKey(id, algorithm, subkey === undefined ? 'sign' : 'cert');
+  if (subkey !== undefined) await home.gpg(['--quick-add-key', fingerprint, subkey, 'sign', 'never']);
+  await home.export(shelf.path(`${id}.pub`), [fingerprint]);
+  const sign = (reference: string) => lookaside.sign(reference, { home: home.path, fingerprint });
+  return { id, sign, close: () => home.close() };
 }

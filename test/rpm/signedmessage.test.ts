@@ -1,0 +1,134 @@
+/** Signed messages that real gpg has made: one good signature of a key of the file opens them, and nothing else. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openMessages } from '../../src/rpm/signedmessage.ts';
+import { GpgHome } from './gpghome.ts';
+
+const content = Buffer.from('{"critical":{},"optional":{}}');
+let directory: string;
+let home: GpgHome;
+let ours: string;
+let stranger: string;
+let file: string;
+const by = (...keys: string[]) => keys.flatMap((key) => ['--local-user', key]);
+const open = async (message: Buffer, keys = file) => (await openMessages([message], keys))[0]!;
+const problem = (name: string, words = /./) => ({
+  problem: name,
+  message: expect.stringMatching(words) as string,
+});
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'milliner-messages-'));
+  home = await GpgHome.open();
+  ours = await home.makeKey('ours', 'rsa2048');
+  stranger = await home.makeKey('stranger', 'ed25519');
+  file = await home.export(join(directory, 'ours.asc'), [ours]);
+});
+afterAll(async () => {
+  await home.close();
+  await rm(directory, { recursive: true });
+});
+
+test('a message that a key of the file has signed opens, compressed or not', async () => {
+  for (const flags of [[], ['--compress-algo', 'none'], ['--digest-algo', 'SHA384'], ['--textmode']]) {
+    const message = await home.make(content, [...by(ours), ...flags, '--sign']);
+    expect(await open(message)).toEqual({ content, fingerprint: ours });
+  }
+});
+
+describe('what is not one signed message of one signer', () => {
+  const dearmoured = ['--no-armor'];
+  test.each<[string, () => Promise<Buffer>]>([
+    ['in armour', () => home.make(content, [...by(ours), '--armor', '--sign'])],
+    ['in clear text', () => home.make(content, [...by(ours), '--clear-sign'])],
+    ['a signature apart from its content', () => home.make(content, [...by(ours), '--detach-sign'])],
+    ['unsigned', () => home.make(content, [...dearmoured, '--store'])],
+    ['signed by two', () => home.make(content, [...by(ours, stranger), '--sign'])],
+    ['encrypted', () => home.make(content, ['--passphrase', 'x', '--symmetric'])],
+    ['longer than any signature is', () => home.make(Buffer.alloc(100_000), [...by(ours), '--sign'])],
+    ['no message at all', async () => Buffer.from([0x80, 0xff, 1, 2, 3])],
+    ['nothing', async () => Buffer.alloc(0)],
+  ])('%s', async (_name, make) => {
+    expect(await open(await make())).toEqual(problem('altered'));
+  });
+});
+
+test('of several messages in a row none opens but the first, and never what was not signed', async () => {
+  const signed = await home.make(content, [...by(ours), '--compress-algo', 'none', '--sign']);
+  const other = await home.make(Buffer.from('other'), ['--compress-algo', 'none', '--store']);
+  const packed = await home.make(content, [...by(ours), '--sign']);
+  for (const parts of [
+    [signed, signed],
+    [signed, other],
+    [other, signed],
+    [other, packed],
+    [packed, other],
+  ]) {
+    const opened = await open(Buffer.concat(parts));
+    if ('content' in opened) expect(opened).toEqual({ content, fingerprint: ours });
+    else expect(opened).toEqual(problem('altered'));
+  }
+});
+
+test('signed by a key that is not in the file', async () => {
+  expect(await open(await home.make(content, [...by(stranger), '--sign']))).toEqual(problem('unknown-key'));
+});
+
+test.each(['SHA1', 'SHA224', 'RIPEMD160'])('signed with %s', async (hash) => {
+  const flags = ['--digest-algo', hash, '--allow-weak-digest-algos', '--sign'];
+  expect(await open(await home.make(content, [...by(ours), ...flags]))).toEqual(problem('refused'));
+});
+
+test('a signature that has expired', async () => {
+  const message = await home.make(content, [...by(ours), '--default-sig-expire', 'seconds=1', '--sign']);
+  await new Promise((resolve) => setTimeout(resolve, 2100));
+  expect(await open(message)).toEqual(problem('refused', /has expired/));
+});
+
+test('a key that has expired since counts, one that was revoked does not', async () => {
+  const own = await GpgHome.open();
+  try {
+    const brief = await own.makeKey('brief', 'ed25519', 'sign', 'seconds=3');
+    const revoked = await own.makeKey('revoked', 'ed25519');
+    const [early, other] = [
+      await own.make(content, [...by(brief), '--sign']),
+      await own.make(content, [...by(revoked), '--sign']),
+    ];
+    await own.revoke(revoked);
+    const keys = await own.export(join(directory, 'others.asc'), [brief, revoked]);
+    await new Promise((resolve) => setTimeout(resolve, 3100));
+    expect(await openMessages([early, other], keys)).toEqual([
+      { content, fingerprint: brief },
+      problem('refused', /revoked/),
+    ]);
+  } finally {
+    await own.close();
+  }
+});
+
+test('bytes that were changed, cut or added never open as anything else', async () => {
+  const message = await home.make(content, [...by(ours), '--compress-algo', 'none', '--sign']);
+  const changed = fc.oneof(
+    fc.tuple(fc.nat(message.length - 1), fc.integer({ min: 1, max: 255 })).map(([at, bits]) => {
+      const bytes = Buffer.from(message);
+      bytes[at]! ^= bits;
+      return bytes;
+    }),
+    fc.nat(message.length - 1).map((end) => message.subarray(0, end)),
+    fc.nat(message.length - 1).map((start) => message.subarray(start)),
+    fc.uint8Array({ maxLength: 40 }).map((more) => Buffer.concat([message, more])),
+    fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+  );
+  const messages = fc.sample(changed, 400);
+  const opened = await openMessages(messages, file);
+  for (const [index, one] of opened.entries()) {
+    // A name and a date of the content stand outside of what is signed, and hints of who signed.
+    if ('content' in one)
+      expect(one, messages[index]!.toString('hex')).toEqual({ content, fingerprint: ours });
+    else expect(['altered', 'unknown-key', 'refused']).toContain(one.problem);
+  }
+  expect(opened.filter((one) => 'problem' in one).length).toBeGreaterThan(200);
+});
