@@ -7,6 +7,8 @@ import type { Lock } from '../../src/lock/lock.ts';
 import { indexType } from '../../src/registry/descriptor.ts';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
 import { compareTrees } from '../image/trees.ts';
+import { GpgHome } from '../rpm/gpghome.ts';
+import { Lookaside } from '../sign/lookaside.ts';
 import { isNormalised } from '../image/normalised.ts';
 import { Bench, runsToItsEnd, type PublishAnswer } from '../publish/bench.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
@@ -144,6 +146,29 @@ test('what signs a base is the key that the recipe names', async () => {
   await vendor.build(recipe);
   await product('later', { ...signed(), keys: [bench.desk.path('stranger.pub')] });
   expect(await vendor.fails(['build', recipe])).toMatchObject({ code: 'SIGNATURE_WRONG_KEY', exit: 14 });
+});
+
+test('a base may be signed with OpenPGP, beside its registry', async () => {
+  const [lookaside, home] = [await Lookaside.start(), await GpgHome.open()];
+  try {
+    const fingerprint = await home.makeKey('distribution', 'rsa4096');
+    await lookaside.sign(`${host}/hat:1`, { home: home.path, fingerprint });
+    // Binary, in a file whose name says nothing; behind a stranger's key, of which one alone would be refused.
+    const keys = [
+      bench.desk.path('stranger.pub'),
+      await home.export(vendor.path('keyring'), [fingerprint], []),
+    ];
+    const env = { HOME: await lookaside.home(host) };
+    const recipe = await product('distribution', { image: `${host}/hat:1`, keys });
+    expect(await vendor.fails(['lock', recipe])).toMatchObject({ code: 'SIGNATURE_WRONG_KEY', exit: 14 });
+    expect(await vendor.run(['lock', recipe], { env })).toMatchObject({ code: 0 });
+    expect((await lockOf(recipe)).image?.digest).toBe(hat.manifestDigest);
+    // What was found to be signed is known by the key: nobody is asked again.
+    expect(await vendor.run(['build', recipe])).toMatchObject({ code: 0 });
+  } finally {
+    await home.close();
+    await lookaside.close();
+  }
 });
 
 test('an image of another name under a signed digest is not the one that was signed', async () => {

@@ -1,8 +1,9 @@
 /** `milliner policy`: what is there stays, what cannot be added to is refused before anything is written. */
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { generateKeyPair } from '../../src/sign/key.ts';
+import { GpgHome } from '../rpm/gpghome.ts';
 import { Desk } from './milliner.ts';
 
 const repository = 'registry.example.com/fedora/mariadb';
@@ -52,6 +53,61 @@ test('a new policy takes the named repositories with the key, and nothing else',
 test('the key is named by its absolute path', async () => {
   await desk.run(['policy', '--key', 'release.pub', '--to', repository, '--out', out()]);
   expect(JSON.stringify(await policy())).toContain(JSON.stringify(key));
+});
+
+describe('a key of OpenPGP', () => {
+  const lookaside = 'https://signatures.example.com/sigstore';
+  const [gpgKey, subkeys] = [() => desk.path('vendor.asc'), () => desk.path('subkeys.asc')];
+  const words = (...flags: string[]) => ['policy', '--key', gpgKey(), '--out', out(), ...flags];
+  let home: GpgHome;
+  let exported: string[];
+  beforeAll(async () => {
+    home = await GpgHome.open();
+    const [plain, primary] = [
+      await home.makeKey('plain', 'ed25519'),
+      await home.makeKey('sub', 'ed25519', 'cert'),
+    ];
+    await home.gpg(['--quick-add-key', primary, 'ed25519', 'sign', 'never']);
+    exported = [plain, primary];
+  });
+  beforeEach(async () => {
+    await home.export(gpgKey(), [exported[0]!]);
+    await home.export(subkeys(), [exported[1]!]);
+  });
+  afterAll(() => home.close());
+
+  test('is asked for as signedBy, beside what else is asked', async () => {
+    await write('--to', repository);
+    await desk.json(words('--to', repository, '--lookaside', lookaside));
+    const signedBy = { type: 'signedBy', keyType: 'GPGKeys', keyPath: gpgKey() };
+    const docker = { [repository]: [{ type: 'sigstoreSigned', keyPath: key }, signedBy] };
+    expect(await policy()).toMatchObject({ transports: { docker } });
+    const settings = { 'use-sigstore-attachments': true, lookaside };
+    expect(await registries()).toEqual({ docker: { [repository]: settings } });
+    // What is there already need not be said again, of the repository or of what it is part of.
+    expect(await desk.json<Answer>(words('--to', repository))).toMatchObject({ registries: [] });
+    await desk.json(words('--to', 'quay.io/team/app', '--lookaside', lookaside));
+    expect(JSON.stringify(await policy()).match(/signedBy/g)).toHaveLength(2);
+  });
+
+  test('needs to be told where its signatures lie', async () => {
+    expect(await desk.fails(words('--to', repository))).toMatchObject({ code: 'USAGE', exit: 2 });
+    expect(await readdir(desk.directory)).not.toContain('policy.json');
+    const ftp = words('--to', repository, '--lookaside', 'ftp://example.com');
+    expect(await desk.fails(ftp)).toMatchObject({ code: 'USAGE', exit: 2 });
+    const pem = ['policy', '--key', key, '--out', out(), '--to', repository, '--lookaside', lookaside];
+    expect(await desk.fails(pem)).toMatchObject({ code: 'USAGE', exit: 2 });
+  });
+
+  test('with subkeys that sign is told of: older clients refuse those', async () => {
+    const flags = ['--to', repository, '--lookaside', lookaside, '--out', out()];
+    const { code, stderr } = await desk.run(['policy', '--key', subkeys(), ...flags]);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/refuse what a subkey has signed: [0-9A-F]{40}/),
+    ]);
+    expect((await desk.run(words(...flags.slice(0, 4)))).stderr).not.toContain('subkey');
+  });
 });
 
 test('all else that stands there is kept, and a second time changes nothing', async () => {

@@ -3,7 +3,6 @@
  * refuse what was changed; `verify` refuses it too, and says why.
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { errorTable, exitCodes, MillinerError } from '../../src/errors.ts';
 import { writePolicy } from '../../src/pipeline/policy.ts';
@@ -13,8 +12,8 @@ import { generateKeyPair, readPrivateKey } from '../../src/sign/key.ts';
 import { readPublicKey } from '../../src/sign/publickey.ts';
 import { sha256Of } from '../../src/registry/descriptor.ts';
 import { mergeSignatures, signReference } from '../../src/sign/simplesigning.ts';
-import { trixie } from '../clients/trixie.ts';
 import { FaultProxy } from '../registry/faults.ts';
+import { pullAsPrinted } from './printed.ts';
 import { password, Shelf, type Hung, type Image } from './shelf.ts';
 
 const spdx = 'spdxjson';
@@ -268,35 +267,13 @@ describe('keys and signatures go both ways', () => {
   });
 });
 
-/** In a mount namespace, whose /etc/containers is its own. */
 test('the commands that policy prints pull under it, and refuse with another key', async () => {
-  for (const [name, exitCode] of [
-    ['release', 0],
-    ['other', 1],
-  ] as const) {
-    const place = shelf.path(`printed-${name}`);
-    const repositories = [`${shelf.server.host}/${shelf.repository}`];
-    const { commands } = await writePolicy({
-      key: shelf.path(`${name}.pub`),
-      repositories,
-      directory: place,
-    });
-    const storage = `[storage]\ndriver = "vfs"\ngraphroot = "${place}/root"\nrunroot = "${place}/run"\n`;
-    await writeFile(join(place, 'storage.conf'), storage);
-    const script = (command: string) =>
-      [
-        'set -e; mount -t tmpfs tmpfs /etc/containers',
-        ...commands.filter((one) => one.startsWith('install ')),
-        command.replaceAll('TAG', '1.0').replace('DIRECTORY', `${place}/layout`),
-      ].join('\n');
-    const pulls = commands.filter((one) => !one.startsWith('install '));
-    expect(pulls.map((command) => command.split(' ')[0])).toEqual(['podman', 'skopeo']);
-    for (const command of pulls) {
-      const env = { CONTAINERS_STORAGE_CONF: join(place, 'storage.conf') };
-      const ended = await trixie('sh', ['-c', script(command)], { env, allow: [0, 1, 125] });
-      expect(ended.exitCode > 0 ? 1 : 0, ended.stderr).toBe(exitCode);
-      if (exitCode > 0) expect(ended.stderr).toContain('invalid signature');
-    }
+  const repositories = [`${shelf.server.host}/${shelf.repository}`];
+  for (const name of ['release', 'other']) {
+    const directory = shelf.path(`printed-${name}`);
+    const written = await writePolicy({ key: shelf.path(`${name}.pub`), repositories, directory });
+    const refusal = name === 'release' ? undefined : (expect.stringContaining('invalid signature') as string);
+    expect(await pullAsPrinted(written, directory)).toEqual([refusal, refusal]);
   }
 });
 
