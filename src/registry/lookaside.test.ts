@@ -25,7 +25,8 @@ beforeEach(() => {
 });
 afterAll(() => void server.close());
 const base = (path = '/sigs') => new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`);
-const bytesOf = async (of = base()) => (await readSignatureFiles(of, image)).map(({ bytes }) => `${bytes}`);
+const bytesOf = async (of = base()) =>
+  (await readSignatureFiles(of, image)).map(({ bytes }) => bytes.toString());
 
 test('they are asked for by their numbers, until one is not there', async () => {
   answer = ({ url }, response) =>

@@ -1,35 +1,33 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { keyBlockOf } from './keyblock.ts';
+import { keyBlockOf } from '../../src/rpm/keyblock.ts';
+import { GpgHome } from './gpghome.ts';
 
-let home: string;
+let directory: string;
 let binary: Buffer;
 let armoured: Buffer;
 let secret: Buffer;
-const gpg = (...args: string[]) =>
-  execFileSync(
-    'gpg',
-    ['--homedir', home, '--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', '', ...args],
-    {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  );
+let armouredSecret: Buffer;
 const whole = { secrecy: 'public', isWhole: true };
 
-beforeAll(() => {
-  home = mkdtempSync('/tmp/gpg-');
-  for (const algorithm of ['rsa2048', 'ed25519'])
-    gpg('--quick-generate-key', algorithm, algorithm, 'sign', 'never');
-  binary = gpg('--export');
-  armoured = gpg('--armor', '--export');
-  secret = gpg('--export-secret-keys', 'rsa2048');
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'milliner-keyblock-'));
+  const home = await GpgHome.open();
+  for (const algorithm of ['rsa2048', 'ed25519']) await home.makeKey(algorithm, algorithm);
+  const exported = async (...flags: string[]) => {
+    await home.gpg(['--output', join(directory, 'keys'), ...flags]);
+    return readFile(join(directory, 'keys'));
+  };
+  binary = await exported('--export');
+  armoured = await exported('--armor', '--export');
+  secret = await exported('--export-secret-keys', 'rsa2048');
+  armouredSecret = await exported('--armor', '--export-secret-keys');
+  await home.close();
 });
-afterAll(() => {
-  execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
-  rmSync(home, { recursive: true, force: true });
-});
+afterAll(() => rm(directory, { recursive: true }));
 
 test('keys are known by their content, in either form', () => {
   expect(keyBlockOf(binary)).toEqual(whole);
@@ -38,7 +36,7 @@ test('keys are known by their content, in either form', () => {
   expect(keyBlockOf(told)).toEqual(whole);
   expect(keyBlockOf(Buffer.from(armoured.toString().replaceAll('\n', '\r\n')))).toEqual(whole);
   expect(keyBlockOf(secret)).toEqual({ secrecy: 'private', isWhole: true });
-  expect(keyBlockOf(gpg('--armor', '--export-secret-keys'))?.secrecy).toBe('private');
+  expect(keyBlockOf(armouredSecret)?.secrecy).toBe('private');
 });
 
 test('what is no OpenPGP key is none', () => {
