@@ -77,6 +77,15 @@ async function makePem(shelf: Shelf, { algorithm, option }: KeyKind, id: string)
   const sign = async (reference: string) => {
     const flags = ['--key', sealed, '--tlog-upload=false', '--allow-http-registry', '--yes'];
     await shelf.cosign(['sign', ...flags, '--sign-container-identity', reference, reference]);
+    // What `cosign sign` of version 3 leaves; 2.5 makes the same as an attestation.
+    await writeFile(shelf.path('nothing.json'), '{}');
+    const statement = [
+      '--type',
+      'https://sigstore.dev/cosign/sign/v1',
+      '--predicate',
+      shelf.path('nothing.json'),
+    ];
+    await shelf.cosign(['attest', ...flags, '--new-bundle-format', ...statement, reference]);
   };
   return { id, sign, close: async () => {} };
 }

@@ -52,7 +52,7 @@ afterAll(async () => {
 async function judge(id: string): Promise<string> {
   const options = { reference, key: shelf.path(`${id}.pub`), plainHttp: false, signatureOnly: true };
   return verifyReference(options, { progress: silent }).then(
-    () => 'yes',
+    ({ proved }) => proved.map(({ layout }) => layout).join(', '),
     (error: unknown) => {
       if (error instanceof MillinerError) return error.code;
       throw error;
@@ -70,7 +70,10 @@ test.each(keyKinds.map((kind) => [kind.name, kind] as const))('%s', async (name,
   const other = keyKinds.find((one) => one !== kind && one.format === kind.format)!;
   const row: Row = {
     milliner: await judge(id),
-    cosign: word(await shelf.accepted.cosign(reference, id)),
+    cosign: word(
+      (await shelf.accepted.cosign(reference, id)) &&
+        (await shelf.accepted.bundle(reference, 'https://sigstore.dev/cosign/sign/v1', id)),
+    ),
     skopeo: word(await shelf.accepted.skopeo(reference, id)),
     'another key': await judge(`${id}-other`),
     'another kind': await judge(`${idOf(other)}-other`),
