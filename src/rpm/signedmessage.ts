@@ -86,7 +86,7 @@ function refusalOfSignature(
 ): MessageProblem | undefined {
   const [, fingerprint = '', , time, , , , , hash = '', kind = '', primary] = valid;
   const key = keys.find((one) => one.fingerprint === primary);
-  const signer = key?.signers.find((one) => one.fingerprint === fingerprint && one.canSign);
+  const signer = key?.signers.find((one) => one.fingerprint === fingerprint);
   if (!signer)
     return { problem: 'unknown-key', message: `is signed by ${fingerprint}, which is no key of the file` };
   if (!documentClasses.includes(kind))

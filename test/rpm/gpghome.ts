@@ -41,6 +41,13 @@ export class GpgHome {
     await this.gpg(['--import', file]);
   }
 
+  /** What somebody types at gpg's editor of keys. */
+  async edit(fingerprint: string, lines: readonly string[]): Promise<void> {
+    const words = ['--no-tty', '--command-fd', '0', '--status-fd', '2', '--edit-key', fingerprint];
+    const flags = ['--homedir', this.path, '--pinentry-mode', 'loopback', '--passphrase', ''];
+    await run('gpg', [...flags, ...words], { input: [...lines, ''].join('\n') });
+  }
+
   /** Public keys. */
   async export(
     file: string,

@@ -47,7 +47,6 @@ describe('what is not one signed message of one signer', () => {
     ['in clear text', () => home.make(content, [...by(ours), '--clear-sign'])],
     ['a signature apart from its content', () => home.make(content, [...by(ours), '--detach-sign'])],
     ['unsigned', () => home.make(content, [...dearmoured, '--store'])],
-    ['signed by two', () => home.make(content, [...by(ours, stranger), '--sign'])],
     ['encrypted', () => home.make(content, ['--passphrase', 'x', '--symmetric'])],
     ['longer than any signature is', () => home.make(Buffer.alloc(100_000), [...by(ours), '--sign'])],
     ['no message at all', async () => Buffer.from([0x80, 0xff, 1, 2, 3])],
@@ -72,6 +71,13 @@ test('of several messages in a row none opens but the first, and never what was 
     if ('content' in opened) expect(opened).toEqual({ content, fingerprint: ours });
     else expect(opened).toEqual(problem('altered'));
   }
+});
+
+test('signed by two, be they known or not', async () => {
+  const message = await home.make(content, [...by(ours, stranger), '--sign']);
+  expect(await open(message)).toEqual(problem('altered'));
+  const both = await home.export(join(directory, 'both.asc'), [ours, stranger]);
+  expect(await open(message, both)).toEqual(problem('altered'));
 });
 
 test('signed by a key that is not in the file', async () => {
@@ -105,6 +111,26 @@ test('a key that has expired since counts, one that was revoked does not', async
       { content, fingerprint: brief },
       problem('refused', /revoked/),
     ]);
+  } finally {
+    await own.close();
+  }
+});
+
+test('a key that had expired when it signed, and one that is for other uses', async () => {
+  const own = await GpgHome.open();
+  const at = (time: string) => ['--faked-system-time', `${time}T000000!`];
+  try {
+    await own.gpg([...at('20200101'), '--quick-generate-key', 'late', 'ed25519', 'sign', 'never']);
+    const late = await own.make(content, [...at('20220101'), ...by('late'), '--sign']);
+    const [fingerprint] = /[0-9A-F]{40}/.exec(await own.gpg(['--with-colons', '--list-keys', '=late']))!;
+    await own.gpg([...at('20200601'), '--quick-set-expire', fingerprint, '2021-01-01']);
+    const keys = await own.export(join(directory, 'late.asc'), [fingerprint]);
+    expect(await open(late, keys)).toEqual(problem('refused', /had expired 2021-01-01 before/));
+    const certifier = await own.makeKey('certifier', 'rsa2048');
+    const message = await own.make(content, [...by(certifier), '--sign']);
+    await own.edit(certifier, ['change-usage', 'S', 'Q', 'save']);
+    const others = await own.export(join(directory, 'certifier.asc'), [certifier]);
+    expect(await open(message, others)).toHaveProperty('problem');
   } finally {
     await own.close();
   }

@@ -92,6 +92,11 @@ test('one good signature among others is enough', async () => {
   expect(await codeOf()).toBe('holds');
 });
 
+test('signatures in other formats are passed over', async () => {
+  await writeFile(file(), '\0sigstore-json\n{}');
+  expect(await codeOf()).toBe('SIGNATURE_MISSING');
+});
+
 test('the signature of another image in its place', async () => {
   await copyFile(file(1, other), file(1));
   expect(await codeOf()).toBe('IMAGE_ALTERED');

@@ -58,6 +58,12 @@ test('keys that sign nothing, or no longer', async () => {
   await expect(readSignerKey(await home.export(path('revoked'), [revoked]))).rejects.toMatchObject(
     refused(/no OpenPGP key that signs/),
   );
+  const subkey = await home.makeKey('subkey', 'ed25519', 'cert');
+  await home.gpg(['--quick-add-key', subkey, 'ed25519', 'sign', 'never']);
+  await home.edit(subkey, ['key 1', 'revkey', 'y', '0', '', 'y', 'save']);
+  await expect(readSignerKey(await home.export(path('subkey'), [subkey]))).rejects.toMatchObject(
+    refused(/no OpenPGP key that signs/),
+  );
   const good = await home.makeKey('beside', 'ed25519');
   const both = await home.export(path('both'), [good, revoked]);
   expect(idsOf(await readSignerKey(both))).toEqual([good]);
