@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/host/exec.ts';
 import { attachedEnvelopes } from '../../src/sign/attestation.ts';
 import { bundledEnvelopes } from '../../src/sign/bundle.ts';
-import { readPublicKey } from '../../src/sign/key.ts';
+import { readPublicKey } from '../../src/sign/publickey.ts';
 import { openEnvelope } from '../../src/sign/statement.ts';
 import { fetchAttachment, fetchBundles } from '../../src/pipeline/signatures.ts';
 import type { BuildAnswer } from '../cli/milliner.ts';

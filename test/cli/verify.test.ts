@@ -43,7 +43,7 @@ test('one exit code for each reason', async () => {
   expect(await codeOf(words('other.pub'))).toEqual(['SIGNATURE_WRONG_KEY', 14]);
   await shelf.hang(image, { ...hung, bundles: [] });
   expect(await codeOf(words())).toEqual(['SIGNATURE_MISSING', 13]);
-  await shelf.hang(image, { ...hung, bundles: hung.bundles.slice(0, 2) });
+  await shelf.hang(image, { ...hung, bundles: hung.bundles.slice(0, 3) });
   expect(await codeOf(words())).toEqual(['VERDICT_MISSING', 16]);
   const elsewhere = shelf.sign({ ...image, references: [shelf.reference('2.0')] });
   await shelf.hang(image, { ...hung, sig: elsewhere.sig });
