@@ -23,8 +23,8 @@ export function withoutLinks(path: string): string {
   try {
     return realpathSync(whole);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw asStorageError(error, whole);
-    // A link that leads nowhere yet is kept as it is: whoever makes a directory there is told.
+    // What cannot be followed is kept as it is: whoever makes a directory there is told why.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return whole;
     return join(withoutLinks(dirname(whole)), basename(whole));
   }
 }
