@@ -1,10 +1,11 @@
 /** One HTTP request: proxies of the environment, redirects, time limits; what goes wrong becomes an AttemptError. */
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
-import { createSecureContext, getCACertificates } from 'node:tls';
+import { createSecureContext } from 'node:tls';
 import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici';
 import { MillinerError } from '../errors.ts';
 import { defaultTimeout, type Access, type Secrets } from './access.ts';
+import { isUntrusted, knownAuthorities, wordsOf } from './tls.ts';
 
 export type HttpResponse = Dispatcher.ResponseData;
 
@@ -50,8 +51,6 @@ export class AttemptError extends Error {
 const connectMilliseconds = 15_000;
 const maxRedirects = 10;
 const redirects = new Set([301, 302, 303, 307, 308]);
-/** OpenSSL's and Node's words for a certificate that does not hold, and for what a server says of ours. */
-const untrusted = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_|ERR_SSL_.*ALERT)/;
 const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 interface Agents {
@@ -95,15 +94,13 @@ export function isLoopbackHost(name: string): boolean {
 }
 
 function makeAgents({ authorities, added, certificate, unverified = false }: Tls): Agents {
-  // The host's own certificate store as well: a company's mirrors are signed by its own authority.
-  const known = () => [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
   const identity = certificate && { cert: certificate.chain, key: certificate.key };
-  const ca = authorities ?? [...known(), ...(added ? [added] : [])];
+  const ca = authorities ?? [...knownAuthorities(), ...(added ? [added] : [])];
   const requestTls = {
     secureContext: createSecureContext({ ca, ...identity }),
     rejectUnauthorized: !unverified,
   };
-  const proxyTls = { secureContext: createSecureContext({ ca: known() }) };
+  const proxyTls = { secureContext: createSecureContext({ ca: knownAuthorities() }) };
   const common = {
     connect: { timeout: connectMilliseconds, ...requestTls },
     headersTimeout: defaultTimeout,
@@ -188,31 +185,8 @@ export function asAttemptError(cause: unknown): unknown {
   const code = (cause as NodeJS.ErrnoException).code;
   const network = cause instanceof errors.UndiciError || code !== undefined;
   if (!network) return cause;
-  return new AttemptError(wordsOf(cause, code), { cause, permanent: untrusted.test(code ?? '') });
+  return new AttemptError(wordsOf(cause), { cause, permanent: isUntrusted(cause) });
 }
-
-/** OpenSSL's words are for those who know it, and Node adds advice about its own command line. */
-function wordsOf({ message }: Error, code = ''): string {
-  if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired';
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'its certificate is for another name';
-  if (/^(?:DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) {
-    return `no authority that this host trusts has signed its certificate (${code})`;
-  }
-  return noTls.test(code) ? 'it answers something else than TLS' : message || code;
-}
-
-/** Its certificate is no good: waiting does not change that. */
-export function isUntrusted({ cause }: AttemptError): boolean {
-  const code = codeOf(cause);
-  return /^(?:ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code) && !noTls.test(code);
-}
-
-/** It answers something else than TLS. */
-export const lacksTls = ({ cause }: AttemptError): boolean => noTls.test(codeOf(cause));
-
-/** OpenSSL's names for what a server answers that speaks another protocol. */
-const noTls = /^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG))$/;
-const codeOf = (cause: unknown) => (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
 
 function parseUrl(url: string): URL {
   if (!URL.canParse(url)) throw new AttemptError('the URL is malformed', { permanent: true });

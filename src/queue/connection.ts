@@ -1,7 +1,8 @@
 /** The way to the queue's Redis: the one that MILLINER_REDIS names, shared by many machines, or this state's own. */
 import { Redis } from 'ioredis';
 import { MillinerError } from '../errors.ts';
-import { AnswerMeter, largestAnswer } from './answers.ts';
+import { isUntrusted, wordsOf } from '../host/tls.ts';
+import { Departure } from './departure.ts';
 import { isPrefix, prefix, prefixVariable } from './job.ts';
 import { placeOf, redisVariable } from './place.ts';
 import { asQueueError } from './replies.ts';
@@ -15,7 +16,7 @@ export interface Connection {
   redis: Redis;
   /** Whether other machines may use it. */
   shared: boolean;
-  /** Rejects when it was left for good: QUEUE_DENIED, QUEUE_UNSAFE. What is still asked is never answered then. */
+  /** Rejects when it was left for good: QUEUE_DENIED, QUEUE_UNSAFE, QUEUE_UNAVAILABLE for its certificate. What is still asked is never answered then. */
   left: Promise<never>;
   close(): Promise<void>;
 }
@@ -43,9 +44,8 @@ export async function connect(
   const departure = new Departure(redis);
   await establish(redis, signal);
   redis.on('error', (error: Error) => {
-    const known = asQueueError(error);
-    // A password does not become right by being tried again.
-    if (known?.code === 'QUEUE_DENIED') departure.leave(known);
+    const fault = lastingFault(error);
+    if (fault) departure.leave(fault);
     else trouble(error);
   });
   return {
@@ -56,44 +56,6 @@ export async function connect(
     close: async () => departure.leave(),
   };
 }
-
-/** The end of a connection, and of those that BullMQ makes of it: they would try for ever to come back. */
-class Departure {
-  readonly left: Promise<never>;
-  readonly #reject: (fault: MillinerError) => void;
-  readonly #all = new Set<Redis>();
-
-  constructor(redis: Redis) {
-    const { promise, reject } = Promise.withResolvers<never>();
-    promise.catch(() => {});
-    [this.left, this.#reject] = [promise, reject];
-    const duplicate = redis.duplicate.bind(redis);
-    redis.duplicate = (...options) => this.#know(duplicate(...options));
-    this.#know(redis);
-  }
-
-  leave(fault?: MillinerError): void {
-    if (fault) this.#reject(fault);
-    for (const one of this.#all) one.disconnect();
-  }
-
-  #know(redis: Redis): Redis {
-    this.#all.add(redis);
-    redis.once('end', () => this.#all.delete(redis));
-    redis.on('connect', () => {
-      const meter = new AnswerMeter();
-      // Before the parser, which keeps all of an answer until it is whole.
-      redis.stream.prependListener('data', (chunk: Buffer) => {
-        if (meter.take(chunk)) return;
-        this.leave(unsafe(`answers with more than ${largestAnswer} bytes`));
-        redis.stream.destroy();
-      });
-    });
-    return redis;
-  }
-}
-
-const unsafe = (what: string) => new MillinerError('QUEUE_UNSAFE', `the queue's Redis ${what}`);
 
 const common = {
   lazyConnect: true,
@@ -153,8 +115,8 @@ async function establish(redis: Redis, signal?: AbortSignal): Promise<void> {
   const poll = (async () => {
     while (!over.signal.aborted) {
       signal?.throwIfAborted();
-      const known = last && asQueueError(last);
-      if (known?.code === 'QUEUE_DENIED') throw known;
+      const fault = last && lastingFault(last);
+      if (fault) throw fault;
       if (Date.now() > deadline) throw unavailable(last);
       await new Promise((done) => setTimeout(done, 50));
     }
@@ -197,7 +159,14 @@ async function checkServer(redis: Redis): Promise<void> {
   });
 }
 
+/** Neither a password nor a certificate becomes right by being tried again. */
+function lastingFault(error: Error): MillinerError | undefined {
+  const known = asQueueError(error);
+  if (known?.code === 'QUEUE_DENIED') return known;
+  return isUntrusted(error) ? unavailable(error) : undefined;
+}
+
 function unavailable(cause: Error | undefined): MillinerError {
-  const why = cause ? `: ${cause.message}` : '';
+  const why = cause ? `: ${wordsOf(cause)}` : '';
   return new MillinerError('QUEUE_UNAVAILABLE', `the queue's Redis does not answer${why}`, { cause });
 }

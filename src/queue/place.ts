@@ -1,6 +1,7 @@
 /** What MILLINER_REDIS names: a Redis by TCP, TLS or a unix socket, or the sentinels that know which one is the primary. */
 import { isIP } from 'node:net';
 import { MillinerError } from '../errors.ts';
+import { knownAuthorities } from '../host/tls.ts';
 
 export const redisVariable = 'MILLINER_REDIS';
 const sentinelPort = 26_379;
@@ -23,7 +24,7 @@ export function placeOf(text: string) {
     port: Number(url.port || 6379),
     db: Number(db),
     // The name that its certificate must have; for an address there is none to send.
-    ...(url.protocol === 'rediss:' && { tls: isIP(host) === 0 ? { servername: host } : {} }),
+    ...(url.protocol === 'rediss:' && { tls: { ...tls(), ...(isIP(host) === 0 && { servername: host }) } }),
   };
 }
 
@@ -35,9 +36,11 @@ function sentinelsOf([, scheme, user = '', hosts = '', name = '', db = '0']: Reg
     return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || sentinelPort) };
   });
   const login = user === '' ? {} : userOf(new URL(`redis://${user}@localhost`));
-  const tls = scheme === 'rediss' && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true };
-  return { ...login, sentinels: places, name, db: Number(db), ...tls };
+  const secure = scheme === 'rediss' && { tls: tls(), sentinelTLS: tls(), enableTLSForSentinelMode: true };
+  return { ...login, sentinels: places, name, db: Number(db), ...secure };
 }
+
+const tls = () => ({ ca: knownAuthorities() });
 
 function userOf({ username, password }: URL) {
   return {

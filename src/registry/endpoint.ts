@@ -1,5 +1,6 @@
 /** Where a registry's API is, and how it is spoken to. */
-import { isUntrusted, send, type AttemptError, type Tls } from '../host/request.ts';
+import { send, type Tls } from '../host/request.ts';
+import { failsInTls } from '../host/tls.ts';
 import { certificatesFor } from './certificates.ts';
 import type { Environment } from './credentials.ts';
 import { apiHost, isLoopback } from './reference.ts';
@@ -44,6 +45,6 @@ async function speaksTls(url: URL, tls: Tls | undefined, signal: AbortSignal | u
     await response.body.dump();
     return true;
   } catch (error) {
-    return isUntrusted(error as AttemptError);
+    return failsInTls((error as Error).cause);
   }
 }

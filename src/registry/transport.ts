@@ -5,7 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
 import { MillinerError } from '../errors.ts';
-import { AttemptError, isUntrusted, lacksTls, send, showUrl, statusError } from '../host/request.ts';
+import { AttemptError, send, showUrl, statusError } from '../host/request.ts';
+import { isUntrusted, lacksTls } from '../host/tls.ts';
 import type { HttpRequest, HttpResponse } from '../host/request.ts';
 import { Authorizer } from './auth.ts';
 import { readBody } from './body.ts';
@@ -109,7 +110,7 @@ export class Transport {
       } catch (error) {
         if (this.#signal?.aborted) throw stopped(this.#signal, error);
         if (!(error instanceof AttemptError)) throw error;
-        if (isUntrusted(error) || lacksTls(error)) throw this.#untrusted(error);
+        if (isUntrusted(error.cause) || lacksTls(error.cause)) throw this.#untrusted(error);
         if (progress() > furthest) failed = 0;
         furthest = Math.max(furthest, progress());
         if (error.permanent || failed + 1 >= this.#attempts) throw this.#unavailable(what, error);

@@ -6,6 +6,7 @@ import { run } from '../../src/host/exec.ts';
 import { unmountAllBelow } from '../../src/host/mounts.ts';
 import { connect } from '../../src/queue/connection.ts';
 import { Desk } from '../cli/milliner.ts';
+import { makeCertificate } from '../registry/certificate.ts';
 import { RedisServer } from './redis.ts';
 import { eventually, serversBelow } from './workshop.ts';
 
@@ -35,16 +36,16 @@ async function shares(url: string): Promise<void> {
 }
 
 test('TLS, for clients that trust its authority alone', async () => {
+  await makeCertificate(desk.directory, 'tls');
   const [key, certificate] = [desk.path('tls.key'), desk.path('tls.crt')];
-  const subject = ['-subj', '/CN=redis', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-  await run('openssl', ['req', '-x509', ...kind, ...subject, '-keyout', key, '-out', certificate]);
   const server = await RedisServer.start({ certificate: { key, certificate } });
   try {
     const status = (...trust: string[]) =>
       desk.run(['queue', 'status', '--json'], { wrapper: ['env', `MILLINER_REDIS=${server.url}`, ...trust] });
     expect(server.url).toMatch(/^rediss:/);
     expect((await status(`NODE_EXTRA_CA_CERTS=${certificate}`)).code).toBe(0);
+    // The host's own store, where this is.
+    expect((await status(`SSL_CERT_FILE=${certificate}`, 'NODE_EXTRA_CA_CERTS=')).code).toBe(0);
     const refused = await status();
     expect(refused.code).toBe(17);
     expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: 'QUEUE_UNAVAILABLE' } });

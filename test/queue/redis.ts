@@ -1,6 +1,5 @@
 /** A Redis of a test's own that several hosts share: with an ACL user, on TCP with or without TLS, killed and started again. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,8 +13,14 @@ export interface RedisOptions {
   address?: string;
   /** Lines of its configuration. */
   settings?: string[];
-  /** Paths: it then speaks TLS only. */
-  certificate?: { key: string; certificate: string };
+  /** It then speaks TLS only. */
+  certificate?: Certificate | undefined;
+}
+
+/** Paths. */
+export interface Certificate {
+  key: string;
+  certificate: string;
 }
 
 export class RedisServer {
@@ -24,10 +29,10 @@ export class RedisServer {
   readonly address: string;
   #child: ChildProcess | undefined;
   #other: RedisServer | undefined;
-  readonly #authority: string | undefined;
+  readonly #certificate: Certificate | undefined;
 
-  private constructor(directory: string, address: string, port: number, authority: string | undefined) {
-    this.#authority = authority;
+  private constructor(directory: string, address: string, port: number, certificate?: Certificate) {
+    this.#certificate = certificate;
     this.directory = directory;
     this.address = address;
     this.port = port;
@@ -39,7 +44,7 @@ export class RedisServer {
     certificate,
   }: RedisOptions = {}): Promise<RedisServer> {
     const directory = await mkdtemp(join(tmpdir(), 'redis-'));
-    const server = new RedisServer(directory, address, await freePort(address), certificate?.certificate);
+    const server = new RedisServer(directory, address, await freePort(address), certificate);
     const lines = [
       `bind ${address}`,
       ...(certificate
@@ -72,7 +77,7 @@ export class RedisServer {
 
   /** The same by a port that leads to it. */
   urlBy(port: number): string {
-    const scheme = this.#authority === undefined ? 'redis' : 'rediss';
+    const scheme = this.#certificate === undefined ? 'redis' : 'rediss';
     return `${scheme}://milliner:${encodeURIComponent(redisPassword)}@${this.address}:${port}`;
   }
 
@@ -90,7 +95,7 @@ export class RedisServer {
 
   /** Who may do everything. */
   client(): Redis {
-    const tls = this.#authority !== undefined && { tls: { ca: readFileSync(this.#authority) } };
+    const tls = this.#certificate && { tls: { rejectUnauthorized: false } };
     const options = { ...tls, password: 'root', retryStrategy: () => null };
     const redis = new Redis({ host: this.address, port: this.port, ...options });
     redis.on('error', () => {});

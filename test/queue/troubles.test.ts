@@ -1,6 +1,7 @@
 /** Redis as it fails, in the middle of a release: it ends well with its tags, or with its code. None ends 0 without its tags. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { unmountAllBelow } from '../../src/host/mounts.ts';
+import { makeCertificate, makeExpired } from '../registry/certificate.ts';
 import { runsToItsEnd } from '../publish/bench.ts';
 import { RedisServer } from './redis.ts';
 import { Road } from './road.ts';
@@ -19,6 +20,8 @@ let workshop: Workshop;
 let recipe: string;
 beforeAll(async () => {
   workshop = await Workshop.open();
+  await makeCertificate(workshop.bench.desk.directory, 'redis');
+  await makeExpired(workshop.bench.desk.directory, 'redis');
   recipe = await workshop.bench.desk.tiny('hat', ['tiny-base'], runsToItsEnd);
 });
 afterAll(async () => {
@@ -28,13 +31,16 @@ afterAll(async () => {
 
 let number = 0;
 
-test.each(chosen)('%s, when its %s begins', async (_, stage, { does, passes, codes = [] }) => {
+test.each(chosen)('%s, when its %s begins', async (_, stage, { does, passes, tls, codes = [] }) => {
   const place = `trouble-${++number}`;
-  const server = await RedisServer.start();
+  const [key, certificate, expired] = ['redis.key', 'redis.crt', 'redis-expired.crt'].map((name) =>
+    workshop.bench.desk.path(name),
+  ) as [string, string, string];
+  const server = await RedisServer.start({ certificate: tls ? { key, certificate } : undefined });
   const road = await Road.to(server.port);
   const circumstances = {
     state: workshop.bench.desk.path(`state-${place}`),
-    env: { MILLINER_REDIS: server.urlBy(road.port) },
+    env: { MILLINER_REDIS: server.urlBy(road.port), SSL_CERT_FILE: certificate },
   };
   try {
     const worker = workshop.worker(['--key', workshop.bench.key], circumstances);
@@ -43,7 +49,7 @@ test.each(chosen)('%s, when its %s begins', async (_, stage, { does, passes, cod
     const begins = ({ job = '', message }: { job?: string; message: string }) =>
       job.split('.')[1] === stage && message.startsWith('begins');
     await worker.says(begins);
-    await does({ server, road });
+    await does({ server, road, expired });
     const { code, stdout } = await release;
     const tags = await workshop.bench.tags(`${place}/hat`);
     if (code === 0) expect([passes, tags.length]).toEqual([true, 4]);

@@ -8,6 +8,8 @@ import type { Road } from './road.ts';
 export interface Ground {
   server: RedisServer;
   road: Road;
+  /** Of where the server speaks TLS: what makeExpired has made. */
+  expired: string;
 }
 
 export interface Trouble {
@@ -16,6 +18,8 @@ export interface Trouble {
   codes?: string[];
   /** Whether it may end well. */
   passes: boolean;
+  /** Whether it is one of TLS. */
+  tls?: boolean;
   does: (ground: Ground) => Promise<void>;
 }
 
@@ -65,6 +69,9 @@ async function failOver({ server, road }: Ground): Promise<void> {
     throw error;
   }
 }
+
+/** Of every connection of ours. */
+const breaking = ['client', 'kill', 'user', 'milliner'];
 
 const user = (...rules: string[]) => ['acl', 'setuser', 'milliner', ...rules];
 
@@ -140,16 +147,40 @@ export const troubles: readonly Trouble[] = [
     name: 'its user has another password',
     passes: false,
     codes: ['QUEUE_DENIED'],
-    does: ({ server }) => told(server, user('resetpass', '>other'), ['client', 'kill', 'user', 'milliner']),
+    does: ({ server }) => told(server, user('resetpass', '>other'), breaking),
   },
   {
     name: 'its user has another password for a while',
     passes: true,
     codes: ['QUEUE_DENIED'],
     does: async ({ server }) => {
-      await told(server, user('resetpass', '>other'), ['client', 'kill', 'user', 'milliner']);
+      await told(server, user('resetpass', '>other'), breaking);
       await sleep(short);
       await told(server, user('resetpass', `>${redisPassword}`));
+    },
+  },
+  {
+    name: 'its certificate has expired',
+    tls: true,
+    passes: false,
+    codes: ['QUEUE_UNAVAILABLE'],
+    does: ({ server, expired }) => told(server, setting('tls-cert-file', expired), breaking),
+  },
+  {
+    name: 'it speaks no TLS for a while',
+    tls: true,
+    passes: true,
+    does: async ({ server, road }) => {
+      // Plain, where TLS is expected: as behind a proxy that ends TLS.
+      const plain = await RedisServer.start();
+      try {
+        road.leadTo(plain.port);
+        await told(server, breaking);
+        await sleep(short);
+        road.leadTo(server.port);
+      } finally {
+        await plain.close();
+      }
     },
   },
   {
@@ -157,5 +188,12 @@ export const troubles: readonly Trouble[] = [
     passes: false,
     codes: ['QUEUE_UNSAFE'],
     does: ({ server }) => told(server, ['del', 'milliner:workers'], ['set', 'milliner:workers', 'others']),
+  },
+  {
+    name: 'another program has keys where jobs wait',
+    passes: false,
+    codes: ['QUEUE_UNSAFE'],
+    does: ({ server }) =>
+      told(server, ...['wait', 'prioritized'].map((key) => ['set', `milliner:publish:${key}`, 'others'])),
   },
 ];

@@ -9,3 +9,21 @@ export async function makeCertificate(directory: string, name: string): Promise<
   const files = ['-keyout', join(directory, `${name}.key`), '-out', join(directory, `${name}.crt`)];
   await run('openssl', ['req', '-x509', ...kind, ...names, ...files]);
 }
+
+/** `NAME-expired.crt`: the same in all else, for the same key. */
+export async function makeExpired(directory: string, name: string): Promise<void> {
+  const at = (suffix: string) => join(directory, `${name}${suffix}`);
+  const signing = ['-signkey', at('.key'), '-copy_extensions', 'copy'];
+  await run('openssl', ['x509', '-x509toreq', '-in', at('.crt'), ...signing, '-out', at('.csr')]);
+  await run('openssl', [
+    'x509',
+    '-req',
+    '-in',
+    at('.csr'),
+    ...signing,
+    '-days',
+    '-1',
+    '-out',
+    at('-expired.crt'),
+  ]);
+}

@@ -1,0 +1,41 @@
+/** How a connection to the queue's Redis ends: also when what is asked is never answered. */
+import type { Redis } from 'ioredis';
+import { MillinerError } from '../errors.ts';
+import { AnswerMeter, largestAnswer } from './answers.ts';
+
+/** The end of a connection, and of those that BullMQ makes of it: they would try for ever to come back. */
+export class Departure {
+  readonly left: Promise<never>;
+  readonly #reject: (fault: MillinerError) => void;
+  readonly #all = new Set<Redis>();
+
+  constructor(redis: Redis) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => {});
+    [this.left, this.#reject] = [promise, reject];
+    const duplicate = redis.duplicate.bind(redis);
+    redis.duplicate = (...options) => this.#know(duplicate(...options));
+    this.#know(redis);
+  }
+
+  leave(fault?: MillinerError): void {
+    if (fault) this.#reject(fault);
+    for (const one of this.#all) one.disconnect();
+  }
+
+  #know(redis: Redis): Redis {
+    this.#all.add(redis);
+    redis.once('end', () => this.#all.delete(redis));
+    redis.on('connect', () => {
+      const meter = new AnswerMeter();
+      // Before the parser, which keeps all of an answer until it is whole.
+      redis.stream.prependListener('data', (chunk: Buffer) => {
+        if (meter.take(chunk)) return;
+        const what = `the queue's Redis answers with more than ${largestAnswer} bytes`;
+        this.leave(new MillinerError('QUEUE_UNSAFE', what));
+        redis.stream.destroy();
+      });
+    });
+    return redis;
+  }
+}
