@@ -1,5 +1,5 @@
 /** Commands that look at the queue, or change what is in it. */
-import { connect } from '../queue/connection.ts';
+import { withConnection } from '../queue/connection.ts';
 import { Queues } from '../queue/queues.ts';
 import { MillinerCommand } from './command.ts';
 
@@ -9,13 +9,14 @@ export abstract class QueueCommand extends MillinerCommand {
     fn: (queues: Queues) => Promise<T>,
   ): Promise<T> {
     const options = this.runOptions(flags);
-    const connection = await connect(options.state, { signal: options.signal });
-    const queues = new Queues(connection.redis);
-    try {
-      return await fn(queues);
-    } finally {
-      await queues.close();
-      await connection.close();
-    }
+    const onTrouble = ({ message }: Error) => options.progress.warn(message);
+    return withConnection(options.state, { signal: options.signal, onTrouble }, async ({ redis }) => {
+      const queues = new Queues(redis);
+      try {
+        return await fn(queues);
+      } finally {
+        await queues.close();
+      }
+    });
   }
 }

@@ -5,7 +5,7 @@ import { MillinerError } from '../errors.ts';
 import { openContext, type RunOptions } from '../pipeline/context.ts';
 import { layouts } from '../pipeline/verify.ts';
 import { examine } from '../pipeline/doctor.ts';
-import { connect, type Connection } from '../queue/connection.ts';
+import { withConnection, type Connection } from '../queue/connection.ts';
 import { follow, hasWorkers } from '../queue/follow.ts';
 import { identifyKey, Keyring, type KeyId } from '../queue/keyring.ts';
 import type { Log } from '../queue/log.ts';
@@ -68,30 +68,30 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     const options = this.runOptions(flags);
     const key = await identifyKey(flags.key);
     const onTrouble = ({ message }: Error) => options.progress.warn(message);
-    const connection = await connect(options.state, { signal: options.signal, onTrouble });
-    const queues = new Queues(connection.redis);
-    const own = new OwnWorker(options, connection, key);
-    try {
-      if (!flags.detach && !connection.shared && !(await hasWorkers(queues))) {
-        await own.prepare(await this.#password(flags.key, options));
+    return withConnection(options.state, { signal: options.signal, onTrouble }, async (connection) => {
+      const queues = new Queues(connection.redis);
+      const own = new OwnWorker(options, connection, key);
+      try {
+        if (!flags.detach && !connection.shared && !(await hasWorkers(queues))) {
+          await own.prepare(await this.#password(flags.key, options));
+        }
+        const releases = await this.#submit(queues, options, {
+          recipes: argv as string[],
+          key,
+          to: flags.to,
+          plainHttp: flags['plain-http'],
+          only: flags.only,
+          priority: flags.priority,
+          exchange: flags.exchange,
+          shared: connection.shared,
+        });
+        if (flags.detach) return await this.#detached(queues, releases, options);
+        return await this.#wait(queues, releases, own, options);
+      } finally {
+        await own.stop();
+        await queues.close();
       }
-      const releases = await this.#submit(queues, options, {
-        recipes: argv as string[],
-        key,
-        to: flags.to,
-        plainHttp: flags['plain-http'],
-        only: flags.only,
-        priority: flags.priority,
-        exchange: flags.exchange,
-        shared: connection.shared,
-      });
-      if (flags.detach) return await this.#detached(queues, releases, options);
-      return await Promise.race([this.#wait(queues, releases, own, options), connection.left]);
-    } finally {
-      await own.stop();
-      await queues.close();
-      await connection.close();
-    }
+    });
   }
 
   #password(key: string, { signal }: RunOptions): Promise<string> {

@@ -8,6 +8,7 @@ import { examine } from '../pipeline/doctor.ts';
 import { connect } from '../queue/connection.ts';
 import { isDone } from '../queue/idle.ts';
 import { identifyKey, Keyring } from '../queue/keyring.ts';
+import { asQueueError, queueTrouble } from '../queue/replies.ts';
 import { listReleases } from '../queue/status.ts';
 import { ReleaseWorker } from '../queue/worker.ts';
 
@@ -71,15 +72,16 @@ password): else it forgets transactions when it reads its journal again.`;
         findings,
         log,
       });
-      await worker.start();
       try {
-        await Promise.race([this.#untilOver(worker, flags.once, signal), connection.left]);
+        await Promise.race([this.#work(worker, flags.once, signal), connection.left]);
         if (signal?.aborted !== true) return { left: await this.#left(worker) };
         log('info', 'stopping');
         return {};
       } finally {
         await worker.stop();
       }
+    } catch (error) {
+      throw asQueueError(error) ?? error;
     } finally {
       await connection.close();
     }
@@ -95,8 +97,11 @@ password): else it forgets transactions when it reads its journal again.`;
     return keyring;
   }
 
-  async #untilOver(worker: ReleaseWorker, once: boolean, signal: AbortSignal | undefined): Promise<void> {
-    const isOver = async () => signal?.aborted || (once && (await isDone(worker.queues, worker.takes)));
+  /** Until it is over. */
+  async #work(worker: ReleaseWorker, once: boolean, signal: AbortSignal | undefined): Promise<void> {
+    await worker.start();
+    const isOver = async () =>
+      signal?.aborted || (once && (await isDone(worker.queues, worker.takes).catch(notWhileInTrouble)));
     while (!(await isOver())) await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined);
   }
 
@@ -104,4 +109,10 @@ password): else it forgets transactions when it reads its journal again.`;
   async #left({ queues }: ReleaseWorker): Promise<string[]> {
     return (await listReleases(queues, 0)).map(({ release }) => release);
   }
+}
+
+/** A Redis in trouble that may pass does not say that all is done. */
+function notWhileInTrouble(error: unknown): false {
+  if (queueTrouble(error)) return false;
+  throw error;
 }

@@ -28,6 +28,22 @@ export interface ConnectOptions {
   onTrouble?: (error: Error) => void;
 }
 
+/** What the Redis refuses, or fails with for good, ends it with its own code. Throws as connect does, and QUEUE_FULL. */
+export async function withConnection<T>(
+  state: string,
+  options: ConnectOptions,
+  use: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const connection = await connect(state, options);
+  try {
+    return await Promise.race([use(connection), connection.left]);
+  } catch (error) {
+    throw asQueueError(error) ?? error;
+  } finally {
+    await connection.close();
+  }
+}
+
 /** Throws QUEUE_UNAVAILABLE, QUEUE_DENIED, QUEUE_UNSAFE, HOST_MISSING, DISK_FULL, USAGE. */
 export async function connect(
   state: string,

@@ -6,7 +6,7 @@ import type { Progress } from '../host/progress.ts';
 import { nowAndThen } from './connection.ts';
 import { jobsOf, parseRelease, readFailure, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
-import { asQueueError, queueTrouble } from './replies.ts';
+import { queueTrouble } from './replies.ts';
 import { findRelease, type ReleaseStatus } from './status.ts';
 
 const pollMilliseconds = 300;
@@ -35,7 +35,7 @@ export async function follow(
     } catch (error) {
       // Whoever works waits for its Redis, and so does whoever waits for the work.
       const trouble = queueTrouble(error);
-      if (!trouble) throw asQueueError(error) ?? error;
+      if (!trouble) throw error;
       tellTrouble(trouble);
     }
     if (ended.size < stories.size)

@@ -97,8 +97,10 @@ export class ReleaseWorker {
    * told, and others take the jobs once their locks have run out.
    */
   async stop({ grace = graceMilliseconds }: { grace?: number } = {}): Promise<void> {
-    // What it still waits for ends with the connection.
-    const inOrder = this.#stopInOrder(grace).catch((error: Error) => this.#complain(error));
+    // A Redis that was left for good takes no results. What is still asked of one ends with the connection.
+    const inOrder = this.#stopInOrder(this.queues.redis.status === 'end' ? 0 : grace).catch((error: Error) =>
+      this.#complain(error),
+    );
     await Promise.race([inOrder, this.#giveUp(grace + stopMilliseconds)]);
     this.#over.abort();
     for (const consumer of this.#consumers.values()) consumer.abandon();
