@@ -2,11 +2,12 @@
  * Whether somebody who is trusted has signed an image that others made: in either layout or, with a key of OpenPGP,
  * beside the registry; the image itself or the index that it is in.
  */
-import { MillinerError } from '../errors.ts';
+import { MillinerError, type ErrorCode } from '../errors.ts';
 import type { Digest } from '../registry/descriptor.ts';
 import { parseReference, showReference } from '../registry/reference.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
 import type { PublicKey } from '../sign/publickey.ts';
+import { gravest, gravity } from '../sign/reasons.ts';
 import { verifySignatures } from '../sign/simplesigning.ts';
 import { verifyImageStatement } from '../sign/verify.ts';
 import { fetchLookaside, verifyLookaside } from './lookasidesignature.ts';
@@ -26,11 +27,17 @@ export interface ForeignImage {
 
 export interface GoodSignature {
   layout: 'sig' | 'bundle' | 'lookaside';
-  /** The key's hint, or the fingerprint of a primary key. */
+  /** The key's hint, or the fingerprint of the key or subkey that signed. */
   signer: string;
   /** The reference that was signed; a bundle names none. */
   signed?: string;
 }
+
+const unsigned: ErrorCode[] = ['SIGNATURE_MISSING', 'SIGNATURE_WRONG_KEY'];
+const unsignedHint =
+  'Name the key of whoever signed it; for a base in from: {keys}, where without a signature it is taken with {unsigned: true}.';
+/** Any other failure means that a signature could not be looked for: nobody knows then what it would have said. */
+const judgements: readonly ErrorCode[] = [...gravity, 'SIGNATURE_MISSING'];
 
 /** Gives every good signature. Throws SIGNATURE_MISSING and the others of `gravity`, and what registries throw. */
 export async function verifySigned(
@@ -50,10 +57,10 @@ export async function verifySigned(
     }
   }
   if (good.length > 0) return good;
-  const told = failures.find(({ code }) => code !== 'SIGNATURE_MISSING') ?? failures[0]!;
+  const told = failures.find(({ code }) => !judgements.includes(code)) ?? gravest(failures)!;
   throw new MillinerError(told.code, `${image.reference}: ${told.message}`, {
     cause: told,
-    hint: 'Name the key of whoever signed it; for a base in from: {keys}, where without a signature it is taken with {unsigned: true}.',
+    hint: unsigned.includes(told.code) ? unsignedHint : told.hint,
     details: { image: image.reference, digests: image.digests, keys: signers.flatMap(idsOf) },
   });
 }
@@ -72,7 +79,7 @@ async function checksOf(
   const keyrings = signers.flatMap((signer) => (signer.format === 'openpgp' ? [signer.keyring] : []));
   return [
     ...(keys.length > 0 ? await attachedChecks(image, { digest, reference }, keys) : []),
-    ...(keyrings.length > 0 ? await lookasideChecks(image, { digest, reference }, keyrings) : []),
+    ...lookasideChecks(image, { digest, reference }, keyrings),
   ];
 }
 
@@ -89,7 +96,7 @@ async function attachedChecks(
 ): Promise<Check[]> {
   const image = { client, repository, digest };
   const attachment = await fetchAttachment(image, 'sig');
-  const envelopes = bundledEnvelopes(await fetchBundles(image));
+  const envelopes = bundledEnvelopes(await fetchBundles(image, 'signatures'));
   return keys.flatMap((key): Check[] => [
     () => {
       const expected = { key, digest, reference, orRepository: true };
@@ -102,15 +109,16 @@ async function attachedChecks(
   ]);
 }
 
-/** Of what lies beside the registry. */
-async function lookasideChecks(
+/** Of what lies beside the registry: where that cannot be reached, a signature in the registry is as good as ever. */
+function lookasideChecks(
   { reference: name, signal }: ForeignImage,
   expected: Expected,
   keyrings: readonly Keyring[],
-): Promise<Check[]> {
-  const found = await fetchLookaside(name, expected.digest, signal);
+): Check[] {
+  let found: ReturnType<typeof fetchLookaside> | undefined;
   return keyrings.map((keyring) => async () => {
-    const { signed, fingerprint } = await verifyLookaside(found, expected, keyring, signal);
+    found ??= fetchLookaside(name, expected.digest, signal);
+    const { signed, fingerprint } = await verifyLookaside(await found, expected, keyring, signal);
     return { layout: 'lookaside', signer: fingerprint, signed };
   });
 }

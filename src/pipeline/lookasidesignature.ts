@@ -24,7 +24,7 @@ export interface LookasideSignatures {
 export interface FoundSignature {
   /** The reference that was signed. */
   signed: string;
-  /** The primary key. */
+  /** Of the key or subkey that signed. */
   fingerprint: string;
 }
 

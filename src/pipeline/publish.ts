@@ -206,9 +206,8 @@ async function verifyAt(
     const found = await client.hasBlob(repository, digest);
     if (found === undefined || (found.size ?? size) !== size) throw differs(digest);
   }
-  for (const { reference } of target.tags) {
-    for (const layout of chosen) await proofs[layout](imageAt(image, target), key.public, reference);
-  }
+  const references = target.tags.map(({ reference }) => reference);
+  for (const layout of chosen) await proofs[layout](imageAt(image, target), key.public, references);
 }
 
 async function moveTags(context: Context, image: StoredImage, target: Target, fence: Fence): Promise<void> {

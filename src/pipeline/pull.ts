@@ -6,7 +6,7 @@ import { MillinerError } from '../errors.ts';
 import { inParallel } from '../host/parallel.ts';
 import { chooseManifest, readConfig, readManifest, type ForeignConfig } from '../image/foreign.ts';
 import type { LockedImage } from '../lock/lock.ts';
-import { parseReference } from '../registry/reference.ts';
+import { parseReference, tagOf, taggedReference } from '../registry/reference.ts';
 import { verifySigned } from './imagesignature.ts';
 import type { Context } from './context.ts';
 import { asAltered } from './signatures.ts';
@@ -49,7 +49,9 @@ export async function pullImage(
   const { client, repository, manifest, index } = await findManifest(context, reference, arch, pinned);
   const { digest } = manifest;
   const { signal } = context;
-  const signed = { reference, client, repository, digests: [digest, ...(index ? [index] : [])], signal };
+  const asked = taggedReference(parseReference(reference));
+  const digests = [digest, ...(index ? [index] : [])];
+  const signed = { reference: asked, client, repository, digests, signal };
   const found = keys.length > 0 ? await verifySigned(signed, keys) : [];
   const signedBy = [...new Set(found.map(({ signer }) => signer))];
   const described = readManifest(reference, manifest.mediaType, manifest.bytes);
@@ -68,7 +70,7 @@ async function findManifest(
   pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
 ): Promise<FoundImage & { index?: Digest }> {
   const parsed = parseReference(reference);
-  const wanted = pinned?.index ?? pinned?.digest ?? parsed.digest ?? parsed.tag ?? 'latest';
+  const wanted = pinned?.index ?? pinned?.digest ?? parsed.digest ?? tagOf(parsed)!;
   const first = await findImage(parsed, wanted, { progress, signal });
   const { client, repository, manifest: top } = first;
   const chosen = chooseManifest(reference, top.mediaType, top.bytes, arch);

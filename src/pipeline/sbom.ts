@@ -50,16 +50,22 @@ export async function sbomsOf(context: Context, record: ImageRecord): Promise<Sb
 
 type Listed = SbomInput & { files: SbomFile[] };
 
+/** Bytes of a file, at least, in either document: none is built that is too large for sure. */
+const leastOfFile = 200;
+
 /** Without files where a reader would not take a document with them; both, and the caller, then say so. */
 export function boundedSboms(
   input: Listed,
   warn: (text: string) => void,
   largest = largestDocument - statement,
 ): Sboms {
-  const whole = sbomsFrom(input);
-  const size = Math.max(...Object.values(whole).map((one) => Buffer.byteLength(JSON.stringify(one))));
-  if (size <= largest) return whole;
-  warn(`its bills of materials list no files: with ${input.files.length} they would have ${size} bytes`);
+  const { length } = input.files;
+  if (length * leastOfFile <= largest) {
+    const whole = sbomsFrom(input);
+    const sizes = Object.values(whole).map((one) => Buffer.byteLength(JSON.stringify(one)));
+    if (Math.max(...sizes) <= largest) return whole;
+  }
+  warn(`its bills of materials list no files: with all ${length} they would have more than ${largest} bytes`);
   return sbomsFrom({ ...input, files: 'untold' });
 }
 

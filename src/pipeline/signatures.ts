@@ -14,10 +14,13 @@ export interface PublishedImage {
 }
 
 /**
- * Of one image, all together: whoever may write to the repository decides how much there is. Two signers who list as
- * many files as we would, in both forms.
+ * Bytes of one blob, and of all blobs of one image: whoever may write to the repository decides how much there is. Two
+ * signers who list as many files as we would, in both forms; and signatures, which list nothing.
  */
-const largestSum = 4 * largestEnvelope;
+const bounds = {
+  statements: { each: largestEnvelope, all: 4 * largestEnvelope },
+  signatures: { each: 65_536, all: 4 * 1024 * 1024 },
+};
 const mostReferrers = 1000;
 /** What cosign 2 calls its bundles in the index that it keeps for registries without the Referrers API. */
 const emptyType = 'application/vnd.oci.empty.v1+json';
@@ -31,21 +34,31 @@ export async function fetchAttachment(
   const found = await asAltered(() => image.client.findManifest(image.repository, tag));
   if (!found) return undefined;
   const { layers } = readManifest(found.bytes, tag);
-  return { manifest: found.bytes, blobs: await fetchBlobs(image, layers, { left: largestSum }) };
+  const { each, all } = kind === 'sig' ? bounds.signatures : bounds.statements;
+  return { manifest: found.bytes, blobs: await fetchBlobs(image, layers, each, { left: all }) };
 }
 
-/** What refers to the image as a sigstore bundle. One that is damaged is among them, for verification to say so. */
-export async function fetchBundles(image: PublishedImage): Promise<Fetched[]> {
+/**
+ * What refers to the image as a sigstore bundle: with `signatures`, none that is larger than any of those. One that is
+ * damaged is among them, for verification to say so.
+ */
+export async function fetchBundles(
+  image: PublishedImage,
+  kind: keyof typeof bounds = 'statements',
+): Promise<Fetched[]> {
   const { client, repository, digest } = image;
   const listed = (await client.referrers(repository, digest)).filter(
     ({ artifactType }) => artifactType === undefined || [bundleType, emptyType].includes(artifactType),
   );
-  const budget = { left: largestSum };
+  const { each, all } = bounds[kind];
+  const budget = { left: all };
   const fetched: Fetched[] = [];
   for (const referrer of listed.slice(0, mostReferrers)) {
     const found = await unlessBroken(() => client.getManifest(repository, referrer.digest));
     const manifest = found?.bytes ?? Buffer.alloc(0);
-    fetched.push({ manifest, blobs: await fetchBlobs(image, bundlesOf(manifest), budget) });
+    const bundles = bundlesOf(manifest);
+    if (kind === 'signatures' && bundles.some(({ size }) => size > each)) continue;
+    fetched.push({ manifest, blobs: await fetchBlobs(image, bundles, each, budget) });
   }
   return fetched;
 }
@@ -54,11 +67,12 @@ export async function fetchBundles(image: PublishedImage): Promise<Fetched[]> {
 async function fetchBlobs(
   { client, repository }: PublishedImage,
   layers: readonly Pick<Descriptor, 'digest' | 'size'>[],
+  largest: number,
   budget: { left: number },
 ): Promise<Map<string, Buffer>> {
   const blobs = new Map<string, Buffer>();
   for (const { digest, size } of layers) {
-    if (blobs.has(digest) || size > Math.min(largestEnvelope, budget.left)) continue;
+    if (blobs.has(digest) || size > Math.min(largest, budget.left)) continue;
     const bytes = await unlessBroken(() => client.getBlob(repository, digest, size));
     if (!bytes) continue;
     budget.left -= bytes.length;

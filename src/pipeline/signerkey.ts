@@ -23,7 +23,9 @@ const rsaBits = { min: 2048, max: 4096 };
 
 /** By which a record tells whose signature was found: sigstore's hint, or fingerprints. */
 export function idsOf(signer: SignerKey): string[] {
-  return signer.format === 'pem' ? [signer.key.hint] : signer.keyring.fingerprints;
+  return signer.format === 'pem'
+    ? [signer.key.hint]
+    : [...signer.keyring.fingerprints, ...signer.keyring.subkeys];
 }
 
 /** Throws KEY_FILE_INVALID. */

@@ -2,7 +2,7 @@
 import { MillinerError } from '../errors.ts';
 import type { Digest } from '../registry/descriptor.ts';
 import { completeReference } from '../registry/places.ts';
-import { parseReference, showReference } from '../registry/reference.ts';
+import { parseReference, showReference, tagOf, taggedReference } from '../registry/reference.ts';
 import { attachedEnvelopes, type FoundEnvelope } from '../sign/attestation.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
 import type { PublicKey } from '../sign/publickey.ts';
@@ -58,13 +58,11 @@ export async function verifyReference(
     throw new MillinerError('USAGE', '--signature-only takes a signature of any layout: leave out --only');
   }
   const reference = parseReference(completeReference(text));
-  const { registry } = reference;
-  const tag = reference.tag ?? (reference.digest === undefined ? 'latest' : undefined);
-  const found = await findImage(reference, reference.digest ?? tag!, { plainHttp, progress, signal });
+  const wanted = reference.digest ?? tagOf(reference)!;
+  const found = await findImage(reference, wanted, { plainHttp, progress, signal });
   const image = { ...found, digest: found.manifest.digest };
   // Whatever mirror it came from: what was signed is its name.
-  const { repository } = reference;
-  const shown = showReference({ registry, repository, ...(tag !== undefined && { tag }) });
+  const shown = taggedReference(reference);
   const signed = signedAs === undefined ? shown : signedReference(signedAs);
   progress.step(`verifying ${shown} at ${image.digest}`);
   const proved = signatureOnly
@@ -105,7 +103,7 @@ async function proveAll(
 ): Promise<Proof[]> {
   const proved: Proof[] = [];
   for (const layout of only === undefined ? layouts : [only]) {
-    proved.push(...(await proofs[layout](image, key, reference)));
+    proved.push(...(await proofs[layout](image, key, [reference])));
   }
   return proved;
 }
@@ -117,17 +115,18 @@ function signedReference(text: string): string {
   throw new MillinerError('REFERENCE_INVALID', `--signed-as ${text}: signatures name no digest`);
 }
 
-/** What each layout must hold; `reference` has the tag where that is what was asked for. */
+/** What each layout must hold; the references have the tag where that is what was asked for. */
 export const proofs: Record<
   Layout,
-  (image: PublishedImage, key: PublicKey, reference: string) => Promise<Proof[]>
+  (image: PublishedImage, key: PublicKey, references: readonly string[]) => Promise<Proof[]>
 > = {
-  async sig(image, key, reference) {
+  async sig(image, key, references) {
     const expected = { key, digest: image.digest };
-    const signed = verifySignatures({ ...expected, reference }, await fetchAttachment(image, 'sig'));
+    const attached = await fetchAttachment(image, 'sig');
+    const signed = references.map((reference) => verifySignatures({ ...expected, reference }, attached));
     const envelopes = attachedEnvelopes(image.digest, await fetchAttachment(image, 'att'));
     return [
-      { claim: 'signature', layout: 'sig', detail: `signed as ${signed}` },
+      ...signed.map((one) => ({ claim: 'signature', layout: 'sig', detail: `signed as ${one}` }) as const),
       ...proveClaims(expected, envelopes, 'sig'),
     ];
   },

@@ -28,8 +28,9 @@ export function parseReference(text: string): Reference {
   if (more.length > 0) throw invalid(text, 'it has more than one @');
   if (digest !== undefined && !isDigest(digest)) throw invalid(text, 'its digest is no sha256 digest');
   const slash = named.indexOf('/');
-  const registry = slash < 0 ? '' : named.slice(0, slash);
-  if (!namesHost(registry)) throw invalid(text, 'it does not begin with the host of a registry');
+  const host = slash < 0 ? '' : named.slice(0, slash);
+  if (!namesHost(host)) throw invalid(text, 'it does not begin with the host of a registry');
+  const registry = canonicalHost(host.toLowerCase());
   const rest = named.slice(slash + 1);
   const colon = rest.indexOf(':');
   const tag = colon < 0 ? undefined : rest.slice(colon + 1);
@@ -38,11 +39,23 @@ export function parseReference(text: string): Reference {
   if (!repositoryPattern.test(repository)) throw invalid(text, 'its repository is malformed');
   if (registry.length + 1 + repository.length > longestName) throw invalid(text, 'it is too long');
   return {
-    registry: registry.toLowerCase(),
+    registry,
     repository,
     ...(tag !== undefined && { tag }),
     ...(digest !== undefined && { digest }),
   };
+}
+
+/** The tag that a name means: latest where it has neither a tag nor a digest. */
+export function tagOf({ tag, digest }: Reference): string | undefined {
+  return tag ?? (digest === undefined ? 'latest' : undefined);
+}
+
+/** The name with the tag that it means, and without its digest: as signatures have it. */
+export function taggedReference(reference: Reference): string {
+  const { registry, repository } = reference;
+  const tag = tagOf(reference);
+  return showReference({ registry, repository, ...(tag !== undefined && { tag }) });
 }
 
 export function showReference({ registry, repository, tag, digest }: Reference): string {
@@ -63,6 +76,11 @@ export function apiHost(registry: string): string {
 function namesHost(host: string): boolean {
   if (!hostPattern.test(host) || !URL.canParse(`http://${host}`)) return false;
   return host.includes('.') || host.includes(':') || host === 'localhost';
+}
+
+/** Docker Hub had another name once, which some clients still write. */
+function canonicalHost(host: string): string {
+  return host === 'index.docker.io' ? 'docker.io' : host;
 }
 
 /** Docker Hub keeps the images that it shows without a namespace in `library`. */

@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 import type { Environment } from './credentials.ts';
-import { showReference, type Reference } from './reference.ts';
+import { showReference, tagOf, type Reference } from './reference.ts';
 
 const placeSchema = z
   .looseObject({
@@ -73,8 +73,7 @@ export function isLookaside(text: string): boolean {
 }
 
 export function registriesDirectory(environment: Environment = process.env): string {
-  const home = environment['XDG_CONFIG_HOME'] || join(environment['HOME'] || '/root', '.config');
-  const own = join(home, 'containers', 'registries.d');
+  const own = join(environment['HOME'] || '/root', '.config/containers/registries.d');
   return existsSync(own) ? own : '/etc/containers/registries.d';
 }
 
@@ -87,9 +86,11 @@ export function defaultLookaside(environment: Environment = process.env): URL {
 
 /** The image itself, its repository, what that is part of, its registry, and registries by a wildcard. */
 function namesOf(reference: Reference): string[] {
-  const { registry, repository, tag, digest } = reference;
+  const { registry, repository, digest } = reference;
   const image =
-    digest === undefined ? { registry, repository, tag: tag ?? 'latest' } : { registry, repository, digest };
+    digest === undefined
+      ? { registry, repository, tag: tagOf(reference)! }
+      : { registry, repository, digest };
   const parts = `${registry}/${repository}`.split('/');
   const parents = parts.map((_, index) => parts.slice(0, parts.length - index).join('/'));
   const labels = registry.replace(/:\d+$/, '').split('.');

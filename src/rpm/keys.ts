@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { run, type RunResult } from '../host/exec.ts';
 import { isNearlyFull } from '../host/files.ts';
-import { parseColons, type PublicKey } from './signingkey.ts';
+import { parseColons, type PublicKey, type SigningKey } from './signingkey.ts';
 
 export interface KeyOptions {
   signal?: AbortSignal | undefined;
@@ -21,8 +21,9 @@ export interface TrustedKey {
 }
 
 /**
- * The trusted keys as gpg reads them. Throws KEY_INVALID naming a file without a public key, or without the one that
- * is trusted of it.
+ * The trusted keys as gpg knows them once it has all of the files: a revocation, or a later day on which it expires, may
+ * stand apart from the key. Throws KEY_INVALID naming a file without a public key, or without the one that is trusted
+ * of it.
  */
 export async function readKeys(
   trusted: readonly TrustedKey[],
@@ -39,8 +40,22 @@ export async function readKeys(
       if (chosen.length === 0) throw notAmong(file, fingerprint!, found);
       keys.push(...chosen);
     }
-    return keys;
+    const merged = await importedKeys(home, trusted, options);
+    // gpg imports no key without a name that it vouches for: such a one is what its file says.
+    return keys.map((key) => ({ ...key, signers: merged.get(key.fingerprint) ?? key.signers }));
   });
+}
+
+/** By the fingerprints of primary keys. */
+async function importedKeys(
+  home: string,
+  trusted: readonly TrustedKey[],
+  options: KeyOptions,
+): Promise<Map<string, SigningKey[]>> {
+  const files = [...new Set(trusted.map(({ file }) => resolve(file)))];
+  await gpg(home, ['--import', '--', ...files], options);
+  const { stdout } = await gpg(home, ['--with-colons', '--list-keys'], options);
+  return new Map(parseColons(home, stdout).map(({ fingerprint, signers }) => [fingerprint, signers]));
 }
 
 /** With a home of its own; exit code 2 also tells of a single key that it does not understand. */

@@ -10,7 +10,7 @@ import { refusalOf, type PublicKey } from './signingkey.ts';
 
 export interface OpenedMessage {
   content: Buffer;
-  /** Of the primary key that signed: upper-case hex. */
+  /** Of the key or subkey that signed: upper-case hex. */
   fingerprint: string;
 }
 
@@ -67,7 +67,7 @@ async function open(
   if (!valid) return problemOf(status);
   const refusal = refusalOfSignature(valid, keys);
   if (refusal) return refusal;
-  return { content: await readFile(content), fingerprint: valid.at(-1)! };
+  return { content: await readFile(content), fingerprint: valid[1]! };
 }
 
 /** The words of VALIDSIG, where there is one good signature over one content, and nothing else. */

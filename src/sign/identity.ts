@@ -1,5 +1,6 @@
 /** Of which reference a signature is: the rule that podman and skopeo have by default (matchRepoDigestOrExact). */
 import { MillinerError } from '../errors.ts';
+import { parseReference, showReference } from '../registry/reference.ts';
 
 export interface ExpectedIdentity {
   /** REGISTRY/REPOSITORY:TAG, or REGISTRY/REPOSITORY for whatever tag. */
@@ -17,8 +18,9 @@ export function requireIdentity(
   { reference, orRepository = false }: ExpectedIdentity,
   name: string,
 ): string {
-  const isRepository = orRepository && signed === repositoryOf(reference);
-  if (signed === reference || repositoryOf(signed) === reference || isRepository) return signed;
+  const named = inUsualForm(signed);
+  const isRepository = orRepository && named === repositoryOf(reference);
+  if (named === reference || repositoryOf(named) === reference || isRepository) return signed;
   throw new MillinerError('SIGNED_ELSEWHERE', `${name} signs ${printable(signed)}, not ${reference}`, {
     details: { signed: signed.slice(0, 300), reference },
   });
@@ -26,6 +28,16 @@ export function requireIdentity(
 
 export function printable(text: string): string {
   return JSON.stringify(text.slice(0, 300));
+}
+
+/** Clients write Docker Hub's names in several ways. */
+function inUsualForm(signed: string): string {
+  try {
+    return showReference(parseReference(signed));
+  } catch (error) {
+    if (error instanceof MillinerError) return signed;
+    throw error;
+  }
 }
 
 /** A colon before the last slash is that of a port. */

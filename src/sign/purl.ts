@@ -16,13 +16,15 @@ export interface Distribution {
 }
 
 /** Vendors whose packages have another namespace than their os-release has an ID (purl-spec's type rpm). */
-const vendors: Readonly<Record<string, string>> = {
-  rhel: 'redhat',
-  'opensuse-leap': 'opensuse',
-  'opensuse-tumbleweed': 'opensuse',
-  sles: 'suse',
-  sled: 'suse',
-};
+const vendors: readonly [RegExp, string][] = [
+  [/^rhel$/, 'redhat'],
+  [/^opensuse-/, 'opensuse'],
+  [/^(?:sles|sled|sles_sap|sle-.+|sl-.+)$/, 'suse'],
+];
+
+function vendorOf(id: string): string {
+  return vendors.find(([ids]) => ids.test(id))?.[1] ?? id.toLowerCase();
+}
 
 /** Operating systems that scanners know by another name than their os-release has for an ID (Trivy's families). */
 const families: Readonly<Record<string, string>> = {
@@ -30,6 +32,11 @@ const families: Readonly<Record<string, string>> = {
   almalinux: 'alma',
   ol: 'oracle',
   amzn: 'amazon',
+  mariner: 'cbl-mariner',
+  opensuse: 'opensuse-leap',
+  'sle-micro': 'slem',
+  'sle-micro-rancher': 'slem',
+  'sl-micro': 'slem',
 };
 
 export function scannerName(id: string): string {
@@ -42,7 +49,7 @@ export function rpmPurl(
   { name, epoch, version, release, arch }: RpmIdentity,
 ): string {
   const { id = '', versionId = '' } = distribution ?? {};
-  const vendor = id === '' ? '' : `${escape((vendors[id] ?? id).toLowerCase())}/`;
+  const vendor = id === '' ? '' : `${escape(vendorOf(id))}/`;
   const qualifiers = [
     `arch=${escape(arch)}`,
     ...(id === '' ? [] : [`distro=${escape(versionId === '' ? id : `${id}-${versionId}`)}`]),

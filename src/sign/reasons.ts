@@ -2,13 +2,19 @@
 import { MillinerError, type ErrorCode } from '../errors.ts';
 
 /** The first that there is among the failures: someone else's signature beside a damaged one of ours is no news. */
-const gravity: readonly ErrorCode[] = [
+export const gravity: readonly ErrorCode[] = [
   'IMAGE_ALTERED',
   'SIGNED_ELSEWHERE',
   'VERDICT_MISSING',
   'SIGNATURE_REFUSED',
   'SIGNATURE_WRONG_KEY',
 ];
+
+/** Undefined where there is none. */
+export function gravest(failures: readonly MillinerError[]): MillinerError | undefined {
+  const found = gravity.flatMap((code) => failures.find((error) => error.code === code) ?? []);
+  return found[0] ?? failures[0];
+}
 
 /** What `examine` gives for the first candidate at which it does not throw; undefined passes over one. */
 export function firstThatHolds<Candidate, Found>(
@@ -26,11 +32,7 @@ export function firstThatHolds<Candidate, Found>(
       failures.push(error);
     }
   }
-  for (const code of gravity) {
-    const failure = failures.find((error) => error.code === code);
-    if (failure) throw failure;
-  }
-  throw failures[0] ?? missing();
+  throw gravest(failures) ?? missing();
 }
 
 export function wrongKey(name: string): MillinerError {

@@ -2,6 +2,7 @@
  * What an image is made of, as both bills of materials tell it: the operating system, the rpms of the image's own
  * database, every regular file, and the base. The writers differ in form alone. The same image, the same facts.
  */
+import { isPackage } from '../rpm/database.ts';
 import type { PackageInfo } from '../rpm/package.ts';
 import { declaredLicense, type DeclaredLicense } from './license.ts';
 import { rpmPurl, type Distribution } from './purl.ts';
@@ -82,15 +83,10 @@ export interface SbomFacts extends Omit<SbomInput, 'packages' | 'checksums'> {
 }
 
 export function sbomFacts({ packages, checksums, files, ...image }: SbomInput): SbomFacts {
-  const rpms = packages.filter(isSoftware).toSorted((a, b) => (a.nevra < b.nevra ? -1 : 1));
+  const rpms = packages.filter(isPackage).toSorted((a, b) => (a.nevra < b.nevra ? -1 : 1));
   const listed = rpms.map((rpm) => listPackage(rpm, image.distribution, checksums.get(rpm.nevra)));
   const sorted = files === 'untold' ? files : files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
   return { ...image, packages: listed, files: sorted };
-}
-
-/** The database also holds the public keys that rpm trusts, as packages without an architecture. */
-function isSoftware({ name, arch }: SbomPackage): boolean {
-  return !(name === 'gpg-pubkey' && arch === '');
 }
 
 function listPackage(
