@@ -72,9 +72,12 @@ password): else it forgets transactions when it reads its journal again.`;
         findings,
         log,
       });
+      const unlessStopped = (error: unknown) => {
+        if (!signal?.aborted) throw error;
+      };
       try {
-        await Promise.race([this.#work(worker, flags.once, signal), connection.left]);
-        if (signal?.aborted !== true) return { left: await this.#left(worker) };
+        await Promise.race([this.#work(worker, flags.once, signal), connection.left]).catch(unlessStopped);
+        if (!signal?.aborted) return { left: await this.#left(worker) };
         log('info', 'stopping');
         return {};
       } finally {

@@ -36,7 +36,7 @@ export class AttemptError extends Error {
       permanent?: boolean;
       mismatch?: boolean;
       retryAfter?: number;
-      status?: number;
+      status?: number | undefined;
       cause?: unknown;
     } = {},
   ) {

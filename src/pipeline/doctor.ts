@@ -20,7 +20,7 @@ export interface Finding {
   found: string;
   mend?: string;
   /** What alone it is needed for; everything where it is left out. */
-  only?: 'queue';
+  only?: 'queue' | 'systemd';
 }
 
 /** Program, what it is for, package on Debian and on Fedora, how to ask for its version. */
@@ -53,13 +53,17 @@ export async function examine(state: string): Promise<Finding[]> {
     await probe('OCI runtime', findRuntime),
     await probe('following scriptlets (ptrace)', probeTracing),
     await probe('control groups', describeControlGroups),
-    await probe('systemds side by side (inotify)', async () => {
-      const { systemds, limit, used } = await inotifyRoom();
-      if (systemds > 0) return `${systemds} (${used} of ${limit} instances are used)`;
-      throw new MillinerError('HOST_MISSING', `none: ${used} of ${limit} instances are used`, {
-        hint: raise,
-      });
-    }),
+    {
+      ...(await probe('systemds side by side (inotify)', async () => {
+        const { systemds, limit, used } = await inotifyRoom();
+        if (systemds > 0) return `${systemds} (${used} of ${limit} instances are used)`;
+        throw new MillinerError('HOST_MISSING', `none: ${used} of ${limit} instances are used`, {
+          hint: raise,
+        });
+      })),
+      // Others may have taken them for a while: each start looks for itself.
+      only: 'systemd',
+    },
     await probe('overlay snapshots', async () => {
       // Where the state directory does not exist yet, its file system is that of the nearest one above.
       const place = nearest(state);

@@ -6,7 +6,7 @@ import { MillinerError } from '../errors.ts';
 import { inParallel } from '../host/parallel.ts';
 import { chooseManifest, readConfig, readManifest, type ForeignConfig } from '../image/foreign.ts';
 import type { LockedImage } from '../lock/lock.ts';
-import { parseReference, tagOf, taggedReference } from '../registry/reference.ts';
+import { parseReference, wantedTag, taggedReference } from '../registry/reference.ts';
 import { verifySigned } from './imagesignature.ts';
 import type { Context } from './context.ts';
 import { asAltered } from './signatures.ts';
@@ -70,7 +70,7 @@ async function findManifest(
   pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
 ): Promise<FoundImage & { index?: Digest }> {
   const parsed = parseReference(reference);
-  const wanted = pinned?.index ?? pinned?.digest ?? parsed.digest ?? tagOf(parsed)!;
+  const wanted = pinned?.index ?? pinned?.digest ?? parsed.digest ?? wantedTag(parsed)!;
   const first = await findImage(parsed, wanted, { progress, signal });
   const { client, repository, manifest: top } = first;
   const chosen = chooseManifest(reference, top.mediaType, top.bytes, arch);

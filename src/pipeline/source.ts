@@ -3,6 +3,7 @@ import { MillinerError } from '../errors.ts';
 import { RegistryClient } from '../registry/client.ts';
 import type { Manifest } from '../registry/manifests.ts';
 import { placesOf } from '../registry/places.ts';
+import { isDigest } from '../registry/descriptor.ts';
 import { showReference, type Reference } from '../registry/reference.ts';
 import type { RunOptions } from './context.ts';
 import { asAltered } from './signatures.ts';
@@ -24,12 +25,14 @@ export async function findImage(
   { plainHttp = false, progress, signal }: { plainHttp?: boolean } & Pick<RunOptions, 'progress' | 'signal'>,
 ): Promise<FoundImage> {
   const tell = (sentence: string) => progress.warn(sentence);
-  for (const { registry, repository, insecure, isMirror } of placesOf(reference)) {
-    const attempts = isMirror ? 2 : undefined;
-    const options = { registry, repository, plainHttp, insecure, tell, attempts, signal };
+  const asked = isDigest(wanted) ? { ...reference, digest: wanted } : reference;
+  for (const { registry, repository, insecure, isMirror } of placesOf(asked)) {
+    // What is said on the command line is of the registry that is named there.
+    const options = { registry, repository, plainHttp: plainHttp && !isMirror, insecure, tell, signal };
     try {
       const client = await RegistryClient.open(options);
-      const manifest = await asAltered(() => client.getManifest(repository, wanted));
+      const first = isMirror ? client.trying(2) : client;
+      const manifest = await asAltered(() => first.getManifest(repository, wanted));
       if (manifest) return { client, repository, manifest };
       if (isMirror) tell(`the mirror ${registry}/${repository} has no ${wanted}`);
     } catch (error) {

@@ -2,7 +2,7 @@
 import { MillinerError } from '../errors.ts';
 import type { Digest } from '../registry/descriptor.ts';
 import { completeReference } from '../registry/places.ts';
-import { parseReference, showReference, tagOf, taggedReference } from '../registry/reference.ts';
+import { parseReference, showReference, wantedTag, taggedReference } from '../registry/reference.ts';
 import { attachedEnvelopes, type FoundEnvelope } from '../sign/attestation.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
 import type { PublicKey } from '../sign/publickey.ts';
@@ -58,7 +58,7 @@ export async function verifyReference(
     throw new MillinerError('USAGE', '--signature-only takes a signature of any layout: leave out --only');
   }
   const reference = parseReference(completeReference(text));
-  const wanted = reference.digest ?? tagOf(reference)!;
+  const wanted = reference.digest ?? wantedTag(reference)!;
   const found = await findImage(reference, wanted, { plainHttp, progress, signal });
   const image = { ...found, digest: found.manifest.digest };
   // Whatever mirror it came from: what was signed is its name.

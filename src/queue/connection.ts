@@ -5,7 +5,7 @@ import { isUntrusted, wordsOf } from '../host/tls.ts';
 import { Departure } from './departure.ts';
 import { isPrefix, prefix, prefixVariable } from './job.ts';
 import { placeOf, redisVariable } from './place.ts';
-import { asQueueError } from './replies.ts';
+import { asQueueError, isOfReplica } from './replies.ts';
 import { PrivateServer } from './server.ts';
 
 /** Milliseconds: for the first connection of a command. Once connected, it is tried for ever. */
@@ -55,9 +55,10 @@ export async function connect(
     });
   }
   const trouble = nowAndThen(onTrouble);
-  if (url === undefined || url === '') return connectPrivate(state, trouble);
-  const redis = new Redis({ ...placeOf(url), ...common });
+  if (url === undefined || url === '') return connectPrivate(state, trouble, signal);
+  const redis = new Redis({ ...placeOf(url), ...optionsWith(trouble) });
   const departure = new Departure(redis);
+  if (signal) departure.heed(signal, redis);
   await establish(redis, signal);
   redis.on('error', (error: Error) => {
     const fault = lastingFault(error);
@@ -73,26 +74,36 @@ export async function connect(
   };
 }
 
-const common = {
-  lazyConnect: true,
-  // A job that waits for its Redis is better than one that fails.
-  maxRetriesPerRequest: null,
-  connectTimeout: 5000,
-  retryStrategy: (times: number) => Math.min(retryPause * times, 2000),
-  // After a failover an old connection still leads to what is a replica now: a new one leads to the primary, and there
-  // the command is sent again.
-  reconnectOnError: ({ message }: Error) => (/^(?:READONLY|MASTERDOWN)/.test(message) ? 2 : false),
-} as const;
+const optionsWith = (trouble: (error: Error) => void) =>
+  ({
+    lazyConnect: true,
+    // A job that waits for its Redis is better than one that fails.
+    maxRetriesPerRequest: null,
+    connectTimeout: 5000,
+    retryStrategy: (times: number) => Math.min(retryPause * times, 2000),
+    // After a failover an old connection still leads to what is a replica now: a new one leads to the primary, and there
+    // the command is sent again.
+    reconnectOnError: (error: Error) => {
+      if (!isOfReplica(error)) return false;
+      trouble(error);
+      return 2;
+    },
+  }) as const;
 
-async function connectPrivate(state: string, trouble: (error: Error) => void): Promise<Connection> {
+async function connectPrivate(
+  state: string,
+  trouble: (error: Error) => void,
+  signal: AbortSignal | undefined,
+): Promise<Connection> {
   const server = await PrivateServer.open(state);
-  const redis = new Redis({ path: server.path, ...common });
+  const redis = new Redis({ path: server.path, ...optionsWith(trouble) });
   let closing = false;
   // It may be killed; then whoever needs it starts it again. What fails here is tried again with the next attempt.
   redis.on('close', () => {
     if (!closing) server.ensure().catch(trouble);
   });
   const departure = new Departure(redis);
+  if (signal) departure.heed(signal, redis);
   const close = async () => {
     closing = true;
     departure.leave();

@@ -1,7 +1,11 @@
 /** How a connection to the queue's Redis ends: also when what is asked is never answered. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { MillinerError } from '../errors.ts';
 import { AnswerMeter, largestAnswer } from './answers.ts';
+
+/** A Redis that has not come back for so long is not waited for by whoever is to stop. */
+const awayMilliseconds = 3000;
 
 /** The end of a connection, and of those that BullMQ makes of it: they would try for ever to come back. */
 export class Departure {
@@ -21,6 +25,17 @@ export class Departure {
   leave(fault?: MillinerError): void {
     if (fault) this.#reject(fault);
     for (const one of this.#all) one.disconnect();
+  }
+
+  /** Whoever is to stop does not wait for a Redis that is away. */
+  heed(signal: AbortSignal, redis: Redis): void {
+    const leave = async () => {
+      for (let since = Date.now(); redis.status !== 'end'; await sleep(100, undefined, { ref: false })) {
+        if (redis.status === 'ready') since = Date.now();
+        if (Date.now() - since > awayMilliseconds) this.leave(signal.reason as MillinerError);
+      }
+    };
+    signal.addEventListener('abort', () => void leave(), { once: true });
   }
 
   #know(redis: Redis): Redis {

@@ -1,11 +1,12 @@
 /** What a Redis answers in place of doing what it was asked, as our own errors. */
 import { MillinerError, type ErrorCode } from '../errors.ts';
 
+const ofReplica = /^(?:READONLY|MASTERDOWN)/;
 const meanings: readonly [RegExp, ErrorCode, string][] = [
   [/^OOM /, 'QUEUE_FULL', 'has no memory left (maxmemory)'],
   [/^MISCONF /, 'QUEUE_FULL', 'cannot write to its disk'],
   [/^(?:CROSSSLOT|MOVED|ASK|CLUSTERDOWN)/, 'QUEUE_UNSAFE', 'is in cluster mode'],
-  [/^(?:READONLY|MASTERDOWN)/, 'QUEUE_UNAVAILABLE', 'is a replica'],
+  [ofReplica, 'QUEUE_UNAVAILABLE', 'is a replica'],
   [/^(?:LOADING|BUSY|TRYAGAIN|NOREPLICAS|UNBLOCKED)\b/, 'QUEUE_UNAVAILABLE', 'is not ready'],
   [/^WRONGTYPE/, 'QUEUE_UNSAFE', "has another program's keys below MILLINER_REDIS_PREFIX"],
   [/^(?:NOAUTH|WRONGPASS|NOPERM|ERR (?:invalid password|Client sent AUTH))/, 'QUEUE_DENIED', 'refuses'],
@@ -14,12 +15,21 @@ const meanings: readonly [RegExp, ErrorCode, string][] = [
 /** Undefined for what is no such answer. */
 export function asQueueError(error: unknown): MillinerError | undefined {
   if (!(error instanceof Error) || error.name !== 'ReplyError') return undefined;
-  const { message } = causeOf(error);
-  // A script's error begins with what the command in it was answered.
-  const words = message.replace(/^ERR Error running script.*?: (?:@user_script:\s*\d+: )?/, '');
+  const words = wordsOf(causeOf(error));
   const [, code, what] = meanings.find(([pattern]) => pattern.test(words)) ?? [];
   if (code === undefined) return undefined;
   return new MillinerError(code, `the queue's Redis ${what}: ${words.slice(0, 200)}`, { cause: error });
+}
+
+/** Whether it is refused for being a replica's to do. */
+export const isOfReplica = (error: Error): boolean => ofReplica.test(wordsOf(error));
+
+/**
+ * What a command was answered, in a script too. Redis 6.2: `ERR Error running script (call to f_HEX): @user_script:62:
+ * @user_script: 62: -READONLY ...`; later ones begin with the answer itself.
+ */
+function wordsOf({ message }: Error): string {
+  return message.replace(/^ERR Error running script.*?: (?:@user_script:\s*\d+: )*-?/, '');
 }
 
 /** A transaction was refused for what one of its commands was. */

@@ -12,7 +12,7 @@ import type { Layout } from '../pipeline/verify.ts';
 import { loadChain } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { parseReference, showReference } from '../registry/reference.ts';
-import { persistent, releaseQueue, type Release } from './job.ts';
+import { kept, releaseQueue, type Release } from './job.ts';
 import type { KeyId } from './keyring.ts';
 import { keys, type Queues } from './queues.ts';
 
@@ -186,7 +186,7 @@ async function add(queues: Queues, content: Omit<Release, 'number'>): Promise<Su
   const identity = canonicalDigest({ recipe, bundle, to, key: key.id, arches, plainHttp, only });
   const data: Release = { ...content, number };
   const job = await queues.get(releaseQueue).add('release', data, {
-    ...persistent,
+    ...kept,
     jobId: id,
     priority: content.priority,
     deduplication: { id: identity.replace(':', '-') },

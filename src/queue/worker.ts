@@ -79,7 +79,7 @@ export class ReleaseWorker {
 
   async start(): Promise<void> {
     const { findings, log } = this.#options;
-    const missing = findings.filter(({ ok, only }) => !ok && only !== 'queue');
+    const missing = findings.filter(({ ok, only }) => !ok && only === undefined);
     for (const { what, found } of missing) log('warn', `takes no builds: ${what}: ${found}`);
     for (const arch of hostArches()) {
       this.#consume(queueOf('lock', { arch, key: '' }), this.#stage);

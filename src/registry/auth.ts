@@ -103,6 +103,7 @@ export class Authorizer {
       scope,
       credentials: this.#credentials,
       signal,
+      advice: (status: number) => this.advice(status),
     };
     const token = await fetchToken(asked);
     this.#remember(token.value);

@@ -87,7 +87,14 @@ export async function* streamBlob(
       return;
     } catch (error) {
       if (offset > before) failed = 0;
-      if (failed < fruitless) continue;
+      if (failed < fruitless) {
+        const why = (error as Error).message;
+        if ((error as Error).name !== 'AbortError')
+          transport.tell(
+            `GET ${digest} broke off at ${offset} bytes (${why}): it is gone on with from there`,
+          );
+        continue;
+      }
       throw new MillinerError('REGISTRY_UNAVAILABLE', `${transport.registry} breaks off ${digest}`, {
         cause: error,
         details: { registry: transport.registry, repository, digest },

@@ -4,6 +4,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { MillinerError } from '../errors.ts';
 import type { Tls } from '../host/request.ts';
 import type { Environment } from './credentials.ts';
@@ -25,8 +26,8 @@ export async function certificatesFor(
 }
 
 function places(environment: Environment): string[] {
-  const configuration = environment['XDG_CONFIG_HOME'] || join(environment['HOME'] || '/root', '.config');
-  return [join(configuration, 'containers/certs.d'), '/etc/containers/certs.d', '/etc/docker/certs.d'];
+  const own = join(environment['HOME'] || '/root', '.config/containers/certs.d');
+  return [own, '/etc/containers/certs.d', '/etc/docker/certs.d'];
 }
 
 async function readCertificates(directory: string, names: string[]): Promise<Tls> {
@@ -44,11 +45,22 @@ async function readCertificates(directory: string, names: string[]): Promise<Tls
   ][0];
   if (lone !== undefined) throw unreadable(directory, `has ${lone}.cert or ${lone}.key without the other`);
   const [client] = certs;
+  const certificate = client !== undefined && {
+    chain: await read(`${client}.cert`),
+    key: await read(`${client}.key`),
+  };
+  try {
+    createSecureContext({ ca: added, ...(certificate && { cert: certificate.chain, key: certificate.key }) });
+  } catch (error) {
+    throw unreadable(
+      directory,
+      `holds what is no certificate or key in PEM: ${(error as Error).message}`,
+      error,
+    );
+  }
   return {
     ...(added.length > 0 && { added: added.join('\n') }),
-    ...(client !== undefined && {
-      certificate: { chain: await read(`${client}.cert`), key: await read(`${client}.key`) },
-    }),
+    ...(certificate && { certificate }),
   };
 }
 

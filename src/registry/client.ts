@@ -3,7 +3,7 @@ import { getBlob, hasBlob, streamBlob } from './blobs.ts';
 import { findCredentials } from './credentials.ts';
 import type { Descriptor, Digest } from './descriptor.ts';
 import { findEndpoint, type EndpointOptions } from './endpoint.ts';
-import { getManifest, headManifest, putManifest, type Manifest } from './manifests.ts';
+import { findManifest, getManifest, headManifest, putManifest, type Manifest } from './manifests.ts';
 import { addReferrers, referrers, type Referrer } from './referrers.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 import type { BlobSource } from './blobsource.ts';
@@ -32,7 +32,12 @@ export class RegistryClient {
 
   /** The same registry and account, for work that another signal stops. */
   under(signal: AbortSignal): RegistryClient {
-    return new RegistryClient(this.#transport.under(signal));
+    return new RegistryClient(this.#transport.with({ signal }));
+  }
+
+  /** The same, with so many attempts at what fails in passing. */
+  trying(attempts: number): RegistryClient {
+    return new RegistryClient(this.#transport.with({ attempts }));
   }
 
   get registry(): string {
@@ -51,7 +56,7 @@ export class RegistryClient {
 
   /** The same for what may well not be there: a refusal says no more than that. */
   findManifest(repository: string, reference: string): Promise<Manifest | undefined> {
-    return getManifest(this.#transport, repository, reference, true);
+    return findManifest(this.#transport, repository, reference);
   }
 
   /** The digest of what is there under a tag or digest. */

@@ -23,7 +23,7 @@ export interface EndpointOptions {
 
 /**
  * With TLS, but where plain HTTP is asked for. On this host, where nobody listens, a registry may have either: it is
- * asked for TLS first, as docker and podman do. Throws CREDENTIALS_INVALID.
+ * asked for TLS first, as docker does. Throws CREDENTIALS_INVALID.
  */
 export async function findEndpoint(
   registry: string,

@@ -40,10 +40,8 @@ export class Habits {
   ): boolean {
     const before = { whole: this.whole, piece: this.#piece };
     if (!ranged) this.whole = false;
-    else {
-      const smaller = pieces.findIndex((size) => size < sent);
-      this.#piece = Math.max(this.#piece, smaller);
-    }
+    const smaller = pieces.findIndex((size) => size < sent);
+    this.#piece = Math.max(this.#piece, smaller);
     if (!this.ranges || this.piece(least) >= sent) return false;
     if (before.whole !== this.whole || before.piece !== this.#piece) {
       const size = this.piece(least) / (1024 * 1024);

@@ -2,6 +2,7 @@
 import type { HttpResponse } from '../host/request.ts';
 import { readBody } from './body.ts';
 import { indexType, isDigest, manifestType, sha256Of, type Digest } from './descriptor.ts';
+import { listsTag } from './tags.ts';
 import type { Transport } from './transport.ts';
 
 export interface Manifest {
@@ -20,22 +21,43 @@ const accepted = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ].join(', ');
 
-/**
- * By tag or by digest; undefined where there is none. What comes is what its digest says, whoever says it.
- * `ifAny`: what may well not be there, in a repository that can be read; Artifactory refuses what it does not have.
- */
+/** By tag or by digest; undefined where there is none. What comes is what its digest says, whoever says it. */
 export async function getManifest(
   transport: Transport,
   repository: string,
   reference: string,
-  ifAny = false,
 ): Promise<Manifest | undefined> {
-  const ask = manifestAsk(repository, reference, 'GET');
-  if (ifAny) ask.expect = withRefusal;
+  const found = await askManifest(transport, repository, reference, [200, 404]);
+  return typeof found === 'number' ? undefined : found;
+}
+
+/**
+ * The same for a tag that may well not be there: Artifactory refuses what it does not have. What is refused and listed
+ * is there: whoever took it for absent would write over it.
+ */
+export async function findManifest(
+  transport: Transport,
+  repository: string,
+  tag: string,
+): Promise<Manifest | undefined> {
+  const found = await askManifest(transport, repository, tag, withRefusal);
+  if (typeof found !== 'number') return found;
+  const isThere = found === 403 && (await listsTag(transport, repository, tag));
+  return isThere ? getManifest(transport, repository, tag) : undefined;
+}
+
+/** The manifest, or the status of an answer without one. */
+async function askManifest(
+  transport: Transport,
+  repository: string,
+  reference: string,
+  expect: number[],
+): Promise<Manifest | number> {
+  const ask = { ...manifestAsk(repository, reference, 'GET'), expect };
   return transport.ask(ask, async (response) => {
     if (response.statusCode !== 200) {
       await response.body.dump();
-      return undefined;
+      return response.statusCode;
     }
     const excess = () =>
       transport.invalid(`${transport.registry} gives more than ${manifestBytes} bytes as a manifest`, {

@@ -15,12 +15,12 @@ afterAll(() => rm(directory, { recursive: true }));
 let count = 0;
 async function confOf(text: string, dropIns: Record<string, string> = {}) {
   const home = join(directory, String(++count));
-  const place = join(home, 'containers');
+  const place = join(home, '.config/containers');
   await mkdir(join(place, 'registries.conf.d'), { recursive: true });
   await writeFile(join(place, 'registries.conf'), text);
   for (const [name, words] of Object.entries(dropIns))
     await writeFile(join(place, 'registries.conf.d', name), words);
-  return readRegistriesConf({ XDG_CONFIG_HOME: home });
+  return readRegistriesConf({ HOME: home });
 }
 
 const conf = `
@@ -63,6 +63,8 @@ test.each([
     ['mirror.example.org/copies/hat insecure', 'digests.example.org/hat', 'registry.example.com/hat'],
   ],
   ['registry.example.com/team/hat:1', ['internal.example.com/group/hat']],
+  // A name without a tag is one by its tag.
+  ['registry.example.com/hat', ['mirror.example.org/copies/hat insecure', 'registry.example.com/hat']],
   // The rule of a part is no rule of what only begins like it.
   [
     'registry.example.com/teams/hat:1',
@@ -74,6 +76,7 @@ test.each([
 
 test('what is blocked is read from nowhere', async () => {
   await expect(shownPlaces('a.example.net/hat:1')).rejects.toMatchObject({ code: 'REGISTRY_BLOCKED' });
+  await expect(shownPlaces('a.example.net:5000/hat:1')).rejects.toMatchObject({ code: 'REGISTRY_BLOCKED' });
   expect(await shownPlaces('example.net/hat:1')).toEqual(['example.net/hat']);
 });
 
@@ -108,6 +111,14 @@ test('a drop-in takes the place of the same before', async () => {
     expect.objectContaining({ code: 'REGISTRY_BLOCKED' }),
   );
   expect(completeReference('hat', found)).toBe('quay.io/straw/hat');
+  const without = await confOf(conf, { '3.conf': '[aliases]\nhat = ""' });
+  expect(completeReference('hat', without)).toBe('registry.example.com/hat');
+});
+
+test('a rule for one tag is for no other', async () => {
+  const found = await confOf('[[registry]]\nprefix = "r.example/hat:1"\nlocation = "other.example/cap:2"');
+  const shown = (text: string) => placesOf(parseReference(text), found).map(({ registry }) => registry);
+  expect([shown('r.example/hat:1'), shown('r.example/hat:10')]).toEqual([['other.example'], ['r.example']]);
 });
 
 test.each([

@@ -1,6 +1,6 @@
 /** From where an image is read: what this host's registries.conf makes of its name. */
 import { MillinerError } from '../errors.ts';
-import { parseReference, showReference, type Reference } from './reference.ts';
+import { parseReference, showReference, taggedReference, type Reference } from './reference.ts';
 import { readRegistriesConf, ruleFor, type RegistriesConf, type RegistryRule } from './registriesconf.ts';
 
 export interface Place {
@@ -13,44 +13,37 @@ export interface Place {
 }
 
 /** Mirrors first, in their order. Throws REGISTRY_BLOCKED, REGISTRIES_INVALID, REFERENCE_INVALID. */
-export function placesOf(
-  { registry, repository, digest }: Reference,
-  conf: RegistriesConf = readRegistriesConf(),
-): Place[] {
-  const name = `${registry}/${repository}`;
-  const rule = ruleFor(conf, name);
-  if (!rule) return [{ registry, repository, insecure: false, isMirror: false }];
+export function placesOf(reference: Reference, conf: RegistriesConf = readRegistriesConf()): Place[] {
+  const { registry, repository, digest } = reference;
+  const name =
+    digest === undefined ? taggedReference(reference) : showReference({ registry, repository, digest });
+  const found = ruleFor(conf, name);
+  if (!found) return [{ registry, repository, insecure: false, isMirror: false }];
+  const { rule, length } = found;
   if (rule.blocked) {
     throw new MillinerError('REGISTRY_BLOCKED', `registries.conf of this host blocks ${rule.prefix}`, {
       details: { name, prefix: rule.prefix },
     });
   }
+  // What the rule is for stands for its location: of a wildcard, the host.
+  const placeAt = (location: string | undefined) => {
+    const { registry: host, repository: path } = parseReference(
+      location ? `${location}${name.slice(length)}` : name,
+    );
+    return { registry: host, repository: path };
+  };
   const mirrors = rule.mirror.filter((mirror) =>
     serves(rule, mirror['pull-from-mirror'], digest !== undefined),
   );
   return [
-    ...mirrors.map(({ location, insecure }) => placeAt(name, rule, location, { insecure, isMirror: true })),
-    placeAt(name, rule, rule.location, { insecure: rule.insecure, isMirror: false }),
+    ...mirrors.map(({ location, insecure }) => ({ ...placeAt(location), insecure, isMirror: true })),
+    { ...placeAt(rule.location), insecure: rule.insecure, isMirror: false },
   ];
 }
 
 function serves(rule: RegistryRule, which: 'all' | 'digest-only' | 'tag-only', byDigest: boolean): boolean {
   if (rule['mirror-by-digest-only'] && !byDigest) return false;
   return which === 'all' || (which === 'digest-only') === byDigest;
-}
-
-function placeAt(
-  name: string,
-  { prefix }: RegistryRule,
-  location: string | undefined,
-  how: Pick<Place, 'insecure' | 'isMirror'>,
-): Place {
-  // A wildcard stands for a host, which a location then takes the place of.
-  const replaced = prefix.startsWith('*.') ? name.split('/')[0]! : prefix;
-  const { registry, repository } = parseReference(
-    location ? `${location}${name.slice(replaced.length)}` : name,
-  );
-  return { registry, repository, ...how };
 }
 
 /**

@@ -10,6 +10,7 @@ test.each([
   ['[::1]:5000/hat:_x.y-z', { registry: '[::1]:5000', repository: 'hat', tag: '_x.y-z' }],
   [`quay.io/a/b__c/d--e.f@${digest}`, { registry: 'quay.io', repository: 'a/b__c/d--e.f', digest }],
   [`R.example/hat:v1@${digest}`, { registry: 'r.example', repository: 'hat', tag: 'v1', digest }],
+  ['Index.Docker.io/busybox:1', { registry: 'docker.io', repository: 'library/busybox', tag: '1' }],
   ['docker.io/busybox:1', { registry: 'docker.io', repository: 'library/busybox', tag: '1' }],
 ])('%s', (text, expected) => {
   const reference = parseReference(text);

@@ -47,14 +47,14 @@ export function parseReference(text: string): Reference {
 }
 
 /** The tag that a name means: latest where it has neither a tag nor a digest. */
-export function tagOf({ tag, digest }: Reference): string | undefined {
+export function wantedTag({ tag, digest }: Reference): string | undefined {
   return tag ?? (digest === undefined ? 'latest' : undefined);
 }
 
 /** The name with the tag that it means, and without its digest: as signatures have it. */
 export function taggedReference(reference: Reference): string {
   const { registry, repository } = reference;
-  const tag = tagOf(reference);
+  const tag = wantedTag(reference);
   return showReference({ registry, repository, ...(tag !== undefined && { tag }) });
 }
 

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { readBody } from './body.ts';
 import { indexType, isDigest, tagOf, type Descriptor, type Digest } from './descriptor.ts';
-import { getManifest, manifestBytes, putManifest } from './manifests.ts';
+import { findManifest, manifestBytes, putManifest } from './manifests.ts';
+import { nextOf } from './tags.ts';
 import type { Transport } from './transport.ts';
 
 const descriptorSchema = z.looseObject({
@@ -111,10 +112,9 @@ async function readPage(
     const bytes = await readBody(response, manifestBytes);
     // A web page in place of the API's index: the registry takes the path for something else.
     if (response.statusCode !== 200 || !isIndex(response.headers['content-type'])) return undefined;
-    const link = /<([^>]+)>\s*;[^,]*rel="?next"?/.exec(String(response.headers['link'] ?? ''))?.[1];
     return {
       index: parseIndex(transport, bytes),
-      next: link === undefined ? undefined : transport.follow(link, url),
+      next: nextOf(transport, response.headers['link'], url),
     };
   });
 }
@@ -125,7 +125,7 @@ async function fallbackIndex(
   repository: string,
   subject: Digest,
 ): Promise<Index | undefined> {
-  const found = await getManifest(transport, repository, tagOf(subject), true);
+  const found = await findManifest(transport, repository, tagOf(subject));
   return found?.mediaType === indexType ? parseIndex(transport, found.bytes) : undefined;
 }
 
@@ -135,7 +135,7 @@ async function indexToChange(
   repository: string,
   subject: Digest,
 ): Promise<Index | undefined> {
-  const found = await getManifest(transport, repository, tagOf(subject), true);
+  const found = await findManifest(transport, repository, tagOf(subject));
   return found === undefined || found.digest === subject ? undefined : parseIndex(transport, found.bytes);
 }
 

@@ -55,31 +55,47 @@ export function readRegistriesConf(environment: Environment = process.env): Regi
       rules.set(prefix, { ...rule, prefix });
     }
     search = file['unqualified-search-registries'] ?? search;
-    for (const [name, place] of Object.entries(file.aliases)) aliases.set(name, place);
+    for (const [name, place] of Object.entries(file.aliases)) {
+      // An empty one takes an earlier one back.
+      if (place === '') aliases.delete(name);
+      else aliases.set(name, place);
+    }
   }
   return { rules, search, aliases };
 }
 
-/** The most particular rule for a name such as `registry.example.com/team/app`. */
-export function ruleFor({ rules }: RegistriesConf, name: string): RegistryRule | undefined {
-  const fits = [...rules.values()].filter(({ prefix }) => begins(name, prefix));
-  return fits.toSorted((a, b) => b.prefix.length - a.prefix.length)[0];
+/** The most particular rule for a name such as `registry.example.com/team/app:1`, and how much of the name it is for. */
+export function ruleFor(
+  { rules }: RegistriesConf,
+  name: string,
+): { rule: RegistryRule; length: number } | undefined {
+  const fits = [...rules.values()].flatMap((rule) => {
+    const length = matched(name, rule.prefix);
+    return length === undefined ? [] : [{ rule, length }];
+  });
+  return fits.toSorted((a, b) => b.rule.prefix.length - a.rule.prefix.length)[0];
 }
 
-/** `*.example.com` is every host below; else whole components, or the host alone. */
-function begins(name: string, prefix: string): boolean {
-  if (!prefix.startsWith('*.')) return name === prefix || name.startsWith(`${prefix}/`);
-  return name.split('/')[0]!.endsWith(prefix.slice(1));
+/**
+ * Whole components: a host, with its port or whatever port, repositories, a tag or digest. `*.example.com` is every host
+ * below (containers/image, refMatchingPrefix).
+ */
+function matched(name: string, prefix: string): number | undefined {
+  const isWildcard = prefix.startsWith('*.');
+  const at = isWildcard ? name.indexOf(prefix.slice(1)) : 0;
+  if (at < 0 || name.slice(0, at).includes('/')) return undefined;
+  const length = isWildcard ? at + prefix.length - 1 : prefix.length;
+  const isWhole = name.length === length || ':/@'.includes(name[length] ?? ' ');
+  return isWhole && (isWildcard || name.startsWith(prefix)) ? length : undefined;
 }
 
+/** The user's file counts alone, with the user's drop-ins; any other with those of the host and the user. */
 function files(environment: Environment): string[] {
+  const host = '/etc/containers/registries.conf';
+  const own = join(environment['HOME'] || '/root', '.config/containers/registries.conf');
   const chosen = environment['CONTAINERS_REGISTRIES_CONF'];
-  if (chosen) return [chosen];
-  const home = environment['XDG_CONFIG_HOME'] || join(environment['HOME'] || '/root', '.config');
-  const places = ['/etc/containers', join(home, 'containers')];
-  // The user's file counts instead of the host's, their drop-ins count both.
-  const main = places.map((place) => join(place, 'registries.conf')).findLast(existsSync);
-  return [main ?? [], places.flatMap((place) => dropIns(join(place, 'registries.conf.d')))].flat();
+  if (!chosen && existsSync(own)) return [own, ...dropIns(`${own}.d`)];
+  return [chosen || host, ...[host, own].flatMap((path) => dropIns(`${path}.d`))];
 }
 
 function dropIns(directory: string): string[] {

@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 import type { Environment } from './credentials.ts';
-import { showReference, tagOf, type Reference } from './reference.ts';
+import { showReference, wantedTag, type Reference } from './reference.ts';
 
 const placeSchema = z
   .looseObject({
@@ -89,7 +89,7 @@ function namesOf(reference: Reference): string[] {
   const { registry, repository, digest } = reference;
   const image =
     digest === undefined
-      ? { registry, repository, tag: tagOf(reference)! }
+      ? { registry, repository, tag: wantedTag(reference)! }
       : { registry, repository, digest };
   const parts = `${registry}/${repository}`.split('/');
   const parents = parts.map((_, index) => parts.slice(0, parts.length - index).join('/'));

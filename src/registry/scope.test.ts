@@ -17,6 +17,11 @@ test.each([
   expect(mergeScopes(ours, theirs)).toBe(both);
 });
 
+test('what is no scope is found out at once, however many slashes it has', () => {
+  const long = `repository:${'a/'.repeat(2000)}a:READ`;
+  expect(mergeScopes('repository:a:pull', long)).toBe('repository:a:pull');
+});
+
 test('no registry makes us ask for more than a URL holds', () => {
   const many = Array.from({ length: 1000 }, (_, one) => `repository:r${one}:pull`).join(' ');
   expect(mergeScopes('repository:a:pull', many).split(' ')).toHaveLength(20);

@@ -1,6 +1,7 @@
 /** What a token is asked for: `TYPE:NAME:ACTION,ACTION`, several with blanks between (distribution's scope.md). */
 
-const grammar = /^[a-z]+(?:\([a-z]+\))?:[^\s:]+(?:[:/][^\s:]+)*:[a-z*]+(?:,[a-z*]+)*$/;
+/** Each part begins with a colon, which none has: there is one way to read a text, however long. */
+const grammar = /^[a-z]+(?:\([a-z]+\))?:[^\s:]+(?::[^\s:]+)*:[a-z*]+(?:,[a-z*]+)*$/;
 /** More than any registry names, fewer than would fill a URL. */
 const mostScopes = 20;
 

@@ -25,8 +25,8 @@ export interface Uploading {
 
 /** So little goes with the request that ends the upload. */
 const small = 1024 * 1024;
-/** Milliseconds: a registry reads a whole upload once more before it answers. */
-const commitPatience = 600_000;
+/** Milliseconds: a proxy passes on what it has kept, and a registry reads a whole upload once more, before it answers. */
+const bodyPatience = 600_000;
 /** Those that the specification has, and those that registries have instead (Pulp, ECR). */
 const taken = [200, 201, 202, 204];
 /** How a registry says that it knows nothing of an upload, or not as much as we took it to know. */
@@ -114,7 +114,11 @@ export class UploadSession {
     const headers = part.ranged ? { 'content-range': `${part.from}-${part.to - 1}` } : undefined;
     const expect = [...taken, ...lost, tooLarge, ...unknownWay];
     // What was sent counts: some let the range of their answer stand still (ECR), some give none.
-    const read = (response: HttpResponse) => ({ response, place: this.#moved(place, response, part.to) });
+    const read = (response: HttpResponse, words: string) => ({
+      response,
+      words,
+      place: this.#moved(place, response, part.to),
+    });
     const answer = await this.#exchange('PATCH', place.url, expect, read, { ...part, headers });
     const { statusCode } = answer.response;
     if (taken.includes(statusCode)) return answer.place;
@@ -124,7 +128,7 @@ export class UploadSession {
       habits.refusePatch(transport);
       return undefined;
     }
-    if (statusCode !== tooLarge && statusCode !== outOfRange) throw this.#forget(answer.response);
+    if (statusCode !== tooLarge && statusCode !== outOfRange) throw this.#forget(answer);
     const there = await this.#recall(place);
     if (statusCode === outOfRange && there?.offset !== part.from && part.from > 0) {
       this.#place = there;
@@ -146,18 +150,20 @@ export class UploadSession {
     // An upload that two connections wrote to is spoiled, and made anew; a second refusal is meant.
     const expect = this.#refused ? [...taken, 404] : [...taken, ...lost];
     const part = { from: place.offset, to: blob.size };
-    const response = await this.#exchange('PUT', url, expect, (answer) => answer, part);
+    const read = (response: HttpResponse, words: string) => ({ response, words });
+    const answer = await this.#exchange('PUT', url, expect, read, part);
+    const { response } = answer;
     if (response.statusCode === 201) return;
     // Only 201 says that it is there.
     if (taken.includes(response.statusCode) && (await isThere())) return;
     this.#refused = true;
-    throw this.#forget(response);
+    throw this.#forget(answer);
   }
 
-  #forget(response: HttpResponse): AttemptError {
+  #forget({ response, words }: { response: HttpResponse; words: string }): AttemptError {
     this.#place = undefined;
     const { digest } = this.#upload.blob;
-    return new AttemptError(`it lost the upload of ${digest} (HTTP status ${response.statusCode})`);
+    return new AttemptError(`it lost the upload of ${digest} (HTTP status ${response.statusCode}${words})`);
   }
 
   #moved(place: Place, response: HttpResponse, offset: number): Place {
@@ -170,7 +176,7 @@ export class UploadSession {
     method: 'GET' | 'POST' | 'PATCH' | 'PUT',
     url: string | URL,
     expect: number[],
-    read: (response: HttpResponse) => T,
+    read: (response: HttpResponse, words: string) => T,
     part?: { from: number; to: number; headers?: Record<string, string> | undefined },
   ): Promise<T> {
     const { transport, repository, blob, onProgress } = this.#upload;
@@ -191,11 +197,12 @@ export class UploadSession {
         ...(method !== 'GET' && { 'content-length': String(length) }),
       },
       body: part && length > 0 ? () => readPart(blob, part.from, part.to, onRead) : undefined,
-      patience: method === 'PUT' ? commitPatience : undefined,
+      patience: method === 'PUT' || method === 'PATCH' ? bodyPatience : undefined,
     };
     return transport.attempt(ask, async (response) => {
+      const words = response.statusCode >= 400 ? await transport.wordsOf(response) : '';
       await response.body.dump();
-      return read(response);
+      return read(response, words);
     });
   }
 }

@@ -6,6 +6,7 @@ import { getDomain } from 'tldts';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 import {
+  AttemptError,
   send,
   showUrl,
   statusError,
@@ -14,6 +15,7 @@ import {
   type Tls,
 } from '../host/request.ts';
 import { readBody } from './body.ts';
+import { certificatesFor } from './certificates.ts';
 import { basicOf, type Credentials } from './credentials.ts';
 
 export interface Token {
@@ -32,6 +34,8 @@ export interface TokenQuestion {
   scope: string;
   credentials: Credentials | undefined;
   signal: AbortSignal | undefined;
+  /** What helps whoever was refused with a status. */
+  advice: (status: number) => string;
 }
 
 const tokenBytes = 1 << 20;
@@ -57,27 +61,34 @@ export async function fetchToken(question: TokenQuestion): Promise<Token> {
   const { response, target } = await follow(question, first.url, first.request);
   const { statusCode } = response;
   const bytes = await readBody(response, tokenBytes);
+  const place = showUrl(target.href);
   if (statusCode >= 400 && statusCode < 500 && !passing.includes(statusCode)) {
-    throw new MillinerError('REGISTRY_DENIED', `${showUrl(target.href)} gives no token for ${scope}`, {
-      details: { realm: showUrl(target.href), scope, status: statusCode },
+    const what = `${place} gives no token for ${scope} (HTTP status ${statusCode})`;
+    throw new MillinerError('REGISTRY_DENIED', what, {
+      hint: question.advice(statusCode),
+      details: { realm: place, scope, status: statusCode },
     });
   }
-  if (statusCode !== 200) throw statusError(response);
+  if (statusCode !== 200) throw about(place, statusError(response));
   const { token, life } = parseToken(bytes, target);
   return { value: token, until: Date.now() + Math.max(life - margin, 0) * 1000 };
 }
 
 /** To where it was sent on; 301 to 303 make a GET of a POST, which would lose the grant. */
 async function follow(
-  { registry, tls }: TokenQuestion,
+  question: TokenQuestion,
   first: URL,
   request: HttpRequest,
 ): Promise<{ response: HttpResponse; target: URL }> {
+  const { registry } = question;
   const followed = request.method === 'POST' ? [307, 308] : [301, 302, 303, 307, 308];
   for (let target = first, hop = 0; ; hop++) {
     requireSafe(registry, first, target);
-    const own = target.hostname === registry.hostname ? { tls } : {};
-    const response = await send(target, { ...request, ...own });
+    const response = await send(target, { ...request, tls: await trustFor(target, question) }).catch(
+      (error: unknown) => {
+        throw error instanceof AttemptError ? about(showUrl(target.href), error) : error;
+      },
+    );
     const { location } = response.headers;
     if (!followed.includes(response.statusCode) || typeof location !== 'string') return { response, target };
     await response.body.dump();
@@ -86,6 +97,27 @@ async function follow(
     }
     target = new URL(location, target);
   }
+}
+
+/**
+ * Whoever makes a registry's authority known for it means its token server as well; a client certificate is for nobody
+ * else.
+ */
+async function trustFor(target: URL, { registry, tls }: TokenQuestion): Promise<Tls | undefined> {
+  if (target.hostname === registry.hostname) return tls;
+  const own = await certificatesFor(target.host);
+  return own ?? (tls?.added === undefined ? undefined : { added: tls.added });
+}
+
+/** It is the token server that failed, not the registry. */
+function about(place: string, error: AttemptError): AttemptError {
+  const { permanent, retryAfter, status, cause } = error;
+  return new AttemptError(`the token server ${place}: ${error.message}`, {
+    permanent,
+    retryAfter,
+    status,
+    cause,
+  });
 }
 
 function requireSafe(registry: URL, first: URL, target: URL): void {

@@ -84,9 +84,10 @@ export class Transport {
     this.#attempts = options.attempts ?? 8;
   }
 
-  /** The same, with what is known of tokens and habits, for work that another signal stops. */
-  under(signal: AbortSignal): Transport {
-    return new Transport({ ...this.#options, signal }, { authorizer: this.#authorizer, habits: this.habits });
+  /** The same, with what is known of tokens and habits. */
+  with(others: Pick<TransportOptions, 'signal' | 'attempts'>): Transport {
+    const known = { authorizer: this.#authorizer, habits: this.habits };
+    return new Transport({ ...this.#options, ...others }, known);
   }
 
   tell(sentence: string): void {
@@ -228,7 +229,7 @@ export class Transport {
   async #refusal(ask: Ask, response: HttpResponse): Promise<Error> {
     const { statusCode } = response;
     const failure = statusError(response);
-    const words = await this.#wordsOf(response);
+    const words = await this.wordsOf(response);
     if (!failure.permanent || (statusCode >= 500 && !lacking.includes(statusCode))) {
       return new AttemptError(`${failure.message}${words}`, { retryAfter: failure.retryAfter });
     }
@@ -246,7 +247,7 @@ export class Transport {
   }
 
   /** The registry's own words (distribution-spec, error codes), of which nothing is believed. */
-  async #wordsOf(response: HttpResponse): Promise<string> {
+  async wordsOf(response: HttpResponse): Promise<string> {
     const bytes = await readBody(response, errorBytes).catch(() => undefined);
     try {
       const { errors } = JSON.parse(bytes?.toString() ?? '') as {

@@ -67,6 +67,8 @@ describe('files', () => {
     ],
     ['one without its last line', pem.replace(/-----END.*\n/, ''), /PUBLIC KEY is cut short/],
     ['one without a line of its middle', pem.split('\n').toSpliced(4, 1).join('\n'), /holds no SPKI key/],
+    ['two keys', `${pem}${pem}`, /several blocks/],
+    ['half a key and a whole one', `${pem.slice(0, 100)}\n${pem}`, /several blocks/],
     ['nothing', '', /no public key in PEM form/],
   ])('%s is refused', (_name, text, words) => {
     expect(() => readPublicKey(text)).toThrow(refused(words));

@@ -32,6 +32,24 @@ test("operating systems by the scanners' names", () => {
   const names = ['rhel', 'almalinux', 'ol', 'amzn', 'fedora', 'centos', 'rocky', 'opensuse-leap'];
   const found = names.map((id) => scannerName(id));
   expect(found).toEqual(['redhat', 'alma', 'oracle', 'amazon', ...names.slice(4)]);
+  const others = ['mariner', 'opensuse', 'sl-micro', 'sle-micro', 'sle-micro-rancher'];
+  expect(others.map((id) => scannerName(id))).toEqual([
+    'cbl-mariner',
+    'opensuse-leap',
+    'slem',
+    'slem',
+    'slem',
+  ]);
+});
+
+test.each([
+  ['opensuse-microos', 'opensuse'],
+  ['opensuse-leap-micro', 'opensuse'],
+  ['sl-micro', 'suse'],
+  ['sles', 'suse'],
+  ['slackware', 'slackware'],
+])('packages of %s are in the namespace %s', (id, namespace) => {
+  expect(rpmPurl({ id, versionId: '' }, bash)).toMatch(new RegExp(`^pkg:rpm/${namespace}/`));
 });
 
 test.each([

@@ -103,7 +103,7 @@ test.each<[string, () => Promise<Prepared>]>([
     const login =
       options.basic || options.token ? { REGISTRY_AUTH_FILE: await authFileFor(bench, host) } : {};
     const configuration = bench.desk.path('configuration');
-    const certificates = join(configuration, 'containers/certs.d', host);
+    const certificates = join(configuration, '.config/containers/certs.d', host);
     if (certificate !== undefined) {
       await mkdir(certificates, { recursive: true });
       await copyFile(certificate, join(certificates, 'ca.crt'));
@@ -111,7 +111,7 @@ test.each<[string, () => Promise<Prepared>]>([
     const ground =
       certificate === undefined
         ? { host, target: host, env: login }
-        : { host, target: url, env: { ...login, XDG_CONFIG_HOME: configuration }, certificates };
+        : { host, target: url, env: { ...login, HOME: configuration }, certificates };
     await held(name, 'Debian 12: the real one', await tryAll(bench, ground));
   } finally {
     await server.close();

@@ -28,6 +28,8 @@ export interface Behaviour extends AuthBehaviour {
   noLength?: boolean;
   /** Status of a manifest that is not there, under a tag that clients make of digests. */
   missingTag?: number;
+  /** Status of reading a tag that is there, as long as it is set: a rule of a firewall. */
+  refusedTag?: number | undefined;
   /** The fallback tag of an image gives the image. */
   aliasTag?: boolean;
   /** Status of a tag that is written a second time. */
@@ -102,6 +104,8 @@ export class StandIn {
     const { pathname, searchParams } = target;
     if (pathname.startsWith('/token')) return this.#auth.token(target, request, response);
     if (pathname === '/v2/') return this.#greet(response);
+    const listed = /^\/v2\/(.+)\/tags\/list$/.exec(pathname)?.[1];
+    if (listed !== undefined) return this.#list(response, this.#repository(listed));
     const [, name = '', kind, reference = ''] = path.exec(pathname) ?? [];
     const { rateLimit } = this.behaviour;
     if (rateLimit !== undefined && ++this.#asked % rateLimit === 0) {
@@ -217,6 +221,11 @@ export class StandIn {
     response.end(method === 'HEAD' ? undefined : bytes);
   }
 
+  #list(response: ServerResponse, { tags }: Repository): void {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ tags: [...tags.keys()] }));
+  }
+
   async #manifest(
     request: IncomingMessage,
     response: ServerResponse,
@@ -224,7 +233,7 @@ export class StandIn {
     reference: string,
   ): Promise<void> {
     const { tags, manifests } = repository;
-    const { aliasTag, immutable, missingTag } = this.behaviour;
+    const { aliasTag, immutable, missingTag, refusedTag } = this.behaviour;
     const isTag = !reference.startsWith('sha256:');
     if (request.method === 'PUT') {
       const chunks: Buffer[] = [];
@@ -243,6 +252,7 @@ export class StandIn {
     const digest = isTag ? (tags.get(reference) ?? alias) : reference;
     const found = manifests.get(digest ?? '');
     if (!found) return refuse(request, response, (derived && missingTag) || 404, 'MANIFEST_UNKNOWN');
+    if (derived && refusedTag !== undefined) return refuse(request, response, refusedTag, 'DENIED');
     response.writeHead(200, {
       'content-type': found.type,
       'content-length': found.bytes.length,

@@ -17,7 +17,7 @@ const source = (bytes: Uint8Array) => ({ digest: sha256Of(bytes), size: bytes.le
 const large = source(randomBytes(40 * mebibyte));
 const small = source(randomBytes(1000));
 
-async function upload(behaviour: Behaviour, script?: (seen: Seen) => Fault | undefined) {
+async function upload(behaviour: Behaviour, script?: (seen: Seen) => Fault | undefined, blob = large) {
   const registry = await StandIn.start(behaviour);
   const proxy = await FaultProxy.start(registry.host);
   open.push(registry, proxy);
@@ -28,8 +28,8 @@ async function upload(behaviour: Behaviour, script?: (seen: Seen) => Fault | und
     endpoint: plainEndpoint(proxy.host),
     tell: (sentence) => void told.push(sentence),
   });
-  expect(await client.pushBlob('felt/hat', large)).toBe('uploaded');
-  expect(registry.repositories.get('felt/hat')!.blobs.has(large.digest)).toBe(true);
+  expect(await client.pushBlob('felt/hat', blob)).toBe('uploaded');
+  expect(registry.repositories.get('felt/hat')!.blobs.has(blob.digest)).toBe(true);
   return { client, proxy, told, methods: proxy.seen.map(({ method }) => method).join(' ') };
 }
 
@@ -91,6 +91,11 @@ test('bodies of a bounded size: pieces, which become smaller until they fit', as
     Array.from({ length: 10 }, (_, piece) => range(4 * piece, 4 * piece + 4)),
   );
   expect(told).toHaveLength(2);
+});
+
+test('a blob that is smaller than the usual piece, and larger than a body may be', async () => {
+  const { told } = await upload({ largestBody: 5 * mebibyte }, undefined, source(randomBytes(10 * mebibyte)));
+  expect(told).toHaveLength(1);
 });
 
 test('a body that no piece is small enough for is told', async () => {

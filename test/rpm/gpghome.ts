@@ -34,10 +34,14 @@ export class GpgHome {
   }
 
   /** The revocation that gpg makes with each key; it lies behind a colon, so that nobody imports it by mistake. */
-  async revoke(fingerprint: string): Promise<void> {
+  async revocation(fingerprint: string): Promise<string> {
     const made = await readFile(join(this.path, 'openpgp-revocs.d', `${fingerprint}.rev`), 'utf8');
+    return made.slice(made.indexOf('-----BEGIN'));
+  }
+
+  async revoke(fingerprint: string): Promise<void> {
     const file = join(this.path, 'revocation');
-    await writeFile(file, made.replace(':-----BEGIN', '-----BEGIN'));
+    await writeFile(file, await this.revocation(fingerprint));
     await this.gpg(['--import', file]);
   }
 

@@ -1,5 +1,5 @@
 /** Signed messages that real gpg has made: one good signature of a key of the file opens them, and nothing else. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -111,6 +111,34 @@ test('a key that has expired since counts, one that was revoked does not', async
       { content, fingerprint: brief },
       problem('refused', /revoked/),
     ]);
+  } finally {
+    await own.close();
+  }
+});
+
+test('a revocation, or a later expiry, that stands apart from the key in its file', async () => {
+  const own = await GpgHome.open();
+  try {
+    const key = await own.makeKey('apart', 'ed25519', 'sign', 'seconds=3');
+    const message = await own.make(content, [...by(key), '--sign']);
+    const former = await readFile(await own.export(join(directory, 'former.asc'), [key]), 'utf8');
+    await new Promise((resolve) => setTimeout(resolve, 3100));
+    await own.gpg(['--quick-set-expire', key, '0']);
+    const late = await own.make(content, [...by(key), '--sign']);
+    const longer = await readFile(await own.export(join(directory, 'longer.asc'), [key]), 'utf8');
+    const file = async (text: string) => {
+      await writeFile(join(directory, 'apart.asc'), text);
+      return join(directory, 'apart.asc');
+    };
+    expect(await open(late, await file(former))).toEqual(problem('refused', /had expired/));
+    expect(await open(late, await file(former + longer))).toEqual({ content, fingerprint: key });
+    const revocation = await own.revocation(key);
+    expect(await open(message, await file(former + revocation))).toEqual(problem('refused', /revoked/));
+    const good = await own.export(join(directory, 'good.asc'), [await own.makeKey('good', 'ed25519')]);
+    expect(await open(message, await file(former + (await readFile(good, 'utf8'))))).toEqual({
+      content,
+      fingerprint: key,
+    });
   } finally {
     await own.close();
   }

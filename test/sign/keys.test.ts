@@ -26,7 +26,6 @@ beforeAll(async () => {
   await shelf.image('app', ['1.0']);
   reference = shelf.reference('1.0');
   vi.stubEnv('HOME', await lookaside.home(shelf.server.host));
-  vi.stubEnv('XDG_CONFIG_HOME', '');
   // All of them sign the one image: each has to be found among the others.
   for (const kind of keyKinds) {
     const maker = await makeKey(shelf, lookaside, kind, idOf(kind));

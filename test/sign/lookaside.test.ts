@@ -35,7 +35,6 @@ beforeAll(async () => {
     await lookaside.sign(shelf.reference(tag), { home: home.path, fingerprint });
   good = await readFile(file());
   config = await lookaside.home(shelf.server.host);
-  vi.stubEnv('XDG_CONFIG_HOME', '');
 });
 beforeEach(async () => {
   vi.stubEnv('HOME', config);
