@@ -8,6 +8,9 @@ import { bytesOf } from '../recipe/schema.ts';
 import { storages, type Storage } from '../snapshot/storage.ts';
 import { printable, terminalProgress } from './terminal.ts';
 
+/** Milliseconds. */
+const lingering = 1000;
+
 export abstract class MillinerCommand extends Command {
   static override enableJsonFlag = true;
   static override baseFlags = {
@@ -71,6 +74,8 @@ export abstract class MillinerCommand extends Command {
     process.off('beforeExit', this.#unfinished);
     this.#terminal.end();
     await super.finally(error);
+    // BullMQ goes on trying to reach a Redis that was left: that keeps no command that is done.
+    setTimeout(() => process.exit(), lingering).unref();
   }
 
   protected override async catch(error: Error & { exitCode?: number }): Promise<unknown> {

@@ -8,7 +8,7 @@ import { examine } from '../pipeline/doctor.ts';
 import { connect } from '../queue/connection.ts';
 import { isDone } from '../queue/idle.ts';
 import { identifyKey, Keyring } from '../queue/keyring.ts';
-import { asQueueError, queueTrouble } from '../queue/replies.ts';
+import { queueTrouble } from '../queue/replies.ts';
 import { listReleases } from '../queue/status.ts';
 import { ReleaseWorker } from '../queue/worker.ts';
 
@@ -83,8 +83,6 @@ password): else it forgets transactions when it reads its journal again.`;
       } finally {
         await worker.stop();
       }
-    } catch (error) {
-      throw asQueueError(error) ?? error;
     } finally {
       await connection.close();
     }

@@ -28,7 +28,7 @@ export interface ConnectOptions {
   onTrouble?: (error: Error) => void;
 }
 
-/** What the Redis refuses, or fails with for good, ends it with its own code. Throws as connect does, and QUEUE_FULL. */
+/** A Redis that was left for good ends it. Throws as connect does, and QUEUE_UNAVAILABLE for its certificate. */
 export async function withConnection<T>(
   state: string,
   options: ConnectOptions,
@@ -37,8 +37,6 @@ export async function withConnection<T>(
   const connection = await connect(state, options);
   try {
     return await Promise.race([use(connection), connection.left]);
-  } catch (error) {
-    throw asQueueError(error) ?? error;
   } finally {
     await connection.close();
   }

@@ -12,6 +12,7 @@ export class Departure {
   readonly left: Promise<never>;
   readonly #reject: (fault: MillinerError) => void;
   readonly #all = new Set<Redis>();
+  #isLeft = false;
 
   constructor(redis: Redis) {
     const { promise, reject } = Promise.withResolvers<never>();
@@ -23,6 +24,7 @@ export class Departure {
   }
 
   leave(fault?: MillinerError): void {
+    this.#isLeft = true;
     if (fault) this.#reject(fault);
     for (const one of this.#all) one.disconnect();
   }
@@ -40,7 +42,12 @@ export class Departure {
 
   #know(redis: Redis): Redis {
     this.#all.add(redis);
-    redis.once('end', () => this.#all.delete(redis));
+    redis.on('end', () => this.#all.delete(redis));
+    redis.on('connecting', () => {
+      this.#all.add(redis);
+      // BullMQ takes an end for a fault that passes, and connects again.
+      if (this.#isLeft) redis.disconnect();
+    });
     redis.on('connect', () => {
       const meter = new AnswerMeter();
       // Before the parser, which keeps all of an answer until it is whole.
