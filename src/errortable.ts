@@ -287,7 +287,7 @@ const table = {
   QUEUE_DENIED: {
     kind: 'queue',
     what: 'the Redis of the queue refuses this user',
-    todo: 'Give a user and password that it knows in MILLINER_REDIS, with all commands on the keys milliner:*.',
+    todo: 'Give a user and password that it knows in MILLINER_REDIS, with all commands on the keys milliner:* (or those of MILLINER_REDIS_PREFIX).',
   },
   QUEUE_FULL: {
     kind: 'queue',

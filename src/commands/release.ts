@@ -23,7 +23,7 @@ is finished stays finished, and no tag moves before everything else is done. The
 lock if it has one. The same release twice is one.
 
 Without MILLINER_REDIS the queue is this state directory's own, and while no worker runs, this command works itself.
-With it (redis://, rediss:// or unix://), workers on any machine take the jobs; they leave blobs for each other in
+With it (redis://, rediss://, unix:// or redis+sentinel://), workers on any machine take the jobs; they leave blobs for each other in
 MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the release.`;
   static override examples = [
     '<%= config.bin %> release demo-base --key keys/release.key --to registry.example.com/demo/base:43',

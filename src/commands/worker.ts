@@ -25,7 +25,7 @@ SIGTERM or Ctrl-C: takes no more, gives what runs ten seconds to finish, and han
 worker that dies loses nothing either: others take its jobs within half a minute.
 
 A shared Redis (MILLINER_REDIS) must not evict keys, and should have appendonly yes. Its ACL user needs all commands but
-the dangerous ones, and info, on the keys and channels milliner:*. Redis 7.0 must keep its default user on (with a
+the dangerous ones, and info, on the keys and channels milliner:*, or PREFIX:* with MILLINER_REDIS_PREFIX. Redis 7.0 must keep its default user on (with a
 password): else it forgets transactions when it reads its journal again.`;
   static override examples = [
     '<%= config.bin %> worker',

@@ -11,7 +11,7 @@ export interface Exchange {
   repository: string;
 }
 
-/** `place` is REGISTRY/REPOSITORY. Throws REFERENCE_INVALID, CREDENTIALS_INVALID. */
+/** `place` is REGISTRY/REPOSITORY. Throws REFERENCE_INVALID, CREDENTIALS_INVALID; REGISTRY_INVALID where no registry is. */
 export async function openExchange(
   place: string,
   { plainHttp, progress, signal }: { plainHttp: boolean } & Pick<RunOptions, 'progress' | 'signal'>,
@@ -24,6 +24,7 @@ export async function openExchange(
   }
   const tell = (sentence: string) => progress.warn(sentence);
   const client = await RegistryClient.open({ registry, repository, plainHttp, pushes: true, tell, signal });
+  await client.ping();
   return { client, registry, repository };
 }
 

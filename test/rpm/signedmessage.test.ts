@@ -126,16 +126,16 @@ test('a revocation, or a later expiry, that stands apart from the key in its fil
     await own.gpg(['--quick-set-expire', key, '0']);
     const late = await own.make(content, [...by(key), '--sign']);
     const longer = await readFile(await own.export(join(directory, 'longer.asc'), [key]), 'utf8');
-    const file = async (text: string) => {
+    const written = async (text: string) => {
       await writeFile(join(directory, 'apart.asc'), text);
       return join(directory, 'apart.asc');
     };
-    expect(await open(late, await file(former))).toEqual(problem('refused', /had expired/));
-    expect(await open(late, await file(former + longer))).toEqual({ content, fingerprint: key });
+    expect(await open(late, await written(former))).toEqual(problem('refused', /had expired/));
+    expect(await open(late, await written(former + longer))).toEqual({ content, fingerprint: key });
     const revocation = await own.revocation(key);
-    expect(await open(message, await file(former + revocation))).toEqual(problem('refused', /revoked/));
+    expect(await open(message, await written(former + revocation))).toEqual(problem('refused', /revoked/));
     const good = await own.export(join(directory, 'good.asc'), [await own.makeKey('good', 'ed25519')]);
-    expect(await open(message, await file(former + (await readFile(good, 'utf8'))))).toEqual({
+    expect(await open(message, await written(former + (await readFile(good, 'utf8'))))).toEqual({
       content,
       fingerprint: key,
     });
