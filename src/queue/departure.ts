@@ -34,7 +34,7 @@ export class Departure {
     const leave = async () => {
       for (let since = Date.now(); redis.status !== 'end'; await sleep(100, undefined, { ref: false })) {
         if (redis.status === 'ready') since = Date.now();
-        if (Date.now() - since > awayMilliseconds) this.leave(signal.reason as MillinerError);
+        if (Date.now() - since > awayMilliseconds) return this.leave(signal.reason as MillinerError);
       }
     };
     signal.addEventListener('abort', () => void leave(), { once: true });
