@@ -5,7 +5,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { MillinerError } from '../errors.ts';
 
-/** What one systemd with its usual services takes, measured, and one to spare. */
+/** What demo-product was measured to take: systemd five, its D-Bus one. */
 const perSystemd = 6;
 const limitFile = '/proc/sys/fs/inotify/max_user_instances';
 
