@@ -10,6 +10,7 @@ import type { Connection } from './connection.ts';
 import { Consumer, type Handler, type Reason } from './consumer.ts';
 import { cancelled, endGrant, grantTo } from './fence.ts';
 import { advance } from './flow.ts';
+import { Heart } from './heart.ts';
 import { failureOf, parseRelease, parseStage, queueOf, releaseQueue, type Stage } from './job.ts';
 import type { Keyring } from './keyring.ts';
 import type { Log, Subject } from './log.ts';
@@ -33,11 +34,7 @@ export interface WorkerOptions {
 }
 
 /** Milliseconds. */
-const beat = 500;
-const keyPause = 1000;
 const complaintPause = 10_000;
-/** A worker is alive while it has said so within this time. */
-const lifeSeconds = 10;
 /** A host whose disk is full leaves the work to others for a while. */
 const fullDiskPause = 10_000;
 /** A running job may finish before a worker that is to stop hands it back. */
@@ -58,7 +55,7 @@ export class ReleaseWorker {
   readonly #consumers = new Map<string, Consumer>();
   readonly #over = new AbortController();
   readonly #complaints = new Map<string, number>();
-  #beating: Promise<void> | undefined;
+  #heart: Heart | undefined;
   #stopping = false;
 
   constructor(options: WorkerOptions) {
@@ -89,7 +86,12 @@ export class ReleaseWorker {
     await this.#findKeys();
     this.#consume(releaseQueue, this.#release, releasesAtOnce);
     log('info', `takes ${this.takes.join(', ')}; ${this.#slotCount} at once`);
-    this.#beating = this.#beat();
+    const about = { id: this.id, slots: this.#slotCount, takes: () => this.takes };
+    const hooks = {
+      onError: (error: Error) => this.#complain(error),
+      findKeys: async () => this.#findKeys(),
+    };
+    this.#heart = new Heart(this.queues, about, this.#consumers, hooks);
   }
 
   /**
@@ -103,6 +105,7 @@ export class ReleaseWorker {
     );
     await Promise.race([inOrder, this.#giveUp(grace + stopMilliseconds)]);
     this.#over.abort();
+    this.#heart?.abandon();
     for (const consumer of this.#consumers.values()) consumer.abandon();
   }
 
@@ -117,10 +120,7 @@ export class ReleaseWorker {
     await this.#untilIdle(Infinity);
     await taken;
     await Promise.all(consumers.map((consumer) => consumer.close()));
-    this.#over.abort();
-    await this.#beating;
-    await this.queues.redis.srem(keys.workers, this.id);
-    await this.queues.redis.del(keys.worker(this.id));
+    await this.#heart?.stop();
     await this.queues.close();
   }
 
@@ -234,48 +234,6 @@ export class ReleaseWorker {
     if (Date.now() - (this.#complaints.get(message) ?? 0) < complaintPause) return;
     this.#complaints.set(message, Date.now());
     this.#options.log('warn', message);
-  }
-
-  /** Says that it lives, and looks for what was cancelled and for keys, until it stops. */
-  async #beat(): Promise<void> {
-    let nextKeys = 0;
-    while (!this.#over.signal.aborted) {
-      try {
-        await this.#sayAlive();
-        await this.#stopCancelled();
-        if (Date.now() > nextKeys) await this.#findKeys();
-        if (Date.now() > nextKeys) nextKeys = Date.now() + keyPause;
-      } catch (error) {
-        this.#complain(error as Error);
-      }
-      await sleep(beat, undefined, { signal: this.#over.signal }).catch(() => undefined);
-    }
-  }
-
-  async #sayAlive(): Promise<void> {
-    const about = {
-      id: this.id,
-      host: hostname(),
-      pid: process.pid,
-      slots: this.#slotCount,
-      takes: this.takes,
-      running: this.running.map(({ id }) => id),
-    };
-    // Not as a transaction, which cannot be sent again to another primary.
-    await this.queues.redis.set(keys.worker(this.id), JSON.stringify(about), 'EX', lifeSeconds);
-    await this.queues.redis.sadd(keys.workers, this.id);
-  }
-
-  async #stopCancelled(): Promise<void> {
-    for (const consumer of this.#consumers.values()) {
-      if (consumer.queue === releaseQueue || consumer.running.length === 0) continue;
-      const { running } = consumer;
-      const releases = running.map(({ data }) => parseStage(data).release);
-      const answers = await this.queues.redis.smismember(keys.cancelled, ...releases);
-      for (const [index, { id }] of running.entries()) {
-        if (answers[index] === 1) consumer.stop(id!, 'cancelled');
-      }
-    }
   }
 
   async #findKeys(): Promise<void> {

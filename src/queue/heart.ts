@@ -1,0 +1,99 @@
+/** What a worker does again and again: says that it lives, stops what was cancelled, and looks for keys. */
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Consumer } from './consumer.ts';
+import { parseStage, releaseQueue } from './job.ts';
+import { keys, type Queues } from './queues.ts';
+
+export interface About {
+  id: string;
+  slots: number;
+  /** Queues that it takes jobs from. */
+  takes: () => string[];
+}
+
+export interface Hooks {
+  findKeys: () => Promise<void>;
+  onError: (error: Error) => void;
+}
+
+/** Milliseconds. */
+const pause = 500;
+const keyPause = 1000;
+/** A worker is alive while it has said so within this time. */
+const lifeSeconds = 10;
+
+export class Heart {
+  readonly #queues: Queues;
+  readonly #about: About;
+  readonly #consumers: ReadonlyMap<string, Consumer>;
+  readonly #hooks: Hooks;
+  readonly #over = new AbortController();
+  readonly #beating: Promise<void>;
+
+  constructor(queues: Queues, about: About, consumers: ReadonlyMap<string, Consumer>, hooks: Hooks) {
+    this.#queues = queues;
+    this.#about = about;
+    this.#consumers = consumers;
+    this.#hooks = hooks;
+    this.#beating = this.#beat();
+  }
+
+  /** And it is known no more. */
+  async stop(): Promise<void> {
+    this.abandon();
+    await this.#beating;
+    await this.#queues.redis.srem(keys.workers, this.#about.id);
+    await this.#queues.redis.del(keys.worker(this.#about.id));
+  }
+
+  /** Where there is no Redis to tell. */
+  abandon(): void {
+    this.#over.abort();
+  }
+
+  async #beat(): Promise<void> {
+    let nextKeys = 0;
+    while (!this.#over.signal.aborted) {
+      try {
+        await this.#sayAlive();
+        await this.#stopCancelled();
+        if (Date.now() > nextKeys) {
+          await this.#hooks.findKeys();
+          nextKeys = Date.now() + keyPause;
+        }
+      } catch (error) {
+        this.#hooks.onError(error as Error);
+      }
+      await sleep(pause, undefined, { signal: this.#over.signal }).catch(() => undefined);
+    }
+  }
+
+  async #sayAlive(): Promise<void> {
+    const { id, slots, takes } = this.#about;
+    const running = [...this.#consumers.values()].flatMap((consumer) => consumer.running);
+    const about = {
+      id,
+      host: hostname(),
+      pid: process.pid,
+      slots,
+      takes: takes(),
+      running: running.map((job) => job.id),
+    };
+    // Not as a transaction, which cannot be sent again to another primary.
+    await this.#queues.redis.set(keys.worker(id), JSON.stringify(about), 'EX', lifeSeconds);
+    await this.#queues.redis.sadd(keys.workers, id);
+  }
+
+  async #stopCancelled(): Promise<void> {
+    for (const consumer of this.#consumers.values()) {
+      if (consumer.queue === releaseQueue || consumer.running.length === 0) continue;
+      const { running } = consumer;
+      const releases = running.map(({ data }) => parseStage(data).release);
+      const answers = await this.#queues.redis.smismember(keys.cancelled, ...releases);
+      for (const [index, { id }] of running.entries()) {
+        if (answers[index] === 1) consumer.stop(id!, 'cancelled');
+      }
+    }
+  }
+}
