@@ -48,6 +48,8 @@ export class UploadSession {
   /** Bytes that have gone out in one session at most: more is progress. */
   #furthest = 0;
   #refused = false;
+  /** A connection broke: a refusal of so much at once may have been lost with it, as with nginx's 413. */
+  #broke = false;
   /** How often PATCH led nowhere: an upload may be lost, but not each time. */
   #unknown = 0;
 
@@ -65,7 +67,12 @@ export class UploadSession {
       if (again && (await isThere())) return;
       if (again && this.#place) this.#place = await this.#recall(this.#place);
       again = true;
-      await this.#send();
+      try {
+        await this.#send();
+      } catch (error) {
+        this.#broke ||= error instanceof AttemptError && error.cause !== undefined;
+        throw error;
+      }
     };
     await transport.persist(`uploading ${blob.digest}`, once, () => this.#furthest);
     onProgress?.(blob.size, blob.size);
@@ -86,7 +93,7 @@ export class UploadSession {
   #next({ offset, least }: Place): Part {
     const { size } = this.#upload.blob;
     const { habits } = this.#upload.transport;
-    const whole = offset === 0 && habits.whole && least === undefined;
+    const whole = offset === 0 && habits.whole && least === undefined && !this.#broke;
     if (whole || !habits.ranges) return { from: offset, to: size, ranged: false };
     return { from: offset, to: Math.min(offset + habits.piece(least ?? 0), size), ranged: true };
   }
