@@ -1,6 +1,6 @@
 /** What node:fs leaves to say about files: durability, absence, full disks. */
 import { realpathSync, type Stats } from 'node:fs';
-import { lstat, open, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { lstat, open, readdir, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 
@@ -37,6 +37,11 @@ export async function lstatIfThere(path: string | Buffer): Promise<Stats | undef
 /** What a path leads to; undefined where nothing is. */
 export async function statIfThere(path: string): Promise<Stats | undefined> {
   return stat(path).catch(onlyAbsent);
+}
+
+/** The names in a directory; undefined where there is none. */
+export async function readdirIfThere(path: string): Promise<string[] | undefined> {
+  return readdir(path).catch(onlyAbsent);
 }
 
 /** That it cannot be looked at is no absence. */

@@ -1,8 +1,8 @@
 /** gc: removes from the state directory what no image and no lock in use needs. */
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
-import { statIfThere } from '../host/files.ts';
+import { readdirIfThere, statIfThere } from '../host/files.ts';
 import { removeTree } from '../host/remove.ts';
 import { cachedEnding } from '../solve/cached.ts';
 import { forgetBase, listBases, type BaseRecord } from './baserecords.ts';
@@ -121,7 +121,7 @@ async function removeSnapshots({ snapshots }: Context, keep: Set<string>): Promi
 
 /** Files of what can be made again, and what killed writers left of them: those that use touches, by when that was. */
 async function removeUnused(directory: string, ending: string, usedSince: Date): Promise<void> {
-  for (const name of await readdir(directory).catch(() => [])) {
+  for (const name of (await readdirIfThere(directory)) ?? []) {
     const path = join(directory, name);
     const found = name.includes(ending) ? await statIfThere(path) : undefined;
     if (found && found.mtime < usedSince) await rm(path, { force: true });
@@ -130,5 +130,5 @@ async function removeUnused(directory: string, ending: string, usedSince: Date):
 
 /** The directory itself stays: a command that waits for its turn has seen that it is there. */
 async function empty(directory: string): Promise<void> {
-  for (const name of await readdir(directory).catch(() => [])) await removeTree(join(directory, name));
+  for (const name of (await readdirIfThere(directory)) ?? []) await removeTree(join(directory, name));
 }

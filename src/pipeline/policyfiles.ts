@@ -1,12 +1,13 @@
 /** Files of a policy that may be others' as well: read, and written again, with one error for what cannot be. */
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { MillinerError } from '../errors.ts';
 import { replaceFile } from '../host/atomic.ts';
+import { statIfThere, withoutLinks } from '../host/files.ts';
 
 /** What a link leads to, in the place of the link; others may read it as they could before, whatever our umask. */
 export async function rewrite(path: string, make: () => string | Promise<string>): Promise<void> {
-  const target = await realpath(path).catch(() => path);
-  const mode = (await stat(target).catch(() => undefined))?.mode ?? 0o644;
+  const target = withoutLinks(path);
+  const mode = (await statIfThere(target).catch(unwritable(path)))?.mode ?? 0o644;
   await replaceFile(target, async (handle) => {
     await handle.writeFile(await make());
     await handle.chmod(mode & 0o777);

@@ -1,6 +1,7 @@
 /** Where images were published from this state: a registry can then mount from there what another image shares. */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readdirIfThere } from '../host/files.ts';
 import { z } from 'zod';
 import { writeFileAtomic } from '../host/atomic.ts';
 
@@ -32,7 +33,7 @@ export async function addPublication(
 
 /** Forgets where images were published that the state no longer has. */
 export async function removeOtherPublications(state: string, keep: ReadonlySet<string>): Promise<void> {
-  for (const file of await readdir(join(state, 'published')).catch(() => [])) {
+  for (const file of (await readdirIfThere(join(state, 'published'))) ?? []) {
     const digest = `sha256:${file.replace(/\.json$/, '')}`;
     if (!keep.has(digest)) await rm(join(state, 'published', file), { force: true });
   }

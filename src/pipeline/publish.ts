@@ -19,7 +19,7 @@ import type { PublishedImage } from './signatures.ts';
 import { readKeyText } from './signerkey.ts';
 import { openTargets, type Target } from './targets.ts';
 import { readVerdict } from './verdicts.ts';
-import { layouts, proofs, type Layout } from './verify.ts';
+import { layoutsOf, proofs, type Layout } from './verify.ts';
 
 export interface PublishOptions {
   /** REGISTRY/REPOSITORY:TAG each. */
@@ -38,9 +38,6 @@ export interface Signing {
   key: SigningKey;
   layouts: readonly Layout[];
 }
-
-export const layoutsOf = (only: Layout | undefined): readonly Layout[] =>
-  only === undefined ? layouts : [only];
 
 export interface Published extends Attached, Tally {
   name: string;

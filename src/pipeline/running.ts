@@ -1,6 +1,7 @@
 /** Which instances run: each is described in a file of its workspace, which goes when it ends. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readdirIfThere } from '../host/files.ts';
 import type { PortMapping } from '../boot/ports.ts';
 import { MillinerError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
@@ -32,7 +33,7 @@ export async function describeInstance(instance: RunningInstance): Promise<void>
 
 /** To be asked of an opened state, which has cleared away what died. */
 export async function listInstances(state: string): Promise<RunningInstance[]> {
-  const names = await readdir(folder(state)).catch(ifGone<string[]>([]));
+  const names = (await readdirIfThere(folder(state))) ?? [];
   const texts = await Promise.all(
     names.map((name) => readFile(join(folder(state), name, file), 'utf8').catch(ifGone(undefined))),
   );

@@ -1,6 +1,7 @@
 /** Verdicts by manifest digest: what was booted, and how it went. */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readdirIfThere } from '../host/files.ts';
 import type { Verdict } from '../boot/verdict.ts';
 import { MillinerError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
@@ -36,7 +37,7 @@ export async function readVerdict(state: string, manifestDigest: string): Promis
 
 /** Forgets the verdicts on images that the state no longer has. */
 export async function removeOtherVerdicts(state: string, keep: ReadonlySet<string>): Promise<void> {
-  for (const file of await readdir(join(state, 'verdicts')).catch(() => [])) {
+  for (const file of (await readdirIfThere(join(state, 'verdicts'))) ?? []) {
     const digest = `sha256:${file.replace(/\.json$/, '')}`;
     if (!keep.has(digest)) await rm(join(state, 'verdicts', file), { force: true });
   }

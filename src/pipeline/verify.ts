@@ -18,6 +18,9 @@ import { findImage } from './source.ts';
 export const layouts = ['sig', 'bundle'] as const;
 export type Layout = (typeof layouts)[number];
 
+export const layoutsOf = (only: Layout | undefined): readonly Layout[] =>
+  only === undefined ? layouts : [only];
+
 export interface Proof {
   claim: 'signature' | 'sbom' | 'verdict';
   /** `lookaside`: beside the registry, where OpenPGP signatures of others lie. */
@@ -102,7 +105,7 @@ async function proveAll(
   only: Layout | undefined,
 ): Promise<Proof[]> {
   const proved: Proof[] = [];
-  for (const layout of only === undefined ? layouts : [only]) {
+  for (const layout of layoutsOf(only)) {
     proved.push(...(await proofs[layout](image, key, [reference])));
   }
   return proved;

@@ -1,7 +1,8 @@
 /** A directory for one build or instance: whatever is left there goes with it, also when its process was killed. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { readdirIfThere } from '../host/files.ts';
 import { removeGroups } from '../host/cgroups.ts';
 import { removeContainers } from '../host/runtime.ts';
 import { createOwned, takeAbandoned } from '../host/locks.ts';
@@ -38,7 +39,7 @@ export async function withWorkspace<T>(
 
 /** Clears the workspaces whose process no longer lives. */
 export async function removeDeadWorkspaces(state: string): Promise<void> {
-  const names = await readdir(join(state, folder)).catch(() => []);
+  const names = (await readdirIfThere(join(state, folder))) ?? [];
   for (const name of names.filter((candidate) => !candidate.endsWith('.d'))) {
     const owner = join(state, folder, name);
     await takeAbandoned(owner, () => clear(owner));
@@ -47,7 +48,7 @@ export async function removeDeadWorkspaces(state: string): Promise<void> {
 
 async function clear(owner: string): Promise<void> {
   const directory = contentOf(owner);
-  const found = await readdir(directory).catch(() => undefined);
+  const found = await readdirIfThere(directory);
   if (!found) return;
   // A build from nothing has a state of its own in here, which may have been left as abruptly.
   for (const name of found) await removeDeadWorkspaces(join(directory, name));

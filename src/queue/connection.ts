@@ -55,8 +55,7 @@ export async function connect(
   const trouble = nowAndThen(onTrouble);
   if (url === undefined || url === '') return connectPrivate(state, trouble, signal);
   const redis = new Redis({ ...placeOf(url), ...optionsWith(trouble) });
-  const departure = new Departure(redis);
-  if (signal) departure.heed(signal, redis);
+  const departure = new Departure(redis, signal);
   await establish(redis, signal);
   redis.on('error', (error: Error) => {
     const fault = lastingFault(error);
@@ -100,8 +99,7 @@ async function connectPrivate(
   redis.on('close', () => {
     if (!closing) server.ensure().catch(trouble);
   });
-  const departure = new Departure(redis);
-  if (signal) departure.heed(signal, redis);
+  const departure = new Departure(redis, signal);
   const close = async () => {
     closing = true;
     departure.leave();

@@ -14,13 +14,16 @@ export class Departure {
   readonly #all = new Set<Redis>();
   #isLeft = false;
 
-  constructor(redis: Redis) {
+  /** Whoever is to stop, by the signal, does not wait for a Redis that is away. */
+  constructor(redis: Redis, signal?: AbortSignal) {
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => {});
     [this.left, this.#reject] = [promise, reject];
     const duplicate = redis.duplicate.bind(redis);
     redis.duplicate = (...options) => this.#know(duplicate(...options));
     this.#know(redis);
+    const leave = () => void this.#leaveWhenAway(redis, signal!.reason as MillinerError);
+    signal?.addEventListener('abort', leave, { once: true });
   }
 
   leave(fault?: MillinerError): void {
@@ -29,15 +32,11 @@ export class Departure {
     for (const one of this.#all) one.disconnect();
   }
 
-  /** Whoever is to stop does not wait for a Redis that is away. */
-  heed(signal: AbortSignal, redis: Redis): void {
-    const leave = async () => {
-      for (let since = Date.now(); redis.status !== 'end'; await sleep(100, undefined, { ref: false })) {
-        if (redis.status === 'ready') since = Date.now();
-        if (Date.now() - since > awayMilliseconds) return this.leave(signal.reason as MillinerError);
-      }
-    };
-    signal.addEventListener('abort', () => void leave(), { once: true });
+  async #leaveWhenAway(redis: Redis, reason: MillinerError): Promise<void> {
+    for (let since = Date.now(); redis.status !== 'end'; await sleep(100, undefined, { ref: false })) {
+      if (redis.status === 'ready') since = Date.now();
+      if (Date.now() - since > awayMilliseconds) return this.leave(reason);
+    }
   }
 
   #know(redis: Redis): Redis {

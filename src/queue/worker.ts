@@ -133,8 +133,9 @@ export class ReleaseWorker {
   async #giveUp(most: number): Promise<void> {
     const deadline = Date.now() + most;
     for (let since = Date.now(); Date.now() < deadline && !this.#over.signal.aborted; await sleep(100)) {
-      if (this.running.length > 0 || this.queues.redis.status === 'ready') since = Date.now();
-      if (Date.now() - since > awayMilliseconds) return;
+      const { status } = this.queues.redis;
+      if (this.running.length > 0 || status === 'ready') since = Date.now();
+      else if (status === 'end' || Date.now() - since > awayMilliseconds) return;
     }
   }
 

@@ -4,8 +4,8 @@
  * committed layer has no such index, and would show the old file under the untouched names. So before a commit
  * every such name is made real in the upper directory.
  */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readdirIfThere } from '../host/files.ts';
 import { native } from '../host/native.ts';
 import { below } from '../host/paths.ts';
 
@@ -14,11 +14,8 @@ const directoryType = 0o040000;
 
 /** Whether a file of several names was changed or lost a name; overlayfs notes each in its index. */
 export async function hasChangedHardLinks(work: string): Promise<boolean> {
-  const names = await readdir(indexOf(work)).catch((error: NodeJS.ErrnoException) => {
-    // There is no index before the first mount, nor without a parent.
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
+  // There is no index before the first mount, nor without a parent.
+  const names = (await readdirIfThere(indexOf(work))) ?? [];
   return names.length > 0;
 }
 
