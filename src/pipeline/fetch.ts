@@ -1,7 +1,7 @@
 /** Brings the packages of a lock into the content store; each counts only once its digest and size hold. */
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { statIfThere } from '../host/files.ts';
@@ -11,6 +11,7 @@ import { download } from '../host/http.ts';
 import { inParallel } from '../host/parallel.ts';
 import type { LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
+import { directoryOf } from '../repo/location.ts';
 import type { SolvedPackage } from '../solve/solve.ts';
 import type { Context } from './context.ts';
 import { elsewhere, type Elsewhere } from './elsewhere.ts';
@@ -92,12 +93,12 @@ async function fetchFrom(
 ): Promise<void> {
   const { content, state, signal } = context;
   const expected = { digest: `sha256:${one.sha256}` as const, size: one.size };
-  const local = urls.filter((url) => url.startsWith('file:')).map((url) => fileURLToPath(url));
+  const local = urls.map(localPath).filter((path) => path !== undefined);
   for (const path of local) {
     if (await statIfThere(path))
       return void (await content.ingestFile(path, { ...expected, what: `${one.nevra} from ${path}` }));
   }
-  const remote = urls.filter((url) => !url.startsWith('file:'));
+  const remote = urls.filter((url) => localPath(url) === undefined);
   if (remote.length === 0) {
     throw new MillinerError('REPO_UNAVAILABLE', `${one.nevra}: there is no ${local.join(', ')}`, {
       details: { package: one.nevra },
@@ -130,7 +131,7 @@ async function fetchForSha256(
   { url, mirrors, size, checksum, name }: SolvedPackage,
   access: Access | undefined,
 ): Promise<string> {
-  const local = url.startsWith('file://') ? fileURLToPath(url) : undefined;
+  const local = localPath(url);
   const file = local ?? join(context.state, 'downloads', checksum.value);
   if (local === undefined) {
     await mkdir(join(context.state, 'downloads'), { recursive: true });
@@ -154,6 +155,10 @@ async function fetchForSha256(
     consume: local === undefined,
   });
   return digest.slice('sha256:'.length);
+}
+
+function localPath(url: string): string | undefined {
+  return URL.canParse(url) ? directoryOf(new URL(url)) : undefined;
 }
 
 /** A lock may name files relative to itself, so that a checkout can lie anywhere. */

@@ -31,3 +31,11 @@ test('a file may lie in a directory of the recipe, and behind a link of it', () 
   };
   expect(() => checkPlaces('r.yaml', places(some))).not.toThrow();
 });
+
+test('thousands of places are held against each other at once', { timeout: 60_000 }, () => {
+  const many = Array.from({ length: 50_000 }, (_, i) => file(`/srv/${i}/file`));
+  expect(() => checkPlaces('r.yaml', places({ files: many }))).not.toThrow();
+  expect(() => checkPlaces('r.yaml', places({ files: [...many, file('/srv/49999')] }))).toThrow(
+    expect.objectContaining({ code: 'RECIPE_INVALID' }) as Error,
+  );
+});

@@ -29,9 +29,13 @@ export function checkPlaces(recipePath: string, places: Places): void {
       seen.set(relative(path), kind);
     }
   }
-  for (const { path } of places.files) {
-    const below = [...seen].find(([other]) => other.startsWith(`${relative(path)}/`));
-    if (below) throw invalid(recipePath, `files: ${path}: ${below[1]} has /${below[0]} below it`);
+  const files = new Map(places.files.map(({ path }) => [relative(path), path]));
+  for (const [path, kind] of seen) {
+    // From each upwards: of n places every one with every other is n².
+    for (let slash = path.indexOf('/'); slash > 0; slash = path.indexOf('/', slash + 1)) {
+      const file = files.get(path.slice(0, slash));
+      if (file !== undefined) throw invalid(recipePath, `files: ${file}: ${kind} has /${path} below it`);
+    }
   }
 }
 

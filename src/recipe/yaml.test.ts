@@ -97,3 +97,60 @@ test('defaults are filled in', async () => {
   expect(recipe).toMatchObject({ release: '43', weakDeps: false, docs: true, tools: { packages: ['rpm'] } });
   expect(recipe.layers).toEqual({ compression: 'zstd' });
 });
+
+const lines = (count: number, line: (index: number) => string) =>
+  Array.from({ length: count }, (_, i) => line(i));
+const quarter = 95_000 / 4;
+
+test.each<[string, string, [number, string][]]>([
+  ['an alias of what it is in', 'name: a\nvalues: &v\n  x: [*v]\n', [[3, '']]],
+  ['an alias of itself', 'name: a\nvalues: &v { x: &w [*w] }\n', [[2, '']]],
+  [
+    'a circle by way of two',
+    'a: &a\n  b: &b\n    - *a\n    - *b\n',
+    [
+      [3, ''],
+      [4, ''],
+    ],
+  ],
+  ['a merge of what it is in', '%YAML 1.1\n---\nname: a\nvalues: &v\n  <<: *v\n', [[5, '']]],
+  ['a key that is a list', 'name: a\n? [b, c]\n: d\n', [[2, '']]],
+  ['a key that is an alias', 'name: &n a\n*n : d\n', [[2, '']]],
+  ['a number and a word that are one key', 'values: { 1: a, "1": b }\n', [[1, '']]],
+  ['a repeated key deep inside', `name: a\nvalues:\n  - a: { x: 1,\n      x: 2 }\n`, [[4, '']]],
+  [
+    'a depth that is read, and too great',
+    `name: a\nvalues: { a: ${'['.repeat(120)}${']'.repeat(120)} }\n`,
+    [[2, '']],
+  ],
+  [
+    'more aliases than anybody needs',
+    `name: &a a\n${lines(101, (i) => `k${i}: *a`).join('\n')}\n`,
+    [[102, '']],
+  ],
+])('%s is told by its line', async (_name, text, expected) => {
+  expect(await faultsOf(text)).toEqual(expected);
+});
+
+/** Each would take minutes where something is done for every pair of its parts: the limit only ends what does. */
+test.each<[string, string, number]>([
+  ['keys', lines(95_000, (i) => `k${i}: 1`).join('\n'), 1],
+  ['keys in braces', `{${lines(95_000, (i) => `k${i}: 1`).join(', ')}}`, 1],
+  ['keys of values', `name: a\nvalues:\n${lines(95_000, (i) => `  k${i}: 1`).join('\n')}`, 1],
+  ['aliases', `a: &a 1\nb: [${'*a,'.repeat(300_000)}]`, 1],
+  ['closing brackets', ']'.repeat(1_000_000), 1],
+  ['keys that are not known', lines(quarter, (i) => `k${i}: 1`).join('\n'), 100],
+  ['the same key', 'k: 1\n'.repeat(quarter), 100],
+  ['keys without a value', `{${lines(quarter * 2, (i) => `k${i}`).join(',')}}`, 100],
+  ['anchors', `[${lines(quarter, (i) => `&a${i} x`).join(', ')}]`, 1],
+  ['files', `name: a\nfiles:\n${lines(10_000, (i) => `- { path: /a${i}, mod: x }`).join('\n')}`, 100],
+])('a file of %s is refused', { timeout: 60_000 }, async (_name, text, count) => {
+  expect(await faultsOf(text)).toHaveLength(count);
+});
+
+test('a recipe of many keys that are right is read', { timeout: 60_000 }, async () => {
+  const keys = lines(quarter, (i) => `  k${i}: 1`);
+  writeFileSync(join(directory, 'large.yaml'), `name: a\nvalues:\n${keys.join('\n')}\n`);
+  const { values } = await readYaml(join(directory, 'large.yaml'), recipeSchema);
+  expect(Object.keys(values)).toHaveLength(quarter);
+});

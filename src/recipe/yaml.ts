@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
 import { MillinerError } from '../errors.ts';
+import { excessOf, faultsOfTree } from './yamlbounds.ts';
 
 /** Room for files whose content stands in the recipe. */
 const largestFile = 1024 * 1024;
@@ -14,13 +15,17 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
   const text = await readText(path);
   const lines = new LineCounter();
   const document = parse(text, path, lines);
-  if (document.errors.length > 0) {
+  const broken =
+    document.errors.length > 0
+      ? document.errors.map((e) => ({ at: e.pos[0], text: e.message }))
+      : faultsOfTree(document);
+  if (broken.length > 0) {
     throw invalid(
       path,
-      document.errors.map((e) => ({
-        line: lines.linePos(e.pos[0]).line,
+      broken.slice(0, mostFaults).map((one) => ({
+        line: lines.linePos(one.at).line,
         key: '',
-        text: e.message,
+        text: one.text,
       })),
     );
   }
@@ -30,6 +35,7 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
     path,
     result.error.issues
       .flatMap((issue) => faults(issue))
+      .slice(0, mostFaults)
       .map(({ keys, text: message }) => ({
         line: lineOf(document, keys, lines),
         key: keys.join('.'),
@@ -55,9 +61,14 @@ async function readText(path: string): Promise<string> {
 
 /** The parser descends with the text: what is nested too deeply for it ends the stack. */
 function parse(text: string, path: string, lineCounter: LineCounter): Document {
+  const excess = excessOf(text);
+  if (excess) {
+    const line = text.slice(0, excess.at).split('\n').length;
+    throw invalid(path, [{ line, key: '', text: excess.text }]);
+  }
   try {
-    // Errors that show their place read the whole text for it, each of them.
-    return parseDocument(text, { lineCounter, uniqueKeys: true, prettyErrors: false });
+    // Errors that show their place read the whole text for it, each of them; the check for repeated keys is quadratic.
+    return parseDocument(text, { lineCounter, uniqueKeys: false, prettyErrors: false });
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw invalid(path, [{ line: 1, key: '', text: 'nested too deeply' }]);
@@ -79,9 +90,8 @@ interface Fault {
 }
 
 function invalid(path: string, all: Fault[]): MillinerError {
-  const found = all.slice(0, mostFaults);
-  const lines = found.map((f) => `${path}:${f.line}: ${f.key ? `${f.key}: ` : ''}${f.text}`);
-  return new MillinerError('RECIPE_INVALID', lines.join('\n'), { details: { path, faults: found } });
+  const lines = all.map((f) => `${path}:${f.line}: ${f.key ? `${f.key}: ` : ''}${f.text}`);
+  return new MillinerError('RECIPE_INVALID', lines.join('\n'), { details: { path, faults: all } });
 }
 
 type Issue = z.core.$ZodIssue;

@@ -19,7 +19,8 @@ test('bases: http, https, file, and plain directories', () => {
   expect(remote.href).toBe('https://mirror.example/fedora/43/os/');
   expect(local.href).toBe('file:///srv/repo%20with%20space/');
   expect(baseUrl('file:///srv/a').href).toBe('file:///srv/a/');
-  for (const bad of ['ftp://host/', 'http://', 'data:,x']) {
+  const elsewhere = ['file://host/', 'file://host/srv/a', 'file:///srv%2Fa', 'file:///srv/%00', '/srv/\0'];
+  for (const bad of ['ftp://host/', 'http://', 'data:,x', 'file://%', ...elsewhere]) {
     expect(() => baseUrl(bad)).toThrow(code('REPO_UNAVAILABLE'));
   }
 });

@@ -32,6 +32,7 @@ export function baseUrl(text: string): URL {
   if (withScheme && !URL.canParse(text)) throw badUrl(text);
   const url = withScheme ? new URL(text) : pathToFileURL(resolve(text));
   if (!['http:', 'https:', 'file:'].includes(url.protocol)) throw badUrl(text);
+  directoryOf(url);
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url;
 }
@@ -41,9 +42,16 @@ function badUrl(text: string): MillinerError {
   return new MillinerError('REPO_UNAVAILABLE', `${shown} is no http, https or file URL`);
 }
 
-/** The directory that a file URL names; undefined for other URLs. */
+/** The place that a file URL names; undefined for other URLs. Throws REPO_UNAVAILABLE where it is another host's. */
 export function directoryOf(url: URL): string | undefined {
-  return url.protocol === 'file:' ? fileURLToPath(url) : undefined;
+  if (url.protocol !== 'file:') return undefined;
+  try {
+    const path = fileURLToPath(url);
+    if (!path.includes('\0')) return path;
+  } catch {
+    // A host in it, or a slash in quotes (RFC 8089).
+  }
+  throw new MillinerError('REPO_UNAVAILABLE', `${url.href} names no file of this host`);
 }
 
 /**
