@@ -9,7 +9,7 @@ import { readPublicKey, type PublicKey } from '../sign/publickey.ts';
 export interface Keyring {
   /** Of the key file. */
   path: string;
-  /** Of the primary keys that are not revoked: upper-case hex. */
+  /** Of the primary keys that are neither revoked nor invalid: upper-case hex. */
   fingerprints: string[];
   /** Of subkeys that sign. */
   subkeys: string[];
@@ -46,15 +46,15 @@ export async function readSignerKey(path: string, options: KeyOptions = {}): Pro
 
 /** Clients take any key of the file: one that is weak makes the whole of it so. */
 function keyringOf(path: string, keys: readonly OpenPgpKey[]): Keyring {
-  const valid = keys.filter(({ signers }) => !signers[0]!.isRevoked);
-  const signers = valid.flatMap((key) => key.signers.filter((one) => one.canSign && !one.isRevoked));
+  const valid = keys.filter(({ signers }) => !signers[0]!.fault);
+  const signers = valid.flatMap((key) => key.signers.filter((one) => one.canSign && !one.fault));
   const bad = signers.find((signer) => !isAccepted(signer));
   if (bad) {
     const kinds = 'RSA of 2048 to 4096 bits, ECDSA on nistp256, nistp384 or nistp521, or ed25519';
     throw refused(path, `holds the key ${bad.fingerprint}, whose kind (${bad.kind}) is not one of ${kinds}`);
   }
   if (signers.length === 0)
-    throw refused(path, 'holds no OpenPGP key that signs documents and is not revoked');
+    throw refused(path, 'holds no OpenPGP key that signs documents and is neither revoked nor invalid');
   const fingerprints = valid.map(({ fingerprint }) => fingerprint);
   const subkeys = signers.map(({ fingerprint }) => fingerprint).filter((one) => !fingerprints.includes(one));
   return { path, fingerprints, subkeys };

@@ -56,6 +56,11 @@ const hints: Partial<Record<SignatureProblem, string>> = {
   'expired-key':
     'Have its maker sign it again, or fetch the newest copy of the key: it may have been prolonged.',
   'revoked-key': 'Have its maker sign it again with another key: what is revoked may be in the wrong hands.',
+  'invalid-key':
+    'Fetch the key from its maker again, with its names and self-signatures: without them nobody can tell whether it was revoked or has expired.',
+  'other-key-use': 'Have its maker sign it with a key that is meant for signing (gpg: capability S).',
+  'ambiguous-signature':
+    'Fetch the package from its maker again: no signing program writes such a signature.',
   'early-key': 'Look at the clocks of this host and of its maker, who may have to sign it again.',
 };
 

@@ -1,12 +1,13 @@
 /**
- * Detached OpenPGP signatures, such as repomd.xml.asc: gpg verifies, in a keyring of the trusted keys only. Keys must be
- * valid today, and not when the signature was made: metadata says what is current.
+ * Detached OpenPGP signatures, such as repomd.xml.asc: gpg verifies, in a keyring of the trusted keys only. The time of
+ * the signature decides whether a key counts, as for packages: how current metadata is, its revision tells.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readStatus } from './gpgstatus.ts';
+import { judgeSigner, readStatus, readValid } from './gpgstatus.ts';
 import { isolateKeys } from './keyring.ts';
 import { gpg, readKeys, withDirectory, type KeyOptions, type TrustedKey } from './keys.ts';
+import { refusalOf, type PublicKey } from './signingkey.ts';
 
 /** The fingerprint of the primary key that signed, or why none of the trusted keys is known to have. */
 export type DetachedVerdict = { fingerprint: string } | { problem: string };
@@ -31,41 +32,42 @@ export async function verifyDetached(
     await writeFile(signed, signature);
     const args = ['--trust-model', 'always', '--status-fd', '1', '--verify', '--', signed, data];
     const { stdout } = await gpg(home, args, options);
-    const makers = goodSignatures(stdout);
-    const fingerprint = makers.find((maker) => keys.some((key) => key.fingerprint === maker));
-    return fingerprint === undefined ? { problem: problemOf(stdout) } : { fingerprint };
+    return judge(readStatus(stdout), keys);
   });
 }
 
-/**
- * Primary fingerprints: the last field of VALIDSIG (gpg's doc/DETAILS), which alone says too little: it also follows
- * EXPSIG, EXPKEYSIG and REVKEYSIG.
- */
-function goodSignatures(text: string): string[] {
-  const makers: string[] = [];
-  let good = false;
-  for (const words of readStatus(text)) {
-    if (words[0] === 'NEWSIG') good = false;
-    if (words[0] === 'GOODSIG') good = true;
-    if (words[0] === 'VALIDSIG' && good) makers.push(words.at(-1) ?? '');
+/** gpg speaks of one signature after the other; VALIDSIG says too little: it also follows BADSIG's kin. */
+function judge(status: readonly string[][], keys: readonly PublicKey[]): DetachedVerdict {
+  let said: string | undefined;
+  let isGood = false;
+  for (const words of status) {
+    if (words[0] === 'NEWSIG') isGood = false;
+    if (words[0] === 'GOODSIG' || words[0] === 'EXPKEYSIG') isGood = true;
+    if (words[0] !== 'VALIDSIG' || !isGood) continue;
+    const valid = readValid(words);
+    const signer = judgeSigner(valid, keys);
+    if (signer && !('problem' in signer)) return { fingerprint: valid.primary };
+    said ??= signer?.message;
   }
-  return makers;
+  return { problem: said ?? problemOf(status, keys) };
 }
 
 const problems: Record<string, (words: readonly string[]) => string> = {
   BADSIG: () => 'has a signature that does not verify',
   EXPSIG: () => 'has a signature that has expired',
-  EXPKEYSIG: ([, key]) => `is signed by key ${key}, which has expired`,
   REVKEYSIG: ([, key]) => `is signed by key ${key}, which was revoked`,
   NO_PUBKEY: ([, key]) => `is signed by key ${key}, which the recipe does not name`,
   ERRSIG: ([, key]) => `has a signature by key ${key} that gpg cannot check`,
 };
 
-function problemOf(text: string): string {
-  const found = readStatus(text);
+function problemOf(status: readonly string[][], keys: readonly PublicKey[]): string {
   for (const [word, tell] of Object.entries(problems)) {
-    const words = found.find((candidate) => candidate[0] === word);
-    if (words) return tell(words);
+    const words = status.find((candidate) => candidate[0] === word);
+    if (!words) continue;
+    const [, id = ''] = words;
+    // gpg does not know what it would not take.
+    const invalid = keys.flatMap(({ signers }) => signers).find((one) => one.fingerprint.endsWith(id));
+    return (word === 'NO_PUBKEY' && invalid && refusalOf(invalid, invalid.created)?.message) || tell(words);
   }
   return 'has a signature file that holds no signature';
 }

@@ -30,7 +30,10 @@ export async function isolateKeys(
   return files;
 }
 
-/** The same for rpm 4.18, which takes nothing of a file in which a subkey is revoked: it is given the file without. */
+/**
+ * The same for rpm 4.18, which takes nothing of a file in which a subkey is revoked, and takes keys that gpg believes
+ * nothing of: it is given the file without.
+ */
 async function isolateForRpm(
   trusted: readonly TrustedKey[],
   home: string,
@@ -39,19 +42,22 @@ async function isolateForRpm(
   const files: string[] = [];
   for (const one of trusted) {
     const keys = await readKeys([one], options);
-    const revoked = keys.flatMap(revokedOf);
-    if (keys.every(({ signers }) => signers[0]!.isRevoked)) continue;
-    if (revoked.length > 0) files.push(await isolateKey(one, revoked, home, options));
+    const faulty = keys.flatMap(faultyOf);
+    if (keys.every(({ signers }) => signers[0]!.fault)) continue;
+    if (faulty.length > 0) files.push(await isolateKey(one, faulty, home, options));
     else files.push(...(await isolateKeys([one], home, options)));
   }
   return files;
 }
 
-/** As gpg's words for what is to be deleted: a whole key, or, with an exclamation mark, a subkey of it. */
-function revokedOf({ fingerprint, signers }: PublicKey): string[] {
+/**
+ * As gpg's words for what is to be deleted: a whole key, or, with an exclamation mark, a subkey of it. What is invalid
+ * gpg has not taken at all.
+ */
+function faultyOf({ fingerprint, signers }: PublicKey): string[] {
   const [primary, ...subkeys] = signers;
-  if (primary!.isRevoked) return [fingerprint];
-  return subkeys.filter(({ isRevoked }) => isRevoked).map((one) => `${one.fingerprint}!`);
+  if (primary!.fault) return [fingerprint];
+  return subkeys.filter(({ fault }) => fault).map((one) => `${one.fingerprint}!`);
 }
 
 async function isolateKey(
@@ -63,6 +69,7 @@ async function isolateKey(
   const ring = await mkdtemp(join(home, 'ring-'));
   const alone = join(ring, 'alone.asc');
   await gpg(ring, ['--import', '--', resolve(file)], options);
+  // Of what gpg has not taken there is nothing to delete.
   for (const key of without) await gpg(ring, ['--yes', '--delete-keys', '--', key], options);
   const which = fingerprint === undefined ? [] : ['--', fingerprint];
   const { stderr } = await gpg(ring, ['--armor', '--output', alone, '--export', ...which], options);

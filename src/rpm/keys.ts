@@ -41,7 +41,7 @@ export async function readKeys(
       keys.push(...chosen);
     }
     const merged = await importedKeys(home, trusted, options);
-    // gpg imports no key without a name that it vouches for: such a one is what its file says.
+    // gpg imports no key without a name that it vouches for: such a one is invalid, as its file shows.
     return keys.map((key) => ({ ...key, signers: merged.get(key.fingerprint) ?? key.signers }));
   });
 }

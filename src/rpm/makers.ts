@@ -9,6 +9,7 @@ export type SignatureProblem =
   | 'v6-only'
   | 'unknown-key'
   | 'ambiguous-key'
+  | 'ambiguous-signature'
   | Refusal['problem']
   | 'untrusted-signature'
   | 'no-digest'
@@ -69,6 +70,12 @@ function madeBy(signer: SigningKey, { fingerprint, keyId }: Issuer): boolean {
 
 /** Of several copies of a key, one that was prolonged will do, and one that was revoked will not. */
 export function refusedMaker(maker: Issuer, keys: readonly PublicKey[]): Problem | undefined {
+  if (maker.isAmbiguous) {
+    return {
+      problem: 'ambiguous-signature',
+      message: 'has a signature that names two makers, or two times: which of them is meant cannot be told',
+    };
+  }
   const signers = keys.flatMap((key) => key.signers.filter((signer) => madeBy(signer, maker)));
   if (signers.length === 0) return undefined;
   const { created } = maker;

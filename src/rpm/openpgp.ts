@@ -7,6 +7,8 @@ export interface Issuer {
   fingerprint?: string;
   /** Seconds since 1970, as the signed part says. */
   created?: number;
+  /** It names two keys, or two times: which of them a reader takes is up to the reader. */
+  isAmbiguous?: true;
 }
 
 const signaturePacket = 2;
@@ -43,32 +45,51 @@ function packetBody(data: Buffer): Buffer | undefined {
     : data.subarray(1 + width, 1 + width + data.readUIntBE(1, width));
 }
 
-/** Hashed subpackets first, then unhashed ones: where both name the maker, the signed word counts. */
+/** Of the unhashed subpackets only the maker's name is taken: rpm 4.18 looks for the key by the first id in either. */
 function issuerOfVersion4(body: Buffer): Issuer {
   const hashedLength = body.readUInt16BE(4);
   const unhashedLength = body.readUInt16BE(6 + hashedLength);
   const unhashedStart = 8 + hashedLength;
   const hashed = subpackets(body.subarray(6, 6 + hashedLength));
-  const { created: _unsigned, ...unhashed } = subpackets(
-    body.subarray(unhashedStart, unhashedStart + unhashedLength),
-  );
-  return { ...unhashed, ...hashed };
+  const unhashed = subpackets(body.subarray(unhashedStart, unhashedStart + unhashedLength));
+  const [keyId, ...ids] = new Set([...hashed.keyIds, ...unhashed.keyIds]);
+  const [fingerprint, ...fingerprints] = new Set([...hashed.fingerprints, ...unhashed.fingerprints]);
+  const [created, ...times] = new Set(hashed.times);
+  const fits = keyId === undefined || fingerprint === undefined || idOf(fingerprint) === keyId;
+  const isAmbiguous = !fits || ids.length + fingerprints.length + times.length > 0;
+  return {
+    ...(keyId !== undefined && { keyId }),
+    ...(fingerprint !== undefined && { fingerprint }),
+    ...(created !== undefined && { created }),
+    ...(isAmbiguous && { isAmbiguous }),
+  };
 }
 
-function subpackets(area: Buffer): Issuer {
-  const issuer: Issuer = {};
+/** RFC 9580, 5.5.4: the last 64 bits of a version 4 fingerprint, the first of a longer one. */
+function idOf(fingerprint: string): string {
+  return fingerprint.length === 40 ? fingerprint.slice(-16) : fingerprint.slice(0, 16);
+}
+
+interface Named {
+  keyIds: string[];
+  fingerprints: string[];
+  times: number[];
+}
+
+function subpackets(area: Buffer): Named {
+  const named: Named = { keyIds: [], fingerprints: [], times: [] };
   let position = 0;
   while (position < area.length) {
     const { length, start } = subpacketLength(area, position);
     if (length === 0) break;
     const type = area.readUInt8(start) & 0x7f;
-    if (type === creationTime) issuer.created = area.readUInt32BE(start + 1);
-    if (type === issuerKeyId) issuer.keyId = hex(area, start + 1, 8);
+    if (type === creationTime) named.times.push(area.readUInt32BE(start + 1));
+    if (type === issuerKeyId) named.keyIds.push(hex(area, start + 1, 8));
     // One byte of key version stands before the fingerprint.
-    if (type === issuerFingerprint) issuer.fingerprint = hex(area, start + 2, length - 2);
+    if (type === issuerFingerprint) named.fingerprints.push(hex(area, start + 2, length - 2));
     position = start + length;
   }
-  return issuer;
+  return named;
 }
 
 /** New-format packets give their length in the same way, but for parts of a body. */

@@ -4,9 +4,9 @@
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { readStatus } from './gpgstatus.ts';
+import { judgeSigner, readStatus, readValid, type ValidSignature } from './gpgstatus.ts';
 import { gpg, readKeys, withDirectory, type KeyOptions } from './keys.ts';
-import { refusalOf, type PublicKey } from './signingkey.ts';
+import type { PublicKey } from './signingkey.ts';
 
 export interface OpenedMessage {
   content: Buffer;
@@ -67,26 +67,21 @@ async function open(
   if (!valid) return problemOf(status);
   const refusal = refusalOfSignature(valid, keys);
   if (refusal) return refusal;
-  return { content: await readFile(content), fingerprint: valid[1]! };
+  return { content: await readFile(content), fingerprint: valid.fingerprint };
 }
 
-/** The words of VALIDSIG, where there is one good signature over one content, and nothing else. */
-function onlySignature(status: readonly string[][]): string[] | undefined {
+/** Where there is one good signature over one content, and nothing else. */
+function onlySignature(status: readonly string[][]): ValidSignature | undefined {
   const count = (...words: string[]) => status.filter(([word]) => words.includes(word!)).length;
   const isAlone = ['NEWSIG', 'VALIDSIG', 'PLAINTEXT'].every((word) => count(word) === 1);
   const isKnown = status.every(([word = '']) => expected.has(word) || harmless.test(word));
   if (!isAlone || !isKnown || count('GOODSIG', 'EXPKEYSIG') !== 1) return undefined;
-  return status.find(([word]) => word === 'VALIDSIG');
+  return readValid(status.find(([word]) => word === 'VALIDSIG')!);
 }
 
-/** VALIDSIG: fingerprint, date, time, expiry, version, reserved, algorithm, hash, class, the primary key's fingerprint. */
-function refusalOfSignature(
-  valid: readonly string[],
-  keys: readonly PublicKey[],
-): MessageProblem | undefined {
-  const [, fingerprint = '', , time, , , , , hash = '', kind = '', primary] = valid;
-  const key = keys.find((one) => one.fingerprint === primary);
-  const signer = key?.signers.find((one) => one.fingerprint === fingerprint);
+function refusalOfSignature(valid: ValidSignature, keys: readonly PublicKey[]): MessageProblem | undefined {
+  const { fingerprint, hash, kind } = valid;
+  const signer = judgeSigner(valid, keys);
   if (!signer)
     return { problem: 'unknown-key', message: `is signed by ${fingerprint}, which is no key of the file` };
   if (!documentClasses.includes(kind))
@@ -94,8 +89,7 @@ function refusalOfSignature(
   if (!strongHashes.includes(hash)) {
     return { problem: 'refused', message: `is signed by key ${fingerprint} with a hash that is too weak` };
   }
-  const refusal = refusalOf(signer, Number(time));
-  return refusal && { problem: 'refused', message: refusal.message };
+  return 'problem' in signer ? { problem: 'refused', message: signer.message } : undefined;
 }
 
 function problemOf(status: readonly string[][]): MessageProblem {
