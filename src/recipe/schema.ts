@@ -57,7 +57,7 @@ export const repository = z
   })
   .refine((r) => [r.baseurl, r.metalink, r.mirrorlist].flat().every((url = '') => !/\/\/[^/]*@/.test(url)), {
     error:
-      'a URL of it has a user or password in it: give them in MILLINER_REPO_NAME_USERNAME and MILLINER_REPO_NAME_PASSWORD, or in a netrc file',
+      'a URL of it has a user or password in it: give them in MILLINER_REPO_NAME_USERNAME and MILLINER_REPO_NAME_PASSWORD, with MILLINER_REPO_NAME_URL, or in a netrc file',
   })
   .refine((r) => [r.baseurl, r.metalink, r.mirrorlist].filter((url) => url !== undefined).length === 1, {
     error: 'give exactly one of baseurl, metalink, mirrorlist',

@@ -1,6 +1,7 @@
 /**
- * With what the servers of a repository are asked. A user and a password come from the environment or a netrc file
- * and never from a recipe; they, and a client certificate, are for the hosts that the recipe names.
+ * With what the servers of a repository are asked. A user and a password come from the environment or a netrc file,
+ * and never from a recipe. Which server they are for is said there too: a recipe, which a stranger may have written,
+ * chooses the names and the URLs of its repositories.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,10 +9,11 @@ import { createSecureContext } from 'node:tls';
 import { MillinerError } from '../errors.ts';
 import type { Access, Secrets } from '../host/access.ts';
 import { substitute, type Variables } from './location.ts';
+import { fromEnvironment, isConfidential, type Environment } from './logins.ts';
 import { loginFor, type Login } from './netrc.ts';
 import { placesOf, type RepositoryDefinition } from './definition.ts';
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment } from './logins.ts';
 
 /** Throws CREDENTIALS_INVALID, and RECIPE_INVALID for a certificate or key that cannot be used. */
 export async function accessOf(
@@ -29,31 +31,22 @@ export async function accessOf(
   const certificate = await certificateOf(definition);
   const given = fromEnvironment(name, environment);
   const secrets: Secrets[] = [];
-  for (const { origin, hostname } of urls) {
-    secrets.push({ origin, ...(given ?? (await fromNetrc(hostname, environment))), certificate });
+  for (const url of urls) {
+    const { origin } = url;
+    const login = given?.origins.has(origin) ? given.login : await fromNetrc(url, environment);
+    secrets.push({ origin, ...login, certificate });
   }
   const authorities = sslCaCert === undefined ? undefined : await readPem(name, 'sslCaCert', sslCaCert);
   if (authorities !== undefined) tryPem(name, 'sslCaCert', { ca: authorities });
   return { ...common, authorities, secrets };
 }
 
-/** MILLINER_REPO_NAME_USERNAME and _PASSWORD, the name in capitals, with _ for what is neither letter nor digit. */
-function fromEnvironment(name: string, environment: Environment): Login | undefined {
-  const variable = `MILLINER_REPO_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
-  const username = environment[`${variable}_USERNAME`];
-  const password = environment[`${variable}_PASSWORD`];
-  if (username === undefined && password === undefined) return undefined;
-  if (username !== undefined && password !== undefined) return { username, password };
-  const missing = `${variable}_${username === undefined ? 'USERNAME' : 'PASSWORD'}`;
-  throw new MillinerError('CREDENTIALS_INVALID', `repository ${name}: ${missing} is not set`, {
-    hint: `Set both ${variable}_USERNAME and ${variable}_PASSWORD, or neither.`,
-  });
-}
-
-async function fromNetrc(hostname: string, environment: Environment): Promise<Login | undefined> {
+/** Its entries are for hosts, whatever they are asked with: only what nobody can listen to gets them. */
+async function fromNetrc(url: URL, environment: Environment): Promise<Login | undefined> {
+  if (!isConfidential(url)) return undefined;
   const path = environment['NETRC'] || join(environment['HOME'] || '/root', '.netrc');
   try {
-    return loginFor(await readFile(path, 'utf8'), hostname);
+    return loginFor(await readFile(path, 'utf8'), url.hostname);
   } catch (cause) {
     const { code = '' } = cause as NodeJS.ErrnoException;
     if (!environment['NETRC'] && ['ENOENT', 'ENOTDIR', 'EACCES'].includes(code)) return undefined;

@@ -300,7 +300,11 @@ test('a password is in no output, no lock and no state, and not in a recipe', as
   const password = 'a hat of felt';
   const mirror = await serve();
   const path = await recipe({ baseurl: mirror.base });
-  const env = { MILLINER_REPO_TINY_USERNAME: 'hatter', MILLINER_REPO_TINY_PASSWORD: password };
+  const env = {
+    MILLINER_REPO_TINY_USERNAME: 'hatter',
+    MILLINER_REPO_TINY_PASSWORD: password,
+    MILLINER_REPO_TINY_URL: mirror.url,
+  };
   const built = await measured(['build', path], env);
   expect(built.code).toBe(0);
   const expected = `Basic ${Buffer.from(`hatter:${password}`).toString('base64')}`;

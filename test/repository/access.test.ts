@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { run } from '../../src/host/exec.ts';
 import { silent } from '../../src/host/progress.ts';
+import { accessOf } from '../../src/repo/access.ts';
 import { openRepository, type RepositoryDefinition } from '../../src/repo/repository.ts';
 import { metalinkOf, Mirror, repositoryState, type Fault } from './mirror.ts';
 
@@ -24,6 +25,7 @@ beforeAll(async () => {
 beforeEach(() => {
   vi.stubEnv('NETRC', undefined);
   vi.stubEnv('HOME', directory);
+  inEnvironment({});
 });
 afterAll(async () => {
   for (const mirror of mirrors) mirror.close();
@@ -86,31 +88,91 @@ async function withNetrc(text: string): Promise<void> {
   vi.stubEnv('NETRC', path('netrc'));
 }
 
-test('from the environment, under the name of the repository', async () => {
-  vi.stubEnv('MILLINER_REPO_MY_REPO_1_USERNAME', 'hatter');
-  vi.stubEnv('MILLINER_REPO_MY_REPO_1_PASSWORD', password);
+/** Undefined removes it. */
+function inEnvironment(
+  login: { username?: string; password?: string; url?: string },
+  name = 'MY_REPO_1',
+): void {
+  for (const part of ['username', 'password', 'url'] as const)
+    vi.stubEnv(`MILLINER_REPO_${name}_${part.toUpperCase()}`, login[part]);
+}
+const hatter = { username: 'hatter', password };
+
+test('from the environment, under the name of the repository, for the server that is named there', async () => {
   const mirror = await serve();
+  inEnvironment({ ...hatter, url: mirror.url });
   await open({ baseurl: mirror.base });
   expect(sent(mirror)).toEqual([basic, basic]);
   await open({ name: 'other', baseurl: mirror.base });
   expect(sent(mirror).slice(2)).toEqual([undefined, undefined]);
-  vi.stubEnv('MILLINER_REPO_MY_REPO_1_PASSWORD', undefined);
+  for (const part of ['username', 'password', 'url']) {
+    inEnvironment({ ...hatter, url: mirror.url, [part]: undefined });
+    await expect(open({ baseurl: mirror.base })).rejects.toMatchObject({ code: 'CREDENTIALS_INVALID' });
+  }
+  expect(mirror.asked).toHaveLength(4);
+});
+
+test.each<[string, string]>([
+  ['no URL', 'hatter.example'],
+  ['nothing', ' '],
+  ['plain http', 'http://hatter.example/'],
+  ['a good one beside plain http', 'https://hatter.example/ http://hatter.example/'],
+  ['a host that only begins like loopback', 'http://127.0.0.1.example/'],
+  ['a file', 'file:///srv'],
+])('%s names no server for a password', async (_what, url) => {
+  inEnvironment({ ...hatter, url });
+  const mirror = await serve();
   await expect(open({ baseurl: mirror.base })).rejects.toMatchObject({ code: 'CREDENTIALS_INVALID' });
-  vi.stubEnv('MILLINER_REPO_MY_REPO_1_USERNAME', undefined);
+  expect(mirror.asked).toEqual([]);
+});
+
+test('a stranger’s repository that took the name of another gets nothing of it', async () => {
+  const [vendor, stranger] = [await serve(), await serve()];
+  const port = new URL(stranger.url).port;
+  inEnvironment({ ...hatter, url: `${vendor.url}/some/path` });
+  const list = await serve({ '/list': `${stranger.base}\n`, '/m': metalinkOf(state.repomd, [stranger]) });
+  const places: Partial<RepositoryDefinition>[] = [
+    { baseurl: stranger.base },
+    { baseurl: `http://localhost:${port}/r/` },
+    { name: 'MY.repo-1', baseurl: stranger.base },
+    { baseurl: [`${vendor.url}/absent/`, stranger.base] },
+    { mirrorlist: `${list.url}/list` },
+    { metalink: `${list.url}/m` },
+  ];
+  for (const rest of places) expect(await open(rest)).toBe(String(state.primary));
+  expect(new Set([...sent(stranger), ...sent(list)])).toEqual(new Set([undefined]));
+  vendor.fault('repomd.xml', away(stranger));
+  stranger.asked.length = 0;
+  await open({ baseurl: vendor.base });
+  expect(sent(vendor).slice(-2)).toEqual([basic, basic]);
+  expect(sent(stranger)).toEqual([undefined]);
 });
 
 test('each of several base URLs, and no mirror that a list names', async () => {
-  vi.stubEnv('MILLINER_REPO_MY_REPO_1_USERNAME', 'hatter');
-  vi.stubEnv('MILLINER_REPO_MY_REPO_1_PASSWORD', password);
   const [first, second] = [await serve({}), await serve()];
+  inEnvironment({ ...hatter, url: `${first.url} ${second.url}` });
   await open({ baseurl: [first.base, second.base] });
   expect(sent(first)).toEqual([basic]);
   expect(sent(second)).toEqual([basic, basic]);
   const list = await serve({ '/list': `${second.base}\n` });
   await open({ mirrorlist: `${list.url}/list` });
   expect(sent(second).slice(2)).toEqual([undefined, undefined]);
-  vi.stubEnv('MILLINER_REPO_MY_REPO_1_USERNAME', undefined);
-  vi.stubEnv('MILLINER_REPO_MY_REPO_1_PASSWORD', undefined);
+});
+
+test('over plain http a host of netrc is no host of ours', async () => {
+  await withNetrc(
+    'machine repository.example login hatter password no machine 127.0.0.2 login hatter password no\n',
+  );
+  const ask = async (place: string) => {
+    const definition = { name: 'r', keys: [], exclude: [], gpgcheck: false, baseurl: place };
+    const { secrets } = await accessOf(definition, { arch: 'x86_64' });
+    return secrets?.map(({ username }) => username);
+  };
+  expect(await ask('http://repository.example/r/')).toEqual([undefined]);
+  expect(await ask('http://repository.example:443/r/')).toEqual([undefined]);
+  expect(await ask('https://repository.example/r/')).toEqual(['hatter']);
+  expect(await ask('https://repository.example.org/r/')).toEqual([undefined]);
+  expect(await ask('http://127.0.0.2:8080/r/')).toEqual(['hatter']);
 });
 
 test('from the netrc that NETRC names, or from ~/.netrc', async () => {
