@@ -12,6 +12,7 @@ import { below, directoryOf } from './location.ts';
 import { vouchesFor, type Metalink } from './metalink.ts';
 import { parseRepomd, type Repomd } from './repomd.ts';
 import { refuseOlder, type Memory } from './seen.ts';
+import { vouches } from './vouching.ts';
 
 /** What every way of opening needs. */
 export interface Opening extends OpenOptions {
@@ -27,6 +28,8 @@ export interface Accepted {
   bytes: Buffer;
   /** How it is called in errors. */
   file: string;
+  /** Whoever stands for the repository has said this: see vouching.ts. */
+  isVouchedFor: boolean;
 }
 
 export const repomdPath = 'repodata/repomd.xml';
@@ -67,7 +70,7 @@ export async function acceptFrom(
   const repomd = await check(opening, document.bytes, signature?.bytes, file);
   await document.keep();
   await signature?.keep();
-  return { repomd, bytes: document.bytes, file };
+  return { repomd, bytes: document.bytes, file, isVouchedFor: vouches(definition, base, metalink) };
 }
 
 /** The same of a directory. */
@@ -85,7 +88,9 @@ export async function acceptLocal(opening: Opening, repomd: string): Promise<Acc
         throw notSigned(opening.name, cause);
       })
     : undefined;
-  return { repomd: await check(opening, bytes, signature, repomd), bytes, file: repomd };
+  const parsed = await check(opening, bytes, signature, repomd);
+  // Whoever writes to this host's directories is trusted by it.
+  return { repomd: parsed, bytes, file: repomd, isVouchedFor: true };
 }
 
 /** The very bytes that were fetched are verified, and then parsed. */

@@ -84,13 +84,13 @@ function exhausted(failures: readonly Failure[]): MillinerError {
 export async function withMetadata(
   opening: Opening,
   bases: URL[],
-  { repomd, file }: Accepted,
+  { repomd, file, isVouchedFor }: Accepted,
 ): Promise<MetadataRepository> {
   const { name, definition, access, memory } = opening;
   const get = lazily({ ...opening, bases }, repomd.files);
   const primary = await get('primary');
   if (primary === undefined) throw new MillinerError('REPO_INVALID', `${file} lists no primary metadata`);
-  if (memory) await remember(memory, repomd.age);
+  if (memory && (isVouchedFor || memory.allowOlder)) await remember(memory, repomd.age);
   const openSize = (type: MetadataType) => repomd.files.get(type)?.openSize;
   return {
     kind: 'repomd',

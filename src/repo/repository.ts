@@ -17,6 +17,7 @@ import { baseUrl, directoryOf, substitute } from './location.ts';
 import { openMirrors, withMetadata } from './metadata.ts';
 import type { Modules } from './modules.ts';
 import { parseMetalink, parseMirrorlist } from './metalink.ts';
+import { authorityOf } from './vouching.ts';
 
 export type { OpenOptions, RepositoryDefinition } from './definition.ts';
 
@@ -71,13 +72,20 @@ export async function openRepository(
   const { offline, seenDir, allowOlder = false } = options;
   const places = placesOf(definition).map((one) => substitute(one, options, name));
   const place = places.join(' ');
+  const access = { ...(await accessOf(definition, options)), offline };
+  const memory = seenDir !== undefined && {
+    directory: seenDir,
+    place,
+    authority: await authorityOf(definition, access),
+    allowOlder,
+  };
   const opening: Opening = {
     ...options,
     name,
     definition,
     cacheDir,
-    access: { ...(await accessOf(definition, options)), offline },
-    memory: seenDir === undefined ? undefined : { directory: seenDir, place, allowOlder },
+    access,
+    memory: memory || undefined,
   };
   // A key that is not there should be known before anything was fetched that it is to vouch for.
   if (keys.some(({ fingerprint }) => fingerprint !== undefined)) await readKeys(keys, options);

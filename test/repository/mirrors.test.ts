@@ -37,7 +37,7 @@ async function place(): Promise<Place> {
 async function open(
   { cache, seenDir }: Place,
   rest: Partial<RepositoryDefinition>,
-  options: { allowOlder?: boolean; offline?: boolean } = {},
+  options: { offline?: boolean } = {},
 ): Promise<MetadataRepository> {
   const definition = { name: 'r', keys: [], exclude: [], gpgcheck: false, timeout: 500, ...rest };
   const common = { arch: 'x86_64', progress: silent, seenDir, ...options };
@@ -144,21 +144,6 @@ test('metalink: by preference; what it does not vouch for is passed over, what i
   });
 });
 
-test('metalink: an older state that it vouches for is not taken once the newer was seen', async () => {
-  const [old, now] = [repositoryState(1000), repositoryState(2000)];
-  const [stale, fresh] = [await start(now.files), await start(now.files)];
-  const document = metalinkOf(now.repomd, [stale, fresh], { older: [old.repomd] });
-  const list = await start({ '/m': document });
-  const here = await place();
-  const metalink = `${list.url}/m`;
-  await open(here, { metalink });
-  stale.put(old.files);
-  const opened = await open(here, { metalink });
-  expect(await readFile(opened.primary)).toEqual(now.primary);
-  fresh.put(old.files);
-  await expect(open(here, { metalink })).rejects.toMatchObject({ code: 'METADATA_OLDER' });
-});
-
 const hash = (type: string, value: string) => `<hash type="${type}">${value}</hash>`;
 
 test.each([
@@ -180,29 +165,6 @@ test.each([
   const opened = open(await place(), { metalink: `${list.url}/m` });
   if (code) await expect(opened).rejects.toMatchObject({ code });
   else expect(await readFile((await opened).primary)).toEqual(state.primary);
-});
-
-test('older metadata is refused, allowed once, and then what was seen', async () => {
-  const mirror = await start(repositoryState(2000).files);
-  const here = await place();
-  const old = repositoryState(1000);
-  const baseurl = mirror.base;
-  await open(here, { baseurl });
-  mirror.put(old.files);
-  await expect(open(here, { baseurl })).rejects.toMatchObject({
-    code: 'METADATA_OLDER',
-    details: {
-      repository: 'r',
-      found: { revision: 1000, timestamp: 1000 },
-      seen: { revision: 2000, timestamp: 2000 },
-    },
-  });
-  await open(here, { baseurl }, { allowOlder: true });
-  expect(await readFile((await open(here, { baseurl })).primary)).toEqual(old.primary);
-  mirror.put(repositoryState(999).files);
-  await expect(open(here, { baseurl })).rejects.toMatchObject({ code: 'METADATA_OLDER' });
-  // Of another place nothing was seen.
-  await open(here, { baseurl: `${mirror.url}/r/.` });
 });
 
 test('what has not changed is not sent again, and what was refused is not kept', async () => {
