@@ -64,8 +64,8 @@ fi
 # The lock file pins Node too: the bytes of a layer depend on its zstd, so every checkout runs the same one.
 stamp=node_modules/.package-lock.sha256
 if ! sha256sum --status -c "$stamp" 2>/dev/null; then
-  say 'installing npm packages from package-lock.json, Node among them (npm ci)'
-  npm ci --no-audit --no-fund --loglevel=error >&2
+  say 'installing npm packages from package-lock.json, Node among them (npm ci --ignore-scripts)'
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
   # Two packages bring a node, one for each architecture; some versions of npm then link neither.
   for runtime in node_modules/node-linux-*; do ln -sf "../${runtime##*/}/bin/node" node_modules/.bin/node; done
   sha256sum package-lock.json >"$stamp"
