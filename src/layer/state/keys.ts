@@ -1,12 +1,13 @@
 /**
- * Private keys that a scriptlet made: the same key in every instance of an image is no secret. Each is removed
- * and reported with the package whose turn it was. Keys that packages themselves carry are theirs to answer for.
+ * Private keys that a scriptlet made, and names of one machine: the same key in every instance of an image is no secret.
+ * Each is removed and reported with the package whose turn it was. Keys that packages themselves carry are theirs to
+ * answer for.
  */
-import { createPrivateKey } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { below, showBytes, type ByteString } from '../../host/paths.ts';
 import { isAsPackaged, isInherited } from '../packaged.ts';
 import { isRegular, parentOf, type TreeEntry } from '../tree.ts';
+import { kindOf, kindOfPlace } from './keykinds.ts';
 import { hasContentOf } from './leftovers.ts';
 import type { InstalledTree } from './normalise.ts';
 import { Makers, type Course } from './origin.ts';
@@ -53,54 +54,12 @@ async function keyKind({ root, tree }: InstalledTree, entry: TreeEntry): Promise
   const name = entry.path.slice(entry.path.lastIndexOf('/') + 1);
   if (nssDatabase.test(name)) return 'NSS key database';
   if (nssSecret.test(name) && hasKeyDatabase(tree, entry.path)) return 'password of an NSS key database';
-  if (entry.size > largestKey) return undefined;
-  return kindOf(await readFile(below(root, entry.path)));
+  const kind = kindOfPlace(entry.path);
+  if (kind !== undefined || entry.size > largestKey) return kind;
+  return kindOf(await readFile(below(root, entry.path)), entry.path);
 }
 
 function hasKeyDatabase(tree: InstalledTree['tree'], path: ByteString): boolean {
   const directory = parentOf(path);
   return ['key3.db', 'key4.db'].some((name) => tree.has(`${directory}/${name}` as ByteString));
-}
-
-/** The armour alone also stands in databases of file types: what makes it a key is the text behind it. */
-const pem =
-  /^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\r?\n(?:[A-Za-z-]+: .*\r?\n|\r?\n)*[A-Za-z0-9+/=]{16,}/m;
-const javaMagics = [0xfeedfeed, 0xcececece];
-const privateKeyEntry = 1;
-
-export function kindOf(bytes: Buffer): string | undefined {
-  const text = bytes.toString('latin1');
-  if (pem.test(text)) return 'PEM private key';
-  if (text.startsWith('PuTTY-User-Key-File-')) return 'PuTTY private key';
-  if (/^AGE-SECRET-KEY-1/m.test(text)) return 'age identity';
-  if (/^\(?\d*:?\(?(?:protected-|shadowed-)?private-key/.test(text) || text.startsWith('(private-key')) {
-    return 'GnuPG private key';
-  }
-  if (
-    bytes.length > 16 &&
-    javaMagics.includes(bytes.readUInt32BE(0)) &&
-    bytes.readUInt32BE(12) === privateKeyEntry
-  ) {
-    return 'Java key store';
-  }
-  return isDer(bytes) ? 'DER private key' : undefined;
-}
-
-/** A DER SEQUENCE of exactly this length that OpenSSL reads as a key; PKCS #12 stores begin with version 3. */
-function isDer(bytes: Buffer): boolean {
-  if (bytes.length < 32 || bytes[0] !== 0x30) return false;
-  if (isPkcs12(bytes)) return true;
-  return (['pkcs8', 'pkcs1', 'sec1'] as const).some((type) => {
-    try {
-      return createPrivateKey({ key: bytes, format: 'der', type }) !== undefined;
-    } catch {
-      return false; // not a key of this type: that is the answer
-    }
-  });
-}
-
-function isPkcs12(bytes: Buffer): boolean {
-  const version = Buffer.from([0x02, 0x01, 0x03, 0x30]);
-  const content = Buffer.from([0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07]);
-  return bytes.subarray(2, 16).includes(version) && bytes.subarray(0, 48).includes(content);
 }

@@ -1,8 +1,11 @@
-/** Java key stores (JKS, as update-ca-trust writes them): every entry holds the time at which it was added. */
+/** Java key stores (JKS, as update-ca-trust writes them; JCEKS): every entry holds the time at which it was added. */
 import { createHash } from 'node:crypto';
 
 const magic = 0xfeedfeed;
+const magicOfJceks = 0xcececece;
 const trustedCertificate = 2;
+/** A private key; in JCEKS a secret one too. */
+const keyEntries = [1, 3];
 /** What tools use where a store holds no secret; the store's last 20 bytes are keyed with it. */
 const password = Buffer.from('changeit', 'utf16le').swap16();
 const salt = Buffer.from('Mighty Aphrodite', 'latin1');
@@ -16,9 +19,9 @@ export function withFixedDates(store: Buffer, epoch: number): Buffer {
   if (store.length < 12 + digestSize || store.readUInt32BE(0) !== magic) return store;
   const body = Buffer.from(store.subarray(0, -digestSize));
   if (!digestOf(body).equals(store.subarray(-digestSize))) return store;
-  const dates = datePositions(body);
-  if (!dates) return store;
-  for (const position of dates) body.writeBigUInt64BE(BigInt(epoch) * 1000n, position);
+  const entries = readEntries(body);
+  if (!entries || entries.hasKey) return store;
+  for (const position of entries.dates) body.writeBigUInt64BE(BigInt(epoch) * 1000n, position);
   return Buffer.concat([body, digestOf(body)]);
 }
 
@@ -26,21 +29,29 @@ function digestOf(body: Buffer): Buffer {
   return createHash('sha1').update(password).update(salt).update(body).digest();
 }
 
-/** Undefined where the store holds more than certificates. */
-function datePositions(body: Buffer): number[] | undefined {
-  const version = body.readUInt32BE(4);
-  const count = body.readUInt32BE(8);
-  const positions: number[] = [];
+/** Whether a store of either kind holds more than certificates, whichever of its entries comes first. */
+export function hasJavaKey(store: Buffer): boolean {
+  if (store.length < 16 || ![magic, magicOfJceks].includes(store.readUInt32BE(0))) return false;
+  return readEntries(store.subarray(0, -digestSize))?.hasKey ?? false;
+}
+
+/** Up to the first key, if there is one, with the places of the dates; undefined where it is no whole store. */
+function readEntries(body: Buffer): { hasKey: boolean; dates: number[] } | undefined {
+  const dates: number[] = [];
   let at = 12;
   const skip = (lengthBytes: 2 | 4) => {
     at += lengthBytes + (lengthBytes === 2 ? body.readUInt16BE(at) : body.readUInt32BE(at));
   };
   try {
+    const version = body.readUInt32BE(4);
+    const count = body.readUInt32BE(8);
     for (let index = 0; index < count; index++) {
-      if (body.readUInt32BE(at) !== trustedCertificate) return undefined;
+      const tag = body.readUInt32BE(at);
+      if (keyEntries.includes(tag)) return { hasKey: true, dates };
+      if (tag !== trustedCertificate) return undefined;
       at += 4;
       skip(2);
-      positions.push(at);
+      dates.push(at);
       at += 8;
       if (version === 2) skip(2);
       skip(4);
@@ -49,5 +60,5 @@ function datePositions(body: Buffer): number[] | undefined {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
-  return at === body.length ? positions : undefined;
+  return at === body.length ? { hasKey: false, dates } : undefined;
 }

@@ -60,7 +60,7 @@ const rules: Rule[] = [
     carried: 'stays',
   },
   {
-    path: /^var\/lib\/systemd\/random-seed$/,
+    path: /^(?:var\/lib\/(?:(?:systemd|urandom|misc)\/)?|(?:boot|efi|boot\/efi)\/loader\/)random-seed$/,
     reason: 'a seed shared by all instances is none',
     ghost: 'removed',
     carried: 'emptied',
