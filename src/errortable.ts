@@ -123,6 +123,11 @@ const table = {
     what: 'the layers that were written are not the tree that was installed: Milliner itself failed, and nothing was kept',
     todo: 'Report it with the recipe and the named paths.',
   },
+  TREE_CHANGED: {
+    kind: 'storage',
+    what: "an image's tree in the state directory, or its record, is not what its manifest and layers hold: something has changed it since it was built or unpacked",
+    todo: 'Forget the image with gc --remove NAME and build it again; find out what wrote into the state directory, or whether its disk fails.',
+  },
   SCRIPTLET_FAILED: {
     kind: 'install',
     what: "a package's scriptlet failed; rpm alone would have gone on",

@@ -61,8 +61,8 @@ const configType = 'application/vnd.oci.image.config.v1+json';
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** OCI manifests have no health checks. */
-const testAnnotation = 'io.milliner.test';
-const titleLabel = 'org.opencontainers.image.title';
+export const testAnnotation = 'io.milliner.test';
+export const titleLabel = 'org.opencontainers.image.title';
 const versionLabel = 'org.opencontainers.image.version';
 
 /**

@@ -60,7 +60,7 @@ export async function withInstalled<T>(
 }
 
 /** Each regular file gets its digest, as in a tree whose layers were written here. */
-async function readContents(root: string, tree: Tree): Promise<void> {
+export async function readContents(root: string, tree: Tree): Promise<void> {
   for (const { content } of layerParts(root, { entries: [...tree.values()], deleted: [] })) {
     for await (const piece of content ?? []) void piece;
   }

@@ -8,12 +8,13 @@ import { MillinerError } from '../errors.ts';
 import { inParallel } from '../host/parallel.ts';
 import { findRuntime } from '../host/runtime.ts';
 import type { Context } from './context.ts';
+import { holdToDigest } from './held.ts';
 import { withInstance } from './instances.ts';
 import { bootPlanOf } from './plan.ts';
 import { findRecord, type ImageRecord } from './records.ts';
 import { writeVerdict } from './verdicts.ts';
 
-/** Gives the verdict, which the state then keeps, passed or not. Throws IMAGE_NOT_FOUND, HOST_MISSING, INTERRUPTED. */
+/** Gives the verdict, which the state then keeps, passed or not. Throws IMAGE_NOT_FOUND, TREE_CHANGED, HOST_MISSING, INTERRUPTED. */
 export async function bootImage(context: Context, image: string): Promise<Verdict> {
   return bootRecorded(context, await findRecord(context.state, image));
 }
@@ -21,6 +22,7 @@ export async function bootImage(context: Context, image: string): Promise<Verdic
 /** The same for an image whose record is at hand: another of its name may have been built since. */
 export async function bootRecorded(context: Context, record: ImageRecord): Promise<Verdict> {
   const { name, manifestDigest, test, arch } = record;
+  await holdToDigest(context, record);
   const host = { runtime: await findRuntime(), kernel: release(), architecture: arch };
   const started = new Date().toISOString();
   if (bootPlanOf(test).init) await checkInotify(test.instances);

@@ -8,7 +8,7 @@ import { writeLayout } from '../image/layout.ts';
 import { canonicalDigest } from '../lock/lock.ts';
 import { loadChain } from '../recipe/load.ts';
 import { ensureBase } from './base.ts';
-import type { Parent } from './baserecords.ts';
+import type { BaseRecord } from './baserecords.ts';
 import { buildKeyOf } from './buildkey.ts';
 import type { Context } from './context.ts';
 import { readLedger, recordIds } from './ledger.ts';
@@ -52,7 +52,7 @@ async function ensureImage(
   context: Context,
   locked: LockedRecipe,
   arch: string,
-  base: Parent | undefined,
+  base: ImageRecord | BaseRecord | undefined,
 ): Promise<ImageRecord> {
   const { name } = locked.loaded.recipe;
   const turn = {

@@ -7,9 +7,10 @@ import { bytesOf, durationOf } from '../recipe/schema.ts';
 import { withIds, type Ids } from '../lock/ids.ts';
 import { databasePath } from '../rpm/dbpath.ts';
 import { withReason } from '../snapshot/snapshot.ts';
-import { isImage, type Parent } from './baserecords.ts';
+import { isImage, type BaseRecord } from './baserecords.ts';
 import type { Context } from './context.ts';
 import { buildKeyOf } from './buildkey.ts';
+import { holdToDigest } from './held.ts';
 import { gatherInputs } from './inputs.ts';
 import { installImage, type InstalledImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
@@ -25,7 +26,7 @@ import { withWorkspace } from './workspace.ts';
 export interface Job {
   locked: LockedRecipe;
   arch: string;
-  base: Parent | undefined;
+  base: ImageRecord | BaseRecord | undefined;
   buildKey: Digest;
   /** Of the recipe's own users and groups. */
   ledger: Ids;
@@ -41,6 +42,7 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const own = packages.map((one) => one.package);
     const toolPackages = tools.map((one) => one.package);
     const startPath = job.base?.dbPath ?? databasePath(own, toolPackages);
+    if (job.base) await holdToDigest(context, job.base);
     await using active = await prepare(context, id, job.base?.snapshot);
     const { target } = active;
     const parent = job.base && (await parentTree(context, job.base.tree, id));

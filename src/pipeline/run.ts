@@ -12,6 +12,7 @@ import { waitUntilReady } from '../boot/ready.ts';
 import { MillinerError } from '../errors.ts';
 import { inParallel, meeting } from '../host/parallel.ts';
 import type { Context } from './context.ts';
+import { holdToDigest } from './held.ts';
 import { InstanceLog } from './instancelog.ts';
 import { withInstance, type InstancePlace } from './instances.ts';
 import { bootPlanOf } from './plan.ts';
@@ -38,9 +39,10 @@ export interface Started {
 
 type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & { onReady: (instance: RunningInstance) => void };
 
-/** Ends when every instance has ended, or the context's signal stops them. Throws INSTANCE_FAILED. */
+/** Ends when every instance has ended, or the context's signal stops them. Throws INSTANCE_FAILED, TREE_CHANGED. */
 export async function runInstances(context: Context, request: RunRequest): Promise<void> {
   const record = await findRecord(context.state, request.image);
+  await holdToDigest(context, record);
   if (bootPlanOf(record.test).init) await checkInotify(request.instances);
   const numbers = Array.from({ length: request.instances }, (_, index) => index + 1);
   const ready: RunningInstance[] = [];

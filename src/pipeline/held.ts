@@ -1,0 +1,106 @@
+/**
+ * Before an image boots, runs or is built on, all that will be used of it is held to its digest: the manifest's own
+ * layers are read again, and the tree in the state must be what they show. What was tested is then what is signed.
+ */
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import type { Digest } from '../content/digest.ts';
+import { MillinerError } from '../errors.ts';
+import { inParallel } from '../host/parallel.ts';
+import type { ImageLayer } from '../image/image.ts';
+import { checkLayers } from '../layer/check.ts';
+import type { ListedEntry } from '../layer/listing.ts';
+import { treeOf, type Tree } from '../layer/tree.ts';
+import { listBases, type BaseRecord, type Parent } from './baserecords.ts';
+import { readContents } from './basetree.ts';
+import { unpackChain } from './chain.ts';
+import type { Context } from './context.ts';
+import { differsFromManifest, sameLayers } from './described.ts';
+import { readBack } from './readback.ts';
+import type { ImageRecord } from './records.ts';
+import { readTree } from './trees.ts';
+import { withTree } from './view.ts';
+
+/** What this process has found whole, by state and snapshot: its files' inodes and change times as they were then. */
+const found = new Map<string, string>();
+
+/**
+ * Throws TREE_CHANGED. Reads every file and every layer the first time; afterwards, in the same process, only whether
+ * any inode has changed since: the kernel stamps each change.
+ */
+export async function holdToDigest(context: Context, image: ImageRecord | BaseRecord): Promise<void> {
+  const field = 'kind' in image ? undefined : await differsFromManifest(context, image);
+  if (field !== undefined)
+    throw changed(image, `its record has another ${field} than its manifest`, { field });
+  await withTree(context, image.snapshot, async (root, key) => {
+    const tree = treeOf(await context.snapshots.scan(key));
+    const name = `${context.state}\0${image.snapshot}\0${image.manifestDigest}`;
+    const inodes = inodesOf(tree);
+    if (found.get(name) === inodes) return;
+    context.progress.step(`reading ${image.name}: its tree must be what its layers hold`);
+    await readContents(root, tree);
+    await asChanged(image, () => holdTree(context, image, root, tree));
+    found.set(name, inodes);
+  });
+}
+
+async function holdTree(
+  context: Context,
+  { tree: recorded, layers, name }: Parent,
+  root: string,
+  tree: Tree,
+): Promise<void> {
+  const told = { root, tree, unexplained: new Set<never>() };
+  // Of layers that others made their tree is what is kept: it was read when they were unpacked.
+  await checkLayers({ ...told, base: await readTree(context, recorded), listings: [] });
+  const own = layers.filter(({ recipe }) => recipe !== undefined);
+  if (own.length === 0) return;
+  const base = await foreignTree(context, name, layers.slice(0, layers.length - own.length));
+  const listings = await inParallel(own, availableParallelism(), context.signal, (layer, signal) =>
+    listingOf({ ...context, signal }, layer),
+  );
+  await checkLayers({ ...told, base, listings });
+}
+
+async function listingOf({ content, signal }: Context, layer: ImageLayer): Promise<ListedEntry[]> {
+  const { mediaType, annotations, diffID } = layer;
+  const digest = layer.digest as Digest;
+  const read = await readBack(content, { digest, mediaType, annotations }, signal);
+  if (read.diffID === diffID) return read.listing;
+  throw new MillinerError('LAYERS_DIFFER', `the layer ${digest} unpacks to ${read.diffID}, not ${diffID}`);
+}
+
+/** What the layers below the first of a recipe show. */
+async function foreignTree(context: Context, name: string, layers: ImageLayer[]): Promise<Tree | undefined> {
+  if (layers.length === 0) return undefined;
+  const known = (await listBases(context)).find(({ record }) => sameLayers(record.layers, layers))?.record;
+  if (known && (await context.content.has(known.tree))) return readTree(context, known.tree);
+  // It came with an image from another machine: its layers are unpacked for themselves.
+  return withTree(context, await unpackChain(context, name, layers), async (root, key) => {
+    const tree = treeOf(await context.snapshots.scan(key));
+    await readContents(root, tree);
+    return tree;
+  });
+}
+
+function inodesOf(tree: Tree): string {
+  const hash = createHash('sha256');
+  for (const { path, inode, ctimeNanoseconds } of tree.values())
+    hash.update(`${path}\0${inode} ${ctimeNanoseconds}\0`);
+  return hash.digest('hex');
+}
+
+/** When its layers were written a difference was a fault of ours; now something has changed them, or the tree. */
+async function asChanged(image: Parent, hold: () => Promise<void>): Promise<void> {
+  try {
+    await hold();
+  } catch (error) {
+    if (!(error instanceof MillinerError) || error.code !== 'LAYERS_DIFFER') throw error;
+    throw changed(image, error.message, error.details, error);
+  }
+}
+
+function changed({ name, snapshot }: Parent, why: string, details: object, cause?: Error): MillinerError {
+  const all = { image: name, snapshot, ...details };
+  return new MillinerError('TREE_CHANGED', `${name}: ${why}`, { details: all, cause });
+}
