@@ -1,12 +1,12 @@
 /** What the recipe itself does to the installed tree: templates filled, units enabled and disabled. */
-import Handlebars from 'handlebars';
 import { MillinerError } from '../errors.ts';
+import { fillTemplate } from '../host/template.ts';
 import { runInSandbox, type Sandbox } from './sandbox.ts';
 
 /** Fills a template; a name that the values do not have is an error, not an empty string. */
 export function renderTemplate(name: string, text: string, values: Record<string, unknown>): string {
   try {
-    return Handlebars.compile(text, { strict: true, noEscape: true, knownHelpersOnly: true })(values);
+    return fillTemplate(text, values);
   } catch (cause) {
     throw new MillinerError('RECIPE_INVALID', `template ${name}: ${wordsOf(cause as Error)}`, { cause });
   }

@@ -1,12 +1,12 @@
 /** release: recipes become releases in the queue, bases first; the same one twice is one. */
 import { randomUUID } from 'node:crypto';
-import Handlebars from 'handlebars';
 import { MillinerError } from '../errors.ts';
 import { canonicalDigest } from '../lock/lock.ts';
 import { bundleRecipe, type Bundled } from '../pipeline/bundle.ts';
 import type { Context } from '../pipeline/context.ts';
 import { openExchange } from '../pipeline/exchange.ts';
 import { hostArch } from '../host/arch.ts';
+import { fillTemplate } from '../host/template.ts';
 import { openTargets } from '../pipeline/targets.ts';
 import type { Layout } from '../pipeline/verify.ts';
 import { loadChain } from '../recipe/load.ts';
@@ -139,7 +139,7 @@ function referencesOf(recipe: Recipe, path: string, given: readonly string[]): s
   };
   return templates.map((text) => {
     try {
-      return Handlebars.compile(text, { noEscape: true, strict: true })(values);
+      return fillTemplate(text, values);
     } catch (cause) {
       throw new MillinerError('REFERENCE_INVALID', `${text}: ${(cause as Error).message.split('\n')[0]}`, {
         cause,
