@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 /** The entry point: everything after it is a command's. */
 import { join } from 'node:path';
+import { surviveLostOutput } from './cli/streams.ts';
 import { MillinerError } from './errors.ts';
+import { printable } from './host/printable.ts';
 
 // npm runs a script in the package's directory: paths are meant from where the user is.
 if (process.env['npm_lifecycle_event'] === 'milliner' && process.env['INIT_CWD'])
@@ -24,7 +26,12 @@ if (Number.parseInt(process.versions.node, 10) < oldestNode) {
   // Older ones, which are to be told so, do not have it.
   const { enableCompileCache } = await import('node:module');
   enableCompileCache();
-  const { execute } = await import('@oclif/core');
-  // Not awaited: oclif waits for ever for a reader of stdout that has gone (head), and Node would call that an error.
-  void execute({ dir: import.meta.url });
+  const { handle, run } = await import('@oclif/core');
+  surviveLostOutput();
+  const tell = (error: Error) => {
+    error.message = printable(error.message);
+    return handle(error);
+  };
+  // Not awaited: a command that can never end would then end as Node's error, and not as ours.
+  void run(process.argv.slice(2), import.meta.url).catch(tell);
 }

@@ -2,11 +2,12 @@
 import { Command, Flags } from '@oclif/core';
 import { MillinerError } from '../errors.ts';
 import { asStorageError, withoutLinks } from '../host/files.ts';
+import { printable, printableJson } from '../host/printable.ts';
 import type { RunOptions } from '../pipeline/context.ts';
 import { asQueueError } from '../queue/replies.ts';
 import { bytesOf } from '../recipe/schema.ts';
 import { storages, type Storage } from '../snapshot/storage.ts';
-import { printable, terminalProgress } from './terminal.ts';
+import { terminalProgress } from './terminal.ts';
 
 /** Milliseconds. */
 const lingering = 1000;
@@ -53,8 +54,6 @@ export abstract class MillinerCommand extends Command {
       });
     }
     process.once('beforeExit', this.#unfinished);
-    // A reader that has left (| head) is no reason to leave a build half done.
-    for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
   }
 
   protected runOptions({ state, storage }: { state: string; storage: Storage }): RunOptions {
@@ -63,6 +62,19 @@ export abstract class MillinerCommand extends Command {
 
   override log(message = ''): void {
     super.log(printable(message));
+  }
+
+  override logToStderr(message = ''): void {
+    super.logToStderr(printable(message));
+  }
+
+  override logJson(value: unknown): void {
+    process.stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
+  }
+
+  override warn<T extends Error | string>(problem: T): T {
+    this.#terminal.warn(typeof problem === 'string' ? problem : problem.message);
+    return problem;
   }
 
   /** Node ends well when nothing is left that could wake it, also where an answer is still awaited. */
@@ -81,7 +93,10 @@ export abstract class MillinerCommand extends Command {
   protected override async catch(error: Error & { exitCode?: number }): Promise<unknown> {
     this.#terminal.end();
     const known = this.#known(error);
-    if (!known) return super.catch(error);
+    if (!known) {
+      error.message = printable(error.message);
+      return super.catch(error);
+    }
     process.exitCode = known.exitCode;
     if (this.jsonEnabled()) this.logJson(this.toErrorJson(known));
     else {
@@ -110,10 +125,6 @@ export abstract class MillinerCommand extends Command {
     const { code, message, hint, details } = error as MillinerError;
     return { error: { code, message, hint, ...(Object.keys(details).length > 0 && { details }) } };
   }
-}
-
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
 }
 
 class UsageError extends MillinerError {

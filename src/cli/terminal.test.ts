@@ -1,10 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { printable, terminalProgress } from './terminal.ts';
-
-test('nothing that a terminal obeys passes, but for tabs and the ends of lines', () => {
-  expect(printable('a\tb\n\u001B[2Kc\r\u009B1md\u007Fé€')).toBe('a\tb\n\uFFFD[2Kc\uFFFD\uFFFD1md\uFFFDé€');
-});
+import { terminalProgress } from './terminal.ts';
 
 test('the story holds to it', () => {
   const stream = new PassThrough();

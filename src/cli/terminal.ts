@@ -1,4 +1,5 @@
 /** The story on stderr: one line that moves on a terminal, plain lines elsewhere, nothing when asked to be quiet. */
+import { printable } from '../host/printable.ts';
 import type { Progress } from '../host/progress.ts';
 
 /** Milliseconds between two pictures of the same work. */
@@ -12,11 +13,6 @@ export function terminalProgress(stream: NodeJS.WriteStream): Progress & { end()
     warn: (text) => progress.warn(printable(text)),
     end: () => progress.end(),
   };
-}
-
-/** Scriptlets and file names may hold what a terminal obeys: it could hide the very error that is told of them. */
-export function printable(text: string): string {
-  return text.replaceAll(/(?![\n\t])\p{Cc}/gu, '\uFFFD');
 }
 
 function movingLine(stream: NodeJS.WriteStream): Progress & { end(): void } {

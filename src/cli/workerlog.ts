@@ -1,14 +1,14 @@
 /** The log of a worker: for people on a terminal, for machines one JSON value a line. */
 import { hostname } from 'node:os';
 import type { Log } from '../queue/log.ts';
-import { printable } from './terminal.ts';
+import { printable, printableJson } from '../host/printable.ts';
 
 const host = hostname();
 
 export function jsonLog(stream: NodeJS.WritableStream): Log {
   return (level, message, subject = {}) => {
     const line = { time: new Date().toISOString(), level, host, pid: process.pid, ...subject, message };
-    stream.write(`${JSON.stringify(line)}\n`);
+    stream.write(`${printableJson(JSON.stringify(line))}\n`);
   };
 }
 

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
+import { printableJson } from '../host/printable.ts';
 import { exportSbom, sbomFormats } from '../pipeline/sbom.ts';
 
 export default class SbomCommand extends MillinerCommand {
@@ -29,14 +30,7 @@ export default class SbomCommand extends MillinerCommand {
     const document = await exportSbom(this.runOptions(flags), args.image, flags.format);
     const text = `${JSON.stringify(document)}\n`;
     if (flags.out !== undefined) await writeFileAtomic(flags.out, text);
-    else if (!this.jsonEnabled()) process.stdout.write(escaped(text));
+    else if (!this.jsonEnabled()) process.stdout.write(printableJson(text));
     return document;
   }
-}
-
-/** What a terminal may obey, and JSON need not escape: the same value, told otherwise. */
-function escaped(json: string): string {
-  return json.replaceAll(/[\u007F-\u009F]/g, (character) => {
-    return `\\u00${character.codePointAt(0)!.toString(16)}`;
-  });
 }

@@ -1,9 +1,12 @@
 /** The one place that starts other programs: an argument list, never a shell, never the caller's environment. */
 import { fork, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { MillinerError } from '../errors.ts';
 import { saysDiskFull } from './files.ts';
+import { printableStream } from './printable.ts';
 
 export interface RunOptions {
   cwd?: string;
@@ -59,19 +62,31 @@ export function startStreaming(program: string, args: readonly string[], options
   return execa(program, args, { ...settings(options), buffer: { stdout: false } });
 }
 
-/** A program with our own terminal or pipes; gives its exit code, 128 and the signal's number where one ended it. */
+/**
+ * A program with our own terminal or pipes; gives its exit code, 128 and the signal's number where one ended it.
+ * @param printable whether what it writes is shown as text, without what terminals obey
+ */
 export async function runAttached(
   program: string,
   args: readonly string[],
-  signal: AbortSignal | undefined,
+  { signal, printable }: Pick<RunOptions, 'signal'> & { printable: 'always' | 'at a terminal' | 'never' },
 ): Promise<number> {
-  const result = await execa(program, args, {
+  const isText = ({ isTTY }: { isTTY: boolean }) =>
+    printable === 'always' || (isTTY && printable !== 'never');
+  const child = execa(program, args, {
     ...settings({ signal }),
     stdin: 'inherit',
-    stdout: 'inherit',
-    stderr: 'inherit',
+    stdout: isText(process.stdout) ? 'pipe' : 'inherit',
+    stderr: isText(process.stderr) ? 'pipe' : 'inherit',
     buffer: false,
   });
+  const show = async (from: Readable | null, to: NodeJS.WriteStream) =>
+    from && pipeline(from, printableStream(), to, { end: false });
+  const [result] = await Promise.all([
+    child,
+    show(child.stdout, process.stdout),
+    show(child.stderr, process.stderr),
+  ]);
   if (result.code === 'ENOENT') throw commandFailed(program, args, result);
   return result.exitCode ?? 128 + (constants.signals[result.signal as NodeJS.Signals] ?? 0);
 }

@@ -155,18 +155,33 @@ function closeOutput({ stdout, stderr }: ExecChild): void {
 /** Milliseconds for what was written and not yet read. */
 const patienceForOutput = 3000;
 
-/** Runs one more program in it with our own terminal or pipes, and ends it with the signal; gives its exit code. */
+/**
+ * Runs one more program in it with our own terminal or pipes, and ends it with the signal; gives its exit code. One
+ * that has the whole terminal may do with it what it likes, as a shell or an editor must; what others write to a
+ * terminal is made printable, and a pipe or a file gets the bytes.
+ */
 export async function attachToContainer(
   container: Container,
   args: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  const tty = process.stdin.isTTY && process.stdout.isTTY ? ['--tty'] : [];
-  return runAttached(
-    await findRuntime(),
-    [...stateOf(container), 'exec', ...tty, container.id, ...args],
+  const isInteractive = process.stdin.isTTY && process.stdout.isTTY;
+  const words = ['exec', ...(isInteractive ? ['--tty'] : []), container.id, ...args];
+  const program = [...stateOf(container), ...words];
+  return runAttached(await findRuntime(), program, {
     signal,
-  );
+    printable: isInteractive ? 'never' : 'at a terminal',
+  });
+}
+
+/** What a program in it writes, to be read by people. */
+export async function showFromContainer(
+  container: Container,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const program = [...stateOf(container), 'exec', container.id, ...args];
+  await runAttached(await findRuntime(), program, { signal, printable: 'always' });
 }
 
 let execs = 0;

@@ -2,7 +2,13 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
-import { attachToContainer, execInContainer, signalContainer, type Container } from '../host/runtime.ts';
+import {
+  attachToContainer,
+  execInContainer,
+  showFromContainer,
+  signalContainer,
+  type Container,
+} from '../host/runtime.ts';
 import type { Context } from './context.ts';
 import { readInstanceLog } from './instancelog.ts';
 import { findInstance, listInstances, type RunningInstance } from './running.ts';
@@ -83,7 +89,7 @@ export async function followLogs(
 ): Promise<void> {
   const instance = await findInstance(state, id);
   if (instance.init) {
-    await attachToContainer(containerOf(instance), [...journal, '-f'], signal);
+    await showFromContainer(containerOf(instance), [...journal, '-f'], signal);
     return;
   }
   for (
