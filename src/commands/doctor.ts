@@ -10,9 +10,10 @@ export default class DoctorCommand extends MillinerCommand {
     const { flags } = await this.parse(DoctorCommand);
     const findings = await examine(this.runOptions(flags).state);
     const bad = findings.filter(({ ok }) => !ok);
-    for (const { ok, what, found, mend } of findings) {
+    for (const { ok, what, found, mend, advice } of findings) {
       this.log(`${ok ? 'ok     ' : 'missing'}  ${what}: ${found}`);
       if (mend) this.log(`         mend: ${mend}`);
+      if (advice) this.log(`         better: ${advice}`);
     }
     if (bad.length > 0) {
       throw new MillinerError('HOST_MISSING', `this host lacks: ${bad.map(({ what }) => what).join(', ')}`, {

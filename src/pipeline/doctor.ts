@@ -12,6 +12,7 @@ import { probeTracing } from '../host/trace.ts';
 import { targetVersion } from '../host/devicemapper.ts';
 import { probeOverlay } from '../snapshot/probe.ts';
 import { findConfig } from '../snapshot/thin/config.ts';
+import { isSound, minimums, versionOf, type Minimum } from './minimums.ts';
 
 export interface Finding {
   what: string;
@@ -19,6 +20,8 @@ export interface Finding {
   /** What was found, or why it does not do. */
   found: string;
   mend?: string;
+  /** What would be better, where it does. */
+  advice?: string;
   /** What alone it is needed for; everything where it is left out. */
   only?: 'queue' | 'systemd';
 }
@@ -49,6 +52,12 @@ export async function examine(state: string): Promise<Finding[]> {
   ];
   for (const program of programs) findings.push(await probeProgram(program));
   findings.push({ ...(await probeProgram(redis)), only: 'queue' });
+  const runtime = await findRuntime().catch(() => undefined);
+  for (const minimum of minimums) {
+    // That there is none is told below.
+    const isOther = ['runc', 'crun'].includes(minimum.program) && minimum.program !== runtime;
+    if (!isOther) findings.push(await probeVersion(minimum));
+  }
   findings.push(
     await probe('OCI runtime', findRuntime),
     await probe('following scriptlets (ptrace)', probeTracing),
@@ -73,6 +82,22 @@ export async function examine(state: string): Promise<Finding[]> {
     await probe('dm-thin snapshots', () => describeThin(state)),
   );
   return findings;
+}
+
+/** @param ask for the version of a program, or of the kernel */
+export async function probeVersion(minimum: Minimum, ask = versionOf): Promise<Finding> {
+  const { program, since, reason, isAdvice } = minimum;
+  const wanted = `${program} ${since.join(' or ')} (${reason})`;
+  const finding = await probe(isAdvice ? program : wanted, () => ask(program));
+  if (!finding.ok || isSound(finding.found, minimum)) return finding;
+  if (isAdvice) return { ...finding, advice: wanted };
+  return { ...finding, ok: false, mend: mendVersion(program) };
+}
+
+function mendVersion(program: Minimum['program']): string {
+  if (program === 'kernel') return "install the distribution's newest kernel and restart";
+  const [debian, fedora] = program === 'gpg' ? ['gpg', 'gnupg2'] : [program, program];
+  return installCommand(debian, fedora);
 }
 
 async function describeControlGroups(): Promise<string> {
