@@ -20,7 +20,7 @@ function specOf(name: string, packages: OwnPackage[], install: string): string {
     `%package -n ${one.name}\nSummary: See its scriptlets\nRequires: tiny-base\nRequires(pre): tiny-base\n` +
     `%description -n ${one.name}\nSee its scriptlets.\n${one.sections}\n%files -n ${one.name}\n${one.files ?? ''}\n`;
   return [
-    `Name: ${name}\nVersion: 1\nRelease: 1\nSummary: Packages of a test\nLicense: Apache-2.0\nAutoReqProv: no\n`,
+    `Name: own-${name}\nVersion: 1\nRelease: 1\nSummary: Packages of a test\nLicense: Apache-2.0\nAutoReqProv: no\n`,
     '%description\nOnly its subpackages are built.\n',
     ...packages.map(part),
     `%install\nmkdir -p %{buildroot}\n${install}\n`,
