@@ -51,6 +51,11 @@ export const registryErrors = {
     what: 'a registry answers what the protocol does not allow, or other bytes than their digest promises',
     todo: 'Check that the reference names a registry, and have its operator look at the named request.',
   },
+  REGISTRY_EXCESS: {
+    kind: 'registry',
+    what: 'a registry has more of manifests, referrers, tags or signatures than one operation takes',
+    todo: 'Look at what hangs on the image, and who writes to the repository: most of it is not needed. Remove it there, or name a copy without it.',
+  },
   REGISTRY_INSECURE: {
     kind: 'registry',
     what: 'a registry has no TLS that this host trusts, or sends on to plain HTTP',
@@ -85,6 +90,11 @@ export const registryErrors = {
     kind: 'signedElsewhere',
     what: 'an image is signed with this key, under another reference: it is a copy, or somebody gave it another tag',
     todo: 'Where it is meant to be a copy, name the reference that was signed: milliner verify --signed-as REFERENCE',
+  },
+  SIGNATURE_UNNAMED: {
+    kind: 'signedElsewhere',
+    what: 'an image is signed with this key in bundles alone, which name no reference: whoever may push could have put any signed image under this tag',
+    todo: 'Ask for the image by its digest, have it signed with its reference (milliner publish; cosign before 3), or take any image of this key: --unnamed, in a recipe from: {unnamed: true}',
   },
   IMAGE_ALTERED: {
     kind: 'altered',

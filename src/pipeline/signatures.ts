@@ -1,6 +1,7 @@
 /** The signatures and attestations of an image, as a registry has them now. */
 import { MillinerError } from '../errors.ts';
 import type { Descriptor, Digest } from '../registry/descriptor.ts';
+import { excess, ReadBudget } from '../registry/budget.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import { readManifest, type Fetched } from '../sign/artifact.ts';
 import { attachmentTag, type AttachmentKind } from '../sign/attachment.ts';
@@ -21,7 +22,11 @@ const bounds = {
   statements: { each: largestEnvelope, all: 4 * largestEnvelope },
   signatures: { each: 65_536, all: 4 * 1024 * 1024 },
 };
+/** Each is fetched, and its manifest kept: of a bundle that has a kilobyte. */
 const mostReferrers = 1000;
+const referrerBytes = 64 * 1024;
+/** Bytes of all that one look at what hangs on an image takes: the lists, and the manifests in them. */
+const manifestsOfAll = 16 * 1024 * 1024;
 /** What cosign 2 calls its bundles in the index that it keeps for registries without the Referrers API. */
 const emptyType = 'application/vnd.oci.empty.v1+json';
 
@@ -40,21 +45,26 @@ export async function fetchAttachment(
 
 /**
  * What refers to the image as a sigstore bundle: with `signatures`, none that is larger than any of those. One that is
- * damaged is among them, for verification to say so.
+ * damaged is among them, for verification to say so. Throws REGISTRY_EXCESS.
  */
 export async function fetchBundles(
   image: PublishedImage,
   kind: keyof typeof bounds = 'statements',
 ): Promise<Fetched[]> {
-  const { client, repository, digest } = image;
+  const { repository, digest } = image;
+  const client = image.client.within(new ReadBudget(manifestsOfAll, `what refers to ${digest} has`));
   const listed = (await client.referrers(repository, digest)).filter(
     ({ artifactType }) => artifactType === undefined || [bundleType, emptyType].includes(artifactType),
   );
+  if (listed.length > mostReferrers) {
+    throw excess(`${listed.length} bundles refer to ${digest}: no more than ${mostReferrers} are ever read`);
+  }
   const { each, all } = bounds[kind];
   const budget = { left: all };
   const fetched: Fetched[] = [];
-  for (const referrer of listed.slice(0, mostReferrers)) {
-    const found = await unlessBroken(() => client.getManifest(repository, referrer.digest));
+  for (const referrer of listed) {
+    const ask = () => client.getManifest(repository, referrer.digest, referrerBytes);
+    const found = referrer.size > referrerBytes ? undefined : await unlessBroken(ask);
     const manifest = found?.bytes ?? Buffer.alloc(0);
     const bundles = bundlesOf(manifest);
     if (kind === 'signatures' && bundles.some(({ size }) => size > each)) continue;

@@ -4,11 +4,15 @@
  * server alone; tokenserver.ts says what it may be.
  */
 import type { HttpResponse, Tls } from '../host/request.ts';
+import type { ReadBudget } from './budget.ts';
 import type { Endpoint } from './endpoint.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
 import { basicOf, pairOf, type Credentials } from './credentials.ts';
 import { mergeScopes } from './scope.ts';
 import { fetchToken, type Token } from './tokenserver.ts';
+
+/** A registry may give each token for one request only. */
+const mostIssued = 64;
 
 export class Authorizer {
   readonly #origin: URL;
@@ -20,8 +24,9 @@ export class Authorizer {
    * name than its path (Artifactory).
    */
   readonly #wanted = new Map<string, string>();
-  /** Everything that must never be shown. */
+  /** What must never be shown: what is the account's, and the newest tokens. */
   readonly #secrets = new Set<string>();
+  #issued: string[] = [];
   #challenge: Challenge | undefined;
 
   constructor({ origin, tls }: Endpoint, credentials: Credentials | undefined) {
@@ -32,10 +37,15 @@ export class Authorizer {
   }
 
   /** What to send along; nothing to another origin, and nothing before the registry has said what it wants. */
-  async header(target: URL, scope: string, signal?: AbortSignal): Promise<Record<string, string>> {
+  async header(
+    target: URL,
+    scope: string,
+    budget: ReadBudget,
+    signal?: AbortSignal,
+  ): Promise<Record<string, string>> {
     if (target.origin !== this.#origin.origin || !this.#challenge) return {};
     if (this.#challenge.scheme === 'basic') return { authorization: basicOf(this.#credentials!) };
-    const token = await this.#token(this.#challenge, scope, signal);
+    const token = await this.#token(this.#challenge, scope, budget, signal);
     return { authorization: `Bearer ${token.value}` };
   }
 
@@ -72,7 +82,7 @@ export class Authorizer {
   /** What the other side said, without what it may have been told. */
   redact(text: string): string {
     let shown = text;
-    for (const secret of this.#secrets) shown = shown.replaceAll(secret, '***');
+    for (const secret of [...this.#secrets, ...this.#issued]) shown = shown.replaceAll(secret, '***');
     return shown;
   }
 
@@ -80,10 +90,16 @@ export class Authorizer {
     for (const secret of secrets) if (secret) this.#secrets.add(secret);
   }
 
-  async #token(challenge: Challenge, scope: string, signal: AbortSignal | undefined): Promise<Token> {
+  async #token(
+    challenge: Challenge,
+    scope: string,
+    budget: ReadBudget,
+    signal: AbortSignal | undefined,
+  ): Promise<Token> {
     const known = await this.#tokens.get(scope)?.catch(() => undefined);
     if (known && known.until > Date.now()) return known;
-    const fetched = this.#fetch(challenge, mergeScopes(scope, this.#wanted.get(scope) ?? ''), signal);
+    const wanted = mergeScopes(scope, this.#wanted.get(scope) ?? '');
+    const fetched = this.#fetch(challenge, wanted, budget, signal);
     this.#tokens.set(scope, fetched);
     try {
       return await fetched;
@@ -93,7 +109,12 @@ export class Authorizer {
     }
   }
 
-  async #fetch({ parameters }: Challenge, scope: string, signal: AbortSignal | undefined): Promise<Token> {
+  async #fetch(
+    { parameters }: Challenge,
+    scope: string,
+    budget: ReadBudget,
+    signal: AbortSignal | undefined,
+  ): Promise<Token> {
     const { realm = '', service } = parameters;
     const asked = {
       registry: this.#origin,
@@ -103,10 +124,11 @@ export class Authorizer {
       scope,
       credentials: this.#credentials,
       signal,
+      budget,
       advice: (status: number) => this.advice(status),
     };
     const token = await fetchToken(asked);
-    this.#remember(token.value);
+    this.#issued = [...this.#issued.slice(1 - mostIssued), token.value];
     return token;
   }
 }

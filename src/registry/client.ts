@@ -1,4 +1,5 @@
 /** A registry as the pipeline sees it: the whole protocol behind one object, with the credentials of one account. */
+import type { ReadBudget } from './budget.ts';
 import { getBlob, hasBlob, streamBlob } from './blobs.ts';
 import { findCredentials } from './credentials.ts';
 import type { Descriptor, Digest } from './descriptor.ts';
@@ -11,7 +12,7 @@ import { pushBlob, type Pushed, type PushOptions } from './upload.ts';
 
 /**
  * Every method throws REGISTRY_UNAVAILABLE where the registry fails for long, REGISTRY_DENIED, REGISTRY_INVALID
- * where it breaks the protocol or a digest, REGISTRY_INSECURE, INTERRUPTED.
+ * where it breaks the protocol or a digest, REGISTRY_EXCESS, REGISTRY_INSECURE, INTERRUPTED.
  */
 export class RegistryClient {
   readonly #transport: Transport;
@@ -40,6 +41,11 @@ export class RegistryClient {
     return new RegistryClient(this.#transport.with({ attempts }));
   }
 
+  /** The same, for an operation of its own. */
+  within(budget: ReadBudget): RegistryClient {
+    return new RegistryClient(this.#transport.with({ budget }));
+  }
+
   get registry(): string {
     return this.#transport.registry;
   }
@@ -49,9 +55,9 @@ export class RegistryClient {
     return this.#transport.ping();
   }
 
-  /** By tag or digest; undefined where there is none. Its bytes have its digest. */
-  getManifest(repository: string, reference: string): Promise<Manifest | undefined> {
-    return getManifest(this.#transport, repository, reference);
+  /** By tag or digest; undefined where there is none. Its bytes have its digest; more than maxBytes are REGISTRY_INVALID. */
+  getManifest(repository: string, reference: string, maxBytes?: number): Promise<Manifest | undefined> {
+    return getManifest(this.#transport, repository, reference, maxBytes);
   }
 
   /** The same for what may well not be there: a refusal says no more than that. */

@@ -8,6 +8,7 @@ import { MillinerError } from '../errors.ts';
 import { eachMirror } from '../host/mirrors.ts';
 import { AttemptError, get, showUrl } from '../host/request.ts';
 import { readBody } from './body.ts';
+import { ReadBudget } from './budget.ts';
 import type { Digest } from './descriptor.ts';
 
 export interface SignatureFile {
@@ -19,21 +20,25 @@ export interface SignatureFile {
 /** As many as podman looks at; whoever may write there decides how many there are. */
 export const mostSignatures = 128;
 const largestSignature = 1024 * 1024;
+/** Bytes of all of them: they are of one image, and some have a few kilobytes. */
+const allSignatures = 8 * 1024 * 1024;
 /** Servers that have a web page for what they lack (access.redhat.com) say 200. */
 const isPage = /^text\/html\b/i;
 
-/** Throws REGISTRY_UNAVAILABLE, REGISTRY_INVALID, INTERRUPTED. */
+/** Throws REGISTRY_UNAVAILABLE, REGISTRY_INVALID, REGISTRY_EXCESS, INTERRUPTED. */
 export async function readSignatureFiles(
   base: URL,
   { repository, digest }: { repository: string; digest: Digest },
   signal?: AbortSignal,
 ): Promise<SignatureFile[]> {
   const found: SignatureFile[] = [];
+  const budget = new ReadBudget(allSignatures, `the signatures at ${showUrl(base.href)} have`);
   for (let n = 1; n <= mostSignatures; n++) {
     const url = new URL(base);
     url.pathname += `/${repository}@${digest.replace(':', '=')}/signature-${n}`;
     const bytes = url.protocol === 'file:' ? await readLocal(url) : await fetchFrom(url, signal);
     if (!bytes) break;
+    budget.spend(bytes.length);
     found.push({ name: showUrl(url.href), bytes });
   }
   return found;

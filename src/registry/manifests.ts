@@ -1,6 +1,5 @@
 /** Manifests and tags of a registry (OCI distribution specification, "Pulling manifests", "Pushing manifests"). */
 import type { HttpResponse } from '../host/request.ts';
-import { readBody } from './body.ts';
 import { indexType, isDigest, manifestType, sha256Of, type Digest } from './descriptor.ts';
 import { listsTag } from './tags.ts';
 import type { Transport } from './transport.ts';
@@ -26,8 +25,9 @@ export async function getManifest(
   transport: Transport,
   repository: string,
   reference: string,
+  maxBytes = manifestBytes,
 ): Promise<Manifest | undefined> {
-  const found = await askManifest(transport, repository, reference, [200, 404]);
+  const found = await askManifest(transport, repository, reference, [200, 404], maxBytes);
   return typeof found === 'number' ? undefined : found;
 }
 
@@ -52,6 +52,7 @@ async function askManifest(
   repository: string,
   reference: string,
   expect: number[],
+  maxBytes = manifestBytes,
 ): Promise<Manifest | number> {
   const ask = { ...manifestAsk(repository, reference, 'GET'), expect };
   return transport.ask(ask, async (response) => {
@@ -60,12 +61,12 @@ async function askManifest(
       return response.statusCode;
     }
     const excess = () =>
-      transport.invalid(`${transport.registry} gives more than ${manifestBytes} bytes as a manifest`, {
+      transport.invalid(`${transport.registry} gives more than ${maxBytes} bytes as a manifest`, {
         repository,
         reference,
         ...(isDigest(reference) && { digest: reference }),
       });
-    const bytes = await readBody(response, manifestBytes, excess);
+    const bytes = await transport.read(response, maxBytes, excess);
     const digest = sha256Of(bytes);
     const promised = [isDigest(reference) ? reference : undefined, digestHeader(response)];
     const broken = promised.find((one) => one !== undefined && one !== digest);

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { readBody } from './body.ts';
+import { excess } from './budget.ts';
 import { indexType, isDigest, tagOf, type Descriptor, type Digest } from './descriptor.ts';
 import { findManifest, manifestBytes, putManifest } from './manifests.ts';
 import { nextOf } from './tags.ts';
@@ -31,7 +31,7 @@ const maxPages = 50;
 /** How often an index that another writer has overwritten is written again. */
 const writes = 10;
 
-/** All of them, in the registry's order; none where it knows none. */
+/** All of them, in the registry's order; none where it knows none. Throws REGISTRY_EXCESS. */
 export async function referrers(
   transport: Transport,
   repository: string,
@@ -81,7 +81,9 @@ async function fromApi(
 ): Promise<Descriptor[] | undefined> {
   const all: Descriptor[] = [];
   let url: string | URL | undefined = `/v2/${repository}/referrers/${subject}`;
-  for (let page = 0; url !== undefined && page < maxPages; page++) {
+  for (let page = 0; url !== undefined; page++) {
+    if (page === maxPages)
+      throw excess(`${transport.registry} lists referrers on more than ${maxPages} pages`);
     const answer: Page | undefined = await readPage(transport, repository, url);
     if (!answer) return undefined;
     all.push(...descriptors(answer.index));
@@ -109,7 +111,7 @@ async function readPage(
     headers: { accept: indexType },
   };
   return transport.ask(ask, async (response) => {
-    const bytes = await readBody(response, manifestBytes);
+    const bytes = await transport.read(response, manifestBytes);
     // A web page in place of the API's index: the registry takes the path for something else.
     if (response.statusCode !== 200 || !isIndex(response.headers['content-type'])) return undefined;
     return {

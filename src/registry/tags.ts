@@ -1,6 +1,6 @@
 /** Tags of a repository (OCI distribution specification, "Listing Tags"). */
 import { z } from 'zod';
-import { readBody } from './body.ts';
+import { excess } from './budget.ts';
 import type { Transport } from './transport.ts';
 
 const listSchema = z.looseObject({ tags: z.array(z.string()).nullish() });
@@ -12,10 +12,14 @@ interface Page {
   next: URL | undefined;
 }
 
-/** Whether the registry lists a tag. One that lists none, or nothing to us, says nothing of any. */
+/**
+ * Whether the registry lists a tag. One that lists none, or nothing to us, says nothing of any; of one whose list has no
+ * end that we would see, nobody knows. Throws REGISTRY_EXCESS.
+ */
 export async function listsTag(transport: Transport, repository: string, tag: string): Promise<boolean> {
   let url: URL | string | undefined = `/v2/${repository}/tags/list`;
-  for (let number = 0; url !== undefined && number < maxPages; number++) {
+  for (let number = 0; url !== undefined; number++) {
+    if (number === maxPages) throw excess(`${transport.registry} lists tags on more than ${maxPages} pages`);
     const page: Page = await pageOf(transport, repository, url);
     if (page.tags.includes(tag)) return true;
     url = page.next;
@@ -26,7 +30,7 @@ export async function listsTag(transport: Transport, repository: string, tag: st
 async function pageOf(transport: Transport, repository: string, url: URL | string): Promise<Page> {
   const ask = { method: 'GET' as const, url, repository, access: 'pull' as const, expect: answers };
   return transport.ask(ask, async (response) => {
-    const bytes = await readBody(response, listBytes);
+    const bytes = await transport.read(response, listBytes);
     if (response.statusCode !== 200) return { tags: [], next: undefined };
     return { tags: tagsOf(bytes), next: nextOf(transport, response.headers['link'], url) };
   });

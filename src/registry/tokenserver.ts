@@ -15,6 +15,7 @@ import {
   type Tls,
 } from '../host/request.ts';
 import { readBody } from './body.ts';
+import type { ReadBudget } from './budget.ts';
 import { certificatesFor } from './certificates.ts';
 import { basicOf, type Credentials } from './credentials.ts';
 
@@ -34,11 +35,13 @@ export interface TokenQuestion {
   scope: string;
   credentials: Credentials | undefined;
   signal: AbortSignal | undefined;
+  budget: ReadBudget;
   /** What helps whoever was refused with a status. */
   advice: (status: number) => string;
 }
 
-const tokenBytes = 1 << 20;
+/** Tokens of a few kilobytes are common; what is longer goes into no header. */
+const tokenBytes = 64 * 1024;
 /** Seconds: what a token lives that does not say so, and how early it is taken for dead. */
 const defaultLife = 60;
 const margin = 10;
@@ -60,7 +63,8 @@ export async function fetchToken(question: TokenQuestion): Promise<Token> {
   const first = requestOf(new URL(realm), question);
   const { response, target } = await follow(question, first.url, first.request);
   const { statusCode } = response;
-  const bytes = await readBody(response, tokenBytes);
+  const { budget } = question;
+  const bytes = await readBody(response, tokenBytes, undefined, (size) => budget.spend(size));
   const place = showUrl(target.href);
   if (statusCode >= 400 && statusCode < 500 && !passing.includes(statusCode)) {
     const what = `${place} gives no token for ${scope} (HTTP status ${statusCode})`;

@@ -10,6 +10,7 @@ import { isUntrusted, lacksTls } from '../host/tls.ts';
 import type { HttpRequest, HttpResponse } from '../host/request.ts';
 import { Authorizer } from './auth.ts';
 import { readBody } from './body.ts';
+import { ReadBudget } from './budget.ts';
 import type { Credentials } from './credentials.ts';
 import { Habits } from './habits.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -29,6 +30,8 @@ export interface TransportOptions {
    * made by that alone, and reading it is refused before (Quay).
    */
   pushes?: boolean | undefined;
+  /** What its answers may come to; by default what is usual. */
+  budget?: ReadBudget | undefined;
   /** Hears in one sentence what is tried again, and what another way must be found for. */
   tell?: ((sentence: string) => void) | undefined;
 }
@@ -72,6 +75,7 @@ export class Transport {
   readonly #options: TransportOptions;
   readonly #signal: AbortSignal | undefined;
   readonly #attempts: number;
+  readonly #budget: ReadBudget;
 
   constructor(options: TransportOptions, known?: { authorizer: Authorizer; habits: Habits }) {
     this.registry = options.registry;
@@ -82,12 +86,13 @@ export class Transport {
     this.#options = options;
     this.#signal = options.signal;
     this.#attempts = options.attempts ?? 8;
+    this.#budget = options.budget ?? new ReadBudget();
   }
 
   /** The same, with what is known of tokens and habits. */
-  with(others: Pick<TransportOptions, 'signal' | 'attempts'>): Transport {
+  with(others: Pick<TransportOptions, 'signal' | 'attempts' | 'budget'>): Transport {
     const known = { authorizer: this.#authorizer, habits: this.habits };
-    return new Transport({ ...this.#options, ...others }, known);
+    return new Transport({ ...this.#options, budget: this.#budget, ...others }, known);
   }
 
   tell(sentence: string): void {
@@ -128,6 +133,11 @@ export class Transport {
     const response = await this.#authorized(ask);
     if (ask.expect.includes(response.statusCode)) return read(response);
     throw await this.#refusal(ask, response);
+  }
+
+  /** An answer whose size the registry alone decides, whole. Throws REGISTRY_EXCESS, and as readBody does. */
+  read(response: HttpResponse, maxBytes: number, tooLong?: () => Error): Promise<Buffer> {
+    return readBody(response, maxBytes, tooLong, (bytes) => this.#budget.spend(bytes));
   }
 
   /** Where an answer sends on to; a place without TLS only where the registry has none either. */
@@ -177,7 +187,7 @@ export class Transport {
     const target = new URL(ask.url, this.#origin);
     const scope = this.#scopeOf(ask);
     for (let round = 0; ; round++) {
-      const authorization = await this.#authorizer.header(target, scope, this.#signal);
+      const authorization = await this.#authorizer.header(target, scope, this.#budget, this.#signal);
       const { response, origin } = await this.#redirected(ask, target, authorization);
       if (response.statusCode !== 401 || round > 0 || origin !== this.#origin) return response;
       const sent = authorization['authorization'];

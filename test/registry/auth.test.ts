@@ -5,6 +5,7 @@ import { createServer, type IncomingHttpHeaders, type RequestListener, type Serv
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { MillinerError } from '../../src/errors.ts';
+import { ReadBudget } from '../../src/registry/budget.ts';
 import { RegistryClient } from '../../src/registry/client.ts';
 import { sha256Of } from '../../src/registry/descriptor.ts';
 import { account, RegistryServer, type ServerOptions } from './server.ts';
@@ -208,14 +209,16 @@ test('a token server without TLS is for registries without TLS', async () => {
   const challenge = (value: string) => ({ headers: { 'www-authenticate': value } }) as never;
   const secure = new Authorizer({ origin: 'https://r.example' }, account);
   await secure.accept(challenge(`Bearer realm="http://${realm.host}/token"`), 's', undefined);
-  const error = await errorOf(secure.header(new URL('https://r.example/v2/'), 's'));
+  const error = await errorOf(secure.header(new URL('https://r.example/v2/'), 's', new ReadBudget()));
   expect(error.code).toBe('REGISTRY_INSECURE');
   expect(realm.heard).toEqual([]);
   await secure.accept(challenge('Bearer realm="nowhere"'), 's', undefined);
-  expect(await errorOf(secure.header(new URL('https://r.example/v2/'), 's'))).toMatchObject({
-    code: 'REGISTRY_INVALID',
-  });
-  expect(await secure.header(new URL('https://other.example/v2/'), 's')).toEqual({});
+  expect(await errorOf(secure.header(new URL('https://r.example/v2/'), 's', new ReadBudget()))).toMatchObject(
+    {
+      code: 'REGISTRY_INVALID',
+    },
+  );
+  expect(await secure.header(new URL('https://other.example/v2/'), 's', new ReadBudget())).toEqual({});
 });
 
 test('a token server that sends on to another owner, answers nonsense or too much gets no further', async () => {
