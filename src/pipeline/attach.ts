@@ -1,14 +1,15 @@
 /** What is signed of an image, hung on it in a repository beside what is there already, in one layout or both. */
 import { MillinerError } from '../errors.ts';
 import { manifestType, sha256Of, type Digest } from '../registry/descriptor.ts';
-import type { Artifact } from '../sign/artifact.ts';
+import type { Artifact, Fetched } from '../sign/artifact.ts';
 import type { Attachment } from '../sign/attachment.ts';
 import { mergeAttestations } from '../sign/attestation.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
 import type { SignedImage } from '../sign/image.ts';
+import { referenceOf } from '../sign/named.ts';
 import type { PublicKey } from '../sign/publickey.ts';
 import { mergeSignatures } from '../sign/simplesigning.ts';
-import { openEnvelope } from '../sign/statement.ts';
+import { openEnvelope, type Statement } from '../sign/statement.ts';
 import { count, type Tally } from './push.ts';
 import { fetchAttachment, fetchBundles, type PublishedImage } from './signatures.ts';
 import type { Layout } from './verify.ts';
@@ -72,11 +73,12 @@ async function attachBundles(
   }
   const referrers = signed.bundles.map((bundle) => ({
     descriptor: bundle.descriptor,
-    superseded: older.get(predicateOf(bundle)) ?? [],
+    superseded: openOwn(bundle, image.digest, key).flatMap((own) => supersededBy(own, older)),
   }));
   await image.client.addReferrers(image.repository, image.digest, referrers);
-  const [bundle, ...claims] = signed.bundles.map(({ descriptor }) => descriptor.digest);
-  return { signatures: [bundle!], attestations: claims };
+  const digests = signed.bundles.map(({ descriptor }) => descriptor.digest);
+  const named = signed.signatures.length;
+  return { signatures: digests.slice(0, named), attestations: digests.slice(named) };
 }
 
 async function pushAttachment(image: PublishedImage, attachment: Attachment, tally: Tally): Promise<void> {
@@ -104,30 +106,42 @@ async function putOnce(
   await client.putManifest(repository, reference, manifest, manifestType);
 }
 
-/** Bundles of this key that are there already, by what they state: an image that was booted again has a new verdict. */
-async function ownBundles(image: PublishedImage, key: PublicKey): Promise<Map<string, Digest[]>> {
-  const own = new Map<string, Digest[]>();
-  for (const fetched of await fetchBundles(image)) {
-    for (const envelope of bundledEnvelopes([fetched])) {
-      const open = () => openEnvelope({ key, digest: image.digest }, envelope.read(), envelope.name);
-      const predicateType = unlessRefused(open);
-      if (predicateType === undefined) continue;
-      own.set(predicateType, [...(own.get(predicateType) ?? []), sha256Of(fetched.manifest)]);
-    }
-  }
-  return own;
+interface OwnBundle {
+  digest: Digest;
+  predicateType: string;
+  reference: string | undefined;
+}
+
+/** Bundles of this key that are there already: an image that was booted again has a new verdict. */
+async function ownBundles(image: PublishedImage, key: PublicKey): Promise<OwnBundle[]> {
+  return (await fetchBundles(image)).flatMap((fetched) => openOwn(fetched, image.digest, key));
+}
+
+function openOwn(fetched: Fetched, digest: Digest, key: PublicKey): OwnBundle[] {
+  return bundledEnvelopes([fetched]).flatMap((envelope) => {
+    const statement = unlessRefused(() => openEnvelope({ key, digest }, envelope.read(), envelope.name));
+    if (!statement) return [];
+    const { predicateType } = statement;
+    return [{ digest: sha256Of(fetched.manifest), predicateType, reference: referenceOf(statement) }];
+  });
+}
+
+/** Those of the same kind; of signatures, those of the same reference, and those that named none. */
+function supersededBy(bundle: OwnBundle, older: readonly OwnBundle[]): Digest[] {
+  const { predicateType, reference } = bundle;
+  const going = older.filter(
+    (one) =>
+      one.predicateType === predicateType && (one.reference === undefined || one.reference === reference),
+  );
+  return going.map(({ digest }) => digest);
 }
 
 /** Another key's, or damaged: not ours to replace. */
-function unlessRefused(open: () => { predicateType: string }): string | undefined {
+function unlessRefused(open: () => Statement): Statement | undefined {
   try {
-    return open().predicateType;
+    return open();
   } catch (error) {
     if (error instanceof MillinerError) return undefined;
     throw error;
   }
-}
-
-function predicateOf(bundle: Artifact): string {
-  return bundledEnvelopes([bundle])[0]?.predicateType ?? '';
 }

@@ -11,6 +11,7 @@ import { unpackChain } from './chain.ts';
 import type { Context } from './context.ts';
 import { layerOfSource, type FileSource } from './filesystem.ts';
 import { pullImage, type ImageSource } from './pull.ts';
+import { parseReference } from '../registry/reference.ts';
 import { idsOf, readSignerKey } from './signerkey.ts';
 
 type Pinned = Pick<LockedImage, 'digest' | 'index'>;
@@ -48,17 +49,23 @@ export async function ensureBase(
 /** What is here, and was found to be signed by one of these keys, needs no registry. */
 async function imageContent(
   context: Context,
-  { reference, keys: paths }: ImageSource,
+  { reference, keys: paths, unnamed }: ImageSource,
   arch: string,
   pinned: Pinned | undefined,
 ): Promise<BaseContent> {
   const keys = await Promise.all(paths.map((path) => readSignerKey(path, { signal: context.signal })));
+  const orUnnamed = unnamed || parseReference(reference).digest !== undefined;
   const known = pinned && (await findBase(context, { name: reference, manifestDigest: pinned.digest, arch }));
-  const isTrusted = keys.length === 0 || keys.flatMap(idsOf).some((id) => known?.signedBy.includes(id));
+  const isTrusted = keys.length === 0 || (known && isSigned(known, keys.flatMap(idsOf), orUnnamed));
   if (known && isTrusted && (await hasLayers(context, known))) return known;
-  const pulled = await pullImage(context, { reference, keys }, arch, pinned);
+  const pulled = await pullImage(context, { reference, keys, unnamed }, arch, pinned);
   const { created, ...image } = pulled;
   return { kind: 'image', name: reference, arch, manifestDigest: image.digest, epoch: created, ...image };
+}
+
+function isSigned({ signedBy, signedUnnamedBy }: BaseRecord, ids: readonly string[], orUnnamed: boolean) {
+  const signers = [...signedBy, ...(orUnnamed ? signedUnnamedBy : [])];
+  return ids.some((id) => signers.includes(id));
 }
 
 /** A file system is read each time: nothing else tells whether it is still what it was. */
@@ -76,8 +83,9 @@ async function fileContent(
     });
   }
   const config = { env: {}, exposedPorts: [], volumes: [], labels: {} };
-  const made = { digest, manifestDigest: layer.digest, layers: [layer], config, epoch: 0, signedBy: [] };
-  return { kind: source.kind, name: nameOf(source), arch, ...made };
+  const made = { digest, manifestDigest: layer.digest, layers: [layer], config, epoch: 0 };
+  const unsigned = { signedBy: [], signedUnnamedBy: [] };
+  return { kind: source.kind, name: nameOf(source), arch, ...made, ...unsigned };
 }
 
 async function hasLayers({ content }: Context, { layers }: BaseRecord): Promise<boolean> {

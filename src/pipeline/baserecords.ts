@@ -37,6 +37,8 @@ export interface BaseRecord extends Parent {
   index?: Digest;
   /** Who was found to have signed it: sigstore's hints of keys, or fingerprints of OpenPGP. */
   signedBy: string[];
+  /** Those whose signatures name no reference. */
+  signedUnnamedBy: string[];
   /** NEVRAs of what its rpm database has. */
   packages: string[];
   /** Seconds: when the newest of its packages was built, or it was made itself where that is later. */
@@ -44,7 +46,7 @@ export interface BaseRecord extends Parent {
 }
 
 /** Of the fields above: a record of another form is as good as none. */
-export const baseVersion = 1;
+export const baseVersion = 2;
 
 /** Beside the content, not the snapshots: a build from nothing has a state of its own, and need not pull again. */
 const folderOf = ({ content }: Pick<Context, 'content'>) => join(content.directory, 'bases');

@@ -22,6 +22,8 @@ export interface ForeignImage {
   repository: string;
   /** The image's, then those of indexes that lead to it. */
   digests: readonly Digest[];
+  /** Whether a bundle that names no reference will do: whoever asks means the digest, or any image of the key. */
+  orUnnamed: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -29,7 +31,7 @@ export interface GoodSignature {
   layout: 'sig' | 'bundle' | 'lookaside';
   /** The key's hint, or the fingerprint of the key or subkey that signed. */
   signer: string;
-  /** The reference that was signed; a bundle names none. */
+  /** The reference that was signed; a bundle may name none. */
   signed?: string;
 }
 
@@ -56,7 +58,10 @@ export async function verifySigned(
       }
     }
   }
-  if (good.length > 0) return good;
+  // One that names another reference says more than one that names none.
+  const elsewhere = failures.find(({ code }) => code === 'SIGNED_ELSEWHERE');
+  const isNamed = good.some(({ signed }) => signed !== undefined);
+  if (good.length > 0 && (isNamed || !elsewhere)) return good;
   const told = failures.find(({ code }) => !judgements.includes(code)) ?? gravest(failures)!;
   throw new MillinerError(told.code, `${image.reference}: ${told.message}`, {
     cause: told,
@@ -90,7 +95,7 @@ interface Expected {
 
 /** Of what hangs on the image in the registry. */
 async function attachedChecks(
-  { client, repository }: ForeignImage,
+  { client, repository, orUnnamed }: ForeignImage,
   { digest, reference }: Expected,
   keys: readonly PublicKey[],
 ): Promise<Check[]> {
@@ -103,8 +108,9 @@ async function attachedChecks(
       return { layout: 'sig', signer: key.hint, signed: verifySignatures(expected, attachment) };
     },
     () => {
-      verifyImageStatement({ key, digest }, envelopes);
-      return { layout: 'bundle', signer: key.hint };
+      const expected = { key, digest, reference, orRepository: true, orUnnamed };
+      const signed = verifyImageStatement(expected, envelopes);
+      return { layout: 'bundle', signer: key.hint, ...(signed !== undefined && { signed }) };
     },
   ]);
 }

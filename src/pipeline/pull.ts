@@ -21,6 +21,8 @@ export interface PulledImage extends ForeignConfig {
   index?: Digest;
   /** Those of the recipe's keys that have signed it: sigstore's hints, fingerprints of OpenPGP. */
   signedBy: string[];
+  /** Those of which only a bundle was found that names no reference. */
+  signedUnnamedBy: string[];
 }
 
 /** Enough to fill a line, few enough for a registry's limits. */
@@ -35,7 +37,7 @@ const largestImage = 64 * 1024 ** 3;
  */
 export async function pullImage(
   context: Context,
-  { reference, keys }: { reference: string; keys: readonly SignerKey[] },
+  { reference, keys, unnamed }: { reference: string; keys: readonly SignerKey[]; unnamed: boolean },
   arch: string,
   pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
 ): Promise<PulledImage> {
@@ -49,17 +51,20 @@ export async function pullImage(
   const { client, repository, manifest, index } = await findManifest(context, reference, arch, pinned);
   const { digest } = manifest;
   const { signal } = context;
-  const asked = taggedReference(parseReference(reference));
+  const parsed = parseReference(reference);
   const digests = [digest, ...(index ? [index] : [])];
-  const signed = { reference: asked, client, repository, digests, signal };
-  const found = keys.length > 0 ? await verifySigned(signed, keys) : [];
-  const signedBy = [...new Set(found.map(({ signer }) => signer))];
+  const orUnnamed = unnamed || parsed.digest !== undefined;
+  const asked = { reference: taggedReference(parsed), client, repository, digests, orUnnamed, signal };
+  const found = keys.length > 0 ? await verifySigned(asked, keys) : [];
+  const by = (isNamed: boolean) => [
+    ...new Set(found.filter(({ signed }) => (signed !== undefined) === isNamed).map(({ signer }) => signer)),
+  ];
   const described = readManifest(reference, manifest.mediaType, manifest.bytes);
   const bytes = await asAltered(() => client.getBlob(repository, described.config.digest, largestConfig));
   if (!bytes) throw missing(reference, described.config.digest);
   const image = readConfig(reference, described, bytes, arch);
   await pullLayers(context, { client, repository, reference }, image.layers);
-  return { ...image, digest, ...(index && { index }), signedBy };
+  return { ...image, digest, ...(index && { index }), signedBy: by(true), signedUnnamedBy: by(false) };
 }
 
 /** What is locked is asked for by its digest, and by nothing else. */

@@ -42,6 +42,8 @@ export interface VerifyOptions {
   plainHttp: boolean;
   /** Both where it is left out. */
   only?: Layout | undefined;
+  /** Whether bundles that name no reference will do, under any tag; under a digest they do. */
+  unnamed?: boolean | undefined;
   /** The reference that was signed, where the image is a copy of what is published there. */
   signedAs?: string | undefined;
   /**
@@ -53,7 +55,15 @@ export interface VerifyOptions {
 
 /** Throws USAGE, KEY_FILE_INVALID, SIGNATURE_MISSING and the others of `gravity`, what registries throw. */
 export async function verifyReference(
-  { reference: text, key: keyPath, plainHttp, only, signedAs, signatureOnly = false }: VerifyOptions,
+  {
+    reference: text,
+    key: keyPath,
+    plainHttp,
+    only,
+    signedAs,
+    unnamed = false,
+    signatureOnly = false,
+  }: VerifyOptions,
   { progress, signal }: Pick<RunOptions, 'progress' | 'signal'>,
 ): Promise<Verification> {
   const signer = await readSignerKey(keyPath, { signal });
@@ -68,9 +78,12 @@ export async function verifyReference(
   const shown = taggedReference(reference);
   const signed = signedAs === undefined ? shown : signedReference(signedAs);
   progress.step(`verifying ${shown} at ${image.digest}`);
+  // Who asks by digest has said which image is meant; who names what was signed asks for that name.
+  const orUnnamed = unnamed || (reference.digest !== undefined && signedAs === undefined);
+  const asked = { ...image, reference: signed, orUnnamed };
   const proved = signatureOnly
-    ? await proveSignature({ ...image, reference: signed, digests: [image.digest], signal }, signer)
-    : await proveAll(image, keyOf(signer, keyPath), signed, only);
+    ? await proveSignature({ ...asked, digests: [image.digest], signal }, signer)
+    : await proveAll(asked, keyOf(signer, keyPath), only);
   return { reference: shown, manifestDigest: image.digest, proved };
 }
 
@@ -90,23 +103,24 @@ async function proveSignature(image: ForeignImage, signer: SignerKey): Promise<P
   const found = await verifySigned(image, [signer]);
   return found.map(({ layout, signed, signer: id }) => {
     const by = layout === 'lookaside' ? ` by ${id}` : '';
-    return {
-      claim: 'signature',
-      layout,
-      detail: `signed${signed === undefined ? '' : ` as ${signed}`}${by}`,
-    };
+    return { claim: 'signature', layout, detail: `${signedAsText(signed)}${by}` };
   });
 }
 
+function signedAsText(signed: string | undefined): string {
+  return signed === undefined ? 'signed under no name' : `signed as ${signed}`;
+}
+
+/** A name that one layout has proved need not be in the other: both are of one key and one digest. */
 async function proveAll(
-  image: PublishedImage,
+  { reference, orUnnamed, ...image }: PublishedImage & { reference: string; orUnnamed: boolean },
   key: PublicKey,
-  reference: string,
   only: Layout | undefined,
 ): Promise<Proof[]> {
   const proved: Proof[] = [];
   for (const layout of layoutsOf(only)) {
-    proved.push(...(await proofs[layout](image, key, [reference])));
+    const isNamed = proved.length > 0;
+    proved.push(...(await proofs[layout](image, key, [reference], orUnnamed || isNamed)));
   }
   return proved;
 }
@@ -121,7 +135,12 @@ function signedReference(text: string): string {
 /** What each layout must hold; the references have the tag where that is what was asked for. */
 export const proofs: Record<
   Layout,
-  (image: PublishedImage, key: PublicKey, references: readonly string[]) => Promise<Proof[]>
+  (
+    image: PublishedImage,
+    key: PublicKey,
+    references: readonly string[],
+    orUnnamed?: boolean,
+  ) => Promise<Proof[]>
 > = {
   async sig(image, key, references) {
     const expected = { key, digest: image.digest };
@@ -133,12 +152,14 @@ export const proofs: Record<
       ...proveClaims(expected, envelopes, 'sig'),
     ];
   },
-  async bundle(image, key) {
+  async bundle(image, key, references, orUnnamed = false) {
     const expected = { key, digest: image.digest };
     const envelopes = bundledEnvelopes(await fetchBundles(image));
-    verifyImageStatement(expected, envelopes);
+    const signed = references.map((reference) =>
+      verifyImageStatement({ ...expected, reference, orUnnamed }, envelopes),
+    );
     return [
-      { claim: 'signature', layout: 'bundle', detail: 'signed' },
+      ...signed.map((one) => ({ claim: 'signature', layout: 'bundle', detail: signedAsText(one) }) as const),
       ...proveClaims(expected, envelopes, 'bundle'),
     ];
   },

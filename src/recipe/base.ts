@@ -12,6 +12,8 @@ export type BaseSource =
       reference: string;
       /** Paths of public keys of which one must have signed it; none where the recipe takes it unsigned. */
       keys: string[];
+      /** Whether a bundle that names no reference will do: any image that one of the keys has signed. */
+      unnamed: boolean;
     }
   | {
       kind: 'tar' | 'directory';
@@ -31,7 +33,8 @@ export function baseSourceOf({ from, layers }: Recipe, recipePath: string): Base
   if ('image' in from) {
     const reference = completeReference(from.image);
     parseReference(reference);
-    return { kind: 'image', reference, keys: from.keys.map((key) => found('keys', key)) };
+    const keys = from.keys.map((key) => found('keys', key));
+    return { kind: 'image', reference, keys, unnamed: from.unnamed };
   }
   return 'tar' in from
     ? { kind: 'tar', path: found('tar', from.tar), layers }

@@ -169,10 +169,15 @@ const from = z.union(
         image: z.string().min(1),
         keys: z.array(z.string().min(1)).default([]),
         unsigned: z.boolean().default(false),
+        unnamed: z.boolean().default(false),
       })
       .refine(({ keys, unsigned }) => keys.length > 0 !== unsigned, {
         error: 'name the key files of which one must have signed it, or say unsigned: true',
         path: ['keys'],
+      })
+      .refine(({ keys, unnamed }) => keys.length > 0 || !unnamed, {
+        error: 'only a signature can name no reference: name the keys of it',
+        path: ['unnamed'],
       }),
     z.strictObject({ tar: z.string().min(1) }),
     z.strictObject({ directory: z.string().min(1) }),

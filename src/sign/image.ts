@@ -9,6 +9,7 @@ import { bundleArtifact } from './bundle.ts';
 import type { CycloneDxDocument } from './cyclonedx.ts';
 import type { SigningKey } from './key.ts';
 import { signReference } from './simplesigning.ts';
+import { attestReference } from './named.ts';
 import type { SpdxDocument } from './spdx.ts';
 import { attest, predicateTypes } from './statement.ts';
 import { requirePassed, testResult, type SignedVerdict } from './testresult.ts';
@@ -31,7 +32,7 @@ export interface SignedImage {
   signatures: AttachedLayer[];
   /** For mergeAttestations: both bills of materials and the boot verdict. */
   attestations: AttachedLayer[];
-  /** Referrers of the image: the signature, both bills of materials, the boot verdict. */
+  /** Referrers of the image: a signature for each reference, both bills of materials, the boot verdict. */
   bundles: Artifact[];
 }
 
@@ -47,11 +48,11 @@ export function signImage(
     attest(key, image.digest, predicateTypes.cyclonedx, sboms.cyclonedx),
     attest(key, image.digest, predicateTypes.verdict, testResult(verdict)),
   ];
-  const signature = attest(key, image.digest, predicateTypes.signature, {});
+  const signatures = references.map((reference) => attestReference(key, image.digest, reference));
   return {
     signatures: references.map((reference) => signReference(key, image.digest, reference)),
     attestations: claims.map((claim) => attachedLayer(claim, key.public)),
-    bundles: [signature, ...claims].map((claim) =>
+    bundles: [...signatures, ...claims].map((claim) =>
       bundleArtifact(claim, { key: key.public, subject, epoch }),
     ),
   };

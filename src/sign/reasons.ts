@@ -5,6 +5,7 @@ import { MillinerError, type ErrorCode } from '../errors.ts';
 export const gravity: readonly ErrorCode[] = [
   'IMAGE_ALTERED',
   'SIGNED_ELSEWHERE',
+  'SIGNATURE_UNNAMED',
   'VERDICT_MISSING',
   'SIGNATURE_REFUSED',
   'SIGNATURE_WRONG_KEY',

@@ -39,7 +39,7 @@ export interface Attestation {
 const statementSchema = z.object({
   _type: z.enum(statementTypes),
   predicateType: z.string(),
-  subject: z.array(z.object({ digest: z.record(z.string(), z.string()) })),
+  subject: z.array(z.object({ name: z.string().nullish(), digest: z.record(z.string(), z.string()) })),
   // cosign leaves out one that would be empty.
   predicate: z.unknown().optional(),
 });
@@ -47,9 +47,11 @@ const statementSchema = z.object({
 export interface Statement {
   predicateType: string;
   predicate: unknown;
+  /** What it calls the image. */
+  subjectName?: string | undefined;
 }
 
-/** The subject has no name: the same statement holds wherever the image is published. */
+/** The subject has no name: what is stated of an image holds wherever it is published. Where it is, a signature says. */
 export function attest(
   key: SigningKey,
   image: Digest,
@@ -84,6 +86,7 @@ export function openEnvelope(
   if (envelope.payloadType !== payloadType) throw refuse('holds something other than a statement');
   const { subject, predicateType, predicate } = readJson(envelope.payload, statementSchema, refuse);
   const hex = digest.slice('sha256:'.length);
-  if (!subject.some((one) => one.digest['sha256'] === hex)) throw refuse('is about another image');
-  return { predicateType, predicate };
+  const ours = subject.find((one) => one.digest['sha256'] === hex);
+  if (!ours) throw refuse('is about another image');
+  return { predicateType, predicate, subjectName: ours.name ?? undefined };
 }

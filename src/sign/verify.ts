@@ -4,7 +4,9 @@ import { MillinerError } from '../errors.ts';
 import { altered } from './artifact.ts';
 import type { FoundEnvelope } from './attestation.ts';
 import { firstThatHolds } from './reasons.ts';
-import type { ExpectedImage } from './simplesigning.ts';
+import { requireIdentity } from './identity.ts';
+import { referenceOf } from './named.ts';
+import type { ExpectedImage, ExpectedReference } from './simplesigning.ts';
 import { openEnvelope, predicateTypes, type Statement } from './statement.ts';
 import { requirePassed } from './testresult.ts';
 
@@ -29,18 +31,52 @@ export interface Listed {
   files: number;
 }
 
-/** Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
-export function verifyImageStatement(expected: ExpectedImage, envelopes: readonly FoundEnvelope[]): void {
-  examine(expected, envelopes, predicateTypes.signature, () => true, 'signature');
+/** Whether a bundle that names no reference will do: it signs the digest, under whatever name somebody puts it. */
+export interface ExpectedBundle extends ExpectedReference {
+  orUnnamed: boolean;
+}
+
+/**
+ * Gives the reference that was signed; undefined where none of this key's bundles names one. Throws SIGNATURE_MISSING,
+ * SIGNATURE_UNNAMED, SIGNATURE_WRONG_KEY, SIGNED_ELSEWHERE, IMAGE_ALTERED.
+ */
+export function verifyImageStatement(
+  { orUnnamed, ...expected }: ExpectedBundle,
+  envelopes: readonly FoundEnvelope[],
+): string | undefined {
+  const find = <Found>(read: (statement: Statement, name: string) => Found) =>
+    examine(expected, envelopes, predicateTypes.signature, read, 'signature');
+  try {
+    return find((statement, name) => requireIdentity(requireName(statement, name), expected, name));
+  } catch (error) {
+    // One that names another reference says more than one that names none.
+    const isElsewhere = error instanceof MillinerError && error.code === 'SIGNED_ELSEWHERE';
+    if (!orUnnamed || isElsewhere) throw error;
+  }
+  find((statement) => (referenceOf(statement) === undefined ? true : undefined));
+  return undefined;
+}
+
+function requireName(statement: Statement, name: string): string {
+  const reference = referenceOf(statement);
+  if (reference !== undefined) return reference;
+  throw new MillinerError('SIGNATURE_UNNAMED', `${name} signs this image, and no reference`);
 }
 
 const isRpm = (purl: string | undefined) => purl?.startsWith('pkg:rpm/') === true;
 
 /** In both forms, which must list as many packages. Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
 export function verifySboms(expected: ExpectedImage, envelopes: readonly FoundEnvelope[]): Listed {
-  const listed = examine(expected, envelopes, predicateTypes.spdx, readSpdx, 'signed SPDX bill of materials');
+  const listed = examine(
+    expected,
+    envelopes,
+    predicateTypes.spdx,
+    ({ predicate }, name) => readSpdx(predicate, name),
+    'signed SPDX bill of materials',
+  );
   const what = 'signed CycloneDX bill of materials';
-  const beside = examine(expected, envelopes, predicateTypes.cyclonedx, readCycloneDx, what);
+  const read = ({ predicate }: Statement, name: string) => readCycloneDx(predicate, name);
+  const beside = examine(expected, envelopes, predicateTypes.cyclonedx, read, what);
   if (beside.packages === listed.packages) return listed;
   throw altered('the CycloneDX bill of materials')(
     `lists ${beside.packages} packages, and the SPDX one ${listed.packages}`,
@@ -64,7 +100,7 @@ function readCycloneDx(predicate: unknown, name: string): Pick<Listed, 'packages
 
 /** Throws VERDICT_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
 export function verifyVerdict(expected: ExpectedImage, envelopes: readonly FoundEnvelope[]): void {
-  const read = (predicate: unknown) => {
+  const read = ({ predicate }: Statement) => {
     requirePassed(predicate, expected.digest);
     return true;
   };
@@ -75,7 +111,7 @@ function examine<Found>(
   expected: ExpectedImage,
   envelopes: readonly FoundEnvelope[],
   predicateType: string,
-  read: (predicate: unknown, name: string) => Found,
+  read: (statement: Statement, name: string) => Found | undefined,
   what: string,
 ): Found {
   const code = predicateType === predicateTypes.verdict ? 'VERDICT_MISSING' : 'SIGNATURE_MISSING';
@@ -83,9 +119,7 @@ function examine<Found>(
     envelopes,
     (envelope) => {
       const statement = openOf(expected, envelope, predicateType);
-      return statement?.predicateType === predicateType
-        ? read(statement.predicate, envelope.name)
-        : undefined;
+      return statement?.predicateType === predicateType ? read(statement, envelope.name) : undefined;
     },
     () => new MillinerError(code, `${expected.digest} has no ${what}`),
   );

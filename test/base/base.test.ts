@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/host/exec.ts';
 import type { Lock } from '../../src/lock/lock.ts';
-import { indexType } from '../../src/registry/descriptor.ts';
+import { indexType, type Digest } from '../../src/registry/descriptor.ts';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
 import { compareTrees } from '../image/trees.ts';
 import { GpgHome } from '../rpm/gpghome.ts';
@@ -171,24 +171,41 @@ test('a base may be signed with OpenPGP, beside its registry', async () => {
   }
 });
 
+const copy = (from: string, to: string) =>
+  run('skopeo', ['copy', '--src-tls-verify=false', '--dest-tls-verify=false', from, to].map(place));
+const place = (text: string) => (text.startsWith('-') || text === 'copy' ? text : `docker://${host}/${text}`);
+
 test('an image of another name under a signed digest is not the one that was signed', async () => {
-  await run('skopeo', [
-    'copy',
-    '--all',
-    '--src-tls-verify=false',
-    '--dest-tls-verify=false',
-    `docker://${host}/hat:1`,
-    `docker://${host}/moved:1`,
-  ]);
   const tag = hat.manifestDigest.replace(':', '-');
-  await run('skopeo', [
-    'copy',
-    '--src-tls-verify=false',
-    '--dest-tls-verify=false',
-    `docker://${host}/hat:${tag}.sig`,
-    `docker://${host}/moved:${tag}.sig`,
-  ]);
-  const recipe = await product('moved', { image: `${host}/moved:1`, keys: [bench.publicKey] });
+  await copy('hat:1', 'moved:1');
+  await copy(`hat:${tag}.sig`, `moved:${tag}.sig`);
+  const client = bench.client();
+  for (const { digest } of await client.referrers('hat', hat.manifestDigest as Digest)) {
+    await copy(`hat@${digest}`, `moved@${digest}`);
+  }
+  const index = (await client.getManifest('hat', tag))!;
+  await client.putManifest('moved', tag, index.bytes, index.mediaType);
+  const from = { image: `${host}/moved:1`, keys: [bench.publicKey] };
+  const recipe = await product('moved', from);
+  expect(await vendor.fails(['lock', recipe])).toMatchObject({ code: 'SIGNED_ELSEWHERE', exit: 19 });
+  // Nor where a recipe takes bundles that name nothing: these do.
+  const lax = await product('moved', { ...from, unnamed: true });
+  expect(await vendor.fails(['lock', lax])).toMatchObject({ code: 'SIGNED_ELSEWHERE', exit: 19 });
+  const verify = ['verify', `${host}/moved:1`, '--key', bench.publicKey];
+  for (const flags of [[], ['--only', 'bundle'], ['--signature-only'], ['--only', 'bundle', '--unnamed']]) {
+    expect(await bench.fails([...verify, ...flags])).toEqual({ code: 'SIGNED_ELSEWHERE', exit: 19 });
+  }
+  await bench.run([...verify, '--only', 'bundle', '--signed-as', `${host}/hat:1`]);
+});
+
+test('any other image of the key under the tag of a base is not the base', async () => {
+  await bench.booted('cap', ['tiny-base', 'tiny-app']);
+  await bench.publish('cap', `${host}/line:1`);
+  await bench.publish('hat', `${host}/line:2`);
+  const recipe = await product('line', { image: `${host}/line:1`, keys: [bench.publicKey] });
+  await vendor.json(['lock', recipe]);
+  const moved = (await bench.client().getManifest('line', '2'))!;
+  await bench.client().putManifest('line', '1', moved.bytes, moved.mediaType);
   expect(await vendor.fails(['lock', recipe])).toMatchObject({ code: 'SIGNED_ELSEWHERE', exit: 19 });
 });
 
@@ -211,11 +228,12 @@ test('an index leads to the image of the architecture, and both are locked', asy
   const found = (await bench.client().getManifest('hat', '1'))!;
   const { mediaType, digest } = found;
   const entry = { mediaType, digest, size: found.bytes.length };
+  await bench.publish('hat', `${host}/hat:index`);
   const platforms = [process.arch === 'arm64' ? 'arm64' : 'amd64', 'riscv64'];
   const manifests = platforms.map((architecture) => ({ ...entry, platform: { os: 'linux', architecture } }));
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests }));
   const index = await bench.client().putManifest('hat', 'index', bytes, indexType);
-  // The image is signed, by its digest alone in its bundle; of the index nobody says anything.
+  // The image is signed as what the index is called now; of the index nobody says anything.
   const recipe = await product('indexed', { image: `${host}/hat:index`, keys: [bench.publicKey] });
   await vendor.json(['lock', recipe]);
   expect((await lockOf(recipe)).image).toMatchObject({ digest, index });

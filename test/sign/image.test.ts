@@ -17,6 +17,7 @@ import {
   input,
   judge,
   key,
+  named,
   other,
   publish,
   references,
@@ -106,8 +107,12 @@ test('the bundle that cosign 3 makes of a signature is one', () => {
   const envelopes = bundledEnvelopes([
     { manifest: toJson(manifest(sha256Of(Buffer.from(bundle)), bundle.length)), blobs },
   ]);
-  const wanted = { key: readPublicKey(publicKey), digest };
-  expect(() => verifyImageStatement(wanted, envelopes)).not.toThrow();
+  const reference = `${repository}:1.0`;
+  const wanted = { key: readPublicKey(publicKey), digest, reference, orUnnamed: true };
+  expect(verifyImageStatement(wanted, envelopes)).toBeUndefined();
+  expect(() => verifyImageStatement({ ...wanted, orUnnamed: false }, envelopes)).toThrow(
+    refused('SIGNATURE_UNNAMED'),
+  );
   expect(() => verifyImageStatement({ ...wanted, key: key.public }, envelopes)).toThrow(
     refused('SIGNATURE_WRONG_KEY'),
   );
@@ -127,7 +132,7 @@ describe('a refusal', () => {
       attachedEnvelopes(image.digest, undefined),
       attachedEnvelopes(image.digest, nothing),
     ]) {
-      expect(() => verifyImageStatement(expected(), envelopes)).toThrow(refused('SIGNATURE_MISSING'));
+      expect(() => verifyImageStatement(named(), envelopes)).toThrow(refused('SIGNATURE_MISSING'));
       expect(() => verifySboms(expected(), envelopes)).toThrow(refused('SIGNATURE_MISSING'));
       expect(() => verifyVerdict(expected(), envelopes)).toThrow(refused('VERDICT_MISSING'));
     }
@@ -136,8 +141,9 @@ describe('a refusal', () => {
   test('of one bundle that is missing among the others', () => {
     const { bundles, ...rest } = publish();
     const without = (index: number) => ({ ...rest, bundles: bundles.filter((_, at) => at !== index) });
-    expect([0, 1, 2, 3].map((index) => judge(without(index)))).toEqual([
-      'SIGNATURE_MISSING',
+    expect([0, 1, 2, 3, 4].map((index) => judge(without(index)))).toEqual([
+      'SIGNED_ELSEWHERE',
+      'holds',
       'SIGNATURE_MISSING',
       'SIGNATURE_MISSING',
       'VERDICT_MISSING',
@@ -164,6 +170,8 @@ describe('a refusal', () => {
       `${repository}/more:1.0`,
     ]) {
       expect(() => signature(publish(), reference)).toThrow(refused('SIGNED_ELSEWHERE'));
+      const envelopes = bundledEnvelopes(publish().bundles);
+      expect(() => verifyImageStatement(named(reference), envelopes)).toThrow(refused('SIGNED_ELSEWHERE'));
     }
   });
 });

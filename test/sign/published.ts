@@ -65,12 +65,13 @@ function whole({ manifest, blobs }: Fetched, before?: Fetched): Fetched {
 export const signature = (from: Published, reference = references[0]!, of = image) =>
   verifySignatures({ key: key.public, digest: of.digest, reference }, from.sig);
 export const claims = {
-  bundleSignature: (from: Published) => verifyImageStatement(expected(), bundledEnvelopes(from.bundles)),
+  bundleSignature: (from: Published) => verifyImageStatement(named(), bundledEnvelopes(from.bundles)),
   bundleSboms: (from: Published) => verifySboms(expected(), bundledEnvelopes(from.bundles)),
   bundleVerdict: (from: Published) => verifyVerdict(expected(), bundledEnvelopes(from.bundles)),
   sboms: (from: Published) => verifySboms(expected(), attachedEnvelopes(image.digest, from.att)),
   verdict: (from: Published) => verifyVerdict(expected(), attachedEnvelopes(image.digest, from.att)),
 };
+export const named = (reference = references[0]!) => ({ ...expected(), reference, orUnnamed: false });
 export const expected = () => ({ key: key.public, digest: image.digest });
 
 /** Everything at once: the code of the first that refuses. */
