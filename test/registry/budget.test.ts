@@ -9,7 +9,7 @@ import { afterEach, expect, test } from 'vitest';
 import { fetchAttachment, fetchBundles } from '../../src/pipeline/signatures.ts';
 import { ReadBudget } from '../../src/registry/budget.ts';
 import { RegistryClient } from '../../src/registry/client.ts';
-import { indexType, manifestType, sha256Of, type Digest } from '../../src/registry/descriptor.ts';
+import { indexType, manifestType, sha256Of } from '../../src/registry/descriptor.ts';
 import { mostSignatures, readSignatureFiles } from '../../src/registry/lookaside.ts';
 import { bundleType } from '../../src/sign/bundle.ts';
 import { plainEndpoint } from './plain.ts';
@@ -68,7 +68,7 @@ const bundles = (count: number, size: number, isHonest = true) => {
     }
     const manifest = byDigest.get(path.split('/').at(-1)!);
     if (!manifest) return void response.writeHead(404).end();
-    response.writeHead(200, { 'content-type': manifestType }).end(manifest());
+    return void response.writeHead(200, { 'content-type': manifestType }).end(manifest());
   });
 };
 
@@ -114,7 +114,7 @@ test('a list of tags that never ends says nothing of a tag that is refused', asy
   const { client, asked } = await registry((path, response) => {
     if (path.includes('/manifests/')) return void response.writeHead(403).end();
     response.setHeader('link', `</v2/${repository}/tags/list?last=${asked.length}>; rel="next"`);
-    response.end(JSON.stringify({ name: repository, tags: ['other'] }));
+    return void response.end(JSON.stringify({ name: repository, tags: ['other'] }));
   });
   const image = { client, repository, digest };
   await expect(fetchAttachment(image, 'sig')).rejects.toMatchObject({ code: 'REGISTRY_EXCESS' });
@@ -123,7 +123,9 @@ test('a list of tags that never ends says nothing of a tag that is refused', asy
 test('tokens that are no tokens', async () => {
   const { client, url, asked } = await registry((path, response) => {
     if (path.startsWith('/token')) return void response.end(JSON.stringify({ token: 'x'.repeat(900_000) }));
-    response.writeHead(401, { 'www-authenticate': `Bearer realm="${url}/token",service="x"` }).end();
+    return void response
+      .writeHead(401, { 'www-authenticate': `Bearer realm="${url}/token",service="x"` })
+      .end();
   });
   await expect(client.getManifest(repository, '1')).rejects.toMatchObject({ code: 'REGISTRY_INVALID' });
   expect(asked.length).toBeLessThanOrEqual(4);
@@ -134,7 +136,9 @@ test('tokens that live for one request are kept no longer, and count', async () 
   const { client, url } = await registry((path, response, { headers }) => {
     if (path.startsWith('/token')) return void response.end(JSON.stringify({ token, expires_in: 1 }));
     if (headers.authorization) return void response.writeHead(404).end();
-    response.writeHead(401, { 'www-authenticate': `Bearer realm="${url}/token",service="x"` }).end();
+    return void response
+      .writeHead(401, { 'www-authenticate': `Bearer realm="${url}/token",service="x"` })
+      .end();
   });
   const budget = new ReadBudget(100_000);
   const asks = async () => {
@@ -146,8 +150,8 @@ test('tokens that live for one request are kept no longer, and count', async () 
 test('signatures beside a registry: as many as are looked at, each as large as one may be', async () => {
   const bytes = Buffer.alloc(1_000_000, 0x80);
   const { url, asked } = await registry((_path, response) => void response.end(bytes));
-  await expect(
-    readSignatureFiles(new URL(url), { repository, digest: digest as Digest }),
-  ).rejects.toMatchObject({ code: 'REGISTRY_EXCESS' });
+  await expect(readSignatureFiles(new URL(url), { repository, digest })).rejects.toMatchObject({
+    code: 'REGISTRY_EXCESS',
+  });
   expect(asked.length).toBeLessThan(mostSignatures);
 });
