@@ -110,7 +110,13 @@ describe('one byte', () => {
 });
 
 describe('whatever a registry gives', () => {
-  const codes = ['IMAGE_ALTERED', 'SIGNATURE_MISSING', 'SIGNATURE_WRONG_KEY', 'VERDICT_MISSING', 'SIGNED_ELSEWHERE'];
+  const codes = [
+    'IMAGE_ALTERED',
+    'SIGNATURE_MISSING',
+    'SIGNATURE_WRONG_KEY',
+    'VERDICT_MISSING',
+    'SIGNED_ELSEWHERE',
+  ];
   const anything = fc.oneof(
     fc.json({ maxDepth: 5 }).map((text) => Buffer.from(text)),
     fc.uint8Array().map((bytes) => Buffer.from(bytes)),
