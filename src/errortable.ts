@@ -123,6 +123,11 @@ const table = {
     what: 'the layers that were written are not the tree that was installed: Milliner itself failed, and nothing was kept',
     todo: 'Report it with the recipe and the named paths.',
   },
+  PLACE_UNSAFE: {
+    kind: 'host',
+    what: 'others than root can write to a place that is believed, or to one that leads there',
+    todo: 'Take a directory of root below directories of root, such as /var/lib/milliner; or look at what is there, and mend owner and mode: chown root, chmod go-w.',
+  },
   TREE_CHANGED: {
     kind: 'storage',
     what: "an image's tree in the state directory, or its record, is not what its manifest and layers hold: something has changed it since it was built or unpacked",

@@ -3,6 +3,7 @@ import { Command, Flags } from '@oclif/core';
 import { MillinerError } from '../errors.ts';
 import { asStorageError, withoutLinks } from '../host/files.ts';
 import { printable, printableJson } from '../host/printable.ts';
+import { holdPlace } from '../host/safeplace.ts';
 import type { RunOptions } from '../pipeline/context.ts';
 import { asQueueError } from '../queue/replies.ts';
 import { bytesOf } from '../recipe/schema.ts';
@@ -57,7 +58,10 @@ export abstract class MillinerCommand extends Command {
   }
 
   protected runOptions({ state, storage }: { state: string; storage: Storage }): RunOptions {
-    return { state: withoutLinks(state), storage, progress: this.#terminal, signal: this.#stop.signal };
+    const place = withoutLinks(state);
+    // Also before it is only read: whoever can write there says what this command answers.
+    holdPlace(place);
+    return { state: place, storage, progress: this.#terminal, signal: this.#stop.signal };
   }
 
   override log(message = ''): void {

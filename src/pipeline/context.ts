@@ -1,9 +1,9 @@
 /** What every run of the pipeline has: its state directory, where to tell progress, and how to be stopped. */
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { ContentStore } from '../content/store.ts';
 import { MillinerError } from '../errors.ts';
 import { asStorageError } from '../host/files.ts';
+import { holdEntries, holdPlace, makeDirectory } from '../host/safeplace.ts';
 import type { Progress } from '../host/progress.ts';
 import type { Snapshotter } from '../snapshot/snapshot.ts';
 import { openSnapshots, type Storage } from '../snapshot/storage.ts';
@@ -58,11 +58,14 @@ export async function openContext(options: RunOptions): Promise<Context> {
   // Modes of what is made here must not depend on who runs it.
   process.umask(0o022);
   try {
-    await mkdir(dirname(options.state), { recursive: true, mode: 0o755 });
+    holdPlace(options.state);
     // Layers hold files that only the image's root may read, verdicts what its services have said.
     for (const name of ['', ...folders]) {
-      await mkdir(join(options.state, name), { recursive: true, mode: 0o700 });
+      await makeDirectory(join(options.state, name), 0o700);
     }
+    // Others may have been faster.
+    holdPlace(options.state);
+    await holdEntries(options.state);
     const content = await ContentStore.open(options.state);
     // Containers before the trees that they stand on.
     await removeDeadWorkspaces(options.state);
@@ -76,8 +79,9 @@ export async function openContext(options: RunOptions): Promise<Context> {
 
 function unusable(error: unknown, state: string): MillinerError | undefined {
   const { code, syscall } = error as NodeJS.ErrnoException;
-  // On a read-only file system Node's recursive mkdir says ENOENT.
-  const refused = code === 'EROFS' || code === 'EACCES' || (code === 'ENOENT' && syscall === 'mkdir');
+  // /proc says ENOENT, /sys EPERM.
+  const refused =
+    ['EROFS', 'EACCES', 'EPERM'].includes(code ?? '') || (code === 'ENOENT' && syscall === 'mkdir');
   if (!refused && code !== 'ENOTDIR' && code !== 'EEXIST') return undefined;
   const what = refused ? 'cannot be written to' : 'is not a directory';
   return new MillinerError('STATE_INVALID', `${state} ${what}`, { cause: error, details: { path: state } });
