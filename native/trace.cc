@@ -20,9 +20,11 @@ namespace {
 // A tracee is known to the thread alone that traces it: waits without __WNOTHREAD would take Node's own children.
 constexpr int kOurs = __WALL | __WNOTHREAD;
 
-constexpr long kRootOptions = PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE;
+// Whoever keeps the limits of what is traced has died with us: it ends too, and all of its process namespace.
+constexpr long kLeash = PTRACE_O_EXITKILL;
+constexpr long kRootOptions = kLeash | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE;
 // What a program starts is its own affair. Its threads are followed: an exec by one of them would else escape.
-constexpr long kProgramOptions = PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE;
+constexpr long kProgramOptions = kLeash | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE;
 
 constexpr size_t kMostArguments = 64 * 1024;
 constexpr size_t kMostScript = 1024 * 1024;
@@ -94,7 +96,7 @@ class Tracer {
 
   // From then on the calling thread alone may call Follow.
   void Seize() {
-    if (ptrace(PTRACE_SEIZE, root_, 0, PTRACE_O_TRACEEXEC) != 0) Fail("ptrace", "pid " + std::to_string(root_));
+    if (ptrace(PTRACE_SEIZE, root_, 0, kLeash | PTRACE_O_TRACEEXEC) != 0) Fail("ptrace", "pid " + std::to_string(root_));
     // Without this list nobody could say whether something runs in the background.
     const std::string children = "task/" + std::to_string(root_) + "/children";
     if (access(("/proc/" + std::to_string(root_) + "/" + children).c_str(), R_OK) != 0) Fail("access", children);

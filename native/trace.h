@@ -41,6 +41,6 @@ struct TraceEvents {
   std::function<void(Trace)> onEnd;
 };
 
-// Seizes a process that has yet to execute the program with these arguments, and follows each child from then on. It
-// goes on by itself if we die: it is the runtime's to end.
+// Seizes a process that has yet to execute the program with these arguments, and follows each child from then on. The
+// kernel kills it where we die: nobody would be left who holds it to its limits.
 void FollowChildren(pid_t root, const std::string& arguments, const TraceEvents& events);

@@ -34,16 +34,17 @@ const mostOutput = 64 * 1024 * 1024;
 export async function runContainer(options: ContainerOptions): Promise<ContainerResult> {
   options.signal?.throwIfAborted();
   const failed = new AbortController();
-  const tracing = options.onTrace && prepareTracing(options.args, () => failed.abort());
+  // Without anybody to tell of it too: what is followed dies with us.
+  const tracing = prepareTracing(options.args, () => failed.abort());
   try {
-    const config = await specification({ ...options, ...(tracing && { hooks: tracing.hooks }) });
+    const config = await specification({ ...options, hooks: tracing.hooks });
     const { child } = await startContainer(options, {
       config,
       streaming: options.onStdout !== undefined,
       counted: true,
     });
     const kill = () => {
-      tracing?.release();
+      tracing.release();
       void killContainer(options, child);
     };
     const stop = stopper(options, kill);
@@ -56,7 +57,7 @@ export async function runContainer(options: ContainerOptions): Promise<Container
     if (options.onStderrBytes) child.stderr.on('data', options.onStderrBytes);
     const result = await child.finally(() => stop.end());
     for (const splitter of output) splitter.end();
-    const trace = await tracing?.finish();
+    const trace = await tracing.finish();
     if (trace) options.onTrace?.(trace);
     if (stop.error) throw stop.error;
     // Whatever died of it may have been a scriptlet's helper, whose end nobody looked at.
@@ -72,7 +73,7 @@ export async function runContainer(options: ContainerOptions): Promise<Container
     return { exitCode: result.exitCode, stdout: result.stdout ?? '', stderr: result.stderr };
   } finally {
     // Before, because a container that waits at a hook has not yet been created.
-    await tracing?.finish().catch(() => undefined);
+    await tracing.finish().catch(() => undefined);
     await removeContainer(options);
   }
 }

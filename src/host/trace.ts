@@ -2,7 +2,7 @@
  * Follows the programs that a container's first process starts, by ptrace from outside. The runtime stops at a hook
  * before it runs the container's program (OCI runtime specification 1.0.2, createRuntime): there we seize the process.
  */
-import { close, existsSync } from 'node:fs';
+import { close, existsSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +23,7 @@ export function runningAt<T extends Pick<TracedProgram, 'begin' | 'end'>>(
 export interface Tracing {
   /** For the container's configuration. */
   hooks: object;
-  /** Lets the container go on, followed or not: one that waits at a hook cannot be killed. */
+  /** Lets the container go on, or fail where it is not followed: one that waits at a hook cannot be killed. */
   release(): void;
   /** What was traced, once the container has ended; undefined where it never came to the hook. Throws HOST_MISSING. */
   finish(): Promise<Trace | undefined>;
@@ -31,7 +31,7 @@ export interface Tracing {
 
 /** @param args of the container's program; @param onFailure called where the process cannot be followed */
 export function prepareTracing(args: readonly string[], onFailure: () => void): Tracing {
-  const [tee, cat] = hookPrograms.map(program);
+  const [tee, grep] = hookPrograms.map(program);
   // The hooks reach our pipes by their names in /proc: nothing of them lies on a disk.
   const [told, tell] = native().pipe();
   const [wait, go] = native().pipe();
@@ -39,14 +39,20 @@ export function prepareTracing(args: readonly string[], onFailure: () => void): 
   const state = new Socket({ fd: told, readable: true, writable: false });
   const closeOnce = closer();
   const release = () => closeOnce(go);
-  const seized = seize(state, args).finally(release);
+  const seized = seize(state, args)
+    .then((followed) => {
+      if (followed) writeSync(go, 'followed\n');
+      return followed;
+    })
+    .finally(release);
   seized.catch(onFailure);
   return {
     hooks: {
-      // The first hands us the state, which names the process; the second waits until we close our end.
+      // The first hands us the state, which names the process; the second waits for our word that it is followed, and
+      // fails without it: where we die before, nobody would hold the program to its limits.
       createRuntime: [
         { path: tee, args: ['tee', at(tell)] },
-        { path: cat, args: ['cat', at(wait)] },
+        { path: grep, args: ['grep', '-q', 'followed', at(wait)] },
       ],
     },
     release,
@@ -152,7 +158,7 @@ function cannotTrace(error: NativeError): MillinerError {
 }
 
 /** What the hooks run. */
-const hookPrograms = ['tee', 'cat'] as const;
+const hookPrograms = ['tee', 'grep'] as const;
 const directories = ['/usr/bin', '/bin', '/usr/local/bin'];
 
 function program(name: (typeof hookPrograms)[number]): string {
