@@ -1,11 +1,13 @@
 // System calls that Node does not offer, each on the thread pool.
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -142,6 +144,31 @@ Napi::Value Unmount(const Napi::CallbackInfo& info) {
   });
 }
 
+// The kernel follows every link on the way, and refuses the one that leads out: nothing changes between check and use.
+int OpenBelow(const std::string& root, const std::string& path) {
+  const int directory = open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) Fail("open", root);
+  struct open_how how {};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  // EAGAIN: something was renamed meanwhile, and the kernel cannot tell whether `..` led out.
+  int fd = -1;
+  for (int tries = 0; tries < 100; tries++) {
+    fd = static_cast<int>(syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how));
+    if (fd >= 0 || errno != EAGAIN) break;
+  }
+  const int failed = errno;
+  close(directory);
+  if (fd < 0) throw SystemError{failed, "openat2", path};
+  return fd;
+}
+
+Napi::Value OpenBeneath(const Napi::CallbackInfo& info) {
+  return Task<int>::Run(
+      info.Env(), [root = Bytes(info, 0), path = Bytes(info, 1)] { return OpenBelow(root, path); },
+      [](Napi::Env env, const int& fd) -> Napi::Value { return Napi::Number::New(env, fd); });
+}
+
 Napi::Value Syncfs(const Napi::CallbackInfo& info) {
   return RunVoid(info.Env(), [path = Bytes(info, 0)] {
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -202,6 +229,7 @@ void InitPosix(Napi::Env env, Napi::Object exports) {
   const std::pair<const char*, Napi::Value (*)(const Napi::CallbackInfo&)> functions[] = {
       {"scan", Scan},         {"lstat", Lstat},       {"flock", Flock},
       {"mount", Mount},       {"unmount", Unmount},   {"syncfs", Syncfs},
+      {"openBeneath", OpenBeneath},
       {"mknod", Mknod},       {"setMtime", SetMtime}, {"setXattr", SetXattr},
       {"removeXattr", RemoveXattr},
       {"discard", Discard},

@@ -69,6 +69,11 @@ const table = {
     what: 'a recipe has an error',
     todo: 'Mend the named key; recipes/recipe.schema.json describes the format to editors.',
   },
+  FILE_OUTSIDE: {
+    kind: 'trust',
+    what: "a file that a recipe names, or the recipe itself, lies outside of the recipe's root: a link, or .., leads there",
+    todo: "Put the file itself beneath the recipe's directory (the one above, where that is called recipes), or name it by an absolute path.",
+  },
   ...lockErrors,
   REPO_UNAVAILABLE: {
     kind: 'repository',

@@ -100,6 +100,8 @@ export interface Native {
   ): Promise<void>;
   /** umount2(2). Only src/host/mounts.ts calls it. */
   unmount(target: string, flags: number): Promise<void>;
+  /** openat2(2) with O_PATH and RESOLVE_BENEATH: EXDEV where a link, or `..`, leads out of root. Only src/host/beneath.ts calls it. */
+  openBeneath(root: string, path: string): Promise<number>;
   /** syncfs(2) of the file system that path lies on. */
   syncfs(path: string): Promise<void>;
   /** mknod(2); the mode is exactly the given one, whatever the umask. */

@@ -3,10 +3,10 @@
  * in git, because volumes and the layers of other images hold the numbers and not the names. Lines are added by the
  * builds, and by hand, where a name is to have a number of its own; a name that has left keeps its number.
  */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
+import { readBeneath, rootOf } from '../host/beneath.ts';
 
 /** The largest is (uid_t) -2: -1 means none to chown(2). */
 const byName = z.record(z.string().regex(/^[^\s:]{1,256}$/, 'a name'), z.int().min(0).max(0xfffffffe));
@@ -22,22 +22,23 @@ export function idsPathOf(lockPath: string): string {
   return lockPath.replace(/\.lock\.json$/, '.ids.json');
 }
 
-/** Undefined if there is none. Throws LOCK_INVALID. */
+/** Room for a hundred thousand names. */
+const largestLedger = 8 * 1024 * 1024;
+
+/** Undefined if there is none. Throws LOCK_INVALID, FILE_OUTSIDE. */
 export async function readIds(path: string): Promise<Ids | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
+  const bytes = await readBeneath(rootOf(path), path, largestLedger).catch((error: NodeJS.ErrnoException) => {
+    if (error instanceof MillinerError) throw error;
     throw new MillinerError('LOCK_INVALID', `${path} cannot be read: ${error.code}`, { cause: error });
   });
-  if (text === undefined) return undefined;
+  if (bytes === undefined) return undefined;
   try {
-    return idsSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    const why =
-      cause instanceof z.ZodError
-        ? `${cause.issues[0]!.path.join('.')}: ${cause.issues[0]!.message}`
-        : (cause as Error).message;
+    return idsSchema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch (error) {
+    const first = error instanceof z.ZodError ? error.issues[0] : undefined;
+    const why = first ? `${first.path.join('.')}: ${first.message}` : 'is not JSON';
+    // Without the cause, as of a lock.
     throw new MillinerError('LOCK_INVALID', `${path}: ${why}`, {
-      cause,
       hint: 'Mend it, or take it from git: it must not be made anew.',
     });
   }

@@ -1,9 +1,9 @@
 /** The lock file: a recipe's answer, written once, reviewed in git, and held to its own digest. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
+import { readBeneath, rootOf } from '../host/beneath.ts';
 import type { Digest } from '../registry/descriptor.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -105,13 +105,14 @@ export async function writeLock(path: string, lock: Lock): Promise<void> {
   });
 }
 
-/** Undefined if there is none; LOCK_INVALID if it cannot be read or is not as it was written. */
+/** Undefined if there is none; LOCK_INVALID if it cannot be read or is not as it was written. Throws FILE_OUTSIDE. */
 export async function readLock(path: string): Promise<Lock | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
+  const bytes = await readBeneath(rootOf(path), path, largestLock).catch((error: NodeJS.ErrnoException) => {
+    if (error instanceof MillinerError) throw error;
+    if (error.code === 'EFBIG') throw tooLarge(path);
     throw new MillinerError('LOCK_INVALID', `${path} cannot be read: ${error.code}`, { cause: error });
   });
-  return text === undefined ? undefined : parseLock(path, text);
+  return bytes && parseLock(path, bytes.toString('utf8'));
 }
 
 /** The same for what was read from elsewhere: `path` is what it is called. */
@@ -128,17 +129,22 @@ export function parseLock(path: string, text: string): Lock {
 }
 
 function parse(path: string, text: string): Lock {
-  if (text.length > largestLock) throw new MillinerError('LOCK_INVALID', `${path} is larger than 64 MiB`);
+  if (text.length > largestLock) throw tooLarge(path);
   let data: unknown;
   try {
     data = JSON.parse(text);
-  } catch (cause) {
-    throw new MillinerError('LOCK_INVALID', `${path} is not JSON: ${(cause as Error).message}`, { cause });
+  } catch {
+    // Without the cause: a parser quotes what it complains of, which may be anything.
+    throw new MillinerError('LOCK_INVALID', `${path} is not JSON`);
   }
   const result = lockSchema.safeParse(data);
   if (result.success) return result.data;
   const first = result.error.issues[0]!;
   throw new MillinerError('LOCK_INVALID', `${path}: ${first.path.join('.')}: ${first.message}`);
+}
+
+function tooLarge(path: string): MillinerError {
+  return new MillinerError('LOCK_INVALID', `${path} is larger than 64 MiB`);
 }
 
 function contentDigest(content: Omit<Lock, 'digest'>): Digest {

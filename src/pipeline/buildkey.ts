@@ -1,10 +1,9 @@
 /** What an image is made from, as one digest: the same key means that there is nothing to build. */
-import { readFile } from 'node:fs/promises';
 import type { Digest } from '../content/digest.ts';
 import { fileChecksum } from '../host/checksum.ts';
 import type { Ids } from '../lock/ids.ts';
 import { canonicalDigest } from '../lock/lock.ts';
-import { templatePath } from '../recipe/load.ts';
+import { readTemplate } from '../recipe/files.ts';
 import type { Repository } from '../recipe/schema.ts';
 import type { LockedRecipe } from './lock.ts';
 import type { Parent } from './baserecords.ts';
@@ -18,8 +17,8 @@ export async function buildKeyOf(
 ): Promise<Digest> {
   const { recipe, path } = loaded;
   const templates = await Promise.all(
-    recipe.files.map(({ template }) =>
-      template === undefined ? Promise.resolve('') : readFile(templatePath(path, template), 'utf8'),
+    recipe.files.map(async ({ template }) =>
+      template === undefined ? '' : (await readTemplate(path, template)).text,
     ),
   );
   // Where packages come from, how long they may take and where the image goes do not show in its bytes.

@@ -9,7 +9,8 @@ import { isDigest, type Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { idsPathOf, idsSchema, readIds, writeIds } from '../lock/ids.ts';
 import { canonicalDigest, readLock, type Lock } from '../lock/lock.ts';
-import { loadChain, lockPathOf, templatePath, type LoadedRecipe } from '../recipe/load.ts';
+import { placeOf, readTemplate } from '../recipe/files.ts';
+import { loadChain, lockPathOf, type LoadedRecipe } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { Context } from './context.ts';
 import { leaveBytes, obtainBytes } from './exchange.ts';
@@ -51,7 +52,7 @@ export async function bundleRecipe(context: Context, nameOrPath: string): Promis
   for (const loaded of chain) {
     const { recipe, path, lockPath } = loaded;
     const repos = await Promise.all(
-      recipe.repos.map(async (repo) => ({
+      recipe.repos.map(async ({ root: _root, ...repo }) => ({
         ...repo,
         keys: await Promise.all(
           repo.keys.map(async (key) => ({ ...key, file: await addKey(bundle, key.file) })),
@@ -60,7 +61,7 @@ export async function bundleRecipe(context: Context, nameOrPath: string): Promis
     );
     for (const { template } of recipe.files) {
       if (template === undefined) continue;
-      bundle.templates[template] = await readFile(templatePath(path, template), 'utf8');
+      bundle.templates[template] = (await readTemplate(path, template)).text;
     }
     const lock = await readLock(lockPath);
     locks.push(lock);
@@ -79,7 +80,7 @@ export async function bundleRecipe(context: Context, nameOrPath: string): Promis
 async function bundleBase(bundle: Bundle, { recipe: { from }, path }: LoadedRecipe): Promise<Recipe['from']> {
   if (from === undefined || typeof from === 'string') return from;
   if ('image' in from) {
-    const keys = from.keys.map((key) => addKey(bundle, resolve(dirname(path), key)));
+    const keys = from.keys.map(async (key) => addKey(bundle, await placeOf(path, key)));
     return { ...from, keys: await Promise.all(keys) };
   }
   throw new MillinerError(

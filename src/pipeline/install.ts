@@ -1,5 +1,4 @@
 /** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
-import { readFile } from 'node:fs/promises';
 import { showBytes, type ByteString } from '../host/paths.ts';
 import { nextStamp } from '../host/stamp.ts';
 import { renderTemplate, setServices } from '../install/configure.ts';
@@ -18,7 +17,8 @@ import { normalise, type InstalledTree } from '../layer/state/normalise.ts';
 import { originsOf, withRecipe, type Course, type Origin } from '../layer/state/origin.ts';
 import { fixTimes } from '../layer/state/times.ts';
 import { treeOf, type Tree } from '../layer/tree.ts';
-import { templatePath, type LoadedRecipe } from '../recipe/load.ts';
+import { readTemplate } from '../recipe/files.ts';
+import type { LoadedRecipe } from '../recipe/load.ts';
 import { placedBy } from '../recipe/places.ts';
 import type { Ids } from '../lock/ids.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
@@ -179,9 +179,8 @@ async function recipeFiles({ loaded, arch }: InstallPlan) {
   return Promise.all(
     recipe.files.map(async (file) => {
       if (file.template === undefined) return { ...file, content: file.content ?? '' };
-      const place = templatePath(path, file.template);
-      const text = await readFile(place, 'utf8');
-      return { ...file, content: renderTemplate(place, text, values) };
+      const found = await readTemplate(path, file.template);
+      return { ...file, content: renderTemplate(found.path, found.text, values) };
     }),
   );
 }

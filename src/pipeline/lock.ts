@@ -155,6 +155,7 @@ async function makeLock(
 /** Its layers stay what they are, also where the recipe has changed; one that cannot be read holds nothing up. */
 async function previousLock(context: Context, { lockPath }: LoadedRecipe): Promise<Lock | undefined> {
   return readLock(lockPath).catch((error: Error) => {
+    if (!(error instanceof MillinerError) || error.code !== 'LOCK_INVALID') throw error;
     context.progress.warn(`the layers are planned anew: ${error.message}`);
     return undefined;
   });

@@ -1,9 +1,9 @@
 /** What lies below all recipes of a chain: an image that none of them makes. */
 import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { completeReference } from '../registry/places.ts';
 import { parseReference } from '../registry/reference.ts';
+import { placeOf } from './files.ts';
 import type { Recipe } from './schema.ts';
 
 export type BaseSource =
@@ -22,21 +22,27 @@ export type BaseSource =
       layers: Recipe['layers'];
     };
 
-/** Of `from`, where that names no recipe; paths are relative to the recipe. Throws REFERENCE_INVALID, RECIPE_INVALID. */
-export function baseSourceOf({ from, layers }: Recipe, recipePath: string): BaseSource | undefined {
+/**
+ * Of `from`, where that names no recipe; paths are relative to the recipe.
+ * Throws REFERENCE_INVALID, RECIPE_INVALID, FILE_OUTSIDE.
+ */
+export async function baseSourceOf(
+  { from, layers }: Recipe,
+  recipePath: string,
+): Promise<BaseSource | undefined> {
   if (from === undefined || typeof from === 'string') return undefined;
-  const found = (key: string, path: string) => {
-    const place = resolve(dirname(recipePath), path);
+  const found = async (key: string, path: string) => {
+    const place = await placeOf(recipePath, path);
     if (existsSync(place)) return place;
     throw new MillinerError('RECIPE_INVALID', `${recipePath}: from: ${key}: there is no ${place}`);
   };
   if ('image' in from) {
     const reference = completeReference(from.image);
     parseReference(reference);
-    const keys = from.keys.map((key) => found('keys', key));
+    const keys = await Promise.all(from.keys.map((key) => found('keys', key)));
     return { kind: 'image', reference, keys, unnamed: from.unnamed };
   }
   return 'tar' in from
-    ? { kind: 'tar', path: found('tar', from.tar), layers }
-    : { kind: 'directory', path: found('directory', from.directory), layers };
+    ? { kind: 'tar', path: await found('tar', from.tar), layers }
+    : { kind: 'directory', path: await found('directory', from.directory), layers };
 }

@@ -1,9 +1,10 @@
 /** A recipe file, its repositories looked up and its key files and templates found. */
 import { existsSync, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
+import { isBeneath, rootOf } from '../host/beneath.ts';
 import { baseSourceOf, type BaseSource } from './base.ts';
+import { checkKeyFile, placeOf, readTemplate } from './files.ts';
 import { checkPlaces } from './places.ts';
 import { recipeSchema, repositoriesSchema, type Recipe, type Repository } from './schema.ts';
 import { readYaml } from './yaml.ts';
@@ -27,7 +28,7 @@ async function loadRecipe(nameOrPath: string): Promise<LoadedRecipe> {
     throw new MillinerError('RECIPE_INVALID', `${path}: packages: name at least one, or a base with from`);
   const repos = await resolveRepositories(raw.repos, path, raw.release);
   checkPlaces(path, raw);
-  for (const file of raw.files) if (file.template !== undefined) templatePath(path, file.template);
+  for (const { template } of raw.files) if (template !== undefined) await readTemplate(path, template);
   return { recipe: { ...raw, repos }, path, lockPath: lockPathOf(path) };
 }
 
@@ -61,22 +62,8 @@ export async function loadChain(nameOrPath: string): Promise<LoadedRecipe[]> {
     chain.push(next);
   }
   const [lowest] = chain.slice(-1);
-  const source = baseSourceOf(lowest!.recipe, lowest!.path);
+  const source = await baseSourceOf(lowest!.recipe, lowest!.path);
   return chain.toReversed().map((one) => ({ ...one, ...(source && { source }) }));
-}
-
-/** Templates stand in templates/, in the recipe's directory or beside it. */
-export function templatePath(recipePath: string, template: string): string {
-  const here = dirname(recipePath);
-  const places = [join(here, 'templates'), join(here, '..', 'templates')].map((place) => resolve(place));
-  for (const place of places) {
-    const path = resolve(place, template);
-    if (path.startsWith(`${place}/`) && existsSync(path)) return path;
-  }
-  throw new MillinerError(
-    'RECIPE_INVALID',
-    `${recipePath}: files: no template ${template} in ${places.join(' or ')}`,
-  );
 }
 
 function locate(nameOrPath: string): string {
@@ -96,15 +83,17 @@ async function resolveRepositories(
 ): Promise<Repository[]> {
   const directory = dirname(path);
   const shared = repos.some((repo) => typeof repo === 'string') ? await sharedRepositories(directory) : [];
-  const found = repos.map((repo) => {
-    if (typeof repo !== 'string') return absolute(repo, directory, release);
-    const match = shared.find((candidate) => candidate.name === repo);
-    if (match) return absolute(match, directory, release);
-    throw new MillinerError(
-      'RECIPE_INVALID',
-      `${path}: repos: ${repo} is not defined in ${directory}/repos.yaml`,
-    );
-  });
+  const found: Repository[] = [];
+  for (const repo of repos) {
+    const match = typeof repo === 'string' ? shared.find((candidate) => candidate.name === repo) : repo;
+    if (match) found.push(await placed(match, path, release));
+    else {
+      throw new MillinerError(
+        'RECIPE_INVALID',
+        `${path}: repos: ${String(repo)} is not defined in ${directory}/repos.yaml`,
+      );
+    }
+  }
   const names = new Set(found.map((repo) => repo.name));
   if (names.size < found.length)
     throw new MillinerError('RECIPE_INVALID', `${path}: repos: a name occurs twice`);
@@ -128,41 +117,41 @@ async function sharedRepositories(directory: string): Promise<Repository[]> {
   return repos;
 }
 
-/** Key files, certificates and plain directories are given relative to the file that names them. */
-function absolute(repo: Repository, directory: string, release: string | undefined): Repository {
+/** Key files, certificates and plain directories are given relative to the file that names them. Throws FILE_OUTSIDE. */
+async function placed(repo: Repository, path: string, release: string | undefined): Promise<Repository> {
   const { baseurl } = repo;
-  const placed = (url: string) =>
-    /^[a-z]+:\/\//.test(url) || isAbsolute(url) ? url : resolve(directory, url);
-  const certificates = (['sslCaCert', 'sslClientCert', 'sslClientKey'] as const).flatMap((field) => {
+  const certificates: Partial<Repository> = {};
+  for (const field of ['sslCaCert', 'sslClientCert', 'sslClientKey'] as const) {
     const file = repo[field];
-    return file === undefined ? [] : [[field, resolve(directory, file)] as const];
-  });
+    if (file !== undefined) certificates[field] = await placeOf(path, file);
+  }
+  const keys: Repository['keys'] = [];
+  for (const key of repo.keys) {
+    if (key.release !== undefined && key.release !== release) continue;
+    // Fedora signs each release with a key of its own, and names the file after it.
+    const file = await placeOf(path, key.file.replaceAll('$releasever', release ?? '$releasever'));
+    keys.push({ file, ...(key.fingerprint !== undefined && { fingerprint: key.fingerprint }) });
+  }
+  const root = rootOf(path);
+  const directory = (url: string) => (isRelative(url) ? directoryBeneath(root, url, path) : url);
   return {
     ...repo,
-    ...(baseurl !== undefined && { baseurl: Array.isArray(baseurl) ? baseurl.map(placed) : placed(baseurl) }),
-    ...Object.fromEntries(certificates),
-    // Fedora signs each release with a key of its own, and names the file after it.
-    keys: repo.keys
-      .filter((key) => key.release === undefined || key.release === release)
-      .map(({ file, fingerprint }) => ({
-        file: resolve(directory, file.replaceAll('$releasever', release ?? '$releasever')),
-        ...(fingerprint !== undefined && { fingerprint }),
-      })),
+    ...(baseurl !== undefined && {
+      baseurl: Array.isArray(baseurl) ? baseurl.map(directory) : directory(baseurl),
+    }),
+    ...([baseurl ?? []].flat().some(isRelative) && { root }),
+    ...certificates,
+    keys,
   };
 }
 
-const knownKeys = '/usr/share/distribution-gpg-keys/';
+const isRelative = (url: string) => !/^[a-z][a-z0-9+.-]*:/i.test(url) && !isAbsolute(url);
 
-async function checkKeyFile(key: string, path: string, repo: string): Promise<void> {
-  const found = await stat(key).catch((error: NodeJS.ErrnoException) => error);
-  if (found instanceof Error || !found.isFile()) {
-    throw new MillinerError(
-      'RECIPE_INVALID',
-      `${path}: repos: ${repo}: keys: no key file ${key} (${basename(key)})`,
-      // What Debian (from 13), Fedora and EPEL have the keys of distributions in.
-      key.startsWith(knownKeys)
-        ? { hint: `Install distribution-gpg-keys, or name the file where it is.` }
-        : {},
-    );
-  }
+/** By its words: which links are on the way shows once its variables are filled in. */
+function directoryBeneath(root: string, url: string, path: string): string {
+  const place = resolve(dirname(path), url);
+  if (isBeneath(root, place)) return place;
+  throw new MillinerError('FILE_OUTSIDE', `${path}: repos: ${url} leads out of ${root}`, {
+    details: { root, path: url },
+  });
 }

@@ -12,7 +12,10 @@ const absolutePath = z
 const duration = z.string().regex(/^\d+(?:ms|s|m|h)$/, 'a number and a unit, such as 60s');
 const unitName = z.string().regex(/^[A-Za-z0-9@:_.\\-]+$/, 'the name of a systemd unit');
 
-const release = z.union([z.int(), z.string().min(1)]).transform(String);
+/** It becomes part of paths and URLs. */
+const release = z
+  .union([z.int(), z.string().regex(/^(?!\.\.?$)[^/\0]+$/, 'a word without slashes, such as 43')])
+  .transform(String);
 
 /** A file of OpenPGP keys, all of them trusted, or the one of them that the fingerprint names. */
 const trustedKey = z.strictObject({
@@ -278,5 +281,8 @@ export const repositoriesSchema = z.strictObject({ repos: z.array(repository) })
 
 /** How an image is booted and checked. */
 export type TestPlan = z.output<typeof testSchema>;
-export type Repository = z.output<typeof repository>;
+export type Repository = z.output<typeof repository> & {
+  /** Where a directory was given relative to the recipe: it lies beneath this root, whatever links are on the way. */
+  root?: string;
+};
 export type Recipe = Omit<z.output<typeof recipeSchema>, 'repos'> & { repos: Repository[] };

@@ -1,8 +1,9 @@
 /** YAML in, checked data out; every complaint names file, line and key. */
-import { readFile } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
 import { MillinerError } from '../errors.ts';
+import { readBeneath, rootOf } from '../host/beneath.ts';
 import { excessOf, faultsOfTree } from './yamlbounds.ts';
 
 /** Room for files whose content stands in the recipe. */
@@ -45,18 +46,14 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
 }
 
 async function readText(path: string): Promise<string> {
-  try {
-    const bytes = await readFile(path);
-    if (bytes.length > largestFile) throw invalid(path, [{ line: 1, key: '', text: 'larger than 1 MiB' }]);
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
+  const bytes = await readBeneath(rootOf(path), path, largestFile).catch((error: NodeJS.ErrnoException) => {
     if (error instanceof MillinerError) throw error;
-    if (error instanceof TypeError) throw invalid(path, [{ line: 1, key: '', text: 'not UTF-8 text' }]);
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT')
-      throw new MillinerError('RECIPE_NOT_FOUND', `no file ${path}`, { details: { path } });
-    throw new MillinerError('RECIPE_INVALID', `${path} cannot be read: ${code}`, { cause: error });
-  }
+    if (error.code === 'EFBIG') throw invalid(path, [{ line: 1, key: '', text: 'larger than 1 MiB' }]);
+    throw new MillinerError('RECIPE_INVALID', `${path} cannot be read: ${error.code}`, { cause: error });
+  });
+  if (!bytes) throw new MillinerError('RECIPE_NOT_FOUND', `no file ${path}`, { details: { path } });
+  if (isUtf8(bytes)) return new TextDecoder().decode(bytes);
+  throw invalid(path, [{ line: 1, key: '', text: 'not UTF-8 text' }]);
 }
 
 /** The parser descends with the text: what is nested too deeply for it ends the stack. */

@@ -27,6 +27,8 @@ export interface RepositoryDefinition {
   sslClientCert?: string | undefined;
   sslClientKey?: string | undefined;
   sslCaCert?: string | undefined;
+  /** A directory that lies there by its words must not lead out of there by links. */
+  root?: string | undefined;
   /** As in Access. */
   timeout?: number | undefined;
   minRate?: number | undefined;

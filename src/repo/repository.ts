@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MillinerError } from '../errors.ts';
 import type { Access } from '../host/access.ts';
+import { isBeneath, placeBeneath } from '../host/beneath.ts';
 import { isWeak } from '../host/checksum.ts';
 import { readKeys } from '../rpm/keys.ts';
 import { acceptLocal, repomdPath, type Opening } from './accept.ts';
@@ -91,11 +92,18 @@ export async function openRepository(
   if (keys.some(({ fingerprint }) => fingerprint !== undefined)) await readKeys(keys, options);
   if (metalink !== undefined) return openMetalink(opening, place);
   if (mirrorlist !== undefined) return openMirrorlist(opening, place);
-  const bases = places.map(baseUrl);
+  const bases = await Promise.all(places.map((one) => withinRoot(baseUrl(one), definition.root)));
   const [base, ...others] = bases;
   if (base === undefined) throw new MillinerError('RECIPE_INVALID', `repository ${name} has no URL`);
-  const directory = others.length === 0 ? directoryOf(base) : undefined;
-  return directory === undefined ? openMirrors(opening, bases) : openLocal(opening, base, directory);
+  const local = others.length === 0 && directoryOf(base) !== undefined;
+  return local ? openLocal(opening, base) : openMirrors(opening, bases);
+}
+
+/** Without links where it must not lead out of a root. Throws FILE_OUTSIDE. */
+async function withinRoot(base: URL, root: string | undefined): Promise<URL> {
+  const directory = directoryOf(base);
+  if (root === undefined || directory === undefined || !isBeneath(root, directory)) return base;
+  return baseUrl((await placeBeneath(root, directory)) ?? directory);
 }
 
 async function openMetalink(opening: Opening, url: string): Promise<OpenedRepository> {
@@ -128,8 +136,9 @@ async function readList<T>(
   return parsed;
 }
 
-async function openLocal(opening: Opening, base: URL, directory: string): Promise<OpenedRepository> {
+async function openLocal(opening: Opening, base: URL): Promise<OpenedRepository> {
   const { name, definition, access } = opening;
+  const directory = directoryOf(base)!;
   await canAccess(`${directory}/`).catch((cause: unknown) => {
     throw new MillinerError('REPO_UNAVAILABLE', `repository ${name}: no directory at ${directory}`, {
       cause,
