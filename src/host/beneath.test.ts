@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { isBeneath, placeBeneath, readBeneath, rootOf } from './beneath.ts';
+import { run } from './exec.ts';
 
 const above = mkdtempSync(join(tmpdir(), 'milliner-beneath-'));
 const root = join(above, 'root');
@@ -64,7 +64,7 @@ test('links beneath are followed, and the place is told without them', async () 
 });
 
 test('only regular files within their bound are read', async () => {
-  execFileSync('mkfifo', [join(root, 'pipe')]);
+  await run('mkfifo', [join(root, 'pipe')]);
   await expect(readBeneath(root, 'pipe', 100)).rejects.toMatchObject({ code: 'EINVAL' });
   await expect(readBeneath(root, 'recipes', 100)).rejects.toMatchObject({ code: 'EISDIR' });
   await expect(readBeneath(root, 'recipes/file', 3)).rejects.toMatchObject({ code: 'EFBIG' });
@@ -80,9 +80,9 @@ test('whoever changes the links meanwhile gains nothing', async () => {
   ] as const)
     link(name, target);
   link('raced', 'recipes/file');
-  let stop = false;
+  const stop = new AbortController();
   const racing = (async () => {
-    while (!stop) {
+    while (!stop.signal.aborted) {
       for (const target of ['../secret', 'recipes/file']) {
         symlinkSync(target, join(root, 'next'));
         renameSync(join(root, 'next'), join(root, 'raced'));
@@ -95,7 +95,7 @@ test('whoever changes the links meanwhile gains nothing', async () => {
     read.add(
       await readBeneath(root, 'raced', 100).then(String, (error: Error & { code: string }) => error.code),
     );
-  stop = true;
+  stop.abort();
   await racing;
   expect(read).not.toContain('secret');
   expect([...read].filter((one) => one !== 'text' && one !== 'FILE_OUTSIDE')).toEqual([]);

@@ -85,12 +85,13 @@ async function resolveRepositories(
   const shared = repos.some((repo) => typeof repo === 'string') ? await sharedRepositories(directory) : [];
   const found: Repository[] = [];
   for (const repo of repos) {
-    const match = typeof repo === 'string' ? shared.find((candidate) => candidate.name === repo) : repo;
+    const named = typeof repo === 'string' ? repo : undefined;
+    const match = typeof repo === 'string' ? shared.find(({ name }) => name === repo) : repo;
     if (match) found.push(await placed(match, path, release));
     else {
       throw new MillinerError(
         'RECIPE_INVALID',
-        `${path}: repos: ${String(repo)} is not defined in ${directory}/repos.yaml`,
+        `${path}: repos: ${named} is not defined in ${directory}/repos.yaml`,
       );
     }
   }
