@@ -10,10 +10,10 @@ const { EAFNOSUPPORT, ENOSYS, EPERM, EPROTONOSUPPORT } = constants.errno;
 
 export interface Condition {
   index: number;
-  /** The bits that are looked at, and what they are. */
+  /** Of MASKED_EQ the bits that are looked at, and in valueTwo what they are; else a number of 64 bits. */
   value: number;
   valueTwo: number;
-  op: 'SCMP_CMP_MASKED_EQ';
+  op: 'SCMP_CMP_MASKED_EQ' | 'SCMP_CMP_EQ' | 'SCMP_CMP_GT';
 }
 
 export interface Rule {
@@ -58,14 +58,16 @@ const AF_INET6 = 10;
 const AF_NETLINK = 16;
 
 /** Protocols of each family; the kernel loads modules for others when asked, by whomever. */
-const protocols: { family: number; only?: number[] }[] = [
-  { family: AF_UNIX },
+const protocols: { family: number; allowed: number[] }[] = [
   // None, ICMP, TCP, UDP, ICMPv6; raw ones; MPTCP, which Go and Node ask for.
-  { family: AF_INET, only: [0, 1, 6, 17, 58, 255, 262] },
-  { family: AF_INET6, only: [0, 1, 6, 17, 58, 255, 262] },
-  // NETLINK_ROUTE for getifaddrs(3), NETLINK_KOBJECT_UEVENT for systemd. Not of the audit: libaudit takes it for absent.
-  { family: AF_NETLINK, only: [0, 15] },
+  { family: AF_INET, allowed: [0, 1, 6, 17, 58, 255, 262] },
+  { family: AF_INET6, allowed: [0, 1, 6, 17, 58, 255, 262] },
+  // NETLINK_ROUTE for getifaddrs(3), NETLINK_KOBJECT_UEVENT for systemd.
+  { family: AF_NETLINK, allowed: [0, 15] },
 ];
+
+/** libaudit takes this answer, and no other, for a kernel without audit, and lets people log in. */
+const NETLINK_AUDIT = 9;
 
 /**
  * @param isTransient nothing in it counts until all of it is committed: syncs succeed and do nothing, as with
@@ -87,28 +89,28 @@ export function seccompFilter(isTransient = false): Filter {
       // systemd asks for one, and goes on without it only where it may not.
       ...namespaces.map((one) => refuse(['clone'], EPERM, [bits(0, one, one)])),
       ...none(1, terminalInput).map((other) => allow(['ioctl'], [other])),
-      ...terminalInput.map((one) => refuse(['ioctl'], EPERM, [is(1, one)])),
-      ...personalities.map((one) => allow(['personality'], [is(0, one)])),
+      ...terminalInput.map((one) => refuse(['ioctl'], EPERM, [low(1, one)])),
+      ...personalities.map((one) => allow(['personality'], [low(0, one)])),
       ...socketRules(),
     ],
   };
 }
 
+/** A rule costs a container's start some time: where an error need not be a special one, there is none for it. */
 function socketRules(): Rule[] {
-  const families = protocols.map(({ family }) => family);
+  const families = [AF_UNIX, ...protocols.map(({ family }) => family)];
+  const last = Math.max(...families);
+  const others = Array.from({ length: last }, (_, family) => family).filter((one) => !families.includes(one));
+  const noFamily = [...others.map((one) => equals(0, one)), above(0, last)];
   return [
-    allow(['socketpair'], [is(0, AF_UNIX)]),
-    ...none(0, [AF_UNIX]).map((other) => refuse(['socketpair'], EAFNOSUPPORT, [other])),
-    ...none(0, families).map((other) => refuse(['socket'], EAFNOSUPPORT, [other])),
-    ...protocols.flatMap(({ family, only }) => protocolRules(is(0, family), only)),
-  ];
-}
-
-function protocolRules(family: Condition, only: number[] | undefined): Rule[] {
-  if (!only) return [allow(['socket'], [family])];
-  return [
-    ...only.map((protocol) => allow(['socket'], [family, is(2, protocol)])),
-    ...none(2, only).map((other) => refuse(['socket'], EPROTONOSUPPORT, [family, other])),
+    allow(['socketpair'], [equals(0, AF_UNIX)]),
+    refuse(['socketpair'], EAFNOSUPPORT, [above(0, AF_UNIX)]),
+    allow(['socket'], [equals(0, AF_UNIX)]),
+    ...noFamily.map((other) => refuse(['socket'], EAFNOSUPPORT, [other])),
+    ...protocols.flatMap(({ family, allowed }) =>
+      allowed.map((protocol) => allow(['socket'], [equals(0, family), equals(2, protocol)])),
+    ),
+    refuse(['socket'], EPROTONOSUPPORT, [equals(0, AF_NETLINK), equals(2, NETLINK_AUDIT)]),
   ];
 }
 
@@ -132,8 +134,16 @@ const bits = (index: number, mask: number, value: number): Condition => ({
   op: 'SCMP_CMP_MASKED_EQ',
 });
 
-/** The kernel takes an int of the register's 64 bits: so do we, or a bit beyond would make another number of it. */
-const is = (index: number, value: number): Condition => bits(index, 0xffff_ffff, value);
+/** Of a number whose upper half the kernel does not look at: a bit there would make another number of it. */
+const low = (index: number, value: number): Condition => bits(index, 0xffff_ffff, value);
+
+const equals = (index: number, value: number): Condition => ({
+  index,
+  value,
+  valueTwo: 0,
+  op: 'SCMP_CMP_EQ',
+});
+const above = (index: number, value: number): Condition => ({ index, value, valueTwo: 0, op: 'SCMP_CMP_GT' });
 
 /** Conditions of which one is true of each number of 32 bits but for these: rules can be joined by or, not by and. */
 function none(index: number, values: readonly number[], mask = 0, prefix = 0): Condition[] {

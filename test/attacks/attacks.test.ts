@@ -1,4 +1,4 @@
-/** Every attack of the list, from a scriptlet of a real package and from an instance: told by it, and seen on the host. */
+/** Every attack of the list, from a scriptlet of a real package, from an instance and from what is run in one: told by it, and seen on the host. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -7,6 +7,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Verdict } from '../../src/boot/verdict.ts';
+import { remains } from '../boot/remains.ts';
 import { Desk } from '../cli/milliner.ts';
 import { recipeOf } from '../cli/ownpackages.ts';
 import { attacks, attacksFrom, type Place } from './attacks.ts';
@@ -17,7 +18,11 @@ let outside: string;
 let victim: ChildProcess;
 const servers: Server[] = [];
 const reached: string[] = [];
-const told: Record<Place, Map<string, string>> = { scriptlet: new Map(), instance: new Map() };
+const told: Record<Place, Map<string, string>> = {
+  scriptlet: new Map(),
+  instance: new Map(),
+  exec: new Map(),
+};
 let before: unknown;
 let after: unknown;
 
@@ -84,6 +89,11 @@ beforeAll(async () => {
   told.scriptlet = read(report.log);
   const verdict = await desk.json<Verdict>(['boot', 'attacks']);
   told.instance = read(verdict.instances[0]!.log);
+  const { instances } = await desk.json<{ instances: { id: string }[] }>(['run', 'attacks', '--detach']);
+  const { id } = instances[0]!;
+  const { stdout } = await desk.run(['exec', id, '--', '/usr/bin/attack', 'exec']);
+  told.exec = read(stdout.split('\n'));
+  await desk.json(['stop', id]);
   after = await hostFacts();
 });
 
@@ -91,6 +101,8 @@ afterAll(async () => {
   victim.kill('SIGKILL');
   for (const server of servers) server.close();
   await rm(outside, { recursive: true, force: true });
+  await desk.run(['stop', '--all']);
+  expect(await remains(desk)).toEqual([]);
   await desk.remove();
 });
 
@@ -105,7 +117,7 @@ test('nothing of the host has changed, been reached or ended', () => {
   expect(before).toMatchObject({ victim: null, reached: [], names: [], keys: false, mounts: false });
 });
 
-describe.each(['scriptlet', 'instance'] as const)('from %s', (place) => {
+describe.each(['scriptlet', 'instance', 'exec'] as const)('from %s', (place) => {
   test.each(attacksFrom(place))('$name is held', ({ name, needsUserns }) => {
     const came = told[place].get(name);
     expect(came, 'it was tried').toBeDefined();

@@ -3,13 +3,14 @@
  * than 0 where the kernel held it. Opening is enough to know: nothing is written where it would hurt.
  */
 
-export type Place = 'scriptlet' | 'instance';
+/** `exec`: another program in a running instance, as a check of the boot is. */
+export type Place = 'scriptlet' | 'instance' | 'exec';
 
 export interface Attack {
   name: string;
   c: string;
-  /** Both, unless told. */
-  only?: Place;
+  /** Everywhere, unless told; an instance's is that of its further programs too. */
+  only?: 'scriptlet' | 'instance';
   /** Of this processor alone: its other calling conventions, its ports. */
   x64?: true;
   /** Held by a user namespace alone: root inside is root outside without one. */
@@ -240,5 +241,9 @@ export const attacks: readonly Attack[] = [
   ...kernel,
 ];
 
-export const attacksFrom = (place: Place) =>
-  attacks.filter(({ only }) => only === undefined || only === place);
+export const attacksFrom = (place: Place): Attack[] => {
+  const within = place === 'scriptlet' ? 'scriptlet' : 'instance';
+  return attacks.filter(
+    ({ only, x64 }) => (only === undefined || only === within) && (!x64 || process.arch === 'x64'),
+  );
+};

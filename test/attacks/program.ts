@@ -13,7 +13,7 @@ export interface HostTargets {
   socket: string;
 }
 
-const places: Place[] = ['scriptlet', 'instance'];
+const places: Place[] = ['scriptlet', 'instance', 'exec'];
 
 const functionOf = ({ name, c }: Attack) => `static long ${idOf(name)}(void) { ${c} }`;
 const idOf = (name: string) => `try_${name.replaceAll('-', '_')}`;
