@@ -7,6 +7,7 @@ void InitDeviceMapper(Napi::Env env, Napi::Object exports);
 void InitNetwork(Napi::Env env, Napi::Object exports);
 void InitNotify(Napi::Env env, Napi::Object exports);
 void InitPosix(Napi::Env env, Napi::Object exports);
+void InitShift(Napi::Env env, Napi::Object exports);
 void InitSolv(Napi::Env env, Napi::Object exports);
 void InitTrace(Napi::Env env, Napi::Object exports);
 void InitUsage(Napi::Env env, Napi::Object exports);
@@ -26,6 +27,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitNetwork(env, exports);
   InitNotify(env, exports);
   InitPosix(env, exports);
+  InitShift(env, exports);
   InitSolv(env, exports);
   InitTrace(env, exports);
   InitUsage(env, exports);

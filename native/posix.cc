@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "scan.h"
+#include "shift.h"
 #include "task.h"
 
 namespace {
@@ -112,6 +113,7 @@ struct MountCall {
   std::string source, target, type;
   unsigned long flags;
   std::string data, directory;
+  uint32_t owner;
 };
 
 // A thread of its own, because the working directory it takes must not be the process's.
@@ -123,6 +125,8 @@ void MountIn(const MountCall& call) {
       failedCall = "unshare";
     } else if (chdir(call.directory.c_str()) != 0) {
       failedCall = "chdir";
+    } else if (call.owner != 0 && !ActAs(call.owner)) {
+      failedCall = "setfsuid";
     } else if (mount(call.source.c_str(), call.target.c_str(), call.type.c_str(), call.flags,
                      call.data.empty() ? nullptr : call.data.c_str()) != 0) {
       failedCall = "mount";
@@ -134,7 +138,7 @@ void MountIn(const MountCall& call) {
 
 Napi::Value Mount(const Napi::CallbackInfo& info) {
   MountCall call{Bytes(info, 0), Bytes(info, 1), Bytes(info, 2), static_cast<unsigned long>(Number(info, 3)),
-                 Bytes(info, 4), Bytes(info, 5)};
+                 Bytes(info, 4), Bytes(info, 5), static_cast<uint32_t>(Number(info, 6))};
   return RunVoid(info.Env(), [call] { MountIn(call); });
 }
 

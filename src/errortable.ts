@@ -208,6 +208,11 @@ const table = {
     what: 'this host lacks something that the command needs',
     todo: 'Run: milliner doctor',
   },
+  HOST_ROOT_SHARED: {
+    kind: 'host',
+    what: "this host's kernel or file system cannot keep the root of scriptlets and instances apart from its own",
+    todo: "Use Linux 6.2 or later with user namespaces (sysctl user.max_user_namespaces above 0) and the state on ext4, xfs or btrfs; or let them have the host's root, held by capabilities and seccomp alone: --allow-host-root",
+  },
   NOT_ROOT: {
     kind: 'host',
     what: 'the kernel keeps what this command does for root',

@@ -4,10 +4,11 @@
  * carries no controllers: a group of it serves systemd for its own book-keeping, and the limits are set from
  * outside through version 1.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import { unifiedHierarchy } from '../host/cgroups.ts';
+import { namedHierarchy, unifiedHierarchy } from '../host/cgroups.ts';
+import type { IdRange } from '../host/userns.ts';
 
 const firstWithVersion2 = 230;
 const firstWithoutVersion1 = 256;
@@ -18,8 +19,11 @@ export const groupOf = (id: string): string => `${id}/instance`;
 const mostGroups = 4096;
 const mostLevels = 32;
 
-/** The mount for /sys/fs/cgroup of a container with a control group namespace of its own. */
-export async function cgroupMount(id: string, systemd: number | undefined): Promise<object> {
+/**
+ * The mount for /sys/fs/cgroup of a container with a control group namespace of its own.
+ * @param ids whose root the group is delegated to
+ */
+export async function cgroupMount(id: string, systemd: number | undefined, ids?: IdRange): Promise<object> {
   const unified = await unifiedHierarchy();
   const knows2 = systemd === undefined || systemd >= firstWithVersion2;
   const needs2 = systemd === undefined || systemd >= firstWithoutVersion1;
@@ -28,8 +32,10 @@ export async function cgroupMount(id: string, systemd: number | undefined): Prom
   const options = ['rw', 'nosuid', 'nodev', 'noexec'];
   const destination = '/sys/fs/cgroup';
   const source = unified && (await makeBoundedGroup(unified.target, id));
+  if (source && ids) await delegate(source, ids);
   // The runtime shows what it has set up: version 2 where that is all there is, otherwise version 1.
   if (!source || unified.controls || !knows2) {
+    if (ids && !unified?.controls) await delegateNamed(id, ids);
     return { type: 'cgroup', source: 'cgroup', destination, options: [...options, 'relatime'] };
   }
   return { type: 'bind', source, destination, options: ['rbind', ...options] };
@@ -43,6 +49,26 @@ async function makeBoundedGroup(hierarchy: string, id: string): Promise<string> 
   await writeFile(join(outer, 'cgroup.max.descendants'), String(mostGroups));
   await writeFile(join(outer, 'cgroup.max.depth'), String(mostLevels));
   return inner;
+}
+
+/** What systemd keeps its book of units in (cgroups(7), "Cgroups version 1"); the controllers' groups stay ours. */
+async function delegateNamed(id: string, ids: IdRange): Promise<void> {
+  const hierarchy = await namedHierarchy('systemd');
+  if (hierarchy === undefined) return;
+  const group = join(hierarchy, groupOf(id));
+  await mkdir(group, { recursive: true });
+  await delegate(group, ids);
+}
+
+/** What its new owner has to be able to write (cgroup-v2.rst, "Model of Delegation"; of version 1, tasks too). */
+const delegated = ['', 'cgroup.procs', 'cgroup.threads', 'cgroup.subtree_control', 'tasks'];
+
+async function delegate(group: string, { start }: IdRange): Promise<void> {
+  for (const name of delegated) {
+    await chown(join(group, name), start, start).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  }
 }
 
 function refused(systemd: number | undefined, wanted: string, has: string): MillinerError {

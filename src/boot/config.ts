@@ -8,11 +8,13 @@ import {
   availableCapabilities,
   harmlessDevices,
   mountOf,
+  namespacesOf,
   openFiles,
   sharedMemory,
   terminals,
 } from '../host/bundle.ts';
 import { seccompFilter } from '../host/seccomp.ts';
+import type { IdRange } from '../host/userns.ts';
 import type { RuntimeConfig } from '../image/image.ts';
 import { groupOf } from './cgroupview.ts';
 import type { ProcessUser } from './user.ts';
@@ -29,7 +31,9 @@ export interface Limits {
 
 export interface InstanceConfig {
   id: string;
-  /** A mounted, writable tree. */
+  /** Of the user namespace; without, its root is the host's. */
+  ids?: IdRange | undefined;
+  /** A mounted, writable tree, whose owners have been moved into the ids. */
   rootfs: string;
   image: RuntimeConfig;
   user: ProcessUser;
@@ -84,9 +88,7 @@ export async function instanceConfig(options: InstanceConfig): Promise<object> {
     linux: {
       cgroupsPath: `/${groupOf(id)}`,
       seccomp: seccompFilter(),
-      namespaces: ['pid', 'network', 'ipc', 'uts', 'mount', ...(init ? ['cgroup'] : [])].map((type) => ({
-        type,
-      })),
+      ...namespacesOf(['pid', 'network', 'ipc', 'uts', 'mount', ...(init ? ['cgroup'] : [])], options.ids),
       maskedPaths: masked,
       readonlyPaths: ['asound', 'bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`),
       resources: await resources(limits),

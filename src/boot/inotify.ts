@@ -4,6 +4,7 @@
  */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { MillinerError } from '../errors.ts';
+import { isGuest } from '../host/userns.ts';
 
 /** What demo-product was measured to take: systemd five, its D-Bus one. */
 const perSystemd = 6;
@@ -40,7 +41,9 @@ async function usedByRoot(): Promise<number> {
 async function usedBy(pid: string): Promise<number> {
   try {
     const status = await readFile(`/proc/${pid}/status`, 'utf8');
-    if (!/^Uid:\t0\t/m.test(status)) return 0;
+    const uid = Number(/^Uid:\t(\d+)\t/m.exec(status)?.[1]);
+    // In a user namespace every user's count for whoever made it (kernel/ucount.c).
+    if (uid !== 0 && !isGuest(uid)) return 0;
     const fds = await readdir(`/proc/${pid}/fd`);
     const targets = await Promise.all(fds.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
     return targets.filter((target) => target === 'anon_inode:inotify').length;

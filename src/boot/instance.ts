@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readGroup, removeGroups, type GroupState } from '../host/cgroups.ts';
 import { lstatIfThere } from '../host/files.ts';
 import { LineSplitter } from '../host/lines.ts';
+import { mount } from '../host/mounts.ts';
+import { makeRunDirectory, removeRunDirectory } from '../host/rundirectory.ts';
 import {
   containerPid,
   execInContainer,
@@ -16,6 +18,7 @@ import {
   type Container,
   type ExecOptions,
 } from '../host/runtime.ts';
+import type { IdRange } from '../host/userns.ts';
 import type { RuntimeConfig } from '../image/image.ts';
 import { cgroupMount, groupOf } from './cgroupview.ts';
 import { monotonic } from './clock.ts';
@@ -26,8 +29,10 @@ import { Notifications } from './notify.ts';
 import { findUser } from './user.ts';
 
 export interface InstanceOptions extends Container {
-  /** A mounted, writable tree that nothing else uses. */
+  /** A mounted, writable tree that nothing else uses, its owners moved into the ids where there are any. */
   rootfs: string;
+  /** Of its user namespace; without, its root is the host's. */
+  ids?: IdRange | undefined;
   image: RuntimeConfig;
   /** systemd is the first process. */
   init: boolean;
@@ -89,6 +94,7 @@ export class Instance {
       await notifications.close();
       await removeContainer(options);
       await removeGroups(options.id);
+      await removeRunDirectory(options.id);
       throw error;
     }
   }
@@ -132,6 +138,7 @@ export class Instance {
     await removeContainer(this.#container);
     await this.ended;
     await removeGroups(this.id);
+    await removeRunDirectory(this.id);
     await this.notifications.close();
     await rm(join(this.#container.directory, this.id), { recursive: true, force: true });
   }
@@ -162,16 +169,17 @@ async function startProgram(
   files: string,
   notifications: Notifications,
 ): Promise<Started> {
-  const { id, rootfs, image, init } = options;
+  const { id, ids, image, init } = options;
   await checkControllers(options.limits);
-  await checkMountPoints(rootfs);
+  await checkMountPoints(options.rootfs);
   if (argumentsOf(image).length === 0) throw new StartError('the image names neither entrypoint nor command');
-  const user = await findUser(rootfs, image.user).catch((error: Error) => {
+  const user = await findUser(options.rootfs, image.user).catch((error: Error) => {
     throw new StartError(error.message);
   });
   if (!user) throw new StartError(`the image has no user ${image.user}`);
-  const cgroup = init ? await cgroupMount(id, options.systemd) : undefined;
-  const config = await instanceConfig({ ...options, user, files, cgroup });
+  const cgroup = init ? await cgroupMount(id, options.systemd, ids) : undefined;
+  const rootfs = await rootIn(options);
+  const config = await instanceConfig({ ...options, rootfs, user, files, cgroup });
   const { child } = await startContainer(options, { config, streaming: true, watched: true });
   const startedAt = monotonic();
   follow(child.stdout, options);
@@ -188,6 +196,15 @@ async function startProgram(
     if (why !== undefined) throw new StartError(why);
   }
   return { startedAt, ended, notifications, network };
+}
+
+/** Where its own root has a way to the tree. */
+async function rootIn({ id, ids, rootfs }: InstanceOptions): Promise<string> {
+  if (!ids) return rootfs;
+  const place = join(await makeRunDirectory(id, ids), 'rootfs');
+  await mkdir(place);
+  await mount({ type: 'bind', source: rootfs, readonly: false }, place);
+  return place;
 }
 
 /** runc fills /dev before it has changed its root: through a link it would do so on the host. */

@@ -29,6 +29,13 @@ export abstract class MillinerCommand extends Command {
       default: 'auto',
       helpGroup: 'GLOBAL',
     }),
+    'allow-host-root': Flags.boolean({
+      summary:
+        "where the kernel cannot keep them apart, scriptlets and instances may have the host's root, held by capabilities and seccomp alone",
+      env: 'MILLINER_ALLOW_HOST_ROOT',
+      default: false,
+      helpGroup: 'GLOBAL',
+    }),
     debug: Flags.boolean({ summary: 'show where an error comes from', default: false, helpGroup: 'GLOBAL' }),
   };
 
@@ -57,11 +64,12 @@ export abstract class MillinerCommand extends Command {
     process.once('beforeExit', this.#unfinished);
   }
 
-  protected runOptions({ state, storage }: { state: string; storage: Storage }): RunOptions {
-    const place = withoutLinks(state);
+  protected runOptions(flags: { state: string; storage: Storage; 'allow-host-root': boolean }): RunOptions {
+    const { storage, 'allow-host-root': allowHostRoot } = flags;
+    const state = withoutLinks(flags.state);
     // Also before it is only read: whoever can write there says what this command answers.
-    holdPlace(place);
-    return { state: place, storage, progress: this.#terminal, signal: this.#stop.signal };
+    holdPlace(state);
+    return { state, storage, allowHostRoot, progress: this.#terminal, signal: this.#stop.signal };
   }
 
   override log(message = ''): void {

@@ -8,7 +8,8 @@ export default class DoctorCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(DoctorCommand);
-    const findings = await examine(this.runOptions(flags).state);
+    const { state, allowHostRoot } = this.runOptions(flags);
+    const findings = await examine(state, allowHostRoot);
     const bad = findings.filter(({ ok }) => !ok);
     for (const { ok, what, found, mend, advice } of findings) {
       this.log(`${ok ? 'ok     ' : 'missing'}  ${what}: ${found}`);

@@ -179,15 +179,16 @@ class OwnWorker {
   }
 
   async start(): Promise<void> {
-    const { state, storage, progress } = this.#options;
+    const { state, storage, allowHostRoot, progress } = this.#options;
     // What jobs say is in the queue, and told from there.
     const log: Log = (level, message, subject) => {
       if (level !== 'info' && subject === undefined) progress.warn(message);
     };
-    const findings = await examine(state);
+    const findings = await examine(state, allowHostRoot);
     this.#worker = new ReleaseWorker({
       state,
       storage,
+      allowHostRoot,
       connection: this.#connection,
       keyring: this.#keyring,
       findings,

@@ -40,6 +40,7 @@ export default class RunCommand extends MillinerCommand {
     if (flags.detach) {
       const publish = flags.publish.flatMap((text) => ['--publish', text]);
       const kept = ['--state', options.state, '--storage', options.storage];
+      if (options.allowHostRoot) kept.push('--allow-host-root');
       const words = ['run', args.image, ...kept, '--instances', String(flags.instances)];
       const running = await runDetached([...words, ...publish, '--supervise'], options.signal);
       return this.#show(running);

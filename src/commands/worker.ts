@@ -54,7 +54,7 @@ password): else it forgets transactions when it reads its journal again.`;
   async run(): Promise<object> {
     const { flags } = await this.parse(WorkerCommand);
     const options = this.runOptions(flags);
-    const { state, storage, signal } = options;
+    const { state, storage, allowHostRoot, signal } = options;
     // Clears what a worker that died has left here.
     await (await openContext(options)).close();
     const keyring = await this.#keys(flags.key, signal);
@@ -62,10 +62,11 @@ password): else it forgets transactions when it reads its journal again.`;
     const log = (json ? jsonLog : textLog)(process.stderr);
     const connection = await connect(state, { signal, onTrouble: ({ message }) => log('warn', message) });
     try {
-      const findings = await examine(state);
+      const findings = await examine(state, allowHostRoot);
       const worker = new ReleaseWorker({
         state,
         storage,
+        allowHostRoot,
         connection,
         slots: flags.jobs,
         keyring,

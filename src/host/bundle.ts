@@ -1,6 +1,7 @@
 /** The config.json of an OCI bundle: what a container shows and what it may do. */
 import { readFile } from 'node:fs/promises';
 import { seccompFilter } from './seccomp.ts';
+import { mappingsOf, type IdRange } from './userns.ts';
 
 export interface Bind {
   /** Directory or file of the host. */
@@ -15,7 +16,9 @@ export interface Bind {
 export interface ContainerSpecification {
   /** Also the name of its cgroup. */
   id: string;
-  /** Root directory; never written to unless rootWritable. */
+  /** Of a user namespace of its own; without, its root is the host's. */
+  ids?: IdRange | undefined;
+  /** Root directory; never written to unless rootWritable. Root of the ids has to have a way to it. */
   rootfs: string;
   rootWritable?: boolean;
   binds: Bind[];
@@ -102,7 +105,7 @@ export async function specification(options: ContainerSpecification): Promise<ob
     linux: {
       cgroupsPath: `/${options.id}`,
       ...(options.confined && { seccomp: seccompFilter(options.transient) }),
-      namespaces: ['pid', 'network', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
+      ...namespacesOf(['pid', 'network', 'ipc', 'uts', 'mount'], options.ids),
       maskedPaths: below(['kcore', 'keys', 'latency_stats', 'timer_list', 'sched_debug', 'scsi', 'acpi']),
       readonlyPaths: below(['bus', 'fs', 'irq', 'sys', 'sysrq-trigger']),
       resources: {
@@ -112,6 +115,12 @@ export async function specification(options: ContainerSpecification): Promise<ob
       },
     },
   };
+}
+
+/** For the linux section, with a user namespace where there are ids for it. */
+export function namespacesOf(types: readonly string[], ids: IdRange | undefined): object {
+  const all = ids ? ['user', ...types] : types;
+  return { namespaces: all.map((type) => ({ type })), ...(ids && mappingsOf(ids)) };
 }
 
 function mountsOf(options: ContainerSpecification): object[] {

@@ -28,6 +28,11 @@ export async function unifiedHierarchy(): Promise<{ target: string; controls: bo
   return found && { target: found.target, controls: found.controllers.has('memory') };
 }
 
+/** Where a version 1 hierarchy without controllers is mounted. */
+export async function namedHierarchy(name: string): Promise<string | undefined> {
+  return (await hierarchies()).find(({ controllers }) => controllers.has(`name=${name}`))?.target;
+}
+
 /** Every controller that a group can be made in. */
 export async function availableControllers(): Promise<Set<string>> {
   return new Set((await hierarchies()).flatMap((one) => [...one.controllers]));

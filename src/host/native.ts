@@ -89,7 +89,7 @@ export interface Native {
   lstat(path: string | Buffer): Promise<ScanEntry>;
   /** flock(2), never waiting: false where another holds the lock. A wait in the thread pool could keep out the very work that ends in the release. */
   flock(fd: number, mode: 'shared' | 'exclusive' | 'unlock'): Promise<boolean>;
-  /** mount(2) with the MS_* flags of <sys/mount.h>; relative paths in data are below directory. Only src/host/mounts.ts calls it. */
+  /** mount(2) with the MS_* flags of <sys/mount.h>; relative paths in data are below directory. An overlay makes what it makes as `owner`. Only src/host/mounts.ts calls it. */
   mount(
     source: string,
     target: string,
@@ -97,7 +97,10 @@ export interface Native {
     flags: number,
     data: string,
     directory: string,
+    owner: number,
   ): Promise<void>;
+  /** Binds a directory, without what is mounted below it, with its owners moved: the file system's 0 to size - 1 are start and up. EINVAL where the file system cannot, EPERM or ENOSPC where there are no user namespaces, ENOSYS before Linux 5.12. Only src/host/mounts.ts calls it. */
+  bindShifted(source: string, target: string, start: number, size: number): Promise<void>;
   /** umount2(2). Only src/host/mounts.ts calls it. */
   unmount(target: string, flags: number): Promise<void>;
   /** openat2(2) with O_PATH and RESOLVE_BENEATH: EXDEV where a link, or `..`, leads out of root. Only src/host/beneath.ts calls it. */

@@ -2,7 +2,9 @@
 import { chmod, copyFile, lchown, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { lstatIfThere } from '../host/files.ts';
 import { native, type ScanEntry } from '../host/native.ts';
+import { movedIn, movedOut } from '../host/owners.ts';
 import { below, type ByteString } from '../host/paths.ts';
+import type { IdRange } from '../host/userns.ts';
 import { fileType, type RpmFile } from '../rpm/files.ts';
 import type { Owners } from './owners.ts';
 
@@ -14,6 +16,8 @@ export interface Carrying {
   target: string;
   files: readonly CarriedFile[];
   owners: Owners;
+  /** Those of the programs that wrote there. */
+  ids: IdRange | undefined;
 }
 
 /**
@@ -52,7 +56,7 @@ export async function carryOver(carrying: Carrying, directory: ByteString): Prom
 
 /** False where a directory of the base stands in the way, or anything else in a directory's. */
 async function place(
-  { from, target, owners }: Carrying,
+  { from, target, owners, ids }: Carrying,
   entry: ScanEntry,
   path: ByteString,
   file: CarriedFile | undefined,
@@ -72,7 +76,7 @@ async function place(
   }
   if (there?.isDirectory()) return false;
   if (there) await rm(to);
-  await copyEntry(from, target, entry, path);
+  await copyEntry(from, target, { ...entry, ...movedOut(entry, ids) }, path);
   return true;
 }
 
@@ -94,13 +98,19 @@ async function copyEntry(from: string, target: string, entry: ScanEntry, path: B
  * Copies what the base has in the directories into those that are mounted over them, where rpm and scriptlets see it
  * and may remove it. Gives the paths, but for those at which something is in any case.
  */
-export async function showBase(from: string, directory: string, paths: Iterable<ByteString>) {
+export async function showBase(
+  from: string,
+  directory: string,
+  paths: Iterable<ByteString>,
+  ids: IdRange | undefined,
+) {
   const shown: ByteString[] = [];
   for (const path of [...paths].toSorted()) {
     const parent = path.slice(0, path.lastIndexOf('/')) as ByteString;
     const isFree = !(await lstatIfThere(below(directory, path)));
     if (!isFree || !(await lstatIfThere(below(directory, parent)))?.isDirectory()) continue;
-    await copyEntry(from, directory, await native().lstat(below(from, path)), path);
+    const entry = await native().lstat(below(from, path));
+    await copyEntry(from, directory, { ...entry, ...movedIn(entry, ids) }, path);
     shown.push(path);
   }
   return shown;

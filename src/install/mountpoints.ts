@@ -6,6 +6,7 @@ import { byteString, type ByteString } from '../host/paths.ts';
 import { fileType } from '../rpm/files.ts';
 import { carryOver, removeGone, showBase, type Carrying } from './carryover.ts';
 import { placesOf } from './places.ts';
+import type { Sandbox } from './sandbox.ts';
 
 const names = ['dev', 'proc', 'sys'] as const;
 /** What rpm and scriptlets see there lies in the build's own directory meanwhile. */
@@ -20,8 +21,7 @@ export interface MountPoints {
 
 /** @param base paths of what the target has already */
 export async function makeMountPoints(
-  directory: string,
-  target: string,
+  { directory, target, shift }: Pick<Sandbox, 'directory' | 'target' | 'shift'>,
   base: Iterable<ByteString>,
 ): Promise<MountPoints> {
   const made: string[] = [];
@@ -30,9 +30,9 @@ export async function makeMountPoints(
     await mkdir(join(target, name), { mode: 0o755 });
     made.push(name);
   }
-  await placesOf(directory);
+  await placesOf(directory, shift?.ids);
   const inOwn = [...base].filter((path) => own.some((name) => path.startsWith(`${name}/`)));
-  return { made, shown: await showBase(target, directory, inOwn) };
+  return { made, shown: await showBase(target, directory, inOwn, shift?.ids) };
 }
 
 /**

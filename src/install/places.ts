@@ -3,10 +3,11 @@
  * (config-linux.md, "Default Devices", "Default Filesystems"). They lie in the build's own directory, so that what a
  * scriptlet leaves there is no part of the image.
  */
-import { chmod, mkdir, symlink } from 'node:fs/promises';
+import { chmod, lchown, mkdir, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mountOf, sharedMemory, terminals, type Bind } from '../host/bundle.ts';
 import { native } from '../host/native.ts';
+import type { IdRange } from '../host/userns.ts';
 
 const S_IFCHR = 0o020000;
 const devices: [string, number, number][] = [
@@ -35,12 +36,20 @@ const sysfs = ['block', 'bus', 'class', 'dev', 'devices', 'firmware', 'fs', 'ker
 /** Pseudo-terminals are the host's to count. */
 const mostTerminals = 64;
 
-/** To be mounted in this order; what is there from a run before stays. */
-export async function placesOf(directory: string): Promise<{ binds: Bind[]; mounts: object[] }> {
+/**
+ * To be mounted in this order; what is there from a run before stays.
+ * @param ids whose root owns it all
+ */
+export async function placesOf(
+  directory: string,
+  ids: IdRange | undefined,
+): Promise<{ binds: Bind[]; mounts: object[] }> {
   const [dev, sys] = [join(directory, 'dev'), join(directory, 'sys')];
-  if (await mkdir(dev, { recursive: true, mode: 0o755 })) await fillDevices(dev);
+  const root = ids?.start ?? 0;
+  if (await mkdir(dev, { recursive: true, mode: 0o755 })) await fillDevices(dev, root);
   if (await mkdir(sys, { recursive: true, mode: 0o555 })) {
     for (const name of sysfs) await mkdir(join(sys, name), { mode: 0o755 });
+    for (const name of ['', ...sysfs]) await lchown(join(sys, name), root, root);
   }
   return {
     binds: [
@@ -55,11 +64,12 @@ export async function placesOf(directory: string): Promise<{ binds: Bind[]; moun
 }
 
 /** Without /dev/null in the target an install leaves a regular file of that name. */
-async function fillDevices(dev: string): Promise<void> {
+async function fillDevices(dev: string, root: number): Promise<void> {
   for (const [name, major, minor] of devices) {
     await native().mknod(Buffer.from(join(dev, name)), S_IFCHR | 0o666, major, minor);
   }
   for (const [name, target] of links) await symlink(target, join(dev, name));
   for (const name of ['pts', 'shm']) await mkdir(join(dev, name));
+  for (const name of ['', ...(await readdir(dev))]) await lchown(join(dev, name), root, root);
   await chmod(join(dev, 'shm'), 0o1777);
 }

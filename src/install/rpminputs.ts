@@ -10,17 +10,20 @@ export interface RpmInputs {
   dbPath: string;
   arch: string;
   docs: boolean;
+  /** What rpm is not to touch, as _netsharedpath has it. */
+  shared?: string | undefined;
   languages?: string[] | undefined;
 }
 
 /** Neither the host's nor the target's configuration of rpm has a say, only the tool root's tables and ours. */
-export function rpmOptions({ dbPath }: { dbPath: string }): string[] {
+export function rpmOptions({ dbPath, shared }: Pick<RpmInputs, 'dbPath' | 'shared'>): string[] {
   return [
     '--rcfile=/usr/lib/rpm/rpmrc',
     '--macros=/usr/lib/rpm/macros:/milliner/macros',
     '--root=/target',
     `--dbpath=${dbPath}`,
     '--noplugins',
+    ...(shared === undefined ? [] : ['--define', `_netsharedpath ${shared}`]),
   ];
 }
 

@@ -2,12 +2,14 @@
  * Where rpm and its scriptlets run: the tool root read-only, the image being made at /target, no network, and
  * only the capabilities that a transaction needs. Scriptlets are hostile always.
  */
-import { mkdir, readlink, symlink } from 'node:fs/promises';
+import { lchown, mkdir, readlink, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bind } from '../host/bundle.ts';
-import { runContainer, type ContainerResult } from '../host/container.ts';
+import { runContainer, type ContainerOptions, type ContainerResult } from '../host/container.ts';
 import { lstatIfThere } from '../host/files.ts';
+import { makeRunDirectory, removeRunDirectory } from '../host/rundirectory.ts';
 import type { Trace } from '../host/trace.ts';
+import type { IdRange } from '../host/userns.ts';
 import { placesOf } from './places.ts';
 
 export interface Sandbox {
@@ -19,6 +21,8 @@ export interface Sandbox {
   toolRoot: string;
   /** Where the image being made is mounted. */
   target: string;
+  /** The ids that programs run with, and how the target is mounted for them; without, root is the host's. */
+  shift?: TargetShift | undefined;
   /** SOURCE_DATE_EPOCH, seconds. */
   epoch: number;
   /** Bytes that its processes may take together, with what they write to /tmp, /run and /dev/shm. */
@@ -26,6 +30,12 @@ export interface Sandbox {
   /** Milliseconds that one program may run. */
   timeout: number;
   signal?: AbortSignal | undefined;
+}
+
+export interface TargetShift {
+  ids: IdRange;
+  /** Mounts the target anew, in the same place: with its owners moved into the ids, or as it is. */
+  mount: (ids: IdRange | undefined) => Promise<unknown>;
 }
 
 export interface SandboxCommand {
@@ -54,11 +64,37 @@ const pids = 4096;
 
 /** Runs a program of the tool root; its exit code is an answer, not a failure. */
 export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand): Promise<ContainerResult> {
-  const { rootfs, binds } = await skeleton(sandbox);
-  const places = await placesOf(sandbox.directory);
-  return runContainer({
+  const { shift } = sandbox;
+  if (!shift) return runMounted(sandbox, command);
+  await shift.mount(shift.ids);
+  try {
+    return await runMounted(sandbox, command);
+  } finally {
+    await shift.mount(undefined);
+  }
+}
+
+async function runMounted(sandbox: Sandbox, command: SandboxCommand): Promise<ContainerResult> {
+  const run = await makeRunDirectory(sandbox.id, sandbox.shift?.ids);
+  try {
+    return await runContainer(await containerOf(sandbox, command, run));
+  } finally {
+    await removeRunDirectory(sandbox.id);
+  }
+}
+
+async function containerOf(
+  sandbox: Sandbox,
+  command: SandboxCommand,
+  run: string,
+): Promise<ContainerOptions> {
+  const ids = sandbox.shift?.ids;
+  const { rootfs, binds } = await skeleton(sandbox, run);
+  const places = await placesOf(sandbox.directory, ids);
+  return {
     id: sandbox.id,
     directory: sandbox.directory,
+    ids,
     rootfs,
     binds: [
       ...binds,
@@ -84,7 +120,7 @@ export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand): P
     ...(command.onStderrBytes && { onStderrBytes: command.onStderrBytes }),
     ...(command.onTrace && { onTrace: command.onTrace }),
     signal: sandbox.signal,
-  });
+  };
 }
 
 /** Nothing of the host shows here: time zone, locale, user and host name are the same everywhere. */
@@ -116,9 +152,12 @@ const hostConfiguration = [
 ];
 
 /** An empty root with the tool root's directories bound into it and its top-level links repeated. */
-async function skeleton(sandbox: Sandbox): Promise<{ rootfs: string; binds: Bind[] }> {
-  const rootfs = join(sandbox.directory, 'rootfs');
+async function skeleton(sandbox: Sandbox, run: string): Promise<{ rootfs: string; binds: Bind[] }> {
+  const rootfs = join(run, 'rootfs');
   await mkdir(join(rootfs, 'etc'), { recursive: true });
+  // Its root makes there what is mounted on.
+  const root = sandbox.shift?.ids.start ?? 0;
+  for (const path of [rootfs, join(rootfs, 'etc')]) await lchown(path, root, root);
   const binds: Bind[] = [];
   const isHost = sandbox.toolRoot === '/';
   const configuration = isHost ? hostConfiguration.map((name) => `etc/${name}`) : ['etc'];

@@ -23,13 +23,21 @@ export async function verifyTree(sandbox: Sandbox, dbPath: string): Promise<Diff
   const { stdout, stderr, exitCode } = await runInSandbox(sandbox, {
     args: ['rpm', ...rpmOptions({ dbPath }), '-Va', '--nodeps', '--noscripts'],
   });
-  const differences = stdout.split('\n').flatMap((line) => parseLine(line) ?? []);
+  const found = stdout.split('\n').flatMap((line) => parseLine(line) ?? []);
+  const differences = sandbox.shift ? found.flatMap((one) => withoutProcfs(one) ?? []) : found;
   const isCutShort = deaths.has(exitCode) || /^error:/m.test(stderr);
   if (isCutShort || (exitCode !== 0 && differences.length === 0)) {
     const code = saysDiskFull(stderr) ? 'DISK_FULL' : 'INSTALL_FAILED';
     throw new MillinerError(code, `rpm -Va exited ${exitCode}: ${stderr.trim()}`);
   }
   return differences;
+}
+
+/** The root of a procfs belongs to the host's root, who is nobody in a user namespace, whatever the image says. */
+function withoutProcfs(difference: Difference): Difference | undefined {
+  if (difference.path !== '/proc') return difference;
+  const attributes = difference.attributes.replaceAll(/[UG]/g, '.');
+  return /[^.?]/.test(attributes) ? { ...difference, attributes } : undefined;
 }
 
 function parseLine(line: string): Difference | undefined {

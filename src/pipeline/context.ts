@@ -16,6 +16,8 @@ export interface RunOptions {
   storage: Storage;
   progress: Progress;
   signal?: AbortSignal | undefined;
+  /** Where the kernel cannot keep them apart, scriptlets and instances may have the host's root. */
+  allowHostRoot?: boolean | undefined;
   /** No repository or registry is asked for anything: only what is in the state, and directories. */
   offline?: boolean | undefined;
   /** Repositories whose metadata may be older than what was seen of them. */

@@ -9,8 +9,9 @@ import { unifiedHierarchy } from '../host/cgroups.ts';
 import { run } from '../host/exec.ts';
 import { native } from '../host/native.ts';
 import { probeTracing } from '../host/trace.ts';
+import { guestIds } from '../host/userns.ts';
 import { targetVersion } from '../host/devicemapper.ts';
-import { probeOverlay } from '../snapshot/probe.ts';
+import { probeOverlay, probeShifted } from '../snapshot/probe.ts';
 import { findConfig } from '../snapshot/thin/config.ts';
 import { isSound, minimums, versionOf, type Minimum } from './minimums.ts';
 
@@ -41,7 +42,8 @@ const redis = [
   '--version',
 ] as const;
 
-export async function examine(state: string): Promise<Finding[]> {
+/** @param allowHostRoot whether a kernel does that cannot keep it apart */
+export async function examine(state: string, allowHostRoot: boolean | undefined): Promise<Finding[]> {
   const findings = [
     await probe('root', async () => {
       if (process.getuid?.() !== 0)
@@ -80,6 +82,7 @@ export async function examine(state: string): Promise<Finding[]> {
       return `work in ${place}`;
     }),
     await probe('dm-thin snapshots', () => describeThin(state)),
+    await probe("a root apart from the host's (user namespaces)", () => describeRoot(state, allowHostRoot)),
   );
   return findings;
 }
@@ -105,6 +108,19 @@ async function describeControlGroups(): Promise<string> {
   const unified = await unifiedHierarchy();
   if (!unified) return 'version 1 alone: images with systemd 256 or later do not boot';
   return unified.controls ? 'version 2' : 'version 1 with limits, version 2 for systemd';
+}
+
+/** A worker takes no builds that could not run, unless the operator allows what they then have. */
+async function describeRoot(state: string, allowHostRoot: boolean | undefined): Promise<string> {
+  // What its file systems can is tried when one is mounted: making a device for it would be a change.
+  if ((await findConfig(state))?.phase === 'ready') return "as the pool's file systems have it";
+  try {
+    await probeShifted(nearest(state), guestIds);
+    return `${guestIds.size} ids from ${guestIds.start} on`;
+  } catch (error) {
+    if (allowHostRoot !== true || !(error instanceof MillinerError)) throw error;
+    return `none, as --allow-host-root allows (${error.message})`;
+  }
 }
 
 /** Overlay does where they are not to be had; a pool that is set up must work. */

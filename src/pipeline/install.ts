@@ -2,6 +2,7 @@
 import { showBytes, type ByteString } from '../host/paths.ts';
 import { nextStamp } from '../host/stamp.ts';
 import { renderTemplate, setServices } from '../install/configure.ts';
+import { deviceNodesOf } from '../install/devicenodes.ts';
 import { dnfState } from '../install/dnfstate.ts';
 import { followRpm } from '../install/moveddb.ts';
 import { makeMountPoints, removeMountPoints, restoreMountPoints } from '../install/mountpoints.ts';
@@ -77,13 +78,24 @@ export async function installImage(
   const warnings: string[] = [];
   // First, because a value that is missing should not be found out after the transaction.
   const files = await recipeFiles(given);
-  const { directory } = sandbox;
-  const mountPoints = await makeMountPoints(directory, target, given.parent?.keys() ?? []);
+  const mountPoints = await makeMountPoints(sandbox, given.parent?.keys() ?? []);
   const accounts = await readAccounts(target);
   const log = await transact(context, sandbox, given, warnings);
   const carried = given.packages.flatMap((one) => one.files);
   const owners = await readOwners(target);
-  await restoreMountPoints(mountPoints, { from: directory, target, files: carried, owners });
+  // These rpm has not seen where it saw the base's.
+  const nodes = new Set(deviceNodesOf(given.packages, true).map(({ path }) => path));
+  const shown = mountPoints.shown.filter((path) => !nodes.has(path));
+  await restoreMountPoints(
+    { ...mountPoints, shown },
+    {
+      from: sandbox.directory,
+      target,
+      files: carried,
+      owners,
+      ids: sandbox.shift?.ids,
+    },
+  );
   const dbPath = await followRpm(target, given.dbPath, isKeptBy(given));
   const plan = { ...given, dbPath, inherited: await inheritedFiles(target, { ...given, dbPath }) };
   const { ids, found } = await keepIds(target, plan, log, accounts);

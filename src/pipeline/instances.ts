@@ -1,15 +1,19 @@
 /** Trees for instances: a throw-away snapshot of an image for as long as something runs on it. */
+import type { IdRange } from '../host/userns.ts';
 import type { RuntimeConfig } from '../image/image.ts';
 import type { Space, Usage } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
+import { guestIdsOf } from './guestids.ts';
 import type { ImageRecord } from './records.ts';
 import { withWorkspace } from './workspace.ts';
 
 export interface InstancePlace {
   id: string;
   directory: string;
-  /** The mounted tree. */
+  /** The mounted tree, its owners moved into the ids. */
   rootfs: string;
+  /** Of its user namespace; undefined where it has the host's root. */
+  ids: IdRange | undefined;
   image: RuntimeConfig;
   systemd: number | undefined;
   hostname: string;
@@ -21,20 +25,22 @@ export interface InstancePlace {
 
 /** Runs fn with a tree for one instance, numbered from 1 on; whatever was written to it goes when fn ends, or this process. */
 export async function withInstance<T>(
-  { state, snapshots, content, signal }: Context,
+  context: Context,
   record: ImageRecord,
   number: number,
   fn: (place: InstancePlace) => Promise<T>,
 ): Promise<T> {
+  const { state, snapshots, content, signal } = context;
+  const ids = await guestIdsOf(context);
   return withWorkspace(state, async ({ id, directory }) => {
     // A collection of garbage must not take the image between our looking at it and our standing on it.
     await content.lease(() => snapshots.prepare(id, record.snapshot), { wait: true, signal });
     try {
-      const rootfs = await snapshots.mount(id);
+      const rootfs = await snapshots.mount(id, ids);
       const hostname = `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`;
       const disk = { diskUsage: () => snapshots.usage(id), space: () => snapshots.space(id) };
       const image = { image: record.config, systemd: systemdVersion(record), hostname };
-      return await fn({ id, directory, rootfs, ...image, ...disk });
+      return await fn({ id, directory, rootfs, ids, ...image, ...disk });
     } finally {
       await snapshots.remove(id);
     }

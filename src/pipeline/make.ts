@@ -1,6 +1,7 @@
 /** One image from its locked packages: fetched, trusted, installed, written as a layer, and recorded. */
 import type { Digest } from '../content/digest.ts';
 import { inheritConfig, makeImage, type ImageLayer } from '../image/image.ts';
+import type { IdRange } from '../host/userns.ts';
 import { parentAsFound } from '../layer/parent.ts';
 import { treeOf, type Tree } from '../layer/tree.ts';
 import { bytesOf, durationOf } from '../recipe/schema.ts';
@@ -11,6 +12,7 @@ import { isImage, type BaseRecord } from './baserecords.ts';
 import type { Context } from './context.ts';
 import { buildKeyOf } from './buildkey.ts';
 import { holdToDigest } from './held.ts';
+import { guestIdsOf } from './guestids.ts';
 import { gatherInputs } from './inputs.ts';
 import { installImage, type InstalledImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
@@ -56,7 +58,10 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const { epoch } = lock;
     const { install } = loaded.recipe;
     const limits = { timeout: durationOf(install.timeout), memory: bytesOf(install.memory) };
-    const sandbox = { id, directory, toolRoot, target, epoch, ...limits, signal: context.signal };
+    const ids = await guestIdsOf(context);
+    const mount = (shifted: IdRange | undefined) => context.snapshots.mount(id, shifted);
+    const shift = ids && { ids, mount };
+    const sandbox = { id, directory, toolRoot, target, shift, epoch, ...limits, signal: context.signal };
     const { base, image, removed } = job.locked.answer;
     const kept = [...base, ...(image?.packages ?? [])];
     const common = { loaded, arch: job.arch, epoch, parent, dbPath: startPath, ledger: job.ledger };

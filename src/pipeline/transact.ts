@@ -5,8 +5,9 @@ import { byteString } from '../host/paths.ts';
 import { nextStamp } from '../host/stamp.ts';
 import { checkAllowed, checkDatabase } from '../install/dbset.ts';
 import { checkTransaction } from '../install/gates.ts';
+import { makeDeviceNodes, sharedPaths } from '../install/devicenodes.ts';
 import { unknownOwners } from '../install/ownergate.ts';
-import { readAccounts } from '../install/owners.ts';
+import { readAccounts, readOwners } from '../install/owners.ts';
 import { runsLua, type ScriptedPackage } from '../install/runs.ts';
 import type { Sandbox } from '../install/sandbox.ts';
 import { makeDatabase, nothingRun, runTransaction, type TransactionLog } from '../install/transaction.ts';
@@ -42,10 +43,15 @@ export async function transact(
     dbPath: plan.dbPath,
     arch: plan.arch,
     docs: recipe.docs,
+    shared: sandbox.shift && sharedPaths(packages, recipe.docs),
     languages: recipe.languages,
     progress: context.progress,
   });
   context.signal?.throwIfAborted();
+  if (sandbox.shift) {
+    const { target } = sandbox;
+    await makeDeviceNodes({ target, packages, docs: recipe.docs, owners: await readOwners(target) });
+  }
   await checkOutcome(sandbox, plan, log, { begun, warnings });
   return log;
 }

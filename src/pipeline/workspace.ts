@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { readdirIfThere } from '../host/files.ts';
 import { removeGroups } from '../host/cgroups.ts';
+import { removeRunDirectory } from '../host/rundirectory.ts';
 import { removeContainers } from '../host/runtime.ts';
 import { createOwned, takeAbandoned } from '../host/locks.ts';
 import { unmountAllBelow } from '../host/mounts.ts';
@@ -55,6 +56,7 @@ async function clear(owner: string): Promise<void> {
   if (found.includes('runtime')) await removeContainers(directory);
   // An instance has a group before the runtime knows of it.
   await removeGroups(idOf(dirname(dirname(owner)), owner));
+  await removeRunDirectory(idOf(dirname(dirname(owner)), owner));
   await unmountAllBelow(directory, { detach: true });
   await removeTree(directory);
 }

@@ -44,10 +44,10 @@ const progress: Progress = {
   },
 };
 
-async function obey({ job, state, storage, password, keyPath }: Order): Promise<void> {
+async function obey({ job, state, storage, allowHostRoot, password, keyPath }: Order): Promise<void> {
   try {
     const { exchange, plainHttp } = job.data;
-    const context = await openContext({ state, storage, progress, signal: stop.signal });
+    const context = await openContext({ state, storage, allowHostRoot, progress, signal: stop.signal });
     try {
       const options = { ...context, plainHttp };
       const place = exchange === undefined ? undefined : await openExchange(exchange, options);

@@ -8,6 +8,7 @@ export interface Order {
   /** The state directory. */
   state: string;
   storage: Storage;
+  allowHostRoot: boolean | undefined;
   /** Of the private key, for the stage that signs: by this channel alone. */
   password: string | undefined;
   /** Where this host has the key. */

@@ -24,6 +24,7 @@ export interface WorkerOptions {
   /** The state directory. */
   state: string;
   storage: Storage;
+  allowHostRoot: boolean | undefined;
   connection: Connection;
   /** How many heavy jobs at once; the number of cores unless told. */
   slots?: number | undefined;
@@ -167,12 +168,13 @@ export class ReleaseWorker {
       this.#options.log(level, text, subject);
       job.log(`${new Date().toISOString()} ${level === 'warn' ? 'warning: ' : ''}${text}`).catch(complain);
     };
-    const { keyring, state, storage } = this.#options;
+    const { keyring, state, storage, allowHostRoot } = this.#options;
     const signing = stage.stage === 'sign';
     const order = {
       job: stage,
       state,
       storage,
+      allowHostRoot,
       password: signing ? keyring.password : undefined,
       keyPath: signing ? keyring.path(key.id) : undefined,
     };

@@ -6,9 +6,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { MillinerError } from '../errors.ts';
 import { asStorageError, syncPath } from '../host/files.ts';
 import { readRows, refuseDatabase, withDatabase } from './database.ts';
-import type { Refuse } from './header.ts';
+import type { Refuse, TagNumber } from './header.ts';
 import { readIdentity } from './package.ts';
 import { readSchema, type Schema } from './schema.ts';
+import { settledStates } from './settle.ts';
 import { headerTags } from './tags.ts';
 
 export interface CanonicalOptions {
@@ -36,7 +37,7 @@ interface NumberedRow {
 
 /**
  * Rewrites the rpm database at `path` (rpmdb.sqlite) in one form that depends only on the packages in it: rows in
- * the order of their NEVRA, numbered from 1, one install time, no journal. The new file takes the old one's place
+ * the order of their NEVRA, numbered from 1, one install time, every file there that is there, no journal. The new file takes the old one's place
  * whole or not at all, with its mode and owner. No other process may have it open. Throws RPMDB_INVALID.
  */
 export async function canonicalizeDatabase(path: string, options: CanonicalOptions): Promise<void> {
@@ -60,15 +61,19 @@ export async function canonicalizeDatabase(path: string, options: CanonicalOptio
 }
 
 function canonicalRows(source: DatabaseSync, installTime: number, refuse: Refuse): CanonicalRow[] {
-  const rows = readRows(source, refuse).map(({ instance, header }) => ({
-    instance,
-    transaction: header.number(headerTags.INSTALLTID),
-    sortKey: readIdentity(header, refuse).nevra,
-    blob: header.patched([
-      [headerTags.INSTALLTIME, installTime],
-      [headerTags.INSTALLTID, installTime],
-    ]),
-  }));
+  const rows = readRows(source, refuse).map(({ instance, header }) => {
+    const states = settledStates(header, refuse);
+    return {
+      instance,
+      transaction: header.number(headerTags.INSTALLTID),
+      sortKey: readIdentity(header, refuse).nevra,
+      blob: header.patched([
+        [headerTags.INSTALLTIME, installTime],
+        [headerTags.INSTALLTID, installTime],
+        ...(states ? [[headerTags.FILESTATES, states] as [TagNumber, number[]]] : []),
+      ]),
+    };
+  });
   // Packages may share a NEVRA (public keys, forced installs); their bytes then decide.
   return rows.toSorted((a, b) =>
     a.sortKey === b.sortKey ? Buffer.compare(a.blob, b.blob) : a.sortKey < b.sortKey ? -1 : 1,

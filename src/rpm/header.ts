@@ -53,7 +53,7 @@ interface Region {
   data: number;
 }
 
-type TagNumber = { readonly tag: number };
+export type TagNumber = { readonly tag: number };
 
 /** The first 8 bytes of a header blob, checked against the limits; size counts those 8 bytes too. */
 export function headerSize(
@@ -153,13 +153,22 @@ export class Header {
     return this.data.subarray(entry.start, entry.end);
   }
 
-  /** A copy of the blob with other values for 32-bit tags outside the immutable region; tags not present are left. */
-  patched(values: readonly [TagNumber, number][]): Buffer {
+  /**
+   * A copy of the blob with other values for tags outside the immutable region, 32-bit numbers and arrays of 8-bit
+   * ones; tags not present are left.
+   */
+  patched(values: readonly [TagNumber, number | readonly number[]][]): Buffer {
     const copy = Buffer.from(this.blob);
     const dataStart = copy.length - this.data.length;
     for (const [{ tag }, value] of values) {
       const entry = this.entries.get(tag);
       if (!entry) continue;
+      if (typeof value !== 'number') {
+        const isBytes = (entry.type === 'char' || entry.type === 'int8') && entry.count === value.length;
+        if (!isBytes) throw this.refuse(`tag ${tag} is not ${value.length} 8-bit numbers`);
+        Buffer.from(value).copy(copy, dataStart + entry.start);
+        continue;
+      }
       if (entry.type !== 'int32' || entry.count !== 1)
         throw this.refuse(`tag ${tag} is not one 32-bit number`);
       copy.writeUInt32BE(value, dataStart + entry.start);

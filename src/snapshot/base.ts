@@ -5,9 +5,12 @@
 import { mkdirSync } from 'node:fs';
 import { chmod, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
 import { mount, unmountAllBelow, type MountSpec, type UnmountOptions } from '../host/mounts.ts';
 import type { ScanEntry } from '../host/native.ts';
+import { mountShifted } from '../host/shifted.ts';
+import type { IdRange } from '../host/userns.ts';
 import { removeTree } from '../host/remove.ts';
 import { notFound, type Metadata, type Row } from './metadata.ts';
 import { Owners } from './owners.ts';
@@ -40,13 +43,28 @@ export async function openDirectory<M extends Metadata>(
   }
 }
 
+const busyAttempts = 400;
+const busyPauseMilliseconds = 25;
+
+/** Whoever makes a mount namespace, a container's runtime for one, holds all mounts for a moment, also what we unmount. */
+async function unlessBusy(fn: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await fn();
+    } catch (error) {
+      if (!(error instanceof MillinerError) || error.code !== 'BUSY' || attempt === busyAttempts) throw error;
+      await sleep(busyPauseMilliseconds);
+    }
+  }
+}
+
 export abstract class BaseSnapshotter<M extends Metadata, Step extends string> implements Snapshotter {
   abstract readonly name: 'overlay' | 'dm-thin';
   protected readonly root: string;
   protected readonly metadata: M;
   protected readonly owners: Owners;
-  /** The rows that this process, which alone may, has mounted. */
-  readonly #mounted = new Set<number>();
+  /** The rows that this process, which alone may, has mounted, and the ids that their owners have been moved into. */
+  readonly #mounted = new Map<number, IdRange | undefined>();
   /** Told of the moments between which a crash must leave nothing that reconcile cannot clear; tests stop there. */
   protected readonly onStep: (step: Step) => void;
 
@@ -109,13 +127,38 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     return this.mountsOf(this.own(key));
   }
 
-  async mount(key: string): Promise<string> {
+  async mount(key: string, ids?: IdRange): Promise<string> {
     const row = this.own(key);
     const rootfs = this.rootfs(row.id);
-    if (this.#mounted.has(row.id)) return rootfs;
-    for (const spec of this.mountsOf(row)) await mount(spec, rootfs);
-    this.#mounted.add(row.id);
+    if (!this.#mounted.has(row.id)) await this.#mountAs(row, ids);
+    else if (this.#mounted.get(row.id) !== ids) {
+      // Overlayfs takes a directory once.
+      await this.unmountRow(row, { detach: false });
+      await unlessBusy(() => this.#mountAs(row, ids));
+    }
     return rootfs;
+  }
+
+  async #mountAs(row: Row, ids: IdRange | undefined): Promise<void> {
+    const rootfs = this.rootfs(row.id);
+    for (const spec of this.mountsOf(row))
+      await (ids ? mountShifted(spec, rootfs, ids) : mount(spec, rootfs));
+    this.#mounted.set(row.id, ids);
+  }
+
+  /** Where it is mounted, however it is. */
+  protected async mounted(row: Row): Promise<string> {
+    return this.#mounted.has(row.id) ? this.rootfs(row.id) : this.mount(row.snapshot.name);
+  }
+
+  async probeShifted(ids: IdRange): Promise<void> {
+    const key = `probe ${this.owners.own}`;
+    await this.prepare(key);
+    try {
+      await this.mount(key, ids);
+    } finally {
+      await this.remove(key);
+    }
   }
 
   async unmount(key: string): Promise<void> {

@@ -9,11 +9,12 @@ import { MillinerError } from '../errors.ts';
 import { isNearlyFull } from '../host/files.ts';
 import type { MountSpec } from '../host/mounts.ts';
 import { native } from '../host/native.ts';
+import type { IdRange } from '../host/userns.ts';
 import { copyAttributes, dropAcls } from './attributes.ts';
 import { BaseSnapshotter, openDirectory } from './base.ts';
 import { hasChangedHardLinks, settleHardLinks } from './hardlinks.ts';
 import { Metadata, type Row } from './metadata.ts';
-import { probeOverlay, readOnlyOptions, writableOptions } from './probe.ts';
+import { probeOverlay, probeShifted, readOnlyOptions, writableOptions } from './probe.ts';
 import type { Space, Usage } from './snapshot.ts';
 
 export type OverlayStep =
@@ -28,7 +29,7 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     const snapshotter = new OverlaySnapshotter(opened, onStep);
     try {
       await snapshotter.reconcile();
-      await snapshotter.#probe();
+      await snapshotter.#probe(probeOverlay);
     } catch (error) {
       await snapshotter.close();
       throw error;
@@ -37,14 +38,19 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
   }
 
   /** As an active snapshot of its own, so that a crash in it is cleared like any other. */
-  async #probe(): Promise<void> {
+  async #probe(probe: (directory: string) => Promise<void>): Promise<void> {
     const row = this.insert(`probe ${this.owners.own}`, 'active', undefined);
     try {
       await mkdir(this.directory(row.id));
-      await probeOverlay(this.directory(row.id));
+      await probe(this.directory(row.id));
     } finally {
       await this.drop(row);
     }
+  }
+
+  /** What it has no parent for is no overlay. */
+  override async probeShifted(ids: IdRange): Promise<void> {
+    await this.#probe((directory) => probeShifted(directory, ids));
   }
 
   protected insert(key: string, kind: 'active' | 'view', parent: string | undefined): Row {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { mount, unmount, type MountSpec } from '../host/mounts.ts';
 import { native, type NativeError } from '../host/native.ts';
+import { mountShifted } from '../host/shifted.ts';
+import { asSharedRoot, sharedRoot, type IdRange } from '../host/userns.ts';
 
 /**
  * The options of every overlay, named because kernels are built with different defaults. See settleHardLinks for
@@ -47,6 +49,64 @@ async function probeHardLinks(directory: string, place: string): Promise<void> {
     if ((other.mode & 0o777) !== 0o600) throw lacking(directory, 'the file handles that index=on needs');
   } finally {
     await unmount(at('root'), { detach: true });
+  }
+}
+
+/** The same for an overlay with moved owners. Throws HOST_ROOT_SHARED. */
+export async function probeShifted(directory: string, ids: IdRange): Promise<void> {
+  const place = await mkdtemp(join(directory, 'probe-'));
+  const at = (name: string) => join(place, name);
+  try {
+    for (const name of ['lower', 'upper', 'work', 'root']) await mkdir(at(name));
+    await writeFile(at('lower/a'), '');
+    await writeFile(at('lower/acl'), '');
+    const hasAcls = await allowsAcl(at('lower/acl'), 1);
+    const writable = { upper: at('upper'), work: at('work') };
+    const spec: MountSpec = { type: 'overlay', lower: [at('lower')], writable, options: writableOptions };
+    await mountShifted(spec, at('root'), ids);
+    try {
+      const { uid } = await native().lstat(at('root/a'));
+      if (uid !== ids.start) throw sharedRoot(`${directory} shows owners as they are`);
+      // Linux before 6.2 leaves them out there.
+      if (hasAcls && !(await allowsAcl(at('root/a'), ids.start + 1)))
+        throw sharedRoot(`${directory} would lose ACLs`);
+    } finally {
+      await unmount(at('root'), { detach: true });
+    }
+  } catch (error) {
+    throw asSharedRoot(error, directory);
+  } finally {
+    await rm(place, { recursive: true });
+  }
+}
+
+/** u::rw-,u:USER:r--,g::r--,m::r--,o::r-- as <linux/posix_acl_xattr.h> has it. */
+function aclFor(user: number): Buffer {
+  const nobody = 0xffff_ffff;
+  const entries = [
+    [0x01, 6, nobody],
+    [0x02, 4, user],
+    [0x04, 4, nobody],
+    [0x10, 4, nobody],
+    [0x20, 4, nobody],
+  ] as const;
+  const acl = Buffer.alloc(4 + 8 * entries.length);
+  acl.writeUInt32LE(2, 0);
+  for (const [i, [tag, permissions, id]] of entries.entries()) {
+    acl.writeUInt16LE(tag, 4 + 8 * i);
+    acl.writeUInt16LE(permissions, 6 + 8 * i);
+    acl.writeUInt32LE(id, 8 + 8 * i);
+  }
+  return acl;
+}
+
+async function allowsAcl(path: string, user: number): Promise<boolean> {
+  try {
+    await native().setXattr(Buffer.from(path), 'system.posix_acl_access', aclFor(user));
+    return true;
+  } catch (error) {
+    if ((error as NativeError).code === 'EOPNOTSUPP') return false;
+    throw error;
   }
 }
 

@@ -2,6 +2,7 @@
 import { MillinerError } from '../errors.ts';
 import { native, type NativeError, type ScanEntry } from '../host/native.ts';
 import type { MountSpec } from '../host/mounts.ts';
+import type { IdRange } from '../host/userns.ts';
 
 /** active: writable. view: read-only, of a committed one. committed: never written again, a parent for others. */
 export type SnapshotKind = 'active' | 'view' | 'committed';
@@ -41,8 +42,14 @@ export interface Snapshotter {
   commit(name: string, key: string, labels?: Record<string, string>): Promise<void>;
   /** How to mount an active snapshot or view; for those who mount it themselves, one place at a time. */
   mounts(key: string): MountSpec[];
-  /** Mounts it in the snapshotter's own place, which it gives; again and again is once. */
-  mount(key: string): Promise<string>;
+  /**
+   * Mounts it in the snapshotter's own place, which it gives; again and again is once. With ids, for programs of a user
+   * namespace that has those: what belongs to 0 shows as the first of them. One or the other, and BUSY while a process
+   * uses it as it was. Throws HOST_ROOT_SHARED where that cannot be had.
+   */
+  mount(key: string, ids?: IdRange): Promise<string>;
+  /** Throws HOST_ROOT_SHARED where no snapshot can be mounted with moved owners, and show all else as it is. */
+  probeShifted(ids: IdRange): Promise<void>;
   /** Throws BUSY while a process uses it. */
   unmount(key: string): Promise<void>;
   stat(key: string): Snapshot | undefined;

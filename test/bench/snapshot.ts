@@ -161,7 +161,7 @@ class Bench {
       await native().dmMessage(pool, `create_snap ${id} 1`);
       const made = await native().dmCreate(name, deviceUuid(this.#config, id), [table], false);
       if (!made.exists) throw new Error(`${name} is not there`);
-      await native().mount(`/dev/dm-${made.minor}`, place, 'ext4', 0, 'noinit_itable,discard', '/');
+      await native().mount(`/dev/dm-${made.minor}`, place, 'ext4', 0, 'noinit_itable,discard', '/', 0);
     });
   }
 

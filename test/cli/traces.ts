@@ -21,6 +21,7 @@ export async function leftovers(directory: string, state = join(directory, 'stat
     ...(await snapshotsInWork(state)),
     ...(await processesOf(directory, groupPrefix(state))),
     ...(await emptyGroups(groupPrefix(state))),
+    ...(await names('/run/milliner')).filter((name) => name.startsWith(groupPrefix(state))),
   );
   return found;
 }

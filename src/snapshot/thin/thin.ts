@@ -154,7 +154,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   }
 
   protected async measure(row: Row): Promise<Usage> {
-    return this.#added(row, await fillOf(await this.mount(row.snapshot.name)));
+    return this.#added(row, await fillOf(await this.mounted(row)));
   }
 
   /** What the file system holds beyond the parent's; its root counts as one of its own. */

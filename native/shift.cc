@@ -1,0 +1,114 @@
+// Mounts that show the owners of a tree moved into the ids of a user namespace (mount_setattr(2), MOUNT_ATTR_IDMAP).
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shift.h"
+#include "task.h"
+
+namespace {
+
+struct Descriptor {
+  explicit Descriptor(int number) : fd(number) {}
+  ~Descriptor() {
+    if (fd >= 0) close(fd);
+  }
+  Descriptor(const Descriptor&) = delete;
+  const int fd;
+};
+
+// Runs between clone and its end in a copy of this process: nothing but system calls.
+[[noreturn]] void WaitForEnd(pid_t parent) {
+  syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  // Who died before could not tell any more.
+  if (syscall(SYS_getppid) != parent) syscall(SYS_exit_group, 0);
+  for (;;) syscall(SYS_ppoll, nullptr, 0, nullptr, nullptr, 0);
+}
+
+void WriteMap(pid_t child, const char* name, const std::string& map) {
+  const std::string path = "/proc/" + std::to_string(child) + "/" + name;
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.fd < 0) Fail("open", path);
+  if (write(file.fd, map.data(), map.size()) != static_cast<ssize_t>(map.size())) Fail("write", path);
+}
+
+// A process that lives as long as it takes to name its namespace. It shares our descriptors, because in a copy of
+// them locks of ours would be held on, and no signal of ours reaches it.
+int OpenUserNamespace(const Ids& ids) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t parent = getpid();
+  const pid_t child = static_cast<pid_t>(syscall(SYS_clone, CLONE_NEWUSER | CLONE_FILES, 0, 0, 0, 0));
+  if (child == 0) WaitForEnd(parent);
+  const int failed = errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (child < 0) throw SystemError{failed, "clone", "user namespace"};
+  struct End {
+    pid_t child;
+    ~End() {
+      kill(child, SIGKILL);
+      while (waitpid(child, nullptr, __WALL) < 0 && errno == EINTR) {
+      }
+    }
+  } end{child};
+  const std::string map = "0 " + std::to_string(ids.start) + " " + std::to_string(ids.size) + "\n";
+  WriteMap(child, "uid_map", map);
+  WriteMap(child, "gid_map", map);
+  const std::string path = "/proc/" + std::to_string(child) + "/ns/user";
+  const int space = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (space < 0) Fail("open", path);
+  return space;
+}
+
+void BindShifted(const std::string& source, const std::string& target, const Ids& ids) {
+  const Descriptor space(OpenUserNamespace(ids));
+  const Descriptor tree(
+      static_cast<int>(syscall(SYS_open_tree, AT_FDCWD, source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
+  if (tree.fd < 0) Fail("open_tree", source);
+  struct mount_attr attributes {};
+  attributes.attr_set = MOUNT_ATTR_IDMAP;
+  attributes.userns_fd = static_cast<uint64_t>(space.fd);
+  if (syscall(SYS_mount_setattr, tree.fd, "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) {
+    Fail("mount_setattr", source);
+  }
+  if (syscall(SYS_move_mount, tree.fd, "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+    Fail("move_mount", target);
+  }
+}
+
+Napi::Value BindShiftedJs(const Napi::CallbackInfo& info) {
+  const Ids ids{Number(info, 2), Number(info, 3)};
+  return RunVoid(info.Env(), [source = Bytes(info, 0), target = Bytes(info, 1), ids] {
+    BindShifted(source, target, ids);
+  });
+}
+
+}  // namespace
+
+bool ActAs(uint32_t id) {
+  const int dumpable = prctl(PR_GET_DUMPABLE);
+  setfsgid(id);
+  setfsuid(id);
+  // Leaving 0 has cleared what root may do with files; it is still permitted.
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2];
+  bool done = syscall(SYS_capget, &header, data) == 0;
+  for (auto& half : data) half.effective = half.permitted;
+  done = done && syscall(SYS_capset, &header, data) == 0;
+  // The kernel has it forgotten for the whole process (PR_SET_DUMPABLE(2const)).
+  if (dumpable == 1) prctl(PR_SET_DUMPABLE, 1);
+  // Neither call tells of a failure but by what it gives the next time.
+  return done && setfsuid(id) == static_cast<int>(id) && setfsgid(id) == static_cast<int>(id);
+}
+
+void InitShift(Napi::Env env, Napi::Object exports) {
+  exports.Set("bindShifted", Napi::Function::New(env, BindShiftedJs, "bindShifted"));
+}
