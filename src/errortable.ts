@@ -326,6 +326,21 @@ const table = {
     todo: 'Nothing: the other worker goes on. If it comes back, see what holds up the named worker.',
     passes: true,
   },
+  QUEUE_FORGED: {
+    kind: 'queue',
+    what: 'the queue holds what no enrolled machine has sealed, or what its seal does not cover: somebody has written to its Redis, or another version of Milliner has',
+    todo: 'Find out who can write to the Redis (milliner queue users makes a user for each kind of machine), then release again.',
+  },
+  MACHINE_UNKNOWN: {
+    kind: 'queue',
+    what: 'a machine that is not enrolled here, or not for this, has put something into the queue',
+    todo: 'If it is yours: milliner machine show there, and milliner machine enroll TOKEN --for RIGHT here; then: milliner queue retry RELEASE',
+  },
+  EXCHANGE_INVALID: {
+    kind: 'queue',
+    what: 'another machine has left something in the exchange that is not of the form, or larger, than Milliner leaves there',
+    todo: 'See which machine built it (milliner queue status RELEASE), and whether its Milliner is of the same version; then release again.',
+  },
   WORKER_DIED: {
     kind: 'queue',
     what: 'the process of a job was killed, or its worker again and again',

@@ -1,18 +1,21 @@
 /** What a boot has shown of an image: plain data, kept by manifest digest, and attested when the image is signed. */
 import type { TestPlan } from '../recipe/schema.ts';
 
-export type CauseCode =
-  | 'start-failed'
-  | 'exited'
-  | 'not-ready'
-  | 'unit-failed'
-  | 'unit-restarted'
-  | 'check-failed'
-  | 'out-of-memory'
-  | 'too-many-processes'
-  | 'disk-full'
-  | 'too-much-output'
-  | 'not-stopped';
+export const causeCodes = [
+  'start-failed',
+  'exited',
+  'not-ready',
+  'unit-failed',
+  'unit-restarted',
+  'check-failed',
+  'out-of-memory',
+  'too-many-processes',
+  'disk-full',
+  'too-much-output',
+  'not-stopped',
+] as const;
+
+export type CauseCode = (typeof causeCodes)[number];
 
 /** Why an image did not pass. */
 export interface Cause {

@@ -11,7 +11,7 @@ export abstract class QueueCommand extends MillinerCommand {
     const options = this.runOptions(flags);
     const onTrouble = ({ message }: Error) => options.progress.warn(message);
     return withConnection(options.state, { signal: options.signal, onTrouble }, async ({ redis }) => {
-      const queues = new Queues(redis);
+      const queues = new Queues(redis, options.state);
       try {
         return await fn(queues);
       } finally {

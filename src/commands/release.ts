@@ -7,7 +7,7 @@ import { layouts } from '../pipeline/verify.ts';
 import { examine } from '../pipeline/doctor.ts';
 import { withConnection, type Connection } from '../queue/connection.ts';
 import { follow, hasWorkers } from '../queue/follow.ts';
-import { identifyKey, Keyring, type KeyId } from '../queue/keyring.ts';
+import { identifyKey, Keyring, rememberKey, type KeyId } from '../queue/keyring.ts';
 import type { Log } from '../queue/log.ts';
 import { Queues } from '../queue/queues.ts';
 import type { ReleaseStatus } from '../queue/status.ts';
@@ -67,9 +67,10 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     const { argv, flags } = await this.parse(ReleaseCommand);
     const options = this.runOptions(flags);
     const key = await identifyKey(flags.key);
+    await rememberKey(options.state, key);
     const onTrouble = ({ message }: Error) => options.progress.warn(message);
     return withConnection(options.state, { signal: options.signal, onTrouble }, async (connection) => {
-      const queues = new Queues(connection.redis);
+      const queues = new Queues(connection.redis, options.state);
       const own = new OwnWorker(options, connection, key);
       try {
         if (!flags.detach && !connection.shared && !(await hasWorkers(queues))) {
@@ -77,7 +78,7 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
         }
         const releases = await this.#submit(queues, options, {
           recipes: argv as string[],
-          key,
+          key: key.id,
           to: flags.to,
           plainHttp: flags['plain-http'],
           only: flags.only,
@@ -121,7 +122,7 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     const ids = submitted.map(({ release }) => release);
     if (own.works && !(await hasWorkers(queues))) options.progress.warn(nobody);
     const onPoll = async () => void (!own.works && !(await hasWorkers(queues)) && (await own.start()));
-    const ended = await follow(queues, ids, { ...options, onPoll }).catch((error: unknown) => {
+    const ended = await follow(queues, submitted, { ...options, onPoll }).catch((error: unknown) => {
       if (options.signal?.aborted) {
         options.progress.warn(
           `${ids.join(', ')} stays in the queue; give it up with: milliner queue cancel ID`,

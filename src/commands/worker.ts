@@ -10,7 +10,7 @@ import { isDone } from '../queue/idle.ts';
 import { identifyKey, Keyring } from '../queue/keyring.ts';
 import { queueTrouble } from '../queue/replies.ts';
 import { listReleases } from '../queue/status.ts';
-import { ReleaseWorker } from '../queue/worker.ts';
+import { parts, ReleaseWorker } from '../queue/worker.ts';
 
 /** Milliseconds between two looks at whether the queue is empty. */
 const pollMilliseconds = 300;
@@ -24,9 +24,11 @@ from MILLINER_KEY_PASSWORD. Each job runs in a process of its own.
 SIGTERM or Ctrl-C: takes no more, gives what runs ten seconds to finish, and hands the rest back to the queue. A
 worker that dies loses nothing either: others take its jobs within half a minute.
 
-A shared Redis (MILLINER_REDIS) must not evict keys, and should have appendonly yes. Its ACL user needs all commands but
-the dangerous ones, and info, on the keys and channels milliner:*, or PREFIX:* with MILLINER_REDIS_PREFIX. Redis 7.0 must keep its default user on (with a
-password): else it forgets transactions when it reads its journal again.`;
+What other machines put into the queue counts where they are enrolled (milliner machine enroll).
+
+A shared Redis (MILLINER_REDIS) must not evict keys, and should have appendonly yes. milliner queue users makes an ACL user
+for each kind of machine. Redis 7.0 must keep its default user on (with a password): else it forgets transactions when it
+reads its journal again.`;
   static override examples = [
     '<%= config.bin %> worker',
     '<%= config.bin %> worker --once',
@@ -39,6 +41,10 @@ password): else it forgets transactions when it reads its journal again.`;
       helpValue: 'FILE',
       multiple: true,
       default: [],
+    }),
+    only: Flags.option({ options: parts })({
+      summary:
+        'take a part of the work: build also locks and boots, sign also publishes and moves releases on',
     }),
     jobs: Flags.integer({
       char: 'j',
@@ -70,6 +76,7 @@ password): else it forgets transactions when it reads its journal again.`;
         connection,
         slots: flags.jobs,
         keyring,
+        only: flags.only,
         findings,
         log,
       });

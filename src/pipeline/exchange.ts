@@ -4,6 +4,7 @@ import { MillinerError } from '../errors.ts';
 import { RegistryClient } from '../registry/client.ts';
 import { parseReference } from '../registry/reference.ts';
 import type { Context, RunOptions } from './context.ts';
+import { invalid, largestReceived } from './received.ts';
 
 export interface Exchange {
   client: RegistryClient;
@@ -28,15 +29,34 @@ export async function openExchange(
   return { client, registry, repository };
 }
 
-/** Has the blob in the store, from the exchange if need be. Throws BLOB_MISSING, DIGEST_MISMATCH. */
-export async function obtain({ content, exchange }: Context, digest: Digest): Promise<void> {
+/**
+ * Has the blob in the store, from the exchange if need be: at most `largest` bytes of it. Throws BLOB_MISSING,
+ * DIGEST_MISMATCH, EXCHANGE_INVALID.
+ */
+export async function obtain(
+  { content, exchange }: Context,
+  digest: Digest,
+  largest = largestReceived,
+): Promise<void> {
   if (await content.has(digest)) return;
   if (!exchange) {
     throw new MillinerError('BLOB_MISSING', `${digest} is not in the store`, { details: { digest } });
   }
   const { client, registry, repository } = exchange;
   const what = `${registry}/${repository}`;
-  await content.ingestStream(client.streamBlob(repository, digest), { digest, what });
+  await content.ingestStream(bounded(client.streamBlob(repository, digest), digest, largest), {
+    digest,
+    what,
+  });
+}
+
+async function* bounded(source: AsyncIterable<Buffer>, digest: Digest, largest: number) {
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    if (size > largest) throw invalid('blob', `${digest} has more than ${largest} bytes`);
+    yield chunk;
+  }
 }
 
 /** The bytes of a blob that is small enough to be held. */

@@ -7,8 +7,9 @@ import { isComplete } from './build.ts';
 import { withReason } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import { leave, leaveBytes, obtain, obtainBytes } from './exchange.ts';
-import { pushImage, readImage, type Tally } from './push.ts';
+import { pushImage, readImage, type StoredImage, type Tally } from './push.ts';
 import { listRecords, readRecord, writeRecord, type ImageRecord } from './records.ts';
+import { invalid, parseRecord } from './received.ts';
 import { withWorkspace } from './workspace.ts';
 
 /**
@@ -46,7 +47,7 @@ async function lineageOf({ state }: Context, record: ImageRecord): Promise<Image
 export async function importImages(context: Context, records: readonly Digest[]): Promise<void> {
   const { content, state, signal } = context;
   for (const digest of records) {
-    const record = JSON.parse((await obtainBytes(context, digest)).toString('utf8')) as ImageRecord;
+    const record = parseRecord(await obtainBytes(context, digest));
     const turn = join(state, 'locks', `build-${record.name}`);
     const take = async () => {
       const there = await readRecord(state, record.name);
@@ -61,12 +62,21 @@ export async function importImages(context: Context, records: readonly Digest[])
 /** Its tree is held to the record when something is built on it. */
 async function takeOver(context: Context, record: ImageRecord): Promise<void> {
   const { manifestDigest, configDigest, tree, layers, snapshot } = record;
-  for (const digest of [configDigest, tree, ...layers.map((layer) => layer.digest as Digest)]) {
-    await obtain(context, digest);
-  }
   await obtain(context, manifestDigest);
+  await obtain(context, configDigest);
+  requireSame(record, await readImage(context, record));
+  for (const { digest, size } of layers) await obtain(context, digest as Digest, size);
+  await obtain(context, tree);
   if (!context.snapshots.stat(snapshot)) await unpack(context, record);
   await writeRecord(context.state, record);
+}
+
+/** The record is about the image that its manifest is of. Throws EXCHANGE_INVALID. */
+function requireSame(record: ImageRecord, image: StoredImage): void {
+  const own = new Set(record.layers.map(({ digest, size }) => `${digest} ${size}`));
+  const theirs = new Set(image.layers.map(({ digest, size }) => `${digest} ${size}`));
+  const isSame = record.configDigest === image.config.digest && own.symmetricDifference(theirs).size === 0;
+  if (!isSame) throw invalid('record of an image', `${record.manifestDigest} has other layers`);
 }
 
 async function unpack(context: Context, record: ImageRecord): Promise<void> {

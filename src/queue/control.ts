@@ -1,7 +1,8 @@
 /** queue retry, cancel, clean. */
 import type { Job } from 'bullmq';
 import { MillinerError } from '../errors.ts';
-import { jobsOf, parseRelease, readFailure, releaseQueue } from './job.ts';
+import { peekRelease } from './claims.ts';
+import { jobsOf, readFailure, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 import { releaseJob } from './status.ts';
 
@@ -57,8 +58,8 @@ async function forget(queues: Queues, job: Job): Promise<void> {
 export async function failedReleases(queues: Queues): Promise<string[]> {
   const jobs = await queues.get(releaseQueue).getFailed();
   // A base before what stands on it: it was queued earlier.
-  const numbered = jobs.map((job) => ({ id: job.id!, number: parseRelease(job.data).number }));
-  return numbered.toSorted((a, b) => a.number - b.number).map(({ id }) => id);
+  const timed = jobs.map((job) => ({ id: job.id!, at: peekRelease(job.data).at }));
+  return timed.toSorted((a, b) => a.at - b.at).map(({ id }) => id);
 }
 
 /** Forgets releases that ended more than so many milliseconds ago, with their jobs. Gives how many. */
@@ -83,20 +84,19 @@ export async function cleanReleases(queues: Queues, olderThan: number): Promise<
   return removed;
 }
 
-/** No release that goes on is older than what these numbers would refuse. */
+/** No release that goes on is older than what these times would refuse. */
 async function forgetReferences(queues: Queues): Promise<void> {
   const jobs = await queues
     .get(releaseQueue)
     .getJobs(['active', 'waiting', 'prioritized', 'delayed', 'waiting-children', 'failed']);
-  const next = Number((await queues.redis.get(keys.number)) ?? 0);
-  const oldest = Math.min(next, ...jobs.map((job) => parseRelease(job.data).number));
-  for (const [reference, number] of Object.entries(await queues.redis.hgetall(keys.published))) {
-    if (Number(number) < oldest) await queues.redis.hdel(keys.published, reference);
+  const oldest = Math.min(Date.now(), ...jobs.map((job) => peekRelease(job.data).at));
+  for (const [reference, at] of Object.entries(await queues.redis.hgetall(keys.published))) {
+    if (Number(at) < oldest) await queues.redis.hdel(keys.published, reference);
   }
 }
 
 async function childrenOf(queues: Queues, job: Job): Promise<Job[]> {
-  const there = jobsOf(job.id!, parseRelease(job.data)).map(({ queue, id }) => queues.get(queue).getJob(id));
+  const there = jobsOf(job.id!, peekRelease(job.data)).map(({ queue, id }) => queues.get(queue).getJob(id));
   return (await Promise.all(there)).filter((child) => child !== undefined);
 }
 

@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { MillinerError } from '../errors.ts';
-import { failureOf, prefix, referencesOf, type StageJob } from './job.ts';
+import { referencesOf } from './claims.ts';
+import { failureOf, prefix, type StageJob } from './job.ts';
 import { now, type Deadline, type Grant } from './messages.ts';
 import { keys } from './queues.ts';
 
@@ -57,7 +58,7 @@ export async function grantTo(
   const places = [lock, keys.published, keys.cancelled, ...references.map(movingKey)];
   for (;;) {
     const asked = now();
-    const own = [token, stage.data.number, stage.release, ...references];
+    const own = [token, stage.data.at, stage.release, ...references];
     const left = Number(await redis.eval(claim, places.length, ...places, ...own));
     if (left > margin) return { until: later(asked, left - margin) };
     if (left !== -4) return { refused: failureOf(refusal(left, job, stage)) };
@@ -70,12 +71,15 @@ export async function endGrant(redis: Redis, token: string, stage: StageJob, mov
   const references = movedBy(stage);
   if (references.length === 0) return;
   const places = [keys.published, ...references.map(movingKey)];
-  const own = [token, stage.data.number, moved ? 'moved' : '', ...references];
+  const own = [token, stage.data.at, moved ? 'moved' : '', ...references];
   await redis.eval(letGo, places.length, ...places, ...own);
 }
 
-function movedBy(stage: StageJob): string[] {
-  return stage.stage === 'publish' ? stage.images.flatMap(({ arch }) => referencesOf(stage, arch)) : [];
+/** The tags that a job moves: none but those of its publishing. */
+export function movedBy(stage: StageJob): string[] {
+  return stage.stage === 'publish'
+    ? stage.images.flatMap(({ arch }) => referencesOf(stage.data.to, arch))
+    : [];
 }
 
 function later({ monotonic, wall }: Deadline, milliseconds: number): Deadline {

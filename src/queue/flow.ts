@@ -3,27 +3,12 @@
  * worked out anew each time from what the children have given, so that it may be cut short anywhere.
  */
 import { DelayedError, WaitingChildrenError, type Job } from 'bullmq';
-import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
+import { claims, courseSchema, openCourse, type Course, type OpenedCourse, type Release } from './claims.ts';
 import { cancelled } from './fence.ts';
-import {
-  builtSchema,
-  jobsOf,
-  parseRelease,
-  persistent,
-  readFailure,
-  releaseQueue,
-  revived,
-  type Built,
-  type LockResult,
-  type PublishResult,
-  type Release,
-  type Report,
-  type SignResult,
-  type Stage,
-  type StageJob,
-} from './job.ts';
+import { jobsOf, persistent, readFailure, releaseQueue, revived, type Stage, type StageData } from './job.ts';
 import { keys, type Queues } from './queues.ts';
+import { forged, sealedSchema, type Sealed } from './sealed.ts';
 
 /** Milliseconds between two looks at a base that is not finished. */
 const basePause = 500;
@@ -33,17 +18,19 @@ interface Step {
   arch?: string | undefined;
 }
 
-/** Gives the report, or moves the job on and throws what BullMQ wants to hear. */
-export async function advance(queues: Queues, job: Job, token: string): Promise<Report> {
-  const data = parseRelease(job.data);
+/** Gives the release's whole course, or moves the job on and throws what BullMQ wants to hear. */
+export async function advance(queues: Queues, job: Job, token: string): Promise<Course> {
+  const { request } = job.data as { request?: Sealed };
+  const { body: data } = await queues.machines.open(claims.request, request);
   for (;;) {
     if (await queues.redis.sismember(keys.cancelled, job.id!)) throw cancelled(job);
     const base = await finishedBase(queues, job, data, token);
     const [done, failed] = await Promise.all([job.getChildrenValues(), job.getFailedChildrenValues()]);
     for (const text of Object.values(failed)) throw revived(readFailure(text));
-    const results = new Results(job.id!, done);
-    const report = await proceed(queues, job, data, base, results);
-    if (report) return report;
+    const course = courseOf(request!, data, new Results(job.id!, done));
+    const next = nextSteps(await openCourse(queues.machines, course));
+    if (next.length === 0) return course;
+    await addStages(queues, job, data, next, { ...course, ...(base && { base }) });
     if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
     // The children have ended meanwhile.
   }
@@ -60,99 +47,81 @@ class Results {
     }
   }
 
-  get({ stage, arch }: Step): unknown {
-    return this.#values.get([stage, ...(arch === undefined ? [] : [arch])].join('.'));
+  /** Throws QUEUE_FORGED. */
+  get({ stage, arch }: Step): Sealed | undefined {
+    const value = this.#values.get([stage, ...(arch === undefined ? [] : [arch])].join('.'));
+    if (value === undefined) return undefined;
+    const parsed = sealedSchema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    throw forged({ name: stage }, 'no machine has sealed it');
   }
 }
 
-/** Adds the stages that can begin now; adding one that is there does nothing. */
-async function proceed(
-  queues: Queues,
-  job: Job,
-  data: Release,
-  base: Base | undefined,
-  results: Results,
-): Promise<Report | undefined> {
-  const begin = (steps: Step[], more: Partial<StageJob>) => addStages(queues, job, steps, { data, ...more });
-  const onBase = (image?: Built) => {
-    if (!base) return {};
-    const { exchange, plainHttp } = base.release;
-    return { base: { exchange, plainHttp, bundle: base.report.bundle, image } };
-  };
-  const lock = results.get({ stage: 'lock' }) as LockResult | undefined;
-  if (!lock) return begin([{ stage: 'lock' }], onBase());
-  const locked = { ...data, bundle: lock.bundle };
-  const builds = data.arches.map((arch) => ({ stage: 'build' as const, arch }));
-  const built = builds.map((step) => results.get(step)).filter((one) => one !== undefined);
-  if (built.length < builds.length) {
-    const missing = builds.filter((step) => results.get(step) === undefined);
-    for (const step of missing) {
-      const image = base?.report.images.find(({ arch }) => arch === step.arch);
-      await begin([step], { data: locked, ...onBase(image) });
-    }
-    return undefined;
-  }
-  const images = z.array(builtSchema).parse(built);
-  const signed = results.get({ stage: 'sign' }) as SignResult | undefined;
-  if (!signed) return begin([{ stage: 'sign' }], { data: locked, images });
-  const published = results.get({ stage: 'publish' }) as PublishResult | undefined;
-  if (!published) return begin([{ stage: 'publish' }], { data: locked, images });
-  return {
-    recipe: data.recipe,
-    ...lock,
-    images,
-    ...signed,
-    ...published,
-    queued: new Date(job.timestamp).toISOString(),
-    finished: new Date().toISOString(),
-  };
+function courseOf(request: Sealed, { arches }: Release, results: Results): Course {
+  return courseSchema.parse({
+    request,
+    locked: results.get({ stage: 'lock' }),
+    built: arches.flatMap((arch) => results.get({ stage: 'build', arch }) ?? []),
+    signed: results.get({ stage: 'sign' }),
+    published: results.get({ stage: 'publish' }),
+  });
+}
+
+/** The stages that can begin now; none when all are done. Adding one that is there does nothing. */
+function nextSteps({ release, locked, built, signed, published }: OpenedCourse): Step[] {
+  if (!locked) return [{ stage: 'lock' }];
+  const missing = release.arches.filter((arch) => !built.some((image) => image.arch === arch));
+  if (missing.length > 0) return missing.map((arch) => ({ stage: 'build' as const, arch }));
+  if (!signed) return [{ stage: 'sign' }];
+  return published ? [] : [{ stage: 'publish' }];
 }
 
 async function addStages(
   queues: Queues,
-  release: Job,
-  steps: Step[],
-  part: Partial<StageJob> & Pick<StageJob, 'data'>,
-): Promise<undefined> {
-  const { priority } = part.data;
-  const all = jobsOf(release.id!, part.data);
+  job: Job,
+  release: Release,
+  steps: readonly Step[],
+  course: Omit<StageData, 'release' | 'stage' | 'arch'>,
+): Promise<void> {
+  const all = jobsOf(job.id!, release);
   for (const { stage, arch } of steps) {
     const { queue, id } = all.find((one) => one.stage === stage && one.arch === arch)!;
-    const data = { release: release.id, stage, ...(arch !== undefined && { arch }), ...part };
+    const data: StageData = { release: job.id!, stage, ...(arch !== undefined && { arch }), ...course };
     await queues.redis.sadd(keys.queues, queue);
     await queues.get(queue).add(stage, data, {
       ...persistent,
-      priority,
+      priority: release.priority,
       jobId: id,
-      parent: { id: release.id!, queue: release.queueQualifiedName },
+      parent: { id: job.id!, queue: job.queueQualifiedName },
       // The release itself says what became of it.
       continueParentOnFailure: true,
     });
   }
 }
 
-interface Base {
-  release: Release;
-  report: Report;
-}
-
-/** The base's release; undefined where there is none to wait for. */
+/** What the base's release has come to; undefined where there is none to wait for. */
 async function finishedBase(
   queues: Queues,
   job: Job,
   { base }: Release,
   token: string,
-): Promise<Base | undefined> {
+): Promise<Course | undefined> {
   if (base === undefined) return undefined;
-  const there = await queues.get(releaseQueue).getJob(base);
+  const there = await queues.get(releaseQueue).getJob(base.release);
   // Finished so long ago that it is forgotten.
   if (!there) return undefined;
   if (await there.isCompleted()) {
-    const { data, returnvalue } = (await queues.get(releaseQueue).getJob(base))!;
-    return { release: parseRelease(data), report: returnvalue as Report };
+    const { returnvalue } = (await queues.get(releaseQueue).getJob(base.release))!;
+    const parsed = courseSchema.safeParse(returnvalue);
+    if (!parsed.success) throw forged({ name: 'base' }, 'it is not of the form that Milliner gives it');
+    // Another release's, where the queue came back empty and counts from the beginning.
+    const { request } = await openCourse(queues.machines, parsed.data);
+    return request === base.request ? parsed.data : undefined;
   }
   if (await there.isFailed()) {
-    throw new MillinerError('BASE_FAILED', `its base's release ${base} failed`, { details: { base } });
+    throw new MillinerError('BASE_FAILED', `its base's release ${base.release} failed`, {
+      details: { base: base.release },
+    });
   }
   await job.moveToDelayed(Date.now() + basePause, token);
   throw new DelayedError();

@@ -4,10 +4,12 @@ import type { Job } from 'bullmq';
 import { MillinerError } from '../errors.ts';
 import type { Progress } from '../host/progress.ts';
 import { nowAndThen } from './connection.ts';
-import { jobsOf, parseRelease, readFailure, releaseQueue } from './job.ts';
+import { peekRelease, peekRequest } from './claims.ts';
+import { jobsOf, readFailure, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 import { queueTrouble } from './replies.ts';
 import { findRelease, type ReleaseStatus } from './status.ts';
+import type { Submitted } from './submit.ts';
 
 const pollMilliseconds = 300;
 
@@ -21,10 +23,13 @@ export interface Follow {
 /** Gives the releases as they ended, all of them. Throws RELEASE_LOST, QUEUE_DENIED, QUEUE_UNSAFE, the signal's reason. */
 export async function follow(
   queues: Queues,
-  ids: readonly string[],
+  submitted: readonly Pick<Submitted, 'release' | 'request'>[],
   options: Follow,
 ): Promise<ReleaseStatus[]> {
-  const stories = new Map(ids.map((id) => [id, new Story(queues, id, options.progress)]));
+  const ids = submitted.map(({ release }) => release);
+  const stories = new Map(
+    submitted.map((one) => [one.release, new Story(queues, one, options.progress)] as const),
+  );
   const ended = new Map<string, ReleaseStatus | undefined>();
   const tellTrouble = nowAndThen(({ message }) => options.progress.warn(message));
   while (ended.size < stories.size) {
@@ -70,24 +75,28 @@ class Story {
   readonly #progress: Progress;
   readonly #told = new Map<string, number>();
   readonly #failures = new Set<string>();
-  #run: string | undefined;
+  readonly #request: string;
 
-  constructor(queues: Queues, id: string, progress: Progress) {
+  constructor(
+    queues: Queues,
+    { release, request }: Pick<Submitted, 'release' | 'request'>,
+    progress: Progress,
+  ) {
     this.#queues = queues;
-    this.#id = id;
+    this.#id = release;
+    this.#request = request;
     this.#progress = progress;
   }
 
   /** A Redis that came back empty counts from the beginning: the same id is another release's then. */
   isOf({ data }: Job): boolean {
-    const { run } = parseRelease(data);
-    return (this.#run ??= run) === run;
+    return peekRequest(data).digest === this.#request;
   }
 
   async tell(): Promise<void> {
     const release = await this.#queues.get(releaseQueue).getJob(this.#id);
     if (!release) return;
-    for (const { queue: name, id } of jobsOf(this.#id, parseRelease(release.data))) {
+    for (const { queue: name, id } of jobsOf(this.#id, peekRelease(release.data))) {
       const queue = this.#queues.get(name);
       const from = this.#told.get(id) ?? 0;
       const { logs, count } = await queue.getJobLogs(id, from);

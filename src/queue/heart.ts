@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer } from './consumer.ts';
-import { parseStage, releaseQueue } from './job.ts';
+import { releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 
 export interface About {
@@ -89,7 +89,7 @@ export class Heart {
     for (const consumer of this.#consumers.values()) {
       if (consumer.queue === releaseQueue || consumer.running.length === 0) continue;
       const { running } = consumer;
-      const releases = running.map(({ data }) => parseStage(data).release);
+      const releases = running.map(({ data }) => String((data as { release?: unknown }).release));
       const answers = await this.#queues.redis.smismember(keys.cancelled, ...releases);
       for (const [index, { id }] of running.entries()) {
         if (answers[index] === 1) consumer.stop(id!, 'cancelled');

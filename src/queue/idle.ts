@@ -1,5 +1,6 @@
 /** Whether a worker has nothing left to wait for. */
-import { parseRelease, releaseQueue } from './job.ts';
+import { peekRelease } from './claims.ts';
+import { releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 
 /**
@@ -21,8 +22,8 @@ export async function isDone(queues: Queues, takes: readonly string[]): Promise<
   for (const name of names) if (!takes.includes(name) && (await isAtWork(queues, name))) return false;
   const releases = queues.get(releaseQueue);
   for (const job of await releases.getDelayed()) {
-    const { base } = parseRelease(job.data);
-    const there = base === undefined ? undefined : await releases.getJob(base);
+    const { base } = peekRelease(job.data);
+    const there = base === undefined ? undefined : await releases.getJob(base.release);
     // Its base has ended: it will begin in a moment.
     if (!there || (await there.isCompleted()) || (await there.isFailed())) return false;
   }

@@ -4,10 +4,10 @@
  */
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
-import { isDigest, type Digest } from '../content/digest.ts';
+import type { Digest } from '../content/digest.ts';
 import { errorTable, MillinerError, type ErrorCode } from '../errors.ts';
 import { asQueueError } from './replies.ts';
-import { layouts } from '../pipeline/verify.ts';
+import { courseSchema, type Built, type Locked, type Release, type Signed } from './claims.ts';
 
 export const prefixVariable = 'MILLINER_REDIS_PREFIX';
 /** Of all keys: releases under one prefix know nothing of those under another in the same Redis. */
@@ -19,115 +19,46 @@ export const isPrefix = (text: string): boolean => /^[\w.-]{1,64}$/.test(text);
 export const stages = ['lock', 'build', 'sign', 'publish'] as const;
 export type Stage = (typeof stages)[number];
 
-const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value));
-
-const releaseSchema = z.object({
-  version: z.literal(1),
-  /** Rises with every release that is queued: tags never go back to a lower one. */
-  number: z.int().positive(),
-  recipe: z.string().min(1),
-  /** Of the command that queued it, for logs. */
-  run: z.string().min(1),
-  /** The recipe with its bases, as one blob. */
-  bundle: digest,
-  arches: z.array(z.string().min(1)).min(1),
-  key: z.object({ id: z.string().regex(/^[0-9a-f]{16}$/), path: z.string().min(1) }),
-  /** REGISTRY/REPOSITORY:TAG; {{arch}} is left for the image. */
-  to: z.array(z.string().min(1)).min(1),
-  plainHttp: z.boolean(),
-  /** The one layout of signatures, where it is not both. */
-  only: z.enum(layouts).optional(),
-  /** REGISTRY/REPOSITORY where workers leave blobs for each other; none where they share a state directory. */
-  exchange: z.string().min(1).optional(),
-  /** The release of its base, to be finished first. */
-  base: z.string().min(1).optional(),
-  priority: z.int().positive(),
-});
-export type Release = z.infer<typeof releaseSchema>;
-
-/** What one architecture's build gives. */
-export const builtSchema = z.object({
-  arch: z.string(),
-  manifestDigest: digest,
-  /** Blobs: the records of its bases, lowest first, and its own. */
-  records: z.array(digest).min(1),
-  /** Blobs: its bills of materials, its verdict. */
-  sboms: digest,
-  verdict: digest,
-  packages: z.int(),
-  readySeconds: z.number().optional(),
-});
-export type Built = z.infer<typeof builtSchema>;
-
-export interface LockResult {
-  bundle: Digest;
-  lockDigest: string;
-}
-
-export interface SignResult {
-  signatures: string[];
-  attestations: string[];
-  uploadedBytes: number;
-  mountedBlobs: number;
-  skippedBlobs: number;
-}
-
-export interface PublishResult {
-  references: string[];
-}
-
 /** What a finished release gives. */
-export interface Report extends SignResult, PublishResult {
+export interface Report extends Omit<Locked & Signed, 'request' | 'images'> {
   recipe: string;
-  lockDigest: string;
-  bundle: Digest;
+  references: string[];
   images: Built[];
   /** ISO 8601. */
   queued: string;
   finished: string;
 }
 
-const stageSchema = z.object({
-  release: z.string().min(1),
+/** As a stage's job lies in the queue. */
+export const stageSchema = z.strictObject({
+  ...courseSchema.shape,
+  release: z.string().regex(/^[\w.-]{1,200}$/),
   stage: z.enum(stages),
-  arch: z.string().optional(),
-  data: releaseSchema,
-  /** What the base's release has given, if there was one to wait for; it lies where that release's workers left it. */
-  base: z
-    .object({
-      exchange: z.string().min(1).optional(),
-      plainHttp: z.boolean(),
-      /** Its locks hold for a base that has none in this bundle. */
-      bundle: digest,
-      /** For this architecture. */
-      image: builtSchema.optional(),
-    })
-    .optional(),
-  images: z.array(builtSchema).default([]),
+  arch: z.string().max(20).optional(),
+  /** What the base's release has come to, if there was one to wait for. */
+  base: courseSchema.optional(),
 });
-export type StageJob = z.infer<typeof stageSchema>;
+export type StageData = z.input<typeof stageSchema>;
 
-/** Throws RELEASE_FAILED for what another version of Milliner has put there. */
-export function parseRelease(data: unknown): Release {
-  return parse(releaseSchema, data);
-}
-
-export function parseStage(data: unknown): StageJob {
-  return parse(stageSchema, data);
-}
-
-function parse<T>(schema: z.ZodType<T>, data: unknown): T {
-  const parsed = schema.safeParse(data);
-  if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
-  throw new MillinerError('RELEASE_FAILED', `a job has no such data: ${path.join('.')}: ${message}`, {
-    hint: 'Another version of Milliner has queued it: release it again with this one.',
-  });
-}
-
-/** What the image of one architecture is published as. */
-export function referencesOf({ data: { to } }: StageJob, arch: string): string[] {
-  return to.map((reference) => reference.replaceAll('{{arch}}', arch));
+/** As it is carried out: every claim in it was opened. */
+export interface StageJob {
+  release: string;
+  /** Of its request: what all claims about the release name. */
+  request: Digest;
+  stage: Stage;
+  arch?: string | undefined;
+  /** Its bundle is the locked one, once there is one. */
+  data: Release;
+  /** What the base's release has given; it lies where that release's workers left it. */
+  base?: {
+    exchange: string | undefined;
+    plainHttp: boolean;
+    /** Its locks hold for a base that has none in this bundle. */
+    bundle: Digest;
+    /** For this architecture. */
+    image: Built | undefined;
+  };
+  images: Built[];
 }
 
 export const releaseQueue = 'release';
@@ -148,7 +79,7 @@ export function jobsOf(release: string, { arches, key }: Pick<Release, 'arches' 
     (stage === 'build' ? arches : [undefined]).map((arch) => ({
       stage,
       arch,
-      queue: queueOf(stage, { arch: arch ?? arches[0], key: key.id }),
+      queue: queueOf(stage, { arch: arch ?? arches[0], key }),
       id: stageId(release, stage, arch),
     })),
   );
@@ -198,11 +129,21 @@ export function revived({ code, message, hint, details }: Failure): MillinerErro
   return new MillinerError(code, message, { hint, ...(details && { details }) });
 }
 
+const failureSchema = z.object({
+  code: z.string(),
+  message: z.string().max(longestFailure),
+  hint: z.string().max(longestFailure),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code);
+
 /** A failure as a job keeps it; what BullMQ itself says is about workers that died. */
 export function readFailure(text: string): Failure {
   try {
-    const failure = JSON.parse(text) as Failure;
-    if (failure.code in errorTable) return failure;
+    const failure = failureSchema.parse(JSON.parse(text));
+    const { code, message, hint, details } = failure;
+    if (isErrorCode(code)) return { code, message, hint, ...(details && { details }) };
   } catch {
     // BullMQ's own words.
   }

@@ -1,8 +1,13 @@
-/** The private keys that a worker can sign with: those it is given, and those that releases name by path. */
+/**
+ * The private keys that a worker can sign with: those it is given, and those that releases of this state were signed
+ * with. Where a key lies is known to the state alone: what the queue says opens no file.
+ */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
+import { writeFileAtomic } from '../host/atomic.ts';
+import { readdirIfThere } from '../host/files.ts';
 import { readKeyText } from '../pipeline/signerkey.ts';
 import { readPrivateKey } from '../sign/key.ts';
 
@@ -20,6 +25,24 @@ export async function identifyKey(path: string): Promise<KeyId> {
 
 function idOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+const placeOf = (state: string) => join(state, 'signing');
+
+/** For workers of this state. */
+export async function rememberKey(state: string, { id, path }: KeyId): Promise<void> {
+  await mkdir(placeOf(state), { recursive: true, mode: 0o700 });
+  await writeFileAtomic(join(placeOf(state), id), `${path}\n`);
+}
+
+/** All that were remembered. */
+export async function rememberedKeys(state: string): Promise<KeyId[]> {
+  const ids = ((await readdirIfThere(placeOf(state))) ?? []).filter((name) => /^[0-9a-f]{16}$/.test(name));
+  const read = async (id: string) => ({
+    id,
+    path: (await readFile(join(placeOf(state), id), 'utf8')).trimEnd(),
+  });
+  return Promise.all(ids.map(read));
 }
 
 export class Keyring {
@@ -56,7 +79,7 @@ export class Keyring {
   }
 
   /**
-   * A key that a release names: false where this host does not have it, or it was refused before. Throws as add does,
+   * A key that a release was queued with: false where this host does not have it, or it was refused before. Throws as add does,
    * once.
    */
   async discover({ id, path }: KeyId): Promise<boolean> {

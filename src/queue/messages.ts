@@ -1,6 +1,7 @@
 /** What a worker and the process of one of its jobs say to each other. */
 import type { Storage } from '../snapshot/storage.ts';
-import type { Failure, StageJob } from './job.ts';
+import type { Failure, Stage, StageJob } from './job.ts';
+import type { Results } from './stages.ts';
 
 /** What the worker sends first. */
 export interface Order {
@@ -30,7 +31,7 @@ export type Told =
   | { update: { text: string; done: number; total: number } }
   /** Whether it may change what others see. */
   | { ask: true }
-  | { result: object }
+  | { result: Results[Stage] }
   | { failure: Failure };
 
 /** The monotonic clock is the same for all processes of a host, and goes on while one of them is stopped. */

@@ -1,9 +1,11 @@
 /** What MILLINER_REDIS names: a Redis by TCP, TLS or a unix socket, or the sentinels that know which one is the primary. */
 import { isIP } from 'node:net';
 import { MillinerError } from '../errors.ts';
+import { isLoopbackHost } from '../host/request.ts';
 import { knownAuthorities } from '../host/tls.ts';
 
 export const redisVariable = 'MILLINER_REDIS';
+export const plainVariable = 'MILLINER_REDIS_PLAIN';
 const sentinelPort = 26_379;
 
 /** For ioredis. Throws USAGE, and shows nothing of the text, which may hold a password. */
@@ -18,6 +20,7 @@ export function placeOf(text: string) {
   const db = url.pathname.replace(/^\//, '');
   if (url.hostname === '' || !/^\d*$/.test(db)) throw refused();
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (url.protocol === 'redis:') refusePlain([url.hostname]);
   return {
     ...user,
     host,
@@ -35,9 +38,19 @@ function sentinelsOf([, scheme, user = '', hosts = '', name = '', db = '0']: Reg
     const { hostname, port } = new URL(`redis://${one}`);
     return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || sentinelPort) };
   });
+  if (scheme === 'redis') refusePlain(places.map(({ host }) => host));
   const login = user === '' ? {} : userOf(new URL(`redis://${user}@localhost`));
   const secure = scheme === 'rediss' && { tls: tls(), sentinelTLS: tls(), enableTLSForSentinelMode: true };
   return { ...login, sentinels: places, name, db: Number(db), ...secure };
+}
+
+/** Without TLS whoever is on the way reads the password, and writes what he likes. Throws QUEUE_UNSAFE. */
+function refusePlain(hosts: readonly string[]): void {
+  const outside = hosts.find((host) => !isLoopbackHost(host));
+  if (outside === undefined || process.env[plainVariable] === 'yes') return;
+  throw new MillinerError('QUEUE_UNSAFE', `the queue's Redis on ${outside} is spoken to without TLS`, {
+    hint: `Have it speak TLS, and write rediss:// in ${redisVariable}; on a network that nobody else is on: ${plainVariable}=yes`,
+  });
 }
 
 const tls = () => ({ ca: knownAuthorities() });

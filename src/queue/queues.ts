@@ -2,18 +2,17 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { prefix } from './job.ts';
+import { Machines } from './sealed.ts';
 
 /** Keys of our own. */
 export const keys = {
-  /** Counts the releases. */
+  /** Counts the releases, for their names. */
   number: `${prefix}:number`,
-  /** Hash: id of a signing key to its path where the release was queued. */
-  signing: `${prefix}:signing`,
   /** Hash: recipe to its newest release. */
   newest: `${prefix}:newest`,
   /** Set: releases that were given up. */
   cancelled: `${prefix}:cancelled`,
-  /** Hash: reference to the number of the release that last moved it. */
+  /** Hash: reference to the time of the request that last moved it. */
   published: `${prefix}:published`,
   /** Set: names of all queues that ever had a job. */
   queues: `${prefix}:queues`,
@@ -24,10 +23,13 @@ export const keys = {
 
 export class Queues {
   readonly redis: Redis;
+  /** Whose claims count here. */
+  readonly machines: Machines;
   readonly #open = new Map<string, Queue>();
 
-  constructor(redis: Redis) {
+  constructor(redis: Redis, state: string) {
     this.redis = redis;
+    this.machines = new Machines(state);
   }
 
   get(name: string): Queue {

@@ -1,6 +1,5 @@
 /** What each stage of a release does, in the process that was started for it: calls of the pipeline, digests in and out. */
 import type { Verdict } from '../boot/verdict.ts';
-import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { bootFailure, bootRecorded } from '../pipeline/boot.ts';
 import { build } from '../pipeline/build.ts';
@@ -12,21 +11,14 @@ import { lockRecipe } from '../pipeline/lock.ts';
 import { inTurn, promote, signImageAt, type Fence } from '../pipeline/publish.ts';
 import { layoutsOf } from '../pipeline/verify.ts';
 import { readImage, type StoredImage } from '../pipeline/push.ts';
-import type { ImageRecord } from '../pipeline/records.ts';
-import { sbomsOf, type Sboms } from '../pipeline/sbom.ts';
+import { invalid, parseRecord, parseSboms, parseVerdict } from '../pipeline/received.ts';
+import { sbomsOf } from '../pipeline/sbom.ts';
 import { openTargets, type Target } from '../pipeline/targets.ts';
 import { readVerdict } from '../pipeline/verdicts.ts';
 import { readKeyText } from '../pipeline/signerkey.ts';
 import { readPrivateKey } from '../sign/key.ts';
-import {
-  referencesOf,
-  type Built,
-  type LockResult,
-  type PublishResult,
-  type SignResult,
-  type Stage,
-  type StageJob,
-} from './job.ts';
+import { referencesOf, tagsOf, type Built, type Locked, type Published, type Signed } from './claims.ts';
+import type { Stage, StageJob } from './job.ts';
 
 export interface Grants {
   fence: Fence;
@@ -36,12 +28,20 @@ export interface Grants {
   keyPath: string | undefined;
 }
 
-type Work = (context: Context, job: StageJob, grants: Grants) => Promise<object>;
+/** What each stage gives, besides the request that it is for. */
+export interface Results {
+  lock: Omit<Locked, 'request'>;
+  build: Built;
+  sign: Omit<Signed, 'request' | 'images'>;
+  publish: Pick<Published, 'tags'>;
+}
 
-export const work: Record<Stage, Work> = { lock, build: buildAndBoot, sign, publish };
+type Work<S extends Stage> = (context: Context, job: StageJob, grants: Grants) => Promise<Results[S]>;
+
+export const work: { [S in Stage]: Work<S> } = { lock, build: buildAndBoot, sign, publish };
 
 /** The lock that came with the recipe is held to it; one that did not come is made. */
-async function lock(context: Context, { data, base }: StageJob): Promise<LockResult> {
+async function lock(context: Context, { data, base }: StageJob): Promise<Results['lock']> {
   if (base) await obtain(await besideBase(context, base), base.bundle);
   const held = async (recipe: string) => {
     const { lock: found, made } = await lockRecipe(context, recipe, data.arches);
@@ -70,7 +70,7 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
   // Only what has booted leaves this machine.
   const records = await leaveImage(context, record);
   return {
-    arch: record.arch,
+    arch: arch as Built['arch'],
     manifestDigest: record.manifestDigest,
     records,
     sboms: await leaveBytes(context, bytesOf(sboms)),
@@ -80,12 +80,13 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
   };
 }
 
-async function sign(context: Context, job: StageJob, { fence, password, keyPath }: Grants) {
-  const path = keyPath ?? job.data.key.path;
-  if (password === undefined) throw new MillinerError('PASSWORD_MISSING', `no password for ${path}`);
+async function sign(context: Context, job: StageJob, { fence, password, keyPath: path }: Grants) {
+  if (path === undefined || password === undefined) {
+    throw new MillinerError('PASSWORD_MISSING', `this worker cannot sign with the key ${job.data.key}`);
+  }
   const key = await readPrivateKey(await readKeyText(path), password, path);
   const signing = { key, layouts: layoutsOf(job.data.only) };
-  const sum: SignResult = {
+  const sum: Results['sign'] = {
     signatures: [],
     attestations: [],
     uploadedBytes: 0,
@@ -95,10 +96,10 @@ async function sign(context: Context, job: StageJob, { fence, password, keyPath 
   for (const built of job.images) {
     const image = await storedImage(context, built);
     const evidence = {
-      sboms: await json<Sboms>(context, built.sboms),
-      verdict: await json<Verdict>(context, built.verdict),
+      sboms: parseSboms(await obtainBytes(context, built.sboms)),
+      verdict: parseVerdict(await obtainBytes(context, built.verdict)),
     };
-    requirePassed(built, evidence.verdict);
+    requirePassed(built, evidence.verdict, image.name);
     const targets = await targetsOf(context, job, built);
     const signOnce = () => signImageAt(context, image, evidence, targets, signing, fence);
     const signed = await inTurn(context, image.digest, () => signOnce().catch(onceMore(context, signOnce)));
@@ -123,27 +124,30 @@ function onceMore<T>({ progress }: Context, again: () => Promise<T>): (error: un
   };
 }
 
-async function publish(context: Context, job: StageJob, { fence }: Grants): Promise<PublishResult> {
-  const references: string[] = [];
+async function publish(context: Context, job: StageJob, { fence }: Grants): Promise<Results['publish']> {
+  const tags: Published['tags'] = [];
   for (const built of job.images) {
     const image = await storedImage(context, built);
     const targets = await targetsOf(context, job, built);
-    references.push(...(await inTurn(context, image.digest, () => promote(context, image, targets, fence))));
+    await inTurn(context, image.digest, () => promote(context, image, targets, fence));
+    tags.push(...tagsOf(job.data, built));
   }
-  return { references };
+  return { tags };
 }
 
 /** Its manifest and configuration are here afterwards; layers come when a registry lacks them. */
 async function storedImage(context: Context, { records, manifestDigest }: Built): Promise<StoredImage> {
-  const record = await json<ImageRecord>(context, records.at(-1)!);
+  const record = parseRecord(await obtainBytes(context, records.at(-1)!));
+  if (record.manifestDigest !== manifestDigest)
+    throw invalid('record of an image', `it is not of ${manifestDigest}`);
   await obtain(context, manifestDigest);
   await obtain(context, record.configDigest);
   return readImage(context, record);
 }
 
 /** Throws IMAGE_UNBOOTED. */
-function requirePassed({ manifestDigest }: Built, verdict: Verdict): void {
-  if (verdict.passed && verdict.manifestDigest === manifestDigest) return;
+function requirePassed({ manifestDigest }: Built, verdict: Verdict, name: string): void {
+  if (verdict.passed && verdict.manifestDigest === manifestDigest && verdict.name === name) return;
   throw new MillinerError('IMAGE_UNBOOTED', `${manifestDigest} has no verdict that it passed`, {
     details: { manifestDigest },
   });
@@ -151,11 +155,7 @@ function requirePassed({ manifestDigest }: Built, verdict: Verdict): void {
 
 function targetsOf(context: Context, job: StageJob, { arch }: Built): Promise<Target[]> {
   const { plainHttp } = job.data;
-  return openTargets(referencesOf(job, arch), { ...context, plainHttp });
-}
-
-async function json<T>(context: Context, digest: Digest): Promise<T> {
-  return JSON.parse((await obtainBytes(context, digest)).toString('utf8')) as T;
+  return openTargets(referencesOf(job.data.to, arch), { ...context, plainHttp });
 }
 
 function bytesOf(value: object): Buffer {

@@ -1,19 +1,22 @@
 /** What the queue holds, for people and programs: releases, their stages with logs, and who works. */
 import type { Job, JobState } from 'bullmq';
+import { z } from 'zod';
+import { MillinerError } from '../errors.ts';
+import { peekRelease, peekRequest, type Release } from './claims.ts';
 import {
+  failureOf,
   jobsOf,
-  parseRelease,
   readFailure,
   releaseQueue,
   type Failure,
-  type Release,
   type Report,
   type Stage,
 } from './job.ts';
-import { MillinerError } from '../errors.ts';
+import { openReport } from './opened.ts';
 import { keys, type Queues } from './queues.ts';
 
-export type ReleaseState = 'queued' | 'running' | 'released' | 'failed' | 'cancelled';
+/** `unconfirmed`: the queue says that it was released, and no machine that is enrolled here does. */
+export type ReleaseState = 'queued' | 'running' | 'released' | 'failed' | 'cancelled' | 'unconfirmed';
 export type StageState = 'queued' | 'running' | 'retrying' | 'done' | 'failed';
 
 export interface StageStatus {
@@ -48,14 +51,17 @@ export interface ReleaseStatus {
   error?: Failure;
 }
 
-export interface WorkerStatus {
-  id: string;
-  host: string;
-  pid: number;
-  slots: number;
-  takes: string[];
-  running: string[];
-}
+const line = z.string().max(1000);
+const workerSchema = z.object({
+  id: line,
+  host: line,
+  pid: z.int(),
+  slots: z.int(),
+  takes: z.array(line).max(1000),
+  running: z.array(line).max(10_000),
+});
+/** What a worker says of itself; nothing is decided by it. */
+export type WorkerStatus = z.infer<typeof workerSchema>;
 
 const unfinishedStates = ['active', 'waiting', 'prioritized', 'delayed', 'waiting-children'] as const;
 
@@ -94,7 +100,7 @@ export async function listWorkers({ redis }: Queues): Promise<WorkerStatus[]> {
   const texts = await redis.mget(ids.map((id) => keys.worker(id)));
   const gone = ids.filter((_, index) => texts[index] === null);
   if (gone.length > 0) await redis.srem(keys.workers, ...gone);
-  return texts.flatMap((text) => (text == null ? [] : [JSON.parse(text) as WorkerStatus]));
+  return texts.flatMap((said) => (said == null ? [] : [workerSchema.parse(JSON.parse(said))]));
 }
 
 async function describe(
@@ -103,26 +109,39 @@ async function describe(
   workers: readonly WorkerStatus[],
   withLogs: boolean,
 ): Promise<ReleaseStatus> {
-  const data = parseRelease(job.data);
+  const data = peekRelease(job.data);
   const [state, cancelled] = await Promise.all([
     job.getState(),
     queues.redis.sismember(keys.cancelled, job.id!),
   ]);
   const steps = await describeStages(queues, job.id!, data, workers, withLogs);
-  const error = job.failedReason && state === 'failed' ? readFailure(job.failedReason) : undefined;
+  const outcome = state === 'completed' ? await outcomeOf(queues, job) : undefined;
+  const error = job.failedReason && state === 'failed' ? readFailure(job.failedReason) : outcome?.error;
   return {
     release: job.id!,
     recipe: data.recipe,
-    state: releaseState(state, steps, cancelled === 1),
+    state: outcome?.error ? 'unconfirmed' : releaseState(state, steps, cancelled === 1),
     run: data.run,
     queued: new Date(job.timestamp).toISOString(),
     ...(job.finishedOn !== undefined && { finished: new Date(job.finishedOn).toISOString() }),
     to: data.to,
-    ...(state === 'delayed' && data.base !== undefined && { waitsFor: data.base }),
+    ...(state === 'delayed' && data.base !== undefined && { waitsFor: data.base.release }),
     stages: steps,
-    ...(state === 'completed' && { report: job.returnvalue as Report }),
+    ...(outcome?.report && { report: outcome.report }),
     ...(error && { error }),
   };
+}
+
+async function outcomeOf(queues: Queues, job: Job): Promise<{ report?: Report; error?: Failure }> {
+  try {
+    const { request, ...report } = await openReport(queues.machines, job.returnvalue);
+    const own = peekRequest(job.data).digest;
+    if (request !== own)
+      throw new MillinerError('QUEUE_FORGED', `${job.id} ended with another release's result`);
+    return { report };
+  } catch (error) {
+    return { error: failureOf(error) };
+  }
 }
 
 function releaseState(

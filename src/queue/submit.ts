@@ -2,26 +2,29 @@
 import { randomUUID } from 'node:crypto';
 import { MillinerError } from '../errors.ts';
 import { canonicalDigest } from '../lock/lock.ts';
+import type { Digest } from '../content/digest.ts';
 import { bundleRecipe, type Bundled } from '../pipeline/bundle.ts';
 import type { Context } from '../pipeline/context.ts';
 import { openExchange } from '../pipeline/exchange.ts';
-import { hostArch } from '../host/arch.ts';
+import { arches as knownArches, hostArch } from '../host/arch.ts';
 import { fillTemplate } from '../host/template.ts';
 import { openTargets } from '../pipeline/targets.ts';
 import type { Layout } from '../pipeline/verify.ts';
 import { loadChain } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { parseReference, showReference } from '../registry/reference.ts';
-import { kept, releaseQueue, type Release } from './job.ts';
-import type { KeyId } from './keyring.ts';
+import { claims, peekRequest, type Release } from './claims.ts';
+import { kept, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
+import { forged } from './sealed.ts';
 
 /** BullMQ's numbers: lower goes first. */
 export const priorities = { high: 1, normal: 10, low: 100 } as const;
 
 export interface Submission {
   recipes: readonly string[];
-  key: KeyId;
+  /** Id of the private key. */
+  key: string;
   /** Instead of what the recipes say: HOST/REPOSITORY:TAG with {{name}}, {{release}}, {{date}}, {{arch}}. */
   to: readonly string[];
   plainHttp: boolean;
@@ -37,28 +40,34 @@ export interface Submission {
 export interface Submitted {
   release: string;
   recipe: string;
+  /** Digest of the request: what the outcome must be about. */
+  request: Digest;
   /** Whether it was in the queue already. */
   joined: boolean;
 }
 
+type Content = Omit<Release, 'at' | 'base'>;
+
 /** Nothing is queued unless every recipe can be. Throws what recipes, references and registries throw; USAGE. */
 export async function submit(context: Context, queues: Queues, submission: Submission): Promise<Submitted[]> {
   const run = randomUUID();
-  const ready: { release: Omit<Release, 'number' | 'base'>; bases: string[] }[] = [];
+  const ready: { release: Content; bases: string[] }[] = [];
   for (const { path, bases } of await inOrder(submission.recipes)) {
     ready.push({ release: await prepare(context, submission, path, run), bases });
   }
   refuseShared(ready.map(({ release }) => release));
-  const ids = new Map<string, string>();
+  const begun = new Map<string, Base>();
   const submitted: Submitted[] = [];
   for (const { release, bases } of ready) {
-    const under = await nearest(bases, async (base) => ids.get(base) ?? unfinished(queues, base));
+    const under = await nearest(bases, async (base) => begun.get(base) ?? unfinished(queues, base));
     const one = await add(queues, { ...release, ...(under !== undefined && { base: under }) });
-    ids.set(one.recipe, one.release);
+    begun.set(one.recipe, { release: one.release, request: one.request });
     submitted.push(one);
   }
   return submitted;
 }
+
+type Base = NonNullable<Release['base']>;
 
 /** Each once, bases before what is built on them, otherwise as they were given. */
 async function inOrder(recipes: readonly string[]): Promise<{ path: string; bases: string[] }[]> {
@@ -78,8 +87,8 @@ async function inOrder(recipes: readonly string[]): Promise<{ path: string; base
 /** Of bases, lowest first, the release of the uppermost that has one to wait for. */
 async function nearest(
   bases: readonly string[],
-  find: (base: string) => Promise<string | undefined>,
-): Promise<string | undefined> {
+  find: (base: string) => Promise<Base | undefined>,
+): Promise<Base | undefined> {
   for (const base of bases.toReversed()) {
     const found = await find(base);
     if (found !== undefined) return found;
@@ -92,11 +101,12 @@ async function prepare(
   submission: Submission,
   path: string,
   run: string,
-): Promise<Omit<Release, 'number' | 'base'>> {
+): Promise<Content> {
   const { key, only, plainHttp, priority, shared } = submission;
   const chain = await loadChain(path);
   const { recipe } = chain.at(-1)!;
-  const arches = recipe.arches ?? [hostArch()];
+  const wanted: readonly string[] = recipe.arches ?? [hostArch()];
+  const arches = knownArches.filter((arch) => wanted.includes(arch));
   const to = referencesOf(recipe, path, submission.to);
   const targets = await openTargets(
     to.map((reference) => reference.replaceAll('{{arch}}', arches[0]!)),
@@ -107,7 +117,7 @@ async function prepare(
   const place = exchange === undefined ? undefined : await openExchange(exchange, { ...context, plainHttp });
   const bundle: Bundled = await bundleRecipe({ ...context, exchange: place }, path);
   return {
-    version: 1,
+    version: 2,
     recipe: recipe.name,
     run,
     bundle: bundle.digest,
@@ -177,30 +187,43 @@ function refuseShared(releases: Pick<Release, 'recipe' | 'to'>[]): void {
   }
 }
 
-async function add(queues: Queues, content: Omit<Release, 'number'>): Promise<Submitted> {
-  const { redis } = queues;
-  const { recipe, bundle, to, key, arches, plainHttp, only } = content;
-  const number = await redis.incr(keys.number);
-  const id = `${recipe}-${number}`;
-  await redis.hset(keys.signing, key.id, key.path);
-  const identity = canonicalDigest({ recipe, bundle, to, key: key.id, arches, plainHttp, only });
-  const data: Release = { ...content, number };
-  const job = await queues.get(releaseQueue).add('release', data, {
-    ...kept,
-    jobId: id,
-    priority: content.priority,
-    deduplication: { id: identity.replace(':', '-') },
-  });
+async function add(queues: Queues, content: Omit<Release, 'at'>): Promise<Submitted> {
+  const { redis, machines } = queues;
+  const { recipe } = content;
+  const id = `${recipe}-${await redis.incr(keys.number)}`;
+  const request = await machines.seal(claims.request, { ...content, at: Date.now() });
+  const job = await queues.get(releaseQueue).add(
+    'release',
+    { request },
+    {
+      ...kept,
+      jobId: id,
+      priority: content.priority,
+      deduplication: { id: identityOf(content).replace(':', '-') },
+    },
+  );
   await redis.hset(keys.newest, recipe, job.id!);
-  return { release: job.id!, recipe, joined: job.id !== id };
+  const joined = job.id !== id;
+  const there = joined ? (await queues.get(releaseQueue).getJob(job.id!))?.data : { request };
+  const opened = await machines.open(claims.request, (there as { request?: unknown } | undefined)?.request);
+  // What lies there under the same name may be anything.
+  if (identityOf(opened.body) !== identityOf(content))
+    throw forged(claims.request, 'it asks for something else');
+  return { release: job.id!, recipe, request: opened.digest, joined };
+}
+
+/** Two requests of one identity are one release. */
+function identityOf(content: Omit<Release, 'at'>): string {
+  const { recipe, bundle, to, key, arches, plainHttp, only } = content;
+  return canonicalDigest({ recipe, bundle, to, key, arches, plainHttp, only });
 }
 
 /** The newest release of a recipe, while it goes on. */
-async function unfinished(queues: Queues, recipe: string): Promise<string | undefined> {
+async function unfinished(queues: Queues, recipe: string): Promise<Base | undefined> {
   const id = await queues.redis.hget(keys.newest, recipe);
   if (id === null) return undefined;
   const job = await queues.get(releaseQueue).getJob(id);
   const isGivenUp = (await queues.redis.sismember(keys.cancelled, id)) === 1;
   const isOver = !job || isGivenUp || (await job.isCompleted()) || (await job.isFailed());
-  return isOver ? undefined : id;
+  return isOver ? undefined : { release: id, request: peekRequest(job.data).digest };
 }

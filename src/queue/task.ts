@@ -5,8 +5,9 @@ import { MillinerError } from '../errors.ts';
 import { killGroup, startModule } from '../host/exec.ts';
 import { LineSplitter } from '../host/lines.ts';
 import { removeDeadWorkspaces } from '../pipeline/workspace.ts';
-import { revived, type Failure } from './job.ts';
+import { revived, type Failure, type Stage } from './job.ts';
 import type { Grant, Order, Told } from './messages.ts';
+import type { Results } from './stages.ts';
 
 export interface TaskHooks {
   /** A line of its story. */
@@ -22,14 +23,14 @@ const lastWords = 20;
 const child = join(import.meta.dirname, `child${extname(import.meta.filename)}`);
 
 /** Gives the stage's result. Throws what the stage threw; INTERRUPTED once the signal has ended it; WORKER_DIED. */
-export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSignal): Promise<object> {
+export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSignal): Promise<Results[Stage]> {
   signal.throwIfAborted();
   const task = startModule(child);
   const words: string[] = [];
   const lines = new LineSplitter((line) => words.push(line) > lastWords && words.shift());
   task.stderr?.on('data', (chunk: Buffer) => lines.push(chunk));
   const ended = endOf(task);
-  let told: { result: object } | { failure: Failure } | undefined;
+  let told: { result: Results[Stage] } | { failure: Failure } | undefined;
   task.on('message', (message) => {
     const one = message as Told;
     if ('step' in one) hooks.onStep(one.step, 'info');

@@ -8,14 +8,19 @@ import type { Finding } from '../pipeline/doctor.ts';
 import { hostArches } from '../host/arch.ts';
 import type { Connection } from './connection.ts';
 import { Consumer, type Handler, type Reason } from './consumer.ts';
-import { cancelled, endGrant, grantTo } from './fence.ts';
+import { cancelled, endGrant, grantTo, movedBy } from './fence.ts';
 import { advance } from './flow.ts';
 import { Heart } from './heart.ts';
-import { failureOf, parseRelease, parseStage, queueOf, releaseQueue, type Stage } from './job.ts';
-import type { Keyring } from './keyring.ts';
+import { claims, peekRelease } from './claims.ts';
+import { failureOf, queueOf, releaseQueue, type Stage, type StageJob } from './job.ts';
+import { rememberedKeys, type Keyring } from './keyring.ts';
 import type { Log, Subject } from './log.ts';
+import { movingTags } from './moved.ts';
+import { openReport, openStage } from './opened.ts';
 import { keys, Queues } from './queues.ts';
+import type { Sealed } from './sealed.ts';
 import { Slots } from './slots.ts';
+import type { Results } from './stages.ts';
 import type { Order } from './messages.ts';
 import { runTask, type TaskHooks } from './task.ts';
 import type { Storage } from '../snapshot/storage.ts';
@@ -29,10 +34,16 @@ export interface WorkerOptions {
   /** How many heavy jobs at once; the number of cores unless told. */
   slots?: number | undefined;
   keyring: Keyring;
+  /** What it takes, where that is not all it can do. */
+  only?: Part | undefined;
   /** What this host can do, from doctor. */
   findings: readonly Finding[];
   log: Log;
 }
+
+/** `build`: locks, builds and boots; `sign`: signs, publishes, and moves releases on. */
+export const parts = ['build', 'sign'] as const;
+export type Part = (typeof parts)[number];
 
 /** Milliseconds. */
 const complaintPause = 10_000;
@@ -63,7 +74,7 @@ export class ReleaseWorker {
     this.#options = options;
     this.#slotCount = options.slots ?? availableParallelism();
     this.#slots = new Slots(this.#slotCount);
-    this.queues = new Queues(options.connection.redis);
+    this.queues = new Queues(options.connection.redis, options.state);
   }
 
   /** Queues that it takes jobs from. */
@@ -76,6 +87,23 @@ export class ReleaseWorker {
   }
 
   async start(): Promise<void> {
+    const { log, only } = this.#options;
+    if (only !== 'sign') this.#consumeBuilds();
+    if (only !== 'build') {
+      this.#consume('publish', this.#stage);
+      await this.#findKeys();
+      this.#consume(releaseQueue, this.#release, releasesAtOnce);
+    }
+    log('info', `takes ${this.takes.join(', ')}; ${this.#slotCount} at once`);
+    const about = { id: this.id, slots: this.#slotCount, takes: () => this.takes };
+    const hooks = {
+      onError: (error: Error) => this.#complain(error),
+      findKeys: async () => (only === 'build' ? undefined : this.#findKeys()),
+    };
+    this.#heart = new Heart(this.queues, about, this.#consumers, hooks);
+  }
+
+  #consumeBuilds(): void {
     const { findings, log } = this.#options;
     const missing = findings.filter(({ ok, only }) => !ok && only === undefined);
     for (const { what, found } of missing) log('warn', `takes no builds: ${what}: ${found}`);
@@ -83,16 +111,6 @@ export class ReleaseWorker {
       this.#consume(queueOf('lock', { arch, key: '' }), this.#stage);
       if (missing.length === 0) this.#consume(queueOf('build', { arch, key: '' }), this.#stage);
     }
-    this.#consume('publish', this.#stage);
-    await this.#findKeys();
-    this.#consume(releaseQueue, this.#release, releasesAtOnce);
-    log('info', `takes ${this.takes.join(', ')}; ${this.#slotCount} at once`);
-    const about = { id: this.id, slots: this.#slotCount, takes: () => this.takes };
-    const hooks = {
-      onError: (error: Error) => this.#complain(error),
-      findKeys: async () => this.#findKeys(),
-    };
-    this.#heart = new Heart(this.queues, about, this.#consumers, hooks);
   }
 
   /**
@@ -146,11 +164,13 @@ export class ReleaseWorker {
   }
 
   readonly #release: Handler = async (job, token) => {
-    const subject = { run: parseRelease(job.data).run, release: job.id, recipe: job.data.recipe as string };
+    const { run, recipe } = peekRelease(job.data);
+    const subject = { run, release: job.id, recipe };
     try {
-      const report = await advance(this.queues, job, token);
-      this.#options.log('info', `released as ${report.references.join(', ')}`, subject);
-      return report;
+      const course = await advance(this.queues, job, token);
+      const { references } = await openReport(this.queues.machines, course);
+      this.#options.log('info', `released as ${references.join(', ')}`, subject);
+      return course;
     } catch (error) {
       if (error instanceof MillinerError) {
         this.#options.log('error', `${error.code}: ${error.message}`, subject);
@@ -160,7 +180,7 @@ export class ReleaseWorker {
   };
 
   readonly #stage: Handler = async (job, token, signal) => {
-    const stage = parseStage(job.data);
+    const stage = await openStage(this.queues.machines, job);
     const { run, recipe, key } = stage.data;
     const subject = { run, release: stage.release, recipe, job: job.id };
     const complain = (error: Error) => this.#complain(error);
@@ -176,7 +196,7 @@ export class ReleaseWorker {
       storage,
       allowHostRoot,
       password: signing ? keyring.password : undefined,
-      keyPath: signing ? keyring.path(key.id) : undefined,
+      keyPath: signing ? keyring.path(key) : undefined,
     };
     const hooks = {
       onStep: say,
@@ -194,7 +214,7 @@ export class ReleaseWorker {
         say(`begins on ${hostname()}`);
         const result = await this.#run(order, hooks, token, signal);
         say(`done in ${((Date.now() - began) / 1000).toFixed(1)} s`);
-        return result;
+        return await this.#seal(stage, result);
       });
     } catch (error) {
       this.#note(error, signal, subject);
@@ -202,16 +222,32 @@ export class ReleaseWorker {
     }
   };
 
-  async #run(order: Order, hooks: TaskHooks, token: string, signal: AbortSignal): Promise<object> {
+  async #run(order: Order, hooks: TaskHooks, token: string, signal: AbortSignal): Promise<Results[Stage]> {
     const { redis } = this.queues;
     try {
-      const result = await runTask(order, hooks, signal);
+      const carryOut = () => runTask(order, hooks, signal);
+      const result = await movingTags(order.state, movedBy(order.job), order.job.data.at, carryOut);
       await endGrant(redis, token, order.job, true);
       return result;
     } catch (error) {
       await endGrant(redis, token, order.job, false);
       throw error;
     }
+  }
+
+  /** With this machine's word. */
+  #seal({ request, stage, data, images }: StageJob, result: Results[Stage]): Promise<Sealed> {
+    const { machines } = this.queues;
+    if (stage === 'lock') return machines.seal(claims.locked, { request, ...(result as Results['lock']) });
+    if (stage === 'build') {
+      return machines.seal(claims.built, { request, bundle: data.bundle, image: result as Results['build'] });
+    }
+    if (stage === 'publish') {
+      const finished = new Date().toISOString();
+      return machines.seal(claims.published, { request, ...(result as Results['publish']), finished });
+    }
+    const signed = images.map(({ manifestDigest }) => manifestDigest);
+    return machines.seal(claims.signed, { request, images: signed, ...(result as Results['sign']) });
   }
 
   #note(error: unknown, signal: AbortSignal, subject: Subject): void {
@@ -241,8 +277,7 @@ export class ReleaseWorker {
 
   async #findKeys(): Promise<void> {
     const { keyring, log } = this.#options;
-    const known = await this.queues.redis.hgetall(keys.signing);
-    for (const [id, path] of Object.entries(known)) {
+    for (const { id, path } of await rememberedKeys(this.#options.state)) {
       try {
         await keyring.discover({ id, path });
       } catch (error) {

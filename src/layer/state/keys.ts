@@ -16,7 +16,7 @@ export interface RemovedKey {
   path: string;
   kind: string;
   /** The package whose scriptlet made it, where its time tells. */
-  package: string | undefined;
+  package?: string | undefined;
   /** Else the package that was being installed. */
   during?: string;
 }

@@ -1,0 +1,170 @@
+/**
+ * The claims that a release consists of, each sealed by the machine that makes it and opened by every machine that goes
+ * on from it: a request, then what was locked, built and booted, signed, and published for it. All name the request.
+ */
+import { z } from 'zod';
+import type { Digest } from '../content/digest.ts';
+import { arches } from '../host/arch.ts';
+import { layouts } from '../pipeline/verify.ts';
+import { digestSchema } from '../pipeline/received.ts';
+import { forged, peek, sealedSchema, type Claim, type Machines, type Sealed } from './sealed.ts';
+
+const arch = z.enum(arches);
+const recipeName = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/);
+const reference = z.string().min(1).max(1000);
+const count = z.int().min(0);
+
+export const releaseSchema = z.strictObject({
+  version: z.literal(2),
+  /** Milliseconds since 1970: tags never go back to an earlier request. */
+  at: z.int().positive(),
+  recipe: recipeName,
+  /** Of the command that queued it, for logs. */
+  run: z.uuid(),
+  /** The recipe with its bases, as one blob. */
+  bundle: digestSchema,
+  arches: z.array(arch).min(1).max(arches.length),
+  /** Of the private key; whoever signs knows where it lies. */
+  key: z.string().regex(/^[0-9a-f]{16}$/),
+  /** REGISTRY/REPOSITORY:TAG; {{arch}} is left for the image. */
+  to: z.array(reference).min(1).max(1000),
+  plainHttp: z.boolean(),
+  /** The one layout of signatures, where it is not both. */
+  only: z.enum(layouts).optional(),
+  /** REGISTRY/REPOSITORY where workers leave blobs for each other; none where they share a state directory. */
+  exchange: reference.optional(),
+  /** The release of its base, to be finished first, and the digest of its request. */
+  base: z.strictObject({ release: z.string().min(1).max(200), request: digestSchema }).optional(),
+  priority: z.int().positive(),
+});
+export type Release = z.infer<typeof releaseSchema>;
+
+/** What one architecture's build gives. */
+const imageSchema = z.strictObject({
+  arch,
+  manifestDigest: digestSchema,
+  /** Blobs: the records of its bases, lowest first, and its own. */
+  records: z.array(digestSchema).min(1).max(100),
+  /** Blobs: its bills of materials, its verdict. */
+  sboms: digestSchema,
+  verdict: digestSchema,
+  packages: count,
+  readySeconds: z.number().min(0).optional(),
+});
+export type Built = z.infer<typeof imageSchema>;
+
+const about = { request: digestSchema };
+const lockedSchema = z.strictObject({ ...about, bundle: digestSchema, lockDigest: digestSchema });
+const builtSchema = z.strictObject({ ...about, bundle: digestSchema, image: imageSchema });
+const signedSchema = z.strictObject({
+  ...about,
+  images: z.array(digestSchema).min(1),
+  signatures: z.array(reference),
+  attestations: z.array(reference),
+  uploadedBytes: count,
+  mountedBlobs: count,
+  skippedBlobs: count,
+});
+const publishedSchema = z.strictObject({
+  ...about,
+  tags: z.array(z.strictObject({ reference, manifestDigest: digestSchema })).min(1),
+  finished: z.iso.datetime(),
+});
+
+export const claims = {
+  request: { name: 'request', right: 'submit', schema: releaseSchema },
+  locked: { name: 'lock', right: 'build', schema: lockedSchema },
+  built: { name: 'build', right: 'build', schema: builtSchema },
+  signed: { name: 'signature', right: 'sign', schema: signedSchema },
+  published: { name: 'publication', right: 'sign', schema: publishedSchema },
+} as const satisfies Record<string, Claim<unknown>>;
+
+export type Locked = z.infer<typeof lockedSchema>;
+export type Signed = z.infer<typeof signedSchema>;
+export type Published = z.infer<typeof publishedSchema>;
+
+/** What a release has come to, as it lies in the queue: the claims, sealed. */
+export const courseSchema = z.strictObject({
+  request: sealedSchema,
+  locked: sealedSchema.optional(),
+  built: z.array(sealedSchema).max(arches.length).default([]),
+  signed: sealedSchema.optional(),
+  published: sealedSchema.optional(),
+});
+export type Course = z.infer<typeof courseSchema>;
+
+/** The same, opened: every claim is of a machine that may make it, and about this request. */
+export interface OpenedCourse {
+  release: Release;
+  request: Digest;
+  locked?: Locked;
+  built: Built[];
+  signed?: Signed;
+  published?: Published;
+}
+
+/** Throws QUEUE_FORGED, MACHINE_UNKNOWN, RELEASE_FAILED. */
+export async function openCourse(machines: Machines, course: Course): Promise<OpenedCourse> {
+  const { body: release, digest: request } = await machines.open(claims.request, course.request);
+  const opened: OpenedCourse = { release, request, built: [] };
+  const open = async <T extends { request: Digest }>(claim: Claim<T>, sealed: Sealed): Promise<T> => {
+    const { body } = await machines.open(claim, sealed);
+    if (body.request !== request) throw forged(claim, 'it is about another request');
+    return body;
+  };
+  if (course.locked) opened.locked = await open(claims.locked, course.locked);
+  for (const sealed of course.built) {
+    const { bundle, image } = await open(claims.built, sealed);
+    if (bundle !== opened.locked?.bundle) throw forged(claims.built, 'it is of another lock');
+    if (!release.arches.includes(image.arch)) throw forged(claims.built, `nobody asked for ${image.arch}`);
+    if (opened.built.some((one) => one.arch === image.arch)) {
+      throw forged(claims.built, `there are two of ${image.arch}`);
+    }
+    opened.built.push(image);
+  }
+  if (course.signed) {
+    opened.signed = await open(claims.signed, course.signed);
+    requireWhole(opened);
+    const digests = opened.built.map(({ manifestDigest }) => manifestDigest);
+    requireSame(claims.signed, digests, opened.signed.images);
+  }
+  if (course.published) {
+    opened.published = await open(claims.published, course.published);
+    if (!opened.signed) throw forged(claims.published, 'nothing says that it was signed');
+    const wanted = opened.built.flatMap((built) => tagsOf(release, built));
+    requireSame(claims.published, wanted.map(tagLine), opened.published.tags.map(tagLine));
+  }
+  return opened;
+}
+
+/** Every architecture that was asked for. Throws QUEUE_FORGED. */
+export function requireWhole({ release, built }: OpenedCourse): void {
+  const missing = release.arches.find((one) => !built.some((image) => image.arch === one));
+  if (missing !== undefined) throw forged(claims.built, `there is none of ${missing}`);
+}
+
+/** What an image is published as. */
+export function tagsOf({ to }: Pick<Release, 'to'>, { arch: own, manifestDigest }: Built) {
+  return referencesOf(to, own).map((one) => ({ reference: one, manifestDigest }));
+}
+
+export function referencesOf(to: readonly string[], own: string): string[] {
+  return to.map((one) => one.replaceAll('{{arch}}', own));
+}
+
+const tagLine = ({ reference: one, manifestDigest }: { reference: string; manifestDigest: string }) =>
+  `${one} ${manifestDigest}`;
+
+function requireSame(claim: { name: string }, wanted: readonly string[], given: readonly string[]): void {
+  const isSame = new Set(wanted).size === new Set(given).size && wanted.every((one) => given.includes(one));
+  if (!isSame) throw forged(claim, 'it is about other images than those that were built');
+}
+
+/** What a request says, by nobody's word: where to look for its jobs, and what to show. Throws QUEUE_FORGED, RELEASE_FAILED. */
+export function peekRelease(data: unknown): Release {
+  return peekRequest(data).body;
+}
+
+export function peekRequest(data: unknown): { body: Release; digest: Digest } {
+  return peek(claims.request, (data as { request?: unknown } | undefined)?.request);
+}

@@ -1,0 +1,190 @@
+/**
+ * A machine of the queue is a state directory: it has a key (Ed25519) that signs what it gives to others, and a list of
+ * the machines whose word it takes. The operator enrolls them; whoever reaches the queue's Redis cannot.
+ */
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
+import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { MillinerError } from '../errors.ts';
+import { writeFileAtomic } from '../host/atomic.ts';
+import { syncPath } from '../host/files.ts';
+import { withLock } from '../host/locks.ts';
+
+/** What a machine's word counts for: requests for releases; locks, builds and boots; signatures and tags. */
+export const rights = ['submit', 'build', 'sign'] as const;
+export type Right = (typeof rights)[number];
+
+const machineSchema = z.strictObject({
+  /** Of the public key: 32 digits of its SHA-256. */
+  id: z.string().regex(/^[0-9a-f]{32}$/),
+  /** For people. */
+  name: z.string().regex(/^[\w.-]{1,64}$/),
+  /** SubjectPublicKeyInfo (RFC 5280), DER, base64. */
+  publicKey: z.string().max(200),
+  rights: z.array(z.enum(rights)).min(1),
+  /** ISO 8601. */
+  enrolled: z.string(),
+});
+export type Machine = z.infer<typeof machineSchema>;
+
+const listSchema = z.strictObject({ version: z.literal(1), machines: z.array(machineSchema) });
+
+export interface OwnMachine {
+  machine: Machine;
+  privateKey: KeyObject;
+}
+
+const folderOf = (state: string) => join(state, 'machine');
+const keyPathOf = (state: string) => join(folderOf(state), 'machine.key');
+const listPathOf = (state: string) => join(folderOf(state), 'enrolled.json');
+
+/** This state's own, made when it is first asked for. Throws STATE_INVALID. */
+export async function ownMachine(state: string): Promise<OwnMachine> {
+  const path = keyPathOf(state);
+  const pem = (await readIfThere(path)) ?? (await makeKey(path));
+  try {
+    const privateKey = createPrivateKey(pem);
+    const publicKey = encodePublic(createPublicKey(privateKey));
+    const name =
+      hostname()
+        .replaceAll(/[^\w.-]/g, '-')
+        .slice(0, 64) || 'localhost';
+    return {
+      machine: { id: machineId(publicKey), name, publicKey, rights: [...rights], enrolled: '' },
+      privateKey,
+    };
+  } catch (cause) {
+    throw new MillinerError('STATE_INVALID', `${path} is no key of a machine`, { cause });
+  }
+}
+
+/** Those whose word this state takes, without itself. Throws STATE_INVALID. */
+export async function enrolledMachines(state: string): Promise<Machine[]> {
+  const path = listPathOf(state);
+  const text = await readIfThere(path);
+  if (text === undefined) return [];
+  try {
+    return listSchema.parse(JSON.parse(text)).machines;
+  } catch (cause) {
+    throw new MillinerError('STATE_INVALID', `${path} is no list of machines`, { cause });
+  }
+}
+
+/** Takes the place of what was said of the same key before. */
+export async function enrollMachine(
+  state: string,
+  key: Pick<Machine, 'publicKey' | 'name'>,
+  granted: readonly Right[],
+): Promise<Machine> {
+  const machine = machineSchema.parse({
+    id: machineId(key.publicKey),
+    ...key,
+    rights: rights.filter((right) => granted.includes(right)),
+    enrolled: new Date().toISOString(),
+  });
+  await changeList(state, (list) => [...list.filter(({ id }) => id !== machine.id), machine]);
+  return machine;
+}
+
+/** By id or name; gives those that were on the list. Throws MACHINE_UNKNOWN. */
+export async function dismissMachine(state: string, which: string): Promise<Machine[]> {
+  const isMeant = ({ id, name }: Machine) => id === which || name === which;
+  let dismissed: Machine[] = [];
+  await changeList(state, (list) => {
+    dismissed = list.filter(isMeant);
+    if (dismissed.length === 0) {
+      throw new MillinerError('MACHINE_UNKNOWN', `no machine ${which} is enrolled in ${state}`, {
+        hint: 'See milliner machine list.',
+      });
+    }
+    return list.filter((one) => !isMeant(one));
+  });
+  return dismissed;
+}
+
+async function changeList(state: string, change: (list: Machine[]) => Machine[]): Promise<void> {
+  await mkdir(folderOf(state), { recursive: true, mode: 0o700 });
+  await mkdir(join(state, 'locks'), { recursive: true });
+  await withLock(
+    join(state, 'locks', 'machines'),
+    'exclusive',
+    async () => {
+      const machines = change(await enrolledMachines(state));
+      await writeFileAtomic(listPathOf(state), `${JSON.stringify({ version: 1, machines }, null, 1)}\n`);
+    },
+    { wait: true },
+  );
+}
+
+const tokenScheme = 'milliner-machine';
+
+/** What an operator carries from one machine to another: SCHEME:NAME:KEY. */
+export function showToken({ name, publicKey }: Pick<Machine, 'name' | 'publicKey'>): string {
+  return `${tokenScheme}:${name}:${publicKey}`;
+}
+
+/** Throws USAGE. */
+export function parseToken(text: string): Pick<Machine, 'name' | 'publicKey'> {
+  const [scheme, name = '', publicKey = '', ...more] = text.trim().split(':');
+  if (scheme === tokenScheme && more.length === 0 && /^[\w.-]{1,64}$/.test(name)) {
+    const key = readPublic(publicKey);
+    if (key) return { name, publicKey: encodePublic(key) };
+  }
+  throw new MillinerError('USAGE', 'that is no token of a machine', {
+    hint: 'Give what this prints there: milliner machine show',
+  });
+}
+
+/** Undefined where it is no Ed25519 key. */
+export function readPublic(base64: string): KeyObject | undefined {
+  try {
+    const key = createPublicKey({ key: Buffer.from(base64, 'base64'), format: 'der', type: 'spki' });
+    return key.asymmetricKeyType === 'ed25519' ? key : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function encodePublic(key: KeyObject): string {
+  return key.export({ format: 'der', type: 'spki' }).toString('base64');
+}
+
+function machineId(publicKey: string): string {
+  return createHash('sha256').update(Buffer.from(publicKey, 'base64')).digest('hex').slice(0, 32);
+}
+
+/** Whole or not at all, and once: of two that make it at the same time the second takes the first's. */
+async function makeKey(path: string): Promise<string> {
+  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const temporary = `${path}.${process.pid}`;
+  await rm(temporary, { force: true });
+  const handle = await open(temporary, 'wx', 0o600);
+  try {
+    await handle.writeFile(privateKey.export({ format: 'pem', type: 'pkcs8' }));
+    await handle.sync();
+    await link(temporary, path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  } finally {
+    await handle.close();
+    await rm(temporary, { force: true });
+  }
+  await syncPath(join(path, '..'));
+  return readFile(path, 'utf8');
+}
+
+function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+}
