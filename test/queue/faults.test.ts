@@ -143,6 +143,7 @@ test('a worker whose disk is full leaves the work to another', async () => {
     { ...placeOf('roomy'), env },
   ];
   await run('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small]);
+  await workshop.enroll([small, roomy.state]);
   const recipes = [await tiny('large', {}, ['tiny-base', 'tiny-slow']), await tiny('little')];
   await workshop.queue(recipes, templateOf('full'), roomy);
   const crowded = workshop.worker([], full);

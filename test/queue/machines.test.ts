@@ -32,9 +32,10 @@ beforeAll(async () => {
   workshop = await Workshop.open({ address: hosts.address });
   proxy = await FaultProxy.start(workshop.bench.server.host, hosts.address);
   for (const name of ['one', 'two']) {
-    const env = { MILLINER_REDIS: redis.url };
+    const env = { MILLINER_REDIS: redis.url, MILLINER_REDIS_PLAIN: 'yes' };
     machines.push({ wrapper: await hosts.add(), state: workshop.bench.desk.path(name), env });
   }
+  await workshop.enroll(machines.map(({ state }) => state!));
 });
 afterAll(async () => {
   await workshop.close();
@@ -48,7 +49,7 @@ const isPublish = (line: Line) =>
 
 test('all are published, bases first, none twice; what a stopped machine still wanted is refused', async () => {
   await queueChains(1, chains.first);
-  workers.push(...machines.map((machine) => workshop.worker(['--once'], machine)));
+  workers.push(...machines.map((machine) => workshop.worker(['--once', '--key', workshop.bench.key], machine)));
   const frozen = await freeze(workers[1]!, () => queueChains(chains.first + 1, count));
   for (const worker of workers) expect((await worker.ended).exitCode).toBe(0);
 

@@ -1,9 +1,10 @@
 /** Releases, workers and their Redis, as the tests of the queue start, watch and kill them. */
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { start } from '../../src/host/exec.ts';
 import { LineSplitter } from '../../src/host/lines.ts';
+import { enrollMachine, ownMachine, rights, type Right } from '../../src/queue/machine.ts';
 import type { ReleaseStatus, WorkerStatus } from '../../src/queue/status.ts';
 import { descendantsOf, type Process } from '../boot/remains.ts';
 import { cli, type Ended } from '../cli/milliner.ts';
@@ -83,6 +84,15 @@ export class Workshop {
     circumstances?: Circumstances,
   ): Promise<{ releases: ReleaseStatus[]; workers: WorkerStatus[] }> {
     return this.json(['queue', 'status', '--finished', '200'], circumstances);
+  }
+
+  /** Each takes the word of all others, for everything unless told. */
+  async enroll(states: readonly string[], granted: readonly Right[] = rights): Promise<void> {
+    for (const state of states) await mkdir(state, { recursive: true });
+    const machines = await Promise.all(states.map((state) => ownMachine(state)));
+    for (const [index, state] of states.entries()) {
+      for (const { machine } of machines.toSpliced(index, 1)) await enrollMachine(state, machine, granted);
+    }
   }
 
   worker(flags: string[] = [], circumstances?: Circumstances): WorkerProcess {
