@@ -77,7 +77,7 @@ export async function listReleases(queues: Queues, finished: number): Promise<Re
   const jobs = [...open, ...done, ...failed].filter((job) => job !== undefined);
   const unique = [...new Map(jobs.map((job) => [job.id, job])).values()];
   const workers = await listWorkers(queues);
-  const found = await Promise.all(unique.map((job) => describe(queues, job, workers, false)));
+  const found = await Promise.all(unique.map((job) => describeAny(queues, job, workers)));
   return found.toSorted((a, b) => (a.queued < b.queued ? -1 : 1));
 }
 
@@ -100,7 +100,30 @@ export async function listWorkers({ redis }: Queues): Promise<WorkerStatus[]> {
   const texts = await redis.mget(ids.map((id) => keys.worker(id)));
   const gone = ids.filter((_, index) => texts[index] === null);
   if (gone.length > 0) await redis.srem(keys.workers, ...gone);
-  return texts.flatMap((said) => (said == null ? [] : [workerSchema.parse(JSON.parse(said))]));
+  return texts.flatMap((said) => (said == null ? [] : readWorker(said)));
+}
+
+/** Nothing of what no worker of ours says. */
+function readWorker(said: string): WorkerStatus[] {
+  try {
+    return [workerSchema.parse(JSON.parse(said))];
+  } catch {
+    return [];
+  }
+}
+
+/** One that nobody has sealed is shown as such, and hides no other. */
+async function describeAny(
+  queues: Queues,
+  job: Job,
+  workers: readonly WorkerStatus[],
+): Promise<ReleaseStatus> {
+  return describe(queues, job, workers, false).catch((error: unknown) => {
+    if (!(error instanceof MillinerError)) throw error;
+    const queued = new Date(job.timestamp).toISOString();
+    const nothing = { recipe: '', run: '', to: [], stages: [] };
+    return { release: job.id!, state: 'unconfirmed' as const, queued, ...nothing, error: failureOf(error) };
+  });
 }
 
 async function describe(
