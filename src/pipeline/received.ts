@@ -8,7 +8,7 @@ import { isDigest, type Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { arches } from '../host/arch.ts';
 import { idsSchema } from '../lock/ids.ts';
-import { testSchema } from '../recipe/schema.ts';
+import { testSchema, type TestPlan } from '../recipe/schema.ts';
 import { causeCodes } from '../boot/verdict.ts';
 import type { ImageRecord } from './records.ts';
 import type { Sboms } from './sbom.ts';
@@ -36,6 +36,11 @@ const layer = z.strictObject({
   recipe: short.exactOptional(),
   holds: z.string().max(1 << 20),
 });
+
+/** As a build settles it: whether there is an init is known then. */
+const plan = testSchema.pipe(
+  z.custom<TestPlan & { init: boolean }>((test) => typeof (test as TestPlan).init === 'boolean'),
+);
 
 const config = z.strictObject({
   entrypoint: strings.exactOptional(),
@@ -86,7 +91,7 @@ const recordSchema = z.strictObject({
   layers: z.array(layer).min(1).max(1000),
   config,
   epoch: count,
-  test: testSchema.and(z.object({ init: z.boolean() })),
+  test: plan,
   packages: strings,
   checksums: map,
   dbPath: z.string().regex(/^(?:\/(?!\.\.?(?:\/|$))[^/\0]+)+$/),
@@ -142,7 +147,7 @@ const verdictSchema = z.strictObject({
   journalErrors: journal,
   peakMemory: count.exactOptional(),
   instances: z.array(instance).max(100),
-  plan: testSchema.and(z.object({ init: z.boolean() })),
+  plan,
   host: z.strictObject({ runtime: short, kernel: short, architecture: short }),
   started: z.iso.datetime(),
   finished: z.iso.datetime(),

@@ -205,7 +205,7 @@ interface Look {
 }
 
 async function describeStage(queues: Queues, job: Job, look: Look): Promise<StageStatus> {
-  const state = stageState(await job.getState());
+  const state = await stageState(job);
   const { text, done, total } = (typeof job.progress === 'object' ? job.progress : {}) as {
     text?: string;
     done?: number;
@@ -227,9 +227,10 @@ async function describeStage(queues: Queues, job: Job, look: Look): Promise<Stag
   };
 }
 
-function stageState(state: JobState | 'unknown'): StageState {
-  if (state === 'completed') return 'done';
-  if (state === 'active') return 'running';
-  if (state === 'failed') return 'failed';
-  return state === 'delayed' ? 'retrying' : 'queued';
+/** By reading alone: BullMQ asks by a script, which only who may write there may run. */
+async function stageState(job: Job): Promise<StageState> {
+  if (await job.isActive()) return 'running';
+  if (await job.isDelayed()) return 'retrying';
+  if (await job.isFailed()) return 'failed';
+  return (await job.isCompleted()) ? 'done' : 'queued';
 }

@@ -49,7 +49,9 @@ const isPublish = (line: Line) =>
 
 test('all are published, bases first, none twice; what a stopped machine still wanted is refused', async () => {
   await queueChains(1, chains.first);
-  workers.push(...machines.map((machine) => workshop.worker(['--once', '--key', workshop.bench.key], machine)));
+  workers.push(
+    ...machines.map((machine) => workshop.worker(['--once', '--key', workshop.bench.key], machine)),
+  );
   const frozen = await freeze(workers[1]!, () => queueChains(chains.first + 1, count));
   for (const worker of workers) expect((await worker.ended).exitCode).toBe(0);
 

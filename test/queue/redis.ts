@@ -1,6 +1,6 @@
 /** A Redis of a test's own that several hosts share: with an ACL user, on TCP with or without TLS, killed and started again. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -100,6 +100,13 @@ export class RedisServer {
     const redis = new Redis({ host: this.address, port: this.port, ...options });
     redis.on('error', () => {});
     return redis;
+  }
+
+  /** Starts it again with more lines in its configuration. */
+  async add(settings: readonly string[]): Promise<void> {
+    await this.kill();
+    await appendFile(join(this.directory, 'redis.conf'), `${settings.join('\n')}\n`);
+    await this.start();
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {

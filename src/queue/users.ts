@@ -1,0 +1,100 @@
+/**
+ * Users of a shared Redis (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/), one for each part
+ * of the work: what a machine need not write it cannot. The claims in the queue are sealed besides: a user limits what
+ * whoever has its password can disturb.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../errors.ts';
+import { asStorageError, syncPath } from '../host/files.ts';
+import { prefix } from './job.ts';
+import { redisVariable } from './place.ts';
+
+export const parts = ['submit', 'build', 'sign'] as const;
+export type Part = (typeof parts)[number];
+
+/** Patterns of keys below the prefix that each may write; `%R~` may only be read. */
+const writes: Record<Part, readonly string[]> = {
+  // Releases, their names, and which were given up.
+  submit: ['release', 'release:*', 'number', 'newest', 'cancelled', 'queues'],
+  // A stage that ends says so to its release.
+  build: ['lock-*', 'build-*', 'release', 'release:*', 'workers', 'worker:*'],
+  // Moves releases on, into every queue; retries and cleans.
+  sign: ['*'],
+};
+
+/** One line of an ACL file. */
+export function aclLine(part: Part, password: string): string {
+  const hash = createHash('sha256').update(password).digest('hex');
+  const keys = writes[part].map((pattern) => `~${prefix}:${pattern}`);
+  const commands = ['-@all', '+@all', '-@dangerous', '+info'];
+  const channels = ['resetchannels', `&${prefix}:*`];
+  const words = ['on', `#${hash}`, 'resetkeys', ...keys, `%R~${prefix}:*`, ...channels, ...commands];
+  return `user ${nameOf(part)} ${words.join(' ')}`;
+}
+
+const nameOf = (part: Part) => `${prefix}-${part}`;
+
+export interface UserFiles {
+  /** For Redis: aclfile, or its lines in redis.conf. */
+  acl: string;
+  /** For the machines: MILLINER_REDIS with the user's password. */
+  environments: Record<Part, string>;
+}
+
+/** `url` names the Redis without a user. Never writes over a file. Throws USAGE, OUTPUT_UNUSABLE, DISK_FULL. */
+export async function writeUsers(directory: string, url: string): Promise<UserFiles> {
+  const passwords = parts.map((part) => [part, randomBytes(32).toString('base64url')] as const);
+  const environments = passwords.map(([part, password]) => {
+    const place = withUser(url, nameOf(part), password);
+    return { part, path: join(directory, `${part}.env`), text: `${redisVariable}=${place}\n` };
+  });
+  const acl = join(directory, 'users.acl');
+  const lines = passwords.map(([part, password]) => `${aclLine(part, password)}\n`);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const written: string[] = [];
+  try {
+    for (const { path, text } of [{ path: acl, text: lines.join('') }, ...environments]) {
+      await writeSecret(path, text);
+      written.push(path);
+    }
+  } catch (error) {
+    // Half of them would be of no use, and in the way of the next attempt.
+    for (const path of written) await rm(path, { force: true });
+    throw error;
+  }
+  await syncPath(directory);
+  const [submit, build, sign] = environments.map(({ path }) => path) as [string, string, string];
+  return { acl, environments: { submit, build, sign } };
+}
+
+function withUser(text: string, name: string, password: string): string {
+  const scheme = /^(?:rediss?(?:\+sentinel)?|unix):\/\//.exec(text)?.[0];
+  const rest = scheme && text.slice(scheme.length);
+  if (rest === undefined || rest === '' || rest.includes('@')) {
+    throw new MillinerError('USAGE', 'that is no URL of a Redis without a user', {
+      hint: 'Write it as rediss://HOST[:PORT], redis://, unix:///PATH or rediss+sentinel://HOST,HOST/NAME.',
+    });
+  }
+  return `${scheme}${name}:${password}@${rest}`;
+}
+
+async function writeSecret(path: string, text: string): Promise<void> {
+  const handle = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === 'EEXIST' ? 'is there already' : `cannot be written: ${cause.code}`;
+    throw new MillinerError('OUTPUT_UNUSABLE', `${path} ${why}`, {
+      cause,
+      hint: 'Choose another directory with --out.',
+    });
+  });
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw asStorageError(error, path);
+  } finally {
+    await handle.close();
+  }
+}
