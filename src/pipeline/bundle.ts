@@ -4,38 +4,17 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
-import { isDigest, type Digest } from '../content/digest.ts';
+import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
-import { idsPathOf, idsSchema, readIds, writeIds } from '../lock/ids.ts';
+import { idsPathOf, readIds, writeIds } from '../lock/ids.ts';
 import { canonicalDigest, readLock, type Lock } from '../lock/lock.ts';
 import { placeOf, readTemplate } from '../recipe/files.ts';
 import { loadChain, lockPathOf, type LoadedRecipe } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
+import { invalidBundle, parseBundle, type Bundle } from './bundleschema.ts';
 import type { Context } from './context.ts';
 import { leaveBytes, obtainBytes } from './exchange.ts';
 import { withWorkspace } from './workspace.ts';
-
-const fileName = z.string().regex(/^[^/\0]+$/);
-
-const bundleSchema = z.strictObject({
-  version: z.literal(1),
-  /** Lowest base first. What the file says, its repositories looked up. */
-  recipes: z
-    .array(
-      z.strictObject({
-        file: fileName,
-        recipe: z.record(z.string(), z.unknown()),
-        lock: z.unknown(),
-        ids: idsSchema.optional(),
-      }),
-    )
-    .min(1),
-  /** base64, by what the repositories call them. */
-  keys: z.record(fileName, z.string()),
-  templates: z.record(z.string(), z.string()),
-});
-type Bundle = z.infer<typeof bundleSchema>;
 
 export interface Bundled {
   digest: Digest;
@@ -143,22 +122,10 @@ export async function withBundle<T>(
     }
     for (const [name, text] of Object.entries(bundle.templates)) {
       const path = resolve(directory, 'templates', name);
-      if (!path.startsWith(join(directory, 'templates/'))) throw invalid(digest, `template ${name}`);
+      if (!path.startsWith(join(directory, 'templates/'))) throw invalidBundle(digest, `template ${name}`);
       await mkdir(dirname(path), { recursive: true });
       await writeFile(path, text);
     }
     return fn(join(recipes, bundle.recipes.at(-1)!.file));
-  });
-}
-
-function parseBundle(digest: Digest, bytes: Buffer): Bundle {
-  const parsed = bundleSchema.safeParse(JSON.parse(bytes.toString('utf8')));
-  if (parsed.success && isDigest(digest)) return parsed.data;
-  throw invalid(digest, parsed.error?.issues[0]?.message ?? '');
-}
-
-function invalid(digest: Digest, why: string): MillinerError {
-  return new MillinerError('STATE_INVALID', `${digest} is no bundle of a recipe: ${why}`, {
-    hint: 'Release it again: another version of Milliner may have made it.',
   });
 }

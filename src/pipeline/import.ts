@@ -6,8 +6,9 @@ import { unpackLayer } from '../layer/unpack.ts';
 import { isComplete } from './build.ts';
 import { withReason } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
+import { differsFromManifest } from './described.ts';
 import { leave, leaveBytes, obtain, obtainBytes } from './exchange.ts';
-import { pushImage, readImage, type StoredImage, type Tally } from './push.ts';
+import { pushImage, readImage, type Tally } from './push.ts';
 import { listRecords, readRecord, writeRecord, type ImageRecord } from './records.ts';
 import { invalid, parseRecord } from './received.ts';
 import { withWorkspace } from './workspace.ts';
@@ -64,19 +65,13 @@ async function takeOver(context: Context, record: ImageRecord): Promise<void> {
   const { manifestDigest, configDigest, tree, layers, snapshot } = record;
   await obtain(context, manifestDigest);
   await obtain(context, configDigest);
-  requireSame(record, await readImage(context, record));
+  const field = await differsFromManifest(context, record);
+  if (field !== undefined)
+    throw invalid('record of an image', `it has another ${field} than ${manifestDigest}`);
   for (const { digest, size } of layers) await obtain(context, digest as Digest, size);
   await obtain(context, tree);
   if (!context.snapshots.stat(snapshot)) await unpack(context, record);
   await writeRecord(context.state, record);
-}
-
-/** The record is about the image that its manifest is of. Throws EXCHANGE_INVALID. */
-function requireSame(record: ImageRecord, image: StoredImage): void {
-  const own = new Set(record.layers.map(({ digest, size }) => `${digest} ${size}`));
-  const theirs = new Set(image.layers.map(({ digest, size }) => `${digest} ${size}`));
-  const isSame = record.configDigest === image.config.digest && own.symmetricDifference(theirs).size === 0;
-  if (!isSame) throw invalid('record of an image', `${record.manifestDigest} has other layers`);
 }
 
 async function unpack(context: Context, record: ImageRecord): Promise<void> {

@@ -5,6 +5,7 @@ import { bootFailure, bootRecorded } from '../pipeline/boot.ts';
 import { build } from '../pipeline/build.ts';
 import { bundleRecipe, withBundle } from '../pipeline/bundle.ts';
 import type { Context } from '../pipeline/context.ts';
+import { differsFromManifest } from '../pipeline/described.ts';
 import { leaveBytes, obtain, obtainBytes, openExchange } from '../pipeline/exchange.ts';
 import { importImages, leaveImage } from '../pipeline/import.ts';
 import { lockRecipe } from '../pipeline/lock.ts';
@@ -142,6 +143,9 @@ async function storedImage(context: Context, { records, manifestDigest }: Built)
     throw invalid('record of an image', `it is not of ${manifestDigest}`);
   await obtain(context, manifestDigest);
   await obtain(context, record.configDigest);
+  const field = await differsFromManifest(context, record);
+  if (field !== undefined)
+    throw invalid('record of an image', `it has another ${field} than ${manifestDigest}`);
   return readImage(context, record);
 }
 
