@@ -8,7 +8,7 @@ import { peekRelease, peekRequest } from './claims.ts';
 import { jobsOf, readFailure, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 import { queueTrouble } from './replies.ts';
-import { findRelease, type ReleaseStatus } from './status.ts';
+import { describeRelease, type ReleaseStatus } from './status.ts';
 import type { Submitted } from './submit.ts';
 
 const pollMilliseconds = 300;
@@ -65,7 +65,10 @@ async function look(
   if (!job || !story.isOf(job)) return void ended.set(id, undefined);
   const isOver = (await job.isCompleted()) || (await job.isFailed());
   await story.tell();
-  if (isOver) ended.set(id, await findRelease(queues, id, false));
+  if (!isOver) return;
+  // As it is now that it is over; and still the release that was asked for.
+  const last = await queues.get(releaseQueue).getJob(id);
+  ended.set(id, last && story.isOf(last) ? await describeRelease(queues, last, false) : undefined);
 }
 
 /** The new lines of all jobs of a release, in order. */

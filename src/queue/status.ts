@@ -83,7 +83,10 @@ export async function listReleases(queues: Queues, finished: number): Promise<Re
 
 /** With the logs of its jobs. Throws RELEASE_NOT_FOUND. */
 export async function findRelease(queues: Queues, id: string, logs = true): Promise<ReleaseStatus> {
-  const job = await releaseJob(queues, id);
+  return describeRelease(queues, await releaseJob(queues, id), logs);
+}
+
+export async function describeRelease(queues: Queues, job: Job, logs: boolean): Promise<ReleaseStatus> {
   return describe(queues, job, await listWorkers(queues), logs);
 }
 
