@@ -38,7 +38,7 @@ const layer = z.strictObject({
 });
 
 /** As a build settles it: whether there is an init is known then. */
-const plan = testSchema.pipe(
+const testPlan = testSchema.pipe(
   z.custom<TestPlan & { init: boolean }>((test) => typeof (test as TestPlan).init === 'boolean'),
 );
 
@@ -91,7 +91,7 @@ const recordSchema = z.strictObject({
   layers: z.array(layer).min(1).max(1000),
   config,
   epoch: count,
-  test: plan,
+  test: testPlan,
   packages: strings,
   checksums: map,
   dbPath: z.string().regex(/^(?:\/(?!\.\.?(?:\/|$))[^/\0]+)+$/),
@@ -147,7 +147,7 @@ const verdictSchema = z.strictObject({
   journalErrors: journal,
   peakMemory: count.exactOptional(),
   instances: z.array(instance).max(100),
-  plan,
+  plan: testPlan,
   host: z.strictObject({ runtime: short, kernel: short, architecture: short }),
   started: z.iso.datetime(),
   finished: z.iso.datetime(),

@@ -1,5 +1,5 @@
 /** What whoever writes to the queue may try: each job, and each result, is refused before anything is done for it. */
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -7,15 +7,7 @@ import type { Digest } from '../content/digest.ts';
 import type { ErrorCode } from '../errors.ts';
 import { claims, type Course } from './claims.ts';
 import { queueOf, type Stage, type StageData } from './job.ts';
-import {
-  dismissMachine,
-  enrollMachine,
-  enrolledMachines,
-  ownMachine,
-  parseToken,
-  rights,
-  showToken,
-} from './machine.ts';
+import { enrollMachine, ownMachine } from './machine.ts';
 import { openReport, openStage } from './opened.ts';
 import { Machines, type Sealed } from './sealed.ts';
 
@@ -141,6 +133,13 @@ const bit = (sealed: Sealed): Sealed => {
   return { ...sealed, signatures: [{ ...sealed.signatures[0]!, sig: sig.toString('base64') }] };
 };
 
+/** The same part of a release that others have carried, or of another one. */
+const ofOthers = async (stage: Stage, part: keyof Course, by: Role | undefined, asked = request) => {
+  const { course } = await carry(asked, by && { [part]: by });
+  return job(stage, { [part]: course[part] });
+};
+const another = { ...request, at: 5 };
+
 describe('a job that is not what enrolled machines have made of it', () => {
   const cases: [string, ErrorCode, () => Promise<ReturnType<typeof job>> | ReturnType<typeof job>][] = [
     ['no data', 'QUEUE_FORGED', () => ({ ...job('lock'), data: undefined })],
@@ -215,40 +214,16 @@ describe('a job that is not what enrolled machines have made of it', () => {
       'MACHINE_UNKNOWN',
       async () => job('lock', { request: await machines('signer').seal(claims.request, request) }),
     ],
-    [
-      "the desk's lock",
-      'MACHINE_UNKNOWN',
-      async () => job('build', { locked: (await carry(request, { locked: 'desk' })).course.locked }),
-    ],
-    [
-      "the signer's build",
-      'MACHINE_UNKNOWN',
-      async () => job('sign', { built: (await carry(request, { built: 'signer' })).course.built }),
-    ],
-    [
-      "a stranger's build",
-      'MACHINE_UNKNOWN',
-      async () => job('sign', { built: (await carry(request, { built: 'stranger' })).course.built }),
-    ],
-    [
-      "a builder's signature",
-      'MACHINE_UNKNOWN',
-      async () => job('publish', { signed: (await carry(request, { signed: 'builder' })).course.signed }),
-    ],
-    [
-      'the lock of another request',
-      'QUEUE_FORGED',
-      async () => job('build', { locked: (await carry({ ...request, at: 5 })).course.locked }),
-    ],
-    [
-      'the build of another request',
-      'QUEUE_FORGED',
-      async () => job('sign', { built: (await carry({ ...request, at: 5 })).course.built }),
-    ],
+    ["the desk's lock", 'MACHINE_UNKNOWN', () => ofOthers('build', 'locked', 'desk')],
+    ["the signer's build", 'MACHINE_UNKNOWN', () => ofOthers('sign', 'built', 'signer')],
+    ["a stranger's build", 'MACHINE_UNKNOWN', () => ofOthers('sign', 'built', 'stranger')],
+    ["a builder's signature", 'MACHINE_UNKNOWN', () => ofOthers('publish', 'signed', 'builder')],
+    ['the lock of another request', 'QUEUE_FORGED', () => ofOthers('build', 'locked', undefined, another)],
+    ['the build of another request', 'QUEUE_FORGED', () => ofOthers('sign', 'built', undefined, another)],
     [
       'the signature of another request',
       'QUEUE_FORGED',
-      async () => job('publish', { signed: (await carry({ ...request, at: 5 })).course.signed }),
+      () => ofOthers('publish', 'signed', undefined, another),
     ],
     [
       'a verdict of its own in a build',
@@ -351,10 +326,13 @@ describe('a job that is not what enrolled machines have made of it', () => {
 
 test('a request of a later version says so', async () => {
   const schema = claims.request.schema.omit({ version: true }).loose();
-  const later = await machines('desk').seal({ ...claims.request, schema }, {
-    ...request,
-    version: 3,
-  } as never);
+  const later = await machines('desk').seal(
+    { ...claims.request, schema },
+    {
+      ...request,
+      version: 3,
+    },
+  );
   expect(await codeOf(opens(job('lock', { request: later })))).toBe('RELEASE_FAILED');
 });
 
@@ -419,44 +397,4 @@ describe('a result that is not what enrolled machines have made of it', () => {
   test.each(cases)('%s', async (_name, code, make) => {
     expect(await codeOf(openReport(machines('receiver'), await make()))).toBe(code);
   });
-});
-
-test("a machine's key is one, private, and made once by however many ask for it", async () => {
-  const state = join(directory, 'fresh');
-  const asked = await Promise.all(Array.from({ length: 8 }, () => ownMachine(state)));
-  expect(new Set(asked.map(({ machine }) => machine.id)).size).toBe(1);
-  expect((await stat(join(state, 'machine/machine.key'))).mode & 0o777).toBe(0o600);
-  expect((await stat(join(state, 'machine'))).mode & 0o777).toBe(0o700);
-});
-
-test('a token names what it came from; what is none is refused', async () => {
-  const { machine } = await ownMachine(stateOf('builder'));
-  expect(parseToken(` ${showToken(machine)}\n`)).toEqual({
-    name: machine.name,
-    publicKey: machine.publicKey,
-  });
-  for (const text of [
-    '',
-    'milliner-machine:a',
-    `milliner-machine:../a:${machine.publicKey}`,
-    'milliner-machine:a:AAAA',
-    `${showToken(machine)}:x`,
-  ]) {
-    expect(() => parseToken(text)).toThrow();
-  }
-});
-
-test('who is dismissed counts no more; a list that was damaged is no empty one', async () => {
-  const state = stateOf('signer');
-  const { machine } = await ownMachine(stateOf('desk'));
-  await enrollMachine(state, { ...machine, name: 'desk' }, rights);
-  const sealed = await machines('desk').seal(claims.request, request);
-  expect((await machines('signer').open(claims.request, sealed)).by.name).toBe('desk');
-  await dismissMachine(state, 'desk');
-  expect(await enrolledMachines(state)).toEqual([]);
-  expect(await codeOf(machines('signer').open(claims.request, sealed))).toBe('MACHINE_UNKNOWN');
-  expect(await codeOf(dismissMachine(state, 'desk'))).toBe('MACHINE_UNKNOWN');
-  const path = join(state, 'machine/enrolled.json');
-  await writeFile(path, (await readFile(path, 'utf8')).slice(0, -3));
-  expect(await codeOf(machines('signer').open(claims.request, sealed))).toBe('STATE_INVALID');
 });

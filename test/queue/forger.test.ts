@@ -74,7 +74,7 @@ function queue(name: string): Queue {
 
 /** Puts a job there, and gives the code that it fails with. */
 async function fails(name: string, id: string, data: unknown): Promise<string> {
-  const job = await queue(name).add('forged', data as object, { jobId: id });
+  const job = await queue(name).add('forged', data, { jobId: id });
   const ended = async () => ((await job.isFailed()) ? true : (await job.isCompleted()) ? false : undefined);
   if (!(await eventually(ended))) return 'none';
   const { failedReason } = (await queue(name).getJob(id))!;
@@ -108,7 +108,7 @@ describe('jobs of his own', () => {
   });
   const image = () => peek(claims.built, honest.built[0]).body.image;
   const record = { name: '../../../../../../tmp/forged', snapshot: '../x' };
-  const cases: [string, string, () => Promise<unknown> | unknown][] = [
+  const cases: [string, string, () => unknown][] = [
     [
       'a lock whose bundle is a directory of the worker',
       'lock-x86_64',

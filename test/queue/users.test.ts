@@ -115,7 +115,6 @@ test.each([
   ['keys', '*'],
   ['acl', 'list'],
   ['client', 'list'],
-  ['debug', 'sleep', '0'],
   ['module', 'list'],
   ['replicaof', 'evil.example.com', '6379'],
   ['save'],
