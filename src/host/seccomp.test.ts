@@ -44,9 +44,11 @@ test('what podman refuses with these capabilities is refused', () => {
 
 test('what podman allows and is refused, or allowed only in part, is written down with its reason', () => {
   const whole = allows(true);
-  // Of personality it allows the same values.
+  // Of personality it allows the same values. Versions of podman differ: the table has what any of them allows.
   const narrower = [...podmanAllows].filter((name) => !whole.has(name) && name !== 'personality');
-  expect(narrower.toSorted()).toEqual([...narrowerThanPodman.keys()].toSorted());
+  expect(narrower.filter((name) => !narrowerThanPodman.has(name))).toEqual([]);
+  expect([...narrowerThanPodman.keys()].filter((name) => whole.has(name))).toEqual([]);
+  expect(narrower.length).toBeGreaterThan(20);
 });
 
 test('no call is both allowed and refused', () => {
