@@ -28,11 +28,13 @@ export interface RunResult {
   stderr: string;
 }
 
+export const searchPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
 /**
  * As root a program could make itself a home anywhere but in /proc: what it left there, the next one would find.
  */
 const environment = {
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  PATH: searchPath.join(':'),
   LC_ALL: 'C.UTF-8',
   TZ: 'UTC',
   HOME: '/proc/nonexistent',

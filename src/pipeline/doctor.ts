@@ -6,6 +6,7 @@ import { findRuntime } from '../host/runtime.ts';
 import { inotifyRoom, raise } from '../boot/inotify.ts';
 import { checkControllers } from '../boot/limits.ts';
 import { unifiedHierarchy } from '../host/cgroups.ts';
+import { runConfined } from '../host/confined.ts';
 import { run } from '../host/exec.ts';
 import { native } from '../host/native.ts';
 import { probeTracing } from '../host/trace.ts';
@@ -32,6 +33,7 @@ const programs = [
   ['rpm', 'checks and, with tools: host, installs packages', 'rpm', 'rpm', '--version'],
   ['rpmkeys', 'checks signatures', 'rpm', 'rpm', '--version'],
   ['gpg', 'reads key files and verifies signed metadata', 'gpg', 'gnupg2', '--version'],
+  ['bwrap', 'confines what reads packages, metadata and keys', 'bubblewrap', 'bubblewrap', '--version'],
   ['xz', 'unpacks older packages and metadata', 'xz-utils', 'xz', '--version'],
 ] as const;
 const redis = [
@@ -62,6 +64,10 @@ export async function examine(state: string, allowHostRoot: boolean | undefined)
   }
   findings.push(
     await probe('OCI runtime', findRuntime),
+    await probe('confining programs (bubblewrap)', async () => {
+      await runConfined('true', [], {});
+      return 'works';
+    }),
     await probe('following scriptlets (ptrace)', probeTracing),
     await probe('control groups', describeControlGroups),
     {

@@ -1,10 +1,11 @@
 /** Metadata files, decompressed as they are read: gzip and zstd by Node, what Node lacks by the programs themselves. */
 import { createReadStream } from 'node:fs';
-import { extname } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { pipeline, Readable, type Duplex } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { MillinerError } from '../errors.ts';
-import { commandFailed, startStreaming } from '../host/exec.ts';
+import { confinementFailed, startConfined } from '../host/confined.ts';
+import { commandFailed } from '../host/exec.ts';
 import { frameByFrame } from '../host/zstd.ts';
 
 const pieceSize = 256 * 1024;
@@ -63,14 +64,16 @@ async function* throughProgram(
   [program, ...options]: readonly [string, ...string[]],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
-  const args = [...options, path];
-  const child = startStreaming(program, args, { signal });
+  const file = resolve(path);
+  const args = [...options, file];
+  const child = startConfined(program, args, { reads: [file] }, { signal });
   try {
     yield* child.stdout as AsyncIterable<Buffer>;
     const result = await child;
     if (result.exitCode === 0) return;
     const failure = commandFailed(program, args, result);
-    throw failure.code === 'COMMAND_FAILED' ? corrupt(path, failure) : failure;
+    const other = failure.code === 'COMMAND_FAILED' ? confinementFailed(result) : failure;
+    throw other ?? corrupt(path, failure);
   } finally {
     child.kill('SIGKILL');
   }

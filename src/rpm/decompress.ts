@@ -9,7 +9,8 @@ import { resolve } from 'node:path';
 import { pipeline, Readable, type Duplex } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { MillinerError } from '../errors.ts';
-import { commandFailed, startStreaming } from '../host/exec.ts';
+import { confinementFailed, startConfined } from '../host/confined.ts';
+import { commandFailed } from '../host/exec.ts';
 import { frameByFrame } from '../host/zstd.ts';
 import type { Refuse } from './header.ts';
 import type { Payload } from './package.ts';
@@ -89,7 +90,7 @@ async function* throughRpm(
 ): AsyncGenerator<Buffer> {
   // Absolute: rpm takes a leading dash for an option and a lone one for standard input.
   const args = [resolve(path)];
-  const child = startStreaming('rpm2cpio', args, { signal });
+  const child = startConfined('rpm2cpio', args, { reads: args }, { signal });
   try {
     try {
       yield* child.stdout as AsyncIterable<Buffer>;
@@ -98,10 +99,12 @@ async function* throughRpm(
       throw commandFailed('rpm2cpio', args, await child);
     }
     const result = await child;
-    if (result.exitCode === undefined) throw commandFailed('rpm2cpio', args, result);
+    // Of one that died there bubblewrap gives 128 and the signal's number.
+    if (result.exitCode === undefined || result.exitCode > 128) throw commandFailed('rpm2cpio', args, result);
     // It also fails, without a word, where ARCHIVESIZE is wrong, which rpm itself does not look at.
     if (result.exitCode !== 0 && result.stderr !== '') {
-      throw corrupt(commandFailed('rpm2cpio', args, result), refuse);
+      const failure = commandFailed('rpm2cpio', args, result);
+      throw confinementFailed(result) ?? corrupt(failure, refuse);
     }
     for await (const _ of raw);
   } finally {

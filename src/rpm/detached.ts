@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { judgeSigner, readStatus, readValid } from './gpgstatus.ts';
 import { isolateKeys } from './keyring.ts';
-import { gpg, readKeys, withDirectory, type KeyOptions, type TrustedKey } from './keys.ts';
+import { gpg, importKeys, readKeys, withDirectory, type KeyOptions, type TrustedKey } from './keys.ts';
 import { refusalOf, type PublicKey } from './signingkey.ts';
 
 /** The fingerprint of the primary key that signed, or why none of the trusted keys is known to have. */
@@ -26,12 +26,12 @@ export async function verifyDetached(
   return withDirectory(options, async (directory) => {
     const home = join(directory, 'home');
     await mkdir(home, { mode: 0o700 });
-    await gpg(home, ['--import', '--', ...(await isolateKeys(trusted, directory, options))], options);
+    for (const file of await isolateKeys(trusted, directory, options)) await importKeys(home, file, options);
     const [data, signed] = [join(directory, 'data'), join(directory, 'data.asc')];
     await writeFile(data, content);
     await writeFile(signed, signature);
     const args = ['--trust-model', 'always', '--status-fd', '1', '--verify', '--', signed, data];
-    const { stdout } = await gpg(home, args, options);
+    const { stdout } = await gpg(home, args, { ...options, reads: [data, signed] });
     return judge(readStatus(stdout), keys);
   });
 }

@@ -1,13 +1,15 @@
 /** The trusted keys in a keyring of rpm's that only one check uses. */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { run } from '../host/exec.ts';
+import { runConfined } from '../host/confined.ts';
 import { isNearlyFull, saysDiskFull } from '../host/files.ts';
 import {
   anyExit,
   diskFull,
   gpg,
+  importKeys,
+  keyBytes,
   keyInvalid,
   readKeys,
   withDirectory,
@@ -68,7 +70,7 @@ async function isolateKey(
 ): Promise<string> {
   const ring = await mkdtemp(join(home, 'ring-'));
   const alone = join(ring, 'alone.asc');
-  await gpg(ring, ['--import', '--', resolve(file)], options);
+  await importKeys(ring, file, options);
   // Of what gpg has not taken there is nothing to delete.
   for (const key of without) await gpg(ring, ['--yes', '--delete-keys', '--', key], options);
   const which = fingerprint === undefined ? [] : ['--', fingerprint];
@@ -90,8 +92,12 @@ export async function withKeyring<T>(
     const dbpath = join(directory, 'rpmdb');
     await mkdir(dbpath);
     for (const file of await isolateForRpm(trusted, directory, options)) {
-      const args = ['--dbpath', dbpath, '--import', file];
-      const { exitCode, stderr } = await run('rpmkeys', args, { signal: options.signal, allow: anyExit });
+      const key = join(directory, 'key');
+      await writeFile(key, await keyBytes(file));
+      const args = ['--dbpath', dbpath, '--import', key];
+      const reach = { reads: [key], writes: dbpath };
+      const settings = { signal: options.signal, allow: anyExit };
+      const { exitCode, stderr } = await runConfined('rpmkeys', args, reach, settings);
       // rpm 4.18 exits 0 also where it could not write the key down.
       if (exitCode === 0 && !/^error:/m.test(stderr)) continue;
       if (saysDiskFull(stderr) || (await isNearlyFull(dbpath))) throw diskFull(dbpath);

@@ -1,9 +1,10 @@
 /** The public keys that a recipe trusts, as gpg reads them. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import { run, type RunResult } from '../host/exec.ts';
+import { runConfined } from '../host/confined.ts';
+import type { RunResult } from '../host/exec.ts';
 import { isNearlyFull } from '../host/files.ts';
 import { parseColons, type PublicKey, type SigningKey } from './signingkey.ts';
 
@@ -32,7 +33,8 @@ export async function readKeys(
   return withDirectory(options, async (home) => {
     const keys: PublicKey[] = [];
     for (const { file, fingerprint } of trusted) {
-      const { stdout } = await gpg(home, ['--with-colons', '--show-keys', '--', resolve(file)], options);
+      const input = await keyBytes(file);
+      const { stdout } = await gpg(home, ['--with-colons', '--show-keys'], { ...options, input });
       const found = parseColons(file, stdout);
       if (found.length === 0 && (await isNearlyFull(home))) throw diskFull(home);
       if (found.length === 0) throw keyInvalid(file, 'holds no OpenPGP public key');
@@ -53,15 +55,36 @@ async function importedKeys(
   options: KeyOptions,
 ): Promise<Map<string, SigningKey[]>> {
   const files = [...new Set(trusted.map(({ file }) => resolve(file)))];
-  await gpg(home, ['--import', '--', ...files], options);
+  for (const file of files) await importKeys(home, file, options);
   const { stdout } = await gpg(home, ['--with-colons', '--list-keys'], options);
   return new Map(parseColons(home, stdout).map(({ fingerprint, signers }) => [fingerprint, signers]));
 }
 
+/** Takes the keys of a file into a home, as far as gpg takes them. */
+export async function importKeys(home: string, file: string, options: KeyOptions): Promise<void> {
+  await gpg(home, ['--import'], { ...options, input: await keyBytes(file) });
+}
+
+/** Whoever owns the file: confined programs read no more than it would let them. Throws KEY_INVALID. */
+export async function keyBytes(file: string): Promise<Buffer> {
+  return readFile(resolve(file)).catch((error: NodeJS.ErrnoException) => {
+    throw keyInvalid(file, `cannot be read (${error.code})`);
+  });
+}
+
+export interface GpgOptions extends KeyOptions {
+  input?: Buffer;
+  /** Directories that it reads besides its home. */
+  reads?: string[];
+}
+
 /** With a home of its own; exit code 2 also tells of a single key that it does not understand. */
-export async function gpg(home: string, args: readonly string[], { signal }: KeyOptions): Promise<RunResult> {
+export async function gpg(home: string, args: readonly string[], options: GpgOptions): Promise<RunResult> {
+  const { signal, input, reads = [] } = options;
   const common = ['--homedir', home, '--batch', '--no-tty', '--no-auto-key-retrieve', '--no-autostart'];
-  return run('gpg', [...common, ...args], { signal, allow: [0, 1, 2] });
+  const reach = { reads, writes: home };
+  const given = input === undefined ? {} : { input };
+  return runConfined('gpg', [...common, ...args], reach, { signal, allow: [0, 1, 2], ...given });
 }
 
 function notAmong(file: string, fingerprint: string, found: readonly PublicKey[]): MillinerError {

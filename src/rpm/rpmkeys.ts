@@ -1,5 +1,5 @@
 /** Runs rpmkeys over many packages and says for each what it found. */
-import { run } from '../host/exec.ts';
+import { runConfined } from '../host/confined.ts';
 import { inParallel } from '../host/parallel.ts';
 import { anyExit } from './keys.ts';
 
@@ -53,7 +53,9 @@ async function checkBatch(
   const settings = [`_pkgverify_level ${level}`, '_pkgverify_flags 0x0'].flatMap((it) => ['--define', it]);
   const noSignature = level === 'digest' ? ['--nosignature'] : [];
   const args = ['--dbpath', dbpath, ...settings, ...noSignature, '--checksig', '--verbose', ...paths];
-  const { exitCode, stdout } = await run('rpmkeys', args, { signal, allow: anyExit });
+  // What one package does to the reader of it cannot change which keys the next is held to.
+  const reach = { reads: [dbpath, ...paths] };
+  const { exitCode, stdout } = await runConfined('rpmkeys', args, reach, { signal, allow: anyExit });
   if (exitCode === 0 || paths.length === 1) {
     const found = parseChecks(stdout, paths);
     return paths.map((path) => ({ path, passed: exitCode === 0, checks: found.get(path) ?? [] }));

@@ -3,9 +3,9 @@
  * them in a keyring of one file's keys only. The time of the signature decides whether a key counts, as for packages.
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { judgeSigner, readStatus, readValid, type ValidSignature } from './gpgstatus.ts';
-import { gpg, readKeys, withDirectory, type KeyOptions } from './keys.ts';
+import { gpg, importKeys, readKeys, withDirectory, type KeyOptions } from './keys.ts';
 import type { PublicKey } from './signingkey.ts';
 
 export interface OpenedMessage {
@@ -42,7 +42,7 @@ export async function openMessages(
   return withDirectory(options, async (directory) => {
     const home = join(directory, 'home');
     await mkdir(home, { mode: 0o700 });
-    await gpg(home, ['--import', '--', resolve(file)], options);
+    await importKeys(home, file, options);
     const opened: (OpenedMessage | MessageProblem)[] = [];
     for (const message of messages) opened.push(await open(message, home, keys, options));
     return opened;

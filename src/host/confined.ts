@@ -1,0 +1,90 @@
+/**
+ * Programs that read bytes of others, and could be taken over by them: in a container of bubblewrap's without network,
+ * capabilities, processes of ours, or anything to read but the host's programs and what they are given. What they may
+ * write is one directory, or nothing but their output.
+ */
+import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { MillinerError } from '../errors.ts';
+import {
+  commandFailed,
+  searchPath,
+  start,
+  startStreaming,
+  type EndedCommand,
+  type RunOptions,
+  type RunResult,
+} from './exec.ts';
+
+/** Absolute paths, which are the same inside. */
+export interface Reach {
+  reads?: readonly string[];
+  writes?: string;
+}
+
+const bubblewrap = 'bwrap';
+/** What of the host's configuration changes how signatures are judged. */
+const settings = ['/etc/ld.so.cache', '/etc/rpm', '/etc/crypto-policies'];
+
+/** As run; throws HOST_MISSING too where the program cannot be confined here. */
+export async function runConfined(
+  program: string,
+  args: readonly string[],
+  reach: Reach,
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const result = await start(bubblewrap, [...confinement(program, reach), ...args], options);
+  const { exitCode, stdout, stderr } = result;
+  // bubblewrap's own failures are no answer of the program's.
+  const failure = exitCode === 0 ? undefined : failureIn(stderr);
+  if (failure !== undefined) throw cannotConfine(failure);
+  if (exitCode !== undefined && (options.allow ?? [0]).includes(exitCode))
+    return { exitCode, stdout, stderr };
+  throw commandFailed(result.code === 'ENOENT' ? bubblewrap : program, args, result);
+}
+
+/** As startStreaming. */
+export function startConfined(
+  program: string,
+  args: readonly string[],
+  reach: Reach,
+  options: RunOptions = {},
+) {
+  return startStreaming(bubblewrap, [...confinement(program, reach), ...args], options);
+}
+
+/** Why a program that startConfined has started failed, where that was not its own failure. */
+export function confinementFailed({ stderr }: EndedCommand): MillinerError | undefined {
+  const failure = failureIn(stderr ?? '');
+  return failure === undefined ? undefined : cannotConfine(failure);
+}
+
+function confinement(program: string, { reads = [], writes }: Reach): string[] {
+  if (!searchPath.some((directory) => existsSync(`${directory}/${program}`)))
+    throw new MillinerError('HOST_MISSING', `${program} is not installed`, { details: { program } });
+  const own = ['--unshare-all', '--cap-drop', 'ALL', '--die-with-parent', '--new-session', '--chdir', '/'];
+  const host = ['--ro-bind', '/usr', '/usr', ...['bin', 'sbin', 'lib', 'lib64'].flatMap(asOnHost)];
+  const configuration = settings.flatMap((path) => ['--ro-bind-try', path, path]);
+  const empty = ['--dev', '/dev', '--dir', '/tmp', '--dir', '/var/tmp'];
+  const given = reads.flatMap((path) => ['--ro-bind', path, path]);
+  const result = writes === undefined ? [] : ['--bind', writes, writes];
+  return [...own, ...host, ...configuration, ...empty, ...given, ...result, '--', program];
+}
+
+/** A link into /usr, or a directory of its own. */
+function asOnHost(name: string): string[] {
+  const path = `/${name}`;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return [];
+  return found.isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : ['--ro-bind', path, path];
+}
+
+function failureIn(words: string): string | undefined {
+  return /^bwrap: (.*)/.exec(words)?.[1];
+}
+
+function cannotConfine(why: string): MillinerError {
+  return new MillinerError('HOST_MISSING', `programs cannot be confined here: ${why}`, {
+    hint: 'Milliner reads packages and keys in containers of bubblewrap: it needs namespaces (CAP_SYS_ADMIN, or unprivileged user namespaces).',
+    details: { program: bubblewrap },
+  });
+}
