@@ -65,7 +65,8 @@ function confinement(program: string, { reads = [], writes }: Reach): string[] {
   const host = ['--ro-bind', '/usr', '/usr', ...['bin', 'sbin', 'lib', 'lib64'].flatMap(asOnHost)];
   const configuration = settings.flatMap((path) => ['--ro-bind-try', path, path]);
   const empty = ['--dev', '/dev', '--dir', '/tmp', '--dir', '/var/tmp'];
-  const given = reads.flatMap((path) => ['--ro-bind', path, path]);
+  // Of what is not there the program has its own words.
+  const given = reads.flatMap((path) => ['--ro-bind-try', path, path]);
   const result = writes === undefined ? [] : ['--bind', writes, writes];
   return [...own, ...host, ...configuration, ...empty, ...given, ...result, '--', program];
 }

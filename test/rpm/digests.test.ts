@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type * as Exec from '../../src/host/exec.ts';
+import type * as Confined from '../../src/host/confined.ts';
 import { readHead } from '../../src/rpm/lead.ts';
 import { verifyDigests, verifySignatures } from '../../src/rpm/signature.ts';
 import { signatureTags } from '../../src/rpm/tags.ts';
@@ -12,13 +12,13 @@ import { packageFile } from './synthesize.ts';
 
 /** What a newer rpmkeys than the host's says, where it is to say something. */
 const said = vi.hoisted(() => ({ text: '' }));
-vi.mock('../../src/host/exec.ts', async (original) => {
-  const real = await original<typeof Exec>();
-  const run: typeof real.run = async (program, args, options) =>
+vi.mock('../../src/host/confined.ts', async (original) => {
+  const real = await original<typeof Confined>();
+  const runConfined: typeof real.runConfined = async (program, args, ...rest) =>
     said.text !== '' && args.includes('--checksig')
       ? { exitCode: 1, stdout: said.text, stderr: '' }
-      : real.run(program, args, options);
-  return { ...real, run };
+      : real.runConfined(program, args, ...rest);
+  return { ...real, runConfined };
 });
 
 let directory: string;
