@@ -1,19 +1,20 @@
 // Follows the programs that one process starts, from outside of its container: ptrace(2). Begin, end and status come
 // from the kernel, where nothing that runs inside can spoil them.
+#include "trace.h"
+
 #include <fcntl.h>
-#include <linux/openat2.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <map>
 #include <thread>
-#include <vector>
 
-#include "task.h"
-#include "trace.h"
+#include "inject.h"
+#include "stamps.h"
+#include "tracee.h"
 
 namespace {
 
@@ -22,85 +23,39 @@ constexpr int kOurs = __WALL | __WNOTHREAD;
 
 // Whoever keeps the limits of what is traced has died with us: it ends too, and all of its process namespace.
 constexpr long kLeash = PTRACE_O_EXITKILL;
-constexpr long kRootOptions = kLeash | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE;
+constexpr long kSeizeOptions = kLeash | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD;
+constexpr long kRootOptions =
+    kSeizeOptions | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXIT;
 // What a program starts is its own affair. Its threads are followed: an exec by one of them would else escape.
-constexpr long kProgramOptions = kLeash | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE;
+constexpr long kProgramOptions = kSeizeOptions | PTRACE_O_TRACECLONE;
 
-constexpr size_t kMostArguments = 64 * 1024;
-constexpr size_t kMostScript = 1024 * 1024;
 // A package can make rpm run as many programs as it likes: what is kept of them has a bound.
 constexpr size_t kMostKept = 64 * 1024 * 1024;
 constexpr size_t kMostPrograms = 100'000;
 
-int64_t Clock(clockid_t clock) {
-  timespec now;
-  // Past libraries that tell a program another time: files are stamped by the kernel.
-  syscall(SYS_clock_gettime, clock, &now);
-  return static_cast<int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
-}
+// Where the runtime puts the first descriptor that it hands on.
+constexpr int kHanded = 3;
 
-std::string ReadBounded(int fd, size_t most) {
-  std::string bytes;
-  char piece[16384];
-  for (ssize_t length; bytes.size() <= most && (length = read(fd, piece, sizeof piece)) > 0;) {
-    bytes.append(piece, static_cast<size_t>(length));
-  }
-  close(fd);
-  return bytes;
-}
-
-// '' where there is none any more: a process may be killed at any time.
-std::string ReadProc(pid_t pid, const std::string& name, size_t most = kMostArguments) {
-  const int fd = open(("/proc/" + std::to_string(pid) + "/" + name).c_str(), O_RDONLY | O_CLOEXEC);
-  return fd < 0 ? "" : ReadBounded(fd, most);
-}
-
-pid_t StatusNumber(pid_t pid, const std::string& key) {
-  const std::string status = ReadProc(pid, "status");
-  const size_t at = status.find("\n" + key + ":");
-  return at == std::string::npos ? 0 : atoi(status.c_str() + at + key.size() + 2);
-}
-
-// proc_pid_stat(5): the state stands behind the name, which may hold anything. A process whose first thread has ended
-// looks dead there, and its other threads go on.
-bool IsAlive(pid_t pid) {
-  const std::string stat = ReadProc(pid, "stat");
-  const size_t name = stat.rfind(')');
-  if (name == std::string::npos || name + 2 >= stat.size()) return false;
-  return (stat[name + 2] != 'Z' && stat[name + 2] != 'X') || StatusNumber(pid, "Threads") > 1;
-}
-
-std::optional<std::string> ReadScript(pid_t pid, const std::string& path) {
-  const int root = open(("/proc/" + std::to_string(pid) + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (root < 0) return std::nullopt;
-  // Links are followed inside the program's own root, never to the host.
-  open_how how{};
-  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const int fd = static_cast<int>(syscall(SYS_openat2, root, path.c_str(), &how, sizeof how));
-  close(root);
-  if (fd < 0) return std::nullopt;
-  struct stat status;
-  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-    close(fd);
-    return std::nullopt;
-  }
-  std::string bytes = ReadBounded(fd, kMostScript);
-  if (bytes.size() > kMostScript) return std::nullopt;
-  return bytes;
-}
+constexpr int64_t kMillisecond = 1'000'000;
+// For what was begun in the background to end by itself.
+constexpr int64_t kGrace = 2000 * kMillisecond;
 
 class Tracer {
  public:
-  Tracer(pid_t root, std::string arguments) : root_(root), arguments_(std::move(arguments)) {}
+  Tracer(pid_t root, std::string arguments, int words)
+      : root_(root), arguments_(std::move(arguments)), words_(words) {}
+  ~Tracer() {
+    if (words_ >= 0) close(words_);
+  }
 
   // From then on the calling thread alone may call Follow.
   void Seize() {
-    if (ptrace(PTRACE_SEIZE, root_, 0, kLeash | PTRACE_O_TRACEEXEC) != 0) Fail("ptrace", "pid " + std::to_string(root_));
+    if (ptrace(PTRACE_SEIZE, root_, 0, kSeizeOptions) != 0) Fail("ptrace", "pid " + std::to_string(root_));
     // Without this list nobody could say whether something runs in the background.
     const std::string children = "task/" + std::to_string(root_) + "/children";
     if (access(("/proc/" + std::to_string(root_) + "/" + children).c_str(), R_OK) != 0) Fail("access", children);
-    Remember();
+    groups_[root_] = root_;
+    stamps_.Remember();
   }
 
   // To the end of the traced process, which every other tracee's end precedes.
@@ -113,77 +68,156 @@ class Tracer {
       }
       const pid_t pid = info.si_pid;
       const bool ends = info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED;
+      if (!ends) {
+        if (const auto stop = TakeStop(pid)) OnStop(pid, stop->signal, stop->event);
+        continue;
+      }
       // Until it is reaped here, its parent is not told.
-      if (ends && programs_.count(pid) != 0) End(pid);
+      if (programs_.count(pid) != 0) End(pid);
+      const bool isProcess = StatusNumber(pid, "Tgid") == pid;
       int status = 0;
-      if (waitpid(pid, &status, kOurs | WNOHANG) != pid) continue;
-      if (!WIFSTOPPED(status)) {
-        if (pid == root_) {
-          trace_.isComplete = isRunning_ && !isOverfull_;
-          return std::move(trace_);
-        }
-        const auto found = programs_.find(pid);
-        if (found != programs_.end()) trace_.programs[found->second].status = status;
-        programs_.erase(pid);
-        known_.erase(pid);
+      if (waitpid(pid, &status, kOurs) != pid) continue;
+      if (pid == root_) {
+        trace_.isComplete = isRunning_ && isApart_ && !isOverfull_;
+        trace_.isSteady = stamps_.IsSteady();
+        return std::move(trace_);
       } else {
-        OnStop(pid, WSTOPSIG(status), status >> 16);
+        OnEnd(pid, status, isProcess);
       }
     }
   }
 
  private:
+  // A child's first stop or end, and its parent's word of it, come in any order.
+  struct Unclaimed {
+    bool isDead, isProcess;
+    int status;
+  };
+
   void OnStop(pid_t pid, int signal, int event) {
-    if (pid != root_ && known_.count(pid) == 0 && !Meet(pid)) return;
+    if (groups_.count(pid) == 0) {
+      const auto expected = expected_.find(pid);
+      if (expected == expected_.end()) {
+        unclaimed_[pid] = {false, false, 0};
+      } else {
+        const pid_t parent = expected->second;
+        expected_.erase(expected);
+        Admit(pid, parent);
+      }
+      return;
+    }
     if (event == PTRACE_EVENT_EXEC) OnExec(pid);
+    if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK || event == PTRACE_EVENT_CLONE) OnBirth(pid);
+    if (event == PTRACE_EVENT_EXIT && pid == root_) OnRootEnds();
     const bool isGroupStop = event == PTRACE_EVENT_STOP && signal != SIGTRAP;
     // Whoever is killed meanwhile fails with ESRCH, and its end comes next.
     if (isGroupStop) {
       ptrace(PTRACE_LISTEN, pid, 0, 0);
     } else {
       // The first process of a namespace is not stopped by what runs in it, but for whoever is traced.
-      const bool isDelivered = event == 0 && !(pid == root_ && signal == SIGSTOP);
+      const bool isDelivered = event == 0 && !(groups_[pid] == root_ && signal == SIGSTOP);
       ptrace(PTRACE_CONT, pid, 0, isDelivered ? signal : 0);
     }
   }
 
-  // Whether it is ours to follow: a child of the root, or a thread of what is followed.
-  bool Meet(pid_t pid) {
-    known_[pid] = true;
+  void OnEnd(pid_t pid, int status, bool isProcess) {
+    if (groups_.erase(pid) == 0) {
+      const auto expected = expected_.find(pid);
+      if (expected == expected_.end()) {
+        unclaimed_[pid] = {true, isProcess, status};
+        return;
+      }
+      if (expected->second == root_ && isProcess) AddKilled(status);
+      expected_.erase(expected);
+    }
+    const auto found = programs_.find(pid);
+    if (found == programs_.end()) return;
+    trace_.programs[found->second].status = status;
+    programs_.erase(found);
+  }
+
+  void OnBirth(pid_t parent) {
+    unsigned long message = 0;
+    if (ptrace(PTRACE_GETEVENTMSG, parent, 0, &message) != 0) return;
+    const auto child = static_cast<pid_t>(message);
+    const auto found = unclaimed_.find(child);
+    if (found == unclaimed_.end()) {
+      expected_[child] = groups_[parent];
+      return;
+    }
+    const Unclaimed one = found->second;
+    unclaimed_.erase(found);
+    if (!one.isDead) {
+      Admit(child, groups_[parent]);
+    } else if (groups_[parent] == root_ && one.isProcess) {
+      AddKilled(one.status);
+    }
+  }
+
+  // What the kernel calls a child of the root's is one; who is only made to look like one (CLONE_PARENT) is not.
+  void Admit(pid_t pid, pid_t parent) {
     const pid_t group = StatusNumber(pid, "Tgid");
-    if (group != pid) return true;
-    if (StatusNumber(pid, "PPid") != root_) {
-      known_.erase(pid);
+    if (group != pid) {
+      groups_[pid] = group;
+    } else if (parent == root_) {
+      groups_[pid] = pid;
+      ptrace(PTRACE_SETOPTIONS, pid, 0, kProgramOptions);
+      Begin(pid);
+    } else {
       ptrace(PTRACE_DETACH, pid, 0, 0);
-      return false;
+      return;
     }
-    ptrace(PTRACE_SETOPTIONS, pid, 0, kProgramOptions);
-    if (trace_.programs.size() == kMostPrograms) {
-      isOverfull_ = true;
-      return true;
-    }
+    ptrace(PTRACE_CONT, pid, 0, 0);
+  }
+
+  bool HasRoom() {
+    if (trace_.programs.size() >= kMostPrograms) isOverfull_ = true;
+    return !isOverfull_;
+  }
+
+  void Begin(pid_t pid) {
+    if (words_ >= 0) TakeWords(pid);
+    if (!HasRoom()) return;
     Program program;
-    program.isAlone = !HasOthers(pid);
-    program.begin = Separate();
+    program.isAlone = LivingChildren(root_) == std::vector<pid_t>{pid};
+    program.begin = stamps_.Separate();
+    if (program.isAlone) firstLeft_.reset();
     programs_[pid] = trace_.programs.size();
     trace_.programs.push_back(std::move(program));
-    return true;
+  }
+
+  // Somebody has killed it before it did anything.
+  void AddKilled(int status) {
+    if (!HasRoom()) return;
+    Program program;
+    program.begin = program.end = Clock(CLOCK_REALTIME);
+    program.status = status;
+    program.leaves = true;
+    trace_.programs.push_back(std::move(program));
+  }
+
+  void TakeWords(pid_t pid) {
+    // A program may have left it so that writing fails for the next.
+    fcntl(words_, F_SETFL, 0);
+    for (const unsigned long stream : {STDOUT_FILENO, STDERR_FILENO}) {
+      const auto answer = CallInside(pid, SYS_dup3, {kHanded, stream, 0});
+      if (answer && *answer != static_cast<long>(stream)) isApart_ = false;
+    }
   }
 
   void OnExec(pid_t pid) {
     unsigned long former = 0;
     if (ptrace(PTRACE_GETEVENTMSG, pid, 0, &former) == 0 && static_cast<pid_t>(former) != pid) {
-      known_.erase(static_cast<pid_t>(former));
+      groups_.erase(static_cast<pid_t>(former));
     }
     const size_t most = std::max(kMostArguments, pid == root_ ? arguments_.size() : 0);
     const std::string line = ReadProc(pid, "cmdline", most);
     if (pid == root_) {
       // The runtime may execute itself before.
-      if (line == arguments_) {
-        isRunning_ = ptrace(PTRACE_SETOPTIONS, pid, 0, kRootOptions) == 0;
-      }
+      if (line == arguments_ && !isRunning_) OnRootRuns();
       return;
     }
+    if (HoldsAny(pid, rootsWords_)) isApart_ = false;
     const auto found = programs_.find(pid);
     if (found == programs_.end()) return;
     Program& program = trace_.programs[found->second];
@@ -191,22 +225,60 @@ class Tracer {
     if (program.hasRun) return;
     program.hasRun = true;
     if (Keep(line.size())) program.arguments = line;
-    for (size_t at = 0; at < line.size(); at = line.find('\0', at) + 1) {
-      const std::string argument = line.c_str() + at;
-      if (argument.find("/rpm-tmp.") != std::string::npos) {
-        program.script = ReadScript(pid, argument);
-        if (program.script && !Keep(program.script->size())) program.script.reset();
-        break;
-      }
-      if (line.find('\0', at) == std::string::npos) break;
+    program.script = ScriptAmong(pid, line);
+    if (program.script && !Keep(program.script->size())) program.script.reset();
+  }
+
+  void OnRootRuns() {
+    isRunning_ = ptrace(PTRACE_SETOPTIONS, root_, 0, kRootOptions) == 0 && ToFirstCall(root_);
+    isApart_ = CallInside(root_, SYS_prctl, {PR_SET_DUMPABLE, 0, 0}) == 0;
+    if (words_ < 0) return;
+    // Nobody but its children, as they begin, needs it.
+    if (CallInside(root_, SYS_fcntl, {kHanded, F_SETFD, FD_CLOEXEC}) != 0) isApart_ = false;
+    if (OpenFile(root_, kHanded) != OpenFile(getpid(), words_)) isApart_ = false;
+    rootsWords_ = {OpenFile(root_, STDOUT_FILENO), OpenFile(root_, STDERR_FILENO)};
+  }
+
+  static std::optional<std::string> ScriptAmong(pid_t pid, const std::string& line) {
+    for (size_t at = 0; at < line.size();) {
+      const size_t end = std::min(line.find('\0', at), line.size());
+      const std::string argument = line.substr(at, end - at);
+      if (argument.find("/rpm-tmp.") != std::string::npos) return ReadScript(pid, argument);
+      at = end + 1;
     }
+    return std::nullopt;
   }
 
   void End(pid_t pid) {
-    Program& program = trace_.programs[programs_[pid]];
-    program.leaves = HasOthers(pid);
+    const size_t index = programs_[pid];
+    Program& program = trace_.programs[index];
+    for (const pid_t child : LivingChildren(root_)) program.leaves |= child != pid;
+    // Nothing else ran when it began: what runs now is its own, and so may be what runs until somebody is alone again.
+    if (program.isAlone && program.leaves) firstLeft_ = index;
+    // Whose words they are is known by when they are read.
+    if (words_ >= 0) WaitWhile(100 * kMillisecond, [this] { return HasUnread(words_); });
     program.end = Clock(CLOCK_REALTIME);
-    Separate();
+    stamps_.Separate();
+  }
+
+  static void WaitWhile(int64_t most, const std::function<bool()>& isSo) {
+    const int64_t until = Clock(CLOCK_MONOTONIC) + most;
+    while (isSo() && Clock(CLOCK_MONOTONIC) < until) {
+      const timespec pause{0, kMillisecond};
+      nanosleep(&pause, nullptr);
+    }
+  }
+
+  // The kernel ends with it whatever else runs in its namespace.
+  void OnRootEnds() {
+    unsigned long status = 0;
+    ptrace(PTRACE_GETEVENTMSG, root_, 0, &status);
+    if (WIFEXITED(static_cast<int>(status))) {
+      WaitWhile(kGrace, [this] { return !LivingChildren(root_).empty(); });
+    }
+    const std::vector<pid_t> left = LivingChildren(root_);
+    trace_.left = static_cast<uint32_t>(left.size());
+    if (!left.empty() && firstLeft_) trace_.programs[*firstLeft_].outlives = true;
   }
 
   bool Keep(size_t bytes) {
@@ -214,73 +286,35 @@ class Tracer {
     return kept_ <= kMostKept;
   }
 
-  // What lives as a child of the first process of its process namespace: orphans come to it.
-  bool HasOthers(pid_t program) {
-    const std::string children = ReadProc(root_, "task/" + std::to_string(root_) + "/children");
-    const char* at = children.c_str();
-    for (char* next = nullptr;; at = next) {
-      const pid_t child = static_cast<pid_t>(strtol(at, &next, 10));
-      if (next == at) return false;
-      if (child != program && IsAlive(child)) return true;
-    }
-  }
-
-  // File systems stamp with a clock that moves in ticks. Holds the program back until what it does cannot have a time
-  // that what came before has too; gives the first time that it can have.
-  int64_t Separate() {
-    Remember();
-    const int64_t before = Clock(CLOCK_REALTIME);
-    timespec tick{};
-    clock_getres(CLOCK_REALTIME_COARSE, &tick);
-    const timespec pause{0, std::max<long>(tick.tv_nsec / 8, 50'000)};
-    for (int tries = 0; tries < 1000; tries++) {
-      const int64_t stamp = Clock(CLOCK_REALTIME_COARSE);
-      if (stamp > before) return stamp;
-      nanosleep(&pause, nullptr);
-    }
-    trace_.isSteady = false;
-    return before;
-  }
-
-  // A clock that is set while rpm runs makes every time worthless; slewing (adjtimex(2)) changes one in 2000 at most.
-  void Remember() {
-    // Whoever waits for a processor between two readings would see the clock jump.
-    int64_t steady, real, late;
-    int tries = 0;
-    do {
-      steady = Clock(CLOCK_MONOTONIC);
-      real = Clock(CLOCK_REALTIME);
-      late = Clock(CLOCK_MONOTONIC) - steady;
-    } while (late > 100'000 && ++tries < 100);
-    if (steady_ != 0) {
-      const int64_t passed = steady - steady_;
-      const int64_t drift = (real - real_) - passed;
-      if (std::abs(drift) > 1'000'000 + late + late_ + passed / 1000) trace_.isSteady = false;
-    }
-    real_ = real;
-    steady_ = steady;
-    late_ = late;
-  }
-
   const pid_t root_;
   const std::string arguments_;
+  // The tracer's own; -1 for none.
+  const int words_;
   Trace trace_;
+  Stamps stamps_;
   bool isRunning_ = false;
+  // Nothing that it starts has, or can open, what is its own.
+  bool isApart_ = true;
   // There were more programs than are kept: nobody knows how all of them ended.
   bool isOverfull_ = false;
-  // Every tracee but the root.
-  std::map<pid_t, bool> known_;
+  std::vector<std::string> rootsWords_;
+  // Of every thread that is followed, the process.
+  std::map<pid_t, pid_t> groups_;
+  std::map<pid_t, Unclaimed> unclaimed_;
+  // Their parents have told of them.
+  std::map<pid_t, pid_t> expected_;
   // Of the programs that run now, their places in the trace.
   std::map<pid_t, size_t> programs_;
+  // Of the program since whose end something has always been running.
+  std::optional<size_t> firstLeft_;
   size_t kept_ = 0;
-  int64_t real_ = 0, steady_ = 0, late_ = 0;
 };
 
 }  // namespace
 
-void FollowChildren(pid_t root, const std::string& arguments, const TraceEvents& events) {
-  std::thread([root, arguments, events] {
-    Tracer tracer(root, arguments);
+void FollowChildren(pid_t root, const std::string& arguments, int words, const TraceEvents& events) {
+  std::thread([root, arguments, words, events] {
+    Tracer tracer(root, arguments, words);
     try {
       tracer.Seize();
     } catch (const SystemError& error) {

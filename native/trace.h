@@ -25,12 +25,16 @@ struct Program {
   bool isAlone = false;
   // Something still ran when it ended.
   bool leaves = false;
+  // What it left, or what was left by then beside it, still ran when the traced process ended, and ended with that.
+  bool outlives = false;
 };
 
 struct Trace {
   std::vector<Program> programs;
-  // The process did run its program, and was followed to its end.
+  // The process did run its program, was put out of reach of what it starts, and was followed to its end.
   bool isComplete = false;
+  // How many still ran then.
+  uint32_t left = 0;
   // Neither the clock nor the number of programs spoils what the times tell.
   bool isSteady = true;
 };
@@ -42,5 +46,8 @@ struct TraceEvents {
 };
 
 // Seizes a process that has yet to execute the program with these arguments, and follows each child from then on. The
-// kernel kills it where we die: nobody would be left who holds it to its limits.
-void FollowChildren(pid_t root, const std::string& arguments, const TraceEvents& events);
+// kernel kills it where we die: nobody would be left who holds it to its limits. As soon as it executes, its memory and
+// what it has open are closed to what it starts, whoever runs that (PR_SET_DUMPABLE); and where `words` is the writing
+// end of a pipe that the process has as descriptor 3, its children get that as their standard output and error in place
+// of its own.
+void FollowChildren(pid_t root, const std::string& arguments, int words, const TraceEvents& events);

@@ -22,6 +22,7 @@ Napi::Value ProgramToJs(Napi::Env env, const Program& program) {
   object.Set("status", Napi::Number::New(env, program.status));
   object.Set("isAlone", Napi::Boolean::New(env, program.isAlone));
   object.Set("leaves", Napi::Boolean::New(env, program.leaves));
+  object.Set("outlives", Napi::Boolean::New(env, program.outlives));
   return object;
 }
 
@@ -32,6 +33,7 @@ Napi::Value TraceToJs(Napi::Env env, const Trace& trace) {
   }
   auto object = Napi::Object::New(env);
   object.Set("programs", programs);
+  object.Set("left", Napi::Number::New(env, trace.left));
   object.Set("isComplete", Napi::Boolean::New(env, trace.isComplete));
   object.Set("isSteady", Napi::Boolean::New(env, trace.isSteady));
   return object;
@@ -49,6 +51,9 @@ Napi::Value FollowChildrenJs(const Napi::CallbackInfo& info) {
   const auto pid = static_cast<pid_t>(Number(info, 0));
   auto line = info[1].As<Napi::Buffer<char>>();
   const std::string arguments(line.Data(), line.Length());
+  // A descriptor of our own, as long as the tracer needs it.
+  const int words = info[2].IsNumber() ? fcntl(static_cast<int>(Number(info, 2)), F_DUPFD_CLOEXEC, 0) : -1;
+  if (info[2].IsNumber() && words < 0) throw ToJs(env, SystemError{errno, "fcntl", "F_DUPFD_CLOEXEC"});
   auto* promises = new Promises(env);
   promises->queue = Napi::ThreadSafeFunction::New(
       env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "followChildren", 0, 1, promises,
@@ -75,7 +80,7 @@ Napi::Value FollowChildrenJs(const Napi::CallbackInfo& info) {
   auto answer = Napi::Object::New(env);
   answer.Set("seized", promises->seized.Promise());
   answer.Set("ended", promises->ended.Promise());
-  FollowChildren(pid, arguments, events);
+  FollowChildren(pid, arguments, words, events);
   return answer;
 }
 

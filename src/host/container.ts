@@ -1,5 +1,6 @@
 /** One program in a container of its own, to its end. */
 import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
 import { specification, type ContainerSpecification } from './bundle.ts';
@@ -16,8 +17,13 @@ export interface ContainerOptions extends ContainerSpecification, Container {
   onStderr?: (line: string) => void;
   /** Called with every piece of it, as it comes. */
   onStderrBytes?: (chunk: Buffer) => void;
-  /** Called at its end, a bad one too, with the programs that its first process has started. */
+  /**
+   * Called at its end, a bad one too, with the programs that its first process has started. What these write comes
+   * apart: neither theirs nor the first process's can be mistaken for the other's.
+   */
   onTrace?: (trace: Trace) => void;
+  /** With `onTrace`: called with each line of theirs. */
+  onProgramLine?: (line: string) => void;
   signal?: AbortSignal | undefined;
 }
 
@@ -35,13 +41,14 @@ export async function runContainer(options: ContainerOptions): Promise<Container
   options.signal?.throwIfAborted();
   const failed = new AbortController();
   // Without anybody to tell of it too: what is followed dies with us.
-  const tracing = prepareTracing(options.args, () => failed.abort());
+  const tracing = prepareTracing(options, () => failed.abort());
   try {
     const config = await specification({ ...options, hooks: tracing.hooks });
     const { child } = await startContainer(options, {
       config,
       streaming: options.onStdout !== undefined,
       counted: true,
+      ...(tracing.handed !== undefined && { handed: tracing.handed }),
     });
     const kill = () => {
       tracing.release();
@@ -53,11 +60,13 @@ export async function runContainer(options: ContainerOptions): Promise<Container
     const output = [
       follow(child.stdout, stop.onOutput, options.onStdout),
       follow(child.stderr, stop.onOutput, options.onStderr),
+      ...(tracing.words ? [follow(tracing.words, stop.onOutput, options.onProgramLine)] : []),
     ];
     if (options.onStderrBytes) child.stderr.on('data', options.onStderrBytes);
     const result = await child.finally(() => stop.end());
-    for (const splitter of output) splitter.end();
     const trace = await tracing.finish();
+    if (tracing.words) await finished(tracing.words);
+    for (const splitter of output) splitter.end();
     if (trace) options.onTrace?.(trace);
     if (stop.error) throw stop.error;
     // Whatever died of it may have been a scriptlet's helper, whose end nobody looked at.
@@ -74,6 +83,7 @@ export async function runContainer(options: ContainerOptions): Promise<Container
   } finally {
     // Before, because a container that waits at a hook has not yet been created.
     await tracing.finish().catch(() => undefined);
+    tracing.words?.destroy();
     await removeContainer(options);
   }
 }

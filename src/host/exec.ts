@@ -20,6 +20,8 @@ export interface RunOptions {
   allow?: readonly number[];
   /** Milliseconds between SIGTERM and SIGKILL; default 5000. */
   killAfter?: number | false;
+  /** A descriptor of ours that it gets as its descriptor 3. */
+  handed?: number | undefined;
 }
 
 export interface RunResult {
@@ -142,9 +144,15 @@ function settings(options: RunOptions) {
     forceKillAfterDelay: options.killAfter ?? 5000,
     maxBuffer: options.maxBuffer ?? 256 * 1024 * 1024,
     ...(options.cwd !== undefined && { cwd: options.cwd }),
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...standardStreams(options),
     ...(options.signal && { cancelSignal: options.signal }),
   } as const;
+}
+
+function standardStreams({ input, handed }: RunOptions) {
+  // execa takes every descriptor; its types name those up to 9.
+  if (handed !== undefined) return { stdio: ['ignore', 'pipe', 'pipe', handed as 3] as const };
+  return input === undefined ? { stdin: 'ignore' as const } : { input };
 }
 
 export interface EndedCommand {

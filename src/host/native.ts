@@ -70,12 +70,16 @@ export interface TracedProgram {
   isAlone: boolean;
   /** Something still ran when it ended. */
   leaves: boolean;
+  /** What it left, or what was left by then beside it, still ran when the traced process ended, and ended with that. */
+  outlives: boolean;
 }
 
 export interface Trace {
   programs: TracedProgram[];
-  /** The process did run its program, and was followed to its end. */
+  /** The process did run its program, was put out of reach of what it starts, and was followed to its end. */
   isComplete: boolean;
+  /** How many processes still ran two seconds after it was done, and ended with it. */
+  left: number;
   /** Nobody set the clock meanwhile. */
   isSteady: boolean;
 }
@@ -123,8 +127,12 @@ export interface Native {
   receiveDatagram(fd: number): Promise<Buffer | undefined>;
   /** Open descriptors of a pipe: reading end, writing end. */
   pipe(): [number, number];
-  /** Seizes a process that has yet to execute a program, given by its /proc/PID/cmdline, and follows what that starts. `ended` comes once the process has ended, never where `seized` fails. Only src/host/trace.ts calls it. */
-  followChildren(pid: number, commandLine: Buffer): { seized: Promise<void>; ended: Promise<Trace> };
+  /** Seizes a process that has yet to execute a program, given by its /proc/PID/cmdline, and follows what that starts. `ended` comes once the process has ended, never where `seized` fails. Where `words` is given, the writing end of a pipe that the process has as descriptor 3, what it starts gets that as standard output and error. Only src/host/trace.ts calls it. */
+  followChildren(
+    pid: number,
+    commandLine: Buffer,
+    words?: number,
+  ): { seized: Promise<void>; ended: Promise<Trace> };
   setXattr(path: Buffer, name: string, value: Buffer): Promise<void>;
   removeXattr(path: Buffer, name: string): Promise<void>;
   /** BLKDISCARD of a whole block device. */

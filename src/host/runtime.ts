@@ -29,12 +29,14 @@ export interface StartOptions {
   watched?: boolean;
   /** What has ended stays likewise, for whoever reads those counts. */
   counted?: boolean;
+  /** A descriptor of ours that the container's program gets as its descriptor 3. */
+  handed?: number;
 }
 
 /** Starts the container's first process; the child given back ends with it and has its exit code. */
 export async function startContainer(
   container: Container,
-  { config, streaming, watched, counted }: StartOptions,
+  { config, streaming, watched, counted, handed }: StartOptions,
 ) {
   const bundle = bundleOf(container);
   await mkdir(bundle, { recursive: true, mode: 0o700 });
@@ -42,9 +44,19 @@ export async function startContainer(
   const runtime = await findRuntime();
   const log = watched ? ['--log', logOf(container), '--log-format', 'json'] : [];
   const keep = (watched || counted) && runtime === 'runc' ? ['--keep'] : [];
-  const program = [...stateOf(container), ...log, 'run', ...keep, '--bundle', bundle, container.id];
+  const handing = handed === undefined ? [] : ['--preserve-fds', '1'];
+  const program = [
+    ...stateOf(container),
+    ...log,
+    'run',
+    ...keep,
+    ...handing,
+    '--bundle',
+    bundle,
+    container.id,
+  ];
   // Wrapped, because a child is also a promise, for which an async function would wait.
-  return { child: (streaming ? startStreaming : start)(runtime, program) };
+  return { child: (streaming ? startStreaming : start)(runtime, program, { handed }) };
 }
 
 const bundleOf = ({ directory, id }: Container) => join(directory, id);

@@ -1,10 +1,12 @@
 /**
  * Follows the programs that a container's first process starts, by ptrace from outside. The runtime stops at a hook
  * before it runs the container's program (OCI runtime specification 1.0.2, createRuntime): there we seize the process.
+ * What those programs write comes through a pipe of their own: none of them has the first process's, or can open it.
  */
 import { close, existsSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
 import { start } from './exec.ts';
@@ -23,23 +25,35 @@ export function runningAt<T extends Pick<TracedProgram, 'begin' | 'end'>>(
 export interface Tracing {
   /** For the container's configuration. */
   hooks: object;
+  /** Where they are kept apart: to be handed to the container as descriptor 3. */
+  handed?: number;
+  /** What the programs write then. It ends after `finish`. */
+  words?: Readable;
   /** Lets the container go on, or fail where it is not followed: one that waits at a hook cannot be killed. */
   release(): void;
   /** What was traced, once the container has ended; undefined where it never came to the hook. Throws HOST_MISSING. */
   finish(): Promise<Trace | undefined>;
 }
 
-/** @param args of the container's program; @param onFailure called where the process cannot be followed */
-export function prepareTracing(args: readonly string[], onFailure: () => void): Tracing {
+export interface Traced {
+  /** Of the container's program. */
+  args: readonly string[];
+  /** Somebody is to be told of the programs: what they write is kept apart. */
+  onTrace?: unknown;
+}
+
+/** @param onFailure called where the process cannot be followed */
+export function prepareTracing({ args, onTrace }: Traced, onFailure: () => void): Tracing {
   const [tee, grep] = hookPrograms.map(program);
   // The hooks reach our pipes by their names in /proc: nothing of them lies on a disk.
   const [told, tell] = native().pipe();
   const [wait, go] = native().pipe();
+  const [heard, handed] = onTrace === undefined ? [] : native().pipe();
   const at = (fd: number) => `/proc/${process.pid}/fd/${fd}`;
   const state = new Socket({ fd: told, readable: true, writable: false });
   const closeOnce = closer();
   const release = () => closeOnce(go);
-  const seized = seize(state, args)
+  const seized = seize(state, args, handed)
     .then((followed) => {
       if (followed) writeSync(go, 'followed\n');
       return followed;
@@ -55,10 +69,12 @@ export function prepareTracing(args: readonly string[], onFailure: () => void): 
         { path: grep, args: ['grep', '-q', 'followed', at(wait)] },
       ],
     },
+    ...(handed !== undefined && { handed }),
+    ...(heard !== undefined && { words: new Socket({ fd: heard, readable: true, writable: false }) }),
     release,
     finish: async () => {
       state.destroy();
-      for (const fd of [tell, wait, go]) closeOnce(fd);
+      for (const fd of [tell, wait, go, handed]) if (fd !== undefined) closeOnce(fd);
       return (await seized)?.ended;
     },
   };
@@ -74,14 +90,22 @@ function closer(): (fd: number) => void {
 }
 
 /** Wrapped, because what ends later is a promise too. */
-async function seize(state: Socket, args: readonly string[]): Promise<{ ended: Promise<Trace> } | undefined> {
+async function seize(
+  state: Socket,
+  args: readonly string[],
+  words?: number,
+): Promise<{ ended: Promise<Trace> } | undefined> {
   const pid = await readPid(state);
-  return pid === undefined ? undefined : follow(pid, args);
+  return pid === undefined ? undefined : follow(pid, args, words);
 }
 
-async function follow(pid: number, args: readonly string[]): Promise<{ ended: Promise<Trace> }> {
+async function follow(
+  pid: number,
+  args: readonly string[],
+  words?: number,
+): Promise<{ ended: Promise<Trace> }> {
   const line = Buffer.from(args.map((arg) => `${arg}\0`).join(''));
-  const { seized, ended } = native().followChildren(pid, line);
+  const { seized, ended } = native().followChildren(pid, line, words);
   await seized.catch((error: NativeError) => {
     throw cannotTrace(error);
   });

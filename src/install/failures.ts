@@ -25,6 +25,8 @@ export function scriptletFailures(log: TransactionLog): ScriptletFailure[] {
   };
   for (const run of log.runs) for (const failure of failuresOf(run, log)) add(failure);
   for (const word of wordsWith(log, 'failed')) if (counts(word, log)) add(told(word, log));
+  // Where no Lua scriptlet can write beside them, they are rpm's own, which has to agree with the kernel.
+  if (!runsLua(log.scriptlets)) for (const word of wordsWith(log, 'traced')) add(told(word, log));
   return [...found.values()];
 }
 
@@ -34,7 +36,7 @@ const wordsWith = ({ words }: TransactionLog, answer: Answer) =>
 function failuresOf(run: Run, log: TransactionLog): ScriptletFailure[] {
   if (run.status === 0) return [];
   const status = statusOf(run.status);
-  const output = outputOf(run, status, log);
+  const output = outputOf(run, log);
   const { scriptlet } = run;
   if (scriptlet) {
     const names = [nameOf(scriptlet)];
@@ -43,7 +45,7 @@ function failuresOf(run: Run, log: TransactionLog): ScriptletFailure[] {
   const named = wordsWith(log, 'traced').filter(
     (word) => word.words === status && fits(word, run.candidates),
   );
-  if (named.length > 0) return named.map((word) => told(word, log));
+  if (named.length > 0) return named.map((word) => ({ ...told(word, log), output }));
   // A Lua scriptlet may end what it has forked as it likes; without one, nothing but a scriptlet is run.
   const isOther = run.args !== undefined || runsLua(log.scriptlets);
   if (!run.isScriptlet && isOther) return [];
@@ -69,15 +71,10 @@ function isMeant(word: Word, { kind, nevra }: OwnedScriptlet): boolean {
   return word.isCut ? known.startsWith(meant) || nevra.startsWith(word.nevra) : known === meant;
 }
 
-/** What a scriptlet writes can look like rpm's words: they do not count where they cannot be true. */
-function counts(word: Word, { scriptlets, runs }: TransactionLog): boolean {
-  const { only } = word.message;
-  if (only === 'lua' && !runsLua(scriptlets) && !runsMacros(scriptlets)) return false;
-  if (only === 'macros' && !runsMacros(scriptlets)) return false;
-  // One that has run was neither without a file nor without a process.
-  const meant = scriptlets.filter((one) => isMeant(word, one));
-  const ran = new Set(runs.map(({ scriptlet }) => scriptlet));
-  return meant.length === 0 || !meant.every((one) => ran.has(one));
+/** What a package's header makes rpm say can look like other words: they do not count where they cannot be true. */
+function counts({ message: { only } }: Word, { scriptlets }: TransactionLog): boolean {
+  if (only === 'lua') return runsLua(scriptlets) || runsMacros(scriptlets);
+  return only !== 'macros' || runsMacros(scriptlets);
 }
 
 function told(word: Word, log: TransactionLog): ScriptletFailure {
@@ -88,16 +85,18 @@ function told(word: Word, log: TransactionLog): ScriptletFailure {
     scriptlet: sectionOf(word.kind) || 'unknown',
     package: sure?.nevra ?? (isUnnamed || word.isCut ? 'unknown' : word.nevra!),
     status: word.words,
-    output: linesBefore(word.text, log) ?? [],
+    output: linesBefore(word.text, log),
     names: meant.map(nameOf),
   };
 }
 
 const fewLines = 10;
 
-function linesBefore(text: string, { lines }: TransactionLog): string[] | undefined {
+/** Of what rpm and the Lua scriptlets in it wrote. */
+function linesBefore(text: string, log: TransactionLog): string[] {
+  const lines = log.lines.filter(({ stream }) => stream !== 'scriptlet');
   const index = lines.findIndex((line) => line.text.includes(text));
-  if (index < 0) return undefined;
+  if (index < 0) return [];
   const half = lines[index]!.text.slice(0, lines[index]!.text.indexOf(text)).replace(
     /(?:warning|error): $/,
     '',
@@ -106,17 +105,11 @@ function linesBefore(text: string, { lines }: TransactionLog): string[] | undefi
   return half === '' ? before : [...before, half];
 }
 
-/** What came before rpm's words of it; without them, what came in its time, as far as it was read by then. */
-function outputOf(run: Run, status: string, log: TransactionLog): string[] {
-  const word = wordsWith(log, 'traced').find(
-    (one) =>
-      one.words === status && (run.scriptlet ? isMeant(one, run.scriptlet) : fits(one, run.candidates)),
-  );
-  const before = word && linesBefore(word.text, log);
-  if (before) return before;
+/** What scriptlets wrote in its time, as far as it was read by then. */
+function outputOf(run: Run, { lines }: TransactionLog): string[] {
   const [begin, end] = [run.begin, run.end].map((time) => Number(time / 1_000_000n));
-  return log.lines
-    .filter(({ at }) => at >= begin! && at <= end! + 50)
+  return lines
+    .filter(({ at, stream }) => stream === 'scriptlet' && at >= begin! && at <= end! + 50)
     .slice(-fewLines)
     .map(({ text }) => text);
 }

@@ -31,6 +31,7 @@ function programOf(args: string[], script: string | undefined, status = 0): Trac
     status,
     isAlone: true,
     leaves: false,
+    outlives: false,
   };
 }
 const shell = (script: string, status = 0, ...numbers: string[]) =>
@@ -144,8 +145,9 @@ test('macros that rpm expands leave a scriptlet untold, and its failure to be na
   expect(failuresOf(silent, ['%post(a)'])).toEqual([expect.stringContaining('%post(a)')]);
 });
 
-test('a process that failed is a failure whatever rpm said, and one that did not is none', () => {
+test('a process that failed is a failure whatever rpm said, and so is one of which rpm alone tells', () => {
   const packages = [packageOf('a', [{ kind: 'post', body: 'one' }])];
+  const lua = packageOf('b', [{ kind: 'post', body: 'x', interpreter: ['<lua>'] }]);
   const words = 'warning: %post(a-1-1.noarch) scriptlet failed, exit status 3\n';
   expect(failuresOf(logOf(packages, [shell('one', 3 << 8)]))).toMatchObject({
     failures: [{ status: 'exit status 3' }],
@@ -153,7 +155,42 @@ test('a process that failed is a failure whatever rpm said, and one that did not
   expect(failuresOf(logOf(packages, [shell('one', 9)]))).toMatchObject({
     failures: [{ status: 'signal 9' }],
   });
-  expect(failuresOf(logOf(packages, [shell('one')], words))).toEqual([]);
+  const both = failuresOf(logOf(packages, [shell('one', 3 << 8)], words)) as { failures: unknown[] };
+  expect(both.failures).toHaveLength(1);
+  for (const programs of [[shell('one')], []]) {
+    expect(failuresOf(logOf(packages, programs, words))).toMatchObject({
+      code: 'SCRIPTLET_FAILED',
+      failures: [{ scriptlet: '%post', package: 'a-1-1.noarch', status: 'exit status 3' }],
+    });
+    // A Lua scriptlet writes where rpm does.
+    expect(failuresOf(logOf([...packages, lua], programs, words))).toEqual([]);
+  }
+});
+
+const line = (stream: 'stderr' | 'scriptlet', text: string) => ({ at: 1, stream, text });
+const diskIsFull = 'cp: write error: No space left on device';
+
+test("what a scriptlet says of a full disk is nobody's fact", () => {
+  const failed = { ...logOf([], [], '', 1), lines: [line('scriptlet', diskIsFull)] };
+  expect(failuresOf(failed)).toMatchObject({ code: 'INSTALL_FAILED' });
+  expect(failuresOf({ ...failed, lines: [line('stderr', diskIsFull)] })).toMatchObject({ code: 'DISK_FULL' });
+});
+
+test("an installation's error has rpm's own words, however many a scriptlet has beside them", () => {
+  const said = ['error: unpacking of archive failed', 'error: no, it went well'];
+  const log = {
+    ...logOf([], [], '', 1),
+    lines: [line('scriptlet', said[1]!), line('stderr', said[0]!), line('scriptlet', said[1]!)],
+  };
+  expect(() => checkTransaction(log, [], { scriptlets: [], owners: [] }, false)).toThrow(
+    expect.objectContaining({ message: `rpm exited 1:\n${said[0]}` }) as Error,
+  );
+});
+
+test('what scriptlets have left running is a warning that names them', () => {
+  const log = logOf([packageOf('a', [{ kind: 'post', body: 'one' }])], [shell('one')]);
+  log.runs[0]!.outlives = true;
+  expect(failuresOf({ ...log, left: 2 })).toEqual([expect.stringContaining('%post(a-1-1.noarch)')]);
 });
 
 test('what a Lua scriptlet starts is for it to judge', () => {

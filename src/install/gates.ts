@@ -27,9 +27,15 @@ export function checkTransaction(
   const bad = failures.filter(
     ({ names }) => names.length === 0 || !names.every((name) => allowed.scriptlets.includes(name)),
   );
-  // Whatever failed on a full disk says nothing about the packages; but a scriptlet can also fill what is its own.
-  const full = log.lines.find(({ text }) => saysDiskFull(text) && !inProc.test(text));
-  if (full && ((bad.length > 0 && diskIsFull) || log.exitCode !== 0))
+  // Whatever failed on a full disk says nothing about the packages; but a scriptlet can also fill what is its own, and
+  // say what it likes.
+  const full = log.lines.find(
+    ({ text, stream }) =>
+      saysDiskFull(text) &&
+      !inProc.test(text) &&
+      (diskIsFull || (stream !== 'scriptlet' && log.exitCode !== 0)),
+  );
+  if (full && (bad.length > 0 || log.exitCode !== 0))
     throw new MillinerError('DISK_FULL', `rpm: ${full.text.trim()}`);
   if (bad.length > 0) throw scriptletError(bad);
   const badOwners = owners.filter(({ name }) => !allowed.owners.includes(name));
@@ -38,7 +44,16 @@ export function checkTransaction(
   return [
     ...failures.map((f) => `${told(f)} failed with ${f.status}; the recipe allows it`),
     ...owners.map((o) => `${o.kind} ${o.name} does not exist; the recipe allows it`),
+    ...leftWords(log),
   ];
+}
+
+/** No failure: a scriptlet that starts a service does so everywhere. But the service is not there in the image. */
+function leftWords({ left, runs }: TransactionLog): string[] {
+  if (left === 0) return [];
+  const first = runs.find(({ outlives }) => outlives)?.scriptlet;
+  const who = first ? `%${first.kind}(${first.nevra})` : 'an unknown scriptlet';
+  return [`${left} processes that ${who}, or one after it, had left running were ended when rpm had done`];
 }
 
 function told({ scriptlet, package: nevra, names }: ScriptletFailure): string {
@@ -81,8 +96,9 @@ function ownerError(bad: readonly UnknownOwner[]): MillinerError {
 }
 
 function installError(log: TransactionLog): MillinerError {
-  const errors = log.lines.filter(({ text }) => /^(?:error:|\t| {2})/.test(text)).map(({ text }) => text);
-  const words = errors.length > 0 ? errors : log.lines.slice(-20).map(({ text }) => text);
+  const own = log.lines.filter(({ stream }) => stream !== 'scriptlet').map(({ text }) => text);
+  const errors = own.filter((text) => /^(?:error:|\t| {2})/.test(text));
+  const words = errors.length > 0 ? errors : own.slice(-20);
   return new MillinerError('INSTALL_FAILED', `${endOf(log.exitCode)}:\n${words.slice(0, 50).join('\n')}`, {
     ...(log.exitCode > 128 && { hint: crashHint }),
     details: { exitCode: log.exitCode, ...signalOf(log.exitCode) },

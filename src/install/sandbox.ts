@@ -46,6 +46,8 @@ export interface SandboxCommand {
   onStderr?: (line: string) => void;
   onStderrBytes?: (chunk: Buffer) => void;
   onTrace?: (trace: Trace) => void;
+  /** With `onTrace`: lines of the programs that it starts, which then come to neither of the others. */
+  onProgramLine?: (line: string) => void;
 }
 
 /** What rpm needs to set owners, modes, capabilities and nodes and to enter the target. */
@@ -119,6 +121,7 @@ async function containerOf(
     ...(command.onStderr && { onStderr: command.onStderr }),
     ...(command.onStderrBytes && { onStderrBytes: command.onStderrBytes }),
     ...(command.onTrace && { onTrace: command.onTrace }),
+    ...(command.onProgramLine && { onProgramLine: command.onProgramLine }),
     signal: sandbox.signal,
   };
 }

@@ -22,7 +22,8 @@ export interface TransactionOptions extends RpmInputs {
 export interface LogLine {
   /** Milliseconds since the epoch. */
   at: number;
-  stream: 'stdout' | 'stderr';
+  /** What rpm itself writes, and its Lua scriptlets, is never mixed with what the programs of scriptlets write. */
+  stream: 'stdout' | 'stderr' | 'scriptlet';
   text: string;
 }
 
@@ -37,6 +38,8 @@ export interface TransactionLog {
   scriptlets: OwnedScriptlet[];
   /** Whether times tell who made what: nobody has set the clock. */
   isSteady: boolean;
+  /** Processes that scriptlets had left running, and that were ended with rpm. */
+  left: number;
 }
 
 export const nothingRun: TransactionLog = {
@@ -46,6 +49,7 @@ export const nothingRun: TransactionLog = {
   runs: [],
   scriptlets: [],
   isSteady: true,
+  left: 0,
 };
 
 export async function runTransaction(sandbox: Sandbox, options: TransactionOptions): Promise<TransactionLog> {
@@ -56,14 +60,15 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
   const { kept, removed } = options.below;
   const scriptlets = scriptletsOf(options.scripted, kept.length + removed.length > 0);
   const names = new Set(packages.map(({ nevra }) => nevra));
+  const counts = { rpm: 0, scriptlet: 0 };
   const keep = (stream: LogLine['stream'], text: string) => {
     // rpm -v prints a package's NEVRA on stdout when its turn begins; an epoch of 0 where the spec file says so.
     const nevra = text.replace(/-0:(?=[^-]+-[^-]+$)/, '-');
     if (stream === 'stdout' && names.has(nevra)) {
       order.push(nevra);
       progress.update('installing', new Set(order).size, packages.length);
-    } else if (lines.length < (rpmsWords.test(text) ? 2 : 1) * mostLines)
-      lines.push({ at: Date.now(), stream, text: text.slice(0, 4096) });
+    } else if (counts[stream === 'scriptlet' ? stream : 'rpm']++ < mostLines)
+      lines.push({ at: Date.now(), stream, text });
   };
   const inputs = await makeInputs(sandbox, options);
   const traces: Trace[] = [];
@@ -81,20 +86,22 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
       onStdout: (text) => keep('stdout', text),
       onStderr: (text) => keep('stderr', text),
       onStderrBytes: (chunk) => words.push(chunk),
+      onProgramLine: (text) => keep('scriptlet', text),
       onTrace: (one) => traces.push(one),
     });
     // Who could not be followed to its end may have run anything.
     if (!traces[before]?.isComplete && exitCode === 0)
       throw new MillinerError(
         'COMMAND_FAILED',
-        'rpm was not followed to its end, or ran more than 100,000 programs',
+        'rpm was not kept apart from its scriptlets and followed to its end, or ran more than 100,000 programs',
       );
     return exitCode;
   };
   const steps = stepsOf(packages, options.below);
   const exitCode = await carryOut(steps, { ...options, rpm, files: inputs.files });
   const log = { exitCode, lines, words: words.end(), runs: runs(), scriptlets };
-  return { ...log, isSteady: traces.every(({ isSteady }) => isSteady) };
+  const left = traces.reduce((sum, one) => sum + one.left, 0);
+  return { ...log, isSteady: traces.every(({ isSteady }) => isSteady), left };
 }
 
 /** An empty database, for an image that has none and installs nothing: whoever asks rpm about it gets an answer. */
@@ -149,7 +156,5 @@ const hints = {
   output: 'Mend the scriptlet of the named package: no recipe can allow it more.',
 };
 
-/** However much a scriptlet has written before: what rpm says of it decides how the build ends. */
-const rpmsWords = /^(?:warning|error): /;
-/** A scriptlet that writes for ever must not fill our memory. */
+/** Of rpm, and of all scriptlets together: one that writes for ever must not fill our memory. */
 const mostLines = 100_000;

@@ -124,22 +124,7 @@ test('an owner that stands behind half a line', () => {
   ]);
 });
 
-test('what a scriptlet says of Lua or of a fork does not count where it cannot be true', () => {
+test('words of Lua do not count where nothing of Lua runs', () => {
   const lua = 'lua script failed: [string "%post(x-1-1.noarch)"]:1: y\n';
   expect(answerTo(logOf(lua, { scriptlets: [scriptlet({})] }))).toEqual([]);
-  const one = scriptlet({});
-  const run = {
-    args: [],
-    isScriptlet: true,
-    candidates: [one],
-    scriptlet: one,
-    begin: 1n,
-    end: 2n,
-    status: 0,
-    isAlone: true,
-    leaves: false,
-  };
-  const fork = `Couldn't fork %post(${nevra}): Resource temporarily unavailable\n`;
-  expect(answerTo(logOf(fork, { scriptlets: [one], runs: [run] }))).toEqual([]);
-  expect(answerTo(logOf(fork, { scriptlets: [one], runs: [] }))).toBe('SCRIPTLET_FAILED');
 });

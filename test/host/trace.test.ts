@@ -18,11 +18,12 @@ async function traced(args: string[], timeout = 60_000) {
   const target = join(directory, 'target');
   const sandbox = { id: `milliner-trace-${process.pid}`, directory, toolRoot: '/', target, epoch: 0 };
   const traces: Trace[] = [];
+  const words: string[] = [];
   const ended = await runInSandbox(
     { ...sandbox, timeout, memory: 1024 ** 3 },
-    { args, onTrace: (one) => traces.push(one) },
+    { args, onTrace: (one) => traces.push(one), onProgramLine: (line) => words.push(line) },
   ).catch((error: unknown) => error);
-  return { ended, trace: traces[0] };
+  return { ended, trace: traces[0], words };
 }
 
 const python = (...lines: string[]) =>
