@@ -3,13 +3,14 @@
  * before it runs the container's program (OCI runtime specification 1.0.2, createRuntime): there we seize the process.
  * What those programs write comes through a pipe of their own: none of them has the first process's, or can open it.
  */
-import { close, existsSync, writeSync } from 'node:fs';
+import { close, existsSync, fchownSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
 import { start } from './exec.ts';
+import type { IdRange } from './userns.ts';
 import { native, type NativeError, type Trace, type TracedProgram } from './native.ts';
 
 export type { Trace, TracedProgram } from './native.ts';
@@ -40,15 +41,19 @@ export interface Traced {
   args: readonly string[];
   /** Somebody is to be told of the programs: what they write is kept apart. */
   onTrace?: unknown;
+  /** Of the container's user namespace. */
+  ids?: IdRange | undefined;
 }
 
 /** @param onFailure called where the process cannot be followed */
-export function prepareTracing({ args, onTrace }: Traced, onFailure: () => void): Tracing {
+export function prepareTracing({ args, onTrace, ids }: Traced, onFailure: () => void): Tracing {
   const [tee, grep] = hookPrograms.map(program);
   // The hooks reach our pipes by their names in /proc: nothing of them lies on a disk.
   const [told, tell] = native().pipe();
   const [wait, go] = native().pipe();
   const [heard, handed] = onTrace === undefined ? [] : native().pipe();
+  // Programs open it again by its name, /dev/stderr.
+  if (handed !== undefined && ids) fchownSync(handed, ids.start, ids.start);
   const at = (fd: number) => `/proc/${process.pid}/fd/${fd}`;
   const state = new Socket({ fd: told, readable: true, writable: false });
   const closeOnce = closer();
