@@ -167,20 +167,22 @@ test('a process that failed is a failure whatever rpm said, and so is one of whi
   }
 });
 
-const line = (stream: 'stderr' | 'scriptlet', text: string) => ({ at: 1, stream, text });
+const logLine = (stream: 'stderr' | 'scriptlet', text: string) => ({ at: 1, stream, text });
 const diskIsFull = 'cp: write error: No space left on device';
 
 test("what a scriptlet says of a full disk is nobody's fact", () => {
-  const failed = { ...logOf([], [], '', 1), lines: [line('scriptlet', diskIsFull)] };
+  const failed = { ...logOf([], [], '', 1), lines: [logLine('scriptlet', diskIsFull)] };
   expect(failuresOf(failed)).toMatchObject({ code: 'INSTALL_FAILED' });
-  expect(failuresOf({ ...failed, lines: [line('stderr', diskIsFull)] })).toMatchObject({ code: 'DISK_FULL' });
+  expect(failuresOf({ ...failed, lines: [logLine('stderr', diskIsFull)] })).toMatchObject({
+    code: 'DISK_FULL',
+  });
 });
 
 test("an installation's error has rpm's own words, however many a scriptlet has beside them", () => {
   const said = ['error: unpacking of archive failed', 'error: no, it went well'];
   const log = {
     ...logOf([], [], '', 1),
-    lines: [line('scriptlet', said[1]!), line('stderr', said[0]!), line('scriptlet', said[1]!)],
+    lines: [logLine('scriptlet', said[1]!), logLine('stderr', said[0]!), logLine('scriptlet', said[1]!)],
   };
   expect(() => checkTransaction(log, [], { scriptlets: [], owners: [] }, false)).toThrow(
     expect.objectContaining({ message: `rpm exited 1:\n${said[0]}` }) as Error,
