@@ -157,8 +157,8 @@ export class Shelf {
   }
 
   /** Throws as `milliner verify` fails. */
-  async verify(reference: string, only?: Layout, name = 'release') {
-    const options = { reference, key: this.path(`${name}.pub`), plainHttp: false, only };
+  async verify(reference: string, only?: Layout, name = 'release', signedAs?: string) {
+    const options = { reference, key: this.path(`${name}.pub`), plainHttp: false, only, signedAs };
     return verifyReference(options, { progress: silent });
   }
 
