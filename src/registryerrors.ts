@@ -96,6 +96,26 @@ export const registryErrors = {
     what: 'an image is signed with this key in bundles alone, which name no reference: whoever may push could have put any signed image under this tag',
     todo: 'Ask for the image by its digest, have it signed with its reference (milliner publish; cosign before 3), or take any image of this key: --unnamed, in a recipe from: {unnamed: true}',
   },
+  TAG_ROLLED_BACK: {
+    kind: 'signedElsewhere',
+    what: 'a tag names an image that it named before, or nothing is stated of it any more: what was seen of it here is newer',
+    todo: 'Look at who writes to the repository. Where its publisher meant to go back, have the image published once more: milliner publish',
+  },
+  TAG_EXPIRED: {
+    kind: 'signedElsewhere',
+    what: 'what a tag names was stated for a time that is over: it may have been held back at an older image',
+    todo: 'Have it published once more (milliner publish), or take it as it is: --allow-expired, in a recipe from: {expired: true}',
+  },
+  VERDICT_REVOKED: {
+    kind: 'unbooted',
+    what: 'the verdict that an image booted was revoked by the key that had signed it',
+    todo: 'Have it booted again and published once more: milliner boot, milliner publish',
+  },
+  IMAGE_REVOKED: {
+    kind: 'wrongKey',
+    what: 'an image is signed with this key, which has revoked it since',
+    todo: 'Do not run the image; take a newer one.',
+  },
   IMAGE_ALTERED: {
     kind: 'altered',
     what: 'an image or a signature was changed: it is damaged, or signs another image',

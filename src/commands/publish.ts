@@ -2,6 +2,7 @@ import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
 import { askPassword } from '../cli/password.ts';
 import { openContext } from '../pipeline/context.ts';
+import { usualLife } from '../pipeline/nextstandings.ts';
 import { publish } from '../pipeline/publish.ts';
 import { layouts } from '../pipeline/verify.ts';
 
@@ -27,6 +28,12 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
       required: true,
     }),
     key: Flags.string({ summary: 'the private key', helpValue: 'FILE', required: true }),
+    'valid-days': Flags.integer({
+      summary: 'how long it is stated what the tags name; publish again before that is over',
+      default: usualLife / 86_400,
+      min: 1,
+      max: 3650,
+    }),
     'plain-http': Flags.boolean({ summary: 'the registries have no TLS', default: false }),
     only: Flags.option({
       options: layouts,
@@ -47,6 +54,7 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
         password: () => askPassword(`Password of ${flags.key}`, { confirm: false, signal: options.signal }),
         plainHttp: flags['plain-http'],
         only: flags.only,
+        life: flags['valid-days'] * 86_400,
       });
       this.log(published.manifestDigest);
       return { ...published, seconds: (Date.now() - began) / 1000 };

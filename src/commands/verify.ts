@@ -9,7 +9,7 @@ export default class VerifyCommand extends MillinerCommand {
     'signed verdict that it booted and passed its checks. With --signature-only, one signature in any layout is enough, ' +
     'as for the base of a recipe, and the key may be of OpenPGP: for images that others have signed. Exit codes: 13 something is not signed, 14 it is signed ' +
     'with another key, 15 the image or a signature was altered, 16 there is no signed verdict that it booted, 19 it is signed ' +
-    'under another reference, or under none.';
+    'under another reference or none, or its tag names it no more.';
   static override examples = [
     '<%= config.bin %> verify registry.example.com/fedora/mariadb:43 --key keys/release.pub',
     '<%= config.bin %> verify localhost:5000/demo-base:latest --key keys/release.pub --only bundle --json',
@@ -34,6 +34,10 @@ export default class VerifyCommand extends MillinerCommand {
         'take sigstore bundles that name no reference: any image that the key has signed, under this tag',
       default: false,
     }),
+    'allow-expired': Flags.boolean({
+      summary: 'take a tag although the statement of what it names has expired',
+      default: false,
+    }),
     'signature-only': Flags.boolean({
       summary: 'ask for a signature alone: what others sign has no bill of materials and no verdict',
       default: false,
@@ -54,6 +58,7 @@ export default class VerifyCommand extends MillinerCommand {
         only: flags.only,
         signedAs: flags['signed-as'],
         unnamed: flags.unnamed,
+        allowExpired: flags['allow-expired'],
         signatureOnly: flags['signature-only'],
       },
       this.runOptions(flags),

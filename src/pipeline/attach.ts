@@ -6,7 +6,7 @@ import type { Attachment } from '../sign/attachment.ts';
 import { mergeAttestations } from '../sign/attestation.ts';
 import { bundledEnvelopes } from '../sign/bundle.ts';
 import type { SignedImage } from '../sign/image.ts';
-import { referenceOf } from '../sign/named.ts';
+import { isSameClaim } from '../sign/named.ts';
 import type { PublicKey } from '../sign/publickey.ts';
 import { mergeSignatures } from '../sign/simplesigning.ts';
 import { openEnvelope, type Statement } from '../sign/statement.ts';
@@ -56,8 +56,9 @@ async function attachTags(
     signed.attestations,
     await fetchAttachment(image, 'att'),
   );
-  for (const attachment of [signatures, attestations]) await pushAttachment(image, attachment, tally);
-  return { signatures: [signatures.tag], attestations: [attestations.tag] };
+  const signing = signed.signatures.length > 0 ? [signatures] : [];
+  for (const attachment of [...signing, attestations]) await pushAttachment(image, attachment, tally);
+  return { signatures: signing.map(({ tag }) => tag), attestations: [attestations.tag] };
 }
 
 async function attachBundles(
@@ -108,8 +109,7 @@ async function putOnce(
 
 interface OwnBundle {
   digest: Digest;
-  predicateType: string;
-  reference: string | undefined;
+  statement: Statement;
 }
 
 /** Bundles of this key that are there already: an image that was booted again has a new verdict. */
@@ -120,20 +120,12 @@ async function ownBundles(image: PublishedImage, key: PublicKey): Promise<OwnBun
 function openOwn(fetched: Fetched, digest: Digest, key: PublicKey): OwnBundle[] {
   return bundledEnvelopes([fetched]).flatMap((envelope) => {
     const statement = unlessRefused(() => openEnvelope({ key, digest }, envelope.read(), envelope.name));
-    if (!statement) return [];
-    const { predicateType } = statement;
-    return [{ digest: sha256Of(fetched.manifest), predicateType, reference: referenceOf(statement) }];
+    return statement ? [{ digest: sha256Of(fetched.manifest), statement }] : [];
   });
 }
 
-/** Those of the same kind; of signatures, those of the same reference, and those that named none. */
 function supersededBy(bundle: OwnBundle, older: readonly OwnBundle[]): Digest[] {
-  const { predicateType, reference } = bundle;
-  const going = older.filter(
-    (one) =>
-      one.predicateType === predicateType && (one.reference === undefined || one.reference === reference),
-  );
-  return going.map(({ digest }) => digest);
+  return older.filter((one) => isSameClaim(bundle.statement, one.statement)).map(({ digest }) => digest);
 }
 
 /** Another key's, or damaged: not ours to replace. */

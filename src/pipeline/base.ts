@@ -12,7 +12,8 @@ import type { Context } from './context.ts';
 import { layerOfSource, type FileSource } from './filesystem.ts';
 import { pullImage, type ImageSource } from './pull.ts';
 import { parseReference } from '../registry/reference.ts';
-import { idsOf, readSignerKey } from './signerkey.ts';
+import { idsOf, pemKeys, readSignerKey } from './signerkey.ts';
+import { refuseKnownRevoked } from './standings.ts';
 
 type Pinned = Pick<LockedImage, 'digest' | 'index'>;
 
@@ -49,16 +50,18 @@ export async function ensureBase(
 /** What is here, and was found to be signed by one of these keys, needs no registry. */
 async function imageContent(
   context: Context,
-  { reference, keys: paths, unnamed }: ImageSource,
+  { keys: paths, ...source }: ImageSource,
   arch: string,
   pinned: Pinned | undefined,
 ): Promise<BaseContent> {
+  const { reference, unnamed } = source;
   const keys = await Promise.all(paths.map((path) => readSignerKey(path, { signal: context.signal })));
   const orUnnamed = unnamed || parseReference(reference).digest !== undefined;
   const known = pinned && (await findBase(context, { name: reference, manifestDigest: pinned.digest, arch }));
+  if (pinned) await refuseKnownRevoked(context.state, pinned.digest, pemKeys(keys));
   const isTrusted = keys.length === 0 || (known && isSigned(known, keys.flatMap(idsOf), orUnnamed));
   if (known && isTrusted && (await hasLayers(context, known))) return known;
-  const pulled = await pullImage(context, { reference, keys, unnamed }, arch, pinned);
+  const pulled = await pullImage(context, { ...source, keys }, arch, pinned);
   const { created, ...image } = pulled;
   return { kind: 'image', name: reference, arch, manifestDigest: image.digest, epoch: created, ...image };
 }

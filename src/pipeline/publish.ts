@@ -19,7 +19,9 @@ import type { PublishedImage } from './signatures.ts';
 import { readKeyText } from './signerkey.ts';
 import { openTargets, type Target } from './targets.ts';
 import { readVerdict } from './verdicts.ts';
-import { layoutsOf, proofs, type Layout } from './verify.ts';
+import { nextStandings, usualLife } from './nextstandings.ts';
+import { rememberCurrent, requireCurrent, statedOf } from './standings.ts';
+import { layouts, layoutsOf, proofs, type Layout } from './verify.ts';
 
 export interface PublishOptions {
   /** REGISTRY/REPOSITORY:TAG each. */
@@ -31,12 +33,16 @@ export interface PublishOptions {
   plainHttp: boolean;
   /** Both where it is left out. */
   only?: Layout | undefined;
+  /** Seconds for which it is stated what the tags name. */
+  life?: number | undefined;
 }
 
 /** Who signs, and where clients look for it. */
 export interface Signing {
   key: SigningKey;
   layouts: readonly Layout[];
+  /** Seconds for which it is stated what the tags name; usualLife unless told. */
+  life?: number | undefined;
 }
 
 export interface Published extends Attached, Tally {
@@ -67,7 +73,7 @@ const unfenced: Fence = async () => new AbortController().signal;
 export async function publish(
   context: Context,
   image: string,
-  { to, key, password, plainHttp, only }: PublishOptions,
+  { to, key, password, plainHttp, only, life }: PublishOptions,
 ): Promise<Published> {
   const record = await findRecord(context.state, image);
   const targets = await openTargets(to, { ...context, plainHttp });
@@ -75,6 +81,7 @@ export async function publish(
   const signing = {
     key: await readPrivateKey(await readKeyText(key), await password(), key),
     layouts: layoutsOf(only),
+    life,
   };
   return inTurn(context, record.manifestDigest, () => publishImage(context, record, targets, signing));
 }
@@ -103,6 +110,7 @@ async function publishImage(
   // Once more: it may have been booted again, and failed, while all of this was sent.
   await requirePassed(state, record);
   const references = await promote(context, image, targets);
+  await rememberTags(context, image, targets, signing);
   return { name: record.name, manifestDigest: image.digest, references, ...signed };
 }
 
@@ -122,6 +130,7 @@ export async function signImageAt(
   for (const [index, target] of targets.entries()) {
     const place = `${target.registry}/${target.repository}`;
     progress.step(`pushing ${image.name} to ${place}`);
+    await statedOf(imageAt(image, target), layouts, standingOptions(context, signing));
     const before = targets.slice(0, index).filter(({ registry }) => registry === target.registry);
     await pushImage(
       context,
@@ -131,14 +140,14 @@ export async function signImageAt(
       tally,
     );
     progress.step(`signing ${image.name} at ${place}`);
-    const sign = (within: Target) => signAt(image, within, signing, evidence, tally);
+    const sign = (within: Target) => signAt(context, image, within, signing, evidence, tally);
     const added = await underLeave(context, fence, target, sign);
     attached.signatures.push(...added.signatures.map((name) => nameAt(place, name)));
     attached.attestations.push(...added.attestations.map((name) => nameAt(place, name)));
   }
   for (const target of targets) {
     progress.step(`verifying ${image.name} at ${target.registry}/${target.repository}`);
-    await verifyAt(image, target, signing);
+    await verifyAt(context, image, target, signing);
   }
   return { ...attached, ...tally };
 }
@@ -167,6 +176,7 @@ async function requirePassed(state: string, { name, manifestDigest }: ImageRecor
 }
 
 async function signAt(
+  context: Context,
   image: StoredImage,
   target: Target,
   signing: Signing,
@@ -174,21 +184,26 @@ async function signAt(
   tally: Tally,
 ): Promise<Attached> {
   const { digest, mediaType, manifest, epoch } = image;
+  const place = imageAt(image, target);
+  const options = standingOptions(context, signing);
+  const standings = await nextStandings(place, target, signing.life ?? usualLife, options);
   const signed = signImage(signing.key, {
     image: { mediaType, digest, size: manifest.length },
     references: target.tags.map(({ reference }) => reference),
     sboms,
     verdict,
+    standings,
     epoch,
   });
-  return attach(imageAt(image, target), signing.key.public, signed, signing.layouts, tally);
+  return attach(place, signing.key.public, signed, signing.layouts, tally);
 }
 
 /** As the registry gives it now, which is all that a client will ever see. */
 async function verifyAt(
+  context: Context,
   image: StoredImage,
   target: Target,
-  { key, layouts: chosen }: Signing,
+  signing: Signing,
 ): Promise<void> {
   const { client, repository, registry } = target;
   const differs = (what: string) =>
@@ -204,7 +219,19 @@ async function verifyAt(
     if (found === undefined || (found.size ?? size) !== size) throw differs(digest);
   }
   const references = target.tags.map(({ reference }) => reference);
-  for (const layout of chosen) await proofs[layout](imageAt(image, target), key.public, references);
+  const { key, layouts: chosen } = signing;
+  const place = imageAt(image, target);
+  // The tags have not moved yet: of this the state may know nothing so far.
+  const options = { ...standingOptions(context, signing), state: undefined, orExpired: false };
+  const stated = await statedOf(place, chosen, options);
+  const { revokedVerdicts } = stated;
+  for (const layout of chosen) {
+    await proofs[layout](place, key.public, references, { orUnnamed: false, revokedVerdicts });
+  }
+  for (const reference of references) {
+    const standing = await requireCurrent(image.digest, reference, stated, options);
+    if (!standing) throw differs(`what ${reference} names`);
+  }
 }
 
 async function moveTags(context: Context, image: StoredImage, target: Target, fence: Fence): Promise<void> {
@@ -244,6 +271,19 @@ async function underLeave<T>(
     } catch (error) {
       if (!leave.aborted || signal?.aborted) throw error;
     }
+  }
+}
+
+function standingOptions({ state, progress }: Context, { key }: Signing) {
+  return { key: key.public, state, warn: (sentence: string) => progress.warn(sentence) };
+}
+
+/** Once the tags have moved: whoever moves them back is found out here too, and the next statement goes on from these. */
+async function rememberTags(context: Context, image: StoredImage, targets: Target[], signing: Signing) {
+  const options = standingOptions(context, signing);
+  for (const target of targets) {
+    const stated = await statedOf(imageAt(image, target), signing.layouts, options);
+    for (const { reference } of target.tags) await rememberCurrent(image.digest, reference, stated, options);
   }
 }
 

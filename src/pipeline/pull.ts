@@ -7,11 +7,13 @@ import { inParallel } from '../host/parallel.ts';
 import { chooseManifest, readConfig, readManifest, type ForeignConfig } from '../image/foreign.ts';
 import type { LockedImage } from '../lock/lock.ts';
 import { parseReference, wantedTag, taggedReference } from '../registry/reference.ts';
-import { verifySigned } from './imagesignature.ts';
+import { verifySigned, type ForeignImage } from './imagesignature.ts';
 import type { Context } from './context.ts';
 import { asAltered } from './signatures.ts';
-import type { SignerKey } from './signerkey.ts';
+import { pemKeys, type SignerKey } from './signerkey.ts';
 import { findImage, type FoundImage } from './source.ts';
+import { requireCurrent, statedOf, type Stated } from './standings.ts';
+import { layouts } from './verify.ts';
 
 export type ImageSource = Extract<BaseSource, { kind: 'image' }>;
 
@@ -37,7 +39,7 @@ const largestImage = 64 * 1024 ** 3;
  */
 export async function pullImage(
   context: Context,
-  { reference, keys, unnamed }: { reference: string; keys: readonly SignerKey[]; unnamed: boolean },
+  { reference, keys, unnamed, expired }: Omit<ImageSource, 'kind' | 'keys'> & { keys: readonly SignerKey[] },
   arch: string,
   pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
 ): Promise<PulledImage> {
@@ -56,6 +58,8 @@ export async function pullImage(
   const orUnnamed = unnamed || parsed.digest !== undefined;
   const asked = { reference: taggedReference(parsed), client, repository, digests, orUnnamed, signal };
   const found = keys.length > 0 ? await verifySigned(asked, keys) : [];
+  const isTagged = pinned === undefined && parsed.digest === undefined;
+  await requireStated(context, asked, keys, isTagged ? { orExpired: expired } : undefined);
   const by = (isNamed: boolean) => [
     ...new Set(found.filter(({ signed }) => (signed !== undefined) === isNamed).map(({ signer }) => signer)),
   ];
@@ -65,6 +69,30 @@ export async function pullImage(
   const image = readConfig(reference, described, bytes, arch);
   await pullLayers(context, { client, repository, reference }, image.layers);
   return { ...image, digest, ...(index && { index }), signedBy: by(true), signedUnnamedBy: by(false) };
+}
+
+/**
+ * No key of the recipe that has signed the image has revoked it since; and, where the tag was asked what it names,
+ * `asTagged`, what is stated of that still holds. Throws IMAGE_REVOKED, TAG_ROLLED_BACK, TAG_EXPIRED.
+ */
+async function requireStated(
+  { state, progress }: Context,
+  { reference, digests, ...image }: ForeignImage,
+  signers: readonly SignerKey[],
+  asTagged: { orExpired: boolean } | undefined,
+): Promise<void> {
+  for (const key of pemKeys(signers)) {
+    const options = { key, state, warn: (sentence: string) => progress.warn(sentence) };
+    const stated: Stated[] = [];
+    for (const digest of digests) stated.push(await statedOf({ ...image, digest }, layouts, options));
+    if (!asTagged) continue;
+    // Of an index it may be stated as of the image that is in it.
+    const found = Math.max(
+      stated.findIndex(({ standings }) => standings.has(reference)),
+      0,
+    );
+    await requireCurrent(digests[found]!, reference, stated[found]!, { ...options, ...asTagged });
+  }
 }
 
 /** What is locked is asked for by its digest, and by nothing else. */

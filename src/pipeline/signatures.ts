@@ -34,12 +34,13 @@ const emptyType = 'application/vnd.oci.empty.v1+json';
 export async function fetchAttachment(
   image: PublishedImage,
   kind: AttachmentKind,
+  bound: keyof typeof bounds = kind === 'sig' ? 'signatures' : 'statements',
 ): Promise<Fetched | undefined> {
   const tag = attachmentTag(image.digest, kind);
   const found = await asAltered(() => image.client.findManifest(image.repository, tag));
   if (!found) return undefined;
   const { layers } = readManifest(found.bytes, tag);
-  const { each, all } = kind === 'sig' ? bounds.signatures : bounds.statements;
+  const { each, all } = bounds[bound];
   return { manifest: found.bytes, blobs: await fetchBlobs(image, layers, each, { left: all }) };
 }
 

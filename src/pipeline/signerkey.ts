@@ -28,6 +28,10 @@ export function idsOf(signer: SignerKey): string[] {
     : [...signer.keyring.fingerprints, ...signer.keyring.subkeys];
 }
 
+export function pemKeys(signers: readonly SignerKey[]): PublicKey[] {
+  return signers.flatMap((signer) => (signer.format === 'pem' ? [signer.key] : []));
+}
+
 /** Throws KEY_FILE_INVALID. */
 export async function readSignerKey(path: string, options: KeyOptions = {}): Promise<SignerKey> {
   const bytes = await readKeyFile(path);

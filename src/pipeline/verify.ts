@@ -8,8 +8,10 @@ import { bundledEnvelopes } from '../sign/bundle.ts';
 import type { PublicKey } from '../sign/publickey.ts';
 import { verifySignatures, type ExpectedImage } from '../sign/simplesigning.ts';
 import { verifyImageStatement, verifySboms, verifyVerdict } from '../sign/verify.ts';
+import type { Standing } from '../sign/standing.ts';
 import type { RunOptions } from './context.ts';
 import { verifySigned, type ForeignImage } from './imagesignature.ts';
+import { requireCurrent, statedOf } from './standings.ts';
 import { fetchAttachment, fetchBundles, type PublishedImage } from './signatures.ts';
 import { readSignerKey, type SignerKey } from './signerkey.ts';
 import { findImage } from './source.ts';
@@ -22,9 +24,9 @@ export const layoutsOf = (only: Layout | undefined): readonly Layout[] =>
   only === undefined ? layouts : [only];
 
 export interface Proof {
-  claim: 'signature' | 'sbom' | 'verdict';
-  /** `lookaside`: beside the registry, where OpenPGP signatures of others lie. */
-  layout: Layout | 'lookaside';
+  claim: 'signature' | 'sbom' | 'verdict' | 'tag';
+  /** `lookaside`: beside the registry, where OpenPGP signatures of others lie; `any`: whichever layout had it. */
+  layout: Layout | 'lookaside' | 'any';
   /** What the signature says, for people. */
   detail: string;
 }
@@ -44,6 +46,8 @@ export interface VerifyOptions {
   only?: Layout | undefined;
   /** Whether bundles that name no reference will do, under any tag; under a digest they do. */
   unnamed?: boolean | undefined;
+  /** Whether a statement of what the tag names will do that has expired. */
+  allowExpired?: boolean | undefined;
   /** The reference that was signed, where the image is a copy of what is published there. */
   signedAs?: string | undefined;
   /**
@@ -62,9 +66,10 @@ export async function verifyReference(
     only,
     signedAs,
     unnamed = false,
+    allowExpired = false,
     signatureOnly = false,
   }: VerifyOptions,
-  { progress, signal }: Pick<RunOptions, 'progress' | 'signal'>,
+  { progress, signal, state }: Pick<RunOptions, 'progress' | 'signal'> & Partial<Pick<RunOptions, 'state'>>,
 ): Promise<Verification> {
   const signer = await readSignerKey(keyPath, { signal });
   if (signatureOnly && only !== undefined) {
@@ -81,10 +86,30 @@ export async function verifyReference(
   // Who asks by digest has said which image is meant; who names what was signed asks for that name.
   const orUnnamed = unnamed || (reference.digest !== undefined && signedAs === undefined);
   const asked = { ...image, reference: signed, orUnnamed };
+  const foreign = { ...asked, digests: [image.digest], signal };
+  const verification = { reference: shown, manifestDigest: image.digest };
+  if (signer.format === 'openpgp' && signatureOnly) {
+    return { ...verification, proved: await proveSignature(foreign, signer) };
+  }
+  const key = keyOf(signer, keyPath);
+  const options = { key, state, warn: (sentence: string) => progress.warn(sentence) };
+  const stated = await statedOf(image, layoutsOf(only), options);
   const proved = signatureOnly
-    ? await proveSignature({ ...asked, digests: [image.digest], signal }, signer)
-    : await proveAll(asked, keyOf(signer, keyPath), only);
-  return { reference: shown, manifestDigest: image.digest, proved };
+    ? await proveSignature(foreign, signer)
+    : await proveAll({ ...asked, revokedVerdicts: stated.revokedVerdicts }, key, only);
+  // A digest is moved by nobody.
+  if (reference.digest === undefined) {
+    const expected = { ...options, orExpired: allowExpired };
+    const standing = await requireCurrent(image.digest, signed, stated, expected);
+    if (standing) proved.push(tagProof(standing));
+    else if (!signatureOnly) progress.warn(`nothing states until when ${signed} names this image`);
+  }
+  return { ...verification, proved };
+}
+
+function tagProof({ reference, number, expires }: Standing): Proof {
+  const until = new Date(expires * 1000).toISOString().slice(0, 10);
+  return { claim: 'tag', layout: 'any', detail: `named by ${reference} until ${until}, statement ${number}` };
 }
 
 /** Only sigstore's keys sign more than an image. */
@@ -113,14 +138,15 @@ function signedAsText(signed: string | undefined): string {
 
 /** A name that one layout has proved need not be in the other: both are of one key and one digest. */
 async function proveAll(
-  { reference, orUnnamed, ...image }: PublishedImage & { reference: string; orUnnamed: boolean },
+  { reference, orUnnamed, revokedVerdicts, ...image }: PublishedImage & ProofOptions & { reference: string },
   key: PublicKey,
   only: Layout | undefined,
 ): Promise<Proof[]> {
   const proved: Proof[] = [];
   for (const layout of layoutsOf(only)) {
     const isNamed = proved.length > 0;
-    proved.push(...(await proofs[layout](image, key, [reference], orUnnamed || isNamed)));
+    const options = { orUnnamed: orUnnamed || isNamed, revokedVerdicts };
+    proved.push(...(await proofs[layout](image, key, [reference], options)));
   }
   return proved;
 }
@@ -132,6 +158,12 @@ function signedReference(text: string): string {
   throw new MillinerError('REFERENCE_INVALID', `--signed-as ${text}: signatures name no digest`);
 }
 
+export interface ProofOptions {
+  /** Whether a bundle that names no reference will do. */
+  orUnnamed: boolean;
+  revokedVerdicts: ReadonlySet<string>;
+}
+
 /** What each layout must hold; the references have the tag where that is what was asked for. */
 export const proofs: Record<
   Layout,
@@ -139,20 +171,20 @@ export const proofs: Record<
     image: PublishedImage,
     key: PublicKey,
     references: readonly string[],
-    orUnnamed?: boolean,
+    options: ProofOptions,
   ) => Promise<Proof[]>
 > = {
-  async sig(image, key, references) {
+  async sig(image, key, references, { revokedVerdicts }) {
     const expected = { key, digest: image.digest };
     const attached = await fetchAttachment(image, 'sig');
     const signed = references.map((reference) => verifySignatures({ ...expected, reference }, attached));
     const envelopes = attachedEnvelopes(image.digest, await fetchAttachment(image, 'att'));
     return [
       ...signed.map((one) => ({ claim: 'signature', layout: 'sig', detail: `signed as ${one}` }) as const),
-      ...proveClaims(expected, envelopes, 'sig'),
+      ...proveClaims(expected, envelopes, 'sig', revokedVerdicts),
     ];
   },
-  async bundle(image, key, references, orUnnamed = false) {
+  async bundle(image, key, references, { orUnnamed, revokedVerdicts }) {
     const expected = { key, digest: image.digest };
     const envelopes = bundledEnvelopes(await fetchBundles(image));
     const signed = references.map((reference) =>
@@ -160,14 +192,19 @@ export const proofs: Record<
     );
     return [
       ...signed.map((one) => ({ claim: 'signature', layout: 'bundle', detail: signedAsText(one) }) as const),
-      ...proveClaims(expected, envelopes, 'bundle'),
+      ...proveClaims(expected, envelopes, 'bundle', revokedVerdicts),
     ];
   },
 };
 
-function proveClaims(expected: ExpectedImage, envelopes: readonly FoundEnvelope[], layout: Layout): Proof[] {
+function proveClaims(
+  expected: ExpectedImage,
+  envelopes: readonly FoundEnvelope[],
+  layout: Layout,
+  revokedVerdicts: ReadonlySet<string>,
+): Proof[] {
   const { packages, files } = verifySboms(expected, envelopes);
-  verifyVerdict(expected, envelopes);
+  verifyVerdict(expected, envelopes, revokedVerdicts);
   return [
     { claim: 'sbom', layout, detail: `SPDX and CycloneDX, of ${packages} packages and ${files} files` },
     { claim: 'verdict', layout, detail: 'booted, and passed its checks' },

@@ -14,6 +14,8 @@ export type BaseSource =
       keys: string[];
       /** Whether a bundle that names no reference will do: any image that one of the keys has signed. */
       unnamed: boolean;
+      /** Whether a tag will do whose statement of what it names has expired. */
+      expired: boolean;
     }
   | {
       kind: 'tar' | 'directory';
@@ -40,7 +42,8 @@ export async function baseSourceOf(
     const reference = completeReference(from.image);
     parseReference(reference);
     const keys = await Promise.all(from.keys.map((key) => found('keys', key)));
-    return { kind: 'image', reference, keys, unnamed: from.unnamed };
+    const { unnamed, expired } = from;
+    return { kind: 'image', reference, keys, unnamed, expired };
   }
   return 'tar' in from
     ? { kind: 'tar', path: await found('tar', from.tar), layers }

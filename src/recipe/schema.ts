@@ -173,6 +173,7 @@ const from = z.union(
         keys: z.array(z.string().min(1)).default([]),
         unsigned: z.boolean().default(false),
         unnamed: z.boolean().default(false),
+        expired: z.boolean().default(false),
       })
       .refine(({ keys, unsigned }) => keys.length > 0 !== unsigned, {
         error: 'name the key files of which one must have signed it, or say unsigned: true',

@@ -10,6 +10,7 @@ import {
   type AttachedLayer,
   type Attachment,
 } from './attachment.ts';
+import { isSameClaim } from './named.ts';
 import type { PublicKey } from './publickey.ts';
 import { keyHintAnnotation } from './signature.ts';
 import { openEnvelope, type Attestation, type Envelope } from './statement.ts';
@@ -60,12 +61,14 @@ export function mergeAttestations(
   existing?: Fetched,
 ): Attachment {
   const tag = attachmentTag(image, 'att');
-  const kinds = ours.map(({ descriptor }) => descriptor.annotations?.[predicateAnnotation]);
+  const open = (bytes: Buffer) =>
+    openEnvelope({ key, digest: image }, readEnvelope(bytes, altered(tag)), tag);
+  const claims = ours.map(({ bytes }) => open(bytes));
   return mergeLayers(tag, ours, existing, (_layer, bytes) => {
     if (!bytes) return false;
     try {
-      const statement = openEnvelope({ key, digest: image }, readEnvelope(bytes, altered(tag)), tag);
-      return kinds.includes(statement.predicateType);
+      const older = open(bytes);
+      return claims.some((newer) => isSameClaim(newer, older));
     } catch (error) {
       if (error instanceof MillinerError) return false;
       throw error;

@@ -11,6 +11,7 @@ import type { SigningKey } from './key.ts';
 import { signReference } from './simplesigning.ts';
 import { attestReference } from './named.ts';
 import type { SpdxDocument } from './spdx.ts';
+import { attestStanding, type Standing } from './standing.ts';
 import { attest, predicateTypes } from './statement.ts';
 import { requirePassed, testResult, type SignedVerdict } from './testresult.ts';
 
@@ -22,6 +23,8 @@ export interface SignInput {
   /** The bill of materials, in both forms. */
   sboms: { spdx: SpdxDocument; cyclonedx: CycloneDxDocument };
   verdict: SignedVerdict;
+  /** What is stated of the tags that it gets. */
+  standings: readonly Standing[];
   /** The image's, in seconds: the only time that is written. */
   epoch: number;
 }
@@ -30,16 +33,16 @@ export interface SignInput {
 export interface SignedImage {
   /** For mergeSignatures: one for each reference. */
   signatures: AttachedLayer[];
-  /** For mergeAttestations: both bills of materials and the boot verdict. */
+  /** For mergeAttestations: both bills of materials, the boot verdict, what is stated of tags. */
   attestations: AttachedLayer[];
-  /** Referrers of the image: a signature for each reference, both bills of materials, the boot verdict. */
+  /** Referrers of the image: a signature for each reference, both bills of materials, the boot verdict, what is stated of tags. */
   bundles: Artifact[];
 }
 
 /** The same input gives the same bytes. Throws VERDICT_MISSING: what did not boot is not signed. */
 export function signImage(
   key: SigningKey,
-  { image, references, sboms, verdict, epoch }: SignInput,
+  { image, references, sboms, verdict, standings, epoch }: SignInput,
 ): SignedImage {
   requireVerdict(verdict, image.digest);
   const subject: Descriptor = { mediaType: image.mediaType, digest: image.digest, size: image.size };
@@ -47,6 +50,7 @@ export function signImage(
     attest(key, image.digest, predicateTypes.spdx, sboms.spdx),
     attest(key, image.digest, predicateTypes.cyclonedx, sboms.cyclonedx),
     attest(key, image.digest, predicateTypes.verdict, testResult(verdict)),
+    ...standings.map((standing) => attestStanding(key, image.digest, standing)),
   ];
   const signatures = references.map((reference) => attestReference(key, image.digest, reference));
   return {

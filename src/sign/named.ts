@@ -12,16 +12,30 @@ const predicateSchema = z.object({
   critical: z.object({ identity: z.object({ 'docker-reference': z.string() }) }),
 });
 /** HOST/REPOSITORY, perhaps with a tag: of what is no such name, nobody knows what it would say. */
-const reference = /^[^/\s]*[.:][^/\s]*\/[^\s]+$|^localhost\/[^\s]+$/;
+const referenceForm = /^[^/\s]*[.:][^/\s]*\/[^\s]+$|^localhost\/[^\s]+$/;
 
 export function attestReference(key: SigningKey, image: Digest, name: string): Attestation {
   const predicate = { critical: { identity: { 'docker-reference': name } } };
   return attest(key, image, predicateTypes.signature, predicate);
 }
 
+/**
+ * Whether a newer statement takes the place of another: of the same kind and the same reference, or, of signatures, of
+ * none. Nothing takes the place of a revocation.
+ */
+export function isSameClaim(newer: Statement, older: Statement): boolean {
+  const { predicateType } = newer;
+  if (predicateType !== older.predicateType || predicateType === predicateTypes.revocation) return false;
+  const reference = referenceOf(older);
+  return (
+    reference === referenceOf(newer) ||
+    (predicateType === predicateTypes.signature && reference === undefined)
+  );
+}
+
 /** Ours says it in the predicate, others in the subject's name (`cosign attest`, GitHub); undefined where neither does. */
 export function referenceOf({ predicate, subjectName }: Statement): string | undefined {
   const { success, data } = predicateSchema.safeParse(predicate);
   if (success) return data.critical.identity['docker-reference'];
-  return subjectName !== undefined && reference.test(subjectName) ? subjectName : undefined;
+  return subjectName !== undefined && referenceForm.test(subjectName) ? subjectName : undefined;
 }

@@ -6,6 +6,7 @@ export const gravity: readonly ErrorCode[] = [
   'IMAGE_ALTERED',
   'SIGNED_ELSEWHERE',
   'SIGNATURE_UNNAMED',
+  'VERDICT_REVOKED',
   'VERDICT_MISSING',
   'SIGNATURE_REFUSED',
   'SIGNATURE_WRONG_KEY',

@@ -4,7 +4,7 @@
  */
 import { dsse } from '@sigstore/core';
 import { z } from 'zod';
-import type { Digest } from '../content/digest.ts';
+import { sha256Of, type Digest } from '../registry/descriptor.ts';
 import { altered, toJson } from './artifact.ts';
 import type { SigningKey } from './key.ts';
 import type { PublicKey } from './publickey.ts';
@@ -18,6 +18,9 @@ export const predicateTypes = {
   spdx: 'https://spdx.dev/Document',
   cyclonedx: 'https://cyclonedx.org/bom',
   verdict: 'https://in-toto.io/attestation/test-result/v0.1',
+  /** Of ours: what a tag names now, and what counts no more. */
+  standing: 'https://milliner.io/attestation/tag/v1',
+  revocation: 'https://milliner.io/attestation/revocation/v1',
 } as const;
 
 export const payloadType = 'application/vnd.in-toto+json';
@@ -47,6 +50,8 @@ const statementSchema = z.object({
 export interface Statement {
   predicateType: string;
   predicate: unknown;
+  /** Of the signed bytes: by which others speak of it. */
+  digest: Digest;
   /** What it calls the image. */
   subjectName?: string | undefined;
 }
@@ -88,5 +93,6 @@ export function openEnvelope(
   const hex = digest.slice('sha256:'.length);
   const ours = subject.find((one) => one.digest['sha256'] === hex);
   if (!ours) throw refuse('is about another image');
-  return { predicateType, predicate, subjectName: ours.name ?? undefined };
+  const id = sha256Of(envelope.payload);
+  return { predicateType, predicate, digest: id, subjectName: ours.name ?? undefined };
 }

@@ -98,10 +98,16 @@ function readCycloneDx(predicate: unknown, name: string): Pick<Listed, 'packages
   return { packages: data.components.filter(({ purl }) => isRpm(purl)).length };
 }
 
-/** Throws VERDICT_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
-export function verifyVerdict(expected: ExpectedImage, envelopes: readonly FoundEnvelope[]): void {
-  const read = ({ predicate }: Statement) => {
+/** `revoked`: digests of verdicts that count no more. Throws VERDICT_MISSING, VERDICT_REVOKED, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
+export function verifyVerdict(
+  expected: ExpectedImage,
+  envelopes: readonly FoundEnvelope[],
+  revoked: ReadonlySet<string> = new Set(),
+): void {
+  const read = ({ predicate, digest }: Statement) => {
     requirePassed(predicate, expected.digest);
+    if (revoked.has(digest))
+      throw new MillinerError('VERDICT_REVOKED', `the boot verdict of ${expected.digest} was revoked`);
     return true;
   };
   examine(expected, envelopes, predicateTypes.verdict, read, 'signed boot verdict');

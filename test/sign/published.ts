@@ -38,6 +38,7 @@ export function input(of = image): SignInput {
       checks: [{ check: 'tcp 80', instance: 1, passed: true }],
       plan: { init: true },
     },
+    standings: [],
     epoch,
   };
 }

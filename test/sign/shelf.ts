@@ -111,6 +111,7 @@ export class Shelf {
       references,
       sboms: emptySboms('app', digest, epoch),
       verdict: { manifestDigest: digest, passed: true, checks, plan: { init: true } },
+      standings: [],
       epoch,
     };
   }

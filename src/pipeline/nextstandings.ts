@@ -1,0 +1,58 @@
+/** What is to be stated of each tag that an image gets: numbers go on from whatever was stated before. */
+import { MillinerError } from '../errors.ts';
+import type { Standing } from '../sign/standing.ts';
+import { seenTag } from './seentags.ts';
+import type { PublishedImage } from './signatures.ts';
+import { statedOf, type StandingOptions } from './standings.ts';
+import type { Target } from './targets.ts';
+import { layouts } from './verify.ts';
+
+/** Seconds that a statement holds unless told otherwise: publishing again begins anew. */
+export const usualLife = 90 * 24 * 3600;
+
+/**
+ * A statement that still holds for half its life stays as it is, where this state knows that nothing newer was stated
+ * since: what is published twice is the same bytes. Throws IMAGE_REVOKED, STATE_INVALID, and what registries throw.
+ */
+export async function nextStandings(
+  image: PublishedImage,
+  { tags }: Target,
+  life: number,
+  options: StandingOptions & { state: string },
+): Promise<Standing[]> {
+  const own = (await statedOf(image, layouts, options)).standings;
+  const standings: Standing[] = [];
+  for (const { tag, reference } of tags) {
+    const former = await formerNumber(image, tag, reference, options);
+    const seen = await seenTag(options.state, { key: options.key.hint, of: reference });
+    const known = own.get(reference);
+    const now = Date.now();
+    const issued = Math.floor(now / 1000);
+    const left = (known?.expires ?? 0) - issued;
+    const isNewest = known && known.number > former && known.number === seen?.number;
+    const holds = isNewest && seen?.digest === image.digest && left > life / 2 && left <= life;
+    // The clock's, so that two publishers who do not know of each other go on from one another all the same.
+    const number = Math.max(now, ...[former, known?.number, seen?.number].map((one = 0) => one + 1));
+    standings.push(holds ? known : { reference, number, issued, expires: issued + life });
+  }
+  return standings;
+}
+
+/** Of the other image that the tag names; -1 where it names none, or nothing is stated of it that can be read. */
+async function formerNumber(
+  image: PublishedImage,
+  tag: string,
+  reference: string,
+  options: StandingOptions,
+): Promise<number> {
+  const digest = await image.client.headManifest(image.repository, tag);
+  if (digest === undefined || digest === image.digest) return -1;
+  try {
+    const { standings } = await statedOf({ ...image, digest }, layouts, options);
+    return standings.get(reference)?.number ?? -1;
+  } catch (error) {
+    const passable = ['IMAGE_REVOKED', 'IMAGE_ALTERED', 'REGISTRY_EXCESS'];
+    if (error instanceof MillinerError && passable.includes(error.code)) return -1;
+    throw error;
+  }
+}
