@@ -78,25 +78,26 @@ export const damages: Damage[] = [
   },
   {
     what: 'the bundled signature',
-    at: ({ bundles }) => [bundles[0]!],
+    // Of each tag one, in both layouts, before what is claimed of the image.
+    at: ({ bundles, payloads }) => bundles.slice(0, payloads.length),
     change: flip,
     refused: { signatureBundle: false, bundle: 15 },
   },
   {
     what: 'the bundled SPDX bill of materials',
-    at: ({ bundles }) => [bundles[1]!],
+    at: ({ bundles, payloads }) => [bundles[payloads.length]!],
     change: flip,
     refused: { sbomBundle: false, bundle: 15 },
   },
   {
     what: 'the bundled CycloneDX bill of materials',
-    at: ({ bundles }) => [bundles[2]!],
+    at: ({ bundles, payloads }) => [bundles[payloads.length + 1]!],
     change: flip,
     refused: { cyclonedxBundle: false, bundle: 15 },
   },
   {
     what: 'the bundled verdict',
-    at: ({ bundles }) => [bundles[3]!],
+    at: ({ bundles, payloads }) => [bundles[payloads.length + 2]!],
     change: flip,
     refused: { verdictBundle: false, bundle: 15 },
   },
