@@ -2,7 +2,7 @@
  * What this state has seen signed of tags and of images that were revoked. Whoever may push can take statements away
  * again, and put older ones in their place: what was seen once stays known.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { hexOf } from '../content/digest.ts';
@@ -25,6 +25,22 @@ export type SeenRevocations = z.infer<typeof revokedSchema>;
 interface Subject {
   key: string;
   of: string;
+}
+
+/** The state, where this account may look into it: to verify takes no rights, and remembers nothing without them. */
+export async function memoryIn(
+  state: string | undefined,
+  warn: (sentence: string) => void,
+): Promise<string | undefined> {
+  if (state === undefined) return undefined;
+  try {
+    await access(state, constants.R_OK | constants.X_OK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') return state;
+    warn(`what was seen of tags before is not for this account to read: ${state}; name another with --state`);
+    return undefined;
+  }
+  return state;
 }
 
 export function seenTag(state: string, subject: Subject): Promise<SeenTag | undefined> {

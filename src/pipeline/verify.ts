@@ -11,6 +11,7 @@ import { verifyImageStatement, verifySboms, verifyVerdict } from '../sign/verify
 import type { Standing } from '../sign/standing.ts';
 import type { RunOptions } from './context.ts';
 import { verifySigned, type ForeignImage } from './imagesignature.ts';
+import { memoryIn } from './seentags.ts';
 import { requireCurrent, statedOf } from './standings.ts';
 import { fetchAttachment, fetchBundles, type PublishedImage } from './signatures.ts';
 import { readSignerKey, type SignerKey } from './signerkey.ts';
@@ -92,7 +93,8 @@ export async function verifyReference(
     return { ...verification, proved: await proveSignature(foreign, signer) };
   }
   const key = keyOf(signer, keyPath);
-  const options = { key, state, warn: (sentence: string) => progress.warn(sentence) };
+  const warn = (sentence: string) => progress.warn(sentence);
+  const options = { key, state: await memoryIn(state, warn), warn };
   const stated = await statedOf(image, layoutsOf(only), options);
   const proved = signatureOnly
     ? await proveSignature(foreign, signer)
