@@ -19,7 +19,7 @@ beforeAll(async () => {
   hat = await bench.booted('hat', ['tiny-base']);
   cap = await bench.booted('cap', ['tiny-base', 'tiny-app']);
   vendor = await Desk.open();
-  const baseurl = await vendor.repository('packages', ['tiny-extra']);
+  const baseurl = await vendor.repository('packages', ['tiny-app', 'tiny-extra']);
   repos = [{ name: 'tiny', baseurl, keys: [(await tinyPackages()).key] }];
 });
 afterAll(async () => {
