@@ -69,6 +69,16 @@ const table = {
     what: 'a recipe has an error',
     todo: 'Mend the named key; recipes/recipe.schema.json describes the format to editors.',
   },
+  ADDRESS_REFUSED: {
+    kind: 'trust',
+    what: 'a server that only an answer names (a redirect, a list of mirrors, a lock), or any under --untrusted, has an address that is not public',
+    todo: 'Where that server is meant, name its address or network: MILLINER_PRIVATE_NETWORKS=10.0.0.0/8.',
+  },
+  RECIPE_UNTRUSTED: {
+    kind: 'trust',
+    what: 'a recipe asks for what is refused under --untrusted: files of the host, its tools, or a place to publish to',
+    todo: 'Read the recipe; where it is to be trusted, run without --untrusted.',
+  },
   FILE_OUTSIDE: {
     kind: 'trust',
     what: "a file that a recipe names, or the recipe itself, lies outside of the recipe's root: a link, or .., leads there",

@@ -19,6 +19,8 @@ export const kept = [
 /** The same on every host. The checkout may be another user's, whose repositories git does not read unless told to. */
 export const set = {
   LC_ALL: 'C.UTF-8',
+  // The servers of the tests are on this host, and send on to each other.
+  MILLINER_PRIVATE_NETWORKS: '127.0.0.0/8 ::1',
   GIT_CONFIG_COUNT: '1',
   GIT_CONFIG_KEY_0: 'safe.directory',
   GIT_CONFIG_VALUE_0: checkout,

@@ -1,7 +1,8 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
-import { offline } from '../cli/repositoryflags.ts';
+import { offline, untrusted } from '../cli/repositoryflags.ts';
 import { listAdvisories, type AdvisoriesReport, type ReportedAdvisory } from '../pipeline/advisories.ts';
+import { confine } from '../host/reach.ts';
 import { openContext } from '../pipeline/context.ts';
 
 export default class AdvisoriesCommand extends MillinerCommand {
@@ -34,10 +35,12 @@ export default class AdvisoriesCommand extends MillinerCommand {
     recipe: Flags.string({ summary: "whose repositories are asked, where it is not the image's own name" }),
     arch: Flags.string({ summary: 'of a lock; the default is that of this host' }),
     offline,
+    untrusted,
   };
 
   async run(): Promise<AdvisoriesReport> {
     const { args, flags } = await this.parse(AdvisoriesCommand);
+    if (flags.untrusted) confine();
     const context = await openContext({ ...this.runOptions(flags), offline: flags.offline });
     try {
       const report = await listAdvisories(context, {

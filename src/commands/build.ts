@@ -1,9 +1,10 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
-import { offline } from '../cli/repositoryflags.ts';
+import { offline, untrusted } from '../cli/repositoryflags.ts';
 import { arches } from '../host/arch.ts';
 import { build } from '../pipeline/build.ts';
 import { checkReproducible } from '../pipeline/check.ts';
+import { confine } from '../host/reach.ts';
 import { openContext } from '../pipeline/context.ts';
 
 export default class BuildCommand extends MillinerCommand {
@@ -36,10 +37,12 @@ written by hand gives a name that number.`;
       summary: "which of the recipe's; the default is that of this host",
     }),
     offline,
+    untrusted,
   };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(BuildCommand);
+    if (flags.untrusted) confine();
     const began = Date.now();
     const context = await openContext({ ...this.runOptions(flags), offline: flags.offline });
     try {

@@ -1,9 +1,10 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
 import { changeLines, summaryLine } from '../cli/lockchanges.ts';
-import { offline } from '../cli/repositoryflags.ts';
+import { offline, untrusted } from '../cli/repositoryflags.ts';
 import { absenceLines, presenceLines } from '../cli/why.ts';
 import { MillinerError } from '../errors.ts';
+import { confine } from '../host/reach.ts';
 import { openContext } from '../pipeline/context.ts';
 import { updateCost } from '../pipeline/layerplan.ts';
 import { lock, type MadeLock } from '../pipeline/lock.ts';
@@ -49,6 +50,7 @@ Repositories are asked every time, and send what has changed; metadata older tha
     }),
     arch: Flags.string({ summary: 'of --why and --why-not; the default is that of this host' }),
     offline,
+    untrusted,
     'allow-older': Flags.string({
       summary:
         'a repository whose metadata may be older than what was seen of it; from then on that is what was seen',
@@ -59,6 +61,7 @@ Repositories are asked every time, and send what has changed; metadata older tha
 
   async run(): Promise<object> {
     const { args, argv, flags } = await this.parse(LockCommand);
+    if (flags.untrusted) confine();
     const names = (argv as string[]).slice(1);
     if (names.length > 0 && !flags.update) {
       throw new MillinerError('USAGE', `${names.join(' ')}: names of packages go with --update`, {

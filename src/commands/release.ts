@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/command.ts';
 import { askPassword, passwordVariable } from '../cli/password.ts';
+import { untrusted } from '../cli/repositoryflags.ts';
 import { MillinerError } from '../errors.ts';
 import { openContext, type RunOptions } from '../pipeline/context.ts';
 import { layouts } from '../pipeline/verify.ts';
@@ -49,6 +50,7 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     priority: Flags.option({ options: ['high', 'normal', 'low'] as const, default: 'normal' as const })({
       summary: 'before or after others in the queue',
     }),
+    untrusted,
     detach: Flags.boolean({ char: 'd', summary: 'queue it and return', default: false }),
     'plain-http': Flags.boolean({ summary: 'the registries have no TLS', default: false }),
     only: Flags.option({
@@ -80,6 +82,7 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
           recipes: argv as string[],
           key: key.id,
           to: flags.to,
+          untrusted: flags.untrusted,
           plainHttp: flags['plain-http'],
           only: flags.only,
           priority: flags.priority,

@@ -9,6 +9,11 @@ export interface Access {
   minRate?: number | undefined;
   /** PEM: the authorities that count instead of the host's. */
   authorities?: string | undefined;
+  /**
+   * The origins that the recipe or the operator names, as URL.origin gives them: all others, which answers name, are
+   * asked only at public addresses. Without it, that of the first URL.
+   */
+  named?: readonly string[] | undefined;
   /** One for each origin. */
   secrets?: readonly Secrets[] | undefined;
 }

@@ -1,6 +1,7 @@
 /** Several URLs of one file: which is asked next, how often, and what is said when none answers. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors.ts';
+import { AddressRefused } from './reach.ts';
 import { AttemptError, showUrl } from './request.ts';
 
 export interface MirrorOptions {
@@ -16,7 +17,7 @@ const longestWait = 60_000;
 /** Origins that failed in this process, and how often: they are asked last. */
 const failures = new Map<string, number>();
 
-/** Tries the URLs in turn until one attempt succeeds. Throws REPO_UNAVAILABLE, DIGEST_MISMATCH, INTERRUPTED. */
+/** Tries the URLs in turn until one attempt succeeds. Throws REPO_UNAVAILABLE, ADDRESS_REFUSED, DIGEST_MISMATCH, INTERRUPTED. */
 export async function eachMirror<T>(
   urls: string | readonly string[],
   options: MirrorOptions,
@@ -53,10 +54,16 @@ async function pause(round: number, reasons: { error: AttemptError }[], signal: 
 }
 
 function exhausted(urls: readonly string[], reasons: { url: string; error: AttemptError }[]): MillinerError {
-  const told = reasons.find(({ error }) => error.mismatch) ?? reasons.at(-1);
+  const isRefused = ({ error }: { error: AttemptError }) => error.cause instanceof AddressRefused;
+  const told = reasons.find(({ error }) => error.mismatch) ?? reasons.find(isRefused) ?? reasons.at(-1);
+  const code = told?.error.mismatch
+    ? 'DIGEST_MISMATCH'
+    : told && isRefused(told)
+      ? 'ADDRESS_REFUSED'
+      : 'REPO_UNAVAILABLE';
   const shown = urls.map(showUrl);
   const message = told ? `${showUrl(told.url)}: ${told.error.message}` : 'there is no URL to fetch from';
-  return new MillinerError(told?.error.mismatch ? 'DIGEST_MISMATCH' : 'REPO_UNAVAILABLE', message, {
+  return new MillinerError(code, message, {
     cause: told?.error,
     details: { urls: shown, reasons: reasons.slice(-10).map((r) => `${showUrl(r.url)}: ${r.error.message}`) },
   });

@@ -5,6 +5,7 @@ import { createSecureContext } from 'node:tls';
 import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici';
 import { MillinerError } from '../errors.ts';
 import { defaultTimeout, type Access, type Secrets } from './access.ts';
+import { AddressRefused, isConfined, publicLookup, refusePrivate } from './reach.ts';
 import { isUntrusted, knownAuthorities, wordsOf } from './tls.ts';
 
 export type HttpResponse = Dispatcher.ResponseData;
@@ -17,6 +18,8 @@ export interface HttpRequest {
   /** Milliseconds of silence until the answer begins; default 30 s. */
   patience?: number | undefined;
   tls?: Tls | undefined;
+  /** Neither the operator nor a recipe names this server, but an answer: only at a public address; see reach.ts. */
+  isStrange?: boolean | undefined;
 }
 
 /** Why one attempt at one URL failed; the caller decides whether there is another. */
@@ -59,9 +62,8 @@ interface Agents {
   /** Never by way of a proxy, which could not reach it: so do the clients that are written in Go. */
   loopback: Dispatcher;
 }
-let usual: Agents | undefined;
-/** By what makes their connections others than the usual: the PEM texts of an access. */
-const special = new Map<string, Agents>();
+/** By what makes their connections others than the usual: the PEM texts of an access, and whom they may reach. */
+const known = new Map<string, Agents>();
 
 /** PEM. */
 export interface Tls {
@@ -74,17 +76,11 @@ export interface Tls {
   unverified?: boolean | undefined;
 }
 
-function agentFor(url: URL, tls: Tls): Dispatcher {
-  const agents = agentsWith(tls);
+function agentFor(url: URL, tls: Tls, isPublicOnly: boolean): Dispatcher {
+  const key = JSON.stringify([tls, isPublicOnly]);
+  const agents = known.get(key) ?? makeAgents(tls, isPublicOnly);
+  known.set(key, agents);
   return isLoopbackHost(url.hostname) ? agents.loopback : agents.outside;
-}
-
-function agentsWith(tls: Tls): Agents {
-  if (Object.values(tls).every((value) => value === undefined)) return (usual ??= makeAgents({}));
-  const key = JSON.stringify(tls);
-  const agents = special.get(key) ?? makeAgents(tls);
-  special.set(key, agents);
-  return agents;
 }
 
 /** A host name or address, an IPv6 one with or without its brackets. */
@@ -93,7 +89,10 @@ export function isLoopbackHost(name: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-function makeAgents({ authorities, added, certificate, unverified = false }: Tls): Agents {
+function makeAgents(
+  { authorities, added, certificate, unverified = false }: Tls,
+  isPublicOnly: boolean,
+): Agents {
   const identity = certificate && { cert: certificate.chain, key: certificate.key };
   const ca = authorities ?? [...knownAuthorities(), ...(added ? [added] : [])];
   const requestTls = {
@@ -102,7 +101,8 @@ function makeAgents({ authorities, added, certificate, unverified = false }: Tls
   };
   const proxyTls = { secureContext: createSecureContext({ ca: knownAuthorities() }) };
   const common = {
-    connect: { timeout: connectMilliseconds, ...requestTls },
+    // Of connections that are made here: those to a proxy are the operator's.
+    connect: { timeout: connectMilliseconds, ...requestTls, ...(isPublicOnly && { lookup: publicLookup }) },
     headersTimeout: defaultTimeout,
     bodyTimeout: defaultTimeout,
   };
@@ -138,6 +138,7 @@ export async function get(
 ): Promise<HttpResponse> {
   const { authorities, timeout } = access;
   let target = parseUrl(url);
+  const named = access.named ?? [target.origin];
   // A redirect to another host must not carry our secrets there, and what comes back from there gets none either.
   let secrets = access.secrets?.find(({ origin }) => origin === target.origin);
   for (let hop = 0; hop <= maxRedirects; hop++) {
@@ -146,6 +147,7 @@ export async function get(
       signal,
       patience: timeout,
       tls: { authorities, certificate: secrets?.certificate },
+      isStrange: !named.includes(target.origin),
     });
     if (response.statusCode === 200 || response.statusCode === 206) return response;
     if (accept.includes(response.statusCode)) return response;
@@ -163,9 +165,11 @@ export async function send(target: URL, options: HttpRequest): Promise<HttpRespo
   const bare = new URL(target);
   bare.username = '';
   bare.password = '';
+  const isPublicOnly = options.isStrange === true || isConfined();
   try {
+    if (isPublicOnly) await refuseBefore(bare.hostname);
     return await request(bare, {
-      dispatcher: agentFor(bare, options.tls ?? {}),
+      dispatcher: agentFor(bare, options.tls ?? {}, isPublicOnly),
       method: options.method ?? 'GET',
       headers: { 'user-agent': 'milliner', 'accept-encoding': 'identity', ...options.headers },
       body: options.body ?? null,
@@ -177,6 +181,27 @@ export async function send(target: URL, options: HttpRequest): Promise<HttpRespo
   }
 }
 
+const looked = new Map<string, Promise<void>>();
+
+/**
+ * What no look-up of a connection shows: an address in the place of a name, and the name that a proxy resolves, which
+ * is looked up here once, as far as it can be. Throws AddressRefused.
+ */
+async function refuseBefore(host: string): Promise<void> {
+  refusePrivate(host);
+  const isProxied = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some(
+    (name) => process.env[name],
+  );
+  if (!isProxied || isIP(host.replace(/^\[(.*)\]$/, '$1')) !== 0) return;
+  const look = () =>
+    new Promise<void>((done, fail) => {
+      publicLookup(host, { all: true }, (error) => (error instanceof AddressRefused ? fail(error) : done()));
+    });
+  const found = looked.get(host) ?? look();
+  looked.set(host, found);
+  await found;
+}
+
 /** Network errors become attempts that failed; an abort stays what it is. */
 export function asAttemptError(cause: unknown): unknown {
   if (cause instanceof AttemptError || !(cause instanceof Error) || cause.name === 'AbortError') return cause;
@@ -185,7 +210,10 @@ export function asAttemptError(cause: unknown): unknown {
   const code = (cause as NodeJS.ErrnoException).code;
   const network = cause instanceof errors.UndiciError || code !== undefined;
   if (!network) return cause;
-  return new AttemptError(wordsOf(cause), { cause, permanent: isUntrusted(cause) });
+  return new AttemptError(wordsOf(cause), {
+    cause,
+    permanent: isUntrusted(cause) || cause instanceof AddressRefused,
+  });
 }
 
 function parseUrl(url: string): URL {

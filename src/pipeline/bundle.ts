@@ -6,6 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
+import { confined, isConfined, unconfined } from '../host/reach.ts';
 import { idsPathOf, readIds, writeIds } from '../lock/ids.ts';
 import { canonicalDigest, readLock, type Lock } from '../lock/lock.ts';
 import { placeOf, readTemplate } from '../recipe/files.ts';
@@ -27,6 +28,7 @@ export interface Bundled {
 export async function bundleRecipe(context: Context, nameOrPath: string): Promise<Bundled> {
   const chain = await loadChain(nameOrPath);
   const bundle: Bundle = { version: 1, recipes: [], keys: {}, templates: {} };
+  if (isConfined()) bundle.untrusted = true;
   const locks: (Lock | undefined)[] = [];
   for (const loaded of chain) {
     const { recipe, path, lockPath } = loaded;
@@ -51,7 +53,7 @@ export async function bundleRecipe(context: Context, nameOrPath: string): Promis
     bundle.recipes.push({ file, recipe: described, lock: lock ?? null, ...(ids && { ids }) });
   }
   if (context.exchange) refuseCredentials(bundle);
-  const digest = await leaveBytes(context, Buffer.from(JSON.stringify(bundle)));
+  const digest = await unconfined(() => leaveBytes(context, Buffer.from(JSON.stringify(bundle))));
   return { digest, lock: locks.every(Boolean) ? locks.at(-1) : undefined, loaded: chain.at(-1)! };
 }
 
@@ -126,6 +128,6 @@ export async function withBundle<T>(
       await mkdir(dirname(path), { recursive: true });
       await writeFile(path, text);
     }
-    return fn(join(recipes, bundle.recipes.at(-1)!.file));
+    return confined(bundle.untrusted === true, () => fn(join(recipes, bundle.recipes.at(-1)!.file)));
   });
 }

@@ -23,6 +23,8 @@ const bundleSchema = z.strictObject({
   /** base64, by what the repositories call them. */
   keys: z.record(fileName, z.string()),
   templates: z.record(z.string(), z.string()),
+  /** A stranger's: whoever builds it refuses what --untrusted refuses. */
+  untrusted: z.literal(true).optional(),
 });
 export type Bundle = z.infer<typeof bundleSchema>;
 

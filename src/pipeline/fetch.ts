@@ -6,9 +6,11 @@ import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { statIfThere } from '../host/files.ts';
 import type { Access } from '../host/access.ts';
+import { placeBeneath, rootOf } from '../host/beneath.ts';
 import { fileMatches } from '../host/checksum.ts';
 import { download } from '../host/http.ts';
 import { inParallel } from '../host/parallel.ts';
+import { isConfined } from '../host/reach.ts';
 import type { LockedPackage } from '../lock/lock.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
 import { directoryOf } from '../repo/location.ts';
@@ -66,7 +68,7 @@ async function fetchOne(
   const digest: Digest = `sha256:${one.sha256}`;
   const { content } = context;
   if (await content.has(digest)) return content.use(digest);
-  const url = absoluteUrl(one.url, lockDirectory);
+  const url = await absoluteUrl(one.url, lockDirectory);
   try {
     const urls = moved.has(one.repo) ? [url, ...(await others(one))] : [url];
     await fetchFrom(context, one, urls, await access(one.repo));
@@ -82,7 +84,8 @@ async function fetchOne(
 }
 
 function isElsewhere(error: unknown): boolean {
-  return error instanceof MillinerError && ['REPO_UNAVAILABLE', 'DIGEST_MISMATCH'].includes(error.code);
+  const codes = ['REPO_UNAVAILABLE', 'ADDRESS_REFUSED', 'DIGEST_MISMATCH'];
+  return error instanceof MillinerError && codes.includes(error.code);
 }
 
 async function fetchFrom(
@@ -161,7 +164,18 @@ function localPath(url: string): string | undefined {
   return URL.canParse(url) ? directoryOf(new URL(url)) : undefined;
 }
 
-/** A lock may name files relative to itself, so that a checkout can lie anywhere. */
-function absoluteUrl(url: string, lockDirectory: string): string {
-  return /^[a-z][a-z0-9+.-]*:/i.test(url) ? url : pathToFileURL(join(lockDirectory, url)).href;
+/**
+ * A lock may name files relative to itself, so that a checkout can lie anywhere. A stranger's names none elsewhere.
+ * Throws RECIPE_UNTRUSTED, FILE_OUTSIDE.
+ */
+async function absoluteUrl(url: string, lockDirectory: string): Promise<string> {
+  if (/^[a-z][a-z0-9+.-]*:/i.test(url)) {
+    if (!isConfined() || localPath(url) === undefined) return url;
+    throw new MillinerError('RECIPE_UNTRUSTED', `the lock names a file of the host: ${url}`, {
+      details: { url },
+    });
+  }
+  const path = join(lockDirectory, url);
+  if (!isConfined()) return pathToFileURL(path).href;
+  return pathToFileURL((await placeBeneath(rootOf(join(lockDirectory, 'lock')), path)) ?? path).href;
 }

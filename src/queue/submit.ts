@@ -7,6 +7,7 @@ import { bundleRecipe, type Bundled } from '../pipeline/bundle.ts';
 import type { Context } from '../pipeline/context.ts';
 import { openExchange } from '../pipeline/exchange.ts';
 import { arches as knownArches, hostArch } from '../host/arch.ts';
+import { confined } from '../host/reach.ts';
 import { fillTemplate } from '../host/template.ts';
 import { openTargets } from '../pipeline/targets.ts';
 import type { Layout } from '../pipeline/verify.ts';
@@ -27,6 +28,8 @@ export interface Submission {
   key: string;
   /** Instead of what the recipes say: HOST/REPOSITORY:TAG with {{name}}, {{release}}, {{date}}, {{arch}}. */
   to: readonly string[];
+  /** The recipes are a stranger's: see reach.ts. */
+  untrusted: boolean;
   plainHttp: boolean;
   /** Both layouts of signatures where it is left out. */
   only: Layout | undefined;
@@ -52,7 +55,7 @@ type Content = Omit<Release, 'at' | 'base'>;
 export async function submit(context: Context, queues: Queues, submission: Submission): Promise<Submitted[]> {
   const run = randomUUID();
   const ready: { release: Content; bases: string[] }[] = [];
-  for (const { path, bases } of await inOrder(submission.recipes)) {
+  for (const { path, bases } of await inOrder(submission)) {
     ready.push({ release: await prepare(context, submission, path, run), bases });
   }
   refuseShared(ready.map(({ release }) => release));
@@ -70,8 +73,8 @@ export async function submit(context: Context, queues: Queues, submission: Submi
 type Base = NonNullable<Release['base']>;
 
 /** Each once, bases before what is built on them, otherwise as they were given. */
-async function inOrder(recipes: readonly string[]): Promise<{ path: string; bases: string[] }[]> {
-  const chains = await Promise.all(recipes.map((recipe) => loadChain(recipe)));
+async function inOrder({ recipes, untrusted }: Submission): Promise<{ path: string; bases: string[] }[]> {
+  const chains = await Promise.all(recipes.map((recipe) => confined(untrusted, () => loadChain(recipe))));
   const unique = new Map(chains.map((chain) => [chain.at(-1)!.path, chain]));
   const names = [...unique.values()].map((chain) => chain.at(-1)!.recipe.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
@@ -102,11 +105,18 @@ async function prepare(
   path: string,
   run: string,
 ): Promise<Content> {
-  const { key, only, plainHttp, priority, shared } = submission;
-  const chain = await loadChain(path);
+  const { key, only, plainHttp, priority, shared, untrusted } = submission;
+  const chain = await confined(untrusted, () => loadChain(path));
   const { recipe } = chain.at(-1)!;
   const wanted: readonly string[] = recipe.arches ?? [hostArch()];
   const arches = knownArches.filter((arch) => wanted.includes(arch));
+  if (untrusted && submission.to.length === 0) {
+    const what = `${path}: publish: a stranger does not say where the key's signature goes`;
+    throw new MillinerError('RECIPE_UNTRUSTED', what, {
+      hint: 'Give --to HOST/REPOSITORY:TAG.',
+      details: { path, key: 'publish' },
+    });
+  }
   const to = referencesOf(recipe, path, submission.to);
   const targets = await openTargets(
     to.map((reference) => reference.replaceAll('{{arch}}', arches[0]!)),
@@ -115,7 +125,8 @@ async function prepare(
   refuseOneForAll(recipe.name, arches, to);
   const exchange = shared ? (submission.exchange ?? showReference(targets[0]!)) : undefined;
   const place = exchange === undefined ? undefined : await openExchange(exchange, { ...context, plainHttp });
-  const bundle: Bundled = await bundleRecipe({ ...context, exchange: place }, path);
+  const exchanging = { ...context, exchange: place };
+  const bundle: Bundled = await confined(untrusted, () => bundleRecipe(exchanging, path));
   return {
     version: 2,
     recipe: recipe.name,

@@ -3,10 +3,12 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { isBeneath, rootOf } from '../host/beneath.ts';
+import { isConfined } from '../host/reach.ts';
 import { baseSourceOf, type BaseSource } from './base.ts';
 import { checkKeyFile, placeOf, readTemplate } from './files.ts';
 import { checkPlaces } from './places.ts';
 import { recipeSchema, repositoriesSchema, type Recipe, type Repository } from './schema.ts';
+import { refuseUntrusted } from './untrusted.ts';
 import { readYaml } from './yaml.ts';
 
 export interface LoadedRecipe {
@@ -26,7 +28,9 @@ async function loadRecipe(nameOrPath: string): Promise<LoadedRecipe> {
   // An image of nothing has no rpm database, and nothing to run.
   if (raw.packages.length === 0 && raw.from === undefined)
     throw new MillinerError('RECIPE_INVALID', `${path}: packages: name at least one, or a base with from`);
-  const repos = await resolveRepositories(raw.repos, path, raw.release);
+  const meant = await meantBy(raw.repos, path);
+  if (isConfined()) refuseUntrusted(path, raw, meant);
+  const repos = await resolveRepositories(meant, path, raw.release);
   checkPlaces(path, raw);
   for (const { template } of raw.files) if (template !== undefined) await readTemplate(path, template);
   return { recipe: { ...raw, repos }, path, lockPath: lockPathOf(path) };
@@ -76,25 +80,28 @@ function locate(nameOrPath: string): string {
   );
 }
 
+/** Those that are called by a name stand in repos.yaml, beside the recipe. */
+async function meantBy(repos: (string | Repository)[], path: string): Promise<Repository[]> {
+  const directory = dirname(path);
+  const shared = repos.some((repo) => typeof repo === 'string') ? await sharedRepositories(directory) : [];
+  return repos.map((repo) => {
+    if (typeof repo !== 'string') return repo;
+    const match = shared.find(({ name }) => name === repo);
+    if (match) return match;
+    throw new MillinerError(
+      'RECIPE_INVALID',
+      `${path}: repos: ${repo} is not defined in ${directory}/repos.yaml`,
+    );
+  });
+}
+
 async function resolveRepositories(
-  repos: (string | Repository)[],
+  meant: readonly Repository[],
   path: string,
   release: string | undefined,
 ): Promise<Repository[]> {
-  const directory = dirname(path);
-  const shared = repos.some((repo) => typeof repo === 'string') ? await sharedRepositories(directory) : [];
   const found: Repository[] = [];
-  for (const repo of repos) {
-    const named = typeof repo === 'string' ? repo : undefined;
-    const match = typeof repo === 'string' ? shared.find(({ name }) => name === repo) : repo;
-    if (match) found.push(await placed(match, path, release));
-    else {
-      throw new MillinerError(
-        'RECIPE_INVALID',
-        `${path}: repos: ${named} is not defined in ${directory}/repos.yaml`,
-      );
-    }
-  }
+  for (const repo of meant) found.push(await placed(repo, path, release));
   const names = new Set(found.map((repo) => repo.name));
   if (names.size < found.length)
     throw new MillinerError('RECIPE_INVALID', `${path}: repos: a name occurs twice`);

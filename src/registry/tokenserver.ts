@@ -88,11 +88,11 @@ async function follow(
   const followed = request.method === 'POST' ? [307, 308] : [301, 302, 303, 307, 308];
   for (let target = first, hop = 0; ; hop++) {
     requireSafe(registry, first, target);
-    const response = await send(target, { ...request, tls: await trustFor(target, question) }).catch(
-      (error: unknown) => {
-        throw error instanceof AttemptError ? about(showUrl(target.href), error) : error;
-      },
-    );
+    const tls = await trustFor(target, question);
+    const isStrange = target.origin !== registry.origin;
+    const response = await send(target, { ...request, tls, isStrange }).catch((error: unknown) => {
+      throw error instanceof AttemptError ? about(showUrl(target.href), error) : error;
+    });
     const { location } = response.headers;
     if (!followed.includes(response.statusCode) || typeof location !== 'string') return { response, target };
     await response.body.dump();

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
 import { MillinerError } from '../errors.ts';
+import { AddressRefused } from '../host/reach.ts';
 import { AttemptError, send, showUrl, statusError } from '../host/request.ts';
 import { isUntrusted, lacksTls } from '../host/tls.ts';
 import type { HttpRequest, HttpResponse } from '../host/request.ts';
@@ -116,6 +117,7 @@ export class Transport {
       } catch (error) {
         if (this.#signal?.aborted) throw stopped(this.#signal, error);
         if (!(error instanceof AttemptError)) throw error;
+        if (error.cause instanceof AddressRefused) throw this.#unreachable(error);
         if (isUntrusted(error.cause) || lacksTls(error.cause)) throw this.#untrusted(error);
         if (progress() > furthest) failed = 0;
         furthest = Math.max(furthest, progress());
@@ -224,6 +226,7 @@ export class Transport {
         signal: this.#signal,
         patience: ask.patience,
         tls: target.origin === this.#origin ? this.#endpoint.tls : undefined,
+        isStrange: target.origin !== this.#origin,
       });
       const { statusCode, headers } = response;
       const answer = { response, origin: target.origin };
@@ -273,6 +276,13 @@ export class Transport {
   async #pause(milliseconds: number): Promise<void> {
     await sleep(milliseconds, undefined, { signal: this.#signal }).catch((error: unknown) => {
       throw stopped(this.#signal, error);
+    });
+  }
+
+  #unreachable(cause: AttemptError): MillinerError {
+    return new MillinerError('ADDRESS_REFUSED', `${this.registry}: ${cause.message}`, {
+      cause,
+      details: { registry: this.registry },
     });
   }
 

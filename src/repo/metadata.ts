@@ -17,11 +17,12 @@ const passedOver: readonly ErrorCode[] = [
   'OFFLINE_MISSING',
   'DIGEST_MISMATCH',
   'REPO_INVALID',
+  'ADDRESS_REFUSED',
   'METADATA_UNTRUSTED',
   'METADATA_OLDER',
 ];
 /** Of those, what somebody should look into. */
-const suspicious: readonly ErrorCode[] = ['METADATA_UNTRUSTED', 'METADATA_OLDER'];
+const suspicious: readonly ErrorCode[] = ['ADDRESS_REFUSED', 'METADATA_UNTRUSTED', 'METADATA_OLDER'];
 
 interface Failure {
   base: URL;

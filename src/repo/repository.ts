@@ -158,7 +158,7 @@ async function openLocal(opening: Opening, base: URL): Promise<OpenedRepository>
     definition,
     access,
     bases: [base],
-    files: await listPackages(directory, name),
+    files: await listPackages(directory, name, definition.root),
     packageUrls: (location) => [pathToFileURL(location).href],
   };
 }

@@ -14,7 +14,7 @@ import { run, start } from '../../src/host/exec.ts';
 import { faults, metalinkOf, Mirror } from '../repository/mirror.ts';
 import { appFile, tinyPackages } from '../tiny/tiny.ts';
 import { createRepository } from './metadata.ts';
-import { cli, Desk } from './milliner.ts';
+import { cli, Desk, network } from './milliner.ts';
 import { leftovers } from './traces.ts';
 
 const MiB = 1024 * 1024;
@@ -72,7 +72,7 @@ async function measured(args: string[], env: Record<string, string> = {}): Promi
   const node = ['--import', join(import.meta.dirname, 'peak.ts'), cli];
   const result = await start(process.execPath, [...node, ...args, '--json'], {
     cwd: desk.directory,
-    env: { MILLINER_STATE: desk.state, MILLINER_TEST_PEAK: file, ...env },
+    env: { MILLINER_STATE: desk.state, MILLINER_TEST_PEAK: file, ...network, ...env },
   });
   return {
     code: result.exitCode,

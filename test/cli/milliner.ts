@@ -24,6 +24,9 @@ export const asNobody = [
   '--ambient-caps=+dac_override',
 ];
 
+/** The servers of the tests are on this host, and send on to each other. */
+export const network = { MILLINER_PRIVATE_NETWORKS: '127.0.0.0/8 ::1' };
+
 export interface Ended {
   /** Undefined where a signal ended it. */
   code: number | undefined;
@@ -118,7 +121,11 @@ export class Desk {
   start(args: string[], { wrapper = [], cwd = this.directory, env = {} }: RunSettings = {}) {
     const [program = '', ...rest] = [...wrapper, process.execPath, cli, ...args];
     // However long a busy disk makes it clear up after SIGTERM: nobody ends it by force.
-    return start(program, rest, { cwd, env: { MILLINER_STATE: this.state, ...env }, killAfter: false });
+    return start(program, rest, {
+      cwd,
+      env: { MILLINER_STATE: this.state, ...network, ...env },
+      killAfter: false,
+    });
   }
 
   async run(args: string[], options: RunSettings = {}): Promise<Ended> {

@@ -1,6 +1,8 @@
 import { Args } from '@oclif/core';
 import { MillinerCommand } from '../../cli/command.ts';
 import { changeLines, summaryLine } from '../../cli/lockchanges.ts';
+import { untrusted } from '../../cli/repositoryflags.ts';
+import { confine } from '../../host/reach.ts';
 import { openContext } from '../../pipeline/context.ts';
 import { isEmpty } from '../../pipeline/lockchanges.ts';
 import { diffLocks, type ArchDiff, type LockDiff } from '../../pipeline/lockdiff.ts';
@@ -21,9 +23,11 @@ export default class LockDiffCommand extends MillinerCommand {
     }),
     new: Args.string({ description: 'what it is held against' }),
   };
+  static override flags = { untrusted };
 
   async run(): Promise<LockDiff> {
     const { args, flags } = await this.parse(LockDiffCommand);
+    if (flags.untrusted) confine();
     const context = await openContext(this.runOptions(flags));
     try {
       const diff = await diffLocks(context, args.old, args.new);
