@@ -90,10 +90,18 @@ test('a recipe names what it likes, also as one of several; a stranger’s does 
 });
 
 test('of several mirrors one at a private address is passed over', async () => {
-  const [inner, good] = [await serve(), await serve()];
-  const list = await serve({ '/list': `${inner.base}\n${good.base}\n` });
-  vi.stubEnv(variable, '127.0.0.0/8');
-  expect(await open({ mirrorlist: `${list.url}/list`, baseurl: undefined })).toBe(String(state.primary));
+  const inner = await serve();
+  const good = await serve();
+  const named = good.base.replace('127.0.0.1', '127.0.0.2');
+  const list = await serve({ '/list': `${inner.base}\n${named}\n` });
+  vi.stubEnv(variable, '127.0.0.2');
+  const opened = open({ mirrorlist: `${list.url}/list` });
+  // Nothing answers there: what is told is the refusal, which says more.
+  await expect(opened).rejects.toMatchObject({
+    ...refused,
+    details: { mirrors: [{ code: 'ADDRESS_REFUSED' }, { code: 'REPO_UNAVAILABLE' }] },
+  });
+  expect(inner.asked).toEqual([]);
 });
 
 /** A server of a test, and what it was asked. */
@@ -127,9 +135,9 @@ test('a registry: what it sends on to, and the token server that it names', asyn
     response.writeHead(307, { location: `http://${inner.host}/storage` }).end(),
   );
   const challenging = await listen(({ headers }, response) => {
-    if (headers.authorization) return void response.end('tags');
     const challenge = `Bearer realm="http://${inner.host}/token",service="s"`;
-    response.writeHead(401, { 'www-authenticate': challenge }).end();
+    if (headers.authorization) response.end('tags');
+    else response.writeHead(401, { 'www-authenticate': challenge }).end();
   });
   await expect(ask(storage.host)).rejects.toMatchObject(refused);
   await expect(ask(challenging.host)).rejects.toMatchObject(refused);
