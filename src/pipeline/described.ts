@@ -35,5 +35,8 @@ export function sameLayers(one: readonly ImageLayer[], other: readonly ImageLaye
 const identities = (layers: readonly ImageLayer[]) =>
   layers.map(({ digest, diffID, mediaType }) => [digest, diffID, mediaType]);
 
-/** As a record holds it: without what is undefined. */
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+/** As a record holds it: without what is undefined, or an empty list, which says the same to whoever runs the image. */
+const plain = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, (_, one: unknown) => (Array.isArray(one) && one.length === 0 ? undefined : one)),
+  );
