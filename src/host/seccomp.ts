@@ -74,7 +74,7 @@ const NETLINK_AUDIT = 9;
  * systemd-nspawn's --suppress-sync, because rpm alone makes one for every package
  */
 export function seccompFilter(isTransient = false): Filter {
-  const isSync = new Set(isTransient ? syncs : []);
+  const isOther = new Set(isTransient ? [...syncs, 'prlimit64'] : []);
   return {
     defaultAction: 'SCMP_ACT_ERRNO',
     defaultErrnoRet: ENOSYS,
@@ -82,8 +82,8 @@ export function seccompFilter(isTransient = false): Filter {
     syscalls: [
       // First: libseccomp would make rules for it of those for socket, which cannot look at what lies in memory.
       refuse(['socketcall'], EAFNOSUPPORT),
-      allow(allowedCalls.filter((name) => !isSync.has(name))),
-      ...(isTransient ? [refuse(syncs, 0)] : []),
+      allow(allowedCalls.filter((name) => !isOther.has(name))),
+      ...(isTransient ? [refuse(syncs, 0), ...ownLimits()] : []),
       refuse(refusedCalls, EPERM),
       allow(['clone'], [bits(0, anyNamespace, 0)]),
       // systemd asks for one, and goes on without it only where it may not.
@@ -94,6 +94,11 @@ export function seccompFilter(isTransient = false): Filter {
       ...socketRules(),
     ],
   };
+}
+
+/** A scriptlet that could set rpm's limits, as the same user, would make the scriptlets of other packages fail. */
+function ownLimits(): Rule[] {
+  return [allow(['prlimit64'], [low(0, 0)]), refuse(['prlimit64'], EPERM, [above(0, 0)])];
 }
 
 /** A rule costs a container's start some time: where an error need not be a special one, there is none for it. */

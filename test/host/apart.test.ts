@@ -1,15 +1,20 @@
 /** A container's first process is out of reach of what it starts, whatever that tries as the same root. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Trace } from '../../src/host/native.ts';
+import { guestIds, type IdRange } from '../../src/host/userns.ts';
 import { runInSandbox } from '../../src/install/sandbox.ts';
 
 let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp('/var/tmp/milliner-apart-');
-  for (const name of ['dev', 'proc', 'programs'])
+  await chmod(directory, 0o711);
+  for (const name of ['dev', 'proc', 'sys']) {
     await mkdir(join(directory, 'target', name), { recursive: true });
+    await mkdir(join(directory, 'guest', name), { recursive: true });
+    await chown(join(directory, 'guest', name), guestIds.start, guestIds.start);
+  }
 });
 afterAll(() => rm(directory, { recursive: true }));
 
@@ -23,15 +28,23 @@ interface Outcome {
 }
 
 /** The first process, in Python; `run(TEXT)` there runs another, which has `syscall` and `attempt`. */
-async function first(...lines: string[]): Promise<Outcome> {
-  const target = join(directory, 'target');
+const first = (...lines: string[]) => perform(undefined, lines);
+
+async function perform(ids: IdRange | undefined, lines: string[]): Promise<Outcome> {
+  const target = join(directory, ids ? 'guest' : 'target');
   const sandbox = { id: `milliner-apart-${process.pid}`, directory, toolRoot: '/', target, epoch: 0 };
   const traces: Trace[] = [];
   const words: string[] = [];
   await writeFile(join(target, 'first.py'), [...prologue, ...lines].join('\n'));
   await writeFile(join(target, 'attempts.py'), attempts.join('\n'));
   const ended = await runInSandbox(
-    { ...sandbox, timeout: 60_000, memory: 1024 ** 3 },
+    {
+      ...sandbox,
+      timeout: 60_000,
+      memory: 1024 ** 3,
+      // Nobody else uses the tree: its owners are those ids themselves.
+      ...(ids && { shift: { ids, mount: () => Promise.resolve() } }),
+    },
     {
       args: ['python3', '/target/first.py'],
       onTrace: (one) => traces.push(one),
@@ -81,6 +94,7 @@ test.each([
   ['its memory, by process_vm_writev', 'syscall("process_vm_writev", 1, 0, 0, 0, 0, 0)'],
   ['its threads, by ptrace', 'syscall("ptrace", 16, 1, 0, 0)'],
   ['its open files, by pidfd_getfd', 'syscall("pidfd_getfd", syscall("pidfd_open", 1, 0), 2, 0)'],
+  ['its limits', 'resource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3))'],
   ['its descriptors, by kcmp', 'syscall("kcmp", os.getpid(), 1, 0, 1, 2)'],
 ])('what it starts does not reach %s', async (_, line) => {
   const { words, trace } = await first(`run('print(attempt(lambda: ${line}))')`);
@@ -219,4 +233,13 @@ test('what ends by itself within these two seconds has done its work', async () 
   const { trace } = await first("os.system('(sleep 0.7; echo done >/target/done) &')");
   expect(trace.left).toBe(0);
   expect(await readFile(join(directory, 'target', 'done'), 'utf8')).toBe('done\n');
+});
+
+test('in a user namespace too, where its output has a name', async () => {
+  const { words, trace } = await perform(guestIds, [
+    "os.system('echo 1 >/dev/stdout; echo 2 >/dev/stderr')",
+    `run('print(attempt(lambda: open("/proc/1/mem", "r+b", 0))); print(attempt(lambda: open("/proc/1/fd/2", "w")))')`,
+  ]);
+  expect(words).toEqual(['1', '2', 'EACCES', 'EACCES']);
+  expect(trace.isComplete).toBe(true);
 });

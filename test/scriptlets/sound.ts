@@ -64,6 +64,7 @@ export const soundShell: Way[] = [
   post('ok-directory', '[ "$(pwd)" = / ]'),
   post('ok-umask', '[ "$(umask)" = 0022 ]'),
   post('ok-signals-first', 'exec acts signals-first 0'),
+  post('ok-limits-first', 'exec acts no-files-for-first 0'),
   post('ok-reaches-for-memory', 'exec acts first-memory first-stderr 0'),
   post('ok-says-disk-full', "echo 'cp: No space left on device' >&2"),
   post('ok-comment', '# nothing'),
