@@ -83,19 +83,17 @@ export async function installImage(
   const log = await transact(context, sandbox, given, warnings);
   const carried = given.packages.flatMap((one) => one.files);
   const owners = await readOwners(target);
-  // These rpm has not seen where it saw the base's.
-  const nodes = new Set(deviceNodesOf(given.packages, true).map(({ path }) => path));
-  const shown = mountPoints.shown.filter((path) => !nodes.has(path));
-  await restoreMountPoints(
-    { ...mountPoints, shown },
-    {
-      from: sandbox.directory,
-      target,
-      files: carried,
-      owners,
-      ids: sandbox.shift?.ids,
-    },
-  );
+  // These are in their place by now: where rpm saw the base's, it has left those as they were.
+  const nodes = new Set(sandbox.shift && deviceNodesOf(given.packages, true).map(({ path }) => path));
+  const isRpms = (path: ByteString) => !nodes.has(path);
+  const left = { ...mountPoints, shown: mountPoints.shown.filter(isRpms) };
+  await restoreMountPoints(left, {
+    from: sandbox.directory,
+    target,
+    files: carried.filter(({ path }) => isRpms(path)),
+    owners,
+    ids: sandbox.shift?.ids,
+  });
   const dbPath = await followRpm(target, given.dbPath, isKeptBy(given));
   const plan = { ...given, dbPath, inherited: await inheritedFiles(target, { ...given, dbPath }) };
   const { ids, found } = await keepIds(target, plan, log, accounts);

@@ -1,6 +1,6 @@
 /**
  * File states of packages part of whose files were made by others than rpm (`_netsharedpath`), as they are once those
- * files are there. With its only files rpm leaves out their directory too.
+ * files are there. With all that is in a directory rpm leaves out the directory too, and so on upwards.
  */
 import { fileStates } from './database.ts';
 import { fileType, readFiles } from './files.ts';
@@ -13,17 +13,22 @@ const state = (name: (typeof fileStates)[number]) => fileStates.indexOf(name);
 export function settledStates(header: Header, refuse: Refuse): number[] | undefined {
   const states = header.numbers(headerTags.FILESTATES);
   if (!states?.includes(state('netshared'))) return undefined;
-  const files = readFiles(header, refuse);
-  const filled = new Set(
-    files.filter((_, i) => states[i] === state('netshared')).map(({ path }) => directoryOf(path)),
+  const settled = [...states];
+  const files = readFiles(header, refuse).map((file, i) => ({ ...file, i }));
+  const emptied = files.filter(
+    ({ mode, i }) => states[i] === state('notinstalled') && (mode & fileType.mask) === fileType.directory,
   );
-  return states.map((found, i) => {
-    if (found === state('netshared')) return state('normal');
-    const { path, mode } = files[i]!;
-    const isDirectory = (mode & fileType.mask) === fileType.directory;
-    const isEmptied = found === state('notinstalled') && isDirectory && filled.has(path);
-    return isEmptied ? state('normal') : found;
-  });
+  const filled = new Set<string>();
+  const settle = ({ path, i }: (typeof files)[number]) => {
+    settled[i] = state('normal');
+    filled.add(directoryOf(path));
+  };
+  files.filter(({ i }) => states[i] === state('netshared')).forEach(settle);
+  // The deepest first: with what is in one, those above are there.
+  for (const directory of emptied.toSorted((a, b) => depthOf(b.path) - depthOf(a.path)))
+    if (filled.has(directory.path)) settle(directory);
+  return settled;
 }
 
 const directoryOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')));
+const depthOf = (path: string) => path.split('/').length;
