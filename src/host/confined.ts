@@ -4,6 +4,7 @@
  * write is one directory, or nothing but their output.
  */
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import {
   commandFailed,
@@ -52,6 +53,17 @@ export function startConfined(
   return startStreaming(bubblewrap, [...confinement(program, reach), ...args], options);
 }
 
+/** Of this checkout or installation all that a module of ours needs: what is compiled, and the addon. */
+const root = resolve(import.meta.dirname, '../..');
+const ours = [resolve(import.meta.dirname, '..'), join(root, 'native/build'), join(root, 'package.json')];
+
+/** A module of ours: gives what it writes, and what it is given stands on its stdin. */
+export async function runModuleConfined(module: string, reach: Reach, input: string): Promise<string> {
+  const reads = [...ours, process.execPath, ...(reach.reads ?? [])];
+  const { stdout } = await runConfined(process.execPath, [module], { ...reach, reads }, { input });
+  return stdout;
+}
+
 /** Why a program that startConfined has started failed, where that was not its own failure. */
 export function confinementFailed({ stderr }: EndedCommand): MillinerError | undefined {
   const failure = failureIn(stderr ?? '');
@@ -59,7 +71,7 @@ export function confinementFailed({ stderr }: EndedCommand): MillinerError | und
 }
 
 function confinement(program: string, { reads = [], writes }: Reach): string[] {
-  if (!searchPath.some((directory) => existsSync(`${directory}/${program}`)))
+  if (!searchPath.some((directory) => existsSync(resolve(directory, program))))
     throw new MillinerError('HOST_MISSING', `${program} is not installed`, { details: { program } });
   const own = ['--unshare-all', '--cap-drop', 'ALL', '--die-with-parent', '--new-session', '--chdir', '/'];
   const host = ['--ro-bind', '/usr', '/usr', ...['bin', 'sbin', 'lib', 'lib64'].flatMap(asOnHost)];

@@ -10,7 +10,8 @@ import { cachedEnding } from './cached.ts';
 import type { ModuleFilter } from './modules.ts';
 import { prepare } from './repositories.ts';
 import { reasonsOf, whyNotOf, type Reason, type WhyNot } from './explain.ts';
-import { solveNatively, type AddonOutput, type AddonPackage, type AddonRepository } from './addon.ts';
+import { solveConfined } from './confinedsolve.ts';
+import { type AddonInput, type AddonOutput, type AddonPackage, type AddonRepository } from './addon.ts';
 
 export interface SolveRequest {
   /** Whose packages these are, for the words of an error. */
@@ -43,6 +44,8 @@ export interface SolveRequest {
   /** Give the reason for each package. */
   explain?: boolean;
   progress?: Progress;
+  /** Another one than the addon in a process of its own. */
+  solver?: (input: AddonInput) => Promise<AddonOutput>;
 }
 
 export interface SolvedPackage extends Nevra {
@@ -120,7 +123,7 @@ async function attempt(
   absent: string | undefined,
 ): Promise<AddonOutput> {
   const { repos, cache } = await prepare(request.repositories, withFilelists);
-  const output = await solveNatively({
+  const output = await (request.solver ?? solveConfined)({
     arch: request.arch,
     repos,
     filelistsGiven: withFilelists,

@@ -3,6 +3,7 @@ import { copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { MillinerError } from '../../src/errors.ts';
 import type { OpenedRepository } from '../../src/repo/repository.ts';
+import { solveNatively } from '../../src/solve/addon.ts';
 import { solve, type Solution } from '../../src/solve/solve.ts';
 import type { Originals } from './originals.ts';
 
@@ -22,7 +23,8 @@ const words = ['app', 'old', 'plug', 'polite', 'picker', 'reader', 'needs32', '/
 export async function solveWith(originals: Originals, exchanged: Exchanged): Promise<Solution> {
   const repositories = [await sound(originals, exchanged)];
   if (exchanged.package !== undefined) repositories.push(directoryOf(exchanged.package));
-  const request = { arch: 'x86_64', repositories, weakDeps: true };
+  // In this process, where faults of memory are seen.
+  const request = { arch: 'x86_64', repositories, weakDeps: true, solver: solveNatively };
   const solution = await solve({ ...request, install: words, installed: exchanged.installed ?? [] });
   const installed = exchanged.package === undefined ? [] : [exchanged.package];
   // Not everything can be: there is something to explain.
