@@ -3,7 +3,7 @@ import { MillinerError } from '../errors.ts';
 import type { Standing } from '../sign/standing.ts';
 import { seenTag } from './seentags.ts';
 import type { PublishedImage } from './signatures.ts';
-import { statedOf, type StandingOptions } from './standings.ts';
+import { rememberCurrent, statedOf, type StandingOptions } from './standings.ts';
 import type { Target } from './targets.ts';
 import { layouts } from './verify.ts';
 
@@ -11,8 +11,8 @@ import { layouts } from './verify.ts';
 export const usualLife = 90 * 24 * 3600;
 
 /**
- * A statement that still holds for half its life stays as it is, where this state knows that nothing newer was stated
- * since: what is published twice is the same bytes. Throws IMAGE_REVOKED, STATE_INVALID, and what registries throw.
+ * A statement that still holds for half its life stays as it is, unless this state has seen a newer one since: what is
+ * published twice is the same bytes. Throws IMAGE_REVOKED, STATE_INVALID, and what registries throw.
  */
 export async function nextStandings(
   image: PublishedImage,
@@ -29,8 +29,9 @@ export async function nextStandings(
     const now = Date.now();
     const issued = Math.floor(now / 1000);
     const left = (known?.expires ?? 0) - issued;
-    const isNewest = known && known.number > former && known.number === seen?.number;
-    const holds = isNewest && seen?.digest === image.digest && left > life / 2 && left <= life;
+    const isSeen = known && known.number === seen?.number && seen.digest === image.digest;
+    const isNewest = known && known.number > Math.max(former, isSeen ? -1 : (seen?.number ?? -1));
+    const holds = isNewest && left > life / 2 && left <= life;
     // The clock's, so that two publishers who do not know of each other go on from one another all the same.
     const number = Math.max(now, ...[former, known?.number, seen?.number].map((one = 0) => one + 1));
     standings.push(holds ? known : { reference, number, issued, expires: issued + life });
@@ -38,18 +39,22 @@ export async function nextStandings(
   return standings;
 }
 
-/** Of the other image that the tag names; -1 where it names none, or nothing is stated of it that can be read. */
+/**
+ * Of the other image that the tag names, which is remembered; -1 where it names none, or nothing is stated of it that can
+ * be read.
+ */
 async function formerNumber(
   image: PublishedImage,
   tag: string,
   reference: string,
-  options: StandingOptions,
+  options: StandingOptions & { state: string },
 ): Promise<number> {
   const digest = await image.client.headManifest(image.repository, tag);
   if (digest === undefined || digest === image.digest) return -1;
   try {
-    const { standings } = await statedOf({ ...image, digest }, layouts, options);
-    return standings.get(reference)?.number ?? -1;
+    const stated = await statedOf({ ...image, digest }, layouts, options);
+    await rememberCurrent(digest, reference, stated, options);
+    return stated.standings.get(reference)?.number ?? -1;
   } catch (error) {
     const passable = ['IMAGE_REVOKED', 'IMAGE_ALTERED', 'REGISTRY_EXCESS'];
     if (error instanceof MillinerError && passable.includes(error.code)) return -1;
