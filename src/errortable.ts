@@ -158,6 +158,11 @@ const table = {
     what: 'a file belongs to a user or group that the image does not have; rpm alone would have made it root',
     todo: 'Install the package that makes the user, or allow it by name in the recipe: allow: {owners: [NAME]}',
   },
+  INSTALL_DISK_FULL: {
+    kind: 'install',
+    what: 'packages or their scriptlets wrote more than an installation may',
+    todo: 'Mend what writes so much; an installation that needs more gets it in the recipe: install: {disk: 64G}',
+  },
   INSTALL_FAILED: {
     kind: 'install',
     what: "rpm's transaction failed",
@@ -248,6 +253,11 @@ const table = {
     what: 'a file system is full; what was half-written has been removed',
     todo: 'Free space, or choose another place with --state, then run again.',
     passes: true,
+  },
+  UNPACKED_TOO_LARGE: {
+    kind: 'storage',
+    what: 'a layer, or a file system, unpacks to more than the file system of the state can give one',
+    todo: 'See what it is before it gets more room: free space, or choose another place with --state, then run again.',
   },
   BUSY: {
     kind: 'storage',

@@ -41,7 +41,7 @@ export interface InstanceConfig {
   init: boolean;
   /** The mount for /sys/fs/cgroup; absent where the program is no init. */
   cgroup?: object | undefined;
-  /** A directory of ours with hosts, hostname, resolv.conf and the notification socket. */
+  /** A directory of ours with hosts, hostname, resolv.conf and the notification socket; not on a disk: it is written to. */
   files: string;
   hostname: string;
   limits: Limits;

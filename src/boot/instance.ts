@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readGroup, removeGroups, type GroupState } from '../host/cgroups.ts';
 import { lstatIfThere } from '../host/files.ts';
 import { LineSplitter } from '../host/lines.ts';
-import { mount } from '../host/mounts.ts';
+import { mount, unmountAllBelow } from '../host/mounts.ts';
 import { makeRunDirectory, removeRunDirectory } from '../host/rundirectory.ts';
 import {
   containerPid,
@@ -84,8 +84,7 @@ export class Instance {
 
   /** Throws StartError, or HOST_MISSING where the host cannot hold it to its limits; nothing is left then. */
   static async start(options: InstanceOptions): Promise<Instance> {
-    const files = join(options.directory, 'files');
-    await mkdir(files, { recursive: true, mode: 0o755 });
+    const files = await makeFiles(options.directory);
     const notifications = await Notifications.open(files);
     try {
       await writeHostFiles(files, options.hostname);
@@ -95,6 +94,7 @@ export class Instance {
       await removeContainer(options);
       await removeGroups(options.id);
       await removeRunDirectory(options.id);
+      await unmountAllBelow(files, { detach: true });
       throw error;
     }
   }
@@ -140,6 +140,7 @@ export class Instance {
     await removeGroups(this.id);
     await removeRunDirectory(this.id);
     await this.notifications.close();
+    await unmountAllBelow(filesIn(this.#container.directory), { detach: true });
     await rm(join(this.#container.directory, this.id), { recursive: true, force: true });
   }
 }
@@ -154,6 +155,18 @@ interface Started {
   ended: Promise<Ended>;
   notifications: Notifications;
   network: InstanceNetwork | undefined;
+}
+
+const filesIn = (directory: string) => join(directory, 'files');
+
+/** The instance may write to them, as it may under podman: they take none of the state's disk, and next to no memory. */
+const filesOptions = ['size=64k', 'nr_inodes=16', 'mode=755'];
+
+async function makeFiles(directory: string): Promise<string> {
+  const files = filesIn(directory);
+  await mkdir(files, { recursive: true, mode: 0o755 });
+  await mount({ type: 'tmpfs', source: 'files', readonly: false, options: filesOptions }, files);
+  return files;
 }
 
 async function writeHostFiles(files: string, hostname: string): Promise<void> {

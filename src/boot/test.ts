@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runChecks } from './checks.ts';
 import { monotonic } from './clock.ts';
-import { DiskGuard, type DiskOptions } from './disk.ts';
+import type { DiskOptions } from './disk.ts';
 import { Finding } from './finding.ts';
 import { Instance, StartError, type InstanceOptions } from './instance.ts';
 import type { BootPlan } from './plan.ts';
@@ -39,7 +39,6 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
     log,
   };
   const outcome: InstanceOutcome = { report, causes: [], checks: [] };
-  const disk = await DiskGuard.open(options, plan.limits.disk);
   let instance: Instance;
   try {
     instance = await Instance.start({
@@ -58,7 +57,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
     return outcome;
   }
   try {
-    await observe(instance, { ...options, disk, output: () => written }, outcome);
+    await observe(instance, { ...options, output: () => written }, outcome);
     return outcome;
   } finally {
     await instance.remove();
@@ -67,7 +66,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
 
 async function observe(
   instance: Instance,
-  options: TestOptions & Pick<WatchOptions, 'output' | 'disk'>,
+  options: TestOptions & Pick<WatchOptions, 'output'>,
   outcome: InstanceOutcome,
 ): Promise<void> {
   const { plan, number, signal } = options;

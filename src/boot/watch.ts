@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GroupState } from '../host/cgroups.ts';
 import type { Limits } from './config.ts';
-import type { DiskGuard } from './disk.ts';
+import { diskProblem, type DiskOptions } from './disk.ts';
 import type { Instance } from './instance.ts';
 import type { Cause, CauseCode } from './verdict.ts';
 
@@ -10,12 +10,11 @@ const pollMilliseconds = 200;
 /** Bytes of standard output and error; a service has a journal or a log file for more. */
 const mostOutput = 64 * 1024 * 1024;
 
-export interface WatchOptions {
+export interface WatchOptions extends DiskOptions {
   instance: Instance;
   /** From 1 on, for the causes. */
   number: number;
   limits: Limits;
-  disk: DiskGuard;
   /** Bytes that it has written to its standard output and error. */
   output: () => number;
 }
@@ -57,16 +56,22 @@ export class Watch {
   }
 
   async #run(): Promise<void> {
-    const { instance, disk, output } = this.#options;
+    const { instance, output } = this.#options;
     while (!this.#over.signal.aborted && !instance.hasEnded) {
       this.#look(await instance.group());
       if (output() > mostOutput) {
         this.#add('too-much-output', `it wrote more than ${mostOutput} bytes to its standard output`);
       }
-      const problem = await disk.problem();
-      if (problem !== undefined) this.#add('disk-full', problem);
+      await this.#lookAtDisk();
       await sleep(pollMilliseconds, undefined, { signal: this.#over.signal }).catch(() => undefined);
     }
+    // What has just ended may have filled it last.
+    await this.#lookAtDisk();
+  }
+
+  async #lookAtDisk(): Promise<void> {
+    const problem = await diskProblem(this.#options);
+    if (problem !== undefined) this.#add('disk-full', problem);
   }
 
   #look({ oomKills = 0, pidsRefused = 0, memoryLimit, pidsLimit }: GroupState): void {

@@ -11,6 +11,7 @@ import {
   readdir,
   rename,
   rm,
+  stat,
   utimes,
   type FileHandle,
 } from 'node:fs/promises';
@@ -18,6 +19,7 @@ import { dirname, join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { asStorageError, filePieces, syncPath } from '../host/files.ts';
 import { createOwned, takeAbandoned } from '../host/locks.ts';
+import { SpareMeter, sparing } from '../host/reserve.ts';
 import type { Blob, Digest } from './digest.ts';
 
 export interface Expected {
@@ -46,7 +48,7 @@ export class Ingest {
   stream(source: AsyncIterable<Uint8Array>, expected: Expected): Promise<Blob> {
     return this.#throughTemporary(async (handle) => {
       const meter = new Meter(expected);
-      await handle.writeFile(meter.pass(source));
+      await handle.writeFile(sparing(meter.pass(source), this.#directory));
       return meter.end();
     });
   }
@@ -71,6 +73,8 @@ export class Ingest {
 
   #copy(path: string, expected: Expected): Promise<Blob> {
     return this.#throughTemporary(async (handle, temporary) => {
+      const { size } = await stat(path);
+      await new SpareMeter(this.#directory).spend(size);
       await copyFile(path, temporary, constants.COPYFILE_FICLONE);
       return digestOf(handle, expected);
     });

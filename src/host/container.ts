@@ -24,6 +24,8 @@ export interface ContainerOptions extends ContainerSpecification, Container {
   onTrace?: (trace: Trace) => void;
   /** With `onTrace`: called with each line of theirs. */
   onProgramLine?: (line: string) => void;
+  /** Whether what it writes to has no room left; asked now and then, and at its end. */
+  isDiskFull?: () => Promise<boolean>;
   signal?: AbortSignal | undefined;
 }
 
@@ -33,10 +35,10 @@ export interface ContainerResult {
   stderr: string;
 }
 
-/** Bytes that a program may write in all. */
+/** Bytes that a program may write to its standard output and error. */
 const mostOutput = 64 * 1024 * 1024;
 
-/** Throws INTERRUPTED, or LIMIT_EXCEEDED where the program runs too long, writes too much or needs too much memory. */
+/** Throws INTERRUPTED, or LIMIT_EXCEEDED where the program runs too long, writes too much, fills its disk or needs too much memory. */
 export async function runContainer(options: ContainerOptions): Promise<ContainerResult> {
   options.signal?.throwIfAborted();
   const failed = new AbortController();
@@ -69,6 +71,7 @@ export async function runContainer(options: ContainerOptions): Promise<Container
     for (const splitter of output) splitter.end();
     if (trace) options.onTrace?.(trace);
     if (stop.error) throw stop.error;
+    if (await options.isDiskFull?.()) throw diskFull(options.args, stop.diskSeen);
     // Whatever died of it may have been a scriptlet's helper, whose end nobody looked at.
     if ((await readGroup(options.id)).oomKills) {
       throw limitExceeded(options.args, 'memory', `${options.memoryBytes} bytes`);
@@ -102,9 +105,10 @@ function follow(
 }
 
 /** Watches for what ends a program before its time; the first reason counts. */
-function stopper({ signal, timeout, args }: ContainerOptions, kill: () => void) {
+function stopper({ signal, timeout, args, isDiskFull }: ContainerOptions, kill: () => void) {
   let error: MillinerError | undefined;
   let written = 0;
+  let diskSeen = Date.now();
   const stop = (why: MillinerError) => {
     if (error) return;
     error = why;
@@ -112,6 +116,8 @@ function stopper({ signal, timeout, args }: ContainerOptions, kill: () => void) 
   };
   const onAbort = () => stop(new MillinerError('INTERRUPTED', `${args[0]} was stopped`));
   const timer = setTimeout(() => stop(limitExceeded(args, 'time', `${timeout / 1000} s`)), timeout);
+  const over = new AbortController();
+  const watching = watchDisk(isDiskFull, over.signal, (since) => stop(diskFull(args, since)));
   signal?.addEventListener('abort', onAbort);
   // While the bundle was written nobody listened.
   if (signal?.aborted) onAbort();
@@ -120,14 +126,50 @@ function stopper({ signal, timeout, args }: ContainerOptions, kill: () => void) 
       written += bytes;
       if (written > mostOutput) stop(limitExceeded(args, 'output', `${mostOutput} bytes`));
     },
-    end: () => {
+    end: async () => {
       clearTimeout(timer);
+      over.abort();
+      diskSeen = await watching;
       signal?.removeEventListener('abort', onAbort);
     },
     get error() {
       return error;
     },
+    /** When the disk was last seen to have room. */
+    get diskSeen() {
+      return diskSeen;
+    },
   };
+}
+
+const diskPollMilliseconds = 50;
+
+/** Gives when it last had room, in milliseconds since the epoch. */
+async function watchDisk(
+  isDiskFull: (() => Promise<boolean>) | undefined,
+  over: AbortSignal,
+  onFull: (since: number) => void,
+): Promise<number> {
+  let since = Date.now();
+  if (!isDiskFull) return since;
+  while (!over.aborted) {
+    const asked = Date.now();
+    // It fails where the disk is taken away, and then at the end too.
+    if (await isDiskFull().catch(() => true)) {
+      onFull(since);
+      break;
+    }
+    since = asked;
+    await sleep(diskPollMilliseconds, undefined, { signal: over }).catch(() => undefined);
+  }
+  return since;
+}
+
+/** @param since milliseconds since the epoch when it had room yet: what has ended before did not fill it */
+function diskFull(args: string[], since: number): MillinerError {
+  return new MillinerError('LIMIT_EXCEEDED', `${args[0]} or what it ran filled its disk`, {
+    details: { limit: 'disk', since },
+  });
 }
 
 const exceeded = { time: 'ran longer than', output: 'wrote more than', memory: 'took more memory than' };

@@ -11,6 +11,7 @@ import type { Checksum } from './checksum.ts';
 import { asStorageError, statIfThere, syncPath } from './files.ts';
 import { acquire } from './locks.ts';
 import { eachMirror, type MirrorOptions } from './mirrors.ts';
+import { SpareMeter } from './reserve.ts';
 import { asAttemptError, AttemptError, get, showUrl, type Asking } from './request.ts';
 
 export interface FetchOptions extends MirrorOptions {
@@ -126,6 +127,7 @@ async function fetchInto(
   let hash = start();
   let have = await resumePoint(handle, part, hash, options);
   const resumed = have > 0;
+  const spare = new SpareMeter(part);
   const sink: Sink = {
     restart: async () => {
       await handle.truncate(0);
@@ -133,6 +135,7 @@ async function fetchInto(
     },
     write: async (chunk) => {
       hash?.update(chunk);
+      await spare.spend(chunk.length);
       await handle.appendFile(chunk);
     },
   };

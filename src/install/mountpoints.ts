@@ -5,7 +5,7 @@ import { lstatIfThere } from '../host/files.ts';
 import { byteString, type ByteString } from '../host/paths.ts';
 import { fileType } from '../rpm/files.ts';
 import { carryOver, removeGone, showBase, type Carrying } from './carryover.ts';
-import { placesOf } from './places.ts';
+import { placesIn, placesOf } from './places.ts';
 import type { Sandbox } from './sandbox.ts';
 
 const names = ['dev', 'proc', 'sys'] as const;
@@ -32,7 +32,7 @@ export async function makeMountPoints(
   }
   await placesOf(directory, shift?.ids);
   const inOwn = [...base].filter((path) => own.some((name) => path.startsWith(`${name}/`)));
-  return { made, shown: await showBase(target, directory, inOwn, shift?.ids) };
+  return { made, shown: await showBase(target, placesIn(directory), inOwn, shift?.ids) };
 }
 
 /**

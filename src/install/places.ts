@@ -1,11 +1,12 @@
 /**
  * /dev and /sys of the target while programs run in it, as the OCI runtime specification has them by default
- * (config-linux.md, "Default Devices", "Default Filesystems"). They lie in the build's own directory, so that what a
- * scriptlet leaves there is no part of the image.
+ * (config-linux.md, "Default Devices", "Default Filesystems"). They lie on a disk of their own in the build's
+ * directory: what a scriptlet leaves there is no part of the image, and fills nothing of the host's.
  */
 import { chmod, lchown, mkdir, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mountOf, sharedMemory, terminals, type Bind } from '../host/bundle.ts';
+import { makeDisk } from '../host/disk.ts';
 import { native } from '../host/native.ts';
 import type { IdRange } from '../host/userns.ts';
 
@@ -36,18 +37,29 @@ const sysfs = ['block', 'bus', 'class', 'dev', 'devices', 'firmware', 'fs', 'ker
 /** Pseudo-terminals are the host's to count. */
 const mostTerminals = 64;
 
+/** Bytes for what packages and scriptlets write there. */
+const diskBytes = 8 * 1024 * 1024;
+
+/** Holds `dev` and `sys`. */
+export const placesIn = (directory: string): string => join(directory, 'places');
+
 /**
- * To be mounted in this order; what is there from a run before stays.
+ * To be mounted in this order; what is there from a run before stays. Whoever removes the directory unmounts what is
+ * below.
  * @param ids whose root owns it all
  */
 export async function placesOf(
   directory: string,
   ids: IdRange | undefined,
 ): Promise<{ binds: Bind[]; mounts: object[] }> {
-  const [dev, sys] = [join(directory, 'dev'), join(directory, 'sys')];
+  const place = placesIn(directory);
+  const [dev, sys] = [join(place, 'dev'), join(place, 'sys')];
   const root = ids?.start ?? 0;
-  if (await mkdir(dev, { recursive: true, mode: 0o755 })) await fillDevices(dev, root);
-  if (await mkdir(sys, { recursive: true, mode: 0o555 })) {
+  if (await mkdir(place, { recursive: true, mode: 0o700 })) {
+    await makeDisk({ file: join(directory, 'places.ext4'), place }, diskBytes);
+    await mkdir(dev, { mode: 0o755 });
+    await fillDevices(dev, root);
+    await mkdir(sys, { mode: 0o555 });
     for (const name of sysfs) await mkdir(join(sys, name), { mode: 0o755 });
     for (const name of ['', ...sysfs]) await lchown(join(sys, name), root, root);
   }

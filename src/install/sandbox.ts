@@ -29,6 +29,8 @@ export interface Sandbox {
   memory: number;
   /** Milliseconds that one program may run. */
   timeout: number;
+  /** What the target lies on. */
+  disk: TargetDisk;
   signal?: AbortSignal | undefined;
 }
 
@@ -36,6 +38,14 @@ export interface TargetShift {
   ids: IdRange;
   /** Mounts the target anew, in the same place: with its owners moved into the ids, or as it is. */
   mount: (ids: IdRange | undefined) => Promise<unknown>;
+}
+
+export interface TargetDisk {
+  /** Bytes that may be added to it. */
+  mostBytes: number;
+  /** Fewer than the recipe allows, because the host has no more. */
+  isHosts: boolean;
+  isFull: () => Promise<boolean>;
 }
 
 export interface SandboxCommand {
@@ -115,6 +125,7 @@ async function containerOf(
     pids,
     hostname: 'localhost',
     timeout: sandbox.timeout,
+    isDiskFull: sandbox.disk.isFull,
     confined: true,
     transient: true,
     ...(command.onStdout && { onStdout: command.onStdout }),

@@ -21,6 +21,7 @@ import { asStorageError } from '../host/files.ts';
 import { native } from '../host/native.ts';
 import { below, byteString, bytesOf, resolveInImage, showBytes, type ByteString } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
+import { sparing } from '../host/reserve.ts';
 import { removeTree } from '../host/remove.ts';
 import { fileType, type RpmFile } from '../rpm/files.ts';
 import { knownLinks } from '../rpm/links.ts';
@@ -108,7 +109,7 @@ async function unpack(
       const [first, ...others] = names.map(place) as [ByteString, ...ByteString[]];
       if (!isNeeded(names[0])) continue;
       makeParents(first);
-      await writeContent(below(root, first), content, names[0].mode & 0o755);
+      await writeContent(below(root, first), sparing(content, root), names[0].mode & 0o755);
       for (const other of others) {
         makeParents(other);
         rmSync(below(root, other), { force: true });

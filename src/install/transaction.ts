@@ -121,6 +121,7 @@ async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCo
   } catch (error) {
     if (!(error instanceof MillinerError) || error.code !== 'LIMIT_EXCEEDED') throw error;
     const limit = error.details?.['limit'];
+    if (limit === 'disk') throw filledBy(sandbox, runs(), error);
     // Killed with the rest; a Lua scriptlet runs inside of rpm, and what ended before says nothing of it.
     const isStopped = ({ status, end }: Run) => status === killed && (limit !== 'time' || end >= deadline);
     const last = runs().slice(-1).find(isStopped);
@@ -129,12 +130,47 @@ async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCo
       nevra !== undefined
         ? `%${kind}(${nevra}) was running`
         : `${last ? 'an unknown' : 'no'} scriptlet's process was running`;
+    const details = {
+      ...error.details,
+      ...(nevra !== undefined && { package: nevra, scriptlet: `%${kind}` }),
+    };
     throw new MillinerError('LIMIT_EXCEEDED', `${error.message}; ${who}`, {
       cause: error,
       hint: hints[limit as keyof typeof hints],
-      details: { ...error.details, ...(nevra !== undefined && { package: nevra, scriptlet: `%${kind}` }) },
+      details,
     });
   }
+}
+
+/** Who ran when the disk had room for the last time, or since: it may have ended before anybody looked again. */
+function filledBy(sandbox: Sandbox, runs: readonly Run[], cause: MillinerError): MillinerError {
+  const since = BigInt(Number(cause.details['since'])) * 1_000_000n;
+  const known = runs.filter(({ end }) => end >= since).flatMap(({ scriptlet }) => scriptlet ?? []);
+  const names = [...new Set(known.map(({ kind, nevra }) => `%${kind}(${nevra})`))];
+  const [one] = known;
+  const isSure = one && names.length === 1;
+  const details = isSure ? { package: one.nevra, scriptlet: `%${one.kind}` } : { scriptlets: names };
+  return targetFull(sandbox, `${names.join(' or ') || "no scriptlet's process"} was running`, {
+    cause,
+    details,
+  });
+}
+
+/** Full by the recipe's own bound, or because the host has no more for it. */
+export function targetFull(
+  { disk: { mostBytes, isHosts } }: Pick<Sandbox, 'disk'>,
+  who: string,
+  { cause, details }: { cause: unknown; details?: object },
+): MillinerError {
+  const what = `the installation filled the ${mostBytes} bytes that `;
+  if (isHosts) {
+    const message = `${what}the file system of the state has left for it; ${who}`;
+    return new MillinerError('DISK_FULL', message, { cause, details: { ...details, mostBytes } });
+  }
+  return new MillinerError('INSTALL_DISK_FULL', `${what}it may take (install: disk); ${who}`, {
+    cause,
+    details: { ...details, mostBytes },
+  });
 }
 
 function knownTo({ scripted, packages }: TransactionOptions): Known {

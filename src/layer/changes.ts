@@ -4,8 +4,9 @@
  */
 import { createReadStream } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { below as placeBelow, byteString, showBytes, type ByteString } from '../host/paths.ts';
-import { MillinerError } from '../errors.ts';
+import { below as placeBelow, byteString, type ByteString } from '../host/paths.ts';
+import { tarEntry, unrepresentable } from './entry.ts';
+import { mostEntries, mostLinks } from './rules.ts';
 import { ancestorsOf, isDirectory, isLink, isRegular, parentOf, type Tree, type TreeEntry } from './tree.ts';
 
 /** Where a tree differs from what lies below it. */
@@ -32,7 +33,7 @@ export async function changedSince(
   below: Tree | undefined,
   isKnown: IsKnown = () => false,
 ): Promise<Changed> {
-  refuseWhiteouts(tree);
+  refuseUnreadable(tree, below);
   if (!below) return { paths: new Set(tree.keys()), deleted: [] };
   const paths = new Set<ByteString>();
   const names = { now: namesOf(tree, tree), before: namesOf(below, tree) };
@@ -132,16 +133,18 @@ function deletions(tree: Tree, parent: Tree): ByteString[] {
 }
 
 const whiteoutPrefix = byteString('.wh.');
-/** S_IFCHR. */
-const characterDevice = 0o02;
 
-/** What readers of layers take for a deletion: the name, or on overlayfs the device. Throws IMAGE_UNREPRESENTABLE. */
-function refuseWhiteouts(tree: Tree): void {
-  for (const { path, mode, deviceMajor, deviceMinor } of tree.values()) {
-    const isNamed = path.slice(path.lastIndexOf('/') + 1).startsWith(whiteoutPrefix);
-    const isDevice = mode >> 12 === characterDevice && deviceMajor === 0 && deviceMinor === 0;
-    if (!isNamed && !isDevice) continue;
-    const what = isNamed ? 'an OCI layer reads such a name' : 'overlayfs reads a character device 0:0';
-    throw new MillinerError('IMAGE_UNREPRESENTABLE', `/${showBytes(path)}: ${what} as a deletion`);
+/** Before anything is made of it. Throws IMAGE_UNREPRESENTABLE for what no reader of layers takes. */
+function refuseUnreadable(tree: Tree, below: Tree | undefined): void {
+  // One layer may hold all of it, and delete all of what is below.
+  const most = tree.size + (below?.size ?? 0);
+  if (most > mostEntries) throw unrepresentable(byteString(''), `has more than ${mostEntries} files`);
+  for (const entry of tree.values()) {
+    tarEntry(entry);
+    const { path, links } = entry;
+    if (path.slice(path.lastIndexOf('/') + 1).startsWith(whiteoutPrefix))
+      throw unrepresentable(path, 'has a name that an OCI layer reads as a deletion');
+    if (isRegular(entry) && links > mostLinks)
+      throw unrepresentable(path, `has more than ${mostLinks} names`);
   }
 }

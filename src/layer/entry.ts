@@ -1,6 +1,7 @@
 /** How an entry of a tree stands in a tar stream. */
 import { MillinerError } from '../errors.ts';
 import { showBytes, type ByteString } from '../host/paths.ts';
+import { brokenRule } from './rules.ts';
 import type { TarEntry, TarType } from './tar.ts';
 import { parentOf, type TreeEntry } from './tree.ts';
 
@@ -15,26 +16,12 @@ const types: Record<number, TarType> = {
 
 /**
  * A file whose inode has been written under another name is a hard link to that. Throws IMAGE_UNREPRESENTABLE for a
- * socket, and for an attribute with an equals sign in its name.
+ * socket, and for whatever no reader of layers takes.
  */
 export function tarEntry(entry: TreeEntry, firstName?: ByteString): TarEntry {
   const type = firstName === undefined ? types[entry.mode & 0o170000] : 'link';
-  if (!type) {
-    throw new MillinerError(
-      'IMAGE_UNREPRESENTABLE',
-      `/${showBytes(entry.path)} is a socket, which a layer cannot hold`,
-    );
-  }
-  // A pax record ends its key with the first of them.
-  const unnameable = Object.keys(entry.xattrs ?? {}).find((name) => name.includes('='));
-  if (unnameable !== undefined) {
-    const [path, name] = [entry.path, unnameable as ByteString].map(showBytes);
-    throw new MillinerError(
-      'IMAGE_UNREPRESENTABLE',
-      `/${path} has the extended attribute ${name}, whose name a layer cannot hold`,
-    );
-  }
-  return {
+  if (!type) throw unrepresentable(entry.path, 'is a socket, which a layer cannot hold');
+  const written: TarEntry = {
     path: entry.path === '' ? ('.' as ByteString) : entry.path,
     type,
     mode: entry.mode & 0o7777,
@@ -48,6 +35,14 @@ export function tarEntry(entry: TreeEntry, firstName?: ByteString): TarEntry {
     // A hard link has its inode's attributes; repeating them would only cost bytes.
     xattrs: firstName === undefined ? entry.xattrs : undefined,
   };
+  const broken = brokenRule(written);
+  if (broken !== undefined) throw unrepresentable(entry.path, broken);
+  return written;
+}
+
+export function unrepresentable(path: ByteString, what: string): MillinerError {
+  const shown = `/${showBytes(path)}`;
+  return new MillinerError('IMAGE_UNREPRESENTABLE', `${shown} ${what}`, { details: { path: shown } });
 }
 
 /** OCI image layer specification: an empty file .wh.NAME deletes NAME of the layers below. */

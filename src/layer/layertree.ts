@@ -6,7 +6,7 @@ import { lchown, link, mkdir, open, readdir, rm, symlink, chmod } from 'node:fs/
 import { isNearlyFull, lstatIfThere } from '../host/files.ts';
 import { native } from '../host/native.ts';
 import { below, showBytes, type ByteString } from '../host/paths.ts';
-import { isUsualDevice } from './devices.ts';
+import { brokenRule, mostEntries } from './rules.ts';
 import type { TarEntry } from './tar.ts';
 import { parentOf } from './tree.ts';
 import { invalid } from './tarheader.ts';
@@ -16,14 +16,8 @@ const whiteout = '.wh.';
 const opaque = '.wh..wh..opq';
 /** Left to the host that runs the image. */
 const hostXattr = 'security.selinux';
-/** By which overlayfs keeps its notes; and fuse-overlayfs. */
-const overlayXattr = /^(?:trusted|user)\.(?:overlay|fuseoverlayfs)\./;
-/** Five times what the largest images have in all of their layers. */
-const mostEntries = 1_000_000;
 
 export interface TreeRules {
-  /** `usual`: none but those that every container has in /dev; for layers that anybody may have made. */
-  devices?: 'all' | 'usual';
   /** Whether names like .wh.NAME delete NAME, or are names that no layer can hold. */
   whiteouts?: 'apply' | 'refuse';
 }
@@ -84,6 +78,8 @@ export class LayerTree {
 
   async #apply(entry: TarEntry, content: AsyncIterable<Buffer>): Promise<void> {
     const path = clean(entry.path);
+    const broken = brokenRule({ ...entry, path, xattrs: kept(entry.xattrs) });
+    if (broken !== undefined) throw invalid(`/${showBytes(path.slice(0, 300) as ByteString)} ${broken}`);
     if (path === '') {
       if (entry.type !== 'directory') throw invalid('its root is no directory');
       return void this.#later.set(path, { ...entry, path });
@@ -157,7 +153,6 @@ export class LayerTree {
     else if (entry.type === 'symlink') await symlink(bytesOf(entry.linkTarget), place);
     else {
       const { deviceMajor = 0, deviceMinor = 0 } = entry;
-      this.#checkDevice(entry);
       await native().mknod(place, typeBits[entry.type] | 0o600, deviceMajor, deviceMinor);
     }
     await this.#attributes(entry);
@@ -170,16 +165,6 @@ export class LayerTree {
     else await mkdir(place, { mode: 0o700 });
     this.#directories.add(entry.path);
     this.#later.set(entry.path, entry);
-  }
-
-  #checkDevice(entry: TarEntry): void {
-    if (entry.type === 'fifo') return;
-    const { path, type, deviceMajor, deviceMinor } = entry;
-    const what = `/${showBytes(path)} is the ${type} device ${deviceMajor}:${deviceMinor}`;
-    // overlayfs takes it for a deletion of its own.
-    if (deviceMajor === 0 && deviceMinor === 0) throw invalid(what);
-    if (this.#options.devices === 'usual' && !isUsualDevice(entry))
-      throw invalid(`${what}, which no container has`);
   }
 
   /** Those that the layer gives it come with its other attributes. */
@@ -202,14 +187,12 @@ export class LayerTree {
     const place = path === '' ? Buffer.from(this.#root) : below(this.#root, path);
     await lchown(place, uid, gid);
     if (type !== 'symlink') await chmod(place, mode);
-    for (const [name, value] of Object.entries(xattrs ?? {})) await this.#setXattr(place, path, name, value);
+    for (const [name, value] of Object.entries(kept(xattrs) ?? {}))
+      await this.#setXattr(place, path, name, value);
     await native().setMtime(place, mtime, 0);
   }
 
   async #setXattr(place: Buffer, path: ByteString, name: string, value: Buffer): Promise<void> {
-    if (name === hostXattr) return;
-    if (overlayXattr.test(name))
-      throw invalid(`/${showBytes(path)} has the attribute ${name} of a file system`);
     await native()
       .setXattr(place, name, value)
       .catch(async (error: NodeJS.ErrnoException) => {
@@ -261,12 +244,13 @@ async function writeFile(place: Buffer, content: AsyncIterable<Buffer>): Promise
   }
 }
 
-/** PATH_MAX of <linux/limits.h>. */
-const longestPath = 4096;
+function kept(xattrs: TarEntry['xattrs']): TarEntry['xattrs'] {
+  if (!xattrs || !(hostXattr in xattrs)) return xattrs;
+  return Object.fromEntries(Object.entries(xattrs).filter(([name]) => name !== hostXattr));
+}
 
 /** Without `.`, slashes at the ends, and anything that leads upward. */
 function clean(path: ByteString): ByteString {
-  if (path.length >= longestPath) throw invalid('a path is longer than any may be');
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..') || path.startsWith('/')) throw invalid(`${showBytes(path)} leads out of it`);
   return parts.join('/') as ByteString;

@@ -8,10 +8,6 @@ export const blockSize = 512;
 export const largestExtension = 4 * 1024 * 1024;
 /** Of one entry; the kernel takes 64 KiB of names. */
 const mostXattrs = 4096;
-/** chown(2) takes the number above for "leave it as it is". */
-const largestId = 0xfffffffe;
-/** ext4's times end in 2446; what lies further from 1970 than this is no time. */
-const furthestTime = 2 ** 37;
 
 const types: Record<string, TarType> = {
   '0': 'file',
@@ -42,26 +38,16 @@ export function entryOf(block: Buffer, flag: string, extended: Extended): TarEnt
     path: withoutNul(path),
     type,
     mode: number(block, 100, 8) & 0o7777,
-    uid: idOf(extended.uid ?? number(block, 108, 8)),
-    gid: idOf(extended.gid ?? number(block, 116, 8)),
+    uid: extended.uid ?? number(block, 108, 8),
+    gid: extended.gid ?? number(block, 116, 8),
     // A link may repeat the size of what it names, without its content.
     size: type === 'file' ? size : 0,
-    mtime: timeOf(extended.mtime ?? number(block, 136, 12)),
+    mtime: extended.mtime ?? number(block, 136, 12),
     linkTarget: withoutNul(extended.linkTarget ?? text(block, 157, 100)),
     deviceMajor: type === 'character' || type === 'block' ? number(block, 329, 8) : 0,
     deviceMinor: type === 'character' || type === 'block' ? number(block, 337, 8) : 0,
     xattrs: extended.xattrs,
   };
-}
-
-function idOf(value: number): number {
-  if (value <= largestId) return value;
-  throw invalid(`${value} is no user or group`);
-}
-
-function timeOf(value: number): number {
-  if (Math.abs(value) <= furthestTime) return value;
-  throw invalid(`${value} is no time`);
 }
 
 /** Extended headers may hold any byte; to the kernel a name ends there. */

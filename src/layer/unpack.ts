@@ -2,6 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { decompressed } from './compress.ts';
+import { MillinerError } from '../errors.ts';
+import { spareBytes } from '../host/reserve.ts';
+import type { TarEntry } from './tar.ts';
 import { LayerTree, type TreeRules } from './layertree.ts';
 import { invalid } from './tarheader.ts';
 import { readTar } from './untar.ts';
@@ -13,7 +16,7 @@ export interface UnpackOptions extends TreeRules {
   mostBytes?: number | undefined;
 }
 
-/** Throws LAYER_INVALID, and what the file system throws for want of space. */
+/** Throws LAYER_INVALID, UNPACKED_TOO_LARGE, and what the file system throws for want of space. */
 export async function unpackLayer(
   root: string,
   blob: Readable,
@@ -41,8 +44,43 @@ export async function unpackTar(
   options: UnpackOptions = {},
 ): Promise<void> {
   const tree = new LayerTree(root, options);
-  await readTar(metered(tar, options), (entry, content) => tree.add(entry, content));
+  const room = await Room.in(root);
+  await readTar(metered(tar, options), (entry, content) => {
+    room.take(entry);
+    return tree.add(entry, content);
+  });
   await tree.finish();
+}
+
+/** Bytes that an entry takes at least: its inode, and its name. */
+const leastTaken = 1024;
+const block = 4096;
+
+/**
+ * Half of what is free is the most that one layer may take: what is made of it has to lie there too. One that wants more
+ * is refused for that, and fills nothing that others need.
+ */
+class Room {
+  readonly #most: number;
+  #left: number;
+
+  private constructor(most: number) {
+    this.#most = this.#left = most;
+  }
+
+  static async in(root: string): Promise<Room> {
+    return new Room(Math.floor((await spareBytes(root)) / 2));
+  }
+
+  take({ size }: TarEntry): void {
+    this.#left -= leastTaken + Math.ceil(size / block) * block;
+    if (this.#left >= 0) return;
+    throw new MillinerError(
+      'UNPACKED_TOO_LARGE',
+      `a layer unpacks to more than ${Math.max(0, this.#most)} bytes, half of what is free`,
+      { details: { mostBytes: this.#most } },
+    );
+  }
 }
 
 /** What a bomb unpacks to is never more than the limit, and what counts is only what has the promised digest. */

@@ -58,7 +58,7 @@ async function bootOne(
   signal: AbortSignal,
 ): Promise<InstanceOutcome> {
   const plan = bootPlanOf(record.test);
-  return withInstance(context, record, number, async (place) => {
+  return withInstance(context, record, { number, of: record.test.instances }, async (place) => {
     const outcome = await testInstance({
       ...place,
       number,

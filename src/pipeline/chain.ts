@@ -5,13 +5,11 @@ import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { withLock } from '../host/locks.ts';
 import type { ImageLayer } from '../image/image.ts';
+import { mostUnpacked } from '../layer/rules.ts';
 import { unpackLayer } from '../layer/unpack.ts';
 import { withReason } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import { withWorkspace } from './workspace.ts';
-
-/** Bytes that so many compressed ones may become: honest layers compress less well than this, bombs better. */
-export const mostUnpacked = (size: number) => 1024 ** 3 + 100 * size;
 
 /**
  * The committed snapshot of all the layers, lowest first; those that are there already stay. Throws LAYER_INVALID
@@ -57,7 +55,7 @@ interface Step {
 async function unpackOnto(context: Context, { name, layer, parent, snapshot }: Step): Promise<void> {
   const { snapshots, content, state } = context;
   const { digest, diffID, mediaType, size } = layer;
-  const rules = { diffID, mostBytes: mostUnpacked(size), devices: 'usual' } as const;
+  const rules = { diffID, mostBytes: mostUnpacked(size) };
   await withWorkspace(state, async ({ id }) => {
     await snapshots.prepare(id, parent);
     try {

@@ -13,13 +13,13 @@ import { changedSince, changesOf } from '../layer/changes.ts';
 import { mediaTypes, type Compression } from '../layer/compress.ts';
 import { encodeLayer } from '../layer/encode.ts';
 import { isDirectory, isSocket, treeOf, type Tree } from '../layer/tree.ts';
+import { mostUnpacked } from '../layer/rules.ts';
 import { unpackTar } from '../layer/unpack.ts';
 import { layerParts } from '../layer/write.ts';
 import { canonicalDigest } from '../lock/lock.ts';
 import type { BaseSource } from '../recipe/base.ts';
 import { decompressed } from '../repo/decompress.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
-import { mostUnpacked } from './chain.ts';
 import type { Context } from './context.ts';
 import { compressionOf } from './layers.ts';
 import { recall, remember } from './parts.ts';
@@ -60,7 +60,7 @@ async function layerOfTar(context: Context, path: string, compression: Compressi
     const file = join(directory, `tar${await endingOf(content.path(digest))}`);
     await link(content.path(digest), file);
     const tar = decompressed(file, mostUnpacked(size), signal);
-    await unpackTar(root, tar, { devices: 'usual', whiteouts: 'refuse' }).catch((error: unknown) => {
+    await unpackTar(root, tar, { whiteouts: 'refuse' }).catch((error: unknown) => {
       throw invalid(error, path);
     });
     const layer = await encode(context, root, compression, basename(path));

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
 import { withLock } from '../host/locks.ts';
+import { mostUnpacked } from '../layer/rules.ts';
 import { unpackLayer } from '../layer/unpack.ts';
 import { isComplete } from './build.ts';
 import { withReason } from '../snapshot/snapshot.ts';
@@ -82,9 +83,10 @@ async function unpack(context: Context, record: ImageRecord): Promise<void> {
     try {
       const root = await snapshots.mount(id);
       await withReason(snapshots, async () => {
-        for (const { digest, mediaType } of record.layers.slice(parent?.layers.length ?? 0)) {
+        for (const { digest, mediaType, diffID, size } of record.layers.slice(parent?.layers.length ?? 0)) {
           context.signal?.throwIfAborted();
-          await unpackLayer(root, await content.openVerified(digest as Digest), mediaType);
+          const blob = await content.openVerified(digest as Digest);
+          await unpackLayer(root, blob, mediaType, { diffID, mostBytes: mostUnpacked(size) });
         }
         await snapshots.commit(record.snapshot, id);
       });

@@ -9,6 +9,7 @@ import { makeMountPoints, removeMountPoints, restoreMountPoints } from '../insta
 import { settleIds, type SettledIds } from '../install/ids.ts';
 import { moveIds } from '../install/moveids.ts';
 import { readAccounts, readOwners, type Accounts } from '../install/owners.ts';
+import { placesIn } from '../install/places.ts';
 import { placeAll } from '../install/placing.ts';
 import type { Sandbox } from '../install/sandbox.ts';
 import { verifyTree, type Difference } from '../install/verify.ts';
@@ -88,7 +89,7 @@ export async function installImage(
   const isRpms = (path: ByteString) => !nodes.has(path);
   const left = { ...mountPoints, shown: mountPoints.shown.filter(isRpms) };
   await restoreMountPoints(left, {
-    from: sandbox.directory,
+    from: placesIn(sandbox.directory),
     target,
     files: carried.filter(({ path }) => isRpms(path)),
     owners,

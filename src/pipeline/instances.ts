@@ -1,13 +1,14 @@
 /** Trees for instances: a throw-away snapshot of an image for as long as something runs on it. */
 import type { IdRange } from '../host/userns.ts';
+import type { DiskOptions } from '../boot/disk.ts';
 import type { RuntimeConfig } from '../image/image.ts';
-import type { Space, Usage } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import { guestIdsOf } from './guestids.ts';
+import { bootPlanOf } from './plan.ts';
 import type { ImageRecord } from './records.ts';
 import { withWorkspace } from './workspace.ts';
 
-export interface InstancePlace {
+export interface InstancePlace extends DiskOptions {
   id: string;
   directory: string;
   /** The mounted tree, its owners moved into the ids. */
@@ -17,28 +18,25 @@ export interface InstancePlace {
   image: RuntimeConfig;
   systemd: number | undefined;
   hostname: string;
-  /** What the instance has added to the image. */
-  diskUsage: () => Promise<Usage>;
-  /** What is left for it to write. */
-  space: () => Promise<Space>;
 }
 
-/** Runs fn with a tree for one instance, numbered from 1 on; whatever was written to it goes when fn ends, or this process. */
+/** Runs fn with a tree for one instance, numbered from 1 on, of so many; whatever was written to it goes when fn ends, or this process. */
 export async function withInstance<T>(
   context: Context,
   record: ImageRecord,
-  number: number,
+  { number, of }: { number: number; of: number },
   fn: (place: InstancePlace) => Promise<T>,
 ): Promise<T> {
   const { state, snapshots, content, signal } = context;
   const ids = await guestIdsOf(context);
   return withWorkspace(state, async ({ id, directory }) => {
     // A collection of garbage must not take the image between our looking at it and our standing on it.
-    await content.lease(() => snapshots.prepare(id, record.snapshot), { wait: true, signal });
+    const bound = { bytes: bootPlanOf(record.test).limits.disk, share: of };
+    await content.lease(() => snapshots.prepare(id, record.snapshot, bound), { wait: true, signal });
     try {
       const rootfs = await snapshots.mount(id, ids);
       const hostname = `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`;
-      const disk = { diskUsage: () => snapshots.usage(id), space: () => snapshots.space(id) };
+      const disk = { mostBytes: snapshots.limitOf(id), space: () => snapshots.space(id) };
       const image = { image: record.config, systemd: systemdVersion(record), hostname };
       return await fn({ id, directory, rootfs, ids, ...image, ...disk });
     } finally {

@@ -2,6 +2,8 @@
 import type { Digest } from '../content/digest.ts';
 import { inheritConfig, makeImage, type ImageLayer } from '../image/image.ts';
 import type { IdRange } from '../host/userns.ts';
+import type { Sandbox } from '../install/sandbox.ts';
+import { targetFull } from '../install/transaction.ts';
 import { parentAsFound } from '../layer/parent.ts';
 import { treeOf, type Tree } from '../layer/tree.ts';
 import { bytesOf, durationOf } from '../recipe/schema.ts';
@@ -45,8 +47,9 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const toolPackages = tools.map((one) => one.package);
     const startPath = job.base?.dbPath ?? databasePath(own, toolPackages);
     if (job.base) await holdToDigest(context, job.base);
-    await using active = await prepare(context, id, job.base?.snapshot);
-    const { target } = active;
+    const { install } = loaded.recipe;
+    await using active = await prepare(context, id, job.base?.snapshot, bytesOf(install.disk));
+    const { target, disk } = active;
     const parent = job.base && (await parentTree(context, job.base.tree, id));
     const compression = compressionOf(loaded.recipe.layers);
     await using packageLayers = new PackageLayers(context, compression);
@@ -56,8 +59,7 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     };
     await beginLayers();
     const { epoch } = lock;
-    const { install } = loaded.recipe;
-    const limits = { timeout: durationOf(install.timeout), memory: bytesOf(install.memory) };
+    const limits = { disk, timeout: durationOf(install.timeout), memory: bytesOf(install.memory) };
     const ids = await guestIdsOf(context);
     const mount = (shifted: IdRange | undefined) => context.snapshots.mount(id, shifted);
     const shift = ids && { ids, mount };
@@ -67,7 +69,7 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const common = { loaded, arch: job.arch, epoch, parent, dbPath: startPath, ledger: job.ledger };
     const plan = { ...common, packages: own, kept, removed, onInstalled: beginLayers };
     // Awaited here: what is in use goes with this scope.
-    return await withReason(context.snapshots, async () => {
+    const build = async () => {
       const installed = await installImage(context, sandbox, plan);
       context.signal?.throwIfAborted();
       progress.step('writing the layers');
@@ -79,7 +81,8 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
       const made = { ...outcome, isKnown, parent, planned, compression, packageLayers };
       const written = await writeLayers(context, { recipe: loaded.recipe.name, ...made });
       return finish(context, job, { id, installed, written });
-    });
+    };
+    return await withReason(context.snapshots, () => build().catch(asTargetError(sandbox)));
   });
 }
 
@@ -127,11 +130,23 @@ function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: 
   };
 }
 
+/** What Milliner itself puts into the tree has the same bound. */
+const asTargetError = (sandbox: Sandbox) => async (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'ENOSPC' || !(await sandbox.disk.isFull())) throw error;
+  throw targetFull(sandbox, error.message, { cause: error });
+};
+
 /** Whatever is not committed when the scope ends is removed. */
-async function prepare({ snapshots }: Context, id: string, parent: string | undefined) {
-  await snapshots.prepare(id, parent);
+async function prepare({ snapshots }: Context, id: string, parent: string | undefined, bytes: number) {
+  await snapshots.prepare(id, parent, { bytes });
+  const mostBytes = snapshots.limitOf(id);
+  const isFull = async () => {
+    const space = await snapshots.space(id);
+    return space.bytes <= 0 || space.inodes <= 0;
+  };
   return {
     target: await snapshots.mount(id),
+    disk: { mostBytes, isHosts: mostBytes < bytes, isFull },
     async [Symbol.asyncDispose]() {
       if (snapshots.stat(id)) await snapshots.remove(id);
     },

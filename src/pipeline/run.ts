@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DiskGuard } from '../boot/disk.ts';
+import { diskProblem, type DiskOptions } from '../boot/disk.ts';
 import { checkInotify } from '../boot/inotify.ts';
 import { Finding } from '../boot/finding.ts';
 import { Instance, StartError } from '../boot/instance.ts';
@@ -56,7 +56,7 @@ export async function runInstances(context: Context, request: RunRequest): Promi
     trees.bytes = Math.max(0, (await snapshots.used()) - before);
   });
   await inParallel(numbers, numbers.length, context.signal, (number, signal) =>
-    withInstance(context, record, number, async (place) => {
+    withInstance(context, record, { number, of: numbers.length }, async (place) => {
       await looked(signal);
       await runOne({ ...context, signal }, record, place, {
         ...request,
@@ -79,7 +79,6 @@ async function runOne(
   // The same on every start of the same instance, and nothing else's: the last part of the container's name.
   const id = basename(place.id).slice(-16, -4);
   const log = new InstanceLog(place.directory);
-  const disk = await DiskGuard.open(place, plan.limits.disk);
   let instance: Instance;
   try {
     instance = await Instance.start({
@@ -95,7 +94,7 @@ async function runOne(
     throw error instanceof StartError ? failure(record, error.message) : error;
   }
   try {
-    await lookAfter(context, instance, { plan, disk, id }, async () => {
+    await lookAfter(context, instance, { plan, disk: place, id }, async () => {
       const ports = instance.network ? await publishPorts(instance.network, request.ports) : undefined;
       const known = { id, ports: ports?.ports ?? [], stopSignal: instance.stopSignal };
       const running = await describe(record, plan, place, known).catch((error: unknown) => {
@@ -121,7 +120,7 @@ function failure({ name }: ImageRecord, why: string): MillinerError {
 async function lookAfter(
   { signal, progress }: Context,
   instance: Instance,
-  { plan, disk, id }: { plan: BootPlan; disk: DiskGuard; id: string },
+  { plan, disk, id }: { plan: BootPlan; disk: DiskOptions; id: string },
   onReady: () => Promise<() => void>,
 ): Promise<void> {
   const over = new AbortController();
@@ -160,15 +159,15 @@ async function waitForInstance(
   });
 }
 
-/** Gives why it was killed, where it was. */
+/** Gives what it has done where it wrote too much, for which it is killed. */
 async function holdToDisk(
   instance: Instance,
-  disk: DiskGuard,
+  disk: DiskOptions,
   ended: AbortSignal,
   tell: (problem: string) => void,
 ): Promise<string | undefined> {
   while (!ended.aborted) {
-    const problem = await disk.problem();
+    const problem = await diskProblem(disk);
     if (problem !== undefined) {
       tell(problem);
       await instance.kill();
@@ -176,7 +175,8 @@ async function holdToDisk(
     }
     await sleep(pollMilliseconds, undefined, { signal: ended }).catch(() => undefined);
   }
-  return undefined;
+  // What has just ended may have filled it last.
+  return diskProblem(disk);
 }
 
 async function describe(

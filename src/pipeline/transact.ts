@@ -1,5 +1,5 @@
 /** The transaction of a build, and what must be true of it before anything is made of its tree. */
-import { MillinerError } from '../errors.ts';
+import { MillinerError, type ErrorCode } from '../errors.ts';
 import { isNearlyFull } from '../host/files.ts';
 import { byteString } from '../host/paths.ts';
 import { nextStamp } from '../host/stamp.ts';
@@ -10,7 +10,13 @@ import { unknownOwners } from '../install/ownergate.ts';
 import { readAccounts, readOwners } from '../install/owners.ts';
 import { runsLua, type ScriptedPackage } from '../install/runs.ts';
 import type { Sandbox } from '../install/sandbox.ts';
-import { makeDatabase, nothingRun, runTransaction, type TransactionLog } from '../install/transaction.ts';
+import {
+  makeDatabase,
+  nothingRun,
+  runTransaction,
+  targetFull,
+  type TransactionLog,
+} from '../install/transaction.ts';
 import { databaseFile, readInstalledScriptlets } from '../rpm/database.ts';
 import type { Context } from './context.ts';
 import { databaseIn, installedIn } from './imagedb.ts';
@@ -18,7 +24,7 @@ import type { InstallPlan } from './install.ts';
 
 /**
  * Warnings are added for what the recipe allows. Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, DATABASE_DIFFERS,
- * INSTALL_FAILED, DISK_FULL, LIMIT_EXCEEDED.
+ * INSTALL_FAILED, INSTALL_DISK_FULL, DISK_FULL, LIMIT_EXCEEDED.
  */
 export async function transact(
   context: Context,
@@ -57,11 +63,12 @@ export async function transact(
 }
 
 async function checkOutcome(
-  { target }: Sandbox,
+  sandbox: Sandbox,
   plan: InstallPlan,
   log: TransactionLog,
   { begun, warnings }: { begun: bigint; warnings: string[] },
 ): Promise<void> {
+  const { target } = sandbox;
   const { packages, kept } = plan;
   const { allow } = plan.loaded.recipe;
   const locked = [...kept, ...packages.map(({ nevra }) => nevra)];
@@ -71,13 +78,17 @@ async function checkOutcome(
   try {
     warnings.push(...checkTransaction(log, owners, allow, await isNearlyFull(target)));
   } catch (error) {
-    const isFailed = error instanceof MillinerError && error.code === 'INSTALL_FAILED';
+    if (isCode(error, 'DISK_FULL')) throw targetFull(sandbox, (error as Error).message, { cause: error });
+    const isFailed = isCode(error, 'INSTALL_FAILED');
     if (isFailed)
       checkAllowed(locked, await installedIn(target, plan.dbPath), allow.scriptlets, [error.message]);
     throw error;
   }
   checkDatabase(locked, await installedIn(target, plan.dbPath), warnings);
 }
+
+const isCode = (error: unknown, code: ErrorCode): error is MillinerError =>
+  error instanceof MillinerError && error.code === code;
 
 const hasDatabase = ({ parent, dbPath }: InstallPlan) =>
   parent?.has(byteString(`${dbPath.slice(1)}/${databaseFile}`)) === true;

@@ -218,7 +218,14 @@ export const recipeSchema = z.strictObject({
   services: z
     .strictObject({ enable: z.array(unitName).default([]), disable: z.array(unitName).default([]) })
     .prefault({}),
-  install: z.strictObject({ timeout: duration.default('1h'), memory: byteSize.default('4G') }).prefault({}),
+  install: z
+    .strictObject({
+      timeout: duration.default('1h'),
+      memory: byteSize.default('4G'),
+      /** What packages and their scriptlets may add to the base. */
+      disk: byteSize.default('16G'),
+    })
+    .prefault({}),
   allow: z
     .strictObject({
       scriptlets: z.array(z.string().regex(/^%\w+\(.+\)$/, 'such as %post(name)')).default([]),

@@ -14,7 +14,14 @@ import type { IdRange } from '../host/userns.ts';
 import { removeTree } from '../host/remove.ts';
 import { notFound, type Metadata, type Row } from './metadata.ts';
 import { Owners } from './owners.ts';
-import { scanSnapshot, type Snapshot, type Snapshotter, type Space, type Usage } from './snapshot.ts';
+import {
+  scanSnapshot,
+  type Bound,
+  type Snapshot,
+  type Snapshotter,
+  type Space,
+  type Usage,
+} from './snapshot.ts';
 
 const ownersDirectory = 'owners';
 
@@ -63,6 +70,8 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   protected readonly root: string;
   protected readonly metadata: M;
   protected readonly owners: Owners;
+  /** Bytes that the bound ones among this process's snapshots may add, by row. */
+  protected readonly limits = new Map<number, number>();
   /** The rows that this process, which alone may, has mounted, and the ids that their owners have been moved into. */
   readonly #mounted = new Map<number, IdRange | undefined>();
   /** Told of the moments between which a crash must leave nothing that reconcile cannot clear; tests stop there. */
@@ -78,7 +87,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   /** A row for a new snapshot, which comes before all that it stands for. */
   protected abstract insert(key: string, kind: 'active' | 'view', parent: string | undefined): Row;
   /** Has the row inserted and its directory made, and then makes what they stand for. */
-  protected abstract make(begin: () => Row): Promise<void>;
+  protected abstract make(begin: () => Row, bound: Bound | undefined): Promise<void>;
   protected abstract mountsOf(row: Row): MountSpec[];
   /** Unmounts an active snapshot, has it reach the disk, and records it as a committed one. */
   protected abstract seal(row: Row, name: string, labels: Record<string, string>): Promise<void>;
@@ -91,15 +100,20 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   abstract used(): Promise<number>;
   abstract check(): Promise<void>;
 
-  async prepare(key: string, parent?: string): Promise<Snapshot> {
-    return this.#create(key, 'active', parent);
+  async prepare(key: string, parent?: string, bound?: Bound): Promise<Snapshot> {
+    return this.#create(key, 'active', parent, bound);
   }
 
   async view(key: string, parent: string): Promise<Snapshot> {
     return this.#create(key, 'view', parent);
   }
 
-  async #create(key: string, kind: 'active' | 'view', parent: string | undefined): Promise<Snapshot> {
+  async #create(
+    key: string,
+    kind: 'active' | 'view',
+    parent: string | undefined,
+    bound?: Bound,
+  ): Promise<Snapshot> {
     const made: { row?: Row } = {};
     const begin = () => {
       const row = (made.row = this.insert(key, kind, parent));
@@ -108,7 +122,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
       return row;
     };
     try {
-      await this.make(begin);
+      await this.make(begin, bound);
     } catch (error) {
       if (made.row) await this.drop(made.row);
       throw error;
@@ -121,6 +135,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     if (row.snapshot.kind !== 'active') throw notFound(key);
     await this.seal(row, name, labels);
     await this.tidy(row);
+    this.limits.delete(row.id);
   }
 
   mounts(key: string): MountSpec[] {
@@ -167,8 +182,12 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
 
   /** With what others have mounted inside. */
   protected async unmountRow({ id }: Row, options: UnmountOptions): Promise<void> {
-    await unmountAllBelow(this.directory(id), options);
+    await unmountAllBelow(this.rootfs(id), options);
     this.#mounted.delete(id);
+  }
+
+  limitOf(key: string): number {
+    return this.limits.get(this.own(key).id) ?? Infinity;
   }
 
   stat(key: string): Snapshot | undefined {
@@ -183,12 +202,14 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
 
   protected async drop(row: Row): Promise<void> {
     // Committed ones, which may have children that forbid the removal, are never mounted.
-    await this.unmountRow(row, { detach: true });
+    await unmountAllBelow(this.directory(row.id), { detach: true });
+    this.#mounted.delete(row.id);
     await this.erase(row);
     await this.removeDirectory(row.id);
+    this.limits.delete(row.id);
   }
 
-  protected async removeDirectory(id: number): Promise<void> {
+  protected async removeDirectory(id: number | string): Promise<void> {
     await removeTree(this.directory(id));
   }
 
@@ -230,8 +251,8 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
       const row = rows.get(name);
       if (row?.snapshot.kind === 'committed') await this.tidy(row);
       if (row) continue;
-      await unmountAllBelow(join(this.root, name), { detach: true });
-      await removeTree(join(this.root, name));
+      await unmountAllBelow(this.directory(name), { detach: true });
+      await this.removeDirectory(name);
     }
   }
 
@@ -250,7 +271,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     });
   }
 
-  protected directory(id: number): string {
+  protected directory(id: number | string): string {
     return join(this.root, String(id));
   }
 

@@ -6,22 +6,27 @@
 import { chmod, mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
+import { makeDisk, removeDisk, smallestDisk } from '../host/disk.ts';
+import { run } from '../host/exec.ts';
 import { isNearlyFull } from '../host/files.ts';
-import type { MountSpec } from '../host/mounts.ts';
+import { unmountAllBelow, type MountSpec } from '../host/mounts.ts';
 import { native } from '../host/native.ts';
 import type { IdRange } from '../host/userns.ts';
+import { reserveReached, spareBytes } from '../host/reserve.ts';
 import { copyAttributes, dropAcls } from './attributes.ts';
 import { BaseSnapshotter, openDirectory } from './base.ts';
 import { hasChangedHardLinks, settleHardLinks } from './hardlinks.ts';
 import { Metadata, type Row } from './metadata.ts';
 import { probeOverlay, probeShifted, readOnlyOptions, writableOptions } from './probe.ts';
-import type { Space, Usage } from './snapshot.ts';
+import { boundWithin, type Bound, type Space, type Usage } from './snapshot.ts';
 
 export type OverlayStep =
   'inserted' | 'prepared' | 'settled' | 'synced' | 'committed' | 'unmounted' | 'deleted';
 
 export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
   readonly name = 'overlay';
+  /** What the disks of bound snapshots held when they were made, by row. */
+  readonly #empty = new Map<number, number>();
 
   /** Opens, or makes, the snapshots below a state directory and reconciles. Throws HOST_MISSING, NOT_ROOT, STATE_INVALID. */
   static async open(state: string, onStep?: (step: OverlayStep) => void): Promise<OverlaySnapshotter> {
@@ -59,8 +64,9 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     return row;
   }
 
-  protected async make(begin: () => Row): Promise<void> {
+  protected async make(begin: () => Row, bound: Bound | undefined): Promise<void> {
     const row = begin();
+    if (bound) await this.#makeDisk(row, bound);
     const { fs, work } = this.#paths(row.id);
     if (row.snapshot.kind === 'active') {
       await mkdir(work);
@@ -75,21 +81,49 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     this.onStep('prepared');
   }
 
+  /** What a bound snapshot adds lies on a disk of its own until it is committed. */
+  async #makeDisk({ id }: Row, bound: Bound): Promise<void> {
+    const spare = await spareBytes(this.root);
+    const bytes = Math.floor(boundWithin({ ...bound, bytes: diskFor(bound.bytes) }, spare) / 4096) * 4096;
+    if (bytes < smallestDisk) throw reserveReached(this.root);
+    const { disk } = this.#paths(id);
+    await mkdir(disk.place);
+    await makeDisk(disk, bytes);
+    const { used, capacity } = await fillOf(disk.place);
+    this.#empty.set(id, used);
+    this.limits.set(id, Math.min(bound.bytes, capacity - used - Math.floor(bytes / slack)));
+  }
+
   protected async seal(row: Row, name: string, labels: Record<string, string>): Promise<void> {
-    const { fs, work } = this.#paths(row.id);
+    const { work } = this.#paths(row.id);
     if (await hasChangedHardLinks(work)) await settleHardLinks(await this.mount(row.snapshot.name), work);
     await this.unmountRow(row, { detach: false });
+    if (this.limits.has(row.id)) await this.#leaveDisk(row);
     this.onStep('settled');
     // The tree reaches the disk before the row that says it is complete.
-    await native().syncfs(fs);
+    await native().syncfs(this.directory(row.id));
     this.onStep('synced');
     this.metadata.commit(row.id, name, labels);
     this.onStep('committed');
   }
 
+  /**
+   * Others stand on what is committed as on a directory. By a program, because node:fs copies neither holes, extended
+   * attributes nor hard links; named one by one, because of all attributes cp loses some without a word.
+   */
+  async #leaveDisk(row: Row): Promise<void> {
+    const { fs, disk } = this.#paths(row.id);
+    const preserve = '--preserve=mode,ownership,timestamps,links,xattr';
+    await run('cp', ['--recursive', '--no-dereference', preserve, fs, this.#committed(row.id)]);
+    await unmountAllBelow(disk.place, { detach: false });
+    await removeDisk(disk);
+    this.limits.delete(row.id);
+  }
+
   protected async tidy(row: Row): Promise<void> {
     await this.unmountRow(row, { detach: true });
-    for (const path of [this.#paths(row.id).work, this.rootfs(row.id)])
+    const { work, disk } = this.#paths(row.id);
+    for (const path of [work, disk.place, this.rootfs(row.id)])
       await rm(path, { recursive: true, force: true });
   }
 
@@ -114,9 +148,17 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     return native().usage(this.#paths(id).fs);
   }
 
-  async space(): Promise<Space> {
-    const { bsize, bfree, ffree } = await statfs(this.root);
-    return { bytes: bsize * bfree, inodes: ffree };
+  protected override async removeDirectory(id: number | string): Promise<void> {
+    await unmountAllBelow(this.directory(id), { detach: true });
+    await removeDisk(diskIn(this.directory(id)));
+    await super.removeDirectory(id);
+  }
+
+  async space(key: string): Promise<Space> {
+    const { id } = this.own(key);
+    const { disk } = this.#paths(id);
+    const { used, inodes } = await fillOf(disk.place);
+    return { bytes: this.limitOf(key) - (used - (this.#empty.get(id) ?? 0)), inodes };
   }
 
   async used(): Promise<number> {
@@ -129,8 +171,31 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     throw new MillinerError('DISK_FULL', `no space left in ${this.root}`, { details: { path: this.root } });
   }
 
+  #committed(id: number): string {
+    return join(this.directory(id), 'fs');
+  }
+
   #paths(id: number) {
     const directory = this.directory(id);
-    return { fs: join(directory, 'fs'), work: join(directory, 'work') };
+    const disk = diskIn(directory);
+    const place = this.limits.has(id) ? disk.place : directory;
+    return { disk, fs: join(place, 'fs'), work: join(place, 'work') };
   }
+}
+
+const diskIn = (directory: string) => ({
+  file: join(directory, 'disk.ext4'),
+  place: join(directory, 'disk'),
+});
+
+/** The last part of a disk: who has got there has taken all, though something small may have been removed since. */
+const slack = 64;
+
+/** Of a file system for that many bytes: its tables of inodes take a sixteenth at most. */
+const diskFor = (bytes: number) => Math.ceil(bytes * 1.1) + smallestDisk;
+
+async function fillOf(place: string): Promise<{ used: number; capacity: number; inodes: number }> {
+  const { bsize, blocks, bfree, files, ffree } = await statfs(place);
+  const inodes = ffree - Math.floor(files / slack);
+  return { used: (blocks - bfree) * bsize, capacity: blocks * bsize, inodes };
 }

@@ -22,10 +22,22 @@ export interface Usage {
   inodes: number;
 }
 
-/** What is left to be written. */
+/** What is left to be written; at 0 or below, all has been taken. */
 export interface Space {
   bytes: number;
   inodes: number;
+}
+
+/** What may be added to a snapshot by programs that nobody trusts. */
+export interface Bound {
+  bytes: number;
+  /** So many at once, this one among them, are to have room where it lies; 1 without. */
+  share?: number;
+}
+
+/** Of what is free, an active snapshot may have so much: its layers, or what is read of it, have to lie there too. */
+export function boundWithin({ bytes, share = 1 }: Bound, spare: number): number {
+  return Math.min(bytes, Math.floor(spare / (2 * share)));
 }
 
 /**
@@ -34,8 +46,11 @@ export interface Space {
  */
 export interface Snapshotter {
   readonly name: 'overlay' | 'dm-thin';
-  /** A writable snapshot on a committed parent, or an empty tree. Throws SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND. */
-  prepare(key: string, parent?: string): Promise<Snapshot>;
+  /**
+   * A writable snapshot on a committed parent, or an empty tree. Bound, where others than Milliner itself write to it.
+   * Throws SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, DISK_FULL where there is no room for a bound one, HOST_MISSING.
+   */
+  prepare(key: string, parent?: string, bound?: Bound): Promise<Snapshot>;
   /** A read-only look at a committed parent. */
   view(key: string, parent: string): Promise<Snapshot>;
   /** Unmounts an active snapshot and makes it a committed one of the given name, durably. Throws BUSY while it is in use. */
@@ -58,7 +73,9 @@ export interface Snapshotter {
   /** Calls fn for every snapshot, parents before children. */
   walk(fn: (snapshot: Snapshot) => void | Promise<void>): Promise<void>;
   usage(key: string): Promise<Usage>;
-  /** What is left for an active snapshot that is mounted. */
+  /** Bytes that a bound snapshot may add: fewer than were asked for where there is no room for those. */
+  limitOf(key: string): number;
+  /** What is left of them, quickly told. */
   space(key: string): Promise<Space>;
   /** Bytes in use where all of them are kept. */
   used(): Promise<number>;

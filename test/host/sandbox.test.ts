@@ -1,8 +1,9 @@
 /** What programs of packages find where they run. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runInSandbox } from '../../src/install/sandbox.ts';
+import { removeScratch, unboundDisk } from './scratch.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -10,13 +11,13 @@ beforeAll(async () => {
   for (const name of ['dev', 'proc', 'sys'])
     await mkdir(join(directory, 'target', name), { recursive: true });
 });
-afterAll(() => rm(directory, { recursive: true }));
+afterAll(() => removeScratch(directory));
 
 function python(...lines: string[]) {
   const target = join(directory, 'target');
   const sandbox = { id: `milliner-sandbox-${process.pid}`, directory, toolRoot: '/', target, epoch: 0 };
   return runInSandbox(
-    { ...sandbox, timeout: 60_000, memory: 256 * 1024 * 1024 },
+    { ...sandbox, disk: unboundDisk, timeout: 60_000, memory: 256 * 1024 * 1024 },
     { args: ['python3', '-c', lines.join('\n')] },
   );
 }
@@ -106,4 +107,23 @@ test('a process that dies for want of memory is told, whoever started it and wen
     code: 'LIMIT_EXCEEDED',
     details: { limit: 'memory' },
   });
+});
+
+test('what it can write to is the target, which is bounded, places of a fixed size, or memory', async () => {
+  const { stdout } = await python(
+    'import os',
+    'for line in open("/proc/self/mountinfo"):',
+    '    place, rest = line.split(" - ")',
+    '    target, options = place.split()[4:6]',
+    '    if "rw" not in options.split(","): continue',
+    '    found = os.statvfs(target)',
+    '    print(target, rest.split()[0], found.f_blocks * found.f_frsize)',
+  );
+  const onDisk = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([, type]) => !['tmpfs', 'proc', 'devpts', 'mqueue'].includes(type!));
+  expect(onDisk.map(([target]) => target)).toEqual(['/target', '/target/dev', '/target/sys']);
+  for (const [, , bytes] of onDisk.slice(1)) expect(Number(bytes)).toBeLessThanOrEqual(8 * 1024 * 1024);
 });

@@ -1,8 +1,9 @@
 /** What the kernel itself says to programs behind the filter, in the registers' high bits and in 32 bits too. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runInSandbox } from '../../src/install/sandbox.ts';
+import { removeScratch, unboundDisk } from './scratch.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -10,14 +11,14 @@ beforeAll(async () => {
   for (const name of ['dev', 'proc', 'sys'])
     await mkdir(join(directory, 'target', name), { recursive: true });
 });
-afterAll(() => rm(directory, { recursive: true }));
+afterAll(() => removeScratch(directory));
 
 /** Runs a program of Python's; gives what it prints, as JSON. */
 async function python(...lines: string[]): Promise<unknown> {
   const target = join(directory, 'target');
   const sandbox = { id: `milliner-seccomp-${process.pid}`, directory, toolRoot: '/', target, epoch: 0 };
   const { stdout, stderr, exitCode } = await runInSandbox(
-    { ...sandbox, timeout: 60_000, memory: 256 * 1024 * 1024 },
+    { ...sandbox, disk: unboundDisk, timeout: 60_000, memory: 256 * 1024 * 1024 },
     { args: ['python3', '-c', [...prelude, ...lines].join('\n')] },
   );
   expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });

@@ -1,18 +1,19 @@
 /** What a container's first process starts, as the kernel tells it: end and status whatever the program does. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MillinerError } from '../../src/errors.ts';
 import { native, type Trace, type TracedProgram } from '../../src/host/native.ts';
 import { probeTracing } from '../../src/host/trace.ts';
 import { runInSandbox } from '../../src/install/sandbox.ts';
+import { removeScratch, unboundDisk } from './scratch.ts';
 
 let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp('/var/tmp/milliner-trace-');
   for (const name of ['dev', 'proc']) await mkdir(join(directory, 'target', name), { recursive: true });
 });
-afterAll(() => rm(directory, { recursive: true }));
+afterAll(() => removeScratch(directory));
 
 async function traced(args: string[], timeout = 60_000) {
   const target = join(directory, 'target');
@@ -20,7 +21,7 @@ async function traced(args: string[], timeout = 60_000) {
   const traces: Trace[] = [];
   const words: string[] = [];
   const ended = await runInSandbox(
-    { ...sandbox, timeout, memory: 1024 ** 3 },
+    { ...sandbox, disk: unboundDisk, timeout, memory: 1024 ** 3 },
     { args, onTrace: (one) => traces.push(one), onProgramLine: (line) => words.push(line) },
   ).catch((error: unknown) => error);
   return { ended, trace: traces[0], words };

@@ -86,7 +86,7 @@ export const harmful: [string, Part[]][] = [
   ['a disk', [{ path: 'dev/sda', type: 'block', deviceMajor: 8 }]],
   ['memory', [{ path: 'dev/mem', ...character, deviceMinor: 1 }]],
   ['another device by the name of a usual one', [{ path: 'dev/null', ...character, deviceMinor: 1 }]],
-  ['a usual device in another place', [{ path: 'home/zero', ...character }]],
+  ['a usual device as a disk', [{ path: 'dev/zero', ...character, type: 'block' }]],
   ["overlayfs's own deletion", [{ path: 'there/file', type: 'character', deviceMajor: 0, deviceMinor: 0 }]],
   [
     "overlayfs's own attribute",

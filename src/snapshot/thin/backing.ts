@@ -1,10 +1,11 @@
 /** What a pool lies on: loop files of our own, or block devices that the user gave, each behind its label. */
 import { constants } from 'node:fs';
-import { open, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { open, readFile, rm, stat } from 'node:fs/promises';
 import { MillinerError } from '../../errors.ts';
 import { createDevice, deviceInfo, deviceTable, removeDevice, type Target } from '../../host/devicemapper.ts';
 import { run } from '../../host/exec.ts';
 import { asStorageError } from '../../host/files.ts';
+import { attachLoop, detachLoop, loopsOf } from '../../host/loop.ts';
 import { devicePrefix, deviceUuid, sector, type Backing, type PoolConfig } from './config.ts';
 import { labelSectors, readLabel, type Role } from './label.ts';
 
@@ -136,25 +137,6 @@ async function demandOwn(config: PoolConfig, role: Role): Promise<void> {
   throw new MillinerError('POOL_FOREIGN', `${path} is ${whose}, not the ${role} of ${config.uuid}`, {
     details: { path, pool: config.uuid, role, ...(label && { found: label }) },
   });
-}
-
-async function attachLoop(path: string): Promise<string> {
-  // A file that is attached already gives the same device again.
-  const { stdout } = await run('losetup', ['--find', '--show', '--nooverlap', path]);
-  return stdout.trim();
-}
-
-async function detachLoop(device: string): Promise<void> {
-  await run('losetup', ['--detach', device], { allow: [0, 1] });
-}
-
-async function loopsOf(path: string): Promise<string[]> {
-  const real = await realpath(path).catch(() => path);
-  const { stdout } = await run('losetup', ['--json', '--list', '--output', 'NAME,BACK-FILE']);
-  // Without any loop device it writes nothing at all.
-  if (stdout.trim() === '') return [];
-  const { loopdevices } = JSON.parse(stdout) as { loopdevices: { name: string; 'back-file': string }[] };
-  return loopdevices.filter((one) => one['back-file'] === real).map(({ name }) => name);
 }
 
 function unusable(path: string, why: string, options: { hint?: string } = {}): MillinerError {

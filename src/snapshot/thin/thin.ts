@@ -12,7 +12,7 @@ import type { MountSpec } from '../../host/mounts.ts';
 import { native, type NativeError } from '../../host/native.ts';
 import { BaseSnapshotter, openDirectory, type Opened } from '../base.ts';
 import type { Row } from '../metadata.ts';
-import type { Space, Usage } from '../snapshot.ts';
+import { boundWithin, type Bound, type Space, type Usage } from '../snapshot.ts';
 import { emptyId, poolDirectory, readConfig } from './config.ts';
 import { ThinDevices, type DeviceStep } from './devices.ts';
 import { fillOf, hasFailed, mountSpec } from './filesystem.ts';
@@ -80,9 +80,12 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     return row;
   }
 
-  protected async make(begin: () => Row): Promise<void> {
+  /** The kernel holds it to the size of its device; whoever has it written to, to its limit. */
+  protected async make(begin: () => Row, bound: Bound | undefined): Promise<void> {
+    const limit = bound && boundWithin(bound, await this.#spare());
     await this.#devices.make(() => {
       const row = begin();
+      if (limit !== undefined) this.limits.set(row.id, limit);
       const { id, origin = { id: emptyId, active: false } } = this.metadata.lineOf(row.id);
       const keep = (device: Device) => void this.#active.set(row.id, device);
       return { id, origin, readOnly: row.snapshot.kind === 'view', keep };
@@ -138,7 +141,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   }
 
   /** Its tree is on the device: here is nothing but the place where that was mounted. */
-  protected override async removeDirectory(id: number): Promise<void> {
+  protected override async removeDirectory(id: number | string): Promise<void> {
     await rm(this.directory(id), { recursive: true, force: true });
   }
 
@@ -167,10 +170,16 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     };
   }
 
-  async space(key: string): Promise<Space> {
-    const { bsize, bfree, ffree } = await statfs(this.rootfs(this.own(key).id));
+  async #spare(): Promise<number> {
     const { data } = await this.#pool.status();
-    return { bytes: Math.min(bsize * bfree, data.total - data.used), inodes: ffree };
+    return data.total - data.used;
+  }
+
+  async space(key: string): Promise<Space> {
+    const row = this.own(key);
+    const { bsize, bfree, ffree } = await statfs(this.rootfs(row.id));
+    const added = this.#added(row, await fillOf(this.rootfs(row.id)));
+    return { bytes: Math.min(this.limitOf(key) - added.bytes, bsize * bfree), inodes: ffree };
   }
 
   async used(): Promise<number> {
