@@ -1,10 +1,11 @@
 /** A container's first process is out of reach of what it starts, whatever that tries as the same root. */
-import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Trace } from '../../src/host/native.ts';
 import { guestIds, type IdRange } from '../../src/host/userns.ts';
 import { runInSandbox } from '../../src/install/sandbox.ts';
+import { removeScratch, unboundDisk } from './scratch.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -16,7 +17,7 @@ beforeAll(async () => {
     await chown(join(directory, 'guest', name), guestIds.start, guestIds.start);
   }
 });
-afterAll(() => rm(directory, { recursive: true }));
+afterAll(() => removeScratch(directory));
 
 interface Outcome {
   exitCode: number;
@@ -40,6 +41,7 @@ async function perform(ids: IdRange | undefined, lines: string[]): Promise<Outco
   const ended = await runInSandbox(
     {
       ...sandbox,
+      disk: unboundDisk,
       timeout: 60_000,
       memory: 1024 ** 3,
       // Nobody else uses the tree: its owners are those ids themselves.

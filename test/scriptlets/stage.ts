@@ -1,5 +1,5 @@
 /** The ways of a table, in two transactions of this host's own rpm: what it said, and what was made of it. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { withWorkPlace } from '../../spec/places.ts';
@@ -13,6 +13,7 @@ import { runTransaction, type TransactionLog } from '../../src/install/transacti
 import { installedIn, databaseIn } from '../../src/pipeline/imagedb.ts';
 import { readInstalledScriptlets } from '../../src/rpm/database.ts';
 import { readPackage, type RpmPackage } from '../../src/rpm/package.ts';
+import { removeScratch, unboundDisk } from '../host/scratch.ts';
 import { specOf, type Way } from './way.ts';
 
 const dbPath = '/usr/lib/sysimage/rpm';
@@ -43,7 +44,7 @@ export async function perform(ways: readonly Way[]): Promise<Performance> {
     const log = await transact(directory, [...first!.filter(isLater), ...second!], early);
     return { log, ...judged(log), installed: await installedIn(target, dbPath) };
   } finally {
-    await rm(directory, { recursive: true });
+    await removeScratch(directory);
   }
 }
 
@@ -90,7 +91,7 @@ async function transact(directory: string, packages: RpmPackage[], base: readonl
     target,
   };
   return runTransaction(
-    { ...sandbox, epoch: 0, memory: 2 * 1024 ** 3, timeout: 240_000 },
+    { ...sandbox, disk: unboundDisk, epoch: 0, memory: 2 * 1024 ** 3, timeout: 240_000 },
     {
       packages,
       dbPath,
