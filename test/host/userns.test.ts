@@ -10,6 +10,7 @@ import { mountShifted } from '../../src/host/shifted.ts';
 import { guestIds } from '../../src/host/userns.ts';
 import { runInSandbox } from '../../src/install/sandbox.ts';
 import { lstatIfThere } from '../../src/host/files.ts';
+import { unboundDisk } from './scratch.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -44,6 +45,7 @@ async function inside(...lines: string[]): Promise<unknown> {
       directory: at('bundle'),
       toolRoot: '/',
       target: at('root'),
+      disk: unboundDisk,
       shift: { ids: guestIds, mount: remount },
       epoch: 0,
       timeout: 60_000,
