@@ -2,6 +2,7 @@
  * Every way Milliner ends other than well: a code, what happened, what to do about it, and the exit code.
  * Users script against the codes; docs and tests are held to this table.
  */
+import { diskErrors } from './diskerrors.ts';
 import { lockErrors } from './lockerrors.ts';
 import { poolErrors } from './poolerrors.ts';
 import { registryErrors } from './registryerrors.ts';
@@ -158,11 +159,6 @@ const table = {
     what: 'a file belongs to a user or group that the image does not have; rpm alone would have made it root',
     todo: 'Install the package that makes the user, or allow it by name in the recipe: allow: {owners: [NAME]}',
   },
-  INSTALL_DISK_FULL: {
-    kind: 'install',
-    what: 'packages or their scriptlets wrote more than an installation may',
-    todo: 'Mend what writes so much; an installation that needs more gets it in the recipe: install: {disk: 64G}',
-  },
   INSTALL_FAILED: {
     kind: 'install',
     what: "rpm's transaction failed",
@@ -254,11 +250,6 @@ const table = {
     todo: 'Free space, or choose another place with --state, then run again.',
     passes: true,
   },
-  UNPACKED_TOO_LARGE: {
-    kind: 'storage',
-    what: 'a layer, or a file system, unpacks to more than the file system of the state can give one',
-    todo: 'See what it is before it gets more room: free space, or choose another place with --state, then run again.',
-  },
   BUSY: {
     kind: 'storage',
     what: 'another process holds what this command needs alone',
@@ -297,6 +288,7 @@ const table = {
     what: 'a snapshot is mounted or other snapshots are made from it',
     todo: 'Stop what uses it, or remove the snapshots made from it first.',
   },
+  ...diskErrors,
   ...registryErrors,
   ...poolErrors,
   BOOT_FAILED: {

@@ -137,8 +137,8 @@ const asTargetError = (sandbox: Sandbox) => async (error: NodeJS.ErrnoException)
 };
 
 /** Whatever is not committed when the scope ends is removed. */
-async function prepare({ snapshots }: Context, id: string, parent: string | undefined, bytes: number) {
-  await snapshots.prepare(id, parent, { bytes });
+async function prepare({ snapshots }: Context, id: string, parent: string | undefined, most: number) {
+  await snapshots.prepare(id, parent, { bytes: most });
   const mostBytes = snapshots.limitOf(id);
   const isFull = async () => {
     const space = await snapshots.space(id);
@@ -146,7 +146,7 @@ async function prepare({ snapshots }: Context, id: string, parent: string | unde
   };
   return {
     target: await snapshots.mount(id),
-    disk: { mostBytes, isHosts: mostBytes < bytes, isFull },
+    disk: { mostBytes, isHosts: mostBytes < most, isFull },
     async [Symbol.asyncDispose]() {
       if (snapshots.stat(id)) await snapshots.remove(id);
     },
