@@ -23,7 +23,7 @@ export async function differsFromManifest(
     configDigest: [said.config.digest, record.configDigest],
     layers: [identities(image.layers), identities(record.layers)],
     config: [plain(image.config), plain({ ...record.config, labels })],
-    test: [annotations?.[testAnnotation], JSON.stringify(record.test)],
+    test: [plain(jsonOf(annotations?.[testAnnotation])), plain(record.test)],
   };
   return Object.entries(fields).find(([, [there, here]]) => !isDeepStrictEqual(there, here))?.[0];
 }
@@ -34,6 +34,15 @@ export function sameLayers(one: readonly ImageLayer[], other: readonly ImageLaye
 
 const identities = (layers: readonly ImageLayer[]) =>
   layers.map(({ digest, diffID, mediaType }) => [digest, diffID, mediaType]);
+
+/** What was read by a schema has its keys in another order, and says the same. */
+function jsonOf(text = 'null'): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
 
 /** As a record holds it: without what is undefined, or an empty list, which says the same to whoever runs the image. */
 const plain = (value: unknown): unknown =>
