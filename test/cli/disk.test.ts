@@ -2,12 +2,24 @@
  * Whoever tries to fill the disk ends by a code of its own, and the file system of the state is never filled past its
  * reserve: it has one of its own here, and what is left on it is looked at all the time.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, writeFile } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createZstdCompress } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeDisk } from '../../src/host/disk.ts';
 import { unmountAllBelow } from '../../src/host/mounts.ts';
+import type { ByteString } from '../../src/host/paths.ts';
 import { spareBytes } from '../../src/host/reserve.ts';
+import { makeImage } from '../../src/image/image.ts';
+import { mediaTypes } from '../../src/layer/compress.ts';
+import { endOfArchive, tarHeader } from '../../src/layer/tar.ts';
+import { openContext } from '../../src/pipeline/context.ts';
+import { leaveBytes } from '../../src/pipeline/exchange.ts';
+import { importImages } from '../../src/pipeline/import.ts';
+import { recordVersion } from '../../src/pipeline/records.ts';
+import { testSchema } from '../../src/recipe/schema.ts';
 import type { Verdict } from '../../src/boot/verdict.ts';
 import { Desk } from './milliner.ts';
 import { leftovers } from './traces.ts';
@@ -103,6 +115,92 @@ describe('an instance', () => {
     expect(code).toBe('BOOT_FAILED');
     expect((details as unknown as Verdict).causes.map((cause) => cause.code)).toContain('disk-full');
     isNeverFull();
+  });
+});
+
+describe('what is unpacked', () => {
+  const size = 600 * MiB;
+
+  /** Much of nothing in few bytes, as a stranger would send it. */
+  async function bomb(): Promise<Buffer> {
+    const zstd = createZstdCompress();
+    const entry = {
+      path: 'zeros' as ByteString,
+      type: 'file',
+      mode: 0o644,
+      uid: 0,
+      gid: 0,
+      mtime: 0,
+      size,
+    } as const;
+    async function* tar() {
+      yield tarHeader(entry);
+      for (let left = size; left > 0; left -= MiB) yield Buffer.alloc(MiB);
+      yield endOfArchive;
+    }
+    const parts: Buffer[] = [];
+    zstd.on('data', (part: Buffer) => parts.push(part));
+    await pipeline(tar, zstd);
+    return Buffer.concat(parts);
+  }
+
+  test('a tar to build on', async () => {
+    await writeFile(desk.path('base.tar.zst'), await bomb());
+    const recipe = await desk.tiny('bombed', ['tiny-app'], { from: { tar: desk.path('base.tar.zst') } });
+    expect(await desk.fails(['build', recipe])).toMatchObject({ code: 'UNPACKED_TOO_LARGE', exit: 9 });
+    isNeverFull();
+  });
+
+  test('a directory to build on', async () => {
+    await mkdir(desk.path('base'));
+    const file = await open(desk.path('base', 'random'), 'w');
+    for (let left = 900; left > 0; left--) await file.write(randomBytes(MiB));
+    await file.close();
+    const recipe = await desk.tiny('large', ['tiny-app'], { from: { directory: desk.path('base') } });
+    expect(await desk.fails(['build', recipe])).toMatchObject({ code: 'DISK_FULL', exit: 9 });
+    expect(least).toBeGreaterThan(0);
+  });
+
+  test('an image of another machine', async () => {
+    const progress = { step: () => {}, warn: () => {}, update: () => {} };
+    const context = await openContext({ state: desk.state, storage: 'overlay', progress });
+    try {
+      const store = (bytes: Buffer) => leaveBytes(context, bytes);
+      const layer = {
+        mediaType: mediaTypes.zstd,
+        digest: await store(await bomb()),
+        size: (await bomb()).length,
+      };
+      const diffID = `sha256:${'0'.repeat(64)}`;
+      const layers = [{ ...layer, diffID, holds: 'nothing', recipe: 'bomb' }];
+      const config = { env: {}, exposedPorts: [], volumes: [], labels: {} };
+      const plan = { ...testSchema.parse({}), init: true };
+      const about = { name: 'bomb', arch: 'x86_64', epoch: 0, config, layers, test: plan };
+      const image = makeImage(about);
+      const [manifestDigest, configDigest] = [await store(image.manifest), await store(image.config)];
+      const report = { normalised: [], removedKeys: [], state: [], verification: [], warnings: [], log: [] };
+      const record = {
+        ...about,
+        version: recordVersion,
+        buildKey: diffID,
+        lockDigest: diffID,
+        manifestDigest,
+        configDigest,
+        manifestSize: image.manifest.length,
+        packages: [],
+        checksums: {},
+        dbPath: '/usr/lib/sysimage/rpm',
+        snapshot: `bomb@${manifestDigest}`,
+        tree: await store(Buffer.from('')),
+        report,
+      };
+      const digest = await store(Buffer.from(JSON.stringify(record)));
+      await expect(importImages(context, [digest])).rejects.toMatchObject({ code: 'UNPACKED_TOO_LARGE' });
+      expect(context.snapshots.stat(record.snapshot)).toBeUndefined();
+      isNeverFull();
+    } finally {
+      await context.close();
+    }
   });
 });
 

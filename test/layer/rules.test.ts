@@ -127,7 +127,6 @@ test('whatever the writer takes the reader takes', async () => {
     const isFile = type === types.file;
     const entry = entryOf(sound.join('/'), {
       ...rest,
-      mode: type | rest.mode,
       mtimeSeconds: mtime,
       ...device(
         type | rest.mode,
