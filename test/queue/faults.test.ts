@@ -142,7 +142,7 @@ test('a worker whose disk is full leaves the work to another', async () => {
     { state: small, env },
     { ...placeOf('roomy'), env },
   ];
-  await run('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', small]);
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=3m,mode=0700', 'tmpfs', small]);
   await workshop.enroll([small, roomy.state]);
   const recipes = [await tiny('large', {}, ['tiny-base', 'tiny-slow']), await tiny('little')];
   await workshop.queue(recipes, templateOf('full'), roomy);
