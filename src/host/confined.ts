@@ -73,7 +73,7 @@ export function confinementFailed({ stderr }: EndedCommand): MillinerError | und
 function confinement(program: string, { reads = [], writes }: Reach): string[] {
   if (!searchPath.some((directory) => existsSync(resolve(directory, program))))
     throw new MillinerError('HOST_MISSING', `${program} is not installed`, { details: { program } });
-  const own = ['--unshare-all', '--cap-drop', 'ALL', '--die-with-parent', '--new-session', '--chdir', '/'];
+  const own = [...apart(), '--cap-drop', 'ALL', '--die-with-parent', '--new-session', '--chdir', '/'];
   const host = ['--ro-bind', '/usr', '/usr', ...['bin', 'sbin', 'lib', 'lib64'].flatMap(asOnHost)];
   const configuration = settings.flatMap((path) => ['--ro-bind-try', path, path]);
   const empty = ['--dev', '/dev', '--dir', '/tmp', '--dir', '/var/tmp'];
@@ -81,6 +81,13 @@ function confinement(program: string, { reads = [], writes }: Reach): string[] {
   const given = reads.flatMap((path) => ['--ro-bind-try', path, path]);
   const result = writes === undefined ? [] : ['--bind', writes, writes];
   return [...own, ...host, ...configuration, ...empty, ...given, ...result, '--', program];
+}
+
+/** Root needs no user namespace, which not every kernel has; others get the rest by one. */
+function apart(): string[] {
+  const others = ['ipc', 'pid', 'net', 'uts', 'cgroup-try'];
+  const all = process.getuid?.() === 0 ? others : ['user', ...others];
+  return all.map((one) => `--unshare-${one}`);
 }
 
 /** A link into /usr, or a directory of its own. */

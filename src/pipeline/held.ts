@@ -38,8 +38,10 @@ export async function holdToDigest(context: Context, image: ImageRecord | BaseRe
     const inodes = inodesOf(tree);
     if (found.get(name) === inodes) return;
     context.progress.step(`reading ${image.name}: its tree must be what its layers hold`);
-    await readContents(root, tree);
-    await asChanged(image, () => holdTree(context, image, root, tree));
+    await asChanged(image, async () => {
+      await readContents(root, tree);
+      await holdTree(context, image, root, tree);
+    });
     found.set(name, inodes);
   });
 }
@@ -90,12 +92,15 @@ function inodesOf(tree: Tree): string {
   return hash.digest('hex');
 }
 
+/** What no layer holds was not in the tree either. */
+const ofChange: string[] = ['LAYERS_DIFFER', 'IMAGE_UNREPRESENTABLE'];
+
 /** When its layers were written a difference was a fault of ours; now something has changed them, or the tree. */
 async function asChanged(image: Parent, hold: () => Promise<void>): Promise<void> {
   try {
     await hold();
   } catch (error) {
-    if (!(error instanceof MillinerError) || error.code !== 'LAYERS_DIFFER') throw error;
+    if (!(error instanceof MillinerError) || !ofChange.includes(error.code)) throw error;
     throw changed(image, error.message, error.details, error);
   }
 }

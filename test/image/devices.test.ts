@@ -102,7 +102,7 @@ test('those that nothing in a container may open are there too', async () => {
       'crw-rw-rw- 0/0 5,0 dev/shut/tty',
       'drwxr-xr-x 0/0 0 srv/',
       'drwx------ 321/321 0 srv/alone/',
-      'brw-r----- 0/321 7,0 srv/alone/loop',
+      'crw-r----- 0/321 5,1 srv/alone/console',
       'lrwxrwxrwx 0/0 0 srv/linked -> real',
       'drwxr-xr-x 0/0 0 srv/real/',
       'crw----r-- 321/0 1,3 srv/real/null',
