@@ -26,7 +26,7 @@ export async function verifyTree(sandbox: Sandbox, dbPath: string): Promise<Diff
   const found = stdout.split('\n').flatMap((line) => parseLine(line) ?? []);
   const differences = sandbox.shift ? found.flatMap((one) => withoutProcfs(one) ?? []) : found;
   const isCutShort = deaths.has(exitCode) || /^error:/m.test(stderr);
-  if (isCutShort || (exitCode !== 0 && differences.length === 0)) {
+  if (isCutShort || (exitCode !== 0 && found.length === 0)) {
     const code = saysDiskFull(stderr) ? 'DISK_FULL' : 'INSTALL_FAILED';
     throw new MillinerError(code, `rpm -Va exited ${exitCode}: ${stderr.trim()}`);
   }
