@@ -34,10 +34,13 @@ const podman = async (...args: string[]): Promise<string> => {
   return stdout.trim();
 };
 
+/** The demo of its own test boots the others. */
+const tried = process.env['MILLINER_SOAK'] ? demoRecipes : ['demo-mariadb' as const];
+
 beforeAll(() => {
   mkdirSync(place);
   const recipes = copyRecipes(place);
-  for (const name of demoRecipes) buildDemo(join(recipes, `${name}.yaml`), state, layout);
+  for (const name of tried) buildDemo(join(recipes, `${name}.yaml`), state, layout);
 });
 afterAll(async () => {
   runCli(['stop', '--all', '--state', state]);
@@ -45,7 +48,7 @@ afterAll(async () => {
   rmSync(place, { recursive: true });
 });
 
-test.each(demoRecipes)('%s boots to its ready unit and passes its checks', async (name) => {
+test.each(tried)('%s boots to its ready unit and passes its checks', async (name) => {
   const verdict = answer('boot', name) as Verdict;
   expect(verdict).toMatchObject({ passed: true, causes: [], failedUnits: [] });
   expect(verdict.checks.every(({ passed }) => passed)).toBe(true);

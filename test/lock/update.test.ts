@@ -19,7 +19,7 @@ import {
   type Version,
 } from './universe.ts';
 
-const runs = process.env['MILLINER_SOAK'] ? 2000 : 200;
+const runs = process.env['MILLINER_SOAK'] ? 2000 : 40;
 
 let directory: string;
 beforeAll(async () => {

@@ -37,7 +37,12 @@ async function released(name: string): Promise<Record<string, ReleaseStatus>> {
   return Object.fromEntries(releases.map((one) => [one.recipe, one]));
 }
 
-test('a registry that is away for half a minute is waited for', async () => {
+/** Every other, the rest on the next day. */
+function inTurn(turn: number, name: string, body: () => Promise<void>): void {
+  if (process.env['MILLINER_SOAK'] !== undefined || turn === new Date().getUTCDate() % 2) test(name, body);
+}
+
+inTurn(0, 'a registry that is away for half a minute is waited for', async () => {
   const recipe = await tiny('patient');
   const child = workshop.start(workshop.releasing([recipe], templateOf('away'), '--json'), placeOf('away'));
   await workshop.bench.server.kill();
@@ -48,54 +53,62 @@ test('a registry that is away for half a minute is waited for', async () => {
   expect(await workshop.bench.tags('away/patient')).toHaveLength(4);
 });
 
-test('a recipe that always fails is not tried again, and what stands on it fails with it; the rest goes through', async () => {
-  const recipes = [
-    await tiny('sound'),
-    await tiny('broken', { config: { cmd: ['/usr/bin/false'] } }),
-    await tiny('above', { from: 'broken' }),
-    await tiny('stale'),
-  ];
-  await workshop.bench.desk.build(recipes[3]!, '--state', placeOf('lock').state);
-  const text = await readFile(recipes[3]!, 'utf8');
-  await writeFile(recipes[3]!, text.replace('- tiny-base', '- tiny-base\n  - tiny-app'));
-  const { code, stdout } = await workshop.ends(
-    workshop.releasing(recipes, templateOf('failing'), '--json'),
-    placeOf('failing'),
-  );
-  expect(code).toBe(18);
-  const { error } = JSON.parse(stdout) as { error: { code: string; details: { releases: ReleaseStatus[] } } };
-  expect(error.code).toBe('RELEASE_FAILED');
-  const outcome = Object.fromEntries(
-    error.details.releases.map((one) => [one.recipe, one.error?.code ?? one.state]),
-  );
-  expect(outcome).toEqual({
-    sound: 'released',
-    broken: 'BOOT_FAILED',
-    above: 'BASE_FAILED',
-    stale: 'LOCK_STALE',
-  });
-  const { broken, stale } = await released('failing');
-  expect(broken!.stages.map(({ stage, state, attempts }) => [stage, state, attempts])).toEqual([
-    ['lock', 'done', 1],
-    ['build', 'failed', 1],
-  ]);
-  // The evidence: what its instances did.
-  expect(broken!.stages[1]!.error!.details).toMatchObject({
-    passed: false,
-    causes: [{ code: expect.any(String) }],
-  });
-  expect(stale!.stages.map(({ attempts }) => attempts)).toEqual([1]);
-  expect(await workshop.bench.tags('failing/broken')).toEqual([]);
-  // It fails again, for the same reason; nothing else does.
-  await workshop.json(['queue', 'retry', broken!.release], placeOf('failing'));
-  expect((await workshop.worker(['--once'], placeOf('failing')).ended).exitCode).toBe(0);
-  const again = await released('failing');
-  expect(again['broken']!.error!.code).toBe('BOOT_FAILED');
-  expect(again['sound']!.finished).toBe((await released('failing'))['sound']!.finished);
-  expect(await remains({ directory: placeOf('failing').state, state: placeOf('failing').state })).toEqual([]);
-});
+inTurn(
+  1,
+  'a recipe that always fails is not tried again, and what stands on it fails with it; the rest goes through',
+  async () => {
+    const recipes = [
+      await tiny('sound'),
+      await tiny('broken', { config: { cmd: ['/usr/bin/false'] } }),
+      await tiny('above', { from: 'broken' }),
+      await tiny('stale'),
+    ];
+    await workshop.bench.desk.build(recipes[3]!, '--state', placeOf('lock').state);
+    const text = await readFile(recipes[3]!, 'utf8');
+    await writeFile(recipes[3]!, text.replace('- tiny-base', '- tiny-base\n  - tiny-app'));
+    const { code, stdout } = await workshop.ends(
+      workshop.releasing(recipes, templateOf('failing'), '--json'),
+      placeOf('failing'),
+    );
+    expect(code).toBe(18);
+    const { error } = JSON.parse(stdout) as {
+      error: { code: string; details: { releases: ReleaseStatus[] } };
+    };
+    expect(error.code).toBe('RELEASE_FAILED');
+    const outcome = Object.fromEntries(
+      error.details.releases.map((one) => [one.recipe, one.error?.code ?? one.state]),
+    );
+    expect(outcome).toEqual({
+      sound: 'released',
+      broken: 'BOOT_FAILED',
+      above: 'BASE_FAILED',
+      stale: 'LOCK_STALE',
+    });
+    const { broken, stale } = await released('failing');
+    expect(broken!.stages.map(({ stage, state, attempts }) => [stage, state, attempts])).toEqual([
+      ['lock', 'done', 1],
+      ['build', 'failed', 1],
+    ]);
+    // The evidence: what its instances did.
+    expect(broken!.stages[1]!.error!.details).toMatchObject({
+      passed: false,
+      causes: [{ code: expect.any(String) }],
+    });
+    expect(stale!.stages.map(({ attempts }) => attempts)).toEqual([1]);
+    expect(await workshop.bench.tags('failing/broken')).toEqual([]);
+    // It fails again, for the same reason; nothing else does.
+    await workshop.json(['queue', 'retry', broken!.release], placeOf('failing'));
+    expect((await workshop.worker(['--once'], placeOf('failing')).ended).exitCode).toBe(0);
+    const again = await released('failing');
+    expect(again['broken']!.error!.code).toBe('BOOT_FAILED');
+    expect(again['sound']!.finished).toBe((await released('failing'))['sound']!.finished);
+    expect(await remains({ directory: placeOf('failing').state, state: placeOf('failing').state })).toEqual(
+      [],
+    );
+  },
+);
 
-test('a cancelled release ends with all that it has started, and can be taken up again', async () => {
+inTurn(0, 'a cancelled release ends with all that it has started, and can be taken up again', async () => {
   const place = placeOf('cancelled');
   const slow = await tiny('slow', lasting('20s'));
   const other = await tiny('other');
@@ -124,7 +137,7 @@ test('a cancelled release ends with all that it has started, and can be taken up
   expect((await workshop.ends(['queue', 'cancel', first!], place)).code).toBe(3);
 });
 
-test('one that nobody has begun is cancelled at once, and never begins', async () => {
+inTurn(1, 'one that nobody has begun is cancelled at once, and never begins', async () => {
   const place = placeOf('early');
   const [id] = await workshop.queue([await tiny('early')], templateOf('early'), place);
   await workshop.json(['queue', 'cancel', id!], place);
@@ -134,7 +147,7 @@ test('one that nobody has begun is cancelled at once, and never begins', async (
   expect([early!.state, early!.stages]).toEqual(['cancelled', []]);
 });
 
-test('a worker whose disk is full leaves the work to another', async () => {
+inTurn(0, 'a worker whose disk is full leaves the work to another', async () => {
   const small = placeOf('small').state;
   await mkdir(small, { recursive: true });
   const env = { MILLINER_REDIS: redis.url };
@@ -159,7 +172,7 @@ test('a worker whose disk is full leaves the work to another', async () => {
   await rm(small, { recursive: true });
 });
 
-test('SIGTERM: a job that ends soon ends, another is handed back without having failed', async () => {
+inTurn(1, 'SIGTERM: a job that ends soon ends, another is handed back without having failed', async () => {
   const place = placeOf('stopped');
   const slow = await tiny('lasting', lasting('25s'));
   const [id] = await workshop.queue([slow], templateOf('stopped'), place);
@@ -178,7 +191,7 @@ test('SIGTERM: a job that ends soon ends, another is handed back without having 
   expect((await released('stopped'))['lasting']!.state).toBe('released');
 });
 
-test('an older release does not move a tag back that a later one has moved', async () => {
+inTurn(0, 'an older release does not move a tag back that a later one has moved', async () => {
   const place = placeOf('order');
   const recipe = await tiny('hat', { files: [{ path: '/etc/hat', content: 'felt\n' }] });
   const [older] = await workshop.queue([recipe], templateOf('order'), place);
@@ -200,7 +213,7 @@ test('an older release does not move a tag back that a later one has moved', asy
   expect(byId[older!]!.error?.code).toBe('RELEASE_SUPERSEDED');
 });
 
-test('a shared Redis that goes away is waited for; one that never was there is said', async () => {
+inTurn(1, 'a shared Redis that goes away is waited for; one that never was there is said', async () => {
   const place = { ...placeOf('shared'), env: { MILLINER_REDIS: redis.url } };
   const [id] = await workshop.queue([await tiny('waiting')], templateOf('shared'), place);
   const worker = workshop.worker(['--once'], place);
