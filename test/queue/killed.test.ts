@@ -17,8 +17,8 @@ const marks: Record<string, (line: Line) => boolean> = {
   publish: ({ job, message }) => job?.endsWith('.publish') === true && message.startsWith('begins'),
 };
 const soak = process.env['MILLINER_SOAK'] !== undefined;
-/** Every other, the rest on the next day. */
-const stages = Object.keys(marks).filter((_, index) => soak || index % 2 === new Date().getUTCDate() % 2);
+/** A third of them a day. */
+const stages = Object.keys(marks).filter((_, index) => soak || index % 3 === new Date().getUTCDate() % 3);
 
 let workshop: Workshop;
 let recipe: string;
