@@ -3,7 +3,7 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkout } from '../cli/milliner.ts';
+import { network, checkout } from '../cli/milliner.ts';
 import { Bench } from '../publish/bench.ts';
 import { behaviours } from './behaviours.ts';
 import { makeCertificate } from './certificate.ts';
@@ -101,7 +101,9 @@ test.each<[string, () => Promise<Prepared>]>([
   try {
     const { host, url } = server;
     const login =
-      options.basic || options.token ? { REGISTRY_AUTH_FILE: await authFileFor(bench, host) } : {};
+      options.basic || options.token
+        ? { ...network, REGISTRY_AUTH_FILE: await authFileFor(bench, host) }
+        : network;
     const configuration = bench.desk.path('configuration');
     const certificates = join(configuration, '.config/containers/certs.d', host);
     if (certificate !== undefined) {
