@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { chown, lstat, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { mount, unmountAllBelow, type MountSpec } from '../../src/host/mounts.ts';
 import { native } from '../../src/host/native.ts';
@@ -37,7 +38,14 @@ const overlay = (): MountSpec => ({
 async function inside(...lines: string[]): Promise<unknown> {
   const remount = async (ids: typeof guestIds | undefined) => {
     await unmountAllBelow(at('root'), { detach: false });
-    await (ids ? mountShifted(overlay(), at('root'), ids) : mount(overlay(), at('root')));
+    for (const deadline = Date.now() + 10_000; ; await sleep(50)) {
+      try {
+        return await (ids ? mountShifted(overlay(), at('root'), ids) : mount(overlay(), at('root')));
+      } catch (error) {
+        // Another test's runc may hold a copy of the mount for a moment.
+        if ((error as { code?: string }).code !== 'BUSY' || Date.now() > deadline) throw error;
+      }
+    }
   };
   const { stdout, stderr, exitCode } = await runInSandbox(
     {
