@@ -1,6 +1,6 @@
 /** What node:fs leaves to say about files: durability, absence, full disks. */
 import { realpathSync, type Stats } from 'node:fs';
-import { lstat, open, readdir, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { lstat, open, readdir, readFile, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 
@@ -42,6 +42,11 @@ export async function statIfThere(path: string): Promise<Stats | undefined> {
 /** The names in a directory; undefined where there is none. */
 export async function readdirIfThere(path: string): Promise<string[] | undefined> {
   return readdir(path).catch(onlyAbsent);
+}
+
+/** The text of a file; undefined where there is none. */
+export async function readTextIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(onlyAbsent);
 }
 
 /** That it cannot be looked at is no absence. */

@@ -38,7 +38,8 @@ function pathsOf(prefix: string): Pick<KeyFiles, 'privateKey' | 'publicKey'> {
   return { privateKey: `${prefix}.key`, publicKey: `${prefix}.pub` };
 }
 
-async function writeNew(path: string, text: string, mode: number): Promise<void> {
+/** Never over a file, and nothing is left of what could not be written whole. Throws OUTPUT_UNUSABLE, DISK_FULL. */
+export async function writeNew(path: string, text: string, mode: number): Promise<void> {
   const handle = await open(path, 'wx', mode).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'EEXIST') throw isThere(path, cause);
     return unwritable(path)(cause);

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
-import { syncPath } from '../host/files.ts';
+import { readTextIfThere, syncPath } from '../host/files.ts';
 import { withLock } from '../host/locks.ts';
 
 /** What a machine's word counts for: requests for releases; locks, builds and boots; signatures and tags. */
@@ -50,7 +50,7 @@ const listPathOf = (state: string) => join(folderOf(state), 'enrolled.json');
 /** This state's own, made when it is first asked for. Throws STATE_INVALID. */
 export async function ownMachine(state: string): Promise<OwnMachine> {
   const path = keyPathOf(state);
-  const pem = (await readIfThere(path)) ?? (await makeKey(path));
+  const pem = (await readTextIfThere(path)) ?? (await makeKey(path));
   try {
     const privateKey = createPrivateKey(pem);
     const publicKey = encodePublic(createPublicKey(privateKey));
@@ -70,7 +70,7 @@ export async function ownMachine(state: string): Promise<OwnMachine> {
 /** Those whose word this state takes, without itself. Throws STATE_INVALID. */
 export async function enrolledMachines(state: string): Promise<Machine[]> {
   const path = listPathOf(state);
-  const text = await readIfThere(path);
+  const text = await readTextIfThere(path);
   if (text === undefined) return [];
   try {
     return listSchema.parse(JSON.parse(text)).machines;
@@ -180,11 +180,4 @@ async function makeKey(path: string): Promise<string> {
   }
   await syncPath(join(path, '..'));
   return readFile(path, 'utf8');
-}
-
-function readIfThere(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
 }

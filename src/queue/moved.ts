@@ -3,11 +3,12 @@
  * an old request into it again, and its images must not take the place of newer ones.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic.ts';
+import { readTextIfThere } from '../host/files.ts';
 import { withLock } from '../host/locks.ts';
 
 const movedSchema = z.strictObject({ reference: z.string(), at: z.int() });
@@ -48,10 +49,7 @@ async function remember(state: string, reference: string, at: number): Promise<v
 }
 
 async function lastMove(path: string): Promise<number | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const text = await readTextIfThere(path);
   if (text === undefined) return undefined;
   try {
     return movedSchema.parse(JSON.parse(text)).at;

@@ -4,10 +4,11 @@
  * whoever has its password can disturb.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
-import { asStorageError, syncPath } from '../host/files.ts';
+import { syncPath } from '../host/files.ts';
+import { writeNew } from '../pipeline/keys.ts';
 import { prefix } from './job.ts';
 import { redisVariable } from './place.ts';
 
@@ -56,7 +57,7 @@ export async function writeUsers(directory: string, url: string): Promise<UserFi
   const written: string[] = [];
   try {
     for (const { path, text } of [{ path: acl, text: lines.join('') }, ...environments]) {
-      await writeSecret(path, text);
+      await writeNew(path, text, 0o600);
       written.push(path);
     }
   } catch (error) {
@@ -78,23 +79,4 @@ function withUser(text: string, name: string, password: string): string {
     });
   }
   return `${scheme}${name}:${password}@${rest}`;
-}
-
-async function writeSecret(path: string, text: string): Promise<void> {
-  const handle = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
-    const why = cause.code === 'EEXIST' ? 'is there already' : `cannot be written: ${cause.code}`;
-    throw new MillinerError('OUTPUT_UNUSABLE', `${path} ${why}`, {
-      cause,
-      hint: 'Choose another directory with --out.',
-    });
-  });
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } catch (error) {
-    await rm(path, { force: true });
-    throw asStorageError(error, path);
-  } finally {
-    await handle.close();
-  }
 }
