@@ -12,7 +12,7 @@ die() { say "$*"; exit 8; }
 # What to install, and why: one line for each purpose.
 debian_packages=(
   g++ make pkg-config libsolv-dev libsolvext-dev libdevmapper-dev  # the native addon
-  rpm runc bubblewrap zstd xz-utils bzip2 gpg redis-server  # milliner itself
+  rpm runc bubblewrap gzip zstd xz-utils bzip2 gpg redis-server  # milliner itself
   e2fsprogs xfsprogs thin-provisioning-tools              # its dm-thin pools
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
   skopeo buildah umoci dnf acl attr python3-rpm faketime libsolv-tools  # other implementations, as oracles in the tests
@@ -24,7 +24,7 @@ debian_packages=(
 fedora_packages=(
   gcc-c++ make pkgconf-pkg-config libsolv-devel device-mapper-devel
   e2fsprogs xfsprogs device-mapper-persistent-data
-  rpm rpm-sign rpm-build runc bubblewrap zstd xz bzip2 gnupg2 redis
+  rpm rpm-sign rpm-build runc bubblewrap gzip zstd xz bzip2 gnupg2 redis
   createrepo_c dnf-plugins-core
   skopeo buildah umoci acl attr libsolv-tools busybox glibc-static
   docker-distribution podman iproute openssl

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { constants, zstdCompressSync } from 'node:zlib';
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decompressZstd, endsInFrame, frameByFrame } from './zstd.ts';
+import { decompressZstd, endsInFrame, frameByFrame, isOfFrames } from './zstd.ts';
 
 const frame = fc.record({
   content: fc.oneof(
@@ -75,6 +75,17 @@ test('every cut through a frame is seen, and no end of one', async () => {
     expect(await endsInFrame(piecesOf(two.subarray(0, length)))).toBe(isCut);
   }
   expect(await endsInFrame(piecesOf(Buffer.from('no frame')))).toBe(false);
+});
+
+test('what stands behind a frame is told from a frame', async () => {
+  const whole = zstdCompressSync(Buffer.from('a frame'));
+  expect(await isOfFrames(piecesOf(Buffer.concat([whole, skippable(Buffer.from('skipped')), whole])))).toBe(
+    true,
+  );
+  for (const other of [gzipSync('other'), Buffer.alloc(8), Buffer.from('text')]) {
+    expect(await isOfFrames(piecesOf(other))).toBe(false);
+    expect(await isOfFrames(piecesOf(Buffer.concat([whole, other])))).toBe(false);
+  }
 });
 
 async function* piecesOf(bytes: Buffer): AsyncGenerator<Buffer> {

@@ -32,11 +32,20 @@ export async function* frameByFrame(source: AsyncIterable<Buffer>): AsyncGenerat
 
 /** Whether it ends in the midst of a frame; what is no frame at all is not looked at. */
 export async function endsInFrame(source: AsyncIterable<Buffer>): Promise<boolean> {
+  return (await walked(source)).isInFrame;
+}
+
+/** Whether nothing but frames is in it, be the last one whole or not. */
+export async function isOfFrames(source: AsyncIterable<Buffer>): Promise<boolean> {
+  return !(await walked(source)).isLost;
+}
+
+async function walked(source: AsyncIterable<Buffer>): Promise<FrameWalker> {
   const walker = new FrameWalker();
   for await (const piece of source) {
     for (let at = 0; at < piece.length;) at += walker.pass(piece.subarray(at));
   }
-  return walker.isInFrame;
+  return walker;
 }
 
 type Field = 'magic' | 'skippable' | 'descriptor' | 'block';
@@ -51,7 +60,12 @@ class FrameWalker {
   /** Bytes to pass before the next field. */
   #skip = 0;
   #hasChecksum = false;
+  /** What stands there is no frame. */
   #isLost = false;
+
+  get isLost(): boolean {
+    return this.#isLost;
+  }
 
   get isInFrame(): boolean {
     return !this.#isLost && (this.#field !== 'magic' || this.#skip > 0 || this.#filled > 0);

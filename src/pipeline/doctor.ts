@@ -34,6 +34,8 @@ const programs = [
   ['rpmkeys', 'checks signatures', 'rpm', 'rpm', '--version'],
   ['gpg', 'reads key files and verifies signed metadata', 'gpg', 'gnupg2', '--version'],
   ['bwrap', 'confines what reads packages, metadata and keys', 'bubblewrap', 'bubblewrap', '--version'],
+  ['gzip', 'unpacks metadata', 'gzip', 'gzip', '--version'],
+  ['zstd', 'unpacks metadata', 'zstd', 'zstd', '--version'],
   ['xz', 'unpacks older packages and metadata', 'xz-utils', 'xz', '--version'],
 ] as const;
 const redis = [

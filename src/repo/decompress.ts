@@ -1,24 +1,27 @@
-/** Metadata files, decompressed as they are read: gzip and zstd by Node, what Node lacks by the programs themselves. */
+/** Metadata files, decompressed as they are read, each by a confined program: its decoder may have holes. */
 import { createReadStream } from 'node:fs';
 import { extname, resolve } from 'node:path';
-import { pipeline, Readable, type Duplex } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { MillinerError } from '../errors.ts';
 import { confinementFailed, startConfined } from '../host/confined.ts';
 import { commandFailed } from '../host/exec.ts';
-import { frameByFrame } from '../host/zstd.ts';
+import { isOfFrames } from '../host/zstd.ts';
 
 const pieceSize = 256 * 1024;
 
-/** Of compressors that Node lacks. xz is told how much memory a file may ask for; bzip2 never needs more than 4 MiB. */
+/**
+ * xz and zstd are told how much memory a file may ask for (zstd's is the largest window that readers have to take);
+ * gzip and bzip2 never need more than 4 MiB.
+ */
 const programs: Readonly<Record<string, readonly [string, ...string[]]>> = {
+  '.gz': ['gzip', '--decompress', '--stdout', '--'],
+  '.zst': ['zstd', '--decompress', '--stdout', '--quiet', '--memory=128MiB', '--'],
   '.xz': ['xz', '--decompress', '--stdout', '--memlimit=256MiB', '--'],
   '.bz2': ['bzip2', '--decompress', '--stdout', '--'],
 };
 
 /**
  * The ending of the path tells the compression. Ending the iteration early ends what it started. Throws REPO_INVALID
- * for what cannot be decompressed and for more than maxBytes, and HOST_MISSING without xz or bzip2.
+ * for what cannot be decompressed and for more than maxBytes, and HOST_MISSING without the program.
  */
 export async function* decompressed(
   path: string,
@@ -37,26 +40,9 @@ export async function* decompressed(
 }
 
 function open(path: string, signal: AbortSignal | undefined): AsyncIterable<Buffer> {
-  const ending = extname(path);
-  const program = programs[ending];
+  const program = programs[extname(path)];
   if (program) return throughProgram(path, program, signal);
-  const raw = createReadStream(path, { highWaterMark: pieceSize });
-  if (ending === '.gz') return through(path, raw, createGunzip({ chunkSize: pieceSize }));
-  if (ending !== '.zst') return raw as AsyncIterable<Buffer>;
-  const frames = Readable.from(frameByFrame(raw), { objectMode: false });
-  return through(path, frames, createZstdDecompress({ chunkSize: pieceSize }));
-}
-
-async function* through(path: string, raw: Readable, transform: Duplex): AsyncGenerator<Buffer> {
-  // An error of either stream destroys both, and the iteration then throws it.
-  pipeline(raw, transform, () => undefined);
-  try {
-    yield* transform as AsyncIterable<Buffer>;
-  } catch (cause) {
-    throw corrupt(path, cause);
-  } finally {
-    transform.destroy();
-  }
+  return createReadStream(path, { highWaterMark: pieceSize }) as AsyncIterable<Buffer>;
 }
 
 async function* throughProgram(
@@ -65,6 +51,8 @@ async function* throughProgram(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   const file = resolve(path);
+  // zstd would hand what stands there in another format to decoders that its bound of memory is not for.
+  if (program === 'zstd' && !(await isZstd(file, path))) throw corrupt(path, new Error('not a zstd frame'));
   const args = [...options, file];
   const child = startConfined(program, args, { reads: [file] }, { signal });
   try {
@@ -77,6 +65,12 @@ async function* throughProgram(
   } finally {
     child.kill('SIGKILL');
   }
+}
+
+async function isZstd(file: string, path: string): Promise<boolean> {
+  return isOfFrames(createReadStream(file)).catch((cause: unknown) => {
+    throw corrupt(path, cause);
+  });
 }
 
 function corrupt(path: string, cause: unknown): MillinerError {
