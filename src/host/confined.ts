@@ -59,9 +59,17 @@ const ours = [resolve(import.meta.dirname, '..'), join(root, 'native/build'), jo
 
 /** A module of ours: gives what it writes, and what it is given stands on its stdin. */
 export async function runModuleConfined(module: string, reach: Reach, input: string): Promise<string> {
-  const reads = [...ours, process.execPath, ...(reach.reads ?? [])];
-  const { stdout } = await runConfined(process.execPath, [module], { ...reach, reads }, { input });
+  const { stdout } = await runConfined(process.execPath, [module], withOurs(reach), { input });
   return stdout;
+}
+
+/** The same, as startStreaming: what it writes is bytes, or much. */
+export function startModuleConfined(module: string, reach: Reach, input: string) {
+  return startConfined(process.execPath, [module], withOurs(reach), { input });
+}
+
+function withOurs(reach: Reach): Reach {
+  return { ...reach, reads: [...ours, process.execPath, ...(reach.reads ?? [])] };
 }
 
 /** Why a program that startConfined has started failed, where that was not its own failure. */

@@ -1,5 +1,4 @@
 /** What a base's unpacked tree tells: every file of it, and what its rpm database says is installed. */
-import { constants, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import { lstatIfThere } from '../host/files.ts';
@@ -32,7 +31,7 @@ export async function describeTree(
     const tree = treeOf(await context.snapshots.scan(key));
     await readContents(root, tree);
     const dbPath = await databasePathIn(root, base.name);
-    const packages = dbPath === undefined ? [] : await packagesIn(context, root, dbPath);
+    const packages = dbPath === undefined ? [] : await packagesIn(root, dbPath);
     return {
       tree: await storeTree(context, tree),
       ...(dbPath !== undefined && { dbPath }),
@@ -53,7 +52,7 @@ export async function withInstalled<T>(
   const { dbPath, snapshot } = base;
   const wanted = new Set(named);
   return withWorkspace(context.state, async ({ directory }) => {
-    const there = await withTree(context, snapshot, (root) => packagesIn(context, root, dbPath));
+    const there = await withTree(context, snapshot, (root) => packagesIn(root, dbPath));
     const written = there.filter(({ nevra }) => wanted.has(nevra));
     return fn(await writeHeaderFiles(written, directory));
   });
@@ -90,15 +89,6 @@ async function databasePathIn(root: string, name: string): Promise<string | unde
   return undefined;
 }
 
-/** From a copy: sqlite writes beside a database that has a journal, and the tree is for reading. */
-async function packagesIn(context: Context, root: string, dbPath: string): Promise<DatabasePackage[]> {
-  const path = await databaseIn(root, dbPath);
-  return withWorkspace(context.state, async ({ directory }) => {
-    const copy = join(directory, databaseFile);
-    for (const suffix of ['', '-wal']) {
-      if (!(await lstatIfThere(path + suffix))?.isFile()) continue;
-      await copyFile(path + suffix, copy + suffix, constants.COPYFILE_FICLONE);
-    }
-    return readDatabasePackages(copy);
-  });
+async function packagesIn(root: string, dbPath: string): Promise<DatabasePackage[]> {
+  return readDatabasePackages(await databaseIn(root, dbPath));
 }

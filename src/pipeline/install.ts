@@ -25,7 +25,7 @@ import { placedBy } from '../recipe/places.ts';
 import type { Ids } from '../lock/ids.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import { canonicalizeDatabase } from '../rpm/canonical.ts';
-import { readFilesOfOthers } from '../rpm/database.ts';
+import { readFilesOfOthers, type IsInstalled } from '../rpm/database.ts';
 import type { RpmPackage } from '../rpm/package.ts';
 import type { Context } from './context.ts';
 import { databaseIn } from './imagedb.ts';
@@ -64,6 +64,8 @@ export interface InstalledImage {
   report: Omit<BuildReport, 'state'>;
   /** What rpm -Va has found, without its explanations. */
   differences: Difference[];
+  /** Which of the packages' files rpm has made. */
+  isInstalled: IsInstalled;
   /** Of what neither base nor packages explain, by path. */
   origins: Map<string, Origin>;
   /** Of the users and groups that the base has not. */
@@ -124,7 +126,8 @@ export async function installImage(
   const isCarried = (path: ByteString) => carried.some((file) => file.path === path);
   await removeMountPoints(mountPoints, target, (path) => placed.has(path) || isCarried(path));
   // Looked up again: rpm -Va ran in between, in a tree whose libraries are the packages' own.
-  await canonicalizeDatabase(await databaseIn(target, plan.dbPath), { installTime });
+  const database = await databaseIn(target, plan.dbPath);
+  const isInstalled = await canonicalizeDatabase(database, { installTime });
   const installed = await describe(target, plan);
   const explained = withRecipe(origins, installed.tree, { from, to });
   await fixTimes(installed);
@@ -133,6 +136,7 @@ export async function installImage(
     tree: installed.tree,
     dbPath: plan.dbPath,
     differences,
+    isInstalled,
     origins: explained,
     ids: ids.ids,
     report: {

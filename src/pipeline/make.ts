@@ -73,8 +73,8 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
       const installed = await installImage(context, sandbox, plan);
       context.signal?.throwIfAborted();
       progress.step('writing the layers');
-      const { dbPath } = installed;
-      const outcome = { target, tree: installed.tree, dbPath, differences: installed.differences };
+      const { tree, dbPath, differences, isInstalled } = installed;
+      const outcome = { target, tree, dbPath, differences, isInstalled };
       const predicted = await predictAfter(packages, outcome);
       const planned = plannedLayers(job.locked.answer, predicted);
       const { isKnown } = predicted;

@@ -15,9 +15,8 @@ import {
 } from '../layer/predict.ts';
 import { hasType, isDirectory, type Tree } from '../layer/tree.ts';
 import type { Recipe } from '../recipe/schema.ts';
-import { readInstalledFiles } from '../rpm/database.ts';
+import type { IsInstalled } from '../rpm/database.ts';
 import { knownLinks } from '../rpm/links.ts';
-import { databaseIn } from './imagedb.ts';
 import type { PackageLayer } from './packagelayers.ts';
 
 export interface Prediction {
@@ -54,7 +53,7 @@ function ownerOf(owners: Owners): Surroundings['ownerAt'] {
 export interface Outcome {
   target: string;
   tree: Tree;
-  dbPath: string;
+  isInstalled: IsInstalled;
   /** What rpm -Va has found. */
   differences: Difference[];
 }
@@ -62,10 +61,9 @@ export interface Outcome {
 /** What rpm made of them, as far as scriptlets have left it where it was. */
 export async function predictAfter(
   packages: VerifiedPackage[],
-  { target, tree, dbPath, differences }: Outcome,
+  { target, tree, isInstalled, differences }: Outcome,
 ): Promise<Prediction & { isKnown: IsKnown }> {
   const named = ownerOf(await readOwners(target));
-  const isInstalled = await readInstalledFiles(await databaseIn(target, dbPath));
   const predicted = predictPackages(packages, {
     resolve: resolver(linksOf(tree)),
     // What a scriptlet has removed, or put something of another type in the place of, is in no layer.

@@ -1,7 +1,8 @@
 /** Packages of an rpm database as files that have their headers alone: what reads packages reads those too. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isPackage, readRows, refuseDatabase, withDatabase } from './database.ts';
+import { isPackage } from './database.ts';
+import { readRows, refuseDatabase } from './databaseprocess.ts';
 import { readIdentity, type Nevra } from './package.ts';
 import { headerTags } from './tags.ts';
 
@@ -14,16 +15,14 @@ export interface DatabasePackage extends Nevra {
 }
 
 /** Without the public keys that rpm keeps among them. Throws RPMDB_INVALID. */
-export async function readDatabasePackages(path: string): Promise<DatabasePackage[]> {
+export async function readDatabasePackages(path: string, read = readRows): Promise<DatabasePackage[]> {
   const refuse = refuseDatabase(path);
-  const rows = await withDatabase(path, refuse, (database) => readRows(database, refuse));
-  return rows
-    .map(({ header }) => ({
-      ...readIdentity(header, refuse),
-      buildTime: header.number(headerTags.BUILDTIME) ?? 0,
-      blob: header.blob,
-    }))
-    .filter(isPackage);
+  const all = await Array.fromAsync(read(path, refuse), ({ header }) => ({
+    ...readIdentity(header, refuse),
+    buildTime: header.number(headerTags.BUILDTIME) ?? 0,
+    blob: header.blob,
+  }));
+  return all.filter(isPackage);
 }
 
 const headerMagic = Buffer.from('8eade80100000000', 'hex');

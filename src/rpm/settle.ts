@@ -2,10 +2,12 @@
  * File states of packages part of whose files were made by others than rpm (`_netsharedpath`), as they are once those
  * files are there. With all that is in a directory rpm leaves out the directory too, and so on upwards.
  */
-import { fileStates } from './database.ts';
 import { fileType, readFiles } from './files.ts';
 import type { Header, Refuse } from './header.ts';
 import { headerTags } from './tags.ts';
+
+/** rpm's RPMFILE_STATE_*: what became of a file at installation. */
+export const fileStates = ['normal', 'replaced', 'notinstalled', 'netshared', 'wrongcolor'] as const;
 
 const state = (name: (typeof fileStates)[number]) => fileStates.indexOf(name);
 

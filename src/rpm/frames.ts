@@ -1,0 +1,56 @@
+/**
+ * What the process that reads a database says of it: frames of a kind, a number, and bytes behind their length. Whoever
+ * takes that process over says what he likes: the bytes have a bound, and the last frame tells that nothing is missing.
+ */
+
+/** `row`: a package, by its row; `end`; `refused`: why; `full`: the disk is. */
+export const frameKinds = ['row', 'end', 'refused', 'full'] as const;
+export type FrameKind = (typeof frameKinds)[number];
+
+export interface Frame {
+  kind: FrameKind;
+  number: number;
+  bytes: Uint8Array;
+}
+
+const headSize = 13;
+
+export function frameHead({ kind, number, bytes }: Frame): Buffer {
+  const head = Buffer.alloc(headSize);
+  head.writeUInt8(frameKinds.indexOf(kind));
+  head.writeDoubleBE(number, 1);
+  head.writeUInt32BE(bytes.length, 9);
+  return head;
+}
+
+export class NoFrame extends Error {}
+
+/** Throws NoFrame for what is none, and for more bytes than `most` in all of them. */
+export async function* framesIn(source: AsyncIterable<Buffer>, most: number): AsyncGenerator<Frame> {
+  let held: Buffer[] = [];
+  let length = 0;
+  let left = most;
+  let head: (Omit<Frame, 'bytes'> & { size: number }) | undefined;
+  for await (const piece of source) {
+    held.push(piece);
+    length += piece.length;
+    while (length >= (head?.size ?? headSize)) {
+      const all = held.length === 1 ? held[0]! : Buffer.concat(held);
+      const bytes = all.subarray(0, head?.size ?? headSize);
+      held = [all.subarray(bytes.length)];
+      length -= bytes.length;
+      if (head) yield { kind: head.kind, number: head.number, bytes };
+      head = head ? undefined : readHead(bytes, left);
+      left -= head?.size ?? 0;
+    }
+  }
+  if (head || length > 0) throw new NoFrame('a frame is cut short');
+}
+
+function readHead(bytes: Buffer, most: number) {
+  const kind = frameKinds[bytes.readUInt8()];
+  const size = bytes.readUInt32BE(9);
+  if (kind === undefined) throw new NoFrame('a frame has an unknown kind');
+  if (size > most) throw new NoFrame('the frames have more bytes than the database');
+  return { kind, number: bytes.readDoubleBE(1), size };
+}
