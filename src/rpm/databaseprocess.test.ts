@@ -1,5 +1,4 @@
 /** Databases of strangers are read by a process that reaches nothing but them. */
-import { execFileSync } from 'node:child_process';
 import {
   link,
   mkdtemp,
@@ -17,6 +16,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { entry, headerBlob, packageEntries } from '../../test/rpm/synthesize.ts';
+import { run } from '../host/exec.ts';
 import { canonicalizeDatabase, openMade } from './canonical.ts';
 import { readInstalledNames } from './database.ts';
 import { readRows, refuseDatabase } from './databaseprocess.ts';
@@ -111,7 +111,7 @@ test('what a reader that was taken over leaves in the place of the new form is r
     () => undefined,
     () => symlink(other, made),
     () => link(other, made),
-    () => execFileSync('mkfifo', [made]),
+    () => run('mkfifo', [made]),
   ];
   for (const one of leave) {
     await one();

@@ -160,6 +160,13 @@ test.each(['rpm', 'rpmkeys', 'gpg'])('without the program %s', async (program) =
   expect(doctor.hint).toContain('install');
 });
 
+test.each(['gzip', 'zstd'])('doctor misses %s, and says what brings it', async (program) => {
+  const doctor = await desk.fails(['doctor'], { wrapper: without('/usr/bin', [program]) });
+  expect(doctor).toMatchObject({ code: 'HOST_MISSING', exit: 8 });
+  expect(doctor.message).toContain(program);
+  expect(doctor.hint).toMatch(new RegExp(`install ${program}\\b`));
+});
+
 test('without an OCI runtime, or with one that does not start', async () => {
   const broken = changed(
     'for path in runc crun; do ! p=$(command -v $path) || mount --bind /dev/null $p; done',
