@@ -101,25 +101,19 @@ export class ContentStore {
 
   async *#verified(digest: Digest, handle: FileHandle): AsyncGenerator<Buffer> {
     try {
-      const hash = createHash('sha256');
-      for await (const piece of filePieces(handle)) {
-        hash.update(piece);
-        yield piece;
-      }
-      if (hash.digest('hex') !== hexOf(digest)) throw await this.#dropCorrupt(digest, handle);
+      yield* verifiedPieces(handle, digest, this.path(digest));
+    } catch (error) {
+      if (isCorrupt(error)) await this.#dropCorrupt(digest, handle);
+      throw error;
     } finally {
       await handle.close();
     }
   }
 
   /** Removed so that the next run fetches it; unless another process has put a good one there meanwhile. */
-  async #dropCorrupt(digest: Digest, handle: FileHandle): Promise<MillinerError> {
-    const path = this.path(digest);
-    const [read, there] = await Promise.all([handle.stat(), statIfThere(path)]);
+  async #dropCorrupt(digest: Digest, handle: FileHandle): Promise<void> {
+    const [read, there] = await Promise.all([handle.stat(), statIfThere(this.path(digest))]);
     if (there?.ino === read.ino) await this.remove(digest);
-    return new MillinerError('BLOB_CORRUPT', `${path} does not hold ${digest}`, {
-      details: { digest, path },
-    });
   }
 
   async remove(digest: Digest): Promise<void> {
@@ -167,7 +161,26 @@ export class ContentStore {
   }
 }
 
-async function* copied(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/** A blob's bytes for who has no store, each good until the next is asked for. Throws BLOB_CORRUPT after the last. */
+export async function* verifiedPieces(
+  handle: FileHandle,
+  digest: Digest,
+  path: string,
+): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  for await (const piece of filePieces(handle)) {
+    hash.update(piece);
+    yield piece;
+  }
+  if (hash.digest('hex') === hexOf(digest)) return;
+  throw new MillinerError('BLOB_CORRUPT', `${path} does not hold ${digest}`, { details: { digest, path } });
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof MillinerError && error.code === 'BLOB_CORRUPT';
+}
+
+export async function* copied(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   for await (const piece of pieces) yield Buffer.from(piece);
 }
 

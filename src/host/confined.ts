@@ -4,12 +4,13 @@
  * write is one directory, or nothing but their output.
  */
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
 import {
   commandFailed,
   searchPath,
   start,
+  startPiped,
   startStreaming,
   type EndedCommand,
   type RunOptions,
@@ -20,6 +21,18 @@ import {
 export interface Reach {
   reads?: readonly string[];
   writes?: string;
+  /** That it keeps, for what it makes in the directory that it may write; none where it need not own files of others. */
+  capabilities?: readonly Capability[];
+}
+
+/** Of root, in a tree that it fills: any owner, mode, attribute and node, none of which it can open as a device. */
+export const treeCapabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP'] as const;
+type Capability = (typeof treeCapabilities)[number];
+
+/** Whether this process is in such a container itself, in which there can be no other. */
+let isConfined = false;
+export function standInside(): void {
+  isConfined = true;
 }
 
 const bubblewrap = 'bwrap';
@@ -50,12 +63,19 @@ export function startConfined(
   reach: Reach,
   options: RunOptions = {},
 ) {
+  if (isConfined) return startStreaming(program, args, options);
   return startStreaming(bubblewrap, [...confinement(program, reach), ...args], options);
 }
 
 /** Of this checkout or installation all that a module of ours needs: what is compiled, and the addon. */
 const root = resolve(import.meta.dirname, '../..');
-const ours = [resolve(import.meta.dirname, '..'), join(root, 'native/build'), join(root, 'package.json')];
+const installed = basename(dirname(root)) === 'node_modules' ? [dirname(root)] : [];
+const ours = [
+  resolve(import.meta.dirname, '..'),
+  ...['native/build', 'package.json', 'node_modules'].map((name) => join(root, name)),
+  // Where npm has laid what we need beside us.
+  ...installed,
+];
 
 /** A module of ours: gives what it writes, and what it is given stands on its stdin. */
 export async function runModuleConfined(module: string, reach: Reach, input: string): Promise<string> {
@@ -68,6 +88,11 @@ export function startModuleConfined(module: string, reach: Reach, input: string)
   return startConfined(process.execPath, [module], withOurs(reach), { input });
 }
 
+/** The same for one that goes on: its stdin and stdout are the caller's. */
+export function startWorkerConfined(module: string, reach: Reach, flags: readonly string[]) {
+  return startPiped(bubblewrap, [...confinement(process.execPath, withOurs(reach)), ...flags, module]);
+}
+
 function withOurs(reach: Reach): Reach {
   return { ...reach, reads: [...ours, process.execPath, ...(reach.reads ?? [])] };
 }
@@ -78,10 +103,20 @@ export function confinementFailed({ stderr }: EndedCommand): MillinerError | und
   return failure === undefined ? undefined : cannotConfine(failure);
 }
 
-function confinement(program: string, { reads = [], writes }: Reach): string[] {
+function confinement(program: string, { reads = [], writes, capabilities = [] }: Reach): string[] {
   if (!searchPath.some((directory) => existsSync(resolve(directory, program))))
     throw new MillinerError('HOST_MISSING', `${program} is not installed`, { details: { program } });
-  const own = [...apart(), '--cap-drop', 'ALL', '--die-with-parent', '--new-session', '--chdir', '/'];
+  const kept = capabilities.flatMap((name) => ['--cap-add', `CAP_${name}`]);
+  const own = [
+    ...apart(),
+    '--cap-drop',
+    'ALL',
+    ...kept,
+    '--die-with-parent',
+    '--new-session',
+    '--chdir',
+    '/',
+  ];
   const host = ['--ro-bind', '/usr', '/usr', ...['bin', 'sbin', 'lib', 'lib64'].flatMap(asOnHost)];
   const configuration = settings.flatMap((path) => ['--ro-bind-try', path, path]);
   const empty = ['--dev', '/dev', '--dir', '/tmp', '--dir', '/var/tmp'];

@@ -66,6 +66,15 @@ export function startStreaming(program: string, args: readonly string[], options
   return execa(program, args, { ...settings(options), buffer: { stdout: false } });
 }
 
+/** The same for one that is talked with: its stdin is the caller's too, to write and to end. */
+export function startPiped(program: string, args: readonly string[]) {
+  return execa(program, args, {
+    ...settings({ killAfter: false }),
+    stdin: 'pipe',
+    buffer: { stdout: false },
+  });
+}
+
 /**
  * A program with our own terminal or pipes; gives its exit code, 128 and the signal's number where one ended it.
  * @param printable whether what it writes is shown as text, without what terminals obey

@@ -4,29 +4,18 @@
  */
 import { mkdir, rename } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
-import { MillinerError } from '../errors.ts';
+import { existsSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
+import { z } from 'zod';
 import { asStorageError } from '../host/files.ts';
 import { native } from '../host/native.ts';
-import { below, byteString, bytesOf, resolveInImage, showBytes, type ByteString } from '../host/paths.ts';
 import type { Progress } from '../host/progress.ts';
-import { sparing } from '../host/reserve.ts';
 import { removeTree } from '../host/remove.ts';
-import { fileType, type RpmFile } from '../rpm/files.ts';
-import { knownLinks } from '../rpm/links.ts';
+import { Workers } from '../host/workers.ts';
 import type { RpmPackage } from '../rpm/package.ts';
-import { readPayload } from '../rpm/payload.ts';
+import type { ToolRootTask } from './toolrootworker.ts';
+
+const module = join(import.meta.dirname, `toolrootworker${extname(import.meta.filename)}`);
 
 /** A verified one. */
 interface ToolPackage {
@@ -63,7 +52,7 @@ export async function ensureToolRoot(
     await mkdir(temporary);
     await unpack(
       temporary,
-      packages.map((one) => one.package),
+      packages.map((one) => one.package.path),
       options,
     );
     await trusted;
@@ -80,87 +69,10 @@ export async function ensureToolRoot(
   return place;
 }
 
-async function unpack(
-  root: string,
-  packages: RpmPackage[],
-  { progress, signal }: UnpackOptions,
-): Promise<void> {
-  const links = knownLinks(packages);
-  const linkAt = (path: ByteString) => links.get(path);
-  const place = (file: RpmFile) => {
-    const path = resolveInImage(file.path, linkAt);
-    if (path === undefined)
-      throw new MillinerError('PACKAGE_INVALID', `/${showBytes(file.path)}: links in a circle`);
-    return path;
-  };
-  const directories = new Set<ByteString>(['' as ByteString]);
-  const makeParents = (path: ByteString) => {
-    const parts = path.split('/').slice(0, -1);
-    for (let depth = 1; depth <= parts.length; depth++) {
-      const parent = parts.slice(0, depth).join('/') as ByteString;
-      if (directories.has(parent)) continue;
-      makeDirectory(below(root, parent));
-      directories.add(parent);
-    }
-  };
-  for (const [done, one] of packages.entries()) {
-    progress.update('unpacking the tool root', done + 1, packages.length);
-    for await (const { links: names, content } of readPayload(one, { signal, isTrusted: true })) {
-      const [first, ...others] = names.map(place) as [ByteString, ...ByteString[]];
-      if (!isNeeded(names[0])) continue;
-      makeParents(first);
-      await writeContent(below(root, first), sparing(content, root), names[0].mode & 0o755);
-      for (const other of others) {
-        makeParents(other);
-        rmSync(below(root, other), { force: true });
-        linkSync(below(root, first), below(root, other));
-      }
-    }
-    makeRest(root, one, place, makeParents);
-  }
-}
-
-/** rpm reads neither documentation nor translations: half of the files are not worth their time. */
-function isNeeded({ flags, lang, path }: RpmFile): boolean {
-  return !flags.doc && lang === '' && !/^usr\/share\/(?:doc|info|locale|man)\//.test(path);
-}
-
-/** One level at a time, and never through a link: what lies outside the root stays out of reach. */
-function makeDirectory(path: Buffer): void {
-  try {
-    mkdirSync(path, { mode: 0o755 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !lstatSync(path).isDirectory()) throw error;
-  }
-}
-
-/** Directories and links have no payload of their own. Owners and setuid bits mean nothing in a tool root. */
-function makeRest(
-  root: string,
-  one: RpmPackage,
-  place: (file: RpmFile) => ByteString,
-  makeParents: (path: ByteString) => void,
-): void {
-  for (const file of one.files) {
-    if (file.flags.ghost || !isNeeded(file)) continue;
-    const type = file.mode & fileType.mask;
-    const path = place(file);
-    if (type === fileType.directory) makeParents(`${path}/.` as ByteString);
-    if (type !== fileType.link) continue;
-    makeParents(path);
-    rmSync(below(root, path), { force: true });
-    symlinkSync(bytesOf(file.linkTarget ?? byteString('')), below(root, path));
-  }
-}
-
-/** Files are small and many: one that waits for nothing costs a fraction of one that is waited for. */
-async function writeContent(path: Buffer, content: AsyncIterable<Buffer>, mode: number): Promise<void> {
-  // A package may replace what another has put there.
-  rmSync(path, { force: true });
-  const file = openSync(path, 'wx', mode | 0o400);
-  try {
-    for await (const piece of content) writeFileSync(file, piece);
-  } finally {
-    closeSync(file);
-  }
+async function unpack(root: string, paths: string[], { progress, signal }: UnpackOptions): Promise<void> {
+  progress.step(`unpacking the tool root of ${paths.length} packages`);
+  // They lie together, in the content store.
+  const reads = [...new Set(paths.map((path) => dirname(path)))];
+  await using workers = new Workers<ToolRootTask>({ module, most: 1, reach: { reads, writes: root } });
+  await workers.run({ root, paths }, z.object({}), signal);
 }

@@ -1,14 +1,12 @@
 /** Layers that others have made, each a snapshot on the one below: images that begin alike share what they have in common. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { withLock } from '../host/locks.ts';
 import type { ImageLayer } from '../image/image.ts';
-import { mostUnpacked } from '../layer/rules.ts';
-import { unpackLayer } from '../layer/unpack.ts';
 import { withReason } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
+import { unpackBlob } from './unpack.ts';
 import { withWorkspace } from './workspace.ts';
 
 /**
@@ -53,19 +51,15 @@ interface Step {
 }
 
 async function unpackOnto(context: Context, { name, layer, parent, snapshot }: Step): Promise<void> {
-  const { snapshots, content, state } = context;
-  const { digest, diffID, mediaType, size } = layer;
-  const rules = { diffID, mostBytes: mostUnpacked(size) };
+  const { snapshots, state } = context;
   await withWorkspace(state, async ({ id }) => {
     await snapshots.prepare(id, parent);
     try {
       const root = await snapshots.mount(id);
-      await withReason(snapshots, async () =>
-        unpackLayer(root, await content.openVerified(digest as Digest), mediaType, rules),
-      );
+      await withReason(snapshots, () => unpackBlob(context, root, layer));
       await snapshots.commit(snapshot, id);
     } catch (error) {
-      throw ofBase(error, name, digest);
+      throw ofBase(error, name, layer.digest);
     } finally {
       if (snapshots.stat(id)) await snapshots.remove(id);
     }

@@ -14,16 +14,15 @@ import { mediaTypes, type Compression } from '../layer/compress.ts';
 import { encodeLayer } from '../layer/encode.ts';
 import { isDirectory, isSocket, treeOf, type Tree } from '../layer/tree.ts';
 import { mostUnpacked } from '../layer/rules.ts';
-import { unpackTar } from '../layer/unpack.ts';
 import { layerParts } from '../layer/write.ts';
 import { canonicalDigest } from '../lock/lock.ts';
 import type { BaseSource } from '../recipe/base.ts';
-import { decompressed } from '../repo/decompress.ts';
 import { scanSnapshot } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
 import { compressionOf } from './layers.ts';
+import { withLayerWorkers } from './layerworkers.ts';
 import { recall, remember } from './parts.ts';
-import { readBack } from './readback.ts';
+import { unpackConfined } from './unpack.ts';
 import { currentVersions } from './versions.ts';
 import { withWorkspace } from './workspace.ts';
 
@@ -59,8 +58,8 @@ async function layerOfTar(context: Context, path: string, compression: Compressi
     await mkdir(root, { mode: 0o755 });
     const file = join(directory, `tar${await endingOf(content.path(digest))}`);
     await link(content.path(digest), file);
-    const tar = decompressed(file, mostUnpacked(size), signal);
-    await unpackTar(root, tar, { whiteouts: 'refuse' }).catch((error: unknown) => {
+    const task = { root, path: file, mostBytes: mostUnpacked(size), whiteouts: 'refuse' as const };
+    await unpackConfined(task, signal).catch((error: unknown) => {
       throw invalid(error, path);
     });
     const layer = await encode(context, root, compression, basename(path));
@@ -91,18 +90,20 @@ function invalid(error: unknown, path: string): unknown {
 }
 
 async function encode(
-  { content, signal }: Context,
+  context: Context,
   root: string,
   compression: Compression,
   holds: string,
 ): Promise<MadeLayer> {
+  const { content, signal } = context;
   const tree = settled(treeOf(await scanSnapshot(root)));
   const changes = changesOf(tree, await changedSince(root, tree, undefined));
   const layer = encodeLayer(layerParts(root, changes), compression);
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
   const mediaType = mediaTypes[compression.kind];
-  const { diffID } = await readBack(content, { ...blob, mediaType, annotations }, signal);
+  const layerBlob = { ...blob, mediaType, annotations };
+  const { diffID } = await withLayerWorkers(context, (workers) => workers.read(layerBlob, signal));
   return { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
 }
 

@@ -16,7 +16,7 @@ import { readContents } from './basetree.ts';
 import { unpackChain } from './chain.ts';
 import type { Context } from './context.ts';
 import { differsFromManifest, sameLayers } from './described.ts';
-import { readBack } from './readback.ts';
+import { withLayerWorkers, type LayerWorkers } from './layerworkers.ts';
 import type { ImageRecord } from './records.ts';
 import { readTree } from './trees.ts';
 import { withTree } from './view.ts';
@@ -58,16 +58,22 @@ async function holdTree(
   const own = layers.filter(({ recipe }) => recipe !== undefined);
   if (own.length === 0) return;
   const base = await foreignTree(context, name, layers.slice(0, layers.length - own.length));
-  const listings = await inParallel(own, availableParallelism(), context.signal, (layer, signal) =>
-    listingOf({ ...context, signal }, layer),
+  const listings = await withLayerWorkers(context, (workers) =>
+    inParallel(own, availableParallelism(), context.signal, (layer, signal) =>
+      listingOf(workers, layer, signal),
+    ),
   );
   await checkLayers({ ...told, base, listings });
 }
 
-async function listingOf({ content, signal }: Context, layer: ImageLayer): Promise<ListedEntry[]> {
+async function listingOf(
+  workers: LayerWorkers,
+  layer: ImageLayer,
+  signal: AbortSignal | undefined,
+): Promise<ListedEntry[]> {
   const { mediaType, annotations, diffID } = layer;
   const digest = layer.digest as Digest;
-  const read = await readBack(content, { digest, mediaType, annotations }, signal);
+  const read = await workers.read({ digest, mediaType, annotations }, signal);
   if (read.diffID === diffID) return read.listing;
   throw new MillinerError('LAYERS_DIFFER', `the layer ${digest} unpacks to ${read.diffID}, not ${diffID}`);
 }

@@ -2,8 +2,6 @@
 import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
 import { withLock } from '../host/locks.ts';
-import { mostUnpacked } from '../layer/rules.ts';
-import { unpackLayer } from '../layer/unpack.ts';
 import { isComplete } from './build.ts';
 import { withReason } from '../snapshot/snapshot.ts';
 import type { Context } from './context.ts';
@@ -12,6 +10,7 @@ import { leave, leaveBytes, obtain, obtainBytes } from './exchange.ts';
 import { pushImage, readImage, type Tally } from './push.ts';
 import { listRecords, readRecord, writeRecord, type ImageRecord } from './records.ts';
 import { invalid, parseRecord } from './received.ts';
+import { unpackBlob } from './unpack.ts';
 import { withWorkspace } from './workspace.ts';
 
 /**
@@ -76,17 +75,16 @@ async function takeOver(context: Context, record: ImageRecord): Promise<void> {
 }
 
 async function unpack(context: Context, record: ImageRecord): Promise<void> {
-  const { snapshots, content, state } = context;
+  const { snapshots, state } = context;
   const parent = await baseSnapshot(context, record);
   await withWorkspace(state, async ({ id }) => {
     await snapshots.prepare(id, parent?.snapshot);
     try {
       const root = await snapshots.mount(id);
       await withReason(snapshots, async () => {
-        for (const { digest, mediaType, diffID, size } of record.layers.slice(parent?.layers.length ?? 0)) {
+        for (const layer of record.layers.slice(parent?.layers.length ?? 0)) {
           context.signal?.throwIfAborted();
-          const blob = await content.openVerified(digest as Digest);
-          await unpackLayer(root, blob, mediaType, { diffID, mostBytes: mostUnpacked(size) });
+          await unpackBlob(context, root, layer);
         }
         await snapshots.commit(record.snapshot, id);
       });

@@ -1,14 +1,12 @@
 /** Which layer holds each regular file of an image, read from the layers themselves, whoever made them. */
-import { createHash } from 'node:crypto';
 import type { Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { showBytes, type ByteString } from '../host/paths.ts';
 import type { ImageLayer } from '../image/image.ts';
-import { decompressed } from '../layer/compress.ts';
 import { isRegular, type Tree } from '../layer/tree.ts';
-import { readTar } from '../layer/untar.ts';
 import type { Context } from './context.ts';
 import { obtain } from './exchange.ts';
+import { withLayerWorkers, type LayerWorkers } from './layerworkers.ts';
 
 /** Hexadecimal digests of the content, and the diffID of the layer. */
 export interface HeldFile {
@@ -27,7 +25,9 @@ export async function filesInLayers(
   layers: readonly ImageLayer[],
 ): Promise<Map<ByteString, HeldFile>> {
   const highest = new Map<ByteString, HeldFile>();
-  for (const layer of layers) await readLayer(context, layer, highest);
+  await withLayerWorkers(context, async (workers) => {
+    for (const layer of layers) await readLayer(context, workers, layer, highest);
+  });
   const held = new Map<ByteString, HeldFile>();
   for (const entry of tree.values()) {
     if (!isRegular(entry)) continue;
@@ -38,40 +38,23 @@ export async function filesInLayers(
   return held;
 }
 
+/** Hard links too: the other name may be of a layer below. */
 async function readLayer(
   context: Context,
+  workers: LayerWorkers,
   { digest, mediaType, diffID: layer }: ImageLayer,
   found: Map<ByteString, HeldFile>,
 ): Promise<void> {
   await obtain(context, digest as Digest);
-  const blob = await context.content.openVerified(digest as Digest);
-  const tar = decompressed(blob, mediaType);
-  if (!tar) throw new MillinerError('LAYERS_DIFFER', `the layer ${digest} is of no known type: ${mediaType}`);
-  try {
-    await readTar(tar, async ({ path, type, linkTarget }, content) => {
-      context.signal?.throwIfAborted();
-      if (type === 'file') found.set(plain(path), { ...(await digestsOf(content)), layer });
-      // A second name of a file, which may be of a layer below.
-      const first = type === 'link' && linkTarget !== undefined ? found.get(plain(linkTarget)) : undefined;
-      if (first) found.set(plain(path), { ...first, layer });
-    });
-  } finally {
-    blob.destroy();
-    tar.destroy();
+  for (const { path, sha1, sha256, linkTarget } of await workers.digests(digest as Digest, mediaType)) {
+    if (sha1 !== undefined && sha256 !== undefined) found.set(plain(path), { sha1, sha256, layer });
+    const first = linkTarget === undefined ? undefined : found.get(plain(linkTarget));
+    if (first) found.set(plain(path), { ...first, layer });
   }
-}
-
-async function digestsOf(content: AsyncIterable<Buffer>): Promise<Pick<HeldFile, 'sha1' | 'sha256'>> {
-  const [sha1, sha256] = [createHash('sha1'), createHash('sha256')];
-  for await (const piece of content) {
-    sha1.update(piece);
-    sha256.update(piece);
-  }
-  return { sha1: sha1.digest('hex'), sha256: sha256.digest('hex') };
 }
 
 /** As a tree has it; other builders write `./etc/passwd`. */
-function plain(path: ByteString): ByteString {
+function plain(path: string): ByteString {
   return path
     .split('/')
     .filter((part) => part !== '' && part !== '.')

@@ -15,8 +15,8 @@ import type { Tree } from '../layer/tree.ts';
 import { layerParts } from '../layer/write.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { Context } from './context.ts';
+import type { LayerWorkers } from './layerworkers.ts';
 import type { PackageLayer, PackageLayers, WrittenLayer } from './packagelayers.ts';
-import { readBack } from './readback.ts';
 import { readListing } from './trees.ts';
 
 export interface LayerJob {
@@ -28,6 +28,7 @@ export interface LayerJob {
   parent: Tree | undefined;
   planned: PackageLayer[];
   packageLayers: PackageLayers;
+  layerWorkers: LayerWorkers;
   dbPath: string;
   compression: Compression;
   isKnown: IsKnown;
@@ -48,7 +49,7 @@ export function compressionOf({ compression: kind, level }: Recipe['layers']): C
 
 /** Every regular file of the tree has its digest afterwards. Throws LAYERS_DIFFER where the layers are not the tree. */
 export async function writeLayers(context: Context, job: LayerJob): Promise<WrittenLayers> {
-  const { recipe, target, tree, parent, planned, compression } = job;
+  const { recipe, target, tree, parent, planned } = job;
   const own = await job.packageLayers.all(planned);
   const below = packagesOn(parent, planned);
   const changed = await changedSince(target, tree, below, job.isKnown);
@@ -56,8 +57,7 @@ export async function writeLayers(context: Context, job: LayerJob): Promise<Writ
     splitChanged(tree, changed, job.dbPath),
     availableParallelism(),
     context.signal,
-    ([holds, part], signal) =>
-      changeLayer({ ...context, signal }, target, holds, changesOf(tree, part), compression),
+    ([holds, part], signal) => changeLayer({ ...context, signal }, job, holds, changesOf(tree, part)),
   );
   const listings = await Promise.all(own.map(({ listing }) => readListing(context, listing)));
   for (const { listing } of rest) listings.push(listing);
@@ -78,16 +78,15 @@ function packagesOn(parent: Tree | undefined, planned: readonly PackageLayer[]):
 
 async function changeLayer(
   { content, signal }: Context,
-  target: string,
+  { target, compression, layerWorkers }: LayerJob,
   holds: Held,
   changes: Changes,
-  compression: Compression,
 ): Promise<{ layer: WrittenLayer; listing: ListedEntry[] }> {
   const layer = encodeLayer(layerParts(target, changes), compression);
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
   const mediaType = mediaTypes[compression.kind];
-  const { diffID, listing } = await readBack(content, { ...blob, mediaType, annotations }, signal);
+  const { diffID, listing } = await layerWorkers.read({ ...blob, mediaType, annotations }, signal);
   const written = { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
   return { layer: written, listing };
 }

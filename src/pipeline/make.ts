@@ -1,4 +1,5 @@
 /** One image from its locked packages: fetched, trusted, installed, written as a layer, and recorded. */
+import { join } from 'node:path';
 import type { Digest } from '../content/digest.ts';
 import { inheritConfig, makeImage, type ImageLayer } from '../image/image.ts';
 import type { IdRange } from '../host/userns.ts';
@@ -19,6 +20,7 @@ import { gatherInputs } from './inputs.ts';
 import { installImage, type InstalledImage } from './install.ts';
 import type { LockedRecipe } from './lock.ts';
 import { compressionOf, writeLayers, type WrittenLayers } from './layers.ts';
+import { LayerWorkers } from './layerworkers.ts';
 import { PackageLayers } from './packagelayers.ts';
 import { testPlanOf } from './plan.ts';
 import { plannedLayers, predictAfter, predictBefore } from './prediction.ts';
@@ -52,7 +54,8 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const { target, disk } = active;
     const parent = job.base && (await parentTree(context, job.base.tree, id));
     const compression = compressionOf(loaded.recipe.layers);
-    await using packageLayers = new PackageLayers(context, compression);
+    await using layerWorkers = await LayerWorkers.open(context, join(directory, 'layers'));
+    await using packageLayers = new PackageLayers(context, compression, layerWorkers);
     const beginLayers = async () => {
       const expected = await predictBefore(packages, loaded.recipe, { target, parent });
       packageLayers.begin(plannedLayers(job.locked.answer, expected));
@@ -78,7 +81,7 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
       const predicted = await predictAfter(packages, outcome);
       const planned = plannedLayers(job.locked.answer, predicted);
       const { isKnown } = predicted;
-      const made = { ...outcome, isKnown, parent, planned, compression, packageLayers };
+      const made = { ...outcome, isKnown, parent, planned, compression, packageLayers, layerWorkers };
       const written = await writeLayers(context, { recipe: loaded.recipe.name, ...made });
       return finish(context, job, { id, installed, written });
     };

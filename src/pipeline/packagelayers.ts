@@ -4,11 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { extname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { setFlagsFromString } from 'node:v8';
 import { inParallel } from '../host/parallel.ts';
-import { Threads } from '../host/threads.ts';
 import type { ImageLayer } from '../image/image.ts';
 import { mediaTypes, type Compression } from '../layer/compress.ts';
 import type { Digest } from '../content/digest.ts';
@@ -17,7 +14,7 @@ import { directoryParts, frameKey } from '../layer/frame.ts';
 import type { PredictedPackage } from '../layer/predict.ts';
 import type { TreeEntry } from '../layer/tree.ts';
 import type { Context } from './context.ts';
-import type { LayerAnswer, LayerHead, LayerTask, MadeFrame, MadeLayer } from './layerthread.ts';
+import type { LayerInput, LayerOutput, LayerWorkers, MadeFrame, MadeLayer } from './layerworkers.ts';
 import { sayingWhich } from './named.ts';
 import { recall, remember } from './parts.ts';
 
@@ -38,33 +35,20 @@ export interface ListedLayer {
   listing: Digest;
 }
 
-const thread = join(import.meta.dirname, `layerthread${extname(import.meta.filename)}`);
 /** Raised with every change of what is made of the same frames. */
 const format = 4;
-
-/** Each takes some 50 MiB. */
-const mostThreads = 6;
-
-/**
- * Of the threads' heaps, which are made after this. What passes through a thread counts as garbage of its heap, which is
- * small: with V8's own idea of when to collect that, collecting took as long as compressing. Its idea of how much room
- * young objects need took three times what they do. The last is for the main thread's as well.
- */
-const heapFlags = ['--initial-heap-size=32', '--max-semi-space-size=4', '--semi-space-growth-factor=1'];
 
 export class PackageLayers {
   readonly #context: Context;
   readonly #compression: Compression;
-  readonly #threads: Threads<LayerTask, LayerAnswer>;
+  readonly #workers: LayerWorkers;
   readonly #stop = new AbortController();
   #begun: Promise<unknown> = Promise.resolve();
 
-  constructor(context: Context, compression: Compression) {
+  constructor(context: Context, compression: Compression, workers: LayerWorkers) {
     this.#context = context;
     this.#compression = compression;
-    for (const flag of heapFlags) setFlagsFromString(flag);
-    const { directory } = context.content;
-    this.#threads = new Threads(thread, Math.min(availableParallelism(), mostThreads), { directory });
+    this.#workers = workers;
   }
 
   /** Goes on with what is certain now. */
@@ -88,7 +72,6 @@ export class PackageLayers {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#begun.catch(() => undefined);
-    await this.#threads[Symbol.asyncDispose]();
   }
 
   /** The largest first, so that none is left alone at the end. */
@@ -124,23 +107,23 @@ export class PackageLayers {
     return { layer: { ...layer, mediaType: mediaTypes[this.#compression.kind], holds: name }, listing };
   }
 
-  async #head(directories: readonly TreeEntry[]): Promise<LayerHead> {
+  async #head(directories: readonly TreeEntry[]): Promise<NonNullable<LayerInput['head']>> {
     const { bytes, index } = encodePiece(directoryParts(directories), this.#compression);
     return { bytes: await buffer(bytes), index };
   }
 
   async #make(
     packages: readonly PredictedPackage[],
-    head: LayerHead | undefined,
+    head: LayerInput['head'],
     signal: AbortSignal,
-  ): Promise<LayerAnswer> {
+  ): Promise<LayerOutput> {
     const compression = this.#compression;
     const keys = packages.map((one) => frameKey(one, compression));
     const there = await Promise.all(keys.map((key) => recall<MadeFrame>(this.#context, 'frames', key)));
     const frames = packages.map(({ package: { path }, places }, index) => there[index] ?? { path, places });
-    const task: LayerTask = { ...(head && { head }), frames, compression };
+    const input: LayerInput = { ...(head && { head }), frames, compression };
     const described = packages.map((one) => one.package);
-    const answer = await sayingWhich(described, () => this.#threads.run(task, signal));
+    const answer = await sayingWhich(described, () => this.#workers.make(input, signal));
     for (const [index, frame] of answer.frames.entries()) {
       if (!there[index]) await remember(this.#context, 'frames', keys[index]!, frame);
     }

@@ -51,13 +51,13 @@ async function written(kind: Compression['kind']): Promise<LayerBlob & LayerCont
   const layer = encodeLayer([...first(), ...second()], how(kind));
   const { digest } = await content.ingestStream(layer.bytes);
   const blob = { digest, mediaType: mediaTypes[kind], annotations: layer.annotations() };
-  return { ...blob, ...(await readBack(content, blob)) };
+  return { ...blob, ...(await readBack(await content.use(blob.digest), blob)) };
 }
 
 /** `other` where it is a layer, but not the one that was written. */
 async function codeOf({ diffID, ...blob }: LayerBlob & { diffID: string }): Promise<string> {
   try {
-    return (await readBack(content, blob)).diffID === diffID ? 'none' : 'other';
+    return (await readBack(await content.use(blob.digest), blob)).diffID === diffID ? 'none' : 'other';
   } catch (error) {
     return error instanceof MillinerError ? error.code : String(error);
   }

@@ -2,13 +2,12 @@
  * A layer's blob, read as every client reads it: what its tar stream is and holds is told by nobody else. Whatever goes
  * wrong on the way to the disk (a file or a frame that is lost, twice or broken, a stream cut short) is in there.
  */
-import { open } from 'node:fs/promises';
-import { pipeline, type Duplex, type Readable } from 'node:stream';
+import { open, type FileHandle } from 'node:fs/promises';
+import { pipeline, Readable, type Duplex } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Digest } from '../content/digest.ts';
-import type { ContentStore } from '../content/store.ts';
+import { copied, verifiedPieces } from '../content/store.ts';
 import { MillinerError } from '../errors.ts';
-import { stoppable } from '../host/stoppable.ts';
 import { decompressZstd } from '../host/zstd.ts';
 import { checkChunked, type ChunkedBlob } from '../layer/chunked/check.ts';
 import { ListedTar, type ListedEntry } from '../layer/listing.ts';
@@ -35,28 +34,27 @@ const readers: Record<string, (blob: Readable) => Duplex> = {
     pipeline(blob, createGunzip({ chunkSize }), () => undefined),
 };
 
-/** Throws LAYERS_DIFFER. */
+/** Throws LAYERS_DIFFER, and BLOB_CORRUPT where the file at path is not that blob. */
 export async function readBack(
-  content: ContentStore,
+  path: string,
   { digest, mediaType, annotations }: LayerBlob,
-  signal?: AbortSignal,
 ): Promise<LayerContent> {
   const listed = new ListedTar();
   const reader = readers[mediaType];
   if (!reader) throw unreadable(digest, `no client knows ${mediaType}`);
+  await using handle = await open(path, 'r');
   try {
-    const tar = reader(await content.openVerified(digest));
-    for await (const piece of stoppable(tar, signal)) listed.update(piece as Buffer);
+    const bytes = Readable.from(copied(verifiedPieces(handle, digest, path)), { objectMode: false });
+    for await (const piece of reader(bytes)) listed.update(piece as Buffer);
   } catch (error) {
     throw isOthers(error) ? error : unreadable(digest, String(error));
   }
   const found = { diffID: `sha256:${listed.digest()}`, listing: listed.entries };
-  if (annotations) await readChunked(content.path(digest), { annotations, ...found });
+  if (annotations) await readChunked(handle, { annotations, ...found });
   return found;
 }
 
-async function readChunked(path: string, said: Omit<ChunkedBlob, 'read'>): Promise<void> {
-  await using handle = await open(path, 'r');
+async function readChunked(handle: FileHandle, said: Omit<ChunkedBlob, 'read'>): Promise<void> {
   const read = async (at: number, length: number) => {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, at);
     return buffer.subarray(0, bytesRead);
@@ -72,10 +70,9 @@ async function readChunked(path: string, said: Omit<ChunkedBlob, 'read'>): Promi
   }
 }
 
-/** What the store, the disk or the user's interrupt has to say, and not the blob. */
+/** What the store or the disk has to say, and not the blob. */
 function isOthers(error: unknown): boolean {
-  if (error instanceof MillinerError || (error as Error).name === 'AbortError') return true;
-  return (error as NodeJS.ErrnoException).syscall !== undefined;
+  return error instanceof MillinerError || (error as NodeJS.ErrnoException).syscall !== undefined;
 }
 
 function unreadable(digest: string, why: string): MillinerError {

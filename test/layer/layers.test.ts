@@ -47,7 +47,7 @@ async function addLayer(
   const layer: ImageLayer = {
     ...blob,
     mediaType: mediaTypes[how.kind],
-    diffID: (await readBack(content, { ...blob, mediaType: mediaTypes[how.kind] })).diffID,
+    diffID: (await readBack(content.path(blob.digest), { ...blob, mediaType: mediaTypes[how.kind] })).diffID,
     recipe: 'random',
     holds: 'state',
   };

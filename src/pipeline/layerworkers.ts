@@ -1,0 +1,190 @@
+/** Packages and layers are read by confined processes, on all cores; what they have made is taken over from here. */
+import { createReadStream } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { extname, join } from 'node:path';
+import { z } from 'zod';
+import { isDigest, type Blob, type Digest } from '../content/digest.ts';
+import { MillinerError } from '../errors.ts';
+import { Workers } from '../host/workers.ts';
+import type { ChunkIndex } from '../layer/chunked/encode.ts';
+import type { Compression } from '../layer/compress.ts';
+import { parseListing } from '../layer/listing.ts';
+import type { PlacedFile } from '../layer/predict.ts';
+import type { Context } from './context.ts';
+import type { LayerFile } from './layerdigests.ts';
+import type { FrameSource, LayerTask, SourceBlob, StoredFrame } from './layerworker.ts';
+import type { LayerBlob, LayerContent } from './readback.ts';
+import { withWorkspace } from './workspace.ts';
+
+/** Of zstd:chunked, a frame has a blob of JSON that describes it. */
+export interface MadeFrame extends Blob {
+  index?: Digest;
+}
+
+export interface MadeLayer extends Blob {
+  diffID: string;
+  annotations?: Record<string, string>;
+  /** A blob with one line of JSON for each entry of the tar stream. */
+  listing: Digest;
+}
+
+/** What a frame is made of: a package file, and where its files lie. */
+export interface FrameInput {
+  path: string;
+  places: PlacedFile[];
+}
+
+export interface LayerInput {
+  frames: readonly (FrameInput | MadeFrame)[];
+  compression: Compression;
+  /** The directories of the layer; absent where only the frames are wanted. */
+  head?: { bytes: Buffer; index: ChunkIndex | undefined };
+}
+
+export interface LayerOutput {
+  /** In the order of the input's. */
+  frames: MadeFrame[];
+  layer?: MadeLayer;
+}
+
+const word = z.string();
+const nothing = z.object({});
+const madeSchema = z.object({ diffID: word, annotations: z.record(word, word).optional() });
+const readSchema = z.object({ diffID: word });
+const fileSchema = z.object({
+  path: word,
+  sha1: word.optional(),
+  sha256: word.optional(),
+  linkTarget: word.optional(),
+});
+
+const module = join(import.meta.dirname, `layerworker${extname(import.meta.filename)}`);
+
+/** Each takes some 80 MiB. */
+const mostWorkers = 6;
+
+/**
+ * What passes through counts as garbage of the heap, which is small: with V8's own idea of when to collect that,
+ * collecting took as long as compressing. Its idea of how much room young objects need took three times what they do.
+ */
+const flags = ['--initial-heap-size=32', '--max-semi-space-size=4', '--semi-space-growth-factor=1'];
+
+export class LayerWorkers {
+  readonly #context: Context;
+  readonly #scratch: string;
+  readonly #workers: Workers<LayerTask>;
+  #named = 0;
+
+  private constructor(context: Context, scratch: string) {
+    const blobs = join(context.content.directory, 'blobs');
+    this.#context = context;
+    this.#scratch = scratch;
+    this.#workers = new Workers({
+      module,
+      flags,
+      most: Math.min(availableParallelism(), mostWorkers),
+      reach: { reads: [blobs], writes: scratch },
+    });
+  }
+
+  /** @param scratch a directory that is not there yet, on the file system of the content store */
+  static async open(context: Context, scratch: string): Promise<LayerWorkers> {
+    await mkdir(scratch, { mode: 0o700 });
+    return new LayerWorkers(context, scratch);
+  }
+
+  /** Frames from packages, and a layer of them; all that was made lies in the content store then. */
+  async make({ frames, compression, head }: LayerInput, signal?: AbortSignal): Promise<LayerOutput> {
+    const places = frames.map((frame) => this.#placeOf(frame));
+    const take = async (): Promise<MadeFrame[]> => {
+      const made: MadeFrame[] = [];
+      for (const [at, frame] of frames.entries()) {
+        const place = places[at]!;
+        made.push('frame' in place ? await this.#takeFrame(place, compression) : (frame as MadeFrame));
+      }
+      return made;
+    };
+    const task = { kind: 'make' as const, frames: places, compression };
+    if (!head) {
+      await this.#run(task, nothing, signal);
+      return { frames: await take() };
+    }
+    const layer = {
+      head: { ...head, bytes: head.bytes.toString('base64') },
+      to: this.#fresh(),
+      listing: this.#fresh(),
+    };
+    const { diffID, annotations } = await this.#run({ ...task, layer }, madeSchema, signal);
+    const made = { diffID, ...(annotations && { annotations }) };
+    const listing = (await this.#take(layer.listing)).digest;
+    return { frames: await take(), layer: { ...(await this.#take(layer.to)), ...made, listing } };
+  }
+
+  /** What a blob of the store unpacks to. Throws LAYERS_DIFFER, BLOB_CORRUPT. */
+  async read(blob: LayerBlob, signal?: AbortSignal): Promise<LayerContent> {
+    const listing = this.#fresh();
+    const path = await this.#context.content.use(blob.digest);
+    const { diffID } = await this.#run({ kind: 'read', path, blob, listing }, readSchema, signal);
+    const entries = await parseListing(createReadStream(listing, 'utf8'));
+    await rm(listing);
+    return { diffID, listing: entries };
+  }
+
+  /** Throws LAYER_INVALID, LAYERS_DIFFER, BLOB_CORRUPT. */
+  async digests(digest: Digest, mediaType: string): Promise<LayerFile[]> {
+    const path = await this.#context.content.use(digest);
+    const task = { kind: 'digest' as const, blob: { path, digest }, mediaType };
+    return this.#run(task, z.array(fileSchema), this.#context.signal);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#workers[Symbol.asyncDispose]();
+  }
+
+  /** A blob that is found to be another is dropped from the store, as whoever reads it there does. */
+  async #run<Answer>(
+    task: LayerTask,
+    form: z.ZodType<Answer>,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    try {
+      return await this.#workers.run(task, form, signal);
+    } catch (error) {
+      const digest =
+        error instanceof MillinerError && error.code === 'BLOB_CORRUPT' && error.details['digest'];
+      if (typeof digest === 'string' && isDigest(digest)) await this.#context.content.verify(digest);
+      throw error;
+    }
+  }
+
+  #fresh(): string {
+    return join(this.#scratch, String(this.#named++));
+  }
+
+  #blob(digest: Digest): SourceBlob {
+    return { path: this.#context.content.path(digest), digest };
+  }
+
+  #placeOf(frame: FrameInput | MadeFrame): FrameSource | StoredFrame {
+    if (!('digest' in frame)) return { ...frame, frame: this.#fresh(), index: this.#fresh() };
+    return { bytes: this.#blob(frame.digest), ...(frame.index && { index: this.#blob(frame.index) }) };
+  }
+
+  async #takeFrame(place: FrameSource, { kind }: Compression): Promise<MadeFrame> {
+    const blob = await this.#take(place.frame);
+    return kind === 'zstd:chunked' ? { ...blob, index: (await this.#take(place.index)).digest } : blob;
+  }
+
+  #take(path: string): Promise<Blob> {
+    return this.#context.content.ingestFile(path, { consume: true });
+  }
+}
+
+/** For those who have no workspace of their own. */
+export function withLayerWorkers<T>(context: Context, fn: (workers: LayerWorkers) => Promise<T>): Promise<T> {
+  return withWorkspace(context.state, async ({ directory }) => {
+    await using workers = await LayerWorkers.open(context, join(directory, 'layers'));
+    return fn(workers);
+  });
+}

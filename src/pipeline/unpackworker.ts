@@ -1,0 +1,20 @@
+/** The confined process that unpacks one layer, or one tar, of others: it can write nothing but the tree that it fills. */
+import { createReadStream } from 'node:fs';
+import { serveTasks } from '../host/workers.ts';
+import { unpackLayer, unpackTar, type UnpackOptions } from '../layer/unpack.ts';
+import { decompressed } from '../repo/decompress.ts';
+
+export interface UnpackTask extends UnpackOptions {
+  /** Where the tree is mounted. */
+  root: string;
+  /** The blob, or the tar. */
+  path: string;
+  /** Of a layer; how a tar is compressed is told by the ending of its name. */
+  mediaType?: string;
+}
+
+await serveTasks(async ({ root, path, mediaType, ...options }: UnpackTask) => {
+  if (mediaType !== undefined) await unpackLayer(root, createReadStream(path), mediaType, options);
+  else await unpackTar(root, decompressed(path, options.mostBytes ?? Infinity), options);
+  return {};
+});
