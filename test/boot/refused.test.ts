@@ -1,5 +1,6 @@
 /** Instances that do not come up, and requests that cannot be: each by its code, and nothing is left. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { printable } from '../../src/host/printable.ts';
 import { Desk } from '../cli/milliner.ts';
 import { remains } from './remains.ts';
 
@@ -16,6 +17,7 @@ describe('an image that does not get ready', () => {
     ['too-early', 'exit 3', { ready: { notify: true, timeout: '20s' } }],
     ['otherwise', 'exit 3', { ready: { exit: 0 } }],
     ['job', 'echo hat; exit 3', { ready: { exit: 3 } }],
+    ['painter', "printf '\\033[2Jhat\\n'; exit 3", { ready: { exit: 3 } }],
   ];
   beforeAll(async () => {
     for (const [name, script, plan] of images) {
@@ -38,6 +40,12 @@ describe('an image that does not get ready', () => {
     const { code, stderr } = await desk.run(['run', 'job']);
     expect({ code, said: / {2}hat$/m.test(stderr) }).toEqual({ code: 0, said: true });
     expect(await remains(desk)).toEqual([]);
+  });
+
+  test('writes nothing that a terminal obeys', async () => {
+    const { code, stdout, stderr } = await desk.run(['run', 'painter'], { env: { LC_ALL: 'C.UTF-8' } });
+    expect({ code, said: stderr.includes('\uFFFD[2Jhat') }).toEqual({ code: 0, said: true });
+    expect({ stdout, stderr }).toEqual({ stdout: printable(stdout), stderr: printable(stderr) });
   });
 });
 

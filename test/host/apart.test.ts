@@ -142,7 +142,7 @@ test.each([
   ['made small', 'fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 4096)'],
   [
     'filled',
-    'fcntl.fcntl(fd, fcntl.F_SETFL, os.O_NONBLOCK); attempt(lambda: [os.write(fd, b"x" * 4095 + b"\\n") for _ in range(64)])',
+    'fcntl.fcntl(fd, fcntl.F_SETFL, os.O_NONBLOCK); attempt(lambda: [os.write(fd, b"x" * 4095 + b"\\\\n") for _ in range(64)])',
   ],
   ['closed', 'os.close(fd)'],
 ])('a pipe that one program has %s loses no word of another or of the first process', async (_, line) => {
