@@ -14,11 +14,16 @@ import { fetchToken, type Token } from './tokenserver.ts';
 /** A registry may give each token for one request only. */
 const mostIssued = 64;
 
+/** Milliseconds. */
+const leastLife = 100;
+
 export class Authorizer {
   readonly #origin: URL;
   readonly #tls: Tls | undefined;
   readonly #credentials: Credentials | undefined;
   readonly #tokens = new Map<string, Promise<Token>>();
+  /** Milliseconds that a token may be used for, where the registry has refused one before the end that it was given. */
+  #life = Infinity;
   /**
    * By what was asked for, what the registry said that it wants for it: behind a proxy a repository may have another
    * name than its path (Artifactory).
@@ -59,13 +64,22 @@ export class Authorizer {
       this.#wanted.set(scope, mergeScopes(this.#wanted.get(scope) ?? '', named));
       const known = await this.#tokens.get(scope)?.catch(() => undefined);
       // Unless another request has fetched a fresh one meanwhile.
-      if (known && sent === `Bearer ${known.value}`) this.#tokens.delete(scope);
+      if (known && sent === `Bearer ${known.value}`) {
+        this.#learn(known);
+        this.#tokens.delete(scope);
+      }
       return true;
     }
     const basic = challenges.find(({ scheme }) => scheme === 'basic');
     if (!basic || !this.#credentials?.username || sent !== undefined) return false;
     this.#challenge = basic;
     return true;
+  }
+
+  /** Each late request is sent twice: the next token is left in good time. What was never good says nothing of that. */
+  #learn({ from, until }: Token): void {
+    const age = Date.now() - from;
+    if (until > Date.now() && age > leastLife) this.#life = Math.min(this.#life, age / 2);
   }
 
   /** What helps whoever was refused. */
@@ -97,7 +111,7 @@ export class Authorizer {
     signal: AbortSignal | undefined,
   ): Promise<Token> {
     const known = await this.#tokens.get(scope)?.catch(() => undefined);
-    if (known && known.until > Date.now()) return known;
+    if (known && Math.min(known.until, known.from + this.#life) > Date.now()) return known;
     const wanted = mergeScopes(scope, this.#wanted.get(scope) ?? '');
     const fetched = this.#fetch(challenge, wanted, budget, signal);
     this.#tokens.set(scope, fetched);

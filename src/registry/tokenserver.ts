@@ -22,6 +22,7 @@ import { basicOf, type Credentials } from './credentials.ts';
 export interface Token {
   value: string;
   /** Milliseconds of the clock. */
+  from: number;
   until: number;
 }
 
@@ -75,7 +76,8 @@ export async function fetchToken(question: TokenQuestion): Promise<Token> {
   }
   if (statusCode !== 200) throw about(place, statusError(response));
   const { token, life } = parseToken(bytes, target);
-  return { value: token, until: Date.now() + Math.max(life - margin, 0) * 1000 };
+  const from = Date.now();
+  return { value: token, from, until: from + Math.max(life - margin, 0) * 1000 };
 }
 
 /** To where it was sent on; 301 to 303 make a GET of a POST, which would lose the grant. */

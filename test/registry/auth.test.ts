@@ -3,12 +3,15 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { MillinerError } from '../../src/errors.ts';
 import { ReadBudget } from '../../src/registry/budget.ts';
 import { RegistryClient } from '../../src/registry/client.ts';
 import { sha256Of } from '../../src/registry/descriptor.ts';
+import { FaultProxy } from './faults.ts';
 import { account, RegistryServer, type ServerOptions } from './server.ts';
+import { StandIn } from './standin.ts';
 import { identityToken, TokenServer } from './tokens.ts';
 import { plainEndpoint } from './plain.ts';
 
@@ -109,6 +112,21 @@ test('a token that is refused is fetched anew, once', async () => {
   server.grants = () => true;
   expect(await client.hasBlob('felt/hat', blob.digest)).toBeUndefined();
   expect(server.asked).toHaveLength(3);
+});
+
+test('tokens that are refused before their time are left in good time', async () => {
+  const standIn = await StandIn.start({ auth: 'bearer', tokenLife: 400 });
+  const proxy = await FaultProxy.start(standIn.host);
+  open.push(standIn, proxy);
+  const { host } = proxy;
+  const client = new RegistryClient({ registry: host, endpoint: plainEndpoint(host), credentials: account });
+  const questions = 60;
+  for (let asked = 0; asked < questions; asked++) {
+    await client.hasBlob('felt/hat', blob.digest);
+    await sleep(50);
+  }
+  // Twice went the first question of all, and those that told how long a token is good for.
+  expect(proxy.seen.length - questions).toBeLessThanOrEqual(4);
 });
 
 test('an identity token is posted, nobody asks without one', async () => {
