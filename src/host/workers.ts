@@ -31,8 +31,8 @@ interface Worker {
   answers: AsyncIterator<string>;
 }
 
-/** Characters of an answer: the pieces of a layer of a hundred thousand files, each of which is described. */
-const longestAnswer = 64 * 1024 * 1024;
+/** Bytes of an answer: the digests of the files of a layer, a million of them. */
+const longestAnswer = 256 * 1024 * 1024;
 
 const failureSchema = z.object({
   code: z.custom<ErrorCode>((code) => typeof code === 'string' && Object.hasOwn(errorTable, code)).optional(),
@@ -62,9 +62,7 @@ export class Workers<Task> {
       this.#queue.push({ task, signal, resolve, reject });
       this.#next();
     });
-    const parsed = form.safeParse(answer);
-    if (parsed.success) return parsed.data;
-    throw new MillinerError('INTERNAL', `${this.#options.module}: ${parsed.error.issues[0]!.message}`);
+    return this.#checked(form, answer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,7 +90,7 @@ export class Workers<Task> {
       worker.child.stdin.write(`${JSON.stringify(task)}\n`);
       const { value, done } = await worker.answers.next();
       if (done === true) throw this.#ended(await worker.child, signal);
-      const line = lineSchema.parse(JSON.parse(value));
+      const line = this.#checked(lineSchema, jsonOf(value));
       this.#idle.push(worker);
       if ('error' in line) throw errorOf(line.error);
       return line.result;
@@ -100,6 +98,12 @@ export class Workers<Task> {
       signal?.removeEventListener('abort', stop);
       if (!this.#idle.includes(worker)) await end(worker);
     }
+  }
+
+  #checked<Answer>(form: z.ZodType<Answer>, answer: unknown): Answer {
+    const parsed = form.safeParse(answer);
+    if (parsed.success) return parsed.data;
+    throw new MillinerError('INTERNAL', `${this.#options.module}: ${parsed.error.issues[0]!.message}`);
   }
 
   #start(): Worker {
@@ -123,27 +127,31 @@ async function end({ child }: Worker): Promise<void> {
   await child;
 }
 
+/** Ends before a line that is too long. */
 async function* linesOf(stream: Readable): AsyncGenerator<string, undefined> {
-  async function* bounded(): AsyncGenerator<Buffer> {
-    let since = 0;
-    for await (const piece of stream as AsyncIterable<Buffer>) {
-      const at = piece.lastIndexOf(0x0a);
-      since = at === -1 ? since + piece.length : piece.length - at;
-      if (since > longestAnswer) return;
-      yield piece;
-    }
-  }
   let rest: Buffer[] = [];
-  for await (const piece of bounded()) {
+  let size = 0;
+  for await (const piece of stream as AsyncIterable<Buffer>) {
     let from = 0;
     for (let at = piece.indexOf(0x0a); at !== -1; at = piece.indexOf(0x0a, from)) {
       yield Buffer.concat([...rest, piece.subarray(from, at)]).toString('utf8');
       rest = [];
+      size = 0;
       from = at + 1;
     }
     rest.push(piece.subarray(from));
+    if ((size += piece.length - from) > longestAnswer) return undefined;
   }
   return undefined;
+}
+
+/** Undefined where it is none. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function stopped(): MillinerError {

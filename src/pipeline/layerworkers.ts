@@ -1,6 +1,6 @@
 /** Packages and layers are read by confined processes, on all cores; what they have made is taken over from here. */
-import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { extname, join } from 'node:path';
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import { isDigest, type Blob, type Digest } from '../content/digest.ts';
 import { MillinerError } from '../errors.ts';
 import { Workers } from '../host/workers.ts';
 import type { ChunkIndex } from '../layer/chunked/encode.ts';
+import { chunkedPrefix } from '../layer/chunked/trailer.ts';
 import type { Compression } from '../layer/compress.ts';
 import { parseListing } from '../layer/listing.ts';
 import type { PlacedFile } from '../layer/predict.ts';
@@ -50,8 +51,9 @@ export interface LayerOutput {
 
 const word = z.string();
 const nothing = z.object({});
-const madeSchema = z.object({ diffID: word, annotations: z.record(word, word).optional() });
-const readSchema = z.object({ diffID: word });
+const readSchema = z.object({ diffID: z.string().regex(/^sha256:[0-9a-f]{64}$/) });
+const annotation = z.string().startsWith(chunkedPrefix);
+const madeSchema = readSchema.extend({ annotations: z.record(annotation, word).optional() });
 const fileSchema = z.object({
   path: word,
   sha1: word.optional(),
@@ -126,7 +128,12 @@ export class LayerWorkers {
     const listing = this.#fresh();
     const path = await this.#context.content.use(blob.digest);
     const { diffID } = await this.#run({ kind: 'read', path, blob, listing }, readSchema, signal);
-    const entries = await parseListing(createReadStream(listing, 'utf8'));
+    // By no link, and from no pipe: what stands there is the worker's.
+    await using handle = await open(
+      listing,
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
+    const entries = await parseListing(handle.createReadStream({ encoding: 'utf8', autoClose: false }));
     await rm(listing);
     return { diffID, listing: entries };
   }

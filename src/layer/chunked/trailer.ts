@@ -1,7 +1,8 @@
 /** What stands behind the data of a zstd:chunked layer, in frames that plain readers of zstd skip. */
 import { sha256, zstdFrame, type ChunkIndex } from './encode.ts';
 
-const prefix = 'io.github.containers.zstd-chunked.';
+/** Of the names of its annotations. */
+export const chunkedPrefix = 'io.github.containers.zstd-chunked.';
 const skippableMagic = 0x184d2a50;
 const frameHeader = 8;
 const footerMagic = 'GNUlInUx';
@@ -58,9 +59,9 @@ export function trailer(
     annotations: index.toc.some(({ type }) => leftOut.has(type))
       ? undefined
       : {
-          [`${prefix}manifest-checksum`]: sha256(packedToc),
-          [`${prefix}manifest-position`]: `${tocAt}:${packedToc.length}:${toc.length}:${tocType}`,
-          [`${prefix}tarsplit-position`]: `${splitAt}:${packedSplit.length}:${split.length}`,
+          [`${chunkedPrefix}manifest-checksum`]: sha256(packedToc),
+          [`${chunkedPrefix}manifest-position`]: `${tocAt}:${packedToc.length}:${toc.length}:${tocType}`,
+          [`${chunkedPrefix}tarsplit-position`]: `${splitAt}:${packedSplit.length}:${split.length}`,
         },
   };
 }
