@@ -6,6 +6,7 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MillinerError } from '../errors.ts';
+import { isConfined } from './confinement.ts';
 import {
   commandFailed,
   searchPath,
@@ -28,12 +29,6 @@ export interface Reach {
 /** Of root, in a tree that it fills: any owner, mode, attribute and node, none of which it can open as a device. */
 export const treeCapabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP'] as const;
 type Capability = (typeof treeCapabilities)[number];
-
-/** Whether this process is in such a container itself, in which there can be no other. */
-let isConfined = false;
-export function standInside(): void {
-  isConfined = true;
-}
 
 const bubblewrap = 'bwrap';
 /** What of the host's configuration changes how signatures are judged. */
@@ -63,18 +58,17 @@ export function startConfined(
   reach: Reach,
   options: RunOptions = {},
 ) {
-  if (isConfined) return startStreaming(program, args, options);
+  if (isConfined()) return startStreaming(program, args, options);
   return startStreaming(bubblewrap, [...confinement(program, reach), ...args], options);
 }
 
 /** Of this checkout or installation all that a module of ours needs: what is compiled, and the addon. */
 const root = resolve(import.meta.dirname, '../..');
-const installed = basename(dirname(root)) === 'node_modules' ? [dirname(root)] : [];
-const ours = [
-  resolve(import.meta.dirname, '..'),
-  ...['native/build', 'package.json', 'node_modules'].map((name) => join(root, name)),
-  // Where npm has laid what we need beside us.
-  ...installed,
+const ours = [resolve(import.meta.dirname, '..'), join(root, 'native/build'), join(root, 'package.json')];
+/** Where npm has laid what we need: below us, and beside us. */
+const packages = [
+  join(root, 'node_modules'),
+  ...(basename(dirname(root)) === 'node_modules' ? [dirname(root)] : []),
 ];
 
 /** A module of ours: gives what it writes, and what it is given stands on its stdin. */
@@ -90,7 +84,9 @@ export function startModuleConfined(module: string, reach: Reach, input: string)
 
 /** The same for one that goes on: its stdin and stdout are the caller's. */
 export function startWorkerConfined(module: string, reach: Reach, flags: readonly string[]) {
-  return startPiped(bubblewrap, [...confinement(process.execPath, withOurs(reach)), ...flags, module]);
+  const { reads = [] } = reach;
+  const wide = withOurs({ ...reach, reads: [...packages, ...reads] });
+  return startPiped(bubblewrap, [...confinement(process.execPath, wide), ...flags, module]);
 }
 
 function withOurs(reach: Reach): Reach {

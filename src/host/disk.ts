@@ -50,7 +50,8 @@ export async function makeDisk({ file, place }: Disk, bytes: number): Promise<vo
 export async function removeDisk({ file }: Pick<Disk, 'file'>): Promise<void> {
   if (!(await lstatIfThere(file))) return;
   for (const device of await loopsOf(file)) await detachLoop(device);
-  await rm(file);
+  // Another process may clear up the same at once.
+  await rm(file, { force: true });
 }
 
 function withoutLoops(): MillinerError {

@@ -2,15 +2,15 @@
  * Processes of ours that do one kind of work on bytes of others: each confined, with what it may read and the one
  * directory that it may write. A task and its answer are a line of JSON each; what an answer says is held to a schema.
  */
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { errorTable, MillinerError, type ErrorCode } from '../errors.ts';
-import { confinementFailed, standInside, startWorkerConfined, type Reach } from './confined.ts';
+import { confinementFailed, startWorkerConfined, type Reach } from './confined.ts';
 import type { EndedCommand } from './exec.ts';
+import type { Failure } from './serve.ts';
 
 export interface WorkersOptions {
-  /** The file of the module; it calls serveTasks. */
+  /** The file of the module; it calls serveTasks of serve.ts. */
   module: string;
   /** How many may be at work at once. */
   most: number;
@@ -41,7 +41,6 @@ const failureSchema = z.object({
   hint: z.string().optional(),
   details: z.record(z.string(), z.unknown()).optional(),
 });
-type Failure = z.infer<typeof failureSchema>;
 
 const lineSchema = z.union([z.object({ result: z.unknown() }), z.object({ error: failureSchema })]);
 
@@ -51,6 +50,7 @@ export class Workers<Task> {
   readonly #idle: Worker[] = [];
   readonly #queue: Waiting<Task>[] = [];
   #running = 0;
+  #isOver = false;
 
   constructor(options: WorkersOptions) {
     this.#options = options;
@@ -66,6 +66,7 @@ export class Workers<Task> {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
     await Promise.all(this.#idle.splice(0).map(end));
   }
 
@@ -91,7 +92,7 @@ export class Workers<Task> {
       const { value, done } = await worker.answers.next();
       if (done === true) throw this.#ended(await worker.child, signal);
       const line = this.#checked(lineSchema, jsonOf(value));
-      this.#idle.push(worker);
+      if (!this.#isOver) this.#idle.push(worker);
       if ('error' in line) throw errorOf(line.error);
       return line.result;
     } finally {
@@ -165,25 +166,4 @@ function errorOf({ code, message, stack, ...options }: Failure): Error {
     ...(hint !== undefined && { hint }),
     ...(details && { details }),
   });
-}
-
-/** The process's side: answers each task with what `work` gives or throws, until no more can come. */
-export async function serveTasks(work: (task: never) => Promise<unknown>): Promise<void> {
-  standInside();
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-    const answer = await work(JSON.parse(line) as never).then(
-      (result) => ({ result }),
-      (error: unknown) => ({ error: failureOf(error) }),
-    );
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
-  }
-}
-
-function failureOf(error: unknown): Failure {
-  if (error instanceof MillinerError) {
-    const { code, message, hint, details } = error;
-    return { code, message, hint, details };
-  }
-  const { message, stack } = error as Error;
-  return { message, stack };
 }

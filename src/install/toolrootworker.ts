@@ -15,7 +15,7 @@ import {
 import { MillinerError } from '../errors.ts';
 import { below, byteString, bytesOf, resolveInImage, showBytes, type ByteString } from '../host/paths.ts';
 import { sparing } from '../host/reserve.ts';
-import { serveTasks } from '../host/workers.ts';
+import { serveTasks } from '../host/serve.ts';
 import { fileType, type RpmFile } from '../rpm/files.ts';
 import { knownLinks } from '../rpm/links.ts';
 import { readPackage, type RpmPackage } from '../rpm/package.ts';

@@ -103,7 +103,7 @@ async function encode(
   const annotations = layer.annotations();
   const mediaType = mediaTypes[compression.kind];
   const layerBlob = { ...blob, mediaType, annotations };
-  const { diffID } = await withLayerWorkers(context, (workers) => workers.read(layerBlob, signal));
+  const { diffID } = await withLayerWorkers(context, [blob], (workers) => workers.read(layerBlob, signal));
   return { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
 }
 

@@ -58,7 +58,7 @@ async function holdTree(
   const own = layers.filter(({ recipe }) => recipe !== undefined);
   if (own.length === 0) return;
   const base = await foreignTree(context, name, layers.slice(0, layers.length - own.length));
-  const listings = await withLayerWorkers(context, (workers) =>
+  const listings = await withLayerWorkers(context, own, (workers) =>
     inParallel(own, availableParallelism(), context.signal, (layer, signal) =>
       listingOf(workers, layer, signal),
     ),

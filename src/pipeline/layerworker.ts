@@ -12,7 +12,7 @@ import type { Digest } from '../content/digest.ts';
 import { copied, verifiedPieces } from '../content/store.ts';
 import { filePieces } from '../host/files.ts';
 import { sparing } from '../host/reserve.ts';
-import { serveTasks } from '../host/workers.ts';
+import { serveTasks } from '../host/serve.ts';
 import type { ChunkIndex } from '../layer/chunked/encode.ts';
 import { mediaTypes, type Compression } from '../layer/compress.ts';
 import { encodePiece, joinPieces, type Piece } from '../layer/encode.ts';

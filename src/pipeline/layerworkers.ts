@@ -65,6 +65,8 @@ const module = join(import.meta.dirname, `layerworker${extname(import.meta.filen
 
 /** Each takes some 80 MiB. */
 const mostWorkers = 6;
+/** Compressed bytes that are worth a process of their own: it takes as long to begin. */
+const worthOne = 4 * 1024 * 1024;
 
 /**
  * What passes through counts as garbage of the heap, which is small: with V8's own idea of when to collect that,
@@ -78,22 +80,25 @@ export class LayerWorkers {
   readonly #workers: Workers<LayerTask>;
   #named = 0;
 
-  private constructor(context: Context, scratch: string) {
+  private constructor(context: Context, scratch: string, bytes: number) {
     const blobs = join(context.content.directory, 'blobs');
     this.#context = context;
     this.#scratch = scratch;
     this.#workers = new Workers({
       module,
       flags,
-      most: Math.min(availableParallelism(), mostWorkers),
+      most: Math.min(availableParallelism(), mostWorkers, Math.ceil(bytes / worthOne) || 1),
       reach: { reads: [blobs], writes: scratch },
     });
   }
 
-  /** @param scratch a directory that is not there yet, on the file system of the content store */
-  static async open(context: Context, scratch: string): Promise<LayerWorkers> {
+  /**
+   * @param scratch a directory that is not there yet, on the file system of the content store
+   * @param bytes what is to be read, compressed
+   */
+  static async open(context: Context, scratch: string, bytes: number): Promise<LayerWorkers> {
     await mkdir(scratch, { mode: 0o700 });
-    return new LayerWorkers(context, scratch);
+    return new LayerWorkers(context, scratch, bytes);
   }
 
   /** Frames from packages, and a layer of them; all that was made lies in the content store then. */
@@ -189,9 +194,14 @@ export class LayerWorkers {
 }
 
 /** For those who have no workspace of their own. */
-export function withLayerWorkers<T>(context: Context, fn: (workers: LayerWorkers) => Promise<T>): Promise<T> {
+export function withLayerWorkers<T>(
+  context: Context,
+  layers: readonly { size: number }[],
+  fn: (workers: LayerWorkers) => Promise<T>,
+): Promise<T> {
   return withWorkspace(context.state, async ({ directory }) => {
-    await using workers = await LayerWorkers.open(context, join(directory, 'layers'));
-    return fn(workers);
+    const bytes = layers.reduce((sum, { size }) => sum + size, 0);
+    await using workers = await LayerWorkers.open(context, join(directory, 'layers'), bytes);
+    return await fn(workers);
   });
 }

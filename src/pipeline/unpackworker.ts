@@ -1,8 +1,7 @@
 /** The confined process that unpacks one layer, or one tar, of others: it can write nothing but the tree that it fills. */
 import { createReadStream } from 'node:fs';
-import { serveTasks } from '../host/workers.ts';
+import { serveTasks } from '../host/serve.ts';
 import { unpackLayer, unpackTar, type UnpackOptions } from '../layer/unpack.ts';
-import { decompressed } from '../repo/decompress.ts';
 
 export interface UnpackTask extends UnpackOptions {
   /** Where the tree is mounted. */
@@ -15,6 +14,9 @@ export interface UnpackTask extends UnpackOptions {
 
 await serveTasks(async ({ root, path, mediaType, ...options }: UnpackTask) => {
   if (mediaType !== undefined) await unpackLayer(root, createReadStream(path), mediaType, options);
-  else await unpackTar(root, decompressed(path, options.mostBytes ?? Infinity), options);
+  else {
+    const { decompressed } = await import('../repo/decompress.ts');
+    await unpackTar(root, decompressed(path, options.mostBytes ?? Infinity), options);
+  }
   return {};
 });

@@ -101,7 +101,7 @@ export class Consumer {
   }
 
   async #handle(handler: Handler, job: Job, token: string, signal: AbortSignal): Promise<unknown> {
-    if (this.#ending) return handBack(job, token);
+    if (this.#ending) return await handBack(job, token);
     if (this.#running.has(job.id!)) {
       // An earlier run of it was lost, and still clears up. BullMQ keeps one lock for each job: they must not overlap.
       return delay(job, token);
@@ -118,7 +118,7 @@ export class Consumer {
       // No fault of the job: it does not count as one of its attempts.
       if (!signal.aborted && queueTrouble(error)) return await delay(job, token);
       if (!signal.aborted) throw asJobError(error);
-      if (signal.reason === 'handed back') return handBack(job, token);
+      if (signal.reason === 'handed back') return await handBack(job, token);
       throw asJobError(signal.reason === 'lost' ? lost(job) : cancelled(job));
     } finally {
       this.#running.delete(job.id!);

@@ -9,8 +9,6 @@ import { resolve } from 'node:path';
 import { pipeline, Readable, type Duplex } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { MillinerError } from '../errors.ts';
-import { confinementFailed, startConfined } from '../host/confined.ts';
-import { commandFailed } from '../host/exec.ts';
 import { frameByFrame } from '../host/zstd.ts';
 import type { Refuse } from './header.ts';
 import type { Payload } from './package.ts';
@@ -88,6 +86,9 @@ async function* throughRpm(
   refuse: Refuse,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
+  // Only here: to load what starts programs takes a confined reader longer than all else that it needs.
+  const { confinementFailed, startConfined } = await import('../host/confined.ts');
+  const { commandFailed } = await import('../host/exec.ts');
   // Absolute: rpm takes a leading dash for an option and a lone one for standard input.
   const args = [resolve(path)];
   const child = startConfined('rpm2cpio', args, { reads: args }, { signal });

@@ -119,9 +119,26 @@ function expectBasesFirst(seen: readonly Seen[]): void {
   }
 }
 
-test('a machine takes over the bases that the other has built, wherever they were left', () => {
-  const lines = workers.flatMap((worker) => worker.lines);
-  const taken = lines.filter(({ message }) => message.includes('taken over from another worker'));
-  expect(taken.map(({ message }) => message)).not.toEqual([]);
-  expect(lines.filter(({ message }) => message.includes('BLOB_MISSING'))).toEqual([]);
+test('a machine takes over a base that another has built, which is no more', async () => {
+  const number = count + 1;
+  await queueChains(number, number);
+  const work = (machine: Circumstances) => workshop.worker(['--once', '--key', workshop.bench.key], machine);
+  const first = work(machines[0]!);
+  // Its base is built, and what stands on that has not begun to be.
+  await first.says(({ job, message }) => isOf(job, `base${number}`, 'sign') && message.startsWith('begins'));
+  await first.signalFamily('SIGKILL');
+  await first.ended;
+  expect(first.lines.filter(({ job }) => isOf(job, `top${number}`, 'build'))).toEqual([]);
+  const second = work(machines[1]!);
+  expect((await second.ended).exitCode).toBe(0);
+  const taken = second.lines.filter(({ message }) => message.includes('taken over from another worker'));
+  expect(taken.map(({ message }) => message)).toEqual([
+    expect.stringContaining(`base${number}: taken over from another worker`),
+  ]);
+  const all = [...workers, first, second].flatMap((worker) => worker.lines);
+  expect(all.filter(({ message }) => message.includes('BLOB_MISSING'))).toEqual([]);
+  expect(await workshop.bench.tags(`top${number}`)).toHaveLength(4);
 });
+
+const isOf = (job: string | undefined, recipe: string, stage: string) =>
+  job?.startsWith(`${recipe}-`) === true && job.endsWith(`.${stage}`);

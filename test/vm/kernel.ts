@@ -50,7 +50,7 @@ async function makeKernel(): Promise<Kernel> {
     execFileSync('depmod', ['-b', join(work, 'root'), version]);
     await makeInitramfs(work, version);
     await rename(work, finished);
-    return kernelAt(finished);
+    return await kernelAt(finished);
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -1,0 +1,8 @@
+/** Whether this process is in a container of confined.ts itself, in which there can be no other. */
+let isInside = false;
+
+export const isConfined = (): boolean => isInside;
+
+export function standInside(): void {
+  isInside = true;
+}
