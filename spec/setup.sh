@@ -17,6 +17,7 @@ debian_packages=(
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
   skopeo buildah umoci dnf acl attr python3-rpm faketime libsolv-tools  # other implementations, as oracles in the tests
   busybox-static                                          # the userland of the tests' smallest images
+  man-db zsh fish                                         # readers of the manual pages and completions
   docker-registry podman iproute2 openssl                 # where the tests publish to, pull, and limit a network
   qemu-system-x86 kmod lvm2 dmsetup fdisk strace          # the virtual machine that tests run pools in, and what they do there
 )
@@ -29,6 +30,7 @@ fedora_packages=(
   skopeo buildah umoci acl attr libsolv-tools busybox glibc-static
   docker-distribution podman iproute openssl
   qemu-system-x86-core kmod lvm2 util-linux strace
+  man-db zsh fish
 )
 
 install_debian() {
@@ -73,7 +75,7 @@ fi
 export PATH="$PWD/node_modules/.bin:$PATH"
 
 # The checkout may be another user's, whose repositories git does not read unless told to.
-files=$(git -c safe.directory="$PWD" ls-files -co --exclude-standard src native | LC_ALL=C sort)
+files=$(git -c safe.directory="$PWD" ls-files -co --exclude-standard src scripts native | LC_ALL=C sort)
 sources=$(cat package-lock.json tsconfig*.json $files | sha256sum)
 if [ "$(cat dist/.sources 2>/dev/null)" != "$sources" ]; then
   say 'building the native addon and the CLI (npm run build)'

@@ -1,0 +1,163 @@
+/** What the command line takes, as oclif's manifest has it: manual pages, pages of the docs and completions come of this. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface Flag {
+  name: string;
+  char?: string | undefined;
+  summary: string;
+  /** How its value is called; undefined for a switch. */
+  value?: string | undefined;
+  /** All that the value may be. */
+  options?: string[] | undefined;
+  isMultiple: boolean;
+  isRequired: boolean;
+  isGlobal: boolean;
+  default?: string | undefined;
+  env?: string | undefined;
+}
+
+export interface Argument {
+  name: string;
+  summary: string;
+  isRequired: boolean;
+}
+
+export interface Command {
+  /** Its words, such as `queue status`. */
+  name: string;
+  summary: string;
+  /** Paragraphs. */
+  description: string[];
+  args: Argument[];
+  /** Whether the last argument may come more than once. */
+  takesMore: boolean;
+  flags: Flag[];
+  examples: string[];
+}
+
+export interface Topic {
+  name: string;
+  summary: string;
+}
+
+export interface CommandLine {
+  name: string;
+  version: string;
+  summary: string;
+  commands: Command[];
+  topics: Topic[];
+}
+
+interface ManifestFlag {
+  name: string;
+  char?: string;
+  type: 'boolean' | 'option';
+  summary?: string;
+  description?: string;
+  helpValue?: string;
+  helpGroup?: string;
+  options?: string[];
+  multiple?: boolean;
+  required?: boolean;
+  hidden?: boolean;
+  default?: unknown;
+  env?: string;
+}
+
+interface ManifestCommand {
+  id: string;
+  summary: string;
+  description?: string;
+  examples?: string[];
+  strict: boolean;
+  args: Record<string, { name: string; description?: string; required?: boolean }>;
+  flags: Record<string, ManifestFlag>;
+}
+
+interface Package {
+  version: string;
+  description: string;
+  oclif: { bin: string; topics: Record<string, { description: string }> };
+}
+
+export const checkout = join(import.meta.dirname, '..');
+const read = (name: string): unknown => JSON.parse(readFileSync(join(checkout, name), 'utf8'));
+
+/** Of the build that was made last. */
+export function readCommandLine(): CommandLine {
+  const { version, description, oclif } = read('package.json') as Package;
+  const { commands } = read('oclif.manifest.json') as { commands: Record<string, ManifestCommand> };
+  const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
+  return {
+    name: oclif.bin,
+    version,
+    summary: description,
+    commands: Object.values(commands)
+      .map((command) => commandOf(command, oclif.bin))
+      .toSorted(byName),
+    topics: Object.entries(oclif.topics)
+      .map(([name, topic]) => ({ name, summary: topic.description }))
+      .toSorted(byName),
+  };
+}
+
+function commandOf(command: ManifestCommand, bin: string): Command {
+  const { id, summary, description = '', examples = [], strict, args, flags } = command;
+  return {
+    name: id.replaceAll(':', ' '),
+    summary,
+    description: description
+      .split(/\n{2,}/)
+      .map((paragraph) => paragraph.replaceAll('\n', ' ').trim())
+      .filter((paragraph) => paragraph !== ''),
+    args: Object.values(args).map((arg) => ({
+      name: arg.name.toUpperCase(),
+      summary: arg.description ?? '',
+      isRequired: arg.required === true,
+    })),
+    takesMore: !strict,
+    flags: Object.values(flags)
+      .filter(({ hidden }) => hidden !== true)
+      .map(flagOf)
+      .toSorted((a, b) => Number(a.isGlobal) - Number(b.isGlobal)),
+    examples: examples.map((example) => example.replaceAll('<%= config.bin %>', bin)),
+  };
+}
+
+function flagOf(flag: ManifestFlag): Flag {
+  const takesValue = flag.type === 'option';
+  return {
+    name: flag.name,
+    char: flag.char,
+    summary: flag.summary ?? flag.description ?? '',
+    value: takesValue ? (flag.helpValue ?? flag.name.toUpperCase()) : undefined,
+    options: flag.options,
+    isMultiple: flag.multiple === true,
+    isRequired: flag.required === true,
+    isGlobal: flag.helpGroup === 'GLOBAL',
+    default: takesValue && flag.default !== undefined ? String(flag.default) : undefined,
+    env: flag.env,
+  };
+}
+
+/** One line: what the command takes, without the flags that may be left out. */
+export function synopsisOf({ name, args, takesMore, flags }: Command, bin: string): string {
+  const words = args.map((arg, index) => {
+    const more = takesMore && index === args.length - 1 ? '...' : '';
+    return arg.isRequired ? `${arg.name}${more}` : `[${arg.name}${more}]`;
+  });
+  const needed = flags.filter(({ isRequired }) => isRequired).map((flag) => `--${flag.name} ${flag.value}`);
+  return [bin, name, ...words, ...needed, '[OPTIONS]'].join(' ');
+}
+
+/** What a reader has to know of a flag beside its summary. */
+export function notesOf({ options, default: usual, env, isMultiple, isRequired }: Flag): string[] {
+  return [
+    ...(isRequired ? ['Required.'] : []),
+    ...(options ? [`One of: ${options.join(', ')}.`] : []),
+    ...(isMultiple ? ['May be given more than once.'] : []),
+    ...(usual === undefined ? [] : [`Default: ${usual}.`]),
+    ...(env === undefined ? [] : [`From the environment: ${env}.`]),
+  ];
+}
