@@ -17,16 +17,16 @@ const stages = [
 ];
 
 /** What every stage may call: these know nothing of the pipeline. */
-const foundations = ['host', 'rpm', 'registry'];
+const foundations = ['errors', 'oci', 'host', 'http', 'container', 'rpm', 'registry'];
 
 const processes = ['node:child_process', 'child_process', 'execa'];
 
-const folders = (names: string[]) => names.flatMap((name) => [`../${name}/*`, `../${name}/**`]);
+const folders = (names: string[]) => names.flatMap((name) => [`**/${name}/*`, `**/${name}/**`]);
 
 function direction(stage: string, index: number) {
   const later = [...stages.slice(index + 1), 'pipeline', 'queue', 'cli', 'commands'];
   return {
-    files: [`src/${stage}/**/*.ts`],
+    files: [`src/stages/${stage}/**/*.ts`],
     rules: {
       'no-restricted-imports': [
         'error',
@@ -75,20 +75,18 @@ export default defineConfig({
   },
   overrides: [
     ...stages.map(direction),
-    { files: ['src/host/exec.ts'], rules: { 'no-restricted-imports': 'off' } },
+    { files: ['src/lib/host/exec.ts'], rules: { 'no-restricted-imports': 'off' } },
     // Tests hold other programs against ours, and start processes in order to kill them.
     { files: ['**/*.test.ts', 'test/**/*.ts'], rules: { 'no-restricted-imports': 'off' } },
     {
-      files: foundations.map((name) => `src/${name}/**/*.ts`),
-      excludeFiles: ['src/host/exec.ts'],
+      files: foundations.map((name) => `src/lib/${name}/**/*.ts`),
+      excludeFiles: ['src/lib/host/exec.ts'],
       rules: {
         'no-restricted-imports': [
           'error',
           {
             paths: processes,
-            patterns: [
-              { group: [...stages, 'pipeline', 'queue', 'cli', 'commands'].map((name) => `../${name}/*`) },
-            ],
+            patterns: [{ group: folders(['stages', 'pipeline', 'queue', 'cli', 'commands']) }],
           },
         ],
       },
@@ -130,7 +128,7 @@ export default defineConfig({
             paths: processes,
             patterns: [
               {
-                group: stages.map((name) => `../${name}/*`),
+                group: folders(['stages']),
                 allowTypeImports: true,
                 message: 'call the pipeline',
               },

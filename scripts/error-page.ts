@@ -1,5 +1,5 @@
 /** docs/errors.md: every code of the table, with an anchor of its own, by its exit code. */
-import { errorTable, exitCodes, type ErrorCode } from '../src/errors.ts';
+import { errorTable, exitCodes, type ErrorCode } from '../src/lib/errors/error.ts';
 import { sentence, sentences, spaced } from './markdown.ts';
 
 export function errorPage(): string {

@@ -1,5 +1,5 @@
 /** Manual pages in man(7)'s macros: one for each command, and one for all of them. */
-import { exitCodes } from '../src/errors.ts';
+import { exitCodes } from '../src/lib/errors/error.ts';
 import { spaced } from './markdown.ts';
 import { notesOf, synopsisOf, type Command, type CommandLine, type Flag } from './command-model.ts';
 

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../src/host/exec.ts';
+import { run } from '../src/lib/host/exec.ts';
 import { sha256Text } from './digest.ts';
 import { temporary } from './places.ts';
 import { say } from './say.ts';

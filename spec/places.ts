@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readdir, realpath, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { withLock } from '../src/host/locks.ts';
+import { withLock } from '../src/lib/host/locks.ts';
 import { say } from './say.ts';
 
 /** It may lie anywhere, so its path is never taken from a URL, which would keep `%20` for a space. */

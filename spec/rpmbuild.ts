@@ -1,7 +1,7 @@
 /** Runs rpmbuild so that the same spec and sources give the same bytes on any host. */
 import { mkdir, open, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { run } from '../src/host/exec.ts';
+import { run } from '../src/lib/host/exec.ts';
 import { temporary } from './places.ts';
 
 export interface Build {

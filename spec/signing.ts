@@ -1,7 +1,7 @@
 /** A key pair of the repository's own, and what it signs. */
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../src/host/exec.ts';
+import { run } from '../src/lib/host/exec.ts';
 import { temporaryShort } from './places.ts';
 import { inParallel } from './pool.ts';
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The entry point: everything after it is a command's. */
 import { join } from 'node:path';
-import { MillinerError } from './errors.ts';
+import { MillinerError } from './lib/errors/error.ts';
 
 // npm runs a script in the package's directory: paths are meant from where the user is.
 if (process.env['npm_lifecycle_event'] === 'milliner' && process.env['INIT_CWD'])
@@ -26,7 +26,7 @@ if (Number.parseInt(process.versions.node, 10) < oldestNode) {
   enableCompileCache();
   const { handle, run } = await import('@oclif/core');
   const { surviveLostOutput } = await import('./cli/streams.ts');
-  const { printable } = await import('./host/printable.ts');
+  const { printable } = await import('./lib/host/printable.ts');
   surviveLostOutput();
   const tell = (error: Error) => {
     error.message = printable(error.message);

@@ -1,5 +1,5 @@
 /** What a .deb installs: paths, types, modes and owners as its own tar says, never as the host resolves them. */
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import type { Deb } from './archive.ts';
 
 export interface Entry {

@@ -1,5 +1,5 @@
 /** The control paragraph of a .deb. */
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import type { Deb } from './archive.ts';
 
 export interface Control {

@@ -1,7 +1,7 @@
 /** The password of a private key: from the environment for machines, from the terminal for people. */
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { MillinerError } from '../errors.ts';
+import { MillinerError } from '../lib/errors/error.ts';
 
 export const passwordVariable = 'MILLINER_KEY_PASSWORD';
 

@@ -1,6 +1,6 @@
 /** What becomes of a command when nobody takes what it writes: the reader has gone, or the disk below is full. */
-import { exitCodes } from '../errors.ts';
-import { printable } from '../host/printable.ts';
+import { exitCodes } from '../lib/errors/error.ts';
+import { printable } from '../lib/host/printable.ts';
 
 /**
  * A reader that has left (| head), and a story that cannot be told, are no reason to leave a build half done. An

@@ -1,6 +1,6 @@
 /** The story on stderr: one line that moves on a terminal, plain lines elsewhere, nothing when asked to be quiet. */
-import { printable } from '../host/printable.ts';
-import type { Progress } from '../host/progress.ts';
+import { printable } from '../lib/host/printable.ts';
+import type { Progress } from '../lib/host/progress.ts';
 
 /** Milliseconds between two pictures of the same work. */
 const refresh = 100;

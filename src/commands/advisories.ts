@@ -1,9 +1,13 @@
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { offline, untrusted } from '../cli/repositoryflags.ts';
-import { listAdvisories, type AdvisoriesReport, type ReportedAdvisory } from '../pipeline/advisories.ts';
-import { confine } from '../host/reach.ts';
-import { openContext } from '../pipeline/context.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { offline, untrusted } from '../cli/repository-flags.ts';
+import { confine } from '../lib/http/reach.ts';
+import {
+  listAdvisories,
+  type AdvisoriesReport,
+  type ReportedAdvisory,
+} from '../pipeline/report/advisories.ts';
+import { openContext } from '../pipeline/state/context.ts';
 
 export default class AdvisoriesCommand extends MillinerCommand {
   static override summary = 'List the advisories that an image has not been updated for';

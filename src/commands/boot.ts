@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { bootFailure, bootImage } from '../pipeline/boot.ts';
-import { openContext } from '../pipeline/context.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { bootFailure, bootImage } from '../pipeline/instance/boot.ts';
+import { openContext } from '../pipeline/state/context.ts';
 
 export default class BootCommand extends MillinerCommand {
   static override summary = 'Boot an image in isolated containers and give a verdict';

@@ -1,11 +1,11 @@
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { offline, untrusted } from '../cli/repositoryflags.ts';
-import { arches } from '../host/arch.ts';
-import { build } from '../pipeline/build.ts';
-import { checkReproducible } from '../pipeline/check.ts';
-import { confine } from '../host/reach.ts';
-import { openContext } from '../pipeline/context.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { offline, untrusted } from '../cli/repository-flags.ts';
+import { arches } from '../lib/host/arch.ts';
+import { confine } from '../lib/http/reach.ts';
+import { build } from '../pipeline/build/build.ts';
+import { checkReproducible } from '../pipeline/build/check-reproducible.ts';
+import { openContext } from '../pipeline/state/context.ts';
 
 export default class BuildCommand extends MillinerCommand {
   static override summary = 'Build the image of a locked recipe';

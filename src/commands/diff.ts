@@ -1,8 +1,8 @@
 import { Args, Flags } from '@oclif/core';
-import { changelogLines } from '../cli/changelog.ts';
-import { MillinerCommand } from '../cli/command.ts';
-import { openContext } from '../pipeline/context.ts';
-import { diffImages, type ImageDiff, type UpdatedPackage } from '../pipeline/diff.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { changelogLines } from '../cli/format-changelog.ts';
+import { diffImages, type ImageDiff, type UpdatedPackage } from '../pipeline/report/image-diff.ts';
+import { openContext } from '../pipeline/state/context.ts';
 
 export default class DiffCommand extends MillinerCommand {
   static override summary = 'Show what one image has that another has not';

@@ -1,6 +1,6 @@
-import { MillinerCommand } from '../cli/command.ts';
-import { MillinerError } from '../errors.ts';
-import { examine } from '../pipeline/doctor.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import { examine } from '../pipeline/setup/doctor.ts';
 
 export default class DoctorCommand extends MillinerCommand {
   static override summary = 'Tell what this host can do, and how to mend what it cannot';

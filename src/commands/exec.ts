@@ -1,8 +1,8 @@
 import { Args } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { MillinerError } from '../errors.ts';
-import { openContext } from '../pipeline/context.ts';
-import { captureInInstance, execInInstance } from '../pipeline/control.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import { captureInInstance, execInInstance } from '../pipeline/instance/control.ts';
+import { openContext } from '../pipeline/state/context.ts';
 
 export default class ExecCommand extends MillinerCommand {
   static override summary = 'Run a program in an instance';

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { openContext } from '../pipeline/context.ts';
-import { collectGarbage } from '../pipeline/gc.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { openContext } from '../pipeline/state/context.ts';
+import { collectGarbage } from '../pipeline/state/gc.ts';
 
 export default class GcCommand extends MillinerCommand {
   static override summary = 'Remove what no image needs from the state directory';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { initialise } from '../pipeline/init.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { initialise } from '../pipeline/setup/init.ts';
 
 export default class InitCommand extends MillinerCommand {
   static override summary = 'Write a first recipe and its repositories';

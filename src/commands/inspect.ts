@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { findRecord } from '../pipeline/records.ts';
-import type { StateEntry } from '../pipeline/statereport.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import type { StateEntry } from '../pipeline/build/state-report.ts';
+import { findRecord } from '../pipeline/state/image-records.ts';
 
 export default class InspectCommand extends MillinerCommand {
   static override summary = 'Show what an image holds and what its build did';

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { openContext } from '../pipeline/context.ts';
-import { followLogs, readLogs } from '../pipeline/control.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { followLogs, readLogs } from '../pipeline/instance/control.ts';
+import { openContext } from '../pipeline/state/context.ts';
 
 export default class LogsCommand extends MillinerCommand {
   static override summary = 'Show what an instance wrote: its journal, or the output of its program';

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { writePolicy } from '../pipeline/policy.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { writePolicy } from '../pipeline/trust/policy.ts';
 
 export default class PolicyCommand extends MillinerCommand {
   static override summary = 'Write the policy by which podman and skopeo accept only images of a key';

@@ -1,6 +1,6 @@
-import { MillinerCommand } from '../cli/command.ts';
-import { openContext } from '../pipeline/context.ts';
-import { listInstances } from '../pipeline/running.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { listInstances } from '../pipeline/instance/instance-records.ts';
+import { openContext } from '../pipeline/state/context.ts';
 
 export default class PsCommand extends MillinerCommand {
   static override summary = 'List the instances that run';

@@ -1,10 +1,10 @@
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
 import { askPassword } from '../cli/password.ts';
-import { openContext } from '../pipeline/context.ts';
-import { usualLife } from '../pipeline/nextstandings.ts';
-import { publish } from '../pipeline/publish.ts';
-import { layouts } from '../pipeline/verify.ts';
+import { usualLife } from '../pipeline/publish/next-standings.ts';
+import { publish } from '../pipeline/publish/publish.ts';
+import { openContext } from '../pipeline/state/context.ts';
+import { layouts } from '../pipeline/trust/verify-image.ts';
 
 export default class PublishCommand extends MillinerCommand {
   static override summary = 'Sign a booted image and publish it';

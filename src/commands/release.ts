@@ -1,11 +1,11 @@
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
 import { askPassword, passwordVariable } from '../cli/password.ts';
-import { untrusted } from '../cli/repositoryflags.ts';
-import { MillinerError } from '../errors.ts';
-import { openContext, type RunOptions } from '../pipeline/context.ts';
-import { layouts } from '../pipeline/verify.ts';
-import { examine } from '../pipeline/doctor.ts';
+import { untrusted } from '../cli/repository-flags.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import { examine } from '../pipeline/setup/doctor.ts';
+import { openContext, type RunOptions } from '../pipeline/state/context.ts';
+import { layouts } from '../pipeline/trust/verify-image.ts';
 import { withConnection, type Connection } from '../queue/connection.ts';
 import { follow, hasWorkers } from '../queue/follow.ts';
 import { identifyKey, Keyring, rememberKey, type KeyId } from '../queue/keyring.ts';

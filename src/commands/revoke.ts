@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
 import { askPassword } from '../cli/password.ts';
-import { revoke } from '../pipeline/revoke.ts';
+import { revoke } from '../pipeline/publish/revoke.ts';
 
 export default class RevokeCommand extends MillinerCommand {
   static override summary = 'Say, signed, that a published image counts no more';

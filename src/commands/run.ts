@@ -1,9 +1,9 @@
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { MillinerError } from '../errors.ts';
-import { openContext } from '../pipeline/context.ts';
-import { reportToParent, runDetached } from '../pipeline/detach.ts';
-import { runInstances, type Started } from '../pipeline/run.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import { reportToParent, runDetached } from '../pipeline/instance/detach.ts';
+import { runInstances, type Started } from '../pipeline/instance/run.ts';
+import { openContext } from '../pipeline/state/context.ts';
 
 type Port = Started['instances'][number]['ports'][number];
 

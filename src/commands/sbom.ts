@@ -1,8 +1,8 @@
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { writeFileAtomic } from '../host/atomic.ts';
-import { printableJson } from '../host/printable.ts';
-import { exportSbom, sbomFormats } from '../pipeline/sbom.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { writeFileAtomic } from '../lib/host/atomic-file.ts';
+import { printableJson } from '../lib/host/printable.ts';
+import { exportSbom, sbomFormats } from '../pipeline/publish/image-sbom.ts';
 
 export default class SbomCommand extends MillinerCommand {
   static override summary = "Write an image's bill of materials";

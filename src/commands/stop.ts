@@ -1,8 +1,8 @@
 import { Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
-import { MillinerError } from '../errors.ts';
-import { openContext } from '../pipeline/context.ts';
-import { stopInstances } from '../pipeline/control.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import { stopInstances } from '../pipeline/instance/control.ts';
+import { openContext } from '../pipeline/state/context.ts';
 
 export default class StopCommand extends MillinerCommand {
   static override summary = 'Stop instances, and remove all that was theirs';

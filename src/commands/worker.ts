@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Flags } from '@oclif/core';
-import { MillinerCommand } from '../cli/command.ts';
+import { MillinerCommand } from '../cli/base-command.ts';
 import { askPassword, passwordVariable } from '../cli/password.ts';
-import { jsonLog, textLog } from '../cli/workerlog.ts';
-import { openContext } from '../pipeline/context.ts';
-import { examine } from '../pipeline/doctor.ts';
+import { jsonLog, textLog } from '../cli/worker-log.ts';
+import { examine } from '../pipeline/setup/doctor.ts';
+import { openContext } from '../pipeline/state/context.ts';
 import { connect } from '../queue/connection.ts';
 import { isDone } from '../queue/idle.ts';
 import { identifyKey, Keyring } from '../queue/keyring.ts';

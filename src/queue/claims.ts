@@ -3,10 +3,10 @@
  * on from it: a request, then what was locked, built and booted, signed, and published for it. All name the request.
  */
 import { z } from 'zod';
-import type { Digest } from '../content/digest.ts';
-import { arches } from '../host/arch.ts';
-import { layouts } from '../pipeline/verify.ts';
-import { digestSchema } from '../pipeline/received.ts';
+import { arches } from '../lib/host/arch.ts';
+import type { Digest } from '../lib/oci/digest.ts';
+import { digestSchema } from '../pipeline/state/received.ts';
+import { layouts } from '../pipeline/trust/verify-image.ts';
 import { forged, peek, sealedSchema, type Claim, type Machines, type Sealed } from './sealed.ts';
 
 const arch = z.enum(arches);

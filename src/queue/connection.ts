@@ -1,12 +1,12 @@
 /** The way to the queue's Redis: the one that MILLINER_REDIS names, shared by many machines, or this state's own. */
 import { Redis } from 'ioredis';
-import { MillinerError } from '../errors.ts';
-import { isUntrusted, wordsOf } from '../host/tls.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import { isUntrusted, wordsOf } from '../lib/http/tls.ts';
 import { Departure } from './departure.ts';
 import { isPrefix, prefix, prefixVariable } from './job.ts';
-import { placeOf, redisVariable } from './place.ts';
+import { PrivateServer } from './private-redis.ts';
+import { placeOf, redisVariable } from './redis-address.ts';
 import { asQueueError, isOfReplica } from './replies.ts';
-import { PrivateServer } from './server.ts';
 
 /** Milliseconds: for the first connection of a command. Once connected, it is tried for ever. */
 const patience = 10_000;

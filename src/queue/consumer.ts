@@ -8,7 +8,7 @@ import {
   type Job,
 } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { errorTable } from '../errors.ts';
+import { errorTable } from '../lib/errors/error.ts';
 import { cancelled, lost } from './fence.ts';
 import { failureOf, prefix } from './job.ts';
 import { queueTrouble } from './replies.ts';

@@ -1,7 +1,7 @@
 /** How a connection to the queue's Redis ends: also when what is asked is never answered. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { MillinerError } from '../errors.ts';
+import { MillinerError } from '../lib/errors/error.ts';
 import { AnswerMeter, largestAnswer } from './answers.ts';
 
 /** A Redis that has not come back for so long is not waited for by whoever is to stop. */

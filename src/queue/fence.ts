@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { MillinerError } from '../errors.ts';
+import { MillinerError } from '../lib/errors/error.ts';
 import { referencesOf } from './claims.ts';
 import { failureOf, prefix, type StageJob } from './job.ts';
 import { now, type Deadline, type Grant } from './messages.ts';

@@ -3,7 +3,7 @@
  * worked out anew each time from what the children have given, so that it may be cut short anywhere.
  */
 import { DelayedError, WaitingChildrenError, type Job } from 'bullmq';
-import { MillinerError } from '../errors.ts';
+import { MillinerError } from '../lib/errors/error.ts';
 import { claims, courseSchema, openCourse, type Course, type OpenedCourse, type Release } from './claims.ts';
 import { cancelled } from './fence.ts';
 import { jobsOf, persistent, readFailure, releaseQueue, revived, type Stage, type StageData } from './job.ts';

@@ -1,10 +1,10 @@
 /** release waits: tells what its releases do until all have ended. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
-import { MillinerError } from '../errors.ts';
-import type { Progress } from '../host/progress.ts';
-import { nowAndThen } from './connection.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import type { Progress } from '../lib/host/progress.ts';
 import { peekRelease, peekRequest } from './claims.ts';
+import { nowAndThen } from './connection.ts';
 import { jobsOf, readFailure, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 import { queueTrouble } from './replies.ts';

@@ -4,10 +4,10 @@
  */
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
-import type { Digest } from '../content/digest.ts';
-import { errorTable, MillinerError, type ErrorCode } from '../errors.ts';
-import { asQueueError } from './replies.ts';
+import { errorTable, MillinerError, type ErrorCode } from '../lib/errors/error.ts';
+import type { Digest } from '../lib/oci/digest.ts';
 import { courseSchema, type Built, type Locked, type Release, type Signed } from './claims.ts';
+import { asQueueError } from './replies.ts';
 
 export const prefixVariable = 'MILLINER_REDIS_PREFIX';
 /** Of all keys: releases under one prefix know nothing of those under another in the same Redis. */

@@ -5,11 +5,11 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { MillinerError } from '../errors.ts';
-import { writeFileAtomic } from '../host/atomic.ts';
-import { readdirIfThere } from '../host/files.ts';
-import { readKeyText } from '../pipeline/signerkey.ts';
-import { readPrivateKey } from '../sign/key.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import { writeFileAtomic } from '../lib/host/atomic-file.ts';
+import { readdirIfThere } from '../lib/host/files.ts';
+import { readKeyText } from '../pipeline/trust/signer-key.ts';
+import { readPrivateKey } from '../stages/sign/key.ts';
 
 export interface KeyId {
   /** Of the encrypted file: every copy of it is the same key. */

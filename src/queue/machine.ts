@@ -14,10 +14,10 @@ import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { MillinerError } from '../errors.ts';
-import { writeFileAtomic } from '../host/atomic.ts';
-import { readTextIfThere, syncPath } from '../host/files.ts';
-import { withLock } from '../host/locks.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import { writeFileAtomic } from '../lib/host/atomic-file.ts';
+import { readTextIfThere, syncPath } from '../lib/host/files.ts';
+import { withLock } from '../lib/host/locks.ts';
 
 /** What a machine's word counts for: requests for releases; locks, builds and boots; signatures and tags. */
 export const rights = ['submit', 'build', 'sign'] as const;

@@ -1,5 +1,5 @@
 /** What a worker and the process of one of its jobs say to each other. */
-import type { Storage } from '../snapshot/storage.ts';
+import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
 import type { Failure, Stage, StageJob } from './job.ts';
 import type { Results } from './stages.ts';
 

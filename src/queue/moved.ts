@@ -6,10 +6,10 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { MillinerError } from '../errors.ts';
-import { writeFileAtomic } from '../host/atomic.ts';
-import { readTextIfThere } from '../host/files.ts';
-import { withLock } from '../host/locks.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import { writeFileAtomic } from '../lib/host/atomic-file.ts';
+import { readTextIfThere } from '../lib/host/files.ts';
+import { withLock } from '../lib/host/locks.ts';
 
 const movedSchema = z.strictObject({ reference: z.string(), at: z.int() });
 

@@ -1,5 +1,5 @@
 /** What a Redis answers in place of doing what it was asked, as our own errors. */
-import { MillinerError, type ErrorCode } from '../errors.ts';
+import { MillinerError, type ErrorCode } from '../lib/errors/error.ts';
 
 const ofReplica = /^(?:READONLY|MASTERDOWN)/;
 const meanings: readonly [RegExp, ErrorCode, string][] = [

@@ -5,8 +5,8 @@
 import { createHash, sign, verify } from 'node:crypto';
 import { dsse } from '@sigstore/core';
 import { z } from 'zod';
-import type { Digest } from '../content/digest.ts';
-import { MillinerError } from '../errors.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import type { Digest } from '../lib/oci/digest.ts';
 import {
   enrolledMachines,
   ownMachine,

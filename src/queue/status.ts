@@ -1,7 +1,7 @@
 /** What the queue holds, for people and programs: releases, their stages with logs, and who works. */
 import type { Job, JobState } from 'bullmq';
 import { z } from 'zod';
-import { MillinerError } from '../errors.ts';
+import { MillinerError } from '../lib/errors/error.ts';
 import { peekRelease, peekRequest, type Release } from './claims.ts';
 import {
   failureOf,

@@ -6,11 +6,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MillinerError } from '../errors.ts';
-import { syncPath } from '../host/files.ts';
-import { writeNew } from '../pipeline/keys.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import { syncPath } from '../lib/host/files.ts';
+import { writeNew } from '../pipeline/trust/key-files.ts';
 import { prefix } from './job.ts';
-import { redisVariable } from './place.ts';
+import { redisVariable } from './redis-address.ts';
 
 export const parts = ['submit', 'build', 'sign'] as const;
 export type Part = (typeof parts)[number];

@@ -3,27 +3,27 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
-import { MillinerError } from '../errors.ts';
-import type { Finding } from '../pipeline/doctor.ts';
-import { hostArches } from '../host/arch.ts';
+import { MillinerError } from '../lib/errors/error.ts';
+import { hostArches } from '../lib/host/arch.ts';
+import type { Finding } from '../pipeline/setup/doctor.ts';
+import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
+import { claims, peekRelease } from './claims.ts';
 import type { Connection } from './connection.ts';
 import { Consumer, type Handler, type Reason } from './consumer.ts';
 import { cancelled, endGrant, grantTo, movedBy } from './fence.ts';
 import { advance } from './flow.ts';
 import { Heart } from './heart.ts';
-import { claims, peekRelease } from './claims.ts';
 import { failureOf, queueOf, releaseQueue, type Stage, type StageJob } from './job.ts';
 import { rememberedKeys, type Keyring } from './keyring.ts';
 import type { Log, Subject } from './log.ts';
+import type { Order } from './messages.ts';
 import { movingTags } from './moved.ts';
 import { openReport, openStage } from './opened.ts';
 import { keys, Queues } from './queues.ts';
+import { runTask, type TaskHooks } from './run-job.ts';
 import type { Sealed } from './sealed.ts';
 import { Slots } from './slots.ts';
 import type { Results } from './stages.ts';
-import type { Order } from './messages.ts';
-import { runTask, type TaskHooks } from './task.ts';
-import type { Storage } from '../snapshot/storage.ts';
 
 export interface WorkerOptions {
   /** The state directory. */

@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Verdict } from '../../src/boot/verdict.ts';
+import type { Verdict } from '../../src/stages/boot/verdict.ts';
 import { remains } from '../boot/remains.ts';
 import { Desk, type RunSettings } from '../cli/milliner.ts';
 import { recipeOf } from '../cli/ownpackages.ts';

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import type { Lock } from '../../src/lock/lock.ts';
-import { indexType, type Digest } from '../../src/registry/descriptor.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import type { Lock } from '../../src/stages/lock/lock-file.ts';
+import { indexType, type Digest } from '../../src/lib/oci/descriptor.ts';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
 import { compareTrees } from '../image/trees.ts';
 import { GpgHome } from '../rpm/gpghome.ts';

@@ -1,7 +1,7 @@
 /** Images that buildah makes of a tiny tree that rpm installed, and what it unpacks of others: a builder that shares nothing with ours. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 
 export const dbPath = '/usr/lib/sysimage/rpm';

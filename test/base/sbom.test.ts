@@ -1,12 +1,12 @@
 /** The bills of materials of a product on a base that buildah made, held against the tree that buildah unpacks of it. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { attachedEnvelopes } from '../../src/sign/attestation.ts';
-import { bundledEnvelopes } from '../../src/sign/bundle.ts';
-import { readPublicKey } from '../../src/sign/publickey.ts';
-import { openEnvelope } from '../../src/sign/statement.ts';
-import { fetchAttachment, fetchBundles } from '../../src/pipeline/signatures.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { attachedEnvelopes } from '../../src/stages/sign/attestation.ts';
+import { bundledEnvelopes } from '../../src/stages/sign/sigstore-bundle.ts';
+import { readPublicKey } from '../../src/stages/sign/public-key.ts';
+import { openEnvelope } from '../../src/stages/sign/statement.ts';
+import { fetchAttachment, fetchBundles } from '../../src/pipeline/trust/fetch-signatures.ts';
 import type { BuildAnswer } from '../cli/milliner.ts';
 import { layersOf, listTars } from '../cli/layout.ts';
 import { Bench, runsToItsEnd } from '../publish/bench.ts';

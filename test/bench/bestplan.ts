@@ -2,8 +2,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { inParallel } from '../../spec/pool.ts';
-import { sourceNameOf } from '../../src/lock/lock.ts';
-import { readPackage } from '../../src/rpm/package.ts';
+import { readPackage } from '../../src/lib/rpm/package.ts';
+import { sourceNameOf } from '../../src/stages/lock/lock-file.ts';
 import { level } from './nightly.ts';
 
 /**

@@ -7,7 +7,7 @@ import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { readPackage } from '../../src/rpm/package.ts';
+import { readPackage } from '../../src/lib/rpm/package.ts';
 import { cache, checkout } from '../demo/recipes.ts';
 import type { Bench, Case } from './bench.ts';
 import { peakMemory } from './memory.ts';

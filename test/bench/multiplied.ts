@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress, gunzipSync } from 'node:zlib';
-import { parseRepomd } from '../../src/repo/repomd.ts';
+import { parseRepomd } from '../../src/stages/repo/repomd.ts';
 import { cache } from '../demo/recipes.ts';
 
 const packages = 70_000;

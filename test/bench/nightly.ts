@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createRepodata } from '../../spec/repodata.ts';
-import type { Lock, LockedArch } from '../../src/lock/lock.ts';
+import type { Lock, LockedArch } from '../../src/stages/lock/lock-file.ts';
 import { cache, checkout } from '../demo/recipes.ts';
 
 const repository = join(cache, 'repository');

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readPackage } from '../../src/rpm/package.ts';
+import { readPackage } from '../../src/lib/rpm/package.ts';
 import { ClientStorage } from '../clients/storage.ts';
 import { cache } from '../demo/recipes.ts';
 import { CountingProxy } from '../registry/counting.ts';

@@ -1,5 +1,5 @@
 /** Images that look right until they are booted: what each is to be rejected for. */
-import type { CauseCode } from '../../src/boot/verdict.ts';
+import type { CauseCode } from '../../src/stages/boot/verdict.ts';
 import { answers, booted, listens, plain, runsUntilAsked, service, type Variant } from './pieces.ts';
 
 export interface BrokenVariant extends Variant {

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { monotonic } from '../../src/boot/clock.ts';
-import type { Verdict } from '../../src/boot/verdict.ts';
-import { run } from '../../src/host/exec.ts';
-import type { RunningInstance } from '../../src/pipeline/running.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import type { RunningInstance } from '../../src/pipeline/instance/instance-records.ts';
+import { monotonic } from '../../src/stages/boot/clock.ts';
+import type { Verdict } from '../../src/stages/boot/verdict.ts';
 import { buildDemo, copyRecipes, demoRecipes, runCli } from '../demo/recipes.ts';
 
 // podman takes no layout whose path has capitals.

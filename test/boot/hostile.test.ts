@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Verdict } from '../../src/boot/verdict.ts';
+import type { Verdict } from '../../src/stages/boot/verdict.ts';
 import { checkout, Desk } from '../cli/milliner.ts';
 import { entrypointOf } from './programs.ts';
 import { remains } from './remains.ts';

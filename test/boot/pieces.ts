@@ -1,6 +1,6 @@
 /** What the variants of images are made of: small programs in bash on demo-base, run by systemd or as the entrypoint. */
 import type { z } from 'zod';
-import type { recipeSchema } from '../../src/recipe/schema.ts';
+import type { recipeSchema } from '../../src/stages/recipe/schema.ts';
 
 type Recipe = z.input<typeof recipeSchema>;
 type Test = NonNullable<Recipe['test']>;

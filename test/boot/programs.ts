@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 
 /** Recipe fields for an image whose first process is the compiled program, once a shell has unpacked it. */
 export async function entrypointOf(name: string, flags: string[] = []) {

@@ -1,6 +1,6 @@
 /** Instances that do not come up, and requests that cannot be: each by its code, and nothing is left. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { printable } from '../../src/host/printable.ts';
+import { printable } from '../../src/lib/host/printable.ts';
 import { Desk } from '../cli/milliner.ts';
 import { remains } from './remains.ts';
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { groupPrefix } from '../../src/pipeline/workspace.ts';
+import { groupPrefix } from '../../src/pipeline/state/workspace.ts';
 import { leftovers } from '../cli/traces.ts';
 
 interface Place {

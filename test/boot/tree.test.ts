@@ -4,8 +4,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Instance, StartError } from '../../src/boot/instance.ts';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { Instance, StartError } from '../../src/stages/boot/instance.ts';
 import { groups } from './remains.ts';
 
 let directory: string;

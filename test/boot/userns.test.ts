@@ -4,14 +4,14 @@ import { cp, lstat, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Instance } from '../../src/boot/instance.ts';
-import { run } from '../../src/host/exec.ts';
-import { lstatIfThere } from '../../src/host/files.ts';
-import { unmountAllBelow } from '../../src/host/mounts.ts';
-import { runDirectoryOf } from '../../src/host/rundirectory.ts';
-import { containerPid } from '../../src/host/runtime.ts';
-import { mountShifted } from '../../src/host/shifted.ts';
-import { guestIds } from '../../src/host/userns.ts';
+import { runDirectoryOf } from '../../src/lib/container/run-directory.ts';
+import { containerPid } from '../../src/lib/container/runtime.ts';
+import { mountShifted } from '../../src/lib/container/shifted.ts';
+import { guestIds } from '../../src/lib/container/userns.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { lstatIfThere } from '../../src/lib/host/files.ts';
+import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
+import { Instance } from '../../src/stages/boot/instance.ts';
 import { groups } from './remains.ts';
 
 let directory: string;

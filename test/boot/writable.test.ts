@@ -3,7 +3,7 @@
  * itself, at every mount that it has, and tries.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { Verdict } from '../../src/boot/verdict.ts';
+import type { Verdict } from '../../src/stages/boot/verdict.ts';
 import { Desk } from '../cli/milliner.ts';
 import { remains } from './remains.ts';
 

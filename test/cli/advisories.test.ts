@@ -2,8 +2,8 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import type { AdvisoriesReport } from '../../src/pipeline/advisories.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import type { AdvisoriesReport } from '../../src/pipeline/report/advisories.ts';
 import { repositoryOf } from '../solve/packages.ts';
 import { Desk } from './milliner.ts';
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../spec/places.ts';
 import { rpmbuildText } from '../../spec/rpmbuild.ts';
-import type { ImageDiff } from '../../src/pipeline/diff.ts';
+import type { ImageDiff } from '../../src/pipeline/report/image-diff.ts';
 import { Desk, type BuildAnswer } from './milliner.ts';
 
 const day = 86_400;

@@ -2,8 +2,8 @@
 import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { mount, unmount, type PlainSpec } from '../../src/host/mounts.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { mount, unmount, type PlainSpec } from '../../src/lib/host/mounts.ts';
 import { asNobody, checkout, Desk, type ErrorAnswer } from './milliner.ts';
 import { leftovers } from './traces.ts';
 

@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip, createZstdCompress, gzipSync } from 'node:zlib';
 import { createWriteStream } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { run, start } from '../../src/host/exec.ts';
+import { run, start } from '../../src/lib/host/exec.ts';
 import { faults, metalinkOf, Mirror } from '../repository/mirror.ts';
 import { appFile, tinyPackages } from '../tiny/tiny.ts';
 import { createRepository } from './metadata.ts';

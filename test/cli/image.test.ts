@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { layersOf, listTars } from './layout.ts';
 import { Desk, type BuildAnswer } from './milliner.ts';

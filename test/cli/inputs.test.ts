@@ -2,8 +2,8 @@
 import { mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { errorTable, exitCodes, type ErrorCode } from '../../src/errors.ts';
-import { hostArch } from '../../src/host/arch.ts';
+import { errorTable, exitCodes, type ErrorCode } from '../../src/lib/errors/error.ts';
+import { hostArch } from '../../src/lib/host/arch.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { createRepository, editPrimary } from './metadata.ts';
 import { Desk } from './milliner.ts';
@@ -114,7 +114,7 @@ test('lock: stale when the recipe or the lock of its base has changed', async ()
 });
 
 test('lock: for another architecture alone, or made with other versions of the tools', async () => {
-  const { sealLock } = await import('../../src/lock/lock.ts');
+  const { sealLock } = await import('../../src/stages/lock/lock-file.ts');
   const recipe = await desk.tiny('elsewhere', ['tiny-base']);
   await desk.json(['lock', recipe]);
   const path = join(desk.recipes, 'elsewhere.lock.json');

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readPrivateKey } from '../../src/sign/key.ts';
+import { readPrivateKey } from '../../src/stages/sign/key.ts';
 import { shellWords } from '../shellwords.ts';
 import { cli, Desk } from './milliner.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { checkout } from '../../spec/places.ts';
-import { start } from '../../src/host/exec.ts';
+import { start } from '../../src/lib/host/exec.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 
 export { checkout };

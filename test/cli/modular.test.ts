@@ -2,7 +2,7 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, test } from 'vitest';
-import { start, run } from '../../src/host/exec.ts';
+import { start, run } from '../../src/lib/host/exec.ts';
 import { build } from '../rpm/fixtures.ts';
 import { createRepository } from './metadata.ts';
 import { Desk } from './milliner.ts';

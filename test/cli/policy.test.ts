@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { generateKeyPair } from '../../src/sign/key.ts';
+import { generateKeyPair } from '../../src/stages/sign/key.ts';
 import { GpgHome } from '../rpm/gpghome.ts';
 import { Desk } from './milliner.ts';
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unmountAllBelow } from '../../src/host/mounts.ts';
+import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
 import { Desk } from './milliner.ts';
 import { leftovers } from './traces.ts';
 

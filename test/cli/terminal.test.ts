@@ -1,7 +1,7 @@
 /** What others give never reaches a terminal as it is, and nobody has to take what a command writes. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { printable } from '../../src/host/printable.ts';
+import { printable } from '../../src/lib/host/printable.ts';
 import { Desk, type ErrorAnswer } from './milliner.ts';
 import { leftovers } from './traces.ts';
 

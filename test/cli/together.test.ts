@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ContentStore } from '../../src/content/store.ts';
+import { ContentStore } from '../../src/stages/content/store.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { indexOf } from './layout.ts';
 import { Desk, type BuildAnswer } from './milliner.ts';

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { run } from '../../src/host/exec.ts';
-import { groupPrefix } from '../../src/pipeline/workspace.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { groupPrefix } from '../../src/pipeline/state/workspace.ts';
 
 /** Everything below a state directory that should be gone, and what of the host still speaks of it; none is right. */
 export async function leftovers(directory: string, state = join(directory, 'state')): Promise<string[]> {

@@ -1,12 +1,12 @@
 /** A command that waits for what never comes does not end well, though Node would have it so. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { start } from '../../src/host/exec.ts';
+import { start } from '../../src/lib/host/exec.ts';
 import { checkout } from './milliner.ts';
 
 const script = `
 import { Config } from '@oclif/core';
-import { MillinerCommand } from ${JSON.stringify(join(checkout, 'src/cli/command.ts'))};
+import { MillinerCommand } from ${JSON.stringify(join(checkout, 'src/cli/base-command.ts'))};
 class Waiting extends MillinerCommand {
   async run() { await this.parse(Waiting); await new Promise(() => {}); }
 }

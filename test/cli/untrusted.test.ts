@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sealLock, type Lock } from '../../src/lock/lock.ts';
+import { sealLock, type Lock } from '../../src/stages/lock/lock-file.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { Desk } from './milliner.ts';
 

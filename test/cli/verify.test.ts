@@ -1,8 +1,8 @@
 /** `milliner verify`: what it proved, and one exit code for each reason why not. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { manifestType } from '../../src/registry/descriptor.ts';
-import { describe, toJson, type Fetched } from '../../src/sign/artifact.ts';
-import { bundleType } from '../../src/sign/bundle.ts';
+import { manifestType } from '../../src/lib/oci/descriptor.ts';
+import { describe, toJson, type Fetched } from '../../src/stages/sign/artifact.ts';
+import { bundleType } from '../../src/stages/sign/sigstore-bundle.ts';
 import { Shelf, type Hung, type Image } from '../sign/shelf.ts';
 import { Desk } from './milliner.ts';
 

@@ -9,7 +9,7 @@ import { basename, join } from 'node:path';
 import { fetchClosure, suite } from '../../spec/debian/archive.ts';
 import { sha256Text } from '../../spec/digest.ts';
 import { cache, withWorkPlace } from '../../spec/places.ts';
-import { run, type RunOptions, type RunResult } from '../../src/host/exec.ts';
+import { run, type RunOptions, type RunResult } from '../../src/lib/host/exec.ts';
 
 const packages = [
   'ca-certificates',

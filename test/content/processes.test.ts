@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ContentStore } from '../../src/content/store.ts';
-import { run, start } from '../../src/host/exec.ts';
-import { mount, unmount } from '../../src/host/mounts.ts';
+import { run, start } from '../../src/lib/host/exec.ts';
+import { mount, unmount } from '../../src/lib/host/mounts.ts';
+import { ContentStore } from '../../src/stages/content/store.ts';
 
 const writer = fileURLToPath(new URL('writer.ts', import.meta.url));
 const soak = process.env['MILLINER_SOAK'] !== undefined;

@@ -1,5 +1,5 @@
 /** A writer in a process of its own: `write STATE COUNT` ingests COUNT blobs, `hang STATE` stops half-way for good. */
-import { ContentStore } from '../../src/content/store.ts';
+import { ContentStore } from '../../src/stages/content/store.ts';
 
 const [action, state = '', count = '0'] = process.argv.slice(2);
 const store = await ContentStore.open(state);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { start } from '../../src/host/exec.ts';
+import { start } from '../../src/lib/host/exec.ts';
 import { appFile } from '../tiny/tiny.ts';
 import type { Count } from './outcome.ts';
 import { makeCorpus } from './sample.ts';

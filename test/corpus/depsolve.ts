@@ -2,11 +2,16 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { MillinerError } from '../../src/errors.ts';
-import { silent } from '../../src/host/progress.ts';
-import { groupMembers, modulesOf, openRepository, type OpenedRepository } from '../../src/repo/repository.ts';
-import { moduleFilter } from '../../src/solve/modules.ts';
-import { solve, type SolvedPackage } from '../../src/solve/solve.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { silent } from '../../src/lib/host/progress.ts';
+import {
+  groupMembers,
+  modulesOf,
+  openRepository,
+  type OpenedRepository,
+} from '../../src/stages/repo/repository.ts';
+import { moduleFilter } from '../../src/stages/solve/module-filter.ts';
+import { solve, type SolvedPackage } from '../../src/stages/solve/solve.ts';
 import { attempt, compared, type Corpus, type Kind, type Outcome } from './outcome.ts';
 import { placeOf } from './places.ts';
 

@@ -1,11 +1,11 @@
 /** The facts of one package in the shapes of rpm's Python binding, which gives strings with surrogates for odd bytes. */
 import { isUtf8 } from 'node:buffer';
-import type { Dependency } from '../../src/rpm/dependencies.ts';
-import { fileType, hardLinkSets } from '../../src/rpm/files.ts';
-import type { Header } from '../../src/rpm/header.ts';
-import { refusePackage } from '../../src/rpm/lead.ts';
-import type { RpmPackage } from '../../src/rpm/package.ts';
-import { headerTags, signatureTags } from '../../src/rpm/tags.ts';
+import type { Dependency } from '../../src/lib/rpm/dependencies.ts';
+import { fileType, hardLinkSets } from '../../src/lib/rpm/file-list.ts';
+import type { Header } from '../../src/lib/rpm/header.ts';
+import { refusePackage } from '../../src/lib/rpm/lead.ts';
+import type { RpmPackage } from '../../src/lib/rpm/package.ts';
+import { headerTags, signatureTags } from '../../src/lib/rpm/tags.ts';
 
 export type TagValue = string | number | (string | number)[] | { hex: string };
 

@@ -3,11 +3,11 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
-import { MillinerError } from '../../src/errors.ts';
-import { dependencyKinds, type DependencyKind } from '../../src/rpm/dependencies.ts';
-import { readHead } from '../../src/rpm/lead.ts';
-import { readPackage, type RpmPackage } from '../../src/rpm/package.ts';
-import { verifyDigests } from '../../src/rpm/signature.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { dependencyKinds, type DependencyKind } from '../../src/lib/rpm/dependencies.ts';
+import { readHead } from '../../src/lib/rpm/lead.ts';
+import { verifyDigests } from '../../src/lib/rpm/package-signature.ts';
+import { readPackage, type RpmPackage } from '../../src/lib/rpm/package.ts';
 import {
   addedOnReading,
   bytesIn,

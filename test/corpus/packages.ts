@@ -1,7 +1,7 @@
 /** The packages of a corpus, and the repository that each lies in. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readPackage, type RpmPackage } from '../../src/rpm/package.ts';
+import { readPackage, type RpmPackage } from '../../src/lib/rpm/package.ts';
 import type { Corpus } from './outcome.ts';
 
 export interface Found {

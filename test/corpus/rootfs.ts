@@ -4,13 +4,13 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MillinerError } from '../../src/errors.ts';
-import { hostArch } from '../../src/host/arch.ts';
-import { silent } from '../../src/host/progress.ts';
-import { build } from '../../src/pipeline/build.ts';
-import { openContext, type Context } from '../../src/pipeline/context.ts';
-import { lock } from '../../src/pipeline/lock.ts';
-import type { ImageRecord } from '../../src/pipeline/records.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { hostArch } from '../../src/lib/host/arch.ts';
+import { silent } from '../../src/lib/host/progress.ts';
+import { build } from '../../src/pipeline/build/build.ts';
+import { lock } from '../../src/pipeline/lock/lock.ts';
+import { openContext, type Context } from '../../src/pipeline/state/context.ts';
+import type { ImageRecord } from '../../src/pipeline/state/image-records.ts';
 import { attempt, compared, type Corpus, type Kind, type Outcome } from './outcome.ts';
 import { placesOf, type Found } from './packages.ts';
 import { allowing, writeRecipe } from './rootfsrecipe.ts';

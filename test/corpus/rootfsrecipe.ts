@@ -1,9 +1,9 @@
 /** A recipe for exactly the packages of a set, from the repositories in which they lie. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { MillinerError } from '../../src/errors.ts';
-import { hostArch } from '../../src/host/arch.ts';
-import { nevraText } from '../../src/rpm/package.ts';
+import type { MillinerError } from '../../src/lib/errors/error.ts';
+import { hostArch } from '../../src/lib/host/arch.ts';
+import { nevraText } from '../../src/lib/rpm/package.ts';
 import type { Corpus } from './outcome.ts';
 import type { Found } from './packages.ts';
 

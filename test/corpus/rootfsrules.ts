@@ -1,5 +1,5 @@
 /** Why a path of an image may differ from what rpm left: the rules of normalisation, as README.md lists them. */
-import type { ImageRecord } from '../../src/pipeline/records.ts';
+import type { ImageRecord } from '../../src/pipeline/state/image-records.ts';
 import type { Row } from './rootfstree.ts';
 
 /** The truth was installed by dnf, and its list leaves out what begins like the rpm database. */

@@ -2,13 +2,13 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
-import { fileChecksum } from '../../src/host/checksum.ts';
-import { native, type ScanEntry } from '../../src/host/native.ts';
-import { showBytes } from '../../src/host/paths.ts';
-import { unpackLayer } from '../../src/layer/unpack.ts';
-import type { Digest } from '../../src/content/digest.ts';
-import type { Context } from '../../src/pipeline/context.ts';
-import type { ImageRecord } from '../../src/pipeline/records.ts';
+import { fileChecksum } from '../../src/lib/host/checksum.ts';
+import { native, type ScanEntry } from '../../src/lib/host/native.ts';
+import { showBytes } from '../../src/lib/host/paths.ts';
+import { unpackLayer } from '../../src/stages/layer/apply/unpack.ts';
+import type { Digest } from '../../src/lib/oci/digest.ts';
+import type { Context } from '../../src/pipeline/state/context.ts';
+import type { ImageRecord } from '../../src/pipeline/state/image-records.ts';
 
 /** Texts are empty where they do not apply. */
 export interface Row {

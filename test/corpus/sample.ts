@@ -2,8 +2,8 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { hostArch } from '../../src/host/arch.ts';
-import { run } from '../../src/host/exec.ts';
+import { hostArch } from '../../src/lib/host/arch.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import { askDnf } from '../solve/dnf.ts';
 import { appFile, tinyPackages } from '../tiny/tiny.ts';
 

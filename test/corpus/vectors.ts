@@ -1,8 +1,8 @@
 /** Version comparison and dependency matching, held against tables of what rpm answers. */
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { sense, type Dependency } from '../../src/rpm/dependencies.ts';
-import { dependencyMatches, rpmvercmp } from '../../src/rpm/evr.ts';
+import { sense, type Dependency } from '../../src/lib/rpm/dependencies.ts';
+import { dependencyMatches, rpmvercmp } from '../../src/lib/rpm/evr.ts';
 import { compared, type Corpus, type Kind, type Outcome } from './outcome.ts';
 
 const vectorsIn = ({ files }: Corpus, name: RegExp) =>

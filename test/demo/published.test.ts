@@ -4,8 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Lock } from '../../src/lock/lock.ts';
-import { readPublicKey } from '../../src/sign/publickey.ts';
+import type { Lock } from '../../src/stages/lock/lock-file.ts';
+import { readPublicKey } from '../../src/stages/sign/public-key.ts';
 import { demoRecipes, runCli } from './recipes.ts';
 import { PodmanHost } from './podman.ts';
 import { damages } from './damage.ts';

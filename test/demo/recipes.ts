@@ -15,7 +15,7 @@ const lockOf = (recipe: string): string => join(checkout, 'recipes', `${recipe}.
 export function lockDemo(state: string): void {
   const recipes = demoRecipes.map((recipe) => join(checkout, 'recipes', `${recipe}.yaml`));
   const hash = createHash('sha256');
-  const versions = join(checkout, 'src/pipeline/versions.ts');
+  const versions = join(checkout, 'src/stages/image/tool-versions.ts');
   for (const path of [join(cache, 'repository/packages/repodata/repomd.xml'), versions, ...recipes]) {
     hash.update(readFileSync(path));
   }

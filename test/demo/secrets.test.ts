@@ -7,10 +7,10 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MillinerError } from '../../src/errors.ts';
-import { start } from '../../src/host/exec.ts';
-import { openBox } from '../../src/sign/encrypted.ts';
-import type { Refuse } from '../../src/sign/untrusted.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { start } from '../../src/lib/host/exec.ts';
+import { openBox } from '../../src/stages/sign/encrypted.ts';
+import type { Refuse } from '../../src/stages/sign/untrusted-json.ts';
 import { cli, Desk } from '../cli/milliner.ts';
 import { runsToItsEnd } from '../publish/bench.ts';
 import { FaultProxy } from '../registry/faults.ts';
@@ -271,7 +271,11 @@ test('no output tells one', () => {
 test('no process shows one in its arguments, or is given one in its environment', () => {
   expect(seen.leaks).toEqual([]);
   // They were looked at.
-  const commands = [`${cli} publish hat --to ${server.host}`, `runc --root ${desk.state}`, 'queue/child.js'];
+  const commands = [
+    `${cli} publish hat --to ${server.host}`,
+    `runc --root ${desk.state}`,
+    'queue/job-process.js',
+  ];
   for (const command of commands) {
     expect([...seen.commands].some((one) => one.includes(command))).toBe(true);
   }

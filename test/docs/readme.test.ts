@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { exitCodes } from '../../src/errors.ts';
-import { readYaml } from '../../src/recipe/yaml.ts';
-import { recipeSchema } from '../../src/recipe/schema.ts';
+import { exitCodes } from '../../src/lib/errors/error.ts';
+import { readYaml } from '../../src/stages/recipe/yaml.ts';
+import { recipeSchema } from '../../src/stages/recipe/schema.ts';
 import { checkout } from '../demo/recipes.ts';
 import { RegistryServer } from '../registry/server.ts';
 

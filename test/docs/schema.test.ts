@@ -10,7 +10,7 @@ test('recipe.schema.json is generated from the schema', () => {
   const committed = execFileSync('git', ['show', 'HEAD:recipes/recipe.schema.json'], {
     cwd: checkout,
   }).toString();
-  execFileSync(process.execPath, ['src/recipe/schema.generate.ts'], { cwd: checkout });
+  execFileSync(process.execPath, ['scripts/generate-schema.ts'], { cwd: checkout });
   expect(readFileSync(path, 'utf8')).toBe(committed);
 });
 
@@ -27,19 +27,24 @@ test('lint refuses an import against the direction of the pipeline', () => {
     }
   };
   expect(
-    probe('src/recipe/probe.ts', "import { solve } from '../solve/solve.ts';\nexport default solve;\n"),
+    probe(
+      'src/stages/recipe/probe.ts',
+      "import { solve } from '../solve/solve.ts';\nexport default solve;\n",
+    ),
   ).toBe(1);
   expect(
     probe(
-      'src/image/probe.ts',
+      'src/stages/image/probe.ts',
       "import { loadChain } from '../recipe/load.ts';\nexport default loadChain;\n",
     ),
   ).toBe(1);
   expect(
     probe(
-      'src/image/probe.ts',
+      'src/stages/image/probe.ts',
       "import type { Recipe } from '../recipe/schema.ts';\nexport type X = Recipe;\n",
     ),
   ).toBe(0);
-  expect(probe('src/layer/probe.ts', "import { execa } from 'execa';\nexport default execa;\n")).toBe(1);
+  expect(probe('src/stages/layer/probe.ts', "import { execa } from 'execa';\nexport default execa;\n")).toBe(
+    1,
+  );
 });

@@ -2,9 +2,9 @@
 import { chmod, chown, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Trace } from '../../src/host/native.ts';
-import { guestIds, type IdRange } from '../../src/host/userns.ts';
-import { runInSandbox } from '../../src/install/sandbox.ts';
+import { guestIds, type IdRange } from '../../src/lib/container/userns.ts';
+import type { Trace } from '../../src/lib/host/native.ts';
+import { runInSandbox } from '../../src/stages/install/sandbox.ts';
 import { removeScratch, unboundDisk } from './scratch.ts';
 
 let directory: string;

@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { start } from '../../src/host/exec.ts';
-import { removeGroups } from '../../src/host/cgroups.ts';
-import { unmountAllBelow } from '../../src/host/mounts.ts';
-import { removeTree } from '../../src/host/remove.ts';
-import { removeContainers } from '../../src/host/runtime.ts';
+import { start } from '../../src/lib/host/exec.ts';
+import { removeGroups } from '../../src/lib/container/cgroups.ts';
+import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
+import { removeTree } from '../../src/lib/host/remove-tree.ts';
+import { removeContainers } from '../../src/lib/container/runtime.ts';
 
 let directory: string;
 beforeEach(async () => {

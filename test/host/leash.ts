@@ -1,6 +1,6 @@
 /** Runs python in a sandbox, in a process of its own that a test kills: DIRECTORY PROGRAM. */
 import { join } from 'node:path';
-import { runInSandbox } from '../../src/install/sandbox.ts';
+import { runInSandbox } from '../../src/stages/install/sandbox.ts';
 import { unboundDisk } from './scratch.ts';
 
 const [directory = '', program = ''] = process.argv.slice(2);

@@ -3,11 +3,11 @@ import { chmod, link, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { start } from '../../src/host/exec.ts';
-import { mount, mountsBelow, unmount, unmountAllBelow } from '../../src/host/mounts.ts';
-import { native } from '../../src/host/native.ts';
-import { below, type ByteString } from '../../src/host/paths.ts';
-import { removeTree } from '../../src/host/remove.ts';
+import { start } from '../../src/lib/host/exec.ts';
+import { mount, mountsBelow, unmount, unmountAllBelow } from '../../src/lib/host/mounts.ts';
+import { native } from '../../src/lib/host/native.ts';
+import { below, type ByteString } from '../../src/lib/host/paths.ts';
+import { removeTree } from '../../src/lib/host/remove-tree.ts';
 
 let directory: string;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 /** Directories in which tests run sandboxes. */
 import { rm } from 'node:fs/promises';
-import { unmountAllBelow } from '../../src/host/mounts.ts';
+import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
 
 /** What a target lies on that nothing bounds: a test's own directory. */
 export const unboundDisk = { mostBytes: 2 ** 40, isHosts: false, isFull: async () => false };

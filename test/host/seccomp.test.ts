@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runInSandbox } from '../../src/install/sandbox.ts';
+import { runInSandbox } from '../../src/stages/install/sandbox.ts';
 import { removeScratch, unboundDisk } from './scratch.ts';
 
 let directory: string;

@@ -2,8 +2,8 @@
 import { chown, readFile, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MillinerError } from '../../src/errors.ts';
-import { serveTasks } from '../../src/host/serve.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { serveTasks } from '../../src/lib/host/serve.ts';
 
 export type Task =
   | { kind: 'id' | 'fail' | 'break' | 'exit' | 'wait' | 'flood' }

@@ -2,10 +2,10 @@
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MillinerError } from '../../src/errors.ts';
-import { native, type Trace, type TracedProgram } from '../../src/host/native.ts';
-import { probeTracing } from '../../src/host/trace.ts';
-import { runInSandbox } from '../../src/install/sandbox.ts';
+import { probeTracing } from '../../src/lib/container/trace.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { native, type Trace, type TracedProgram } from '../../src/lib/host/native.ts';
+import { runInSandbox } from '../../src/stages/install/sandbox.ts';
 import { removeScratch, unboundDisk } from './scratch.ts';
 
 let directory: string;

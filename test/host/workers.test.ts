@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { treeCapabilities, type Reach } from '../../src/host/confined.ts';
-import { Workers } from '../../src/host/workers.ts';
+import { treeCapabilities, type Reach } from '../../src/lib/host/confined.ts';
+import { Workers } from '../../src/lib/host/workers.ts';
 import type { Task } from './taskworker.ts';
 
 const module = join(import.meta.dirname, 'taskworker.ts');

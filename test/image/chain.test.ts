@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../spec/places.ts';
 import { rpmbuild } from '../../spec/rpmbuild.ts';
-import { native } from '../../src/host/native.ts';
+import { native } from '../../src/lib/host/native.ts';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { isNormalised } from './normalised.ts';

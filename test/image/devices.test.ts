@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../spec/places.ts';
 import { rpmbuild } from '../../spec/rpmbuild.ts';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import { layersOf, listTars } from '../cli/layout.ts';
 import { Desk, type BuildAnswer, type RunSettings } from '../cli/milliner.ts';
 import { leftovers } from '../cli/traces.ts';

@@ -2,9 +2,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { hostArches } from '../../src/host/arch.ts';
-import { run } from '../../src/host/exec.ts';
-import { fileType } from '../../src/rpm/files.ts';
+import { hostArches } from '../../src/lib/host/arch.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { fileType } from '../../src/lib/rpm/file-list.ts';
 import { indexOf, layersOf, listTars } from '../cli/layout.ts';
 import { Desk } from '../cli/milliner.ts';
 import { composePackage } from '../rpm/compose.ts';

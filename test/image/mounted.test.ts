@@ -1,7 +1,7 @@
 /** /dev, /proc and /sys, over which others are mounted meanwhile: what base, packages, scriptlets and recipe want there. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fileType } from '../../src/rpm/files.ts';
+import { fileType } from '../../src/lib/rpm/file-list.ts';
 import { layersOf, listTars } from '../cli/layout.ts';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
 import { composePackage, type ComposedFile, type ComposedPackage } from '../rpm/compose.ts';

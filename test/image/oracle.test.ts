@@ -4,7 +4,7 @@ import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Lock } from '../../src/lock/lock.ts';
+import type { Lock } from '../../src/stages/lock/lock-file.ts';
 import { buildDemo, copyRecipes, demoRecipes, runCli, type Built } from '../demo/recipes.ts';
 import { ClientStorage } from '../clients/storage.ts';
 import { RegistryServer } from '../registry/server.ts';

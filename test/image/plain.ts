@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LockedArch } from '../../src/lock/lock.ts';
+import type { LockedArch } from '../../src/stages/lock/lock-file.ts';
 
 export interface PlainInstall {
   /** The installed tree. */

@@ -1,8 +1,8 @@
 /** Two trees on disk, held against each other: every attribute that an image carries. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { native, type ScanEntry } from '../../src/host/native.ts';
-import { below, showBytes } from '../../src/host/paths.ts';
+import { native, type ScanEntry } from '../../src/lib/host/native.ts';
+import { below, showBytes } from '../../src/lib/host/paths.ts';
 
 type Shown = Record<string, string | number>;
 

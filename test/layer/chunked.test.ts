@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { byteString } from '../../src/host/paths.ts';
-import type { SplitEntry, TocEntry } from '../../src/layer/chunked/encode.ts';
-import { encodeLayer } from '../../src/layer/encode.ts';
-import { endOfArchive, tarBytes, type TarPart, type TarType } from '../../src/layer/tar.ts';
+import { byteString } from '../../src/lib/host/paths.ts';
+import type { SplitEntry, TocEntry } from '../../src/stages/layer/compress/chunked/encode-chunked.ts';
+import { encodeLayer } from '../../src/stages/layer/compress/encode.ts';
+import { endOfArchive, tarBytes, type TarPart, type TarType } from '../../src/stages/layer/tar/writer.ts';
 import { skopeo } from '../clients/trixie.ts';
 
 let work: string;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../spec/places.ts';
 import { rpmbuild } from '../../spec/rpmbuild.ts';
-import type { ImageRecord } from '../../src/pipeline/records.ts';
+import type { ImageRecord } from '../../src/pipeline/state/image-records.ts';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
 
 let desk: Desk;

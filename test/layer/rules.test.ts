@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { byteString } from '../../src/host/paths.ts';
-import { tarEntry } from '../../src/layer/entry.ts';
-import { endOfArchive, tarHeader, type TarEntry } from '../../src/layer/tar.ts';
-import { isDirectory, isRegular, type TreeEntry } from '../../src/layer/tree.ts';
-import { unpackTar } from '../../src/layer/unpack.ts';
+import { byteString } from '../../src/lib/host/paths.ts';
+import { unpackTar } from '../../src/stages/layer/apply/unpack.ts';
+import { tarEntry } from '../../src/stages/layer/tar/entry.ts';
+import { endOfArchive, tarHeader, type TarEntry } from '../../src/stages/layer/tar/writer.ts';
+import { isDirectory, isRegular, type TreeEntry } from '../../src/stages/layer/tree.ts';
 
 let root: string;
 beforeEach(async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../spec/places.ts';
 import { rpmbuildText } from '../../spec/rpmbuild.ts';
-import type { ImageLayer } from '../../src/image/image.ts';
+import type { ImageLayer } from '../../src/stages/image/image.ts';
 import { Desk } from '../cli/milliner.ts';
 
 const epoch = 1_704_067_200;

@@ -16,12 +16,12 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { native } from '../../src/host/native.ts';
-import { byteString } from '../../src/host/paths.ts';
-import { endOfArchive, tarHeader } from '../../src/layer/tar.ts';
-import { unpackLayer } from '../../src/layer/unpack.ts';
-import { mediaTypes } from '../../src/layer/compress.ts';
-import { sha256Of } from '../../src/registry/descriptor.ts';
+import { native } from '../../src/lib/host/native.ts';
+import { byteString } from '../../src/lib/host/paths.ts';
+import { endOfArchive, tarHeader } from '../../src/stages/layer/tar/writer.ts';
+import { unpackLayer } from '../../src/stages/layer/apply/unpack.ts';
+import { mediaTypes } from '../../src/stages/layer/compress/compress.ts';
+import { sha256Of } from '../../src/lib/oci/descriptor.ts';
 import { character, excessive, harmful, tarOf, type Part } from './hostile.ts';
 
 let place: string;

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../spec/places.ts';
 import { rpmbuildText } from '../../spec/rpmbuild.ts';
-import type { ImageRecord } from '../../src/pipeline/records.ts';
+import type { ImageRecord } from '../../src/pipeline/state/image-records.ts';
 import { layersOf, listTars } from '../cli/layout.ts';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
 

@@ -1,5 +1,5 @@
 /** A lock of one package. */
-import { sealLock } from '../../src/lock/lock.ts';
+import { sealLock } from '../../src/stages/lock/lock-file.ts';
 
 const bash = {
   nevra: 'bash-5.2-1.x86_64',

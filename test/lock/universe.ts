@@ -2,10 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { dependencyMatches } from '../../src/rpm/evr.ts';
-import { sense, type Dependency } from '../../src/rpm/dependencies.ts';
+import { dependencyMatches } from '../../src/lib/rpm/evr.ts';
+import { sense, type Dependency } from '../../src/lib/rpm/dependencies.ts';
 import { entry, headerBlob, packageFile } from '../rpm/synthesize.ts';
-import { headerTags } from '../../src/rpm/tags.ts';
+import { headerTags } from '../../src/lib/rpm/tags.ts';
 
 export interface Version {
   name: string;

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MillinerError } from '../../src/errors.ts';
-import { silent } from '../../src/host/progress.ts';
-import { openRepository } from '../../src/repo/repository.ts';
-import { solve, type Solution } from '../../src/solve/solve.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { silent } from '../../src/lib/host/progress.ts';
+import { openRepository } from '../../src/stages/repo/repository.ts';
+import { solve, type Solution } from '../../src/stages/solve/solve.ts';
 import {
   fileOf,
   isSound,

@@ -1,7 +1,7 @@
 /** A package that is being made wrong. */
 import { createHash } from 'node:crypto';
-import { fileType } from '../../src/rpm/files.ts';
-import type { HeaderTag } from '../../src/rpm/tags.ts';
+import { fileType } from '../../src/lib/rpm/file-list.ts';
+import type { HeaderTag } from '../../src/lib/rpm/tags.ts';
 import {
   archiveBytes,
   memberField,

@@ -1,5 +1,5 @@
 /** Names of one file that do not agree on it. */
-import { fileType } from '../../src/rpm/files.ts';
+import { fileType } from '../../src/lib/rpm/file-list.ts';
 import type { Draft, Mutation } from './draft.ts';
 
 const flags = (path: string, value: number) => (draft: Draft) => draft.set('FILEFLAGS', path, value);

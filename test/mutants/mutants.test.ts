@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../spec/places.ts';
 import { rpmbuild } from '../../spec/rpmbuild.ts';
-import { errorTable } from '../../src/errors.ts';
+import { errorTable } from '../../src/lib/errors/error.ts';
 import { leftovers } from '../cli/traces.ts';
 import { contentMutations } from './contents.ts';
 import { Draft, type Mutation } from './draft.ts';

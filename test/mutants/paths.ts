@@ -1,5 +1,5 @@
 /** Files in places where they should not be: outside, below what is no directory, behind links, in each other's way. */
-import { fileType } from '../../src/rpm/files.ts';
+import { fileType } from '../../src/lib/rpm/file-list.ts';
 import type { Draft, Mutation } from './draft.ts';
 import { added, behind, escaped, outside, up } from './outside.ts';
 

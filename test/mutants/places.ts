@@ -1,5 +1,5 @@
 /** Files where a build writes, reads or mounts something itself. */
-import { fileType } from '../../src/rpm/files.ts';
+import { fileType } from '../../src/lib/rpm/file-list.ts';
 import type { Mutation } from './draft.ts';
 import { added, behind, escaped, outside, up } from './outside.ts';
 

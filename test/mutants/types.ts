@@ -1,5 +1,5 @@
 /** Types, modes and targets of links. */
-import { fileType } from '../../src/rpm/files.ts';
+import { fileType } from '../../src/lib/rpm/file-list.ts';
 import type { Draft, Mutation } from './draft.ts';
 import { outside } from './outside.ts';
 

@@ -7,7 +7,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { removeTree } from '../../src/host/remove.ts';
+import { removeTree } from '../../src/lib/host/remove-tree.ts';
 import { run } from './campaign.ts';
 import { makeOriginals } from './originals.ts';
 import { buildSanitizedAddon } from './sanitized.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { rpmbuild } from '../../spec/rpmbuild.ts';
 import { withWorkPlace } from '../../spec/places.ts';
-import { nevraText } from '../../src/rpm/package.ts';
+import { nevraText } from '../../src/lib/rpm/package.ts';
 import { build, everythingSpec, familySpec, payloads } from '../rpm/fixtures.ts';
 import { repositoryOf } from '../solve/packages.ts';
 import { mainSamples } from '../solve/samples.ts';

@@ -1,10 +1,10 @@
 /** One file of a sound repository exchanged, and the solver run over it as `lock` runs it. */
 import { copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { MillinerError } from '../../src/errors.ts';
-import type { OpenedRepository } from '../../src/repo/repository.ts';
-import { solveNatively } from '../../src/solve/addon.ts';
-import { solve, type Solution } from '../../src/solve/solve.ts';
+import type { MillinerError } from '../../src/lib/errors/error.ts';
+import type { OpenedRepository } from '../../src/stages/repo/repository.ts';
+import { solveNatively } from '../../src/stages/solve/addon.ts';
+import { solve, type Solution } from '../../src/stages/solve/solve.ts';
 import type { Originals } from './originals.ts';
 
 export interface Exchanged {

@@ -1,5 +1,5 @@
 /** One kind of input, and its reader. */
-import type { ErrorCode } from '../../src/errors.ts';
+import type { ErrorCode } from '../../src/lib/errors/error.ts';
 import type { Originals } from './originals.ts';
 import type { Random } from './random.ts';
 

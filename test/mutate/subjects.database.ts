@@ -2,12 +2,12 @@
 import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { readInstalled } from '../../src/rpm/database.ts';
-import { filesOfDatabase, refuseDatabase, rowsOf } from '../../src/rpm/databaseprocess.ts';
-import type { Refuse } from '../../src/rpm/header.ts';
-import { readDatabasePackages, writeHeaderFiles } from '../../src/rpm/headerfile.ts';
-import { rewriteDatabase } from '../../src/rpm/rewrite.ts';
-import { rowsIn, withDatabase } from '../../src/rpm/sqlite.ts';
+import { filesOfDatabase, refuseDatabase, rowsOf } from '../../src/lib/rpm/database-process.ts';
+import { readInstalled } from '../../src/lib/rpm/database.ts';
+import { readDatabasePackages, writeHeaderFiles } from '../../src/lib/rpm/header-file.ts';
+import type { Refuse } from '../../src/lib/rpm/header.ts';
+import { rewriteDatabase } from '../../src/lib/rpm/rewrite.ts';
+import { rowsIn, withDatabase } from '../../src/lib/rpm/sqlite.ts';
 import { damage } from './bytes.ts';
 import type { Originals } from './originals.ts';
 import { mutateHeader } from './package.ts';

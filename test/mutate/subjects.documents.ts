@@ -1,8 +1,8 @@
 /** What people and other tools write: recipes, locks. */
-import { readLock, sealLock, type Lock } from '../../src/lock/lock.ts';
+import { readLock, sealLock, type Lock } from '../../src/stages/lock/lock-file.ts';
 import { sampleLock } from '../lock/sample.ts';
-import { recipeSchema } from '../../src/recipe/schema.ts';
-import { readYaml } from '../../src/recipe/yaml.ts';
+import { recipeSchema } from '../../src/stages/recipe/schema.ts';
+import { readYaml } from '../../src/stages/recipe/yaml.ts';
 import { documents } from './documents.ts';
 import { mutateJson, mutateValue } from './json.ts';
 import type { Subject } from './subject.ts';

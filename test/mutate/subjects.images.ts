@@ -1,8 +1,8 @@
 /** What registries say of images: indexes, manifests, configurations, and what hangs on them. */
 import { readFile } from 'node:fs/promises';
-import { chooseManifest, readConfig, readManifest } from '../../src/image/foreign.ts';
-import { indexType, manifestType, sha256Of } from '../../src/registry/descriptor.ts';
-import { readManifest as readAttached } from '../../src/sign/artifact.ts';
+import { indexType, manifestType, sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { chooseManifest, readConfig, readManifest } from '../../src/stages/image/foreign-image.ts';
+import { readManifest as readAttached } from '../../src/stages/sign/artifact.ts';
 import { mutateJson } from './json.ts';
 import type { Subject } from './subject.ts';
 

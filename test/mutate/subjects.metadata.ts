@@ -1,14 +1,14 @@
 /** Repositories' metadata, compressed in every way. */
 import assert from 'node:assert/strict';
 import { copyFile, readFile } from 'node:fs/promises';
-import { expandGroups, readComps } from '../../src/repo/comps.ts';
-import { parseMetalink, parseMirrorlist, vouchesFor } from '../../src/repo/metalink.ts';
-import { readModules } from '../../src/repo/modules.ts';
-import { parseRepomd } from '../../src/repo/repomd.ts';
-import { readUpdateinfo } from '../../src/repo/updateinfo.ts';
-import { nevraText } from '../../src/rpm/package.ts';
+import { expandGroups, readComps } from '../../src/stages/repo/comps.ts';
+import { parseMetalink, parseMirrorlist, vouchesFor } from '../../src/stages/repo/metalink.ts';
+import { readModules } from '../../src/stages/repo/modules.ts';
+import { parseRepomd } from '../../src/stages/repo/repomd.ts';
+import { readUpdateinfo } from '../../src/stages/repo/updateinfo.ts';
+import { nevraText } from '../../src/lib/rpm/package.ts';
 import { damage } from './bytes.ts';
-import { moduleFilter } from '../../src/solve/modules.ts';
+import { moduleFilter } from '../../src/stages/solve/module-filter.ts';
 import { compressed } from './compression.ts';
 import { documents } from './documents.ts';
 import type { Originals } from './originals.ts';

@@ -1,8 +1,8 @@
 /** Package files: their headers, their payloads, what the solver reads of them. */
 import { readFile } from 'node:fs/promises';
-import { signatureIssuer } from '../../src/rpm/openpgp.ts';
-import { readPackage } from '../../src/rpm/package.ts';
-import { readPayload } from '../../src/rpm/payload.ts';
+import { signatureIssuer } from '../../src/lib/rpm/openpgp.ts';
+import { readPackage } from '../../src/lib/rpm/package.ts';
+import { readPayload } from '../../src/lib/rpm/payload.ts';
 import { Draft } from '../mutants/draft.ts';
 import { payloads } from '../rpm/fixtures.ts';
 import { damage } from './bytes.ts';

@@ -2,7 +2,7 @@
 import { cp, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkout } from '../../spec/places.ts';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import { makePlace, type Place } from './places.ts';
 
 /** Large, and the same everywhere. */

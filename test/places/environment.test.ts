@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkout } from '../../spec/places.ts';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import { kept, set } from '../environment.ts';
 
 test('nothing is set but what is kept or set on purpose', () => {
@@ -23,7 +23,7 @@ test('a program that Milliner starts has no home, and cannot make itself one', a
 });
 
 test('no path is the one of a URL, which keeps %20 for a space', () => {
-  const sources = ['src', 'spec', 'test'].flatMap((folder) =>
+  const sources = ['src', 'scripts', 'spec', 'test'].flatMap((folder) =>
     readdirSync(join(checkout, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
       join(folder, name),
     ),

@@ -1,7 +1,7 @@
 /** Places where somebody may have the checkout. Each is made for one use, in a directory that only root may enter. */
 import { chown, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 
 interface Kind {
   parent: string;

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { checkout, withWorkPlace } from '../../spec/places.ts';
 import { rpmbuild } from '../../spec/rpmbuild.ts';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import { asNobody, Desk } from '../cli/milliner.ts';
 
 const desk = await Desk.open();
@@ -13,7 +13,7 @@ try {
   const sources = join(checkout, 'spec/demo');
   const product = { spec: join(sources, 'demo-product.spec'), sources, epoch: 1_704_067_200 };
   const built = await withWorkPlace(() => rpmbuild(product, desk.path('built')));
-  await run(process.execPath, [join(checkout, 'src/cli/manifest.generate.ts')]);
+  await run(process.execPath, [join(checkout, 'scripts/generate-manifest.ts')]);
   const recipe = await desk.tiny('base', ['tiny-base', 'tiny-app']);
   const { packages } = await desk.build(recipe, '--output', desk.path('layout'));
   const { code } = await desk.fails(['build', recipe], { wrapper: asNobody });

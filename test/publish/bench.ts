@@ -1,6 +1,6 @@
 /** Tiny images that were built and booted, a key, and a registry: what the tests of publishing begin with. */
-import { start } from '../../src/host/exec.ts';
-import { RegistryClient } from '../../src/registry/client.ts';
+import { start } from '../../src/lib/host/exec.ts';
+import { RegistryClient } from '../../src/lib/registry/client.ts';
 import { cli, Desk, type BuildAnswer } from '../cli/milliner.ts';
 import { RegistryServer, type ServerOptions } from '../registry/server.ts';
 import { plainEndpoint } from '../registry/plain.ts';

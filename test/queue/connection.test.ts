@@ -2,8 +2,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { unmountAllBelow } from '../../src/host/mounts.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
 import { connect } from '../../src/queue/connection.ts';
 import { Desk } from '../cli/milliner.ts';
 import { makeCertificate } from '../registry/certificate.ts';

@@ -2,8 +2,8 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { unmountAllBelow } from '../../src/host/mounts.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
 import type { ReleaseStatus } from '../../src/queue/status.ts';
 import { livingOf, remains } from '../boot/remains.ts';
 import { runsToItsEnd } from '../publish/bench.ts';

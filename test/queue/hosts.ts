@@ -1,5 +1,5 @@
 /** Hosts of a test's own: network namespaces that reach each other, and the machine, through one bridge. */
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 
 export class Hosts {
   /** Of the machine on the bridge. */

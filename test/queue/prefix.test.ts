@@ -1,6 +1,6 @@
 /** Staging and production on one Redis, each with a prefix and a user of its own. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { unmountAllBelow } from '../../src/host/mounts.ts';
+import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
 import { runsToItsEnd } from '../publish/bench.ts';
 import { redisPassword, RedisServer } from './redis.ts';
 import { Workshop, type Circumstances } from './workshop.ts';

@@ -1,6 +1,6 @@
 /** Redis as it fails, in the middle of a release: it ends well with its tags, or with its code. None ends 0 without its tags. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { unmountAllBelow } from '../../src/host/mounts.ts';
+import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
 import { makeCertificate, makeExpired } from '../registry/certificate.ts';
 import { runsToItsEnd } from '../publish/bench.ts';
 import { RedisServer } from './redis.ts';

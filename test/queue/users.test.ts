@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { unmountAllBelow } from '../../src/host/mounts.ts';
+import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
 import { parts, type Part, type UserFiles } from '../../src/queue/users.ts';
 import type { ReleaseStatus } from '../../src/queue/status.ts';
 import { runsToItsEnd } from '../publish/bench.ts';

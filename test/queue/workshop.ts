@@ -2,8 +2,8 @@
 import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { start } from '../../src/host/exec.ts';
-import { LineSplitter } from '../../src/host/lines.ts';
+import { start } from '../../src/lib/host/exec.ts';
+import { LineSplitter } from '../../src/lib/host/lines.ts';
 import { enrollMachine, ownMachine, rights, type Right } from '../../src/queue/machine.ts';
 import type { ReleaseStatus, WorkerStatus } from '../../src/queue/status.ts';
 import { descendantsOf, type Process } from '../boot/remains.ts';
@@ -189,7 +189,7 @@ export class WorkerProcess {
     const commands = await Promise.all(
       pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
     );
-    return pids.filter((_, index) => commands[index]!.includes('queue/child'));
+    return pids.filter((_, index) => commands[index]!.includes('queue/job-process'));
   }
 }
 

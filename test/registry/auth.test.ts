@@ -5,10 +5,10 @@ import { createServer, type IncomingHttpHeaders, type RequestListener, type Serv
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { MillinerError } from '../../src/errors.ts';
-import { ReadBudget } from '../../src/registry/budget.ts';
-import { RegistryClient } from '../../src/registry/client.ts';
-import { sha256Of } from '../../src/registry/descriptor.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { ReadBudget } from '../../src/lib/registry/budget.ts';
+import { RegistryClient } from '../../src/lib/registry/client.ts';
+import { sha256Of } from '../../src/lib/oci/descriptor.ts';
 import { FaultProxy } from './faults.ts';
 import { account, RegistryServer, type ServerOptions } from './server.ts';
 import { StandIn } from './standin.ts';
@@ -223,7 +223,7 @@ test('a storage that asks for authorization names no token server', async () => 
 
 test('a token server without TLS is for registries without TLS', async () => {
   const realm = await listen((_request, response) => void response.end('{"token":"t"}'));
-  const { Authorizer } = await import('../../src/registry/auth.ts');
+  const { Authorizer } = await import('../../src/lib/registry/auth.ts');
   const challenge = (value: string) => ({ headers: { 'www-authenticate': value } }) as never;
   const secure = new Authorizer({ origin: 'https://r.example' }, account);
   await secure.accept(challenge(`Bearer realm="http://${realm.host}/token"`), 's', undefined);

@@ -6,12 +6,12 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { fetchAttachment, fetchBundles } from '../../src/pipeline/signatures.ts';
-import { ReadBudget } from '../../src/registry/budget.ts';
-import { RegistryClient } from '../../src/registry/client.ts';
-import { indexType, manifestType, sha256Of } from '../../src/registry/descriptor.ts';
-import { mostSignatures, readSignatureFiles } from '../../src/registry/lookaside.ts';
-import { bundleType } from '../../src/sign/bundle.ts';
+import { indexType, manifestType, sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { ReadBudget } from '../../src/lib/registry/budget.ts';
+import { RegistryClient } from '../../src/lib/registry/client.ts';
+import { mostSignatures, readSignatureFiles } from '../../src/lib/registry/lookaside.ts';
+import { fetchAttachment, fetchBundles } from '../../src/pipeline/trust/fetch-signatures.ts';
+import { bundleType } from '../../src/stages/sign/sigstore-bundle.ts';
 import { plainEndpoint } from './plain.ts';
 
 const digest = sha256Of(Buffer.from('image'));

@@ -1,6 +1,6 @@
 /** A certificate of a test's own, which is its own authority. */
 import { join } from 'node:path';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 
 /** `NAME.crt` and `NAME.key`, for whoever is reached on this host. */
 export async function makeCertificate(directory: string, name: string): Promise<void> {

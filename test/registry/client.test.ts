@@ -4,9 +4,9 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { RegistryClient } from '../../src/registry/client.ts';
-import { indexType, manifestType, sha256Of, tagOf, type Descriptor } from '../../src/registry/descriptor.ts';
-import type { BlobSource } from '../../src/registry/blobsource.ts';
+import { RegistryClient } from '../../src/lib/registry/client.ts';
+import { indexType, manifestType, sha256Of, tagOf, type Descriptor } from '../../src/lib/oci/descriptor.ts';
+import type { BlobSource } from '../../src/lib/registry/blob-source.ts';
 import { RegistryServer } from './server.ts';
 import { plainEndpoint } from './plain.ts';
 

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { RegistryClient } from '../../src/registry/client.ts';
+import { RegistryClient } from '../../src/lib/registry/client.ts';
 import { generator } from '../mutate/random.ts';
 import { behaviours, type Named } from './behaviours.ts';
 import { FaultProxy } from './faults.ts';

@@ -1,8 +1,8 @@
 /** Whatever breaks between us and a real registry: what passes is waited for, what does not is said. */
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { RegistryClient } from '../../src/registry/client.ts';
-import { indexType, manifestType, sha256Of, tagOf } from '../../src/registry/descriptor.ts';
+import { RegistryClient } from '../../src/lib/registry/client.ts';
+import { indexType, manifestType, sha256Of, tagOf } from '../../src/lib/oci/descriptor.ts';
 import { FaultProxy, type Fault, type Seen } from './faults.ts';
 import { RegistryServer } from './server.ts';
 import { plainEndpoint } from './plain.ts';

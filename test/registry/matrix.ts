@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MillinerError } from '../../src/errors.ts';
-import { run } from '../../src/host/exec.ts';
-import { RegistryClient } from '../../src/registry/client.ts';
-import { sha256Of } from '../../src/registry/descriptor.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { RegistryClient } from '../../src/lib/registry/client.ts';
 import type { Bench } from '../publish/bench.ts';
 import { FaultProxy } from './faults.ts';
 import { plainEndpoint } from './plain.ts';

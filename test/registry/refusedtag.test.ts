@@ -1,7 +1,7 @@
 /** A registry that refuses to give what it has: for some the word for what is not there, here a rule of a firewall. */
 import { expect, test } from 'vitest';
-import { RegistryClient } from '../../src/registry/client.ts';
-import { manifestType } from '../../src/registry/descriptor.ts';
+import { manifestType } from '../../src/lib/oci/descriptor.ts';
+import { RegistryClient } from '../../src/lib/registry/client.ts';
 import { plainEndpoint } from './plain.ts';
 import { StandIn } from './standin.ts';
 

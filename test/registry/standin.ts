@@ -6,7 +6,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { manifestType } from '../../src/registry/descriptor.ts';
+import { manifestType } from '../../src/lib/oci/descriptor.ts';
 import { StandInAuth, type AuthBehaviour } from './standinauth.ts';
 
 export interface Behaviour extends AuthBehaviour {

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { RegistryClient } from '../../src/registry/client.ts';
+import { RegistryClient } from '../../src/lib/registry/client.ts';
 import { makeCertificate } from './certificate.ts';
 import { plainEndpoint } from './plain.ts';
 import { RegistryServer } from './server.ts';

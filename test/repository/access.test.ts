@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { silent } from '../../src/host/progress.ts';
-import { accessOf } from '../../src/repo/access.ts';
-import { openRepository, type RepositoryDefinition } from '../../src/repo/repository.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { silent } from '../../src/lib/host/progress.ts';
+import { accessOf } from '../../src/stages/repo/repository-access.ts';
+import { openRepository, type RepositoryDefinition } from '../../src/stages/repo/repository.ts';
 import { metalinkOf, Mirror, repositoryState, type Fault } from './mirror.ts';
 
 const state = repositoryState(1000);

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { AdvisoryFilter } from '../../src/repo/advisories.ts';
-import { readUpdateinfo, type Advisory } from '../../src/repo/updateinfo.ts';
-import { nevraText, readPackage, type Nevra } from '../../src/rpm/package.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { nevraText, readPackage, type Nevra } from '../../src/lib/rpm/package.ts';
+import { AdvisoryFilter } from '../../src/stages/repo/applicable-advisories.ts';
+import { readUpdateinfo, type Advisory } from '../../src/stages/repo/updateinfo.ts';
 import { repositoryOf, type Sample } from '../solve/packages.ts';
 
 const universes = process.env['MILLINER_SOAK'] ? 200 : 12;

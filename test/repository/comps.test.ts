@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MillinerError } from '../../src/errors.ts';
-import { run } from '../../src/host/exec.ts';
-import { expandGroups, readComps, type Comps } from '../../src/repo/comps.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { expandGroups, readComps, type Comps } from '../../src/stages/repo/comps.ts';
 
 const documents = process.env['MILLINER_SOAK'] ? 1000 : 100;
 

@@ -9,7 +9,7 @@ import { filesSection, ownersOf } from '../../spec/debian/files.ts';
 import { provisions, requirements } from '../../spec/debian/relations.ts';
 import { sysusersProvides } from '../../spec/debian/systemd.ts';
 import { formatEvr, parseVersion } from '../../spec/debian/version.ts';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 
 test.each([
   ['1.2', { version: '1.2' }],

@@ -3,13 +3,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { silent } from '../../src/host/progress.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { silent } from '../../src/lib/host/progress.ts';
 import {
   openRepository,
   type MetadataRepository,
   type RepositoryDefinition,
-} from '../../src/repo/repository.ts';
+} from '../../src/stages/repo/repository.ts';
 import { makeCertificate } from '../registry/certificate.ts';
 import { signingKey, type SigningKey } from '../rpm/fixtures.ts';
 import { metalinkOf, Mirror, repositoryState, sha256, type State } from './mirror.ts';

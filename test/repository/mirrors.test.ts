@@ -3,12 +3,12 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { silent } from '../../src/host/progress.ts';
+import { silent } from '../../src/lib/host/progress.ts';
 import {
   openRepository,
   type MetadataRepository,
   type RepositoryDefinition,
-} from '../../src/repo/repository.ts';
+} from '../../src/stages/repo/repository.ts';
 import { faults, metalinkOf, Mirror, repositoryState, sha256, type Fault } from './mirror.ts';
 
 const made: (() => Promise<void> | void)[] = [];

@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRepodata } from '../../spec/repodata.ts';
-import { run } from '../../src/host/exec.ts';
-import { silent } from '../../src/host/progress.ts';
-import { openRepository, type RepositoryDefinition } from '../../src/repo/repository.ts';
-import { solve } from '../../src/solve/solve.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { silent } from '../../src/lib/host/progress.ts';
+import { openRepository, type RepositoryDefinition } from '../../src/stages/repo/repository.ts';
+import { solve } from '../../src/stages/solve/solve.ts';
 import { build, familySpec } from '../rpm/fixtures.ts';
 
 /** All that is printable but the slash, which parts directories, and one that is not ASCII. */

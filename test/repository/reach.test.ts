@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test, vi } from 'vitest';
-import { silent } from '../../src/host/progress.ts';
-import { confined, variable } from '../../src/host/reach.ts';
-import { Transport } from '../../src/registry/transport.ts';
-import { openRepository, type RepositoryDefinition } from '../../src/repo/repository.ts';
+import { silent } from '../../src/lib/host/progress.ts';
+import { confined, variable } from '../../src/lib/http/reach.ts';
+import { Transport } from '../../src/lib/registry/transport.ts';
+import { openRepository, type RepositoryDefinition } from '../../src/stages/repo/repository.ts';
 import { metalinkOf, Mirror, repositoryState, type Fault } from './mirror.ts';
 
 const state = repositoryState(1000);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cache, checkout } from '../../spec/places.ts';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 
 const repository = join(cache, 'repository');
 const packages = join(repository, 'packages');

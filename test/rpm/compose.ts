@@ -1,7 +1,7 @@
 /** Whole packages from a description, byte by byte: in a millisecond what takes rpmbuild half a second. */
 import { createHash } from 'node:crypto';
-import { fileType } from '../../src/rpm/files.ts';
-import { headerTags, type DataType } from '../../src/rpm/tags.ts';
+import { fileType } from '../../src/lib/rpm/file-list.ts';
+import { headerTags, type DataType } from '../../src/lib/rpm/tags.ts';
 import { archiveBytes, putTogether, type Member } from './rewrite.ts';
 import { scriptletEntries, type Scriptlet } from './scriptletentries.ts';
 import { entry, type HeaderEntry } from './synthesize.ts';

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { canonicalizeDatabase } from '../../src/rpm/canonical.ts';
-import { readInstalled } from '../../src/rpm/database.ts';
-import { readPackage } from '../../src/rpm/package.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { canonicalizeDatabase } from '../../src/lib/rpm/canonical.ts';
+import { readInstalled } from '../../src/lib/rpm/database.ts';
+import { readPackage } from '../../src/lib/rpm/package.ts';
 import { build, everythingSpec, familySpec } from './fixtures.ts';
 
 const installTime = 1_700_000_000;

@@ -3,16 +3,16 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type * as Confined from '../../src/host/confined.ts';
-import { readHead } from '../../src/rpm/lead.ts';
-import { verifyDigests, verifySignatures } from '../../src/rpm/signature.ts';
-import { signatureTags } from '../../src/rpm/tags.ts';
+import type * as Confined from '../../src/lib/host/confined.ts';
+import { readHead } from '../../src/lib/rpm/lead.ts';
+import { verifyDigests, verifySignatures } from '../../src/lib/rpm/package-signature.ts';
+import { signatureTags } from '../../src/lib/rpm/tags.ts';
 import { build, familySpec, signingKey, type SigningKey } from './fixtures.ts';
 import { packageFile } from './synthesize.ts';
 
 /** What a newer rpmkeys than the host's says, where it is to say something. */
 const said = vi.hoisted(() => ({ text: '' }));
-vi.mock('../../src/host/confined.ts', async (original) => {
+vi.mock('../../src/lib/host/confined.ts', async (original) => {
   const real = await original<typeof Confined>();
   const runConfined: typeof real.runConfined = async (program, args, ...rest) =>
     said.text !== '' && args.includes('--checksig')

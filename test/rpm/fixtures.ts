@@ -1,7 +1,7 @@
 /** Small real packages, made with rpmbuild when a test needs them, and keys to sign them with. */
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 
 /** As rpmbuild writes them in _binary_payload. */
 export const payloads = ['w9.gzdio', 'w6.xzdio', 'w3.zstdio', 'w9.bzdio', 'w6.lzdio', 'w.ufdio'] as const;

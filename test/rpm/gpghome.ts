@@ -1,7 +1,7 @@
 /** A keyring of gpg with secret keys, for tests that sign with it as others do. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 
 export class GpgHome {
   readonly path: string;

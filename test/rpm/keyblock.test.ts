@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { keyBlockOf } from '../../src/rpm/keyblock.ts';
+import { keyBlockOf } from '../../src/lib/rpm/key-block.ts';
 import { GpgHome } from './gpghome.ts';
 
 let directory: string;

@@ -4,9 +4,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readSignerKey } from '../../src/pipeline/signerkey.ts';
-import { refusedMaker } from '../../src/rpm/makers.ts';
-import { signatureIssuer } from '../../src/rpm/openpgp.ts';
+import { refusedMaker } from '../../src/lib/rpm/makers.ts';
+import { signatureIssuer } from '../../src/lib/rpm/openpgp.ts';
+import { readSignerKey } from '../../src/pipeline/trust/signer-key.ts';
 import { gpgTakes, judges, TimedKeys, type Made } from './timedkeys.ts';
 
 let keys: TimedKeys;

@@ -1,7 +1,7 @@
 /** Signatures by keys and subkeys that have expired, were revoked, or are not valid yet; gpg makes them at their times. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { verifySignatures } from '../../src/rpm/signature.ts';
-import { refusalOf } from '../../src/rpm/signingkey.ts';
+import { verifySignatures } from '../../src/lib/rpm/package-signature.ts';
+import { refusalOf } from '../../src/lib/rpm/signing-key.ts';
 import { packageVerdict as verdict, TimedKeys } from './timedkeys.ts';
 
 let keys: TimedKeys;

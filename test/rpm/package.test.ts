@@ -4,12 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { bytesOf } from '../../src/host/paths.ts';
-import { capabilityXattr } from '../../src/rpm/capabilities.ts';
-import { dependencyKinds } from '../../src/rpm/dependencies.ts';
-import { readPackage, type RpmPackage } from '../../src/rpm/package.ts';
-import { readPayload } from '../../src/rpm/payload.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { bytesOf } from '../../src/lib/host/paths.ts';
+import { capabilityXattr } from '../../src/lib/rpm/capabilities.ts';
+import { dependencyKinds } from '../../src/lib/rpm/dependencies.ts';
+import { readPackage, type RpmPackage } from '../../src/lib/rpm/package.ts';
+import { readPayload } from '../../src/lib/rpm/payload.ts';
 import { build, everythingSpec, payloads } from './fixtures.ts';
 
 let directory: string;

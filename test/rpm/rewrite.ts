@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { gunzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { dataTypes, headerTags, signatureTags, type HeaderTag } from '../../src/rpm/tags.ts';
+import { dataTypes, headerTags, signatureTags, type HeaderTag } from '../../src/lib/rpm/tags.ts';
 import { headerBlob, headerMagic, packageFile, type HeaderEntry } from './synthesize.ts';
 
 export interface Parts {

@@ -1,5 +1,5 @@
 /** Scriptlets and triggers of every kind, as a header has them (rpm, lib/rpmtag.h and rpmds.h). */
-import { headerTags, type HeaderTag } from '../../src/rpm/tags.ts';
+import { headerTags, type HeaderTag } from '../../src/lib/rpm/tags.ts';
 import { entry, type HeaderEntry } from './synthesize.ts';
 
 export const plainKinds = ['pretrans', 'pre', 'post', 'preun', 'postun', 'posttrans'] as const;

@@ -4,10 +4,10 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { MillinerError } from '../../src/errors.ts';
-import { readHead } from '../../src/rpm/lead.ts';
-import { verifyDigests, verifySignatures, type BadPackage } from '../../src/rpm/signature.ts';
-import { signatureTags } from '../../src/rpm/tags.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { readHead } from '../../src/lib/rpm/lead.ts';
+import { verifyDigests, verifySignatures, type BadPackage } from '../../src/lib/rpm/package-signature.ts';
+import { signatureTags } from '../../src/lib/rpm/tags.ts';
 import { build, familySpec, signingKey, type SigningKey } from './fixtures.ts';
 import { headerMagic, packageFile } from './synthesize.ts';
 

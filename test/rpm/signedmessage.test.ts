@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openMessages } from '../../src/rpm/signedmessage.ts';
+import { openMessages } from '../../src/lib/rpm/signed-message.ts';
 import { damaged } from './damaged.ts';
 import { GpgHome } from './gpghome.ts';
 

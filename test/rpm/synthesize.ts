@@ -1,6 +1,12 @@
 /** Makes RPM headers, archives and whole packages byte by byte, so that tests can make wrong ones too. */
-import { fileType } from '../../src/rpm/files.ts';
-import { dataTypes, headerTags, signatureTags, type DataType, type HeaderTag } from '../../src/rpm/tags.ts';
+import { fileType } from '../../src/lib/rpm/file-list.ts';
+import {
+  dataTypes,
+  headerTags,
+  signatureTags,
+  type DataType,
+  type HeaderTag,
+} from '../../src/lib/rpm/tags.ts';
 
 export interface HeaderEntry {
   tag: number;

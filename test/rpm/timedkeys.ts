@@ -2,11 +2,11 @@
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MillinerError } from '../../src/errors.ts';
-import { run } from '../../src/host/exec.ts';
-import { verifyDetached } from '../../src/rpm/detached.ts';
-import { verifySignatures, type BadPackage } from '../../src/rpm/signature.ts';
-import { openMessages } from '../../src/rpm/signedmessage.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { verifyDetached } from '../../src/lib/rpm/detached-signature.ts';
+import { verifySignatures, type BadPackage } from '../../src/lib/rpm/package-signature.ts';
+import { openMessages } from '../../src/lib/rpm/signed-message.ts';
 import { build, familySpec } from './fixtures.ts';
 
 export interface Made {

@@ -4,14 +4,14 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { errorTable, exitCodes, MillinerError } from '../../src/errors.ts';
-import { writePolicy } from '../../src/pipeline/policy.ts';
-import type { Layout } from '../../src/pipeline/verify.ts';
-import { toJson, type Fetched } from '../../src/sign/artifact.ts';
-import { generateKeyPair, readPrivateKey } from '../../src/sign/key.ts';
-import { readPublicKey } from '../../src/sign/publickey.ts';
-import { sha256Of } from '../../src/registry/descriptor.ts';
-import { mergeSignatures, signReference } from '../../src/sign/simplesigning.ts';
+import { errorTable, exitCodes, MillinerError } from '../../src/lib/errors/error.ts';
+import { writePolicy } from '../../src/pipeline/trust/policy.ts';
+import type { Layout } from '../../src/pipeline/trust/verify-image.ts';
+import { toJson, type Fetched } from '../../src/stages/sign/artifact.ts';
+import { generateKeyPair, readPrivateKey } from '../../src/stages/sign/key.ts';
+import { readPublicKey } from '../../src/stages/sign/public-key.ts';
+import { sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { mergeSignatures, signReference } from '../../src/stages/sign/simple-signing.ts';
 import { FaultProxy } from '../registry/faults.ts';
 import { pullAsPrinted } from './printed.ts';
 import { password, Shelf, type Hung, type Image } from './shelf.ts';

@@ -1,12 +1,12 @@
 /** Any byte that changes in a registry, and whatever else it gives: refused with a reason, never a crash. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MillinerError } from '../../src/errors.ts';
-import { toJson, type Fetched } from '../../src/sign/artifact.ts';
-import { mergeAttestations } from '../../src/sign/attestation.ts';
-import { signImage } from '../../src/sign/image.ts';
-import { sha256Of } from '../../src/registry/descriptor.ts';
-import { mergeSignatures } from '../../src/sign/simplesigning.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { toJson, type Fetched } from '../../src/stages/sign/artifact.ts';
+import { mergeAttestations } from '../../src/stages/sign/attestation.ts';
+import { signImage } from '../../src/stages/sign/sign-image.ts';
+import { sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { mergeSignatures } from '../../src/stages/sign/simple-signing.ts';
 import { image, input, judge, key, publish, references, type Published } from './published.ts';
 
 /** Another digit in the place of one; what refers to the blob by digest either stays or is mended. */

@@ -1,7 +1,7 @@
 /** Bills of materials of an image without packages or files, in both forms. */
-import { cyclonedxDocument } from '../../src/sign/cyclonedx.ts';
-import { sbomFacts } from '../../src/sign/sbom.ts';
-import { spdxDocument } from '../../src/sign/spdx.ts';
+import { cyclonedxDocument } from '../../src/stages/sign/cyclonedx.ts';
+import { sbomFacts } from '../../src/stages/sign/sbom.ts';
+import { spdxDocument } from '../../src/stages/sign/spdx.ts';
 
 export function emptySboms(name: string, manifestDigest: string, epoch: number) {
   const facts = sbomFacts({

@@ -1,15 +1,15 @@
 /** What is signed verifies, the same input gives the same bytes, and each refusal has its own reason. */
 import { describe, expect, test } from 'vitest';
-import type { ErrorCode } from '../../src/errors.ts';
-import { toJson } from '../../src/sign/artifact.ts';
-import { attachedEnvelopes, mergeAttestations } from '../../src/sign/attestation.ts';
-import { signImage } from '../../src/sign/image.ts';
-import { bundledEnvelopes } from '../../src/sign/bundle.ts';
-import { readPublicKey } from '../../src/sign/publickey.ts';
-import { sha256Of } from '../../src/registry/descriptor.ts';
-import { mergeSignatures, verifySignatures } from '../../src/sign/simplesigning.ts';
-import { largestDocument } from '../../src/sign/untrusted.ts';
-import { verifyImageStatement, verifySboms, verifyVerdict } from '../../src/sign/verify.ts';
+import type { ErrorCode } from '../../src/lib/errors/error.ts';
+import { toJson } from '../../src/stages/sign/artifact.ts';
+import { attachedEnvelopes, mergeAttestations } from '../../src/stages/sign/attestation.ts';
+import { signImage } from '../../src/stages/sign/sign-image.ts';
+import { bundledEnvelopes } from '../../src/stages/sign/sigstore-bundle.ts';
+import { readPublicKey } from '../../src/stages/sign/public-key.ts';
+import { sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { mergeSignatures, verifySignatures } from '../../src/stages/sign/simple-signing.ts';
+import { largestDocument } from '../../src/stages/sign/untrusted-json.ts';
+import { verifyImageStatement, verifySboms, verifyVerdict } from '../../src/stages/sign/verify.ts';
 import {
   claims,
   expected,

@@ -1,9 +1,9 @@
 /** The kinds of keys that others sign images with: keys by openssl and gpg, signatures by cosign and skopeo, none by us. */
 import { createPrivateKey } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { run } from '../../src/host/exec.ts';
-import { sealBox } from '../../src/sign/encrypted.ts';
-import { armour } from '../../src/sign/pem.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { sealBox } from '../../src/stages/sign/encrypted.ts';
+import { armour } from '../../src/stages/sign/pem.ts';
 import { GpgHome } from '../rpm/gpghome.ts';
 import type { Lookaside } from './lookaside.ts';
 import { password, type Shelf } from './shelf.ts';

@@ -2,9 +2,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { MillinerError } from '../../src/errors.ts';
-import { silent } from '../../src/host/progress.ts';
-import { verifyReference } from '../../src/pipeline/verify.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { silent } from '../../src/lib/host/progress.ts';
+import { verifyReference } from '../../src/pipeline/trust/verify-image.ts';
 import { checkout } from '../../spec/places.ts';
 import { keyKinds, makeKey, type KeyKind, type Maker } from './keykinds.ts';
 import { Lookaside } from './lookaside.ts';

@@ -3,12 +3,12 @@
  * signs, and one that names none is held to the digest that was asked for.
  */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { MillinerError } from '../../src/errors.ts';
-import { silent } from '../../src/host/progress.ts';
-import { verifyReference, type VerifyOptions } from '../../src/pipeline/verify.ts';
-import type { Artifact, Fetched } from '../../src/sign/artifact.ts';
-import { bundleArtifact } from '../../src/sign/bundle.ts';
-import { attest, payloadType, predicateTypes, type Attestation } from '../../src/sign/statement.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import { silent } from '../../src/lib/host/progress.ts';
+import { verifyReference, type VerifyOptions } from '../../src/pipeline/trust/verify-image.ts';
+import type { Artifact, Fetched } from '../../src/stages/sign/artifact.ts';
+import { bundleArtifact } from '../../src/stages/sign/sigstore-bundle.ts';
+import { attest, payloadType, predicateTypes, type Attestation } from '../../src/stages/sign/statement.ts';
 import { dsse } from '@sigstore/core';
 import { Shelf, type Hung, type Image } from './shelf.ts';
 

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { WrittenPolicy } from '../../src/pipeline/policy.ts';
+import type { WrittenPolicy } from '../../src/pipeline/trust/policy.ts';
 import { trixie } from '../clients/trixie.ts';
 
 /** In a mount namespace, whose /etc/containers is its own. Gives for each pull what it said, undefined where it ended well. */

@@ -1,13 +1,13 @@
 /** Images as a registry has them once they are published, and what verification says of them. */
-import { MillinerError } from '../../src/errors.ts';
-import type { Fetched } from '../../src/sign/artifact.ts';
-import { attachedEnvelopes, mergeAttestations } from '../../src/sign/attestation.ts';
-import { bundledEnvelopes } from '../../src/sign/bundle.ts';
-import { signImage, type SignInput } from '../../src/sign/image.ts';
-import { generateKeyPair, readPrivateKey, type SigningKey } from '../../src/sign/key.ts';
-import { sha256Of } from '../../src/registry/descriptor.ts';
-import { mergeSignatures, verifySignatures } from '../../src/sign/simplesigning.ts';
-import { verifyImageStatement, verifySboms, verifyVerdict } from '../../src/sign/verify.ts';
+import { MillinerError } from '../../src/lib/errors/error.ts';
+import type { Fetched } from '../../src/stages/sign/artifact.ts';
+import { attachedEnvelopes, mergeAttestations } from '../../src/stages/sign/attestation.ts';
+import { bundledEnvelopes } from '../../src/stages/sign/sigstore-bundle.ts';
+import { signImage, type SignInput } from '../../src/stages/sign/sign-image.ts';
+import { generateKeyPair, readPrivateKey, type SigningKey } from '../../src/stages/sign/key.ts';
+import { sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { mergeSignatures, verifySignatures } from '../../src/stages/sign/simple-signing.ts';
+import { verifyImageStatement, verifySboms, verifyVerdict } from '../../src/stages/sign/verify.ts';
 import { emptySboms } from './emptysboms.ts';
 
 const epoch = 1_700_000_000;

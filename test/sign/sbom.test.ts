@@ -4,11 +4,11 @@ import { mkdir, mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { readInstalled } from '../../src/rpm/database.ts';
-import { cyclonedxDocument } from '../../src/sign/cyclonedx.ts';
-import { sbomFacts, type SbomFile, type SbomInput } from '../../src/sign/sbom.ts';
-import { spdxDocument } from '../../src/sign/spdx.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { readInstalled } from '../../src/lib/rpm/database.ts';
+import { cyclonedxDocument } from '../../src/stages/sign/cyclonedx.ts';
+import { sbomFacts, type SbomFile, type SbomInput } from '../../src/stages/sign/sbom.ts';
+import { spdxDocument } from '../../src/stages/sign/spdx.ts';
 import { build, everythingSpec, familySpec } from '../rpm/fixtures.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import {

@@ -4,7 +4,7 @@ import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 
 interface Checksum {
   algorithm: string;

@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { idsOf, readSignerKey } from '../../src/pipeline/signerkey.ts';
-import { generateKeyPair } from '../../src/sign/key.ts';
+import { idsOf, readSignerKey } from '../../src/pipeline/trust/signer-key.ts';
+import { generateKeyPair } from '../../src/stages/sign/key.ts';
 import { GpgHome } from '../rpm/gpghome.ts';
 
 let directory: string;

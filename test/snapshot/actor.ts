@@ -6,7 +6,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
-import type { MillinerError } from '../../src/errors.ts';
+import type { MillinerError } from '../../src/lib/errors/error.ts';
 import { drivers, type DriverName } from './drivers.ts';
 
 const [action = '', driver = '', state = '', ...rest] = process.argv.slice(2);

@@ -2,10 +2,10 @@
 import { appendFile, mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { unmountAllBelow } from '../../src/host/mounts.ts';
-import { spareBytes } from '../../src/host/reserve.ts';
-import { OverlaySnapshotter } from '../../src/snapshot/overlay.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
+import { spareBytes } from '../../src/lib/host/reserve.ts';
+import { OverlaySnapshotter } from '../../src/stages/snapshot/overlay.ts';
 import { describeTree, makeEverything } from './tree.ts';
 
 let state: string;

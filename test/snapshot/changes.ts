@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { unmountAllBelow } from '../../src/host/mounts.ts';
-import type { Snapshotter } from '../../src/snapshot/snapshot.ts';
+import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
+import type { Snapshotter } from '../../src/stages/snapshot/snapshotter.ts';
 import { drivers, removeAllBut, type DriverName } from './drivers.ts';
 import { apply, generations, makeBase, type Change } from './random.ts';
 import { describeTree } from './tree.ts';

@@ -17,10 +17,10 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { run, start } from '../../src/host/exec.ts';
-import { mountsBelow, unmountAllBelow } from '../../src/host/mounts.ts';
-import { native } from '../../src/host/native.ts';
-import type { Snapshotter } from '../../src/snapshot/snapshot.ts';
+import { run, start } from '../../src/lib/host/exec.ts';
+import { mountsBelow, unmountAllBelow } from '../../src/lib/host/mounts.ts';
+import { native } from '../../src/lib/host/native.ts';
+import type { Snapshotter } from '../../src/stages/snapshot/snapshotter.ts';
 import { drivers, removeAllBut, type DriverName } from './drivers.ts';
 import { acl, describeTree, makeEverything } from './tree.ts';
 

@@ -1,12 +1,12 @@
 /** The snapshotters that the conformance suite runs against, by name, for test and child processes alike. */
 import { deepStrictEqual } from 'node:assert';
-import { listDevices } from '../../src/host/devicemapper.ts';
-import { OverlaySnapshotter } from '../../src/snapshot/overlay.ts';
-import type { Snapshotter } from '../../src/snapshot/snapshot.ts';
-import { devicePrefix, findConfig, readConfig } from '../../src/snapshot/thin/config.ts';
-import { createPool, removePool } from '../../src/snapshot/thin/create.ts';
-import { checkPool } from '../../src/snapshot/thin/repair.ts';
-import { ThinSnapshotter } from '../../src/snapshot/thin/thin.ts';
+import { listDevices } from '../../src/lib/host/device-mapper.ts';
+import { OverlaySnapshotter } from '../../src/stages/snapshot/overlay.ts';
+import type { Snapshotter } from '../../src/stages/snapshot/snapshotter.ts';
+import { createPool, removePool } from '../../src/stages/snapshot/thin/create.ts';
+import { devicePrefix, findConfig, readConfig } from '../../src/stages/snapshot/thin/pool-config.ts';
+import { checkPool } from '../../src/stages/snapshot/thin/repair.ts';
+import { ThinSnapshotter } from '../../src/stages/snapshot/thin/thin.ts';
 
 export interface Driver {
   open: (state: string, onStep?: (step: string) => void) => Promise<Snapshotter>;

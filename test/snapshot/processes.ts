@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { mountsBelow, unmountAllBelow } from '../../src/host/mounts.ts';
-import type { Snapshotter } from '../../src/snapshot/snapshot.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { mountsBelow, unmountAllBelow } from '../../src/lib/host/mounts.ts';
+import type { Snapshotter } from '../../src/stages/snapshot/snapshotter.ts';
 import { drivers, removeAllBut, type DriverName } from './drivers.ts';
 import { startProgram } from './program.ts';
 

@@ -1,5 +1,5 @@
-/** Programs of the tests' own, which begin sooner with what Node has compiled before: src/host hands no variables on. */
-import { start } from '../../src/host/exec.ts';
+/** Programs of the tests' own, which begin sooner with what Node has compiled before: src/lib/host hands no variables on. */
+import { start } from '../../src/lib/host/exec.ts';
 
 const directory = process.env['NODE_COMPILE_CACHE'];
 const env = directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };

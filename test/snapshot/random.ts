@@ -1,7 +1,7 @@
 /** Random changes of a small tree, and the tree that they begin from. */
 import { appendFile, chmod, link, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import * as fc from 'fast-check';
-import { native } from '../../src/host/native.ts';
+import { native } from '../../src/lib/host/native.ts';
 import { type } from './tree.ts';
 
 export type Change = readonly [operation: keyof typeof operations, path: string, other: string];

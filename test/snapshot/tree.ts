@@ -1,8 +1,8 @@
 /** Trees as values: made from a description, read back in a form that two equal trees share. */
 import { createHash } from 'node:crypto';
 import { chmod, chown, lchown, link, lutimes, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { native, type ScanEntry } from '../../src/host/native.ts';
-import { below, byteString, type ByteString } from '../../src/host/paths.ts';
+import { native, type ScanEntry } from '../../src/lib/host/native.ts';
+import { below, byteString, type ByteString } from '../../src/lib/host/paths.ts';
 
 export const type = {
   mask: 0o170000,

@@ -11,9 +11,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { silent } from '../../src/host/progress.ts';
-import { openRepository } from '../../src/repo/repository.ts';
-import { solve, type Solution } from '../../src/solve/solve.ts';
+import { silent } from '../../src/lib/host/progress.ts';
+import { openRepository } from '../../src/stages/repo/repository.ts';
+import { solve, type Solution } from '../../src/stages/solve/solve.ts';
 import { ours, shuffled, write } from './universe/compare.ts';
 import { writeRepository } from './universe/files.ts';
 import { universeOf } from './universe/universe.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { runModuleConfined } from '../../src/host/confined.ts';
+import { runModuleConfined } from '../../src/lib/host/confined.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -20,7 +20,7 @@ test('a module of ours has our code and the addon, and neither other packages, g
   const lines = [
     "import { existsSync, writeFileSync } from 'node:fs';",
     "import { connect } from 'node:net';",
-    `const { native } = await import(${JSON.stringify(join(checkout, 'src/host/native.ts'))});`,
+    `const { native } = await import(${JSON.stringify(join(checkout, 'src/lib/host/native.ts'))});`,
     `const seen = ${JSON.stringify([...places, '/etc/passwd', '/root', '/proc/self'])}.filter((path) => existsSync(path));`,
     'let text = ""; for await (const piece of process.stdin) text += piece;',
     'const codes = [];',

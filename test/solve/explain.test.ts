@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { silent } from '../../src/host/progress.ts';
-import { openRepository, type OpenedRepository } from '../../src/repo/repository.ts';
-import { solve, whyNot, type SolveRequest } from '../../src/solve/solve.ts';
+import { silent } from '../../src/lib/host/progress.ts';
+import { openRepository, type OpenedRepository } from '../../src/stages/repo/repository.ts';
+import { solve, whyNot, type SolveRequest } from '../../src/stages/solve/solve.ts';
 import { repositoryOf } from './packages.ts';
 import { mainSamples, updateSamples } from './samples.ts';
 

@@ -3,9 +3,9 @@ import { copyFile, cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import type { Lock } from '../../src/lock/lock.ts';
-import { recipeSchema, repositoriesSchema } from '../../src/recipe/schema.ts';
-import { readYaml } from '../../src/recipe/yaml.ts';
+import type { Lock } from '../../src/stages/lock/lock-file.ts';
+import { recipeSchema, repositoriesSchema } from '../../src/stages/recipe/schema.ts';
+import { readYaml } from '../../src/stages/recipe/yaml.ts';
 import { checkout, Desk } from '../cli/milliner.ts';
 import { repositoryOf, type Sample } from './packages.ts';
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import type { OpenedRepository } from '../../src/repo/repository.ts';
-import { solveNatively } from '../../src/solve/addon.ts';
-import { solve } from '../../src/solve/solve.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import type { OpenedRepository } from '../../src/stages/repo/repository.ts';
+import { solveNatively } from '../../src/stages/solve/addon.ts';
+import { solve } from '../../src/stages/solve/solve.ts';
 import { repositoryOf } from './packages.ts';
 import { mainSamples, updateSamples } from './samples.ts';
 

@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/host/exec.ts';
-import { readModules } from '../../src/repo/modules.ts';
-import { solve } from '../../src/solve/solve.ts';
-import { moduleFilter } from '../../src/solve/modules.ts';
+import { run } from '../../src/lib/host/exec.ts';
+import { readModules } from '../../src/stages/repo/modules.ts';
+import { solve } from '../../src/stages/solve/solve.ts';
+import { moduleFilter } from '../../src/stages/solve/module-filter.ts';
 import { dnfs, ours, write, type Written } from './universe/compare.ts';
 import type { Universe, UniversePackage } from './universe/universe.ts';
 

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 
 type Tag =
   'Requires' | 'Recommends' | 'Suggests' | 'Supplements' | 'Provides' | 'Conflicts' | 'Obsoletes' | 'Epoch';

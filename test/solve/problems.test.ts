@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { silent } from '../../src/host/progress.ts';
-import { openRepository, type OpenedRepository } from '../../src/repo/repository.ts';
-import { solve, type SolveRequest } from '../../src/solve/solve.ts';
+import { silent } from '../../src/lib/host/progress.ts';
+import { openRepository, type OpenedRepository } from '../../src/stages/repo/repository.ts';
+import { solve, type SolveRequest } from '../../src/stages/solve/solve.ts';
 import { repositoryOf, type Sample } from './packages.ts';
 
 const symbols = ['2.2.5', '2.3', '2.14', '2.34', '2.38'].map((version) => `libc.so.6(GLIBC_${version})`);

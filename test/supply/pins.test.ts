@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkout } from '../../spec/places.ts';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import { unpinned } from './workflow.ts';
 
 const commit = 'a'.repeat(40);

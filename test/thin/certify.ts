@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deepStrictEqual, ok } from 'node:assert';
-import type { Snapshotter } from '../../src/snapshot/snapshot.ts';
+import type { Snapshotter } from '../../src/stages/snapshot/snapshotter.ts';
 import { digestOf, readList } from './churn.ts';
 
 const directory = 0o040000;

@@ -6,8 +6,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Snapshotter } from '../../src/snapshot/snapshot.ts';
-import { ThinSnapshotter } from '../../src/snapshot/thin/thin.ts';
+import type { Snapshotter } from '../../src/stages/snapshot/snapshotter.ts';
+import { ThinSnapshotter } from '../../src/stages/snapshot/thin/thin.ts';
 
 const list = 'list.json';
 export type FileList = Record<string, string>;

@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Started } from '../../src/pipeline/run.ts';
-import type { PoolState } from '../../src/pipeline/pool.ts';
-import { ThinSnapshotter } from '../../src/snapshot/thin/thin.ts';
+import type { Started } from '../../src/pipeline/instance/run.ts';
+import type { PoolState } from '../../src/pipeline/setup/pool.ts';
+import { ThinSnapshotter } from '../../src/stages/snapshot/thin/thin.ts';
 import { Desk, type ErrorAnswer } from '../cli/milliner.ts';
 import { auditPool } from '../snapshot/drivers.ts';
 

@@ -5,11 +5,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createDevice, removeDevice, sendMessage } from '../../src/host/devicemapper.ts';
-import { createPool } from '../../src/snapshot/thin/create.ts';
-import { readConfig } from '../../src/snapshot/thin/config.ts';
-import { stopPool } from '../../src/snapshot/thin/pool.ts';
-import { ThinSnapshotter } from '../../src/snapshot/thin/thin.ts';
+import { createDevice, removeDevice, sendMessage } from '../../src/lib/host/device-mapper.ts';
+import { createPool } from '../../src/stages/snapshot/thin/create.ts';
+import { readConfig } from '../../src/stages/snapshot/thin/pool-config.ts';
+import { stopPool } from '../../src/stages/snapshot/thin/thin-pool.ts';
+import { ThinSnapshotter } from '../../src/stages/snapshot/thin/thin.ts';
 import { auditPool } from '../snapshot/drivers.ts';
 import { certify, expectedAfter, goOn } from './certify.ts';
 import { churn } from './churn.ts';

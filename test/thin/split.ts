@@ -1,7 +1,7 @@
 /** One disk as three, for a state directory and the pool's two devices, under names that stay. */
 import { mkdir, rm, symlink } from 'node:fs/promises';
-import { createDevice, removeDevice } from '../../src/host/devicemapper.ts';
-import { mount, unmount } from '../../src/host/mounts.ts';
+import { createDevice, removeDevice } from '../../src/lib/host/device-mapper.ts';
+import { mount, unmount } from '../../src/lib/host/mounts.ts';
 
 const place = '/run/split';
 const mebibyte = 2048;

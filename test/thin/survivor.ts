@@ -4,8 +4,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { flushCompileCache } from 'node:module';
-import { createPool } from '../../src/snapshot/thin/create.ts';
-import { ThinSnapshotter } from '../../src/snapshot/thin/thin.ts';
+import { createPool } from '../../src/stages/snapshot/thin/create.ts';
+import { ThinSnapshotter } from '../../src/stages/snapshot/thin/thin.ts';
 import { auditPool } from '../snapshot/drivers.ts';
 import { certify, expectedAfter, goOn } from './certify.ts';
 import { churn } from './churn.ts';

@@ -11,7 +11,7 @@ import { cache, temporary, withWorkPlace } from '../../spec/places.ts';
 import { rpmbuild, rpmbuildKey } from '../../spec/rpmbuild.ts';
 import { signAsVersion6 } from '../../spec/signature-v6.ts';
 import { closeKey, createKey, exportKey, signPackages, type SigningKey } from '../../spec/signing.ts';
-import { run } from '../../src/host/exec.ts';
+import { run } from '../../src/lib/host/exec.ts';
 
 export interface Tiny {
   /** Every sound package, signed by `key`: NAME-VERSION-RELEASE.ARCH.rpm. */

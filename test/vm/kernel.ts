@@ -14,7 +14,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withLock } from '../../src/host/locks.ts';
+import { withLock } from '../../src/lib/host/locks.ts';
 import { cache } from '../../spec/places.ts';
 
 export interface Kernel {

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { Flags } from '@oclif/core';
-import { MillinerCommand } from '../../cli/command.ts';
+import { MillinerCommand } from '../../cli/base-command.ts';
 import { askPassword, passwordVariable } from '../../cli/password.ts';
-import { MillinerError } from '../../errors.ts';
-import { generateKeyFiles, refuseExisting } from '../../pipeline/keys.ts';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { generateKeyFiles, refuseExisting } from '../../pipeline/trust/key-files.ts';
 
 export default class KeyGenerateCommand extends MillinerCommand {
   static override summary = 'Make a key pair that signs images';

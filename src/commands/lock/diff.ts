@@ -1,11 +1,11 @@
 import { Args } from '@oclif/core';
-import { MillinerCommand } from '../../cli/command.ts';
-import { changeLines, summaryLine } from '../../cli/lockchanges.ts';
-import { untrusted } from '../../cli/repositoryflags.ts';
-import { confine } from '../../host/reach.ts';
-import { openContext } from '../../pipeline/context.ts';
-import { isEmpty } from '../../pipeline/lockchanges.ts';
-import { diffLocks, type ArchDiff, type LockDiff } from '../../pipeline/lockdiff.ts';
+import { MillinerCommand } from '../../cli/base-command.ts';
+import { changeLines, summaryLine } from '../../cli/format-lock-changes.ts';
+import { untrusted } from '../../cli/repository-flags.ts';
+import { confine } from '../../lib/http/reach.ts';
+import { isEmpty } from '../../pipeline/lock/lock-changes.ts';
+import { diffLocks, type ArchDiff, type LockDiff } from '../../pipeline/report/lock-diff.ts';
+import { openContext } from '../../pipeline/state/context.ts';
 
 export default class LockDiffCommand extends MillinerCommand {
   static override summary = 'List what changes from one lock to another';

@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { MillinerCommand } from '../../cli/command.ts';
+import { MillinerCommand } from '../../cli/base-command.ts';
 import { dismissMachine } from '../../queue/machine.ts';
 
 export default class MachineDismissCommand extends MillinerCommand {

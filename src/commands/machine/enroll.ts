@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../../cli/command.ts';
+import { MillinerCommand } from '../../cli/base-command.ts';
 import { enrollMachine, parseToken, rights } from '../../queue/machine.ts';
 
 export default class MachineEnrollCommand extends MillinerCommand {

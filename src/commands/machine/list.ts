@@ -1,4 +1,4 @@
-import { MillinerCommand } from '../../cli/command.ts';
+import { MillinerCommand } from '../../cli/base-command.ts';
 import { enrolledMachines } from '../../queue/machine.ts';
 
 export default class MachineListCommand extends MillinerCommand {

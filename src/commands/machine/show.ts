@@ -1,4 +1,4 @@
-import { MillinerCommand } from '../../cli/command.ts';
+import { MillinerCommand } from '../../cli/base-command.ts';
 import { ownMachine, showToken } from '../../queue/machine.ts';
 
 export default class MachineShowCommand extends MillinerCommand {

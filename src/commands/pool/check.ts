@@ -1,5 +1,5 @@
-import { MillinerCommand } from '../../cli/command.ts';
-import { checkStatePool } from '../../pipeline/pool.ts';
+import { MillinerCommand } from '../../cli/base-command.ts';
+import { checkStatePool } from '../../pipeline/setup/pool.ts';
 
 export default class PoolCheckCommand extends MillinerCommand {
   static override summary =

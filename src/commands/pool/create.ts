@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
-import { MillinerError } from '../../errors.ts';
-import { PoolCommand } from '../../cli/poolcommand.ts';
-import { createStatePool, type PoolState } from '../../pipeline/pool.ts';
+import { PoolCommand } from '../../cli/pool-command.ts';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { createStatePool, type PoolState } from '../../pipeline/setup/pool.ts';
 
 export default class PoolCreateCommand extends PoolCommand {
   static override summary = 'Set up a dm-thin pool, which then holds the snapshots of this state directory';

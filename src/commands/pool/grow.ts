@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
-import { PoolCommand } from '../../cli/poolcommand.ts';
-import { growStatePool, type PoolState } from '../../pipeline/pool.ts';
+import { PoolCommand } from '../../cli/pool-command.ts';
+import { growStatePool, type PoolState } from '../../pipeline/setup/pool.ts';
 
 export default class PoolGrowCommand extends PoolCommand {
   static override summary = 'Make the dm-thin pool larger, also while it is in use or full';

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
-import { MillinerCommand } from '../../cli/command.ts';
-import { removeStatePool } from '../../pipeline/pool.ts';
+import { MillinerCommand } from '../../cli/base-command.ts';
+import { removeStatePool } from '../../pipeline/setup/pool.ts';
 
 export default class PoolRemoveCommand extends MillinerCommand {
   static override summary = 'Take the dm-thin pool down and free its devices';

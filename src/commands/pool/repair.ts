@@ -1,5 +1,5 @@
-import { MillinerCommand } from '../../cli/command.ts';
-import { repairStatePool } from '../../pipeline/pool.ts';
+import { MillinerCommand } from '../../cli/base-command.ts';
+import { repairStatePool } from '../../pipeline/setup/pool.ts';
 
 export default class PoolRepairCommand extends MillinerCommand {
   static override summary = 'Mend a dm-thin pool that is marked for a check, read-only or damaged';

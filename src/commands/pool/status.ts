@@ -1,5 +1,5 @@
-import { PoolCommand } from '../../cli/poolcommand.ts';
-import { poolStatus, type PoolState } from '../../pipeline/pool.ts';
+import { PoolCommand } from '../../cli/pool-command.ts';
+import { poolStatus, type PoolState } from '../../pipeline/setup/pool.ts';
 
 export default class PoolStatusCommand extends PoolCommand {
   static override summary = 'Show how full the dm-thin pool is, and what each image costs in it';

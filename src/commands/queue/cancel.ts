@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
-import { QueueCommand } from '../../cli/queuecommand.ts';
-import { cancelRelease } from '../../queue/control.ts';
+import { QueueCommand } from '../../cli/queue-command.ts';
+import { cancelRelease } from '../../queue/release-control.ts';
 
 export default class QueueCancelCommand extends QueueCommand {
   static override summary = 'Give up releases: what runs for them is stopped, with all that it has started';

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
-import { QueueCommand } from '../../cli/queuecommand.ts';
-import { cleanReleases } from '../../queue/control.ts';
+import { QueueCommand } from '../../cli/queue-command.ts';
+import { cleanReleases } from '../../queue/release-control.ts';
 
 const hour = 3_600_000;
 

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
-import { QueueCommand } from '../../cli/queuecommand.ts';
-import { failedReleases, retryRelease } from '../../queue/control.ts';
-import { MillinerError } from '../../errors.ts';
+import { QueueCommand } from '../../cli/queue-command.ts';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { failedReleases, retryRelease } from '../../queue/release-control.ts';
 
 export default class QueueRetryCommand extends QueueCommand {
   static override summary = 'Take up failed or cancelled releases again, from the stage that failed';

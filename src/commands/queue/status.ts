@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core';
-import { QueueCommand } from '../../cli/queuecommand.ts';
+import { QueueCommand } from '../../cli/queue-command.ts';
 import { findRelease, listReleases, listWorkers, type ReleaseStatus } from '../../queue/status.ts';
 
 export default class QueueStatusCommand extends QueueCommand {

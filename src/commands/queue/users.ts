@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Args, Flags } from '@oclif/core';
-import { MillinerCommand } from '../../cli/command.ts';
+import { MillinerCommand } from '../../cli/base-command.ts';
 import { writeUsers } from '../../queue/users.ts';
 
 export default class QueueUsersCommand extends MillinerCommand {

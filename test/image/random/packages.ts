@@ -1,5 +1,5 @@
 /** Random packages: files of all kinds at few paths, and scriptlets and triggers of all kinds that work on those paths. */
-import { fileType } from '../../../src/rpm/files.ts';
+import { fileType } from '../../../src/lib/rpm/file-list.ts';
 import { pick, type Random } from '../../mutate/random.ts';
 import { flagBits, type ComposedFile, type ComposedPackage } from '../../rpm/compose.ts';
 import {

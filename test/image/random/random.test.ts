@@ -5,8 +5,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../../src/host/exec.ts';
-import { unmountAllBelow } from '../../../src/host/mounts.ts';
+import { run } from '../../../src/lib/host/exec.ts';
+import { unmountAllBelow } from '../../../src/lib/host/mounts.ts';
 import { ClientStorage } from '../../clients/storage.ts';
 import { tinyPackages } from '../../tiny/tiny.ts';
 import { byPodman, bySpecification } from './readers.ts';

@@ -1,7 +1,7 @@
 /** Two readers that know nothing of each other or of Milliner: Debian 13's podman, and apply.py, which knows the specification. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from '../../../src/host/exec.ts';
+import { run } from '../../../src/lib/host/exec.ts';
 import { ClientStorage } from '../../clients/storage.ts';
 
 /** Makes a tree of each tag of the layout, DIRECTORY/TAG; gives a line for each image that it cannot read, and no tree. */

@@ -8,11 +8,29 @@ import { pointsOf, type Point } from './points.ts';
 import { kinds, type Kind } from './scene.ts';
 
 const writers = [
-  ...['changes', 'compress', 'directories', 'encode', 'entry', 'frame', 'gather', 'predict', 'split', 'tar']
-    .concat('write')
-    .map((name) => `layer/${name}.js`),
-  ...['layers', 'layerthread', 'packagelayers', 'parts', 'prediction'].map((name) => `pipeline/${name}.js`),
+  ...[
+    'compress/chunks',
+    'compress/compress',
+    'compress/encode',
+    'diff/changes',
+    'diff/layer-parts',
+    'diff/split-state',
+    'packages/directories',
+    'packages/frame',
+    'packages/predict',
+    'tar/entry',
+    'tar/writer',
+  ].map((name) => `stages/layer/${name}.js`),
+  ...[
+    'base/layer-worker',
+    'build/package-layers',
+    'build/predict-layers',
+    'build/write-layers',
+    'state/layer-cache',
+  ].map((name) => `pipeline/${name}.js`),
 ];
+
+const chunkedPlace = 'stages/layer/compress/chunked';
 
 export interface Planned {
   point: Point;
@@ -21,11 +39,11 @@ export interface Planned {
 
 export async function allPoints(): Promise<Point[]> {
   const dist = join(checkout, 'dist');
-  const chunked = (await readdir(join(dist, 'layer', 'chunked'))).filter(
+  const chunked = (await readdir(join(dist, chunkedPlace))).filter(
     // The check is what has to find the faults.
-    (name) => name.endsWith('.js') && name !== 'check.js',
+    (name) => name.endsWith('.js') && name !== 'check-chunked.js',
   );
-  const files = [...writers, ...chunked.toSorted().map((name) => `layer/chunked/${name}`)];
+  const files = [...writers, ...chunked.toSorted().map((name) => `${chunkedPlace}/${name}`)];
   return files.flatMap((file) => pointsOf(file, readFileSync(join(dist, file), 'utf8')));
 }
 
@@ -40,7 +58,7 @@ export function sample(points: readonly Point[], seed: number, count: number): P
 
 /** What is written for one compression alone shows there alone; most of the rest is the same for all. */
 function kindFor({ file }: Point, random: Random): Kind {
-  if (file.startsWith('layer/chunked/')) return 'zstd:chunked';
+  if (file.startsWith(`${chunkedPlace}/`)) return 'zstd:chunked';
   const often: Kind[] = ['zstd', 'zstd', 'zstd'];
   return [...often, ...kinds][random(often.length + kinds.length)]!;
 }

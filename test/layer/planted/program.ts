@@ -1,7 +1,7 @@
 /** The built program once more, in a place of its own, for one fault at a time. */
 import { cp, link, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { start } from '../../../src/host/exec.ts';
+import { start } from '../../../src/lib/host/exec.ts';
 import { checkout } from '../../cli/milliner.ts';
 import type { Point } from './points.ts';
 

@@ -1,13 +1,13 @@
 /** A universe solved twice, by us and by dnf, and what may lie between the two answers. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MillinerError } from '../../../src/errors.ts';
-import { run } from '../../../src/host/exec.ts';
-import { silent } from '../../../src/host/progress.ts';
-import { modulesOf, openRepository } from '../../../src/repo/repository.ts';
-import type { Nevra } from '../../../src/rpm/package.ts';
-import { moduleFilter } from '../../../src/solve/modules.ts';
-import { solve } from '../../../src/solve/solve.ts';
+import { MillinerError } from '../../../src/lib/errors/error.ts';
+import { run } from '../../../src/lib/host/exec.ts';
+import { silent } from '../../../src/lib/host/progress.ts';
+import type { Nevra } from '../../../src/lib/rpm/package.ts';
+import { modulesOf, openRepository } from '../../../src/stages/repo/repository.ts';
+import { moduleFilter } from '../../../src/stages/solve/module-filter.ts';
+import { solve } from '../../../src/stages/solve/solve.ts';
 import { writeInstalled, writeRepository } from './files.ts';
 import { Random, type Universe } from './universe.ts';
 

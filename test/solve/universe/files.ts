@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { entry, headerBlob, packageFile, type HeaderEntry } from '../../rpm/synthesize.ts';
-import { headerTags } from '../../../src/rpm/tags.ts';
+import { headerTags } from '../../../src/lib/rpm/tags.ts';
 import { relations, type Relation, type UniversePackage } from './universe.ts';
 
 interface Dependency {

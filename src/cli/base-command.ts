@@ -1,0 +1,152 @@
+/** What every command shares: flags, progress, signals, and errors that end the same way with and without --json. */
+import { Command, Flags } from '@oclif/core';
+import { MillinerError } from '../lib/errors/error.ts';
+import { asStorageError, withoutLinks } from '../lib/host/files.ts';
+import { printable, printableJson } from '../lib/host/printable.ts';
+import { holdPlace } from '../lib/host/safe-place.ts';
+import type { RunOptions } from '../pipeline/state/context.ts';
+import { asQueueError } from '../queue/replies.ts';
+import { bytesOf } from '../stages/recipe/schema.ts';
+import { storages, type Storage } from '../stages/snapshot/open-snapshotter.ts';
+import { terminalProgress } from './terminal.ts';
+
+/** Milliseconds. */
+const lingering = 1000;
+
+export abstract class MillinerCommand extends Command {
+  static override enableJsonFlag = true;
+  static override baseFlags = {
+    state: Flags.string({
+      summary: 'directory for everything that is kept',
+      env: 'MILLINER_STATE',
+      default: '/var/lib/milliner',
+      helpGroup: 'GLOBAL',
+    }),
+    storage: Flags.option({ options: storages })({
+      summary:
+        'how snapshots are kept; auto is dm-thin where a pool is set up (milliner pool create), else overlay',
+      env: 'MILLINER_STORAGE',
+      default: 'auto',
+      helpGroup: 'GLOBAL',
+    }),
+    'allow-host-root': Flags.boolean({
+      summary:
+        "where the kernel cannot keep them apart, scriptlets and instances may have the host's root, held by capabilities and seccomp alone",
+      env: 'MILLINER_ALLOW_HOST_ROOT',
+      default: false,
+      helpGroup: 'GLOBAL',
+    }),
+    debug: Flags.boolean({ summary: 'show where an error comes from', default: false, helpGroup: 'GLOBAL' }),
+  };
+
+  readonly #stop = new AbortController();
+  readonly #terminal = terminalProgress(process.stderr);
+
+  /** Bytes of a size as people write it. Throws USAGE. */
+  protected sizeOf(flag: string, text: string): number {
+    const factor = text.endsWith('T') ? 1024 : 1;
+    const size = text.replace(/T$/, 'G');
+    if (/^[1-9]\d{0,14}[KMG]?$/.test(size)) return bytesOf(size) * factor;
+    throw new MillinerError('USAGE', `${flag} ${text} is no size such as 512M, 20G or 1T`);
+  }
+
+  override async init(): Promise<void> {
+    await super.init();
+    // What was begun is undone on the way out; a second signal does not wait for that. The listener stays: execa
+    // ends the process where it finds itself the only one that listens.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        const interrupted = new MillinerError('INTERRUPTED', `stopped by ${signal}`);
+        if (this.#stop.signal.aborted) process.exit(interrupted.exitCode);
+        this.#stop.abort(interrupted);
+      });
+    }
+    process.once('beforeExit', this.#unfinished);
+  }
+
+  protected runOptions(flags: { state: string; storage: Storage; 'allow-host-root': boolean }): RunOptions {
+    const { storage, 'allow-host-root': allowHostRoot } = flags;
+    const state = withoutLinks(flags.state);
+    // Also before it is only read: whoever can write there says what this command answers.
+    holdPlace(state);
+    return { state, storage, allowHostRoot, progress: this.#terminal, signal: this.#stop.signal };
+  }
+
+  override log(message = ''): void {
+    super.log(printable(message));
+  }
+
+  override logToStderr(message = ''): void {
+    super.logToStderr(printable(message));
+  }
+
+  override logJson(value: unknown): void {
+    process.stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
+  }
+
+  override warn<T extends Error | string>(problem: T): T {
+    this.#terminal.warn(typeof problem === 'string' ? problem : problem.message);
+    return problem;
+  }
+
+  /** Node ends well when nothing is left that could wake it, also where an answer is still awaited. */
+  readonly #unfinished = (): void => {
+    void this.catch(new MillinerError('INTERNAL', 'the command waits for what can never come'));
+  };
+
+  protected override async finally(error: Error | undefined): Promise<void> {
+    process.off('beforeExit', this.#unfinished);
+    this.#terminal.end();
+    await super.finally(error);
+    // BullMQ goes on trying to reach a Redis that was left: that keeps no command that is done.
+    setTimeout(() => process.exit(), lingering).unref();
+  }
+
+  protected override async catch(error: Error & { exitCode?: number }): Promise<unknown> {
+    this.#terminal.end();
+    const known = this.#known(error);
+    if (!known) {
+      error.message = printable(error.message);
+      return super.catch(error);
+    }
+    process.exitCode = known.exitCode;
+    if (this.jsonEnabled()) this.logJson(this.toErrorJson(known));
+    else {
+      const hint = known.hint ? `  ${known.hint}\n` : '';
+      const debug = this.argv.includes('--debug') ? `${trace(error)}\n` : '';
+      process.stderr.write(printable(`${known.code}: ${known.message}\n${hint}${debug}`));
+    }
+    return undefined;
+  }
+
+  /** oclif's own errors are about usage, and it shows them itself. */
+  #known(error: Error): MillinerError | undefined {
+    // A terminal's interrupt also ends the programs that run for us, whose end is then no news.
+    if (this.#stop.signal.aborted) return this.#stop.signal.reason as MillinerError;
+    if (error instanceof MillinerError) return error;
+    if ('oclif' in error && !this.jsonEnabled()) return undefined;
+    if ('oclif' in error) return new UsageError(error.message, error);
+    const queue = asQueueError(error);
+    if (queue) return queue;
+    const storage = asStorageError(error, (error as NodeJS.ErrnoException).path ?? 'a file');
+    if (storage instanceof MillinerError) return storage;
+    return new MillinerError('INTERNAL', error.message, { cause: error });
+  }
+
+  protected override toErrorJson(error: unknown): unknown {
+    const { code, message, hint, details } = error as MillinerError;
+    return { error: { code, message, hint, ...(Object.keys(details).length > 0 && { details }) } };
+  }
+}
+
+class UsageError extends MillinerError {
+  constructor(message: string, cause: unknown) {
+    super('USAGE', message, { cause });
+  }
+}
+
+function trace(error: Error): string {
+  const causes: string[] = [];
+  for (let at: unknown = error; at instanceof Error; at = at.cause) causes.push(at.stack ?? at.message);
+  return causes.join('\ncaused by: ');
+}

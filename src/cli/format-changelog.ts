@@ -1,0 +1,9 @@
+/** Changelog entries as lines, for those who read what an update brings. */
+import type { ChangelogEntry } from '../pipeline/packages/changelog.ts';
+
+export function changelogLines(entries: readonly ChangelogEntry[] | undefined): string[] {
+  return (entries ?? []).flatMap(({ time, author, text }) => [
+    `* ${new Date(time * 1000).toISOString().slice(0, 10)} ${author}`,
+    ...text.split('\n').map((line) => `  ${line}`),
+  ]);
+}

@@ -1,0 +1,190 @@
+/** One program in a container of its own, to its end. */
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MillinerError } from '../errors/error.ts';
+import { LineSplitter } from '../host/lines.ts';
+import { readGroup } from './cgroups.ts';
+import { specification, type ContainerSpecification } from './runtime-spec.ts';
+import { findRuntime, removeContainer, signalContainer, startContainer, type Container } from './runtime.ts';
+import { prepareTracing, type Trace } from './trace.ts';
+
+export interface ContainerOptions extends ContainerSpecification, Container {
+  /** Milliseconds; then LIMIT_EXCEEDED. */
+  timeout: number;
+  /** Called with each line, of which at most 4096 characters come; what goes there is not in the result. */
+  onStdout?: (line: string) => void;
+  onStderr?: (line: string) => void;
+  /** Called with every piece of it, as it comes. */
+  onStderrBytes?: (chunk: Buffer) => void;
+  /**
+   * Called at its end, a bad one too, with the programs that its first process has started. What these write comes
+   * apart: neither theirs nor the first process's can be mistaken for the other's.
+   */
+  onTrace?: (trace: Trace) => void;
+  /** With `onTrace`: called with each line of theirs. */
+  onProgramLine?: (line: string) => void;
+  /** Whether what it writes to has no room left; asked now and then, and at its end. */
+  isDiskFull?: () => Promise<boolean>;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ContainerResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Bytes that a program may write to its standard output and error. */
+const mostOutput = 64 * 1024 * 1024;
+
+/** Throws INTERRUPTED, or LIMIT_EXCEEDED where the program runs too long, writes too much, fills its disk or needs too much memory. */
+export async function runContainer(options: ContainerOptions): Promise<ContainerResult> {
+  options.signal?.throwIfAborted();
+  const failed = new AbortController();
+  // Without anybody to tell of it too: what is followed dies with us.
+  const tracing = prepareTracing(options, () => failed.abort());
+  try {
+    const config = await specification({ ...options, hooks: tracing.hooks });
+    const { child } = await startContainer(options, {
+      config,
+      streaming: options.onStdout !== undefined,
+      counted: true,
+      ...(tracing.handed !== undefined && { handed: tracing.handed }),
+    });
+    const kill = () => {
+      tracing.release();
+      void killContainer(options, child);
+    };
+    const stop = stopper(options, kill);
+    failed.signal.addEventListener('abort', kill);
+    if (failed.signal.aborted) kill();
+    const output = [
+      follow(child.stdout, stop.onOutput, options.onStdout),
+      follow(child.stderr, stop.onOutput, options.onStderr),
+      ...(tracing.words ? [follow(tracing.words, stop.onOutput, options.onProgramLine)] : []),
+    ];
+    if (options.onStderrBytes) child.stderr.on('data', options.onStderrBytes);
+    const result = await child.finally(() => stop.end());
+    const trace = await tracing.finish();
+    if (tracing.words) await finished(tracing.words);
+    for (const splitter of output) splitter.end();
+    if (trace) options.onTrace?.(trace);
+    if (stop.error) throw stop.error;
+    if (await options.isDiskFull?.()) throw diskFull(options.args, stop.diskSeen);
+    // Whatever died of it may have been a scriptlet's helper, whose end nobody looked at.
+    if ((await readGroup(options.id)).oomKills) {
+      throw limitExceeded(options.args, 'memory', `${options.memoryBytes} bytes`);
+    }
+    if (result.exitCode === undefined) {
+      throw new MillinerError(
+        'COMMAND_FAILED',
+        `${await findRuntime()} died of ${result.signal ?? result.originalMessage}`,
+      );
+    }
+    return { exitCode: result.exitCode, stdout: result.stdout ?? '', stderr: result.stderr };
+  } finally {
+    // Before, because a container that waits at a hook has not yet been created.
+    await tracing.finish().catch(() => undefined);
+    tracing.words?.destroy();
+    await removeContainer(options);
+  }
+}
+
+function follow(
+  stream: Readable,
+  onOutput: (bytes: number) => void,
+  onLine: (line: string) => void = () => {},
+) {
+  const splitter = new LineSplitter(onLine);
+  stream.on('data', (chunk: Buffer) => {
+    splitter.push(chunk);
+    onOutput(chunk.length);
+  });
+  return splitter;
+}
+
+/** Watches for what ends a program before its time; the first reason counts. */
+function stopper({ signal, timeout, args, isDiskFull }: ContainerOptions, kill: () => void) {
+  let error: MillinerError | undefined;
+  let written = 0;
+  let diskSeen = Date.now();
+  const stop = (why: MillinerError) => {
+    if (error) return;
+    error = why;
+    kill();
+  };
+  const onAbort = () => stop(new MillinerError('INTERRUPTED', `${args[0]} was stopped`));
+  const timer = setTimeout(() => stop(limitExceeded(args, 'time', `${timeout / 1000} s`)), timeout);
+  const over = new AbortController();
+  const watching = watchDisk(isDiskFull, over.signal, (since) => stop(diskFull(args, since)));
+  signal?.addEventListener('abort', onAbort);
+  // While the bundle was written nobody listened.
+  if (signal?.aborted) onAbort();
+  return {
+    onOutput: (bytes: number) => {
+      written += bytes;
+      if (written > mostOutput) stop(limitExceeded(args, 'output', `${mostOutput} bytes`));
+    },
+    end: async () => {
+      clearTimeout(timer);
+      over.abort();
+      diskSeen = await watching;
+      signal?.removeEventListener('abort', onAbort);
+    },
+    get error() {
+      return error;
+    },
+    /** When the disk was last seen to have room. */
+    get diskSeen() {
+      return diskSeen;
+    },
+  };
+}
+
+const diskPollMilliseconds = 50;
+
+/** Gives when it last had room, in milliseconds since the epoch. */
+async function watchDisk(
+  isDiskFull: (() => Promise<boolean>) | undefined,
+  over: AbortSignal,
+  onFull: (since: number) => void,
+): Promise<number> {
+  let since = Date.now();
+  if (!isDiskFull) return since;
+  while (!over.aborted) {
+    const asked = Date.now();
+    // It fails where the disk is taken away, and then at the end too.
+    if (await isDiskFull().catch(() => true)) {
+      onFull(since);
+      break;
+    }
+    since = asked;
+    await sleep(diskPollMilliseconds, undefined, { signal: over }).catch(() => undefined);
+  }
+  return since;
+}
+
+/** @param since milliseconds since the epoch when it had room yet: what has ended before did not fill it */
+function diskFull(args: string[], since: number): MillinerError {
+  return new MillinerError('LIMIT_EXCEEDED', `${args[0]} or what it ran filled its disk`, {
+    details: { limit: 'disk', since },
+  });
+}
+
+const exceeded = { time: 'ran longer than', output: 'wrote more than', memory: 'took more memory than' };
+
+function limitExceeded(args: string[], limit: keyof typeof exceeded, most: string): MillinerError {
+  return new MillinerError('LIMIT_EXCEEDED', `${args[0]} ${exceeded[limit]} ${most}`, { details: { limit } });
+}
+
+/** A signal that programs may ignore would leave them time; and a runtime that dies first leaves its container. */
+async function killContainer(container: Container, child: Promise<unknown>): Promise<void> {
+  const ended = new AbortController();
+  void child.finally(() => ended.abort());
+  // Until it is created there is nothing to kill.
+  while (!ended.signal.aborted) {
+    await signalContainer(container, 'KILL');
+    await sleep(50);
+  }
+}

@@ -1,0 +1,248 @@
+/** The one owner of OCI runtimes: which one works here, and how a container is started, entered, signalled, removed. */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MillinerError } from '../errors/error.ts';
+import { run, runAttached, start, startStreaming, type RunResult } from '../host/exec.ts';
+
+export interface Container {
+  /** Unique on this host; also the name of its control group. */
+  id: string;
+  /** A directory of the caller's for the bundle and the runtime's state. */
+  directory: string;
+}
+
+/** Debian 12's crun refuses a hybrid cgroup hierarchy where runc works: what counts is which one runs. */
+const runtimes = ['runc', 'crun'];
+
+const stateOf = ({ directory }: Container) => ['--root', join(directory, 'runtime')];
+
+export interface StartOptions {
+  /** config.json of the OCI runtime specification. */
+  config: object;
+  /** What it writes goes to whoever reads the child's stdout, and is not kept. */
+  streaming: boolean;
+  /**
+   * Somebody watches it: what the runtime itself has to say is kept apart from what the program says, and what has
+   * ended stays until it is removed, with the counts of its control group (where the runtime can: not crun 1.8).
+   */
+  watched?: boolean;
+  /** What has ended stays likewise, for whoever reads those counts. */
+  counted?: boolean;
+  /** A descriptor of ours that the container's program gets as its descriptor 3. */
+  handed?: number;
+}
+
+/** Starts the container's first process; the child given back ends with it and has its exit code. */
+export async function startContainer(
+  container: Container,
+  { config, streaming, watched, counted, handed }: StartOptions,
+) {
+  const bundle = bundleOf(container);
+  await mkdir(bundle, { recursive: true, mode: 0o700 });
+  await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
+  const runtime = await findRuntime();
+  const log = watched ? ['--log', logOf(container), '--log-format', 'json'] : [];
+  const keep = (watched || counted) && runtime === 'runc' ? ['--keep'] : [];
+  const handing = handed === undefined ? [] : ['--preserve-fds', '1'];
+  const program = [
+    ...stateOf(container),
+    ...log,
+    'run',
+    ...keep,
+    ...handing,
+    '--bundle',
+    bundle,
+    container.id,
+  ];
+  // Wrapped, because a child is also a promise, for which an async function would wait.
+  return { child: (streaming ? startStreaming : start)(runtime, program, { handed }) };
+}
+
+const bundleOf = ({ directory, id }: Container) => join(directory, id);
+const logOf = (container: Container) => join(bundleOf(container), 'runtime.log');
+
+/** Why the runtime could not start the program of a watched container; undefined where it could. */
+export async function startFailure(container: Container): Promise<string | undefined> {
+  const log = await readFile(logOf(container), 'utf8').catch(() => '');
+  const lines = log.split('\n').filter(Boolean);
+  return lines
+    .map((line) => JSON.parse(line) as { level: string; msg: string })
+    .find(({ level }) => level === 'error')?.msg;
+}
+
+/** The process id of its first process as the host sees it; undefined where it does not run. */
+export async function containerPid(container: Container): Promise<number | undefined> {
+  const { exitCode, stdout } = await run(
+    await findRuntime(),
+    [...stateOf(container), 'state', container.id],
+    {
+      allow: [0, 1],
+    },
+  );
+  if (exitCode !== 0) return undefined;
+  const { pid, status } = JSON.parse(stdout) as { pid: number; status: string };
+  return status === 'running' && pid > 0 ? pid : undefined;
+}
+
+/** Signals the first process; one that is not there is no error. */
+export async function signalContainer(container: Container, signal: string): Promise<void> {
+  // A try that fails, because a terminal's interrupt ended it too, is for the caller to repeat.
+  await run(await findRuntime(), [...stateOf(container), 'kill', container.id, signalNumber(signal)], {
+    allow: [0, 1, 255],
+  }).catch(() => undefined);
+}
+
+/** Runtimes know the real-time signals, one of which halts systemd, by number only; glibc's first is 34. */
+function signalNumber(name: string): string {
+  const realTime = /^(?:SIG)?RT(MIN|MAX)(?:([+-])(\d+))?$/.exec(name);
+  if (!realTime) return name;
+  const [, end, sign, distance = '0'] = realTime;
+  return String((end === 'MIN' ? 34 : 64) + (sign === '-' ? -1 : 1) * Number(distance));
+}
+
+export interface ExecOptions {
+  /** Milliseconds; then the program is killed and `exitCode` is that of a killed one. */
+  timeout: number;
+  env?: Record<string, string>;
+  signal?: AbortSignal | undefined;
+}
+
+/** Runs one more program in a running container, with its user, environment and limits; 255 where it cannot be started. */
+export async function execInContainer(
+  container: Container,
+  args: readonly string[],
+  { timeout, env = {}, signal }: ExecOptions,
+): Promise<RunResult & { timedOut: boolean }> {
+  const pidFile = join(container.directory, `exec-${execs++}`);
+  const added = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
+  const program = [...stateOf(container), 'exec', '--pid-file', pidFile, ...added, container.id, ...args];
+  const child = start(await findRuntime(), program, { maxBuffer: mostExecOutput });
+  let timedOut = false;
+  const kill = () => void killProgram(child, pidFile);
+  const timer = setTimeout(() => {
+    timedOut = true;
+    kill();
+  }, timeout);
+  signal?.addEventListener('abort', kill);
+  if (signal?.aborted) kill();
+  child.nodeChildProcess.once('exit', () => setTimeout(() => closeOutput(child), patienceForOutput).unref());
+  const { exitCode = 137, stdout, stderr } = await child;
+  clearTimeout(timer);
+  signal?.removeEventListener('abort', kill);
+  await rm(pidFile, { force: true });
+  if (signal?.aborted) throw new MillinerError('INTERRUPTED', `${args[0]} was stopped`);
+  return { exitCode, stdout: stdout ?? '', stderr: stderr ?? '', timedOut };
+}
+
+type ExecChild = ReturnType<typeof start>;
+
+/**
+ * The runtime's own end would leave the program running. The program's end need not be the runtime's, which waits as
+ * long as anything holds the output; by then the program's pid may be another's.
+ */
+async function killProgram({ nodeChildProcess: child }: ExecChild, pidFile: string): Promise<void> {
+  const pid = await readFile(pidFile, 'utf8').catch(() => '');
+  const stat = pid && (await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
+  // proc_pid_stat(5): the name may hold anything, a bracket too; behind it stand the state and the parent.
+  const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (parent === child.pid) killProcess(Number(pid));
+  child.kill('SIGKILL');
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** What a program leaves running in the background holds its output open, perhaps for ever. */
+function closeOutput({ stdout, stderr }: ExecChild): void {
+  for (const stream of [stdout, stderr]) stream?.destroy();
+}
+
+/** Milliseconds for what was written and not yet read. */
+const patienceForOutput = 3000;
+
+/**
+ * Runs one more program in it with our own terminal or pipes, and ends it with the signal; gives its exit code. One
+ * that has the whole terminal may do with it what it likes, as a shell or an editor must; what others write to a
+ * terminal is made printable, and a pipe or a file gets the bytes.
+ */
+export async function attachToContainer(
+  container: Container,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const isInteractive = process.stdin.isTTY && process.stdout.isTTY;
+  const words = ['exec', ...(isInteractive ? ['--tty'] : []), container.id, ...args];
+  const program = [...stateOf(container), ...words];
+  return runAttached(await findRuntime(), program, {
+    signal,
+    printable: isInteractive ? 'never' : 'at a terminal',
+  });
+}
+
+/** What a program in it writes, to be read by people. */
+export async function showFromContainer(
+  container: Container,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const program = [...stateOf(container), 'exec', container.id, ...args];
+  await runAttached(await findRuntime(), program, { signal, printable: 'always' });
+}
+
+let execs = 0;
+
+/** Bytes; who writes more is ended. */
+const mostExecOutput = 16 * 1024 * 1024;
+
+/** Ends and forgets every container whose state lies in a directory that a dead run left behind. */
+export async function removeContainers(directory: string): Promise<void> {
+  const { stdout } = await run(await findRuntime(), [...stateOf({ id: '', directory }), 'list', '--quiet'], {
+    allow: [0, 1],
+  });
+  for (const id of stdout.split('\n').filter(Boolean)) await removeContainer({ id, directory });
+}
+
+/** Kills what still runs in it. The kernel may need a moment to let a process go: a bounded number of tries. */
+export async function removeContainer(container: Container): Promise<void> {
+  const runtime = await findRuntime();
+  const program = [...stateOf(container), 'delete', '--force', container.id];
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const { exitCode, stderr } = await run(runtime, program, { allow: [0, 1] });
+    if (exitCode === 0 || stderr.includes('does not exist')) return;
+    await sleep(50 * (attempt + 1));
+  }
+  throw new MillinerError('COMMAND_FAILED', `${runtime} cannot remove the container ${container.id}`);
+}
+
+let found: string | undefined;
+
+/** The first runtime that can run a container here; HOST_MISSING with what each said if none can. */
+export async function findRuntime(): Promise<string> {
+  if (found) return found;
+  const reasons: string[] = [];
+  for (const runtime of runtimes) {
+    const reason = await run(runtime, ['--root', '/run/milliner-probe', 'list', '--quiet'], {
+      allow: [0],
+    }).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    if (reason === undefined && !(runtime === 'crun' && (await hybridCgroups()))) return (found = runtime);
+    reasons.push(reason ?? 'crun: does not work with a hybrid cgroup hierarchy');
+  }
+  throw new MillinerError('HOST_MISSING', `no OCI runtime works here: ${reasons.join('; ')}`, {
+    hint: 'Install one: apt-get install runc (Debian), dnf install runc (Fedora)',
+    details: { programs: runtimes },
+  });
+}
+
+async function hybridCgroups(): Promise<boolean> {
+  return (await readFile('/proc/self/mountinfo', 'utf8')).includes(' /sys/fs/cgroup/unified ');
+}

@@ -1,0 +1,84 @@
+/**
+ * Trees as a user namespace is to see them: every owner moved into its ids, on the way in and out. Overlayfs cannot
+ * move owners itself, but its layers may be mounts that do (Linux 5.19).
+ */
+import { mkdir, rmdir } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import {
+  commonParent,
+  makeReadOnly,
+  mountOverlay,
+  mountPlain,
+  type MountSpec,
+  type OverlaySpec,
+} from '../host/mount-spec.ts';
+import { asMountError, unmount } from '../host/mounts.ts';
+import { native } from '../host/native.ts';
+import { asSharedRoot, type IdRange } from './userns.ts';
+
+/**
+ * As mount() does it, with moved owners. A directory beside the target holds what is needed on the way, and is gone
+ * afterwards. Throws HOST_ROOT_SHARED where the kernel or the file system refuses, or the kernel's own error.
+ */
+export async function mountShifted(spec: MountSpec, target: string, ids: IdRange): Promise<void> {
+  const aside = (name: string) => join(dirname(target), `shifted-${name}`);
+  try {
+    if (spec.type === 'overlay') await mountLayers(spec, target, aside, ids);
+    else if (spec.type === 'bind') {
+      await bind(spec.source, target, ids);
+      if (spec.readonly) await makeReadOnly(target);
+    } else {
+      const place = aside('plain');
+      await asideDuring(
+        place,
+        () => mountPlain(spec, place),
+        () => bind(place, target, ids),
+      );
+    }
+  } catch (error) {
+    throw asMountError(asSharedRoot(error, target), spec.type, target);
+  }
+}
+
+/** Its layers' mounts are its own copies once it is mounted. */
+async function mountLayers(
+  { writable, ...spec }: OverlaySpec,
+  target: string,
+  aside: (name: string) => string,
+  ids: IdRange,
+): Promise<void> {
+  const below = commonParent(spec.lower);
+  const lower = spec.lower.map((path) => join(aside('lower'), relative(below, path)));
+  await asideDuring(
+    aside('lower'),
+    () => bind(below, aside('lower'), ids),
+    async () => {
+      if (!writable) return mountOverlay({ ...spec, lower }, target, ids.start);
+      // These may lie on another file system, and have to be seen below one mount (overlayfs.rst, "Upper and Lower").
+      const above = commonParent([writable.upper, writable.work]);
+      const at = (path: string) => join(aside('upper'), relative(above, path));
+      const shown = { ...spec, lower, writable: { upper: at(writable.upper), work: at(writable.work) } };
+      await asideDuring(
+        aside('upper'),
+        () => bind(above, aside('upper'), ids),
+        () => mountOverlay(shown, target, ids.start),
+      );
+    },
+  );
+}
+
+async function asideDuring(place: string, mountThere: () => Promise<void>, fn: () => Promise<void>) {
+  await mkdir(place, { recursive: true });
+  await mountThere();
+  try {
+    await fn();
+  } finally {
+    await unmount(place, { detach: true });
+    // Never with what is in it: that might be the tree itself.
+    await rmdir(place);
+  }
+}
+
+function bind(source: string, target: string, { start, size }: IdRange): Promise<void> {
+  return native().bindShifted(source, target, start, size);
+}

@@ -1,0 +1,197 @@
+/**
+ * Follows the programs that a container's first process starts, by ptrace from outside. The runtime stops at a hook
+ * before it runs the container's program (OCI runtime specification 1.0.2, createRuntime): there we seize the process.
+ * What those programs write comes through a pipe of their own: none of them has the first process's, or can open it.
+ */
+import { close, existsSync, fchownSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MillinerError } from '../errors/error.ts';
+import { start } from '../host/exec.ts';
+import { native, type NativeError, type Trace, type TracedProgram } from '../host/native.ts';
+import type { IdRange } from './userns.ts';
+
+export type { Trace, TracedProgram } from '../host/native.ts';
+
+/** What ran at a time that a change bears: no two share one, unless something ran beside them. */
+export function runningAt<T extends Pick<TracedProgram, 'begin' | 'end'>>(
+  programs: readonly T[],
+  time: bigint,
+): T | undefined {
+  return programs.find(({ begin, end }) => begin <= time && time <= end);
+}
+
+export interface Tracing {
+  /** For the container's configuration. */
+  hooks: object;
+  /** Where they are kept apart: to be handed to the container as descriptor 3. */
+  handed?: number;
+  /** What the programs write then. It ends after `finish`. */
+  words?: Readable;
+  /** Lets the container go on, or fail where it is not followed: one that waits at a hook cannot be killed. */
+  release(): void;
+  /** What was traced, once the container has ended; undefined where it never came to the hook. Throws HOST_MISSING. */
+  finish(): Promise<Trace | undefined>;
+}
+
+export interface Traced {
+  /** Of the container's program. */
+  args: readonly string[];
+  /** Somebody is to be told of the programs: what they write is kept apart. */
+  onTrace?: unknown;
+  /** Of the container's user namespace. */
+  ids?: IdRange | undefined;
+}
+
+/** @param onFailure called where the process cannot be followed */
+export function prepareTracing({ args, onTrace, ids }: Traced, onFailure: () => void): Tracing {
+  const [tee, grep] = hookPrograms.map(program);
+  // The hooks reach our pipes by their names in /proc: nothing of them lies on a disk.
+  const [told, tell] = native().pipe();
+  const [wait, go] = native().pipe();
+  const [heard, handed] = onTrace === undefined ? [] : native().pipe();
+  // Programs open it again by its name, /dev/stderr.
+  if (handed !== undefined && ids) fchownSync(handed, ids.start, ids.start);
+  const at = (fd: number) => `/proc/${process.pid}/fd/${fd}`;
+  const state = new Socket({ fd: told, readable: true, writable: false });
+  const closeOnce = closer();
+  const release = () => closeOnce(go);
+  const seized = seize(state, args, handed)
+    .then((followed) => {
+      if (followed) writeSync(go, 'followed\n');
+      return followed;
+    })
+    .finally(release);
+  seized.catch(onFailure);
+  return {
+    hooks: {
+      // The first hands us the state, which names the process; the second waits for our word that it is followed, and
+      // fails without it: where we die before, nobody would hold the program to its limits.
+      createRuntime: [
+        { path: tee, args: ['tee', at(tell)] },
+        { path: grep, args: ['grep', '-q', 'followed', at(wait)] },
+      ],
+    },
+    ...(handed !== undefined && { handed }),
+    ...(heard !== undefined && { words: new Socket({ fd: heard, readable: true, writable: false }) }),
+    release,
+    finish: async () => {
+      state.destroy();
+      for (const fd of [tell, wait, go, handed]) if (fd !== undefined) closeOnce(fd);
+      return (await seized)?.ended;
+    },
+  };
+}
+
+function closer(): (fd: number) => void {
+  const closed = new Set<number>();
+  return (fd) => {
+    if (closed.has(fd)) return;
+    closed.add(fd);
+    close(fd, () => undefined);
+  };
+}
+
+/** Wrapped, because what ends later is a promise too. */
+async function seize(
+  state: Socket,
+  args: readonly string[],
+  words?: number,
+): Promise<{ ended: Promise<Trace> } | undefined> {
+  const pid = await readPid(state);
+  return pid === undefined ? undefined : follow(pid, args, words);
+}
+
+async function follow(
+  pid: number,
+  args: readonly string[],
+  words?: number,
+): Promise<{ ended: Promise<Trace> }> {
+  const line = Buffer.from(args.map((arg) => `${arg}\0`).join(''));
+  const { seized, ended } = native().followChildren(pid, line, words);
+  await seized.catch((error: NativeError) => {
+    throw cannotTrace(error);
+  });
+  return { ended };
+}
+
+/** A state is some hundred bytes. */
+const largestState = 1024 * 1024;
+
+async function readPid(state: Socket): Promise<number | undefined> {
+  let text = '';
+  try {
+    for await (const chunk of state) {
+      text += String(chunk);
+      const pid = pidOf(text);
+      if (pid !== undefined || text.length > largestState) return pid;
+    }
+  } catch (error) {
+    // Destroyed: the runtime has ended before it came to its hooks.
+    if (!state.destroyed) throw error;
+  }
+  return undefined;
+}
+
+/** Undefined as long as the text is not whole. */
+function pidOf(text: string): number | undefined {
+  try {
+    const { pid } = JSON.parse(text) as { pid?: unknown };
+    return typeof pid === 'number' && Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * For doctor: whether a process can be followed here. Throws HOST_MISSING. It is a child's child: the end of our own
+ * child would be taken by the thread that follows it, and never come to who waits for it here.
+ */
+export async function probeTracing(): Promise<string> {
+  hookPrograms.forEach(program);
+  const child = start('timeout', ['--kill-after=1', '10', 'sleep', '10']);
+  try {
+    const { ended } = await follow(await childOf(child.pid), ['sleep', '10']);
+    child.kill('SIGTERM');
+    await ended;
+  } finally {
+    child.kill('SIGTERM');
+    await child;
+  }
+  return 'works';
+}
+
+async function childOf(pid: number | undefined): Promise<number> {
+  for (let tries = 0; tries < 200; tries++) {
+    if (pid === undefined) break;
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+    const first = Number(children.split(' ')[0]);
+    if (first > 0) return first;
+    await sleep(10);
+  }
+  throw new MillinerError('HOST_MISSING', 'the kernel does not tell the children of a process', {
+    hint: tracingHint,
+  });
+}
+
+const tracingHint =
+  'Milliner needs ptrace(2) of its own processes: CAP_SYS_PTRACE, and a kernel with CONFIG_PROC_CHILDREN.';
+
+function cannotTrace(error: NativeError): MillinerError {
+  return new MillinerError('HOST_MISSING', `rpm cannot be followed here (${error.message})`, {
+    hint: tracingHint,
+    cause: error,
+  });
+}
+
+/** What the hooks run. */
+const hookPrograms = ['tee', 'grep'] as const;
+const directories = ['/usr/bin', '/bin', '/usr/local/bin'];
+
+function program(name: (typeof hookPrograms)[number]): string {
+  const found = directories.map((directory) => `${directory}/${name}`).find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new MillinerError('HOST_MISSING', `${name} is not installed`, { details: { program: name } });
+}

@@ -1,0 +1,69 @@
+/** Architectures, as rpm calls them, and those of them that this host runs. */
+import { readFileSync } from 'node:fs';
+import { MillinerError } from '../errors/error.ts';
+
+export const arches = [
+  'x86_64',
+  'x86_64_v2',
+  'x86_64_v3',
+  'x86_64_v4',
+  'aarch64',
+  'ppc64le',
+  's390x',
+] as const;
+
+const rpmArches: Record<string, string> = {
+  x64: 'x86_64',
+  arm64: 'aarch64',
+  ppc64: 'ppc64le',
+  s390x: 's390x',
+};
+
+/** What each level has beside those before it (x86-64 psABI, 3.1.1), in the words of /proc/cpuinfo. */
+const levels: Record<string, string> = {
+  x86_64_v2: 'cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3',
+  x86_64_v3: 'avx avx2 bmi1 bmi2 f16c fma abm movbe xsave',
+  x86_64_v4: 'avx512f avx512bw avx512cd avx512dq avx512vl',
+};
+
+export function hostArch(): string {
+  const arch = rpmArches[process.arch];
+  if (arch) return arch;
+  throw new MillinerError('HOST_MISSING', `Milliner does not know the architecture ${process.arch}`);
+}
+
+/** All that the host runs: its own, and the levels of it that its processor has. */
+export function hostArches(): string[] {
+  const own = hostArch();
+  if (own !== 'x86_64') return [own];
+  const flags = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
+  return [own, ...levelsOf(flags)];
+}
+
+/** @param flags of the processor, with spaces between them */
+export function levelsOf(flags: string): string[] {
+  const there = new Set(flags.split(/\s+/));
+  const names = Object.keys(levels);
+  const lacking = names.findIndex((name) => !levels[name]!.split(' ').every((flag) => there.has(flag)));
+  return lacking < 0 ? names : names.slice(0, lacking);
+}
+
+/** Whose packages an image of the architecture may have, its own first. */
+export function archesFor(arch: string): string[] {
+  const names = Object.keys(levels);
+  return names.includes(arch) ? [...names.slice(0, names.indexOf(arch) + 1).toReversed(), 'x86_64'] : [arch];
+}
+
+/**
+ * Which of a recipe's architectures is built here: the one asked for, else the host's own, else the lowest that it runs.
+ * Throws HOST_MISSING.
+ */
+export function archToBuild(wanted: string | undefined, ofRecipe: readonly string[] | undefined): string {
+  const runs = hostArches();
+  // Where it runs none of them, the lock says that it has no answer for the host's own.
+  if (wanted === undefined) return runs.find((arch) => ofRecipe?.includes(arch)) ?? runs[0]!;
+  if (runs.includes(wanted)) return wanted;
+  throw new MillinerError('HOST_MISSING', `this host runs ${runs.join(', ')}, and not ${wanted}`, {
+    hint: `Build it on a host with a processor of ${wanted}.`,
+  });
+}

@@ -1,0 +1,149 @@
+/**
+ * Programs that read bytes of others, and could be taken over by them: in a container of bubblewrap's without network,
+ * capabilities, processes of ours, or anything to read but the host's programs and what they are given. What they may
+ * write is one directory, or nothing but their output.
+ */
+import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { MillinerError } from '../errors/error.ts';
+import { isConfined } from './confinement.ts';
+import {
+  commandFailed,
+  searchPath,
+  start,
+  startPiped,
+  startStreaming,
+  type EndedCommand,
+  type RunOptions,
+  type RunResult,
+} from './exec.ts';
+
+/** Absolute paths, which are the same inside. */
+export interface Reach {
+  reads?: readonly string[];
+  writes?: string;
+  /** That it keeps, for what it makes in the directory that it may write; none where it need not own files of others. */
+  capabilities?: readonly Capability[];
+}
+
+/** Of root, in a tree that it fills: any owner, mode, attribute and node, none of which it can open as a device. */
+export const treeCapabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'MKNOD', 'SETFCAP'] as const;
+type Capability = (typeof treeCapabilities)[number];
+
+const bubblewrap = 'bwrap';
+/** What of the host's configuration changes how signatures are judged. */
+const settings = ['/etc/ld.so.cache', '/etc/rpm', '/etc/crypto-policies'];
+
+/** As run; throws HOST_MISSING too where the program cannot be confined here. */
+export async function runConfined(
+  program: string,
+  args: readonly string[],
+  reach: Reach,
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const result = await start(bubblewrap, [...confinement(program, reach), ...args], options);
+  const { exitCode, stdout, stderr } = result;
+  // bubblewrap's own failures are no answer of the program's.
+  const failure = exitCode === 0 ? undefined : failureIn(stderr);
+  if (failure !== undefined) throw cannotConfine(failure);
+  if (exitCode !== undefined && (options.allow ?? [0]).includes(exitCode))
+    return { exitCode, stdout, stderr };
+  throw commandFailed(result.code === 'ENOENT' ? bubblewrap : program, args, result);
+}
+
+/** As startStreaming. */
+export function startConfined(
+  program: string,
+  args: readonly string[],
+  reach: Reach,
+  options: RunOptions = {},
+) {
+  if (isConfined()) return startStreaming(program, args, options);
+  return startStreaming(bubblewrap, [...confinement(program, reach), ...args], options);
+}
+
+/** Of this checkout or installation all that a module of ours needs: what is compiled, and the addon. */
+const root = resolve(import.meta.dirname, '../../..');
+const ours = [resolve(import.meta.dirname, '../..'), join(root, 'native/build'), join(root, 'package.json')];
+/** Where npm has laid what we need: below us, and beside us. */
+const packages = [
+  join(root, 'node_modules'),
+  ...(basename(dirname(root)) === 'node_modules' ? [dirname(root)] : []),
+];
+
+/** A module of ours: gives what it writes, and what it is given stands on its stdin. */
+export async function runModuleConfined(module: string, reach: Reach, input: string): Promise<string> {
+  const { stdout } = await runConfined(process.execPath, [module], withOurs(reach), { input });
+  return stdout;
+}
+
+/** The same, as startStreaming: what it writes is bytes, or much. */
+export function startModuleConfined(module: string, reach: Reach, input: string) {
+  return startConfined(process.execPath, [module], withOurs(reach), { input });
+}
+
+/** The same for one that goes on: its stdin and stdout are the caller's. */
+export function startWorkerConfined(module: string, reach: Reach, flags: readonly string[]) {
+  const { reads = [] } = reach;
+  const wide = withOurs({ ...reach, reads: [...packages, ...reads] });
+  return startPiped(bubblewrap, [...confinement(process.execPath, wide), ...flags, module]);
+}
+
+function withOurs(reach: Reach): Reach {
+  return { ...reach, reads: [...ours, process.execPath, ...(reach.reads ?? [])] };
+}
+
+/** Why a program that startConfined has started failed, where that was not its own failure. */
+export function confinementFailed({ stderr }: EndedCommand): MillinerError | undefined {
+  const failure = failureIn(stderr ?? '');
+  return failure === undefined ? undefined : cannotConfine(failure);
+}
+
+function confinement(program: string, { reads = [], writes, capabilities = [] }: Reach): string[] {
+  if (!searchPath.some((directory) => existsSync(resolve(directory, program))))
+    throw new MillinerError('HOST_MISSING', `${program} is not installed`, { details: { program } });
+  const kept = capabilities.flatMap((name) => ['--cap-add', `CAP_${name}`]);
+  const own = [
+    ...apart(),
+    '--cap-drop',
+    'ALL',
+    ...kept,
+    '--die-with-parent',
+    '--new-session',
+    '--chdir',
+    '/',
+  ];
+  const host = ['--ro-bind', '/usr', '/usr', ...['bin', 'sbin', 'lib', 'lib64'].flatMap(asOnHost)];
+  const configuration = settings.flatMap((path) => ['--ro-bind-try', path, path]);
+  const empty = ['--dev', '/dev', '--dir', '/tmp', '--dir', '/var/tmp'];
+  // Of what is not there the program has its own words.
+  const given = reads.flatMap((path) => ['--ro-bind-try', path, path]);
+  const result = writes === undefined ? [] : ['--bind', writes, writes];
+  return [...own, ...host, ...configuration, ...empty, ...given, ...result, '--', program];
+}
+
+/** Root needs no user namespace, which not every kernel has; others get the rest by one. */
+function apart(): string[] {
+  const others = ['ipc', 'pid', 'net', 'uts', 'cgroup-try'];
+  const all = process.getuid?.() === 0 ? others : ['user', ...others];
+  return all.map((one) => `--unshare-${one}`);
+}
+
+/** A link into /usr, or a directory of its own. */
+function asOnHost(name: string): string[] {
+  const path = `/${name}`;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return [];
+  return found.isSymbolicLink() ? ['--symlink', readlinkSync(path), path] : ['--ro-bind', path, path];
+}
+
+function failureIn(words: string): string | undefined {
+  return /^bwrap: (.*)/.exec(words)?.[1];
+}
+
+function cannotConfine(why: string): MillinerError {
+  return new MillinerError('HOST_MISSING', `programs cannot be confined here: ${why}`, {
+    hint: 'Milliner reads packages and keys in containers of bubblewrap: it needs namespaces (CAP_SYS_ADMIN, or unprivileged user namespaces).',
+    details: { program: bubblewrap },
+  });
+}

@@ -1,0 +1,159 @@
+/**
+ * Locks between processes: flock(2), which the kernel releases when the holder dies, however it dies.
+ * A lock belongs to an open file, so two holders in one process exclude each other as two processes do.
+ */
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open, readFile, readlink, rm, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MillinerError } from '../errors/error.ts';
+import { statIfThere } from './files.ts';
+import { listMounts } from './mounts.ts';
+import { native } from './native.ts';
+
+export type LockMode = 'shared' | 'exclusive';
+
+export interface LockOptions {
+  /** Wait for the holder to let go; otherwise (the default) BUSY at once. */
+  wait?: boolean;
+  signal?: AbortSignal | undefined;
+  /** Called once with who holds the lock, when a wait begins. */
+  onWait?: (holder: string) => void;
+}
+
+const pollMilliseconds = 50;
+
+/** Runs fn while holding the lock file at path (made if absent, and never removed); BUSY names the holder. */
+export async function withLock<T>(
+  path: string,
+  mode: LockMode,
+  fn: () => Promise<T>,
+  options: LockOptions = {},
+): Promise<T> {
+  const handle = await acquire(path, mode, options);
+  try {
+    return await fn();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Takes the lock; closing the returned handle releases it. */
+export async function acquire(path: string, mode: LockMode, options: LockOptions = {}): Promise<FileHandle> {
+  const handle = await open(path, 'a', 0o644);
+  try {
+    let told = false;
+    while (!(await native().flock(handle.fd, mode))) {
+      if (!options.wait) throw await busy(path, handle);
+      if (!told) options.onWait?.(await holdersOf(handle));
+      told = true;
+      await sleep(pollMilliseconds, undefined, { signal: options.signal });
+    }
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw options.signal?.aborted ? interrupted(path, error) : error;
+  }
+}
+
+/**
+ * Makes a file of a random name that is marked as ours for as long as the returned handle is open: whoever finds
+ * it can tell with takeAbandoned whether its maker still lives.
+ */
+export async function createOwned(directory: string): Promise<{ path: string; handle: FileHandle }> {
+  for (;;) {
+    const path = join(directory, randomBytes(8).toString('hex'));
+    const handle = await open(path, 'wx+', 0o644);
+    const locked = await native().flock(handle.fd, 'exclusive');
+    // Between open and flock another may have taken it for abandoned and removed it.
+    if (locked && (await handle.stat()).nlink > 0) return { path, handle };
+    await handle.close();
+  }
+}
+
+/** Removes a file made by createOwned whose maker has died, after undo; false where the maker lives or it is gone. */
+export async function takeAbandoned(
+  path: string,
+  undo: () => Promise<void> = async () => {},
+): Promise<boolean> {
+  const handle = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!handle) return false;
+  try {
+    const free = await native().flock(handle.fd, 'exclusive');
+    if (!free || !(await isStillAt(path, handle))) return false;
+    await undo();
+    await rm(path, { force: true });
+    return true;
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Opens a file of a fixed name that one process at a time fills, for the returned handle's life; what a writer
+ * that died has left there is taken over. Whoever renames it lets the next begin with a new one.
+ */
+export async function openTemporary(path: string, mode: number): Promise<FileHandle> {
+  for (;;) {
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, mode);
+    try {
+      while (!(await native().flock(handle.fd, 'exclusive'))) await sleep(pollMilliseconds);
+      if (await isStillAt(path, handle)) {
+        await handle.truncate(0);
+        return handle;
+      }
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    await handle.close();
+  }
+}
+
+async function isStillAt(path: string, handle: FileHandle): Promise<boolean> {
+  const [there, ours] = await Promise.all([statIfThere(path), handle.stat()]);
+  return there !== undefined && there.ino === ours.ino && there.dev === ours.dev;
+}
+
+async function busy(path: string, handle: FileHandle): Promise<MillinerError> {
+  const holder = await holdersOf(handle);
+  return new MillinerError('BUSY', `${path} is held by ${holder}`, { details: { path, holder } });
+}
+
+function interrupted(path: string, cause: unknown): MillinerError {
+  return new MillinerError('INTERRUPTED', `stopped while waiting for ${path}`, { cause });
+}
+
+/** The kernel's own list of lock holders (proc_locks(5)), so that a stale note can never name the wrong process. */
+async function holdersOf(handle: FileHandle): Promise<string> {
+  const device = await deviceOf(handle);
+  const { ino } = await handle.stat({ bigint: true });
+  const pids = new Set<string>();
+  for (const line of (await readFile('/proc/locks', 'utf8')).split('\n')) {
+    const held = /^\d+: FLOCK +ADVISORY +(?:READ|WRITE) (\d+) (\S+):(\d+) /.exec(line);
+    if (held?.[1] && held[2] === device && held[3] === String(ino)) pids.add(held[1]);
+  }
+  const names = await Promise.all([...pids].map(describeProcess));
+  return names.join(', ') || 'a process that is not visible here';
+}
+
+/** The superblock's device as /proc/locks writes it; st_dev differs from it on btrfs. */
+async function deviceOf(handle: FileHandle): Promise<string | undefined> {
+  const mountId = /^mnt_id:\s*(\d+)$/m.exec(await readFile(`/proc/self/fdinfo/${handle.fd}`, 'utf8'))?.[1];
+  const mounted = (await listMounts()).find(({ id }) => id === Number(mountId));
+  return mounted?.device
+    .split(':')
+    .map((part) => Number(part).toString(16).padStart(2, '0'))
+    .join(':');
+}
+
+async function describeProcess(pid: string): Promise<string> {
+  if (Number(pid) === process.pid) return `this process (${pid})`;
+  const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  const command = line.replaceAll('\0', ' ').trim() || (await readlink(`/proc/${pid}/exe`).catch(() => '?'));
+  return `process ${pid} (${command.slice(0, 200)})`;
+}

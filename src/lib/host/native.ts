@@ -1,0 +1,180 @@
+/** Loads the native addon and gives its functions types; the one owner of it. */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { MillinerError } from '../errors/error.ts';
+import type { ByteString } from './paths.ts';
+
+/** One file of a tree as the kernel shows it; xattrs and link targets included. */
+export interface ScanEntry {
+  /** Relative to the scanned root, no leading slash; the root itself is ''. */
+  path: ByteString;
+  /** st_mode with its file type bits. */
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  /** Bytes taken on disk; less than size where the file has holes. */
+  allocated: number;
+  mtimeSeconds: number;
+  mtimeNanoseconds: number;
+  /** Changes with every change of content or attributes: equal means untouched. */
+  ctimeNanoseconds: bigint;
+  /** When the inode was made, where the file system tells; not kept with an image's tree. */
+  btimeNanoseconds?: bigint;
+  inode: bigint;
+  links: number;
+  /** For character and block devices. */
+  deviceMajor: number;
+  deviceMinor: number;
+  /** Only for symbolic links. */
+  target?: ByteString;
+  /** Every xattr but those of the file system itself (overlay.*); absent if none. Values are raw bytes. */
+  xattrs?: Record<string, Buffer>;
+}
+
+/** One line of a device-mapper table. */
+interface DmTarget {
+  start: number;
+  length: number;
+  type: string;
+  params: string;
+}
+
+type DmInfo =
+  | { exists: false }
+  | {
+      exists: true;
+      uuid: string;
+      major: number;
+      minor: number;
+      openCount: number;
+      /** It has a table; one whose maker was killed too early has none. */
+      live: boolean;
+      suspended: boolean;
+      readOnly: boolean;
+      deferredRemove: boolean;
+    };
+
+/** A program that a traced process has started. */
+export interface TracedProgram {
+  /** As in /proc/PID/cmdline; absent for a fork that went on by itself and executed nothing. */
+  arguments?: Buffer;
+  /** Of the file that rpm has written for it, at most 1 MiB. */
+  script?: Buffer;
+  /** Nanoseconds since 1970. What it changed bears a ctime between these, and only what ran beside it does too. */
+  begin: bigint;
+  end: bigint;
+  /** As from waitpid(2). */
+  status: number;
+  /** Nothing else ran when it began. */
+  isAlone: boolean;
+  /** Something still ran when it ended. */
+  leaves: boolean;
+  /** What it left, or what was left by then beside it, still ran when the traced process ended, and ended with that. */
+  outlives: boolean;
+}
+
+export interface Trace {
+  programs: TracedProgram[];
+  /** The process did run its program, was put out of reach of what it starts, and was followed to its end. */
+  isComplete: boolean;
+  /** How many processes still ran two seconds after it was done, and ended with it. */
+  left: number;
+  /** Nobody set the clock meanwhile. */
+  isSteady: boolean;
+}
+
+export interface Native {
+  /** Version of the libsolv that the addon runs with. */
+  libsolvVersion: string;
+  /** Every entry below root (root included), parents before children, siblings in byte order. Only the mount that root lies on: a mount point inside shows as the directory underneath. Never follows a link. Fails with ENAMETOOLONG where a path of the tree is longer than PATH_MAX as seen from /, with EOVERFLOW beyond 2,000,000 entries. */
+  scan(root: string): Promise<ScanEntry[]>;
+  /** One file as scan shows it, its path as given; a link itself, not its target. */
+  lstat(path: string | Buffer): Promise<ScanEntry>;
+  /** flock(2), never waiting: false where another holds the lock. A wait in the thread pool could keep out the very work that ends in the release. */
+  flock(fd: number, mode: 'shared' | 'exclusive' | 'unlock'): Promise<boolean>;
+  /** mount(2) with the MS_* flags of <sys/mount.h>; relative paths in data are below directory. An overlay makes what it makes as `owner`. Only src/lib/host/mounts.ts calls it. */
+  mount(
+    source: string,
+    target: string,
+    type: string,
+    flags: number,
+    data: string,
+    directory: string,
+    owner: number,
+  ): Promise<void>;
+  /** Binds a directory, without what is mounted below it, with its owners moved: the file system's 0 to size - 1 are start and up. EINVAL where the file system cannot, EPERM or ENOSPC where there are no user namespaces, ENOSYS before Linux 5.12. Only src/lib/host/mounts.ts calls it. */
+  bindShifted(source: string, target: string, start: number, size: number): Promise<void>;
+  /** umount2(2). Only src/lib/host/mounts.ts calls it. */
+  unmount(target: string, flags: number): Promise<void>;
+  /** openat2(2) with O_PATH and RESOLVE_BENEATH: EXDEV where a link, or `..`, leads out of root. Only src/lib/host/beneath.ts calls it. */
+  openBeneath(root: string, path: string): Promise<number>;
+  /** syncfs(2) of the file system that path lies on. */
+  syncfs(path: string): Promise<void>;
+  /** mknod(2); the mode is exactly the given one, whatever the umask. */
+  mknod(path: Buffer, mode: number, major: number, minor: number): Promise<void>;
+  /** Sets the modification time alone, to the nanosecond; never follows a link. */
+  setMtime(path: Buffer, seconds: number, nanoseconds: number): Promise<void>;
+  /** Bytes on disk and inodes of a tree, which may change meanwhile; ENAMETOOLONG where it is deeper than any path. */
+  usage(root: string): Promise<{ bytes: number; inodes: number }>;
+  /** Begins a connection in the network namespace of an open descriptor (setns(2)); gives the socket's. */
+  connectIn(space: number, address: string, port: number): Promise<number>;
+  /** Whether it is made; throws with what came in its place. */
+  isConnected(fd: number): Promise<boolean>;
+  /** A bound, non-blocking unix datagram socket that every user may write to; gives its descriptor. */
+  bindDatagram(directory: string, name: string): Promise<number>;
+  /** The next datagram, at most 4096 bytes of it; undefined where none is there. */
+  receiveDatagram(fd: number): Promise<Buffer | undefined>;
+  /** Open descriptors of a pipe: reading end, writing end. */
+  pipe(): [number, number];
+  /** Seizes a process that has yet to execute a program, given by its /proc/PID/cmdline, and follows what that starts. `ended` comes once the process has ended, never where `seized` fails. Where `words` is given, the writing end of a pipe that the process has as descriptor 3, what it starts gets that as standard output and error. Only src/lib/container/trace.ts calls it. */
+  followChildren(
+    pid: number,
+    commandLine: Buffer,
+    words?: number,
+  ): { seized: Promise<void>; ended: Promise<Trace> };
+  setXattr(path: Buffer, name: string, value: Buffer): Promise<void>;
+  removeXattr(path: Buffer, name: string): Promise<void>;
+  /** BLKDISCARD of a whole block device. */
+  discard(path: string): Promise<void>;
+  /** Creates, loads and resumes. Only src/lib/host/device-mapper.ts calls this and the others of device-mapper. */
+  dmCreate(name: string, uuid: string, table: readonly DmTarget[], readOnly: boolean): Promise<DmInfo>;
+  /** Into the inactive slot, for the next resume. */
+  dmReload(name: string, table: readonly DmTarget[]): Promise<void>;
+  /** freeze: whether a mounted file system is flushed and held still meanwhile. */
+  dmSuspend(name: string, freeze: boolean): Promise<void>;
+  dmResume(name: string): Promise<void>;
+  /** deferred: where it is open, when its last user closes it; otherwise EBUSY. */
+  dmRemove(name: string, deferred: boolean): Promise<void>;
+  dmMessage(name: string, message: string): Promise<void>;
+  dmStatus(name: string): Promise<DmTarget[]>;
+  dmTable(name: string): Promise<DmTarget[]>;
+  dmInfo(name: string): Promise<DmInfo>;
+  dmList(): Promise<string[]>;
+  /** Major, minor, patch; loads the target's module. */
+  dmTargetVersion(target: string): Promise<number[]>;
+}
+
+/** What the addon throws: a system call's errno, never parsed text. */
+export interface NativeError extends Error {
+  code: string;
+  errno: number;
+  syscall: string;
+  path: string;
+}
+
+const addonPath = fileURLToPath(new URL('../../../native/build/milliner.node', import.meta.url));
+let loaded: Native | undefined;
+
+export function native(): Native {
+  if (loaded) return loaded;
+  try {
+    loaded = createRequire(import.meta.url)(addonPath) as Native;
+  } catch (cause) {
+    throw new MillinerError('HOST_MISSING', `the native addon does not load from ${addonPath}`, {
+      hint: 'Build it with: npm run setup',
+      cause,
+    });
+  }
+  return loaded;
+}

@@ -1,0 +1,52 @@
+/** The last of a file system, which nothing large is written to: records, locks and databases need it to say what went wrong. */
+import { statfs } from 'node:fs/promises';
+import { MillinerError } from '../errors/error.ts';
+
+const mostReserved = 1024 ** 3;
+const reservedShare = 0.05;
+/** Bytes that may be written before it is asked again. */
+const between = 8 * 1024 * 1024;
+
+/** Bytes that may still be written where path lies; below zero where the reserve itself has been taken from. */
+export async function spareBytes(path: string): Promise<number> {
+  const { bsize, blocks, bavail } = await statfs(path);
+  return bavail * bsize - Math.min(mostReserved, Math.floor(blocks * bsize * reservedShare));
+}
+
+/** Passes what is to be written to a place on. Throws DISK_FULL before the reserve is taken from. */
+export async function* sparing<T extends Uint8Array>(
+  source: AsyncIterable<T> | Iterable<T>,
+  path: string,
+): AsyncGenerator<T> {
+  const meter = new SpareMeter(path);
+  for await (const piece of source) {
+    await meter.spend(piece.length);
+    yield piece;
+  }
+}
+
+/** The same for those who write in other ways. */
+export class SpareMeter {
+  readonly #path: string;
+  #granted = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** To be called before that many bytes are written. Throws DISK_FULL. */
+  async spend(bytes: number): Promise<void> {
+    if (bytes > this.#granted) {
+      const spare = await spareBytes(this.#path);
+      if (spare < bytes) throw reserveReached(this.#path);
+      this.#granted = Math.max(bytes, Math.min(between, spare));
+    }
+    this.#granted -= bytes;
+  }
+}
+
+export function reserveReached(path: string): MillinerError {
+  return new MillinerError('DISK_FULL', `the file system of ${path} is full but for its reserve`, {
+    details: { path },
+  });
+}

@@ -1,0 +1,68 @@
+/**
+ * Places of the image, seen from outside of it. A scriptlet may have put a link where a file is expected: it is
+ * followed as the image's own programs would, never to the host.
+ */
+import { constants, lstatSync, readlinkSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { MillinerError } from '../errors/error.ts';
+import { below, byteString, resolveInImage, type ByteString } from './paths.ts';
+
+/** The path without links in its directories, relative to the image's root; undefined where links go in a circle. */
+export function resolveParents(target: string, path: string): ByteString | undefined {
+  return resolvePlace(target, byteString(path));
+}
+
+/** The same for a path in bytes; where a file stands for one of its directories, the rest is as it is written. */
+export function resolvePlace(target: string, path: ByteString): ByteString | undefined {
+  return resolveInImage(path, (at) => {
+    if (!isLink(below(target, at))) return undefined;
+    return readlinkSync(below(target, at), 'buffer').toString('latin1') as ByteString;
+  });
+}
+
+/** Most places that are asked for are not there: an error for each would cost more than the question. */
+function isLink(path: Buffer): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return false;
+    throw error;
+  }
+}
+
+/** The same with the last component followed too; it need not be there. */
+export function resolveInside(target: string, path: string): ByteString | undefined {
+  const behind = resolveParents(target, `${path}/.x`);
+  return behind?.replace(/\/?\.x$/, '') as ByteString | undefined;
+}
+
+/** More than any user database has. */
+const largestFile = 64 * 1024 * 1024;
+
+/** A file's bytes; undefined where there is none. Throws INSTALL_FAILED for what is no regular file. */
+export async function readInside(target: string, path: string): Promise<Buffer | undefined> {
+  const resolved = resolveInside(target, path);
+  if (resolved === undefined) throw unfit(path, 'is a link that leads in a circle');
+  // Opening a FIFO would wait for a writer that never comes.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const handle = await open(below(target, resolved), flags).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw unfit(path, `cannot be opened (${error.code})`);
+  });
+  if (!handle) return undefined;
+  try {
+    const found = await handle.stat();
+    if (!found.isFile()) throw unfit(path, 'is no regular file');
+    if (found.size > largestFile) throw unfit(path, `is larger than ${largestFile} bytes`);
+    return await handle.readFile();
+  } finally {
+    await handle.close();
+  }
+}
+
+function unfit(path: string, what: string): MillinerError {
+  return new MillinerError('INSTALL_FAILED', `/${path} of the image ${what}`, {
+    hint: 'A scriptlet has put it there: mend the package, or exclude it.',
+    details: { path: `/${path}` },
+  });
+}

@@ -1,0 +1,169 @@
+/**
+ * Processes of ours that do one kind of work on bytes of others: each confined, with what it may read and the one
+ * directory that it may write. A task and its answer are a line of JSON each; what an answer says is held to a schema.
+ */
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
+import { errorTable, MillinerError, type ErrorCode } from '../errors/error.ts';
+import { confinementFailed, startWorkerConfined, type Reach } from './confined.ts';
+import type { EndedCommand } from './exec.ts';
+import type { Failure } from './serve.ts';
+
+export interface WorkersOptions {
+  /** The file of the module; it calls serveTasks of serve.ts. */
+  module: string;
+  /** How many may be at work at once. */
+  most: number;
+  reach: Reach;
+  /** Of node, such as the size of its heap. */
+  flags?: readonly string[];
+}
+
+interface Waiting<Task> {
+  task: Task;
+  signal: AbortSignal | undefined;
+  resolve: (answer: unknown) => void;
+  reject: (error: unknown) => void;
+}
+
+interface Worker {
+  child: ReturnType<typeof startWorkerConfined>;
+  answers: AsyncIterator<string>;
+}
+
+/** Bytes of an answer: the digests of the files of a layer, a million of them. */
+const longestAnswer = 256 * 1024 * 1024;
+
+const failureSchema = z.object({
+  code: z.custom<ErrorCode>((code) => typeof code === 'string' && Object.hasOwn(errorTable, code)).optional(),
+  message: z.string(),
+  stack: z.string().optional(),
+  hint: z.string().optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+const lineSchema = z.union([z.object({ result: z.unknown() }), z.object({ error: failureSchema })]);
+
+/** One task at a time for each process; processes begin with the tasks that need them. */
+export class Workers<Task> {
+  readonly #options: WorkersOptions;
+  readonly #idle: Worker[] = [];
+  readonly #queue: Waiting<Task>[] = [];
+  #running = 0;
+  #isOver = false;
+
+  constructor(options: WorkersOptions) {
+    this.#options = options;
+  }
+
+  /** An abort ends the process that has the task: what it has written so far is left where it is. */
+  async run<Answer>(task: Task, form: z.ZodType<Answer>, signal?: AbortSignal): Promise<Answer> {
+    const answer = await new Promise((resolve, reject) => {
+      this.#queue.push({ task, signal, resolve, reject });
+      this.#next();
+    });
+    return this.#checked(form, answer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#idle.splice(0).map(end));
+  }
+
+  #next(): void {
+    if (this.#queue.length === 0 || this.#running === this.#options.most) return;
+    this.#running++;
+    const waiting = this.#queue.shift()!;
+    void this.#do(waiting)
+      .then(waiting.resolve, waiting.reject)
+      .finally(() => {
+        this.#running--;
+        this.#next();
+      });
+  }
+
+  async #do({ task, signal }: Waiting<Task>): Promise<unknown> {
+    if (signal?.aborted) throw stopped();
+    const worker = this.#idle.pop() ?? this.#start();
+    const stop = () => worker.child.kill('SIGKILL');
+    signal?.addEventListener('abort', stop);
+    try {
+      worker.child.stdin.write(`${JSON.stringify(task)}\n`);
+      const { value, done } = await worker.answers.next();
+      if (done === true) throw this.#ended(await worker.child, signal);
+      const line = this.#checked(lineSchema, jsonOf(value));
+      if (!this.#isOver) this.#idle.push(worker);
+      if ('error' in line) throw errorOf(line.error);
+      return line.result;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      if (!this.#idle.includes(worker)) await end(worker);
+    }
+  }
+
+  #checked<Answer>(form: z.ZodType<Answer>, answer: unknown): Answer {
+    const parsed = form.safeParse(answer);
+    if (parsed.success) return parsed.data;
+    throw new MillinerError('INTERNAL', `${this.#options.module}: ${parsed.error.issues[0]!.message}`);
+  }
+
+  #start(): Worker {
+    const { module, reach, flags = [] } = this.#options;
+    const child = startWorkerConfined(module, reach, flags);
+    // A process that has just died says so when it is waited for.
+    child.stdin.on('error', () => undefined);
+    return { child, answers: linesOf(child.stdout) };
+  }
+
+  #ended(result: EndedCommand, signal: AbortSignal | undefined): MillinerError {
+    if (signal?.aborted) return stopped();
+    const words = (result.stderr ?? '').slice(-4096);
+    const why = `${this.#options.module} ended in the middle of a task (${result.signal ?? result.exitCode}): ${words}`;
+    return confinementFailed(result) ?? new MillinerError('INTERNAL', why);
+  }
+}
+
+async function end({ child }: Worker): Promise<void> {
+  child.kill('SIGKILL');
+  await child;
+}
+
+/** Ends before a line that is too long. */
+async function* linesOf(stream: Readable): AsyncGenerator<string, undefined> {
+  let rest: Buffer[] = [];
+  let size = 0;
+  for await (const piece of stream as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let at = piece.indexOf(0x0a); at !== -1; at = piece.indexOf(0x0a, from)) {
+      yield Buffer.concat([...rest, piece.subarray(from, at)]).toString('utf8');
+      rest = [];
+      size = 0;
+      from = at + 1;
+    }
+    rest.push(piece.subarray(from));
+    if ((size += piece.length - from) > longestAnswer) return undefined;
+  }
+  return undefined;
+}
+
+/** Undefined where it is none. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function stopped(): MillinerError {
+  return new MillinerError('INTERRUPTED', 'a worker was stopped');
+}
+
+function errorOf({ code, message, stack, ...options }: Failure): Error {
+  const { hint, details } = options;
+  if (code === undefined) return Object.assign(new Error(message), stack === undefined ? {} : { stack });
+  return new MillinerError(code, message, {
+    ...(hint !== undefined && { hint }),
+    ...(details && { details }),
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * Which addresses a server may have that somebody else's text names: a redirect, a list of mirrors, a lock, a recipe
+ * that a stranger wrote. This host's own network answers this host as a friend (169.254.169.254 hands out the machine's
+ * own credentials), so that only public addresses are taken, and those that the operator names. They are looked at as
+ * the connection is made: what a name was resolved to before counts for nothing.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { lookup as resolve, type LookupAddress, type LookupOptions } from 'node:dns';
+import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
+import { MillinerError } from '../errors/error.ts';
+
+/** Where the operator names them: addresses and networks (10.0.0.0/8, fd00::/8), blanks or commas between. */
+export const variable = 'MILLINER_PRIVATE_NETWORKS';
+
+/** IANA's special-purpose address registries, and multicast. */
+const special4 =
+  '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3';
+/** Of the global unicast space; beyond that nothing is public. */
+const special6 = '2001::/23 2001:db8::/32 2002::/16 3fff::/20';
+const global6 = '2000::/3';
+/** What DNS64 makes of an IPv4 address (RFC 6052). */
+const nat64 = /^64:ff9b::([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
+
+const [reserved4, reserved6, unicast6] = [special4, special6, global6].map((text) => networks(text));
+
+const confinement = new AsyncLocalStorage<true>();
+
+/** Runs fn for a stranger: no server is asked whose address is not public, and recipes may ask for less. */
+export function confined<T>(isStranger: boolean, fn: () => Promise<T>): Promise<T> {
+  return isStranger ? confinement.run(true, fn) : fn();
+}
+
+/** The same for all that the caller does from here on. */
+export function confine(): void {
+  confinement.enterWith(true);
+}
+
+/** Runs fn for the operator again: what the operator names is no stranger's. */
+export function unconfined<T>(fn: () => Promise<T>): Promise<T> {
+  return confinement.exit(fn);
+}
+
+export function isConfined(): boolean {
+  return confinement.getStore() === true;
+}
+
+/** What a connection is refused with. */
+export class AddressRefused extends Error {
+  readonly code = 'ADDRESS_REFUSED';
+
+  constructor(address: string) {
+    super(`${address} is no public address, and ${variable} does not name it`);
+  }
+}
+
+/** Throws AddressRefused; USAGE where the operator's list cannot be read. `host` may be a name: it is not looked up. */
+export function refusePrivate(host: string): void {
+  const address = host.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(address) !== 0 && !isPublic(address) && !isNamed(address)) throw new AddressRefused(address);
+}
+
+/** dns.lookup for a connection, which fails where one of the addresses is refused. */
+export function publicLookup(
+  hostname: string,
+  options: LookupOptions,
+  done: (error: Error | null, address: string | LookupAddress[], family?: number) => void,
+): void {
+  resolve(hostname, { ...options, all: true }, (error, found) => {
+    if (error) return done(error, []);
+    try {
+      for (const { address } of found) refusePrivate(address);
+    } catch (refusal) {
+      return done(refusal as Error, []);
+    }
+    const [first] = found;
+    return options.all ? done(null, found) : done(null, first!.address, first!.family);
+  });
+}
+
+export function isPublic(address: string): boolean {
+  if (isIPv4(address)) return !reserved4!.check(address);
+  const embedded = nat64.exec(canonical6(address));
+  if (embedded) return isPublic(fromHex(embedded[1]!, embedded[2]!));
+  return unicast6!.check(address, 'ipv6') && !reserved6!.check(address, 'ipv6');
+}
+
+function isNamed(address: string): boolean {
+  return networks(process.env[variable] ?? '').check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+}
+
+function networks(text: string): BlockList {
+  const list = new BlockList();
+  for (const network of text.split(/[\s,]+/).filter(Boolean)) {
+    const [, address = '', prefix] = /^([^/]+)(?:\/(\d+))?$/.exec(network) ?? [];
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    try {
+      list.addSubnet(address, Number(prefix ?? (family === 'ipv6' ? 128 : 32)), family);
+    } catch (cause) {
+      throw new MillinerError('USAGE', `${variable}: ${network} is no address or network`, { cause });
+    }
+  }
+  return list;
+}
+
+/** In the shortest form, without a zone. */
+function canonical6(address: string): string {
+  const bare = address.replace(/%.*$/, '');
+  return URL.canParse(`http://[${bare}]/`) ? new URL(`http://[${bare}]/`).hostname.slice(1, -1) : bare;
+}
+
+function fromHex(high: string, low: string): string {
+  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return [a >> 8, a & 255, b >> 8, b & 255].join('.');
+}

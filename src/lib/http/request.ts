@@ -1,0 +1,257 @@
+/** One HTTP request: proxies of the environment, redirects, time limits; what goes wrong becomes an AttemptError. */
+import { isIP } from 'node:net';
+import type { Readable } from 'node:stream';
+import { createSecureContext } from 'node:tls';
+import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici';
+import { MillinerError } from '../errors/error.ts';
+import { defaultTimeout, type Access, type Secrets } from './access.ts';
+import { AddressRefused, isConfined, publicLookup, refusePrivate } from './reach.ts';
+import { isUntrusted, knownAuthorities, wordsOf } from './tls.ts';
+
+export type HttpResponse = Dispatcher.ResponseData;
+
+export interface HttpRequest {
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  headers?: Record<string, string>;
+  body?: Uint8Array | Readable | undefined;
+  signal?: AbortSignal | undefined;
+  /** Milliseconds of silence until the answer begins; default 30 s. */
+  patience?: number | undefined;
+  tls?: Tls | undefined;
+  /** Neither the operator nor a recipe names this server, but an answer: only at a public address; see reach.ts. */
+  isStrange?: boolean | undefined;
+}
+
+/** Why one attempt at one URL failed; the caller decides whether there is another. */
+export class AttemptError extends Error {
+  /** What the server answered, where it did. */
+  readonly status: number | undefined;
+  /** Asking this URL again is pointless. */
+  readonly permanent: boolean;
+  /** The bytes came but are not the promised ones. */
+  readonly mismatch: boolean;
+  /** Milliseconds that the server asks to wait. */
+  readonly retryAfter: number;
+
+  constructor(
+    message: string,
+    options: {
+      permanent?: boolean;
+      mismatch?: boolean;
+      retryAfter?: number;
+      status?: number | undefined;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.permanent = options.permanent ?? false;
+    this.mismatch = options.mismatch ?? false;
+    this.retryAfter = options.retryAfter ?? 0;
+    this.status = options.status;
+  }
+}
+
+const connectMilliseconds = 15_000;
+const maxRedirects = 10;
+const redirects = new Set([301, 302, 303, 307, 308]);
+const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+interface Agents {
+  /** By way of the environment's proxy, where it names one. */
+  outside: Dispatcher;
+  /** Never by way of a proxy, which could not reach it: so do the clients that are written in Go. */
+  loopback: Dispatcher;
+}
+/** By what makes their connections others than the usual: the PEM texts of an access, and whom they may reach. */
+const known = new Map<string, Agents>();
+
+/** PEM. */
+export interface Tls {
+  /** The authorities that count instead of the host's. */
+  authorities?: string | undefined;
+  /** Authorities that count beside the host's. */
+  added?: string | undefined;
+  certificate?: Secrets['certificate'];
+  /** Whoever answers is believed to be the one: only where the host's owner has said so. */
+  unverified?: boolean | undefined;
+}
+
+function agentFor(url: URL, tls: Tls, isPublicOnly: boolean): Dispatcher {
+  const key = JSON.stringify([tls, isPublicOnly]);
+  const agents = known.get(key) ?? makeAgents(tls, isPublicOnly);
+  known.set(key, agents);
+  return isLoopbackHost(url.hostname) ? agents.loopback : agents.outside;
+}
+
+/** A host name or address, an IPv6 one with or without its brackets. */
+export function isLoopbackHost(name: string): boolean {
+  const host = name.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+function makeAgents(
+  { authorities, added, certificate, unverified = false }: Tls,
+  isPublicOnly: boolean,
+): Agents {
+  const identity = certificate && { cert: certificate.chain, key: certificate.key };
+  const ca = authorities ?? [...knownAuthorities(), ...(added ? [added] : [])];
+  const requestTls = {
+    secureContext: createSecureContext({ ca, ...identity }),
+    rejectUnauthorized: !unverified,
+  };
+  const proxyTls = { secureContext: createSecureContext({ ca: knownAuthorities() }) };
+  const common = {
+    // Of connections that are made here: those to a proxy are the operator's.
+    connect: { timeout: connectMilliseconds, ...requestTls, ...(isPublicOnly && { lookup: publicLookup }) },
+    headersTimeout: defaultTimeout,
+    bodyTimeout: defaultTimeout,
+  };
+  const outside = new EnvHttpProxyAgent({
+    ...common,
+    requestTls,
+    proxyTls,
+    // Plain http as an ordinary proxy request: many proxies allow CONNECT to port 443 only.
+    proxyTunnel: false,
+  });
+  return { outside, loopback: new Agent(common) };
+}
+
+/** A URL for people and logs: without user, password, query and fragment, any of which may hold a secret. */
+export function showUrl(url: string): string {
+  if (!URL.canParse(url)) return 'a malformed URL';
+  const shown = new URL(url);
+  return `${shown.protocol}//${shown.host}${shown.pathname}`;
+}
+
+export interface Asking {
+  headers?: Record<string, string>;
+  signal?: AbortSignal | undefined;
+  /** Statuses that are an answer as well as 200 and 206. */
+  accept?: readonly number[];
+  access?: Access | undefined;
+}
+
+/** Gives the response once its status is one that is wanted; the caller must consume the body. */
+export async function get(
+  url: string,
+  { headers, signal, accept = [], access = {} }: Asking,
+): Promise<HttpResponse> {
+  const { authorities, timeout } = access;
+  let target = parseUrl(url);
+  const named = access.named ?? [target.origin];
+  // A redirect to another host must not carry our secrets there, and what comes back from there gets none either.
+  let secrets = access.secrets?.find(({ origin }) => origin === target.origin);
+  for (let hop = 0; hop <= maxRedirects; hop++) {
+    const response = await send(target, {
+      headers: { ...headers, ...basic(secrets) },
+      signal,
+      patience: timeout,
+      tls: { authorities, certificate: secrets?.certificate },
+      isStrange: !named.includes(target.origin),
+    });
+    if (response.statusCode === 200 || response.statusCode === 206) return response;
+    if (accept.includes(response.statusCode)) return response;
+    await response.body.dump();
+    const next = redirectTarget(response, target);
+    if (!next) throw statusError(response);
+    if (next.origin !== target.origin) secrets = undefined;
+    target = next;
+  }
+  throw new AttemptError(`more than ${maxRedirects} redirects`, { permanent: true });
+}
+
+/** One request and whatever answers it, redirects too; the caller must consume the body. */
+export async function send(target: URL, options: HttpRequest): Promise<HttpResponse> {
+  const bare = new URL(target);
+  bare.username = '';
+  bare.password = '';
+  const isPublicOnly = options.isStrange === true || isConfined();
+  try {
+    if (isPublicOnly) await refuseBefore(bare.hostname);
+    return await request(bare, {
+      dispatcher: agentFor(bare, options.tls ?? {}, isPublicOnly),
+      method: options.method ?? 'GET',
+      headers: { 'user-agent': 'milliner', 'accept-encoding': 'identity', ...options.headers },
+      body: options.body ?? null,
+      signal: options.signal ?? null,
+      ...(options.patience !== undefined && { headersTimeout: options.patience }),
+    });
+  } catch (cause) {
+    throw asAttemptError(cause);
+  }
+}
+
+const looked = new Map<string, Promise<void>>();
+
+/**
+ * What no look-up of a connection shows: an address in the place of a name, and the name that a proxy resolves, which
+ * is looked up here once, as far as it can be. Throws AddressRefused.
+ */
+async function refuseBefore(host: string): Promise<void> {
+  refusePrivate(host);
+  const isProxied = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some(
+    (name) => process.env[name],
+  );
+  if (!isProxied || isIP(host.replace(/^\[(.*)\]$/, '$1')) !== 0) return;
+  const look = () =>
+    new Promise<void>((done, fail) => {
+      publicLookup(host, { all: true }, (error) => (error instanceof AddressRefused ? fail(error) : done()));
+    });
+  const found = looked.get(host) ?? look();
+  looked.set(host, found);
+  await found;
+}
+
+/** Network errors become attempts that failed; an abort stays what it is. */
+export function asAttemptError(cause: unknown): unknown {
+  if (cause instanceof AttemptError || !(cause instanceof Error) || cause.name === 'AbortError') return cause;
+  // Thrown by whoever makes a request's body: not the network's fault.
+  if (cause instanceof MillinerError) return cause;
+  const code = (cause as NodeJS.ErrnoException).code;
+  const network = cause instanceof errors.UndiciError || code !== undefined;
+  if (!network) return cause;
+  return new AttemptError(wordsOf(cause), {
+    cause,
+    permanent: isUntrusted(cause) || cause instanceof AddressRefused,
+  });
+}
+
+function parseUrl(url: string): URL {
+  if (!URL.canParse(url)) throw new AttemptError('the URL is malformed', { permanent: true });
+  const parsed = new URL(url);
+  if (parsed.protocol === 'http:' || parsed.protocol === 'https:') return parsed;
+  throw new AttemptError(`${parsed.protocol} is not fetched over HTTP`, { permanent: true });
+}
+
+function basic({ username, password = '' }: Secrets | undefined = { origin: '' }): Record<string, string> {
+  if (username === undefined) return {};
+  return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` };
+}
+
+function redirectTarget(response: HttpResponse, from: URL): URL | undefined {
+  const location = response.headers.location;
+  if (!redirects.has(response.statusCode) || typeof location !== 'string') return undefined;
+  if (!URL.canParse(location, from.href)) {
+    throw new AttemptError('it redirects to a malformed URL', { permanent: true });
+  }
+  const next = parseUrl(new URL(location, from).href);
+  if (from.protocol === 'https:' && next.protocol === 'http:') {
+    throw new AttemptError('it redirects from https to http', { permanent: true });
+  }
+  return next;
+}
+
+export function statusError(response: HttpResponse): AttemptError {
+  return new AttemptError(`HTTP status ${response.statusCode}`, {
+    permanent: !passing.has(response.statusCode),
+    retryAfter: waitOf(response),
+    status: response.statusCode,
+  });
+}
+
+/** Retry-After in milliseconds: seconds or a date (RFC 9110, 10.2.3). */
+function waitOf(response: HttpResponse): number {
+  const text = String(response.headers['retry-after'] ?? '');
+  const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return wait > 0 ? wait : 0;
+}

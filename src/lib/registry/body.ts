@@ -1,0 +1,24 @@
+/** The bodies of answers, read whole into memory within a bound. */
+import { AttemptError, asAttemptError, type HttpResponse } from '../http/request.ts';
+
+/** More than maxBytes are an AttemptError, or what `excess` makes of them; `spend` hears of each piece, and may throw. */
+export async function readBody(
+  response: HttpResponse,
+  maxBytes: number,
+  excess: () => Error = () => new AttemptError(`more than ${maxBytes} bytes arrive`, { permanent: true }),
+  spend: (bytes: number) => void = () => undefined,
+): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxBytes) throw excess();
+      spend(chunk.length);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw asAttemptError(error);
+  }
+  return Buffer.concat(chunks);
+}

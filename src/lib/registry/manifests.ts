@@ -1,0 +1,150 @@
+/** Manifests and tags of a registry (OCI distribution specification, "Pulling manifests", "Pushing manifests"). */
+import type { HttpResponse } from '../http/request.ts';
+import { indexType, isDigest, manifestType, sha256Of, type Digest } from '../oci/descriptor.ts';
+import { listsTag } from './list-tags.ts';
+import type { Transport } from './transport.ts';
+
+export interface Manifest {
+  bytes: Buffer;
+  mediaType: string;
+  digest: Digest;
+}
+
+/** What registries take at least, and clients at most (distribution specification, "Pushing manifests"). */
+export const manifestBytes = 4 * 1024 * 1024;
+
+const accepted = [
+  manifestType,
+  indexType,
+  'application/vnd.docker.distribution.manifest.v2+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+].join(', ');
+
+/** By tag or by digest; undefined where there is none. What comes is what its digest says, whoever says it. */
+export async function getManifest(
+  transport: Transport,
+  repository: string,
+  reference: string,
+  maxBytes = manifestBytes,
+): Promise<Manifest | undefined> {
+  const found = await askManifest(transport, repository, reference, [200, 404], maxBytes);
+  return typeof found === 'number' ? undefined : found;
+}
+
+/**
+ * The same for a tag that may well not be there: Artifactory refuses what it does not have. What is refused and listed
+ * is there: whoever took it for absent would write over it.
+ */
+export async function findManifest(
+  transport: Transport,
+  repository: string,
+  tag: string,
+): Promise<Manifest | undefined> {
+  const found = await askManifest(transport, repository, tag, withRefusal);
+  if (typeof found !== 'number') return found;
+  const isThere = found === 403 && (await listsTag(transport, repository, tag));
+  return isThere ? getManifest(transport, repository, tag) : undefined;
+}
+
+/** The manifest, or the status of an answer without one. */
+async function askManifest(
+  transport: Transport,
+  repository: string,
+  reference: string,
+  expect: number[],
+  maxBytes = manifestBytes,
+): Promise<Manifest | number> {
+  const ask = { ...manifestAsk(repository, reference, 'GET'), expect };
+  return transport.ask(ask, async (response) => {
+    if (response.statusCode !== 200) {
+      await response.body.dump();
+      return response.statusCode;
+    }
+    const excess = () =>
+      transport.invalid(`${transport.registry} gives more than ${maxBytes} bytes as a manifest`, {
+        repository,
+        reference,
+        ...(isDigest(reference) && { digest: reference }),
+      });
+    const bytes = await transport.read(response, maxBytes, excess);
+    const digest = sha256Of(bytes);
+    const promised = [isDigest(reference) ? reference : undefined, digestHeader(response)];
+    const broken = promised.find((one) => one !== undefined && one !== digest);
+    if (broken === undefined) return { bytes, mediaType: mediaTypeOf(response), digest };
+    throw transport.invalid(`${transport.registry} gives a manifest of ${digest} as ${broken}`, {
+      repository,
+      reference,
+      digest,
+    });
+  });
+}
+
+/**
+ * The digest that a tag or digest leads to, without the manifest; undefined where it leads nowhere. Whoever may not
+ * write hears it when they do.
+ */
+export async function headManifest(
+  transport: Transport,
+  repository: string,
+  reference: string,
+): Promise<Digest | undefined> {
+  const ask = { ...manifestAsk(repository, reference, 'HEAD'), expect: withRefusal };
+  const found = await transport.ask(ask, async (response) => {
+    await response.body.dump();
+    return response.statusCode === 200 ? digestHeader(response) : 'nothing';
+  });
+  if (found === 'nothing') return undefined;
+  // A registry need not say the digest.
+  if (!isDigest(found)) return (await getManifest(transport, repository, reference))?.digest;
+  if (!isDigest(reference) || found === reference) return found;
+  throw transport.invalid(`${transport.registry} gives a manifest of ${found} as ${reference}`, {
+    repository,
+  });
+}
+
+/** Puts it under a tag or its digest; its parts must be there. */
+export async function putManifest(
+  transport: Transport,
+  repository: string,
+  reference: string,
+  bytes: Uint8Array,
+  mediaType: string,
+): Promise<Digest> {
+  const digest = sha256Of(bytes);
+  const ask = {
+    ...manifestAsk(repository, reference, 'PUT'),
+    access: 'push' as const,
+    expect: [200, 201, 202],
+    headers: { 'content-type': mediaType, 'content-length': String(bytes.length) },
+    body: () => bytes,
+  };
+  const stored = await transport.ask(ask, async (response) => {
+    await response.body.dump();
+    return digestHeader(response);
+  });
+  if (stored === undefined || stored === digest) return digest;
+  throw transport.invalid(`${transport.registry} stored ${digest} as ${stored}`, { repository, reference });
+}
+
+const withRefusal = [200, 403, 404];
+
+function manifestAsk<M extends 'GET' | 'HEAD' | 'PUT'>(repository: string, reference: string, method: M) {
+  return {
+    method,
+    url: `/v2/${repository}/manifests/${reference}`,
+    repository,
+    access: 'pull' as const,
+    expect: [200, 404],
+    headers: { accept: accepted },
+  };
+}
+
+function digestHeader(response: HttpResponse): string | undefined {
+  const value = response.headers['docker-content-digest'];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function mediaTypeOf(response: HttpResponse): string {
+  const [type = ''] = String(response.headers['content-type'] ?? '').split(';');
+  return type.trim().toLowerCase();
+}

@@ -1,0 +1,203 @@
+/**
+ * Which manifests speak of another: the Referrers API, or where a registry lacks it an index at the tag
+ * `sha256-HEX` that its clients keep (OCI distribution specification, "Listing Referrers", "Referrers Tag Schema").
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { indexType, isDigest, tagOf, type Descriptor, type Digest } from '../oci/descriptor.ts';
+import { excess } from './budget.ts';
+import { nextOf } from './list-tags.ts';
+import { findManifest, manifestBytes, putManifest } from './manifests.ts';
+import type { Transport } from './transport.ts';
+
+const descriptorSchema = z.looseObject({
+  mediaType: z.string(),
+  digest: z.string(),
+  size: z.number().int().nonnegative(),
+  // Null is how some write what is not there.
+  artifactType: z.string().nullish(),
+  annotations: z.record(z.string(), z.string()).nullish(),
+});
+const indexSchema = z.looseObject({
+  schemaVersion: z.literal(2),
+  mediaType: z.literal(indexType).optional(),
+  manifests: z.array(descriptorSchema),
+});
+type Index = z.infer<typeof indexSchema>;
+
+/** What registries say of a path that they do not know; who may not read at all hears so at the tag. */
+const withoutApi = [400, 401, 403, 404, 405, 501];
+const maxPages = 50;
+/** How often an index that another writer has overwritten is written again. */
+const writes = 10;
+
+/** All of them, in the registry's order; none where it knows none. Throws REGISTRY_EXCESS. */
+export async function referrers(
+  transport: Transport,
+  repository: string,
+  subject: Digest,
+): Promise<Descriptor[]> {
+  const listed = await fromApi(transport, repository, subject);
+  return listed ?? descriptors((await fallbackIndex(transport, repository, subject)) ?? emptyIndex());
+}
+
+export interface Referrer {
+  descriptor: Descriptor;
+  /** They leave the index; a registry that keeps the list itself has no way to leave one out. */
+  superseded?: readonly Digest[];
+}
+
+/**
+ * Makes pushed manifests known as referrers of their subject. What the registry says by OCI-Subject is not believed:
+ * it is done when the registry lists them. They are written at once, because some registries let a tag be written
+ * once. Callers of one subject must take turns; where others write as well, an entry that is lost is written again,
+ * and theirs are kept.
+ */
+export async function addReferrers(
+  transport: Transport,
+  repository: string,
+  subject: Digest,
+  added: readonly Referrer[],
+): Promise<void> {
+  const listed = new Set((await fromApi(transport, repository, subject))?.map(({ digest }) => digest));
+  const unlisted = added.filter(({ descriptor }) => !listed.has(descriptor.digest));
+  for (let attempt = 0; unlisted.length > 0 && attempt < writes; attempt++) {
+    const index = (await indexToChange(transport, repository, subject)) ?? emptyIndex();
+    const wanted = unlisted.reduce(withEntry, index);
+    if (canonical(wanted.manifests) === canonical(index.manifests)) return;
+    if (attempt > 0) await sleep(Math.random() * 100 * attempt);
+    const bytes = Buffer.from(JSON.stringify(wanted));
+    await putManifest(transport, repository, tagOf(subject), bytes, indexType);
+  }
+  if (unlisted.length === 0) return;
+  throw transport.invalid(`${transport.registry} does not keep what refers to ${subject}`, { repository });
+}
+
+/** Undefined where the registry has no such API, which only asking tells. */
+async function fromApi(
+  transport: Transport,
+  repository: string,
+  subject: Digest,
+): Promise<Descriptor[] | undefined> {
+  const all: Descriptor[] = [];
+  let url: string | URL | undefined = `/v2/${repository}/referrers/${subject}`;
+  for (let page = 0; url !== undefined; page++) {
+    if (page === maxPages)
+      throw excess(`${transport.registry} lists referrers on more than ${maxPages} pages`);
+    const answer: Page | undefined = await readPage(transport, repository, url);
+    if (!answer) return undefined;
+    all.push(...descriptors(answer.index));
+    url = answer.next;
+  }
+  return all;
+}
+
+interface Page {
+  index: Index;
+  next: URL | undefined;
+}
+
+async function readPage(
+  transport: Transport,
+  repository: string,
+  url: string | URL,
+): Promise<Page | undefined> {
+  const ask = {
+    method: 'GET' as const,
+    url,
+    repository,
+    access: 'pull' as const,
+    expect: [200, ...withoutApi],
+    headers: { accept: indexType },
+  };
+  return transport.ask(ask, async (response) => {
+    const bytes = await transport.read(response, manifestBytes);
+    // A web page in place of the API's index: the registry takes the path for something else.
+    if (response.statusCode !== 200 || !isIndex(response.headers['content-type'])) return undefined;
+    return {
+      index: parseIndex(transport, bytes),
+      next: nextOf(transport, response.headers['link'], url),
+    };
+  });
+}
+
+/** Something else than an index says nothing of referrers ("Listing Referrers"). */
+async function fallbackIndex(
+  transport: Transport,
+  repository: string,
+  subject: Digest,
+): Promise<Index | undefined> {
+  const found = await findManifest(transport, repository, tagOf(subject));
+  return found?.mediaType === indexType ? parseIndex(transport, found.bytes) : undefined;
+}
+
+/** GitLab gives the subject itself for the tag; what else is there is somebody's, and not ours to overwrite. */
+async function indexToChange(
+  transport: Transport,
+  repository: string,
+  subject: Digest,
+): Promise<Index | undefined> {
+  const found = await findManifest(transport, repository, tagOf(subject));
+  return found === undefined || found.digest === subject ? undefined : parseIndex(transport, found.bytes);
+}
+
+function parseIndex(transport: Transport, bytes: Buffer): Index {
+  try {
+    const index = indexSchema.parse(JSON.parse(bytes.toString('utf8')));
+    // Throws where it is nested deeper than it could be written again.
+    canonical(index);
+    return index;
+  } catch {
+    throw transport.invalid(
+      `${transport.registry} has something other than an index where referrers are listed`,
+    );
+  }
+}
+
+/** A digest of another algorithm may stand there and stay, but cannot be used. */
+function descriptors(index: Index): Descriptor[] {
+  return index.manifests.flatMap(({ mediaType, digest, size, artifactType, annotations }) =>
+    isDigest(digest)
+      ? [
+          {
+            mediaType,
+            digest,
+            size,
+            artifactType: artifactType ?? undefined,
+            annotations: annotations ?? undefined,
+          },
+        ]
+      : [],
+  );
+}
+
+function emptyIndex(): Index {
+  return { schemaVersion: 2, mediaType: indexType, manifests: [] };
+}
+
+/** In the place of the first entry that it is or supersedes, or at the end. */
+function withEntry(index: Index, { descriptor, superseded = [] }: Referrer): Index {
+  const going = new Set<string>([descriptor.digest, ...superseded]);
+  const goes = ({ digest }: { digest: string }) => going.has(digest);
+  const at = index.manifests.findIndex(goes);
+  const manifests = index.manifests.filter((entry) => !goes(entry));
+  manifests.splice(at < 0 ? manifests.length : at, 0, { ...descriptor });
+  return { ...index, mediaType: indexType, manifests };
+}
+
+function isIndex(contentType: string | string[] | undefined): boolean {
+  return (
+    String(contentType ?? '')
+      .split(';')[0]!
+      .trim()
+      .toLowerCase() === indexType
+  );
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, one: unknown) =>
+    one !== null && typeof one === 'object' && !Array.isArray(one)
+      ? Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : one,
+  );
+}

@@ -1,0 +1,183 @@
+/**
+ * Bearer tokens (distribution's docs/spec/auth: token.md, oauth.md). A token server gets our credentials, so it speaks
+ * https unless the registry itself does not, and may send on only to where its own owner answers.
+ */
+import { getDomain } from 'tldts';
+import { z } from 'zod';
+import { MillinerError } from '../errors/error.ts';
+import {
+  AttemptError,
+  send,
+  showUrl,
+  statusError,
+  type HttpRequest,
+  type HttpResponse,
+  type Tls,
+} from '../http/request.ts';
+import { readBody } from './body.ts';
+import type { ReadBudget } from './budget.ts';
+import { certificatesFor } from './certificates.ts';
+import { basicOf, type Credentials } from './credentials.ts';
+
+export interface Token {
+  value: string;
+  /** Milliseconds of the clock. */
+  from: number;
+  until: number;
+}
+
+export interface TokenQuestion {
+  registry: URL;
+  /** Of the registry's own host. */
+  tls: Tls | undefined;
+  /** Where the registry says that tokens are. */
+  realm: string;
+  service: string | undefined;
+  scope: string;
+  credentials: Credentials | undefined;
+  signal: AbortSignal | undefined;
+  budget: ReadBudget;
+  /** What helps whoever was refused with a status. */
+  advice: (status: number) => string;
+}
+
+/** Tokens of a few kilobytes are common; what is longer goes into no header. */
+const tokenBytes = 64 * 1024;
+/** Seconds: what a token lives that does not say so, and how early it is taken for dead. */
+const defaultLife = 60;
+const margin = 10;
+const maxRedirects = 5;
+/** What a token server says in passing. */
+const passing = [408, 429];
+const tokenSchema = z.looseObject({
+  token: z.string().nullish(),
+  access_token: z.string().nullish(),
+  expires_in: z.number().nullish(),
+});
+
+/** Throws REGISTRY_DENIED, REGISTRY_INVALID, REGISTRY_INSECURE. */
+export async function fetchToken(question: TokenQuestion): Promise<Token> {
+  const { registry, realm, scope } = question;
+  if (!URL.canParse(realm)) {
+    throw new MillinerError('REGISTRY_INVALID', `${registry.host} names no token server`);
+  }
+  const first = requestOf(new URL(realm), question);
+  const { response, target } = await follow(question, first.url, first.request);
+  const { statusCode } = response;
+  const { budget } = question;
+  const bytes = await readBody(response, tokenBytes, undefined, (size) => budget.spend(size));
+  const place = showUrl(target.href);
+  if (statusCode >= 400 && statusCode < 500 && !passing.includes(statusCode)) {
+    const what = `${place} gives no token for ${scope} (HTTP status ${statusCode})`;
+    throw new MillinerError('REGISTRY_DENIED', what, {
+      hint: question.advice(statusCode),
+      details: { realm: place, scope, status: statusCode },
+    });
+  }
+  if (statusCode !== 200) throw about(place, statusError(response));
+  const { token, life } = parseToken(bytes, target);
+  const from = Date.now();
+  return { value: token, from, until: from + Math.max(life - margin, 0) * 1000 };
+}
+
+/** To where it was sent on; 301 to 303 make a GET of a POST, which would lose the grant. */
+async function follow(
+  question: TokenQuestion,
+  first: URL,
+  request: HttpRequest,
+): Promise<{ response: HttpResponse; target: URL }> {
+  const { registry } = question;
+  const followed = request.method === 'POST' ? [307, 308] : [301, 302, 303, 307, 308];
+  for (let target = first, hop = 0; ; hop++) {
+    requireSafe(registry, first, target);
+    const tls = await trustFor(target, question);
+    const isStrange = target.origin !== registry.origin;
+    const response = await send(target, { ...request, tls, isStrange }).catch((error: unknown) => {
+      throw error instanceof AttemptError ? about(showUrl(target.href), error) : error;
+    });
+    const { location } = response.headers;
+    if (!followed.includes(response.statusCode) || typeof location !== 'string') return { response, target };
+    await response.body.dump();
+    if (hop === maxRedirects || !URL.canParse(location, target.href)) {
+      throw new MillinerError('REGISTRY_INVALID', `${showUrl(first.href)} redirects to no token server`);
+    }
+    target = new URL(location, target);
+  }
+}
+
+/**
+ * Whoever makes a registry's authority known for it means its token server as well; a client certificate is for nobody
+ * else.
+ */
+async function trustFor(target: URL, { registry, tls }: TokenQuestion): Promise<Tls | undefined> {
+  if (target.hostname === registry.hostname) return tls;
+  const own = await certificatesFor(target.host);
+  return own ?? (tls?.added === undefined ? undefined : { added: tls.added });
+}
+
+/** It is the token server that failed, not the registry. */
+function about(place: string, error: AttemptError): AttemptError {
+  const { permanent, retryAfter, status, cause } = error;
+  return new AttemptError(`the token server ${place}: ${error.message}`, {
+    permanent,
+    retryAfter,
+    status,
+    cause,
+  });
+}
+
+function requireSafe(registry: URL, first: URL, target: URL): void {
+  const isPrivate =
+    target.protocol === 'https:' || (target.protocol === 'http:' && registry.protocol === 'http:');
+  if (isPrivate && isSameOwner(first, target)) return;
+  const whose = isPrivate ? ', which another owner has' : '';
+  throw new MillinerError(
+    'REGISTRY_INSECURE',
+    `${registry.host} wants credentials to be sent to ${showUrl(target.href)}${whose}`,
+    { details: { registry: registry.host, realm: showUrl(target.href) } },
+  );
+}
+
+/** By the Public Suffix List; an address or a name of one label has no owner but itself. */
+export function isSameOwner(one: URL, other: URL): boolean {
+  if (one.host === other.host) return true;
+  const options = { allowPrivateDomains: true };
+  const domain = getDomain(one.hostname, options);
+  return domain !== null && domain === getDomain(other.hostname, options);
+}
+
+/** With an identity token OAuth2's refresh_token grant by POST; otherwise GET, with a password or without. */
+function requestOf(
+  realm: URL,
+  { service, scope, credentials, signal }: TokenQuestion,
+): { url: URL; request: HttpRequest } {
+  const named = service === undefined ? {} : { service };
+  if (credentials?.identityToken !== undefined) {
+    const form = { grant_type: 'refresh_token', client_id: 'milliner', scope, ...named };
+    const body = new URLSearchParams({ ...form, refresh_token: credentials.identityToken }).toString();
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return { url: realm, request: { method: 'POST', headers, body: Buffer.from(body), signal } };
+  }
+  const url = new URL(realm);
+  for (const [key, value] of Object.entries(named)) url.searchParams.append(key, value);
+  for (const one of scope.split(' ')) url.searchParams.append('scope', one);
+  return { url, request: { headers: credentials ? { authorization: basicOf(credentials) } : {}, signal } };
+}
+
+/** The specification lets a server call it token, access_token, or both. */
+function parseToken(bytes: Buffer, realm: URL): { token: string; life: number } {
+  try {
+    const {
+      token,
+      access_token: accessToken,
+      expires_in: life,
+    } = tokenSchema.parse(JSON.parse(bytes.toString()));
+    const value = token || accessToken;
+    if (value && /^[\x21-\x7e]+$/.test(value)) return { token: value, life: life ?? defaultLife };
+  } catch {
+    // Told below, without the words of a parser, which quote what they do not understand.
+  }
+  throw new MillinerError('REGISTRY_INVALID', `${showUrl(realm.href)} answers no token`, {
+    details: { realm: showUrl(realm.href) },
+  });
+}

@@ -1,0 +1,316 @@
+/**
+ * Requests to one registry: authorization, redirects, retries, and the errors that all of its answers become.
+ * What passes (a lost connection, 408, 429, 5xx) is asked again for about a minute; what does not is said at once.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Readable } from 'node:stream';
+import { MillinerError } from '../errors/error.ts';
+import { AddressRefused } from '../http/reach.ts';
+import { AttemptError, send, showUrl, statusError } from '../http/request.ts';
+import type { HttpRequest, HttpResponse } from '../http/request.ts';
+import { isUntrusted, lacksTls } from '../http/tls.ts';
+import { Authorizer } from './auth.ts';
+import { readBody } from './body.ts';
+import { ReadBudget } from './budget.ts';
+import type { Credentials } from './credentials.ts';
+import type { Endpoint } from './endpoint.ts';
+import { Habits } from './habits.ts';
+import { apiHost } from './reference.ts';
+
+export interface TransportOptions {
+  /** Host and port, as in a reference. */
+  registry: string;
+  /** Where it is; by TLS at its own name unless told. */
+  endpoint?: Endpoint | undefined;
+  credentials?: Credentials | undefined;
+  signal?: AbortSignal | undefined;
+  /** How often a request is made while it fails in passing; default 8, over about a minute. */
+  attempts?: number | undefined;
+  /**
+   * Ask for the right to push from the first request on, as podman does: a repository that does not exist yet may be
+   * made by that alone, and reading it is refused before (Quay).
+   */
+  pushes?: boolean | undefined;
+  /** What its answers may come to; by default what is usual. */
+  budget?: ReadBudget | undefined;
+  /** Hears in one sentence what is tried again, and what another way must be found for. */
+  tell?: ((sentence: string) => void) | undefined;
+}
+
+export interface Ask {
+  method: NonNullable<HttpRequest['method']>;
+  /** Below the registry's origin, or where the registry said to go on. */
+  url: string | URL;
+  /** Where, and what for. */
+  repository: string;
+  access: 'pull' | 'push';
+  /** Another repository that it reads. */
+  readsAlso?: string;
+  /** Statuses that are an answer; others are errors. */
+  expect: readonly number[];
+  headers?: Record<string, string> | undefined;
+  /** Made anew for each attempt. */
+  body?: (() => Uint8Array | Readable) | undefined;
+  patience?: number | undefined;
+}
+
+/** Milliseconds; each wait is twice as long as the one before. */
+const firstDelay = 250;
+const longestDelay = 15_000;
+/** A registry may ask for more patience than that; it does not get it. */
+const longestRetryAfter = 60_000;
+const maxRedirects = 5;
+const redirects = [301, 302, 303, 307, 308];
+const errorBytes = 64 * 1024;
+/** What a registry answers to whoever asks for it at all. */
+const present = [200, 401, 403];
+/** What it does not have, it will not have in a minute: a method, a version of HTTP. */
+const lacking = [501, 505];
+
+export class Transport {
+  readonly registry: string;
+  readonly habits: Habits;
+  readonly #endpoint: Endpoint;
+  readonly #origin: string;
+  readonly #authorizer: Authorizer;
+  readonly #options: TransportOptions;
+  readonly #signal: AbortSignal | undefined;
+  readonly #attempts: number;
+  readonly #budget: ReadBudget;
+
+  constructor(options: TransportOptions, known?: { authorizer: Authorizer; habits: Habits }) {
+    this.registry = options.registry;
+    this.habits = known?.habits ?? new Habits();
+    this.#endpoint = options.endpoint ?? { origin: `https://${apiHost(options.registry)}` };
+    this.#origin = new URL(this.#endpoint.origin).origin;
+    this.#authorizer = known?.authorizer ?? new Authorizer(this.#endpoint, options.credentials);
+    this.#options = options;
+    this.#signal = options.signal;
+    this.#attempts = options.attempts ?? 8;
+    this.#budget = options.budget ?? new ReadBudget();
+  }
+
+  /** The same, with what is known of tokens and habits. */
+  with(others: Pick<TransportOptions, 'signal' | 'attempts' | 'budget'>): Transport {
+    const known = { authorizer: this.#authorizer, habits: this.habits };
+    return new Transport({ ...this.#options, budget: this.#budget, ...others }, known);
+  }
+
+  tell(sentence: string): void {
+    this.#options.tell?.(sentence);
+  }
+
+  /** Asks until there is an answer, and has it read; a body that breaks off is asked for again. */
+  async ask<T>(ask: Ask, read: (response: HttpResponse) => Promise<T>): Promise<T> {
+    return this.persist(this.#show(ask), () => this.attempt(ask, read));
+  }
+
+  /**
+   * Repeats fn while it fails in passing, and as long as it gets further each time than ever before; `what` it does is
+   * told with each retry. Throws REGISTRY_UNAVAILABLE with the last reason, INTERRUPTED.
+   */
+  async persist<T>(what: string, fn: () => Promise<T>, progress: () => number = () => 0): Promise<T> {
+    let furthest = 0;
+    for (let failed = 0; ; failed++) {
+      try {
+        return await fn();
+      } catch (error) {
+        if (this.#signal?.aborted) throw stopped(this.#signal, error);
+        if (!(error instanceof AttemptError)) throw error;
+        if (error.cause instanceof AddressRefused) throw this.#unreachable(error);
+        if (isUntrusted(error.cause) || lacksTls(error.cause)) throw this.#untrusted(error);
+        if (progress() > furthest) failed = 0;
+        furthest = Math.max(furthest, progress());
+        if (error.permanent || failed + 1 >= this.#attempts) throw this.#unavailable(what, error);
+        const wait = waitAfter(failed, error.retryAfter);
+        const next = `attempt ${failed + 2} of ${this.#attempts} in ${(wait / 1000).toFixed(1)} s`;
+        this.tell(`${what}: ${this.#authorizer.redact(error.message)}; ${next}`);
+        await this.#pause(wait);
+      }
+    }
+  }
+
+  /** One attempt: an AttemptError if it failed in passing, a MillinerError if for good. */
+  async attempt<T>(ask: Ask, read: (response: HttpResponse) => Promise<T>): Promise<T> {
+    const response = await this.#authorized(ask);
+    if (ask.expect.includes(response.statusCode)) return read(response);
+    throw await this.#refusal(ask, response);
+  }
+
+  /** An answer whose size the registry alone decides, whole. Throws REGISTRY_EXCESS, and as readBody does. */
+  read(response: HttpResponse, maxBytes: number, tooLong?: () => Error): Promise<Buffer> {
+    return readBody(response, maxBytes, tooLong, (bytes) => this.#budget.spend(bytes));
+  }
+
+  /** Where an answer sends on to; a place without TLS only where the registry has none either. */
+  follow(location: string | string[] | undefined, from: string | URL): URL {
+    const base = new URL(from, this.#origin);
+    if (typeof location !== 'string' || !URL.canParse(location, base.href)) {
+      throw this.invalid(`${showUrl(base.href)} gives no address to go on`);
+    }
+    const target = new URL(location, base);
+    if (target.protocol !== 'https:' && target.protocol !== new URL(this.#origin).protocol) {
+      throw new MillinerError('REGISTRY_INSECURE', `${this.registry} sends on to ${showUrl(target.href)}`, {
+        details: { registry: this.registry, location: showUrl(target.href) },
+      });
+    }
+    return target;
+  }
+
+  /** Throws REGISTRY_INVALID where nothing answers as a registry does (distribution specification, "API"). */
+  async ping(): Promise<void> {
+    const url = new URL('/v2/', this.#origin);
+    const what = `GET ${showUrl(url.href)}`;
+    const { statusCode } = await this.persist(what, async () => {
+      const { response } = await this.#redirected({ method: 'GET', url, expect: present }, url, {});
+      await response.body.dump();
+      const failure = statusError(response);
+      if (response.statusCode >= 400 && !failure.permanent) throw failure;
+      return response;
+    });
+    if (present.includes(statusCode)) return;
+    throw this.invalid(`${this.registry} is no registry: ${what} answers HTTP status ${statusCode}`, {
+      status: statusCode,
+    });
+  }
+
+  /** The registry does not do what the protocol says. */
+  invalid(message: string, details: Record<string, unknown> = {}): MillinerError {
+    return new MillinerError('REGISTRY_INVALID', message, {
+      details: { registry: this.registry, ...details },
+    });
+  }
+
+  /**
+   * Two rounds at most: without authorization or with an old token, and with a fresh one. Only the registry itself
+   * may name the token server that gets our credentials: not a storage that it sends on to.
+   */
+  async #authorized(ask: Ask): Promise<HttpResponse> {
+    const target = new URL(ask.url, this.#origin);
+    const scope = this.#scopeOf(ask);
+    for (let round = 0; ; round++) {
+      const authorization = await this.#authorizer.header(target, scope, this.#budget, this.#signal);
+      const { response, origin } = await this.#redirected(ask, target, authorization);
+      if (response.statusCode !== 401 || round > 0 || origin !== this.#origin) return response;
+      const sent = authorization['authorization'];
+      if (!(await this.#authorizer.accept(response, scope, sent))) return response;
+      await response.body.dump();
+    }
+  }
+
+  /** What the token server is asked for (distribution's docs/spec/auth/scope.md), with blanks between. */
+  #scopeOf({ repository, access, readsAlso }: Ask): string {
+    const actions = access === 'push' || this.#options.pushes ? 'pull,push' : 'pull';
+    const also = readsAlso === undefined ? '' : ` repository:${readsAlso}:pull`;
+    return `repository:${repository}:${actions}${also}`;
+  }
+
+  #show({ method, url }: Ask): string {
+    return `${method} ${showUrl(new URL(url, this.#origin).href)}`;
+  }
+
+  /** The answer, and the origin that it came from. */
+  async #redirected(
+    ask: Pick<Ask, 'method' | 'url' | 'expect' | 'headers' | 'body' | 'patience'>,
+    first: URL,
+    authorization: Record<string, string>,
+  ): Promise<{ response: HttpResponse; origin: string }> {
+    let target = first;
+    for (let hop = 0; hop <= maxRedirects; hop++) {
+      // Storage that a registry redirects to has no business with our credentials, nor may it like them.
+      const own = target.origin === first.origin ? authorization : {};
+      const response = await send(target, {
+        method: ask.method,
+        headers: { ...ask.headers, ...own },
+        body: ask.body?.(),
+        signal: this.#signal,
+        patience: ask.patience,
+        tls: target.origin === this.#origin ? this.#endpoint.tls : undefined,
+        isStrange: target.origin !== this.#origin,
+      });
+      const { statusCode, headers } = response;
+      const answer = { response, origin: target.origin };
+      if (ask.expect.includes(statusCode) || !redirects.includes(statusCode)) return answer;
+      // A redirect that turns a request with a body into a GET is none that an upload can follow.
+      if (statusCode < 307 && ask.method !== 'GET' && ask.method !== 'HEAD') return answer;
+      await response.body.dump();
+      target = this.follow(headers.location, target);
+    }
+    throw this.invalid(`${showUrl(first.href)} redirects more than ${maxRedirects} times`);
+  }
+
+  async #refusal(ask: Ask, response: HttpResponse): Promise<Error> {
+    const { statusCode } = response;
+    const failure = statusError(response);
+    const words = await this.wordsOf(response);
+    if (!failure.permanent || (statusCode >= 500 && !lacking.includes(statusCode))) {
+      return new AttemptError(`${failure.message}${words}`, { retryAfter: failure.retryAfter });
+    }
+    const request = this.#show(ask);
+    const details = { registry: this.registry, request, status: statusCode };
+    if (statusCode !== 401 && statusCode !== 403) {
+      return new MillinerError('REGISTRY_INVALID', `${request}: HTTP status ${statusCode}${words}`, {
+        details,
+      });
+    }
+    return new MillinerError('REGISTRY_DENIED', `${this.registry} refuses ${request}${words}`, {
+      details,
+      hint: this.#authorizer.advice(statusCode),
+    });
+  }
+
+  /** The registry's own words (distribution-spec, error codes), of which nothing is believed. */
+  async wordsOf(response: HttpResponse): Promise<string> {
+    const bytes = await readBody(response, errorBytes).catch(() => undefined);
+    try {
+      const { errors } = JSON.parse(bytes?.toString() ?? '') as {
+        errors: { code: unknown; message: unknown }[];
+      };
+      const text = errors.map(({ code, message }) => `${String(code)}, ${String(message)}`).join('; ');
+      return `: ${this.#authorizer.redact(text).slice(0, 300)}`;
+    } catch {
+      return '';
+    }
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.#signal }).catch((error: unknown) => {
+      throw stopped(this.#signal, error);
+    });
+  }
+
+  #unreachable(cause: AttemptError): MillinerError {
+    return new MillinerError('ADDRESS_REFUSED', `${this.registry}: ${cause.message}`, {
+      cause,
+      details: { registry: this.registry },
+    });
+  }
+
+  #untrusted(cause: AttemptError): MillinerError {
+    return new MillinerError('REGISTRY_INSECURE', `${this.registry}: ${cause.message}`, {
+      cause,
+      hint: 'Have the host trust the authority that signed its certificate, or, where nobody can listen, use --plain-http.',
+      details: { registry: this.registry },
+    });
+  }
+
+  #unavailable(what: string, cause: AttemptError): MillinerError {
+    const message = `${this.registry}: ${what}: ${this.#authorizer.redact(cause.message)}`;
+    if (cause.permanent) return this.invalid(message);
+    return new MillinerError('REGISTRY_UNAVAILABLE', message, {
+      cause,
+      details: { registry: this.registry },
+    });
+  }
+}
+
+/** Milliseconds: longer each time, and as the registry asks. */
+function waitAfter(failed: number, retryAfter: number): number {
+  const delay = Math.min(firstDelay * 2 ** failed, longestDelay) * (0.75 + Math.random() / 2);
+  return Math.max(delay, Math.min(retryAfter, longestRetryAfter));
+}
+
+function stopped(signal: AbortSignal | undefined, cause: unknown): MillinerError {
+  if (signal?.reason instanceof MillinerError) return signal.reason;
+  return new MillinerError('INTERRUPTED', 'the exchange with the registry was stopped', { cause });
+}

@@ -1,0 +1,231 @@
+/**
+ * One upload of a blob, as docker and podman do it: a session, all bytes in one streamed PATCH, and a PUT that says
+ * the digest. Pieces are for registries that ask for them or refuse so much at once, and to go on after a cut.
+ */
+import { AttemptError, type HttpResponse } from '../http/request.ts';
+import { readPart, type BlobSource } from './blob-source.ts';
+import type { Transport } from './transport.ts';
+
+/** Where the registry takes the bytes, from here on. */
+export interface Place {
+  url: URL;
+  /** Bytes that it has. */
+  offset: number;
+  /** Bytes that each piece must have at least; undefined where the registry asks for no pieces. */
+  least: number | undefined;
+}
+
+export interface Uploading {
+  transport: Transport;
+  repository: string;
+  blob: BlobSource;
+  isThere: () => Promise<boolean>;
+  onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** So little goes with the request that ends the upload. */
+const small = 1024 * 1024;
+/** Milliseconds: a proxy passes on what it has kept, and a registry reads a whole upload once more, before it answers. */
+const bodyPatience = 600_000;
+/** Those that the specification has, and those that registries have instead (Pulp, ECR). */
+const taken = [200, 201, 202, 204];
+/** How a registry says that it knows nothing of an upload, or not as much as we took it to know. */
+const lost = [400, 404, 416];
+const tooLarge = 413;
+const outOfRange = 416;
+/** How a registry says that it has no such way to upload. */
+const unknownWay = [405, 501];
+
+interface Part {
+  from: number;
+  to: number;
+  ranged: boolean;
+}
+
+export class UploadSession {
+  readonly #upload: Uploading;
+  #place: Place | undefined;
+  /** Bytes that have gone out in one session at most: more is progress. */
+  #furthest = 0;
+  #refused = false;
+  /** A connection broke: a refusal of so much at once may have been lost with it, as with nginx's 413. */
+  #broke = false;
+  /** How often PATCH led nowhere: an upload may be lost, but not each time. */
+  #unknown = 0;
+
+  constructor(upload: Uploading, place?: Place) {
+    this.#upload = upload;
+    this.#place = place;
+  }
+
+  /** Throws what the client throws, and BLOB_MISSING. */
+  async run(): Promise<void> {
+    const { transport, blob, isThere, onProgress } = this.#upload;
+    let again = false;
+    const once = async () => {
+      // The last answer may have been lost, not the upload.
+      if (again && (await isThere())) return;
+      if (again && this.#place) this.#place = await this.#recall(this.#place);
+      again = true;
+      try {
+        await this.#send();
+      } catch (error) {
+        this.#broke ||= error instanceof AttemptError && error.cause !== undefined;
+        throw error;
+      }
+    };
+    await transport.persist(`uploading ${blob.digest}`, once, () => this.#furthest);
+    onProgress?.(blob.size, blob.size);
+  }
+
+  async #send(): Promise<void> {
+    const { transport, blob } = this.#upload;
+    const { habits } = transport;
+    for (;;) {
+      const place = (this.#place ??= await this.#begin());
+      const fits = place.offset === 0 && (blob.size <= small || !habits.patch);
+      if (fits || place.offset === blob.size) return this.#commit(place);
+      // Only PATCH goes on with what is there.
+      this.#place = habits.patch ? await this.#patch(place, this.#next(place)) : undefined;
+    }
+  }
+
+  #next({ offset, least }: Place): Part {
+    const { size } = this.#upload.blob;
+    const { habits } = this.#upload.transport;
+    const whole = offset === 0 && habits.whole && least === undefined && !this.#broke;
+    if (whole || !habits.ranges) return { from: offset, to: size, ranged: false };
+    return { from: offset, to: Math.min(offset + habits.piece(least ?? 0), size), ranged: true };
+  }
+
+  async #begin(): Promise<Place> {
+    const url = uploads(this.#upload.repository);
+    return this.#exchange('POST', url, taken, (response) => begun(this.#upload.transport, response, url));
+  }
+
+  /** How far the registry got; undefined where it no longer knows, and the upload must begin anew. */
+  async #recall(place: Place): Promise<Place | undefined> {
+    return this.#exchange('GET', place.url, [200, 204, ...lost, ...unknownWay], (response) => {
+      if (response.statusCode >= 400) return undefined;
+      const offset = Math.min(offsetOf(response), this.#upload.blob.size);
+      this.#furthest = Math.max(this.#furthest, offset);
+      // Nothing and one byte look alike.
+      return offset === 0 ? undefined : this.#moved(place, response, offset);
+    });
+  }
+
+  /** Where the upload goes on; undefined: anew. */
+  async #patch(place: Place, part: Part): Promise<Place | undefined> {
+    const { transport, blob } = this.#upload;
+    const { habits } = transport;
+    const headers = part.ranged ? { 'content-range': `${part.from}-${part.to - 1}` } : undefined;
+    const expect = [...taken, ...lost, tooLarge, ...unknownWay];
+    // What was sent counts: some let the range of their answer stand still (ECR), some give none.
+    const read = (response: HttpResponse, words: string) => ({
+      response,
+      words,
+      place: this.#moved(place, response, part.to),
+    });
+    const answer = await this.#exchange('PATCH', place.url, expect, read, { ...part, headers });
+    const { statusCode } = answer.response;
+    if (taken.includes(statusCode)) return answer.place;
+    if (unknownWay.includes(statusCode) || (statusCode === 404 && this.#unknown++ > 0)) {
+      if (part.ranged) habits.refuseRanges(transport);
+      if (part.ranged && habits.whole) return this.#recall(place);
+      habits.refusePatch(transport);
+      return undefined;
+    }
+    if (statusCode !== tooLarge && statusCode !== outOfRange) throw this.#forget(answer);
+    const there = await this.#recall(place);
+    if (statusCode === outOfRange && there?.offset !== part.from && part.from > 0) {
+      this.#place = there;
+      throw new AttemptError(`it has other bytes of ${blob.digest} than it was sent`);
+    }
+    const sent = { sent: part.to - part.from, ranged: part.ranged };
+    if (habits.refuseSize(transport, sent, place.least ?? 0)) return there;
+    throw transport.invalid(`${transport.registry} takes no piece as small as ${sent.sent} bytes`, {
+      status: statusCode,
+    });
+  }
+
+  /** Ends the upload, with all that is not there yet. */
+  async #commit(place: Place): Promise<void> {
+    const { blob, isThere } = this.#upload;
+    const url = new URL(place.url);
+    // What the registry wrote there stays as it wrote it: it may be signed to the byte.
+    url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(blob.digest)}`;
+    // An upload that two connections wrote to is spoiled, and made anew; a second refusal is meant.
+    const expect = this.#refused ? [...taken, 404] : [...taken, ...lost];
+    const part = { from: place.offset, to: blob.size };
+    const read = (response: HttpResponse, words: string) => ({ response, words });
+    const answer = await this.#exchange('PUT', url, expect, read, part);
+    const { response } = answer;
+    if (response.statusCode === 201) return;
+    // Only 201 says that it is there.
+    if (taken.includes(response.statusCode) && (await isThere())) return;
+    this.#refused = true;
+    throw this.#forget(answer);
+  }
+
+  #forget({ response, words }: { response: HttpResponse; words: string }): AttemptError {
+    this.#place = undefined;
+    const { digest } = this.#upload.blob;
+    return new AttemptError(`it lost the upload of ${digest} (HTTP status ${response.statusCode}${words})`);
+  }
+
+  #moved(place: Place, response: HttpResponse, offset: number): Place {
+    const { location } = response.headers;
+    const url = location === undefined ? place.url : this.#upload.transport.follow(location, place.url);
+    return { ...place, url, offset };
+  }
+
+  async #exchange<T>(
+    method: 'GET' | 'POST' | 'PATCH' | 'PUT',
+    url: string | URL,
+    expect: number[],
+    read: (response: HttpResponse, words: string) => T,
+    part?: { from: number; to: number; headers?: Record<string, string> | undefined },
+  ): Promise<T> {
+    const { transport, repository, blob, onProgress } = this.#upload;
+    const length = part ? part.to - part.from : 0;
+    const onRead = (offset: number) => {
+      this.#furthest = Math.max(this.#furthest, offset);
+      onProgress?.(offset, blob.size);
+    };
+    const ask = {
+      method,
+      url,
+      expect,
+      repository,
+      access: 'push' as const,
+      headers: {
+        ...part?.headers,
+        ...(part && { 'content-type': 'application/octet-stream' }),
+        ...(method !== 'GET' && { 'content-length': String(length) }),
+      },
+      body: part && length > 0 ? () => readPart(blob, part.from, part.to, onRead) : undefined,
+      patience: method === 'PUT' || method === 'PATCH' ? bodyPatience : undefined,
+    };
+    return transport.attempt(ask, async (response) => {
+      const words = response.statusCode >= 400 ? await transport.wordsOf(response) : '';
+      await response.body.dump();
+      return read(response, words);
+    });
+  }
+}
+
+export function begun(transport: Transport, response: HttpResponse, from: string): Place {
+  const least = Number(response.headers['oci-chunk-min-length'] ?? Number.NaN);
+  const url = transport.follow(response.headers.location, from);
+  return { url, offset: 0, least: Number.isSafeInteger(least) && least > 0 ? least : undefined };
+}
+
+/** `Range: 0-N` is the last byte's number; 0-0 says nothing or one byte. */
+function offsetOf(response: HttpResponse): number {
+  const end = Number(/^(?:bytes=)?0-(\d+)$/.exec(String(response.headers.range ?? ''))?.[1] ?? 0);
+  return end === 0 ? 0 : end + 1;
+}
+
+export function uploads(repository: string): string {
+  return `/v2/${repository}/blobs/uploads/`;
+}

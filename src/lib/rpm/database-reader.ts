@@ -1,0 +1,35 @@
+/**
+ * The process that reads a database and writes its canonical form: a question as JSON on stdin, frames on stdout.
+ * Started by database-process.ts alone.
+ */
+import { readFileSync, writeSync } from 'node:fs';
+import { MillinerError } from '../errors/error.ts';
+import { frameHead, type Frame, type FrameKind } from './database-frames.ts';
+import type { Question } from './database-process.ts';
+import { rewriteDatabase } from './rewrite.ts';
+import { rowsIn, withDatabase } from './sqlite.ts';
+
+/** Waits for whoever reads it: no more than one row is in memory. */
+function send({ kind, number = 0, bytes = Buffer.alloc(0) }: Partial<Frame> & { kind: FrameKind }): void {
+  for (const part of [frameHead({ kind, number, bytes }), bytes]) {
+    for (let at = 0; at < part.length;) at += writeSync(1, part, at);
+  }
+}
+
+/** Without the path, which who asks knows. */
+const refuse = (what: string) => new MillinerError('RPMDB_INVALID', what);
+
+const longestReason = 1000;
+
+try {
+  const { source, rewrite } = JSON.parse(readFileSync(0, 'utf8')) as Question;
+  withDatabase(source, refuse, (database) => {
+    const rows = rewrite ? rewriteDatabase(database, rewrite, refuse) : rowsIn(database, refuse);
+    for (const { instance, blob } of rows) send({ kind: 'row', number: instance, bytes: blob });
+  });
+  send({ kind: 'end' });
+} catch (error) {
+  if (!(error instanceof MillinerError)) throw error;
+  const bytes = Buffer.from(error.message.slice(0, longestReason));
+  send({ kind: error.code === 'DISK_FULL' ? 'full' : 'refused', bytes });
+}

@@ -1,0 +1,105 @@
+/** rpm's sqlite database: what is installed. */
+import { readRows, refuseDatabase, type DatabaseRow } from './database-process.ts';
+import { readFiles, type RpmFile } from './file-list.ts';
+import type { Refuse } from './header.ts';
+import { describeHeader, readIdentity, type Nevra, type PackageInfo } from './package.ts';
+import { readScriptlets, type Scriptlet } from './scriptlets.ts';
+import { fileStates } from './settle.ts';
+import { headerTags } from './tags.ts';
+
+export type FileState = (typeof fileStates)[number] | 'missing';
+
+export interface InstalledPackage extends PackageInfo {
+  /** The row of the database. */
+  instance: number;
+  /** One for each of `files`. `missing`: rpm recorded none. */
+  fileStates: FileState[];
+  /** Seconds since 1970. */
+  installTime: number;
+}
+
+export const databaseFile = 'rpmdb.sqlite';
+
+/**
+ * Every package of an rpm database (the path of rpmdb.sqlite), public keys included, by row. Opened for reading
+ * only; changes that rpm left in a -wal file beside it are seen, and no such file is made. Throws RPMDB_INVALID.
+ */
+export async function readInstalled(path: string, read = readRows): Promise<InstalledPackage[]> {
+  return readEach(
+    path,
+    ({ instance, header }, refuse) => {
+      const info = describeHeader(header, refuse);
+      const states = header.numbers(headerTags.FILESTATES);
+      return {
+        ...info,
+        instance,
+        fileStates: info.files.map((_, i) => stateName(states?.[i])),
+        installTime: header.number(headerTags.INSTALLTIME) ?? 0,
+      };
+    },
+    read,
+  );
+}
+
+/** NEVRAs of what is installed, in the order of rows; public keys are none. Throws RPMDB_INVALID. */
+export async function readInstalledNames(path: string): Promise<string[]> {
+  const rows = await readEach(path, ({ header }, refuse) => readIdentity(header, refuse));
+  return rows.filter(isPackage).map(({ nevra }) => nevra);
+}
+
+/** rpm keeps public keys among the packages. */
+export function isPackage({ name, arch }: Pick<Nevra, 'name' | 'arch'>): boolean {
+  return name !== 'gpg-pubkey' && arch !== '';
+}
+
+/** The packages whose scriptlets a transaction on top of these can run. */
+export async function readInstalledScriptlets(
+  path: string,
+): Promise<{ nevra: string; name: string; scriptlets: Scriptlet[] }[]> {
+  const all = await readEach(path, ({ header }, refuse) => {
+    const scriptlets = readScriptlets(header, refuse);
+    if (scriptlets.length === 0) return [];
+    const { nevra, name } = readIdentity(header, refuse);
+    return [{ nevra, name, scriptlets }];
+  });
+  return all.flat();
+}
+
+/** Whether rpm has put a file where it belongs, by NEVRA and index: not what was left out, or replaced by another's. */
+export type IsInstalled = (nevra: string, index: number) => boolean;
+
+export async function installedFiles(rows: AsyncIterable<DatabaseRow>, refuse: Refuse): Promise<IsInstalled> {
+  const states = await Array.fromAsync(
+    rows,
+    ({ header }) =>
+      [readIdentity(header, refuse).nevra, header.numbers(headerTags.FILESTATES) ?? []] as const,
+  );
+  const byNevra = new Map(states);
+  return (nevra, index) => stateName(byNevra.get(nevra)?.[index]) === 'normal';
+}
+
+/** The files of every package but those, which are known already. Throws RPMDB_INVALID. */
+export async function readFilesOfOthers(
+  path: string,
+  known: ReadonlySet<string>,
+): Promise<{ nevra: string; files: RpmFile[] }[]> {
+  const all = await readEach(path, ({ header }, refuse) => {
+    const { nevra } = readIdentity(header, refuse);
+    return known.has(nevra) ? [] : [{ nevra, files: readFiles(header, refuse) }];
+  });
+  return all.flat();
+}
+
+function stateName(state: number | undefined): FileState {
+  return (state === undefined ? undefined : fileStates[state]) ?? 'missing';
+}
+
+/** Of each row what is wanted; no header is kept for it. */
+async function readEach<T>(
+  path: string,
+  take: (row: DatabaseRow, refuse: Refuse) => T,
+  read = readRows,
+): Promise<T[]> {
+  const refuse = refuseDatabase(path);
+  return Array.fromAsync(read(path, refuse), (row) => take(row, refuse));
+}

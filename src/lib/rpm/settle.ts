@@ -1,0 +1,36 @@
+/**
+ * File states of packages part of whose files were made by others than rpm (`_netsharedpath`), as they are once those
+ * files are there. With all that is in a directory rpm leaves out the directory too, and so on upwards.
+ */
+import { fileType, readFiles } from './file-list.ts';
+import type { Header, Refuse } from './header.ts';
+import { headerTags } from './tags.ts';
+
+/** rpm's RPMFILE_STATE_*: what became of a file at installation. */
+export const fileStates = ['normal', 'replaced', 'notinstalled', 'netshared', 'wrongcolor'] as const;
+
+const state = (name: (typeof fileStates)[number]) => fileStates.indexOf(name);
+
+/** Undefined where rpm has made everything. */
+export function settledStates(header: Header, refuse: Refuse): number[] | undefined {
+  const states = header.numbers(headerTags.FILESTATES);
+  if (!states?.includes(state('netshared'))) return undefined;
+  const settled = [...states];
+  const files = readFiles(header, refuse).map((file, i) => ({ ...file, i }));
+  const emptied = files.filter(
+    ({ mode, i }) => states[i] === state('notinstalled') && (mode & fileType.mask) === fileType.directory,
+  );
+  const filled = new Set<string>();
+  const settle = ({ path, i }: (typeof files)[number]) => {
+    settled[i] = state('normal');
+    filled.add(directoryOf(path));
+  };
+  files.filter(({ i }) => states[i] === state('netshared')).forEach(settle);
+  // The deepest first: with what is in one, those above are there.
+  for (const directory of emptied.toSorted((a, b) => depthOf(b.path) - depthOf(a.path)))
+    if (filled.has(directory.path)) settle(directory);
+  return settled;
+}
+
+const directoryOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')));
+const depthOf = (path: string) => path.split('/').length;

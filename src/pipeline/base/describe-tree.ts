@@ -1,0 +1,94 @@
+/** What a base's unpacked tree tells: every file of it, and what its rpm database says is installed. */
+import { join } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { lstatIfThere } from '../../lib/host/files.ts';
+import { showBytes } from '../../lib/host/paths.ts';
+import { resolveInside } from '../../lib/host/resolve-in-root.ts';
+import { databasePlaces } from '../../lib/rpm/database-path.ts';
+import { databaseFile } from '../../lib/rpm/database.ts';
+import { readDatabasePackages, writeHeaderFiles, type DatabasePackage } from '../../lib/rpm/header-file.ts';
+import { databaseIn } from '../../lib/rpm/image-database.ts';
+import { layerParts } from '../../stages/layer/diff/layer-parts.ts';
+import { treeOf, type Tree } from '../../stages/layer/tree.ts';
+import type { BaseRecord } from '../state/base-records.ts';
+import type { Context } from '../state/context.ts';
+import { withTree } from '../state/snapshots.ts';
+import { storeTree } from '../state/trees.ts';
+import { withWorkspace } from '../state/workspace.ts';
+
+export type DescribedTree = Pick<BaseRecord, 'tree' | 'dbPath' | 'packages'> & {
+  /** Seconds: when the newest package was built. */
+  newest: number;
+};
+
+/** Throws RPMDB_INVALID, RPMDB_UNSUPPORTED. */
+export async function describeTree(
+  context: Context,
+  base: Pick<BaseRecord, 'name' | 'snapshot'>,
+): Promise<DescribedTree> {
+  return withTree(context, base.snapshot, async (root, key) => {
+    context.progress.step(`reading the tree of ${base.name}`);
+    const tree = treeOf(await context.snapshots.scan(key));
+    await readContents(root, tree);
+    const dbPath = await databasePathIn(root, base.name);
+    const packages = dbPath === undefined ? [] : await packagesIn(root, dbPath);
+    return {
+      tree: await storeTree(context, tree),
+      ...(dbPath !== undefined && { dbPath }),
+      packages: packages.map(({ nevra }) => nevra).toSorted(),
+      newest: Math.max(0, ...packages.map(({ buildTime }) => buildTime)),
+    };
+  });
+}
+
+/** Runs fn with files that have the headers of those of a base's packages that are named; none where there is no base. */
+export async function withInstalled<T>(
+  context: Context,
+  base: Pick<BaseRecord, 'snapshot' | 'dbPath'> | undefined,
+  named: readonly string[] | undefined,
+  fn: (files: string[]) => Promise<T>,
+): Promise<T> {
+  if (base?.dbPath === undefined) return fn([]);
+  const { dbPath, snapshot } = base;
+  const wanted = new Set(named);
+  return withWorkspace(context.state, async ({ directory }) => {
+    const there = await withTree(context, snapshot, (root) => packagesIn(root, dbPath));
+    const written = there.filter(({ nevra }) => wanted.has(nevra));
+    return fn(await writeHeaderFiles(written, directory));
+  });
+}
+
+/** Each regular file gets its digest, as in a tree whose layers were written here. */
+export async function readContents(root: string, tree: Tree): Promise<void> {
+  for (const { content } of layerParts(root, { entries: [...tree.values()], deleted: [] })) {
+    for await (const piece of content ?? []) void piece;
+  }
+}
+
+/** Berkeley DB's file, and ndb's. */
+const otherForms = ['Packages', 'Packages.db'];
+
+/** Absolute, without links; undefined where there is none. */
+async function databasePathIn(root: string, name: string): Promise<string | undefined> {
+  const places = databasePlaces.flatMap((place) => resolveInside(root, place) ?? []).map(showBytes);
+  for (const place of places) {
+    if (await lstatIfThere(join(root, place, databaseFile))) return `/${place}`;
+  }
+  for (const place of places) {
+    for (const file of otherForms) {
+      if (!(await lstatIfThere(join(root, place, file)))) continue;
+      throw new MillinerError(
+        'RPMDB_UNSUPPORTED',
+        `${name} has its rpm database in /${place}/${file}, not in ${databaseFile}`,
+        {
+          details: { base: name, path: `/${place}/${file}` },
+        },
+      );
+    }
+  }
+  return undefined;
+}
+
+async function packagesIn(root: string, dbPath: string): Promise<DatabasePackage[]> {
+  return readDatabasePackages(await databaseIn(root, dbPath));
+}

@@ -1,0 +1,116 @@
+/**
+ * A whole file system as one layer: a tar's or a directory's tree as it is, but for what a layer does not hold or
+ * would change with each making. Directories have the time 0, no file has fractions of a second, sockets and SELinux
+ * labels are left out, and what is mounted below a directory is not part of it.
+ */
+import { link, mkdir, open } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { stoppable } from '../../lib/host/stoppable.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import type { ImageLayer } from '../../stages/image/image.ts';
+import { currentVersions } from '../../stages/image/tool-versions.ts';
+import { mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
+import { encodeLayer } from '../../stages/layer/compress/encode.ts';
+import { changedSince, changesOf } from '../../stages/layer/diff/changes.ts';
+import { layerParts } from '../../stages/layer/diff/layer-parts.ts';
+import { mostUnpacked } from '../../stages/layer/tar/entry-rules.ts';
+import { isDirectory, isSocket, treeOf, type Tree } from '../../stages/layer/tree.ts';
+import { canonicalDigest } from '../../stages/lock/lock-file.ts';
+import type { BaseSource } from '../../stages/recipe/base-source.ts';
+import { scanSnapshot } from '../../stages/snapshot/snapshotter.ts';
+import { compressionOf } from '../build/write-layers.ts';
+import type { Context } from '../state/context.ts';
+import { recall, remember } from '../state/layer-cache.ts';
+import { withWorkspace } from '../state/workspace.ts';
+import { withLayerWorkers } from './layer-workers.ts';
+import { unpackConfined } from './unpack-blob.ts';
+
+export type FileSource = Exclude<BaseSource, { kind: 'image' }>;
+type MadeLayer = ImageLayer & { digest: Digest };
+
+/** `digest` is what a lock has of it. Throws BASE_INVALID, LAYER_INVALID, IMAGE_UNREPRESENTABLE. */
+export async function layerOfSource(
+  context: Context,
+  { kind, path, layers }: FileSource,
+): Promise<{ digest: Digest; layer: MadeLayer }> {
+  const compression = compressionOf(layers);
+  if (kind === 'tar') return layerOfTar(context, path, compression);
+  context.progress.step(`reading ${path}`);
+  const layer = await encode(context, path, compression, 'a directory');
+  return { digest: layer.diffID as Digest, layer };
+}
+
+async function layerOfTar(context: Context, path: string, compression: Compression) {
+  const { content, progress, state, signal } = context;
+  progress.step(`reading ${path}`);
+  const { digest, size } = await content.ingestFile(path).catch((error: unknown) => {
+    throw new MillinerError('BASE_INVALID', `${path} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
+  });
+  const { format, zstd, zlib } = currentVersions();
+  const key = canonicalDigest({ tar: digest, compression, format, zstd, zlib }).slice('sha256:'.length);
+  const there = await recall<MadeLayer>(context, 'layers', key);
+  if (there) return { digest, layer: there };
+  return withWorkspace(state, async ({ directory }) => {
+    const root = join(directory, 'tree');
+    await mkdir(root, { mode: 0o755 });
+    const file = join(directory, `tar${await endingOf(content.path(digest))}`);
+    await link(content.path(digest), file);
+    const task = { root, path: file, mostBytes: mostUnpacked(size), whiteouts: 'refuse' as const };
+    await unpackConfined(task, signal).catch((error: unknown) => {
+      throw invalid(error, path);
+    });
+    const layer = await encode(context, root, compression, basename(path));
+    await remember(context, 'layers', key, layer);
+    return { digest, layer };
+  });
+}
+
+/** What the first bytes say, whatever the file is called. */
+async function endingOf(path: string): Promise<string> {
+  const handle = await open(path);
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(6), 0, 6, 0);
+    const hex = buffer.toString('hex');
+    if (hex.startsWith('1f8b')) return '.gz';
+    if (hex.startsWith('28b52ffd')) return '.zst';
+    if (hex.startsWith('fd377a585a00')) return '.xz';
+    return hex.startsWith('425a68') ? '.bz2' : '';
+  } finally {
+    await handle.close();
+  }
+}
+
+function invalid(error: unknown, path: string): unknown {
+  if (!(error instanceof MillinerError) || !['LAYER_INVALID', 'REPO_INVALID'].includes(error.code))
+    return error;
+  return new MillinerError('BASE_INVALID', `${path} can be no base: ${error.message}`, { cause: error });
+}
+
+async function encode(
+  context: Context,
+  root: string,
+  compression: Compression,
+  holds: string,
+): Promise<MadeLayer> {
+  const { content, signal } = context;
+  const tree = settled(treeOf(await scanSnapshot(root)));
+  const changes = changesOf(tree, await changedSince(root, tree, undefined));
+  const layer = encodeLayer(layerParts(root, changes), compression);
+  const blob = await content.ingestStream(stoppable(layer.bytes, signal));
+  const annotations = layer.annotations();
+  const mediaType = mediaTypes[compression.kind];
+  const layerBlob = { ...blob, mediaType, annotations };
+  const { diffID } = await withLayerWorkers(context, [blob], (workers) => workers.read(layerBlob, signal));
+  return { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
+}
+
+function settled(tree: Tree): Tree {
+  for (const [path, entry] of tree) {
+    if (isSocket(entry)) tree.delete(path);
+    else if (isDirectory(entry)) entry.mtimeSeconds = 0;
+  }
+  return tree;
+}

@@ -1,0 +1,117 @@
+/**
+ * Before an image boots, runs or is built on, all that will be used of it is held to its digest: the manifest's own
+ * layers are read again, and the tree in the state must be what they show. What was tested is then what is signed.
+ */
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import type { ImageLayer } from '../../stages/image/image.ts';
+import { checkLayers } from '../../stages/layer/apply/check-layers.ts';
+import type { ListedEntry } from '../../stages/layer/tar/listing.ts';
+import { treeOf, type Tree } from '../../stages/layer/tree.ts';
+import { listBases, type BaseRecord, type Parent } from '../state/base-records.ts';
+import { differsFromManifest, sameLayers } from '../state/compare-manifest.ts';
+import type { Context } from '../state/context.ts';
+import type { ImageRecord } from '../state/image-records.ts';
+import { withTree } from '../state/snapshots.ts';
+import { readTree } from '../state/trees.ts';
+import { readContents } from './describe-tree.ts';
+import { withLayerWorkers, type LayerWorkers } from './layer-workers.ts';
+import { unpackChain } from './unpack-layers.ts';
+
+/** What this process has found whole, by state and snapshot: its files' inodes and change times as they were then. */
+const found = new Map<string, string>();
+
+/**
+ * Throws TREE_CHANGED. Reads every file and every layer the first time; afterwards, in the same process, only whether
+ * any inode has changed since: the kernel stamps each change.
+ */
+export async function holdToDigest(context: Context, image: ImageRecord | BaseRecord): Promise<void> {
+  const field = 'kind' in image ? undefined : await differsFromManifest(context, image);
+  if (field !== undefined)
+    throw changed(image, `its record has another ${field} than its manifest`, { field });
+  await withTree(context, image.snapshot, async (root, key) => {
+    const tree = treeOf(await context.snapshots.scan(key));
+    const name = `${context.state}\0${image.snapshot}\0${image.manifestDigest}`;
+    const inodes = inodesOf(tree);
+    if (found.get(name) === inodes) return;
+    context.progress.step(`reading ${image.name}: its tree must be what its layers hold`);
+    await asChanged(image, async () => {
+      await readContents(root, tree);
+      await holdTree(context, image, root, tree);
+    });
+    found.set(name, inodes);
+  });
+}
+
+async function holdTree(
+  context: Context,
+  { tree: recorded, layers, name }: Parent,
+  root: string,
+  tree: Tree,
+): Promise<void> {
+  const told = { root, tree, unexplained: new Set<never>() };
+  // Of layers that others made their tree is what is kept: it was read when they were unpacked.
+  await checkLayers({ ...told, base: await readTree(context, recorded), listings: [] });
+  const own = layers.filter(({ recipe }) => recipe !== undefined);
+  if (own.length === 0) return;
+  const base = await foreignTree(context, name, layers.slice(0, layers.length - own.length));
+  const listings = await withLayerWorkers(context, own, (workers) =>
+    inParallel(own, availableParallelism(), context.signal, (layer, signal) =>
+      listingOf(workers, layer, signal),
+    ),
+  );
+  await checkLayers({ ...told, base, listings });
+}
+
+async function listingOf(
+  workers: LayerWorkers,
+  layer: ImageLayer,
+  signal: AbortSignal | undefined,
+): Promise<ListedEntry[]> {
+  const { mediaType, annotations, diffID } = layer;
+  const digest = layer.digest as Digest;
+  const read = await workers.read({ digest, mediaType, annotations }, signal);
+  if (read.diffID === diffID) return read.listing;
+  throw new MillinerError('LAYERS_DIFFER', `the layer ${digest} unpacks to ${read.diffID}, not ${diffID}`);
+}
+
+/** What the layers below the first of a recipe show. */
+async function foreignTree(context: Context, name: string, layers: ImageLayer[]): Promise<Tree | undefined> {
+  if (layers.length === 0) return undefined;
+  const known = (await listBases(context)).find(({ record }) => sameLayers(record.layers, layers))?.record;
+  if (known && (await context.content.has(known.tree))) return readTree(context, known.tree);
+  // It came with an image from another machine: its layers are unpacked for themselves.
+  return withTree(context, await unpackChain(context, name, layers), async (root, key) => {
+    const tree = treeOf(await context.snapshots.scan(key));
+    await readContents(root, tree);
+    return tree;
+  });
+}
+
+function inodesOf(tree: Tree): string {
+  const hash = createHash('sha256');
+  for (const { path, inode, ctimeNanoseconds } of tree.values())
+    hash.update(`${path}\0${inode} ${ctimeNanoseconds}\0`);
+  return hash.digest('hex');
+}
+
+/** What no layer holds was not in the tree either. */
+const ofChange: string[] = ['LAYERS_DIFFER', 'IMAGE_UNREPRESENTABLE'];
+
+/** When its layers were written a difference was a fault of ours; now something has changed them, or the tree. */
+async function asChanged(image: Parent, hold: () => Promise<void>): Promise<void> {
+  try {
+    await hold();
+  } catch (error) {
+    if (!(error instanceof MillinerError) || !ofChange.includes(error.code)) throw error;
+    throw changed(image, error.message, error.details, error);
+  }
+}
+
+function changed({ name, snapshot }: Parent, why: string, details: object, cause?: Error): MillinerError {
+  const all = { image: name, snapshot, ...details };
+  return new MillinerError('TREE_CHANGED', `${name}: ${why}`, { details: all, cause });
+}

@@ -1,0 +1,41 @@
+/** What the files of a layer hold, whoever made it; read where layers of others are read. */
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { copied, verifiedPieces } from '../../stages/content/store.ts';
+import { decompressed } from '../../stages/layer/compress/compress.ts';
+import { readTar } from '../../stages/layer/tar/reader.ts';
+import type { DigestTask } from './layer-worker.ts';
+
+/** Digests in hex; of another name of a file, the name that came first. */
+export interface LayerFile {
+  path: string;
+  sha1?: string | undefined;
+  sha256?: string | undefined;
+  linkTarget?: string | undefined;
+}
+
+/** In the order of the tar stream. Throws LAYER_INVALID, LAYERS_DIFFER, BLOB_CORRUPT. */
+export async function fileDigests({ blob, mediaType }: Omit<DigestTask, 'kind'>): Promise<LayerFile[]> {
+  const { path: place, digest } = blob;
+  await using handle = await open(place, 'r');
+  const bytes = Readable.from(copied(verifiedPieces(handle, digest, place)), { objectMode: false });
+  const tar = decompressed(bytes, mediaType);
+  if (!tar) throw new MillinerError('LAYERS_DIFFER', `the layer ${digest} is of no known type: ${mediaType}`);
+  const found: LayerFile[] = [];
+  await readTar(tar, async ({ path, type, linkTarget }, content) => {
+    if (type === 'file') found.push({ path, ...(await digestsOf(content)) });
+    else if (type === 'link') found.push({ path, linkTarget });
+  });
+  return found;
+}
+
+async function digestsOf(content: AsyncIterable<Buffer>): Promise<{ sha1: string; sha256: string }> {
+  const [sha1, sha256] = [createHash('sha1'), createHash('sha256')];
+  for await (const piece of content) {
+    sha1.update(piece);
+    sha256.update(piece);
+  }
+  return { sha1: sha1.digest('hex'), sha256: sha256.digest('hex') };
+}

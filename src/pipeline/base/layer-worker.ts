@@ -1,0 +1,154 @@
+/**
+ * The confined process that reads packages and layers, which others have made: frames from packages, a layer from
+ * frames, and what a layer holds. Its results are files of one directory, by names that who asks has chosen.
+ */
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
+import { filePieces } from '../../lib/host/files.ts';
+import { sparing } from '../../lib/host/reserve.ts';
+import { serveTasks } from '../../lib/host/serve.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { readPackage } from '../../lib/rpm/package.ts';
+import { copied, verifiedPieces } from '../../stages/content/store.ts';
+import type { ChunkIndex } from '../../stages/layer/compress/chunked/encode-chunked.ts';
+import { inChunks } from '../../stages/layer/compress/chunks.ts';
+import { mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
+import { encodePiece, joinPieces, type Piece } from '../../stages/layer/compress/encode.ts';
+import { frameParts } from '../../stages/layer/packages/frame.ts';
+import type { PlacedFile } from '../../stages/layer/packages/predict.ts';
+import { serializeListing, type ListedEntry } from '../../stages/layer/tar/listing.ts';
+import { fileDigests } from './layer-digests.ts';
+import { readBack, type LayerBlob } from './read-back.ts';
+
+/** A file that is named by what it holds. */
+export interface SourceBlob {
+  path: string;
+  digest: Digest;
+}
+
+/** What a frame is made of. */
+export interface FrameSource {
+  /** The package file. */
+  path: string;
+  places: PlacedFile[];
+  /** Where to write it, and with zstd:chunked what describes it. */
+  frame: string;
+  index: string;
+}
+
+/** A frame that is there already. */
+export interface StoredFrame {
+  bytes: SourceBlob;
+  index?: SourceBlob;
+}
+
+/** The directories of a layer, in base64. */
+export interface LayerHead {
+  bytes: string;
+  index: ChunkIndex | undefined;
+}
+
+export interface MakeTask {
+  kind: 'make';
+  frames: (FrameSource | StoredFrame)[];
+  compression: Compression;
+  /** Absent where only the frames are wanted. */
+  layer?: { head: LayerHead; to: string; listing: string };
+}
+
+export interface ReadTask {
+  kind: 'read';
+  path: string;
+  blob: LayerBlob;
+  /** Where to write one line of JSON for each entry of the tar stream. */
+  listing: string;
+}
+
+/** The digests of the files of a layer. */
+export interface DigestTask {
+  kind: 'digest';
+  blob: SourceBlob;
+  mediaType: string;
+}
+
+export type LayerTask = MakeTask | ReadTask | DigestTask;
+
+async function work(task: LayerTask): Promise<unknown> {
+  if (task.kind === 'make') return make(task);
+  if (task.kind === 'digest') return fileDigests(task);
+  return readLayer(task.path, task.blob, task.listing);
+}
+
+async function make({ frames, compression, layer }: MakeTask): Promise<unknown> {
+  if (!layer) {
+    for (const frame of frames) if ('frame' in frame) await makeFrame(frame, compression);
+    return {};
+  }
+  const { head, to, listing } = layer;
+  async function* pieces(): AsyncGenerator<Piece> {
+    yield { bytes: Readable.from([Buffer.from(head.bytes, 'base64')]), index: head.index };
+    for (const frame of frames) {
+      if ('frame' in frame) await makeFrame(frame, compression);
+      yield await pieceOf(frame, compression);
+    }
+  }
+  const whole = joinPieces(pieces(), compression);
+  const digest = await write(whole.bytes, to);
+  const annotations = whole.annotations();
+  const blob = { digest, mediaType: mediaTypes[compression.kind], annotations };
+  return { ...(await readLayer(to, blob, listing)), annotations };
+}
+
+async function readLayer(path: string, blob: LayerBlob, listing: string): Promise<{ diffID: string }> {
+  const read = await readBack(path, blob);
+  await writeListing(read.listing, listing);
+  return { diffID: read.diffID };
+}
+
+async function writeListing(entries: readonly ListedEntry[], to: string): Promise<void> {
+  const lines = serializeListing(entries).map((line) => Buffer.from(line));
+  await write(inChunks(lines, 1 << 20), to);
+}
+
+async function makeFrame({ path, places, ...to }: FrameSource, compression: Compression): Promise<void> {
+  const { bytes, index } = encodePiece(frameParts({ package: await readPackage(path), places }), compression);
+  await write(bytes, to.frame);
+  if (index) await write([Buffer.from(JSON.stringify(index))], to.index);
+}
+
+async function pieceOf(frame: FrameSource | StoredFrame, { kind }: Compression): Promise<Piece> {
+  const isMade = 'frame' in frame;
+  const bytes = isMade ? plainPieces(frame.frame) : blobPieces(frame.bytes);
+  if (kind !== 'zstd:chunked') return { bytes };
+  const described = isMade ? plainPieces(frame.index) : blobPieces(frame.index!);
+  return { bytes, index: (await json(Readable.from(copied(described)))) as ChunkIndex };
+}
+
+async function* blobPieces({ path, digest }: SourceBlob): AsyncGenerator<Buffer> {
+  await using handle = await open(path, 'r');
+  yield* verifiedPieces(handle, digest, path);
+}
+
+async function* plainPieces(path: string): AsyncGenerator<Buffer> {
+  await using handle = await open(path, 'r');
+  yield* filePieces(handle);
+}
+
+/** Into a file that is not there yet; gives its digest. A piece is good until the next is asked for. */
+async function write(bytes: AsyncIterable<Buffer> | Iterable<Buffer>, to: string): Promise<Digest> {
+  const hash = createHash('sha256');
+  await using handle = await open(to, 'wx', 0o600);
+  for await (const piece of sparing(bytes, dirname(to))) {
+    hash.update(piece);
+    await handle.writeFile(piece);
+  }
+  return `sha256:${hash.digest('hex')}`;
+}
+
+// rpm, which nobody can help, goes first.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+await serveTasks(work);

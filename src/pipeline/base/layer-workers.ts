@@ -1,0 +1,207 @@
+/** Packages and layers are read by confined processes, on all cores; what they have made is taken over from here. */
+import { constants } from 'node:fs';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { extname, join } from 'node:path';
+import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { Workers } from '../../lib/host/workers.ts';
+import { isDigest, type Blob, type Digest } from '../../lib/oci/digest.ts';
+import type { ChunkIndex } from '../../stages/layer/compress/chunked/encode-chunked.ts';
+import { chunkedPrefix } from '../../stages/layer/compress/chunked/trailer.ts';
+import type { Compression } from '../../stages/layer/compress/compress.ts';
+import type { PlacedFile } from '../../stages/layer/packages/predict.ts';
+import { parseListing } from '../../stages/layer/tar/listing.ts';
+import type { Context } from '../state/context.ts';
+import { withWorkspace } from '../state/workspace.ts';
+import type { LayerFile } from './layer-digests.ts';
+import type { FrameSource, LayerTask, SourceBlob, StoredFrame } from './layer-worker.ts';
+import type { LayerBlob, LayerContent } from './read-back.ts';
+
+/** Of zstd:chunked, a frame has a blob of JSON that describes it. */
+export interface MadeFrame extends Blob {
+  index?: Digest;
+}
+
+export interface MadeLayer extends Blob {
+  diffID: string;
+  annotations?: Record<string, string>;
+  /** A blob with one line of JSON for each entry of the tar stream. */
+  listing: Digest;
+}
+
+/** What a frame is made of: a package file, and where its files lie. */
+export interface FrameInput {
+  path: string;
+  places: PlacedFile[];
+}
+
+export interface LayerInput {
+  frames: readonly (FrameInput | MadeFrame)[];
+  compression: Compression;
+  /** The directories of the layer; absent where only the frames are wanted. */
+  head?: { bytes: Buffer; index: ChunkIndex | undefined };
+}
+
+export interface LayerOutput {
+  /** In the order of the input's. */
+  frames: MadeFrame[];
+  layer?: MadeLayer;
+}
+
+const word = z.string();
+const nothing = z.object({});
+const readSchema = z.object({ diffID: z.string().regex(/^sha256:[0-9a-f]{64}$/) });
+const annotation = z.string().startsWith(chunkedPrefix);
+const madeSchema = readSchema.extend({ annotations: z.record(annotation, word).optional() });
+const fileSchema = z.object({
+  path: word,
+  sha1: word.optional(),
+  sha256: word.optional(),
+  linkTarget: word.optional(),
+});
+
+const module = join(import.meta.dirname, `layer-worker${extname(import.meta.filename)}`);
+
+/** Each takes some 80 MiB. */
+const mostWorkers = 6;
+/** Compressed bytes that are worth a process of their own: it takes as long to begin. */
+const worthOne = 4 * 1024 * 1024;
+
+/**
+ * What passes through counts as garbage of the heap, which is small: with V8's own idea of when to collect that,
+ * collecting took as long as compressing. Its idea of how much room young objects need took three times what they do.
+ */
+const flags = ['--initial-heap-size=32', '--max-semi-space-size=4', '--semi-space-growth-factor=1'];
+
+export class LayerWorkers {
+  readonly #context: Context;
+  readonly #scratch: string;
+  readonly #workers: Workers<LayerTask>;
+  #named = 0;
+
+  private constructor(context: Context, scratch: string, bytes: number) {
+    const blobs = join(context.content.directory, 'blobs');
+    this.#context = context;
+    this.#scratch = scratch;
+    this.#workers = new Workers({
+      module,
+      flags,
+      most: Math.min(availableParallelism(), mostWorkers, Math.ceil(bytes / worthOne) || 1),
+      reach: { reads: [blobs], writes: scratch },
+    });
+  }
+
+  /**
+   * @param scratch a directory that is not there yet, on the file system of the content store
+   * @param bytes what is to be read, compressed
+   */
+  static async open(context: Context, scratch: string, bytes: number): Promise<LayerWorkers> {
+    await mkdir(scratch, { mode: 0o700 });
+    return new LayerWorkers(context, scratch, bytes);
+  }
+
+  /** Frames from packages, and a layer of them; all that was made lies in the content store then. */
+  async make({ frames, compression, head }: LayerInput, signal?: AbortSignal): Promise<LayerOutput> {
+    const places = frames.map((frame) => this.#placeOf(frame));
+    const take = async (): Promise<MadeFrame[]> => {
+      const made: MadeFrame[] = [];
+      for (const [at, frame] of frames.entries()) {
+        const place = places[at]!;
+        made.push('frame' in place ? await this.#takeFrame(place, compression) : (frame as MadeFrame));
+      }
+      return made;
+    };
+    const task = { kind: 'make' as const, frames: places, compression };
+    if (!head) {
+      await this.#run(task, nothing, signal);
+      return { frames: await take() };
+    }
+    const layer = {
+      head: { ...head, bytes: head.bytes.toString('base64') },
+      to: this.#fresh(),
+      listing: this.#fresh(),
+    };
+    const { diffID, annotations } = await this.#run({ ...task, layer }, madeSchema, signal);
+    const made = { diffID, ...(annotations && { annotations }) };
+    const listing = (await this.#take(layer.listing)).digest;
+    return { frames: await take(), layer: { ...(await this.#take(layer.to)), ...made, listing } };
+  }
+
+  /** What a blob of the store unpacks to. Throws LAYERS_DIFFER, BLOB_CORRUPT. */
+  async read(blob: LayerBlob, signal?: AbortSignal): Promise<LayerContent> {
+    const listing = this.#fresh();
+    const path = await this.#context.content.use(blob.digest);
+    const { diffID } = await this.#run({ kind: 'read', path, blob, listing }, readSchema, signal);
+    // By no link, and from no pipe: what stands there is the worker's.
+    await using handle = await open(
+      listing,
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    );
+    const entries = await parseListing(handle.createReadStream({ encoding: 'utf8', autoClose: false }));
+    await rm(listing);
+    return { diffID, listing: entries };
+  }
+
+  /** Throws LAYER_INVALID, LAYERS_DIFFER, BLOB_CORRUPT. */
+  async digests(digest: Digest, mediaType: string): Promise<LayerFile[]> {
+    const path = await this.#context.content.use(digest);
+    const task = { kind: 'digest' as const, blob: { path, digest }, mediaType };
+    return this.#run(task, z.array(fileSchema), this.#context.signal);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#workers[Symbol.asyncDispose]();
+  }
+
+  /** A blob that is found to be another is dropped from the store, as whoever reads it there does. */
+  async #run<Answer>(
+    task: LayerTask,
+    form: z.ZodType<Answer>,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    try {
+      return await this.#workers.run(task, form, signal);
+    } catch (error) {
+      const digest =
+        error instanceof MillinerError && error.code === 'BLOB_CORRUPT' && error.details['digest'];
+      if (typeof digest === 'string' && isDigest(digest)) await this.#context.content.verify(digest);
+      throw error;
+    }
+  }
+
+  #fresh(): string {
+    return join(this.#scratch, String(this.#named++));
+  }
+
+  #blob(digest: Digest): SourceBlob {
+    return { path: this.#context.content.path(digest), digest };
+  }
+
+  #placeOf(frame: FrameInput | MadeFrame): FrameSource | StoredFrame {
+    if (!('digest' in frame)) return { ...frame, frame: this.#fresh(), index: this.#fresh() };
+    return { bytes: this.#blob(frame.digest), ...(frame.index && { index: this.#blob(frame.index) }) };
+  }
+
+  async #takeFrame(place: FrameSource, { kind }: Compression): Promise<MadeFrame> {
+    const blob = await this.#take(place.frame);
+    return kind === 'zstd:chunked' ? { ...blob, index: (await this.#take(place.index)).digest } : blob;
+  }
+
+  #take(path: string): Promise<Blob> {
+    return this.#context.content.ingestFile(path, { consume: true });
+  }
+}
+
+/** For those who have no workspace of their own. */
+export function withLayerWorkers<T>(
+  context: Context,
+  layers: readonly { size: number }[],
+  fn: (workers: LayerWorkers) => Promise<T>,
+): Promise<T> {
+  return withWorkspace(context.state, async ({ directory }) => {
+    const bytes = layers.reduce((sum, { size }) => sum + size, 0);
+    await using workers = await LayerWorkers.open(context, join(directory, 'layers'), bytes);
+    return await fn(workers);
+  });
+}

@@ -1,0 +1,167 @@
+/** A base from a registry into the content store: found by tag or by the lock's digest, its signature checked, its blobs held to their digests. */
+import { stat } from 'node:fs/promises';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { parseReference, wantedTag, taggedReference } from '../../lib/registry/reference.ts';
+import {
+  chooseManifest,
+  readConfig,
+  readManifest,
+  type ForeignConfig,
+} from '../../stages/image/foreign-image.ts';
+import type { LockedImage } from '../../stages/lock/lock-file.ts';
+import type { BaseSource } from '../../stages/recipe/base-source.ts';
+import type { Context } from '../state/context.ts';
+import { asAltered } from '../trust/fetch-signatures.ts';
+import { verifySigned, type ForeignImage } from '../trust/image-signature.ts';
+import { findImage, type FoundImage } from '../trust/image-source.ts';
+import { pemKeys, type SignerKey } from '../trust/signer-key.ts';
+import { requireCurrent, statedOf, type Stated } from '../trust/standings.ts';
+import { layouts } from '../trust/verify-image.ts';
+
+export type ImageSource = Extract<BaseSource, { kind: 'image' }>;
+
+export interface PulledImage extends ForeignConfig {
+  /** Of the manifest. */
+  digest: Digest;
+  index?: Digest;
+  /** Those of the recipe's keys that have signed it: sigstore's hints, fingerprints of OpenPGP. */
+  signedBy: string[];
+  /** Those of which only a bundle was found that names no reference. */
+  signedUnnamedBy: string[];
+}
+
+/** Enough to fill a line, few enough for a registry's limits. */
+const parallel = 3;
+const largestConfig = 8 * 1024 * 1024;
+/** Compressed, all layers together. */
+const largestImage = 64 * 1024 ** 3;
+
+/**
+ * Throws OFFLINE_MISSING, IMAGE_UNPUBLISHED, BASE_INVALID, what registries throw, SIGNATURE_MISSING, SIGNATURE_WRONG_KEY,
+ * IMAGE_ALTERED: then nothing of its layers has been fetched.
+ */
+export async function pullImage(
+  context: Context,
+  { reference, keys, unnamed, expired }: Omit<ImageSource, 'kind' | 'keys'> & { keys: readonly SignerKey[] },
+  arch: string,
+  pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
+): Promise<PulledImage> {
+  const { progress, offline } = context;
+  if (offline) {
+    throw new MillinerError('OFFLINE_MISSING', `${reference} is not here as it is wanted`, {
+      details: { missing: reference },
+    });
+  }
+  progress.step(`pulling ${reference}`);
+  const { client, repository, manifest, index } = await findManifest(context, reference, arch, pinned);
+  const { digest } = manifest;
+  const { signal } = context;
+  const parsed = parseReference(reference);
+  const digests = [digest, ...(index ? [index] : [])];
+  const orUnnamed = unnamed || parsed.digest !== undefined;
+  const asked = { reference: taggedReference(parsed), client, repository, digests, orUnnamed, signal };
+  const found = keys.length > 0 ? await verifySigned(asked, keys) : [];
+  const isTagged = pinned === undefined && parsed.digest === undefined;
+  await requireStated(context, asked, keys, isTagged ? { orExpired: expired } : undefined);
+  const by = (isNamed: boolean) => [
+    ...new Set(found.filter(({ signed }) => (signed !== undefined) === isNamed).map(({ signer }) => signer)),
+  ];
+  const described = readManifest(reference, manifest.mediaType, manifest.bytes);
+  const bytes = await asAltered(() => client.getBlob(repository, described.config.digest, largestConfig));
+  if (!bytes) throw missing(reference, described.config.digest);
+  const image = readConfig(reference, described, bytes, arch);
+  await pullLayers(context, { client, repository, reference }, image.layers);
+  return { ...image, digest, ...(index && { index }), signedBy: by(true), signedUnnamedBy: by(false) };
+}
+
+/**
+ * No key of the recipe that has signed the image has revoked it since; and, where the tag was asked what it names,
+ * `asTagged`, what is stated of that still holds. Throws IMAGE_REVOKED, TAG_ROLLED_BACK, TAG_EXPIRED.
+ */
+async function requireStated(
+  { state, progress }: Context,
+  { reference, digests, ...image }: ForeignImage,
+  signers: readonly SignerKey[],
+  asTagged: { orExpired: boolean } | undefined,
+): Promise<void> {
+  for (const key of pemKeys(signers)) {
+    const options = { key, state, warn: (sentence: string) => progress.warn(sentence) };
+    const stated: Stated[] = [];
+    for (const digest of digests) stated.push(await statedOf({ ...image, digest }, layouts, options));
+    if (!asTagged) continue;
+    // Of an index it may be stated as of the image that is in it.
+    const found = Math.max(
+      stated.findIndex(({ standings }) => standings.has(reference)),
+      0,
+    );
+    await requireCurrent(digests[found]!, reference, stated[found]!, { ...options, ...asTagged });
+  }
+}
+
+/** What is locked is asked for by its digest, and by nothing else. */
+async function findManifest(
+  { progress, signal }: Pick<Context, 'progress' | 'signal'>,
+  reference: string,
+  arch: string,
+  pinned: Pick<LockedImage, 'digest' | 'index'> | undefined,
+): Promise<FoundImage & { index?: Digest }> {
+  const parsed = parseReference(reference);
+  const wanted = pinned?.index ?? pinned?.digest ?? parsed.digest ?? wantedTag(parsed)!;
+  const first = await findImage(parsed, wanted, { progress, signal });
+  const { client, repository, manifest: top } = first;
+  const chosen = chooseManifest(reference, top.mediaType, top.bytes, arch);
+  if (chosen === undefined) return first;
+  if (pinned && chosen !== pinned.digest) {
+    throw new MillinerError(
+      'LOCK_INVALID',
+      `${reference}: the locked index leads to ${chosen}, not to ${pinned.digest}`,
+    );
+  }
+  const manifest = await asAltered(() => client.getManifest(repository, chosen));
+  if (manifest) return { client, repository, manifest, index: top.digest };
+  throw new MillinerError('IMAGE_UNPUBLISHED', `${client.registry} has no ${repository} of ${chosen}`, {
+    details: { reference },
+  });
+}
+
+/** Those that the store lacks, several at once; one that breaks off is gone on with. */
+async function pullLayers(
+  context: Context,
+  { client, repository, reference }: Pick<FoundImage, 'client' | 'repository'> & { reference: string },
+  layers: PulledImage['layers'],
+): Promise<void> {
+  const { content, progress } = context;
+  const unique = [...new Map(layers.map((layer) => [layer.digest as Digest, layer.size]))];
+  const total = unique.reduce((sum, [, size]) => sum + size, 0);
+  if (total > largestImage)
+    throw new MillinerError('BASE_INVALID', `${reference} can be no base: it has ${total} bytes`);
+  let done = 0;
+  const tell = (bytes: number) => progress.update(`pulling ${reference}`, (done += bytes), total);
+  await inParallel(unique, parallel, context.signal, async ([digest, size], signal) => {
+    if (await content.has(digest)) {
+      const found = await stat(await content.use(digest));
+      if (found.size === size) return tell(size);
+      throw new MillinerError('BASE_INVALID', `${reference}: ${digest} has ${found.size} bytes, not ${size}`);
+    }
+    const bytes = counted(client.under(signal).streamBlob(repository, digest), tell);
+    await content.ingestStream(bytes, { digest, size, what: `${digest} of ${reference}` });
+  });
+}
+
+async function* counted(
+  source: AsyncIterable<Buffer>,
+  tell: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  for await (const piece of source) {
+    tell(piece.length);
+    yield piece;
+  }
+}
+
+function missing(reference: string, digest: Digest): MillinerError {
+  return new MillinerError('BLOB_MISSING', `${reference}: the registry has no ${digest}`, {
+    details: { reference, digest },
+  });
+}

@@ -1,0 +1,76 @@
+/** Layers that others have made, each a snapshot on the one below: images that begin alike share what they have in common. */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { withLock } from '../../lib/host/locks.ts';
+import type { ImageLayer } from '../../stages/image/image.ts';
+import { withReason } from '../../stages/snapshot/snapshotter.ts';
+import type { Context } from '../state/context.ts';
+import { withWorkspace } from '../state/workspace.ts';
+import { unpackBlob } from './unpack-blob.ts';
+
+/**
+ * The committed snapshot of all the layers, lowest first; those that are there already stay. Throws LAYER_INVALID
+ * naming the layer, and leaves nothing of it.
+ */
+export async function unpackChain(
+  context: Context,
+  name: string,
+  layers: readonly ImageLayer[],
+): Promise<string> {
+  const { state, snapshots, signal, progress } = context;
+  const unpack = async () => {
+    let chain: string | undefined;
+    let parent: string | undefined;
+    for (const [index, layer] of layers.entries()) {
+      signal?.throwIfAborted();
+      chain = chainOf(chain, layer.diffID);
+      const snapshot = `layers@${chain}`;
+      if (!snapshots.stat(snapshot)) {
+        progress.update(`unpacking ${name}`, index + 1, layers.length);
+        await unpackOnto(context, { name, layer, parent, snapshot });
+      }
+      parent = snapshot;
+    }
+    return parent!;
+  };
+  return withLock(join(state, 'locks', 'layers'), 'exclusive', unpack, { wait: true, signal });
+}
+
+/** ChainID (OCI image specification, config.md): of a layer with all those below it. */
+function chainOf(below: string | undefined, diffID: string): string {
+  if (below === undefined) return diffID;
+  return `sha256:${createHash('sha256').update(`${below} ${diffID}`).digest('hex')}`;
+}
+
+interface Step {
+  name: string;
+  layer: ImageLayer;
+  parent: string | undefined;
+  snapshot: string;
+}
+
+async function unpackOnto(context: Context, { name, layer, parent, snapshot }: Step): Promise<void> {
+  const { snapshots, state } = context;
+  await withWorkspace(state, async ({ id }) => {
+    await snapshots.prepare(id, parent);
+    try {
+      const root = await snapshots.mount(id);
+      await withReason(snapshots, () => unpackBlob(context, root, layer));
+      await snapshots.commit(snapshot, id);
+    } catch (error) {
+      throw ofBase(error, name, layer.digest);
+    } finally {
+      if (snapshots.stat(id)) await snapshots.remove(id);
+    }
+  });
+}
+
+function ofBase(error: unknown, name: string, layer: string): unknown {
+  if (!(error instanceof MillinerError) || error.code !== 'LAYER_INVALID') return error;
+  return new MillinerError('LAYER_INVALID', `${layer} of ${name}: ${error.message}`, {
+    cause: error,
+    hint: 'Do not build on it: have it made again by its maker, or name another base in from:',
+    details: { base: name, layer },
+  });
+}

@@ -1,0 +1,189 @@
+/** One image from its locked packages: fetched, trusted, installed, written as a layer, and recorded. */
+import { join } from 'node:path';
+import type { IdRange } from '../../lib/container/userns.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { databasePath } from '../../lib/rpm/database-path.ts';
+import { inheritConfig, makeImage, type ImageLayer } from '../../stages/image/image.ts';
+import type { Sandbox } from '../../stages/install/sandbox.ts';
+import { targetFull } from '../../stages/install/transaction.ts';
+import { parentAsFound } from '../../stages/layer/diff/parent.ts';
+import { treeOf, type Tree } from '../../stages/layer/tree.ts';
+import { withIds, type Ids } from '../../stages/lock/id-ledger.ts';
+import { bytesOf, durationOf } from '../../stages/recipe/schema.ts';
+import { withReason } from '../../stages/snapshot/snapshotter.ts';
+import { holdToDigest } from '../base/hold-to-digest.ts';
+import { LayerWorkers } from '../base/layer-workers.ts';
+import { testPlanOf } from '../instance/boot-plan.ts';
+import type { LockedRecipe } from '../lock/lock.ts';
+import { isImage, type BaseRecord } from '../state/base-records.ts';
+import type { Context } from '../state/context.ts';
+import { guestIdsOf } from '../state/guest-ids.ts';
+import { recordVersion, writeRecord, type ImageRecord } from '../state/image-records.ts';
+import { readTree, storeTree } from '../state/trees.ts';
+import { withWorkspace } from '../state/workspace.ts';
+import { buildKeyOf } from './build-key.ts';
+import { gatherInputs } from './inputs.ts';
+import { installImage, type InstalledImage } from './install.ts';
+import { PackageLayers } from './package-layers.ts';
+import { plannedLayers, predictAfter, predictBefore } from './predict-layers.ts';
+import { describeState } from './state-report.ts';
+import { compressionOf, writeLayers, type WrittenLayers } from './write-layers.ts';
+
+export interface Job {
+  locked: LockedRecipe;
+  arch: string;
+  base: ImageRecord | BaseRecord | undefined;
+  buildKey: Digest;
+  /** Of the recipe's own users and groups. */
+  ledger: Ids;
+}
+
+/** Gives the record of the new image, which the state then has; BUSY, INTERRUPTED and all errors leave nothing. */
+export async function buildImage(context: Context, job: Job): Promise<ImageRecord> {
+  const { loaded, lock } = job.locked;
+  const { progress } = context;
+  progress.step(`${loaded.recipe.name}: building in ${context.snapshots.name} snapshots (${context.why})`);
+  return withWorkspace(context.state, async ({ id, directory }) => {
+    const { packages, tools, toolRoot } = await gatherInputs(context, job, directory);
+    const own = packages.map((one) => one.package);
+    const toolPackages = tools.map((one) => one.package);
+    const startPath = job.base?.dbPath ?? databasePath(own, toolPackages);
+    if (job.base) await holdToDigest(context, job.base);
+    const { install } = loaded.recipe;
+    await using active = await prepare(context, id, job.base?.snapshot, bytesOf(install.disk));
+    const { target, disk } = active;
+    const parent = job.base && (await parentTree(context, job.base.tree, id));
+    const compression = compressionOf(loaded.recipe.layers);
+    const bytes = own.reduce((sum, { payload }) => sum + payload.size, 0);
+    await using layerWorkers = await LayerWorkers.open(context, join(directory, 'layers'), bytes);
+    await using packageLayers = new PackageLayers(context, compression, layerWorkers);
+    const beginLayers = async () => {
+      const expected = await predictBefore(packages, loaded.recipe, { target, parent });
+      packageLayers.begin(plannedLayers(job.locked.answer, expected));
+    };
+    await beginLayers();
+    const { epoch } = lock;
+    const limits = { disk, timeout: durationOf(install.timeout), memory: bytesOf(install.memory) };
+    const ids = await guestIdsOf(context);
+    const mount = (shifted: IdRange | undefined) => context.snapshots.mount(id, shifted);
+    const shift = ids && { ids, mount };
+    const sandbox = { id, directory, toolRoot, target, shift, epoch, ...limits, signal: context.signal };
+    const { base, image, removed } = job.locked.answer;
+    const kept = [...base, ...(image?.packages ?? [])];
+    const common = { loaded, arch: job.arch, epoch, parent, dbPath: startPath, ledger: job.ledger };
+    const plan = { ...common, packages: own, kept, removed, onInstalled: beginLayers };
+    // Awaited here: what is in use goes with this scope.
+    const build = async () => {
+      const installed = await installImage(context, sandbox, plan);
+      context.signal?.throwIfAborted();
+      progress.step('writing the layers');
+      const { tree, dbPath, differences, isInstalled } = installed;
+      const outcome = { target, tree, dbPath, differences, isInstalled };
+      const predicted = await predictAfter(packages, outcome);
+      const planned = plannedLayers(job.locked.answer, predicted);
+      const { isKnown } = predicted;
+      const made = { ...outcome, isKnown, parent, planned, compression, packageLayers, layerWorkers };
+      const written = await writeLayers(context, { recipe: loaded.recipe.name, ...made });
+      return finish(context, job, { id, installed, written });
+    };
+    return await withReason(context.snapshots, () => build().catch(asTargetError(sandbox)));
+  });
+}
+
+interface Finished {
+  /** Key of the active snapshot. */
+  id: string;
+  installed: InstalledImage;
+  written: WrittenLayers;
+}
+
+/** Stores what makes an image of the layers, and commits the snapshot. */
+async function finish(context: Context, job: Job, { id, installed, written }: Finished) {
+  const { recipe } = job.locked.loaded;
+  const { tree, dbPath, origins, report, ids } = installed;
+  const removes = job.locked.answer.removed.length > 0;
+  const { normalised } = report;
+  const sources = { below: written.below, dbPath, recipe, origins, normalised, removes };
+  const state = describeState(written.changed, sources);
+  const image = await storeImage(context, job, written.layers);
+  const snapshot = `${recipe.name}@${image.manifestDigest}`;
+  // The same digest is the same tree: images may stand on the one that is there.
+  if (!context.snapshots.stat(snapshot)) await context.snapshots.commit(snapshot, id);
+  const { epoch } = job.locked.lock;
+  const record = { ...image, epoch, dbPath, snapshot, tree: await storeTree(context, tree) };
+  const settledKey = await buildKeyOf(job.locked, job.arch, job.base, withIds(job.ledger, ids));
+  const identity = { ...identityOf(job), settledKey, ids };
+  return writeRecord(context.state, { ...record, report: { ...report, state }, ...identity });
+}
+
+/** The base's tree, told by what the snapshot made from it shows before anything has changed it. */
+async function parentTree(context: Context, recorded: Digest, id: string): Promise<Tree> {
+  return parentAsFound(await readTree(context, recorded), treeOf(await context.snapshots.scan(id)));
+}
+
+function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: Job) {
+  return {
+    version: recordVersion,
+    name: loaded.recipe.name,
+    arch,
+    buildKey,
+    lockDigest: lock.digest,
+    packages: [...(answer.image?.packages ?? []), ...answer.packages.map(({ nevra }) => nevra)],
+    checksums: Object.fromEntries(answer.packages.map(({ nevra, sha256 }) => [nevra, sha256])),
+    ...(base && { base: base.manifestDigest }),
+  };
+}
+
+/** What Milliner itself puts into the tree has the same bound. */
+const asTargetError = (sandbox: Sandbox) => async (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'ENOSPC' || !(await sandbox.disk.isFull())) throw error;
+  throw targetFull(sandbox, error.message, { cause: error });
+};
+
+/** Whatever is not committed when the scope ends is removed. */
+async function prepare({ snapshots }: Context, id: string, parent: string | undefined, most: number) {
+  await snapshots.prepare(id, parent, { bytes: most });
+  const mostBytes = snapshots.limitOf(id);
+  const isFull = async () => {
+    const space = await snapshots.space(id);
+    return space.bytes <= 0 || space.inodes <= 0;
+  };
+  return {
+    target: await snapshots.mount(id),
+    disk: { mostBytes, isHosts: mostBytes < most, isFull },
+    async [Symbol.asyncDispose]() {
+      if (snapshots.stat(id)) await snapshots.remove(id);
+    },
+  };
+}
+
+async function storeImage(context: Context, { locked, arch, base }: Job, own: ImageLayer[]) {
+  const { recipe } = locked.loaded;
+  const layers = [...(base?.layers ?? []), ...own];
+  const config = inheritConfig(base?.config, recipe.config);
+  const test = testPlanOf(recipe.test, config);
+  const image = makeImage({
+    name: recipe.name,
+    release: recipe.release,
+    arch,
+    epoch: locked.lock.epoch,
+    config,
+    layers,
+    base: base && isImage(base) ? { name: base.name, digest: base.manifestDigest } : undefined,
+    test,
+  });
+  const stored = await context.content.ingestStream(bytes(image.manifest));
+  await context.content.ingestStream(bytes(image.config));
+  return {
+    manifestDigest: image.manifestDigest as Digest,
+    configDigest: image.configDigest as Digest,
+    manifestSize: stored.size,
+    layers,
+    config,
+    test,
+  };
+}
+
+async function* bytes(buffer: Buffer): AsyncGenerator<Buffer> {
+  yield buffer;
+}

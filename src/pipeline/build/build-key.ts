@@ -1,0 +1,54 @@
+/** What an image is made from, as one digest: the same key means that there is nothing to build. */
+import { fileChecksum } from '../../lib/host/checksum.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { currentVersions } from '../../stages/image/tool-versions.ts';
+import type { Ids } from '../../stages/lock/id-ledger.ts';
+import { canonicalDigest } from '../../stages/lock/lock-file.ts';
+import { readTemplate } from '../../stages/recipe/recipe-files.ts';
+import type { Repository } from '../../stages/recipe/schema.ts';
+import type { LockedRecipe } from '../lock/lock.ts';
+import type { Parent } from '../state/base-records.ts';
+
+export async function buildKeyOf(
+  { loaded, lock, answer }: LockedRecipe,
+  arch: string,
+  base: Parent | undefined,
+  { users, groups }: Ids,
+): Promise<Digest> {
+  const { recipe, path } = loaded;
+  const templates = await Promise.all(
+    recipe.files.map(async ({ template }) =>
+      template === undefined ? '' : (await readTemplate(path, template)).text,
+    ),
+  );
+  // Where packages come from, how long they may take and where the image goes do not show in its bytes.
+  const { repos, install: _install, publish: _publish, from: _from, ...content } = recipe;
+  return canonicalDigest({
+    // As text, because templates see the order of values, and the image that of its environment.
+    recipe: JSON.stringify(content),
+    trust: await trustOf(repos),
+    templates,
+    arch,
+    epoch: lock.epoch,
+    packages: answer.packages.map(({ nevra, sha256 }) => [nevra, sha256]),
+    tools: Array.isArray(answer.tools) ? answer.tools.map(({ sha256 }) => sha256) : answer.tools,
+    versions: { ...currentVersions(), libsolv: '' },
+    base: base ? [base.name, base.manifestDigest] : '',
+    ids: [users, groups],
+  });
+}
+
+/** An image that stands on a key which the recipe has given up is not unchanged: its packages are checked anew. */
+async function trustOf(repos: Repository[]): Promise<object[]> {
+  return Promise.all(
+    repos.map(async ({ name, gpgcheck, keys }) => ({
+      name,
+      gpgcheck,
+      keys: await Promise.all(
+        keys.map(
+          async ({ file, fingerprint = '' }) => (await fileChecksum(file, 'sha256')).value + fingerprint,
+        ),
+      ),
+    })),
+  );
+}

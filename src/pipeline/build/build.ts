@@ -1,0 +1,110 @@
+/** build: a locked recipe becomes an image in the state directory; a base before what is built on it. */
+import { join, resolve } from 'node:path';
+import { archToBuild } from '../../lib/host/arch.ts';
+import { withLock } from '../../lib/host/locks.ts';
+import { manifestType } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { writeLayout } from '../../stages/image/oci-layout.ts';
+import { canonicalDigest } from '../../stages/lock/lock-file.ts';
+import { loadChain } from '../../stages/recipe/load.ts';
+import { ensureBase } from '../base/ensure-base.ts';
+import { lockedChain, type LockedRecipe } from '../lock/lock.ts';
+import type { BaseRecord } from '../state/base-records.ts';
+import type { Context } from '../state/context.ts';
+import { readRecord, type ImageRecord } from '../state/image-records.ts';
+import { buildImage } from './build-image.ts';
+import { buildKeyOf } from './build-key.ts';
+import { readLedger, recordIds } from './record-ids.ts';
+
+export interface BuildOptions {
+  /** The default is one that the recipe has and the host runs. */
+  arch?: string | undefined;
+  /** A directory that becomes, or already is, an OCI layout. */
+  output?: string | undefined;
+}
+
+/** Builds what has changed, lowest base first; gives the image of the recipe itself. */
+export async function build(context: Context, recipe: string, options: BuildOptions): Promise<ImageRecord> {
+  const recipes = await loadChain(recipe);
+  return context.content.lease(async () => {
+    const arch = archToBuild(options.arch, recipes.at(-1)!.recipe.arches);
+    const record = await buildChain(context, await lockedChain(context, recipes, arch), arch);
+    if (options.output !== undefined) await exportImage(context, record, options.output);
+    return record;
+  });
+}
+
+export async function buildChain(
+  context: Context,
+  chain: LockedRecipe[],
+  arch: string,
+): Promise<ImageRecord> {
+  const [lowest] = chain as [LockedRecipe];
+  const { source } = lowest.loaded;
+  const base = source && (await ensureBase(context, source, arch, lowest.answer.image));
+  let record: ImageRecord | undefined;
+  for (const one of chain) record = await ensureImage(context, one, arch, record ?? base);
+  return record!;
+}
+
+/** Two builds of one recipe take turns; the second finds the image there. */
+async function ensureImage(
+  context: Context,
+  locked: LockedRecipe,
+  arch: string,
+  base: ImageRecord | BaseRecord | undefined,
+): Promise<ImageRecord> {
+  const { name } = locked.loaded.recipe;
+  const turn = {
+    wait: true,
+    signal: context.signal,
+    onWait: (who: string) => context.progress.step(`waiting for ${who}`),
+  };
+  return withLock(
+    join(context.state, 'locks', `build-${name}`),
+    'exclusive',
+    async () => {
+      const ledger = await readLedger(locked.loaded);
+      const buildKey = await buildKeyOf(locked, arch, base, ledger);
+      const there = await readRecord(context.state, name);
+      const isSame = there?.buildKey === buildKey || there?.settledKey === buildKey;
+      const isThere = there && isSame && (await isComplete(context, there));
+      if (isThere) context.progress.step(`${name}: unchanged`);
+      const record = isThere ? there : await buildImage(context, { locked, arch, base, buildKey, ledger });
+      await recordIds(context, locked.loaded, ledger, record);
+      return record;
+    },
+    turn,
+  );
+}
+
+/** Whether all that its record names is here. */
+export async function isComplete({ content, snapshots }: Context, record: ImageRecord): Promise<boolean> {
+  const digests = [
+    record.manifestDigest,
+    record.configDigest,
+    record.tree,
+    ...record.layers.map((l) => l.digest),
+  ];
+  const there = await Promise.all(digests.map((digest) => content.has(digest as Digest)));
+  return there.every(Boolean) && snapshots.stat(record.snapshot) !== undefined;
+}
+
+/** Writers of one layout take turns: each reads the index, adds its tag, and writes it back. */
+async function exportImage(context: Context, record: ImageRecord, directory: string): Promise<void> {
+  const { content, state, signal } = context;
+  const { manifestDigest, configDigest, layers, manifestSize, name } = record;
+  const digests = [...layers.map(({ digest }) => digest as Digest), configDigest, manifestDigest];
+  // What leaves the store is held to its digest: a disk may have changed it since it was written.
+  const verified = async (digest: Digest) => {
+    await content.verify(digest);
+    return content.path(digest);
+  };
+  const blobs = digests.map((digest) => ({ digest, file: () => verified(digest) }));
+  const manifest = { mediaType: manifestType, digest: manifestDigest, size: manifestSize };
+  const turn = join(state, 'locks', `output-${canonicalDigest(resolve(directory)).slice('sha256:'.length)}`);
+  await withLock(turn, 'exclusive', () => writeLayout(directory, name, manifest, blobs), {
+    wait: true,
+    signal,
+  });
+}

@@ -1,0 +1,217 @@
+/** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
+import { showBytes, type ByteString } from '../../lib/host/paths.ts';
+import { nextStamp } from '../../lib/host/stamp.ts';
+import { canonicalizeDatabase } from '../../lib/rpm/canonical.ts';
+import { readFilesOfOthers, type IsInstalled } from '../../lib/rpm/database.ts';
+import { databaseIn } from '../../lib/rpm/image-database.ts';
+import type { RpmPackage } from '../../lib/rpm/package.ts';
+import { readAccounts, readOwners, type Accounts } from '../../stages/install/accounts.ts';
+import { renderTemplate, setServices } from '../../stages/install/configure.ts';
+import { placesIn } from '../../stages/install/default-filesystems.ts';
+import { deviceNodesOf } from '../../stages/install/device-nodes.ts';
+import { dnfState } from '../../stages/install/dnf-state.ts';
+import { settleIds, type SettledIds } from '../../stages/install/ids.ts';
+import { makeMountPoints, removeMountPoints, restoreMountPoints } from '../../stages/install/mount-points.ts';
+import { moveIds } from '../../stages/install/move-ids.ts';
+import { followRpm } from '../../stages/install/moved-database.ts';
+import { placeAll } from '../../stages/install/placing.ts';
+import { verifyTree, type Difference } from '../../stages/install/rpm-verify.ts';
+import type { Sandbox } from '../../stages/install/sandbox.ts';
+import { normalise, type InstalledTree } from '../../stages/layer/normalize/normalize.ts';
+import { originsOf, withRecipe, type Course, type Origin } from '../../stages/layer/normalize/origin.ts';
+import { removePrivateKeys } from '../../stages/layer/normalize/private-keys.ts';
+import { fixTimes } from '../../stages/layer/normalize/times.ts';
+import { packagedFiles, type PackageFiles } from '../../stages/layer/packages/packaged.ts';
+import { treeOf, type Tree } from '../../stages/layer/tree.ts';
+import type { Ids } from '../../stages/lock/id-ledger.ts';
+import type { LoadedRecipe } from '../../stages/recipe/load.ts';
+import { placedBy } from '../../stages/recipe/placed-paths.ts';
+import { readTemplate } from '../../stages/recipe/recipe-files.ts';
+import { scanSnapshot } from '../../stages/snapshot/snapshotter.ts';
+import type { Context } from '../state/context.ts';
+import type { BuildReport } from '../state/image-records.ts';
+import { explain } from './rpm-verification.ts';
+import { transact } from './transact.ts';
+
+export interface InstallPlan {
+  loaded: LoadedRecipe;
+  arch: string;
+  epoch: number;
+  /** What this recipe adds to its base. */
+  packages: RpmPackage[];
+  /** NEVRAs of the base that this image has, and that it has not. */
+  kept: readonly string[];
+  removed: readonly string[];
+  /** The tree of the base. */
+  parent: Tree | undefined;
+  dbPath: string;
+  /** What users and groups had before. */
+  ledger: Ids;
+  /** Called when rpm is done: its scriptlets have given every owner a number. */
+  onInstalled: () => Promise<void>;
+}
+
+/** With what is known once rpm is done. */
+interface InstalledPlan extends InstallPlan {
+  /** What the base's packages carry that are in the image still. */
+  inherited: PackageFiles[];
+}
+
+export interface InstalledImage {
+  tree: Tree;
+  /** Absolute: where its rpm looks for the database. */
+  dbPath: string;
+  report: Omit<BuildReport, 'state'>;
+  /** What rpm -Va has found, without its explanations. */
+  differences: Difference[];
+  /** Which of the packages' files rpm has made. */
+  isInstalled: IsInstalled;
+  /** Of what neither base nor packages explain, by path. */
+  origins: Map<string, Origin>;
+  /** Of the users and groups that the base has not. */
+  ids: Ids;
+}
+
+export async function installImage(
+  context: Context,
+  sandbox: Sandbox,
+  given: InstallPlan,
+): Promise<InstalledImage> {
+  const { target } = sandbox;
+  const warnings: string[] = [];
+  // First, because a value that is missing should not be found out after the transaction.
+  const files = await recipeFiles(given);
+  const mountPoints = await makeMountPoints(sandbox, given.parent?.keys() ?? []);
+  const accounts = await readAccounts(target);
+  const log = await transact(context, sandbox, given, warnings);
+  const carried = given.packages.flatMap((one) => one.files);
+  const owners = await readOwners(target);
+  // These are in their place by now: where rpm saw the base's, it has left those as they were.
+  const nodes = new Set(sandbox.shift && deviceNodesOf(given.packages, true).map(({ path }) => path));
+  const isRpms = (path: ByteString) => !nodes.has(path);
+  const left = { ...mountPoints, shown: mountPoints.shown.filter(isRpms) };
+  await restoreMountPoints(left, {
+    from: placesIn(sandbox.directory),
+    target,
+    files: carried.filter(({ path }) => isRpms(path)),
+    owners,
+    ids: sandbox.shift?.ids,
+  });
+  const dbPath = await followRpm(target, given.dbPath, isKeptBy(given));
+  const plan = { ...given, dbPath, inherited: await inheritedFiles(target, { ...given, dbPath }) };
+  const { ids, found } = await keepIds(target, plan, log, accounts);
+  for (const words of ids.kept) context.progress.step(words);
+  await plan.onInstalled();
+  const { origins, ...cleaned } = await clean(target, plan, log, found);
+  for (const { path, kind, package: maker, during } of cleaned.removedKeys) {
+    const who =
+      maker === undefined && during !== undefined
+        ? `while ${during} was installed`
+        : `by a scriptlet of ${maker ?? 'an unknown package'}`;
+    warnings.push(`${path} (${kind}) was made ${who} and has been removed`);
+  }
+  // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
+  const { packages, kept, removed } = plan;
+  const words = plan.loaded.recipe.packages;
+  const state = await dnfState(target, { words, packages, kept, removed });
+  const { directories, symlinks } = plan.loaded.recipe;
+  const from = await nextStamp();
+  await placeAll(target, { directories, symlinks, files: [...state, ...files] });
+  await setServices(sandbox, plan.loaded.recipe.services);
+  const to = await nextStamp();
+  await databaseIn(target, plan.dbPath);
+  context.progress.step('checking the installed tree (rpm -Va)');
+  const differences = await verifyTree(sandbox, plan.dbPath);
+  const placed = placedBy(plan.loaded.recipe);
+  const isCarried = (path: ByteString) => carried.some((file) => file.path === path);
+  await removeMountPoints(mountPoints, target, (path) => placed.has(path) || isCarried(path));
+  // Looked up again: rpm -Va ran in between, in a tree whose libraries are the packages' own.
+  const database = await databaseIn(target, plan.dbPath);
+  const isInstalled = await canonicalizeDatabase(database, { installTime });
+  const installed = await describe(target, plan);
+  const explained = withRecipe(origins, installed.tree, { from, to });
+  await fixTimes(installed);
+  for (const warning of warnings) context.progress.warn(warning);
+  return {
+    tree: installed.tree,
+    dbPath: plan.dbPath,
+    differences,
+    isInstalled,
+    origins: explained,
+    ids: ids.ids,
+    report: {
+      ...cleaned,
+      verification: explain(differences, plan.loaded.recipe, installed),
+      warnings,
+      log: log.lines.slice(-mostLogLines).map(({ text }) => text),
+    },
+  };
+}
+
+/** Whether the base or a package has a directory. */
+function isKeptBy({ packages, parent }: InstallPlan) {
+  const owned = new Set(packages.flatMap(({ files }) => files.map(({ path }) => path)));
+  return (path: ByteString) => owned.has(path) || parent?.has(path) === true;
+}
+
+/** Where ids have to move, the origins as they were found before: a change of owner is a change. */
+async function keepIds(
+  target: string,
+  plan: InstalledPlan,
+  course: Course,
+  before: Accounts,
+): Promise<{ ids: SettledIds; found?: Map<string, Origin> }> {
+  const ids = settleIds(plan.ledger, before, await readAccounts(target));
+  if (ids.kept.length === 0) return { ids };
+  const installed = await describe(target, plan);
+  await moveIds(target, installed.tree.values(), ids.moves);
+  return { ids, found: originsOf(installed, course) };
+}
+
+async function clean(
+  target: string,
+  plan: InstalledPlan,
+  course: Course,
+  found?: Map<string, Origin>,
+): Promise<Pick<BuildReport, 'removedKeys' | 'normalised'> & Pick<InstalledImage, 'origins'>> {
+  const installed = await describe(target, plan);
+  const origins = found ?? originsOf(installed, course);
+  const removedKeys = await removePrivateKeys(installed, course);
+  const gone = new Set(removedKeys.map(({ path }) => path));
+  for (const path of installed.tree.keys()) if (gone.has(`/${showBytes(path)}`)) installed.tree.delete(path);
+  return { origins, removedKeys, normalised: await normalise(installed) };
+}
+
+/** Enough to tell what happened; a scriptlet in a loop must not fill the state directory. */
+const mostLogLines = 5000;
+
+/** The same in every image, so that a package's entry never changes with its neighbours; 0 would read as never. */
+const installTime = 1;
+
+async function recipeFiles({ loaded, arch }: InstallPlan) {
+  const { recipe, path } = loaded;
+  const values = { ...recipe.values, name: recipe.name, release: recipe.release ?? '', arch };
+  return Promise.all(
+    recipe.files.map(async (file) => {
+      if (file.template === undefined) return { ...file, content: file.content ?? '' };
+      const found = await readTemplate(path, file.template);
+      return { ...file, content: renderTemplate(found.path, found.text, values) };
+    }),
+  );
+}
+
+async function inheritedFiles(
+  target: string,
+  { packages, parent, dbPath }: InstallPlan,
+): Promise<PackageFiles[]> {
+  if (!parent) return [];
+  return readFilesOfOthers(await databaseIn(target, dbPath), new Set(packages.map(({ nevra }) => nevra)));
+}
+
+async function describe(
+  root: string,
+  { packages, inherited, parent, epoch }: InstalledPlan,
+): Promise<InstalledTree> {
+  const tree = treeOf(await scanSnapshot(root));
+  return { root, tree, parent, epoch, packaged: packagedFiles([...inherited, ...packages], tree) };
+}

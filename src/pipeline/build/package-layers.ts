@@ -1,0 +1,132 @@
+/**
+ * The layers of an image's packages: made on all cores while rpm is at work, as they are expected to be, or found where
+ * a build has left them. What rpm has made otherwise shows in a layer's key, and is made again.
+ */
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { buffer } from 'node:stream/consumers';
+import { inParallel } from '../../lib/host/parallel.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import type { ImageLayer } from '../../stages/image/image.ts';
+import { mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
+import { encodePiece } from '../../stages/layer/compress/encode.ts';
+import { directoryParts, frameKey } from '../../stages/layer/packages/frame.ts';
+import type { PredictedPackage } from '../../stages/layer/packages/predict.ts';
+import type { TreeEntry } from '../../stages/layer/tree.ts';
+import type { LayerInput, LayerOutput, LayerWorkers, MadeFrame, MadeLayer } from '../base/layer-workers.ts';
+import { sayingWhich } from '../packages/error-names.ts';
+import type { Context } from '../state/context.ts';
+import { recall, remember } from '../state/layer-cache.ts';
+
+export interface PackageLayer {
+  name: string;
+  packages: PredictedPackage[];
+  /** What its packages own and what leads to their files, by path. */
+  directories: TreeEntry[];
+  /** False where an owner has no number yet. */
+  isCertain: boolean;
+}
+
+export type WrittenLayer = Omit<ImageLayer, 'recipe'>;
+
+/** With the blob that lists what it holds. */
+export interface ListedLayer {
+  layer: WrittenLayer;
+  listing: Digest;
+}
+
+/** Raised with every change of what is made of the same frames. */
+const format = 4;
+
+export class PackageLayers {
+  readonly #context: Context;
+  readonly #compression: Compression;
+  readonly #workers: LayerWorkers;
+  readonly #stop = new AbortController();
+  #begun: Promise<unknown> = Promise.resolve();
+
+  constructor(context: Context, compression: Compression, workers: LayerWorkers) {
+    this.#context = context;
+    this.#compression = compression;
+    this.#workers = workers;
+  }
+
+  /** Goes on with what is certain now. */
+  begin(expected: readonly PackageLayer[]): void {
+    const work = async (layer: PackageLayer, signal: AbortSignal) => {
+      const certain = layer.packages.filter(({ isCertain }) => isCertain);
+      if (layer.isCertain) await this.#one(layer, signal);
+      else if (certain.length > 0) await this.#make(certain, undefined, signal);
+    };
+    this.#begun = this.#begun.then(() => this.#inTurn(expected, work));
+    // Whoever waits for it hears of it; a transaction that failed first is the better reason.
+    this.#begun.catch(() => undefined);
+  }
+
+  /** In the order of the layers. */
+  async all(layers: readonly PackageLayer[]): Promise<ListedLayer[]> {
+    await this.#begun;
+    return this.#inTurn(layers, (layer, signal) => this.#one(layer, signal));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#begun.catch(() => undefined);
+  }
+
+  /** The largest first, so that none is left alone at the end. */
+  async #inTurn<T>(
+    layers: readonly PackageLayer[],
+    work: (layer: PackageLayer, signal: AbortSignal) => Promise<T>,
+  ): Promise<T[]> {
+    const sizes = layers.map(({ packages }) =>
+      packages.reduce((sum, one) => sum + one.package.payload.size, 0),
+    );
+    const order = [...layers.keys()].toSorted((a, b) => sizes[b]! - sizes[a]!);
+    const { signal } = this.#context;
+    const stop = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
+    const done = await inParallel(order, availableParallelism(), stop, (index, abort) =>
+      work(layers[index]!, abort),
+    );
+    const results: T[] = [];
+    for (const [at, index] of order.entries()) results[index] = done[at]!;
+    return results;
+  }
+
+  async #one({ name, packages, directories }: PackageLayer, signal: AbortSignal): Promise<ListedLayer> {
+    const head = await this.#head(directories);
+    const keys = createHash('sha256').update(`${format} `).update(head.bytes);
+    for (const one of packages) keys.update(frameKey(one, this.#compression));
+    const key = keys.digest('hex');
+    let made = await recall<MadeLayer>(this.#context, 'layers', key);
+    if (!made) {
+      made = (await this.#make(packages, head, signal)).layer!;
+      await remember(this.#context, 'layers', key, made);
+    }
+    const { listing, ...layer } = made;
+    return { layer: { ...layer, mediaType: mediaTypes[this.#compression.kind], holds: name }, listing };
+  }
+
+  async #head(directories: readonly TreeEntry[]): Promise<NonNullable<LayerInput['head']>> {
+    const { bytes, index } = encodePiece(directoryParts(directories), this.#compression);
+    return { bytes: await buffer(bytes), index };
+  }
+
+  async #make(
+    packages: readonly PredictedPackage[],
+    head: LayerInput['head'],
+    signal: AbortSignal,
+  ): Promise<LayerOutput> {
+    const compression = this.#compression;
+    const keys = packages.map((one) => frameKey(one, compression));
+    const there = await Promise.all(keys.map((key) => recall<MadeFrame>(this.#context, 'frames', key)));
+    const frames = packages.map(({ package: { path }, places }, index) => there[index] ?? { path, places });
+    const input: LayerInput = { ...(head && { head }), frames, compression };
+    const described = packages.map((one) => one.package);
+    const answer = await sayingWhich(described, () => this.#workers.make(input, signal));
+    for (const [index, frame] of answer.frames.entries()) {
+      if (!there[index]) await remember(this.#context, 'frames', keys[index]!, frame);
+    }
+    return answer;
+  }
+}

@@ -1,0 +1,146 @@
+/** What an image's packages are expected to be: first from what is known before the transaction, then from what it left. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { IsInstalled } from '../../lib/rpm/database.ts';
+import { knownLinks } from '../../lib/rpm/symlinks.ts';
+import { readOwners, type Owners } from '../../stages/install/accounts.ts';
+import type { Difference } from '../../stages/install/rpm-verify.ts';
+import type { IsKnown } from '../../stages/layer/diff/changes.ts';
+import {
+  directoryPaths,
+  predictDirectories,
+  type DirectoryAt,
+} from '../../stages/layer/packages/directories.ts';
+import { linksOf, resolver } from '../../stages/layer/packages/packaged.ts';
+import {
+  leftOutOf,
+  predictPackages,
+  type PredictedPackage,
+  type Surroundings,
+  type VerifiedPackage,
+} from '../../stages/layer/packages/predict.ts';
+import { hasType, isDirectory, type Tree } from '../../stages/layer/tree.ts';
+import { sourceNameOf, type LockedArch } from '../../stages/lock/lock-file.ts';
+import type { Recipe } from '../../stages/recipe/schema.ts';
+import type { PackageLayer } from './package-layers.ts';
+
+export interface Prediction {
+  packages: PredictedPackage[];
+  directoryAt: DirectoryAt;
+}
+
+/** `target`: the base's tree, which knows the owners that the base has. */
+export async function predictBefore(
+  packages: VerifiedPackage[],
+  recipe: Recipe,
+  { target, parent }: { target: string; parent: Tree | undefined },
+): Promise<Prediction> {
+  const links = knownLinks(packages.map((one) => one.package));
+  const inherited = parent && linksOf(parent);
+  const leftOut = new Map(packages.map(({ package: one }) => [one, leftOutOf(one.files, recipe)]));
+  const owners = await readOwners(target);
+  const predicted = predictPackages(packages, {
+    resolve: resolver((path) => links.get(path) ?? inherited?.(path)),
+    isInstalled: (one, index) => !leftOut.get(one)!.has(index),
+    ownerAt: ownerOf(owners),
+  });
+  return { packages: predicted, directoryAt: predictDirectories(predicted, parent, owners) };
+}
+
+/** By the names that the header has. */
+function ownerOf(owners: Owners): Surroundings['ownerAt'] {
+  return ({ user, group }) => {
+    const [uid, gid] = [owners.uid(user), owners.gid(group)];
+    return uid === undefined || gid === undefined ? undefined : { uid, gid };
+  };
+}
+
+export interface Outcome {
+  target: string;
+  tree: Tree;
+  isInstalled: IsInstalled;
+  /** What rpm -Va has found. */
+  differences: Difference[];
+}
+
+/** What rpm made of them, as far as scriptlets have left it where it was. */
+export async function predictAfter(
+  packages: VerifiedPackage[],
+  { target, tree, isInstalled, differences }: Outcome,
+): Promise<Prediction & { isKnown: IsKnown }> {
+  const named = ownerOf(await readOwners(target));
+  const predicted = predictPackages(packages, {
+    resolve: resolver(linksOf(tree)),
+    // What a scriptlet has removed, or put something of another type in the place of, is in no layer.
+    isInstalled: ({ nevra, files }, index, path) => {
+      const entry = tree.get(path);
+      return entry !== undefined && hasType(entry, files[index]!.mode) && isInstalled(nevra, index);
+    },
+    ownerAt: (file, path) => {
+      const entry = tree.get(path)!;
+      // What a scriptlet has only given away lies in its package's layer as it is now, and not in another once more.
+      return entry.mtimeSeconds === file.mtime && entry.size === file.size ? entry : named(file, path);
+    },
+  });
+  const directoryAt: DirectoryAt = (path) => {
+    const entry = tree.get(path);
+    return entry && isDirectory(entry) ? entry : undefined;
+  };
+  return { packages: predicted, directoryAt, isKnown: knownContent(predicted, differences) };
+}
+
+/** RPMVERIFY_FILEDIGEST (rpm, include/rpm/rpmvf.h). */
+const verifyDigest = 1;
+/** rpm -Va prints such paths as they are; of others it is read again what they hold. */
+const plainPath = /^[\x21-\x7e]+$/;
+
+/** rpm -Va has read every file that its package has it compare: there is no need to read those again. */
+function knownContent(packages: PredictedPackage[], differences: Difference[]): IsKnown {
+  const digestColumn = 2;
+  const doubtful = new Set(
+    differences
+      .filter(({ attributes }) => attributes === 'missing' || attributes[digestColumn] !== '.')
+      .map(({ path }) => path),
+  );
+  const files = new Map(
+    packages.flatMap(({ package: one, places }) =>
+      places.map(([index, path]) => [path, one.files[index]!] as const),
+    ),
+  );
+  return ({ path }) => {
+    const file = files.get(path);
+    if (!file?.digest || (file.verifyFlags & verifyDigest) === 0) return false;
+    return plainPath.test(file.path) && !doubtful.has(`/${file.path}`);
+  };
+}
+
+/** The lock's plan. */
+export function plannedLayers(
+  { layers, packages: locked }: LockedArch,
+  { packages, directoryAt }: Prediction,
+): PackageLayer[] {
+  const sources = new Map(locked.map((one) => [one.nevra, sourceNameOf(one)]));
+  const bySource = Map.groupBy(packages, (one) => sources.get(one.package.nevra)!);
+  const planned = layers.plan.map((names) => {
+    const members = new Set(names.flatMap((name) => bySource.get(name) ?? []));
+    return layerOf(
+      names.join(', '),
+      packages.filter((one) => members.has(one)),
+      directoryAt,
+    );
+  });
+  const count = planned.reduce((sum, one) => sum + one.packages.length, 0);
+  if (count !== packages.length) {
+    throw new MillinerError(
+      'LOCK_INVALID',
+      `the lock has planned layers for ${count} of ${packages.length} packages`,
+    );
+  }
+  return planned;
+}
+
+function layerOf(name: string, packages: PredictedPackage[], directoryAt: DirectoryAt): PackageLayer {
+  const found = directoryPaths(packages).map(directoryAt);
+  const directories = found.filter((one) => one !== undefined);
+  const isCertain = directories.length === found.length && packages.every((one) => one.isCertain);
+  return { name, packages, directories, isCertain };
+}

@@ -1,0 +1,40 @@
+/** Why the installed tree differs from what rpm -V expects of it. */
+import { byteString } from '../../lib/host/paths.ts';
+import type { Difference } from '../../stages/install/rpm-verify.ts';
+import type { InstalledTree } from '../../stages/layer/normalize/normalize.ts';
+import { isAsPackaged, isInherited } from '../../stages/layer/packages/packaged.ts';
+import { placedBy } from '../../stages/recipe/placed-paths.ts';
+import type { Recipe } from '../../stages/recipe/schema.ts';
+import type { BuildReport } from '../state/image-records.ts';
+
+/** rpm's letters for a file of which nothing else has changed. */
+const timeAlone = '.......T.';
+const mountPoints = /^\/(?:dev|proc|sys)(?:\/|$)/;
+
+/** Nobody but rpm, its scriptlets and the recipe can have written: a line that is left names a scriptlet's work. */
+export function explain(
+  differences: Difference[],
+  recipe: Recipe,
+  { tree, parent, packaged }: InstalledTree,
+): BuildReport['verification'] {
+  const isTimeAlone = ({ path, attributes }: Difference) => {
+    const entry = tree.get(byteString(path.slice(1)));
+    return attributes === timeAlone && entry !== undefined && isAsPackaged(entry, packaged);
+  };
+  const written = placedBy(recipe);
+  return (
+    differences
+      // A time that alone had changed has been put back since.
+      .filter((difference) => !mountPoints.test(difference.path) && !isTimeAlone(difference))
+      .map((difference) => {
+        const path = byteString(difference.path.slice(1));
+        if (written.has(path)) return { ...difference, reason: 'written by the recipe' };
+        const entry = tree.get(path);
+        if (entry && isInherited(entry, parent)) return { ...difference, reason: 'so in the base' };
+        if (difference.marker === 'g') return { ...difference, reason: 'a ghost, made by a scriptlet' };
+        if (difference.marker === 'c')
+          return { ...difference, reason: 'configuration changed by a scriptlet' };
+        return { ...difference, reason: 'changed by a scriptlet or trigger' };
+      })
+  );
+}

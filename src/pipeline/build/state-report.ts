@@ -1,0 +1,66 @@
+/** What an image holds beyond its packages, path by path, and why. */
+import { byteString, showBytes } from '../../lib/host/paths.ts';
+import { databasePlaces } from '../../lib/rpm/database-path.ts';
+import { databaseFile } from '../../lib/rpm/database.ts';
+import type { Changed } from '../../stages/layer/diff/changes.ts';
+import type { Normalised } from '../../stages/layer/normalize/normalize.ts';
+import type { Origin } from '../../stages/layer/normalize/origin.ts';
+import type { Tree } from '../../stages/layer/tree.ts';
+import { placedBy, type Places } from '../../stages/recipe/placed-paths.ts';
+
+export interface StateEntry {
+  path: string;
+  change: 'added' | 'changed' | 'removed';
+  /** `ghost`: of the package; `scriptlet`: what made or last changed it; `recipe`: its directories, links, files and services; `normalised`, with the reason; `rpm`: its database. */
+  why: Origin['why'] | 'normalised' | 'rpm';
+  package?: string;
+  scriptlet?: string;
+  /** Where it is unknown: the package that was being installed. */
+  during?: string;
+  reason?: string;
+}
+
+export interface StateSources {
+  /** Base and packages alone. */
+  below: Tree;
+  origins: Map<string, Origin>;
+  normalised: Normalised[];
+  recipe: Places;
+  dbPath: string;
+  /** Whether rpm itself has removed or replaced packages of the base. */
+  removes: boolean;
+}
+
+export function describeState({ paths, deleted }: Changed, sources: StateSources): StateEntry[] {
+  const written = placedBy(sources.recipe);
+  const normalised = new Map(sources.normalised.map((one) => [one.path, one.reason]));
+  // Also where it was before it went to where the image's own rpm looks.
+  const databases = [sources.dbPath.slice(1), ...databasePlaces].map((place) =>
+    byteString(`${place}/${databaseFile}`),
+  );
+  const database = byteString(sources.dbPath.slice(1));
+  const why = (path: string): Omit<StateEntry, 'path' | 'change'> => {
+    if (path === database || path.startsWith(`${database}/`)) return { why: 'rpm' };
+    if (written.has(path as never)) return { why: 'recipe' };
+    const reason = normalised.get(`/${showBytes(path as never)}`);
+    if (reason !== undefined) return { why: 'normalised', reason };
+    // rpm makes the directories that lead to its database.
+    if (database.startsWith(`${path}/`) && !sources.below.has(path as never)) return { why: 'rpm' };
+    return sources.origins.get(path) ?? { why: 'unknown' };
+  };
+  const present = [...paths].map((path) => ({
+    path: `/${showBytes(path)}`,
+    change: sources.below.has(path) ? ('changed' as const) : ('added' as const),
+    ...why(path),
+  }));
+  const gone = deleted.map((path) => {
+    if (databases.includes(path))
+      return { path: `/${showBytes(path)}`, change: 'removed' as const, why: 'rpm' as const };
+    const reason = normalised.get(`/${showBytes(path)}`);
+    // What rpm has not removed a scriptlet has; of both, nothing is left that could tell.
+    const who = sources.removes ? ('unknown' as const) : ('scriptlet' as const);
+    const cause = reason === undefined ? { why: who } : { why: 'normalised' as const, reason };
+    return { path: `/${showBytes(path)}`, change: 'removed' as const, ...cause };
+  });
+  return [...present, ...gone];
+}

@@ -1,0 +1,98 @@
+/** The layers of an image: its packages' as the lock has planned them, the rpm database, and what nothing explains. */
+import { availableParallelism } from 'node:os';
+import { inParallel } from '../../lib/host/parallel.ts';
+import { stoppable } from '../../lib/host/stoppable.ts';
+import type { ImageLayer } from '../../stages/image/image.ts';
+import { checkLayers } from '../../stages/layer/apply/check-layers.ts';
+import { LayerSum } from '../../stages/layer/apply/layer-sum.ts';
+import { mediaTypes, usualLevel, type Compression } from '../../stages/layer/compress/compress.ts';
+import { encodeLayer } from '../../stages/layer/compress/encode.ts';
+import {
+  changedSince,
+  changesOf,
+  type Changed,
+  type Changes,
+  type IsKnown,
+} from '../../stages/layer/diff/changes.ts';
+import { layerParts } from '../../stages/layer/diff/layer-parts.ts';
+import { splitChanged, type Held } from '../../stages/layer/diff/split-state.ts';
+import { filesOf } from '../../stages/layer/packages/predict.ts';
+import type { ListedEntry } from '../../stages/layer/tar/listing.ts';
+import type { Tree } from '../../stages/layer/tree.ts';
+import type { Recipe } from '../../stages/recipe/schema.ts';
+import type { LayerWorkers } from '../base/layer-workers.ts';
+import type { Context } from '../state/context.ts';
+import { readListing } from '../state/trees.ts';
+import type { PackageLayer, PackageLayers, WrittenLayer } from './package-layers.ts';
+
+export interface LayerJob {
+  /** The recipe's name. */
+  recipe: string;
+  /** Where the tree is mounted. */
+  target: string;
+  tree: Tree;
+  parent: Tree | undefined;
+  planned: PackageLayer[];
+  packageLayers: PackageLayers;
+  layerWorkers: LayerWorkers;
+  dbPath: string;
+  compression: Compression;
+  isKnown: IsKnown;
+}
+
+export interface WrittenLayers {
+  /** Lowest first. */
+  layers: ImageLayer[];
+  /** Base and packages alone. */
+  below: Tree;
+  /** What they do not explain. */
+  changed: Changed;
+}
+
+export function compressionOf({ compression: kind, level }: Recipe['layers']): Compression {
+  return { kind, level: level ?? usualLevel[kind] };
+}
+
+/** Every regular file of the tree has its digest afterwards. Throws LAYERS_DIFFER where the layers are not the tree. */
+export async function writeLayers(context: Context, job: LayerJob): Promise<WrittenLayers> {
+  const { recipe, target, tree, parent, planned } = job;
+  const own = await job.packageLayers.all(planned);
+  const below = packagesOn(parent, planned);
+  const changed = await changedSince(target, tree, below, job.isKnown);
+  const rest = await inParallel(
+    splitChanged(tree, changed, job.dbPath),
+    availableParallelism(),
+    context.signal,
+    ([holds, part], signal) => changeLayer({ ...context, signal }, job, holds, changesOf(tree, part)),
+  );
+  const listings = await Promise.all(own.map(({ listing }) => readListing(context, listing)));
+  for (const { listing } of rest) listings.push(listing);
+  await checkLayers({ base: parent, listings, root: target, tree, unexplained: changed.paths });
+  const layers = [...own, ...rest].map(({ layer }) => ({ ...layer, recipe }));
+  return { layers, below, changed };
+}
+
+/** What an image shows once its package layers lie on its base, as they are expected to be. */
+function packagesOn(parent: Tree | undefined, planned: readonly PackageLayer[]): Tree {
+  const sum = new LayerSum(parent);
+  for (const { directories, packages } of planned) {
+    const files = packages.flatMap((one) => filesOf(one).map(({ entry }) => entry));
+    sum.lay({ entries: [...directories, ...files], deleted: [] });
+  }
+  return sum.tree;
+}
+
+async function changeLayer(
+  { content, signal }: Context,
+  { target, compression, layerWorkers }: LayerJob,
+  holds: Held,
+  changes: Changes,
+): Promise<{ layer: WrittenLayer; listing: ListedEntry[] }> {
+  const layer = encodeLayer(layerParts(target, changes), compression);
+  const blob = await content.ingestStream(stoppable(layer.bytes, signal));
+  const annotations = layer.annotations();
+  const mediaType = mediaTypes[compression.kind];
+  const { diffID, listing } = await layerWorkers.read({ ...blob, mediaType, annotations }, signal);
+  const written = { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
+  return { layer: written, listing };
+}

@@ -1,0 +1,203 @@
+/** run: instances of an image for use, each on a tree of its own, looked after by this process until they end. */
+import { once } from 'node:events';
+import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { inParallel, meeting } from '../../lib/host/parallel.ts';
+import { diskProblem, type DiskOptions } from '../../stages/boot/disk.ts';
+import { Finding } from '../../stages/boot/finding.ts';
+import { checkInotify } from '../../stages/boot/inotify.ts';
+import { Instance, StartError } from '../../stages/boot/instance.ts';
+import type { BootPlan } from '../../stages/boot/plan.ts';
+import { publishPorts, type PortMapping } from '../../stages/boot/ports.ts';
+import { waitUntilReady } from '../../stages/boot/ready.ts';
+import { holdToDigest } from '../base/hold-to-digest.ts';
+import type { Context } from '../state/context.ts';
+import { findRecord, type ImageRecord } from '../state/image-records.ts';
+import { bootPlanOf } from './boot-plan.ts';
+import { InstanceLog } from './instance-log.ts';
+import { describeInstance, type RunningInstance } from './instance-records.ts';
+import { withInstance, type InstancePlace } from './instance-root.ts';
+
+const pollMilliseconds = 500;
+
+export interface RunRequest {
+  image: string;
+  instances: number;
+  ports: PortMapping[];
+  /** A line of an instance's output. */
+  onLine: (id: string, line: string) => void;
+  /** Called once, when all are ready. */
+  onReady: (started: Started) => void;
+}
+
+export interface Started {
+  instances: RunningInstance[];
+  /** What their trees took, all together, before anything was written to them. */
+  trees: { snapshotter: string; bytes: number };
+}
+
+type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & { onReady: (instance: RunningInstance) => void };
+
+/** Ends when every instance has ended, or the context's signal stops them. Throws INSTANCE_FAILED, TREE_CHANGED. */
+export async function runInstances(context: Context, request: RunRequest): Promise<void> {
+  const record = await findRecord(context.state, request.image);
+  await holdToDigest(context, record);
+  if (bootPlanOf(record.test).init) await checkInotify(request.instances);
+  const numbers = Array.from({ length: request.instances }, (_, index) => index + 1);
+  const ready: RunningInstance[] = [];
+  const { snapshots } = context;
+  const where = `${snapshots.name} snapshots (${context.why})`;
+  context.progress.step(`starting ${request.instances} of ${record.name} in ${where}`);
+  const before = await snapshots.used();
+  const trees = { snapshotter: snapshots.name, bytes: 0 };
+  // None writes to its tree before all have been looked at.
+  const looked = meeting(numbers.length, async () => {
+    trees.bytes = Math.max(0, (await snapshots.used()) - before);
+  });
+  await inParallel(numbers, numbers.length, context.signal, (number, signal) =>
+    withInstance(context, record, { number, of: numbers.length }, async (place) => {
+      await looked(signal);
+      await runOne({ ...context, signal }, record, place, {
+        ...request,
+        onReady: (instance) => {
+          ready.push(instance);
+          if (ready.length === numbers.length) request.onReady({ instances: ready, trees });
+        },
+      });
+    }),
+  );
+}
+
+async function runOne(
+  context: Context,
+  record: ImageRecord,
+  place: InstancePlace,
+  request: OneRequest,
+): Promise<void> {
+  const plan = bootPlanOf(record.test);
+  // The same on every start of the same instance, and nothing else's: the last part of the container's name.
+  const id = basename(place.id).slice(-16, -4);
+  const log = new InstanceLog(place.directory);
+  let instance: Instance;
+  try {
+    instance = await Instance.start({
+      ...place,
+      init: plan.init,
+      limits: plan.limits,
+      onLine: (line) => {
+        log.write(line);
+        request.onLine(id, line);
+      },
+    });
+  } catch (error) {
+    throw error instanceof StartError ? failure(record, error.message) : error;
+  }
+  try {
+    await lookAfter(context, instance, { plan, disk: place, id }, async () => {
+      const ports = instance.network ? await publishPorts(instance.network, request.ports) : undefined;
+      const known = { id, ports: ports?.ports ?? [], stopSignal: instance.stopSignal };
+      const running = await describe(record, plan, place, known).catch((error: unknown) => {
+        ports?.close();
+        throw error;
+      });
+      request.onReady(running);
+      return () => ports?.close();
+    });
+  } catch (error) {
+    throw error instanceof Finding ? failure(record, error.message) : error;
+  } finally {
+    await instance.remove();
+    log.close();
+  }
+}
+
+function failure({ name }: ImageRecord, why: string): MillinerError {
+  return new MillinerError('INSTANCE_FAILED', `${name}: ${why}`);
+}
+
+/** Waits for readiness, then for the end; a stop that was asked for is carried out as the image wants it. */
+async function lookAfter(
+  { signal, progress }: Context,
+  instance: Instance,
+  { plan, disk, id }: { plan: BootPlan; disk: DiskOptions; id: string },
+  onReady: () => Promise<() => void>,
+): Promise<void> {
+  const over = new AbortController();
+  void instance.ended.then(() => over.abort());
+  const held = holdToDisk(instance, disk, over.signal, (why) => progress.warn(`${id} is killed: ${why}`));
+  // What it throws ends the instance, and is thrown below where it is waited for.
+  held.catch(() => over.abort());
+  const both = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
+  try {
+    await waitForInstance(instance, plan, signal, both);
+    const close = await onReady();
+    if (!both.aborted) await once(both, 'abort');
+    close();
+    signal?.throwIfAborted();
+    const problem = await held;
+    if (problem !== undefined) throw new Finding('disk-full', problem);
+  } finally {
+    if (!instance.hasEnded) await instance.stop(plan.stopTimeout);
+    await held;
+  }
+}
+
+/** Throws Finding; one that ends before it is ready never will be. */
+async function waitForInstance(
+  instance: Instance,
+  plan: BootPlan,
+  signal: AbortSignal | undefined,
+  both: AbortSignal,
+): Promise<void> {
+  // The end is what one that runs to its end is ready with.
+  const waiting = plan.ready.exit === undefined ? both : (signal ?? new AbortController().signal);
+  await waitUntilReady(instance, plan, waiting).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    if (error instanceof Finding || !instance.hasEnded) throw error;
+    throw new Finding('exited', `it exited with ${instance.hasEnded.exitCode} before it was ready`);
+  });
+}
+
+/** Gives what it has done where it wrote too much, for which it is killed. */
+async function holdToDisk(
+  instance: Instance,
+  disk: DiskOptions,
+  ended: AbortSignal,
+  tell: (problem: string) => void,
+): Promise<string | undefined> {
+  while (!ended.aborted) {
+    const problem = await diskProblem(disk);
+    if (problem !== undefined) {
+      tell(problem);
+      await instance.kill();
+      return problem;
+    }
+    await sleep(pollMilliseconds, undefined, { signal: ended }).catch(() => undefined);
+  }
+  // What has just ended may have filled it last.
+  return diskProblem(disk);
+}
+
+async function describe(
+  record: ImageRecord,
+  plan: BootPlan,
+  place: InstancePlace,
+  { id, ports, stopSignal }: Pick<RunningInstance, 'id' | 'ports' | 'stopSignal'>,
+): Promise<RunningInstance> {
+  const running: RunningInstance = {
+    id,
+    container: place.id,
+    directory: place.directory,
+    image: record.name,
+    manifestDigest: record.manifestDigest,
+    init: plan.init,
+    ports,
+    started: new Date().toISOString(),
+    supervisor: process.pid,
+    stopSignal,
+    stopTimeout: plan.stopTimeout,
+  };
+  await describeInstance(running);
+  return running;
+}

@@ -1,0 +1,66 @@
+/** Whether a lock still is the answer to its recipe. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { hostRpmVersion } from '../../stages/image/tool-versions.ts';
+import { canonicalDigest, type Lock } from '../../stages/lock/lock-file.ts';
+import type { LoadedRecipe } from '../../stages/recipe/load.ts';
+import type { Recipe, Repository } from '../../stages/recipe/schema.ts';
+import { layerCount, mostLayers } from './layer-plan.ts';
+
+/** What the answer depends on; a change of anything else in the recipe leaves the lock good. */
+export function inputsOf(recipe: Recipe): Digest {
+  const { release, arches, repos, packages, exclude, modules, pins, weakDeps, tools, from } = recipe;
+  const sources = repos.map(sourceOf);
+  // Who must have signed an image says nothing of what it is.
+  const base = typeof from === 'object' && 'image' in from ? { image: from.image } : from;
+  const asked = { release, arches, packages, exclude, modules, pins, weakDeps, tools };
+  return canonicalDigest({ ...asked, sources, from: base });
+}
+
+function sourceOf(repository: Repository) {
+  const { name, baseurl, metalink, mirrorlist, exclude: without, include, moduleHotfixes } = repository;
+  const { priority, cost } = repository;
+  // A directory lies elsewhere in another checkout and is the same repository.
+  const servers = [baseurl ?? []].flat().filter((url) => /^https?:/.test(url));
+  return {
+    name,
+    ...(servers.length > 0 && { baseurl: Array.isArray(baseurl) ? servers : servers[0] }),
+    metalink,
+    mirrorlist,
+    without,
+    priority,
+    // As locks have it that are older than these keys.
+    ...(cost !== 1000 && { cost }),
+    ...(include.length > 0 && { include }),
+    ...(moduleHotfixes && { moduleHotfixes }),
+  };
+}
+
+export function checkFresh(
+  { recipe, path, lockPath }: LoadedRecipe,
+  found: Lock,
+  base: Lock | undefined,
+): void {
+  const stale = (why: string) =>
+    new MillinerError('LOCK_STALE', `${lockPath}: ${why}`, {
+      hint: `Make it anew with: milliner lock ${path}`,
+    });
+  if (found.recipe !== recipe.name) throw stale(`it is the lock of ${found.recipe}`);
+  if (found.inputs !== inputsOf(recipe)) throw stale('the recipe has changed since');
+  const { max = mostLayers } = recipe.layers;
+  for (const { layers } of Object.values(found.arches)) {
+    if (layerCount(layers) > max)
+      throw stale(`it has ${layerCount(layers)} layers, layers.max allows ${max}`);
+  }
+  if (found.base?.lock !== base?.digest)
+    throw stale(`its base ${base?.recipe ?? ''} has been locked again since`);
+}
+
+export async function checkHostRpm(locked: string, loaded: LoadedRecipe): Promise<void> {
+  const version = await hostRpmVersion();
+  if (version === locked) return;
+  throw new MillinerError(
+    'TOOLS_DIFFER',
+    `${loaded.lockPath} was made with the host's rpm ${locked}; this is ${version}`,
+  );
+}

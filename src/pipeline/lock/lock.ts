@@ -1,0 +1,162 @@
+/** lock: solves a recipe against its repositories and writes down the answer; and holds a lock to its recipe. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import { hostArch } from '../../lib/host/arch.ts';
+import { checkVersions, currentVersions } from '../../stages/image/tool-versions.ts';
+import { readLock, sealLock, writeLock, type Lock, type LockedArch } from '../../stages/lock/lock-file.ts';
+import { loadChain, type LoadedRecipe } from '../../stages/recipe/load.ts';
+import { ensureBase } from '../base/ensure-base.ts';
+import type { Context } from '../state/context.ts';
+import { checkFresh, checkHostRpm, inputsOf } from './freshness.ts';
+import { describePackages, layerCount, planArch, type PlanCost } from './layer-plan.ts';
+import { pinnedImage } from './locked-base.ts';
+import { refuseOrphans } from './modular.ts';
+import { solveArch, type LockedBase } from './resolve.ts';
+import { checkMeant } from './update.ts';
+
+/** A recipe with the part of its lock that is for one architecture. */
+export interface LockedRecipe {
+  loaded: LoadedRecipe;
+  lock: Lock;
+  answer: LockedArch;
+}
+
+export interface MadeLock {
+  lock: Lock;
+  /** By architecture. */
+  costs: Record<string, PlanCost>;
+  /** The lock that was there before, if it could be read. */
+  previous: Lock | undefined;
+}
+
+/**
+ * Locks a recipe anew, and its bases only if they have no lock yet. Gives the lock of the recipe itself. With `update`
+ * the packages of its last lock stay, but for those that one of these names or globs means and what they need.
+ */
+export async function lock(
+  context: Context,
+  recipe: string,
+  update?: readonly string[],
+): Promise<MadeLock & { path: string }> {
+  const chain = await loadChain(recipe);
+  refuseUnknown(context, chain);
+  return context.content.lease(async () => {
+    const base = await lockBases(context, chain.slice(0, -1));
+    const loaded = chain.at(-1)!;
+    return { ...(await makeLock(context, loaded, base, update)), path: loaded.lockPath };
+  });
+}
+
+/** A name that is mistyped would allow nothing, without a word. */
+function refuseUnknown({ allowOlder = [] }: Context, chain: readonly LoadedRecipe[]): void {
+  const known = chain.flatMap(({ recipe }) => recipe.repos.map(({ name }) => name));
+  const unknown = allowOlder.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new MillinerError('USAGE', `--allow-older ${unknown}: the recipe has no such repository`, {
+    hint: `It has ${[...new Set(known)].join(', ')}.`,
+  });
+}
+
+async function lockBases(context: Context, chain: LoadedRecipe[]): Promise<LockedBase | undefined> {
+  let base: LockedBase | undefined;
+  for (const loaded of chain) {
+    const there = await readLock(loaded.lockPath);
+    if (there) checkFresh(loaded, there, base?.lock);
+    base = { loaded, lock: there ?? (await makeLock(context, loaded, base)).lock };
+  }
+  return base;
+}
+
+/** The chain with its locks, for building; those that are missing are made, stale or edited ones refused. */
+export async function lockedChain(
+  context: Context,
+  chain: LoadedRecipe[],
+  arch: string,
+): Promise<LockedRecipe[]> {
+  const locked: LockedRecipe[] = [];
+  for (const loaded of chain) {
+    const base = locked.at(-1);
+    const there = await readLock(loaded.lockPath);
+    if (there) checkFresh(loaded, there, base?.lock);
+    const found = there ?? (await makeLock(context, loaded, base)).lock;
+    checkVersions(found, loaded.lockPath);
+    const answer = found.arches[arch];
+    if (!answer) {
+      throw new MillinerError('LOCK_STALE', `${loaded.lockPath} has no answer for ${arch}`, {
+        hint: `Add ${arch} to the recipe's arches and lock again.`,
+      });
+    }
+    if (!Array.isArray(answer.tools)) await checkHostRpm(answer.tools.host, loaded);
+    locked.push({ loaded, lock: found, answer });
+  }
+  return locked;
+}
+
+/** The recipe's own lock, held to it for these architectures; `made` where it, or one of its bases, had none. */
+export async function lockRecipe(
+  context: Context,
+  recipe: string,
+  arches: readonly string[],
+): Promise<{ lock: Lock; made: boolean }> {
+  const chain = await loadChain(recipe);
+  const before = await Promise.all(chain.map(({ lockPath }) => readLock(lockPath)));
+  const locked = await context.content.lease(async () => {
+    for (const arch of arches.slice(1)) await lockedChain(context, chain, arch);
+    return lockedChain(context, chain, arches[0]!);
+  });
+  return { lock: locked.at(-1)!.lock, made: before.includes(undefined) };
+}
+
+async function makeLock(
+  context: Context,
+  loaded: LoadedRecipe,
+  base: LockedBase | undefined,
+  update?: readonly string[],
+): Promise<MadeLock> {
+  const { recipe } = loaded;
+  context.progress.step(`${recipe.name}: locking`);
+  const arches: Record<string, LockedArch> = {};
+  const costs: MadeLock['costs'] = {};
+  let epoch = base?.lock.epoch ?? 0;
+  // Where packages are to stay, a lock that cannot be read is in the way.
+  const previous = await (update ? readLock(loaded.lockPath) : previousLock(context, loaded));
+  for (const arch of recipe.arches ?? [hostArch()]) {
+    const last = update && previous?.arches[arch] && { answer: previous.arches[arch], update };
+    const inherited = base?.lock.arches[arch];
+    const { source } = loaded;
+    const pinned = source && pinnedImage(source, inherited, last?.answer);
+    const image = source && (await ensureBase(context, source, arch, pinned));
+    const solved = await solveArch(context, loaded, arch, { base, image, last });
+    const packages = await describePackages(context, loaded, arch, solved.own);
+    refuseOrphans(packages, solved.modules, recipe);
+    const { layers, cost } = planArch(loaded, {
+      packages,
+      below: inherited ? layerCount(inherited.layers) : (image?.layers.length ?? 0),
+      previous: previous?.arches[arch]?.layers.plan,
+    });
+    arches[arch] = { ...solved.answer, layers };
+    costs[arch] = cost;
+    epoch = Math.max(epoch, solved.newest);
+  }
+  const sealed = sealLock({
+    version: 2,
+    recipe: recipe.name,
+    inputs: inputsOf(recipe),
+    ...(base && { base: { recipe: base.loaded.recipe.name, lock: base.lock.digest } }),
+    epoch,
+    reproducibleElsewhere: recipe.tools !== 'host' && (base?.lock.reproducibleElsewhere ?? true),
+    versions: currentVersions(),
+    arches,
+  });
+  if (update && previous) checkMeant(update, [previous, sealed], loaded.lockPath);
+  await writeLock(loaded.lockPath, sealed);
+  return { lock: sealed, costs, previous };
+}
+
+/** Its layers stay what they are, also where the recipe has changed; one that cannot be read holds nothing up. */
+async function previousLock(context: Context, { lockPath }: LoadedRecipe): Promise<Lock | undefined> {
+  return readLock(lockPath).catch((error: Error) => {
+    if (!(error instanceof MillinerError) || error.code !== 'LOCK_INVALID') throw error;
+    context.progress.warn(`the layers are planned anew: ${error.message}`);
+    return undefined;
+  });
+}

@@ -1,0 +1,216 @@
+/** The answer of one architecture: repositories opened, packages and tools solved, each named by its SHA-256. */
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Access } from '../../lib/http/access.ts';
+import { compareNevra } from '../../lib/rpm/evr.ts';
+import { nevraText, parseNevra } from '../../lib/rpm/package.ts';
+import { hostRpmVersion } from '../../stages/image/tool-versions.ts';
+import type { LockedArch, LockedImage, LockedPackage } from '../../stages/lock/lock-file.ts';
+import type { LoadedRecipe } from '../../stages/recipe/load.ts';
+import { groupMembers, modulesOf } from '../../stages/repo/repository.ts';
+import { moduleFilter, type ModuleFilter } from '../../stages/solve/module-filter.ts';
+import { solve, type SolvedPackage, type SolveRequest } from '../../stages/solve/solve.ts';
+import { withInstalled } from '../base/describe-tree.ts';
+import { locationIn } from '../packages/fallback-urls.ts';
+import { fetchPackages, placesOf, sha256Of } from '../packages/fetch.ts';
+import { openAll } from '../packages/repositories.ts';
+import type { BaseRecord } from '../state/base-records.ts';
+import type { Context } from '../state/context.ts';
+import { changesOfBase } from './lock-changes.ts';
+import type { LockedRecipe } from './lock.ts';
+import { goneFrom, lockedImage, refuseReplaced, withoutPackages } from './locked-base.ts';
+import { keepPackages, remaining } from './update.ts';
+
+export type LockedBase = Pick<LockedRecipe, 'loaded' | 'lock'>;
+
+/** What stays as it is, but for packages that one of the words means and what they need. */
+export interface LastAnswer {
+  answer: LockedArch;
+  update: readonly string[];
+}
+
+export interface Given {
+  /** The recipe below. */
+  base: LockedBase | undefined;
+  /** What lies below all recipes, where that is no recipe. */
+  image: BaseRecord | undefined;
+  last: LastAnswer | undefined;
+}
+
+export async function solveArch(
+  context: Context,
+  loaded: LoadedRecipe,
+  arch: string,
+  { base, image, last }: Given,
+): Promise<{
+  answer: Omit<LockedArch, 'layers'>;
+  own: LockedPackage[];
+  modules: ModuleFilter;
+  newest: number;
+}> {
+  const { recipe } = loaded;
+  const inherited = base?.lock.arches[arch];
+  if (base && !inherited)
+    throw new MillinerError('LOCK_STALE', `${base.loaded.lockPath} has no answer for ${arch}`);
+  const repositories = await openAll(context, recipe, arch);
+  const bases = new Map(repositories.map((one) => [one.name, one.bases]));
+  const accesses = new Map(repositories.map((one) => [one.name, one.access]));
+  const place = { directory: dirname(loaded.lockPath), bases, accesses };
+  const locate = (found: SolvedPackage[]) => lockedPackages(context, found, place);
+  const { exclude, pins, weakDeps } = recipe;
+  const modules = moduleFilter(await modulesOf(repositories), recipe.modules ?? [], arch);
+  const common = { arch, repositories, modules, exclude, pins, weakDeps, progress: context.progress };
+  const files =
+    base &&
+    inherited &&
+    (await fetchPackages(context, inherited.packages, placesOf(context, base.loaded, arch)));
+  // Groups stand beside package names in a recipe, marked with @.
+  const [groups = [], install = []] = [true, false].map((wanted) =>
+    recipe.packages.filter((word) => word.startsWith('@') === wanted),
+  );
+  const members = await groupMembers(repositories, groups, arch);
+  const inBase = inherited?.packages ?? [];
+  const below = image && (inherited?.image ?? lockedImage(image));
+  const mine = last && ownOf(last.answer, [...inBase, ...namedIn(below)]);
+  const keep = last && (await keepPackages(context, loaded, arch, mine!, last.update));
+  const replaced = new Set(last?.answer.removed);
+  const here = inBase.filter(({ nevra }) => !replaced.has(nevra)).map(({ sha256 }) => files!.get(sha256)!);
+  const theirs = below?.packages.filter((nevra) => !replaced.has(nevra));
+  const solved = await withInstalled(context, image, theirs, (headers) =>
+    solve({
+      ...common,
+      subject: recipe.name,
+      install,
+      members,
+      installed: [...headers, ...here],
+      ...(keep && { kept: keep.solver }),
+    }),
+  );
+  for (const name of solved.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
+  const gone = new Set([...replaced, ...solved.removed.map(nevraText)]);
+  const [removed, kept] = [true, false].map((away) => inBase.filter(({ nevra }) => gone.has(nevra) === away));
+  const staying = remaining(keep, solved);
+  const own = [...staying, ...(await locate(solved.packages))];
+  const tools = await solveTools(context, loaded, arch, { common, locate, last });
+  const built = [
+    image?.epoch ?? 0,
+    ...solved.packages.map(({ buildTime }) => buildTime),
+    ...staying.map(({ nevra }) => keep!.built.get(nevra)!),
+  ];
+  const answer = {
+    packages: [...kept!.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(
+      compareNevra,
+    ),
+    ...(below && { image: withoutPackages(below, gone) }),
+    base: kept!.map(({ nevra }) => nevra),
+    removed: [...removed!.map(({ nevra }) => nevra), ...goneFrom(below, gone)].toSorted(),
+    tools,
+  };
+  const standsOn = base?.loaded.recipe.name ?? below?.name;
+  if (standsOn !== undefined) refuseReplaced(loaded, { name: standsOn, image: below }, changesOfBase(answer));
+  return {
+    answer,
+    own,
+    modules,
+    newest: Math.max(0, ...built),
+  };
+}
+
+/**
+ * What the last answer has besides its base, as far as today's base leaves room for it: beside a package of its name
+ * there is room for what stood beside one then.
+ */
+function ownOf({ packages, base, image, removed }: LockedArch, inBase: readonly Named[]): LockedPackage[] {
+  const inherited = new Set(base);
+  const replaced = new Set(removed);
+  const here = inBase.filter(({ nevra }) => !replaced.has(nevra));
+  const there = new Set(here.map(({ nevra }) => nevra));
+  const taken = new Set(here.map(nameAndArch));
+  const below = [...packages.filter(({ nevra }) => inherited.has(nevra)), ...namedIn(image)];
+  const beside = new Set(below.map(nameAndArch));
+  return packages.filter((one) => {
+    if (inherited.has(one.nevra) || there.has(one.nevra)) return false;
+    return !taken.has(nameAndArch(one)) || beside.has(nameAndArch(one));
+  });
+}
+
+type Named = Pick<LockedPackage, 'nevra' | 'name' | 'arch'>;
+
+function namedIn(image: LockedImage | undefined): Named[] {
+  return (image?.packages ?? []).flatMap((nevra) => {
+    const parsed = parseNevra(nevra);
+    return parsed ? [{ ...parsed, nevra }] : [];
+  });
+}
+
+function nameAndArch({ name, arch }: Named): string {
+  return `${name}.${arch}`;
+}
+
+interface ToolRequest {
+  common: Omit<SolveRequest, 'install' | 'installed'>;
+  locate: (found: SolvedPackage[]) => Promise<LockedPackage[]>;
+  last: LastAnswer | undefined;
+}
+
+async function solveTools(
+  context: Context,
+  loaded: LoadedRecipe,
+  arch: string,
+  { common, locate, last }: ToolRequest,
+): Promise<LockedArch['tools']> {
+  const { name, tools } = loaded.recipe;
+  if (tools === 'host') return { host: await hostRpmVersion() };
+  const locked = last?.answer.tools;
+  const keep =
+    last && Array.isArray(locked)
+      ? await keepPackages(context, loaded, arch, locked, last.update)
+      : undefined;
+  const solution = await solve({
+    ...common,
+    subject: `${name}'s tool root (tools: in the recipe)`,
+    exclude: [],
+    pins: {},
+    weakDeps: false,
+    install: tools.packages,
+    installed: [],
+    ...(keep && { kept: keep.solver }),
+  });
+  return [...remaining(keep, solution), ...(await locate(solution.packages))].toSorted(compareNevra);
+}
+
+interface Place {
+  directory: string;
+  /** By repository. */
+  bases: Map<string, readonly URL[]>;
+  accesses: Map<string, Access>;
+}
+
+/** Old repositories give SHA-1, new ones may give SHA-512; a lock knows files by their SHA-256. */
+async function lockedPackages(
+  context: Context,
+  found: SolvedPackage[],
+  { directory, bases, accesses }: Place,
+): Promise<LockedPackage[]> {
+  const digests = await sha256Of(context, found, accesses);
+  return found.map((one, index) => {
+    const { name, epoch, version, release, arch, repo, size, sourceRpm } = one;
+    const evr = { name, epoch, version, release, arch };
+    const location = locationIn(bases.get(repo) ?? [], one.url);
+    const place = { url: portable(one.url, directory), ...(location !== undefined && { location }) };
+    return { nevra: nevraText(one), ...evr, repo, ...place, size, sha256: digests[index]!, sourceRpm };
+  });
+}
+
+/** Files near the recipe are named relative to it, so that the checkout can lie anywhere. */
+function portable(url: string, lockDirectory: string): string {
+  if (!url.startsWith('file://')) return url;
+  const path = relative(lockDirectory, fileURLToPath(url));
+  return path.startsWith('../../../') ? url : path;
+}
+
+function moved(one: LockedPackage, from: LoadedRecipe, to: LoadedRecipe): LockedPackage {
+  if (/^[a-z]+:/.test(one.url)) return one;
+  return { ...one, url: relative(dirname(to.lockPath), join(dirname(from.lockPath), one.url)) };
+}

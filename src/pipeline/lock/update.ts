@@ -1,0 +1,76 @@
+/** lock --update NAME: what the last lock has stays as it is, but for what was asked for and what that needs. */
+import { posix } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { nevraText, readPackage } from '../../lib/rpm/package.ts';
+import { sourceNameOf, type Lock, type LockedPackage } from '../../stages/lock/lock-file.ts';
+import type { LoadedRecipe } from '../../stages/recipe/load.ts';
+import type { Solution, SolveRequest } from '../../stages/solve/solve.ts';
+import { fetchPackages, placesOf } from '../packages/fetch.ts';
+import type { Context } from '../state/context.ts';
+
+/** Packages of the last lock, as the solver takes them. */
+export interface Keep {
+  packages: LockedPackage[];
+  solver: NonNullable<SolveRequest['kept']>;
+  /** Build time of each, in seconds, by NEVRA. */
+  built: Map<string, number>;
+}
+
+/** A package that no repository has any more stays, as long as its file is in reach. Throws REPO_UNAVAILABLE naming it. */
+export async function keepPackages(
+  context: Context,
+  loaded: LoadedRecipe,
+  arch: string,
+  packages: LockedPackage[],
+  update: readonly string[],
+): Promise<Keep> {
+  const files = await fetchPackages(context, packages, placesOf(context, loaded, arch));
+  const paths = packages.map(({ sha256 }) => files.get(sha256)!);
+  const headers = await Promise.all(paths.map((path) => readPackage(path)));
+  const moving = packages.filter((one) => update.some((word) => isMeant(word, one)));
+  return {
+    packages,
+    solver: { files: paths, update: [...new Set(moving.map(({ name }) => name))] },
+    built: new Map(headers.map(({ nevra, buildTime }) => [nevra, buildTime])),
+  };
+}
+
+/** Those of the last lock that are in the answer too. */
+export function remaining(keep: Keep | undefined, { removed }: Solution): LockedPackage[] {
+  const gone = new Set(removed.map(nevraText));
+  return (keep?.packages ?? []).filter(({ nevra }) => !gone.has(nevra));
+}
+
+/** A name, a glob or a NEVRA. */
+export function isNamed(word: string, { name, nevra }: LockedPackage): boolean {
+  return nevra === word || posix.matchesGlob(name, word);
+}
+
+/** A word of --update: a name or glob, of packages or of source packages. */
+function isMeant(word: string, one: LockedPackage): boolean {
+  return posix.matchesGlob(one.name, word) || posix.matchesGlob(sourceNameOf(one), word);
+}
+
+/** A word that means nothing is a mistake, not a lock without changes. Throws PACKAGE_NOT_FOUND. */
+export function checkMeant(words: readonly string[], locks: (Lock | undefined)[], path: string): void {
+  const arches = locks.flatMap((lock) => Object.values(lock?.arches ?? {}));
+  for (const word of words) {
+    const own = arches.flatMap(({ packages, base, tools }) => {
+      const inherited = new Set(base);
+      return [
+        ...packages.filter(({ nevra }) => !inherited.has(nevra)),
+        ...(Array.isArray(tools) ? tools : []),
+      ];
+    });
+    if (own.some((one) => isMeant(word, one))) continue;
+    const ofBase = arches.some(({ packages }) => packages.some((one) => isMeant(word, one)));
+    throw new MillinerError(
+      'PACKAGE_NOT_FOUND',
+      `${path}: ${ofBase ? `${word} comes with the base` : `nothing in it is called ${word}`}`,
+      {
+        ...(ofBase && { hint: "Update the base's lock, then lock this recipe again." }),
+        details: { package: word },
+      },
+    );
+  }
+}

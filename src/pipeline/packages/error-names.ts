@@ -1,0 +1,22 @@
+/** In the store a file is called by its digest: people know packages by their names. */
+import { MillinerError } from '../../lib/errors/error.ts';
+
+/** What `fn` finds wrong with the file of one of the packages is said of the package. */
+export async function sayingWhich<T>(
+  packages: readonly { path: string; nevra: string }[],
+  fn: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await fn();
+  } catch (error) {
+    if (!(error instanceof MillinerError) || error.code !== 'PACKAGE_INVALID') throw error;
+    const { message, hint, details } = error;
+    const bad = packages.find(({ path }) => message.includes(path));
+    if (!bad) throw error;
+    throw new MillinerError('PACKAGE_INVALID', message.replaceAll(bad.path, bad.nevra), {
+      cause: error,
+      hint,
+      details: { ...details, package: bad.nevra },
+    });
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Where else a locked package may lie. A lock names the one mirror, or directory, that answered when it was made;
+ * its repository may have moved since, and has other mirrors. Whatever comes from there is held to the same digest.
+ */
+import type { LockedPackage } from '../../stages/lock/lock-file.ts';
+import type { LoadedRecipe } from '../../stages/recipe/load.ts';
+import type { Context } from '../state/context.ts';
+import { openOne } from './repositories.ts';
+
+/** URLs, best first; none where the recipe does not name the package's repository. Throws what opening it throws. */
+export type Elsewhere = (one: LockedPackage) => Promise<string[]>;
+
+/** Opens each repository once, and only when it is asked about. */
+export function elsewhere(context: Context, { recipe }: LoadedRecipe, arch: string): Elsewhere {
+  const opened = new Map<string, Promise<readonly URL[]>>();
+  const basesOf = async (repo: string) => {
+    const definition = recipe.repos.find(({ name }) => name === repo);
+    if (!definition) return [];
+    context.progress.step(`opening repository ${repo}: a package cannot be had from where it was looked for`);
+    return (await openOne(context, recipe, definition, arch)).bases;
+  };
+  return async ({ repo, location }) => {
+    if (location === undefined) return [];
+    if (!opened.has(repo)) opened.set(repo, basesOf(repo));
+    return (await opened.get(repo)!).flatMap((base) => locationBelow(base, location) ?? []);
+  };
+}
+
+/** The part of a package's URL behind the base that it begins with: what stays when a repository moves. */
+export function locationIn(bases: readonly URL[], url: string): string | undefined {
+  const base = bases.find(({ href }) => url.startsWith(href));
+  return base && url.slice(base.href.length);
+}
+
+function locationBelow(base: URL, location: string): string | undefined {
+  const { href } = new URL(location, base);
+  return href.startsWith(base.href) ? href : undefined;
+}

@@ -1,0 +1,66 @@
+/** The repositories of a recipe, opened side by side, and with what their packages are asked for. */
+import { join } from 'node:path';
+import { inParallel } from '../../lib/host/parallel.ts';
+import type { Access } from '../../lib/http/access.ts';
+import { durationOf, type Recipe, type Repository } from '../../stages/recipe/schema.ts';
+import { accessOf } from '../../stages/repo/repository-access.ts';
+import {
+  openRepository,
+  type OpenedRepository,
+  type RepositoryDefinition,
+} from '../../stages/repo/repository.ts';
+import type { Context } from '../state/context.ts';
+
+/** Most of the time is spent waiting for servers. */
+const parallel = 8;
+
+/** In the order of the recipe. */
+export async function openAll(context: Context, recipe: Recipe, arch: string): Promise<OpenedRepository[]> {
+  let done = 0;
+  return inParallel(recipe.repos, parallel, context.signal, async (repository, signal) => {
+    context.progress.step(`opening repository ${repository.name}`);
+    const opened = await openOne({ ...context, signal }, recipe, repository, arch);
+    context.progress.update('opening repositories', ++done, recipe.repos.length);
+    return opened;
+  });
+}
+
+export async function openOne(
+  { state, progress, signal, offline, allowOlder = [] }: Context,
+  { release }: Recipe,
+  repository: Repository,
+  arch: string,
+): Promise<OpenedRepository> {
+  return openRepository(definitionOf(repository), join(state, 'metadata'), {
+    arch,
+    release,
+    progress,
+    signal,
+    offline,
+    seenDir: join(state, 'seen'),
+    allowOlder: allowOlder.includes(repository.name),
+  });
+}
+
+/** For the packages of a repository, without opening it; of one that the recipe does not name, as of any server. */
+export function accessTo(
+  { offline }: Context,
+  { repos, release }: Recipe,
+  arch: string,
+): (repository: string) => Promise<Access> {
+  const found = new Map<string, Promise<Access>>();
+  const look = async (name: string): Promise<Access> => {
+    const repository = repos.find((one) => one.name === name);
+    const access = repository && (await accessOf(definitionOf(repository), { arch, release }));
+    return { named: [], ...access, offline };
+  };
+  return async (name) => {
+    const access = found.get(name) ?? look(name);
+    found.set(name, access);
+    return access;
+  };
+}
+
+function definitionOf({ timeout, ...rest }: Repository): RepositoryDefinition {
+  return { ...rest, timeout: timeout === undefined ? undefined : durationOf(timeout) };
+}

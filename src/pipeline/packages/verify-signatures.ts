@@ -1,0 +1,88 @@
+/** Every package is held against the keys of the repository that it came from, before rpm sees it. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import {
+  verifyDigests,
+  verifySignatures,
+  type BadPackage,
+  type SignatureProblem,
+} from '../../lib/rpm/package-signature.ts';
+import type { LockedPackage } from '../../stages/lock/lock-file.ts';
+import type { LoadedRecipe } from '../../stages/recipe/load.ts';
+import type { Repository } from '../../stages/recipe/schema.ts';
+import type { Context } from '../state/context.ts';
+
+/** Throws SIGNATURE_INVALID naming every bad package and why. */
+export async function checkTrust(
+  context: Context,
+  workDirectory: string,
+  { recipe, path }: LoadedRecipe,
+  packages: LockedPackage[],
+  files: Map<string, string>,
+): Promise<void> {
+  context.progress.step(`checking the signatures of ${packages.length} packages`);
+  const repositories = new Map(recipe.repos.map((repo) => [repo.name, repo]));
+  for (const [name, members] of Map.groupBy(packages, ({ repo }) => repo)) {
+    const repository = repositories.get(name);
+    if (!repository) {
+      throw new MillinerError(
+        'LOCK_STALE',
+        `${path}: the lock has packages from ${name}, which the recipe does not name`,
+      );
+    }
+    const pathOf = ({ sha256 }: LockedPackage) => files.get(sha256)!;
+    const isChecked = (one: LockedPackage) =>
+      repository.gpgcheck && !recipe.allow.unsigned.includes(one.name);
+    const [signed = [], unsigned = []] = [true, false].map((wanted) =>
+      members.filter((one) => isChecked(one) === wanted).map(pathOf),
+    );
+    try {
+      await verifySignatures(signed, {
+        keys: repository.keys,
+        workDirectory,
+        ...(context.signal && { signal: context.signal }),
+      });
+      await verifyDigests(unsigned, context.signal, workDirectory);
+    } catch (error) {
+      throw named(error, repository, new Map(members.map((one) => [pathOf(one), one.nevra])));
+    }
+  }
+}
+
+/** Where the usual hint would send its reader after a key, which is not what is missing. */
+const hints: Partial<Record<SignatureProblem, string>> = {
+  unsigned:
+    'Fetch a signed one from its maker, or allow this one by name: allow: {unsigned: [NAME]}. The keys of the recipe are not what is missing.',
+  'no-digest':
+    'Have its maker build it again: rpm writes all of these since 4.14. The keys of the recipe are not what is missing.',
+  'bad-digest': 'Fetch the package from its maker again: it was changed or damaged on its way.',
+  truncated: 'Fetch the package from its maker again: it was cut short on its way.',
+  'untrusted-signature':
+    'Have its maker sign it again, with a key and an algorithm that rpm still accepts. The keys of the recipe are not what is missing.',
+  'expired-key':
+    'Have its maker sign it again, or fetch the newest copy of the key: it may have been prolonged.',
+  'revoked-key': 'Have its maker sign it again with another key: what is revoked may be in the wrong hands.',
+  'invalid-key':
+    'Fetch the key from its maker again, with its names and self-signatures: without them nobody can tell whether it was revoked or has expired.',
+  'other-key-use': 'Have its maker sign it with a key that is meant for signing (gpg: capability S).',
+  'ambiguous-signature':
+    'Fetch the package from its maker again: no signing program writes such a signature.',
+  'early-key': 'Look at the clocks of this host and of its maker, who may have to sign it again.',
+};
+
+/** In the store a file is called by its digest: people know packages by their names. */
+function named(error: unknown, repository: Repository, names: Map<string, string>): unknown {
+  if (!(error instanceof MillinerError) || error.code !== 'SIGNATURE_INVALID') return error;
+  const bad = (error.details['packages'] as BadPackage[]).map(({ path, problem, message }) => ({
+    package: names.get(path) ?? path,
+    problem,
+    message,
+  }));
+  const text = bad.map((one) => `${one.package} from ${repository.name} ${one.message}`).join('\n');
+  const [problem, ...others] = new Set(bad.map((one) => one.problem));
+  const hint = others.length === 0 ? hints[problem!] : undefined;
+  return new MillinerError('SIGNATURE_INVALID', text, {
+    cause: error,
+    ...(hint !== undefined && { hint }),
+    details: { repository: repository.name, packages: bad },
+  });
+}

@@ -1,0 +1,139 @@
+/** What is signed of an image, hung on it in a repository beside what is there already, in one layout or both. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import { manifestType, sha256Of, type Digest } from '../../lib/oci/descriptor.ts';
+import type { Artifact, Fetched } from '../../stages/sign/artifact.ts';
+import type { Attachment } from '../../stages/sign/attachment.ts';
+import { mergeAttestations } from '../../stages/sign/attestation.ts';
+import type { PublicKey } from '../../stages/sign/public-key.ts';
+import { isSameClaim } from '../../stages/sign/reference-claim.ts';
+import type { SignedImage } from '../../stages/sign/sign-image.ts';
+import { bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
+import { mergeSignatures } from '../../stages/sign/simple-signing.ts';
+import { openEnvelope, type Statement } from '../../stages/sign/statement.ts';
+import { fetchAttachment, fetchBundles, type PublishedImage } from '../trust/fetch-signatures.ts';
+import type { Layout } from '../trust/verify-image.ts';
+import { count, type Tally } from './push.ts';
+
+/** Names of what was attached: tags and digests in the repository. */
+export interface Attached {
+  signatures: string[];
+  attestations: string[];
+}
+
+/**
+ * Others' signatures stay, ours of the same kind are replaced, and what is there as it should be is not written
+ * again. Callers of one image take turns. Throws IMAGE_ALTERED where what is there cannot be read.
+ */
+export async function attach(
+  image: PublishedImage,
+  key: PublicKey,
+  signed: SignedImage,
+  layouts: readonly Layout[],
+  tally: Tally,
+): Promise<Attached> {
+  const attached: Attached = { signatures: [], attestations: [] };
+  for (const layout of layouts) {
+    const added = await attachIn[layout](image, key, signed, tally);
+    attached.signatures.push(...added.signatures);
+    attached.attestations.push(...added.attestations);
+  }
+  return attached;
+}
+
+const attachIn: Record<Layout, typeof attachTags> = { sig: attachTags, bundle: attachBundles };
+
+async function attachTags(
+  image: PublishedImage,
+  key: PublicKey,
+  signed: SignedImage,
+  tally: Tally,
+): Promise<Attached> {
+  const { digest } = image;
+  const signatures = mergeSignatures(key, digest, signed.signatures, await fetchAttachment(image, 'sig'));
+  const attestations = mergeAttestations(
+    key,
+    digest,
+    signed.attestations,
+    await fetchAttachment(image, 'att'),
+  );
+  const signing = signed.signatures.length > 0 ? [signatures] : [];
+  for (const attachment of [...signing, attestations]) await pushAttachment(image, attachment, tally);
+  return { signatures: signing.map(({ tag }) => tag), attestations: [attestations.tag] };
+}
+
+async function attachBundles(
+  image: PublishedImage,
+  key: PublicKey,
+  signed: SignedImage,
+  tally: Tally,
+): Promise<Attached> {
+  const older = await ownBundles(image, key);
+  for (const bundle of signed.bundles) {
+    await pushBlobs(image, bundle, tally);
+    await putOnce(image, bundle.descriptor.digest, bundle);
+  }
+  const referrers = signed.bundles.map((bundle) => ({
+    descriptor: bundle.descriptor,
+    superseded: openOwn(bundle, image.digest, key).flatMap((own) => supersededBy(own, older)),
+  }));
+  await image.client.addReferrers(image.repository, image.digest, referrers);
+  const digests = signed.bundles.map(({ descriptor }) => descriptor.digest);
+  const named = signed.signatures.length;
+  return { signatures: digests.slice(0, named), attestations: digests.slice(named) };
+}
+
+async function pushAttachment(image: PublishedImage, attachment: Attachment, tally: Tally): Promise<void> {
+  await pushBlobs(image, attachment, tally);
+  await putOnce(image, attachment.tag, attachment);
+}
+
+async function pushBlobs(
+  { client, repository }: PublishedImage,
+  { blobs }: Artifact,
+  tally: Tally,
+): Promise<void> {
+  for (const [digest, bytes] of blobs) {
+    const source = { digest: digest as Digest, size: bytes.length, content: { bytes } };
+    count(tally, await client.pushBlob(repository, source), bytes.length);
+  }
+}
+
+async function putOnce(
+  { client, repository }: PublishedImage,
+  reference: string,
+  { descriptor, manifest }: Artifact,
+): Promise<void> {
+  if ((await client.headManifest(repository, reference)) === descriptor.digest) return;
+  await client.putManifest(repository, reference, manifest, manifestType);
+}
+
+interface OwnBundle {
+  digest: Digest;
+  statement: Statement;
+}
+
+/** Bundles of this key that are there already: an image that was booted again has a new verdict. */
+async function ownBundles(image: PublishedImage, key: PublicKey): Promise<OwnBundle[]> {
+  return (await fetchBundles(image)).flatMap((fetched) => openOwn(fetched, image.digest, key));
+}
+
+function openOwn(fetched: Fetched, digest: Digest, key: PublicKey): OwnBundle[] {
+  return bundledEnvelopes([fetched]).flatMap((envelope) => {
+    const statement = unlessRefused(() => openEnvelope({ key, digest }, envelope.read(), envelope.name));
+    return statement ? [{ digest: sha256Of(fetched.manifest), statement }] : [];
+  });
+}
+
+function supersededBy(bundle: OwnBundle, older: readonly OwnBundle[]): Digest[] {
+  return older.filter((one) => isSameClaim(bundle.statement, one.statement)).map(({ digest }) => digest);
+}
+
+/** Another key's, or damaged: not ours to replace. */
+function unlessRefused(open: () => Statement): Statement | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof MillinerError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,111 @@
+/** An image's bills of materials, from the rpm database, the layers and the manifest that the image itself has. */
+import { createRequire } from 'node:module';
+import { readInside } from '../../lib/host/resolve-in-root.ts';
+import { readInstalled } from '../../lib/rpm/database.ts';
+import { databaseIn } from '../../lib/rpm/image-database.ts';
+import { headerTags } from '../../lib/rpm/tags.ts';
+import { cyclonedxDocument, type CycloneDxDocument } from '../../stages/sign/cyclonedx.ts';
+import type { Distribution } from '../../stages/sign/purl.ts';
+import { sbomFacts, type SbomBase, type SbomFile, type SbomInput } from '../../stages/sign/sbom.ts';
+import { spdxDocument, type SpdxDocument } from '../../stages/sign/spdx.ts';
+import { largestDocument } from '../../stages/sign/untrusted-json.ts';
+import { obtainBytes } from '../state/blob-exchange.ts';
+import { openContext, type Context, type RunOptions } from '../state/context.ts';
+import { findRecord, type ImageRecord } from '../state/image-records.ts';
+import { withTree } from '../state/snapshots.ts';
+import { filesOf } from './sbom-files.ts';
+
+const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string };
+
+/** The same facts in both forms. */
+export interface Sboms {
+  spdx: SpdxDocument;
+  cyclonedx: CycloneDxDocument;
+}
+
+export const sbomFormats = ['spdx', 'cyclonedx'] as const satisfies (keyof Sboms)[];
+
+export type SbomFormat = (typeof sbomFormats)[number];
+
+/** Throws IMAGE_NOT_FOUND, and what sbomsOf throws. */
+export async function exportSbom(options: RunOptions, image: string, format: SbomFormat): Promise<object> {
+  const context = await openContext(options);
+  try {
+    const record = await findRecord(context.state, image);
+    return (await context.content.lease(() => sbomsOf(context, record)))[format];
+  } finally {
+    await context.close();
+  }
+}
+
+/** What a statement says around a document. */
+const statement = 4096;
+
+/** The same image, the same documents. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID, LAYERS_DIFFER, BLOB_MISSING. */
+export async function sbomsOf(context: Context, record: ImageRecord): Promise<Sboms> {
+  context.progress.step(`listing what ${record.name} holds`);
+  const input = await withTree(context, record.snapshot, (root) => inputOf(context, record, root));
+  return boundedSboms(input, (text) => context.progress.warn(`${record.name}: ${text}`));
+}
+
+type Listed = SbomInput & { files: SbomFile[] };
+
+/** Bytes of a file, at least, in either document: none is built that is too large for sure. */
+const leastOfFile = 200;
+
+/** Without files where a reader would not take a document with them; both, and the caller, then say so. */
+export function boundedSboms(
+  input: Listed,
+  warn: (text: string) => void,
+  largest = largestDocument - statement,
+): Sboms {
+  const { length } = input.files;
+  if (length * leastOfFile <= largest) {
+    const whole = sbomsFrom(input);
+    const sizes = Object.values(whole).map((one) => Buffer.byteLength(JSON.stringify(one)));
+    if (Math.max(...sizes) <= largest) return whole;
+  }
+  warn(`its bills of materials list no files: with all ${length} they would have more than ${largest} bytes`);
+  return sbomsFrom({ ...input, files: 'untold' });
+}
+
+function sbomsFrom(input: SbomInput): Sboms {
+  const facts = sbomFacts(input);
+  return { spdx: spdxDocument(facts), cyclonedx: cyclonedxDocument(facts) };
+}
+
+async function inputOf(context: Context, record: ImageRecord, root: string): Promise<Listed> {
+  const { name, manifestDigest, epoch, dbPath, checksums } = record;
+  const packages = await readInstalled(await databaseIn(root, dbPath));
+  return {
+    name,
+    manifestDigest,
+    epoch,
+    packages: packages.map((one) => ({ ...one, module: one.header.string(headerTags.MODULARITYLABEL) })),
+    checksums: new Map(Object.entries(checksums)),
+    files: await filesOf(context, record, packages),
+    distribution: await distributionOf(root),
+    base: await baseOf(context, record),
+    tool: { name: 'milliner', version },
+  };
+}
+
+const baseAnnotation = 'org.opencontainers.image.base';
+
+/** As the manifest names it: a base that is a mere file system has no name. */
+async function baseOf(context: Context, { manifestDigest }: ImageRecord): Promise<SbomBase | undefined> {
+  const manifest = await obtainBytes(context, manifestDigest);
+  const { annotations = {} } = JSON.parse(manifest.toString('utf8')) as {
+    annotations?: Record<string, string>;
+  };
+  const [name, digest] = [annotations[`${baseAnnotation}.name`], annotations[`${baseAnnotation}.digest`]];
+  return name === undefined || digest === undefined ? undefined : { name, manifestDigest: digest };
+}
+
+async function distributionOf(root: string): Promise<Distribution | undefined> {
+  const text = (await readInside(root, 'etc/os-release')) ?? (await readInside(root, 'usr/lib/os-release'));
+  const value = (key: string) =>
+    new RegExp(`^${key}=["']?([a-z0-9._-]+)["']?\\s*$`, 'm').exec(text?.toString('utf8') ?? '')?.[1];
+  const id = value('ID');
+  return id === undefined ? undefined : { id, versionId: value('VERSION_ID') ?? '' };
+}

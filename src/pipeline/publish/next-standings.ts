@@ -1,0 +1,63 @@
+/** What is to be stated of each tag that an image gets: numbers go on from whatever was stated before. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Standing } from '../../stages/sign/standing.ts';
+import type { PublishedImage } from '../trust/fetch-signatures.ts';
+import { seenTag } from '../trust/seen-tags.ts';
+import { rememberCurrent, statedOf, type StandingOptions } from '../trust/standings.ts';
+import { layouts } from '../trust/verify-image.ts';
+import type { Target } from './targets.ts';
+
+/** Seconds that a statement holds unless told otherwise: publishing again begins anew. */
+export const usualLife = 90 * 24 * 3600;
+
+/**
+ * A statement that still holds for half its life stays as it is, unless this state has seen a newer one since: what is
+ * published twice is the same bytes. Throws IMAGE_REVOKED, STATE_INVALID, and what registries throw.
+ */
+export async function nextStandings(
+  image: PublishedImage,
+  { tags }: Target,
+  life: number,
+  options: StandingOptions & { state: string },
+): Promise<Standing[]> {
+  const own = (await statedOf(image, layouts, options)).standings;
+  const standings: Standing[] = [];
+  for (const { tag, reference } of tags) {
+    const former = await formerNumber(image, tag, reference, options);
+    const seen = await seenTag(options.state, { key: options.key.hint, of: reference });
+    const known = own.get(reference);
+    const now = Date.now();
+    const issued = Math.floor(now / 1000);
+    const left = (known?.expires ?? 0) - issued;
+    const isSeen = known && known.number === seen?.number && seen.digest === image.digest;
+    const isNewest = known && known.number > Math.max(former, isSeen ? -1 : (seen?.number ?? -1));
+    const holds = isNewest && left > life / 2 && left <= life;
+    // The clock's, so that two publishers who do not know of each other go on from one another all the same.
+    const number = Math.max(now, ...[former, known?.number, seen?.number].map((one = 0) => one + 1));
+    standings.push(holds ? known : { reference, number, issued, expires: issued + life });
+  }
+  return standings;
+}
+
+/**
+ * Of the other image that the tag names, which is remembered; -1 where it names none, or nothing is stated of it that can
+ * be read.
+ */
+async function formerNumber(
+  image: PublishedImage,
+  tag: string,
+  reference: string,
+  options: StandingOptions & { state: string },
+): Promise<number> {
+  const digest = await image.client.headManifest(image.repository, tag);
+  if (digest === undefined || digest === image.digest) return -1;
+  try {
+    const stated = await statedOf({ ...image, digest }, layouts, options);
+    await rememberCurrent(digest, reference, stated, options);
+    return stated.standings.get(reference)?.number ?? -1;
+  } catch (error) {
+    const passable = ['IMAGE_REVOKED', 'IMAGE_ALTERED', 'REGISTRY_EXCESS'];
+    if (error instanceof MillinerError && passable.includes(error.code)) return -1;
+    throw error;
+  }
+}

@@ -1,0 +1,296 @@
+/**
+ * publish: a booted image to registries. Everything goes there under digests, with its signatures; it is read back
+ * and verified as a client that trusts the key sees it; and only then the tags move. Whatever cuts it short, a tag
+ * names the image it named before or the whole new one, and the next run finds what is there.
+ */
+import { join } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { withLock } from '../../lib/host/locks.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { readPrivateKey, type SigningKey } from '../../stages/sign/key.ts';
+import { signImage } from '../../stages/sign/sign-image.ts';
+import type { Context } from '../state/context.ts';
+import { findRecord, type ImageRecord } from '../state/image-records.ts';
+import { addPublication } from '../state/publications.ts';
+import { readVerdict } from '../state/verdicts.ts';
+import type { PublishedImage } from '../trust/fetch-signatures.ts';
+import { readKeyText } from '../trust/signer-key.ts';
+import { rememberCurrent, requireCurrent, statedOf } from '../trust/standings.ts';
+import { layouts, layoutsOf, proofs, type Layout } from '../trust/verify-image.ts';
+import { attach, type Attached } from './attach.ts';
+import { sbomsOf, type Sboms } from './image-sbom.ts';
+import { nextStandings, usualLife } from './next-standings.ts';
+import { pushImage, readImage, type StoredImage, type Tally } from './push.ts';
+import { openTargets, type Target } from './targets.ts';
+
+export interface PublishOptions {
+  /** REGISTRY/REPOSITORY:TAG each. */
+  to: readonly string[];
+  /** Path of the private key. */
+  key: string;
+  /** Asked for once, when everything else is known to be there. */
+  password: () => Promise<string>;
+  plainHttp: boolean;
+  /** Both where it is left out. */
+  only?: Layout | undefined;
+  /** Seconds for which it is stated what the tags name. */
+  life?: number | undefined;
+}
+
+/** Who signs, and where clients look for it. */
+export interface Signing {
+  key: SigningKey;
+  layouts: readonly Layout[];
+  /** Seconds for which it is stated what the tags name; usualLife unless told. */
+  life?: number | undefined;
+}
+
+export interface Published extends Attached, Tally {
+  name: string;
+  manifestDigest: string;
+  references: string[];
+}
+
+type Verdict = NonNullable<Awaited<ReturnType<typeof readVerdict>>>;
+
+/** What is claimed of an image besides its name. */
+export interface Evidence {
+  sboms: Sboms;
+  verdict: Verdict;
+}
+
+/**
+ * Called before each change that others can see; throws where this run may not make it any more. The signal ends when
+ * the leave does, which can then be asked for again.
+ */
+export type Fence = () => Promise<AbortSignal>;
+const unfenced: Fence = async () => new AbortController().signal;
+
+/**
+ * Throws IMAGE_UNBOOTED, IMAGE_NOT_FOUND, REFERENCE_INVALID, KEY_FILE_INVALID, what registries throw, and what
+ * verification throws: then no tag has moved.
+ */
+export async function publish(
+  context: Context,
+  image: string,
+  { to, key, password, plainHttp, only, life }: PublishOptions,
+): Promise<Published> {
+  const record = await findRecord(context.state, image);
+  const targets = await openTargets(to, { ...context, plainHttp });
+  await requirePassed(context.state, record);
+  const signing = {
+    key: await readPrivateKey(await readKeyText(key), await password(), key),
+    layouts: layoutsOf(only),
+    life,
+  };
+  return inTurn(context, record.manifestDigest, () => publishImage(context, record, targets, signing));
+}
+
+/** Nothing may collect what is being sent, and one image is signed by one run at a time. */
+export function inTurn<T>(context: Context, manifestDigest: Digest, fn: () => Promise<T>): Promise<T> {
+  const lock = join(context.state, 'locks', `publish-${manifestDigest.replace('sha256:', '')}`);
+  const onWait = (who: string) => context.progress.step(`waiting for ${who}`);
+  return context.content.lease(() =>
+    withLock(lock, 'exclusive', fn, { wait: true, signal: context.signal, onWait }),
+  );
+}
+
+async function publishImage(
+  context: Context,
+  record: ImageRecord,
+  targets: Target[],
+  signing: Signing,
+): Promise<Published> {
+  const { state } = context;
+  // Again under the lock: it may have been booted anew while we waited, and what is signed is what is true now.
+  const verdict = await requirePassed(state, record);
+  const image = await readImage(context, record);
+  const sboms = await sbomsOf(context, record);
+  const signed = await signImageAt(context, image, { sboms, verdict }, targets, signing);
+  // Once more: it may have been booted again, and failed, while all of this was sent.
+  await requirePassed(state, record);
+  const references = await promote(context, image, targets);
+  await rememberTags(context, image, targets, signing);
+  return { name: record.name, manifestDigest: image.digest, references, ...signed };
+}
+
+/** Everything to every target under digests, signed, and read back as it will be seen. No tag moves. */
+export async function signImageAt(
+  context: Context,
+  image: StoredImage,
+  evidence: Evidence,
+  targets: Target[],
+  signing: Signing,
+  fence = unfenced,
+): Promise<Attached & Tally> {
+  const { progress } = context;
+  const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
+  const attached: Attached = { signatures: [], attestations: [] };
+  for (const { client } of targets) await client.ping();
+  for (const [index, target] of targets.entries()) {
+    const place = `${target.registry}/${target.repository}`;
+    progress.step(`pushing ${image.name} to ${place}`);
+    await statedOf(imageAt(image, target), layouts, standingOptions(context, signing));
+    const before = targets.slice(0, index).filter(({ registry }) => registry === target.registry);
+    await pushImage(
+      context,
+      image,
+      target,
+      before.map(({ repository }) => repository),
+      tally,
+    );
+    progress.step(`signing ${image.name} at ${place}`);
+    const sign = (within: Target) => signAt(context, image, within, signing, evidence, tally);
+    const added = await underLeave(context, fence, target, sign);
+    attached.signatures.push(...added.signatures.map((name) => nameAt(place, name)));
+    attached.attestations.push(...added.attestations.map((name) => nameAt(place, name)));
+  }
+  for (const target of targets) {
+    progress.step(`verifying ${image.name} at ${target.registry}/${target.repository}`);
+    await verifyAt(context, image, target, signing);
+  }
+  return { ...attached, ...tally };
+}
+
+/** Moves the tags of an image that every target has, signed; gives their references. */
+export async function promote(
+  context: Context,
+  image: StoredImage,
+  targets: Target[],
+  fence = unfenced,
+): Promise<string[]> {
+  for (const target of targets) await moveTags(context, image, target, fence);
+  const references = targets.flatMap(({ tags }) => tags.map(({ reference }) => reference));
+  await addPublication(context.state, image.digest, references);
+  return references;
+}
+
+/** Throws IMAGE_UNBOOTED. */
+async function requirePassed(state: string, { name, manifestDigest }: ImageRecord): Promise<Verdict> {
+  const verdict = await readVerdict(state, manifestDigest);
+  if (verdict?.passed === true) return verdict;
+  const why = verdict ? 'did not pass its test boot' : 'was not booted';
+  throw new MillinerError('IMAGE_UNBOOTED', `${name} (${manifestDigest}) ${why}`, {
+    details: { name, manifestDigest },
+  });
+}
+
+async function signAt(
+  context: Context,
+  image: StoredImage,
+  target: Target,
+  signing: Signing,
+  { sboms, verdict }: Evidence,
+  tally: Tally,
+): Promise<Attached> {
+  const { digest, mediaType, manifest, epoch } = image;
+  const place = imageAt(image, target);
+  const options = standingOptions(context, signing);
+  const standings = await nextStandings(place, target, signing.life ?? usualLife, options);
+  const signed = signImage(signing.key, {
+    image: { mediaType, digest, size: manifest.length },
+    references: target.tags.map(({ reference }) => reference),
+    sboms,
+    verdict,
+    standings,
+    epoch,
+  });
+  return attach(place, signing.key.public, signed, signing.layouts, tally);
+}
+
+/** As the registry gives it now, which is all that a client will ever see. */
+async function verifyAt(
+  context: Context,
+  image: StoredImage,
+  target: Target,
+  signing: Signing,
+): Promise<void> {
+  const { client, repository, registry } = target;
+  const differs = (what: string) =>
+    new MillinerError('REGISTRY_INVALID', `${registry}/${repository} does not give ${what} back`, {
+      details: { registry, repository, what },
+    });
+  const manifest = await client.getManifest(repository, image.digest);
+  if (!manifest?.bytes.equals(image.manifest)) throw differs(image.digest);
+  const config = await client.getBlob(repository, image.config.digest, image.config.size);
+  if (config?.length !== image.config.size) throw differs(image.config.digest);
+  for (const { digest, size } of image.layers) {
+    const found = await client.hasBlob(repository, digest);
+    if (found === undefined || (found.size ?? size) !== size) throw differs(digest);
+  }
+  const references = target.tags.map(({ reference }) => reference);
+  const { key, layouts: chosen } = signing;
+  const place = imageAt(image, target);
+  // The tags have not moved yet: of this the state may know nothing so far.
+  const options = { ...standingOptions(context, signing), state: undefined, orExpired: false };
+  const stated = await statedOf(place, chosen, options);
+  const { revokedVerdicts } = stated;
+  for (const layout of chosen) {
+    await proofs[layout](place, key.public, references, { orUnnamed: false, revokedVerdicts });
+  }
+  for (const reference of references) {
+    const standing = await requireCurrent(image.digest, reference, stated, options);
+    if (!standing) throw differs(`what ${reference} names`);
+  }
+}
+
+async function moveTags(context: Context, image: StoredImage, target: Target, fence: Fence): Promise<void> {
+  const { client, repository } = target;
+  for (const { tag, reference } of target.tags) {
+    await underLeave(context, fence, target, async (within) => {
+      if ((await within.client.headManifest(repository, tag)) === image.digest) return;
+      await within.client.putManifest(repository, tag, image.manifest, image.mediaType);
+    });
+    const there = await client.getManifest(repository, tag);
+    if (there?.digest !== image.digest) {
+      throw new MillinerError(
+        'REGISTRY_INVALID',
+        `${reference} names ${there?.digest ?? 'nothing'} after all`,
+        {
+          hint: 'Somebody else may have moved the tag at the same time: look at who publishes there.',
+          details: { reference, digest: image.digest },
+        },
+      );
+    }
+    context.progress.step(`${reference} is ${image.digest}`);
+  }
+}
+
+/** A request that a registry is slow to answer is repeated for longer than a leave lasts: it ends with the leave. */
+async function underLeave<T>(
+  { signal }: Context,
+  fence: Fence,
+  target: Target,
+  change: (within: Target) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const leave = await fence();
+    const client = target.client.under(signal ? AbortSignal.any([signal, leave]) : leave);
+    try {
+      return await change({ ...target, client });
+    } catch (error) {
+      if (!leave.aborted || signal?.aborted) throw error;
+    }
+  }
+}
+
+function standingOptions({ state, progress }: Context, { key }: Signing) {
+  return { key: key.public, state, warn: (sentence: string) => progress.warn(sentence) };
+}
+
+/** Once the tags have moved: whoever moves them back is found out here too, and the next statement goes on from these. */
+async function rememberTags(context: Context, image: StoredImage, targets: Target[], signing: Signing) {
+  const options = standingOptions(context, signing);
+  for (const target of targets) {
+    const stated = await statedOf(imageAt(image, target), signing.layouts, options);
+    for (const { reference } of target.tags) await rememberCurrent(image.digest, reference, stated, options);
+  }
+}
+
+function imageAt({ digest }: StoredImage, { client, repository }: Target): PublishedImage {
+  return { client, repository, digest };
+}
+
+function nameAt(place: string, name: string): string {
+  return name.startsWith('sha256:') ? `${place}@${name}` : `${place}:${name}`;
+}

@@ -1,0 +1,154 @@
+/** An image's blobs and manifest from the content store to a repository, under no name yet but its digest. */
+import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
+import { manifestType } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import type { BlobSource } from '../../lib/registry/blob-source.ts';
+import { parseReference } from '../../lib/registry/reference.ts';
+import type { Pushed } from '../../lib/registry/upload.ts';
+import { listBases } from '../state/base-records.ts';
+import { obtain } from '../state/blob-exchange.ts';
+import type { Context } from '../state/context.ts';
+import type { ImageRecord } from '../state/image-records.ts';
+import { publishedAt } from '../state/publications.ts';
+import type { Target } from './targets.ts';
+
+/** Enough to fill a line, few enough for a registry's limits. */
+const parallel = 3;
+
+const descriptor = z.object({
+  mediaType: z.string(),
+  digest: z.custom<Digest>((value) => typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value)),
+  size: z.int().nonnegative(),
+});
+const manifestSchema = z.object({ config: descriptor, layers: z.array(descriptor) });
+export type BlobDescriptor = z.infer<typeof descriptor>;
+
+/** An image as it leaves the store. */
+export interface StoredImage {
+  name: string;
+  digest: Digest;
+  mediaType: string;
+  manifest: Buffer;
+  config: BlobDescriptor;
+  /** Lowest first; each blob once. */
+  layers: BlobDescriptor[];
+  base: Digest | undefined;
+  /** Seconds: the time that the image says it was created at. */
+  epoch: number;
+}
+
+/** What became of all the blobs of a run. */
+export interface Tally {
+  uploadedBytes: number;
+  mountedBlobs: number;
+  skippedBlobs: number;
+}
+
+export function count(tally: Tally, pushed: Pushed, size: number): void {
+  if (pushed === 'uploaded') tally.uploadedBytes += size;
+  else if (pushed === 'mounted') tally.mountedBlobs++;
+  else tally.skippedBlobs++;
+}
+
+/** The manifest itself says what belongs to the image. Throws BLOB_MISSING, BLOB_CORRUPT, STATE_INVALID. */
+export async function readImage({ content }: Context, record: ImageRecord): Promise<StoredImage> {
+  const digest = record.manifestDigest;
+  const { manifest, config, layers } = await readManifest(content, digest);
+  const unique = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
+  return {
+    name: record.name,
+    digest,
+    mediaType: manifestType,
+    manifest,
+    config,
+    layers: unique,
+    base: record.base,
+    epoch: record.epoch,
+  };
+}
+
+/**
+ * Pushes what the repository lacks. `siblings` have all of the image already: repositories of the same registry
+ * that this run has pushed it to. Each blob that is sent is held to its digest first.
+ */
+export async function pushImage(
+  context: Context,
+  image: StoredImage,
+  { client, registry, repository }: Target,
+  siblings: readonly string[],
+  tally: Tally,
+): Promise<void> {
+  const { content, progress } = context;
+  const from = await mountSources(context, image, registry, siblings);
+  const total = image.layers.reduce((sum, { size }) => sum + size, 0);
+  const done = new Map<Digest, number>();
+  const tell = (digest: Digest, bytes: number) => {
+    done.set(digest, bytes);
+    const sum = [...done.values()].reduce((a, b) => a + b, 0);
+    progress.update(`pushing ${image.name} to ${registry}/${repository}`, sum, total);
+  };
+  const push = async ({ digest, size }: BlobDescriptor, signal: AbortSignal) => {
+    const source: BlobSource = { digest, size, content: { path: content.path(digest) } };
+    const pushed = await client.under(signal).pushBlob(repository, source, {
+      mountFrom: from(digest),
+      beforeSending: async () => {
+        await obtain(context, digest);
+        await content.verify(digest);
+      },
+      onProgress: (bytes) => tell(digest, bytes),
+    });
+    count(tally, pushed, size);
+    tell(digest, size);
+  };
+  await inParallel([...image.layers, image.config], parallel, context.signal, push);
+  if ((await client.headManifest(repository, image.digest)) === undefined) {
+    await client.putManifest(repository, image.digest, image.manifest, image.mediaType);
+  }
+}
+
+/** A repository of the registry that should have a blob: one that has this image, or, for layers of its base, the base. */
+async function mountSources(
+  context: Context,
+  image: StoredImage,
+  registry: string,
+  siblings: readonly string[],
+): Promise<(digest: Digest) => string | undefined> {
+  const { state, content, exchange } = context;
+  const shared = exchange?.registry === registry ? exchange.repository : undefined;
+  const whole = siblings[0] ?? shared ?? (await repositoryWith(state, image.digest, registry));
+  if (whole !== undefined || image.base === undefined) return () => whole;
+  const foreign = await pulledFrom(context, image.base, registry);
+  if (foreign) return (digest) => (foreign.layers.has(digest) ? foreign.repository : undefined);
+  const base = await repositoryWith(state, image.base, registry);
+  if (base === undefined || !(await content.has(image.base))) return () => undefined;
+  const { layers } = await readManifest(content, image.base);
+  const below = new Set(layers.map((layer) => layer.digest));
+  return (digest) => (below.has(digest) ? base : undefined);
+}
+
+/** Of a base that no recipe makes, where it came from this very registry. */
+async function pulledFrom(context: Context, base: Digest, registry: string) {
+  for (const { record } of await listBases(context)) {
+    if (record.kind !== 'image' || record.manifestDigest !== base) continue;
+    const place = parseReference(record.name);
+    const layers = new Set<string>(record.layers.map(({ digest }) => digest));
+    if (place.registry === registry) return { repository: place.repository, layers };
+  }
+  return undefined;
+}
+
+async function readManifest(content: Context['content'], digest: Digest) {
+  const chunks: Buffer[] = [];
+  for await (const chunk of await content.openVerified(digest)) chunks.push(chunk as Buffer);
+  const manifest = Buffer.concat(chunks);
+  const parsed = manifestSchema.safeParse(JSON.parse(manifest.toString('utf8')));
+  if (!parsed.success) throw new MillinerError('STATE_INVALID', `${digest} is no image manifest`);
+  return { manifest, ...parsed.data };
+}
+
+async function repositoryWith(state: string, digest: Digest, registry: string): Promise<string | undefined> {
+  const places = (await publishedAt(state, digest)).map(parseReference);
+  return places.find((place) => place.registry === registry)?.repository;
+}

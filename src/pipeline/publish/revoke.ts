@@ -1,0 +1,106 @@
+/** revoke: a signed word, beside an image in a registry, that it or the verdicts that it booted count no more. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import { manifestType, type Digest } from '../../lib/oci/descriptor.ts';
+import { RegistryClient } from '../../lib/registry/client.ts';
+import { completeReference } from '../../lib/registry/pull-sources.ts';
+import { parseReference, showReference, wantedTag } from '../../lib/registry/reference.ts';
+import { attachedEnvelopes, attachedLayer } from '../../stages/sign/attestation.ts';
+import { readPrivateKey, type SigningKey } from '../../stages/sign/key.ts';
+import { attestRevocation, revocationsOf, type Revocation } from '../../stages/sign/revocation.ts';
+import { bundleArtifact, bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
+import { ownStatements } from '../../stages/sign/standing.ts';
+import { predicateTypes } from '../../stages/sign/statement.ts';
+import type { RunOptions } from '../state/context.ts';
+import { fetchAttachment, fetchBundles, type PublishedImage } from '../trust/fetch-signatures.ts';
+import { readKeyText } from '../trust/signer-key.ts';
+import { rememberOwnRevocation } from '../trust/standings.ts';
+import { attach, type Attached } from './attach.ts';
+
+export interface RevokeOptions {
+  /** REGISTRY/REPOSITORY with a tag or a digest. */
+  reference: string;
+  /** Path of the private key. */
+  key: string;
+  password: () => Promise<string>;
+  reason: string;
+  /** The verdicts that hang on the image now, and not the image. */
+  verdict: boolean;
+  plainHttp: boolean;
+}
+
+export interface Revoked extends Attached {
+  reference: string;
+  manifestDigest: Digest;
+  /** Digests of verdicts; absent where the image is revoked. */
+  verdicts?: string[];
+}
+
+/** Seconds: of a revocation's manifest, which is made anew each time all the same. */
+const epoch = 0;
+
+/** Throws IMAGE_UNPUBLISHED, VERDICT_MISSING, KEY_FILE_INVALID, IMAGE_ALTERED, and what registries throw. */
+export async function revoke(
+  { reference: text, key: path, password, reason, verdict, plainHttp }: RevokeOptions,
+  { state, progress, signal }: Pick<RunOptions, 'state' | 'progress' | 'signal'>,
+): Promise<Revoked> {
+  const parsed = parseReference(completeReference(text));
+  const { registry, repository } = parsed;
+  const tell = (sentence: string) => progress.warn(sentence);
+  const client = await RegistryClient.open({ registry, repository, plainHttp, pushes: true, tell, signal });
+  const reference = showReference(parsed);
+  const found = await client.getManifest(repository, parsed.digest ?? wantedTag(parsed)!);
+  if (!found) throw new MillinerError('IMAGE_UNPUBLISHED', `${registry} has no ${reference}`);
+  const image = { client, repository, digest: found.digest };
+  const key = await readPrivateKey(await readKeyText(path), await password(), path);
+  const verdicts = verdict ? await verdictsOn(image, key) : undefined;
+  const revocation = { ...(verdicts && { verdicts }), reason, time: Math.floor(Date.now() / 1000) };
+  progress.step(`revoking ${verdict ? 'the verdicts of ' : ''}${image.digest} at ${registry}/${repository}`);
+  const subject = {
+    mediaType: found.mediaType || manifestType,
+    digest: found.digest,
+    size: found.bytes.length,
+  };
+  const attestation = attestRevocation(key, image.digest, revocation);
+  const signed = {
+    signatures: [],
+    attestations: [attachedLayer(attestation, key.public)],
+    bundles: [bundleArtifact(attestation, { key: key.public, subject, epoch })],
+  };
+  const tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
+  const attached = await attach(image, key.public, signed, ['sig', 'bundle'], tally);
+  await requireThere(image, key, revocation);
+  await rememberOwnRevocation(state, image.digest, revocation, { key: key.public, warn: tell });
+  return { reference, manifestDigest: image.digest, ...(verdicts && { verdicts }), ...attached };
+}
+
+async function envelopesOn(image: PublishedImage) {
+  return {
+    sig: attachedEnvelopes(image.digest, await fetchAttachment(image, 'att')),
+    bundle: bundledEnvelopes(await fetchBundles(image)),
+  };
+}
+
+/** Throws VERDICT_MISSING. */
+async function verdictsOn(image: PublishedImage, key: SigningKey): Promise<string[]> {
+  const { sig, bundle } = await envelopesOn(image);
+  const statements = ownStatements({ key: key.public, digest: image.digest }, [...sig, ...bundle]);
+  const verdicts = statements.filter(({ predicateType }) => predicateType === predicateTypes.verdict);
+  if (verdicts.length > 0) return [...new Set(verdicts.map(({ digest }) => digest))].toSorted();
+  throw new MillinerError('VERDICT_MISSING', `${image.digest} has no verdict of this key to revoke`);
+}
+
+/** As every client will see it. Throws REGISTRY_INVALID. */
+async function requireThere(image: PublishedImage, key: SigningKey, { reason, time }: Revocation) {
+  const expected = { key: key.public, digest: image.digest };
+  for (const [layout, envelopes] of Object.entries(await envelopesOn(image))) {
+    const found = revocationsOf(expected, envelopes);
+    if (found.some((one) => one.reason === reason && one.time === time)) continue;
+    throw new MillinerError(
+      'REGISTRY_INVALID',
+      `the registry does not give the revocation back (${layout})`,
+      {
+        details: { digest: image.digest, layout },
+      },
+    );
+  }
+}

@@ -1,0 +1,49 @@
+/** Where an image is published to: the references of the command line, by repository. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import { RegistryClient } from '../../lib/registry/client.ts';
+import { parseReference, showReference } from '../../lib/registry/reference.ts';
+import type { RunOptions } from '../state/context.ts';
+
+/** One repository and the tags that the image gets there. */
+export interface Target {
+  client: RegistryClient;
+  registry: string;
+  repository: string;
+  tags: { tag: string; reference: string }[];
+}
+
+/** Names that registries' clients keep for what belongs to an image: a tag by such a name would be taken for that. */
+const reserved = /^sha256-[0-9a-f]{64}(?:\.|$)/;
+
+/** In the order given; a reference that is given twice is one. Throws REFERENCE_INVALID, CREDENTIALS_INVALID. */
+export async function openTargets(
+  to: readonly string[],
+  { plainHttp, progress, signal }: { plainHttp: boolean } & Pick<RunOptions, 'progress' | 'signal'>,
+): Promise<Target[]> {
+  const targets = new Map<string, Omit<Target, 'client'>>();
+  for (const text of to) {
+    const { registry, repository, tag, digest } = parseReference(text);
+    if (tag === undefined || digest !== undefined) throw refused(text, 'it must name a tag, and no digest');
+    if (reserved.test(tag)) throw refused(text, 'tags of this form belong to the signatures of images');
+    const place = showReference({ registry, repository });
+    const target = targets.get(place) ?? { registry, repository, tags: [] };
+    targets.set(place, target);
+    if (target.tags.some((known) => known.tag === tag)) continue;
+    target.tags.push({ tag, reference: showReference({ registry, repository, tag }) });
+  }
+  const open = async (target: Omit<Target, 'client'>) => ({
+    ...target,
+    client: await RegistryClient.open({
+      ...target,
+      plainHttp,
+      pushes: true,
+      tell: (sentence) => progress.warn(sentence),
+      signal,
+    }),
+  });
+  return Promise.all([...targets.values()].map(open));
+}
+
+function refused(reference: string, why: string): MillinerError {
+  return new MillinerError('REFERENCE_INVALID', `--to ${reference}: ${why}`, { details: { reference } });
+}

@@ -1,0 +1,185 @@
+/** advisories: which updates concern the packages of an image or of a lock, and what they fix. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import { hostArch } from '../../lib/host/arch.ts';
+import { compareNevra } from '../../lib/rpm/evr.ts';
+import { nevraText, parseNevra, type Nevra } from '../../lib/rpm/package.ts';
+import { readLock, type Lock } from '../../stages/lock/lock-file.ts';
+import { loadChain, lockPathOf, type LoadedRecipe } from '../../stages/recipe/load.ts';
+import { AdvisoryFilter, type Fix, type Update } from '../../stages/repo/applicable-advisories.ts';
+import type { OpenedRepository } from '../../stages/repo/repository.ts';
+import { cvesOf, readUpdateinfo, type Advisory, type Suggestion } from '../../stages/repo/updateinfo.ts';
+import { openAll } from '../packages/repositories.ts';
+import type { Context } from '../state/context.ts';
+import { findAnyRecord } from '../state/image-records.ts';
+
+export interface AdvisoriesRequest {
+  /** An image in the state, by name or digest; else a recipe, or its lock. */
+  subject: string;
+  /** Whose repositories are asked; the subject's own by default. */
+  recipe?: string | undefined;
+  /** Of a lock; the host's by default. */
+  arch?: string | undefined;
+  /** A recipe or its lock: only what its packages fix. */
+  fixedBy?: string | undefined;
+  /** Only advisories of one of these; of any where there are none. */
+  severities: readonly string[];
+  /** Only advisories that fix one of these. */
+  cves: readonly string[];
+}
+
+export interface AdvisoriesReport {
+  name: string;
+  arch: string;
+  /** Of those that were asked: how many advisories each has; null where it has no updateinfo. */
+  repositories: Record<string, number | null>;
+  /** Security first, by severity; then by id. */
+  advisories: ReportedAdvisory[];
+}
+
+export interface ReportedAdvisory extends Omit<Advisory, 'collections'> {
+  cves: string[];
+  /** What is installed, what the advisory has in its place, and what makes the update take effect. */
+  packages: { installed: string; fixed: string; suggests: Suggestion[] }[];
+}
+
+interface Subject {
+  name: string;
+  arch: string;
+  installed: Nevra[];
+}
+
+/** Throws RECIPE_NOT_FOUND, LOCK_NOT_FOUND, LOCK_INVALID, LOCK_STALE, and what opening repositories throws. */
+export async function listAdvisories(
+  context: Context,
+  request: AdvisoriesRequest,
+): Promise<AdvisoriesReport> {
+  const { name, arch, installed } = await findSubject(context, request);
+  const successors = request.fixedBy === undefined ? undefined : await lockedPackages(request.fixedBy, arch);
+  const chain = await loadChain(recipeOf(request.recipe ?? request.subject, name));
+  const updates = updatesOf(installed, successors);
+  const { repositories, advisories } = await advisoriesOf(context, chain, arch, updates);
+  return { name, arch, repositories, advisories: advisories.filter((one) => isWanted(one, request)) };
+}
+
+/** What the repositories of a recipe and its bases have for these updates. */
+export async function advisoriesOf(
+  context: Context,
+  chain: readonly LoadedRecipe[],
+  arch: string,
+  updates: readonly Update[],
+): Promise<Pick<AdvisoriesReport, 'repositories' | 'advisories'>> {
+  const filter = new AdvisoryFilter(updates);
+  const repositories: AdvisoriesReport['repositories'] = {};
+  const fixes = new Map<string, Fix[]>();
+  for (const repository of await openChain(context, chain, arch)) {
+    const path = repository.kind === 'repomd' ? await repository.updateinfo() : undefined;
+    repositories[repository.name] = path === undefined ? null : 0;
+    if (path === undefined) continue;
+    for await (const advisory of readUpdateinfo(path, context.signal)) {
+      repositories[repository.name]! += 1;
+      const found = filter.fixesOf(advisory);
+      // One id may stand in several repositories, each with its own packages.
+      if (found.length > 0) fixes.set(advisory.id, [...(fixes.get(advisory.id) ?? []), ...found]);
+    }
+  }
+  return { repositories, advisories: [...fixes.values()].map(report).toSorted(byUrgency) };
+}
+
+async function findSubject(context: Context, { subject, arch }: AdvisoriesRequest): Promise<Subject> {
+  const record = subject.endsWith('.json')
+    ? undefined
+    : await findAnyRecord(context.state, subject).catch((error: unknown) => {
+        if (error instanceof MillinerError && error.code === 'IMAGE_NOT_FOUND') return undefined;
+        throw error;
+      });
+  if (record) {
+    const installed = record.packages.flatMap((text) => parseNevra(text) ?? []);
+    return { name: record.name, arch: record.arch, installed };
+  }
+  const wanted = arch ?? hostArch();
+  const { recipe, arches } = await lockOf(subject);
+  return { name: recipe, arch: wanted, installed: packagesOf(arches, wanted, subject) };
+}
+
+/** A lock's path, a recipe's, or a recipe's name. */
+function recipeOf(given: string, name: string): string {
+  if (given.endsWith('.lock.json')) return given.replace(/\.lock\.json$/, '.yaml');
+  return /^(?:sha256:)?[0-9a-f]{8,64}$/.test(given) ? name : given;
+}
+
+async function lockOf(subject: string): Promise<Lock> {
+  const isLock = subject.endsWith('.lock.json');
+  const path = isLock ? subject : lockPathOf((await loadChain(subject)).at(-1)!.path);
+  const lock = await readLock(path);
+  if (lock) return lock;
+  throw new MillinerError('LOCK_NOT_FOUND', `there is no lock ${path}`);
+}
+
+async function lockedPackages(recipeOrLock: string, arch: string): Promise<Nevra[]> {
+  return packagesOf((await lockOf(recipeOrLock)).arches, arch, recipeOrLock);
+}
+
+function packagesOf(arches: Lock['arches'], arch: string, subject: string): Nevra[] {
+  const answer = arches[arch];
+  const named = (answer?.image?.packages ?? []).flatMap((text) => parseNevra(text) ?? []);
+  if (answer) return [...answer.packages, ...named];
+  throw new MillinerError('LOCK_STALE', `the lock of ${subject} has no answer for ${arch}`, {
+    hint: `It has: ${Object.keys(arches).join(', ')}.`,
+  });
+}
+
+/** Without successors whatever is newer counts; with them, the newest that they have of the same name and architecture. */
+function updatesOf(installed: readonly Nevra[], successors: readonly Nevra[] | undefined): Update[] {
+  if (!successors) return installed.map((from) => ({ from }));
+  const keyOf = ({ name, arch }: Nevra) => `${name}.${arch}`;
+  // Of several versions side by side (kernels) the last in this order, which is the newest.
+  const newest = new Map(successors.toSorted(compareNevra).map((one) => [keyOf(one), one]));
+  return installed.flatMap((from) => {
+    const to = newest.get(keyOf(from));
+    return to ? [{ from, to }] : [];
+  });
+}
+
+/** The repositories of a recipe and its bases; where a name occurs in several, that of the uppermost. */
+async function openChain(
+  context: Context,
+  chain: readonly LoadedRecipe[],
+  arch: string,
+): Promise<OpenedRepository[]> {
+  const opened = new Map<string, OpenedRepository>();
+  for (const { recipe } of chain.toReversed()) {
+    const repos = recipe.repos.filter(({ name }) => !opened.has(name));
+    for (const one of await openAll(context, { ...recipe, repos }, arch)) opened.set(one.name, one);
+  }
+  return [...opened.values()];
+}
+
+function report(fixes: Fix[]): ReportedAdvisory {
+  const { collections: _, ...advisory } = fixes[0]!.advisory;
+  const packages = new Map(
+    fixes.map(({ installed, fixed }) => [
+      nevraText(fixed),
+      { installed: nevraText(installed), fixed: nevraText(fixed), suggests: fixed.suggests },
+    ]),
+  );
+  return { ...advisory, cves: cvesOf(advisory), packages: [...packages.values()] };
+}
+
+function isWanted(advisory: ReportedAdvisory, { severities, cves }: AdvisoriesRequest): boolean {
+  const has = (words: readonly string[], one: string) =>
+    words.some((word) => word.toLowerCase() === one.toLowerCase());
+  return (
+    (severities.length === 0 || has(severities, advisory.severity)) &&
+    (cves.length === 0 || advisory.cves.some((cve) => has(cves, cve)))
+  );
+}
+
+const severityOrder = ['critical', 'important', 'moderate', 'low'];
+
+function byUrgency(a: ReportedAdvisory, b: ReportedAdvisory): number {
+  const rank = ({ type, severity }: ReportedAdvisory) => {
+    const at = severityOrder.indexOf(severity.toLowerCase());
+    return (type === 'security' ? 0 : 10) + (at < 0 ? severityOrder.length : at);
+  };
+  return rank(a) - rank(b) || (a.id < b.id ? -1 : 1);
+}

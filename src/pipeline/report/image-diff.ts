@@ -1,0 +1,80 @@
+/** diff: what one image has that another has not: packages with their changelogs, files, layers, bytes to download. */
+import { showBytes } from '../../lib/host/paths.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import type { ImageLayer } from '../../stages/image/image.ts';
+import type { Tree } from '../../stages/layer/tree.ts';
+import { changesBetween } from '../../stages/lock/package-changes.ts';
+import { differenceOf } from '../build/check-reproducible.ts';
+import { newEntries, type ChangelogEntry } from '../packages/changelog.ts';
+import type { Context } from '../state/context.ts';
+import { findAnyRecord, type ImageRecord } from '../state/image-records.ts';
+import { readTree } from '../state/trees.ts';
+
+export interface UpdatedPackage {
+  from: string;
+  to: string;
+  /** Newer than the newest of the old package, newest first; absent where a package file is no longer in the store. */
+  changelog?: ChangelogEntry[];
+}
+
+export interface ImageDiff {
+  images: [Digest, Digest];
+  packages: { added: string[]; removed: string[]; updated: UpdatedPackage[] };
+  files: { added: string[]; removed: string[]; changed: { path: string; what: string }[] };
+  layers: { reused: number; new: Pick<ImageLayer, 'digest' | 'size' | 'recipe' | 'holds'>[] };
+  /** Bytes of the new layers, for whoever has the first image. */
+  downloadSize: number;
+}
+
+/** Throws IMAGE_NOT_FOUND, and BLOB_MISSING where the tree of a former image has been collected. */
+export async function diffImages(context: Context, first: string, second: string): Promise<ImageDiff> {
+  return context.content.lease(async () => {
+    const [a, b] = [await findAnyRecord(context.state, first), await findAnyRecord(context.state, second)];
+    const there = new Set(a.layers.map(({ digest }) => digest));
+    const added = b.layers.filter(({ digest }) => !there.has(digest));
+    return {
+      images: [a.manifestDigest, b.manifestDigest],
+      packages: await diffPackages(context, a, b),
+      files: diffTrees(await readTree(context, a.tree), await readTree(context, b.tree)),
+      layers: {
+        reused: b.layers.length - added.length,
+        new: added.map(({ digest, size, recipe, holds }) => ({ digest, size, recipe, holds })),
+      },
+      downloadSize: added.reduce((sum, { size }) => sum + size, 0),
+    };
+  });
+}
+
+async function diffPackages(
+  context: Context,
+  a: ImageRecord,
+  b: ImageRecord,
+): Promise<ImageDiff['packages']> {
+  // Of what comes with an image from elsewhere there is no package file, and nothing to tell two builds apart by.
+  const [before, now] = [a, b].map(
+    ({ packages, checksums }) => new Map(packages.map((nevra) => [nevra, checksums[nevra] ?? ''])),
+  );
+  const { added, removed, replaced } = changesBetween(before!, now!);
+  const updated: UpdatedPackage[] = [];
+  for (const { from, to } of replaced) {
+    const files = [before!.get(from)!, now!.get(to)!] as const;
+    const changelog = files.includes('') ? undefined : await newEntries(context, ...files);
+    updated.push({ from, to, ...(changelog && { changelog }) });
+  }
+  return { added, removed, updated };
+}
+
+function diffTrees(a: Tree, b: Tree): ImageDiff['files'] {
+  const shown = (path: Parameters<typeof showBytes>[0]) => `/${showBytes(path)}`;
+  const changed: ImageDiff['files']['changed'] = [];
+  for (const [path, entry] of b) {
+    const before = a.get(path);
+    const what = before && differenceOf(before, entry);
+    if (what !== undefined) changed.push({ path: shown(path), what });
+  }
+  return {
+    added: [...b.keys()].filter((path) => !a.has(path)).map(shown),
+    removed: [...a.keys()].filter((path) => !b.has(path)).map(shown),
+    changed,
+  };
+}

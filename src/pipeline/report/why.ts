@@ -1,0 +1,163 @@
+/** lock --why, lock --why-not: what the lock that is there says, without writing anything. */
+import { pathToFileURL } from 'node:url';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { hostArch } from '../../lib/host/arch.ts';
+import { readLock, type LockedArch } from '../../stages/lock/lock-file.ts';
+import { loadChain, type LoadedRecipe } from '../../stages/recipe/load.ts';
+import { groupMembers, modulesOf, type OpenedRepository } from '../../stages/repo/repository.ts';
+import type { Reason, WhyNot } from '../../stages/solve/explain.ts';
+import { moduleFilter } from '../../stages/solve/module-filter.ts';
+import { solve, whyNot, type SolveRequest } from '../../stages/solve/solve.ts';
+import { withInstalled } from '../base/describe-tree.ts';
+import { ensureBase } from '../base/ensure-base.ts';
+import { checkFresh } from '../lock/freshness.ts';
+import { pinnedImage } from '../lock/locked-base.ts';
+import { isNamed } from '../lock/update.ts';
+import { fetchPackages, placesOf } from '../packages/fetch.ts';
+import { openAll } from '../packages/repositories.ts';
+import type { Context } from '../state/context.ts';
+
+/** From the package itself to what the recipe asks for, or to a package of the base. */
+export type Step = Reason & { package: string };
+
+export interface WhyReport {
+  name: string;
+  arch: string;
+  word: string;
+  /** Without steps where the base has it. */
+  packages: { nevra: string; steps: Step[] }[];
+}
+
+export interface WhyNotReport {
+  name: string;
+  arch: string;
+  word: string;
+  answer: WhyNot;
+}
+
+interface Locked {
+  context: Context;
+  loaded: LoadedRecipe;
+  arch: string;
+  answer: LockedArch;
+}
+
+/** Takes a name, a glob or a NEVRA. Throws LOCK_NOT_FOUND, LOCK_STALE, PACKAGE_NOT_FOUND. */
+export async function explainPresence(
+  context: Context,
+  recipe: string,
+  word: string,
+  arch?: string,
+): Promise<WhyReport> {
+  const locked = await readLocked(context, recipe, arch);
+  const { answer, loaded } = locked;
+  const found = answer.packages.filter((one) => isNamed(word, one)).map(({ nevra }) => nevra);
+  if (found.length === 0) {
+    throw new MillinerError('PACKAGE_NOT_FOUND', `${loaded.lockPath}: nothing in it is called ${word}`, {
+      hint: `Ask with: milliner lock ${recipe} --why-not ${word}`,
+      details: { package: word },
+    });
+  }
+  // Its own packages are all that can be chosen from: the answer is the lock's, whatever repositories have by now.
+  const { reasons } = await context.content.lease(() =>
+    ask(locked, (own, installed) =>
+      question(locked, [onlyThese(own)]).then((request) => solve({ ...request, installed, explain: true })),
+    ),
+  );
+  const packages = found.map((nevra) => ({ nevra, steps: stepsFrom(nevra, reasons) }));
+  return { name: loaded.recipe.name, arch: locked.arch, word, packages };
+}
+
+/** Takes a word as a recipe does. Throws as explainPresence does, and what opening repositories throws. */
+export async function explainAbsence(
+  context: Context,
+  recipe: string,
+  word: string,
+  arch?: string,
+): Promise<WhyNotReport> {
+  const locked = await readLocked(context, recipe, arch);
+  const { loaded } = locked;
+  const answer = await context.content.lease(async () => {
+    const repositories = await openAll(context, loaded.recipe, locked.arch);
+    const { exclude, pins } = loaded.recipe;
+    const modules = moduleFilter(await modulesOf(repositories), loaded.recipe.modules ?? [], locked.arch);
+    const request = { ...(await question(locked, repositories)), exclude, pins, modules };
+    return ask(locked, (own, installed) =>
+      whyNot({ ...request, installed, kept: { files: own, update: [] } }, word),
+    );
+  });
+  return { name: loaded.recipe.name, arch: locked.arch, word, answer };
+}
+
+async function readLocked(context: Context, recipe: string, wanted?: string): Promise<Locked> {
+  const chain = await loadChain(recipe);
+  const loaded = chain.at(-1)!;
+  const below = chain.at(-2);
+  const lock = await readLock(loaded.lockPath);
+  if (!lock) throw new MillinerError('LOCK_NOT_FOUND', `there is no lock ${loaded.lockPath}`);
+  checkFresh(loaded, lock, below && (await readLock(below.lockPath)));
+  const arch = wanted ?? (lock.arches[hostArch()] ? hostArch() : Object.keys(lock.arches)[0]!);
+  const answer = lock.arches[arch];
+  if (answer) return { context, loaded, arch, answer };
+  throw new MillinerError('LOCK_STALE', `${loaded.lockPath} has no answer for ${arch}`, {
+    hint: `It has: ${Object.keys(lock.arches).join(', ')}.`,
+  });
+}
+
+/** Runs fn with the files of the recipe's own packages, and those of what its base has. */
+async function ask<T>(
+  { context, loaded, arch, answer }: Locked,
+  fn: (own: string[], installed: string[]) => Promise<T>,
+): Promise<T> {
+  const { source } = loaded;
+  const files = await fetchPackages(context, answer.packages, placesOf(context, loaded, arch));
+  const inherited = new Set(answer.base);
+  const [own, below] = [false, true].map((isBase) =>
+    answer.packages
+      .filter(({ nevra }) => inherited.has(nevra) === isBase)
+      .map(({ sha256 }) => files.get(sha256)!),
+  );
+  const image = source && (await ensureBase(context, source, arch, pinnedImage(source, undefined, answer)));
+  return withInstalled(context, image, answer.image?.packages, (headers) =>
+    fn(own!, [...headers, ...below!]),
+  );
+}
+
+/** What the recipe asks for. */
+async function question(
+  { context, loaded, arch }: Locked,
+  repositories: readonly OpenedRepository[],
+): Promise<SolveRequest> {
+  const { recipe } = loaded;
+  const isGroup = (word: string) => word.startsWith('@');
+  const groups = recipe.packages.filter(isGroup);
+  // Who belongs to a group is in the repositories alone.
+  const known = groups.length > 0 ? await openAll(context, recipe, arch) : [];
+  return {
+    subject: recipe.name,
+    arch,
+    repositories,
+    install: recipe.packages.filter((word) => !isGroup(word)),
+    members: await groupMembers(known, groups, arch),
+    weakDeps: recipe.weakDeps,
+    progress: context.progress,
+  };
+}
+
+/** A repository of packages that are here. */
+function onlyThese(files: string[]): OpenedRepository {
+  const definition = { name: 'lock', keys: [], exclude: [], gpgcheck: false };
+  const packageUrls = (location: string) => [pathToFileURL(location).href];
+  return { kind: 'rpms', name: definition.name, definition, bases: [], access: {}, packageUrls, files };
+}
+
+function stepsFrom(nevra: string, reasons: ReadonlyMap<string, Reason>): Step[] {
+  const steps: Step[] = [];
+  for (let at: string | undefined = nevra; at !== undefined;) {
+    const reason = reasons.get(at);
+    if (!reason || steps.length > reasons.size) break;
+    steps.push({ package: at, ...reason });
+    at = reason.by;
+  }
+  return steps;
+}

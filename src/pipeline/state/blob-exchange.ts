@@ -1,0 +1,89 @@
+/** Blobs by digest between machines: a repository of a registry, where one worker leaves what another goes on with. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { RegistryClient } from '../../lib/registry/client.ts';
+import { parseReference } from '../../lib/registry/reference.ts';
+import type { Context, RunOptions } from './context.ts';
+import { invalid, largestReceived } from './received.ts';
+
+export interface Exchange {
+  client: RegistryClient;
+  registry: string;
+  repository: string;
+}
+
+/** `place` is REGISTRY/REPOSITORY. Throws REFERENCE_INVALID, CREDENTIALS_INVALID; REGISTRY_INVALID where no registry is. */
+export async function openExchange(
+  place: string,
+  { plainHttp, progress, signal }: { plainHttp: boolean } & Pick<RunOptions, 'progress' | 'signal'>,
+): Promise<Exchange> {
+  const { registry, repository, tag, digest } = parseReference(place);
+  if (tag !== undefined || digest !== undefined) {
+    throw new MillinerError('REFERENCE_INVALID', `${place} is no repository: it has a tag or a digest`, {
+      hint: 'Write it as HOST[:PORT]/REPOSITORY.',
+    });
+  }
+  const tell = (sentence: string) => progress.warn(sentence);
+  const client = await RegistryClient.open({ registry, repository, plainHttp, pushes: true, tell, signal });
+  await client.ping();
+  return { client, registry, repository };
+}
+
+/**
+ * Has the blob in the store, from the exchange if need be: at most `largest` bytes of it. Throws BLOB_MISSING,
+ * DIGEST_MISMATCH, EXCHANGE_INVALID.
+ */
+export async function obtain(
+  { content, exchange }: Context,
+  digest: Digest,
+  largest = largestReceived,
+): Promise<void> {
+  if (await content.has(digest)) return;
+  if (!exchange) {
+    throw new MillinerError('BLOB_MISSING', `${digest} is not in the store`, { details: { digest } });
+  }
+  const { client, registry, repository } = exchange;
+  const what = `${registry}/${repository}`;
+  await content.ingestStream(bounded(client.streamBlob(repository, digest), digest, largest), {
+    digest,
+    what,
+  });
+}
+
+async function* bounded(source: AsyncIterable<Buffer>, digest: Digest, largest: number) {
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    if (size > largest) throw invalid('blob', `${digest} has more than ${largest} bytes`);
+    yield chunk;
+  }
+}
+
+/** The bytes of a blob that is small enough to be held. */
+export async function obtainBytes(context: Context, digest: Digest): Promise<Buffer> {
+  await obtain(context, digest);
+  const chunks: Buffer[] = [];
+  for await (const chunk of await context.content.openVerified(digest)) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** Leaves the blob for others, where there are any. */
+export async function leave({ content, exchange }: Context, digest: Digest): Promise<void> {
+  if (!exchange) return;
+  const size = await content.verify(digest);
+  await exchange.client.pushBlob(exchange.repository, {
+    digest,
+    size,
+    content: { path: content.path(digest) },
+  });
+}
+
+/** Puts bytes into the store, and leaves them for others. */
+export async function leaveBytes(context: Context, bytes: Buffer): Promise<Digest> {
+  async function* once() {
+    yield bytes;
+  }
+  const { digest } = await context.content.ingestStream(once());
+  await leave(context, digest);
+  return digest;
+}

@@ -1,0 +1,51 @@
+/** Whether a record says of its image what the image's manifest says: whoever has the digest has nothing but that. */
+import { isDeepStrictEqual } from 'node:util';
+import { manifestType } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { readConfig, readManifest } from '../../stages/image/foreign-image.ts';
+import { testAnnotation, titleLabel, type ImageLayer } from '../../stages/image/image.ts';
+import type { Context } from './context.ts';
+import type { ImageRecord } from './image-records.ts';
+
+/** The first field of the record that differs; undefined where none does. */
+export async function differsFromManifest(
+  { content }: Context,
+  record: ImageRecord,
+): Promise<string | undefined> {
+  const bytes = async (digest: Digest) => (await content.openVerified(digest)).toArray();
+  const manifest = Buffer.concat(await bytes(record.manifestDigest));
+  const said = readManifest(record.name, manifestType, manifest);
+  const config = Buffer.concat(await bytes(said.config.digest));
+  const image = readConfig(record.name, said, config, record.arch);
+  const { annotations } = JSON.parse(manifest.toString('utf8')) as { annotations?: Record<string, string> };
+  const labels = { [titleLabel]: record.name, ...record.config.labels };
+  const fields = {
+    configDigest: [said.config.digest, record.configDigest],
+    layers: [identities(image.layers), identities(record.layers)],
+    config: [plain(image.config), plain({ ...record.config, labels })],
+    test: [plain(jsonOf(annotations?.[testAnnotation])), plain(record.test)],
+  };
+  return Object.entries(fields).find(([, [there, here]]) => !isDeepStrictEqual(there, here))?.[0];
+}
+
+export function sameLayers(one: readonly ImageLayer[], other: readonly ImageLayer[]): boolean {
+  return isDeepStrictEqual(identities(one), identities(other));
+}
+
+const identities = (layers: readonly ImageLayer[]) =>
+  layers.map(({ digest, diffID, mediaType }) => [digest, diffID, mediaType]);
+
+/** What was read by a schema has its keys in another order, and says the same. */
+function jsonOf(text = 'null'): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** As a record holds it: without what is undefined, or an empty list, which says the same to whoever runs the image. */
+const plain = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, (_, one: unknown) => (Array.isArray(one) && one.length === 0 ? undefined : one)),
+  );

@@ -1,0 +1,156 @@
+/** What is known of the images in the state directory: one file for each, and which one a name means. */
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
+import { hexOf, type Digest } from '../../lib/oci/digest.ts';
+import type { ImageLayer, RuntimeConfig } from '../../stages/image/image.ts';
+import type { Difference } from '../../stages/install/rpm-verify.ts';
+import type { Normalised } from '../../stages/layer/normalize/normalize.ts';
+import type { RemovedKey } from '../../stages/layer/normalize/private-keys.ts';
+import type { Ids } from '../../stages/lock/id-ledger.ts';
+import type { TestPlan } from '../../stages/recipe/schema.ts';
+import type { StateEntry } from '../build/state-report.ts';
+
+/** Of the fields below: a record of another form is as good as none, and its image is built again. */
+export const recordVersion = 3;
+
+export interface ImageRecord {
+  version: number;
+  name: string;
+  arch: string;
+  /** Digest of everything that the image was made from: the same key is the same image. */
+  buildKey: Digest;
+  /** The same with the ledger that has the image's ids: what the next build asks for. */
+  settledKey?: Digest;
+  /** Of the users and groups that its base has not; absent in records of older builds. */
+  ids?: Ids;
+  lockDigest: string;
+  manifestDigest: Digest;
+  configDigest: Digest;
+  manifestSize: number;
+  /** Lowest first, bases included. */
+  layers: ImageLayer[];
+  config: RuntimeConfig;
+  /** Seconds: the time that the image says it was created at. */
+  epoch: number;
+  test: TestPlan & { init: boolean };
+  /** NEVRAs of the whole image. */
+  packages: string[];
+  /** SHA-256 of each package file, by NEVRA. */
+  checksums: Record<string, string>;
+  /** Absolute path in the image. */
+  dbPath: string;
+  /** Committed snapshot of the installed tree. */
+  snapshot: string;
+  /** Blob with one line of JSON for each path of the tree. */
+  tree: Digest;
+  /** Manifest digest of the base. */
+  base?: Digest;
+  report: BuildReport;
+}
+
+/** What the build did besides unpacking packages; the evidence behind "the same as rpm would". */
+export interface BuildReport {
+  normalised: Normalised[];
+  removedKeys: RemovedKey[];
+  /** What the image holds that neither its base nor its packages explain. */
+  state: StateEntry[];
+  /** rpm -Va after the build, each line with its explanation. */
+  verification: (Difference & { reason: string })[];
+  warnings: string[];
+  /** What rpm and the scriptlets said. */
+  log: string[];
+}
+
+const pathOf = (state: string, name: string) => join(state, 'images', `${name}.json`);
+
+/** What a build has replaced stays known by its digest, as long as its tree is in the store. */
+const formerOf = (state: string, { name, manifestDigest }: ImageRecord) =>
+  join(state, 'former', `${name}-${hexOf(manifestDigest)}.json`);
+
+export async function writeRecord(state: string, record: ImageRecord): Promise<ImageRecord> {
+  const replaced = await readRecord(state, record.name);
+  if (replaced && replaced.manifestDigest !== record.manifestDigest) {
+    await writeFileAtomic(formerOf(state, replaced), JSON.stringify(replaced));
+  }
+  await writeFileAtomic(pathOf(state, record.name), `${JSON.stringify(record, null, 1)}\n`);
+  return record;
+}
+
+export async function readRecord(state: string, name: string): Promise<ImageRecord | undefined> {
+  return readRecordAt(pathOf(state, name));
+}
+
+const readRecordAt = (path: string) => readStored<ImageRecord>(path, recordVersion);
+
+/** Undefined where there is none, or one of another form. Throws STATE_INVALID. */
+export async function readStored<T extends { version: number }>(
+  path: string,
+  version: number,
+): Promise<T | undefined> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  try {
+    const stored = JSON.parse(text) as T;
+    return stored.version === version ? stored : undefined;
+  } catch (cause) {
+    throw new MillinerError('STATE_INVALID', `${path} is not JSON`, { cause });
+  }
+}
+
+export async function listRecords(state: string): Promise<ImageRecord[]> {
+  return recordsIn(state, 'images');
+}
+
+/** Newest builds have replaced these. */
+export async function listFormer(state: string): Promise<ImageRecord[]> {
+  return recordsIn(state, 'former');
+}
+
+export async function forgetFormer(state: string, record: ImageRecord): Promise<void> {
+  await rm(formerOf(state, record), { force: true });
+}
+
+async function recordsIn(state: string, folder: string): Promise<ImageRecord[]> {
+  const names = await readdir(join(state, folder)).catch((error: NodeJS.ErrnoException): string[] => {
+    // A state that nothing was built in has no images, and need not be there.
+    if (error.code === 'ENOENT') return [];
+    throw new MillinerError('STATE_INVALID', `${state} cannot be read: ${error.code}`, { cause: error });
+  });
+  const found: ImageRecord[] = [];
+  for (const file of names.toSorted()) {
+    if (!file.endsWith('.json')) continue;
+    const record = await readRecordAt(join(state, folder, file));
+    if (record) found.push(record);
+  }
+  return found;
+}
+
+export async function removeRecord(state: string, name: string): Promise<void> {
+  await rm(pathOf(state, name), { force: true });
+}
+
+/** As findRecord, but also what newer builds have replaced, by digest. */
+export async function findAnyRecord(state: string, image: string): Promise<ImageRecord> {
+  const hex = image.replace(/^sha256:/, '');
+  const former = /^[0-9a-f]{8,64}$/.test(hex) ? await listFormer(state) : [];
+  const found = former.find(({ manifestDigest }) => manifestDigest.startsWith(`sha256:${hex}`));
+  return found ?? findRecord(state, image);
+}
+
+/** By name, by manifest digest, or by the beginning of one. Throws IMAGE_NOT_FOUND. */
+export async function findRecord(state: string, image: string): Promise<ImageRecord> {
+  const records = await listRecords(state);
+  const hex = image.replace(/^sha256:/, '');
+  const byDigest = /^[0-9a-f]{8,64}$/.test(hex);
+  const isMeant = (record: ImageRecord) =>
+    record.name === image || (byDigest && record.manifestDigest.startsWith(`sha256:${hex}`));
+  const found = records.find(isMeant);
+  if (found) return found;
+  const known = records.map(({ name }) => name).join(', ') || 'none';
+  throw new MillinerError('IMAGE_NOT_FOUND', `no image ${image} in ${state}; there are: ${known}`);
+}

@@ -1,0 +1,203 @@
+/**
+ * What comes from another machine by way of the exchange: records of images, verdicts, bills of materials. Each has a
+ * form and a bound, and says nothing that its receiver can see for itself.
+ */
+import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { arches } from '../../lib/host/arch.ts';
+import { isDigest, type Digest } from '../../lib/oci/digest.ts';
+import type { Verdict } from '../../stages/boot/verdict.ts';
+import { causeCodes } from '../../stages/boot/verdict.ts';
+import { idsSchema } from '../../stages/lock/id-ledger.ts';
+import { testSchema, type TestPlan } from '../../stages/recipe/schema.ts';
+import type { Sboms } from '../publish/image-sbom.ts';
+import type { ImageRecord } from './image-records.ts';
+
+/** Bytes: the largest record tells of a million paths, the largest bill of as many files. */
+export const largestReceived = 256 * 1024 * 1024;
+
+export const digestSchema = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
+  error: 'a sha256 digest',
+});
+
+const name = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/);
+const short = z.string().max(4096);
+const path = z.string().max(16_384);
+const strings = z.array(z.string().max(65_536)).max(1_000_000);
+const map = z.record(z.string().max(4096), z.string().max(65_536));
+const count = z.int().min(0);
+
+const layer = z.strictObject({
+  mediaType: short,
+  digest: digestSchema,
+  size: count,
+  annotations: map.exactOptional(),
+  diffID: digestSchema,
+  recipe: short.exactOptional(),
+  holds: z.string().max(1 << 20),
+});
+
+/** As a build settles it: whether there is an init is known then. */
+const testPlan = testSchema.pipe(
+  z.custom<TestPlan & { init: boolean }>((test) => typeof (test as TestPlan).init === 'boolean'),
+);
+
+const config = z.strictObject({
+  entrypoint: strings.exactOptional(),
+  cmd: strings.exactOptional(),
+  env: map,
+  user: short.exactOptional(),
+  workingDir: path.exactOptional(),
+  exposedPorts: strings,
+  volumes: strings,
+  stopSignal: short.exactOptional(),
+  labels: map,
+});
+
+const report = z.strictObject({
+  normalised: z.array(
+    z.strictObject({ path, action: z.enum(['removed', 'emptied', 'rewritten', 'added']), reason: short }),
+  ),
+  removedKeys: z.array(
+    z.strictObject({ path, kind: short, package: short.exactOptional(), during: short.exactOptional() }),
+  ),
+  state: z.array(
+    z.strictObject({
+      path,
+      change: z.enum(['added', 'changed', 'removed']),
+      why: z.enum(['ghost', 'scriptlet', 'unknown', 'recipe', 'normalised', 'rpm']),
+      package: short.exactOptional(),
+      scriptlet: short.exactOptional(),
+      during: short.exactOptional(),
+      reason: short.exactOptional(),
+    }),
+  ),
+  verification: z.array(z.strictObject({ path, attributes: short, marker: short, reason: short })),
+  warnings: strings,
+  log: strings,
+});
+
+const recordSchema = z.strictObject({
+  version: z.int(),
+  name,
+  arch: z.enum(arches),
+  buildKey: digestSchema,
+  settledKey: digestSchema.exactOptional(),
+  ids: idsSchema.exactOptional(),
+  lockDigest: digestSchema,
+  manifestDigest: digestSchema,
+  configDigest: digestSchema,
+  manifestSize: count,
+  layers: z.array(layer).min(1).max(1000),
+  config,
+  epoch: count,
+  test: testPlan,
+  packages: strings,
+  checksums: map,
+  dbPath: z.string().regex(/^(?:\/(?!\.\.?(?:\/|$))[^/\0]+)+$/),
+  snapshot: short,
+  tree: digestSchema,
+  base: digestSchema.exactOptional(),
+  report,
+});
+
+/** Throws EXCHANGE_INVALID. */
+export function parseRecord(bytes: Buffer): ImageRecord {
+  const record: ImageRecord = parse('record of an image', recordSchema, bytes);
+  // The name of the snapshot follows from the image: one of another's name would be taken for its tree.
+  if (record.snapshot === `${record.name}@${record.manifestDigest}`) return record;
+  throw invalid('record of an image', `snapshot: ${record.snapshot} is not its own`);
+}
+
+const cause = z.strictObject({
+  code: z.enum(causeCodes),
+  message: z.string().max(65_536),
+  instance: z.int(),
+});
+const journal = z.array(z.strictObject({ unit: short, message: z.string().max(65_536) })).max(100_000);
+const check = z.strictObject({
+  check: z.string().max(65_536),
+  instance: z.int(),
+  passed: z.boolean(),
+  attempts: count,
+  seconds: z.number(),
+  problem: z.string().max(65_536).exactOptional(),
+});
+const instance = z.strictObject({
+  instance: z.int(),
+  readySeconds: z.number().exactOptional(),
+  failedUnits: strings,
+  restartedUnits: strings,
+  journalErrors: journal,
+  journalProblem: z.string().max(65_536).exactOptional(),
+  peakMemory: count.exactOptional(),
+  oomKills: count,
+  exitCode: z.int().exactOptional(),
+  stopSeconds: z.number().exactOptional(),
+  log: strings,
+});
+const verdictSchema = z.strictObject({
+  name,
+  manifestDigest: digestSchema,
+  passed: z.boolean(),
+  causes: z.array(cause).max(10_000),
+  checks: z.array(check).max(10_000),
+  readySeconds: z.number().exactOptional(),
+  failedUnits: strings,
+  journalErrors: journal,
+  peakMemory: count.exactOptional(),
+  instances: z.array(instance).max(100),
+  plan: testPlan,
+  host: z.strictObject({ runtime: short, kernel: short, architecture: short }),
+  started: z.iso.datetime(),
+  finished: z.iso.datetime(),
+});
+
+/** Throws EXCHANGE_INVALID; one that says it passed, and tells what failed, is none. */
+export function parseVerdict(bytes: Buffer): Verdict {
+  const verdict: Verdict = parse('verdict', verdictSchema, bytes);
+  const { causes, checks, instances, plan } = verdict;
+  const isSound =
+    causes.length === 0 && checks.every(({ passed }) => passed) && instances.length === plan.instances;
+  if (verdict.passed && !isSound)
+    throw invalid('verdict', 'passed: what it tells of the boot says otherwise');
+  return verdict;
+}
+
+const sbomsSchema = z.strictObject({
+  spdx: z.looseObject({
+    spdxVersion: z.literal('SPDX-2.3'),
+    documentNamespace: short,
+    packages: z.array(z.looseObject({})),
+  }),
+  cyclonedx: z.looseObject({
+    bomFormat: z.literal('CycloneDX'),
+    specVersion: z.literal('1.6'),
+    serialNumber: short,
+    components: z.array(z.looseObject({})),
+  }),
+});
+
+/** Throws EXCHANGE_INVALID. */
+export function parseSboms(bytes: Buffer): Sboms {
+  return parse('pair of bills of materials', sbomsSchema, bytes);
+}
+
+function parse<T>(what: string, schema: z.ZodType<T>, bytes: Buffer): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw invalid(what, 'it is not JSON');
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw invalid(what, `${issue!.path.join('.')}: ${issue!.message}`);
+}
+
+export function invalid(what: string, why: string): MillinerError {
+  return new MillinerError('EXCHANGE_INVALID', `the exchange gives no ${what} that can be used: ${why}`, {
+    details: { what },
+  });
+}

@@ -1,0 +1,102 @@
+/** Images between machines: what one has built and booted, another takes over without building it again. */
+import { join } from 'node:path';
+import { withLock } from '../../lib/host/locks.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { withReason } from '../../stages/snapshot/snapshotter.ts';
+import { unpackBlob } from '../base/unpack-blob.ts';
+import { isComplete } from '../build/build.ts';
+import { pushImage, readImage, type Tally } from '../publish/push.ts';
+import { leave, leaveBytes, obtain, obtainBytes } from '../state/blob-exchange.ts';
+import { differsFromManifest } from '../state/compare-manifest.ts';
+import type { Context } from '../state/context.ts';
+import { listRecords, readRecord, writeRecord, type ImageRecord } from '../state/image-records.ts';
+import { invalid, parseRecord } from '../state/received.ts';
+import { withWorkspace } from '../state/workspace.ts';
+
+/**
+ * Leaves an image where others find it: as registries keep images, and beside it the trees and records of itself and
+ * its bases. Gives the records' digests, lowest base first.
+ */
+export async function leaveImage(context: Context, record: ImageRecord): Promise<Digest[]> {
+  const { exchange } = context;
+  if (exchange) {
+    const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
+    await pushImage(context, await readImage(context, record), { ...exchange, tags: [] }, [], tally);
+  }
+  const digests: Digest[] = [];
+  for (const one of await lineageOf(context, record)) {
+    // The manifest as well: a registry gives manifests only to those who ask for them as such.
+    for (const digest of [one.tree, one.configDigest, one.manifestDigest]) await leave(context, digest);
+    digests.push(await leaveBytes(context, Buffer.from(JSON.stringify(one))));
+  }
+  return digests;
+}
+
+/** The image's record behind those of its bases, as far as this state still has them. */
+async function lineageOf({ state }: Context, record: ImageRecord): Promise<ImageRecord[]> {
+  const records = await listRecords(state);
+  const lineage = [record];
+  for (let next = record.base; next !== undefined; next = lineage[0]!.base) {
+    const base = records.find(({ manifestDigest }) => manifestDigest === next);
+    if (!base) break;
+    lineage.unshift(base);
+  }
+  return lineage;
+}
+
+/** Takes over images in this order, each on the one before; those that are here already stay. */
+export async function importImages(context: Context, records: readonly Digest[]): Promise<void> {
+  const { content, state, signal } = context;
+  for (const digest of records) {
+    const record = parseRecord(await obtainBytes(context, digest));
+    const turn = join(state, 'locks', `build-${record.name}`);
+    const take = async () => {
+      const there = await readRecord(state, record.name);
+      if (there?.manifestDigest === record.manifestDigest && (await isComplete(context, there))) return;
+      context.progress.step(`${record.name}: taken over from another worker`);
+      await takeOver(context, record);
+    };
+    await content.lease(() => withLock(turn, 'exclusive', take, { wait: true, signal }));
+  }
+}
+
+/** Its tree is held to the record when something is built on it. */
+async function takeOver(context: Context, record: ImageRecord): Promise<void> {
+  const { manifestDigest, configDigest, tree, layers, snapshot } = record;
+  await obtain(context, manifestDigest);
+  await obtain(context, configDigest);
+  const field = await differsFromManifest(context, record);
+  if (field !== undefined)
+    throw invalid('record of an image', `it has another ${field} than ${manifestDigest}`);
+  for (const { digest, size } of layers) await obtain(context, digest as Digest, size);
+  await obtain(context, tree);
+  if (!context.snapshots.stat(snapshot)) await unpack(context, record);
+  await writeRecord(context.state, record);
+}
+
+async function unpack(context: Context, record: ImageRecord): Promise<void> {
+  const { snapshots, state } = context;
+  const parent = await baseSnapshot(context, record);
+  await withWorkspace(state, async ({ id }) => {
+    await snapshots.prepare(id, parent?.snapshot);
+    try {
+      const root = await snapshots.mount(id);
+      await withReason(snapshots, async () => {
+        for (const layer of record.layers.slice(parent?.layers.length ?? 0)) {
+          context.signal?.throwIfAborted();
+          await unpackBlob(context, root, layer);
+        }
+        await snapshots.commit(record.snapshot, id);
+      });
+    } finally {
+      if (snapshots.stat(id)) await snapshots.remove(id);
+    }
+  });
+}
+
+/** Without it all layers are unpacked, which gives the same tree. */
+async function baseSnapshot({ state, snapshots }: Context, { base }: ImageRecord) {
+  const records = await listRecords(state);
+  const found = records.find(({ manifestDigest }) => manifestDigest === base);
+  return found && snapshots.stat(found.snapshot) ? found : undefined;
+}

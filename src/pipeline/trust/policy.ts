@@ -1,0 +1,130 @@
+/**
+ * policy: what podman, skopeo and others of containers/image need to accept only images of one key file:
+ * containers-policy.json(5) asks for the signature, containers-registries.d(5) makes them look for it.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { parseReference, showReference } from '../../lib/registry/reference.ts';
+import { isLookaside } from '../../lib/registry/registries-d.ts';
+import { commandsFor } from './policy-commands.ts';
+import { invalid, readIfThere, rewrite, unwritable } from './policy-files.ts';
+import { lookForSignatures, readRegistries, type Lookup, type RegistriesFile } from './policy-registries.ts';
+import { readSignerKey, type SignerKey } from './signer-key.ts';
+
+export interface PolicyOptions {
+  /** Path of the public key, or of a keyring of OpenPGP. */
+  key: string;
+  /** Where signatures of OpenPGP lie; needed where registries.d does not say so yet. */
+  lookaside?: string | undefined;
+  /** REGISTRY/REPOSITORY of the images. */
+  repositories: readonly string[];
+  /** Directory for policy.json and registries.d. */
+  directory: string;
+}
+
+export interface WrittenPolicy {
+  policy: string;
+  registries: string[];
+  repositories: string[];
+  /** Shell commands that pull under this policy. */
+  commands: string[];
+  /** Subkeys whose signatures older clients refuse, as containers/image#2905 tells. */
+  subkeys: string[];
+}
+
+const requirements = z.array(z.looseObject({ type: z.string() }));
+const policySchema = z.looseObject({
+  default: requirements,
+  transports: z.record(z.string(), z.record(z.string(), requirements)).optional(),
+});
+type Policy = z.output<typeof policySchema>;
+
+/** What clients are asked for; a requirement of the other kind has to hold besides it. */
+const requirementOf: Record<SignerKey['format'], (keyPath: string) => Policy['default'][number]> = {
+  pem: (keyPath) => ({ type: 'sigstoreSigned', keyPath }),
+  openpgp: (keyPath) => ({ type: 'signedBy', keyType: 'GPGKeys', keyPath }),
+};
+/** Replaced by either. */
+const replaced = ['insecureAcceptAnything', 'reject'];
+
+/** Throws USAGE, KEY_FILE_INVALID, REFERENCE_INVALID, POLICY_INVALID. */
+export async function writePolicy(options: PolicyOptions): Promise<WrittenPolicy> {
+  const key = resolve(options.key);
+  const signer = await readSignerKey(key);
+  const { format } = signer;
+  const lookup = lookupOf(format, options.lookaside);
+  const requirement = requirementOf[format](key);
+  const repositories = options.repositories.map(repositoryOf);
+  const directory = resolve(options.directory);
+  const registriesDirectory = join(directory, 'registries.d');
+  const policyPath = join(directory, 'policy.json');
+  await mkdir(registriesDirectory, { recursive: true }).catch(unwritable(directory));
+  const changed: RegistriesFile[] = [];
+  // All within the writing of the policy, which one run at a time does, and read before anything is written: a file
+  // that cannot be added to leaves the others as they were.
+  await rewrite(policyPath, async () => {
+    const policy = withRequirement(await readPolicy(policyPath), requirement, repositories);
+    const registries = await readRegistries(registriesDirectory);
+    for (const repository of repositories) lookForSignatures(registries, repository, lookup);
+    changed.push(...[...registries.values()].filter((file) => file.changed));
+    for (const { path, document } of changed) await rewrite(path, () => document.toString());
+    return `${JSON.stringify(policy, null, 2)}\n`;
+  });
+  return {
+    policy: policyPath,
+    registries: changed.map(({ path }) => path),
+    repositories,
+    commands: commandsFor(directory, repositories),
+    subkeys: signer.format === 'openpgp' ? signer.keyring.subkeys : [],
+  };
+}
+
+function repositoryOf(text: string): string {
+  const { registry, repository, tag, digest } = parseReference(text);
+  if (tag === undefined && digest === undefined) return showReference({ registry, repository });
+  throw new MillinerError('USAGE', `--to ${text} names one image: a policy is for a whole repository`);
+}
+
+function lookupOf(format: SignerKey['format'], lookaside: string | undefined): Lookup {
+  if (format === 'openpgp') {
+    if (lookaside === undefined || isLookaside(lookaside)) return { lookaside };
+    throw new MillinerError('USAGE', `--lookaside ${lookaside} is no URL of https, http or file`);
+  }
+  if (lookaside === undefined) return 'attachments';
+  throw new MillinerError(
+    'USAGE',
+    '--lookaside is for keys of OpenPGP: others have their signatures in the registry',
+  );
+}
+
+function withRequirement(
+  policy: Policy,
+  requirement: Policy['default'][number],
+  repositories: readonly string[],
+): Policy {
+  const docker = { ...policy.transports?.['docker'] };
+  for (const repository of repositories) {
+    const gone = [...replaced, requirement.type];
+    const others = (docker[repository] ?? []).filter(({ type }) => !gone.includes(type));
+    docker[repository] = [...others, requirement];
+  }
+  return { ...policy, transports: { ...policy.transports, docker } };
+}
+
+/** Where there is none, nothing but what is named is accepted. */
+async function readPolicy(path: string): Promise<Policy> {
+  const text = await readIfThere(path);
+  if (text === undefined) return { default: [{ type: 'reject' }] };
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(path, 'is not JSON', cause);
+  }
+  const result = policySchema.safeParse(data);
+  if (result.success) return result.data;
+  const [first] = result.error.issues;
+  throw invalid(path, `${first!.path.join('.')}: ${first!.message}`);
+}

@@ -1,0 +1,174 @@
+/**
+ * Whether an image is what its tag names now, and was not revoked since: as its key has stated it, beside what this state
+ * has seen of that before.
+ */
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Digest } from '../../lib/oci/descriptor.ts';
+import { canonicalDigest } from '../../stages/lock/lock-file.ts';
+import { attachedEnvelopes, type FoundEnvelope } from '../../stages/sign/attestation.ts';
+import type { PublicKey } from '../../stages/sign/public-key.ts';
+import { revocationsOf, type Revocation } from '../../stages/sign/revocation.ts';
+import { bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
+import { standingsOf, type Standing } from '../../stages/sign/standing.ts';
+import { fetchAttachment, fetchBundles, type PublishedImage } from './fetch-signatures.ts';
+import { rememberRevocations, rememberTag, seenRevocations, seenTag } from './seen-tags.ts';
+import type { Layout } from './verify-image.ts';
+
+/** Of what a client looks at, and where it remembers. */
+export interface StandingOptions {
+  key: PublicKey;
+  /** The state directory; undefined: nothing is remembered. */
+  state?: string | undefined;
+  warn: (sentence: string) => void;
+}
+
+/** What the key has stated of an image besides what it is. */
+export interface Stated {
+  standings: Map<string, Standing>;
+  /** Digests of verdicts that count no more. */
+  revokedVerdicts: Set<string>;
+}
+
+/** The small statements: bills of materials, which others may have hung there too, are not fetched for this. */
+async function statementsOn(image: PublishedImage, layouts: readonly Layout[]): Promise<FoundEnvelope[]> {
+  const attached = layouts.includes('sig') ? await fetchAttachment(image, 'att', 'signatures') : undefined;
+  const bundles = layouts.includes('bundle') ? await fetchBundles(image, 'signatures') : [];
+  return [...attachedEnvelopes(image.digest, attached), ...bundledEnvelopes(bundles)];
+}
+
+/** Throws IMAGE_REVOKED, IMAGE_ALTERED, STATE_INVALID, and what registries throw. */
+export async function statedOf(
+  image: PublishedImage,
+  layouts: readonly Layout[],
+  options: StandingOptions,
+): Promise<Stated> {
+  const { key } = options;
+  const { digest } = image;
+  const envelopes = await statementsOn(image, layouts);
+  const revocations = await knownRevocations(digest, revocationsOf({ key, digest }, envelopes), options);
+  refuseRevoked(digest, revocations);
+  return {
+    standings: standingsOf({ key, digest }, envelopes),
+    revokedVerdicts: new Set(revocations.flatMap(({ verdicts = [] }) => verdicts)),
+  };
+}
+
+/**
+ * Gives what is stated of the tag; undefined where nothing is, and nothing ever was. Throws TAG_ROLLED_BACK,
+ * TAG_EXPIRED, STATE_INVALID.
+ */
+export async function requireCurrent(
+  digest: Digest,
+  reference: string,
+  { standings }: Pick<Stated, 'standings'>,
+  { orExpired, ...options }: StandingOptions & { orExpired: boolean },
+): Promise<Standing | undefined> {
+  const standing = standings.get(reference);
+  await refuseOlder(digest, standing, { ...options, reference });
+  if (!standing || orExpired || standing.expires * 1000 >= Date.now()) return standing;
+  throw new MillinerError(
+    'TAG_EXPIRED',
+    `what ${reference} names was last stated for the time until ${dated(standing.expires)}`,
+    { details: { reference, digest, expires: standing.expires } },
+  );
+}
+
+/** Of what is here already, for which no registry is asked. Throws IMAGE_REVOKED, STATE_INVALID. */
+export async function refuseKnownRevoked(
+  state: string,
+  digest: Digest,
+  keys: readonly PublicKey[],
+): Promise<void> {
+  for (const { hint } of keys) refuseRevoked(digest, await seenRevocations(state, { key: hint, of: digest }));
+}
+
+function refuseRevoked(digest: Digest, revocations: readonly Revocation[]): void {
+  const revoked = revocations.find(({ verdicts }) => verdicts === undefined);
+  if (!revoked) return;
+  throw new MillinerError(
+    'IMAGE_REVOKED',
+    `${digest} was revoked ${dated(revoked.time)}: ${revoked.reason}`,
+    {
+      details: { digest, reason: revoked.reason, time: revoked.time },
+    },
+  );
+}
+
+/** Those that hang on the image, and those that did when this state last looked. */
+async function knownRevocations(
+  digest: Digest,
+  there: readonly Revocation[],
+  { key, state, warn }: StandingOptions,
+): Promise<Revocation[]> {
+  if (state === undefined) return [...there];
+  const subject = { key: key.hint, of: digest };
+  const seen = await seenRevocations(state, subject);
+  const known = new Set(seen.map((one) => canonicalDigest(one)));
+  const fresh = there.filter((one) => !known.has(canonicalDigest(one)));
+  if (fresh.length > 0) {
+    await remembering(warn, () => rememberRevocations(state, subject, [...seen, ...fresh]));
+  }
+  return [...seen, ...fresh];
+}
+
+/** Whoever revokes an image never takes it again, whatever becomes of it in the registry. */
+export async function rememberOwnRevocation(
+  state: string,
+  digest: Digest,
+  revocation: Revocation,
+  options: StandingOptions,
+): Promise<void> {
+  await knownRevocations(digest, [revocation], { ...options, state });
+}
+
+/** What was just published; another run may have published something newer meanwhile. */
+export async function rememberCurrent(
+  digest: Digest,
+  reference: string,
+  { standings }: Pick<Stated, 'standings'>,
+  { key, state, warn }: StandingOptions & { state: string },
+): Promise<void> {
+  const subject = { key: key.hint, of: reference };
+  const number = standings.get(reference)?.number ?? -1;
+  if (number <= ((await seenTag(state, subject))?.number ?? -1)) return;
+  await remembering(warn, () => rememberTag(state, subject, { digest, number }));
+}
+
+/** A number never goes back, nor does one number stand for two images; and where one was, one is. */
+async function refuseOlder(
+  digest: Digest,
+  standing: Standing | undefined,
+  { key, reference, state, warn }: StandingOptions & { reference: string },
+): Promise<void> {
+  if (state === undefined) return;
+  const subject = { key: key.hint, of: reference };
+  const seen = await seenTag(state, subject);
+  const number = standing?.number ?? -1;
+  const isOlder = seen && (number < seen.number || (number === seen.number && digest !== seen.digest));
+  if (isOlder) {
+    const now = standing ? `statement ${number}` : 'no statement';
+    throw new MillinerError(
+      'TAG_ROLLED_BACK',
+      `${reference} names ${digest} with ${now}: statement ${seen.number} of ${seen.digest} was seen before`,
+      { details: { reference, digest, number: standing?.number, seen } },
+    );
+  }
+  if (standing && number !== seen?.number) {
+    await remembering(warn, () => rememberTag(state, subject, { digest, number }));
+  }
+}
+
+/** Whoever verifies need not be allowed to write to the state: then nothing is remembered, which is told. */
+async function remembering(warn: (sentence: string) => void, remember: () => Promise<void>): Promise<void> {
+  try {
+    await remember();
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(code ?? '')) throw error;
+    warn(`what was seen cannot be remembered: ${path} (${code})`);
+  }
+}
+
+function dated(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(0, 10);
+}

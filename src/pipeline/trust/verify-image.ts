@@ -1,0 +1,214 @@
+/** verify: whether an image in a registry is signed, listed and booted, as a client that trusts one key sees it. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Digest } from '../../lib/oci/descriptor.ts';
+import { completeReference } from '../../lib/registry/pull-sources.ts';
+import { parseReference, showReference, wantedTag, taggedReference } from '../../lib/registry/reference.ts';
+import { attachedEnvelopes, type FoundEnvelope } from '../../stages/sign/attestation.ts';
+import type { PublicKey } from '../../stages/sign/public-key.ts';
+import { bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
+import { verifySignatures, type ExpectedImage } from '../../stages/sign/simple-signing.ts';
+import type { Standing } from '../../stages/sign/standing.ts';
+import { verifyImageStatement, verifySboms, verifyVerdict } from '../../stages/sign/verify.ts';
+import type { RunOptions } from '../state/context.ts';
+import { fetchAttachment, fetchBundles, type PublishedImage } from './fetch-signatures.ts';
+import { verifySigned, type ForeignImage } from './image-signature.ts';
+import { findImage } from './image-source.ts';
+import { memoryIn } from './seen-tags.ts';
+import { readSignerKey, type SignerKey } from './signer-key.ts';
+import { requireCurrent, statedOf } from './standings.ts';
+
+/** `sig`: the tags that podman, skopeo and older cosigns read; `bundle`: the referrers that cosign 3 reads. */
+export const layouts = ['sig', 'bundle'] as const;
+export type Layout = (typeof layouts)[number];
+
+export const layoutsOf = (only: Layout | undefined): readonly Layout[] =>
+  only === undefined ? layouts : [only];
+
+export interface Proof {
+  claim: 'signature' | 'sbom' | 'verdict' | 'tag';
+  /** `lookaside`: beside the registry, where OpenPGP signatures of others lie; `any`: whichever layout had it. */
+  layout: Layout | 'lookaside' | 'any';
+  /** What the signature says, for people. */
+  detail: string;
+}
+
+export interface Verification {
+  reference: string;
+  manifestDigest: Digest;
+  proved: Proof[];
+}
+
+export interface VerifyOptions {
+  reference: string;
+  /** Path of the public key. */
+  key: string;
+  plainHttp: boolean;
+  /** Both where it is left out. */
+  only?: Layout | undefined;
+  /** Whether bundles that name no reference will do, under any tag; under a digest they do. */
+  unnamed?: boolean | undefined;
+  /** Whether a statement of what the tag names will do that has expired. */
+  allowExpired?: boolean | undefined;
+  /** The reference that was signed, where the image is a copy of what is published there. */
+  signedAs?: string | undefined;
+  /**
+   * What a recipe asks of a base: one signature, wherever it is. Others' images have neither a bill of materials nor a
+   * verdict of ours.
+   */
+  signatureOnly?: boolean | undefined;
+}
+
+/** Throws USAGE, KEY_FILE_INVALID, SIGNATURE_MISSING and the others of `gravity`, what registries throw. */
+export async function verifyReference(
+  {
+    reference: text,
+    key: keyPath,
+    plainHttp,
+    only,
+    signedAs,
+    unnamed = false,
+    allowExpired = false,
+    signatureOnly = false,
+  }: VerifyOptions,
+  { progress, signal, state }: Pick<RunOptions, 'progress' | 'signal'> & Partial<Pick<RunOptions, 'state'>>,
+): Promise<Verification> {
+  const signer = await readSignerKey(keyPath, { signal });
+  if (signatureOnly && only !== undefined) {
+    throw new MillinerError('USAGE', '--signature-only takes a signature of any layout: leave out --only');
+  }
+  const reference = parseReference(completeReference(text));
+  const wanted = reference.digest ?? wantedTag(reference)!;
+  const found = await findImage(reference, wanted, { plainHttp, progress, signal });
+  const image = { ...found, digest: found.manifest.digest };
+  // Whatever mirror it came from: what was signed is its name.
+  const shown = taggedReference(reference);
+  const signed = signedAs === undefined ? shown : signedReference(signedAs);
+  progress.step(`verifying ${shown} at ${image.digest}`);
+  // Who asks by digest has said which image is meant; who names what was signed asks for that name.
+  const orUnnamed = unnamed || (reference.digest !== undefined && signedAs === undefined);
+  const asked = { ...image, reference: signed, orUnnamed };
+  const foreign = { ...asked, digests: [image.digest], signal };
+  const verification = { reference: shown, manifestDigest: image.digest };
+  if (signer.format === 'openpgp' && signatureOnly) {
+    return { ...verification, proved: await proveSignature(foreign, signer) };
+  }
+  const key = keyOf(signer, keyPath);
+  const warn = (sentence: string) => progress.warn(sentence);
+  const options = { key, state: await memoryIn(state, warn), warn };
+  const stated = await statedOf(image, layoutsOf(only), options);
+  const proved = signatureOnly
+    ? await proveSignature(foreign, signer)
+    : await proveAll({ ...asked, revokedVerdicts: stated.revokedVerdicts }, key, only);
+  // A digest is moved by nobody.
+  if (reference.digest === undefined) {
+    const expected = { ...options, orExpired: allowExpired };
+    const standing = await requireCurrent(image.digest, signed, stated, expected);
+    if (standing) proved.push(tagProof(standing));
+    else if (!signatureOnly) progress.warn(`nothing states until when ${signed} names this image`);
+  }
+  return { ...verification, proved };
+}
+
+function tagProof({ reference, number, expires }: Standing): Proof {
+  const until = new Date(expires * 1000).toISOString().slice(0, 10);
+  return { claim: 'tag', layout: 'any', detail: `named by ${reference} until ${until}, statement ${number}` };
+}
+
+/** Only sigstore's keys sign more than an image. */
+function keyOf(signer: SignerKey, path: string): PublicKey {
+  if (signer.format === 'pem') return signer.key;
+  throw new MillinerError(
+    'USAGE',
+    `${path} is a key of OpenPGP, which signs no bill of materials and no verdict`,
+    {
+      hint: 'To ask for the signature alone: --signature-only',
+    },
+  );
+}
+
+async function proveSignature(image: ForeignImage, signer: SignerKey): Promise<Proof[]> {
+  const found = await verifySigned(image, [signer]);
+  return found.map(({ layout, signed, signer: id }) => {
+    const by = layout === 'lookaside' ? ` by ${id}` : '';
+    return { claim: 'signature', layout, detail: `${signedAsText(signed)}${by}` };
+  });
+}
+
+function signedAsText(signed: string | undefined): string {
+  return signed === undefined ? 'signed under no name' : `signed as ${signed}`;
+}
+
+/** A name that one layout has proved need not be in the other: both are of one key and one digest. */
+async function proveAll(
+  { reference, orUnnamed, revokedVerdicts, ...image }: PublishedImage & ProofOptions & { reference: string },
+  key: PublicKey,
+  only: Layout | undefined,
+): Promise<Proof[]> {
+  const proved: Proof[] = [];
+  for (const layout of layoutsOf(only)) {
+    const isNamed = proved.length > 0;
+    const options = { orUnnamed: orUnnamed || isNamed, revokedVerdicts };
+    proved.push(...(await proofs[layout](image, key, [reference], options)));
+  }
+  return proved;
+}
+
+/** As signatures have it: of one tag, or of all that a repository has. */
+function signedReference(text: string): string {
+  const { digest, ...reference } = parseReference(text);
+  if (digest === undefined) return showReference(reference);
+  throw new MillinerError('REFERENCE_INVALID', `--signed-as ${text}: signatures name no digest`);
+}
+
+export interface ProofOptions {
+  /** Whether a bundle that names no reference will do. */
+  orUnnamed: boolean;
+  revokedVerdicts: ReadonlySet<string>;
+}
+
+/** What each layout must hold; the references have the tag where that is what was asked for. */
+export const proofs: Record<
+  Layout,
+  (
+    image: PublishedImage,
+    key: PublicKey,
+    references: readonly string[],
+    options: ProofOptions,
+  ) => Promise<Proof[]>
+> = {
+  async sig(image, key, references, { revokedVerdicts }) {
+    const expected = { key, digest: image.digest };
+    const attached = await fetchAttachment(image, 'sig');
+    const signed = references.map((reference) => verifySignatures({ ...expected, reference }, attached));
+    const envelopes = attachedEnvelopes(image.digest, await fetchAttachment(image, 'att'));
+    return [
+      ...signed.map((one) => ({ claim: 'signature', layout: 'sig', detail: `signed as ${one}` }) as const),
+      ...proveClaims(expected, envelopes, 'sig', revokedVerdicts),
+    ];
+  },
+  async bundle(image, key, references, { orUnnamed, revokedVerdicts }) {
+    const expected = { key, digest: image.digest };
+    const envelopes = bundledEnvelopes(await fetchBundles(image));
+    const signed = references.map((reference) =>
+      verifyImageStatement({ ...expected, reference, orUnnamed }, envelopes),
+    );
+    return [
+      ...signed.map((one) => ({ claim: 'signature', layout: 'bundle', detail: signedAsText(one) }) as const),
+      ...proveClaims(expected, envelopes, 'bundle', revokedVerdicts),
+    ];
+  },
+};
+
+function proveClaims(
+  expected: ExpectedImage,
+  envelopes: readonly FoundEnvelope[],
+  layout: Layout,
+  revokedVerdicts: ReadonlySet<string>,
+): Proof[] {
+  const { packages, files } = verifySboms(expected, envelopes);
+  verifyVerdict(expected, envelopes, revokedVerdicts);
+  return [
+    { claim: 'sbom', layout, detail: `SPDX and CycloneDX, of ${packages} packages and ${files} files` },
+    { claim: 'verdict', layout, detail: 'booted, and passed its checks' },
+  ];
+}

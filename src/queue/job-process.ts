@@ -1,0 +1,97 @@
+/**
+ * The process of one job. Its worker tells it what to do, and answers when it asks whether it may still publish; it
+ * tells how it goes, and ends. Without its worker it undoes what it has begun.
+ */
+import { MillinerError } from '../lib/errors/error.ts';
+import { asStorageError } from '../lib/host/files.ts';
+import type { Progress } from '../lib/host/progress.ts';
+import { openExchange } from '../pipeline/state/blob-exchange.ts';
+import { openContext } from '../pipeline/state/context.ts';
+import { failureOf, revived } from './job.ts';
+import { millisecondsTo, type Deadline, type Grant, type Order, type Told } from './messages.ts';
+import { work } from './stages.ts';
+
+const stop = new AbortController();
+const interrupt = (why: string) => stop.abort(new MillinerError('INTERRUPTED', why));
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on(signal, () => interrupt(`stopped by ${signal}`));
+}
+process.on('disconnect', () => interrupt('its worker has gone'));
+
+let answered: ((grant: Grant) => void) | undefined;
+process.on('message', (message: { order: Order } | { grant: Grant }) => {
+  if ('grant' in message) answered?.(message.grant);
+  else void obey(message.order);
+});
+
+function tell(told: Told): Promise<void> {
+  // A worker that has gone is no longer interested.
+  if (!process.connected) return Promise.resolve();
+  return new Promise((done) => process.send?.(told, undefined, undefined, () => done()) ?? done());
+}
+
+const updateMilliseconds = 500;
+let updated = 0;
+
+const progress: Progress = {
+  step: (step) => void tell({ step }),
+  warn: (warn) => void tell({ warn }),
+  update: (text, done, total) => {
+    const now = Date.now();
+    if (now - updated < updateMilliseconds && done < total) return;
+    updated = now;
+    void tell({ update: { text, done, total } });
+  },
+};
+
+async function obey({ job, state, storage, allowHostRoot, password, keyPath }: Order): Promise<void> {
+  try {
+    const { exchange, plainHttp } = job.data;
+    const context = await openContext({ state, storage, allowHostRoot, progress, signal: stop.signal });
+    try {
+      const options = { ...context, plainHttp };
+      const place = exchange === undefined ? undefined : await openExchange(exchange, options);
+      const grants = { fence, password, keyPath };
+      const result = await work[job.stage]({ ...context, exchange: place }, job, grants);
+      await tell({ result });
+    } finally {
+      await context.close();
+    }
+  } catch (error) {
+    const { path = state } = error as NodeJS.ErrnoException;
+    await tell({
+      failure: failureOf(stop.signal.aborted ? stop.signal.reason : asStorageError(error, path)),
+    });
+  }
+  // Nothing may keep it from ending: a connection that is kept alive, a timer.
+  process.exit(0);
+}
+
+let until: Deadline = { monotonic: 0, wall: 0 };
+
+/**
+ * Asks the worker, who asks the queue, unless it has answered a moment ago. The time of its answer counts, however
+ * long this process is stopped in between. A worker that is itself stopped does not answer, and nothing is published.
+ */
+async function fence(): Promise<AbortSignal> {
+  while (millisecondsTo(until) <= 0) {
+    const grant = await ask();
+    if ('refused' in grant) throw revived(grant.refused);
+    until = grant.until;
+  }
+  return AbortSignal.timeout(Math.max(0, millisecondsTo(until)));
+}
+
+async function ask(): Promise<Grant> {
+  stop.signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<Grant>();
+  const leave = () => reject(stop.signal.reason as Error);
+  stop.signal.addEventListener('abort', leave, { once: true });
+  answered = resolve;
+  try {
+    await tell({ ask: true });
+    return await promise;
+  } finally {
+    stop.signal.removeEventListener('abort', leave);
+  }
+}

@@ -1,0 +1,69 @@
+/** What MILLINER_REDIS names: a Redis by TCP, TLS or a unix socket, or the sentinels that know which one is the primary. */
+import { isIP } from 'node:net';
+import { MillinerError } from '../lib/errors/error.ts';
+import { isLoopbackHost } from '../lib/http/request.ts';
+import { knownAuthorities } from '../lib/http/tls.ts';
+
+export const redisVariable = 'MILLINER_REDIS';
+export const plainVariable = 'MILLINER_REDIS_PLAIN';
+const sentinelPort = 26_379;
+
+/** For ioredis. Throws USAGE, and shows nothing of the text, which may hold a password. */
+export function placeOf(text: string) {
+  const sentinels = /^(rediss?)\+sentinel:\/\/(?:([^@/]*)@)?([^@/]+)\/([\w.-]+)(?:\/(\d+))?$/.exec(text);
+  if (sentinels) return sentinelsOf(sentinels);
+  if (!URL.canParse(text)) throw refused();
+  const url = new URL(text);
+  const user = userOf(url);
+  if (url.protocol === 'unix:') return { ...user, path: decodeURIComponent(url.pathname) };
+  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') throw refused();
+  const db = url.pathname.replace(/^\//, '');
+  if (url.hostname === '' || !/^\d*$/.test(db)) throw refused();
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (url.protocol === 'redis:') refusePlain([url.hostname]);
+  return {
+    ...user,
+    host,
+    port: Number(url.port || 6379),
+    db: Number(db),
+    // The name that its certificate must have; for an address there is none to send.
+    ...(url.protocol === 'rediss:' && { tls: { ...tls(), ...(isIP(host) === 0 && { servername: host }) } }),
+  };
+}
+
+/** `redis+sentinel://[USER:PASSWORD@]HOST[:PORT],HOST[:PORT]/NAME[/DB]`: user and password are those of the Redis. */
+function sentinelsOf([, scheme, user = '', hosts = '', name = '', db = '0']: RegExpExecArray) {
+  const places = hosts.split(',').map((one) => {
+    if (!URL.canParse(`redis://${one}`)) throw refused();
+    const { hostname, port } = new URL(`redis://${one}`);
+    return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || sentinelPort) };
+  });
+  if (scheme === 'redis') refusePlain(places.map(({ host }) => host));
+  const login = user === '' ? {} : userOf(new URL(`redis://${user}@localhost`));
+  const secure = scheme === 'rediss' && { tls: tls(), sentinelTLS: tls(), enableTLSForSentinelMode: true };
+  return { ...login, sentinels: places, name, db: Number(db), ...secure };
+}
+
+/** Without TLS whoever is on the way reads the password, and writes what he likes. Throws QUEUE_UNSAFE. */
+function refusePlain(hosts: readonly string[]): void {
+  const outside = hosts.find((host) => !isLoopbackHost(host));
+  if (outside === undefined || process.env[plainVariable] === 'yes') return;
+  throw new MillinerError('QUEUE_UNSAFE', `the queue's Redis on ${outside} is spoken to without TLS`, {
+    hint: `Have it speak TLS, and write rediss:// in ${redisVariable}; on a network that nobody else is on: ${plainVariable}=yes`,
+  });
+}
+
+const tls = () => ({ ca: knownAuthorities() });
+
+function userOf({ username, password }: URL) {
+  return {
+    ...(username !== '' && { username: decodeURIComponent(username) }),
+    ...(password !== '' && { password: decodeURIComponent(password) }),
+  };
+}
+
+function refused(): MillinerError {
+  return new MillinerError('USAGE', `${redisVariable} is no URL of a Redis`, {
+    hint: 'Write it as redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, unix:///PATH, or redis+sentinel://HOST,HOST/NAME.',
+  });
+}

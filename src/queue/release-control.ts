@@ -1,0 +1,109 @@
+/** queue retry, cancel, clean. */
+import type { Job } from 'bullmq';
+import { MillinerError } from '../lib/errors/error.ts';
+import { peekRelease } from './claims.ts';
+import { jobsOf, readFailure, releaseQueue } from './job.ts';
+import { keys, type Queues } from './queues.ts';
+import { releaseJob } from './status.ts';
+
+/** Whoever works on it stops within a second; what nobody has begun is removed. Throws RELEASE_NOT_FOUND. */
+export async function cancelRelease(queues: Queues, id: string): Promise<void> {
+  const job = await releaseJob(queues, id);
+  if (await isOver(job)) throw notNow(id, 'has ended already');
+  await queues.redis.sadd(keys.cancelled, id);
+  // The same may be released again at once.
+  await job.removeDeduplicationKey();
+  for (const child of await childrenOf(queues, job)) {
+    // One that runs cannot be removed, and is stopped by its worker.
+    await child.remove().catch(() => undefined);
+  }
+  // One that waits for its base need not.
+  if (await job.isDelayed()) await job.promote().catch(() => undefined);
+}
+
+/** What failed is done again, what was done stays. Throws RELEASE_NOT_FOUND. */
+export async function retryRelease(queues: Queues, id: string): Promise<void> {
+  const job = await releaseJob(queues, id);
+  const wasCancelled = await queues.redis.srem(keys.cancelled, id);
+  if (!(await job.isFailed())) {
+    // No worker has seen yet that it was given up.
+    if (wasCancelled === 1 && !(await job.isCompleted())) return;
+    throw notNow(id, (await job.isCompleted()) ? 'was released' : 'goes on');
+  }
+  if (readFailure(job.failedReason).code === 'BLOB_MISSING') await forgetStages(queues, job);
+  const again = { resetAttemptsMade: true, resetAttemptsStarted: true };
+  for (const child of await childrenOf(queues, job)) {
+    if (!(await child.isFailed())) continue;
+    await forget(queues, child);
+    await child.retry('failed', again);
+  }
+  // Those that are there have left it, of those that are not there is nothing to wait for.
+  await queues.redis.del(queues.get(releaseQueue).toKey(`${id}:failed`));
+  await forget(queues, job);
+  await job.retry('failed', again);
+}
+
+/** What the stages gave is gone: all of them are done again. */
+async function forgetStages(queues: Queues, job: Job): Promise<void> {
+  for (const child of await childrenOf(queues, job)) await child.remove();
+  const sets = ['processed', 'failed', 'dependencies'].map((set) => `${job.id}:${set}`);
+  await queues.redis.del(sets.map((set) => queues.get(releaseQueue).toKey(set)));
+}
+
+/** BullMQ counts lost workers for a job's whole life, and fails at once what has had too many. */
+async function forget(queues: Queues, job: Job): Promise<void> {
+  await queues.redis.hdel(queues.get(job.queueName).toKey(job.id!), 'stc', 'defa');
+}
+
+export async function failedReleases(queues: Queues): Promise<string[]> {
+  const jobs = await queues.get(releaseQueue).getFailed();
+  // A base before what stands on it: it was queued earlier.
+  const timed = jobs.map((job) => ({ id: job.id!, at: peekRelease(job.data).at }));
+  return timed.toSorted((a, b) => a.at - b.at).map(({ id }) => id);
+}
+
+/** Forgets releases that ended more than so many milliseconds ago, with their jobs. Gives how many. */
+export async function cleanReleases(queues: Queues, olderThan: number): Promise<string[]> {
+  const queue = queues.get(releaseQueue);
+  const before = Date.now() - olderThan;
+  const ended = (await queue.getJobs(['completed', 'failed'])).filter(
+    (job) => (job.finishedOn ?? 0) <= before,
+  );
+  const removed: string[] = [];
+  for (const job of ended) {
+    const children = await childrenOf(queues, job);
+    const running = await Promise.all(children.map((child) => child.isActive()));
+    // A sibling of what failed may still be at work.
+    if (running.includes(true)) continue;
+    for (const child of children) await child.remove();
+    await job.remove();
+    await queues.redis.srem(keys.cancelled, job.id!);
+    removed.push(job.id!);
+  }
+  await forgetReferences(queues);
+  return removed;
+}
+
+/** No release that goes on is older than what these times would refuse. */
+async function forgetReferences(queues: Queues): Promise<void> {
+  const jobs = await queues
+    .get(releaseQueue)
+    .getJobs(['active', 'waiting', 'prioritized', 'delayed', 'waiting-children', 'failed']);
+  const oldest = Math.min(Date.now(), ...jobs.map((job) => peekRelease(job.data).at));
+  for (const [reference, at] of Object.entries(await queues.redis.hgetall(keys.published))) {
+    if (Number(at) < oldest) await queues.redis.hdel(keys.published, reference);
+  }
+}
+
+async function childrenOf(queues: Queues, job: Job): Promise<Job[]> {
+  const there = jobsOf(job.id!, peekRelease(job.data)).map(({ queue, id }) => queues.get(queue).getJob(id));
+  return (await Promise.all(there)).filter((child) => child !== undefined);
+}
+
+async function isOver(job: Job): Promise<boolean> {
+  return (await job.isCompleted()) || job.isFailed();
+}
+
+function notNow(id: string, why: string): MillinerError {
+  return new MillinerError('RELEASE_NOT_FOUND', `release ${id} ${why}`, { details: { release: id } });
+}

@@ -1,0 +1,85 @@
+/** A job in a process of its own: its heavy work holds up no event loop that has locks to renew. */
+import { extname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MillinerError } from '../lib/errors/error.ts';
+import { killGroup, startModule } from '../lib/host/exec.ts';
+import { LineSplitter } from '../lib/host/lines.ts';
+import { removeDeadWorkspaces } from '../pipeline/state/workspace.ts';
+import { revived, type Failure, type Stage } from './job.ts';
+import type { Grant, Order, Told } from './messages.ts';
+import type { Results } from './stages.ts';
+
+export interface TaskHooks {
+  /** A line of its story. */
+  onStep: (text: string, level: 'info' | 'warn') => void;
+  onUpdate: (text: string, done: number, total: number) => void;
+  /** Asked before each change that others can see. */
+  ask: () => Promise<Grant>;
+}
+
+/** What a job needs to end its containers and unmount what it has mounted. */
+const graceMilliseconds = 30_000;
+const lastWords = 20;
+const child = join(import.meta.dirname, `job-process${extname(import.meta.filename)}`);
+
+/** Gives the stage's result. Throws what the stage threw; INTERRUPTED once the signal has ended it; WORKER_DIED. */
+export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSignal): Promise<Results[Stage]> {
+  signal.throwIfAborted();
+  const task = startModule(child);
+  const words: string[] = [];
+  const lines = new LineSplitter((line) => words.push(line) > lastWords && words.shift());
+  task.stderr?.on('data', (chunk: Buffer) => lines.push(chunk));
+  const ended = endOf(task);
+  let told: { result: Results[Stage] } | { failure: Failure } | undefined;
+  task.on('message', (message) => {
+    const one = message as Told;
+    if ('step' in one) hooks.onStep(one.step, 'info');
+    else if ('warn' in one) hooks.onStep(one.warn, 'warn');
+    else if ('update' in one) hooks.onUpdate(one.update.text, one.update.done, one.update.total);
+    else if ('ask' in one) void answer(task, hooks);
+    else told = one;
+  });
+  task.send({ order });
+  const stop = () => void end(task);
+  signal.addEventListener('abort', stop);
+  try {
+    const how = await ended;
+    if (told && 'result' in told) return told.result;
+    if (told) throw revived(told.failure);
+    // It could not clear up what it had mounted and started.
+    if (task.pid !== undefined) killGroup(task.pid);
+    await removeDeadWorkspaces(order.state);
+    if (signal.aborted) throw new MillinerError('INTERRUPTED', 'the process of the job was ended');
+    throw died(how, words);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+type Task = ReturnType<typeof startModule>;
+
+/** How it ended. Not its exit counts, which may be heard before its last words, but the end of all its channels. */
+function endOf(task: Task): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  task.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  // One that cannot be started has no end; to one that has just ended a message fails, and its end says more.
+  task.on('error', (error) => task.pid === undefined && resolve(error.message));
+  return promise;
+}
+
+async function answer(task: Task, { ask }: TaskHooks): Promise<void> {
+  const grant = await ask();
+  if (task.connected) task.send({ grant });
+}
+
+async function end(task: Task): Promise<void> {
+  task.kill('SIGTERM');
+  await sleep(graceMilliseconds, undefined, { ref: false });
+  // With all that it has started: they are in its session.
+  if (task.exitCode === null && task.signalCode === null && task.pid !== undefined) killGroup(task.pid);
+}
+
+function died(how: string, words: string[]): MillinerError {
+  const said = words.length > 0 ? `: ${words.join('\n')}` : '';
+  return new MillinerError('WORKER_DIED', `the process of the job ended with ${how}${said}`);
+}

@@ -1,0 +1,169 @@
+/**
+ * The config.json of an instance (OCI runtime specification 1.0.2), with the capabilities and mounts that podman
+ * gives by default: what runs here runs where the image's users run it. systemd as the first process finds what
+ * podman shows it with --systemd.
+ */
+import { readFile } from 'node:fs/promises';
+import {
+  availableCapabilities,
+  harmlessDevices,
+  mountOf,
+  namespacesOf,
+  openFiles,
+  sharedMemory,
+  terminals,
+} from '../../lib/container/runtime-spec.ts';
+import { seccompFilter } from '../../lib/container/seccomp.ts';
+import type { IdRange } from '../../lib/container/userns.ts';
+import type { RuntimeConfig } from '../image/image.ts';
+import { groupOf } from './cgroup-view.ts';
+import type { ProcessUser } from './user.ts';
+
+/** What an instance is held to; bytes, and processors. */
+export interface Limits {
+  cpus?: number | undefined;
+  memory: number;
+  pids: number;
+  disk: number;
+  /** Bits in a second, of what passes its published ports. */
+  bandwidth?: number | undefined;
+}
+
+export interface InstanceConfig {
+  id: string;
+  /** Of the user namespace; without, its root is the host's. */
+  ids?: IdRange | undefined;
+  /** A mounted, writable tree, whose owners have been moved into the ids. */
+  rootfs: string;
+  image: RuntimeConfig;
+  user: ProcessUser;
+  /** systemd is the first process. */
+  init: boolean;
+  /** The mount for /sys/fs/cgroup; absent where the program is no init. */
+  cgroup?: object | undefined;
+  /** A directory of ours with hosts, hostname, resolv.conf and the notification socket; not on a disk: it is written to. */
+  files: string;
+  hostname: string;
+  limits: Limits;
+}
+
+const capabilities = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_KILL',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_SETFCAP',
+  'CAP_SETGID',
+  'CAP_SETPCAP',
+  'CAP_SETUID',
+  'CAP_SYS_CHROOT',
+];
+
+const notifyInside = '/run/host/notify';
+const cpuPeriod = 100_000;
+
+export async function instanceConfig(options: InstanceConfig): Promise<object> {
+  const { id, image, user, init, hostname, limits } = options;
+  const names = await availableCapabilities(capabilities);
+  // As podman: the program of an ordinary user starts without any.
+  const effective = user.uid === 0 ? names : [];
+  return {
+    ociVersion: '1.0.2',
+    hostname,
+    root: { path: options.rootfs, readonly: false },
+    process: {
+      cwd: image.workingDir ?? '/',
+      args: argumentsOf(image),
+      env: environment(options),
+      user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
+      capabilities: { bounding: names, effective, permitted: effective, inheritable: [], ambient: [] },
+      noNewPrivileges: false,
+      // What systemd gives a host's services.
+      rlimits: [await openFiles(524_288)],
+      oomScoreAdj: 500,
+    },
+    mounts: mounts(options),
+    linux: {
+      cgroupsPath: `/${groupOf(id)}`,
+      seccomp: seccompFilter(),
+      ...namespacesOf(['pid', 'network', 'ipc', 'uts', 'mount', ...(init ? ['cgroup'] : [])], options.ids),
+      maskedPaths: masked,
+      readonlyPaths: ['asound', 'bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`),
+      resources: await resources(limits),
+    },
+  };
+}
+
+export function argumentsOf({ entrypoint = [], cmd = [] }: RuntimeConfig): string[] {
+  return [...entrypoint, ...cmd];
+}
+
+function environment({ image, user, init, hostname, id }: InstanceConfig): string[] {
+  const values = {
+    ...(init ? { container_uuid: uuidOf(id) } : { HOME: user.home }),
+    HOSTNAME: hostname,
+    ...image.env,
+    container: 'oci',
+    NOTIFY_SOCKET: notifyInside,
+  };
+  return Object.entries(values).map(([name, value]) => `${name}=${value}`);
+}
+
+/** systemd makes the instance's machine-id of it: the id ends in 16 random hexadecimal digits. */
+function uuidOf(id: string): string {
+  const hex = id
+    .replaceAll(/[^0-9a-f]/g, '')
+    .slice(-32)
+    .padStart(32, '0');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+const masked = [
+  ...['acpi', 'kcore', 'keys', 'latency_stats', 'timer_list', 'timer_stats', 'sched_debug', 'scsi'].map(
+    (name) => `/proc/${name}`,
+  ),
+  '/sys/firmware',
+  '/sys/fs/selinux',
+  '/sys/dev/block',
+];
+
+function mounts({ files, init, cgroup, limits }: InstanceConfig): object[] {
+  const tmpfs = (target: string, mode: string, ...more: string[]) =>
+    mountOf('tmpfs', 'tmpfs', target, ['nosuid', 'nodev', `mode=${mode}`, `size=${limits.memory}`, ...more]);
+  const file = (name: string, target: string) =>
+    mountOf('bind', `${files}/${name}`, target, ['bind', 'rprivate', 'rw', 'nosuid', 'nodev', 'noexec']);
+  return [
+    mountOf('proc', 'proc', '/proc', ['nosuid', 'noexec', 'nodev']),
+    mountOf('tmpfs', 'tmpfs', '/dev', ['nosuid', 'strictatime', 'mode=755', 'size=64k']),
+    mountOf('devpts', 'devpts', '/dev/pts', terminals.options),
+    mountOf('tmpfs', 'shm', '/dev/shm', sharedMemory),
+    mountOf('mqueue', 'mqueue', '/dev/mqueue', ['nosuid', 'noexec', 'nodev']),
+    mountOf('sysfs', 'sysfs', '/sys', ['nosuid', 'noexec', 'nodev', 'ro']),
+    ...(cgroup ? [cgroup] : []),
+    ...(init
+      ? [
+          tmpfs('/run', '755'),
+          tmpfs('/run/lock', '1777'),
+          tmpfs('/tmp', '1777'),
+          tmpfs('/var/log/journal', '755'),
+        ]
+      : []),
+    file('hosts', '/etc/hosts'),
+    file('hostname', '/etc/hostname'),
+    file('resolv.conf', '/etc/resolv.conf'),
+    file('notify', notifyInside),
+  ];
+}
+
+async function resources({ memory, pids, cpus }: Limits): Promise<object> {
+  const swap = (await readFile('/proc/swaps', 'utf8')).trim().split('\n').length > 1;
+  return {
+    // Without a limit of its own, swap would let it take twice as much.
+    memory: { limit: memory, ...(swap && { swap: memory }) },
+    pids: { limit: pids },
+    ...(cpus !== undefined && { cpu: { quota: Math.round(cpus * cpuPeriod), period: cpuPeriod } }),
+    devices: [{ allow: false, access: 'rwm' }, ...harmlessDevices, ...terminals.rules],
+  };
+}

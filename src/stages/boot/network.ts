@@ -1,0 +1,138 @@
+/** The way into an instance's private network: sockets of ours that were made in it. */
+import { close as closeDescriptor } from 'node:fs';
+import { open, readlink, type FileHandle } from 'node:fs/promises';
+import { request } from 'node:http';
+import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { native } from '../../lib/host/native.ts';
+import { monotonic } from './clock.ts';
+import { Throttle } from './throttle.ts';
+
+/** A server may listen on one of the two only. */
+const loopback = ['127.0.0.1', '::1'];
+const longestPause = 50;
+/** Milliseconds for a connection from outside. */
+const patience = 10_000;
+
+export class InstanceNetwork {
+  readonly #space: FileHandle;
+  readonly #throttle: Throttle | undefined;
+  readonly #carried = new Set<Socket>();
+
+  private constructor(space: FileHandle, bandwidth: number | undefined) {
+    this.#space = space;
+    // Bytes in a second, shared by all connections from outside.
+    this.#throttle = bandwidth === undefined ? undefined : new Throttle(bandwidth / 8);
+  }
+
+  /** Opens the network namespace of a process of the instance; bandwidth in bits a second. */
+  static async enter(pid: number, bandwidth: number | undefined): Promise<InstanceNetwork> {
+    const space = await open(`/proc/${pid}/ns/net`, 'r');
+    const [inside, outside] = await Promise.all([
+      readlink(`/proc/self/fd/${space.fd}`),
+      readlink('/proc/self/ns/net'),
+    ]);
+    if (inside !== outside) return new InstanceNetwork(space, bandwidth);
+    // The process has ended and its number is another's.
+    await space.close();
+    throw new Error(`process ${pid} is in the host's own network`);
+  }
+
+  /** Whether a port of the instance takes connections; otherwise why not. */
+  async tcp(port: number, timeout: number): Promise<string | undefined> {
+    const socket = await this.#connect(port, timeout);
+    if (typeof socket === 'string') return socket;
+    socket.destroy();
+    return undefined;
+  }
+
+  /** Whether a URL answers with this status; the instance itself is asked, whatever the URL's host is. */
+  async http(url: string, status: number, timeout: number): Promise<string | undefined> {
+    const end = monotonic() + timeout;
+    const socket = await this.#connect(Number(new URL(url).port || 80), timeout);
+    if (typeof socket === 'string') return socket;
+    const found = await ask(socket, url, end - monotonic());
+    if (found === status) return undefined;
+    return typeof found === 'string' ? found : `status ${found} where ${status} was expected`;
+  }
+
+  /** Hands a connection from outside, which has not been read from, on to a port of the instance. */
+  async carry(port: number, outer: Socket): Promise<void> {
+    const inner = await this.#connect(port, patience);
+    if (typeof inner === 'string') {
+      outer.destroy();
+      return;
+    }
+    for (const socket of [inner, outer]) {
+      this.#carried.add(socket);
+      socket.once('close', (isBroken: boolean) => {
+        this.#carried.delete(socket);
+        // One that has ended both ways may have bytes on their way through the throttle yet: their end follows them.
+        if (isBroken) (socket === inner ? outer : inner).destroySoon();
+      });
+      socket.on('error', () => socket.destroy());
+    }
+    this.#pass(outer, inner);
+    this.#pass(inner, outer);
+  }
+
+  #pass(from: Socket, to: Socket): void {
+    if (this.#throttle) from.pipe(this.#throttle.stream()).pipe(to);
+    else from.pipe(to);
+  }
+
+  /** A connected socket; otherwise why there is none. */
+  async #connect(port: number, timeout: number): Promise<Socket | string> {
+    const problems: string[] = [];
+    for (const address of loopback) {
+      const found = await this.#connectTo(address, port, timeout);
+      if (typeof found !== 'string') return found;
+      problems.push(found);
+    }
+    return problems[0]!;
+  }
+
+  async #connectTo(address: string, port: number, timeout: number): Promise<Socket | string> {
+    const end = monotonic() + timeout;
+    let fd: number | undefined;
+    try {
+      fd = await native().connectIn(this.#space.fd, address, port);
+      for (let pause = 1; !(await native().isConnected(fd)); pause = Math.min(pause * 2, longestPause)) {
+        if (monotonic() > end) throw Object.assign(new Error(), { code: 'no connection in time' });
+        await sleep(pause);
+      }
+      return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    } catch (error) {
+      if (fd !== undefined) closeDescriptor(fd);
+      return (error as NodeJS.ErrnoException).code ?? String(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#carried) socket.destroy();
+    await this.#space.close();
+  }
+}
+
+/** The status of a GET, or why there is none; what the answer says is of no interest, and may have no end. */
+function ask(socket: Socket, url: string, timeout: number): Promise<number | string> {
+  return new Promise((done) => {
+    const { pathname, search, host } = new URL(url);
+    const asked = request({
+      createConnection: () => socket,
+      path: `${pathname}${search}`,
+      headers: { host, connection: 'close' },
+    });
+    const timer = setTimeout(() => asked.destroy(new Error('no answer in time')), Math.max(1, timeout));
+    asked.once('response', ({ statusCode }) => {
+      done(statusCode ?? 'no status');
+      asked.destroy();
+    });
+    asked.once('error', (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
+    asked.once('close', () => {
+      clearTimeout(timer);
+      socket.destroy();
+    });
+    asked.end();
+  });
+}

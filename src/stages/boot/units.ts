@@ -1,0 +1,146 @@
+/** What an instance's systemd says of its units and its journal. The answers are the image's own: data, never trusted. */
+import type { ExecOptions } from '../../lib/container/runtime.ts';
+import type { Instance } from './instance.ts';
+import type { JournalEntry } from './verdict.ts';
+
+export interface Unit {
+  name: string;
+  /** LoadState: loaded, not-found, masked, bad-setting and others. */
+  load: string;
+  active: string;
+  sub: string;
+  /** success, exit-code, signal, timeout, oom-kill and others. */
+  result: string;
+  /** How often systemd has started it again on its own. */
+  restarts: number;
+  /** Of its main process. */
+  exitStatus: number;
+  /** Milliseconds of the monotonic clock when it last became active; 0 where it never did. */
+  activeAt: number;
+  /** Of a service: oneshot, notify and others. */
+  type: string;
+  /** Milliseconds of the monotonic clock when its main process last ended; 0 where it never did. */
+  doneAt: number;
+}
+
+const properties =
+  'Id,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ActiveEnterTimestampMonotonic,Type,ExecMainExitTimestampMonotonic';
+/** Milliseconds that systemd may take for an answer. */
+export const patience = 20_000;
+const mostJournalEntries = 200;
+const mostLines = 10;
+const mostUnits = 10_000;
+/** systemd's UNIT_NAME_MAX; the other values are words. */
+const longestValue = 256;
+
+/** Milliseconds for the answer, and how the question is called off. */
+type AskOptions = Pick<ExecOptions, 'timeout' | 'signal'>;
+
+/** Every unit that is loaded, and the named one; undefined while systemd does not answer yet. */
+export async function listUnits(
+  instance: Instance,
+  named: string | undefined,
+  options: AskOptions,
+): Promise<Unit[] | undefined> {
+  const names = named === undefined ? ['*'] : [named, '*'];
+  const args = ['systemctl', 'show', '--no-pager', `--property=${properties}`, '--', ...names];
+  const { exitCode, stdout } = await instance.exec(args, options);
+  return exitCode === 0 ? parseUnits(stdout) : undefined;
+}
+
+/** Blocks of NAME=VALUE lines with an empty line between them (systemctl(1), show); what is too many or too long is cut. */
+export function parseUnits(text: string): Unit[] {
+  const blocks = text.split(/\n\n+/).slice(0, mostUnits);
+  return blocks.flatMap((block) => {
+    const value = new Map<string, string>();
+    for (const line of block.split('\n')) {
+      const at = line.indexOf('=');
+      if (at > 0) value.set(line.slice(0, at), line.slice(at + 1, at + 1 + longestValue));
+    }
+    const name = value.get('Id');
+    if (!name) return [];
+    return {
+      name,
+      load: value.get('LoadState') ?? '',
+      active: value.get('ActiveState') ?? '',
+      sub: value.get('SubState') ?? '',
+      result: value.get('Result') ?? '',
+      restarts: numberOf(value.get('NRestarts')),
+      exitStatus: numberOf(value.get('ExecMainStatus')),
+      activeAt: numberOf(value.get('ActiveEnterTimestampMonotonic')) / 1000,
+      type: value.get('Type') ?? '',
+      doneAt: numberOf(value.get('ExecMainExitTimestampMonotonic')) / 1000,
+    };
+  });
+}
+
+function numberOf(text: string | undefined): number {
+  return text !== undefined && /^\d{1,18}$/.test(text) ? Number(text) : 0;
+}
+
+/** systemd.exec(5), "Process exit codes": what systemd itself could not do for a program. */
+const exitStatuses: Record<number, string> = {
+  200: 'its working directory is missing (CHDIR)',
+  203: 'its program cannot be executed (EXEC)',
+  205: 'its limits cannot be set (LIMITS)',
+  208: 'its standard input cannot be set up (STDIN)',
+  209: 'its standard output cannot be set up (STDOUT)',
+  216: 'its group is missing (GROUP)',
+  217: 'its user is missing (USER)',
+  218: 'its capabilities cannot be set (CAPABILITIES)',
+  226: 'its mounts cannot be set up (NAMESPACE)',
+  227: 'its no-new-privileges flag cannot be set (NO_NEW_PRIVILEGES)',
+  228: 'its system call filter cannot be set (SECCOMP)',
+  233: 'its runtime directory cannot be made (RUNTIME_DIRECTORY)',
+  238: 'its state directory cannot be made (STATE_DIRECTORY)',
+  240: 'its log directory cannot be made (LOGS_DIRECTORY)',
+};
+
+export function describeFailure({ name, result, exitStatus }: Unit): string {
+  if (result !== 'exit-code') return `${name} failed: ${result}`;
+  const meaning = exitStatuses[exitStatus] ?? (exitStatus === 127 ? 'not found, or a library of it' : '');
+  return `${name} failed: exit status ${exitStatus}${meaning && `, ${meaning}`}`;
+}
+
+/** The last lines that a unit wrote. */
+export async function lastWordsOf(instance: Instance, unit: string, options: AskOptions): Promise<string[]> {
+  const args = ['journalctl', '--no-pager', '--quiet', '-o', 'cat', '-n', String(mostLines), '-u', unit];
+  const { exitCode, stdout } = await instance.exec(args, options);
+  if (exitCode !== 0) return [];
+  const lines = stdout.split('\n').filter(Boolean).slice(-mostLines);
+  return lines.map((line) => line.slice(0, mostCharacters));
+}
+
+/** A string where the journal cannot be read, and why: silence must not look like a clean journal. */
+export async function readJournalErrors(
+  instance: Instance,
+  options: AskOptions,
+): Promise<JournalEntry[] | string> {
+  const args = ['journalctl', '--no-pager', '--quiet', '-o', 'json', '-p', 'err', '-n'];
+  const program = [...args, String(mostJournalEntries)];
+  const { exitCode, stdout, stderr, timedOut } = await instance.exec(program, options);
+  if (timedOut) return 'journalctl has not come to its end';
+  // It exits 1 where there is nothing to show.
+  if (exitCode !== 0 && stderr.trim() !== '') return stderr.trim().slice(0, mostCharacters);
+  return stdout.split('\n').filter(Boolean).slice(-mostJournalEntries).flatMap(parseEntry);
+}
+
+/** systemd.journal-fields(7); a field that is no UTF-8 comes as an array of bytes. */
+export function parseEntry(line: string): JournalEntry[] {
+  try {
+    const entry = JSON.parse(line) as Record<string, unknown> | null;
+    if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return [];
+    const unit = textOf(entry['_SYSTEMD_UNIT'] ?? entry['UNIT'] ?? entry['SYSLOG_IDENTIFIER']);
+    return [{ unit, message: textOf(entry['MESSAGE']) }];
+  } catch {
+    return [];
+  }
+}
+
+const mostCharacters = 1000;
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value.slice(0, mostCharacters);
+  if (!Array.isArray(value) || !value.every((byte) => Number.isInteger(byte))) return '';
+  return Buffer.from(value.slice(0, mostCharacters) as number[]).toString('utf8');
+}

@@ -1,0 +1,96 @@
+/** Watches an instance for what must end its test at once: the limits that it runs into, and its own end. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GroupState } from '../../lib/container/cgroups.ts';
+import type { Limits } from './config.ts';
+import { diskProblem, type DiskOptions } from './disk.ts';
+import type { Instance } from './instance.ts';
+import type { Cause, CauseCode } from './verdict.ts';
+
+const pollMilliseconds = 200;
+/** Bytes of standard output and error; a service has a journal or a log file for more. */
+const mostOutput = 64 * 1024 * 1024;
+
+export interface WatchOptions extends DiskOptions {
+  instance: Instance;
+  /** From 1 on, for the causes. */
+  number: number;
+  limits: Limits;
+  /** Bytes that it has written to its standard output and error. */
+  output: () => number;
+}
+
+/** What an instance ran into; the first is what ended it. */
+export class Watch {
+  readonly causes: Cause[] = [];
+  readonly #options: WatchOptions;
+  readonly #stop = new AbortController();
+  readonly #over = new AbortController();
+  readonly #loop: Promise<void>;
+  #failure: unknown;
+  /** The end is expected from now on: the instance was asked to stop, or runs to its end. */
+  endIsFine = false;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    // What fails is thrown by end(); until then it ends the test like any other cause.
+    this.#loop = this.#run().catch((error: unknown) => {
+      this.#failure = error;
+      this.#stop.abort();
+    });
+    void options.instance.ended.then(({ exitCode, group }) => {
+      this.#look(group);
+      const how = exitCode === undefined ? 'was killed' : `exited with ${exitCode}`;
+      if (!this.endIsFine) this.#add('exited', `it ${how} by itself`);
+    });
+  }
+
+  /** Aborted with the first cause. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  async end(): Promise<void> {
+    this.#over.abort();
+    await this.#loop;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #run(): Promise<void> {
+    const { instance, output } = this.#options;
+    while (!this.#over.signal.aborted && !instance.hasEnded) {
+      this.#look(await instance.group());
+      if (output() > mostOutput) {
+        this.#add('too-much-output', `it wrote more than ${mostOutput} bytes to its standard output`);
+      }
+      await this.#lookAtDisk();
+      await sleep(pollMilliseconds, undefined, { signal: this.#over.signal }).catch(() => undefined);
+    }
+    // What has just ended may have filled it last.
+    await this.#lookAtDisk();
+  }
+
+  async #lookAtDisk(): Promise<void> {
+    const problem = await diskProblem(this.#options);
+    if (problem !== undefined) this.#add('disk-full', problem);
+  }
+
+  #look({ oomKills = 0, pidsRefused = 0, memoryLimit, pidsLimit }: GroupState): void {
+    const { limits } = this.#options;
+    if (oomKills > 0) {
+      const most = memoryLimit ?? limits.memory;
+      this.#add(
+        'out-of-memory',
+        `the kernel killed a process of it for want of memory (limit ${most} bytes)`,
+      );
+    }
+    if (pidsRefused > 0) {
+      this.#add('too-many-processes', `it wanted more than ${pidsLimit ?? limits.pids} processes`);
+    }
+  }
+
+  #add(code: CauseCode, message: string): void {
+    if (this.causes.some((cause) => cause.code === code)) return;
+    this.causes.push({ code, message, instance: this.#options.number });
+    this.#stop.abort();
+  }
+}

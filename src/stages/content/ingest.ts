@@ -1,0 +1,176 @@
+/**
+ * The way into the store: a temporary that only its living writer owns, hashed, synced, then renamed to the name
+ * of what it holds. Two writers of one blob end in the same file, whoever is last.
+ */
+import { createHash } from 'node:crypto';
+import {
+  constants,
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  utimes,
+  type FileHandle,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { asStorageError, filePieces, syncPath } from '../../lib/host/files.ts';
+import { createOwned, takeAbandoned } from '../../lib/host/locks.ts';
+import { SpareMeter, sparing } from '../../lib/host/reserve.ts';
+import type { Blob, Digest } from '../../lib/oci/digest.ts';
+
+export interface Expected {
+  digest?: Digest;
+  /** Bytes; reading stops with the first one too many. */
+  size?: number;
+  /** What the bytes are, for the error: a URL, a package. */
+  what?: string;
+}
+
+export class Ingest {
+  readonly #directory: string;
+  readonly #pathOf: (digest: Digest) => string;
+
+  constructor(directory: string, pathOf: (digest: Digest) => string) {
+    this.#directory = directory;
+    this.#pathOf = pathOf;
+  }
+
+  /** Makes the directory and removes the temporaries whose writers have died. */
+  async open(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true });
+    for (const name of await readdir(this.#directory)) await takeAbandoned(join(this.#directory, name));
+  }
+
+  stream(source: AsyncIterable<Uint8Array>, expected: Expected): Promise<Blob> {
+    return this.#throughTemporary(async (handle) => {
+      const meter = new Meter(expected);
+      await handle.writeFile(sparing(meter.pass(source), this.#directory));
+      return meter.end();
+    });
+  }
+
+  async file(path: string, expected: Expected & { consume?: boolean }): Promise<Blob> {
+    // A FIFO would hang the open; of a link to consume, the rename would take the link.
+    const follow = expected.consume ? constants.O_NOFOLLOW : 0;
+    const source = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | follow);
+    try {
+      const { nlink, size } = await regular(source, path);
+      const named = { what: path, ...expected };
+      if (expected.size !== undefined && size !== expected.size) throw wrongSize(named, size);
+      // Another name of the same file would let somebody write to the blob.
+      if (expected.consume && nlink === 1) return await this.#consume(source, path, named);
+      const blob = await this.#copy(path, named);
+      if (expected.consume) await rm(path);
+      return blob;
+    } finally {
+      await source.close();
+    }
+  }
+
+  #copy(path: string, expected: Expected): Promise<Blob> {
+    return this.#throughTemporary(async (handle, temporary) => {
+      const { size } = await stat(path);
+      await new SpareMeter(this.#directory).spend(size);
+      await copyFile(path, temporary, constants.COPYFILE_FICLONE);
+      return digestOf(handle, expected);
+    });
+  }
+
+  async #consume(source: FileHandle, path: string, expected: Expected): Promise<Blob> {
+    const blob = await digestOf(source, expected);
+    try {
+      await this.#settle(source, path, blob.digest);
+      return blob;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    }
+    await this.#copy(path, expected);
+    await rm(path);
+    return blob;
+  }
+
+  async #throughTemporary(fill: (handle: FileHandle, temporary: string) => Promise<Blob>): Promise<Blob> {
+    const { path: temporary, handle } = await createOwned(this.#directory);
+    try {
+      const blob = await fill(handle, temporary);
+      await this.#settle(handle, temporary, blob.digest);
+      return blob;
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw asStorageError(error, temporary);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** The bytes reach the disk before the name does (rename(2) alone promises no order). */
+  async #settle(handle: FileHandle, temporary: string, digest: Digest): Promise<void> {
+    const path = this.#pathOf(digest);
+    const now = new Date();
+    await handle.chmod(0o644);
+    await utimes(temporary, now, now);
+    await handle.sync();
+    await rename(temporary, path);
+    await syncPath(dirname(path));
+  }
+}
+
+/** Hashes and counts what passes, and stops it at the expected size. */
+class Meter {
+  readonly #hash = createHash('sha256');
+  readonly #expected: Expected;
+  #size = 0;
+
+  constructor(expected: Expected) {
+    this.#expected = expected;
+  }
+
+  async *pass(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const limit = this.#expected.size ?? Infinity;
+    for await (const chunk of source) {
+      this.#size += chunk.length;
+      if (this.#size > limit) throw wrongSize(this.#expected, this.#size);
+      this.#hash.update(chunk);
+      yield chunk;
+    }
+  }
+
+  /** Throws DIGEST_MISMATCH where size or digest are not the expected ones. */
+  end(): Blob {
+    const expected = this.#expected;
+    if (expected.size !== undefined && this.#size !== expected.size) throw wrongSize(expected, this.#size);
+    const digest: Digest = `sha256:${this.#hash.digest('hex')}`;
+    if (expected.digest !== undefined && digest !== expected.digest) {
+      throw new MillinerError(
+        'DIGEST_MISMATCH',
+        `${expected.what ?? 'a stream'} has ${digest}, not ${expected.digest}`,
+        { details: { what: expected.what, expected: expected.digest, actual: digest } },
+      );
+    }
+    return { digest, size: this.#size };
+  }
+}
+
+async function digestOf(handle: FileHandle, expected: Expected): Promise<Blob> {
+  const meter = new Meter(expected);
+  for await (const piece of meter.pass(filePieces(handle))) void piece;
+  return meter.end();
+}
+
+async function regular(handle: FileHandle, path: string) {
+  const found = await handle.stat();
+  if (found.isFile()) return found;
+  throw new MillinerError('DIGEST_MISMATCH', `${path} is not a regular file`, { details: { what: path } });
+}
+
+function wrongSize(expected: Expected, actual: number): MillinerError {
+  return new MillinerError(
+    'DIGEST_MISMATCH',
+    `${expected.what ?? 'a stream'} has ${actual} bytes or more, not ${expected.size}`,
+    { details: { what: expected.what, expectedSize: expected.size, actualSize: actual } },
+  );
+}

@@ -1,0 +1,199 @@
+/**
+ * The content-addressed store: blobs/sha256/HEX below the state directory, each file named by what it holds.
+ * A blob is there whole or not at all, and is only ever read. Several processes may use the store at once.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { filePieces, statIfThere } from '../../lib/host/files.ts';
+import { withLock, type LockOptions } from '../../lib/host/locks.ts';
+import { hexOf, isDigest, type Blob, type Digest } from '../../lib/oci/digest.ts';
+import { Ingest, type Expected } from './ingest.ts';
+
+export interface StoredBlob extends Blob {
+  /** When it was written or last used. */
+  used: Date;
+}
+
+export interface GcLimits {
+  usedSince: Date;
+  /** Of the whole store. */
+  mostBytes?: number | undefined;
+}
+
+/** Gives what it removed. */
+export type Collect = (keep: ReadonlySet<Digest>, limits: GcLimits) => Promise<Blob[]>;
+
+export class ContentStore {
+  /** The state directory that it is part of. */
+  readonly directory: string;
+  readonly #blobs: string;
+  readonly #lock: string;
+  readonly #ingest: Ingest;
+
+  private constructor(state: string) {
+    this.directory = state;
+    this.#blobs = join(state, 'blobs', 'sha256');
+    this.#lock = join(state, 'content.lock');
+    this.#ingest = new Ingest(join(state, 'ingest'), (digest) => this.path(digest));
+  }
+
+  /** Opens the store below a state directory, making what is absent, and clears what killed writers left. */
+  static async open(state: string): Promise<ContentStore> {
+    const store = new ContentStore(state);
+    await mkdir(store.#blobs, { recursive: true });
+    await store.#ingest.open();
+    return store;
+  }
+
+  /** Where the blob lies or would lie; says nothing of whether it is there. */
+  path(digest: Digest): string {
+    return join(this.#blobs, hexOf(digest));
+  }
+
+  async has(digest: Digest): Promise<boolean> {
+    return (await sizeAt(this.path(digest))) !== undefined;
+  }
+
+  /** The blob's path, and a note for gc that it was used now. Its bytes are not checked. Throws BLOB_MISSING. */
+  async use(digest: Digest): Promise<string> {
+    const path = this.path(digest);
+    const now = new Date();
+    await utimes(path, now, now).catch((error: unknown) => {
+      throw missing(digest, error);
+    });
+    return path;
+  }
+
+  /** Writes a stream's bytes into the store. Throws DIGEST_MISMATCH where they are not as expected, DISK_FULL. */
+  ingestStream(source: AsyncIterable<Uint8Array>, expected: Expected = {}): Promise<Blob> {
+    return this.#ingest.stream(source, expected);
+  }
+
+  /** Takes a file in: a copy (shared extents where the file system can), or with `consume` the file itself. */
+  ingestFile(path: string, expected: Expected & { consume?: boolean } = {}): Promise<Blob> {
+    return this.#ingest.file(path, expected);
+  }
+
+  /**
+   * The blob's bytes, hashed as they are read. A difference fails the stream with BLOB_CORRUPT after the last
+   * byte, so what was made of them counts only once the stream has ended.
+   */
+  async openVerified(digest: Digest): Promise<Readable> {
+    const handle = await open(await this.use(digest), 'r');
+    const pieces = this.#verified(digest, handle);
+    return Readable.from(copied(pieces), { objectMode: false });
+  }
+
+  /** The same for whoever is done with a piece when the next is asked for. */
+  async *pieces(digest: Digest): AsyncGenerator<Buffer> {
+    yield* this.#verified(digest, await open(await this.use(digest), 'r'));
+  }
+
+  /** Reads the whole blob; gives its size. Throws BLOB_MISSING or BLOB_CORRUPT. */
+  async verify(digest: Digest): Promise<number> {
+    let size = 0;
+    for await (const piece of this.pieces(digest)) size += piece.length;
+    return size;
+  }
+
+  async *#verified(digest: Digest, handle: FileHandle): AsyncGenerator<Buffer> {
+    try {
+      yield* verifiedPieces(handle, digest, this.path(digest));
+    } catch (error) {
+      if (isCorrupt(error)) await this.#dropCorrupt(digest, handle);
+      throw error;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Removed so that the next run fetches it; unless another process has put a good one there meanwhile. */
+  async #dropCorrupt(digest: Digest, handle: FileHandle): Promise<void> {
+    const [read, there] = await Promise.all([handle.stat(), statIfThere(this.path(digest))]);
+    if (there?.ino === read.ino) await this.remove(digest);
+  }
+
+  async remove(digest: Digest): Promise<void> {
+    await rm(this.path(digest), { force: true });
+  }
+
+  /** Every blob, in no order. */
+  async list(): Promise<StoredBlob[]> {
+    const blobs: StoredBlob[] = [];
+    for (const name of await readdir(this.#blobs)) {
+      const digest = `sha256:${name}` as const;
+      if (!isDigest(digest)) continue;
+      const found = await statIfThere(this.path(digest));
+      if (found) blobs.push({ digest, size: found.size, used: found.mtime });
+    }
+    return blobs;
+  }
+
+  /** Keeps gc out while fn runs: a build holds this from its first look at the store to its last. */
+  lease<T>(fn: () => Promise<T>, options: LockOptions = { wait: true }): Promise<T> {
+    return withLock(this.#lock, 'shared', fn, options);
+  }
+
+  /**
+   * Has the store alone while fn runs, and gives it what removes blobs: each that is neither in keep nor used since
+   * the given time, and of the others those that were not used for longest until no more than `mostBytes` are left, or
+   * all that may go has gone. BUSY while a lease is held, or with `wait` it waits for the last one to end.
+   */
+  gc<T>(fn: (collect: Collect) => Promise<T>, options: LockOptions = {}): Promise<T> {
+    const collect: Collect = (keep, limits) => this.#collect(keep, limits);
+    return withLock(this.#lock, 'exclusive', () => fn(collect), options);
+  }
+
+  async #collect(keep: ReadonlySet<Digest>, { usedSince, mostBytes = Infinity }: GcLimits): Promise<Blob[]> {
+    const removed: Blob[] = [];
+    const blobs = (await this.list()).toSorted((a, b) => a.used.getTime() - b.used.getTime());
+    let total = blobs.reduce((sum, { size }) => sum + size, 0);
+    for (const { digest, size, used } of blobs) {
+      if (keep.has(digest) || (used >= usedSince && total <= mostBytes)) continue;
+      await this.remove(digest);
+      total -= size;
+      removed.push({ digest, size });
+    }
+    return removed;
+  }
+}
+
+/** A blob's bytes for who has no store, each good until the next is asked for. Throws BLOB_CORRUPT after the last. */
+export async function* verifiedPieces(
+  handle: FileHandle,
+  digest: Digest,
+  path: string,
+): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  for await (const piece of filePieces(handle)) {
+    hash.update(piece);
+    yield piece;
+  }
+  if (hash.digest('hex') === hexOf(digest)) return;
+  throw new MillinerError('BLOB_CORRUPT', `${path} does not hold ${digest}`, { details: { digest, path } });
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof MillinerError && error.code === 'BLOB_CORRUPT';
+}
+
+export async function* copied(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) yield Buffer.from(piece);
+}
+
+async function sizeAt(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function missing(digest: Digest, error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return error;
+  return new MillinerError('BLOB_MISSING', `${digest} is not in the store`, { details: { digest } });
+}

@@ -1,0 +1,165 @@
+/** OCI image configuration and manifest (OCI image specification 1.1) as bytes: the same input, the same digest. */
+import { createHash } from 'node:crypto';
+import { canonicalSignal } from '../../lib/container/stop-signal.ts';
+import { manifestType } from '../../lib/oci/descriptor.ts';
+import { platformOf, type Platform } from './platform.ts';
+
+export interface Descriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+  annotations?: Record<string, string>;
+  platform?: Platform;
+}
+
+export interface ImageLayer extends Descriptor {
+  diffID: string;
+  /** The recipe that it was made by; absent where another builder made it. */
+  recipe?: string | undefined;
+  /** What it holds, for people; of another builder's the step that made it. */
+  holds: string;
+}
+
+/** The recipe's `config`, or what a base image hands on. */
+export interface RuntimeConfig {
+  entrypoint?: string[] | undefined;
+  cmd?: string[] | undefined;
+  env: Record<string, string>;
+  user?: string | undefined;
+  workingDir?: string | undefined;
+  exposedPorts: string[];
+  volumes: string[];
+  stopSignal?: string | undefined;
+  labels: Record<string, string>;
+}
+
+export interface ImageInput {
+  /** The recipe's name. */
+  name: string;
+  release?: string | undefined;
+  /** As rpm calls it. */
+  arch: string;
+  /** Seconds. */
+  epoch: number;
+  config: RuntimeConfig;
+  /** Lowest first, bases included. */
+  layers: ImageLayer[];
+  base?: { name: string; digest: string } | undefined;
+  /** How the image is tested, for whoever boots it without its recipe. */
+  test: object;
+}
+
+export interface ImageBytes {
+  config: Buffer;
+  configDigest: string;
+  manifest: Buffer;
+  manifestDigest: string;
+}
+
+const configType = 'application/vnd.oci.image.config.v1+json';
+
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** OCI manifests have no health checks. */
+export const testAnnotation = 'io.milliner.test';
+export const titleLabel = 'org.opencontainers.image.title';
+const versionLabel = 'org.opencontainers.image.version';
+
+/**
+ * A child has what its base has, but for what it says itself; a new entrypoint drops the base's command, and a
+ * title or version is that of one image.
+ */
+export function inheritConfig(base: RuntimeConfig | undefined, own: RuntimeConfig): RuntimeConfig {
+  const { [titleLabel]: _title, [versionLabel]: _version, ...inherited } = base?.labels ?? {};
+  const unique = (values: string[]) => [...new Set(values)].toSorted();
+  return {
+    entrypoint: own.entrypoint ?? base?.entrypoint,
+    cmd: own.cmd ?? (own.entrypoint ? undefined : base?.cmd),
+    env: { PATH: defaultPath, ...base?.env, ...own.env },
+    user: own.user ?? base?.user,
+    workingDir: own.workingDir ?? base?.workingDir,
+    exposedPorts: unique([...(base?.exposedPorts ?? []), ...own.exposedPorts]),
+    volumes: unique([...(base?.volumes ?? []), ...own.volumes]),
+    stopSignal: own.stopSignal === undefined ? base?.stopSignal : canonicalSignal(own.stopSignal),
+    labels: { ...inherited, ...own.labels },
+  };
+}
+
+export function makeImage(input: ImageInput): ImageBytes {
+  const config = json(configOf(input));
+  const configDigest = digestOf(config);
+  const manifest = json({
+    schemaVersion: 2,
+    mediaType: manifestType,
+    config: { mediaType: configType, digest: configDigest, size: config.length },
+    layers: input.layers.map(({ mediaType, digest, size, annotations }) => ({
+      mediaType,
+      digest,
+      size,
+      annotations,
+    })),
+    annotations: annotationsOf(input),
+  });
+  return { config, configDigest, manifest, manifestDigest: digestOf(manifest) };
+}
+
+function configOf({ name, arch, epoch, config, layers }: ImageInput): object {
+  const created = isoTime(epoch);
+  const set = (values: string[]) =>
+    values.length > 0 ? Object.fromEntries(values.map((value) => [value, {}])) : undefined;
+  return {
+    created,
+    ...platformOf(arch),
+    os: 'linux',
+    config: {
+      User: config.user,
+      ExposedPorts: set(config.exposedPorts),
+      Env: Object.entries(config.env).map(([key, value]) => `${key}=${value}`),
+      Entrypoint: config.entrypoint,
+      Cmd: config.cmd,
+      Volumes: set(config.volumes),
+      WorkingDir: config.workingDir,
+      Labels: sorted({ [titleLabel]: name, ...config.labels }),
+      StopSignal: config.stopSignal,
+    },
+    rootfs: { type: 'layers', diff_ids: layers.map(({ diffID }) => diffID) },
+    history: layers.map(({ recipe, holds }) =>
+      recipe === undefined
+        ? { created_by: holds }
+        : { created, created_by: `milliner build ${recipe}`, comment: holds },
+    ),
+  };
+}
+
+function annotationsOf({ name, release, epoch, config, base, test }: ImageInput): Record<string, string> {
+  const standard = Object.entries(config.labels).filter(([key]) =>
+    key.startsWith('org.opencontainers.image.'),
+  );
+  return sorted({
+    [titleLabel]: name,
+    ...(release !== undefined && { [versionLabel]: release }),
+    ...Object.fromEntries(standard),
+    'org.opencontainers.image.created': isoTime(epoch),
+    [testAnnotation]: JSON.stringify(test),
+    ...(base && {
+      'org.opencontainers.image.base.name': base.name,
+      'org.opencontainers.image.base.digest': base.digest,
+    }),
+  });
+}
+
+function sorted(record: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function isoTime(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+}
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value), 'utf8');
+}
+
+export function digestOf(bytes: Buffer): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}

@@ -1,0 +1,103 @@
+/** An OCI image layout (OCI image specification, image-layout.md) in a directory of the user's. */
+import { constants } from 'node:fs';
+import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { replaceFile, writeFileAtomic } from '../../lib/host/atomic-file.ts';
+import { fileMatches } from '../../lib/host/checksum.ts';
+import { asStorageError, lstatIfThere } from '../../lib/host/files.ts';
+import { indexType } from '../../lib/oci/descriptor.ts';
+import type { Descriptor } from './image.ts';
+
+const refName = 'org.opencontainers.image.ref.name';
+
+export interface LayoutBlob {
+  digest: string;
+  /** Gives a file with these bytes, which it has held to the digest. */
+  file: () => Promise<string>;
+}
+
+/**
+ * Puts an image into the layout under a tag, beside what is there already. Blobs first, the index last and at
+ * once: a reader never sees a tag whose image is not there whole. Throws OUTPUT_UNUSABLE where the directory
+ * holds something else.
+ */
+export async function writeLayout(
+  directory: string,
+  tag: string,
+  manifest: Descriptor,
+  blobs: LayoutBlob[],
+): Promise<void> {
+  try {
+    await addImage(directory, tag, manifest, blobs);
+  } catch (error) {
+    throw asOutputError(error, directory);
+  }
+}
+
+async function addImage(
+  directory: string,
+  tag: string,
+  manifest: Descriptor,
+  blobs: LayoutBlob[],
+): Promise<void> {
+  const index = await openLayout(directory);
+  const blobDirectory = join(directory, 'blobs', 'sha256');
+  await mkdir(blobDirectory, { recursive: true });
+  for (const blob of blobs) await addBlob(blobDirectory, blob);
+  const others = index.filter((entry) => entry.annotations?.[refName] !== tag);
+  const manifests = [...others, { ...manifest, annotations: { [refName]: tag } }];
+  await writeFileAtomic(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  await writeFileAtomic(
+    join(directory, 'index.json'),
+    JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests }),
+  );
+}
+
+async function openLayout(directory: string): Promise<Descriptor[]> {
+  await mkdir(directory, { recursive: true });
+  const names = await readdir(directory);
+  if (names.length === 0 || !names.includes('index.json')) {
+    const foreign = names.filter(
+      (name) => name !== 'blobs' && name !== 'oci-layout' && !name.endsWith('.tmp'),
+    );
+    if (foreign.length > 0) throw unusable(directory, `it holds ${foreign.slice(0, 3).join(', ')}`);
+    return [];
+  }
+  const index: unknown = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8'));
+  const manifests = (index as { manifests?: unknown } | null)?.manifests;
+  if (!names.includes('oci-layout') || !Array.isArray(manifests))
+    throw unusable(directory, 'its index is not one');
+  return manifests as Descriptor[];
+}
+
+function asOutputError(error: unknown, directory: string): unknown {
+  if (error instanceof MillinerError) return error;
+  if (error instanceof SyntaxError) return unusable(directory, 'index.json is not JSON');
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === 'ENOTDIR' || code === 'EEXIST') return unusable(directory, 'it is not a directory');
+  // On a read-only file system Node's recursive mkdir says ENOENT.
+  if (code === 'EROFS' || code === 'EACCES' || (code === 'ENOENT' && syscall === 'mkdir'))
+    return unusable(directory, 'it cannot be written to');
+  return asStorageError(error, directory);
+}
+
+function unusable(directory: string, why: string): MillinerError {
+  return new MillinerError('OUTPUT_UNUSABLE', `${directory} is no OCI layout: ${why}`, {
+    details: { directory },
+  });
+}
+
+/** An image before this one may have put it there; a disk, or somebody, may have changed it since. */
+async function holds(path: string, digest: string): Promise<boolean> {
+  if (!(await lstatIfThere(path))?.isFile()) return false;
+  return fileMatches(path, { type: 'sha256', value: digest.replace('sha256:', '') });
+}
+
+/** A copy of its own: whoever edits the layout must not reach into the store. */
+async function addBlob(directory: string, { digest, file }: LayoutBlob): Promise<void> {
+  const target = join(directory, digest.replace('sha256:', ''));
+  if (await holds(target, digest)) return;
+  const path = await file();
+  await replaceFile(target, (_handle, temporary) => copyFile(path, temporary, constants.COPYFILE_FICLONE));
+}

@@ -1,0 +1,42 @@
+/** The versions that an image's bytes depend on; a lock records them and a build is held to them. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import { run } from '../../lib/host/exec.ts';
+import { native } from '../../lib/host/native.ts';
+import type { Lock, Versions } from '../lock/lock-file.ts';
+
+/** Raised with every change of what layers, configurations or normalisation look like in bytes. */
+const format = 4;
+
+export function currentVersions(): Versions {
+  const { node, zstd, zlib, sqlite } = process.versions as Record<string, string>;
+  return {
+    format,
+    node: node ?? '',
+    zstd: zstd ?? '',
+    zlib: zlib ?? '',
+    sqlite: sqlite ?? '',
+    libsolv: native().libsolvVersion,
+  };
+}
+
+/** libsolv chose the packages, which the lock holds already; everything else goes into the bytes. */
+export function checkVersions(lock: Lock, path: string): void {
+  const { libsolv: _chosen, node: _carrier, ...now } = currentVersions();
+  for (const [name, version] of Object.entries(now)) {
+    const locked = lock.versions[name as keyof Versions];
+    if (locked === version) continue;
+    throw new MillinerError(
+      'TOOLS_DIFFER',
+      `${path} was made with ${name} ${locked}; this is ${name} ${version}`,
+      {
+        details: { tool: name, locked, version },
+      },
+    );
+  }
+}
+
+/** For `tools: host`. */
+export async function hostRpmVersion(): Promise<string> {
+  const { stdout } = await run('rpm', ['--version']);
+  return /(\d+(?:\.\d+)+\S*)/.exec(stdout)?.[1] ?? stdout.trim();
+}

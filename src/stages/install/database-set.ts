@@ -1,0 +1,65 @@
+/** The database against the lock: rpm exits 0 too where it has left a package out, or erased one that should stay. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import { parseNevra } from '../../lib/rpm/package.ts';
+
+export interface SetDifference {
+  /** NEVRAs that the lock has and the database has not. */
+  missing: string[];
+  /** NEVRAs that the database has and the lock has not. */
+  extra: string[];
+}
+
+/** One NEVRA may stand there twice: an odd base has such. */
+export function differenceOfSets(locked: readonly string[], installed: readonly string[]): SetDifference {
+  return { missing: without(locked, installed), extra: without(installed, locked) };
+}
+
+function without(all: readonly string[], others: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  for (const one of others) counts.set(one, (counts.get(one) ?? 0) + 1);
+  const left = all.filter((one) => {
+    const count = counts.get(one) ?? 0;
+    counts.set(one, count - 1);
+    return count <= 0;
+  });
+  return left.toSorted();
+}
+
+/** Throws DATABASE_DIFFERS. `words`: what else may be why. */
+export function checkDatabase(
+  locked: readonly string[],
+  installed: readonly string[],
+  words: readonly string[],
+): void {
+  const difference = differenceOfSets(locked, installed);
+  if (difference.missing.length + difference.extra.length > 0) throw databaseError(difference, words);
+}
+
+/** A package whose %pre fails is not installed, be it allowed or not, and rpm exits with a number for it. */
+const beforeFiles = /^%pre(?:trans)?\((.+)\)$/;
+
+/** Throws DATABASE_DIFFERS where what is missing is nothing but packages whose %pre the recipe lets fail. */
+export function checkAllowed(
+  locked: readonly string[],
+  installed: readonly string[],
+  allowed: readonly string[],
+  words: readonly string[],
+): void {
+  const names = new Set(allowed.map((word) => beforeFiles.exec(word)?.[1]));
+  const difference = differenceOfSets(locked, installed);
+  const isExplained = difference.missing.every((nevra) => names.has(parseNevra(nevra)?.name ?? ''));
+  if (difference.missing.length > 0 && isExplained) throw databaseError(difference, words);
+}
+
+const mostTold = 50;
+
+function databaseError({ missing, extra }: SetDifference, words: readonly string[]): MillinerError {
+  const told = [
+    ...missing.map((nevra) => `${nevra} is locked, and not installed`),
+    ...extra.map((nevra) => `${nevra} is installed, and not locked`),
+    ...words,
+  ];
+  return new MillinerError('DATABASE_DIFFERS', told.slice(0, mostTold).join('\n'), {
+    details: { missing, extra },
+  });
+}

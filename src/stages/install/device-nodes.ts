@@ -1,0 +1,98 @@
+/**
+ * Device nodes of packages. The kernel lets root of a user namespace make none (mknod(2)), so rpm is told that others
+ * see to them, and they are made from the headers when it is done.
+ */
+import { chmod, lchown, mkdir, rm } from 'node:fs/promises';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { lstatIfThere } from '../../lib/host/files.ts';
+import { native } from '../../lib/host/native.ts';
+import { below, showBytes, type ByteString } from '../../lib/host/paths.ts';
+import { resolvePlace } from '../../lib/host/resolve-in-root.ts';
+import { fileType, type RpmFile } from '../../lib/rpm/file-list.ts';
+import type { RpmPackage } from '../../lib/rpm/package.ts';
+import type { Owners } from './accounts.ts';
+
+/** Those that rpm would make: what it leaves out by its own rules stays out. */
+export function deviceNodesOf(packages: readonly RpmPackage[], docs: boolean) {
+  return packages.flatMap(({ nevra, files }) =>
+    files
+      .filter(({ flags }) => !flags.ghost && (docs || !flags.doc))
+      .filter(isDevice)
+      .map((file) => ({ ...file, nevra })),
+  );
+}
+
+const isDevice = ({ mode }: RpmFile) =>
+  [fileType.character, fileType.block].some((type) => type === (mode & fileType.mask));
+
+/**
+ * The value of rpm's macro _netsharedpath: paths, with all below them, that rpm does not touch. /proc is one: its root
+ * belongs to the host's, which no other may give away. Throws INSTALL_FAILED for what cannot be told so.
+ */
+export function sharedPaths(packages: readonly RpmPackage[], docs: boolean): string {
+  for (const { nevra, files } of packages) {
+    const inside = files.find(({ path, flags }) => path.startsWith('proc/') && !flags.ghost);
+    if (inside) throw unfit(nevra, inside.path, 'lies in /proc, which the kernel fills');
+    const colon = files.find((file) => file.path.includes(':') && isDevice(file));
+    if (colon) throw unfit(nevra, colon.path, 'is a device node with a colon in its name');
+  }
+  const nodes = deviceNodesOf(packages, docs).map(({ path }) => `/${showBytes(path)}`);
+  return ['/proc', ...nodes].map((path) => path.replaceAll('%', '%%')).join(':');
+}
+
+function unfit(nevra: string, path: ByteString, why: string): MillinerError {
+  return new MillinerError('INSTALL_FAILED', `${nevra}: /${showBytes(path)} ${why}`, {
+    hint: 'Exclude the package, or have it changed.',
+    details: { package: nevra, path: `/${showBytes(path)}` },
+  });
+}
+
+export interface NodeMaking {
+  target: string;
+  packages: readonly RpmPackage[];
+  docs: boolean;
+  owners: Owners;
+}
+
+/** Each in its place, with the directories above it that rpm has left out because they held nothing else. */
+export async function makeDeviceNodes({ target, packages, docs, owners }: NodeMaking): Promise<void> {
+  const nodes = deviceNodesOf(packages, docs);
+  if (nodes.length === 0) return;
+  const directories = new Map(
+    packages
+      .flatMap(({ files }) => files)
+      .filter(({ mode }) => (mode & fileType.mask) === fileType.directory)
+      .map((file) => [file.path, file]),
+  );
+  const setOwner = (place: Buffer, file: RpmFile | undefined) =>
+    lchown(place, owners.uid(file?.user ?? 'root') ?? 0, owners.gid(file?.group ?? 'root') ?? 0);
+  for (const node of nodes) {
+    for (const parent of parentsOf(node.path)) {
+      const place = placeIn(target, parent);
+      if (await lstatIfThere(place)) continue;
+      const file = directories.get(parent);
+      await mkdir(place);
+      await setOwner(place, file);
+      await chmod(place, (file?.mode ?? 0o755) & 0o7777);
+    }
+    const place = placeIn(target, node.path);
+    const found = await lstatIfThere(place);
+    if (found?.isDirectory()) throw unfit(node.nevra, node.path, 'is a directory by now');
+    if (found) await rm(place);
+    await native().mknod(place, node.mode, node.deviceMajor, node.deviceMinor);
+    await setOwner(place, node);
+    await native().setMtime(place, node.mtime, 0);
+  }
+}
+
+/** From the highest on. */
+function parentsOf(path: ByteString): ByteString[] {
+  const parts = path.split('/');
+  return parts.slice(1).map((_, i) => parts.slice(0, i + 1).join('/') as ByteString);
+}
+
+function placeIn(target: string, path: ByteString): Buffer {
+  const resolved = resolvePlace(target, path);
+  if (resolved !== undefined) return below(target, resolved);
+  throw new MillinerError('INSTALL_FAILED', `/${showBytes(path)}: links lead in a circle`);
+}

@@ -1,0 +1,89 @@
+/**
+ * A layer may bring the rpm of the image, which looks for its database where its own macros say: one that other tools
+ * have made before, or the tool root's rpm, may lie elsewhere, and then that rpm finds nothing installed.
+ */
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { lstatIfThere } from '../../lib/host/files.ts';
+import { below, type ByteString } from '../../lib/host/paths.ts';
+import { readInside, resolveInside } from '../../lib/host/resolve-in-root.ts';
+import { databasePlaces, placeInMacros } from '../../lib/rpm/database-path.ts';
+import { databaseFile } from '../../lib/rpm/database.ts';
+
+/** Gives where the database is now. `isKept`: whether a directory is somebody's, and stays. Throws DATABASE_ELSEWHERE. */
+export async function followRpm(
+  target: string,
+  dbPath: string,
+  isKept: (path: ByteString) => boolean,
+): Promise<string> {
+  const wanted = placeInMacros(await readMacros(target));
+  if (wanted === undefined) return dbPath;
+  const [from, to] = [resolveInside(target, dbPath), resolveInside(target, wanted)];
+  if (from === undefined || from === to) return dbPath;
+  const isKnown = databasePlaces.some((place) => wanted === `/${place}`);
+  if (
+    to === undefined ||
+    !isKnown ||
+    (await lstatIfThere(below(target, `${to}/${databaseFile}` as ByteString)))
+  ) {
+    const why = isKnown ? 'where another one lies, or a link leads nowhere' : 'where this does not keep one';
+    throw new MillinerError(
+      'DATABASE_ELSEWHERE',
+      `the image's rpm looks for its database in ${wanted}, ${why}`,
+      {
+        details: { expected: wanted, actual: dbPath },
+      },
+    );
+  }
+  await move(target, from, to);
+  await removeEmpty(target, from, isKept);
+  return wanted;
+}
+
+/** rpm's own order: what comes later wins. */
+const folders = ['usr/lib/rpm/macros.d', 'etc/rpm'];
+
+async function readMacros(target: string): Promise<string> {
+  const paths = ['usr/lib/rpm/macros'];
+  for (const folder of folders) {
+    const resolved = resolveInside(target, folder);
+    const place = resolved === undefined ? undefined : below(target, resolved);
+    if (!place || !(await lstatIfThere(place))?.isDirectory()) continue;
+    const names = (await readdir(place)).filter((name) => name.startsWith('macros.')).toSorted();
+    paths.push(...names.map((name) => `${folder}/${name}`));
+  }
+  const texts = await Promise.all([...paths, 'etc/rpm/macros'].map((path) => readInside(target, path)));
+  // Without its main file there is no rpm that would look anywhere.
+  if (!texts[0]) return '';
+  return texts.map((text) => text?.toString('latin1') ?? '').join('\n');
+}
+
+/** The journal first: were the database there without it, who opens it would miss what is in it. */
+async function move(target: string, from: ByteString, to: ByteString): Promise<void> {
+  const place = (path: ByteString, name: string) => below(target, `${path}/${name}` as ByteString);
+  await mkdir(below(target, to), { recursive: true, mode: 0o755 });
+  for (const suffix of ['-wal', '']) {
+    const name = `${databaseFile}${suffix}`;
+    if (await lstatIfThere(place(from, name))) await rename(place(from, name), place(to, name));
+  }
+  for (const name of [`${databaseFile}-shm`, '.rpm.lock']) await rm(place(from, name), { force: true });
+}
+
+/** The directories that rpm had made for it. */
+async function removeEmpty(
+  target: string,
+  from: ByteString,
+  isKept: (path: ByteString) => boolean,
+): Promise<void> {
+  for (let path = from; path !== '' && !isKept(path);) {
+    const wasEmpty = await rmdir(below(target, path)).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOTEMPTY') return false;
+        throw error;
+      },
+    );
+    if (!wasEmpty) return;
+    path = path.slice(0, Math.max(0, path.lastIndexOf('/'))) as ByteString;
+  }
+}

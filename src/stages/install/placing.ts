@@ -1,0 +1,130 @@
+/** What the recipe itself puts into the installed tree: directories, links and files. */
+import { chmod, lchown, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { asStorageError, lstatIfThere } from '../../lib/host/files.ts';
+import { below, type ByteString } from '../../lib/host/paths.ts';
+import { resolveParents } from '../../lib/host/resolve-in-root.ts';
+import { readOwners, type Owners } from './accounts.ts';
+
+interface Placed {
+  path: string;
+  /** user:group, names of the image. */
+  owner: string;
+}
+
+export interface DirectoryToMake extends Placed {
+  /** Octal. */
+  mode: string;
+}
+
+export interface LinkToMake extends Placed {
+  target: string;
+}
+
+export interface FileToWrite extends Placed {
+  content: string;
+  /** Octal. */
+  mode: string;
+}
+
+export interface ToPlace {
+  directories: DirectoryToMake[];
+  symlinks: LinkToMake[];
+  files: FileToWrite[];
+}
+
+/**
+ * Links in the way are followed inside the image; missing directories are made 0755 root:root. In this order, so that
+ * a file may lie in a directory, or behind a link, of the recipe's. Throws RECIPE_INVALID and OWNER_UNKNOWN.
+ */
+export async function placeAll(target: string, { directories, symlinks, files }: ToPlace): Promise<void> {
+  const owners = await readOwners(target);
+  const taken = new Map<string, string>();
+  for (const one of directories) {
+    await placeOne({ target, owners, taken, kind: 'directories', one, isDirectory: true }, async (place) => {
+      if (!(await lstatIfThere(place))) await mkdir(place, 0o700);
+    });
+  }
+  for (const one of symlinks) {
+    await placeOne({ target, owners, taken, kind: 'symlinks', one }, async (place) => {
+      await rm(place, { force: true });
+      await symlink(one.target, place);
+    });
+  }
+  for (const one of files) {
+    await placeOne({ target, owners, taken, kind: 'files', one }, async (place) => {
+      await rm(place, { force: true });
+      await writeFile(place, one.content, { flag: 'wx', mode: 0o600 });
+    });
+  }
+}
+
+interface Placing {
+  target: string;
+  owners: Owners;
+  /** What the recipe has placed before: its own path, by the one to which links lead. */
+  taken: Map<string, string>;
+  /** The key of the recipe. */
+  kind: keyof ToPlace;
+  one: Placed & { mode?: string };
+  isDirectory?: boolean;
+}
+
+async function placeOne(placing: Placing, make: (place: Buffer) => Promise<void>): Promise<void> {
+  const { owners, kind, one } = placing;
+  const [user, group] = one.owner.split(':') as [string, string];
+  const uid = owners.uid(user);
+  const gid = owners.gid(group);
+  if (uid === undefined || gid === undefined) {
+    const missing = uid === undefined ? `user ${user}` : `group ${group}`;
+    throw new MillinerError('OWNER_UNKNOWN', `${kind}: ${one.path}: the image has no ${missing}`, {
+      hint: 'Name a user and group that a package of the recipe makes.',
+    });
+  }
+  const place = await placeFor(placing);
+  try {
+    await make(place);
+  } catch (error) {
+    throw asStorageError(error, place.toString());
+  }
+  // Owner before mode: a change of owner clears the setuid bit.
+  await lchown(place, uid, gid);
+  if (one.mode !== undefined) await chmod(place, Number.parseInt(one.mode, 8));
+}
+
+async function placeFor({
+  target,
+  taken,
+  kind,
+  one: { path },
+  isDirectory = false,
+}: Placing): Promise<Buffer> {
+  const resolved = resolveParents(target, path);
+  if (resolved === undefined)
+    throw new MillinerError('RECIPE_INVALID', `${kind}: ${path}: links lead in a circle`);
+  const before = taken.get(resolved);
+  if (before !== undefined)
+    throw new MillinerError('RECIPE_INVALID', `${kind}: ${path}: the image has ${before} at the same place`);
+  taken.set(resolved, path);
+  const parts = resolved.split('/');
+  for (let depth = 1; depth < parts.length; depth++) {
+    await makeParent(below(target, parts.slice(0, depth).join('/') as ByteString), `${kind}: ${path}`);
+  }
+  const place = below(target, resolved);
+  const found = await lstatIfThere(place);
+  if (found && found.isDirectory() !== isDirectory) {
+    const there = found.isDirectory() ? 'directory' : found.isSymbolicLink() ? 'link' : 'file';
+    throw new MillinerError('RECIPE_INVALID', `${kind}: ${path}: a ${there} is there`);
+  }
+  return place;
+}
+
+async function makeParent(path: Buffer, wanted: string): Promise<void> {
+  const found = await lstatIfThere(path);
+  if (!found) {
+    await mkdir(path);
+    await chmod(path, 0o755);
+  } else if (!found.isDirectory()) {
+    throw new MillinerError('RECIPE_INVALID', `${wanted}: ${path.toString()} is not a directory`);
+  }
+}

@@ -1,0 +1,115 @@
+/** Which scriptlets have failed: by the ends of their processes, and by rpm's words where no process tells. */
+import type { Answer } from './rpm-messages.ts';
+import { runsLua, runsMacros, type OwnedScriptlet, type Run } from './scriptlet-runs.ts';
+import type { TransactionLog } from './transaction.ts';
+import { sectionOf, withoutEpoch, type Word } from './words.ts';
+
+export interface ScriptletFailure {
+  /** Such as %post; 'unknown' where neither the process nor rpm's words tell. */
+  scriptlet: string;
+  /** NEVRA, or 'unknown'. */
+  package: string;
+  status: string;
+  /** The lines before the failure, the scriptlet's own words among them. */
+  output: string[];
+  /** What allows it, such as %post(name); all of these where it can be each of them. None: nothing allows it. */
+  names: string[];
+}
+
+/** A file trigger fails once for each package that sets it off: it is told once. */
+export function scriptletFailures(log: TransactionLog): ScriptletFailure[] {
+  const found = new Map<string, ScriptletFailure>();
+  const add = (failure: ScriptletFailure) => {
+    const key = `${failure.scriptlet}(${failure.package}) ${failure.status}`;
+    if (!found.has(key)) found.set(key, failure);
+  };
+  for (const run of log.runs) for (const failure of failuresOf(run, log)) add(failure);
+  for (const word of wordsWith(log, 'failed')) if (counts(word, log)) add(told(word, log));
+  // Where no Lua scriptlet can write beside them, they are rpm's own, which has to agree with the kernel.
+  if (!runsLua(log.scriptlets)) for (const word of wordsWith(log, 'traced')) add(told(word, log));
+  return [...found.values()];
+}
+
+const wordsWith = ({ words }: TransactionLog, answer: Answer) =>
+  words.filter(({ message }) => message.answer === answer);
+
+function failuresOf(run: Run, log: TransactionLog): ScriptletFailure[] {
+  if (run.status === 0) return [];
+  const status = statusOf(run.status);
+  const output = outputOf(run, log);
+  const { scriptlet } = run;
+  if (scriptlet) {
+    const names = [nameOf(scriptlet)];
+    return [{ scriptlet: `%${scriptlet.kind}`, package: scriptlet.nevra, status, output, names }];
+  }
+  const named = wordsWith(log, 'traced').filter(
+    (word) => word.words === status && fits(word, run.candidates),
+  );
+  if (named.length > 0) return named.map((word) => ({ ...told(word, log), output }));
+  // A Lua scriptlet may end what it has forked as it likes; without one, nothing but a scriptlet is run.
+  const isOther = run.args !== undefined || runsLua(log.scriptlets);
+  if (!run.isScriptlet && isOther) return [];
+  return [{ scriptlet: 'unknown', package: 'unknown', status, output, names: run.candidates.map(nameOf) }];
+}
+
+/** As rpm says it. */
+function statusOf(status: number): string {
+  const signal = status & 0x7f;
+  return signal === 0 ? `exit status ${(status >> 8) & 0xff}` : `signal ${signal}`;
+}
+
+const nameOf = ({ kind, name }: OwnedScriptlet) => `%${kind}(${name})`;
+
+/** What a program of which nothing is known has left, rpm's words alone can name. */
+function fits(word: Word, candidates: readonly OwnedScriptlet[]): boolean {
+  return candidates.length === 0 || candidates.some((one) => isMeant(word, one));
+}
+
+function isMeant(word: Word, { kind, nevra }: OwnedScriptlet): boolean {
+  if (sectionOf(word.kind) !== `%${kind}` || word.nevra === undefined) return false;
+  const [meant, known] = [withoutEpoch(word.nevra), withoutEpoch(nevra)];
+  return word.isCut ? known.startsWith(meant) || nevra.startsWith(word.nevra) : known === meant;
+}
+
+/** What a package's header makes rpm say can look like other words: they do not count where they cannot be true. */
+function counts({ message: { only } }: Word, { scriptlets }: TransactionLog): boolean {
+  if (only === 'lua') return runsLua(scriptlets) || runsMacros(scriptlets);
+  return only !== 'macros' || runsMacros(scriptlets);
+}
+
+function told(word: Word, log: TransactionLog): ScriptletFailure {
+  const meant = log.scriptlets.filter((one) => isMeant(word, one));
+  const sure = new Set(meant.map(({ nevra }) => nevra)).size === 1 ? meant[0] : undefined;
+  const isUnnamed = word.nevra === undefined || word.message.answer === 'owner';
+  return {
+    scriptlet: sectionOf(word.kind) || 'unknown',
+    package: sure?.nevra ?? (isUnnamed || word.isCut ? 'unknown' : word.nevra!),
+    status: word.words,
+    output: linesBefore(word.text, log),
+    names: meant.map(nameOf),
+  };
+}
+
+const fewLines = 10;
+
+/** Of what rpm and the Lua scriptlets in it wrote. */
+function linesBefore(text: string, log: TransactionLog): string[] {
+  const lines = log.lines.filter(({ stream }) => stream !== 'scriptlet');
+  const index = lines.findIndex((line) => line.text.includes(text));
+  if (index < 0) return [];
+  const half = lines[index]!.text.slice(0, lines[index]!.text.indexOf(text)).replace(
+    /(?:warning|error): $/,
+    '',
+  );
+  const before = lines.slice(Math.max(0, index - fewLines), index).map((line) => line.text);
+  return half === '' ? before : [...before, half];
+}
+
+/** What scriptlets wrote in its time, as far as it was read by then. */
+function outputOf(run: Run, { lines }: TransactionLog): string[] {
+  const [begin, end] = [run.begin, run.end].map((time) => Number(time / 1_000_000n));
+  return lines
+    .filter(({ at, stream }) => stream === 'scriptlet' && at >= begin! && at <= end! + 50)
+    .slice(-fewLines)
+    .map(({ text }) => text);
+}

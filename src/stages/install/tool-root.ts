@@ -1,0 +1,78 @@
+/**
+ * The tool root: rpm and what it needs, unpacked from the recipe's own repositories without running a scriptlet,
+ * so that the same rpm makes the same image on every host.
+ */
+import { mkdir, rename } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
+import { z } from 'zod';
+import { asStorageError } from '../../lib/host/files.ts';
+import { native } from '../../lib/host/native.ts';
+import type { Progress } from '../../lib/host/progress.ts';
+import { removeTree } from '../../lib/host/remove-tree.ts';
+import { Workers } from '../../lib/host/workers.ts';
+import type { RpmPackage } from '../../lib/rpm/package.ts';
+import type { ToolRootTask } from './tool-root-worker.ts';
+
+const module = join(import.meta.dirname, `tool-root-worker${extname(import.meta.filename)}`);
+
+/** A verified one. */
+interface ToolPackage {
+  sha256: string;
+  package: RpmPackage;
+}
+
+export interface ToolRootPlaces {
+  /** Where tool roots are kept. */
+  place: string;
+  /** A directory on the same file system, not there yet, that goes with its process. */
+  temporary: string;
+}
+
+interface UnpackOptions {
+  progress: Progress;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Gives the directory; made once for a set of packages, whole or not at all.
+ * @param options.trusted until it has settled, what is unpacked does not count: its signatures are being checked
+ */
+export async function ensureToolRoot(
+  { place: directory, temporary }: ToolRootPlaces,
+  packages: ToolPackage[],
+  { trusted, ...options }: UnpackOptions & { trusted: Promise<unknown> },
+): Promise<string> {
+  const digests = packages.map(({ sha256 }) => sha256).toSorted();
+  const key = createHash('sha256').update(digests.join('\n')).digest('hex');
+  const place = join(directory, key);
+  if (existsSync(place)) return place;
+  try {
+    await mkdir(temporary);
+    await unpack(
+      temporary,
+      packages.map((one) => one.package.path),
+      options,
+    );
+    await trusted;
+    // What is there after a crash is taken for whole: the files reach the disk before the name.
+    await native().syncfs(temporary);
+    await rename(temporary, place).catch(async (error: NodeJS.ErrnoException) => {
+      // Another process was faster: the same packages give the same tree.
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      await removeTree(temporary);
+    });
+  } catch (error) {
+    throw asStorageError(error, place);
+  }
+  return place;
+}
+
+async function unpack(root: string, paths: string[], { progress, signal }: UnpackOptions): Promise<void> {
+  progress.step(`unpacking the tool root of ${paths.length} packages`);
+  // They lie together, in the content store.
+  const reads = [...new Set(paths.map((path) => dirname(path)))];
+  await using workers = new Workers<ToolRootTask>({ module, most: 1, reach: { reads, writes: root } });
+  await workers.run({ root, paths }, z.object({}), signal);
+}

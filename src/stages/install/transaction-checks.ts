@@ -1,0 +1,122 @@
+/** What rpm reports and still exits 0 for: failed scriptlets and unknown owners fail the build, by name. */
+import { constants } from 'node:os';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { saysDiskFull } from '../../lib/host/files.ts';
+import type { UnknownOwner } from './owner-check.ts';
+import { scriptletFailures, type ScriptletFailure } from './scriptlet-failures.ts';
+import type { TransactionLog } from './transaction.ts';
+
+export interface Allowed {
+  /** Such as %post(name). */
+  scriptlets: string[];
+  /** User or group names. */
+  owners: string[];
+}
+
+/** It never has room for a package's file, whatever is freed elsewhere. */
+const inProc = / on the \/proc(?:\/\S*)? filesystem/;
+
+/** Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, INSTALL_FAILED or DISK_FULL; what the recipe allows comes back as warnings. */
+export function checkTransaction(
+  log: TransactionLog,
+  owners: readonly UnknownOwner[],
+  allowed: Allowed,
+  diskIsFull: boolean,
+): string[] {
+  const failures = scriptletFailures(log);
+  const bad = failures.filter(
+    ({ names }) => names.length === 0 || !names.every((name) => allowed.scriptlets.includes(name)),
+  );
+  // Whatever failed on a full disk says nothing about the packages; but a scriptlet can also fill what is its own, and
+  // say what it likes.
+  const full = log.lines.find(
+    ({ text, stream }) =>
+      saysDiskFull(text) &&
+      !inProc.test(text) &&
+      (diskIsFull || (stream !== 'scriptlet' && log.exitCode !== 0)),
+  );
+  if (full && (bad.length > 0 || log.exitCode !== 0))
+    throw new MillinerError('DISK_FULL', `rpm: ${full.text.trim()}`);
+  if (bad.length > 0) throw scriptletError(bad);
+  const badOwners = owners.filter(({ name }) => !allowed.owners.includes(name));
+  if (badOwners.length > 0) throw ownerError(badOwners);
+  if (log.exitCode !== 0) throw installError(log);
+  return [
+    ...failures.map((f) => `${told(f)} failed with ${f.status}; the recipe allows it`),
+    ...owners.map((o) => `${o.kind} ${o.name} does not exist; the recipe allows it`),
+    ...leftWords(log),
+  ];
+}
+
+/** No failure: a scriptlet that starts a service does so everywhere. But the service is not there in the image. */
+function leftWords({ left, runs }: TransactionLog): string[] {
+  if (left === 0) return [];
+  const first = runs.find(({ outlives }) => outlives)?.scriptlet;
+  const who = first ? `%${first.kind}(${first.nevra})` : 'an unknown scriptlet';
+  return [`${left} processes that ${who}, or one after it, had left running were ended when rpm had done`];
+}
+
+function told({ scriptlet, package: nevra, names }: ScriptletFailure): string {
+  if (scriptlet !== 'unknown' && nevra !== 'unknown') return `${scriptlet}(${nevra})`;
+  return names.length > 0 ? `one of ${names.slice(0, 5).join(', ')}` : `${scriptlet} of an unknown package`;
+}
+
+function scriptletError(bad: ScriptletFailure[]): MillinerError {
+  const lines = bad.map((f) =>
+    [`${told(f)} failed: ${f.status}`, ...f.output.map((l) => `  ${l}`)].join('\n'),
+  );
+  return new MillinerError('SCRIPTLET_FAILED', lines.join('\n'), {
+    hint: hintFor(bad),
+    details: { failures: bad },
+  });
+}
+
+/** Where one of these fails, some version of rpm leaves the package out (RPMSCRIPT_FLAG_CRITICAL; %triggerun since 6.0). */
+const decisive = /^%(?:pre|pretrans|preun|preuntrans|triggerprein|triggerun|sysusers)(?:\(|$)/;
+
+function hintFor(bad: ScriptletFailure[]): string {
+  const stops = bad.find(({ scriptlet }) => decisive.test(scriptlet));
+  if (stops) {
+    return `Mend the package: where its ${stops.scriptlet} fails, rpm does not go on with it, and allowing that cannot help.`;
+  }
+  const names = [...new Set(bad.flatMap((one) => one.names))];
+  if (bad.some((one) => one.names.length === 0))
+    return 'Mend the package: what has no name cannot be allowed.';
+  return `Mend the package, or allow it by name in the recipe: allow: {scriptlets: [${names.map((name) => JSON.stringify(name)).join(', ')}]}`;
+}
+
+function ownerError(bad: readonly UnknownOwner[]): MillinerError {
+  const lines = bad.map((o) => {
+    const where = o.files[0] ? `, who should own ${o.files[0].path} of ${o.packages.join(', ')}` : '';
+    return o.isLate
+      ? `rpm has made root the owner of what ${o.kind} ${o.name} should own, who was made only later${where}`
+      : `the image has no ${o.kind} ${o.name}${where}`;
+  });
+  return new MillinerError('OWNER_UNKNOWN', lines.join('\n'), { details: { owners: bad } });
+}
+
+function installError(log: TransactionLog): MillinerError {
+  const own = log.lines.filter(({ stream }) => stream !== 'scriptlet').map(({ text }) => text);
+  const errors = own.filter((text) => /^(?:error:|\t| {2})/.test(text));
+  const words = errors.length > 0 ? errors : own.slice(-20);
+  return new MillinerError('INSTALL_FAILED', `${endOf(log.exitCode)}:\n${words.slice(0, 50).join('\n')}`, {
+    ...(log.exitCode > 128 && { hint: crashHint }),
+    details: { exitCode: log.exitCode, ...signalOf(log.exitCode) },
+  });
+}
+
+const crashHint =
+  'rpm itself crashed: take another version of it (tools: {packages: [rpm]} or tools: host), and report the crash to who makes it.';
+
+/** As a shell has it, which the runtime does too: 128 and the signal's number. */
+function signalOf(exitCode: number): { signal?: string } {
+  const found = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128);
+  return found ? { signal: found[0] } : {};
+}
+
+function endOf(exitCode: number): string {
+  const { signal } = signalOf(exitCode);
+  return signal === undefined
+    ? `rpm exited ${exitCode}`
+    : `rpm crashed: it died of ${signal} (exit ${exitCode})`;
+}

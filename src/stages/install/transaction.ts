@@ -1,0 +1,202 @@
+/** The transaction: real rpm puts the packages into the target, and says what went wrong. */
+import type { Trace } from '../../lib/container/trace.ts';
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Progress } from '../../lib/host/progress.ts';
+import { carryOut } from './carry-out.ts';
+import { makeInputs, rpmOptions, type RpmInputs } from './rpm-inputs.ts';
+import { runInSandbox, type Sandbox, type SandboxCommand } from './sandbox.ts';
+import {
+  identifyRuns,
+  scriptletsOf,
+  type OwnedScriptlet,
+  type Run,
+  type ScriptedPackage,
+} from './scriptlet-runs.ts';
+import { stepsOf, type Below } from './transaction-steps.ts';
+import { labelOf, WordScanner, type Known, type Word } from './words.ts';
+
+export interface TransactionOptions extends RpmInputs {
+  below: Below;
+  /** NEVRAs that the database has by now. */
+  installed: () => Promise<string[]>;
+  /** Those whose scriptlets can run, the base's among them. */
+  scripted: readonly ScriptedPackage[];
+  progress: Progress;
+}
+
+/** A line that rpm or a scriptlet wrote, in the order and at the time it came. */
+export interface LogLine {
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** What rpm itself writes, and its Lua scriptlets, is never mixed with what the programs of scriptlets write. */
+  stream: 'stdout' | 'stderr' | 'scriptlet';
+  text: string;
+}
+
+export interface TransactionLog {
+  exitCode: number;
+  lines: LogLine[];
+  /** What rpm said, however much came beside it. */
+  words: Word[];
+  /** The programs that rpm ran, in order. */
+  runs: Run[];
+  /** All that could run. */
+  scriptlets: OwnedScriptlet[];
+  /** Whether times tell who made what: nobody has set the clock. */
+  isSteady: boolean;
+  /** Processes that scriptlets had left running, and that were ended with rpm. */
+  left: number;
+}
+
+export const nothingRun: TransactionLog = {
+  exitCode: 0,
+  lines: [],
+  words: [],
+  runs: [],
+  scriptlets: [],
+  isSteady: true,
+  left: 0,
+};
+
+export async function runTransaction(sandbox: Sandbox, options: TransactionOptions): Promise<TransactionLog> {
+  const { packages, progress } = options;
+  const lines: LogLine[] = [];
+  const order: string[] = [];
+  const words = new WordScanner(knownTo(options));
+  const { kept, removed } = options.below;
+  const scriptlets = scriptletsOf(options.scripted, kept.length + removed.length > 0);
+  const names = new Set(packages.map(({ nevra }) => nevra));
+  const counts = { rpm: 0, scriptlet: 0 };
+  const keep = (stream: LogLine['stream'], text: string) => {
+    // rpm -v prints a package's NEVRA on stdout when its turn begins; an epoch of 0 where the spec file says so.
+    const nevra = text.replace(/-0:(?=[^-]+-[^-]+$)/, '-');
+    if (stream === 'stdout' && names.has(nevra)) {
+      order.push(nevra);
+      progress.update('installing', new Set(order).size, packages.length);
+    } else if (counts[stream === 'scriptlet' ? stream : 'rpm']++ < mostLines)
+      lines.push({ at: Date.now(), stream, text });
+  };
+  const inputs = await makeInputs(sandbox, options);
+  const traces: Trace[] = [];
+  const runs = () =>
+    identifyRuns(
+      traces.flatMap(({ programs }) => programs),
+      scriptlets,
+      order,
+    );
+  const rpm = async (...args: string[]) => {
+    const before = traces.length;
+    const { exitCode } = await runInTurn(runs, sandbox, {
+      args: ['rpm', ...rpmOptions(options), '--nosignature', ...args],
+      inputs: inputs.binds,
+      onStdout: (text) => keep('stdout', text),
+      onStderr: (text) => keep('stderr', text),
+      onStderrBytes: (chunk) => words.push(chunk),
+      onProgramLine: (text) => keep('scriptlet', text),
+      onTrace: (one) => traces.push(one),
+    });
+    // Who could not be followed to its end may have run anything.
+    if (!traces[before]?.isComplete && exitCode === 0)
+      throw new MillinerError(
+        'COMMAND_FAILED',
+        'rpm was not kept apart from its scriptlets and followed to its end, or ran more than 100,000 programs',
+      );
+    return exitCode;
+  };
+  const steps = stepsOf(packages, options.below);
+  const exitCode = await carryOut(steps, { ...options, rpm, files: inputs.files });
+  const log = { exitCode, lines, words: words.end(), runs: runs(), scriptlets };
+  const left = traces.reduce((sum, one) => sum + one.left, 0);
+  return { ...log, isSteady: traces.every(({ isSteady }) => isSteady), left };
+}
+
+/** An empty database, for an image that has none and installs nothing: whoever asks rpm about it gets an answer. */
+export async function makeDatabase(sandbox: Sandbox, dbPath: string): Promise<void> {
+  const { exitCode, stderr } = await runInSandbox(sandbox, {
+    args: ['rpm', ...rpmOptions({ dbPath }), '--define', '_db_backend sqlite', '--initdb'],
+  });
+  if (exitCode === 0) return;
+  throw new MillinerError('INSTALL_FAILED', `rpm --initdb exited ${exitCode}: ${stderr.trim()}`);
+}
+
+/** What is stopped for running too long is named by the scriptlet that ran, as far as it is known. */
+async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCommand) {
+  const deadline = BigInt(Date.now() + sandbox.timeout) * 1_000_000n;
+  try {
+    return await runInSandbox(sandbox, command);
+  } catch (error) {
+    if (!(error instanceof MillinerError) || error.code !== 'LIMIT_EXCEEDED') throw error;
+    const limit = error.details?.['limit'];
+    if (limit === 'disk') throw filledBy(sandbox, runs(), error);
+    // Killed with the rest; a Lua scriptlet runs inside of rpm, and what ended before says nothing of it.
+    const isStopped = ({ status, end }: Run) => status === killed && (limit !== 'time' || end >= deadline);
+    const last = runs().slice(-1).find(isStopped);
+    const { nevra, kind } = last?.scriptlet ?? {};
+    const who =
+      nevra !== undefined
+        ? `%${kind}(${nevra}) was running`
+        : `${last ? 'an unknown' : 'no'} scriptlet's process was running`;
+    const details = {
+      ...error.details,
+      ...(nevra !== undefined && { package: nevra, scriptlet: `%${kind}` }),
+    };
+    throw new MillinerError('LIMIT_EXCEEDED', `${error.message}; ${who}`, {
+      cause: error,
+      hint: hints[limit as keyof typeof hints],
+      details,
+    });
+  }
+}
+
+/** Who ran when the disk had room for the last time, or since: it may have ended before anybody looked again. */
+function filledBy(sandbox: Sandbox, runs: readonly Run[], cause: MillinerError): MillinerError {
+  const since = BigInt(Number(cause.details['since'])) * 1_000_000n;
+  const known = runs.filter(({ end }) => end >= since).flatMap(({ scriptlet }) => scriptlet ?? []);
+  const names = [...new Set(known.map(({ kind, nevra }) => `%${kind}(${nevra})`))];
+  const [one] = known;
+  const isSure = one && names.length === 1;
+  const details = isSure ? { package: one.nevra, scriptlet: `%${one.kind}` } : { scriptlets: names };
+  return targetFull(sandbox, `${names.join(' or ') || "no scriptlet's process"} was running`, {
+    cause,
+    details,
+  });
+}
+
+/** Full by the recipe's own bound, or because the host has no more for it. */
+export function targetFull(
+  { disk: { mostBytes, isHosts } }: Pick<Sandbox, 'disk'>,
+  who: string,
+  { cause, details }: { cause: unknown; details?: object },
+): MillinerError {
+  const what = `the installation filled the ${mostBytes} bytes that `;
+  if (isHosts) {
+    const message = `${what}the file system of the state has left for it; ${who}`;
+    return new MillinerError('DISK_FULL', message, { cause, details: { ...details, mostBytes } });
+  }
+  return new MillinerError('INSTALL_DISK_FULL', `${what}it may take (install: disk); ${who}`, {
+    cause,
+    details: { ...details, mostBytes },
+  });
+}
+
+function knownTo({ scripted, packages }: TransactionOptions): Known {
+  return {
+    labels: new Set(
+      scripted.flatMap(({ nevra, scriptlets }) => scriptlets.map(({ kind }) => labelOf(`%${kind}`, nevra))),
+    ),
+    owners: new Set(packages.flatMap(({ files }) => files.flatMap(({ user, group }) => [user, group]))),
+  };
+}
+
+/** By SIGKILL, as waitpid(2) tells it. */
+const killed = 9;
+
+const hints = {
+  time: 'Mend what takes so long; a transaction that needs more time gets it in the recipe: install: {timeout: 3h}',
+  memory:
+    'Mend what takes so much; a transaction that needs more memory gets it in the recipe: install: {memory: 8G}',
+  output: 'Mend the scriptlet of the named package: no recipe can allow it more.',
+};
+
+/** Of rpm, and of all scriptlets together: one that writes for ever must not fill our memory. */
+const mostLines = 100_000;

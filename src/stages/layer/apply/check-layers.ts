@@ -1,0 +1,138 @@
+/**
+ * Whether the layers of an image, laid one on another, are the tree that was installed. It compares by itself: what the
+ * writer takes for the same may be the very fault.
+ */
+import { MillinerError } from '../../../lib/errors/error.ts';
+import { showBytes, type ByteString } from '../../../lib/host/paths.ts';
+import { digestOf } from '../diff/changes.ts';
+import type { ListedEntry } from '../tar/listing.ts';
+import { isDirectory, isLink, isRegular, type Tree, type TreeEntry } from '../tree.ts';
+import { changesListed, LayerSum, type LayerFault } from './layer-sum.ts';
+
+export interface LayersAndTree {
+  /** What the base shows. A recipe's was checked when it was built; of another's image it is what its layers say. */
+  base: Tree | undefined;
+  /** Of the image's own layers, lowest first. */
+  listings: (readonly ListedEntry[])[];
+  /** Where the tree is mounted. */
+  root: string;
+  /** As it was installed. Regular files have the digests that packages or the base say they have. */
+  tree: Tree;
+  /** Files that no package and no base explains: their content is read again, because the writer has told their digests. */
+  unexplained: ReadonlySet<ByteString>;
+}
+
+/** Throws LAYERS_DIFFER, naming paths. */
+export async function checkLayers({ base, listings, root, tree, unexplained }: LayersAndTree): Promise<void> {
+  const sum = new LayerSum(base);
+  for (const listing of listings) {
+    const { faults, ...changes } = changesListed(listing);
+    sum.lay(changes);
+    sum.faults.push(...faults);
+  }
+  const differences = [
+    ...sum.faults,
+    ...attributeDifferences(tree, sum.tree),
+    ...linkDifferences(tree, sum.tree),
+  ];
+  for (const entry of tree.values()) {
+    const shown = isRegular(entry) ? sum.tree.get(entry.path)?.sha256 : undefined;
+    if (shown === undefined) continue;
+    const isTold = entry.sha256 !== undefined && !unexplained.has(entry.path);
+    const digest = isTold ? entry.sha256 : await digestOf(root, entry.path);
+    if (digest !== shown) differences.push(faultAt(entry.path, 'has another content in the layers'));
+  }
+  if (differences.length > 0) throw layersDiffer(differences);
+}
+
+function attributeDifferences(tree: Tree, layers: Tree): LayerFault[] {
+  const found: LayerFault[] = [];
+  for (const entry of tree.values()) {
+    const shown = layers.get(entry.path);
+    const differing = shown && differingAttribute(entry, shown);
+    if (!shown) found.push(faultAt(entry.path, 'is not in the layers'));
+    else if (differing !== undefined) found.push(faultAt(entry.path, differing));
+    else if (isRegular(entry) && entry.size > 0 && shown.sha256 === undefined)
+      found.push(faultAt(entry.path, 'has no content in the layers'));
+  }
+  for (const path of layers.keys()) if (!tree.has(path)) found.push(faultAt(path, 'is in the layers alone'));
+  return found;
+}
+
+function linkDifferences(tree: Tree, layers: Tree): LayerFault[] {
+  const [installed, shown] = [firstNames(tree), firstNames(layers)];
+  return [...installed.keys()]
+    .filter((path) => layers.has(path) && installed.get(path) !== shown.get(path))
+    .map((path) => faultAt(path, 'has other hard links in the layers'));
+}
+
+/**
+ * By path the first of the names that the same file has: files are linked alike where that is so of all of them. Only
+ * files with several names are asked for their inode: overlay shows inodes of several file systems as they are.
+ */
+function firstNames(tree: Tree): Map<ByteString, ByteString> {
+  const first = new Map<bigint, ByteString>();
+  const regular = [...tree.values()].filter(isRegular);
+  for (const { inode, path, links } of regular) {
+    const known = first.get(inode);
+    if (links > 1 && (known === undefined || path < known)) first.set(inode, path);
+  }
+  return new Map(regular.map(({ inode, path, links }) => [path, links > 1 ? first.get(inode)! : path]));
+}
+
+/** The first attribute that differs, of both. */
+function differingAttribute(entry: TreeEntry, shown: TreeEntry): string | undefined {
+  for (const [name, { value, show = value }] of Object.entries(attributes)) {
+    if (value(entry) !== value(shown))
+      return `has ${name} ${show(entry)} in the tree and ${show(shown)} in the layers`;
+  }
+  return undefined;
+}
+
+interface Attribute {
+  /** What is compared. */
+  value: (entry: TreeEntry) => string;
+  /** What a message says, where that is not the same: text loses bytes that are no UTF-8. */
+  show?: (entry: TreeEntry) => string;
+}
+
+const attributes: Record<string, Attribute> = {
+  mode: { value: ({ mode }) => mode.toString(8) },
+  owner: { value: ({ uid, gid }) => `${uid}:${gid}` },
+  // Of directories and links every file system has its own.
+  size: { value: (entry) => (isDirectory(entry) || isLink(entry) ? 'any' : String(entry.size)) },
+  time: { value: ({ mtimeSeconds }) => String(mtimeSeconds) },
+  target: {
+    value: ({ target = '' }) => target,
+    show: ({ target }) => (target === undefined ? 'none' : showBytes(target)),
+  },
+  device: { value: ({ deviceMajor, deviceMinor }) => `${deviceMajor}:${deviceMinor}` },
+  'extended attributes': {
+    value: ({ xattrs = {} }) => {
+      const named = Object.entries(xattrs).map(([name, value]) => [name, value.toString('hex')] as const);
+      return JSON.stringify(named.toSorted(([one], [other]) => (one < other ? -1 : 1)));
+    },
+    show: ({ xattrs = {} }) => Object.entries(xattrs).map(showXattr).toSorted().join(' ') || 'none',
+  },
+};
+
+const longestShown = 64;
+
+function showXattr([name, value]: [string, Buffer]): string {
+  const hex = value.toString('hex');
+  const shown = hex.length > longestShown ? `${hex.slice(0, longestShown)}…` : hex;
+  return `${showBytes(name as ByteString)}=${shown}`;
+}
+
+const faultAt = (path: ByteString, what: string): LayerFault => ({ path: `/${showBytes(path)}`, what });
+
+const mostTold = 10;
+const mostDetailed = 1000;
+
+function layersDiffer(differences: LayerFault[]): MillinerError {
+  const told = differences.slice(0, mostTold).map(({ path, what }) => `${path} ${what}`);
+  if (differences.length > mostTold) told.push(`and ${differences.length - mostTold} more`);
+  return new MillinerError('LAYERS_DIFFER', told.join('\n'), {
+    details: { differences: differences.slice(0, mostDetailed) },
+  });
+}

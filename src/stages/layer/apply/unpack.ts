@@ -1,0 +1,102 @@
+/** Layers from blobs onto trees: decompressed, held to their digest and to a size, and applied. */
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { MillinerError } from '../../../lib/errors/error.ts';
+import { spareBytes } from '../../../lib/host/reserve.ts';
+import { decompressed } from '../compress/compress.ts';
+import { readTar } from '../tar/reader.ts';
+import { invalid } from '../tar/tar-header.ts';
+import type { TarEntry } from '../tar/writer.ts';
+import { LayerTree, type TreeRules } from './layer-tree.ts';
+
+export interface UnpackOptions extends TreeRules {
+  /** Of the tar stream, as the image's configuration has it. */
+  diffID?: string | undefined;
+  /** Of the tar stream. */
+  mostBytes?: number | undefined;
+}
+
+/** Throws LAYER_INVALID, UNPACKED_TOO_LARGE, and what the file system throws for want of space. */
+export async function unpackLayer(
+  root: string,
+  blob: Readable,
+  mediaType: string,
+  options: UnpackOptions = {},
+): Promise<void> {
+  const tar = decompressed(blob, mediaType);
+  if (!tar) throw invalid(`its media type is ${mediaType}`);
+  try {
+    await unpackTar(root, tar, options);
+  } catch (error) {
+    throw /^(?:ERR_ZLIB|Z_|ERR_ZSTD|ZSTD)/.test((error as NodeJS.ErrnoException).code ?? '')
+      ? invalid((error as Error).message)
+      : error;
+  } finally {
+    blob.destroy();
+    tar.destroy();
+  }
+}
+
+/** The same for a stream that is not compressed, or no longer. */
+export async function unpackTar(
+  root: string,
+  tar: AsyncIterable<Buffer>,
+  options: UnpackOptions = {},
+): Promise<void> {
+  const tree = new LayerTree(root, options);
+  const room = await Room.in(root);
+  await readTar(metered(tar, options), (entry, content) => {
+    room.take(entry);
+    return tree.add(entry, content);
+  });
+  await tree.finish();
+}
+
+/** Bytes that an entry takes at least: its inode, and its name. */
+const leastTaken = 1024;
+const block = 4096;
+
+/**
+ * Half of what is free is the most that one layer may take: what is made of it has to lie there too. One that wants more
+ * is refused for that, and fills nothing that others need.
+ */
+class Room {
+  readonly #most: number;
+  #left: number;
+
+  private constructor(most: number) {
+    this.#most = this.#left = most;
+  }
+
+  static async in(root: string): Promise<Room> {
+    return new Room(Math.floor((await spareBytes(root)) / 2));
+  }
+
+  take({ size }: TarEntry): void {
+    this.#left -= leastTaken + Math.ceil(size / block) * block;
+    if (this.#left >= 0) return;
+    throw new MillinerError(
+      'UNPACKED_TOO_LARGE',
+      `a layer unpacks to more than ${Math.max(0, this.#most)} bytes, half of what is free`,
+      { details: { mostBytes: this.#most } },
+    );
+  }
+}
+
+/** What a bomb unpacks to is never more than the limit, and what counts is only what has the promised digest. */
+async function* metered(
+  tar: AsyncIterable<Buffer>,
+  { mostBytes = Infinity, diffID }: UnpackOptions,
+): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const piece of tar) {
+    size += piece.length;
+    if (size > mostBytes) throw invalid(`it unpacks to more than ${mostBytes} bytes`);
+    if (diffID !== undefined) hash.update(piece);
+    yield piece;
+  }
+  if (diffID === undefined) return;
+  const found = `sha256:${hash.digest('hex')}`;
+  if (found !== diffID) throw invalid(`it unpacks to ${found}, not to ${diffID}`);
+}

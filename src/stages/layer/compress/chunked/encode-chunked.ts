@@ -1,0 +1,180 @@
+/**
+ * zstd:chunked (containers/storage, docs/containers-storage-zstd-chunked.md): a zstd stream in which a reader finds each
+ * chunk of each file by a table of contents behind the data, and fetches only those that it does not have.
+ */
+import { createHash } from 'node:crypto';
+import { constants, zstdCompressSync } from 'node:zlib';
+import { MillinerError } from '../../../../lib/errors/error.ts';
+import { bytesOf, showBytes, type ByteString } from '../../../../lib/host/paths.ts';
+import { padding, tarHeader, type TarEntry, type TarPart, type TarType } from '../../tar/writer.ts';
+import { Crc64 } from './crc64.ts';
+import { splitContent } from './split.ts';
+
+/** As the table of contents has it; offsets count from the beginning of the part that it describes. */
+export interface TocEntry {
+  type: string;
+  name: string;
+  offset?: number;
+  endOffset?: number;
+  [field: string]: unknown;
+}
+
+/** As tar-split has it, without its position. */
+export interface SplitEntry {
+  type: 1 | 2;
+  name?: string;
+  size?: number;
+  payload: string | null;
+}
+
+export interface ChunkIndex {
+  toc: TocEntry[];
+  split: SplitEntry[];
+  /** Compressed bytes that it describes. */
+  size: number;
+}
+
+const tocTypes: Record<TarType, string> = {
+  file: 'reg',
+  link: 'hardlink',
+  symlink: 'symlink',
+  character: 'char',
+  block: 'block',
+  directory: 'dir',
+  fifo: 'fifo',
+};
+
+/** Compresses parts of a tar stream, and fills in what describes them. */
+export async function* encodeChunked(
+  parts: AsyncIterable<TarPart> | Iterable<TarPart>,
+  level: number,
+  index: ChunkIndex,
+): AsyncGenerator<Buffer> {
+  const frame = (bytes: Buffer): Buffer => {
+    const compressed = zstdFrame(bytes, level);
+    index.size += compressed.length;
+    return compressed;
+  };
+  const zeros = new Zeros();
+  for await (const { entry, content } of parts) {
+    const header = tarHeader(entry);
+    yield frame(header);
+    const described = tocEntry(entry);
+    index.toc.push(described);
+    index.split.push({ type: 2, payload: header.toString('base64') });
+    if (!content || entry.size === 0) {
+      index.split.push({ type: 1, name: described.name, payload: null });
+      continue;
+    }
+    const crc = new Crc64();
+    const digest = createHash('sha256');
+    const chunks: TocEntry[] = [];
+    described.offset = index.size;
+    let done = 0;
+    for await (const { bytes, isZeros } of splitContent(content, entry.size)) {
+      digest.update(bytes);
+      if (isZeros) crc.updateZeros(bytes.length);
+      else crc.update(bytes);
+      const same = isZeros ? zeros.of(bytes, level) : undefined;
+      chunks.push({
+        type: 'chunk',
+        name: described.name,
+        offset: index.size,
+        chunkSize: bytes.length,
+        ...(done > 0 && { chunkOffset: done }),
+        chunkDigest: same?.digest ?? sha256(bytes),
+        ...(isZeros && { chunkType: 'zeros' }),
+      });
+      done += bytes.length;
+      if (same) index.size += same.frame.length;
+      yield same?.frame ?? frame(bytes);
+    }
+    described['digest'] = `sha256:${digest.digest('hex')}`;
+    described.endOffset = index.size;
+    if (chunks.length > 1) {
+      const [{ type: _type, name: _name, ...first }, ...others] = chunks as [TocEntry, ...TocEntry[]];
+      Object.assign(described, first);
+      index.toc.push(...others);
+    }
+    index.split.push({
+      type: 1,
+      name: described.name,
+      size: entry.size,
+      payload: crc.digest().toString('base64'),
+    });
+    const rest = padding(entry.size);
+    if (rest.length === 0) continue;
+    yield frame(rest);
+    index.split.push({ type: 2, payload: rest.toString('base64') });
+  }
+}
+
+/** A hole is the same chunk over and over: compressed and summed once for those that follow. */
+class Zeros {
+  #size = 0;
+  #last: { frame: Buffer; digest: string } = { frame: Buffer.alloc(0), digest: '' };
+
+  of(bytes: Buffer, level: number) {
+    if (this.#size !== bytes.length) this.#last = { frame: zstdFrame(bytes, level), digest: sha256(bytes) };
+    this.#size = bytes.length;
+    return this.#last;
+  }
+}
+
+/** Bytes of the stream that belong to no entry: its end. */
+export function encodeEnd(end: Buffer, level: number, index: ChunkIndex): Buffer {
+  const compressed = zstdFrame(end, level);
+  index.size += compressed.length;
+  index.split.push({ type: 2, payload: end.toString('base64') });
+  return compressed;
+}
+
+export function zstdFrame(bytes: Buffer, level: number): Buffer {
+  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
+  return zstdCompressSync(bytes, { params });
+}
+
+export function sha256(bytes: Buffer): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/** Fields that are empty or 0 are left out, as Go's omitempty does. */
+function tocEntry(entry: TarEntry): TocEntry {
+  const isDirectory = entry.type === 'directory';
+  const fields: Record<string, unknown> = {
+    linkName: utf8(entry.linkTarget ?? ('' as ByteString)),
+    mode: entry.mode,
+    size: entry.size,
+    uid: entry.uid,
+    gid: entry.gid,
+    modtime: new Date(entry.mtime * 1000).toISOString().replace('.000Z', 'Z'),
+    devMajor: entry.deviceMajor,
+    devMinor: entry.deviceMinor,
+    xattrs:
+      entry.xattrs &&
+      Object.fromEntries(
+        Object.entries(entry.xattrs).map(([name, value]) => [
+          utf8(name as ByteString),
+          value.toString('base64'),
+        ]),
+      ),
+  };
+  const present = Object.entries(fields).filter(
+    ([, value]) => value !== undefined && value !== 0 && value !== '',
+  );
+  return {
+    type: tocTypes[entry.type],
+    name: utf8(isDirectory ? (`${entry.path}/` as ByteString) : entry.path),
+    ...Object.fromEntries(present),
+  };
+}
+
+/** JSON has no other bytes. Throws IMAGE_UNREPRESENTABLE. */
+function utf8(path: ByteString): string {
+  const bytes = bytesOf(path);
+  const text = showBytes(path);
+  if (Buffer.from(text, 'utf8').equals(bytes)) return text;
+  throw new MillinerError('IMAGE_UNREPRESENTABLE', `/${text} is no UTF-8, which zstd:chunked cannot hold`, {
+    hint: 'Say layers: { compression: zstd } in the recipe.',
+  });
+}

@@ -1,0 +1,53 @@
+/** Parts of a tar stream to the compressed bytes of a layer, or of a piece of one. */
+import { endOfArchive, tarBytes, type TarPart } from '../tar/writer.ts';
+import { encodeChunked, encodeEnd, type ChunkIndex } from './chunked/encode-chunked.ts';
+import { appendIndex, emptyIndex, trailer } from './chunked/trailer.ts';
+import { compressed, type Compression } from './compress.ts';
+
+type Parts = AsyncIterable<TarPart> | Iterable<TarPart>;
+
+export interface Piece {
+  bytes: AsyncIterable<Buffer>;
+  /** Of zstd:chunked; complete when the bytes have been read. */
+  index?: ChunkIndex | undefined;
+}
+
+/** To be laid between others; nothing of it says where. */
+export function encodePiece(parts: Parts, compression: Compression): Piece {
+  if (compression.kind !== 'zstd:chunked') return { bytes: compressed(tarBytes(parts), compression) };
+  const index = emptyIndex();
+  return { bytes: encodeChunked(parts, compression.level, index), index };
+}
+
+export interface WholeLayer {
+  bytes: AsyncIterable<Buffer>;
+  /** Settled when the bytes have been read. */
+  annotations(): Record<string, string> | undefined;
+}
+
+export function joinPieces(
+  pieces: AsyncIterable<Piece> | Iterable<Piece>,
+  compression: Compression,
+): WholeLayer {
+  let annotations: Record<string, string> | undefined;
+  async function* bytes(): AsyncGenerator<Buffer> {
+    const index = compression.kind === 'zstd:chunked' ? emptyIndex() : undefined;
+    for await (const piece of pieces) {
+      yield* piece.bytes;
+      if (index) appendIndex(index, piece.index!);
+    }
+    if (!index) yield* compressed([endOfArchive], compression);
+    else {
+      yield encodeEnd(endOfArchive, compression.level, index);
+      const end = trailer(index, compression.level);
+      annotations = end.annotations;
+      yield end.bytes;
+    }
+  }
+  return { bytes: bytes(), annotations: () => annotations };
+}
+
+/** A layer in one piece. */
+export function encodeLayer(parts: Parts, compression: Compression): WholeLayer {
+  return joinPieces([encodePiece(parts, compression)], compression);
+}

@@ -1,0 +1,150 @@
+/**
+ * What a tree holds beyond what lies below it. The tree was walked once; what is below is known from the record that
+ * was made when its own layers were written, and from what packages say of themselves.
+ */
+import { createReadStream } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { below as placeBelow, byteString, type ByteString } from '../../../lib/host/paths.ts';
+import { mostEntries, mostLinks } from '../tar/entry-rules.ts';
+import { tarEntry, unrepresentable } from '../tar/entry.ts';
+import { ancestorsOf, isDirectory, isLink, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
+
+/** Where a tree differs from what lies below it. */
+export interface Changed {
+  paths: Set<ByteString>;
+  /** Paths below that are gone, topmost only. */
+  deleted: ByteString[];
+}
+
+/** The content of one layer. */
+export interface Changes {
+  /** Everything that the layer holds, ancestors included, parents before children. */
+  entries: TreeEntry[];
+  deleted: ByteString[];
+}
+
+/** Whether a file whose attributes are those of the one below is known to have its content as well. */
+export type IsKnown = (entry: TreeEntry) => boolean;
+
+/** Fills in the digests that an unchanged file inherits; the writer fills in the rest. */
+export async function changedSince(
+  root: string,
+  tree: Tree,
+  below: Tree | undefined,
+  isKnown: IsKnown = () => false,
+): Promise<Changed> {
+  refuseUnreadable(tree, below);
+  if (!below) return { paths: new Set(tree.keys()), deleted: [] };
+  const paths = new Set<ByteString>();
+  const names = { now: namesOf(tree, tree), before: namesOf(below, tree) };
+  for (const entry of tree.values()) {
+    const before = below.get(entry.path);
+    const isLinkedAlike = names.now.get(entry.path) === names.before.get(entry.path);
+    if (before && isLinkedAlike && (await isSame(root, entry, before, isKnown))) {
+      if (before.sha256 !== undefined) entry.sha256 = before.sha256;
+    } else paths.add(entry.path);
+  }
+  addLinkMates(tree, paths);
+  return { paths, deleted: deletions(tree, below) };
+}
+
+/** With all that leads to them, because a layer's directories have no attributes but those that it gives them. */
+export function changesOf(tree: Tree, { paths, deleted }: Changed): Changes {
+  const needed = new Set(paths);
+  for (const path of [...paths, ...deleted]) for (const ancestor of ancestorsOf(path)) needed.add(ancestor);
+  return { entries: [...tree.values()].filter((entry) => needed.has(entry.path)), deleted };
+}
+
+/** The change time moves with every change of an inode; where it moved, attributes and content decide. */
+async function isSame(root: string, now: TreeEntry, before: TreeEntry, isKnown: IsKnown): Promise<boolean> {
+  if (now.ctimeNanoseconds === before.ctimeNanoseconds && now.inode === before.inode) return true;
+  if (!sameAttributes(now, before)) return false;
+  if (!isRegular(now) || (before.sha256 !== undefined && isKnown(now))) return true;
+  now.sha256 = await digestOf(root, now.path);
+  // Packages of old have other digests, of which nothing can be told but by what rpm says.
+  return before.sha256 === undefined ? isKnown(now) : now.sha256 === before.sha256;
+}
+
+/** For each file of several names, all those that the tree still has, as one word. */
+export function namesOf(of: Tree, still: Tree): Map<ByteString, string> {
+  const linked = [...of.values()].filter(
+    (entry) => isRegular(entry) && entry.links > 1 && still.has(entry.path),
+  );
+  const found = new Map<ByteString, string>();
+  for (const mates of Map.groupBy(linked, ({ inode }) => inode).values()) {
+    if (mates.length < 2) continue;
+    const word = mates
+      .map(({ path }) => path)
+      .toSorted()
+      .join('\0');
+    for (const { path } of mates) found.set(path, word);
+  }
+  return found;
+}
+
+export function sameAttributes(a: TreeEntry, b: TreeEntry): boolean {
+  const linkSize = isDirectory(a) || isLink(a);
+  return (
+    a.mode === b.mode &&
+    a.uid === b.uid &&
+    a.gid === b.gid &&
+    (linkSize || a.size === b.size) &&
+    a.mtimeSeconds === b.mtimeSeconds &&
+    a.target === b.target &&
+    a.deviceMajor === b.deviceMajor &&
+    a.deviceMinor === b.deviceMinor &&
+    sameXattrs(a.xattrs, b.xattrs)
+  );
+}
+
+function sameXattrs(a: TreeEntry['xattrs'] = {}, b: TreeEntry['xattrs'] = {}): boolean {
+  const names = Object.keys(a);
+  if (names.length !== Object.keys(b).length) return false;
+  return names.every((name) => b[name] !== undefined && a[name]!.equals(b[name]));
+}
+
+/** sha256 of a file's content, hex. */
+export async function digestOf(root: string, path: ByteString): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(placeBelow(root, path))) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+/** A hard link can only name a file of its own layer: when one name of an inode is in, all are. */
+function addLinkMates(tree: Tree, changed: Set<ByteString>): void {
+  const inodes = new Set<bigint>();
+  for (const path of changed) {
+    const entry = tree.get(path)!;
+    if (isRegular(entry) && entry.links > 1) inodes.add(entry.inode);
+  }
+  if (inodes.size === 0) return;
+  for (const entry of tree.values()) if (isRegular(entry) && inodes.has(entry.inode)) changed.add(entry.path);
+}
+
+function deletions(tree: Tree, parent: Tree): ByteString[] {
+  const gone: ByteString[] = [];
+  for (const path of parent.keys()) {
+    if (tree.has(path)) continue;
+    const directory = tree.get(parentOf(path));
+    // Below a directory that is gone itself, or that something else has replaced, there is nothing to hide.
+    if (directory && isDirectory(directory)) gone.push(path);
+  }
+  return gone;
+}
+
+const whiteoutPrefix = byteString('.wh.');
+
+/** Before anything is made of it. Throws IMAGE_UNREPRESENTABLE for what no reader of layers takes. */
+function refuseUnreadable(tree: Tree, below: Tree | undefined): void {
+  // One layer may hold all of it, and delete all of what is below.
+  const most = tree.size + (below?.size ?? 0);
+  if (most > mostEntries) throw unrepresentable(byteString(''), `has more than ${mostEntries} files`);
+  for (const entry of tree.values()) {
+    tarEntry(entry);
+    const { path, links } = entry;
+    if (path.slice(path.lastIndexOf('/') + 1).startsWith(whiteoutPrefix))
+      throw unrepresentable(path, 'has a name that an OCI layer reads as a deletion');
+    if (isRegular(entry) && links > mostLinks)
+      throw unrepresentable(path, `has more than ${mostLinks} names`);
+  }
+}

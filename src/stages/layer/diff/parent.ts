@@ -1,0 +1,32 @@
+/**
+ * The parent's tree as it lies in this state directory. The record says what the parent image is; by which inodes
+ * and change times a child can tell what it inherits belongs to the place, and is new after a copy of the state.
+ */
+import { MillinerError } from '../../../lib/errors/error.ts';
+import { showBytes } from '../../../lib/host/paths.ts';
+import type { Tree, TreeEntry } from '../tree.ts';
+import { sameAttributes } from './changes.ts';
+
+/** Gives the record with the inodes and change times found. Throws STATE_INVALID where they are two trees. */
+export function parentAsFound(recorded: Tree, found: Tree): Tree {
+  const parent: Tree = new Map();
+  for (const entry of recorded.values()) {
+    const there = found.get(entry.path);
+    if (!there || !sameAttributes(there, entry)) throw changed(entry, there ? 'differs' : 'is missing');
+    const { inode, ctimeNanoseconds } = there;
+    parent.set(entry.path, { ...entry, inode, ctimeNanoseconds });
+  }
+  for (const entry of found.values()) if (!recorded.has(entry.path)) throw changed(entry, 'is too many');
+  return parent;
+}
+
+function changed({ path }: TreeEntry, how: string): MillinerError {
+  return new MillinerError(
+    'STATE_INVALID',
+    `the snapshot of the base is not the tree that was recorded: /${showBytes(path)} ${how}`,
+    {
+      hint: 'Take a state directory that is whole: a copy must keep owners, times, hard links and extended attributes (cp -a as root).',
+      details: { path: `/${showBytes(path)}` },
+    },
+  );
+}

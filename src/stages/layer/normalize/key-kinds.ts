@@ -1,0 +1,140 @@
+/**
+ * What tells an instance from all others: private keys, and names that must be its own. Told by content where that can
+ * be, because no list of places would be whole; by place where the content is but a number.
+ */
+import { createPrivateKey } from 'node:crypto';
+import { hasJavaKey } from './java-keystore.ts';
+
+export interface KeyKind {
+  kind: string;
+  /** Without leading slash. With `content` both must be so. */
+  path?: RegExp;
+  /** The file's bytes; a string of them as ISO 8859-1. */
+  content?: (bytes: Buffer, text: string) => boolean;
+}
+
+/** Of a pattern that may begin at any line, nothing may run over line ends before the first word: files are hostile. */
+const says = (pattern: RegExp) => (_bytes: Buffer, text: string) => pattern.test(text);
+const uuid = '[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}';
+
+/** The armour alone also stands in databases of file types: what makes it a key is the text behind it. */
+const pem =
+  /^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\r?\n(?:[A-Za-z-]+: .*\r?\n|\r?\n)*[A-Za-z0-9+/=]{16,}/m;
+const gnupg = /^(?:\(?\d*:?\(?(?:protected-|shadowed-)?private-key|Key: \(private-key)/m;
+
+const keys: KeyKind[] = [
+  { kind: 'PEM private key', content: says(pem) },
+  { kind: 'DER private key', content: isDer },
+  { kind: 'Java key store', content: hasJavaKey },
+  { kind: 'GnuPG private key', content: says(gnupg) },
+  { kind: 'PuTTY private key', content: says(/^PuTTY-User-Key-File-/) },
+  { kind: 'Dropbear host key', content: isDropbear },
+  { kind: 'age identity', content: says(/^AGE-SECRET-KEY-1/m) },
+  {
+    kind: 'minisign or signify secret key',
+    content: says(/^untrusted comment: .*secret key\r?\n[A-Za-z0-9+/]{40}/),
+  },
+  {
+    kind: 'OpenVPN static key',
+    content: says(/^-----BEGIN OpenVPN (?:Static key|tls-crypt)[^\n]*\n[0-9A-Za-z+/=]{16}/m),
+  },
+  {
+    kind: 'WireGuard key',
+    content: says(/^[ \t]*(?:PrivateKey|PresharedKey|private-key)[ \t]*=[ \t]*[A-Za-z0-9+/]{43}=[ \t\r]*$/m),
+  },
+  { kind: 'WireGuard key', path: /^etc\/(?:wireguard|systemd\/network)\//, content: isCurveKey },
+  {
+    kind: 'TSIG or rndc key',
+    content: says(/^[ \t]*key\s+"?[\w.-]+"?\s*\{[^{}]*\bsecret\s+"?[A-Za-z0-9+/=]{16,}"?\s*;/m),
+  },
+  {
+    kind: 'DNSSEC private key',
+    content: says(/^Private-key-format: v\d[^]*^(?:PrivateKey|PrivateExponent): \S{16}/m),
+  },
+  { kind: 'Kerberos keytab', content: isKeytab },
+  { kind: 'Kerberos database', path: /^var\/(?:kerberos|lib)\/krb5kdc\/(?:principal|\.k5\.)[^/]*$/ },
+  { kind: 'JSON Web Key', content: says(/^\s*\{(?=[^]*"kty"\s*:)(?=[^]*"[dk]"\s*:\s*"[\w-]{16})/) },
+  {
+    kind: 'NTP key',
+    content: says(/^[ \t]*\d+[ \t]+(?:M|MD5|SHA\d+|AES\w+)[ \t]+(?:HEX:[0-9A-Fa-f]{8}|[!-~]{8})/m),
+    path: /\bkeys?$/,
+  },
+  { kind: 'SNMP user', content: says(/^(?:usmUser|oldEngineID)\s+\S/m) },
+  { kind: 'Ceph key', content: says(/^[ \t]*key[ \t]*=[ \t]*AQ[A-Za-z0-9+/]{30,60}={0,2}[ \t\r]*$/m) },
+  { kind: 'Tor onion key', content: says(/^== (?:ed25519v1|ed25519)-?\w*secret/) },
+  { kind: 'NetworkManager secret key', path: /^var\/lib\/NetworkManager\/secret_key$/ },
+  { kind: 'key of systemd credentials', path: /^var\/lib\/systemd\/credential\.secret$/ },
+  {
+    kind: 'cluster key',
+    path: /^etc\/(?:corosync|pacemaker)\/authkey$|^etc\/munge\/munge\.key$|\/\.erlang\.cookie$/,
+  },
+  { kind: 'Samba secrets', path: /\/secrets\.tdb$/ },
+];
+
+const names: KeyKind[] = [
+  { kind: 'iSCSI initiator name', content: says(/^[ \t]*InitiatorName[ \t]*=[ \t]*(?:iqn|eui|naa)\./m) },
+  { kind: 'NVMe host name', content: says(new RegExp(String.raw`^nqn\.\d{4}-\d{2}\.\S+:uuid:${uuid}\s*$`)) },
+  { kind: 'NVMe host id', path: /^etc\/nvme\/hostid$/ },
+  { kind: 'machine information', path: /^etc\/machine-info$/ },
+  { kind: "kernel-install's token", path: /^etc\/kernel\/entry-token$/, content: says(/^[0-9a-f]{32}\s*$/) },
+  { kind: 'host id', path: /^etc\/hostid$/ },
+  { kind: 'cloud-init instance', path: /^var\/lib\/cloud\/(?:data|instances|sem|handlers)\// },
+  { kind: 'MySQL server id', content: says(new RegExp(String.raw`^\[auto\]\s+server-uuid=${uuid}`, 'm')) },
+  { kind: 'Insights machine id', path: /^etc\/insights-client\/machine-id$/ },
+  { kind: 'Salt minion id', path: /^etc\/salt\/minion_id$/ },
+];
+
+const byPlace = [...keys, ...names].filter(({ content }) => !content);
+const byContent = [...keys, ...names].filter(({ content }) => content);
+
+/** @param path without leading slash; undefined where the place alone tells nothing */
+export function kindOfPlace(path: string): string | undefined {
+  return byPlace.find((one) => one.path!.test(path))?.kind;
+}
+
+/** @param path without leading slash */
+export function kindOf(bytes: Buffer, path = ''): string | undefined {
+  const text = bytes.toString('latin1');
+  return byContent.find((one) => (one.path?.test(path) ?? true) && one.content!(bytes, text))?.kind;
+}
+
+/** A DER SEQUENCE of exactly this length that OpenSSL reads as a key; PKCS #12 stores begin with version 3. */
+function isDer(bytes: Buffer): boolean {
+  if (bytes.length < 32 || bytes[0] !== 0x30) return false;
+  if (isPkcs12(bytes)) return true;
+  return (['pkcs8', 'pkcs1', 'sec1'] as const).some((type) => {
+    try {
+      return createPrivateKey({ key: bytes, format: 'der', type }) !== undefined;
+    } catch {
+      return false; // not a key of this type: that is the answer
+    }
+  });
+}
+
+function isPkcs12(bytes: Buffer): boolean {
+  const version = Buffer.from([0x02, 0x01, 0x03, 0x30]);
+  const content = Buffer.from([0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07]);
+  return bytes.subarray(2, 16).includes(version) && bytes.subarray(0, 48).includes(content);
+}
+
+/** A key as SSH sends it, its algorithm first; a public one is never kept so. */
+function isDropbear(bytes: Buffer): boolean {
+  if (bytes.length < 32) return false;
+  const length = bytes.readUInt32BE(0);
+  return length < 64 && /^(?:ssh-|ecdsa-sha2-)[a-z0-9-]+$/.test(bytes.toString('latin1', 4, 4 + length));
+}
+
+/** 32 bytes in base64, as wg(8) writes them, or as they are: those of a public key look the same. */
+function isCurveKey(bytes: Buffer, text: string): boolean {
+  return bytes.length === 32 || /^[A-Za-z0-9+/]{43}=\s*$/.test(text);
+}
+
+/** MIT Kerberos, "The Keytab Binary File Format": version 5.1 or 5.2, then an entry of so many bytes with a realm. */
+function isKeytab(bytes: Buffer): boolean {
+  if (bytes.length < 12 || bytes[0] !== 5 || (bytes[1] !== 1 && bytes[1] !== 2)) return false;
+  const isLittle = bytes[1] === 1;
+  const size = Math.abs(isLittle ? bytes.readInt32LE(2) : bytes.readInt32BE(2));
+  if (size < 8 || 6 + size > bytes.length) return false;
+  const realm = isLittle ? bytes.readUInt16LE(8) : bytes.readUInt16BE(8);
+  return realm > 0 && realm <= size - 4 && /^[\x20-\x7e]+$/.test(bytes.toString('latin1', 10, 10 + realm));
+}

@@ -1,0 +1,65 @@
+/**
+ * Private keys that a scriptlet made, and names of one machine: the same key in every instance of an image is no secret.
+ * Each is removed and reported with the package whose turn it was. Keys that packages themselves carry are theirs to
+ * answer for.
+ */
+import { readFile, rm } from 'node:fs/promises';
+import { below, showBytes, type ByteString } from '../../../lib/host/paths.ts';
+import { isAsPackaged, isInherited } from '../packages/packaged.ts';
+import { isRegular, parentOf, type TreeEntry } from '../tree.ts';
+import { kindOf, kindOfPlace } from './key-kinds.ts';
+import { hasContentOf } from './leftovers.ts';
+import type { InstalledTree } from './normalize.ts';
+import { Makers, type Course } from './origin.ts';
+
+export interface RemovedKey {
+  path: string;
+  kind: string;
+  /** The package whose scriptlet made it, where its time tells. */
+  package?: string | undefined;
+  /** Else the package that was being installed. */
+  during?: string;
+}
+
+/** Larger files are no keys; reading every database of an image would cost more than the transaction. */
+const largestKey = 1024 * 1024;
+
+export async function removePrivateKeys(installed: InstalledTree, course: Course): Promise<RemovedKey[]> {
+  const found: RemovedKey[] = [];
+  const makers = new Makers(installed, course);
+  for (const entry of installed.tree.values()) {
+    if (!isRegular(entry) || entry.size === 0) continue;
+    if (isInherited(entry, installed.parent) || isAsPackaged(entry, installed.packaged)) continue;
+    if (hasContentOf(entry, installed.parent?.get(entry.path))) continue;
+    const kind = await keyKind(installed, entry);
+    if (!kind) continue;
+    await rm(below(installed.root, entry.path));
+    const maker = makers.of(entry)?.package;
+    const { during } = maker === undefined ? makers.unknown(entry) : {};
+    found.push({
+      path: `/${showBytes(entry.path)}`,
+      kind,
+      package: maker,
+      ...(during !== undefined && { during }),
+    });
+  }
+  return found;
+}
+
+/** A key database of NSS is several files: without its keys the rest is not usable. */
+const nssDatabase = /^(?:key[34]\.db|cert[89]\.db|secmod\.db|pkcs11\.txt)$/;
+const nssSecret = /^(?:password|pin\.txt|noise\.txt|pwdfile\.txt)$/;
+
+async function keyKind({ root, tree }: InstalledTree, entry: TreeEntry): Promise<string | undefined> {
+  const name = entry.path.slice(entry.path.lastIndexOf('/') + 1);
+  if (nssDatabase.test(name)) return 'NSS key database';
+  if (nssSecret.test(name) && hasKeyDatabase(tree, entry.path)) return 'password of an NSS key database';
+  const kind = kindOfPlace(entry.path);
+  if (kind !== undefined || entry.size > largestKey) return kind;
+  return kindOf(await readFile(below(root, entry.path)), entry.path);
+}
+
+function hasKeyDatabase(tree: InstalledTree['tree'], path: ByteString): boolean {
+  const directory = parentOf(path);
+  return ['key3.db', 'key4.db'].some((name) => tree.has(`${directory}/${name}` as ByteString));
+}

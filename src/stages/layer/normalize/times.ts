@@ -1,0 +1,100 @@
+/** Times that say when the build ran become constants; times that packages gave their files stay. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { lutimes } from 'node:fs/promises';
+import { below } from '../../../lib/host/paths.ts';
+import type { RpmFile } from '../../../lib/rpm/file-list.ts';
+import { isAsPackaged, isInherited } from '../packages/packaged.ts';
+import { hasType, isDirectory, isLink, isRegular, type Tree, type TreeEntry } from '../tree.ts';
+import type { InstalledTree } from './normalize.ts';
+
+/**
+ * A directory's time moves with every name made in it and no package's check looks at it: one constant for all, but for
+ * those of a base, which keep theirs: which of them a change has touched is another matter for each snapshotter.
+ */
+export const directoryTime = 0;
+
+/** No other change time is this one: nothing takes the entry for untouched. */
+const changedNow = -1n;
+
+/** Sets them on disk and in the tree, so that the snapshot and the image made from it are the same. */
+export async function fixTimes(installed: InstalledTree): Promise<void> {
+  const linked = await timesOfLinked(installed);
+  for (const entry of installed.tree.values()) {
+    if (isInherited(entry, installed.parent)) continue;
+    const wanted = linked.get(entry.inode) ?? (await timeOf([entry], installed));
+    if (entry.mtimeSeconds === wanted && entry.mtimeNanoseconds === 0) continue;
+    await lutimes(below(installed.root, entry.path), wanted, wanted);
+    Object.assign(entry, { mtimeSeconds: wanted, mtimeNanoseconds: 0, ctimeNanoseconds: changedNow });
+  }
+}
+
+/** Of files with several names, by inode: one time for them all, which may be known by one of them only. */
+async function timesOfLinked(installed: InstalledTree): Promise<Map<bigint, number>> {
+  const linked = [...installed.tree.values()].filter((entry) => !isDirectory(entry) && entry.links > 1);
+  const times = new Map<bigint, number>();
+  for (const [inode, names] of Map.groupBy(linked, (entry) => entry.inode))
+    times.set(inode, await timeOf(names, installed));
+  return times;
+}
+
+function directoryOf(path: TreeEntry['path'], tree: Tree | undefined): TreeEntry | undefined {
+  const found = tree?.get(path);
+  return found && isDirectory(found) ? found : undefined;
+}
+
+async function timeOf(names: readonly TreeEntry[], installed: InstalledTree): Promise<number> {
+  const { parent, packaged, epoch } = installed;
+  if (names.every(isDirectory)) return directoryOf(names[0]!.path, parent)?.mtimeSeconds ?? directoryTime;
+  for (const entry of names) if (isAsPackaged(entry, packaged)) return entry.mtimeSeconds;
+  for (const entry of names) {
+    // A changed mode or owner of a file of the parent leaves its time alone.
+    const before = parent?.get(entry.path);
+    if (entry.mtimeNanoseconds === 0 && before?.mtimeSeconds === entry.mtimeSeconds)
+      return entry.mtimeSeconds;
+  }
+  for (const entry of names) {
+    const time = await timeOfContent(entry, installed);
+    if (time !== undefined) return time;
+  }
+  return epoch;
+}
+
+/**
+ * A scriptlet that only touched a file, or wrote once more what it had, has changed nothing: with a time of its own the
+ * file would be in the image twice. Undefined where base and packages have other content, or none.
+ */
+async function timeOfContent(entry: TreeEntry, installed: InstalledTree): Promise<number | undefined> {
+  const before = installed.parent?.get(entry.path);
+  const packaged = (installed.packaged.get(entry.path) ?? []).filter(({ file }) => !file.flags.ghost);
+  const known = packaged.map(({ file }) => packagedContent(file));
+  for (const content of before ? [...known, inheritedContent(before)] : known)
+    if (await isContentOf(installed.root, entry, content)) return content.mtimeSeconds;
+  return undefined;
+}
+
+/** What a path had, and since when. */
+type KnownContent = Pick<TreeEntry, 'mode' | 'size' | 'target' | 'mtimeSeconds'> & Pick<RpmFile, 'digest'>;
+
+function packagedContent({
+  mode,
+  size,
+  linkTarget: target,
+  mtime: mtimeSeconds,
+  digest,
+}: RpmFile): KnownContent {
+  return { mode, size, mtimeSeconds, ...(target !== undefined && { target }), ...(digest && { digest }) };
+}
+
+function inheritedContent({ sha256, ...before }: TreeEntry): KnownContent {
+  return { ...before, ...(sha256 !== undefined && { digest: { algorithm: 'sha256', hex: sha256 } }) };
+}
+
+async function isContentOf(root: string, entry: TreeEntry, known: KnownContent): Promise<boolean> {
+  if (!hasType(entry, known.mode)) return false;
+  if (isLink(entry)) return entry.target === known.target;
+  if (!isRegular(entry) || !known.digest || entry.size !== known.size) return false;
+  const sum = createHash(known.digest.algorithm);
+  for await (const piece of createReadStream(below(root, entry.path))) sum.update(piece as Buffer);
+  return sum.digest('hex') === known.digest.hex;
+}

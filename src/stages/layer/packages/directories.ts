@@ -1,0 +1,66 @@
+/** The directories of a layer: each has those that its packages own and those that lead to their files. */
+import type { ByteString } from '../../../lib/host/paths.ts';
+import { fileType } from '../../../lib/rpm/file-list.ts';
+import type { Owners } from '../../install/accounts.ts';
+import { directoryTime } from '../normalize/times.ts';
+import { ancestorsOf, isDirectory, type Tree, type TreeEntry } from '../tree.ts';
+import type { PredictedPackage } from './predict.ts';
+
+/** Undefined where it is not known what a directory will be. */
+export type DirectoryAt = (path: ByteString) => TreeEntry | undefined;
+
+/** Parents before children. */
+export function directoryPaths(packages: readonly PredictedPackage[]): ByteString[] {
+  const wanted = new Set<ByteString>();
+  for (const { places, directories } of packages) {
+    for (const path of directories.values()) wanted.add(path);
+    for (const path of [...places.map(([, place]) => place), ...directories.values()]) {
+      for (const ancestor of ancestorsOf(path)) wanted.add(ancestor);
+    }
+  }
+  return [...wanted].toSorted();
+}
+
+/** As they will be: each as the first package by NEVRA has it, else the parent. */
+export function predictDirectories(
+  packages: readonly PredictedPackage[],
+  parent: Tree | undefined,
+  owners: Owners,
+): DirectoryAt {
+  const owned = new Map<ByteString, TreeEntry | undefined>();
+  for (const { package: one, directories } of packages) {
+    for (const [index, path] of directories) {
+      if (owned.has(path)) continue;
+      const { mode, user, group } = one.files[index]!;
+      const [uid, gid] = [owners.uid(user), owners.gid(group)];
+      const isKnown = uid !== undefined && gid !== undefined;
+      owned.set(path, isKnown ? directoryEntry(path, mode, uid, gid) : undefined);
+    }
+  }
+  return (path) => {
+    if (owned.has(path)) return owned.get(path);
+    const before = parent?.get(path);
+    return before && isDirectory(before) ? before : directoryEntry(path, impliedMode, 0, 0);
+  };
+}
+
+/** rpm makes what leads to a file and is no package's own. */
+const impliedMode = fileType.directory | 0o755;
+
+function directoryEntry(path: ByteString, mode: number, uid: number, gid: number): TreeEntry {
+  return {
+    path,
+    mode,
+    uid,
+    gid,
+    size: 0,
+    allocated: 0,
+    mtimeSeconds: directoryTime,
+    mtimeNanoseconds: 0,
+    ctimeNanoseconds: -1n,
+    inode: 0n,
+    links: 1,
+    deviceMajor: 0,
+    deviceMinor: 0,
+  };
+}

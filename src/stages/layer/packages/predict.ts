@@ -1,0 +1,174 @@
+/**
+ * What rpm makes of packages, told by their headers: every file where it will lie, as a tree shows it. Layers are
+ * made of it while rpm is still at work; what has come out otherwise shows when the tree is held against it.
+ */
+import { byteString, type ByteString } from '../../../lib/host/paths.ts';
+import { capabilityXattr } from '../../../lib/rpm/capabilities.ts';
+import { fileType, hardLinkSets, type RpmFile } from '../../../lib/rpm/file-list.ts';
+import { refusePackage } from '../../../lib/rpm/lead.ts';
+import type { RpmPackage } from '../../../lib/rpm/package.ts';
+import { parentOf, type TreeEntry } from '../tree.ts';
+import type { Resolve } from './packaged.ts';
+
+export interface VerifiedPackage {
+  package: RpmPackage;
+  /** Of the package file, hex. */
+  sha256: string;
+}
+
+/** Its place in the header's list, its path in the image, and whose it is. */
+export type PlacedFile = readonly [index: number, path: ByteString, uid: number, gid: number];
+
+export interface PredictedFile {
+  file: RpmFile;
+  entry: TreeEntry;
+}
+
+export interface PredictedPackage extends VerifiedPackage {
+  /** Everything but directories and ghosts, in the header's order. */
+  places: PlacedFile[];
+  /** Those that it owns, by their places in the header's list. */
+  directories: Map<number, ByteString>;
+  /** False where an owner has no number yet: a scriptlet of this transaction gives it one. */
+  isCertain: boolean;
+}
+
+export interface Surroundings {
+  resolve: Resolve;
+  /** Whether a file of a package is in the image, at the place that its path leads to. */
+  isInstalled: (one: RpmPackage, index: number, path: ByteString) => boolean;
+  /** Undefined where an owner has no number yet. */
+  ownerAt: (file: RpmFile, path: ByteString) => Owner | undefined;
+}
+
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/**
+ * A path stands once in an image, also where several packages have it: with the first of them by NEVRA, so that who
+ * has it depends on the set of packages alone.
+ */
+export function predictPackages(
+  packages: readonly VerifiedPackage[],
+  surroundings: Surroundings,
+): PredictedPackage[] {
+  const taken = new Set<ByteString>();
+  const byNevra = packages.toSorted((a, b) => (a.package.nevra < b.package.nevra ? -1 : 1));
+  return byNevra.map((one) => predictPackage(one, surroundings, taken));
+}
+
+function predictPackage(
+  one: VerifiedPackage,
+  { resolve, isInstalled, ownerAt }: Surroundings,
+  taken: Set<ByteString>,
+): PredictedPackage {
+  const places: PlacedFile[] = [];
+  const directories = new Map<number, ByteString>();
+  let isCertain = true;
+  for (const [index, file] of one.package.files.entries()) {
+    const path = file.flags.ghost ? undefined : resolve(file.path);
+    if (path === undefined || !isInstalled(one.package, index, path)) continue;
+    if ((file.mode & fileType.mask) === fileType.directory) {
+      directories.set(index, path);
+      continue;
+    }
+    if (taken.has(path)) continue;
+    taken.add(path);
+    const owner = ownerAt(file, path);
+    isCertain &&= owner !== undefined;
+    places.push([index, path, owner?.uid ?? 0, owner?.gid ?? 0]);
+  }
+  return { ...one, places, directories, isCertain };
+}
+
+/** As a walk of the tree would show them, but for inode and change time, which they do not have yet. */
+export function filesOf({
+  package: one,
+  places,
+}: Pick<PredictedPackage, 'package' | 'places'>): PredictedFile[] {
+  const refuse = refusePackage(one.path);
+  const found = places.map(([index, path, uid, gid]) => {
+    const file = one.files[index]!;
+    const capability = capabilityXattr(file.capabilities, refuse);
+    return { file, entry: entryOf(file, path, { uid, gid }, capability) };
+  });
+  joinLinks(found, hardLinkSets(one.files, refuse));
+  return found;
+}
+
+function entryOf(
+  file: RpmFile,
+  path: ByteString,
+  ids: { uid: number; gid: number },
+  capability: Buffer | undefined,
+): TreeEntry {
+  const type = file.mode & fileType.mask;
+  const isDevice = type === fileType.character || type === fileType.block;
+  const isLink = type === fileType.link;
+  const target = file.linkTarget ?? byteString('');
+  return {
+    path,
+    mode: isLink ? fileType.link | 0o777 : file.mode,
+    ...ids,
+    size: type === fileType.regular ? file.size : isLink ? target.length : 0,
+    allocated: 0,
+    mtimeSeconds: file.mtime,
+    mtimeNanoseconds: 0,
+    ctimeNanoseconds: never,
+    inode: --lastInode,
+    links: 1,
+    deviceMajor: isDevice ? file.deviceMajor : 0,
+    deviceMinor: isDevice ? file.deviceMinor : 0,
+    ...(isLink && { target }),
+    ...(capability && { xattrs: { 'security.capability': capability } }),
+    ...(file.digest?.algorithm === 'sha256' && { sha256: file.digest.hex }),
+  };
+}
+
+/** No file was changed then: nothing of a tree counts as untouched since. */
+const never = -1n;
+
+/** Below zero, where no file system has any: no two files are taken for one. */
+let lastInode = 0n;
+
+/** Names of one file share its inode, as far as they are in the image. */
+function joinLinks(files: readonly PredictedFile[], sets: ReadonlyMap<RpmFile, RpmFile[]>): void {
+  const linked = files.filter(({ file }) => sets.has(file));
+  for (const mates of Map.groupBy(linked, ({ file }) => sets.get(file)!).values()) {
+    for (const { entry } of mates) {
+      entry.inode = mates[0]!.entry.inode;
+      entry.links = mates.length;
+    }
+  }
+}
+
+/**
+ * What the recipe leaves out, by its place in the header's list: as rpm's skipInstallFiles (lib/transaction.c) decides
+ * it, which leaves out a directory too where nothing else of the package is left in it.
+ */
+export function leftOutOf(files: readonly RpmFile[], { docs, languages }: Wishes): Set<number> {
+  const leftOut = new Set<number>();
+  const children = Map.groupBy(files.keys(), (index) => parentOf(files[index]!.path));
+  for (const [index, { flags, lang }] of files.entries())
+    if ((!docs && flags.doc) || !isSpoken(lang, languages)) leftOut.add(index);
+  // What is in a directory stands behind it.
+  for (const [index, { path, mode }] of [...files.entries()].toReversed()) {
+    const own = children.get(path) ?? [];
+    const isEmptied = own.length > 0 && own.every((child) => leftOut.has(child));
+    if ((mode & fileType.mask) === fileType.directory && isEmptied) leftOut.add(index);
+  }
+  return leftOut;
+}
+
+interface Wishes {
+  docs: boolean;
+  languages?: string[] | undefined;
+}
+
+function isSpoken(lang: string, languages: string[] | undefined): boolean {
+  if (languages === undefined || lang === '') return true;
+  const names = lang.split('|').filter((name) => name !== '');
+  return names.some((name) => languages.some((wanted) => wanted.startsWith(name)));
+}

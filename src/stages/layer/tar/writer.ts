@@ -1,0 +1,135 @@
+/**
+ * Tar headers as POSIX.1-2001 (pax) has them: ustar where a value fits, a pax extended header for what does not.
+ * Nothing of the writer, the host or the time of writing goes in. Xattrs stand as SCHILY.xattr.NAME, raw.
+ */
+import { bytesOf, type ByteString } from '../../../lib/host/paths.ts';
+
+const blockSize = 512;
+/** A tar stream ends with two zero blocks. */
+export const endOfArchive = Buffer.alloc(2 * blockSize);
+
+export type TarType = 'file' | 'link' | 'symlink' | 'character' | 'block' | 'directory' | 'fifo';
+
+const typeFlags: Record<TarType, string> = {
+  file: '0',
+  link: '1',
+  symlink: '2',
+  character: '3',
+  block: '4',
+  directory: '5',
+  fifo: '6',
+};
+
+export interface TarEntry {
+  /** Relative, no leading or trailing slash. */
+  path: ByteString;
+  type: TarType;
+  /** Permission bits with setuid, setgid and sticky. */
+  mode: number;
+  uid: number;
+  gid: number;
+  /** Bytes of content that follow; 0 for all but files. */
+  size: number;
+  /** Whole seconds since the epoch. */
+  mtime: number;
+  /** Target of a symbolic link, or the path of the file that a hard link shares. */
+  linkTarget?: ByteString | undefined;
+  deviceMajor?: number;
+  deviceMinor?: number;
+  xattrs?: Record<string, Buffer> | undefined;
+}
+
+/** An entry with what follows its header: `size` bytes, for files. */
+export interface TarPart {
+  entry: TarEntry;
+  content?: AsyncIterable<Buffer> | Iterable<Buffer>;
+}
+
+/** The bytes of a stream, without its end. */
+export async function* tarBytes(parts: AsyncIterable<TarPart> | Iterable<TarPart>): AsyncGenerator<Buffer> {
+  for await (const { entry, content } of parts) {
+    yield tarHeader(entry);
+    if (!content) continue;
+    yield* content;
+    yield padding(entry.size);
+  }
+}
+
+/** The header blocks of one entry; its content, padded by padding(), follows. */
+export function tarHeader(entry: TarEntry): Buffer {
+  const path = bytesOf((entry.type === 'directory' ? `${entry.path}/` : entry.path) as ByteString);
+  const target = bytesOf(entry.linkTarget ?? ('' as ByteString));
+  const records = paxRecords(entry, path, target);
+  const main = ustarBlock(entry, path, target, typeFlags[entry.type], entry.size);
+  if (records.length === 0) return main;
+  const body = Buffer.concat(records);
+  const name = Buffer.from('././@PaxHeader', 'latin1');
+  const plain = { ...entry, mode: 0o644, uid: 0, gid: 0, mtime: 0, deviceMajor: 0, deviceMinor: 0 };
+  return Buffer.concat([
+    ustarBlock(plain, name, Buffer.alloc(0), 'x', body.length),
+    body,
+    padding(body.length),
+    main,
+  ]);
+}
+
+/** Zero bytes up to the next block. */
+export function padding(size: number): Buffer {
+  return Buffer.alloc((blockSize - (size % blockSize)) % blockSize);
+}
+
+const largestOctal = (digits: number) => 8 ** digits - 1;
+
+function paxRecords(entry: TarEntry, path: Buffer, target: Buffer): Buffer[] {
+  const records: [string, Buffer][] = [];
+  const text = (value: number) => Buffer.from(String(value), 'latin1');
+  if (path.length > 100 || !isAscii(path)) records.push(['path', path]);
+  if (target.length > 100 || !isAscii(target)) records.push(['linkpath', target]);
+  if (entry.size > largestOctal(11)) records.push(['size', text(entry.size)]);
+  if (entry.uid > largestOctal(7)) records.push(['uid', text(entry.uid)]);
+  if (entry.gid > largestOctal(7)) records.push(['gid', text(entry.gid)]);
+  if (entry.mtime < 0 || entry.mtime > largestOctal(11)) records.push(['mtime', text(entry.mtime)]);
+  for (const [name, value] of Object.entries(entry.xattrs ?? {}))
+    records.push([`SCHILY.xattr.${name}`, value]);
+  return records.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => paxRecord(key, value));
+}
+
+function isAscii(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte < 0x80);
+}
+
+/** "LENGTH KEY=VALUE\n", where LENGTH counts itself. */
+function paxRecord(key: string, value: Buffer): Buffer {
+  const rest = Buffer.concat([Buffer.from(` ${key}=`, 'latin1'), value, Buffer.from('\n')]);
+  let length = rest.length + 1;
+  while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
+  return Buffer.concat([Buffer.from(String(length)), rest]);
+}
+
+function ustarBlock(entry: TarEntry, path: Buffer, target: Buffer, flag: string, size: number): Buffer {
+  const block = Buffer.alloc(blockSize);
+  path.copy(block, 0, 0, 100);
+  octal(block, 100, 8, entry.mode & 0o7777);
+  octal(block, 108, 8, clamp(entry.uid, 7));
+  octal(block, 116, 8, clamp(entry.gid, 7));
+  octal(block, 124, 12, clamp(size, 11));
+  octal(block, 136, 12, clamp(entry.mtime, 11));
+  block.write('        ', 148, 'latin1');
+  block.write(flag, 156, 'latin1');
+  target.copy(block, 157, 0, 100);
+  block.write('ustar\u000000', 257, 'latin1');
+  octal(block, 329, 8, entry.deviceMajor ?? 0);
+  octal(block, 337, 8, entry.deviceMinor ?? 0);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return block;
+}
+
+/** What does not fit stands in the pax record, and the field says nothing. */
+function clamp(value: number, digits: number): number {
+  return value < 0 || value > largestOctal(digits) ? 0 : value;
+}
+
+function octal(block: Buffer, offset: number, length: number, value: number): void {
+  block.write(`${value.toString(8).padStart(length - 1, '0')}\0`, offset, 'latin1');
+}

@@ -1,0 +1,97 @@
+/** A tree as the image shows it, held as data: what a layer is written from and what a child is compared with. */
+import type { ScanEntry } from '../../lib/host/native.ts';
+import type { ByteString } from '../../lib/host/paths.ts';
+
+export interface TreeEntry extends ScanEntry {
+  /** sha256 of the content, hex; for regular files, once it has been read. */
+  sha256?: string;
+}
+
+/** By path; in the order of the scan, parents before children. */
+export type Tree = Map<ByteString, TreeEntry>;
+
+const typeMask = 0o170000;
+export const isDirectory = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o040000;
+export const isRegular = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o100000;
+export const isLink = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o120000;
+export const isSocket = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o140000;
+/** Whether it is of the type that a mode has. */
+export const hasType = (entry: TreeEntry, mode: number): boolean =>
+  (entry.mode & typeMask) === (mode & typeMask);
+
+/** SELinux labels belong to the host that runs an application image, not to the image. */
+const hostXattr = 'security.selinux';
+
+export function treeOf(entries: ScanEntry[]): Tree {
+  for (const { xattrs } of entries) if (xattrs) delete xattrs[hostXattr];
+  return new Map(entries.map((entry) => [entry.path, entry]));
+}
+
+export function parentOf(path: ByteString): ByteString {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/'))) as ByteString;
+}
+
+export function ancestorsOf(path: ByteString): ByteString[] {
+  const found: ByteString[] = [];
+  for (let at = path; at !== '';) found.unshift((at = parentOf(at)));
+  return found;
+}
+
+interface StoredEntry extends Omit<TreeEntry, 'ctimeNanoseconds' | 'btimeNanoseconds' | 'inode' | 'xattrs'> {
+  ctimeNanoseconds: string;
+  inode: string;
+  xattrs?: Record<string, string>;
+}
+
+/** One JSON value a line, so that a large tree needs no large string. */
+export function* serializeTree(tree: Tree): Generator<string> {
+  for (const { btimeNanoseconds: _, ...entry } of tree.values()) {
+    const stored: StoredEntry = {
+      ...entry,
+      ctimeNanoseconds: String(entry.ctimeNanoseconds),
+      inode: String(entry.inode),
+      ...withXattrs(entry.xattrs, (value) => value.toString('base64')),
+    } as StoredEntry;
+    yield `${JSON.stringify(stored)}\n`;
+  }
+}
+
+/** Reads what serializeTree wrote, in whatever pieces it comes. */
+export async function parseTree(pieces: AsyncIterable<string> | Iterable<string>): Promise<Tree> {
+  const tree: Tree = new Map();
+  for await (const lines of linesOf(pieces)) {
+    for (const line of lines) {
+      const entry = parseEntry(line);
+      tree.set(entry.path, entry);
+    }
+  }
+  return tree;
+}
+
+/** Many at once, without their ends; what stands behind the last end is no line. */
+export async function* linesOf(pieces: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string[]> {
+  let rest = '';
+  for await (const piece of pieces) {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop()!;
+    yield lines;
+  }
+}
+
+function parseEntry(line: string): TreeEntry {
+  const stored = JSON.parse(line) as StoredEntry;
+  return {
+    ...stored,
+    ctimeNanoseconds: BigInt(stored.ctimeNanoseconds),
+    inode: BigInt(stored.inode),
+    ...withXattrs(stored.xattrs, (value) => Buffer.from(value, 'base64')),
+  } as TreeEntry;
+}
+
+function withXattrs<A, B>(
+  xattrs: Record<string, A> | undefined,
+  change: (value: A) => B,
+): { xattrs?: Record<string, B> } {
+  if (!xattrs) return {};
+  return { xattrs: Object.fromEntries(Object.entries(xattrs).map(([name, value]) => [name, change(value)])) };
+}

@@ -1,0 +1,65 @@
+/** The files that a recipe names beside its own: a relative path stays beneath the recipe's root, an absolute one is the host's. */
+import { stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { placeBeneath, readBeneath, rootOf } from '../../lib/host/beneath.ts';
+
+/** Room for a script or two. */
+const largestTemplate = 4 * 1024 * 1024;
+
+/** Absolute, and without links where it was relative; where nothing is, as it was meant. Throws FILE_OUTSIDE. */
+export async function placeOf(recipePath: string, name: string): Promise<string> {
+  if (isAbsolute(name)) return name;
+  const path = join(dirname(recipePath), name);
+  return (await placeBeneath(rootOf(recipePath), path)) ?? path;
+}
+
+/**
+ * Templates stand in templates/, in the recipe's directory or beside it, and links in there do not lead out of it. The
+ * text is what was found there, whatever becomes of it. Throws RECIPE_INVALID, FILE_OUTSIDE.
+ */
+export async function readTemplate(
+  recipePath: string,
+  template: string,
+): Promise<{ path: string; text: string }> {
+  const here = dirname(resolve(recipePath));
+  for (const above of [here, dirname(here)]) {
+    const found = await templateIn(above, template, recipePath);
+    if (found) return found;
+  }
+  const places = [here, dirname(here)].map((above) => join(above, 'templates'));
+  throw new MillinerError(
+    'RECIPE_INVALID',
+    `${recipePath}: files: no template ${template} in ${places.join(' or ')}`,
+  );
+}
+
+async function templateIn(above: string, template: string, recipePath: string) {
+  const place = join(above, 'templates');
+  // A link in the place of templates/ leads out of the directory, or is none.
+  const real = await placeBeneath(above, place);
+  if (real === undefined) return undefined;
+  const path = join(place, template);
+  const bytes = await readBeneath(real, template, largestTemplate).catch((error: NodeJS.ErrnoException) => {
+    if (error instanceof MillinerError) throw error;
+    throw new MillinerError('RECIPE_INVALID', `${recipePath}: files: ${path} cannot be read: ${error.code}`);
+  });
+  return bytes && { path, text: bytes.toString('utf8') };
+}
+
+const knownKeys = '/usr/share/distribution-gpg-keys/';
+
+/** Throws RECIPE_INVALID. */
+export async function checkKeyFile(key: string, path: string, repo: string): Promise<void> {
+  const found = await stat(key).catch((error: NodeJS.ErrnoException) => error);
+  if (found instanceof Error || !found.isFile()) {
+    throw new MillinerError(
+      'RECIPE_INVALID',
+      `${path}: repos: ${repo}: keys: no key file ${key} (${basename(key)})`,
+      // What Debian (from 13), Fedora and EPEL have the keys of distributions in.
+      key.startsWith(knownKeys)
+        ? { hint: `Install distribution-gpg-keys, or name the file where it is.` }
+        : {},
+    );
+  }
+}

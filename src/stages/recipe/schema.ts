@@ -1,0 +1,296 @@
+/** The one description of a recipe; recipe.schema.json is generated from it for editors. */
+import { z } from 'zod';
+import { canonicalSignal } from '../../lib/container/stop-signal.ts';
+import { arches } from '../../lib/host/arch.ts';
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, 'lower-case letters, digits, and single . _ - between them');
+const absolutePath = z
+  .string()
+  .regex(/^(?!.*\/\.\.?(?:\/|$))\/[^\0]+$/, 'an absolute path without . and .. components');
+const duration = z.string().regex(/^\d+(?:ms|s|m|h)$/, 'a number and a unit, such as 60s');
+const unitName = z.string().regex(/^[A-Za-z0-9@:_.\\-]+$/, 'the name of a systemd unit');
+
+/** It becomes part of paths and URLs. */
+const release = z
+  .union([z.int(), z.string().regex(/^(?!\.\.?$)[^/\0]+$/, 'a word without slashes, such as 43')])
+  .transform(String);
+
+/** A file of OpenPGP keys, all of them trusted, or the one of them that the fingerprint names. */
+const trustedKey = z.strictObject({
+  /** Counts for recipes of this release alone; without it for all. */
+  release: release.optional(),
+  file: z.string().min(1),
+  fingerprint: z
+    .string()
+    .regex(
+      /^(?:[0-9a-fA-F]\s*){40}(?:(?:[0-9a-fA-F]\s*){24})?$/,
+      'the full fingerprint of a primary key: 40 or 64 digits',
+    )
+    .transform((text) => text.replaceAll(/\s/g, '').toUpperCase())
+    .optional(),
+});
+const keyFile = z
+  .string()
+  .min(1)
+  .transform((file): z.output<typeof trustedKey> => ({ file }));
+
+const place = z.string().min(1);
+
+export const repository = z
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z0-9._-]+$/, 'letters, digits and . _ -'),
+    baseurl: z.union([place, z.array(place).min(1)]).optional(),
+    metalink: z.url().optional(),
+    mirrorlist: z.url().optional(),
+    timeout: duration.optional(),
+    minRate: z.int().min(0).optional(),
+    sslCaCert: z.string().min(1).optional(),
+    sslClientCert: z.string().min(1).optional(),
+    sslClientKey: z.string().min(1).optional(),
+    keys: z.array(z.union([keyFile, trustedKey])).default([]),
+    exclude: z.array(z.string().min(1)).default([]),
+    include: z.array(z.string().min(1)).default([]),
+    moduleHotfixes: z.boolean().default(false),
+    gpgcheck: z.boolean().default(true),
+    repoGpgcheck: z.boolean().default(false),
+    priority: z.int().min(1).max(99).default(99),
+    cost: z.int().min(0).max(1_000_000).default(1000),
+  })
+  .refine((r) => [r.baseurl, r.metalink, r.mirrorlist].flat().every((url = '') => !/\/\/[^/]*@/.test(url)), {
+    error:
+      'a URL of it has a user or password in it: give them in MILLINER_REPO_NAME_USERNAME and MILLINER_REPO_NAME_PASSWORD, with MILLINER_REPO_NAME_URL, or in a netrc file',
+  })
+  .refine((r) => [r.baseurl, r.metalink, r.mirrorlist].filter((url) => url !== undefined).length === 1, {
+    error: 'give exactly one of baseurl, metalink, mirrorlist',
+  })
+  .refine((r) => !r.gpgcheck || r.keys.length > 0, {
+    error: 'name the key files that sign its packages, or say gpgcheck: false',
+    path: ['keys'],
+  })
+  .refine((r) => !r.repoGpgcheck || r.keys.length > 0, {
+    error: 'name the key files that sign its metadata',
+    path: ['keys'],
+  })
+  .refine((r) => r.sslClientKey === undefined || r.sslClientCert !== undefined, {
+    error: 'name the certificate of this key: sslClientCert',
+    path: ['sslClientKey'],
+  });
+
+const octalMode = z.string().regex(/^[0-7]{3,4}$/, 'an octal mode in quotes, such as "0644"');
+const owner = z
+  .string()
+  .regex(/^[^:\s]+:[^:\s]+$/, 'user:group')
+  .default('root:root');
+
+const file = z
+  .strictObject({
+    path: absolutePath,
+    template: z.string().min(1).optional(),
+    content: z.string().optional(),
+    mode: octalMode.default('0644'),
+    owner,
+  })
+  .refine((f) => (f.template === undefined) !== (f.content === undefined), {
+    error: 'give either template or content',
+  });
+
+const directory = z.strictObject({ path: absolutePath, mode: octalMode.default('0755'), owner });
+/** symlink(2) takes no longer target; where it leads, the image's own programs find out. */
+const symbolicLink = z.strictObject({
+  path: absolutePath,
+  target: z.string().regex(/^[^\0]{1,4095}$/, 'what the link leads to'),
+  owner,
+});
+
+const tools = z.union([z.literal('host'), z.strictObject({ packages: z.array(z.string().min(1)).min(1) })]);
+
+/** How often and how long a check is tried: without a timeout of its own, for the rest of the time to be ready. */
+const tries = { timeout: duration.optional(), interval: duration.default('500ms') };
+const byteSize = z.string().regex(/^\d+[KMG]?$/, 'a number of bytes, or with K, M or G behind it');
+
+const check = z.union([
+  z.strictObject({ exec: z.array(z.string()).min(1), ...tries }),
+  z.strictObject({ tcp: z.int().min(1).max(65535), ...tries }),
+  z.strictObject({
+    http: z.url({ protocol: /^http$/, error: 'an http URL as the instance itself would ask for it' }),
+    status: z.int().min(100).max(599).default(200),
+    ...tries,
+  }),
+]);
+
+/** What an instance may take, whether its image says so or not: a test boot must not harm its host. */
+const limits = z.strictObject({
+  cpus: z.number().min(0.01).max(1024).optional(),
+  memory: byteSize.default('2G'),
+  pids: z.int().positive().default(2048),
+  disk: byteSize.default('4G'),
+  bandwidth: z
+    .string()
+    .regex(/^[1-9]\d*(?:kbit|mbit|gbit)$/, 'a number and kbit, mbit or gbit')
+    .optional(),
+});
+
+const ready = z
+  .strictObject({
+    unit: unitName.optional(),
+    notify: z.boolean().optional(),
+    exit: z.int().min(0).max(255).optional(),
+    timeout: duration.default('60s'),
+  })
+  .refine(({ unit, notify, exit }) => [unit, notify, exit].filter((one) => one !== undefined).length <= 1, {
+    error: 'give one of unit, notify, exit',
+  });
+
+export const testSchema = z
+  .strictObject({
+    init: z.boolean().optional(),
+    limits: limits.prefault({}),
+    ready: ready.prefault({}),
+    checks: z.array(check).default([]),
+    settle: duration.default('5s'),
+    stop: z.strictObject({ timeout: duration.default('30s') }).prefault({}),
+    allow: z.strictObject({ units: z.array(unitName).default([]) }).prefault({}),
+    instances: z.int().min(1).max(100).default(1),
+  })
+  .refine(({ init, ready: { unit } }) => init !== false || unit === undefined, {
+    error: 'without init there are no units',
+    path: ['ready', 'unit'],
+  })
+  .refine(({ ready: { exit }, checks }) => exit === undefined || checks.length === 0, {
+    error: 'an instance that runs to its end has nothing left to check',
+    path: ['checks'],
+  });
+
+/** What an image stands on: a recipe beside it, an image that somebody else made, or a whole file system. */
+const from = z.union(
+  [
+    name,
+    z
+      .strictObject({
+        image: z.string().min(1),
+        keys: z.array(z.string().min(1)).default([]),
+        unsigned: z.boolean().default(false),
+        unnamed: z.boolean().default(false),
+        expired: z.boolean().default(false),
+      })
+      .refine(({ keys, unsigned }) => keys.length > 0 !== unsigned, {
+        error: 'name the key files of which one must have signed it, or say unsigned: true',
+        path: ['keys'],
+      })
+      .refine(({ keys, unnamed }) => keys.length > 0 || !unnamed, {
+        error: 'only a signature can name no reference: name the keys of it',
+        path: ['unnamed'],
+      }),
+    z.strictObject({ tar: z.string().min(1) }),
+    z.strictObject({ directory: z.string().min(1) }),
+  ],
+  {
+    error:
+      'the name of a recipe beside this one, or one of {image: HOST/REPOSITORY:TAG, keys: [FILE]}, {tar: FILE}, {directory: DIRECTORY}',
+  },
+);
+
+export const recipeSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name,
+  from: from.optional(),
+  release: release.optional(),
+  arches: z.array(z.enum(arches)).min(1).optional(),
+  repos: z.array(z.union([z.string().min(1), repository])).default([]),
+  packages: z.array(z.string().min(1)).default([]),
+  exclude: z.array(z.string().min(1)).default([]),
+  modules: z
+    .array(
+      z.string().regex(/^[A-Za-z0-9._+-]+:[A-Za-z0-9._+-]+$/, 'a module and its stream, such as nodejs:18'),
+    )
+    .optional(),
+  pins: z.record(z.string().min(1), z.string().min(1)).optional(),
+  weakDeps: z.boolean().default(false),
+  tools: tools.default({ packages: ['rpm'] }),
+  docs: z.boolean().default(true),
+  languages: z.array(z.string().regex(/^[A-Za-z0-9_@.-]+$/)).optional(),
+  directories: z.array(directory).default([]),
+  symlinks: z.array(symbolicLink).default([]),
+  files: z.array(file).default([]),
+  values: z.record(z.string(), z.unknown()).default({}),
+  services: z
+    .strictObject({ enable: z.array(unitName).default([]), disable: z.array(unitName).default([]) })
+    .prefault({}),
+  install: z
+    .strictObject({
+      timeout: duration.default('1h'),
+      memory: byteSize.default('4G'),
+      /** What packages and their scriptlets may add to the base. */
+      disk: byteSize.default('16G'),
+    })
+    .prefault({}),
+  allow: z
+    .strictObject({
+      scriptlets: z.array(z.string().regex(/^%\w+\(.+\)$/, 'such as %post(name)')).default([]),
+      owners: z.array(z.string().min(1)).default([]),
+      unsigned: z.array(z.string().min(1)).default([]),
+      replace: z.array(z.string().min(1)).default([]),
+    })
+    .prefault({}),
+  config: z
+    .strictObject({
+      entrypoint: z.array(z.string()).optional(),
+      cmd: z.array(z.string()).optional(),
+      env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({}),
+      user: z.string().optional(),
+      workingDir: absolutePath.optional(),
+      exposedPorts: z.array(z.string().regex(/^\d+\/(?:tcp|udp)$/, 'such as 3306/tcp')).default([]),
+      volumes: z.array(absolutePath).default([]),
+      stopSignal: z
+        .string()
+        .refine((text) => canonicalSignal(text) !== undefined, {
+          error: 'is no signal, such as SIGTERM or SIGRTMIN+3',
+        })
+        .optional(),
+      labels: z.record(z.string().min(1), z.string()).default({}),
+    })
+    .prefault({}),
+  layers: z
+    .strictObject({
+      max: z.int().min(4).max(64).optional(),
+      compression: z.enum(['zstd', 'zstd:chunked', 'gzip']).default('zstd'),
+      level: z.int().min(1).max(19).optional(),
+    })
+    .refine(({ compression, level = 1 }) => compression !== 'gzip' || level <= 9, {
+      error: 'gzip has the levels 1 to 9',
+      path: ['level'],
+    })
+    .prefault({}),
+  test: testSchema.optional(),
+  publish: z
+    .strictObject({ to: z.array(z.string().min(1)).min(1), tags: z.array(z.string().min(1)).min(1) })
+    .optional(),
+});
+
+const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** Milliseconds of a checked duration, such as 60s. */
+export function durationOf(text: string): number {
+  const [, count, word] = /^(\d+)(ms|s|m|h)$/.exec(text)!;
+  return Number(count) * milliseconds[word as keyof typeof milliseconds];
+}
+
+const sizes = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 } as const;
+
+/** Bytes of a checked size, such as 512M. */
+export function bytesOf(text: string): number {
+  const [, count, word] = /^(\d+)([KMG]?)$/.exec(text)!;
+  return Number(count) * sizes[word as keyof typeof sizes];
+}
+
+export const repositoriesSchema = z.strictObject({ repos: z.array(repository) });
+
+/** How an image is booted and checked. */
+export type TestPlan = z.output<typeof testSchema>;
+export type Repository = z.output<typeof repository> & {
+  /** Where a directory was given relative to the recipe: it lies beneath this root, whatever links are on the way. */
+  root?: string;
+};
+export type Recipe = Omit<z.output<typeof recipeSchema>, 'repos'> & { repos: Repository[] };

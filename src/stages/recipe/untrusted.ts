@@ -1,0 +1,29 @@
+/** What a stranger's recipe may not ask for, under --untrusted: anything of this host but what lies beneath its own root. */
+import { isAbsolute } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Recipe, Repository } from './schema.ts';
+
+/** Of a recipe as it was written, and its repositories as they were found. Throws RECIPE_UNTRUSTED. */
+export function refuseUntrusted(
+  path: string,
+  { from, tools }: Pick<Recipe, 'from' | 'tools'>,
+  repositories: readonly Repository[],
+): void {
+  const refuse = (key: string, what: string): never => {
+    throw new MillinerError('RECIPE_UNTRUSTED', `${path}: ${key}: ${what}`, { details: { path, key } });
+  };
+  if (tools === 'host') refuse('tools', 'the host’s own tools');
+  if (typeof from === 'object' && !('image' in from)) refuse('from', 'a file system for a base');
+  const keys = typeof from === 'object' && 'image' in from ? from.keys : [];
+  for (const key of keys) if (isAbsolute(key)) refuse('from.keys', `${key} is a file of the host`);
+  for (const { name, baseurl, ...repository } of repositories) {
+    for (const url of [baseurl ?? [], repository.metalink ?? [], repository.mirrorlist ?? []].flat()) {
+      const isServer = /^https?:\/\//i.test(url);
+      if (!isServer && (isAbsolute(url) || /^[a-z][a-z0-9+.-]*:/i.test(url)))
+        refuse(`repos.${name}`, `${url} is a place of the host`);
+    }
+    const { sslCaCert = '', sslClientCert = '', sslClientKey = '' } = repository;
+    const files = [...repository.keys.map(({ file }) => file), sslCaCert, sslClientCert, sslClientKey];
+    for (const file of files) if (isAbsolute(file)) refuse(`repos.${name}`, `${file} is a file of the host`);
+  }
+}

@@ -1,0 +1,130 @@
+/** repomd.xml as one server or directory gives it, held against everything that must be true of it. */
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Access } from '../../lib/http/access.ts';
+import type { FetchOptions } from '../../lib/http/download.ts';
+import { AttemptError } from '../../lib/http/request.ts';
+import { verifyDetached } from '../../lib/rpm/detached-signature.ts';
+import type { OpenOptions, RepositoryDefinition } from './definition.ts';
+import { fetchDocument } from './documents.ts';
+import { below, directoryOf } from './location.ts';
+import { vouchesFor, type Metalink } from './metalink.ts';
+import { refuseOlder, type Memory } from './replay-guard.ts';
+import { parseRepomd, type Repomd } from './repomd.ts';
+import { vouches } from './vouching.ts';
+
+/** What every way of opening needs. */
+export interface Opening extends OpenOptions {
+  name: string;
+  definition: RepositoryDefinition;
+  cacheDir: string;
+  access: Access;
+  memory: Memory | undefined;
+}
+
+export interface Accepted {
+  repomd: Repomd;
+  bytes: Buffer;
+  /** How it is called in errors. */
+  file: string;
+  /** Whoever stands for the repository has said this: see vouching.ts. */
+  isVouchedFor: boolean;
+}
+
+export const repomdPath = 'repodata/repomd.xml';
+const maxRepomd = 16 * 1024 * 1024;
+const maxSignature = 1024 * 1024;
+/** What a server says that does not have a file. */
+const absent = [403, 404, 410];
+
+/**
+ * Throws REPO_UNAVAILABLE, OFFLINE_MISSING, DIGEST_MISMATCH (the metalink does not vouch for it), METADATA_UNTRUSTED,
+ * METADATA_OLDER, REPO_INVALID, KEY_INVALID.
+ */
+export async function acceptFrom(
+  opening: Opening,
+  base: URL,
+  metalink: Metalink | undefined,
+  patience: Pick<FetchOptions, 'rounds'>,
+): Promise<Accepted> {
+  const { name, definition, cacheDir, access, signal } = opening;
+  const directory = directoryOf(base);
+  if (directory !== undefined) return acceptLocal(opening, join(directory, repomdPath));
+  const file = `repomd.xml of repository ${name}`;
+  const url = below(base, repomdPath, name).href;
+  const options = { signal, access, ...patience };
+  const document = await fetchDocument(url, file, cacheDir, { ...options, maxBytes: maxRepomd });
+  if (metalink && !vouchesFor(metalink, document.bytes)) {
+    throw new MillinerError(
+      'DIGEST_MISMATCH',
+      `${base.host} has another repomd.xml than the metalink states`,
+    );
+  }
+  const signature = definition.repoGpgcheck
+    ? await fetchDocument(`${url}.asc`, `repomd.xml.asc of repository ${name}`, cacheDir, {
+        ...options,
+        maxBytes: maxSignature,
+      }).catch(unsigned(name))
+    : undefined;
+  const repomd = await check(opening, document.bytes, signature?.bytes, file);
+  await document.keep();
+  await signature?.keep();
+  return { repomd, bytes: document.bytes, file, isVouchedFor: vouches(definition, base, metalink) };
+}
+
+/** The same of a directory. */
+export async function acceptLocal(opening: Opening, repomd: string): Promise<Accepted> {
+  const { size } = await stat(repomd).catch((cause: unknown) => {
+    throw new MillinerError('REPO_UNAVAILABLE', `repository ${opening.name}: there is no ${repomd}`, {
+      cause,
+    });
+  });
+  if (size > maxRepomd)
+    throw new MillinerError('REPO_INVALID', `${repomd} is larger than ${maxRepomd} bytes`);
+  const bytes = await readFile(repomd);
+  const signature = opening.definition.repoGpgcheck
+    ? await readFile(`${repomd}.asc`).catch((cause: unknown) => {
+        throw notSigned(opening.name, cause);
+      })
+    : undefined;
+  const parsed = await check(opening, bytes, signature, repomd);
+  // Whoever writes to this host's directories is trusted by it.
+  return { repomd: parsed, bytes, file: repomd, isVouchedFor: true };
+}
+
+/** The very bytes that were fetched are verified, and then parsed. */
+async function check(
+  opening: Opening,
+  bytes: Buffer,
+  signature: Buffer | undefined,
+  file: string,
+): Promise<Repomd> {
+  const { name, definition, memory } = opening;
+  if (signature) {
+    const verdict = await verifyDetached(bytes, signature, definition.keys, opening);
+    if ('problem' in verdict) {
+      throw new MillinerError('METADATA_UNTRUSTED', `repomd.xml of repository ${name} ${verdict.problem}`, {
+        details: { repository: name, problem: verdict.problem },
+      });
+    }
+  }
+  const repomd = parseRepomd(bytes.toString('utf8'), file);
+  if (memory) await refuseOlder(memory, name, repomd.age);
+  return repomd;
+}
+
+function unsigned(name: string): (error: unknown) => never {
+  return (error) => {
+    const { cause } = error as Error;
+    if (cause instanceof AttemptError && absent.includes(cause.status ?? 0)) throw notSigned(name, error);
+    throw error;
+  };
+}
+
+function notSigned(name: string, cause: unknown): MillinerError {
+  return new MillinerError('METADATA_UNTRUSTED', `repository ${name} has no repomd.xml.asc`, {
+    cause,
+    details: { repository: name, problem: 'is not signed' },
+  });
+}

@@ -1,0 +1,157 @@
+/** Comps: groups and environments of packages, expanded as dnf does. */
+import { text } from 'node:stream/consumers';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { archesFor } from '../../lib/host/arch.ts';
+import { decompressed } from './decompress.ts';
+import { childOf, childrenOf, parseXml, textOf, type Element } from './xml.ts';
+
+export interface GroupPackage {
+  name: string;
+  type: string;
+  /** Wanted only together with this one; '' for most. */
+  requires: string;
+  /** Only on these architectures; empty: on all. */
+  arches: string[];
+  /** Not the 32-bit variant on a 64-bit architecture. */
+  baseArchOnly: boolean;
+}
+
+export interface Group {
+  id: string;
+  name: string;
+  packages: GroupPackage[];
+}
+
+export interface Environment {
+  id: string;
+  name: string;
+  /** Ids of its mandatory groups. */
+  groups: string[];
+}
+
+export interface Comps {
+  groups: Group[];
+  environments: Environment[];
+}
+
+/** What a solve takes: a package name, wanted always or only together with another. */
+export interface GroupMember {
+  /** A name, or name.arch. */
+  name: string;
+  onlyWith?: string;
+}
+
+/** Some fifteen times what Fedora's has. */
+const maxBytes = 32 * 1024 * 1024;
+
+/** Throws REPO_INVALID. The ending of the path tells the compression. */
+export async function readComps(path: string): Promise<Comps> {
+  const root = parseXml(await text(decompressed(path, maxBytes)), path);
+  return {
+    groups: childrenOf(root, 'group').map(parseGroup),
+    environments: childrenOf(root, 'environment').map((element) => ({
+      id: textOf(element, 'id'),
+      name: nameOf(element),
+      groups: childrenOf(childOf(element, 'grouplist'), 'groupid').map((id) => id.text.trim()),
+    })),
+  };
+}
+
+/** The name in no language, among its translations. */
+function nameOf(element: Element): string {
+  const names = childrenOf(element, 'name');
+  return names.find(({ attributes }) => attributes['xml:lang'] === undefined)?.text.trim() ?? '';
+}
+
+function parseGroup(element: Element): Group {
+  return {
+    id: textOf(element, 'id'),
+    name: nameOf(element),
+    packages: childrenOf(childOf(element, 'packagelist'), 'packagereq').map((item) => ({
+      name: item.text.trim(),
+      type: item.attributes['type'] ?? 'mandatory',
+      requires: item.attributes['requires'] ?? '',
+      arches: (item.attributes['arch'] ?? '').split(/[\s,]+/).filter((arch) => arch !== ''),
+      baseArchOnly: item.attributes['basearchonly'] === 'true',
+    })),
+  };
+}
+
+/**
+ * Members of groups and environments, by `@id`, `@^environment-id`, or their names, from all repositories' comps
+ * together. As in dnf: mandatory, default and conditional packages, or the types that the word names after a slash
+ * (`@core/mandatory,optional`); of an environment its mandatory groups. Unlike dnf 4, which forgets to, packages of other
+ * architectures are left out; names in other languages are not looked at, for an answer must not depend on who
+ * asks. Throws SOLVE_FAILED naming the first word that no repository has.
+ */
+export function expandGroups(
+  comps: readonly Comps[],
+  wanted: readonly string[],
+  arch: string,
+): GroupMember[] {
+  const merged = merge(comps);
+  const members = new Map<string, GroupMember>();
+  for (const word of wanted) {
+    const [, name = word, types] = typedWord.exec(word) ?? [];
+    const isWanted = (type: string) => (types?.split(',') ?? defaultTypes).includes(type);
+    for (const group of groupsOf(merged, name)) {
+      for (const member of group.packages.flatMap((wish) => memberOf(wish, arch, isWanted))) {
+        members.set(`${member.name}\n${member.onlyWith ?? ''}`, member);
+      }
+    }
+  }
+  return [...members.values()];
+}
+
+const defaultTypes = ['mandatory', 'default', 'conditional'];
+/** Names may have slashes of their own. */
+const typedWord = /^(.+)\/((?:(?:mandatory|default|conditional|optional)(?:,|$))+)$/;
+
+/** Of what several repositories have, the last one says how it is called and what type its packages have. */
+function merge(comps: readonly Comps[]): Comps {
+  const groups = new Map<string, Group>();
+  const environments = new Map<string, Environment>();
+  for (const group of comps.flatMap((one) => one.groups)) {
+    const own = new Set(group.packages.map(({ name }) => name));
+    const others = groups.get(group.id)?.packages.filter(({ name }) => !own.has(name)) ?? [];
+    groups.set(group.id, { ...group, packages: [...others, ...group.packages] });
+  }
+  for (const environment of comps.flatMap((one) => one.environments)) {
+    const others = environments.get(environment.id)?.groups ?? [];
+    environments.set(environment.id, { ...environment, groups: [...others, ...environment.groups] });
+  }
+  return { groups: [...groups.values()], environments: [...environments.values()] };
+}
+
+function groupsOf({ groups, environments }: Comps, word: string): Group[] {
+  const title = word.replace(/^@\^?/, '');
+  const inEnvironments = called(environments, title).flatMap((environment) => environment.groups);
+  const found = new Set([
+    ...(word.startsWith('@^') ? [] : called(groups, title)),
+    ...groups.filter(({ id }) => inEnvironments.includes(id)),
+  ]);
+  if (found.size === 0 && called(environments, title).length === 0) {
+    throw new MillinerError('SOLVE_FAILED', `no repository has a group ${word}`);
+  }
+  return [...found];
+}
+
+/** By id or name, exactly; where there is none, as a pattern of * and ?, and in any case of letters. */
+function called<T extends { id: string; name: string }>(items: readonly T[], title: string): T[] {
+  const exact = items.filter(({ id, name }) => id === title || name === title);
+  if (exact.length > 0) return exact;
+  const pattern = globPattern(title);
+  return items.filter(({ id, name }) => pattern.test(id) || pattern.test(name));
+}
+
+function globPattern(glob: string): RegExp {
+  const escaped = glob.replaceAll(/[\\^$.+(){}|[\]]/g, String.raw`\$&`);
+  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 'iu');
+}
+
+function memberOf(wish: GroupPackage, arch: string, isWanted: (type: string) => boolean): GroupMember[] {
+  if (!isWanted(wish.type) || wish.name === '') return [];
+  if (wish.arches.length > 0 && !archesFor(arch).some((one) => wish.arches.includes(one))) return [];
+  const name = wish.baseArchOnly ? `${wish.name}.${arch}` : wish.name;
+  return [wish.requires ? { name, onlyWith: wish.requires } : { name }];
+}

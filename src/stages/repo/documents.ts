@@ -1,0 +1,80 @@
+/**
+ * Small documents by URL: metalinks, mirror lists, repomd.xml and its signature. The server is asked every time, and
+ * sends only what has changed (RFC 9110, 13: If-None-Match, If-Modified-Since); a metalink's maxage counts for nothing.
+ * A document is kept once it has been believed, so that what was refused is not met again.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
+import { fetchChanged, type FetchOptions } from '../../lib/http/download.ts';
+import { showUrl } from '../../lib/http/request.ts';
+
+export interface Document {
+  bytes: Buffer;
+  /** To be called when what it says holds. */
+  keep(): Promise<void>;
+}
+
+const keptSchema = z.strictObject({
+  etag: z.string().optional(),
+  lastModified: z.string().optional(),
+  sha256: z.string(),
+  base64: z.string(),
+});
+
+interface Kept {
+  validators: { etag?: string | undefined; lastModified?: string | undefined };
+  bytes: Buffer;
+}
+
+/** `what` names it for people. Throws REPO_UNAVAILABLE, OFFLINE_MISSING, INTERRUPTED. */
+export async function fetchDocument(
+  url: string,
+  what: string,
+  cacheDir: string,
+  options: FetchOptions,
+): Promise<Document> {
+  // By its hash: a URL may hold a secret, and be longer than a name may.
+  const path = join(cacheDir, `document-${sha256(url)}.json`);
+  const kept = await readKept(path);
+  const settled = async () => {};
+  if (options.access?.offline) {
+    if (kept) return { bytes: kept.bytes, keep: settled };
+    throw new MillinerError('OFFLINE_MISSING', `${what} is not in the cache`, {
+      details: { missing: what, url: showUrl(url) },
+    });
+  }
+  const fetched = await fetchChanged(url, kept?.validators ?? {}, options);
+  if (!fetched) return { bytes: kept!.bytes, keep: settled };
+  const { bytes, validators } = fetched;
+  return {
+    bytes,
+    keep: async () => {
+      await mkdir(cacheDir, { recursive: true });
+      const entry = { ...validators, sha256: sha256(bytes), base64: bytes.toString('base64') };
+      await writeFileAtomic(path, JSON.stringify(entry));
+    },
+  };
+}
+
+/** One that is damaged is as good as none. */
+async function readKept(path: string): Promise<Kept | undefined> {
+  try {
+    const {
+      sha256: digest,
+      base64,
+      ...validators
+    } = keptSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    const bytes = Buffer.from(base64, 'base64');
+    return sha256(bytes) === digest ? { validators, bytes } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function sha256(data: string | Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
+}

@@ -1,0 +1,91 @@
+/**
+ * With what the servers of a repository are asked. A user and a password come from the environment or a netrc file,
+ * and never from a recipe. Which server they are for is said there too: a recipe, which a stranger may have written,
+ * chooses the names and the URLs of its repositories.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Access, Secrets } from '../../lib/http/access.ts';
+import { placesOf, type RepositoryDefinition } from './definition.ts';
+import { substitute, type Variables } from './location.ts';
+import { fromEnvironment, isConfidential, type Environment } from './logins.ts';
+import { loginFor, type Login } from './netrc.ts';
+
+export type { Environment } from './logins.ts';
+
+/** Throws CREDENTIALS_INVALID, and RECIPE_INVALID for a certificate or key that cannot be used. */
+export async function accessOf(
+  definition: RepositoryDefinition,
+  variables: Variables,
+  environment: Environment = process.env,
+): Promise<Access> {
+  const { name, timeout, minRate, sslCaCert } = definition;
+  const urls = placesOf(definition)
+    .map((place) => substitute(place, variables, name))
+    .filter((url) => /^https?:/.test(url) && URL.canParse(url))
+    .map((url) => new URL(url));
+  const common = { timeout, minRate, named: urls.map(({ origin }) => origin) };
+  if (urls.length === 0) return common;
+  const certificate = await certificateOf(definition);
+  const given = fromEnvironment(name, environment);
+  const secrets: Secrets[] = [];
+  for (const url of urls) {
+    const { origin } = url;
+    const login = given?.origins.has(origin) ? given.login : await fromNetrc(url, environment);
+    secrets.push({ origin, ...login, certificate });
+  }
+  const authorities = sslCaCert === undefined ? undefined : await readPem(name, 'sslCaCert', sslCaCert);
+  if (authorities !== undefined) tryPem(name, 'sslCaCert', { ca: authorities });
+  return { ...common, authorities, secrets };
+}
+
+/** Its entries are for hosts, whatever they are asked with: only what nobody can listen to gets them. */
+async function fromNetrc(url: URL, environment: Environment): Promise<Login | undefined> {
+  if (!isConfidential(url)) return undefined;
+  const path = environment['NETRC'] || join(environment['HOME'] || '/root', '.netrc');
+  try {
+    return loginFor(await readFile(path, 'utf8'), url.hostname);
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (!environment['NETRC'] && ['ENOENT', 'ENOTDIR', 'EACCES'].includes(code)) return undefined;
+    throw new MillinerError('CREDENTIALS_INVALID', `${path} cannot be read: ${code}`, {
+      cause,
+      hint: 'Mend the file, or the variable NETRC that names it.',
+    });
+  }
+}
+
+async function certificateOf(definition: RepositoryDefinition): Promise<Secrets['certificate']> {
+  const { name, sslClientCert, sslClientKey } = definition;
+  if (sslClientCert === undefined) return undefined;
+  const chain = await readPem(name, 'sslClientCert', sslClientCert);
+  // As in curl: without a key of its own, the file of the certificate holds it too.
+  const key = sslClientKey === undefined ? chain : await readPem(name, 'sslClientKey', sslClientKey);
+  tryPem(name, 'sslClientCert', { cert: chain, key });
+  return { chain, key };
+}
+
+async function readPem(name: string, field: string, path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw new MillinerError('RECIPE_INVALID', `repository ${name}: ${field}: ${path}: ${cause.code}`, {
+      cause,
+    });
+  });
+}
+
+function tryPem(name: string, field: string, parts: { ca?: string; cert?: string; key?: string }): void {
+  try {
+    createSecureContext(parts);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new MillinerError(
+      'RECIPE_INVALID',
+      `repository ${name}: ${field}: is not what it should be: ${why}`,
+      {
+        hint: 'Name PEM files: a certificate, and its private key without a passphrase.',
+      },
+    );
+  }
+}

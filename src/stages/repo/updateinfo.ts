@@ -1,0 +1,129 @@
+/** Advisories, as updateinfo.xml has them (createrepo_c's and libsolv's reading of it is the specification). */
+import type { Nevra } from '../../lib/rpm/package.ts';
+import { decompressed } from './decompress.ts';
+import { childOf, childrenOf, elementsOf, textOf, type Element } from './xml.ts';
+
+export interface Advisory {
+  id: string;
+  /** security, bugfix, enhancement, newpackage; what the repository says, in lower case. */
+  type: string;
+  /** Critical, Important, Moderate, Low; None where the repository gives none. */
+  severity: string;
+  title: string;
+  /** ISO 8601 in UTC; '' where the repository gives none that can be read. */
+  issued: string;
+  updated: string;
+  references: AdvisoryReference[];
+  collections: AdvisoryCollection[];
+}
+
+export interface AdvisoryReference {
+  /** bugzilla, cve, self, ... */
+  type: string;
+  id: string;
+  href: string;
+  title: string;
+}
+
+/** Packages that belong together; those of a module only concern who has enabled its stream. */
+export interface AdvisoryCollection {
+  name: string;
+  module?: { name: string; stream: string };
+  packages: AdvisoryPackage[];
+}
+
+export interface AdvisoryPackage extends Nevra {
+  /** What to do for the update to take effect. */
+  suggests: Suggestion[];
+}
+
+export type Suggestion = (typeof suggestions)[number];
+
+const suggestions = ['reboot', 'relogin', 'restart'] as const;
+
+/** Fedora's has more than 100 MB. */
+const maxBytes = 2 * 1024 * 1024 * 1024;
+
+/**
+ * The advisories of a file, one by one: the file may be far larger than memory should be. The ending of the path tells
+ * the compression. The same id may come twice, with the packages of another architecture or repository. What names
+ * no package, and packages without name, version or architecture, are passed over, as in dnf. Throws REPO_INVALID.
+ */
+export async function* readUpdateinfo(path: string, signal?: AbortSignal): AsyncGenerator<Advisory> {
+  for await (const element of elementsOf(decompressed(path, maxBytes, signal), 'update', path)) {
+    const advisory = parseAdvisory(element);
+    if (advisory.id !== '') yield advisory;
+  }
+}
+
+/**
+ * The CVEs that an advisory names: as references, and in the titles of the bugs and of itself, where Fedora has them.
+ * Not those in the description, which may speak of what is not fixed.
+ */
+export function cvesOf({ title, references }: Pick<Advisory, 'title' | 'references'>): string[] {
+  const texts = [title, ...references.flatMap((one) => [one.id, one.title])];
+  const found = texts.flatMap((text) => text.match(/\bCVE-\d{4}-\d{4,}\b/gi) ?? []);
+  return [...new Set(found.map((cve) => cve.toUpperCase()))].toSorted();
+}
+
+function parseAdvisory(element: Element): Advisory {
+  return {
+    id: textOf(element, 'id'),
+    type: (element.attributes['type'] ?? '').toLowerCase(),
+    severity: textOf(element, 'severity') || 'None',
+    title: textOf(element, 'title'),
+    issued: dateOf(element, 'issued'),
+    updated: dateOf(element, 'updated'),
+    references: childrenOf(childOf(element, 'references'), 'reference').map(parseReference),
+    collections: childrenOf(element, 'pkglist')
+      .flatMap((list) => childrenOf(list, 'collection'))
+      .flatMap(parseCollection),
+  };
+}
+
+function parseReference({ attributes, text }: Element): AdvisoryReference {
+  return {
+    type: (attributes['type'] ?? '').toLowerCase(),
+    id: attributes['id'] ?? '',
+    href: attributes['href'] ?? '',
+    // Old ones have the title as text.
+    title: attributes['title'] ?? text.trim(),
+  };
+}
+
+/** A collection may name several modules (rare, and none of Red Hat's does): it then counts for each. */
+function parseCollection(element: Element): AdvisoryCollection[] {
+  const name = textOf(element, 'name');
+  const packages = childrenOf(element, 'package').flatMap(parsePackage);
+  const modules = childrenOf(element, 'module').map(({ attributes }) => ({
+    name: attributes['name'] ?? '',
+    stream: attributes['stream'] ?? '',
+  }));
+  if (packages.length === 0) return [];
+  return modules.length === 0 ? [{ name, packages }] : modules.map((module) => ({ name, module, packages }));
+}
+
+function parsePackage(element: Element): AdvisoryPackage[] {
+  const { name = '', version = '', release = '', arch = '', epoch = '' } = element.attributes;
+  if (name === '' || version === '' || arch === '') return [];
+  return [
+    {
+      name,
+      epoch: /^\d{1,9}$/.test(epoch) ? Number(epoch) : 0,
+      version,
+      release,
+      arch,
+      suggests: suggestions.filter((what) => /^[Tt1]/.test(textOf(element, `${what}_suggested`))),
+    },
+  ];
+}
+
+/** Seconds since 1970, or a date with or without a time, of UTC. */
+function dateOf(element: Element, name: string): string {
+  const text = childOf(element, name)?.attributes['date']?.trim() ?? '';
+  const parts = /^(\d{4}-\d{2}-\d{2})(?:[ T]+(\d{2}:\d{2}:\d{2}))?/.exec(text);
+  const date = /^\d{1,11}$/.test(text)
+    ? new Date(Number(text) * 1000)
+    : new Date(`${parts?.[1] ?? ''}T${parts?.[2] ?? '00:00:00'}Z`);
+  return Number.isNaN(date.getTime()) ? '' : date.toISOString().replace('.000Z', 'Z');
+}

@@ -1,0 +1,43 @@
+/**
+ * Who vouches for a repository's metadata, so that it may move the mark of what was seen: whoever has the key that the
+ * recipe names for repomd.xml, or, where none is asked for, the server that it names, over https: as the base itself, or
+ * with the metalink's digest of repomd.xml. Mirrors of a list vouch for nothing, and over plain http nobody does.
+ */
+import { createHash } from 'node:crypto';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { fileChecksum, isWeak } from '../../lib/host/checksum.ts';
+import type { Access } from '../../lib/http/access.ts';
+import { placesOf, type RepositoryDefinition } from './definition.ts';
+import type { Metalink } from './metalink.ts';
+
+/** Of the metadata that was accepted from a base, with its signature verified where the definition asks for one. */
+export function vouches(
+  definition: RepositoryDefinition,
+  base: URL,
+  metalink: Metalink | undefined,
+): boolean {
+  if (definition.repoGpgcheck) return true;
+  if (definition.mirrorlist !== undefined) return false;
+  if (!metalink) return base.protocol === 'https:';
+  return (
+    placesOf(definition).every((place) => /^https:/i.test(place)) &&
+    metalink.versions.every(({ checksum }) => !isWeak(checksum))
+  );
+}
+
+/** A digest of the keys, or of the authorities, that stand behind it. Throws KEY_INVALID. */
+export async function authorityOf(
+  { repoGpgcheck, keys }: RepositoryDefinition,
+  { authorities = '' }: Access,
+): Promise<string> {
+  if (!repoGpgcheck) return createHash('sha256').update(authorities).digest('hex');
+  const trusted = keys.map(async ({ file, fingerprint = '' }) => {
+    const { value } = await fileChecksum(file, 'sha256').catch((cause: unknown) => {
+      throw new MillinerError('KEY_INVALID', `${file} cannot be read`, { cause, details: { file } });
+    });
+    return [value, fingerprint];
+  });
+  return createHash('sha256')
+    .update(JSON.stringify(await Promise.all(trusted)))
+    .digest('hex');
+}

@@ -1,0 +1,112 @@
+/** What hangs on an image in a registry: OCI manifests with their blobs (OCI image specification 1.1, manifest.md). */
+import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { isDigest, manifestType, sha256Of, type Descriptor, type Digest } from '../../lib/oci/descriptor.ts';
+import { readJson, type Refuse } from './untrusted-json.ts';
+
+/** A manifest with its blobs by digest: those to push before it, or those that were fetched with it. */
+export interface Fetched {
+  manifest: Buffer;
+  blobs: ReadonlyMap<string, Buffer>;
+}
+
+export interface Artifact extends Fetched {
+  /** Of the manifest, with the annotations that a list of referrers shows. */
+  descriptor: Descriptor;
+}
+
+const digestSchema = z.custom<Digest>(isDigest, { error: 'is no sha256 digest' });
+
+/** Null is how some write what is not there. */
+const annotationsSchema = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((annotations) => annotations ?? undefined);
+
+const descriptorSchema = z.object({
+  mediaType: z.string(),
+  digest: digestSchema,
+  size: z.int().nonnegative(),
+  annotations: annotationsSchema,
+});
+
+/** As many signatures as anybody has; what others put there is fetched and read whole. */
+export const mostLayers = 1000;
+
+const manifestSchema = z.object({
+  schemaVersion: z.literal(2),
+  artifactType: z.string().optional(),
+  annotations: annotationsSchema,
+  layers: z.array(descriptorSchema).max(mostLayers),
+});
+
+export type AttachedManifest = z.output<typeof manifestSchema>;
+
+/** Throws IMAGE_ALTERED. */
+export function readManifest(manifest: Uint8Array, name: string): AttachedManifest {
+  return readJson(manifest, manifestSchema, altered(name));
+}
+
+/** A layer's blob, if it is the one that was promised. Throws IMAGE_ALTERED. */
+export function blobOf({ blobs }: Fetched, { digest, size }: Descriptor, name: string): Buffer {
+  const bytes = blobs.get(digest);
+  if (!bytes) throw altered(name)(`lacks its blob ${digest}`);
+  if (bytes.length !== size || sha256Of(bytes) !== digest) {
+    throw altered(name)(`holds other bytes than its digest ${digest} promises`);
+  }
+  return bytes;
+}
+
+export function altered(name: string): Refuse {
+  return (what) => new MillinerError('IMAGE_ALTERED', `${name} ${what}`);
+}
+
+export interface ManifestInput {
+  artifactType?: string;
+  config: { mediaType: string; bytes: Buffer };
+  layers: { descriptor: Descriptor; bytes?: Buffer | undefined }[];
+  subject?: Descriptor;
+  annotations?: Record<string, string>;
+}
+
+export function makeArtifact({
+  artifactType,
+  config,
+  layers,
+  subject,
+  annotations,
+}: ManifestInput): Artifact {
+  const manifest = toJson({
+    schemaVersion: 2,
+    mediaType: manifestType,
+    artifactType,
+    config: describe(config.mediaType, config.bytes),
+    layers: layers.map(({ descriptor }) => descriptor),
+    subject,
+    annotations,
+  });
+  const blobs = new Map<string, Buffer>([[sha256Of(config.bytes), config.bytes]]);
+  for (const { descriptor, bytes } of layers) if (bytes) blobs.set(descriptor.digest, bytes);
+  return {
+    descriptor: {
+      ...describe(manifestType, manifest),
+      ...(artifactType !== undefined && { artifactType }),
+      ...(annotations && { annotations }),
+    },
+    manifest,
+    blobs,
+  };
+}
+
+export function describe(mediaType: string, bytes: Buffer, annotations?: Record<string, string>): Descriptor {
+  return { mediaType, digest: sha256Of(bytes), size: bytes.length, ...(annotations && { annotations }) };
+}
+
+export function toJson(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value), 'utf8');
+}
+
+/** RFC 3339, to the second. */
+export function isoTime(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+}

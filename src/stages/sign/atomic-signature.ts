@@ -1,0 +1,38 @@
+/**
+ * "Simple signing" as it was before cosign (containers/image, docs/containers-signature.5.md): an OpenPGP message whose
+ * content says which image it is, and under which reference. Red Hat and Fedora sign so; we never do.
+ */
+import { z } from 'zod';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { altered } from './artifact.ts';
+import { printable, requireIdentity, type ExpectedIdentity } from './identity.ts';
+import { readJson } from './untrusted-json.ts';
+
+/** Strict, as in podman: what is signed may hold nothing that a later version would give a meaning to. */
+const contentSchema = z.strictObject({
+  critical: z.strictObject({
+    type: z.literal('atomic container signature'),
+    image: z.strictObject({ 'docker-manifest-digest': z.string() }),
+    identity: z.strictObject({ 'docker-reference': z.string() }),
+  }),
+  optional: z.looseObject({ creator: z.string().optional(), timestamp: z.int().optional() }),
+});
+
+/** Podman passes over what lies beside OpenPGP signatures in other formats; so do we. */
+export function isOpenPgpMessage(bytes: Uint8Array): boolean {
+  return ((bytes[0] ?? 0) & 0x80) !== 0;
+}
+
+/** The reference that was signed. `content` is what the key is known to have signed. Throws IMAGE_ALTERED, SIGNED_ELSEWHERE. */
+export function readAtomicSignature(
+  content: Buffer,
+  { digest, ...expected }: ExpectedIdentity & { digest: Digest },
+  name: string,
+): string {
+  const refuse = altered(name);
+  const { image, identity } = readJson(content, contentSchema, refuse).critical;
+  if (image['docker-manifest-digest'] !== digest) {
+    throw refuse(`signs another image: ${printable(image['docker-manifest-digest'])}`);
+  }
+  return requireIdentity(identity['docker-reference'], expected, name);
+}

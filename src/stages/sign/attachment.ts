@@ -1,0 +1,87 @@
+/**
+ * What cosign before version 3 hangs beside an image: a manifest under the tag `sha256-HEX.sig` or `.att`, with one
+ * layer for each signature or attestation (cosign, specs/SIGNATURE_SPEC.md). Everyone who signs the image writes to
+ * the same manifest, so that others' layers are kept.
+ */
+import { manifestType, tagOf, type Descriptor, type Digest } from '../../lib/oci/descriptor.ts';
+import {
+  altered,
+  describe,
+  makeArtifact,
+  mostLayers,
+  readManifest,
+  toJson,
+  type Artifact,
+  type Fetched,
+} from './artifact.ts';
+
+export interface Attachment extends Artifact {
+  tag: string;
+  /** False where the registry has all of it: its manifest is given as it is. */
+  changed: boolean;
+}
+
+export interface AttachedLayer {
+  descriptor: Descriptor;
+  bytes: Buffer;
+}
+
+export type AttachmentKind = 'sig' | 'att';
+
+const configType = 'application/vnd.oci.image.config.v1+json';
+/** In an attestation's layer it is there, and empty: the envelope has its own. */
+export const signatureAnnotation = 'dev.cosignproject.cosign/signature';
+
+export function attachmentTag(image: Digest, kind: AttachmentKind): string {
+  return `${tagOf(image)}.${kind}`;
+}
+
+/** `supersedes` tells which of the existing layers ours take the place of. Throws IMAGE_ALTERED. */
+export function mergeLayers(
+  tag: string,
+  ours: readonly AttachedLayer[],
+  existing: Fetched | undefined,
+  supersedes: (layer: Descriptor, bytes: Buffer | undefined) => boolean,
+): Attachment {
+  const found: Descriptor[] = existing ? readManifest(existing.manifest, tag).layers : [];
+  const kept = found.filter(
+    (layer, index) =>
+      !found.slice(0, index).some((earlier) => isSame(earlier, layer)) &&
+      (ours.some(({ descriptor }) => isSame(descriptor, layer)) ||
+        !supersedes(layer, existing?.blobs.get(layer.digest))),
+  );
+  const missing = ours.filter(({ descriptor }) => !kept.some((layer) => isSame(layer, descriptor)));
+  if (kept.length + missing.length > mostLayers) {
+    throw altered(tag)(`holds ${kept.length} signatures already: no more than ${mostLayers} are ever read`);
+  }
+  const changed = existing === undefined || missing.length > 0 || kept.length < found.length;
+  const made = makeAttachment([
+    ...kept.map((descriptor) => ({
+      descriptor,
+      bytes: ours.find((own) => own.descriptor.digest === descriptor.digest)?.bytes,
+    })),
+    ...missing,
+  ]);
+  if (changed) return { ...made, tag, changed };
+  const { manifest } = existing;
+  return { descriptor: describe(manifestType, manifest), manifest, blobs: made.blobs, tag, changed };
+}
+
+function isSame(one: Descriptor, other: Descriptor): boolean {
+  const signature = ({ annotations }: Descriptor) => annotations?.[signatureAnnotation];
+  return one.digest === other.digest && signature(one) === signature(other);
+}
+
+function makeAttachment(layers: { descriptor: Descriptor; bytes?: Buffer | undefined }[]): Artifact {
+  // As cosign makes it, time included: whoever of us wrote last, the bytes are alike.
+  const never = '0001-01-01T00:00:00Z';
+  const config = toJson({
+    architecture: '',
+    created: never,
+    history: layers.map(() => ({ created: never })),
+    os: '',
+    rootfs: { type: 'layers', diff_ids: layers.map(({ descriptor }) => descriptor.digest) },
+    config: {},
+  });
+  return makeArtifact({ config: { mediaType: configType, bytes: config }, layers });
+}

@@ -1,0 +1,101 @@
+/** Attestations as cosign before version 3 stores them: DSSE envelopes as layers of the image's `.att` tag. */
+import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { altered, blobOf, describe, readManifest, toJson, type Fetched } from './artifact.ts';
+import {
+  attachmentTag,
+  mergeLayers,
+  signatureAnnotation,
+  type AttachedLayer,
+  type Attachment,
+} from './attachment.ts';
+import { keyHintAnnotation } from './check-signature.ts';
+import type { PublicKey } from './public-key.ts';
+import { isSameClaim } from './reference-claim.ts';
+import { openEnvelope, type Attestation, type Envelope } from './statement.ts';
+import { largestEnvelope, readBase64, readJson, type Refuse } from './untrusted-json.ts';
+
+const envelopeType = 'application/vnd.dsse.envelope.v1+json';
+const predicateAnnotation = 'predicateType';
+
+const envelopeSchema = z.object({
+  payloadType: z.string(),
+  payload: z.string(),
+  signatures: z.array(z.object({ sig: z.string() })).max(100),
+});
+
+/** An envelope that waits to be examined, wherever it was found. */
+export interface FoundEnvelope {
+  /** For messages. */
+  name: string;
+  /** What the place says that it holds; the statement tells whether it does. */
+  predicateType: string | undefined;
+  /** Throws IMAGE_ALTERED. */
+  read(): Envelope;
+}
+
+export function attachedLayer({ predicateType, envelope }: Attestation, key: PublicKey): AttachedLayer {
+  const bytes = toJson({
+    payloadType: envelope.payloadType,
+    payload: envelope.payload.toString('base64'),
+    // A key id that a verifier does not know makes it pass over the signature; cosign leaves it empty.
+    signatures: envelope.signatures.map((signature) => ({ keyid: '', sig: signature.toString('base64') })),
+  });
+  const annotations = {
+    [signatureAnnotation]: '',
+    [predicateAnnotation]: predicateType,
+    [keyHintAnnotation]: key.hint,
+  };
+  return { descriptor: describe(envelopeType, bytes, annotations), bytes };
+}
+
+/**
+ * Attestations of other keys and other kinds are kept; one of ours of the same kind is replaced: an image that was
+ * booted again has one verdict. Throws IMAGE_ALTERED where the existing is unreadable.
+ */
+export function mergeAttestations(
+  key: PublicKey,
+  image: Digest,
+  ours: readonly AttachedLayer[],
+  existing?: Fetched,
+): Attachment {
+  const tag = attachmentTag(image, 'att');
+  const open = (bytes: Buffer) =>
+    openEnvelope({ key, digest: image }, readEnvelope(bytes, altered(tag)), tag);
+  const claims = ours.map(({ bytes }) => open(bytes));
+  return mergeLayers(tag, ours, existing, (_layer, bytes) => {
+    if (!bytes) return false;
+    try {
+      const older = open(bytes);
+      return claims.some((newer) => isSameClaim(newer, older));
+    } catch (error) {
+      if (error instanceof MillinerError) return false;
+      throw error;
+    }
+  });
+}
+
+/** Throws IMAGE_ALTERED where the manifest is unreadable. */
+export function attachedEnvelopes(image: Digest, fetched: Fetched | undefined): FoundEnvelope[] {
+  const name = attachmentTag(image, 'att');
+  const layers = fetched ? readManifest(fetched.manifest, name).layers : [];
+  return layers.map((layer) => ({
+    name,
+    predicateType: layer.annotations?.[predicateAnnotation],
+    read: () => ({
+      ...readEnvelope(blobOf(fetched!, layer, name), altered(name)),
+      keyHint: layer.annotations?.[keyHintAnnotation],
+    }),
+  }));
+}
+
+function readEnvelope(bytes: Buffer, refuse: Refuse): Envelope {
+  const { payloadType, payload, signatures } = readJson(bytes, envelopeSchema, refuse, largestEnvelope);
+  const decode = (text: string) => {
+    const decoded = readBase64(text);
+    if (!decoded) throw refuse('holds malformed base64');
+    return decoded;
+  };
+  return { payloadType, payload: decode(payload), signatures: signatures.map(({ sig }) => decode(sig)) };
+}

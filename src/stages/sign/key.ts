@@ -1,0 +1,71 @@
+/** Our own key pairs, as cosign makes them: ECDSA on P-256, the private one in an encrypted PEM, the public one as SPKI. */
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { p256 } from '@noble/curves/nist.js';
+import { openBox, sealBox } from './encrypted.ts';
+import { armour, readArmour, refuseKey } from './pem.ts';
+import { describePublic, type PublicKey } from './public-key.ts';
+
+export interface KeyPair {
+  privatePem: string;
+  publicPem: string;
+}
+
+const privateType = 'ENCRYPTED SIGSTORE PRIVATE KEY';
+/** What cosign before 2.0 wrote. */
+const readTypes = [privateType, 'ENCRYPTED COSIGN PRIVATE KEY'];
+const curve = 'prime256v1';
+
+/** Keeps the secret where neither JSON nor a debugger's print finds it. */
+export class SigningKey {
+  readonly public: PublicKey;
+  readonly #secret: Uint8Array;
+
+  constructor(secret: Uint8Array, publicKey: PublicKey) {
+    this.#secret = secret;
+    this.public = publicKey;
+  }
+
+  /**
+   * The DER form of an ECDSA signature over the sha256. Its nonce is RFC 6979's: the same content always gives the
+   * same signature, so that what is published twice is the same bytes.
+   */
+  sign(content: Uint8Array): Buffer {
+    const options = { prehash: true, lowS: false, extraEntropy: false, format: 'der' } as const;
+    return Buffer.from(p256.sign(content, this.#secret, options));
+  }
+}
+
+export async function generateKeyPair(password: string): Promise<KeyPair> {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: curve });
+  const sealed = await sealBox(privateKey.export({ format: 'der', type: 'pkcs8' }), password);
+  return { privatePem: armour({ type: privateType, content: sealed }), publicPem: pemOf(publicKey) };
+}
+
+/** `name` tells an error which file it is about. Throws KEY_FILE_INVALID. */
+export async function readPrivateKey(
+  pem: string,
+  password: string,
+  name = 'the private key',
+): Promise<SigningKey> {
+  const refuse = refuseKey(name);
+  const block = readArmour(pem);
+  if (!block || !readTypes.includes(block.type)) {
+    throw refuse(`is no encrypted private key of cosign's form${block ? `, but ${block.type}` : ''}`);
+  }
+  const content = await openBox(block.content, password, refuse);
+  let key: KeyObject;
+  try {
+    key = createPrivateKey({ key: content, format: 'der', type: 'pkcs8' });
+  } catch {
+    throw refuse('holds no PKCS #8 key');
+  }
+  if (key.asymmetricKeyDetails?.namedCurve !== curve)
+    throw refuse('holds a key of another kind than ECDSA on P-256');
+  const publicKey = describePublic(createPublicKey(key), refuse);
+  const { d } = key.export({ format: 'jwk' });
+  return new SigningKey(Buffer.from(d!, 'base64url'), publicKey);
+}
+
+function pemOf(key: KeyObject): string {
+  return key.export({ format: 'pem', type: 'spki' }).toString();
+}

@@ -1,0 +1,95 @@
+/**
+ * What rpm's License tag becomes in SPDX. Fedora's packages name SPDX expressions; older and other ones say `GPLv2+`
+ * or `Public Domain`, which a document may only hold as a licence of its own with that text (SPDX 2.3, annex D).
+ */
+import { createHash } from 'node:crypto';
+import { exceptionIds, licenseIds } from './license-list.ts';
+
+export interface ExtractedLicense {
+  licenseId: string;
+  extractedText: string;
+  name: string;
+}
+
+export interface DeclaredLicense {
+  expression: string;
+  /** Licences that the expression names and that are not of the SPDX list. */
+  extracted: ExtractedLicense[];
+}
+
+/** Identifiers match in any case; the list's own spelling is what goes out. */
+const spelling = (ids: readonly string[]) => new Map(ids.map((id) => [id.toLowerCase(), id]));
+const licenses = spelling(licenseIds);
+const exceptions = spelling(exceptionIds);
+const referencePattern = /^LicenseRef-[A-Za-z0-9.-]+$/;
+/** Nobody's licence nests deeper; a header may say anything. */
+const deepest = 32;
+
+export function declaredLicense(text: string): DeclaredLicense {
+  const said = text.trim();
+  if (said === '') return { expression: 'NOASSERTION', extracted: [] };
+  const words = parse(said);
+  if (!words) return ownLicense(said);
+  const references = new Set(words.filter((word) => referencePattern.test(word)));
+  const expression = words.join(' ').replaceAll('( ', '(').replaceAll(' )', ')');
+  return {
+    expression,
+    extracted: [...references].map((id) => ({
+      licenseId: id,
+      extractedText: `The package names this licence: ${id}`,
+      name: id.slice('LicenseRef-'.length),
+    })),
+  };
+}
+
+/** The same text always gets the same name, in every document. */
+function ownLicense(text: string): DeclaredLicense {
+  const slug = text.replaceAll(/[^A-Za-z0-9.]+/g, '-').replaceAll(/^-|-$/g, '');
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 8);
+  const licenseId = `LicenseRef-rpm-${slug.slice(0, 40)}-${hash}`.replaceAll(/-+/g, '-');
+  return { expression: licenseId, extracted: [{ licenseId, extractedText: text, name: text }] };
+}
+
+/** The expression's words, each as the list spells it; undefined where it is no SPDX expression. */
+function parse(text: string): string[] | undefined {
+  const words = text.match(/[()]|[^\s()]+/g) ?? [];
+  const out: string[] = [];
+  let at = 0;
+  const term = (depth: number): boolean => {
+    if (words[at] === '(') {
+      out.push(words[at++]!);
+      if (depth >= deepest || !expression(depth + 1) || words[at] !== ')') return false;
+      out.push(words[at++]!);
+      return true;
+    }
+    const id = words[at] === undefined ? undefined : identifier(words[at]!);
+    if (id === undefined) return false;
+    out.push(id);
+    at++;
+    if (words[at] !== 'WITH') return true;
+    const exception = exceptions.get(words[at + 1]?.toLowerCase() ?? '');
+    if (exception === undefined) return false;
+    out.push('WITH', exception);
+    at += 2;
+    return true;
+  };
+  const expression = (depth: number): boolean => {
+    if (!term(depth)) return false;
+    while (words[at] === 'AND' || words[at] === 'OR') {
+      out.push(words[at++]!);
+      if (!term(depth)) return false;
+    }
+    return true;
+  };
+  return expression(0) && at === words.length ? out : undefined;
+}
+
+function identifier(word: string): string | undefined {
+  if (referencePattern.test(word)) return word;
+  const plus = word.endsWith('+');
+  // `GPL-2.0+` is of the list as it is; of others, + says "or any later version".
+  const listed = licenses.get(word.toLowerCase());
+  if (listed !== undefined || !plus) return listed;
+  const base = licenses.get(word.slice(0, -1).toLowerCase());
+  return base === undefined ? undefined : `${base}+`;
+}

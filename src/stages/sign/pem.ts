@@ -1,0 +1,39 @@
+/** RFC 7468: one block of base64 between lines that say what it is. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Refuse } from './untrusted-json.ts';
+
+export interface PemBlock {
+  type: string;
+  content: Buffer;
+}
+
+const largestFile = 65_536;
+
+export function armour({ type, content }: PemBlock): string {
+  const lines = content.toString('base64').match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${type}-----\n${lines.join('\n')}\n-----END ${type}-----\n`;
+}
+
+/** The one block; undefined where there is none that is whole, or more than one: which was meant would be a guess. */
+export function readArmour(pem: string): PemBlock | undefined {
+  if (pem.length > largestFile || countOf(pem) > 1) return undefined;
+  const found = /^-----BEGIN ([A-Z0-9 ]+)-----$([^-]*)^-----END \1-----$/m.exec(pem.replaceAll('\r\n', '\n'));
+  return found ? { type: found[1]!, content: Buffer.from(found[2]!, 'base64') } : undefined;
+}
+
+/** Why a text is not the block that was wanted: what it is instead, or that its end is missing. */
+export function otherThanWanted(pem: string): string {
+  if (countOf(pem) > 1) return ': it holds several blocks';
+  const block = readArmour(pem);
+  if (block) return `, but ${block.type}`;
+  const begun = /^-----BEGIN ([A-Z0-9 ]+)-----\r?$/m.exec(pem.slice(0, largestFile))?.[1];
+  return begun ? `: its ${begun} is cut short` : '';
+}
+
+function countOf(pem: string): number {
+  return pem.match(/^-----BEGIN /gm)?.length ?? 0;
+}
+
+export function refuseKey(name: string): Refuse {
+  return (what) => new MillinerError('KEY_FILE_INVALID', `${name} ${what}`);
+}

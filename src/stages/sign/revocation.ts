@@ -1,0 +1,41 @@
+/**
+ * That an image, or the verdicts that it booted, count no more: signed by the key that had signed them. A revocation of
+ * an image has no end; one of verdicts names them, so that a boot after it gives one that counts.
+ */
+import { z } from 'zod';
+import type { Digest } from '../../lib/oci/digest.ts';
+import type { FoundEnvelope } from './attestation.ts';
+import type { SigningKey } from './key.ts';
+import type { PublicKey } from './public-key.ts';
+import { ownStatements } from './standing.ts';
+import { attest, predicateTypes, type Attestation } from './statement.ts';
+
+export interface Revocation {
+  /** Digests of the verdicts' payloads; absent where the image itself is revoked. */
+  verdicts?: string[] | undefined;
+  reason: string;
+  /** Seconds since 1970. */
+  time: number;
+}
+
+const predicateSchema = z.object({
+  verdicts: z.array(z.string()).optional(),
+  reason: z.string(),
+  time: z.int().nonnegative(),
+});
+
+export function attestRevocation(key: SigningKey, image: Digest, revocation: Revocation): Attestation {
+  return attest(key, image, predicateTypes.revocation, revocation);
+}
+
+export function revocationsOf(
+  expected: { key: PublicKey; digest: Digest },
+  envelopes: readonly FoundEnvelope[],
+): Revocation[] {
+  return ownStatements(expected, envelopes).flatMap(({ predicateType, predicate }) => {
+    if (predicateType !== predicateTypes.revocation) return [];
+    const { success, data } = predicateSchema.safeParse(predicate);
+    // Signed, and of a form that is not known: what it meant to spare cannot be told.
+    return [success ? data : { reason: 'in a form that is not known here', time: 0 }];
+  });
+}

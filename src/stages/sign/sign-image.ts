@@ -1,0 +1,73 @@
+/** Everything that is signed of one image, for one repository: both layouts, from one signing of each statement. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Descriptor } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import type { Artifact } from './artifact.ts';
+import type { AttachedLayer } from './attachment.ts';
+import { attachedLayer } from './attestation.ts';
+import type { CycloneDxDocument } from './cyclonedx.ts';
+import type { SigningKey } from './key.ts';
+import { attestReference } from './reference-claim.ts';
+import { bundleArtifact } from './sigstore-bundle.ts';
+import { signReference } from './simple-signing.ts';
+import type { SpdxDocument } from './spdx.ts';
+import { attestStanding, type Standing } from './standing.ts';
+import { attest, predicateTypes } from './statement.ts';
+import { requirePassed, testResult, type SignedVerdict } from './test-result.ts';
+
+export interface SignInput {
+  /** Of the image's manifest. */
+  image: Descriptor;
+  /** REGISTRY/REPOSITORY:TAG of every tag that the image gets in the repository. */
+  references: readonly string[];
+  /** The bill of materials, in both forms. */
+  sboms: { spdx: SpdxDocument; cyclonedx: CycloneDxDocument };
+  verdict: SignedVerdict;
+  /** What is stated of the tags that it gets. */
+  standings: readonly Standing[];
+  /** The image's, in seconds: the only time that is written. */
+  epoch: number;
+}
+
+/** Plain blobs and manifests; the first two still have to be put together with what the repository has. */
+export interface SignedImage {
+  /** For mergeSignatures: one for each reference. */
+  signatures: AttachedLayer[];
+  /** For mergeAttestations: both bills of materials, the boot verdict, what is stated of tags. */
+  attestations: AttachedLayer[];
+  /** Referrers of the image: a signature for each reference, both bills of materials, the boot verdict, what is stated of tags. */
+  bundles: Artifact[];
+}
+
+/** The same input gives the same bytes. Throws VERDICT_MISSING: what did not boot is not signed. */
+export function signImage(
+  key: SigningKey,
+  { image, references, sboms, verdict, standings, epoch }: SignInput,
+): SignedImage {
+  requireVerdict(verdict, image.digest);
+  const subject: Descriptor = { mediaType: image.mediaType, digest: image.digest, size: image.size };
+  const claims = [
+    attest(key, image.digest, predicateTypes.spdx, sboms.spdx),
+    attest(key, image.digest, predicateTypes.cyclonedx, sboms.cyclonedx),
+    attest(key, image.digest, predicateTypes.verdict, testResult(verdict)),
+    ...standings.map((standing) => attestStanding(key, image.digest, standing)),
+  ];
+  const signatures = references.map((reference) => attestReference(key, image.digest, reference));
+  return {
+    signatures: references.map((reference) => signReference(key, image.digest, reference)),
+    attestations: claims.map((claim) => attachedLayer(claim, key.public)),
+    bundles: [...signatures, ...claims].map((claim) =>
+      bundleArtifact(claim, { key: key.public, subject, epoch }),
+    ),
+  };
+}
+
+function requireVerdict(verdict: SignedVerdict, digest: Digest): void {
+  if (verdict.manifestDigest !== digest) {
+    throw new MillinerError(
+      'VERDICT_MISSING',
+      `the boot verdict is of ${verdict.manifestDigest}, not of ${digest}`,
+    );
+  }
+  requirePassed(testResult(verdict), digest);
+}

@@ -1,0 +1,109 @@
+/**
+ * "Simple signing" as cosign stores it (containers/image, docs/containers-signature.5.md; cosign,
+ * specs/SIGNATURE_SPEC.md): what podman, skopeo, CRI-O, bootc and older cosigns verify.
+ */
+import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Descriptor } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { altered, blobOf, describe, readManifest, toJson, type Fetched } from './artifact.ts';
+import {
+  attachmentTag,
+  mergeLayers,
+  signatureAnnotation,
+  type AttachedLayer,
+  type Attachment,
+} from './attachment.ts';
+import { keyHintAnnotation, signatureHolds } from './check-signature.ts';
+import { firstThatHolds, wrongKey } from './failure-order.ts';
+import { printable, requireIdentity, type ExpectedIdentity } from './identity.ts';
+import type { SigningKey } from './key.ts';
+import type { PublicKey } from './public-key.ts';
+import { readBase64, readJson } from './untrusted-json.ts';
+
+const simpleSigningType = 'application/vnd.dev.cosign.simplesigning.v1+json';
+const signatureType = 'cosign container image signature';
+
+const payloadSchema = z.object({
+  critical: z.object({
+    identity: z.object({ 'docker-reference': z.string() }),
+    image: z.object({ 'docker-manifest-digest': z.string() }),
+    type: z.literal(signatureType),
+  }),
+});
+
+/**
+ * One signature for each reference, REGISTRY/REPOSITORY:TAG. The tag belongs to it: the clients' default policy asks
+ * for the reference that is pulled, and a signature of the repository alone would let any tag stand for any other.
+ */
+export function signReference(key: SigningKey, image: Digest, reference: string): AttachedLayer {
+  const bytes = toJson({
+    critical: {
+      identity: { 'docker-reference': reference },
+      image: { 'docker-manifest-digest': image },
+      type: signatureType,
+    },
+    optional: null,
+  });
+  const annotations = {
+    [signatureAnnotation]: key.sign(bytes).toString('base64'),
+    [keyHintAnnotation]: key.public.hint,
+  };
+  return { descriptor: describe(simpleSigningType, bytes, annotations), bytes };
+}
+
+/** Signatures of other keys and of other references are kept. Throws IMAGE_ALTERED where the existing is unreadable. */
+export function mergeSignatures(
+  key: PublicKey,
+  image: Digest,
+  ours: readonly AttachedLayer[],
+  existing?: Fetched,
+): Attachment {
+  return mergeLayers(attachmentTag(image, 'sig'), ours, existing, (layer) => {
+    const same = ours.find(({ descriptor }) => descriptor.digest === layer.digest);
+    const signature = readBase64(layer.annotations?.[signatureAnnotation] ?? '');
+    return same !== undefined && signature !== undefined && signatureHolds(key, same.bytes, signature);
+  });
+}
+
+export interface ExpectedImage {
+  key: PublicKey;
+  digest: Digest;
+}
+
+export interface ExpectedReference extends ExpectedImage, ExpectedIdentity {}
+
+/**
+ * Gives the reference that was signed, if one signature is of this key, this digest, and `reference`. Throws
+ * SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, SIGNED_ELSEWHERE, IMAGE_ALTERED.
+ */
+export function verifySignatures(expected: ExpectedReference, fetched: Fetched | undefined): string {
+  const name = attachmentTag(expected.digest, 'sig');
+  const layers = fetched ? readManifest(fetched.manifest, name).layers : [];
+  return firstThatHolds(
+    layers,
+    (layer) => verifyLayer(expected, layer, blobOf(fetched!, layer, name), name),
+    () => new MillinerError('SIGNATURE_MISSING', `${expected.reference} has no signature at ${name}`),
+  );
+}
+
+function verifyLayer(
+  { key, digest, ...expected }: ExpectedReference,
+  { mediaType, annotations }: Descriptor,
+  bytes: Buffer,
+  name: string,
+): string {
+  const refuse = altered(name);
+  if (mediaType !== simpleSigningType) throw refuse(`holds ${JSON.stringify(mediaType)} for a signature`);
+  const signature = readBase64(annotations?.[signatureAnnotation] ?? '');
+  if (!signature || signature.length === 0) throw refuse('holds a payload without a readable signature');
+  if (!signatureHolds(key, bytes, signature)) {
+    if (annotations?.[keyHintAnnotation] !== key.hint) throw wrongKey(name);
+    throw refuse('holds a signature of this key that does not fit its payload');
+  }
+  const { identity, image } = readJson(bytes, payloadSchema, refuse).critical;
+  if (image['docker-manifest-digest'] !== digest) {
+    throw refuse(`signs another image: ${printable(image['docker-manifest-digest'])}`);
+  }
+  return requireIdentity(identity['docker-reference'], expected, name);
+}

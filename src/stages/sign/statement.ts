@@ -1,0 +1,98 @@
+/**
+ * Attestations: an in-toto statement (https://github.com/in-toto/attestation, spec/v1/statement.md) about one image,
+ * signed in a DSSE envelope (https://github.com/secure-systems-lab/dsse). Made once, stored in both layouts.
+ */
+import { dsse } from '@sigstore/core';
+import { z } from 'zod';
+import { sha256Of, type Digest } from '../../lib/oci/descriptor.ts';
+import { altered, toJson } from './artifact.ts';
+import { signatureHolds } from './check-signature.ts';
+import { wrongKey } from './failure-order.ts';
+import type { SigningKey } from './key.ts';
+import type { PublicKey } from './public-key.ts';
+import { readJson } from './untrusted-json.ts';
+
+/** What a statement is about; cosign's names for the first three are `cosign sign`, --type spdxjson and cyclonedx. */
+export const predicateTypes = {
+  signature: 'https://sigstore.dev/cosign/sign/v1',
+  spdx: 'https://spdx.dev/Document',
+  cyclonedx: 'https://cyclonedx.org/bom',
+  verdict: 'https://in-toto.io/attestation/test-result/v0.1',
+  /** Of ours: what a tag names now, and what counts no more. */
+  standing: 'https://milliner.io/attestation/tag/v1',
+  revocation: 'https://milliner.io/attestation/revocation/v1',
+} as const;
+
+export const payloadType = 'application/vnd.in-toto+json';
+const statementTypes = ['https://in-toto.io/Statement/v1', 'https://in-toto.io/Statement/v0.1'] as const;
+
+export interface Envelope {
+  payload: Buffer;
+  payloadType: string;
+  signatures: Buffer[];
+  /** The key that it says it is of: found beside it, and signed by nobody. */
+  keyHint?: string | undefined;
+}
+
+export interface Attestation {
+  predicateType: string;
+  envelope: Envelope;
+}
+
+const statementSchema = z.object({
+  _type: z.enum(statementTypes),
+  predicateType: z.string(),
+  subject: z.array(z.object({ name: z.string().nullish(), digest: z.record(z.string(), z.string()) })),
+  // cosign leaves out one that would be empty.
+  predicate: z.unknown().optional(),
+});
+
+export interface Statement {
+  predicateType: string;
+  predicate: unknown;
+  /** Of the signed bytes: by which others speak of it. */
+  digest: Digest;
+  /** What it calls the image. */
+  subjectName?: string | undefined;
+}
+
+/** The subject has no name: what is stated of an image holds wherever it is published. Where it is, a signature says. */
+export function attest(
+  key: SigningKey,
+  image: Digest,
+  predicateType: string,
+  predicate: object,
+): Attestation {
+  const payload = toJson({
+    _type: statementTypes[0],
+    subject: [{ digest: { sha256: image.slice('sha256:'.length) } }],
+    predicateType,
+    predicate,
+  });
+  const signature = key.sign(dsse.preAuthEncoding(payloadType, payload));
+  return { predicateType, envelope: { payload, payloadType, signatures: [signature] } };
+}
+
+/**
+ * The statement, once the envelope is known to be this key's and about this image. Throws SIGNATURE_WRONG_KEY,
+ * IMAGE_ALTERED.
+ */
+export function openEnvelope(
+  { key, digest }: { key: PublicKey; digest: Digest },
+  envelope: Envelope,
+  name: string,
+): Statement {
+  const refuse = altered(name);
+  const content = dsse.preAuthEncoding(envelope.payloadType, envelope.payload);
+  if (!envelope.signatures.some((signature) => signatureHolds(key, content, signature))) {
+    if (envelope.keyHint !== key.hint) throw wrongKey(name);
+    throw refuse('is not what this key signed');
+  }
+  if (envelope.payloadType !== payloadType) throw refuse('holds something other than a statement');
+  const { subject, predicateType, predicate } = readJson(envelope.payload, statementSchema, refuse);
+  const hex = digest.slice('sha256:'.length);
+  const ours = subject.find((one) => one.digest['sha256'] === hex);
+  if (!ours) throw refuse('is about another image');
+  const id = sha256Of(envelope.payload);
+  return { predicateType, predicate, digest: id, subjectName: ours.name ?? undefined };
+}

@@ -1,0 +1,58 @@
+/**
+ * The boot verdict as an in-toto test result (https://github.com/in-toto/attestation,
+ * spec/predicates/test-result.md): its own fields for who knows only those, and our verdict whole beside them.
+ */
+import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { sha256Of } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { toJson } from './artifact.ts';
+
+/** What the predicate reads of a verdict; all of it is signed. */
+export interface SignedVerdict {
+  manifestDigest: string;
+  passed: boolean;
+  checks: readonly { check: unknown; instance: unknown; passed: boolean }[];
+  plan: unknown;
+}
+
+export function testResult(verdict: SignedVerdict): object {
+  const plan = toJson(verdict.plan ?? {});
+  const names = (passed: boolean) => [
+    ...(verdict.passed === passed ? ['boot'] : []),
+    ...verdict.checks.filter((one) => one.passed === passed).map(nameOf),
+  ];
+  return {
+    result: verdict.passed ? 'PASSED' : 'FAILED',
+    configuration: [
+      {
+        name: 'boot plan',
+        digest: { sha256: sha256Of(plan).slice('sha256:'.length) },
+        content: plan.toString('base64'),
+        mediaType: 'application/json',
+      },
+    ],
+    passedTests: names(true),
+    failedTests: names(false),
+    verdict,
+  };
+}
+
+function nameOf({ check, instance }: SignedVerdict['checks'][number]): string {
+  const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+  return `${text(check)} (instance ${text(instance)})`;
+}
+
+const passedSchema = z.object({
+  result: z.literal('PASSED'),
+  failedTests: z.array(z.string()).max(0),
+  verdict: z.object({ manifestDigest: z.string(), passed: z.literal(true) }),
+});
+
+/** Throws VERDICT_MISSING. */
+export function requirePassed(predicate: unknown, digest: Digest): void {
+  const result = passedSchema.safeParse(predicate);
+  if (result.success && result.data.verdict.manifestDigest === digest) return;
+  const why = result.success ? 'is of another image' : 'is not that it passed';
+  throw new MillinerError('VERDICT_MISSING', `the signed boot verdict of ${digest} ${why}`);
+}

@@ -1,0 +1,45 @@
+/** Which snapshotter a state directory gets. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import { OverlaySnapshotter } from './overlay.ts';
+import type { Snapshotter } from './snapshotter.ts';
+import { findConfig } from './thin/pool-config.ts';
+import { ThinSnapshotter } from './thin/thin.ts';
+
+export const storages = ['auto', 'dm-thin', 'overlay'] as const;
+export type Storage = (typeof storages)[number];
+
+export interface Opened {
+  snapshots: Snapshotter;
+  /** Why this one, for people. */
+  why: string;
+  /** What should be seen to before it becomes an error. */
+  warning?: string;
+}
+
+/**
+ * auto: dm-thin where a pool is set up and the host can run it, else overlay. A pool that is there and in trouble is
+ * an error, never a reason to go on without the images in it. Throws what the drivers' open throws.
+ */
+export async function openSnapshots(state: string, storage: Storage): Promise<Opened> {
+  const asked = `--storage ${storage}`;
+  if (storage === 'overlay') return { snapshots: await OverlaySnapshotter.open(state), why: asked };
+  if (storage === 'dm-thin') return openThin(state, asked);
+  const pool = await findConfig(state);
+  if (pool?.phase !== 'ready') {
+    return { snapshots: await OverlaySnapshotter.open(state), why: 'no dm-thin pool is set up' };
+  }
+  try {
+    return await openThin(state, `pool ${pool.uuid} is set up`);
+  } catch (error) {
+    if (!(error instanceof MillinerError) || error.code !== 'HOST_MISSING') throw error;
+    const why = `a dm-thin pool is set up, but ${error.message}`;
+    return { snapshots: await OverlaySnapshotter.open(state), why };
+  }
+}
+
+async function openThin(state: string, why: string): Promise<Opened> {
+  const snapshots = await ThinSnapshotter.open(state);
+  if (!(await snapshots.isLow())) return { snapshots, why };
+  const warning = 'the dm-thin pool is nearly full; make it larger with: milliner pool grow';
+  return { snapshots, why, warning };
+}

@@ -1,0 +1,150 @@
+/** What a pool lies on: loop files of our own, or block devices that the user gave, each behind its label. */
+import { constants } from 'node:fs';
+import { open, readFile, rm, stat } from 'node:fs/promises';
+import { MillinerError } from '../../../lib/errors/error.ts';
+import {
+  createDevice,
+  deviceInfo,
+  deviceTable,
+  removeDevice,
+  type Target,
+} from '../../../lib/host/device-mapper.ts';
+import { run } from '../../../lib/host/exec.ts';
+import { asStorageError } from '../../../lib/host/files.ts';
+import { attachLoop, detachLoop, loopsOf } from '../../../lib/host/loop.ts';
+import { labelSectors, readLabel, type Role } from './label.ts';
+import { devicePrefix, deviceUuid, sector, type Backing, type PoolConfig } from './pool-config.ts';
+
+/** Signatures that libblkid knows: file systems, LVM, RAID, LUKS, partition tables. */
+const blkidNothing = 2;
+
+/** A sparse file of that size in bytes; made longer where it is there already. */
+export async function makeLoopFile(path: string, bytes: number): Promise<Backing> {
+  const handle = await open(path, 'a', 0o600);
+  try {
+    const total = labelSectors * sector + bytes;
+    if ((await handle.stat()).size < total) await handle.truncate(total);
+    await handle.sync();
+  } catch (error) {
+    throw asStorageError(error, path);
+  } finally {
+    await handle.close();
+  }
+  return { kind: 'loop', path, sectors: Math.floor(bytes / sector) };
+}
+
+/** A device that nothing and nobody uses. Throws DEVICE_UNUSABLE with the reason; writes nothing. */
+export async function examineDevice(path: string): Promise<Backing> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw unusable(path, 'there is no such device');
+  if (!found.isBlockDevice()) throw unusable(path, 'it is no block device');
+  const handle = await open(path, constants.O_RDWR | constants.O_EXCL).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EBUSY') throw unusable(path, 'it is mounted, or another device stands on it');
+      if (error.code === 'EROFS' || error.code === 'EACCES') throw unusable(path, 'it is read-only');
+      throw unusable(path, `it cannot be opened: ${error.code}`);
+    },
+  );
+  await handle.close();
+  // Root may open what it may not write.
+  if ((await attributeOf(path, 'ro')) === 1) throw unusable(path, 'it is read-only');
+  const label = await readLabel(path);
+  if (label) {
+    throw new MillinerError('POOL_FOREIGN', `${path} belongs to another pool: ${label.pool}`, {
+      details: { path, ...label },
+    });
+  }
+  const probed = await run('blkid', ['-p', path], { allow: [0, blkidNothing, 8] });
+  if (probed.exitCode !== blkidNothing) {
+    const what = /\b(?:TYPE|PTTYPE)="([^"]+)"/.exec(probed.stdout)?.[1];
+    throw unusable(path, `it holds ${what ?? 'what blkid takes for several things at once'}`, {
+      hint: `If that may go, clear it with: wipefs --all ${path}`,
+    });
+  }
+  return { kind: 'block', path, sectors: await sectorsOf(path) };
+}
+
+/** What the device has for the pool now: more than before where it has grown. */
+export async function sectorsOf(path: string): Promise<number> {
+  const size = await attributeOf(path, 'size');
+  const left = size - labelSectors;
+  if (left <= 0) throw unusable(path, `${size * sector} bytes are too few`);
+  return left;
+}
+
+async function attributeOf(path: string, name: 'size' | 'ro'): Promise<number> {
+  const { rdev } = await stat(path);
+  // As gnu_dev_major(3) and gnu_dev_minor(3) take it apart.
+  const major = (rdev >>> 8) & 0xfff;
+  const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
+  return Number(await readFile(`/sys/dev/block/${major}:${minor}/${name}`, 'utf8'));
+}
+
+/** Makes the device that the pool sees. Throws POOL_FOREIGN, DEVICE_UNUSABLE. */
+export async function attach(config: PoolConfig, role: Role): Promise<{ major: number; minor: number }> {
+  const name = backingName(config, role);
+  const there = await deviceInfo(name);
+  if (there) return there;
+  const backing = config[role];
+  await demandOwn(config, role);
+  const isLoop = backing.kind === 'loop';
+  const source = isLoop ? await attachLoop(backing.path) : backing.path;
+  const table = backingTable(backing, source);
+  try {
+    return await createDevice(name, deviceUuid(config, role), table);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EBUSY') throw unusable(backing.path, 'it is mounted, or another device stands on it');
+    if (code === 'EINVAL') throw unusable(backing.path, 'it is smaller than it was');
+    throw error;
+  } finally {
+    // Now, or when the last device above it goes, the kernel frees it by itself.
+    if (isLoop) await detachLoop(source);
+  }
+}
+
+export async function detach(config: PoolConfig, role: Role): Promise<boolean> {
+  return removeDevice(backingName(config, role));
+}
+
+export const backingName = (config: PoolConfig, role: Role) => `${devicePrefix(config)}${role}`;
+
+/** The same device with as many sectors as the backing has now. */
+export async function grownTable(config: PoolConfig, role: Role): Promise<Target[]> {
+  const [there] = await deviceTable(backingName(config, role));
+  const [source = ''] = there?.params.split(' ') ?? [];
+  return backingTable(config[role], source);
+}
+
+export async function removeLoopFile(backing: Backing): Promise<void> {
+  if (backing.kind !== 'loop') return;
+  for (const device of await loopsOf(backing.path)) await detachLoop(device);
+  await rm(backing.path, { force: true });
+}
+
+/** Has the loop device see that its file is longer. */
+export async function refreshLoop(path: string): Promise<void> {
+  for (const device of await loopsOf(path)) await run('losetup', ['--set-capacity', device]);
+}
+
+function backingTable(backing: Backing, source: string): Target[] {
+  return [{ start: 0, length: backing.sectors, type: 'linear', params: `${source} ${labelSectors}` }];
+}
+
+/** Throws where the device is gone, is another's, or is the other one of the two. */
+async function demandOwn(config: PoolConfig, role: Role): Promise<void> {
+  const { path } = config[role];
+  const label = await readLabel(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw unusable(path, 'it is not there any more');
+    throw error;
+  });
+  if (label?.pool === config.uuid && label.role === role) return;
+  const whose = label ? `of pool ${label.pool}, its ${label.role}` : 'of no pool';
+  throw new MillinerError('POOL_FOREIGN', `${path} is ${whose}, not the ${role} of ${config.uuid}`, {
+    details: { path, pool: config.uuid, role, ...(label && { found: label }) },
+  });
+}
+
+function unusable(path: string, why: string, options: { hint?: string } = {}): MillinerError {
+  return new MillinerError('DEVICE_UNUSABLE', `${path}: ${why}`, { ...options, details: { path } });
+}

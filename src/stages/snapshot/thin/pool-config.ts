@@ -1,0 +1,78 @@
+/** What a state directory knows of its pool: pool.json beside the snapshots' database. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { MillinerError } from '../../../lib/errors/error.ts';
+import { writeFileAtomic } from '../../../lib/host/atomic-file.ts';
+
+const backing = z.strictObject({
+  /** loop: a file of ours. block: a device that the user gave. */
+  kind: z.enum(['loop', 'block']),
+  path: z.string(),
+  /** Sectors that the pool may use, the label not counted. */
+  sectors: z.int().positive(),
+});
+
+const schema = z.strictObject({
+  version: z.literal(1),
+  uuid: z.uuid(),
+  /** creating: nothing is kept in it yet, and what is there may go. */
+  phase: z.enum(['creating', 'ready']),
+  fileSystem: z.enum(['ext4', 'xfs']),
+  /** Of each snapshot's file system, in sectors. */
+  volumeSectors: z.int().positive(),
+  /** Percent of the data that should be free; with less, commands warn. */
+  lowWater: z.int().min(1).max(99),
+  /** What an empty file system holds. */
+  empty: z.strictObject({ bytes: z.int(), inodes: z.int() }),
+  data: backing,
+  metadata: backing,
+});
+
+export type Backing = z.output<typeof backing>;
+export type PoolConfig = z.output<typeof schema>;
+export type FileSystem = PoolConfig['fileSystem'];
+
+export const sector = 512;
+/** The id of the empty file system that every snapshot without a parent is made from. */
+export const emptyId = 0;
+/** Sectors: the unit in which snapshots share, copy and free. The smallest that the kernel takes, because images consist of small files. */
+export const blockSectors = 128;
+
+export const poolDirectory = (state: string) => join(resolve(state), 'snapshots', 'dm-thin');
+const pathOf = (state: string) => join(poolDirectory(state), 'pool.json');
+
+/** Undefined where no pool was set up, or its setting up was cut off. Throws STATE_INVALID. */
+export async function findConfig(state: string): Promise<PoolConfig | undefined> {
+  const path = pathOf(state);
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new MillinerError('STATE_INVALID', `${path} does not describe a pool`, {
+      cause,
+      details: { path },
+    });
+  }
+}
+
+/** Throws POOL_MISSING. */
+export async function readConfig(state: string): Promise<PoolConfig> {
+  const config = await findConfig(state);
+  if (config?.phase === 'ready') return config;
+  throw new MillinerError('POOL_MISSING', `${state} has no pool`);
+}
+
+export async function writeConfig(state: string, config: PoolConfig): Promise<void> {
+  await writeFileAtomic(pathOf(state), `${JSON.stringify(config, null, 1)}\n`);
+}
+
+/** The names of the pool's devices: whose they are can be told on any host. */
+export const devicePrefix = ({ uuid }: PoolConfig) => `milliner-${uuid.slice(0, 8)}-`;
+export const poolName = (config: PoolConfig) => `${devicePrefix(config)}pool`;
+export const deviceUuid = ({ uuid }: PoolConfig, part: string | number) => `MILLINER-${uuid}-${part}`;
+export const thinName = (config: PoolConfig, id: number) => `${devicePrefix(config)}thin-${id}`;

@@ -1,0 +1,157 @@
+/** Checking and mending a pool that nobody uses, with thin-provisioning-tools. */
+import { open, rm, truncate } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { MillinerError } from '../../../lib/errors/error.ts';
+import { deviceInfo } from '../../../lib/host/device-mapper.ts';
+import { run } from '../../../lib/host/exec.ts';
+import { syncPath } from '../../../lib/host/files.ts';
+import { attach, backingName, detach } from './backing.ts';
+import { withPoolAlone } from './create.ts';
+import { emptyId, poolDirectory, readConfig, sector, type PoolConfig } from './pool-config.ts';
+import { ThinMetadata } from './thin-database.ts';
+import { startPool, stopPool } from './thin-pool.ts';
+
+export interface Checked {
+  clean: boolean;
+  /** What thin_check said. */
+  problems: string[];
+  /** Ids that the pool has and the database does not know. */
+  unknown: number[];
+  /** Snapshots whose id the pool has lost, or whose kind of row should have one. */
+  lost: string[];
+}
+
+/** Throws POOL_MISSING, BUSY, HOST_MISSING. The pool is stopped for it; the next command starts it. */
+export async function checkPool(state: string): Promise<Checked> {
+  return withPoolAlone(state, async () => {
+    const config = await readConfig(state);
+    await stopPool(config);
+    return withMetadata(config, (device) => examine(state, device));
+  });
+}
+
+async function examine(state: string, device: string): Promise<Checked> {
+  const { ok, words } = await tool('thin_check', [device]);
+  const problems = words.split('\n').filter((line) => line.trim() !== '');
+  if (!ok) return { clean: false, problems, unknown: [], lost: [] };
+  const ids = await idsIn(device);
+  const metadata = new ThinMetadata(join(poolDirectory(state), 'metadata.db'));
+  try {
+    const known = metadata.devices();
+    const unknown = [...ids].filter((id) => id !== emptyId && !known.some((one) => one.id === id));
+    const lost = known.flatMap((one) => (one.kind === 'committed' && !ids.has(one.id) ? [one.name!] : []));
+    return { clean: unknown.length === 0 && lost.length === 0, problems, unknown, lost };
+  } finally {
+    metadata.close();
+  }
+}
+
+export interface Repaired extends Checked {
+  /** The metadata was damaged and has been made anew; what it was before is in this file. */
+  backup?: string;
+}
+
+/**
+ * Mends what can be: a mere mark is cleared where the check finds nothing, damaged metadata is made anew from what is
+ * left of it. Snapshots that it has lost leave the database, ids that the database does not know leave the pool.
+ */
+export async function repairPool(state: string): Promise<Repaired> {
+  return withPoolAlone(state, async () => {
+    const config = await readConfig(state);
+    await stopPool(config);
+    const found = await withMetadata(config, async (device): Promise<Repaired> => {
+      const check = await tool('thin_check', ['--clear-needs-check-flag', device]);
+      const backup = check.ok ? undefined : await rebuild(state, config, device);
+      return { ...(await examine(state, device)), ...(backup !== undefined && { backup }) };
+    });
+    await reunite(state, config, found);
+    return { ...found, clean: true };
+  });
+}
+
+/** Gives where the old metadata is kept. */
+async function rebuild(state: string, config: PoolConfig, device: string): Promise<string> {
+  const backup = join(poolDirectory(state), `metadata-${new Date().toISOString().slice(0, 19)}.backup`);
+  const mended = join(poolDirectory(state), 'metadata.repaired');
+  await copy(device, backup);
+  try {
+    await (await open(mended, 'w', 0o600)).close();
+    await truncate(mended, config.metadata.sectors * sector);
+    const repair = await tool('thin_repair', ['--input', device, '--output', mended]);
+    const check = await tool('thin_check', [mended]);
+    if (!repair.ok || !check.ok) {
+      throw new MillinerError('POOL_DAMAGED', `thin_repair cannot mend ${device}: ${repair.words}`, {
+        hint: `What is left is in ${backup}; the pool is as it was. Its images can be built again in a new one: milliner pool remove --force`,
+        details: { backup },
+      });
+    }
+    await copy(mended, device);
+  } finally {
+    await rm(mended, { force: true });
+  }
+  return backup;
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  await pipeline(
+    createReadStream(from),
+    createWriteStream(to, { flags: to.startsWith('/dev/') ? 'r+' : 'w', mode: 0o600 }),
+  );
+  await syncPath(to);
+}
+
+/** The database follows the pool in what it has lost, the pool the database in everything else. */
+async function reunite(state: string, config: PoolConfig, { lost, unknown }: Checked): Promise<void> {
+  const pool = await startPool(config);
+  const metadata = new ThinMetadata(join(poolDirectory(state), 'metadata.db'));
+  try {
+    for (const id of unknown) await pool.delete(id);
+    metadata.dropLost(lost, (await pool.status()).transactionId);
+  } finally {
+    metadata.close();
+  }
+}
+
+/** Thin ids in metadata that no pool runs on. */
+async function idsIn(device: string): Promise<Set<number>> {
+  const { output } = await list(['--format', 'DEV', '--no-headers', device]);
+  return new Set(output.split(/\s+/).filter(Boolean).map(Number));
+}
+
+async function withMetadata<T>(config: PoolConfig, fn: (device: string) => Promise<T>): Promise<T> {
+  await attach(config, 'metadata');
+  try {
+    const device = await deviceInfo(backingName(config, 'metadata'));
+    return await fn(device!.path);
+  } finally {
+    await detach(config, 'metadata');
+  }
+}
+
+/** thin_ls; throws POOL_DAMAGED where the metadata cannot be read. */
+export async function list(args: string[]): Promise<{ output: string }> {
+  const { ok, output, words } = await tool('thin_ls', args);
+  if (ok) return { output };
+  throw new MillinerError('POOL_DAMAGED', words);
+}
+
+/** However it fails, and it may die of what it reads, that is an answer. Throws HOST_MISSING naming the package. */
+async function tool(
+  program: string,
+  args: string[],
+): Promise<{ ok: boolean; output: string; words: string }> {
+  try {
+    const { stdout } = await run(program, args);
+    return { ok: true, output: stdout, words: '' };
+  } catch (error) {
+    if (!(error instanceof MillinerError)) throw error;
+    if (error.code === 'COMMAND_FAILED') return { ok: false, output: '', words: error.message };
+    if (error.code !== 'HOST_MISSING') throw error;
+    throw new MillinerError('HOST_MISSING', error.message, {
+      hint: 'Install thin-provisioning-tools (Debian) or device-mapper-persistent-data (Fedora).',
+      cause: error,
+    });
+  }
+}

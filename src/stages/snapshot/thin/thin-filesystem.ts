@@ -1,0 +1,72 @@
+/** The file systems of snapshots: made once, empty, as the origin of all others. */
+import { chmod, readFile, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../../../lib/errors/error.ts';
+import type { Device } from '../../../lib/host/device-mapper.ts';
+import { run } from '../../../lib/host/exec.ts';
+import { mount, unmount, type PlainSpec } from '../../../lib/host/mounts.ts';
+import type { Usage } from '../snapshotter.ts';
+import type { FileSystem } from './pool-config.ts';
+
+interface Kind {
+  program: string;
+  package: string;
+  arguments: readonly string[];
+  options: readonly string[];
+}
+
+/**
+ * ext4 without a journal: a snapshot is either committed, after it was unmounted in good order, or thrown away, so
+ * that a journal would protect nothing, and each snapshot would have to write one. noinit_itable: a new thin device
+ * reads as zeros, and the kernel's thread that writes zeros would only take space. XFS keeps its journal; nouuid,
+ * because it does not mount two of one UUID.
+ */
+const kinds: Record<FileSystem, Kind> = {
+  ext4: {
+    program: 'mke2fs',
+    package: 'e2fsprogs',
+    arguments:
+      '-q -t ext4 -O ^has_journal -m 0 -e remount-ro -E nodiscard,lazy_itable_init=1,root_owner=0:0'.split(
+        ' ',
+      ),
+    options: ['noinit_itable', 'discard'],
+  },
+  xfs: { program: 'mkfs.xfs', package: 'xfsprogs', arguments: ['-q', '-K'], options: ['nouuid', 'discard'] },
+};
+
+/** Gives what an empty one holds. Throws HOST_MISSING where the program that makes it is not installed. */
+export async function makeFileSystem(kind: FileSystem, device: Device, place: string): Promise<Usage> {
+  const { program, arguments: args, package: name } = kinds[kind];
+  await run(program, [...args, device.path]).catch((error: unknown) => {
+    if (!(error instanceof MillinerError) || error.code !== 'HOST_MISSING') throw error;
+    throw new MillinerError('HOST_MISSING', error.message, {
+      hint: `Install the package ${name}.`,
+      cause: error,
+    });
+  });
+  await mount(mountSpec(kind, device, false), place);
+  try {
+    await rm(join(place, 'lost+found'), { recursive: true, force: true });
+    await chmod(place, 0o755);
+    return await fillOf(place);
+  } finally {
+    await unmount(place, { detach: false });
+  }
+}
+
+/** What is in use of a mounted file system. */
+export async function fillOf(root: string): Promise<Usage> {
+  const { bsize, blocks, bfree, files, ffree } = await statfs(root);
+  return { bytes: (blocks - bfree) * bsize, inodes: files - ffree };
+}
+
+export function mountSpec(kind: FileSystem, { path }: Device, readonly: boolean): PlainSpec {
+  const options = kinds[kind].options.filter((option) => !readonly || option !== 'discard');
+  return { type: kind, source: path, readonly, options };
+}
+
+/** Whether writing to it has ever failed. XFS ends with the first error, and then fails every call. */
+export async function hasFailed(kind: FileSystem, { minor }: Device): Promise<boolean> {
+  if (kind !== 'ext4') return false;
+  return Number(await readFile(`/sys/fs/ext4/dm-${minor}/errors_count`, 'utf8')) > 0;
+}

@@ -1,0 +1,174 @@
+/** The pool as the kernel has it: started from its devices, asked, and told what to do with thin ids. */
+import { join } from 'node:path';
+import { MillinerError } from '../../../lib/errors/error.ts';
+import {
+  createDevice,
+  deviceInfo,
+  deviceStatus,
+  listDevices,
+  removeDevice,
+  resumeDevice,
+  sendMessage,
+  targetVersion,
+  type Device,
+  type Target,
+} from '../../../lib/host/device-mapper.ts';
+import { withLock, type LockOptions } from '../../../lib/host/locks.ts';
+import type { NativeError } from '../../../lib/host/native.ts';
+import { attach, backingName, detach } from './backing.ts';
+import { hasSuperblock } from './label.ts';
+import {
+  blockSectors,
+  devicePrefix,
+  deviceUuid,
+  poolDirectory,
+  poolName,
+  thinName,
+  type PoolConfig,
+} from './pool-config.ts';
+import { parseStatus, type PoolStatus } from './pool-status.ts';
+
+/** Runs fn while no other process starts, stops or steps the pool on. Never held over mkfs, mount or copying. */
+export async function withPoolLock<T>(
+  state: string,
+  fn: () => Promise<T>,
+  options: LockOptions = {},
+): Promise<T> {
+  return withLock(join(poolDirectory(state), 'pool.lock'), 'exclusive', fn, { wait: true, ...options });
+}
+
+/** Starts the pool where it is not running, as after the host has started. Throws HOST_MISSING, POOL_FOREIGN, POOL_DAMAGED, DEVICE_UNUSABLE. */
+export async function startPool(config: PoolConfig, { isNew = false } = {}): Promise<Pool> {
+  const name = poolName(config);
+  const there = await deviceInfo(name);
+  if (there) {
+    // Who grew it may have been killed in the middle of that; its lock is ours.
+    for (const one of [backingName(config, 'metadata'), backingName(config, 'data'), name])
+      await resumeDevice(one);
+    return new Pool(config, there);
+  }
+  for (const target of ['thin-pool', 'linear']) await targetVersion(target);
+  try {
+    return new Pool(
+      config,
+      await createDevice(name, deviceUuid(config, 'pool'), await assemble(config, isNew)),
+    );
+  } catch (error) {
+    await stopBacking(config);
+    throw error;
+  }
+}
+
+async function assemble(config: PoolConfig, isNew: boolean): Promise<Target[]> {
+  if (!isNew && !(await hasSuperblock(config.metadata.path))) {
+    throw new MillinerError(
+      'POOL_DAMAGED',
+      `${config.metadata.path} does not begin as a pool's metadata does`,
+    );
+  }
+  const metadata = await attach(config, 'metadata');
+  const data = await attach(config, 'data');
+  return poolTable(config, metadata, data);
+}
+
+type Numbers = Pick<Device, 'major' | 'minor'>;
+
+export function poolTable(
+  { data: { sectors }, lowWater }: PoolConfig,
+  metadata: Numbers,
+  data: Numbers,
+): Target[] {
+  const lowWaterBlocks = Math.ceil((sectors / blockSectors) * (lowWater / 100));
+  const at = ({ major, minor }: Numbers) => `${major}:${minor}`;
+  const params = [at(metadata), at(data), blockSectors, lowWaterBlocks, 1, 'error_if_no_space'];
+  return [{ start: 0, length: sectors, type: 'thin-pool', params: params.join(' ') }];
+}
+
+/** Stops everything of the pool. Throws BUSY where something is still open. */
+export async function stopPool(config: PoolConfig): Promise<void> {
+  const prefix = devicePrefix(config);
+  for (const name of await listDevices(`${prefix}thin-`)) await demandGone(name);
+  await demandGone(poolName(config));
+  await stopBacking(config);
+}
+
+async function stopBacking(config: PoolConfig): Promise<void> {
+  for (const role of ['data', 'metadata'] as const) {
+    if (!(await detach(config, role))) throw busy(role);
+  }
+}
+
+async function demandGone(name: string): Promise<void> {
+  if (!(await removeDevice(name))) throw busy(name);
+}
+
+function busy(name: string): MillinerError {
+  return new MillinerError('BUSY', `${name} is in use; it goes when its last user ends`, {
+    details: { name },
+  });
+}
+
+export class Pool {
+  readonly config: PoolConfig;
+  readonly #device: Numbers;
+
+  constructor(config: PoolConfig, device: Numbers) {
+    this.config = config;
+    this.#device = device;
+  }
+
+  async status(): Promise<PoolStatus> {
+    const [line] = await deviceStatus(poolName(this.config));
+    return parseStatus(line?.params ?? '');
+  }
+
+  /** The kernel takes the step only where the id is still `from`: EINVAL otherwise. */
+  async setTransactionId(from: number, to: number): Promise<void> {
+    await this.#tell(`set_transaction_id ${from} ${to}`);
+  }
+
+  async createThin(id: number): Promise<void> {
+    await this.#create(id, `create_thin ${id}`);
+  }
+
+  /** The origin must not be active, or be suspended. */
+  async createSnapshot(id: number, origin: number): Promise<void> {
+    await this.#create(id, `create_snap ${id} ${origin}`);
+  }
+
+  /** An id that is taken, though the database has just given it out, is nobody's: its space comes back first. */
+  async #create(id: number, message: string): Promise<void> {
+    try {
+      await this.#tell(message);
+    } catch (error) {
+      if ((error as NativeError).code !== 'EEXIST') throw error;
+      await this.delete(id);
+      await this.#tell(message);
+    }
+  }
+
+  /** False where the pool is read-only and keeps it. What is not there is deleted. */
+  async delete(id: number): Promise<boolean> {
+    try {
+      await this.#tell(`delete ${id}`);
+      return true;
+    } catch (error) {
+      const { code } = error as NativeError;
+      if (code === 'ENODATA') return true;
+      if (code === 'EOPNOTSUPP') return false;
+      throw error;
+    }
+  }
+
+  /** The kernel answers ENODATA where the pool has no such id. */
+  async activate(id: number, options: { readOnly?: boolean } = {}): Promise<Device> {
+    const { major, minor } = this.#device;
+    const params = `${major}:${minor} ${id}`;
+    const table = [{ start: 0, length: this.config.volumeSectors, type: 'thin', params }];
+    return createDevice(thinName(this.config, id), deviceUuid(this.config, id), table, options);
+  }
+
+  async #tell(message: string): Promise<void> {
+    await sendMessage(poolName(this.config), message);
+  }
+}

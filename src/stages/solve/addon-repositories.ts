@@ -1,0 +1,58 @@
+/** Opened repositories as the addon takes them: documents, or what was cached of them in libsolv's own format. */
+import type { MetadataRepository, OpenedRepository } from '../repo/repository.ts';
+import type { AddonRepository } from './addon.ts';
+import { findCached, cacheAll, type Cached } from './solv-cache.ts';
+
+const GiB = 1024 ** 3;
+/** Unpacked bytes: several times what Fedora's largest repository has. */
+const primaryLimit = GiB;
+const filelistsLimit = 8 * GiB;
+
+export interface PreparedRepositories {
+  repos: AddonRepository[];
+  /** To be called with the paths that the addon has written. */
+  cache: (written: readonly string[]) => Promise<void>;
+}
+
+export async function prepare(
+  repositories: readonly OpenedRepository[],
+  withFilelists: boolean,
+): Promise<PreparedRepositories> {
+  const repos: AddonRepository[] = [];
+  const cached: Cached[] = [];
+  for (const repository of repositories) {
+    const { name, definition } = repository;
+    const { priority = 99, cost = 1000, exclude, include = [], moduleHotfixes = false } = definition;
+    const common = { name, priority, cost, exclude, include, moduleHotfixes };
+    if (repository.kind === 'rpms') {
+      repos.push({ ...common, kind: 'rpms', files: repository.files });
+    } else {
+      const found = await prepareMetadata(repository, withFilelists);
+      repos.push({ ...common, ...found.metadata });
+      cached.push(...found.cached);
+    }
+  }
+  return { repos, cache: (written) => cacheAll(cached, written) };
+}
+
+async function prepareMetadata(repository: MetadataRepository, withFilelists: boolean) {
+  const { primary, openSizes } = repository;
+  const filelists = withFilelists ? await repository.filelists() : undefined;
+  const cachedPrimary = await findCached([primary]);
+  // File lists are cached by the place that each package has in the primary metadata.
+  const cachedFilelists = filelists === undefined ? undefined : await findCached([primary, filelists]);
+  return {
+    metadata: {
+      kind: 'repomd' as const,
+      primary,
+      primaryLimit: Math.min(primaryLimit, openSizes?.primary ?? primaryLimit),
+      primarySolv: cachedPrimary.temporary === undefined ? cachedPrimary.path : undefined,
+      cachePrimary: cachedPrimary.temporary,
+      filelists,
+      filelistsLimit: Math.min(filelistsLimit, openSizes?.filelists ?? filelistsLimit),
+      filelistsSolv: cachedFilelists?.temporary === undefined ? cachedFilelists?.path : undefined,
+      cacheFilelists: cachedFilelists?.temporary,
+    },
+    cached: cachedFilelists ? [cachedPrimary, cachedFilelists] : [cachedPrimary],
+  };
+}

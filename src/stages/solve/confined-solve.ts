@@ -1,0 +1,115 @@
+/**
+ * libsolv reads what repositories and packages say in a process without network, keys, or a way to write but its answer
+ * and the caches that it is asked for. Whoever takes it over chooses packages, which a lock shows and signatures hold.
+ */
+import { existsSync, realpathSync } from 'node:fs';
+import { lstat, mkdtemp, rename, rm } from 'node:fs/promises';
+import { dirname, extname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { runModuleConfined } from '../../lib/host/confined.ts';
+import type { AddonInput, AddonOutput, AddonRepository } from './addon.ts';
+
+const word = z.string();
+const count = z.number();
+const chosen = z.object({
+  repo: word,
+  name: word,
+  epoch: count,
+  version: word,
+  release: word,
+  arch: word,
+  location: word,
+  base: word,
+  size: count,
+  checksum: z.object({ type: word, value: word }),
+  sourceRpm: word,
+  buildTime: count,
+});
+const lines = z.array(z.array(word));
+const answerSchema = z.object({
+  solved: z.boolean(),
+  needsFilelists: z.boolean(),
+  packages: z.array(chosen),
+  reasons: z.array(
+    z.object({
+      kind: z.enum(['asked', 'requires', 'recommends', 'supplements', 'replaces', 'other']),
+      by: word.optional(),
+      dependency: word.optional(),
+    }),
+  ),
+  whyNot: z
+    .object({
+      kind: z.enum(['present', 'unknown', 'excluded', 'version', 'replaced', 'refused', 'weak', 'unneeded']),
+      detail: word,
+      by: z.array(word),
+      dependency: word,
+      candidates: z.array(chosen),
+      problems: lines,
+    })
+    .optional(),
+  removed: z.array(chosen),
+  cached: z.array(word),
+  skipped: z.array(word),
+  problems: lines,
+  badFile: word.optional(),
+  reason: word.optional(),
+});
+
+const solver = join(import.meta.dirname, `solver${extname(import.meta.filename)}`);
+
+export async function solveConfined(input: AddonInput): Promise<AddonOutput> {
+  const wanted = input.repos.flatMap(cachesOf);
+  if (wanted.length === 0) return ask(input);
+  // Beside them, and so on their file system.
+  const scratch = await mkdtemp(join(dirname(wanted[0]!), '.solving-'));
+  try {
+    const inside = new Map(wanted.map((path, index) => [path, join(scratch, String(index))]));
+    const repos = input.repos.map((repo) => movedTo(repo, inside));
+    const answer = await ask({ ...input, repos }, scratch);
+    const cached: string[] = [];
+    for (const [path, made] of inside) {
+      if (!answer.cached.includes(made) || !(await lstat(made)).isFile()) continue;
+      await rename(made, path);
+      cached.push(path);
+    }
+    return { ...answer, cached };
+  } finally {
+    await rm(scratch, { recursive: true });
+  }
+}
+
+async function ask(input: AddonInput, writes?: string): Promise<AddonOutput> {
+  const files = input.repos.flatMap((one) => [
+    one.primary,
+    one.filelists,
+    one.primarySolv,
+    one.filelistsSolv,
+    ...(one.files ?? []),
+  ]);
+  const all = [...files, ...input.installed, ...(input.kept ?? [])].filter((file) => file !== undefined);
+  const reach = { reads: placesOf(all), ...(writes !== undefined && { writes }) };
+  const text = await runModuleConfined(solver, reach, JSON.stringify(input));
+  const parsed = answerSchema.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data as AddonOutput;
+  throw new MillinerError('INTERNAL', `the solver gives no answer: ${parsed.error.issues[0]!.message}`);
+}
+
+/** Of a directory of packages the whole: there may be thousands. Behind a link they lie elsewhere. */
+function placesOf(files: readonly string[]): string[] {
+  const real = (file: string) => (existsSync(file) ? realpathSync(file) : file);
+  return [...new Set(files.flatMap((file) => [dirname(resolve(file)), dirname(real(file))]))];
+}
+
+function cachesOf({ cachePrimary, cacheFilelists }: AddonRepository): string[] {
+  return [cachePrimary, cacheFilelists].filter((path) => path !== undefined);
+}
+
+function movedTo(repo: AddonRepository, inside: ReadonlyMap<string, string>): AddonRepository {
+  const { cachePrimary, cacheFilelists } = repo;
+  return {
+    ...repo,
+    ...(cachePrimary !== undefined && { cachePrimary: inside.get(cachePrimary) }),
+    ...(cacheFilelists !== undefined && { cacheFilelists: inside.get(cacheFilelists) }),
+  };
+}
