@@ -10,7 +10,7 @@ import { stoppable } from '../../lib/host/stoppable.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { ImageLayer } from '../../stages/image/image.ts';
 import { currentVersions } from '../../stages/image/tool-versions.ts';
-import { mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
+import { compressionOf, mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
 import { encodeLayer } from '../../stages/layer/compress/encode.ts';
 import { changedSince, changesOf } from '../../stages/layer/diff/changes.ts';
 import { layerParts } from '../../stages/layer/diff/layer-parts.ts';
@@ -19,7 +19,6 @@ import { isDirectory, isSocket, treeOf, type Tree } from '../../stages/layer/tre
 import { canonicalDigest } from '../../stages/lock/lock-file.ts';
 import type { BaseSource } from '../../stages/recipe/base-source.ts';
 import { scanSnapshot } from '../../stages/snapshot/snapshotter.ts';
-import { compressionOf } from '../build/write-layers.ts';
 import type { Context } from '../state/context.ts';
 import { recall, remember } from '../state/layer-cache.ts';
 import { withWorkspace } from '../state/workspace.ts';

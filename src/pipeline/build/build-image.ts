@@ -6,6 +6,7 @@ import { databasePath } from '../../lib/rpm/database-path.ts';
 import { inheritConfig, makeImage, type ImageLayer } from '../../stages/image/image.ts';
 import type { Sandbox } from '../../stages/install/sandbox.ts';
 import { targetFull } from '../../stages/install/transaction.ts';
+import { compressionOf } from '../../stages/layer/compress/compress.ts';
 import { parentAsFound } from '../../stages/layer/diff/parent.ts';
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
 import { withIds, type Ids } from '../../stages/lock/id-ledger.ts';
@@ -27,7 +28,7 @@ import { installImage, type InstalledImage } from './install.ts';
 import { PackageLayers } from './package-layers.ts';
 import { plannedLayers, predictAfter, predictBefore } from './predict-layers.ts';
 import { describeState } from './state-report.ts';
-import { compressionOf, writeLayers, type WrittenLayers } from './write-layers.ts';
+import { writeLayers, type WrittenLayers } from './write-layers.ts';
 
 export interface Job {
   locked: LockedRecipe;

@@ -5,7 +5,7 @@ import { stoppable } from '../../lib/host/stoppable.ts';
 import type { ImageLayer } from '../../stages/image/image.ts';
 import { checkLayers } from '../../stages/layer/apply/check-layers.ts';
 import { LayerSum } from '../../stages/layer/apply/layer-sum.ts';
-import { mediaTypes, usualLevel, type Compression } from '../../stages/layer/compress/compress.ts';
+import { mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
 import { encodeLayer } from '../../stages/layer/compress/encode.ts';
 import {
   changedSince,
@@ -19,7 +19,6 @@ import { splitChanged, type Held } from '../../stages/layer/diff/split-state.ts'
 import { filesOf } from '../../stages/layer/packages/predict.ts';
 import type { ListedEntry } from '../../stages/layer/tar/listing.ts';
 import type { Tree } from '../../stages/layer/tree.ts';
-import type { Recipe } from '../../stages/recipe/schema.ts';
 import type { LayerWorkers } from '../base/layer-workers.ts';
 import type { Context } from '../state/context.ts';
 import { readListing } from '../state/trees.ts';
@@ -47,10 +46,6 @@ export interface WrittenLayers {
   below: Tree;
   /** What they do not explain. */
   changed: Changed;
-}
-
-export function compressionOf({ compression: kind, level }: Recipe['layers']): Compression {
-  return { kind, level: level ?? usualLevel[kind] };
 }
 
 /** Every regular file of the tree has its digest afterwards. Throws LAYERS_DIFFER where the layers are not the tree. */

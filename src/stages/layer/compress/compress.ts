@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { constants, createGunzip, gzipSync, zstdCompressSync } from 'node:zlib';
 import { decompressZstd } from '../../../lib/host/zstd.ts';
+import type { Recipe } from '../../recipe/schema.ts';
 import { inChunks } from './chunks.ts';
 
 export interface Compression {
@@ -56,4 +57,8 @@ export function decompressed(blob: Readable, mediaType: string): Readable | unde
   const gunzip = createGunzip({ chunkSize: largestChunk });
   blob.on('error', (error) => gunzip.destroy(error));
   return blob.pipe(gunzip);
+}
+
+export function compressionOf({ compression: kind, level }: Recipe['layers']): Compression {
+  return { kind, level: level ?? usualLevel[kind] };
 }
