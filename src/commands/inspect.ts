@@ -1,7 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
-import type { StateEntry } from '../pipeline/build/state-report.ts';
-import { findRecord } from '../pipeline/state/image-records.ts';
+import { findRecord, type StateEntry } from '../pipeline/state/image-records.ts';
 
 export default class InspectCommand extends MillinerCommand {
   static override summary = 'Show what an image holds and what its build did';

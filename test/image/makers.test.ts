@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../spec/places.ts';
 import { rpmbuild } from '../../spec/rpmbuild.ts';
-import type { StateEntry } from '../../src/pipeline/build/state-report.ts';
+import type { StateEntry } from '../../src/pipeline/state/image-records.ts';
 import { Desk } from '../cli/milliner.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { makeEffects, type Effects } from './makers.ts';

@@ -9,11 +9,10 @@ import { loadChain } from '../../stages/recipe/load.ts';
 import { OverlaySnapshotter } from '../../stages/snapshot/overlay.ts';
 import { lockedChain, type LockedRecipe } from '../lock/lock.ts';
 import type { Context } from '../state/context.ts';
-import { readRecord, type ImageRecord } from '../state/image-records.ts';
+import { readRecord, type ImageRecord, type StateEntry } from '../state/image-records.ts';
 import { readTree } from '../state/trees.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { buildChain, type BuildOptions } from './build.ts';
-import type { StateEntry } from './state-report.ts';
 
 /** Throws NOT_REPRODUCIBLE naming the recipe, what differs and whose it is; else gives the image. */
 export async function checkReproducible(

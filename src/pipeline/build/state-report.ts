@@ -7,18 +7,7 @@ import type { Normalised } from '../../stages/layer/normalize/normalize.ts';
 import type { Origin } from '../../stages/layer/normalize/origin.ts';
 import type { Tree } from '../../stages/layer/tree.ts';
 import { placedBy, type Places } from '../../stages/recipe/placed-paths.ts';
-
-export interface StateEntry {
-  path: string;
-  change: 'added' | 'changed' | 'removed';
-  /** `ghost`: of the package; `scriptlet`: what made or last changed it; `recipe`: its directories, links, files and services; `normalised`, with the reason; `rpm`: its database. */
-  why: Origin['why'] | 'normalised' | 'rpm';
-  package?: string;
-  scriptlet?: string;
-  /** Where it is unknown: the package that was being installed. */
-  during?: string;
-  reason?: string;
-}
+import type { StateEntry } from '../state/image-records.ts';
 
 export interface StateSources {
   /** Base and packages alone. */

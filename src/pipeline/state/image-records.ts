@@ -7,10 +7,22 @@ import { hexOf, type Digest } from '../../lib/oci/digest.ts';
 import type { ImageLayer, RuntimeConfig } from '../../stages/image/image.ts';
 import type { Difference } from '../../stages/install/rpm-verify.ts';
 import type { Normalised } from '../../stages/layer/normalize/normalize.ts';
+import type { Origin } from '../../stages/layer/normalize/origin.ts';
 import type { RemovedKey } from '../../stages/layer/normalize/private-keys.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
 import type { TestPlan } from '../../stages/recipe/schema.ts';
-import type { StateEntry } from '../build/state-report.ts';
+
+export interface StateEntry {
+  path: string;
+  change: 'added' | 'changed' | 'removed';
+  /** `ghost`: of the package; `scriptlet`: what made or last changed it; `recipe`: its directories, links, files and services; `normalised`, with the reason; `rpm`: its database. */
+  why: Origin['why'] | 'normalised' | 'rpm';
+  package?: string;
+  scriptlet?: string;
+  /** Where it is unknown: the package that was being installed. */
+  during?: string;
+  reason?: string;
+}
 
 /** Of the fields below: a record of another form is as good as none, and its image is built again. */
 export const recordVersion = 3;
