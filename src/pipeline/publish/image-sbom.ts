@@ -4,24 +4,19 @@ import { readInside } from '../../lib/host/resolve-in-root.ts';
 import { readInstalled } from '../../lib/rpm/database.ts';
 import { databaseIn } from '../../lib/rpm/image-database.ts';
 import { headerTags } from '../../lib/rpm/tags.ts';
-import { cyclonedxDocument, type CycloneDxDocument } from '../../stages/sign/cyclonedx.ts';
+import { cyclonedxDocument } from '../../stages/sign/cyclonedx.ts';
 import type { Distribution } from '../../stages/sign/purl.ts';
 import { sbomFacts, type SbomBase, type SbomFile, type SbomInput } from '../../stages/sign/sbom.ts';
-import { spdxDocument, type SpdxDocument } from '../../stages/sign/spdx.ts';
+import { spdxDocument } from '../../stages/sign/spdx.ts';
 import { largestDocument } from '../../stages/sign/untrusted-json.ts';
 import { obtainBytes } from '../state/blob-exchange.ts';
 import { openContext, type Context, type RunOptions } from '../state/context.ts';
 import { findRecord, type ImageRecord } from '../state/image-records.ts';
+import type { Sboms } from '../state/received.ts';
 import { withTree } from '../state/snapshots.ts';
 import { filesOf } from './sbom-files.ts';
 
 const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string };
-
-/** The same facts in both forms. */
-export interface Sboms {
-  spdx: SpdxDocument;
-  cyclonedx: CycloneDxDocument;
-}
 
 export const sbomFormats = ['spdx', 'cyclonedx'] as const satisfies (keyof Sboms)[];
 

@@ -1,9 +1,10 @@
 /** Blobs by digest between machines: a repository of a registry, where one worker leaves what another goes on with. */
 import { MillinerError } from '../../lib/errors/error.ts';
+import type { Progress } from '../../lib/host/progress.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { RegistryClient } from '../../lib/registry/client.ts';
 import { parseReference } from '../../lib/registry/reference.ts';
-import type { Context, RunOptions } from './context.ts';
+import type { ContentStore } from '../../stages/content/store.ts';
 import { invalid, largestReceived } from './received.ts';
 
 export interface Exchange {
@@ -12,10 +13,22 @@ export interface Exchange {
   repository: string;
 }
 
+interface ExchangeOptions {
+  plainHttp: boolean;
+  progress: Progress;
+  signal?: AbortSignal | undefined;
+}
+
+/** Of a run's context. */
+interface Exchanging {
+  content: ContentStore;
+  exchange?: Exchange | undefined;
+}
+
 /** `place` is REGISTRY/REPOSITORY. Throws REFERENCE_INVALID, CREDENTIALS_INVALID; REGISTRY_INVALID where no registry is. */
 export async function openExchange(
   place: string,
-  { plainHttp, progress, signal }: { plainHttp: boolean } & Pick<RunOptions, 'progress' | 'signal'>,
+  { plainHttp, progress, signal }: ExchangeOptions,
 ): Promise<Exchange> {
   const { registry, repository, tag, digest } = parseReference(place);
   if (tag !== undefined || digest !== undefined) {
@@ -34,7 +47,7 @@ export async function openExchange(
  * DIGEST_MISMATCH, EXCHANGE_INVALID.
  */
 export async function obtain(
-  { content, exchange }: Context,
+  { content, exchange }: Exchanging,
   digest: Digest,
   largest = largestReceived,
 ): Promise<void> {
@@ -60,7 +73,7 @@ async function* bounded(source: AsyncIterable<Buffer>, digest: Digest, largest: 
 }
 
 /** The bytes of a blob that is small enough to be held. */
-export async function obtainBytes(context: Context, digest: Digest): Promise<Buffer> {
+export async function obtainBytes(context: Exchanging, digest: Digest): Promise<Buffer> {
   await obtain(context, digest);
   const chunks: Buffer[] = [];
   for await (const chunk of await context.content.openVerified(digest)) chunks.push(chunk as Buffer);
@@ -68,7 +81,7 @@ export async function obtainBytes(context: Context, digest: Digest): Promise<Buf
 }
 
 /** Leaves the blob for others, where there are any. */
-export async function leave({ content, exchange }: Context, digest: Digest): Promise<void> {
+export async function leave({ content, exchange }: Exchanging, digest: Digest): Promise<void> {
   if (!exchange) return;
   const size = await content.verify(digest);
   await exchange.client.pushBlob(exchange.repository, {
@@ -79,7 +92,7 @@ export async function leave({ content, exchange }: Context, digest: Digest): Pro
 }
 
 /** Puts bytes into the store, and leaves them for others. */
-export async function leaveBytes(context: Context, bytes: Buffer): Promise<Digest> {
+export async function leaveBytes(context: Exchanging, bytes: Buffer): Promise<Digest> {
   async function* once() {
     yield bytes;
   }

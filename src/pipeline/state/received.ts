@@ -10,8 +10,15 @@ import type { Verdict } from '../../stages/boot/verdict.ts';
 import { causeCodes } from '../../stages/boot/verdict.ts';
 import { idsSchema } from '../../stages/lock/id-ledger.ts';
 import { testSchema, type TestPlan } from '../../stages/recipe/schema.ts';
-import type { Sboms } from '../publish/image-sbom.ts';
+import type { CycloneDxDocument } from '../../stages/sign/cyclonedx.ts';
+import type { SpdxDocument } from '../../stages/sign/spdx.ts';
 import type { ImageRecord } from './image-records.ts';
+
+/** The same facts in both forms. */
+export interface Sboms {
+  spdx: SpdxDocument;
+  cyclonedx: CycloneDxDocument;
+}
 
 /** Bytes: the largest record tells of a million paths, the largest bill of as many files. */
 export const largestReceived = 256 * 1024 * 1024;
