@@ -1,5 +1,10 @@
 /** What a registry takes of the many ways to upload a blob: all of them, until it refuses one. */
-import type { Transport } from './transport.ts';
+
+/** Of a transport: whom it speaks with, and who is told of it. */
+interface Teller {
+  readonly registry: string;
+  tell(sentence: string): void;
+}
 
 /**
  * Bytes of a piece: the first is small enough to be sent again after a cut; the others follow where it is too large
@@ -22,22 +27,18 @@ export class Habits {
   }
 
   /** No piece: the rest of the upload goes without its range, if it must. */
-  refuseRanges(transport: Transport): void {
+  refuseRanges(transport: Teller): void {
     if (this.ranges) transport.tell(`${transport.registry} takes no pieces: the rest is sent as a whole`);
     this.ranges = false;
   }
 
-  refusePatch(transport: Transport): void {
+  refusePatch(transport: Teller): void {
     if (this.patch) transport.tell(`${transport.registry} takes no PATCH: blobs are sent with one PUT each`);
     this.patch = false;
   }
 
   /** A body as large as the one that was sent; false where nothing smaller can be. */
-  refuseSize(
-    transport: Transport,
-    { sent, ranged }: { sent: number; ranged: boolean },
-    least: number,
-  ): boolean {
+  refuseSize(transport: Teller, { sent, ranged }: { sent: number; ranged: boolean }, least: number): boolean {
     const before = { whole: this.whole, piece: this.#piece };
     if (!ranged) this.whole = false;
     const smaller = pieces.findIndex((size) => size < sent);
