@@ -3,10 +3,23 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { MillinerError } from '../../lib/errors/error.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
 import { copied, verifiedPieces } from '../../stages/content/store.ts';
 import { decompressed } from '../../stages/layer/compress/compress.ts';
 import { readTar } from '../../stages/layer/tar/reader.ts';
-import type { DigestTask } from './layer-worker.ts';
+
+/** A file that is named by what it holds. */
+export interface SourceBlob {
+  path: string;
+  digest: Digest;
+}
+
+/** The digests of the files of a layer. */
+export interface DigestTask {
+  kind: 'digest';
+  blob: SourceBlob;
+  mediaType: string;
+}
 
 /** Digests in hex; of another name of a file, the name that came first. */
 export interface LayerFile {

@@ -21,14 +21,8 @@ import { encodePiece, joinPieces, type Piece } from '../../stages/layer/compress
 import { frameParts } from '../../stages/layer/packages/frame.ts';
 import type { PlacedFile } from '../../stages/layer/packages/predict.ts';
 import { serializeListing, type ListedEntry } from '../../stages/layer/tar/listing.ts';
-import { fileDigests } from './layer-digests.ts';
+import { fileDigests, type DigestTask, type SourceBlob } from './layer-digests.ts';
 import { readBack, type LayerBlob } from './read-back.ts';
-
-/** A file that is named by what it holds. */
-export interface SourceBlob {
-  path: string;
-  digest: Digest;
-}
 
 /** What a frame is made of. */
 export interface FrameSource {
@@ -66,13 +60,6 @@ export interface ReadTask {
   blob: LayerBlob;
   /** Where to write one line of JSON for each entry of the tar stream. */
   listing: string;
-}
-
-/** The digests of the files of a layer. */
-export interface DigestTask {
-  kind: 'digest';
-  blob: SourceBlob;
-  mediaType: string;
 }
 
 export type LayerTask = MakeTask | ReadTask | DigestTask;

@@ -14,8 +14,8 @@ import type { PlacedFile } from '../../stages/layer/packages/predict.ts';
 import { parseListing } from '../../stages/layer/tar/listing.ts';
 import type { Context } from '../state/context.ts';
 import { withWorkspace } from '../state/workspace.ts';
-import type { LayerFile } from './layer-digests.ts';
-import type { FrameSource, LayerTask, SourceBlob, StoredFrame } from './layer-worker.ts';
+import type { LayerFile, SourceBlob } from './layer-digests.ts';
+import type { FrameSource, LayerTask, StoredFrame } from './layer-worker.ts';
 import type { LayerBlob, LayerContent } from './read-back.ts';
 
 /** Of zstd:chunked, a frame has a blob of JSON that describes it. */
