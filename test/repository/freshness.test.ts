@@ -5,11 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/lib/host/exec.ts';
 import { silent } from '../../src/lib/host/progress.ts';
-import {
-  openRepository,
-  type MetadataRepository,
-  type RepositoryDefinition,
-} from '../../src/stages/repo/repository.ts';
+import type { MetadataRepository } from '../../src/stages/repo/metadata.ts';
+import { openRepository, type RepositoryDefinition } from '../../src/stages/repo/repository.ts';
 import { makeCertificate } from '../registry/certificate.ts';
 import { signingKey, type SigningKey } from '../rpm/fixtures.ts';
 import { metalinkOf, Mirror, repositoryState, sha256, type State } from './mirror.ts';

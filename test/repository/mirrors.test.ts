@@ -4,11 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { silent } from '../../src/lib/host/progress.ts';
-import {
-  openRepository,
-  type MetadataRepository,
-  type RepositoryDefinition,
-} from '../../src/stages/repo/repository.ts';
+import type { MetadataRepository } from '../../src/stages/repo/metadata.ts';
+import { openRepository, type RepositoryDefinition } from '../../src/stages/repo/repository.ts';
 import { faults, metalinkOf, Mirror, repositoryState, sha256, type Fault } from './mirror.ts';
 
 const made: (() => Promise<void> | void)[] = [];

@@ -1,15 +1,43 @@
 /** The files that an accepted repomd.xml lists, fetched when they are asked for; of several mirrors the first that can. */
 import { createHash } from 'node:crypto';
 import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
+import type { Access } from '../../lib/http/access.ts';
 import { acceptFrom, type Accepted, type Opening } from './accept.ts';
 import { obtain, type Source } from './cache.ts';
 import { readComps, type Comps } from './comps.ts';
+import type { RepositoryDefinition } from './definition.ts';
 import { basesOf, packageBelow } from './location.ts';
 import type { Metalink } from './metalink.ts';
-import { readModules } from './modules.ts';
+import { readModules, type Modules } from './modules.ts';
 import { remember } from './replay-guard.ts';
 import type { MetadataFile, MetadataType } from './repomd.ts';
-import type { MetadataRepository } from './repository.ts';
+
+export interface Opened {
+  name: string;
+  definition: RepositoryDefinition;
+  /** With what its packages are asked for. */
+  access: Access;
+  /** Base URLs, best first. */
+  bases: readonly URL[];
+  /**
+   * URLs of a package, best mirror first, from the location and xml:base that its metadata gives.
+   * Throws REPO_INVALID where they lead out of the repository.
+   */
+  packageUrls(location: string, xmlBase: string): string[];
+}
+
+export interface MetadataRepository extends Opened {
+  kind: 'repomd';
+  /** Path of the verified file. */
+  primary: string;
+  /** Bytes that the files unpack to, where repomd.xml says so: more than that is no honest file. */
+  openSizes?: { primary: number | undefined; filelists: number | undefined };
+  /** Fetched when first asked for; undefined where the repository has none. */
+  filelists(): Promise<string | undefined>;
+  comps(): Promise<Comps | undefined>;
+  modules(): Promise<Modules | undefined>;
+  updateinfo(): Promise<string | undefined>;
+}
 
 /** What is wrong with one mirror alone, perhaps. */
 const passedOver: readonly ErrorCode[] = [

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silent } from '../../lib/host/progress.ts';
-import { openRepository, type MetadataRepository, type RepositoryDefinition } from './repository.ts';
+import type { MetadataRepository } from './metadata.ts';
+import { openRepository, type RepositoryDefinition } from './repository.ts';
 
 const options = { arch: 'x86_64', release: '43', progress: silent };
 const primary = gzipSync('<metadata/>');

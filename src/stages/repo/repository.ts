@@ -1,19 +1,18 @@
 /** A repository, opened: its packages' metadata verified and at hand for the solver. */
-import { access as canAccess } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
+import { access as canAccess } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { isBeneath, placeBeneath } from '../../lib/host/beneath.ts';
 import { isWeak } from '../../lib/host/checksum.ts';
-import type { Access } from '../../lib/http/access.ts';
 import { readKeys } from '../../lib/rpm/keys.ts';
 import { acceptLocal, repomdPath, type Opening } from './accept.ts';
-import { expandGroups, type Comps, type GroupMember } from './comps.ts';
+import { expandGroups, type GroupMember } from './comps.ts';
 import { placesOf, type OpenOptions, type RepositoryDefinition } from './definition.ts';
 import { fetchDocument } from './documents.ts';
 import { baseUrl, directoryOf, substitute } from './location.ts';
-import { openMirrors, withMetadata } from './metadata.ts';
+import { openMirrors, withMetadata, type MetadataRepository, type Opened } from './metadata.ts';
 import { parseMetalink, parseMirrorlist } from './metalink.ts';
 import type { Modules } from './modules.ts';
 import { accessOf } from './repository-access.ts';
@@ -21,33 +20,6 @@ import { listPackages } from './rpm-directory.ts';
 import { authorityOf } from './vouching.ts';
 
 export type { OpenOptions, RepositoryDefinition } from './definition.ts';
-
-interface Opened {
-  name: string;
-  definition: RepositoryDefinition;
-  /** With what its packages are asked for. */
-  access: Access;
-  /** Base URLs, best first. */
-  bases: readonly URL[];
-  /**
-   * URLs of a package, best mirror first, from the location and xml:base that its metadata gives.
-   * Throws REPO_INVALID where they lead out of the repository.
-   */
-  packageUrls(location: string, xmlBase: string): string[];
-}
-
-export interface MetadataRepository extends Opened {
-  kind: 'repomd';
-  /** Path of the verified file. */
-  primary: string;
-  /** Bytes that the files unpack to, where repomd.xml says so: more than that is no honest file. */
-  openSizes?: { primary: number | undefined; filelists: number | undefined };
-  /** Fetched when first asked for; undefined where the repository has none. */
-  filelists(): Promise<string | undefined>;
-  comps(): Promise<Comps | undefined>;
-  modules(): Promise<Modules | undefined>;
-  updateinfo(): Promise<string | undefined>;
-}
 
 export interface DirectoryRepository extends Opened {
   kind: 'rpms';

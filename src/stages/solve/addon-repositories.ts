@@ -1,5 +1,6 @@
 /** Opened repositories as the addon takes them: documents, or what was cached of them in libsolv's own format. */
-import type { MetadataRepository, OpenedRepository } from '../repo/repository.ts';
+import type { MetadataRepository } from '../repo/metadata.ts';
+import type { OpenedRepository } from '../repo/repository.ts';
 import type { AddonRepository } from './addon.ts';
 import { findCached, cacheAll, type Cached } from './solv-cache.ts';
 
