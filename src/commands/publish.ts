@@ -4,7 +4,7 @@ import { askPassword } from '../cli/password.ts';
 import { usualLife } from '../pipeline/publish/next-standings.ts';
 import { publish } from '../pipeline/publish/publish.ts';
 import { openContext } from '../pipeline/state/context.ts';
-import { layouts } from '../pipeline/trust/verify-image.ts';
+import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 
 export default class PublishCommand extends MillinerCommand {
   static override summary = 'Sign a booted image and publish it';

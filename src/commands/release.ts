@@ -5,7 +5,7 @@ import { untrusted } from '../cli/repository-flags.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { examine } from '../pipeline/setup/doctor.ts';
 import { openContext, type RunOptions } from '../pipeline/state/context.ts';
-import { layouts } from '../pipeline/trust/verify-image.ts';
+import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 import { withConnection, type Connection } from '../queue/connection.ts';
 import { follow, hasWorkers } from '../queue/follow.ts';
 import { identifyKey, Keyring, rememberKey, type KeyId } from '../queue/keyring.ts';

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
-import { layouts, verifyReference } from '../pipeline/trust/verify-image.ts';
+import { layouts } from '../pipeline/trust/fetch-signatures.ts';
+import { verifyReference } from '../pipeline/trust/verify-image.ts';
 
 export default class VerifyCommand extends MillinerCommand {
   static override summary = 'Verify that an image in a registry is signed, listed and booted';

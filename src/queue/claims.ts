@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { arches } from '../lib/host/arch.ts';
 import type { Digest } from '../lib/oci/digest.ts';
 import { digestSchema } from '../pipeline/state/received.ts';
-import { layouts } from '../pipeline/trust/verify-image.ts';
+import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 import { forged, peek, sealedSchema, type Claim, type Machines, type Sealed } from './sealed.ts';
 
 const arch = z.enum(arches);

@@ -14,8 +14,8 @@ import { invalid, parseRecord, parseSboms, parseVerdict } from '../pipeline/stat
 import { readVerdict } from '../pipeline/state/verdicts.ts';
 import { importImages, leaveImage } from '../pipeline/transfer/image-transfer.ts';
 import { bundleRecipe, withBundle } from '../pipeline/transfer/recipe-bundle.ts';
+import { layoutsOf } from '../pipeline/trust/fetch-signatures.ts';
 import { readKeyText } from '../pipeline/trust/signer-key.ts';
-import { layoutsOf } from '../pipeline/trust/verify-image.ts';
 import type { Verdict } from '../stages/boot/verdict.ts';
 import { readPrivateKey } from '../stages/sign/key.ts';
 import { referencesOf, tagsOf, type Built, type Locked, type Published, type Signed } from './claims.ts';

@@ -10,7 +10,7 @@ import { openTargets } from '../pipeline/publish/targets.ts';
 import { openExchange } from '../pipeline/state/blob-exchange.ts';
 import type { Context } from '../pipeline/state/context.ts';
 import { bundleRecipe, type Bundled } from '../pipeline/transfer/recipe-bundle.ts';
-import type { Layout } from '../pipeline/trust/verify-image.ts';
+import type { Layout } from '../pipeline/trust/fetch-signatures.ts';
 import { canonicalDigest } from '../stages/lock/lock-file.ts';
 import { loadChain } from '../stages/recipe/load.ts';
 import type { Recipe } from '../stages/recipe/schema.ts';

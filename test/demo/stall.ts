@@ -4,7 +4,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorTable, exitCodes, MillinerError } from '../../src/lib/errors/error.ts';
 import { tagOf, type Digest } from '../../src/lib/oci/descriptor.ts';
-import type { Layout } from '../../src/pipeline/trust/verify-image.ts';
+import type { Layout } from '../../src/pipeline/trust/fetch-signatures.ts';
 import { password, Shelf } from '../sign/shelf.ts';
 import { buildDemo, cache, copyRecipes, demoRecipes, runCli, type Built } from './recipes.ts';
 

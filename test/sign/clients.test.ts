@@ -5,12 +5,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { errorTable, exitCodes, MillinerError } from '../../src/lib/errors/error.ts';
+import { sha256Of } from '../../src/lib/oci/descriptor.ts';
+import type { Layout } from '../../src/pipeline/trust/fetch-signatures.ts';
 import { writePolicy } from '../../src/pipeline/trust/policy.ts';
-import type { Layout } from '../../src/pipeline/trust/verify-image.ts';
 import { toJson, type Fetched } from '../../src/stages/sign/artifact.ts';
 import { generateKeyPair, readPrivateKey } from '../../src/stages/sign/key.ts';
 import { readPublicKey } from '../../src/stages/sign/public-key.ts';
-import { sha256Of } from '../../src/lib/oci/descriptor.ts';
 import { mergeSignatures, signReference } from '../../src/stages/sign/simple-signing.ts';
 import { FaultProxy } from '../registry/faults.ts';
 import { pullAsPrinted } from './printed.ts';

@@ -4,19 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, type RunOptions, type RunResult } from '../../src/lib/host/exec.ts';
 import { silent } from '../../src/lib/host/progress.ts';
-import { writePolicy } from '../../src/pipeline/trust/policy.ts';
-import { verifyReference, type Layout } from '../../src/pipeline/trust/verify-image.ts';
-import { RegistryClient } from '../../src/lib/registry/client.ts';
 import { indexType, type Digest } from '../../src/lib/oci/descriptor.ts';
 import { manifestType, type Descriptor } from '../../src/lib/oci/descriptor.ts';
+import { RegistryClient } from '../../src/lib/registry/client.ts';
+import type { Layout } from '../../src/pipeline/trust/fetch-signatures.ts';
+import { writePolicy } from '../../src/pipeline/trust/policy.ts';
+import { verifyReference } from '../../src/pipeline/trust/verify-image.ts';
 import { describe, toJson, type Fetched } from '../../src/stages/sign/artifact.ts';
 import { mergeAttestations } from '../../src/stages/sign/attestation.ts';
-import { signImage, type SignInput } from '../../src/stages/sign/sign-image.ts';
 import { generateKeyPair, readPrivateKey, type SigningKey } from '../../src/stages/sign/key.ts';
+import { signImage, type SignInput } from '../../src/stages/sign/sign-image.ts';
 import { mergeSignatures } from '../../src/stages/sign/simple-signing.ts';
 import { cosign, podman, skopeo } from '../clients/trixie.ts';
-import { RegistryServer } from '../registry/server.ts';
 import { plainEndpoint } from '../registry/plain.ts';
+import { RegistryServer } from '../registry/server.ts';
 import { emptySboms } from './emptysboms.ts';
 
 export interface Image {

@@ -13,12 +13,11 @@ import {
 import type { LockedImage } from '../../stages/lock/lock-file.ts';
 import type { BaseSource } from '../../stages/recipe/base-source.ts';
 import type { Context } from '../state/context.ts';
-import { asAltered } from '../trust/fetch-signatures.ts';
+import { asAltered, layouts } from '../trust/fetch-signatures.ts';
 import { verifySigned, type ForeignImage } from '../trust/image-signature.ts';
 import { findImage, type FoundImage } from '../trust/image-source.ts';
 import { pemKeys, type SignerKey } from '../trust/signer-key.ts';
 import { requireCurrent, statedOf, type Stated } from '../trust/standings.ts';
-import { layouts } from '../trust/verify-image.ts';
 
 export type ImageSource = Extract<BaseSource, { kind: 'image' }>;
 

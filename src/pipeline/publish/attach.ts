@@ -10,8 +10,12 @@ import type { SignedImage } from '../../stages/sign/sign-image.ts';
 import { bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
 import { mergeSignatures } from '../../stages/sign/simple-signing.ts';
 import { openEnvelope, type Statement } from '../../stages/sign/statement.ts';
-import { fetchAttachment, fetchBundles, type PublishedImage } from '../trust/fetch-signatures.ts';
-import type { Layout } from '../trust/verify-image.ts';
+import {
+  fetchAttachment,
+  fetchBundles,
+  type Layout,
+  type PublishedImage,
+} from '../trust/fetch-signatures.ts';
 import { count, type Tally } from './push.ts';
 
 /** Names of what was attached: tags and digests in the repository. */

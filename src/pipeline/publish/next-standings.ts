@@ -1,10 +1,9 @@
 /** What is to be stated of each tag that an image gets: numbers go on from whatever was stated before. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Standing } from '../../stages/sign/standing.ts';
-import type { PublishedImage } from '../trust/fetch-signatures.ts';
+import { layouts, type PublishedImage } from '../trust/fetch-signatures.ts';
 import { seenTag } from '../trust/seen-tags.ts';
 import { rememberCurrent, statedOf, type StandingOptions } from '../trust/standings.ts';
-import { layouts } from '../trust/verify-image.ts';
 import type { Target } from './targets.ts';
 
 /** Seconds that a statement holds unless told otherwise: publishing again begins anew. */

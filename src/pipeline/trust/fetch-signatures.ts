@@ -8,6 +8,13 @@ import { attachmentTag, type AttachmentKind } from '../../stages/sign/attachment
 import { bundleType } from '../../stages/sign/sigstore-bundle.ts';
 import { largestEnvelope } from '../../stages/sign/untrusted-json.ts';
 
+/** `sig`: the tags that podman, skopeo and older cosigns read; `bundle`: the referrers that cosign 3 reads. */
+export const layouts = ['sig', 'bundle'] as const;
+export type Layout = (typeof layouts)[number];
+
+export const layoutsOf = (only: Layout | undefined): readonly Layout[] =>
+  only === undefined ? layouts : [only];
+
 export interface PublishedImage {
   client: RegistryClient;
   repository: string;

@@ -10,9 +10,8 @@ import type { PublicKey } from '../../stages/sign/public-key.ts';
 import { revocationsOf, type Revocation } from '../../stages/sign/revocation.ts';
 import { bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
 import { standingsOf, type Standing } from '../../stages/sign/standing.ts';
-import { fetchAttachment, fetchBundles, type PublishedImage } from './fetch-signatures.ts';
+import { fetchAttachment, fetchBundles, type Layout, type PublishedImage } from './fetch-signatures.ts';
 import { rememberRevocations, rememberTag, seenRevocations, seenTag } from './seen-tags.ts';
-import type { Layout } from './verify-image.ts';
 
 /** Of what a client looks at, and where it remembers. */
 export interface StandingOptions {

@@ -10,19 +10,18 @@ import { verifySignatures, type ExpectedImage } from '../../stages/sign/simple-s
 import type { Standing } from '../../stages/sign/standing.ts';
 import { verifyImageStatement, verifySboms, verifyVerdict } from '../../stages/sign/verify.ts';
 import type { RunOptions } from '../state/context.ts';
-import { fetchAttachment, fetchBundles, type PublishedImage } from './fetch-signatures.ts';
+import {
+  fetchAttachment,
+  fetchBundles,
+  layoutsOf,
+  type Layout,
+  type PublishedImage,
+} from './fetch-signatures.ts';
 import { verifySigned, type ForeignImage } from './image-signature.ts';
 import { findImage } from './image-source.ts';
 import { memoryIn } from './seen-tags.ts';
 import { readSignerKey, type SignerKey } from './signer-key.ts';
 import { requireCurrent, statedOf } from './standings.ts';
-
-/** `sig`: the tags that podman, skopeo and older cosigns read; `bundle`: the referrers that cosign 3 reads. */
-export const layouts = ['sig', 'bundle'] as const;
-export type Layout = (typeof layouts)[number];
-
-export const layoutsOf = (only: Layout | undefined): readonly Layout[] =>
-  only === undefined ? layouts : [only];
 
 export interface Proof {
   claim: 'signature' | 'sbom' | 'verdict' | 'tag';
