@@ -15,7 +15,7 @@ import { withReason } from '../../stages/snapshot/snapshotter.ts';
 import { holdToDigest } from '../base/hold-to-digest.ts';
 import { LayerWorkers } from '../base/layer-workers.ts';
 import { testPlanOf } from '../instance/boot-plan.ts';
-import type { LockedRecipe } from '../lock/lock.ts';
+import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import { isImage, type BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
 import { guestIdsOf } from '../state/guest-ids.ts';

@@ -6,7 +6,7 @@ import type { Ids } from '../../stages/lock/id-ledger.ts';
 import { canonicalDigest } from '../../stages/lock/lock-file.ts';
 import { readTemplate } from '../../stages/recipe/recipe-files.ts';
 import type { Repository } from '../../stages/recipe/schema.ts';
-import type { LockedRecipe } from '../lock/lock.ts';
+import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import type { Parent } from '../state/base-records.ts';
 
 export async function buildKeyOf(

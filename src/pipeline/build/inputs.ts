@@ -7,7 +7,7 @@ import { readPackage } from '../../lib/rpm/package.ts';
 import { ensureToolRoot } from '../../stages/install/tool-root.ts';
 import type { VerifiedPackage } from '../../stages/layer/packages/predict.ts';
 import type { LockedPackage } from '../../stages/lock/lock-file.ts';
-import type { LockedRecipe } from '../lock/lock.ts';
+import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import { sayingWhich } from '../packages/error-names.ts';
 import { fetchPackages, placesOf } from '../packages/fetch.ts';
 import { checkTrust } from '../packages/verify-signatures.ts';

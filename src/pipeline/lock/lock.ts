@@ -9,16 +9,10 @@ import type { Context } from '../state/context.ts';
 import { checkFresh, checkHostRpm, inputsOf } from './freshness.ts';
 import { describePackages, layerCount, planArch, type PlanCost } from './layer-plan.ts';
 import { pinnedImage } from './locked-base.ts';
+import type { LockedRecipe } from './locked-recipe.ts';
 import { refuseOrphans } from './modular.ts';
 import { solveArch, type LockedBase } from './resolve.ts';
 import { checkMeant } from './update.ts';
-
-/** A recipe with the part of its lock that is for one architecture. */
-export interface LockedRecipe {
-  loaded: LoadedRecipe;
-  lock: Lock;
-  answer: LockedArch;
-}
 
 export interface MadeLock {
   lock: Lock;

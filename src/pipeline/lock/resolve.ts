@@ -18,8 +18,8 @@ import { openAll } from '../packages/repositories.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
 import { changesOfBase } from './lock-changes.ts';
-import type { LockedRecipe } from './lock.ts';
 import { goneFrom, lockedImage, refuseReplaced, withoutPackages } from './locked-base.ts';
+import type { LockedRecipe } from './locked-recipe.ts';
 import { keepPackages, remaining } from './update.ts';
 
 export type LockedBase = Pick<LockedRecipe, 'loaded' | 'lock'>;
