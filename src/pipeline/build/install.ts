@@ -4,7 +4,6 @@ import { nextStamp } from '../../lib/host/stamp.ts';
 import { canonicalizeDatabase } from '../../lib/rpm/canonical.ts';
 import { readFilesOfOthers, type IsInstalled } from '../../lib/rpm/database.ts';
 import { databaseIn } from '../../lib/rpm/image-database.ts';
-import type { RpmPackage } from '../../lib/rpm/package.ts';
 import { readAccounts, readOwners, type Accounts } from '../../stages/install/accounts.ts';
 import { renderTemplate, setServices } from '../../stages/install/configure.ts';
 import { placesIn } from '../../stages/install/default-filesystems.ts';
@@ -24,32 +23,14 @@ import { fixTimes } from '../../stages/layer/normalize/times.ts';
 import { packagedFiles, type PackageFiles } from '../../stages/layer/packages/packaged.ts';
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
-import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import { placedBy } from '../../stages/recipe/placed-paths.ts';
 import { readTemplate } from '../../stages/recipe/recipe-files.ts';
 import { scanSnapshot } from '../../stages/snapshot/snapshotter.ts';
 import type { Context } from '../state/context.ts';
 import type { BuildReport } from '../state/image-records.ts';
+import type { InstallPlan } from './install-plan.ts';
 import { explain } from './rpm-verification.ts';
 import { transact } from './transact.ts';
-
-export interface InstallPlan {
-  loaded: LoadedRecipe;
-  arch: string;
-  epoch: number;
-  /** What this recipe adds to its base. */
-  packages: RpmPackage[];
-  /** NEVRAs of the base that this image has, and that it has not. */
-  kept: readonly string[];
-  removed: readonly string[];
-  /** The tree of the base. */
-  parent: Tree | undefined;
-  dbPath: string;
-  /** What users and groups had before. */
-  ledger: Ids;
-  /** Called when rpm is done: its scriptlets have given every owner a number. */
-  onInstalled: () => Promise<void>;
-}
 
 /** With what is known once rpm is done. */
 interface InstalledPlan extends InstallPlan {

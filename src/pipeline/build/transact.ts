@@ -20,7 +20,7 @@ import {
   type TransactionLog,
 } from '../../stages/install/transaction.ts';
 import type { Context } from '../state/context.ts';
-import type { InstallPlan } from './install.ts';
+import type { InstallPlan } from './install-plan.ts';
 
 /**
  * Warnings are added for what the recipe allows. Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, DATABASE_DIFFERS,
