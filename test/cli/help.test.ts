@@ -40,7 +40,7 @@ test('what comes before the look at the version of Node can be loaded by old one
       ...readFileSync(join(checkout, 'dist', file), 'utf8').matchAll(/^(?:import|export) .*from '(.+)';$/gm),
     ].map(([, name]) => name);
   expect(imports('cli.js')).toEqual(['node:path', './lib/errors/error.js']);
-  expect(new Set(imports('lib/errors/error.js'))).toEqual(new Set(['./table.js']));
+  expect(new Set(imports('lib/errors/error.js'))).toEqual(new Set(['./exit-codes.js', './table.js']));
 });
 
 test('the manifest, which saves a start from loading every command, names them all', () => {

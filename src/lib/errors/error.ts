@@ -1,7 +1,9 @@
 /** The error that every code of the table is thrown as. */
-import { errorTable, exitCodes, type ErrorCode } from './table.ts';
+import { exitCodes } from './exit-codes.ts';
+import { errorTable, type ErrorCode } from './table.ts';
 
-export { errorTable, exitCodes, type ErrorCode, type ExitKind } from './table.ts';
+export { exitCodes, type ExitKind } from './exit-codes.ts';
+export { errorTable, type ErrorCode } from './table.ts';
 
 export interface ErrorOptions {
   /** Replaces the table's general advice where the place knows better. */

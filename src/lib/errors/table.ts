@@ -2,36 +2,11 @@
  * Every way Milliner ends other than well: a code, what happened, what to do about it, and the exit code.
  * Users script against the codes; docs and tests are held to this table.
  */
+import type { ExitKind } from './exit-codes.ts';
 import { diskErrors } from './table-disk.ts';
 import { lockErrors } from './table-lock.ts';
 import { registryErrors } from './table-registry.ts';
 import { poolErrors } from './table-storage.ts';
-
-/** Exit codes by kind of failure; 2 is oclif's for wrong usage. */
-export const exitCodes = {
-  internal: 1,
-  usage: 2,
-  input: 3,
-  repository: 4,
-  solve: 5,
-  trust: 6,
-  install: 7,
-  host: 8,
-  storage: 9,
-  reproducibility: 10,
-  boot: 11,
-  registry: 12,
-  unsigned: 13,
-  wrongKey: 14,
-  altered: 15,
-  unbooted: 16,
-  queue: 17,
-  release: 18,
-  signedElsewhere: 19,
-  interrupted: 130,
-} as const;
-
-export type ExitKind = keyof typeof exitCodes;
 
 interface Row {
   kind: ExitKind;
