@@ -3,14 +3,15 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/lib/host/exec.ts';
+import { indexType } from '../../src/lib/oci/descriptor.ts';
+import type { Digest } from '../../src/lib/oci/digest.ts';
 import type { Lock } from '../../src/stages/lock/lock-file.ts';
-import { indexType, type Digest } from '../../src/lib/oci/descriptor.ts';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
+import { isNormalised } from '../image/normalised.ts';
 import { compareTrees } from '../image/trees.ts';
+import { Bench, runsToItsEnd, type PublishAnswer } from '../publish/bench.ts';
 import { GpgHome } from '../rpm/gpghome.ts';
 import { Lookaside } from '../sign/lookaside.ts';
-import { isNormalised } from '../image/normalised.ts';
-import { Bench, runsToItsEnd, type PublishAnswer } from '../publish/bench.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { Buildah, installInto } from './buildah.ts';
 

@@ -3,12 +3,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { manifestType } from '../../src/lib/oci/descriptor.ts';
+import { sha256Of } from '../../src/lib/oci/digest.ts';
 import { RegistryClient } from '../../src/lib/registry/client.ts';
-import { manifestType, sha256Of } from '../../src/lib/oci/descriptor.ts';
 import { Desk } from '../cli/milliner.ts';
 import { harmful, tarOf, type Part } from '../layer/hostile.ts';
-import { RegistryServer } from '../registry/server.ts';
 import { plainEndpoint } from '../registry/plain.ts';
+import { RegistryServer } from '../registry/server.ts';
 
 let server: RegistryServer;
 let client: RegistryClient;

@@ -1,5 +1,5 @@
 /** A byte that changes on the disk of a registry: where it may lie, and who sees it. */
-import type { Digest } from '../../src/lib/oci/descriptor.ts';
+import type { Digest } from '../../src/lib/oci/digest.ts';
 import { refusedAs, type Checked, type Hanging, type Pulled, type Stalled } from './stall.ts';
 
 export interface Damage {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorTable, exitCodes, MillinerError } from '../../src/lib/errors/error.ts';
-import { tagOf, type Digest } from '../../src/lib/oci/descriptor.ts';
+import { tagOf, type Digest } from '../../src/lib/oci/digest.ts';
 import type { Layout } from '../../src/pipeline/trust/fetch-signatures.ts';
 import { password, Shelf } from '../sign/shelf.ts';
 import { buildDemo, cache, copyRecipes, demoRecipes, runCli, type Built } from './recipes.ts';

@@ -18,10 +18,10 @@ import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { native } from '../../src/lib/host/native.ts';
 import { byteString } from '../../src/lib/host/paths.ts';
-import { endOfArchive, tarHeader } from '../../src/stages/layer/tar/writer.ts';
+import { sha256Of } from '../../src/lib/oci/digest.ts';
 import { unpackLayer } from '../../src/stages/layer/apply/unpack.ts';
 import { mediaTypes } from '../../src/stages/layer/compress/compress.ts';
-import { sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { endOfArchive, tarHeader } from '../../src/stages/layer/tar/writer.ts';
 import { character, excessive, harmful, tarOf, type Part } from './hostile.ts';
 
 let place: string;

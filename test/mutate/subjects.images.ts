@@ -1,6 +1,7 @@
 /** What registries say of images: indexes, manifests, configurations, and what hangs on them. */
 import { readFile } from 'node:fs/promises';
-import { indexType, manifestType, sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { indexType, manifestType } from '../../src/lib/oci/descriptor.ts';
+import { sha256Of } from '../../src/lib/oci/digest.ts';
 import { chooseManifest, readConfig, readManifest } from '../../src/stages/image/foreign-image.ts';
 import { readManifest as readAttached } from '../../src/stages/sign/artifact.ts';
 import { mutateJson } from './json.ts';

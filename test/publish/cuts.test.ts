@@ -3,17 +3,17 @@
  * looks at the tag meanwhile sees an image that was signed and booted; the next run completes, and what is there in
  * the end is what an undisturbed run leaves.
  */
+import fc from 'fast-check';
 import { createPublicKey, verify } from 'node:crypto';
 import { cp, readFile, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { isDigest, tagOf, type Digest } from '../../src/lib/oci/digest.ts';
 import { RegistryClient } from '../../src/lib/registry/client.ts';
-import { isDigest, tagOf, type Digest } from '../../src/lib/oci/descriptor.ts';
 import { FaultProxy, type Fault, type Seen } from '../registry/faults.ts';
+import { plainEndpoint } from '../registry/plain.ts';
 import { Bench } from './bench.ts';
 import { storedIn } from './stored.ts';
-import { plainEndpoint } from '../registry/plain.ts';
 
 const rounds = process.env['MILLINER_SOAK'] ? 50 : 6;
 const repository = 'cut/hat';

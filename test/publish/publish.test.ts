@@ -3,7 +3,7 @@ import { createPublicKey, verify } from 'node:crypto';
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { tagOf, type Digest } from '../../src/lib/oci/descriptor.ts';
+import { tagOf, type Digest } from '../../src/lib/oci/digest.ts';
 import type { BuildAnswer } from '../cli/milliner.ts';
 import { cosign, skopeo } from '../clients/trixie.ts';
 import { FaultProxy } from '../registry/faults.ts';

@@ -1,6 +1,6 @@
 /** What the commands make of tags that were moved back and of what was revoked: publish, verify, lock, build, revoke. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { tagOf, type Digest } from '../../src/lib/oci/descriptor.ts';
+import { tagOf, type Digest } from '../../src/lib/oci/digest.ts';
 import { Desk, type BuildAnswer } from '../cli/milliner.ts';
 import { tinyPackages } from '../tiny/tiny.ts';
 import { Bench, runsToItsEnd } from './bench.ts';

@@ -6,14 +6,14 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { MillinerError } from '../../src/lib/errors/error.ts';
+import { sha256Of } from '../../src/lib/oci/digest.ts';
 import { ReadBudget } from '../../src/lib/registry/budget.ts';
 import { RegistryClient } from '../../src/lib/registry/client.ts';
-import { sha256Of } from '../../src/lib/oci/descriptor.ts';
 import { FaultProxy } from './faults.ts';
+import { plainEndpoint } from './plain.ts';
 import { account, RegistryServer, type ServerOptions } from './server.ts';
 import { StandIn } from './standin.ts';
 import { identityToken, TokenServer } from './tokens.ts';
-import { plainEndpoint } from './plain.ts';
 
 const open: { close(): unknown }[] = [];
 

@@ -4,11 +4,12 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { RegistryClient } from '../../src/lib/registry/client.ts';
-import { indexType, manifestType, sha256Of, tagOf, type Descriptor } from '../../src/lib/oci/descriptor.ts';
+import { indexType, manifestType, type Descriptor } from '../../src/lib/oci/descriptor.ts';
+import { sha256Of, tagOf } from '../../src/lib/oci/digest.ts';
 import type { BlobSource } from '../../src/lib/registry/blob-source.ts';
-import { RegistryServer } from './server.ts';
+import { RegistryClient } from '../../src/lib/registry/client.ts';
 import { plainEndpoint } from './plain.ts';
+import { RegistryServer } from './server.ts';
 
 let server: RegistryServer;
 let client: RegistryClient;

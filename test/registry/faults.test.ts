@@ -1,11 +1,12 @@
 /** Whatever breaks between us and a real registry: what passes is waited for, what does not is said. */
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { indexType, manifestType } from '../../src/lib/oci/descriptor.ts';
+import { sha256Of, tagOf } from '../../src/lib/oci/digest.ts';
 import { RegistryClient } from '../../src/lib/registry/client.ts';
-import { indexType, manifestType, sha256Of, tagOf } from '../../src/lib/oci/descriptor.ts';
 import { FaultProxy, type Fault, type Seen } from './faults.ts';
-import { RegistryServer } from './server.ts';
 import { plainEndpoint } from './plain.ts';
+import { RegistryServer } from './server.ts';
 
 let server: RegistryServer;
 let proxy: FaultProxy;

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../src/lib/errors/error.ts';
 import { run } from '../../src/lib/host/exec.ts';
-import { sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { sha256Of } from '../../src/lib/oci/digest.ts';
 import { RegistryClient } from '../../src/lib/registry/client.ts';
 import type { Bench } from '../publish/bench.ts';
 import { FaultProxy } from './faults.ts';

@@ -1,11 +1,11 @@
 /** Uploads as registries take them, each in its own way: all arrive, once and whole. */
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
+import { sha256Of } from '../../src/lib/oci/digest.ts';
 import { RegistryClient } from '../../src/lib/registry/client.ts';
-import { sha256Of } from '../../src/lib/oci/descriptor.ts';
 import { FaultProxy, type Fault, type Seen } from './faults.ts';
-import { StandIn, type Behaviour } from './standin.ts';
 import { plainEndpoint } from './plain.ts';
+import { StandIn, type Behaviour } from './standin.ts';
 
 const open: { close(): void }[] = [];
 afterEach(() => {

@@ -5,7 +5,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { errorTable, exitCodes, MillinerError } from '../../src/lib/errors/error.ts';
-import { sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { sha256Of } from '../../src/lib/oci/digest.ts';
 import type { Layout } from '../../src/pipeline/trust/fetch-signatures.ts';
 import { writePolicy } from '../../src/pipeline/trust/policy.ts';
 import { toJson, type Fetched } from '../../src/stages/sign/artifact.ts';

@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MillinerError } from '../../src/lib/errors/error.ts';
+import { sha256Of } from '../../src/lib/oci/digest.ts';
 import { toJson, type Fetched } from '../../src/stages/sign/artifact.ts';
 import { mergeAttestations } from '../../src/stages/sign/attestation.ts';
 import { signImage } from '../../src/stages/sign/sign-image.ts';
-import { sha256Of } from '../../src/lib/oci/descriptor.ts';
 import { mergeSignatures } from '../../src/stages/sign/simple-signing.ts';
 import { image, input, judge, key, publish, references, type Published } from './published.ts';
 

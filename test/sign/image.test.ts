@@ -1,15 +1,16 @@
 /** What is signed verifies, the same input gives the same bytes, and each refusal has its own reason. */
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/lib/errors/error.ts';
+import { sha256Of } from '../../src/lib/oci/digest.ts';
 import { toJson } from '../../src/stages/sign/artifact.ts';
 import { attachedEnvelopes, mergeAttestations } from '../../src/stages/sign/attestation.ts';
+import { readPublicKey } from '../../src/stages/sign/public-key.ts';
 import { signImage } from '../../src/stages/sign/sign-image.ts';
 import { bundledEnvelopes } from '../../src/stages/sign/sigstore-bundle.ts';
-import { readPublicKey } from '../../src/stages/sign/public-key.ts';
-import { sha256Of } from '../../src/lib/oci/descriptor.ts';
 import { mergeSignatures, verifySignatures } from '../../src/stages/sign/simple-signing.ts';
 import { largestDocument } from '../../src/stages/sign/untrusted-json.ts';
 import { verifyImageStatement, verifySboms, verifyVerdict } from '../../src/stages/sign/verify.ts';
+import { cosignBundle } from './cosign3.ts';
 import {
   claims,
   expected,
@@ -26,7 +27,6 @@ import {
   stranger,
   type Published,
 } from './published.ts';
-import { cosignBundle } from './cosign3.ts';
 
 const refused = (code: ErrorCode) => expect.objectContaining({ code }) as Error;
 

@@ -1,11 +1,11 @@
 /** Images as a registry has them once they are published, and what verification says of them. */
 import { MillinerError } from '../../src/lib/errors/error.ts';
+import { sha256Of } from '../../src/lib/oci/digest.ts';
 import type { Fetched } from '../../src/stages/sign/artifact.ts';
 import { attachedEnvelopes, mergeAttestations } from '../../src/stages/sign/attestation.ts';
-import { bundledEnvelopes } from '../../src/stages/sign/sigstore-bundle.ts';
-import { signImage, type SignInput } from '../../src/stages/sign/sign-image.ts';
 import { generateKeyPair, readPrivateKey, type SigningKey } from '../../src/stages/sign/key.ts';
-import { sha256Of } from '../../src/lib/oci/descriptor.ts';
+import { signImage, type SignInput } from '../../src/stages/sign/sign-image.ts';
+import { bundledEnvelopes } from '../../src/stages/sign/sigstore-bundle.ts';
 import { mergeSignatures, verifySignatures } from '../../src/stages/sign/simple-signing.ts';
 import { verifyImageStatement, verifySboms, verifyVerdict } from '../../src/stages/sign/verify.ts';
 import { emptySboms } from './emptysboms.ts';

@@ -1,7 +1,5 @@
 /** What registries exchange: digests, and descriptors that promise bytes (OCI image specification, descriptor.md). */
-import { createHash } from 'node:crypto';
-
-export type Digest = `sha256:${string}`;
+import type { Digest } from './digest.ts';
 
 export interface Descriptor {
   mediaType: string;
@@ -14,16 +12,3 @@ export interface Descriptor {
 
 export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 export const indexType = 'application/vnd.oci.image.index.v1+json';
-
-export function isDigest(text: unknown): text is Digest {
-  return typeof text === 'string' && /^sha256:[0-9a-f]{64}$/.test(text);
-}
-
-export function sha256Of(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
-
-/** The name under which readers find what belongs to an image: `sha256-HEX`. */
-export function tagOf(digest: Digest): string {
-  return digest.replace(':', '-');
-}

@@ -1,4 +1,5 @@
 /** Digests as OCI writes them (image-spec, descriptor.md); sha256 is the only algorithm of the store. */
+import { createHash } from 'node:crypto';
 import { MillinerError } from '../errors/error.ts';
 
 export type Digest = `sha256:${string}`;
@@ -9,12 +10,31 @@ export interface Blob {
   size: number;
 }
 
-export function isDigest(text: string): text is Digest {
-  return /^sha256:[0-9a-f]{64}$/.test(text);
-}
-
 /** The hex half, checked: it becomes a file name. */
 export function hexOf(digest: Digest): string {
   if (isDigest(digest)) return digest.slice('sha256:'.length);
   throw new MillinerError('INTERNAL', `${JSON.stringify(digest)} is no sha256 digest`);
+}
+
+export function isDigest(text: unknown): text is Digest {
+  return typeof text === 'string' && /^sha256:[0-9a-f]{64}$/.test(text);
+}
+
+export function sha256Of(bytes: Uint8Array): Digest {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/** The name under which readers find what belongs to an image: `sha256-HEX`. */
+export function tagOf(digest: Digest): string {
+  return digest.replace(':', '-');
+}
+
+/** sha256 over JSON with sorted keys: the same for the same value, however it was put together. */
+export function canonicalDigest(value: unknown): Digest {
+  const text = JSON.stringify(value, (_key, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }

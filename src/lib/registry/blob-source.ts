@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { MillinerError } from '../errors/error.ts';
-import type { Digest } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 
 export interface BlobSource {
   digest: Digest;

@@ -1,7 +1,7 @@
 /** Blobs of a registry, looked for and read (OCI distribution specification, "Pulling blobs"). */
 import { MillinerError } from '../errors/error.ts';
 import { AttemptError } from '../http/request.ts';
-import { sha256Of, type Digest } from '../oci/descriptor.ts';
+import { sha256Of, type Digest } from '../oci/digest.ts';
 import { readBody } from './body.ts';
 import type { Transport } from './transport.ts';
 

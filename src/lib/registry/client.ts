@@ -1,5 +1,6 @@
 /** A registry as the pipeline sees it: the whole protocol behind one object, with the credentials of one account. */
-import type { Descriptor, Digest } from '../oci/descriptor.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { BlobSource } from './blob-source.ts';
 import { getBlob, hasBlob, streamBlob } from './blobs.ts';
 import type { ReadBudget } from './budget.ts';

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { MillinerError } from '../errors/error.ts';
 import { eachMirror } from '../http/mirrors.ts';
 import { AttemptError, get, showUrl } from '../http/request.ts';
-import type { Digest } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import { readBody } from './body.ts';
 import { ReadBudget } from './budget.ts';
 

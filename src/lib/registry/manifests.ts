@@ -1,6 +1,7 @@
 /** Manifests and tags of a registry (OCI distribution specification, "Pulling manifests", "Pushing manifests"). */
 import type { HttpResponse } from '../http/request.ts';
-import { indexType, isDigest, manifestType, sha256Of, type Digest } from '../oci/descriptor.ts';
+import { indexType, manifestType } from '../oci/descriptor.ts';
+import { isDigest, sha256Of, type Digest } from '../oci/digest.ts';
 import { listsTag } from './list-tags.ts';
 import type { Transport } from './transport.ts';
 

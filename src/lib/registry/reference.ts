@@ -1,7 +1,7 @@
 /** Names of images in registries, in the grammar of the OCI distribution specification (spec.md, "Pulling manifests"). */
 import { MillinerError } from '../errors/error.ts';
 import { isLoopbackHost } from '../http/request.ts';
-import { isDigest, type Digest } from '../oci/descriptor.ts';
+import { isDigest, type Digest } from '../oci/digest.ts';
 
 export interface Reference {
   /** Host, with its port where one is given. */

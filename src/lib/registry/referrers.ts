@@ -4,7 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { indexType, isDigest, tagOf, type Descriptor, type Digest } from '../oci/descriptor.ts';
+import { indexType, type Descriptor } from '../oci/descriptor.ts';
+import { isDigest, tagOf, type Digest } from '../oci/digest.ts';
 import { excess } from './budget.ts';
 import { nextOf } from './list-tags.ts';
 import { findManifest, manifestBytes, putManifest } from './manifests.ts';

@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { withLock } from '../../lib/host/locks.ts';
-import type { Digest } from '../../lib/oci/digest.ts';
+import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { parseReference } from '../../lib/registry/reference.ts';
-import { canonicalDigest, type LockedImage } from '../../stages/lock/lock-file.ts';
+import type { LockedImage } from '../../stages/lock/lock-file.ts';
 import type { BaseSource } from '../../stages/recipe/base-source.ts';
 import { baseVersion, findBase, nameOf, writeBase, type BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';

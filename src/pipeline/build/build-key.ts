@@ -1,9 +1,8 @@
 /** What an image is made from, as one digest: the same key means that there is nothing to build. */
 import { fileChecksum } from '../../lib/host/checksum.ts';
-import type { Digest } from '../../lib/oci/digest.ts';
+import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { currentVersions } from '../../stages/image/tool-versions.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
-import { canonicalDigest } from '../../stages/lock/lock-file.ts';
 import { readTemplate } from '../../stages/recipe/recipe-files.ts';
 import type { Repository } from '../../stages/recipe/schema.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';

@@ -1,8 +1,8 @@
 /** Whether a lock still is the answer to its recipe. */
 import { MillinerError } from '../../lib/errors/error.ts';
-import type { Digest } from '../../lib/oci/digest.ts';
+import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { hostRpmVersion } from '../../stages/image/tool-versions.ts';
-import { canonicalDigest, type Lock } from '../../stages/lock/lock-file.ts';
+import type { Lock } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Recipe, Repository } from '../../stages/recipe/schema.ts';
 import { layerCount, mostLayers } from './layer-plan.ts';

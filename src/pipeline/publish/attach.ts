@@ -1,6 +1,7 @@
 /** What is signed of an image, hung on it in a repository beside what is there already, in one layout or both. */
 import { MillinerError } from '../../lib/errors/error.ts';
-import { manifestType, sha256Of, type Digest } from '../../lib/oci/descriptor.ts';
+import { manifestType } from '../../lib/oci/descriptor.ts';
+import { sha256Of, type Digest } from '../../lib/oci/digest.ts';
 import type { Artifact, Fetched } from '../../stages/sign/artifact.ts';
 import type { Attachment } from '../../stages/sign/attachment.ts';
 import { mergeAttestations } from '../../stages/sign/attestation.ts';

@@ -1,6 +1,7 @@
 /** revoke: a signed word, beside an image in a registry, that it or the verdicts that it booted count no more. */
 import { MillinerError } from '../../lib/errors/error.ts';
-import { manifestType, type Digest } from '../../lib/oci/descriptor.ts';
+import { manifestType } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
 import { RegistryClient } from '../../lib/registry/client.ts';
 import { completeReference } from '../../lib/registry/pull-sources.ts';
 import { parseReference, showReference, wantedTag } from '../../lib/registry/reference.ts';

@@ -2,8 +2,7 @@
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
-import { hexOf, type Digest } from '../../lib/oci/digest.ts';
-import { canonicalDigest } from '../../stages/lock/lock-file.ts';
+import { canonicalDigest, hexOf, type Digest } from '../../lib/oci/digest.ts';
 import type { BaseSource } from '../../stages/recipe/base-source.ts';
 import type { Context } from './context.ts';
 import { readStored, type ImageRecord } from './image-records.ts';

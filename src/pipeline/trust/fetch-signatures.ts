@@ -1,6 +1,7 @@
 /** The signatures and attestations of an image, as a registry has them now. */
 import { MillinerError } from '../../lib/errors/error.ts';
-import type { Descriptor, Digest } from '../../lib/oci/descriptor.ts';
+import type { Descriptor } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
 import { excess, ReadBudget } from '../../lib/registry/budget.ts';
 import type { RegistryClient } from '../../lib/registry/client.ts';
 import { readManifest, type Fetched } from '../../stages/sign/artifact.ts';

@@ -3,7 +3,7 @@
  * beside the registry; the image itself or the index that it is in.
  */
 import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
-import type { Digest } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
 import { parseReference, showReference } from '../../lib/registry/reference.ts';
 import { gravest, gravity } from '../../stages/sign/failure-order.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';

@@ -1,6 +1,6 @@
 /** Where an image is read from: the registry of its name, or what this host has in its place. */
 import { MillinerError } from '../../lib/errors/error.ts';
-import { isDigest } from '../../lib/oci/descriptor.ts';
+import { isDigest } from '../../lib/oci/digest.ts';
 import { RegistryClient } from '../../lib/registry/client.ts';
 import type { Manifest } from '../../lib/registry/manifests.ts';
 import { placesOf } from '../../lib/registry/pull-sources.ts';

@@ -1,6 +1,6 @@
 /** Whether an image has a signature of OpenPGP beside its registry, where this host looks for those. */
 import { MillinerError } from '../../lib/errors/error.ts';
-import type { Digest } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
 import { readSignatureFiles, type SignatureFile } from '../../lib/registry/lookaside.ts';
 import { parseReference } from '../../lib/registry/reference.ts';
 import {

@@ -7,9 +7,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
-import { isDigest, type Digest } from '../../lib/oci/descriptor.ts';
-import { hexOf } from '../../lib/oci/digest.ts';
-import { canonicalDigest } from '../../stages/lock/lock-file.ts';
+import { canonicalDigest, hexOf, isDigest, type Digest } from '../../lib/oci/digest.ts';
 
 const tagSchema = z.object({ digest: z.custom<Digest>(isDigest), number: z.int().nonnegative() });
 const revokedSchema = z.object({

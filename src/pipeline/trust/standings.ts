@@ -3,8 +3,7 @@
  * has seen of that before.
  */
 import { MillinerError } from '../../lib/errors/error.ts';
-import type { Digest } from '../../lib/oci/descriptor.ts';
-import { canonicalDigest } from '../../stages/lock/lock-file.ts';
+import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { attachedEnvelopes, type FoundEnvelope } from '../../stages/sign/attestation.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';
 import { revocationsOf, type Revocation } from '../../stages/sign/revocation.ts';

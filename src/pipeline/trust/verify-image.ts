@@ -1,6 +1,6 @@
 /** verify: whether an image in a registry is signed, listed and booted, as a client that trusts one key sees it. */
 import { MillinerError } from '../../lib/errors/error.ts';
-import type { Digest } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
 import { completeReference } from '../../lib/registry/pull-sources.ts';
 import { parseReference, showReference, wantedTag, taggedReference } from '../../lib/registry/reference.ts';
 import { attachedEnvelopes, type FoundEnvelope } from '../../stages/sign/attestation.ts';

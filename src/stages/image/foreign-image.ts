@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import { canonicalSignal } from '../../lib/container/stop-signal.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { indexType, isDigest, manifestType, type Digest } from '../../lib/oci/descriptor.ts';
+import { indexType, manifestType } from '../../lib/oci/descriptor.ts';
+import { isDigest, type Digest } from '../../lib/oci/digest.ts';
 import type { ImageLayer, RuntimeConfig } from './image.ts';
 import { fitOf, platformOf, showPlatform } from './platform.ts';
 

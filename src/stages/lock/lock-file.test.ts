@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { sampleLock as lock } from '../../../test/lock/sample.ts';
-import { canonicalDigest, readLock, writeLock } from './lock-file.ts';
+import { canonicalDigest } from '../../lib/oci/digest.ts';
+import { readLock, writeLock } from './lock-file.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'milliner-lock-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -1,10 +1,9 @@
 /** The lock file: a recipe's answer, written once, reviewed in git, and held to its own digest. */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
 import { readBeneath, rootOf } from '../../lib/host/beneath.ts';
-import type { Digest } from '../../lib/oci/descriptor.ts';
+import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const digest = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]);
@@ -154,14 +153,4 @@ function contentDigest(content: Omit<Lock, 'digest'>): Digest {
 /** The source package's name; packages that name none stand for themselves. */
 export function sourceNameOf({ sourceRpm, name }: Pick<LockedPackage, 'sourceRpm' | 'name'>): string {
   return /^(.+)-[^-]+-[^-]+\.(?:no)?src\.rpm$/.exec(sourceRpm)?.[1] ?? name;
-}
-
-/** sha256 over JSON with sorted keys: the same for the same value, however it was put together. */
-export function canonicalDigest(value: unknown): Digest {
-  const text = JSON.stringify(value, (_key, part: unknown) =>
-    part !== null && typeof part === 'object' && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }

@@ -1,7 +1,8 @@
 /** What hangs on an image in a registry: OCI manifests with their blobs (OCI image specification 1.1, manifest.md). */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { isDigest, manifestType, sha256Of, type Descriptor, type Digest } from '../../lib/oci/descriptor.ts';
+import { manifestType, type Descriptor } from '../../lib/oci/descriptor.ts';
+import { isDigest, sha256Of, type Digest } from '../../lib/oci/digest.ts';
 import { readJson, type Refuse } from './untrusted-json.ts';
 
 /** A manifest with its blobs by digest: those to push before it, or those that were fetched with it. */

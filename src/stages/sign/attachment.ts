@@ -3,7 +3,8 @@
  * layer for each signature or attestation (cosign, specs/SIGNATURE_SPEC.md). Everyone who signs the image writes to
  * the same manifest, so that others' layers are kept.
  */
-import { manifestType, tagOf, type Descriptor, type Digest } from '../../lib/oci/descriptor.ts';
+import { manifestType, type Descriptor } from '../../lib/oci/descriptor.ts';
+import { tagOf, type Digest } from '../../lib/oci/digest.ts';
 import {
   altered,
   describe,

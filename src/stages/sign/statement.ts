@@ -4,7 +4,7 @@
  */
 import { dsse } from '@sigstore/core';
 import { z } from 'zod';
-import { sha256Of, type Digest } from '../../lib/oci/descriptor.ts';
+import { sha256Of, type Digest } from '../../lib/oci/digest.ts';
 import { altered, toJson } from './artifact.ts';
 import { signatureHolds } from './check-signature.ts';
 import { wrongKey } from './failure-order.ts';

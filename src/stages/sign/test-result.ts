@@ -4,8 +4,7 @@
  */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { sha256Of } from '../../lib/oci/descriptor.ts';
-import type { Digest } from '../../lib/oci/digest.ts';
+import { sha256Of, type Digest } from '../../lib/oci/digest.ts';
 import { toJson } from './artifact.ts';
 
 /** What the predicate reads of a verdict; all of it is signed. */
