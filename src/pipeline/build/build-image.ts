@@ -14,7 +14,6 @@ import { bytesOf, durationOf } from '../../stages/recipe/schema.ts';
 import { withReason } from '../../stages/snapshot/snapshotter.ts';
 import { holdToDigest } from '../base/hold-to-digest.ts';
 import { LayerWorkers } from '../base/layer-workers.ts';
-import { testPlanOf } from '../instance/boot-plan.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import { isImage, type BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
@@ -28,6 +27,7 @@ import { installImage, type InstalledImage } from './install.ts';
 import { PackageLayers } from './package-layers.ts';
 import { plannedLayers, predictAfter, predictBefore } from './predict-layers.ts';
 import { describeState } from './state-report.ts';
+import { testPlanOf } from './test-plan.ts';
 import { writeLayers, type WrittenLayers } from './write-layers.ts';
 
 export interface Job {

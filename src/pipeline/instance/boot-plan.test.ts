@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { testSchema } from '../../stages/recipe/schema.ts';
-import { bootPlanOf, testPlanOf } from './boot-plan.ts';
+import { testPlanOf } from '../build/test-plan.ts';
+import { bootPlanOf } from './boot-plan.ts';
 
 const config = { env: {}, exposedPorts: [], volumes: [], labels: {} };
 
