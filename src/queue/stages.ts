@@ -2,7 +2,7 @@
 import { MillinerError } from '../lib/errors/error.ts';
 import { build } from '../pipeline/build/build.ts';
 import { bootFailure, bootRecorded } from '../pipeline/instance/boot.ts';
-import { lockRecipe } from '../pipeline/lock/lock.ts';
+import { lockRecipe } from '../pipeline/lock/locked-chain.ts';
 import { sbomsOf } from '../pipeline/publish/image-sbom.ts';
 import { inTurn, promote, signImageAt, type Fence } from '../pipeline/publish/publish.ts';
 import { readImage, type StoredImage } from '../pipeline/publish/push.ts';

@@ -7,7 +7,7 @@ import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { writeLayout } from '../../stages/image/oci-layout.ts';
 import { loadChain } from '../../stages/recipe/load.ts';
 import { ensureBase } from '../base/ensure-base.ts';
-import { lockedChain } from '../lock/lock.ts';
+import { lockedChain } from '../lock/locked-chain.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';

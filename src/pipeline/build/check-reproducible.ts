@@ -7,7 +7,7 @@ import { showBytes } from '../../lib/host/paths.ts';
 import type { Tree, TreeEntry } from '../../stages/layer/tree.ts';
 import { loadChain } from '../../stages/recipe/load.ts';
 import { OverlaySnapshotter } from '../../stages/snapshot/overlay.ts';
-import { lockedChain } from '../lock/lock.ts';
+import { lockedChain } from '../lock/locked-chain.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import type { Context } from '../state/context.ts';
 import { readRecord, type ImageRecord, type StateEntry } from '../state/image-records.ts';

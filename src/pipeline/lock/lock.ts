@@ -1,15 +1,14 @@
 /** lock: solves a recipe against its repositories and writes down the answer; and holds a lock to its recipe. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { hostArch } from '../../lib/host/arch.ts';
-import { checkVersions, currentVersions } from '../../stages/image/tool-versions.ts';
+import { currentVersions } from '../../stages/image/tool-versions.ts';
 import { readLock, sealLock, writeLock, type Lock, type LockedArch } from '../../stages/lock/lock-file.ts';
 import { loadChain, type LoadedRecipe } from '../../stages/recipe/load.ts';
 import { ensureBase } from '../base/ensure-base.ts';
 import type { Context } from '../state/context.ts';
-import { checkFresh, checkHostRpm, inputsOf } from './freshness.ts';
+import { checkFresh, inputsOf } from './freshness.ts';
 import { describePackages, layerCount, planArch, type PlanCost } from './layer-plan.ts';
 import { pinnedImage } from './locked-base.ts';
-import type { LockedRecipe } from './locked-recipe.ts';
 import { refuseOrphans } from './modular.ts';
 import { solveArch, type LockedBase } from './resolve.ts';
 import { checkMeant } from './update.ts';
@@ -60,47 +59,7 @@ async function lockBases(context: Context, chain: LoadedRecipe[]): Promise<Locke
   return base;
 }
 
-/** The chain with its locks, for building; those that are missing are made, stale or edited ones refused. */
-export async function lockedChain(
-  context: Context,
-  chain: LoadedRecipe[],
-  arch: string,
-): Promise<LockedRecipe[]> {
-  const locked: LockedRecipe[] = [];
-  for (const loaded of chain) {
-    const base = locked.at(-1);
-    const there = await readLock(loaded.lockPath);
-    if (there) checkFresh(loaded, there, base?.lock);
-    const found = there ?? (await makeLock(context, loaded, base)).lock;
-    checkVersions(found, loaded.lockPath);
-    const answer = found.arches[arch];
-    if (!answer) {
-      throw new MillinerError('LOCK_STALE', `${loaded.lockPath} has no answer for ${arch}`, {
-        hint: `Add ${arch} to the recipe's arches and lock again.`,
-      });
-    }
-    if (!Array.isArray(answer.tools)) await checkHostRpm(answer.tools.host, loaded);
-    locked.push({ loaded, lock: found, answer });
-  }
-  return locked;
-}
-
-/** The recipe's own lock, held to it for these architectures; `made` where it, or one of its bases, had none. */
-export async function lockRecipe(
-  context: Context,
-  recipe: string,
-  arches: readonly string[],
-): Promise<{ lock: Lock; made: boolean }> {
-  const chain = await loadChain(recipe);
-  const before = await Promise.all(chain.map(({ lockPath }) => readLock(lockPath)));
-  const locked = await context.content.lease(async () => {
-    for (const arch of arches.slice(1)) await lockedChain(context, chain, arch);
-    return lockedChain(context, chain, arches[0]!);
-  });
-  return { lock: locked.at(-1)!.lock, made: before.includes(undefined) };
-}
-
-async function makeLock(
+export async function makeLock(
   context: Context,
   loaded: LoadedRecipe,
   base: LockedBase | undefined,
