@@ -19,6 +19,7 @@ import { isImage, type BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
 import { guestIdsOf } from '../state/guest-ids.ts';
 import { recordVersion, writeRecord, type ImageRecord } from '../state/image-records.ts';
+import { prepare } from '../state/snapshots.ts';
 import { readTree, storeTree } from '../state/trees.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { buildKeyOf } from './build-key.ts';
@@ -140,23 +141,6 @@ const asTargetError = (sandbox: Sandbox) => async (error: NodeJS.ErrnoException)
   if (error.code !== 'ENOSPC' || !(await sandbox.disk.isFull())) throw error;
   throw targetFull(sandbox, error.message, { cause: error });
 };
-
-/** Whatever is not committed when the scope ends is removed. */
-async function prepare({ snapshots }: Context, id: string, parent: string | undefined, most: number) {
-  await snapshots.prepare(id, parent, { bytes: most });
-  const mostBytes = snapshots.limitOf(id);
-  const isFull = async () => {
-    const space = await snapshots.space(id);
-    return space.bytes <= 0 || space.inodes <= 0;
-  };
-  return {
-    target: await snapshots.mount(id),
-    disk: { mostBytes, isHosts: mostBytes < most, isFull },
-    async [Symbol.asyncDispose]() {
-      if (snapshots.stat(id)) await snapshots.remove(id);
-    },
-  };
-}
 
 async function storeImage(context: Context, { locked, arch, base }: Job, own: ImageLayer[]) {
   const { recipe } = locked.loaded;

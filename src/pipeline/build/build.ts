@@ -11,7 +11,7 @@ import { lockedChain } from '../lock/locked-chain.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
-import { readRecord, type ImageRecord } from '../state/image-records.ts';
+import { isComplete, readRecord, type ImageRecord } from '../state/image-records.ts';
 import { buildImage } from './build-image.ts';
 import { buildKeyOf } from './build-key.ts';
 import { readLedger, recordIds } from './record-ids.ts';
@@ -76,18 +76,6 @@ async function ensureImage(
     },
     turn,
   );
-}
-
-/** Whether all that its record names is here. */
-export async function isComplete({ content, snapshots }: Context, record: ImageRecord): Promise<boolean> {
-  const digests = [
-    record.manifestDigest,
-    record.configDigest,
-    record.tree,
-    ...record.layers.map((l) => l.digest),
-  ];
-  const there = await Promise.all(digests.map((digest) => content.has(digest as Digest)));
-  return there.every(Boolean) && snapshots.stat(record.snapshot) !== undefined;
 }
 
 /** Writers of one layout take turns: each reads the index, adds its tag, and writes it back. */

@@ -13,6 +13,7 @@ import type { Context } from '../state/context.ts';
 import { findRecord, type ImageRecord } from '../state/image-records.ts';
 import { addPublication } from '../state/publications.ts';
 import type { Sboms } from '../state/received.ts';
+import { readImage, type StoredImage } from '../state/stored-image.ts';
 import { readVerdict } from '../state/verdicts.ts';
 import { layouts, layoutsOf, type Layout, type PublishedImage } from '../trust/fetch-signatures.ts';
 import { readKeyText } from '../trust/signer-key.ts';
@@ -21,7 +22,7 @@ import { proofs } from '../trust/verify-image.ts';
 import { attach, type Attached } from './attach.ts';
 import { sbomsOf } from './image-sbom.ts';
 import { nextStandings, usualLife } from './next-standings.ts';
-import { pushImage, readImage, type StoredImage, type Tally } from './push.ts';
+import { pushImage, type Tally } from './push.ts';
 import { openTargets, type Target } from './targets.ts';
 
 export interface PublishOptions {

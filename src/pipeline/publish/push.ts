@@ -1,8 +1,5 @@
 /** An image's blobs and manifest from the content store to a repository, under no name yet but its digest. */
-import { z } from 'zod';
-import { MillinerError } from '../../lib/errors/error.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
-import { manifestType } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { BlobSource } from '../../lib/registry/blob-source.ts';
 import { parseReference } from '../../lib/registry/reference.ts';
@@ -10,34 +7,12 @@ import type { Pushed } from '../../lib/registry/upload.ts';
 import { listBases } from '../state/base-records.ts';
 import { obtain } from '../state/blob-exchange.ts';
 import type { Context } from '../state/context.ts';
-import type { ImageRecord } from '../state/image-records.ts';
 import { publishedAt } from '../state/publications.ts';
+import { readManifest, type BlobDescriptor, type StoredImage } from '../state/stored-image.ts';
 import type { Target } from './targets.ts';
 
 /** Enough to fill a line, few enough for a registry's limits. */
 const parallel = 3;
-
-const descriptor = z.object({
-  mediaType: z.string(),
-  digest: z.custom<Digest>((value) => typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value)),
-  size: z.int().nonnegative(),
-});
-const manifestSchema = z.object({ config: descriptor, layers: z.array(descriptor) });
-export type BlobDescriptor = z.infer<typeof descriptor>;
-
-/** An image as it leaves the store. */
-export interface StoredImage {
-  name: string;
-  digest: Digest;
-  mediaType: string;
-  manifest: Buffer;
-  config: BlobDescriptor;
-  /** Lowest first; each blob once. */
-  layers: BlobDescriptor[];
-  base: Digest | undefined;
-  /** Seconds: the time that the image says it was created at. */
-  epoch: number;
-}
 
 /** What became of all the blobs of a run. */
 export interface Tally {
@@ -50,23 +25,6 @@ export function count(tally: Tally, pushed: Pushed, size: number): void {
   if (pushed === 'uploaded') tally.uploadedBytes += size;
   else if (pushed === 'mounted') tally.mountedBlobs++;
   else tally.skippedBlobs++;
-}
-
-/** The manifest itself says what belongs to the image. Throws BLOB_MISSING, BLOB_CORRUPT, STATE_INVALID. */
-export async function readImage({ content }: Context, record: ImageRecord): Promise<StoredImage> {
-  const digest = record.manifestDigest;
-  const { manifest, config, layers } = await readManifest(content, digest);
-  const unique = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
-  return {
-    name: record.name,
-    digest,
-    mediaType: manifestType,
-    manifest,
-    config,
-    layers: unique,
-    base: record.base,
-    epoch: record.epoch,
-  };
 }
 
 /**
@@ -137,15 +95,6 @@ async function pulledFrom(context: Context, base: Digest, registry: string) {
     if (place.registry === registry) return { repository: place.repository, layers };
   }
   return undefined;
-}
-
-async function readManifest(content: Context['content'], digest: Digest) {
-  const chunks: Buffer[] = [];
-  for await (const chunk of await content.openVerified(digest)) chunks.push(chunk as Buffer);
-  const manifest = Buffer.concat(chunks);
-  const parsed = manifestSchema.safeParse(JSON.parse(manifest.toString('utf8')));
-  if (!parsed.success) throw new MillinerError('STATE_INVALID', `${digest} is no image manifest`);
-  return { manifest, ...parsed.data };
 }
 
 async function repositoryWith(state: string, digest: Digest, registry: string): Promise<string | undefined> {

@@ -5,7 +5,8 @@ import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
 import { canonicalDigest, hexOf, type Digest } from '../../lib/oci/digest.ts';
 import type { BaseSource } from '../../stages/recipe/base-source.ts';
 import type { Context } from './context.ts';
-import { readStored, type ImageRecord } from './image-records.ts';
+import type { ImageRecord } from './image-records.ts';
+import { readStored } from './json-store.ts';
 
 /** What a recipe can be built on, whoever made it; a file system has no manifest, and its layer's digest for one. */
 export interface Parent extends Pick<

@@ -1,9 +1,10 @@
 /** What is known of the images in the state directory: one file for each, and which one a name means. */
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
 import { hexOf, type Digest } from '../../lib/oci/digest.ts';
+import type { ContentStore } from '../../stages/content/store.ts';
 import type { ImageLayer, RuntimeConfig } from '../../stages/image/image.ts';
 import type { Difference } from '../../stages/install/rpm-verify.ts';
 import type { Normalised } from '../../stages/layer/normalize/normalize.ts';
@@ -11,6 +12,8 @@ import type { Origin } from '../../stages/layer/normalize/origin.ts';
 import type { RemovedKey } from '../../stages/layer/normalize/private-keys.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
 import type { TestPlan } from '../../stages/recipe/schema.ts';
+import type { Snapshotter } from '../../stages/snapshot/snapshotter.ts';
+import { readStored } from './json-store.ts';
 
 export interface StateEntry {
   path: string;
@@ -96,24 +99,6 @@ export async function readRecord(state: string, name: string): Promise<ImageReco
 
 const readRecordAt = (path: string) => readStored<ImageRecord>(path, recordVersion);
 
-/** Undefined where there is none, or one of another form. Throws STATE_INVALID. */
-export async function readStored<T extends { version: number }>(
-  path: string,
-  version: number,
-): Promise<T | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (text === undefined) return undefined;
-  try {
-    const stored = JSON.parse(text) as T;
-    return stored.version === version ? stored : undefined;
-  } catch (cause) {
-    throw new MillinerError('STATE_INVALID', `${path} is not JSON`, { cause });
-  }
-}
-
 export async function listRecords(state: string): Promise<ImageRecord[]> {
   return recordsIn(state, 'images');
 }
@@ -165,4 +150,22 @@ export async function findRecord(state: string, image: string): Promise<ImageRec
   if (found) return found;
   const known = records.map(({ name }) => name).join(', ') || 'none';
   throw new MillinerError('IMAGE_NOT_FOUND', `no image ${image} in ${state}; there are: ${known}`);
+}
+
+/** Of a run's context. */
+interface Kept {
+  content: ContentStore;
+  snapshots: Snapshotter;
+}
+
+/** Whether all that its record names is here. */
+export async function isComplete({ content, snapshots }: Kept, record: ImageRecord): Promise<boolean> {
+  const digests = [
+    record.manifestDigest,
+    record.configDigest,
+    record.tree,
+    ...record.layers.map((l) => l.digest),
+  ];
+  const there = await Promise.all(digests.map((digest) => content.has(digest as Digest)));
+  return there.every(Boolean) && snapshots.stat(record.snapshot) !== undefined;
 }

@@ -1,4 +1,4 @@
-/** A read-only look at a committed tree. */
+/** Snapshots for as long as something is done with them. */
 import type { Context } from './context.ts';
 import { withWorkspace } from './workspace.ts';
 
@@ -16,4 +16,21 @@ export async function withTree<T>(
       await snapshots.remove(id);
     }
   });
+}
+
+/** Whatever is not committed when the scope ends is removed. */
+export async function prepare({ snapshots }: Context, id: string, parent: string | undefined, most: number) {
+  await snapshots.prepare(id, parent, { bytes: most });
+  const mostBytes = snapshots.limitOf(id);
+  const isFull = async () => {
+    const space = await snapshots.space(id);
+    return space.bytes <= 0 || space.inodes <= 0;
+  };
+  return {
+    target: await snapshots.mount(id),
+    disk: { mostBytes, isHosts: mostBytes < most, isFull },
+    async [Symbol.asyncDispose]() {
+      if (snapshots.stat(id)) await snapshots.remove(id);
+    },
+  };
 }

@@ -4,13 +4,19 @@ import { withLock } from '../../lib/host/locks.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { withReason } from '../../stages/snapshot/snapshotter.ts';
 import { unpackBlob } from '../base/unpack-blob.ts';
-import { isComplete } from '../build/build.ts';
-import { pushImage, readImage, type Tally } from '../publish/push.ts';
+import { pushImage, type Tally } from '../publish/push.ts';
 import { leave, leaveBytes, obtain, obtainBytes } from '../state/blob-exchange.ts';
 import { differsFromManifest } from '../state/compare-manifest.ts';
 import type { Context } from '../state/context.ts';
-import { listRecords, readRecord, writeRecord, type ImageRecord } from '../state/image-records.ts';
+import {
+  isComplete,
+  listRecords,
+  readRecord,
+  writeRecord,
+  type ImageRecord,
+} from '../state/image-records.ts';
 import { invalid, parseRecord } from '../state/received.ts';
+import { readImage } from '../state/stored-image.ts';
 import { withWorkspace } from '../state/workspace.ts';
 
 /**

@@ -1,0 +1,55 @@
+/** An image as the store has it: its manifest, and what that names. */
+import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { manifestType } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import type { Context } from './context.ts';
+import type { ImageRecord } from './image-records.ts';
+
+const descriptor = z.object({
+  mediaType: z.string(),
+  digest: z.custom<Digest>((value) => typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value)),
+  size: z.int().nonnegative(),
+});
+const manifestSchema = z.object({ config: descriptor, layers: z.array(descriptor) });
+export type BlobDescriptor = z.infer<typeof descriptor>;
+
+/** An image as it leaves the store. */
+export interface StoredImage {
+  name: string;
+  digest: Digest;
+  mediaType: string;
+  manifest: Buffer;
+  config: BlobDescriptor;
+  /** Lowest first; each blob once. */
+  layers: BlobDescriptor[];
+  base: Digest | undefined;
+  /** Seconds: the time that the image says it was created at. */
+  epoch: number;
+}
+
+/** The manifest itself says what belongs to the image. Throws BLOB_MISSING, BLOB_CORRUPT, STATE_INVALID. */
+export async function readImage({ content }: Context, record: ImageRecord): Promise<StoredImage> {
+  const digest = record.manifestDigest;
+  const { manifest, config, layers } = await readManifest(content, digest);
+  const unique = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
+  return {
+    name: record.name,
+    digest,
+    mediaType: manifestType,
+    manifest,
+    config,
+    layers: unique,
+    base: record.base,
+    epoch: record.epoch,
+  };
+}
+
+export async function readManifest(content: Context['content'], digest: Digest) {
+  const chunks: Buffer[] = [];
+  for await (const chunk of await content.openVerified(digest)) chunks.push(chunk as Buffer);
+  const manifest = Buffer.concat(chunks);
+  const parsed = manifestSchema.safeParse(JSON.parse(manifest.toString('utf8')));
+  if (!parsed.success) throw new MillinerError('STATE_INVALID', `${digest} is no image manifest`);
+  return { manifest, ...parsed.data };
+}
