@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { archToBuild } from '../../lib/host/arch.ts';
 import { showBytes } from '../../lib/host/paths.ts';
-import type { Tree, TreeEntry } from '../../stages/layer/tree.ts';
+import { differenceOf } from '../../stages/layer/diff/compare.ts';
+import type { Tree } from '../../stages/layer/tree.ts';
 import { loadChain } from '../../stages/recipe/load.ts';
 import { OverlaySnapshotter } from '../../stages/snapshot/overlay.ts';
 import { lockedChain } from '../lock/locked-chain.ts';
@@ -112,25 +113,4 @@ function differencesOf(a: Tree, b: Tree): { path: string; what: string }[] {
     const what = differenceOf(a.get(path), b.get(path));
     return what === undefined ? [] : [{ path: showBytes(path), what }];
   });
-}
-
-/** What an image shows; inode numbers and change times are the state directory's own. */
-export function differenceOf(a: TreeEntry | undefined, b: TreeEntry | undefined): string | undefined {
-  if (!a || !b) return 'presence';
-  const fields = [
-    'mode',
-    'uid',
-    'gid',
-    'sha256',
-    'mtimeSeconds',
-    'target',
-    'deviceMajor',
-    'deviceMinor',
-  ] as const;
-  const field = fields.find((name) => a[name] !== b[name]);
-  const names: Partial<Record<string, string>> = { sha256: 'content', mtimeSeconds: 'modification time' };
-  if (field) return names[field] ?? field;
-  return JSON.stringify(a.xattrs ?? {}) === JSON.stringify(b.xattrs ?? {})
-    ? undefined
-    : 'extended attributes';
 }

@@ -2,9 +2,9 @@
 import { showBytes } from '../../lib/host/paths.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { ImageLayer } from '../../stages/image/image.ts';
+import { differenceOf } from '../../stages/layer/diff/compare.ts';
 import type { Tree } from '../../stages/layer/tree.ts';
 import { changesBetween } from '../../stages/lock/package-changes.ts';
-import { differenceOf } from '../build/check-reproducible.ts';
 import { newEntries, type ChangelogEntry } from '../packages/changelog.ts';
 import type { Context } from '../state/context.ts';
 import { findAnyRecord, type ImageRecord } from '../state/image-records.ts';

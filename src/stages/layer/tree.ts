@@ -2,6 +2,12 @@
 import type { ScanEntry } from '../../lib/host/native.ts';
 import type { ByteString } from '../../lib/host/paths.ts';
 
+/**
+ * A directory's time moves with every name made in it and no package's check looks at it: one constant for all, but for
+ * those of a base, which keep theirs: which of them a change has touched is another matter for each snapshotter.
+ */
+export const directoryTime = 0;
+
 export interface TreeEntry extends ScanEntry {
   /** sha256 of the content, hex; for regular files, once it has been read. */
   sha256?: string;

@@ -2,12 +2,13 @@
  * What a tree holds beyond what lies below it. The tree was walked once; what is below is known from the record that
  * was made when its own layers were written, and from what packages say of themselves.
  */
-import { createReadStream } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { below as placeBelow, byteString, type ByteString } from '../../../lib/host/paths.ts';
 import { mostEntries, mostLinks } from '../tar/entry-rules.ts';
 import { tarEntry, unrepresentable } from '../tar/entry.ts';
-import { ancestorsOf, isDirectory, isLink, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
+import { ancestorsOf, isDirectory, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
+import { sameAttributes } from './compare.ts';
 
 /** Where a tree differs from what lies below it. */
 export interface Changed {
@@ -80,27 +81,6 @@ export function namesOf(of: Tree, still: Tree): Map<ByteString, string> {
     for (const { path } of mates) found.set(path, word);
   }
   return found;
-}
-
-export function sameAttributes(a: TreeEntry, b: TreeEntry): boolean {
-  const linkSize = isDirectory(a) || isLink(a);
-  return (
-    a.mode === b.mode &&
-    a.uid === b.uid &&
-    a.gid === b.gid &&
-    (linkSize || a.size === b.size) &&
-    a.mtimeSeconds === b.mtimeSeconds &&
-    a.target === b.target &&
-    a.deviceMajor === b.deviceMajor &&
-    a.deviceMinor === b.deviceMinor &&
-    sameXattrs(a.xattrs, b.xattrs)
-  );
-}
-
-function sameXattrs(a: TreeEntry['xattrs'] = {}, b: TreeEntry['xattrs'] = {}): boolean {
-  const names = Object.keys(a);
-  if (names.length !== Object.keys(b).length) return false;
-  return names.every((name) => b[name] !== undefined && a[name]!.equals(b[name]));
 }
 
 /** sha256 of a file's content, hex. */

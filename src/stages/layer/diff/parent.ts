@@ -5,7 +5,7 @@
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { showBytes } from '../../../lib/host/paths.ts';
 import type { Tree, TreeEntry } from '../tree.ts';
-import { sameAttributes } from './changes.ts';
+import { sameAttributes } from './compare.ts';
 
 /** Gives the record with the inodes and change times found. Throws STATE_INVALID where they are two trees. */
 export function parentAsFound(recorded: Tree, found: Tree): Tree {

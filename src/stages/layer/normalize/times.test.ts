@@ -1,14 +1,14 @@
 /** Times in a tree on disk, once scriptlets have touched what base and packages gave it. */
-import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { hash } from 'node:crypto';
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { byteString } from '../../../lib/host/paths.ts';
 import type { RpmFile } from '../../../lib/rpm/file-list.ts';
 import { scanSnapshot } from '../../snapshot/snapshotter.ts';
 import { packagedFiles } from '../packages/packaged.ts';
-import { treeOf, type Tree } from '../tree.ts';
-import { directoryTime, fixTimes } from './times.ts';
+import { directoryTime, treeOf, type Tree } from '../tree.ts';
+import { fixTimes } from './times.ts';
 
 let root: string;
 beforeEach(async () => {

@@ -5,14 +5,16 @@ import { lutimes } from 'node:fs/promises';
 import { below } from '../../../lib/host/paths.ts';
 import type { RpmFile } from '../../../lib/rpm/file-list.ts';
 import { isAsPackaged, isInherited } from '../packages/packaged.ts';
-import { hasType, isDirectory, isLink, isRegular, type Tree, type TreeEntry } from '../tree.ts';
+import {
+  directoryTime,
+  hasType,
+  isDirectory,
+  isLink,
+  isRegular,
+  type Tree,
+  type TreeEntry,
+} from '../tree.ts';
 import type { InstalledTree } from './normalize.ts';
-
-/**
- * A directory's time moves with every name made in it and no package's check looks at it: one constant for all, but for
- * those of a base, which keep theirs: which of them a change has touched is another matter for each snapshotter.
- */
-export const directoryTime = 0;
 
 /** No other change time is this one: nothing takes the entry for untouched. */
 const changedNow = -1n;

@@ -2,8 +2,7 @@
 import type { ByteString } from '../../../lib/host/paths.ts';
 import { fileType } from '../../../lib/rpm/file-list.ts';
 import type { Owners } from '../../install/accounts.ts';
-import { directoryTime } from '../normalize/times.ts';
-import { ancestorsOf, isDirectory, type Tree, type TreeEntry } from '../tree.ts';
+import { ancestorsOf, directoryTime, isDirectory, type Tree, type TreeEntry } from '../tree.ts';
 import type { PredictedPackage } from './predict.ts';
 
 /** Undefined where it is not known what a directory will be. */
