@@ -10,7 +10,7 @@ import {
 import type { Redis } from 'ioredis';
 import { errorTable } from '../lib/errors/error.ts';
 import { cancelled, lost } from './fence.ts';
-import { failureOf, prefix } from './job.ts';
+import { jobFailureOf, prefix } from './job.ts';
 import { queueTrouble } from './replies.ts';
 
 /**
@@ -140,7 +140,7 @@ async function handBack(job: Job, token: string): Promise<never> {
 
 /** As BullMQ keeps it: a text, and whether to try again. */
 function asJobError(error: unknown): Error {
-  const failure = failureOf(error);
+  const failure = jobFailureOf(error);
   const text = JSON.stringify(failure);
   return errorTable[failure.code].passes ? new Error(text) : new UnrecoverableError(text);
 }

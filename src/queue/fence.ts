@@ -9,7 +9,7 @@ import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { MillinerError } from '../lib/errors/error.ts';
 import { referencesOf } from './claims.ts';
-import { failureOf, prefix, type StageJob } from './job.ts';
+import { jobFailureOf, prefix, type StageJob } from './job.ts';
 import { now, type Deadline, type Grant } from './messages.ts';
 import { keys } from './queues.ts';
 
@@ -61,7 +61,7 @@ export async function grantTo(
     const own = [token, stage.data.at, stage.release, ...references];
     const left = Number(await redis.eval(claim, places.length, ...places, ...own));
     if (left > margin) return { until: later(asked, left - margin) };
-    if (left !== -4) return { refused: failureOf(refusal(left, job, stage)) };
+    if (left !== -4) return { refused: jobFailureOf(refusal(left, job, stage)) };
     await sleep(pause, undefined, { signal });
   }
 }

@@ -4,9 +4,10 @@
  */
 import { DelayedError, WaitingChildrenError, type Job } from 'bullmq';
 import { MillinerError } from '../lib/errors/error.ts';
+import { revived } from '../lib/errors/wire.ts';
 import { claims, courseSchema, openCourse, type Course, type OpenedCourse, type Release } from './claims.ts';
 import { cancelled } from './fence.ts';
-import { jobsOf, persistent, readFailure, releaseQueue, revived, type Stage, type StageData } from './job.ts';
+import { jobsOf, persistent, readFailure, releaseQueue, type Stage, type StageData } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 import { forged, sealedSchema, type Sealed } from './sealed.ts';
 

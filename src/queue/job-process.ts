@@ -3,11 +3,12 @@
  * tells how it goes, and ends. Without its worker it undoes what it has begun.
  */
 import { MillinerError } from '../lib/errors/error.ts';
+import { revived } from '../lib/errors/wire.ts';
 import { asStorageError } from '../lib/host/files.ts';
 import type { Progress } from '../lib/host/progress.ts';
 import { openExchange } from '../pipeline/state/blob-exchange.ts';
 import { openContext } from '../pipeline/state/context.ts';
-import { failureOf, revived } from './job.ts';
+import { jobFailureOf } from './job.ts';
 import { millisecondsTo, type Deadline, type Grant, type Order, type Told } from './messages.ts';
 import { work } from './stages.ts';
 
@@ -60,7 +61,7 @@ async function obey({ job, state, storage, allowHostRoot, password, keyPath }: O
   } catch (error) {
     const { path = state } = error as NodeJS.ErrnoException;
     await tell({
-      failure: failureOf(stop.signal.aborted ? stop.signal.reason : asStorageError(error, path)),
+      failure: jobFailureOf(stop.signal.aborted ? stop.signal.reason : asStorageError(error, path)),
     });
   }
   // Nothing may keep it from ending: a connection that is kept alive, a timer.

@@ -5,6 +5,7 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { errorTable, MillinerError, type ErrorCode } from '../lib/errors/error.ts';
+import { failureOf, longestFailure, type Failure } from '../lib/errors/wire.ts';
 import type { Digest } from '../lib/oci/digest.ts';
 import { courseSchema, type Built, type Locked, type Release, type Signed } from './claims.ts';
 import { asQueueError } from './replies.ts';
@@ -102,31 +103,9 @@ export const persistent: JobsOptions = {
   backoff: { type: 'exponential', delay: 2000 },
 };
 
-/** Characters: what one failure may take in Redis. */
-const longestFailure = 16_384;
-
-export interface Failure {
-  code: ErrorCode;
-  message: string;
-  hint: string;
-  details?: Record<string, unknown>;
-}
-
-export function failureOf(error: unknown): Failure {
-  const known =
-    error instanceof MillinerError
-      ? error
-      : (asQueueError(error) ??
-        new MillinerError('INTERNAL', error instanceof Error ? error.message : String(error)));
-  const { code, hint, details } = known;
-  const message = known.message.slice(0, longestFailure / 2);
-  const fits = JSON.stringify(details).length < longestFailure / 2 && Object.keys(details).length > 0;
-  return { code, message, hint, ...(fits && { details }) };
-}
-
-/** The error again. */
-export function revived({ code, message, hint, details }: Failure): MillinerError {
-  return new MillinerError(code, message, { hint, ...(details && { details }) });
+/** The same of what Redis and BullMQ throw. */
+export function jobFailureOf(error: unknown): Failure {
+  return failureOf(error instanceof MillinerError ? error : (asQueueError(error) ?? error));
 }
 
 const failureSchema = z.object({

@@ -1,6 +1,7 @@
 /** What a worker and the process of one of its jobs say to each other. */
+import type { Failure } from '../lib/errors/wire.ts';
 import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
-import type { Failure, Stage, StageJob } from './job.ts';
+import type { Stage, StageJob } from './job.ts';
 import type { Results } from './stages.ts';
 
 /** What the worker sends first. */

@@ -2,10 +2,11 @@
 import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../lib/errors/error.ts';
+import { revived, type Failure } from '../lib/errors/wire.ts';
 import { killGroup, startModule } from '../lib/host/exec.ts';
 import { LineSplitter } from '../lib/host/lines.ts';
 import { removeDeadWorkspaces } from '../pipeline/state/workspace.ts';
-import { revived, type Failure, type Stage } from './job.ts';
+import type { Stage } from './job.ts';
 import type { Grant, Order, Told } from './messages.ts';
 import type { Results } from './stages.ts';
 

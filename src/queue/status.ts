@@ -2,16 +2,9 @@
 import type { Job, JobState } from 'bullmq';
 import { z } from 'zod';
 import { MillinerError } from '../lib/errors/error.ts';
+import type { Failure } from '../lib/errors/wire.ts';
 import { peekRelease, peekRequest, type Release } from './claims.ts';
-import {
-  failureOf,
-  jobsOf,
-  readFailure,
-  releaseQueue,
-  type Failure,
-  type Report,
-  type Stage,
-} from './job.ts';
+import { jobFailureOf, jobsOf, readFailure, releaseQueue, type Report, type Stage } from './job.ts';
 import { openReport } from './opened.ts';
 import { keys, type Queues } from './queues.ts';
 
@@ -125,7 +118,13 @@ async function describeAny(
     if (!(error instanceof MillinerError)) throw error;
     const queued = new Date(job.timestamp).toISOString();
     const nothing = { recipe: '', run: '', to: [], stages: [] };
-    return { release: job.id!, state: 'unconfirmed' as const, queued, ...nothing, error: failureOf(error) };
+    return {
+      release: job.id!,
+      state: 'unconfirmed' as const,
+      queued,
+      ...nothing,
+      error: jobFailureOf(error),
+    };
   });
 }
 
@@ -166,7 +165,7 @@ async function outcomeOf(queues: Queues, job: Job): Promise<{ report?: Report; e
       throw new MillinerError('QUEUE_FORGED', `${job.id} ended with another release's result`);
     return { report };
   } catch (error) {
-    return { error: failureOf(error) };
+    return { error: jobFailureOf(error) };
   }
 }
 

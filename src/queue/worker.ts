@@ -1,9 +1,10 @@
 /** A worker: consumers of all queues whose jobs this host can do, and what holds them together. */
+import type { Job } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Job } from 'bullmq';
 import { MillinerError } from '../lib/errors/error.ts';
+import { failureOf } from '../lib/errors/wire.ts';
 import { hostArches } from '../lib/host/arch.ts';
 import type { Finding } from '../pipeline/setup/doctor.ts';
 import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
@@ -13,7 +14,7 @@ import { Consumer, type Handler, type Reason } from './consumer.ts';
 import { cancelled, endGrant, grantTo, movedBy } from './fence.ts';
 import { advance } from './flow.ts';
 import { Heart } from './heart.ts';
-import { failureOf, queueOf, releaseQueue, type Stage, type StageJob } from './job.ts';
+import { queueOf, releaseQueue, type Stage, type StageJob } from './job.ts';
 import { rememberedKeys, type Keyring } from './keyring.ts';
 import type { Log, Subject } from './log.ts';
 import type { Order } from './messages.ts';
