@@ -3,8 +3,8 @@ import { Redis } from 'ioredis';
 import { MillinerError } from '../lib/errors/error.ts';
 import { isUntrusted, wordsOf } from '../lib/http/tls.ts';
 import { Departure } from './departure.ts';
-import { isPrefix, prefix, prefixVariable } from './job.ts';
 import { PrivateServer } from './private-redis.ts';
+import { isPrefix, prefix, prefixVariable } from './queues.ts';
 import { placeOf, redisVariable } from './redis-address.ts';
 import { asQueueError, isOfReplica } from './replies.ts';
 

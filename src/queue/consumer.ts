@@ -10,7 +10,8 @@ import {
 import type { Redis } from 'ioredis';
 import { errorTable } from '../lib/errors/error.ts';
 import { cancelled, lost } from './fence.ts';
-import { jobFailureOf, prefix } from './job.ts';
+import { jobFailureOf } from './job.ts';
+import { prefix } from './queues.ts';
 import { queueTrouble } from './replies.ts';
 
 /**

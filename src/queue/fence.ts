@@ -4,14 +4,14 @@
  * moves a tag, so the queue is asked right before; its leave is for one release at a time, and ends before the job can
  * be another's.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../lib/errors/error.ts';
 import { referencesOf } from './claims.ts';
-import { jobFailureOf, prefix, type StageJob } from './job.ts';
+import { jobFailureOf, type StageJob } from './job.ts';
 import { now, type Deadline, type Grant } from './messages.ts';
-import { keys } from './queues.ts';
+import { keys, prefix } from './queues.ts';
 
 /** Milliseconds of a lock that are not used: for the time of the answer's way. */
 const margin = 2000;

@@ -10,12 +10,6 @@ import type { Digest } from '../lib/oci/digest.ts';
 import { courseSchema, type Built, type Locked, type Release, type Signed } from './claims.ts';
 import { asQueueError } from './replies.ts';
 
-export const prefixVariable = 'MILLINER_REDIS_PREFIX';
-/** Of all keys: releases under one prefix know nothing of those under another in the same Redis. */
-export const prefix = process.env[prefixVariable] || 'milliner';
-/** Whether keys can be taken apart again. */
-export const isPrefix = (text: string): boolean => /^[\w.-]{1,64}$/.test(text);
-
 /** What a release goes through; its report is the result of its own job. */
 export const stages = ['lock', 'build', 'sign', 'publish'] as const;
 export type Stage = (typeof stages)[number];

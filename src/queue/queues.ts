@@ -1,8 +1,13 @@
 /** The queues of one Redis, each opened once, and what the queue knows beside its jobs. */
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { prefix } from './job.ts';
 import { Machines } from './sealed.ts';
+
+export const prefixVariable = 'MILLINER_REDIS_PREFIX';
+/** Of all keys: releases under one prefix know nothing of those under another in the same Redis. */
+export const prefix = process.env[prefixVariable] || 'milliner';
+/** Whether keys can be taken apart again. */
+export const isPrefix = (text: string): boolean => /^[\w.-]{1,64}$/.test(text);
 
 /** Keys of our own. */
 export const keys = {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { MillinerError } from '../lib/errors/error.ts';
 import { syncPath } from '../lib/host/files.ts';
 import { writeNew } from '../pipeline/trust/key-files.ts';
-import { prefix } from './job.ts';
+import { prefix } from './queues.ts';
 import { redisVariable } from './redis-address.ts';
 
 export const parts = ['submit', 'build', 'sign'] as const;

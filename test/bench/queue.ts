@@ -1,12 +1,13 @@
 /** Empty jobs through our consumer and through BullMQ's plain worker, and what finished jobs take in Redis. */
+import { Queue, Worker, type JobsOptions } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Queue, Worker, type JobsOptions } from 'bullmq';
 import { connect, type Connection } from '../../src/queue/connection.ts';
 import { Consumer } from '../../src/queue/consumer.ts';
-import { kept, prefix } from '../../src/queue/job.ts';
+import { kept } from '../../src/queue/job.ts';
+import { prefix } from '../../src/queue/queues.ts';
 import type { Bench, Case } from './bench.ts';
 
 const jobs = 10_000;
