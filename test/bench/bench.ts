@@ -8,42 +8,12 @@ import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startMachine } from '../vm/machine.ts';
 import { buildCases } from './build.ts';
-import { queueCases } from './queue.ts';
+import type { Bench, Case, Outcome } from './case.ts';
 import { drawRatios } from './plot.ts';
+import { queueCases } from './queue.ts';
 import { snapshotCases } from './snapshot.ts';
 import { solveCases } from './solve.ts';
 import { updateCases } from './updates.ts';
-
-export interface Case {
-  bench: string;
-  case: string;
-  unit: string;
-  /** Of ours divided by the peer's; none where the figure is for information. */
-  target: { atLeast: number } | { atMost: number } | undefined;
-  runs: number;
-  ours: () => Promise<number>;
-  peer: () => Promise<number>;
-}
-
-export interface Outcome {
-  bench: string;
-  case: string;
-  /** Medians. */
-  ours: number;
-  peer: number;
-  ratio: number;
-  target: string;
-  ok: boolean;
-  unit: string;
-  runs: { ours: number[]; peer: number[] };
-}
-
-export interface Bench {
-  cases: Case[];
-  /** SVG of what was measured; the cases' ratios unless the bench has more to show. */
-  plot?: () => Promise<string>;
-  close: () => Promise<void>;
-}
 
 const benches: Record<string, () => Promise<Bench>> = {
   build: buildCases,

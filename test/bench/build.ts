@@ -9,7 +9,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { readPackage } from '../../src/lib/rpm/package.ts';
 import { cache, checkout } from '../demo/recipes.ts';
-import type { Bench, Case } from './bench.ts';
+import type { Bench, Case } from './case.ts';
 import { peakMemory } from './memory.ts';
 import { rebuiltPackages, repositoryOf } from './rebuilt.ts';
 

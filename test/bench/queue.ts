@@ -8,7 +8,7 @@ import { connect, type Connection } from '../../src/queue/connection.ts';
 import { Consumer } from '../../src/queue/consumer.ts';
 import { kept } from '../../src/queue/job.ts';
 import { prefix } from '../../src/queue/queues.ts';
-import type { Bench, Case } from './bench.ts';
+import type { Bench, Case } from './case.ts';
 
 const jobs = 10_000;
 const concurrency = 32;

@@ -5,13 +5,13 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { deviceInfo } from '../../src/lib/host/device-mapper.ts';
 import { native } from '../../src/lib/host/native.ts';
 import { createPool, removePool } from '../../src/stages/snapshot/thin/create.ts';
 import { deviceUuid, poolName, readConfig, thinName } from '../../src/stages/snapshot/thin/pool-config.ts';
 import { ThinSnapshotter } from '../../src/stages/snapshot/thin/thin.ts';
-import { deviceInfo } from '../../src/lib/host/device-mapper.ts';
 import { thinRequest } from '../snapshot/drivers.ts';
-import type { Bench as Cases } from './bench.ts';
+import type { Bench as Cases } from './case.ts';
 
 const operations = 20;
 const runs = 5;

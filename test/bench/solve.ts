@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkout } from '../demo/recipes.ts';
 import { shellWords } from '../shellwords.ts';
-import type { Bench } from './bench.ts';
+import type { Bench } from './case.ts';
 import { peakMemory } from './memory.ts';
 import { multipliedRepository } from './multiplied.ts';
 

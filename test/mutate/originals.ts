@@ -4,37 +4,14 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { rpmbuild } from '../../spec/rpmbuild.ts';
 import { withWorkPlace } from '../../spec/places.ts';
+import { rpmbuild } from '../../spec/rpmbuild.ts';
 import { nevraText } from '../../src/lib/rpm/package.ts';
 import { build, everythingSpec, familySpec, payloads } from '../rpm/fixtures.ts';
 import { repositoryOf } from '../solve/packages.ts';
 import { mainSamples } from '../solve/samples.ts';
+import { Originals } from './original-files.ts';
 import { solveWith } from './solving.ts';
-
-/** Files of one directory, each read once. */
-export class Originals {
-  readonly directory: string;
-  readonly #read = new Map<string, Buffer>();
-
-  constructor(directory: string) {
-    this.directory = directory;
-  }
-
-  path(name: string): string {
-    return join(this.directory, name);
-  }
-
-  bytes(name: string): Buffer {
-    const bytes = this.#read.get(name) ?? readFileSync(this.path(name));
-    this.#read.set(name, bytes);
-    return bytes;
-  }
-
-  text(name: string): string {
-    return this.bytes(name).toString();
-  }
-}
 
 /** Fills an empty directory; takes some seconds. */
 export async function makeOriginals(directory: string): Promise<Originals> {

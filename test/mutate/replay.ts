@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Originals } from './originals.ts';
+import { Originals } from './original-files.ts';
 import { useSanitizedAddon } from './sanitized.ts';
 import { subjects } from './subjects.ts';
 

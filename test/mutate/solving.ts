@@ -5,7 +5,7 @@ import type { MillinerError } from '../../src/lib/errors/error.ts';
 import type { OpenedRepository } from '../../src/stages/repo/repository.ts';
 import { solveNatively } from '../../src/stages/solve/addon.ts';
 import { solve, type Solution } from '../../src/stages/solve/solve.ts';
-import type { Originals } from './originals.ts';
+import type { Originals } from './original-files.ts';
 
 export interface Exchanged {
   primary?: string;

@@ -1,6 +1,6 @@
 /** One kind of input, and its reader. */
 import type { ErrorCode } from '../../src/lib/errors/error.ts';
-import type { Originals } from './originals.ts';
+import type { Originals } from './original-files.ts';
 import type { Random } from './random.ts';
 
 /** A file; readers tell compressions by the ending of its name. */

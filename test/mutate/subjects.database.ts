@@ -9,7 +9,7 @@ import type { Refuse } from '../../src/lib/rpm/header.ts';
 import { rewriteDatabase } from '../../src/lib/rpm/rewrite.ts';
 import { rowsIn, withDatabase } from '../../src/lib/rpm/sqlite.ts';
 import { damage } from './bytes.ts';
-import type { Originals } from './originals.ts';
+import type { Originals } from './original-files.ts';
 import { mutateHeader } from './package.ts';
 import { extremes, pick, type Random } from './random.ts';
 import { solveWith } from './solving.ts';

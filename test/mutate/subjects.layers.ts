@@ -8,7 +8,7 @@ import { unpackLayer } from '../../src/stages/layer/apply/unpack.ts';
 import { mediaTypes } from '../../src/stages/layer/compress/compress.ts';
 import { readTar } from '../../src/stages/layer/tar/reader.ts';
 import { damage } from './bytes.ts';
-import type { Originals } from './originals.ts';
+import type { Originals } from './original-files.ts';
 import { pick, type Random } from './random.ts';
 import type { Subject } from './subject.ts';
 import { mutateTar } from './tar.ts';

@@ -1,17 +1,17 @@
 /** Repositories' metadata, compressed in every way. */
 import assert from 'node:assert/strict';
 import { copyFile, readFile } from 'node:fs/promises';
+import { nevraText } from '../../src/lib/rpm/package.ts';
 import { expandGroups, readComps } from '../../src/stages/repo/comps.ts';
 import { parseMetalink, parseMirrorlist, vouchesFor } from '../../src/stages/repo/metalink.ts';
 import { readModules } from '../../src/stages/repo/modules.ts';
 import { parseRepomd } from '../../src/stages/repo/repomd.ts';
 import { readUpdateinfo } from '../../src/stages/repo/updateinfo.ts';
-import { nevraText } from '../../src/lib/rpm/package.ts';
-import { damage } from './bytes.ts';
 import { moduleFilter } from '../../src/stages/solve/module-filter.ts';
+import { damage } from './bytes.ts';
 import { compressed } from './compression.ts';
 import { documents } from './documents.ts';
-import type { Originals } from './originals.ts';
+import type { Originals } from './original-files.ts';
 import { solveWith } from './solving.ts';
 import type { Subject } from './subject.ts';
 import { mutateLines } from './text.ts';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { MillinerError } from '../../src/lib/errors/error.ts';
 import { removeTree } from '../../src/lib/host/remove-tree.ts';
-import { Originals } from './originals.ts';
+import { Originals } from './original-files.ts';
 import { generator } from './random.ts';
 import { mostMemory, type Report } from './report.ts';
 import { useSanitizedAddon } from './sanitized.ts';
