@@ -61,7 +61,7 @@ interface ManifestFlag {
   multiple?: boolean;
   required?: boolean;
   hidden?: boolean;
-  default?: unknown;
+  default?: string | number | string[];
   env?: string;
 }
 
@@ -136,7 +136,7 @@ function flagOf(flag: ManifestFlag): Flag {
     isMultiple: flag.multiple === true,
     isRequired: flag.required === true,
     isGlobal: flag.helpGroup === 'GLOBAL',
-    default: takesValue && flag.default !== undefined ? String(flag.default) : undefined,
+    default: takesValue && flag.default !== undefined ? [flag.default].flat().join(', ') : undefined,
     env: flag.env,
   };
 }

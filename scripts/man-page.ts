@@ -41,7 +41,7 @@ export function mainPageOf(all: CommandLine): string {
     ),
     section(
       'ENVIRONMENT',
-      ...[...variables].toSorted().map(([variable, what]) => term(bold(variable), what)),
+      ...[...variables.keys()].toSorted().map((variable) => term(bold(variable), variables.get(variable)!)),
     ),
     section('SEE ALSO', ...commands.map((one) => `.BR ${escape(pageName(name, one.name))} (1)`)),
   ]);

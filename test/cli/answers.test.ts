@@ -116,7 +116,10 @@ function shape(value: unknown): unknown {
   if (typeof value === 'number') return '#';
   if (Array.isArray(value)) {
     const forms = value.map((one) => JSON.stringify(shape(one)));
-    return [...new Set(forms)].toSorted().slice(0, 3).map((form) => JSON.parse(form) as unknown);
+    return [...new Set(forms)]
+      .toSorted()
+      .slice(0, 3)
+      .map((form) => JSON.parse(form) as unknown);
   }
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [steady(name), shape(one)]));

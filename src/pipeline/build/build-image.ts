@@ -56,8 +56,8 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const { target, disk } = active;
     const parent = job.base && (await parentTree(context, job.base.tree, id));
     const compression = compressionOf(loaded.recipe.layers);
-    const bytes = own.reduce((sum, { payload }) => sum + payload.size, 0);
-    await using layerWorkers = await LayerWorkers.open(context, join(directory, 'layers'), bytes);
+    const toRead = own.reduce((sum, { payload }) => sum + payload.size, 0);
+    await using layerWorkers = await LayerWorkers.open(context, join(directory, 'layers'), toRead);
     await using packageLayers = new PackageLayers(context, compression, layerWorkers);
     const beginLayers = async () => {
       const expected = await predictBefore(packages, loaded.recipe, { target, parent });
