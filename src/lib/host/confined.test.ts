@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runConfined, startConfined } from './confined.ts';
 
@@ -111,3 +112,19 @@ test('it ends when it is stopped', async () => {
   setTimeout(() => stop.abort(), 200);
   await expect(running).rejects.toMatchObject({ code: 'INTERRUPTED' });
 });
+
+test(
+  'an abort at any moment of its start ends it, with all that it has started',
+  { timeout: 120_000 },
+  async () => {
+    for (let round = 0; round < 120; round++) {
+      const stop = new AbortController();
+      const running = runConfined('sleep', ['1000'], {}, { signal: stop.signal });
+      const refused = expect(running).rejects.toMatchObject({ code: 'INTERRUPTED' });
+      for (const end = performance.now() + (round % 30) / 4; performance.now() < end;) await setImmediate();
+      stop.abort();
+      // One that was left would hold its pipes, and this would wait for ever.
+      await refused;
+    }
+  },
+);

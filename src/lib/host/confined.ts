@@ -10,9 +10,9 @@ import { isConfined } from './confinement.ts';
 import {
   commandFailed,
   searchPath,
-  start,
+  startGroup,
+  startStreamingGroup,
   startPiped,
-  startStreaming,
   type EndedCommand,
   type RunOptions,
   type RunResult,
@@ -41,7 +41,8 @@ export async function runConfined(
   reach: Reach,
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const result = await start(bubblewrap, [...confinement(program, reach), ...args], options);
+  const confined = [...confinement(program, reach), ...args];
+  const result = await startGroup(bubblewrap, confined, options);
   const { exitCode, stdout, stderr } = result;
   // bubblewrap's own failures are no answer of the program's.
   const failure = exitCode === 0 ? undefined : failureIn(stderr);
@@ -51,15 +52,15 @@ export async function runConfined(
   throw commandFailed(result.code === 'ENOENT' ? bubblewrap : program, args, result);
 }
 
-/** As startStreaming. */
+/** As startStreamingGroup; what is read no further is ended with endGroup. */
 export function startConfined(
   program: string,
   args: readonly string[],
   reach: Reach,
   options: RunOptions = {},
 ) {
-  if (isConfined()) return startStreaming(program, args, options);
-  return startStreaming(bubblewrap, [...confinement(program, reach), ...args], options);
+  if (isConfined()) return startStreamingGroup(program, args, options);
+  return startStreamingGroup(bubblewrap, [...confinement(program, reach), ...args], options);
 }
 
 /** Of this checkout or installation all that a module of ours needs: what is compiled, and the addon. */
@@ -77,7 +78,7 @@ export async function runModuleConfined(module: string, reach: Reach, input: str
   return stdout;
 }
 
-/** The same, as startStreaming: what it writes is bytes, or much. */
+/** The same, as startConfined: what it writes is bytes, or much. */
 export function startModuleConfined(module: string, reach: Reach, input: string) {
   return startConfined(process.execPath, [module], withOurs(reach), { input });
 }
@@ -109,7 +110,7 @@ function confinement(program: string, { reads = [], writes, capabilities = [] }:
     'ALL',
     ...kept,
     '--die-with-parent',
-    '--new-session',
+    // No session of its own: it is in the group that is ended, until it knows that it dies with its parent.
     '--chdir',
     '/',
   ];

@@ -66,9 +66,34 @@ export function startStreaming(program: string, args: readonly string[], options
   return execa(program, args, { ...settings(options), buffer: { stdout: false } });
 }
 
+/**
+ * As start, in a process group of its own, all of which an abort ends: what has just been started may have a child that
+ * does not know yet whose end is its own.
+ */
+export function startGroup(program: string, args: readonly string[], options: RunOptions = {}) {
+  const child = execa(program, args, { ...settings(options), detached: true });
+  endWith(options.signal, child);
+  return child;
+}
+
+/** As startStreaming, in a group too. */
+export function startStreamingGroup(program: string, args: readonly string[], options: RunOptions = {}) {
+  const child = execa(program, args, { ...settings(options), buffer: { stdout: false }, detached: true });
+  endWith(options.signal, child);
+  return child;
+}
+
+function endWith(signal: AbortSignal | undefined, child: Group & Promise<unknown>): void {
+  const stop = () => endGroup(child);
+  signal?.addEventListener('abort', stop);
+  void child.finally(() => signal?.removeEventListener('abort', stop));
+  if (signal?.aborted) stop();
+}
+
 /** The same for one that is talked with: its stdin is the caller's too, to write and to end. */
 export function startPiped(program: string, args: readonly string[]) {
   return execa(program, args, {
+    detached: true,
     ...settings({ killAfter: false }),
     stdin: 'pipe',
     buffer: { stdout: false },
@@ -132,6 +157,17 @@ const withheld = ['MILLINER_KEY_PASSWORD', 'MILLINER_REDIS', 'NODE_CHANNEL_FD', 
 export function startModule(path: string) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !withheld.includes(name)));
   return fork(path, [], { env, execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true });
+}
+
+interface Group {
+  pid?: number | undefined;
+  /** With 0 it tells whether the process is still there. */
+  kill(signal: 0): boolean;
+}
+
+/** Ends what was started in a group of its own; nothing where it has not begun, or has ended. */
+export function endGroup(child: Group): void {
+  if (child.pid !== undefined && child.kill(0)) killGroup(child.pid);
 }
 
 /** Ends a process that was started with a session of its own, and all in it. */

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { errorTable, MillinerError, type ErrorCode } from '../errors/error.ts';
 import { confinementFailed, startWorkerConfined, type Reach } from './confined.ts';
-import type { EndedCommand } from './exec.ts';
+import { endGroup, type EndedCommand } from './exec.ts';
 import type { Failure } from './serve.ts';
 
 export interface WorkersOptions {
@@ -85,7 +85,7 @@ export class Workers<Task> {
   async #do({ task, signal }: Waiting<Task>): Promise<unknown> {
     if (signal?.aborted) throw stopped();
     const worker = this.#idle.pop() ?? this.#start();
-    const stop = () => worker.child.kill('SIGKILL');
+    const stop = () => endGroup(worker.child);
     signal?.addEventListener('abort', stop);
     try {
       worker.child.stdin.write(`${JSON.stringify(task)}\n`);
@@ -124,7 +124,7 @@ export class Workers<Task> {
 }
 
 async function end({ child }: Worker): Promise<void> {
-  child.kill('SIGKILL');
+  endGroup(child);
   await child;
 }
 

@@ -6,7 +6,7 @@ import { lstat } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { MillinerError } from '../errors/error.ts';
 import { confinementFailed, startModuleConfined } from '../host/confined.ts';
-import { commandFailed } from '../host/exec.ts';
+import { commandFailed, endGroup } from '../host/exec.ts';
 import { framesIn, NoFrame, type Frame } from './database-frames.ts';
 import { Header, type Refuse } from './header.ts';
 import type { RewriteOptions } from './rewrite.ts';
@@ -98,7 +98,7 @@ export async function* askReader(
   } catch (error) {
     throw error instanceof NoFrame ? refuse(`its reader gives no answer: ${error.message}`) : error;
   } finally {
-    child.kill('SIGKILL');
+    endGroup(child);
     await child;
   }
 }

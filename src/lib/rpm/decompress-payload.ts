@@ -88,7 +88,7 @@ async function* throughRpm(
 ): AsyncGenerator<Buffer> {
   // Only here: to load what starts programs takes a confined reader longer than all else that it needs.
   const { confinementFailed, startConfined } = await import('../host/confined.ts');
-  const { commandFailed } = await import('../host/exec.ts');
+  const { commandFailed, endGroup } = await import('../host/exec.ts');
   // Absolute: rpm takes a leading dash for an option and a lone one for standard input.
   const args = [resolve(path)];
   const child = startConfined('rpm2cpio', args, { reads: args }, { signal });
@@ -109,7 +109,7 @@ async function* throughRpm(
     }
     for await (const _ of raw);
   } finally {
-    child.kill('SIGKILL');
+    endGroup(child);
   }
 }
 

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { confinementFailed, startConfined } from '../../lib/host/confined.ts';
-import { commandFailed } from '../../lib/host/exec.ts';
+import { commandFailed, endGroup } from '../../lib/host/exec.ts';
 import { isOfFrames } from '../../lib/host/zstd.ts';
 
 const pieceSize = 256 * 1024;
@@ -63,7 +63,7 @@ async function* throughProgram(
     const other = failure.code === 'COMMAND_FAILED' ? confinementFailed(result) : failure;
     throw other ?? corrupt(path, failure);
   } finally {
-    child.kill('SIGKILL');
+    endGroup(child);
   }
 }
 
