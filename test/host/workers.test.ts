@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { treeCapabilities, type Reach } from '../../src/lib/host/confined.ts';
+import { run } from '../../src/lib/host/exec.ts';
 import { Workers } from '../../src/lib/host/workers.ts';
 import type { Task } from './taskworker.ts';
 
@@ -92,6 +93,26 @@ test('only what fills a tree may give its files to others', async () => {
     else await owned;
   }
   expect((await stat(path)).uid).toBe(1);
+});
+
+test('what fills a tree makes devices, and opens none', async () => {
+  const writes = await mkdtemp(join(place, 'devices-'));
+  await using workers = open(1, { writes, capabilities: treeCapabilities });
+  const opened = workers.run({ kind: 'device', path: join(writes, 'zero') }, counted);
+  await expect(opened).rejects.toThrow('EACCES');
+  expect((await stat(join(writes, 'zero'))).isCharacterDevice()).toBe(true);
+});
+
+test('a disk that is full is told as such', async () => {
+  const writes = await mkdtemp(join(place, 'small-'));
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', writes]);
+  try {
+    await using workers = open(1, { writes });
+    const filled = workers.run({ kind: 'fill', path: join(writes, 'large') }, counted);
+    await expect(filled).rejects.toMatchObject({ code: 'DISK_FULL' });
+  } finally {
+    await run('umount', [writes]);
+  }
 });
 
 test('it has no network, the loopback of the host neither', async () => {

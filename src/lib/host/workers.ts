@@ -5,9 +5,9 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { errorTable, MillinerError, type ErrorCode } from '../errors/error.ts';
+import { revived, type Failure } from '../errors/wire.ts';
 import { confinementFailed, startWorkerConfined, type Reach } from './confined.ts';
 import { endGroup, type EndedCommand } from './exec.ts';
-import type { Failure } from './serve.ts';
 
 export interface WorkersOptions {
   /** The file of the module; it calls serveTasks of serve.ts. */
@@ -34,12 +34,11 @@ interface Worker {
 /** Bytes of an answer: the digests of the files of a layer, a million of them. */
 const longestAnswer = 256 * 1024 * 1024;
 
-const failureSchema = z.object({
-  code: z.custom<ErrorCode>((code) => typeof code === 'string' && Object.hasOwn(errorTable, code)).optional(),
+const failureSchema: z.ZodType<Failure> = z.object({
+  code: z.custom<ErrorCode>((code) => typeof code === 'string' && Object.hasOwn(errorTable, code)),
   message: z.string(),
-  stack: z.string().optional(),
-  hint: z.string().optional(),
-  details: z.record(z.string(), z.unknown()).optional(),
+  hint: z.string(),
+  details: z.record(z.string(), z.unknown()).exactOptional(),
 });
 
 const lineSchema = z.union([z.object({ result: z.unknown() }), z.object({ error: failureSchema })]);
@@ -93,7 +92,7 @@ export class Workers<Task> {
       if (done === true) throw this.#ended(await worker.child, signal);
       const line = this.#checked(lineSchema, jsonOf(value));
       if (!this.#isOver) this.#idle.push(worker);
-      if ('error' in line) throw errorOf(line.error);
+      if ('error' in line) throw revived(line.error);
       return line.result;
     } finally {
       signal?.removeEventListener('abort', stop);
@@ -157,13 +156,4 @@ function jsonOf(text: string): unknown {
 
 function stopped(): MillinerError {
   return new MillinerError('INTERRUPTED', 'a worker was stopped');
-}
-
-function errorOf({ code, message, stack, ...options }: Failure): Error {
-  const { hint, details } = options;
-  if (code === undefined) return Object.assign(new Error(message), stack === undefined ? {} : { stack });
-  return new MillinerError(code, message, {
-    ...(hint !== undefined && { hint }),
-    ...(details && { details }),
-  });
 }
