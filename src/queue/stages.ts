@@ -16,7 +16,7 @@ import { importImages, leaveImage } from '../pipeline/transfer/image-transfer.ts
 import { bundleRecipe, withBundle } from '../pipeline/transfer/recipe-bundle.ts';
 import { layoutsOf } from '../pipeline/trust/fetch-signatures.ts';
 import { readKeyText } from '../pipeline/trust/signer-key.ts';
-import type { Verdict } from '../stages/boot/verdict.ts';
+import { requirePassed } from '../stages/boot/verdict.ts';
 import { readPrivateKey } from '../stages/sign/key.ts';
 import { referencesOf, tagsOf, type Built, type Locked, type Published, type Signed } from './claims.ts';
 import type { Stage, StageJob } from './job.ts';
@@ -100,7 +100,7 @@ async function sign(context: Context, job: StageJob, { fence, password, keyPath:
       sboms: parseSboms(await obtainBytes(context, built.sboms)),
       verdict: parseVerdict(await obtainBytes(context, built.verdict)),
     };
-    requirePassed(built, evidence.verdict, image.name);
+    requirePassed(evidence.verdict, { name: image.name, manifestDigest: built.manifestDigest });
     const targets = await targetsOf(context, job, built);
     const signOnce = () => signImageAt(context, image, evidence, targets, signing, fence);
     const signed = await inTurn(context, image.digest, () => signOnce().catch(onceMore(context, signOnce)));
@@ -147,14 +147,6 @@ async function storedImage(context: Context, { records, manifestDigest }: Built)
   if (field !== undefined)
     throw invalid('record of an image', `it has another ${field} than ${manifestDigest}`);
   return readImage(context, record);
-}
-
-/** Throws IMAGE_UNBOOTED. */
-function requirePassed({ manifestDigest }: Built, verdict: Verdict, name: string): void {
-  if (verdict.passed && verdict.manifestDigest === manifestDigest && verdict.name === name) return;
-  throw new MillinerError('IMAGE_UNBOOTED', `${manifestDigest} has no verdict that it passed`, {
-    details: { manifestDigest },
-  });
 }
 
 function targetsOf(context: Context, job: StageJob, { arch }: Built): Promise<Target[]> {

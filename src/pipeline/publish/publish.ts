@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { withLock } from '../../lib/host/locks.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
+import { requirePassed, type Verdict } from '../../stages/boot/verdict.ts';
 import { readPrivateKey, type SigningKey } from '../../stages/sign/key.ts';
 import { signImage } from '../../stages/sign/sign-image.ts';
 import type { Context } from '../state/context.ts';
@@ -53,8 +54,6 @@ export interface Published extends Attached, Tally {
   references: string[];
 }
 
-type Verdict = NonNullable<Awaited<ReturnType<typeof readVerdict>>>;
-
 /** What is claimed of an image besides its name. */
 export interface Evidence {
   sboms: Sboms;
@@ -79,7 +78,7 @@ export async function publish(
 ): Promise<Published> {
   const record = await findRecord(context.state, image);
   const targets = await openTargets(to, { ...context, plainHttp });
-  await requirePassed(context.state, record);
+  await passedVerdict(context, record);
   const signing = {
     key: await readPrivateKey(await readKeyText(key), await password(), key),
     layouts: layoutsOf(only),
@@ -103,14 +102,13 @@ async function publishImage(
   targets: Target[],
   signing: Signing,
 ): Promise<Published> {
-  const { state } = context;
   // Again under the lock: it may have been booted anew while we waited, and what is signed is what is true now.
-  const verdict = await requirePassed(state, record);
+  const verdict = await passedVerdict(context, record);
   const image = await readImage(context, record);
   const sboms = await sbomsOf(context, record);
   const signed = await signImageAt(context, image, { sboms, verdict }, targets, signing);
   // Once more: it may have been booted again, and failed, while all of this was sent.
-  await requirePassed(state, record);
+  await passedVerdict(context, record);
   const references = await promote(context, image, targets);
   await rememberTags(context, image, targets, signing);
   return { name: record.name, manifestDigest: image.digest, references, ...signed };
@@ -168,13 +166,8 @@ export async function promote(
 }
 
 /** Throws IMAGE_UNBOOTED. */
-async function requirePassed(state: string, { name, manifestDigest }: ImageRecord): Promise<Verdict> {
-  const verdict = await readVerdict(state, manifestDigest);
-  if (verdict?.passed === true) return verdict;
-  const why = verdict ? 'did not pass its test boot' : 'was not booted';
-  throw new MillinerError('IMAGE_UNBOOTED', `${name} (${manifestDigest}) ${why}`, {
-    details: { name, manifestDigest },
-  });
+async function passedVerdict({ state }: Context, record: ImageRecord): Promise<Verdict> {
+  return requirePassed(await readVerdict(state, record.manifestDigest), record);
 }
 
 async function signAt(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { testSchema } from '../recipe/schema.ts';
-import { makeVerdict, type InstanceOutcome, type InstanceReport } from './verdict.ts';
+import { makeVerdict, requirePassed, type InstanceOutcome, type InstanceReport } from './verdict.ts';
 
 const input = {
   name: 'hat',
@@ -45,4 +45,18 @@ test('one cause of one instance is enough, and what others found stays', () => {
   // One of them never was ready: there is no time in which all were.
   expect(verdict.readySeconds).toBeUndefined();
   expect(verdict.peakMemory).toBeUndefined();
+});
+
+test('an image leaves with a verdict that it passed, and with no other', () => {
+  const passed = makeVerdict(input, [outcome({ readySeconds: 2 })]);
+  expect(requirePassed(passed, input)).toBe(passed);
+  const refused = [
+    undefined,
+    { ...passed, passed: false },
+    { ...passed, name: 'cap' },
+    { ...passed, manifestDigest: `sha256:${'1'.repeat(64)}` },
+  ];
+  for (const verdict of refused) {
+    expect(() => requirePassed(verdict, input)).toThrow(expect.objectContaining({ code: 'IMAGE_UNBOOTED' }));
+  }
 });

@@ -1,4 +1,5 @@
 /** What a boot has shown of an image: plain data, kept by manifest digest, and attested when the image is signed. */
+import { MillinerError } from '../../lib/errors/error.ts';
 import type { TestPlan } from '../recipe/schema.ts';
 
 export const causeCodes = [
@@ -112,4 +113,17 @@ export function makeVerdict(input: VerdictInput, outcomes: InstanceOutcome[]): V
     ...(peaks.length > 0 && { peakMemory: Math.max(...peaks) }),
     instances: reports,
   };
+}
+
+/** Only what passed its test boot may leave. Throws IMAGE_UNBOOTED. */
+export function requirePassed(
+  verdict: Verdict | undefined,
+  { name, manifestDigest }: Pick<Verdict, 'name' | 'manifestDigest'>,
+): Verdict {
+  const isOwn = verdict?.manifestDigest === manifestDigest && verdict.name === name;
+  if (isOwn && verdict.passed) return verdict;
+  const why = isOwn ? 'did not pass its test boot' : 'was not booted';
+  throw new MillinerError('IMAGE_UNBOOTED', `${name} (${manifestDigest}) ${why}`, {
+    details: { name, manifestDigest },
+  });
 }

@@ -13,7 +13,7 @@ import { signReference } from './simple-signing.ts';
 import type { SpdxDocument } from './spdx.ts';
 import { attestStanding, type Standing } from './standing.ts';
 import { attest, predicateTypes } from './statement.ts';
-import { requirePassed, testResult, type SignedVerdict } from './test-result.ts';
+import { requirePassedResult, testResult, type SignedVerdict } from './test-result.ts';
 
 export interface SignInput {
   /** Of the image's manifest. */
@@ -69,5 +69,5 @@ function requireVerdict(verdict: SignedVerdict, digest: Digest): void {
       `the boot verdict is of ${verdict.manifestDigest}, not of ${digest}`,
     );
   }
-  requirePassed(testResult(verdict), digest);
+  requirePassedResult(testResult(verdict), digest);
 }

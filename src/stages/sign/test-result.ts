@@ -49,7 +49,7 @@ const passedSchema = z.object({
 });
 
 /** Throws VERDICT_MISSING. */
-export function requirePassed(predicate: unknown, digest: Digest): void {
+export function requirePassedResult(predicate: unknown, digest: Digest): void {
   const result = passedSchema.safeParse(predicate);
   if (result.success && result.data.verdict.manifestDigest === digest) return;
   const why = result.success ? 'is of another image' : 'is not that it passed';

@@ -8,7 +8,7 @@ import { requireIdentity } from './identity.ts';
 import { referenceOf } from './reference-claim.ts';
 import type { ExpectedImage, ExpectedReference } from './simple-signing.ts';
 import { openEnvelope, predicateTypes, type Statement } from './statement.ts';
-import { requirePassed } from './test-result.ts';
+import { requirePassedResult } from './test-result.ts';
 
 const spdxSchema = z.object({
   spdxVersion: z.string().regex(/^SPDX-2\.[0-9]$/),
@@ -105,7 +105,7 @@ export function verifyVerdict(
   revoked: ReadonlySet<string> = new Set(),
 ): void {
   const read = ({ predicate, digest }: Statement) => {
-    requirePassed(predicate, expected.digest);
+    requirePassedResult(predicate, expected.digest);
     if (revoked.has(digest))
       throw new MillinerError('VERDICT_REVOKED', `the boot verdict of ${expected.digest} was revoked`);
     return true;
