@@ -152,12 +152,12 @@ export function synopsisOf({ name, args, takesMore, flags }: Command, bin: strin
 }
 
 /** What a reader has to know of a flag beside its summary. */
-export function notesOf({ options, default: usual, env, isMultiple, isRequired }: Flag): string[] {
+export function notesOf({ options, default: defaultValue, env, isMultiple, isRequired }: Flag): string[] {
   return [
     ...(isRequired ? ['Required.'] : []),
     ...(options ? [`One of: ${options.join(', ')}.`] : []),
     ...(isMultiple ? ['May be given more than once.'] : []),
-    ...(usual === undefined ? [] : [`Default: ${usual}.`]),
+    ...(defaultValue === undefined ? [] : [`Default: ${defaultValue}.`]),
     ...(env === undefined ? [] : [`From the environment: ${env}.`]),
   ];
 }

@@ -34,13 +34,13 @@ export default class GcCommand extends MillinerCommand {
   async run(): Promise<object> {
     const { flags } = await this.parse(GcCommand);
     const most = flags['max-size'];
-    const mostBytes = most === undefined ? undefined : this.sizeOf('--max-size', most);
+    const maxBytes = most === undefined ? undefined : this.sizeOf('--max-size', most);
     const context = await openContext(this.runOptions(flags));
     try {
       const done = await collectGarbage(context, {
         remove: flags.remove,
         keepDays: flags['keep-days'],
-        mostBytes,
+        maxBytes,
       });
       for (const name of done.images) this.log(`image ${name}`);
       for (const name of done.snapshots) this.log(`snapshot ${name}`);

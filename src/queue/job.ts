@@ -5,7 +5,7 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { errorTable, MillinerError, type ErrorCode } from '../lib/errors/error.ts';
-import { failureOf, longestFailure, type Failure } from '../lib/errors/wire.ts';
+import { failureOf, maxFailureLength, type Failure } from '../lib/errors/wire.ts';
 import type { Digest } from '../lib/oci/digest.ts';
 import { courseSchema, type Built, type Locked, type Release, type Signed } from './claims.ts';
 import { asQueueError } from './replies.ts';
@@ -104,8 +104,8 @@ export function jobFailureOf(error: unknown): Failure {
 
 const failureSchema = z.object({
   code: z.string(),
-  message: z.string().max(longestFailure),
-  hint: z.string().max(longestFailure),
+  message: z.string().max(maxFailureLength),
+  hint: z.string().max(maxFailureLength),
   details: z.record(z.string(), z.unknown()).optional(),
 });
 

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { unmountAllBelow } from '../../src/lib/host/mounts.ts';
 
 /** What a target lies on that nothing bounds: a test's own directory. */
-export const unboundDisk = { mostBytes: 2 ** 40, isHosts: false, isFull: async () => false };
+export const unboundDisk = { maxBytes: 2 ** 40, isHosts: false, isFull: async () => false };
 
 /** With the disk of /dev and /sys that a sandbox has there. */
 export async function removeScratch(directory: string): Promise<void> {

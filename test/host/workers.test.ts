@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => rm(place, { recursive: true }));
 
 const open = (most: number, reach: Reach = {}) =>
-  new Workers<Task>({ module, most, reach: { ...reach, reads: [module, ...(reach.reads ?? [])] } });
+  new Workers<Task>({ module, maxCount: most, reach: { ...reach, reads: [module, ...(reach.reads ?? [])] } });
 
 test('tasks share as many processes as there may be, each begun once', async () => {
   await using workers = open(2);

@@ -56,7 +56,7 @@ async function unpackSafely(path: string): Promise<void> {
   try {
     const isGzip = path.endsWith('.gz');
     // A base's layers are held to more rules than our own.
-    const rules = isGzip ? { mostBytes: 1 << 20 } : {};
+    const rules = isGzip ? { maxBytes: 1 << 20 } : {};
     await unpackLayer(root, createReadStream(path), isGzip ? mediaTypes.gzip : mediaTypes.zstd, rules);
     await native().scan(root);
   } finally {

@@ -10,7 +10,7 @@ import { indexType, manifestType } from '../../src/lib/oci/descriptor.ts';
 import { sha256Of } from '../../src/lib/oci/digest.ts';
 import { ReadBudget } from '../../src/lib/registry/budget.ts';
 import { RegistryClient } from '../../src/lib/registry/client.ts';
-import { mostSignatures, readSignatureFiles } from '../../src/lib/registry/lookaside.ts';
+import { maxSignatures, readSignatureFiles } from '../../src/lib/registry/lookaside.ts';
 import { fetchAttachment, fetchBundles } from '../../src/pipeline/trust/fetch-signatures.ts';
 import { bundleType } from '../../src/stages/sign/sigstore-bundle.ts';
 import { plainEndpoint } from './plain.ts';
@@ -154,5 +154,5 @@ test('signatures beside a registry: as many as are looked at, each as large as o
   await expect(readSignatureFiles(new URL(url), { repository, digest })).rejects.toMatchObject({
     code: 'REGISTRY_EXCESS',
   });
-  expect(asked.length).toBeLessThan(mostSignatures);
+  expect(asked.length).toBeLessThan(maxSignatures);
 });

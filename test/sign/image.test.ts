@@ -8,7 +8,7 @@ import { readPublicKey } from '../../src/stages/sign/public-key.ts';
 import { signImage } from '../../src/stages/sign/sign-image.ts';
 import { bundledEnvelopes } from '../../src/stages/sign/sigstore-bundle.ts';
 import { mergeSignatures, verifySignatures } from '../../src/stages/sign/simple-signing.ts';
-import { largestDocument } from '../../src/stages/sign/untrusted-json.ts';
+import { maxDocumentBytes } from '../../src/stages/sign/untrusted-json.ts';
 import { verifyImageStatement, verifySboms, verifyVerdict } from '../../src/stages/sign/verify.ts';
 import { cosignBundle } from './cosign3.ts';
 import {
@@ -41,7 +41,7 @@ describe('what is signed', () => {
 
   test('may be as large as documents are ever made', () => {
     const usual = input();
-    const comment = 'x'.repeat(largestDocument - 8192);
+    const comment = 'x'.repeat(maxDocumentBytes - 8192);
     const { bundles, attestations } = signImage(key, {
       ...usual,
       sboms: { ...usual.sboms, spdx: { ...usual.sboms.spdx, comment } },

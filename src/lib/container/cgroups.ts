@@ -84,8 +84,8 @@ function count(text: string | undefined): number | undefined {
 }
 
 function quota(used?: string, period?: string): number | undefined {
-  const [most, each] = [count(used), count(period)];
-  return most === undefined || each === undefined ? undefined : most / each;
+  const [limit, each] = [count(used), count(period)];
+  return limit === undefined || each === undefined ? undefined : limit / each;
 }
 
 function words(text: string | undefined): string[] {

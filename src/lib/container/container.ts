@@ -36,7 +36,7 @@ export interface ContainerResult {
 }
 
 /** Bytes that a program may write to its standard output and error. */
-const mostOutput = 64 * 1024 * 1024;
+const maxOutputBytes = 64 * 1024 * 1024;
 
 /** Throws INTERRUPTED, or LIMIT_EXCEEDED where the program runs too long, writes too much, fills its disk or needs too much memory. */
 export async function runContainer(options: ContainerOptions): Promise<ContainerResult> {
@@ -124,7 +124,7 @@ function stopper({ signal, timeout, args, isDiskFull }: ContainerOptions, kill: 
   return {
     onOutput: (bytes: number) => {
       written += bytes;
-      if (written > mostOutput) stop(limitExceeded(args, 'output', `${mostOutput} bytes`));
+      if (written > maxOutputBytes) stop(limitExceeded(args, 'output', `${maxOutputBytes} bytes`));
     },
     end: async () => {
       clearTimeout(timer);
@@ -174,8 +174,10 @@ function diskFull(args: string[], since: number): MillinerError {
 
 const exceeded = { time: 'ran longer than', output: 'wrote more than', memory: 'took more memory than' };
 
-function limitExceeded(args: string[], limit: keyof typeof exceeded, most: string): MillinerError {
-  return new MillinerError('LIMIT_EXCEEDED', `${args[0]} ${exceeded[limit]} ${most}`, { details: { limit } });
+function limitExceeded(args: string[], limit: keyof typeof exceeded, limitText: string): MillinerError {
+  return new MillinerError('LIMIT_EXCEEDED', `${args[0]} ${exceeded[limit]} ${limitText}`, {
+    details: { limit },
+  });
 }
 
 /** A signal that programs may ignore would leave them time; and a runtime that dies first leaves its container. */

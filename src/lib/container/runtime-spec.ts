@@ -67,10 +67,10 @@ export async function availableCapabilities(wanted: string[]): Promise<string[]>
 }
 
 /** At most so many, of which the container begins with 1024: without CAP_SYS_RESOURCE we can hand on no more than we have. */
-export async function openFiles(most: number): Promise<{ type: string; soft: number; hard: number }> {
+export async function openFiles(max: number): Promise<{ type: string; soft: number; hard: number }> {
   const limits = await readFile('/proc/self/limits', 'utf8');
   const own = /^Max open files\s+\d+\s+(\d+)/m.exec(limits)?.[1];
-  const hard = Math.min(most, own === undefined ? Infinity : Number(own));
+  const hard = Math.min(max, own === undefined ? Infinity : Number(own));
   return { type: 'RLIMIT_NOFILE', soft: Math.min(1024, hard), hard };
 }
 

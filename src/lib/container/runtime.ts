@@ -117,7 +117,7 @@ export async function execInContainer(
   const pidFile = join(container.directory, `exec-${execs++}`);
   const added = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
   const program = [...stateOf(container), 'exec', '--pid-file', pidFile, ...added, container.id, ...args];
-  const child = start(await findRuntime(), program, { maxBuffer: mostExecOutput });
+  const child = start(await findRuntime(), program, { maxBuffer: maxExecOutputBytes });
   let timedOut = false;
   const kill = () => void killProgram(child, pidFile);
   const timer = setTimeout(() => {
@@ -199,7 +199,7 @@ export async function showFromContainer(
 let execs = 0;
 
 /** Bytes; who writes more is ended. */
-const mostExecOutput = 16 * 1024 * 1024;
+const maxExecOutputBytes = 16 * 1024 * 1024;
 
 /** Ends and forgets every container whose state lies in a directory that a dead run left behind. */
 export async function removeContainers(directory: string): Promise<void> {

@@ -118,7 +118,7 @@ async function follow(
 }
 
 /** A state is some hundred bytes. */
-const largestState = 1024 * 1024;
+const maxStateBytes = 1024 * 1024;
 
 async function readPid(state: Socket): Promise<number | undefined> {
   let text = '';
@@ -126,7 +126,7 @@ async function readPid(state: Socket): Promise<number | undefined> {
     for await (const chunk of state) {
       text += String(chunk);
       const pid = pidOf(text);
-      if (pid !== undefined || text.length > largestState) return pid;
+      if (pid !== undefined || text.length > maxStateBytes) return pid;
     }
   } catch (error) {
     // Destroyed: the runtime has ended before it came to its hooks.

@@ -2,7 +2,7 @@
 import { MillinerError, type ErrorCode } from './error.ts';
 
 /** Characters: what one failure may take in Redis. */
-export const longestFailure = 16_384;
+export const maxFailureLength = 16_384;
 
 export interface Failure {
   code: ErrorCode;
@@ -17,8 +17,8 @@ export function failureOf(error: unknown): Failure {
       ? error
       : new MillinerError('INTERNAL', error instanceof Error ? error.message : String(error));
   const { code, hint, details } = known;
-  const message = known.message.slice(0, longestFailure / 2);
-  const fits = JSON.stringify(details).length < longestFailure / 2 && Object.keys(details).length > 0;
+  const message = known.message.slice(0, maxFailureLength / 2);
+  const fits = JSON.stringify(details).length < maxFailureLength / 2 && Object.keys(details).length > 0;
   return { code, message, hint, ...(fits && { details }) };
 }
 

@@ -16,7 +16,7 @@ export interface Disk {
 }
 
 /** Bytes; a smaller one has no room for anything. */
-export const smallestDisk = 2 * 1024 * 1024;
+export const minDiskBytes = 2 * 1024 * 1024;
 
 /**
  * Without a journal, and with tables that nobody fills with zeros: it is thrown away, or copied once everything in it

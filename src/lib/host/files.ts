@@ -77,12 +77,12 @@ export function saysDiskFull(words: string): boolean {
   return /no space left on device|disk is full|needs \S+ more (?:space|inodes) on the /i.test(words);
 }
 
-const largestPiece = 1 << 20;
+const pieceBytes = 1 << 20;
 
 /** A file from its beginning, in one buffer: a piece is good until the next is asked for. */
 export async function* filePieces(handle: FileHandle): AsyncGenerator<Buffer> {
   const { size } = await handle.stat();
-  const buffer = Buffer.allocUnsafe(Math.min(largestPiece, Math.max(1, size)));
+  const buffer = Buffer.allocUnsafe(Math.min(pieceBytes, Math.max(1, size)));
   for (let position = 0; ;) {
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
     if (bytesRead === 0) return;

@@ -1,7 +1,7 @@
 /** Splits what a program writes into lines, however it writes: a line without end must not fill our memory. */
 import { StringDecoder } from 'node:string_decoder';
 
-const longestLine = 4096;
+const maxLineLength = 4096;
 
 export class LineSplitter {
   readonly #onLine: (line: string) => void;
@@ -28,7 +28,7 @@ export class LineSplitter {
 
 /** A program says at the end of a line what it has against the name in its middle, however long that is. */
 function shortened(line: string): string {
-  if (line.length <= longestLine) return line;
-  const half = longestLine / 2;
+  if (line.length <= maxLineLength) return line;
+  const half = maxLineLength / 2;
   return `${line.slice(0, half)}…${line.slice(1 - half)}`;
 }

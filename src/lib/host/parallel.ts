@@ -7,7 +7,7 @@
  */
 export async function inParallel<T, R>(
   items: readonly T[],
-  most: number,
+  max: number,
   outer: AbortSignal | undefined,
   fn: (item: T, signal: AbortSignal) => Promise<R>,
 ): Promise<R[]> {
@@ -23,7 +23,7 @@ export async function inParallel<T, R>(
       results[index] = await fn(item, signal);
     }
   };
-  const workers = Array.from({ length: most }, () =>
+  const workers = Array.from({ length: max }, () =>
     worker().catch((error: unknown) => {
       failure ??= { error };
       stop.abort();

@@ -2,7 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import { MillinerError } from '../errors/error.ts';
 
-const mostReserved = 1024 ** 3;
+const maxReservedBytes = 1024 ** 3;
 const reservedShare = 0.05;
 /** Bytes that may be written before it is asked again. */
 const between = 8 * 1024 * 1024;
@@ -10,7 +10,7 @@ const between = 8 * 1024 * 1024;
 /** Bytes that may still be written where path lies; below zero where the reserve itself has been taken from. */
 export async function spareBytes(path: string): Promise<number> {
   const { bsize, blocks, bavail } = await statfs(path);
-  return bavail * bsize - Math.min(mostReserved, Math.floor(blocks * bsize * reservedShare));
+  return bavail * bsize - Math.min(maxReservedBytes, Math.floor(blocks * bsize * reservedShare));
 }
 
 /** Passes what is to be written to a place on. Throws DISK_FULL before the reserve is taken from. */

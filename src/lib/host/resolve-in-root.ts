@@ -37,7 +37,7 @@ export function resolveInside(target: string, path: string): ByteString | undefi
 }
 
 /** More than any user database has. */
-const largestFile = 64 * 1024 * 1024;
+const maxFileBytes = 64 * 1024 * 1024;
 
 /** A file's bytes; undefined where there is none. Throws INSTALL_FAILED for what is no regular file. */
 export async function readInside(target: string, path: string): Promise<Buffer | undefined> {
@@ -53,7 +53,7 @@ export async function readInside(target: string, path: string): Promise<Buffer |
   try {
     const found = await handle.stat();
     if (!found.isFile()) throw unfit(path, 'is no regular file');
-    if (found.size > largestFile) throw unfit(path, `is larger than ${largestFile} bytes`);
+    if (found.size > maxFileBytes) throw unfit(path, `is larger than ${maxFileBytes} bytes`);
     return await handle.readFile();
   } finally {
     await handle.close();

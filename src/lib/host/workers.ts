@@ -13,7 +13,7 @@ export interface WorkersOptions {
   /** The file of the module; it calls serveTasks of serve.ts. */
   module: string;
   /** How many may be at work at once. */
-  most: number;
+  maxCount: number;
   reach: Reach;
   /** Of node, such as the size of its heap. */
   flags?: readonly string[];
@@ -32,7 +32,7 @@ interface Worker {
 }
 
 /** Bytes of an answer: the digests of the files of a layer, a million of them. */
-const longestAnswer = 256 * 1024 * 1024;
+const maxAnswerLength = 256 * 1024 * 1024;
 
 const failureSchema: z.ZodType<Failure> = z.object({
   code: z.custom<ErrorCode>((code) => typeof code === 'string' && Object.hasOwn(errorTable, code)),
@@ -70,7 +70,7 @@ export class Workers<Task> {
   }
 
   #next(): void {
-    if (this.#queue.length === 0 || this.#running === this.#options.most) return;
+    if (this.#queue.length === 0 || this.#running === this.#options.maxCount) return;
     this.#running++;
     const waiting = this.#queue.shift()!;
     void this.#do(waiting)
@@ -140,7 +140,7 @@ async function* linesOf(stream: Readable): AsyncGenerator<string, undefined> {
       from = at + 1;
     }
     rest.push(piece.subarray(from));
-    if ((size += piece.length - from) > longestAnswer) return undefined;
+    if ((size += piece.length - from) > maxAnswerLength) return undefined;
   }
   return undefined;
 }

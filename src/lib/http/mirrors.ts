@@ -12,7 +12,7 @@ export interface MirrorOptions {
 
 /** Milliseconds; each round waits three times as long as the one before. */
 const firstDelay = 250;
-const longestWait = 60_000;
+const maxDelay = 60_000;
 
 /** Origins that failed in this process, and how often: they are asked last. */
 const failures = new Map<string, number>();
@@ -46,11 +46,9 @@ export async function eachMirror<T>(
 async function pause(round: number, reasons: { error: AttemptError }[], signal: AbortSignal | undefined) {
   const asked = reasons.at(-1)?.error.retryAfter ?? 0;
   const delay = firstDelay * 3 ** (round - 1) * (1 + Math.random() / 4);
-  await sleep(Math.min(Math.max(asked, delay), longestWait), undefined, { signal }).catch(
-    (cause: unknown) => {
-      throw new MillinerError('INTERRUPTED', 'the download was stopped', { cause });
-    },
-  );
+  await sleep(Math.min(Math.max(asked, delay), maxDelay), undefined, { signal }).catch((cause: unknown) => {
+    throw new MillinerError('INTERRUPTED', 'the download was stopped', { cause });
+  });
 }
 
 function exhausted(urls: readonly string[], reasons: { url: string; error: AttemptError }[]): MillinerError {

@@ -12,10 +12,10 @@ import { mergeScopes } from './scope.ts';
 import { fetchToken, type Token } from './token-server.ts';
 
 /** A registry may give each token for one request only. */
-const mostIssued = 64;
+const maxIssuedTokens = 64;
 
 /** Milliseconds. */
-const leastLife = 100;
+const minLifetime = 100;
 
 export class Authorizer {
   readonly #origin: URL;
@@ -79,7 +79,7 @@ export class Authorizer {
   /** Each late request is sent twice: the next token is left in good time. What was never good says nothing of that. */
   #learn({ from, until }: Token): void {
     const age = Date.now() - from;
-    if (until > Date.now() && age > leastLife) this.#life = Math.min(this.#life, age / 2);
+    if (until > Date.now() && age > minLifetime) this.#life = Math.min(this.#life, age / 2);
   }
 
   /** What helps whoever was refused. */
@@ -142,7 +142,7 @@ export class Authorizer {
       advice: (status: number) => this.advice(status),
     };
     const token = await fetchToken(asked);
-    this.#issued = [...this.#issued.slice(1 - mostIssued), token.value];
+    this.#issued = [...this.#issued.slice(1 - maxIssuedTokens), token.value];
     return token;
   }
 }

@@ -6,7 +6,7 @@
 import { MillinerError } from '../errors/error.ts';
 
 /** Bytes: a hundred tags of an image whose manifest is as long as they get, written and read back. */
-const usual = 1024 * 1024 * 1024;
+const defaultBudget = 1024 * 1024 * 1024;
 
 export class ReadBudget {
   readonly #bytes: number;
@@ -14,7 +14,7 @@ export class ReadBudget {
   #left: number;
 
   /** `what` is read, for the error. */
-  constructor(bytes = usual, what = 'one operation reads') {
+  constructor(bytes = defaultBudget, what = 'one operation reads') {
     this.#bytes = bytes;
     this.#left = bytes;
     this.#what = what;

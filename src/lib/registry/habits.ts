@@ -22,8 +22,8 @@ export class Habits {
   #piece = 0;
 
   /** Bytes to send at once from there on. */
-  piece(least: number): number {
-    return Math.max(pieces[this.#piece]!, least);
+  piece(minBytes: number): number {
+    return Math.max(pieces[this.#piece]!, minBytes);
   }
 
   /** No piece: the rest of the upload goes without its range, if it must. */
@@ -38,14 +38,18 @@ export class Habits {
   }
 
   /** A body as large as the one that was sent; false where nothing smaller can be. */
-  refuseSize(transport: Teller, { sent, ranged }: { sent: number; ranged: boolean }, least: number): boolean {
+  refuseSize(
+    transport: Teller,
+    { sent, ranged }: { sent: number; ranged: boolean },
+    minBytes: number,
+  ): boolean {
     const before = { whole: this.whole, piece: this.#piece };
     if (!ranged) this.whole = false;
     const smaller = pieces.findIndex((size) => size < sent);
     this.#piece = Math.max(this.#piece, smaller);
-    if (!this.ranges || this.piece(least) >= sent) return false;
+    if (!this.ranges || this.piece(minBytes) >= sent) return false;
     if (before.whole !== this.whole || before.piece !== this.#piece) {
-      const size = this.piece(least) / (1024 * 1024);
+      const size = this.piece(minBytes) / (1024 * 1024);
       transport.tell(`${transport.registry} refuses so much at once: it gets pieces of ${size} MiB`);
     }
     return true;

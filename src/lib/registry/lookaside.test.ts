@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { mostSignatures, readSignatureFiles } from './lookaside.ts';
+import { maxSignatures, readSignatureFiles } from './lookaside.ts';
 
 const digest = `sha256:${'a'.repeat(64)}` as const;
 const image = { repository: 'team/app', digest };
@@ -55,7 +55,7 @@ test('a server that goes elsewhere is followed', async () => {
 
 test('no more than podman looks at', async () => {
   answer = (_request, response) => response.end('one');
-  expect(await bytesOf()).toHaveLength(mostSignatures);
+  expect(await bytesOf()).toHaveLength(maxSignatures);
 });
 
 test('one that is too large is refused', async () => {

@@ -18,8 +18,8 @@ export interface SignatureFile {
 }
 
 /** As many as podman looks at; whoever may write there decides how many there are. */
-export const mostSignatures = 128;
-const largestSignature = 1024 * 1024;
+export const maxSignatures = 128;
+const maxSignatureBytes = 1024 * 1024;
 /** Bytes of all of them: they are of one image, and some have a few kilobytes. */
 const allSignatures = 8 * 1024 * 1024;
 /** Servers that have a web page for what they lack (access.redhat.com) say 200. */
@@ -33,7 +33,7 @@ export async function readSignatureFiles(
 ): Promise<SignatureFile[]> {
   const found: SignatureFile[] = [];
   const budget = new ReadBudget(allSignatures, `the signatures at ${showUrl(base.href)} have`);
-  for (let n = 1; n <= mostSignatures; n++) {
+  for (let n = 1; n <= maxSignatures; n++) {
     const url = new URL(base);
     url.pathname += `/${repository}@${digest.replace(':', '=')}/signature-${n}`;
     const bytes = url.protocol === 'file:' ? await readLocal(url) : await fetchFrom(url, signal);
@@ -50,7 +50,7 @@ async function readLocal(url: URL): Promise<Buffer | undefined> {
     try {
       const found = await handle.stat();
       if (!found.isFile()) throw unavailable(url, 'it is no file');
-      if (found.size > largestSignature) throw tooLarge(url);
+      if (found.size > maxSignatureBytes) throw tooLarge(url);
       return await handle.readFile();
     } finally {
       await handle.close();
@@ -68,7 +68,7 @@ async function fetchFrom(url: URL, signal: AbortSignal | undefined): Promise<Buf
     return await eachMirror(url.href, { signal, rounds: 3 }, async () => {
       const response = await get(url.href, { accept: [404], signal });
       if (response.statusCode === 200 && !isPage.test(String(response.headers['content-type'] ?? ''))) {
-        return readBody(response, largestSignature, () => tooLarge(url));
+        return readBody(response, maxSignatureBytes, () => tooLarge(url));
       }
       await response.body.dump();
       if (response.statusCode === 206) throw new AttemptError('it sends a part', { permanent: true });
@@ -89,6 +89,6 @@ function unavailable(url: URL, why: string, cause?: unknown): MillinerError {
 function tooLarge(url: URL): MillinerError {
   return new MillinerError(
     'REGISTRY_INVALID',
-    `${showUrl(url.href)} has more than ${largestSignature} bytes`,
+    `${showUrl(url.href)} has more than ${maxSignatureBytes} bytes`,
   );
 }

@@ -17,7 +17,7 @@ const tagPattern = /^\w[\w.-]{0,127}$/;
 const label = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
 const hostPattern = new RegExp(String.raw`^(?:${label}(?:\.${label})*|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$`);
 /** Registry and repository together; what clients and registries agree to hold. */
-const longestName = 255;
+const maxNameLength = 255;
 
 /**
  * Reads `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. The host must be there (a dot, a colon, or `localhost`): a name
@@ -37,7 +37,7 @@ export function parseReference(text: string): Reference {
   if (tag !== undefined && !tagPattern.test(tag)) throw invalid(text, 'its tag is malformed');
   const repository = withNamespace(registry, colon < 0 ? rest : rest.slice(0, colon));
   if (!repositoryPattern.test(repository)) throw invalid(text, 'its repository is malformed');
-  if (registry.length + 1 + repository.length > longestName) throw invalid(text, 'it is too long');
+  if (registry.length + 1 + repository.length > maxNameLength) throw invalid(text, 'it is too long');
   return {
     registry,
     repository,

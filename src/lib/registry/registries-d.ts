@@ -28,7 +28,7 @@ const fileSchema = z
 /** By names of registries, parts of them, repositories and images; `` is for all others. */
 export type RegistriesD = ReadonlyMap<string, { lookaside: string | undefined; path: string }>;
 
-const largestFile = 1024 * 1024;
+const maxFileBytes = 1024 * 1024;
 const rest = '';
 
 /** Throws REGISTRIES_INVALID. */
@@ -111,7 +111,7 @@ function filesIn(directory: string): string[] {
 function readFile(path: string): unknown {
   try {
     const bytes = readFileSync(path);
-    if (bytes.length > largestFile) throw new RangeError(`is larger than ${largestFile} bytes`);
+    if (bytes.length > maxFileBytes) throw new RangeError(`is larger than ${maxFileBytes} bytes`);
     return parse(bytes.toString(), { logLevel: 'error' }) as unknown;
   } catch (error) {
     throw invalid(path, `cannot be read: ${(error as Error).message.split('\n')[0]}`, error);

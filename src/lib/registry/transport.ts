@@ -56,9 +56,9 @@ export interface Ask {
 
 /** Milliseconds; each wait is twice as long as the one before. */
 const firstDelay = 250;
-const longestDelay = 15_000;
+const maxDelay = 15_000;
 /** A registry may ask for more patience than that; it does not get it. */
-const longestRetryAfter = 60_000;
+const maxRetryAfter = 60_000;
 const maxRedirects = 5;
 const redirects = [301, 302, 303, 307, 308];
 const errorBytes = 64 * 1024;
@@ -110,7 +110,7 @@ export class Transport {
    * told with each retry. Throws REGISTRY_UNAVAILABLE with the last reason, INTERRUPTED.
    */
   async persist<T>(what: string, fn: () => Promise<T>, progress: () => number = () => 0): Promise<T> {
-    let furthest = 0;
+    let sentBytes = 0;
     for (let failed = 0; ; failed++) {
       try {
         return await fn();
@@ -119,8 +119,8 @@ export class Transport {
         if (!(error instanceof AttemptError)) throw error;
         if (error.cause instanceof AddressRefused) throw this.#unreachable(error);
         if (isUntrusted(error.cause) || lacksTls(error.cause)) throw this.#untrusted(error);
-        if (progress() > furthest) failed = 0;
-        furthest = Math.max(furthest, progress());
+        if (progress() > sentBytes) failed = 0;
+        sentBytes = Math.max(sentBytes, progress());
         if (error.permanent || failed + 1 >= this.#attempts) throw this.#unavailable(what, error);
         const wait = waitAfter(failed, error.retryAfter);
         const next = `attempt ${failed + 2} of ${this.#attempts} in ${(wait / 1000).toFixed(1)} s`;
@@ -306,8 +306,8 @@ export class Transport {
 
 /** Milliseconds: longer each time, and as the registry asks. */
 function waitAfter(failed: number, retryAfter: number): number {
-  const delay = Math.min(firstDelay * 2 ** failed, longestDelay) * (0.75 + Math.random() / 2);
-  return Math.max(delay, Math.min(retryAfter, longestRetryAfter));
+  const delay = Math.min(firstDelay * 2 ** failed, maxDelay) * (0.75 + Math.random() / 2);
+  return Math.max(delay, Math.min(retryAfter, maxRetryAfter));
 }
 
 function stopped(signal: AbortSignal | undefined, cause: unknown): MillinerError {

@@ -12,7 +12,7 @@ export interface Place {
   /** Bytes that it has. */
   offset: number;
   /** Bytes that each piece must have at least; undefined where the registry asks for no pieces. */
-  least: number | undefined;
+  minChunk: number | undefined;
 }
 
 export interface Uploading {
@@ -90,12 +90,12 @@ export class UploadSession {
     }
   }
 
-  #next({ offset, least }: Place): Part {
+  #next({ offset, minChunk }: Place): Part {
     const { size } = this.#upload.blob;
     const { habits } = this.#upload.transport;
-    const whole = offset === 0 && habits.whole && least === undefined && !this.#broke;
+    const whole = offset === 0 && habits.whole && minChunk === undefined && !this.#broke;
     if (whole || !habits.ranges) return { from: offset, to: size, ranged: false };
-    return { from: offset, to: Math.min(offset + habits.piece(least ?? 0), size), ranged: true };
+    return { from: offset, to: Math.min(offset + habits.piece(minChunk ?? 0), size), ranged: true };
   }
 
   async #begin(): Promise<Place> {
@@ -142,7 +142,7 @@ export class UploadSession {
       throw new AttemptError(`it has other bytes of ${blob.digest} than it was sent`);
     }
     const sent = { sent: part.to - part.from, ranged: part.ranged };
-    if (habits.refuseSize(transport, sent, place.least ?? 0)) return there;
+    if (habits.refuseSize(transport, sent, place.minChunk ?? 0)) return there;
     throw transport.invalid(`${transport.registry} takes no piece as small as ${sent.sent} bytes`, {
       status: statusCode,
     });
@@ -215,9 +215,9 @@ export class UploadSession {
 }
 
 export function begun(transport: Transport, response: HttpResponse, from: string): Place {
-  const least = Number(response.headers['oci-chunk-min-length'] ?? Number.NaN);
+  const minChunk = Number(response.headers['oci-chunk-min-length'] ?? Number.NaN);
   const url = transport.follow(response.headers.location, from);
-  return { url, offset: 0, least: Number.isSafeInteger(least) && least > 0 ? least : undefined };
+  return { url, offset: 0, minChunk: Number.isSafeInteger(minChunk) && minChunk > 0 ? minChunk : undefined };
 }
 
 /** `Range: 0-N` is the last byte's number; 0-0 says nothing or one byte. */

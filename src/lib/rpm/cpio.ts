@@ -17,10 +17,10 @@ export interface CpioEntry {
 const newcHeader = 110;
 const strippedHeader = 14;
 /** PATH_MAX, the prefix and the terminator. */
-const longestName = 4096 + 3;
+const maxNameLength = 4096 + 3;
 const trailer = 'TRAILER!!!';
 /** rpm pads archives to 512 bytes, cpio to 5120; nothing has a reason to be longer. */
-const longestPadding = 64 * 1024;
+const maxPadding = 64 * 1024;
 
 /**
  * Entries in the archive's order, up to the trailer; what follows it is read and dropped.
@@ -41,7 +41,7 @@ export async function* readCpio(
       await reader.skipTo(end);
       await reader.align();
     }
-    await reader.drain(longestPadding);
+    await reader.drain(maxPadding);
   } finally {
     await reader.close();
   }
@@ -65,7 +65,7 @@ async function readEntryHeader(
     number,
     number,
   ];
-  if (nameSize < 2 || nameSize > longestName)
+  if (nameSize < 2 || nameSize > maxNameLength)
     throw refuse(`has a payload entry with a name of ${nameSize} bytes`);
   const name = (await reader.take(nameSize)).toString('latin1');
   if (name.indexOf('\0') !== nameSize - 1) throw refuse('has a payload entry with a malformed name');
@@ -130,13 +130,13 @@ class ByteReader {
     await this.source.return?.();
   }
 
-  private async next(most: number): Promise<Buffer | undefined> {
+  private async next(max: number): Promise<Buffer | undefined> {
     while (this.current.length === 0) {
       const { done, value } = await this.source.next();
       if (done) return undefined;
       this.current = value;
     }
-    const piece = this.current.subarray(0, Math.min(most, this.current.length));
+    const piece = this.current.subarray(0, Math.min(max, this.current.length));
     this.current = this.current.subarray(piece.length);
     this.position += piece.length;
     return piece;

@@ -26,10 +26,10 @@ export function frameHead({ kind, number, bytes }: Frame): Buffer {
 export class NoFrame extends Error {}
 
 /** Throws NoFrame for what is none, and for more bytes than `most` in all of them. */
-export async function* framesIn(source: AsyncIterable<Buffer>, most: number): AsyncGenerator<Frame> {
+export async function* framesIn(source: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Frame> {
   let held: Buffer[] = [];
   let length = 0;
-  let left = most;
+  let left = maxBytes;
   let head: (Omit<Frame, 'bytes'> & { size: number }) | undefined;
   for await (const piece of source) {
     held.push(piece);
@@ -47,10 +47,10 @@ export async function* framesIn(source: AsyncIterable<Buffer>, most: number): As
   if (head || length > 0) throw new NoFrame('a frame is cut short');
 }
 
-function readHead(bytes: Buffer, most: number) {
+function readHead(bytes: Buffer, maxBytes: number) {
   const kind = frameKinds[bytes.readUInt8()];
   const size = bytes.readUInt32BE(9);
   if (kind === undefined) throw new NoFrame('a frame has an unknown kind');
-  if (size > most) throw new NoFrame('the frames have more bytes than the database');
+  if (size > maxBytes) throw new NoFrame('the frames have more bytes than the database');
   return { kind, number: bytes.readDoubleBE(1), size };
 }

@@ -72,7 +72,7 @@ export async function* rowsOf(
 
 const reader = join(import.meta.dirname, `database-reader${extname(import.meta.filename)}`);
 /** Of a reason. */
-const mostText = 4096;
+const maxTextLength = 4096;
 
 /** With `rewrite` the canonical form is made too, in its target's directory, and the rows are those of that. */
 export async function* askReader(
@@ -85,7 +85,7 @@ export async function* askReader(
   const child = startModuleConfined(reader, reach, JSON.stringify(question));
   let isWhole = false;
   try {
-    for await (const frame of framesIn(child.stdout as AsyncIterable<Buffer>, bytes + mostText)) {
+    for await (const frame of framesIn(child.stdout as AsyncIterable<Buffer>, bytes + maxTextLength)) {
       if (isWhole) throw new NoFrame('something stands behind the end');
       if (frame.kind === 'row') yield rawRow(frame);
       else if (frame.kind === 'end') isWhole = true;
@@ -111,5 +111,5 @@ function rawRow({ number, bytes }: Frame): RawRow {
 function refusal({ kind, bytes }: Frame, path: string, refuse: Refuse): MillinerError {
   if (kind === 'full')
     return new MillinerError('DISK_FULL', `no space left rewriting ${path}`, { details: { path } });
-  return refuse(Buffer.from(bytes.subarray(0, mostText)).toString('utf8'));
+  return refuse(Buffer.from(bytes.subarray(0, maxTextLength)).toString('utf8'));
 }

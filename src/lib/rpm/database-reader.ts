@@ -19,7 +19,7 @@ function send({ kind, number = 0, bytes = Buffer.alloc(0) }: Partial<Frame> & { 
 /** Without the path, which who asks knows. */
 const refuse = (what: string) => new MillinerError('RPMDB_INVALID', what);
 
-const longestReason = 1000;
+const maxReasonLength = 1000;
 
 try {
   const { source, rewrite } = JSON.parse(readFileSync(0, 'utf8')) as Question;
@@ -30,6 +30,6 @@ try {
   send({ kind: 'end' });
 } catch (error) {
   if (!(error instanceof MillinerError)) throw error;
-  const bytes = Buffer.from(error.message.slice(0, longestReason));
+  const bytes = Buffer.from(error.message.slice(0, maxReasonLength));
   send({ kind: error.code === 'DISK_FULL' ? 'full' : 'refused', bytes });
 }

@@ -16,7 +16,7 @@ import type { Payload } from './package.ts';
 /** Compressors that Node lacks. */
 const rpmOnly = ['xz', 'lzma', 'bzip2'];
 
-const largestPiece = 1024 * 1024;
+const maxPieceBytes = 1024 * 1024;
 
 /**
  * Decompresses while it is read, in bounded memory; ending the iteration early ends what it started. Where the
@@ -31,7 +31,7 @@ export async function* decompressPayload(
 ): AsyncGenerator<Buffer> {
   const compressor = payload.compressor || (await sniff(path, payload.offset));
   // A small payload is not worth large buffers: what comes out of it is a few times as much.
-  const pieceSize = Math.min(largestPiece, Math.max(64 * 1024, 4 * payload.size));
+  const pieceSize = Math.min(maxPieceBytes, Math.max(64 * 1024, 4 * payload.size));
   const raw = Readable.from(verified(path, payload, refuse), { objectMode: false });
   try {
     if (compressor === 'none') yield* raw as AsyncIterable<Buffer>;
@@ -54,7 +54,7 @@ async function* verified(path: string, payload: Payload, refuse: Refuse): AsyncG
   const stream = createReadStream(path, {
     start: offset,
     end: offset + size - 1,
-    highWaterMark: largestPiece,
+    highWaterMark: maxPieceBytes,
   });
   for await (const piece of stream as AsyncIterable<Buffer>) {
     hash?.update(piece);

@@ -72,7 +72,7 @@ export interface RpmFile {
 }
 
 /** PATH_MAX; also keeps a small header from naming a few bytes a million times over. */
-const longestPath = 4096;
+const maxPathLength = 4096;
 
 /** Files in the header's order, which is the payload's too. Throws what `refuse` makes for inconsistent lists. */
 export function readFiles(header: Header, refuse: Refuse): RpmFile[] {
@@ -169,7 +169,7 @@ function readPaths(header: Header, refuse: Refuse): ByteString[] {
     const relative = path === '/' ? byteString('') : (path.replace(/^\//, '') as ByteString);
     const safe =
       path === '/' || relative.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
-    if (!safe || relative.length > longestPath) throw refuse(`has an invalid path: ${showBytes(path)}`);
+    if (!safe || relative.length > maxPathLength) throw refuse(`has an invalid path: ${showBytes(path)}`);
     if (seen.has(relative)) throw refuse(`has the path ${showBytes(path)} twice`);
     seen.add(relative);
     return relative;
@@ -189,7 +189,7 @@ function joinedPaths(header: Header, refuse: Refuse): ByteString[] {
     // rpm writes NAME into such a directory, but calls it DIRECTORYNAME. Source packages have none at all.
     if (!/(?:^|\/)$/.test(directory))
       throw refuse(`has a directory without its slash: ${showBytes(directory)}`);
-    if (directory.length + name.length > longestPath) throw refuse('has a path longer than 4096 bytes');
+    if (directory.length + name.length > maxPathLength) throw refuse('has a path longer than 4096 bytes');
     return (directory + name) as ByteString;
   });
 }

@@ -6,7 +6,7 @@ export interface KeyBlock {
   isWhole: boolean;
 }
 
-const largestFile = 16 * 1024 * 1024;
+const maxFileBytes = 16 * 1024 * 1024;
 const secretKey = 5;
 const publicKey = 6;
 const begin = /^-----BEGIN PGP (PUBLIC|PRIVATE) KEY BLOCK-----\r?$/m;
@@ -15,7 +15,7 @@ const blocks =
 
 /** Undefined for what is no OpenPGP key file. gpg takes keys from the beginning of one that was cut short, too. */
 export function keyBlockOf(bytes: Buffer): KeyBlock | undefined {
-  if (bytes.length > largestFile) return undefined;
+  if (bytes.length > maxFileBytes) return undefined;
   const text = bytes.toString('latin1');
   const armoured = begin.exec(text);
   if (!armoured) {

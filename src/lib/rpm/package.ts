@@ -149,7 +149,7 @@ function evrText({ epoch, version, release }: Pick<Nevra, 'epoch' | 'version' | 
 const nameCharacters = /^[^\u0000-\u0020/\u007f]+$/;
 
 /** NAME_MAX, less `.rpm`. */
-const longestNevra = 251;
+const maxNevraLength = 251;
 
 /** These words become file names, lock entries and arguments; what could pass for something else is refused. */
 export function readIdentity(header: Header, refuse: Refuse): Nevra & { nevra: string } {
@@ -167,7 +167,7 @@ export function readIdentity(header: Header, refuse: Refuse): Nevra & { nevra: s
     arch: header.has(headerTags.ARCH) ? word('ARCH') : '',
   };
   const nevra = nevraText(identity);
-  if (nevra.length > longestNevra) throw refuse(`has a name of ${nevra.length} characters`);
+  if (nevra.length > maxNevraLength) throw refuse(`has a name of ${nevra.length} characters`);
   return { ...identity, nevra };
 }
 

@@ -21,7 +21,7 @@ export interface MessageProblem {
 }
 
 /** Bytes of content; a message may be compressed. */
-const largestContent = 65_536;
+const maxContentBytes = 65_536;
 /** SHA-256, SHA-384, SHA-512, by their numbers in OpenPGP. */
 const strongHashes = ['8', '9', '10'];
 const documentClasses = ['00', '01'];
@@ -59,7 +59,7 @@ async function open(
   await writeFile(signed, message);
   await rm(content, { force: true });
   // Without --no-armor a text that only looks signed could be meant.
-  const bounds = ['--no-armor', '--max-output', String(largestContent), '--output', content];
+  const bounds = ['--no-armor', '--max-output', String(maxContentBytes), '--output', content];
   const args = ['--trust-model', 'always', '--status-fd', '1', ...bounds, '--verify', '--', signed];
   const { stdout } = await gpg(home, args, options);
   const status = readStatus(stdout);

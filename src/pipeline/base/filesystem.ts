@@ -14,7 +14,7 @@ import { compressionOf, mediaTypes, type Compression } from '../../stages/layer/
 import { encodeLayer } from '../../stages/layer/compress/encode.ts';
 import { changedSince, changesOf } from '../../stages/layer/diff/changes.ts';
 import { layerParts } from '../../stages/layer/diff/layer-parts.ts';
-import { mostUnpacked } from '../../stages/layer/tar/entry-rules.ts';
+import { maxUnpackedBytes } from '../../stages/layer/tar/entry-rules.ts';
 import { isDirectory, isSocket, treeOf, type Tree } from '../../stages/layer/tree.ts';
 import type { BaseSource } from '../../stages/recipe/base-source.ts';
 import { scanSnapshot } from '../../stages/snapshot/snapshotter.ts';
@@ -56,7 +56,7 @@ async function layerOfTar(context: Context, path: string, compression: Compressi
     await mkdir(root, { mode: 0o755 });
     const file = join(directory, `tar${await endingOf(content.path(digest))}`);
     await link(content.path(digest), file);
-    const task = { root, path: file, mostBytes: mostUnpacked(size), whiteouts: 'refuse' as const };
+    const task = { root, path: file, maxBytes: maxUnpackedBytes(size), whiteouts: 'refuse' as const };
     await unpackConfined(task, signal).catch((error: unknown) => {
       throw invalid(error, path);
     });

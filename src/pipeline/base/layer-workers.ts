@@ -87,7 +87,7 @@ export class LayerWorkers {
     this.#workers = new Workers({
       module,
       flags,
-      most: Math.min(availableParallelism(), mostWorkers, Math.ceil(bytes / worthOne) || 1),
+      maxCount: Math.min(availableParallelism(), mostWorkers, Math.ceil(bytes / worthOne) || 1),
       reach: { reads: [blobs], writes: scratch },
     });
   }

@@ -10,7 +10,7 @@ import { byteString } from '../../lib/host/paths.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { ContentStore } from '../../stages/content/store.ts';
 import { checkChunked } from '../../stages/layer/compress/chunked/check-chunked.ts';
-import { mediaTypes, usualLevel, type Compression } from '../../stages/layer/compress/compress.ts';
+import { mediaTypes, defaultLevel, type Compression } from '../../stages/layer/compress/compress.ts';
 import { encodeLayer, encodePiece } from '../../stages/layer/compress/encode.ts';
 import type { ListedEntry } from '../../stages/layer/tar/listing.ts';
 import { endOfArchive, tarBytes, type TarPart } from '../../stages/layer/tar/writer.ts';
@@ -44,7 +44,7 @@ const first = (): TarPart[] => [
 const second = (): TarPart[] => [file('d/b', 'x'.repeat(500_000) + '\0'.repeat(5000))];
 
 const kinds: Compression['kind'][] = ['zstd', 'gzip', 'zstd:chunked'];
-const how = (kind: Compression['kind']): Compression => ({ kind, level: usualLevel[kind] });
+const how = (kind: Compression['kind']): Compression => ({ kind, level: defaultLevel[kind] });
 
 /** With what it is found to hold. */
 async function written(kind: Compression['kind']): Promise<LayerBlob & LayerContent> {

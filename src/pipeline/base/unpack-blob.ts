@@ -6,7 +6,7 @@ import { treeCapabilities } from '../../lib/host/confined.ts';
 import { Workers } from '../../lib/host/workers.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { ImageLayer } from '../../stages/image/image.ts';
-import { mostUnpacked } from '../../stages/layer/tar/entry-rules.ts';
+import { maxUnpackedBytes } from '../../stages/layer/tar/entry-rules.ts';
 import type { Context } from '../state/context.ts';
 import type { UnpackTask } from './unpack-worker.ts';
 
@@ -19,7 +19,7 @@ export async function unpackBlob(
   { digest, diffID, mediaType, size }: ImageLayer,
 ): Promise<void> {
   const path = await content.use(digest as Digest);
-  const task = { root, path, mediaType, diffID, mostBytes: mostUnpacked(size) };
+  const task = { root, path, mediaType, diffID, maxBytes: maxUnpackedBytes(size) };
   await unpackConfined(task, signal).catch(async (error: unknown) => {
     // What is wrong with its bytes came about here, where they are no longer those of its digest.
     if (error instanceof MillinerError && error.code === 'LAYER_INVALID')
@@ -30,6 +30,6 @@ export async function unpackBlob(
 
 export async function unpackConfined(task: UnpackTask, signal: AbortSignal | undefined): Promise<void> {
   const reach = { reads: [task.path], writes: task.root, capabilities: treeCapabilities };
-  await using workers = new Workers<UnpackTask>({ module, most: 1, reach });
+  await using workers = new Workers<UnpackTask>({ module, maxCount: 1, reach });
   await workers.run(task, z.object({}), signal);
 }

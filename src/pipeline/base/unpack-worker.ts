@@ -16,7 +16,7 @@ await serveTasks(async ({ root, path, mediaType, ...options }: UnpackTask) => {
   if (mediaType !== undefined) await unpackLayer(root, createReadStream(path), mediaType, options);
   else {
     const { decompressed } = await import('../../stages/repo/decompress.ts');
-    await unpackTar(root, decompressed(path, options.mostBytes ?? Infinity), options);
+    await unpackTar(root, decompressed(path, options.maxBytes ?? Infinity), options);
   }
   return {};
 });

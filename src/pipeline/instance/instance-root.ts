@@ -36,7 +36,7 @@ export async function withInstance<T>(
     try {
       const rootfs = await snapshots.mount(id, ids);
       const hostname = `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`;
-      const disk = { mostBytes: snapshots.limitOf(id), space: () => snapshots.space(id) };
+      const disk = { maxBytes: snapshots.limitOf(id), space: () => snapshots.space(id) };
       const image = { image: record.config, systemd: systemdVersion(record), hostname };
       return await fn({ id, directory, rootfs, ids, ...image, ...disk });
     } finally {

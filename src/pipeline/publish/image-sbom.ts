@@ -8,7 +8,7 @@ import { cyclonedxDocument } from '../../stages/sign/cyclonedx.ts';
 import type { Distribution } from '../../stages/sign/purl.ts';
 import { sbomFacts, type SbomBase, type SbomFile, type SbomInput } from '../../stages/sign/sbom.ts';
 import { spdxDocument } from '../../stages/sign/spdx.ts';
-import { largestDocument } from '../../stages/sign/untrusted-json.ts';
+import { maxDocumentBytes } from '../../stages/sign/untrusted-json.ts';
 import { obtainBytes } from '../state/blob-exchange.ts';
 import { openContext, type Context, type RunOptions } from '../state/context.ts';
 import { findRecord, type ImageRecord } from '../state/image-records.ts';
@@ -52,7 +52,7 @@ const leastOfFile = 200;
 export function boundedSboms(
   input: Listed,
   warn: (text: string) => void,
-  largest = largestDocument - statement,
+  largest = maxDocumentBytes - statement,
 ): Sboms {
   const { length } = input.files;
   if (length * leastOfFile <= largest) {

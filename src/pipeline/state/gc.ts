@@ -25,7 +25,7 @@ export interface GcOptions {
   /** Packages and metadata used within this many days stay, so that the next build need not fetch them. */
   keepDays: number;
   /** The store is to have no more bytes than this, but for what images need. */
-  mostBytes?: number | undefined;
+  maxBytes?: number | undefined;
 }
 
 export interface Collected {
@@ -39,7 +39,7 @@ const day = 24 * 3600 * 1000;
 
 /** Waits for running builds, and only then looks at what there is: what they have made meanwhile stays. */
 export async function collectGarbage(context: Context, options: GcOptions): Promise<Collected> {
-  const { remove, keepDays, mostBytes } = options;
+  const { remove, keepDays, maxBytes } = options;
   const { content, state } = context;
   const images: string[] = [];
   let snapshots: string[] = [];
@@ -62,7 +62,7 @@ export async function collectGarbage(context: Context, options: GcOptions): Prom
       for (const folder of caches) await empty(join(state, folder));
       await removeUnused(join(state, 'metadata'), cachedEnding, usedSince);
       const needed = new Set([...records.flatMap(blobsOf), ...bases.flatMap(blobsOfBase)]);
-      const removed = await collect(needed, { usedSince, mostBytes });
+      const removed = await collect(needed, { usedSince, maxBytes });
       await forgetLost(context, new Set(removed.map(({ digest }) => digest)));
       for (const former of await listFormer(state)) {
         if (!(await content.has(former.tree))) await forgetFormer(state, former);

@@ -21,14 +21,14 @@ export async function withTree<T>(
 /** Whatever is not committed when the scope ends is removed. */
 export async function prepare({ snapshots }: Context, id: string, parent: string | undefined, most: number) {
   await snapshots.prepare(id, parent, { bytes: most });
-  const mostBytes = snapshots.limitOf(id);
+  const maxBytes = snapshots.limitOf(id);
   const isFull = async () => {
     const space = await snapshots.space(id);
     return space.bytes <= 0 || space.inodes <= 0;
   };
   return {
     target: await snapshots.mount(id),
-    disk: { mostBytes, isHosts: mostBytes < most, isFull },
+    disk: { maxBytes, isHosts: maxBytes < most, isFull },
     async [Symbol.asyncDispose]() {
       if (snapshots.stat(id)) await snapshots.remove(id);
     },

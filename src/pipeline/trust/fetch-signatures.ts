@@ -7,7 +7,7 @@ import type { RegistryClient } from '../../lib/registry/client.ts';
 import { readManifest, type Fetched } from '../../stages/sign/artifact.ts';
 import { attachmentTag, type AttachmentKind } from '../../stages/sign/attachment.ts';
 import { bundleType } from '../../stages/sign/sigstore-bundle.ts';
-import { largestEnvelope } from '../../stages/sign/untrusted-json.ts';
+import { maxEnvelopeBytes } from '../../stages/sign/untrusted-json.ts';
 
 /** `sig`: the tags that podman, skopeo and older cosigns read; `bundle`: the referrers that cosign 3 reads. */
 export const layouts = ['sig', 'bundle'] as const;
@@ -27,7 +27,7 @@ export interface PublishedImage {
  * signers who list as many files as we would, in both forms; and signatures, which list nothing.
  */
 const bounds = {
-  statements: { each: largestEnvelope, all: 4 * largestEnvelope },
+  statements: { each: maxEnvelopeBytes, all: 4 * maxEnvelopeBytes },
   signatures: { each: 65_536, all: 4 * 1024 * 1024 },
 };
 /** Each is fetched, and its manifest kept: of a bundle that has a kilobyte. */

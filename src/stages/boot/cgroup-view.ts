@@ -16,8 +16,8 @@ const firstWithoutVersion1 = 256;
 /** An instance's group is inside of one of ours, whose bounds it cannot change. */
 export const groupOf = (id: string): string => `${id}/instance`;
 
-const mostGroups = 4096;
-const mostLevels = 32;
+const maxGroups = 4096;
+const maxDepth = 32;
 
 /**
  * The mount for /sys/fs/cgroup of a container with a control group namespace of its own.
@@ -46,8 +46,8 @@ async function makeBoundedGroup(hierarchy: string, id: string): Promise<string> 
   const outer = join(hierarchy, id);
   const inner = join(hierarchy, groupOf(id));
   await mkdir(inner, { recursive: true });
-  await writeFile(join(outer, 'cgroup.max.descendants'), String(mostGroups));
-  await writeFile(join(outer, 'cgroup.max.depth'), String(mostLevels));
+  await writeFile(join(outer, 'cgroup.max.descendants'), String(maxGroups));
+  await writeFile(join(outer, 'cgroup.max.depth'), String(maxDepth));
   return inner;
 }
 

@@ -6,7 +6,7 @@ import type { Check, TimedCheck } from './plan.ts';
 import type { CheckResult } from './verdict.ts';
 
 /** Milliseconds for one attempt: a server that takes connections and never answers has to be given up. */
-const mostForOne = 5000;
+const maxAttemptMilliseconds = 5000;
 
 export interface CheckContext {
   instance: Instance;
@@ -34,7 +34,7 @@ async function runCheck(context: CheckContext, { name, check, interval, ...own }
   });
   for (let attempts = 1; ; attempts++) {
     const left = began + timeout - monotonic();
-    const problem = await attempt(context, check, Math.max(1, Math.min(mostForOne, left)));
+    const problem = await attempt(context, check, Math.max(1, Math.min(maxAttemptMilliseconds, left)));
     if (problem === undefined || monotonic() - began + interval > timeout) return result(attempts, problem);
     await sleep(interval, undefined, { signal: context.signal });
   }

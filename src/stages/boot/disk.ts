@@ -5,12 +5,12 @@ export interface DiskOptions {
   /** What is left of what it may write. */
   space: () => Promise<Space>;
   /** Bytes that it may write. */
-  mostBytes: number;
+  maxBytes: number;
 }
 
 /** What it has done where it has written too much. */
-export async function diskProblem({ space, mostBytes }: DiskOptions): Promise<string | undefined> {
+export async function diskProblem({ space, maxBytes }: DiskOptions): Promise<string | undefined> {
   const { bytes, inodes } = await space();
-  if (bytes <= 0) return `it wrote more than the ${mostBytes} bytes that it may`;
+  if (bytes <= 0) return `it wrote more than the ${maxBytes} bytes that it may`;
   return inodes <= 0 ? 'it made more files than it may' : undefined;
 }

@@ -242,7 +242,7 @@ async function enterOnceRunning(
       return await InstanceNetwork.enter(pid, limits.bandwidth);
     } catch (error) {
       // What is wrong may be no more than that it is about to end.
-      if (++failures === mostFailures) throw error;
+      if (++failures === maxFailures) throw error;
     }
   }
   return undefined;
@@ -258,4 +258,4 @@ function follow(stream: Readable, { onLine, onOutput }: Pick<InstanceOptions, 'o
 }
 
 const pollMilliseconds = 20;
-const mostFailures = 25;
+const maxFailures = 25;

@@ -10,9 +10,9 @@ import { Throttle } from './throttle.ts';
 
 /** A server may listen on one of the two only. */
 const loopback = ['127.0.0.1', '::1'];
-const longestPause = 50;
+const maxPause = 50;
 /** Milliseconds for a connection from outside. */
-const patience = 10_000;
+const connectTimeout = 10_000;
 
 export class InstanceNetwork {
   readonly #space: FileHandle;
@@ -58,7 +58,7 @@ export class InstanceNetwork {
 
   /** Hands a connection from outside, which has not been read from, on to a port of the instance. */
   async carry(port: number, outer: Socket): Promise<void> {
-    const inner = await this.#connect(port, patience);
+    const inner = await this.#connect(port, connectTimeout);
     if (typeof inner === 'string') {
       outer.destroy();
       return;
@@ -97,7 +97,7 @@ export class InstanceNetwork {
     let fd: number | undefined;
     try {
       fd = await native().connectIn(this.#space.fd, address, port);
-      for (let pause = 1; !(await native().isConnected(fd)); pause = Math.min(pause * 2, longestPause)) {
+      for (let pause = 1; !(await native().isConnected(fd)); pause = Math.min(pause * 2, maxPause)) {
         if (monotonic() > end) throw Object.assign(new Error(), { code: 'no connection in time' });
         await sleep(pause);
       }

@@ -4,11 +4,11 @@ import { monotonic } from './clock.ts';
 import type { Instance } from './instance.ts';
 import { Finding } from './finding.ts';
 import type { BootPlan } from './plan.ts';
-import { describeFailure, listUnits, patience, type Unit } from './units.ts';
+import { describeFailure, listUnits, askTimeout, type Unit } from './units.ts';
 
 const pollMilliseconds = 300;
 /** Milliseconds: one that is asked at the last moment may answer. */
-const leastPatience = 2000;
+const minAttemptTimeout = 2000;
 
 /** Gives the monotonic time at which it was ready. Throws Finding where it cannot become ready, or not in time. */
 export async function waitUntilReady(
@@ -65,7 +65,7 @@ async function waitForUnit(
 ): Promise<number> {
   for (;;) {
     const left = deadline - monotonic();
-    const timeout = Math.min(patience, Math.max(left, leastPatience));
+    const timeout = Math.min(askTimeout, Math.max(left, minAttemptTimeout));
     const units = await listUnits(instance, name, { timeout, signal });
     // Asked for by an alias, it answers with its own name; it is the first because it was asked for first.
     const unit = units?.[0];

@@ -7,7 +7,14 @@ import { Finding } from './finding.ts';
 import { Instance, StartError, type InstanceOptions } from './instance.ts';
 import type { BootPlan } from './plan.ts';
 import { restarted, waitUntilReady } from './ready.ts';
-import { describeFailure, lastWordsOf, listUnits, patience, readJournalErrors, type Unit } from './units.ts';
+import {
+  describeFailure,
+  lastWordsOf,
+  listUnits,
+  askTimeout,
+  readJournalErrors,
+  type Unit,
+} from './units.ts';
 import type { Cause, CheckResult, InstanceOutcome, InstanceReport } from './verdict.ts';
 import { Watch, type WatchOptions } from './watch.ts';
 
@@ -20,10 +27,10 @@ export interface TestOptions
   signal: AbortSignal;
 }
 
-const mostLogLines = 100;
-const mostWords = 5;
+const maxLogLines = 100;
+const maxLastLines = 5;
 /** Milliseconds: what became ready at the last moment, or has passed before, need not answer at once. */
-const leastForChecks = 5000;
+const minCheckMilliseconds = 5000;
 
 /** Gives what was found; whatever the image does is an answer. Throws INTERRUPTED, HOST_MISSING. */
 export async function testInstance(options: TestOptions): Promise<InstanceOutcome> {
@@ -47,7 +54,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
       limits: plan.limits,
       onLine: (line) => {
         log.push(line);
-        if (log.length > mostLogLines) log.shift();
+        if (log.length > maxLogLines) log.shift();
       },
       onOutput: (bytes) => (written += bytes),
     });
@@ -74,7 +81,7 @@ async function observe(
   watch.endIsFine = plan.ready.exit !== undefined;
   const found: Cause[] = [];
   const add = (finding: Finding, words: string[] = []) => {
-    const said = words.length > 0 ? `; its last words: ${words.slice(-mostWords).join(' | ')}` : '';
+    const said = words.length > 0 ? `; its last words: ${words.slice(-maxLastLines).join(' | ')}` : '';
     found.push({ code: finding.code, message: `${finding.message}${said}`, instance: number });
   };
   try {
@@ -104,7 +111,7 @@ async function observe(
 function withLog(causes: Cause[], log: string[]): Cause[] {
   return causes.map((cause) =>
     cause.code === 'exited' && log.length > 0
-      ? { ...cause, message: `${cause.message}; its last words: ${log.slice(-mostWords).join(' | ')}` }
+      ? { ...cause, message: `${cause.message}; its last words: ${log.slice(-maxLastLines).join(' | ')}` }
       : cause,
   );
 }
@@ -120,12 +127,12 @@ async function exercise(
   report.readySeconds = Math.round(readyAt - instance.startedAt) / 1000;
   if (plan.ready.exit !== undefined) return;
   const left = instance.startedAt + plan.readyTimeout - monotonic();
-  const context = { instance, number, signal, timeout: Math.max(left, leastForChecks) };
+  const context = { instance, number, signal, timeout: Math.max(left, minCheckMilliseconds) };
   checks.push(...(await runChecks(context, plan.checks)));
   throwFailed(checks);
   // What falls over a moment after it said that it was ready is not.
   await sleep(plan.settle, undefined, { signal });
-  const once = plan.checks.map((check) => ({ ...check, timeout: leastForChecks }));
+  const once = plan.checks.map((check) => ({ ...check, timeout: minCheckMilliseconds }));
   const again = await runChecks(context, once);
   for (const [index, result] of again.entries()) if (!result.passed) checks[index] = result;
   throwFailed(checks);
@@ -140,7 +147,7 @@ function throwFailed(checks: CheckResult[]): void {
 
 async function wordsOf(instance: Instance, unit: string | undefined, signal: AbortSignal): Promise<string[]> {
   if (unit === undefined || instance.hasEnded) return [];
-  return lastWordsOf(instance, unit, { timeout: patience, signal }).catch(() => []);
+  return lastWordsOf(instance, unit, { timeout: askTimeout, signal }).catch(() => []);
 }
 
 /** The whole system, whether or not what was waited for came up. */
@@ -152,7 +159,7 @@ async function examineUnits(
   found: Cause[],
   add: (finding: Finding, words: string[]) => void,
 ): Promise<void> {
-  const deadline = monotonic() + patience;
+  const deadline = monotonic() + askTimeout;
   const ask = () => ({ timeout: Math.max(1, deadline - monotonic()), signal });
   const units = await listUnits(instance, undefined, ask());
   // Any systemd has some: silence must not look like a system that is in order.

@@ -26,12 +26,12 @@ export interface Unit {
 const properties =
   'Id,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ActiveEnterTimestampMonotonic,Type,ExecMainExitTimestampMonotonic';
 /** Milliseconds that systemd may take for an answer. */
-export const patience = 20_000;
-const mostJournalEntries = 200;
-const mostLines = 10;
-const mostUnits = 10_000;
+export const askTimeout = 20_000;
+const maxJournalEntries = 200;
+const maxJournalLines = 10;
+const maxUnits = 10_000;
 /** systemd's UNIT_NAME_MAX; the other values are words. */
-const longestValue = 256;
+const maxValueLength = 256;
 
 /** Milliseconds for the answer, and how the question is called off. */
 type AskOptions = Pick<ExecOptions, 'timeout' | 'signal'>;
@@ -50,12 +50,12 @@ export async function listUnits(
 
 /** Blocks of NAME=VALUE lines with an empty line between them (systemctl(1), show); what is too many or too long is cut. */
 export function parseUnits(text: string): Unit[] {
-  const blocks = text.split(/\n\n+/).slice(0, mostUnits);
+  const blocks = text.split(/\n\n+/).slice(0, maxUnits);
   return blocks.flatMap((block) => {
     const value = new Map<string, string>();
     for (const line of block.split('\n')) {
       const at = line.indexOf('=');
-      if (at > 0) value.set(line.slice(0, at), line.slice(at + 1, at + 1 + longestValue));
+      if (at > 0) value.set(line.slice(0, at), line.slice(at + 1, at + 1 + maxValueLength));
     }
     const name = value.get('Id');
     if (!name) return [];
@@ -104,11 +104,21 @@ export function describeFailure({ name, result, exitStatus }: Unit): string {
 
 /** The last lines that a unit wrote. */
 export async function lastWordsOf(instance: Instance, unit: string, options: AskOptions): Promise<string[]> {
-  const args = ['journalctl', '--no-pager', '--quiet', '-o', 'cat', '-n', String(mostLines), '-u', unit];
+  const args = [
+    'journalctl',
+    '--no-pager',
+    '--quiet',
+    '-o',
+    'cat',
+    '-n',
+    String(maxJournalLines),
+    '-u',
+    unit,
+  ];
   const { exitCode, stdout } = await instance.exec(args, options);
   if (exitCode !== 0) return [];
-  const lines = stdout.split('\n').filter(Boolean).slice(-mostLines);
-  return lines.map((line) => line.slice(0, mostCharacters));
+  const lines = stdout.split('\n').filter(Boolean).slice(-maxJournalLines);
+  return lines.map((line) => line.slice(0, maxCharacters));
 }
 
 /** A string where the journal cannot be read, and why: silence must not look like a clean journal. */
@@ -117,12 +127,12 @@ export async function readJournalErrors(
   options: AskOptions,
 ): Promise<JournalEntry[] | string> {
   const args = ['journalctl', '--no-pager', '--quiet', '-o', 'json', '-p', 'err', '-n'];
-  const program = [...args, String(mostJournalEntries)];
+  const program = [...args, String(maxJournalEntries)];
   const { exitCode, stdout, stderr, timedOut } = await instance.exec(program, options);
   if (timedOut) return 'journalctl has not come to its end';
   // It exits 1 where there is nothing to show.
-  if (exitCode !== 0 && stderr.trim() !== '') return stderr.trim().slice(0, mostCharacters);
-  return stdout.split('\n').filter(Boolean).slice(-mostJournalEntries).flatMap(parseEntry);
+  if (exitCode !== 0 && stderr.trim() !== '') return stderr.trim().slice(0, maxCharacters);
+  return stdout.split('\n').filter(Boolean).slice(-maxJournalEntries).flatMap(parseEntry);
 }
 
 /** systemd.journal-fields(7); a field that is no UTF-8 comes as an array of bytes. */
@@ -137,10 +147,10 @@ export function parseEntry(line: string): JournalEntry[] {
   }
 }
 
-const mostCharacters = 1000;
+const maxCharacters = 1000;
 
 function textOf(value: unknown): string {
-  if (typeof value === 'string') return value.slice(0, mostCharacters);
+  if (typeof value === 'string') return value.slice(0, maxCharacters);
   if (!Array.isArray(value) || !value.every((byte) => Number.isInteger(byte))) return '';
-  return Buffer.from(value.slice(0, mostCharacters) as number[]).toString('utf8');
+  return Buffer.from(value.slice(0, maxCharacters) as number[]).toString('utf8');
 }

@@ -8,7 +8,7 @@ import type { Cause, CauseCode } from './verdict.ts';
 
 const pollMilliseconds = 200;
 /** Bytes of standard output and error; a service has a journal or a log file for more. */
-const mostOutput = 64 * 1024 * 1024;
+const maxOutputBytes = 64 * 1024 * 1024;
 
 export interface WatchOptions extends DiskOptions {
   instance: Instance;
@@ -59,8 +59,8 @@ export class Watch {
     const { instance, output } = this.#options;
     while (!this.#over.signal.aborted && !instance.hasEnded) {
       this.#look(await instance.group());
-      if (output() > mostOutput) {
-        this.#add('too-much-output', `it wrote more than ${mostOutput} bytes to its standard output`);
+      if (output() > maxOutputBytes) {
+        this.#add('too-much-output', `it wrote more than ${maxOutputBytes} bytes to its standard output`);
       }
       await this.#lookAtDisk();
       await sleep(pollMilliseconds, undefined, { signal: this.#over.signal }).catch(() => undefined);
@@ -77,10 +77,10 @@ export class Watch {
   #look({ oomKills = 0, pidsRefused = 0, memoryLimit, pidsLimit }: GroupState): void {
     const { limits } = this.#options;
     if (oomKills > 0) {
-      const most = memoryLimit ?? limits.memory;
+      const limit = memoryLimit ?? limits.memory;
       this.#add(
         'out-of-memory',
-        `the kernel killed a process of it for want of memory (limit ${most} bytes)`,
+        `the kernel killed a process of it for want of memory (limit ${limit} bytes)`,
       );
     }
     if (pidsRefused > 0) {

@@ -163,10 +163,10 @@ test('gc holds the store to a size: what was not used for longest goes first, wh
     await utimes(store.path(digests[index]!), 1000 + index, 1000 + index);
   }
   const [kept, second, third, last] = digests as [Digest, Digest, Digest, Digest];
-  const limits = { usedSince: new Date(0), mostBytes: texts[0]!.length + texts[3]!.length };
+  const limits = { usedSince: new Date(0), maxBytes: texts[0]!.length + texts[3]!.length };
   const removed = await store.gc((sweep) => sweep(new Set([kept]), limits));
   expect(removed.map((blob) => blob.digest)).toEqual([second, third]);
-  const more = await store.gc((sweep) => sweep(new Set([kept]), { ...limits, mostBytes: 0 }));
+  const more = await store.gc((sweep) => sweep(new Set([kept]), { ...limits, maxBytes: 0 }));
   expect(more.map((blob) => blob.digest)).toEqual([last]);
   expect(await store.has(kept)).toBe(true);
 });

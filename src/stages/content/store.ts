@@ -20,7 +20,7 @@ export interface StoredBlob extends Blob {
 export interface GcLimits {
   usedSince: Date;
   /** Of the whole store. */
-  mostBytes?: number | undefined;
+  maxBytes?: number | undefined;
 }
 
 /** Gives what it removed. */
@@ -139,7 +139,7 @@ export class ContentStore {
 
   /**
    * Has the store alone while fn runs, and gives it what removes blobs: each that is neither in keep nor used since
-   * the given time, and of the others those that were not used for longest until no more than `mostBytes` are left, or
+   * the given time, and of the others those that were not used for longest until no more than `maxBytes` are left, or
    * all that may go has gone. BUSY while a lease is held, or with `wait` it waits for the last one to end.
    */
   gc<T>(fn: (collect: Collect) => Promise<T>, options: LockOptions = {}): Promise<T> {
@@ -147,12 +147,12 @@ export class ContentStore {
     return withLock(this.#lock, 'exclusive', () => fn(collect), options);
   }
 
-  async #collect(keep: ReadonlySet<Digest>, { usedSince, mostBytes = Infinity }: GcLimits): Promise<Blob[]> {
+  async #collect(keep: ReadonlySet<Digest>, { usedSince, maxBytes = Infinity }: GcLimits): Promise<Blob[]> {
     const removed: Blob[] = [];
     const blobs = (await this.list()).toSorted((a, b) => a.used.getTime() - b.used.getTime());
     let total = blobs.reduce((sum, { size }) => sum + size, 0);
     for (const { digest, size, used } of blobs) {
-      if (keep.has(digest) || (used >= usedSince && total <= mostBytes)) continue;
+      if (keep.has(digest) || (used >= usedSince && total <= maxBytes)) continue;
       await this.remove(digest);
       total -= size;
       removed.push({ digest, size });

@@ -51,7 +51,7 @@ export function checkAllowed(
   if (difference.missing.length > 0 && isExplained) throw databaseError(difference, words);
 }
 
-const mostTold = 50;
+const maxListed = 50;
 
 function databaseError({ missing, extra }: SetDifference, words: readonly string[]): MillinerError {
   const told = [
@@ -59,7 +59,7 @@ function databaseError({ missing, extra }: SetDifference, words: readonly string
     ...extra.map((nevra) => `${nevra} is installed, and not locked`),
     ...words,
   ];
-  return new MillinerError('DATABASE_DIFFERS', told.slice(0, mostTold).join('\n'), {
+  return new MillinerError('DATABASE_DIFFERS', told.slice(0, maxListed).join('\n'), {
     details: { missing, extra },
   });
 }

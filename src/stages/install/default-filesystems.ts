@@ -35,7 +35,7 @@ const links: [string, string][] = [
 const sysfs = ['block', 'bus', 'class', 'dev', 'devices', 'firmware', 'fs', 'kernel', 'module', 'power'];
 
 /** Pseudo-terminals are the host's to count. */
-const mostTerminals = 64;
+const maxTerminals = 64;
 
 /** Bytes for what packages and scriptlets write there. */
 const diskBytes = 8 * 1024 * 1024;
@@ -69,7 +69,7 @@ export async function placesOf(
       { source: sys, target: '/target/sys', writable: true },
     ],
     mounts: [
-      mountOf('devpts', 'devpts', '/target/dev/pts', [...terminals.options, `max=${mostTerminals}`]),
+      mountOf('devpts', 'devpts', '/target/dev/pts', [...terminals.options, `max=${maxTerminals}`]),
       mountOf('tmpfs', 'shm', '/target/dev/shm', sharedMemory),
     ],
   };

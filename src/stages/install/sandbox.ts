@@ -42,7 +42,7 @@ export interface TargetShift {
 
 export interface TargetDisk {
   /** Bytes that may be added to it. */
-  mostBytes: number;
+  maxBytes: number;
   /** Fewer than the recipe allows, because the host has no more. */
   isHosts: boolean;
   isFull: () => Promise<boolean>;

@@ -73,6 +73,6 @@ async function unpack(root: string, paths: string[], { progress, signal }: Unpac
   progress.step(`unpacking the tool root of ${paths.length} packages`);
   // They lie together, in the content store.
   const reads = [...new Set(paths.map((path) => dirname(path)))];
-  await using workers = new Workers<ToolRootTask>({ module, most: 1, reach: { reads, writes: root } });
+  await using workers = new Workers<ToolRootTask>({ module, maxCount: 1, reach: { reads, writes: root } });
   await workers.run({ root, paths }, z.object({}), signal);
 }

@@ -73,7 +73,7 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
     if (stream === 'stdout' && names.has(nevra)) {
       order.push(nevra);
       progress.update('installing', new Set(order).size, packages.length);
-    } else if (counts[stream === 'scriptlet' ? stream : 'rpm']++ < mostLines)
+    } else if (counts[stream === 'scriptlet' ? stream : 'rpm']++ < maxLogLines)
       lines.push({ at: Date.now(), stream, text });
   };
   const inputs = await makeInputs(sandbox, options);
@@ -164,18 +164,18 @@ function filledBy(sandbox: Sandbox, runs: readonly Run[], cause: MillinerError):
 
 /** Full by the recipe's own bound, or because the host has no more for it. */
 export function targetFull(
-  { disk: { mostBytes, isHosts } }: Pick<Sandbox, 'disk'>,
+  { disk: { maxBytes, isHosts } }: Pick<Sandbox, 'disk'>,
   who: string,
   { cause, details }: { cause: unknown; details?: object },
 ): MillinerError {
-  const what = `the installation filled the ${mostBytes} bytes that `;
+  const what = `the installation filled the ${maxBytes} bytes that `;
   if (isHosts) {
     const message = `${what}the file system of the state has left for it; ${who}`;
-    return new MillinerError('DISK_FULL', message, { cause, details: { ...details, mostBytes } });
+    return new MillinerError('DISK_FULL', message, { cause, details: { ...details, mostBytes: maxBytes } });
   }
   return new MillinerError('INSTALL_DISK_FULL', `${what}it may take (install: disk); ${who}`, {
     cause,
-    details: { ...details, mostBytes },
+    details: { ...details, mostBytes: maxBytes },
   });
 }
 
@@ -199,4 +199,4 @@ const hints = {
 };
 
 /** Of rpm, and of all scriptlets together: one that writes for ever must not fill our memory. */
-const mostLines = 100_000;
+const maxLogLines = 100_000;

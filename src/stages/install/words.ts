@@ -20,7 +20,7 @@ export interface Word {
 /** No message with its names is longer on either side of its anchor. */
 const reach = 1024;
 /** Of each message, but for those of which every one counts: of others one is enough to end the build. */
-const mostWords = 1000;
+const maxWords = 1000;
 
 /** Whom rpm can speak of: whatever else looks like its words is not its. */
 export interface Known {
@@ -86,7 +86,7 @@ export class WordScanner {
       if (!covers) continue;
       const word = toWord(message, one);
       const key = this.#keyOf(word);
-      if (key !== undefined && (isBounded(message) || found.size < mostWords)) found.set(key, word);
+      if (key !== undefined && (isBounded(message) || found.size < maxWords)) found.set(key, word);
     }
   }
 }

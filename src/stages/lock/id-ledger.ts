@@ -23,14 +23,16 @@ export function idsPathOf(lockPath: string): string {
 }
 
 /** Room for a hundred thousand names. */
-const largestLedger = 8 * 1024 * 1024;
+const maxLedgerBytes = 8 * 1024 * 1024;
 
 /** Undefined if there is none. Throws LOCK_INVALID, FILE_OUTSIDE. */
 export async function readIds(path: string): Promise<Ids | undefined> {
-  const bytes = await readBeneath(rootOf(path), path, largestLedger).catch((error: NodeJS.ErrnoException) => {
-    if (error instanceof MillinerError) throw error;
-    throw new MillinerError('LOCK_INVALID', `${path} cannot be read: ${error.code}`, { cause: error });
-  });
+  const bytes = await readBeneath(rootOf(path), path, maxLedgerBytes).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error instanceof MillinerError) throw error;
+      throw new MillinerError('LOCK_INVALID', `${path} cannot be read: ${error.code}`, { cause: error });
+    },
+  );
   if (bytes === undefined) return undefined;
   try {
     return idsSchema.parse(JSON.parse(bytes.toString('utf8')));

@@ -85,7 +85,7 @@ export type LockedArch = z.output<typeof lockedArch>;
 export type LockedImage = NonNullable<LockedArch['image']>;
 export type Versions = Lock['versions'];
 
-const largestLock = 64 * 1024 * 1024;
+const maxLockBytes = 64 * 1024 * 1024;
 
 export function sealLock(content: Omit<Lock, 'digest'>): Lock {
   return { ...content, digest: contentDigest(content) };
@@ -106,7 +106,7 @@ export async function writeLock(path: string, lock: Lock): Promise<void> {
 
 /** Undefined if there is none; LOCK_INVALID if it cannot be read or is not as it was written. Throws FILE_OUTSIDE. */
 export async function readLock(path: string): Promise<Lock | undefined> {
-  const bytes = await readBeneath(rootOf(path), path, largestLock).catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readBeneath(rootOf(path), path, maxLockBytes).catch((error: NodeJS.ErrnoException) => {
     if (error instanceof MillinerError) throw error;
     if (error.code === 'EFBIG') throw tooLarge(path);
     throw new MillinerError('LOCK_INVALID', `${path} cannot be read: ${error.code}`, { cause: error });
@@ -128,7 +128,7 @@ export function parseLock(path: string, text: string): Lock {
 }
 
 function parse(path: string, text: string): Lock {
-  if (text.length > largestLock) throw tooLarge(path);
+  if (text.length > maxLockBytes) throw tooLarge(path);
   let data: unknown;
   try {
     data = JSON.parse(text);

@@ -5,7 +5,7 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import { placeBeneath, readBeneath, rootOf } from '../../lib/host/beneath.ts';
 
 /** Room for a script or two. */
-const largestTemplate = 4 * 1024 * 1024;
+const maxTemplateBytes = 4 * 1024 * 1024;
 
 /** Absolute, and without links where it was relative; where nothing is, as it was meant. Throws FILE_OUTSIDE. */
 export async function placeOf(recipePath: string, name: string): Promise<string> {
@@ -40,7 +40,7 @@ async function templateIn(above: string, template: string, recipePath: string) {
   const real = await placeBeneath(above, place);
   if (real === undefined) return undefined;
   const path = join(place, template);
-  const bytes = await readBeneath(real, template, largestTemplate).catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readBeneath(real, template, maxTemplateBytes).catch((error: NodeJS.ErrnoException) => {
     if (error instanceof MillinerError) throw error;
     throw new MillinerError('RECIPE_INVALID', `${recipePath}: files: ${path} cannot be read: ${error.code}`);
   });

@@ -11,10 +11,10 @@ export interface Finding {
 }
 
 /** Lexical: a line such as `- a` has four. A recipe of 20,000 lines has room. */
-const mostTokens = 200_000;
+const maxTokens = 200_000;
 /** Recursive code reads the data later. */
-const deepest = 100;
-const mostAliases = 100;
+const maxDepth = 100;
+const maxAliases = 100;
 
 /** Undefined where the text is within bounds; told before anything is made of it. */
 export function excessOf(text: string): Finding | undefined {
@@ -22,8 +22,7 @@ export function excessOf(text: string): Finding | undefined {
   let tokens = 0;
   for (const token of new Lexer().lex(text)) {
     at += token.length;
-    if (++tokens > mostTokens)
-      return { at: Math.min(at, text.length), text: `more than ${mostTokens} tokens` };
+    if (++tokens > maxTokens) return { at: Math.min(at, text.length), text: `more than ${maxTokens} tokens` };
   }
   return undefined;
 }
@@ -38,7 +37,7 @@ export function faultsOfTree(document: Document): Finding[] {
       const target = node.resolve(document);
       if (target && above.has(target))
         found.push(finding(node, `*${node.source} is part of what it stands for`));
-      if (++aliases === mostAliases + 1) found.push(finding(node, `more than ${mostAliases} aliases`));
+      if (++aliases === maxAliases + 1) found.push(finding(node, `more than ${maxAliases} aliases`));
       return [];
     }
     if (isSeq(node)) return node.items;
@@ -54,11 +53,11 @@ export function faultsOfTree(document: Document): Finding[] {
   // No recursion: the text decides how deep it goes.
   const todo: (() => void)[] = [];
   const visit = (node: unknown) => () => {
-    const below = aliases > mostAliases ? [] : enter(node);
+    const below = aliases > maxAliases ? [] : enter(node);
     if (below.length === 0) return;
     above.add(node);
     todo.push(() => above.delete(node));
-    if (above.size > deepest) found.push(finding(node, 'nested too deeply'));
+    if (above.size > maxDepth) found.push(finding(node, 'nested too deeply'));
     else for (const child of below.toReversed()) todo.push(visit(child));
   };
   todo.push(visit(document.contents));

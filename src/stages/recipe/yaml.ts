@@ -7,9 +7,9 @@ import { readBeneath, rootOf } from '../../lib/host/beneath.ts';
 import { excessOf, faultsOfTree } from './yaml-bounds.ts';
 
 /** Room for files whose content stands in the recipe. */
-const largestFile = 1024 * 1024;
+const maxFileBytes = 1024 * 1024;
 /** Nobody reads more of them. */
-const mostFaults = 100;
+const maxFaults = 100;
 
 /** Reads and checks a file; throws RECIPE_INVALID with every fault found, RECIPE_NOT_FOUND if it is not there. */
 export async function readYaml<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
@@ -23,7 +23,7 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
   if (broken.length > 0) {
     throw invalid(
       path,
-      broken.slice(0, mostFaults).map((one) => ({
+      broken.slice(0, maxFaults).map((one) => ({
         line: lines.linePos(one.at).line,
         key: '',
         text: one.text,
@@ -36,7 +36,7 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
     path,
     result.error.issues
       .flatMap((issue) => faults(issue))
-      .slice(0, mostFaults)
+      .slice(0, maxFaults)
       .map(({ keys, text: message }) => ({
         line: lineOf(document, keys, lines),
         key: keys.join('.'),
@@ -46,7 +46,7 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
 }
 
 async function readText(path: string): Promise<string> {
-  const bytes = await readBeneath(rootOf(path), path, largestFile).catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readBeneath(rootOf(path), path, maxFileBytes).catch((error: NodeJS.ErrnoException) => {
     if (error instanceof MillinerError) throw error;
     if (error.code === 'EFBIG') throw invalid(path, [{ line: 1, key: '', text: 'larger than 1 MiB' }]);
     throw new MillinerError('RECIPE_INVALID', `${path} cannot be read: ${error.code}`, { cause: error });

@@ -28,10 +28,10 @@ export interface Modules {
 
 const MiB = 1024 * 1024;
 /** Some five times what the largest has. */
-const largestFile = 64 * MiB;
+const maxFileBytes = 64 * MiB;
 /** Three times what the largest has; the parser takes more than a thousand times as much memory. */
-const largestDocument = MiB / 4;
-const mostDocuments = 20_000;
+const maxDocumentBytes = MiB / 4;
+const maxDocuments = 20_000;
 
 const word = z.string().min(1);
 const streamList = z.union([word.transform((one) => [one]), z.array(word)]).default([]);
@@ -61,11 +61,11 @@ const defaultsSchema = z.object({ data: z.object({ module: word, stream: word.op
 /** The ending of the path tells the compression. Throws REPO_INVALID. */
 export async function readModules(path: string): Promise<Modules> {
   const pieces: Buffer[] = [];
-  for await (const piece of decompressed(path, largestFile)) pieces.push(piece);
+  for await (const piece of decompressed(path, maxFileBytes)) pieces.push(piece);
   const documents = Buffer.concat(pieces)
     .toString('utf8')
     .split(/^---(?=\s|$)/m);
-  if (documents.length > mostDocuments)
+  if (documents.length > maxDocuments)
     throw new MillinerError('REPO_INVALID', `${path} has too many documents`);
   const streams: ModuleStream[] = [];
   const defaults = new Map<string, string>();
@@ -111,7 +111,7 @@ function essentials(document: string): string {
 /** All scalars are text: the stream 1.10 is not the number 1.1. */
 function parse<T extends z.ZodType>(document: string, path: string, schema: T): z.output<T> {
   const text = essentials(document);
-  if (text.length > largestDocument)
+  if (text.length > maxDocumentBytes)
     throw new MillinerError('REPO_INVALID', `${path}: a document is too large`);
   try {
     const parsed = parseDocument(text, { schema: 'failsafe', prettyErrors: false, logLevel: 'silent' });

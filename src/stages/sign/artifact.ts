@@ -32,13 +32,13 @@ const descriptorSchema = z.object({
 });
 
 /** As many signatures as anybody has; what others put there is fetched and read whole. */
-export const mostLayers = 1000;
+export const maxLayers = 1000;
 
 const manifestSchema = z.object({
   schemaVersion: z.literal(2),
   artifactType: z.string().optional(),
   annotations: annotationsSchema,
-  layers: z.array(descriptorSchema).max(mostLayers),
+  layers: z.array(descriptorSchema).max(maxLayers),
 });
 
 export type AttachedManifest = z.output<typeof manifestSchema>;

@@ -9,7 +9,7 @@ import {
   altered,
   describe,
   makeArtifact,
-  mostLayers,
+  maxLayers,
   readManifest,
   toJson,
   type Artifact,
@@ -52,8 +52,8 @@ export function mergeLayers(
         !supersedes(layer, existing?.blobs.get(layer.digest))),
   );
   const missing = ours.filter(({ descriptor }) => !kept.some((layer) => isSame(layer, descriptor)));
-  if (kept.length + missing.length > mostLayers) {
-    throw altered(tag)(`holds ${kept.length} signatures already: no more than ${mostLayers} are ever read`);
+  if (kept.length + missing.length > maxLayers) {
+    throw altered(tag)(`holds ${kept.length} signatures already: no more than ${maxLayers} are ever read`);
   }
   const changed = existing === undefined || missing.length > 0 || kept.length < found.length;
   const made = makeAttachment([

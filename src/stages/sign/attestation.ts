@@ -14,7 +14,7 @@ import { keyHintAnnotation } from './check-signature.ts';
 import type { PublicKey } from './public-key.ts';
 import { isSameClaim } from './reference-claim.ts';
 import { openEnvelope, type Attestation, type Envelope } from './statement.ts';
-import { largestEnvelope, readBase64, readJson, type Refuse } from './untrusted-json.ts';
+import { maxEnvelopeBytes, readBase64, readJson, type Refuse } from './untrusted-json.ts';
 
 const envelopeType = 'application/vnd.dsse.envelope.v1+json';
 const predicateAnnotation = 'predicateType';
@@ -91,7 +91,7 @@ export function attachedEnvelopes(image: Digest, fetched: Fetched | undefined): 
 }
 
 function readEnvelope(bytes: Buffer, refuse: Refuse): Envelope {
-  const { payloadType, payload, signatures } = readJson(bytes, envelopeSchema, refuse, largestEnvelope);
+  const { payloadType, payload, signatures } = readJson(bytes, envelopeSchema, refuse, maxEnvelopeBytes);
   const decode = (text: string) => {
     const decoded = readBase64(text);
     if (!decoded) throw refuse('holds malformed base64');

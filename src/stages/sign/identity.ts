@@ -18,7 +18,7 @@ export function requireIdentity(
   { reference, orRepository = false }: ExpectedIdentity,
   name: string,
 ): string {
-  const named = inUsualForm(signed);
+  const named = canonicalName(signed);
   const isRepository = orRepository && named === repositoryOf(reference);
   if (named === reference || repositoryOf(named) === reference || isRepository) return signed;
   throw new MillinerError('SIGNED_ELSEWHERE', `${name} signs ${printable(signed)}, not ${reference}`, {
@@ -31,7 +31,7 @@ export function printable(text: string): string {
 }
 
 /** Clients write Docker Hub's names in several ways. */
-function inUsualForm(signed: string): string {
+function canonicalName(signed: string): string {
   try {
     return showReference(parseReference(signed));
   } catch (error) {

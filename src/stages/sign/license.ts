@@ -23,7 +23,7 @@ const licenses = spelling(licenseIds);
 const exceptions = spelling(exceptionIds);
 const referencePattern = /^LicenseRef-[A-Za-z0-9.-]+$/;
 /** Nobody's licence nests deeper; a header may say anything. */
-const deepest = 32;
+const maxDepth = 32;
 
 export function declaredLicense(text: string): DeclaredLicense {
   const said = text.trim();
@@ -58,7 +58,7 @@ function parse(text: string): string[] | undefined {
   const term = (depth: number): boolean => {
     if (words[at] === '(') {
       out.push(words[at++]!);
-      if (depth >= deepest || !expression(depth + 1) || words[at] !== ')') return false;
+      if (depth >= maxDepth || !expression(depth + 1) || words[at] !== ')') return false;
       out.push(words[at++]!);
       return true;
     }

@@ -7,7 +7,7 @@ export interface PemBlock {
   content: Buffer;
 }
 
-const largestFile = 65_536;
+const maxFileBytes = 65_536;
 
 export function armour({ type, content }: PemBlock): string {
   const lines = content.toString('base64').match(/.{1,64}/g) ?? [];
@@ -16,7 +16,7 @@ export function armour({ type, content }: PemBlock): string {
 
 /** The one block; undefined where there is none that is whole, or more than one: which was meant would be a guess. */
 export function readArmour(pem: string): PemBlock | undefined {
-  if (pem.length > largestFile || countOf(pem) > 1) return undefined;
+  if (pem.length > maxFileBytes || countOf(pem) > 1) return undefined;
   const found = /^-----BEGIN ([A-Z0-9 ]+)-----$([^-]*)^-----END \1-----$/m.exec(pem.replaceAll('\r\n', '\n'));
   return found ? { type: found[1]!, content: Buffer.from(found[2]!, 'base64') } : undefined;
 }
@@ -26,7 +26,7 @@ export function otherThanWanted(pem: string): string {
   if (countOf(pem) > 1) return ': it holds several blocks';
   const block = readArmour(pem);
   if (block) return `, but ${block.type}`;
-  const begun = /^-----BEGIN ([A-Z0-9 ]+)-----\r?$/m.exec(pem.slice(0, largestFile))?.[1];
+  const begun = /^-----BEGIN ([A-Z0-9 ]+)-----\r?$/m.exec(pem.slice(0, maxFileBytes))?.[1];
   return begun ? `: its ${begun} is cut short` : '';
 }
 

@@ -28,7 +28,7 @@ const curves: Record<string, Pick<PublicKey, 'kind' | 'hashes'>> = {
 };
 const rsaBits = { min: 2048, max: 4096 };
 /** Those below make forging easy where padding is checked carelessly; nobody has used one for long. */
-const smallestExponent = 65_537n;
+const minExponent = 65_537n;
 
 export const acceptedKinds = 'ECDSA on P-256, P-384 or P-521, RSA of 2048 to 4096 bits, or Ed25519';
 
@@ -66,7 +66,7 @@ function kindOf(key: KeyObject, refuse: Refuse): Pick<PublicKey, 'kind' | 'hashe
   if (bits < rsaBits.min || bits > rsaBits.max) {
     throw refuse(`holds an RSA key of ${bits} bits, which is not one of ${acceptedKinds}`);
   }
-  if (publicExponent < smallestExponent) {
+  if (publicExponent < minExponent) {
     throw refuse(`holds an RSA key with the exponent ${publicExponent}, which is too small`);
   }
   return { kind: `RSA ${bits}`, hashes: ['sha256'] };

@@ -20,7 +20,7 @@ import {
 import type { FoundEnvelope } from './attestation.ts';
 import type { PublicKey } from './public-key.ts';
 import type { Attestation, Envelope } from './statement.ts';
-import { largestEnvelope, readJson } from './untrusted-json.ts';
+import { maxEnvelopeBytes, readJson } from './untrusted-json.ts';
 
 export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const emptyConfig = { mediaType: 'application/vnd.oci.empty.v1+json', bytes: Buffer.from('{}') };
@@ -80,7 +80,7 @@ export function bundledEnvelopes(referrers: readonly Fetched[]): FoundEnvelope[]
 
 function readBundle(bytes: Buffer, name: string): Envelope {
   const refuse = altered(name);
-  const data = readJson(bytes, z.record(z.string(), z.unknown()), refuse, largestEnvelope);
+  const data = readJson(bytes, z.record(z.string(), z.unknown()), refuse, maxEnvelopeBytes);
   let bundle: Bundle;
   try {
     bundle = bundleFromJSON(data);

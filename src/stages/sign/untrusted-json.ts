@@ -6,18 +6,18 @@ import type { MillinerError } from '../../lib/errors/error.ts';
 export type Refuse = (what: string) => MillinerError;
 
 /** A bill of materials of a hundred thousand files. */
-export const largestDocument = 64 * 1024 * 1024;
+export const maxDocumentBytes = 64 * 1024 * 1024;
 /** In base64, and with what is around it; as much as cosign takes (COSIGN_MAX_ATTACHMENT_SIZE). */
-export const largestEnvelope = 2 * largestDocument;
+export const maxEnvelopeBytes = 2 * maxDocumentBytes;
 
 /** What the schema does not name is dropped, so that nothing unlooked-at is ever written again. */
 export function readJson<T>(
   bytes: Uint8Array,
   schema: z.ZodType<T>,
   refuse: Refuse,
-  largest = largestDocument,
+  maxBytes = maxDocumentBytes,
 ): T {
-  if (bytes.length > largest) throw refuse(`is larger than ${largest >> 20} MiB`);
+  if (bytes.length > maxBytes) throw refuse(`is larger than ${maxBytes >> 20} MiB`);
   let data: unknown;
   try {
     data = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

@@ -7,7 +7,7 @@ import { chmod, mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IdRange } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { makeDisk, removeDisk, smallestDisk } from '../../lib/host/disk-image.ts';
+import { makeDisk, removeDisk, minDiskBytes } from '../../lib/host/disk-image.ts';
 import { run } from '../../lib/host/exec.ts';
 import { isNearlyFull } from '../../lib/host/files.ts';
 import { unmountAllBelow, type MountSpec } from '../../lib/host/mounts.ts';
@@ -85,7 +85,7 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
   async #makeDisk({ id }: Row, bound: Bound): Promise<void> {
     const spare = await spareBytes(this.root);
     const bytes = Math.floor(boundWithin({ ...bound, bytes: diskFor(bound.bytes) }, spare) / 4096) * 4096;
-    if (bytes < smallestDisk) throw reserveReached(this.root);
+    if (bytes < minDiskBytes) throw reserveReached(this.root);
     const { disk } = this.#paths(id);
     await mkdir(disk.place);
     await makeDisk(disk, bytes);
@@ -192,7 +192,7 @@ const diskIn = (directory: string) => ({
 const slack = 64;
 
 /** Of a file system for that many bytes: its tables of inodes take a sixteenth at most. */
-const diskFor = (bytes: number) => Math.ceil(bytes * 1.1) + smallestDisk;
+const diskFor = (bytes: number) => Math.ceil(bytes * 1.1) + minDiskBytes;
 
 async function fillOf(place: string): Promise<{ used: number; capacity: number; inodes: number }> {
   const { bsize, blocks, bfree, files, ffree } = await statfs(place);

@@ -78,7 +78,7 @@ function offersOf(streams: readonly ModuleStream[], hidden: ReadonlySet<string>)
 }
 
 /** Real modules need a handful each. */
-const mostSteps = 100_000;
+const maxSteps = 100_000;
 
 class Activation {
   #steps = 0;
@@ -129,7 +129,7 @@ class Activation {
     stream: string,
     chosen: ReadonlyMap<string, ModuleStream>,
   ): Map<string, ModuleStream> | undefined {
-    if (++this.#steps > mostSteps) {
+    if (++this.#steps > maxSteps) {
       throw new MillinerError(
         'REPO_INVALID',
         `what module ${name} requires cannot be followed: it is too entangled`,

@@ -14,7 +14,7 @@ const format = 1;
 export const cachedEnding = '.solv';
 const sealLength = 64;
 /** Larger than any that a document within its limits gives. */
-const largest = 4 * 1024 ** 3;
+const maxCacheBytes = 4 * 1024 ** 3;
 
 export interface Cached {
   path: string;
@@ -49,7 +49,7 @@ export async function cacheAll(cached: readonly Cached[], written: readonly stri
 
 async function isSealed(path: string, identity: string): Promise<boolean> {
   const { size } = await stat(path).catch(() => ({ size: 0 }));
-  if (size <= sealLength || size > largest) return false;
+  if (size <= sealLength || size > maxCacheBytes) return false;
   try {
     if ((await readSeal(path, size)) !== (await sealOf(path, identity, size - sealLength))) return false;
     // For gc, which removes what was not used for long.

@@ -116,23 +116,23 @@ const attributes: Record<string, Attribute> = {
   },
 };
 
-const longestShown = 64;
+const maxShownLength = 64;
 
 function showXattr([name, value]: [string, Buffer]): string {
   const hex = value.toString('hex');
-  const shown = hex.length > longestShown ? `${hex.slice(0, longestShown)}…` : hex;
+  const shown = hex.length > maxShownLength ? `${hex.slice(0, maxShownLength)}…` : hex;
   return `${showBytes(name as ByteString)}=${shown}`;
 }
 
 const faultAt = (path: ByteString, what: string): LayerFault => ({ path: `/${showBytes(path)}`, what });
 
-const mostTold = 10;
-const mostDetailed = 1000;
+const maxListed = 10;
+const maxDetailed = 1000;
 
 function layersDiffer(differences: LayerFault[]): MillinerError {
-  const told = differences.slice(0, mostTold).map(({ path, what }) => `${path} ${what}`);
-  if (differences.length > mostTold) told.push(`and ${differences.length - mostTold} more`);
+  const told = differences.slice(0, maxListed).map(({ path, what }) => `${path} ${what}`);
+  if (differences.length > maxListed) told.push(`and ${differences.length - maxListed} more`);
   return new MillinerError('LAYERS_DIFFER', told.join('\n'), {
-    details: { differences: differences.slice(0, mostDetailed) },
+    details: { differences: differences.slice(0, maxDetailed) },
   });
 }

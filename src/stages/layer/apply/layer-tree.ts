@@ -6,7 +6,7 @@ import { lchown, link, mkdir, open, readdir, rm, symlink, chmod } from 'node:fs/
 import { isNearlyFull, lstatIfThere } from '../../../lib/host/files.ts';
 import { native } from '../../../lib/host/native.ts';
 import { below, showBytes, type ByteString } from '../../../lib/host/paths.ts';
-import { brokenRule, mostEntries } from '../tar/entry-rules.ts';
+import { brokenRule, maxEntries } from '../tar/entry-rules.ts';
 import { invalid } from '../tar/tar-header.ts';
 import type { TarEntry } from '../tar/writer.ts';
 import { parentOf } from '../tree.ts';
@@ -62,7 +62,7 @@ export class LayerTree {
   }
 
   async add(entry: TarEntry, content: AsyncIterable<Buffer>): Promise<void> {
-    if (++this.#count > mostEntries) throw invalid(`it has more than ${mostEntries} entries`);
+    if (++this.#count > maxEntries) throw invalid(`it has more than ${maxEntries} entries`);
     await taken(entry.path, () => this.#apply(entry, content));
   }
 

@@ -13,7 +13,7 @@ export interface UnpackOptions extends TreeRules {
   /** Of the tar stream, as the image's configuration has it. */
   diffID?: string | undefined;
   /** Of the tar stream. */
-  mostBytes?: number | undefined;
+  maxBytes?: number | undefined;
 }
 
 /** Throws LAYER_INVALID, UNPACKED_TOO_LARGE, and what the file system throws for want of space. */
@@ -53,7 +53,7 @@ export async function unpackTar(
 }
 
 /** Bytes that an entry takes at least: its inode, and its name. */
-const leastTaken = 1024;
+const minEntryBytes = 1024;
 const block = 4096;
 
 /**
@@ -64,8 +64,8 @@ class Room {
   readonly #most: number;
   #left: number;
 
-  private constructor(most: number) {
-    this.#most = this.#left = most;
+  private constructor(maxBytes: number) {
+    this.#most = this.#left = maxBytes;
   }
 
   static async in(root: string): Promise<Room> {
@@ -73,7 +73,7 @@ class Room {
   }
 
   take({ size }: TarEntry): void {
-    this.#left -= leastTaken + Math.ceil(size / block) * block;
+    this.#left -= minEntryBytes + Math.ceil(size / block) * block;
     if (this.#left >= 0) return;
     throw new MillinerError(
       'UNPACKED_TOO_LARGE',
@@ -86,13 +86,13 @@ class Room {
 /** What a bomb unpacks to is never more than the limit, and what counts is only what has the promised digest. */
 async function* metered(
   tar: AsyncIterable<Buffer>,
-  { mostBytes = Infinity, diffID }: UnpackOptions,
+  { maxBytes = Infinity, diffID }: UnpackOptions,
 ): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
   let size = 0;
   for await (const piece of tar) {
     size += piece.length;
-    if (size > mostBytes) throw invalid(`it unpacks to more than ${mostBytes} bytes`);
+    if (size > maxBytes) throw invalid(`it unpacks to more than ${maxBytes} bytes`);
     if (diffID !== undefined) hash.update(piece);
     yield piece;
   }

@@ -18,7 +18,7 @@ export const mediaTypes: Record<Compression['kind'], string> = {
 };
 
 /** What a recipe means that names no level. */
-export const usualLevel: Record<Compression['kind'], number> = { zstd: 3, 'zstd:chunked': 3, gzip: 6 };
+export const defaultLevel: Record<Compression['kind'], number> = { zstd: 3, 'zstd:chunked': 3, gzip: 6 };
 
 /**
  * Of the stream; each piece is a frame, or member, of its own. Compressed in one call it takes less time than as a
@@ -44,7 +44,7 @@ export async function* compressed(
 }
 
 /** Of what goes in and comes out of a decompressor: each costs a turn of the thread pool. */
-const largestChunk = 1024 * 1024;
+const maxChunkBytes = 1024 * 1024;
 
 /** Of other builders' layers; none of ours is without compression. */
 export const plainType = 'application/vnd.oci.image.layer.v1.tar';
@@ -52,13 +52,13 @@ export const plainType = 'application/vnd.oci.image.layer.v1.tar';
 /** The tar stream of a blob of a layer's media type; undefined for any other type. */
 export function decompressed(blob: Readable, mediaType: string): Readable | undefined {
   if (mediaType === plainType) return blob;
-  if (mediaType === mediaTypes.zstd) return decompressZstd(blob, largestChunk);
+  if (mediaType === mediaTypes.zstd) return decompressZstd(blob, maxChunkBytes);
   if (mediaType !== mediaTypes.gzip) return undefined;
-  const gunzip = createGunzip({ chunkSize: largestChunk });
+  const gunzip = createGunzip({ chunkSize: maxChunkBytes });
   blob.on('error', (error) => gunzip.destroy(error));
   return blob.pipe(gunzip);
 }
 
 export function compressionOf({ compression: kind, level }: Recipe['layers']): Compression {
-  return { kind, level: level ?? usualLevel[kind] };
+  return { kind, level: level ?? defaultLevel[kind] };
 }

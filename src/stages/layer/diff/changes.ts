@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { below as placeBelow, byteString, type ByteString } from '../../../lib/host/paths.ts';
-import { mostEntries, mostLinks } from '../tar/entry-rules.ts';
+import { maxEntries, maxLinks } from '../tar/entry-rules.ts';
 import { tarEntry, unrepresentable } from '../tar/entry.ts';
 import { ancestorsOf, isDirectory, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
 import { sameAttributes } from './compare.ts';
@@ -117,14 +117,13 @@ const whiteoutPrefix = byteString('.wh.');
 /** Before anything is made of it. Throws IMAGE_UNREPRESENTABLE for what no reader of layers takes. */
 function refuseUnreadable(tree: Tree, below: Tree | undefined): void {
   // One layer may hold all of it, and delete all of what is below.
-  const most = tree.size + (below?.size ?? 0);
-  if (most > mostEntries) throw unrepresentable(byteString(''), `has more than ${mostEntries} files`);
+  const maxPaths = tree.size + (below?.size ?? 0);
+  if (maxPaths > maxEntries) throw unrepresentable(byteString(''), `has more than ${maxEntries} files`);
   for (const entry of tree.values()) {
     tarEntry(entry);
     const { path, links } = entry;
     if (path.slice(path.lastIndexOf('/') + 1).startsWith(whiteoutPrefix))
       throw unrepresentable(path, 'has a name that an OCI layer reads as a deletion');
-    if (isRegular(entry) && links > mostLinks)
-      throw unrepresentable(path, `has more than ${mostLinks} names`);
+    if (isRegular(entry) && links > maxLinks) throw unrepresentable(path, `has more than ${maxLinks} names`);
   }
 }

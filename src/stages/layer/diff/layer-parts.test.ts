@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scanSnapshot } from '../../snapshot/snapshotter.ts';
-import { usualLevel, type Compression } from '../compress/compress.ts';
+import { defaultLevel, type Compression } from '../compress/compress.ts';
 import { encodeLayer } from '../compress/encode.ts';
 import { isRegular, treeOf } from '../tree.ts';
 import { changedSince, changesOf } from './changes.ts';
@@ -23,7 +23,7 @@ test.each(['zstd', 'zstd:chunked', 'gzip'] as const)(
   async (kind) => {
     const tree = treeOf(await scanSnapshot(root));
     const changes = changesOf(tree, await changedSince(root, tree, undefined));
-    const how: Compression = { kind, level: usualLevel[kind] };
+    const how: Compression = { kind, level: defaultLevel[kind] };
     await buffer(encodeLayer(layerParts(root, changes), how).bytes);
     const files = [...tree.values()].filter(isRegular);
     expect(files.map(({ sha256 }) => sha256?.slice(0, 8))).toEqual(['e3b0c442', 'dba36bff']);

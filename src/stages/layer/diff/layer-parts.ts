@@ -41,12 +41,12 @@ async function* fileContent(root: string, entry: TreeEntry): AsyncGenerator<Buff
   entry.sha256 = hash.digest('hex');
 }
 
-const largestWhole = 512 * 1024;
+const maxWholeBytes = 512 * 1024;
 
 /** Most files are small and in the page cache, where a plain read costs a tenth of a stream. */
 function filePieces(path: Buffer, size: number): Iterable<Buffer> | AsyncIterable<Buffer> {
   if (size === 0) return [];
-  return size <= largestWhole
+  return size <= maxWholeBytes
     ? [readFileSync(path)]
-    : createReadStream(path, { highWaterMark: largestWhole });
+    : createReadStream(path, { highWaterMark: maxWholeBytes });
 }

@@ -50,7 +50,7 @@ export async function normalise(installed: InstalledTree): Promise<Normalised[]>
 }
 
 /** Many times the largest real one: what a scriptlet blows up beyond is not read into memory. */
-const largestRewritten = 64 * 1024 * 1024;
+const maxRewrittenBytes = 64 * 1024 * 1024;
 
 const machineIdReason =
   'empty: systemd gives each instance an identity; absent would mean a first boot (machine-id(5))';
@@ -73,7 +73,7 @@ async function normaliseEntry(
     await empty(place, entry);
     return { action: 'emptied', reason: machineIdReason };
   }
-  if (entry.size > largestRewritten) return undefined;
+  if (entry.size > maxRewrittenBytes) return undefined;
   if (path === 'etc/shadow' || path === 'etc/shadow-')
     return rewrite(place, (bytes) => withFixedAgeing(bytes, epoch), ageingReason);
   if (path.endsWith('cacerts') || path.endsWith('.jks')) {

@@ -22,7 +22,7 @@ export interface RemovedKey {
 }
 
 /** Larger files are no keys; reading every database of an image would cost more than the transaction. */
-const largestKey = 1024 * 1024;
+const maxKeyBytes = 1024 * 1024;
 
 export async function removePrivateKeys(installed: InstalledTree, course: Course): Promise<RemovedKey[]> {
   const found: RemovedKey[] = [];
@@ -55,7 +55,7 @@ async function keyKind({ root, tree }: InstalledTree, entry: TreeEntry): Promise
   if (nssDatabase.test(name)) return 'NSS key database';
   if (nssSecret.test(name) && hasKeyDatabase(tree, entry.path)) return 'password of an NSS key database';
   const kind = kindOfPlace(entry.path);
-  if (kind !== undefined || entry.size > largestKey) return kind;
+  if (kind !== undefined || entry.size > maxKeyBytes) return kind;
   return kindOf(await readFile(below(root, entry.path)), entry.path);
 }
 

@@ -32,10 +32,10 @@ export function expectedUpdate(sources: readonly Source[], plan: Plan): number {
 }
 
 /** The cheapest plan of at most so many layers, or the previous one with as little moved as can be. */
-export function planLayers(sources: readonly Source[], most: number, previous: Plan = []): Plan {
+export function planLayers(sources: readonly Source[], maxLayers: number, previous: Plan = []): Plan {
   const names = new Set(sources.map(({ name }) => name));
   const kept = previous.map((layer) => layer.filter((name) => names.has(name))).filter((l) => l.length > 0);
-  return kept.length === 0 ? cheapestPlan(sources, most) : keepPlan(sources, most, kept);
+  return kept.length === 0 ? cheapestPlan(sources, maxLayers) : keepPlan(sources, maxLayers, kept);
 }
 
 interface Group {
@@ -69,16 +69,16 @@ function groupOf(names: string[], byName: Map<string, Source>, chances: Map<stri
     .reduce(joined);
 }
 
-function cheapestPlan(sources: readonly Source[], most: number): Plan {
+function cheapestPlan(sources: readonly Source[], maxLayers: number): Plan {
   const chances = chancesOf(sources);
-  return improved(sources, most, cheapestRuns(sources, most, chances), chances);
+  return improved(sources, maxLayers, cheapestRuns(sources, maxLayers, chances), chances);
 }
 
 /**
  * Sorted by size for a change, a good plan's layers are runs of neighbours; where all change alike, the best one's are
  * (Chakravarty, Orlin and Rothblum, 1982). Dynamic programming over where the runs end finds the cheapest.
  */
-function cheapestRuns(sources: readonly Source[], most: number, chances: Map<string, number>): Plan {
+function cheapestRuns(sources: readonly Source[], maxLayers: number, chances: Map<string, number>): Plan {
   // By rate: chances that nothing changes multiply, rates add up as sizes do.
   const weight = ({ name, size }: Source) => size / -Math.log1p(-chances.get(name)!);
   const sorted = sources.toSorted((a, b) => weight(b) - weight(a) || (a.name < b.name ? -1 : 1));
@@ -87,7 +87,7 @@ function cheapestRuns(sources: readonly Source[], most: number, chances: Map<str
   let costs = [0, ...sorted.map(() => Infinity)];
   const begins: number[][] = [];
   let best = { layers: 0, cost: Infinity };
-  for (let layers = 1; layers <= Math.min(most, count); layers++) {
+  for (let layers = 1; layers <= Math.min(maxLayers, count); layers++) {
     const next = costs.map(() => Infinity);
     const begin = costs.map(() => 0);
     for (let end = layers; end <= count; end++) {
@@ -113,19 +113,24 @@ function cheapestRuns(sources: readonly Source[], most: number, chances: Map<str
 }
 
 /** Moves one source at a time to where it costs less, as long as that helps. */
-function improved(sources: readonly Source[], most: number, plan: Plan, chances: Map<string, number>): Plan {
+function improved(
+  sources: readonly Source[],
+  maxLayers: number,
+  plan: Plan,
+  chances: Map<string, number>,
+): Plan {
   const byName = new Map(sources.map((source) => [source.name, source]));
   let groups = plan.map((names) => groupOf(names, byName, chances));
   const costs = () => groups.reduce((sum, group) => sum + costOf(group), 0);
   for (let before = Infinity; costs() < before * (1 - 1e-6);) {
     before = costs();
-    for (const { name } of sources) groups = withMoved(groups, groupOf([name], byName, chances), most);
+    for (const { name } of sources) groups = withMoved(groups, groupOf([name], byName, chances), maxLayers);
   }
   return groups.map(({ names }) => names);
 }
 
 /** One source where it costs least, be it where it was, or alone. */
-function withMoved(groups: Group[], alone: Group, most: number): Group[] {
+function withMoved(groups: Group[], alone: Group, maxLayers: number): Group[] {
   const [name] = alone.names;
   const from = groups.find(({ names }) => names.includes(name!))!;
   const without: Group = {
@@ -138,23 +143,23 @@ function withMoved(groups: Group[], alone: Group, most: number): Group[] {
     .filter(({ names }) => names.length > 0);
   const more = rest.map((group) => costOf(joined(group, alone)) - costOf(group));
   const cheapest = more.indexOf(Math.min(...more));
-  if (rest.length < most && !(more[cheapest]! < costOf(alone))) return [...rest, alone];
+  if (rest.length < maxLayers && !(more[cheapest]! < costOf(alone))) return [...rest, alone];
   return rest.map((group, index) => (index === cheapest ? joined(group, alone) : group));
 }
 
 /** New sources join, each where it costs least, or begin a layer; nothing else moves, but that too many layers merge. */
-function keepPlan(sources: readonly Source[], most: number, kept: Plan): Plan {
+function keepPlan(sources: readonly Source[], maxLayers: number, kept: Plan): Plan {
   const chances = chancesOf(sources);
   const byName = new Map(sources.map((source) => [source.name, source]));
   const placed = new Set(kept.flat());
   let groups = kept.map((names) => groupOf(names, byName, chances));
-  while (groups.length > most) groups = mergeCheapest(groups);
+  while (groups.length > maxLayers) groups = mergeCheapest(groups);
   const added = sources.filter(({ name }) => !placed.has(name));
   for (const { name } of added.toSorted((a, b) => b.size - a.size || (a.name < b.name ? -1 : 1))) {
     const alone = groupOf([name], byName, chances);
     const more = groups.map((group) => costOf(joined(group, alone)) - costOf(group));
     const cheapest = more.indexOf(Math.min(...more));
-    if (groups.length < most && costOf(alone) < more[cheapest]!) groups.push(alone);
+    if (groups.length < maxLayers && costOf(alone) < more[cheapest]!) groups.push(alone);
     else groups[cheapest] = joined(groups[cheapest]!, alone);
   }
   return groups.map(({ names }) => names);

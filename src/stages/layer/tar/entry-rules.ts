@@ -6,30 +6,30 @@ import { showBytes, type ByteString } from '../../../lib/host/paths.ts';
 import type { TarEntry } from './writer.ts';
 
 /** Entries of one layer, deletions among them: five times what the largest images have in all of their layers. */
-export const mostEntries = 1_000_000;
+export const maxEntries = 1_000_000;
 /** Bytes of a path in the image: with the place of a tree before it, it is within PATH_MAX. */
-const longestPath = 3072;
+const maxPathBytes = 3072;
 /** NAME_MAX of <linux/limits.h>. */
-const longestName = 255;
+const maxNameBytes = 255;
 /** Of a symbolic link; symlink(2) takes no more. */
-const longestTarget = 4095;
+const maxTargetBytes = 4095;
 /** Bytes that ext4 has for the extended attributes of one file, in a block of 4096 bytes. */
-const mostXattrBytes = 4060;
+const maxXattrBytes = 4060;
 /** chown(2) takes the number above for "leave it as it is". */
-const largestId = 0xfffffffe;
+const maxId = 0xfffffffe;
 /** Seconds: ext4's times end in 2446; what lies further from 1970 than this is no time. */
-const furthestTime = 2 ** 37;
+const maxTime = 2 ** 37;
 /** Names of one file; ext4 has no more. */
-export const mostLinks = 65_000;
+export const maxLinks = 65_000;
 
 /** By which overlayfs keeps its notes; and fuse-overlayfs. */
 const overlayXattr = /^(?:trusted|user)\.(?:overlay|fuseoverlayfs)\./;
 
 /** Major and minor of what runtimes put into /dev (OCI runtime specification, config-linux.md, "Default Devices"). */
-const usualDevices = new Set(['1:3', '1:5', '1:7', '1:8', '1:9', '5:0', '5:1', '5:2']);
+const allowedDevices = new Set(['1:3', '1:5', '1:7', '1:8', '1:9', '5:0', '5:1', '5:2']);
 
 /** Bytes that a layer of so many may become: honest layers compress less well than this, bombs better. */
-export const mostUnpacked = (size: number): number => 1024 ** 3 + 100 * size;
+export const maxUnpackedBytes = (size: number): number => 1024 ** 3 + 100 * size;
 
 /** Which rule an entry breaks, in words that follow its path; undefined where none. */
 export function brokenRule(entry: TarEntry): string | undefined {
@@ -43,21 +43,21 @@ export function brokenRule(entry: TarEntry): string | undefined {
 type Rule = (entry: TarEntry) => string | undefined;
 
 const rules: Rule[] = [
-  ({ path }) => (path.length > longestPath ? `has a path of more than ${longestPath} bytes` : undefined),
+  ({ path }) => (path.length > maxPathBytes ? `has a path of more than ${maxPathBytes} bytes` : undefined),
   ({ path }) =>
-    path.split('/').some((name) => name.length > longestName)
-      ? `has a name of more than ${longestName} bytes`
+    path.split('/').some((name) => name.length > maxNameBytes)
+      ? `has a name of more than ${maxNameBytes} bytes`
       : undefined,
   ({ type, linkTarget = '' }) =>
-    type === 'symlink' && (linkTarget === '' || linkTarget.length > longestTarget)
-      ? `leads to nothing, or to more than ${longestTarget} bytes`
+    type === 'symlink' && (linkTarget === '' || linkTarget.length > maxTargetBytes)
+      ? `leads to nothing, or to more than ${maxTargetBytes} bytes`
       : undefined,
   ({ type, linkTarget = '' }) =>
-    type === 'link' && linkTarget.length > longestPath
+    type === 'link' && linkTarget.length > maxPathBytes
       ? 'is a hard link to a path that is too long'
       : undefined,
-  ({ uid, gid }) => (Math.max(uid, gid) > largestId ? 'belongs to no user or group' : undefined),
-  ({ mtime }) => (Math.abs(mtime) <= furthestTime ? undefined : 'has a time that is none'),
+  ({ uid, gid }) => (Math.max(uid, gid) > maxId ? 'belongs to no user or group' : undefined),
+  ({ mtime }) => (Math.abs(mtime) <= maxTime ? undefined : 'has a time that is none'),
   deviceRule,
   xattrRule,
 ];
@@ -66,22 +66,22 @@ const rules: Rule[] = [
 function deviceRule({ type, deviceMajor = 0, deviceMinor = 0 }: TarEntry): string | undefined {
   if (type !== 'character' && type !== 'block') return undefined;
   const numbers = `${deviceMajor}:${deviceMinor}`;
-  if (type === 'character' && usualDevices.has(numbers)) return undefined;
+  if (type === 'character' && allowedDevices.has(numbers)) return undefined;
   return `is the ${type} device ${numbers}, which no container has`;
 }
 
 function xattrRule({ xattrs = {} }: TarEntry): string | undefined {
   let bytes = 0;
   for (const [name, value] of Object.entries(xattrs)) {
-    const shown = showBytes(name.slice(0, longestName) as ByteString);
+    const shown = showBytes(name.slice(0, maxNameBytes) as ByteString);
     // A pax record ends its key with the first equals sign.
-    if (/[=\0]/.test(name) || name.length > longestName)
+    if (/[=\0]/.test(name) || name.length > maxNameBytes)
       return `has the extended attribute ${shown}, whose name no layer can hold`;
     if (overlayXattr.test(name)) return `has the extended attribute ${shown} of a file system`;
     bytes += 16 + padded(name.length) + padded(value.length);
   }
-  if (bytes <= mostXattrBytes) return undefined;
-  return `has extended attributes of ${bytes} bytes, more than the ${mostXattrBytes} that every file system takes`;
+  if (bytes <= maxXattrBytes) return undefined;
+  return `has extended attributes of ${bytes} bytes, more than the ${maxXattrBytes} that every file system takes`;
 }
 
 const padded = (length: number) => Math.ceil(length / 4) * 4;

@@ -11,7 +11,7 @@ import {
   entryOf,
   invalid,
   isExtension,
-  largestExtension,
+  maxExtensionBytes,
   number,
   readExtension,
   type Extended,
@@ -91,7 +91,7 @@ export class ListedTar {
     const flag = block.toString('latin1', 156, 157);
     if (isExtension(flag)) {
       const size = number(block, 124, 12);
-      if (size > largestExtension) throw invalid(`an extended header has ${size} bytes`);
+      if (size > maxExtensionBytes) throw invalid(`an extended header has ${size} bytes`);
       this.#begin(
         size,
         extension((body) => Object.assign(this.#extended, readExtension(flag, body))),

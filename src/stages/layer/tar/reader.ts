@@ -8,7 +8,7 @@ import {
   entryOf,
   invalid,
   isExtension,
-  largestExtension,
+  maxExtensionBytes,
   number,
   readExtension,
   type Extended,
@@ -63,7 +63,7 @@ class BlockReader {
   }
 
   async whole(size: number): Promise<Buffer> {
-    if (size > largestExtension) throw invalid(`an extended header has ${size} bytes`);
+    if (size > maxExtensionBytes) throw invalid(`an extended header has ${size} bytes`);
     const pieces: Buffer[] = [];
     for await (const piece of this.content(size)) pieces.push(piece);
     return Buffer.concat(pieces);
@@ -103,13 +103,13 @@ class BlockReader {
     return taken;
   }
 
-  async #some(most: number): Promise<Buffer | undefined> {
+  async #some(max: number): Promise<Buffer | undefined> {
     while (this.#rest.length === 0) {
       const { value, done } = await this.#source.next();
       if (done === true) return undefined;
       this.#rest = value;
     }
-    const taken = this.#rest.subarray(0, most);
+    const taken = this.#rest.subarray(0, max);
     this.#rest = this.#rest.subarray(taken.length);
     return taken;
   }

@@ -5,9 +5,9 @@ import type { TarEntry, TarType } from './writer.ts';
 
 export const blockSize = 512;
 /** Names and attributes: far more than any file system takes. */
-export const largestExtension = 4 * 1024 * 1024;
+export const maxExtensionBytes = 4 * 1024 * 1024;
 /** Of one entry; the kernel takes 64 KiB of names. */
-const mostXattrs = 4096;
+const maxXattrs = 4096;
 
 const types: Record<string, TarType> = {
   '0': 'file',
@@ -84,7 +84,7 @@ function readPax(body: Buffer): Extended {
     const sound = Number.isSafeInteger(length) && end <= body.length && equals > space && equals < end;
     if (space < 0 || !sound || body[end - 1] !== 0x0a) throw invalid('an extended header is malformed');
     const key = body.toString('latin1', space + 1, equals);
-    if (key.startsWith(xattrKey) && ++xattrs > mostXattrs) throw invalid('an entry has too many attributes');
+    if (key.startsWith(xattrKey) && ++xattrs > maxXattrs) throw invalid('an entry has too many attributes');
     apply(extended, key, body.subarray(equals + 1, end - 1));
     at = end;
   }

@@ -78,17 +78,17 @@ export function padding(size: number): Buffer {
   return Buffer.alloc((blockSize - (size % blockSize)) % blockSize);
 }
 
-const largestOctal = (digits: number) => 8 ** digits - 1;
+const maxOctal = (digits: number) => 8 ** digits - 1;
 
 function paxRecords(entry: TarEntry, path: Buffer, target: Buffer): Buffer[] {
   const records: [string, Buffer][] = [];
   const text = (value: number) => Buffer.from(String(value), 'latin1');
   if (path.length > 100 || !isAscii(path)) records.push(['path', path]);
   if (target.length > 100 || !isAscii(target)) records.push(['linkpath', target]);
-  if (entry.size > largestOctal(11)) records.push(['size', text(entry.size)]);
-  if (entry.uid > largestOctal(7)) records.push(['uid', text(entry.uid)]);
-  if (entry.gid > largestOctal(7)) records.push(['gid', text(entry.gid)]);
-  if (entry.mtime < 0 || entry.mtime > largestOctal(11)) records.push(['mtime', text(entry.mtime)]);
+  if (entry.size > maxOctal(11)) records.push(['size', text(entry.size)]);
+  if (entry.uid > maxOctal(7)) records.push(['uid', text(entry.uid)]);
+  if (entry.gid > maxOctal(7)) records.push(['gid', text(entry.gid)]);
+  if (entry.mtime < 0 || entry.mtime > maxOctal(11)) records.push(['mtime', text(entry.mtime)]);
   for (const [name, value] of Object.entries(entry.xattrs ?? {}))
     records.push([`SCHILY.xattr.${name}`, value]);
   return records.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => paxRecord(key, value));
@@ -127,7 +127,7 @@ function ustarBlock(entry: TarEntry, path: Buffer, target: Buffer, flag: string,
 
 /** What does not fit stands in the pax record, and the field says nothing. */
 function clamp(value: number, digits: number): number {
-  return value < 0 || value > largestOctal(digits) ? 0 : value;
+  return value < 0 || value > maxOctal(digits) ? 0 : value;
 }
 
 function octal(block: Buffer, offset: number, length: number, value: number): void {

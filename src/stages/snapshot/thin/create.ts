@@ -117,20 +117,20 @@ async function planDevices({
   }
   backings[0].sectors -= backings[0].sectors % blockSectors;
   // The kernel uses no more, and complains where there is.
-  backings[1].sectors = Math.min(backings[1].sectors, mostMetadata / sector);
+  backings[1].sectors = Math.min(backings[1].sectors, maxMetadataBytes / sector);
   return backings;
 }
 
 /** THIN_METADATA_MAX_SECTORS (drivers/md/dm-thin-metadata.h). */
-const mostMetadata = 255 * (1 << 14) * 8 * sector;
-const leastMetadata = 2 * 1024 ** 2;
+const maxMetadataBytes = 255 * (1 << 14) * 8 * sector;
+const minMetadataBytes = 2 * 1024 ** 2;
 const roomForSnapshots = 16 * 1024 ** 2;
 
 /** 48 bytes for each block, as thin-provisioning.rst advises; where it costs nothing, with room for a thousand snapshots. */
 export function metadataBytes(dataBytes: number, generous: boolean): number {
   const mapping = 48 * Math.ceil(dataBytes / (blockSectors * sector));
-  const bytes = generous ? mapping + roomForSnapshots : Math.max(mapping, leastMetadata);
-  return Math.min(Math.ceil(bytes / leastMetadata) * leastMetadata, mostMetadata);
+  const bytes = generous ? mapping + roomForSnapshots : Math.max(mapping, minMetadataBytes);
+  return Math.min(Math.ceil(bytes / minMetadataBytes) * minMetadataBytes, maxMetadataBytes);
 }
 
 async function make(state: string, config: PoolConfig): Promise<Usage> {

@@ -27,8 +27,8 @@ export async function growPool(state: string, request: GrowRequest): Promise<Poo
     const config = await readConfig(state);
     const pool = await startPool(config);
     const data = await grown(config.data, request.size, '--size');
-    const least = metadataBytes(data.sectors * sector, config.metadata.kind === 'loop');
-    const wanted = config.metadata.kind === 'loop' ? (request.metadataSize ?? least) : undefined;
+    const minBytes = metadataBytes(data.sectors * sector, config.metadata.kind === 'loop');
+    const wanted = config.metadata.kind === 'loop' ? (request.metadataSize ?? minBytes) : undefined;
     const metadata = await grown(
       config.metadata,
       wanted,

@@ -14,7 +14,7 @@ export interface PoolStatus {
 const metadataBlock = 4096;
 const blockBytes = blockSectors * sector;
 /** Blocks of metadata that must be free for an operation to begin: one of ours takes a dozen, and the kernel keeps some back for itself. */
-const leastMetadata = 32;
+const minFreeMetadata = 32;
 
 /** failed: the kernel has given the pool up, and says nothing else. */
 export function parseStatus(line: string): PoolStatus {
@@ -49,7 +49,7 @@ export function demandWritable(status: PoolStatus): void {
       mode === 'failed' ? 'the kernel has given the pool up' : 'an operation on its metadata failed';
     throw new MillinerError('POOL_DAMAGED', `the pool must be checked: ${what}`, { details });
   }
-  if (metadata.total - metadata.used < leastMetadata * metadataBlock) {
+  if (metadata.total - metadata.used < minFreeMetadata * metadataBlock) {
     const words = `${metadata.used} of ${metadata.total} bytes of the pool's metadata are in use`;
     throw new MillinerError('POOL_METADATA_FULL', words, { details });
   }

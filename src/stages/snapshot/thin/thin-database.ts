@@ -6,7 +6,7 @@ import { Metadata, type Row } from '../snapshot-database.ts';
 import type { Usage } from '../snapshotter.ts';
 
 /** Thin ids have 24 bits; 0 is the empty file system. */
-const mostIds = 2 ** 24 - 1;
+const maxIds = 2 ** 24 - 1;
 /** What the pool is set to when it is made. */
 export const firstTransaction = 1;
 
@@ -18,7 +18,7 @@ const schema = `
   ) STRICT;
   INSERT INTO pool VALUES (1, ${firstTransaction});
   CREATE TABLE devices (
-    id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND ${mostIds}),
+    id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND ${maxIds}),
     snapshot INTEGER UNIQUE REFERENCES snapshots (id) ON DELETE SET NULL,
     claimant TEXT,
     bytes INTEGER,
@@ -43,7 +43,7 @@ export class ThinMetadata extends Metadata {
     return this.transaction(() => {
       const row = super.insert(name, kind, owner, parent);
       let turn = row.id - 1;
-      while (this.run(into, [(turn % mostIds) + 1, row.id]) === 0) turn++;
+      while (this.run(into, [(turn % maxIds) + 1, row.id]) === 0) turn++;
       return row;
     });
   }

@@ -94,7 +94,7 @@ async function checkFile(
   }
   same(`${name}: size`, [split.size, entry['size']].join(), [listed.size, listed.size].join());
   same(`${name}: digest`, entry['digest'], `sha256:${listed.sha256}`);
-  const crc = listed.size <= mostSummed ? new Crc64() : undefined;
+  const crc = listed.size <= maxSummedZeros ? new Crc64() : undefined;
   let done = 0;
   for (const [index, chunk] of [entry, ...others].entries()) {
     const end = others[index]?.offset ?? entry.endOffset ?? NaN;
@@ -109,7 +109,7 @@ async function checkFile(
 }
 
 /** JavaScript is slow at it. What is wrong with the sum of a small file is wrong with a large one's. */
-const mostSummed = 16 * 1024;
+const maxSummedZeros = 16 * 1024;
 
 function checkChunk(name: string, chunk: TocEntry, bytes: Buffer, at: number): void {
   same(`${name}: name of a chunk`, chunk.name, name);

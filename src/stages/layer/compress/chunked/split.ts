@@ -12,9 +12,9 @@ export interface Chunk {
 const windowSize = 64;
 const charOffset = 31;
 const splitMask = (1 << 16) - 1;
-const shortestHole = 1024;
+const minHole = 1024;
 /** The sum may never say so; a chunk is held in memory. */
-const longest = 4 * 1024 * 1024;
+const maxChunk = 4 * 1024 * 1024;
 
 /** The rolling sum of bup and rsync; only its lower 32 bits are looked at. */
 class RollingSum {
@@ -34,11 +34,11 @@ class RollingSum {
   }
 }
 
-const zeroPiece = Buffer.alloc(longest);
+const zeroPiece = Buffer.alloc(maxChunk);
 
 /** Compared as a whole: a hole may have many GiB. */
 function isZero(piece: Buffer): boolean {
-  return piece.length <= longest && zeroPiece.compare(piece, 0, piece.length, 0, piece.length) === 0;
+  return piece.length <= maxChunk && zeroPiece.compare(piece, 0, piece.length, 0, piece.length) === 0;
 }
 
 /** Chunks are good until the next is asked for. @param size bytes of the content */
@@ -47,7 +47,7 @@ export async function* splitContent(
   size: number,
 ): AsyncGenerator<Chunk> {
   const sum = new RollingSum();
-  const buffer = Buffer.allocUnsafe(Math.min(size, longest));
+  const buffer = Buffer.allocUnsafe(Math.min(size, maxChunk));
   let filled = 0;
   let zeros = 0;
   const chunk = (isZeros = false): Chunk => {
@@ -57,7 +57,7 @@ export async function* splitContent(
   };
   /** Zeros that were held back, until it was known whether they are a hole. */
   function* release(): Generator<Chunk> {
-    if (zeros >= shortestHole) {
+    if (zeros >= minHole) {
       yield* releaseHole();
       return;
     }
@@ -65,7 +65,7 @@ export async function* splitContent(
       const cut = sum.roll(0);
       buffer[filled++] = 0;
       zeros--;
-      if (cut || filled === longest) yield chunk();
+      if (cut || filled === maxChunk) yield chunk();
     }
   }
   function* releaseHole(): Generator<Chunk> {
@@ -73,11 +73,11 @@ export async function* splitContent(
     // Once its window holds nothing else, zeros leave the sum as it is.
     for (let rolled = 0; rolled < windowSize; rolled++) sum.roll(0);
     while (zeros > 0) {
-      const count = Math.min(zeros, longest - filled);
+      const count = Math.min(zeros, maxChunk - filled);
       buffer.fill(0, filled, filled + count);
       filled += count;
       zeros -= count;
-      if (filled === longest) yield chunk(true);
+      if (filled === maxChunk) yield chunk(true);
     }
     if (filled > 0) yield chunk(true);
   }
@@ -94,7 +94,7 @@ export async function* splitContent(
       if (zeros > 0) yield* release();
       const cut = sum.roll(byte);
       buffer[filled++] = byte;
-      if (cut || filled === longest) yield chunk();
+      if (cut || filled === maxChunk) yield chunk();
     }
   }
   yield* release();
