@@ -4,7 +4,7 @@ import { MillinerError } from '../lib/errors/error.ts';
 import { asStorageError, withoutLinks } from '../lib/host/files.ts';
 import { printable, printableJson } from '../lib/host/printable.ts';
 import { holdPlace } from '../lib/host/safe-place.ts';
-import type { RunOptions } from '../pipeline/state/context.ts';
+import { withContext, type Context, type RunOptions } from '../pipeline/state/context.ts';
 import { asQueueError } from '../queue/replies.ts';
 import { bytesOf } from '../stages/recipe/schema.ts';
 import { storages, type Storage } from '../stages/snapshot/open-snapshotter.ts';
@@ -12,6 +12,15 @@ import { terminalProgress } from './terminal.ts';
 
 /** Milliseconds. */
 const lingering = 1000;
+
+/** What the flags of a command say about its run. */
+interface RunFlags {
+  state: string;
+  storage: Storage;
+  'allow-host-root': boolean;
+  offline?: boolean;
+  'allow-older'?: readonly string[] | undefined;
+}
 
 export abstract class MillinerCommand extends Command {
   static override enableJsonFlag = true;
@@ -64,12 +73,18 @@ export abstract class MillinerCommand extends Command {
     process.once('beforeExit', this.#unfinished);
   }
 
-  protected runOptions(flags: { state: string; storage: Storage; 'allow-host-root': boolean }): RunOptions {
-    const { storage, 'allow-host-root': allowHostRoot } = flags;
+  protected runOptions(flags: RunFlags): RunOptions {
+    const { storage, offline, 'allow-host-root': allowHostRoot, 'allow-older': allowOlder } = flags;
     const state = withoutLinks(flags.state);
     // Also before it is only read: whoever can write there says what this command answers.
     holdPlace(state);
-    return { state, storage, allowHostRoot, progress: this.#terminal, signal: this.#stop.signal };
+    const { signal } = this.#stop;
+    return { state, storage, allowHostRoot, offline, allowOlder, progress: this.#terminal, signal };
+  }
+
+  /** Runs fn with the state directory of the flags open. */
+  protected withContext<T>(flags: RunFlags, fn: (context: Context) => Promise<T>): Promise<T> {
+    return withContext(this.runOptions(flags), fn);
   }
 
   override log(message = ''): void {

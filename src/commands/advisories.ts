@@ -7,7 +7,6 @@ import {
   type AdvisoriesReport,
   type ReportedAdvisory,
 } from '../pipeline/report/advisories.ts';
-import { openContext } from '../pipeline/state/context.ts';
 
 export default class AdvisoriesCommand extends MillinerCommand {
   static override summary = 'List the advisories that an image has not been updated for';
@@ -45,8 +44,7 @@ export default class AdvisoriesCommand extends MillinerCommand {
   async run(): Promise<AdvisoriesReport> {
     const { args, flags } = await this.parse(AdvisoriesCommand);
     if (flags.untrusted) confine();
-    const context = await openContext({ ...this.runOptions(flags), offline: flags.offline });
-    try {
+    return this.withContext(flags, async (context) => {
       const report = await listAdvisories(context, {
         subject: args.image,
         recipe: flags.recipe,
@@ -57,9 +55,7 @@ export default class AdvisoriesCommand extends MillinerCommand {
       });
       this.#show(report);
       return report;
-    } finally {
-      await context.close();
-    }
+    });
   }
 
   #show({ repositories, advisories }: AdvisoriesReport): void {

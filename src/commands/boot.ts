@@ -1,7 +1,6 @@
 import { Args } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { bootFailure, bootImage } from '../pipeline/instance/boot.ts';
-import { openContext } from '../pipeline/state/context.ts';
 
 export default class BootCommand extends MillinerCommand {
   static override summary = 'Boot an image in isolated containers and give a verdict';
@@ -18,8 +17,7 @@ export default class BootCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(BootCommand);
-    const context = await openContext(this.runOptions(flags));
-    try {
+    return this.withContext(flags, async (context) => {
       const verdict = await bootImage(context, args.image);
       if (!verdict.passed) throw bootFailure(verdict);
       for (const { check, instance, attempts } of verdict.checks) {
@@ -28,8 +26,6 @@ export default class BootCommand extends MillinerCommand {
       this.log(`ready   after ${verdict.readySeconds} s`);
       this.log(verdict.manifestDigest);
       return verdict;
-    } finally {
-      await context.close();
-    }
+    });
   }
 }

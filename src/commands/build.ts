@@ -5,7 +5,6 @@ import { arches } from '../lib/host/arch.ts';
 import { confine } from '../lib/http/reach.ts';
 import { build } from '../pipeline/build/build.ts';
 import { checkReproducible } from '../pipeline/build/check-reproducible.ts';
-import { openContext } from '../pipeline/state/context.ts';
 
 export default class BuildCommand extends MillinerCommand {
   static override summary = 'Build the image of a locked recipe';
@@ -44,8 +43,7 @@ written by hand gives a name that number.`;
     const { args, flags } = await this.parse(BuildCommand);
     if (flags.untrusted) confine();
     const began = Date.now();
-    const context = await openContext({ ...this.runOptions(flags), offline: flags.offline });
-    try {
+    return this.withContext(flags, async (context) => {
       const options = { arch: flags.arch, output: flags.output };
       const record = await (flags.check ? checkReproducible : build)(context, args.recipe, options);
       const seconds = (Date.now() - began) / 1000;
@@ -61,8 +59,6 @@ written by hand gives a name that number.`;
         seconds,
         ...(flags.check && { reproducible: true }),
       };
-    } finally {
-      await context.close();
-    }
+    });
   }
 }

@@ -2,7 +2,6 @@ import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { changelogLines } from '../cli/format-changelog.ts';
 import { diffImages, type ImageDiff, type UpdatedPackage } from '../pipeline/report/image-diff.ts';
-import { openContext } from '../pipeline/state/context.ts';
 
 export default class DiffCommand extends MillinerCommand {
   static override summary = 'Show what one image has that another has not';
@@ -23,14 +22,11 @@ export default class DiffCommand extends MillinerCommand {
 
   async run(): Promise<ImageDiff> {
     const { args, flags } = await this.parse(DiffCommand);
-    const context = await openContext(this.runOptions(flags));
-    try {
+    return this.withContext(flags, async (context) => {
       const diff = await diffImages(context, args.first, args.second);
       this.#show(diff, flags.files);
       return diff;
-    } finally {
-      await context.close();
-    }
+    });
   }
 
   #show({ packages, files, layers, downloadSize }: ImageDiff, withFiles: boolean): void {

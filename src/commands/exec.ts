@@ -2,7 +2,6 @@ import { Args } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { captureInInstance, execInInstance } from '../pipeline/instance/control.ts';
-import { openContext } from '../pipeline/state/context.ts';
 
 export default class ExecCommand extends MillinerCommand {
   static override summary = 'Run a program in an instance';
@@ -20,15 +19,12 @@ export default class ExecCommand extends MillinerCommand {
     const { args, argv, flags } = await this.parse(ExecCommand);
     const program = argv.slice(1).map(String);
     if (program.length === 0) throw new MillinerError('USAGE', 'give the program to run behind --');
-    const context = await openContext(this.runOptions(flags));
-    try {
+    return this.withContext(flags, async (context) => {
       const ended = this.jsonEnabled()
         ? await captureInInstance(context, args.id, program)
         : { exitCode: await execInInstance(context, args.id, program) };
       process.exitCode = ended.exitCode;
       return ended;
-    } finally {
-      await context.close();
-    }
+    });
   }
 }

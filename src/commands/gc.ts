@@ -1,6 +1,5 @@
 import { Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
-import { openContext } from '../pipeline/state/context.ts';
 import { collectGarbage } from '../pipeline/state/gc.ts';
 
 export default class GcCommand extends MillinerCommand {
@@ -35,8 +34,7 @@ export default class GcCommand extends MillinerCommand {
     const { flags } = await this.parse(GcCommand);
     const most = flags['max-size'];
     const maxBytes = most === undefined ? undefined : this.sizeOf('--max-size', most);
-    const context = await openContext(this.runOptions(flags));
-    try {
+    return this.withContext(flags, async (context) => {
       const done = await collectGarbage(context, {
         remove: flags.remove,
         keepDays: flags['keep-days'],
@@ -46,8 +44,6 @@ export default class GcCommand extends MillinerCommand {
       for (const name of done.snapshots) this.log(`snapshot ${name}`);
       this.log(`removed ${done.blobs} blobs, ${(done.bytes / 1e6).toFixed(1)} MB`);
       return done;
-    } finally {
-      await context.close();
-    }
+    });
   }
 }

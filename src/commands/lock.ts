@@ -9,7 +9,6 @@ import { updateCost } from '../pipeline/lock/layer-plan.ts';
 import { changesOfBase, changesOfLocks, isEmpty, type SetChanges } from '../pipeline/lock/lock-changes.ts';
 import { lock, type MadeLock } from '../pipeline/lock/lock.ts';
 import { explainAbsence, explainPresence } from '../pipeline/report/why.ts';
-import { openContext } from '../pipeline/state/context.ts';
 
 export default class LockCommand extends MillinerCommand {
   static override summary = 'Solve a recipe and write down the answer';
@@ -68,18 +67,14 @@ Repositories are asked every time, and send what has changed; metadata older tha
         hint: 'milliner lock RECIPE --update NAME...',
       });
     }
-    const { offline: isOffline, 'allow-older': allowOlder } = flags;
-    const context = await openContext({ ...this.runOptions(flags), offline: isOffline, allowOlder });
-    try {
+    return this.withContext(flags, async (context) => {
       const { why, 'why-not': whyNot, arch } = flags;
       if (why !== undefined)
         return this.#tell(await explainPresence(context, args.recipe, why, arch), presenceLines);
       if (whyNot !== undefined)
         return this.#tell(await explainAbsence(context, args.recipe, whyNot, arch), absenceLines);
       return this.#show(await lock(context, args.recipe, names.length > 0 ? names : undefined));
-    } finally {
-      await context.close();
-    }
+    });
   }
 
   #tell<T extends object>(report: T, lines: (report: T) => string[]): T {

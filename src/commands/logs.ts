@@ -1,7 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { followLogs, readLogs } from '../pipeline/instance/control.ts';
-import { openContext } from '../pipeline/state/context.ts';
 
 export default class LogsCommand extends MillinerCommand {
   static override summary = 'Show what an instance wrote: its journal, or the output of its program';
@@ -16,8 +15,7 @@ export default class LogsCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(LogsCommand);
-    const context = await openContext(this.runOptions(flags));
-    try {
+    return this.withContext(flags, async (context) => {
       const show = (text: string) => text !== '' && this.log(text.replace(/\n$/, ''));
       if (flags.follow) {
         await followLogs(context, args.id, show);
@@ -26,8 +24,6 @@ export default class LogsCommand extends MillinerCommand {
       const log = await readLogs(context, args.id);
       show(log);
       return { log };
-    } finally {
-      await context.close();
-    }
+    });
   }
 }

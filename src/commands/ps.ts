@@ -1,6 +1,5 @@
 import { MillinerCommand } from '../cli/base-command.ts';
 import { listInstances } from '../pipeline/instance/instance-records.ts';
-import { openContext } from '../pipeline/state/context.ts';
 
 export default class PsCommand extends MillinerCommand {
   static override summary = 'List the instances that run';
@@ -8,16 +7,13 @@ export default class PsCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(PsCommand);
-    const context = await openContext(this.runOptions(flags));
-    try {
+    return this.withContext(flags, async (context) => {
       const instances = await listInstances(context.state);
       for (const { id, image, started, ports } of instances) {
         const where = ports.map((port) => `  ${port.address}:${port.hostPort} -> ${port.instancePort}`);
         this.log(`${id}  ${image}  since ${started}${where.join('')}`);
       }
       return { instances };
-    } finally {
-      await context.close();
-    }
+    });
   }
 }

@@ -3,7 +3,6 @@ import { MillinerCommand } from '../cli/base-command.ts';
 import { askPassword } from '../cli/password.ts';
 import { usualLife } from '../pipeline/publish/next-standings.ts';
 import { publish } from '../pipeline/publish/publish.ts';
-import { openContext } from '../pipeline/state/context.ts';
 import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 
 export default class PublishCommand extends MillinerCommand {
@@ -45,21 +44,17 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
   async run(): Promise<object> {
     const { args, flags } = await this.parse(PublishCommand);
     const began = Date.now();
-    const options = this.runOptions(flags);
-    const context = await openContext(options);
-    try {
+    return this.withContext(flags, async (context) => {
       const published = await publish(context, args.image, {
         to: flags.to,
         key: flags.key,
-        password: () => askPassword(`Password of ${flags.key}`, { confirm: false, signal: options.signal }),
+        password: () => askPassword(`Password of ${flags.key}`, { confirm: false, signal: context.signal }),
         plainHttp: flags['plain-http'],
         only: flags.only,
         life: flags['valid-days'] * 86_400,
       });
       this.log(published.manifestDigest);
       return { ...published, seconds: (Date.now() - began) / 1000 };
-    } finally {
-      await context.close();
-    }
+    });
   }
 }

@@ -4,7 +4,7 @@ import { askPassword, passwordVariable } from '../cli/password.ts';
 import { untrusted } from '../cli/repository-flags.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { examine } from '../pipeline/setup/doctor.ts';
-import { openContext, type RunOptions } from '../pipeline/state/context.ts';
+import { withContext, type RunOptions } from '../pipeline/state/context.ts';
 import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 import { withConnection, type Connection } from '../queue/connection.ts';
 import { follow, hasWorkers } from '../queue/follow.ts';
@@ -103,16 +103,13 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
   }
 
   async #submit(queues: Queues, options: RunOptions, submission: Parameters<typeof submit>[2]) {
-    const context = await openContext(options);
-    try {
+    return withContext(options, async (context) => {
       const releases = await submit(context, queues, submission);
       for (const { release, joined } of releases) {
         options.progress.step(`${release}: ${joined ? 'is in the queue already' : 'queued'}`);
       }
       return releases;
-    } finally {
-      await context.close();
-    }
+    });
   }
 
   async #detached(queues: Queues, releases: Submitted[], options: RunOptions): Promise<object> {

@@ -3,7 +3,6 @@ import { MillinerCommand } from '../cli/base-command.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { reportToParent, runDetached } from '../pipeline/instance/detach.ts';
 import { runInstances, type Started } from '../pipeline/instance/run.ts';
-import { openContext } from '../pipeline/state/context.ts';
 
 type Port = Started['instances'][number]['ports'][number];
 
@@ -47,9 +46,8 @@ export default class RunCommand extends MillinerCommand {
     }
     let started: Started | undefined;
     try {
-      const context = await openContext(options);
-      try {
-        await runInstances(context, {
+      await this.withContext(flags, (context) =>
+        runInstances(context, {
           image: args.image,
           instances: flags.instances,
           ports,
@@ -59,11 +57,9 @@ export default class RunCommand extends MillinerCommand {
             if (flags.supervise) reportToParent(running);
             else this.#show(running);
           },
-        });
-        return started ?? {};
-      } finally {
-        await context.close();
-      }
+        }),
+      );
+      return started ?? {};
     } catch (error) {
       if (flags.supervise && error instanceof MillinerError) {
         const { code, message, hint, details } = error;

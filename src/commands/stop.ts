@@ -2,7 +2,6 @@ import { Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { stopInstances } from '../pipeline/instance/control.ts';
-import { openContext } from '../pipeline/state/context.ts';
 
 export default class StopCommand extends MillinerCommand {
   static override summary = 'Stop instances, and remove all that was theirs';
@@ -17,13 +16,10 @@ export default class StopCommand extends MillinerCommand {
     const { argv, flags } = await this.parse(StopCommand);
     const ids = argv.map(String);
     if (flags.all === ids.length > 0) throw new MillinerError('USAGE', 'give the ids of instances, or --all');
-    const context = await openContext(this.runOptions(flags));
-    try {
+    return this.withContext(flags, async (context) => {
       const stopped = await stopInstances(context, flags.all ? 'all' : ids);
       for (const { id } of stopped) this.log(id);
       return { stopped: stopped.map(({ id }) => id) };
-    } finally {
-      await context.close();
-    }
+    });
   }
 }

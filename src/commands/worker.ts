@@ -4,7 +4,7 @@ import { MillinerCommand } from '../cli/base-command.ts';
 import { askPassword, passwordVariable } from '../cli/password.ts';
 import { jsonLog, textLog } from '../cli/worker-log.ts';
 import { examine } from '../pipeline/setup/doctor.ts';
-import { openContext } from '../pipeline/state/context.ts';
+import { withContext } from '../pipeline/state/context.ts';
 import { connect } from '../queue/connection.ts';
 import { isDone } from '../queue/idle.ts';
 import { identifyKey, Keyring } from '../queue/keyring.ts';
@@ -62,7 +62,7 @@ reads its journal again.`;
     const options = this.runOptions(flags);
     const { state, storage, allowHostRoot, signal } = options;
     // Clears what a worker that died has left here.
-    await (await openContext(options)).close();
+    await withContext(options, async () => undefined);
     const keyring = await this.#keys(flags.key, signal);
     const json = (flags.log ?? (process.stderr.isTTY ? 'text' : 'json')) === 'json';
     const log = (json ? jsonLog : textLog)(process.stderr);

@@ -7,7 +7,7 @@ import { revived } from '../lib/errors/wire.ts';
 import { asStorageError } from '../lib/host/files.ts';
 import type { Progress } from '../lib/host/progress.ts';
 import { openExchange } from '../pipeline/state/blob-exchange.ts';
-import { openContext } from '../pipeline/state/context.ts';
+import { withContext } from '../pipeline/state/context.ts';
 import { jobFailureOf } from './job.ts';
 import { millisecondsTo, type Deadline, type Grant, type Order, type Told } from './messages.ts';
 import { work } from './stages.ts';
@@ -48,16 +48,14 @@ const progress: Progress = {
 async function obey({ job, state, storage, allowHostRoot, password, keyPath }: Order): Promise<void> {
   try {
     const { exchange, plainHttp } = job.data;
-    const context = await openContext({ state, storage, allowHostRoot, progress, signal: stop.signal });
-    try {
-      const options = { ...context, plainHttp };
-      const place = exchange === undefined ? undefined : await openExchange(exchange, options);
+    const options = { state, storage, allowHostRoot, progress, signal: stop.signal };
+    await withContext(options, async (context) => {
+      const place =
+        exchange === undefined ? undefined : await openExchange(exchange, { ...context, plainHttp });
       const grants = { fence, password, keyPath };
       const result = await work[job.stage]({ ...context, exchange: place }, job, grants);
       await tell({ result });
-    } finally {
-      await context.close();
-    }
+    });
   } catch (error) {
     const { path = state } = error as NodeJS.ErrnoException;
     await tell({

@@ -5,7 +5,6 @@ import { untrusted } from '../../cli/repository-flags.ts';
 import { confine } from '../../lib/http/reach.ts';
 import { isEmpty } from '../../pipeline/lock/lock-changes.ts';
 import { diffLocks, type ArchDiff, type LockDiff } from '../../pipeline/report/lock-diff.ts';
-import { openContext } from '../../pipeline/state/context.ts';
 
 export default class LockDiffCommand extends MillinerCommand {
   static override summary = 'List what changes from one lock to another';
@@ -28,14 +27,11 @@ export default class LockDiffCommand extends MillinerCommand {
   async run(): Promise<LockDiff> {
     const { args, flags } = await this.parse(LockDiffCommand);
     if (flags.untrusted) confine();
-    const context = await openContext(this.runOptions(flags));
-    try {
+    return this.withContext(flags, async (context) => {
       const diff = await diffLocks(context, args.old, args.new);
       for (const [arch, changes] of Object.entries(diff.arches)) this.#show(arch, changes);
       return diff;
-    } finally {
-      await context.close();
-    }
+    });
   }
 
   #show(arch: string, { packages, tools, advisories = [] }: ArchDiff): void {

@@ -10,7 +10,7 @@ import { sbomFacts, type SbomBase, type SbomFile, type SbomInput } from '../../s
 import { spdxDocument } from '../../stages/sign/spdx.ts';
 import { maxDocumentBytes } from '../../stages/sign/untrusted-json.ts';
 import { obtainBytes } from '../state/blob-exchange.ts';
-import { openContext, type Context, type RunOptions } from '../state/context.ts';
+import { withContext, type Context, type RunOptions } from '../state/context.ts';
 import { findRecord, type ImageRecord } from '../state/image-records.ts';
 import type { Sboms } from '../state/received.ts';
 import { withTree } from '../state/snapshots.ts';
@@ -24,13 +24,10 @@ export type SbomFormat = (typeof sbomFormats)[number];
 
 /** Throws IMAGE_NOT_FOUND, and what sbomsOf throws. */
 export async function exportSbom(options: RunOptions, image: string, format: SbomFormat): Promise<object> {
-  const context = await openContext(options);
-  try {
+  return withContext(options, async (context) => {
     const record = await findRecord(context.state, image);
     return (await context.content.lease(() => sbomsOf(context, record)))[format];
-  } finally {
-    await context.close();
-  }
+  });
 }
 
 /** What a statement says around a document. */

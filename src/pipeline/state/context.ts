@@ -79,6 +79,16 @@ export async function openContext(options: RunOptions): Promise<Context> {
   }
 }
 
+/** Runs fn with the state open, and gives it up however fn ends. */
+export async function withContext<T>(options: RunOptions, fn: (context: Context) => Promise<T>): Promise<T> {
+  const context = await openContext(options);
+  try {
+    return await fn(context);
+  } finally {
+    await context.close();
+  }
+}
+
 function unusable(error: unknown, state: string): MillinerError | undefined {
   const { code, syscall } = error as NodeJS.ErrnoException;
   // /proc says ENOENT, /sys EPERM.
