@@ -2,9 +2,10 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Folders whose files may take minutes. One of those at the end would leave a core idle, and sizes tell no times. */
-const long = ['vm', 'demo', 'queue', 'places', 'docs', 'image', 'boot', 'base', 'lock', 'publish', 'cli'].map(
-  (name) => `/test/${name}/`,
-);
+const long = [
+  'e2e',
+  ...['queue', 'image', 'boot', 'base', 'lock', 'publish', 'cli'].map((name) => `integration/${name}`),
+].map((name) => `/test/${name}/`);
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
-import { startMachine } from '../vm/machine.ts';
+import { startMachine } from '../e2e/vm/machine.ts';
 import { buildCases } from './build.ts';
 import type { Bench, Case, Outcome } from './case.ts';
 import { drawRatios } from './plot.ts';

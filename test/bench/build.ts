@@ -8,7 +8,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { readPackage } from '../../src/lib/rpm/package.ts';
-import { cache, checkout } from '../demo/recipes.ts';
+import { cache, checkout } from '../helpers/demo-recipes.ts';
 import type { Bench, Case } from './case.ts';
 import { peakMemory } from './memory.ts';
 import { rebuiltPackages, repositoryOf } from './rebuilt.ts';

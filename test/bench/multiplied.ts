@@ -15,7 +15,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress, gunzipSync } from 'node:zlib';
 import { parseRepomd } from '../../src/stages/repo/repomd.ts';
-import { cache } from '../demo/recipes.ts';
+import { cache } from '../helpers/demo-recipes.ts';
 
 const packages = 70_000;
 const demo = join(cache, 'repository/packages');

@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createRepodata } from '../../spec/repodata.ts';
 import type { Lock, LockedArch } from '../../src/stages/lock/lock-file.ts';
-import { cache, checkout } from '../demo/recipes.ts';
+import { cache, checkout } from '../helpers/demo-recipes.ts';
 
 const repository = join(cache, 'repository');
 export const level = 3;

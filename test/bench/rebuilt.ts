@@ -6,7 +6,7 @@ import { packages } from '../../spec/debian/packages.ts';
 import { rebuild } from '../../spec/debian/repackage.ts';
 import { withWorkPlace } from '../../spec/places.ts';
 import { createRepodata } from '../../spec/repodata.ts';
-import { cache } from '../demo/recipes.ts';
+import { cache } from '../helpers/demo-recipes.ts';
 
 export interface Night {
   night: number;

@@ -10,7 +10,7 @@ import { native } from '../../src/lib/host/native.ts';
 import { createPool, removePool } from '../../src/stages/snapshot/thin/create.ts';
 import { deviceUuid, poolName, readConfig, thinName } from '../../src/stages/snapshot/thin/pool-config.ts';
 import { ThinSnapshotter } from '../../src/stages/snapshot/thin/thin.ts';
-import { thinRequest } from '../snapshot/drivers.ts';
+import { thinRequest } from '../helpers/snapshot/drivers.ts';
 import type { Bench as Cases } from './case.ts';
 
 const operations = 20;

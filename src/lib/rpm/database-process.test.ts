@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { entry, headerBlob, packageEntries } from '../../../test/rpm/synthesize.ts';
+import { entry, headerBlob, packageEntries } from '../../../test/helpers/rpm/synthesize.ts';
 import { run } from '../host/exec.ts';
 import { canonicalizeDatabase, openMade } from './canonical.ts';
 import { readRows, refuseDatabase } from './database-process.ts';

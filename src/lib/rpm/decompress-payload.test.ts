@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { archive, entry, headerBlob, packageEntries, packageFile } from '../../../test/rpm/synthesize.ts';
+import {
+  archive,
+  entry,
+  headerBlob,
+  packageEntries,
+  packageFile,
+} from '../../../test/helpers/rpm/synthesize.ts';
 import { readPackage } from './package.ts';
 import { readPayload } from './payload.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { entry, headerBlob, packageEntries } from '../../../test/rpm/synthesize.ts';
+import { entry, headerBlob, packageEntries } from '../../../test/helpers/rpm/synthesize.ts';
 import { MillinerError } from '../errors/error.ts';
 import { Header, headerSize } from './header.ts';
 import { headerTags } from './tags.ts';

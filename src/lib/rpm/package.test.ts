@@ -8,7 +8,7 @@ import {
   packageEntries,
   packageFile,
   type HeaderEntry,
-} from '../../../test/rpm/synthesize.ts';
+} from '../../../test/helpers/rpm/synthesize.ts';
 import { fileType } from './file-list.ts';
 import { readPackage } from './package.ts';
 import { headerTags, signatureTags } from './tags.ts';

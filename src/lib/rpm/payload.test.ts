@@ -6,7 +6,7 @@ import {
   headerBlob,
   packageEntries,
   type ArchiveEntry,
-} from '../../../test/rpm/synthesize.ts';
+} from '../../../test/helpers/rpm/synthesize.ts';
 import { MillinerError } from '../errors/error.ts';
 import { fileType, readFiles, type RpmFile } from './file-list.ts';
 import { Header } from './header.ts';

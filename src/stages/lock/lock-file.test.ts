@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { sampleLock as lock } from '../../../test/lock/sample.ts';
+import { sampleLock as lock } from '../../../test/helpers/sample-lock.ts';
 import { canonicalDigest } from '../../lib/oci/digest.ts';
 import { readLock, writeLock } from './lock-file.ts';
 

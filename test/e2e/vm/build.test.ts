@@ -1,0 +1,50 @@
+/** The same lock gives the same image on dm-thin in a virtual machine as on overlay outside. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { buildDemo, cache, copyRecipes, demoRecipes, type Built } from '../../helpers/demo-recipes.ts';
+import { Desk } from '../../helpers/milliner.ts';
+import { tinyPackages } from '../../helpers/tiny/tiny.ts';
+import { startMachine } from './machine.ts';
+
+// The machine sees it where it is, and what it writes there is forgotten.
+let work: string;
+beforeAll(async () => {
+  work = await mkdtemp(join(cache, 'vm-build-'));
+});
+afterAll(() => rm(work, { recursive: true }));
+
+async function buildInside(recipe: string, state: string): Promise<Built> {
+  const script = `set -e
+    milliner() { node dist/cli.js "$@" --state "$STATE"; }
+    milliner pool create --size 2G
+    milliner build "$RECIPE" --json >/vm/result
+    milliner pool status --json >&2`;
+  const environment = {
+    STATE: state,
+    RECIPE: recipe,
+    MILLINER_TINY: dirname((await tinyPackages()).packages),
+  };
+  const { ended } = await startMachine({ command: ['bash', '-c', script], environment });
+  const { exitCode, result, output } = await ended;
+  expect(exitCode, output).toBe(0);
+  expect(output).toContain('building in dm-thin snapshots');
+  return JSON.parse(result!) as Built;
+}
+
+test('two layers of small packages', async () => {
+  const desk = await Desk.open(work);
+  await desk.tiny('base', ['tiny-base']);
+  const child = await desk.tiny('child', ['tiny-app', 'tiny-base'], { from: 'base' });
+  const outside = await desk.build(child);
+  expect((await buildInside(child, desk.state)).manifestDigest).toBe(outside.manifestDigest);
+});
+
+// It takes minutes there.
+const demo = process.env['MILLINER_SOAK'] ? demoRecipes : [];
+test.for(demo)('%s', async (name) => {
+  const recipe = join(copyRecipes(work), `${name}.yaml`);
+  const state = join(work, 'state');
+  const outside = buildDemo(recipe, state);
+  expect((await buildInside(recipe, state)).manifestDigest).toBe(outside.manifestDigest);
+});

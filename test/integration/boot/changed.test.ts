@@ -1,0 +1,156 @@
+/** What was built and what boots are one: a tree, a layer or a record that was changed since is neither booted nor built on. */
+import {
+  chmod,
+  chown,
+  link,
+  lutimes,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { run } from '../../../src/lib/host/exec.ts';
+import { Desk } from '../../helpers/milliner.ts';
+import { leftovers } from '../../helpers/traces.ts';
+
+let desk: Desk;
+let child: string;
+
+beforeAll(async () => {
+  desk = await Desk.open();
+  const first = await desk.tiny('first', ['tiny-base', 'tiny-app'], {
+    packages: ['tiny-app'],
+    config: { entrypoint: ['/usr/bin/busybox', 'true'] },
+    test: { init: false, ready: { exit: 0 }, settle: '1s' },
+  });
+  await desk.build(first);
+  child = await desk.recipe('child', { from: 'first', files: [{ path: '/etc/child', content: 'child\n' }] });
+});
+afterAll(async () => {
+  expect(await leftovers(desk.directory)).toEqual([]);
+  await desk.remove();
+});
+
+/** The state as it was when all was built, in a copy to be changed; gives where the image's files are in it. */
+async function copyOfState(): Promise<{ state: string; root: string }> {
+  const state = desk.path('copy');
+  await run('rm', ['-rf', state]);
+  await run('cp', ['-a', desk.state, state]);
+  const snapshots = join(state, 'snapshots/overlay');
+  for (const id of await readdir(snapshots)) {
+    const root = join(snapshots, id, 'fs');
+    if (await stat(join(root, 'usr/bin/busybox')).catch(() => undefined)) return { state, root };
+  }
+  throw new Error('there is no snapshot');
+}
+
+/** Other bytes, everything else as it was. */
+async function flip(path: string): Promise<void> {
+  const { atime, mtime } = await stat(path);
+  const bytes = await readFile(path);
+  bytes[bytes.length - 1]! ^= 1;
+  await writeFile(path, bytes);
+  await utimes(path, atime, mtime);
+}
+
+const conf = 'usr/share/tiny/ümlaut ✓';
+
+test.each<[string, (at: (path: string) => string) => Promise<unknown>]>([
+  ['a byte of a file, its size and times as before', (at) => flip(at('usr/bin/busybox'))],
+  ['a mode', (at) => chmod(at(conf), 0o4755)],
+  ['an owner', (at) => chown(at(conf), 1, 1)],
+  ['a time', (at) => utimes(at(conf), 1, 1)],
+  ['a capability', (at) => run('setcap', ['cap_net_admin+ep', at('usr/bin/busybox')])],
+  ['another file', (at) => writeFile(at('usr/bin/more'), '')],
+  ['a file less', (at) => rm(at(conf))],
+  [
+    'a link that leads elsewhere',
+    async (at) => {
+      await rm(at('lib64'));
+      await symlink('usr/lib', at('lib64'));
+      await lutimes(at('lib64'), 0, 0);
+    },
+  ],
+  [
+    'a link in the place of a file',
+    async (at) => {
+      await rm(at(conf));
+      await symlink('a directory/a file', at(conf));
+    },
+  ],
+  ['another name of a file', (at) => link(at(conf), at('usr/share/tiny/again'))],
+  ['a device', (at) => run('mknod', [at('dev/sda'), 'b', '8', '0'])],
+])('%s: no boot, no run, no build on it', async (_what, change) => {
+  const { state, root } = await copyOfState();
+  await change((path) => join(root, path));
+  for (const words of [
+    ['boot', 'first'],
+    ['run', 'first'],
+    ['build', child],
+  ]) {
+    const { code, exit, details } = await desk.fails([...words, '--state', state]);
+    const found = { code, exit, image: details?.['image'] };
+    expect(found, words[0]).toEqual({ code: 'TREE_CHANGED', exit: 9, image: 'first' });
+  }
+});
+
+type Stored = Record<string, unknown> & {
+  config: Record<string, unknown>;
+  test: Record<string, unknown>;
+  layers: object[];
+};
+
+test.each<[string, (record: Stored) => void]>([
+  [
+    'config',
+    (record) => {
+      record.config['entrypoint'] = ['/bin/sh'];
+    },
+  ],
+  [
+    'config',
+    (record) => {
+      record.config['user'] = '0:0';
+    },
+  ],
+  [
+    'test',
+    (record) => {
+      record.test['settle'] = '0s';
+    },
+  ],
+  [
+    'layers',
+    (record) => {
+      record.layers.pop();
+    },
+  ],
+  [
+    'configDigest',
+    (record) => {
+      record['configDigest'] = `sha256:${'0'.repeat(64)}`;
+    },
+  ],
+])("a record whose %s is not its manifest's", async (field, change) => {
+  const { state } = await copyOfState();
+  const path = join(state, 'images/first.json');
+  const text = await readFile(path, 'utf8');
+  const record = JSON.parse(text) as Stored;
+  change(record);
+  await writeFile(path, JSON.stringify(record));
+  expect(await desk.fails(['boot', 'first', '--state', state])).toMatchObject({
+    code: 'TREE_CHANGED',
+    details: { field },
+  });
+});
+
+test('a copy that nobody has changed boots, and is built on', async () => {
+  const { state } = await copyOfState();
+  expect(await desk.json(['boot', 'first', '--state', state])).toMatchObject({ passed: true });
+  await desk.build(child, '--state', state);
+});

@@ -1,0 +1,102 @@
+/** What faults are planted under: an image on a base, in each compression, and what a sound program makes of them. */
+import { mkdir, readdir, link, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporary, withWorkPlace } from '../../../../spec/places.ts';
+import { rpmbuild } from '../../../../spec/rpmbuild.ts';
+import { run } from '../../../../src/lib/host/exec.ts';
+import { unmountAllBelow } from '../../../../src/lib/host/mounts.ts';
+import type { Compression } from '../../../../src/stages/layer/compress/compress.ts';
+import { Desk } from '../../../helpers/milliner.ts';
+import { tinyPackages } from '../../../helpers/tiny/tiny.ts';
+import { applied, type Applied } from './applied.ts';
+
+export type Kind = Compression['kind'];
+export const kinds: Kind[] = ['zstd', 'gzip', 'zstd:chunked'];
+
+export interface Sound {
+  manifestDigest: string;
+  tree: Applied;
+  /** To build it, in milliseconds. */
+  took: number;
+}
+
+export class Scene {
+  readonly desk: Desk;
+  readonly sound = new Map<Kind, Sound>();
+
+  private constructor(desk: Desk) {
+    this.desk = desk;
+  }
+
+  static async open(): Promise<Scene> {
+    const scene = new Scene(await Desk.open());
+    await scene.#packages();
+    const common = { packages: ['planted-old'], docs: false };
+    const first = { repos: [{ name: 'first', baseurl: scene.desk.path('1'), gpgcheck: false }] };
+    await scene.desk.recipe('planted-base', { ...common, ...first });
+    for (const kind of kinds) {
+      await scene.desk.recipe(productOf(kind), {
+        from: 'planted-base',
+        docs: false,
+        languages: ['en'],
+        repos: [{ name: 'second', baseurl: scene.desk.path('2'), gpgcheck: false }],
+        packages: ['planted-old = 2', 'planted-files', 'planted-more'],
+        allow: { replace: ['planted-old'] },
+        layers: { compression: kind },
+      });
+    }
+    await scene.desk.build('planted-base');
+    for (const kind of kinds) {
+      await scene.withState(`sound-${productOf(kind)}`, async (state) => {
+        const begun = performance.now();
+        const { manifestDigest } = await scene.desk.build(productOf(kind), '--state', state);
+        const took = performance.now() - begun;
+        scene.sound.set(kind, { manifestDigest, tree: applied(blobsOf(state), manifestDigest), took });
+      });
+    }
+    return scene;
+  }
+
+  recipeOf(kind: Kind): string {
+    return join(this.desk.recipes, `${productOf(kind)}.yaml`);
+  }
+
+  /** A copy of the state that has the base and nothing of the products; it goes afterwards. */
+  async withState<T>(name: string, fn: (state: string) => Promise<T>): Promise<T> {
+    const state = this.desk.path('states', name);
+    await mkdir(this.desk.path('states'), { recursive: true });
+    await run('cp', ['-a', '--reflink=auto', this.desk.state, state]);
+    try {
+      return await fn(state);
+    } finally {
+      await unmountAllBelow(state, { detach: true });
+      await rm(state, { recursive: true, force: true });
+    }
+  }
+
+  /** tiny-base and the first generation; the second, in which everything is new to the state. */
+  async #packages(): Promise<void> {
+    const tiny = await tinyPackages();
+    const sources = import.meta.dirname;
+    await withWorkPlace(async () => {
+      const mark = join(await temporary('mark'), 'mark');
+      await run('gcc', ['-static', '-O1', '-o', mark, join(sources, 'mark.c')]);
+      for (const generation of ['1', '2']) {
+        // Compressed as fast as can be: every build reads them.
+        const defines = { generation, _binary_payload: 'w1.zstdio' };
+        const spec = join(sources, 'planted.spec');
+        const how = { spec, sources, epoch: 1_704_067_200, defines, paths: { mark } };
+        await rpmbuild(how, this.desk.path(generation));
+      }
+    });
+    const base = (await readdir(tiny.packages)).find((name) => name.startsWith('tiny-base-'))!;
+    await link(join(tiny.packages, base), this.desk.path('1', base));
+  }
+
+  async remove(): Promise<void> {
+    await this.desk.remove();
+  }
+}
+
+export const productOf = (kind: Kind): string => `planted-${kind.replace(':', '-')}`;
+export const blobsOf = (state: string): string => join(state, 'blobs', 'sha256');

@@ -1,8 +1,0 @@
-/** The dm-thin driver: the suites that any snapshotter has to pass. */
-import { changes } from '../snapshot/changes.ts';
-import { conformance } from '../snapshot/conformance.ts';
-import { processes } from '../snapshot/processes.ts';
-
-conformance('dm-thin');
-processes('dm-thin');
-changes('dm-thin', process.env['MILLINER_SOAK'] ? 100 : 2);
