@@ -19,7 +19,7 @@ export function errorPage(): string {
 }
 
 function entryOf(code: ErrorCode): string {
-  const { what, todo, passes } = { passes: false, ...errorTable[code] };
-  const again = passes ? '\n\nIt may pass by itself: the queue tries again.' : '';
-  return `### ${code}\n\n${sentence(what)}\n\n${sentences(todo)}${again}`;
+  const { summary, hint, retryable } = errorTable[code];
+  const again = retryable ? '\n\nThe same work may succeed later: the queue tries again.' : '';
+  return `### ${code}\n\n${sentence(summary)}\n\n${sentences(hint)}${again}`;
 }

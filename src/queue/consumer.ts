@@ -143,5 +143,5 @@ async function handBack(job: Job, token: string): Promise<never> {
 function asJobError(error: unknown): Error {
   const failure = jobFailureOf(error);
   const text = JSON.stringify(failure);
-  return errorTable[failure.code].passes ? new Error(text) : new UnrecoverableError(text);
+  return errorTable[failure.code].retryable ? new Error(text) : new UnrecoverableError(text);
 }

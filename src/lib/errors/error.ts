@@ -22,7 +22,7 @@ export class MillinerError extends Error {
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.hint = options.hint ?? errorTable[code].todo;
+    this.hint = options.hint ?? errorTable[code].hint;
     this.details = options.details ?? {};
   }
 

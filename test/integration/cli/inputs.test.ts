@@ -70,7 +70,7 @@ test('recipe: an error has the same code, exit code and advice in words', async 
   const ended = await desk.run(['build', 'nowhere']);
   expect(ended).toMatchObject({ code: 3, stdout: '' });
   expect(ended.stderr).toMatch(/^RECIPE_NOT_FOUND: no recipe nowhere/);
-  expect(ended.stderr).toContain(errorTable.RECIPE_NOT_FOUND.todo);
+  expect(ended.stderr).toContain(errorTable.RECIPE_NOT_FOUND.hint);
 });
 
 test('lock: edited, no JSON, of another recipe, of another version', async () => {
