@@ -15,9 +15,9 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../lib/errors/error.ts';
-import { writeFileAtomic } from '../lib/host/atomic-file.ts';
 import { readTextIfThere, syncPath } from '../lib/host/files.ts';
 import { withLock } from '../lib/host/locks.ts';
+import { JsonStore } from '../pipeline/state/json-store.ts';
 
 /** What a machine's word counts for: requests for releases; locks, builds and boots; signatures and tags. */
 export const rights = ['submit', 'build', 'sign'] as const;
@@ -36,8 +36,6 @@ const machineSchema = z.strictObject({
 });
 export type Machine = z.infer<typeof machineSchema>;
 
-const listSchema = z.strictObject({ version: z.literal(1), machines: z.array(machineSchema) });
-
 export interface OwnMachine {
   machine: Machine;
   privateKey: KeyObject;
@@ -45,7 +43,13 @@ export interface OwnMachine {
 
 const folderOf = (state: string) => join(state, 'machine');
 const keyPathOf = (state: string) => join(folderOf(state), 'machine.key');
-const listPathOf = (state: string) => join(folderOf(state), 'enrolled.json');
+const listFile = 'enrolled';
+// A list of another version is no list of none: it would be written over.
+const listIn = (state: string) =>
+  new JsonStore(folderOf(state), {
+    what: 'a list of machines',
+    schema: z.strictObject({ version: z.literal(1), machines: z.array(machineSchema) }),
+  });
 
 /** This state's own, made when it is first asked for. Throws STATE_INVALID. */
 export async function ownMachine(state: string): Promise<OwnMachine> {
@@ -69,14 +73,7 @@ export async function ownMachine(state: string): Promise<OwnMachine> {
 
 /** Those whose word this state takes, without itself. Throws STATE_INVALID. */
 export async function enrolledMachines(state: string): Promise<Machine[]> {
-  const path = listPathOf(state);
-  const text = await readTextIfThere(path);
-  if (text === undefined) return [];
-  try {
-    return listSchema.parse(JSON.parse(text)).machines;
-  } catch (cause) {
-    throw new MillinerError('STATE_INVALID', `${path} is no list of machines`, { cause });
-  }
+  return (await listIn(state).read(listFile))?.machines ?? [];
 }
 
 /** Takes the place of what was said of the same key before. */
@@ -112,14 +109,13 @@ export async function dismissMachine(state: string, which: string): Promise<Mach
 }
 
 async function changeList(state: string, change: (list: Machine[]) => Machine[]): Promise<void> {
-  await mkdir(folderOf(state), { recursive: true, mode: 0o700 });
   await mkdir(join(state, 'locks'), { recursive: true });
   await withLock(
     join(state, 'locks', 'machines'),
     'exclusive',
     async () => {
       const machines = change(await enrolledMachines(state));
-      await writeFileAtomic(listPathOf(state), `${JSON.stringify({ version: 1, machines }, null, 1)}\n`);
+      await listIn(state).write(listFile, { version: 1, machines });
     },
     { wait: true },
   );

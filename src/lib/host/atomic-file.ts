@@ -4,8 +4,17 @@ import { basename, dirname, join } from 'node:path';
 import { asStorageError, syncPath } from './files.ts';
 import { openTemporary } from './locks.ts';
 
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  await replaceFile(path, (handle) => handle.writeFile(data));
+interface ReplaceOptions {
+  /** Whether it outlives a loss of power; default true. */
+  isDurable?: boolean;
+}
+
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array,
+  options?: ReplaceOptions,
+): Promise<void> {
+  await replaceFile(path, (handle) => handle.writeFile(data), options);
 }
 
 /**
@@ -15,13 +24,14 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
 export async function replaceFile(
   path: string,
   fill: (handle: FileHandle, temporary: string) => Promise<void>,
+  { isDurable = true }: ReplaceOptions = {},
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.tmp`);
   try {
     const handle = await openTemporary(temporary, 0o644);
     try {
       await fill(handle, temporary);
-      await handle.sync();
+      if (isDurable) await handle.sync();
       await rename(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true });
@@ -29,7 +39,7 @@ export async function replaceFile(
     } finally {
       await handle.close();
     }
-    await syncPath(dirname(path));
+    if (isDurable) await syncPath(dirname(path));
   } catch (error) {
     throw asStorageError(error, path);
   }

@@ -55,8 +55,7 @@ async function inEmptyState<T>(
   state: string,
   fn: (empty: Context) => Promise<T>,
 ): Promise<T> {
-  for (const name of ['', 'former', 'frames', 'images', 'layers', 'locks', 'toolroots'])
-    await mkdir(join(state, name), { recursive: true });
+  for (const name of ['', 'locks', 'toolroots']) await mkdir(join(state, name), { recursive: true });
   const snapshots = await OverlaySnapshotter.open(state);
   try {
     return await fn({ ...context, state, snapshots });

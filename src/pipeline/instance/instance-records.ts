@@ -1,10 +1,10 @@
 /** Which instances run: each is described in a file of its workspace, which goes when it ends. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
 import { readdirIfThere } from '../../lib/host/files.ts';
 import type { PortMapping } from '../../stages/boot/ports.ts';
+import { JsonStore } from '../state/json-store.ts';
 
 export interface RunningInstance {
   /** Short, for people; unique in this state. */
@@ -24,29 +24,25 @@ export interface RunningInstance {
   stopTimeout: number;
 }
 
-const file = 'instance.json';
-const folder = (state: string) => join(state, 'work');
+/** An instance's own, in its directory. */
+const recordIn = (directory: string) =>
+  new JsonStore<RunningInstance>(directory, {
+    what: 'the record of an instance',
+    schema: z.custom<RunningInstance>(),
+  });
+const file = 'instance';
 
 export async function describeInstance(instance: RunningInstance): Promise<void> {
-  await writeFileAtomic(join(instance.directory, file), JSON.stringify(instance));
+  await recordIn(instance.directory).write(file, instance);
 }
 
 /** To be asked of an opened state, which has cleared away what died. */
 export async function listInstances(state: string): Promise<RunningInstance[]> {
-  const names = (await readdirIfThere(folder(state))) ?? [];
-  const texts = await Promise.all(
-    names.map((name) => readFile(join(folder(state), name, file), 'utf8').catch(ifGone(undefined))),
-  );
-  const found = texts.flatMap((text) => (text === undefined ? [] : [JSON.parse(text) as RunningInstance]));
-  return found.toSorted((a, b) => (a.started < b.started ? -1 : 1));
-}
-
-/** Others end meanwhile; and beside the directories lie the files that mark their owners. */
-function ifGone<T>(instead: T): (error: NodeJS.ErrnoException) => T {
-  return (error) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return instead;
-    throw error;
-  };
+  const work = join(state, 'work');
+  // Others end meanwhile; and beside the directories lie the files that mark their owners.
+  const names = (await readdirIfThere(work)) ?? [];
+  const found = await Promise.all(names.map((name) => recordIn(join(work, name)).read(file)));
+  return found.filter((one) => one !== undefined).toSorted((a, b) => (a.started < b.started ? -1 : 1));
 }
 
 /** By id or the beginning of one. Throws INSTANCE_NOT_FOUND. */

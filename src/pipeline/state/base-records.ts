@@ -1,12 +1,12 @@
 /** What is known of bases that no recipe makes: one file for each, beside the content that they are made of. */
-import { readdir, rm, stat, utimes } from 'node:fs/promises';
+import { stat, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
+import { z } from 'zod';
 import { canonicalDigest, hexOf, type Digest } from '../../lib/oci/digest.ts';
 import type { BaseSource } from '../../stages/recipe/base-source.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord } from './image-records.ts';
-import { readStored } from './json-store.ts';
+import { JsonStore } from './json-store.ts';
 
 /** What a recipe can be built on, whoever made it; a file system has no manifest, and its layer's digest for one. */
 export interface Parent extends Pick<
@@ -49,25 +49,30 @@ export interface BaseRecord extends Parent {
 export const baseVersion = 2;
 
 /** Beside the content, not the snapshots: a build from nothing has a state of its own, and need not pull again. */
-const folderOf = ({ content }: Pick<Context, 'content'>) => join(content.directory, 'bases');
+const basesIn = ({ content }: Pick<Context, 'content'>) =>
+  new JsonStore<BaseRecord>(join(content.directory, 'bases'), {
+    what: 'the record of a base',
+    schema: z.custom<BaseRecord>(),
+    version: baseVersion,
+  });
+
 /** By which it is known. An image of two names was perhaps signed under one of them only. */
 type BaseId = Pick<BaseRecord, 'name' | 'manifestDigest' | 'arch'>;
 
-function pathOf(context: Pick<Context, 'content'>, { name, manifestDigest, arch }: BaseId): string {
-  return join(folderOf(context), `${hexOf(canonicalDigest({ name, manifestDigest, arch }))}.json`);
-}
+const fileOf = ({ name, manifestDigest, arch }: BaseId) =>
+  hexOf(canonicalDigest({ name, manifestDigest, arch }));
 
 export async function writeBase(context: Context, record: BaseRecord): Promise<BaseRecord> {
-  await writeFileAtomic(pathOf(context, record), JSON.stringify(record));
+  await basesIn(context).write(fileOf(record), record);
   return record;
 }
 
 /** Noted as used now. */
 export async function findBase(context: Context, id: BaseId): Promise<BaseRecord | undefined> {
-  const path = pathOf(context, id);
-  const found = await readBase(path);
+  const bases = basesIn(context);
+  const found = await bases.read(fileOf(id));
   const now = new Date();
-  if (found) await utimes(path, now, now);
+  if (found) await utimes(bases.path(fileOf(id)), now, now);
   return found;
 }
 
@@ -75,17 +80,12 @@ export async function findBase(context: Context, id: BaseId): Promise<BaseRecord
 export async function listBases(
   context: Pick<Context, 'content'>,
 ): Promise<{ record: BaseRecord; used: Date }[]> {
-  const found: { record: BaseRecord; used: Date }[] = [];
-  for (const name of await readdir(folderOf(context))) {
-    const path = join(folderOf(context), name);
-    const record = name.endsWith('.json') ? await readBase(path) : undefined;
-    if (record) found.push({ record, used: (await stat(path)).mtime });
-  }
-  return found;
+  const bases = basesIn(context);
+  const usedAt = async (record: BaseRecord) => (await stat(bases.path(fileOf(record)))).mtime;
+  const records = await bases.list();
+  return Promise.all(records.map(async (record) => ({ record, used: await usedAt(record) })));
 }
 
-const readBase = (path: string) => readStored<BaseRecord>(path, baseVersion);
-
 export async function forgetBase(context: Pick<Context, 'content'>, record: BaseRecord): Promise<void> {
-  await rm(pathOf(context, record), { force: true });
+  await basesIn(context).remove(fileOf(record));
 }

@@ -1,8 +1,7 @@
 /** What is known of the images in the state directory: one file for each, and which one a name means. */
-import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
 import { hexOf, type Digest } from '../../lib/oci/digest.ts';
 import type { ContentStore } from '../../stages/content/store.ts';
 import type { ImageLayer, RuntimeConfig } from '../../stages/image/image.ts';
@@ -13,7 +12,7 @@ import type { RemovedKey } from '../../stages/layer/normalize/private-keys.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
 import type { TestPlan } from '../../stages/recipe/schema.ts';
 import type { Snapshotter } from '../../stages/snapshot/snapshotter.ts';
-import { readStored } from './json-store.ts';
+import { JsonStore } from './json-store.ts';
 
 export interface StateEntry {
   path: string;
@@ -78,57 +77,44 @@ export interface BuildReport {
   log: string[];
 }
 
-const pathOf = (state: string, name: string) => join(state, 'images', `${name}.json`);
+const recordsIn = (state: string, folder: 'images' | 'former') =>
+  new JsonStore<ImageRecord>(join(state, folder), {
+    what: 'the record of an image',
+    schema: z.custom<ImageRecord>(),
+    version: recordVersion,
+  });
 
 /** What a build has replaced stays known by its digest, as long as its tree is in the store. */
-const formerOf = (state: string, { name, manifestDigest }: ImageRecord) =>
-  join(state, 'former', `${name}-${hexOf(manifestDigest)}.json`);
+const formerName = ({ name, manifestDigest }: ImageRecord) => `${name}-${hexOf(manifestDigest)}`;
 
 export async function writeRecord(state: string, record: ImageRecord): Promise<ImageRecord> {
   const replaced = await readRecord(state, record.name);
   if (replaced && replaced.manifestDigest !== record.manifestDigest) {
-    await writeFileAtomic(formerOf(state, replaced), JSON.stringify(replaced));
+    await recordsIn(state, 'former').write(formerName(replaced), replaced);
   }
-  await writeFileAtomic(pathOf(state, record.name), `${JSON.stringify(record, null, 1)}\n`);
+  await recordsIn(state, 'images').write(record.name, record);
   return record;
 }
 
 export async function readRecord(state: string, name: string): Promise<ImageRecord | undefined> {
-  return readRecordAt(pathOf(state, name));
+  return recordsIn(state, 'images').read(name);
 }
 
-const readRecordAt = (path: string) => readStored<ImageRecord>(path, recordVersion);
-
 export async function listRecords(state: string): Promise<ImageRecord[]> {
-  return recordsIn(state, 'images');
+  return recordsIn(state, 'images').list();
 }
 
 /** Newest builds have replaced these. */
 export async function listFormer(state: string): Promise<ImageRecord[]> {
-  return recordsIn(state, 'former');
+  return recordsIn(state, 'former').list();
 }
 
 export async function forgetFormer(state: string, record: ImageRecord): Promise<void> {
-  await rm(formerOf(state, record), { force: true });
-}
-
-async function recordsIn(state: string, folder: string): Promise<ImageRecord[]> {
-  const names = await readdir(join(state, folder)).catch((error: NodeJS.ErrnoException): string[] => {
-    // A state that nothing was built in has no images, and need not be there.
-    if (error.code === 'ENOENT') return [];
-    throw new MillinerError('STATE_INVALID', `${state} cannot be read: ${error.code}`, { cause: error });
-  });
-  const found: ImageRecord[] = [];
-  for (const file of names.toSorted()) {
-    if (!file.endsWith('.json')) continue;
-    const record = await readRecordAt(join(state, folder, file));
-    if (record) found.push(record);
-  }
-  return found;
+  await recordsIn(state, 'former').remove(formerName(record));
 }
 
 export async function removeRecord(state: string, name: string): Promise<void> {
-  await rm(pathOf(state, name), { force: true });
+  await recordsIn(state, 'images').remove(name);
 }
 
 /** As findRecord, but also what newer builds have replaced, by digest. */

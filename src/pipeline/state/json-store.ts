@@ -1,21 +1,105 @@
-/** Files of JSON in the state directory. */
-import { readFile } from 'node:fs/promises';
+/**
+ * A directory of JSON files in the state, each written whole. A file that is missing, or of another version, is read as
+ * undefined: what it said is made again. A file that is damaged is an error: taken for an absence it would say that
+ * something never was.
+ */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
+import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
+import { readdirIfThere, readTextIfThere, statIfThere } from '../../lib/host/files.ts';
 
-/** Undefined where there is none, or one of another form. Throws STATE_INVALID. */
-export async function readStored<T extends { version: number }>(
-  path: string,
-  version: number,
-): Promise<T | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (text === undefined) return undefined;
-  try {
-    const stored = JSON.parse(text) as T;
-    return stored.version === version ? stored : undefined;
-  } catch (cause) {
-    throw new MillinerError('STATE_INVALID', `${path} is not JSON`, { cause });
+/** Bytes of a file: the largest record tells of a million paths. */
+const maxBytes = 256 * 1024 * 1024;
+const ending = '.json';
+const versioned = z.looseObject({ version: z.unknown() });
+
+export interface StoreOptions<T> {
+  /** What a file holds, for messages. */
+  what: string;
+  schema: z.ZodType<T>;
+  /** Of the files; without one there is no other form of them. */
+  version?: number;
+  hint?: string;
+  /** The files only save work: a damaged one is as good as none, and none is synced. */
+  isCache?: boolean;
+}
+
+export class JsonStore<T extends object> {
+  readonly #directory: string;
+  readonly #options: StoreOptions<T>;
+
+  constructor(directory: string, options: StoreOptions<T>) {
+    this.#directory = directory;
+    this.#options = options;
+  }
+
+  path(name: string): string {
+    return join(this.#directory, `${name}${ending}`);
+  }
+
+  /** Throws STATE_INVALID. */
+  async read(name: string): Promise<T | undefined> {
+    const path = this.path(name);
+    try {
+      const size = (await statIfThere(path))?.size ?? 0;
+      if (size > maxBytes) throw new Error(`${path} has ${size} bytes`);
+      const text = await readTextIfThere(path);
+      return text === undefined ? undefined : this.#parse(JSON.parse(text));
+    } catch (cause) {
+      const { what, hint, isCache } = this.#options;
+      if (isCache === true) return undefined;
+      throw new MillinerError('STATE_INVALID', `${path} cannot be read as ${what}`, {
+        cause,
+        ...(hint !== undefined && { hint }),
+        details: { path },
+      });
+    }
+  }
+
+  #parse(value: unknown): T | undefined {
+    const { schema, version } = this.#options;
+    if (version !== undefined && versioned.parse(value).version !== version) return undefined;
+    return schema.parse(value);
+  }
+
+  /** Throws DISK_FULL. */
+  async write(name: string, value: T): Promise<void> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const isDurable = this.#options.isCache !== true;
+    await writeFileAtomic(this.path(name), `${JSON.stringify(value, null, 1)}\n`, { isDurable });
+  }
+
+  /** The names of all files; none where the directory is not there. Throws STATE_INVALID. */
+  async names(): Promise<string[]> {
+    const files = await readdir(this.#directory).catch((cause: NodeJS.ErrnoException): string[] => {
+      if (cause.code === 'ENOENT') return [];
+      throw new MillinerError('STATE_INVALID', `${this.#directory} cannot be read: ${cause.code}`, { cause });
+    });
+    const found = files.filter((file) => file.endsWith(ending));
+    return found.map((file) => file.slice(0, -ending.length)).toSorted();
+  }
+
+  /** All that can be used, by name. Throws STATE_INVALID. */
+  async list(): Promise<T[]> {
+    const found: T[] = [];
+    for (const name of await this.names()) {
+      const value = await this.read(name);
+      if (value) found.push(value);
+    }
+    return found;
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(this.path(name), { force: true });
+  }
+
+  /** What writers that were killed have left goes too. */
+  async removeOthers(keep: Iterable<string>): Promise<void> {
+    const kept = new Set([...keep].map((name) => `${name}${ending}`));
+    for (const file of (await readdirIfThere(this.#directory)) ?? []) {
+      if (!kept.has(file)) await rm(join(this.#directory, file), { force: true });
+    }
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { addPublication, publishedAt, removeOtherPublications } from './publications.ts';
 
-const [kept, gone] = [`sha256:${'a'.repeat(64)}`, `sha256:${'b'.repeat(64)}`];
+const [kept, gone] = [`sha256:${'a'.repeat(64)}`, `sha256:${'b'.repeat(64)}`] as const;
 
 let state: string;
 beforeEach(async () => {

@@ -1,40 +1,33 @@
 /** Where images were published from this state: a registry can then mount from there what another image shares. */
-import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readdirIfThere } from '../../lib/host/files.ts';
 import { z } from 'zod';
-import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
+import { hexOf, type Digest } from '../../lib/oci/digest.ts';
+import { JsonStore } from './json-store.ts';
 
-const schema = z.object({ manifestDigest: z.string(), references: z.array(z.string()) });
+const publicationsIn = (state: string) =>
+  new JsonStore(join(state, 'published'), {
+    what: 'the places of an image',
+    schema: z.object({ manifestDigest: z.string(), references: z.array(z.string()) }),
+    isCache: true,
+  });
 
-const pathOf = (state: string, manifestDigest: string) =>
-  join(state, 'published', `${manifestDigest.replace('sha256:', '')}.json`);
-
-/** References that the image was given. A file that cannot be read is none: it only saves work. */
-export async function publishedAt(state: string, manifestDigest: string): Promise<string[]> {
-  try {
-    return schema.parse(JSON.parse(await readFile(pathOf(state, manifestDigest), 'utf8'))).references;
-  } catch {
-    return [];
-  }
+/** References that the image was given. */
+export async function publishedAt(state: string, manifestDigest: Digest): Promise<string[]> {
+  return (await publicationsIn(state).read(hexOf(manifestDigest)))?.references ?? [];
 }
 
 /** Callers of one image take turns. */
 export async function addPublication(
   state: string,
-  manifestDigest: string,
-  references: readonly string[],
+  manifestDigest: Digest,
+  added: readonly string[],
 ): Promise<void> {
-  const all = new Set([...(await publishedAt(state, manifestDigest)), ...references]);
-  await mkdir(join(state, 'published'), { recursive: true });
-  const content = { manifestDigest, references: [...all].toSorted() };
-  await writeFileAtomic(pathOf(state, manifestDigest), `${JSON.stringify(content, null, 1)}\n`);
+  const references = new Set([...(await publishedAt(state, manifestDigest)), ...added]);
+  const content = { manifestDigest, references: [...references].toSorted() };
+  await publicationsIn(state).write(hexOf(manifestDigest), content);
 }
 
 /** Forgets where images were published that the state no longer has. */
-export async function removeOtherPublications(state: string, keep: ReadonlySet<string>): Promise<void> {
-  for (const file of (await readdirIfThere(join(state, 'published'))) ?? []) {
-    const digest = `sha256:${file.replace(/\.json$/, '')}`;
-    if (!keep.has(digest)) await rm(join(state, 'published', file), { force: true });
-  }
+export async function removeOtherPublications(state: string, keep: ReadonlySet<Digest>): Promise<void> {
+  await publicationsIn(state).removeOthers([...keep].map(hexOf));
 }

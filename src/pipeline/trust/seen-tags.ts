@@ -2,12 +2,11 @@
  * What this state has seen signed of tags and of images that were revoked. Whoever may push can take statements away
  * again, and put older ones in their place: what was seen once stays known.
  */
-import { access, constants, mkdir, readFile } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { MillinerError } from '../../lib/errors/error.ts';
-import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
 import { canonicalDigest, hexOf, isDigest, type Digest } from '../../lib/oci/digest.ts';
+import { JsonStore } from '../state/json-store.ts';
 
 const tagSchema = z.object({ digest: z.custom<Digest>(isDigest), number: z.int().nonnegative() });
 const revokedSchema = z.object({
@@ -42,18 +41,18 @@ export async function memoryIn(
 }
 
 export function seenTag(state: string, subject: Subject): Promise<SeenTag | undefined> {
-  return read(pathOf(state, 'tags', subject), tagSchema);
+  return seenIn(state, 'tags', tagSchema).read(nameOf(subject));
 }
 
 export function rememberTag(state: string, subject: Subject, seen: SeenTag): Promise<void> {
-  return write(pathOf(state, 'tags', subject), { ...subject, ...seen });
+  return seenIn(state, 'tags', tagSchema).write(nameOf(subject), { ...subject, ...seen });
 }
 
 export async function seenRevocations(
   state: string,
   subject: Subject,
 ): Promise<SeenRevocations['revocations']> {
-  return (await read(pathOf(state, 'revoked', subject), revokedSchema))?.revocations ?? [];
+  return (await seenIn(state, 'revoked', revokedSchema).read(nameOf(subject)))?.revocations ?? [];
 }
 
 export function rememberRevocations(
@@ -61,36 +60,15 @@ export function rememberRevocations(
   subject: Subject,
   revocations: SeenRevocations['revocations'],
 ): Promise<void> {
-  return write(pathOf(state, 'revoked', subject), { ...subject, revocations });
+  return seenIn(state, 'revoked', revokedSchema).write(nameOf(subject), { ...subject, revocations });
 }
 
-function pathOf(state: string, kind: 'tags' | 'revoked', subject: Subject): string {
-  return join(state, 'statements', kind, `${hexOf(canonicalDigest(subject))}.json`);
-}
+const nameOf = (subject: Subject) => hexOf(canonicalDigest(subject));
 
-/** A file that cannot be read is no file that is not there. Throws STATE_INVALID. */
-async function read<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw invalid(path, error);
-  });
-  if (text === undefined) return undefined;
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw invalid(path, cause);
-  }
-}
-
-function invalid(path: string, cause: unknown): MillinerError {
-  return new MillinerError('STATE_INVALID', `${path} does not tell what was seen of a tag or an image`, {
-    cause,
+function seenIn<T extends object>(state: string, kind: 'tags' | 'revoked', schema: z.ZodType<T>) {
+  return new JsonStore<T>(join(state, 'statements', kind), {
+    what: 'what was seen of a tag or an image',
+    schema,
     hint: 'Where nothing was tampered with, remove the file: what a registry says is believed then once more.',
-    details: { path },
   });
-}
-
-async function write(path: string, content: object): Promise<void> {
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
-  await writeFileAtomic(path, `${JSON.stringify(content)}\n`);
 }
