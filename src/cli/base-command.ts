@@ -56,7 +56,7 @@ export abstract class MillinerCommand extends Command {
     const factor = text.endsWith('T') ? 1024 : 1;
     const size = text.replace(/T$/, 'G');
     if (/^[1-9]\d{0,14}[KMG]?$/.test(size)) return bytesOf(size) * factor;
-    throw new MillinerError('USAGE', `${flag} ${text} is no size such as 512M, 20G or 1T`);
+    throw new MillinerError('USAGE', `${flag} ${text} is not a size such as 512M, 20G or 1T`);
   }
 
   override async init(): Promise<void> {
@@ -106,7 +106,7 @@ export abstract class MillinerCommand extends Command {
 
   /** Node ends well when nothing is left that could wake it, also where an answer is still awaited. */
   readonly #unfinished = (): void => {
-    void this.catch(new MillinerError('INTERNAL', 'the command waits for what can never come'));
+    void this.catch(new MillinerError('INTERNAL', 'the command waits for a result that can never come'));
   };
 
   protected override async finally(error: Error | undefined): Promise<void> {

@@ -60,7 +60,8 @@ function hiddenReader({ input, output }: Terminal, signal: AbortSignal | undefin
       output.write(prompt);
       const { value, done } = await lines.next();
       output.write('\n');
-      if (interrupted || signal?.aborted) throw new MillinerError('INTERRUPTED', 'stopped at the password');
+      if (interrupted || signal?.aborted)
+        throw new MillinerError('INTERRUPTED', 'stopped at the prompt for the password');
       if (done === true) throw new MillinerError('PASSWORD_MISSING', 'no password was given');
       return value;
     },

@@ -3,7 +3,7 @@ import { MillinerError } from '../lib/errors/error.ts';
 import { examine } from '../pipeline/setup/doctor.ts';
 
 export default class DoctorCommand extends MillinerCommand {
-  static override summary = 'Tell what this host can do, and how to mend what it cannot';
+  static override summary = 'Tell what this host can do, and how to fix what it cannot';
   static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json'];
 
   async run(): Promise<object> {

@@ -18,7 +18,8 @@ export default class ExecCommand extends MillinerCommand {
   async run(): Promise<object> {
     const { args, argv, flags } = await this.parse(ExecCommand);
     const program = argv.slice(1).map(String);
-    if (program.length === 0) throw new MillinerError('USAGE', 'give the program to run behind --');
+    if (program.length === 0)
+      throw new MillinerError('USAGE', 'no program was given to run: name it after --');
     return this.withContext(flags, async (context) => {
       const ended = this.jsonEnabled()
         ? await captureInInstance(context, args.id, program)

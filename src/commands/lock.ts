@@ -63,8 +63,8 @@ Repositories are asked every time, and send what has changed; metadata older tha
     if (flags.untrusted) confine();
     const names = (argv as string[]).slice(1);
     if (names.length > 0 && !flags.update) {
-      throw new MillinerError('USAGE', `${names.join(' ')}: names of packages go with --update`, {
-        hint: 'milliner lock RECIPE --update NAME...',
+      throw new MillinerError('USAGE', `${names.join(' ')}: names of packages need --update`, {
+        hint: 'Run milliner lock RECIPE --update NAME, with as many names as needed.',
       });
     }
     return this.withContext(flags, async (context) => {

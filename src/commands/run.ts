@@ -93,7 +93,7 @@ function portOf(text: string, instances: number): Port {
   if (!fits) throw new MillinerError('USAGE', `--publish ${text} is not [[ADDRESS:]PORT:]INSTANCEPORT`);
   if (instances > 1 && mapping.hostPort > 0) {
     throw new MillinerError('USAGE', `--publish ${text}: ${instances} instances cannot share one port`, {
-      hint: `Give the instance's port alone: --publish ${port}`,
+      hint: `Give only the port of the instance: --publish ${port}.`,
     });
   }
   return mapping;

@@ -15,7 +15,8 @@ export default class StopCommand extends MillinerCommand {
   async run(): Promise<object> {
     const { argv, flags } = await this.parse(StopCommand);
     const ids = argv.map(String);
-    if (flags.all === ids.length > 0) throw new MillinerError('USAGE', 'give the ids of instances, or --all');
+    if (flags.all === ids.length > 0)
+      throw new MillinerError('USAGE', 'neither ids of instances nor --all were given');
     return this.withContext(flags, async (context) => {
       const stopped = await stopInstances(context, flags.all ? 'all' : ids);
       for (const { id } of stopped) this.log(id);

@@ -116,9 +116,10 @@ export async function openCourse(machines: Machines, course: Course): Promise<Op
   for (const sealed of course.built) {
     const { bundle, image } = await open(claims.built, sealed);
     if (bundle !== opened.locked?.bundle) throw forged(claims.built, 'it is of another lock');
-    if (!release.arches.includes(image.arch)) throw forged(claims.built, `nobody asked for ${image.arch}`);
+    if (!release.arches.includes(image.arch))
+      throw forged(claims.built, `the request does not ask for ${image.arch}`);
     if (opened.built.some((one) => one.arch === image.arch)) {
-      throw forged(claims.built, `there are two of ${image.arch}`);
+      throw forged(claims.built, `there are two images of ${image.arch}`);
     }
     opened.built.push(image);
   }
@@ -130,7 +131,7 @@ export async function openCourse(machines: Machines, course: Course): Promise<Op
   }
   if (course.published) {
     opened.published = await open(claims.published, course.published);
-    if (!opened.signed) throw forged(claims.published, 'nothing says that it was signed');
+    if (!opened.signed) throw forged(claims.published, 'its images are not signed');
     const wanted = opened.built.flatMap((built) => tagsOf(release, built));
     requireSame(claims.published, wanted.map(tagLine), opened.published.tags.map(tagLine));
   }
@@ -140,7 +141,7 @@ export async function openCourse(machines: Machines, course: Course): Promise<Op
 /** Every architecture that was asked for. Throws QUEUE_FORGED. */
 export function requireWhole({ release, built }: OpenedCourse): void {
   const missing = release.arches.find((one) => !built.some((image) => image.arch === one));
-  if (missing !== undefined) throw forged(claims.built, `there is none of ${missing}`);
+  if (missing !== undefined) throw forged(claims.built, `the image of ${missing} is missing`);
 }
 
 /** What an image is published as. */
@@ -157,7 +158,7 @@ const tagLine = ({ reference: one, manifestDigest }: { reference: string; manife
 
 function requireSame(claim: { name: string }, wanted: readonly string[], given: readonly string[]): void {
   const isSame = new Set(wanted).size === new Set(given).size && wanted.every((one) => given.includes(one));
-  if (!isSame) throw forged(claim, 'it is about other images than those that were built');
+  if (!isSame) throw forged(claim, 'it names other images than those that were built');
 }
 
 /** What a request says, by nobody's word: where to look for its jobs, and what to show. Throws QUEUE_FORGED, RELEASE_FAILED. */

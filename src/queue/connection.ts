@@ -48,7 +48,7 @@ export async function connect(
   { url = process.env[redisVariable], signal, onTrouble = () => {} }: ConnectOptions = {},
 ): Promise<Connection> {
   if (!isPrefix(prefix)) {
-    throw new MillinerError('USAGE', `${prefixVariable} is no prefix of keys`, {
+    throw new MillinerError('USAGE', `${prefixVariable} is not a prefix of keys`, {
       hint: 'Write it with letters, digits, dots, dashes and underscores, such as staging.',
     });
   }
@@ -172,7 +172,7 @@ async function checkServer(redis: Redis): Promise<void> {
   const cluster = field('cluster_enabled') === '1';
   const problem = [
     old && `is ${version}`,
-    cluster && "is in cluster mode, where a job's keys would lie apart",
+    cluster && 'is in cluster mode, which spreads the keys of a job over servers',
     role !== '' && role !== 'master' && `is a replica (of ${field('master_host')})`,
     policy !== 'noeviction' && policy !== '' && `has maxmemory-policy ${policy}`,
   ].find((one) => one !== false);

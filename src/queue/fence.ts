@@ -96,13 +96,15 @@ export function cancelled({ id }: Job): MillinerError {
 }
 
 export function lost(job: Job): MillinerError {
-  return new MillinerError('JOB_LOST', `${job.id} is another worker's by now`, { details: { job: job.id } });
+  return new MillinerError('JOB_LOST', `another worker has taken the job ${job.id}`, {
+    details: { job: job.id },
+  });
 }
 
 function superseded({ release, data: { to } }: StageJob): MillinerError {
   return new MillinerError(
     'RELEASE_SUPERSEDED',
-    `${to.join(', ')}: moved by a later release than ${release}`,
+    `a later release than ${release} has moved ${to.join(', ')}`,
     {
       details: { release, references: to },
     },

@@ -114,13 +114,13 @@ async function finishedBase(
   if (await there.isCompleted()) {
     const { returnvalue } = (await queues.get(releaseQueue).getJob(base.release))!;
     const parsed = courseSchema.safeParse(returnvalue);
-    if (!parsed.success) throw forged({ name: 'base' }, 'it is not of the form that Milliner gives it');
+    if (!parsed.success) throw forged({ name: 'base' }, 'it is malformed');
     // Another release's, where the queue came back empty and counts from the beginning.
     const { request } = await openCourse(queues.machines, parsed.data);
     return request === base.request ? parsed.data : undefined;
   }
   if (await there.isFailed()) {
-    throw new MillinerError('BASE_FAILED', `its base's release ${base.release} failed`, {
+    throw new MillinerError('BASE_FAILED', `the release of its base, ${base.release}, failed`, {
       details: { base: base.release },
     });
   }

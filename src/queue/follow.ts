@@ -49,7 +49,7 @@ export async function follow(
   const lost = ids.filter((id) => !ended.get(id));
   const releases = ids.flatMap((id) => ended.get(id) ?? []);
   if (lost.length === 0) return releases;
-  throw new MillinerError('RELEASE_LOST', `the queue does not know ${lost.join(', ')} any more`, {
+  throw new MillinerError('RELEASE_LOST', `the queue no longer has ${lost.join(', ')}`, {
     details: { lost, releases },
   });
 }

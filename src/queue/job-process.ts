@@ -17,7 +17,7 @@ const interrupt = (why: string) => stop.abort(new MillinerError('INTERRUPTED', w
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   process.on(signal, () => interrupt(`stopped by ${signal}`));
 }
-process.on('disconnect', () => interrupt('its worker has gone'));
+process.on('disconnect', () => interrupt('the worker of the job has ended'));
 
 let answered: ((grant: Grant) => void) | undefined;
 process.on('message', (message: { order: Order } | { grant: Grant }) => {

@@ -67,7 +67,7 @@ export async function ownMachine(state: string): Promise<OwnMachine> {
       privateKey,
     };
   } catch (cause) {
-    throw new MillinerError('STATE_INVALID', `${path} is no key of a machine`, { cause });
+    throw new MillinerError('STATE_INVALID', `${path} is not the key of a machine`, { cause });
   }
 }
 
@@ -100,7 +100,7 @@ export async function dismissMachine(state: string, which: string): Promise<Mach
     dismissed = list.filter(isMeant);
     if (dismissed.length === 0) {
       throw new MillinerError('MACHINE_UNKNOWN', `no machine ${which} is enrolled in ${state}`, {
-        hint: 'See milliner machine list.',
+        hint: 'List the enrolled machines with milliner machine list.',
       });
     }
     return list.filter((one) => !isMeant(one));
@@ -135,8 +135,8 @@ export function parseToken(text: string): Pick<Machine, 'name' | 'publicKey'> {
     const key = readPublic(publicKey);
     if (key) return { name, publicKey: encodePublic(key) };
   }
-  throw new MillinerError('USAGE', 'that is no token of a machine', {
-    hint: 'Give what this prints there: milliner machine show',
+  throw new MillinerError('USAGE', 'the argument is not the token of a machine', {
+    hint: 'Run milliner machine show on that machine, and give what it prints.',
   });
 }
 

@@ -33,7 +33,7 @@ export async function movingTags<T>(
 async function requireNewest(state: string, reference: string, at: number): Promise<void> {
   const last = await movesIn(state).read(nameOf(reference));
   if (last === undefined || last.at <= at) return;
-  throw new MillinerError('RELEASE_SUPERSEDED', `${reference} was moved by a later release from here`, {
+  throw new MillinerError('RELEASE_SUPERSEDED', `a later release from this machine has moved ${reference}`, {
     details: { reference, asked: new Date(at).toISOString(), moved: new Date(last.at).toISOString() },
   });
 }

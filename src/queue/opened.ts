@@ -12,13 +12,13 @@ export async function openStage(
   { id, queueName, data }: Pick<Job, 'id' | 'queueName' | 'data'>,
 ): Promise<StageJob> {
   const parsed = stageSchema.safeParse(data);
-  if (!parsed.success) throw forged(job, 'it is not of the form that Milliner gives it');
+  if (!parsed.success) throw forged(job, 'it is malformed');
   const { release: name, stage, arch, base, ...course } = parsed.data;
   const opened = await openCourse(machines, course);
   const { release, request, locked, built } = opened;
   const own = jobsOf(name, release).find((one) => one.stage === stage && one.arch === arch);
   if (own?.queue !== queueName || own.id !== id || !name.startsWith(`${release.recipe}-`)) {
-    throw forged(job, 'it lies where no such job belongs');
+    throw forged(job, 'it is in a queue where it does not belong');
   }
   if (stage !== 'lock' && !locked) throw forged(job, 'its recipe is not locked');
   if (stage === 'sign' || stage === 'publish') requireWhole(opened);
@@ -53,10 +53,10 @@ async function openBase(
 /** Of a finished release. Throws as openStage does. */
 export async function openReport(machines: Machines, course: unknown): Promise<Report & { request: string }> {
   const parsed = courseSchema.safeParse(course);
-  if (!parsed.success) throw forged(job, 'what it gave is not of the form that Milliner gives it');
+  if (!parsed.success) throw forged(job, 'its result is malformed');
   const { release, request, locked, built, signed, published } = await openCourse(machines, parsed.data);
   if (!locked || !signed || !published)
-    throw forged(job, 'nothing says that it was locked, signed and published');
+    throw forged(job, 'its result does not say that it was locked, signed and published');
   return {
     request,
     recipe: release.recipe,

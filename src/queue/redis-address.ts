@@ -48,8 +48,8 @@ function sentinelsOf([, scheme, user = '', hosts = '', name = '', db = '0']: Reg
 function refusePlain(hosts: readonly string[]): void {
   const outside = hosts.find((host) => !isLoopbackHost(host));
   if (outside === undefined || process.env[plainVariable] === 'yes') return;
-  throw new MillinerError('QUEUE_UNSAFE', `the queue's Redis on ${outside} is spoken to without TLS`, {
-    hint: `Have it speak TLS, and write rediss:// in ${redisVariable}; on a network that nobody else is on: ${plainVariable}=yes`,
+  throw new MillinerError('QUEUE_UNSAFE', `the connection to the queue's Redis on ${outside} has no TLS`, {
+    hint: `Enable TLS in that Redis, and write rediss:// in ${redisVariable}. On a network that nobody else is on, set ${plainVariable}=yes.`,
   });
 }
 
@@ -63,7 +63,7 @@ function userOf({ username, password }: URL) {
 }
 
 function refused(): MillinerError {
-  return new MillinerError('USAGE', `${redisVariable} is no URL of a Redis`, {
+  return new MillinerError('USAGE', `${redisVariable} is not the URL of a Redis`, {
     hint: 'Write it as redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, unix:///PATH, or redis+sentinel://HOST,HOST/NAME.',
   });
 }

@@ -102,9 +102,13 @@ function bodyOf<T>({ name, schema }: Claim<T>, content: Buffer): T {
   const parsed = schema.safeParse(jsonOf(content));
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;
-  throw new MillinerError('RELEASE_FAILED', `no such ${name} is known: ${path.join('.')}: ${message}`, {
-    hint: 'Another version of Milliner has queued it: release it again with this one.',
-  });
+  throw new MillinerError(
+    'RELEASE_FAILED',
+    `this version does not know such a ${name}: ${path.join('.')}: ${message}`,
+    {
+      hint: 'Another version of Milliner has queued it. Release it again with this one.',
+    },
+  );
 }
 
 function jsonOf(content: Buffer): unknown {
@@ -120,7 +124,7 @@ function digestOf(content: Buffer): Digest {
 }
 
 export function forged(claim: { name: string }, why: string): MillinerError {
-  return new MillinerError('QUEUE_FORGED', `the queue holds a ${claim.name} that is not believed: ${why}`, {
+  return new MillinerError('QUEUE_FORGED', `the queue holds a ${claim.name} that is not trusted: ${why}`, {
     details: { claim: claim.name },
   });
 }

@@ -162,7 +162,7 @@ async function outcomeOf(queues: Queues, job: Job): Promise<{ report?: Report; e
     const { request, ...report } = await openReport(queues.machines, job.returnvalue);
     const own = peekRequest(job.data).digest;
     if (request !== own)
-      throw new MillinerError('QUEUE_FORGED', `${job.id} ended with another release's result`);
+      throw new MillinerError('QUEUE_FORGED', `${job.id} ended with the result of another release`);
     return { report };
   } catch (error) {
     return { error: jobFailureOf(error) };

@@ -77,7 +77,7 @@ async function inOrder({ recipes, untrusted }: Submission): Promise<{ path: stri
   const unique = new Map(chains.map((chain) => [chain.at(-1)!.path, chain]));
   const names = [...unique.values()].map((chain) => chain.at(-1)!.recipe.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new MillinerError('USAGE', `two of the recipes are called ${twice}`);
+  if (twice !== undefined) throw new MillinerError('USAGE', `two of the recipes have the name ${twice}`);
   return [...unique.values()]
     .toSorted((a, b) => a.length - b.length)
     .map((chain) => ({
@@ -110,7 +110,7 @@ async function prepare(
   const wanted: readonly string[] = recipe.arches ?? [hostArch()];
   const arches = knownArches.filter((arch) => wanted.includes(arch));
   if (untrusted && submission.to.length === 0) {
-    const what = `${path}: publish: a stranger does not say where the key's signature goes`;
+    const what = `${path}: publish: a recipe under --untrusted cannot choose where to publish`;
     throw new MillinerError('RECIPE_UNTRUSTED', what, {
       hint: 'Give --to HOST/REPOSITORY:TAG.',
       details: { path, key: 'publish' },
@@ -147,7 +147,7 @@ function referencesOf(recipe: Recipe, path: string, given: readonly string[]): s
   const own = publish?.to.flatMap((place) => publish.tags.map((tag) => `${place}:${tag}`)) ?? [];
   const templates = given.length > 0 ? given : own;
   if (templates.length === 0) {
-    throw new MillinerError('USAGE', `${path}: says not where to publish it`, {
+    throw new MillinerError('USAGE', `${path} does not say where to publish the image`, {
       hint: 'Give --to HOST/REPOSITORY:TAG, or publish: {to, tags} in the recipe.',
     });
   }
@@ -163,7 +163,7 @@ function referencesOf(recipe: Recipe, path: string, given: readonly string[]): s
     } catch (cause) {
       throw new MillinerError('REFERENCE_INVALID', `${text}: ${(cause as Error).message.split('\n')[0]}`, {
         cause,
-        hint: 'There are {{name}}, {{release}}, {{date}} and {{arch}}.',
+        hint: 'Use {{name}}, {{release}}, {{date}} and {{arch}} alone.',
       });
     }
   });
@@ -175,7 +175,7 @@ function refuseOneForAll(recipe: string, arches: readonly string[], to: readonly
   if (arches.length === 1 || alike === undefined) return;
   throw new MillinerError(
     'USAGE',
-    `${recipe} has the architectures ${arches.join(', ')}, and ${alike} is one tag`,
+    `the architectures ${arches.join(', ')} of ${recipe} would share the tag ${alike}`,
     {
       hint: 'Write {{arch}} into the tag or the repository.',
     },
@@ -190,8 +190,8 @@ function refuseShared(releases: Pick<Release, 'recipe' | 'to'>[]): void {
       const other = seen.get(reference);
       seen.set(reference, recipe);
       if (other === undefined || other === recipe) continue;
-      throw new MillinerError('USAGE', `${text} would be ${other} and ${recipe}`, {
-        hint: 'Write {{name}} into --to: HOST/{{name}}:TAG.',
+      throw new MillinerError('USAGE', `${text} would name both ${other} and ${recipe}`, {
+        hint: 'Write {{name}} into --to, as in HOST/{{name}}:TAG.',
       });
     }
   }

@@ -74,7 +74,7 @@ function withUser(text: string, name: string, password: string): string {
   const scheme = /^(?:rediss?(?:\+sentinel)?|unix):\/\//.exec(text)?.[0];
   const rest = scheme && text.slice(scheme.length);
   if (rest === undefined || rest === '' || rest.includes('@')) {
-    throw new MillinerError('USAGE', 'that is no URL of a Redis without a user', {
+    throw new MillinerError('USAGE', 'the argument is not the URL of a Redis without a user', {
       hint: 'Write it as rediss://HOST[:PORT], redis://, unix:///PATH or rediss+sentinel://HOST,HOST/NAME.',
     });
   }

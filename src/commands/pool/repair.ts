@@ -2,7 +2,7 @@ import { MillinerCommand } from '../../cli/base-command.ts';
 import { repairStatePool } from '../../pipeline/setup/pool.ts';
 
 export default class PoolRepairCommand extends MillinerCommand {
-  static override summary = 'Mend a dm-thin pool that is marked for a check, read-only or damaged';
+  static override summary = 'Repair a dm-thin pool that is marked for a check, read-only or damaged';
   static override description = `Nothing may use the pool meanwhile. Where thin_check finds nothing, the mark alone is cleared; damaged metadata is made
 anew with thin_repair, and what it was before is kept beside it. Images whose snapshots are lost are forgotten, and
 built again when they are next asked for.`;

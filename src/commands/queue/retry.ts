@@ -23,7 +23,7 @@ export default class QueueRetryCommand extends QueueCommand {
     const { argv, flags } = await this.parse(QueueRetryCommand);
     const named = argv as string[];
     if (flags.all === named.length > 0) {
-      throw new MillinerError('USAGE', 'name releases, or give --all');
+      throw new MillinerError('USAGE', 'neither releases nor --all were given');
     }
     return this.withQueues(flags, async (queues) => {
       const releases = flags.all ? await failedReleases(queues) : named;
