@@ -114,7 +114,7 @@ async function removeGroup(path: string): Promise<void> {
     if (await rmdir(path).then(() => true, isGone)) return;
     await sleep(pauseMilliseconds);
   }
-  throw new MillinerError('BUSY', `the control group ${path} does not empty`, { details: { path } });
+  throw new MillinerError('BUSY', `processes stay in the control group ${path}`, { details: { path } });
 }
 
 function isGone(error: NodeJS.ErrnoException): boolean {

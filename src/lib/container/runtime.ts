@@ -237,8 +237,8 @@ export async function findRuntime(): Promise<string> {
     if (reason === undefined && !(runtime === 'crun' && (await hybridCgroups()))) return (found = runtime);
     reasons.push(reason ?? 'crun: does not work with a hybrid cgroup hierarchy');
   }
-  throw new MillinerError('HOST_MISSING', `no OCI runtime works here: ${reasons.join('; ')}`, {
-    hint: 'Install one: apt-get install runc (Debian), dnf install runc (Fedora)',
+  throw new MillinerError('HOST_MISSING', `no OCI runtime works on this host: ${reasons.join('; ')}`, {
+    hint: 'Install one: apt-get install runc (Debian), dnf install runc (Fedora).',
     details: { programs: runtimes },
   });
 }

@@ -171,16 +171,16 @@ async function childOf(pid: number | undefined): Promise<number> {
     if (first > 0) return first;
     await sleep(10);
   }
-  throw new MillinerError('HOST_MISSING', 'the kernel does not tell the children of a process', {
+  throw new MillinerError('HOST_MISSING', 'the kernel does not list the children of a process', {
     hint: tracingHint,
   });
 }
 
 const tracingHint =
-  'Milliner needs ptrace(2) of its own processes: CAP_SYS_PTRACE, and a kernel with CONFIG_PROC_CHILDREN.';
+  'Allow Milliner ptrace(2) of its own processes: CAP_SYS_PTRACE, and a kernel with CONFIG_PROC_CHILDREN.';
 
 function cannotTrace(error: NativeError): MillinerError {
-  return new MillinerError('HOST_MISSING', `rpm cannot be followed here (${error.message})`, {
+  return new MillinerError('HOST_MISSING', `Milliner cannot trace rpm on this host (${error.message})`, {
     hint: tracingHint,
     cause: error,
   });

@@ -41,7 +41,7 @@ export function asSharedRoot(error: unknown, place: string): unknown {
 export function sharedRoot(why: string, cause?: unknown): MillinerError {
   return new MillinerError(
     'HOST_ROOT_SHARED',
-    `scriptlets and instances cannot run here without the host's root: ${why}`,
+    `scriptlets and instances cannot run on this host without its root user: ${why}`,
     { cause },
   );
 }

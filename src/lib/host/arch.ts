@@ -63,7 +63,7 @@ export function archToBuild(wanted: string | undefined, ofRecipe: readonly strin
   // Where it runs none of them, the lock says that it has no answer for the host's own.
   if (wanted === undefined) return runs.find((arch) => ofRecipe?.includes(arch)) ?? runs[0]!;
   if (runs.includes(wanted)) return wanted;
-  throw new MillinerError('HOST_MISSING', `this host runs ${runs.join(', ')}, and not ${wanted}`, {
+  throw new MillinerError('HOST_MISSING', `the host runs ${runs.join(', ')}, but not ${wanted}`, {
     hint: `Build it on a host with a processor of ${wanted}.`,
   });
 }

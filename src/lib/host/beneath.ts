@@ -84,7 +84,7 @@ async function withOpened<T>(
 
 function outside(root: string, path: string): MillinerError {
   const shown = JSON.stringify(path).slice(1, -1);
-  return new MillinerError('FILE_OUTSIDE', `${shown} leads out of ${root}`, { details: { root, path } });
+  return new MillinerError('FILE_OUTSIDE', `${shown} points outside of ${root}`, { details: { root, path } });
 }
 
 function failure(code: string, path: string): Error {

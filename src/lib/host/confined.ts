@@ -143,8 +143,8 @@ function failureIn(words: string): string | undefined {
 }
 
 function cannotConfine(why: string): MillinerError {
-  return new MillinerError('HOST_MISSING', `programs cannot be confined here: ${why}`, {
-    hint: 'Milliner reads packages and keys in containers of bubblewrap: it needs namespaces (CAP_SYS_ADMIN, or unprivileged user namespaces).',
+  return new MillinerError('HOST_MISSING', `Milliner cannot confine programs on this host: ${why}`, {
+    hint: 'Milliner reads packages and keys in containers of bubblewrap. Allow it namespaces: CAP_SYS_ADMIN, or unprivileged user namespaces.',
     details: { program: bubblewrap },
   });
 }

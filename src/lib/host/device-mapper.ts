@@ -53,7 +53,7 @@ export async function createDevice(
     if (error.code !== 'EBUSY' || !(await removeShell(name))) throw error;
     return create();
   });
-  if (!made.exists) throw new MillinerError('INTERNAL', `${name} was made and is not there`);
+  if (!made.exists) throw new MillinerError('INTERNAL', `device-mapper made ${name}, but it is not there`);
   return withNode(name, made.major, made.minor);
 }
 
@@ -154,7 +154,7 @@ export async function targetVersion(target: string): Promise<string> {
     const { code } = error as NativeError;
     if (code !== 'EINVAL' && code !== 'ENOENT' && code !== 'ENXIO') throw error;
     throw new MillinerError('HOST_MISSING', `this kernel has no device-mapper target ${target}`, {
-      hint: `Load its module: modprobe dm-${target}; where there is none, install the kernel package that has it, or use overlay snapshots.`,
+      hint: `Load its module with modprobe dm-${target}. If there is none, install the kernel package that has it, or use overlay snapshots.`,
       cause: error,
       details: { target },
     });
@@ -191,11 +191,11 @@ async function explained<T>(call: () => Promise<T>): Promise<T> {
   } catch (error) {
     const { code } = error as NativeError;
     if (code === 'EPERM' || code === 'EACCES') {
-      throw new MillinerError('NOT_ROOT', 'device-mapper is for root', { cause: error });
+      throw new MillinerError('NOT_ROOT', 'device-mapper needs root', { cause: error });
     }
     if (code === 'ENODEV' || code === 'ENOENT' || code === 'ENOTTY') {
       throw new MillinerError('HOST_MISSING', 'this host has no device-mapper (/dev/mapper/control)', {
-        hint: 'Load its module: modprobe dm-mod; in a container, share the /dev of the host.',
+        hint: 'Load its module with modprobe dm-mod. In a container, share the /dev of the host.',
         cause: error,
       });
     }

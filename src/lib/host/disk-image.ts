@@ -56,6 +56,6 @@ export async function removeDisk({ file }: Pick<Disk, 'file'>): Promise<void> {
 
 function withoutLoops(): MillinerError {
   return new MillinerError('HOST_MISSING', 'this host has no loop devices (/dev/loop-control)', {
-    hint: 'Load their module: modprobe loop; in a container, share the /dev of the host. What runs as root is held to a disk of its own on one.',
+    hint: 'Load their module with modprobe loop. In a container, share the /dev of the host. Milliner limits what programs of an image write by a disk of their own on such a device.',
   });
 }

@@ -44,7 +44,7 @@ export function asMountError(error: unknown, type: string, target: string): unkn
   }
   // overlayfs refuses a directory that is written through another mount (index=on).
   if (code === 'EBUSY') {
-    return new MillinerError('BUSY', `what ${target} would show is mounted elsewhere`, {
+    return new MillinerError('BUSY', `the directory to mount on ${target} is mounted elsewhere`, {
       cause: error,
       details: { target },
     });
@@ -104,7 +104,8 @@ export async function unmountAllBelow(directory: string, options: UnmountOptions
     for (const { target } of mounted.toReversed()) await unmount(target, options);
   }
   const [left] = await mountsBelow(directory);
-  if (left) throw new MillinerError('BUSY', `${left.target} is mounted again and again`);
+  if (left)
+    throw new MillinerError('BUSY', `${left.target} is still mounted after three attempts to unmount it`);
 }
 
 /** The fields of proc_pid_mountinfo(5) that are of use here. */

@@ -172,7 +172,7 @@ export function native(): Native {
     loaded = createRequire(import.meta.url)(addonPath) as Native;
   } catch (cause) {
     throw new MillinerError('HOST_MISSING', `the native addon does not load from ${addonPath}`, {
-      hint: 'Build it with: npm run setup',
+      hint: 'Build it with npm run setup.',
       cause,
     });
   }

@@ -46,7 +46,7 @@ export class SpareMeter {
 }
 
 export function reserveReached(path: string): MillinerError {
-  return new MillinerError('DISK_FULL', `the file system of ${path} is full but for its reserve`, {
+  return new MillinerError('DISK_FULL', `the file system of ${path} is full except for its reserve`, {
     details: { path },
   });
 }

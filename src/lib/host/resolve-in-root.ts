@@ -42,7 +42,7 @@ const maxFileBytes = 64 * 1024 * 1024;
 /** A file's bytes; undefined where there is none. Throws INSTALL_FAILED for what is no regular file. */
 export async function readInside(target: string, path: string): Promise<Buffer | undefined> {
   const resolved = resolveInside(target, path);
-  if (resolved === undefined) throw unfit(path, 'is a link that leads in a circle');
+  if (resolved === undefined) throw unfit(path, 'is in a circle of symbolic links');
   // Opening a FIFO would wait for a writer that never comes.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const handle = await open(below(target, resolved), flags).catch((error: NodeJS.ErrnoException) => {
@@ -52,7 +52,7 @@ export async function readInside(target: string, path: string): Promise<Buffer |
   if (!handle) return undefined;
   try {
     const found = await handle.stat();
-    if (!found.isFile()) throw unfit(path, 'is no regular file');
+    if (!found.isFile()) throw unfit(path, 'is not a regular file');
     if (found.size > maxFileBytes) throw unfit(path, `is larger than ${maxFileBytes} bytes`);
     return await handle.readFile();
   } finally {
@@ -62,7 +62,7 @@ export async function readInside(target: string, path: string): Promise<Buffer |
 
 function unfit(path: string, what: string): MillinerError {
   return new MillinerError('INSTALL_FAILED', `/${path} of the image ${what}`, {
-    hint: 'A scriptlet has put it there: mend the package, or exclude it.',
+    hint: 'A scriptlet has put it there. Fix the package, or exclude it.',
     details: { path: `/${path}` },
   });
 }

@@ -70,7 +70,7 @@ function faultOf(found: Stats, leadsThere: boolean): string | undefined {
   // In /tmp and its like nobody can exchange what is another's.
   const isGuarded = leadsThere && (mode & sticky) !== 0;
   if ((mode & writableByOthers) === 0 || isGuarded) return undefined;
-  return `can be written to by others (${modeOf(mode)})`;
+  return `can be written to by other users (${modeOf(mode)})`;
 }
 
 const modeOf = (mode: number) => (mode & 0o7777).toString(8).padStart(4, '0');

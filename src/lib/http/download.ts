@@ -105,7 +105,7 @@ function one(header: string | string[] | undefined): string | undefined {
 function refuseOffline(urls: string | readonly string[], { access, what }: FetchOptions): void {
   if (!access?.offline) return;
   const [url = ''] = typeof urls === 'string' ? [urls] : urls;
-  throw new MillinerError('OFFLINE_MISSING', `${what ?? showUrl(url)} is not here`, {
+  throw new MillinerError('OFFLINE_MISSING', `${what ?? showUrl(url)} is not in the cache`, {
     details: { missing: what ?? showUrl(url), url: showUrl(url) },
   });
 }
@@ -168,11 +168,11 @@ async function resumePoint(
 
 function mismatch(size: number, hash: Hash | undefined, options: DownloadOptions): string | undefined {
   if (options.size !== undefined && size !== options.size) {
-    return `${size} bytes arrived where ${options.size} were promised`;
+    return `${size} bytes arrived, not the expected ${options.size}`;
   }
   const digest = hash?.digest('hex');
   if (!options.checksum || digest === options.checksum.value) return undefined;
-  return `its ${options.checksum.type} is ${digest}, promised was ${options.checksum.value}`;
+  return `its ${options.checksum.type} is ${digest}, not the expected ${options.checksum.value}`;
 }
 
 /** Streams a file, or its rest from byte `have` on; gives its full size and the answer's head. */
@@ -226,7 +226,7 @@ async function beginAt(response: Dispatcher.ResponseData, have: number, sink: Si
   await sink.restart();
   if (response.statusCode === 200) return 0;
   await response.body.dump();
-  throw new AttemptError('it does not resume where it was asked to');
+  throw new AttemptError('the server does not resume where it was asked to');
 }
 
 /** Only what the network throws becomes an AttemptError: an error of whoever writes the chunks stays itself. */
@@ -240,5 +240,8 @@ async function* chunksOf(response: Dispatcher.ResponseData): AsyncGenerator<Buff
 
 function tooLong(limit: number, options: DownloadOptions): AttemptError {
   const promised = options.size !== undefined;
-  return new AttemptError(`more than ${limit} bytes arrive`, { permanent: true, mismatch: promised });
+  return new AttemptError(`the server sends more than ${limit} bytes`, {
+    permanent: true,
+    mismatch: promised,
+  });
 }

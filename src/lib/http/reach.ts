@@ -49,7 +49,7 @@ export class AddressRefused extends Error {
   readonly code = 'ADDRESS_REFUSED';
 
   constructor(address: string) {
-    super(`${address} is no public address, and ${variable} does not name it`);
+    super(`${address} is not a public address, and ${variable} does not name it`);
   }
 }
 
@@ -96,7 +96,7 @@ function networks(text: string): BlockList {
     try {
       list.addSubnet(address, Number(prefix ?? (family === 'ipv6' ? 128 : 32)), family);
     } catch (cause) {
-      throw new MillinerError('USAGE', `${variable}: ${network} is no address or network`, { cause });
+      throw new MillinerError('USAGE', `${variable}: ${network} is not an address or network`, { cause });
     }
   }
   return list;

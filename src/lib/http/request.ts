@@ -220,7 +220,7 @@ function parseUrl(url: string): URL {
   if (!URL.canParse(url)) throw new AttemptError('the URL is malformed', { permanent: true });
   const parsed = new URL(url);
   if (parsed.protocol === 'http:' || parsed.protocol === 'https:') return parsed;
-  throw new AttemptError(`${parsed.protocol} is not fetched over HTTP`, { permanent: true });
+  throw new AttemptError(`${parsed.protocol} is neither http: nor https:`, { permanent: true });
 }
 
 function basic({ username, password = '' }: Secrets | undefined = { origin: '' }): Record<string, string> {
@@ -232,11 +232,11 @@ function redirectTarget(response: HttpResponse, from: URL): URL | undefined {
   const location = response.headers.location;
   if (!redirects.has(response.statusCode) || typeof location !== 'string') return undefined;
   if (!URL.canParse(location, from.href)) {
-    throw new AttemptError('it redirects to a malformed URL', { permanent: true });
+    throw new AttemptError('the server redirects to a malformed URL', { permanent: true });
   }
   const next = parseUrl(new URL(location, from).href);
   if (from.protocol === 'https:' && next.protocol === 'http:') {
-    throw new AttemptError('it redirects from https to http', { permanent: true });
+    throw new AttemptError('the server redirects from https to http', { permanent: true });
   }
   return next;
 }

@@ -29,7 +29,7 @@ export function wordsOf(error: Error): string {
   if (/^(?:DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) {
     return `no authority that this host trusts has signed its certificate (${code})`;
   }
-  return lacksTls(error) ? 'it answers something else than TLS' : error.message || code;
+  return lacksTls(error) ? 'it does not answer with TLS' : error.message || code;
 }
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException | undefined)?.code ?? '';

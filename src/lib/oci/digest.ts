@@ -13,7 +13,7 @@ export interface Blob {
 /** The hex half, checked: it becomes a file name. */
 export function hexOf(digest: Digest): string {
   if (isDigest(digest)) return digest.slice('sha256:'.length);
-  throw new MillinerError('INTERNAL', `${JSON.stringify(digest)} is no sha256 digest`);
+  throw new MillinerError('INTERNAL', `${JSON.stringify(digest)} is not a sha256 digest`);
 }
 
 export function isDigest(text: unknown): text is Digest {

@@ -86,11 +86,11 @@ export class Authorizer {
   advice(status: number): string {
     const { host } = this.#origin;
     const { username, identityToken } = this.#credentials ?? {};
-    if (username === undefined && identityToken === undefined) return `Log in to it: podman login ${host}`;
+    if (username === undefined && identityToken === undefined) return `Log in with podman login ${host}.`;
     const who = username ? `the account ${username}` : 'the account';
     return status === 401
-      ? `It does not take the credentials of ${who}: check them, or log in again: podman login ${host}`
-      : `Have its owner allow ${who} to do this; logging in again does not help.`;
+      ? `Check the credentials of ${who}, or log in again with podman login ${host}.`
+      : `Have its owner allow ${who} to do this. Logging in again does not help.`;
   }
 
   /** What the other side said, without what it may have been told. */

@@ -37,11 +37,11 @@ export async function getBlob(
       return undefined;
     }
     const broken = (what: string) =>
-      transport.invalid(`${transport.registry} gives ${what} as ${digest}`, { repository, digest });
+      transport.invalid(`${transport.registry} sends ${what} in place of ${digest}`, { repository, digest });
     const bytes = await readBody(response, maxBytes, () => broken(`more than ${maxBytes} bytes`));
     const length = response.headers['content-length'];
     if (length !== undefined && bytes.length !== Number(length))
-      throw new AttemptError('the blob breaks off');
+      throw new AttemptError('the blob ends too early');
     if (sha256Of(bytes) === digest) return bytes;
     throw broken('other bytes');
   });
@@ -90,15 +90,17 @@ export async function* streamBlob(
       if (failed < fruitless) {
         const why = (error as Error).message;
         if ((error as Error).name !== 'AbortError')
-          transport.tell(
-            `GET ${digest} broke off at ${offset} bytes (${why}): it is gone on with from there`,
-          );
+          transport.tell(`GET ${digest} broke off at ${offset} bytes (${why}): the transfer continues there`);
         continue;
       }
-      throw new MillinerError('REGISTRY_UNAVAILABLE', `${transport.registry} breaks off ${digest}`, {
-        cause: error,
-        details: { registry: transport.registry, repository, digest },
-      });
+      throw new MillinerError(
+        'REGISTRY_UNAVAILABLE',
+        `${transport.registry} broke off the transfer of ${digest}`,
+        {
+          cause: error,
+          details: { registry: transport.registry, repository, digest },
+        },
+      );
     }
   }
 }

@@ -5,7 +5,8 @@ import { AttemptError, asAttemptError, type HttpResponse } from '../http/request
 export async function readBody(
   response: HttpResponse,
   maxBytes: number,
-  excess: () => Error = () => new AttemptError(`more than ${maxBytes} bytes arrive`, { permanent: true }),
+  excess: () => Error = () =>
+    new AttemptError(`the server sends more than ${maxBytes} bytes`, { permanent: true }),
   spend: (bytes: number) => void = () => undefined,
 ): Promise<Buffer> {
   const chunks: Buffer[] = [];

@@ -54,7 +54,7 @@ async function readCertificates(directory: string, names: string[]): Promise<Tls
   } catch (error) {
     throw unreadable(
       directory,
-      `holds what is no certificate or key in PEM: ${(error as Error).message}`,
+      `holds something other than certificates and keys in PEM: ${(error as Error).message}`,
       error,
     );
   }

@@ -88,7 +88,7 @@ async function readAuthFile(path: string): Promise<AuthFile | undefined> {
     return fileSchema.parse(JSON.parse(text === '' ? '{}' : text));
   } catch {
     // Without the cause: what a parser complains of, it quotes.
-    throw new MillinerError('CREDENTIALS_INVALID', `${path} is no file of registry credentials`, {
+    throw new MillinerError('CREDENTIALS_INVALID', `${path} is not a file of registry credentials`, {
       details: { path },
     });
   }
@@ -176,7 +176,7 @@ async function askHelper(
   const program = `docker-credential-${name}`;
   const fails = (what: string) =>
     new MillinerError('CREDENTIALS_INVALID', `${path}: ${program} ${what}`, { details: { path, program } });
-  if (!/^[\w.-]+$/.test(name)) throw fails('is no name of a program');
+  if (!/^[\w.-]+$/.test(name)) throw fails('is not the name of a program');
   const env: Record<string, string> = {};
   for (const [key, value] of Object.entries(environment)) {
     if (value !== undefined && !key.startsWith('MILLINER_')) env[key] = value;
@@ -193,7 +193,7 @@ async function askHelper(
   try {
     answer = helperSchema.parse(JSON.parse(stdout));
   } catch {
-    throw fails('gave no credentials that can be read');
+    throw fails('gave no readable credentials');
   }
   if (answer.Username !== tokenUser) return { username: answer.Username, password: answer.Secret };
   return { username: '', password: '', identityToken: answer.Secret };

@@ -49,7 +49,7 @@ async function readLocal(url: URL): Promise<Buffer | undefined> {
     const handle = await open(fileURLToPath(url), constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const found = await handle.stat();
-      if (!found.isFile()) throw unavailable(url, 'it is no file');
+      if (!found.isFile()) throw unavailable(url, 'it is not a file');
       if (found.size > maxSignatureBytes) throw tooLarge(url);
       return await handle.readFile();
     } finally {
@@ -71,7 +71,8 @@ async function fetchFrom(url: URL, signal: AbortSignal | undefined): Promise<Buf
         return readBody(response, maxSignatureBytes, () => tooLarge(url));
       }
       await response.body.dump();
-      if (response.statusCode === 206) throw new AttemptError('it sends a part', { permanent: true });
+      if (response.statusCode === 206)
+        throw new AttemptError('the server sends a part only', { permanent: true });
       return undefined;
     });
   } catch (error) {

@@ -62,7 +62,7 @@ async function askManifest(
       return response.statusCode;
     }
     const excess = () =>
-      transport.invalid(`${transport.registry} gives more than ${maxBytes} bytes as a manifest`, {
+      transport.invalid(`${transport.registry} sends a manifest of more than ${maxBytes} bytes`, {
         repository,
         reference,
         ...(isDigest(reference) && { digest: reference }),
@@ -72,7 +72,7 @@ async function askManifest(
     const promised = [isDigest(reference) ? reference : undefined, digestHeader(response)];
     const broken = promised.find((one) => one !== undefined && one !== digest);
     if (broken === undefined) return { bytes, mediaType: mediaTypeOf(response), digest };
-    throw transport.invalid(`${transport.registry} gives a manifest of ${digest} as ${broken}`, {
+    throw transport.invalid(`${transport.registry} sends the manifest ${digest} in place of ${broken}`, {
       repository,
       reference,
       digest,
@@ -98,7 +98,7 @@ export async function headManifest(
   // A registry need not say the digest.
   if (!isDigest(found)) return (await getManifest(transport, repository, reference))?.digest;
   if (!isDigest(reference) || found === reference) return found;
-  throw transport.invalid(`${transport.registry} gives a manifest of ${found} as ${reference}`, {
+  throw transport.invalid(`${transport.registry} has the manifest ${found} in place of ${reference}`, {
     repository,
   });
 }
@@ -124,7 +124,10 @@ export async function putManifest(
     return digestHeader(response);
   });
   if (stored === undefined || stored === digest) return digest;
-  throw transport.invalid(`${transport.registry} stored ${digest} as ${stored}`, { repository, reference });
+  throw transport.invalid(`${transport.registry} stored the manifest ${digest} as ${stored}`, {
+    repository,
+    reference,
+  });
 }
 
 const withRefusal = [200, 403, 404];

@@ -26,7 +26,7 @@ const maxNameLength = 255;
 export function parseReference(text: string): Reference {
   const [named = '', digest, ...more] = text.split('@');
   if (more.length > 0) throw invalid(text, 'it has more than one @');
-  if (digest !== undefined && !isDigest(digest)) throw invalid(text, 'its digest is no sha256 digest');
+  if (digest !== undefined && !isDigest(digest)) throw invalid(text, 'its digest is not a sha256 digest');
   const slash = named.indexOf('/');
   const host = slash < 0 ? '' : named.slice(0, slash);
   if (!namesHost(host)) throw invalid(text, 'it does not begin with the host of a registry');

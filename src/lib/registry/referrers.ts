@@ -71,7 +71,7 @@ export async function addReferrers(
     await putManifest(transport, repository, tagOf(subject), bytes, indexType);
   }
   if (unlisted.length === 0) return;
-  throw transport.invalid(`${transport.registry} does not keep what refers to ${subject}`, { repository });
+  throw transport.invalid(`${transport.registry} does not keep the referrers of ${subject}`, { repository });
 }
 
 /** Undefined where the registry has no such API, which only asking tells. */
@@ -150,7 +150,7 @@ function parseIndex(transport: Transport, bytes: Buffer): Index {
     return index;
   } catch {
     throw transport.invalid(
-      `${transport.registry} has something other than an index where referrers are listed`,
+      `${transport.registry} has something other than an index as its list of referrers`,
     );
   }
 }

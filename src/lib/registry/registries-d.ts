@@ -46,7 +46,7 @@ export function placesIn(files: readonly { path: string; data: unknown }[]): Reg
       ...(others ? [[rest, others] as const] : []),
     ]) {
       const before = places.get(name);
-      if (before) throw invalid(path, `has ${name || 'default-docker'}, as ${before.path} has`);
+      if (before) throw invalid(path, `repeats ${name || 'default-docker'} of ${before.path}`);
       places.set(name, { lookaside: place?.lookaside || place?.sigstore, path });
     }
   }
@@ -61,7 +61,7 @@ export function lookasideOf(places: RegistriesD, reference: Reference): URL | un
     if (isLookaside(lookaside)) return new URL(lookaside);
     throw invalid(
       path!,
-      `${name || 'default-docker'}: ${JSON.stringify(lookaside)} is no URL of https, http or file`,
+      `${name || 'default-docker'}: ${JSON.stringify(lookaside)} is not a URL of https, http or file`,
     );
   }
   return undefined;

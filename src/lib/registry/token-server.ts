@@ -99,7 +99,10 @@ async function follow(
     if (!followed.includes(response.statusCode) || typeof location !== 'string') return { response, target };
     await response.body.dump();
     if (hop === maxRedirects || !URL.canParse(location, target.href)) {
-      throw new MillinerError('REGISTRY_INVALID', `${showUrl(first.href)} redirects to no token server`);
+      throw new MillinerError(
+        'REGISTRY_INVALID',
+        `${showUrl(first.href)} does not redirect to a token server`,
+      );
     }
     target = new URL(location, target);
   }
@@ -130,10 +133,10 @@ function requireSafe(registry: URL, first: URL, target: URL): void {
   const isPrivate =
     target.protocol === 'https:' || (target.protocol === 'http:' && registry.protocol === 'http:');
   if (isPrivate && isSameOwner(first, target)) return;
-  const whose = isPrivate ? ', which another owner has' : '';
+  const whose = isPrivate ? ', which has another owner' : '';
   throw new MillinerError(
     'REGISTRY_INSECURE',
-    `${registry.host} wants credentials to be sent to ${showUrl(target.href)}${whose}`,
+    `${registry.host} asks for credentials to be sent to ${showUrl(target.href)}${whose}`,
     { details: { registry: registry.host, realm: showUrl(target.href) } },
   );
 }
@@ -177,7 +180,7 @@ function parseToken(bytes: Buffer, realm: URL): { token: string; life: number } 
   } catch {
     // Told below, without the words of a parser, which quote what they do not understand.
   }
-  throw new MillinerError('REGISTRY_INVALID', `${showUrl(realm.href)} answers no token`, {
+  throw new MillinerError('REGISTRY_INVALID', `${showUrl(realm.href)} answers without a token`, {
     details: { realm: showUrl(realm.href) },
   });
 }

@@ -146,11 +146,11 @@ export class Transport {
   follow(location: string | string[] | undefined, from: string | URL): URL {
     const base = new URL(from, this.#origin);
     if (typeof location !== 'string' || !URL.canParse(location, base.href)) {
-      throw this.invalid(`${showUrl(base.href)} gives no address to go on`);
+      throw this.invalid(`${showUrl(base.href)} does not say where to continue`);
     }
     const target = new URL(location, base);
     if (target.protocol !== 'https:' && target.protocol !== new URL(this.#origin).protocol) {
-      throw new MillinerError('REGISTRY_INSECURE', `${this.registry} sends on to ${showUrl(target.href)}`, {
+      throw new MillinerError('REGISTRY_INSECURE', `${this.registry} redirects to ${showUrl(target.href)}`, {
         details: { registry: this.registry, location: showUrl(target.href) },
       });
     }
@@ -169,7 +169,7 @@ export class Transport {
       return response;
     });
     if (present.includes(statusCode)) return;
-    throw this.invalid(`${this.registry} is no registry: ${what} answers HTTP status ${statusCode}`, {
+    throw this.invalid(`${this.registry} is not a registry: ${what} answers HTTP status ${statusCode}`, {
       status: statusCode,
     });
   }
@@ -289,7 +289,7 @@ export class Transport {
   #untrusted(cause: AttemptError): MillinerError {
     return new MillinerError('REGISTRY_INSECURE', `${this.registry}: ${cause.message}`, {
       cause,
-      hint: 'Have the host trust the authority that signed its certificate, or, where nobody can listen, use --plain-http.',
+      hint: 'Have the host trust the authority that signed its certificate. On a network where nobody can listen, use --plain-http.',
       details: { registry: this.registry },
     });
   }

@@ -139,11 +139,11 @@ export class UploadSession {
     const there = await this.#recall(place);
     if (statusCode === outOfRange && there?.offset !== part.from && part.from > 0) {
       this.#place = there;
-      throw new AttemptError(`it has other bytes of ${blob.digest} than it was sent`);
+      throw new AttemptError(`it has other bytes of ${blob.digest} than were sent`);
     }
     const sent = { sent: part.to - part.from, ranged: part.ranged };
     if (habits.refuseSize(transport, sent, place.minChunk ?? 0)) return there;
-    throw transport.invalid(`${transport.registry} takes no piece as small as ${sent.sent} bytes`, {
+    throw transport.invalid(`${transport.registry} refuses even a piece of ${sent.sent} bytes`, {
       status: statusCode,
     });
   }

@@ -29,7 +29,7 @@ export async function pushBlob(
     const found = await hasBlob(transport, repository, blob.digest);
     if (found?.size !== undefined && found.size !== blob.size) {
       throw transport.invalid(
-        `${transport.registry} has ${found.size} bytes as ${blob.digest}: there are ${blob.size}`,
+        `${transport.registry} has ${found.size} bytes for ${blob.digest}, not ${blob.size}`,
       );
     }
     return found !== undefined;

@@ -51,7 +51,7 @@ export async function openMade(path: string, refuse: Refuse): Promise<FileHandle
   const status = await handle.stat();
   if (status.isFile() && status.nlink === 1) return handle;
   await handle.close();
-  throw refuse('its new form is no regular file');
+  throw refuse('its new form is not a regular file');
 }
 
 const changeCounter = 24;

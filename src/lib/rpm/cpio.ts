@@ -58,7 +58,7 @@ async function readEntryHeader(
     await reader.align();
     return { index, size: sizeOf(index) };
   }
-  if (magic !== '070701' && magic !== '070702') throw refuse('has a payload that is no cpio archive');
+  if (magic !== '070701' && magic !== '070702') throw refuse('has a payload that is not a cpio archive');
   const fields = await reader.take(newcHeader - 6);
   const [mode, size, nameSize] = [1, 6, 11].map((i) => hexField(fields, i * 8, refuse)) as [
     number,
@@ -122,7 +122,7 @@ class ByteReader {
   async drain(limit: number): Promise<void> {
     const start = this.position;
     while (await this.next(Number.MAX_SAFE_INTEGER)) {
-      if (this.position - start > limit) throw this.refuse('has data behind the end of its payload');
+      if (this.position - start > limit) throw this.refuse('has data after the end of its payload');
     }
   }
 

@@ -86,7 +86,7 @@ export async function* askReader(
   let isWhole = false;
   try {
     for await (const frame of framesIn(child.stdout as AsyncIterable<Buffer>, bytes + maxTextLength)) {
-      if (isWhole) throw new NoFrame('something stands behind the end');
+      if (isWhole) throw new NoFrame('there is data after the end');
       if (frame.kind === 'row') yield rawRow(frame);
       else if (frame.kind === 'end') isWhole = true;
       else throw refusal(frame, source.path, refuse);

@@ -248,7 +248,7 @@ export class Header {
   /** What rpm added at installation replaces what the package said; within one region a tag may stand only once. */
   private keep(tag: number, entry: Entry, index: number, region: Region | undefined): void {
     const added = region !== undefined && index >= region.entries;
-    if (this.entries.has(tag) && !added) throw this.refuse(`tag ${tag} stands twice in the header`);
+    if (this.entries.has(tag) && !added) throw this.refuse(`tag ${tag} is in the header twice`);
     this.entries.set(tag, entry);
   }
 

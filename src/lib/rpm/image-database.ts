@@ -15,7 +15,7 @@ export async function databaseIn(root: string, dbPath: string): Promise<string> 
   const path = join(root, showBytes(directory ?? byteString(dbPath)), databaseFile);
   const found = directory === undefined ? undefined : await lstatIfThere(path);
   if (found?.isFile()) return path;
-  throw new MillinerError('RPMDB_INVALID', `${dbPath}/${databaseFile} of the image is no regular file`);
+  throw new MillinerError('RPMDB_INVALID', `${dbPath}/${databaseFile} of the image is not a regular file`);
 }
 
 /** NEVRAs of what a mounted tree's database has. Throws RPMDB_INVALID. */

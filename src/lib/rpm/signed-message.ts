@@ -83,7 +83,7 @@ function refusalOfSignature(valid: ValidSignature, keys: readonly PublicKey[]): 
   const { fingerprint, hash, kind } = valid;
   const signer = judgeSigner(valid, keys);
   if (!signer)
-    return { problem: 'unknown-key', message: `is signed by ${fingerprint}, which is no key of the file` };
+    return { problem: 'unknown-key', message: `is signed by ${fingerprint}, which is not a key of the file` };
   if (!documentClasses.includes(kind))
     return { problem: 'altered', message: 'holds a signature of something else' };
   if (!strongHashes.includes(hash)) {
