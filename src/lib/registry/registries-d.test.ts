@@ -85,7 +85,10 @@ test.each([
   ['docker: 7', /docker/],
   ['docker: { example.com: { lookaside: 7 } }', /docker\.example\.com\.lookaside/],
   ['docker: { example.com: { lookaside: "/signatures" } }', /a\.yaml: example\.com: "\/signatures"/],
-  ['docker: { example.com: { lookaside: "ftp://example.com" } }', /a\.yaml: example\.com: "ftp:\/\/example\.com"/],
+  [
+    'docker: { example.com: { lookaside: "ftp://example.com" } }',
+    /a\.yaml: example\.com: "ftp:\/\/example\.com"/,
+  ],
   [bomb, /alias/],
   [`docker: ${'['.repeat(20_000)}`, /cannot be read/],
   [`# ${'x'.repeat(1 << 20)}`, /larger/],
