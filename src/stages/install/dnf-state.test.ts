@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { run } from '../../lib/host/exec.ts';
 import { recordReasons, type Reasons } from './dnf-state.ts';
 
 type Installed = Reasons['packages'][number];
@@ -59,23 +58,6 @@ test("the base's records stay, but for what is gone and what is asked for now", 
       '',
     ].join('\n'),
   );
-});
-
-test('it is TOML, whatever a package is called', async () => {
-  const odd = ['a"b', 'c\\d', 'é+ü', 'f.g'].map((name) => installed(name));
-  const content = recordReasons('', {
-    words: odd.map(({ name }) => name),
-    packages: odd,
-    kept: [],
-    removed: [],
-  });
-  const script = 'import json, sys, tomllib; print(json.dumps(tomllib.loads(sys.stdin.read())))';
-  const { stdout } = await run('python3', ['-c', script], { input: content });
-  expect(JSON.parse(stdout)).toEqual({
-    version: '1.0',
-    packages: Object.fromEntries(odd.map(({ name }) => [`${name}.x86_64`, { reason: 'User' }])),
-  });
-  expect(recordReasons(content, { words: [], packages: [], kept: [], removed: [] })).toBe(content);
 });
 
 test('a version that goes takes no record with it that another needs', () => {
