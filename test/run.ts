@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { checkout } from '../spec/places.ts';
 
 function step(program: string, args: string[]): number {
@@ -10,11 +10,28 @@ function step(program: string, args: string[]): number {
   return spawnSync(program, args, { cwd: checkout, stdio: 'inherit' }).status ?? 1;
 }
 
+/** What vitest's JSON reporter writes; times are in milliseconds since 1970. */
 interface Outcome {
   numPassedTests: number;
   numFailedTests: number;
   numPendingTests: number;
   numTodoTests: number;
+  testResults: { name: string; startTime: number; endTime: number }[];
+}
+
+const slowestCount = 10;
+
+/** Lines such as '  203.7 s  test/e2e/vm/thin.test.ts', the longest first. */
+function slowestFiles({ testResults }: Outcome): string {
+  return testResults
+    .map(({ name, startTime, endTime }) => ({
+      name: relative(checkout, name),
+      seconds: (endTime - startTime) / 1000,
+    }))
+    .toSorted((a, b) => b.seconds - a.seconds)
+    .slice(0, slowestCount)
+    .map(({ name, seconds }) => `${seconds.toFixed(1).padStart(7)} s  ${name}\n`)
+    .join('');
 }
 
 const reports = mkdtempSync(join(tmpdir(), 'milliner-test-'));
@@ -30,12 +47,12 @@ if (status === 0) {
     `--outputFile.json=${report}`,
     ...only,
   ]);
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(
-    readFileSync(report, 'utf8'),
-  ) as Outcome;
+  const outcome = JSON.parse(readFileSync(report, 'utf8')) as Outcome;
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = outcome;
   const skipped = numPendingTests + numTodoTests;
   // A skipped test proves nothing: CI has all that the tests need.
   if (skipped > 0) status ||= 1;
+  process.stdout.write(`The slowest files:\n${slowestFiles(outcome)}`);
   process.stdout.write(`${numPassedTests} passed, ${numFailedTests} failed, ${skipped} skipped\n`);
 }
 rmSync(reports, { recursive: true });
