@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 
 const hold = `
-  const { acquire, createOwned } = await import(${JSON.stringify(new URL('locks.ts', import.meta.url).href)});
+  const { acquire, createOwned } = await import(${JSON.stringify(new URL('../../../src/lib/host/locks.ts', import.meta.url).href)});
   const [action, path] = process.argv.slice(1);
   const held = action === 'own' ? await createOwned(path) : await acquire(path, action);
   process.stdout.write('held\\n');
