@@ -2,7 +2,7 @@
 import { MillinerError } from '../lib/errors/error.ts';
 import { build } from '../pipeline/build/build.ts';
 import { bootFailure, bootRecorded } from '../pipeline/instance/boot.ts';
-import { lockRecipe } from '../pipeline/lock/locked-chain.ts';
+import { holdChain } from '../pipeline/lock/locked-chain.ts';
 import { sbomsOf } from '../pipeline/publish/image-sbom.ts';
 import { inTurn, promote, signImageAt, type Fence } from '../pipeline/publish/publish.ts';
 import { openTargets, type Target } from '../pipeline/publish/targets.ts';
@@ -13,10 +13,16 @@ import { invalid, parseRecord, parseSboms, parseVerdict } from '../pipeline/stat
 import { readImage, type StoredImage } from '../pipeline/state/stored-image.ts';
 import { readVerdict } from '../pipeline/state/verdicts.ts';
 import { importImages, leaveImage } from '../pipeline/transfer/image-transfer.ts';
-import { bundleRecipe, withBundle } from '../pipeline/transfer/recipe-bundle.ts';
+import {
+  bundleRecipe,
+  leaveBundle,
+  withBundle,
+  type BundledRecipe,
+} from '../pipeline/transfer/recipe-bundle.ts';
 import { layoutsOf } from '../pipeline/trust/fetch-signatures.ts';
 import { readKeyText } from '../pipeline/trust/signer-key.ts';
 import { requirePassed } from '../stages/boot/verdict.ts';
+import { loadChain } from '../stages/recipe/load.ts';
 import { readPrivateKey } from '../stages/sign/key.ts';
 import { referencesOf, tagsOf, type Built, type Locked, type Published, type Signed } from './claims.ts';
 import type { Stage, StageJob } from './job.ts';
@@ -45,10 +51,13 @@ export const work: { [S in Stage]: Work<S> } = { lock, build: buildAndBoot, sign
 async function lock(context: Context, { data, base }: StageJob): Promise<Results['lock']> {
   if (base) await obtain(await besideBase(context, base), base.bundle);
   const held = async (recipe: string) => {
-    const { lock: found, made } = await lockRecipe(context, recipe, data.arches);
-    const isWhole = !made && base === undefined;
-    const bundle = isWhole ? data.bundle : (await bundleRecipe(context, recipe)).digest;
-    return { bundle, lockDigest: found.digest };
+    const chain = await loadChain(recipe);
+    const locked = await context.content.lease(() => holdChain(context, chain, data.arches));
+    const lockDigest = locked.at(-1)!.lock.digest;
+    if (base === undefined && !locked.some(({ made }) => made)) return { bundle: data.bundle, lockDigest };
+    const bundled: BundledRecipe[] = [];
+    for (const one of locked) bundled.push(await bundleRecipe(one.loaded, one.lock));
+    return { bundle: await leaveBundle(context, bundled), lockDigest };
   };
   return withBundle(context, data.bundle, held, base?.bundle);
 }

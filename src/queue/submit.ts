@@ -2,20 +2,19 @@
 import { randomUUID } from 'node:crypto';
 import { MillinerError } from '../lib/errors/error.ts';
 import { arches as knownArches, hostArch } from '../lib/host/arch.ts';
-import { fillTemplate } from '../lib/host/template.ts';
 import { confined } from '../lib/http/reach.ts';
 import { canonicalDigest, type Digest } from '../lib/oci/digest.ts';
-import { parseReference, showReference } from '../lib/registry/reference.ts';
+import { showReference } from '../lib/registry/reference.ts';
 import { openTargets } from '../pipeline/publish/targets.ts';
 import { openExchange } from '../pipeline/state/blob-exchange.ts';
 import type { Context } from '../pipeline/state/context.ts';
-import { bundleRecipe, type Bundled } from '../pipeline/transfer/recipe-bundle.ts';
+import { leaveBundle } from '../pipeline/transfer/recipe-bundle.ts';
 import type { Layout } from '../pipeline/trust/fetch-signatures.ts';
-import { loadChain } from '../stages/recipe/load.ts';
-import type { Recipe } from '../stages/recipe/schema.ts';
+import { readCandidates, type Candidate } from './candidates.ts';
 import { claims, peekRequest, type Release } from './claims.ts';
 import { kept, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
+import { fillReferences, refuseOneForAll, refuseShared } from './release-references.ts';
 import { forged } from './sealed.ts';
 
 /** BullMQ's numbers: lower goes first. */
@@ -54,8 +53,9 @@ type Content = Omit<Release, 'at' | 'base'>;
 export async function submit(context: Context, queues: Queues, submission: Submission): Promise<Submitted[]> {
   const run = randomUUID();
   const ready: { release: Content; bases: string[] }[] = [];
-  for (const { path, bases } of await inOrder(submission)) {
-    ready.push({ release: await prepare(context, submission, path, run), bases });
+  for (const candidate of await confined(submission.untrusted, () => readCandidates(submission.recipes))) {
+    const bases = candidate.chain.slice(0, -1).map(({ recipe }) => recipe.name);
+    ready.push({ release: await prepare(context, submission, candidate, run), bases });
   }
   refuseShared(ready.map(({ release }) => release));
   const begun = new Map<string, Base>();
@@ -70,21 +70,6 @@ export async function submit(context: Context, queues: Queues, submission: Submi
 }
 
 type Base = NonNullable<Release['base']>;
-
-/** Each once, bases before what is built on them, otherwise as they were given. */
-async function inOrder({ recipes, untrusted }: Submission): Promise<{ path: string; bases: string[] }[]> {
-  const chains = await Promise.all(recipes.map((recipe) => confined(untrusted, () => loadChain(recipe))));
-  const unique = new Map(chains.map((chain) => [chain.at(-1)!.path, chain]));
-  const names = [...unique.values()].map((chain) => chain.at(-1)!.recipe.name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new MillinerError('USAGE', `two of the recipes have the name ${twice}`);
-  return [...unique.values()]
-    .toSorted((a, b) => a.length - b.length)
-    .map((chain) => ({
-      path: chain.at(-1)!.path,
-      bases: chain.slice(0, -1).map(({ recipe }) => recipe.name),
-    }));
-}
 
 /** Of bases, lowest first, the release of the uppermost that has one to wait for. */
 async function nearest(
@@ -101,12 +86,11 @@ async function nearest(
 async function prepare(
   context: Context,
   submission: Submission,
-  path: string,
+  { chain, bundled }: Candidate,
   run: string,
 ): Promise<Content> {
   const { key, only, plainHttp, priority, shared, untrusted } = submission;
-  const chain = await confined(untrusted, () => loadChain(path));
-  const { recipe } = chain.at(-1)!;
+  const { recipe, path } = chain.at(-1)!;
   const wanted: readonly string[] = recipe.arches ?? [hostArch()];
   const arches = knownArches.filter((arch) => wanted.includes(arch));
   if (untrusted && submission.to.length === 0) {
@@ -116,7 +100,7 @@ async function prepare(
       details: { path, key: 'publish' },
     });
   }
-  const to = referencesOf(recipe, path, submission.to);
+  const to = fillReferences(recipe, path, submission.to);
   const targets = await openTargets(
     to.map((reference) => reference.replaceAll('{{arch}}', arches[0]!)),
     { ...context, plainHttp },
@@ -125,12 +109,11 @@ async function prepare(
   const exchange = shared ? (submission.exchange ?? showReference(targets[0]!)) : undefined;
   const place = exchange === undefined ? undefined : await openExchange(exchange, { ...context, plainHttp });
   const exchanging = { ...context, exchange: place };
-  const bundle: Bundled = await confined(untrusted, () => bundleRecipe(exchanging, path));
   return {
     version: 2,
     recipe: recipe.name,
     run,
-    bundle: bundle.digest,
+    bundle: await confined(untrusted, () => leaveBundle(exchanging, bundled)),
     arches,
     key,
     to,
@@ -139,62 +122,6 @@ async function prepare(
     ...(exchange !== undefined && { exchange }),
     priority: priorities[priority],
   };
-}
-
-/** What the command line says, or the recipe: its repositories with its tags. */
-function referencesOf(recipe: Recipe, path: string, given: readonly string[]): string[] {
-  const { publish } = recipe;
-  const own = publish?.to.flatMap((place) => publish.tags.map((tag) => `${place}:${tag}`)) ?? [];
-  const templates = given.length > 0 ? given : own;
-  if (templates.length === 0) {
-    throw new MillinerError('USAGE', `${path} does not say where to publish the image`, {
-      hint: 'Give --to HOST/REPOSITORY:TAG, or publish: {to, tags} in the recipe.',
-    });
-  }
-  const values = {
-    name: recipe.name,
-    release: recipe.release ?? '',
-    date: new Date().toISOString().slice(0, 10).replaceAll('-', ''),
-    arch: '{{arch}}',
-  };
-  return templates.map((text) => {
-    try {
-      return fillTemplate(text, values);
-    } catch (cause) {
-      throw new MillinerError('REFERENCE_INVALID', `${text}: ${(cause as Error).message.split('\n')[0]}`, {
-        cause,
-        hint: 'Use {{name}}, {{release}}, {{date}} and {{arch}} alone.',
-      });
-    }
-  });
-}
-
-/** An image is of one architecture, and a tag is of one image. */
-function refuseOneForAll(recipe: string, arches: readonly string[], to: readonly string[]): void {
-  const alike = to.find((reference) => !reference.includes('{{arch}}'));
-  if (arches.length === 1 || alike === undefined) return;
-  throw new MillinerError(
-    'USAGE',
-    `the architectures ${arches.join(', ')} of ${recipe} would share the tag ${alike}`,
-    {
-      hint: 'Write {{arch}} into the tag or the repository.',
-    },
-  );
-}
-
-function refuseShared(releases: Pick<Release, 'recipe' | 'to'>[]): void {
-  const seen = new Map<string, string>();
-  for (const { recipe, to } of releases) {
-    for (const text of to) {
-      const reference = showReference(parseReference(text.replaceAll('{{arch}}', 'arch')));
-      const other = seen.get(reference);
-      seen.set(reference, recipe);
-      if (other === undefined || other === recipe) continue;
-      throw new MillinerError('USAGE', `${text} would name both ${other} and ${recipe}`, {
-        hint: 'Write {{name}} into --to, as in HOST/{{name}}:TAG.',
-      });
-    }
-  }
 }
 
 async function add(queues: Queues, content: Omit<Release, 'at'>): Promise<Submitted> {

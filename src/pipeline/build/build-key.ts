@@ -3,7 +3,6 @@ import { fileChecksum } from '../../lib/host/checksum.ts';
 import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { currentVersions } from '../../stages/image/tool-versions.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
-import { readTemplate } from '../../stages/recipe/recipe-files.ts';
 import type { Repository } from '../../stages/recipe/schema.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import type { Parent } from '../state/base-records.ts';
@@ -14,19 +13,16 @@ export async function buildKeyOf(
   base: Parent | undefined,
   { users, groups }: Ids,
 ): Promise<Digest> {
-  const { recipe, path } = loaded;
-  const templates = await Promise.all(
-    recipe.files.map(async ({ template }) =>
-      template === undefined ? '' : (await readTemplate(path, template)).text,
-    ),
-  );
+  const { recipe, templates } = loaded;
   // Where packages come from, how long they may take and where the image goes do not show in its bytes.
   const { repos, install: _install, publish: _publish, from: _from, ...content } = recipe;
   return canonicalDigest({
     // As text, because templates see the order of values, and the image that of its environment.
     recipe: JSON.stringify(content),
     trust: await trustOf(repos),
-    templates,
+    templates: recipe.files.map(({ template }) =>
+      template === undefined ? '' : templates.get(template)!.text,
+    ),
     arch,
     epoch: lock.epoch,
     packages: answer.packages.map(({ nevra, sha256 }) => [nevra, sha256]),

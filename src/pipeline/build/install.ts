@@ -24,7 +24,6 @@ import { packagedFiles, type PackageFiles } from '../../stages/layer/packages/pa
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
 import { placedBy } from '../../stages/recipe/placed-paths.ts';
-import { readTemplate } from '../../stages/recipe/recipe-files.ts';
 import { scanSnapshot } from '../../stages/snapshot/snapshotter.ts';
 import type { Context } from '../state/context.ts';
 import type { BuildReport } from '../state/image-records.ts';
@@ -61,7 +60,7 @@ export async function installImage(
   const { target } = sandbox;
   const warnings: string[] = [];
   // First, because a value that is missing should not be found out after the transaction.
-  const files = await recipeFiles(given);
+  const files = recipeFiles(given);
   const mountPoints = await makeMountPoints(sandbox, given.parent?.keys() ?? []);
   const accounts = await readAccounts(target);
   const log = await transact(context, sandbox, given, warnings);
@@ -169,16 +168,13 @@ const mostLogLines = 5000;
 /** The same in every image, so that a package's entry never changes with its neighbours; 0 would read as never. */
 const installTime = 1;
 
-async function recipeFiles({ loaded, arch }: InstallPlan) {
-  const { recipe, path } = loaded;
+function recipeFiles({ loaded: { recipe, templates }, arch }: InstallPlan) {
   const values = { ...recipe.values, name: recipe.name, release: recipe.release ?? '', arch };
-  return Promise.all(
-    recipe.files.map(async (file) => {
-      if (file.template === undefined) return { ...file, content: file.content ?? '' };
-      const found = await readTemplate(path, file.template);
-      return { ...file, content: renderTemplate(found.path, found.text, values) };
-    }),
-  );
+  return recipe.files.map((file) => {
+    if (file.template === undefined) return { ...file, content: file.content ?? '' };
+    const { path, text } = templates.get(file.template)!;
+    return { ...file, content: renderTemplate(path, text, values) };
+  });
 }
 
 async function inheritedFiles(

@@ -35,7 +35,9 @@ export async function lock(
   return context.content.lease(async () => {
     const base = await lockBases(context, chain.slice(0, -1));
     const loaded = chain.at(-1)!;
-    return { ...(await makeLock(context, loaded, base, update)), path: loaded.lockPath };
+    // Where packages are to stay, a lock that cannot be read is in the way.
+    const previous = await (update ? readLock(loaded.lockPath) : previousLock(context, loaded));
+    return { ...(await makeLock(context, loaded, base, previous, update)), path: loaded.lockPath };
   });
 }
 
@@ -63,6 +65,7 @@ export async function makeLock(
   context: Context,
   loaded: LoadedRecipe,
   base: LockedBase | undefined,
+  previous?: Lock,
   update?: readonly string[],
 ): Promise<MadeLock> {
   const { recipe } = loaded;
@@ -70,8 +73,6 @@ export async function makeLock(
   const arches: Record<string, LockedArch> = {};
   const costs: MadeLock['costs'] = {};
   let epoch = base?.lock.epoch ?? 0;
-  // Where packages are to stay, a lock that cannot be read is in the way.
-  const previous = await (update ? readLock(loaded.lockPath) : previousLock(context, loaded));
   for (const arch of recipe.arches ?? [hostArch()]) {
     const last = update && previous?.arches[arch] && { answer: previous.arches[arch], update };
     const inherited = base?.lock.arches[arch];

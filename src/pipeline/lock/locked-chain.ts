@@ -2,11 +2,17 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import { checkVersions } from '../../stages/image/tool-versions.ts';
 import { readLock, type Lock } from '../../stages/lock/lock-file.ts';
-import { loadChain, type LoadedRecipe } from '../../stages/recipe/load.ts';
+import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Context } from '../state/context.ts';
 import { checkFresh, checkHostRpm } from './freshness.ts';
 import { makeLock } from './lock.ts';
 import type { LockedRecipe } from './locked-recipe.ts';
+import type { LockedBase } from './resolve.ts';
+
+/** A recipe with its lock; `made` where there was none. */
+interface HeldRecipe extends LockedBase {
+  made: boolean;
+}
 
 /** The chain with its locks, for building; those that are missing are made, stale or edited ones refused. */
 export async function lockedChain(
@@ -14,36 +20,35 @@ export async function lockedChain(
   chain: LoadedRecipe[],
   arch: string,
 ): Promise<LockedRecipe[]> {
-  const locked: LockedRecipe[] = [];
-  for (const loaded of chain) {
-    const base = locked.at(-1);
-    const there = await readLock(loaded.lockPath);
-    if (there) checkFresh(loaded, there, base?.lock);
-    const found = there ?? (await makeLock(context, loaded, base)).lock;
-    checkVersions(found, loaded.lockPath);
-    const answer = found.arches[arch];
-    if (!answer) {
-      throw new MillinerError('LOCK_STALE', `${loaded.lockPath} has no answer for ${arch}`, {
-        hint: `Add ${arch} to the recipe's arches and lock again.`,
-      });
-    }
-    if (!Array.isArray(answer.tools)) await checkHostRpm(answer.tools.host, loaded);
-    locked.push({ loaded, lock: found, answer });
-  }
-  return locked;
+  const held = await holdChain(context, chain, [arch]);
+  return held.map(({ loaded, lock }) => ({ loaded, lock, answer: lock.arches[arch]! }));
 }
 
-/** The recipe's own lock, held to it for these architectures; `made` where it, or one of its bases, had none. */
-export async function lockRecipe(
+/** The same for several architectures. Each lock is read once: it is the one that was checked. */
+export async function holdChain(
   context: Context,
-  recipe: string,
+  chain: LoadedRecipe[],
   arches: readonly string[],
-): Promise<{ lock: Lock; made: boolean }> {
-  const chain = await loadChain(recipe);
-  const before = await Promise.all(chain.map(({ lockPath }) => readLock(lockPath)));
-  const locked = await context.content.lease(async () => {
-    for (const arch of arches.slice(1)) await lockedChain(context, chain, arch);
-    return lockedChain(context, chain, arches[0]!);
-  });
-  return { lock: locked.at(-1)!.lock, made: before.includes(undefined) };
+): Promise<HeldRecipe[]> {
+  const held: HeldRecipe[] = [];
+  for (const loaded of chain) {
+    const base = held.at(-1);
+    const there = await readLock(loaded.lockPath);
+    if (there) checkFresh(loaded, there, base?.lock);
+    const lock = there ?? (await makeLock(context, loaded, base)).lock;
+    checkVersions(lock, loaded.lockPath);
+    for (const arch of arches) await checkAnswer(loaded, lock, arch);
+    held.push({ loaded, lock, made: !there });
+  }
+  return held;
+}
+
+async function checkAnswer(loaded: LoadedRecipe, lock: Lock, arch: string): Promise<void> {
+  const answer = lock.arches[arch];
+  if (!answer) {
+    throw new MillinerError('LOCK_STALE', `${loaded.lockPath} has no answer for ${arch}`, {
+      hint: `Add ${arch} to the recipe's arches and lock again.`,
+    });
+  }
+  if (!Array.isArray(answer.tools)) await checkHostRpm(answer.tools.host, loaded);
 }

@@ -4,7 +4,7 @@ import { hostArch } from '../../lib/host/arch.ts';
 import { compareNevra } from '../../lib/rpm/evr.ts';
 import { nevraText, parseNevra, type Nevra } from '../../lib/rpm/package.ts';
 import { readLock, type Lock } from '../../stages/lock/lock-file.ts';
-import { loadChain, lockPathOf, type LoadedRecipe } from '../../stages/recipe/load.ts';
+import { RecipeReader, type LoadedRecipe } from '../../stages/recipe/load.ts';
 import { AdvisoryFilter, type Fix, type Update } from '../../stages/repo/applicable-advisories.ts';
 import type { OpenedRepository } from '../../stages/repo/repository.ts';
 import { cvesOf, readUpdateinfo, type Advisory, type Suggestion } from '../../stages/repo/updateinfo.ts';
@@ -53,9 +53,11 @@ export async function listAdvisories(
   context: Context,
   request: AdvisoriesRequest,
 ): Promise<AdvisoriesReport> {
-  const { name, arch, installed } = await findSubject(context, request);
-  const successors = request.fixedBy === undefined ? undefined : await lockedPackages(request.fixedBy, arch);
-  const chain = await loadChain(recipeOf(request.recipe ?? request.subject, name));
+  const { fixedBy } = request;
+  const reader = new RecipeReader();
+  const { name, arch, installed } = await findSubject(context, reader, request);
+  const successors = fixedBy === undefined ? undefined : await lockedPackages(reader, fixedBy, arch);
+  const chain = await reader.chain(recipeOf(request.recipe ?? request.subject, name));
   const updates = updatesOf(installed, successors);
   const { repositories, advisories } = await advisoriesOf(context, chain, arch, updates);
   return { name, arch, repositories, advisories: advisories.filter((one) => isWanted(one, request)) };
@@ -85,7 +87,11 @@ export async function advisoriesOf(
   return { repositories, advisories: [...fixes.values()].map(report).toSorted(byUrgency) };
 }
 
-async function findSubject(context: Context, { subject, arch }: AdvisoriesRequest): Promise<Subject> {
+async function findSubject(
+  context: Context,
+  reader: RecipeReader,
+  { subject, arch }: AdvisoriesRequest,
+): Promise<Subject> {
   const record = subject.endsWith('.json')
     ? undefined
     : await findAnyRecord(context.state, subject).catch((error: unknown) => {
@@ -97,7 +103,7 @@ async function findSubject(context: Context, { subject, arch }: AdvisoriesReques
     return { name: record.name, arch: record.arch, installed };
   }
   const wanted = arch ?? hostArch();
-  const { recipe, arches } = await lockOf(subject);
+  const { recipe, arches } = await lockOf(reader, subject);
   return { name: recipe, arch: wanted, installed: packagesOf(arches, wanted, subject) };
 }
 
@@ -107,16 +113,16 @@ function recipeOf(given: string, name: string): string {
   return /^(?:sha256:)?[0-9a-f]{8,64}$/.test(given) ? name : given;
 }
 
-async function lockOf(subject: string): Promise<Lock> {
+async function lockOf(reader: RecipeReader, subject: string): Promise<Lock> {
   const isLock = subject.endsWith('.lock.json');
-  const path = isLock ? subject : lockPathOf((await loadChain(subject)).at(-1)!.path);
+  const path = isLock ? subject : (await reader.chain(subject)).at(-1)!.lockPath;
   const lock = await readLock(path);
   if (lock) return lock;
   throw new MillinerError('LOCK_NOT_FOUND', `there is no lock ${path}`);
 }
 
-async function lockedPackages(recipeOrLock: string, arch: string): Promise<Nevra[]> {
-  return packagesOf((await lockOf(recipeOrLock)).arches, arch, recipeOrLock);
+async function lockedPackages(reader: RecipeReader, recipeOrLock: string, arch: string): Promise<Nevra[]> {
+  return packagesOf((await lockOf(reader, recipeOrLock)).arches, arch, recipeOrLock);
 }
 
 function packagesOf(arches: Lock['arches'], arch: string, subject: string): Nevra[] {

@@ -7,7 +7,7 @@ import { inParallel } from '../../lib/host/parallel.ts';
 import { parseNevra } from '../../lib/rpm/package.ts';
 import { parseLock, readLock, type Lock, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { Replaced } from '../../stages/lock/package-changes.ts';
-import { loadChain, lockPathOf, type LoadedRecipe } from '../../stages/recipe/load.ts';
+import { RecipeReader, type LoadedRecipe } from '../../stages/recipe/load.ts';
 import { changesOfLocks, type ArchChanges, type SetChanges } from '../lock/lock-changes.ts';
 import { newEntries, type ChangelogEntry } from '../packages/changelog.ts';
 import { fetchPackages, placesOf } from '../packages/fetch.ts';
@@ -43,9 +43,10 @@ interface Side {
  * RECIPE_NOT_FOUND, LOCK_NOT_FOUND.
  */
 export async function diffLocks(context: Context, first: string, second?: string): Promise<LockDiff> {
-  const now = await sideOf(second ?? first);
-  const before = second === undefined ? await committed(now.path) : await sideOf(first);
-  const chain = await chainBeside(now.path);
+  const reader = new RecipeReader();
+  const now = await sideOf(reader, second ?? first);
+  const before = second === undefined ? await committed(now.path) : await sideOf(reader, first);
+  const chain = await chainBeside(reader, now.path);
   return context.content.lease(async () => {
     const arches: LockDiff['arches'] = {};
     for (const [arch, changes] of Object.entries(changesOfLocks(before.lock, now.lock))) {
@@ -56,13 +57,13 @@ export async function diffLocks(context: Context, first: string, second?: string
 }
 
 /** The recipe that a lock stands beside, with its bases: it tells where its packages are and whose advisories count. */
-async function chainBeside(lockPath: string): Promise<LoadedRecipe[]> {
+async function chainBeside(reader: RecipeReader, lockPath: string): Promise<LoadedRecipe[]> {
   const recipe = lockPath.replace(/\.lock\.json$/, '.yaml');
-  return recipe !== lockPath && existsSync(recipe) ? loadChain(recipe) : [];
+  return recipe !== lockPath && existsSync(recipe) ? reader.chain(recipe) : [];
 }
 
-async function sideOf(given: string): Promise<Side> {
-  const path = given.endsWith('.json') ? resolve(given) : lockPathOf((await loadChain(given)).at(-1)!.path);
+async function sideOf(reader: RecipeReader, given: string): Promise<Side> {
+  const path = given.endsWith('.json') ? resolve(given) : (await reader.chain(given)).at(-1)!.lockPath;
   const lock = await readLock(path);
   if (!lock) throw new MillinerError('LOCK_NOT_FOUND', `there is no lock ${path}`);
   return { name: given, path, lock };

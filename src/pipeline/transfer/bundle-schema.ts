@@ -28,7 +28,7 @@ const bundleSchema = z.strictObject({
 });
 export type Bundle = z.infer<typeof bundleSchema>;
 
-/** As bundleRecipe makes one: what a recipe names is in it, or an image. */
+/** As leaveBundle makes one: what a recipe names is in it, or an image. */
 export function parseBundle(digest: Digest, bytes: Buffer): Bundle {
   const parsed = bundleSchema.safeParse(jsonOf(bytes));
   if (!parsed.success || !isDigest(digest))

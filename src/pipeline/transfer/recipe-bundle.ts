@@ -8,61 +8,65 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import { confined, isConfined, unconfined } from '../../lib/http/reach.ts';
 import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { idsPathOf, readIds, writeIds } from '../../stages/lock/id-ledger.ts';
-import { readLock, type Lock } from '../../stages/lock/lock-file.ts';
-import { loadChain, lockPathOf, type LoadedRecipe } from '../../stages/recipe/load.ts';
-import { placeOf, readTemplate } from '../../stages/recipe/recipe-files.ts';
-import type { Recipe } from '../../stages/recipe/schema.ts';
+import type { Lock } from '../../stages/lock/lock-file.ts';
+import { lockPathOf, type LoadedRecipe } from '../../stages/recipe/load.ts';
+import { placeOf } from '../../stages/recipe/recipe-files.ts';
+import type { Recipe, Repository } from '../../stages/recipe/schema.ts';
 import { leaveBytes, obtainBytes } from '../state/blob-exchange.ts';
 import type { Context } from '../state/context.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { invalidBundle, parseBundle, type Bundle } from './bundle-schema.ts';
 
-export interface Bundled {
-  digest: Digest;
-  /** The recipe's own lock, where all of the chain are locked. */
-  lock: Lock | undefined;
-  loaded: LoadedRecipe;
+/** What a recipe brings into a bundle: its files as they were when they were read. */
+export interface BundledRecipe {
+  recipe: Bundle['recipes'][number];
+  /** base64, by what the repositories call them. */
+  keys: Map<string, string>;
+  templates: LoadedRecipe['templates'];
 }
 
-/** Takes the files as they are now. Throws what reading recipes and locks throws. */
-export async function bundleRecipe(context: Context, nameOrPath: string): Promise<Bundled> {
-  const chain = await loadChain(nameOrPath);
-  const bundle: Bundle = { version: 1, recipes: [], keys: {}, templates: {} };
-  if (isConfined()) bundle.untrusted = true;
-  const locks: (Lock | undefined)[] = [];
-  for (const loaded of chain) {
-    const { recipe, path, lockPath } = loaded;
-    const repos = await Promise.all(
-      recipe.repos.map(async ({ root: _root, ...repo }) => ({
-        ...repo,
-        keys: await Promise.all(
-          repo.keys.map(async (key) => ({ ...key, file: await addKey(bundle, key.file) })),
-        ),
-      })),
-    );
-    for (const { template } of recipe.files) {
-      if (template === undefined) continue;
-      bundle.templates[template] = (await readTemplate(path, template)).text;
-    }
-    const lock = await readLock(lockPath);
-    locks.push(lock);
-    const from = await bundleBase(bundle, loaded);
-    const described = { ...recipe, repos, ...(from !== undefined && { from }) };
-    const ids = await readIds(idsPathOf(lockPath));
-    const file = basename(path);
-    bundle.recipes.push({ file, recipe: described, lock: lock ?? null, ...(ids && { ids }) });
+/** Reads the key files and the ledger. Throws what reading them throws; RECIPE_INVALID. */
+export async function bundleRecipe(loaded: LoadedRecipe, lock: Lock | undefined): Promise<BundledRecipe> {
+  const { recipe, path, lockPath, templates } = loaded;
+  const keys: BundledRecipe['keys'] = new Map();
+  const repos: Repository[] = [];
+  // One after the other: the order of keys is in the digest, and the same release twice is one.
+  for (const { root: _root, ...repo } of recipe.repos) {
+    const bundled = [];
+    for (const key of repo.keys) bundled.push({ ...key, file: await addKey(keys, key.file) });
+    repos.push({ ...repo, keys: bundled });
   }
+  const from = await bundleBase(keys, loaded);
+  const ids = await readIds(idsPathOf(lockPath));
+  const described = { ...recipe, repos, ...(from !== undefined && { from }) };
+  const file = basename(path);
+  return { recipe: { file, recipe: described, lock: lock ?? null, ...(ids && { ids }) }, keys, templates };
+}
+
+/** A recipe and its bases, lowest first, as one blob: its digest. Throws RECIPE_INVALID. */
+export async function leaveBundle(context: Context, recipes: readonly BundledRecipe[]): Promise<Digest> {
+  const templates = recipes.flatMap((one) => [...one.templates]);
+  const bundle: Bundle = {
+    version: 1,
+    recipes: recipes.map(({ recipe }) => recipe),
+    keys: Object.fromEntries(recipes.flatMap(({ keys }) => [...keys])),
+    templates: Object.fromEntries(templates.map(([name, { text }]) => [name, text])),
+    ...(isConfined() && { untrusted: true }),
+  };
   if (context.exchange) refuseCredentials(bundle);
-  const digest = await unconfined(() => leaveBytes(context, Buffer.from(JSON.stringify(bundle))));
-  return { digest, lock: locks.every(Boolean) ? locks.at(-1) : undefined, loaded: chain.at(-1)! };
+  return unconfined(() => leaveBytes(context, Buffer.from(JSON.stringify(bundle))));
 }
 
 /** An image is pulled by whoever builds on it; a file system stays where it is. Throws RECIPE_INVALID. */
-async function bundleBase(bundle: Bundle, { recipe: { from }, path }: LoadedRecipe): Promise<Recipe['from']> {
+async function bundleBase(
+  bundled: BundledRecipe['keys'],
+  { recipe: { from }, path }: LoadedRecipe,
+): Promise<Recipe['from']> {
   if (from === undefined || typeof from === 'string') return from;
   if ('image' in from) {
-    const keys = from.keys.map(async (key) => addKey(bundle, await placeOf(path, key)));
-    return { ...from, keys: await Promise.all(keys) };
+    const keys: string[] = [];
+    for (const key of from.keys) keys.push(await addKey(bundled, await placeOf(path, key)));
+    return { ...from, keys };
   }
   throw new MillinerError(
     'RECIPE_INVALID',
@@ -87,10 +91,10 @@ function refuseCredentials({ recipes }: Bundle): void {
 }
 
 /** Where it lies does not count, and two keys of one name are two. */
-async function addKey(bundle: Bundle, path: string): Promise<string> {
-  const content = await readFile(path);
-  const name = `${canonicalDigest(content.toString('base64')).slice(-16)}-${basename(path)}`;
-  bundle.keys[name] = content.toString('base64');
+async function addKey(keys: BundledRecipe['keys'], path: string): Promise<string> {
+  const content = await readFile(path, 'base64');
+  const name = `${canonicalDigest(content).slice(-16)}-${basename(path)}`;
+  keys.set(name, content);
   return join('..', 'keys', name);
 }
 

@@ -1,12 +1,12 @@
 /** A recipe file, its repositories looked up and its key files and templates found. */
 import { existsSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { isBeneath, rootOf } from '../../lib/host/beneath.ts';
 import { isConfined } from '../../lib/http/reach.ts';
 import { baseSourceOf, type BaseSource } from './base-source.ts';
 import { checkPlaces } from './placed-paths.ts';
-import { checkKeyFile, placeOf, readTemplate } from './recipe-files.ts';
+import { readTemplate, type Template } from './recipe-files.ts';
+import { definitionsOf, resolveRepositories } from './recipe-repositories.ts';
 import { recipeSchema, repositoriesSchema, type Recipe, type Repository } from './schema.ts';
 import { refuseUntrusted } from './untrusted.ts';
 import { readYaml } from './yaml.ts';
@@ -17,23 +17,70 @@ export interface LoadedRecipe {
   path: string;
   /** Where its lock stands: the file's name with .lock.json for .yaml. */
   lockPath: string;
+  /** Those that its files name, by name. */
+  templates: ReadonlyMap<string, Template>;
   /** What the lowest recipe of its chain stands on, where that is no recipe. */
   source?: BaseSource;
 }
 
-/** Takes a path, or the name of a file in ./recipes. */
-async function loadRecipe(nameOrPath: string): Promise<LoadedRecipe> {
-  const path = locate(nameOrPath);
-  const raw = await readYaml(path, recipeSchema);
-  // An image of nothing has no rpm database, and nothing to run.
-  if (raw.packages.length === 0 && raw.from === undefined)
-    throw new MillinerError('RECIPE_INVALID', `${path}: packages: name at least one, or a base with from`);
-  const meant = await meantBy(raw.repos, path);
-  if (isConfined()) refuseUntrusted(path, raw, meant);
-  const repos = await resolveRepositories(meant, path, raw.release);
-  checkPlaces(path, raw);
-  for (const { template } of raw.files) if (template !== undefined) await readTemplate(path, template);
-  return { recipe: { ...raw, repos }, path, lockPath: lockPathOf(path) };
+/** A recipe and its bases, lowest first; a circle is an error. Takes a path, or the name of a file in ./recipes. */
+export async function loadChain(nameOrPath: string): Promise<LoadedRecipe[]> {
+  return new RecipeReader().chain(nameOrPath);
+}
+
+/**
+ * Reads the recipes of one command. An editor may write a file between two readings of it, and the second text would pass
+ * under the check of the first. So each is read once, however many recipes stand on it.
+ */
+export class RecipeReader {
+  readonly #recipes = new Map<string, Promise<LoadedRecipe>>();
+  readonly #repositories = new Map<string, Promise<Repository[]>>();
+
+  /** As loadChain gives it. */
+  async chain(nameOrPath: string): Promise<LoadedRecipe[]> {
+    const chain: LoadedRecipe[] = [];
+    for (let path: string | undefined = locate(nameOrPath); path !== undefined; path = basePath(chain[0]!)) {
+      const loaded = await this.#recipe(path);
+      if (chain.some((seen) => seen.path === path)) {
+        const circle = [...chain.toReversed(), loaded].map(({ recipe }) => recipe.name).join(' -> ');
+        throw new MillinerError('RECIPE_INVALID', `${path}: from: goes in a circle: ${circle}`);
+      }
+      chain.unshift(loaded);
+    }
+    const source = await baseSourceOf(chain[0]!.recipe, chain[0]!.path);
+    return source ? chain.map((one) => ({ ...one, source })) : chain;
+  }
+
+  #recipe(path: string): Promise<LoadedRecipe> {
+    const reading = this.#recipes.get(path) ?? this.#load(path);
+    this.#recipes.set(path, reading);
+    return reading;
+  }
+
+  async #load(path: string): Promise<LoadedRecipe> {
+    const raw = await readYaml(path, recipeSchema);
+    // An image of nothing has no rpm database, and nothing to run.
+    if (raw.packages.length === 0 && raw.from === undefined)
+      throw new MillinerError('RECIPE_INVALID', `${path}: packages: name at least one, or a base with from`);
+    const isNamed = raw.repos.some((repo) => typeof repo === 'string');
+    const shared = isNamed ? await this.#shared(join(dirname(path), 'repos.yaml')) : [];
+    const definitions = definitionsOf(raw.repos, shared, path);
+    if (isConfined()) refuseUntrusted(path, raw, definitions);
+    const repos = await resolveRepositories(definitions, path, raw.release);
+    checkPlaces(path, raw);
+    const templates = new Map<string, Template>();
+    for (const { template } of raw.files)
+      if (template !== undefined) templates.set(template, await readTemplate(path, template));
+    return { recipe: { ...raw, repos }, path, lockPath: lockPathOf(path), templates };
+  }
+
+  /** The repositories that recipes of a directory call by a name. */
+  #shared(path: string): Promise<Repository[]> {
+    const reading =
+      this.#repositories.get(path) ?? readYaml(path, repositoriesSchema).then(({ repos }) => repos);
+    this.#repositories.set(path, reading);
+    return reading;
+  }
 }
 
 /** For the path or the name of a recipe file. */
@@ -41,33 +88,14 @@ export function lockPathOf(path: string): string {
   return `${path.replace(/\.ya?ml$/, '')}.lock.json`;
 }
 
-/** The recipe that `from` names: it stands beside the one that names it. */
-async function loadBase(loaded: LoadedRecipe): Promise<LoadedRecipe | undefined> {
-  const { from } = loaded.recipe;
+/** Of the recipe that `from` names: it stands beside the one that names it. */
+function basePath({ path, recipe: { from } }: LoadedRecipe): string | undefined {
   if (typeof from !== 'string') return undefined;
-  const path = join(dirname(loaded.path), `${from}.yaml`);
-  if (!existsSync(path)) {
-    throw new MillinerError('RECIPE_NOT_FOUND', `${loaded.path}: from: ${from}: there is no ${path}`, {
-      hint: `Put the recipe ${from}.yaml beside the one that is built on it.`,
-    });
-  }
-  return loadRecipe(path);
-}
-
-/** A recipe and its bases, lowest first; a circle is an error. */
-export async function loadChain(nameOrPath: string): Promise<LoadedRecipe[]> {
-  const chain: LoadedRecipe[] = [];
-  for (let next: LoadedRecipe | undefined = await loadRecipe(nameOrPath); next; next = await loadBase(next)) {
-    const { path } = next;
-    if (chain.some((seen) => seen.path === path)) {
-      const circle = [...chain.map((seen) => seen.recipe.name), next.recipe.name].join(' -> ');
-      throw new MillinerError('RECIPE_INVALID', `${path}: from: goes in a circle: ${circle}`);
-    }
-    chain.push(next);
-  }
-  const [lowest] = chain.slice(-1);
-  const source = await baseSourceOf(lowest!.recipe, lowest!.path);
-  return chain.toReversed().map((one) => ({ ...one, ...(source && { source }) }));
+  const base = join(dirname(path), `${from}.yaml`);
+  if (existsSync(base)) return locate(base);
+  throw new MillinerError('RECIPE_NOT_FOUND', `${path}: from: ${from}: there is no ${base}`, {
+    hint: `Put the recipe ${from}.yaml beside the one that is built on it.`,
+  });
 }
 
 function locate(nameOrPath: string): string {
@@ -78,88 +106,4 @@ function locate(nameOrPath: string): string {
     'RECIPE_NOT_FOUND',
     `no recipe ${nameOrPath}: looked for ${candidates.join(' and ')}`,
   );
-}
-
-/** Those that are called by a name stand in repos.yaml, beside the recipe. */
-async function meantBy(repos: (string | Repository)[], path: string): Promise<Repository[]> {
-  const directory = dirname(path);
-  const shared = repos.some((repo) => typeof repo === 'string') ? await sharedRepositories(directory) : [];
-  return repos.map((repo) => {
-    if (typeof repo !== 'string') return repo;
-    const match = shared.find(({ name }) => name === repo);
-    if (match) return match;
-    throw new MillinerError(
-      'RECIPE_INVALID',
-      `${path}: repos: ${repo} is not defined in ${directory}/repos.yaml`,
-    );
-  });
-}
-
-async function resolveRepositories(
-  meant: readonly Repository[],
-  path: string,
-  release: string | undefined,
-): Promise<Repository[]> {
-  const found: Repository[] = [];
-  for (const repo of meant) found.push(await placed(repo, path, release));
-  const names = new Set(found.map((repo) => repo.name));
-  if (names.size < found.length)
-    throw new MillinerError('RECIPE_INVALID', `${path}: repos: a name occurs twice`);
-  for (const repo of found) {
-    if (repo.keys.length === 0 && (repo.gpgcheck || repo.repoGpgcheck)) {
-      throw new MillinerError(
-        'RECIPE_INVALID',
-        `${path}: repos: ${repo.name}: no key for release ${release}`,
-        {
-          hint: 'Add the key of that release, with its fingerprint, to the repository.',
-        },
-      );
-    }
-    for (const { file } of repo.keys) await checkKeyFile(file, path, repo.name);
-  }
-  return found;
-}
-
-async function sharedRepositories(directory: string): Promise<Repository[]> {
-  const { repos } = await readYaml(join(directory, 'repos.yaml'), repositoriesSchema);
-  return repos;
-}
-
-/** Key files, certificates and plain directories are given relative to the file that names them. Throws FILE_OUTSIDE. */
-async function placed(repo: Repository, path: string, release: string | undefined): Promise<Repository> {
-  const { baseurl } = repo;
-  const certificates: Partial<Repository> = {};
-  for (const field of ['sslCaCert', 'sslClientCert', 'sslClientKey'] as const) {
-    const file = repo[field];
-    if (file !== undefined) certificates[field] = await placeOf(path, file);
-  }
-  const keys: Repository['keys'] = [];
-  for (const key of repo.keys) {
-    if (key.release !== undefined && key.release !== release) continue;
-    // Fedora signs each release with a key of its own, and names the file after it.
-    const file = await placeOf(path, key.file.replaceAll('$releasever', release ?? '$releasever'));
-    keys.push({ file, ...(key.fingerprint !== undefined && { fingerprint: key.fingerprint }) });
-  }
-  const root = rootOf(path);
-  const directory = (url: string) => (isRelative(url) ? directoryBeneath(root, url, path) : url);
-  return {
-    ...repo,
-    ...(baseurl !== undefined && {
-      baseurl: Array.isArray(baseurl) ? baseurl.map(directory) : directory(baseurl),
-    }),
-    ...([baseurl ?? []].flat().some(isRelative) && { root }),
-    ...certificates,
-    keys,
-  };
-}
-
-const isRelative = (url: string) => !/^[a-z][a-z0-9+.-]*:/i.test(url) && !isAbsolute(url);
-
-/** By its words: which links are on the way shows once its variables are filled in. */
-function directoryBeneath(root: string, url: string, path: string): string {
-  const place = resolve(dirname(path), url);
-  if (isBeneath(root, place)) return place;
-  throw new MillinerError('FILE_OUTSIDE', `${path}: repos: ${url} leads out of ${root}`, {
-    details: { root, path: url },
-  });
 }

@@ -14,14 +14,16 @@ export async function placeOf(recipePath: string, name: string): Promise<string>
   return (await placeBeneath(rootOf(recipePath), path)) ?? path;
 }
 
+export interface Template {
+  path: string;
+  text: string;
+}
+
 /**
  * Templates stand in templates/, in the recipe's directory or beside it, and links in there do not lead out of it. The
  * text is what was found there, whatever becomes of it. Throws RECIPE_INVALID, FILE_OUTSIDE.
  */
-export async function readTemplate(
-  recipePath: string,
-  template: string,
-): Promise<{ path: string; text: string }> {
+export async function readTemplate(recipePath: string, template: string): Promise<Template> {
   const here = dirname(resolve(recipePath));
   for (const above of [here, dirname(here)]) {
     const found = await templateIn(above, template, recipePath);
@@ -34,7 +36,11 @@ export async function readTemplate(
   );
 }
 
-async function templateIn(above: string, template: string, recipePath: string) {
+async function templateIn(
+  above: string,
+  template: string,
+  recipePath: string,
+): Promise<Template | undefined> {
   const place = join(above, 'templates');
   // A link in the place of templates/ leads out of the directory, or is none.
   const real = await placeBeneath(above, place);

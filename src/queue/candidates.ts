@@ -1,0 +1,34 @@
+/** Recipes that may be released, read from their files. */
+import { MillinerError } from '../lib/errors/error.ts';
+import { bundleRecipe, type BundledRecipe } from '../pipeline/transfer/recipe-bundle.ts';
+import { readLock } from '../stages/lock/lock-file.ts';
+import { RecipeReader, type LoadedRecipe } from '../stages/recipe/load.ts';
+
+/** A recipe that may be released, with what is queued of it: both lowest base first. */
+export interface Candidate {
+  chain: LoadedRecipe[];
+  bundled: BundledRecipe[];
+}
+
+/**
+ * Each once, bases before what is built on them, otherwise as they were given. Every file is read here and not again: what
+ * somebody writes into it from now on is not what is checked, and not what is released.
+ */
+export async function readCandidates(recipes: readonly string[]): Promise<Candidate[]> {
+  const reader = new RecipeReader();
+  const unique = new Map<string, LoadedRecipe[]>();
+  for (const recipe of recipes) {
+    const chain = await reader.chain(recipe);
+    unique.set(chain.at(-1)!.path, chain);
+  }
+  const names = [...unique.values()].map((chain) => chain.at(-1)!.recipe.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new MillinerError('USAGE', `two of the recipes have the name ${twice}`);
+  const chains = [...unique.values()].toSorted((a, b) => a.length - b.length);
+  const bundled = new Map<string, BundledRecipe>();
+  for (const loaded of chains.flat()) {
+    if (bundled.has(loaded.path)) continue;
+    bundled.set(loaded.path, await bundleRecipe(loaded, await readLock(loaded.lockPath)));
+  }
+  return chains.map((chain) => ({ chain, bundled: chain.map(({ path }) => bundled.get(path)!) }));
+}

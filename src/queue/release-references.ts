@@ -1,0 +1,62 @@
+/** Where a release goes to: templates of the command line or of the recipe, filled in. */
+import { MillinerError } from '../lib/errors/error.ts';
+import { fillTemplate } from '../lib/host/template.ts';
+import { parseReference, showReference } from '../lib/registry/reference.ts';
+import type { Recipe } from '../stages/recipe/schema.ts';
+import type { Release } from './claims.ts';
+
+/** What the command line says, or the recipe: its repositories with its tags. */
+export function fillReferences(recipe: Recipe, path: string, given: readonly string[]): string[] {
+  const { publish } = recipe;
+  const own = publish?.to.flatMap((place) => publish.tags.map((tag) => `${place}:${tag}`)) ?? [];
+  const templates = given.length > 0 ? given : own;
+  if (templates.length === 0) {
+    throw new MillinerError('USAGE', `${path} does not say where to publish the image`, {
+      hint: 'Give --to HOST/REPOSITORY:TAG, or publish: {to, tags} in the recipe.',
+    });
+  }
+  const values = {
+    name: recipe.name,
+    release: recipe.release ?? '',
+    date: new Date().toISOString().slice(0, 10).replaceAll('-', ''),
+    arch: '{{arch}}',
+  };
+  return templates.map((text) => {
+    try {
+      return fillTemplate(text, values);
+    } catch (cause) {
+      throw new MillinerError('REFERENCE_INVALID', `${text}: ${(cause as Error).message.split('\n')[0]}`, {
+        cause,
+        hint: 'Use {{name}}, {{release}}, {{date}} and {{arch}} alone.',
+      });
+    }
+  });
+}
+
+/** An image is of one architecture, and a tag is of one image. */
+export function refuseOneForAll(recipe: string, arches: readonly string[], to: readonly string[]): void {
+  const alike = to.find((reference) => !reference.includes('{{arch}}'));
+  if (arches.length === 1 || alike === undefined) return;
+  throw new MillinerError(
+    'USAGE',
+    `the architectures ${arches.join(', ')} of ${recipe} would share the tag ${alike}`,
+    {
+      hint: 'Write {{arch}} into the tag or the repository.',
+    },
+  );
+}
+
+export function refuseShared(releases: Pick<Release, 'recipe' | 'to'>[]): void {
+  const seen = new Map<string, string>();
+  for (const { recipe, to } of releases) {
+    for (const text of to) {
+      const reference = showReference(parseReference(text.replaceAll('{{arch}}', 'arch')));
+      const other = seen.get(reference);
+      seen.set(reference, recipe);
+      if (other === undefined || other === recipe) continue;
+      throw new MillinerError('USAGE', `${text} would name both ${other} and ${recipe}`, {
+        hint: 'Write {{name}} into --to, as in HOST/{{name}}:TAG.',
+      });
+    }
+  }
+}
