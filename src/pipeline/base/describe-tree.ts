@@ -12,7 +12,7 @@ import { layerParts } from '../../stages/layer/diff/layer-parts.ts';
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
-import { withTree } from '../state/snapshots.ts';
+import { withView } from '../state/snapshots.ts';
 import { storeTree } from '../state/trees.ts';
 import { withWorkspace } from '../state/workspace.ts';
 
@@ -26,7 +26,7 @@ export async function describeTree(
   context: Context,
   base: Pick<BaseRecord, 'name' | 'snapshot'>,
 ): Promise<DescribedTree> {
-  return withTree(context, base.snapshot, async (root, key) => {
+  return withView(context, base.snapshot, async (root, key) => {
     context.progress.step(`reading the tree of ${base.name}`);
     const tree = treeOf(await context.snapshots.scan(key));
     await readContents(root, tree);
@@ -52,7 +52,7 @@ export async function withInstalled<T>(
   const { dbPath, snapshot } = base;
   const wanted = new Set(named);
   return withWorkspace(context.state, async ({ directory }) => {
-    const there = await withTree(context, snapshot, (root) => packagesIn(root, dbPath));
+    const there = await withView(context, snapshot, (root) => packagesIn(root, dbPath));
     const written = there.filter(({ nevra }) => wanted.has(nevra));
     return fn(await writeHeaderFiles(written, directory));
   });

@@ -15,7 +15,7 @@ import { listBases, type BaseRecord, type Parent } from '../state/base-records.t
 import { differsFromManifest, sameLayers } from '../state/compare-manifest.ts';
 import type { Context } from '../state/context.ts';
 import type { ImageRecord } from '../state/image-records.ts';
-import { withTree } from '../state/snapshots.ts';
+import { withView } from '../state/snapshots.ts';
 import { readTree } from '../state/trees.ts';
 import { readContents } from './describe-tree.ts';
 import { withLayerWorkers, type LayerWorkers } from './layer-workers.ts';
@@ -32,7 +32,7 @@ export async function holdToDigest(context: Context, image: ImageRecord | BaseRe
   const field = 'kind' in image ? undefined : await differsFromManifest(context, image);
   if (field !== undefined)
     throw changed(image, `its record has another ${field} than its manifest`, { field });
-  await withTree(context, image.snapshot, async (root, key) => {
+  await withView(context, image.snapshot, async (root, key) => {
     const tree = treeOf(await context.snapshots.scan(key));
     const name = `${context.state}\0${image.snapshot}\0${image.manifestDigest}`;
     const inodes = inodesOf(tree);
@@ -84,7 +84,7 @@ async function foreignTree(context: Context, name: string, layers: ImageLayer[])
   const known = (await listBases(context)).find(({ record }) => sameLayers(record.layers, layers))?.record;
   if (known && (await context.content.has(known.tree))) return readTree(context, known.tree);
   // It came with an image from another machine: its layers are unpacked for themselves.
-  return withTree(context, await unpackChain(context, name, layers), async (root, key) => {
+  return withView(context, await unpackChain(context, name, layers), async (root, key) => {
     const tree = treeOf(await context.snapshots.scan(key));
     await readContents(root, tree);
     return tree;

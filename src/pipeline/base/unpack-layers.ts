@@ -6,6 +6,7 @@ import { withLock } from '../../lib/host/locks.ts';
 import type { ImageLayer } from '../../stages/image/image.ts';
 import { withReason } from '../../stages/snapshot/snapshotter.ts';
 import type { Context } from '../state/context.ts';
+import { withActive } from '../state/snapshots.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { unpackBlob } from './unpack-blob.ts';
 
@@ -28,7 +29,9 @@ export async function unpackChain(
       const snapshot = `layers@${chain}`;
       if (!snapshots.stat(snapshot)) {
         progress.update(`unpacking ${name}`, index + 1, layers.length);
-        await unpackOnto(context, { name, layer, parent, snapshot });
+        await unpackOnto(context, parent, [layer], snapshot).catch((error: unknown) => {
+          throw ofBase(error, name, layer.digest);
+        });
       }
       parent = snapshot;
     }
@@ -43,27 +46,25 @@ function chainOf(below: string | undefined, diffID: string): string {
   return `sha256:${createHash('sha256').update(`${below} ${diffID}`).digest('hex')}`;
 }
 
-interface Step {
-  name: string;
-  layer: ImageLayer;
-  parent: string | undefined;
-  snapshot: string;
-}
-
-async function unpackOnto(context: Context, { name, layer, parent, snapshot }: Step): Promise<void> {
-  const { snapshots, state } = context;
-  await withWorkspace(state, async ({ id }) => {
-    await snapshots.prepare(id, parent);
-    try {
-      const root = await snapshots.mount(id);
-      await withReason(snapshots, () => unpackBlob(context, root, layer));
-      await snapshots.commit(snapshot, id);
-    } catch (error) {
-      throw ofBase(error, name, layer.digest);
-    } finally {
-      if (snapshots.stat(id)) await snapshots.remove(id);
-    }
-  });
+/** Commits what the layers make of the parent as a snapshot of that name, or nothing. */
+export async function unpackOnto(
+  context: Context,
+  parent: string | undefined,
+  layers: readonly ImageLayer[],
+  name: string,
+): Promise<void> {
+  const { snapshots, state, signal } = context;
+  await withWorkspace(state, ({ id }) =>
+    withActive(context, id, { parent }, (root) =>
+      withReason(snapshots, async () => {
+        for (const layer of layers) {
+          signal?.throwIfAborted();
+          await unpackBlob(context, root, layer);
+        }
+        await snapshots.commit(name, id);
+      }),
+    ),
+  );
 }
 
 function ofBase(error: unknown, name: string, layer: string): unknown {

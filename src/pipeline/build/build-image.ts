@@ -19,11 +19,11 @@ import { isImage, type BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
 import { guestIdsOf } from '../state/guest-ids.ts';
 import { recordVersion, writeRecord, type ImageRecord } from '../state/image-records.ts';
-import { prepare } from '../state/snapshots.ts';
+import { diskOf, withActive } from '../state/snapshots.ts';
 import { readTree, storeTree } from '../state/trees.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { buildKeyOf } from './build-key.ts';
-import { gatherInputs } from './inputs.ts';
+import { gatherInputs, type Inputs } from './inputs.ts';
 import { installImage, type InstalledImage } from './install.ts';
 import { PackageLayers } from './package-layers.ts';
 import { plannedLayers, predictAfter, predictBefore } from './predict-layers.ts';
@@ -42,54 +42,65 @@ export interface Job {
 
 /** Gives the record of the new image, which the state then has; BUSY, INTERRUPTED and all errors leave nothing. */
 export async function buildImage(context: Context, job: Job): Promise<ImageRecord> {
-  const { loaded, lock } = job.locked;
-  const { progress } = context;
-  progress.step(`${loaded.recipe.name}: building in ${context.snapshots.name} snapshots (${context.why})`);
-  return withWorkspace(context.state, async ({ id, directory }) => {
-    const { packages, tools, toolRoot } = await gatherInputs(context, job, directory);
-    const own = packages.map((one) => one.package);
-    const toolPackages = tools.map((one) => one.package);
-    const startPath = job.base?.dbPath ?? databasePath(own, toolPackages);
+  const { name, install } = job.locked.loaded.recipe;
+  context.progress.step(`${name}: building in ${context.snapshots.name} snapshots (${context.why})`);
+  return withWorkspace(context.state, async (workspace) => {
+    const inputs = await gatherInputs(context, job, workspace.directory);
     if (job.base) await holdToDigest(context, job.base);
-    const { install } = loaded.recipe;
-    await using active = await prepare(context, id, job.base?.snapshot, bytesOf(install.disk));
-    const { target, disk } = active;
-    const parent = job.base && (await parentTree(context, job.base.tree, id));
-    const compression = compressionOf(loaded.recipe.layers);
-    const toRead = own.reduce((sum, { payload }) => sum + payload.size, 0);
-    await using layerWorkers = await LayerWorkers.open(context, join(directory, 'layers'), toRead);
-    await using packageLayers = new PackageLayers(context, compression, layerWorkers);
-    const beginLayers = async () => {
-      const expected = await predictBefore(packages, loaded.recipe, { target, parent });
-      packageLayers.begin(plannedLayers(job.locked.answer, expected));
-    };
-    await beginLayers();
-    const { epoch } = lock;
-    const limits = { disk, timeout: durationOf(install.timeout), memory: bytesOf(install.memory) };
-    const ids = await guestIdsOf(context);
-    const mount = (shifted: IdRange | undefined) => context.snapshots.mount(id, shifted);
-    const shift = ids && { ids, mount };
-    const sandbox = { id, directory, toolRoot, target, shift, epoch, ...limits, signal: context.signal };
-    const { base, image, removed } = job.locked.answer;
-    const kept = [...base, ...(image?.packages ?? [])];
-    const common = { loaded, arch: job.arch, epoch, parent, dbPath: startPath, ledger: job.ledger };
-    const plan = { ...common, packages: own, kept, removed, onInstalled: beginLayers };
-    // Awaited here: what is in use goes with this scope.
-    const build = async () => {
-      const installed = await installImage(context, sandbox, plan);
-      context.signal?.throwIfAborted();
-      progress.step('writing the layers');
-      const { tree, dbPath, differences, isInstalled } = installed;
-      const outcome = { target, tree, dbPath, differences, isInstalled };
-      const predicted = await predictAfter(packages, outcome);
-      const planned = plannedLayers(job.locked.answer, predicted);
-      const { isKnown } = predicted;
-      const made = { ...outcome, isKnown, parent, planned, compression, packageLayers, layerWorkers };
-      const written = await writeLayers(context, { recipe: loaded.recipe.name, ...made });
-      return finish(context, job, { id, installed, written });
-    };
-    return await withReason(context.snapshots, () => build().catch(asTargetError(sandbox)));
+    const options = { parent: job.base?.snapshot, bound: { bytes: bytesOf(install.disk) } };
+    return withActive(context, workspace.id, options, (target) =>
+      buildIn(context, job, inputs, { ...workspace, target }),
+    );
   });
+}
+
+async function buildIn(
+  context: Context,
+  job: Job,
+  { packages, tools, toolRoot }: Inputs,
+  { id, directory, target }: { id: string; directory: string; target: string },
+): Promise<ImageRecord> {
+  const { loaded, lock } = job.locked;
+  const { install } = loaded.recipe;
+  const own = packages.map((one) => one.package);
+  const toolPackages = tools.map((one) => one.package);
+  const startPath = job.base?.dbPath ?? databasePath(own, toolPackages);
+  const disk = diskOf(context, id, bytesOf(install.disk));
+  const parent = job.base && (await parentTree(context, job.base.tree, id));
+  const compression = compressionOf(loaded.recipe.layers);
+  const toRead = own.reduce((sum, { payload }) => sum + payload.size, 0);
+  await using layerWorkers = await LayerWorkers.open(context, join(directory, 'layers'), toRead);
+  await using packageLayers = new PackageLayers(context, compression, layerWorkers);
+  const beginLayers = async () => {
+    const expected = await predictBefore(packages, loaded.recipe, { target, parent });
+    packageLayers.begin(plannedLayers(job.locked.answer, expected));
+  };
+  await beginLayers();
+  const { epoch } = lock;
+  const limits = { disk, timeout: durationOf(install.timeout), memory: bytesOf(install.memory) };
+  const ids = await guestIdsOf(context);
+  const mount = (shifted: IdRange | undefined) => context.snapshots.mount(id, shifted);
+  const shift = ids && { ids, mount };
+  const sandbox = { id, directory, toolRoot, target, shift, epoch, ...limits, signal: context.signal };
+  const { base, image, removed } = job.locked.answer;
+  const kept = [...base, ...(image?.packages ?? [])];
+  const common = { loaded, arch: job.arch, epoch, parent, dbPath: startPath, ledger: job.ledger };
+  const plan = { ...common, packages: own, kept, removed, onInstalled: beginLayers };
+  // Awaited here: what is in use goes with this scope.
+  const build = async () => {
+    const installed = await installImage(context, sandbox, plan);
+    context.signal?.throwIfAborted();
+    context.progress.step('writing the layers');
+    const { tree, dbPath, differences, isInstalled } = installed;
+    const outcome = { target, tree, dbPath, differences, isInstalled };
+    const predicted = await predictAfter(packages, outcome);
+    const planned = plannedLayers(job.locked.answer, predicted);
+    const { isKnown } = predicted;
+    const made = { ...outcome, isKnown, parent, planned, compression, packageLayers, layerWorkers };
+    const written = await writeLayers(context, { recipe: loaded.recipe.name, ...made });
+    return finish(context, job, { id, installed, written });
+  };
+  return await withReason(context.snapshots, () => build().catch(asTargetError(sandbox)));
 }
 
 interface Finished {

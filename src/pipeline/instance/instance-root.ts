@@ -5,6 +5,7 @@ import type { RuntimeConfig } from '../../stages/image/image.ts';
 import type { Context } from '../state/context.ts';
 import { guestIdsOf } from '../state/guest-ids.ts';
 import type { ImageRecord } from '../state/image-records.ts';
+import { withActive } from '../state/snapshots.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { bootPlanOf } from './boot-plan.ts';
 
@@ -27,22 +28,17 @@ export async function withInstance<T>(
   { number, of }: { number: number; of: number },
   fn: (place: InstancePlace) => Promise<T>,
 ): Promise<T> {
-  const { state, snapshots, content, signal } = context;
+  const { state, snapshots } = context;
   const ids = await guestIdsOf(context);
-  return withWorkspace(state, async ({ id, directory }) => {
-    // A collection of garbage must not take the image between our looking at it and our standing on it.
-    const bound = { bytes: bootPlanOf(record.test).limits.disk, share: of };
-    await content.lease(() => snapshots.prepare(id, record.snapshot, bound), { wait: true, signal });
-    try {
-      const rootfs = await snapshots.mount(id, ids);
+  const bound = { bytes: bootPlanOf(record.test).limits.disk, share: of };
+  return withWorkspace(state, ({ id, directory }) =>
+    withActive(context, id, { parent: record.snapshot, bound, ids }, (rootfs) => {
       const hostname = `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`;
       const disk = { maxBytes: snapshots.limitOf(id), space: () => snapshots.space(id) };
       const image = { image: record.config, systemd: systemdVersion(record), hostname };
-      return await fn({ id, directory, rootfs, ids, ...image, ...disk });
-    } finally {
-      await snapshots.remove(id);
-    }
-  });
+      return fn({ id, directory, rootfs, ids, ...image, ...disk });
+    }),
+  );
 }
 
 /** The version of the image's systemd; undefined where it has none, or an unknown one. */

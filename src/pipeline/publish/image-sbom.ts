@@ -13,7 +13,7 @@ import { obtainBytes } from '../state/blob-exchange.ts';
 import { withContext, type Context, type RunOptions } from '../state/context.ts';
 import { findRecord, type ImageRecord } from '../state/image-records.ts';
 import type { Sboms } from '../state/received.ts';
-import { withTree } from '../state/snapshots.ts';
+import { withView } from '../state/snapshots.ts';
 import { filesOf } from './sbom-files.ts';
 
 const { version } = createRequire(import.meta.url)('../../../package.json') as { version: string };
@@ -36,7 +36,7 @@ const statement = 4096;
 /** The same image, the same documents. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID, LAYERS_DIFFER, BLOB_MISSING. */
 export async function sbomsOf(context: Context, record: ImageRecord): Promise<Sboms> {
   context.progress.step(`listing what ${record.name} holds`);
-  const input = await withTree(context, record.snapshot, (root) => inputOf(context, record, root));
+  const input = await withView(context, record.snapshot, (root) => inputOf(context, record, root));
   return boundedSboms(input, (text) => context.progress.warn(`${record.name}: ${text}`));
 }
 

@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import { withLock } from '../../lib/host/locks.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
-import { withReason } from '../../stages/snapshot/snapshotter.ts';
-import { unpackBlob } from '../base/unpack-blob.ts';
+import { unpackOnto } from '../base/unpack-layers.ts';
 import { pushImage, type Tally } from '../publish/push.ts';
 import { leave, leaveBytes, obtain, obtainBytes } from '../state/blob-exchange.ts';
 import { differsFromManifest } from '../state/compare-manifest.ts';
@@ -17,7 +16,6 @@ import {
 } from '../state/image-records.ts';
 import { invalid, parseRecord } from '../state/received.ts';
 import { readImage } from '../state/stored-image.ts';
-import { withWorkspace } from '../state/workspace.ts';
 
 /**
  * Leaves an image where others find it: as registries keep images, and beside it the trees and records of itself and
@@ -76,32 +74,15 @@ async function takeOver(context: Context, record: ImageRecord): Promise<void> {
     throw invalid('record of an image', `it has another ${field} than ${manifestDigest}`);
   for (const { digest, size } of layers) await obtain(context, digest as Digest, size);
   await obtain(context, tree);
-  if (!context.snapshots.stat(snapshot)) await unpack(context, record);
+  if (!context.snapshots.stat(snapshot)) {
+    const base = await baseOf(context, record);
+    await unpackOnto(context, base?.snapshot, layers.slice(base?.layers.length ?? 0), snapshot);
+  }
   await writeRecord(context.state, record);
 }
 
-async function unpack(context: Context, record: ImageRecord): Promise<void> {
-  const { snapshots, state } = context;
-  const parent = await baseSnapshot(context, record);
-  await withWorkspace(state, async ({ id }) => {
-    await snapshots.prepare(id, parent?.snapshot);
-    try {
-      const root = await snapshots.mount(id);
-      await withReason(snapshots, async () => {
-        for (const layer of record.layers.slice(parent?.layers.length ?? 0)) {
-          context.signal?.throwIfAborted();
-          await unpackBlob(context, root, layer);
-        }
-        await snapshots.commit(record.snapshot, id);
-      });
-    } finally {
-      if (snapshots.stat(id)) await snapshots.remove(id);
-    }
-  });
-}
-
 /** Without it all layers are unpacked, which gives the same tree. */
-async function baseSnapshot({ state, snapshots }: Context, { base }: ImageRecord) {
+async function baseOf({ state, snapshots }: Context, { base }: ImageRecord) {
   const records = await listRecords(state);
   const found = records.find(({ manifestDigest }) => manifestDigest === base);
   return found && snapshots.stat(found.snapshot) ? found : undefined;

@@ -10,7 +10,7 @@ import { silent } from '../../../../src/lib/host/progress.ts';
 import { fileType } from '../../../../src/lib/rpm/file-list.ts';
 import { build } from '../../../../src/pipeline/build/build.ts';
 import { openContext, type Context } from '../../../../src/pipeline/state/context.ts';
-import { withTree } from '../../../../src/pipeline/state/snapshots.ts';
+import { withView } from '../../../../src/pipeline/state/snapshots.ts';
 import { drivers, type DriverName } from '../../../helpers/snapshot/drivers.ts';
 import type { Tiny } from '../../../helpers/tiny/tiny.ts';
 import { compareTrees } from '../../../helpers/trees/compare-trees.ts';
@@ -91,7 +91,7 @@ async function buildAll(context: Context, set: RandomSet, tiny: Tiny, work: stri
     try {
       const options = { arch: hostArch(), output: join(work, 'layout') };
       const { snapshot, manifestDigest } = await build(context, recipe, options);
-      await withTree(context, snapshot, (root) => leaveOut(one, root));
+      await withView(context, snapshot, (root) => leaveOut(one, root));
       built.push({ ...one, snapshot, digest: manifestDigest });
     } catch (error) {
       if (!(error instanceof MillinerError)) throw error;
@@ -121,7 +121,7 @@ function recipeOf(
 
 /** The layers' sum against the tree that was installed, all of it; and that against what rpm makes of it alone. */
 async function compareAll(context: Context, one: BuiltImage, who: string, read: string): Promise<string[]> {
-  const installed = await withTree(context, one.snapshot, (root) => compareTrees(read, root, isRoot));
+  const installed = await withView(context, one.snapshot, (root) => compareTrees(read, root, isRoot));
   const isExpected = (path: string) => isNormalised(path) && (isDevice(path) || !one.timesOf(path));
   const namesOf = await hardLinks(read);
   const former = images[images.indexOf(one.image) - 1];
