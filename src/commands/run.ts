@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { MillinerError } from '../lib/errors/error.ts';
+import { failureOf } from '../lib/errors/wire.ts';
 import { reportToParent, runDetached } from '../pipeline/instance/detach.ts';
 import { runInstances, type Started } from '../pipeline/instance/run.ts';
 
@@ -61,10 +62,7 @@ export default class RunCommand extends MillinerCommand {
       );
       return started ?? {};
     } catch (error) {
-      if (flags.supervise && error instanceof MillinerError) {
-        const { code, message, hint, details } = error;
-        reportToParent({ error: { code, message, hint, details } });
-      }
+      if (flags.supervise) reportToParent({ error: failureOf(error) });
       throw error;
     }
   }

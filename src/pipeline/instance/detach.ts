@@ -1,10 +1,10 @@
 /** run --detach: a process of its own looks after the instances; we wait until it says that they are ready. */
-import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { revived, type Failure } from '../../lib/errors/wire.ts';
 import { startDetached } from '../../lib/host/exec.ts';
 import type { Started } from './run.ts';
 
-export type Report =
-  Started | { error: { code: ErrorCode; message: string; hint: string; details: Record<string, unknown> } };
+export type Report = Started | { error: Failure };
 
 /** Throws what the other process failed with; then nothing of it is left. */
 export async function runDetached(args: string[], signal: AbortSignal | undefined): Promise<Started> {
@@ -28,8 +28,7 @@ export async function runDetached(args: string[], signal: AbortSignal | undefine
   await ended;
   signal?.throwIfAborted();
   if (!report) throw new MillinerError('INTERNAL', 'the process that looks after the instances has died');
-  const { code, message, hint, details } = report.error;
-  throw new MillinerError(code, message, { hint, details });
+  throw revived(report.error);
 }
 
 /** The other side: tells whoever waits, if anybody does. */
