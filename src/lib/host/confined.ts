@@ -10,9 +10,9 @@ import { isConfined } from './confinement.ts';
 import {
   commandFailed,
   searchPath,
-  startGroup,
-  startStreamingGroup,
+  start,
   startPiped,
+  startStreaming,
   type EndedCommand,
   type RunOptions,
   type RunResult,
@@ -42,7 +42,7 @@ export async function runConfined(
   options: RunOptions = {},
 ): Promise<RunResult> {
   const confined = [...confinement(program, reach), ...args];
-  const result = await startGroup(bubblewrap, confined, options);
+  const result = await start(bubblewrap, confined, { ...options, inGroup: true });
   const { exitCode, stdout, stderr } = result;
   // bubblewrap's own failures are no answer of the program's.
   const failure = exitCode === 0 ? undefined : failureIn(stderr);
@@ -52,15 +52,16 @@ export async function runConfined(
   throw commandFailed(result.code === 'ENOENT' ? bubblewrap : program, args, result);
 }
 
-/** As startStreamingGroup; what is read no further is ended with endGroup. */
+/** As startStreaming, in a group; what is read no further is ended with endGroup. */
 export function startConfined(
   program: string,
   args: readonly string[],
   reach: Reach,
   options: RunOptions = {},
 ) {
-  if (isConfined()) return startStreamingGroup(program, args, options);
-  return startStreamingGroup(bubblewrap, [...confinement(program, reach), ...args], options);
+  const inGroup = { ...options, inGroup: true };
+  if (isConfined()) return startStreaming(program, args, inGroup);
+  return startStreaming(bubblewrap, [...confinement(program, reach), ...args], inGroup);
 }
 
 /** Of this checkout or installation all that a module of ours needs: what is compiled, and the addon. */

@@ -13,6 +13,11 @@ export interface RunOptions {
   /** Added to a fixed minimal environment; nothing is inherited from the caller's. */
   env?: Record<string, string>;
   input?: string | Uint8Array;
+  /**
+   * In a process group of its own, all of which an abort ends: what has just been started may have a child that does
+   * not know yet whose end is its own.
+   */
+  inGroup?: boolean;
   signal?: AbortSignal | undefined;
   /** Bytes of output; who writes more is ended. */
   maxBuffer?: number;
@@ -58,46 +63,30 @@ export async function run(
 
 /** The running program, for callers that follow its output. It never rejects: look at the result's fields. */
 export function start(program: string, args: readonly string[], options: RunOptions = {}) {
-  return execa(program, args, settings(options));
+  return endWith(options, execa(program, args, settings(options)));
 }
 
 /** The same for output of any size: stdout is the caller's to read as it comes, and nothing of it is kept. */
 export function startStreaming(program: string, args: readonly string[], options: RunOptions = {}) {
-  return execa(program, args, { ...settings(options), buffer: { stdout: false } });
+  return endWith(options, execa(program, args, { ...settings(options), buffer: { stdout: false } }));
 }
 
-/**
- * As start, in a process group of its own, all of which an abort ends: what has just been started may have a child that
- * does not know yet whose end is its own.
- */
-export function startGroup(program: string, args: readonly string[], options: RunOptions = {}) {
-  const child = execa(program, args, { ...settings(options), detached: true });
-  endWith(options.signal, child);
-  return child;
+/** The same in a group, for one that is talked with: its stdin is the caller's too, to write and to end. */
+export function startPiped(program: string, args: readonly string[]) {
+  return execa(program, args, {
+    ...settings({ inGroup: true, killAfter: false }),
+    stdin: 'pipe',
+    buffer: { stdout: false },
+  });
 }
 
-/** As startStreaming, in a group too. */
-export function startStreamingGroup(program: string, args: readonly string[], options: RunOptions = {}) {
-  const child = execa(program, args, { ...settings(options), buffer: { stdout: false }, detached: true });
-  endWith(options.signal, child);
-  return child;
-}
-
-function endWith(signal: AbortSignal | undefined, child: Group & Promise<unknown>): void {
+function endWith<T extends Group & Promise<unknown>>({ signal, inGroup = false }: RunOptions, child: T): T {
+  if (!inGroup) return child;
   const stop = () => endGroup(child);
   signal?.addEventListener('abort', stop);
   void child.finally(() => signal?.removeEventListener('abort', stop));
   if (signal?.aborted) stop();
-}
-
-/** The same for one that is talked with: its stdin is the caller's too, to write and to end. */
-export function startPiped(program: string, args: readonly string[]) {
-  return execa(program, args, {
-    detached: true,
-    ...settings({ killAfter: false }),
-    stdin: 'pipe',
-    buffer: { stdout: false },
-  });
+  return child;
 }
 
 /**
@@ -185,6 +174,7 @@ function settings(options: RunOptions) {
     env: { ...environment, ...options.env },
     extendEnv: false,
     reject: false,
+    detached: options.inGroup === true,
     stripFinalNewline: false,
     forceKillAfterDelay: options.killAfter ?? 5000,
     maxBuffer: options.maxBuffer ?? 256 * 1024 * 1024,
