@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
 import { placeNames, type Place } from '../../helpers/places.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 import { layCheckout } from './clone.ts';
 
 let place: Place;
@@ -14,7 +15,7 @@ afterEach(async () => {
   await rm(home, { recursive: true });
 });
 
-test.each(placeNames)('%s', async (name) => {
+test.each(shareOfDay(placeNames, 3))('%s', async (name) => {
   place = await layCheckout(name);
   home = await mkdtemp(join(tmpdir(), 'milliner-home-'));
   const options = { cwd: place.path, env: { HOME: home } };
