@@ -63,14 +63,14 @@ function addSysusers(result: Adaptation, name: string, lines: string[]): void {
 }
 
 function splitSections(text: string, path: string): Scriptlet[] {
-  const parts: Scriptlet[] = [];
+  const scriptlets: Scriptlet[] = [];
   for (const line of text.split('\n')) {
     const match = section.exec(line);
-    if (match?.[1]) parts.push({ name: match[1], options: match[2] ?? '', body: [] });
-    else if (parts.length > 0) parts.at(-1)?.body.push(line);
+    if (match?.[1]) scriptlets.push({ name: match[1], options: match[2] ?? '', body: [] });
+    else if (scriptlets.length > 0) scriptlets.at(-1)?.body.push(line);
     else if (line && !line.startsWith('#'))
       throw new Error(`${path}: text before the first section: ${line}`);
   }
-  for (const part of parts) while (part.body.at(-1) === '') part.body.pop();
-  return parts;
+  for (const part of scriptlets) while (part.body.at(-1) === '') part.body.pop();
+  return scriptlets;
 }

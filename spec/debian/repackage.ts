@@ -53,9 +53,9 @@ export async function rebuild(
 }
 
 /** What earlier versions of the specs or of Debian's packages gave. */
-async function removeOthers(cache: string, kept: readonly string[]): Promise<void> {
+async function removeOthers(cache: string, wanted: readonly string[]): Promise<void> {
   const found = (await readdir(cache)).map((name) => join(cache, name));
-  for (const path of found.filter((place) => !kept.includes(place))) await rm(path, { recursive: true });
+  for (const path of found.filter((place) => !wanted.includes(place))) await rm(path, { recursive: true });
 }
 
 /** Directories that base-files owns, and with it the whole system. */

@@ -24,29 +24,31 @@ export async function sourceSpec(
   shared: ReadonlySet<string>,
   finish: readonly string[] = [],
 ): Promise<string> {
-  const parts = await Promise.all(binaries.map(readBinary));
+  const packages = await Promise.all(binaries.map(readBinary));
   const name = binaries[0]?.source ?? '';
-  const main = parts.find(({ control }) => control.package === name);
+  const main = packages.find(({ control }) => control.package === name);
   const noarch = binaries.every(({ architecture }) => architecture === 'all');
-  const others = parts.filter((part) => part !== main);
-  const version = (main ?? parts[0])?.control.version ?? '';
+  const others = packages.filter((binary) => binary !== main);
+  const version = (main ?? packages[0])?.control.version ?? '';
   return [
     `Name: ${name}`,
     ...versionTags(version),
     ...(main ? tags(main, shared) : ['Summary: Debian source package', 'License: LicenseRef-Debian']),
     ...(noarch ? ['BuildArch: noarch'] : []),
-    ...parts.map(({ control }, index) => `Source${index}: ${control.package}.deb`),
+    ...packages.map(({ control }, index) => `Source${index}: ${control.package}.deb`),
     '',
     '%description',
     ...(main ? description(main) : [`The Debian source package ${name}.`]),
-    ...others.flatMap((part) => subpackage(part, shared, noarch)),
+    ...others.flatMap((binary) => subpackage(binary, shared, noarch)),
     '',
     '%install',
-    ...parts.map((_, index) => `dpkg-deb --extract %{SOURCE${index}} %{buildroot}`),
+    ...packages.map((_, index) => `dpkg-deb --extract %{SOURCE${index}} %{buildroot}`),
     'cd %{buildroot}',
-    ...parts.flatMap(({ adaptation }) => adaptation.install),
+    ...packages.flatMap(({ adaptation }) => adaptation.install),
     ...finish,
-    ...parts.flatMap((part) => sections(part, part === main ? '' : `-n ${part.control.package}`, shared)),
+    ...packages.flatMap((binary) =>
+      sections(binary, binary === main ? '' : `-n ${binary.control.package}`, shared),
+    ),
     '',
   ].join('\n');
 }
@@ -65,22 +67,22 @@ function versionTags(text: string): string[] {
   return [...epochTag, `Version: ${version}`, `Release: ${release ?? '0'}`];
 }
 
-function subpackage(part: Binary, shared: ReadonlySet<string>, allNoarch: boolean): string[] {
-  const { control } = part;
+function subpackage(binary: Binary, shared: ReadonlySet<string>, allNoarch: boolean): string[] {
+  const { control } = binary;
   return [
     '',
     `%package -n ${control.package}`,
     ...versionTags(control.version),
-    ...tags(part, shared),
+    ...tags(binary, shared),
     ...(control.architecture === 'all' && !allNoarch ? ['BuildArch: noarch'] : []),
     '',
     `%description -n ${control.package}`,
-    ...description(part),
+    ...description(binary),
   ];
 }
 
-function tags(part: Binary, shared: ReadonlySet<string>): string[] {
-  const { fields } = part.control;
+function tags(binary: Binary, shared: ReadonlySet<string>): string[] {
+  const { fields } = binary.control;
   const summary = (fields.get('description') ?? '').split('\n')[0] ?? '';
   const url = fields.get('homepage');
   return [
@@ -88,9 +90,9 @@ function tags(part: Binary, shared: ReadonlySet<string>): string[] {
     'License: LicenseRef-Debian',
     ...(url ? [`URL: ${escapeMacros(url)}`] : []),
     'AutoReqProv: no',
-    ...dependencies(part),
-    ...ownerRequirements(part, shared),
-    ...part.adaptation.preamble,
+    ...dependencies(binary),
+    ...ownerRequirements(binary, shared),
+    ...binary.adaptation.preamble,
   ];
 }
 
@@ -125,10 +127,10 @@ function wholeReplacements({ fields, package: self }: Control): string[] {
 }
 
 /** Owners must be there before the files are unpacked, and base-passwd's accounts before any further ones. */
-function ownerRequirements(part: Binary, shared: ReadonlySet<string>): string[] {
-  const { users, groups } = ownersOf(filesOf(part, shared));
+function ownerRequirements(binary: Binary, shared: ReadonlySet<string>): string[] {
+  const { users, groups } = ownersOf(filesOf(binary, shared));
   const needed = [...users.map((name) => `user(${name})`), ...groups.map((name) => `group(${name})`)];
-  const own = new Set(part.integration.users.map((text) => text.split(' ')[0]));
+  const own = new Set(binary.integration.users.map((text) => text.split(' ')[0]));
   const foreign = needed.filter((name) => !own.has(name));
   const first = own.size > 0 ? ['base-passwd'] : [];
   return [...first, ...foreign].map((name) => `Requires(pre): ${name}`);
@@ -139,8 +141,8 @@ function filesOf({ control, entries, adaptation }: Binary, shared: ReadonlySet<s
   return filesSection(entries, control.conffiles, others, adaptation.files);
 }
 
-function sections(part: Binary, option: string, shared: ReadonlySet<string>): string[] {
-  const scriptlets = withPresets(part.adaptation.scriptlets, part.integration.units);
+function sections(binary: Binary, option: string, shared: ReadonlySet<string>): string[] {
+  const scriptlets = withPresets(binary.adaptation.scriptlets, binary.integration.units);
   return [
     ...scriptlets.flatMap(({ name, options, body }) => [
       '',
@@ -149,7 +151,7 @@ function sections(part: Binary, option: string, shared: ReadonlySet<string>): st
     ]),
     '',
     `%files ${option}`.trim(),
-    ...filesOf(part, shared),
+    ...filesOf(binary, shared),
   ];
 }
 
@@ -169,8 +171,8 @@ function withPresets(scriptlets: readonly Scriptlet[], units: readonly string[])
   ];
 }
 
-function description(part: Binary): string[] {
-  const lines = (part.control.fields.get('description') ?? '').split('\n').slice(1);
+function description(binary: Binary): string[] {
+  const lines = (binary.control.fields.get('description') ?? '').split('\n').slice(1);
   return lines.map((line) => escapeMacros(line.replace(/^ \.?/, '')));
 }
 

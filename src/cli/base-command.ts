@@ -3,7 +3,7 @@ import { Command, Flags } from '@oclif/core';
 import { MillinerError } from '../lib/errors/error.ts';
 import { asStorageError, withoutLinks } from '../lib/host/files.ts';
 import { printable, printableJson } from '../lib/host/printable.ts';
-import { holdPlace } from '../lib/host/safe-place.ts';
+import { requireSafePath } from '../lib/host/safe-place.ts';
 import { withContext, type Context, type RunOptions } from '../pipeline/state/context.ts';
 import { asQueueError } from '../queue/replies.ts';
 import { bytesOf } from '../stages/recipe/schema.ts';
@@ -77,7 +77,7 @@ export abstract class MillinerCommand extends Command {
     const { storage, offline, 'allow-host-root': allowHostRoot, 'allow-older': allowOlder } = flags;
     const state = withoutLinks(flags.state);
     // Also before it is only read: whoever can write there says what this command answers.
-    holdPlace(state);
+    requireSafePath(state);
     const { signal } = this.#stop;
     return { state, storage, allowHostRoot, offline, allowOlder, progress: this.#terminal, signal };
   }

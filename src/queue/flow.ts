@@ -4,7 +4,7 @@
  */
 import { DelayedError, WaitingChildrenError, type Job } from 'bullmq';
 import { MillinerError } from '../lib/errors/error.ts';
-import { revived } from '../lib/errors/wire.ts';
+import { errorFrom } from '../lib/errors/wire.ts';
 import { claims, courseSchema, openCourse, type Course, type OpenedCourse, type Release } from './claims.ts';
 import { cancelled } from './fence.ts';
 import { jobsOf, persistent, readFailure, releaseQueue, type Stage, type StageData } from './job.ts';
@@ -27,7 +27,7 @@ export async function advance(queues: Queues, job: Job, token: string): Promise<
     if (await queues.redis.sismember(keys.cancelled, job.id!)) throw cancelled(job);
     const base = await finishedBase(queues, job, data, token);
     const [done, failed] = await Promise.all([job.getChildrenValues(), job.getFailedChildrenValues()]);
-    for (const text of Object.values(failed)) throw revived(readFailure(text));
+    for (const text of Object.values(failed)) throw errorFrom(readFailure(text));
     const course = courseOf(request!, data, new Results(job.id!, done));
     const next = nextSteps(await openCourse(queues.machines, course));
     if (next.length === 0) return course;

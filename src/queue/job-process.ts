@@ -3,7 +3,7 @@
  * tells how it goes, and ends. Without its worker it undoes what it has begun.
  */
 import { MillinerError } from '../lib/errors/error.ts';
-import { revived } from '../lib/errors/wire.ts';
+import { errorFrom } from '../lib/errors/wire.ts';
 import { asStorageError } from '../lib/host/files.ts';
 import type { Progress } from '../lib/host/progress.ts';
 import { openExchange } from '../pipeline/state/blob-exchange.ts';
@@ -75,7 +75,7 @@ let until: Deadline = { monotonic: 0, wall: 0 };
 async function fence(): Promise<AbortSignal> {
   while (millisecondsTo(until) <= 0) {
     const grant = await ask();
-    if ('refused' in grant) throw revived(grant.refused);
+    if ('refused' in grant) throw errorFrom(grant.refused);
     until = grant.until;
   }
   return AbortSignal.timeout(Math.max(0, millisecondsTo(until)));

@@ -2,7 +2,7 @@
 import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../lib/errors/error.ts';
-import { revived, type Failure } from '../lib/errors/wire.ts';
+import { errorFrom, type Failure } from '../lib/errors/wire.ts';
 import { killGroup, startModule } from '../lib/host/exec.ts';
 import { LineSplitter } from '../lib/host/lines.ts';
 import { removeDeadWorkspaces } from '../pipeline/state/workspace.ts';
@@ -46,7 +46,7 @@ export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSigna
   try {
     const how = await ended;
     if (told && 'result' in told) return told.result;
-    if (told) throw revived(told.failure);
+    if (told) throw errorFrom(told.failure);
     // It could not clear up what it had mounted and started.
     if (task.pid !== undefined) killGroup(task.pid);
     await removeDeadWorkspaces(order.state);

@@ -111,13 +111,13 @@ async function removeGroup(path: string): Promise<void> {
     for (const below of await readdir(path, { withFileTypes: true }).catch(() => [])) {
       if (below.isDirectory()) await removeGroup(join(path, below.name));
     }
-    if (await rmdir(path).then(() => true, isGone)) return;
+    if (await rmdir(path).then(() => true, isNotFound)) return;
     await sleep(pauseMilliseconds);
   }
   throw new MillinerError('BUSY', `processes stay in the control group ${path}`, { details: { path } });
 }
 
-function isGone(error: NodeJS.ErrnoException): boolean {
+function isNotFound(error: NodeJS.ErrnoException): boolean {
   if (error.code === 'ENOENT') return true;
   if (error.code === 'EBUSY') return false;
   throw error;

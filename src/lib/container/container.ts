@@ -109,9 +109,9 @@ function stopper({ signal, timeout, args, isDiskFull }: ContainerOptions, kill: 
   let error: MillinerError | undefined;
   let written = 0;
   let diskSeen = Date.now();
-  const stop = (why: MillinerError) => {
+  const stop = (reason: MillinerError) => {
     if (error) return;
-    error = why;
+    error = reason;
     kill();
   };
   const onAbort = () => stop(new MillinerError('INTERRUPTED', `${args[0]} was stopped`));

@@ -43,13 +43,13 @@ export async function startContainer(
   await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
   const runtime = await findRuntime();
   const log = watched ? ['--log', logOf(container), '--log-format', 'json'] : [];
-  const keep = (watched || counted) && runtime === 'runc' ? ['--keep'] : [];
+  const keepOption = (watched || counted) && runtime === 'runc' ? ['--keep'] : [];
   const handing = handed === undefined ? [] : ['--preserve-fds', '1'];
   const program = [
     ...stateOf(container),
     ...log,
     'run',
-    ...keep,
+    ...keepOption,
     ...handing,
     '--bundle',
     bundle,

@@ -49,16 +49,16 @@ export interface Traced {
 export function prepareTracing({ args, onTrace, ids }: Traced, onFailure: () => void): Tracing {
   const [tee, grep] = hookPrograms.map(program);
   // The hooks reach our pipes by their names in /proc: nothing of them lies on a disk.
-  const [told, tell] = native().pipe();
+  const [stateRead, stateWrite] = native().pipe();
   const [wait, go] = native().pipe();
-  const [heard, handed] = onTrace === undefined ? [] : native().pipe();
+  const [outputRead, outputWrite] = onTrace === undefined ? [] : native().pipe();
   // Programs open it again by its name, /dev/stderr.
-  if (handed !== undefined && ids) fchownSync(handed, ids.start, ids.start);
+  if (outputWrite !== undefined && ids) fchownSync(outputWrite, ids.start, ids.start);
   const at = (fd: number) => `/proc/${process.pid}/fd/${fd}`;
-  const state = new Socket({ fd: told, readable: true, writable: false });
+  const state = new Socket({ fd: stateRead, readable: true, writable: false });
   const closeOnce = closer();
   const release = () => closeOnce(go);
-  const seized = seize(state, args, handed)
+  const seized = seize(state, args, outputWrite)
     .then((followed) => {
       if (followed) writeSync(go, 'followed\n');
       return followed;
@@ -70,16 +70,18 @@ export function prepareTracing({ args, onTrace, ids }: Traced, onFailure: () => 
       // The first hands us the state, which names the process; the second waits for our word that it is followed, and
       // fails without it: where we die before, nobody would hold the program to its limits.
       createRuntime: [
-        { path: tee, args: ['tee', at(tell)] },
+        { path: tee, args: ['tee', at(stateWrite)] },
         { path: grep, args: ['grep', '-q', 'followed', at(wait)] },
       ],
     },
-    ...(handed !== undefined && { handed }),
-    ...(heard !== undefined && { words: new Socket({ fd: heard, readable: true, writable: false }) }),
+    ...(outputWrite !== undefined && { handed: outputWrite }),
+    ...(outputRead !== undefined && {
+      words: new Socket({ fd: outputRead, readable: true, writable: false }),
+    }),
     release,
     finish: async () => {
       state.destroy();
-      for (const fd of [tell, wait, go, handed]) if (fd !== undefined) closeOnce(fd);
+      for (const fd of [stateWrite, wait, go, outputWrite]) if (fd !== undefined) closeOnce(fd);
       return (await seized)?.ended;
     },
   };

@@ -38,10 +38,10 @@ export function asSharedRoot(error: unknown, place: string): unknown {
   return sharedRoot(`${place} (${message})`, error);
 }
 
-export function sharedRoot(why: string, cause?: unknown): MillinerError {
+export function sharedRoot(reason: string, cause?: unknown): MillinerError {
   return new MillinerError(
     'HOST_ROOT_SHARED',
-    `scriptlets and instances cannot run on this host without its root user: ${why}`,
+    `scriptlets and instances cannot run on this host without its root user: ${reason}`,
     { cause },
   );
 }

@@ -23,6 +23,6 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** The error again. */
-export function revived({ code, message, hint, details }: Failure): MillinerError {
+export function errorFrom({ code, message, hint, details }: Failure): MillinerError {
   return new MillinerError(code, message, { hint, ...(details && { details }) });
 }

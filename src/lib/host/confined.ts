@@ -66,7 +66,11 @@ export function startConfined(
 
 /** Of this checkout or installation all that a module of ours needs: what is compiled, and the addon. */
 const root = resolve(import.meta.dirname, '../../..');
-const ours = [resolve(import.meta.dirname, '../..'), join(root, 'native/build'), join(root, 'package.json')];
+const ownFiles = [
+  resolve(import.meta.dirname, '../..'),
+  join(root, 'native/build'),
+  join(root, 'package.json'),
+];
 /** Where npm has laid what we need: below us, and beside us. */
 const packages = [
   join(root, 'node_modules'),
@@ -75,24 +79,24 @@ const packages = [
 
 /** A module of ours: gives what it writes, and what it is given stands on its stdin. */
 export async function runModuleConfined(module: string, reach: Reach, input: string): Promise<string> {
-  const { stdout } = await runConfined(process.execPath, [module], withOurs(reach), { input });
+  const { stdout } = await runConfined(process.execPath, [module], withOwnFiles(reach), { input });
   return stdout;
 }
 
 /** The same, as startConfined: what it writes is bytes, or much. */
 export function startModuleConfined(module: string, reach: Reach, input: string) {
-  return startConfined(process.execPath, [module], withOurs(reach), { input });
+  return startConfined(process.execPath, [module], withOwnFiles(reach), { input });
 }
 
 /** The same for one that goes on: its stdin and stdout are the caller's. */
 export function startWorkerConfined(module: string, reach: Reach, flags: readonly string[]) {
   const { reads = [] } = reach;
-  const wide = withOurs({ ...reach, reads: [...packages, ...reads] });
+  const wide = withOwnFiles({ ...reach, reads: [...packages, ...reads] });
   return startPiped(bubblewrap, [...confinement(process.execPath, wide), ...flags, module]);
 }
 
-function withOurs(reach: Reach): Reach {
-  return { ...reach, reads: [...ours, process.execPath, ...(reach.reads ?? [])] };
+function withOwnFiles(reach: Reach): Reach {
+  return { ...reach, reads: [...ownFiles, process.execPath, ...(reach.reads ?? [])] };
 }
 
 /** Why a program that startConfined has started failed, where that was not its own failure. */
@@ -104,12 +108,12 @@ export function confinementFailed({ stderr }: EndedCommand): MillinerError | und
 function confinement(program: string, { reads = [], writes, capabilities = [] }: Reach): string[] {
   if (!searchPath.some((directory) => existsSync(resolve(directory, program))))
     throw new MillinerError('HOST_MISSING', `${program} is not installed`, { details: { program } });
-  const kept = capabilities.flatMap((name) => ['--cap-add', `CAP_${name}`]);
+  const addedCapabilities = capabilities.flatMap((name) => ['--cap-add', `CAP_${name}`]);
   const own = [
-    ...apart(),
+    ...namespaceOptions(),
     '--cap-drop',
     'ALL',
-    ...kept,
+    ...addedCapabilities,
     '--die-with-parent',
     // No session of its own: it is in the group that is ended, until it knows that it dies with its parent.
     '--chdir',
@@ -125,7 +129,7 @@ function confinement(program: string, { reads = [], writes, capabilities = [] }:
 }
 
 /** Root needs no user namespace, which not every kernel has; others get the rest by one. */
-function apart(): string[] {
+function namespaceOptions(): string[] {
   const others = ['ipc', 'pid', 'net', 'uts', 'cgroup-try'];
   const all = process.getuid?.() === 0 ? others : ['user', ...others];
   return all.map((one) => `--unshare-${one}`);
@@ -143,8 +147,8 @@ function failureIn(words: string): string | undefined {
   return /^bwrap: (.*)/.exec(words)?.[1];
 }
 
-function cannotConfine(why: string): MillinerError {
-  return new MillinerError('HOST_MISSING', `Milliner cannot confine programs on this host: ${why}`, {
+function cannotConfine(reason: string): MillinerError {
+  return new MillinerError('HOST_MISSING', `Milliner cannot confine programs on this host: ${reason}`, {
     hint: 'Milliner reads packages and keys in containers of bubblewrap. Allow it namespaces: CAP_SYS_ADMIN, or unprivileged user namespaces.',
     details: { program: bubblewrap },
   });

@@ -3,6 +3,6 @@ let isInside = false;
 
 export const isConfined = (): boolean => isInside;
 
-export function standInside(): void {
+export function markConfined(): void {
   isInside = true;
 }

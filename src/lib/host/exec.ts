@@ -136,7 +136,7 @@ export function startServer(program: string, args: readonly string[], cwd: strin
 }
 
 /** What only the process itself may know, and what belongs to how it was started. */
-const withheld = ['MILLINER_KEY_PASSWORD', 'MILLINER_REDIS', 'NODE_CHANNEL_FD', 'NODE_OPTIONS'];
+const secretVariables = ['MILLINER_KEY_PASSWORD', 'MILLINER_REDIS', 'NODE_CHANNEL_FD', 'NODE_OPTIONS'];
 
 /**
  * A module of ours in a process of its own, with a channel for as long as both live. In a session of its own too: a
@@ -144,7 +144,9 @@ const withheld = ['MILLINER_KEY_PASSWORD', 'MILLINER_REDIS', 'NODE_CHANNEL_FD', 
  * authorities and credentials are, but for the secrets.
  */
 export function startModule(path: string) {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !withheld.includes(name)));
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !secretVariables.includes(name)),
+  );
   return fork(path, [], { env, execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true });
 }
 

@@ -43,11 +43,11 @@ export async function withLock<T>(
 export async function acquire(path: string, mode: LockMode, options: LockOptions = {}): Promise<FileHandle> {
   const handle = await open(path, 'a', 0o644);
   try {
-    let told = false;
+    let isReported = false;
     while (!(await native().flock(handle.fd, mode))) {
       if (!options.wait) throw await busy(path, handle);
-      if (!told) options.onWait?.(await holdersOf(handle));
-      told = true;
+      if (!isReported) options.onWait?.(await holdersOf(handle));
+      isReported = true;
       await sleep(pollMilliseconds, undefined, { signal: options.signal });
     }
     return handle;
@@ -115,8 +115,8 @@ export async function openTemporary(path: string, mode: number): Promise<FileHan
 }
 
 async function isStillAt(path: string, handle: FileHandle): Promise<boolean> {
-  const [there, ours] = await Promise.all([statIfThere(path), handle.stat()]);
-  return there !== undefined && there.ino === ours.ino && there.dev === ours.dev;
+  const [there, own] = await Promise.all([statIfThere(path), handle.stat()]);
+  return there !== undefined && there.ino === own.ino && there.dev === own.dev;
 }
 
 async function busy(path: string, handle: FileHandle): Promise<MillinerError> {
@@ -134,8 +134,8 @@ async function holdersOf(handle: FileHandle): Promise<string> {
   const { ino } = await handle.stat({ bigint: true });
   const pids = new Set<string>();
   for (const line of (await readFile('/proc/locks', 'utf8')).split('\n')) {
-    const held = /^\d+: FLOCK +ADVISORY +(?:READ|WRITE) (\d+) (\S+):(\d+) /.exec(line);
-    if (held?.[1] && held[2] === device && held[3] === String(ino)) pids.add(held[1]);
+    const holder = /^\d+: FLOCK +ADVISORY +(?:READ|WRITE) (\d+) (\S+):(\d+) /.exec(line);
+    if (holder?.[1] && holder[2] === device && holder[3] === String(ino)) pids.add(holder[1]);
   }
   const names = await Promise.all([...pids].map(describeProcess));
   return names.join(', ') || 'a process that is not visible here';

@@ -79,8 +79,8 @@ export async function mountOverlay(spec: OverlaySpec, target: string, owner = 0)
 /** The nearest directory that all lie below. */
 export function commonParent(paths: readonly string[]): string {
   const parents = paths.map((path) => dirname(path).split('/'));
-  const shared = parents.reduce((common, parts) => {
-    const differs = common.findIndex((part, index) => part !== parts[index]);
+  const shared = parents.reduce((common, segments) => {
+    const differs = common.findIndex((segment, index) => segment !== segments[index]);
     return differs === -1 ? common : common.slice(0, differs);
   });
   return shared.join('/') || '/';

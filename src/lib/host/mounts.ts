@@ -103,9 +103,12 @@ export async function unmountAllBelow(directory: string, options: UnmountOptions
     if (mounted.length === 0) return;
     for (const { target } of mounted.toReversed()) await unmount(target, options);
   }
-  const [left] = await mountsBelow(directory);
-  if (left)
-    throw new MillinerError('BUSY', `${left.target} is still mounted after three attempts to unmount it`);
+  const [remaining] = await mountsBelow(directory);
+  if (remaining)
+    throw new MillinerError(
+      'BUSY',
+      `${remaining.target} is still mounted after three attempts to unmount it`,
+    );
 }
 
 /** The fields of proc_pid_mountinfo(5) that are of use here. */

@@ -35,18 +35,18 @@ export function resolveInImage(
   path: ByteString,
   linkAt: (path: ByteString) => ByteString | undefined,
 ): ByteString | undefined {
-  const todo = path.split('/').filter((part) => part !== '' && part !== '.');
+  const todo = path.split('/').filter((segment) => segment !== '' && segment !== '.');
   const done: string[] = [];
   for (let links = 0; todo.length > 0;) {
-    const part = todo.shift()!;
-    if (part === '..') {
+    const segment = todo.shift()!;
+    if (segment === '..') {
       done.pop();
       continue;
     }
-    const here = [...done, part].join('/') as ByteString;
+    const here = [...done, segment].join('/') as ByteString;
     const target = todo.length > 0 ? linkAt(here) : undefined;
     if (target === undefined) {
-      done.push(part);
+      done.push(segment);
       continue;
     }
     if (++links > 40) return undefined;

@@ -7,15 +7,15 @@ import { Transform } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
 /** Control characters (C0 but for tabs and the ends of lines, DEL, C1), and what reorders or breaks lines unseen. */
-const obeyed = /(?![\n\t])\p{Cc}|\p{Bidi_Control}|[\u2028\u2029]/gu;
+const controlCharacters = /(?![\n\t])\p{Cc}|\p{Bidi_Control}|[\u2028\u2029]/gu;
 
 export function printable(text: string): string {
-  return text.replaceAll(obeyed, '\uFFFD');
+  return text.replaceAll(controlCharacters, '\uFFFD');
 }
 
 /** The same for JSON, where strings have an escape for each: the value stays what it is. */
 export function printableJson(json: string): string {
-  return json.replaceAll(obeyed, (character) => {
+  return json.replaceAll(controlCharacters, (character) => {
     return `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`;
   });
 }

@@ -5,7 +5,7 @@ import { MillinerError } from '../errors/error.ts';
 const maxReservedBytes = 1024 ** 3;
 const reservedShare = 0.05;
 /** Bytes that may be written before it is asked again. */
-const between = 8 * 1024 * 1024;
+const checkIntervalBytes = 8 * 1024 * 1024;
 
 /** Bytes that may still be written where path lies; below zero where the reserve itself has been taken from. */
 export async function spareBytes(path: string): Promise<number> {
@@ -14,11 +14,11 @@ export async function spareBytes(path: string): Promise<number> {
 }
 
 /** Passes what is to be written to a place on. Throws DISK_FULL before the reserve is taken from. */
-export async function* sparing<T extends Uint8Array>(
+export async function* keepingReserve<T extends Uint8Array>(
   source: AsyncIterable<T> | Iterable<T>,
   path: string,
 ): AsyncGenerator<T> {
-  const meter = new SpareMeter(path);
+  const meter = new ReserveMeter(path);
   for await (const piece of source) {
     await meter.spend(piece.length);
     yield piece;
@@ -26,7 +26,7 @@ export async function* sparing<T extends Uint8Array>(
 }
 
 /** The same for those who write in other ways. */
-export class SpareMeter {
+export class ReserveMeter {
   readonly #path: string;
   #granted = 0;
 
@@ -37,9 +37,9 @@ export class SpareMeter {
   /** To be called before that many bytes are written. Throws DISK_FULL. */
   async spend(bytes: number): Promise<void> {
     if (bytes > this.#granted) {
-      const spare = await spareBytes(this.#path);
-      if (spare < bytes) throw reserveReached(this.#path);
-      this.#granted = Math.max(bytes, Math.min(between, spare));
+      const free = await spareBytes(this.#path);
+      if (free < bytes) throw reserveReached(this.#path);
+      this.#granted = Math.max(bytes, Math.min(checkIntervalBytes, free));
     }
     this.#granted -= bytes;
   }

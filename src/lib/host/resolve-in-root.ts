@@ -42,25 +42,25 @@ const maxFileBytes = 64 * 1024 * 1024;
 /** A file's bytes; undefined where there is none. Throws INSTALL_FAILED for what is no regular file. */
 export async function readInside(target: string, path: string): Promise<Buffer | undefined> {
   const resolved = resolveInside(target, path);
-  if (resolved === undefined) throw unfit(path, 'is in a circle of symbolic links');
+  if (resolved === undefined) throw unusableFile(path, 'is in a circle of symbolic links');
   // Opening a FIFO would wait for a writer that never comes.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const handle = await open(below(target, resolved), flags).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw unfit(path, `cannot be opened (${error.code})`);
+    throw unusableFile(path, `cannot be opened (${error.code})`);
   });
   if (!handle) return undefined;
   try {
     const found = await handle.stat();
-    if (!found.isFile()) throw unfit(path, 'is not a regular file');
-    if (found.size > maxFileBytes) throw unfit(path, `is larger than ${maxFileBytes} bytes`);
+    if (!found.isFile()) throw unusableFile(path, 'is not a regular file');
+    if (found.size > maxFileBytes) throw unusableFile(path, `is larger than ${maxFileBytes} bytes`);
     return await handle.readFile();
   } finally {
     await handle.close();
   }
 }
 
-function unfit(path: string, what: string): MillinerError {
+function unusableFile(path: string, what: string): MillinerError {
   return new MillinerError('INSTALL_FAILED', `/${path} of the image ${what}`, {
     hint: 'A scriptlet has put it there. Fix the package, or exclude it.',
     details: { path: `/${path}` },

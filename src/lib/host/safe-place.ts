@@ -12,10 +12,10 @@ const sticky = 0o1000;
 const writableByOthers = 0o022;
 
 /** Throws PLACE_UNSAFE; what is not there yet is as safe as what it will be made in. */
-export function holdPlace(path: string): void {
+export function requireSafePath(path: string): void {
   const place = withoutLinks(path);
   for (let at = place; ; at = dirname(at)) {
-    const found = lookAt(at);
+    const found = statPlace(at);
     const fault = found && faultOf(found, at !== place);
     if (fault !== undefined) throw unsafe(at, fault);
     if (at === dirname(at)) return;
@@ -23,13 +23,13 @@ export function holdPlace(path: string): void {
 }
 
 /** The same for all that lies in a directory: what others made there while they could is theirs still. */
-export async function holdEntries(directory: string): Promise<void> {
+export async function requireSafeEntries(directory: string): Promise<void> {
   for (const name of (await readdirIfThere(directory)) ?? []) {
     const path = join(directory, name);
-    const found = lookAt(path);
+    const found = statPlace(path);
     const fault = found && faultOf(found, false);
     if (fault !== undefined) throw unsafe(path, fault);
-    if (found?.isSymbolicLink()) holdPlace(path);
+    if (found?.isSymbolicLink()) requireSafePath(path);
   }
 }
 
@@ -40,14 +40,14 @@ export async function makeDirectory(path: string, mode: number): Promise<void> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST' && lstatSync(withoutLinks(path)).isDirectory()) return;
-    if (code !== 'ENOENT' || path === dirname(path) || lookAt(dirname(path))) throw error;
+    if (code !== 'ENOENT' || path === dirname(path) || statPlace(dirname(path))) throw error;
     await makeDirectory(dirname(path), 0o755);
     await mkdir(path, { mode });
   }
 }
 
 /** Undefined where nothing is, and where what leads there is no directory: whoever makes one there is told. */
-function lookAt(path: string): Stats | undefined {
+function statPlace(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {

@@ -1,11 +1,11 @@
 /** The side of a confined worker: answers each task with what `work` gives or throws, until no more can come. */
 import { createInterface } from 'node:readline';
 import { failureOf } from '../errors/wire.ts';
-import { standInside } from './confinement.ts';
+import { markConfined } from './confinement.ts';
 import { asStorageError } from './files.ts';
 
 export async function serveTasks(work: (task: never) => Promise<unknown>): Promise<void> {
-  standInside();
+  markConfined();
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
     const answer = await work(JSON.parse(line) as never).then(
       (result) => ({ result }),

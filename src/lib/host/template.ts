@@ -24,6 +24,6 @@ export function fillTemplate(text: string, values: Record<string, unknown>): str
 function withoutPrototype<T>(value: T): T {
   if (Array.isArray(value)) return value.map(withoutPrototype) as T;
   if (value === null || typeof value !== 'object') return value;
-  const entries = Object.entries(value).map(([key, part]) => [key, withoutPrototype<unknown>(part)]);
+  const entries = Object.entries(value).map(([key, field]) => [key, withoutPrototype<unknown>(field)]);
   return Object.assign(Object.create(null), Object.fromEntries(entries)) as T;
 }

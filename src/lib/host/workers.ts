@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { errorTable, MillinerError, type ErrorCode } from '../errors/error.ts';
-import { revived, type Failure } from '../errors/wire.ts';
+import { errorFrom, type Failure } from '../errors/wire.ts';
 import { confinementFailed, startWorkerConfined, type Reach } from './confined.ts';
 import { endGroup, type EndedCommand } from './exec.ts';
 
@@ -92,7 +92,7 @@ export class Workers<Task> {
       if (done === true) throw this.#ended(await worker.child, signal);
       const line = this.#checked(lineSchema, jsonOf(value));
       if (!this.#isOver) this.#idle.push(worker);
-      if ('error' in line) throw revived(line.error);
+      if ('error' in line) throw errorFrom(line.error);
       return line.result;
     } finally {
       signal?.removeEventListener('abort', stop);
@@ -117,8 +117,8 @@ export class Workers<Task> {
   #ended(result: EndedCommand, signal: AbortSignal | undefined): MillinerError {
     if (signal?.aborted) return stopped();
     const words = (result.stderr ?? '').slice(-4096);
-    const why = `${this.#options.module} ended in the middle of a task (${result.signal ?? result.exitCode}): ${words}`;
-    return confinementFailed(result) ?? new MillinerError('INTERNAL', why);
+    const reason = `${this.#options.module} ended in the middle of a task (${result.signal ?? result.exitCode}): ${words}`;
+    return confinementFailed(result) ?? new MillinerError('INTERNAL', reason);
   }
 }
 

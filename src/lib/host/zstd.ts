@@ -32,15 +32,15 @@ export async function* frameByFrame(source: AsyncIterable<Buffer>): AsyncGenerat
 
 /** Whether it ends in the midst of a frame; what is no frame at all is not looked at. */
 export async function endsInFrame(source: AsyncIterable<Buffer>): Promise<boolean> {
-  return (await walked(source)).isInFrame;
+  return (await walkFrames(source)).isInFrame;
 }
 
 /** Whether nothing but frames is in it, be the last one whole or not. */
 export async function isOfFrames(source: AsyncIterable<Buffer>): Promise<boolean> {
-  return !(await walked(source)).isLost;
+  return !(await walkFrames(source)).isLost;
 }
 
-async function walked(source: AsyncIterable<Buffer>): Promise<FrameWalker> {
+async function walkFrames(source: AsyncIterable<Buffer>): Promise<FrameWalker> {
   const walker = new FrameWalker();
   for await (const piece of source) {
     for (let at = 0; at < piece.length;) at += walker.pass(piece.subarray(at));

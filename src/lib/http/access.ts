@@ -13,7 +13,7 @@ export interface Access {
    * The origins that the recipe or the operator names, as URL.origin gives them: all others, which answers name, are
    * asked only at public addresses. Without it, that of the first URL.
    */
-  named?: readonly string[] | undefined;
+  origins?: readonly string[] | undefined;
   /** One for each origin. */
   secrets?: readonly Secrets[] | undefined;
 }

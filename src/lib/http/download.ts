@@ -9,7 +9,7 @@ import { MillinerError } from '../errors/error.ts';
 import type { Checksum } from '../host/checksum.ts';
 import { asStorageError, statIfThere, syncPath } from '../host/files.ts';
 import { acquire } from '../host/locks.ts';
-import { SpareMeter } from '../host/reserve.ts';
+import { ReserveMeter } from '../host/reserve.ts';
 import { defaultMinRate, defaultTimeout, type Access } from './access.ts';
 import { eachMirror, type MirrorOptions } from './mirrors.ts';
 import { asAttemptError, AttemptError, get, showUrl, type Asking } from './request.ts';
@@ -127,7 +127,7 @@ async function fetchInto(
   let hash = start();
   let have = await resumePoint(handle, part, hash, options);
   const resumed = have > 0;
-  const spare = new SpareMeter(part);
+  const reserve = new ReserveMeter(part);
   const sink: Sink = {
     restart: async () => {
       await handle.truncate(0);
@@ -135,7 +135,7 @@ async function fetchInto(
     },
     write: async (chunk) => {
       hash?.update(chunk);
-      await spare.spend(chunk.length);
+      await reserve.spend(chunk.length);
       await handle.appendFile(chunk);
     },
   };

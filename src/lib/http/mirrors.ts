@@ -53,16 +53,18 @@ async function pause(round: number, reasons: { error: AttemptError }[], signal: 
 
 function exhausted(urls: readonly string[], reasons: { url: string; error: AttemptError }[]): MillinerError {
   const isRefused = ({ error }: { error: AttemptError }) => error.cause instanceof AddressRefused;
-  const told = reasons.find(({ error }) => error.mismatch) ?? reasons.find(isRefused) ?? reasons.at(-1);
-  const code = told?.error.mismatch
+  const reported = reasons.find(({ error }) => error.mismatch) ?? reasons.find(isRefused) ?? reasons.at(-1);
+  const code = reported?.error.mismatch
     ? 'DIGEST_MISMATCH'
-    : told && isRefused(told)
+    : reported && isRefused(reported)
       ? 'ADDRESS_REFUSED'
       : 'REPO_UNAVAILABLE';
   const shown = urls.map(showUrl);
-  const message = told ? `${showUrl(told.url)}: ${told.error.message}` : 'there is no URL to fetch from';
+  const message = reported
+    ? `${showUrl(reported.url)}: ${reported.error.message}`
+    : 'there is no URL to fetch from';
   return new MillinerError(code, message, {
-    cause: told?.error,
+    cause: reported?.error,
     details: { urls: shown, reasons: reasons.slice(-10).map((r) => `${showUrl(r.url)}: ${r.error.message}`) },
   });
 }

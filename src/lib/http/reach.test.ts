@@ -77,7 +77,9 @@ test('a stranger reaches none of this host’s own addresses, by whatever words'
   for (const url of ways()) {
     const asking = confined(true, () => fetchBytes(url, { maxBytes: 100, rounds: 1 }));
     await expect(asking, url).rejects.toMatchObject({ code: 'ADDRESS_REFUSED' });
-    await expect(send(new URL(url), { isStrange: true }), url).rejects.toMatchObject({ permanent: true });
+    await expect(send(new URL(url), { isForeignOrigin: true }), url).rejects.toMatchObject({
+      permanent: true,
+    });
   }
   expect(asked).toBe(0);
   expect((await fetchBytes(ways()[0]!, { maxBytes: 100 })).toString()).toBe('content');

@@ -26,8 +26,8 @@ const [reserved4, reserved6, unicast6] = [special4, special6, global6].map((text
 const confinement = new AsyncLocalStorage<true>();
 
 /** Runs fn for a stranger: no server is asked whose address is not public, and recipes may ask for less. */
-export function confined<T>(isStranger: boolean, fn: () => Promise<T>): Promise<T> {
-  return isStranger ? confinement.run(true, fn) : fn();
+export function confined<T>(isUntrusted: boolean, fn: () => Promise<T>): Promise<T> {
+  return isUntrusted ? confinement.run(true, fn) : fn();
 }
 
 /** The same for all that the caller does from here on. */
@@ -56,7 +56,8 @@ export class AddressRefused extends Error {
 /** Throws AddressRefused; USAGE where the operator's list cannot be read. `host` may be a name: it is not looked up. */
 export function refusePrivate(host: string): void {
   const address = host.replace(/^\[(.*)\]$/, '$1');
-  if (isIP(address) !== 0 && !isPublic(address) && !isNamed(address)) throw new AddressRefused(address);
+  if (isIP(address) !== 0 && !isPublic(address) && !isConfiguredProxy(address))
+    throw new AddressRefused(address);
 }
 
 /** dns.lookup for a connection, which fails where one of the addresses is refused. */
@@ -84,7 +85,7 @@ export function isPublic(address: string): boolean {
   return unicast6!.check(address, 'ipv6') && !reserved6!.check(address, 'ipv6');
 }
 
-function isNamed(address: string): boolean {
+function isConfiguredProxy(address: string): boolean {
   return networks(process.env[variable] ?? '').check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 

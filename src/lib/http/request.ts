@@ -16,10 +16,10 @@ export interface HttpRequest {
   body?: Uint8Array | Readable | undefined;
   signal?: AbortSignal | undefined;
   /** Milliseconds of silence until the answer begins; default 30 s. */
-  patience?: number | undefined;
+  headersTimeout?: number | undefined;
   tls?: Tls | undefined;
   /** Neither the operator nor a recipe names this server, but an answer: only at a public address; see reach.ts. */
-  isStrange?: boolean | undefined;
+  isForeignOrigin?: boolean | undefined;
 }
 
 /** Why one attempt at one URL failed; the caller decides whether there is another. */
@@ -54,7 +54,7 @@ export class AttemptError extends Error {
 const connectMilliseconds = 15_000;
 const maxRedirects = 10;
 const redirects = new Set([301, 302, 303, 307, 308]);
-const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
+const transientStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 interface Agents {
   /** By way of the environment's proxy, where it names one. */
@@ -63,7 +63,7 @@ interface Agents {
   loopback: Dispatcher;
 }
 /** By what makes their connections others than the usual: the PEM texts of an access, and whom they may reach. */
-const known = new Map<string, Agents>();
+const agentsByKey = new Map<string, Agents>();
 
 /** PEM. */
 export interface Tls {
@@ -78,8 +78,8 @@ export interface Tls {
 
 function agentFor(url: URL, tls: Tls, isPublicOnly: boolean): Dispatcher {
   const key = JSON.stringify([tls, isPublicOnly]);
-  const agents = known.get(key) ?? makeAgents(tls, isPublicOnly);
-  known.set(key, agents);
+  const agents = agentsByKey.get(key) ?? makeAgents(tls, isPublicOnly);
+  agentsByKey.set(key, agents);
   return isLoopbackHost(url.hostname) ? agents.loopback : agents.outside;
 }
 
@@ -138,16 +138,16 @@ export async function get(
 ): Promise<HttpResponse> {
   const { authorities, timeout } = access;
   let target = parseUrl(url);
-  const named = access.named ?? [target.origin];
+  const origins = access.origins ?? [target.origin];
   // A redirect to another host must not carry our secrets there, and what comes back from there gets none either.
   let secrets = access.secrets?.find(({ origin }) => origin === target.origin);
   for (let hop = 0; hop <= maxRedirects; hop++) {
     const response = await send(target, {
       headers: { ...headers, ...basic(secrets) },
       signal,
-      patience: timeout,
+      headersTimeout: timeout,
       tls: { authorities, certificate: secrets?.certificate },
-      isStrange: !named.includes(target.origin),
+      isForeignOrigin: !origins.includes(target.origin),
     });
     if (response.statusCode === 200 || response.statusCode === 206) return response;
     if (accept.includes(response.statusCode)) return response;
@@ -165,7 +165,7 @@ export async function send(target: URL, options: HttpRequest): Promise<HttpRespo
   const bare = new URL(target);
   bare.username = '';
   bare.password = '';
-  const isPublicOnly = options.isStrange === true || isConfined();
+  const isPublicOnly = options.isForeignOrigin === true || isConfined();
   try {
     if (isPublicOnly) await refuseBefore(bare.hostname);
     return await request(bare, {
@@ -174,14 +174,14 @@ export async function send(target: URL, options: HttpRequest): Promise<HttpRespo
       headers: { 'user-agent': 'milliner', 'accept-encoding': 'identity', ...options.headers },
       body: options.body ?? null,
       signal: options.signal ?? null,
-      ...(options.patience !== undefined && { headersTimeout: options.patience }),
+      ...(options.headersTimeout !== undefined && { headersTimeout: options.headersTimeout }),
     });
   } catch (cause) {
     throw asAttemptError(cause);
   }
 }
 
-const looked = new Map<string, Promise<void>>();
+const checkedHosts = new Map<string, Promise<void>>();
 
 /**
  * What no look-up of a connection shows: an address in the place of a name, and the name that a proxy resolves, which
@@ -197,8 +197,8 @@ async function refuseBefore(host: string): Promise<void> {
     new Promise<void>((done, fail) => {
       publicLookup(host, { all: true }, (error) => (error instanceof AddressRefused ? fail(error) : done()));
     });
-  const found = looked.get(host) ?? look();
-  looked.set(host, found);
+  const found = checkedHosts.get(host) ?? look();
+  checkedHosts.set(host, found);
   await found;
 }
 
@@ -243,14 +243,14 @@ function redirectTarget(response: HttpResponse, from: URL): URL | undefined {
 
 export function statusError(response: HttpResponse): AttemptError {
   return new AttemptError(`HTTP status ${response.statusCode}`, {
-    permanent: !passing.has(response.statusCode),
-    retryAfter: waitOf(response),
+    permanent: !transientStatuses.has(response.statusCode),
+    retryAfter: retryAfterOf(response),
     status: response.statusCode,
   });
 }
 
 /** Retry-After in milliseconds: seconds or a date (RFC 9110, 10.2.3). */
-function waitOf(response: HttpResponse): number {
+function retryAfterOf(response: HttpResponse): number {
   const text = String(response.headers['retry-after'] ?? '');
   const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
   return wait > 0 ? wait : 0;

@@ -15,11 +15,11 @@ const noTls = /^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG
 export const isUntrusted = (error: unknown): boolean => untrusted.test(codeOf(error));
 
 /** The other side answers something else than TLS. */
-export const lacksTls = (error: unknown): boolean => noTls.test(codeOf(error));
+export const isPlainServer = (error: unknown): boolean => noTls.test(codeOf(error));
 
 /** The other side speaks TLS, whatever it said. */
 export const failsInTls = (error: unknown): boolean =>
-  !lacksTls(error) && (isUntrusted(error) || /^ERR_(?:TLS|SSL)_/.test(codeOf(error)));
+  !isPlainServer(error) && (isUntrusted(error) || /^ERR_(?:TLS|SSL)_/.test(codeOf(error)));
 
 /** OpenSSL's words are for those who know it, and Node adds advice about its own command line. */
 export function wordsOf(error: Error): string {
@@ -29,7 +29,7 @@ export function wordsOf(error: Error): string {
   if (/^(?:DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) {
     return `no authority that this host trusts has signed its certificate (${code})`;
   }
-  return lacksTls(error) ? 'it does not answer with TLS' : error.message || code;
+  return isPlainServer(error) ? 'it does not answer with TLS' : error.message || code;
 }
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException | undefined)?.code ?? '';

@@ -60,8 +60,8 @@ export class Authorizer {
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     if (bearer) {
       this.#challenge = bearer;
-      const named = bearer.parameters['scope'] ?? '';
-      this.#wanted.set(scope, mergeScopes(this.#wanted.get(scope) ?? '', named));
+      const requestedScope = bearer.parameters['scope'] ?? '';
+      this.#wanted.set(scope, mergeScopes(this.#wanted.get(scope) ?? '', requestedScope));
       const known = await this.#tokens.get(scope)?.catch(() => undefined);
       // Unless another request has fetched a fresh one meanwhile.
       if (known && sent === `Bearer ${known.value}`) {

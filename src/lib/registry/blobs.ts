@@ -48,7 +48,7 @@ export async function getBlob(
 }
 
 /** How often in a row an answer may break off without having brought anything. */
-const fruitless = 5;
+const maxFruitlessAttempts = 5;
 
 /**
  * Its bytes as they come, for blobs of any size; where an answer breaks off, it is gone on with from there. They are
@@ -87,10 +87,12 @@ export async function* streamBlob(
       return;
     } catch (error) {
       if (offset > before) failed = 0;
-      if (failed < fruitless) {
-        const why = (error as Error).message;
+      if (failed < maxFruitlessAttempts) {
+        const reason = (error as Error).message;
         if ((error as Error).name !== 'AbortError')
-          transport.tell(`GET ${digest} broke off at ${offset} bytes (${why}): the transfer continues there`);
+          transport.report(
+            `GET ${digest} broke off at ${offset} bytes (${reason}): the transfer continues there`,
+          );
         continue;
       }
       throw new MillinerError(

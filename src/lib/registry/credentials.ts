@@ -116,9 +116,9 @@ async function inFile(
 
 /** The entry of the longest part of `registry/name/space`; then docker's old keys, which are URLs of a host. */
 function entryFor<T>(entries: Record<string, T>, registry: string, repository: string) {
-  const parts = [registry, ...repository.split('/')];
-  for (let length = parts.length; length > 0; length--) {
-    const key = parts.slice(0, length).join('/');
+  const segments = [registry, ...repository.split('/')];
+  for (let length = segments.length; length > 0; length--) {
+    const key = segments.slice(0, length).join('/');
     if (Object.hasOwn(entries, key)) return { key, value: entries[key]! };
   }
   const host = plainHost(registry);

@@ -81,8 +81,8 @@ async function fetchFrom(url: URL, signal: AbortSignal | undefined): Promise<Buf
   }
 }
 
-function unavailable(url: URL, why: string, cause?: unknown): MillinerError {
-  return new MillinerError('REGISTRY_UNAVAILABLE', `no signatures from ${showUrl(url.href)}: ${why}`, {
+function unavailable(url: URL, reason: string, cause?: unknown): MillinerError {
+  return new MillinerError('REGISTRY_UNAVAILABLE', `no signatures from ${showUrl(url.href)}: ${reason}`, {
     cause,
   });
 }

@@ -24,14 +24,14 @@ const maxNameLength = 255;
  * that lacks it means another registry on each machine. Throws REFERENCE_INVALID.
  */
 export function parseReference(text: string): Reference {
-  const [named = '', digest, ...more] = text.split('@');
+  const [name = '', digest, ...more] = text.split('@');
   if (more.length > 0) throw invalid(text, 'it has more than one @');
   if (digest !== undefined && !isDigest(digest)) throw invalid(text, 'its digest is not a sha256 digest');
-  const slash = named.indexOf('/');
-  const host = slash < 0 ? '' : named.slice(0, slash);
+  const slash = name.indexOf('/');
+  const host = slash < 0 ? '' : name.slice(0, slash);
   if (!namesHost(host)) throw invalid(text, 'it does not begin with the host of a registry');
   const registry = canonicalHost(host.toLowerCase());
-  const rest = named.slice(slash + 1);
+  const rest = name.slice(slash + 1);
   const colon = rest.indexOf(':');
   const tag = colon < 0 ? undefined : rest.slice(colon + 1);
   if (tag !== undefined && !tagPattern.test(tag)) throw invalid(text, 'its tag is malformed');
@@ -88,10 +88,10 @@ function withNamespace(registry: string, repository: string): string {
   return registry === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository;
 }
 
-function invalid(text: string, why: string): MillinerError {
+function invalid(text: string, reason: string): MillinerError {
   return new MillinerError(
     'REFERENCE_INVALID',
-    `${JSON.stringify(text)} names no image in a registry: ${why}`,
+    `${JSON.stringify(text)} names no image in a registry: ${reason}`,
     {
       details: { reference: text },
     },

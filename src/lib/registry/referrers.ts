@@ -30,7 +30,7 @@ type Index = z.infer<typeof indexSchema>;
 const withoutApi = [400, 401, 403, 404, 405, 501];
 const maxPages = 50;
 /** How often an index that another writer has overwritten is written again. */
-const writes = 10;
+const maxWrites = 10;
 
 /** All of them, in the registry's order; none where it knows none. Throws REGISTRY_EXCESS. */
 export async function referrers(
@@ -62,7 +62,7 @@ export async function addReferrers(
 ): Promise<void> {
   const listed = new Set((await fromApi(transport, repository, subject))?.map(({ digest }) => digest));
   const unlisted = added.filter(({ descriptor }) => !listed.has(descriptor.digest));
-  for (let attempt = 0; unlisted.length > 0 && attempt < writes; attempt++) {
+  for (let attempt = 0; unlisted.length > 0 && attempt < maxWrites; attempt++) {
     const index = (await indexToChange(transport, repository, subject)) ?? emptyIndex();
     const wanted = unlisted.reduce(withEntry, index);
     if (canonical(wanted.manifests) === canonical(index.manifests)) return;
@@ -178,8 +178,8 @@ function emptyIndex(): Index {
 
 /** In the place of the first entry that it is or supersedes, or at the end. */
 function withEntry(index: Index, { descriptor, superseded = [] }: Referrer): Index {
-  const going = new Set<string>([descriptor.digest, ...superseded]);
-  const goes = ({ digest }: { digest: string }) => going.has(digest);
+  const replacedDigests = new Set<string>([descriptor.digest, ...superseded]);
+  const goes = ({ digest }: { digest: string }) => replacedDigests.has(digest);
   const at = index.manifests.findIndex(goes);
   const manifests = index.manifests.filter((entry) => !goes(entry));
   manifests.splice(at < 0 ? manifests.length : at, 0, { ...descriptor });

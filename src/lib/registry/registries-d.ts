@@ -29,7 +29,7 @@ const fileSchema = z
 export type RegistriesD = ReadonlyMap<string, { lookaside: string | undefined; path: string }>;
 
 const maxFileBytes = 1024 * 1024;
-const rest = '';
+const defaultScope = '';
 
 /** Throws REGISTRIES_INVALID. */
 export function readRegistriesD(directory: string): RegistriesD {
@@ -43,7 +43,7 @@ export function placesIn(files: readonly { path: string; data: unknown }[]): Reg
     const { docker, 'default-docker': others } = parseFile(path, data) ?? {};
     for (const [name, place] of [
       ...Object.entries(docker ?? {}),
-      ...(others ? [[rest, others] as const] : []),
+      ...(others ? [[defaultScope, others] as const] : []),
     ]) {
       const before = places.get(name);
       if (before) throw invalid(path, `repeats ${name || 'default-docker'} of ${before.path}`);
@@ -55,7 +55,7 @@ export function placesIn(files: readonly { path: string; data: unknown }[]): Reg
 
 /** Where the signatures of an image's repositories begin; undefined where nothing is said. Throws REGISTRIES_INVALID. */
 export function lookasideOf(places: RegistriesD, reference: Reference): URL | undefined {
-  for (const name of [...namesOf(reference), rest]) {
+  for (const name of [...namesOf(reference), defaultScope]) {
     const { lookaside, path } = places.get(name) ?? {};
     if (lookaside === undefined) continue;
     if (isLookaside(lookaside)) return new URL(lookaside);
@@ -91,8 +91,8 @@ function namesOf(reference: Reference): string[] {
     digest === undefined
       ? { registry, repository, tag: wantedTag(reference)! }
       : { registry, repository, digest };
-  const parts = `${registry}/${repository}`.split('/');
-  const parents = parts.map((_, index) => parts.slice(0, parts.length - index).join('/'));
+  const segments = `${registry}/${repository}`.split('/');
+  const parents = segments.map((_, index) => segments.slice(0, segments.length - index).join('/'));
   const labels = registry.replace(/:\d+$/, '').split('.');
   const wildcards = labels.slice(1).map((_, index) => `*.${labels.slice(index + 1).join('.')}`);
   return [showReference(image), ...parents, ...wildcards];

@@ -6,9 +6,9 @@ const grammar = /^[a-z]+(?:\([a-z]+\))?:[^\s:]+(?::[^\s:]+)*:[a-z*]+(?:,[a-z*]+)
 const maxScopes = 20;
 
 /** Both, each thing once with all that is wanted of it; what another wrote and is no scope is left out. */
-export function mergeScopes(ours: string, theirs: string): string {
+export function mergeScopes(own: string, requested: string): string {
   const actions = new Map<string, Set<string>>();
-  for (const one of [...ours.split(' '), ...theirs.slice(0, 4096).split(' ')]) {
+  for (const one of [...own.split(' '), ...requested.slice(0, 4096).split(' ')]) {
     if (!grammar.test(one)) continue;
     const at = one.lastIndexOf(':');
     const thing = one.slice(0, at);

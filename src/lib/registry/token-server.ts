@@ -45,10 +45,10 @@ export interface TokenQuestion {
 const tokenBytes = 64 * 1024;
 /** Seconds: what a token lives that does not say so, and how early it is taken for dead. */
 const defaultLife = 60;
-const margin = 10;
+const expiryMargin = 10;
 const maxRedirects = 5;
 /** What a token server says in passing. */
-const passing = [408, 429];
+const transientStatuses = [408, 429];
 const tokenSchema = z.looseObject({
   token: z.string().nullish(),
   access_token: z.string().nullish(),
@@ -67,17 +67,17 @@ export async function fetchToken(question: TokenQuestion): Promise<Token> {
   const { budget } = question;
   const bytes = await readBody(response, tokenBytes, undefined, (size) => budget.spend(size));
   const place = showUrl(target.href);
-  if (statusCode >= 400 && statusCode < 500 && !passing.includes(statusCode)) {
+  if (statusCode >= 400 && statusCode < 500 && !transientStatuses.includes(statusCode)) {
     const what = `${place} gives no token for ${scope} (HTTP status ${statusCode})`;
     throw new MillinerError('REGISTRY_DENIED', what, {
       hint: question.advice(statusCode),
       details: { realm: place, scope, status: statusCode },
     });
   }
-  if (statusCode !== 200) throw about(place, statusError(response));
+  if (statusCode !== 200) throw withPlace(place, statusError(response));
   const { token, life } = parseToken(bytes, target);
   const from = Date.now();
-  return { value: token, from, until: from + Math.max(life - margin, 0) * 1000 };
+  return { value: token, from, until: from + Math.max(life - expiryMargin, 0) * 1000 };
 }
 
 /** To where it was sent on; 301 to 303 make a GET of a POST, which would lose the grant. */
@@ -91,9 +91,9 @@ async function follow(
   for (let target = first, hop = 0; ; hop++) {
     requireSafe(registry, first, target);
     const tls = await trustFor(target, question);
-    const isStrange = target.origin !== registry.origin;
-    const response = await send(target, { ...request, tls, isStrange }).catch((error: unknown) => {
-      throw error instanceof AttemptError ? about(showUrl(target.href), error) : error;
+    const isForeignOrigin = target.origin !== registry.origin;
+    const response = await send(target, { ...request, tls, isForeignOrigin }).catch((error: unknown) => {
+      throw error instanceof AttemptError ? withPlace(showUrl(target.href), error) : error;
     });
     const { location } = response.headers;
     if (!followed.includes(response.statusCode) || typeof location !== 'string') return { response, target };
@@ -119,7 +119,7 @@ async function trustFor(target: URL, { registry, tls }: TokenQuestion): Promise<
 }
 
 /** It is the token server that failed, not the registry. */
-function about(place: string, error: AttemptError): AttemptError {
+function withPlace(place: string, error: AttemptError): AttemptError {
   const { permanent, retryAfter, status, cause } = error;
   return new AttemptError(`the token server ${place}: ${error.message}`, {
     permanent,
@@ -154,15 +154,15 @@ function requestOf(
   realm: URL,
   { service, scope, credentials, signal }: TokenQuestion,
 ): { url: URL; request: HttpRequest } {
-  const named = service === undefined ? {} : { service };
+  const serviceParameter = service === undefined ? {} : { service };
   if (credentials?.identityToken !== undefined) {
-    const form = { grant_type: 'refresh_token', client_id: 'milliner', scope, ...named };
+    const form = { grant_type: 'refresh_token', client_id: 'milliner', scope, ...serviceParameter };
     const body = new URLSearchParams({ ...form, refresh_token: credentials.identityToken }).toString();
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     return { url: realm, request: { method: 'POST', headers, body: Buffer.from(body), signal } };
   }
   const url = new URL(realm);
-  for (const [key, value] of Object.entries(named)) url.searchParams.append(key, value);
+  for (const [key, value] of Object.entries(serviceParameter)) url.searchParams.append(key, value);
   for (const one of scope.split(' ')) url.searchParams.append('scope', one);
   return { url, request: { headers: credentials ? { authorization: basicOf(credentials) } : {}, signal } };
 }

@@ -8,13 +8,13 @@ import { MillinerError } from '../errors/error.ts';
 import { AddressRefused } from '../http/reach.ts';
 import { AttemptError, send, showUrl, statusError } from '../http/request.ts';
 import type { HttpRequest, HttpResponse } from '../http/request.ts';
-import { isUntrusted, lacksTls } from '../http/tls.ts';
+import { isUntrusted, isPlainServer } from '../http/tls.ts';
 import { Authorizer } from './auth.ts';
 import { readBody } from './body.ts';
 import { ReadBudget } from './budget.ts';
 import type { Credentials } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
-import { Habits } from './habits.ts';
+import { RegistryQuirks } from './registry-quirks.ts';
 import { apiHost } from './reference.ts';
 
 export interface TransportOptions {
@@ -34,7 +34,7 @@ export interface TransportOptions {
   /** What its answers may come to; by default what is usual. */
   budget?: ReadBudget | undefined;
   /** Hears in one sentence what is tried again, and what another way must be found for. */
-  tell?: ((sentence: string) => void) | undefined;
+  report?: ((sentence: string) => void) | undefined;
 }
 
 export interface Ask {
@@ -51,7 +51,7 @@ export interface Ask {
   headers?: Record<string, string> | undefined;
   /** Made anew for each attempt. */
   body?: (() => Uint8Array | Readable) | undefined;
-  patience?: number | undefined;
+  headersTimeout?: number | undefined;
 }
 
 /** Milliseconds; each wait is twice as long as the one before. */
@@ -63,13 +63,13 @@ const maxRedirects = 5;
 const redirects = [301, 302, 303, 307, 308];
 const errorBytes = 64 * 1024;
 /** What a registry answers to whoever asks for it at all. */
-const present = [200, 401, 403];
+const presentStatuses = [200, 401, 403];
 /** What it does not have, it will not have in a minute: a method, a version of HTTP. */
-const lacking = [501, 505];
+const unsupportedStatuses = [501, 505];
 
 export class Transport {
   readonly registry: string;
-  readonly habits: Habits;
+  readonly quirks: RegistryQuirks;
   readonly #endpoint: Endpoint;
   readonly #origin: string;
   readonly #authorizer: Authorizer;
@@ -78,26 +78,26 @@ export class Transport {
   readonly #attempts: number;
   readonly #budget: ReadBudget;
 
-  constructor(options: TransportOptions, known?: { authorizer: Authorizer; habits: Habits }) {
+  constructor(options: TransportOptions, shared?: { authorizer: Authorizer; quirks: RegistryQuirks }) {
     this.registry = options.registry;
-    this.habits = known?.habits ?? new Habits();
+    this.quirks = shared?.quirks ?? new RegistryQuirks();
     this.#endpoint = options.endpoint ?? { origin: `https://${apiHost(options.registry)}` };
     this.#origin = new URL(this.#endpoint.origin).origin;
-    this.#authorizer = known?.authorizer ?? new Authorizer(this.#endpoint, options.credentials);
+    this.#authorizer = shared?.authorizer ?? new Authorizer(this.#endpoint, options.credentials);
     this.#options = options;
     this.#signal = options.signal;
     this.#attempts = options.attempts ?? 8;
     this.#budget = options.budget ?? new ReadBudget();
   }
 
-  /** The same, with what is known of tokens and habits. */
+  /** The same, with what is known of tokens and quirks. */
   with(others: Pick<TransportOptions, 'signal' | 'attempts' | 'budget'>): Transport {
-    const known = { authorizer: this.#authorizer, habits: this.habits };
-    return new Transport({ ...this.#options, budget: this.#budget, ...others }, known);
+    const shared = { authorizer: this.#authorizer, quirks: this.quirks };
+    return new Transport({ ...this.#options, budget: this.#budget, ...others }, shared);
   }
 
-  tell(sentence: string): void {
-    this.#options.tell?.(sentence);
+  report(sentence: string): void {
+    this.#options.report?.(sentence);
   }
 
   /** Asks until there is an answer, and has it read; a body that breaks off is asked for again. */
@@ -118,13 +118,13 @@ export class Transport {
         if (this.#signal?.aborted) throw stopped(this.#signal, error);
         if (!(error instanceof AttemptError)) throw error;
         if (error.cause instanceof AddressRefused) throw this.#unreachable(error);
-        if (isUntrusted(error.cause) || lacksTls(error.cause)) throw this.#untrusted(error);
+        if (isUntrusted(error.cause) || isPlainServer(error.cause)) throw this.#untrusted(error);
         if (progress() > sentBytes) failed = 0;
         sentBytes = Math.max(sentBytes, progress());
         if (error.permanent || failed + 1 >= this.#attempts) throw this.#unavailable(what, error);
         const wait = waitAfter(failed, error.retryAfter);
         const next = `attempt ${failed + 2} of ${this.#attempts} in ${(wait / 1000).toFixed(1)} s`;
-        this.tell(`${what}: ${this.#authorizer.redact(error.message)}; ${next}`);
+        this.report(`${what}: ${this.#authorizer.redact(error.message)}; ${next}`);
         await this.#pause(wait);
       }
     }
@@ -162,13 +162,13 @@ export class Transport {
     const url = new URL('/v2/', this.#origin);
     const what = `GET ${showUrl(url.href)}`;
     const { statusCode } = await this.persist(what, async () => {
-      const { response } = await this.#redirected({ method: 'GET', url, expect: present }, url, {});
+      const { response } = await this.#redirected({ method: 'GET', url, expect: presentStatuses }, url, {});
       await response.body.dump();
       const failure = statusError(response);
       if (response.statusCode >= 400 && !failure.permanent) throw failure;
       return response;
     });
-    if (present.includes(statusCode)) return;
+    if (presentStatuses.includes(statusCode)) return;
     throw this.invalid(`${this.registry} is not a registry: ${what} answers HTTP status ${statusCode}`, {
       status: statusCode,
     });
@@ -211,7 +211,7 @@ export class Transport {
 
   /** The answer, and the origin that it came from. */
   async #redirected(
-    ask: Pick<Ask, 'method' | 'url' | 'expect' | 'headers' | 'body' | 'patience'>,
+    ask: Pick<Ask, 'method' | 'url' | 'expect' | 'headers' | 'body' | 'headersTimeout'>,
     first: URL,
     authorization: Record<string, string>,
   ): Promise<{ response: HttpResponse; origin: string }> {
@@ -224,9 +224,9 @@ export class Transport {
         headers: { ...ask.headers, ...own },
         body: ask.body?.(),
         signal: this.#signal,
-        patience: ask.patience,
+        headersTimeout: ask.headersTimeout,
         tls: target.origin === this.#origin ? this.#endpoint.tls : undefined,
-        isStrange: target.origin !== this.#origin,
+        isForeignOrigin: target.origin !== this.#origin,
       });
       const { statusCode, headers } = response;
       const answer = { response, origin: target.origin };
@@ -243,7 +243,7 @@ export class Transport {
     const { statusCode } = response;
     const failure = statusError(response);
     const words = await this.wordsOf(response);
-    if (!failure.permanent || (statusCode >= 500 && !lacking.includes(statusCode))) {
+    if (!failure.permanent || (statusCode >= 500 && !unsupportedStatuses.includes(statusCode))) {
       return new AttemptError(`${failure.message}${words}`, { retryAfter: failure.retryAfter });
     }
     const request = this.#show(ask);

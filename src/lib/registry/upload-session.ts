@@ -24,19 +24,19 @@ export interface Uploading {
 }
 
 /** So little goes with the request that ends the upload. */
-const small = 1024 * 1024;
+const smallBlobBytes = 1024 * 1024;
 /** Milliseconds: a proxy passes on what it has kept, and a registry reads a whole upload once more, before it answers. */
-const bodyPatience = 600_000;
+const bodyTimeout = 600_000;
 /** Those that the specification has, and those that registries have instead (Pulp, ECR). */
-const taken = [200, 201, 202, 204];
+const acceptedStatuses = [200, 201, 202, 204];
 /** How a registry says that it knows nothing of an upload, or not as much as we took it to know. */
-const lost = [400, 404, 416];
+const lostStatuses = [400, 404, 416];
 const tooLarge = 413;
 const outOfRange = 416;
 /** How a registry says that it has no such way to upload. */
-const unknownWay = [405, 501];
+const unsupportedStatuses = [405, 501];
 
-interface Part {
+interface BlobRange {
   from: number;
   to: number;
   ranged: boolean;
@@ -80,69 +80,76 @@ export class UploadSession {
 
   async #send(): Promise<void> {
     const { transport, blob } = this.#upload;
-    const { habits } = transport;
+    const { quirks } = transport;
     for (;;) {
       const place = (this.#place ??= await this.#begin());
-      const fits = place.offset === 0 && (blob.size <= small || !habits.patch);
+      const fits = place.offset === 0 && (blob.size <= smallBlobBytes || !quirks.patch);
       if (fits || place.offset === blob.size) return this.#commit(place);
       // Only PATCH goes on with what is there.
-      this.#place = habits.patch ? await this.#patch(place, this.#next(place)) : undefined;
+      this.#place = quirks.patch ? await this.#patch(place, this.#next(place)) : undefined;
     }
   }
 
-  #next({ offset, minChunk }: Place): Part {
+  #next({ offset, minChunk }: Place): BlobRange {
     const { size } = this.#upload.blob;
-    const { habits } = this.#upload.transport;
-    const whole = offset === 0 && habits.whole && minChunk === undefined && !this.#broke;
-    if (whole || !habits.ranges) return { from: offset, to: size, ranged: false };
-    return { from: offset, to: Math.min(offset + habits.piece(minChunk ?? 0), size), ranged: true };
+    const { quirks } = this.#upload.transport;
+    const whole = offset === 0 && quirks.whole && minChunk === undefined && !this.#broke;
+    if (whole || !quirks.ranges) return { from: offset, to: size, ranged: false };
+    return { from: offset, to: Math.min(offset + quirks.piece(minChunk ?? 0), size), ranged: true };
   }
 
   async #begin(): Promise<Place> {
     const url = uploads(this.#upload.repository);
-    return this.#exchange('POST', url, taken, (response) => begun(this.#upload.transport, response, url));
+    return this.#exchange('POST', url, acceptedStatuses, (response) =>
+      placeOfUpload(this.#upload.transport, response, url),
+    );
   }
 
   /** How far the registry got; undefined where it no longer knows, and the upload must begin anew. */
   async #recall(place: Place): Promise<Place | undefined> {
-    return this.#exchange('GET', place.url, [200, 204, ...lost, ...unknownWay], (response) => {
-      if (response.statusCode >= 400) return undefined;
-      const offset = Math.min(offsetOf(response), this.#upload.blob.size);
-      this.#furthest = Math.max(this.#furthest, offset);
-      // Nothing and one byte look alike.
-      return offset === 0 ? undefined : this.#moved(place, response, offset);
-    });
+    return this.#exchange(
+      'GET',
+      place.url,
+      [200, 204, ...lostStatuses, ...unsupportedStatuses],
+      (response) => {
+        if (response.statusCode >= 400) return undefined;
+        const offset = Math.min(offsetOf(response), this.#upload.blob.size);
+        this.#furthest = Math.max(this.#furthest, offset);
+        // Nothing and one byte look alike.
+        return offset === 0 ? undefined : this.#moved(place, response, offset);
+      },
+    );
   }
 
   /** Where the upload goes on; undefined: anew. */
-  async #patch(place: Place, part: Part): Promise<Place | undefined> {
+  async #patch(place: Place, range: BlobRange): Promise<Place | undefined> {
     const { transport, blob } = this.#upload;
-    const { habits } = transport;
-    const headers = part.ranged ? { 'content-range': `${part.from}-${part.to - 1}` } : undefined;
-    const expect = [...taken, ...lost, tooLarge, ...unknownWay];
+    const { quirks } = transport;
+    const headers = range.ranged ? { 'content-range': `${range.from}-${range.to - 1}` } : undefined;
+    const expect = [...acceptedStatuses, ...lostStatuses, tooLarge, ...unsupportedStatuses];
     // What was sent counts: some let the range of their answer stand still (ECR), some give none.
     const read = (response: HttpResponse, words: string) => ({
       response,
       words,
-      place: this.#moved(place, response, part.to),
+      place: this.#moved(place, response, range.to),
     });
-    const answer = await this.#exchange('PATCH', place.url, expect, read, { ...part, headers });
+    const answer = await this.#exchange('PATCH', place.url, expect, read, { ...range, headers });
     const { statusCode } = answer.response;
-    if (taken.includes(statusCode)) return answer.place;
-    if (unknownWay.includes(statusCode) || (statusCode === 404 && this.#unknown++ > 0)) {
-      if (part.ranged) habits.refuseRanges(transport);
-      if (part.ranged && habits.whole) return this.#recall(place);
-      habits.refusePatch(transport);
+    if (acceptedStatuses.includes(statusCode)) return answer.place;
+    if (unsupportedStatuses.includes(statusCode) || (statusCode === 404 && this.#unknown++ > 0)) {
+      if (range.ranged) quirks.refuseRanges(transport);
+      if (range.ranged && quirks.whole) return this.#recall(place);
+      quirks.refusePatch(transport);
       return undefined;
     }
     if (statusCode !== tooLarge && statusCode !== outOfRange) throw this.#forget(answer);
     const there = await this.#recall(place);
-    if (statusCode === outOfRange && there?.offset !== part.from && part.from > 0) {
+    if (statusCode === outOfRange && there?.offset !== range.from && range.from > 0) {
       this.#place = there;
       throw new AttemptError(`it has other bytes of ${blob.digest} than were sent`);
     }
-    const sent = { sent: part.to - part.from, ranged: part.ranged };
-    if (habits.refuseSize(transport, sent, place.minChunk ?? 0)) return there;
+    const sent = { sent: range.to - range.from, ranged: range.ranged };
+    if (quirks.refuseSize(transport, sent, place.minChunk ?? 0)) return there;
     throw transport.invalid(`${transport.registry} refuses even a piece of ${sent.sent} bytes`, {
       status: statusCode,
     });
@@ -155,14 +162,14 @@ export class UploadSession {
     // What the registry wrote there stays as it wrote it: it may be signed to the byte.
     url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(blob.digest)}`;
     // An upload that two connections wrote to is spoiled, and made anew; a second refusal is meant.
-    const expect = this.#refused ? [...taken, 404] : [...taken, ...lost];
-    const part = { from: place.offset, to: blob.size };
+    const expect = this.#refused ? [...acceptedStatuses, 404] : [...acceptedStatuses, ...lostStatuses];
+    const range = { from: place.offset, to: blob.size };
     const read = (response: HttpResponse, words: string) => ({ response, words });
-    const answer = await this.#exchange('PUT', url, expect, read, part);
+    const answer = await this.#exchange('PUT', url, expect, read, range);
     const { response } = answer;
     if (response.statusCode === 201) return;
     // Only 201 says that it is there.
-    if (taken.includes(response.statusCode) && (await isThere())) return;
+    if (acceptedStatuses.includes(response.statusCode) && (await isThere())) return;
     this.#refused = true;
     throw this.#forget(answer);
   }
@@ -184,10 +191,10 @@ export class UploadSession {
     url: string | URL,
     expect: number[],
     read: (response: HttpResponse, words: string) => T,
-    part?: { from: number; to: number; headers?: Record<string, string> | undefined },
+    range?: { from: number; to: number; headers?: Record<string, string> | undefined },
   ): Promise<T> {
     const { transport, repository, blob, onProgress } = this.#upload;
-    const length = part ? part.to - part.from : 0;
+    const length = range ? range.to - range.from : 0;
     const onRead = (offset: number) => {
       this.#furthest = Math.max(this.#furthest, offset);
       onProgress?.(offset, blob.size);
@@ -199,12 +206,12 @@ export class UploadSession {
       repository,
       access: 'push' as const,
       headers: {
-        ...part?.headers,
-        ...(part && { 'content-type': 'application/octet-stream' }),
+        ...range?.headers,
+        ...(range && { 'content-type': 'application/octet-stream' }),
         ...(method !== 'GET' && { 'content-length': String(length) }),
       },
-      body: part && length > 0 ? () => readPart(blob, part.from, part.to, onRead) : undefined,
-      patience: method === 'PUT' || method === 'PATCH' ? bodyPatience : undefined,
+      body: range && length > 0 ? () => readPart(blob, range.from, range.to, onRead) : undefined,
+      headersTimeout: method === 'PUT' || method === 'PATCH' ? bodyTimeout : undefined,
     };
     return transport.attempt(ask, async (response) => {
       const words = response.statusCode >= 400 ? await transport.wordsOf(response) : '';
@@ -214,7 +221,7 @@ export class UploadSession {
   }
 }
 
-export function begun(transport: Transport, response: HttpResponse, from: string): Place {
+export function placeOfUpload(transport: Transport, response: HttpResponse, from: string): Place {
   const minChunk = Number(response.headers['oci-chunk-min-length'] ?? Number.NaN);
   const url = transport.follow(response.headers.location, from);
   return { url, offset: 0, minChunk: Number.isSafeInteger(minChunk) && minChunk > 0 ? minChunk : undefined };

@@ -6,7 +6,7 @@ import { MillinerError } from '../errors/error.ts';
 import type { BlobSource } from './blob-source.ts';
 import { hasBlob } from './blobs.ts';
 import type { Transport } from './transport.ts';
-import { begun, uploads, UploadSession, type Place } from './upload-session.ts';
+import { placeOfUpload, uploads, UploadSession, type Place } from './upload-session.ts';
 
 export interface PushOptions {
   /** Repository of the same registry that may have the blob. */
@@ -67,7 +67,7 @@ async function mount(
     return await transport.ask(ask, async (response) => {
       await response.body.dump();
       if (response.statusCode === 201) return 'mounted';
-      return response.statusCode === 202 ? begun(transport, response, url) : undefined;
+      return response.statusCode === 202 ? placeOfUpload(transport, response, url) : undefined;
     });
   } catch (error) {
     if (error instanceof MillinerError && error.code === 'REGISTRY_DENIED') return undefined;

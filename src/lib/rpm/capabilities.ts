@@ -118,9 +118,9 @@ function parse(text: string, invalid: () => Error): Sets {
 
 function apply(sets: Sets, operator: string | undefined, flags: string, bits: bigint): void {
   for (const flag of ['e', 'i', 'p'] as Flag[]) {
-    const named = flags.includes(flag);
-    if (operator === '=' ? !named : operator === '-' && named) sets[flag] &= ~bits;
-    else if (named) sets[flag] |= bits;
+    const isIncluded = flags.includes(flag);
+    if (operator === '=' ? !isIncluded : operator === '-' && isIncluded) sets[flag] &= ~bits;
+    else if (isIncluded) sets[flag] |= bits;
   }
 }
 

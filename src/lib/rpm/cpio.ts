@@ -94,9 +94,9 @@ class ByteReader {
 
   /** Exactly that many bytes; for the small, bounded parts of the archive. */
   async take(length: number): Promise<Buffer> {
-    const parts: Buffer[] = [];
-    for await (const piece of this.pieces(this.position + length)) parts.push(piece);
-    return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+    const pieces: Buffer[] = [];
+    for await (const piece of this.pieces(this.position + length)) pieces.push(piece);
+    return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces);
   }
 
   /** What lies between here and a position, in whatever pieces it comes. */

@@ -27,21 +27,21 @@ export class NoFrame extends Error {}
 
 /** Throws NoFrame for what is none, and for more bytes than `most` in all of them. */
 export async function* framesIn(source: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Frame> {
-  let held: Buffer[] = [];
+  let buffered: Buffer[] = [];
   let length = 0;
-  let left = maxBytes;
+  let remaining = maxBytes;
   let head: (Omit<Frame, 'bytes'> & { size: number }) | undefined;
   for await (const piece of source) {
-    held.push(piece);
+    buffered.push(piece);
     length += piece.length;
     while (length >= (head?.size ?? headSize)) {
-      const all = held.length === 1 ? held[0]! : Buffer.concat(held);
+      const all = buffered.length === 1 ? buffered[0]! : Buffer.concat(buffered);
       const bytes = all.subarray(0, head?.size ?? headSize);
-      held = [all.subarray(bytes.length)];
+      buffered = [all.subarray(bytes.length)];
       length -= bytes.length;
       if (head) yield { kind: head.kind, number: head.number, bytes };
-      head = head ? undefined : readHead(bytes, left);
-      left -= head?.size ?? 0;
+      head = head ? undefined : readHead(bytes, remaining);
+      remaining -= head?.size ?? 0;
     }
   }
   if (head || length > 0) throw new NoFrame('a frame is cut short');

@@ -11,8 +11,8 @@ import { rowsIn, withDatabase } from './sqlite.ts';
 
 /** Waits for whoever reads it: no more than one row is in memory. */
 function send({ kind, number = 0, bytes = Buffer.alloc(0) }: Partial<Frame> & { kind: FrameKind }): void {
-  for (const part of [frameHead({ kind, number, bytes }), bytes]) {
-    for (let at = 0; at < part.length;) at += writeSync(1, part, at);
+  for (const chunk of [frameHead({ kind, number, bytes }), bytes]) {
+    for (let at = 0; at < chunk.length;) at += writeSync(1, chunk, at);
   }
 }
 

@@ -4,7 +4,7 @@ import { readFiles, type RpmFile } from './file-list.ts';
 import type { Refuse } from './header.ts';
 import { describeHeader, readIdentity, type Nevra, type PackageInfo } from './package.ts';
 import { readScriptlets, type Scriptlet } from './scriptlets.ts';
-import { fileStates } from './settle.ts';
+import { fileStates } from './settled-states.ts';
 import { headerTags } from './tags.ts';
 
 export type FileState = (typeof fileStates)[number] | 'missing';

@@ -38,7 +38,7 @@ export async function verifyDetached(
 
 /** gpg speaks of one signature after the other; VALIDSIG says too little: it also follows BADSIG's kin. */
 function judge(status: readonly string[][], keys: readonly PublicKey[]): DetachedVerdict {
-  let said: string | undefined;
+  let reason: string | undefined;
   let isGood = false;
   for (const words of status) {
     if (words[0] === 'NEWSIG') isGood = false;
@@ -47,9 +47,9 @@ function judge(status: readonly string[][], keys: readonly PublicKey[]): Detache
     const valid = readValid(words);
     const signer = judgeSigner(valid, keys);
     if (signer && !('problem' in signer)) return { fingerprint: valid.primary };
-    said ??= signer?.message;
+    reason ??= signer?.message;
   }
-  return { problem: said ?? problemOf(status, keys) };
+  return { problem: reason ?? problemOf(status, keys) };
 }
 
 const problems: Record<string, (words: readonly string[]) => string> = {
@@ -61,13 +61,15 @@ const problems: Record<string, (words: readonly string[]) => string> = {
 };
 
 function problemOf(status: readonly string[][], keys: readonly PublicKey[]): string {
-  for (const [word, tell] of Object.entries(problems)) {
+  for (const [word, describe] of Object.entries(problems)) {
     const words = status.find((candidate) => candidate[0] === word);
     if (!words) continue;
     const [, id = ''] = words;
     // gpg does not know what it would not take.
     const invalid = keys.flatMap(({ signers }) => signers).find((one) => one.fingerprint.endsWith(id));
-    return (word === 'NO_PUBKEY' && invalid && refusalOf(invalid, invalid.created)?.message) || tell(words);
+    return (
+      (word === 'NO_PUBKEY' && invalid && refusalOf(invalid, invalid.created)?.message) || describe(words)
+    );
   }
   return 'has a signature file that holds no signature';
 }

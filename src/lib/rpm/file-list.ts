@@ -168,7 +168,8 @@ function readPaths(header: Header, refuse: Refuse): ByteString[] {
   return whole.map((path) => {
     const relative = path === '/' ? byteString('') : (path.replace(/^\//, '') as ByteString);
     const safe =
-      path === '/' || relative.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+      path === '/' ||
+      relative.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
     if (!safe || relative.length > maxPathLength) throw refuse(`has an invalid path: ${showBytes(path)}`);
     if (seen.has(relative)) throw refuse(`has the path ${showBytes(path)} twice`);
     seen.add(relative);

@@ -202,12 +202,12 @@ export class Header {
       throw this.refuse('the region entry is invalid');
     const trailer = readIndexEntry(this.data, first.offset);
     // Some old packages name the signature region's trailer HEADERIMAGE.
-    const named =
+    const isRegionTag =
       trailer.tag === first.tag || (kind === 'signature' && trailer.tag === headerTags.HEADERIMAGE.tag);
     const indexBytes = -(trailer.offset | 0);
     const entries = indexBytes / entrySize;
     const data = first.offset + entrySize;
-    if (!named || dataTypes[trailer.type - 1] !== 'binary' || trailer.count !== entrySize) {
+    if (!isRegionTag || dataTypes[trailer.type - 1] !== 'binary' || trailer.count !== entrySize) {
       throw this.refuse('the region trailer is invalid');
     }
     if (!Number.isInteger(entries) || entries < 1 || entries > entryCount) {
@@ -241,12 +241,12 @@ export class Header {
     if (region && offset < region.data && end > region.data - entrySize)
       throw bad('overlaps the region trailer');
     const entry = { type, start: offset, end, count };
-    this.keep(tag, entry, index, region);
+    this.addEntry(tag, entry, index, region);
     return entry;
   }
 
   /** What rpm added at installation replaces what the package said; within one region a tag may stand only once. */
-  private keep(tag: number, entry: Entry, index: number, region: Region | undefined): void {
+  private addEntry(tag: number, entry: Entry, index: number, region: Region | undefined): void {
     const added = region !== undefined && index >= region.entries;
     if (this.entries.has(tag) && !added) throw this.refuse(`tag ${tag} is in the header twice`);
     this.entries.set(tag, entry);

@@ -39,7 +39,7 @@ export async function readKeys(
       if (found.length === 0 && (await isNearlyFull(home))) throw diskFull(home);
       if (found.length === 0) throw keyInvalid(file, 'holds no OpenPGP public key');
       const chosen = found.filter((key) => fingerprint === undefined || key.fingerprint === fingerprint);
-      if (chosen.length === 0) throw notAmong(file, fingerprint!, found);
+      if (chosen.length === 0) throw keyNotInFile(file, fingerprint!, found);
       keys.push(...chosen);
     }
     const merged = await importedKeys(home, trusted, options);
@@ -87,7 +87,7 @@ export async function gpg(home: string, args: readonly string[], options: GpgOpt
   return runConfined('gpg', [...common, ...args], reach, { signal, allow: [0, 1, 2], ...given });
 }
 
-function notAmong(file: string, fingerprint: string, found: readonly PublicKey[]): MillinerError {
+function keyNotInFile(file: string, fingerprint: string, found: readonly PublicKey[]): MillinerError {
   const there = found.map((key) => key.fingerprint);
   return new MillinerError(
     'KEY_INVALID',

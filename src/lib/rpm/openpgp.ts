@@ -70,26 +70,26 @@ function idOf(fingerprint: string): string {
   return fingerprint.length === 40 ? fingerprint.slice(-16) : fingerprint.slice(0, 16);
 }
 
-interface Named {
+interface SignatureSubpackets {
   keyIds: string[];
   fingerprints: string[];
   times: number[];
 }
 
-function subpackets(area: Buffer): Named {
-  const named: Named = { keyIds: [], fingerprints: [], times: [] };
+function subpackets(area: Buffer): SignatureSubpackets {
+  const found: SignatureSubpackets = { keyIds: [], fingerprints: [], times: [] };
   let position = 0;
   while (position < area.length) {
     const { length, start } = subpacketLength(area, position);
     if (length === 0) break;
     const type = area.readUInt8(start) & 0x7f;
-    if (type === creationTime) named.times.push(area.readUInt32BE(start + 1));
-    if (type === issuerKeyId) named.keyIds.push(hex(area, start + 1, 8));
+    if (type === creationTime) found.times.push(area.readUInt32BE(start + 1));
+    if (type === issuerKeyId) found.keyIds.push(hex(area, start + 1, 8));
     // One byte of key version stands before the fingerprint.
-    if (type === issuerFingerprint) named.fingerprints.push(hex(area, start + 2, length - 2));
+    if (type === issuerFingerprint) found.fingerprints.push(hex(area, start + 2, length - 2));
     position = start + length;
   }
-  return named;
+  return found;
 }
 
 /** New-format packets give their length in the same way, but for parts of a body. */

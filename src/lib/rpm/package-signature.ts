@@ -135,18 +135,19 @@ function judgeSignature(
   if (has('signature', 'BAD'))
     return { problem: 'bad-signature', message: 'has a signature that does not verify' };
   const issuers = issuersOf(signature);
-  const named = issuers.filter(({ keyId, fingerprint }) => (keyId ?? fingerprint) !== undefined);
-  const refused = named.map((maker) => refusedMaker(maker, keys)).find((found) => found !== undefined);
+  const identified = issuers.filter(({ keyId, fingerprint }) => (keyId ?? fingerprint) !== undefined);
+  const refused = identified.map((maker) => refusedMaker(maker, keys)).find((found) => found !== undefined);
   if (refused) return refused;
-  const strange = has('signature', 'NOKEY');
-  if (strange) return unknownKey(named[0]?.fingerprint ?? named[0]?.keyId ?? strange.keyId ?? 'unknown');
+  const isUnknownKey = has('signature', 'NOKEY');
+  if (isUnknownKey)
+    return unknownKey(identified[0]?.fingerprint ?? identified[0]?.keyId ?? isUnknownKey.keyId ?? 'unknown');
   const weak = has('signature', 'NOTTRUSTED') ?? has('signature', 'UNKNOWN');
   if (weak) return untrusted(weak);
   const verified = has('signature', 'OK');
   if (!verified) return missingSignature(signature, checks);
   if (!passed) return badDigest(checks);
-  const unnamed = { ...issuers[0], keyId: verified.keyId ?? '' };
-  return attribute(path, named.length > 0 ? named : [unnamed], keys);
+  const issuer = { ...issuers[0], keyId: verified.keyId ?? '' };
+  return attribute(path, identified.length > 0 ? identified : [issuer], keys);
 }
 
 /** The key is known; rpm's policy has something against it, or against how the signature was made. */

@@ -133,9 +133,9 @@ class Matcher {
     if (current?.linkTarget === undefined || entry.size !== current.linkTarget.length) {
       throw this.refuse(`has a symbolic link of another size in its payload`);
     }
-    const parts: Buffer[] = [];
-    for await (const piece of entry.content) parts.push(piece);
-    if (Buffer.concat(parts).toString('latin1') !== current.linkTarget) {
+    const pieces: Buffer[] = [];
+    for await (const piece of entry.content) pieces.push(piece);
+    if (Buffer.concat(pieces).toString('latin1') !== current.linkTarget) {
       throw this.refuse(
         `has ${showBytes(current.path)} with another target in its payload than in its header`,
       );

@@ -4,7 +4,7 @@ import { MillinerError } from '../errors/error.ts';
 import { readSchema, type Schema } from './database-schema.ts';
 import { Header, type Refuse, type TagNumber } from './header.ts';
 import { readIdentity } from './package.ts';
-import { settledStates } from './settle.ts';
+import { settledStates } from './settled-states.ts';
 import { rowsIn, type RawRow } from './sqlite.ts';
 import { headerTags } from './tags.ts';
 

@@ -53,16 +53,16 @@ export function refusalOf(key: SigningKey, made: number): Refusal | undefined {
   if (made >= key.expires) {
     return {
       problem: 'expired-key',
-      message: `${signed}, which had expired ${dated(key.expires)} before that`,
+      message: `${signed}, which had expired ${dateOf(key.expires)} before that`,
     };
   }
   if (made < key.created) {
-    return { problem: 'early-key', message: `${signed}, which is not valid before ${dated(key.created)}` };
+    return { problem: 'early-key', message: `${signed}, which is not valid before ${dateOf(key.created)}` };
   }
   return undefined;
 }
 
-function dated(seconds: number): string {
+function dateOf(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 10);
 }
 

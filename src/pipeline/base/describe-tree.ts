@@ -8,7 +8,7 @@ import { databasePlaces } from '../../lib/rpm/database-path.ts';
 import { databaseFile } from '../../lib/rpm/database.ts';
 import { readDatabasePackages, writeHeaderFiles, type DatabasePackage } from '../../lib/rpm/header-file.ts';
 import { databaseIn } from '../../lib/rpm/image-database.ts';
-import { layerParts } from '../../stages/layer/diff/layer-parts.ts';
+import { layerMembers } from '../../stages/layer/diff/layer-members.ts';
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
@@ -60,7 +60,7 @@ export async function withInstalled<T>(
 
 /** Each regular file gets its digest, as in a tree whose layers were written here. */
 export async function readContents(root: string, tree: Tree): Promise<void> {
-  for (const { content } of layerParts(root, { entries: [...tree.values()], deleted: [] })) {
+  for (const { content } of layerMembers(root, { entries: [...tree.values()], deleted: [] })) {
     for await (const piece of content ?? []) void piece;
   }
 }

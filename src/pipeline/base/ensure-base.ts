@@ -56,18 +56,18 @@ async function imageContent(
 ): Promise<BaseContent> {
   const { reference, unnamed } = source;
   const keys = await Promise.all(paths.map((path) => readSignerKey(path, { signal: context.signal })));
-  const orUnnamed = unnamed || parseReference(reference).digest !== undefined;
+  const allowUnnamed = unnamed || parseReference(reference).digest !== undefined;
   const known = pinned && (await findBase(context, { name: reference, manifestDigest: pinned.digest, arch }));
   if (pinned) await refuseKnownRevoked(context.state, pinned.digest, pemKeys(keys));
-  const isTrusted = keys.length === 0 || (known && isSigned(known, keys.flatMap(idsOf), orUnnamed));
+  const isTrusted = keys.length === 0 || (known && isSigned(known, keys.flatMap(idsOf), allowUnnamed));
   if (known && isTrusted && (await hasLayers(context, known))) return known;
   const pulled = await pullImage(context, { ...source, keys }, arch, pinned);
   const { created, ...image } = pulled;
   return { kind: 'image', name: reference, arch, manifestDigest: image.digest, epoch: created, ...image };
 }
 
-function isSigned({ signedBy, signedUnnamedBy }: BaseRecord, ids: readonly string[], orUnnamed: boolean) {
-  const signers = [...signedBy, ...(orUnnamed ? signedUnnamedBy : [])];
+function isSigned({ signedBy, signedUnnamedBy }: BaseRecord, ids: readonly string[], allowUnnamed: boolean) {
+  const signers = [...signedBy, ...(allowUnnamed ? signedUnnamedBy : [])];
   return ids.some((id) => signers.includes(id));
 }
 

@@ -13,7 +13,7 @@ import { currentVersions } from '../../stages/image/tool-versions.ts';
 import { compressionOf, mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
 import { encodeLayer } from '../../stages/layer/compress/encode.ts';
 import { changedSince, changesOf } from '../../stages/layer/diff/changes.ts';
-import { layerParts } from '../../stages/layer/diff/layer-parts.ts';
+import { layerMembers } from '../../stages/layer/diff/layer-members.ts';
 import { maxUnpackedBytes } from '../../stages/layer/tar/entry-rules.ts';
 import { isDirectory, isSocket, treeOf, type Tree } from '../../stages/layer/tree.ts';
 import type { BaseSource } from '../../stages/recipe/base-source.ts';
@@ -96,7 +96,7 @@ async function encode(
   const { content, signal } = context;
   const tree = settled(treeOf(await scanSnapshot(root)));
   const changes = changesOf(tree, await changedSince(root, tree, undefined));
-  const layer = encodeLayer(layerParts(root, changes), compression);
+  const layer = encodeLayer(layerMembers(root, changes), compression);
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
   const mediaType = mediaTypes[compression.kind];

@@ -52,7 +52,7 @@ async function holdTree(
   root: string,
   tree: Tree,
 ): Promise<void> {
-  const told = { root, tree, unexplained: new Set<never>() };
+  const told = { root, tree, unclaimed: new Set<never>() };
   // Of layers that others made their tree is what is kept: it was read when they were unpacked.
   await checkLayers({ ...told, base: await readTree(context, recorded), listings: [] });
   const own = layers.filter(({ recipe }) => recipe !== undefined);

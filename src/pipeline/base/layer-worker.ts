@@ -9,7 +9,7 @@ import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { json } from 'node:stream/consumers';
 import { filePieces } from '../../lib/host/files.ts';
-import { sparing } from '../../lib/host/reserve.ts';
+import { keepingReserve } from '../../lib/host/reserve.ts';
 import { serveTasks } from '../../lib/host/serve.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { readPackage } from '../../lib/rpm/package.ts';
@@ -18,7 +18,7 @@ import type { ChunkIndex } from '../../stages/layer/compress/chunked/encode-chun
 import { inChunks } from '../../stages/layer/compress/chunks.ts';
 import { mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
 import { encodePiece, joinPieces, type Piece } from '../../stages/layer/compress/encode.ts';
-import { frameParts } from '../../stages/layer/packages/frame.ts';
+import { frameMembers } from '../../stages/layer/packages/frame.ts';
 import type { PlacedFile } from '../../stages/layer/packages/predict.ts';
 import { serializeListing, type ListedEntry } from '../../stages/layer/tar/listing.ts';
 import { fileDigests, type DigestTask, type SourceBlob } from './layer-digests.ts';
@@ -102,7 +102,10 @@ async function writeListing(entries: readonly ListedEntry[], to: string): Promis
 }
 
 async function makeFrame({ path, places, ...to }: FrameSource, compression: Compression): Promise<void> {
-  const { bytes, index } = encodePiece(frameParts({ package: await readPackage(path), places }), compression);
+  const { bytes, index } = encodePiece(
+    frameMembers({ package: await readPackage(path), places }),
+    compression,
+  );
   await write(bytes, to.frame);
   if (index) await write([Buffer.from(JSON.stringify(index))], to.index);
 }
@@ -129,7 +132,7 @@ async function* plainPieces(path: string): AsyncGenerator<Buffer> {
 async function write(bytes: AsyncIterable<Buffer> | Iterable<Buffer>, to: string): Promise<Digest> {
   const hash = createHash('sha256');
   await using handle = await open(to, 'wx', 0o600);
-  for await (const piece of sparing(bytes, dirname(to))) {
+  for await (const piece of keepingReserve(bytes, dirname(to))) {
     hash.update(piece);
     await handle.writeFile(piece);
   }

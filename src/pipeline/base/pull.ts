@@ -59,8 +59,8 @@ export async function pullImage(
   const { signal } = context;
   const parsed = parseReference(reference);
   const digests = [digest, ...(index ? [index] : [])];
-  const orUnnamed = unnamed || parsed.digest !== undefined;
-  const asked = { reference: taggedReference(parsed), client, repository, digests, orUnnamed, signal };
+  const allowUnnamed = unnamed || parsed.digest !== undefined;
+  const asked = { reference: taggedReference(parsed), client, repository, digests, allowUnnamed, signal };
   const found = keys.length > 0 ? await verifySigned(asked, keys) : [];
   const isTagged = pinned === undefined && parsed.digest === undefined;
   await requireStated(context, asked, keys, isTagged ? { orExpired: expired } : undefined);

@@ -17,13 +17,18 @@ import { placeAll } from '../../stages/install/placing.ts';
 import { verifyTree, type Difference } from '../../stages/install/rpm-verify.ts';
 import type { Sandbox } from '../../stages/install/sandbox.ts';
 import { normalise, type InstalledTree } from '../../stages/layer/normalize/normalize.ts';
-import { originsOf, withRecipe, type Course, type Origin } from '../../stages/layer/normalize/origin.ts';
+import {
+  originsOf,
+  withRecipe,
+  type TransactionHistory,
+  type Origin,
+} from '../../stages/layer/normalize/origin.ts';
 import { removePrivateKeys } from '../../stages/layer/normalize/private-keys.ts';
 import { fixTimes } from '../../stages/layer/normalize/times.ts';
 import { packagedFiles, type PackageFiles } from '../../stages/layer/packages/packaged.ts';
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
-import { placedBy } from '../../stages/recipe/placed-paths.ts';
+import { pathsOf } from '../../stages/recipe/placed-paths.ts';
 import { scanSnapshot } from '../../stages/snapshot/snapshotter.ts';
 import type { Context } from '../state/context.ts';
 import type { BuildReport } from '../state/image-records.ts';
@@ -93,7 +98,7 @@ export async function installImage(
   // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
   const { packages, kept, removed } = plan;
   const words = plan.loaded.recipe.packages;
-  const state = await dnfState(target, { words, packages, kept, removed });
+  const state = await dnfState(target, { words, packages, retained: kept, removed });
   const { directories, symlinks } = plan.loaded.recipe;
   const from = await nextStamp();
   await placeAll(target, { directories, symlinks, files: [...state, ...files] });
@@ -102,7 +107,7 @@ export async function installImage(
   await databaseIn(target, plan.dbPath);
   context.progress.step('checking the installed tree (rpm -Va)');
   const differences = await verifyTree(sandbox, plan.dbPath);
-  const placed = placedBy(plan.loaded.recipe);
+  const placed = pathsOf(plan.loaded.recipe);
   const isCarried = (path: ByteString) => carried.some((file) => file.path === path);
   await removeMountPoints(mountPoints, target, (path) => placed.has(path) || isCarried(path));
   // Looked up again: rpm -Va ran in between, in a tree whose libraries are the packages' own.
@@ -138,7 +143,7 @@ function isKeptBy({ packages, parent }: InstallPlan) {
 async function keepIds(
   target: string,
   plan: InstalledPlan,
-  course: Course,
+  course: TransactionHistory,
   before: Accounts,
 ): Promise<{ ids: SettledIds; found?: Map<string, Origin> }> {
   const ids = settleIds(plan.ledger, before, await readAccounts(target));
@@ -151,7 +156,7 @@ async function keepIds(
 async function clean(
   target: string,
   plan: InstalledPlan,
-  course: Course,
+  course: TransactionHistory,
   found?: Map<string, Origin>,
 ): Promise<Pick<BuildReport, 'removedKeys' | 'normalised'> & Pick<InstalledImage, 'origins'>> {
   const installed = await describe(target, plan);

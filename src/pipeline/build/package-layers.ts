@@ -10,7 +10,7 @@ import type { Digest } from '../../lib/oci/digest.ts';
 import type { ImageLayer } from '../../stages/image/image.ts';
 import { mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
 import { encodePiece } from '../../stages/layer/compress/encode.ts';
-import { directoryParts, frameKey } from '../../stages/layer/packages/frame.ts';
+import { directoryMembers, frameKey } from '../../stages/layer/packages/frame.ts';
 import type { PredictedPackage } from '../../stages/layer/packages/predict.ts';
 import type { TreeEntry } from '../../stages/layer/tree.ts';
 import type { LayerInput, LayerOutput, LayerWorkers, MadeFrame, MadeLayer } from '../base/layer-workers.ts';
@@ -108,7 +108,7 @@ export class PackageLayers {
   }
 
   async #head(directories: readonly TreeEntry[]): Promise<NonNullable<LayerInput['head']>> {
-    const { bytes, index } = encodePiece(directoryParts(directories), this.#compression);
+    const { bytes, index } = encodePiece(directoryMembers(directories), this.#compression);
     return { bytes: await buffer(bytes), index };
   }
 

@@ -12,7 +12,7 @@ import {
 } from '../../stages/layer/packages/directories.ts';
 import { linksOf, resolver } from '../../stages/layer/packages/packaged.ts';
 import {
-  leftOutOf,
+  filesNotInstalled,
   predictPackages,
   type PredictedPackage,
   type Surroundings,
@@ -36,7 +36,7 @@ export async function predictBefore(
 ): Promise<Prediction> {
   const links = knownLinks(packages.map((one) => one.package));
   const inherited = parent && linksOf(parent);
-  const leftOut = new Map(packages.map(({ package: one }) => [one, leftOutOf(one.files, recipe)]));
+  const leftOut = new Map(packages.map(({ package: one }) => [one, filesNotInstalled(one.files, recipe)]));
   const owners = await readOwners(target);
   const predicted = predictPackages(packages, {
     resolve: resolver((path) => links.get(path) ?? inherited?.(path)),

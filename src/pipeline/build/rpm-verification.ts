@@ -3,7 +3,7 @@ import { byteString } from '../../lib/host/paths.ts';
 import type { Difference } from '../../stages/install/rpm-verify.ts';
 import type { InstalledTree } from '../../stages/layer/normalize/normalize.ts';
 import { isAsPackaged, isInherited } from '../../stages/layer/packages/packaged.ts';
-import { placedBy } from '../../stages/recipe/placed-paths.ts';
+import { pathsOf } from '../../stages/recipe/placed-paths.ts';
 import type { Recipe } from '../../stages/recipe/schema.ts';
 import type { BuildReport } from '../state/image-records.ts';
 
@@ -21,7 +21,7 @@ export function explain(
     const entry = tree.get(byteString(path.slice(1)));
     return attributes === timeAlone && entry !== undefined && isAsPackaged(entry, packaged);
   };
-  const written = placedBy(recipe);
+  const written = pathsOf(recipe);
   return (
     differences
       // A time that alone had changed has been put back since.

@@ -6,7 +6,7 @@ import type { Changed } from '../../stages/layer/diff/changes.ts';
 import type { Normalised } from '../../stages/layer/normalize/normalize.ts';
 import type { Origin } from '../../stages/layer/normalize/origin.ts';
 import type { Tree } from '../../stages/layer/tree.ts';
-import { placedBy, type Places } from '../../stages/recipe/placed-paths.ts';
+import { pathsOf, type Places } from '../../stages/recipe/placed-paths.ts';
 import type { StateEntry } from '../state/image-records.ts';
 
 export interface StateSources {
@@ -21,7 +21,7 @@ export interface StateSources {
 }
 
 export function describeState({ paths, deleted }: Changed, sources: StateSources): StateEntry[] {
-  const written = placedBy(sources.recipe);
+  const written = pathsOf(sources.recipe);
   const normalised = new Map(sources.normalised.map((one) => [one.path, one.reason]));
   // Also where it was before it went to where the image's own rpm looks.
   const databases = [sources.dbPath.slice(1), ...databasePlaces].map((place) =>

@@ -14,7 +14,7 @@ import { runsLua, type ScriptedPackage } from '../../stages/install/scriptlet-ru
 import { checkTransaction } from '../../stages/install/transaction-checks.ts';
 import {
   makeDatabase,
-  nothingRun,
+  emptyLog,
   runTransaction,
   targetFull,
   type TransactionLog,
@@ -36,14 +36,14 @@ export async function transact(
   const { packages, kept, removed } = plan;
   if (packages.length === 0) {
     if (!hasDatabase(plan)) await makeDatabase(sandbox, plan.dbPath);
-    return nothingRun;
+    return emptyLog;
   }
   context.progress.step(`installing ${packages.length} packages with rpm`);
   const scripted = await scriptedPackages(sandbox, plan);
   const begun = await nextStamp();
   const log = await runTransaction(sandbox, {
     packages,
-    below: { kept, removed },
+    base: { retained: kept, removed },
     installed: () => installedIn(sandbox.target, plan.dbPath),
     scripted,
     dbPath: plan.dbPath,

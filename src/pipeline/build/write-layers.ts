@@ -14,8 +14,8 @@ import {
   type Changes,
   type IsKnown,
 } from '../../stages/layer/diff/changes.ts';
-import { layerParts } from '../../stages/layer/diff/layer-parts.ts';
-import { splitChanged, type Held } from '../../stages/layer/diff/split-state.ts';
+import { layerMembers } from '../../stages/layer/diff/layer-members.ts';
+import { splitChanged, type StateLayerKind } from '../../stages/layer/diff/split-state.ts';
 import { filesOf } from '../../stages/layer/packages/predict.ts';
 import type { ListedEntry } from '../../stages/layer/tar/listing.ts';
 import type { Tree } from '../../stages/layer/tree.ts';
@@ -62,7 +62,7 @@ export async function writeLayers(context: Context, job: LayerJob): Promise<Writ
   );
   const listings = await Promise.all(own.map(({ listing }) => readListing(context, listing)));
   for (const { listing } of rest) listings.push(listing);
-  await checkLayers({ base: parent, listings, root: target, tree, unexplained: changed.paths });
+  await checkLayers({ base: parent, listings, root: target, tree, unclaimed: changed.paths });
   const layers = [...own, ...rest].map(({ layer }) => ({ ...layer, recipe }));
   return { layers, below, changed };
 }
@@ -80,10 +80,10 @@ function packagesOn(parent: Tree | undefined, planned: readonly PackageLayer[]):
 async function changeLayer(
   { content, signal }: Context,
   { target, compression, layerWorkers }: LayerJob,
-  holds: Held,
+  holds: StateLayerKind,
   changes: Changes,
 ): Promise<{ layer: WrittenLayer; listing: ListedEntry[] }> {
-  const layer = encodeLayer(layerParts(target, changes), compression);
+  const layer = encodeLayer(layerMembers(target, changes), compression);
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
   const annotations = layer.annotations();
   const mediaType = mediaTypes[compression.kind];

@@ -1,6 +1,6 @@
 /** run --detach: a process of its own looks after the instances; we wait until it says that they are ready. */
 import { MillinerError } from '../../lib/errors/error.ts';
-import { revived, type Failure } from '../../lib/errors/wire.ts';
+import { errorFrom, type Failure } from '../../lib/errors/wire.ts';
 import { startDetached } from '../../lib/host/exec.ts';
 import type { Started } from './run.ts';
 
@@ -28,7 +28,7 @@ export async function runDetached(args: string[], signal: AbortSignal | undefine
   await ended;
   signal?.throwIfAborted();
   if (!report) throw new MillinerError('INTERNAL', 'the process that looks after the instances has died');
-  throw revived(report.error);
+  throw errorFrom(report.error);
 }
 
 /** The other side: tells whoever waits, if anybody does. */

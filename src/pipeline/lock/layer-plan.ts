@@ -6,7 +6,7 @@ import {
   expectedUpdate,
   planLayers,
   type Plan,
-  type Source,
+  type Component,
 } from '../../stages/layer/packages/plan-layers.ts';
 import { sourceNameOf, type LockedArch, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
@@ -122,7 +122,7 @@ const year = 365.25 * 24 * 3600;
 /** Older changes say little of the next. */
 const remembered = 2 * year;
 
-function sourcesOf(described: Described): Source[] {
+function sourcesOf(described: Described): Component[] {
   const newest = Math.max(...described.values().map(({ buildTime }) => buildTime));
   return Map.groupBy(described.keys(), sourceNameOf)
     .entries()

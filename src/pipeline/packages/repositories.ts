@@ -52,7 +52,7 @@ export function accessTo(
   const look = async (name: string): Promise<Access> => {
     const repository = repos.find((one) => one.name === name);
     const access = repository && (await accessOf(definitionOf(repository), { arch, release }));
-    return { named: [], ...access, offline };
+    return { origins: [], ...access, offline };
   };
   return async (name) => {
     const access = found.get(name) ?? look(name);

@@ -221,7 +221,7 @@ async function verifyAt(
   const stated = await statedOf(place, chosen, options);
   const { revokedVerdicts } = stated;
   for (const layout of chosen) {
-    await proofs[layout](place, key.public, references, { orUnnamed: false, revokedVerdicts });
+    await proofs[layout](place, key.public, references, { allowUnnamed: false, revokedVerdicts });
   }
   for (const reference of references) {
     const standing = await requireCurrent(image.digest, reference, stated, options);

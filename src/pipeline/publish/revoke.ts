@@ -9,7 +9,7 @@ import { attachedEnvelopes, attachedLayer } from '../../stages/sign/attestation.
 import { readPrivateKey, type SigningKey } from '../../stages/sign/key.ts';
 import { attestRevocation, revocationsOf, type Revocation } from '../../stages/sign/revocation.ts';
 import { bundleArtifact, bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
-import { ownStatements } from '../../stages/sign/standing.ts';
+import { validStatements } from '../../stages/sign/standing.ts';
 import { predicateTypes } from '../../stages/sign/statement.ts';
 import type { RunOptions } from '../state/context.ts';
 import { fetchAttachment, fetchBundles, type PublishedImage } from '../trust/fetch-signatures.ts';
@@ -47,7 +47,14 @@ export async function revoke(
   const parsed = parseReference(completeReference(text));
   const { registry, repository } = parsed;
   const tell = (sentence: string) => progress.warn(sentence);
-  const client = await RegistryClient.open({ registry, repository, plainHttp, pushes: true, tell, signal });
+  const client = await RegistryClient.open({
+    registry,
+    repository,
+    plainHttp,
+    pushes: true,
+    report: tell,
+    signal,
+  });
   const reference = showReference(parsed);
   const found = await client.getManifest(repository, parsed.digest ?? wantedTag(parsed)!);
   if (!found) throw new MillinerError('IMAGE_UNPUBLISHED', `${registry} has no ${reference}`);
@@ -84,7 +91,7 @@ async function envelopesOn(image: PublishedImage) {
 /** Throws VERDICT_MISSING. */
 async function verdictsOn(image: PublishedImage, key: SigningKey): Promise<string[]> {
   const { sig, bundle } = await envelopesOn(image);
-  const statements = ownStatements({ key: key.public, digest: image.digest }, [...sig, ...bundle]);
+  const statements = validStatements({ key: key.public, digest: image.digest }, [...sig, ...bundle]);
   const verdicts = statements.filter(({ predicateType }) => predicateType === predicateTypes.verdict);
   if (verdicts.length > 0) return [...new Set(verdicts.map(({ digest }) => digest))].toSorted();
   throw new MillinerError('VERDICT_MISSING', `${image.digest} has no verdict of this key to revoke`);

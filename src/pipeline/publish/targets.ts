@@ -37,7 +37,7 @@ export async function openTargets(
       ...target,
       plainHttp,
       pushes: true,
-      tell: (sentence) => progress.warn(sentence),
+      report: (sentence) => progress.warn(sentence),
       signal,
     }),
   });

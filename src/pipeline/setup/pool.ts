@@ -2,7 +2,7 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import { createPool, removePool, type PoolRequest } from '../../stages/snapshot/thin/create.ts';
 import { growPool, type GrowRequest } from '../../stages/snapshot/thin/grow.ts';
-import { checkPool, repairPool, type Checked, type Repaired } from '../../stages/snapshot/thin/repair.ts';
+import { checkPool, repairPool, type PoolCheck, type Repaired } from '../../stages/snapshot/thin/repair.ts';
 import { reportPool, type PoolReport } from '../../stages/snapshot/thin/report.ts';
 import type { RunOptions } from '../state/context.ts';
 import { listRecords, removeRecord } from '../state/image-records.ts';
@@ -49,7 +49,7 @@ export async function growStatePool(
 }
 
 /** Throws POOL_DAMAGED with what was found. */
-export async function checkStatePool({ state, progress }: RunOptions): Promise<Checked> {
+export async function checkStatePool({ state, progress }: RunOptions): Promise<PoolCheck> {
   demandRoot();
   progress.step('checking the metadata (thin_check)');
   const checked = await checkPool(state);

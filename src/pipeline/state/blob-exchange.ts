@@ -37,7 +37,14 @@ export async function openExchange(
     });
   }
   const tell = (sentence: string) => progress.warn(sentence);
-  const client = await RegistryClient.open({ registry, repository, plainHttp, pushes: true, tell, signal });
+  const client = await RegistryClient.open({
+    registry,
+    repository,
+    plainHttp,
+    pushes: true,
+    report: tell,
+    signal,
+  });
   await client.ping();
   return { client, registry, repository };
 }

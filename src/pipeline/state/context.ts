@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { asStorageError } from '../../lib/host/files.ts';
 import type { Progress } from '../../lib/host/progress.ts';
-import { holdEntries, holdPlace, makeDirectory } from '../../lib/host/safe-place.ts';
+import { requireSafeEntries, requireSafePath, makeDirectory } from '../../lib/host/safe-place.ts';
 import { ContentStore } from '../../stages/content/store.ts';
 import { openSnapshots, type Storage } from '../../stages/snapshot/open-snapshotter.ts';
 import type { Snapshotter } from '../../stages/snapshot/snapshotter.ts';
@@ -60,18 +60,18 @@ export async function openContext(options: RunOptions): Promise<Context> {
   // Modes of what is made here must not depend on who runs it.
   process.umask(0o022);
   try {
-    holdPlace(options.state);
+    requireSafePath(options.state);
     // Layers hold files that only the image's root may read, verdicts what its services have said.
     for (const name of ['', ...folders]) {
       await makeDirectory(join(options.state, name), 0o700);
     }
     // Others may have been faster.
-    holdPlace(options.state);
-    await holdEntries(options.state);
+    requireSafePath(options.state);
+    await requireSafeEntries(options.state);
     const content = await ContentStore.open(options.state);
     // Containers before the trees that they stand on.
     await removeDeadWorkspaces(options.state);
-    const { snapshots, why, warning } = await openSnapshots(options.state, options.storage);
+    const { snapshots, reason: why, warning } = await openSnapshots(options.state, options.storage);
     if (warning !== undefined) options.progress.warn(warning);
     return { ...options, content, snapshots, why, close: () => snapshots.close() };
   } catch (error) {

@@ -5,7 +5,7 @@
 import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { parseReference, showReference } from '../../lib/registry/reference.ts';
-import { gravest, gravity } from '../../stages/sign/failure-order.ts';
+import { mostSevere, bySeverity } from '../../stages/sign/failure-order.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';
 import { bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
 import { verifySignatures } from '../../stages/sign/simple-signing.ts';
@@ -23,7 +23,7 @@ export interface ForeignImage {
   /** The image's, then those of indexes that lead to it. */
   digests: readonly Digest[];
   /** Whether a bundle that names no reference will do: whoever asks means the digest, or any image of the key. */
-  orUnnamed: boolean;
+  allowUnnamed: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -39,7 +39,7 @@ const unsigned: ErrorCode[] = ['SIGNATURE_MISSING', 'SIGNATURE_WRONG_KEY'];
 const unsignedHint =
   'Name the key of whoever signed it; for a base in from: {keys}, where without a signature it is taken with {unsigned: true}.';
 /** Any other failure means that a signature could not be looked for: nobody knows then what it would have said. */
-const judgements: readonly ErrorCode[] = [...gravity, 'SIGNATURE_MISSING'];
+const judgements: readonly ErrorCode[] = [...bySeverity, 'SIGNATURE_MISSING'];
 
 /** Gives every good signature. Throws SIGNATURE_MISSING and the others of `gravity`, and what registries throw. */
 export async function verifySigned(
@@ -62,7 +62,7 @@ export async function verifySigned(
   const elsewhere = failures.find(({ code }) => code === 'SIGNED_ELSEWHERE');
   const isNamed = good.some(({ signed }) => signed !== undefined);
   if (good.length > 0 && (isNamed || !elsewhere)) return good;
-  const told = failures.find(({ code }) => !judgements.includes(code)) ?? gravest(failures)!;
+  const told = failures.find(({ code }) => !judgements.includes(code)) ?? mostSevere(failures)!;
   throw new MillinerError(told.code, `${image.reference}: ${told.message}`, {
     cause: told,
     hint: unsigned.includes(told.code) ? unsignedHint : told.hint,
@@ -95,7 +95,7 @@ interface Expected {
 
 /** Of what hangs on the image in the registry. */
 async function attachedChecks(
-  { client, repository, orUnnamed }: ForeignImage,
+  { client, repository, allowUnnamed }: ForeignImage,
   { digest, reference }: Expected,
   keys: readonly PublicKey[],
 ): Promise<Check[]> {
@@ -108,7 +108,7 @@ async function attachedChecks(
       return { layout: 'sig', signer: key.hint, signed: verifySignatures(expected, attachment) };
     },
     () => {
-      const expected = { key, digest, reference, orRepository: true, orUnnamed };
+      const expected = { key, digest, reference, orRepository: true, allowUnnamed };
       const signed = verifyImageStatement(expected, envelopes);
       return { layout: 'bundle', signer: key.hint, ...(signed !== undefined && { signed }) };
     },

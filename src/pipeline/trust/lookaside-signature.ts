@@ -10,9 +10,9 @@ import {
   registriesDirectory,
 } from '../../lib/registry/registries-d.ts';
 import { openMessages, type MessageProblem, type OpenedMessage } from '../../lib/rpm/signed-message.ts';
-import { altered } from '../../stages/sign/artifact.ts';
+import { refuseAltered } from '../../stages/sign/artifact.ts';
 import { isOpenPgpMessage, readAtomicSignature } from '../../stages/sign/atomic-signature.ts';
-import { firstThatHolds, wrongKey } from '../../stages/sign/failure-order.ts';
+import { firstValid, wrongKey } from '../../stages/sign/failure-order.ts';
 import type { Keyring } from './signer-key.ts';
 
 export interface LookasideSignatures {
@@ -50,7 +50,7 @@ export async function verifyLookaside(
 ): Promise<FoundSignature> {
   const messages = files.map(({ bytes }) => bytes);
   const opened = await openMessages(messages, path, { signal });
-  return firstThatHolds(
+  return firstValid(
     files.map(({ name }, index) => ({ name, message: opened[index]! })),
     ({ name, message }) => {
       if ('problem' in message) throw refusalOf(message, name);
@@ -74,6 +74,6 @@ function signatureOf(
 
 function refusalOf({ problem, message }: MessageProblem, name: string): MillinerError {
   if (problem === 'unknown-key') return wrongKey(name);
-  if (problem === 'altered') return altered(name)(message);
+  if (problem === 'altered') return refuseAltered(name)(message);
   return new MillinerError('SIGNATURE_REFUSED', `${name} ${message}`);
 }

@@ -84,8 +84,8 @@ export async function verifyReference(
   const signed = signedAs === undefined ? shown : signedReference(signedAs);
   progress.step(`verifying ${shown} at ${image.digest}`);
   // Who asks by digest has said which image is meant; who names what was signed asks for that name.
-  const orUnnamed = unnamed || (reference.digest !== undefined && signedAs === undefined);
-  const asked = { ...image, reference: signed, orUnnamed };
+  const allowUnnamed = unnamed || (reference.digest !== undefined && signedAs === undefined);
+  const asked = { ...image, reference: signed, allowUnnamed };
   const foreign = { ...asked, digests: [image.digest], signal };
   const verification = { reference: shown, manifestDigest: image.digest };
   if (signer.format === 'openpgp' && signatureOnly) {
@@ -139,14 +139,19 @@ function signedAsText(signed: string | undefined): string {
 
 /** A name that one layout has proved need not be in the other: both are of one key and one digest. */
 async function proveAll(
-  { reference, orUnnamed, revokedVerdicts, ...image }: PublishedImage & ProofOptions & { reference: string },
+  {
+    reference,
+    allowUnnamed,
+    revokedVerdicts,
+    ...image
+  }: PublishedImage & ProofOptions & { reference: string },
   key: PublicKey,
   only: Layout | undefined,
 ): Promise<Proof[]> {
   const proved: Proof[] = [];
   for (const layout of layoutsOf(only)) {
     const isNamed = proved.length > 0;
-    const options = { orUnnamed: orUnnamed || isNamed, revokedVerdicts };
+    const options = { allowUnnamed: allowUnnamed || isNamed, revokedVerdicts };
     proved.push(...(await proofs[layout](image, key, [reference], options)));
   }
   return proved;
@@ -161,7 +166,7 @@ function signedReference(text: string): string {
 
 export interface ProofOptions {
   /** Whether a bundle that names no reference will do. */
-  orUnnamed: boolean;
+  allowUnnamed: boolean;
   revokedVerdicts: ReadonlySet<string>;
 }
 
@@ -185,11 +190,11 @@ export const proofs: Record<
       ...proveClaims(expected, envelopes, 'sig', revokedVerdicts),
     ];
   },
-  async bundle(image, key, references, { orUnnamed, revokedVerdicts }) {
+  async bundle(image, key, references, { allowUnnamed, revokedVerdicts }) {
     const expected = { key, digest: image.digest };
     const envelopes = bundledEnvelopes(await fetchBundles(image));
     const signed = references.map((reference) =>
-      verifyImageStatement({ ...expected, reference, orUnnamed }, envelopes),
+      verifyImageStatement({ ...expected, reference, allowUnnamed: allowUnnamed }, envelopes),
     );
     return [
       ...signed.map((one) => ({ claim: 'signature', layout: 'bundle', detail: signedAsText(one) }) as const),

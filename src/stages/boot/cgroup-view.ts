@@ -35,7 +35,7 @@ export async function cgroupMount(id: string, systemd: number | undefined, ids?:
   if (source && ids) await delegate(source, ids);
   // The runtime shows what it has set up: version 2 where that is all there is, otherwise version 1.
   if (!source || unified.controls || !knows2) {
-    if (ids && !unified?.controls) await delegateNamed(id, ids);
+    if (ids && !unified?.controls) await delegateSystemdHierarchy(id, ids);
     return { type: 'cgroup', source: 'cgroup', destination, options: [...options, 'relatime'] };
   }
   return { type: 'bind', source, destination, options: ['rbind', ...options] };
@@ -52,7 +52,7 @@ async function makeBoundedGroup(hierarchy: string, id: string): Promise<string> 
 }
 
 /** What systemd keeps its book of units in (cgroups(7), "Cgroups version 1"); the controllers' groups stay ours. */
-async function delegateNamed(id: string, ids: IdRange): Promise<void> {
+async function delegateSystemdHierarchy(id: string, ids: IdRange): Promise<void> {
   const hierarchy = await namedHierarchy('systemd');
   if (hierarchy === undefined) return;
   const group = join(hierarchy, groupOf(id));

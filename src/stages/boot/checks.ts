@@ -33,8 +33,8 @@ async function runCheck(context: CheckContext, { name, check, interval, ...own }
     ...(problem !== undefined && { problem }),
   });
   for (let attempts = 1; ; attempts++) {
-    const left = began + timeout - monotonic();
-    const problem = await attempt(context, check, Math.max(1, Math.min(maxAttemptMilliseconds, left)));
+    const remaining = began + timeout - monotonic();
+    const problem = await attempt(context, check, Math.max(1, Math.min(maxAttemptMilliseconds, remaining)));
     if (problem === undefined || monotonic() - began + interval > timeout) return result(attempts, problem);
     await sleep(interval, undefined, { signal: context.signal });
   }

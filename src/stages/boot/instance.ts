@@ -71,15 +71,15 @@ export class Instance {
   /** Resolves when the first process has ended, however it did. */
   readonly ended: Promise<Ended>;
 
-  private constructor(options: InstanceOptions, parts: Started) {
+  private constructor(options: InstanceOptions, started: Started) {
     this.id = options.id;
     this.init = options.init;
     this.#container = options;
     this.stopSignal = stopSignalOf(options.image, options.init);
-    this.startedAt = parts.startedAt;
-    this.notifications = parts.notifications;
-    this.network = parts.network;
-    this.ended = parts.ended.then((end) => (this.#end = end));
+    this.startedAt = started.startedAt;
+    this.notifications = started.notifications;
+    this.network = started.network;
+    this.ended = started.ended.then((end) => (this.#end = end));
   }
 
   /** Throws StartError, or HOST_MISSING where the host cannot hold it to its limits; nothing is left then. */
@@ -205,8 +205,8 @@ async function startProgram(
   const network = await enterOnceRunning(options, () => over);
   if (over) {
     await ended;
-    const why = await startFailure(options);
-    if (why !== undefined) throw new StartError(why);
+    const reason = await startFailure(options);
+    if (reason !== undefined) throw new StartError(reason);
   }
   return { startedAt, ended, notifications, network };
 }

@@ -19,12 +19,12 @@ export async function checkControllers({ cpus }: Pick<Limits, 'cpus'>): Promise<
 /** Once it runs. Throws HOST_MISSING: a limit that is silently none would let one instance take all. */
 export async function checkLimits(id: string, wanted: Limits): Promise<void> {
   const { memoryLimit, pidsLimit, cpuLimit } = await readGroup(groupOf(id));
-  const isHeld = {
+  const isEnforced = {
     memory: memoryLimit !== undefined && Math.abs(memoryLimit - wanted.memory) <= memoryGrain,
     pids: pidsLimit === wanted.pids,
     cpus: wanted.cpus === undefined || Math.abs((cpuLimit ?? Infinity) - wanted.cpus) <= cpuGrain,
   };
-  const missing = Object.entries(isHeld).flatMap(([name, held]) => (held ? [] : [name]));
+  const missing = Object.entries(isEnforced).flatMap(([name, enforced]) => (enforced ? [] : [name]));
   if (missing.length > 0) throw unenforceable(missing);
 }
 

@@ -64,8 +64,8 @@ async function waitForUnit(
   signal: AbortSignal,
 ): Promise<number> {
   for (;;) {
-    const left = deadline - monotonic();
-    const timeout = Math.min(askTimeout, Math.max(left, minAttemptTimeout));
+    const remaining = deadline - monotonic();
+    const timeout = Math.min(askTimeout, Math.max(remaining, minAttemptTimeout));
     const units = await listUnits(instance, name, { timeout, signal });
     // Asked for by an alias, it answers with its own name; it is the first because it was asked for first.
     const unit = units?.[0];

@@ -9,7 +9,7 @@ import type { BootPlan } from './plan.ts';
 import { restarted, waitUntilReady } from './ready.ts';
 import {
   describeFailure,
-  lastWordsOf,
+  lastLogLinesOf,
   listUnits,
   askTimeout,
   readJournalErrors,
@@ -64,14 +64,14 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
     return outcome;
   }
   try {
-    await observe(instance, { ...options, output: () => written }, outcome);
+    await watchPlan(instance, { ...options, output: () => written }, outcome);
     return outcome;
   } finally {
     await instance.remove();
   }
 }
 
-async function observe(
+async function watchPlan(
   instance: Instance,
   options: TestOptions & Pick<WatchOptions, 'output'>,
   outcome: InstanceOutcome,
@@ -81,20 +81,20 @@ async function observe(
   watch.endIsFine = plan.ready.exit !== undefined;
   const found: Cause[] = [];
   const add = (finding: Finding, words: string[] = []) => {
-    const said = words.length > 0 ? `; its last words: ${words.slice(-maxLastLines).join(' | ')}` : '';
-    found.push({ code: finding.code, message: `${finding.message}${said}`, instance: number });
+    const lastLines = words.length > 0 ? `; its last words: ${words.slice(-maxLastLines).join(' | ')}` : '';
+    found.push({ code: finding.code, message: `${finding.message}${lastLines}`, instance: number });
   };
   try {
     const both = AbortSignal.any([signal, watch.signal]);
-    await exercise(instance, plan, number, both, outcome).catch(async (error: unknown) => {
+    await runPlan(instance, plan, number, both, outcome).catch(async (error: unknown) => {
       signal.throwIfAborted();
       if (error instanceof Finding) add(error, await wordsOf(instance, error.unit, both));
       // What the watch has seen says it; it cut the test short.
       else if (!watch.signal.aborted) throw error;
     });
     // One that fills the disk or the process table has to go first; who ran out of memory can be told.
-    const canTell = watch.causes.every(({ code }) => code === 'out-of-memory');
-    if (plan.init && !instance.hasEnded && canTell) {
+    const canAnswer = watch.causes.every(({ code }) => code === 'out-of-memory');
+    if (plan.init && !instance.hasEnded && canAnswer) {
       await examineUnits(instance, plan, signal, outcome.report, found, add);
     }
     await stop(instance, plan, watch, outcome.report, add);
@@ -116,7 +116,7 @@ function withLog(causes: Cause[], log: string[]): Cause[] {
   );
 }
 
-async function exercise(
+async function runPlan(
   instance: Instance,
   plan: BootPlan,
   number: number,
@@ -126,19 +126,19 @@ async function exercise(
   const readyAt = await waitUntilReady(instance, plan, signal);
   report.readySeconds = Math.round(readyAt - instance.startedAt) / 1000;
   if (plan.ready.exit !== undefined) return;
-  const left = instance.startedAt + plan.readyTimeout - monotonic();
-  const context = { instance, number, signal, timeout: Math.max(left, minCheckMilliseconds) };
+  const remaining = instance.startedAt + plan.readyTimeout - monotonic();
+  const context = { instance, number, signal, timeout: Math.max(remaining, minCheckMilliseconds) };
   checks.push(...(await runChecks(context, plan.checks)));
-  throwFailed(checks);
+  requireChecks(checks);
   // What falls over a moment after it said that it was ready is not.
   await sleep(plan.settle, undefined, { signal });
   const once = plan.checks.map((check) => ({ ...check, timeout: minCheckMilliseconds }));
   const again = await runChecks(context, once);
   for (const [index, result] of again.entries()) if (!result.passed) checks[index] = result;
-  throwFailed(checks);
+  requireChecks(checks);
 }
 
-function throwFailed(checks: CheckResult[]): void {
+function requireChecks(checks: CheckResult[]): void {
   const failed = checks.filter(({ passed }) => !passed);
   if (failed.length === 0) return;
   const words = failed.map(({ check, problem, seconds }) => `${check}: ${problem} after ${seconds} s`);
@@ -147,7 +147,7 @@ function throwFailed(checks: CheckResult[]): void {
 
 async function wordsOf(instance: Instance, unit: string | undefined, signal: AbortSignal): Promise<string[]> {
   if (unit === undefined || instance.hasEnded) return [];
-  return lastWordsOf(instance, unit, { timeout: askTimeout, signal }).catch(() => []);
+  return lastLogLinesOf(instance, unit, { timeout: askTimeout, signal }).catch(() => []);
 }
 
 /** The whole system, whether or not what was waited for came up. */
@@ -177,7 +177,8 @@ async function examineUnits(
   if (typeof journal === 'string') report.journalProblem = journal;
   else report.journalErrors = journal;
   const isKnown = ({ name }: Unit) => found.some(({ message }) => message.startsWith(`${name} `));
-  const words = async ({ name }: Unit) => (monotonic() < deadline ? lastWordsOf(instance, name, ask()) : []);
+  const words = async ({ name }: Unit) =>
+    monotonic() < deadline ? lastLogLinesOf(instance, name, ask()) : [];
   for (const unit of failed.filter((one) => !isKnown(one))) {
     add(new Finding('unit-failed', describeFailure(unit)), await words(unit));
   }
@@ -201,9 +202,9 @@ async function stop(
     const inTime = await instance.stop(stopTimeout);
     report.stopSeconds = Math.round(monotonic() - asked) / 1000;
     if (!inTime) {
-      const why = `it did not end within ${stopTimeout / 1000} s of ${instance.stopSignal}`;
+      const reason = `it did not end within ${stopTimeout / 1000} s of ${instance.stopSignal}`;
       const first = 'the first process gets only the signals that it has a handler for';
-      add(new Finding('not-stopped', instance.init ? why : `${why}; ${first}`));
+      add(new Finding('not-stopped', instance.init ? reason : `${reason}; ${first}`));
     }
   }
   const { exitCode } = await instance.ended;

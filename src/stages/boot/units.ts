@@ -39,10 +39,10 @@ type AskOptions = Pick<ExecOptions, 'timeout' | 'signal'>;
 /** Every unit that is loaded, and the named one; undefined while systemd does not answer yet. */
 export async function listUnits(
   instance: Instance,
-  named: string | undefined,
+  requested: string | undefined,
   options: AskOptions,
 ): Promise<Unit[] | undefined> {
-  const names = named === undefined ? ['*'] : [named, '*'];
+  const names = requested === undefined ? ['*'] : [requested, '*'];
   const args = ['systemctl', 'show', '--no-pager', `--property=${properties}`, '--', ...names];
   const { exitCode, stdout } = await instance.exec(args, options);
   return exitCode === 0 ? parseUnits(stdout) : undefined;
@@ -103,7 +103,11 @@ export function describeFailure({ name, result, exitStatus }: Unit): string {
 }
 
 /** The last lines that a unit wrote. */
-export async function lastWordsOf(instance: Instance, unit: string, options: AskOptions): Promise<string[]> {
+export async function lastLogLinesOf(
+  instance: Instance,
+  unit: string,
+  options: AskOptions,
+): Promise<string[]> {
   const args = [
     'journalctl',
     '--no-pager',

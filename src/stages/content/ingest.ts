@@ -19,7 +19,7 @@ import { dirname, join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { asStorageError, filePieces, syncPath } from '../../lib/host/files.ts';
 import { createOwned, takeAbandoned } from '../../lib/host/locks.ts';
-import { SpareMeter, sparing } from '../../lib/host/reserve.ts';
+import { ReserveMeter, keepingReserve } from '../../lib/host/reserve.ts';
 import type { Blob, Digest } from '../../lib/oci/digest.ts';
 
 export interface Expected {
@@ -48,7 +48,7 @@ export class Ingest {
   stream(source: AsyncIterable<Uint8Array>, expected: Expected): Promise<Blob> {
     return this.#throughTemporary(async (handle) => {
       const meter = new Meter(expected);
-      await handle.writeFile(sparing(meter.pass(source), this.#directory));
+      await handle.writeFile(keepingReserve(meter.pass(source), this.#directory));
       return meter.end();
     });
   }
@@ -59,11 +59,11 @@ export class Ingest {
     const source = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | follow);
     try {
       const { nlink, size } = await regular(source, path);
-      const named = { what: path, ...expected };
-      if (expected.size !== undefined && size !== expected.size) throw wrongSize(named, size);
+      const expectedFile = { what: path, ...expected };
+      if (expected.size !== undefined && size !== expected.size) throw wrongSize(expectedFile, size);
       // Another name of the same file would let somebody write to the blob.
-      if (expected.consume && nlink === 1) return await this.#consume(source, path, named);
-      const blob = await this.#copy(path, named);
+      if (expected.consume && nlink === 1) return await this.#consume(source, path, expectedFile);
+      const blob = await this.#copy(path, expectedFile);
       if (expected.consume) await rm(path);
       return blob;
     } finally {
@@ -74,7 +74,7 @@ export class Ingest {
   #copy(path: string, expected: Expected): Promise<Blob> {
     return this.#throughTemporary(async (handle, temporary) => {
       const { size } = await stat(path);
-      await new SpareMeter(this.#directory).spend(size);
+      await new ReserveMeter(this.#directory).spend(size);
       await copyFile(path, temporary, constants.COPYFILE_FICLONE);
       return digestOf(handle, expected);
     });

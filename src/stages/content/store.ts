@@ -24,7 +24,7 @@ export interface GcLimits {
 }
 
 /** Gives what it removed. */
-export type Collect = (keep: ReadonlySet<Digest>, limits: GcLimits) => Promise<Blob[]>;
+export type Collect = (needed: ReadonlySet<Digest>, limits: GcLimits) => Promise<Blob[]>;
 
 export class ContentStore {
   /** The state directory that it is part of. */
@@ -143,16 +143,16 @@ export class ContentStore {
    * all that may go has gone. BUSY while a lease is held, or with `wait` it waits for the last one to end.
    */
   gc<T>(fn: (collect: Collect) => Promise<T>, options: LockOptions = {}): Promise<T> {
-    const collect: Collect = (keep, limits) => this.#collect(keep, limits);
+    const collect: Collect = (needed, limits) => this.#collect(needed, limits);
     return withLock(this.#lock, 'exclusive', () => fn(collect), options);
   }
 
-  async #collect(keep: ReadonlySet<Digest>, { usedSince, maxBytes = Infinity }: GcLimits): Promise<Blob[]> {
+  async #collect(needed: ReadonlySet<Digest>, { usedSince, maxBytes = Infinity }: GcLimits): Promise<Blob[]> {
     const removed: Blob[] = [];
     const blobs = (await this.list()).toSorted((a, b) => a.used.getTime() - b.used.getTime());
     let total = blobs.reduce((sum, { size }) => sum + size, 0);
     for (const { digest, size, used } of blobs) {
-      if (keep.has(digest) || (used >= usedSince && total <= maxBytes)) continue;
+      if (needed.has(digest) || (used >= usedSince && total <= maxBytes)) continue;
       await this.remove(digest);
       total -= size;
       removed.push({ digest, size });

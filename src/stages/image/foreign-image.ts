@@ -21,14 +21,14 @@ const ociTypes: Record<string, string> = {
 };
 const layerTypes = Object.values(ociTypes);
 
-const word = z.string().nullish();
+const nullableString = z.string().nullish();
 const digest = z.custom<Digest>(isDigest, { error: 'is no sha256 digest' });
 const descriptor = z.object({
   mediaType: z.string(),
   digest,
   size: z.int().nonnegative(),
   annotations: z.record(z.string(), z.string()).nullish(),
-  platform: z.object({ architecture: z.string(), os: z.string(), variant: word }).nullish(),
+  platform: z.object({ architecture: z.string(), os: z.string(), variant: nullableString }).nullish(),
 });
 const indexSchema = z.object({ manifests: z.array(descriptor).max(1000) });
 const manifestSchema = z.object({ config: descriptor, layers: z.array(descriptor).min(1).max(127) });
@@ -37,28 +37,28 @@ const set = z
   .record(z.string(), z.unknown())
   .nullish()
   .transform((value) => Object.keys(value ?? {}));
-const words = z.array(z.string()).nullish();
+const nullableStrings = z.array(z.string()).nullish();
 
 const configSchema = z.object({
   architecture: z.string(),
   os: z.string(),
-  variant: word,
+  variant: nullableString,
   created: z.string().nullish(),
   config: z
     .object({
-      Entrypoint: words,
-      Cmd: words,
-      Env: words,
-      User: word,
-      WorkingDir: word,
+      Entrypoint: nullableStrings,
+      Cmd: nullableStrings,
+      Env: nullableStrings,
+      User: nullableString,
+      WorkingDir: nullableString,
       ExposedPorts: set,
       Volumes: set,
-      StopSignal: word,
+      StopSignal: nullableString,
       Labels: z.record(z.string(), z.string()).nullish(),
     })
     .nullish(),
   rootfs: z.object({ diff_ids: z.array(digest) }),
-  history: z.array(z.object({ created_by: word, empty_layer: z.boolean().nullish() })).nullish(),
+  history: z.array(z.object({ created_by: nullableString, empty_layer: z.boolean().nullish() })).nullish(),
 });
 
 export interface ForeignManifest {
@@ -183,6 +183,6 @@ function parse<T>(name: string, bytes: Buffer, schema: z.ZodType<T>): T {
   throw invalid(name, `${path.join('.')}: ${message}`);
 }
 
-function invalid(name: string, why: string): MillinerError {
-  return new MillinerError('BASE_INVALID', `${name} can be no base: ${why}`, { details: { base: name } });
+function invalid(name: string, reason: string): MillinerError {
+  return new MillinerError('BASE_INVALID', `${name} can be no base: ${reason}`, { details: { base: name } });
 }

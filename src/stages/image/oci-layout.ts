@@ -82,8 +82,8 @@ function asOutputError(error: unknown, directory: string): unknown {
   return asStorageError(error, directory);
 }
 
-function unusable(directory: string, why: string): MillinerError {
-  return new MillinerError('OUTPUT_UNUSABLE', `${directory} is no OCI layout: ${why}`, {
+function unusable(directory: string, reason: string): MillinerError {
+  return new MillinerError('OUTPUT_UNUSABLE', `${directory} is no OCI layout: ${reason}`, {
     details: { directory },
   });
 }

@@ -11,18 +11,18 @@ export interface SetDifference {
 
 /** One NEVRA may stand there twice: an odd base has such. */
 export function differenceOfSets(locked: readonly string[], installed: readonly string[]): SetDifference {
-  return { missing: without(locked, installed), extra: without(installed, locked) };
+  return { missing: subtract(locked, installed), extra: subtract(installed, locked) };
 }
 
-function without(all: readonly string[], others: readonly string[]): string[] {
+function subtract(all: readonly string[], others: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const one of others) counts.set(one, (counts.get(one) ?? 0) + 1);
-  const left = all.filter((one) => {
+  const remaining = all.filter((one) => {
     const count = counts.get(one) ?? 0;
     counts.set(one, count - 1);
     return count <= 0;
   });
-  return left.toSorted();
+  return remaining.toSorted();
 }
 
 /** Throws DATABASE_DIFFERS. `words`: what else may be why. */
@@ -54,12 +54,12 @@ export function checkAllowed(
 const maxListed = 50;
 
 function databaseError({ missing, extra }: SetDifference, words: readonly string[]): MillinerError {
-  const told = [
+  const lines = [
     ...missing.map((nevra) => `${nevra} is locked, and not installed`),
     ...extra.map((nevra) => `${nevra} is installed, and not locked`),
     ...words,
   ];
-  return new MillinerError('DATABASE_DIFFERS', told.slice(0, maxListed).join('\n'), {
+  return new MillinerError('DATABASE_DIFFERS', lines.slice(0, maxListed).join('\n'), {
     details: { missing, extra },
   });
 }

@@ -32,16 +32,16 @@ const isDevice = ({ mode }: RpmFile) =>
 export function sharedPaths(packages: readonly RpmPackage[], docs: boolean): string {
   for (const { nevra, files } of packages) {
     const inside = files.find(({ path, flags }) => path.startsWith('proc/') && !flags.ghost);
-    if (inside) throw unfit(nevra, inside.path, 'lies in /proc, which the kernel fills');
+    if (inside) throw invalidDevice(nevra, inside.path, 'lies in /proc, which the kernel fills');
     const colon = files.find((file) => file.path.includes(':') && isDevice(file));
-    if (colon) throw unfit(nevra, colon.path, 'is a device node with a colon in its name');
+    if (colon) throw invalidDevice(nevra, colon.path, 'is a device node with a colon in its name');
   }
   const nodes = deviceNodesOf(packages, docs).map(({ path }) => `/${showBytes(path)}`);
   return ['/proc', ...nodes].map((path) => path.replaceAll('%', '%%')).join(':');
 }
 
-function unfit(nevra: string, path: ByteString, why: string): MillinerError {
-  return new MillinerError('INSTALL_FAILED', `${nevra}: /${showBytes(path)} ${why}`, {
+function invalidDevice(nevra: string, path: ByteString, reason: string): MillinerError {
+  return new MillinerError('INSTALL_FAILED', `${nevra}: /${showBytes(path)} ${reason}`, {
     hint: 'Exclude the package, or have it changed.',
     details: { package: nevra, path: `/${showBytes(path)}` },
   });
@@ -77,7 +77,7 @@ export async function makeDeviceNodes({ target, packages, docs, owners }: NodeMa
     }
     const place = placeIn(target, node.path);
     const found = await lstatIfThere(place);
-    if (found?.isDirectory()) throw unfit(node.nevra, node.path, 'is a directory by now');
+    if (found?.isDirectory()) throw invalidDevice(node.nevra, node.path, 'is a directory by now');
     if (found) await rm(place);
     await native().mknod(place, node.mode, node.deviceMajor, node.deviceMinor);
     await setOwner(place, node);
@@ -87,8 +87,8 @@ export async function makeDeviceNodes({ target, packages, docs, owners }: NodeMa
 
 /** From the highest on. */
 function parentsOf(path: ByteString): ByteString[] {
-  const parts = path.split('/');
-  return parts.slice(1).map((_, i) => parts.slice(0, i + 1).join('/') as ByteString);
+  const segments = path.split('/');
+  return segments.slice(1).map((_, i) => segments.slice(0, i + 1).join('/') as ByteString);
 }
 
 function placeIn(target: string, path: ByteString): Buffer {

@@ -20,8 +20,8 @@ const packages = [
   installed('glibc'),
   installed('httpd', ['webserver'], ['usr/bin/httpd']),
 ];
-const reasons = (words: string[], before = '', removed: string[] = [], kept: string[] = []) =>
-  recordReasons(before, { words, packages, kept, removed });
+const reasons = (words: string[], before = '', removed: string[] = [], retained: string[] = []) =>
+  recordReasons(before, { words, packages, retained, removed });
 const all = (bash: string, glibc: string, httpd: string) =>
   `version = "1.0"\n[packages]\n"bash.x86_64" = {reason="${bash}"}\n"glibc.x86_64" = {reason="${glibc}"}\n"httpd.x86_64" = {reason="${httpd}"}\n`;
 
@@ -43,7 +43,7 @@ test("the base's records stay, but for what is gone and what is asked for now", 
   const before = recordReasons('', {
     words: ['filesystem'],
     packages: ['filesystem', 'setup', 'vim', 'zlib'].map((name) => installed(name, [], [], 'noarch')),
-    kept: [],
+    retained: [],
     removed: [],
   });
   expect(reasons(['bash', 'setup'], before, ['vim-1-2.noarch'])).toBe(

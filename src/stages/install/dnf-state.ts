@@ -18,7 +18,7 @@ export interface Reasons {
   /** Those that came with it. */
   packages: readonly Installed[];
   /** NEVRAs of the base that stay, and that are gone. */
-  kept: readonly string[];
+  retained: readonly string[];
   removed: readonly string[];
 }
 
@@ -38,17 +38,17 @@ export async function dnfState(target: string, reasons: Reasons): Promise<FileTo
 
 const record = /^("(?:[^"\\]|\\.)+") = \{reason="([\w ]+)"\}$/gm;
 
-export function recordReasons(before: string, { words, packages, kept, removed }: Reasons): string {
+export function recordReasons(before: string, { words, packages, retained, removed }: Reasons): string {
   const reasons = new Map([...before.matchAll(record)].map(([, key = '', reason = '']) => [key, reason]));
   // One record is for all versions that stand side by side.
-  const staying = new Set(kept.map(keyOfNevra));
+  const staying = new Set(retained.map(keyOfNevra));
   for (const key of removed.map(keyOfNevra)) if (!staying.has(key)) reasons.delete(key);
   const isKnown = (word: string) =>
-    packages.some((one) => isCalled(one, word)) || [...reasons.keys()].some((key) => nameIn(key) === word);
+    packages.some((one) => matchesWord(one, word)) || [...reasons.keys()].some((key) => nameIn(key) === word);
   // A group, a pattern or a condition does not say which packages came of it.
   if (words.every(isKnown)) {
     for (const one of packages) {
-      const wanted = words.some((word) => isCalled(one, word));
+      const wanted = words.some((word) => matchesWord(one, word));
       reasons.set(keyOf([one.name, one.arch]), wanted ? 'User' : 'Dependency');
     }
     for (const key of reasons.keys()) if (words.includes(nameIn(key))) reasons.set(key, 'User');
@@ -64,7 +64,7 @@ const keyOfNevra = (nevra: string) => keyOf(/^(.+)-[^-]+-[^-]+\.([^.]+)$/.exec(n
 
 const nameIn = (key: string) => (JSON.parse(key) as string).replace(/\.[^.]+$/, '');
 
-function isCalled(
+function matchesWord(
   { name, version, release, arch, nevra, provides, files }: Installed,
   word: string,
 ): boolean {

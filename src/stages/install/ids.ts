@@ -43,12 +43,12 @@ function settle(kind: Kind, recorded: Record<string, number>, before: ByName, no
   checkBase(kind, ledger, before, now);
   const own = [...now].filter(([name]) => !before.has(name)).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const staying = [...now].filter(([name, id]) => (ledger.get(name) ?? id) === id).map(([, id]) => id);
-  const taken = new Set([...before.values(), ...ledger.values(), ...staying]);
+  const usedIds = new Set([...before.values(), ...ledger.values(), ...staying]);
   const moves = new Map<number, number>();
   const kept: string[] = [];
   const ids: [string, number][] = [];
   for (const [name, id] of own) {
-    const wanted = ledger.get(name) ?? idForNew({ kind, name, id }, ledger, now, taken);
+    const wanted = ledger.get(name) ?? idForNew({ kind, name, id }, ledger, now, usedIds);
     ids.push([name, wanted]);
     if (wanted === id) continue;
     checkMove(kind, name, id, wanted, now);
@@ -77,27 +77,32 @@ function checkBase(kind: Kind, ledger: ByName, before: ByName, now: ByName): voi
   }
 }
 
-interface Given {
+interface RequestedId {
   kind: Kind;
   name: string;
   id: number;
 }
 
 /** A new name keeps what it was given, unless the ledger has that for another, who has not shared it. */
-function idForNew({ kind, name, id }: Given, ledger: ByName, now: ByName, taken: Set<number>): number {
+function idForNew(
+  { kind, name, id }: RequestedId,
+  ledger: ByName,
+  now: ByName,
+  usedIds: Set<number>,
+): number {
   const owners = [...ledger].filter(([, used]) => used === id).map(([owner]) => owner);
   if (owners.length === 0 || owners.some((owner) => now.get(owner) === id)) return id;
-  const free = id < firstChosen ? undefined : freeId(id, taken);
+  const free = id < firstChosen ? undefined : freeId(id, usedIds);
   if (free === undefined) throw drift(kind, owners[0]!, id, undefined, `a package wants that for ${name}`);
-  taken.add(free);
+  usedIds.add(free);
   return free;
 }
 
-function freeId(near: number, taken: ReadonlySet<number>): number | undefined {
+function freeId(near: number, usedIds: ReadonlySet<number>): number | undefined {
   const isSystem = near <= lastSystem;
   const step = isSystem ? -1 : 1;
   let id = isSystem ? lastSystem : lastSystem + 1;
-  while (taken.has(id)) id += step;
+  while (usedIds.has(id)) id += step;
   return id < firstChosen ? undefined : id;
 }
 
@@ -112,8 +117,8 @@ function drift(
   name: string,
   ledger: number,
   found: number | undefined,
-  why: string,
+  reason: string,
 ): MillinerError {
-  const words = `${kind} ${name} has ${ledger} in the ledger${found === undefined ? '' : ` and ${found} now`}: ${why}`;
+  const words = `${kind} ${name} has ${ledger} in the ledger${found === undefined ? '' : ` and ${found} now`}: ${reason}`;
   return new MillinerError('ID_DRIFT', words, { details: { kind, name, ledger, found: found ?? null } });
 }

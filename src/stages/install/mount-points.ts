@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { lstatIfThere } from '../../lib/host/files.ts';
 import { byteString, type ByteString } from '../../lib/host/paths.ts';
 import { fileType } from '../../lib/rpm/file-list.ts';
-import { carryOver, removeGone, showBase, type Carrying } from './carry-over.ts';
+import { copyChanges, removeDeleted, showBase, type CopyContext } from './copy-changes.ts';
 import { placesIn, placesOf } from './default-filesystems.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -39,10 +39,10 @@ export async function makeMountPoints(
  * While something is mounted there, what rpm sets and writes goes to the mount. What packages carry below is brought
  * from where that lies, what they and scriptlets have removed goes, and the attributes are set again from the headers.
  */
-export async function restoreMountPoints({ shown }: MountPoints, carrying: Carrying): Promise<void> {
+export async function restoreMountPoints({ shown }: MountPoints, carrying: CopyContext): Promise<void> {
   const { from, target, files, owners } = carrying;
-  await removeGone(from, target, shown);
-  for (const name of own) await carryOver(carrying, byteString(name));
+  await removeDeleted(from, target, shown);
+  for (const name of own) await copyChanges(carrying, byteString(name));
   for (const name of names) {
     const path = join(target, name);
     const directory = files.find((file) => file.path === name && isDirectoryMode(file.mode));

@@ -14,38 +14,40 @@ import { databaseFile } from '../../lib/rpm/database.ts';
 export async function followRpm(
   target: string,
   dbPath: string,
-  isKept: (path: ByteString) => boolean,
+  isOwned: (path: ByteString) => boolean,
 ): Promise<string> {
   const wanted = placeInMacros(await readMacros(target));
   if (wanted === undefined) return dbPath;
   const [from, to] = [resolveInside(target, dbPath), resolveInside(target, wanted)];
   if (from === undefined || from === to) return dbPath;
-  const isKnown = databasePlaces.some((place) => wanted === `/${place}`);
+  const isSupported = databasePlaces.some((place) => wanted === `/${place}`);
   if (
     to === undefined ||
-    !isKnown ||
+    !isSupported ||
     (await lstatIfThere(below(target, `${to}/${databaseFile}` as ByteString)))
   ) {
-    const why = isKnown ? 'where another one lies, or a link leads nowhere' : 'where this does not keep one';
+    const reason = isSupported
+      ? 'where another one lies, or a link leads nowhere'
+      : 'where this does not keep one';
     throw new MillinerError(
       'DATABASE_ELSEWHERE',
-      `the image's rpm looks for its database in ${wanted}, ${why}`,
+      `the image's rpm looks for its database in ${wanted}, ${reason}`,
       {
         details: { expected: wanted, actual: dbPath },
       },
     );
   }
   await move(target, from, to);
-  await removeEmpty(target, from, isKept);
+  await removeEmpty(target, from, isOwned);
   return wanted;
 }
 
 /** rpm's own order: what comes later wins. */
-const folders = ['usr/lib/rpm/macros.d', 'etc/rpm'];
+const macroDirectories = ['usr/lib/rpm/macros.d', 'etc/rpm'];
 
 async function readMacros(target: string): Promise<string> {
   const paths = ['usr/lib/rpm/macros'];
-  for (const folder of folders) {
+  for (const folder of macroDirectories) {
     const resolved = resolveInside(target, folder);
     const place = resolved === undefined ? undefined : below(target, resolved);
     if (!place || !(await lstatIfThere(place))?.isDirectory()) continue;
@@ -73,9 +75,9 @@ async function move(target: string, from: ByteString, to: ByteString): Promise<v
 async function removeEmpty(
   target: string,
   from: ByteString,
-  isKept: (path: ByteString) => boolean,
+  isOwned: (path: ByteString) => boolean,
 ): Promise<void> {
-  for (let path = from; path !== '' && !isKept(path);) {
+  for (let path = from; path !== '' && !isOwned(path);) {
     const wasEmpty = await rmdir(below(target, path)).then(
       () => true,
       (error: NodeJS.ErrnoException) => {

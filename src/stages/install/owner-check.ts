@@ -9,7 +9,7 @@ import { resolvePlace } from '../../lib/host/resolve-in-root.ts';
 import { fileType, type RpmFile } from '../../lib/rpm/file-list.ts';
 import type { Accounts } from './accounts.ts';
 import type { Run } from './scriptlet-runs.ts';
-import type { Word } from './words.ts';
+import type { RpmReport } from './rpm-reports.ts';
 
 /** Who owns what in the packages of this transaction. */
 export interface PackageOwners {
@@ -35,7 +35,7 @@ export interface OwnerFacts {
   /** When it began; nanoseconds. */
   begun: bigint;
   runs: readonly Run[];
-  words: readonly Word[];
+  reports: readonly RpmReport[];
   /** What it does bears no time of a run. */
   hasLua: boolean;
 }
@@ -57,7 +57,7 @@ export async function unknownOwners(facts: OwnerFacts): Promise<UnknownOwner[]> 
       for (const { nevra, file } of claims) {
         const name = file[kind];
         const known = facts.accounts[accounts].get(name);
-        if (known === 0 || (known !== undefined && !wasLate(facts, kind, name, entry))) continue;
+        if (known === 0 || (known !== undefined && !wasMissing(facts, kind, name, entry))) continue;
         add(found, { kind, name, isLate: known !== undefined, nevra, path });
       }
     }
@@ -66,13 +66,18 @@ export async function unknownOwners(facts: OwnerFacts): Promise<UnknownOwner[]> 
 }
 
 /** A scriptlet may give a file to root: then rpm has not complained of its owner. */
-function wasLate({ runs, words, hasLua }: OwnerFacts, kind: string, name: string, entry: ScanEntry): boolean {
-  const isSaid = words.some(
+function wasMissing(
+  { runs, reports, hasLua }: OwnerFacts,
+  kind: string,
+  name: string,
+  entry: ScanEntry,
+): boolean {
+  const isReported = reports.some(
     (one) => one.message.answer === 'owner' && one.kind === kind && one.nevra === name,
   );
   // rpm 4.18 links the next file of a package to what has several names and is empty: then it has that one's owner.
   const isUnclear = (entry.mode & fileType.mask) === fileType.directory || entry.links > 1;
-  if (isSaid || hasLua || isUnclear) return isSaid;
+  if (isReported || hasLua || isUnclear) return isReported;
   return runningAt(runs, entry.ctimeNanoseconds) === undefined;
 }
 

@@ -6,22 +6,22 @@ import { below, type ByteString } from '../../lib/host/paths.ts';
 import { resolveParents } from '../../lib/host/resolve-in-root.ts';
 import { readOwners, type Owners } from './accounts.ts';
 
-interface Placed {
+interface OwnedPath {
   path: string;
   /** user:group, names of the image. */
   owner: string;
 }
 
-export interface DirectoryToMake extends Placed {
+export interface DirectoryToMake extends OwnedPath {
   /** Octal. */
   mode: string;
 }
 
-export interface LinkToMake extends Placed {
+export interface LinkToMake extends OwnedPath {
   target: string;
 }
 
-export interface FileToWrite extends Placed {
+export interface FileToWrite extends OwnedPath {
   content: string;
   /** Octal. */
   mode: string;
@@ -39,20 +39,23 @@ export interface ToPlace {
  */
 export async function placeAll(target: string, { directories, symlinks, files }: ToPlace): Promise<void> {
   const owners = await readOwners(target);
-  const taken = new Map<string, string>();
+  const usedPaths = new Map<string, string>();
   for (const one of directories) {
-    await placeOne({ target, owners, taken, kind: 'directories', one, isDirectory: true }, async (place) => {
-      if (!(await lstatIfThere(place))) await mkdir(place, 0o700);
-    });
+    await placeOne(
+      { target, owners, taken: usedPaths, kind: 'directories', one, isDirectory: true },
+      async (place) => {
+        if (!(await lstatIfThere(place))) await mkdir(place, 0o700);
+      },
+    );
   }
   for (const one of symlinks) {
-    await placeOne({ target, owners, taken, kind: 'symlinks', one }, async (place) => {
+    await placeOne({ target, owners, taken: usedPaths, kind: 'symlinks', one }, async (place) => {
       await rm(place, { force: true });
       await symlink(one.target, place);
     });
   }
   for (const one of files) {
-    await placeOne({ target, owners, taken, kind: 'files', one }, async (place) => {
+    await placeOne({ target, owners, taken: usedPaths, kind: 'files', one }, async (place) => {
       await rm(place, { force: true });
       await writeFile(place, one.content, { flag: 'wx', mode: 0o600 });
     });
@@ -66,7 +69,7 @@ interface Placing {
   taken: Map<string, string>;
   /** The key of the recipe. */
   kind: keyof ToPlace;
-  one: Placed & { mode?: string };
+  one: OwnedPath & { mode?: string };
   isDirectory?: boolean;
 }
 
@@ -106,9 +109,9 @@ async function placeFor({
   if (before !== undefined)
     throw new MillinerError('RECIPE_INVALID', `${kind}: ${path}: the image has ${before} at the same place`);
   taken.set(resolved, path);
-  const parts = resolved.split('/');
-  for (let depth = 1; depth < parts.length; depth++) {
-    await makeParent(below(target, parts.slice(0, depth).join('/') as ByteString), `${kind}: ${path}`);
+  const segments = resolved.split('/');
+  for (let depth = 1; depth < segments.length; depth++) {
+    await makeParent(below(target, segments.slice(0, depth).join('/') as ByteString), `${kind}: ${path}`);
   }
   const place = below(target, resolved);
   const found = await lstatIfThere(place);

@@ -2,7 +2,7 @@
 import type { Answer } from './rpm-messages.ts';
 import { runsLua, runsMacros, type OwnedScriptlet, type Run } from './scriptlet-runs.ts';
 import type { TransactionLog } from './transaction.ts';
-import { sectionOf, withoutEpoch, type Word } from './words.ts';
+import { sectionOf, withoutEpoch, type RpmReport } from './rpm-reports.ts';
 
 export interface ScriptletFailure {
   /** Such as %post; 'unknown' where neither the process nor rpm's words tell. */
@@ -24,13 +24,14 @@ export function scriptletFailures(log: TransactionLog): ScriptletFailure[] {
     if (!found.has(key)) found.set(key, failure);
   };
   for (const run of log.runs) for (const failure of failuresOf(run, log)) add(failure);
-  for (const word of wordsWith(log, 'failed')) if (counts(word, log)) add(told(word, log));
+  for (const report of reportsWith(log, 'failed')) if (isCredible(report, log)) add(failureFrom(report, log));
   // Where no Lua scriptlet can write beside them, they are rpm's own, which has to agree with the kernel.
-  if (!runsLua(log.scriptlets)) for (const word of wordsWith(log, 'traced')) add(told(word, log));
+  if (!runsLua(log.scriptlets))
+    for (const report of reportsWith(log, 'traced')) add(failureFrom(report, log));
   return [...found.values()];
 }
 
-const wordsWith = ({ words }: TransactionLog, answer: Answer) =>
+const reportsWith = ({ reports: words }: TransactionLog, answer: Answer) =>
   words.filter(({ message }) => message.answer === answer);
 
 function failuresOf(run: Run, log: TransactionLog): ScriptletFailure[] {
@@ -42,10 +43,10 @@ function failuresOf(run: Run, log: TransactionLog): ScriptletFailure[] {
     const names = [nameOf(scriptlet)];
     return [{ scriptlet: `%${scriptlet.kind}`, package: scriptlet.nevra, status, output, names }];
   }
-  const named = wordsWith(log, 'traced').filter(
-    (word) => word.words === status && fits(word, run.candidates),
+  const reports = reportsWith(log, 'traced').filter(
+    (report) => report.words === status && fits(report, run.candidates),
   );
-  if (named.length > 0) return named.map((word) => ({ ...told(word, log), output }));
+  if (reports.length > 0) return reports.map((report) => ({ ...failureFrom(report, log), output }));
   // A Lua scriptlet may end what it has forked as it likes; without one, nothing but a scriptlet is run.
   const isOther = run.args !== undefined || runsLua(log.scriptlets);
   if (!run.isScriptlet && isOther) return [];
@@ -61,32 +62,32 @@ function statusOf(status: number): string {
 const nameOf = ({ kind, name }: OwnedScriptlet) => `%${kind}(${name})`;
 
 /** What a program of which nothing is known has left, rpm's words alone can name. */
-function fits(word: Word, candidates: readonly OwnedScriptlet[]): boolean {
-  return candidates.length === 0 || candidates.some((one) => isMeant(word, one));
+function fits(report: RpmReport, candidates: readonly OwnedScriptlet[]): boolean {
+  return candidates.length === 0 || candidates.some((one) => isAbout(report, one));
 }
 
-function isMeant(word: Word, { kind, nevra }: OwnedScriptlet): boolean {
-  if (sectionOf(word.kind) !== `%${kind}` || word.nevra === undefined) return false;
-  const [meant, known] = [withoutEpoch(word.nevra), withoutEpoch(nevra)];
-  return word.isCut ? known.startsWith(meant) || nevra.startsWith(word.nevra) : known === meant;
+function isAbout(report: RpmReport, { kind, nevra }: OwnedScriptlet): boolean {
+  if (sectionOf(report.kind) !== `%${kind}` || report.nevra === undefined) return false;
+  const [reported, actual] = [withoutEpoch(report.nevra), withoutEpoch(nevra)];
+  return report.isCut ? actual.startsWith(reported) || nevra.startsWith(report.nevra) : actual === reported;
 }
 
 /** What a package's header makes rpm say can look like other words: they do not count where they cannot be true. */
-function counts({ message: { only } }: Word, { scriptlets }: TransactionLog): boolean {
+function isCredible({ message: { only } }: RpmReport, { scriptlets }: TransactionLog): boolean {
   if (only === 'lua') return runsLua(scriptlets) || runsMacros(scriptlets);
   return only !== 'macros' || runsMacros(scriptlets);
 }
 
-function told(word: Word, log: TransactionLog): ScriptletFailure {
-  const meant = log.scriptlets.filter((one) => isMeant(word, one));
-  const sure = new Set(meant.map(({ nevra }) => nevra)).size === 1 ? meant[0] : undefined;
-  const isUnnamed = word.nevra === undefined || word.message.answer === 'owner';
+function failureFrom(report: RpmReport, log: TransactionLog): ScriptletFailure {
+  const candidates = log.scriptlets.filter((one) => isAbout(report, one));
+  const only = new Set(candidates.map(({ nevra }) => nevra)).size === 1 ? candidates[0] : undefined;
+  const isUnnamed = report.nevra === undefined || report.message.answer === 'owner';
   return {
-    scriptlet: sectionOf(word.kind) || 'unknown',
-    package: sure?.nevra ?? (isUnnamed || word.isCut ? 'unknown' : word.nevra!),
-    status: word.words,
-    output: linesBefore(word.text, log),
-    names: meant.map(nameOf),
+    scriptlet: sectionOf(report.kind) || 'unknown',
+    package: only?.nevra ?? (isUnnamed || report.isCut ? 'unknown' : report.nevra!),
+    status: report.words,
+    output: linesBefore(report.text, log),
+    names: candidates.map(nameOf),
   };
 }
 

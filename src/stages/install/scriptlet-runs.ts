@@ -85,7 +85,7 @@ export function identifyRuns(
 function placesOf(order: readonly string[]): Map<string, number> {
   const counts = Map.groupBy(order, (nevra) => nevra);
   return new Map(
-    [...counts].filter(([, said]) => said.length === 1).map(([nevra]) => [nevra, order.indexOf(nevra)]),
+    [...counts].filter(([, runs]) => runs.length === 1).map(([nevra]) => [nevra, order.indexOf(nevra)]),
   );
 }
 

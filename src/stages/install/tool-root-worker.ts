@@ -21,7 +21,7 @@ import {
   showBytes,
   type ByteString,
 } from '../../lib/host/paths.ts';
-import { sparing } from '../../lib/host/reserve.ts';
+import { keepingReserve } from '../../lib/host/reserve.ts';
 import { serveTasks } from '../../lib/host/serve.ts';
 import { fileType, type RpmFile } from '../../lib/rpm/file-list.ts';
 import { readPackage, type RpmPackage } from '../../lib/rpm/package.ts';
@@ -52,9 +52,9 @@ async function unpack(root: string, packages: RpmPackage[]): Promise<void> {
   };
   const directories = new Set<ByteString>(['' as ByteString]);
   const makeParents = (path: ByteString) => {
-    const parts = path.split('/').slice(0, -1);
-    for (let depth = 1; depth <= parts.length; depth++) {
-      const parent = parts.slice(0, depth).join('/') as ByteString;
+    const segments = path.split('/').slice(0, -1);
+    for (let depth = 1; depth <= segments.length; depth++) {
+      const parent = segments.slice(0, depth).join('/') as ByteString;
       if (directories.has(parent)) continue;
       makeDirectory(below(root, parent));
       directories.add(parent);
@@ -65,7 +65,7 @@ async function unpack(root: string, packages: RpmPackage[]): Promise<void> {
       const [first, ...others] = names.map(place) as [ByteString, ...ByteString[]];
       if (!isNeeded(names[0])) continue;
       makeParents(first);
-      await writeContent(below(root, first), sparing(content, root), names[0].mode & 0o755);
+      await writeContent(below(root, first), keepingReserve(content, root), names[0].mode & 0o755);
       for (const other of others) {
         makeParents(other);
         rmSync(below(root, other), { force: true });

@@ -4,8 +4,8 @@ import type { MillinerError } from '../../lib/errors/error.ts';
 import type { Scriptlet } from '../../lib/rpm/scriptlets.ts';
 import { identifyRuns, scriptletsOf, type ScriptedPackage } from './scriptlet-runs.ts';
 import { checkTransaction } from './transaction-checks.ts';
-import { nothingRun, type TransactionLog } from './transaction.ts';
-import { labelOf, WordScanner } from './words.ts';
+import { emptyLog, type TransactionLog } from './transaction.ts';
+import { labelOf, ReportScanner } from './rpm-reports.ts';
 
 type Given = Partial<Scriptlet> & Pick<Scriptlet, 'kind'>;
 
@@ -50,15 +50,15 @@ function logOf(
   const hasBase = packages.some(({ isInstalled }) => isInstalled);
   const scriptlets = scriptletsOf(packages, hasBase);
   const labels = new Set(scriptlets.map(({ kind, nevra }) => labelOf(`%${kind}`, nevra)));
-  const words = new WordScanner({ labels, owners: new Set() });
+  const words = new ReportScanner({ labels, owners: new Set() });
   words.push(Buffer.from(text));
   const order = packages.filter(({ isInstalled }) => !isInstalled).map(({ nevra }) => nevra);
   return {
-    ...nothingRun,
+    ...emptyLog,
     exitCode,
     scriptlets,
     runs: identifyRuns(programs, scriptlets, order),
-    words: words.end(),
+    reports: words.end(),
   };
 }
 
@@ -192,7 +192,7 @@ test("an installation's error has rpm's own words, however many a scriptlet has 
 test('what scriptlets have left running is a warning that names them', () => {
   const log = logOf([packageOf('a', [{ kind: 'post', body: 'one' }])], [shell('one')]);
   log.runs[0]!.outlives = true;
-  expect(failuresOf({ ...log, left: 2 })).toEqual([expect.stringContaining('%post(a-1-1.noarch)')]);
+  expect(failuresOf({ ...log, endedProcesses: 2 })).toEqual([expect.stringContaining('%post(a-1-1.noarch)')]);
 });
 
 test('what a Lua scriptlet starts is for it to judge', () => {
@@ -273,7 +273,7 @@ test.each(['pre', 'pretrans', 'triggerprein'] as const)(
 );
 
 const ended = (exitCode: number) => () =>
-  checkTransaction({ ...nothingRun, exitCode }, [], { scriptlets: [], owners: [] }, false);
+  checkTransaction({ ...emptyLog, exitCode }, [], { scriptlets: [], owners: [] }, false);
 
 test.each([
   [139, 'SIGSEGV'],

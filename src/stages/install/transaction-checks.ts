@@ -42,28 +42,28 @@ export function checkTransaction(
   if (badOwners.length > 0) throw ownerError(badOwners);
   if (log.exitCode !== 0) throw installError(log);
   return [
-    ...failures.map((f) => `${told(f)} failed with ${f.status}; the recipe allows it`),
+    ...failures.map((f) => `${describeScriptlet(f)} failed with ${f.status}; the recipe allows it`),
     ...owners.map((o) => `${o.kind} ${o.name} does not exist; the recipe allows it`),
-    ...leftWords(log),
+    ...leftoverWarnings(log),
   ];
 }
 
 /** No failure: a scriptlet that starts a service does so everywhere. But the service is not there in the image. */
-function leftWords({ left, runs }: TransactionLog): string[] {
+function leftoverWarnings({ endedProcesses: left, runs }: TransactionLog): string[] {
   if (left === 0) return [];
   const first = runs.find(({ outlives }) => outlives)?.scriptlet;
   const who = first ? `%${first.kind}(${first.nevra})` : 'an unknown scriptlet';
   return [`${left} processes that ${who}, or one after it, had left running were ended when rpm had done`];
 }
 
-function told({ scriptlet, package: nevra, names }: ScriptletFailure): string {
+function describeScriptlet({ scriptlet, package: nevra, names }: ScriptletFailure): string {
   if (scriptlet !== 'unknown' && nevra !== 'unknown') return `${scriptlet}(${nevra})`;
   return names.length > 0 ? `one of ${names.slice(0, 5).join(', ')}` : `${scriptlet} of an unknown package`;
 }
 
 function scriptletError(bad: ScriptletFailure[]): MillinerError {
   const lines = bad.map((f) =>
-    [`${told(f)} failed: ${f.status}`, ...f.output.map((l) => `  ${l}`)].join('\n'),
+    [`${describeScriptlet(f)} failed: ${f.status}`, ...f.output.map((l) => `  ${l}`)].join('\n'),
   );
   return new MillinerError('SCRIPTLET_FAILED', lines.join('\n'), {
     hint: hintFor(bad),
@@ -72,10 +72,10 @@ function scriptletError(bad: ScriptletFailure[]): MillinerError {
 }
 
 /** Where one of these fails, some version of rpm leaves the package out (RPMSCRIPT_FLAG_CRITICAL; %triggerun since 6.0). */
-const decisive = /^%(?:pre|pretrans|preun|preuntrans|triggerprein|triggerun|sysusers)(?:\(|$)/;
+const criticalScriptlets = /^%(?:pre|pretrans|preun|preuntrans|triggerprein|triggerun|sysusers)(?:\(|$)/;
 
 function hintFor(bad: ScriptletFailure[]): string {
-  const stops = bad.find(({ scriptlet }) => decisive.test(scriptlet));
+  const stops = bad.find(({ scriptlet }) => criticalScriptlets.test(scriptlet));
   if (stops) {
     return `Mend the package: where its ${stops.scriptlet} fails, rpm does not go on with it, and allowing that cannot help.`;
   }

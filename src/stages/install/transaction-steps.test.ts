@@ -25,7 +25,7 @@ function pack(nevra: string, { needs = [], obsoletes = [] }: Words = {}) {
 const shown = (...given: Parameters<typeof stepsOf>) =>
   stepsOf(...given).map(({ how, packages }) => [how, ...packages.map(({ nevra }) => nevra)]);
 
-const nothing = { kept: [], removed: [] };
+const nothing = { retained: [], removed: [] };
 const [k1, k2] = ['kernel-1-1.x86_64', 'kernel-2-1.x86_64'];
 
 test.each<[string, ...Parameters<typeof stepsOf>, string[][]]>([
@@ -42,11 +42,11 @@ test.each<[string, ...Parameters<typeof stepsOf>, string[][]]>([
     nothing,
     [['install', k1, k2, 'a-1-1.noarch']],
   ],
-  ['beside what the base has', [pack(k2)], { kept: [k1], removed: [] }, [['install', k2]]],
+  ['beside what the base has', [pack(k2)], { retained: [k1], removed: [] }, [['install', k2]]],
   [
     'beside, and an update: what goes has its successor first',
     [pack(k2, { needs: ['a'] }), pack('a-2-1.noarch')],
-    { kept: [k1], removed: ['a-1-1.noarch'] },
+    { retained: [k1], removed: ['a-1-1.noarch'] },
     [
       ['upgrade', 'a-2-1.noarch'],
       ['install', k2],
@@ -60,7 +60,7 @@ test.each<[string, ...Parameters<typeof stepsOf>, string[][]]>([
       pack('a-2-1.noarch', { needs: ['new'] }),
       pack('new-1-1.noarch'),
     ],
-    { kept: [k1], removed: ['a-1-1.noarch'] },
+    { retained: [k1], removed: ['a-1-1.noarch'] },
     [
       ['upgrade', 'a-2-1.noarch', 'new-1-1.noarch'],
       ['install', k2, 'module-1-1.noarch'],
@@ -69,7 +69,7 @@ test.each<[string, ...Parameters<typeof stepsOf>, string[][]]>([
   [
     'a successor that needs the kernel is a successor all the same',
     [pack(k2), pack('tools-2-1.noarch', { needs: ['kernel'], obsoletes: ['old'] })],
-    { kept: [k1], removed: ['old-1-1.noarch'] },
+    { retained: [k1], removed: ['old-1-1.noarch'] },
     [
       ['upgrade', 'tools-2-1.noarch'],
       ['install', k2],
@@ -78,7 +78,7 @@ test.each<[string, ...Parameters<typeof stepsOf>, string[][]]>([
   [
     'a successor of one architecture beside the other that stays',
     [pack('lib-2-1.i686')],
-    { kept: ['lib-1-1.x86_64'], removed: ['lib-1-1.i686'] },
+    { retained: ['lib-1-1.x86_64'], removed: ['lib-1-1.i686'] },
     [['upgrade', 'lib-2-1.i686']],
   ],
 ])('%s', (_what, packages, below, expected) => {

@@ -16,22 +16,27 @@ export interface Step<P = RpmPackage> {
   packages: P[];
 }
 
-export interface Below {
+export interface BasePackages {
   /** NEVRAs of the base that stay. */
-  kept: readonly string[];
+  retained: readonly string[];
   /** NEVRAs of the base that go. */
   removed: readonly string[];
 }
 
 /** One, or two: the second is what must not take the place of the base's packages. */
-export function stepsOf<P extends Installing>(packages: readonly P[], { kept, removed }: Below): Step<P>[] {
-  const staying = kept.flatMap((nevra) => parseNevra(nevra) ?? []);
-  const going = removed.flatMap((nevra) => parseNevra(nevra) ?? []);
-  const beside = packages.filter((one) => standsBeside(one, packages, { staying, going }));
+export function stepsOf<P extends Installing>(
+  packages: readonly P[],
+  { retained, removed }: BasePackages,
+): Step<P>[] {
+  const retainedPackages = retained.flatMap((nevra) => parseNevra(nevra) ?? []);
+  const removedPackages = removed.flatMap((nevra) => parseNevra(nevra) ?? []);
+  const beside = packages.filter((one) =>
+    isInstalledBeside(one, packages, { staying: retainedPackages, going: removedPackages }),
+  );
   if (beside.length === 0) return [{ how: 'upgrade', packages: [...packages] }];
   // Where nothing goes, -i does all that -U would.
-  if (going.length === 0) return [{ how: 'install', packages: [...packages] }];
-  const later = laterOf(packages, beside, going);
+  if (removedPackages.length === 0) return [{ how: 'install', packages: [...packages] }];
+  const later = laterOf(packages, beside, removedPackages);
   const first = packages.filter((one) => !later.has(one));
   return [
     ...(first.length > 0 ? [{ how: 'upgrade' as const, packages: first }] : []),
@@ -45,36 +50,38 @@ interface BaseNames {
 }
 
 /** Whether rpm -U would erase, or leave out, one of the two. Of one transaction rpm takes each architecture once. */
-function standsBeside<P extends Installing>(
+function isInstalledBeside<P extends Installing>(
   one: P,
   all: readonly P[],
   { staying, going }: BaseNames,
 ): boolean {
-  const isMate = (other: P) =>
+  const isSameName = (other: P) =>
     other !== one &&
     other.name === one.name &&
     (other.arch === one.arch || other.arch === 'noarch' || one.arch === 'noarch');
-  if (all.some(isMate)) return true;
+  if (all.some(isSameName)) return true;
   if (going.some(({ name, arch }) => name === one.name && arch === one.arch)) return false;
   return staying.some(({ name }) => name === one.name);
 }
 
 /** What stands beside, and what needs it, but for what a successor needs in its turn: that comes first. */
 function laterOf<P extends Installing>(all: readonly P[], beside: readonly P[], going: Nevra[]): Set<P> {
-  const needs = needsAmong(all);
+  const needs = requirementsAmong(all);
   const neededBy = invert(needs);
   const isBeside = new Set(beside);
-  const successors = all.filter((one) => !isBeside.has(one) && takesPlace(one, going));
+  const successors = all.filter((one) => !isBeside.has(one) && replacesInstalled(one, going));
   const early = closure(successors, needs);
   return new Set([...closure(beside, neededBy)].filter((one) => isBeside.has(one) || !early.has(one)));
 }
 
-function takesPlace({ name, obsoletes }: Installing, going: Nevra[]): boolean {
-  return going.some((other) => other.name === name || obsoletes.some((gone) => gone.name === other.name));
+function replacesInstalled({ name, obsoletes }: Installing, going: Nevra[]): boolean {
+  return going.some(
+    (other) => other.name === name || obsoletes.some((obsoleted) => obsoleted.name === other.name),
+  );
 }
 
 /** Rich dependencies are left out: rpm itself looks at all of them when everything is there. */
-function needsAmong<P extends Installing>(all: readonly P[]): Map<P, Set<P>> {
+function requirementsAmong<P extends Installing>(all: readonly P[]): Map<P, Set<P>> {
   const providers = new Map<string, Set<P>>();
   const add = (name: string, one: P) => {
     const known = providers.get(name);

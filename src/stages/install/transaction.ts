@@ -2,7 +2,7 @@
 import type { Trace } from '../../lib/container/trace.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Progress } from '../../lib/host/progress.ts';
-import { carryOut } from './carry-out.ts';
+import { runSteps } from './run-steps.ts';
 import { makeInputs, rpmOptions, type RpmInputs } from './rpm-inputs.ts';
 import { runInSandbox, type Sandbox, type SandboxCommand } from './sandbox.ts';
 import {
@@ -12,11 +12,11 @@ import {
   type Run,
   type ScriptedPackage,
 } from './scriptlet-runs.ts';
-import { stepsOf, type Below } from './transaction-steps.ts';
-import { labelOf, WordScanner, type Known, type Word } from './words.ts';
+import { stepsOf, type BasePackages } from './transaction-steps.ts';
+import { labelOf, ReportScanner, type KnownNames, type RpmReport } from './rpm-reports.ts';
 
 export interface TransactionOptions extends RpmInputs {
-  below: Below;
+  base: BasePackages;
   /** NEVRAs that the database has by now. */
   installed: () => Promise<string[]>;
   /** Those whose scriptlets can run, the base's among them. */
@@ -37,7 +37,7 @@ export interface TransactionLog {
   exitCode: number;
   lines: LogLine[];
   /** What rpm said, however much came beside it. */
-  words: Word[];
+  reports: RpmReport[];
   /** The programs that rpm ran, in order. */
   runs: Run[];
   /** All that could run. */
@@ -45,29 +45,29 @@ export interface TransactionLog {
   /** Whether times tell who made what: nobody has set the clock. */
   isSteady: boolean;
   /** Processes that scriptlets had left running, and that were ended with rpm. */
-  left: number;
+  endedProcesses: number;
 }
 
-export const nothingRun: TransactionLog = {
+export const emptyLog: TransactionLog = {
   exitCode: 0,
   lines: [],
-  words: [],
+  reports: [],
   runs: [],
   scriptlets: [],
   isSteady: true,
-  left: 0,
+  endedProcesses: 0,
 };
 
 export async function runTransaction(sandbox: Sandbox, options: TransactionOptions): Promise<TransactionLog> {
   const { packages, progress } = options;
   const lines: LogLine[] = [];
   const order: string[] = [];
-  const words = new WordScanner(knownTo(options));
-  const { kept, removed } = options.below;
-  const scriptlets = scriptletsOf(options.scripted, kept.length + removed.length > 0);
+  const reports = new ReportScanner(knownNames(options));
+  const { retained, removed } = options.base;
+  const scriptlets = scriptletsOf(options.scripted, retained.length + removed.length > 0);
   const names = new Set(packages.map(({ nevra }) => nevra));
   const counts = { rpm: 0, scriptlet: 0 };
-  const keep = (stream: LogLine['stream'], text: string) => {
+  const addLine = (stream: LogLine['stream'], text: string) => {
     // rpm -v prints a package's NEVRA on stdout when its turn begins; an epoch of 0 where the spec file says so.
     const nevra = text.replace(/-0:(?=[^-]+-[^-]+$)/, '-');
     if (stream === 'stdout' && names.has(nevra)) {
@@ -89,10 +89,10 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
     const { exitCode } = await runInTurn(runs, sandbox, {
       args: ['rpm', ...rpmOptions(options), '--nosignature', ...args],
       inputs: inputs.binds,
-      onStdout: (text) => keep('stdout', text),
-      onStderr: (text) => keep('stderr', text),
-      onStderrBytes: (chunk) => words.push(chunk),
-      onProgramLine: (text) => keep('scriptlet', text),
+      onStdout: (text) => addLine('stdout', text),
+      onStderr: (text) => addLine('stderr', text),
+      onStderrBytes: (chunk) => reports.push(chunk),
+      onProgramLine: (text) => addLine('scriptlet', text),
       onTrace: (one) => traces.push(one),
     });
     // Who could not be followed to its end may have run anything.
@@ -103,11 +103,11 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
       );
     return exitCode;
   };
-  const steps = stepsOf(packages, options.below);
-  const exitCode = await carryOut(steps, { ...options, rpm, files: inputs.files });
-  const log = { exitCode, lines, words: words.end(), runs: runs(), scriptlets };
-  const left = traces.reduce((sum, one) => sum + one.left, 0);
-  return { ...log, isSteady: traces.every(({ isSteady }) => isSteady), left };
+  const steps = stepsOf(packages, options.base);
+  const exitCode = await runSteps(steps, { ...options, rpm, files: inputs.files });
+  const log = { exitCode, lines, reports: reports.end(), runs: runs(), scriptlets };
+  const endedProcesses = traces.reduce((sum, one) => sum + one.left, 0);
+  return { ...log, isSteady: traces.every(({ isSteady }) => isSteady), endedProcesses };
 }
 
 /** An empty database, for an image that has none and installs nothing: whoever asks rpm about it gets an answer. */
@@ -127,7 +127,7 @@ async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCo
   } catch (error) {
     if (!(error instanceof MillinerError) || error.code !== 'LIMIT_EXCEEDED') throw error;
     const limit = error.details?.['limit'];
-    if (limit === 'disk') throw filledBy(sandbox, runs(), error);
+    if (limit === 'disk') throw diskFullError(sandbox, runs(), error);
     // Killed with the rest; a Lua scriptlet runs inside of rpm, and what ended before says nothing of it.
     const isStopped = ({ status, end }: Run) => status === killed && (limit !== 'time' || end >= deadline);
     const last = runs().slice(-1).find(isStopped);
@@ -149,11 +149,11 @@ async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCo
 }
 
 /** Who ran when the disk had room for the last time, or since: it may have ended before anybody looked again. */
-function filledBy(sandbox: Sandbox, runs: readonly Run[], cause: MillinerError): MillinerError {
+function diskFullError(sandbox: Sandbox, runs: readonly Run[], cause: MillinerError): MillinerError {
   const since = BigInt(Number(cause.details['since'])) * 1_000_000n;
-  const known = runs.filter(({ end }) => end >= since).flatMap(({ scriptlet }) => scriptlet ?? []);
-  const names = [...new Set(known.map(({ kind, nevra }) => `%${kind}(${nevra})`))];
-  const [one] = known;
+  const scriptlets = runs.filter(({ end }) => end >= since).flatMap(({ scriptlet }) => scriptlet ?? []);
+  const names = [...new Set(scriptlets.map(({ kind, nevra }) => `%${kind}(${nevra})`))];
+  const [one] = scriptlets;
   const isSure = one && names.length === 1;
   const details = isSure ? { package: one.nevra, scriptlet: `%${one.kind}` } : { scriptlets: names };
   return targetFull(sandbox, `${names.join(' or ') || "no scriptlet's process"} was running`, {
@@ -179,7 +179,7 @@ export function targetFull(
   });
 }
 
-function knownTo({ scripted, packages }: TransactionOptions): Known {
+function knownNames({ scripted, packages }: TransactionOptions): KnownNames {
   return {
     labels: new Set(
       scripted.flatMap(({ nevra, scriptlets }) => scriptlets.map(({ kind }) => labelOf(`%${kind}`, nevra))),

@@ -38,9 +38,9 @@ export async function readIds(path: string): Promise<Ids | undefined> {
     return idsSchema.parse(JSON.parse(bytes.toString('utf8')));
   } catch (error) {
     const first = error instanceof z.ZodError ? error.issues[0] : undefined;
-    const why = first ? `${first.path.join('.')}: ${first.message}` : 'is not JSON';
+    const reason = first ? `${first.path.join('.')}: ${first.message}` : 'is not JSON';
     // Without the cause, as of a lock.
-    throw new MillinerError('LOCK_INVALID', `${path}: ${why}`, {
+    throw new MillinerError('LOCK_INVALID', `${path}: ${reason}`, {
       hint: 'Mend it, or take it from git: it must not be made anew.',
     });
   }

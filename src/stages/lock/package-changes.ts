@@ -17,9 +17,11 @@ export interface PackageChanges {
 }
 
 export function changesBetween(before: PackageSet, now: PackageSet): PackageChanges {
-  const gone = [...before].filter(([nevra, sha256]) => now.get(nevra) !== sha256).map(([nevra]) => nevra);
+  const removedNevras = [...before]
+    .filter(([nevra, sha256]) => now.get(nevra) !== sha256)
+    .map(([nevra]) => nevra);
   const come = [...now].filter(([nevra, sha256]) => before.get(nevra) !== sha256).map(([nevra]) => nevra);
-  const predecessors = Map.groupBy(gone, (nevra) => partsOf(nevra).key);
+  const predecessors = Map.groupBy(removedNevras, (nevra) => partsOf(nevra).key);
   const replaced: Replaced[] = [];
   const added: string[] = [];
   for (const to of come) {

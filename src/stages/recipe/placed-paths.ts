@@ -8,7 +8,7 @@ const kinds = ['directories', 'symlinks', 'files'] as const;
 export type Places = Pick<Recipe, (typeof kinds)[number]>;
 
 /** Without a leading slash, as trees have them. */
-export function placedBy(places: Places): Set<ByteString> {
+export function pathsOf(places: Places): Set<ByteString> {
   return new Set(kinds.flatMap((kind) => places[kind].map(({ path }) => byteString(relative(path)))));
 }
 

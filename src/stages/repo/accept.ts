@@ -10,7 +10,7 @@ import type { OpenOptions, RepositoryDefinition } from './definition.ts';
 import { fetchDocument } from './documents.ts';
 import { below, directoryOf } from './location.ts';
 import { vouchesFor, type Metalink } from './metalink.ts';
-import { refuseOlder, type Memory } from './replay-guard.ts';
+import { refuseOlder, type SeenRecord } from './replay-guard.ts';
 import { parseRepomd, type Repomd } from './repomd.ts';
 import { vouches } from './vouching.ts';
 
@@ -20,7 +20,7 @@ export interface Opening extends OpenOptions {
   definition: RepositoryDefinition;
   cacheDir: string;
   access: Access;
-  memory: Memory | undefined;
+  memory: SeenRecord | undefined;
 }
 
 export interface Accepted {
@@ -36,7 +36,7 @@ export const repomdPath = 'repodata/repomd.xml';
 const maxRepomd = 16 * 1024 * 1024;
 const maxSignature = 1024 * 1024;
 /** What a server says that does not have a file. */
-const absent = [403, 404, 410];
+const absentStatuses = [403, 404, 410];
 
 /**
  * Throws REPO_UNAVAILABLE, OFFLINE_MISSING, DIGEST_MISMATCH (the metalink does not vouch for it), METADATA_UNTRUSTED,
@@ -46,14 +46,14 @@ export async function acceptFrom(
   opening: Opening,
   base: URL,
   metalink: Metalink | undefined,
-  patience: Pick<FetchOptions, 'rounds'>,
+  retries: Pick<FetchOptions, 'rounds'>,
 ): Promise<Accepted> {
   const { name, definition, cacheDir, access, signal } = opening;
   const directory = directoryOf(base);
   if (directory !== undefined) return acceptLocal(opening, join(directory, repomdPath));
   const file = `repomd.xml of repository ${name}`;
   const url = below(base, repomdPath, name).href;
-  const options = { signal, access, ...patience };
+  const options = { signal, access, ...retries };
   const document = await fetchDocument(url, file, cacheDir, { ...options, maxBytes: maxRepomd });
   if (metalink && !vouchesFor(metalink, document.bytes)) {
     throw new MillinerError(
@@ -65,11 +65,11 @@ export async function acceptFrom(
     ? await fetchDocument(`${url}.asc`, `repomd.xml.asc of repository ${name}`, cacheDir, {
         ...options,
         maxBytes: maxSignature,
-      }).catch(unsigned(name))
+      }).catch(asUnsigned(name))
     : undefined;
   const repomd = await check(opening, document.bytes, signature?.bytes, file);
-  await document.keep();
-  await signature?.keep();
+  await document.commit();
+  await signature?.commit();
   return { repomd, bytes: document.bytes, file, isVouchedFor: vouches(definition, base, metalink) };
 }
 
@@ -114,10 +114,11 @@ async function check(
   return repomd;
 }
 
-function unsigned(name: string): (error: unknown) => never {
+function asUnsigned(name: string): (error: unknown) => never {
   return (error) => {
     const { cause } = error as Error;
-    if (cause instanceof AttemptError && absent.includes(cause.status ?? 0)) throw notSigned(name, error);
+    if (cause instanceof AttemptError && absentStatuses.includes(cause.status ?? 0))
+      throw notSigned(name, error);
     throw error;
   };
 }

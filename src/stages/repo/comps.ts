@@ -95,7 +95,7 @@ export function expandGroups(
     const [, name = word, types] = typedWord.exec(word) ?? [];
     const isWanted = (type: string) => (types?.split(',') ?? defaultTypes).includes(type);
     for (const group of groupsOf(merged, name)) {
-      for (const member of group.packages.flatMap((wish) => memberOf(wish, arch, isWanted))) {
+      for (const member of group.packages.flatMap((listed) => memberOf(listed, arch, isWanted))) {
         members.set(`${member.name}\n${member.onlyWith ?? ''}`, member);
       }
     }
@@ -125,19 +125,19 @@ function merge(comps: readonly Comps[]): Comps {
 
 function groupsOf({ groups, environments }: Comps, word: string): Group[] {
   const title = word.replace(/^@\^?/, '');
-  const inEnvironments = called(environments, title).flatMap((environment) => environment.groups);
+  const inEnvironments = matching(environments, title).flatMap((environment) => environment.groups);
   const found = new Set([
-    ...(word.startsWith('@^') ? [] : called(groups, title)),
+    ...(word.startsWith('@^') ? [] : matching(groups, title)),
     ...groups.filter(({ id }) => inEnvironments.includes(id)),
   ]);
-  if (found.size === 0 && called(environments, title).length === 0) {
+  if (found.size === 0 && matching(environments, title).length === 0) {
     throw new MillinerError('SOLVE_FAILED', `no repository has a group ${word}`);
   }
   return [...found];
 }
 
 /** By id or name, exactly; where there is none, as a pattern of * and ?, and in any case of letters. */
-function called<T extends { id: string; name: string }>(items: readonly T[], title: string): T[] {
+function matching<T extends { id: string; name: string }>(items: readonly T[], title: string): T[] {
   const exact = items.filter(({ id, name }) => id === title || name === title);
   if (exact.length > 0) return exact;
   const pattern = globPattern(title);
@@ -149,9 +149,9 @@ function globPattern(glob: string): RegExp {
   return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`, 'iu');
 }
 
-function memberOf(wish: GroupPackage, arch: string, isWanted: (type: string) => boolean): GroupMember[] {
-  if (!isWanted(wish.type) || wish.name === '') return [];
-  if (wish.arches.length > 0 && !archesFor(arch).some((one) => wish.arches.includes(one))) return [];
-  const name = wish.baseArchOnly ? `${wish.name}.${arch}` : wish.name;
-  return [wish.requires ? { name, onlyWith: wish.requires } : { name }];
+function memberOf(listed: GroupPackage, arch: string, isWanted: (type: string) => boolean): GroupMember[] {
+  if (!isWanted(listed.type) || listed.name === '') return [];
+  if (listed.arches.length > 0 && !archesFor(arch).some((one) => listed.arches.includes(one))) return [];
+  const name = listed.baseArchOnly ? `${listed.name}.${arch}` : listed.name;
+  return [listed.requires ? { name, onlyWith: listed.requires } : { name }];
 }

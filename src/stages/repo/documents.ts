@@ -15,17 +15,17 @@ import { showUrl } from '../../lib/http/request.ts';
 export interface Document {
   bytes: Buffer;
   /** To be called when what it says holds. */
-  keep(): Promise<void>;
+  commit(): Promise<void>;
 }
 
-const keptSchema = z.strictObject({
+const cachedSchema = z.strictObject({
   etag: z.string().optional(),
   lastModified: z.string().optional(),
   sha256: z.string(),
   base64: z.string(),
 });
 
-interface Kept {
+interface CachedDocument {
   validators: { etag?: string | undefined; lastModified?: string | undefined };
   bytes: Buffer;
 }
@@ -39,20 +39,20 @@ export async function fetchDocument(
 ): Promise<Document> {
   // By its hash: a URL may hold a secret, and be longer than a name may.
   const path = join(cacheDir, `document-${sha256(url)}.json`);
-  const kept = await readKept(path);
+  const cached = await readCached(path);
   const settled = async () => {};
   if (options.access?.offline) {
-    if (kept) return { bytes: kept.bytes, keep: settled };
+    if (cached) return { bytes: cached.bytes, commit: settled };
     throw new MillinerError('OFFLINE_MISSING', `${what} is not in the cache`, {
       details: { missing: what, url: showUrl(url) },
     });
   }
-  const fetched = await fetchChanged(url, kept?.validators ?? {}, options);
-  if (!fetched) return { bytes: kept!.bytes, keep: settled };
+  const fetched = await fetchChanged(url, cached?.validators ?? {}, options);
+  if (!fetched) return { bytes: cached!.bytes, commit: settled };
   const { bytes, validators } = fetched;
   return {
     bytes,
-    keep: async () => {
+    commit: async () => {
       await mkdir(cacheDir, { recursive: true });
       const entry = { ...validators, sha256: sha256(bytes), base64: bytes.toString('base64') };
       await writeFileAtomic(path, JSON.stringify(entry));
@@ -61,13 +61,13 @@ export async function fetchDocument(
 }
 
 /** One that is damaged is as good as none. */
-async function readKept(path: string): Promise<Kept | undefined> {
+async function readCached(path: string): Promise<CachedDocument | undefined> {
   try {
     const {
       sha256: digest,
       base64,
       ...validators
-    } = keptSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    } = cachedSchema.parse(JSON.parse(await readFile(path, 'utf8')));
     const bytes = Buffer.from(base64, 'base64');
     return sha256(bytes) === digest ? { validators, bytes } : undefined;
   } catch {

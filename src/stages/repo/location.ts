@@ -74,12 +74,12 @@ export function packageBelow(base: URL, location: string, repository: string): U
 
 function joined(base: URL, location: string, path: string, repository: string): URL {
   const bad = /^\\|^[a-z][a-z0-9+.-]*:|\p{Cc}/iu.test(location) || location.split(/[/\\]/).includes('..');
-  if (bad || /^\/*$/.test(location)) throw escapes(location, repository);
+  if (bad || /^\/*$/.test(location)) throw outsideError(location, repository);
   const url = new URL(base);
   // As librepo joins them: a slash too many names nothing else.
   url.pathname += path.replace(/^\/+/, '');
   // The parser also takes %2e%2e for a parent directory.
-  if (!url.pathname.startsWith(base.pathname)) throw escapes(location, repository);
+  if (!url.pathname.startsWith(base.pathname)) throw outsideError(location, repository);
   return url;
 }
 
@@ -90,7 +90,7 @@ function quoted(name: string): string {
     .replaceAll(/[^A-Za-z0-9._~/-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
-function escapes(location: string, repository: string): MillinerError {
+function outsideError(location: string, repository: string): MillinerError {
   const message = `repository ${repository} names a file outside itself: ${JSON.stringify(location)}`;
   return new MillinerError('REPO_INVALID', message, { details: { repository, location } });
 }
@@ -104,6 +104,6 @@ export function basesOf(bases: readonly URL[], xmlBase: string, repository: stri
   const own = URL.canParse(xmlBase) ? baseUrl(xmlBase) : undefined;
   // A remote repository has no business with the files of this host.
   const local = bases.every((base) => base.protocol === 'file:');
-  if (!own || (own.protocol === 'file:' && !local)) throw escapes(xmlBase, repository);
+  if (!own || (own.protocol === 'file:' && !local)) throw outsideError(xmlBase, repository);
   return [own];
 }

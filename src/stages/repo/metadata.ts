@@ -9,7 +9,7 @@ import type { RepositoryDefinition } from './definition.ts';
 import { basesOf, packageBelow } from './location.ts';
 import type { Metalink } from './metalink.ts';
 import { readModules, type Modules } from './modules.ts';
-import { remember } from './replay-guard.ts';
+import { recordSeen } from './replay-guard.ts';
 import type { MetadataFile, MetadataType } from './repomd.ts';
 
 export interface Opened {
@@ -40,7 +40,7 @@ export interface MetadataRepository extends Opened {
 }
 
 /** What is wrong with one mirror alone, perhaps. */
-const passedOver: readonly ErrorCode[] = [
+const mirrorErrors: readonly ErrorCode[] = [
   'REPO_UNAVAILABLE',
   'OFFLINE_MISSING',
   'DIGEST_MISMATCH',
@@ -50,7 +50,7 @@ const passedOver: readonly ErrorCode[] = [
   'METADATA_OLDER',
 ];
 /** Of those, what somebody should look into. */
-const suspicious: readonly ErrorCode[] = ['ADDRESS_REFUSED', 'METADATA_UNTRUSTED', 'METADATA_OLDER'];
+const suspiciousErrors: readonly ErrorCode[] = ['ADDRESS_REFUSED', 'METADATA_UNTRUSTED', 'METADATA_OLDER'];
 
 interface Failure {
   base: URL;
@@ -69,10 +69,10 @@ export async function openMirrors(
   const failures: Failure[] = [];
   const broken = new Set<string>();
   // Of many mirrors one that fails is passed over at once; a single one deserves patience.
-  const patience = bases.length > 1 ? { rounds: 1 } : {};
+  const retries = bases.length > 1 ? { rounds: 1 } : {};
   for (const base of bases) {
     try {
-      const accepted = await acceptFrom(opening, base, metalink, patience);
+      const accepted = await acceptFrom(opening, base, metalink, retries);
       const digest = createHash('sha256').update(accepted.bytes).digest('hex');
       // All mirrors were asked for the files of this state already.
       if (broken.has(digest)) continue;
@@ -80,23 +80,23 @@ export async function openMirrors(
       // The mirror that answered is the one whose metadata we hold: it is asked first from now on.
       return await withMetadata(opening, [base, ...bases.filter((other) => other !== base)], accepted);
     } catch (error) {
-      if (!(error instanceof MillinerError) || !passedOver.includes(error.code)) throw error;
+      if (!(error instanceof MillinerError) || !mirrorErrors.includes(error.code)) throw error;
       failures.push({ base, error });
-      if (bases.length > 1) tell(opening, base, error);
+      if (bases.length > 1) reportFailure(opening, base, error);
     }
   }
-  throw exhausted(failures);
+  throw worstFailure(failures);
 }
 
-function tell({ name, progress }: Opening, base: URL, { code, message }: MillinerError): void {
+function reportFailure({ name, progress }: Opening, base: URL, { code, message }: MillinerError): void {
   const text = `repository ${name}: ${base.host || base.pathname} is passed over: ${message}`;
-  if (suspicious.includes(code)) progress.warn(text);
+  if (suspiciousErrors.includes(code)) progress.warn(text);
   else progress.step(text);
 }
 
 /** Metadata that was refused says more than a server that was not there. */
-function exhausted(failures: readonly Failure[]): MillinerError {
-  const rank = ({ error }: Failure) => passedOver.indexOf(error.code);
+function worstFailure(failures: readonly Failure[]): MillinerError {
+  const rank = ({ error }: Failure) => mirrorErrors.indexOf(error.code);
   const worst = failures.toSorted((a, b) => rank(b) - rank(a))[0];
   if (!worst) throw new Error('a repository without a mirror');
   if (failures.length === 1) return worst.error;
@@ -116,10 +116,10 @@ export async function withMetadata(
   { repomd, file, isVouchedFor }: Accepted,
 ): Promise<MetadataRepository> {
   const { name, definition, access, memory } = opening;
-  const get = lazily({ ...opening, bases }, repomd.files);
+  const get = lazyFiles({ ...opening, bases }, repomd.files);
   const primary = await get('primary');
   if (primary === undefined) throw new MillinerError('REPO_INVALID', `${file} lists no primary metadata`);
-  if (memory && (isVouchedFor || memory.allowOlder)) await remember(memory, repomd.age);
+  if (memory && (isVouchedFor || memory.allowOlder)) await recordSeen(memory, repomd.age);
   const openSize = (type: MetadataType) => repomd.files.get(type)?.openSize;
   return {
     kind: 'repomd',
@@ -145,7 +145,7 @@ export async function withMetadata(
 }
 
 /** Fetches the first of the types that is there, once. */
-function lazily(source: Source, entries: ReadonlyMap<MetadataType, MetadataFile>) {
+function lazyFiles(source: Source, entries: ReadonlyMap<MetadataType, MetadataFile>) {
   const paths = new Map<MetadataType, Promise<string>>();
   return async (...types: MetadataType[]): Promise<string | undefined> => {
     const type = types.find((candidate) => entries.has(candidate));

@@ -81,7 +81,7 @@ export async function readModules(path: string): Promise<Modules> {
 }
 
 /** Of what a module is, all that is read. */
-const wanted = new Set([
+const wantedKeys = new Set([
   'name',
   'module',
   'stream',
@@ -96,13 +96,13 @@ const wanted = new Set([
  * The lines of a document without its descriptions, components and the like: most of it is theirs, and Fedora has
  * quoted texts among them that are indented as libyaml takes them and YAML 1.2 forbids.
  */
-function essentials(document: string): string {
+function wantedFields(document: string): string {
   let indent: string | undefined;
   let keeps = true;
   const lines = document.split('\n').filter((line) => {
     const [, blanks, key = ''] = /^( *)["']?([\w-]+)["']?:(?:\s|$)/.exec(line) ?? [];
     if (blanks === '') keeps = true;
-    else if (blanks !== undefined && blanks === (indent ??= blanks)) keeps = wanted.has(key);
+    else if (blanks !== undefined && blanks === (indent ??= blanks)) keeps = wantedKeys.has(key);
     return keeps;
   });
   return lines.join('\n');
@@ -110,7 +110,7 @@ function essentials(document: string): string {
 
 /** All scalars are text: the stream 1.10 is not the number 1.1. */
 function parse<T extends z.ZodType>(document: string, path: string, schema: T): z.output<T> {
-  const text = essentials(document);
+  const text = wantedFields(document);
   if (text.length > maxDocumentBytes)
     throw new MillinerError('REPO_INVALID', `${path}: a document is too large`);
   try {
@@ -120,8 +120,8 @@ function parse<T extends z.ZodType>(document: string, path: string, schema: T): 
     return schema.parse(parsed.toJS({ maxAliasCount: 0 }));
   } catch (cause) {
     if (cause instanceof MillinerError) throw cause;
-    const why = cause instanceof z.ZodError ? cause.issues[0]!.path.join('.') : (cause as Error).message;
-    throw new MillinerError('REPO_INVALID', `${path} has a module that cannot be read: ${why}`, { cause });
+    const reason = cause instanceof z.ZodError ? cause.issues[0]!.path.join('.') : (cause as Error).message;
+    throw new MillinerError('REPO_INVALID', `${path} has a module that cannot be read: ${reason}`, { cause });
   }
 }
 

@@ -14,7 +14,7 @@ import { withLock } from '../../lib/host/locks.ts';
 import type { Age } from './repomd.ts';
 
 /** Where one repository's state is remembered. */
-export interface Memory {
+export interface SeenRecord {
   directory: string;
   /** What the repository is known by: its URL, filled in. */
   place: string;
@@ -27,11 +27,11 @@ export interface Memory {
 const ageSchema = z.strictObject({ revision: z.int().nullable(), timestamp: z.int() });
 
 /** Milliseconds that clocks may differ. */
-const slack = 60 * 60 * 1000;
+const clockTolerance = 60 * 60 * 1000;
 
 /** Without what is not a time that has been: a revision may be any number. */
-export function plausible({ revision, timestamp }: Age, now = Date.now()): Age {
-  const latest = (now + slack) / 1000;
+export function withoutFuture({ revision, timestamp }: Age, now = Date.now()): Age {
+  const latest = (now + clockTolerance) / 1000;
   return {
     revision: revision !== null && revision > latest ? null : revision,
     timestamp: timestamp > latest ? 0 : timestamp,
@@ -39,27 +39,27 @@ export function plausible({ revision, timestamp }: Age, now = Date.now()): Age {
 }
 
 /** Throws METADATA_OLDER, with both ages in its details; STATE_INVALID. */
-export async function refuseOlder(memory: Memory, repository: string, told: Age): Promise<void> {
-  if (memory.allowOlder) return;
-  const seen = await recall(memory);
-  const age = plausible(told);
+export async function refuseOlder(record: SeenRecord, repository: string, offered: Age): Promise<void> {
+  if (record.allowOlder) return;
+  const seen = await readSeen(record);
+  const age = withoutFuture(offered);
   if (!seen || !isOlder(age, seen)) return;
   const message = `repository ${repository}: its metadata is of ${show(age)}, and was already seen of ${show(seen)}`;
   throw new MillinerError('METADATA_OLDER', message, { details: { repository, found: age, seen } });
 }
 
 /** To be called when the metadata has been verified, and is vouched for or allowed: nothing else may move the mark. */
-export async function remember(memory: Memory, told: Age): Promise<void> {
-  const age = plausible(told);
-  await mkdir(memory.directory, { recursive: true });
+export async function recordSeen(record: SeenRecord, offered: Age): Promise<void> {
+  const age = withoutFuture(offered);
+  await mkdir(record.directory, { recursive: true });
   await withLock(
-    join(memory.directory, 'lock'),
+    join(record.directory, 'lock'),
     'exclusive',
     async () => {
-      const seen = await recall(memory);
+      const seen = await readSeen(record);
       // Another process may have seen a newer one meanwhile.
-      if (seen && !memory.allowOlder && !isOlder(seen, age)) return;
-      await writeFileAtomic(pathOf(memory), JSON.stringify(age));
+      if (seen && !record.allowOlder && !isOlder(seen, age)) return;
+      await writeFileAtomic(pathOf(record), JSON.stringify(age));
     },
     { wait: true },
   );
@@ -73,15 +73,15 @@ export function isOlder(one: Age, other: Age): boolean {
   return one.timestamp < other.timestamp;
 }
 
-async function recall(memory: Memory): Promise<Age | undefined> {
-  const path = pathOf(memory);
+async function readSeen(record: SeenRecord): Promise<Age | undefined> {
+  const path = pathOf(record);
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
   if (text === undefined) return undefined;
   try {
-    return plausible(ageSchema.parse(JSON.parse(text)));
+    return withoutFuture(ageSchema.parse(JSON.parse(text)));
   } catch (cause) {
     throw new MillinerError('STATE_INVALID', `${path} does not tell what was seen of a repository`, {
       cause,
@@ -90,7 +90,7 @@ async function recall(memory: Memory): Promise<Age | undefined> {
   }
 }
 
-function pathOf({ directory, place, authority }: Memory): string {
+function pathOf({ directory, place, authority }: SeenRecord): string {
   const name = createHash('sha256')
     .update(JSON.stringify([place, authority]))
     .digest('hex');

@@ -79,10 +79,10 @@ function tryPem(name: string, field: string, parts: { ca?: string; cert?: string
   try {
     createSecureContext(parts);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new MillinerError(
       'RECIPE_INVALID',
-      `repository ${name}: ${field}: is not what it should be: ${why}`,
+      `repository ${name}: ${field}: is not what it should be: ${reason}`,
       {
         hint: 'Name PEM files: a certificate, and its private key without a passphrase.',
       },

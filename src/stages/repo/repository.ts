@@ -104,7 +104,7 @@ async function readList<T>(
 ): Promise<T> {
   const document = await fetchDocument(url, what, cacheDir, { maxBytes: maxList, signal, access });
   const parsed = parse(document.bytes.toString('utf8'), what);
-  await document.keep();
+  await document.commit();
   return parsed;
 }
 

@@ -121,9 +121,9 @@ function parsePackage(element: Element): AdvisoryPackage[] {
 /** Seconds since 1970, or a date with or without a time, of UTC. */
 function dateOf(element: Element, name: string): string {
   const text = childOf(element, name)?.attributes['date']?.trim() ?? '';
-  const parts = /^(\d{4}-\d{2}-\d{2})(?:[ T]+(\d{2}:\d{2}:\d{2}))?/.exec(text);
+  const match = /^(\d{4}-\d{2}-\d{2})(?:[ T]+(\d{2}:\d{2}:\d{2}))?/.exec(text);
   const date = /^\d{1,11}$/.test(text)
     ? new Date(Number(text) * 1000)
-    : new Date(`${parts?.[1] ?? ''}T${parts?.[2] ?? '00:00:00'}Z`);
+    : new Date(`${match?.[1] ?? ''}T${match?.[2] ?? '00:00:00'}Z`);
   return Number.isNaN(date.getTime()) ? '' : date.toISOString().replace('.000Z', 'Z');
 }

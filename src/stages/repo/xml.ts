@@ -29,7 +29,7 @@ export function parseXml(document: string, file: string): Element {
   const reader = new ElementReader(file, () => true, ofDocument);
   reader.write(document);
   reader.close();
-  const [root] = reader.taken();
+  const [root] = reader.takeElements();
   if (!root) throw new MillinerError('REPO_INVALID', `${file} is empty`);
   return root;
 }
@@ -47,11 +47,11 @@ export async function* elementsOf(
   const reader = new ElementReader(file, (candidate) => candidate === name, ofElement);
   for await (const piece of pieces) {
     reader.write(decoder.write(piece));
-    yield* reader.taken();
+    yield* reader.takeElements();
   }
   reader.write(decoder.end());
   reader.close();
-  yield* reader.taken();
+  yield* reader.takeElements();
 }
 
 /** Builds those elements that are wanted, with all that is in them; the outermost where they are nested. */
@@ -108,7 +108,7 @@ class ElementReader {
   }
 
   /** What has become complete since the last call. */
-  taken(): Element[] {
+  takeElements(): Element[] {
     const complete = this.#complete;
     this.#complete = [];
     return complete;

@@ -45,20 +45,20 @@ export type AttachedManifest = z.output<typeof manifestSchema>;
 
 /** Throws IMAGE_ALTERED. */
 export function readManifest(manifest: Uint8Array, name: string): AttachedManifest {
-  return readJson(manifest, manifestSchema, altered(name));
+  return readJson(manifest, manifestSchema, refuseAltered(name));
 }
 
 /** A layer's blob, if it is the one that was promised. Throws IMAGE_ALTERED. */
 export function blobOf({ blobs }: Fetched, { digest, size }: Descriptor, name: string): Buffer {
   const bytes = blobs.get(digest);
-  if (!bytes) throw altered(name)(`lacks its blob ${digest}`);
+  if (!bytes) throw refuseAltered(name)(`lacks its blob ${digest}`);
   if (bytes.length !== size || sha256Of(bytes) !== digest) {
-    throw altered(name)(`holds other bytes than its digest ${digest} promises`);
+    throw refuseAltered(name)(`holds other bytes than its digest ${digest} promises`);
   }
   return bytes;
 }
 
-export function altered(name: string): Refuse {
+export function refuseAltered(name: string): Refuse {
   return (what) => new MillinerError('IMAGE_ALTERED', `${name} ${what}`);
 }
 

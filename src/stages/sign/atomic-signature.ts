@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { Digest } from '../../lib/oci/digest.ts';
-import { altered } from './artifact.ts';
+import { refuseAltered } from './artifact.ts';
 import { printable, requireIdentity, type ExpectedIdentity } from './identity.ts';
 import { readJson } from './untrusted-json.ts';
 
@@ -29,7 +29,7 @@ export function readAtomicSignature(
   { digest, ...expected }: ExpectedIdentity & { digest: Digest },
   name: string,
 ): string {
-  const refuse = altered(name);
+  const refuse = refuseAltered(name);
   const { image, identity } = readJson(content, contentSchema, refuse).critical;
   if (image['docker-manifest-digest'] !== digest) {
     throw refuse(`signs another image: ${printable(image['docker-manifest-digest'])}`);

@@ -6,7 +6,7 @@
 import { manifestType, type Descriptor } from '../../lib/oci/descriptor.ts';
 import { tagOf, type Digest } from '../../lib/oci/digest.ts';
 import {
-  altered,
+  refuseAltered,
   describe,
   makeArtifact,
   maxLayers,
@@ -40,26 +40,28 @@ export function attachmentTag(image: Digest, kind: AttachmentKind): string {
 /** `supersedes` tells which of the existing layers ours take the place of. Throws IMAGE_ALTERED. */
 export function mergeLayers(
   tag: string,
-  ours: readonly AttachedLayer[],
+  own: readonly AttachedLayer[],
   existing: Fetched | undefined,
   supersedes: (layer: Descriptor, bytes: Buffer | undefined) => boolean,
 ): Attachment {
   const found: Descriptor[] = existing ? readManifest(existing.manifest, tag).layers : [];
-  const kept = found.filter(
+  const retained = found.filter(
     (layer, index) =>
       !found.slice(0, index).some((earlier) => isSame(earlier, layer)) &&
-      (ours.some(({ descriptor }) => isSame(descriptor, layer)) ||
+      (own.some(({ descriptor }) => isSame(descriptor, layer)) ||
         !supersedes(layer, existing?.blobs.get(layer.digest))),
   );
-  const missing = ours.filter(({ descriptor }) => !kept.some((layer) => isSame(layer, descriptor)));
-  if (kept.length + missing.length > maxLayers) {
-    throw altered(tag)(`holds ${kept.length} signatures already: no more than ${maxLayers} are ever read`);
+  const missing = own.filter(({ descriptor }) => !retained.some((layer) => isSame(layer, descriptor)));
+  if (retained.length + missing.length > maxLayers) {
+    throw refuseAltered(tag)(
+      `holds ${retained.length} signatures already: no more than ${maxLayers} are ever read`,
+    );
   }
-  const changed = existing === undefined || missing.length > 0 || kept.length < found.length;
+  const changed = existing === undefined || missing.length > 0 || retained.length < found.length;
   const made = makeAttachment([
-    ...kept.map((descriptor) => ({
+    ...retained.map((descriptor) => ({
       descriptor,
-      bytes: ours.find((own) => own.descriptor.digest === descriptor.digest)?.bytes,
+      bytes: own.find((layer) => layer.descriptor.digest === descriptor.digest)?.bytes,
     })),
     ...missing,
   ]);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
-import { altered, blobOf, describe, readManifest, toJson, type Fetched } from './artifact.ts';
+import { refuseAltered, blobOf, describe, readManifest, toJson, type Fetched } from './artifact.ts';
 import {
   attachmentTag,
   mergeLayers,
@@ -57,14 +57,14 @@ export function attachedLayer({ predicateType, envelope }: Attestation, key: Pub
 export function mergeAttestations(
   key: PublicKey,
   image: Digest,
-  ours: readonly AttachedLayer[],
+  own: readonly AttachedLayer[],
   existing?: Fetched,
 ): Attachment {
   const tag = attachmentTag(image, 'att');
   const open = (bytes: Buffer) =>
-    openEnvelope({ key, digest: image }, readEnvelope(bytes, altered(tag)), tag);
-  const claims = ours.map(({ bytes }) => open(bytes));
-  return mergeLayers(tag, ours, existing, (_layer, bytes) => {
+    openEnvelope({ key, digest: image }, readEnvelope(bytes, refuseAltered(tag)), tag);
+  const claims = own.map(({ bytes }) => open(bytes));
+  return mergeLayers(tag, own, existing, (_layer, bytes) => {
     if (!bytes) return false;
     try {
       const older = open(bytes);
@@ -84,7 +84,7 @@ export function attachedEnvelopes(image: Digest, fetched: Fetched | undefined): 
     name,
     predicateType: layer.annotations?.[predicateAnnotation],
     read: () => ({
-      ...readEnvelope(blobOf(fetched!, layer, name), altered(name)),
+      ...readEnvelope(blobOf(fetched!, layer, name), refuseAltered(name)),
       keyHint: layer.annotations?.[keyHintAnnotation],
     }),
   }));

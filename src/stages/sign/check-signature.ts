@@ -2,7 +2,7 @@
 import { verify } from 'node:crypto';
 import type { PublicKey } from './public-key.ts';
 
-export function signatureHolds(
+export function isSignatureValid(
   { key, hashes }: PublicKey,
   content: Uint8Array,
   signature: Uint8Array,

@@ -22,11 +22,11 @@ const trivy = (name: string, value: string) => ({ name: `aquasecurity:trivy:${na
 const syft = (name: string, value: string) => ({ name: `syft:distro:${name}`, value });
 
 export function cyclonedxDocument(facts: SbomFacts): CycloneDxDocument {
-  const { owned, ownerless } = shareOut(facts.files === 'untold' ? [] : facts.files);
+  const { owned, unclaimed } = groupByOwner(facts.files === 'untold' ? [] : facts.files);
   const image = describeImage(facts);
   const packages = facts.packages.map((rpm) => describePackage(rpm, owned.get(rpm.nevra)));
   const systems = facts.distribution ? [describeSystem(facts.distribution)] : [];
-  const named = [...systems, ...packages];
+  const described = [...systems, ...packages];
   const content = {
     version: 1,
     metadata: {
@@ -34,8 +34,8 @@ export function cyclonedxDocument(facts: SbomFacts): CycloneDxDocument {
       tools: { components: [{ type: 'application', ...facts.tool }] },
       component: { ...image, ...(facts.base && { pedigree: { ancestors: [describeImage(facts.base)] } }) },
     },
-    components: [...named, ...ownerless.map(describeFile)],
-    dependencies: [{ ref: image['bom-ref'], dependsOn: named.map((one) => one['bom-ref']) }],
+    components: [...described, ...unclaimed.map(describeFile)],
+    dependencies: [{ ref: image['bom-ref'], dependsOn: described.map((one) => one['bom-ref']) }],
     ...(facts.files === 'untold' && { compositions: [{ aggregate: 'incomplete' }] }),
   };
   const head = { bomFormat: 'CycloneDX', specVersion: '1.6' } as const;
@@ -43,7 +43,7 @@ export function cyclonedxDocument(facts: SbomFacts): CycloneDxDocument {
 }
 
 /** A file of several packages stands in each of them. */
-function shareOut(files: readonly SbomFile[]): { owned: Map<string, SbomFile[]>; ownerless: SbomFile[] } {
+function groupByOwner(files: readonly SbomFile[]): { owned: Map<string, SbomFile[]>; unclaimed: SbomFile[] } {
   const owned = new Map<string, SbomFile[]>();
   for (const file of files) {
     for (const nevra of file.owners) {
@@ -52,7 +52,7 @@ function shareOut(files: readonly SbomFile[]): { owned: Map<string, SbomFile[]>;
       else owned.set(nevra, [file]);
     }
   }
-  return { owned, ownerless: files.filter(({ owners }) => owners.length === 0) };
+  return { owned, unclaimed: files.filter(({ owners }) => owners.length === 0) };
 }
 
 function describeImage({ name, manifestDigest }: Pick<SbomFacts, 'name' | 'manifestDigest'>) {
@@ -133,12 +133,12 @@ function describeFile({ path, sha1, sha256, layer }: SbomFile) {
 function serialOf(content: object): string {
   const hex = createHash('sha256').update(JSON.stringify(content)).digest('hex');
   const variant = ((Number.parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16);
-  const parts = [
+  const fields = [
     hex.slice(0, 8),
     hex.slice(8, 12),
     `8${hex.slice(13, 16)}`,
     variant + hex.slice(17, 20),
     hex.slice(20, 32),
   ];
-  return `urn:uuid:${parts.join('-')}`;
+  return `urn:uuid:${fields.join('-')}`;
 }

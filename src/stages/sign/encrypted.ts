@@ -8,7 +8,7 @@ import { secretbox } from '@noble/ciphers/salsa.js';
 import { z } from 'zod';
 import { readBase64, readJson, type Refuse } from './untrusted-json.ts';
 
-const derive = promisify<string, Buffer, number, object, Buffer>(scrypt);
+const scryptAsync = promisify<string, Buffer, number, object, Buffer>(scrypt);
 
 /** What cosign itself writes. */
 const ownParameters = { N: 65_536, r: 8, p: 1 };
@@ -39,7 +39,7 @@ const boxSchema = z.object({
 export async function sealBox(content: Uint8Array, password: string): Promise<Buffer> {
   const salt = randomBytes(saltLength);
   const nonce = randomBytes(nonceLength);
-  const key = await stretch(password, salt, ownParameters);
+  const key = await deriveKey(password, salt, ownParameters);
   const box = {
     kdf: { name: 'scrypt', params: ownParameters, salt: salt.toString('base64') },
     cipher: { name: 'nacl/secretbox', nonce: nonce.toString('base64') },
@@ -54,7 +54,7 @@ export async function openBox(bytes: Uint8Array, password: string, refuse: Refus
   const salt = readBase64(kdf.salt);
   const sealed = readBase64(ciphertext);
   if (!salt || !sealed || nonce?.length !== nonceLength) throw refuse('holds malformed base64');
-  const key = await stretch(password, salt, kdf.params);
+  const key = await deriveKey(password, salt, kdf.params);
   try {
     return Buffer.from(secretbox(key, nonce).open(sealed));
   } catch {
@@ -62,7 +62,7 @@ export async function openBox(bytes: Uint8Array, password: string, refuse: Refus
   }
 }
 
-function stretch(password: string, salt: Buffer, { N, r, p }: typeof ownParameters): Promise<Buffer> {
+function deriveKey(password: string, salt: Buffer, { N, r, p }: typeof ownParameters): Promise<Buffer> {
   // Twice what RFC 7914 needs: OpenSSL counts its own working memory too.
-  return derive(password, salt, keyLength, { N, r, p, maxmem: 256 * N * r + 1024 * r * p + (1 << 20) });
+  return scryptAsync(password, salt, keyLength, { N, r, p, maxmem: 256 * N * r + 1024 * r * p + (1 << 20) });
 }

@@ -2,7 +2,7 @@
 import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
 
 /** The first that there is among the failures: someone else's signature beside a damaged one of ours is no news. */
-export const gravity: readonly ErrorCode[] = [
+export const bySeverity: readonly ErrorCode[] = [
   'IMAGE_ALTERED',
   'SIGNED_ELSEWHERE',
   'SIGNATURE_UNNAMED',
@@ -13,13 +13,13 @@ export const gravity: readonly ErrorCode[] = [
 ];
 
 /** Undefined where there is none. */
-export function gravest(failures: readonly MillinerError[]): MillinerError | undefined {
-  const found = gravity.flatMap((code) => failures.find((error) => error.code === code) ?? []);
+export function mostSevere(failures: readonly MillinerError[]): MillinerError | undefined {
+  const found = bySeverity.flatMap((code) => failures.find((error) => error.code === code) ?? []);
   return found[0] ?? failures[0];
 }
 
 /** What `examine` gives for the first candidate at which it does not throw; undefined passes over one. */
-export function firstThatHolds<Candidate, Found>(
+export function firstValid<Candidate, Found>(
   candidates: Iterable<Candidate>,
   examine: (candidate: Candidate) => Found | undefined,
   missing: () => MillinerError,
@@ -34,7 +34,7 @@ export function firstThatHolds<Candidate, Found>(
       failures.push(error);
     }
   }
-  throw gravest(failures) ?? missing();
+  throw mostSevere(failures) ?? missing();
 }
 
 export function wrongKey(name: string): MillinerError {

@@ -18,9 +18,9 @@ export function requireIdentity(
   { reference, orRepository = false }: ExpectedIdentity,
   name: string,
 ): string {
-  const named = canonicalName(signed);
-  const isRepository = orRepository && named === repositoryOf(reference);
-  if (named === reference || repositoryOf(named) === reference || isRepository) return signed;
+  const canonical = canonicalName(signed);
+  const isRepository = orRepository && canonical === repositoryOf(reference);
+  if (canonical === reference || repositoryOf(canonical) === reference || isRepository) return signed;
   throw new MillinerError('SIGNED_ELSEWHERE', `${name} signs ${printable(signed)}, not ${reference}`, {
     details: { signed: signed.slice(0, 300), reference },
   });

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { signatureHolds } from './check-signature.ts';
+import { isSignatureValid } from './check-signature.ts';
 import { sealBox } from './encrypted.ts';
 import { generateKeyPair, readPrivateKey, SigningKey } from './key.ts';
 import { readPublicKey } from './public-key.ts';
@@ -43,8 +43,8 @@ test('a pair that was made here is read, signs and verifies', async () => {
   expect(key.public.pem).toBe(publicPem);
   const read = readPublicKey(publicPem.replaceAll('\n', '\r\n'));
   expect(read.hint).toBe(key.public.hint);
-  expect(signatureHolds(read, message, key.sign(message))).toBe(true);
-  expect(signatureHolds(read, Buffer.from('other'), key.sign(message))).toBe(false);
+  expect(isSignatureValid(read, message, key.sign(message))).toBe(true);
+  expect(isSignatureValid(read, Buffer.from('other'), key.sign(message))).toBe(false);
   expect((await generateKeyPair('pass word')).privatePem).not.toBe(privatePem);
 });
 

@@ -22,7 +22,7 @@ export function readArmour(pem: string): PemBlock | undefined {
 }
 
 /** Why a text is not the block that was wanted: what it is instead, or that its end is missing. */
-export function otherThanWanted(pem: string): string {
+export function describeOtherPem(pem: string): string {
   if (countOf(pem) > 1) return ': it holds several blocks';
   const block = readArmour(pem);
   if (block) return `, but ${block.type}`;

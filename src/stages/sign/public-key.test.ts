@@ -2,7 +2,7 @@ import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { signatureHolds } from './check-signature.ts';
+import { isSignatureValid } from './check-signature.ts';
 import { readPublicKey } from './public-key.ts';
 
 const ec = (namedCurve: string) => generateKeyPairSync('ec', { namedCurve });
@@ -29,12 +29,12 @@ describe('kinds', () => {
     const key = readPublicKey(pemOf(pair.publicKey));
     expect(key.kind).toBe(kind);
     const all = kind === 'Ed25519' ? [undefined] : ['sha1', 'sha256', 'sha384', 'sha512'];
-    const held = all.filter((hash) => signatureHolds(key, content, sign(hash, content, pair.privateKey)));
+    const held = all.filter((hash) => isSignatureValid(key, content, sign(hash, content, pair.privateKey)));
     expect(held).toEqual(hashes);
     const signature = sign(hashes[0], content, pair.privateKey);
-    expect(signatureHolds(key, Buffer.from('other'), signature)).toBe(false);
+    expect(isSignatureValid(key, Buffer.from('other'), signature)).toBe(false);
     for (const end of [0, 1, signature.length - 1])
-      expect(signatureHolds(key, content, signature.subarray(0, end))).toBe(false);
+      expect(isSignatureValid(key, content, signature.subarray(0, end))).toBe(false);
   });
 
   test.each([
@@ -96,7 +96,7 @@ describe('files', () => {
         const changed = pem.slice(0, at) + character + pem.slice(at + 1);
         try {
           const key = readPublicKey(changed);
-          expect(signatureHolds(key, content, signature)).toBe(key.pem === pem);
+          expect(isSignatureValid(key, content, signature)).toBe(key.pem === pem);
         } catch (error) {
           expect((error as MillinerError).code).toBe('KEY_FILE_INVALID');
         }

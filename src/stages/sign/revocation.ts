@@ -7,7 +7,7 @@ import type { Digest } from '../../lib/oci/digest.ts';
 import type { FoundEnvelope } from './attestation.ts';
 import type { SigningKey } from './key.ts';
 import type { PublicKey } from './public-key.ts';
-import { ownStatements } from './standing.ts';
+import { validStatements } from './standing.ts';
 import { attest, predicateTypes, type Attestation } from './statement.ts';
 
 export interface Revocation {
@@ -32,7 +32,7 @@ export function revocationsOf(
   expected: { key: PublicKey; digest: Digest },
   envelopes: readonly FoundEnvelope[],
 ): Revocation[] {
-  return ownStatements(expected, envelopes).flatMap(({ predicateType, predicate }) => {
+  return validStatements(expected, envelopes).flatMap(({ predicateType, predicate }) => {
     if (predicateType !== predicateTypes.revocation) return [];
     const { success, data } = predicateSchema.safeParse(predicate);
     // Signed, and of a form that is not known: what it meant to spare cannot be told.

@@ -6,7 +6,7 @@ import { bundleFromJSON, bundleToJSON, toDSSEBundle, type Bundle } from '@sigsto
 import { z } from 'zod';
 import type { Descriptor } from '../../lib/oci/descriptor.ts';
 import {
-  altered,
+  refuseAltered,
   blobOf,
   describe,
   isoTime,
@@ -79,7 +79,7 @@ export function bundledEnvelopes(referrers: readonly Fetched[]): FoundEnvelope[]
 }
 
 function readBundle(bytes: Buffer, name: string): Envelope {
-  const refuse = altered(name);
+  const refuse = refuseAltered(name);
   const data = readJson(bytes, z.record(z.string(), z.unknown()), refuse, maxEnvelopeBytes);
   let bundle: Bundle;
   try {

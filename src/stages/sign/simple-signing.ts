@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Descriptor } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
-import { altered, blobOf, describe, readManifest, toJson, type Fetched } from './artifact.ts';
+import { refuseAltered, blobOf, describe, readManifest, toJson, type Fetched } from './artifact.ts';
 import {
   attachmentTag,
   mergeLayers,
@@ -14,8 +14,8 @@ import {
   type AttachedLayer,
   type Attachment,
 } from './attachment.ts';
-import { keyHintAnnotation, signatureHolds } from './check-signature.ts';
-import { firstThatHolds, wrongKey } from './failure-order.ts';
+import { keyHintAnnotation, isSignatureValid } from './check-signature.ts';
+import { firstValid, wrongKey } from './failure-order.ts';
 import { printable, requireIdentity, type ExpectedIdentity } from './identity.ts';
 import type { SigningKey } from './key.ts';
 import type { PublicKey } from './public-key.ts';
@@ -56,13 +56,13 @@ export function signReference(key: SigningKey, image: Digest, reference: string)
 export function mergeSignatures(
   key: PublicKey,
   image: Digest,
-  ours: readonly AttachedLayer[],
+  own: readonly AttachedLayer[],
   existing?: Fetched,
 ): Attachment {
-  return mergeLayers(attachmentTag(image, 'sig'), ours, existing, (layer) => {
-    const same = ours.find(({ descriptor }) => descriptor.digest === layer.digest);
+  return mergeLayers(attachmentTag(image, 'sig'), own, existing, (layer) => {
+    const same = own.find(({ descriptor }) => descriptor.digest === layer.digest);
     const signature = readBase64(layer.annotations?.[signatureAnnotation] ?? '');
-    return same !== undefined && signature !== undefined && signatureHolds(key, same.bytes, signature);
+    return same !== undefined && signature !== undefined && isSignatureValid(key, same.bytes, signature);
   });
 }
 
@@ -80,7 +80,7 @@ export interface ExpectedReference extends ExpectedImage, ExpectedIdentity {}
 export function verifySignatures(expected: ExpectedReference, fetched: Fetched | undefined): string {
   const name = attachmentTag(expected.digest, 'sig');
   const layers = fetched ? readManifest(fetched.manifest, name).layers : [];
-  return firstThatHolds(
+  return firstValid(
     layers,
     (layer) => verifyLayer(expected, layer, blobOf(fetched!, layer, name), name),
     () => new MillinerError('SIGNATURE_MISSING', `${expected.reference} has no signature at ${name}`),
@@ -93,11 +93,11 @@ function verifyLayer(
   bytes: Buffer,
   name: string,
 ): string {
-  const refuse = altered(name);
+  const refuse = refuseAltered(name);
   if (mediaType !== simpleSigningType) throw refuse(`holds ${JSON.stringify(mediaType)} for a signature`);
   const signature = readBase64(annotations?.[signatureAnnotation] ?? '');
   if (!signature || signature.length === 0) throw refuse('holds a payload without a readable signature');
-  if (!signatureHolds(key, bytes, signature)) {
+  if (!isSignatureValid(key, bytes, signature)) {
     if (annotations?.[keyHintAnnotation] !== key.hint) throw wrongKey(name);
     throw refuse('holds a signature of this key that does not fit its payload');
   }

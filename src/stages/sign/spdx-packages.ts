@@ -5,7 +5,7 @@ import { imagePurl, scannerName } from './purl.ts';
 import type { ListedPackage, SbomFacts } from './sbom.ts';
 
 export const imageId = 'SPDXRef-Image';
-const unknown = { licenseConcluded: 'NOASSERTION', copyrightText: 'NOASSERTION' };
+const noAssertion = { licenseConcluded: 'NOASSERTION', copyrightText: 'NOASSERTION' };
 /** Without files. */
 export const unanalysed = { filesAnalyzed: false };
 
@@ -19,7 +19,7 @@ export function describeImage({ name, manifestDigest }: Pick<SbomFacts, 'name' |
     supplier: 'NOASSERTION',
     downloadLocation: 'NOASSERTION',
     licenseDeclared: 'NOASSERTION',
-    ...unknown,
+    ...noAssertion,
     primaryPackagePurpose: 'CONTAINER',
     checksums: [{ algorithm: 'SHA256', checksumValue: manifestDigest.replace('sha256:', '') }],
     externalRefs: [packageManagerReference(imagePurl(name, manifestDigest))],
@@ -55,7 +55,7 @@ export function describeSystem({ id, versionId }: NonNullable<SbomFacts['distrib
     supplier: 'NOASSERTION',
     downloadLocation: 'NOASSERTION',
     licenseDeclared: 'NOASSERTION',
-    ...unknown,
+    ...noAssertion,
     ...unanalysed,
     primaryPackagePurpose: 'OPERATING_SYSTEM',
   };
@@ -74,7 +74,7 @@ export function describePackage(rpm: ListedPackage, id: string) {
     // Where Trivy looks: advisories about packages of modules are about one stream.
     ...(rpm.module !== undefined && { attributionTexts: [`Modularitylabel: ${rpm.module}`] }),
     licenseDeclared: rpm.declared.expression,
-    ...unknown,
+    ...noAssertion,
     ...(rpm.buildTime > 0 && { builtDate: isoTime(rpm.buildTime) }),
     ...(rpm.sha256 !== undefined && {
       checksums: [{ algorithm: 'SHA256', checksumValue: rpm.sha256 }],

@@ -40,7 +40,7 @@ export function standingsOf(
   envelopes: readonly FoundEnvelope[],
 ): Map<string, Standing> {
   const newest = new Map<string, Standing>();
-  for (const statement of ownStatements(expected, envelopes)) {
+  for (const statement of validStatements(expected, envelopes)) {
     const reference = referenceOf(statement);
     const { success, data } = predicateSchema.safeParse(statement.predicate);
     if (statement.predicateType !== predicateTypes.standing || reference === undefined || !success) continue;
@@ -50,7 +50,7 @@ export function standingsOf(
 }
 
 /** All that this key has stated of the image and that can be read. */
-export function ownStatements(
+export function validStatements(
   expected: { key: PublicKey; digest: Digest },
   envelopes: readonly FoundEnvelope[],
 ): Statement[] {

@@ -5,8 +5,8 @@
 import { dsse } from '@sigstore/core';
 import { z } from 'zod';
 import { sha256Of, type Digest } from '../../lib/oci/digest.ts';
-import { altered, toJson } from './artifact.ts';
-import { signatureHolds } from './check-signature.ts';
+import { refuseAltered, toJson } from './artifact.ts';
+import { isSignatureValid } from './check-signature.ts';
 import { wrongKey } from './failure-order.ts';
 import type { SigningKey } from './key.ts';
 import type { PublicKey } from './public-key.ts';
@@ -82,17 +82,17 @@ export function openEnvelope(
   envelope: Envelope,
   name: string,
 ): Statement {
-  const refuse = altered(name);
+  const refuse = refuseAltered(name);
   const content = dsse.preAuthEncoding(envelope.payloadType, envelope.payload);
-  if (!envelope.signatures.some((signature) => signatureHolds(key, content, signature))) {
+  if (!envelope.signatures.some((signature) => isSignatureValid(key, content, signature))) {
     if (envelope.keyHint !== key.hint) throw wrongKey(name);
     throw refuse('is not what this key signed');
   }
   if (envelope.payloadType !== payloadType) throw refuse('holds something other than a statement');
   const { subject, predicateType, predicate } = readJson(envelope.payload, statementSchema, refuse);
   const hex = digest.slice('sha256:'.length);
-  const ours = subject.find((one) => one.digest['sha256'] === hex);
-  if (!ours) throw refuse('is about another image');
+  const subjectOfImage = subject.find((one) => one.digest['sha256'] === hex);
+  if (!subjectOfImage) throw refuse('is about another image');
   const id = sha256Of(envelope.payload);
-  return { predicateType, predicate, digest: id, subjectName: ours.name ?? undefined };
+  return { predicateType, predicate, digest: id, subjectName: subjectOfImage.name ?? undefined };
 }

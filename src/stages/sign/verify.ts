@@ -1,9 +1,9 @@
 /** Whether an image is signed with a key, listed, and booted: over bytes, wherever they came from. */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { altered } from './artifact.ts';
+import { refuseAltered } from './artifact.ts';
 import type { FoundEnvelope } from './attestation.ts';
-import { firstThatHolds } from './failure-order.ts';
+import { firstValid } from './failure-order.ts';
 import { requireIdentity } from './identity.ts';
 import { referenceOf } from './reference-claim.ts';
 import type { ExpectedImage, ExpectedReference } from './simple-signing.ts';
@@ -33,7 +33,7 @@ export interface Listed {
 
 /** Whether a bundle that names no reference will do: it signs the digest, under whatever name somebody puts it. */
 export interface ExpectedBundle extends ExpectedReference {
-  orUnnamed: boolean;
+  allowUnnamed: boolean;
 }
 
 /**
@@ -41,17 +41,17 @@ export interface ExpectedBundle extends ExpectedReference {
  * SIGNATURE_UNNAMED, SIGNATURE_WRONG_KEY, SIGNED_ELSEWHERE, IMAGE_ALTERED.
  */
 export function verifyImageStatement(
-  { orUnnamed, ...expected }: ExpectedBundle,
+  { allowUnnamed, ...expected }: ExpectedBundle,
   envelopes: readonly FoundEnvelope[],
 ): string | undefined {
   const find = <Found>(read: (statement: Statement, name: string) => Found) =>
-    examine(expected, envelopes, predicateTypes.signature, read, 'signature');
+    readAttested(expected, envelopes, predicateTypes.signature, read, 'signature');
   try {
     return find((statement, name) => requireIdentity(requireName(statement, name), expected, name));
   } catch (error) {
     // One that names another reference says more than one that names none.
-    const isElsewhere = error instanceof MillinerError && error.code === 'SIGNED_ELSEWHERE';
-    if (!orUnnamed || isElsewhere) throw error;
+    const isOtherReference = error instanceof MillinerError && error.code === 'SIGNED_ELSEWHERE';
+    if (!allowUnnamed || isOtherReference) throw error;
   }
   find((statement) => (referenceOf(statement) === undefined ? true : undefined));
   return undefined;
@@ -67,7 +67,7 @@ const isRpm = (purl: string | undefined) => purl?.startsWith('pkg:rpm/') === tru
 
 /** In both forms, which must list as many packages. Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
 export function verifySboms(expected: ExpectedImage, envelopes: readonly FoundEnvelope[]): Listed {
-  const listed = examine(
+  const listed = readAttested(
     expected,
     envelopes,
     predicateTypes.spdx,
@@ -76,16 +76,16 @@ export function verifySboms(expected: ExpectedImage, envelopes: readonly FoundEn
   );
   const what = 'signed CycloneDX bill of materials';
   const read = ({ predicate }: Statement, name: string) => readCycloneDx(predicate, name);
-  const beside = examine(expected, envelopes, predicateTypes.cyclonedx, read, what);
+  const beside = readAttested(expected, envelopes, predicateTypes.cyclonedx, read, what);
   if (beside.packages === listed.packages) return listed;
-  throw altered('the CycloneDX bill of materials')(
+  throw refuseAltered('the CycloneDX bill of materials')(
     `lists ${beside.packages} packages, and the SPDX one ${listed.packages}`,
   );
 }
 
 function readSpdx(predicate: unknown, name: string): Listed {
   const { success, data } = spdxSchema.safeParse(predicate);
-  if (!success) throw altered(name)('holds no SPDX 2 document');
+  if (!success) throw refuseAltered(name)('holds no SPDX 2 document');
   const rpms = data.packages.filter(({ externalRefs = [] }) =>
     externalRefs.some(({ referenceLocator }) => isRpm(referenceLocator)),
   );
@@ -94,7 +94,7 @@ function readSpdx(predicate: unknown, name: string): Listed {
 
 function readCycloneDx(predicate: unknown, name: string): Pick<Listed, 'packages'> {
   const { success, data } = cyclonedxSchema.safeParse(predicate);
-  if (!success) throw altered(name)('holds no CycloneDX 1 document');
+  if (!success) throw refuseAltered(name)('holds no CycloneDX 1 document');
   return { packages: data.components.filter(({ purl }) => isRpm(purl)).length };
 }
 
@@ -110,10 +110,10 @@ export function verifyVerdict(
       throw new MillinerError('VERDICT_REVOKED', `the boot verdict of ${expected.digest} was revoked`);
     return true;
   };
-  examine(expected, envelopes, predicateTypes.verdict, read, 'signed boot verdict');
+  readAttested(expected, envelopes, predicateTypes.verdict, read, 'signed boot verdict');
 }
 
-function examine<Found>(
+function readAttested<Found>(
   expected: ExpectedImage,
   envelopes: readonly FoundEnvelope[],
   predicateType: string,
@@ -121,10 +121,10 @@ function examine<Found>(
   what: string,
 ): Found {
   const code = predicateType === predicateTypes.verdict ? 'VERDICT_MISSING' : 'SIGNATURE_MISSING';
-  return firstThatHolds(
+  return firstValid(
     envelopes,
     (envelope) => {
-      const statement = openOf(expected, envelope, predicateType);
+      const statement = openEnvelopeOf(expected, envelope, predicateType);
       return statement?.predicateType === predicateType ? read(statement, envelope.name) : undefined;
     },
     () => new MillinerError(code, `${expected.digest} has no ${what}`),
@@ -132,7 +132,7 @@ function examine<Found>(
 }
 
 /** What cannot be opened counts where it says that it is of the kind that is looked for, or does not say. */
-function openOf(
+function openEnvelopeOf(
   expected: ExpectedImage,
   envelope: FoundEnvelope,
   predicateType: string,

@@ -18,10 +18,10 @@ export async function copyAttributes(from: string, to: string): Promise<void> {
 export async function dropAcls(
   path: string,
   present: Record<string, Buffer>,
-  keep: Record<string, Buffer> = {},
+  retained: Record<string, Buffer> = {},
 ): Promise<void> {
   for (const name of Object.keys(present)) {
-    if (!name.startsWith('system.posix_acl_') || name in keep) continue;
+    if (!name.startsWith('system.posix_acl_') || name in retained) continue;
     await native().removeXattr(Buffer.from(path), name);
   }
 }

@@ -92,7 +92,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   /** Unmounts an active snapshot, has it reach the disk, and records it as a committed one. */
   protected abstract seal(row: Row, name: string, labels: Record<string, string>): Promise<void>;
   /** Takes away what a committed snapshot does not need. */
-  protected abstract tidy(row: Row): Promise<void>;
+  protected abstract cleanUp(row: Row): Promise<void>;
   /** Removes the row of one that is unmounted, then what it stood for; SNAPSHOT_IN_USE while it has children. */
   protected abstract erase(row: Row): Promise<void>;
   protected abstract measure(row: Row): Promise<Usage>;
@@ -134,7 +134,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     const row = this.own(key);
     if (row.snapshot.kind !== 'active') throw notFound(key);
     await this.seal(row, name, labels);
-    await this.tidy(row);
+    await this.cleanUp(row);
     this.limits.delete(row.id);
   }
 
@@ -249,7 +249,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     const rows = new Map(this.metadata.all().map((row) => [String(row.id), row]));
     for (const { name } of entries.filter((entry) => entry.isDirectory() && entry.name !== ownersDirectory)) {
       const row = rows.get(name);
-      if (row?.snapshot.kind === 'committed') await this.tidy(row);
+      if (row?.snapshot.kind === 'committed') await this.cleanUp(row);
       if (row) continue;
       await unmountAllBelow(this.directory(name), { detach: true });
       await this.removeDirectory(name);

@@ -11,7 +11,7 @@ export type Storage = (typeof storages)[number];
 export interface Opened {
   snapshots: Snapshotter;
   /** Why this one, for people. */
-  why: string;
+  reason: string;
   /** What should be seen to before it becomes an error. */
   warning?: string;
 }
@@ -22,24 +22,24 @@ export interface Opened {
  */
 export async function openSnapshots(state: string, storage: Storage): Promise<Opened> {
   const asked = `--storage ${storage}`;
-  if (storage === 'overlay') return { snapshots: await OverlaySnapshotter.open(state), why: asked };
+  if (storage === 'overlay') return { snapshots: await OverlaySnapshotter.open(state), reason: asked };
   if (storage === 'dm-thin') return openThin(state, asked);
   const pool = await findConfig(state);
   if (pool?.phase !== 'ready') {
-    return { snapshots: await OverlaySnapshotter.open(state), why: 'no dm-thin pool is set up' };
+    return { snapshots: await OverlaySnapshotter.open(state), reason: 'no dm-thin pool is set up' };
   }
   try {
     return await openThin(state, `pool ${pool.uuid} is set up`);
   } catch (error) {
     if (!(error instanceof MillinerError) || error.code !== 'HOST_MISSING') throw error;
-    const why = `a dm-thin pool is set up, but ${error.message}`;
-    return { snapshots: await OverlaySnapshotter.open(state), why };
+    const reason = `a dm-thin pool is set up, but ${error.message}`;
+    return { snapshots: await OverlaySnapshotter.open(state), reason };
   }
 }
 
-async function openThin(state: string, why: string): Promise<Opened> {
+async function openThin(state: string, reason: string): Promise<Opened> {
   const snapshots = await ThinSnapshotter.open(state);
-  if (!(await snapshots.isLow())) return { snapshots, why };
+  if (!(await snapshots.isLow())) return { snapshots, reason };
   const warning = 'the dm-thin pool is nearly full; make it larger with: milliner pool grow';
-  return { snapshots, why, warning };
+  return { snapshots, reason, warning };
 }

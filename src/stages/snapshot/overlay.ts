@@ -83,15 +83,15 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
 
   /** What a bound snapshot adds lies on a disk of its own until it is committed. */
   async #makeDisk({ id }: Row, bound: Bound): Promise<void> {
-    const spare = await spareBytes(this.root);
-    const bytes = Math.floor(boundWithin({ ...bound, bytes: diskFor(bound.bytes) }, spare) / 4096) * 4096;
+    const free = await spareBytes(this.root);
+    const bytes = Math.floor(boundWithin({ ...bound, bytes: diskFor(bound.bytes) }, free) / 4096) * 4096;
     if (bytes < minDiskBytes) throw reserveReached(this.root);
     const { disk } = this.#paths(id);
     await mkdir(disk.place);
     await makeDisk(disk, bytes);
     const { used, capacity } = await fillOf(disk.place);
     this.#empty.set(id, used);
-    this.limits.set(id, Math.min(bound.bytes, capacity - used - Math.floor(bytes / slack)));
+    this.limits.set(id, Math.min(bound.bytes, capacity - used - Math.floor(bytes / spareInodes)));
   }
 
   protected async seal(row: Row, name: string, labels: Record<string, string>): Promise<void> {
@@ -120,7 +120,7 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     this.limits.delete(row.id);
   }
 
-  protected async tidy(row: Row): Promise<void> {
+  protected async cleanUp(row: Row): Promise<void> {
     await this.unmountRow(row, { detach: true });
     const { work, disk } = this.#paths(row.id);
     for (const path of [work, disk.place, this.rootfs(row.id)])
@@ -189,13 +189,13 @@ const diskIn = (directory: string) => ({
 });
 
 /** The last part of a disk: who has got there has taken all, though something small may have been removed since. */
-const slack = 64;
+const spareInodes = 64;
 
 /** Of a file system for that many bytes: its tables of inodes take a sixteenth at most. */
 const diskFor = (bytes: number) => Math.ceil(bytes * 1.1) + minDiskBytes;
 
 async function fillOf(place: string): Promise<{ used: number; capacity: number; inodes: number }> {
   const { bsize, blocks, bfree, files, ffree } = await statfs(place);
-  const inodes = ffree - Math.floor(files / slack);
+  const inodes = ffree - Math.floor(files / spareInodes);
   return { used: (blocks - bfree) * bsize, capacity: blocks * bsize, inodes };
 }

@@ -30,7 +30,7 @@ async function probeAttributes(directory: string, place: string): Promise<void> 
   await mkdir(join(place, 'lower'));
   await writeFile(join(place, 'lower', 'a'), '', { mode: 0o644 });
   await link(join(place, 'lower', 'a'), join(place, 'lower', 'b'));
-  await demand(directory, 'user.* extended attributes', ['EOPNOTSUPP'], () =>
+  await requireFeature(directory, 'user.* extended attributes', ['EOPNOTSUPP'], () =>
     native().setXattr(Buffer.from(join(place, 'lower', 'a')), 'user.milliner', Buffer.from('1')),
   );
 }
@@ -41,12 +41,13 @@ async function probeHardLinks(directory: string, place: string): Promise<void> {
   const writable = { upper: at('upper'), work: at('work') };
   const spec: MountSpec = { type: 'overlay', lower: [at('lower')], writable, options: writableOptions };
   const upper = "what an overlay's upper directory needs";
-  await demand(directory, upper, ['EINVAL', 'EOPNOTSUPP'], () => mount(spec, at('root')));
+  await requireFeature(directory, upper, ['EINVAL', 'EOPNOTSUPP'], () => mount(spec, at('root')));
   try {
     await chmod(at('root/a'), 0o600);
     const other = await native().lstat(at('root/b'));
     // Without file handles the kernel falls back to index=off and says so only in its log.
-    if ((other.mode & 0o777) !== 0o600) throw lacking(directory, 'the file handles that index=on needs');
+    if ((other.mode & 0o777) !== 0o600)
+      throw missingFeature(directory, 'the file handles that index=on needs');
   } finally {
     await unmount(at('root'), { detach: true });
   }
@@ -82,13 +83,13 @@ export async function probeShifted(directory: string, ids: IdRange): Promise<voi
 
 /** u::rw-,u:USER:r--,g::r--,m::r--,o::r-- as <linux/posix_acl_xattr.h> has it. */
 function aclFor(user: number): Buffer {
-  const nobody = 0xffff_ffff;
+  const undefinedId = 0xffff_ffff;
   const entries = [
-    [0x01, 6, nobody],
+    [0x01, 6, undefinedId],
     [0x02, 4, user],
-    [0x04, 4, nobody],
-    [0x10, 4, nobody],
-    [0x20, 4, nobody],
+    [0x04, 4, undefinedId],
+    [0x10, 4, undefinedId],
+    [0x20, 4, undefinedId],
   ] as const;
   const acl = Buffer.alloc(4 + 8 * entries.length);
   acl.writeUInt32LE(2, 0);
@@ -110,7 +111,7 @@ async function allowsAcl(path: string, user: number): Promise<boolean> {
   }
 }
 
-async function demand(
+async function requireFeature(
   directory: string,
   what: string,
   codes: string[],
@@ -119,11 +120,11 @@ async function demand(
   try {
     await work();
   } catch (error) {
-    throw codes.includes((error as NativeError).code) ? lacking(directory, what, error) : error;
+    throw codes.includes((error as NativeError).code) ? missingFeature(directory, what, error) : error;
   }
 }
 
-function lacking(directory: string, what: string, cause?: unknown): MillinerError {
+function missingFeature(directory: string, what: string, cause?: unknown): MillinerError {
   return new MillinerError('HOST_MISSING', `the file system of ${directory} lacks ${what}`, {
     hint: 'Put the state directory on ext4, xfs or btrfs (--state DIR); it cannot lie on an overlay.',
     cause,

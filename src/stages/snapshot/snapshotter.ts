@@ -36,8 +36,8 @@ export interface Bound {
 }
 
 /** Of what is free, an active snapshot may have so much: its layers, or what is read of it, have to lie there too. */
-export function boundWithin({ bytes, share = 1 }: Bound, spare: number): number {
-  return Math.min(bytes, Math.floor(spare / (2 * share)));
+export function boundWithin({ bytes, share = 1 }: Bound, free: number): number {
+  return Math.min(bytes, Math.floor(free / (2 * share)));
 }
 
 /**

@@ -12,7 +12,7 @@ import type { AddonInput, AddonOutput, AddonRepository } from './addon.ts';
 
 const word = z.string();
 const count = z.number();
-const chosen = z.object({
+const chosenPackage = z.object({
   repo: word,
   name: word,
   epoch: count,
@@ -30,7 +30,7 @@ const lines = z.array(z.array(word));
 const answerSchema = z.object({
   solved: z.boolean(),
   needsFilelists: z.boolean(),
-  packages: z.array(chosen),
+  packages: z.array(chosenPackage),
   reasons: z.array(
     z.object({
       kind: z.enum(['asked', 'requires', 'recommends', 'supplements', 'replaces', 'other']),
@@ -44,11 +44,11 @@ const answerSchema = z.object({
       detail: word,
       by: z.array(word),
       dependency: word,
-      candidates: z.array(chosen),
+      candidates: z.array(chosenPackage),
       problems: lines,
     })
     .optional(),
-  removed: z.array(chosen),
+  removed: z.array(chosenPackage),
   cached: z.array(word),
   skipped: z.array(word),
   problems: lines,
@@ -65,7 +65,7 @@ export async function solveConfined(input: AddonInput): Promise<AddonOutput> {
   const scratch = await mkdtemp(join(dirname(wanted[0]!), '.solving-'));
   try {
     const inside = new Map(wanted.map((path, index) => [path, join(scratch, String(index))]));
-    const repos = input.repos.map((repo) => movedTo(repo, inside));
+    const repos = input.repos.map((repo) => withPathsIn(repo, inside));
     const answer = await ask({ ...input, repos }, scratch);
     const cached: string[] = [];
     for (const [path, made] of inside) {
@@ -105,7 +105,7 @@ function cachesOf({ cachePrimary, cacheFilelists }: AddonRepository): string[] {
   return [cachePrimary, cacheFilelists].filter((path) => path !== undefined);
 }
 
-function movedTo(repo: AddonRepository, inside: ReadonlyMap<string, string>): AddonRepository {
+function withPathsIn(repo: AddonRepository, inside: ReadonlyMap<string, string>): AddonRepository {
   const { cachePrimary, cacheFilelists } = repo;
   return {
     ...repo,

@@ -79,11 +79,11 @@ async function readSeal(path: string, size: number): Promise<string> {
 async function sealOf(path: string, identity: string, length = Infinity): Promise<string> {
   const hash = createHash('sha256').update(`${identity}\n`);
   const handle = await open(path);
-  let left = length;
+  let remaining = length;
   try {
     for await (const piece of filePieces(handle)) {
-      hash.update(piece.subarray(0, left));
-      left -= Math.min(left, piece.length);
+      hash.update(piece.subarray(0, remaining));
+      remaining -= Math.min(remaining, piece.length);
     }
   } finally {
     await handle.close();

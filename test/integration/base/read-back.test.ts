@@ -13,7 +13,7 @@ import { checkChunked } from '../../../src/stages/layer/compress/chunked/check-c
 import { mediaTypes, defaultLevel, type Compression } from '../../../src/stages/layer/compress/compress.ts';
 import { encodeLayer, encodePiece } from '../../../src/stages/layer/compress/encode.ts';
 import type { ListedEntry } from '../../../src/stages/layer/tar/listing.ts';
-import { endOfArchive, tarBytes, type TarPart } from '../../../src/stages/layer/tar/writer.ts';
+import { endOfArchive, tarBytes, type TarMember } from '../../../src/stages/layer/tar/writer.ts';
 import { readBack, type LayerBlob, type LayerContent } from '../../../src/pipeline/base/read-back.ts';
 
 let state: string;
@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => rm(state, { recursive: true, force: true }));
 
 const common = { mode: 0o644, uid: 1, gid: 2, size: 0, mtime: 3 };
-const file = (name: string, text: string): TarPart => ({
+const file = (name: string, text: string): TarMember => ({
   entry: {
     ...common,
     path: byteString(name),
@@ -35,13 +35,13 @@ const file = (name: string, text: string): TarPart => ({
   },
   content: text === '' ? [] : [Buffer.from(text)],
 });
-const first = (): TarPart[] => [
+const first = (): TarMember[] => [
   { entry: { ...common, path: byteString('d'), type: 'directory' } },
   file('d/a', 'some text'),
   file('d/empty', ''),
   { entry: { ...common, path: byteString('d/link'), type: 'symlink', linkTarget: byteString('a') } },
 ];
-const second = (): TarPart[] => [file('d/b', 'x'.repeat(500_000) + '\0'.repeat(5000))];
+const second = (): TarMember[] => [file('d/b', 'x'.repeat(500_000) + '\0'.repeat(5000))];
 
 const kinds: Compression['kind'][] = ['zstd', 'gzip', 'zstd:chunked'];
 const how = (kind: Compression['kind']): Compression => ({ kind, level: defaultLevel[kind] });
@@ -86,7 +86,7 @@ test.each(kinds)('of %s: what it holds, and the digest of the stream that its cl
 
 /** Compressed pieces of one stream: a client gets whatever of them was written, in whatever order. */
 async function piecesOf(kind: Compression['kind']): Promise<[Buffer, Buffer, Buffer]> {
-  const piece = (parts: TarPart[]) => buffer(encodePiece(parts, how(kind)).bytes);
+  const piece = (parts: TarMember[]) => buffer(encodePiece(parts, how(kind)).bytes);
   const end = kind === 'gzip' ? gzipSync(endOfArchive) : zstdCompressSync(endOfArchive);
   return [await piece(first()), await piece(second()), end];
 }

@@ -16,7 +16,7 @@ test('it is TOML, whatever a package is called', async () => {
   const content = recordReasons('', {
     words: odd.map(({ name }) => name),
     packages: odd,
-    kept: [],
+    retained: [],
     removed: [],
   });
   const script = 'import json, sys, tomllib; print(json.dumps(tomllib.loads(sys.stdin.read())))';
@@ -25,5 +25,5 @@ test('it is TOML, whatever a package is called', async () => {
     version: '1.0',
     packages: Object.fromEntries(odd.map(({ name }) => [`${name}.x86_64`, { reason: 'User' }])),
   });
-  expect(recordReasons(content, { words: [], packages: [], kept: [], removed: [] })).toBe(content);
+  expect(recordReasons(content, { words: [], packages: [], retained: [], removed: [] })).toBe(content);
 });

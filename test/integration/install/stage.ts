@@ -97,7 +97,7 @@ async function transact(directory: string, packages: RpmPackage[], base: readonl
       dbPath,
       arch,
       docs: true,
-      below: { kept: kept.map(({ nevra }) => nevra), removed: replaced.map(({ nevra }) => nevra) },
+      base: { retained: kept.map(({ nevra }) => nevra), removed: replaced.map(({ nevra }) => nevra) },
       installed: () => installedIn(target, dbPath),
       scripted: [
         ...packages.map((one) => ({ ...one, isInstalled: false })),

@@ -11,7 +11,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { byteString } from '../../../src/lib/host/paths.ts';
 import type { SplitEntry, TocEntry } from '../../../src/stages/layer/compress/chunked/encode-chunked.ts';
 import { encodeLayer } from '../../../src/stages/layer/compress/encode.ts';
-import { endOfArchive, tarBytes, type TarPart, type TarType } from '../../../src/stages/layer/tar/writer.ts';
+import {
+  endOfArchive,
+  tarBytes,
+  type TarMember,
+  type TarType,
+} from '../../../src/stages/layer/tar/writer.ts';
 import { skopeo } from '../../helpers/trixie.ts';
 
 let work: string;
@@ -53,7 +58,7 @@ const entry = (path: string, type: TarType, more: object = {}) => ({
 });
 
 /** Of the kinds that a reader takes in pieces. */
-function parts(): TarPart[] {
+function parts(): TarMember[] {
   const files = Object.entries(contents).map(([name, bytes]) => ({
     entry: entry(`dir/${name}`, 'file', { size: bytes.length, mode: 0o4755, mtime: bytes.length }),
     // In pieces of an odd size: where they end must not show.
@@ -72,7 +77,7 @@ function parts(): TarPart[] {
   ];
 }
 
-const nodes: TarPart[] = [
+const nodes: TarMember[] = [
   { entry: entry('dir/null', 'character', { deviceMajor: 1, deviceMinor: 3 }) },
   { entry: entry('dir/disk', 'block', { deviceMajor: 8, deviceMinor: 0 }) },
   { entry: entry('dir/fifo', 'fifo') },

@@ -16,7 +16,7 @@ import { parseTree, serializeTree, treeOf, type Tree } from '../../../src/stages
 import { unpackLayer } from '../../../src/stages/layer/apply/unpack.ts';
 import { mediaTypes, type Compression } from '../../../src/stages/layer/compress/compress.ts';
 import { encodeLayer } from '../../../src/stages/layer/compress/encode.ts';
-import { layerParts } from '../../../src/stages/layer/diff/layer-parts.ts';
+import { layerMembers } from '../../../src/stages/layer/diff/layer-members.ts';
 import { readBack } from '../../../src/pipeline/base/read-back.ts';
 import { OverlaySnapshotter } from '../../../src/stages/snapshot/overlay.ts';
 import { apply, generations, makeBase, type Change } from '../../helpers/snapshot/random-changes.ts';
@@ -42,7 +42,10 @@ async function addLayer(
 ) {
   const root = await snapshots.mount(key);
   const tree = treeOf(await snapshots.scan(key));
-  const stream = encodeLayer(layerParts(root, changesOf(tree, await changedSince(root, tree, parent))), how);
+  const stream = encodeLayer(
+    layerMembers(root, changesOf(tree, await changedSince(root, tree, parent))),
+    how,
+  );
   const blob = await content.ingestStream(stream.bytes);
   const layer: ImageLayer = {
     ...blob,

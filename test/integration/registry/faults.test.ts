@@ -124,7 +124,7 @@ test('what arrived in part begins anew where the registry forgets it, and that i
   const telling = new RegistryClient({
     registry: proxy.host,
     endpoint: plainEndpoint(proxy.host),
-    tell: (sentence) => void told.push(sentence),
+    report: (sentence) => void told.push(sentence),
   });
   expect(await telling.pushBlob('felt/hat', large)).toBe('uploaded');
   // In pieces: why the first connection broke, nobody knows.

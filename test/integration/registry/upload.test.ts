@@ -26,7 +26,7 @@ async function upload(behaviour: Behaviour, script?: (seen: Seen) => Fault | und
   const client = new RegistryClient({
     registry: proxy.host,
     endpoint: plainEndpoint(proxy.host),
-    tell: (sentence) => void told.push(sentence),
+    report: (sentence) => void told.push(sentence),
   });
   expect(await client.pushBlob('felt/hat', blob)).toBe('uploaded');
   expect(registry.repositories.get('felt/hat')!.blobs.has(blob.digest)).toBe(true);

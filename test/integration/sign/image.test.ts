@@ -108,9 +108,9 @@ test('the bundle that cosign 3 makes of a signature is one', () => {
     { manifest: toJson(manifest(sha256Of(Buffer.from(bundle)), bundle.length)), blobs },
   ]);
   const reference = `${repository}:1.0`;
-  const wanted = { key: readPublicKey(publicKey), digest, reference, orUnnamed: true };
+  const wanted = { key: readPublicKey(publicKey), digest, reference, allowUnnamed: true };
   expect(verifyImageStatement(wanted, envelopes)).toBeUndefined();
-  expect(() => verifyImageStatement({ ...wanted, orUnnamed: false }, envelopes)).toThrow(
+  expect(() => verifyImageStatement({ ...wanted, allowUnnamed: false }, envelopes)).toThrow(
     refused('SIGNATURE_UNNAMED'),
   );
   expect(() => verifyImageStatement({ ...wanted, key: key.public }, envelopes)).toThrow(

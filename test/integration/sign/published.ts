@@ -72,7 +72,7 @@ export const claims = {
   sboms: (from: Published) => verifySboms(expected(), attachedEnvelopes(image.digest, from.att)),
   verdict: (from: Published) => verifyVerdict(expected(), attachedEnvelopes(image.digest, from.att)),
 };
-export const named = (reference = references[0]!) => ({ ...expected(), reference, orUnnamed: false });
+export const named = (reference = references[0]!) => ({ ...expected(), reference, allowUnnamed: false });
 export const expected = () => ({ key: key.public, digest: image.digest });
 
 /** Everything at once: the code of the first that refuses. */

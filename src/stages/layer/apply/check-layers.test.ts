@@ -79,11 +79,11 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 async function differences(
   listings: ListedEntry[][],
   tree: Tree,
-  unexplained: string[] = [],
+  unclaimed: string[] = [],
 ): Promise<string[]> {
   try {
-    const paths = new Set(unexplained.map(byteString));
-    await checkLayers({ base: undefined, listings, root, tree, unexplained: paths });
+    const paths = new Set(unclaimed.map(byteString));
+    await checkLayers({ base: undefined, listings, root, tree, unclaimed: paths });
     return [];
   } catch (error) {
     if (!(error instanceof MillinerError) || error.code !== 'LAYERS_DIFFER') throw error;

@@ -19,11 +19,11 @@ export interface LayersAndTree {
   /** As it was installed. Regular files have the digests that packages or the base say they have. */
   tree: Tree;
   /** Files that no package and no base explains: their content is read again, because the writer has told their digests. */
-  unexplained: ReadonlySet<ByteString>;
+  unclaimed: ReadonlySet<ByteString>;
 }
 
 /** Throws LAYERS_DIFFER, naming paths. */
-export async function checkLayers({ base, listings, root, tree, unexplained }: LayersAndTree): Promise<void> {
+export async function checkLayers({ base, listings, root, tree, unclaimed }: LayersAndTree): Promise<void> {
   const sum = new LayerSum(base);
   for (const listing of listings) {
     const { faults, ...changes } = changesListed(listing);
@@ -38,8 +38,8 @@ export async function checkLayers({ base, listings, root, tree, unexplained }: L
   for (const entry of tree.values()) {
     const shown = isRegular(entry) ? sum.tree.get(entry.path)?.sha256 : undefined;
     if (shown === undefined) continue;
-    const isTold = entry.sha256 !== undefined && !unexplained.has(entry.path);
-    const digest = isTold ? entry.sha256 : await digestOf(root, entry.path);
+    const isVerified = entry.sha256 !== undefined && !unclaimed.has(entry.path);
+    const digest = isVerified ? entry.sha256 : await digestOf(root, entry.path);
     if (digest !== shown) differences.push(faultAt(entry.path, 'has another content in the layers'));
   }
   if (differences.length > 0) throw layersDiffer(differences);
@@ -74,8 +74,8 @@ function firstNames(tree: Tree): Map<ByteString, ByteString> {
   const first = new Map<bigint, ByteString>();
   const regular = [...tree.values()].filter(isRegular);
   for (const { inode, path, links } of regular) {
-    const known = first.get(inode);
-    if (links > 1 && (known === undefined || path < known)) first.set(inode, path);
+    const firstPath = first.get(inode);
+    if (links > 1 && (firstPath === undefined || path < firstPath)) first.set(inode, path);
   }
   return new Map(regular.map(({ inode, path, links }) => [path, links > 1 ? first.get(inode)! : path]));
 }
@@ -130,9 +130,9 @@ const maxListed = 10;
 const maxDetailed = 1000;
 
 function layersDiffer(differences: LayerFault[]): MillinerError {
-  const told = differences.slice(0, maxListed).map(({ path, what }) => `${path} ${what}`);
-  if (differences.length > maxListed) told.push(`and ${differences.length - maxListed} more`);
-  return new MillinerError('LAYERS_DIFFER', told.join('\n'), {
+  const listed = differences.slice(0, maxListed).map(({ path, what }) => `${path} ${what}`);
+  if (differences.length > maxListed) listed.push(`and ${differences.length - maxListed} more`);
+  return new MillinerError('LAYERS_DIFFER', listed.join('\n'), {
     details: { differences: differences.slice(0, maxDetailed) },
   });
 }

@@ -23,7 +23,7 @@ export interface TreeRules {
 }
 
 /** What the file system answers to a name, a number or an attribute that it does not take. */
-const unfit = new Set([
+const unpackableErrors = new Set([
   'E2BIG',
   'EEXIST',
   'EINVAL',
@@ -63,7 +63,7 @@ export class LayerTree {
 
   async add(entry: TarEntry, content: AsyncIterable<Buffer>): Promise<void> {
     if (++this.#count > maxEntries) throw invalid(`it has more than ${maxEntries} entries`);
-    await taken(entry.path, () => this.#apply(entry, content));
+    await withInvalidLayer(entry.path, () => this.#apply(entry, content));
   }
 
   /** Looks at every way once more: what is given to a directory must not go through a link. */
@@ -72,13 +72,13 @@ export class LayerTree {
     for (const entry of this.#later.values()) {
       if (!(await this.#hasDirectory(entry.path)))
         throw invalid(`/${showBytes(entry.path)} is there no more`);
-      await taken(entry.path, () => this.#attributes(entry));
+      await withInvalidLayer(entry.path, () => this.#attributes(entry));
     }
   }
 
   async #apply(entry: TarEntry, content: AsyncIterable<Buffer>): Promise<void> {
-    const path = clean(entry.path);
-    const broken = brokenRule({ ...entry, path, xattrs: kept(entry.xattrs) });
+    const path = relativePath(entry.path);
+    const broken = brokenRule({ ...entry, path, xattrs: withoutHostXattrs(entry.xattrs) });
     if (broken !== undefined) throw invalid(`/${showBytes(path.slice(0, 300) as ByteString)} ${broken}`);
     if (path === '') {
       if (entry.type !== 'directory') throw invalid('its root is no directory');
@@ -175,7 +175,7 @@ export class LayerTree {
 
   /** Only to a file: a link's attributes are those of what it names. */
   async #link(entry: TarEntry, place: Buffer): Promise<void> {
-    const target = clean(entry.linkTarget ?? ('' as ByteString));
+    const target = relativePath(entry.linkTarget ?? ('' as ByteString));
     const isThere = await this.#hasDirectory(parentOf(target));
     const found = isThere ? await lstatIfThere(below(this.#root, target)) : undefined;
     if (!found || found.isDirectory()) throw invalid(`/${showBytes(entry.path)} is a link to no file`);
@@ -187,7 +187,7 @@ export class LayerTree {
     const place = path === '' ? Buffer.from(this.#root) : below(this.#root, path);
     await lchown(place, uid, gid);
     if (type !== 'symlink') await chmod(place, mode);
-    for (const [name, value] of Object.entries(kept(xattrs) ?? {}))
+    for (const [name, value] of Object.entries(withoutHostXattrs(xattrs) ?? {}))
       await this.#setXattr(place, path, name, value);
     await native().setMtime(place, mtime, 0);
   }
@@ -225,12 +225,12 @@ export class LayerTree {
   }
 }
 
-async function taken(path: ByteString, make: () => Promise<void>): Promise<void> {
+async function withInvalidLayer(path: ByteString, make: () => Promise<void>): Promise<void> {
   try {
     await make();
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
-    if (!unfit.has(code)) throw error;
+    if (!unpackableErrors.has(code)) throw error;
     throw invalid(`/${showBytes(path.slice(0, 300) as ByteString)} cannot be made: ${code}`);
   }
 }
@@ -244,16 +244,16 @@ async function writeFile(place: Buffer, content: AsyncIterable<Buffer>): Promise
   }
 }
 
-function kept(xattrs: TarEntry['xattrs']): TarEntry['xattrs'] {
+function withoutHostXattrs(xattrs: TarEntry['xattrs']): TarEntry['xattrs'] {
   if (!xattrs || !(hostXattr in xattrs)) return xattrs;
   return Object.fromEntries(Object.entries(xattrs).filter(([name]) => name !== hostXattr));
 }
 
 /** Without `.`, slashes at the ends, and anything that leads upward. */
-function clean(path: ByteString): ByteString {
-  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..') || path.startsWith('/')) throw invalid(`${showBytes(path)} leads out of it`);
-  return parts.join('/') as ByteString;
+function relativePath(path: ByteString): ByteString {
+  const segments = path.split('/').filter((segment) => segment !== '' && segment !== '.');
+  if (segments.includes('..') || path.startsWith('/')) throw invalid(`${showBytes(path)} leads out of it`);
+  return segments.join('/') as ByteString;
 }
 
 function bytesOf(target: ByteString | undefined): Buffer {

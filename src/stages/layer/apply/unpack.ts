@@ -61,11 +61,11 @@ const block = 4096;
  * is refused for that, and fills nothing that others need.
  */
 class Room {
-  readonly #most: number;
+  readonly #maxBytes: number;
   #left: number;
 
   private constructor(maxBytes: number) {
-    this.#most = this.#left = maxBytes;
+    this.#maxBytes = this.#left = maxBytes;
   }
 
   static async in(root: string): Promise<Room> {
@@ -77,8 +77,8 @@ class Room {
     if (this.#left >= 0) return;
     throw new MillinerError(
       'UNPACKED_TOO_LARGE',
-      `a layer unpacks to more than ${Math.max(0, this.#most)} bytes, half of what is free`,
-      { details: { mostBytes: this.#most } },
+      `a layer unpacks to more than ${Math.max(0, this.#maxBytes)} bytes, half of what is free`,
+      { details: { mostBytes: this.#maxBytes } },
     );
   }
 }

@@ -1,5 +1,5 @@
 /** Buffers that nobody uses, by size. A large one for every stream would keep the garbage collector busy. */
-const idle = new Map<number, Buffer[]>();
+const freeBuffers = new Map<number, Buffer[]>();
 
 /**
  * Small pieces joined to chunks of one size: what a compressor makes of a stream then depends on its bytes alone. A
@@ -9,7 +9,7 @@ export async function* inChunks(
   pieces: AsyncIterable<Buffer> | Iterable<Buffer>,
   size: number,
 ): AsyncGenerator<Buffer> {
-  const chunk = idle.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
+  const chunk = freeBuffers.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
   try {
     let filled = 0;
     for await (const piece of pieces) {
@@ -24,6 +24,6 @@ export async function* inChunks(
     }
     if (filled > 0) yield chunk.subarray(0, filled);
   } finally {
-    idle.set(size, [...(idle.get(size) ?? []), chunk]);
+    freeBuffers.set(size, [...(freeBuffers.get(size) ?? []), chunk]);
   }
 }

@@ -1,10 +1,10 @@
 /** Parts of a tar stream to the compressed bytes of a layer, or of a piece of one. */
-import { endOfArchive, tarBytes, type TarPart } from '../tar/writer.ts';
+import { endOfArchive, tarBytes, type TarMember } from '../tar/writer.ts';
 import { encodeChunked, encodeEnd, type ChunkIndex } from './chunked/encode-chunked.ts';
 import { appendIndex, emptyIndex, trailer } from './chunked/trailer.ts';
 import { compressed, type Compression } from './compress.ts';
 
-type Parts = AsyncIterable<TarPart> | Iterable<TarPart>;
+type TarMembers = AsyncIterable<TarMember> | Iterable<TarMember>;
 
 export interface Piece {
   bytes: AsyncIterable<Buffer>;
@@ -13,10 +13,10 @@ export interface Piece {
 }
 
 /** To be laid between others; nothing of it says where. */
-export function encodePiece(parts: Parts, compression: Compression): Piece {
-  if (compression.kind !== 'zstd:chunked') return { bytes: compressed(tarBytes(parts), compression) };
+export function encodePiece(members: TarMembers, compression: Compression): Piece {
+  if (compression.kind !== 'zstd:chunked') return { bytes: compressed(tarBytes(members), compression) };
   const index = emptyIndex();
-  return { bytes: encodeChunked(parts, compression.level, index), index };
+  return { bytes: encodeChunked(members, compression.level, index), index };
 }
 
 export interface WholeLayer {
@@ -48,6 +48,6 @@ export function joinPieces(
 }
 
 /** A layer in one piece. */
-export function encodeLayer(parts: Parts, compression: Compression): WholeLayer {
-  return joinPieces([encodePiece(parts, compression)], compression);
+export function encodeLayer(members: TarMembers, compression: Compression): WholeLayer {
+  return joinPieces([encodePiece(members, compression)], compression);
 }

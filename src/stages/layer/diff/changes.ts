@@ -45,7 +45,7 @@ export async function changedSince(
       if (before.sha256 !== undefined) entry.sha256 = before.sha256;
     } else paths.add(entry.path);
   }
-  addLinkMates(tree, paths);
+  addLinkedPaths(tree, paths);
   return { paths, deleted: deletions(tree, below) };
 }
 
@@ -72,13 +72,13 @@ export function namesOf(of: Tree, still: Tree): Map<ByteString, string> {
     (entry) => isRegular(entry) && entry.links > 1 && still.has(entry.path),
   );
   const found = new Map<ByteString, string>();
-  for (const mates of Map.groupBy(linked, ({ inode }) => inode).values()) {
-    if (mates.length < 2) continue;
-    const word = mates
+  for (const linkedEntries of Map.groupBy(linked, ({ inode }) => inode).values()) {
+    if (linkedEntries.length < 2) continue;
+    const word = linkedEntries
       .map(({ path }) => path)
       .toSorted()
       .join('\0');
-    for (const { path } of mates) found.set(path, word);
+    for (const { path } of linkedEntries) found.set(path, word);
   }
   return found;
 }
@@ -91,7 +91,7 @@ export async function digestOf(root: string, path: ByteString): Promise<string> 
 }
 
 /** A hard link can only name a file of its own layer: when one name of an inode is in, all are. */
-function addLinkMates(tree: Tree, changed: Set<ByteString>): void {
+function addLinkedPaths(tree: Tree, changed: Set<ByteString>): void {
   const inodes = new Set<bigint>();
   for (const path of changed) {
     const entry = tree.get(path)!;
@@ -102,14 +102,14 @@ function addLinkMates(tree: Tree, changed: Set<ByteString>): void {
 }
 
 function deletions(tree: Tree, parent: Tree): ByteString[] {
-  const gone: ByteString[] = [];
+  const deleted: ByteString[] = [];
   for (const path of parent.keys()) {
     if (tree.has(path)) continue;
     const directory = tree.get(parentOf(path));
     // Below a directory that is gone itself, or that something else has replaced, there is nothing to hide.
-    if (directory && isDirectory(directory)) gone.push(path);
+    if (directory && isDirectory(directory)) deleted.push(path);
   }
-  return gone;
+  return deleted;
 }
 
 const whiteoutPrefix = byteString('.wh.');

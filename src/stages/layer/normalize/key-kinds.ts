@@ -14,7 +14,7 @@ export interface KeyKind {
 }
 
 /** Of a pattern that may begin at any line, nothing may run over line ends before the first word: files are hostile. */
-const says = (pattern: RegExp) => (_bytes: Buffer, text: string) => pattern.test(text);
+const matches = (pattern: RegExp) => (_bytes: Buffer, text: string) => pattern.test(text);
 const uuid = '[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}';
 
 /** The armour alone also stands in databases of file types: what makes it a key is the text behind it. */
@@ -23,45 +23,47 @@ const pem =
 const gnupg = /^(?:\(?\d*:?\(?(?:protected-|shadowed-)?private-key|Key: \(private-key)/m;
 
 const keys: KeyKind[] = [
-  { kind: 'PEM private key', content: says(pem) },
+  { kind: 'PEM private key', content: matches(pem) },
   { kind: 'DER private key', content: isDer },
   { kind: 'Java key store', content: hasJavaKey },
-  { kind: 'GnuPG private key', content: says(gnupg) },
-  { kind: 'PuTTY private key', content: says(/^PuTTY-User-Key-File-/) },
+  { kind: 'GnuPG private key', content: matches(gnupg) },
+  { kind: 'PuTTY private key', content: matches(/^PuTTY-User-Key-File-/) },
   { kind: 'Dropbear host key', content: isDropbear },
-  { kind: 'age identity', content: says(/^AGE-SECRET-KEY-1/m) },
+  { kind: 'age identity', content: matches(/^AGE-SECRET-KEY-1/m) },
   {
     kind: 'minisign or signify secret key',
-    content: says(/^untrusted comment: .*secret key\r?\n[A-Za-z0-9+/]{40}/),
+    content: matches(/^untrusted comment: .*secret key\r?\n[A-Za-z0-9+/]{40}/),
   },
   {
     kind: 'OpenVPN static key',
-    content: says(/^-----BEGIN OpenVPN (?:Static key|tls-crypt)[^\n]*\n[0-9A-Za-z+/=]{16}/m),
+    content: matches(/^-----BEGIN OpenVPN (?:Static key|tls-crypt)[^\n]*\n[0-9A-Za-z+/=]{16}/m),
   },
   {
     kind: 'WireGuard key',
-    content: says(/^[ \t]*(?:PrivateKey|PresharedKey|private-key)[ \t]*=[ \t]*[A-Za-z0-9+/]{43}=[ \t\r]*$/m),
+    content: matches(
+      /^[ \t]*(?:PrivateKey|PresharedKey|private-key)[ \t]*=[ \t]*[A-Za-z0-9+/]{43}=[ \t\r]*$/m,
+    ),
   },
   { kind: 'WireGuard key', path: /^etc\/(?:wireguard|systemd\/network)\//, content: isCurveKey },
   {
     kind: 'TSIG or rndc key',
-    content: says(/^[ \t]*key\s+"?[\w.-]+"?\s*\{[^{}]*\bsecret\s+"?[A-Za-z0-9+/=]{16,}"?\s*;/m),
+    content: matches(/^[ \t]*key\s+"?[\w.-]+"?\s*\{[^{}]*\bsecret\s+"?[A-Za-z0-9+/=]{16,}"?\s*;/m),
   },
   {
     kind: 'DNSSEC private key',
-    content: says(/^Private-key-format: v\d[^]*^(?:PrivateKey|PrivateExponent): \S{16}/m),
+    content: matches(/^Private-key-format: v\d[^]*^(?:PrivateKey|PrivateExponent): \S{16}/m),
   },
   { kind: 'Kerberos keytab', content: isKeytab },
   { kind: 'Kerberos database', path: /^var\/(?:kerberos|lib)\/krb5kdc\/(?:principal|\.k5\.)[^/]*$/ },
-  { kind: 'JSON Web Key', content: says(/^\s*\{(?=[^]*"kty"\s*:)(?=[^]*"[dk]"\s*:\s*"[\w-]{16})/) },
+  { kind: 'JSON Web Key', content: matches(/^\s*\{(?=[^]*"kty"\s*:)(?=[^]*"[dk]"\s*:\s*"[\w-]{16})/) },
   {
     kind: 'NTP key',
-    content: says(/^[ \t]*\d+[ \t]+(?:M|MD5|SHA\d+|AES\w+)[ \t]+(?:HEX:[0-9A-Fa-f]{8}|[!-~]{8})/m),
+    content: matches(/^[ \t]*\d+[ \t]+(?:M|MD5|SHA\d+|AES\w+)[ \t]+(?:HEX:[0-9A-Fa-f]{8}|[!-~]{8})/m),
     path: /\bkeys?$/,
   },
-  { kind: 'SNMP user', content: says(/^(?:usmUser|oldEngineID)\s+\S/m) },
-  { kind: 'Ceph key', content: says(/^[ \t]*key[ \t]*=[ \t]*AQ[A-Za-z0-9+/]{30,60}={0,2}[ \t\r]*$/m) },
-  { kind: 'Tor onion key', content: says(/^== (?:ed25519v1|ed25519)-?\w*secret/) },
+  { kind: 'SNMP user', content: matches(/^(?:usmUser|oldEngineID)\s+\S/m) },
+  { kind: 'Ceph key', content: matches(/^[ \t]*key[ \t]*=[ \t]*AQ[A-Za-z0-9+/]{30,60}={0,2}[ \t\r]*$/m) },
+  { kind: 'Tor onion key', content: matches(/^== (?:ed25519v1|ed25519)-?\w*secret/) },
   { kind: 'NetworkManager secret key', path: /^var\/lib\/NetworkManager\/secret_key$/ },
   { kind: 'key of systemd credentials', path: /^var\/lib\/systemd\/credential\.secret$/ },
   {
@@ -72,14 +74,21 @@ const keys: KeyKind[] = [
 ];
 
 const names: KeyKind[] = [
-  { kind: 'iSCSI initiator name', content: says(/^[ \t]*InitiatorName[ \t]*=[ \t]*(?:iqn|eui|naa)\./m) },
-  { kind: 'NVMe host name', content: says(new RegExp(String.raw`^nqn\.\d{4}-\d{2}\.\S+:uuid:${uuid}\s*$`)) },
+  { kind: 'iSCSI initiator name', content: matches(/^[ \t]*InitiatorName[ \t]*=[ \t]*(?:iqn|eui|naa)\./m) },
+  {
+    kind: 'NVMe host name',
+    content: matches(new RegExp(String.raw`^nqn\.\d{4}-\d{2}\.\S+:uuid:${uuid}\s*$`)),
+  },
   { kind: 'NVMe host id', path: /^etc\/nvme\/hostid$/ },
   { kind: 'machine information', path: /^etc\/machine-info$/ },
-  { kind: "kernel-install's token", path: /^etc\/kernel\/entry-token$/, content: says(/^[0-9a-f]{32}\s*$/) },
+  {
+    kind: "kernel-install's token",
+    path: /^etc\/kernel\/entry-token$/,
+    content: matches(/^[0-9a-f]{32}\s*$/),
+  },
   { kind: 'host id', path: /^etc\/hostid$/ },
   { kind: 'cloud-init instance', path: /^var\/lib\/cloud\/(?:data|instances|sem|handlers)\// },
-  { kind: 'MySQL server id', content: says(new RegExp(String.raw`^\[auto\]\s+server-uuid=${uuid}`, 'm')) },
+  { kind: 'MySQL server id', content: matches(new RegExp(String.raw`^\[auto\]\s+server-uuid=${uuid}`, 'm')) },
   { kind: 'Insights machine id', path: /^etc\/insights-client\/machine-id$/ },
   { kind: 'Salt minion id', path: /^etc\/salt\/minion_id$/ },
 ];

@@ -5,7 +5,7 @@
 import type { PackagedFile } from '../packages/packaged.ts';
 import { isRegular, isSocket, type TreeEntry } from '../tree.ts';
 
-export interface Fate {
+export interface Cleanup {
   action: 'removed' | 'emptied';
   reason: string;
 }
@@ -77,17 +77,17 @@ const rules: Rule[] = [
 const socketReason = 'a socket: its program has ended, and no layer can hold one';
 
 /** What becomes of an entry whose content is no package's; undefined where it stays as it is. */
-export function fateOf(entry: TreeEntry, owners: readonly PackagedFile[]): Fate | undefined {
+export function cleanupOf(entry: TreeEntry, owners: readonly PackagedFile[]): Cleanup | undefined {
   if (isSocket(entry)) return { action: 'removed', reason: socketReason };
   const rule = rules.find(({ path }) => path.test(entry.path));
   if (!rule || !(isRegular(entry) || rule.ofEveryKind)) return undefined;
-  const action = actionOn(rule, owners);
+  const action = cleanupAction(rule, owners);
   // An empty file tells nothing, and an owned one has an owner and a mode to tell.
   if (action === 'stays' || (owners.length > 0 && entry.size === 0 && !rule.always)) return undefined;
   return { action, reason: rule.reason };
 }
 
-function actionOn({ ghost, carried }: Rule, owners: readonly PackagedFile[]) {
+function cleanupAction({ ghost, carried }: Rule, owners: readonly PackagedFile[]) {
   if (owners.length === 0) return 'removed';
   return owners.every(({ file }) => file.flags.ghost) ? ghost : carried;
 }

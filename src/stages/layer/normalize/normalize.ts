@@ -8,7 +8,7 @@ import { below, byteString, showBytes } from '../../../lib/host/paths.ts';
 import { isAsPackaged, isInherited, type Packaged } from '../packages/packaged.ts';
 import { isDirectory, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
 import { withFixedDates } from './java-keystore.ts';
-import { fateOf, hasContentOf } from './leftovers.ts';
+import { cleanupOf, hasContentOf } from './leftovers.ts';
 
 export interface Normalised {
   path: string;
@@ -61,11 +61,13 @@ async function normaliseEntry(
 ): Promise<Omit<Normalised, 'path'> | undefined> {
   const { path } = entry;
   const place = below(root, path);
-  const fate = hasContentOf(entry, parent?.get(path)) ? undefined : fateOf(entry, packaged.get(path) ?? []);
-  if (fate) {
-    if (fate.action === 'removed') await rm(place);
+  const cleanup = hasContentOf(entry, parent?.get(path))
+    ? undefined
+    : cleanupOf(entry, packaged.get(path) ?? []);
+  if (cleanup) {
+    if (cleanup.action === 'removed') await rm(place);
     else await empty(place, entry);
-    return fate;
+    return cleanup;
   }
   if (!isRegular(entry)) return undefined;
   if (path === machineId) {

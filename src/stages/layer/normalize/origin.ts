@@ -10,7 +10,7 @@ import type { InstalledTree } from './normalize.ts';
 import { packageTurns, type Turn } from './turns.ts';
 
 /** What is known of a transaction's course. */
-export interface Course {
+export interface TransactionHistory {
   runs: readonly Run[];
   scriptlets: readonly OwnedScriptlet[];
   isSteady: boolean;
@@ -32,8 +32,8 @@ export interface Origin {
 }
 
 /** Of everything that the base does not explain, by path; to be asked before any time is changed. */
-export function originsOf(installed: InstalledTree, course: Course): Map<string, Origin> {
-  const makers = new Makers(installed, course);
+export function originsOf(installed: InstalledTree, history: TransactionHistory): Map<string, Origin> {
+  const makers = new Makers(installed, history);
   const origins = new Map<string, Origin>();
   for (const entry of installed.tree.values()) {
     if (isInherited(entry, installed.parent)) continue;
@@ -50,13 +50,13 @@ export function originsOf(installed: InstalledTree, course: Course): Map<string,
 
 export class Makers {
   readonly #installed: InstalledTree;
-  readonly #course: Course;
+  readonly #course: TransactionHistory;
   readonly #turns: Turn[];
 
-  constructor(installed: InstalledTree, course: Course) {
+  constructor(installed: InstalledTree, history: TransactionHistory) {
     this.#installed = installed;
-    this.#course = course;
-    this.#turns = course.isSteady ? packageTurns(installed, course.runs) : [];
+    this.#course = history;
+    this.#turns = history.isSteady ? packageTurns(installed, history.runs) : [];
   }
 
   /** The scriptlet that made or last changed it. */
@@ -99,12 +99,12 @@ export class Makers {
     const directory = tree.get(path);
     if (!directory || path === '') return false;
     const made = directory.btimeNanoseconds;
-    const isOurs =
+    const isOwnChange =
       packaged.get(path)?.some(({ file }) => !file.flags.ghost) ||
       parent?.has(path) ||
       (made !== undefined && runningAt(this.#course.runs, made) === undefined);
     const changed = directory.ctimeNanoseconds;
-    if (isOurs && !wasMoved(directory)) return false;
+    if (isOwnChange && !wasMoved(directory)) return false;
     return changed > run.end;
   }
 }
@@ -123,9 +123,10 @@ export function withRecipe(
 ): Map<string, Origin> {
   const all = new Map(origins);
   for (const entry of tree.values()) {
-    const isTheirs = from <= entry.ctimeNanoseconds && entry.ctimeNanoseconds <= to;
+    const isRecipeChange = from <= entry.ctimeNanoseconds && entry.ctimeNanoseconds <= to;
     // A directory's time tells of the names that were put into it.
-    if (isTheirs && !(isDirectory(entry) && origins.has(entry.path))) all.set(entry.path, { why: 'recipe' });
+    if (isRecipeChange && !(isDirectory(entry) && origins.has(entry.path)))
+      all.set(entry.path, { why: 'recipe' });
   }
   return all;
 }

@@ -10,7 +10,7 @@ import { isRegular, parentOf, type TreeEntry } from '../tree.ts';
 import { kindOf, kindOfPlace } from './key-kinds.ts';
 import { hasContentOf } from './leftovers.ts';
 import type { InstalledTree } from './normalize.ts';
-import { Makers, type Course } from './origin.ts';
+import { Makers, type TransactionHistory } from './origin.ts';
 
 export interface RemovedKey {
   path: string;
@@ -24,7 +24,10 @@ export interface RemovedKey {
 /** Larger files are no keys; reading every database of an image would cost more than the transaction. */
 const maxKeyBytes = 1024 * 1024;
 
-export async function removePrivateKeys(installed: InstalledTree, course: Course): Promise<RemovedKey[]> {
+export async function removePrivateKeys(
+  installed: InstalledTree,
+  course: TransactionHistory,
+): Promise<RemovedKey[]> {
   const found: RemovedKey[] = [];
   const makers = new Makers(installed, course);
   for (const entry of installed.tree.values()) {

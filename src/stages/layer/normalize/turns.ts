@@ -34,11 +34,11 @@ export function packageTurns(installed: InstalledTree, runs: readonly Run[]): Tu
     // A copy that a scriptlet has made of it can bear the same time of change.
     if (runningAt(runs, made) === undefined) extend(owner.nevra, made, made);
   }
-  return apart([...turns.values()]);
+  return withoutOverlap([...turns.values()]);
 }
 
 /** Those that overlap contradict each other: neither is known. */
-function apart(turns: readonly Turn[]): Turn[] {
+function withoutOverlap(turns: readonly Turn[]): Turn[] {
   const sorted = turns.toSorted((a, b) => (a.from < b.from ? -1 : 1));
   let last = -1n;
   return sorted.filter((turn, i) => {

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readPayload } from '../../../lib/rpm/payload.ts';
 import type { Compression } from '../compress/compress.ts';
 import { tarEntry } from '../tar/entry.ts';
-import type { TarPart } from '../tar/writer.ts';
+import type { TarMember } from '../tar/writer.ts';
 import { isRegular, type TreeEntry } from '../tree.ts';
 import { filesOf, type PredictedPackage } from './predict.ts';
 
@@ -22,10 +22,10 @@ export function frameKey({ sha256, places }: PredictedPackage, { kind, level }: 
 }
 
 /** Files come as the payload has them, held to the header's digests. Throws PACKAGE_INVALID. */
-export async function* frameParts(
+export async function* frameMembers(
   one: Pick<PredictedPackage, 'package' | 'places'>,
   signal?: AbortSignal,
-): AsyncGenerator<TarPart> {
+): AsyncGenerator<TarMember> {
   const files = filesOf(one);
   const entries = new Map(files.map(({ file, entry }) => [file, entry]));
   for (const { entry } of files) if (!isRegular(entry)) yield { entry: tarEntry(entry) };
@@ -38,6 +38,6 @@ export async function* frameParts(
 }
 
 /** The directories of a layer, with the attributes that they have in the end: the part before all packages'. */
-export function* directoryParts(directories: Iterable<TreeEntry>): Generator<TarPart> {
+export function* directoryMembers(directories: Iterable<TreeEntry>): Generator<TarMember> {
   for (const entry of directories) yield { entry: tarEntry(entry) };
 }

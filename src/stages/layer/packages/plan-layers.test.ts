@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { expectedUpdate, planLayers, type Plan, type Source } from './plan-layers.ts';
+import { expectedUpdate, planLayers, type Plan, type Component } from './plan-layers.ts';
 
 const sources = (most: number) =>
   fc
@@ -8,7 +8,7 @@ const sources = (most: number) =>
       minLength: 1,
       maxLength: most,
     })
-    .map((found): Source[] => found.map((one, index) => ({ name: `s${index}`, ...one })));
+    .map((found): Component[] => found.map((one, index) => ({ name: `s${index}`, ...one })));
 
 /** Every way to put the sources into layers. */
 function* allPlans(names: string[], most: number): Generator<Plan> {

@@ -4,7 +4,7 @@
  */
 
 /** The packages of one source package change together. */
-export interface Source {
+export interface Component {
   name: string;
   /** Bytes to download. */
   size: number;
@@ -25,63 +25,71 @@ const averageChange = 1 / 30;
 const trustInPast = 0.5;
 
 /** Bytes that a reader of the last image is expected to download for the next; with a layer for each source, the packages' own. */
-export function expectedUpdate(sources: readonly Source[], plan: Plan): number {
-  const chances = chancesOf(sources);
-  const byName = new Map(sources.map((source) => [source.name, source]));
+export function expectedUpdate(components: readonly Component[], plan: Plan): number {
+  const chances = chancesOf(components);
+  const byName = new Map(components.map((source) => [source.name, source]));
   return plan.reduce((sum, names) => sum + costOf(groupOf(names, byName, chances)), 0);
 }
 
 /** The cheapest plan of at most so many layers, or the previous one with as little moved as can be. */
-export function planLayers(sources: readonly Source[], maxLayers: number, previous: Plan = []): Plan {
-  const names = new Set(sources.map(({ name }) => name));
-  const kept = previous.map((layer) => layer.filter((name) => names.has(name))).filter((l) => l.length > 0);
-  return kept.length === 0 ? cheapestPlan(sources, maxLayers) : keepPlan(sources, maxLayers, kept);
+export function planLayers(components: readonly Component[], maxLayers: number, previous: Plan = []): Plan {
+  const names = new Set(components.map(({ name }) => name));
+  const previousLayers = previous
+    .map((layer) => layer.filter((name) => names.has(name)))
+    .filter((l) => l.length > 0);
+  return previousLayers.length === 0
+    ? cheapestPlan(components, maxLayers)
+    : extendPlan(components, maxLayers, previousLayers);
 }
 
 interface Group {
   names: string[];
   size: number;
   /** Chance that nothing in it changes. */
-  unchanged: number;
+  stability: number;
 }
 
-const costOf = ({ size, unchanged }: Group): number => size * (1 - unchanged) + layerOverhead;
+const costOf = ({ size, stability }: Group): number => size * (1 - stability) + layerOverhead;
 
 function joined(a: Group, b: Group): Group {
   return {
     names: [...a.names, ...b.names],
     size: a.size + b.size,
-    unchanged: a.unchanged * b.unchanged,
+    stability: a.stability * b.stability,
   };
 }
 
-function chancesOf(sources: readonly Source[]): Map<string, number> {
-  const average = sources.reduce((sum, { rate }) => sum + rate, 0) / sources.length;
+function chancesOf(components: readonly Component[]): Map<string, number> {
+  const average = components.reduce((sum, { rate }) => sum + rate, 0) / components.length;
   // Without any rate all are alike.
   const relative = (rate: number) => (average > 0 ? 1 + trustInPast * (rate / average - 1) : 1);
   const chance = (rate: number) => 1 - Math.exp(-averageChange * relative(rate));
-  return new Map(sources.map(({ name, rate }) => [name, chance(rate)]));
+  return new Map(components.map(({ name, rate }) => [name, chance(rate)]));
 }
 
-function groupOf(names: string[], byName: Map<string, Source>, chances: Map<string, number>): Group {
+function groupOf(names: string[], byName: Map<string, Component>, chances: Map<string, number>): Group {
   return names
-    .map((name) => ({ names: [name], size: byName.get(name)!.size, unchanged: 1 - chances.get(name)! }))
+    .map((name) => ({ names: [name], size: byName.get(name)!.size, stability: 1 - chances.get(name)! }))
     .reduce(joined);
 }
 
-function cheapestPlan(sources: readonly Source[], maxLayers: number): Plan {
-  const chances = chancesOf(sources);
-  return improved(sources, maxLayers, cheapestRuns(sources, maxLayers, chances), chances);
+function cheapestPlan(components: readonly Component[], maxLayers: number): Plan {
+  const chances = chancesOf(components);
+  return improved(components, maxLayers, cheapestRuns(components, maxLayers, chances), chances);
 }
 
 /**
  * Sorted by size for a change, a good plan's layers are runs of neighbours; where all change alike, the best one's are
  * (Chakravarty, Orlin and Rothblum, 1982). Dynamic programming over where the runs end finds the cheapest.
  */
-function cheapestRuns(sources: readonly Source[], maxLayers: number, chances: Map<string, number>): Plan {
+function cheapestRuns(
+  components: readonly Component[],
+  maxLayers: number,
+  chances: Map<string, number>,
+): Plan {
   // By rate: chances that nothing changes multiply, rates add up as sizes do.
-  const weight = ({ name, size }: Source) => size / -Math.log1p(-chances.get(name)!);
-  const sorted = sources.toSorted((a, b) => weight(b) - weight(a) || (a.name < b.name ? -1 : 1));
+  const weight = ({ name, size }: Component) => size / -Math.log1p(-chances.get(name)!);
+  const sorted = components.toSorted((a, b) => weight(b) - weight(a) || (a.name < b.name ? -1 : 1));
   const count = sorted.length;
   /** Of the cheapest plan for the first `end` sources in so many layers: its cost, and where its last layer begins. */
   let costs = [0, ...sorted.map(() => Infinity)];
@@ -91,11 +99,11 @@ function cheapestRuns(sources: readonly Source[], maxLayers: number, chances: Ma
     const next = costs.map(() => Infinity);
     const begin = costs.map(() => 0);
     for (let end = layers; end <= count; end++) {
-      let [size, unchanged] = [0, 1];
+      let [size, stability] = [0, 1];
       for (let at = end - 1; at >= layers - 1; at--) {
         size += sorted[at]!.size;
-        unchanged *= 1 - chances.get(sorted[at]!.name)!;
-        const cost = costs[at]! + costOf({ names: [], size, unchanged });
+        stability *= 1 - chances.get(sorted[at]!.name)!;
+        const cost = costs[at]! + costOf({ names: [], size, stability });
         if (cost < next[end]!) [next[end], begin[end]] = [cost, at];
       }
     }
@@ -114,17 +122,18 @@ function cheapestRuns(sources: readonly Source[], maxLayers: number, chances: Ma
 
 /** Moves one source at a time to where it costs less, as long as that helps. */
 function improved(
-  sources: readonly Source[],
+  components: readonly Component[],
   maxLayers: number,
   plan: Plan,
   chances: Map<string, number>,
 ): Plan {
-  const byName = new Map(sources.map((source) => [source.name, source]));
+  const byName = new Map(components.map((source) => [source.name, source]));
   let groups = plan.map((names) => groupOf(names, byName, chances));
   const costs = () => groups.reduce((sum, group) => sum + costOf(group), 0);
   for (let before = Infinity; costs() < before * (1 - 1e-6);) {
     before = costs();
-    for (const { name } of sources) groups = withMoved(groups, groupOf([name], byName, chances), maxLayers);
+    for (const { name } of components)
+      groups = withMoved(groups, groupOf([name], byName, chances), maxLayers);
   }
   return groups.map(({ names }) => names);
 }
@@ -136,7 +145,7 @@ function withMoved(groups: Group[], alone: Group, maxLayers: number): Group[] {
   const without: Group = {
     names: from.names.filter((other) => other !== name),
     size: from.size - alone.size,
-    unchanged: from.unchanged / alone.unchanged,
+    stability: from.stability / alone.stability,
   };
   const rest = groups
     .map((group) => (group === from ? without : group))
@@ -148,13 +157,13 @@ function withMoved(groups: Group[], alone: Group, maxLayers: number): Group[] {
 }
 
 /** New sources join, each where it costs least, or begin a layer; nothing else moves, but that too many layers merge. */
-function keepPlan(sources: readonly Source[], maxLayers: number, kept: Plan): Plan {
-  const chances = chancesOf(sources);
-  const byName = new Map(sources.map((source) => [source.name, source]));
-  const placed = new Set(kept.flat());
-  let groups = kept.map((names) => groupOf(names, byName, chances));
+function extendPlan(components: readonly Component[], maxLayers: number, previousLayers: Plan): Plan {
+  const chances = chancesOf(components);
+  const byName = new Map(components.map((source) => [source.name, source]));
+  const planned = new Set(previousLayers.flat());
+  let groups = previousLayers.map((names) => groupOf(names, byName, chances));
   while (groups.length > maxLayers) groups = mergeCheapest(groups);
-  const added = sources.filter(({ name }) => !placed.has(name));
+  const added = components.filter(({ name }) => !planned.has(name));
   for (const { name } of added.toSorted((a, b) => b.size - a.size || (a.name < b.name ? -1 : 1))) {
     const alone = groupOf([name], byName, chances);
     const more = groups.map((group) => costOf(joined(group, alone)) - costOf(group));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { RpmFile } from '../../../lib/rpm/file-list.ts';
-import { leftOutOf } from './predict.ts';
+import { filesNotInstalled } from './predict.ts';
 
 const file = (lang: string, doc = false, path = 'usr/file', mode = 0o100644) =>
   ({ lang, flags: { doc }, path, mode }) as RpmFile;
@@ -17,7 +17,7 @@ test.each([
   ['a file of no language', { docs: true, languages: ['it'] }, file(''), true],
 ] as const)('%s', (_what, recipe, one, wanted) => {
   const languages = 'languages' in recipe ? [...recipe.languages] : undefined;
-  expect(leftOutOf([one], { docs: recipe.docs, languages }).has(0)).toBe(!wanted);
+  expect(filesNotInstalled([one], { docs: recipe.docs, languages }).has(0)).toBe(!wanted);
 });
 
 test('a directory of which nothing is left goes too, one that has something else stays', () => {
@@ -33,5 +33,5 @@ test('a directory of which nothing is left goes too, one that has something else
     directory('man/de'),
     file('', true, 'man/de/page'),
   ];
-  expect([...leftOutOf(files, { docs: false })]).toEqual([1, 3, 8, 7, 6, 0]);
+  expect([...filesNotInstalled(files, { docs: false })]).toEqual([1, 3, 8, 7, 6, 0]);
 });

@@ -116,7 +116,7 @@ function entryOf(
     allocated: 0,
     mtimeSeconds: file.mtime,
     mtimeNanoseconds: 0,
-    ctimeNanoseconds: never,
+    ctimeNanoseconds: noChangeTime,
     inode: --lastInode,
     links: 1,
     deviceMajor: isDevice ? file.deviceMajor : 0,
@@ -128,7 +128,7 @@ function entryOf(
 }
 
 /** No file was changed then: nothing of a tree counts as untouched since. */
-const never = -1n;
+const noChangeTime = -1n;
 
 /** Below zero, where no file system has any: no two files are taken for one. */
 let lastInode = 0n;
@@ -136,10 +136,10 @@ let lastInode = 0n;
 /** Names of one file share its inode, as far as they are in the image. */
 function joinLinks(files: readonly PredictedFile[], sets: ReadonlyMap<RpmFile, RpmFile[]>): void {
   const linked = files.filter(({ file }) => sets.has(file));
-  for (const mates of Map.groupBy(linked, ({ file }) => sets.get(file)!).values()) {
-    for (const { entry } of mates) {
-      entry.inode = mates[0]!.entry.inode;
-      entry.links = mates.length;
+  for (const linkedEntries of Map.groupBy(linked, ({ file }) => sets.get(file)!).values()) {
+    for (const { entry } of linkedEntries) {
+      entry.inode = linkedEntries[0]!.entry.inode;
+      entry.links = linkedEntries.length;
     }
   }
 }
@@ -148,26 +148,29 @@ function joinLinks(files: readonly PredictedFile[], sets: ReadonlyMap<RpmFile, R
  * What the recipe leaves out, by its place in the header's list: as rpm's skipInstallFiles (lib/transaction.c) decides
  * it, which leaves out a directory too where nothing else of the package is left in it.
  */
-export function leftOutOf(files: readonly RpmFile[], { docs, languages }: Wishes): Set<number> {
-  const leftOut = new Set<number>();
+export function filesNotInstalled(
+  files: readonly RpmFile[],
+  { docs, languages }: InstallOptions,
+): Set<number> {
+  const omitted = new Set<number>();
   const children = Map.groupBy(files.keys(), (index) => parentOf(files[index]!.path));
   for (const [index, { flags, lang }] of files.entries())
-    if ((!docs && flags.doc) || !isSpoken(lang, languages)) leftOut.add(index);
+    if ((!docs && flags.doc) || !isLanguageInstalled(lang, languages)) omitted.add(index);
   // What is in a directory stands behind it.
   for (const [index, { path, mode }] of [...files.entries()].toReversed()) {
     const own = children.get(path) ?? [];
-    const isEmptied = own.length > 0 && own.every((child) => leftOut.has(child));
-    if ((mode & fileType.mask) === fileType.directory && isEmptied) leftOut.add(index);
+    const isEmptied = own.length > 0 && own.every((child) => omitted.has(child));
+    if ((mode & fileType.mask) === fileType.directory && isEmptied) omitted.add(index);
   }
-  return leftOut;
+  return omitted;
 }
 
-interface Wishes {
+interface InstallOptions {
   docs: boolean;
   languages?: string[] | undefined;
 }
 
-function isSpoken(lang: string, languages: string[] | undefined): boolean {
+function isLanguageInstalled(lang: string, languages: string[] | undefined): boolean {
   if (languages === undefined || lang === '') return true;
   const names = lang.split('|').filter((name) => name !== '');
   return names.some((name) => languages.some((wanted) => wanted.startsWith(name)));

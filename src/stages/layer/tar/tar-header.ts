@@ -136,6 +136,6 @@ export function number(block: Buffer, offset: number, length: number): number {
   throw invalid(`${JSON.stringify(digits)} is no octal number`);
 }
 
-export function invalid(why: string): MillinerError {
-  return new MillinerError('LAYER_INVALID', `a layer is no tar stream that can be unpacked: ${why}`);
+export function invalid(reason: string): MillinerError {
+  return new MillinerError('LAYER_INVALID', `a layer is no tar stream that can be unpacked: ${reason}`);
 }

@@ -40,14 +40,16 @@ export interface TarEntry {
 }
 
 /** An entry with what follows its header: `size` bytes, for files. */
-export interface TarPart {
+export interface TarMember {
   entry: TarEntry;
   content?: AsyncIterable<Buffer> | Iterable<Buffer>;
 }
 
 /** The bytes of a stream, without its end. */
-export async function* tarBytes(parts: AsyncIterable<TarPart> | Iterable<TarPart>): AsyncGenerator<Buffer> {
-  for await (const { entry, content } of parts) {
+export async function* tarBytes(
+  members: AsyncIterable<TarMember> | Iterable<TarMember>,
+): AsyncGenerator<Buffer> {
+  for await (const { entry, content } of members) {
     yield tarHeader(entry);
     if (!content) continue;
     yield* content;

@@ -67,9 +67,9 @@ export async function examineDevice(path: string): Promise<Backing> {
 /** What the device has for the pool now: more than before where it has grown. */
 export async function sectorsOf(path: string): Promise<number> {
   const size = await attributeOf(path, 'size');
-  const left = size - labelSectors;
-  if (left <= 0) throw unusable(path, `${size * sector} bytes are too few`);
-  return left;
+  const usable = size - labelSectors;
+  if (usable <= 0) throw unusable(path, `${size * sector} bytes are too few`);
+  return usable;
 }
 
 async function attributeOf(path: string, name: 'size' | 'ro'): Promise<number> {
@@ -86,7 +86,7 @@ export async function attach(config: PoolConfig, role: Role): Promise<{ major: n
   const there = await deviceInfo(name);
   if (there) return there;
   const backing = config[role];
-  await demandOwn(config, role);
+  await requireOwnLabel(config, role);
   const isLoop = backing.kind === 'loop';
   const source = isLoop ? await attachLoop(backing.path) : backing.path;
   const table = backingTable(backing, source);
@@ -132,7 +132,7 @@ function backingTable(backing: Backing, source: string): Target[] {
 }
 
 /** Throws where the device is gone, is another's, or is the other one of the two. */
-async function demandOwn(config: PoolConfig, role: Role): Promise<void> {
+async function requireOwnLabel(config: PoolConfig, role: Role): Promise<void> {
   const { path } = config[role];
   const label = await readLabel(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') throw unusable(path, 'it is not there any more');
@@ -145,6 +145,6 @@ async function demandOwn(config: PoolConfig, role: Role): Promise<void> {
   });
 }
 
-function unusable(path: string, why: string, options: { hint?: string } = {}): MillinerError {
-  return new MillinerError('DEVICE_UNUSABLE', `${path}: ${why}`, { ...options, details: { path } });
+function unusable(path: string, reason: string, options: { hint?: string } = {}): MillinerError {
+  return new MillinerError('DEVICE_UNUSABLE', `${path}: ${reason}`, { ...options, details: { path } });
 }

@@ -38,7 +38,7 @@ export interface PoolRequest {
 const roles = ['data', 'metadata'] as const;
 
 /** Nobody uses the pool while fn runs, and nobody begins to. Throws BUSY naming who does. */
-export async function withPoolAlone<T>(state: string, fn: () => Promise<T>): Promise<T> {
+export async function withExclusivePool<T>(state: string, fn: () => Promise<T>): Promise<T> {
   await mkdir(poolDirectory(state), { recursive: true, mode: 0o700 });
   return withLock(join(poolDirectory(state), 'use.lock'), 'exclusive', async () => {
     // Nobody lives who has mounted these.
@@ -50,7 +50,7 @@ export async function withPoolAlone<T>(state: string, fn: () => Promise<T>): Pro
 /** Throws POOL_EXISTS, POOL_FOREIGN, DEVICE_UNUSABLE, HOST_MISSING, DISK_FULL, BUSY; then nothing has been changed. */
 export async function createPool(state: string, request: PoolRequest): Promise<PoolConfig> {
   for (const target of ['thin-pool', 'thin', 'linear']) await targetVersion(target);
-  return withPoolAlone(state, async () => {
+  return withExclusivePool(state, async () => {
     const there = await findConfig(state);
     if (there?.phase === 'ready') {
       throw new MillinerError('POOL_EXISTS', `${state} has a pool already: ${there.uuid}`);
@@ -163,14 +163,14 @@ async function makeEmpty(state: string, pool: Pool): Promise<Usage> {
 
 /** Throws SNAPSHOT_IN_USE where it holds committed snapshots and may not lose them, POOL_MISSING, BUSY. */
 export async function removePool(state: string, { force }: { force: boolean }): Promise<PoolConfig> {
-  return withPoolAlone(state, async () => {
+  return withExclusivePool(state, async () => {
     const config = await findConfig(state);
     if (!config) throw new MillinerError('POOL_MISSING', `${state} has no pool`);
-    const held = config.phase === 'ready' ? countCommitted(state) : 0;
-    if (held > 0 && !force) {
-      throw new MillinerError('SNAPSHOT_IN_USE', `the pool holds ${held} snapshots of images`, {
+    const committed = config.phase === 'ready' ? countCommitted(state) : 0;
+    if (committed > 0 && !force) {
+      throw new MillinerError('SNAPSHOT_IN_USE', `the pool holds ${committed} snapshots of images`, {
         hint: 'Their images would have to be built again; if that may be: milliner pool remove --force',
-        details: { snapshots: held },
+        details: { snapshots: committed },
       });
     }
     await stopPool(config);

@@ -10,7 +10,7 @@ import {
 import { native, type NativeError } from '../../../lib/host/native.ts';
 import { Turn } from '../../../lib/host/parallel.ts';
 import { devicePrefix, thinName } from './pool-config.ts';
-import { demandWritable } from './pool-status.ts';
+import { requireWritable } from './pool-status.ts';
 import type { Origin, ThinMetadata } from './thin-database.ts';
 import { withPoolLock, type Pool } from './thin-pool.ts';
 
@@ -18,11 +18,11 @@ export type DeviceStep = 'created' | 'activated' | 'discarded' | 'deactivated' |
 
 const checkMilliseconds = 500;
 
-interface Wanted {
+interface DeviceRequest {
   id: number;
   origin: Origin;
   readOnly: boolean;
-  keep: (device: Device) => void;
+  onCreated: (device: Device) => void;
 }
 
 export class ThinDevices {
@@ -46,26 +46,26 @@ export class ThinDevices {
    * One after another, which the kernel and libdevmapper would make of them anyway: so they do not keep the threads
    * that others of this process could mount with. While the kernel makes one, the next is begun: recorded.
    */
-  async make(begin: () => Wanted): Promise<void> {
+  async make(begin: () => DeviceRequest): Promise<void> {
     const endFirst = await this.#turns[0].take();
     let end = () => {};
     try {
-      const wanted = begin();
+      const request = begin();
       end = await this.#turns[1].take();
       endFirst();
-      await this.#make(wanted);
+      await this.#make(request);
     } finally {
       endFirst();
       end();
     }
   }
 
-  async #make({ id, origin, readOnly, keep }: Wanted): Promise<void> {
+  async #make({ id, origin, readOnly, onCreated }: DeviceRequest): Promise<void> {
     try {
       await this.#checkNowAndThen();
       await this.#createSnapshot(id, origin);
       this.#onStep('created');
-      keep(await this.#pool.activate(id, { readOnly }));
+      onCreated(await this.#pool.activate(id, { readOnly }));
       this.#onStep('activated');
     } catch (error) {
       // Why the kernel would not, where the pool is the reason.
@@ -75,7 +75,7 @@ export class ThinDevices {
   }
 
   async check(): Promise<void> {
-    demandWritable(await this.#pool.status());
+    requireWritable(await this.#pool.status());
   }
 
   /** Before the pool is so full that the kernel has to refuse; it is not asked for each of many in a row. */
@@ -92,12 +92,12 @@ export class ThinDevices {
    */
   async #createSnapshot(id: number, origin: Origin): Promise<void> {
     const name = thinName(this.#pool.config, origin.id);
-    const take = () => this.#pool.createSnapshot(id, origin.id);
-    if (!origin.active || !(await deviceInfo(name))) return take();
+    const snapshotOrigin = () => this.#pool.createSnapshot(id, origin.id);
+    if (!origin.active || !(await deviceInfo(name))) return snapshotOrigin();
     await withPoolLock(this.#state, async () =>
-      whileSuspended(name, take).catch((error: NativeError) => {
+      whileSuspended(name, snapshotOrigin).catch((error: NativeError) => {
         // It has gone meanwhile.
-        if (error.code === 'ENXIO') return take();
+        if (error.code === 'ENXIO') return snapshotOrigin();
         throw error;
       }),
     );
@@ -113,9 +113,9 @@ export class ThinDevices {
   async erase(id: number): Promise<void> {
     await this.#discard(id);
     this.#onStep('discarded');
-    const isGone = await removeDevice(thinName(this.#pool.config, id));
+    const isRemoved = await removeDevice(thinName(this.#pool.config, id));
     this.#onStep('deactivated');
-    if (!isGone || !(await this.#pool.delete(id))) return this.#metadata.release(id);
+    if (!isRemoved || !(await this.#pool.delete(id))) return this.#metadata.release(id);
     this.#onStep('erased');
     this.#metadata.forget(id);
     this.#onStep('forgotten');

@@ -74,5 +74,5 @@ export async function writeConfig(state: string, config: PoolConfig): Promise<vo
 /** The names of the pool's devices: whose they are can be told on any host. */
 export const devicePrefix = ({ uuid }: PoolConfig) => `milliner-${uuid.slice(0, 8)}-`;
 export const poolName = (config: PoolConfig) => `${devicePrefix(config)}pool`;
-export const deviceUuid = ({ uuid }: PoolConfig, part: string | number) => `MILLINER-${uuid}-${part}`;
+export const deviceUuid = ({ uuid }: PoolConfig, suffix: string | number) => `MILLINER-${uuid}-${suffix}`;
 export const thinName = (config: PoolConfig, id: number) => `${devicePrefix(config)}thin-${id}`;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { demandWritable, isLow, parseStatus } from './pool-status.ts';
+import { requireWritable, isLow, parseStatus } from './pool-status.ts';
 
 const line = (mode: string, more = '') =>
   `7 220/4608 100/1000 - ${mode} discard_passdown error_if_no_space ${more}1024 `;
@@ -22,7 +22,7 @@ test.for(['Fail', 'Error', '', 'x 1/2 3/4', '7 220/4608 100/1000 - unknown'])(
   '%j is a pool that failed',
   (text) => {
     expect(parseStatus(text)).toMatchObject({ mode: 'failed', needsCheck: true });
-    expect(() => demandWritable(parseStatus(text))).toThrow(
+    expect(() => requireWritable(parseStatus(text))).toThrow(
       expect.objectContaining({ code: 'POOL_DAMAGED' }) as Error,
     );
   },
@@ -37,7 +37,7 @@ test.for([
   ['7 4608/4608 100/1000 - ro x y needs_check 1024', 'POOL_DAMAGED'],
   [line('ro', '- '), 'POOL_DAMAGED'],
 ] as const)('%j: %s', ([text, code]) => {
-  const check = () => demandWritable(parseStatus(text));
+  const check = () => requireWritable(parseStatus(text));
   if (code === undefined) expect(check).not.toThrow();
   else expect(check).toThrow(expect.objectContaining({ code }) as Error);
 });

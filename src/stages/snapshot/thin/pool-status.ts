@@ -41,7 +41,7 @@ export function isLow({ lowWater }: PoolConfig, { data }: PoolStatus): boolean {
 }
 
 /** Throws POOL_DAMAGED, POOL_METADATA_FULL, POOL_FULL where nothing new can be written. */
-export function demandWritable(status: PoolStatus): void {
+export function requireWritable(status: PoolStatus): void {
   const { mode, needsCheck, metadata, data } = status;
   const details = { ...status };
   if (needsCheck) {

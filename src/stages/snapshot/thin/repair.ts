@@ -8,12 +8,12 @@ import { deviceInfo } from '../../../lib/host/device-mapper.ts';
 import { run } from '../../../lib/host/exec.ts';
 import { syncPath } from '../../../lib/host/files.ts';
 import { attach, backingName, detach } from './backing.ts';
-import { withPoolAlone } from './create.ts';
+import { withExclusivePool } from './create.ts';
 import { emptyId, poolDirectory, readConfig, sector, type PoolConfig } from './pool-config.ts';
 import { ThinMetadata } from './thin-database.ts';
 import { startPool, stopPool } from './thin-pool.ts';
 
-export interface Checked {
+export interface PoolCheck {
   clean: boolean;
   /** What thin_check said. */
   problems: string[];
@@ -24,15 +24,15 @@ export interface Checked {
 }
 
 /** Throws POOL_MISSING, BUSY, HOST_MISSING. The pool is stopped for it; the next command starts it. */
-export async function checkPool(state: string): Promise<Checked> {
-  return withPoolAlone(state, async () => {
+export async function checkPool(state: string): Promise<PoolCheck> {
+  return withExclusivePool(state, async () => {
     const config = await readConfig(state);
     await stopPool(config);
     return withMetadata(config, (device) => examine(state, device));
   });
 }
 
-async function examine(state: string, device: string): Promise<Checked> {
+async function examine(state: string, device: string): Promise<PoolCheck> {
   const { ok, words } = await tool('thin_check', [device]);
   const problems = words.split('\n').filter((line) => line.trim() !== '');
   if (!ok) return { clean: false, problems, unknown: [], lost: [] };
@@ -48,7 +48,7 @@ async function examine(state: string, device: string): Promise<Checked> {
   }
 }
 
-export interface Repaired extends Checked {
+export interface Repaired extends PoolCheck {
   /** The metadata was damaged and has been made anew; what it was before is in this file. */
   backup?: string;
 }
@@ -58,7 +58,7 @@ export interface Repaired extends Checked {
  * left of it. Snapshots that it has lost leave the database, ids that the database does not know leave the pool.
  */
 export async function repairPool(state: string): Promise<Repaired> {
-  return withPoolAlone(state, async () => {
+  return withExclusivePool(state, async () => {
     const config = await readConfig(state);
     await stopPool(config);
     const found = await withMetadata(config, async (device): Promise<Repaired> => {
@@ -66,7 +66,7 @@ export async function repairPool(state: string): Promise<Repaired> {
       const backup = check.ok ? undefined : await rebuild(state, config, device);
       return { ...(await examine(state, device)), ...(backup !== undefined && { backup }) };
     });
-    await reunite(state, config, found);
+    await reconcileDevices(state, config, found);
     return { ...found, clean: true };
   });
 }
@@ -74,22 +74,22 @@ export async function repairPool(state: string): Promise<Repaired> {
 /** Gives where the old metadata is kept. */
 async function rebuild(state: string, config: PoolConfig, device: string): Promise<string> {
   const backup = join(poolDirectory(state), `metadata-${new Date().toISOString().slice(0, 19)}.backup`);
-  const mended = join(poolDirectory(state), 'metadata.repaired');
+  const repaired = join(poolDirectory(state), 'metadata.repaired');
   await copy(device, backup);
   try {
-    await (await open(mended, 'w', 0o600)).close();
-    await truncate(mended, config.metadata.sectors * sector);
-    const repair = await tool('thin_repair', ['--input', device, '--output', mended]);
-    const check = await tool('thin_check', [mended]);
+    await (await open(repaired, 'w', 0o600)).close();
+    await truncate(repaired, config.metadata.sectors * sector);
+    const repair = await tool('thin_repair', ['--input', device, '--output', repaired]);
+    const check = await tool('thin_check', [repaired]);
     if (!repair.ok || !check.ok) {
       throw new MillinerError('POOL_DAMAGED', `thin_repair cannot mend ${device}: ${repair.words}`, {
         hint: `What is left is in ${backup}; the pool is as it was. Its images can be built again in a new one: milliner pool remove --force`,
         details: { backup },
       });
     }
-    await copy(mended, device);
+    await copy(repaired, device);
   } finally {
-    await rm(mended, { force: true });
+    await rm(repaired, { force: true });
   }
   return backup;
 }
@@ -103,7 +103,11 @@ async function copy(from: string, to: string): Promise<void> {
 }
 
 /** The database follows the pool in what it has lost, the pool the database in everything else. */
-async function reunite(state: string, config: PoolConfig, { lost, unknown }: Checked): Promise<void> {
+async function reconcileDevices(
+  state: string,
+  config: PoolConfig,
+  { lost, unknown }: PoolCheck,
+): Promise<void> {
   const pool = await startPool(config);
   const metadata = new ThinMetadata(join(poolDirectory(state), 'metadata.db'));
   try {

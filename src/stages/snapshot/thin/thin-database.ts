@@ -98,22 +98,20 @@ export class ThinMetadata extends Metadata {
   }
 
   /** Its row goes, and the id is the claimant's to remove. */
-  condemn(row: Row, claimant: string): void {
+  markForRemoval(row: Row, claimant: string): void {
     this.run('UPDATE devices SET claimant = ? WHERE snapshot = ?', [claimant, row.id]);
     this.delete(row);
   }
 
-  condemnAlone(row: Row, claimant: string): void {
-    this.transaction(() => this.condemn(row, claimant));
+  markForRemovalInTransaction(row: Row, claimant: string): void {
+    this.transaction(() => this.markForRemoval(row, claimant));
   }
 
   /** Takes over the ids that nobody living removes; each goes to one process. */
   claim(claimant: string, living: ReadonlySet<string>): number[] {
     return this.transaction(() => {
-      const condemned = this.rows('SELECT id, claimant FROM devices WHERE snapshot IS NULL');
-      const free = condemned.filter(
-        (one) => one['claimant'] === null || !living.has(String(one['claimant'])),
-      );
+      const marked = this.rows('SELECT id, claimant FROM devices WHERE snapshot IS NULL');
+      const free = marked.filter((one) => one['claimant'] === null || !living.has(String(one['claimant'])));
       const ids = free.map((one) => Number(one['id']));
       for (const id of ids) this.run('UPDATE devices SET claimant = ? WHERE id = ?', [claimant, id]);
       return ids;

@@ -87,8 +87,8 @@ export function poolTable(
 /** Stops everything of the pool. Throws BUSY where something is still open. */
 export async function stopPool(config: PoolConfig): Promise<void> {
   const prefix = devicePrefix(config);
-  for (const name of await listDevices(`${prefix}thin-`)) await demandGone(name);
-  await demandGone(poolName(config));
+  for (const name of await listDevices(`${prefix}thin-`)) await requireRemoved(name);
+  await requireRemoved(poolName(config));
   await stopBacking(config);
 }
 
@@ -98,7 +98,7 @@ async function stopBacking(config: PoolConfig): Promise<void> {
   }
 }
 
-async function demandGone(name: string): Promise<void> {
+async function requireRemoved(name: string): Promise<void> {
   if (!(await removeDevice(name))) throw busy(name);
 }
 
@@ -124,7 +124,7 @@ export class Pool {
 
   /** The kernel takes the step only where the id is still `from`: EINVAL otherwise. */
   async setTransactionId(from: number, to: number): Promise<void> {
-    await this.#tell(`set_transaction_id ${from} ${to}`);
+    await this.#sendMessage(`set_transaction_id ${from} ${to}`);
   }
 
   async createThin(id: number): Promise<void> {
@@ -139,18 +139,18 @@ export class Pool {
   /** An id that is taken, though the database has just given it out, is nobody's: its space comes back first. */
   async #create(id: number, message: string): Promise<void> {
     try {
-      await this.#tell(message);
+      await this.#sendMessage(message);
     } catch (error) {
       if ((error as NativeError).code !== 'EEXIST') throw error;
       await this.delete(id);
-      await this.#tell(message);
+      await this.#sendMessage(message);
     }
   }
 
   /** False where the pool is read-only and keeps it. What is not there is deleted. */
   async delete(id: number): Promise<boolean> {
     try {
-      await this.#tell(`delete ${id}`);
+      await this.#sendMessage(`delete ${id}`);
       return true;
     } catch (error) {
       const { code } = error as NativeError;
@@ -168,7 +168,7 @@ export class Pool {
     return createDevice(thinName(this.config, id), deviceUuid(this.config, id), table, options);
   }
 
-  async #tell(message: string): Promise<void> {
+  async #sendMessage(message: string): Promise<void> {
     await sendMessage(poolName(this.config), message);
   }
 }

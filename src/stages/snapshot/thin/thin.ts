@@ -15,7 +15,7 @@ import type { Row } from '../snapshot-database.ts';
 import { boundWithin, type Bound, type Space, type Usage } from '../snapshotter.ts';
 import { ThinDevices, type DeviceStep } from './devices.ts';
 import { emptyId, poolDirectory, readConfig } from './pool-config.ts';
-import { demandWritable, isLow } from './pool-status.ts';
+import { requireWritable, isLow } from './pool-status.ts';
 import { ThinMetadata } from './thin-database.ts';
 import { fillOf, hasFailed, mountSpec } from './thin-filesystem.ts';
 import { startPool, withPoolLock, type Pool } from './thin-pool.ts';
@@ -82,13 +82,13 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
 
   /** The kernel holds it to the size of its device; whoever has it written to, to its limit. */
   protected async make(begin: () => Row, bound: Bound | undefined): Promise<void> {
-    const limit = bound && boundWithin(bound, await this.#spare());
+    const limit = bound && boundWithin(bound, await this.#freeBytes());
     await this.#devices.make(() => {
       const row = begin();
       if (limit !== undefined) this.limits.set(row.id, limit);
       const { id, origin = { id: emptyId, active: false } } = this.metadata.lineOf(row.id);
-      const keep = (device: Device) => void this.#active.set(row.id, device);
-      return { id, origin, readOnly: row.snapshot.kind === 'view', keep };
+      const onCreated = (device: Device) => void this.#active.set(row.id, device);
+      return { id, origin, readOnly: row.snapshot.kind === 'view', onCreated };
     });
   }
 
@@ -133,7 +133,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     return fill;
   }
 
-  protected async tidy(row: Row): Promise<void> {
+  protected async cleanUp(row: Row): Promise<void> {
     await this.unmountRow(row, { detach: true });
     await this.#devices.deactivate(this.metadata.deviceOf(row.id));
     this.#active.delete(row.id);
@@ -149,8 +149,8 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     this.onStep('unmounted');
     const id = this.metadata.deviceOf(row.id);
     if (row.snapshot.kind === 'committed')
-      await this.#stepOn(() => this.metadata.condemn(row, this.owners.own));
-    else this.metadata.condemnAlone(row, this.owners.own);
+      await this.#stepOn(() => this.metadata.markForRemoval(row, this.owners.own));
+    else this.metadata.markForRemovalInTransaction(row, this.owners.own);
     this.onStep('deleted');
     this.#active.delete(row.id);
     await this.#devices.erase(id);
@@ -170,7 +170,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     };
   }
 
-  async #spare(): Promise<number> {
+  async #freeBytes(): Promise<number> {
     const { data } = await this.#pool.status();
     return data.total - data.used;
   }
@@ -236,7 +236,7 @@ async function rollForward(pool: Pool, metadata: ThinMetadata): Promise<void> {
   const expected = metadata.transactionId;
   const status = await pool.status();
   const found = status.transactionId;
-  if (status.mode === 'failed') return demandWritable(status);
+  if (status.mode === 'failed') return requireWritable(status);
   if (found === expected) return;
   if (found === expected - 1 && status.mode !== 'ro') return pool.setTransactionId(found, expected);
   if (found === expected - 1) return;

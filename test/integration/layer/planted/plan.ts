@@ -13,7 +13,7 @@ const writers = [
     'compress/compress',
     'compress/encode',
     'diff/changes',
-    'diff/layer-parts',
+    'diff/layer-members',
     'diff/split-state',
     'packages/directories',
     'packages/frame',

@@ -173,7 +173,7 @@ test('without root, and without the kernel module', async () => {
     await expect(createPool(at('other'), thinRequest)).rejects.toMatchObject({ code: 'HOST_MISSING' });
     const chosen = await openSnapshots(at('state'), 'auto');
     expect(chosen.snapshots.name).toBe('overlay');
-    expect(chosen.why).toContain('thin-pool');
+    expect(chosen.reason).toContain('thin-pool');
     await chosen.snapshots.close();
   } finally {
     execFileSync('umount', [modules]);

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { MillinerError } from '../../../../lib/errors/error.ts';
 import { bytesOf, showBytes, type ByteString } from '../../../../lib/host/paths.ts';
-import { padding, tarHeader, type TarEntry, type TarPart, type TarType } from '../../tar/writer.ts';
+import { padding, tarHeader, type TarEntry, type TarMember, type TarType } from '../../tar/writer.ts';
 import { Crc64 } from './crc64.ts';
 import { splitContent } from './split.ts';
 
@@ -46,7 +46,7 @@ const tocTypes: Record<TarType, string> = {
 
 /** Compresses parts of a tar stream, and fills in what describes them. */
 export async function* encodeChunked(
-  parts: AsyncIterable<TarPart> | Iterable<TarPart>,
+  members: AsyncIterable<TarMember> | Iterable<TarMember>,
   level: number,
   index: ChunkIndex,
 ): AsyncGenerator<Buffer> {
@@ -56,7 +56,7 @@ export async function* encodeChunked(
     return compressed;
   };
   const zeros = new Zeros();
-  for await (const { entry, content } of parts) {
+  for await (const { entry, content } of members) {
     const header = tarHeader(entry);
     yield frame(header);
     const described = tocEntry(entry);

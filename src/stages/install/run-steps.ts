@@ -1,10 +1,10 @@
 /** The steps of a decision, carried out one after another by rpm. */
 import type { RpmPackage } from '../../lib/rpm/package.ts';
-import type { Below, Step } from './transaction-steps.ts';
+import type { BasePackages, Step } from './transaction-steps.ts';
 
-interface Carrying {
+interface StepContext {
   packages: readonly RpmPackage[];
-  below: Below;
+  base: BasePackages;
   /** NEVRAs that the database has by now. */
   installed: () => Promise<string[]>;
   /** Gives the exit code. */
@@ -14,9 +14,9 @@ interface Carrying {
 }
 
 /** Gives the first exit code that is not 0. */
-export async function carryOut(
+export async function runSteps(
   steps: readonly Step[],
-  { below, installed, packages, rpm, files }: Carrying,
+  { base, installed, packages, rpm, files }: StepContext,
 ): Promise<number> {
   // Architectures were solved for; rpm before 4.19 knows no x86_64_v2.
   // The target's keyring has no say in what was verified before, under the recipe's keys. Files are held to their
@@ -39,11 +39,11 @@ export async function carryOut(
   if (only?.how === 'upgrade' && others.length === 0) return run(only);
   // Where packages go, rpm sees one step at a time, and what one needs another may have: it is asked about
   // dependencies at the end.
-  const isSplit = below.removed.length > 0;
+  const isSplit = base.removed.length > 0;
   for (const step of steps) {
     if (step.how === 'install') {
-      const gone = await lingering(below, installed);
-      const erased = gone.length > 0 ? await rpm('-ev', '--nodeps', '--allmatches', ...gone) : 0;
+      const obsolete = await stillInstalled(base, installed);
+      const erased = obsolete.length > 0 ? await rpm('-ev', '--nodeps', '--allmatches', ...obsolete) : 0;
       if (erased !== 0) return erased;
     }
     const exitCode = await run(step, ...(isSplit ? ['--nodeps'] : []));
@@ -54,7 +54,10 @@ export async function carryOut(
 }
 
 /** What only a package obsoletes that stands beside another of its name: -i erases nothing. */
-async function lingering({ removed }: Below, installed: () => Promise<string[]>): Promise<string[]> {
+async function stillInstalled(
+  { removed }: BasePackages,
+  installed: () => Promise<string[]>,
+): Promise<string[]> {
   if (removed.length === 0) return [];
   const there = new Set(await installed());
   return removed.filter((nevra) => there.has(nevra));

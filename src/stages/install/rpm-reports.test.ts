@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import { messages, type Message } from './rpm-messages.ts';
 import type { OwnedScriptlet } from './scriptlet-runs.ts';
 import { checkTransaction } from './transaction-checks.ts';
-import { nothingRun, type TransactionLog } from './transaction.ts';
-import { WordScanner } from './words.ts';
+import { emptyLog, type TransactionLog } from './transaction.ts';
+import { ReportScanner } from './rpm-reports.ts';
 
 const nevra = 'a-package-1.0-2.fc42.noarch';
 const known = { labels: new Set([`%post(${nevra})`]), owners: new Set(['no body']) };
 
 function wordsOf(...pieces: string[]) {
-  const scanner = new WordScanner(known);
+  const scanner = new ReportScanner(known);
   for (const piece of pieces) scanner.push(Buffer.from(piece));
   return scanner.end();
 }
@@ -50,7 +50,7 @@ function logOf(text: string, given: Partial<TransactionLog> = {}): TransactionLo
     scriptlet({ interpreter: ['<lua>'] }),
     scriptlet({ flags: 1, kind: 'pre' }),
   ];
-  return { ...nothingRun, scriptlets, words: wordsOf(text), ...given };
+  return { ...emptyLog, scriptlets, reports: wordsOf(text), ...given };
 }
 
 const none = { scriptlets: [], owners: [] };
@@ -94,7 +94,7 @@ test('found wherever it is cut into pieces', () => {
 });
 
 test('memory has a bound, within which whoever is known finds a place', () => {
-  const scanner = new WordScanner(known);
+  const scanner = new ReportScanner(known);
   for (let i = 0; i < 2000; i++) {
     scanner.push(Buffer.from(`%post(p${i}-1-1.noarch) scriptlet failed, exit status 1\n`));
     scanner.push(Buffer.from(`%x${i}(${nevra}) scriptlet failed, exit status 1\n`));

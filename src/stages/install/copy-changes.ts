@@ -8,13 +8,13 @@ import { below, type ByteString } from '../../lib/host/paths.ts';
 import { fileType, type RpmFile } from '../../lib/rpm/file-list.ts';
 import type { Owners } from './accounts.ts';
 
-export type CarriedFile = Pick<RpmFile, 'path' | 'mode' | 'user' | 'group' | 'flags'>;
+export type CopiedFile = Pick<RpmFile, 'path' | 'mode' | 'user' | 'group' | 'flags'>;
 
-export interface Carrying {
+export interface CopyContext {
   /** Holds the directory that was mounted. */
   from: string;
   target: string;
-  files: readonly CarriedFile[];
+  files: readonly CopiedFile[];
   owners: Owners;
   /** Those of the programs that wrote there. */
   ids: IdRange | undefined;
@@ -25,10 +25,10 @@ export interface Carrying {
  * Anything else is nobody's, and what a scriptlet has made something else of is no longer the package's. Only
  * directories are followed, on both sides: a link could lead to the host.
  */
-export async function carryOver(carrying: Carrying, directory: ByteString): Promise<boolean> {
-  const { from, target, files } = carrying;
+export async function copyChanges(context: CopyContext, directory: ByteString): Promise<boolean> {
+  const { from, target, files } = context;
   const own = files.filter(({ path, flags }) => path.startsWith(`${directory}/`) && !flags.ghost);
-  const wanted = new Map<string, CarriedFile | undefined>(own.map((file) => [file.path, file]));
+  const wanted = new Map<string, CopiedFile | undefined>(own.map((file) => [file.path, file]));
   // rpm makes directories that no package carries.
   for (const { path } of own) {
     for (let at = path.lastIndexOf('/'); at > directory.length; at = path.lastIndexOf('/', at - 1))
@@ -43,7 +43,7 @@ export async function carryOver(carrying: Carrying, directory: ByteString): Prom
       const entry = await native().lstat(below(from, path));
       const type = entry.mode & fileType.mask;
       if (type !== ((file?.mode ?? fileType.directory) & fileType.mask)) continue;
-      if (!(await place(carrying, entry, path, file))) continue;
+      if (!(await place(context, entry, path, file))) continue;
       if (type === fileType.directory) await bring(path);
       some = true;
     }
@@ -56,10 +56,10 @@ export async function carryOver(carrying: Carrying, directory: ByteString): Prom
 
 /** False where a directory of the base stands in the way, or anything else in a directory's. */
 async function place(
-  { from, target, owners, ids }: Carrying,
+  { from, target, owners, ids }: CopyContext,
   entry: ScanEntry,
   path: ByteString,
-  file: CarriedFile | undefined,
+  file: CopiedFile | undefined,
 ): Promise<boolean> {
   const to = below(target, path);
   const type = entry.mode & fileType.mask;
@@ -117,13 +117,13 @@ export async function showBase(
 }
 
 /** Removes from the target what was shown and is no more, or is something else now. */
-export async function removeGone(directory: string, target: string, shown: readonly ByteString[]) {
-  const gone: ByteString[] = [];
+export async function removeDeleted(directory: string, target: string, shown: readonly ByteString[]) {
+  const deleted: ByteString[] = [];
   for (const path of shown) {
-    const isBelow = gone.some((other) => path.startsWith(`${other}/`));
+    const isBelow = deleted.some((other) => path.startsWith(`${other}/`));
     // Every directory on the way is still one: what is below another is not looked at.
     if (isBelow || (await isAlike(below(directory, path), below(target, path)))) continue;
-    gone.push(path);
+    deleted.push(path);
     await rm(below(target, path), { recursive: true, force: true });
   }
 }

@@ -8,7 +8,7 @@ import { defaultLevel, type Compression } from '../../../src/stages/layer/compre
 import { encodeLayer } from '../../../src/stages/layer/compress/encode.ts';
 import { isRegular, treeOf } from '../../../src/stages/layer/tree.ts';
 import { changedSince, changesOf } from '../../../src/stages/layer/diff/changes.ts';
-import { layerParts } from '../../../src/stages/layer/diff/layer-parts.ts';
+import { layerMembers } from '../../../src/stages/layer/diff/layer-members.ts';
 
 let root: string;
 beforeAll(async () => {
@@ -24,7 +24,7 @@ test.each(['zstd', 'zstd:chunked', 'gzip'] as const)(
     const tree = treeOf(await scanSnapshot(root));
     const changes = changesOf(tree, await changedSince(root, tree, undefined));
     const how: Compression = { kind, level: defaultLevel[kind] };
-    await buffer(encodeLayer(layerParts(root, changes), how).bytes);
+    await buffer(encodeLayer(layerMembers(root, changes), how).bytes);
     const files = [...tree.values()].filter(isRegular);
     expect(files.map(({ sha256 }) => sha256?.slice(0, 8))).toEqual(['e3b0c442', 'dba36bff']);
   },

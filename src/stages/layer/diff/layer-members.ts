@@ -4,12 +4,12 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { below, showBytes } from '../../../lib/host/paths.ts';
 import { tarEntry, whiteout } from '../tar/entry.ts';
-import type { TarPart } from '../tar/writer.ts';
+import type { TarMember } from '../tar/writer.ts';
 import { isRegular, parentOf, type TreeEntry } from '../tree.ts';
 import type { Changes } from './changes.ts';
 
 /** Every regular file's sha256 is put into its entry as it is read. */
-export function* layerParts(root: string, { entries, deleted }: Changes): Generator<TarPart> {
+export function* layerMembers(root: string, { entries, deleted }: Changes): Generator<TarMember> {
   const whiteouts = Map.groupBy(deleted, parentOf);
   const firstNames = new Map<bigint, TreeEntry>();
   for (const entry of entries) {
@@ -20,7 +20,7 @@ export function* layerParts(root: string, { entries, deleted }: Changes): Genera
       if (entry.size === 0) entry.sha256 = digestOfNothing;
       yield { entry: tarEntry(entry), content: fileContent(root, entry) };
     } else yield { entry: tarEntry(entry, first?.path) };
-    for (const gone of whiteouts.get(entry.path) ?? []) yield { entry: whiteout(gone) };
+    for (const deletedPath of whiteouts.get(entry.path) ?? []) yield { entry: whiteout(deletedPath) };
   }
 }
 

@@ -1,9 +1,9 @@
 /** What a registry takes of the many ways to upload a blob: all of them, until it refuses one. */
 
 /** Of a transport: whom it speaks with, and who is told of it. */
-interface Teller {
+interface Reporter {
   readonly registry: string;
-  tell(sentence: string): void;
+  report(sentence: string): void;
 }
 
 /**
@@ -12,7 +12,7 @@ interface Teller {
  */
 const pieces = [16, 4, 1].map((mebibytes) => mebibytes * 1024 * 1024);
 
-export class Habits {
+export class RegistryQuirks {
   /** A PATCH with all of a blob, without a range: what docker and podman send. */
   whole = true;
   /** PATCH at all. */
@@ -27,19 +27,20 @@ export class Habits {
   }
 
   /** No piece: the rest of the upload goes without its range, if it must. */
-  refuseRanges(transport: Teller): void {
-    if (this.ranges) transport.tell(`${transport.registry} takes no pieces: the rest is sent as a whole`);
+  refuseRanges(transport: Reporter): void {
+    if (this.ranges) transport.report(`${transport.registry} takes no pieces: the rest is sent as a whole`);
     this.ranges = false;
   }
 
-  refusePatch(transport: Teller): void {
-    if (this.patch) transport.tell(`${transport.registry} takes no PATCH: blobs are sent with one PUT each`);
+  refusePatch(transport: Reporter): void {
+    if (this.patch)
+      transport.report(`${transport.registry} takes no PATCH: blobs are sent with one PUT each`);
     this.patch = false;
   }
 
   /** A body as large as the one that was sent; false where nothing smaller can be. */
   refuseSize(
-    transport: Teller,
+    transport: Reporter,
     { sent, ranged }: { sent: number; ranged: boolean },
     minBytes: number,
   ): boolean {
@@ -50,7 +51,7 @@ export class Habits {
     if (!this.ranges || this.piece(minBytes) >= sent) return false;
     if (before.whole !== this.whole || before.piece !== this.#piece) {
       const size = this.piece(minBytes) / (1024 * 1024);
-      transport.tell(`${transport.registry} refuses so much at once: it gets pieces of ${size} MiB`);
+      transport.report(`${transport.registry} refuses so much at once: it gets pieces of ${size} MiB`);
     }
     return true;
   }

@@ -5,7 +5,7 @@
  */
 import { messages, type Message } from './rpm-messages.ts';
 
-export interface Word {
+export interface RpmReport {
   message: Message;
   /** Such as %post; for an owner `user` or `group`. */
   kind?: string;
@@ -20,63 +20,63 @@ export interface Word {
 /** No message with its names is longer on either side of its anchor. */
 const reach = 1024;
 /** Of each message, but for those of which every one counts: of others one is enough to end the build. */
-const maxWords = 1000;
+const maxReports = 1000;
 
 /** Whom rpm can speak of: whatever else looks like its words is not its. */
-export interface Known {
+export interface KnownNames {
   /** As labelOf gives them, of all scriptlets. */
   labels: ReadonlySet<string>;
   /** Names of users and groups in their headers. */
   owners: ReadonlySet<string>;
 }
 
-const sought = messages.filter((one) => one.pattern !== undefined);
+const searchedMessages = messages.filter((one) => one.pattern !== undefined);
 
-export class WordScanner {
+export class ReportScanner {
   #text = '';
   /** Anchors before this place have been looked at. */
   #done = 0;
-  readonly #found = new Map<Message, Map<string, Word>>();
-  readonly #known: Known;
+  readonly #found = new Map<Message, Map<string, RpmReport>>();
+  readonly #names: KnownNames;
 
-  constructor(known: Known) {
-    this.#known = known;
+  constructor(names: KnownNames) {
+    this.#names = names;
   }
 
   push(chunk: Buffer): void {
     this.#text += chunk.toString('latin1');
     this.#scan(this.#text.length - reach);
-    const keep = Math.max(0, this.#done - reach);
-    this.#text = this.#text.slice(keep);
-    this.#done -= keep;
+    const start = Math.max(0, this.#done - reach);
+    this.#text = this.#text.slice(start);
+    this.#done -= start;
   }
 
   /** What was found, in no order. */
-  end(): Word[] {
+  end(): RpmReport[] {
     this.#scan(this.#text.length);
-    return [...this.#found.values()].flatMap((words) => [...words.values()]);
+    return [...this.#found.values()].flatMap((reports) => [...reports.values()]);
   }
 
   #scan(limit: number): void {
     if (limit <= this.#done) return;
-    for (const message of sought) {
+    for (const message of searchedMessages) {
       const anchor = message.anchor!;
       let at = this.#text.indexOf(anchor, this.#done);
-      for (; at >= 0 && at < limit; at = this.#text.indexOf(anchor, at + 1)) this.#keep(message, at);
+      for (; at >= 0 && at < limit; at = this.#text.indexOf(anchor, at + 1)) this.#addReport(message, at);
     }
     this.#done = limit;
   }
 
   /** What makes it another than those before; undefined where rpm cannot have said it. */
-  #keyOf({ message, kind, nevra, words, text }: Word): string | undefined {
+  #keyOf({ message, kind, nevra, words, text }: RpmReport): string | undefined {
     if (nevra === undefined || !isBounded(message)) return text;
-    const { labels, owners } = this.#known;
+    const { labels, owners } = this.#names;
     const isKnown = message.answer === 'owner' ? owners.has(nevra) : labels.has(labelOf(kind, nevra));
     return isKnown ? `${kind} ${nevra} ${words}` : undefined;
   }
 
-  #keep(message: Message, at: number): void {
-    const found = this.#found.get(message) ?? new Map<string, Word>();
+  #addReport(message: Message, at: number): void {
+    const found = this.#found.get(message) ?? new Map<string, RpmReport>();
     this.#found.set(message, found);
     const start = Math.max(0, at - reach);
     const around = this.#text.slice(start, at + message.anchor!.length + reach);
@@ -84,9 +84,9 @@ export class WordScanner {
     for (const one of around.matchAll(match)) {
       const covers = one.index <= at - start && one.index + one[0].length > at - start;
       if (!covers) continue;
-      const word = toWord(message, one);
-      const key = this.#keyOf(word);
-      if (key !== undefined && (isBounded(message) || found.size < maxWords)) found.set(key, word);
+      const report = toReport(message, one);
+      const key = this.#keyOf(report);
+      if (key !== undefined && (isBounded(message) || found.size < maxReports)) found.set(key, report);
     }
   }
 }
@@ -94,7 +94,7 @@ export class WordScanner {
 /** Of so many scriptlets, statuses and owners there are so many words, however many lines look like them. */
 const isBounded = ({ answer }: Message) => answer === 'traced' || answer === 'owner';
 
-function toWord(message: Message, match: RegExpExecArray): Word {
+function toReport(message: Message, match: RegExpExecArray): RpmReport {
   const { kind, nevra, cut, words = '', why } = match.groups ?? {};
   return {
     message,
