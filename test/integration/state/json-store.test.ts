@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
-import { JsonStore, type StoreOptions } from './json-store.ts';
+import { JsonStore, type StoreOptions } from '../../../src/pipeline/state/json-store.ts';
 
 let directory: string;
 beforeEach(async () => {
