@@ -12,7 +12,7 @@ if (Number.parseInt(process.versions.node, 10) < oldestNode) {
   // An older one lacks modules that every command loads, and would say so in many words.
   const message = `this is Node ${process.versions.node}; Milliner needs ${oldestNode} or later`;
   const { code, hint, exitCode } = new MillinerError('HOST_MISSING', message, {
-    hint: 'Run it with: npm run -s milliner -- COMMAND, which has the pinned Node',
+    hint: 'Run npm run -s milliner -- COMMAND, which uses the pinned Node.',
   });
   if (process.argv.includes('--json'))
     process.stdout.write(`${JSON.stringify({ error: { code, message, hint } }, null, 2)}\n`);

@@ -81,7 +81,7 @@ async function fileContent(
   const { path } = source;
   const { digest, layer } = await layerOfSource(context, source);
   if (pinned && digest !== pinned.digest) {
-    throw new MillinerError('LOCK_STALE', `${path} has ${digest}, and ${pinned.digest} was locked`, {
+    throw new MillinerError('LOCK_STALE', `${path} has ${digest}, but ${pinned.digest} was locked`, {
       details: { path, expected: pinned.digest, actual: digest },
     });
   }

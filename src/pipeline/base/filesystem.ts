@@ -84,7 +84,7 @@ async function endingOf(path: string): Promise<string> {
 function invalid(error: unknown, path: string): unknown {
   if (!(error instanceof MillinerError) || !['LAYER_INVALID', 'REPO_INVALID'].includes(error.code))
     return error;
-  return new MillinerError('BASE_INVALID', `${path} can be no base: ${error.message}`, { cause: error });
+  return new MillinerError('BASE_INVALID', `${path} cannot be a base: ${error.message}`, { cause: error });
 }
 
 async function encode(

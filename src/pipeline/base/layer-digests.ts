@@ -35,7 +35,7 @@ export async function fileDigests({ blob, mediaType }: Omit<DigestTask, 'kind'>)
   await using handle = await open(place, 'r');
   const bytes = Readable.from(copied(verifiedPieces(handle, digest, place)), { objectMode: false });
   const tar = decompressed(bytes, mediaType);
-  if (!tar) throw new MillinerError('LAYERS_DIFFER', `the layer ${digest} is of no known type: ${mediaType}`);
+  if (!tar) throw new MillinerError('LAYERS_DIFFER', `the layer ${digest} has an unknown type: ${mediaType}`);
   const found: LayerFile[] = [];
   await readTar(tar, async ({ path, type, linkTarget }, content) => {
     if (type === 'file') found.push({ path, ...(await digestsOf(content)) });

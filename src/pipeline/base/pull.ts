@@ -49,9 +49,13 @@ export async function pullImage(
 ): Promise<PulledImage> {
   const { progress, offline } = context;
   if (offline) {
-    throw new MillinerError('OFFLINE_MISSING', `${reference} is not here as it is wanted`, {
-      details: { missing: reference },
-    });
+    throw new MillinerError(
+      'OFFLINE_MISSING',
+      `${reference} is not in the state in the form that is needed`,
+      {
+        details: { missing: reference },
+      },
+    );
   }
   progress.step(`pulling ${reference}`);
   const { client, repository, manifest, index } = await findManifest(context, reference, arch, pinned);
@@ -115,7 +119,7 @@ async function findManifest(
   if (pinned && chosen !== pinned.digest) {
     throw new MillinerError(
       'LOCK_INVALID',
-      `${reference}: the locked index leads to ${chosen}, not to ${pinned.digest}`,
+      `${reference}: the locked index names ${chosen}, not ${pinned.digest}`,
     );
   }
   const manifest = await asAltered(() => client.getManifest(repository, chosen));
@@ -135,7 +139,7 @@ async function pullLayers(
   const unique = [...new Map(layers.map((layer) => [layer.digest as Digest, layer.size]))];
   const total = unique.reduce((sum, [, size]) => sum + size, 0);
   if (total > largestImage)
-    throw new MillinerError('BASE_INVALID', `${reference} can be no base: it has ${total} bytes`);
+    throw new MillinerError('BASE_INVALID', `${reference} cannot be a base: it has ${total} bytes`);
   let done = 0;
   const tell = (bytes: number) => progress.update(`pulling ${reference}`, (done += bytes), total);
   await inParallel(unique, parallel, context.signal, async ([digest, size], signal) => {

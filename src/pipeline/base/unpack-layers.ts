@@ -71,7 +71,7 @@ function ofBase(error: unknown, name: string, layer: string): unknown {
   if (!(error instanceof MillinerError) || error.code !== 'LAYER_INVALID') return error;
   return new MillinerError('LAYER_INVALID', `${layer} of ${name}: ${error.message}`, {
     cause: error,
-    hint: 'Do not build on it: have it made again by its maker, or name another base in from:',
+    hint: 'Do not build on it. Ask its maker for a corrected one, or name another base in the from of the recipe.',
     details: { base: name, layer },
   });
 }

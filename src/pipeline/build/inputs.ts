@@ -69,7 +69,7 @@ async function toolRootOf(
   if (!existsSync(join(root, 'usr/bin/rpm'))) {
     const names = parts.map((one) => one.package.name).join(', ');
     throw new MillinerError('RECIPE_INVALID', `tools: none of the packages has /usr/bin/rpm: ${names}`, {
-      hint: 'Name the package rpm among the tools, or leave tools out: rpm is what they are by default.',
+      hint: 'Name the package rpm among the tools, or leave tools out: the default is rpm.',
     });
   }
   return root;
@@ -83,7 +83,7 @@ async function readPackages(locked: LockedPackage[], files: Map<string, string>)
     const one = await sayingWhich([{ path, nevra }], () => readPackage(path));
     if (one.nevra !== nevra) {
       throw new MillinerError('PACKAGE_INVALID', `${url}: is ${one.nevra}, not ${nevra}`, {
-        hint: "Have the repository's metadata made anew (createrepo_c), then lock again.",
+        hint: "Have the repository's metadata made again (createrepo_c), then lock again.",
         details: { package: nevra, found: one.nevra },
       });
     }

@@ -38,7 +38,7 @@ async function stopInstance({ progress, signal }: Context, instance: RunningInst
   if (await isGoneWithin(instance, patience, signal)) return;
   throw new MillinerError(
     'BUSY',
-    `${instance.id} does not end; process ${instance.supervisor} looks after it`,
+    `${instance.id} does not end: process ${instance.supervisor} supervises it`,
   );
 }
 

@@ -27,7 +27,7 @@ export async function runDetached(args: string[], signal: AbortSignal | undefine
   }
   await ended;
   signal?.throwIfAborted();
-  if (!report) throw new MillinerError('INTERNAL', 'the process that looks after the instances has died');
+  if (!report) throw new MillinerError('INTERNAL', 'the process that supervises the instances has died');
   throw errorFrom(report.error);
 }
 

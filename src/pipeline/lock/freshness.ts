@@ -43,7 +43,7 @@ export function checkFresh(
 ): void {
   const stale = (why: string) =>
     new MillinerError('LOCK_STALE', `${lockPath}: ${why}`, {
-      hint: `Make it anew with: milliner lock ${path}`,
+      hint: `Make the lock again with milliner lock ${path}.`,
     });
   if (found.recipe !== recipe.name) throw stale(`it is the lock of ${found.recipe}`);
   if (found.inputs !== inputsOf(recipe)) throw stale('the recipe has changed since');
@@ -61,6 +61,6 @@ export async function checkHostRpm(locked: string, loaded: LoadedRecipe): Promis
   if (version === locked) return;
   throw new MillinerError(
     'TOOLS_DIFFER',
-    `${loaded.lockPath} was made with the host's rpm ${locked}; this is ${version}`,
+    `${loaded.lockPath} was made with the host's rpm ${locked}, not with ${version}`,
   );
 }

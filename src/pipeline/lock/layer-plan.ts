@@ -71,7 +71,7 @@ export function planArch(
     throw new MillinerError(
       'RECIPE_INVALID',
       `${path}: layers.max: ${max} layers are too few: the bases may have ${below}, and this recipe needs ${otherLayers + 1}`,
-      { hint: 'Give this recipe more, or its base fewer.' },
+      { hint: 'Allow this recipe more layers, or its base fewer.' },
     );
   }
   const sources = sourcesOf(packages);

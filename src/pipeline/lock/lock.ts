@@ -47,7 +47,7 @@ function refuseUnknown({ allowOlder = [] }: Context, chain: readonly LoadedRecip
   const unknown = allowOlder.find((name) => !known.includes(name));
   if (unknown === undefined) return;
   throw new MillinerError('USAGE', `--allow-older ${unknown}: the recipe has no such repository`, {
-    hint: `It has ${[...new Set(known)].join(', ')}.`,
+    hint: `Choose one of ${[...new Set(known)].join(', ')}.`,
   });
 }
 

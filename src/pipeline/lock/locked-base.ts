@@ -67,7 +67,7 @@ export function refuseReplaced(
   );
   const names = [...new Set(replaced.map((one) => packageName(one.package)))].join(', ');
   throw new MillinerError('BASE_REPLACED', `${path}: of ${name}, ${words.join(', ')}`, {
-    hint: `Name a base that has them, or allow it: allow: {replace: [${names}]}`,
+    hint: `Use a base that has them, or allow it in the recipe: allow: {replace: [${names}]}.`,
     details: { packages: replaced },
   });
 }

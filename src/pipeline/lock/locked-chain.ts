@@ -46,7 +46,7 @@ export async function holdChain(
 async function checkAnswer(loaded: LoadedRecipe, lock: Lock, arch: string): Promise<void> {
   const answer = lock.arches[arch];
   if (!answer) {
-    throw new MillinerError('LOCK_STALE', `${loaded.lockPath} has no answer for ${arch}`, {
+    throw new MillinerError('LOCK_STALE', `${loaded.lockPath} has no packages for ${arch}`, {
       hint: `Add ${arch} to the recipe's arches and lock again.`,
     });
   }

@@ -27,7 +27,7 @@ export function refuseOrphans(packages: Described, modules: ModuleFilter, { repo
   );
   const { repo, module } = orphans[0]!;
   throw new MillinerError('SOLVE_FAILED', lines.join('\n'), {
-    hint: `Its header says that it is of module ${module}: have modules.yaml added to repository ${repo}, or say moduleHotfixes: true of it.`,
+    hint: `Have the modules.yaml of module ${module}, which its header names, added to repository ${repo}, or set moduleHotfixes: true for that repository.`,
     details: { packages: orphans },
   });
 }

@@ -52,7 +52,7 @@ export async function solveArch(
   const { recipe } = loaded;
   const inherited = base?.lock.arches[arch];
   if (base && !inherited)
-    throw new MillinerError('LOCK_STALE', `${base.loaded.lockPath} has no answer for ${arch}`);
+    throw new MillinerError('LOCK_STALE', `${base.loaded.lockPath} has no packages for ${arch}`);
   const repositories = await openAll(context, recipe, arch);
   const bases = new Map(repositories.map((one) => [one.name, one.bases]));
   const accesses = new Map(repositories.map((one) => [one.name, one.access]));

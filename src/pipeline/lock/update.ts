@@ -66,7 +66,7 @@ export function checkMeant(words: readonly string[], locks: (Lock | undefined)[]
     const ofBase = arches.some(({ packages }) => packages.some((one) => isMeant(word, one)));
     throw new MillinerError(
       'PACKAGE_NOT_FOUND',
-      `${path}: ${ofBase ? `${word} comes with the base` : `nothing in it is called ${word}`}`,
+      `${path}: ${ofBase ? `${word} comes with the base` : `it has no package ${word}`}`,
       {
         ...(ofBase && { hint: "Update the base's lock, then lock this recipe again." }),
         details: { package: word },

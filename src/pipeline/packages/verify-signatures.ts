@@ -51,22 +51,22 @@ export async function checkTrust(
 /** Where the usual hint would send its reader after a key, which is not what is missing. */
 const hints: Partial<Record<SignatureProblem, string>> = {
   unsigned:
-    'Fetch a signed one from its maker, or allow this one by name: allow: {unsigned: [NAME]}. The keys of the recipe are not what is missing.',
+    'Fetch a signed one from its maker, or allow this one by name in the recipe: allow: {unsigned: [NAME]}. The keys of the recipe do not matter here.',
   'no-digest':
-    'Have its maker build it again: rpm writes all of these since 4.14. The keys of the recipe are not what is missing.',
+    'Have its maker build it again: rpm writes all of these since 4.14. The keys of the recipe do not matter here.',
   'bad-digest': 'Fetch the package from its maker again: it was changed or damaged on its way.',
   truncated: 'Fetch the package from its maker again: it was cut short on its way.',
   'untrusted-signature':
-    'Have its maker sign it again, with a key and an algorithm that rpm still accepts. The keys of the recipe are not what is missing.',
+    'Have its maker sign it again, with a key and an algorithm that rpm still accepts. The keys of the recipe do not matter here.',
   'expired-key':
-    'Have its maker sign it again, or fetch the newest copy of the key: it may have been prolonged.',
-  'revoked-key': 'Have its maker sign it again with another key: what is revoked may be in the wrong hands.',
+    'Have its maker sign it again, or fetch the newest copy of the key: its expiry may have been extended.',
+  'revoked-key': 'Have its maker sign it again with another key: the revoked one may be in the wrong hands.',
   'invalid-key':
     'Fetch the key from its maker again, with its names and self-signatures: without them nobody can tell whether it was revoked or has expired.',
   'other-key-use': 'Have its maker sign it with a key that is meant for signing (gpg: capability S).',
   'ambiguous-signature':
     'Fetch the package from its maker again: no signing program writes such a signature.',
-  'early-key': 'Look at the clocks of this host and of its maker, who may have to sign it again.',
+  'early-key': 'Check the clocks of this host and of its maker, who may have to sign it again.',
 };
 
 /** In the store a file is called by its digest: people know packages by their names. */

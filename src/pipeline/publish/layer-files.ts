@@ -63,7 +63,7 @@ function plain(path: string): ByteString {
 
 function differs(path: ByteString): MillinerError {
   const shown = `/${showBytes(path)}`;
-  return new MillinerError('LAYERS_DIFFER', `no layer of the image holds ${shown} as its tree has it`, {
+  return new MillinerError('LAYERS_DIFFER', `no layer of the image holds ${shown} as it is in the tree`, {
     details: { path: shown },
   });
 }

@@ -202,7 +202,7 @@ async function verifyAt(
 ): Promise<void> {
   const { client, repository, registry } = target;
   const differs = (what: string) =>
-    new MillinerError('REGISTRY_INVALID', `${registry}/${repository} does not give ${what} back`, {
+    new MillinerError('REGISTRY_INVALID', `${registry}/${repository} does not return ${what}`, {
       details: { registry, repository, what },
     });
   const manifest = await client.getManifest(repository, image.digest);
@@ -240,9 +240,9 @@ async function moveTags(context: Context, image: StoredImage, target: Target, fe
     if (there?.digest !== image.digest) {
       throw new MillinerError(
         'REGISTRY_INVALID',
-        `${reference} names ${there?.digest ?? 'nothing'} after all`,
+        `${reference} names ${there?.digest ?? 'nothing'} after it was moved`,
         {
-          hint: 'Somebody else may have moved the tag at the same time: look at who publishes there.',
+          hint: 'Find out who else publishes there: another publisher may have moved the tag at the same time.',
           details: { reference, digest: image.digest },
         },
       );

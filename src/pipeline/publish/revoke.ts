@@ -103,12 +103,8 @@ async function requireThere(image: PublishedImage, key: SigningKey, { reason, ti
   for (const [layout, envelopes] of Object.entries(await envelopesOn(image))) {
     const found = revocationsOf(expected, envelopes);
     if (found.some((one) => one.reason === reason && one.time === time)) continue;
-    throw new MillinerError(
-      'REGISTRY_INVALID',
-      `the registry does not give the revocation back (${layout})`,
-      {
-        details: { digest: image.digest, layout },
-      },
-    );
+    throw new MillinerError('REGISTRY_INVALID', `the registry does not return the revocation (${layout})`, {
+      details: { digest: image.digest, layout },
+    });
   }
 }

@@ -23,7 +23,7 @@ export async function openTargets(
   const targets = new Map<string, Omit<Target, 'client'>>();
   for (const text of to) {
     const { registry, repository, tag, digest } = parseReference(text);
-    if (tag === undefined || digest !== undefined) throw refused(text, 'it must name a tag, and no digest');
+    if (tag === undefined || digest !== undefined) throw refused(text, 'it must name a tag, not a digest');
     if (reserved.test(tag)) throw refused(text, 'tags of this form belong to the signatures of images');
     const place = showReference({ registry, repository });
     const target = targets.get(place) ?? { registry, repository, tags: [] };

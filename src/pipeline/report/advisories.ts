@@ -118,7 +118,7 @@ async function lockOf(reader: RecipeReader, subject: string): Promise<Lock> {
   const path = isLock ? subject : (await reader.chain(subject)).at(-1)!.lockPath;
   const lock = await readLock(path);
   if (lock) return lock;
-  throw new MillinerError('LOCK_NOT_FOUND', `there is no lock ${path}`);
+  throw new MillinerError('LOCK_NOT_FOUND', `the lock ${path} does not exist`);
 }
 
 async function lockedPackages(reader: RecipeReader, recipeOrLock: string, arch: string): Promise<Nevra[]> {
@@ -129,8 +129,8 @@ function packagesOf(arches: Lock['arches'], arch: string, subject: string): Nevr
   const answer = arches[arch];
   const named = (answer?.image?.packages ?? []).flatMap((text) => parseNevra(text) ?? []);
   if (answer) return [...answer.packages, ...named];
-  throw new MillinerError('LOCK_STALE', `the lock of ${subject} has no answer for ${arch}`, {
-    hint: `It has: ${Object.keys(arches).join(', ')}.`,
+  throw new MillinerError('LOCK_STALE', `the lock of ${subject} has no packages for ${arch}`, {
+    hint: `Choose one of ${Object.keys(arches).join(', ')}.`,
   });
 }
 

@@ -65,7 +65,7 @@ async function chainBeside(reader: RecipeReader, lockPath: string): Promise<Load
 async function sideOf(reader: RecipeReader, given: string): Promise<Side> {
   const path = given.endsWith('.json') ? resolve(given) : (await reader.chain(given)).at(-1)!.lockPath;
   const lock = await readLock(path);
-  if (!lock) throw new MillinerError('LOCK_NOT_FOUND', `there is no lock ${path}`);
+  if (!lock) throw new MillinerError('LOCK_NOT_FOUND', `the lock ${path} does not exist`);
   return { name: given, path, lock };
 }
 

@@ -53,8 +53,8 @@ export async function explainPresence(
   const { answer, loaded } = locked;
   const found = answer.packages.filter((one) => isNamed(word, one)).map(({ nevra }) => nevra);
   if (found.length === 0) {
-    throw new MillinerError('PACKAGE_NOT_FOUND', `${loaded.lockPath}: nothing in it is called ${word}`, {
-      hint: `Ask with: milliner lock ${recipe} --why-not ${word}`,
+    throw new MillinerError('PACKAGE_NOT_FOUND', `${loaded.lockPath}: it has no package ${word}`, {
+      hint: `Ask why with milliner lock ${recipe} --why-not ${word}.`,
       details: { package: word },
     });
   }
@@ -94,13 +94,13 @@ async function readLocked(context: Context, recipe: string, wanted?: string): Pr
   const loaded = chain.at(-1)!;
   const below = chain.at(-2);
   const lock = await readLock(loaded.lockPath);
-  if (!lock) throw new MillinerError('LOCK_NOT_FOUND', `there is no lock ${loaded.lockPath}`);
+  if (!lock) throw new MillinerError('LOCK_NOT_FOUND', `the lock ${loaded.lockPath} does not exist`);
   checkFresh(loaded, lock, below && (await readLock(below.lockPath)));
   const arch = wanted ?? (lock.arches[hostArch()] ? hostArch() : Object.keys(lock.arches)[0]!);
   const answer = lock.arches[arch];
   if (answer) return { context, loaded, arch, answer };
-  throw new MillinerError('LOCK_STALE', `${loaded.lockPath} has no answer for ${arch}`, {
-    hint: `It has: ${Object.keys(lock.arches).join(', ')}.`,
+  throw new MillinerError('LOCK_STALE', `${loaded.lockPath} has no packages for ${arch}`, {
+    hint: `Choose one of ${Object.keys(lock.arches).join(', ')}.`,
   });
 }
 

@@ -28,7 +28,7 @@ export async function initialise({ directory, name, release }: InitOptions): Pro
   ];
   const recipe = files[0]![0];
   if (existsSync(recipe)) {
-    throw new MillinerError('OUTPUT_UNUSABLE', `${recipe} is there already`, {
+    throw new MillinerError('OUTPUT_UNUSABLE', `${recipe} exists already`, {
       hint: 'Choose another name.',
     });
   }

@@ -89,5 +89,5 @@ export async function removeStatePool(state: string, options: { force: boolean }
 }
 
 function demandRoot(): void {
-  if (process.getuid?.() !== 0) throw new MillinerError('NOT_ROOT', 'device-mapper is for root');
+  if (process.getuid?.() !== 0) throw new MillinerError('NOT_ROOT', 'device-mapper needs root');
 }

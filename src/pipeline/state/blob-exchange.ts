@@ -32,7 +32,7 @@ export async function openExchange(
 ): Promise<Exchange> {
   const { registry, repository, tag, digest } = parseReference(place);
   if (tag !== undefined || digest !== undefined) {
-    throw new MillinerError('REFERENCE_INVALID', `${place} is no repository: it has a tag or a digest`, {
+    throw new MillinerError('REFERENCE_INVALID', `${place} is not a repository: it has a tag or a digest`, {
       hint: 'Write it as HOST[:PORT]/REPOSITORY.',
     });
   }

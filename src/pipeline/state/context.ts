@@ -56,7 +56,7 @@ const folders = [
 /** Opens the state and clears what runs that died have left: containers, mounts, snapshots, files. */
 export async function openContext(options: RunOptions): Promise<Context> {
   if (process.getuid?.() !== 0)
-    throw new MillinerError('NOT_ROOT', 'this command mounts file systems and sets owners');
+    throw new MillinerError('NOT_ROOT', 'this command needs root: it mounts file systems and sets owners');
   // Modes of what is made here must not depend on who runs it.
   process.umask(0o022);
   try {

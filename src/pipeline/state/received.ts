@@ -166,8 +166,7 @@ export function parseVerdict(bytes: Buffer): Verdict {
   const { causes, checks, instances, plan } = verdict;
   const isSound =
     causes.length === 0 && checks.every(({ passed }) => passed) && instances.length === plan.instances;
-  if (verdict.passed && !isSound)
-    throw invalid('verdict', 'passed: what it tells of the boot says otherwise');
+  if (verdict.passed && !isSound) throw invalid('verdict', 'passed: the details of the boot contradict it');
   return verdict;
 }
 
@@ -204,7 +203,7 @@ function parse<T>(what: string, schema: z.ZodType<T>, bytes: Buffer): T {
 }
 
 export function invalid(what: string, why: string): MillinerError {
-  return new MillinerError('EXCHANGE_INVALID', `the exchange gives no ${what} that can be used: ${why}`, {
+  return new MillinerError('EXCHANGE_INVALID', `the exchange has no usable ${what}: ${why}`, {
     details: { what },
   });
 }

@@ -50,6 +50,6 @@ export async function readManifest(content: Context['content'], digest: Digest) 
   for await (const chunk of await content.openVerified(digest)) chunks.push(chunk as Buffer);
   const manifest = Buffer.concat(chunks);
   const parsed = manifestSchema.safeParse(JSON.parse(manifest.toString('utf8')));
-  if (!parsed.success) throw new MillinerError('STATE_INVALID', `${digest} is no image manifest`);
+  if (!parsed.success) throw new MillinerError('STATE_INVALID', `${digest} is not an image manifest`);
   return { manifest, ...parsed.data };
 }

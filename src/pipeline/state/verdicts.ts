@@ -10,7 +10,7 @@ const verdictsIn = (state: string, manifestDigest?: Digest) =>
     what: 'a verdict on its image',
     // A verdict on another image is no absence: something has put it there.
     schema: z.custom<Verdict>((value) => (value as Verdict | null)?.manifestDigest === manifestDigest),
-    hint: 'Boot the image again: milliner boot IMAGE',
+    hint: 'Boot the image again with milliner boot IMAGE.',
   });
 
 export async function writeVerdict(state: string, verdict: Verdict): Promise<void> {

@@ -69,7 +69,7 @@ function jsonOf(bytes: Buffer): unknown {
 }
 
 export function invalidBundle(digest: Digest, why: string): MillinerError {
-  return new MillinerError('STATE_INVALID', `${digest} is no bundle of a recipe: ${why}`, {
-    hint: 'Release it again: another version of Milliner may have made it.',
+  return new MillinerError('STATE_INVALID', `${digest} is not a bundle of a recipe: ${why}`, {
+    hint: 'Release it again. Another version of Milliner may have made the bundle.',
   });
 }

@@ -72,7 +72,7 @@ async function bundleBase(
     'RECIPE_INVALID',
     `${path}: from: a release does not carry a file system to its workers`,
     {
-      hint: 'Build, boot and publish an image of it, and name that image in from: {image: ..., keys: [...]}',
+      hint: 'Build, boot and publish an image of it, and name that image in from: {image: ..., keys: [...]}.',
     },
   );
 }
@@ -85,7 +85,7 @@ function refuseCredentials({ recipes }: Bundle): void {
     'RECIPE_INVALID',
     `a URL of ${found[1]} has credentials in it, which would be published`,
     {
-      hint: 'Give them where workers look for them, and leave them out of recipes that go to other machines.',
+      hint: 'Give them to the workers instead (docs/repositories.md), and leave them out of recipes that go to other machines.',
     },
   );
 }

@@ -37,7 +37,7 @@ export interface GoodSignature {
 
 const unsigned: ErrorCode[] = ['SIGNATURE_MISSING', 'SIGNATURE_WRONG_KEY'];
 const unsignedHint =
-  'Name the key of whoever signed it; for a base in from: {keys}, where without a signature it is taken with {unsigned: true}.';
+  'Name the key that signed it, for a base in from: {keys: [FILE]}. To use a base without a signature, set from: {unsigned: true}.';
 /** Any other failure means that a signature could not be looked for: nobody knows then what it would have said. */
 const judgements: readonly ErrorCode[] = [...bySeverity, 'SIGNATURE_MISSING'];
 

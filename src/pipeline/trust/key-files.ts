@@ -67,8 +67,8 @@ function unwritable(path: string): (cause: NodeJS.ErrnoException) => never {
 }
 
 function isThere(path: string, cause?: unknown): MillinerError {
-  return new MillinerError('OUTPUT_UNUSABLE', `${path} is there already`, {
+  return new MillinerError('OUTPUT_UNUSABLE', `${path} exists already`, {
     cause,
-    hint: 'Choose another name with --out; a key that is in use must not be lost.',
+    hint: 'Choose another name with --out. Milliner does not overwrite keys.',
   });
 }

@@ -52,7 +52,7 @@ function requireLookaside(files: Map<string, RegistriesFile>, repository: string
   if (lookasideOf(places, parseReference(repository))) return;
   throw new MillinerError(
     'USAGE',
-    `nothing says where the signatures of ${repository} lie: give it with --lookaside URL`,
+    `no file says where the signatures of ${repository} are: name the place with --lookaside URL`,
   );
 }
 

@@ -84,13 +84,13 @@ export async function writePolicy(options: PolicyOptions): Promise<WrittenPolicy
 function repositoryOf(text: string): string {
   const { registry, repository, tag, digest } = parseReference(text);
   if (tag === undefined && digest === undefined) return showReference({ registry, repository });
-  throw new MillinerError('USAGE', `--to ${text} names one image: a policy is for a whole repository`);
+  throw new MillinerError('USAGE', `--to ${text} names one image, but a policy is for a whole repository`);
 }
 
 function lookupOf(format: SignerKey['format'], lookaside: string | undefined): Lookup {
   if (format === 'openpgp') {
     if (lookaside === undefined || isLookaside(lookaside)) return { lookaside };
-    throw new MillinerError('USAGE', `--lookaside ${lookaside} is no URL of https, http or file`);
+    throw new MillinerError('USAGE', `--lookaside ${lookaside} is not a URL of https, http or file`);
   }
   if (lookaside === undefined) return 'attachments';
   throw new MillinerError(

@@ -69,6 +69,6 @@ function seenIn<T extends object>(state: string, kind: 'tags' | 'revoked', schem
   return new JsonStore<T>(join(state, 'statements', kind), {
     what: 'what was seen of a tag or an image',
     schema,
-    hint: 'Where nothing was tampered with, remove the file: what a registry says is believed then once more.',
+    hint: 'If nobody has tampered with it, remove the file. Milliner then trusts once more what a registry says.',
   });
 }

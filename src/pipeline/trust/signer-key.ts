@@ -38,7 +38,7 @@ export async function readSignerKey(path: string, options: KeyOptions = {}): Pro
   const block = keyBlockOf(bytes);
   if (!block) return { format: 'pem', key: readPublicKey(bytes.toString(), path) };
   if (block.secrecy === 'private') {
-    throw refused(path, 'is an OpenPGP private key', 'Export its public half: gpg --export KEY > FILE');
+    throw refused(path, 'is an OpenPGP private key', 'Export its public half with gpg --export KEY > FILE.');
   }
   if (!block.isWhole) throw refused(path, 'is an OpenPGP key file that was cut short or damaged');
   const keys = await readKeys([{ file: path }], options).catch((cause: unknown) => {
@@ -72,7 +72,7 @@ function isAccepted({ kind }: SigningKey): boolean {
 /** Throws KEY_FILE_INVALID. */
 export async function readKeyFile(path: string): Promise<Buffer> {
   return readFile(path).catch((error: NodeJS.ErrnoException) => {
-    const hint = 'Name a key file; a new pair is made with: milliner key generate';
+    const hint = 'Name a key file, or make a new pair with milliner key generate.';
     throw refused(path, `cannot be read: ${error.code}`, hint, error);
   });
 }

@@ -66,7 +66,7 @@ export async function requireCurrent(
   if (!standing || orExpired || standing.expires * 1000 >= Date.now()) return standing;
   throw new MillinerError(
     'TAG_EXPIRED',
-    `what ${reference} names was last stated for the time until ${dated(standing.expires)}`,
+    `the last statement of what ${reference} names expired ${dated(standing.expires)}`,
     { details: { reference, digest, expires: standing.expires } },
   );
 }

@@ -118,9 +118,9 @@ function keyOf(signer: SignerKey, path: string): PublicKey {
   if (signer.format === 'pem') return signer.key;
   throw new MillinerError(
     'USAGE',
-    `${path} is a key of OpenPGP, which signs no bill of materials and no verdict`,
+    `${path} is a key of OpenPGP, which signs neither bills of materials nor verdicts`,
     {
-      hint: 'To ask for the signature alone: --signature-only',
+      hint: 'To verify the signature alone, use --signature-only.',
     },
   );
 }
@@ -161,7 +161,10 @@ async function proveAll(
 function signedReference(text: string): string {
   const { digest, ...reference } = parseReference(text);
   if (digest === undefined) return showReference(reference);
-  throw new MillinerError('REFERENCE_INVALID', `--signed-as ${text}: signatures name no digest`);
+  throw new MillinerError(
+    'REFERENCE_INVALID',
+    `--signed-as ${text} has a digest, which signatures do not name`,
+  );
 }
 
 export interface ProofOptions {

@@ -73,11 +73,7 @@ async function delegate(group: string, { start }: IdRange): Promise<void> {
 
 function refused(systemd: number | undefined, wanted: string, has: string): MillinerError {
   const what = systemd === undefined ? "the image's systemd" : `systemd ${systemd}`;
-  return new MillinerError(
-    'HOST_MISSING',
-    `${what} needs control groups of ${wanted}, and this host ${has}`,
-    {
-      hint: 'Boot it on a host whose control groups are of that version (systemd.unified_cgroup_hierarchy=0 or 1 on its kernel command line).',
-    },
-  );
+  return new MillinerError('HOST_MISSING', `${what} needs control groups of ${wanted}, but the host ${has}`, {
+    hint: 'Boot it on a host whose control groups are of that version (systemd.unified_cgroup_hierarchy=0 or 1 on its kernel command line).',
+  });
 }

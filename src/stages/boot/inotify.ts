@@ -29,7 +29,7 @@ export async function checkInotify(systemds: number): Promise<void> {
 }
 
 export const raise =
-  'Raise the limit: sysctl -w fs.inotify.max_user_instances=8192 (and keep it in /etc/sysctl.d)';
+  'Raise the limit with sysctl -w fs.inotify.max_user_instances=8192, and keep it in /etc/sysctl.d.';
 
 async function usedByRoot(): Promise<number> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));

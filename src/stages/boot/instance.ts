@@ -224,7 +224,7 @@ async function rootIn({ id, ids, rootfs }: InstanceOptions): Promise<string> {
 async function checkMountPoints(rootfs: string): Promise<void> {
   for (const name of ['dev', 'proc', 'sys']) {
     const found = await lstatIfThere(join(rootfs, name));
-    if (found && !found.isDirectory()) throw new StartError(`/${name} of the image is no directory`);
+    if (found && !found.isDirectory()) throw new StartError(`/${name} of the image is not a directory`);
   }
 }
 

@@ -22,7 +22,7 @@ const ociTypes: Record<string, string> = {
 const layerTypes = Object.values(ociTypes);
 
 const nullableString = z.string().nullish();
-const digest = z.custom<Digest>(isDigest, { error: 'is no sha256 digest' });
+const digest = z.custom<Digest>(isDigest, { error: 'is not a sha256 digest' });
 const descriptor = z.object({
   mediaType: z.string(),
   digest,
@@ -96,7 +96,8 @@ export function chooseManifest(
 
 /** Throws BASE_INVALID. */
 export function readManifest(name: string, mediaType: string, bytes: Buffer): ForeignManifest {
-  if (!manifestTypes.includes(mediaType)) throw invalid(name, `it is ${JSON.stringify(mediaType)}, no image`);
+  if (!manifestTypes.includes(mediaType))
+    throw invalid(name, `its media type is ${JSON.stringify(mediaType)}, not that of an image`);
   const { config, layers } = parse(name, bytes, manifestSchema);
   return {
     config,
@@ -175,7 +176,7 @@ function parse<T>(name: string, bytes: Buffer, schema: z.ZodType<T>): T {
   try {
     data = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw invalid(name, 'what describes it is not JSON');
+    throw invalid(name, 'its manifest or configuration is not JSON');
   }
   const result = schema.safeParse(data);
   if (result.success) return result.data;
@@ -184,5 +185,7 @@ function parse<T>(name: string, bytes: Buffer, schema: z.ZodType<T>): T {
 }
 
 function invalid(name: string, reason: string): MillinerError {
-  return new MillinerError('BASE_INVALID', `${name} can be no base: ${reason}`, { details: { base: name } });
+  return new MillinerError('BASE_INVALID', `${name} cannot be a base: ${reason}`, {
+    details: { base: name },
+  });
 }

@@ -67,7 +67,7 @@ async function openLayout(directory: string): Promise<Descriptor[]> {
   const index: unknown = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8'));
   const manifests = (index as { manifests?: unknown } | null)?.manifests;
   if (!names.includes('oci-layout') || !Array.isArray(manifests))
-    throw unusable(directory, 'its index is not one');
+    throw unusable(directory, 'its index is malformed');
   return manifests as Descriptor[];
 }
 
@@ -83,7 +83,7 @@ function asOutputError(error: unknown, directory: string): unknown {
 }
 
 function unusable(directory: string, reason: string): MillinerError {
-  return new MillinerError('OUTPUT_UNUSABLE', `${directory} is no OCI layout: ${reason}`, {
+  return new MillinerError('OUTPUT_UNUSABLE', `${directory} is not an OCI layout: ${reason}`, {
     details: { directory },
   });
 }

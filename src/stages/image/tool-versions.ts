@@ -27,7 +27,7 @@ export function checkVersions(lock: Lock, path: string): void {
     if (locked === version) continue;
     throw new MillinerError(
       'TOOLS_DIFFER',
-      `${path} was made with ${name} ${locked}; this is ${name} ${version}`,
+      `${path} was made with ${name} ${locked}, not with ${name} ${version}`,
       {
         details: { tool: name, locked, version },
       },

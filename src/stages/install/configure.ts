@@ -35,7 +35,7 @@ export async function setServices(sandbox: Sandbox, services: Services): Promise
       'RECIPE_INVALID',
       `services: systemctl ${verb} ${services[verb].join(' ')}: ${words}`,
       {
-        hint: 'Name units that the installed packages have; systemctl itself comes with the package systemd.',
+        hint: 'Name units that the installed packages have. The package systemd has systemctl itself.',
       },
     );
   }

@@ -55,8 +55,8 @@ const maxListed = 50;
 
 function databaseError({ missing, extra }: SetDifference, words: readonly string[]): MillinerError {
   const lines = [
-    ...missing.map((nevra) => `${nevra} is locked, and not installed`),
-    ...extra.map((nevra) => `${nevra} is installed, and not locked`),
+    ...missing.map((nevra) => `${nevra} is locked, but not installed`),
+    ...extra.map((nevra) => `${nevra} is installed, but not locked`),
     ...words,
   ];
   return new MillinerError('DATABASE_DIFFERS', lines.slice(0, maxListed).join('\n'), {

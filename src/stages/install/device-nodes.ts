@@ -77,7 +77,7 @@ export async function makeDeviceNodes({ target, packages, docs, owners }: NodeMa
     }
     const place = placeIn(target, node.path);
     const found = await lstatIfThere(place);
-    if (found?.isDirectory()) throw invalidDevice(node.nevra, node.path, 'is a directory by now');
+    if (found?.isDirectory()) throw invalidDevice(node.nevra, node.path, 'has become a directory');
     if (found) await rm(place);
     await native().mknod(place, node.mode, node.deviceMajor, node.deviceMinor);
     await setOwner(place, node);
@@ -94,5 +94,5 @@ function parentsOf(path: ByteString): ByteString[] {
 function placeIn(target: string, path: ByteString): Buffer {
   const resolved = resolvePlace(target, path);
   if (resolved !== undefined) return below(target, resolved);
-  throw new MillinerError('INSTALL_FAILED', `/${showBytes(path)}: links lead in a circle`);
+  throw new MillinerError('INSTALL_FAILED', `/${showBytes(path)}: symbolic links form a circle`);
 }

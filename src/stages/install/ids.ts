@@ -53,7 +53,7 @@ function settle(kind: Kind, recorded: Record<string, number>, before: ByName, no
     if (wanted === id) continue;
     checkMove(kind, name, id, wanted, now);
     moves.set(id, wanted);
-    kept.push(`${kind} ${name} has ${wanted}, as the ledger wants it, and not ${id}`);
+    kept.push(`${kind} ${name} has ${wanted}, as in the ledger, instead of ${id}`);
   }
   return { moves, kept, ids: Object.fromEntries(ids) };
 }

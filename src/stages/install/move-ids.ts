@@ -68,7 +68,8 @@ async function rewrite(target: string, path: string, change: (fields: string[]) 
     .join('\n');
   if (changed === text) return;
   const resolved = resolveInside(target, path);
-  if (resolved === undefined) throw new MillinerError('INSTALL_FAILED', `/${path} of the image is a link`);
+  if (resolved === undefined)
+    throw new MillinerError('INSTALL_FAILED', `/${path} of the image is a symbolic link`);
   const handle = await open(below(target, resolved), constants.O_WRONLY | constants.O_NOFOLLOW);
   try {
     const bytes = Buffer.from(changed, 'latin1');

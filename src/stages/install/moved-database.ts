@@ -27,8 +27,8 @@ export async function followRpm(
     (await lstatIfThere(below(target, `${to}/${databaseFile}` as ByteString)))
   ) {
     const reason = isSupported
-      ? 'where another one lies, or a link leads nowhere'
-      : 'where this does not keep one';
+      ? 'where there is another one, or a dangling symbolic link'
+      : 'where Milliner does not keep one';
     throw new MillinerError(
       'DATABASE_ELSEWHERE',
       `the image's rpm looks for its database in ${wanted}, ${reason}`,

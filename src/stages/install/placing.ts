@@ -81,7 +81,7 @@ async function placeOne(placing: Placing, make: (place: Buffer) => Promise<void>
   if (uid === undefined || gid === undefined) {
     const missing = uid === undefined ? `user ${user}` : `group ${group}`;
     throw new MillinerError('OWNER_UNKNOWN', `${kind}: ${one.path}: the image has no ${missing}`, {
-      hint: 'Name a user and group that a package of the recipe makes.',
+      hint: 'Name a user and group that a package of the recipe creates.',
     });
   }
   const place = await placeFor(placing);
@@ -104,7 +104,7 @@ async function placeFor({
 }: Placing): Promise<Buffer> {
   const resolved = resolveParents(target, path);
   if (resolved === undefined)
-    throw new MillinerError('RECIPE_INVALID', `${kind}: ${path}: links lead in a circle`);
+    throw new MillinerError('RECIPE_INVALID', `${kind}: ${path}: symbolic links form a circle`);
   const before = taken.get(resolved);
   if (before !== undefined)
     throw new MillinerError('RECIPE_INVALID', `${kind}: ${path}: the image has ${before} at the same place`);

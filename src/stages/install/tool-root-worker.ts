@@ -47,7 +47,7 @@ async function unpack(root: string, packages: RpmPackage[]): Promise<void> {
   const place = (file: RpmFile) => {
     const path = resolveInImage(file.path, linkAt);
     if (path === undefined)
-      throw new MillinerError('PACKAGE_INVALID', `/${showBytes(file.path)}: links in a circle`);
+      throw new MillinerError('PACKAGE_INVALID', `/${showBytes(file.path)}: symbolic links form a circle`);
     return path;
   };
   const directories = new Set<ByteString>(['' as ByteString]);

@@ -77,12 +77,12 @@ const criticalScriptlets = /^%(?:pre|pretrans|preun|preuntrans|triggerprein|trig
 function hintFor(bad: ScriptletFailure[]): string {
   const stops = bad.find(({ scriptlet }) => criticalScriptlets.test(scriptlet));
   if (stops) {
-    return `Mend the package: where its ${stops.scriptlet} fails, rpm does not go on with it, and allowing that cannot help.`;
+    return `Fix the package: rpm does not install it where its ${stops.scriptlet} fails, so allowing that cannot help.`;
   }
   const names = [...new Set(bad.flatMap((one) => one.names))];
   if (bad.some((one) => one.names.length === 0))
-    return 'Mend the package: what has no name cannot be allowed.';
-  return `Mend the package, or allow it by name in the recipe: allow: {scriptlets: [${names.map((name) => JSON.stringify(name)).join(', ')}]}`;
+    return 'Fix the package: a failure without a name cannot be allowed.';
+  return `Fix the package, or allow it by name in the recipe: allow: {scriptlets: [${names.map((name) => JSON.stringify(name)).join(', ')}]}.`;
 }
 
 function ownerError(bad: readonly UnknownOwner[]): MillinerError {
@@ -106,7 +106,7 @@ function installError(log: TransactionLog): MillinerError {
 }
 
 const crashHint =
-  'rpm itself crashed: take another version of it (tools: {packages: [rpm]} or tools: host), and report the crash to who makes it.';
+  'Use another version of rpm, which crashed (tools: {packages: [rpm]} or tools: host). Report the crash to its maker.';
 
 /** As a shell has it, which the runtime does too: 128 and the signal's number. */
 function signalOf(exitCode: number): { signal?: string } {

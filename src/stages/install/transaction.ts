@@ -99,7 +99,7 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
     if (!traces[before]?.isComplete && exitCode === 0)
       throw new MillinerError(
         'COMMAND_FAILED',
-        'rpm was not kept apart from its scriptlets and followed to its end, or ran more than 100,000 programs',
+        'Milliner could not isolate rpm from its scriptlets and trace it to its end, or rpm ran more than 100,000 programs',
       );
     return exitCode;
   };
@@ -192,10 +192,10 @@ function knownNames({ scripted, packages }: TransactionOptions): KnownNames {
 const killed = 9;
 
 const hints = {
-  time: 'Mend what takes so long; a transaction that needs more time gets it in the recipe: install: {timeout: 3h}',
+  time: 'Fix what takes so long. If the transaction needs more time, raise the limit in the recipe: install: {timeout: 3h}.',
   memory:
-    'Mend what takes so much; a transaction that needs more memory gets it in the recipe: install: {memory: 8G}',
-  output: 'Mend the scriptlet of the named package: no recipe can allow it more.',
+    'Fix what takes so much. If the transaction needs more memory, raise the limit in the recipe: install: {memory: 8G}.',
+  output: 'Fix the scriptlet of the named package: no recipe can allow it more.',
 };
 
 /** Of rpm, and of all scriptlets together: one that writes for ever must not fill our memory. */

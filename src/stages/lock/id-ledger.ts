@@ -41,7 +41,7 @@ export async function readIds(path: string): Promise<Ids | undefined> {
     const reason = first ? `${first.path.join('.')}: ${first.message}` : 'is not JSON';
     // Without the cause, as of a lock.
     throw new MillinerError('LOCK_INVALID', `${path}: ${reason}`, {
-      hint: 'Mend it, or take it from git: it must not be made anew.',
+      hint: 'Fix it, or restore it from git. Do not make it anew: the ids in it must stay.',
     });
   }
 }

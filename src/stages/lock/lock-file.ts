@@ -98,7 +98,7 @@ export async function writeLock(path: string, lock: Lock): Promise<void> {
     if (code !== 'EROFS' && code !== 'EACCES' && code !== 'EPERM') throw error;
     throw new MillinerError('OUTPUT_UNUSABLE', `${path} cannot be written: ${code}`, {
       cause: error,
-      hint: 'A lock stands beside its recipe: make that directory writable, or bring the lock with it.',
+      hint: 'Make the directory of the recipe writable, because the lock is kept beside it, or bring the lock with the recipe.',
       details: { path },
     });
   });

@@ -43,7 +43,7 @@ export class RecipeReader {
       const loaded = await this.#recipe(path);
       if (chain.some((seen) => seen.path === path)) {
         const circle = [...chain.toReversed(), loaded].map(({ recipe }) => recipe.name).join(' -> ');
-        throw new MillinerError('RECIPE_INVALID', `${path}: from: goes in a circle: ${circle}`);
+        throw new MillinerError('RECIPE_INVALID', `${path}: from: the recipes form a circle: ${circle}`);
       }
       chain.unshift(loaded);
     }
@@ -61,7 +61,10 @@ export class RecipeReader {
     const raw = await readYaml(path, recipeSchema);
     // An image of nothing has no rpm database, and nothing to run.
     if (raw.packages.length === 0 && raw.from === undefined)
-      throw new MillinerError('RECIPE_INVALID', `${path}: packages: name at least one, or a base with from`);
+      throw new MillinerError(
+        'RECIPE_INVALID',
+        `${path}: packages: neither packages nor a base (from) are named`,
+      );
     const isNamed = raw.repos.some((repo) => typeof repo === 'string');
     const shared = isNamed ? await this.#shared(join(dirname(path), 'repos.yaml')) : [];
     const definitions = definitionsOf(raw.repos, shared, path);
@@ -94,7 +97,7 @@ function basePath({ path, recipe: { from } }: LoadedRecipe): string | undefined 
   const base = join(dirname(path), `${from}.yaml`);
   if (existsSync(base)) return locate(base);
   throw new MillinerError('RECIPE_NOT_FOUND', `${path}: from: ${from}: there is no ${base}`, {
-    hint: `Put the recipe ${from}.yaml beside the one that is built on it.`,
+    hint: `Put the recipe ${from}.yaml beside the one that names it.`,
   });
 }
 

@@ -82,7 +82,7 @@ const isRelative = (url: string) => !/^[a-z][a-z0-9+.-]*:/i.test(url) && !isAbso
 function directoryBeneath(root: string, url: string, path: string): string {
   const place = resolve(dirname(path), url);
   if (isBeneath(root, place)) return place;
-  throw new MillinerError('FILE_OUTSIDE', `${path}: repos: ${url} leads out of ${root}`, {
+  throw new MillinerError('FILE_OUTSIDE', `${path}: repos: ${url} points outside of ${root}`, {
     details: { root, path: url },
   });
 }

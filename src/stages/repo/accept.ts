@@ -58,7 +58,7 @@ export async function acceptFrom(
   if (metalink && !vouchesFor(metalink, document.bytes)) {
     throw new MillinerError(
       'DIGEST_MISMATCH',
-      `${base.host} has another repomd.xml than the metalink states`,
+      `${base.host} has a repomd.xml that differs from the metalink`,
     );
   }
   const signature = definition.repoGpgcheck

@@ -20,9 +20,13 @@ export function substitute(text: string, variables: Variables, repository: strin
     if (name === 'arch') return variables.arch;
     if (name === 'basearch') return baseArches[variables.arch] ?? variables.arch;
     if (variables.release) return variables.release;
-    throw new MillinerError('RECIPE_INVALID', `repository ${repository} uses $releasever`, {
-      hint: 'Name the release in the recipe: release: 43',
-    });
+    throw new MillinerError(
+      'RECIPE_INVALID',
+      `repository ${repository} uses $releasever, and the recipe names no release`,
+      {
+        hint: 'Name the release in the recipe, such as release: 43.',
+      },
+    );
   });
 }
 
@@ -39,7 +43,7 @@ export function baseUrl(text: string): URL {
 
 function badUrl(text: string): MillinerError {
   const shown = text.replace(/\/\/[^/@]*@/, '//');
-  return new MillinerError('REPO_UNAVAILABLE', `${shown} is no http, https or file URL`);
+  return new MillinerError('REPO_UNAVAILABLE', `${shown} is not an http, https or file URL`);
 }
 
 /** The place that a file URL names; undefined for other URLs. Throws REPO_UNAVAILABLE where it is another host's. */
@@ -51,7 +55,7 @@ export function directoryOf(url: URL): string | undefined {
   } catch {
     // A host in it, or a slash in quotes (RFC 8089).
   }
-  throw new MillinerError('REPO_UNAVAILABLE', `${url.href} names no file of this host`);
+  throw new MillinerError('REPO_UNAVAILABLE', `${url.href} does not name a file of this host`);
 }
 
 /**

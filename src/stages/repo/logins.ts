@@ -27,7 +27,7 @@ export function fromEnvironment(
     return { login: { username, password }, origins: originsOf(`${variable}_URL`, urls) };
   const missing = username === undefined ? 'USERNAME' : password === undefined ? 'PASSWORD' : 'URL';
   throw new MillinerError('CREDENTIALS_INVALID', `repository ${name}: ${variable}_${missing} is not set`, {
-    hint: `Set ${variable}_USERNAME, ${variable}_PASSWORD and, to say which server they are for, ${variable}_URL; or none.`,
+    hint: `Set ${variable}_USERNAME, ${variable}_PASSWORD and ${variable}_URL, which says which server they are for, or set none.`,
   });
 }
 
@@ -35,7 +35,7 @@ function originsOf(variable: string, text: string): Set<string> {
   const urls = text.split(/\s+/).filter(Boolean);
   if (urls.length > 0 && urls.every((url) => URL.canParse(url) && isConfidential(new URL(url))))
     return new Set(urls.map((url) => new URL(url).origin));
-  throw new MillinerError('CREDENTIALS_INVALID', `${variable} is no https URL`, {
-    hint: 'Name the server that the password is for: https://HOST. Plain http is for loopback alone.',
+  throw new MillinerError('CREDENTIALS_INVALID', `${variable} is not an https URL`, {
+    hint: 'Name the server that the password is for, as https://HOST. Plain http is for loopback alone.',
   });
 }

@@ -89,7 +89,7 @@ export async function openMirrors(
 }
 
 function reportFailure({ name, progress }: Opening, base: URL, { code, message }: MillinerError): void {
-  const text = `repository ${name}: ${base.host || base.pathname} is passed over: ${message}`;
+  const text = `repository ${name}: ${base.host || base.pathname} is skipped: ${message}`;
   if (suspiciousErrors.includes(code)) progress.warn(text);
   else progress.step(text);
 }

@@ -23,10 +23,10 @@ const maxMirrors = 2000;
 export function parseMetalink(document: string, file: string): Metalink {
   const files = childOf(parseXml(document, file), 'files');
   const entry = childrenOf(files, 'file').find((child) => child.attributes['name'] === 'repomd.xml');
-  if (!entry) throw new MillinerError('REPO_INVALID', `${file} does not speak of repomd.xml`);
+  if (!entry) throw new MillinerError('REPO_INVALID', `${file} does not list repomd.xml`);
   const older = childrenOf(childOf(entry, 'alternates'), 'alternate');
   const versions = [entry, ...older].flatMap(versionOf);
-  if (versions.length === 0) throw new MillinerError('REPO_INVALID', `${file} states no usable checksum`);
+  if (versions.length === 0) throw new MillinerError('REPO_INVALID', `${file} has no usable checksum`);
   const resources = childrenOf(childOf(entry, 'resources'), 'url').slice(0, maxMirrors);
   const urls = resources
     .map((url) => ({ url: url.text.trim(), preference: Number(url.attributes['preference'] ?? 0) }))

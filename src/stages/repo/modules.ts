@@ -121,7 +121,7 @@ function parse<T extends z.ZodType>(document: string, path: string, schema: T): 
   } catch (cause) {
     if (cause instanceof MillinerError) throw cause;
     const reason = cause instanceof z.ZodError ? cause.issues[0]!.path.join('.') : (cause as Error).message;
-    throw new MillinerError('REPO_INVALID', `${path} has a module that cannot be read: ${reason}`, { cause });
+    throw new MillinerError('REPO_INVALID', `${path} has an unreadable module: ${reason}`, { cause });
   }
 }
 

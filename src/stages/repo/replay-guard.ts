@@ -44,7 +44,7 @@ export async function refuseOlder(record: SeenRecord, repository: string, offere
   const seen = await readSeen(record);
   const age = withoutFuture(offered);
   if (!seen || !isOlder(age, seen)) return;
-  const message = `repository ${repository}: its metadata is of ${show(age)}, and was already seen of ${show(seen)}`;
+  const message = `repository ${repository}: its metadata is of ${show(age)}, older than the ${show(seen)} seen before`;
   throw new MillinerError('METADATA_OLDER', message, { details: { repository, found: age, seen } });
 }
 
@@ -83,9 +83,9 @@ async function readSeen(record: SeenRecord): Promise<Age | undefined> {
   try {
     return withoutFuture(ageSchema.parse(JSON.parse(text)));
   } catch (cause) {
-    throw new MillinerError('STATE_INVALID', `${path} does not tell what was seen of a repository`, {
+    throw new MillinerError('STATE_INVALID', `${path} does not say what was seen of a repository`, {
       cause,
-      hint: 'Remove the file: the repository then counts as never seen.',
+      hint: 'Remove the file. The repository then counts as never seen.',
     });
   }
 }

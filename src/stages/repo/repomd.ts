@@ -49,7 +49,7 @@ const maxEntries = 1000;
 /** Throws REPO_INVALID. `file` names the document in errors. */
 export function parseRepomd(document: string, file: string): Repomd {
   const root = parseXml(document, file);
-  if (root.name !== 'repomd') throw new MillinerError('REPO_INVALID', `${file} is no repomd document`);
+  if (root.name !== 'repomd') throw new MillinerError('REPO_INVALID', `${file} is not a repomd document`);
   const entries = childrenOf(root, 'data');
   if (entries.length > maxEntries) throw new MillinerError('REPO_INVALID', `${file} has too many entries`);
   const files = new Map<MetadataType, MetadataFile>();

@@ -52,7 +52,7 @@ async function fromNetrc(url: URL, environment: Environment): Promise<Login | un
     if (!environment['NETRC'] && ['ENOENT', 'ENOTDIR', 'EACCES'].includes(code)) return undefined;
     throw new MillinerError('CREDENTIALS_INVALID', `${path} cannot be read: ${code}`, {
       cause,
-      hint: 'Mend the file, or the variable NETRC that names it.',
+      hint: 'Fix the file, or the variable NETRC that names it.',
     });
   }
 }
@@ -82,9 +82,9 @@ function tryPem(name: string, field: string, parts: { ca?: string; cert?: string
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new MillinerError(
       'RECIPE_INVALID',
-      `repository ${name}: ${field}: is not what it should be: ${reason}`,
+      `repository ${name}: ${field}: the file is unusable: ${reason}`,
       {
-        hint: 'Name PEM files: a certificate, and its private key without a passphrase.',
+        hint: 'Name PEM files of a certificate and of its private key without a passphrase.',
       },
     );
   }

@@ -121,7 +121,7 @@ async function openLocal(opening: Opening, base: URL): Promise<OpenedRepository>
   if (definition.repoGpgcheck) {
     throw new MillinerError(
       'METADATA_UNTRUSTED',
-      `repository ${name}: ${directory} has no metadata to be signed`,
+      `repository ${name}: ${directory} is a plain directory, without metadata that could be signed`,
     );
   }
   return {

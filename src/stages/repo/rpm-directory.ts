@@ -23,7 +23,7 @@ export async function listPackages(
     if (entry.isFile() || (entry.isSymbolicLink() && (await stat(path)).isFile())) files.push(path);
     if (files.length > maxFiles) {
       throw new MillinerError('REPO_INVALID', `repository ${repository} has more than ${maxFiles} packages`, {
-        hint: 'Make metadata for it: createrepo_c DIRECTORY',
+        hint: 'Make metadata for it with createrepo_c DIRECTORY.',
       });
     }
   }

@@ -16,7 +16,7 @@ export interface Artifact extends Fetched {
   descriptor: Descriptor;
 }
 
-const digestSchema = z.custom<Digest>(isDigest, { error: 'is no sha256 digest' });
+const digestSchema = z.custom<Digest>(isDigest, { error: 'is not a sha256 digest' });
 
 /** Null is how some write what is not there. */
 const annotationsSchema = z
@@ -53,7 +53,7 @@ export function blobOf({ blobs }: Fetched, { digest, size }: Descriptor, name: s
   const bytes = blobs.get(digest);
   if (!bytes) throw refuseAltered(name)(`lacks its blob ${digest}`);
   if (bytes.length !== size || sha256Of(bytes) !== digest) {
-    throw refuseAltered(name)(`holds other bytes than its digest ${digest} promises`);
+    throw refuseAltered(name)(`holds bytes that do not have its digest ${digest}`);
   }
   return bytes;
 }

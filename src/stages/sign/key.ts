@@ -50,7 +50,7 @@ export async function readPrivateKey(
   const refuse = refuseKey(name);
   const block = readArmour(pem);
   if (!block || !readTypes.includes(block.type)) {
-    throw refuse(`is no encrypted private key of cosign's form${block ? `, but ${block.type}` : ''}`);
+    throw refuse(`is not an encrypted private key of cosign's form${block ? `, but ${block.type}` : ''}`);
   }
   const content = await openBox(block.content, password, refuse);
   let key: KeyObject;

@@ -36,7 +36,7 @@ export const acceptedKinds = 'ECDSA on P-256, P-384 or P-521, RSA of 2048 to 409
 export function readPublicKey(pem: string, name = 'the public key'): PublicKey {
   const refuse = refuseKey(name);
   const block = readArmour(pem);
-  if (block?.type !== 'PUBLIC KEY') throw refuse(`is no public key in PEM form${describeOtherPem(pem)}`);
+  if (block?.type !== 'PUBLIC KEY') throw refuse(`is not a public key in PEM form${describeOtherPem(pem)}`);
   let key: KeyObject;
   try {
     key = createPublicKey({ key: block.content, format: 'der', type: 'spki' });

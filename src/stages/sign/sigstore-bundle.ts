@@ -86,7 +86,7 @@ function readBundle(bytes: Buffer, name: string): Envelope {
     bundle = bundleFromJSON(data);
   } catch (error) {
     // Of what has another shape than the protocol buffers, the library throws whatever its reading ends in.
-    throw refuse(`is no sigstore bundle: ${(error as Error).message.slice(0, 200)}`);
+    throw refuse(`is not a sigstore bundle: ${(error as Error).message.slice(0, 200)}`);
   }
   const { content, verificationMaterial } = bundle;
   if (content.$case !== 'dsseEnvelope') throw refuse('holds a signature of a file, not a statement');

@@ -52,6 +52,6 @@ const passedSchema = z.object({
 export function requirePassedResult(predicate: unknown, digest: Digest): void {
   const result = passedSchema.safeParse(predicate);
   if (result.success && result.data.verdict.manifestDigest === digest) return;
-  const reason = result.success ? 'is of another image' : 'is not that it passed';
+  const reason = result.success ? 'is of another image' : 'does not say that it passed';
   throw new MillinerError('VERDICT_MISSING', `the signed boot verdict of ${digest} ${reason}`);
 }

@@ -60,7 +60,7 @@ export function verifyImageStatement(
 function requireName(statement: Statement, name: string): string {
   const reference = referenceOf(statement);
   if (reference !== undefined) return reference;
-  throw new MillinerError('SIGNATURE_UNNAMED', `${name} signs this image, and no reference`);
+  throw new MillinerError('SIGNATURE_UNNAMED', `${name} signs this image, but no reference`);
 }
 
 const isRpm = (purl: string | undefined) => purl?.startsWith('pkg:rpm/') === true;

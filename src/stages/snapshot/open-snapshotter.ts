@@ -40,6 +40,6 @@ export async function openSnapshots(state: string, storage: Storage): Promise<Op
 async function openThin(state: string, reason: string): Promise<Opened> {
   const snapshots = await ThinSnapshotter.open(state);
   if (!(await snapshots.isLow())) return { snapshots, reason };
-  const warning = 'the dm-thin pool is nearly full; make it larger with: milliner pool grow';
+  const warning = 'the dm-thin pool is nearly full: enlarge it with milliner pool grow';
   return { snapshots, reason, warning };
 }

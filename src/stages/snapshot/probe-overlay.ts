@@ -126,7 +126,7 @@ async function requireFeature(
 
 function missingFeature(directory: string, what: string, cause?: unknown): MillinerError {
   return new MillinerError('HOST_MISSING', `the file system of ${directory} lacks ${what}`, {
-    hint: 'Put the state directory on ext4, xfs or btrfs (--state DIR); it cannot lie on an overlay.',
+    hint: 'Put the state directory on ext4, xfs or btrfs with --state DIR. It cannot be on an overlay.',
     cause,
     details: { path: directory },
   });

@@ -195,10 +195,10 @@ export class Metadata {
     const { errcode } = error as { errcode?: number };
     const details = { snapshot: name };
     if (errcode === constraintUnique) {
-      return new MillinerError('SNAPSHOT_EXISTS', `there is a snapshot ${name} already`, { details });
+      return new MillinerError('SNAPSHOT_EXISTS', `a snapshot ${name} exists already`, { details });
     }
     if (errcode === constraintForeignKey) {
-      return new MillinerError('SNAPSHOT_IN_USE', `other snapshots stand on ${name}`, { details });
+      return new MillinerError('SNAPSHOT_IN_USE', `other snapshots are made from ${name}`, { details });
     }
     if (errcode === resultBusy) {
       return new MillinerError('BUSY', `${this.#path} is held by another process`, { cause: error });

@@ -92,7 +92,7 @@ async function ask(input: AddonInput, writes?: string): Promise<AddonOutput> {
   const text = await runModuleConfined(solver, reach, JSON.stringify(input));
   const parsed = answerSchema.safeParse(JSON.parse(text));
   if (parsed.success) return parsed.data as AddonOutput;
-  throw new MillinerError('INTERNAL', `the solver gives no answer: ${parsed.error.issues[0]!.message}`);
+  throw new MillinerError('INTERNAL', `the solver gave no valid answer: ${parsed.error.issues[0]!.message}`);
 }
 
 /** Of a directory of packages the whole: there may be thousands. Behind a link they lie elsewhere. */

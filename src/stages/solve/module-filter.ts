@@ -112,7 +112,7 @@ class Activation {
     if (!chosen) {
       const others = this.builds().map((one) => `${one.name}:${one.stream}`);
       throw failed(
-        `module ${name}:${stream} cannot be enabled: what it requires is not there, or goes not with ${others.join(', ')}`,
+        `module ${name}:${stream} cannot be enabled: what it requires is missing, or conflicts with ${others.join(', ')}`,
       );
     }
     this.#chosen = chosen;
@@ -132,7 +132,7 @@ class Activation {
     if (++this.#steps > maxSteps) {
       throw new MillinerError(
         'REPO_INVALID',
-        `what module ${name} requires cannot be followed: it is too entangled`,
+        `the requirements of module ${name} are too complex to resolve`,
       );
     }
     const there = chosen.get(name);

@@ -169,7 +169,7 @@ function failed(problems: string[][], { subject, arch, install, modules }: Solve
   });
   return new MillinerError('SOLVE_FAILED', `the packages${whose} cannot be installed on ${arch}:${text}`, {
     ...(offers.length > 0 && {
-      hint: `Enable a stream with modules: in the recipe. There is ${offers.join('; ')}.`,
+      hint: `Enable a stream with modules: in the recipe. These exist: ${offers.join('; ')}.`,
     }),
     details: { problems, arch },
   });

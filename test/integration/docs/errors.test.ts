@@ -48,3 +48,18 @@ function unknownIn(text: string): string[] {
 test.each(Object.entries(errorTable))('the hint of %s names commands and flags that exist', (_, { hint }) => {
   expect(unknownIn(hint)).toEqual([]);
 });
+
+/** Where the source gives a hint of its own, in place of the table's. */
+const ownHints = readdirSync(join(checkout, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.includes('errors/table/'))
+  .flatMap((path) =>
+    [...read(join('src', path)).matchAll(/\bhint:\s*(?:'([^'\n]+)'|"([^"\n]+)"|`([^`\n]+)`)/g)].map(
+      ([, ...quoted]) => ({ path, hint: quoted.find((one) => one !== undefined)! }),
+    ),
+  );
+
+test('hints of single places are sentences, and name commands and flags that exist', () => {
+  expect(ownHints.length).toBeGreaterThan(50);
+  expect(ownHints.filter(({ hint }) => !hint.endsWith('.'))).toEqual([]);
+  expect(ownHints.filter(({ hint }) => unknownIn(hint).length > 0)).toEqual([]);
+});

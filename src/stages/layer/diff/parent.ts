@@ -23,9 +23,9 @@ export function parentAsFound(recorded: Tree, found: Tree): Tree {
 function changed({ path }: TreeEntry, how: string): MillinerError {
   return new MillinerError(
     'STATE_INVALID',
-    `the snapshot of the base is not the tree that was recorded: /${showBytes(path)} ${how}`,
+    `the snapshot of the base differs from the tree that was recorded: /${showBytes(path)} ${how}`,
     {
-      hint: 'Take a state directory that is whole: a copy must keep owners, times, hard links and extended attributes (cp -a as root).',
+      hint: 'Use a state directory that is whole. A copy must keep owners, times, hard links and extended attributes (cp -a as root).',
       details: { path: `/${showBytes(path)}` },
     },
   );

@@ -53,7 +53,7 @@ export class ListedTar {
   /** sha256 of the whole stream, hex. Once, when all of it has come. */
   digest(): string {
     const isWhole = this.#zeros === 2 && this.#headerSize === 0 && this.#left === 0 && this.#padding === 0;
-    if (!isWhole) throw new MillinerError('LAYERS_DIFFER', 'the tar stream of a layer breaks off');
+    if (!isWhole) throw new MillinerError('LAYERS_DIFFER', 'the tar stream of a layer ends too early');
     return this.#digest.digest('hex');
   }
 
@@ -84,10 +84,10 @@ export class ListedTar {
       this.#zeros++;
       return;
     }
-    if (this.#zeros > 0) throw invalid('it goes on behind its end');
+    if (this.#zeros > 0) throw invalid('it continues after its end');
     checkHeader(block);
     // Others write other headers, which are read as well; ours are what the standard has.
-    if (block.toString('latin1', 257, 265) !== ustar) throw invalid('a header is no ustar header');
+    if (block.toString('latin1', 257, 265) !== ustar) throw invalid('a header is not a ustar header');
     const flag = block.toString('latin1', 156, 157);
     if (isExtension(flag)) {
       const size = number(block, 124, 12);

@@ -111,7 +111,7 @@ function readLong(flag: 'L' | 'K', body: Buffer): Extended {
 function decimal(value: Buffer): number {
   const digits = value.toString('latin1');
   if (/^\d{1,16}$/.test(digits) && Number.isSafeInteger(Number(digits))) return Number(digits);
-  throw invalid(`${JSON.stringify(digits)} is no number`);
+  throw invalid(`${JSON.stringify(digits)} is not a number`);
 }
 
 function text(block: Buffer, offset: number, length: number): ByteString {
@@ -133,9 +133,9 @@ export function number(block: Buffer, offset: number, length: number): number {
     .replace(/^ +/, '')
     .replace(/[\0 ].*$/s, '');
   if (/^[0-7]*$/.test(digits)) return Number.parseInt(digits || '0', 8);
-  throw invalid(`${JSON.stringify(digits)} is no octal number`);
+  throw invalid(`${JSON.stringify(digits)} is not an octal number`);
 }
 
 export function invalid(reason: string): MillinerError {
-  return new MillinerError('LAYER_INVALID', `a layer is no tar stream that can be unpacked: ${reason}`);
+  return new MillinerError('LAYER_INVALID', `a layer is not a tar stream that can be unpacked: ${reason}`);
 }

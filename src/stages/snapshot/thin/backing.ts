@@ -37,7 +37,7 @@ export async function makeLoopFile(path: string, bytes: number): Promise<Backing
 export async function examineDevice(path: string): Promise<Backing> {
   const found = await stat(path).catch(() => undefined);
   if (!found) throw unusable(path, 'there is no such device');
-  if (!found.isBlockDevice()) throw unusable(path, 'it is no block device');
+  if (!found.isBlockDevice()) throw unusable(path, 'it is not a block device');
   const handle = await open(path, constants.O_RDWR | constants.O_EXCL).catch(
     (error: NodeJS.ErrnoException) => {
       if (error.code === 'EBUSY') throw unusable(path, 'it is mounted, or another device stands on it');
@@ -57,8 +57,8 @@ export async function examineDevice(path: string): Promise<Backing> {
   const probed = await run('blkid', ['-p', path], { allow: [0, blkidNothing, 8] });
   if (probed.exitCode !== blkidNothing) {
     const what = /\b(?:TYPE|PTTYPE)="([^"]+)"/.exec(probed.stdout)?.[1];
-    throw unusable(path, `it holds ${what ?? 'what blkid takes for several things at once'}`, {
-      hint: `If that may go, clear it with: wipefs --all ${path}`,
+    throw unusable(path, `it holds ${what ?? 'several things at once, as blkid sees it'}`, {
+      hint: `If nobody needs that, clear the device with wipefs --all ${path}.`,
     });
   }
   return { kind: 'block', path, sectors: await sectorsOf(path) };
@@ -135,7 +135,7 @@ function backingTable(backing: Backing, source: string): Target[] {
 async function requireOwnLabel(config: PoolConfig, role: Role): Promise<void> {
   const { path } = config[role];
   const label = await readLabel(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw unusable(path, 'it is not there any more');
+    if (error.code === 'ENOENT') throw unusable(path, 'it no longer exists');
     throw error;
   });
   if (label?.pool === config.uuid && label.role === role) return;

@@ -78,7 +78,7 @@ async function plan(state: string, request: PoolRequest): Promise<PoolConfig> {
   if (metadata.sectors * sector < needed) {
     throw new MillinerError(
       'DEVICE_UNUSABLE',
-      `${metadata.path} has less than the ${needed} bytes that it needs`,
+      `${metadata.path} has fewer than the ${needed} bytes that it needs`,
     );
   }
   const volumeSectors = Math.floor(request.volumeSize / sector);
@@ -113,7 +113,10 @@ async function planDevices({
 }): Promise<[Backing, Backing]> {
   const backings: [Backing, Backing] = [await examineDevice(data), await examineDevice(metadata)];
   if ((await realpath(data)) === (await realpath(metadata))) {
-    throw new MillinerError('DEVICE_UNUSABLE', `${data}: data and metadata need a device each`);
+    throw new MillinerError(
+      'DEVICE_UNUSABLE',
+      `${data} is given for both data and metadata, which need a device each`,
+    );
   }
   backings[0].sectors -= backings[0].sectors % blockSectors;
   // The kernel uses no more, and complains where there is.
@@ -169,7 +172,7 @@ export async function removePool(state: string, { force }: { force: boolean }): 
     const committed = config.phase === 'ready' ? countCommitted(state) : 0;
     if (committed > 0 && !force) {
       throw new MillinerError('SNAPSHOT_IN_USE', `the pool holds ${committed} snapshots of images`, {
-        hint: 'Their images would have to be built again; if that may be: milliner pool remove --force',
+        hint: 'If their images may be built again, run milliner pool remove --force.',
         details: { snapshots: committed },
       });
     }

@@ -53,7 +53,7 @@ async function grown(
   if (backing.kind === 'block') {
     if (bytes !== undefined) {
       throw new MillinerError('USAGE', `${flag} is for pools in files; ${backing.path} is a device`, {
-        hint: `Make the device larger (lvextend), then run pool grow without ${flag}.`,
+        hint: `Enlarge the device (lvextend), then run milliner pool grow without ${flag}.`,
       });
     }
     return { ...backing, sectors: Math.max(backing.sectors, await sectorsOf(backing.path)) };
@@ -61,10 +61,7 @@ async function grown(
   if (bytes === undefined) return backing;
   const sectors = Math.floor(bytes / sector);
   if (sectors < backing.sectors && !atLeast) {
-    throw new MillinerError(
-      'USAGE',
-      `${flag} ${bytes} is less than the ${backing.sectors * sector} there are`,
-    );
+    throw new MillinerError('USAGE', `${flag} ${bytes} is less than the present ${backing.sectors * sector}`);
   }
   const larger = Math.max(sectors, backing.sectors);
   return makeLoopFile(backing.path, larger * sector);

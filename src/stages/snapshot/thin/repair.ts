@@ -82,8 +82,8 @@ async function rebuild(state: string, config: PoolConfig, device: string): Promi
     const repair = await tool('thin_repair', ['--input', device, '--output', repaired]);
     const check = await tool('thin_check', [repaired]);
     if (!repair.ok || !check.ok) {
-      throw new MillinerError('POOL_DAMAGED', `thin_repair cannot mend ${device}: ${repair.words}`, {
-        hint: `What is left is in ${backup}; the pool is as it was. Its images can be built again in a new one: milliner pool remove --force`,
+      throw new MillinerError('POOL_DAMAGED', `thin_repair cannot repair ${device}: ${repair.words}`, {
+        hint: `Remove the pool with milliner pool remove --force, and build its images again in a new one. The pool is unchanged, and ${backup} has a copy of its metadata.`,
         details: { backup },
       });
     }

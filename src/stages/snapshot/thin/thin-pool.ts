@@ -63,7 +63,7 @@ async function assemble(config: PoolConfig, isNew: boolean): Promise<Target[]> {
   if (!isNew && !(await hasSuperblock(config.metadata.path))) {
     throw new MillinerError(
       'POOL_DAMAGED',
-      `${config.metadata.path} does not begin as a pool's metadata does`,
+      `${config.metadata.path} does not begin like the metadata of a pool`,
     );
   }
   const metadata = await attach(config, 'metadata');
@@ -103,7 +103,7 @@ async function requireRemoved(name: string): Promise<void> {
 }
 
 function busy(name: string): MillinerError {
-  return new MillinerError('BUSY', `${name} is in use; it goes when its last user ends`, {
+  return new MillinerError('BUSY', `${name} is in use until its last user ends`, {
     details: { name },
   });
 }

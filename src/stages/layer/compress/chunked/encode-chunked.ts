@@ -174,7 +174,7 @@ function utf8(path: ByteString): string {
   const bytes = bytesOf(path);
   const text = showBytes(path);
   if (Buffer.from(text, 'utf8').equals(bytes)) return text;
-  throw new MillinerError('IMAGE_UNREPRESENTABLE', `/${text} is no UTF-8, which zstd:chunked cannot hold`, {
-    hint: 'Say layers: { compression: zstd } in the recipe.',
+  throw new MillinerError('IMAGE_UNREPRESENTABLE', `/${text} is not UTF-8, and zstd:chunked cannot hold it`, {
+    hint: 'Set layers: {compression: zstd} in the recipe.',
   });
 }
