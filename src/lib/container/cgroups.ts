@@ -1,4 +1,4 @@
-/** Control groups of containers: what they are held to, what they took, and the removal of what a killed runtime leaves. */
+/** Control groups of containers: their limits, their counters, and the removal of groups that a killed runtime left. */
 import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ const pauseMilliseconds = 20;
 
 type Hierarchies = { target: string; controllers: Set<string>; unified: boolean }[];
 
-/** Where control groups are mounted here, and what each place controls (cgroups(7)). */
+/** The mounted cgroup hierarchies and the controllers of each (cgroups(7)). */
 async function hierarchies(): Promise<Hierarchies> {
   const mounted = (await listMounts()).filter(({ type }) => type === 'cgroup' || type === 'cgroup2');
   return Promise.all(
@@ -22,23 +22,23 @@ async function hierarchies(): Promise<Hierarchies> {
   );
 }
 
-/** Where the version 2 hierarchy is mounted, and whether it is the one that has the controllers. */
+/** The mount point of the version 2 hierarchy, and whether it has the controllers. */
 export async function unifiedHierarchy(): Promise<{ target: string; controls: boolean } | undefined> {
   const found = (await hierarchies()).find(({ unified }) => unified);
   return found && { target: found.target, controls: found.controllers.has('memory') };
 }
 
-/** Where a version 1 hierarchy without controllers is mounted. */
+/** The mount point of a version 1 hierarchy without controllers. */
 export async function namedHierarchy(name: string): Promise<string | undefined> {
   return (await hierarchies()).find(({ controllers }) => controllers.has(`name=${name}`))?.target;
 }
 
-/** Every controller that a group can be made in. */
+/** The controllers that a group can use. */
 export async function availableControllers(): Promise<Set<string>> {
   return new Set((await hierarchies()).flatMap((one) => [...one.controllers]));
 }
 
-/** What the kernel holds a group to, and what it has counted; what it does not know is left out. */
+/** Limits and counters of a group; those that the kernel does not report are absent. */
 export interface GroupState {
   memoryLimit?: number;
   pidsLimit?: number;
@@ -46,7 +46,7 @@ export interface GroupState {
   cpuLimit?: number;
   memoryPeak?: number;
   oomKills?: number;
-  /** How often a process was refused because of the limit. */
+  /** How often a fork failed because of the limit. */
   pidsRefused?: number;
 }
 
@@ -78,7 +78,7 @@ export async function readGroup(name: string): Promise<GroupState> {
   );
 }
 
-/** `max` and whatever else is no number is no limit. */
+/** Text that is not a number, such as `max`, means no limit. */
 function count(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
@@ -96,18 +96,18 @@ function field(text: string | undefined, name: string): number | undefined {
   return count(new RegExp(`^${name} (\\d+)$`, 'm').exec(text ?? '')?.[1]);
 }
 
-/** Ends every process in the groups of this name, in every hierarchy, and removes them with what is below them. */
+/** Kills every process in the groups of this name, in every hierarchy, and removes them and the groups below. */
 export async function removeGroups(name: string): Promise<void> {
   for (const { target } of await hierarchies()) await removeGroup(join(target, name));
 }
 
-/** A group goes once its processes and the groups below it are gone, which the kernel may take a moment for. */
+/** The kernel may need a moment after the last process has ended before a group can be removed. */
 async function removeGroup(path: string): Promise<void> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const pids = await readFile(join(path, 'cgroup.procs'), 'utf8').catch(() => undefined);
     if (pids === undefined) return;
     for (const pid of pids.split('\n').filter(Boolean)) kill(Number(pid));
-    // Another command may be removing the same.
+    // Another command may remove the same group.
     for (const below of await readdir(path, { withFileTypes: true }).catch(() => [])) {
       if (below.isDirectory()) await removeGroup(join(path, below.name));
     }

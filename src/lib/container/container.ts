@@ -1,4 +1,4 @@
-/** One program in a container of its own, to its end. */
+/** Runs one program in a container of its own, to its end. */
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,21 +10,21 @@ import { findRuntime, removeContainer, signalContainer, startContainer, type Con
 import { prepareTracing, type Trace } from './trace.ts';
 
 export interface ContainerOptions extends ContainerSpecification, Container {
-  /** Milliseconds; then LIMIT_EXCEEDED. */
+  /** Milliseconds; a longer run throws LIMIT_EXCEEDED. */
   timeout: number;
-  /** Called with each line, of which at most 4096 characters come; what goes there is not in the result. */
+  /** Called with each line, cut to 4096 characters; such output is not in the result. */
   onStdout?: (line: string) => void;
   onStderr?: (line: string) => void;
-  /** Called with every piece of it, as it comes. */
+  /** Called with each piece of stderr as it arrives. */
   onStderrBytes?: (chunk: Buffer) => void;
   /**
-   * Called at its end, a bad one too, with the programs that its first process has started. What these write comes
-   * apart: neither theirs nor the first process's can be mistaken for the other's.
+   * Called at the end of the container, also after a failure, with the programs that its first process started. The
+   * output of these programs is separate from that of the first process, so neither can fake lines of the other.
    */
   onTrace?: (trace: Trace) => void;
-  /** With `onTrace`: called with each line of theirs. */
+  /** With `onTrace`: called with each line of those programs. */
   onProgramLine?: (line: string) => void;
-  /** Whether what it writes to has no room left; asked now and then, and at its end. */
+  /** Whether the disk that it writes to is full; polled, and asked once more at the end. */
   isDiskFull?: () => Promise<boolean>;
   signal?: AbortSignal | undefined;
 }
@@ -35,14 +35,14 @@ export interface ContainerResult {
   stderr: string;
 }
 
-/** Bytes that a program may write to its standard output and error. */
+/** Bytes that a program may write to standard output and error together. */
 const maxOutputBytes = 64 * 1024 * 1024;
 
 /** Throws INTERRUPTED, or LIMIT_EXCEEDED where the program runs too long, writes too much, fills its disk or needs too much memory. */
 export async function runContainer(options: ContainerOptions): Promise<ContainerResult> {
   options.signal?.throwIfAborted();
   const failed = new AbortController();
-  // Without anybody to tell of it too: what is followed dies with us.
+  // Programs are traced without onTrace too, because traced processes die when Milliner dies.
   const tracing = prepareTracing(options, () => failed.abort());
   try {
     const config = await specification({ ...options, hooks: tracing.hooks });
@@ -72,7 +72,7 @@ export async function runContainer(options: ContainerOptions): Promise<Container
     if (trace) options.onTrace?.(trace);
     if (stop.error) throw stop.error;
     if (await options.isDiskFull?.()) throw diskFull(options.args, stop.diskSeen);
-    // Whatever died of it may have been a scriptlet's helper, whose end nobody looked at.
+    // The kernel may have killed a helper of a scriptlet, whose exit status no program checked.
     if ((await readGroup(options.id)).oomKills) {
       throw limitExceeded(options.args, 'memory', `${options.memoryBytes} bytes`);
     }
@@ -84,7 +84,7 @@ export async function runContainer(options: ContainerOptions): Promise<Container
     }
     return { exitCode: result.exitCode, stdout: result.stdout ?? '', stderr: result.stderr };
   } finally {
-    // Before, because a container that waits at a hook has not yet been created.
+    // Before the container is killed, because one that waits at a hook is not created yet.
     await tracing.finish().catch(() => undefined);
     tracing.words?.destroy();
     await removeContainer(options);
@@ -104,7 +104,7 @@ function follow(
   return splitter;
 }
 
-/** Watches for what ends a program before its time; the first reason counts. */
+/** Ends the program at the first of several reasons: abort, timeout, output, disk. */
 function stopper({ signal, timeout, args, isDiskFull }: ContainerOptions, kill: () => void) {
   let error: MillinerError | undefined;
   let written = 0;
@@ -119,7 +119,7 @@ function stopper({ signal, timeout, args, isDiskFull }: ContainerOptions, kill: 
   const over = new AbortController();
   const watching = watchDisk(isDiskFull, over.signal, (since) => stop(diskFull(args, since)));
   signal?.addEventListener('abort', onAbort);
-  // While the bundle was written nobody listened.
+  // The abort may have come while the bundle was written, before the listener was added.
   if (signal?.aborted) onAbort();
   return {
     onOutput: (bytes: number) => {
@@ -144,7 +144,7 @@ function stopper({ signal, timeout, args, isDiskFull }: ContainerOptions, kill: 
 
 const diskPollMilliseconds = 50;
 
-/** Gives when it last had room, in milliseconds since the epoch. */
+/** Polls the disk; returns the time at which it last had room, in milliseconds since the epoch. */
 async function watchDisk(
   isDiskFull: (() => Promise<boolean>) | undefined,
   over: AbortSignal,
@@ -154,7 +154,7 @@ async function watchDisk(
   if (!isDiskFull) return since;
   while (!over.aborted) {
     const asked = Date.now();
-    // It fails where the disk is taken away, and then at the end too.
+    // The check fails if the disk is removed, which also counts as full.
     if (await isDiskFull().catch(() => true)) {
       onFull(since);
       break;
@@ -165,7 +165,7 @@ async function watchDisk(
   return since;
 }
 
-/** @param since milliseconds since the epoch when it had room yet: what has ended before did not fill it */
+/** @param since milliseconds since the epoch when the disk last had room: programs that ended before did not fill it */
 function diskFull(args: string[], since: number): MillinerError {
   return new MillinerError('LIMIT_EXCEEDED', `${args[0]} or what it ran filled its disk`, {
     details: { limit: 'disk', since },
@@ -180,11 +180,14 @@ function limitExceeded(args: string[], limit: keyof typeof exceeded, limitText: 
   });
 }
 
-/** A signal that programs may ignore would leave them time; and a runtime that dies first leaves its container. */
+/**
+ * SIGKILL, because a program may ignore other signals. The container is killed first, because a runtime that dies first
+ * leaves it behind.
+ */
 async function killContainer(container: Container, child: Promise<unknown>): Promise<void> {
   const ended = new AbortController();
   void child.finally(() => ended.abort());
-  // Until it is created there is nothing to kill.
+  // A container that is not created yet cannot be killed.
   while (!ended.signal.aborted) {
     await signalContainer(container, 'KILL');
     await sleep(50);

@@ -1,17 +1,17 @@
 /**
- * Owners of files that lie where no mount moves them: in a directory that programs of a user namespace write to, and
- * that is ours. All that names an id moves: owner, group, ACLs (acl(5)), capabilities (capabilities(7)).
+ * Moves owners of files between an image and a user namespace, in a directory of the host that no ID-mapped mount
+ * shows. Every kind of ID moves: owner, group, ACLs (acl(5)) and capabilities (capabilities(7)).
  */
 import type { ScanEntry } from '../host/native.ts';
 import type { IdRange } from './userns.ts';
 
 export type Owned = Pick<ScanEntry, 'uid' | 'gid' | 'xattrs'>;
 
-/** As programs of the namespace are to find what the image has so. */
+/** The file as programs of the namespace must see it, from the file as it is in the image. */
 export const movedIn = (owned: Owned, ids: IdRange | undefined): Owned =>
   ids ? moved(owned, ids.start, intoNamespace(ids.start)) : owned;
 
-/** As the image has it, what programs of the namespace have made so. */
+/** The file as it must be in the image, from the file that programs of the namespace made. */
 export const movedOut = (owned: Owned, ids: IdRange | undefined): Owned =>
   ids ? moved(owned, -ids.start, outOfNamespace(ids.start)) : owned;
 
@@ -23,7 +23,10 @@ function moved({ uid, gid, xattrs }: Owned, by: number, capability: (value: Buff
   return { uid: uid + by, gid: gid + by, ...(xattrs && { xattrs: Object.fromEntries(values) }) };
 }
 
-/** <linux/posix_acl_xattr.h>: a version, then entries of tag, permissions and id; these name a user, a group. */
+/**
+ * <linux/posix_acl_xattr.h>: a version, then entries of tag, permissions and ID. These tags are for a given user or
+ * group.
+ */
 const namedEntryTags = new Set([0x02, 0x08]);
 
 function movedAcl(value: Buffer, by: number): Buffer {
@@ -33,7 +36,7 @@ function movedAcl(value: Buffer, by: number): Buffer {
   return acl;
 }
 
-/** <linux/capability.h>: the third revision adds the root for whom they count. */
+/** <linux/capability.h>: the third revision adds the root user of the namespace in which the capabilities count. */
 const revision = { second: 0x0200_0000, third: 0x0300_0000, mask: 0xff00_0000 };
 const length = { second: 20, third: 24 };
 

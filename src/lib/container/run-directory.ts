@@ -1,6 +1,6 @@
 /**
- * Where a container's root is seen: below /run, because root of a user namespace has no way through directories that
- * are the host's root's alone, as the state is. Its group may pass, and nobody else.
+ * A directory below /run for the root of a container. Root of a user namespace cannot enter directories of the host's
+ * root, such as the state directory. The group of this directory may pass through it, and no other user.
  */
 import { chmod, lchown, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const place = '/run/milliner';
 
 export const runDirectoryOf = (id: string): string => join(place, id);
 
-/** @param id unique on this host; what a killed process has left of the same id goes */
+/** @param id unique on this host; the directory of a killed process with the same ID is removed */
 export async function makeRunDirectory(id: string, ids: IdRange | undefined): Promise<string> {
   await removeRunDirectory(id);
   const directory = runDirectoryOf(id);
@@ -22,7 +22,7 @@ export async function makeRunDirectory(id: string, ids: IdRange | undefined): Pr
   return directory;
 }
 
-/** With what is mounted in it; one that is not there is no error. */
+/** Also unmounts and removes its content; a missing directory is no error. */
 export async function removeRunDirectory(id: string): Promise<void> {
   const directory = runDirectoryOf(id);
   await unmountAllBelow(directory, { detach: true });

@@ -1,4 +1,4 @@
-/** The config.json of an OCI bundle: what a container shows and what it may do. */
+/** The config.json of an OCI bundle: the mounts and rights of a container. */
 import { readFile } from 'node:fs/promises';
 import { seccompFilter } from './seccomp.ts';
 import { mappingsOf, type IdRange } from './userns.ts';
@@ -9,26 +9,26 @@ export interface Bind {
   /** Absolute path in the container. */
   target: string;
   writable?: boolean;
-  /** Device nodes below work only where this is set. */
+  /** Whether device nodes below it can be opened. */
   devices?: boolean;
 }
 
 export interface ContainerSpecification {
-  /** Also the name of its cgroup. */
+  /** Also the name of the cgroup. */
   id: string;
-  /** Of a user namespace of its own; without, its root is the host's. */
+  /** IDs of the container's user namespace; without them its root is the host's root. */
   ids?: IdRange | undefined;
-  /** Root directory; never written to unless rootWritable. Root of the ids has to have a way to it. */
+  /** Root directory; read-only unless rootWritable. Root of the ids must be able to reach it. */
   rootfs: string;
   rootWritable?: boolean;
   binds: Bind[];
   /** Directories that get an empty tmpfs. */
   tmpfs: string[];
-  /** Further mounts, behind all others. */
+  /** Further mounts, after all others. */
   mounts?: object[];
-  /** Besides /proc: further places for a procfs of the container's own. */
+  /** Further mount points of a procfs, besides /proc. */
   proc?: string[];
-  /** A minimal /dev of the runtime's making; not where the root has device nodes of its own. */
+  /** Whether the runtime makes a minimal /dev; not if the root has device nodes of its own. */
   dev: boolean;
   args: string[];
   env: Record<string, string>;
@@ -36,11 +36,11 @@ export interface ContainerSpecification {
   memoryBytes: number;
   pids: number;
   hostname: string;
-  /** Refuses the system calls that only a container with an init of its own may need. */
+  /** Refuses system calls that only a container with an init system may need. */
   confined: boolean;
-  /** What it writes is synced by whoever keeps it. */
+  /** Syncs do nothing: the caller syncs the files that it keeps. */
   transient?: boolean;
-  /** What the runtime runs before the program. */
+  /** Hooks that the runtime runs before the program. */
   hooks?: object;
 }
 
@@ -59,14 +59,17 @@ const capabilityNumbers: Record<string, bigint> = {
   CAP_SETFCAP: 31n,
 };
 
-/** A runtime fails on a capability outside our own bounding set, so ask only for what we have. */
+/** Only the available ones, because a runtime fails on a capability outside its own bounding set. */
 export async function availableCapabilities(wanted: string[]): Promise<string[]> {
   const status = await readFile('/proc/self/status', 'utf8');
   const bounding = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
   return wanted.filter((name) => (bounding >> (capabilityNumbers[name] ?? 63n)) & 1n);
 }
 
-/** At most so many, of which the container begins with 1024: without CAP_SYS_RESOURCE we can hand on no more than we have. */
+/**
+ * The limit of open files, at most `max`; the soft limit is 1024. Without CAP_SYS_RESOURCE the limit cannot exceed this
+ * process's own.
+ */
 export async function openFiles(max: number): Promise<{ type: string; soft: number; hard: number }> {
   const limits = await readFile('/proc/self/limits', 'utf8');
   const own = /^Max open files\s+\d+\s+(\d+)/m.exec(limits)?.[1];
@@ -78,7 +81,7 @@ export async function openFiles(max: number): Promise<{ type: string; soft: numb
 export async function specification(options: ContainerSpecification): Promise<object> {
   const capabilities = await availableCapabilities(options.capabilities);
   const procs = ['/proc', ...(options.proc ?? [])];
-  // Without CAP_SYS_ADMIN root could still write what uid 0 owns there, kernel.core_pattern among it.
+  // Without CAP_SYS_ADMIN root could still write files of uid 0 in /proc, kernel.core_pattern among them.
   const below = (names: string[]) => procs.flatMap((proc) => names.map((name) => `${proc}/${name}`));
   return {
     ociVersion: '1.0.2',
@@ -117,7 +120,7 @@ export async function specification(options: ContainerSpecification): Promise<ob
   };
 }
 
-/** For the linux section, with a user namespace where there are ids for it. */
+/** For the linux section; with a user namespace if there are ids for it. */
 export function namespacesOf(types: readonly string[], ids: IdRange | undefined): object {
   const all = ids ? ['user', ...types] : types;
   return { namespaces: all.map((type) => ({ type })), ...(ids && mappingsOf(ids)) };
@@ -138,7 +141,7 @@ function mountsOf(options: ContainerSpecification): object[] {
   ];
 }
 
-/** /dev/null and the like. */
+/** /dev/null and similar devices, which give access to nothing. */
 export const harmlessDevices = [3, 5, 7, 8, 9].map((minor) => ({
   allow: true,
   type: 'c',
@@ -147,7 +150,7 @@ export const harmlessDevices = [3, 5, 7, 8, 9].map((minor) => ({
   access: 'rwm',
 }));
 
-/** Pseudo-terminals of a container's own: the mount's options, and the rules for /dev/tty, /dev/ptmx and what is in /dev/pts. */
+/** Pseudo-terminals of the container's own: mount options, and device rules for /dev/tty, /dev/ptmx and /dev/pts. */
 export const terminals = {
   options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
   rules: [
@@ -160,7 +163,7 @@ export const terminals = {
 /** Options of the tmpfs at /dev/shm. */
 export const sharedMemory = ['nosuid', 'nodev', 'noexec', 'mode=1777', 'size=64m'];
 
-/** Packages may make any device node (m); only the harmless ones can be opened. */
+/** Packages may make any device node (m), but programs can open only the harmless ones. */
 const deviceRules = [
   { allow: true, type: 'c', access: 'm' },
   { allow: true, type: 'b', access: 'm' },
@@ -168,7 +171,10 @@ const deviceRules = [
   ...terminals.rules,
 ];
 
-/** Its pages count as memory of the container: a full one is an error of the writer, not the end of all. */
+/**
+ * Its pages count as memory of the container. A size limit turns a full one into an error of the writer, instead of an
+ * out-of-memory kill.
+ */
 const tmpfsSize = 'size=1g';
 
 export function mountOf(type: string, source: string, destination: string, options: string[]) {

@@ -1,4 +1,6 @@
-/** The one owner of OCI runtimes: which one works here, and how a container is started, entered, signalled, removed. */
+/**
+ * The only module that calls OCI runtimes: it finds one that works, and starts, enters, signals and removes containers.
+ */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,11 +10,14 @@ import { run, runAttached, start, startStreaming, type RunResult } from '../host
 export interface Container {
   /** Unique on this host; also the name of its control group. */
   id: string;
-  /** A directory of the caller's for the bundle and the runtime's state. */
+  /** A directory of the caller for the bundle and the runtime's state. */
   directory: string;
 }
 
-/** Debian 12's crun refuses a hybrid cgroup hierarchy where runc works: what counts is which one runs. */
+/**
+ * Tried in this order, because a runtime may be installed and still fail: crun of Debian 12 refuses a hybrid cgroup
+ * hierarchy, on which runc works.
+ */
 const runtimes = ['runc', 'crun'];
 
 const stateOf = ({ directory }: Container) => ['--root', join(directory, 'runtime')];
@@ -20,20 +25,21 @@ const stateOf = ({ directory }: Container) => ['--root', join(directory, 'runtim
 export interface StartOptions {
   /** config.json of the OCI runtime specification. */
   config: object;
-  /** What it writes goes to whoever reads the child's stdout, and is not kept. */
+  /** The caller reads the child's stdout, and none of it is kept. */
   streaming: boolean;
   /**
-   * Somebody watches it: what the runtime itself has to say is kept apart from what the program says, and what has
-   * ended stays until it is removed, with the counts of its control group (where the runtime can: not crun 1.8).
+   * For a container that is observed. The runtime's own messages go to a log, apart from the program's output. A
+   * container that has ended stays until it is removed, with the counters of its control group (runc only; crun 1.8
+   * cannot).
    */
   watched?: boolean;
-  /** What has ended stays likewise, for whoever reads those counts. */
+  /** A container that has ended stays likewise, for its counters. */
   counted?: boolean;
-  /** A descriptor of ours that the container's program gets as its descriptor 3. */
+  /** An open descriptor of this process that the container's program gets as its descriptor 3. */
   handed?: number;
 }
 
-/** Starts the container's first process; the child given back ends with it and has its exit code. */
+/** Starts the container's first process; the returned child ends with it and has its exit code. */
 export async function startContainer(
   container: Container,
   { config, streaming, watched, counted, handed }: StartOptions,
@@ -55,14 +61,14 @@ export async function startContainer(
     bundle,
     container.id,
   ];
-  // Wrapped, because a child is also a promise, for which an async function would wait.
+  // In an object, because the child is also a promise, which an async function would await.
   return { child: (streaming ? startStreaming : start)(runtime, program, { handed }) };
 }
 
 const bundleOf = ({ directory, id }: Container) => join(directory, id);
 const logOf = (container: Container) => join(bundleOf(container), 'runtime.log');
 
-/** Why the runtime could not start the program of a watched container; undefined where it could. */
+/** Why the runtime could not start the program of a watched container; undefined if it did. */
 export async function startFailure(container: Container): Promise<string | undefined> {
   const log = await readFile(logOf(container), 'utf8').catch(() => '');
   const lines = log.split('\n').filter(Boolean);
@@ -71,7 +77,7 @@ export async function startFailure(container: Container): Promise<string | undef
     .find(({ level }) => level === 'error')?.msg;
 }
 
-/** The process id of its first process as the host sees it; undefined where it does not run. */
+/** Host process ID of the container's first process; undefined if it does not run. */
 export async function containerPid(container: Container): Promise<number | undefined> {
   const { exitCode, stdout } = await run(
     await findRuntime(),
@@ -85,15 +91,15 @@ export async function containerPid(container: Container): Promise<number | undef
   return status === 'running' && pid > 0 ? pid : undefined;
 }
 
-/** Signals the first process; one that is not there is no error. */
+/** Signals the first process; a missing one is no error. */
 export async function signalContainer(container: Container, signal: string): Promise<void> {
-  // A try that fails, because a terminal's interrupt ended it too, is for the caller to repeat.
+  // If a terminal's interrupt kills the runtime, the caller must repeat the call.
   await run(await findRuntime(), [...stateOf(container), 'kill', container.id, signalNumber(signal)], {
     allow: [0, 1, 255],
   }).catch(() => undefined);
 }
 
-/** Runtimes know the real-time signals, one of which halts systemd, by number only; glibc's first is 34. */
+/** Runtimes accept real-time signals (one of them halts systemd) by number only; glibc's first is 34. */
 function signalNumber(name: string): string {
   const realTime = /^(?:SIG)?RT(MIN|MAX)(?:([+-])(\d+))?$/.exec(name);
   if (!realTime) return name;
@@ -102,13 +108,13 @@ function signalNumber(name: string): string {
 }
 
 export interface ExecOptions {
-  /** Milliseconds; then the program is killed and `exitCode` is that of a killed one. */
+  /** Milliseconds; then the program is killed, and `exitCode` is that of a killed program. */
   timeout: number;
   env?: Record<string, string>;
   signal?: AbortSignal | undefined;
 }
 
-/** Runs one more program in a running container, with its user, environment and limits; 255 where it cannot be started. */
+/** Runs one more program in a running container, with its user, environment and limits; 255 if it cannot be started. */
 export async function execInContainer(
   container: Container,
   args: readonly string[],
@@ -138,13 +144,14 @@ export async function execInContainer(
 type ExecChild = ReturnType<typeof start>;
 
 /**
- * The runtime's own end would leave the program running. The program's end need not be the runtime's, which waits as
- * long as anything holds the output; by then the program's pid may be another's.
+ * Killing the runtime would leave the program running. Nor does the runtime end with the program: it waits as long as
+ * any process holds the output open. By then the program's process ID may belong to another program, so its parent is
+ * checked.
  */
 async function killProgram({ nodeChildProcess: child }: ExecChild, pidFile: string): Promise<void> {
   const pid = await readFile(pidFile, 'utf8').catch(() => '');
   const stat = pid && (await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
-  // proc_pid_stat(5): the name may hold anything, a bracket too; behind it stand the state and the parent.
+  // proc_pid_stat(5): the name may contain any character, brackets too; state and parent follow the last bracket.
   const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
   if (child.exitCode !== null || child.signalCode !== null) return;
   if (parent === child.pid) killProcess(Number(pid));
@@ -159,18 +166,18 @@ function killProcess(pid: number): void {
   }
 }
 
-/** What a program leaves running in the background holds its output open, perhaps for ever. */
+/** A program in the background may hold the output open without end. */
 function closeOutput({ stdout, stderr }: ExecChild): void {
   for (const stream of [stdout, stderr]) stream?.destroy();
 }
 
-/** Milliseconds for what was written and not yet read. */
+/** Milliseconds to read output that was written before the program ended. */
 const patienceForOutput = 3000;
 
 /**
- * Runs one more program in it with our own terminal or pipes, and ends it with the signal; gives its exit code. One
- * that has the whole terminal may do with it what it likes, as a shell or an editor must; what others write to a
- * terminal is made printable, and a pipe or a file gets the bytes.
+ * Runs one more program in the container with this process's terminal or pipes, ends it with the signal, and returns
+ * its exit code. A program that has the whole terminal may write anything to it, as shells and editors must. Other
+ * output to a terminal is made printable; pipes and files get the bytes.
  */
 export async function attachToContainer(
   container: Container,
@@ -186,7 +193,7 @@ export async function attachToContainer(
   });
 }
 
-/** What a program in it writes, to be read by people. */
+/** As execInContainer, with output made printable. */
 export async function showFromContainer(
   container: Container,
   args: readonly string[],
@@ -198,10 +205,10 @@ export async function showFromContainer(
 
 let execs = 0;
 
-/** Bytes; who writes more is ended. */
+/** Bytes; a program that writes more is killed. */
 const maxExecOutputBytes = 16 * 1024 * 1024;
 
-/** Ends and forgets every container whose state lies in a directory that a dead run left behind. */
+/** Kills and removes the containers whose state is in a directory that a dead run left behind. */
 export async function removeContainers(directory: string): Promise<void> {
   const { stdout } = await run(await findRuntime(), [...stateOf({ id: '', directory }), 'list', '--quiet'], {
     allow: [0, 1],
@@ -209,7 +216,7 @@ export async function removeContainers(directory: string): Promise<void> {
   for (const id of stdout.split('\n').filter(Boolean)) await removeContainer({ id, directory });
 }
 
-/** Kills what still runs in it. The kernel may need a moment to let a process go: a bounded number of tries. */
+/** Kills and removes a container. The kernel may need a moment after the kill, so a few attempts are made. */
 export async function removeContainer(container: Container): Promise<void> {
   const runtime = await findRuntime();
   const program = [...stateOf(container), 'delete', '--force', container.id];
@@ -223,7 +230,7 @@ export async function removeContainer(container: Container): Promise<void> {
 
 let found: string | undefined;
 
-/** The first runtime that can run a container here; HOST_MISSING with what each said if none can. */
+/** The first runtime that can run a container here. Throws HOST_MISSING with the reason of each if none can. */
 export async function findRuntime(): Promise<string> {
   if (found) return found;
   const reasons: string[] = [];

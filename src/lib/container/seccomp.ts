@@ -1,7 +1,7 @@
 /**
- * The seccomp filter of scriptlets and instances: a list of what is allowed. Root without CAP_SYS_ADMIN could still
- * make a user namespace and be its administrator, or talk to the hypervisor over AF_VSOCK, which no network namespace
- * has a say in. OCI runtime specification 1.0.2, config-linux.md, seccomp.
+ * The seccomp filter of scriptlets and instances: an allow-list. Without it, root without CAP_SYS_ADMIN could still
+ * become administrator of a new user namespace, or talk to the hypervisor over AF_VSOCK, which network namespaces do
+ * not restrict. OCI runtime specification 1.0.2, config-linux.md, seccomp.
  */
 import { constants } from 'node:os';
 import { allowedCalls, refusedCalls } from './syscalls.ts';
@@ -10,7 +10,7 @@ const { EAFNOSUPPORT, ENOSYS, EPERM, EPROTONOSUPPORT } = constants.errno;
 
 export interface Condition {
   index: number;
-  /** Of MASKED_EQ the bits that are looked at, and in valueTwo what they are; else a number of 64 bits. */
+  /** For MASKED_EQ the mask, with the expected bits in valueTwo; otherwise a 64-bit number. */
   value: number;
   valueTwo: number;
   op: 'SCMP_CMP_MASKED_EQ' | 'SCMP_CMP_EQ' | 'SCMP_CMP_GT';
@@ -31,25 +31,25 @@ export interface Filter {
 }
 
 /**
- * What else the processor runs: programs of 32 bits. x32 is none of them, as in most kernels; a call of an architecture
- * that is not here ends its program.
+ * The 32-bit architectures that the processor can also run. x32 is left out, as in most kernels. A system call of an
+ * architecture outside this list kills the program.
  */
 const architectures: Partial<Record<NodeJS.Architecture, string[]>> = {
   x64: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86'],
   arm64: ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'],
 };
 
-/** What a program calls to be sure that its data is on the disk. */
+/** System calls that write data to disk. */
 const syncs = ['fsync', 'fdatasync', 'sync', 'sync_file_range', 'syncfs'];
 
 /** clone(2): CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. */
 const namespaces = [0x2_0000, 0x200_0000, 0x400_0000, 0x800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000];
 const anyNamespace = 0x7e02_0000;
 
-/** personality(2): Linux, its 32-bit kind, either with UNAME26; and the question which one it is. */
+/** personality(2): Linux, its 32-bit kind, either with UNAME26; and the query of the current one. */
 const personalities = [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
-/** ioctl_tty(2), TIOCSTI and TIOCLINUX: they put words where a shell reads its commands. */
+/** ioctl_tty(2), TIOCSTI and TIOCLINUX: they insert input into a terminal, where a shell would execute it. */
 const terminalInput = [0x5412, 0x541c];
 
 const AF_UNIX = 1;
@@ -57,7 +57,9 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const AF_NETLINK = 16;
 
-/** Protocols of each family; the kernel loads modules for others when asked, by whomever. */
+/**
+ * Protocols of each address family. Without this list any user could make the kernel load the module of another one.
+ */
 const protocols: { family: number; allowed: number[] }[] = [
   // None, ICMP, TCP, UDP, ICMPv6; raw ones; MPTCP, which Go and Node ask for.
   { family: AF_INET, allowed: [0, 1, 6, 17, 58, 255, 262] },
@@ -66,12 +68,12 @@ const protocols: { family: number; allowed: number[] }[] = [
   { family: AF_NETLINK, allowed: [0, 15] },
 ];
 
-/** libaudit takes this answer, and no other, for a kernel without audit, and lets people log in. */
+/** libaudit takes only this error for a kernel without audit, and then lets users log in. */
 const NETLINK_AUDIT = 9;
 
 /**
- * @param isTransient nothing in it counts until all of it is committed: syncs succeed and do nothing, as with
- * systemd-nspawn's --suppress-sync, because rpm alone makes one for every package
+ * @param isTransient whether the content counts only once all of it is committed. Then syncs succeed without effect, as
+ * with systemd-nspawn's --suppress-sync: rpm syncs once for each package
  */
 export function seccompFilter(isTransient = false): Filter {
   const isOther = new Set(isTransient ? [...syncs, 'prlimit64'] : []);
@@ -80,13 +82,14 @@ export function seccompFilter(isTransient = false): Filter {
     defaultErrnoRet: ENOSYS,
     ...(architectures[process.arch] && { architectures: architectures[process.arch]! }),
     syscalls: [
-      // First: libseccomp would make rules for it of those for socket, which cannot look at what lies in memory.
+      // First, because libseccomp would otherwise derive rules for it from those of socket, and seccomp cannot inspect
+      // arguments in memory.
       refuse(['socketcall'], EAFNOSUPPORT),
       allow(allowedCalls.filter((name) => !isOther.has(name))),
       ...(isTransient ? [refuse(syncs, 0), ...ownLimits()] : []),
       refuse(refusedCalls, EPERM),
       allow(['clone'], [bits(0, anyNamespace, 0)]),
-      // systemd asks for one, and goes on without it only where it may not.
+      // EPERM, because systemd asks for namespaces, and continues without one only after this error.
       ...namespaces.map((one) => refuse(['clone'], EPERM, [bits(0, one, one)])),
       ...none(1, terminalInput).map((other) => allow(['ioctl'], [other])),
       ...terminalInput.map((one) => refuse(['ioctl'], EPERM, [low(1, one)])),
@@ -96,12 +99,15 @@ export function seccompFilter(isTransient = false): Filter {
   };
 }
 
-/** A scriptlet that could set rpm's limits, as the same user, would make the scriptlets of other packages fail. */
+/**
+ * A scriptlet that lowered the limits of rpm, which runs as the same user, would make scriptlets of other packages
+ * fail.
+ */
 function ownLimits(): Rule[] {
   return [allow(['prlimit64'], [low(0, 0)]), refuse(['prlimit64'], EPERM, [above(0, 0)])];
 }
 
-/** A rule costs a container's start some time: where an error need not be a special one, there is none for it. */
+/** Rules only where the error number matters, because each rule slows down the start of a container. */
 function socketRules(): Rule[] {
   const families = [AF_UNIX, ...protocols.map(({ family }) => family)];
   const last = Math.max(...families);
@@ -139,7 +145,7 @@ const bits = (index: number, mask: number, value: number): Condition => ({
   op: 'SCMP_CMP_MASKED_EQ',
 });
 
-/** Of a number whose upper half the kernel does not look at: a bit there would make another number of it. */
+/** Compares the lower half of a number whose upper half the kernel ignores: a bit there must not defeat the rule. */
 const low = (index: number, value: number): Condition => bits(index, 0xffff_ffff, value);
 
 const equals = (index: number, value: number): Condition => ({
@@ -150,7 +156,9 @@ const equals = (index: number, value: number): Condition => ({
 });
 const above = (index: number, value: number): Condition => ({ index, value, valueTwo: 0, op: 'SCMP_CMP_GT' });
 
-/** Conditions of which one is true of each number of 32 bits but for these: rules can be joined by or, not by and. */
+/**
+ * Conditions of which at least one holds for every 32-bit number except these: seccomp joins rules by or, not by and.
+ */
 function none(index: number, values: readonly number[], mask = 0, prefix = 0): Condition[] {
   const within = values.filter((value) => (value & mask) >>> 0 === prefix);
   if (within.length === 0) return [bits(index, mask, prefix)];

@@ -1,6 +1,6 @@
 /**
- * Trees as a user namespace is to see them: every owner moved into its ids, on the way in and out. Overlayfs cannot
- * move owners itself, but its layers may be mounts that do (Linux 5.19).
+ * Mounts of trees for a user namespace: every owner is moved into the namespace's IDs, in both directions. Overlayfs
+ * cannot move owners itself, but its layers may be mounts that do (Linux 5.19).
  */
 import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
@@ -17,8 +17,8 @@ import { native } from '../host/native.ts';
 import { asSharedRoot, type IdRange } from './userns.ts';
 
 /**
- * As mount() does it, with moved owners. A directory beside the target holds what is needed on the way, and is gone
- * afterwards. Throws HOST_ROOT_SHARED where the kernel or the file system refuses, or the kernel's own error.
+ * As mount(), with moved owners. Intermediate mounts use a directory beside the target, which is removed afterwards.
+ * Throws HOST_ROOT_SHARED if the kernel or the file system refuses, otherwise the kernel's own error.
  */
 export async function mountShifted(spec: MountSpec, target: string, ids: IdRange): Promise<void> {
   const aside = (name: string) => join(dirname(target), `shifted-${name}`);
@@ -40,7 +40,7 @@ export async function mountShifted(spec: MountSpec, target: string, ids: IdRange
   }
 }
 
-/** Its layers' mounts are its own copies once it is mounted. */
+/** Overlayfs keeps copies of its layers' mounts, so the intermediate ones can go once it is mounted. */
 async function mountLayers(
   { writable, ...spec }: OverlaySpec,
   target: string,
@@ -54,7 +54,7 @@ async function mountLayers(
     () => bind(below, aside('lower'), ids),
     async () => {
       if (!writable) return mountOverlay({ ...spec, lower }, target, ids.start);
-      // These may lie on another file system, and have to be seen below one mount (overlayfs.rst, "Upper and Lower").
+      // They may be on another file system, and must be below one mount (overlayfs.rst, "Upper and Lower").
       const above = commonParent([writable.upper, writable.work]);
       const at = (path: string) => join(aside('upper'), relative(above, path));
       const shown = { ...spec, lower, writable: { upper: at(writable.upper), work: at(writable.work) } };
@@ -74,7 +74,7 @@ async function asideDuring(place: string, mountThere: () => Promise<void>, fn: (
     await fn();
   } finally {
     await unmount(place, { detach: true });
-    // Never with what is in it: that might be the tree itself.
+    // rmdir, not a recursive removal: if the unmount failed, the content would be the tree itself.
     await rmdir(place);
   }
 }

@@ -1,10 +1,10 @@
-/** Signals as images name them: SIGNAME, as the image specification has it, of what docker and podman take as well. */
+/** Names of signals in images. The image specification has SIGNAME; docker and podman accept other forms too. */
 import { constants } from 'node:os';
 
-/** signal(7): the first and the last that have no name of their own, as the C library numbers them. */
+/** signal(7): the first and the last real-time signal, as the C library numbers them. */
 const [rtmin, rtmax] = [34, 64];
 
-/** `SIGTERM`, `SIGRTMIN+3`; from `TERM`, `sigrtmin+3`, `37`. Undefined for what is no signal. */
+/** `SIGTERM`, `SIGRTMIN+3`; from `TERM`, `sigrtmin+3`, `37`. Undefined for an unknown signal. */
 export function canonicalSignal(text: string): string | undefined {
   if (/^\d+$/.test(text)) return nameOf(Number(text));
   const [, base = '', sign, offset = '0'] =

@@ -1,12 +1,12 @@
 /**
- * Which system calls a program of a package or an image may make. What stands in neither table does not exist for it:
- * ENOSYS, after which C libraries and systemd turn to an older call. At least as narrow as podman's default
- * (containers/common, seccomp.json), which a test holds it to.
+ * System calls that programs of a package or an image may make. A call in neither table fails with ENOSYS, after which
+ * C libraries and systemd use an older one. The list is at least as narrow as podman's default (containers/common,
+ * seccomp.json); a test compares them.
  */
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-/** Names of older architectures and of 64-bit times too; libseccomp skips what a processor does not have. */
+/** Includes calls of older architectures and of 64-bit times; libseccomp skips those that the processor lacks. */
 const allowed: Record<string, string> = {
   files: `
     access chdir chmod chown chown32 close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2
@@ -59,7 +59,7 @@ const allowed: Record<string, string> = {
 
 export const allowedCalls: readonly string[] = Object.values(allowed).flatMap(words);
 
-/** Calls that some podman allows, and why they are not allowed here; programs are told that they may not. */
+/** Calls that some version of podman allows, with the reason why they fail with EPERM here. */
 const refusedHere: Record<string, string> = {
   'the administrator of a namespace of its own reaches most of the kernel': 'setns unshare',
   'mounts are made before the program starts': `
@@ -73,7 +73,7 @@ const refusedHere: Record<string, string> = {
   'one watch sees files of all that share a file system': 'fanotify_init fanotify_mark',
 };
 
-/** Calls that need capabilities which nobody has here; and two that only make keys. */
+/** Calls that need capabilities which no container has here, and two that only make keys. */
 const refusedByPodman = `
   acct add_key bdflush bpf clock_settime clock_settime64 delete_module finit_module init_module
   io_pgetevents io_uring_enter io_uring_register io_uring_setup ioperm iopl kcmp kexec_file_load kexec_load
@@ -85,7 +85,7 @@ export const refusedCalls: readonly string[] = [...Object.values(refusedHere), r
   words,
 );
 
-/** Calls that some podman allows, and why they do not exist here. */
+/** Calls that some version of podman allows, with the reason why they fail with ENOSYS here. */
 const absentHere: Record<string, string> = {
   'C libraries do without': 'fchmodat2',
   'of an older kind, whose successors are there': 'readdir sigaction sigpending sigsuspend timerfd',
@@ -94,7 +94,7 @@ const absentHere: Record<string, string> = {
   'its flags lie in memory, where no filter can look: C libraries then use clone': 'clone3',
 };
 
-/** By name: why Milliner lets it through less than podman does. */
+/** By name: why Milliner restricts the call more than podman does. */
 export const narrowerThanPodman: ReadonlyMap<string, string> = new Map([
   ...[...Object.entries(refusedHere), ...Object.entries(absentHere)].flatMap(([reason, names]) =>
     words(names).map((name): [string, string] => [name, reason]),

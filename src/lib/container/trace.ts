@@ -1,7 +1,8 @@
 /**
- * Follows the programs that a container's first process starts, by ptrace from outside. The runtime stops at a hook
- * before it runs the container's program (OCI runtime specification 1.0.2, createRuntime): there we seize the process.
- * What those programs write comes through a pipe of their own: none of them has the first process's, or can open it.
+ * Traces the programs that a container's first process starts, with ptrace from outside. The runtime stops at a hook
+ * before it runs the container's program (OCI runtime specification 1.0.2, createRuntime), and there the process is
+ * seized. The output of those programs comes through a pipe of its own: they cannot open the output of the first
+ * process.
  */
 import { close, existsSync, fchownSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -15,7 +16,7 @@ import type { IdRange } from './userns.ts';
 
 export type { Trace, TracedProgram } from '../host/native.ts';
 
-/** What ran at a time that a change bears: no two share one, unless something ran beside them. */
+/** The programs that ran at the time of a change. There is only one, unless programs ran side by side. */
 export function runningAt<T extends Pick<TracedProgram, 'begin' | 'end'>>(
   programs: readonly T[],
   time: bigint,
@@ -24,35 +25,35 @@ export function runningAt<T extends Pick<TracedProgram, 'begin' | 'end'>>(
 }
 
 export interface Tracing {
-  /** For the container's configuration. */
+  /** Hooks for the container's configuration. */
   hooks: object;
-  /** Where they are kept apart: to be handed to the container as descriptor 3. */
+  /** If the programs' output is separate: to be passed to the container as descriptor 3. */
   handed?: number;
-  /** What the programs write then. It ends after `finish`. */
+  /** That output; it ends after `finish`. */
   words?: Readable;
-  /** Lets the container go on, or fail where it is not followed: one that waits at a hook cannot be killed. */
+  /** Lets the container continue, or fail if it is not traced: a container that waits at a hook cannot be killed. */
   release(): void;
-  /** What was traced, once the container has ended; undefined where it never came to the hook. Throws HOST_MISSING. */
+  /** The trace, once the container has ended; undefined if it never reached the hook. Throws HOST_MISSING. */
   finish(): Promise<Trace | undefined>;
 }
 
 export interface Traced {
-  /** Of the container's program. */
+  /** Command line of the container's program. */
   args: readonly string[];
-  /** Somebody is to be told of the programs: what they write is kept apart. */
+  /** The trace is wanted, so the programs' output is kept separate. */
   onTrace?: unknown;
-  /** Of the container's user namespace. */
+  /** IDs of the container's user namespace. */
   ids?: IdRange | undefined;
 }
 
-/** @param onFailure called where the process cannot be followed */
+/** @param onFailure called if the process cannot be traced */
 export function prepareTracing({ args, onTrace, ids }: Traced, onFailure: () => void): Tracing {
   const [tee, grep] = hookPrograms.map(program);
-  // The hooks reach our pipes by their names in /proc: nothing of them lies on a disk.
+  // The hooks open these pipes by their names in /proc, so no file is needed on disk.
   const [stateRead, stateWrite] = native().pipe();
   const [wait, go] = native().pipe();
   const [outputRead, outputWrite] = onTrace === undefined ? [] : native().pipe();
-  // Programs open it again by its name, /dev/stderr.
+  // Programs reopen it by its name, /dev/stderr, so it must belong to the namespace's root.
   if (outputWrite !== undefined && ids) fchownSync(outputWrite, ids.start, ids.start);
   const at = (fd: number) => `/proc/${process.pid}/fd/${fd}`;
   const state = new Socket({ fd: stateRead, readable: true, writable: false });
@@ -67,8 +68,8 @@ export function prepareTracing({ args, onTrace, ids }: Traced, onFailure: () => 
   seized.catch(onFailure);
   return {
     hooks: {
-      // The first hands us the state, which names the process; the second waits for our word that it is followed, and
-      // fails without it: where we die before, nobody would hold the program to its limits.
+      // The first hook sends us the state, which names the process. The second waits until the process is traced, and
+      // fails without that: if Milliner died before, no process would enforce the program's limits.
       createRuntime: [
         { path: tee, args: ['tee', at(stateWrite)] },
         { path: grep, args: ['grep', '-q', 'followed', at(wait)] },
@@ -96,7 +97,7 @@ function closer(): (fd: number) => void {
   };
 }
 
-/** Wrapped, because what ends later is a promise too. */
+/** In an object, because the end is a promise too, which would be awaited. */
 async function seize(
   state: Socket,
   args: readonly string[],
@@ -119,7 +120,7 @@ async function follow(
   return { ended };
 }
 
-/** A state is some hundred bytes. */
+/** A state has some hundred bytes. */
 const maxStateBytes = 1024 * 1024;
 
 async function readPid(state: Socket): Promise<number | undefined> {
@@ -131,13 +132,13 @@ async function readPid(state: Socket): Promise<number | undefined> {
       if (pid !== undefined || text.length > maxStateBytes) return pid;
     }
   } catch (error) {
-    // Destroyed: the runtime has ended before it came to its hooks.
+    // The pipe is destroyed if the runtime ended before it reached its hooks.
     if (!state.destroyed) throw error;
   }
   return undefined;
 }
 
-/** Undefined as long as the text is not whole. */
+/** Undefined while the text is incomplete. */
 function pidOf(text: string): number | undefined {
   try {
     const { pid } = JSON.parse(text) as { pid?: unknown };
@@ -148,8 +149,8 @@ function pidOf(text: string): number | undefined {
 }
 
 /**
- * For doctor: whether a process can be followed here. Throws HOST_MISSING. It is a child's child: the end of our own
- * child would be taken by the thread that follows it, and never come to who waits for it here.
+ * For doctor: checks that a process can be traced here. Throws HOST_MISSING. It traces a grandchild, because the
+ * tracing thread would collect the exit status of a direct child, and Node would never see it.
  */
 export async function probeTracing(): Promise<string> {
   hookPrograms.forEach(program);
@@ -188,7 +189,7 @@ function cannotTrace(error: NativeError): MillinerError {
   });
 }
 
-/** What the hooks run. */
+/** Programs that the hooks run. */
 const hookPrograms = ['tee', 'grep'] as const;
 const directories = ['/usr/bin', '/bin', '/usr/local/bin'];
 

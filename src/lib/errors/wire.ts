@@ -1,7 +1,7 @@
 /** An error as data, and back: between processes, and in the queue. */
 import { MillinerError, type ErrorCode } from './error.ts';
 
-/** Characters: what one failure may take in Redis. */
+/** Characters that one failure may take in Redis. */
 export const maxFailureLength = 16_384;
 
 export interface Failure {
@@ -22,7 +22,7 @@ export function failureOf(error: unknown): Failure {
   return { code, message, hint, ...(fits && { details }) };
 }
 
-/** The error again. */
+/** The error that failureOf described. */
 export function errorFrom({ code, message, hint, details }: Failure): MillinerError {
   return new MillinerError(code, message, { hint, ...(details && { details }) });
 }

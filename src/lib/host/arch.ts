@@ -19,7 +19,9 @@ const rpmArches: Record<string, string> = {
   s390x: 's390x',
 };
 
-/** What each level has beside those before it (x86-64 psABI, 3.1.1), in the words of /proc/cpuinfo. */
+/**
+ * The processor flags that each level adds to the ones before it (x86-64 psABI, 3.1.1), as /proc/cpuinfo spells them.
+ */
 const levels: Record<string, string> = {
   x86_64_v2: 'cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3',
   x86_64_v3: 'avx avx2 bmi1 bmi2 f16c fma abm movbe xsave',
@@ -32,7 +34,7 @@ export function hostArch(): string {
   throw new MillinerError('HOST_MISSING', `Milliner does not know the architecture ${process.arch}`);
 }
 
-/** All that the host runs: its own, and the levels of it that its processor has. */
+/** The architectures that this host can run: its own, and the levels of it that its processor supports. */
 export function hostArches(): string[] {
   const own = hostArch();
   if (own !== 'x86_64') return [own];
@@ -48,19 +50,19 @@ export function levelsOf(flags: string): string[] {
   return lacking < 0 ? names : names.slice(0, lacking);
 }
 
-/** Whose packages an image of the architecture may have, its own first. */
+/** The architectures of the packages that an image may contain, the image's own first. */
 export function archesFor(arch: string): string[] {
   const names = Object.keys(levels);
   return names.includes(arch) ? [...names.slice(0, names.indexOf(arch) + 1).toReversed(), 'x86_64'] : [arch];
 }
 
 /**
- * Which of a recipe's architectures is built here: the one asked for, else the host's own, else the lowest that it runs.
- * Throws HOST_MISSING.
+ * The architecture of a recipe that this host builds: the requested one, else the host's own, else the lowest that the
+ * host can run. Throws HOST_MISSING.
  */
 export function archToBuild(wanted: string | undefined, ofRecipe: readonly string[] | undefined): string {
   const runs = hostArches();
-  // Where it runs none of them, the lock says that it has no answer for the host's own.
+  // Where the host can run none of them, the lock reports that it has no entry for the host's own.
   if (wanted === undefined) return runs.find((arch) => ofRecipe?.includes(arch)) ?? runs[0]!;
   if (runs.includes(wanted)) return wanted;
   throw new MillinerError('HOST_MISSING', `the host runs ${runs.join(', ')}, but not ${wanted}`, {

@@ -1,4 +1,4 @@
-/** Files that are there whole or not at all. */
+/** Files that readers see whole or not at all. */
 import { rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { asStorageError, syncPath } from './files.ts';
@@ -18,8 +18,8 @@ export async function writeFileAtomic(
 }
 
 /**
- * Has a file filled beside the target, syncs it, renames it over the target and syncs the directory. A writer that
- * was killed leaves it under a name that the next one takes over. Throws DISK_FULL.
+ * Fills a temporary file beside the target, syncs it, renames it over the target and syncs the directory. A writer that
+ * is killed leaves its temporary file, which the next writer takes over. Throws DISK_FULL.
  */
 export async function replaceFile(
   path: string,

@@ -1,7 +1,7 @@
 /**
- * Files that a recipe names, which a stranger may have written. They lie beneath the recipe's root: its directory, or,
- * where that is called `recipes`, the one that holds it. Links may lead anywhere in there, but not out; nor into `.git`,
- * where CI keeps its tokens. Absolute paths are no matter of this file: they are read by whoever reads the recipe.
+ * Reads the files that an untrusted recipe names. They must be beneath the recipe's root: its directory, or the parent
+ * of that if it is called `recipes`. Symbolic links may lead anywhere below the root, but not out of it, and not into
+ * `.git`, where CI keeps its tokens. Absolute paths are not handled here: the code that reads the recipe reads them.
  */
 import { close } from 'node:fs';
 import { open, readlink, realpath, stat } from 'node:fs/promises';
@@ -10,26 +10,30 @@ import { promisify } from 'node:util';
 import { MillinerError } from '../errors/error.ts';
 import { native, type NativeError } from './native.ts';
 
-/** Of a recipe, or of what stands beside one: its lock, its ledger, repos.yaml. By its words, before any link. */
+/**
+ * The root of a recipe or of a file beside one (its lock, its ID ledger, repos.yaml). The path is taken as text, before
+ * any link is followed.
+ */
 export function rootOf(path: string): string {
   const directory = dirname(resolve(path));
   return basename(directory) === 'recipes' ? dirname(directory) : directory;
 }
 
-/** Whether a path, taken by its words, lies there. */
+/** Whether a path is beneath the root, taken as text. */
 export function isBeneath(root: string, path: string): boolean {
   const inside = relative(root, resolve(root, path));
   return inside !== '..' && !inside.startsWith('../');
 }
 
-/** The place that a path leads to, without a link in it; undefined where nothing is. Throws FILE_OUTSIDE. */
+/** The real path of a file, without links in it; undefined if it does not exist. Throws FILE_OUTSIDE. */
 export async function placeBeneath(root: string, path: string): Promise<string | undefined> {
   return withOpened(root, path, async (_file, place) => place);
 }
 
 /**
- * The bytes of a regular file, read from what was found, whatever its name leads to by then; undefined where nothing is.
- * Of another kind, or larger, it fails as a system call does: EISDIR, EINVAL, EFBIG. Throws FILE_OUTSIDE.
+ * The bytes of a regular file; undefined if it does not exist. They come from the file that was opened, even if the
+ * name leads to another one by now. Throws FILE_OUTSIDE; throws the system errors EISDIR, EINVAL or EFBIG for a
+ * directory, for another kind of file, and for more than maxBytes.
  */
 export async function readBeneath(root: string, path: string, maxBytes: number): Promise<Buffer | undefined> {
   return withOpened(root, path, async (file) => {
@@ -38,7 +42,7 @@ export async function readBeneath(root: string, path: string, maxBytes: number):
     if (found.size > maxBytes) throw failure('EFBIG', path);
     const handle = await open(file);
     try {
-      // One byte more than is good shows a file that grew.
+      // Reading one byte more than maxBytes shows that a file grew.
       const buffer = Buffer.alloc(Math.min(found.size, maxBytes) + 1);
       let size = 0;
       for (let read = 1; read > 0 && size < buffer.length; size += read)
@@ -51,7 +55,7 @@ export async function readBeneath(root: string, path: string, maxBytes: number):
   });
 }
 
-/** fn gets a name of the opened file itself, and the place where it lies. */
+/** Calls fn with the /proc name of the opened file, and with its real path. */
 async function withOpened<T>(
   root: string,
   path: string,

@@ -1,4 +1,4 @@
-/** Checksums as repositories state them: which kinds there are, and how a file is held against one. */
+/** Checksums in repository metadata: the types that Milliner supports, and the comparison of a file with one. */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { filePieces } from './files.ts';
@@ -13,7 +13,10 @@ export interface Checksum {
   value: string;
 }
 
-/** From the words of a metadata file (SHA-1 is also `sha`, others `sha-256`); undefined where it is none we know. */
+/**
+ * Reads the type and value of a metadata file, where SHA-1 is also called `sha`, and others `sha-256`. Undefined for a
+ * type that Milliner does not support.
+ */
 export function parseChecksum(type: string, value: string): Checksum | undefined {
   const word = type.toLowerCase().replace('-', '');
   const name = word === 'sha' ? 'sha1' : word;
@@ -25,12 +28,12 @@ export function parseChecksum(type: string, value: string): Checksum | undefined
     : undefined;
 }
 
-/** Broken or breaking: good against accidents, not against an attacker. */
+/** Whether the algorithm is broken or about to be: it detects accidents, but no attack. */
 export function isWeak(checksum: Checksum): boolean {
   return checksum.type === 'md5' || checksum.type === 'sha1';
 }
 
-/** Strongest first, for choosing among several. */
+/** A rank, the strongest first, to choose among several checksums. */
 export function strength(checksum: Checksum): number {
   return hexLengths[checksum.type];
 }

@@ -1,7 +1,7 @@
 /**
- * Programs that read bytes of others, and could be taken over by them: in a container of bubblewrap's without network,
- * capabilities, processes of ours, or anything to read but the host's programs and what they are given. What they may
- * write is one directory, or nothing but their output.
+ * Runs programs that read untrusted bytes, because such bytes could take a program over. Each runs in a bubblewrap
+ * container without network, without capabilities and without access to Milliner's processes. It can read the host's
+ * programs and the paths that it is given. It can write to its output and to at most one directory.
  */
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';

@@ -1,13 +1,13 @@
 /**
- * Device-mapper devices (Documentation/admin-guide/device-mapper): the one owner of them. Arguments are checked
- * here, before libdevmapper sees them; errors are told by errno.
+ * The only module that creates or changes device-mapper devices (Documentation/admin-guide/device-mapper). It checks
+ * arguments before libdevmapper sees them. Errors carry the kernel's errno.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { statSync } from 'node:fs';
 import { MillinerError } from '../errors/error.ts';
 import { native, type NativeError } from './native.ts';
 
-/** One line of a table: sectors of 512 bytes, the target's type and its own words. */
+/** One line of a table: sectors of 512 bytes, the target's type, and the target's parameters. */
 export interface Target {
   start: number;
   length: number;
@@ -17,7 +17,7 @@ export interface Target {
 
 export interface Device {
   name: string;
-  /** Its node: the kernel's own, which is there with udev and without. */
+  /** Path of the device node. The kernel makes it, with udev and without. */
   path: string;
   major: number;
   minor: number;
@@ -25,11 +25,11 @@ export interface Device {
 
 export interface DeviceInfo extends Device {
   uuid: string;
-  /** Mounts, open files and devices above it. */
+  /** Number of mounts, open files and devices on top of it. */
   openCount: number;
   suspended: boolean;
   readOnly: boolean;
-  /** It goes when its last user closes it. */
+  /** The kernel removes it when its last user closes it. */
   deferredRemove: boolean;
 }
 
@@ -57,13 +57,15 @@ export async function createDevice(
   return withNode(name, made.major, made.minor);
 }
 
-/** Removes a device that has no table: its maker was killed before it got one. False where it is something else. */
+/**
+ * Removes a device that has no table, because its maker was killed before it loaded one. False for any other device.
+ */
 async function removeShell(name: string): Promise<boolean> {
   const found = await native().dmInfo(name);
   return found.exists && !found.live && removeDevice(name);
 }
 
-/** Gives a live device another table; its I/O waits meanwhile. */
+/** Replaces the table of an active device; I/O waits until that is done. */
 export async function replaceTable(name: string, table: readonly Target[]): Promise<void> {
   checkName(name);
   await explained(() => native().dmReload(name, checkTable(table)));
@@ -71,7 +73,7 @@ export async function replaceTable(name: string, table: readonly Target[]): Prom
   await whileSuspended(name, async () => {});
 }
 
-/** Runs fn while the device is suspended, its mounted file system flushed and held still; always resumes it. */
+/** Runs fn while the device is suspended and its mounted file system flushed and frozen. Always resumes it. */
 export async function whileSuspended<T>(name: string, fn: () => Promise<T>): Promise<T> {
   checkName(name);
   await explained(() => native().dmSuspend(name, true));
@@ -82,7 +84,7 @@ export async function whileSuspended<T>(name: string, fn: () => Promise<T>): Pro
   }
 }
 
-/** Lets a device go on that a killed process left suspended. Only where nobody living may hold it so. */
+/** Resumes a device that a killed process left suspended. Call it only when no living process can have suspended it. */
 export async function resumeDevice(name: string): Promise<void> {
   checkName(name);
   if ((await deviceInfo(name))?.suspended) await native().dmResume(name);
@@ -96,8 +98,9 @@ export async function sendMessage(name: string, message: string): Promise<void> 
 }
 
 /**
- * Removes a device. What has just been closed, or is being looked at by udev's or others' scanners, is tried again
- * for a moment and then left to go with its last user: false. What is not there is removed.
+ * Removes a device; one that does not exist counts as removed. A device that was just closed, or that udev or another
+ * scanner has open, is tried again for a moment. If it stays busy, the kernel removes it with its last user, and the
+ * result is false.
  */
 export async function removeDevice(name: string): Promise<boolean> {
   checkName(name);
@@ -130,7 +133,7 @@ export async function deviceInfo(name: string): Promise<DeviceInfo | undefined> 
   return { ...info, ...(await withNode(name, info.major, info.minor)) };
 }
 
-/** What each target says of itself, without a commit of its metadata. */
+/** The status line of each target, without a commit of its metadata. */
 export async function deviceStatus(name: string): Promise<Target[]> {
   checkName(name);
   return explained(() => native().dmStatus(name));
@@ -161,11 +164,11 @@ export async function targetVersion(target: string): Promise<string> {
   }
 }
 
-/** The node that devtmpfs made; in a container with a /dev of its own, made here. */
+/** The node that devtmpfs made. In a container with a /dev of its own there is none, so it is made here. */
 async function withNode(name: string, major: number, minor: number): Promise<Device> {
   const path = `/dev/dm-${minor}`;
   const device = { name, path, major, minor };
-  // From memory, and at once: the thread pool would take longer than the answer.
+  // Synchronous, because stat of devtmpfs answers from memory, and the thread pool takes longer than that.
   const found = statSync(path, { throwIfNoEntry: false });
   if (found && found.isBlockDevice() && found.rdev === deviceNumber(major, minor)) return device;
   if (found) throw new MillinerError('HOST_MISSING', `${path} is not the device of that name`);
@@ -184,7 +187,7 @@ function deviceNumber(major: number, minor: number): number {
   return (minor & ~0xff) * 2 ** 12 + ((major & 0xfff) << 8) + (minor & 0xff);
 }
 
-/** What is wrong with the host, and not with the call. */
+/** Turns errors that come from the host's setup, not from the call, into HOST_MISSING and NOT_ROOT. */
 async function explained<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();

@@ -1,4 +1,4 @@
-/** A file system of fixed size in a file: whoever fills it, root too, fills nothing else. */
+/** A file system of fixed size in a file: a program that fills it, even as root, cannot fill the disk below. */
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MillinerError } from '../errors/error.ts';
@@ -9,18 +9,18 @@ import { mount } from './mounts.ts';
 import { reserveReached, spareBytes } from './reserve.ts';
 
 export interface Disk {
-  /** What it lies in. */
+  /** The image file. */
   file: string;
-  /** An empty directory, where it is mounted. */
+  /** An empty directory to mount it at. */
   place: string;
 }
 
-/** Bytes; a smaller one has no room for anything. */
+/** Bytes; a smaller file system has no room for a file. */
 export const minDiskBytes = 2 * 1024 * 1024;
 
 /**
- * Without a journal, and with tables that nobody fills with zeros: it is thrown away, or copied once everything in it
- * is written, and costs some 30 ms.
+ * No journal, and inode tables that are not zeroed: the file system is discarded, or copied once all of it is written.
+ * It takes about 30 ms to make.
  */
 const ext4 =
   '-q -F -t ext4 -O ^has_journal -m 0 -e remount-ro -E nodiscard,lazy_itable_init=1,root_owner=0:0'.split(
@@ -28,8 +28,9 @@ const ext4 =
   );
 
 /**
- * Makes it of that many bytes and mounts it. They are allocated at once: what is free on the file system below says
- * then what others may still write, and no write to the disk can fail for want of it. Throws DISK_FULL, HOST_MISSING.
+ * Makes the file system with that many bytes and mounts it. Its blocks are allocated at once. So the free space of the
+ * disk below is what other programs can still write, and no write to the image fails for lack of space below. Throws
+ * DISK_FULL, HOST_MISSING.
  */
 export async function makeDisk({ file, place }: Disk, bytes: number): Promise<void> {
   if (!(await lstatIfThere('/dev/loop-control'))) throw withoutLoops();
@@ -41,16 +42,19 @@ export async function makeDisk({ file, place }: Disk, bytes: number): Promise<vo
     const options = ['noinit_itable'];
     await mount({ type: 'ext4', source: device, readonly: false, options }, place);
   } finally {
-    // From now on its device goes with its mount.
+    // From here on the kernel detaches the loop device with the mount.
     await detachLoop(device);
   }
 }
 
-/** To be called when it is unmounted; whoever made it may have been killed before it was mounted. */
+/**
+ * Removes the image file of an unmounted disk, and the loop device that its maker may have left when it was killed
+ * before the mount.
+ */
 export async function removeDisk({ file }: Pick<Disk, 'file'>): Promise<void> {
   if (!(await lstatIfThere(file))) return;
   for (const device of await loopsOf(file)) await detachLoop(device);
-  // Another process may clear up the same at once.
+  // Another process may remove it at the same time.
   await rm(file, { force: true });
 }
 

@@ -1,4 +1,6 @@
-/** The one place that starts other programs: an argument list, never a shell, never the caller's environment. */
+/**
+ * The only module that starts other programs: with an argument list, never with a shell or the caller's environment.
+ */
 import { fork, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
@@ -14,18 +16,18 @@ export interface RunOptions {
   env?: Record<string, string>;
   input?: string | Uint8Array;
   /**
-   * In a process group of its own, all of which an abort ends: what has just been started may have a child that does
-   * not know yet whose end is its own.
+   * Starts the program in a process group of its own, and an abort ends the whole group. Otherwise a child that the
+   * program has just started could outlive it.
    */
   inGroup?: boolean;
   signal?: AbortSignal | undefined;
-  /** Bytes of output; who writes more is ended. */
+  /** Bytes of output; a program that writes more is killed. */
   maxBuffer?: number;
-  /** Exit codes that are an answer and not a failure; default only 0. */
+  /** Exit codes that are results, not failures; default only 0. */
   allow?: readonly number[];
   /** Milliseconds between SIGTERM and SIGKILL; default 5000. */
   killAfter?: number | false;
-  /** A descriptor of ours that it gets as its descriptor 3. */
+  /** An open descriptor of this process that the program gets as its descriptor 3. */
   handed?: number | undefined;
 }
 
@@ -38,7 +40,8 @@ export interface RunResult {
 export const searchPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /**
- * As root a program could make itself a home anywhere but in /proc: what it left there, the next one would find.
+ * HOME is in /proc, because root can make a directory everywhere else, and the next program would find what this one
+ * left.
  */
 const environment = {
   PATH: searchPath.join(':'),
@@ -47,7 +50,7 @@ const environment = {
   HOME: '/proc/nonexistent',
 };
 
-/** Runs a program to its end; a failure becomes COMMAND_FAILED with the program's own last words. */
+/** Runs a program to its end. A failure becomes COMMAND_FAILED with the last lines that the program wrote. */
 export async function run(
   program: string,
   args: readonly string[],
@@ -61,17 +64,17 @@ export async function run(
   throw commandFailed(program, args, result);
 }
 
-/** The running program, for callers that follow its output. It never rejects: look at the result's fields. */
+/** Starts a program, for callers that follow its output. The promise never rejects: read the fields of the result. */
 export function start(program: string, args: readonly string[], options: RunOptions = {}) {
   return endWith(options, execa(program, args, settings(options)));
 }
 
-/** The same for output of any size: stdout is the caller's to read as it comes, and nothing of it is kept. */
+/** As start, for output of any size: the caller reads stdout as it comes, and none of it is kept. */
 export function startStreaming(program: string, args: readonly string[], options: RunOptions = {}) {
   return endWith(options, execa(program, args, { ...settings(options), buffer: { stdout: false } }));
 }
 
-/** The same in a group, for one that is talked with: its stdin is the caller's too, to write and to end. */
+/** As startStreaming in a group, for a dialogue: the caller also writes to its stdin and ends it. */
 export function startPiped(program: string, args: readonly string[]) {
   return execa(program, args, {
     ...settings({ inGroup: true, killAfter: false }),
@@ -118,7 +121,7 @@ export async function runAttached(
   return result.exitCode ?? 128 + (constants.signals[result.signal as NodeJS.Signals] ?? 0);
 }
 
-/** A process that outlives us, with a channel until it or we disconnect. */
+/** Starts a process that outlives this one, with an IPC channel until either side disconnects. */
 export function startDetached(program: string, args: readonly string[]) {
   return spawn(program, args, {
     env: environment,
@@ -127,7 +130,7 @@ export function startDetached(program: string, args: readonly string[]) {
   });
 }
 
-/** A server that outlives us; all it has to say goes into its own log. It inherits one open file. */
+/** Starts a server that outlives this process and writes its output to its own log. It inherits one open file. */
 export function startServer(program: string, args: readonly string[], cwd: string, inherited: number) {
   const stdio = ['ignore' as const, 'ignore' as const, 'ignore' as const, inherited];
   const child = spawn(program, args, { env: environment, stdio, detached: true, cwd });
@@ -135,13 +138,13 @@ export function startServer(program: string, args: readonly string[], cwd: strin
   return child;
 }
 
-/** What only the process itself may know, and what belongs to how it was started. */
+/** Secrets, and settings of how this process itself was started: other programs must not inherit them. */
 const secretVariables = ['MILLINER_KEY_PASSWORD', 'MILLINER_REDIS', 'NODE_CHANNEL_FD', 'NODE_OPTIONS'];
 
 /**
- * A module of ours in a process of its own, with a channel for as long as both live. In a session of its own too: a
- * terminal's interrupt is for us, who then end it in good order. It gets our environment, which says where proxies,
- * authorities and credentials are, but for the secrets.
+ * Runs a Milliner module in a process of its own, with an IPC channel for as long as both live. It has its own session,
+ * because a terminal's interrupt is for the parent, which then ends the child in order. It gets the parent's
+ * environment, which names proxies, certificate authorities and credentials, but not the secrets.
  */
 export function startModule(path: string) {
   const env = Object.fromEntries(
@@ -152,21 +155,21 @@ export function startModule(path: string) {
 
 interface Group {
   pid?: number | undefined;
-  /** With 0 it tells whether the process is still there. */
+  /** Signal 0 tests whether the process exists. */
   kill(signal: 0): boolean;
 }
 
-/** Ends what was started in a group of its own; nothing where it has not begun, or has ended. */
+/** Kills a process group; does nothing if it has not started or has ended. */
 export function endGroup(child: Group): void {
   if (child.pid !== undefined && child.kill(0)) killGroup(child.pid);
 }
 
-/** Ends a process that was started with a session of its own, and all in it. */
+/** Kills a process that was started in a session of its own, and every process in it. */
 export function killGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch (error) {
-    // It has just ended by itself.
+    // The process has just ended by itself.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
@@ -201,7 +204,7 @@ export interface EndedCommand {
   originalMessage?: string | undefined;
 }
 
-/** Turns a program's bad end into the error that says why. */
+/** The error for a program that failed. */
 export function commandFailed(program: string, args: readonly string[], result: EndedCommand): MillinerError {
   if (result.isCanceled) return new MillinerError('INTERRUPTED', `${program} was stopped`);
   if (result.code === 'ENOENT') {

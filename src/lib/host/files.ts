@@ -1,4 +1,4 @@
-/** What node:fs leaves to say about files: durability, absence, full disks. */
+/** What node:fs lacks for files: durability, absence as a value, full disks as an error code. */
 import { realpathSync, type Stats } from 'node:fs';
 import { lstat, open, readdir, readFile, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -15,15 +15,15 @@ export async function syncPath(path: string): Promise<void> {
 }
 
 /**
- * The place that a path leads to, also where its last directories are not there yet: mounts are listed by where they
- * are, not by the links that led there.
+ * The real path of a path whose last directories may not exist yet. The kernel lists mounts by their real path, not by
+ * the links that lead there.
  */
 export function withoutLinks(path: string): string {
   const whole = resolve(path);
   try {
     return realpathSync(whole);
   } catch (error) {
-    // What cannot be followed is kept as it is: whoever makes a directory there is told why.
+    // A path that cannot be resolved is returned as it is: the code that makes a directory there gets the error.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return whole;
     return join(withoutLinks(dirname(whole)), basename(whole));
   }
@@ -49,12 +49,12 @@ export async function readTextIfThere(path: string): Promise<string | undefined>
   return readFile(path, 'utf8').catch(onlyAbsent);
 }
 
-/** That it cannot be looked at is no absence. */
+/** Only ENOENT and ENOTDIR mean that a file is absent. Any other error is thrown. */
 function onlyAbsent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
 }
 
-/** A full disk or quota gets its own code; anything else stays what it was. */
+/** Gives a full disk or quota its own code; returns any other error unchanged. */
 export function asStorageError(error: unknown, path: string): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
@@ -66,20 +66,23 @@ export function asStorageError(error: unknown, path: string): unknown {
   return error;
 }
 
-/** Less than 1 MiB left: programs whose words do not tell (SQLite's "disk I/O error") then failed for that. */
+/**
+ * Whether less than 1 MiB is left. Some programs do not report a full disk (SQLite: "disk I/O error"), but with so
+ * little space it is the cause.
+ */
 export async function isNearlyFull(path: string): Promise<boolean> {
   const { bavail, bsize } = await statfs(path);
   return bavail * bsize < 1024 * 1024;
 }
 
-/** Whether another program's words tell of a full disk: rpm, SQLite and Go programs say so in no other way. */
+/** Whether a program's output reports a full disk. rpm, SQLite and Go programs report it only in their messages. */
 export function saysDiskFull(words: string): boolean {
   return /no space left on device|disk is full|needs \S+ more (?:space|inodes) on the /i.test(words);
 }
 
 const pieceBytes = 1 << 20;
 
-/** A file from its beginning, in one buffer: a piece is good until the next is asked for. */
+/** Reads a file from its beginning into one buffer. A piece is valid until the next is requested. */
 export async function* filePieces(handle: FileHandle): AsyncGenerator<Buffer> {
   const { size } = await handle.stat();
   const buffer = Buffer.allocUnsafe(Math.min(pieceBytes, Math.max(1, size)));

@@ -1,4 +1,4 @@
-/** Splits what a program writes into lines, however it writes: a line without end must not fill our memory. */
+/** Splits a program's output into lines, in bounded memory: a program may write a line that never ends. */
 import { StringDecoder } from 'node:string_decoder';
 
 const maxLineLength = 4096;
@@ -8,7 +8,7 @@ export class LineSplitter {
   readonly #decoder = new StringDecoder('utf8');
   #rest = '';
 
-  /** Of longer lines their two ends come, 4096 characters in all. */
+  /** A line above 4096 characters is shortened to its two ends, 4096 characters in all. */
   constructor(onLine: (line: string) => void) {
     this.#onLine = onLine;
   }
@@ -26,7 +26,7 @@ export class LineSplitter {
   }
 }
 
-/** A program says at the end of a line what it has against the name in its middle, however long that is. */
+/** The end stays too, because programs write the reason of an error behind the name, however long that name is. */
 function shortened(line: string): string {
   if (line.length <= maxLineLength) return line;
   const half = maxLineLength / 2;

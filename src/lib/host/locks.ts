@@ -15,7 +15,7 @@ import { native } from './native.ts';
 export type LockMode = 'shared' | 'exclusive';
 
 export interface LockOptions {
-  /** Wait for the holder to let go; otherwise (the default) BUSY at once. */
+  /** Whether to wait for the holder. By default a held lock is BUSY at once. */
   wait?: boolean;
   signal?: AbortSignal | undefined;
   /** Called once with who holds the lock, when a wait begins. */
@@ -58,21 +58,21 @@ export async function acquire(path: string, mode: LockMode, options: LockOptions
 }
 
 /**
- * Makes a file of a random name that is marked as ours for as long as the returned handle is open: whoever finds
- * it can tell with takeAbandoned whether its maker still lives.
+ * Makes a file of a random name that is locked while the returned handle is open. takeAbandoned can so tell whether the
+ * maker of a file still lives.
  */
 export async function createOwned(directory: string): Promise<{ path: string; handle: FileHandle }> {
   for (;;) {
     const path = join(directory, randomBytes(8).toString('hex'));
     const handle = await open(path, 'wx+', 0o644);
     const locked = await native().flock(handle.fd, 'exclusive');
-    // Between open and flock another may have taken it for abandoned and removed it.
+    // Another process may have removed the file as abandoned before this one got the lock.
     if (locked && (await handle.stat()).nlink > 0) return { path, handle };
     await handle.close();
   }
 }
 
-/** Removes a file made by createOwned whose maker has died, after undo; false where the maker lives or it is gone. */
+/** Removes a file of createOwned whose maker has died, after undo. False if the maker lives or the file is gone. */
 export async function takeAbandoned(
   path: string,
   undo: () => Promise<void> = async () => {},
@@ -94,8 +94,8 @@ export async function takeAbandoned(
 }
 
 /**
- * Opens a file of a fixed name that one process at a time fills, for the returned handle's life; what a writer
- * that died has left there is taken over. Whoever renames it lets the next begin with a new one.
+ * Opens a file of a fixed name that only one process at a time fills, and holds its lock while the returned handle is
+ * open. A file that a dead writer left is taken over. After a rename the next writer begins with a new file.
  */
 export async function openTemporary(path: string, mode: number): Promise<FileHandle> {
   for (;;) {
@@ -128,7 +128,7 @@ function interrupted(path: string, cause: unknown): MillinerError {
   return new MillinerError('INTERRUPTED', `stopped while waiting for ${path}`, { cause });
 }
 
-/** The kernel's own list of lock holders (proc_locks(5)), so that a stale note can never name the wrong process. */
+/** The kernel's list of lock holders (proc_locks(5)): a process number in a file could be out of date. */
 async function holdersOf(handle: FileHandle): Promise<string> {
   const device = await deviceOf(handle);
   const { ino } = await handle.stat({ bigint: true });

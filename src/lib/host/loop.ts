@@ -1,4 +1,4 @@
-/** Loop devices (loop(4)): files that are seen as disks. */
+/** Loop devices (loop(4)): files as block devices. */
 import { realpath } from 'node:fs/promises';
 import { run } from './exec.ts';
 
@@ -8,16 +8,16 @@ export async function attachLoop(path: string): Promise<string> {
   return stdout.trim();
 }
 
-/** Now, or when its last user goes. */
+/** Detaches the device now, or when its last user closes it. */
 export async function detachLoop(device: string): Promise<void> {
   await run('losetup', ['--detach', device], { allow: [0, 1] });
 }
 
-/** The devices that a file is attached as. */
+/** The loop devices of a file. */
 export async function loopsOf(path: string): Promise<string[]> {
   const real = await realpath(path).catch(() => path);
   const { stdout } = await run('losetup', ['--json', '--list', '--output', 'NAME,BACK-FILE']);
-  // Without any loop device it writes nothing at all.
+  // losetup writes nothing if there is no loop device at all.
   if (stdout.trim() === '') return [];
   const { loopdevices } = JSON.parse(stdout) as { loopdevices: { name: string; 'back-file': string }[] };
   return loopdevices.filter((one) => one['back-file'] === real).map(({ name }) => name);

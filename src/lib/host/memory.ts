@@ -1,4 +1,4 @@
-/** The memory of this process, where the addon is about to take as much again. */
+/** Returns memory before the native addon needs as much again. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -7,12 +7,12 @@ type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resor
 let collect: Collect | undefined;
 
 /**
- * Gives back what is garbage: V8 does so when it needs memory itself, and knows nothing of others who do. Takes some tens
- * of milliseconds; saves a third of what a command has until then.
+ * Collects garbage now. V8 collects only when it needs memory itself, and does not know that the addon does. It takes
+ * tens of milliseconds, and frees a third of what a command uses up to then.
  */
 export function returnGarbage(): void {
   if (!collect) {
-    // Node has no other way to its collector than the flag, which counts for contexts that are made after it.
+    // The collector can be called only through this flag, which applies to contexts made after it.
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as Collect;
     setFlagsFromString('--no-expose-gc');

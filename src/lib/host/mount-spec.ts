@@ -11,7 +11,7 @@ const MS_REMOUNT = 0x20;
 const MS_BIND = 0x1000;
 const MNT_DETACH = 0x2;
 
-/** The kernel copies one page of mount data and cuts what is longer. */
+/** The kernel copies one page of mount data and cuts off the rest. */
 const dataLimit = 4095;
 
 export interface OverlaySpec {
@@ -25,14 +25,14 @@ export interface OverlaySpec {
 
 export interface PlainSpec {
   type: 'bind' | 'ext4' | 'xfs' | 'tmpfs' | 'proc';
-  /** A directory for bind, a block device for a disk's file system, any word for the others. */
+  /** A directory for bind, a block device for a file system, an arbitrary word for the others. */
   source: string;
   readonly: boolean;
   /** The file system's own options; none for bind. */
   options?: readonly string[];
 }
 
-/** What to mount, without where. */
+/** What to mount, without the target. */
 export type MountSpec = OverlaySpec | PlainSpec;
 
 export async function mountPlain(spec: PlainSpec, target: string): Promise<void> {
@@ -57,9 +57,9 @@ export async function makeReadOnly(target: string): Promise<void> {
 }
 
 /**
- * Directories are named relative to their common parent: 64 layers below a long path would not fit into the one
- * page of mount data, and a parent's name may hold what the options would need escaped.
- * @param owner the id that what the overlay makes for itself belongs to, as its layers show it
+ * Names directories relative to their common parent. Otherwise 64 layers below a long path would not fit into the one
+ * page of mount data, and characters of the parent's name could need escapes.
+ * @param owner ID that owns the files that the overlay makes for itself, as seen in its layers
  */
 export async function mountOverlay(spec: OverlaySpec, target: string, owner = 0): Promise<void> {
   const { lower, writable } = spec;

@@ -1,4 +1,4 @@
-/** The one owner of mounts: what is mounted here is unmounted here. */
+/** The only module that mounts and unmounts, so that each mount is also unmounted. */
 import { readFile, realpath } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors/error.ts';
@@ -34,7 +34,7 @@ export async function mount(spec: MountSpec, target: string): Promise<void> {
   }
 }
 
-/** What the kernel's answer means, where that is known. */
+/** Gives errno values with a known cause an error code. */
 export function asMountError(error: unknown, type: string, target: string): unknown {
   const { code } = error as NativeError;
   if (code === 'EPERM')
@@ -42,7 +42,7 @@ export function asMountError(error: unknown, type: string, target: string): unkn
   if (code === 'ENODEV') {
     return new MillinerError('HOST_MISSING', `this kernel has no ${type} file system`, { cause: error });
   }
-  // overlayfs refuses a directory that is written through another mount (index=on).
+  // With index=on, overlayfs refuses a directory that another mount writes to.
   if (code === 'EBUSY') {
     return new MillinerError('BUSY', `the directory to mount on ${target} is mounted elsewhere`, {
       cause: error,
@@ -53,7 +53,7 @@ export function asMountError(error: unknown, type: string, target: string): unkn
 }
 
 export interface UnmountOptions {
-  /** Where it stays busy: take it out of sight and let the kernel finish when the last user ends. Otherwise BUSY. */
+  /** If the mount stays busy: detach it, and the kernel unmounts it when its last user ends. Otherwise BUSY. */
   detach: boolean;
 }
 
@@ -67,7 +67,7 @@ export async function unmount(target: string, options: UnmountOptions): Promise<
       const { code } = error as NativeError;
       if (code === 'EINVAL' || code === 'ENOENT') return false;
       if (code !== 'EBUSY') throw error;
-      // A process that just ended may hold it for some milliseconds more.
+      // A process that has just ended may hold the mount for some milliseconds.
       if (attempt === unmountAttempts) break;
       await sleep(unmountPauseMilliseconds);
     }
@@ -97,7 +97,7 @@ export async function mountsBelow(directory: string): Promise<MountedAt[]> {
 
 /** Unmounts everything at or below directory, the last mounted first. */
 export async function unmountAllBelow(directory: string, options: UnmountOptions): Promise<void> {
-  // Once more for mounts that were hidden below others, or that came while the first round ran.
+  // Repeated for mounts that were hidden below others, or that were added during the first round.
   for (let round = 1; round <= 3; round++) {
     const mounted = await mountsBelow(directory);
     if (mounted.length === 0) return;

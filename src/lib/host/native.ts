@@ -1,4 +1,4 @@
-/** Loads the native addon and gives its functions types; the one owner of it. */
+/** Loads the native addon and declares the types of its functions; no other module loads it. */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { MillinerError } from '../errors/error.ts';
@@ -17,9 +17,9 @@ export interface ScanEntry {
   allocated: number;
   mtimeSeconds: number;
   mtimeNanoseconds: number;
-  /** Changes with every change of content or attributes: equal means untouched. */
+  /** Changes with every change of content or attributes: an equal value means an unchanged file. */
   ctimeNanoseconds: bigint;
-  /** When the inode was made, where the file system tells; not kept with an image's tree. */
+  /** When the inode was made, if the file system records it; not stored with an image's tree. */
   btimeNanoseconds?: bigint;
   inode: bigint;
   links: number;
@@ -48,7 +48,7 @@ type DmInfo =
       major: number;
       minor: number;
       openCount: number;
-      /** It has a table; one whose maker was killed too early has none. */
+      /** False for a device without a table, whose maker was killed before it loaded one. */
       live: boolean;
       suspended: boolean;
       readOnly: boolean;
@@ -59,41 +59,55 @@ type DmInfo =
 export interface TracedProgram {
   /** As in /proc/PID/cmdline; absent for a fork that went on by itself and executed nothing. */
   arguments?: Buffer;
-  /** Of the file that rpm has written for it, at most 1 MiB. */
+  /** Content of the script file that rpm wrote for it, at most 1 MiB. */
   script?: Buffer;
-  /** Nanoseconds since 1970. What it changed bears a ctime between these, and only what ran beside it does too. */
+  /**
+   * Nanoseconds since 1970. Changes made by the program, or by one that ran beside it, have a ctime in this interval.
+   */
   begin: bigint;
   end: bigint;
   /** As from waitpid(2). */
   status: number;
-  /** Nothing else ran when it began. */
+  /** Whether no other program ran when it began. */
   isAlone: boolean;
-  /** Something still ran when it ended. */
+  /** Whether a process that it started still ran when it ended. */
   leaves: boolean;
-  /** What it left, or what was left by then beside it, still ran when the traced process ended, and ended with that. */
+  /** Whether such a process still ran when the traced process ended, and was killed then. */
   outlives: boolean;
 }
 
 export interface Trace {
   programs: TracedProgram[];
-  /** The process did run its program, was put out of reach of what it starts, and was followed to its end. */
+  /**
+   * Whether the process ran its program, was protected from the programs that it starts, and was followed to its end.
+   */
   isComplete: boolean;
-  /** How many processes still ran two seconds after it was done, and ended with it. */
+  /** Number of processes that still ran two seconds after it ended, and were killed. */
   left: number;
-  /** Nobody set the clock meanwhile. */
+  /** Whether the clock was not set in the meantime. */
   isSteady: boolean;
 }
 
 export interface Native {
   /** Version of the libsolv that the addon runs with. */
   libsolvVersion: string;
-  /** Every entry below root (root included), parents before children, siblings in byte order. Only the mount that root lies on: a mount point inside shows as the directory underneath. Never follows a link. Fails with ENAMETOOLONG where a path of the tree is longer than PATH_MAX as seen from /, with EOVERFLOW beyond 2,000,000 entries. */
+  /**
+   * Every entry below root (root included), parents before children, siblings in byte order. Only the mount that root
+   * lies on: a mount point inside shows as the directory underneath. Never follows a link. Fails with ENAMETOOLONG if a
+   * path of the tree is longer than PATH_MAX as seen from /, and with EOVERFLOW beyond 2,000,000 entries.
+   */
   scan(root: string): Promise<ScanEntry[]>;
-  /** One file as scan shows it, its path as given; a link itself, not its target. */
+  /** One file as scan shows it, under the given path; a link itself, not its target. */
   lstat(path: string | Buffer): Promise<ScanEntry>;
-  /** flock(2), never waiting: false where another holds the lock. A wait in the thread pool could keep out the very work that ends in the release. */
+  /**
+   * flock(2) without waiting: false if another process holds the lock. Waiting in the thread pool could block the work
+   * that would release the lock.
+   */
   flock(fd: number, mode: 'shared' | 'exclusive' | 'unlock'): Promise<boolean>;
-  /** mount(2) with the MS_* flags of <sys/mount.h>; relative paths in data are below directory. An overlay makes what it makes as `owner`. Only src/lib/host/mounts.ts calls it. */
+  /**
+   * mount(2) with the MS_* flags of <sys/mount.h>; relative paths in data are below directory. `owner` owns the files
+   * that an overlay makes for itself. Only src/lib/host/mounts.ts calls it.
+   */
   mount(
     source: string,
     target: string,
@@ -103,7 +117,11 @@ export interface Native {
     directory: string,
     owner: number,
   ): Promise<void>;
-  /** Binds a directory, without what is mounted below it, with its owners moved: the file system's 0 to size - 1 are start and up. EINVAL where the file system cannot, EPERM or ENOSPC where there are no user namespaces, ENOSYS before Linux 5.12. Only src/lib/host/mounts.ts calls it. */
+  /**
+   * Bind-mounts a directory, without the mounts below it, with moved owners: the file system's IDs 0 to size - 1 appear
+   * as start and up. EINVAL if the file system cannot do that, EPERM or ENOSPC without user namespaces, ENOSYS before
+   * Linux 5.12. Only src/lib/host/mounts.ts calls it.
+   */
   bindShifted(source: string, target: string, start: number, size: number): Promise<void>;
   /** umount2(2). Only src/lib/host/mounts.ts calls it. */
   unmount(target: string, flags: number): Promise<void>;
@@ -111,15 +129,17 @@ export interface Native {
   openBeneath(root: string, path: string): Promise<number>;
   /** syncfs(2) of the file system that path lies on. */
   syncfs(path: string): Promise<void>;
-  /** mknod(2); the mode is exactly the given one, whatever the umask. */
+  /** mknod(2) with exactly the given mode, whatever the umask. */
   mknod(path: Buffer, mode: number, major: number, minor: number): Promise<void>;
   /** Sets the modification time alone, to the nanosecond; never follows a link. */
   setMtime(path: Buffer, seconds: number, nanoseconds: number): Promise<void>;
-  /** Bytes on disk and inodes of a tree, which may change meanwhile; ENAMETOOLONG where it is deeper than any path. */
+  /**
+   * Bytes on disk and inodes of a tree, which may change while it is read. ENAMETOOLONG if it is deeper than any path.
+   */
   usage(root: string): Promise<{ bytes: number; inodes: number }>;
-  /** Begins a connection in the network namespace of an open descriptor (setns(2)); gives the socket's. */
+  /** Begins a connection in the network namespace of an open descriptor (setns(2)); returns the socket's descriptor. */
   connectIn(space: number, address: string, port: number): Promise<number>;
-  /** Whether it is made; throws with what came in its place. */
+  /** Whether the connection is established; throws the error of one that failed. */
   isConnected(fd: number): Promise<boolean>;
   /** A bound, non-blocking unix datagram socket that every user may write to; gives its descriptor. */
   bindDatagram(directory: string, name: string): Promise<number>;
@@ -127,7 +147,12 @@ export interface Native {
   receiveDatagram(fd: number): Promise<Buffer | undefined>;
   /** Open descriptors of a pipe: reading end, writing end. */
   pipe(): [number, number];
-  /** Seizes a process that has yet to execute a program, given by its /proc/PID/cmdline, and follows what that starts. `ended` comes once the process has ended, never where `seized` fails. Where `words` is given, the writing end of a pipe that the process has as descriptor 3, what it starts gets that as standard output and error. Only src/lib/container/trace.ts calls it. */
+  /**
+   * Seizes a process that has yet to execute the program given as its /proc/PID/cmdline, and follows the programs that
+   * it starts. `ended` resolves when the process has ended, and never if `seized` rejects. `words` is the writing end
+   * of a pipe, which the process has as descriptor 3; the programs that it starts get that as standard output and
+   * error. Only src/lib/container/trace.ts calls it.
+   */
   followChildren(
     pid: number,
     commandLine: Buffer,
@@ -139,12 +164,12 @@ export interface Native {
   discard(path: string): Promise<void>;
   /** Creates, loads and resumes. Only src/lib/host/device-mapper.ts calls this and the others of device-mapper. */
   dmCreate(name: string, uuid: string, table: readonly DmTarget[], readOnly: boolean): Promise<DmInfo>;
-  /** Into the inactive slot, for the next resume. */
+  /** Loads a table into the inactive slot; the next resume activates it. */
   dmReload(name: string, table: readonly DmTarget[]): Promise<void>;
-  /** freeze: whether a mounted file system is flushed and held still meanwhile. */
+  /** freeze: whether to flush and freeze a mounted file system while the device is suspended. */
   dmSuspend(name: string, freeze: boolean): Promise<void>;
   dmResume(name: string): Promise<void>;
-  /** deferred: where it is open, when its last user closes it; otherwise EBUSY. */
+  /** deferred: an open device is removed when its last user closes it; otherwise EBUSY. */
   dmRemove(name: string, deferred: boolean): Promise<void>;
   dmMessage(name: string, message: string): Promise<void>;
   dmStatus(name: string): Promise<DmTarget[]>;
@@ -155,7 +180,7 @@ export interface Native {
   dmTargetVersion(target: string): Promise<number[]>;
 }
 
-/** What the addon throws: a system call's errno, never parsed text. */
+/** The addon throws errno values, so that callers need not parse messages. */
 export interface NativeError extends Error {
   code: string;
   errno: number;

@@ -1,9 +1,9 @@
-/** Several pieces of work at once, and not one more once one of them has failed. */
+/** Runs several tasks at once, and starts no more of them after one has failed. */
 
 /**
- * Calls fn for each item, at most `most` at a time, and gives the results in the items' order. The first failure
- * aborts the signal that fn was given, and is thrown when all that had begun has ended: nothing goes on behind the
- * caller's back.
+ * Calls fn for each item, at most `max` at a time, and returns the results in the order of the items. The first failure
+ * aborts the signal that fn gets. It is thrown after all started calls have ended, so that none goes on in the
+ * background.
  */
 export async function inParallel<T, R>(
   items: readonly T[],
@@ -34,10 +34,10 @@ export async function inParallel<T, R>(
   return results;
 }
 
-/** A point that all of `count` pieces of work reach before any goes on; the last runs whenAll for them. */
+/** A point that each of `count` tasks must reach before any goes on. The last one to reach it runs whenAll. */
 export function meeting(count: number, whenAll: () => Promise<void>): (signal: AbortSignal) => Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  // Somebody waits for it, or all have been stopped.
+  // A rejection is handled by the tasks that wait, or all of them were aborted.
   promise.catch(() => undefined);
   let arrived = 0;
   return async (signal) => {
@@ -54,11 +54,11 @@ export function meeting(count: number, whenAll: () => Promise<void>): (signal: A
   };
 }
 
-/** What one at a time may have, in the order in which it was asked for. */
+/** A lock within this process, granted in the order of the requests. */
 export class Turn {
   #last = Promise.resolve();
 
-  /** Gives what ends it. */
+  /** Waits for its turn; returns the function that ends it. */
   async take(): Promise<() => void> {
     const before = this.#last;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
 /**
- * Paths inside an image are bytes, not text: RPMs carry names that are no valid UTF-8. They are held as
- * strings with one character for each byte (latin1), so that comparing strings compares bytes and nothing is
- * lost between a header, the file system and a tar entry.
+ * Paths inside an image are bytes, not text: RPMs contain names that are not valid UTF-8. Milliner keeps them as
+ * strings with one character for each byte (latin1). So a comparison of strings compares bytes, and nothing is lost
+ * between a header, the file system and a tar entry.
  */
 declare const bytes: unique symbol;
 
@@ -16,7 +16,7 @@ export function bytesOf(value: ByteString): Buffer {
   return Buffer.from(value, 'latin1');
 }
 
-/** For messages and JSON: UTF-8 where it is, with replacement characters where it is not. */
+/** As UTF-8 for messages and JSON; invalid bytes become replacement characters. */
 export function showBytes(value: ByteString): string {
   return bytesOf(value).toString('utf8');
 }
@@ -27,9 +27,9 @@ export function below(root: string, path: ByteString): Buffer {
 }
 
 /**
- * Where a path of an image leads when the links in its directories are followed inside the image, the last
- * component staying what it is (path_resolution(7) as chroot would do it). `..` never leaves the root.
- * linkAt gives the target of a symbolic link, undefined for anything else. Undefined: more than 40 links (ELOOP).
+ * Resolves a path of an image as chroot would (path_resolution(7)): it follows the links in the directories, but not
+ * the last component. `..` never leaves the root. linkAt returns the target of a symbolic link, and undefined for
+ * anything else. The result is undefined after more than 40 links (ELOOP).
  */
 export function resolveInImage(
   path: ByteString,

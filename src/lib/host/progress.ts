@@ -1,8 +1,8 @@
-/** How stages tell the person who waits what goes on; the commands decide how it looks. */
+/** How stages report progress to the user; the commands decide how to show it. */
 export interface Progress {
-  /** One line of the story: what has begun or ended. */
+  /** One line: a step that has begun or ended. */
   step(text: string): void;
-  /** Work under way: done of total, in the same unit; may be called very often. */
+  /** Progress of a step, done of total in the same unit; may be called very often. */
   update(text: string, done: number, total: number): void;
   /** Something the user should know that is not a failure. */
   warn(text: string): void;

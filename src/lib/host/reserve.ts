@@ -1,19 +1,21 @@
-/** The last of a file system, which nothing large is written to: records, locks and databases need it to say what went wrong. */
+/**
+ * A reserve of free space that large writes must leave: records, locks and databases need it to report what went wrong.
+ */
 import { statfs } from 'node:fs/promises';
 import { MillinerError } from '../errors/error.ts';
 
 const maxReservedBytes = 1024 ** 3;
 const reservedShare = 0.05;
-/** Bytes that may be written before it is asked again. */
+/** Bytes that may be written between two checks of the free space. */
 const checkIntervalBytes = 8 * 1024 * 1024;
 
-/** Bytes that may still be written where path lies; below zero where the reserve itself has been taken from. */
+/** Bytes that may still be written to the file system of path; negative if the reserve itself is in use. */
 export async function spareBytes(path: string): Promise<number> {
   const { bsize, blocks, bavail } = await statfs(path);
   return bavail * bsize - Math.min(maxReservedBytes, Math.floor(blocks * bsize * reservedShare));
 }
 
-/** Passes what is to be written to a place on. Throws DISK_FULL before the reserve is taken from. */
+/** Passes the pieces on. Throws DISK_FULL before the reserve is used. */
 export async function* keepingReserve<T extends Uint8Array>(
   source: AsyncIterable<T> | Iterable<T>,
   path: string,
@@ -25,7 +27,7 @@ export async function* keepingReserve<T extends Uint8Array>(
   }
 }
 
-/** The same for those who write in other ways. */
+/** The same check for code that does not write streams. */
 export class ReserveMeter {
   readonly #path: string;
   #granted = 0;
@@ -34,7 +36,7 @@ export class ReserveMeter {
     this.#path = path;
   }
 
-  /** To be called before that many bytes are written. Throws DISK_FULL. */
+  /** Call it before writing that many bytes. Throws DISK_FULL. */
   async spend(bytes: number): Promise<void> {
     if (bytes > this.#granted) {
       const free = await spareBytes(this.#path);

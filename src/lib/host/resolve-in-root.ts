@@ -1,6 +1,6 @@
 /**
- * Places of the image, seen from outside of it. A scriptlet may have put a link where a file is expected: it is
- * followed as the image's own programs would, never to the host.
+ * Resolves paths of an image from the host. A scriptlet may put a link where a file is expected. The link is followed
+ * inside the image, as the image's own programs would, never to the host.
  */
 import { constants, lstatSync, readlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -12,7 +12,10 @@ export function resolveParents(target: string, path: string): ByteString | undef
   return resolvePlace(target, byteString(path));
 }
 
-/** The same for a path in bytes; where a file stands for one of its directories, the rest is as it is written. */
+/**
+ * As resolveParents, for a path in bytes. If a file is where a directory is expected, the rest of the path is kept as
+ * it is.
+ */
 export function resolvePlace(target: string, path: ByteString): ByteString | undefined {
   return resolveInImage(path, (at) => {
     if (!isLink(below(target, at))) return undefined;
@@ -20,7 +23,7 @@ export function resolvePlace(target: string, path: ByteString): ByteString | und
   });
 }
 
-/** Most places that are asked for are not there: an error for each would cost more than the question. */
+/** With throwIfNoEntry: most of these paths do not exist, and an exception for each would be slow. */
 function isLink(path: Buffer): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
@@ -30,16 +33,16 @@ function isLink(path: Buffer): boolean {
   }
 }
 
-/** The same with the last component followed too; it need not be there. */
+/** As resolveParents, and follows the last component too, which need not exist. */
 export function resolveInside(target: string, path: string): ByteString | undefined {
   const behind = resolveParents(target, `${path}/.x`);
   return behind?.replace(/\/?\.x$/, '') as ByteString | undefined;
 }
 
-/** More than any user database has. */
+/** Larger than any user database. */
 const maxFileBytes = 64 * 1024 * 1024;
 
-/** A file's bytes; undefined where there is none. Throws INSTALL_FAILED for what is no regular file. */
+/** The bytes of a regular file; undefined if it does not exist. Throws INSTALL_FAILED for another kind of file. */
 export async function readInside(target: string, path: string): Promise<Buffer | undefined> {
   const resolved = resolveInside(target, path);
   if (resolved === undefined) throw unusableFile(path, 'is in a circle of symbolic links');

@@ -1,6 +1,6 @@
 /**
- * Whether a place may be believed and written to: nobody but those who are trusted could have put what lies there, or
- * can exchange it. As sshd's StrictModes has it, for every directory that leads there too.
+ * Checks that only trusted users can write to a path or replace it, including each directory that leads there, as
+ * sshd's StrictModes does.
  */
 import { lstatSync, type Stats } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { readdirIfThere, withoutLinks } from './files.ts';
 const sticky = 0o1000;
 const writableByOthers = 0o022;
 
-/** Throws PLACE_UNSAFE; what is not there yet is as safe as what it will be made in. */
+/** Throws PLACE_UNSAFE. A path that does not exist yet is as safe as the directory that it will be made in. */
 export function requireSafePath(path: string): void {
   const place = withoutLinks(path);
   for (let at = place; ; at = dirname(at)) {
@@ -22,7 +22,7 @@ export function requireSafePath(path: string): void {
   }
 }
 
-/** The same for all that lies in a directory: what others made there while they could is theirs still. */
+/** As requireSafePath, for each entry of a directory: other users keep what they made there while they could. */
 export async function requireSafeEntries(directory: string): Promise<void> {
   for (const name of (await readdirIfThere(directory)) ?? []) {
     const path = join(directory, name);
@@ -33,7 +33,7 @@ export async function requireSafeEntries(directory: string): Promise<void> {
   }
 }
 
-/** Makes what leads to a directory, and itself. Not recursively: in some file systems Node would try for ever. */
+/** Makes a directory and its parents, one by one: on some file systems Node's recursive mkdir never ends. */
 export async function makeDirectory(path: string, mode: number): Promise<void> {
   try {
     await mkdir(path, { mode });
@@ -46,7 +46,7 @@ export async function makeDirectory(path: string, mode: number): Promise<void> {
   }
 }
 
-/** Undefined where nothing is, and where what leads there is no directory: whoever makes one there is told. */
+/** Undefined if nothing exists there, or if a parent is not a directory: then making it fails with that error. */
 function statPlace(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
@@ -56,7 +56,7 @@ function statPlace(path: string): Stats | undefined {
   }
 }
 
-/** Whoever called sudo is root already. */
+/** SUDO_UID is trusted, because that user can already become root. */
 function isTrusted(uid: number): boolean {
   const { SUDO_UID } = process.env;
   return uid === 0 || uid === process.geteuid?.() || (SUDO_UID !== undefined && String(uid) === SUDO_UID);
@@ -65,9 +65,9 @@ function isTrusted(uid: number): boolean {
 function faultOf(found: Stats, leadsThere: boolean): string | undefined {
   const { uid, mode } = found;
   if (!isTrusted(uid)) return `belongs to the user ${uid}`;
-  // Of a link the mode says nothing; it is its maker's.
+  // The mode of a link means nothing; its owner counts.
   if (found.isSymbolicLink()) return undefined;
-  // In /tmp and its like nobody can exchange what is another's.
+  // The sticky bit of /tmp keeps users from replacing files of others.
   const isGuarded = leadsThere && (mode & sticky) !== 0;
   if ((mode & writableByOthers) === 0 || isGuarded) return undefined;
   return `can be written to by other users (${modeOf(mode)})`;

@@ -1,4 +1,4 @@
-/** The side of a confined worker: answers each task with what `work` gives or throws, until no more can come. */
+/** The worker's side of workers.ts: answers each task with the result or the error of `work`, until stdin ends. */
 import { createInterface } from 'node:readline';
 import { failureOf } from '../errors/wire.ts';
 import { markConfined } from './confinement.ts';

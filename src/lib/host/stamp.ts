@@ -1,12 +1,12 @@
-/** Times that tell what came before from what came after, in the clock of file systems. */
+/** Timestamps that separate earlier changes from later ones, in the file system's clock. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Milliseconds: that clock moves in ticks of at most 10 ms. */
+/** Milliseconds: the kernel updates that clock at least every 10 ms. */
 const tick = 12;
 
-/** Nanoseconds: later than the time of every change before, and not later than that of any after. */
+/** Nanoseconds: later than the time of every change so far, and not later than that of any change to come. */
 export async function nextStamp(): Promise<bigint> {
-  // What was changed until now is stamped with this millisecond at the latest; in the next, the clock moves on.
+  // Changes so far carry at most this millisecond. In the next one the clock has advanced.
   const before = Date.now();
   await sleep(tick);
   return BigInt(before + 1) * 1_000_000n;

@@ -1,6 +1,6 @@
 /**
- * The pieces of a source until a signal comes; then throws its reason, and the source is ended. Not addAbortSignal of
- * node:stream, whose error is nobody's, and ends the process, where the reading has not begun.
+ * Passes a source's pieces on until a signal aborts; then throws its reason and ends the source. Not node:stream's
+ * addAbortSignal: if reading has not begun, no code handles its error, and the process ends.
  */
 export async function* stoppable<T>(
   source: AsyncIterable<T>,

@@ -1,26 +1,26 @@
 /**
- * Templates that others write, filled by Handlebars and by nothing that could do more than give text: no helper of the
- * library writes to our output, and no name leads to what JavaScript's own objects have.
+ * Fills untrusted templates with Handlebars. They can only produce text: no helper of the library writes to Milliner's
+ * output, and no name reaches the properties of JavaScript's own objects.
  */
 import Handlebars from 'handlebars';
 
-// Not in its types.
+// The package's types lack it.
 const handlebars = Handlebars.create() as typeof Handlebars & { resetLoggedPropertyAccesses(): void };
 handlebars.unregisterHelper('log');
-// What the library has to say is an error of the template: it would write to stdout and stderr, escapes included.
+// A message of the library becomes an error of the template. The library would print it, escape sequences included.
 handlebars.logger.log = (_level: number, ...words: unknown[]) => {
   throw new Error(words.map(String).join(' '));
 };
 
-/** Throws an Error where it is no template, and where it has a name that the values do not have. */
+/** Throws an Error for an invalid template, and for a name that the values lack. */
 export function fillTemplate(text: string, values: Record<string, unknown>): string {
   const options = { strict: true, noEscape: true, knownHelpersOnly: true, knownHelpers: { log: false } };
-  // It says only once what it refuses, and afterwards leaves it out in silence.
+  // Handlebars logs a refused name once and later omits it silently, so its memory is cleared.
   handlebars.resetLoggedPropertyAccesses();
   return handlebars.compile(text, options)(withoutPrototype(values));
 }
 
-/** Strict means `in`, which finds what an object inherits. */
+/** Strict mode tests with `in`, which also finds inherited properties. */
 function withoutPrototype<T>(value: T): T {
   if (Array.isArray(value)) return value.map(withoutPrototype) as T;
   if (value === null || typeof value !== 'object') return value;

@@ -1,6 +1,6 @@
 /**
- * Processes of ours that do one kind of work on bytes of others: each confined, with what it may read and the one
- * directory that it may write. A task and its answer are a line of JSON each; what an answer says is held to a schema.
+ * Worker processes for one kind of work on untrusted bytes. Each is confined to the paths that it may read and the one
+ * directory that it may write. A task and its answer are one line of JSON each; a schema checks the answer.
  */
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
@@ -10,12 +10,12 @@ import { confinementFailed, startWorkerConfined, type Reach } from './confined.t
 import { endGroup, type EndedCommand } from './exec.ts';
 
 export interface WorkersOptions {
-  /** The file of the module; it calls serveTasks of serve.ts. */
+  /** Path of the module, which calls serveTasks of serve.ts. */
   module: string;
-  /** How many may be at work at once. */
+  /** Number of workers that may run at once. */
   maxCount: number;
   reach: Reach;
-  /** Of node, such as the size of its heap. */
+  /** Options of node, such as its heap size. */
   flags?: readonly string[];
 }
 
@@ -31,7 +31,7 @@ interface Worker {
   answers: AsyncIterator<string>;
 }
 
-/** Bytes of an answer: the digests of the files of a layer, a million of them. */
+/** Bytes of an answer: the file digests of a layer, up to a million. */
 const maxAnswerLength = 256 * 1024 * 1024;
 
 const failureSchema: z.ZodType<Failure> = z.object({
@@ -43,7 +43,7 @@ const failureSchema: z.ZodType<Failure> = z.object({
 
 const lineSchema = z.union([z.object({ result: z.unknown() }), z.object({ error: failureSchema })]);
 
-/** One task at a time for each process; processes begin with the tasks that need them. */
+/** Runs one task at a time in each worker, and starts workers as tasks need them. */
 export class Workers<Task> {
   readonly #options: WorkersOptions;
   readonly #idle: Worker[] = [];
@@ -55,7 +55,7 @@ export class Workers<Task> {
     this.#options = options;
   }
 
-  /** An abort ends the process that has the task: what it has written so far is left where it is. */
+  /** An abort kills the worker that has the task; the files that it wrote stay. */
   async run<Answer>(task: Task, form: z.ZodType<Answer>, signal?: AbortSignal): Promise<Answer> {
     const answer = await new Promise((resolve, reject) => {
       this.#queue.push({ task, signal, resolve, reject });
@@ -109,7 +109,7 @@ export class Workers<Task> {
   #start(): Worker {
     const { module, reach, flags = [] } = this.#options;
     const child = startWorkerConfined(module, reach, flags);
-    // A process that has just died says so when it is waited for.
+    // A worker that has died reports it when its exit is awaited.
     child.stdin.on('error', () => undefined);
     return { child, answers: linesOf(child.stdout) };
   }
@@ -127,7 +127,7 @@ async function end({ child }: Worker): Promise<void> {
   await child;
 }
 
-/** Ends before a line that is too long. */
+/** Ends the sequence before a line that is too long. */
 async function* linesOf(stream: Readable): AsyncGenerator<string, undefined> {
   let rest: Buffer[] = [];
   let size = 0;
@@ -145,7 +145,7 @@ async function* linesOf(stream: Readable): AsyncGenerator<string, undefined> {
   return undefined;
 }
 
-/** Undefined where it is none. */
+/** Undefined for invalid JSON. */
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,15 +1,15 @@
 /**
- * Zstandard streams of more than one frame (RFC 8878, 3). Node's decompressor takes whatever stands behind a frame in
- * the same chunk for trailing rubbish and ends without an error: it must be given each frame in chunks of its own.
+ * Zstandard streams of several frames (RFC 8878, 3). Node's decompressor treats bytes behind a frame in the same chunk
+ * as trailing garbage and ends without an error. So each frame must reach it in chunks of its own.
  */
 import { createZstdDecompress } from 'node:zlib';
 import { Readable, type Duplex } from 'node:stream';
 
 const frameMagic = 0xfd2fb528;
-/** The last four bits are free. */
+/** The last four bits may have any value. */
 const skippableMagic = 0x184d2a50;
 
-/** A decompressor that reads all frames, as `source.pipe(createZstdDecompress())` would be expected to. */
+/** A decompressor that reads all frames of a stream. */
 export function decompressZstd(source: Readable, chunkSize: number): Duplex {
   const decompressor = createZstdDecompress({ chunkSize });
   const aligned = Readable.from(frameByFrame(source), { objectMode: false });
@@ -18,7 +18,7 @@ export function decompressZstd(source: Readable, chunkSize: number): Duplex {
   return aligned.pipe(decompressor);
 }
 
-/** The same bytes, in pieces of which none holds parts of two frames. What is no frame passes as it is. */
+/** Splits the bytes so that no piece holds parts of two frames. Bytes that are no frame pass unchanged. */
 export async function* frameByFrame(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const walker = new FrameWalker();
   for await (const piece of source) {
@@ -30,12 +30,12 @@ export async function* frameByFrame(source: AsyncIterable<Buffer>): AsyncGenerat
   }
 }
 
-/** Whether it ends in the midst of a frame; what is no frame at all is not looked at. */
+/** Whether the stream ends inside a frame; false if it has no frame at all. */
 export async function endsInFrame(source: AsyncIterable<Buffer>): Promise<boolean> {
   return (await walkFrames(source)).isInFrame;
 }
 
-/** Whether nothing but frames is in it, be the last one whole or not. */
+/** Whether the stream holds only frames; the last may be incomplete. */
 export async function isOfFrames(source: AsyncIterable<Buffer>): Promise<boolean> {
   return !(await walkFrames(source)).isLost;
 }
@@ -57,10 +57,10 @@ class FrameWalker {
   readonly #bytes = Buffer.alloc(4);
   #filled = 0;
   #field: Field = 'magic';
-  /** Bytes to pass before the next field. */
+  /** Bytes to skip before the next field. */
   #skip = 0;
   #hasChecksum = false;
-  /** What stands there is no frame. */
+  /** The bytes at this position are no frame. */
   #isLost = false;
 
   get isLost(): boolean {
@@ -71,7 +71,7 @@ class FrameWalker {
     return !this.#isLost && (this.#field !== 'magic' || this.#skip > 0 || this.#filled > 0);
   }
 
-  /** How many bytes belong to the frame that they begin or go on with. */
+  /** The number of bytes of the piece that belong to the current frame. */
   pass(piece: Buffer): number {
     for (let at = 0; at < piece.length;) {
       const skipped = Math.min(this.#skip, piece.length - at);
@@ -98,7 +98,7 @@ class FrameWalker {
       const magic = bytes.readUInt32LE();
       if (magic === frameMagic) this.#field = 'descriptor';
       else if ((magic & 0xfffffff0) >>> 0 === skippableMagic) this.#field = 'skippable';
-      // The decompressor says what is wrong with it.
+      // Not a frame: the decompressor reports the error.
       else this.#isLost = true;
     } else if (this.#field === 'skippable') this.#then('magic', bytes.readUInt32LE());
     else if (this.#field === 'descriptor') this.#readDescriptor(bytes[0]!);

@@ -1,26 +1,26 @@
-/** How the servers of a repository are asked: how patiently, believing whom, with which secrets, or not at all. */
+/** How to ask the servers of a repository: timeouts, trusted authorities, secrets, or not at all. */
 
 export interface Access {
-  /** Nothing is asked of any server: what is not kept is missing. */
+  /** No server is asked; a file that is not in the cache is an error. */
   offline?: boolean | undefined;
-  /** Milliseconds of silence, and of too slow a transfer, until a server is given up; default 30 s. */
+  /** Milliseconds without data, or of a transfer below minRate, until the server counts as failed; default 30 s. */
   timeout?: number | undefined;
-  /** Bytes in a second; default 1000, as in dnf. */
+  /** Bytes per second; default 1000, as in dnf. */
   minRate?: number | undefined;
-  /** PEM: the authorities that count instead of the host's. */
+  /** PEM: authorities to trust instead of the host's. */
   authorities?: string | undefined;
   /**
-   * The origins that the recipe or the operator names, as URL.origin gives them: all others, which answers name, are
-   * asked only at public addresses. Without it, that of the first URL.
+   * Origins that the recipe or the operator names, in the form of URL.origin; default: the origin of the first URL. Any
+   * other origin comes from a server's answer, and is asked only at public addresses.
    */
   origins?: readonly string[] | undefined;
-  /** One for each origin. */
+  /** At most one for each origin. */
   secrets?: readonly Secrets[] | undefined;
 }
 
-/** For one origin alone: neither a mirror on another host nor whatever a redirect leads to is sent any of it. */
+/** Sent to one origin only: not to a mirror on another host, and not along a redirect. */
 export interface Secrets {
-  /** As URL.origin gives it. */
+  /** In the form of URL.origin. */
   origin: string;
   username?: string | undefined;
   password?: string | undefined;

@@ -1,4 +1,4 @@
-/** The one owner of HTTP: verified downloads that resume, from several mirrors, with retries and bounds. */
+/** Verified downloads over HTTP that resume, with several mirrors, retries and size bounds. */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rename, type FileHandle } from 'node:fs/promises';
@@ -15,32 +15,32 @@ import { eachMirror, type MirrorOptions } from './mirrors.ts';
 import { asAttemptError, AttemptError, get, showUrl, type Asking } from './request.ts';
 
 export interface FetchOptions extends MirrorOptions {
-  /** Bytes; more than that is refused however it is announced. */
+  /** A larger body is refused, whatever size its headers announce. */
   maxBytes: number;
   access?: Access | undefined;
-  /** What it is, for whoever has to be told that it is missing; default: its URL. */
+  /** What the file is, for the error when it is missing; default: its URL. */
   what?: string | undefined;
 }
 
 export interface DownloadOptions extends FetchOptions {
   checksum?: Checksum | undefined;
-  /** Bytes, exactly. */
+  /** Exact size in bytes. */
   size?: number | undefined;
   /** May be called very often. */
   onProgress?: ((done: number, total: number | undefined) => void) | undefined;
 }
 
-/** What a server says of a file's version (RFC 9110, 8.8). */
+/** The validators that a server sent for a version of a file (RFC 9110, 8.8). */
 export interface Validators {
   etag?: string | undefined;
   lastModified?: string | undefined;
 }
 
 /**
- * Fetches one of the URLs (mirrors of one file, best first) to `file`, which appears whole or not at all.
- * What has arrived is kept beside it as `file.part` and resumed by the next call when there is a checksum to
- * catch a mixture. Two processes that fetch the same file take turns, and the second finds it there.
- * Throws REPO_UNAVAILABLE, DIGEST_MISMATCH, OFFLINE_MISSING, DISK_FULL, INTERRUPTED.
+ * Fetches one of the URLs (mirrors of one file, best first) to `file`, which appears whole or not at all. Bytes
+ * received so far stay in `file.part`. The next call resumes there if it has a checksum, which detects a mixture of two
+ * versions. Two processes that fetch the same file take turns, and the second finds it complete. Throws
+ * REPO_UNAVAILABLE, DIGEST_MISMATCH, OFFLINE_MISSING, DISK_FULL, INTERRUPTED.
  */
 export async function download(
   urls: string | readonly string[],
@@ -52,7 +52,7 @@ export async function download(
   for (;;) {
     const handle = await acquire(part, 'exclusive', { wait: true, signal: options.signal });
     try {
-      // Whoever held the lock before us may have finished and renamed the file that we now hold.
+      // The previous holder of the lock may have finished the file and renamed the part file that this lock is on.
       const there = await statIfThere(part);
       if (there?.ino !== (await handle.stat()).ino) {
         if (await statIfThere(file)) return;
@@ -76,7 +76,7 @@ export async function fetchBytes(urls: string | readonly string[], options: Fetc
   return (await fetchChanged(urls, {}, options))!.bytes;
 }
 
-/** The same, unless the file still is the one that the validators were given for: then undefined. */
+/** As fetchBytes; undefined if the server's file still matches the validators. */
 export async function fetchChanged(
   urls: string | readonly string[],
   { etag, lastModified }: Validators,
@@ -111,7 +111,7 @@ function refuseOffline(urls: string | readonly string[], { access, what }: Fetch
 }
 
 interface Sink {
-  /** The server sends the file from its first byte although only the rest was asked for. */
+  /** The server sends the whole file although only the rest was requested. */
   restart(): Promise<void>;
   write(chunk: Buffer): Promise<void>;
 }
@@ -144,11 +144,11 @@ async function fetchInto(
   const wrong = mismatch(have, hash, options);
   if (!wrong) return;
   await handle.truncate(0);
-  // A resumed file may be a mixture of two versions: this mirror deserves a second, whole try.
+  // A resumed file may mix two versions, so this mirror gets a second attempt from the beginning.
   throw new AttemptError(wrong, { mismatch: true, permanent: !resumed });
 }
 
-/** Bytes of the part file that can stay; they are fed to the hash. */
+/** The number of bytes of the part file to keep; they are added to the hash. */
 async function resumePoint(
   handle: FileHandle,
   part: string,
@@ -175,7 +175,7 @@ function mismatch(size: number, hash: Hash | undefined, options: DownloadOptions
   return `its ${options.checksum.type} is ${digest}, not the expected ${options.checksum.value}`;
 }
 
-/** Streams a file, or its rest from byte `have` on; gives its full size and the answer's head. */
+/** Streams a file, or the rest of it from byte `have` on; returns its full size and the response headers. */
 async function receive(
   url: string,
   have: number,
@@ -199,7 +199,7 @@ async function receive(
   const length = Number(response.headers['content-length'] ?? Number.NaN);
   const total = options.size ?? (Number.isNaN(length) ? undefined : done + length);
   let marked = done;
-  // A mirror must not hold a build for hours.
+  // Without a minimum rate a slow mirror could block a build for hours.
   const watch = setInterval(() => {
     if (done - marked < (minRate * timeout) / 1000) slow.abort(new AttemptError('the transfer is too slow'));
     marked = done;
@@ -217,7 +217,7 @@ async function receive(
   }
 }
 
-/** Where the body starts in the file. */
+/** The offset in the file at which the body starts. */
 async function beginAt(response: Dispatcher.ResponseData, have: number, sink: Sink): Promise<number> {
   if (response.statusCode === 206 && have > 0) {
     const range = /^bytes (\d+)-/.exec(String(response.headers['content-range']));
@@ -229,7 +229,7 @@ async function beginAt(response: Dispatcher.ResponseData, have: number, sink: Si
   throw new AttemptError('the server does not resume where it was asked to');
 }
 
-/** Only what the network throws becomes an AttemptError: an error of whoever writes the chunks stays itself. */
+/** Network errors become AttemptErrors; errors of the code that writes the chunks pass unchanged. */
 async function* chunksOf(response: Dispatcher.ResponseData): AsyncGenerator<Buffer> {
   try {
     yield* response.body;

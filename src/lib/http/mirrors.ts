@@ -1,4 +1,4 @@
-/** Several URLs of one file: which is asked next, how often, and what is said when none answers. */
+/** Several URLs of one file: the order in which they are tried, the retries, and the error when all have failed. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors/error.ts';
 import { AddressRefused } from './reach.ts';
@@ -6,15 +6,15 @@ import { AttemptError, showUrl } from './request.ts';
 
 export interface MirrorOptions {
   signal?: AbortSignal | undefined;
-  /** How often each mirror is asked while it fails in passing; default 5, over about 10 s. */
+  /** How often each mirror is tried while its failures are transient; default 5, over about 10 s. */
   rounds?: number;
 }
 
-/** Milliseconds; each round waits three times as long as the one before. */
+/** Milliseconds; each round waits three times as long as the round before. */
 const firstDelay = 250;
 const maxDelay = 60_000;
 
-/** Origins that failed in this process, and how often: they are asked last. */
+/** Failures of each origin in this process: mirrors that failed often are tried last. */
 const failures = new Map<string, number>();
 
 /** Tries the URLs in turn until one attempt succeeds. Throws REPO_UNAVAILABLE, ADDRESS_REFUSED, DIGEST_MISMATCH, INTERRUPTED. */

@@ -1,41 +1,41 @@
 /**
- * Which addresses a server may have that somebody else's text names: a redirect, a list of mirrors, a lock, a recipe
- * that a stranger wrote. This host's own network answers this host as a friend (169.254.169.254 hands out the machine's
- * own credentials), so that only public addresses are taken, and those that the operator names. They are looked at as
- * the connection is made: what a name was resolved to before counts for nothing.
+ * Which addresses may be contacted when an untrusted text names the server: a redirect, a list of mirrors, a lock, a
+ * stranger's recipe. Servers of the host's own network trust this host (169.254.169.254 hands out the machine's
+ * credentials). So only public addresses are allowed, and those that the operator names. The check is made when the
+ * connection is made, because a name may resolve to another address by then.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { lookup as resolve, type LookupAddress, type LookupOptions } from 'node:dns';
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import { MillinerError } from '../errors/error.ts';
 
-/** Where the operator names them: addresses and networks (10.0.0.0/8, fd00::/8), blanks or commas between. */
+/** The operator's list: addresses and networks (10.0.0.0/8, fd00::/8), separated by blanks or commas. */
 export const variable = 'MILLINER_PRIVATE_NETWORKS';
 
 /** IANA's special-purpose address registries, and multicast. */
 const special4 =
   '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3';
-/** Of the global unicast space; beyond that nothing is public. */
+/** Exceptions in the global unicast space; addresses outside of that space are never public. */
 const special6 = '2001::/23 2001:db8::/32 2002::/16 3fff::/20';
 const global6 = '2000::/3';
-/** What DNS64 makes of an IPv4 address (RFC 6052). */
+/** An IPv4 address as DNS64 maps it (RFC 6052). */
 const nat64 = /^64:ff9b::([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
 
 const [reserved4, reserved6, unicast6] = [special4, special6, global6].map((text) => networks(text));
 
 const confinement = new AsyncLocalStorage<true>();
 
-/** Runs fn for a stranger: no server is asked whose address is not public, and recipes may ask for less. */
+/** Runs fn for an untrusted recipe: only public addresses are contacted, and recipes may ask for less. */
 export function confined<T>(isUntrusted: boolean, fn: () => Promise<T>): Promise<T> {
   return isUntrusted ? confinement.run(true, fn) : fn();
 }
 
-/** The same for all that the caller does from here on. */
+/** As confined, for everything that the caller does from here on. */
 export function confine(): void {
   confinement.enterWith(true);
 }
 
-/** Runs fn for the operator again: what the operator names is no stranger's. */
+/** Runs fn with the operator's rights again, for servers that the operator names. */
 export function unconfined<T>(fn: () => Promise<T>): Promise<T> {
   return confinement.exit(fn);
 }
@@ -44,7 +44,7 @@ export function isConfined(): boolean {
   return confinement.getStore() === true;
 }
 
-/** What a connection is refused with. */
+/** The error of a refused connection. */
 export class AddressRefused extends Error {
   readonly code = 'ADDRESS_REFUSED';
 
@@ -53,14 +53,14 @@ export class AddressRefused extends Error {
   }
 }
 
-/** Throws AddressRefused; USAGE where the operator's list cannot be read. `host` may be a name: it is not looked up. */
+/** Throws AddressRefused, and USAGE if the operator's list is invalid. `host` may be a name, which is not resolved. */
 export function refusePrivate(host: string): void {
   const address = host.replace(/^\[(.*)\]$/, '$1');
   if (isIP(address) !== 0 && !isPublic(address) && !isConfiguredProxy(address))
     throw new AddressRefused(address);
 }
 
-/** dns.lookup for a connection, which fails where one of the addresses is refused. */
+/** dns.lookup for a connection; it fails if one of the addresses is refused. */
 export function publicLookup(
   hostname: string,
   options: LookupOptions,
@@ -103,7 +103,7 @@ function networks(text: string): BlockList {
   return list;
 }
 
-/** In the shortest form, without a zone. */
+/** The shortest form, without a zone. */
 function canonical6(address: string): string {
   const bare = address.replace(/%.*$/, '');
   return URL.canParse(`http://[${bare}]/`) ? new URL(`http://[${bare}]/`).hostname.slice(1, -1) : bare;

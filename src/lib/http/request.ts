@@ -1,4 +1,4 @@
-/** One HTTP request: proxies of the environment, redirects, time limits; what goes wrong becomes an AttemptError. */
+/** One HTTP request with the environment's proxies, redirects and timeouts; failures become an AttemptError. */
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { createSecureContext } from 'node:tls';
@@ -15,22 +15,22 @@ export interface HttpRequest {
   headers?: Record<string, string>;
   body?: Uint8Array | Readable | undefined;
   signal?: AbortSignal | undefined;
-  /** Milliseconds of silence until the answer begins; default 30 s. */
+  /** Milliseconds until the response headers arrive; default 30 s. */
   headersTimeout?: number | undefined;
   tls?: Tls | undefined;
-  /** Neither the operator nor a recipe names this server, but an answer: only at a public address; see reach.ts. */
+  /** Neither the operator nor a recipe names this server: it is contacted only at public addresses, see reach.ts. */
   isForeignOrigin?: boolean | undefined;
 }
 
 /** Why one attempt at one URL failed; the caller decides whether there is another. */
 export class AttemptError extends Error {
-  /** What the server answered, where it did. */
+  /** The status of the response, if there was one. */
   readonly status: number | undefined;
-  /** Asking this URL again is pointless. */
+  /** Trying this URL again cannot succeed. */
   readonly permanent: boolean;
-  /** The bytes came but are not the promised ones. */
+  /** All bytes arrived, but they are not the expected ones. */
   readonly mismatch: boolean;
-  /** Milliseconds that the server asks to wait. */
+  /** Milliseconds to wait, as the server asks. */
   readonly retryAfter: number;
 
   constructor(
@@ -57,22 +57,25 @@ const redirects = new Set([301, 302, 303, 307, 308]);
 const transientStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 interface Agents {
-  /** By way of the environment's proxy, where it names one. */
+  /** Uses the environment's proxy, if it names one. */
   outside: Dispatcher;
-  /** Never by way of a proxy, which could not reach it: so do the clients that are written in Go. */
+  /** Never uses a proxy, which could not reach loopback; clients written in Go do the same. */
   loopback: Dispatcher;
 }
-/** By what makes their connections others than the usual: the PEM texts of an access, and whom they may reach. */
+/**
+ * By the settings in which connections differ: the PEM texts of an access, and whether only public addresses are
+ * allowed.
+ */
 const agentsByKey = new Map<string, Agents>();
 
 /** PEM. */
 export interface Tls {
   /** The authorities that count instead of the host's. */
   authorities?: string | undefined;
-  /** Authorities that count beside the host's. */
+  /** Authorities to trust in addition to the host's. */
   added?: string | undefined;
   certificate?: Secrets['certificate'];
-  /** Whoever answers is believed to be the one: only where the host's owner has said so. */
+  /** The server's certificate is not verified; only the owner of the host may ask for that. */
   unverified?: boolean | undefined;
 }
 
@@ -101,7 +104,7 @@ function makeAgents(
   };
   const proxyTls = { secureContext: createSecureContext({ ca: knownAuthorities() }) };
   const common = {
-    // Of connections that are made here: those to a proxy are the operator's.
+    // Only for connections to servers: proxies are named by the operator.
     connect: { timeout: connectMilliseconds, ...requestTls, ...(isPublicOnly && { lookup: publicLookup }) },
     headersTimeout: defaultTimeout,
     bodyTimeout: defaultTimeout,
@@ -110,7 +113,7 @@ function makeAgents(
     ...common,
     requestTls,
     proxyTls,
-    // Plain http as an ordinary proxy request: many proxies allow CONNECT to port 443 only.
+    // Plain http is an ordinary proxy request, because many proxies allow CONNECT to port 443 only.
     proxyTunnel: false,
   });
   return { outside, loopback: new Agent(common) };
@@ -126,12 +129,12 @@ export function showUrl(url: string): string {
 export interface Asking {
   headers?: Record<string, string>;
   signal?: AbortSignal | undefined;
-  /** Statuses that are an answer as well as 200 and 206. */
+  /** Statuses to return in addition to 200 and 206. */
   accept?: readonly number[];
   access?: Access | undefined;
 }
 
-/** Gives the response once its status is one that is wanted; the caller must consume the body. */
+/** Returns a response whose status is expected; the caller must consume its body. */
 export async function get(
   url: string,
   { headers, signal, accept = [], access = {} }: Asking,
@@ -139,7 +142,7 @@ export async function get(
   const { authorities, timeout } = access;
   let target = parseUrl(url);
   const origins = access.origins ?? [target.origin];
-  // A redirect to another host must not carry our secrets there, and what comes back from there gets none either.
+  // A redirect must not carry secrets to another host, and a redirect back from there gets none either.
   let secrets = access.secrets?.find(({ origin }) => origin === target.origin);
   for (let hop = 0; hop <= maxRedirects; hop++) {
     const response = await send(target, {
@@ -160,7 +163,7 @@ export async function get(
   throw new AttemptError(`more than ${maxRedirects} redirects`, { permanent: true });
 }
 
-/** One request and whatever answers it, redirects too; the caller must consume the body. */
+/** One request; returns any response, also a redirect. The caller must consume its body. */
 export async function send(target: URL, options: HttpRequest): Promise<HttpResponse> {
   const bare = new URL(target);
   bare.username = '';
@@ -184,8 +187,8 @@ export async function send(target: URL, options: HttpRequest): Promise<HttpRespo
 const checkedHosts = new Map<string, Promise<void>>();
 
 /**
- * What no look-up of a connection shows: an address in the place of a name, and the name that a proxy resolves, which
- * is looked up here once, as far as it can be. Throws AddressRefused.
+ * The lookup of a connection misses two cases: a host that is an address, and a name that the proxy resolves. Such a
+ * name is resolved here once, if that is possible. Throws AddressRefused.
  */
 async function refuseBefore(host: string): Promise<void> {
   refusePrivate(host);
@@ -202,10 +205,10 @@ async function refuseBefore(host: string): Promise<void> {
   await found;
 }
 
-/** Network errors become attempts that failed; an abort stays what it is. */
+/** Network errors become AttemptErrors; an abort is returned unchanged. */
 export function asAttemptError(cause: unknown): unknown {
   if (cause instanceof AttemptError || !(cause instanceof Error) || cause.name === 'AbortError') return cause;
-  // Thrown by whoever makes a request's body: not the network's fault.
+  // Thrown by the code that produces the request's body, so it is no network failure.
   if (cause instanceof MillinerError) return cause;
   const code = (cause as NodeJS.ErrnoException).code;
   const network = cause instanceof errors.UndiciError || code !== undefined;

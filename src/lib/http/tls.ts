@@ -1,27 +1,27 @@
-/** Whom this host believes to be who they say, and what TLS fails with, as people say it. */
+/** Certificate authorities that this host trusts, and readable reasons for TLS failures. */
 import { getCACertificates } from 'node:tls';
 
-/** PEM: the host's own certificate store as well, for a company's servers are signed by its own authority. */
+/** PEM. The host's own certificate store counts too, because a company's own authority signs its servers. */
 export const knownAuthorities = (): string[] => [
   ...new Set([...getCACertificates('default'), ...getCACertificates('system')]),
 ];
 
-/** OpenSSL's and Node's words for a certificate that does not hold, and for what a server says of ours. */
+/** Error codes of OpenSSL and Node for an invalid certificate, and for a server that rejects ours. */
 const untrusted = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_|ERR_SSL_.*ALERT)/;
-/** OpenSSL's names for what a server answers that speaks another protocol. */
+/** OpenSSL's error codes for a server that speaks another protocol. */
 const noTls = /^(?:EPROTO|ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG))$/;
 
-/** Of a certificate, or of ours for the other side: waiting does not change that. */
+/** A certificate was rejected, by either side: a retry cannot succeed. */
 export const isUntrusted = (error: unknown): boolean => untrusted.test(codeOf(error));
 
-/** The other side answers something else than TLS. */
+/** The server does not speak TLS. */
 export const isPlainServer = (error: unknown): boolean => noTls.test(codeOf(error));
 
-/** The other side speaks TLS, whatever it said. */
+/** The server speaks TLS, whatever its answer was. */
 export const failsInTls = (error: unknown): boolean =>
   !isPlainServer(error) && (isUntrusted(error) || /^ERR_(?:TLS|SSL)_/.test(codeOf(error)));
 
-/** OpenSSL's words are for those who know it, and Node adds advice about its own command line. */
+/** OpenSSL's messages need explanation, and Node adds advice about its own command line. */
 export function wordsOf(error: Error): string {
   const code = codeOf(error);
   if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired';

@@ -1,4 +1,4 @@
-/** What registries exchange: digests, and descriptors that promise bytes (OCI image specification, descriptor.md). */
+/** Descriptors and digests as registries exchange them (OCI image specification, descriptor.md). */
 import type { Digest } from './digest.ts';
 
 export interface Descriptor {

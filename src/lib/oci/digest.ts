@@ -10,7 +10,7 @@ export interface Blob {
   size: number;
 }
 
-/** The hex half, checked: it becomes a file name. */
+/** The hexadecimal part, checked because it becomes a file name. */
 export function hexOf(digest: Digest): string {
   if (isDigest(digest)) return digest.slice('sha256:'.length);
   throw new MillinerError('INTERNAL', `${JSON.stringify(digest)} is not a sha256 digest`);
@@ -24,12 +24,12 @@ export function sha256Of(bytes: Uint8Array): Digest {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
-/** The name under which readers find what belongs to an image: `sha256-HEX`. */
+/** The tag under which clients find signatures of an image: `sha256-HEX`. */
 export function tagOf(digest: Digest): string {
   return digest.replace(':', '-');
 }
 
-/** sha256 over JSON with sorted keys: the same for the same value, however it was put together. */
+/** sha256 over JSON with sorted keys: equal values have equal digests, whatever the order of their keys. */
 export function canonicalDigest(value: unknown): Digest {
   const text = JSON.stringify(value, (_key, part: unknown) =>
     part !== null && typeof part === 'object' && !Array.isArray(part)

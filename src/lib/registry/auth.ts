@@ -1,7 +1,7 @@
 /**
  * Authorization at one registry: Basic (RFC 7617), or a bearer token of the token server that the registry names
- * (distribution's docs/spec/auth: token.md, oauth.md). Credentials go to the registry's origin and to that token
- * server alone; token-server.ts says what it may be.
+ * (distribution's docs/spec/auth: token.md, oauth.md). Credentials go only to the registry's origin and to that token
+ * server; token-server.ts restricts which one that may be.
  */
 import type { HttpResponse, Tls } from '../http/request.ts';
 import type { ReadBudget } from './budget.ts';
@@ -11,7 +11,7 @@ import type { Endpoint } from './endpoint.ts';
 import { mergeScopes } from './scope.ts';
 import { fetchToken, type Token } from './token-server.ts';
 
-/** A registry may give each token for one request only. */
+/** Tokens to request at most: a registry may accept each token for one request only. */
 const maxIssuedTokens = 64;
 
 /** Milliseconds. */
@@ -22,14 +22,14 @@ export class Authorizer {
   readonly #tls: Tls | undefined;
   readonly #credentials: Credentials | undefined;
   readonly #tokens = new Map<string, Promise<Token>>();
-  /** Milliseconds that a token may be used for, where the registry has refused one before the end that it was given. */
+  /** Milliseconds that a token may be used; shortened if the registry rejects one before its stated expiry. */
   #life = Infinity;
   /**
-   * By what was asked for, what the registry said that it wants for it: behind a proxy a repository may have another
+   * The scope that the registry demanded, by the scope that was requested. Behind a proxy a repository may have another
    * name than its path (Artifactory).
    */
   readonly #wanted = new Map<string, string>();
-  /** What must never be shown: what is the account's, and the newest tokens. */
+  /** Strings to remove from messages: the account's secrets and the newest tokens. */
   readonly #secrets = new Set<string>();
   #issued: string[] = [];
   #challenge: Challenge | undefined;
@@ -41,7 +41,7 @@ export class Authorizer {
     if (credentials) this.#remember(credentials.password, credentials.identityToken, pairOf(credentials));
   }
 
-  /** What to send along; nothing to another origin, and nothing before the registry has said what it wants. */
+  /** The Authorization header. None for another origin, and none before the registry has sent a challenge. */
   async header(
     target: URL,
     scope: string,
@@ -54,7 +54,7 @@ export class Authorizer {
     return { authorization: `Bearer ${token.value}` };
   }
 
-  /** Takes up the challenge of a 401 that came for what was sent; false: there is nothing new to send. */
+  /** Handles the challenge of a 401 to a request; false if there is nothing new to send. */
   async accept(response: HttpResponse, scope: string, sent: string | undefined): Promise<boolean> {
     const challenges = parseChallenges(response.headers['www-authenticate']);
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
@@ -63,7 +63,7 @@ export class Authorizer {
       const requestedScope = bearer.parameters['scope'] ?? '';
       this.#wanted.set(scope, mergeScopes(this.#wanted.get(scope) ?? '', requestedScope));
       const known = await this.#tokens.get(scope)?.catch(() => undefined);
-      // Unless another request has fetched a fresh one meanwhile.
+      // Another request may have fetched a fresh token in the meantime.
       if (known && sent === `Bearer ${known.value}`) {
         this.#learn(known);
         this.#tokens.delete(scope);
@@ -76,13 +76,16 @@ export class Authorizer {
     return true;
   }
 
-  /** Each late request is sent twice: the next token is left in good time. What was never good says nothing of that. */
+  /**
+   * A request with an expired token is sent twice, so the next token is replaced earlier. A token that was never
+   * accepted says nothing about lifetimes.
+   */
   #learn({ from, until }: Token): void {
     const age = Date.now() - from;
     if (until > Date.now() && age > minLifetime) this.#life = Math.min(this.#life, age / 2);
   }
 
-  /** What helps whoever was refused. */
+  /** A hint for the user whose request was refused. */
   advice(status: number): string {
     const { host } = this.#origin;
     const { username, identityToken } = this.#credentials ?? {};
@@ -93,7 +96,7 @@ export class Authorizer {
       : `Have its owner allow ${who} to do this. Logging in again does not help.`;
   }
 
-  /** What the other side said, without what it may have been told. */
+  /** Removes secrets from a server's message. */
   redact(text: string): string {
     let shown = text;
     for (const secret of [...this.#secrets, ...this.#issued]) shown = shown.replaceAll(secret, '***');

@@ -1,4 +1,4 @@
-/** Bytes that are to go to a registry: their promise, and how any part of them is read. */
+/** Bytes to push: their digest, and a way to read any part of them. */
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { MillinerError } from '../errors/error.ts';
@@ -14,7 +14,9 @@ export interface BlobSource {
 
 const readBytes = 256 * 1024;
 
-/** The bytes from one offset up to another; `onRead` hears how far it has got. Throws BLOB_MISSING as it is read. */
+/**
+ * The bytes from one offset to another; `onRead` is called with the offset reached. Throws BLOB_MISSING while reading.
+ */
 export function readPart(
   { content }: BlobSource,
   from: number,

@@ -1,4 +1,4 @@
-/** Blobs of a registry, looked for and read (OCI distribution specification, "Pulling blobs"). */
+/** Looks for and reads the blobs of a registry (OCI distribution specification, "Pulling blobs"). */
 import { MillinerError } from '../errors/error.ts';
 import { AttemptError } from '../http/request.ts';
 import { sha256Of, type Digest } from '../oci/digest.ts';
@@ -6,8 +6,8 @@ import { readBody } from './body.ts';
 import type { Transport } from './transport.ts';
 
 /**
- * Whether the repository has it; its size, in bytes, is what a registry should tell, and need not. A refusal is no
- * answer: Artifactory refuses what is not there, and whoever may not push hears it when they push.
+ * Whether the repository has the blob; its size in bytes if the registry reports it, which is optional. A refusal
+ * counts as absent: Artifactory refuses blobs that do not exist, and missing rights to push show at the push.
  */
 export async function hasBlob(
   transport: Transport,
@@ -23,7 +23,7 @@ export async function hasBlob(
   });
 }
 
-/** Its verified bytes, at most so many; undefined where the repository does not have it. */
+/** The blob's verified bytes, up to a maximum; undefined if the repository does not have it. */
 export async function getBlob(
   transport: Transport,
   repository: string,
@@ -47,12 +47,12 @@ export async function getBlob(
   });
 }
 
-/** How often in a row an answer may break off without having brought anything. */
+/** Consecutive attempts that may break off without new bytes. */
 const maxFruitlessAttempts = 5;
 
 /**
- * Its bytes as they come, for blobs of any size; where an answer breaks off, it is gone on with from there. They are
- * not verified: whoever takes them holds them to the digest. Throws BLOB_MISSING.
+ * The blob's bytes as they arrive, for blobs of any size. After a broken connection the transfer continues at the same
+ * offset. The bytes are not verified: the caller must check the digest. Throws BLOB_MISSING.
  */
 export async function* streamBlob(
   transport: Transport,
@@ -75,7 +75,7 @@ export async function* streamBlob(
         details: { registry: transport.registry, repository, digest },
       });
     }
-    // A registry may not know ranges; then it begins anew.
+    // A registry without range requests sends the blob from the beginning.
     let skip = response.statusCode === 206 ? 0 : offset;
     try {
       for await (const chunk of response.body as AsyncIterable<Buffer>) {

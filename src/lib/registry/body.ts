@@ -1,7 +1,9 @@
-/** The bodies of answers, read whole into memory within a bound. */
+/** Reads the bodies of responses into memory, within a bound. */
 import { AttemptError, asAttemptError, type HttpResponse } from '../http/request.ts';
 
-/** More than maxBytes are an AttemptError, or what `excess` makes of them; `spend` hears of each piece, and may throw. */
+/**
+ * A body above maxBytes throws AttemptError, or the error of `excess`. `spend` is called for each piece, and may throw.
+ */
 export async function readBody(
   response: HttpResponse,
   maxBytes: number,

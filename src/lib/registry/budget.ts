@@ -1,11 +1,11 @@
 /**
- * What one operation reads of a registry into memory, in answers whose size the registry alone decides: manifests, lists
- * of referrers and tags, tokens. Each has a bound of its own; how many there are, whoever may write there decides.
- * Blobs are not among them: whoever asks for one says how large it may be, and keeps count.
+ * Bounds the memory that one operation uses for responses whose size the registry decides: manifests, lists of
+ * referrers and tags, tokens. Each response has a bound of its own, but any user with push access decides how many
+ * there are. Blobs do not count, because their callers state the size that they accept.
  */
 import { MillinerError } from '../errors/error.ts';
 
-/** Bytes: a hundred tags of an image whose manifest is as long as they get, written and read back. */
+/** Bytes: enough to write and read back a hundred tags of an image with the largest manifest. */
 const defaultBudget = 1024 * 1024 * 1024;
 
 export class ReadBudget {
@@ -13,7 +13,7 @@ export class ReadBudget {
   readonly #what: string;
   #left: number;
 
-  /** `what` is read, for the error. */
+  /** @param what subject of the error message */
   constructor(bytes = defaultBudget, what = 'one operation reads') {
     this.#bytes = bytes;
     this.#left = bytes;
@@ -27,7 +27,7 @@ export class ReadBudget {
   }
 }
 
-/** Nothing is left out in silence: what was not looked at may be what was looked for. */
+/** An error, not a shortened list: the entry that is looked for could be in the rest. */
 export function excess(what: string): MillinerError {
   return new MillinerError('REGISTRY_EXCESS', what);
 }

@@ -1,5 +1,5 @@
 /**
- * Authorities and client certificate for one registry, from where podman, skopeo and docker keep them
+ * Certificate authorities and a client certificate for one registry, from the directories of podman, skopeo and docker
  * (containers-certs.d(5)): `HOST[:PORT]/*.crt`, and `*.cert` with `*.key`.
  */
 import { readdir, readFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { MillinerError } from '../errors/error.ts';
 import type { Tls } from '../http/request.ts';
 import type { Environment } from './credentials.ts';
 
-/** Of the first directory that there is; undefined where none is. Throws CREDENTIALS_INVALID. */
+/** Reads the first directory that exists; undefined if none does. Throws CREDENTIALS_INVALID. */
 export async function certificatesFor(
   registry: string,
   environment: Environment = process.env,

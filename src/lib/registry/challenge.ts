@@ -1,4 +1,4 @@
-/** How a server says which authorization it wants: WWW-Authenticate (RFC 9110, 11.6.1). */
+/** Challenges: the authorization that a server asks for in WWW-Authenticate (RFC 9110, 11.6.1). */
 
 export interface Challenge {
   /** Lower case. */
@@ -13,7 +13,7 @@ const parameter = new RegExp(
 );
 const schemeName = new RegExp(String.raw`[\s,]*(${token})(?:\s+|,|$)`, 'y');
 
-/** All challenges of all such headers, in order; what follows something malformed is left out. */
+/** All challenges of all such headers, in order; a header is read up to the first malformed part. */
 export function parseChallenges(header: string | string[] | undefined): Challenge[] {
   return [header ?? []].flat().flatMap((text) => [...challengesOf(text)]);
 }

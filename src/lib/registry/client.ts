@@ -1,4 +1,4 @@
-/** A registry as the pipeline sees it: the whole protocol behind one object, with the credentials of one account. */
+/** A registry as the pipeline sees it: the protocol behind one object, with the credentials of one account. */
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { BlobSource } from './blob-source.ts';
@@ -12,8 +12,8 @@ import { Transport, type TransportOptions } from './transport.ts';
 import { pushBlob, type Pushed, type PushOptions } from './upload.ts';
 
 /**
- * Every method throws REGISTRY_UNAVAILABLE where the registry fails for long, REGISTRY_DENIED, REGISTRY_INVALID
- * where it breaks the protocol or a digest, REGISTRY_EXCESS, REGISTRY_INSECURE, INTERRUPTED.
+ * Every method throws REGISTRY_UNAVAILABLE if the registry keeps failing, REGISTRY_DENIED, REGISTRY_INVALID if it
+ * violates the protocol or a digest, REGISTRY_EXCESS, REGISTRY_INSECURE, INTERRUPTED.
  */
 export class RegistryClient {
   readonly #transport: Transport;
@@ -22,7 +22,7 @@ export class RegistryClient {
     this.#transport = options instanceof Transport ? options : new Transport(options);
   }
 
-  /** With the credentials that this host keeps for the repository. Throws CREDENTIALS_INVALID, INTERRUPTED. */
+  /** With the credentials that this host stores for the repository. Throws CREDENTIALS_INVALID, INTERRUPTED. */
   static async open(
     options: Omit<TransportOptions, 'credentials' | 'endpoint'> & EndpointOptions & { repository: string },
   ): Promise<RegistryClient> {
@@ -32,17 +32,17 @@ export class RegistryClient {
     return new RegistryClient({ ...options, endpoint, credentials });
   }
 
-  /** The same registry and account, for work that another signal stops. */
+  /** The same registry and account, with another abort signal. */
   under(signal: AbortSignal): RegistryClient {
     return new RegistryClient(this.#transport.with({ signal }));
   }
 
-  /** The same, with so many attempts at what fails in passing. */
+  /** The same, with that many attempts after transient failures. */
   trying(attempts: number): RegistryClient {
     return new RegistryClient(this.#transport.with({ attempts }));
   }
 
-  /** The same, for an operation of its own. */
+  /** The same, with a read budget of its own. */
   within(budget: ReadBudget): RegistryClient {
     return new RegistryClient(this.#transport.with({ budget }));
   }
@@ -51,22 +51,25 @@ export class RegistryClient {
     return this.#transport.registry;
   }
 
-  /** Whether there is a registry at all. */
+  /** Checks that a registry answers. */
   ping(): Promise<void> {
     return this.#transport.ping();
   }
 
-  /** By tag or digest; undefined where there is none. Its bytes have its digest; more than maxBytes are REGISTRY_INVALID. */
+  /**
+   * By tag or digest; undefined if it does not exist. The bytes match their digest. A manifest above maxBytes is
+   * REGISTRY_INVALID.
+   */
   getManifest(repository: string, reference: string, maxBytes?: number): Promise<Manifest | undefined> {
     return getManifest(this.#transport, repository, reference, maxBytes);
   }
 
-  /** The same for what may well not be there: a refusal says no more than that. */
+  /** As getManifest, for a manifest that may not exist: a refusal counts as absent. */
   findManifest(repository: string, reference: string): Promise<Manifest | undefined> {
     return findManifest(this.#transport, repository, reference);
   }
 
-  /** The digest of what is there under a tag or digest. */
+  /** The digest of the manifest with a tag or digest. */
   headManifest(repository: string, reference: string): Promise<Digest | undefined> {
     return headManifest(this.#transport, repository, reference);
   }
@@ -75,17 +78,17 @@ export class RegistryClient {
     return putManifest(this.#transport, repository, reference, bytes, mediaType);
   }
 
-  /** Undefined where the repository does not have it; its size where the registry tells it. */
+  /** Undefined if the repository does not have the blob; its size if the registry reports it. */
   hasBlob(repository: string, digest: Digest): Promise<{ size: number | undefined } | undefined> {
     return hasBlob(this.#transport, repository, digest);
   }
 
-  /** A blob's verified bytes. More than maxBytes are REGISTRY_INVALID. */
+  /** A blob's verified bytes. A blob above maxBytes is REGISTRY_INVALID. */
   getBlob(repository: string, digest: Digest, maxBytes: number): Promise<Buffer | undefined> {
     return getBlob(this.#transport, repository, digest, maxBytes);
   }
 
-  /** A blob's bytes as they come, to be held to the digest by whoever takes them. Throws BLOB_MISSING. */
+  /** A blob's bytes as they arrive. The caller must check the digest. Throws BLOB_MISSING. */
   streamBlob(repository: string, digest: Digest): AsyncGenerator<Buffer> {
     return streamBlob(this.#transport, repository, digest);
   }
@@ -98,7 +101,7 @@ export class RegistryClient {
     return referrers(this.#transport, repository, subject);
   }
 
-  /** Makes pushed manifests known as referrers, in place of those of the given digests. */
+  /** Lists pushed manifests as referrers, in place of those with the given digests. */
   addReferrers(repository: string, subject: Digest, added: readonly Referrer[]): Promise<void> {
     return addReferrers(this.#transport, repository, subject, added);
   }

@@ -1,6 +1,6 @@
 /**
- * Credentials for registries, from where podman, skopeo and docker keep them: containers-auth.json(5), docker's
- * config.json, and the helper programs that either may name. A secret is in the result and nowhere else.
+ * Credentials for registries, from the files of podman, skopeo and docker: containers-auth.json(5), docker's
+ * config.json, and the credential helpers that either may name. Secrets appear only in the result, never in errors.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { commandFailed, start } from '../host/exec.ts';
 export interface Credentials {
   username: string;
   password: string;
-  /** Given in place of a password; the token server takes it as a refresh token. */
+  /** In place of a password: the token server accepts it as a refresh token. */
   identityToken?: string;
 }
 
@@ -40,13 +40,16 @@ const fileSchema = z.looseObject({
 type AuthFile = z.infer<typeof fileSchema>;
 const helperSchema = z.looseObject({ Username: z.string(), Secret: z.string() });
 
-/** What a helper calls the user of an identity token (docker-credential-helpers). */
+/** The user name by which a helper marks an identity token (docker-credential-helpers). */
 const tokenUser = '<token>';
-/** Of its answer, which is a user and a secret. */
+/** Bytes of a helper's answer, which is a user and a secret. */
 const helperBytes = 1 << 20;
 const dockerHub = 'index.docker.io';
 
-/** The first file that knows the repository or its registry decides; undefined: go without. Throws CREDENTIALS_INVALID. */
+/**
+ * The first file with an entry for the repository or its registry decides; undefined: no credentials. Throws
+ * CREDENTIALS_INVALID.
+ */
 export async function findCredentials(
   registry: string,
   repository: string,
@@ -87,7 +90,7 @@ async function readAuthFile(path: string): Promise<AuthFile | undefined> {
   try {
     return fileSchema.parse(JSON.parse(text === '' ? '{}' : text));
   } catch {
-    // Without the cause: what a parser complains of, it quotes.
+    // Without the cause, because a parser's message quotes the text.
     throw new MillinerError('CREDENTIALS_INVALID', `${path} is not a file of registry credentials`, {
       details: { path },
     });
@@ -114,7 +117,7 @@ async function inFile(
   return askHelper(file.credsStore, serverName(registry), path, asking);
 }
 
-/** The entry of the longest part of `registry/name/space`; then docker's old keys, which are URLs of a host. */
+/** The entry of the longest prefix of `registry/name/space`; then docker's old keys, which are URLs of a host. */
 function entryFor<T>(entries: Record<string, T>, registry: string, repository: string) {
   const segments = [registry, ...repository.split('/')];
   for (let length = segments.length; length > 0; length--) {
@@ -126,7 +129,7 @@ function entryFor<T>(entries: Record<string, T>, registry: string, repository: s
   return key === undefined ? undefined : { key, value: entries[key]! };
 }
 
-/** A key with a path but no scheme is one namespace's alone. */
+/** A key with a path but no scheme is for one namespace only. */
 function isHostKey(key: string): boolean {
   return /^https?:\/\//.test(key) || !key.includes('/');
 }
@@ -153,19 +156,19 @@ function decode(entry: z.infer<typeof entrySchema>, key: string, path: string): 
       },
     );
   }
-  // Docker once padded the password with zero bytes.
+  // Old versions of docker padded the password with zero bytes.
   const password = pair.slice(colon + 1).replace(/\0+$/, '');
   return { username: pair.slice(0, colon), password, ...identityToken };
 }
 
-/** Helpers know Docker Hub by the URL of its first API. */
+/** Helpers list Docker Hub under the URL of its first API. */
 function serverName(registry: string): string {
   return plainHost(registry) === dockerHub ? `https://${dockerHub}/v1/` : registry;
 }
 
 /**
- * `docker-credential-NAME get` (docker-credential-helpers). It is the user's own program, so it gets the user's own
- * environment, in which it finds its key ring or its cloud's configuration; what is meant for us alone stays out.
+ * `docker-credential-NAME get` (docker-credential-helpers). It is the user's own program, and needs the user's
+ * environment to find a key ring or a cloud's configuration. Milliner's own secrets are removed from it.
  */
 async function askHelper(
   name: string,

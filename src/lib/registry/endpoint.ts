@@ -1,4 +1,4 @@
-/** Where a registry's API is, and how it is spoken to. */
+/** The address of a registry's API, and whether it uses TLS. */
 import { send, type Tls } from '../http/request.ts';
 import { failsInTls } from '../http/tls.ts';
 import { certificatesFor } from './certificates.ts';
@@ -8,22 +8,22 @@ import { apiHost, isLoopback } from './reference.ts';
 export interface Endpoint {
   /** Scheme, host and port. */
   origin: string;
-  /** For that host alone. */
+  /** TLS settings for that host. */
   tls?: Tls | undefined;
 }
 
 export interface EndpointOptions {
-  /** Without TLS, whatever it has. */
+  /** Use plain HTTP, even if the registry has TLS. */
   plainHttp?: boolean | undefined;
-  /** With TLS that nobody need vouch for, or without: registries.conf says so. */
+  /** TLS without a verified certificate, or plain HTTP: registries.conf allows it. */
   insecure?: boolean | undefined;
   environment?: Environment | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * With TLS, but where plain HTTP is asked for. On this host, where nobody listens, a registry may have either: it is
- * asked for TLS first, as docker does. Throws CREDENTIALS_INVALID.
+ * TLS, unless plain HTTP is requested. Traffic to a registry on this host cannot be intercepted, so such a one may use
+ * either; TLS is tried first, as docker does. Throws CREDENTIALS_INVALID.
  */
 export async function findEndpoint(
   registry: string,
@@ -38,7 +38,7 @@ export async function findEndpoint(
   return isPlain ? { origin: `http://${host}` } : { origin: `https://${host}`, tls };
 }
 
-/** One that cannot be reached is taken for plain: its own request says why. */
+/** A registry that cannot be reached counts as plain HTTP: its first request then reports why. */
 async function speaksTls(url: URL, tls: Tls | undefined, signal: AbortSignal | undefined): Promise<boolean> {
   try {
     const response = await send(url, { method: 'HEAD', tls, signal });

@@ -13,8 +13,8 @@ interface Page {
 }
 
 /**
- * Whether the registry lists a tag. One that lists none, or nothing to us, says nothing of any; of one whose list has no
- * end that we would see, nobody knows. Throws REGISTRY_EXCESS.
+ * Whether the registry lists a tag. False proves nothing, because a registry may list no tags, or refuse to. Throws
+ * REGISTRY_EXCESS if the list is longer than Milliner reads.
  */
 export async function listsTag(transport: Transport, repository: string, tag: string): Promise<boolean> {
   let url: URL | string | undefined = `/v2/${repository}/tags/list`;
@@ -46,7 +46,7 @@ function tagsOf(bytes: Buffer): readonly string[] {
   }
 }
 
-/** Where a list goes on (RFC 8288), at the registry itself; undefined where it ends. */
+/** The next page of a list (RFC 8288), at the same registry; undefined at the end. */
 export function nextOf(
   transport: Transport,
   link: string | string[] | undefined,

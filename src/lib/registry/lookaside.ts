@@ -1,6 +1,7 @@
 /**
- * Signatures that lie beside a registry, as files on a server or on this host: BASE/REPOSITORY@sha256=HEX/signature-N,
- * N from 1 until one is missing (containers/image, docs/signature-protocols.md).
+ * Signatures of images outside of the registry, as files on a server or on this host:
+ * BASE/REPOSITORY@sha256=HEX/signature-N, N from 1 up to the first missing one (containers/image,
+ * docs/signature-protocols.md).
  */
 import { constants, open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,17 +13,17 @@ import { readBody } from './body.ts';
 import { ReadBudget } from './budget.ts';
 
 export interface SignatureFile {
-  /** Where it was found. */
+  /** Path or URL of the file. */
   name: string;
   bytes: Buffer;
 }
 
-/** As many as podman looks at; whoever may write there decides how many there are. */
+/** As many as podman reads: any user with write access decides how many there are. */
 export const maxSignatures = 128;
 const maxSignatureBytes = 1024 * 1024;
-/** Bytes of all of them: they are of one image, and some have a few kilobytes. */
+/** Bytes of all of an image's signatures; one has a few kilobytes. */
 const allSignatures = 8 * 1024 * 1024;
-/** Servers that have a web page for what they lack (access.redhat.com) say 200. */
+/** Some servers answer 200 with a web page for a missing file (access.redhat.com). */
 const isPage = /^text\/html\b/i;
 
 /** Throws REGISTRY_UNAVAILABLE, REGISTRY_INVALID, REGISTRY_EXCESS, INTERRUPTED. */

@@ -11,7 +11,10 @@ export interface Manifest {
   digest: Digest;
 }
 
-/** What registries take at least, and clients at most (distribution specification, "Pushing manifests"). */
+/**
+ * The size that every registry must accept, and the largest that clients should read (distribution specification,
+ * "Pushing manifests").
+ */
 export const manifestBytes = 4 * 1024 * 1024;
 
 const accepted = [
@@ -21,7 +24,7 @@ const accepted = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ].join(', ');
 
-/** By tag or by digest; undefined where there is none. What comes is what its digest says, whoever says it. */
+/** By tag or by digest; undefined if it does not exist. The bytes match their digest. */
 export async function getManifest(
   transport: Transport,
   repository: string,
@@ -33,8 +36,8 @@ export async function getManifest(
 }
 
 /**
- * The same for a tag that may well not be there: Artifactory refuses what it does not have. What is refused and listed
- * is there: whoever took it for absent would write over it.
+ * As getManifest, for a tag that may not exist. Artifactory refuses what it does not have, so a refusal of a tag that
+ * is not listed counts as absent. A refused tag that is listed exists: the caller would otherwise overwrite it.
  */
 export async function findManifest(
   transport: Transport,
@@ -47,7 +50,7 @@ export async function findManifest(
   return isThere ? getManifest(transport, repository, tag) : undefined;
 }
 
-/** The manifest, or the status of an answer without one. */
+/** The manifest, or the status of a response without one. */
 async function askManifest(
   transport: Transport,
   repository: string,
@@ -81,8 +84,8 @@ async function askManifest(
 }
 
 /**
- * The digest that a tag or digest leads to, without the manifest; undefined where it leads nowhere. Whoever may not
- * write hears it when they do.
+ * The digest of the manifest with a tag or digest, without reading it; undefined if it does not exist. Missing rights
+ * to push show at the push.
  */
 export async function headManifest(
   transport: Transport,
@@ -95,7 +98,7 @@ export async function headManifest(
     return response.statusCode === 200 ? digestHeader(response) : 'nothing';
   });
   if (found === 'nothing') return undefined;
-  // A registry need not say the digest.
+  // The digest header is optional.
   if (!isDigest(found)) return (await getManifest(transport, repository, reference))?.digest;
   if (!isDigest(reference) || found === reference) return found;
   throw transport.invalid(`${transport.registry} has the manifest ${found} in place of ${reference}`, {
@@ -103,7 +106,7 @@ export async function headManifest(
   });
 }
 
-/** Puts it under a tag or its digest; its parts must be there. */
+/** Pushes a manifest by tag or digest; its blobs must exist. */
 export async function putManifest(
   transport: Transport,
   repository: string,

@@ -1,4 +1,4 @@
-/** From where an image is read: what this host's registries.conf makes of its name. */
+/** The places to pull an image from, as this host's registries.conf maps its name. */
 import { MillinerError } from '../errors/error.ts';
 import { parseReference, showReference, taggedReference, type Reference } from './reference.ts';
 import { readRegistriesConf, ruleFor, type RegistriesConf, type RegistryRule } from './registries-conf.ts';
@@ -6,9 +6,9 @@ import { readRegistriesConf, ruleFor, type RegistriesConf, type RegistryRule } f
 export interface Place {
   registry: string;
   repository: string;
-  /** Its configuration says that it has no TLS, or none that can be trusted. */
+  /** The configuration allows plain HTTP or an unverified certificate. */
   insecure: boolean;
-  /** Another stands for it, where this one fails. */
+  /** A mirror: if it fails, the next place is tried. */
   isMirror: boolean;
 }
 
@@ -25,7 +25,7 @@ export function placesOf(reference: Reference, conf: RegistriesConf = readRegist
       details: { name, prefix: rule.prefix },
     });
   }
-  // What the rule is for stands for its location: of a wildcard, the host.
+  // The location replaces the rule's prefix; for a wildcard, it replaces the host.
   const placeAt = (location: string | undefined) => {
     const { registry: host, repository: path } = parseReference(
       location ? `${location}${name.slice(length)}` : name,
@@ -47,8 +47,8 @@ function serves(rule: RegistryRule, which: 'all' | 'digest-only' | 'tag-only', b
 }
 
 /**
- * A name without a registry as this host completes it: by an alias, or where there is one registry to look in. Others
- * stay as they are. Throws REFERENCE_INVALID, REGISTRIES_INVALID.
+ * Completes a name without a registry as this host would: by an alias, or if there is exactly one registry to search.
+ * Other names are returned unchanged. Throws REFERENCE_INVALID, REGISTRIES_INVALID.
  */
 export function completeReference(text: string, conf?: RegistriesConf): string {
   const [, name = '', rest = ''] = /^([a-z0-9][a-z0-9._/-]*)((?::[\w.-]+)?(?:@.*)?)$/.exec(text) ?? [];

@@ -16,12 +16,12 @@ const repositoryPattern = new RegExp(`^${component}(?:/${component})*$`);
 const tagPattern = /^\w[\w.-]{0,127}$/;
 const label = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
 const hostPattern = new RegExp(String.raw`^(?:${label}(?:\.${label})*|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$`);
-/** Registry and repository together; what clients and registries agree to hold. */
+/** Characters of registry and repository together; a limit that clients and registries share. */
 const maxNameLength = 255;
 
 /**
- * Reads `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. The host must be there (a dot, a colon, or `localhost`): a name
- * that lacks it means another registry on each machine. Throws REFERENCE_INVALID.
+ * Reads `HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]`. The host is required (a dot, a colon, or `localhost`): without it a
+ * name means another registry on each machine. Throws REFERENCE_INVALID.
  */
 export function parseReference(text: string): Reference {
   const [name = '', digest, ...more] = text.split('@');
@@ -46,12 +46,12 @@ export function parseReference(text: string): Reference {
   };
 }
 
-/** The tag that a name means: latest where it has neither a tag nor a digest. */
+/** The tag of a reference: latest if it has neither a tag nor a digest. */
 export function wantedTag({ tag, digest }: Reference): string | undefined {
   return tag ?? (digest === undefined ? 'latest' : undefined);
 }
 
-/** The name with the tag that it means, and without its digest: as signatures have it. */
+/** The name with its tag and without its digest, as signatures contain it. */
 export function taggedReference(reference: Reference): string {
   const { registry, repository } = reference;
   const tag = wantedTag(reference);
@@ -63,12 +63,12 @@ export function showReference({ registry, repository, tag, digest }: Reference):
   return `${named}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
-/** Whether its traffic stays on this host: such a registry may be plain HTTP. */
+/** Whether traffic stays on this host: such a registry may use plain HTTP. */
 export function isLoopback(registry: string): boolean {
   return isLoopbackHost(registry.replace(/:\d+$/, ''));
 }
 
-/** Docker Hub's API has another host than its images' names. */
+/** The API of Docker Hub has another host name than its images. */
 export function apiHost(registry: string): string {
   return registry === 'docker.io' ? 'registry-1.docker.io' : registry;
 }
@@ -78,12 +78,12 @@ function namesHost(host: string): boolean {
   return host.includes('.') || host.includes(':') || host === 'localhost';
 }
 
-/** Docker Hub had another name once, which some clients still write. */
+/** Some clients still write Docker Hub's old name. */
 function canonicalHost(host: string): string {
   return host === 'index.docker.io' ? 'docker.io' : host;
 }
 
-/** Docker Hub keeps the images that it shows without a namespace in `library`. */
+/** Images of Docker Hub without a namespace are in `library`. */
 function withNamespace(registry: string, repository: string): string {
   return registry === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository;
 }

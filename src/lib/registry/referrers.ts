@@ -1,6 +1,6 @@
 /**
- * Which manifests speak of another: the Referrers API, or where a registry lacks it an index at the tag
- * `sha256-HEX` that its clients keep (OCI distribution specification, "Listing Referrers", "Referrers Tag Schema").
+ * Manifests that refer to another one, by the Referrers API. If a registry lacks it, clients keep an index at the tag
+ * `sha256-HEX` (OCI distribution specification, "Listing Referrers", "Referrers Tag Schema").
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -15,7 +15,7 @@ const descriptorSchema = z.looseObject({
   mediaType: z.string(),
   digest: z.string(),
   size: z.number().int().nonnegative(),
-  // Null is how some write what is not there.
+  // Some registries write null for an absent type.
   artifactType: z.string().nullish(),
   annotations: z.record(z.string(), z.string()).nullish(),
 });
@@ -26,13 +26,13 @@ const indexSchema = z.looseObject({
 });
 type Index = z.infer<typeof indexSchema>;
 
-/** What registries say of a path that they do not know; who may not read at all hears so at the tag. */
+/** Statuses for an unknown path. A user who may not read at all gets the error when the tag is read. */
 const withoutApi = [400, 401, 403, 404, 405, 501];
 const maxPages = 50;
-/** How often an index that another writer has overwritten is written again. */
+/** How often an index is written again after another writer has overwritten it. */
 const maxWrites = 10;
 
-/** All of them, in the registry's order; none where it knows none. Throws REGISTRY_EXCESS. */
+/** All referrers, in the registry's order; empty if it lists none. Throws REGISTRY_EXCESS. */
 export async function referrers(
   transport: Transport,
   repository: string,
@@ -44,15 +44,15 @@ export async function referrers(
 
 export interface Referrer {
   descriptor: Descriptor;
-  /** They leave the index; a registry that keeps the list itself has no way to leave one out. */
+  /** Removed from the index. A registry that keeps the list itself cannot remove entries. */
   superseded?: readonly Digest[];
 }
 
 /**
- * Makes pushed manifests known as referrers of their subject. What the registry says by OCI-Subject is not believed:
- * it is done when the registry lists them. They are written at once, because some registries let a tag be written
- * once. Callers of one subject must take turns; where others write as well, an entry that is lost is written again,
- * and theirs are kept.
+ * Lists pushed manifests as referrers of their subject. The OCI-Subject header is not trusted: the call is done when
+ * the registry lists them. All are written in one request, because some registries allow a tag to be written only once.
+ * Callers with the same subject must take turns. If another client overwrites the index, lost entries are written
+ * again, and those of the client are kept.
  */
 export async function addReferrers(
   transport: Transport,
@@ -74,7 +74,7 @@ export async function addReferrers(
   throw transport.invalid(`${transport.registry} does not keep the referrers of ${subject}`, { repository });
 }
 
-/** Undefined where the registry has no such API, which only asking tells. */
+/** Undefined if the registry lacks the API, which only a request can show. */
 async function fromApi(
   transport: Transport,
   repository: string,
@@ -113,7 +113,7 @@ async function readPage(
   };
   return transport.ask(ask, async (response) => {
     const bytes = await transport.read(response, manifestBytes);
-    // A web page in place of the API's index: the registry takes the path for something else.
+    // A web page instead of an index: the registry takes the path for something else.
     if (response.statusCode !== 200 || !isIndex(response.headers['content-type'])) return undefined;
     return {
       index: parseIndex(transport, bytes),
@@ -122,7 +122,7 @@ async function readPage(
   });
 }
 
-/** Something else than an index says nothing of referrers ("Listing Referrers"). */
+/** A manifest that is not an index lists no referrers ("Listing Referrers"). */
 async function fallbackIndex(
   transport: Transport,
   repository: string,
@@ -132,7 +132,10 @@ async function fallbackIndex(
   return found?.mediaType === indexType ? parseIndex(transport, found.bytes) : undefined;
 }
 
-/** GitLab gives the subject itself for the tag; what else is there is somebody's, and not ours to overwrite. */
+/**
+ * GitLab returns the subject itself for the tag. Any other manifest there belongs to another client and must not be
+ * overwritten.
+ */
 async function indexToChange(
   transport: Transport,
   repository: string,
@@ -145,7 +148,7 @@ async function indexToChange(
 function parseIndex(transport: Transport, bytes: Buffer): Index {
   try {
     const index = indexSchema.parse(JSON.parse(bytes.toString('utf8')));
-    // Throws where it is nested deeper than it could be written again.
+    // Throws if the index is nested too deeply to be written again.
     canonical(index);
     return index;
   } catch {
@@ -155,7 +158,7 @@ function parseIndex(transport: Transport, bytes: Buffer): Index {
   }
 }
 
-/** A digest of another algorithm may stand there and stay, but cannot be used. */
+/** Entries with another digest algorithm stay in the index, but cannot be used. */
 function descriptors(index: Index): Descriptor[] {
   return index.manifests.flatMap(({ mediaType, digest, size, artifactType, annotations }) =>
     isDigest(digest)
@@ -176,7 +179,7 @@ function emptyIndex(): Index {
   return { schemaVersion: 2, mediaType: indexType, manifests: [] };
 }
 
-/** In the place of the first entry that it is or supersedes, or at the end. */
+/** Replaces the first entry that it equals or supersedes; otherwise it is added at the end. */
 function withEntry(index: Index, { descriptor, superseded = [] }: Referrer): Index {
   const replacedDigests = new Set<string>([descriptor.digest, ...superseded]);
   const goes = ({ digest }: { digest: string }) => replacedDigests.has(digest);

@@ -1,6 +1,6 @@
 /**
- * What this host says of registries (containers-registries.conf(5)): mirrors, places that are blocked or have no TLS,
- * and what names without a registry stand for. As podman and skopeo read it, in its second version.
+ * This host's configuration of registries (containers-registries.conf(5)): mirrors, blocked registries, registries
+ * without TLS, and the completion of short names. It is read as podman and skopeo read version 2 of the format.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,13 +35,13 @@ export type RegistryRule = z.infer<typeof registrySchema> & { prefix: string };
 export interface RegistriesConf {
   /** By prefix. */
   rules: ReadonlyMap<string, RegistryRule>;
-  /** Where a name without a registry is looked for. */
+  /** Registries to search for a name without one. */
   search: readonly string[];
   /** By short name. */
   aliases: ReadonlyMap<string, string>;
 }
 
-/** What comes later takes the place of the same before. Throws REGISTRIES_INVALID. */
+/** Later entries replace earlier ones. Throws REGISTRIES_INVALID. */
 export function readRegistriesConf(environment: Environment = process.env): RegistriesConf {
   const rules = new Map<string, RegistryRule>();
   const aliases = new Map<string, string>();
@@ -56,7 +56,7 @@ export function readRegistriesConf(environment: Environment = process.env): Regi
     }
     search = file['unqualified-search-registries'] ?? search;
     for (const [name, place] of Object.entries(file.aliases)) {
-      // An empty one takes an earlier one back.
+      // An empty alias removes an earlier one.
       if (place === '') aliases.delete(name);
       else aliases.set(name, place);
     }
@@ -64,7 +64,10 @@ export function readRegistriesConf(environment: Environment = process.env): Regi
   return { rules, search, aliases };
 }
 
-/** The most particular rule for a name such as `registry.example.com/team/app:1`, and how much of the name it is for. */
+/**
+ * The rule with the longest matching prefix for a name such as `registry.example.com/team/app:1`, and the length of
+ * that prefix.
+ */
 export function ruleFor(
   { rules }: RegistriesConf,
   name: string,
@@ -77,8 +80,8 @@ export function ruleFor(
 }
 
 /**
- * Whole components: a host, with its port or whatever port, repositories, a tag or digest. `*.example.com` is every host
- * below (containers/image, refMatchingPrefix).
+ * Prefixes match whole components: a host with or without its port, repositories, a tag or digest. `*.example.com`
+ * matches every host below it (containers/image, refMatchingPrefix).
  */
 function matched(name: string, prefix: string): number | undefined {
   const isWildcard = prefix.startsWith('*.');
@@ -89,7 +92,9 @@ function matched(name: string, prefix: string): number | undefined {
   return isWhole && (isWildcard || name.startsWith(prefix)) ? length : undefined;
 }
 
-/** The user's file counts alone, with the user's drop-ins; any other with those of the host and the user. */
+/**
+ * The user's file with the user's drop-ins replaces all others; without it, the host's file with the drop-ins of both.
+ */
 function files(environment: Environment): string[] {
   const host = '/etc/containers/registries.conf';
   const own = join(environment['HOME'] || '/root', '.config/containers/registries.conf');

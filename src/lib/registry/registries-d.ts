@@ -1,6 +1,6 @@
 /**
- * Where this host looks for signatures that lie beside a registry (containers-registries.d(5)), read as podman and
- * skopeo read it: the user's directory instead of the host's, the most particular name first.
+ * Where this host looks for signatures outside of registries (containers-registries.d(5)), as podman and skopeo read
+ * it: the user's directory instead of the host's, and the most specific name first.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { showReference, wantedTag, type Reference } from './reference.ts';
 const placeSchema = z
   .looseObject({
     lookaside: z.string().optional(),
-    /** What it was called before. */
+    /** The old name of lookaside. */
     sigstore: z.string().optional(),
   })
   .nullable();
@@ -25,7 +25,7 @@ const fileSchema = z
   })
   .nullable();
 
-/** By names of registries, parts of them, repositories and images; `` is for all others. */
+/** By name of a registry, namespace, repository or image; `` is the default. */
 export type RegistriesD = ReadonlyMap<string, { lookaside: string | undefined; path: string }>;
 
 const maxFileBytes = 1024 * 1024;
@@ -36,7 +36,7 @@ export function readRegistriesD(directory: string): RegistriesD {
   return placesIn(filesIn(directory).map((path) => ({ path, data: readFile(path) })));
 }
 
-/** Throws REGISTRIES_INVALID, also where two files speak of one name. */
+/** Throws REGISTRIES_INVALID, also if two files configure the same name. */
 export function placesIn(files: readonly { path: string; data: unknown }[]): RegistriesD {
   const places = new Map<string, { lookaside: string | undefined; path: string }>();
   for (const { path, data } of files) {
@@ -53,7 +53,7 @@ export function placesIn(files: readonly { path: string; data: unknown }[]): Reg
   return places;
 }
 
-/** Where the signatures of an image's repositories begin; undefined where nothing is said. Throws REGISTRIES_INVALID. */
+/** The base URL of an image's signatures; undefined if none is configured. Throws REGISTRIES_INVALID. */
 export function lookasideOf(places: RegistriesD, reference: Reference): URL | undefined {
   for (const name of [...namesOf(reference), defaultScope]) {
     const { lookaside, path } = places.get(name) ?? {};
@@ -67,7 +67,7 @@ export function lookasideOf(places: RegistriesD, reference: Reference): URL | un
   return undefined;
 }
 
-/** http too: a signature proves itself, and whoever writes the file says where to look. */
+/** http is allowed too: a signature proves itself, and the host's configuration chooses the server. */
 export function isLookaside(text: string): boolean {
   return URL.canParse(text) && ['https:', 'http:', 'file:'].includes(new URL(text).protocol);
 }
@@ -77,14 +77,14 @@ export function registriesDirectory(environment: Environment = process.env): str
   return existsSync(own) ? own : '/etc/containers/registries.d';
 }
 
-/** Where podman and skopeo put what they sign themselves, and look where nothing is said. */
+/** Where podman and skopeo write their own signatures, and look if nothing is configured. */
 export function defaultLookaside(environment: Environment = process.env): URL {
   const isRoot = process.geteuid?.() === 0;
   const own = join(environment['HOME'] || '/root', '.local/share/containers/sigstore');
   return pathToFileURL(isRoot ? '/var/lib/containers/sigstore' : own);
 }
 
-/** The image itself, its repository, what that is part of, its registry, and registries by a wildcard. */
+/** The image, its repository, the namespaces above, its registry, and wildcards for registries. */
 function namesOf(reference: Reference): string[] {
   const { registry, repository, digest } = reference;
   const image =

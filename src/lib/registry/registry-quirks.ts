@@ -1,32 +1,32 @@
-/** What a registry takes of the many ways to upload a blob: all of them, until it refuses one. */
+/** The ways to upload a blob that a registry accepts: all of them, until it refuses one. */
 
-/** Of a transport: whom it speaks with, and who is told of it. */
+/** Part of a transport: the name of its registry, and its messages to the user. */
 interface Reporter {
   readonly registry: string;
   report(sentence: string): void;
 }
 
 /**
- * Bytes of a piece: the first is small enough to be sent again after a cut; the others follow where it is too large
- * for the registry or for a proxy before it.
+ * Bytes of a piece. The first size is small enough to be sent again after a broken connection. The others follow if it
+ * is too large for the registry or for a proxy in front of it.
  */
 const pieces = [16, 4, 1].map((mebibytes) => mebibytes * 1024 * 1024);
 
 export class RegistryQuirks {
-  /** A PATCH with all of a blob, without a range: what docker and podman send. */
+  /** One PATCH with the whole blob, without a range: docker and podman send this. */
   whole = true;
   /** PATCH at all. */
   patch = true;
-  /** PATCH of a piece, with its range. */
+  /** A PATCH of a piece with its range. */
   ranges = true;
   #piece = 0;
 
-  /** Bytes to send at once from there on. */
+  /** Bytes of the next piece. */
   piece(minBytes: number): number {
     return Math.max(pieces[this.#piece]!, minBytes);
   }
 
-  /** No piece: the rest of the upload goes without its range, if it must. */
+  /** The registry refuses pieces: the rest of the upload is sent at once, without a range. */
   refuseRanges(transport: Reporter): void {
     if (this.ranges) transport.report(`${transport.registry} takes no pieces: the rest is sent as a whole`);
     this.ranges = false;
@@ -38,7 +38,7 @@ export class RegistryQuirks {
     this.patch = false;
   }
 
-  /** A body as large as the one that was sent; false where nothing smaller can be. */
+  /** The registry refuses a body of this size; false if no smaller one can be sent. */
   refuseSize(
     transport: Reporter,
     { sent, ranged }: { sent: number; ranged: boolean },

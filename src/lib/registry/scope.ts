@@ -1,11 +1,11 @@
-/** What a token is asked for: `TYPE:NAME:ACTION,ACTION`, several with blanks between (distribution's scope.md). */
+/** Scopes of tokens: `TYPE:NAME:ACTION,ACTION`, several separated by blanks (distribution's scope.md). */
 
-/** Each part begins with a colon, which none has: there is one way to read a text, however long. */
+/** Each part begins with a colon and contains none, so a text can be read in only one way, however long it is. */
 const grammar = /^[a-z]+(?:\([a-z]+\))?:[^\s:]+(?::[^\s:]+)*:[a-z*]+(?:,[a-z*]+)*$/;
-/** More than any registry names, fewer than would fill a URL. */
+/** More than any registry names, and few enough for a URL. */
 const maxScopes = 20;
 
-/** Both, each thing once with all that is wanted of it; what another wrote and is no scope is left out. */
+/** Merges two scopes: each resource once, with all actions. Parts that are not scopes are omitted. */
 export function mergeScopes(own: string, requested: string): string {
   const actions = new Map<string, Set<string>>();
   for (const one of [...own.split(' '), ...requested.slice(0, 4096).split(' ')]) {

@@ -1,6 +1,6 @@
 /**
- * Bearer tokens (distribution's docs/spec/auth: token.md, oauth.md). A token server gets our credentials, so it speaks
- * https unless the registry itself does not, and may send on only to where its own owner answers.
+ * Bearer tokens (distribution's docs/spec/auth: token.md, oauth.md). A token server gets the credentials. So it must
+ * use https unless the registry itself does not, and may redirect only to hosts of its own owner.
  */
 import { getDomain } from 'tldts';
 import { z } from 'zod';
@@ -21,33 +21,33 @@ import { basicOf, type Credentials } from './credentials.ts';
 
 export interface Token {
   value: string;
-  /** Milliseconds of the clock. */
+  /** Milliseconds since the epoch. */
   from: number;
   until: number;
 }
 
 export interface TokenQuestion {
   registry: URL;
-  /** Of the registry's own host. */
+  /** TLS settings of the registry's own host. */
   tls: Tls | undefined;
-  /** Where the registry says that tokens are. */
+  /** The token server's URL, as the registry names it. */
   realm: string;
   service: string | undefined;
   scope: string;
   credentials: Credentials | undefined;
   signal: AbortSignal | undefined;
   budget: ReadBudget;
-  /** What helps whoever was refused with a status. */
+  /** A hint for the user, by the status of a refusal. */
   advice: (status: number) => string;
 }
 
-/** Tokens of a few kilobytes are common; what is longer goes into no header. */
+/** Tokens of a few kilobytes are common; a longer one does not fit into a header. */
 const tokenBytes = 64 * 1024;
-/** Seconds: what a token lives that does not say so, and how early it is taken for dead. */
+/** Seconds: the lifetime of a token that does not state one, and how early before its expiry it is replaced. */
 const defaultLife = 60;
 const expiryMargin = 10;
 const maxRedirects = 5;
-/** What a token server says in passing. */
+/** Transient statuses of a token server. */
 const transientStatuses = [408, 429];
 const tokenSchema = z.looseObject({
   token: z.string().nullish(),
@@ -80,7 +80,7 @@ export async function fetchToken(question: TokenQuestion): Promise<Token> {
   return { value: token, from, until: from + Math.max(life - expiryMargin, 0) * 1000 };
 }
 
-/** To where it was sent on; 301 to 303 make a GET of a POST, which would lose the grant. */
+/** Follows redirects. 301 to 303 would turn a POST into a GET, which would lose the grant. */
 async function follow(
   question: TokenQuestion,
   first: URL,
@@ -109,8 +109,8 @@ async function follow(
 }
 
 /**
- * Whoever makes a registry's authority known for it means its token server as well; a client certificate is for nobody
- * else.
+ * A registry's configured authority is trusted for its token server as well; a client certificate is sent to no other
+ * host.
  */
 async function trustFor(target: URL, { registry, tls }: TokenQuestion): Promise<Tls | undefined> {
   if (target.hostname === registry.hostname) return tls;
@@ -118,7 +118,7 @@ async function trustFor(target: URL, { registry, tls }: TokenQuestion): Promise<
   return own ?? (tls?.added === undefined ? undefined : { added: tls.added });
 }
 
-/** It is the token server that failed, not the registry. */
+/** Adds the token server's URL: it failed, not the registry. */
 function withPlace(place: string, error: AttemptError): AttemptError {
   const { permanent, retryAfter, status, cause } = error;
   return new AttemptError(`the token server ${place}: ${error.message}`, {
@@ -141,7 +141,7 @@ function requireSafe(registry: URL, first: URL, target: URL): void {
   );
 }
 
-/** By the Public Suffix List; an address or a name of one label has no owner but itself. */
+/** By the Public Suffix List; an address, or a name of one label, has no other host of its owner. */
 export function isSameOwner(one: URL, other: URL): boolean {
   if (one.host === other.host) return true;
   const options = { allowPrivateDomains: true };
@@ -149,7 +149,7 @@ export function isSameOwner(one: URL, other: URL): boolean {
   return domain !== null && domain === getDomain(other.hostname, options);
 }
 
-/** With an identity token OAuth2's refresh_token grant by POST; otherwise GET, with a password or without. */
+/** With an identity token OAuth2's refresh_token grant by POST; otherwise GET, with or without a password. */
 function requestOf(
   realm: URL,
   { service, scope, credentials, signal }: TokenQuestion,
@@ -167,7 +167,7 @@ function requestOf(
   return { url, request: { headers: credentials ? { authorization: basicOf(credentials) } : {}, signal } };
 }
 
-/** The specification lets a server call it token, access_token, or both. */
+/** The specification allows token, access_token, or both. */
 function parseToken(bytes: Buffer, realm: URL): { token: string; life: number } {
   try {
     const {
@@ -178,7 +178,7 @@ function parseToken(bytes: Buffer, realm: URL): { token: string; life: number } 
     const value = token || accessToken;
     if (value && /^[\x21-\x7e]+$/.test(value)) return { token: value, life: life ?? defaultLife };
   } catch {
-    // Told below, without the words of a parser, which quote what they do not understand.
+    // Reported below without the parser's message, which quotes the text.
   }
   throw new MillinerError('REGISTRY_INVALID', `${showUrl(realm.href)} answers without a token`, {
     details: { realm: showUrl(realm.href) },

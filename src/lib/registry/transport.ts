@@ -1,6 +1,6 @@
 /**
- * Requests to one registry: authorization, redirects, retries, and the errors that all of its answers become.
- * What passes (a lost connection, 408, 429, 5xx) is asked again for about a minute; what does not is said at once.
+ * Requests to one registry: authorization, redirects, retries, and errors. Transient failures (a lost connection, 408,
+ * 429, 5xx) are retried for about a minute; others are reported at once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
@@ -20,36 +20,36 @@ import { apiHost } from './reference.ts';
 export interface TransportOptions {
   /** Host and port, as in a reference. */
   registry: string;
-  /** Where it is; by TLS at its own name unless told. */
+  /** Its address; default: its own name, with TLS. */
   endpoint?: Endpoint | undefined;
   credentials?: Credentials | undefined;
   signal?: AbortSignal | undefined;
-  /** How often a request is made while it fails in passing; default 8, over about a minute. */
+  /** How often a request is made while its failures are transient; default 8, over about a minute. */
   attempts?: number | undefined;
   /**
-   * Ask for the right to push from the first request on, as podman does: a repository that does not exist yet may be
-   * made by that alone, and reading it is refused before (Quay).
+   * Ask for push rights from the first request on, as podman does. Such a request may create the repository, and before
+   * that reading it is refused (Quay).
    */
   pushes?: boolean | undefined;
-  /** What its answers may come to; by default what is usual. */
+  /** Memory that its responses may use; by default a bound of ReadBudget's. */
   budget?: ReadBudget | undefined;
-  /** Hears in one sentence what is tried again, and what another way must be found for. */
+  /** Called with one sentence about each retry, and each fallback to another way. */
   report?: ((sentence: string) => void) | undefined;
 }
 
 export interface Ask {
   method: NonNullable<HttpRequest['method']>;
-  /** Below the registry's origin, or where the registry said to go on. */
+  /** Relative to the registry's origin, or a URL that the registry sent. */
   url: string | URL;
-  /** Where, and what for. */
+  /** The repository and the actions that the token must allow. */
   repository: string;
   access: 'pull' | 'push';
-  /** Another repository that it reads. */
+  /** Another repository to read from, for a mount. */
   readsAlso?: string;
-  /** Statuses that are an answer; others are errors. */
+  /** Statuses to return; all others are errors. */
   expect: readonly number[];
   headers?: Record<string, string> | undefined;
-  /** Made anew for each attempt. */
+  /** Made again for each attempt. */
   body?: (() => Uint8Array | Readable) | undefined;
   headersTimeout?: number | undefined;
 }
@@ -57,14 +57,14 @@ export interface Ask {
 /** Milliseconds; each wait is twice as long as the one before. */
 const firstDelay = 250;
 const maxDelay = 15_000;
-/** A registry may ask for more patience than that; it does not get it. */
+/** Milliseconds; a longer Retry-After is shortened to this. */
 const maxRetryAfter = 60_000;
 const maxRedirects = 5;
 const redirects = [301, 302, 303, 307, 308];
 const errorBytes = 64 * 1024;
-/** What a registry answers to whoever asks for it at all. */
+/** Statuses by which a server shows that it is a registry. */
 const presentStatuses = [200, 401, 403];
-/** What it does not have, it will not have in a minute: a method, a version of HTTP. */
+/** A method or an HTTP version that the server lacks: a retry cannot succeed. */
 const unsupportedStatuses = [501, 505];
 
 export class Transport {
@@ -90,7 +90,7 @@ export class Transport {
     this.#budget = options.budget ?? new ReadBudget();
   }
 
-  /** The same, with what is known of tokens and quirks. */
+  /** The same registry, with shared tokens and quirks. */
   with(others: Pick<TransportOptions, 'signal' | 'attempts' | 'budget'>): Transport {
     const shared = { authorizer: this.#authorizer, quirks: this.quirks };
     return new Transport({ ...this.#options, budget: this.#budget, ...others }, shared);
@@ -100,14 +100,14 @@ export class Transport {
     this.#options.report?.(sentence);
   }
 
-  /** Asks until there is an answer, and has it read; a body that breaks off is asked for again. */
+  /** Retries until there is a response and its body is read; a broken body is requested again. */
   async ask<T>(ask: Ask, read: (response: HttpResponse) => Promise<T>): Promise<T> {
     return this.persist(this.#show(ask), () => this.attempt(ask, read));
   }
 
   /**
-   * Repeats fn while it fails in passing, and as long as it gets further each time than ever before; `what` it does is
-   * told with each retry. Throws REGISTRY_UNAVAILABLE with the last reason, INTERRUPTED.
+   * Repeats fn while its failures are transient, and as long as each attempt gets further than all before. `what`
+   * describes it in messages about retries. Throws REGISTRY_UNAVAILABLE with the last reason, INTERRUPTED.
    */
   async persist<T>(what: string, fn: () => Promise<T>, progress: () => number = () => 0): Promise<T> {
     let sentBytes = 0;
@@ -130,19 +130,19 @@ export class Transport {
     }
   }
 
-  /** One attempt: an AttemptError if it failed in passing, a MillinerError if for good. */
+  /** One attempt: throws AttemptError for a transient failure, MillinerError for a permanent one. */
   async attempt<T>(ask: Ask, read: (response: HttpResponse) => Promise<T>): Promise<T> {
     const response = await this.#authorized(ask);
     if (ask.expect.includes(response.statusCode)) return read(response);
     throw await this.#refusal(ask, response);
   }
 
-  /** An answer whose size the registry alone decides, whole. Throws REGISTRY_EXCESS, and as readBody does. */
+  /** Reads a whole response whose size the registry decides. Throws REGISTRY_EXCESS, and the errors of readBody. */
   read(response: HttpResponse, maxBytes: number, tooLong?: () => Error): Promise<Buffer> {
     return readBody(response, maxBytes, tooLong, (bytes) => this.#budget.spend(bytes));
   }
 
-  /** Where an answer sends on to; a place without TLS only where the registry has none either. */
+  /** The target of a redirect; one without TLS only if the registry has none either. */
   follow(location: string | string[] | undefined, from: string | URL): URL {
     const base = new URL(from, this.#origin);
     if (typeof location !== 'string' || !URL.canParse(location, base.href)) {
@@ -157,7 +157,7 @@ export class Transport {
     return target;
   }
 
-  /** Throws REGISTRY_INVALID where nothing answers as a registry does (distribution specification, "API"). */
+  /** Throws REGISTRY_INVALID if the server does not answer as a registry does (distribution specification, "API"). */
   async ping(): Promise<void> {
     const url = new URL('/v2/', this.#origin);
     const what = `GET ${showUrl(url.href)}`;
@@ -174,7 +174,7 @@ export class Transport {
     });
   }
 
-  /** The registry does not do what the protocol says. */
+  /** The error for a registry that violates the protocol. */
   invalid(message: string, details: Record<string, unknown> = {}): MillinerError {
     return new MillinerError('REGISTRY_INVALID', message, {
       details: { registry: this.registry, ...details },
@@ -182,8 +182,8 @@ export class Transport {
   }
 
   /**
-   * Two rounds at most: without authorization or with an old token, and with a fresh one. Only the registry itself
-   * may name the token server that gets our credentials: not a storage that it sends on to.
+   * Two rounds at most: with no authorization or an old token, then with a fresh one. Only the registry itself may name
+   * the token server, which gets the credentials, not a storage server that it redirects to.
    */
   async #authorized(ask: Ask): Promise<HttpResponse> {
     const target = new URL(ask.url, this.#origin);
@@ -198,7 +198,7 @@ export class Transport {
     }
   }
 
-  /** What the token server is asked for (distribution's docs/spec/auth/scope.md), with blanks between. */
+  /** The scope of the token (distribution's docs/spec/auth/scope.md), parts separated by blanks. */
   #scopeOf({ repository, access, readsAlso }: Ask): string {
     const actions = access === 'push' || this.#options.pushes ? 'pull,push' : 'pull';
     const also = readsAlso === undefined ? '' : ` repository:${readsAlso}:pull`;
@@ -209,7 +209,7 @@ export class Transport {
     return `${method} ${showUrl(new URL(url, this.#origin).href)}`;
   }
 
-  /** The answer, and the origin that it came from. */
+  /** The response, and the origin that sent it. */
   async #redirected(
     ask: Pick<Ask, 'method' | 'url' | 'expect' | 'headers' | 'body' | 'headersTimeout'>,
     first: URL,
@@ -217,7 +217,7 @@ export class Transport {
   ): Promise<{ response: HttpResponse; origin: string }> {
     let target = first;
     for (let hop = 0; hop <= maxRedirects; hop++) {
-      // Storage that a registry redirects to has no business with our credentials, nor may it like them.
+      // A storage server behind a redirect must not get the registry's credentials, and may reject them.
       const own = target.origin === first.origin ? authorization : {};
       const response = await send(target, {
         method: ask.method,
@@ -231,7 +231,7 @@ export class Transport {
       const { statusCode, headers } = response;
       const answer = { response, origin: target.origin };
       if (ask.expect.includes(statusCode) || !redirects.includes(statusCode)) return answer;
-      // A redirect that turns a request with a body into a GET is none that an upload can follow.
+      // A redirect that turns a request with a body into a GET cannot be followed by an upload.
       if (statusCode < 307 && ask.method !== 'GET' && ask.method !== 'HEAD') return answer;
       await response.body.dump();
       target = this.follow(headers.location, target);
@@ -259,7 +259,7 @@ export class Transport {
     });
   }
 
-  /** The registry's own words (distribution-spec, error codes), of which nothing is believed. */
+  /** The registry's own message (distribution-spec, error codes), only for people. */
   async wordsOf(response: HttpResponse): Promise<string> {
     const bytes = await readBody(response, errorBytes).catch(() => undefined);
     try {
@@ -304,7 +304,7 @@ export class Transport {
   }
 }
 
-/** Milliseconds: longer each time, and as the registry asks. */
+/** Milliseconds: twice as long each time, or as long as the registry asks. */
 function waitAfter(failed: number, retryAfter: number): number {
   const delay = Math.min(firstDelay * 2 ** failed, maxDelay) * (0.75 + Math.random() / 2);
   return Math.max(delay, Math.min(retryAfter, maxRetryAfter));

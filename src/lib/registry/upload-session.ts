@@ -1,17 +1,18 @@
 /**
- * One upload of a blob, as docker and podman do it: a session, all bytes in one streamed PATCH, and a PUT that says
- * the digest. Pieces are for registries that ask for them or refuse so much at once, and to go on after a cut.
+ * One upload of a blob, as docker and podman do it: a session, one streamed PATCH with all bytes, and a PUT with the
+ * digest. Pieces are for registries that ask for them or refuse a body of that size, and to resume after a broken
+ * connection.
  */
 import { AttemptError, type HttpResponse } from '../http/request.ts';
 import { readPart, type BlobSource } from './blob-source.ts';
 import type { Transport } from './transport.ts';
 
-/** Where the registry takes the bytes, from here on. */
+/** Where the next bytes of an upload go. */
 export interface Place {
   url: URL;
-  /** Bytes that it has. */
+  /** Bytes that the registry has. */
   offset: number;
-  /** Bytes that each piece must have at least; undefined where the registry asks for no pieces. */
+  /** Bytes that each piece must have at least; undefined if the registry does not ask for pieces. */
   minChunk: number | undefined;
 }
 
@@ -23,17 +24,20 @@ export interface Uploading {
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** So little goes with the request that ends the upload. */
+/** Blobs up to this size are sent with the request that ends the upload. */
 const smallBlobBytes = 1024 * 1024;
-/** Milliseconds: a proxy passes on what it has kept, and a registry reads a whole upload once more, before it answers. */
+/**
+ * Milliseconds: before it answers, a proxy forwards what it has buffered, and a registry reads a whole upload once
+ * more.
+ */
 const bodyTimeout = 600_000;
-/** Those that the specification has, and those that registries have instead (Pulp, ECR). */
+/** The statuses of the specification, and those that some registries send instead (Pulp, ECR). */
 const acceptedStatuses = [200, 201, 202, 204];
-/** How a registry says that it knows nothing of an upload, or not as much as we took it to know. */
+/** Statuses by which a registry says that it does not know an upload, or has fewer bytes of it than we sent. */
 const lostStatuses = [400, 404, 416];
 const tooLarge = 413;
 const outOfRange = 416;
-/** How a registry says that it has no such way to upload. */
+/** Statuses by which a registry says that it does not support this way to upload. */
 const unsupportedStatuses = [405, 501];
 
 interface BlobRange {
@@ -45,12 +49,12 @@ interface BlobRange {
 export class UploadSession {
   readonly #upload: Uploading;
   #place: Place | undefined;
-  /** Bytes that have gone out in one session at most: more is progress. */
+  /** The most bytes sent in one session: sending more is progress. */
   #furthest = 0;
   #refused = false;
-  /** A connection broke: a refusal of so much at once may have been lost with it, as with nginx's 413. */
+  /** A connection broke. The cause may be a refusal of the size whose response was lost, as with nginx's 413. */
   #broke = false;
-  /** How often PATCH led nowhere: an upload may be lost, but not each time. */
+  /** How often PATCH went to an unknown upload: an upload may be lost, but not each time. */
   #unknown = 0;
 
   constructor(upload: Uploading, place?: Place) {
@@ -58,12 +62,12 @@ export class UploadSession {
     this.#place = place;
   }
 
-  /** Throws what the client throws, and BLOB_MISSING. */
+  /** Throws the client's errors, and BLOB_MISSING. */
   async run(): Promise<void> {
     const { transport, blob, isThere, onProgress } = this.#upload;
     let again = false;
     const once = async () => {
-      // The last answer may have been lost, not the upload.
+      // Perhaps only the last response was lost, and the blob is complete.
       if (again && (await isThere())) return;
       if (again && this.#place) this.#place = await this.#recall(this.#place);
       again = true;
@@ -85,7 +89,7 @@ export class UploadSession {
       const place = (this.#place ??= await this.#begin());
       const fits = place.offset === 0 && (blob.size <= smallBlobBytes || !quirks.patch);
       if (fits || place.offset === blob.size) return this.#commit(place);
-      // Only PATCH goes on with what is there.
+      // Only PATCH can continue with the bytes that the registry has.
       this.#place = quirks.patch ? await this.#patch(place, this.#next(place)) : undefined;
     }
   }
@@ -105,7 +109,7 @@ export class UploadSession {
     );
   }
 
-  /** How far the registry got; undefined where it no longer knows, and the upload must begin anew. */
+  /** How many bytes the registry has; undefined if it no longer knows the upload, which must begin again. */
   async #recall(place: Place): Promise<Place | undefined> {
     return this.#exchange(
       'GET',
@@ -115,19 +119,19 @@ export class UploadSession {
         if (response.statusCode >= 400) return undefined;
         const offset = Math.min(offsetOf(response), this.#upload.blob.size);
         this.#furthest = Math.max(this.#furthest, offset);
-        // Nothing and one byte look alike.
+        // A range of 0-0 may mean no bytes or one.
         return offset === 0 ? undefined : this.#moved(place, response, offset);
       },
     );
   }
 
-  /** Where the upload goes on; undefined: anew. */
+  /** Where the upload continues; undefined if it must begin again. */
   async #patch(place: Place, range: BlobRange): Promise<Place | undefined> {
     const { transport, blob } = this.#upload;
     const { quirks } = transport;
     const headers = range.ranged ? { 'content-range': `${range.from}-${range.to - 1}` } : undefined;
     const expect = [...acceptedStatuses, ...lostStatuses, tooLarge, ...unsupportedStatuses];
-    // What was sent counts: some let the range of their answer stand still (ECR), some give none.
+    // The bytes sent count, because some registries repeat an old range (ECR), and some send none.
     const read = (response: HttpResponse, words: string) => ({
       response,
       words,
@@ -155,20 +159,20 @@ export class UploadSession {
     });
   }
 
-  /** Ends the upload, with all that is not there yet. */
+  /** Ends the upload with the bytes that are still missing. */
   async #commit(place: Place): Promise<void> {
     const { blob, isThere } = this.#upload;
     const url = new URL(place.url);
-    // What the registry wrote there stays as it wrote it: it may be signed to the byte.
+    // The URL's other parameters stay byte for byte: the registry may have signed them.
     url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(blob.digest)}`;
-    // An upload that two connections wrote to is spoiled, and made anew; a second refusal is meant.
+    // Two connections that wrote to one upload have spoilt it, so it begins again. A second refusal is final.
     const expect = this.#refused ? [...acceptedStatuses, 404] : [...acceptedStatuses, ...lostStatuses];
     const range = { from: place.offset, to: blob.size };
     const read = (response: HttpResponse, words: string) => ({ response, words });
     const answer = await this.#exchange('PUT', url, expect, read, range);
     const { response } = answer;
     if (response.statusCode === 201) return;
-    // Only 201 says that it is there.
+    // Only status 201 proves that the blob exists.
     if (acceptedStatuses.includes(response.statusCode) && (await isThere())) return;
     this.#refused = true;
     throw this.#forget(answer);
@@ -227,7 +231,7 @@ export function placeOfUpload(transport: Transport, response: HttpResponse, from
   return { url, offset: 0, minChunk: Number.isSafeInteger(minChunk) && minChunk > 0 ? minChunk : undefined };
 }
 
-/** `Range: 0-N` is the last byte's number; 0-0 says nothing or one byte. */
+/** The end of `Range: 0-N` is the last byte's number; 0-0 means no bytes or one. */
 function offsetOf(response: HttpResponse): number {
   const end = Number(/^(?:bytes=)?0-(\d+)$/.exec(String(response.headers.range ?? ''))?.[1] ?? 0);
   return end === 0 ? 0 : end + 1;

@@ -1,6 +1,6 @@
 /**
- * Blobs to a registry (OCI distribution specification, "Pushing blobs"): what is there stays, what a sibling
- * repository has is mounted, the rest is sent.
+ * Pushes blobs to a registry (OCI distribution specification, "Pushing blobs"): existing blobs are skipped, blobs of
+ * another repository are mounted, and the rest is sent.
  */
 import { MillinerError } from '../errors/error.ts';
 import type { BlobSource } from './blob-source.ts';
@@ -9,11 +9,11 @@ import type { Transport } from './transport.ts';
 import { placeOfUpload, uploads, UploadSession, type Place } from './upload-session.ts';
 
 export interface PushOptions {
-  /** Repository of the same registry that may have the blob. */
+  /** A repository of the same registry that may have the blob. */
   mountFrom?: string | undefined;
-  /** Called once before any of its bytes are read. */
+  /** Called once before the first byte is read. */
   beforeSending?: (() => Promise<void>) | undefined;
-  /** May be called very often; goes back where an upload begins anew, of which the transport tells. */
+  /** May be called very often. The count goes back when an upload begins again. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -46,7 +46,7 @@ export async function pushBlob(
   return 'uploaded';
 }
 
-/** A registry that will not mount begins an upload, or refuses, which may be about the other repository alone. */
+/** A registry that cannot mount starts an upload, or refuses, perhaps because of the other repository alone. */
 async function mount(
   transport: Transport,
   repository: string,

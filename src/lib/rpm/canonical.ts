@@ -1,4 +1,4 @@
-/** The same packages, the same rpm database, byte for byte. */
+/** Makes an rpm database reproducible: the same packages give the same bytes. */
 import { constants, lstat, mkdtemp, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { asStorageError, syncPath } from '../host/files.ts';
@@ -13,24 +13,24 @@ export interface CanonicalOptions {
 }
 
 /**
- * Rewrites the rpm database at `path` (rpmdb.sqlite) in one form that depends only on the packages in it: rows in
- * the order of their NEVRA, numbered from 1, one install time, every file there that is there, no journal. The new file
- * takes the old one's place whole or not at all, with its mode and owner. No other process may have it open. Gives which
- * files are installed. Throws RPMDB_INVALID.
+ * Rewrites the rpm database at `path` (rpmdb.sqlite) in a form that depends only on its packages: rows in NEVRA order,
+ * numbered from 1, one install time, the state of each file as it is on disk, no journal. The new file replaces the old
+ * one atomically, with its mode and owner. No other process may have it open. Returns which files are installed. Throws
+ * RPMDB_INVALID.
  */
 export async function canonicalizeDatabase(path: string, options: CanonicalOptions): Promise<IsInstalled> {
   const refuse = refuseDatabase(path);
   let scratch: string | undefined;
   try {
     const files = await filesOfDatabase(path, refuse);
-    // Beside it, and so on its file system: all that the process may write to.
+    // Beside the database, so on the same file system; the process can write to nothing else.
     scratch = await mkdtemp(join(resolve(dirname(path)), '.rpmdb-'));
     const made = join(scratch, 'made');
     const rewrite = { target: made, installTime: options.installTime };
     const rows = rowsOf(askReader(files, refuse, { rewrite, writes: scratch }), refuse);
     const isInstalled = await installedFiles(rows, refuse);
     await finishFile(made, path, refuse);
-    // The journal first: were it left beside the new file, sqlite would apply it to that.
+    // The journal goes first: sqlite would apply a journal that is left beside the new file.
     for (const suffix of ['-wal', '-shm', '-journal']) await rm(path + suffix, { force: true });
     await rename(made, path);
     await syncPath(dirname(path));
@@ -42,7 +42,7 @@ export async function canonicalizeDatabase(path: string, options: CanonicalOptio
   }
 }
 
-/** What a process made that may have been taken over: never a link, or a name of another file. */
+/** Opens a file made by a process that may have been taken over: never a link, and no second name of another file. */
 export async function openMade(path: string, refuse: Refuse): Promise<FileHandle> {
   const how = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const handle = await open(path, how).catch((error: NodeJS.ErrnoException) => {
@@ -58,7 +58,10 @@ const changeCounter = 24;
 const versionValidFor = 92;
 const sqliteVersion = 96;
 
-/** Counter and version in the file header say how the file came to be, not what it holds: 1, and the oldest format. */
+/**
+ * Change counter and version in the file header record how the file was made, so they are set to 1 and to the oldest
+ * format.
+ */
 async function finishFile(path: string, like: string, refuse: Refuse): Promise<void> {
   const { mode, uid, gid } = await lstat(like);
   const handle = await openMade(path, refuse);

@@ -1,4 +1,4 @@
-/** File capabilities: the text in a header (libcap's cap_from_text(3)) and the xattr that the kernel reads. */
+/** File capabilities: the text in an RPM header (libcap's cap_from_text(3)) and the xattr that the kernel reads. */
 
 /** In the order of their numbers (linux/capability.h). */
 const names = [
@@ -58,14 +58,15 @@ const revision2 = 0x02000000;
 const effectiveBit = 1;
 
 /**
- * The 20 bytes of `security.capability` (vfs_cap_data revision 2) for a FILECAPS text; undefined for ''. A text
- * that grants nothing (`=`) still makes an xattr, of zeros. Throws what `refuse` makes for text that libcap would not take.
+ * The 20 bytes of `security.capability` (vfs_cap_data revision 2) for a FILECAPS text; undefined for ''. A text that
+ * grants nothing (`=`) still makes an xattr, of zeros. Throws the error of `refuse` for text that libcap rejects.
  */
 export function capabilityXattr(text: string, refuse: (what: string) => Error): Buffer | undefined {
   if (text === '') return undefined;
   const invalid = () => refuse(`has invalid file capabilities: ${JSON.stringify(text)}`);
   const sets = parse(text, invalid);
-  // The kernel has one effective bit for the file: all of what may be had is effective, or none.
+  // The kernel has one effective bit for the file: either all permitted and inheritable capabilities are effective, or
+  // none.
   if (sets.e !== 0n && ((sets.p | sets.i) & ~sets.e) !== 0n) throw invalid();
   const xattr = Buffer.alloc(20);
   xattr.writeUInt32LE(revision2 | (sets.e === 0n ? 0 : effectiveBit), 0);
@@ -76,7 +77,7 @@ export function capabilityXattr(text: string, refuse: (what: string) => Error): 
   return xattr;
 }
 
-/** The text of an xattr of revision 2 (or 3, whose user namespace owner is left out); undefined if it is neither. */
+/** The text of an xattr of revision 2, or of revision 3 without its namespace owner; undefined for any other value. */
 export function capabilityText(xattr: Buffer): string | undefined {
   const size = { 0x02000000: 20, 0x03000000: 24 }[xattr.length >= 4 ? xattr.readUInt32LE(0) & ~0xffffff : 0];
   if (size === undefined || xattr.length !== size) return undefined;
@@ -96,7 +97,7 @@ export function capabilityText(xattr: Buffer): string | undefined {
     .join(' ');
 }
 
-/** Clauses are applied from left to right: a list (empty or `all` for every capability), then operators with flags. */
+/** Clauses apply from left to right: a list (empty or `all` for every capability), then operators with flags. */
 function parse(text: string, invalid: () => Error): Sets {
   const sets: Sets = { e: 0n, i: 0n, p: 0n };
   for (const clause of text.trim().split(/\s+/)) {
@@ -107,7 +108,7 @@ function parse(text: string, invalid: () => Error): Sets {
     const bits = capabilityBits(list, invalid);
     for (const [index, action] of [...actions.matchAll(/([=+-])([eip]*)/g)].entries()) {
       const [, operator, flags = ''] = action;
-      // An empty list goes with one `=` only; `=` comes first; the others must name flags.
+      // An empty list allows one `=` only, which comes first; other operators must name flags.
       if (index > 0 && (operator === '=' || list === '')) throw invalid();
       if (operator !== '=' && (flags === '' || list === '')) throw invalid();
       apply(sets, operator, flags, bits);

@@ -5,12 +5,12 @@ import type { Refuse } from './header.ts';
 export interface CpioEntry {
   /** With the archive's own prefix (`./`); undefined for stripped entries. */
   name?: ByteString;
-  /** Which file of the header a stripped entry is; it has no attributes of its own. */
+  /** Index in the header's file list of a stripped entry, which has no attributes of its own. */
   index?: number;
   /** Permissions and type as in st_mode; undefined for stripped entries. */
   mode?: number;
   size: number;
-  /** The bytes, in pieces; to be read before the next entry is asked for, or left alone. */
+  /** The bytes, in pieces; read them before the next entry, or not at all. */
   content: AsyncIterable<Buffer>;
 }
 
@@ -19,12 +19,12 @@ const strippedHeader = 14;
 /** PATH_MAX, the prefix and the terminator. */
 const maxNameLength = 4096 + 3;
 const trailer = 'TRAILER!!!';
-/** rpm pads archives to 512 bytes, cpio to 5120; nothing has a reason to be longer. */
+/** rpm pads archives to 512 bytes, cpio to 5120; longer padding is suspicious. */
 const maxPadding = 64 * 1024;
 
 /**
- * Entries in the archive's order, up to the trailer; what follows it is read and dropped.
- * @param sizeOf bytes that follow the stripped entry with this index; the header knows, the archive does not
+ * Entries in the archive's order, up to the trailer; bytes behind it are read and dropped.
+ * @param sizeOf bytes of the stripped entry with this index, which only the header records
  */
 export async function* readCpio(
   source: AsyncIterable<Buffer>,
@@ -79,9 +79,9 @@ function hexField(fields: Buffer, at: number, refuse: Refuse): number {
   return Number.parseInt(text, 16);
 }
 
-/** Takes bytes off a stream in the amounts asked for, holding no more than one piece and what is asked. */
+/** Reads a stream in the requested amounts, and buffers no more than that and one piece. */
 class ByteReader {
-  /** Bytes taken so far; alignment counts from the archive's beginning. */
+  /** Bytes read so far; entries are aligned to the archive's beginning. */
   position = 0;
   private readonly source: AsyncIterator<Buffer>;
   private readonly refuse: Refuse;
@@ -99,7 +99,7 @@ class ByteReader {
     return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces);
   }
 
-  /** What lies between here and a position, in whatever pieces it comes. */
+  /** The bytes up to a position, in pieces of any size. */
   async *pieces(end: number): AsyncGenerator<Buffer> {
     while (this.position < end) {
       const piece = await this.next(end - this.position);
@@ -118,7 +118,7 @@ class ByteReader {
     await this.skipTo(this.position + ((4 - (this.position % 4)) % 4));
   }
 
-  /** Reads to the end of the stream, so that its own checks are made. */
+  /** Reads to the end of the stream, so that its checks at the end are made. */
   async drain(limit: number): Promise<void> {
     const start = this.position;
     while (await this.next(Number.MAX_SAFE_INTEGER)) {

@@ -1,9 +1,10 @@
 /**
- * What the process that reads a database says of it: frames of a kind, a number, and bytes behind their length. Whoever
- * takes that process over says what he likes: the bytes have a bound, and the last frame tells that nothing is missing.
+ * The output format of the process that reads a database: frames of a kind, a number, and bytes with their length. An
+ * attacker who takes that process over can write any frame, so the bytes are bounded. The last frame proves that none
+ * is missing.
  */
 
-/** `row`: a package, by its row; `end`; `refused`: why; `full`: the disk is. */
+/** `row`: the header of a package, by row; `end`; `refused`: the reason; `full`: the disk is full. */
 export const frameKinds = ['row', 'end', 'refused', 'full'] as const;
 export type FrameKind = (typeof frameKinds)[number];
 
@@ -25,7 +26,7 @@ export function frameHead({ kind, number, bytes }: Frame): Buffer {
 
 export class NoFrame extends Error {}
 
-/** Throws NoFrame for what is none, and for more bytes than `most` in all of them. */
+/** Throws NoFrame for invalid bytes, and for more than maxBytes in all frames. */
 export async function* framesIn(source: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Frame> {
   let buffered: Buffer[] = [];
   let length = 0;

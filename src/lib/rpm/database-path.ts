@@ -1,12 +1,12 @@
-/** Where an image keeps its rpm database, as its packages have it: no header says it. */
+/** The directory of an image's rpm database, derived from its packages, because no header records it. */
 import type { RpmPackage } from './package.ts';
 
-/** Fedora's place since release 36, and before that, and in RHEL up to 9. */
+/** The directory in Fedora since release 36; the one before that, and in RHEL up to 9. */
 export const databasePlaces = ['usr/lib/sysimage/rpm', 'var/lib/rpm'];
 
 /**
- * Absolute. The first set that makes one of the places decides: the image's own packages, or, for one without rpm,
- * those of the rpm that installs it, which an image built on it will have.
+ * Absolute. The first set of packages that creates one of the directories decides: the image's own, or, for an image
+ * without rpm, the rpm that installs it, which images built on it will have too.
  */
 export function databasePath(...sets: Pick<RpmPackage, 'files'>[][]): string {
   for (const packages of sets) {
@@ -17,7 +17,7 @@ export function databasePath(...sets: Pick<RpmPackage, 'files'>[][]): string {
   return `/${databasePlaces[0]!}`;
 }
 
-/** Where these lie is the same in every rpm that keeps a system's database. */
+/** Macros with the same value in every rpm that manages a system. */
 const fixed: Record<string, string> = {
   _var: '/var',
   _localstatedir: '/var',
@@ -29,7 +29,7 @@ const fixed: Record<string, string> = {
 
 const definition = /^%_dbpath[ \t]+(\S.*?)[ \t]*$/gm;
 
-/** Absolute: what the last definition in the text of macro files says; undefined where it depends on who asks. */
+/** Absolute: the last definition in the text of macro files; undefined if it depends on the caller's environment. */
 export function placeInMacros(text: string): string | undefined {
   const found = [...text.matchAll(definition)].at(-1)?.[1];
   const place = found

@@ -1,6 +1,6 @@
 /**
- * Databases are read by a confined process: SQLite's reader is large, and whoever made the file may know a hole in it. He
- * gains what he could have written into the file anyway.
+ * Databases are read by a confined process: SQLite is large, and the file may exploit a bug in it. An attacker who
+ * takes the process over gains no more than the file's content gave already.
  */
 import { lstat } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
@@ -19,9 +19,9 @@ export interface Question {
 
 export interface DatabaseFiles {
   source: Source;
-  /** What the reader needs of it. */
+  /** Paths that the reader needs. */
   files: string[];
-  /** All that its rows can have. */
+  /** Upper bound of the bytes in all rows. */
   bytes: number;
 }
 
@@ -34,7 +34,7 @@ export function refuseDatabase(path: string): Refuse {
   return (what) => new MillinerError('RPMDB_INVALID', `rpm database ${path}: ${what}`, { details: { path } });
 }
 
-/** The database lies in a tree that packages filled: a link in its place would lead out of it. */
+/** Packages filled the tree that the database is in, and a link in its place would lead out of it. */
 export async function filesOfDatabase(path: string, refuse: Refuse): Promise<DatabaseFiles> {
   const sizes = new Map<string, number>();
   for (const suffix of ['', '-wal', '-shm', '-journal']) {
@@ -43,7 +43,7 @@ export async function filesOfDatabase(path: string, refuse: Refuse): Promise<Dat
       throw refuse(`cannot be opened (${error.code})`);
     });
     if (status && !status.isFile()) throw refuse(`${path}${suffix} is not a regular file`);
-    // The index of the journal, which is made anew.
+    // Not the journal's index, which is made again.
     if (status && suffix !== '-shm') sizes.set(suffix, status.size);
   }
   const hasJournal = ['-wal', '-journal'].some((suffix) => (sizes.get(suffix) ?? 0) > 0);
@@ -71,10 +71,10 @@ export async function* rowsOf(
 }
 
 const reader = join(import.meta.dirname, `database-reader${extname(import.meta.filename)}`);
-/** Of a reason. */
+/** Length of a reason. */
 const maxTextLength = 4096;
 
-/** With `rewrite` the canonical form is made too, in its target's directory, and the rows are those of that. */
+/** With `rewrite` it also writes the canonical form into the target's directory, and returns the rows of that. */
 export async function* askReader(
   { source, files, bytes }: DatabaseFiles,
   refuse: Refuse,

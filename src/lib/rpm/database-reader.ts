@@ -9,14 +9,14 @@ import type { Question } from './database-process.ts';
 import { rewriteDatabase } from './rewrite.ts';
 import { rowsIn, withDatabase } from './sqlite.ts';
 
-/** Waits for whoever reads it: no more than one row is in memory. */
+/** Blocks until the parent has read it, so that no more than one row is in memory. */
 function send({ kind, number = 0, bytes = Buffer.alloc(0) }: Partial<Frame> & { kind: FrameKind }): void {
   for (const chunk of [frameHead({ kind, number, bytes }), bytes]) {
     for (let at = 0; at < chunk.length;) at += writeSync(1, chunk, at);
   }
 }
 
-/** Without the path, which who asks knows. */
+/** Without the path, which the parent adds. */
 const refuse = (what: string) => new MillinerError('RPMDB_INVALID', what);
 
 const maxReasonLength = 1000;

@@ -1,4 +1,7 @@
-/** The tables of rpm's sqlite database, checked before anything of them is executed: the file came out of a sandbox. */
+/**
+ * The tables of rpm's sqlite database. They are checked before any SQL of the file is executed, because the file comes
+ * from a sandbox.
+ */
 import type { DatabaseSync } from 'node:sqlite';
 import type { Refuse } from './header.ts';
 
@@ -15,12 +18,12 @@ const indexTableSql =
   /^CREATE TABLE '([A-Za-z0-9]+)' \(key '(?:TEXT|BLOB)' NOT NULL, hnum INTEGER NOT NULL, idx INTEGER NOT NULL, FOREIGN KEY \(hnum\) REFERENCES 'Packages'\(hnum\)\)$/;
 const indexSql = /^CREATE INDEX '([A-Za-z0-9]+)_(key|hnum)_idx' ON '\1'\(\2 ASC\)$/;
 
-/** Reads the schema and takes nothing but what rpm itself writes (lib/backend/sqlite.c). */
+/** Reads the schema and accepts only the statements that rpm itself writes (lib/backend/sqlite.c). */
 export function readSchema(database: DatabaseSync, refuse: Refuse): Schema {
   const schema: Schema = { tables: [], indexes: [], indexTables: [] };
   const rows = database.prepare('SELECT name, sql FROM sqlite_master ORDER BY rowid').all();
   for (const { name, sql } of rows) {
-    // sqlite's own: the counter of AUTOINCREMENT, statistics.
+    // sqlite's own tables: the counter of AUTOINCREMENT, statistics.
     if (typeof name === 'string' && name.startsWith('sqlite_')) continue;
     if (typeof sql !== 'string') throw refuse('holds something without a definition');
     const table = indexTableSql.exec(sql);

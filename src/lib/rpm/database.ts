@@ -1,4 +1,4 @@
-/** rpm's sqlite database: what is installed. */
+/** Installed packages, from rpm's sqlite database. */
 import { readRows, refuseDatabase, type DatabaseRow } from './database-process.ts';
 import { readFiles, type RpmFile } from './file-list.ts';
 import type { Refuse } from './header.ts';
@@ -21,8 +21,8 @@ export interface InstalledPackage extends PackageInfo {
 export const databaseFile = 'rpmdb.sqlite';
 
 /**
- * Every package of an rpm database (the path of rpmdb.sqlite), public keys included, by row. Opened for reading
- * only; changes that rpm left in a -wal file beside it are seen, and no such file is made. Throws RPMDB_INVALID.
+ * Every package of an rpm database (the path of rpmdb.sqlite), public keys included, by row. Opens it read-only.
+ * Changes in a -wal file beside it are included, and no such file is made. Throws RPMDB_INVALID.
  */
 export async function readInstalled(path: string, read = readRows): Promise<InstalledPackage[]> {
   return readEach(
@@ -41,18 +41,18 @@ export async function readInstalled(path: string, read = readRows): Promise<Inst
   );
 }
 
-/** NEVRAs of what is installed, in the order of rows; public keys are none. Throws RPMDB_INVALID. */
+/** NEVRAs of the installed packages, without public keys, in the order of rows. Throws RPMDB_INVALID. */
 export async function readInstalledNames(path: string): Promise<string[]> {
   const rows = await readEach(path, ({ header }, refuse) => readIdentity(header, refuse));
   return rows.filter(isPackage).map(({ nevra }) => nevra);
 }
 
-/** rpm keeps public keys among the packages. */
+/** rpm stores public keys among the packages. */
 export function isPackage({ name, arch }: Pick<Nevra, 'name' | 'arch'>): boolean {
   return name !== 'gpg-pubkey' && arch !== '';
 }
 
-/** The packages whose scriptlets a transaction on top of these can run. */
+/** Installed packages with scriptlets that a later transaction can run. */
 export async function readInstalledScriptlets(
   path: string,
 ): Promise<{ nevra: string; name: string; scriptlets: Scriptlet[] }[]> {
@@ -65,7 +65,10 @@ export async function readInstalledScriptlets(
   return all.flat();
 }
 
-/** Whether rpm has put a file where it belongs, by NEVRA and index: not what was left out, or replaced by another's. */
+/**
+ * Whether rpm installed a file, by NEVRA and index: false for files that were excluded, or replaced by another
+ * package's.
+ */
 export type IsInstalled = (nevra: string, index: number) => boolean;
 
 export async function installedFiles(rows: AsyncIterable<DatabaseRow>, refuse: Refuse): Promise<IsInstalled> {
@@ -78,7 +81,7 @@ export async function installedFiles(rows: AsyncIterable<DatabaseRow>, refuse: R
   return (nevra, index) => stateName(byNevra.get(nevra)?.[index]) === 'normal';
 }
 
-/** The files of every package but those, which are known already. Throws RPMDB_INVALID. */
+/** The files of all packages except the known ones. Throws RPMDB_INVALID. */
 export async function readFilesOfOthers(
   path: string,
   known: ReadonlySet<string>,
@@ -94,7 +97,7 @@ function stateName(state: number | undefined): FileState {
   return (state === undefined ? undefined : fileStates[state]) ?? 'missing';
 }
 
-/** Of each row what is wanted; no header is kept for it. */
+/** Maps each row; no header is kept. */
 async function readEach<T>(
   path: string,
   take: (row: DatabaseRow, refuse: Refuse) => T,

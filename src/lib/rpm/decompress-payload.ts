@@ -1,6 +1,6 @@
 /**
- * The bytes of a payload, decompressed: gzip and zstd by Node, what Node lacks by rpm2cpio. Not everything by
- * rpm2cpio, for it refuses packages with LONGFILESIZES: all of format 6, and those with files over 4 GiB.
+ * Decompresses payloads: gzip and zstd with Node, the compressors that Node lacks with rpm2cpio. rpm2cpio cannot do
+ * all, because it refuses packages with LONGFILESIZES: every package of format 6, and those with files over 4 GiB.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -19,9 +19,9 @@ const rpmOnly = ['xz', 'lzma', 'bzip2'];
 const maxPieceBytes = 1024 * 1024;
 
 /**
- * Decompresses while it is read, in bounded memory; ending the iteration early ends what it started. Where the
- * header has a digest of the payload, the last step fails unless it is right. Throws PACKAGE_INVALID, and
- * HOST_MISSING where rpm2cpio is needed and not installed.
+ * Decompresses while it is read, in bounded memory; ending the iteration early ends the processes that it started. If
+ * the header has a digest of the payload, the last step fails unless it matches. Throws PACKAGE_INVALID, and
+ * HOST_MISSING if rpm2cpio is needed and not installed.
  */
 export async function* decompressPayload(
   path: string,
@@ -30,7 +30,7 @@ export async function* decompressPayload(
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const compressor = payload.compressor || (await sniff(path, payload.offset));
-  // A small payload is not worth large buffers: what comes out of it is a few times as much.
+  // Smaller buffers for a small payload, which expands to only a few times its size.
   const pieceSize = Math.min(maxPieceBytes, Math.max(64 * 1024, 4 * payload.size));
   const raw = Readable.from(verified(path, payload, refuse), { objectMode: false });
   try {
@@ -46,7 +46,7 @@ export async function* decompressPayload(
   }
 }
 
-/** The compressed bytes; the digest is compared once the last of them has been read. */
+/** The compressed bytes; the digest is compared after the last of them. */
 async function* verified(path: string, payload: Payload, refuse: Refuse): AsyncGenerator<Buffer> {
   const { digest, offset, size } = payload;
   const hash = digest && createHash(digest.algorithm);
@@ -69,7 +69,7 @@ async function* through(raw: Readable, transform: Duplex, refuse: Refuse): Async
   pipeline(raw, transform, () => undefined);
   try {
     yield* transform as AsyncIterable<Buffer>;
-    // The decompressor may stop at the end of its data; the digest is over all of the file.
+    // The decompressor may stop at the end of its data, but the digest covers the whole file.
     for await (const _ of raw);
   } catch (error) {
     throw error instanceof MillinerError ? error : corrupt(error, refuse);
@@ -86,23 +86,23 @@ async function* throughRpm(
   refuse: Refuse,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
-  // Only here: to load what starts programs takes a confined reader longer than all else that it needs.
+  // Imported only here: loading the modules that start programs takes a confined reader longer than everything else.
   const { confinementFailed, startConfined } = await import('../host/confined.ts');
   const { commandFailed, endGroup } = await import('../host/exec.ts');
-  // Absolute: rpm takes a leading dash for an option and a lone one for standard input.
+  // Absolute, because rpm takes a leading dash for an option and a lone one for standard input.
   const args = [resolve(path)];
   const child = startConfined('rpm2cpio', args, { reads: args }, { signal });
   try {
     try {
       yield* child.stdout as AsyncIterable<Buffer>;
     } catch {
-      // The pipe was closed from our side; the result says why.
+      // This process closed the pipe; the result has the reason.
       throw commandFailed('rpm2cpio', args, await child);
     }
     const result = await child;
-    // Of one that died there bubblewrap gives 128 and the signal's number.
+    // If the program was killed inside, bubblewrap exits with 128 plus the signal's number.
     if (result.exitCode === undefined || result.exitCode > 128) throw commandFailed('rpm2cpio', args, result);
-    // It also fails, without a word, where ARCHIVESIZE is wrong, which rpm itself does not look at.
+    // rpm2cpio also fails, without a message, if ARCHIVESIZE is wrong, which rpm itself ignores.
     if (result.exitCode !== 0 && result.stderr !== '') {
       const failure = commandFailed('rpm2cpio', args, result);
       throw confinementFailed(result) ?? corrupt(failure, refuse);
@@ -117,7 +117,7 @@ function corrupt(cause: unknown, refuse: Refuse): MillinerError {
   return refuse(`has a corrupt payload (${cause instanceof Error ? cause.message : String(cause)})`);
 }
 
-/** rpm reads a payload without a named compressor as gzip, whose reader passes plain bytes through. */
+/** rpm reads a payload without a named compressor as gzip, and its gzip reader passes plain bytes through. */
 async function sniff(path: string, offset: number): Promise<'gzip' | 'none'> {
   const handle = await open(path, 'r');
   try {

@@ -50,7 +50,7 @@ export function readDependencies(header: Header, kind: DependencyKind, refuse: R
   const stem = dependencyKinds[kind];
   const found = readTriples(header, `${stem}NAME`, `${stem}VERSION`, `${stem}FLAGS`, refuse);
   if (kind !== 'requires' || !header.has(headerTags.REQUIREFLAGS)) return found;
-  // Old packages do not say it; rpm does, on reading them.
+  // Old packages omit their provide of themselves; rpm adds it when it reads them.
   return found.map((one) =>
     one.name.startsWith('rpmlib(') ? { ...one, flags: one.flags | sense.rpmlib } : one,
   );
@@ -77,15 +77,15 @@ export function readTriples(
 
 export interface Account {
   kind: 'user' | 'group' | 'groupmember';
-  /** For a member: user/group. */
+  /** NAME, for a member USER/GROUP. */
   name: string;
-  /** The sysusers.d line that rpm 4.19 and later executes; absent where the package only owns files of that name. */
+  /** The sysusers.d line that rpm 4.19 and later executes; absent if the package only owns files of that account. */
   line?: string;
 }
 
 const accountName = /^(user|group|groupmember)\((.+)\)$/;
 
-/** Accounts that a package provides: rpm 4.19 and later makes them before it unpacks. */
+/** Accounts that a package provides: rpm 4.19 and later makes them before it unpacks files. */
 export function accountsOf(provides: readonly Dependency[]): Account[] {
   return provides.flatMap(({ name, version }) => {
     const match = accountName.exec(name);

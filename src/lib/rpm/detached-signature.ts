@@ -1,6 +1,7 @@
 /**
- * Detached OpenPGP signatures, such as repomd.xml.asc: gpg verifies, in a keyring of the trusted keys only. The time of
- * the signature decides whether a key counts, as for packages: how current metadata is, its revision tells.
+ * Detached OpenPGP signatures, such as repomd.xml.asc. gpg verifies them in a keyring with only the trusted keys. As
+ * for packages, the time of the signature decides whether a key counts; the revision of the metadata shows how current
+ * it is.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,11 +10,11 @@ import { gpg, importKeys, readKeys, withDirectory, type KeyOptions, type Trusted
 import { isolateKeys } from './rpm-keyring.ts';
 import { refusalOf, type PublicKey } from './signing-key.ts';
 
-/** The fingerprint of the primary key that signed, or why none of the trusted keys is known to have. */
+/** The fingerprint of the primary key that signed, or the reason why no trusted key is known to have signed. */
 export type DetachedVerdict = { fingerprint: string } | { problem: string };
 
 /**
- * One good signature by a trusted key is enough, as in dnf: while keys change, metadata is signed with both.
+ * One good signature by a trusted key is enough, as in dnf: during a change of keys, metadata is signed with both.
  * Throws KEY_INVALID.
  */
 export async function verifyDetached(
@@ -36,7 +37,7 @@ export async function verifyDetached(
   });
 }
 
-/** gpg speaks of one signature after the other; VALIDSIG says too little: it also follows BADSIG's kin. */
+/** gpg reports each signature in turn. VALIDSIG alone proves too little, because it can also follow a failure. */
 function judge(status: readonly string[][], keys: readonly PublicKey[]): DetachedVerdict {
   let reason: string | undefined;
   let isGood = false;
@@ -65,7 +66,7 @@ function problemOf(status: readonly string[][], keys: readonly PublicKey[]): str
     const words = status.find((candidate) => candidate[0] === word);
     if (!words) continue;
     const [, id = ''] = words;
-    // gpg does not know what it would not take.
+    // gpg does not list keys that it did not import.
     const invalid = keys.flatMap(({ signers }) => signers).find((one) => one.fingerprint.endsWith(id));
     return (
       (word === 'NO_PUBKEY' && invalid && refusalOf(invalid, invalid.created)?.message) || describe(words)

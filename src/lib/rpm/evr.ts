@@ -21,7 +21,10 @@ export function parseEvr(text: string): Evr {
   };
 }
 
-/** Compares two version or release strings: -1, 0 or 1. Segments of digits or letters; `~` sorts before the end, `^` after it. */
+/**
+ * Compares two version or release strings: -1, 0 or 1. Segments are digits or letters; `~` sorts before the end, `^`
+ * after it.
+ */
 export function rpmvercmp(a: string, b: string): -1 | 0 | 1 {
   if (a === b) return 0;
   let [i, j] = [0, 0];
@@ -97,7 +100,10 @@ export function compareEvr(a: Evr, b: Evr): -1 | 0 | 1 {
   );
 }
 
-/** A total order over packages: name, EVR, architecture, then the text itself where versions are equal but spelled otherwise. */
+/**
+ * A total order of packages: name, EVR, architecture, then the text itself if versions are equal but spelled
+ * differently.
+ */
 export function compareNevra(a: Nevra, b: Nevra): number {
   return (
     order(a.name, b.name) ||
@@ -112,11 +118,11 @@ export function compareNevra(a: Nevra, b: Nevra): number {
 
 const comparison = sense.less | sense.greater | sense.equal;
 
-/** Whether what one package provides is what another requires (or conflicts with, or obsoletes): the ranges overlap. */
+/** Whether a provided capability matches a required (or conflicting, or obsoleted) one: the version ranges overlap. */
 export function dependencyMatches(provided: Dependency, required: Dependency): boolean {
   if (provided.name !== required.name) return false;
   const [p, r] = [provided.flags & comparison, required.flags & comparison];
-  // A side that names no version takes any.
+  // A dependency without a version matches any version.
   if (p === 0 || r === 0 || provided.version === '' || required.version === '') return true;
   const [x, y] = [parseEvr(provided.version), parseEvr(required.version)];
   let sign = rpmvercmp(x.epoch ?? '0', y.epoch ?? '0') || rpmvercmp(x.version, y.version);

@@ -46,11 +46,11 @@ export interface RpmFile {
   mode: number;
   user: string;
   group: string;
-  /** Bytes; for links and directories what the header says. */
+  /** Bytes; for links and directories the value of the header. */
   size: number;
   /** Seconds since 1970. */
   mtime: number;
-  /** Only for regular files; a ghost has that of what lay in the build root. */
+  /** Only for regular files; that of a ghost is of the file in the build root. */
   digest?: { algorithm: DigestAlgorithm; hex: string };
   /** Only for symbolic links. */
   linkTarget?: ByteString;
@@ -71,10 +71,10 @@ export interface RpmFile {
   lang: string;
 }
 
-/** PATH_MAX; also keeps a small header from naming a few bytes a million times over. */
+/** PATH_MAX. Without it a small header could repeat a few bytes a million times in its paths. */
 const maxPathLength = 4096;
 
-/** Files in the header's order, which is the payload's too. Throws what `refuse` makes for inconsistent lists. */
+/** Files in the header's order, which is the payload's too. Throws the error of `refuse` for inconsistent lists. */
 export function readFiles(header: Header, refuse: Refuse): RpmFile[] {
   const paths = readPaths(header, refuse);
   const count = paths.length;
@@ -125,11 +125,11 @@ export function readFiles(header: Header, refuse: Refuse): RpmFile[] {
   });
 }
 
-/** For every file with more than one name, all of them in the header's order, found by any one of them. */
+/** For every file with more than one name, all of its names in the header's order, by any one of them. */
 export function hardLinkSets(files: readonly RpmFile[], refuse: Refuse): Map<RpmFile, RpmFile[]> {
   const byInode = new Map<string, RpmFile[]>();
   for (const file of files) {
-    // rpm takes inodes as signed and those up to 0 as none.
+    // rpm reads inodes as signed numbers, and those up to 0 as absent.
     if ((file.mode & fileType.mask) !== fileType.regular || file.flags.ghost || (file.inode | 0) <= 0)
       continue;
     const key = `${file.device}:${file.inode}`;
@@ -153,14 +153,14 @@ export function hardLinkSets(files: readonly RpmFile[], refuse: Refuse): Map<Rpm
 
 function sized<T>(values: T[] | undefined, tag: HeaderTag, count: number, refuse: Refuse): T[] | undefined {
   if (!values) return undefined;
-  // A package without files may still carry empty leftovers; nothing reads them.
+  // A package without files may still have empty arrays, which are ignored.
   if (values.length !== count && count > 0) {
     throw refuse(`has ${count} files but ${values.length} entries in ${tag}`);
   }
   return values;
 }
 
-/** Version 3 packages hold whole paths, later ones directories and base names apart; rpm looks at these first. */
+/** Version 3 packages have whole paths, later ones directories and base names. rpm looks for whole paths first. */
 function readPaths(header: Header, refuse: Refuse): ByteString[] {
   const old = header.has(headerTags.DIRNAMES) ? undefined : header.byteStrings(headerTags.OLDFILENAMES);
   const whole = old ?? joinedPaths(header, refuse);
@@ -187,7 +187,7 @@ function joinedPaths(header: Header, refuse: Refuse): ByteString[] {
   return names.map((name, i) => {
     const directory = directories[indexes[i] ?? -1];
     if (directory === undefined) throw refuse(`has a file in no directory: ${showBytes(name)}`);
-    // rpm writes NAME into such a directory, but calls it DIRECTORYNAME. Source packages have none at all.
+    // rpm writes NAME into such a directory, but reports DIRECTORYNAME. Source packages have no directories.
     if (!/(?:^|\/)$/.test(directory))
       throw refuse(`has a directory without its slash: ${showBytes(directory)}`);
     if (directory.length + name.length > maxPathLength) throw refuse('has a path longer than 4096 bytes');

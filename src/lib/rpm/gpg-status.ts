@@ -1,21 +1,21 @@
-/** What gpg says for programs on its status descriptor (GnuPG, doc/DETAILS), and whose signature it speaks of. */
+/** Reads gpg's status output (GnuPG, doc/DETAILS), and finds whose signature it reports. */
 import { refusalOf, type PublicKey, type Refusal, type SigningKey } from './signing-key.ts';
 
-/** The words of each line: a keyword and its arguments. */
+/** Each line as a keyword and its arguments. */
 export function readStatus(text: string): string[][] {
   return text.split('\n').flatMap((line) => (line.startsWith('[GNUPG:] ') ? [line.split(' ').slice(1)] : []));
 }
 
 /** VALIDSIG: fingerprint, date, time, expiry, version, reserved, algorithm, hash, class, the primary key's fingerprint. */
 export interface ValidSignature {
-  /** Of the key or subkey that made it. */
+  /** Fingerprint of the key or subkey that signed. */
   fingerprint: string;
   primary: string;
   /** Seconds since 1970. */
   made: number;
-  /** By its number in OpenPGP. */
+  /** Number of the hash algorithm in OpenPGP. */
   hash: string;
-  /** Its type: 00 of a document, 01 of a text. */
+  /** Type of the signature: 00 for a document, 01 for a text. */
   kind: string;
 }
 
@@ -24,7 +24,7 @@ export function readValid(words: readonly string[]): ValidSignature {
   return { fingerprint, primary, made: Number(time), hash, kind };
 }
 
-/** What gpg holds against a key today says nothing: whether it counts when it signed is decided as for packages. */
+/** The current state of a key in gpg is ignored: as for packages, its state at the time of the signature counts. */
 export function judgeSigner(
   { fingerprint, primary, made }: ValidSignature,
   keys: readonly PublicKey[],

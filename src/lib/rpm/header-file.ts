@@ -1,4 +1,7 @@
-/** Packages of an rpm database as files that have their headers alone: what reads packages reads those too. */
+/**
+ * Writes packages of an rpm database as package files with only a header, so that programs that read packages can read
+ * them.
+ */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readRows, refuseDatabase } from './database-process.ts';
@@ -10,11 +13,11 @@ export interface DatabasePackage extends Nevra {
   nevra: string;
   /** Seconds since 1970. */
   buildTime: number;
-  /** The header as the database has it. */
+  /** The header as it is in the database. */
   blob: Buffer;
 }
 
-/** Without the public keys that rpm keeps among them. Throws RPMDB_INVALID. */
+/** Without rpm's public keys. Throws RPMDB_INVALID. */
 export async function readDatabasePackages(path: string, read = readRows): Promise<DatabasePackage[]> {
   const refuse = refuseDatabase(path);
   const all = await Array.fromAsync(read(path, refuse), ({ header }) => ({
@@ -37,7 +40,7 @@ function lead(): Buffer {
   return bytes;
 }
 
-/** Gives the files' paths. */
+/** Returns the paths of the files. */
 export async function writeHeaderFiles(
   packages: readonly DatabasePackage[],
   directory: string,

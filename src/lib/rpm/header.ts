@@ -1,14 +1,14 @@
 /**
- * The header structure of packages and of the rpm database: u32 entry count, u32 data length, 16-byte index
- * entries (tag, type, offset, count), data; all big-endian. The limits are those of rpm's lib/header.c, so that
- * what is read here is what rpm reads, and what rpm refuses is refused.
+ * The header structure of packages and of the rpm database: u32 entry count, u32 data length, 16-byte index entries
+ * (tag, type, offset, count), data; all big-endian. The limits are those of rpm's lib/header.c, so Milliner accepts and
+ * refuses the same headers as rpm.
  */
 import { isUtf8 } from 'node:buffer';
 import type { MillinerError } from '../errors/error.ts';
 import type { ByteString } from '../host/paths.ts';
 import { dataTypes, declaredType, headerTags, signatureTags, type DataType } from './tags.ts';
 
-/** Makes the error that names the file or database at fault. */
+/** Makes an error that names the invalid file or database. */
 export type Refuse = (what: string) => MillinerError;
 
 const headerKinds = {
@@ -40,7 +40,7 @@ const typeSize: Partial<Record<DataType, number>> = {
 
 interface Entry {
   type: DataType;
-  /** Into the data area. */
+  /** Offset in the data area. */
   start: number;
   end: number;
   count: number;
@@ -48,7 +48,7 @@ interface Entry {
 
 interface Region {
   tag: number;
-  /** Index entries and data bytes that belong to it; its trailer is the last 16 of those bytes. */
+  /** Number of index entries and data bytes in the region; its trailer is the last 16 of those bytes. */
   entries: number;
   data: number;
 }
@@ -71,15 +71,15 @@ export function headerSize(
 }
 
 export class Header {
-  /** Everything after the magic: counts, index, data; what the rpm database stores. Not to be written to. */
+  /** The header without its magic, as the rpm database stores it: counts, index, data. Not to be written to. */
   readonly blob: Buffer;
-  /** False for the headers of version 3 packages, of which no part is marked as signed. */
+  /** False for headers of version 3 packages, which mark no part as signed. */
   readonly hasRegion: boolean;
   private readonly data: Buffer;
   private readonly entries = new Map<number, Entry>();
   private readonly refuse: Refuse;
 
-  /** Checks the whole blob; text and arrays are decoded only when asked for. */
+  /** Checks the whole blob; texts and arrays are decoded when they are read. */
   constructor(blob: Buffer, kind: HeaderKind, refuse: Refuse) {
     this.blob = blob;
     this.refuse = refuse;
@@ -97,7 +97,7 @@ export class Header {
       used += ((width - (used % width)) % width) + entry.end - entry.start;
       end = entry.end;
     }
-    // Between the entries of a package there is what aligns them and nothing else.
+    // Only alignment bytes may lie between the entries of a package.
     if (kind !== 'database' && used !== data) {
       throw refuse(`the ${kind} header has ${data} bytes of data, its entries ${used}`);
     }
@@ -112,7 +112,7 @@ export class Header {
     return this.strings(tag)?.[0];
   }
 
-  /** Text is UTF-8, or Latin-1 where it is not: nothing is lost, and it reads as createrepo_c writes it. */
+  /** Text is UTF-8, otherwise Latin-1, as createrepo_c writes it: no byte is lost. */
   strings(tag: TagNumber): string[] | undefined {
     const data = this.stringData(tag);
     if (!data || isUtf8(data)) return data?.toString('utf8').split('\0');
@@ -128,7 +128,7 @@ export class Header {
     return this.numbers(tag)?.[0];
   }
 
-  /** Unsigned numbers of any width; 64-bit ones must be exact in a double. */
+  /** Unsigned numbers of any width; a 64-bit number must fit into a double exactly. */
   numbers({ tag }: TagNumber): number[] | undefined {
     const entry = this.entries.get(tag);
     if (!entry) return undefined;
@@ -154,8 +154,8 @@ export class Header {
   }
 
   /**
-   * A copy of the blob with other values for tags outside the immutable region, 32-bit numbers and arrays of 8-bit
-   * ones; tags not present are left.
+   * A copy of the blob with other values for tags outside the immutable region: 32-bit numbers, and arrays of 8-bit
+   * numbers. Tags that are absent are ignored.
    */
   patched(values: readonly [TagNumber, number | readonly number[]][]): Buffer {
     const copy = Buffer.from(this.blob);
@@ -192,7 +192,7 @@ export class Header {
     return readIndexEntry(this.blob, 8 + index * entrySize);
   }
 
-  /** The first entry may be a region: everything up to its trailer in the data is what was signed. Version 3 packages have none. */
+  /** The first entry may be a region: the data up to its trailer is signed. Version 3 packages have none. */
   private readRegion(kind: HeaderKind, entryCount: number): Region | undefined {
     const { regions, exact } = headerKinds[kind];
     const first = this.indexEntry(0);
@@ -219,7 +219,7 @@ export class Header {
     return { tag: first.tag, entries, data };
   }
 
-  /** Checks one entry as rpm does; the next may not begin before its end. */
+  /** Checks one entry as rpm does; entries must not overlap. */
   private readEntry(index: number, previousEnd: number, region: Region | undefined): Entry {
     const { tag, type: typeNumber, offset, count } = this.indexEntry(index);
     const type = dataTypes[typeNumber - 1];
@@ -245,7 +245,7 @@ export class Header {
     return entry;
   }
 
-  /** What rpm added at installation replaces what the package said; within one region a tag may stand only once. */
+  /** A tag that rpm added at installation replaces the package's own; within one region a tag may occur only once. */
   private addEntry(tag: number, entry: Entry, index: number, region: Region | undefined): void {
     const added = region !== undefined && index >= region.entries;
     if (this.entries.has(tag) && !added) throw this.refuse(`tag ${tag} is in the header twice`);
@@ -267,7 +267,7 @@ export class Header {
   }
 }
 
-/** Which tags of the signature header are there, by name. */
+/** Names of the tags in a signature header. */
 export function signatureTagsOf(signature: Header): (keyof typeof signatureTags)[] {
   const names = Object.keys(signatureTags) as (keyof typeof signatureTags)[];
   return names.filter((name) => signature.has(signatureTags[name]));
@@ -295,7 +295,7 @@ function isText(type: DataType): boolean {
   return type === 'string' || type === 'strings' || type === 'i18n';
 }
 
-/** rpm lets the three kinds of text stand for each other, nothing else. */
+/** rpm accepts the three text types in place of each other, and no other substitution. */
 function compatible(declared: DataType, actual: DataType): boolean {
   return declared === actual || (isText(declared) && isText(actual));
 }

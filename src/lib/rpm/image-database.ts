@@ -1,4 +1,4 @@
-/** Where an image has its rpm database. */
+/** The rpm database of a mounted image. */
 import { join } from 'node:path';
 import { MillinerError } from '../errors/error.ts';
 import { lstatIfThere } from '../host/files.ts';
@@ -7,8 +7,8 @@ import { resolveInside } from '../host/resolve-in-root.ts';
 import { databaseFile, readInstalledNames } from './database.ts';
 
 /**
- * The database file of a mounted tree. What a scriptlet put in its place must not lead to the host's own database,
- * nor keep who reads it waiting. Throws RPMDB_INVALID.
+ * The database file of a mounted tree. A scriptlet may have put a link or a FIFO in its place: it must not lead to the
+ * host's own database, nor block the reader. Throws RPMDB_INVALID.
  */
 export async function databaseIn(root: string, dbPath: string): Promise<string> {
   const directory = resolveInside(root, dbPath);
@@ -18,7 +18,7 @@ export async function databaseIn(root: string, dbPath: string): Promise<string> 
   throw new MillinerError('RPMDB_INVALID', `${dbPath}/${databaseFile} of the image is not a regular file`);
 }
 
-/** NEVRAs of what a mounted tree's database has. Throws RPMDB_INVALID. */
+/** NEVRAs in the database of a mounted tree. Throws RPMDB_INVALID. */
 export async function installedIn(root: string, dbPath: string): Promise<string[]> {
   return readInstalledNames(await databaseIn(root, dbPath));
 }

@@ -1,4 +1,4 @@
-/** What an OpenPGP key file is, armoured or binary (RFC 9580, 4.2 and 6.2), and whether all of it is there. */
+/** Checks that a file is a complete OpenPGP key file, armoured or binary (RFC 9580, 4.2 and 6.2). */
 import { subpacketLength } from './openpgp.ts';
 
 export interface KeyBlock {
@@ -13,7 +13,7 @@ const begin = /^-----BEGIN PGP (PUBLIC|PRIVATE) KEY BLOCK-----\r?$/m;
 const blocks =
   /^-----BEGIN PGP (PUBLIC|PRIVATE) KEY BLOCK-----\r?\n([\s\S]*?)^-----END PGP \1 KEY BLOCK-----\r?$/gm;
 
-/** Undefined for what is no OpenPGP key file. gpg takes keys from the beginning of one that was cut short, too. */
+/** Undefined for any other file. gpg would also import the first keys of a file that was cut off. */
 export function keyBlockOf(bytes: Buffer): KeyBlock | undefined {
   if (bytes.length > maxFileBytes) return undefined;
   const text = bytes.toString('latin1');
@@ -32,7 +32,7 @@ export function keyBlockOf(bytes: Buffer): KeyBlock | undefined {
   return { secrecy: isPrivate ? 'private' : 'public', isWhole };
 }
 
-/** After the headers and an empty line, base64 and perhaps a checksum. */
+/** After the headers and an empty line: base64, and perhaps a checksum. */
 function holdsPackets(body: string): boolean {
   const lines = body.split(/\r?\n/);
   const base64 = lines.slice(lines.findIndex((line) => line.trim() === '') + 1);

@@ -10,11 +10,11 @@ import { parseColons, type PublicKey, type SigningKey } from './signing-key.ts';
 
 export interface KeyOptions {
   signal?: AbortSignal | undefined;
-  /** Where the directory of the moment is made; one that is cleared after a crash. Default: the system's. */
+  /** Parent of the temporary directory, one that is cleared after a crash; default: the system's. */
   workDirectory?: string | undefined;
 }
 
-/** What is trusted of a key file: all of its keys, or the one whose primary key has this fingerprint. */
+/** Which keys of a key file are trusted: all of them, or the one whose primary key has this fingerprint. */
 export interface TrustedKey {
   file: string;
   /** Upper-case hex. */
@@ -22,9 +22,8 @@ export interface TrustedKey {
 }
 
 /**
- * The trusted keys as gpg knows them once it has all of the files: a revocation, or a later day on which it expires, may
- * stand apart from the key. Throws KEY_INVALID naming a file without a public key, or without the one that is trusted
- * of it.
+ * The trusted keys, as gpg merges all of the files: a revocation or a later expiry may be in another file than the key.
+ * Throws KEY_INVALID naming a file that has no public key, or lacks the trusted one.
  */
 export async function readKeys(
   trusted: readonly TrustedKey[],
@@ -43,12 +42,12 @@ export async function readKeys(
       keys.push(...chosen);
     }
     const merged = await importedKeys(home, trusted, options);
-    // gpg imports no key without a name that it vouches for: such a one is invalid, as its file shows.
+    // gpg does not import a key without a valid self-signed name; such a key keeps its state from the file.
     return keys.map((key) => ({ ...key, signers: merged.get(key.fingerprint) ?? key.signers }));
   });
 }
 
-/** By the fingerprints of primary keys. */
+/** By fingerprint of the primary key. */
 async function importedKeys(
   home: string,
   trusted: readonly TrustedKey[],
@@ -60,12 +59,12 @@ async function importedKeys(
   return new Map(parseColons(home, stdout).map(({ fingerprint, signers }) => [fingerprint, signers]));
 }
 
-/** Takes the keys of a file into a home, as far as gpg takes them. */
+/** Imports the keys of a file into a GnuPG home, as far as gpg accepts them. */
 export async function importKeys(home: string, file: string, options: KeyOptions): Promise<void> {
   await gpg(home, ['--import'], { ...options, input: await keyBytes(file) });
 }
 
-/** Whoever owns the file: confined programs read no more than it would let them. Throws KEY_INVALID. */
+/** Reads any owner's file: confined programs may lack the rights to read it. Throws KEY_INVALID. */
 export async function keyBytes(file: string): Promise<Buffer> {
   return readFile(resolve(file)).catch((error: NodeJS.ErrnoException) => {
     throw keyInvalid(file, `cannot be read (${error.code})`);
@@ -74,11 +73,11 @@ export async function keyBytes(file: string): Promise<Buffer> {
 
 export interface GpgOptions extends KeyOptions {
   input?: Buffer;
-  /** Directories that it reads besides its home. */
+  /** Directories to read, besides its home. */
   reads?: string[];
 }
 
-/** With a home of its own; exit code 2 also tells of a single key that it does not understand. */
+/** With a GnuPG home of its own. Exit code 2 can also mean that gpg did not understand one of the keys. */
 export async function gpg(home: string, args: readonly string[], options: GpgOptions): Promise<RunResult> {
   const { signal, input, reads = [] } = options;
   const common = ['--homedir', home, '--batch', '--no-tty', '--no-auto-key-retrieve', '--no-autostart'];
@@ -96,10 +95,10 @@ function keyNotInFile(file: string, fingerprint: string, found: readonly PublicK
   );
 }
 
-/** rpm's tools exit with the number of things that went wrong. */
+/** rpm's tools exit with the number of failures. */
 export const anyExit = Array.from({ length: 256 }, (_, code) => code);
 
-/** A directory for one moment's keys. */
+/** Makes a temporary directory for keys, and removes it after fn. */
 export async function withDirectory<T>(
   { workDirectory }: KeyOptions,
   use: (directory: string) => Promise<T>,

@@ -1,4 +1,4 @@
-/** The head of a package file: lead, signature header, main header; read by position, never the payload. */
+/** The head of a package file: lead, signature header and main header. The payload is not read. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { MillinerError } from '../errors/error.ts';
 import { Header, headerSize, type HeaderKind, type Refuse } from './header.ts';
@@ -6,15 +6,15 @@ import { Header, headerSize, type HeaderKind, type Refuse } from './header.ts';
 const leadSize = 96;
 const leadMagic = Buffer.from('edabeedb', 'hex');
 const headerMagic = Buffer.from('8eade80100000000', 'hex');
-/** The only one there has been since rpm 2: a signature in a header of its own. */
+/** The only signature type since rpm 2: a signature in a header of its own. */
 const headerSignature = 5;
 
 export interface PackageHead {
-  /** What the lead says; headers of source packages that old versions wrote do not. */
+  /** From the lead: headers of source packages from old versions of rpm do not record it. */
   source: boolean;
   signature: Header;
   header: Header;
-  /** Where the compressed payload begins. */
+  /** Offset of the compressed payload. */
   payloadOffset: number;
   /** Bytes of the whole file. */
   fileSize: number;
@@ -73,7 +73,7 @@ class Reader {
     this.refuse = refusePackage(path);
   }
 
-  /** Nothing is allocated that the file is not long enough to fill. */
+  /** Checks the file's length before it allocates a buffer. */
   async bytes(length: number, what: string): Promise<Buffer> {
     if (length > this.size - this.position) throw this.truncated(what);
     const buffer = Buffer.alloc(length);

@@ -1,4 +1,4 @@
-/** Which of the recipe's keys made a package's signatures. */
+/** Finds the keys of the recipe that made a package's signatures. */
 import type { Header } from './header.ts';
 import { signatureIssuer, type Issuer } from './openpgp.ts';
 import { refusalOf, type PublicKey, type Refusal, type SigningKey } from './signing-key.ts';
@@ -20,9 +20,9 @@ export type SignatureProblem =
 
 export interface VerifiedPackage {
   path: string;
-  /** What made the signature: key or subkey, 16 upper-case hex digits. */
+  /** Key ID of the key or subkey that signed, 16 upper-case hex digits. */
   keyId: string;
-  /** Of the primary key. */
+  /** Fingerprint of the primary key. */
   fingerprint: string;
 }
 
@@ -31,10 +31,10 @@ export interface Problem {
   message: string;
 }
 
-/** A finding, or the problem in its stead. */
+/** A result, or the problem that prevents it. */
 export type Judgement<T> = T | Problem;
 
-/** Every signature on the package must be by a key of the recipe; the first names the maker. */
+/** Every signature on the package must be by a key of the recipe; the first is reported as the maker. */
 export function attribute(
   path: string,
   makers: readonly Issuer[],
@@ -68,7 +68,10 @@ function madeBy(signer: SigningKey, { fingerprint, keyId }: Issuer): boolean {
   return keyId !== undefined && keyId !== '' && signer.fingerprint.endsWith(keyId);
 }
 
-/** Of several copies of a key, one that was prolonged will do, and one that was revoked will not. */
+/**
+ * Of several copies of a key, one with a later expiry makes the signature valid, and one with a revocation makes it
+ * invalid.
+ */
 export function refusedMaker(maker: Issuer, keys: readonly PublicKey[]): Problem | undefined {
   if (maker.isAmbiguous) {
     return {

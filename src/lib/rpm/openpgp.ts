@@ -1,13 +1,16 @@
-/** Who says to have made an OpenPGP signature, and when (RFC 4880, 4.2 and 5.2). Names the key to look for; proves nothing. */
+/**
+ * Reads the claimed maker and time of an OpenPGP signature (RFC 4880, 4.2 and 5.2), to look for the key. It proves
+ * nothing.
+ */
 
 export interface Issuer {
   /** 16 upper-case hex digits. */
   keyId?: string;
   /** Upper-case hex. */
   fingerprint?: string;
-  /** Seconds since 1970, as the signed part says. */
+  /** Seconds since 1970, from the signed part. */
   created?: number;
-  /** It names two keys, or two times: which of them a reader takes is up to the reader. */
+  /** It contains two key IDs or two times, and programs differ in which of them they use. */
   isAmbiguous?: true;
 }
 
@@ -16,7 +19,7 @@ const creationTime = 2;
 const issuerKeyId = 16;
 const issuerFingerprint = 33;
 
-/** Reads the first packet of a signature tag; empty where it is no signature or says nothing of its maker. */
+/** Reads the first packet of a signature tag; empty if it is no signature or does not name its maker. */
 export function signatureIssuer(data: Buffer): Issuer {
   try {
     const body = packetBody(data);
@@ -24,7 +27,7 @@ export function signatureIssuer(data: Buffer): Issuer {
     if (body.readUInt8(0) === 3) return { created: body.readUInt32BE(3), keyId: hex(body, 7, 8) };
     return body.readUInt8(0) === 4 ? issuerOfVersion4(body) : {};
   } catch (error) {
-    // Reading past the end: a malformed signature, which rpm will say of it too.
+    // The signature ends too early; rpm will refuse it as well.
     if (error instanceof RangeError) return {};
     throw error;
   }
@@ -45,7 +48,9 @@ function packetBody(data: Buffer): Buffer | undefined {
     : data.subarray(1 + width, 1 + width + data.readUIntBE(1, width));
 }
 
-/** Of the unhashed subpackets only the maker's name is taken: rpm 4.18 looks for the key by the first id in either. */
+/**
+ * From the unhashed subpackets only the maker's ID is read: rpm 4.18 looks for the key by the first ID in either part.
+ */
 function issuerOfVersion4(body: Buffer): Issuer {
   const hashedLength = body.readUInt16BE(4);
   const unhashedLength = body.readUInt16BE(6 + hashedLength);
@@ -85,14 +90,14 @@ function subpackets(area: Buffer): SignatureSubpackets {
     const type = area.readUInt8(start) & 0x7f;
     if (type === creationTime) found.times.push(area.readUInt32BE(start + 1));
     if (type === issuerKeyId) found.keyIds.push(hex(area, start + 1, 8));
-    // One byte of key version stands before the fingerprint.
+    // The fingerprint follows one byte of key version.
     if (type === issuerFingerprint) found.fingerprints.push(hex(area, start + 2, length - 2));
     position = start + length;
   }
   return found;
 }
 
-/** New-format packets give their length in the same way, but for parts of a body. */
+/** The length of a subpacket; new-format packets use the same encoding, except for partial bodies. */
 export function subpacketLength(data: Buffer, at: number): { length: number; start: number } {
   const first = data.readUInt8(at);
   if (first < 192) return { length: first, start: at + 1 };

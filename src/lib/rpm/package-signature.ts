@@ -1,4 +1,4 @@
-/** Whether packages are what their makers signed: rpm verifies, this says which key it was and names what is wrong. */
+/** Verifies signatures of packages: rpm verifies, and this module finds the key and describes the problem. */
 import { resolve } from 'node:path';
 import { MillinerError } from '../errors/error.ts';
 import type { Header } from './header.ts';
@@ -27,14 +27,14 @@ export interface BadPackage extends Problem {
 }
 
 export interface VerifyOptions extends KeyOptions {
-  /** No other key counts. */
+  /** Only these keys are trusted. */
   keys: readonly TrustedKey[];
 }
 
 /**
- * Verifies signature and digests of every file with rpm, in a keyring of these keys only, and finds out which of
- * them signed. Gives the files in their order. Throws KEY_INVALID, or SIGNATURE_INVALID with
- * `details.packages: BadPackage[]` naming every bad file and why.
+ * Verifies signature and digests of every file with rpm, in a keyring with only these keys, and finds the key that
+ * signed each. Returns the files in their order. Throws KEY_INVALID, or SIGNATURE_INVALID with `details.packages:
+ * BadPackage[]`, one with a reason for every bad file.
  */
 export async function verifySignatures(
   files: readonly string[],
@@ -95,7 +95,7 @@ async function judgeFile<T extends object | true>(
   }
 }
 
-/** Formats before 6 tell the size of header and payload; this only serves to name the problem, rpm found it. */
+/** Formats before 6 record the size of header and payload. It only serves to describe a problem that rpm has found. */
 function expectedSize({ signature, header, payloadOffset }: PackageHead): number | undefined {
   const rest = signature.number(signatureTags.LONGSIZE) ?? signature.number(signatureTags.SIZE);
   return rest === undefined ? undefined : payloadOffset - header.blob.length - 8 + rest;
@@ -107,7 +107,7 @@ function judgeDigests({ passed, checks }: KeysVerdict): Judgement<true> {
   return badDigest(checks);
 }
 
-/** rpm speaks of every digest that it looks for. Where none is wrong, it has missed one. */
+/** rpm reports every digest that it looks for. If none of them is wrong, one is missing. */
 function badDigest(checks: readonly Check[]): Problem {
   const digests = checks.filter(({ kind }) => kind === 'digest');
   if (digests.some(({ status }) => status === 'BAD'))
@@ -118,7 +118,7 @@ function badDigest(checks: readonly Check[]): Problem {
     : { problem: 'no-digest', message: `lacks digests that rpm wants: ${missing}` };
 }
 
-/** As rpm calls them; empty where it has found all. */
+/** As rpm names them; empty if it found all. */
 function missingDigests(checks: readonly Check[]): string {
   const missing = checks.filter(({ kind, status }) => kind === 'digest' && status !== 'OK');
   return [...new Set(missing.map(({ subject }) => subject))].join(', ');
@@ -150,7 +150,7 @@ function judgeSignature(
   return attribute(path, identified.length > 0 ? identified : [issuer], keys);
 }
 
-/** The key is known; rpm's policy has something against it, or against how the signature was made. */
+/** The key is known, but rpm's policy rejects it, or the way in which the signature was made. */
 function untrusted({ subject, status, reason }: Check): Problem {
   const why = reason === undefined ? status : `${status}: ${reason}`;
   return {
@@ -170,7 +170,7 @@ function missingSignature(signature: Header, checks: readonly Check[]): Problem 
   return { problem: 'unsigned', message: `is not signed${besides}` };
 }
 
-/** rpm reports by path, line by line: a path must not be able to forge a line. */
+/** rpm reports one line for each path, so a path with a line break could fake a line. */
 function checkedPath(file: string): string {
   const path = resolve(file);
   if (/[\n\r]/.test(path))

@@ -1,4 +1,4 @@
-/** What one RPM says of itself. */
+/** Metadata of one RPM package. */
 import { accountsOf, dependencyKinds, readDependencies, sense } from './dependencies.ts';
 import type { Account, Dependency, DependencyKind } from './dependencies.ts';
 import { digestAlgorithms, readFiles, type DigestAlgorithm, type RpmFile } from './file-list.ts';
@@ -7,10 +7,10 @@ import { readHead, refusePackage } from './lead.ts';
 import { readScriptlets, type Scriptlet } from './scriptlets.ts';
 import { headerTags, type HeaderTag, type SignatureTag } from './tags.ts';
 
-/** What a header says, be it from a package file or from the rpm database. */
+/** Metadata of a header, from a package file or from the rpm database. */
 export interface PackageInfo extends Record<DependencyKind, Dependency[]> {
   name: string;
-  /** 0 where there is none: rpm compares them alike. */
+  /** 0 if there is none, which rpm compares as equal. */
   epoch: number;
   version: string;
   release: string;
@@ -35,17 +35,17 @@ export interface PackageInfo extends Record<DependencyKind, Dependency[]> {
   files: RpmFile[];
   scriptlets: Scriptlet[];
   accounts: Account[];
-  /** All tags, for what is not named above. */
+  /** The header itself, for tags that are not listed here. */
   header: Header;
 }
 
 export interface Payload {
   format: string;
-  /** gzip, bzip2, xz, lzma, zstd; '' where the header names none: gzip or plain, as its first bytes tell. */
+  /** gzip, bzip2, xz, lzma, zstd; '' if the header names none: then gzip or uncompressed, by its first bytes. */
   compressor: string;
   /** Compressor options as rpmbuild had them, such as 19. */
   flags: string;
-  /** Where it begins in the file. */
+  /** Offset in the file. */
   offset: number;
   /** Compressed bytes. */
   size: number;
@@ -62,7 +62,7 @@ export interface RpmPackage extends PackageInfo {
 
 export interface SignaturePresence {
   tags: SignatureTag[];
-  /** `v6` means: only in the OPENPGP tag, which rpm before version 6 does not look at. */
+  /** `v6`: only in the OPENPGP tag, which rpm before version 6 ignores. */
   kind: 'none' | 'v4' | 'v6';
 }
 
@@ -81,7 +81,7 @@ export async function readPackage(path: string): Promise<RpmPackage> {
   };
 }
 
-/** Turns a checked header into plain data; `refuse` makes the error for what does not fit together. */
+/** Decodes a checked header; `refuse` makes the error for inconsistent values. */
 export function describeHeader(header: Header, refuse: Refuse): PackageInfo {
   const identity = readIdentity(header, refuse);
   const dependencies = Object.fromEntries(
@@ -112,7 +112,7 @@ export function describeHeader(header: Header, refuse: Refuse): PackageInfo {
   };
 }
 
-/** rpm adds it to every header of version 3, also where the package says it too; an epoch of 0 is written out. */
+/** rpm adds it to every header of version 3, even if the package has it already; an epoch of 0 is written out. */
 function selfProvide({ name, version, release }: Nevra, header: Header): Dependency {
   const epoch = header.number(headerTags.EPOCH);
   const prefix = epoch === undefined ? '' : `${epoch}:`;
@@ -131,7 +131,7 @@ export function nevraText(nevra: Nevra): string {
   return `${nevra.name}-${evrText(nevra)}${nevra.arch && `.${nevra.arch}`}`;
 }
 
-/** The other way round. Undefined for what nevraText does not make. */
+/** The inverse of nevraText. Undefined for text that nevraText does not produce. */
 export function parseNevra(text: string): Nevra | undefined {
   const [, name, epoch = '0', version, release, arch] =
     /^(.+)-(?:(\d+):)?([^-]+)-([^-]+)\.([^.-]+)$/.exec(text) ?? [];
@@ -151,7 +151,7 @@ const nameCharacters = /^[^\u0000-\u0020/\u007f]+$/;
 /** NAME_MAX, less `.rpm`. */
 const maxNevraLength = 251;
 
-/** These words become file names, lock entries and arguments; what could pass for something else is refused. */
+/** These fields become file names, lock entries and arguments, so ambiguous characters are refused. */
 export function readIdentity(header: Header, refuse: Refuse): Nevra & { nevra: string } {
   const word = (tag: HeaderTag) => {
     const value = header.string(headerTags[tag]);
@@ -185,7 +185,7 @@ function readPayloadInfo(header: Header, offset: number, fileSize: number, refus
   };
 }
 
-/** What the tags of a signature header amount to. */
+/** Summarizes the tags of a signature header. */
 export function signaturePresence(tags: SignatureTag[]): SignaturePresence {
   const signed = (names: SignatureTag[]) => names.some((name) => tags.includes(name));
   const kind = signed(['RSA', 'DSA', 'PGP', 'GPG']) ? 'v4' : signed(['OPENPGP']) ? 'v6' : 'none';

@@ -1,4 +1,4 @@
-/** The files of a package's payload, each matched to the header's entry for it. */
+/** Reads the files of a payload and matches each to its entry in the header. */
 import { createHash } from 'node:crypto';
 import { showBytes, type ByteString } from '../host/paths.ts';
 import { readCpio, type CpioEntry } from './cpio.ts';
@@ -10,21 +10,21 @@ import type { RpmPackage } from './package.ts';
 
 export interface PayloadOptions {
   signal?: AbortSignal | undefined;
-  /** The package is known for what it is: its payload's digest is not computed again, that of its files is. */
+  /** The package is verified already: the digest of its payload is not computed again, those of its files are. */
   isTrusted?: boolean;
 }
 
 export interface PayloadFile {
-  /** Every name of it in the header's order: one, or a set of hard links. */
+  /** All of its names in the header's order: one, or a set of hard links. */
   links: readonly [RpmFile, ...RpmFile[]];
-  /** Exactly links[0].size bytes, checked against the digest; to be read before the next file is asked for. */
+  /** Exactly links[0].size bytes, checked against the digest; read them before the next file. */
   content: AsyncIterable<Buffer>;
 }
 
 /**
- * Regular files with their bytes, each once, in the payload's order; directories, links and devices are in the
- * header alone, but are checked too. The package is good only when the iteration has ended: missing files and a
- * wrong payload digest show at the end. Throws PACKAGE_INVALID naming the file and what is wrong.
+ * Regular files with their content, each once, in the payload's order. Directories, links and devices are only in the
+ * header, but are checked too. The package is valid only when the iteration has ended, because missing files and a
+ * wrong digest show at the end. Throws PACKAGE_INVALID naming the file and the problem.
  */
 export async function* readPayload(
   pkg: RpmPackage,
@@ -37,7 +37,7 @@ export async function* readPayload(
   yield* matchPayload(pkg.files, bytes, refuse);
 }
 
-/** readPayload's work on an archive that is already plain bytes. */
+/** As readPayload, for an archive that is already decompressed. */
 export async function* matchPayload(
   files: readonly RpmFile[],
   archive: AsyncIterable<Buffer>,
@@ -52,7 +52,7 @@ export async function* matchPayload(
   matcher.finish();
 }
 
-/** As rpm does when it unpacks: content that is not what the header promises is an error, at its last byte. */
+/** As rpm does when it unpacks: content that differs from the header is an error, at its last byte. */
 async function* verified(
   file: RpmFile,
   content: AsyncIterable<Buffer>,
@@ -74,7 +74,7 @@ class Matcher {
   private readonly byPath: ReadonlyMap<ByteString, RpmFile>;
   private readonly sets: ReadonlyMap<RpmFile, RpmFile[]>;
   private readonly seen = new Set<RpmFile>();
-  /** Sets of hard links whose content has come. */
+  /** Sets of hard links whose content was read. */
   private readonly delivered = new Set<RpmFile[]>();
   private current: RpmFile | undefined;
 
@@ -85,7 +85,10 @@ class Matcher {
     this.sets = hardLinkSets(files, refuse);
   }
 
-  /** The archive does not say it: links carry their target, the last of a set of hard links its data. */
+  /**
+   * Stripped entries lack their size: that of a link is its target's, and only the last of a set of hard links has
+   * content.
+   */
   strippedSize(index: number): number {
     const file = this.files[index];
     if (!file) throw this.refuse(`has a payload entry for file ${index}, which its header does not list`);
@@ -96,7 +99,7 @@ class Matcher {
     return set && set.at(-1) !== file ? 0 : file.size;
   }
 
-  /** Marks the entry's file as seen; gives all its names if this is the entry that brings the content. */
+  /** Marks the entry's file as seen; returns all its names if this entry has the content. */
   take(entry: CpioEntry): [RpmFile, ...RpmFile[]] | undefined {
     const file = this.fileOf(entry);
     const shown = showBytes(file.path);
@@ -116,7 +119,7 @@ class Matcher {
     return type === fileType.regular ? [file] : undefined;
   }
 
-  /** One entry of a set brings the content, as a rule the last; the others are empty. */
+  /** One entry of a set has the content, usually the last; the others are empty. */
   private takeLink(entry: CpioEntry, file: RpmFile, set: RpmFile[]): [RpmFile, ...RpmFile[]] | undefined {
     const last = set.every((link) => this.seen.has(link));
     if (entry.size === 0 && (file.size > 0 || !last)) return undefined;
@@ -127,7 +130,7 @@ class Matcher {
     return set as [RpmFile, ...RpmFile[]];
   }
 
-  /** The content of a symbolic link is its target, once more. */
+  /** The content of a symbolic link repeats its target. */
   async checkLink(entry: CpioEntry): Promise<void> {
     const { current } = this;
     if (current?.linkTarget === undefined || entry.size !== current.linkTarget.length) {

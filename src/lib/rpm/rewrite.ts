@@ -1,4 +1,4 @@
-/** The canonical form of a database, in the process that reads it: SQLite reads the one and writes the other. */
+/** Writes the canonical form of a database, in the process that reads it. */
 import { DatabaseSync } from 'node:sqlite';
 import { MillinerError } from '../errors/error.ts';
 import { readSchema, type Schema } from './database-schema.ts';
@@ -19,9 +19,9 @@ export interface RewriteOptions {
 const sqliteFull = 13;
 
 interface CanonicalRow {
-  /** The row it had. */
+  /** Its old row. */
   instance: number;
-  /** The INSTALLTID it had. */
+  /** Its old INSTALLTID. */
   transaction: number | undefined;
   sortKey: string;
   blob: Buffer;
@@ -33,7 +33,7 @@ interface NumberedRow {
   installTime: number;
 }
 
-/** Gives the rows that it has written. */
+/** Returns the rows that it wrote. */
 export function rewriteDatabase(
   source: DatabaseSync,
   { target, installTime }: RewriteOptions,
@@ -59,7 +59,7 @@ function canonicalRows(source: DatabaseSync, installTime: number, refuse: Refuse
       ]),
     };
   });
-  // Packages may share a NEVRA (public keys, forced installs); their bytes then decide.
+  // Packages may share a NEVRA (public keys, forced installs); then their bytes decide.
   return rows.toSorted((a, b) =>
     a.sortKey === b.sortKey ? Buffer.compare(a.blob, b.blob) : a.sortKey < b.sortKey ? -1 : 1,
   );
@@ -85,7 +85,7 @@ function writeDatabase(
       insert.run(i + 1, blob);
     }
     for (const name of schema.indexTables) copyIndex(source, target, name, byInstance, refuse);
-    // After the rows, so that each index is built in one go, sorted.
+    // After the rows, so that each index is built once, sorted.
     for (const sql of schema.indexes) target.exec(sql);
     target.exec('COMMIT');
   } catch (error) {
@@ -99,7 +99,7 @@ function writeDatabase(
   }
 }
 
-/** An index table's rows with their packages' new numbers, in the order of package, position and key. */
+/** Copies an index table with the packages' new numbers, in the order of package, position and key. */
 function copyIndex(
   source: DatabaseSync,
   target: DatabaseSync,
@@ -107,7 +107,7 @@ function copyIndex(
   byInstance: ReadonlyMap<number, NumberedRow>,
   refuse: Refuse,
 ): void {
-  // As bytes: file names need not be UTF-8. The table's name has been checked: letters and digits.
+  // As bytes, because file names need not be UTF-8. The table's name is checked: letters and digits.
   const select = source.prepare(
     `SELECT typeof(key) AS type, CAST(key AS BLOB) AS key, hnum, idx FROM "${table}" ORDER BY idx, key`,
   );
@@ -130,7 +130,7 @@ function copyIndex(
   }
 }
 
-/** rpm keeps numbers in the byte order of the machine that it ran on, which the old key shows. */
+/** rpm stores numbers in the byte order of its machine, which the old key shows. */
 function transactionKey(old: Uint8Array, { transaction, installTime }: NumberedRow): Buffer {
   const key = Buffer.from(old);
   if (key.length === 4 && key.readUInt32LE(0) === transaction) key.writeUInt32LE(installTime);

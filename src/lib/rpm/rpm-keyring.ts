@@ -1,4 +1,4 @@
-/** The trusted keys in a keyring of rpm's that only one check uses. */
+/** Imports the trusted keys into a temporary keyring of rpm's, for one check. */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -18,7 +18,7 @@ import {
 } from './keys.ts';
 import type { PublicKey } from './signing-key.ts';
 
-/** Paths of files that hold the trusted keys and no others; those that must be written lie in `home`. */
+/** Paths of files with the trusted keys and no others; files that must be written are in `home`. */
 export async function isolateKeys(
   trusted: readonly TrustedKey[],
   home: string,
@@ -33,8 +33,8 @@ export async function isolateKeys(
 }
 
 /**
- * The same for rpm 4.18, which takes nothing of a file in which a subkey is revoked, and takes keys that gpg believes
- * nothing of: it is given the file without.
+ * For rpm 4.18, which rejects a whole file if one subkey is revoked, and accepts keys that gpg considers invalid: it
+ * gets the file without such keys.
  */
 async function isolateForRpm(
   trusted: readonly TrustedKey[],
@@ -53,8 +53,8 @@ async function isolateForRpm(
 }
 
 /**
- * As gpg's words for what is to be deleted: a whole key, or, with an exclamation mark, a subkey of it. What is invalid
- * gpg has not taken at all.
+ * Arguments of gpg for the keys to delete: a whole key, or a subkey, with an exclamation mark. Invalid keys are
+ * omitted, because gpg did not import them.
  */
 function faultyOf({ fingerprint, signers }: PublicKey): string[] {
   const [primary, ...subkeys] = signers;
@@ -71,7 +71,7 @@ async function isolateKey(
   const ring = await mkdtemp(join(home, 'ring-'));
   const alone = join(ring, 'alone.asc');
   await importKeys(ring, file, options);
-  // Of what gpg has not taken there is nothing to delete.
+  // Keys that gpg did not import need no deletion.
   for (const key of without) await gpg(ring, ['--yes', '--delete-keys', '--', key], options);
   const which = fingerprint === undefined ? [] : ['--', fingerprint];
   const { stderr } = await gpg(ring, ['--armor', '--output', alone, '--export', ...which], options);
@@ -80,8 +80,8 @@ async function isolateKey(
 }
 
 /**
- * Gives `use` the path of an rpm database that holds the trusted keys and nothing else; it is gone afterwards.
- * Throws KEY_INVALID naming a key file that rpm does not take.
+ * Calls `use` with the path of an rpm database that holds only the trusted keys, and removes it afterwards. Throws
+ * KEY_INVALID naming a key file that rpm does not accept.
  */
 export async function withKeyring<T>(
   trusted: readonly TrustedKey[],
@@ -98,7 +98,7 @@ export async function withKeyring<T>(
       const reach = { reads: [key], writes: dbpath };
       const settings = { signal: options.signal, allow: anyExit };
       const { exitCode, stderr } = await runConfined('rpmkeys', args, reach, settings);
-      // rpm 4.18 exits 0 also where it could not write the key down.
+      // rpm 4.18 also exits with 0 if it could not store the key.
       if (exitCode === 0 && !/^error:/m.test(stderr)) continue;
       if (saysDiskFull(stderr) || (await isNearlyFull(dbpath))) throw diskFull(dbpath);
       throw keyInvalid(file, `is not taken by rpm (${stderr.trim()})`);

@@ -1,4 +1,4 @@
-/** Runs rpmkeys over many packages and says for each what it found. */
+/** Runs rpmkeys over many packages and returns its checks of each. */
 import { runConfined } from '../host/confined.ts';
 import { inParallel } from '../host/parallel.ts';
 import { anyExit } from './keys.ts';
@@ -7,27 +7,27 @@ export type CheckStatus = 'OK' | 'BAD' | 'NOKEY' | 'NOTFOUND' | 'NOTTRUSTED' | '
 
 export interface Check {
   kind: 'signature' | 'digest';
-  /** As rpm calls it: Payload SHA256 digest. */
+  /** rpm's name of the check, such as Payload SHA256 digest. */
   subject: string;
   status: CheckStatus;
-  /** What rpm says of it besides. */
+  /** rpm's further explanation. */
   reason?: string;
-  /** Upper-case hex as rpm prints it: 8, 16 or 40 digits by version; only for signatures that are there. */
+  /** Upper-case hex as rpm prints it: 8, 16 or 40 digits by version; only for existing signatures. */
   keyId?: string;
 }
 
 export interface KeysVerdict {
   path: string;
-  /** rpm's own verdict over all its checks. */
+  /** rpm's verdict over all its checks. */
   passed: boolean;
   checks: Check[];
 }
 
-/** What every package must have: its digests, or these and a signature over header and payload. */
+/** What every package must have: its digests, or also a signature over header and payload. */
 export type VerifyLevel = 'digest' | 'all';
 
 const batchSize = 64;
-/** Checking is bound by the processor, of which rpm itself will need one next to this. */
+/** Checks are bound by the processor, and rpm needs one for the installation too. */
 const processes = 2;
 
 /** Verdicts in the order of the paths, which must be absolute and without line breaks. */
@@ -43,7 +43,7 @@ export async function runRpmkeys(
   return (await inParallel(batches, processes, signal, check)).flat();
 }
 
-/** The exit code speaks for a whole batch, so where it is not 0 each package is asked for its own. */
+/** The exit code is for a whole batch, so if it is not 0 each package is checked alone. */
 async function checkBatch(
   paths: string[],
   dbpath: string,
@@ -53,7 +53,7 @@ async function checkBatch(
   const settings = [`_pkgverify_level ${level}`, '_pkgverify_flags 0x0'].flatMap((it) => ['--define', it]);
   const noSignature = level === 'digest' ? ['--nosignature'] : [];
   const args = ['--dbpath', dbpath, ...settings, ...noSignature, '--checksig', '--verbose', ...paths];
-  // What one package does to the reader of it cannot change which keys the next is held to.
+  // Read-only access to the keyring: a package that takes the reader over cannot change the keys for the next one.
   const reach = { reads: [dbpath, ...paths] };
   const { exitCode, stdout } = await runConfined('rpmkeys', args, reach, { signal, allow: anyExit });
   if (exitCode === 0 || paths.length === 1) {
@@ -67,7 +67,7 @@ async function checkBatch(
 
 const checkLine = /^ {4}(.+): (OK|BAD|NOKEY|NOTFOUND|NOTTRUSTED|UNKNOWN)(?: \((.*)\))?$/;
 
-/** `PATH:` and then, indented, one line for each check; the status word is the same in every language. */
+/** `PATH:` and then one indented line for each check; the status word is the same in every language. */
 function parseChecks(text: string, paths: readonly string[]): Map<string, Check[]> {
   const known = new Set(paths.map((path) => `${path}:`));
   const found = new Map<string, Check[]>();

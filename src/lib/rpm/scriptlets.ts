@@ -13,13 +13,13 @@ export interface Scriptlet {
   kind: ScriptletKind;
   /** Program and its arguments, such as ['/bin/sh'] or ['<lua>']. */
   interpreter: string[];
-  /** Empty where the program alone is the scriptlet (`%post -p /sbin/ldconfig`). */
+  /** Empty if the program alone is the scriptlet (`%post -p /sbin/ldconfig`). */
   body: string;
   /** Bits of rpm's RPMSCRIPT_FLAG_*: 1 expand macros, 2 query format, 4 critical. */
   flags: number;
-  /** For triggers the packages they watch, for file triggers the path prefixes. */
+  /** For triggers the watched packages, for file triggers the path prefixes. */
   conditions: Dependency[];
-  /** For file triggers; higher runs earlier, 1000000 if the package says nothing. */
+  /** For file triggers; a higher number runs earlier, default 1000000. */
   priority?: number;
 }
 
@@ -35,7 +35,7 @@ const plain: readonly (readonly [PlainKind, HeaderTag, HeaderTag, HeaderTag])[] 
   ['verify', 'VERIFYSCRIPT', 'VERIFYSCRIPTPROG', 'VERIFYSCRIPTFLAGS'],
 ];
 
-/** Every scriptlet, in the order of a package's life; then triggers, file triggers, transaction file triggers. */
+/** Every scriptlet in the order of a package's life; then triggers, file triggers, transaction file triggers. */
 export function readScriptlets(header: Header, refuse: Refuse): Scriptlet[] {
   const scriptlets: Scriptlet[] = [];
   for (const [kind, bodyTag, programTag, flagsTag] of plain) {
@@ -56,7 +56,7 @@ export function readScriptlets(header: Header, refuse: Refuse): Scriptlet[] {
 
 type Family = 'TRIGGER' | 'FILETRIGGER' | 'TRANSFILETRIGGER';
 
-/** Conditions are one flat list over all triggers of a family; the index array says whose each is. */
+/** Conditions are one flat list for all triggers of a family; the index array assigns them. */
 function readTriggers(header: Header, family: Family, refuse: Refuse): Scriptlet[] {
   const scripts = header.strings(headerTags[`${family}SCRIPTS`]) ?? [];
   const programs = header.strings(headerTags[`${family}SCRIPTPROG`]);

@@ -1,6 +1,6 @@
 /**
- * File states of packages part of whose files were made by others than rpm (`_netsharedpath`), as they are once those
- * files are there. With all that is in a directory rpm leaves out the directory too, and so on upwards.
+ * Corrects file states of packages, some of whose files Milliner made instead of rpm (`_netsharedpath`), once these
+ * files exist. rpm also omits a directory if it omits everything in it, and so on upwards.
  */
 import { fileType, readFiles } from './file-list.ts';
 import type { Header, Refuse } from './header.ts';
@@ -11,7 +11,7 @@ export const fileStates = ['normal', 'replaced', 'notinstalled', 'netshared', 'w
 
 const state = (name: (typeof fileStates)[number]) => fileStates.indexOf(name);
 
-/** Undefined where rpm has made everything. */
+/** Undefined if rpm made every file. */
 export function settledStates(header: Header, refuse: Refuse): number[] | undefined {
   const states = header.numbers(headerTags.FILESTATES);
   if (!states?.includes(state('netshared'))) return undefined;
@@ -26,7 +26,7 @@ export function settledStates(header: Header, refuse: Refuse): number[] | undefi
     filled.add(directoryOf(path));
   };
   files.filter(({ i }) => states[i] === state('netshared')).forEach(settle);
-  // The deepest first: with what is in one, those above are there.
+  // The deepest first: a directory with content makes those above it exist.
   for (const directory of emptied.toSorted((a, b) => depthOf(b.path) - depthOf(a.path)))
     if (filled.has(directory.path)) settle(directory);
   return settled;

@@ -1,6 +1,7 @@
 /**
- * OpenPGP messages that carry what they sign, such as the signatures of containers (containers-signature(5)): gpg opens
- * them in a keyring of one file's keys only. The time of the signature decides whether a key counts, as for packages.
+ * OpenPGP messages that contain the signed content, such as signatures of containers (containers-signature(5)). gpg
+ * opens them in a keyring with only one file's keys. As for packages, the time of the signature decides whether a key
+ * counts.
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,28 +11,31 @@ import type { PublicKey } from './signing-key.ts';
 
 export interface OpenedMessage {
   content: Buffer;
-  /** Of the key or subkey that signed: upper-case hex. */
+  /** Fingerprint of the key or subkey that signed, upper-case hex. */
   fingerprint: string;
 }
 
-/** `altered`: no message as its maker wrote it; `unknown-key`: of no key of the file; `refused`: good, but does not count. */
+/**
+ * `altered`: not a message as its maker wrote it; `unknown-key`: by no key of the file; `refused`: valid, but does not
+ * count.
+ */
 export interface MessageProblem {
   problem: 'altered' | 'unknown-key' | 'refused';
   message: string;
 }
 
-/** Bytes of content; a message may be compressed. */
+/** Bytes of decompressed content. */
 const maxContentBytes = 65_536;
 /** SHA-256, SHA-384, SHA-512, by their numbers in OpenPGP. */
 const strongHashes = ['8', '9', '10'];
 const documentClasses = ['00', '01'];
-/** Of one good signature and its content; with any other word, more or something else was there. */
+/** Status words for one good signature and its content. Any other word means that there was something else. */
 const expected = new Set(
   'NEWSIG GOODSIG EXPKEYSIG VALIDSIG PLAINTEXT PLAINTEXT_LENGTH KEY_CONSIDERED KEYEXPIRED SIG_ID'.split(' '),
 );
 const harmless = /^(?:NOTATION_|TRUST_|VERIFICATION_COMPLIANCE_MODE$|PROGRESS$)/;
 
-/** What each of the messages holds, or why it counts for nothing. Throws KEY_INVALID. */
+/** The content of each message, or the reason why it does not count. Throws KEY_INVALID. */
 export async function openMessages(
   messages: readonly Buffer[],
   file: string,
@@ -58,7 +62,7 @@ async function open(
   const [signed, content] = [join(home, 'message'), join(home, 'content')];
   await writeFile(signed, message);
   await rm(content, { force: true });
-  // Without --no-armor a text that only looks signed could be meant.
+  // Without --no-armor, gpg could accept a text that only looks signed.
   const bounds = ['--no-armor', '--max-output', String(maxContentBytes), '--output', content];
   const args = ['--trust-model', 'always', '--status-fd', '1', ...bounds, '--verify', '--', signed];
   const { stdout } = await gpg(home, args, options);
@@ -70,7 +74,7 @@ async function open(
   return { content: await readFile(content), fingerprint: valid.fingerprint };
 }
 
-/** Where there is one good signature over one content, and nothing else. */
+/** The signature, if there is exactly one good one over one content, and nothing else. */
 function onlySignature(status: readonly string[][]): ValidSignature | undefined {
   const count = (...words: string[]) => status.filter(([word]) => words.includes(word!)).length;
   const isAlone = ['NEWSIG', 'VALIDSIG', 'PLAINTEXT'].every((word) => count(word) === 1);

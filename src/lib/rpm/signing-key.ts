@@ -1,32 +1,35 @@
-/** Keys and subkeys with their times, and the one rule for which of them a signature of which time counts. */
+/**
+ * Keys and subkeys with their validity, and the one rule that decides whether a key's signature of a given time counts.
+ */
 
 export interface PublicKey {
   /** The key file that it came from. */
   file: string;
-  /** Of the primary key: upper-case hex. */
+  /** Fingerprint of the primary key, upper-case hex. */
   fingerprint: string;
-  /** The primary key, and its subkeys. */
+  /** The primary key and its subkeys. */
   signers: SigningKey[];
 }
 
 export interface SigningKey {
   /** Upper-case hex. */
   fingerprint: string;
-  /** For which it counts for nothing, whenever it signed. */
+  /** A fault that makes each of its signatures worthless, whenever they were made. */
   fault: KeyFault | undefined;
-  /** `RSA 4096`, or the name that gpg has for its curve. */
+  /** `RSA 4096`, or gpg's name of its curve. */
   kind: string;
-  /** It is meant for signatures of documents: not for other keys or for encryption alone. */
+  /** Whether it may sign documents, not only other keys, and not only encrypt. */
   canSign: boolean;
-  /** Seconds since 1970: a subkey lives no longer than its primary key. */
+  /** Seconds since 1970. A subkey expires no later than its primary key. */
   created: number;
-  /** Infinity: never. */
+  /** Infinity: it does not expire. */
   expires: number;
 }
 
 /**
- * `invalid`: nothing in its file that gpg believes says what it is for and how long: it has no name that it vouches for
- * itself, or a subkey no primary key that does. Whether such a one was revoked or has expired, nobody can tell.
+ * `invalid`: gpg finds nothing valid in the file that states the key's purpose and lifetime. A primary key has no
+ * self-signed name, or a subkey has no primary key that signed it. So it is unknown whether the key was revoked or has
+ * expired.
  */
 export type KeyFault = 'revoked' | 'invalid';
 
@@ -36,10 +39,10 @@ export interface Refusal {
 }
 
 /**
- * Why a signature of that time by that key does not count; undefined where it does. All that is signed with OpenPGP is
- * held to this: packages, metadata, signatures of containers. The time of the signature decides: what was signed in
- * time stays what it was when its maker's key expires. A revoked key counts for nothing, since whoever has stolen it
- * writes whatever time he likes. The host's clock has no say: a build is the same at any time.
+ * Why a key's signature of that time does not count; undefined if it does. This rule applies to all OpenPGP signatures:
+ * of packages, metadata and containers. A signature made before the key expired stays valid. A revoked key's signatures
+ * never count, because a thief of the key can state any time. The host's clock is not used, so a build gives the same
+ * result at any time.
  */
 export function refusalOf(key: SigningKey, made: number): Refusal | undefined {
   const signed = `is signed by key ${key.fingerprint}`;
@@ -69,8 +72,8 @@ function dateOf(seconds: number): string {
 const faults: Record<string, KeyFault> = { r: 'revoked', i: 'invalid' };
 
 /**
- * gpg's doc/DETAILS: pub or sub records, each followed by its fpr record. Field 2 tells revoked and invalid ones, and
- * also those that have expired by now, which says nothing of what was signed before: fields 6 and 7 are the times.
+ * Format of gpg's doc/DETAILS: pub or sub records, each followed by its fpr record. Field 2 marks revoked and invalid
+ * keys. It also marks keys that have expired by now, which is ignored: fields 6 and 7 have the times.
  */
 export function parseColons(file: string, text: string): PublicKey[] {
   const keys: PublicKey[] = [];
@@ -92,7 +95,7 @@ export function parseColons(file: string, text: string): PublicKey[] {
   return keys;
 }
 
-/** Numbers of RFC 9580, 9.1. */
+/** Algorithm numbers of RFC 9580, 9.1. */
 const algorithms: Record<string, string> = { 1: 'RSA', 2: 'RSA', 3: 'RSA', 16: 'Elgamal', 17: 'DSA' };
 
 function kindOf(fields: readonly string[]): string {

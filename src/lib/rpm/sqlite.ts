@@ -1,6 +1,6 @@
 /**
- * rpm's database as SQLite reads it. Not in a process that may do anything: the file came out of a container, or with a
- * stranger's image (database-process.ts).
+ * Reads rpm's database with SQLite. To be used only in a confined process, because the file comes from a container or
+ * an untrusted image (database-process.ts).
  */
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
@@ -10,24 +10,24 @@ import type { Refuse } from './header.ts';
 export interface Source {
   /** Absolute. */
   path: string;
-  /** Whether changes lie beside it that are not in it yet. */
+  /** Whether a journal beside it has changes that are not in it yet. */
   hasJournal: boolean;
 }
 
-/** A package's row, its header as it stands there. */
+/** A package's row with its header. */
 export interface RawRow {
   instance: number;
   blob: Buffer;
 }
 
-/** Opens for reading and writes nothing beside it; what sqlite says of a damaged file becomes the refusal. */
+/** Opens the database and writes nothing beside it; SQLite's errors for a damaged file become the refusal. */
 export function withDatabase<T>(
   { path, hasJournal }: Source,
   refuse: Refuse,
   use: (database: DatabaseSync) => T,
 ): T {
   const url = pathToFileURL(path);
-  // Nobody else has it open: with a journal to apply, its index is in memory and nothing is locked.
+  // No other process has it open, so SQLite needs no locks, and keeps the journal's index in memory.
   if (hasJournal) url.searchParams.set('vfs', 'unix-none');
   else url.searchParams.set('immutable', '1');
   let database: DatabaseSync | undefined;
@@ -37,7 +37,7 @@ export function withDatabase<T>(
     return use(database);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    // The other one: a number that JavaScript has none for.
+    // The second code is for a number that JavaScript cannot represent.
     if (code !== 'ERR_SQLITE_ERROR' && code !== 'ERR_OUT_OF_RANGE') throw error;
     throw refuse(`cannot be read (${message})`);
   } finally {
@@ -45,7 +45,7 @@ export function withDatabase<T>(
   }
 }
 
-/** By row. Looks at the schema first: a view by the name of a table could do anything. */
+/** In the order of rows. Checks the schema first, because a view with the name of a table could run any SQL. */
 export function* rowsIn(database: DatabaseSync, refuse: Refuse): Generator<RawRow> {
   readSchema(database, refuse);
   for (const { hnum, blob } of database.prepare('SELECT hnum, blob FROM Packages ORDER BY hnum').iterate()) {

@@ -1,4 +1,4 @@
-/** The symbolic links that packages bring, known before anything is on disk: paths can be resolved without a tree. */
+/** The symbolic links of packages, to resolve paths before anything is on disk. */
 import { resolveInImage, type ByteString } from '../host/paths.ts';
 import { fileType } from './file-list.ts';
 import type { PackageInfo } from './package.ts';
@@ -12,7 +12,7 @@ export function knownLinks(packages: readonly Pick<PackageInfo, 'files'>[]): Map
       if (isLink && file.linkTarget !== undefined) links.set(file.path, file.linkTarget);
     }
   }
-  // A link may itself lie behind another one: repeat until every one is known by the path it resolves to.
+  // A link may lie behind another one, so this repeats until each is known by its resolved path.
   for (let before = -1; before < links.size;) {
     before = links.size;
     for (const [path, target] of links.entries().toArray()) {

@@ -172,7 +172,7 @@ export const signatureTags = {
 export type HeaderTag = keyof typeof headerTags;
 export type SignatureTag = keyof typeof signatureTags;
 
-/** Tags that nothing here reads, by the type that rpm declares for them: another type makes rpm refuse the header. */
+/** Tags that Milliner does not read, by their declared type: rpm refuses a header with another type. */
 const otherTags: Partial<Record<DataType, readonly number[]>> = {
   int32: [
     257, 277, 1046, 1051, 1052, 1119, 1127, 1129, 1134, 1141, 1143, 1144, 1145, 1158, 1161, 1195, 5017, 5018,
@@ -197,7 +197,7 @@ const byNumber = new Map<number, DataType>([
   ...Object.values(headerTags).map(({ tag, type }) => [tag, type] as const),
 ]);
 
-/** The type that rpm declares for a tag of the main header; undefined for a tag that it does not know either. */
+/** The type that rpm declares for a tag of the main header; undefined for a tag that rpm does not know. */
 export function declaredType(tag: number): DataType | undefined {
   return byNumber.get(tag);
 }
