@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { checkout } from '../../spec/places.ts';
 import { start } from '../../src/lib/host/exec.ts';
+import { inOneProcess } from './command-client.ts';
 import { tinyPackages } from './tiny/tiny.ts';
 
 export { checkout };
@@ -129,6 +130,10 @@ export class Desk {
   }
 
   async run(args: string[], options: RunSettings = {}): Promise<Ended> {
+    const { wrapper, cwd = this.directory, env = {} } = options;
+    const order = { args, cwd, env: { MILLINER_STATE: this.state, ...network, ...env } };
+    const outcome = wrapper === undefined ? await inOneProcess(order) : undefined;
+    if (outcome) return { ...outcome, signal: undefined };
     const { exitCode, signal, stdout, stderr } = await this.start(args, options);
     return { code: exitCode, signal, stdout, stderr };
   }

@@ -1,7 +1,8 @@
 /** Tiny images that were built and booted, a key, and a registry: what the tests of publishing begin with. */
 import { start } from '../../src/lib/host/exec.ts';
 import { RegistryClient } from '../../src/lib/registry/client.ts';
-import { cli, Desk, type BuildAnswer } from './milliner.ts';
+import { inOneProcess } from './command-client.ts';
+import { cli, Desk, type BuildAnswer, type Ended } from './milliner.ts';
 import { RegistryServer, type ServerOptions } from './registry/registry-server.ts';
 import { plainEndpoint } from './registry/plain-endpoint.ts';
 
@@ -57,24 +58,35 @@ export class Bench {
 
   /** A child process with the key's password; to be stopped, or waited for. */
   start(args: string[], env: Record<string, string> = {}) {
-    const { state, directory } = this.desk;
-    const own = { MILLINER_STATE: state, MILLINER_KEY_PASSWORD: password };
-    return start(process.execPath, [cli, ...args], { cwd: directory, env: { ...own, ...env } });
+    return start(process.execPath, [cli, ...args], { cwd: this.desk.directory, env: this.#env(env) });
+  }
+
+  /** The same to its end, where it does not matter in which process. */
+  async ended(args: string[], env: Record<string, string> = {}): Promise<Ended> {
+    const order = { args, cwd: this.desk.directory, env: this.#env(env) };
+    const outcome = await inOneProcess(order);
+    if (outcome) return { ...outcome, signal: undefined };
+    const { exitCode, signal, stdout, stderr } = await this.start(args, env);
+    return { code: exitCode, signal, stdout, stderr };
+  }
+
+  #env(env: Record<string, string>): Record<string, string> {
+    return { MILLINER_STATE: this.desk.state, MILLINER_KEY_PASSWORD: password, ...env };
   }
 
   /** A run that must end well: its answer. */
   async run<T>(args: string[]): Promise<T> {
-    const { exitCode, stdout, stderr } = await this.start([...args, '--json']);
-    if (exitCode !== 0) throw new Error(`milliner ${args.join(' ')}: ${stderr}${stdout}`);
+    const { code, stdout, stderr } = await this.ended([...args, '--json']);
+    if (code !== 0) throw new Error(`milliner ${args.join(' ')}: ${stderr}${stdout}`);
     return JSON.parse(stdout) as T;
   }
 
   /** A run that must fail: its error's code and its exit code. */
   async fails(args: string[]): Promise<{ code: string; exit: number | undefined }> {
-    const { exitCode, stdout, stderr } = await this.start([...args, '--json']);
-    if (exitCode === 0) throw new Error(`milliner ${args.join(' ')} ended well: ${stdout}${stderr}`);
+    const { code, stdout, stderr } = await this.ended([...args, '--json']);
+    if (code === 0) throw new Error(`milliner ${args.join(' ')} ended well: ${stdout}${stderr}`);
     const { error } = JSON.parse(stdout) as { error: { code: string } };
-    return { code: error.code, exit: exitCode };
+    return { code: error.code, exit: code };
   }
 
   /** Builds and boots. */

@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { errorTable, exitCodes, type ErrorCode } from '../../../src/lib/errors/error.ts';
 import { hostArch } from '../../../src/lib/host/arch.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { createRepository, editPrimary } from '../../helpers/repo/edit-primary.ts';
 import { tinyPackages } from '../../helpers/tiny/tiny.ts';
 import { leftovers, listing } from '../../helpers/traces.ts';
+
+useOneProcess();
 
 let desk: Desk;
 let before: string[];

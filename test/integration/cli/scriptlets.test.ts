@@ -1,7 +1,10 @@
 /** A scriptlet that fails, and an owner whom no package makes, fail the build by name; the recipe can allow just that one. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { leftovers } from '../../helpers/traces.ts';
+
+useOneProcess();
 
 let desk: Desk;
 beforeEach(async () => {
