@@ -1,10 +1,13 @@
 /** Scriptlets that mean harm: what they try is asserted from the host, how the build ends by its code. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { layersOf, listTars } from '../../helpers/oci-layout.ts';
 import { tinyPackages } from '../../helpers/tiny/tiny.ts';
 import { leftovers } from '../../helpers/traces.ts';
+
+useOneProcess();
 
 const { outside } = await tinyPackages();
 

@@ -6,10 +6,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { createRepository } from '../../helpers/repo/edit-primary.ts';
 import { appFile, tinyPackages } from '../../helpers/tiny/tiny.ts';
 import { leftovers } from '../../helpers/traces.ts';
+
+useOneProcess();
 
 type Behaviour = (request: IncomingMessage, response: ServerResponse, file: string) => Promise<boolean>;
 

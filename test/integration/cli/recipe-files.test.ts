@@ -3,8 +3,11 @@ import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { tinyPackages } from '../../helpers/tiny/tiny.ts';
+
+useOneProcess();
 
 const secret = 'root:$6$felt:20000:0';
 let elsewhere: string;

@@ -1,10 +1,13 @@
 /** A package that is not what its maker signed, or what the repository promised, ends the build by name. */
 import { cp, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { createRepository, editPrimary } from '../../helpers/repo/edit-primary.ts';
 import { appFile, tinyPackages } from '../../helpers/tiny/tiny.ts';
 import { leftovers } from '../../helpers/traces.ts';
+
+useOneProcess();
 
 let desk: Desk;
 beforeEach(async () => {

@@ -5,8 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sealLock, type Lock } from '../../../src/stages/lock/lock-file.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { tinyPackages } from '../../helpers/tiny/tiny.ts';
+
+useOneProcess();
 
 let desk: Desk;
 const asked: string[] = [];

@@ -4,11 +4,14 @@ import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import type { BuildAnswer } from '../../helpers/milliner.ts';
 import { Bench } from '../../helpers/publish-fixture.ts';
 import { FaultProxy } from '../../helpers/registry/fault-proxy.ts';
 import { account, RegistryServer } from '../../helpers/registry/registry-server.ts';
 import { cosign, skopeo } from '../../helpers/trixie.ts';
+
+useOneProcess();
 
 let bench: Bench;
 let host: string;
@@ -243,11 +246,8 @@ test.each(['hat:1', 'localhost/hat', `localhost/hat:sha256-${'0'.repeat(64)}.sig
 
 test('a wrong password', async () => {
   const env = { MILLINER_KEY_PASSWORD: 'wrong' };
-  const { exitCode, stdout } = await bench.start(
-    [...bench.publishing('hat', `${host}/f/hat:1`), '--json'],
-    env,
-  );
-  expect([exitCode, JSON.parse(stdout)]).toMatchObject([3, { error: { code: 'KEY_FILE_INVALID' } }]);
+  const { code, stdout } = await bench.ended([...bench.publishing('hat', `${host}/f/hat:1`), '--json'], env);
+  expect([code, JSON.parse(stdout)]).toMatchObject([3, { error: { code: 'KEY_FILE_INVALID' } }]);
   expect(await bench.tags('f/hat')).toEqual([]);
 });
 
@@ -259,14 +259,14 @@ test('credentials are found where podman keeps them, and never told', async () =
     const file = bench.desk.path('auth.json');
     const log = async (entry: string) => {
       await writeFile(file, JSON.stringify({ auths: { [server.host]: { auth: entry } } }));
-      const ended = await bench.start(args, { REGISTRY_AUTH_FILE: file });
+      const ended = await bench.ended(args, { REGISTRY_AUTH_FILE: file });
       for (const secret of [account.password, entry])
         expect(ended.stdout + ended.stderr).not.toContain(secret);
       return ended;
     };
-    expect(await log(auth)).toMatchObject({ exitCode: 0 });
+    expect(await log(auth)).toMatchObject({ code: 0 });
     const wrong = await log(Buffer.from('hatter:a hat of straw').toString('base64'));
-    expect(wrong.exitCode).toBe(12);
+    expect(wrong.code).toBe(12);
     expect(JSON.parse(wrong.stdout)).toMatchObject({ error: { code: 'REGISTRY_DENIED' } });
   } finally {
     await server.close();

@@ -1,9 +1,12 @@
 /** What the commands make of tags that were moved back and of what was revoked: publish, verify, lock, build, revoke. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk, type BuildAnswer } from '../../helpers/milliner.ts';
 import { Bench, runsToItsEnd } from '../../helpers/publish-fixture.ts';
 import { tinyPackages } from '../../helpers/tiny/tiny.ts';
+
+useOneProcess();
 
 let bench: Bench;
 let host: string;
