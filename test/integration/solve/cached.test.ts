@@ -18,6 +18,12 @@ import { ours, shuffled, write } from './universe/compare.ts';
 import { writeRepository } from './universe/files.ts';
 import { universeOf } from './universe/universe.ts';
 
+const today = new Date().getUTCDate();
+/** A fifth, others each day. */
+const seeds = Array.from({ length: 60 }, (_, index) => index + 1).filter(
+  (seed) => process.env['MILLINER_SOAK'] !== undefined || seed % 5 === today % 5,
+);
+
 let directory: string;
 const cache = () => join(directory, 'metadata');
 const cached = () => readdirSync(cache()).filter((name) => name.endsWith('.solv'));
@@ -48,7 +54,7 @@ const answerable = async () => {
 };
 
 test('universes solved twice, the second time from what was cached, give one answer in any order of their packages', async () => {
-  for (let seed = 1; seed <= 60; seed++) {
+  for (const seed of seeds) {
     const universe = universeOf(seed);
     const one = await write(universe, join(directory, `u${seed}`));
     const first = await ours(one);
