@@ -10,6 +10,8 @@ import { moduleFilter } from '../../../src/stages/solve/module-filter.ts';
 import { dnfs, ours, write, type Written } from './universe/compare.ts';
 import type { Universe, UniversePackage } from './universe/universe.ts';
 
+const soak = process.env['MILLINER_SOAK'] !== undefined;
+
 let directory: string;
 beforeAll(async () => void (directory = await mkdtemp(join(tmpdir(), 'modules-'))));
 afterAll(() => rm(directory, { recursive: true }));
@@ -163,10 +165,7 @@ const enabled = [
 ];
 const all = ['node', 'client', 'app', 'tool', 'perl-like', 'npm', 'perl', 'user', 'perl-5.32', 'node-18'];
 /** Two of those that dnf mostly finds, others each day. */
-const words =
-  process.env['MILLINER_SOAK'] === undefined
-    ? all.slice(0, 6).filter((_, index) => index % 3 === new Date().getUTCDate() % 3)
-    : all;
+const words = soak ? all : all.slice(0, 6).filter((_, index) => index % 3 === new Date().getUTCDate() % 3);
 
 async function universes(): Promise<Written[]> {
   const base = {
@@ -199,7 +198,7 @@ test('the same packages as dnf, whatever is enabled', async () => {
     expected[label] = theirs[index]!.packages ?? 'none';
   }
   expect(answers).toEqual(expected);
-  expect(theirs.filter(({ solved }) => solved).length).toBeGreaterThan(asked.length / 3);
+  expect(theirs.filter(({ solved }) => solved).length).toBeGreaterThan(soak ? asked.length / 3 : 0);
 });
 
 type Keys = Record<string, Partial<Universe['repositories'][number]>>;
@@ -249,7 +248,7 @@ test('the same packages as dnf, with hotfixes and with what is included', async 
     expected![label] = theirs[index]!.packages ?? 'none';
   }
   expect(answers).toEqual(expected);
-  expect(theirs.filter(({ solved }) => solved).length).toBeGreaterThan(asked.length / 3);
+  expect(theirs.filter(({ solved }) => solved).length).toBeGreaterThan(soak ? asked.length / 3 : 0);
 });
 
 async function read(text: string) {
