@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { network, checkout } from '../../helpers/milliner.ts';
 import { Bench } from '../../helpers/publish-fixture.ts';
 import { makeCertificate } from '../../helpers/registry/certificate.ts';
@@ -12,11 +13,13 @@ import { authFileFor, operations, tryAll, type Row } from './matrix.ts';
 import { StandIn } from './stand-in.ts';
 import { TokenServer } from './tokens.ts';
 
+useOneProcess();
+
 const path = join(checkout, 'docs', 'registries.md');
 const soak = process.env['MILLINER_SOAK'] !== undefined;
 const seed = Number(process.env['MILLINER_SEED'] ?? new Date().getUTCDate());
-/** Every fourth of the stand-ins, others each day. */
-const chosen = behaviours.filter((_, index) => soak || index % 4 === seed % 4);
+/** Every sixth of the stand-ins, others each day. */
+const chosen = behaviours.filter((_, index) => soak || index % 6 === seed % 6);
 
 let bench: Bench;
 const rows: string[][] = [];

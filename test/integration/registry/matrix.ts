@@ -51,8 +51,8 @@ export async function tryAll(bench: Bench, ground: Ground): Promise<Row> {
 }
 
 async function codeOf(bench: Bench, args: string[], { env }: Ground): Promise<string> {
-  const { exitCode, stdout, stderr } = await bench.start(args, env);
-  if (exitCode === 0) return 'yes';
+  const { code, stdout, stderr } = await bench.ended(args, env);
+  if (code === 0) return 'yes';
   try {
     return (JSON.parse(stdout) as { error: { code: string } }).error.code;
   } catch {
