@@ -3,8 +3,11 @@ import { chmod, chown, lchown, mkdir, readdir, rm, stat, symlink, writeFile } fr
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { leftovers } from '../../helpers/traces.ts';
+
+useOneProcess();
 
 const somebody = 4242;
 let desk: Desk;
