@@ -3,10 +3,13 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk, type BuildAnswer } from '../../helpers/milliner.ts';
 import { layersOf, listTars } from '../../helpers/oci-layout.ts';
 import { tinyPackages } from '../../helpers/tiny/tiny.ts';
 import { leftovers } from '../../helpers/traces.ts';
+
+useOneProcess();
 
 let desk: Desk;
 let base: BuildAnswer;
