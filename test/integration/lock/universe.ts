@@ -21,7 +21,8 @@ export interface World {
   /** What has come since. */
   since: Version[];
   words: string[];
-  update: string;
+  /** Which of the locked packages is updated, by number. */
+  pick: number;
 }
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -62,7 +63,7 @@ export const world: fc.Arbitrary<World> = fc.record({
     .tuple(...names.flatMap((own) => [2, 3].map((version) => fc.option(versionOf(own, version)))))
     .map((all) => all.filter((one) => one !== null)),
   words: fc.uniqueArray(name, { minLength: 1, maxLength: 3 }),
-  update: name,
+  pick: fc.nat(),
 });
 
 export const fileOf = ({ name: own, version }: Pick<Version, 'name' | 'version'>) =>
