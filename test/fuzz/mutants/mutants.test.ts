@@ -37,7 +37,7 @@ const named: Mutation[] = [
   ...identityMutations,
 ];
 const all = [...named, ...randomMutations(40)];
-/** What once went wrong is tried in every run, and of those that make an image a few. */
+/** What once went wrong is tried in every run, and of those that make an image a few, others each day. */
 const once = new Set([
   'a directory without its slash',
   'a file in /proc',
@@ -48,9 +48,10 @@ const once = new Set([
   'a scriptlet that fails after many words',
 ]);
 const images = all.filter(([name, ended]) => ended === 'built' && !once.has(name));
+const step = Math.ceil(images.length / 3);
 const chosen = process.env.MILLINER_SOAK
   ? all
-  : all.filter((one) => once.has(one[0]) || images.indexOf(one) % Math.ceil(images.length / 7) === 0);
+  : all.filter((one) => once.has(one[0]) || images.indexOf(one) % step === new Date().getUTCDate() % step);
 
 let trials: Trials;
 let sound: Buffer;

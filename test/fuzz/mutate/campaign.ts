@@ -43,7 +43,11 @@ async function runFrom(first: number, campaign: Campaign, work: string, findings
   const worker = join(import.meta.dirname, 'worker.ts');
   const child = spawn(process.execPath, [worker, directory, work, subject, String(first), String(count)], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: { PATH: process.env['PATH'], ...(isSanitized && sanitizedEnvironment(mostMemory)) },
+    env: {
+      PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: join(directory, 'compiled'),
+      ...(isSanitized && sanitizedEnvironment(mostMemory)),
+    },
   });
   let next = first;
   let words = '';

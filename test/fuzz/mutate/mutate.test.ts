@@ -19,7 +19,7 @@ import { mostMemory } from './report.ts';
 
 const isWhole = process.env['MILLINER_SOAK'] !== undefined;
 /** For each share of a subject. */
-const inputs = isWhole ? 1000 : 12;
+const inputs = isWhole ? 1000 : 6;
 /** Headers, repodata and tars that differ, of those that are read with MILLINER_SOAK. */
 const wholeSet = 20_000;
 
