@@ -14,6 +14,8 @@ import { GpgHome } from '../../helpers/rpm/gpg-home.ts';
 import { Shelf, type Image } from '../../helpers/signed-images.ts';
 import { pullAsPrinted } from './printed.ts';
 
+const changes = process.env['MILLINER_SOAK'] === undefined ? 20 : 60;
+
 let shelf: Shelf;
 let lookaside: Lookaside;
 let home: GpgHome;
@@ -152,11 +154,11 @@ test('a signature with a byte changed, or cut, verifies as what was signed or no
       await writeFile(file(), bytes);
       outcomes.push(await codeOf());
     }),
-    { numRuns: 60 },
+    { numRuns: changes },
   );
   const kinds = outcomes.filter((one) => one !== 'holds').map((code) => errorTable[code].kind);
   for (const kind of kinds) expect(['unsigned', 'wrongKey', 'altered']).toContain(kind);
-  expect(kinds.length).toBeGreaterThan(30);
+  expect(kinds.length).toBeGreaterThan(changes / 2);
 });
 
 test('the commands that policy prints for such a key pull under it, and refuse with another', async () => {
