@@ -23,6 +23,7 @@ import { randomMutations } from './random.ts';
 import { Trials } from './trial.ts';
 import { typeMutations } from './types.ts';
 import { escaped, outside } from './outside.ts';
+import { shareOfDay, soak } from '../../helpers/soak.ts';
 
 const named: Mutation[] = [
   ['nothing', 'built', () => {}],
@@ -37,7 +38,7 @@ const named: Mutation[] = [
   ...identityMutations,
 ];
 const all = [...named, ...randomMutations(40)];
-/** What once went wrong is tried in every run, and of those that make an image a few, others each day. */
+/** What once went wrong is tried in every run, and of those that make an image a few. */
 const once = new Set([
   'a directory without its slash',
   'a file in /proc',
@@ -48,10 +49,8 @@ const once = new Set([
   'a scriptlet that fails after many words',
 ]);
 const images = all.filter(([name, ended]) => ended === 'built' && !once.has(name));
-const step = Math.ceil(images.length / 3);
-const chosen = process.env.MILLINER_SOAK
-  ? all
-  : all.filter((one) => once.has(one[0]) || images.indexOf(one) % step === new Date().getUTCDate() % step);
+const some = new Set(shareOfDay(images, Math.ceil(images.length / 3)));
+const chosen = soak ? all : all.filter((one) => once.has(one[0]) || some.has(one));
 
 let trials: Trials;
 let sound: Buffer;

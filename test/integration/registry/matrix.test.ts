@@ -12,14 +12,12 @@ import { behaviours } from './behaviours.ts';
 import { authFileFor, operations, tryAll, type Row } from './matrix.ts';
 import { StandIn } from './stand-in.ts';
 import { TokenServer } from './tokens.ts';
+import { shareOfDay, soak } from '../../helpers/soak.ts';
 
 useOneProcess();
 
 const path = join(checkout, 'docs', 'registries.md');
-const soak = process.env['MILLINER_SOAK'] !== undefined;
-const seed = Number(process.env['MILLINER_SEED'] ?? new Date().getUTCDate());
-/** Every sixth of the stand-ins, others each day. */
-const chosen = behaviours.filter((_, index) => soak || index % 6 === seed % 6);
+const chosen = shareOfDay(behaviours, 6);
 
 let bench: Bench;
 const rows: string[][] = [];

@@ -9,15 +9,14 @@ import { checkout } from '../../../spec/places.ts';
 import { keyKinds as all, makeKey, type KeyKind, type Maker } from './key-kinds.ts';
 import { Lookaside } from '../../helpers/registry/lookaside.ts';
 import { Shelf } from '../../helpers/signed-images.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 
 const path = join(checkout, 'docs', 'keys.md');
 const columns = ['milliner', 'cosign', 'skopeo', 'another key', 'another kind', 'cut short'] as const;
 type Row = Record<(typeof columns)[number], string>;
 
-/** Half of them, of both formats, others each day. */
-const keyKinds = all.filter(
-  (_, index) => process.env['MILLINER_SOAK'] !== undefined || index % 2 === new Date().getUTCDate() % 2,
-);
+/** Half of them, of both formats. */
+const keyKinds = shareOfDay(all, 2);
 
 let shelf: Shelf;
 let lookaside: Lookaside;

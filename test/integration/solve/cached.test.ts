@@ -17,11 +17,11 @@ import { solve, type Solution } from '../../../src/stages/solve/solve.ts';
 import { ours, shuffled, write } from './universe/compare.ts';
 import { writeRepository } from './universe/files.ts';
 import { universeOf } from './universe/universe.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 
-const today = new Date().getUTCDate();
-/** A fifth, others each day. */
-const seeds = Array.from({ length: 60 }, (_, index) => index + 1).filter(
-  (seed) => process.env['MILLINER_SOAK'] !== undefined || seed % 5 === today % 5,
+const seeds = shareOfDay(
+  Array.from({ length: 60 }, (_, index) => index + 1),
+  5,
 );
 
 let directory: string;

@@ -9,8 +9,7 @@ import { solve } from '../../../src/stages/solve/solve.ts';
 import { moduleFilter } from '../../../src/stages/solve/module-filter.ts';
 import { dnfs, ours, write, type Written } from './universe/compare.ts';
 import type { Universe, UniversePackage } from './universe/universe.ts';
-
-const soak = process.env['MILLINER_SOAK'] !== undefined;
+import { shareOfDay, soak } from '../../helpers/soak.ts';
 
 let directory: string;
 beforeAll(async () => void (directory = await mkdtemp(join(tmpdir(), 'modules-'))));
@@ -164,8 +163,8 @@ const enabled = [
   ['app:1', 'perl:5.32'],
 ];
 const all = ['node', 'client', 'app', 'tool', 'perl-like', 'npm', 'perl', 'user', 'perl-5.32', 'node-18'];
-/** Two of those that dnf mostly finds, others each day. */
-const words = soak ? all : all.slice(0, 6).filter((_, index) => index % 3 === new Date().getUTCDate() % 3);
+/** Two of those that dnf mostly finds. */
+const words = soak ? all : shareOfDay(all.slice(0, 6), 3);
 
 async function universes(): Promise<Written[]> {
   const base = {

@@ -10,6 +10,7 @@ import { solve, type Solution, type SolveRequest } from '../../../src/stages/sol
 import { askDnf } from '../../helpers/solve/dnf.ts';
 import { repositoryOf } from '../../helpers/solve/packages.ts';
 import { mainSamples, updateSamples } from '../../helpers/solve/samples.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 
 let directory: string;
 let paths: { main: string; updates: string };
@@ -72,10 +73,7 @@ const all: { install: string[]; weakDeps?: boolean; exclude?: string[] }[] = [
   { install: ['nowhere'] },
 ];
 
-/** Half of them, others each day. */
-const requests = all.filter(
-  (_, index) => process.env['MILLINER_SOAK'] !== undefined || index % 2 === new Date().getUTCDate() % 2,
-);
+const requests = shareOfDay(all, 2);
 
 test.each(requests)('as dnf: %j', async (request) => {
   const expected = await askDnf({ repositories: paths, ...request });

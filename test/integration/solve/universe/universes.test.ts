@@ -5,12 +5,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { dnfs, explain, kinds, ours, write, type Answer, type Written } from './compare.ts';
 import { universeOf } from './universe.ts';
+import { shareOfDay, soak } from '../../../helpers/soak.ts';
 
-const soak = process.env['MILLINER_SOAK'] !== undefined;
-const today = new Date().getUTCDate();
-/** Of 25 two fifths, others each day. */
-const seeds = Array.from({ length: soak ? 500 : 25 }, (_, index) => index + 1).filter(
-  (seed) => soak || (seed + today) % 5 < 2,
+const seeds = shareOfDay(
+  Array.from({ length: soak ? 500 : 25 }, (_, index) => index + 1),
+  3,
 );
 const count = seeds.length;
 
