@@ -6,6 +6,7 @@ import { run } from '../../../src/lib/host/exec.ts';
 import { indexType } from '../../../src/lib/oci/descriptor.ts';
 import type { Digest } from '../../../src/lib/oci/digest.ts';
 import type { Lock } from '../../../src/stages/lock/lock-file.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk, type BuildAnswer } from '../../helpers/milliner.ts';
 import { Bench, runsToItsEnd, type PublishAnswer } from '../../helpers/publish-fixture.ts';
 import { Lookaside } from '../../helpers/registry/lookaside.ts';
@@ -14,6 +15,9 @@ import { tinyPackages } from '../../helpers/tiny/tiny.ts';
 import { compareTrees } from '../../helpers/trees/compare-trees.ts';
 import { isNormalised } from '../../helpers/trees/normalized-paths.ts';
 import { Buildah, installInto } from './buildah.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
+
+useOneProcess();
 
 let bench: Bench;
 let host: string;
@@ -96,7 +100,9 @@ test('on a base from a registry, by digest under its key', async () => {
   expect(annotations['org.opencontainers.image.base.digest']).toBe(hat.manifestDigest);
 });
 
-test.each(['v2s2', 'oci'])('on a base that buildah made (%s)', async (format) => {
+const formats = shareOfDay(['v2s2', 'oci'], 2);
+
+test.each(formats)('on a base that buildah made (%s)', async (format) => {
   const name = `foreign-${format}`;
   await buildah.push('foreign', format, `docker://${host}/${name}:1`);
   const recipe = await product(`on-${format}`, { image: `${host}/${name}:1`, unsigned: true });
@@ -132,7 +138,7 @@ test('the same without the registry: what was pulled is kept, and gives the same
 
 test('what signs a base is the key that the recipe names', async () => {
   await bench.makeKey('stranger');
-  const unsigned = { image: `${host}/foreign-oci:1`, keys: [bench.publicKey] };
+  const unsigned = { image: `${host}/foreign-${formats[0]!}:1`, keys: [bench.publicKey] };
   const cases: [string, object, string, number][] = [
     ['unsigned', unsigned, 'SIGNATURE_MISSING', 13],
     ['stranger', { ...signed(), keys: [bench.desk.path('stranger.pub')] }, 'SIGNATURE_WRONG_KEY', 14],

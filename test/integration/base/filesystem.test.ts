@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
 import type { Lock } from '../../../src/stages/lock/lock-file.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { runsToItsEnd } from '../../helpers/publish-fixture.ts';
 import { repositoryOf } from '../../helpers/solve/packages.ts';
 import { tinyPackages } from '../../helpers/tiny/tiny.ts';
 import { compareTrees } from '../../helpers/trees/compare-trees.ts';
 import { Buildah, installInto } from './buildah.ts';
+
+useOneProcess();
 
 let desk: Desk;
 let buildah: Buildah;

@@ -6,10 +6,13 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { manifestType } from '../../../src/lib/oci/descriptor.ts';
 import { sha256Of } from '../../../src/lib/oci/digest.ts';
 import { RegistryClient } from '../../../src/lib/registry/client.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { harmful, tarOf, type Part } from '../../helpers/hostile-layers.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { plainEndpoint } from '../../helpers/registry/plain-endpoint.ts';
 import { RegistryServer } from '../../helpers/registry/registry-server.ts';
+
+useOneProcess();
 
 let server: RegistryServer;
 let client: RegistryClient;
