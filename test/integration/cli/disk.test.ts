@@ -21,8 +21,12 @@ import { importImages } from '../../../src/pipeline/transfer/image-transfer.ts';
 import { recordVersion } from '../../../src/pipeline/state/image-records.ts';
 import { testSchema } from '../../../src/stages/recipe/schema.ts';
 import type { Verdict } from '../../../src/stages/boot/verdict.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { leftovers } from '../../helpers/traces.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
+
+useOneProcess();
 
 const MiB = 1024 * 1024;
 
@@ -59,12 +63,17 @@ async function watch(end: AbortSignal): Promise<void> {
 const isNeverFull = () => expect(least).toBeGreaterThan(128 * MiB);
 
 describe('an installation', () => {
-  test.each([
-    ['fills-the-disk', '%post'],
-    ['fills-by-descriptor', '%post'],
-    ['fills-with-files', '%post'],
-    ['fills-at-the-end', '%posttrans'],
-  ])('%s: ends by the limit, and by the scriptlet that ran', async (name, scriptlet) => {
+  test.each(
+    shareOfDay(
+      [
+        ['fills-the-disk', '%post'],
+        ['fills-by-descriptor', '%post'],
+        ['fills-with-files', '%post'],
+        ['fills-at-the-end', '%posttrans'],
+      ],
+      2,
+    ),
+  )('%s: ends by the limit, and by the scriptlet that ran', async (name, scriptlet) => {
     const install = { disk: '48M' };
     const error = await desk.fails(['build', await desk.tiny('full', ['tiny-base', name], { install })]);
     const details = { package: `${name}-1-1.x86_64`, scriptlet, mostBytes: 48 * MiB };
@@ -98,12 +107,17 @@ describe('an instance', () => {
   const shell = (text: string) => ({ config: { cmd: ['/bin/sh', '-c', text], stopSignal: 'SIGKILL' } });
   const test48 = { limits: { disk: '48M', memory: '64M' }, settle: '3s' };
 
-  test.each([
-    ['one file', 'cat /dev/zero >/fill; sleep 60'],
-    ['a file without a name', 'exec 3>/fill; rm /fill; cat /dev/zero >&3; sleep 60'],
-    ['files without content', 'cd /srv; i=0; while mkdir -p $i/a/b/c/d; do i=$((i+1)); done; sleep 60'],
-    ['and ends at once', 'cat /dev/zero >/fill'],
-  ])('that fills its tree with %s', async (_, text) => {
+  test.each(
+    shareOfDay(
+      [
+        ['one file', 'cat /dev/zero >/fill; sleep 60'],
+        ['a file without a name', 'exec 3>/fill; rm /fill; cat /dev/zero >&3; sleep 60'],
+        ['files without content', 'cd /srv; i=0; while mkdir -p $i/a/b/c/d; do i=$((i+1)); done; sleep 60'],
+        ['and ends at once', 'cat /dev/zero >/fill'],
+      ],
+      2,
+    ),
+  )('that fills its tree with %s', async (_, text) => {
     await desk.build(
       await desk.tiny('filler', ['tiny-base'], {
         directories: [{ path: '/srv' }],
