@@ -7,18 +7,18 @@ import { dnfs, explain, kinds, ours, write, type Answer, type Written } from './
 import { universeOf } from './universe.ts';
 import { shareOfDay, soak } from '../../../helpers/soak.ts';
 
-const seeds = shareOfDay(
+const drawn = shareOfDay(
   Array.from({ length: soak ? 500 : 25 }, (_, index) => index + 1),
   3,
 );
-const count = seeds.length;
+const count = drawn.length;
 
 test(`${count} universes: as dnf, and every difference has its reason`, async () => {
   const directory = await mkdtemp(join(tmpdir(), 'universes-'));
   try {
     const all: Written[] = [];
     const mine: Answer[] = [];
-    for (const seed of seeds) {
+    for (const seed of drawn) {
       const one = await write(universeOf(seed), join(directory, String(seed)));
       all.push(one);
       mine.push(await ours(one));
