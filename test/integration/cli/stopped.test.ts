@@ -4,10 +4,12 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unmountAllBelow } from '../../../src/lib/host/mounts.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { leftovers } from '../../helpers/traces.ts';
+import { shareOfDay, soak } from '../../helpers/soak.ts';
 
-const soak = process.env['MILLINER_SOAK'] !== undefined;
+useOneProcess();
 
 let desk: Desk;
 let recipe: string;
@@ -68,7 +70,9 @@ const stages = [
   'writing the layer',
 ];
 /** Each of these is a whole build more. */
-const sample = soak ? stages : ['locking', 'fetching packages', 'installing: 100%', 'writing the layer'];
+const sample = soak
+  ? stages
+  : shareOfDay(['locking', 'fetching packages', 'installing: 100%', 'writing the layer'], 2);
 
 test.each(sample)('killed at "%s"', async (words) => {
   await forget();
@@ -113,7 +117,7 @@ test('a container whose runtime was killed before it wrote down its state', asyn
 });
 
 test('killed at any time', async () => {
-  for (let round = 0; round < (soak ? 150 : 2); round++) {
+  for (let round = 0; round < (soak ? 150 : 1); round++) {
     await forget();
     const child = start();
     await sleep(Math.random() * seconds * 1300);
@@ -128,7 +132,7 @@ test('killed at any time', async () => {
 });
 
 test.each([
-  ...stages.map((words) => ['SIGINT', words] as const),
+  ...shareOfDay(stages, 3).map((words) => ['SIGINT', words] as const),
   ['SIGTERM', 'installing: 100%'],
   ['SIGHUP', 'installing: 100%'],
 ] as const)('%s at "%s": ends with 130, and nothing stays', async (signal, words) => {
@@ -143,7 +147,7 @@ test.each([
 });
 
 test('interrupted at any time: ends with 130 or well, and nothing stays', async () => {
-  for (let round = 0; round < (soak ? 150 : 3); round++) {
+  for (let round = 0; round < (soak ? 150 : 1); round++) {
     await forget();
     const child = start();
     // Before it listens to signals there is nothing to undo.
