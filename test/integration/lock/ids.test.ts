@@ -5,8 +5,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../../spec/places.ts';
 import { rpmbuildText } from '../../../spec/rpmbuild.ts';
 import type { ImageRecord } from '../../../src/pipeline/state/image-records.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk, type BuildAnswer } from '../../helpers/milliner.ts';
 import { layersOf, listTars } from '../../helpers/oci-layout.ts';
+
+useOneProcess();
 
 /** As useradd --system and systemd-sysusers choose: downwards from 999. */
 function spec(name: string): string {
