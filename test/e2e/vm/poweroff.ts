@@ -3,26 +3,20 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { cache } from '../../helpers/demo-recipes.ts';
 import { splitMebibytes } from '../../integration/snapshot/thin/split.ts';
 import { startMachine } from './machine.ts';
 
-const times = process.env['MILLINER_SOAK'] ? 5 : 1;
 const program = join(import.meta.dirname, '../../integration/snapshot/thin/survivor.ts');
 
-let place: string;
-let disk: string;
-beforeAll(async () => {
-  place = await mkdtemp(join(cache, 'vm-poweroff-'));
-  disk = join(place, 'disk');
-  await writeFile(disk, '');
-  await truncate(disk, splitMebibytes * 1024 ** 2);
-});
-afterAll(() => rm(place, { recursive: true }));
-
 /** Lines of notes until the power went; `after` milliseconds of work. */
-async function work(action: string, notes: string[], after: number | undefined): Promise<string[]> {
+async function work(
+  disk: string,
+  action: string,
+  notes: string[],
+  after: number | undefined,
+): Promise<string[]> {
   const lines: string[] = [];
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
   const machine = await startMachine({
@@ -43,14 +37,23 @@ async function work(action: string, notes: string[], after: number | undefined):
   return lines.filter((line) => /^[+-]tree-/.test(line));
 }
 
-test(`${times} times without power: what was committed is whole each time`, async () => {
-  let notes = await work('begin', [], 4000 + Math.random() * 4000);
-  expect(notes.length).toBeGreaterThan(0);
-  for (let time = 1; time < times; time++) {
-    notes = [...notes, ...(await work('go on', notes, 4000 + Math.random() * 4000))];
+/** What was committed is whole each time. */
+export async function surviveLossOfPower(times: number): Promise<void> {
+  const place = await mkdtemp(join(cache, 'vm-poweroff-'));
+  const disk = join(place, 'disk');
+  try {
+    await writeFile(disk, '');
+    await truncate(disk, splitMebibytes * 1024 ** 2);
+    let notes = await work(disk, 'begin', [], 4000 + Math.random() * 4000);
+    expect(notes.length).toBeGreaterThan(0);
+    for (let time = 1; time < times; time++) {
+      notes = [...notes, ...(await work(disk, 'go on', notes, 4000 + Math.random() * 4000))];
+    }
+    await work(disk, 'look', notes, undefined);
+    expect(execFileSync('stat', ['-c', '%s', disk], { encoding: 'utf8' }).trim()).toBe(
+      String(splitMebibytes * 1024 ** 2),
+    );
+  } finally {
+    await rm(place, { recursive: true });
   }
-  await work('look', notes, undefined);
-  expect(execFileSync('stat', ['-c', '%s', disk], { encoding: 'utf8' }).trim()).toBe(
-    String(splitMebibytes * 1024 ** 2),
-  );
-}, 3_600_000);
+}
