@@ -16,6 +16,7 @@ import { enrollMachine, ownMachine } from '../../../src/queue/machine.ts';
 import { Machines, peek, type Sealed } from '../../../src/queue/sealed.ts';
 import { runsToItsEnd } from '../../helpers/publish-fixture.ts';
 import { RedisServer } from '../../helpers/redis-server.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 import { eventually, Workshop, type Circumstances, type WorkerProcess } from './queue-fixture.ts';
 
 let workshop: Workshop;
@@ -46,7 +47,7 @@ beforeAll(async () => {
   await forger.own();
   ({ id: key } = await identifyKey(workshop.bench.key));
   recipe = await workshop.bench.desk.tiny('hat', ['tiny-base'], runsToItsEnd);
-  await workshop.queue([recipe], reference('honest'), builder);
+  await workshop.queue([recipe], reference('honest'), builder, '--priority', 'low');
   workers = [
     workshop.worker(['--only', 'build'], builder),
     workshop.worker(['--only', 'sign', '--key', workshop.bench.key], signer),
@@ -225,19 +226,17 @@ function changed({ payload, ...rest }: Sealed, change: (body: Record<string, unk
 }
 
 test('an honest request once more moves no tag that a later one has moved, also in a Redis that was emptied', async () => {
-  await workshop.json(workshop.releasing([recipe], reference('replayed'), '--priority', 'low'), builder);
-  const first = (await queue('release').getJob((await newest())!))!.data as object;
-  const again = recipe;
-  await writeFile(again, `${await readFile(recipe, 'utf8')}\n# another\n`);
-  await workshop.json(workshop.releasing([again], reference('replayed'), '--priority', 'high'), builder);
-  const before = await workshop.bench.client().headManifest('hat', 'replayed');
+  const first = (await queue('release').getJob('hat-1'))!.data as object;
+  await writeFile(recipe, `${await readFile(recipe, 'utf8')}\n# another\n`);
+  await workshop.json(workshop.releasing([recipe], reference('honest'), '--priority', 'high'), builder);
+  const before = await workshop.bench.client().headManifest('hat', 'honest');
   await client.del('milliner:published');
   const id = `hat-${number}`;
   await queue('release').add('release', first, { jobId: id });
   const ended = async () => (await queue('release').getJob(id))!.isFailed().then((over) => over || undefined);
   await eventually(ended);
   expect(readFailure((await queue('release').getJob(id))!.failedReason).code).toBe('RELEASE_SUPERSEDED');
-  expect(await workshop.bench.client().headManifest('hat', 'replayed')).toBe(before);
+  expect(await workshop.bench.client().headManifest('hat', 'honest')).toBe(before);
 });
 
 const newest = () => client.hget('milliner:newest', 'hat');
@@ -350,18 +349,12 @@ describe('blobs of his own in the exchange, in the place of honest ones', () => 
     change(body);
     await writeFile(pathOf(digest), JSON.stringify(body));
   };
-  test.each([
-    [
-      'verdict',
-      (built: ReturnType<typeof imageOf>) => rewrite(built.verdict, (body) => (body['name'] = 'other')),
-    ],
-    [
-      'record',
-      (built: ReturnType<typeof imageOf>) =>
-        rewrite(built.records.at(-1)!, (body) => (body['name'] = '../../evil')),
-    ],
-    ['sboms', (built: ReturnType<typeof imageOf>) => rewrite(built.sboms, (body) => (body['spdx'] = {}))],
-  ])('the %s', async (name, spoil) => {
+  const blobs: [string, (built: ReturnType<typeof imageOf>) => Promise<void>][] = [
+    ['verdict', (built) => rewrite(built.verdict, (body) => (body['name'] = 'other'))],
+    ['record', (built) => rewrite(built.records.at(-1)!, (body) => (body['name'] = '../../evil'))],
+    ['sboms', (built) => rewrite(built.sboms, (body) => (body['spdx'] = {}))],
+  ];
+  test.each(shareOfDay(blobs, 3))('the %s', async (name, spoil) => {
     const code = await released(`spoilt-${name}`, spoil);
     expect(['DIGEST_MISMATCH', 'REGISTRY_INVALID']).toContain(code);
     // The exchange is the repository itself: the image lies there, without a tag or a signature.
