@@ -13,9 +13,10 @@ import { groupPrefix } from '../../../src/pipeline/state/workspace.ts';
 import { cgroupMount } from '../../../src/stages/boot/cgroup-view.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { descendantsOf, livingOf, remains, type Process } from '../../helpers/remains.ts';
+import { soak } from '../../helpers/soak.ts';
 import { entrypointOf } from './programs.ts';
 
-const rounds = process.env['MILLINER_SOAK'] === undefined ? 8 : 40;
+const rounds = soak ? 40 : 4;
 const seed = Number(process.env['MILLINER_SEED'] ?? randomInt(2 ** 31));
 
 let desk: Desk;

@@ -9,6 +9,7 @@ import type { RunningInstance } from '../../../src/pipeline/instance/instance-re
 import { cli, Desk } from '../../helpers/milliner.ts';
 import { remains } from '../../helpers/remains.ts';
 import { shellWords } from '../../helpers/shell-words.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 import { connected, exchange, random, sha256, sumOf } from './connection.ts';
 import { entrypointOf } from './programs.ts';
 
@@ -319,7 +320,8 @@ describe('in the foreground', () => {
     return { child };
   }
 
-  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s stops it, and it says so', async (signal) => {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  test.each(shareOfDay(signals, signals.length))('%s stops it, and it says so', async (signal) => {
     const { child } = await started('--instances', '2');
     child.kill(signal);
     const { exitCode, stderr } = await child;
