@@ -8,6 +8,7 @@ import type { ReleaseStatus } from '../../../src/queue/status.ts';
 import { runsToItsEnd } from '../../helpers/publish-fixture.ts';
 import { RedisServer } from '../../helpers/redis-server.ts';
 import { livingOf, remains } from '../../helpers/remains.ts';
+import { soak, today } from '../../helpers/soak.ts';
 import { Workshop } from './queue-fixture.ts';
 
 let workshop: Workshop;
@@ -37,9 +38,9 @@ async function released(name: string): Promise<Record<string, ReleaseStatus>> {
   return Object.fromEntries(releases.map((one) => [one.recipe, one]));
 }
 
-/** Every other, the rest on the next day. */
+/** A quarter of them a day. */
 function inTurn(turn: number, name: string, body: () => Promise<void>): void {
-  if (process.env['MILLINER_SOAK'] !== undefined || turn === new Date().getUTCDate() % 2) test(name, body);
+  if (soak || turn === today % 4) test(name, body);
 }
 
 inTurn(0, 'a registry that is away for half a minute is waited for', async () => {
@@ -108,9 +109,9 @@ inTurn(
   },
 );
 
-inTurn(0, 'a cancelled release ends with all that it has started, and can be taken up again', async () => {
+inTurn(2, 'a cancelled release ends with all that it has started, and can be taken up again', async () => {
   const place = placeOf('cancelled');
-  const slow = await tiny('slow', lasting('20s'));
+  const slow = await tiny('slow', lasting('12s'));
   const other = await tiny('other');
   const [first, second] = await workshop.queue([slow, other], templateOf('cancelled'), place);
   const worker = workshop.worker(['--once', '--jobs', '1'], place);
@@ -137,7 +138,7 @@ inTurn(0, 'a cancelled release ends with all that it has started, and can be tak
   expect((await workshop.ends(['queue', 'cancel', first!], place)).code).toBe(3);
 });
 
-inTurn(1, 'one that nobody has begun is cancelled at once, and never begins', async () => {
+inTurn(0, 'one that nobody has begun is cancelled at once, and never begins', async () => {
   const place = placeOf('early');
   const [id] = await workshop.queue([await tiny('early')], templateOf('early'), place);
   await workshop.json(['queue', 'cancel', id!], place);
@@ -147,7 +148,7 @@ inTurn(1, 'one that nobody has begun is cancelled at once, and never begins', as
   expect([early!.state, early!.stages]).toEqual(['cancelled', []]);
 });
 
-inTurn(0, 'a worker whose disk is full leaves the work to another', async () => {
+inTurn(1, 'a worker whose disk is full leaves the work to another', async () => {
   const small = placeOf('small').state;
   await mkdir(small, { recursive: true });
   const env = { MILLINER_REDIS: redis.url };
@@ -172,9 +173,9 @@ inTurn(0, 'a worker whose disk is full leaves the work to another', async () => 
   await rm(small, { recursive: true });
 });
 
-inTurn(1, 'SIGTERM: a job that ends soon ends, another is handed back without having failed', async () => {
+inTurn(3, 'SIGTERM: a job that ends soon ends, another is handed back without having failed', async () => {
   const place = placeOf('stopped');
-  const slow = await tiny('lasting', lasting('25s'));
+  const slow = await tiny('lasting', lasting('16s'));
   const [id] = await workshop.queue([slow], templateOf('stopped'), place);
   const worker = workshop.worker([], place);
   await worker.says(({ message }) => message.startsWith('booting'));
@@ -191,7 +192,7 @@ inTurn(1, 'SIGTERM: a job that ends soon ends, another is handed back without ha
   expect((await released('stopped'))['lasting']!.state).toBe('released');
 });
 
-inTurn(0, 'an older release does not move a tag back that a later one has moved', async () => {
+inTurn(3, 'an older release does not move a tag back that a later one has moved', async () => {
   const place = placeOf('order');
   const recipe = await tiny('hat', { files: [{ path: '/etc/hat', content: 'felt\n' }] });
   const [older] = await workshop.queue([recipe], templateOf('order'), place);
@@ -213,7 +214,7 @@ inTurn(0, 'an older release does not move a tag back that a later one has moved'
   expect(byId[older!]!.error?.code).toBe('RELEASE_SUPERSEDED');
 });
 
-inTurn(1, 'a shared Redis that goes away is waited for; one that never was there is said', async () => {
+inTurn(2, 'a shared Redis that goes away is waited for; one that never was there is said', async () => {
   const place = { ...placeOf('shared'), env: { MILLINER_REDIS: redis.url } };
   const [id] = await workshop.queue([await tiny('waiting')], templateOf('shared'), place);
   const worker = workshop.worker(['--once'], place);

@@ -2,10 +2,11 @@
  * Whoever carries a release is killed in each of its stages: the worker, or the Redis below it. The next worker ends
  * it, and the registry holds what it holds after a release that nobody has disturbed.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { leftovers } from '../../helpers/traces.ts';
 import { livingOf } from '../../helpers/remains.ts';
 import { runsToItsEnd } from '../../helpers/publish-fixture.ts';
+import { soak, today } from '../../helpers/soak.ts';
 import { eventually, serversBelow, Workshop, type Line } from './queue-fixture.ts';
 
 /** How a worker's log shows that a stage is under way. */
@@ -16,9 +17,11 @@ const marks: Record<string, (line: Line) => boolean> = {
   sign: ({ message }) => message.startsWith('signing'),
   publish: ({ job, message }) => job?.endsWith('.publish') === true && message.startsWith('begins'),
 };
-const soak = process.env['MILLINER_SOAK'] !== undefined;
-/** A third of them a day. */
-const stages = Object.keys(marks).filter((_, index) => soak || index % 3 === new Date().getUTCDate() % 3);
+/** One of them a day, for each kind of killing another. */
+function stagesOfDay(kind: number): string[] {
+  const stages = Object.keys(marks);
+  return soak ? stages : [stages[(today + kind) % stages.length]!];
+}
 
 let workshop: Workshop;
 let recipe: string;
@@ -76,46 +79,39 @@ async function killRedisIn(stage: string): Promise<void> {
   await isComplete(name);
 }
 
-test('the worker is killed in each stage: the next one completes the release', async () => {
-  const outcomes = await Promise.allSettled(stages.map(killWorkerIn));
-  expect(outcomes).toEqual(stages.map(() => ({ status: 'fulfilled', value: undefined })));
-});
-
-test('redis-server is killed in each stage: started again, it has lost nothing', async () => {
-  const outcomes = await Promise.allSettled(stages.map(killRedisIn));
-  expect(outcomes).toEqual(stages.map(() => ({ status: 'fulfilled', value: undefined })));
-});
-
-test('both are killed at once, in each stage', async () => {
-  const both = async (stage: string) => {
-    const name = `both-${stage}`;
-    const place = placeOf(name);
-    await workshop.queue([recipe], referenceOf(name), place);
-    const worker = workshop.worker([], place);
-    await worker.says(marks[stage]!);
-    for (const pid of await serversBelow(place.state)) process.kill(pid, 'SIGKILL');
-    worker.kill('SIGKILL');
-    await worker.ended;
-    expect((await workshop.worker(['--once'], place).ended).exitCode).toBe(0);
-    await isComplete(name);
-  };
-  const outcomes = await Promise.allSettled(stages.map(both));
-  expect(outcomes).toEqual(stages.map(() => ({ status: 'fulfilled', value: undefined })));
-});
-
-test('the process of a job is killed: the job is done again, and says so', async () => {
-  const name = 'child';
-  const [id] = await workshop.queue([recipe], referenceOf(name), placeOf(name));
-  const worker = workshop.worker(['--once'], placeOf(name));
-  await worker.says(marks['build']!);
-  for (const pid of await worker.jobs()) process.kill(pid, 'SIGKILL');
-  expect((await worker.ended).exitCode).toBe(0);
-  expect(worker.lines.some(({ message }) => message.startsWith('WORKER_DIED'))).toBe(true);
+async function killBothIn(stage: string): Promise<void> {
+  const name = `both-${stage}`;
+  const place = placeOf(name);
+  await workshop.queue([recipe], referenceOf(name), place);
+  const worker = workshop.worker([], place);
+  await worker.says(marks[stage]!);
+  for (const pid of await serversBelow(place.state)) process.kill(pid, 'SIGKILL');
+  worker.kill('SIGKILL');
+  await worker.ended;
+  expect((await workshop.worker(['--once'], place).ended).exitCode).toBe(0);
   await isComplete(name);
-  const args = ['queue', 'status', id!];
-  const { stages: jobs } = await workshop.json<{ stages: { stage: string; attempts: number }[] }>(
-    args,
-    placeOf(name),
-  );
-  expect(jobs.find(({ stage }) => stage === 'build')?.attempts).toBe(2);
+}
+
+// Most of the time each of them waits until a lock has ended.
+describe.concurrent('killed', () => {
+  test.each(stagesOfDay(0))('the worker, in stage %s: the next one completes the release', killWorkerIn);
+  test.each(stagesOfDay(1))('redis-server, in stage %s: started again, it has lost nothing', killRedisIn);
+  test.each(stagesOfDay(2))('both at once, in stage %s', killBothIn);
+
+  test('the process of a job is killed: the job is done again, and says so', async () => {
+    const name = 'child';
+    const [id] = await workshop.queue([recipe], referenceOf(name), placeOf(name));
+    const worker = workshop.worker(['--once'], placeOf(name));
+    await worker.says(marks['build']!);
+    for (const pid of await worker.jobs()) process.kill(pid, 'SIGKILL');
+    expect((await worker.ended).exitCode).toBe(0);
+    expect(worker.lines.some(({ message }) => message.startsWith('WORKER_DIED'))).toBe(true);
+    await isComplete(name);
+    const args = ['queue', 'status', id!];
+    const { stages: jobs } = await workshop.json<{ stages: { stage: string; attempts: number }[] }>(
+      args,
+      placeOf(name),
+    );
+    expect(jobs.find(({ stage }) => stage === 'build')?.attempts).toBe(2);
+  });
 });
