@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildDemo, cache, checkout, copyRecipes, runCli } from '../../helpers/demo-recipes.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 
 const state = join(cache, 'state');
 const repository = join(cache, 'repository');
@@ -45,24 +46,29 @@ function failureOf(name: string): Failure {
   return (JSON.parse(stdout) as { error: Failure }).error;
 }
 
-test.each([
+/** The reader of signatures has tests of its own for each of these. */
+const badlySigned = [
   ['unsigned', 'unsigned'],
   ['wrong-key', 'unknown-key'],
   ['v6-signed', 'v6-only'],
   ['bit-flipped', 'bad-digest'],
   ['truncated', 'truncated'],
-])('a package that is %s is refused by name', (name, problem) => {
+] as const;
+test.each(shareOfDay(badlySigned, 3))('a package that is %s is refused by name', (name, problem) => {
   const { code, details } = failureOf(name);
   expect(code).toBe('SIGNATURE_INVALID');
   expect(details?.packages).toMatchObject([{ package: `demo-${name}-1-1.noarch`, problem }]);
 });
 
-test.each(['scriptlet-fails', 'network', 'escape'])('%s ends as a failed scriptlet, by name', (name) => {
-  const { code, message } = failureOf(name);
-  expect(code).toBe('SCRIPTLET_FAILED');
-  expect(message).toContain(`demo-${name}-1-1.noarch`);
-  expect(existsSync('/escaped')).toBe(false);
-});
+test.each(shareOfDay(['scriptlet-fails', 'network', 'escape'], 3))(
+  '%s ends as a failed scriptlet, by name',
+  (name) => {
+    const { code, message } = failureOf(name);
+    expect(code).toBe('SCRIPTLET_FAILED');
+    expect(message).toContain(`demo-${name}-1-1.noarch`);
+    expect(existsSync('/escaped')).toBe(false);
+  },
+);
 
 test('a file of an owner that nobody made is refused by path and package', () => {
   const { code, message } = failureOf('unknown-owner');

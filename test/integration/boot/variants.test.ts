@@ -8,11 +8,13 @@ import { run } from '../../../src/lib/host/exec.ts';
 import type { Verdict } from '../../../src/stages/boot/verdict.ts';
 import { copyRecipes } from '../../helpers/demo-recipes.ts';
 import { cli } from '../../helpers/milliner.ts';
+import { shareOfDay, soak } from '../../helpers/soak.ts';
 import { leftovers } from '../../helpers/traces.ts';
 import { broken } from './broken.ts';
 import type { Variant } from './pieces.ts';
 import { sound } from './sound.ts';
 
+const controlCharacters = 'dies-with-control-characters';
 /** Near to others, and in full with the long lists. */
 const kin = new Set([
   'unit-restarts-once',
@@ -44,11 +46,12 @@ const kin = new Set([
   'ends-by-the-signal',
   'nothing-of-its-own',
 ]);
-/** A third of the others a day, and what a test of its own looks at. */
-const isToday = ({ name }: Variant, index: number) =>
-  !kin.has(name) && (index % 3 === new Date().getUTCDate() % 3 || name === 'dies-with-control-characters');
-const sample = <T extends Variant>(variants: T[]): T[] =>
-  process.env['MILLINER_SOAK'] === undefined ? variants.filter(isToday) : variants;
+/** A sixth of the others a day, and what a test of its own looks at. */
+function sample<T extends Variant>(variants: T[]): T[] {
+  const others = variants.filter(({ name }) => soak || !kin.has(name));
+  const share = new Set(shareOfDay(others, 6));
+  return others.filter((one) => share.has(one) || one.name === controlCharacters);
+}
 
 let directory: string;
 let recipes: string;
@@ -107,7 +110,7 @@ describe.concurrent('sound', () => {
 });
 
 test('what an image says reaches no terminal as control characters', async () => {
-  const args = [cli, 'boot', 'dies-with-control-characters', '--state', state];
+  const args = [cli, 'boot', controlCharacters, '--state', state];
   const { stdout, stderr } = await run(process.execPath, args, { allow: [11] });
   expect(stderr).toContain('owned');
   expect(`${stdout}${stderr}`).not.toMatch(/[^\P{Cc}\n]/u);
