@@ -64,7 +64,7 @@ test('the same again is nothing new to the registry, but a release of its own', 
   expect((await workshop.status(place)).releases).toHaveLength(3);
 });
 
-test('queued twice is once, until it has ended; a changed recipe, or another place, is another release', async () => {
+test('queued twice is once, until it has ended; a changed recipe, or another place, is another release; two workers on one state share the work', async () => {
   const place = placeOf('twice');
   const [first] = await workshop.queue([base], templateOf('twice'), place);
   expect(await workshop.queue([base], templateOf('twice'), place)).toEqual([first]);
@@ -79,7 +79,11 @@ test('queued twice is once, until it has ended; a changed recipe, or another pla
     'queued',
     'queued',
   ]);
-  expect((await workshop.worker(['--once'], place).ended).exitCode).toBe(0);
+  const workers = [1, 2].map(() => workshop.worker(['--once', '--jobs', '1'], place));
+  for (const worker of workers) expect((await worker.ended).exitCode).toBe(0);
+  for (const worker of workers) {
+    expect(worker.lines.some(({ message }) => message.startsWith('begins'))).toBe(true);
+  }
   expect((await workshop.status(place)).releases.map(({ state }) => state)).toEqual(
     expect.arrayContaining(['released', 'released', 'released']),
   );
@@ -87,7 +91,7 @@ test('queued twice is once, until it has ended; a changed recipe, or another pla
   await nothingRuns(place);
 });
 
-test('a release waits for the release of its base that goes on already', async () => {
+test('a release waits for that of its base; each line of the log says what it is about, and the same is kept with the job', async () => {
   const place = placeOf('after');
   const [first] = await workshop.queue([base], templateOf('after'), place);
   const [second] = await workshop.queue([top], templateOf('after'), place);
@@ -100,42 +104,14 @@ test('a release waits for the release of its base that goes on already', async (
   expect((await worker.ended).exitCode).toBe(0);
   const order = worker.lines.filter(({ message }) => message.startsWith('released as'));
   expect(order.map(({ release }) => release)).toEqual([first, second]);
-});
-
-test('a release of high priority goes before those that were queued earlier', async () => {
-  const place = placeOf('priority');
-  const recipes = await Promise.all(['p1', 'p2', 'p3'].map((name) => tiny(name)));
-  const ids = await workshop.queue(recipes, templateOf('priority'), place, '--priority', 'low');
-  const urgent = await workshop.queue(
-    [await tiny('p4')],
-    templateOf('priority'),
-    place,
-    '--priority',
-    'high',
-  );
-  const worker = workshop.worker(['--once', '--jobs', '1'], place);
-  expect((await worker.ended).exitCode).toBe(0);
-  const builds = worker.lines.filter(
-    ({ job, message }) => /\.build\./.test(job ?? '') && message.startsWith('begins'),
-  );
-  expect(builds[0]!.release).toBe(urgent[0]);
-  expect(new Set(builds.map(({ release }) => release))).toEqual(new Set([...ids, ...urgent]));
-  expect(builds).toHaveLength(4);
-});
-
-test('each line of the log says what it is about, and the same is kept with the job', async () => {
-  const place = placeOf('logs');
-  const [id] = await workshop.queue([base], templateOf('logs'), place);
-  const worker = workshop.worker(['--once'], place);
-  expect((await worker.ended).exitCode).toBe(0);
-  const status = await workshop.json<ReleaseStatus>(['queue', 'status', id!], place);
+  const status = await workshop.json<ReleaseStatus>(['queue', 'status', first!], place);
   expect(status.stages.map(({ stage, state }) => [stage, state])).toEqual([
     ['lock', 'done'],
     ['build', 'done'],
     ['sign', 'done'],
     ['publish', 'done'],
   ]);
-  const about = { release: id, recipe: 'base', run: status.run };
+  const about = { release: first, recipe: 'base', run: status.run };
   for (const { job, logs } of status.stages) {
     const told = worker.lines.filter((line) => line.job === job);
     expect(told.length).toBeGreaterThan(1);
@@ -144,11 +120,37 @@ test('each line of the log says what it is about, and the same is kept with the 
       told.map(({ message }) => message),
     );
   }
-  const { stdout } = await workshop.ends(['queue', 'status', id!], place);
+  const { stdout } = await workshop.ends(['queue', 'status', first!], place);
   expect(stdout).toContain('pushing base');
   expect(await workshop.json(['queue', 'clean', '--older-than', '1'], place)).toEqual({ removed: [] });
-  expect(await workshop.json(['queue', 'clean'], place)).toEqual({ removed: [id] });
+  const cleaned = await workshop.json<{ removed: string[] }>(['queue', 'clean'], place);
+  expect(cleaned.removed.toSorted()).toEqual([first, second]);
   expect((await workshop.status(place)).releases).toEqual([]);
+});
+
+test('high priority goes first; what nobody takes is shown as such', async () => {
+  const place = placeOf('alone');
+  const recipes = await Promise.all(['p1', 'p2'].map((name) => tiny(name)));
+  const ids = await workshop.queue(recipes, templateOf('alone'), place, '--priority', 'low');
+  const urgent = await workshop.queue([await tiny('p3')], templateOf('alone'), place, '--priority', 'high');
+  const env = { MILLINER_KEY_PASSWORD: 'wrong' };
+  const worker = workshop.worker(['--once', '--jobs', '1'], { ...place, env });
+  expect((await worker.ended).exitCode).toBe(0);
+  expect(
+    worker.lines.some(({ level, message }) => level === 'warn' && message.startsWith('does not sign')),
+  ).toBe(true);
+  const builds = worker.lines.filter(
+    ({ job, message }) => /\.build\./.test(job ?? '') && message.startsWith('begins'),
+  );
+  expect(builds[0]!.release).toBe(urgent[0]);
+  expect(new Set(builds.map(({ release }) => release))).toEqual(new Set([...ids, ...urgent]));
+  expect(builds).toHaveLength(3);
+  for (const { stages } of (await workshop.status(place)).releases) {
+    expect(stages.at(-1)).toMatchObject({ stage: 'sign', state: 'queued', unserved: /^sign-/ });
+  }
+  expect((await workshop.worker(['--once'], place).ended).exitCode).toBe(0);
+  const { releases } = await workshop.status(place);
+  expect(releases.map(({ state }) => state)).toEqual(['released', 'released', 'released']);
 });
 
 test('Ctrl-C ends the waiting and hands back what runs; released again, it goes on with what is there', async () => {
@@ -171,21 +173,6 @@ test('Ctrl-C ends the waiting and hands back what runs; released again, it goes 
   await nothingRuns(place);
 });
 
-test('two workers on one state share the work', async () => {
-  const place = placeOf('shared');
-  const recipes = await Promise.all(['s1', 's2', 's3', 's4', 's5', 's6'].map((name) => tiny(name)));
-  await workshop.queue(recipes, templateOf('shared'), place);
-  const workers = [1, 2].map(() => workshop.worker(['--once', '--jobs', '1'], place));
-  for (const worker of workers) expect((await worker.ended).exitCode).toBe(0);
-  for (const worker of workers) {
-    expect(worker.lines.some(({ message }) => message.startsWith('begins'))).toBe(true);
-  }
-  expect((await workshop.status(place)).releases.map(({ state }) => state)).toEqual(
-    recipes.map(() => 'released'),
-  );
-  await nothingRuns(place);
-});
-
 test('what cannot be released is said before anything is queued', async () => {
   const place = placeOf('refused');
   const { host } = workshop.bench.server;
@@ -205,20 +192,6 @@ test('what cannot be released is said before anything is queued', async () => {
   expect(await fails(['queue', 'status', 'base-1'])).toEqual([3, 'RELEASE_NOT_FOUND']);
   expect(await fails(['queue', 'retry'])).toEqual([2, 'USAGE']);
   expect(await workshop.status(place)).toEqual({ releases: [], workers: [] });
-});
-
-test('what nobody takes is shown as such', async () => {
-  const place = placeOf('alone');
-  await workshop.queue([base], templateOf('alone'), place);
-  const worker = workshop.worker(['--once'], { ...place, env: { MILLINER_KEY_PASSWORD: 'wrong' } });
-  expect((await worker.ended).exitCode).toBe(0);
-  expect(
-    worker.lines.some(({ level, message }) => level === 'warn' && message.startsWith('does not sign')),
-  ).toBe(true);
-  const { releases } = await workshop.status(place);
-  expect(releases[0]!.stages.at(-1)).toMatchObject({ stage: 'sign', state: 'queued', unserved: /^sign-/ });
-  expect((await workshop.worker(['--once'], place).ended).exitCode).toBe(0);
-  expect((await workshop.status(place)).releases[0]!.state).toBe('released');
 });
 
 test('the private Redis goes when nobody needs it, and comes back with all it had', async () => {
