@@ -1,5 +1,5 @@
 /** Looks at all processes of the host, over and over, for what they may not show: their arguments are everybody's. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cli } from '../../helpers/milliner.ts';
 import type { Secrets } from './secrets.ts';
@@ -34,25 +34,32 @@ export class ProcessWatch {
 
   async #watch(): Promise<void> {
     while (!this.#stopped) {
-      const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-      await Promise.all(pids.map((pid) => this.#look(pid)));
+      for (const name of readdirSync('/proc')) if (/^\d+$/.test(name)) this.#look(name);
       await sleep(pauseMilliseconds);
     }
   }
 
-  async #look(pid: string): Promise<void> {
-    const read = (file: string) => readFile(`/proc/${pid}/${file}`).catch(() => Buffer.alloc(0));
-    const commandLine = await read('cmdline');
+  #look(pid: string): void {
+    const commandLine = read(pid, 'cmdline');
     const command = commandLine.toString().replaceAll('\0', ' ').trim();
     if (!this.#seen.commands.has(command)) this.#note(command, 'its arguments', commandLine);
     this.#seen.commands.add(command);
     if (this.#known.get(pid) === command) return;
     this.#known.set(pid, command);
     // Until it calls exec, a child has its parent's arguments as well.
-    if (!command.includes(cli)) this.#note(command, 'its environment', await read('environ'));
+    if (!command.includes(cli)) this.#note(command, 'its environment', read(pid, 'environ'));
   }
 
   #note(command: string, where: string, content: Buffer): void {
     for (const name of this.#secrets.in(content)) this.#seen.leaks.push(`${name} in ${where}: ${command}`);
+  }
+}
+
+/** Nothing, where it has ended. Not through the thread pool, which takes several times as long for as little as this. */
+function read(pid: string, file: string): Buffer {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`);
+  } catch {
+    return Buffer.alloc(0);
   }
 }

@@ -16,6 +16,7 @@ import { runsToItsEnd } from '../../helpers/publish-fixture.ts';
 import { FaultProxy } from '../../helpers/registry/fault-proxy.ts';
 import { redisPassword, RedisServer } from '../../helpers/redis-server.ts';
 import { account, RegistryServer } from '../../helpers/registry/registry-server.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 import { ProcessWatch, type Seen } from './processes.ts';
 import { Secrets } from './secrets.ts';
 
@@ -125,7 +126,7 @@ async function flow(): Promise<void> {
   await milliner(['build', recipe, '--output', desk.path('layout'), '--debug']);
   await milliner(['boot', 'hat', '--json', '--debug']);
   const repository = `${server.host}/vendor/hat`;
-  for (const flags of [['--debug'], ['--debug', '--json']]) {
+  for (const flags of shareOfDay([['--debug'], ['--debug', '--json']], 2)) {
     const publish = (to = repository) => [
       'publish',
       'hat',
