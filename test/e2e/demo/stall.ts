@@ -1,18 +1,11 @@
-/** The three demo images in a registry, published by the command line, and what may be done to them there. */
+/** Demo images in a registry, published by the command line, and what may be done to them there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorTable, exitCodes, MillinerError } from '../../../src/lib/errors/error.ts';
 import { tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
 import type { Layout } from '../../../src/pipeline/trust/fetch-signatures.ts';
-import {
-  buildDemo,
-  cache,
-  copyRecipes,
-  demoRecipes,
-  runCli,
-  type Built,
-} from '../../helpers/demo-recipes.ts';
+import { buildDemo, cache, copyRecipes, runCli, type Built } from '../../helpers/demo-recipes.ts';
 import { password, Shelf } from '../../helpers/signed-images.ts';
 
 export interface Stalled extends Built {
@@ -93,10 +86,10 @@ export class Stall {
     this.shelf = shelf;
   }
 
-  static async open(): Promise<Stall> {
+  static async open(names: readonly string[]): Promise<Stall> {
     const stall = new Stall(await Shelf.open());
     const recipes = copyRecipes(stall.shelf.path('demo'));
-    for (const name of demoRecipes) stall.#publish(recipes, name);
+    for (const name of names) stall.#publish(recipes, name);
     for (const key of ['release', 'other']) stall.#policy(key);
     return stall;
   }
