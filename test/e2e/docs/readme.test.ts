@@ -8,6 +8,7 @@ import { recipeSchema } from '../../../src/stages/recipe/schema.ts';
 import { readYaml } from '../../../src/stages/recipe/yaml.ts';
 import { checkout } from '../../helpers/demo-recipes.ts';
 import { RegistryServer } from '../../helpers/registry/registry-server.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 
 const read = (path: string) => readFileSync(join(checkout, path), 'utf8');
 /** In this order: each may use what those before have made. */
@@ -79,7 +80,16 @@ test('the README is short', () => {
   expect(read('README.md').split('\n').length).toBeLessThanOrEqual(130);
 });
 
-test.each(commands.filter(({ line }) => line !== 'npm test'))('$line', ({ line, answer }) => {
+/** Each takes a quarter of a minute, and the demo builds, boots and releases as well: one of them a day. */
+const long = [/ boot /, / build .* --check /, / release /];
+const inTurn = shareOfDay(long, long.length);
+const isRun = ({ line }: Command) =>
+  line !== 'npm test' && (inTurn.some((one) => one.test(line)) || !long.some((one) => one.test(line)));
+/** What several pages show is run once. */
+const isFirst = ({ line }: Command, index: number) =>
+  commands.findIndex((one) => one.line === line) === index;
+
+test.each(commands.filter(isFirst).filter(isRun))('$line', ({ line, answer }) => {
   const [program, ...args] = here(line).split(/\s+/) as [string, ...string[]];
   const { status, stdout, stderr } = spawnSync(program, args, {
     cwd: checkout,
