@@ -1,6 +1,6 @@
 /**
- * The way into the store: a temporary that only its living writer owns, hashed, synced, then renamed to the name
- * of what it holds. Two writers of one blob end in the same file, whoever is last.
+ * Writes into the store: a temporary file that only its living writer owns is hashed, synced, and then renamed to its
+ * digest. Two writers of one blob produce the same file, so their order does not matter.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -24,9 +24,9 @@ import type { Blob, Digest } from '../../lib/oci/digest.ts';
 
 export interface Expected {
   digest?: Digest;
-  /** Bytes; reading stops with the first one too many. */
+  /** Bytes; reading stops at the first byte beyond. */
   size?: number;
-  /** What the bytes are, for the error: a URL, a package. */
+  /** What the bytes are, for errors: a URL, a package. */
   what?: string;
 }
 
@@ -39,7 +39,7 @@ export class Ingest {
     this.#pathOf = pathOf;
   }
 
-  /** Makes the directory and removes the temporaries whose writers have died. */
+  /** Makes the directory and removes temporary files of dead writers. */
   async open(): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
     for (const name of await readdir(this.#directory)) await takeAbandoned(join(this.#directory, name));
@@ -54,14 +54,14 @@ export class Ingest {
   }
 
   async file(path: string, expected: Expected & { consume?: boolean }): Promise<Blob> {
-    // A FIFO would hang the open; of a link to consume, the rename would take the link.
+    // O_NONBLOCK, because opening a FIFO would hang. O_NOFOLLOW, because consuming a link would move the link.
     const follow = expected.consume ? constants.O_NOFOLLOW : 0;
     const source = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | follow);
     try {
       const { nlink, size } = await regular(source, path);
       const expectedFile = { what: path, ...expected };
       if (expected.size !== undefined && size !== expected.size) throw wrongSize(expectedFile, size);
-      // Another name of the same file would let somebody write to the blob.
+      // A file with another name is copied: a writer could change the blob through that name.
       if (expected.consume && nlink === 1) return await this.#consume(source, path, expectedFile);
       const blob = await this.#copy(path, expectedFile);
       if (expected.consume) await rm(path);
@@ -107,7 +107,7 @@ export class Ingest {
     }
   }
 
-  /** The bytes reach the disk before the name does (rename(2) alone promises no order). */
+  /** The bytes are synced before the rename, because rename(2) alone does not promise that order. */
   async #settle(handle: FileHandle, temporary: string, digest: Digest): Promise<void> {
     const path = this.#pathOf(digest);
     const now = new Date();
@@ -119,7 +119,7 @@ export class Ingest {
   }
 }
 
-/** Hashes and counts what passes, and stops it at the expected size. */
+/** Hashes and counts the bytes, and stops at the expected size. */
 class Meter {
   readonly #hash = createHash('sha256');
   readonly #expected: Expected;
@@ -139,7 +139,7 @@ class Meter {
     }
   }
 
-  /** Throws DIGEST_MISMATCH where size or digest are not the expected ones. */
+  /** Throws DIGEST_MISMATCH if size or digest differ from the expected ones. */
   end(): Blob {
     const expected = this.#expected;
     if (expected.size !== undefined && this.#size !== expected.size) throw wrongSize(expected, this.#size);

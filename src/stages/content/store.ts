@@ -1,6 +1,6 @@
 /**
- * The content-addressed store: blobs/sha256/HEX below the state directory, each file named by what it holds.
- * A blob is there whole or not at all, and is only ever read. Several processes may use the store at once.
+ * The content-addressed store: blobs/sha256/HEX below the state directory, each file named by its digest. Blobs appear
+ * atomically and never change. Several processes may use the store at once.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
@@ -19,15 +19,15 @@ export interface StoredBlob extends Blob {
 
 export interface GcLimits {
   usedSince: Date;
-  /** Of the whole store. */
+  /** Size limit of the whole store. */
   maxBytes?: number | undefined;
 }
 
-/** Gives what it removed. */
+/** Returns the removed blobs. */
 export type Collect = (needed: ReadonlySet<Digest>, limits: GcLimits) => Promise<Blob[]>;
 
 export class ContentStore {
-  /** The state directory that it is part of. */
+  /** The state directory of the store. */
   readonly directory: string;
   readonly #blobs: string;
   readonly #lock: string;
@@ -40,7 +40,7 @@ export class ContentStore {
     this.#ingest = new Ingest(join(state, 'ingest'), (digest) => this.path(digest));
   }
 
-  /** Opens the store below a state directory, making what is absent, and clears what killed writers left. */
+  /** Opens the store below a state directory, makes missing directories, and removes what killed writers left. */
   static async open(state: string): Promise<ContentStore> {
     const store = new ContentStore(state);
     await mkdir(store.#blobs, { recursive: true });
@@ -48,7 +48,7 @@ export class ContentStore {
     return store;
   }
 
-  /** Where the blob lies or would lie; says nothing of whether it is there. */
+  /** The path of a blob, whether it exists or not. */
   path(digest: Digest): string {
     return join(this.#blobs, hexOf(digest));
   }
@@ -57,7 +57,7 @@ export class ContentStore {
     return (await sizeAt(this.path(digest))) !== undefined;
   }
 
-  /** The blob's path, and a note for gc that it was used now. Its bytes are not checked. Throws BLOB_MISSING. */
+  /** The blob's path; marks the blob as used now, for gc. The bytes are not verified. Throws BLOB_MISSING. */
   async use(digest: Digest): Promise<string> {
     const path = this.path(digest);
     const now = new Date();
@@ -67,19 +67,19 @@ export class ContentStore {
     return path;
   }
 
-  /** Writes a stream's bytes into the store. Throws DIGEST_MISMATCH where they are not as expected, DISK_FULL. */
+  /** Stores a stream. Throws DIGEST_MISMATCH if the bytes differ from the expected ones, DISK_FULL. */
   ingestStream(source: AsyncIterable<Uint8Array>, expected: Expected = {}): Promise<Blob> {
     return this.#ingest.stream(source, expected);
   }
 
-  /** Takes a file in: a copy (shared extents where the file system can), or with `consume` the file itself. */
+  /** Stores a file: a copy (with shared extents if the file system can), or with `consume` the file itself. */
   ingestFile(path: string, expected: Expected & { consume?: boolean } = {}): Promise<Blob> {
     return this.#ingest.file(path, expected);
   }
 
   /**
-   * The blob's bytes, hashed as they are read. A difference fails the stream with BLOB_CORRUPT after the last
-   * byte, so what was made of them counts only once the stream has ended.
+   * The blob's bytes, hashed as they are read. If they differ, the stream fails with BLOB_CORRUPT after the last byte,
+   * so results derived from them are valid only once the stream has ended.
    */
   async openVerified(digest: Digest): Promise<Readable> {
     const handle = await open(await this.use(digest), 'r');
@@ -87,12 +87,12 @@ export class ContentStore {
     return Readable.from(copied(pieces), { objectMode: false });
   }
 
-  /** The same for whoever is done with a piece when the next is asked for. */
+  /** As openVerified, for callers that finish with a piece before they request the next. */
   async *pieces(digest: Digest): AsyncGenerator<Buffer> {
     yield* this.#verified(digest, await open(await this.use(digest), 'r'));
   }
 
-  /** Reads the whole blob; gives its size. Throws BLOB_MISSING or BLOB_CORRUPT. */
+  /** Reads and verifies the whole blob; returns its size. Throws BLOB_MISSING or BLOB_CORRUPT. */
   async verify(digest: Digest): Promise<number> {
     let size = 0;
     for await (const piece of this.pieces(digest)) size += piece.length;
@@ -110,7 +110,9 @@ export class ContentStore {
     }
   }
 
-  /** Removed so that the next run fetches it; unless another process has put a good one there meanwhile. */
+  /**
+   * Removes a damaged blob, so that the next run fetches it, unless another process has replaced it in the meantime.
+   */
   async #dropCorrupt(digest: Digest, handle: FileHandle): Promise<void> {
     const [read, there] = await Promise.all([handle.stat(), statIfThere(this.path(digest))]);
     if (there?.ino === read.ino) await this.remove(digest);
@@ -120,7 +122,7 @@ export class ContentStore {
     await rm(this.path(digest), { force: true });
   }
 
-  /** Every blob, in no order. */
+  /** Every blob, in no particular order. */
   async list(): Promise<StoredBlob[]> {
     const blobs: StoredBlob[] = [];
     for (const name of await readdir(this.#blobs)) {
@@ -132,15 +134,16 @@ export class ContentStore {
     return blobs;
   }
 
-  /** Keeps gc out while fn runs: a build holds this from its first look at the store to its last. */
+  /** Keeps gc from running while fn runs: a build holds the lease from its first use of the store to its last. */
   lease<T>(fn: () => Promise<T>, options: LockOptions = { wait: true }): Promise<T> {
     return withLock(this.#lock, 'shared', fn, options);
   }
 
   /**
-   * Has the store alone while fn runs, and gives it what removes blobs: each that is neither in keep nor used since
-   * the given time, and of the others those that were not used for longest until no more than `maxBytes` are left, or
-   * all that may go has gone. BUSY while a lease is held, or with `wait` it waits for the last one to end.
+   * Runs fn alone with the store, and passes it the function that removes blobs. That removes every blob that is
+   * neither needed nor used since the given time. Then it removes the least recently used of the others until at most
+   * `maxBytes` are left, or no other may be removed. BUSY while a lease is held; with `wait` it waits for the last
+   * lease to end.
    */
   gc<T>(fn: (collect: Collect) => Promise<T>, options: LockOptions = {}): Promise<T> {
     const collect: Collect = (needed, limits) => this.#collect(needed, limits);
@@ -161,7 +164,10 @@ export class ContentStore {
   }
 }
 
-/** A blob's bytes for who has no store, each good until the next is asked for. Throws BLOB_CORRUPT after the last. */
+/**
+ * Reads a blob's file without a store; each piece is valid until the next is requested. Throws BLOB_CORRUPT after the
+ * last.
+ */
 export async function* verifiedPieces(
   handle: FileHandle,
   digest: Digest,

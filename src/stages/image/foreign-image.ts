@@ -1,6 +1,6 @@
 /**
- * Images that others have made, as registries keep them: OCI image specification 1.1 and Docker's image manifest
- * version 2, schema 2. Everything in them is hostile until it has been looked at here.
+ * Reads images of other builders, as registries have them: OCI image specification 1.1, and Docker's image manifest
+ * version 2, schema 2. Their content is untrusted until it is checked here.
  */
 import { z } from 'zod';
 import { canonicalSignal } from '../../lib/container/stop-signal.ts';
@@ -13,7 +13,7 @@ import { fitOf, platformOf, showPlatform } from './platform.ts';
 const indexTypes = [indexType, 'application/vnd.docker.distribution.manifest.list.v2+json'];
 const manifestTypes = [manifestType, 'application/vnd.docker.distribution.manifest.v2+json'];
 
-/** Docker's names of the same bytes; a manifest holds layers of one vocabulary. */
+/** Docker's media types of the same formats; a manifest uses one vocabulary for its layers. */
 const ociTypes: Record<string, string> = {
   'application/vnd.docker.image.rootfs.diff.tar.gzip': 'application/vnd.oci.image.layer.v1.tar+gzip',
   'application/vnd.docker.image.rootfs.diff.tar.zstd': 'application/vnd.oci.image.layer.v1.tar+zstd',
@@ -69,13 +69,13 @@ export interface ForeignManifest {
 export interface ForeignConfig {
   layers: ImageLayer[];
   config: RuntimeConfig;
-  /** Seconds; 0 where it does not say. */
+  /** Seconds; 0 if it is not recorded. */
   created: number;
 }
 
 const showArch = (arch: string) => showPlatform({ os: 'linux', ...platformOf(arch) });
 
-/** Where an index leads for an architecture, as rpm calls it; undefined where this is no index. Throws BASE_INVALID. */
+/** The manifest of an index for an architecture (rpm's name); undefined if this is no index. Throws BASE_INVALID. */
 export function chooseManifest(
   name: string,
   mediaType: string,

@@ -1,4 +1,7 @@
-/** OCI image configuration and manifest (OCI image specification 1.1) as bytes: the same input, the same digest. */
+/**
+ * Makes the bytes of OCI configuration and manifest (OCI image specification 1.1): the same input gives the same
+ * digest.
+ */
 import { createHash } from 'node:crypto';
 import { canonicalSignal } from '../../lib/container/stop-signal.ts';
 import { manifestType } from '../../lib/oci/descriptor.ts';
@@ -14,13 +17,13 @@ export interface Descriptor {
 
 export interface ImageLayer extends Descriptor {
   diffID: string;
-  /** The recipe that it was made by; absent where another builder made it. */
+  /** The recipe that made it; absent for a layer of another builder. */
   recipe?: string | undefined;
-  /** What it holds, for people; of another builder's the step that made it. */
+  /** Description of its content; for another builder's layer, the build step. */
   holds: string;
 }
 
-/** The recipe's `config`, or what a base image hands on. */
+/** The recipe's `config`, or the configuration of a base image. */
 export interface RuntimeConfig {
   entrypoint?: string[] | undefined;
   cmd?: string[] | undefined;
@@ -37,7 +40,7 @@ export interface ImageInput {
   /** The recipe's name. */
   name: string;
   release?: string | undefined;
-  /** As rpm calls it. */
+  /** rpm's name. */
   arch: string;
   /** Seconds. */
   epoch: number;
@@ -45,7 +48,7 @@ export interface ImageInput {
   /** Lowest first, bases included. */
   layers: ImageLayer[];
   base?: { name: string; digest: string } | undefined;
-  /** How the image is tested, for whoever boots it without its recipe. */
+  /** The test plan of the image, so that it can be tested without the recipe. */
   test: object;
 }
 
@@ -66,8 +69,8 @@ export const titleLabel = 'org.opencontainers.image.title';
 const versionLabel = 'org.opencontainers.image.version';
 
 /**
- * A child has what its base has, but for what it says itself; a new entrypoint drops the base's command, and a
- * title or version is that of one image.
+ * A child inherits the base's settings unless it sets its own. A new entrypoint drops the base's command. Title and
+ * version are not inherited, because they describe one image.
  */
 export function inheritConfig(base: RuntimeConfig | undefined, own: RuntimeConfig): RuntimeConfig {
   const { [titleLabel]: _title, [versionLabel]: _version, ...inherited } = base?.labels ?? {};

@@ -1,4 +1,4 @@
-/** An OCI image layout (OCI image specification, image-layout.md) in a directory of the user's. */
+/** Writes an OCI image layout (OCI image specification, image-layout.md) into a directory of the user. */
 import { constants } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,14 +13,14 @@ const refName = 'org.opencontainers.image.ref.name';
 
 export interface LayoutBlob {
   digest: string;
-  /** Gives a file with these bytes, which it has held to the digest. */
+  /** Path of a file with these bytes, which are verified against the digest. */
   file: () => Promise<string>;
 }
 
 /**
- * Puts an image into the layout under a tag, beside what is there already. Blobs first, the index last and at
- * once: a reader never sees a tag whose image is not there whole. Throws OUTPUT_UNUSABLE where the directory
- * holds something else.
+ * Adds an image to the layout under a tag and keeps the other images. Blobs are written first, and the index last and
+ * atomically: a reader never sees a tag whose image is incomplete. Throws OUTPUT_UNUSABLE if the directory has other
+ * content.
  */
 export async function writeLayout(
   directory: string,
@@ -76,7 +76,7 @@ function asOutputError(error: unknown, directory: string): unknown {
   if (error instanceof SyntaxError) return unusable(directory, 'index.json is not JSON');
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (code === 'ENOTDIR' || code === 'EEXIST') return unusable(directory, 'it is not a directory');
-  // On a read-only file system Node's recursive mkdir says ENOENT.
+  // On a read-only file system Node's recursive mkdir fails with ENOENT.
   if (code === 'EROFS' || code === 'EACCES' || (code === 'ENOENT' && syscall === 'mkdir'))
     return unusable(directory, 'it cannot be written to');
   return asStorageError(error, directory);
@@ -88,13 +88,13 @@ function unusable(directory: string, reason: string): MillinerError {
   });
 }
 
-/** An image before this one may have put it there; a disk, or somebody, may have changed it since. */
+/** Whether the blob exists and is intact: it may have been damaged or edited since an earlier image was written. */
 async function holds(path: string, digest: string): Promise<boolean> {
   if (!(await lstatIfThere(path))?.isFile()) return false;
   return fileMatches(path, { type: 'sha256', value: digest.replace('sha256:', '') });
 }
 
-/** A copy of its own: whoever edits the layout must not reach into the store. */
+/** Always a copy: an edit in the layout must not change the store. */
 async function addBlob(directory: string, { digest, file }: LayoutBlob): Promise<void> {
   const target = join(directory, digest.replace('sha256:', ''));
   if (await holds(target, digest)) return;

@@ -6,10 +6,10 @@ export interface Platform {
   variant?: string | null | undefined;
 }
 
-/** Go's names, which OCI uses. */
+/** Go's architecture names, which OCI uses. */
 const architectures: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64' };
 
-/** @param arch as rpm calls it */
+/** @param arch rpm's name */
 export function platformOf(arch: string): { architecture: string; variant?: string } {
   const variant = /^x86_64_(v\d)$/.exec(arch)?.[1];
   const family = variant === undefined ? arch : 'x86_64';
@@ -20,11 +20,11 @@ export function showPlatform({ os, architecture, variant }: Platform): string {
   return [os, architecture, ...(variant ? [variant] : [])].join('/');
 }
 
-/** How much of an architecture an image makes use of, the most being the best; undefined where it may not run. */
+/** How much of an architecture's features an image uses, the higher the better; undefined if it cannot run there. */
 export function fitOf(image: Platform, arch: string): number | undefined {
   const wanted = platformOf(arch);
   if (image.os !== 'linux' || image.architecture !== wanted.architecture) return undefined;
-  // What others have for variants, such as v8 of arm64, goes without saying.
+  // Variants of other architectures, such as v8 of arm64, need no distinction.
   if (wanted.architecture !== 'amd64') return 0;
   const level = levelOf(image.variant);
   return level !== undefined && level <= levelOf(wanted.variant)! ? level : undefined;

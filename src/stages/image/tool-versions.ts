@@ -1,10 +1,10 @@
-/** The versions that an image's bytes depend on; a lock records them and a build is held to them. */
+/** The versions of tools that an image's bytes depend on. A lock records them, and a build checks them. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { run } from '../../lib/host/exec.ts';
 import { native } from '../../lib/host/native.ts';
 import type { Lock, Versions } from '../lock/lock-file.ts';
 
-/** Raised with every change of what layers, configurations or normalisation look like in bytes. */
+/** Increase it with every change in the bytes of layers, configurations or normalization. */
 const format = 4;
 
 export function currentVersions(): Versions {
@@ -19,7 +19,7 @@ export function currentVersions(): Versions {
   };
 }
 
-/** libsolv chose the packages, which the lock holds already; everything else goes into the bytes. */
+/** libsolv's version is not checked: the lock already has the packages that it chose. */
 export function checkVersions(lock: Lock, path: string): void {
   const { libsolv: _chosen, node: _carrier, ...now } = currentVersions();
   for (const [name, version] of Object.entries(now)) {

@@ -1,4 +1,4 @@
-/** The lock file: a recipe's answer, written once, reviewed in git, and held to its own digest. */
+/** The lock file: the resolved packages of a recipe. It is reviewed in git, and protected by its own digest. */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
@@ -15,10 +15,10 @@ const lockedPackage = z.strictObject({
   version: z.string().min(1),
   release: z.string().min(1),
   arch: z.string().min(1),
-  /** The repository of the recipe that it came from: its keys must have signed it. */
+  /** The recipe's repository that the package comes from: one of its keys must have signed the package. */
   repo: z.string().min(1),
   url: z.string().min(1),
-  /** The URL's part below the repository's base: where to look when the repository has moved. */
+  /** Location below the repository's base URL, for a repository that has moved. */
   location: z.string().min(1).optional(),
   size: z.int().nonnegative(),
   sha256,
@@ -26,46 +26,46 @@ const lockedPackage = z.strictObject({
 });
 
 const lockedArch = z.strictObject({
-  /** The whole image, bases included, in NEVRA order. */
+  /** All packages of the image, bases included, in NEVRA order. */
   packages: z.array(lockedPackage),
-  /** What the lowest recipe stands on, where that is no recipe; its packages are beside those above. */
+  /** The lowest base, if that is no recipe; its packages are not listed above. */
   image: z
     .strictObject({
-      /** As the recipe has it; of a file system its own name. */
+      /** Its name in the recipe; for a file system its own name. */
       name: z.string().min(1),
-      /** Of the image's manifest; of the tar; of the directory's tree as a layer holds it. */
+      /** Digest of the image's manifest, of the tar file, or of the directory's tree as a layer. */
       digest,
-      /** Of the index that led to the manifest: it may be what is signed. */
+      /** Digest of the index that led to the manifest, because the signature may be on the index. */
       index: digest.optional(),
-      /** NEVRAs of what it has installed and this image still has. */
+      /** NEVRAs of its packages that this image still has. */
       packages: z.array(z.string().min(1)),
     })
     .optional(),
-  /** Names from `packages` that the base already has. */
+  /** NEVRAs of `packages` that the base already has. */
   base: z.array(z.string()),
-  /** What the base has and this image has not. */
+  /** NEVRAs of the base that this image does not have. */
   removed: z.array(z.string()),
   layers: z.strictObject({
-    /** Layers that the bases may have. */
+    /** Number of layers that the bases may have. */
     below: z.int().nonnegative(),
-    /** Source packages that share a layer, lowest layer first; of the packages that are not the base's. */
+    /** Source packages that share a layer, lowest layer first; without the packages of the base. */
     plan: z.array(z.array(z.string().min(1)).min(1)),
   }),
-  /** The closure of the recipe's tools, or the host's own rpm by version. */
+  /** The recipe's tools and their dependencies, or the version of the host's own rpm. */
   tools: z.union([z.array(lockedPackage), z.strictObject({ host: z.string().min(1) })]),
 });
 
 const lockSchema = z.strictObject({
   version: z.literal(2),
   recipe: z.string().min(1),
-  /** Digest of everything in the recipe that the answer depends on. */
+  /** Digest of everything in the recipe that resolving depends on. */
   inputs: digest,
   base: z.strictObject({ recipe: z.string().min(1), lock: digest }).optional(),
-  /** SOURCE_DATE_EPOCH: when the newest package was built, in seconds. */
+  /** SOURCE_DATE_EPOCH: build time of the newest package, in seconds. */
   epoch: z.int().nonnegative(),
-  /** Where false, another host's rpm may give other bytes. */
+  /** False if the rpm of another host may produce other bytes. */
   reproducibleElsewhere: z.boolean(),
-  /** Versions of what the image's bytes depend on. */
+  /** Versions of the tools that the image's bytes depend on. */
   versions: z.strictObject({
     format: z.int(),
     node: z.string(),
@@ -75,7 +75,7 @@ const lockSchema = z.strictObject({
     libsolv: z.string(),
   }),
   arches: z.record(z.string(), lockedArch),
-  /** Of all the above. */
+  /** Digest of all fields above. */
   digest,
 });
 
@@ -91,7 +91,7 @@ export function sealLock(content: Omit<Lock, 'digest'>): Lock {
   return { ...content, digest: contentDigest(content) };
 }
 
-/** Throws OUTPUT_UNUSABLE where the recipe's directory cannot be written to, DISK_FULL. */
+/** Throws OUTPUT_UNUSABLE if the recipe's directory cannot be written, DISK_FULL. */
 export async function writeLock(path: string, lock: Lock): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify(lock, null, 2)}\n`).catch((error: unknown) => {
     const { code } = error as NodeJS.ErrnoException;
@@ -104,7 +104,7 @@ export async function writeLock(path: string, lock: Lock): Promise<void> {
   });
 }
 
-/** Undefined if there is none; LOCK_INVALID if it cannot be read or is not as it was written. Throws FILE_OUTSIDE. */
+/** Undefined if it does not exist; LOCK_INVALID if it cannot be read or was changed by hand. Throws FILE_OUTSIDE. */
 export async function readLock(path: string): Promise<Lock | undefined> {
   const bytes = await readBeneath(rootOf(path), path, maxLockBytes).catch((error: NodeJS.ErrnoException) => {
     if (error instanceof MillinerError) throw error;
@@ -114,7 +114,7 @@ export async function readLock(path: string): Promise<Lock | undefined> {
   return bytes && parseLock(path, bytes.toString('utf8'));
 }
 
-/** The same for what was read from elsewhere: `path` is what it is called. */
+/** As readLock, for a text; `path` names it in errors. */
 export function parseLock(path: string, text: string): Lock {
   const lock = parse(path, text);
   const { digest: claimed, ...content } = lock;
@@ -133,7 +133,7 @@ function parse(path: string, text: string): Lock {
   try {
     data = JSON.parse(text);
   } catch {
-    // Without the cause: a parser quotes what it complains of, which may be anything.
+    // Without the cause, because a parser's message quotes the text.
     throw new MillinerError('LOCK_INVALID', `${path} is not JSON`);
   }
   const result = lockSchema.safeParse(data);
@@ -150,7 +150,7 @@ function contentDigest(content: Omit<Lock, 'digest'>): Digest {
   return canonicalDigest(content);
 }
 
-/** The source package's name; packages that name none stand for themselves. */
+/** The name of the source package; the package's own name if it does not record one. */
 export function sourceNameOf({ sourceRpm, name }: Pick<LockedPackage, 'sourceRpm' | 'name'>): string {
   return /^(.+)-[^-]+-[^-]+\.(?:no)?src\.rpm$/.exec(sourceRpm)?.[1] ?? name;
 }

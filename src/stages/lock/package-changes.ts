@@ -1,4 +1,4 @@
-/** What one set of packages has that another has not. */
+/** The difference between two sets of packages. */
 import { compareEvr, parseEvr } from '../../lib/rpm/evr.ts';
 
 /** SHA-256 of each package's file by NEVRA. */
@@ -9,7 +9,7 @@ export interface Replaced {
   to: string;
 }
 
-/** NEVRAs. What was built again without a new release stands for itself. */
+/** NEVRAs. A package that was rebuilt without a new release replaces itself. */
 export interface PackageChanges {
   added: string[];
   removed: string[];
@@ -25,7 +25,7 @@ export function changesBetween(before: PackageSet, now: PackageSet): PackageChan
   const replaced: Replaced[] = [];
   const added: string[] = [];
   for (const to of come) {
-    // Several versions side by side (kernels): each new one takes the place of one that has gone.
+    // With several versions side by side (kernels), each new one replaces one that was removed.
     const from = predecessors.get(partsOf(to).key)?.shift();
     if (from === undefined) added.push(to);
     else replaced.push({ from, to });
@@ -33,12 +33,12 @@ export function changesBetween(before: PackageSet, now: PackageSet): PackageChan
   return { added, removed: [...predecessors.values()].flat(), replaced };
 }
 
-/** Older than what it takes the place of. */
+/** Whether the new version is lower than the replaced one. */
 export function isDowngrade({ from, to }: Replaced): boolean {
   return compareEvr(parseEvr(partsOf(to).evr), parseEvr(partsOf(from).evr)) < 0;
 }
 
-/** Name and architecture are what an update leaves as they are. */
+/** An update changes the EVR, and keeps name and architecture. */
 function partsOf(nevra: string): { key: string; evr: string } {
   const [, name = nevra, evr = '', arch = ''] = /^(.+)-([^-]+-[^-]+)\.([^.]+)$/.exec(nevra) ?? [];
   return { key: `${name}.${arch}`, evr };

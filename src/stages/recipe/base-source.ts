@@ -1,4 +1,4 @@
-/** What lies below all recipes of a chain: an image that none of them makes. */
+/** The lowest base of a chain of recipes, if it is an image or file system that no recipe makes. */
 import { existsSync } from 'node:fs';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { completeReference } from '../../lib/registry/pull-sources.ts';
@@ -10,23 +10,23 @@ export type BaseSource =
   | {
       kind: 'image';
       reference: string;
-      /** Paths of public keys of which one must have signed it; none where the recipe takes it unsigned. */
+      /** Paths of public keys, one of which must have signed the base; empty if the recipe accepts it unsigned. */
       keys: string[];
-      /** Whether a bundle that names no reference will do: any image that one of the keys has signed. */
+      /** Whether to accept a signature bundle without a reference, which fits any image that the key has signed. */
       unnamed: boolean;
-      /** Whether a tag will do whose statement of what it names has expired. */
+      /** Whether to accept a tag whose signed statement has expired. */
       expired: boolean;
     }
   | {
       kind: 'tar' | 'directory';
       path: string;
-      /** What the recipe says of layers: how the one that is made of it is compressed. */
+      /** The recipe's layer settings: the compression of the layer that is made from it. */
       layers: Recipe['layers'];
     };
 
 /**
- * Of `from`, where that names no recipe; paths are relative to the recipe.
- * Throws REFERENCE_INVALID, RECIPE_INVALID, FILE_OUTSIDE.
+ * The source that `from` names; undefined if that is a recipe or absent. Paths are relative to the recipe. Throws
+ * REFERENCE_INVALID, RECIPE_INVALID, FILE_OUTSIDE.
  */
 export async function baseSourceOf(
   { from, layers }: Recipe,

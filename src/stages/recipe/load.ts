@@ -1,4 +1,4 @@
-/** A recipe file, its repositories looked up and its key files and templates found. */
+/** Loads a recipe file with its repositories, key files and templates. */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -15,11 +15,11 @@ export interface LoadedRecipe {
   recipe: Recipe;
   /** Absolute path of the recipe file. */
   path: string;
-  /** Where its lock stands: the file's name with .lock.json for .yaml. */
+  /** Path of its lock: the recipe's name with .lock.json for .yaml. */
   lockPath: string;
-  /** Those that its files name, by name. */
+  /** The templates that its files name, by name. */
   templates: ReadonlyMap<string, Template>;
-  /** What the lowest recipe of its chain stands on, where that is no recipe. */
+  /** The lowest base of its chain, if that is no recipe. */
   source?: BaseSource;
 }
 
@@ -36,7 +36,7 @@ export class RecipeReader {
   readonly #recipes = new Map<string, Promise<LoadedRecipe>>();
   readonly #repositories = new Map<string, Promise<Repository[]>>();
 
-  /** As loadChain gives it. */
+  /** As loadChain. */
   async chain(nameOrPath: string): Promise<LoadedRecipe[]> {
     const chain: LoadedRecipe[] = [];
     for (let path: string | undefined = locate(nameOrPath); path !== undefined; path = basePath(chain[0]!)) {
@@ -59,7 +59,7 @@ export class RecipeReader {
 
   async #load(path: string): Promise<LoadedRecipe> {
     const raw = await readYaml(path, recipeSchema);
-    // An image of nothing has no rpm database, and nothing to run.
+    // An image without packages has no rpm database, and no program to run.
     if (raw.packages.length === 0 && raw.from === undefined)
       throw new MillinerError(
         'RECIPE_INVALID',
@@ -77,7 +77,7 @@ export class RecipeReader {
     return { recipe: { ...raw, repos }, path, lockPath: lockPathOf(path), templates };
   }
 
-  /** The repositories that recipes of a directory call by a name. */
+  /** The shared repositories of a directory, which recipes use by name. */
   #shared(path: string): Promise<Repository[]> {
     const reading =
       this.#repositories.get(path) ?? readYaml(path, repositoriesSchema).then(({ repos }) => repos);
@@ -86,12 +86,12 @@ export class RecipeReader {
   }
 }
 
-/** For the path or the name of a recipe file. */
+/** From the path or the name of a recipe file. */
 export function lockPathOf(path: string): string {
   return `${path.replace(/\.ya?ml$/, '')}.lock.json`;
 }
 
-/** Of the recipe that `from` names: it stands beside the one that names it. */
+/** The recipe that `from` names, in the same directory. */
 function basePath({ path, recipe: { from } }: LoadedRecipe): string | undefined {
   if (typeof from !== 'string') return undefined;
   const base = join(dirname(path), `${from}.yaml`);

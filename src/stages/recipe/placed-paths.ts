@@ -1,4 +1,4 @@
-/** The paths at which a recipe puts something into its image. */
+/** The paths that a recipe itself creates in its image. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { byteString, type ByteString } from '../../lib/host/paths.ts';
 import type { Recipe } from './schema.ts';
@@ -7,14 +7,14 @@ const kinds = ['directories', 'symlinks', 'files'] as const;
 
 export type Places = Pick<Recipe, (typeof kinds)[number]>;
 
-/** Without a leading slash, as trees have them. */
+/** Without a leading slash, as in trees. */
 export function pathsOf(places: Places): Set<ByteString> {
   return new Set(kinds.flatMap((kind) => places[kind].map(({ path }) => byteString(relative(path)))));
 }
 
 const relative = (path: string) => path.split('/').filter(Boolean).join('/');
 
-/** Each path once: which of two were meant, nobody can tell. Throws RECIPE_INVALID. */
+/** Each path may occur once, because it would be unclear which of two is meant. Throws RECIPE_INVALID. */
 export function checkPlaces(recipePath: string, places: Places): void {
   const seen = new Map<string, string>();
   for (const kind of kinds) {
@@ -31,7 +31,7 @@ export function checkPlaces(recipePath: string, places: Places): void {
   }
   const files = new Map(places.files.map(({ path }) => [relative(path), path]));
   for (const [path, kind] of seen) {
-    // From each upwards: of n places every one with every other is n².
+    // Walks up from each path, because a comparison of all pairs would be quadratic.
     for (let slash = path.indexOf('/'); slash > 0; slash = path.indexOf('/', slash + 1)) {
       const file = files.get(path.slice(0, slash));
       if (file !== undefined) throw invalid(recipePath, `files: ${file}: ${kind} has /${path} below it`);

@@ -1,13 +1,16 @@
-/** The files that a recipe names beside its own: a relative path stays beneath the recipe's root, an absolute one is the host's. */
+/** The files that a recipe names. A relative path must be beneath the recipe's root; an absolute one is the host's. */
 import { stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { placeBeneath, readBeneath, rootOf } from '../../lib/host/beneath.ts';
 
-/** Room for a script or two. */
+/** Space for large scripts. */
 const maxTemplateBytes = 4 * 1024 * 1024;
 
-/** Absolute, and without links where it was relative; where nothing is, as it was meant. Throws FILE_OUTSIDE. */
+/**
+ * The absolute path; of a relative one the path without links, or the given path if it does not exist. Throws
+ * FILE_OUTSIDE.
+ */
 export async function placeOf(recipePath: string, name: string): Promise<string> {
   if (isAbsolute(name)) return name;
   const path = join(dirname(recipePath), name);
@@ -20,8 +23,8 @@ export interface Template {
 }
 
 /**
- * Templates stand in templates/, in the recipe's directory or beside it, and links in there do not lead out of it. The
- * text is what was found there, whatever becomes of it. Throws RECIPE_INVALID, FILE_OUTSIDE.
+ * Reads a template of templates/, in the recipe's directory or beside it; links in there must not leave it. The text is
+ * read once, so later changes of the file do not matter. Throws RECIPE_INVALID, FILE_OUTSIDE.
  */
 export async function readTemplate(recipePath: string, template: string): Promise<Template> {
   const here = dirname(resolve(recipePath));
@@ -42,7 +45,7 @@ async function templateIn(
   recipePath: string,
 ): Promise<Template | undefined> {
   const place = join(above, 'templates');
-  // A link in the place of templates/ leads out of the directory, or is none.
+  // templates/ itself may be a link, but must not lead out of the directory that it is in.
   const real = await placeBeneath(above, place);
   if (real === undefined) return undefined;
   const path = join(place, template);
@@ -62,7 +65,7 @@ export async function checkKeyFile(key: string, path: string, repo: string): Pro
     throw new MillinerError(
       'RECIPE_INVALID',
       `${path}: repos: ${repo}: keys: no key file ${key} (${basename(key)})`,
-      // What Debian (from 13), Fedora and EPEL have the keys of distributions in.
+      // The directory of distributions' keys in Debian (from 13), Fedora and EPEL.
       key.startsWith(knownKeys)
         ? { hint: `Install distribution-gpg-keys, or name the file where it is.` }
         : {},

@@ -1,11 +1,11 @@
-/** The repositories of a recipe, with what they are given by name or relative to a file looked up. */
+/** The repositories of a recipe: names are looked up, and relative paths are resolved. */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { isBeneath, rootOf } from '../../lib/host/beneath.ts';
 import { checkKeyFile, placeOf } from './recipe-files.ts';
 import type { Repository } from './schema.ts';
 
-/** Those that are called by a name are among `shared`. Throws RECIPE_INVALID. */
+/** Looks up repositories that are given by name in `shared`. Throws RECIPE_INVALID. */
 export function definitionsOf(
   repos: (string | Repository)[],
   shared: readonly Repository[],
@@ -48,7 +48,7 @@ export async function resolveRepositories(
   return found;
 }
 
-/** Key files, certificates and plain directories are given relative to the file that names them. Throws FILE_OUTSIDE. */
+/** Resolves key files, certificates and plain directories relative to the file that names them. Throws FILE_OUTSIDE. */
 async function placed(repo: Repository, path: string, release: string | undefined): Promise<Repository> {
   const { baseurl } = repo;
   const certificates: Partial<Repository> = {};
@@ -59,7 +59,7 @@ async function placed(repo: Repository, path: string, release: string | undefine
   const keys: Repository['keys'] = [];
   for (const key of repo.keys) {
     if (key.release !== undefined && key.release !== release) continue;
-    // Fedora signs each release with a key of its own, and names the file after it.
+    // Fedora signs each release with another key, whose file is named after the release.
     const file = await placeOf(path, key.file.replaceAll('$releasever', release ?? '$releasever'));
     keys.push({ file, ...(key.fingerprint !== undefined && { fingerprint: key.fingerprint }) });
   }
@@ -78,7 +78,7 @@ async function placed(repo: Repository, path: string, release: string | undefine
 
 const isRelative = (url: string) => !/^[a-z][a-z0-9+.-]*:/i.test(url) && !isAbsolute(url);
 
-/** By its words: which links are on the way shows once its variables are filled in. */
+/** Takes the path as text: its links are checked later, once its variables have values. */
 function directoryBeneath(root: string, url: string, path: string): string {
   const place = resolve(dirname(path), url);
   if (isBeneath(root, place)) return place;

@@ -1,4 +1,4 @@
-/** The one description of a recipe; recipe.schema.json is generated from it for editors. */
+/** The schema of recipes; recipe.schema.json is generated from it for editors. */
 import { z } from 'zod';
 import { canonicalSignal } from '../../lib/container/stop-signal.ts';
 import { arches } from '../../lib/host/arch.ts';
@@ -12,14 +12,14 @@ const absolutePath = z
 const duration = z.string().regex(/^\d+(?:ms|s|m|h)$/, 'a number and a unit, such as 60s');
 const unitName = z.string().regex(/^[A-Za-z0-9@:_.\\-]+$/, 'the name of a systemd unit');
 
-/** It becomes part of paths and URLs. */
+/** The release becomes part of paths and URLs. */
 const release = z
   .union([z.int(), z.string().regex(/^(?!\.\.?$)[^/\0]+$/, 'a word without slashes, such as 43')])
   .transform(String);
 
-/** A file of OpenPGP keys, all of them trusted, or the one of them that the fingerprint names. */
+/** A file of OpenPGP keys: all of them are trusted, or the one with the fingerprint. */
 const trustedKey = z.strictObject({
-  /** Counts for recipes of this release alone; without it for all. */
+  /** Trusted only by recipes of this release; without it by all. */
   release: release.optional(),
   file: z.string().min(1),
   fingerprint: z
@@ -97,7 +97,7 @@ const file = z
   });
 
 const directory = z.strictObject({ path: absolutePath, mode: octalMode.default('0755'), owner });
-/** symlink(2) takes no longer target; where it leads, the image's own programs find out. */
+/** symlink(2) accepts no longer target. Whether the target exists is not checked. */
 const symbolicLink = z.strictObject({
   path: absolutePath,
   target: z.string().regex(/^[^\0]{1,4095}$/, 'what the link leads to'),
@@ -106,7 +106,7 @@ const symbolicLink = z.strictObject({
 
 const tools = z.union([z.literal('host'), z.strictObject({ packages: z.array(z.string().min(1)).min(1) })]);
 
-/** How often and how long a check is tried: without a timeout of its own, for the rest of the time to be ready. */
+/** Timeout and interval of a check; without a timeout it may take the rest of the time to become ready. */
 const tries = { timeout: duration.optional(), interval: duration.default('500ms') };
 const byteSize = z.string().regex(/^\d+[KMG]?$/, 'a number of bytes, or with K, M or G behind it');
 
@@ -120,7 +120,7 @@ const check = z.union([
   }),
 ]);
 
-/** What an instance may take, whether its image says so or not: a test boot must not harm its host. */
+/** Limits of an instance, also if the recipe sets none: a test boot must not harm its host. */
 const limits = z.strictObject({
   cpus: z.number().min(0.01).max(1024).optional(),
   memory: byteSize.default('2G'),
@@ -163,7 +163,7 @@ export const testSchema = z
     path: ['checks'],
   });
 
-/** What an image stands on: a recipe beside it, an image that somebody else made, or a whole file system. */
+/** The base of an image: another recipe, an image of another builder, or a whole file system. */
 const from = z.union(
   [
     name,
@@ -222,7 +222,7 @@ export const recipeSchema = z.strictObject({
     .strictObject({
       timeout: duration.default('1h'),
       memory: byteSize.default('4G'),
-      /** What packages and their scriptlets may add to the base. */
+      /** Bytes that packages and their scriptlets may add to the base. */
       disk: byteSize.default('16G'),
     })
     .prefault({}),
@@ -271,7 +271,7 @@ export const recipeSchema = z.strictObject({
 
 const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
-/** Milliseconds of a checked duration, such as 60s. */
+/** Milliseconds of a valid duration, such as 60s. */
 export function durationOf(text: string): number {
   const [, count, word] = /^(\d+)(ms|s|m|h)$/.exec(text)!;
   return Number(count) * milliseconds[word as keyof typeof milliseconds];
@@ -279,7 +279,7 @@ export function durationOf(text: string): number {
 
 const sizes = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 } as const;
 
-/** Bytes of a checked size, such as 512M. */
+/** Bytes of a valid size, such as 512M. */
 export function bytesOf(text: string): number {
   const [, count, word] = /^(\d+)([KMG]?)$/.exec(text)!;
   return Number(count) * sizes[word as keyof typeof sizes];
@@ -287,10 +287,10 @@ export function bytesOf(text: string): number {
 
 export const repositoriesSchema = z.strictObject({ repos: z.array(repository) });
 
-/** How an image is booted and checked. */
+/** How to boot and check an image. */
 export type TestPlan = z.output<typeof testSchema>;
 export type Repository = z.output<typeof repository> & {
-  /** Where a directory was given relative to the recipe: it lies beneath this root, whatever links are on the way. */
+  /** Set if a directory was given relative to the recipe: its links must not leave this root. */
   root?: string;
 };
 export type Recipe = Omit<z.output<typeof recipeSchema>, 'repos'> & { repos: Repository[] };

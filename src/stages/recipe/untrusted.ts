@@ -1,9 +1,11 @@
-/** What a stranger's recipe may not ask for, under --untrusted: anything of this host but what lies beneath its own root. */
+/**
+ * Refuses what a stranger's recipe may not use under --untrusted: any file of the host outside of the recipe's root.
+ */
 import { isAbsolute } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Recipe, Repository } from './schema.ts';
 
-/** Of a recipe as it was written, and its repositories as they were found. Throws RECIPE_UNTRUSTED. */
+/** Checks a recipe as it was written, and the definitions of its repositories. Throws RECIPE_UNTRUSTED. */
 export function refuseUntrusted(
   path: string,
   { from, tools }: Pick<Recipe, 'from' | 'tools'>,

@@ -1,6 +1,6 @@
 /**
- * What a YAML text may ask of its reader. The parser's own check for repeated keys compares each key with all others,
- * and an alias may lead into what it is part of: both are looked for here, in one walk.
+ * Bounds on YAML texts. The parser's own check for repeated keys compares each key with all others, and an alias may
+ * refer to a node that contains it. One walk here finds both.
  */
 import { isAlias, isMap, isScalar, isSeq, Lexer, type Document, type Node } from 'yaml';
 
@@ -10,13 +10,13 @@ export interface Finding {
   text: string;
 }
 
-/** Lexical: a line such as `- a` has four. A recipe of 20,000 lines has room. */
+/** Tokens of the lexer: a line such as `- a` has four. Enough for a recipe of 20,000 lines. */
 const maxTokens = 200_000;
-/** Recursive code reads the data later. */
+/** Later code reads the data recursively. */
 const maxDepth = 100;
 const maxAliases = 100;
 
-/** Undefined where the text is within bounds; told before anything is made of it. */
+/** Undefined if the text is within bounds. Called before it is parsed. */
 export function excessOf(text: string): Finding | undefined {
   let at = 0;
   let tokens = 0;
@@ -27,7 +27,7 @@ export function excessOf(text: string): Finding | undefined {
   return undefined;
 }
 
-/** Everything that makes no tree of plain data out of a document without errors, in the order of the text. */
+/** Faults that keep a valid document from being a tree of plain data, in the order of the text. */
 export function faultsOfTree(document: Document): Finding[] {
   const found: Finding[] = [];
   const above = new Set<unknown>();
@@ -50,7 +50,7 @@ export function faultsOfTree(document: Document): Finding[] {
       return value === null ? [] : [value];
     });
   };
-  // No recursion: the text decides how deep it goes.
+  // Not recursive, because the text decides how deep it goes.
   const todo: (() => void)[] = [];
   const visit = (node: unknown) => () => {
     const below = aliases > maxAliases ? [] : enter(node);

@@ -1,4 +1,4 @@
-/** YAML in, checked data out; every complaint names file, line and key. */
+/** Parses and checks YAML; every fault is reported with file, line and key. */
 import { isUtf8 } from 'node:buffer';
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
@@ -6,12 +6,12 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import { readBeneath, rootOf } from '../../lib/host/beneath.ts';
 import { excessOf, faultsOfTree } from './yaml-bounds.ts';
 
-/** Room for files whose content stands in the recipe. */
+/** Enough for files whose content is in the recipe. */
 const maxFileBytes = 1024 * 1024;
-/** Nobody reads more of them. */
+/** Longer lists of faults help no user. */
 const maxFaults = 100;
 
-/** Reads and checks a file; throws RECIPE_INVALID with every fault found, RECIPE_NOT_FOUND if it is not there. */
+/** Reads and checks a file. Throws RECIPE_INVALID with every fault, RECIPE_NOT_FOUND if it does not exist. */
 export async function readYaml<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
   const text = await readText(path);
   const lines = new LineCounter();
@@ -56,7 +56,7 @@ async function readText(path: string): Promise<string> {
   throw invalid(path, [{ line: 1, key: '', text: 'not UTF-8 text' }]);
 }
 
-/** The parser descends with the text: what is nested too deeply for it ends the stack. */
+/** The parser is recursive, so a text that is nested too deeply overflows the stack. */
 function parse(text: string, path: string, lineCounter: LineCounter): Document {
   const excess = excessOf(text);
   if (excess) {
@@ -64,7 +64,7 @@ function parse(text: string, path: string, lineCounter: LineCounter): Document {
     throw invalid(path, [{ line, key: '', text: excess.text }]);
   }
   try {
-    // Errors that show their place read the whole text for it, each of them; the check for repeated keys is quadratic.
+    // Each pretty error reads the whole text to find its line, and the parser's check for repeated keys is quadratic.
     return parseDocument(text, { lineCounter, uniqueKeys: false, prettyErrors: false });
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
@@ -93,7 +93,7 @@ function invalid(path: string, all: Fault[]): MillinerError {
 
 type Issue = z.core.$ZodIssue;
 
-/** One fault for each wrong key: a union reports the branch that came furthest, unknown keys are named one by one. */
+/** One fault for each wrong key: of a union the branch that matched furthest, and each unknown key by itself. */
 function faults(issue: Issue, above: PropertyKey[] = []): { keys: string[]; text: string }[] {
   const keys = [...above, ...issue.path].map(String);
   if (issue.code === 'unrecognized_keys') {
@@ -106,7 +106,7 @@ function faults(issue: Issue, above: PropertyKey[] = []): { keys: string[]; text
   return [{ keys, text: issue.message }];
 }
 
-/** The line of the deepest node on the way to the key; where a required key is missing, that of its parent. */
+/** The line of the deepest existing node on the path of the key; for a missing key, that of its parent. */
 function lineOf(document: Document, keys: string[], lines: LineCounter): number {
   let node: unknown = document.contents;
   let offset = 0;

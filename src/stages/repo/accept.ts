@@ -1,4 +1,4 @@
-/** repomd.xml as one server or directory gives it, held against everything that must be true of it. */
+/** Reads repomd.xml from a server or directory, and verifies it. */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -14,7 +14,7 @@ import { refuseOlder, type SeenRecord } from './replay-guard.ts';
 import { parseRepomd, type Repomd } from './repomd.ts';
 import { vouches } from './vouching.ts';
 
-/** What every way of opening needs. */
+/** Parameters of every way to open a repository. */
 export interface Opening extends OpenOptions {
   name: string;
   definition: RepositoryDefinition;
@@ -26,20 +26,20 @@ export interface Opening extends OpenOptions {
 export interface Accepted {
   repomd: Repomd;
   bytes: Buffer;
-  /** How it is called in errors. */
+  /** Its name in errors. */
   file: string;
-  /** Whoever stands for the repository has said this: see vouching.ts. */
+  /** A trusted party has confirmed it: see vouching.ts. */
   isVouchedFor: boolean;
 }
 
 export const repomdPath = 'repodata/repomd.xml';
 const maxRepomd = 16 * 1024 * 1024;
 const maxSignature = 1024 * 1024;
-/** What a server says that does not have a file. */
+/** Statuses of a server for a missing file. */
 const absentStatuses = [403, 404, 410];
 
 /**
- * Throws REPO_UNAVAILABLE, OFFLINE_MISSING, DIGEST_MISMATCH (the metalink does not vouch for it), METADATA_UNTRUSTED,
+ * Throws REPO_UNAVAILABLE, OFFLINE_MISSING, DIGEST_MISMATCH (the metalink lists another digest), METADATA_UNTRUSTED,
  * METADATA_OLDER, REPO_INVALID, KEY_INVALID.
  */
 export async function acceptFrom(
@@ -73,7 +73,7 @@ export async function acceptFrom(
   return { repomd, bytes: document.bytes, file, isVouchedFor: vouches(definition, base, metalink) };
 }
 
-/** The same of a directory. */
+/** As acceptFrom, for a directory. */
 export async function acceptLocal(opening: Opening, repomd: string): Promise<Accepted> {
   const { size } = await stat(repomd).catch((cause: unknown) => {
     throw new MillinerError('REPO_UNAVAILABLE', `repository ${opening.name}: there is no ${repomd}`, {
@@ -89,11 +89,11 @@ export async function acceptLocal(opening: Opening, repomd: string): Promise<Acc
       })
     : undefined;
   const parsed = await check(opening, bytes, signature, repomd);
-  // Whoever writes to this host's directories is trusted by it.
+  // Local directories are trusted, because only trusted users can write to them.
   return { repomd: parsed, bytes, file: repomd, isVouchedFor: true };
 }
 
-/** The very bytes that were fetched are verified, and then parsed. */
+/** Verifies exactly the fetched bytes, and then parses them. */
 async function check(
   opening: Opening,
   bytes: Buffer,

@@ -1,15 +1,15 @@
-/** Which advisories speak of packages that are installed, as dnf decides it. */
+/** Finds the advisories that apply to installed packages, by dnf's rules. */
 import { compareEvr, type Evr } from '../../lib/rpm/evr.ts';
 import type { Nevra } from '../../lib/rpm/package.ts';
 import type { Advisory, AdvisoryPackage } from './updateinfo.ts';
 
-/** A package that is installed and what takes its place; without a successor: whatever is newer. */
+/** An installed package and its successor; without a successor, any newer version counts. */
 export interface Update {
   from: Nevra;
   to?: Nevra | undefined;
 }
 
-/** What an advisory offers to one installed package. */
+/** A fix by an advisory for one installed package. */
 export interface Fix {
   advisory: Advisory;
   installed: Nevra;
@@ -20,9 +20,10 @@ export interface Fix {
 export type Stream = string;
 
 /**
- * What the advisories fix in these updates: they name the package with its architecture, in a version that is newer than the
- * one installed, and not newer than the successor. Of several versions side by side (kernels) the newest counts, as in `dnf
- * updateinfo --available`. Collections of a module count where its stream is enabled.
+ * Finds the advisories that apply to these updates. An advisory applies if it lists the package and architecture with a
+ * version that is newer than the installed one, and not newer than the successor. Of several versions side by side
+ * (kernels) the newest counts, as in `dnf updateinfo --available`. Collections of a module count if its stream is
+ * enabled.
  */
 export class AdvisoryFilter {
   readonly #updates = new Map<string, Update>();
@@ -44,7 +45,7 @@ export class AdvisoryFilter {
       for (const fixed of packages) {
         const update = this.#updates.get(keyOf(fixed));
         if (!update || !isFix(update, fixed)) continue;
-        // Several collections may name the same package.
+        // Several collections may list the same package.
         fixes.set(JSON.stringify([keyOf(fixed), evrOf(fixed)]), { advisory, installed: update.from, fixed });
       }
     }

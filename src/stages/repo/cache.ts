@@ -1,4 +1,4 @@
-/** Metadata files in the cache: named by checksum, verified on every use, safe under several processes. */
+/** Caches metadata files by checksum. Each is verified on every use; several processes may use the cache. */
 import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -23,7 +23,7 @@ export interface Source {
 
 const MiB = 1024 * 1024;
 
-/** Compressed bytes at most: some twenty times what Fedora's have. */
+/** Maximum of compressed bytes: about twenty times those of Fedora. */
 const limits: Record<MetadataType, number> = {
   primary: 512 * MiB,
   filelists: 2048 * MiB,
@@ -36,7 +36,7 @@ const limits: Record<MetadataType, number> = {
   updateinfo: 512 * MiB,
 };
 
-/** The path of a verified copy. Throws REPO_UNAVAILABLE, REPO_INVALID, DIGEST_MISMATCH, OFFLINE_MISSING. */
+/** Path of a verified copy. Throws REPO_UNAVAILABLE, REPO_INVALID, DIGEST_MISMATCH, OFFLINE_MISSING. */
 export async function obtain(source: Source, type: MetadataType, entry: MetadataFile): Promise<string> {
   const limit = limits[type];
   if (entry.size !== undefined && entry.size > limit) {
@@ -90,7 +90,7 @@ async function fetchFile(
   throw failures[0];
 }
 
-/** libsolv tells the compression by the ending. */
+/** The name keeps its extension, because libsolv chooses the decompressor by it. */
 function cachedName(repository: string, type: MetadataType, { location, checksum }: MetadataFile): string {
   const ending = /\.(?:xml|ya?ml)(|\.gz|\.xz|\.zst|\.bz2)$/.exec(location);
   if (!ending) {
@@ -115,7 +115,7 @@ async function fetchVerified(
   { type, checksum, size }: MetadataFile,
   limit: number,
 ): Promise<void> {
-  // A damaged copy in the cache must not be taken for one that another process has just finished.
+  // Removed, so that a damaged copy is not taken for one that another process has just completed.
   await rm(path, { force: true });
   const label = `${source.name}: ${type}`;
   source.progress.step(`fetching ${type} of repository ${source.name}`);
@@ -134,7 +134,7 @@ async function fetchVerified(
   );
 }
 
-/** A copy, not the original: what was verified must be what is read, also while createrepo runs again. */
+/** Copied, because createrepo may replace the original between its verification and its use. */
 async function copyVerified(from: string, path: string, entry: MetadataFile, limit: number): Promise<void> {
   const found = await stat(from).catch((cause: unknown) => {
     throw new MillinerError('REPO_UNAVAILABLE', `cannot read ${from}`, { cause });

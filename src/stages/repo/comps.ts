@@ -1,4 +1,4 @@
-/** Comps: groups and environments of packages, expanded as dnf does. */
+/** Comps: groups and environments of packages, resolved as dnf does. */
 import { text } from 'node:stream/consumers';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { archesFor } from '../../lib/host/arch.ts';
@@ -8,11 +8,11 @@ import { childOf, childrenOf, parseXml, textOf, type Element } from './xml.ts';
 export interface GroupPackage {
   name: string;
   type: string;
-  /** Wanted only together with this one; '' for most. */
+  /** Chosen only together with this package; usually ''. */
   requires: string;
-  /** Only on these architectures; empty: on all. */
+  /** Chosen only on these architectures; empty: on all. */
   arches: string[];
-  /** Not the 32-bit variant on a 64-bit architecture. */
+  /** Not the 32-bit package on a 64-bit architecture. */
   baseArchOnly: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface Group {
 export interface Environment {
   id: string;
   name: string;
-  /** Ids of its mandatory groups. */
+  /** IDs of its mandatory groups. */
   groups: string[];
 }
 
@@ -34,17 +34,17 @@ export interface Comps {
   environments: Environment[];
 }
 
-/** What a solve takes: a package name, wanted always or only together with another. */
+/** A package name for the solver, chosen always or only together with another package. */
 export interface GroupMember {
   /** A name, or name.arch. */
   name: string;
   onlyWith?: string;
 }
 
-/** Some fifteen times what Fedora's has. */
+/** About fifteen times the size of Fedora's. */
 const maxBytes = 32 * 1024 * 1024;
 
-/** Throws REPO_INVALID. The ending of the path tells the compression. */
+/** Throws REPO_INVALID. The file's extension selects the decompressor. */
 export async function readComps(path: string): Promise<Comps> {
   const root = parseXml(await text(decompressed(path, maxBytes)), path);
   return {
@@ -57,7 +57,7 @@ export async function readComps(path: string): Promise<Comps> {
   };
 }
 
-/** The name in no language, among its translations. */
+/** The untranslated name. */
 function nameOf(element: Element): string {
   const names = childrenOf(element, 'name');
   return names.find(({ attributes }) => attributes['xml:lang'] === undefined)?.text.trim() ?? '';
@@ -78,11 +78,11 @@ function parseGroup(element: Element): Group {
 }
 
 /**
- * Members of groups and environments, by `@id`, `@^environment-id`, or their names, from all repositories' comps
- * together. As in dnf: mandatory, default and conditional packages, or the types that the word names after a slash
- * (`@core/mandatory,optional`); of an environment its mandatory groups. Unlike dnf 4, which forgets to, packages of other
- * architectures are left out; names in other languages are not looked at, for an answer must not depend on who
- * asks. Throws SOLVE_FAILED naming the first word that no repository has.
+ * Resolves `@id`, `@^environment-id` or names of groups and environments to their members, with the comps of all
+ * repositories. As in dnf, these are mandatory, default and conditional packages, or the types after a slash
+ * (`@core/mandatory,optional`); for an environment, its mandatory groups. Unlike dnf 4, it omits packages of other
+ * architectures, and ignores translated names, because the answer must not depend on the user's language. Throws
+ * SOLVE_FAILED naming the first word that no repository has.
  */
 export function expandGroups(
   comps: readonly Comps[],
@@ -104,10 +104,10 @@ export function expandGroups(
 }
 
 const defaultTypes = ['mandatory', 'default', 'conditional'];
-/** Names may have slashes of their own. */
+/** Names may contain slashes. */
 const typedWord = /^(.+)\/((?:(?:mandatory|default|conditional|optional)(?:,|$))+)$/;
 
-/** Of what several repositories have, the last one says how it is called and what type its packages have. */
+/** If several repositories have a group, the last one decides its name and the types of its packages. */
 function merge(comps: readonly Comps[]): Comps {
   const groups = new Map<string, Group>();
   const environments = new Map<string, Environment>();
@@ -136,7 +136,7 @@ function groupsOf({ groups, environments }: Comps, word: string): Group[] {
   return [...found];
 }
 
-/** By id or name, exactly; where there is none, as a pattern of * and ?, and in any case of letters. */
+/** By exact ID or name; otherwise as a pattern with * and ?, ignoring case. */
 function matching<T extends { id: string; name: string }>(items: readonly T[], title: string): T[] {
   const exact = items.filter(({ id, name }) => id === title || name === title);
   if (exact.length > 0) return exact;

@@ -1,4 +1,4 @@
-/** Metadata files, decompressed as they are read, each by a confined program: its decoder may have holes. */
+/** Decompresses metadata files while they are read, each in a confined program, because a decoder may have bugs. */
 import { createReadStream } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -9,8 +9,8 @@ import { isOfFrames } from '../../lib/host/zstd.ts';
 const pieceSize = 256 * 1024;
 
 /**
- * xz and zstd are told how much memory a file may ask for (zstd's is the largest window that readers have to take);
- * gzip and bzip2 never need more than 4 MiB.
+ * Memory limits for xz and zstd (for zstd the largest window that decoders must support); gzip and bzip2 never need
+ * more than 4 MiB.
  */
 const programs: Readonly<Record<string, readonly [string, ...string[]]>> = {
   '.gz': ['gzip', '--decompress', '--stdout', '--'],
@@ -20,8 +20,8 @@ const programs: Readonly<Record<string, readonly [string, ...string[]]>> = {
 };
 
 /**
- * The ending of the path tells the compression. Ending the iteration early ends what it started. Throws REPO_INVALID
- * for what cannot be decompressed and for more than maxBytes, and HOST_MISSING without the program.
+ * The file's extension selects the program. Ending the iteration early ends the program. Throws REPO_INVALID for
+ * invalid data and for more than maxBytes, and HOST_MISSING if the program is missing.
  */
 export async function* decompressed(
   path: string,
@@ -51,7 +51,7 @@ async function* throughProgram(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   const file = resolve(path);
-  // zstd would hand what stands there in another format to decoders that its bound of memory is not for.
+  // zstd would pass other formats to decoders that its memory limit does not apply to.
   if (program === 'zstd' && !(await isZstd(file, path))) throw corrupt(path, new Error('not a zstd frame'));
   const args = [...options, file];
   const child = startConfined(program, args, { reads: [file] }, { signal });

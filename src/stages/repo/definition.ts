@@ -1,40 +1,42 @@
-/** A repository as a recipe names it, and with what it is opened. */
+/** A repository as a recipe defines it, and the options to open it. */
 import type { Progress } from '../../lib/host/progress.ts';
 import type { TrustedKey } from '../../lib/rpm/keys.ts';
 import type { Variables } from './location.ts';
 
 export interface RepositoryDefinition {
   name: string;
-  /** Exactly one of the three. A baseurl is http(s)://, file:// or a directory; several are asked in their order. */
+  /** Exactly one of the three. A baseurl is http(s)://, file:// or a directory; several are tried in order. */
   baseurl?: string | readonly string[] | undefined;
   metalink?: string | undefined;
   mirrorlist?: string | undefined;
-  /** The only keys that count for it. */
+  /** The only keys that are trusted for its packages. */
   keys: readonly TrustedKey[];
   exclude: readonly string[];
-  /** As dnf's includepkgs: nothing else of it may be chosen; without words all. */
+  /** As dnf's includepkgs: only these packages may be chosen; empty: all. */
   include?: readonly string[] | undefined;
-  /** As in dnf: its packages may be chosen whatever modules say of them. */
+  /** As in dnf: modules do not restrict its packages. */
   moduleHotfixes?: boolean | undefined;
   gpgcheck: boolean;
-  /** repomd.xml must be signed by one of the keys: repomd.xml.asc beside it. */
+  /** repomd.xml must be signed by one of the keys, in repomd.xml.asc. */
   repoGpgcheck?: boolean | undefined;
-  /** As in dnf: the lower number wins; default 99. */
+  /** As in dnf: the lower number is preferred; default 99. */
   priority?: number | undefined;
-  /** As in dnf: of what two repositories of one priority both have, the one with the lower cost gives it; default 1000. */
+  /**
+   * As in dnf: of repositories with the same priority and package, the one with the lower cost is used; default 1000.
+   */
   cost?: number | undefined;
   /** PEM files, as dnf's sslclientcert, sslclientkey and sslcacert. */
   sslClientCert?: string | undefined;
   sslClientKey?: string | undefined;
   sslCaCert?: string | undefined;
-  /** A directory that lies there by its words must not lead out of there by links. */
+  /** If the path is below this directory, links must not leave it. */
   root?: string | undefined;
   /** As in Access. */
   timeout?: number | undefined;
   minRate?: number | undefined;
 }
 
-/** Where it is asked for, in that order; words as the recipe has them. */
+/** Its URLs in the order in which they are tried, with variables not yet replaced. */
 export function placesOf({ metalink, mirrorlist, baseurl }: RepositoryDefinition): readonly string[] {
   return [metalink ?? mirrorlist ?? baseurl ?? []].flat();
 }
@@ -42,12 +44,12 @@ export function placesOf({ metalink, mirrorlist, baseurl }: RepositoryDefinition
 export interface OpenOptions extends Variables {
   progress: Progress;
   signal?: AbortSignal | undefined;
-  /** Only what is kept, and directories. */
+  /** Only cached files and local directories are used. */
   offline?: boolean | undefined;
-  /** Where the newest state that was seen of each repository is remembered; without it nothing is. */
+  /** Directory that records the newest state seen of each repository; without it, older metadata is not detected. */
   seenDir?: string | undefined;
-  /** Metadata older than what was seen is accepted. */
+  /** Accept metadata that is older than the newest seen. */
   allowOlder?: boolean | undefined;
-  /** For keyrings of the moment; see KeyOptions. */
+  /** For temporary keyrings; see KeyOptions. */
   workDirectory?: string | undefined;
 }

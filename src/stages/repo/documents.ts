@@ -1,7 +1,7 @@
 /**
- * Small documents by URL: metalinks, mirror lists, repomd.xml and its signature. The server is asked every time, and
- * sends only what has changed (RFC 9110, 13: If-None-Match, If-Modified-Since); a metalink's maxage counts for nothing.
- * A document is kept once it has been believed, so that what was refused is not met again.
+ * Fetches small documents by URL: metalinks, mirror lists, repomd.xml and its signature. The server is asked each time,
+ * and sends only changes (RFC 9110, 13: If-None-Match, If-Modified-Since); a metalink's maxage is ignored. A document
+ * is cached only after it was verified, so that a refused one is fetched again.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -14,7 +14,7 @@ import { showUrl } from '../../lib/http/request.ts';
 
 export interface Document {
   bytes: Buffer;
-  /** To be called when what it says holds. */
+  /** Caches the document; call it once the content is verified. */
   commit(): Promise<void>;
 }
 
@@ -30,14 +30,14 @@ interface CachedDocument {
   bytes: Buffer;
 }
 
-/** `what` names it for people. Throws REPO_UNAVAILABLE, OFFLINE_MISSING, INTERRUPTED. */
+/** `what` names it in errors. Throws REPO_UNAVAILABLE, OFFLINE_MISSING, INTERRUPTED. */
 export async function fetchDocument(
   url: string,
   what: string,
   cacheDir: string,
   options: FetchOptions,
 ): Promise<Document> {
-  // By its hash: a URL may hold a secret, and be longer than a name may.
+  // Named by a hash, because a URL may contain a secret, or be longer than a file name.
   const path = join(cacheDir, `document-${sha256(url)}.json`);
   const cached = await readCached(path);
   const settled = async () => {};
@@ -60,7 +60,7 @@ export async function fetchDocument(
   };
 }
 
-/** One that is damaged is as good as none. */
+/** A damaged cache file counts as absent. */
 async function readCached(path: string): Promise<CachedDocument | undefined> {
   try {
     const {

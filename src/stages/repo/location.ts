@@ -1,20 +1,23 @@
-/** Where a repository and its files are: URLs with dnf's variables, directories, and paths that cannot escape. */
+/**
+ * Locations of repositories and their files: URLs with dnf's variables, directories, and paths that cannot leave the
+ * base.
+ */
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { MillinerError } from '../../lib/errors/error.ts';
 
-/** What dnf's variables stand for. */
+/** Values of dnf's variables. */
 export interface Variables {
   /** As rpm calls it: x86_64, aarch64, ... */
   arch: string;
-  /** Empty or absent where the recipe names none. */
+  /** Empty or absent if the recipe sets none. */
   release?: string | undefined;
 }
 
-/** dnf's $basearch where it is not the architecture itself. */
+/** dnf's $basearch, where it differs from the architecture. */
 const baseArches: Record<string, string> = { i486: 'i386', i586: 'i386', i686: 'i386', armv7hl: 'armhfp' };
 
-/** Puts in $releasever, $basearch and $arch; other words with a dollar stay. */
+/** Replaces $releasever, $basearch and $arch; other variables stay. */
 export function substitute(text: string, variables: Variables, repository: string): string {
   return text.replaceAll(/\$\{?(releasever|basearch|arch)\b\}?/g, (_whole, name: string) => {
     if (name === 'arch') return variables.arch;
@@ -30,7 +33,7 @@ export function substitute(text: string, variables: Variables, repository: strin
   });
 }
 
-/** A base URL, always with a slash at its end: http, https or file; plain paths become file URLs. */
+/** A base URL that ends with a slash: http, https or file; plain paths become file URLs. */
 export function baseUrl(text: string): URL {
   const withScheme = /^[a-z][a-z0-9+.-]*:/i.test(text);
   if (withScheme && !URL.canParse(text)) throw badUrl(text);
@@ -46,31 +49,31 @@ function badUrl(text: string): MillinerError {
   return new MillinerError('REPO_UNAVAILABLE', `${shown} is not an http, https or file URL`);
 }
 
-/** The place that a file URL names; undefined for other URLs. Throws REPO_UNAVAILABLE where it is another host's. */
+/** The path of a file URL; undefined for other URLs. Throws REPO_UNAVAILABLE if the URL names another host. */
 export function directoryOf(url: URL): string | undefined {
   if (url.protocol !== 'file:') return undefined;
   try {
     const path = fileURLToPath(url);
     if (!path.includes('\0')) return path;
   } catch {
-    // A host in it, or a slash in quotes (RFC 8089).
+    // The URL has a host, or an escaped slash (RFC 8089).
   }
   throw new MillinerError('REPO_UNAVAILABLE', `${url.href} does not name a file of this host`);
 }
 
 /**
- * The URL of a metadata file below a base: librepo asks for it as repomd.xml writes it. Locations come out of metadata:
- * one that has a scheme or leads out of the base would read the host's files or ask another server. Throws REPO_INVALID.
+ * The URL of a metadata file below a base, unescaped as librepo requests it. Locations come from metadata: one with a
+ * scheme, or outside of the base, would read files of the host or contact another server. Throws REPO_INVALID.
  */
 export function below(base: URL, location: string, repository: string): URL {
-  // In a file URL a percent sign is a character of the name; in an HTTP URL it may be the repository's own quoting.
+  // In a file URL a percent sign belongs to the name; in an HTTP URL it may be the repository's own escape.
   if (base.protocol === 'file:') return packageBelow(base, location, repository);
   return joined(base, location, location.replaceAll('?', '%3F').replaceAll('#', '%23'), repository);
 }
 
 /**
- * The URL of a package below a base. Its location is a file's name, of which libdnf quotes whatever a URL reserves:
- * S3 and CloudFront take a plus sign that is sent raw for a blank, and answer 403. Throws REPO_INVALID as above.
+ * The URL of a package below a base. Its location is a file name, in which libdnf escapes every reserved character: S3
+ * and CloudFront read a raw plus sign as a blank and answer 403. Throws REPO_INVALID as above.
  */
 export function packageBelow(base: URL, location: string, repository: string): URL {
   return joined(base, location, quoted(location), repository);
@@ -80,14 +83,14 @@ function joined(base: URL, location: string, path: string, repository: string): 
   const bad = /^\\|^[a-z][a-z0-9+.-]*:|\p{Cc}/iu.test(location) || location.split(/[/\\]/).includes('..');
   if (bad || /^\/*$/.test(location)) throw outsideError(location, repository);
   const url = new URL(base);
-  // As librepo joins them: a slash too many names nothing else.
+  // As librepo joins them: a double slash would name another file.
   url.pathname += path.replace(/^\/+/, '');
-  // The parser also takes %2e%2e for a parent directory.
+  // The URL parser also reads %2e%2e as a parent directory.
   if (!url.pathname.startsWith(base.pathname)) throw outsideError(location, repository);
   return url;
 }
 
-/** All but what RFC 3986 calls unreserved, and the slashes; byte by byte, with small digits, as libdnf has it. */
+/** Escapes all bytes but slashes and RFC 3986's unreserved characters, in lower-case hex, as libdnf does. */
 function quoted(name: string): string {
   return Buffer.from(name, 'utf8')
     .toString('latin1')
@@ -99,14 +102,14 @@ function outsideError(location: string, repository: string): MillinerError {
   return new MillinerError('REPO_INVALID', message, { details: { repository, location } });
 }
 
-/** The bases that a file with an xml:base lies below: its own, or the repository's. Throws REPO_INVALID. */
+/** The base URLs of a file with an xml:base: that one, or the repository's. Throws REPO_INVALID. */
 export function basesOf(bases: readonly URL[], xmlBase: string, repository: string): URL[] {
   if (!xmlBase) return [...bases];
   if (!/^[a-z][a-z0-9+.-]*:/i.test(xmlBase)) {
     return bases.map((base) => below(base, xmlBase.endsWith('/') ? xmlBase : `${xmlBase}/`, repository));
   }
   const own = URL.canParse(xmlBase) ? baseUrl(xmlBase) : undefined;
-  // A remote repository has no business with the files of this host.
+  // A remote repository must not name files of this host.
   const local = bases.every((base) => base.protocol === 'file:');
   if (!own || (own.protocol === 'file:' && !local)) throw outsideError(xmlBase, repository);
   return [own];

@@ -1,18 +1,19 @@
-/** Users and passwords of repositories that the environment gives, each for the origins that it names beside them. */
+/** Users and passwords of repositories from the environment, each only for the origins that the environment names. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { isLoopbackHost } from '../../lib/http/request.ts';
 import type { Login } from './netrc.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Nobody between here and there can listen. */
+/** Whether a connection cannot be intercepted. */
 export function isConfidential({ protocol, hostname }: URL): boolean {
   return protocol === 'https:' || isLoopbackHost(hostname);
 }
 
 /**
- * MILLINER_REPO_NAME_USERNAME, _PASSWORD and _URL, the name in capitals, with _ for what is neither letter nor digit.
- * _URL has one or more URLs, blanks between them, of which the origins count. Throws CREDENTIALS_INVALID.
+ * Reads MILLINER_REPO_NAME_USERNAME, _PASSWORD and _URL, with the repository's name in capitals, and _ for any other
+ * character than letters and digits. _URL lists one or more URLs separated by blanks; only their origins count. Throws
+ * CREDENTIALS_INVALID.
  */
 export function fromEnvironment(
   name: string,

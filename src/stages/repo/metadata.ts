@@ -1,4 +1,4 @@
-/** The files that an accepted repomd.xml lists, fetched when they are asked for; of several mirrors the first that can. */
+/** Fetches the files that a verified repomd.xml lists, when they are needed, from the first mirror that has them. */
 import { createHash } from 'node:crypto';
 import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
 import type { Access } from '../../lib/http/access.ts';
@@ -15,13 +15,13 @@ import type { MetadataFile, MetadataType } from './repomd.ts';
 export interface Opened {
   name: string;
   definition: RepositoryDefinition;
-  /** With what its packages are asked for. */
+  /** Settings for requests of its packages. */
   access: Access;
   /** Base URLs, best first. */
   bases: readonly URL[];
   /**
-   * URLs of a package, best mirror first, from the location and xml:base that its metadata gives.
-   * Throws REPO_INVALID where they lead out of the repository.
+   * URLs of a package, best mirror first, from location and xml:base in its metadata. Throws REPO_INVALID if they are
+   * outside of the repository.
    */
   packageUrls(location: string, xmlBase: string): string[];
 }
@@ -30,16 +30,16 @@ export interface MetadataRepository extends Opened {
   kind: 'repomd';
   /** Path of the verified file. */
   primary: string;
-  /** Bytes that the files unpack to, where repomd.xml says so: more than that is no honest file. */
+  /** Decompressed bytes, if repomd.xml lists them: a file with more is refused. */
   openSizes?: { primary: number | undefined; filelists: number | undefined };
-  /** Fetched when first asked for; undefined where the repository has none. */
+  /** Fetched on the first call; undefined if the repository has none. */
   filelists(): Promise<string | undefined>;
   comps(): Promise<Comps | undefined>;
   modules(): Promise<Modules | undefined>;
   updateinfo(): Promise<string | undefined>;
 }
 
-/** What is wrong with one mirror alone, perhaps. */
+/** Errors that may concern a single mirror, most informative last. */
 const mirrorErrors: readonly ErrorCode[] = [
   'REPO_UNAVAILABLE',
   'OFFLINE_MISSING',
@@ -49,7 +49,7 @@ const mirrorErrors: readonly ErrorCode[] = [
   'METADATA_UNTRUSTED',
   'METADATA_OLDER',
 ];
-/** Of those, what somebody should look into. */
+/** Those of them that a user should look into. */
 const suspiciousErrors: readonly ErrorCode[] = ['ADDRESS_REFUSED', 'METADATA_UNTRUSTED', 'METADATA_OLDER'];
 
 interface Failure {
@@ -58,8 +58,8 @@ interface Failure {
 }
 
 /**
- * Whatever is wrong with a mirror, the next is asked, until the metadata of one holds. Throws, where that of none
- * does, what says most of why, with all of it in the details.
+ * Tries mirrors until the metadata of one is valid. If that of none is, throws the most informative error, with all of
+ * them in its details.
  */
 export async function openMirrors(
   opening: Opening,
@@ -68,16 +68,16 @@ export async function openMirrors(
 ): Promise<MetadataRepository> {
   const failures: Failure[] = [];
   const broken = new Set<string>();
-  // Of many mirrors one that fails is passed over at once; a single one deserves patience.
+  // With many mirrors a failed one is skipped at once; a single one is retried.
   const retries = bases.length > 1 ? { rounds: 1 } : {};
   for (const base of bases) {
     try {
       const accepted = await acceptFrom(opening, base, metalink, retries);
       const digest = createHash('sha256').update(accepted.bytes).digest('hex');
-      // All mirrors were asked for the files of this state already.
+      // All mirrors were already asked for the files of this state.
       if (broken.has(digest)) continue;
       broken.add(digest);
-      // The mirror that answered is the one whose metadata we hold: it is asked first from now on.
+      // The mirror whose metadata was accepted is tried first from now on.
       return await withMetadata(opening, [base, ...bases.filter((other) => other !== base)], accepted);
     } catch (error) {
       if (!(error instanceof MillinerError) || !mirrorErrors.includes(error.code)) throw error;
@@ -94,7 +94,7 @@ function reportFailure({ name, progress }: Opening, base: URL, { code, message }
   else progress.step(text);
 }
 
-/** Metadata that was refused says more than a server that was not there. */
+/** Refused metadata is more informative than an unreachable server. */
 function worstFailure(failures: readonly Failure[]): MillinerError {
   const rank = ({ error }: Failure) => mirrorErrors.indexOf(error.code);
   const worst = failures.toSorted((a, b) => rank(b) - rank(a))[0];
@@ -109,7 +109,7 @@ function worstFailure(failures: readonly Failure[]): MillinerError {
   return new MillinerError(code, message, { cause: worst.error, hint, details: { ...details, mirrors } });
 }
 
-/** Counts as opened, and as seen, once its primary is there and verified. */
+/** The metadata is recorded as seen once its primary file is verified. */
 export async function withMetadata(
   opening: Opening,
   bases: URL[],
@@ -144,7 +144,7 @@ export async function withMetadata(
   };
 }
 
-/** Fetches the first of the types that is there, once. */
+/** Fetches the first existing type of these, once. */
 function lazyFiles(source: Source, entries: ReadonlyMap<MetadataType, MetadataFile>) {
   const paths = new Map<MetadataType, Promise<string>>();
   return async (...types: MetadataType[]): Promise<string | undefined> => {

@@ -4,16 +4,16 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import { parseChecksum, strength, type Checksum } from '../../lib/host/checksum.ts';
 import { childOf, childrenOf, parseXml, sizeOf, type Element } from './xml.ts';
 
-/** One state of repomd.xml that mirrors may hold: the newest, or one that slower mirrors still have. */
+/** A version of repomd.xml that mirrors may have: the newest, or an older one of slow mirrors. */
 interface Version {
   size: number | undefined;
-  /** The strongest that is stated. */
+  /** The strongest that is listed. */
   checksum: Checksum;
 }
 
 export interface Metalink {
   versions: Version[];
-  /** URLs of repomd.xml, most preferred first. */
+  /** URLs of repomd.xml, the preferred first. */
   urls: string[];
 }
 
@@ -45,7 +45,7 @@ function versionOf(element: Element): Version[] {
   return stated[0] ? [{ size: sizeOf(element, 'size'), checksum: stated[0] }] : [];
 }
 
-/** Whether a repomd.xml is one of those that the metalink vouches for. */
+/** Whether the metalink lists this repomd.xml. */
 export function vouchesFor(metalink: Metalink, repomd: Buffer): boolean {
   return metalink.versions.some(
     ({ size, checksum }) =>
@@ -54,7 +54,7 @@ export function vouchesFor(metalink: Metalink, repomd: Buffer): boolean {
   );
 }
 
-/** Base URLs, one a line, best first; lines that begin with # are comments. */
+/** Base URLs, one per line, best first; lines that begin with # are comments. */
 export function parseMirrorlist(document: string, file: string): string[] {
   const lines = document.split('\n').map((line) => line.trim());
   const urls = lines.filter((line) => /^https?:\/\//.test(line)).slice(0, maxMirrors);

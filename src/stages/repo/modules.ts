@@ -1,6 +1,6 @@
 /**
- * modules.yaml of Enterprise Linux 8 and 9: which packages belong to which stream of a module, and which stream of each is
- * the default (fedora-modularity/libmodulemd: modulemd v1 and v2, modulemd-defaults v1). Other documents are passed over.
+ * modules.yaml of Enterprise Linux 8 and 9: the packages of each stream of a module, and the default stream of each
+ * module (fedora-modularity/libmodulemd: modulemd v1 and v2, modulemd-defaults v1). Other documents are ignored.
  */
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
@@ -10,11 +10,11 @@ import { decompressed } from './decompress.ts';
 export interface ModuleStream {
   name: string;
   stream: string;
-  /** Of builds of one stream the highest counts. */
+  /** Of several builds of one stream, the highest version counts. */
   version: bigint;
   context: string;
   arch: string;
-  /** One of these must hold: by module the streams that will do, any where there are none, `-x` for any but x. */
+  /** One of these must be met. By module: the accepted streams, an empty list for any, `-x` for any but x. */
   requires: ReadonlyMap<string, readonly string[]>[];
   /** NAME-EPOCH:VERSION-RELEASE.ARCH */
   artifacts: readonly string[];
@@ -27,9 +27,9 @@ export interface Modules {
 }
 
 const MiB = 1024 * 1024;
-/** Some five times what the largest has. */
+/** About five times the largest known file. */
 const maxFileBytes = 64 * MiB;
-/** Three times what the largest has; the parser takes more than a thousand times as much memory. */
+/** Three times the largest known document; the parser needs more than a thousand times as much memory. */
 const maxDocumentBytes = MiB / 4;
 const maxDocuments = 20_000;
 
@@ -40,7 +40,7 @@ const streamSchema = z.object({
   data: z.object({
     name: word,
     stream: word,
-    // Build systems fill these in; libmodulemd takes documents without.
+    // Build systems add these fields; libmodulemd accepts documents without them.
     version: z
       .string()
       .regex(/^\d{1,20}$/)
@@ -58,7 +58,7 @@ const streamSchema = z.object({
 });
 const defaultsSchema = z.object({ data: z.object({ module: word, stream: word.optional() }) });
 
-/** The ending of the path tells the compression. Throws REPO_INVALID. */
+/** The file's extension selects the decompressor. Throws REPO_INVALID. */
 export async function readModules(path: string): Promise<Modules> {
   const pieces: Buffer[] = [];
   for await (const piece of decompressed(path, maxFileBytes)) pieces.push(piece);
@@ -70,7 +70,7 @@ export async function readModules(path: string): Promise<Modules> {
   const streams: ModuleStream[] = [];
   const defaults = new Map<string, string>();
   for (const text of documents) {
-    // Most of what there is are translations: they need not be parsed to be left out.
+    // Most documents are translations, which are skipped without parsing them.
     const kind = /^document:\s*["']?([\w-]+)/m.exec(text)?.[1];
     if (kind === 'modulemd') streams.push(streamOf(parse(text, path, streamSchema)));
     if (kind !== 'modulemd-defaults') continue;
@@ -80,7 +80,7 @@ export async function readModules(path: string): Promise<Modules> {
   return { streams, defaults };
 }
 
-/** Of what a module is, all that is read. */
+/** The fields of a module that are read. */
 const wantedKeys = new Set([
   'name',
   'module',
@@ -93,8 +93,8 @@ const wantedKeys = new Set([
 ]);
 
 /**
- * The lines of a document without its descriptions, components and the like: most of it is theirs, and Fedora has
- * quoted texts among them that are indented as libyaml takes them and YAML 1.2 forbids.
+ * The lines of a document without descriptions, components and the like, which are most of it. Some of Fedora's have
+ * quoted texts that libyaml accepts and YAML 1.2 forbids, because of their indentation.
  */
 function wantedFields(document: string): string {
   let indent: string | undefined;
@@ -108,7 +108,7 @@ function wantedFields(document: string): string {
   return lines.join('\n');
 }
 
-/** All scalars are text: the stream 1.10 is not the number 1.1. */
+/** All scalars stay text: the stream 1.10 is not the number 1.1. */
 function parse<T extends z.ZodType>(document: string, path: string, schema: T): z.output<T> {
   const text = wantedFields(document);
   if (text.length > maxDocumentBytes)

@@ -1,4 +1,4 @@
-/** netrc files as curl and dnf read them: users and passwords by host. */
+/** netrc files, as curl and dnf read them: users and passwords by host. */
 
 export interface Login {
   username: string;
@@ -6,8 +6,8 @@ export interface Login {
 }
 
 /**
- * The first entry of a host. The `default` entry is nobody's: it would hand a password to any repository. Words may
- * stand in double quotes, with a backslash before a quote; macros and lines that begin with # are passed over.
+ * The first entry of a host. The `default` entry is ignored, because it would give a password to any repository. Words
+ * may be in double quotes, with a backslash before a quote; macros and comment lines (#) are skipped.
  */
 export function loginFor(netrc: string, host: string): Login | undefined {
   const words = wordsOf(netrc);
@@ -25,7 +25,7 @@ export function loginFor(netrc: string, host: string): Login | undefined {
 
 function wordsOf(netrc: string): string[] {
   const text = netrc
-    // A macro ends with an empty line.
+    // A macro ends at an empty line.
     .replaceAll(/^[ \t]*macdef\b[^]*?(?:\n[ \t]*\r?\n|$(?![^]))/gm, '\n')
     .replaceAll(/^[ \t]*#.*$/gm, '');
   return [...text.matchAll(/"((?:[^"\\]|\\[^])*)"|[^\s"]\S*/g)].map(([whole, quoted]) =>

@@ -1,8 +1,8 @@
 /**
- * The newest state that was seen of each repository. Whoever can answer in its stead, and has no key, can still give
- * out what the repository's owner signed long ago: without its later security updates (replay), or for ever the same
- * (freeze). What is older than what was seen is refused. Only what somebody has vouched for counts as seen, and
- * nothing of times to come: one forged answer would else refuse every honest one after it.
+ * Records the newest state seen of each repository, and refuses older ones. Without a key, an attacker in place of the
+ * server can still send metadata that the owner signed long ago: an old state without later security updates (replay),
+ * or the same state forever (freeze). Only metadata that a trusted party confirms is recorded, and no times in the
+ * future. Otherwise one forged answer would make Milliner refuse every genuine one after it.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -13,23 +13,23 @@ import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
 import { withLock } from '../../lib/host/locks.ts';
 import type { Age } from './repomd.ts';
 
-/** Where one repository's state is remembered. */
+/** Where the state of one repository is recorded. */
 export interface SeenRecord {
   directory: string;
-  /** What the repository is known by: its URL, filled in. */
+  /** The repository's identity: its URL with variables replaced. */
   place: string;
-  /** Who vouches for it, as a digest of their keys: another recipe's keys have marks of their own. */
+  /** Digest of the keys or authorities that confirm it: another recipe's keys have a record of their own. */
   authority: string;
-  /** Older is accepted, and is from then on what was seen. */
+  /** Accept an older state, and record it as the newest. */
   allowOlder: boolean;
 }
 
 const ageSchema = z.strictObject({ revision: z.int().nullable(), timestamp: z.int() });
 
-/** Milliseconds that clocks may differ. */
+/** Milliseconds by which clocks may differ. */
 const clockTolerance = 60 * 60 * 1000;
 
-/** Without what is not a time that has been: a revision may be any number. */
+/** Drops values that are not a past time, because a revision may be any number. */
 export function withoutFuture({ revision, timestamp }: Age, now = Date.now()): Age {
   const latest = (now + clockTolerance) / 1000;
   return {
@@ -48,7 +48,9 @@ export async function refuseOlder(record: SeenRecord, repository: string, offere
   throw new MillinerError('METADATA_OLDER', message, { details: { repository, found: age, seen } });
 }
 
-/** To be called when the metadata has been verified, and is vouched for or allowed: nothing else may move the mark. */
+/**
+ * Call it for verified metadata that a trusted party confirms or the user allows; nothing else may change the record.
+ */
 export async function recordSeen(record: SeenRecord, offered: Age): Promise<void> {
   const age = withoutFuture(offered);
   await mkdir(record.directory, { recursive: true });
@@ -57,7 +59,7 @@ export async function recordSeen(record: SeenRecord, offered: Age): Promise<void
     'exclusive',
     async () => {
       const seen = await readSeen(record);
-      // Another process may have seen a newer one meanwhile.
+      // Another process may have recorded a newer state in the meantime.
       if (seen && !record.allowOlder && !isOlder(seen, age)) return;
       await writeFileAtomic(pathOf(record), JSON.stringify(age));
     },
@@ -65,7 +67,7 @@ export async function recordSeen(record: SeenRecord, offered: Age): Promise<void
   );
 }
 
-/** By revision where both have a number for it (createrepo_c: the time of its run), else by the newest file. */
+/** By revision if both have one that is a number (createrepo_c: the time of its run), otherwise by the newest file. */
 export function isOlder(one: Age, other: Age): boolean {
   if (one.revision !== null && other.revision !== null && one.revision !== other.revision) {
     return one.revision < other.revision;

@@ -6,22 +6,22 @@ import { childOf, childrenOf, parseXml, sizeOf, textOf, type Element } from './x
 export interface MetadataFile {
   type: string;
   location: string;
-  /** The entry's own xml:base; empty where it has none. */
+  /** The entry's own xml:base; empty if it has none. */
   base: string;
   checksum: Checksum;
-  /** What further entries of the type say of the same file: these must hold, too. */
+  /** Checksums of further entries of the type for the same file: they must match too. */
   repeated: Checksum[];
-  /** Bytes as stored; old repositories do not say. */
+  /** Compressed bytes; old repositories do not record them. */
   size: number | undefined;
-  /** Bytes when unpacked. */
+  /** Decompressed bytes. */
   openSize: number | undefined;
 }
 
-/** When a repository was made, for telling which of two states of it is older. */
+/** Age of a repository's state, to tell which of two is older. */
 export interface Age {
-  /** Where it is a number. */
+  /** Null if it is not a number. */
   revision: number | null;
-  /** Seconds since 1970, of the newest of its files; 0 where none is dated. */
+  /** Time of its newest file in seconds since 1970; 0 if no file has a time. */
   timestamp: number;
 }
 
@@ -30,7 +30,7 @@ export interface Repomd {
   age: Age;
 }
 
-/** The only types that are ever fetched. */
+/** The only types that are fetched. */
 const known = [
   'primary',
   'filelists',
@@ -72,8 +72,8 @@ function ageOf(root: Element, entries: readonly Element[]): Age {
 }
 
 /**
- * Tools that add an entry without looking leave two of one type. As in librepo the first names the file, and what the
- * others state must be true of it; where they speak of another, nobody knows which was meant.
+ * Some tools add a second entry of a type without removing the first. As in librepo, the first names the file, and the
+ * others must match it. If they name another file, it is unclear which one is meant.
  */
 function repeat(first: MetadataFile, entry: Element, file: string): void {
   if (!childOf(entry, 'checksum')) return;

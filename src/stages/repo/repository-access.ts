@@ -1,7 +1,6 @@
 /**
- * With what the servers of a repository are asked. A user and a password come from the environment or a netrc file,
- * and never from a recipe. Which server they are for is said there too: a recipe, which a stranger may have written,
- * chooses the names and the URLs of its repositories.
+ * Settings for requests to a repository's servers. User and password come from the environment or a netrc file, never
+ * from a recipe, and these also say which server they are for: names and URLs in a recipe may come from a stranger.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,7 +14,7 @@ import { loginFor, type Login } from './netrc.ts';
 
 export type { Environment } from './logins.ts';
 
-/** Throws CREDENTIALS_INVALID, and RECIPE_INVALID for a certificate or key that cannot be used. */
+/** Throws CREDENTIALS_INVALID, and RECIPE_INVALID for an unusable certificate or key. */
 export async function accessOf(
   definition: RepositoryDefinition,
   variables: Variables,
@@ -41,7 +40,9 @@ export async function accessOf(
   return { ...common, authorities, secrets };
 }
 
-/** Its entries are for hosts, whatever they are asked with: only what nobody can listen to gets them. */
+/**
+ * netrc entries are for hosts, whatever the protocol, so they are only used on connections that cannot be intercepted.
+ */
 async function fromNetrc(url: URL, environment: Environment): Promise<Login | undefined> {
   if (!isConfidential(url)) return undefined;
   const path = environment['NETRC'] || join(environment['HOME'] || '/root', '.netrc');
@@ -61,7 +62,7 @@ async function certificateOf(definition: RepositoryDefinition): Promise<Secrets[
   const { name, sslClientCert, sslClientKey } = definition;
   if (sslClientCert === undefined) return undefined;
   const chain = await readPem(name, 'sslClientCert', sslClientCert);
-  // As in curl: without a key of its own, the file of the certificate holds it too.
+  // As in curl: without a key file, the certificate's file has the key too.
   const key = sslClientKey === undefined ? chain : await readPem(name, 'sslClientKey', sslClientKey);
   tryPem(name, 'sslClientCert', { cert: chain, key });
   return { chain, key };

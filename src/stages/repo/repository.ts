@@ -1,4 +1,4 @@
-/** A repository, opened: its packages' metadata verified and at hand for the solver. */
+/** Opens repositories: verifies their metadata and prepares it for the solver. */
 import { existsSync } from 'node:fs';
 import { access as canAccess } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export type OpenedRepository = MetadataRepository | DirectoryRepository;
 const maxList = 16 * 1024 * 1024;
 
 /**
- * Opens a repository; metadata is kept in cacheDir, files by checksum, and asked for again only where it has changed.
+ * Opens a repository. Metadata is cached in cacheDir, files by checksum, and fetched again only if it has changed.
  * Throws REPO_UNAVAILABLE, REPO_INVALID, DIGEST_MISMATCH, METADATA_UNTRUSTED, METADATA_OLDER, OFFLINE_MISSING,
  * KEY_INVALID, CREDENTIALS_INVALID, RECIPE_INVALID ($releasever without a release).
  */
@@ -60,7 +60,7 @@ export async function openRepository(
     access,
     memory: memory || undefined,
   };
-  // A key that is not there should be known before anything was fetched that it is to vouch for.
+  // Reports a missing key before anything is fetched that the key should verify.
   if (keys.some(({ fingerprint }) => fingerprint !== undefined)) await readKeys(keys, options);
   if (metalink !== undefined) return openMetalink(opening, place);
   if (mirrorlist !== undefined) return openMirrorlist(opening, place);
@@ -71,7 +71,7 @@ export async function openRepository(
   return local ? openLocal(opening, base) : openMirrors(opening, bases);
 }
 
-/** Without links where it must not lead out of a root. Throws FILE_OUTSIDE. */
+/** The URL without links, if it must not leave a root. Throws FILE_OUTSIDE. */
 async function withinRoot(base: URL, root: string | undefined): Promise<URL> {
   const directory = directoryOf(base);
   if (root === undefined || directory === undefined || !isBeneath(root, directory)) return base;
@@ -135,7 +135,7 @@ async function openLocal(opening: Opening, base: URL): Promise<OpenedRepository>
   };
 }
 
-/** Members of the groups that the words name, from the comps of all repositories; see expandGroups. */
+/** Members of the groups that the words name, with the comps of all repositories; see expandGroups. */
 export async function groupMembers(
   repositories: readonly OpenedRepository[],
   words: readonly string[],
@@ -149,7 +149,7 @@ export async function groupMembers(
   return expandGroups(comps, words, arch);
 }
 
-/** Of all repositories that have modules. */
+/** The modules of all repositories that have some. */
 export async function modulesOf(repositories: readonly OpenedRepository[]): Promise<Modules[]> {
   const read = repositories.map(async (one) => (one.kind === 'repomd' ? one.modules() : undefined));
   return (await Promise.all(read)).filter((found) => found !== undefined);

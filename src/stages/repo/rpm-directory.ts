@@ -7,8 +7,8 @@ import { isBeneath, placeBeneath } from '../../lib/host/beneath.ts';
 const maxFiles = 200_000;
 
 /**
- * Every .rpm file at any depth, sorted; linked files count, linked directories are not entered. Links do not lead out
- * of the root, where there is one. Throws REPO_INVALID, REPO_UNAVAILABLE, FILE_OUTSIDE.
+ * Every .rpm file at any depth, sorted. Links to files are followed, links to directories are not. Links must not leave
+ * the root, if there is one. Throws REPO_INVALID, REPO_UNAVAILABLE, FILE_OUTSIDE.
  */
 export async function listPackages(
   directory: string,

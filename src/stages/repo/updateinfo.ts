@@ -1,16 +1,16 @@
-/** Advisories, as updateinfo.xml has them (createrepo_c's and libsolv's reading of it is the specification). */
+/** Advisories in updateinfo.xml, read as createrepo_c and libsolv read it. */
 import type { Nevra } from '../../lib/rpm/package.ts';
 import { decompressed } from './decompress.ts';
 import { childOf, childrenOf, elementsOf, textOf, type Element } from './xml.ts';
 
 export interface Advisory {
   id: string;
-  /** security, bugfix, enhancement, newpackage; what the repository says, in lower case. */
+  /** security, bugfix, enhancement, newpackage; as in the repository, in lower case. */
   type: string;
-  /** Critical, Important, Moderate, Low; None where the repository gives none. */
+  /** Critical, Important, Moderate, Low; None if the repository gives none. */
   severity: string;
   title: string;
-  /** ISO 8601 in UTC; '' where the repository gives none that can be read. */
+  /** ISO 8601 in UTC; '' for a missing or invalid time. */
   issued: string;
   updated: string;
   references: AdvisoryReference[];
@@ -25,7 +25,7 @@ export interface AdvisoryReference {
   title: string;
 }
 
-/** Packages that belong together; those of a module only concern who has enabled its stream. */
+/** Packages that belong together; those of a module apply only if its stream is enabled. */
 export interface AdvisoryCollection {
   name: string;
   module?: { name: string; stream: string };
@@ -33,7 +33,7 @@ export interface AdvisoryCollection {
 }
 
 export interface AdvisoryPackage extends Nevra {
-  /** What to do for the update to take effect. */
+  /** Actions that the update needs to take effect. */
   suggests: Suggestion[];
 }
 
@@ -41,13 +41,13 @@ export type Suggestion = (typeof suggestions)[number];
 
 const suggestions = ['reboot', 'relogin', 'restart'] as const;
 
-/** Fedora's has more than 100 MB. */
+/** Fedora's file has more than 100 MB. */
 const maxBytes = 2 * 1024 * 1024 * 1024;
 
 /**
- * The advisories of a file, one by one: the file may be far larger than memory should be. The ending of the path tells
- * the compression. The same id may come twice, with the packages of another architecture or repository. What names
- * no package, and packages without name, version or architecture, are passed over, as in dnf. Throws REPO_INVALID.
+ * Reads the advisories of a file one by one, because the file may be too large for memory. The file's extension selects
+ * the decompressor. The same ID may occur twice, with packages of another architecture or repository. As in dnf,
+ * advisories without packages, and packages without name, version or architecture, are skipped. Throws REPO_INVALID.
  */
 export async function* readUpdateinfo(path: string, signal?: AbortSignal): AsyncGenerator<Advisory> {
   for await (const element of elementsOf(decompressed(path, maxBytes, signal), 'update', path)) {
@@ -57,8 +57,8 @@ export async function* readUpdateinfo(path: string, signal?: AbortSignal): Async
 }
 
 /**
- * The CVEs that an advisory names: as references, and in the titles of the bugs and of itself, where Fedora has them.
- * Not those in the description, which may speak of what is not fixed.
+ * The CVEs of an advisory: its references, and the titles of its bugs and of itself, where Fedora has them. The
+ * description is ignored, because it may mention CVEs that are not fixed.
  */
 export function cvesOf({ title, references }: Pick<Advisory, 'title' | 'references'>): string[] {
   const texts = [title, ...references.flatMap((one) => [one.id, one.title])];
@@ -86,12 +86,12 @@ function parseReference({ attributes, text }: Element): AdvisoryReference {
     type: (attributes['type'] ?? '').toLowerCase(),
     id: attributes['id'] ?? '',
     href: attributes['href'] ?? '',
-    // Old ones have the title as text.
+    // Old references have the title as text.
     title: attributes['title'] ?? text.trim(),
   };
 }
 
-/** A collection may name several modules (rare, and none of Red Hat's does): it then counts for each. */
+/** A collection may name several modules (rare, and never at Red Hat); it then counts for each. */
 function parseCollection(element: Element): AdvisoryCollection[] {
   const name = textOf(element, 'name');
   const packages = childrenOf(element, 'package').flatMap(parsePackage);
@@ -118,7 +118,7 @@ function parsePackage(element: Element): AdvisoryPackage[] {
   ];
 }
 
-/** Seconds since 1970, or a date with or without a time, of UTC. */
+/** Seconds since 1970, or a date with or without a time, in UTC. */
 function dateOf(element: Element, name: string): string {
   const text = childOf(element, name)?.attributes['date']?.trim() ?? '';
   const match = /^(\d{4}-\d{2}-\d{2})(?:[ T]+(\d{2}:\d{2}:\d{2}))?/.exec(text);

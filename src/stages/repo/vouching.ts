@@ -1,7 +1,8 @@
 /**
- * Who vouches for a repository's metadata, so that it may move the mark of what was seen: whoever has the key that the
- * recipe names for repomd.xml, or, where none is asked for, the server that it names, over https: as the base itself, or
- * with the metalink's digest of repomd.xml. Mirrors of a list vouch for nothing, and over plain http nobody does.
+ * Decides whether metadata is confirmed, so that replay-guard.ts may record it. The confirming party is the owner of
+ * the key that the recipe names for repomd.xml. If no key is required, it is the server that the recipe names, over
+ * https: as the base itself, or with the metalink's digest of repomd.xml. Mirrors confirm nothing, and neither does
+ * plain http.
  */
 import { createHash } from 'node:crypto';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -10,7 +11,7 @@ import type { Access } from '../../lib/http/access.ts';
 import { placesOf, type RepositoryDefinition } from './definition.ts';
 import type { Metalink } from './metalink.ts';
 
-/** Of the metadata that was accepted from a base, with its signature verified where the definition asks for one. */
+/** For metadata that was accepted from a base, and whose signature was verified if the definition requires one. */
 export function vouches(
   definition: RepositoryDefinition,
   base: URL,
@@ -25,7 +26,7 @@ export function vouches(
   );
 }
 
-/** A digest of the keys, or of the authorities, that stand behind it. Throws KEY_INVALID. */
+/** Digest of the keys, or of the certificate authorities, that confirm it. Throws KEY_INVALID. */
 export async function authorityOf(
   { repoGpgcheck, keys }: RepositoryDefinition,
   { authorities = '' }: Access,

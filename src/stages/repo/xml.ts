@@ -1,4 +1,4 @@
-/** XML documents: small ones read whole (repomd, metalink, comps), large ones element by element (updateinfo). */
+/** Reads XML: small documents whole (repomd, metalink, comps), large ones element by element (updateinfo). */
 import { StringDecoder } from 'node:string_decoder';
 import { SaxesParser } from 'saxes';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -8,19 +8,19 @@ export interface Element {
   name: string;
   attributes: Readonly<Record<string, string>>;
   children: Element[];
-  /** All character data directly inside. */
+  /** Character data directly inside the element. */
   text: string;
 }
 
 interface Limits {
   elements: number;
-  /** Of the document, as long as nothing of it can be given away. */
+  /** Characters in memory, before an element is complete. */
   characters: number;
 }
 
-/** Whoever reads a document whole has bounded its length. Fedora 40's comps has 6,243 elements, and translations. */
+/** Callers that read a whole document bound its length. Fedora 40's comps has 6,243 elements, and translations. */
 const ofDocument: Limits = { elements: 400_000, characters: Infinity };
-/** An advisory for a whole distribution has some thousand packages. */
+/** An advisory for a whole distribution has a few thousand packages. */
 const ofElement: Limits = { elements: 200_000, characters: 16 * 1024 * 1024 };
 const maxDepth = 64;
 
@@ -35,8 +35,8 @@ export function parseXml(document: string, file: string): Element {
 }
 
 /**
- * The elements of that name in a document that comes in pieces, each once it has been read; of what stands around
- * them nothing is kept. Memory is bounded by the largest element. Throws REPO_INVALID.
+ * The elements of that name in a document that arrives in pieces, each once it is complete; the rest is dropped. The
+ * largest element bounds the memory. Throws REPO_INVALID.
  */
 export async function* elementsOf(
   pieces: AsyncIterable<Buffer>,
@@ -54,15 +54,15 @@ export async function* elementsOf(
   yield* reader.takeElements();
 }
 
-/** Builds those elements that are wanted, with all that is in them; the outermost where they are nested. */
+/** Builds the wanted elements with their content; of nested ones, the outermost. */
 class ElementReader {
   readonly #parser = new SaxesParser({ xmlns: false });
   readonly #file: string;
   readonly #limits: Limits;
-  /** What is being built, outermost first. */
+  /** The elements that are being built, outermost first. */
   readonly #open: Element[] = [];
   #complete: Element[] = [];
-  /** Open elements, wanted or not. */
+  /** Number of open elements, wanted or not. */
   #depth = 0;
   #elements = 0;
   #characters = 0;
@@ -107,7 +107,7 @@ class ElementReader {
     this.#parser.close();
   }
 
-  /** What has become complete since the last call. */
+  /** The elements completed since the last call. */
   takeElements(): Element[] {
     const complete = this.#complete;
     this.#complete = [];
@@ -127,12 +127,12 @@ export function childOf(element: Element | undefined, name: string): Element | u
   return element?.children.find((child) => child.name === name);
 }
 
-/** The trimmed text of the first child of that name; empty where there is none. */
+/** The trimmed text of the first child of that name; empty if there is none. */
 export function textOf(element: Element | undefined, name: string): string {
   return childOf(element, name)?.text.trim() ?? '';
 }
 
-/** A whole number of bytes; undefined where there is none. */
+/** A whole number of bytes; undefined if absent. */
 export function sizeOf(element: Element | undefined, name: string): number | undefined {
   const text = textOf(element, name);
   const size = Number(text);

@@ -1,17 +1,17 @@
-/** Opened repositories as the addon takes them: documents, or what was cached of them in libsolv's own format. */
+/** Prepares repositories for the solver: metadata documents, or their cached form in libsolv's own format. */
 import type { MetadataRepository } from '../repo/metadata.ts';
 import type { OpenedRepository } from '../repo/repository.ts';
 import type { AddonRepository } from './addon.ts';
 import { findCached, cacheAll, type Cached } from './solv-cache.ts';
 
 const GiB = 1024 ** 3;
-/** Unpacked bytes: several times what Fedora's largest repository has. */
+/** Decompressed bytes: several times those of Fedora's largest repository. */
 const primaryLimit = GiB;
 const filelistsLimit = 8 * GiB;
 
 export interface PreparedRepositories {
   repos: AddonRepository[];
-  /** To be called with the paths that the addon has written. */
+  /** Call it with the cache files that the solver has written. */
   cache: (written: readonly string[]) => Promise<void>;
 }
 
@@ -40,7 +40,7 @@ async function prepareMetadata(repository: MetadataRepository, withFilelists: bo
   const { primary, openSizes } = repository;
   const filelists = withFilelists ? await repository.filelists() : undefined;
   const cachedPrimary = await findCached([primary]);
-  // File lists are cached by the place that each package has in the primary metadata.
+  // Cached file lists refer to packages by their position in the primary metadata.
   const cachedFilelists = filelists === undefined ? undefined : await findCached([primary, filelists]);
   return {
     metadata: {

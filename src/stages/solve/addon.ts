@@ -1,4 +1,4 @@
-/** What native/solver/solv.cc takes and gives: plain data, copied on both ways. */
+/** Input and output of native/solver/solv.cc: plain data, copied in both directions. */
 import { createReadStream } from 'node:fs';
 import { returnGarbage } from '../../lib/host/memory.ts';
 import { native } from '../../lib/host/native.ts';
@@ -7,40 +7,40 @@ import type { ModuleFilter } from './module-filter.ts';
 
 export interface AddonRepository {
   name: string;
-  /** As in dnf: the lower number wins. */
+  /** As in dnf: the lower number is preferred. */
   priority: number;
-  /** As in dnf: between repositories of one priority, the lower number wins. */
+  /** As in dnf: between repositories of one priority, the lower number is preferred. */
   cost: number;
   kind: 'repomd' | 'rpms';
   exclude: readonly string[];
-  /** As in dnf's includepkgs: of this repository nothing else may be chosen; empty: all. */
+  /** As dnf's includepkgs: only these packages of the repository may be chosen; empty: all. */
   include: readonly string[];
   moduleHotfixes: boolean;
-  /** repomd: path of the file as it was fetched, and how many bytes it may unpack to. */
+  /** repomd: path of the fetched file, and the maximum of its decompressed bytes. */
   primary?: string;
   primaryLimit?: number;
   filelists?: string | undefined;
   filelistsLimit?: number;
-  /** What was cached of them: read in their place. */
+  /** Cached forms, which are read instead. */
   primarySolv?: string | undefined;
   filelistsSolv?: string | undefined;
-  /** Where to cache what is read of them; there is nothing yet. */
+  /** Paths at which to cache what is read; no file exists there yet. */
   cachePrimary?: string | undefined;
   cacheFilelists?: string | undefined;
-  /** rpms: paths. */
+  /** rpms: paths of packages. */
   files?: readonly string[];
 }
 
 export interface AddonInput {
   arch: string;
   repos: readonly AddonRepository[];
-  /** All file lists that can be had are given: solve, and do not ask for more. */
+  /** All available file lists are given: solve without asking for more. */
   filelistsGiven: boolean;
-  /** Paths of the .rpm files that are installed already. */
+  /** Paths of the installed .rpm files. */
   installed: readonly string[];
-  /** Paths of .rpm files: installed as well, by the last answer to the same question. */
+  /** Paths of .rpm files that the last lock of the same request has; they count as installed. */
   kept?: readonly string[];
-  /** Names of kept packages. */
+  /** Names among the kept packages to update. */
   update?: readonly string[];
   install: readonly string[];
   members: readonly { name: string; onlyWith?: string }[];
@@ -49,14 +49,14 @@ export interface AddonInput {
   modules?: Pick<ModuleFilter, 'shown' | 'hidden' | 'names'>;
   weakDeps: boolean;
   best: boolean;
-  /** Give `reasons`. */
+  /** Whether to return `reasons`. */
   explain: boolean;
-  /** A word as in `install`; gives `whyNot`. */
+  /** A word as in `install`, to return `whyNot` for it. */
   whyNot?: string | undefined;
 }
 
 export interface AddonPackage {
-  /** Empty where the package is an installed one. */
+  /** Empty for an installed package. */
   repo: string;
   name: string;
   epoch: number;
@@ -64,9 +64,9 @@ export interface AddonPackage {
   release: string;
   arch: string;
   location: string;
-  /** The metadata's xml:base, mostly empty. */
+  /** The metadata's xml:base, usually empty. */
   base: string;
-  /** Not known of .rpm files, of which only headers are read: 0, and an empty checksum. */
+  /** Unknown for .rpm files, of which only headers are read: 0, and an empty checksum. */
   size: number;
   checksum: { type: string; value: string };
   sourceRpm: string;
@@ -91,40 +91,40 @@ export interface AddonWhyNot {
 
 export interface AddonOutput {
   solved: boolean;
-  /** Nothing was solved: a file dependency that only filelists can answer may play a part. */
+  /** Nothing was solved: the answer may depend on a file dependency, which needs file lists. */
   needsFilelists: boolean;
   packages: AddonPackage[];
-  /** Of the packages, in their order; empty unless asked for. */
+  /** One for each package, in their order; empty unless requested. */
   reasons: AddonReason[];
   whyNot?: AddonWhyNot;
   removed: AddonPackage[];
-  /** Which of the files to be cached are whole. */
+  /** The cache files that were written completely. */
   cached: string[];
   skipped: string[];
-  /** One entry for each problem, each the lines that together explain it. */
+  /** One entry for each problem: the lines that explain it together. */
   problems: string[][];
-  /** Set where a file is not what it should be; then nothing else is. */
+  /** Set if a file is invalid; then no other field is set. */
   badFile?: string;
   reason?: string;
 }
 
 declare module '../../lib/host/native.ts' {
   interface Native {
-    /** libsolv's answer, found on a thread of the pool. */
+    /** libsolv's answer, computed in the thread pool. */
     solve(input: AddonInput): Promise<AddonOutput>;
   }
 }
 
-/** Throws nothing of its own; see `badFile`. */
+/** Invalid files are not thrown, but reported in `badFile`. */
 export async function solveNatively(input: AddonInput): Promise<AddonOutput> {
   for (const { primary, primarySolv, filelists, filelistsSolv } of input.repos) {
     for (const file of [primarySolv ?? primary, filelistsSolv ?? filelists]) {
-      // libsolv 0.7.23 waits without end for the rest of a frame that is cut short in its header.
+      // libsolv 0.7.23 waits forever for the rest of a frame whose header is cut short.
       if (file?.endsWith('.zst') && (await endsInFrame(createReadStream(file))))
         return refused(file, 'its compressed data is cut short');
     }
   }
-  // XML takes more memory on its way into libsolv than all the rest of a command.
+  // libsolv needs more memory to read XML than the rest of a command does.
   if (input.repos.some(({ primary, primarySolv }) => primary !== undefined && primarySolv === undefined)) {
     returnGarbage();
   }

@@ -1,6 +1,7 @@
 /**
- * libsolv reads what repositories and packages say in a process without network, keys, or a way to write but its answer
- * and the caches that it is asked for. Whoever takes it over chooses packages, which a lock shows and signatures hold.
+ * Runs libsolv on untrusted metadata in a process without network and keys. It can write only its answer and the
+ * requested cache files. An attacker who takes it over can choose packages, but the lock shows them, and their
+ * signatures are verified.
  */
 import { existsSync, realpathSync } from 'node:fs';
 import { lstat, mkdtemp, rename, rm } from 'node:fs/promises';
@@ -61,7 +62,7 @@ const solver = join(import.meta.dirname, `solver${extname(import.meta.filename)}
 export async function solveConfined(input: AddonInput): Promise<AddonOutput> {
   const wanted = input.repos.flatMap(cachesOf);
   if (wanted.length === 0) return ask(input);
-  // Beside them, and so on their file system.
+  // In the same directory, and so on the same file system.
   const scratch = await mkdtemp(join(dirname(wanted[0]!), '.solving-'));
   try {
     const inside = new Map(wanted.map((path, index) => [path, join(scratch, String(index))]));
@@ -95,7 +96,9 @@ async function ask(input: AddonInput, writes?: string): Promise<AddonOutput> {
   throw new MillinerError('INTERNAL', `the solver gave no valid answer: ${parsed.error.issues[0]!.message}`);
 }
 
-/** Of a directory of packages the whole: there may be thousands. Behind a link they lie elsewhere. */
+/**
+ * For packages their directories, because there may be thousands of files; for links, the directories of their targets.
+ */
 function placesOf(files: readonly string[]): string[] {
   const real = (file: string) => (existsSync(file) ? realpathSync(file) : file);
   return [...new Set(files.flatMap((file) => [dirname(resolve(file)), dirname(real(file))]))];

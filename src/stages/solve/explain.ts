@@ -1,41 +1,44 @@
-/** Why a package is in an answer, and why another is not: facts for people, from libsolv's rules. */
+/** Explains why a package is in a solution, or why not, from libsolv's rules. */
 import { nevraText, type Nevra } from '../../lib/rpm/package.ts';
 import type { AddonOutput, AddonPackage, AddonReason, AddonWhyNot } from './addon.ts';
 
 /**
- * The shortest way to a package from what was asked for, one step of it: follow `by` until it is absent.
- * - asked: `dependency` is the word, or the member of a group
+ * One step of the shortest path from the request to a package: follow `by` until it is absent.
+ * - asked: `dependency` is the word, or the group member
  * - requires, recommends: `by` has that dependency
  * - supplements: the package itself supplements `by`
- * - replaces: an installed package, `by`, for which it is the update or the successor
- * - other: what libsolv says of it is in `dependency`, if it says anything
+ * - replaces: the package updates or obsoletes the installed package `by`
+ * - other: `dependency` has libsolv's own reason, if there is one
  */
 export type Reason = AddonReason;
 
 export interface Candidate extends Nevra {
-  /** The repository's name; empty where it is installed. */
+  /** The repository's name; empty for an installed package. */
   repo: string;
 }
 
-/** Why nothing that a word names is in the answer. Packages in `by` are given by NEVRA. */
+/** Why no package that matches a word is in the solution. Packages in `by` are NEVRAs. */
 export type WhyNot = { candidates: Candidate[] } & (
   | { kind: 'present'; by: string[] }
-  /** No repository has it for this architecture; `detail` says so in words. */
+  /** No repository has it for this architecture; `detail` is the reason in words. */
   | { kind: 'unknown'; detail: string }
-  /** By the recipe, by a repository's definition, by a pin or by a module that is not enabled. */
+  /** Excluded by the recipe, by a repository's definition, by a pin, or by a module that is not enabled. */
   | { kind: 'excluded' }
-  /** Another package of the same name is there: of a repository with a better priority or lower cost, newer, or needed. */
+  /**
+   * Another package of the same name was chosen: by repository priority or cost, because it is newer, or because it is
+   * needed.
+   */
   | { kind: 'version'; by: string[]; detail: 'installed' | 'priority' | 'cost' | 'newer' | 'needed' }
-  /** Packages that obsolete it are there. */
+  /** Packages in the solution obsolete it. */
   | { kind: 'replaced'; by: string[] }
-  /** Asked for as well, there would be no answer. */
+  /** If it were requested too, there would be no solution. */
   | { kind: 'refused'; problems: string[][] }
-  /** Only weak dependencies speak of it, and they are off, or their condition does not hold, or it cannot be had. */
+  /** Only weak dependencies lead to it. They are disabled, their condition is false, or it cannot be installed. */
   | { kind: 'weak'; by: string[]; dependency: string }
   | { kind: 'unneeded' }
 );
 
-/** By NEVRA. */
+/** Reasons by NEVRA. */
 export function reasonsOf({ packages, reasons }: AddonOutput): Map<string, Reason> {
   return new Map(packages.map((one, index) => [nevraText(one), reasons[index]!]));
 }

@@ -1,8 +1,8 @@
 /**
- * Which packages of modules may be chosen, as libdnf has it: those of enabled streams and of default streams, with what
- * these require. Packages of other streams are hidden, and so is whatever shares a name with, or provides the name of,
- * a package that may be chosen. A stream that requires of another module what is not its default needs that enabled, too.
- * Requirements on the platform are taken to hold: a recipe's repositories are for one.
+ * Which modular packages may be chosen, as in libdnf: those of enabled streams and of default streams, and of streams
+ * that these require. Packages of other streams are hidden. So is any package that has, or provides, the name of a
+ * package that may be chosen. A stream that requires another module's stream which is not the default needs that stream
+ * enabled too. Requirements on the platform count as met, because a recipe's repositories are for one platform.
  */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { archesFor } from '../../lib/host/arch.ts';
@@ -12,15 +12,15 @@ import type { ModuleStream, Modules } from '../repo/modules.ts';
 export interface ModuleFilter {
   shown: readonly string[];
   hidden: readonly string[];
-  /** Of these no other package may be chosen than those shown. */
+  /** Of packages with these names only the shown ones may be chosen. */
   names: readonly string[];
-  /** By name of a package, as NAME:STREAM what would have to be enabled for it. */
+  /** By package name: the NAME:STREAM to enable for it. */
   offers: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /**
+ * Throws SOLVE_FAILED for a module or stream that does not exist, or cannot be enabled together with another.
  * @param enabled NAME:STREAM
- * Throws SOLVE_FAILED for a module or a stream that is not there, or that cannot be enabled together with another.
  */
 export function moduleFilter(
   all: readonly Modules[],
@@ -48,7 +48,7 @@ export function moduleFilter(
   };
 }
 
-/** Of a level of x86_64 each stream's own builds; where it has none, those of the nearest level below. */
+/** Each stream's builds for that level of x86_64; if it has none, those for the nearest lower level. */
 function buildsFor(arch: string, streams: readonly ModuleStream[]): ModuleStream[] {
   const usable = [...archesFor(arch), 'noarch'];
   const builds = Map.groupBy(
@@ -77,17 +77,17 @@ function offersOf(streams: readonly ModuleStream[], hidden: ReadonlySet<string>)
   return offers;
 }
 
-/** Real modules need a handful each. */
+/** Real modules need only a few steps each. */
 const maxSteps = 100_000;
 
 class Activation {
   #steps = 0;
   readonly #streams: Map<string, Map<string, ModuleStream[]>>;
   readonly #preferred: ReadonlyMap<string, string>;
-  /** By module. */
+  /** Chosen stream by module. */
   #chosen = new Map<string, ModuleStream>();
 
-  /** @param preferred by module the only stream that may be required of it: the enabled one, or else the default */
+  /** @param preferred by module: the only stream that others may require of it, the enabled one or the default */
   constructor(streams: readonly ModuleStream[], preferred: ReadonlyMap<string, string>) {
     const byName = Map.groupBy(streams, ({ name }) => name);
     this.#streams = new Map(
@@ -118,12 +118,12 @@ class Activation {
     this.#chosen = chosen;
   }
 
-  /** Where another stream was enabled or is required, or what it needs cannot be had, it stays hidden. */
+  /** The default stream stays hidden if another one is enabled or required, or if its requirements cannot be met. */
   tryDefault(name: string, stream: string): void {
     this.#chosen = this.#with(name, stream, this.#chosen) ?? this.#chosen;
   }
 
-  /** What is chosen together with this stream; undefined where that is not possible. */
+  /** Streams chosen together with this one; undefined if that is impossible. */
   #with(
     name: string,
     stream: string,

@@ -1,7 +1,7 @@
 /**
- * A repository's metadata in libsolv's own format, cached beside the documents that it was made from: it loads in a
- * fraction of the time. libsolv trusts that format, so a file counts only with its seal: the SHA-256 of what it was made
- * from, by which libsolv, and of its bytes. One that is cut short, damaged, or another version's is made anew.
+ * Caches a repository's metadata in libsolv's own format, beside the documents: it loads in a fraction of the time.
+ * libsolv trusts that format. So a cache file counts only with its seal: a SHA-256 of the source documents, libsolv's
+ * version and the file's bytes. A file that is cut short, damaged, or of another version is made again.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { appendFile, open, rename, rm, stat, utimes } from 'node:fs/promises';
@@ -9,21 +9,23 @@ import { basename } from 'node:path';
 import { filePieces } from '../../lib/host/files.ts';
 import { native } from '../../lib/host/native.ts';
 
-/** Of what the addon writes; counts up where that changes. */
+/** Version of the addon's cache format; increase it with every change. */
 const format = 1;
 export const cachedEnding = '.solv';
 const sealLength = 64;
-/** Larger than any that a document within its limits gives. */
+/** Larger than any cache of a document within its limits. */
 const maxCacheBytes = 4 * 1024 ** 3;
 
 export interface Cached {
   path: string;
-  /** Where a new one is to be written; undefined where the one at `path` is good. */
+  /** Path for a new cache file; undefined if the one at `path` is valid. */
   temporary: string | undefined;
   identity: string;
 }
 
-/** @param documents paths in the metadata cache, whose names hold their checksums; the last one's data is cached */
+/**
+ * @param documents paths in the metadata cache, whose names contain their checksums; the data of the last one is cached
+ */
 export async function findCached(documents: readonly string[]): Promise<Cached> {
   const path = `${documents.at(-1)!}${cachedEnding}`;
   const names = documents.map((document) => basename(document));
@@ -32,14 +34,17 @@ export async function findCached(documents: readonly string[]): Promise<Cached> 
   return { path, temporary: `${path}.${randomUUID()}.new`, identity };
 }
 
-/** Puts new files in place that the addon has written, and removes what it could not finish. Without one, nothing is lost. */
+/**
+ * Moves new cache files that the addon has written into place, and removes incomplete ones. A missing cache file only
+ * costs time.
+ */
 export async function cacheAll(cached: readonly Cached[], written: readonly string[]): Promise<void> {
   for (const { path, temporary, identity } of cached) {
     if (temporary === undefined) continue;
     try {
       if (!written.includes(temporary)) throw new Error('it is not whole');
       await appendFile(temporary, await sealOf(temporary, identity));
-      // Not synced: what a crash leaves has no seal.
+      // Not synced, because a file that a crash damaged has no valid seal.
       await rename(temporary, path);
     } catch {
       await rm(temporary, { force: true });
@@ -52,7 +57,7 @@ async function isSealed(path: string, identity: string): Promise<boolean> {
   if (size <= sealLength || size > maxCacheBytes) return false;
   try {
     if ((await readSeal(path, size)) !== (await sealOf(path, identity, size - sealLength))) return false;
-    // For gc, which removes what was not used for long.
+    // The time tells gc when the file was last used.
     const now = new Date();
     await utimes(path, now, now);
     return true;

@@ -1,4 +1,4 @@
-/** From package names to the packages that are to be installed: libsolv, set up as dnf does. */
+/** Resolves package names to the packages to install: libsolv with dnf's settings. */
 import { rm, stat } from 'node:fs/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { fileChecksum, parseChecksum, type Checksum } from '../../lib/host/checksum.ts';
@@ -14,74 +14,76 @@ import type { ModuleFilter } from './module-filter.ts';
 import { cachedEnding } from './solv-cache.ts';
 
 export interface SolveRequest {
-  /** Whose packages these are, for the words of an error. */
+  /** The subject of the packages, for error messages. */
   subject?: string;
-  /** As rpm calls it: x86_64, aarch64, ... */
+  /** rpm's name: x86_64, aarch64, ... */
   arch: string;
   repositories: readonly OpenedRepository[];
-  /** Paths of the .rpm files (headers are enough) of what the parent image has installed. */
+  /** Paths of the .rpm files that the parent image has installed; headers are enough. */
   installed?: readonly string[];
-  /** What the last answer to the same request has: stays what it is where it can, and goes where nothing asks for it. */
+  /**
+   * Packages of the last lock for the same request: they stay at their version if possible, and are dropped if no
+   * longer needed.
+   */
   kept?: {
     /** Paths of the .rpm files. */
     files: readonly string[];
-    /** Names of those that are to move to the best there is. */
+    /** Names of those to update to the best version. */
     update: readonly string[];
   };
-  /** As dnf takes them: names, globs, name.arch, NEVRA, provides, file paths, rich dependencies; no groups. */
+  /** As in dnf: names, globs, name.arch, NEVRA, provides, file paths, rich dependencies; no groups. */
   install: readonly string[];
-  /** Members of groups: left out where no repository has them. */
+  /** Members of groups: skipped if no repository has them. */
   members?: readonly GroupMember[];
-  /** Names, globs, NEVRA; of every repository. */
+  /** Names, globs, NEVRAs; in every repository. */
   exclude?: readonly string[];
-  /** Which packages of modules may be chosen; without it, all. */
+  /** Which modular packages may be chosen; without it, all. */
   modules?: ModuleFilter;
-  /** By name the version, [EPOCH:]VERSION[-RELEASE] or a glob, that is the only one to be taken, also as a dependency. */
+  /** By name the only allowed version, [EPOCH:]VERSION[-RELEASE] or a glob, also for dependencies. */
   pins?: Readonly<Record<string, string>> | undefined;
   weakDeps: boolean;
-  /** Insist on the best candidate instead of falling back to an older one; default true, as in dnf. */
+  /** Require the best candidate instead of falling back to an older one; default true, as in dnf. */
   best?: boolean;
-  /** Give the reason for each package. */
+  /** Whether to return the reason for each package. */
   explain?: boolean;
   progress?: Progress;
-  /** Another one than the addon in a process of its own. */
+  /** A replacement of the default solver, which runs the addon in a process of its own. */
   solver?: (input: AddonInput) => Promise<AddonOutput>;
 }
 
 export interface SolvedPackage extends Nevra {
   /** The repository's name. */
   repo: string;
-  /** As its metadata gives it: relative to the repository, or a path where that is a directory of packages. */
+  /** Relative to the repository, as its metadata has it; a path for a directory of packages. */
   location: string;
   /** A file: URL for local repositories. */
   url: string;
-  /** The same file elsewhere, best first. */
+  /** URLs of the same file on mirrors, best first. */
   mirrors: string[];
   /** Bytes. */
   size: number;
-  /** Of the whole .rpm file. */
+  /** Checksum of the whole .rpm file. */
   checksum: Checksum;
-  /** NAME-VERSION-RELEASE.src.rpm; empty where the package does not say. */
+  /** NAME-VERSION-RELEASE.src.rpm; empty if the package does not record it. */
   sourceRpm: string;
   /** Seconds since 1970. */
   buildTime: number;
 }
 
 export interface Solution {
-  /** To be installed, ordered by NEVRA. */
+  /** Packages to install, in NEVRA order. */
   packages: SolvedPackage[];
-  /** Installed packages that an update or obsoletes replaces, and kept ones that go. */
+  /** Installed packages that an update or obsoletes replaces, and kept ones that are dropped. */
   removed: Nevra[];
   /** Group members that no repository has. */
   skipped: string[];
-  /** By NEVRA; empty unless asked for. */
+  /** By NEVRA; empty unless requested. */
   reasons: ReadonlyMap<string, Reason>;
 }
 
 /**
- * The same request gives the same solution whatever the order of repositories, packages and words.
- * Throws SOLVE_FAILED with the problems in its details, REPO_INVALID, PACKAGE_INVALID, and what fetching
- * filelists throws.
+ * The same request gives the same solution, whatever the order of repositories, packages and words. Throws SOLVE_FAILED
+ * with the problems in its details, REPO_INVALID, PACKAGE_INVALID, and the errors of fetching file lists.
  */
 export async function solve(request: SolveRequest): Promise<Solution> {
   const output = await answer(request);
@@ -97,12 +99,12 @@ export async function solve(request: SolveRequest): Promise<Solution> {
   };
 }
 
-/** Why the answer to a request has nothing that the word names, taken as dnf takes it. Throws as solve does. */
+/** Why the solution lacks a package that matches the word, read as dnf reads it. Throws as solve does. */
 export async function whyNot(request: SolveRequest, word: string): Promise<WhyNot> {
   return whyNotOf((await answer(request, word)).whyNot!);
 }
 
-/** Throws SOLVE_FAILED where there is none. */
+/** Throws SOLVE_FAILED if there is no solution. */
 async function answer(request: SolveRequest, absent?: string): Promise<AddonOutput> {
   const names = new Set(request.repositories.map(({ name }) => name));
   if (names.size !== request.repositories.length) {
@@ -141,7 +143,7 @@ async function attempt(
     whyNot: absent,
   });
   await cache(output.cached);
-  // Sealed and yet unreadable: without it the document is read again.
+  // A sealed cache file that libsolv cannot read: it is removed, and the document is read again.
   if (output.badFile?.endsWith(cachedEnding)) {
     await rm(output.badFile, { force: true });
     return attempt(request, withFilelists, absent);
@@ -198,7 +200,7 @@ function stated({ repo, name, size, checksum }: AddonPackage): { size: number; c
   throw new MillinerError('REPO_INVALID', `repository ${repo} gives no usable checksum for ${name}`);
 }
 
-/** Later stages make file names and arguments of these words. */
+/** Later stages make file names and arguments of these strings. */
 function nevraOf({ repo, name, epoch, version, release, arch }: AddonPackage): Nevra {
   for (const word of [name, version, release, arch]) {
     if (!/^[^-\s/\p{Cc}][^\s/\p{Cc}]*$/u.test(word)) {

@@ -1,4 +1,4 @@
-/** The solver in a process of its own: a question as JSON on stdin, its answer on stdout. Started by confined-solve.ts alone. */
+/** The solver process: a request as JSON on stdin, the answer on stdout. Only confined-solve.ts starts it. */
 import { text } from 'node:stream/consumers';
 import { solveNatively, type AddonInput } from './addon.ts';
 
