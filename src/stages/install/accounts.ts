@@ -1,4 +1,4 @@
-/** The image's own users and groups; the host's say nothing about it. */
+/** Users and groups from the image's own files; those of the host are never used. */
 import { readInside } from '../../lib/host/resolve-in-root.ts';
 
 export interface Owners {
@@ -6,13 +6,16 @@ export interface Owners {
   gid(name: string): number | undefined;
 }
 
-/** Ids by name. */
+/** IDs by name. */
 export interface Accounts {
   users: ReadonlyMap<string, number>;
   groups: ReadonlyMap<string, number>;
 }
 
-/** Reads passwd(5) and group(5) of a target; a missing file has no entries. Throws INSTALL_FAILED for what is no file. */
+/**
+ * Reads passwd(5) and group(5) of a target; a missing file has no entries. Throws INSTALL_FAILED if one is no regular
+ * file.
+ */
 export async function readAccounts(target: string): Promise<Accounts> {
   return {
     users: idsOf(await readInside(target, 'etc/passwd')),
@@ -35,7 +38,7 @@ function idsOf(file: Buffer | undefined): Map<string, number> {
   const ids = new Map<string, number>();
   for (const line of (file?.toString('utf8') ?? '').split('\n')) {
     const [name, , id] = line.split(':');
-    // The first entry of a name wins, as in getpwnam(3).
+    // The first entry of a name counts, as in getpwnam(3).
     if (name && id && /^\d+$/.test(id) && !ids.has(name)) ids.set(name, Number(id));
   }
   return ids;

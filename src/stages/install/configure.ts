@@ -1,9 +1,9 @@
-/** What the recipe itself does to the installed tree: templates filled, units enabled and disabled. */
+/** Applies the recipe's own settings to the installed tree: fills templates, enables and disables units. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { fillTemplate } from '../../lib/host/template.ts';
 import { runInSandbox, type Sandbox } from './sandbox.ts';
 
-/** Fills a template; a name that the values do not have is an error, not an empty string. */
+/** Fills a template; an unknown name is an error, not an empty string. */
 export function renderTemplate(name: string, text: string, values: Record<string, unknown>): string {
   try {
     return fillTemplate(text, values);
@@ -12,7 +12,7 @@ export function renderTemplate(name: string, text: string, values: Record<string
   }
 }
 
-/** Handlebars names the object of the recipe's values by its type. */
+/** Handlebars calls the recipe's values by their JavaScript type. */
 function wordsOf({ message }: Error): string {
   return message.replace('not defined in [object Object]', "is not among the recipe's values");
 }
@@ -22,7 +22,7 @@ export interface Services {
   disable: string[];
 }
 
-/** The image's own systemctl does it, offline, inside the image. */
+/** Runs the image's own systemctl inside the image, offline. */
 export async function setServices(sandbox: Sandbox, services: Services): Promise<void> {
   for (const verb of ['enable', 'disable'] as const) {
     if (services[verb].length === 0) continue;

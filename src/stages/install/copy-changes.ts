@@ -1,4 +1,4 @@
-/** What packages carry in a directory over which something else was mounted, brought from there to where it belongs. */
+/** Copies files of packages from a directory that was mounted over one of the target to where they belong. */
 import { chmod, copyFile, lchown, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { movedIn, movedOut } from '../../lib/container/moved-owners.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
@@ -11,25 +11,25 @@ import type { Owners } from './accounts.ts';
 export type CopiedFile = Pick<RpmFile, 'path' | 'mode' | 'user' | 'group' | 'flags'>;
 
 export interface CopyContext {
-  /** Holds the directory that was mounted. */
+  /** Parent of the directory that was mounted. */
   from: string;
   target: string;
   files: readonly CopiedFile[];
   owners: Owners;
-  /** Those of the programs that wrote there. */
+  /** IDs of the programs that wrote there. */
   ids: IdRange | undefined;
 }
 
 /**
- * Brings what `files` name below the directory, as it lies there after all scriptlets; gives whether there was any.
- * Anything else is nobody's, and what a scriptlet has made something else of is no longer the package's. Only
- * directories are followed, on both sides: a link could lead to the host.
+ * Copies the packages' `files` below the directory, in their state after all scriptlets; returns whether there were
+ * any. Files of no package are dropped. So are files that a scriptlet has replaced by another type, because they are no
+ * longer the package's. Only directories are followed, on both sides, because a link could lead to the host.
  */
 export async function copyChanges(context: CopyContext, directory: ByteString): Promise<boolean> {
   const { from, target, files } = context;
   const own = files.filter(({ path, flags }) => path.startsWith(`${directory}/`) && !flags.ghost);
   const wanted = new Map<string, CopiedFile | undefined>(own.map((file) => [file.path, file]));
-  // rpm makes directories that no package carries.
+  // rpm also makes directories that belong to no package.
   for (const { path } of own) {
     for (let at = path.lastIndexOf('/'); at > directory.length; at = path.lastIndexOf('/', at - 1))
       if (!wanted.has(path.slice(0, at))) wanted.set(path.slice(0, at), undefined);
@@ -54,7 +54,7 @@ export async function copyChanges(context: CopyContext, directory: ByteString): 
     : false;
 }
 
-/** False where a directory of the base stands in the way, or anything else in a directory's. */
+/** False if a directory of the base is in the way, or any other file in the way of a directory. */
 async function place(
   { from, target, owners, ids }: CopyContext,
   entry: ScanEntry,
@@ -66,10 +66,10 @@ async function place(
   const there = await lstatIfThere(to);
   if (type === fileType.directory) {
     if (there && !there.isDirectory()) return false;
-    // What no package carries is the base's, or what rpm makes on the way.
+    // A directory of no package is the base's, or rpm made it on the way.
     if (there && !file) return true;
     if (!there) await mkdir(to);
-    // Where something was mounted in it, it has no attributes of the package.
+    // A directory that was mounted over lacks the package's attributes.
     await lchown(to, owners.uid(file?.user ?? 'root') ?? 0, owners.gid(file?.group ?? 'root') ?? 0);
     await chmod(to, (file?.mode ?? 0o755) & 0o7777);
     return true;
@@ -80,7 +80,7 @@ async function place(
   return true;
 }
 
-/** With all that it has but its inode and its time of change; nothing may be there. */
+/** Copies everything but inode and ctime; the target must not exist. */
 async function copyEntry(from: string, target: string, entry: ScanEntry, path: ByteString): Promise<void> {
   const [source, to] = [below(from, path), below(target, path)];
   const type = entry.mode & fileType.mask;
@@ -95,8 +95,8 @@ async function copyEntry(from: string, target: string, entry: ScanEntry, path: B
 }
 
 /**
- * Copies what the base has in the directories into those that are mounted over them, where rpm and scriptlets see it
- * and may remove it. Gives the paths, but for those at which something is in any case.
+ * Copies the base's content of the directories into those that are mounted over them, so that rpm and scriptlets can
+ * see and remove it. Returns the copied paths; existing ones are skipped.
  */
 export async function showBase(
   from: string,
@@ -116,12 +116,12 @@ export async function showBase(
   return shown;
 }
 
-/** Removes from the target what was shown and is no more, or is something else now. */
+/** Removes from the target what was copied and has been removed or replaced since. */
 export async function removeDeleted(directory: string, target: string, shown: readonly ByteString[]) {
   const deleted: ByteString[] = [];
   for (const path of shown) {
     const isBelow = deleted.some((other) => path.startsWith(`${other}/`));
-    // Every directory on the way is still one: what is below another is not looked at.
+    // Entries below a removed directory are skipped.
     if (isBelow || (await isAlike(below(directory, path), below(target, path)))) continue;
     deleted.push(path);
     await rm(below(target, path), { recursive: true, force: true });

@@ -1,15 +1,18 @@
-/** The database against the lock: rpm exits 0 too where it has left a package out, or erased one that should stay. */
+/**
+ * Compares the rpm database with the lock: rpm also exits with 0 if it left a package out, or erased one that should
+ * stay.
+ */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { parseNevra } from '../../lib/rpm/package.ts';
 
 export interface SetDifference {
-  /** NEVRAs that the lock has and the database has not. */
+  /** NEVRAs in the lock but not in the database. */
   missing: string[];
-  /** NEVRAs that the database has and the lock has not. */
+  /** NEVRAs in the database but not in the lock. */
   extra: string[];
 }
 
-/** One NEVRA may stand there twice: an odd base has such. */
+/** A NEVRA may occur twice, because some bases have duplicates. */
 export function differenceOfSets(locked: readonly string[], installed: readonly string[]): SetDifference {
   return { missing: subtract(locked, installed), extra: subtract(installed, locked) };
 }
@@ -25,7 +28,7 @@ function subtract(all: readonly string[], others: readonly string[]): string[] {
   return remaining.toSorted();
 }
 
-/** Throws DATABASE_DIFFERS. `words`: what else may be why. */
+/** Throws DATABASE_DIFFERS. `words` are further possible reasons. */
 export function checkDatabase(
   locked: readonly string[],
   installed: readonly string[],
@@ -35,10 +38,13 @@ export function checkDatabase(
   if (difference.missing.length + difference.extra.length > 0) throw databaseError(difference, words);
 }
 
-/** A package whose %pre fails is not installed, be it allowed or not, and rpm exits with a number for it. */
+/**
+ * If %pre fails, rpm does not install the package, whether the recipe allows the failure or not, and exits with a
+ * number.
+ */
 const beforeFiles = /^%pre(?:trans)?\((.+)\)$/;
 
-/** Throws DATABASE_DIFFERS where what is missing is nothing but packages whose %pre the recipe lets fail. */
+/** Throws DATABASE_DIFFERS if only packages are missing whose %pre the recipe allows to fail. */
 export function checkAllowed(
   locked: readonly string[],
   installed: readonly string[],

@@ -1,7 +1,7 @@
 /**
- * /dev and /sys of the target while programs run in it, as the OCI runtime specification has them by default
- * (config-linux.md, "Default Devices", "Default Filesystems"). They lie on a disk of their own in the build's
- * directory: what a scriptlet leaves there is no part of the image, and fills nothing of the host's.
+ * /dev and /sys of the target while programs run in it, with the defaults of the OCI runtime specification
+ * (config-linux.md, "Default Devices", "Default Filesystems"). They are on a disk image of their own in the build's
+ * directory. So what a scriptlet leaves there is not part of the image, and cannot fill the host's disk.
  */
 import { chmod, lchown, mkdir, readdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ const devices: [string, number, number][] = [
   ['full', 1, 7],
   ['random', 1, 8],
   ['urandom', 1, 9],
-  // Nobody has a terminal there: whoever opens it is told so (ENXIO).
+  // A container has no terminal here: opening it fails with ENXIO.
   ['tty', 5, 0],
 ];
 const links: [string, string][] = [
@@ -29,24 +29,23 @@ const links: [string, string][] = [
 ];
 
 /**
- * Of a sysfs, the directories that every kernel has. A real one would show each build another host, and rpm could not
- * give it the attributes that packages want: read-only it refuses them, and writable they would be the host's.
+ * The directories that every kernel has in sysfs. A real sysfs would show each build another host, and rpm could not
+ * set the packages' attributes: a read-only one refuses them, and a writable one is the host's.
  */
 const sysfs = ['block', 'bus', 'class', 'dev', 'devices', 'firmware', 'fs', 'kernel', 'module', 'power'];
 
-/** Pseudo-terminals are the host's to count. */
+/** The host counts pseudo-terminals. */
 const maxTerminals = 64;
 
-/** Bytes for what packages and scriptlets write there. */
+/** Bytes that packages and scriptlets may write there. */
 const diskBytes = 8 * 1024 * 1024;
 
-/** Holds `dev` and `sys`. */
+/** Parent of `dev` and `sys`. */
 export const placesIn = (directory: string): string => join(directory, 'places');
 
 /**
- * To be mounted in this order; what is there from a run before stays. Whoever removes the directory unmounts what is
- * below.
- * @param ids whose root owns it all
+ * The mounts, in this order; content of an earlier run stays. Unmount everything below before removing the directory.
+ * @param ids whose root owns all files there
  */
 export async function placesOf(
   directory: string,
@@ -75,7 +74,7 @@ export async function placesOf(
   };
 }
 
-/** Without /dev/null in the target an install leaves a regular file of that name. */
+/** Without /dev/null in the target, programs of an installation would make a regular file of that name. */
 async function fillDevices(dev: string, root: number): Promise<void> {
   for (const [name, major, minor] of devices) {
     await native().mknod(Buffer.from(join(dev, name)), S_IFCHR | 0o666, major, minor);

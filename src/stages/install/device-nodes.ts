@@ -1,6 +1,6 @@
 /**
- * Device nodes of packages. The kernel lets root of a user namespace make none (mknod(2)), so rpm is told that others
- * see to them, and they are made from the headers when it is done.
+ * Device nodes of packages. The kernel does not let root of a user namespace make them (mknod(2)). So rpm is told to
+ * skip them, and they are made from the headers afterwards.
  */
 import { chmod, lchown, mkdir, rm } from 'node:fs/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -12,7 +12,7 @@ import { fileType, type RpmFile } from '../../lib/rpm/file-list.ts';
 import type { RpmPackage } from '../../lib/rpm/package.ts';
 import type { Owners } from './accounts.ts';
 
-/** Those that rpm would make: what it leaves out by its own rules stays out. */
+/** The nodes that rpm would make, without those that its options exclude. */
 export function deviceNodesOf(packages: readonly RpmPackage[], docs: boolean) {
   return packages.flatMap(({ nevra, files }) =>
     files
@@ -26,8 +26,9 @@ const isDevice = ({ mode }: RpmFile) =>
   [fileType.character, fileType.block].some((type) => type === (mode & fileType.mask));
 
 /**
- * The value of rpm's macro _netsharedpath: paths, with all below them, that rpm does not touch. /proc is one: its root
- * belongs to the host's, which no other may give away. Throws INSTALL_FAILED for what cannot be told so.
+ * The value of rpm's macro _netsharedpath: paths that rpm does not touch, with everything below them. /proc is among
+ * them, because its root belongs to the host's root and no other user can change that. Throws INSTALL_FAILED for paths
+ * that the macro cannot express.
  */
 export function sharedPaths(packages: readonly RpmPackage[], docs: boolean): string {
   for (const { nevra, files } of packages) {
@@ -54,7 +55,7 @@ export interface NodeMaking {
   owners: Owners;
 }
 
-/** Each in its place, with the directories above it that rpm has left out because they held nothing else. */
+/** Makes the nodes, and the directories above them that rpm omitted because they held nothing else. */
 export async function makeDeviceNodes({ target, packages, docs, owners }: NodeMaking): Promise<void> {
   const nodes = deviceNodesOf(packages, docs);
   if (nodes.length === 0) return;

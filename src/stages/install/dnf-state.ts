@@ -1,7 +1,7 @@
 /**
- * Why each package is there, as dnf 5 keeps it: `packages.toml` in its state directory (dnf5-system-state(7); the form is
- * that of version 1.0 in libdnf5/system/state.cpp). What has no record there dnf takes for wanted, and never removes
- * by itself: so what cannot be told is left out.
+ * Records why each package is installed, in dnf 5's `packages.toml` (dnf5-system-state(7); version 1.0 of the format in
+ * libdnf5/system/state.cpp). dnf treats a package without a record as wanted by the user, and never removes it
+ * automatically. So packages with an unknown reason get no record.
  */
 import { readFile } from 'node:fs/promises';
 import { lstatIfThere } from '../../lib/host/files.ts';
@@ -13,11 +13,11 @@ import type { FileToWrite } from './placing.ts';
 type Installed = Pick<PackageInfo, 'name' | 'version' | 'release' | 'arch' | 'nevra' | 'provides' | 'files'>;
 
 export interface Reasons {
-  /** What the recipe asks for, as it says it. */
+  /** The words of the recipe. */
   words: readonly string[];
-  /** Those that came with it. */
+  /** The packages of this installation. */
   packages: readonly Installed[];
-  /** NEVRAs of the base that stay, and that are gone. */
+  /** NEVRAs of the base that stay. */
   retained: readonly string[];
   removed: readonly string[];
 }
@@ -25,7 +25,7 @@ export interface Reasons {
 const directory = '/usr/lib/sysimage/libdnf5';
 const path = `${directory}/packages.toml`;
 
-/** The file to write, its base's records in it; none where the image has no dnf 5. */
+/** The file to write, with the base's records; none if the image has no dnf 5. */
 export async function dnfState(target: string, reasons: Reasons): Promise<FileToWrite[]> {
   const resolved = resolveParents(target, path);
   if (resolved === undefined) return [];
@@ -40,12 +40,12 @@ const record = /^("(?:[^"\\]|\\.)+") = \{reason="([\w ]+)"\}$/gm;
 
 export function recordReasons(before: string, { words, packages, retained, removed }: Reasons): string {
   const reasons = new Map([...before.matchAll(record)].map(([, key = '', reason = '']) => [key, reason]));
-  // One record is for all versions that stand side by side.
+  // Versions side by side share one record.
   const staying = new Set(retained.map(keyOfNevra));
   for (const key of removed.map(keyOfNevra)) if (!staying.has(key)) reasons.delete(key);
   const isKnown = (word: string) =>
     packages.some((one) => matchesWord(one, word)) || [...reasons.keys()].some((key) => nameIn(key) === word);
-  // A group, a pattern or a condition does not say which packages came of it.
+  // The packages of a group, a pattern or a condition are unknown here.
   if (words.every(isKnown)) {
     for (const one of packages) {
       const wanted = words.some((word) => matchesWord(one, word));
@@ -57,7 +57,7 @@ export function recordReasons(before: string, { words, packages, retained, remov
   return `version = "1.0"\n[packages]\n${lines.toSorted().join('')}`;
 }
 
-/** A TOML string, which for what rpm takes as a name is one of JSON. */
+/** A TOML string, which for valid package names equals a JSON string. */
 const keyOf = (nameAndArch: readonly string[]) => JSON.stringify(nameAndArch.join('.'));
 
 const keyOfNevra = (nevra: string) => keyOf(/^(.+)-[^-]+-[^-]+\.([^.]+)$/.exec(nevra)?.slice(1) ?? []);

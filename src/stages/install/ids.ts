@@ -1,30 +1,30 @@
 /**
- * Users and groups keep their ids. Scriptlets take the next free one, so that a package more, or another order, would
- * move those of others. What rpm has made is held against the ledger afterwards: there is no way to tell every useradd,
- * adduser and systemd-sysusers beforehand, and an entry that stands there already would be taken for the host's own and
- * keep its home and shell. An id that was free to choose is exchanged for the ledger's; one that a package insists on is
- * not ours to change, and the build is refused.
+ * Keeps the IDs of users and groups stable. Scriptlets take the next free ID, so another package or another order would
+ * change the IDs of others. The IDs that an installation made are compared with the ledger afterwards. They cannot be
+ * given to every useradd, adduser and systemd-sysusers before. Nor can entries be made in advance, because these tools
+ * would take them for the host's own and keep their home and shell. An ID that a tool chose freely is changed to the
+ * ledger's. An ID that a package requires cannot be changed, so the build is refused.
  */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Ids } from '../lock/id-ledger.ts';
 import type { Accounts } from './accounts.ts';
 
-/** Old id to new. */
+/** From old to new ID. */
 export type Moves = ReadonlyMap<number, number>;
 
 export interface SettledIds {
   moves: { users: Moves; groups: Moves };
-  /** As they are after the moves, without the base's. */
+  /** After the moves, without the base's. */
   ids: Ids;
-  /** What was moved, in words. */
+  /** Descriptions of the moves. */
   kept: string[];
 }
 
-/** Below are those that distributions assign; systemd-sysusers and useradd --system choose downwards from the last. */
+/** IDs below are assigned by distributions; systemd-sysusers and useradd --system choose downwards from the last. */
 const firstChosen = 100;
 const lastSystem = 999;
 
-/** `before`: what the base has. Throws ID_DRIFT. */
+/** `before`: the accounts of the base. Throws ID_DRIFT. */
 export function settleIds(ledger: Ids, before: Accounts, now: Accounts): SettledIds {
   const users = settle('user', ledger.users, before.users, now.users);
   const groups = settle('group', ledger.groups, before.groups, now.groups);
@@ -58,7 +58,7 @@ function settle(kind: Kind, recorded: Record<string, number>, before: ByName, no
   return { moves, kept, ids: Object.fromEntries(ids) };
 }
 
-/** The base's names are settled: it was built with a ledger of its own. */
+/** Names of the base cannot be moved: it was built with a ledger of its own. */
 function checkBase(kind: Kind, ledger: ByName, before: ByName, now: ByName): void {
   const names = new Map([...before].map(([name, id]) => [id, name]));
   for (const [name, id] of before) {
@@ -71,7 +71,7 @@ function checkBase(kind: Kind, ledger: ByName, before: ByName, now: ByName): voi
   }
   for (const [name, id] of ledger) {
     const other = names.get(id);
-    // A second name for an id of the base may be meant; then the packages ask for it again.
+    // A second name for an ID of the base may be intended; then the packages request it again.
     if (other === undefined || before.has(name) || now.get(name) === id) continue;
     throw drift(kind, name, id, now.get(name), `the base has given that to ${other}`);
   }
@@ -83,7 +83,7 @@ interface RequestedId {
   id: number;
 }
 
-/** A new name keeps what it was given, unless the ledger has that for another, who has not shared it. */
+/** A new name keeps its ID, unless the ledger gives that ID to another name which does not share it. */
 function idForNew(
   { kind, name, id }: RequestedId,
   ledger: ByName,

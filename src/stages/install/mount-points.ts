@@ -1,4 +1,4 @@
-/** /dev, /proc and /sys of the target: there while rpm runs, and afterwards as base, packages and recipe want them. */
+/** Mount points /dev, /proc and /sys of the target: they exist while rpm runs, and get their final state afterwards. */
 import { chmod, lchown, lstat, mkdir, readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lstatIfThere } from '../../lib/host/files.ts';
@@ -9,17 +9,17 @@ import { placesIn, placesOf } from './default-filesystems.ts';
 import type { Sandbox } from './sandbox.ts';
 
 const names = ['dev', 'proc', 'sys'] as const;
-/** What rpm and scriptlets see there lies in the build's own directory meanwhile. */
+/** Their content is in the build's own directory while rpm and scriptlets run. */
 const own = ['dev', 'sys'] as const;
 
 export interface MountPoints {
-  /** Names of those that were not there before. */
+  /** Names of those that did not exist before. */
   made: string[];
-  /** What of the base rpm and scriptlets see there. */
+  /** Paths of the base that rpm and scriptlets see there. */
   shown: ByteString[];
 }
 
-/** @param base paths of what the target has already */
+/** @param base paths that the target has already */
 export async function makeMountPoints(
   { directory, target, shift }: Pick<Sandbox, 'directory' | 'target' | 'shift'>,
   base: Iterable<ByteString>,
@@ -36,8 +36,8 @@ export async function makeMountPoints(
 }
 
 /**
- * While something is mounted there, what rpm sets and writes goes to the mount. What packages carry below is brought
- * from where that lies, what they and scriptlets have removed goes, and the attributes are set again from the headers.
+ * Changes that rpm made there went to the mounted directory. Files of packages are copied from it, removed files are
+ * removed from the target, and the attributes are set again from the headers.
  */
 export async function restoreMountPoints({ shown }: MountPoints, carrying: CopyContext): Promise<void> {
   const { from, target, files, owners } = carrying;
@@ -52,7 +52,7 @@ export async function restoreMountPoints({ shown }: MountPoints, carrying: CopyC
   }
 }
 
-/** Those that were made to mount something there, and that nobody else has come to want. */
+/** Removes the mount points that were made and that neither base, packages nor recipe have. */
 export async function removeMountPoints(
   { made }: MountPoints,
   target: string,

@@ -1,4 +1,4 @@
-/** Gives a tree's files, access lists, users and groups other ids. */
+/** Changes IDs in a tree: owners of files, access control lists, users and groups. */
 import { constants } from 'node:fs';
 import { chmod, lchown, open } from 'node:fs/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -10,7 +10,7 @@ import type { Moves, SettledIds } from './ids.ts';
 const typeMask = 0o170000;
 const link = 0o120000;
 
-/** `entries`: all of the tree at `target`, as it is. Nothing else may run in it meanwhile. */
+/** `entries`: the whole tree at `target`, as it is now. No other program may change it in the meantime. */
 export async function moveIds(
   target: string,
   entries: Iterable<ScanEntry>,
@@ -39,8 +39,8 @@ const userEntry = 0x02;
 const groupEntry = 0x08;
 
 /**
- * An access list with other ids, undefined where it names none that move: a version (32 bits), then entries of tag (16),
- * permissions (16) and id (32), little-endian (linux/posix_acl_xattr.h).
+ * An access control list with other IDs; undefined if none of them moves. Format: a version (32 bits), then entries of
+ * tag (16), permissions (16) and ID (32), little-endian (linux/posix_acl_xattr.h).
  */
 function movedAccess(list: Buffer, users: Moves, groups: Moves): Buffer | undefined {
   const copy = Buffer.from(list);
@@ -59,7 +59,7 @@ function moveField(fields: string[], index: number, moves: Moves): string[] {
   return to === undefined ? fields : fields.with(index, String(to));
 }
 
-/** In place: owner, mode and attributes stay. */
+/** Written in place, so that owner, mode and attributes stay. */
 async function rewrite(target: string, path: string, change: (fields: string[]) => string[]): Promise<void> {
   const text = (await readInside(target, path))?.toString('latin1') ?? '';
   const changed = text

@@ -1,6 +1,7 @@
 /**
- * A layer may bring the rpm of the image, which looks for its database where its own macros say: one that other tools
- * have made before, or the tool root's rpm, may lie elsewhere, and then that rpm finds nothing installed.
+ * Moves the rpm database to where the image's own rpm looks for it. An upper layer may bring that rpm, with macros that
+ * name another directory than the one in which the tool root's rpm, or another tool, made the database. The image's rpm
+ * would then find no packages.
  */
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -10,7 +11,10 @@ import { readInside, resolveInside } from '../../lib/host/resolve-in-root.ts';
 import { databasePlaces, placeInMacros } from '../../lib/rpm/database-path.ts';
 import { databaseFile } from '../../lib/rpm/database.ts';
 
-/** Gives where the database is now. `isKept`: whether a directory is somebody's, and stays. Throws DATABASE_ELSEWHERE. */
+/**
+ * Returns the database's directory. `isOwned`: whether a directory belongs to a package and must stay. Throws
+ * DATABASE_ELSEWHERE.
+ */
 export async function followRpm(
   target: string,
   dbPath: string,
@@ -42,7 +46,7 @@ export async function followRpm(
   return wanted;
 }
 
-/** rpm's own order: what comes later wins. */
+/** rpm's own order: later definitions count. */
 const macroDirectories = ['usr/lib/rpm/macros.d', 'etc/rpm'];
 
 async function readMacros(target: string): Promise<string> {
@@ -55,12 +59,12 @@ async function readMacros(target: string): Promise<string> {
     paths.push(...names.map((name) => `${folder}/${name}`));
   }
   const texts = await Promise.all([...paths, 'etc/rpm/macros'].map((path) => readInside(target, path)));
-  // Without its main file there is no rpm that would look anywhere.
+  // Without the main macro file the image has no rpm.
   if (!texts[0]) return '';
   return texts.map((text) => text?.toString('latin1') ?? '').join('\n');
 }
 
-/** The journal first: were the database there without it, who opens it would miss what is in it. */
+/** The journal first: a database without its journal would lack the changes in it. */
 async function move(target: string, from: ByteString, to: ByteString): Promise<void> {
   const place = (path: ByteString, name: string) => below(target, `${path}/${name}` as ByteString);
   await mkdir(below(target, to), { recursive: true, mode: 0o755 });
@@ -71,7 +75,7 @@ async function move(target: string, from: ByteString, to: ByteString): Promise<v
   for (const name of [`${databaseFile}-shm`, '.rpm.lock']) await rm(place(from, name), { force: true });
 }
 
-/** The directories that rpm had made for it. */
+/** The directories that rpm made for the database. */
 async function removeEmpty(
   target: string,
   from: ByteString,

@@ -1,6 +1,6 @@
 /**
- * Files that rpm has made root's because it knew no user or group of their package's name. The files themselves
- * decide, held against the packages' headers and the image's accounts; what rpm said may stand behind half a line.
+ * Finds files that rpm gave to root because their user or group did not exist. The files themselves decide, compared
+ * with the packages' headers and the image's accounts, because rpm's message may be hidden behind half a line.
  */
 import { runningAt } from '../../lib/container/trace.ts';
 import { native, type NativeError, type ScanEntry } from '../../lib/host/native.ts';
@@ -11,7 +11,7 @@ import type { Accounts } from './accounts.ts';
 import type { Run } from './scriptlet-runs.ts';
 import type { RpmReport } from './rpm-reports.ts';
 
-/** Who owns what in the packages of this transaction. */
+/** Owners of files in the packages of this transaction. */
 export interface PackageOwners {
   nevra: string;
   files: readonly Pick<RpmFile, 'path' | 'user' | 'group' | 'flags'>[];
@@ -20,23 +20,23 @@ export interface PackageOwners {
 export interface UnknownOwner {
   kind: 'user' | 'group';
   name: string;
-  /** The first few. */
+  /** The first few of them. */
   files: { package: string; path: string }[];
   packages: string[];
-  /** The image has it by now. */
+  /** The image has the account now: it was made too late. */
   isLate: boolean;
 }
 
 export interface OwnerFacts {
   target: string;
   packages: readonly PackageOwners[];
-  /** As the transaction has left them. */
+  /** Accounts after the transaction. */
   accounts: Accounts;
-  /** When it began; nanoseconds. */
+  /** Begin of the transaction in nanoseconds. */
   begun: bigint;
   runs: readonly Run[];
   reports: readonly RpmReport[];
-  /** What it does bears no time of a run. */
+  /** Lua scriptlets run inside rpm, so no run explains their changes. */
   hasLua: boolean;
 }
 
@@ -52,7 +52,7 @@ export async function unknownOwners(facts: OwnerFacts): Promise<UnknownOwner[]> 
     const entry = await entryAt(facts.target, path);
     if (!entry || entry.ctimeNanoseconds < facts.begun) continue;
     for (const [kind, id, accounts] of kinds) {
-      // Where one of several packages gives it to root, it may be root's.
+      // If one of several packages gives the file to root, it may belong to root.
       if (entry[id] !== 0 || claims.some(({ file }) => file[kind] === 'root')) continue;
       for (const { nevra, file } of claims) {
         const name = file[kind];
@@ -65,7 +65,7 @@ export async function unknownOwners(facts: OwnerFacts): Promise<UnknownOwner[]> 
   return [...found.values()];
 }
 
-/** A scriptlet may give a file to root: then rpm has not complained of its owner. */
+/** A scriptlet may give a file to root, and then rpm has reported no missing owner. */
 function wasMissing(
   { runs, reports, hasLua }: OwnerFacts,
   kind: string,
@@ -75,18 +75,18 @@ function wasMissing(
   const isReported = reports.some(
     (one) => one.message.answer === 'owner' && one.kind === kind && one.nevra === name,
   );
-  // rpm 4.18 links the next file of a package to what has several names and is empty: then it has that one's owner.
+  // rpm 4.18 reuses an empty file with several names for the package's next file, which then has that owner.
   const isUnclear = (entry.mode & fileType.mask) === fileType.directory || entry.links > 1;
   if (isReported || hasLua || isUnclear) return isReported;
   return runningAt(runs, entry.ctimeNanoseconds) === undefined;
 }
 
-/** By path, of what is not root's in every respect. */
+/** By path, for files that do not belong entirely to root. */
 function claimsOf(packages: readonly PackageOwners[]) {
   const claims = new Map<ByteString, { nevra: string; file: PackageOwners['files'][number] }[]>();
   for (const { nevra, files } of packages) {
     for (const file of files) {
-      // rpm makes no ghosts: who did gave it its owner.
+      // rpm does not make ghosts: the program that made one gave it its owner.
       if ((file.user === 'root' && file.group === 'root') || file.flags.ghost) continue;
       const found = claims.get(file.path);
       if (found) found.push({ nevra, file });

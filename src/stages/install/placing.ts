@@ -1,4 +1,4 @@
-/** What the recipe itself puts into the installed tree: directories, links and files. */
+/** Writes the recipe's own directories, links and files into the installed tree. */
 import { chmod, lchown, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { asStorageError, lstatIfThere } from '../../lib/host/files.ts';
@@ -8,7 +8,7 @@ import { readOwners, type Owners } from './accounts.ts';
 
 interface OwnedPath {
   path: string;
-  /** user:group, names of the image. */
+  /** user:group, by the image's names. */
   owner: string;
 }
 
@@ -34,8 +34,8 @@ export interface ToPlace {
 }
 
 /**
- * Links in the way are followed inside the image; missing directories are made 0755 root:root. In this order, so that
- * a file may lie in a directory, or behind a link, of the recipe's. Throws RECIPE_INVALID and OWNER_UNKNOWN.
+ * Links in a path are followed inside the image; missing directories are made 0755 root:root. The order lets a file be
+ * in a directory of the recipe, or behind a link of it. Throws RECIPE_INVALID and OWNER_UNKNOWN.
  */
 export async function placeAll(target: string, { directories, symlinks, files }: ToPlace): Promise<void> {
   const owners = await readOwners(target);
@@ -65,9 +65,9 @@ export async function placeAll(target: string, { directories, symlinks, files }:
 interface Placing {
   target: string;
   owners: Owners;
-  /** What the recipe has placed before: its own path, by the one to which links lead. */
+  /** The recipe's own paths that were already written, by the resolved path. */
   taken: Map<string, string>;
-  /** The key of the recipe. */
+  /** The key in the recipe. */
   kind: keyof ToPlace;
   one: OwnedPath & { mode?: string };
   isDirectory?: boolean;
@@ -90,7 +90,7 @@ async function placeOne(placing: Placing, make: (place: Buffer) => Promise<void>
   } catch (error) {
     throw asStorageError(error, place.toString());
   }
-  // Owner before mode: a change of owner clears the setuid bit.
+  // The owner first, because a change of owner clears the setuid bit.
   await lchown(place, uid, gid);
   if (one.mode !== undefined) await chmod(place, Number.parseInt(one.mode, 8));
 }

@@ -1,4 +1,4 @@
-/** What rpm is told by its options, its macros and the packages that it is given. */
+/** rpm's options, macros and package files. */
 import { link, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RpmPackage } from '../../lib/rpm/package.ts';
@@ -6,16 +6,16 @@ import type { Sandbox } from './sandbox.ts';
 
 export interface RpmInputs {
   packages: RpmPackage[];
-  /** Where the image keeps its rpm database, absolute. */
+  /** Absolute path of the image's rpm database. */
   dbPath: string;
   arch: string;
   docs: boolean;
-  /** What rpm is not to touch, as _netsharedpath has it. */
+  /** Paths that rpm must skip, in the format of _netsharedpath. */
   shared?: string | undefined;
   languages?: string[] | undefined;
 }
 
-/** Neither the host's nor the target's configuration of rpm has a say, only the tool root's tables and ours. */
+/** Only the tool root's tables and Milliner's macros count, no configuration of the host or the target. */
 export function rpmOptions({ dbPath, shared }: Pick<RpmInputs, 'dbPath' | 'shared'>): string[] {
   return [
     '--rcfile=/usr/lib/rpm/rpmrc',
@@ -27,7 +27,7 @@ export function rpmOptions({ dbPath, shared }: Pick<RpmInputs, 'dbPath' | 'share
   ];
 }
 
-/** Packages and macros, where the sandbox shows them. */
+/** Package and macro files, in directories that the sandbox shows. */
 export async function makeInputs(sandbox: Sandbox, options: RpmInputs) {
   const packagesDirectory = join(sandbox.directory, 'packages');
   const configuration = join(sandbox.directory, 'milliner');
@@ -48,7 +48,7 @@ function fileName(nevra: string): string {
   return `${nevra.replaceAll(/[^A-Za-z0-9:+~^._-]/g, '_')}.rpm`;
 }
 
-/** Digests and signatures were checked, under the recipe's own keys, before any package came here. */
+/** No signature checks: digests and signatures were verified before, under the recipe's own keys. */
 function macros({ dbPath, docs, languages, arch }: RpmInputs): string {
   const multilib = arch.startsWith('x86_64') || arch === 's390x';
   return [

@@ -1,27 +1,27 @@
 /**
- * What rpm says of a scriptlet or a file that did not go as it should: every such message in the sources of rpm 4.14,
- * 4.16, 4.18, 4.20 and 6.0, and what decides how the build ends. Text that scriptlets write beside it can look the
- * same: wherever the kernel, rpm's exit code or the files themselves tell, the words only lend a name.
+ * rpm's messages about a scriptlet or file that failed: every one in the sources of rpm 4.14, 4.16, 4.18, 4.20 and 6.0,
+ * and how each affects the build. Scriptlets may write text that looks the same. So if the kernel, rpm's exit code or
+ * the files show what happened, a message only adds a name.
  */
 
 /**
- * `traced`: the end of the process, as the kernel tells it. `failed`: these words, because nothing else tells.
- * `exit`: rpm's exit code. `owner`: the owners of the installed files. `told`: nothing is wrong, the log has it.
- * `off`: it comes from plugins, which are not loaded.
+ * What decides. `traced`: the exit status of the process, from the kernel. `failed`: the message, because nothing else
+ * shows the failure. `exit`: rpm's exit code. `owner`: the owners of the installed files. `told`: nothing is wrong, and
+ * the log has the message. `off`: a message of plugins, which are not loaded.
  */
 export type Answer = 'traced' | 'failed' | 'exit' | 'owner' | 'told' | 'off';
 
 export interface Message {
-  /** As in rpm's sources, where they are C. */
+  /** As in rpm's C sources. */
   text: string;
-  /** The first and the last of the versions above that have it. */
+  /** The first and the last of these versions that have it. */
   since: RpmVersion;
   until: RpmVersion;
   answer: Answer;
-  /** For those whose words count: a part that never changes, and the whole around it. */
+  /** For messages that count: a part that never changes, and the pattern around it. */
   anchor?: string;
   pattern?: RegExp;
-  /** Only in transactions that run a Lua scriptlet, or one whose macros are expanded. */
+  /** Only in transactions with a Lua scriptlet, or with one whose macros are expanded. */
   only?: 'lua' | 'macros';
 }
 
@@ -30,7 +30,7 @@ const all = { since: '4.14', until: '6.0' } as const;
 
 /** Such as %post(name-1-1.noarch); NEVRAs have no brackets and no spaces. */
 const label = String.raw`(?<kind>%\w{1,32})\((?<nevra>[^()\s"]{1,512})\)`;
-/** Lua cuts names of more than some 50 characters. */
+/** Lua shortens names of more than about 50 characters. */
 const chunk = String.raw`(?:\[string "(?<kind>%\w{1,32})\((?<nevra>[^()\s"]{1,512}?)(?:\)|(?<cut>\.\.\.))"\]:)?(?<words>[^\n]{0,512})`;
 
 export const messages: readonly Message[] = [
@@ -55,7 +55,7 @@ export const messages: readonly Message[] = [
     anchor: ' scriptlet failed, waitpid(',
     pattern: new RegExp(`${label} scriptlet failed, (?<words>waitpid\\(\\d+\\) rc [^\\n]{0,256})`),
   },
-  // Its process ends with 127 (4.14: 255).
+  // The process exits with 127 (4.14: 255).
   { text: 'failed to exec scriptlet interpreter %s: %s', ...all, answer: 'traced' },
   {
     text: "Couldn't create temporary file for %s: %s",
@@ -119,7 +119,7 @@ export const messages: readonly Message[] = [
     anchor: 'No exec() called after fork() in lua scriptlet',
     pattern: /(?<words>No exec\(\) called after fork\(\) in lua scriptlet)/,
   },
-  // Also where an earlier scriptlet has left a process in the background, which is none of Lua's.
+  // Also reported if an earlier scriptlet, not in Lua, left a process in the background.
   { text: 'runaway fork() in Lua script', since: '4.18', until: '6.0', answer: 'told' },
   {
     text: 'lua script failed: %s',
@@ -167,7 +167,7 @@ export const messages: readonly Message[] = [
       pattern: new RegExp(`(?<words>${anchor}[^\\n]{0,256})`),
     };
   }),
-  // A body whose macros do not expand is cut, or empty, and runs all the same.
+  // A body whose macros fail to expand is cut or empty, and runs anyway.
   ...[
     'Too many levels of recursion in macro expansion',
     'Macro %%%s failed to expand',
@@ -212,7 +212,7 @@ export const messages: readonly Message[] = [
   { text: '%s%s created as %s%s', ...all, answer: 'told' },
   { text: '%s%s saved as %s%s', ...all, answer: 'told' },
   { text: '%s %s: remove failed: %s', ...all, answer: 'told' },
-  // Each of these comes from plugins or of plugins, and --noplugins stands on every command line.
+  // Messages of or about plugins; every command line has --noplugins.
   { text: 'Plugin %s: hook scriplet_pre failed', ...all, answer: 'off' },
   { text: 'Plugin %s: hook scriplet_fork_post failed', ...all, answer: 'off' },
   { text: 'Plugin %s: hook scriplet_post failed', ...all, answer: 'off' },

@@ -1,7 +1,7 @@
 /**
- * rpm's words, wherever they stand in what it and its scriptlets write: behind half a line, in the middle of one of a
- * million characters, after any number of others. rpm writes `warning: ` and what follows it in two pieces, between
- * which something else can come: the words are found without it.
+ * Finds rpm's messages in the output of rpm and its scriptlets: behind half a line, inside a line of a million
+ * characters, between any other messages. rpm writes `warning: ` and the message in two pieces, and other output may
+ * come between them, so the search does not include the prefix.
  */
 import { messages, type Message } from './rpm-messages.ts';
 
@@ -9,24 +9,24 @@ export interface RpmReport {
   message: Message;
   /** Such as %post; for an owner `user` or `group`. */
   kind?: string;
-  /** Of the package; for an owner the name. Only its beginning where `isCut`. */
+  /** NEVRA of the package; for an owner its name. Only the beginning if `isCut`. */
   nevra?: string;
   isCut: boolean;
   words: string;
-  /** The whole, as rpm wrote it. */
+  /** The whole message as rpm wrote it. */
   text: string;
 }
 
-/** No message with its names is longer on either side of its anchor. */
+/** A message with its names extends no further to either side of its anchor. */
 const reach = 1024;
-/** Of each message, but for those of which every one counts: of others one is enough to end the build. */
+/** Maximum for each message, unless every one counts: a single one of the others ends the build. */
 const maxReports = 1000;
 
-/** Whom rpm can speak of: whatever else looks like its words is not its. */
+/** Names that can occur in messages of this transaction: other text is not rpm's. */
 export interface KnownNames {
-  /** As labelOf gives them, of all scriptlets. */
+  /** Labels of all scriptlets, in the form of labelOf. */
   labels: ReadonlySet<string>;
-  /** Names of users and groups in their headers. */
+  /** Users and groups in the headers. */
   owners: ReadonlySet<string>;
 }
 
@@ -34,7 +34,7 @@ const searchedMessages = messages.filter((one) => one.pattern !== undefined);
 
 export class ReportScanner {
   #text = '';
-  /** Anchors before this place have been looked at. */
+  /** Anchors before this position were handled. */
   #done = 0;
   readonly #found = new Map<Message, Map<string, RpmReport>>();
   readonly #names: KnownNames;
@@ -51,7 +51,7 @@ export class ReportScanner {
     this.#done -= start;
   }
 
-  /** What was found, in no order. */
+  /** The reports, in no particular order. */
   end(): RpmReport[] {
     this.#scan(this.#text.length);
     return [...this.#found.values()].flatMap((reports) => [...reports.values()]);
@@ -67,7 +67,7 @@ export class ReportScanner {
     this.#done = limit;
   }
 
-  /** What makes it another than those before; undefined where rpm cannot have said it. */
+  /** Distinguishes reports; undefined if rpm cannot have written it. */
   #keyOf({ message, kind, nevra, words, text }: RpmReport): string | undefined {
     if (nevra === undefined || !isBounded(message)) return text;
     const { labels, owners } = this.#names;
@@ -91,7 +91,7 @@ export class ReportScanner {
   }
 }
 
-/** Of so many scriptlets, statuses and owners there are so many words, however many lines look like them. */
+/** Their number is bounded by that of scriptlets, statuses and owners, however much similar text there is. */
 const isBounded = ({ answer }: Message) => answer === 'traced' || answer === 'owner';
 
 function toReport(message: Message, match: RegExpExecArray): RpmReport {
@@ -106,18 +106,21 @@ function toReport(message: Message, match: RegExpExecArray): RpmReport {
   };
 }
 
-/** Where rpm's label is not the word that stands in the spec file. */
+/** rpm's labels that differ from the section's name in a spec file. */
 const sections: Record<string, string> = { '%prein': '%pre', '%postin': '%post' };
 
-/** @param kind such as %post, of a word of rpm's */
+/** @param kind in rpm's message, such as %post */
 export const sectionOf = (kind = ''): string => sections[kind] ?? kind;
 
-/** The same for a scriptlet and for what rpm says of it. @param kind such as %post */
+/**
+ * Equal for a scriptlet and for rpm's messages about it.
+ * @param kind such as %post
+ */
 export function labelOf(kind: string | undefined, nevra: string): string {
   return `${sectionOf(kind)}(${withoutEpoch(nevra)})`;
 }
 
-/** Versions of rpm differ in whether a scriptlet's label holds the epoch. */
+/** Versions of rpm differ in whether a scriptlet's label contains the epoch. */
 export function withoutEpoch(nevra: string): string {
   return nevra.replace(/-\d+:(?=[^-]+-[^-]+$)/, '-');
 }

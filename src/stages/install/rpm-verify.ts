@@ -1,4 +1,4 @@
-/** rpm's own check of the installed tree against its database (rpm -Va), taken apart line by line. */
+/** Runs rpm's check of the installed tree against its database (rpm -Va), and parses its lines. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { saysDiskFull } from '../../lib/host/files.ts';
 import { rpmOptions } from './rpm-inputs.ts';
@@ -6,7 +6,10 @@ import { runInSandbox, type Sandbox } from './sandbox.ts';
 
 export interface Difference {
   path: string;
-  /** What differs, in rpm's letters: S size, M mode, 5 digest, D device, L link, U user, G group, T time, P capabilities; or 'missing'. */
+  /**
+   * Differences in rpm's letters: S size, M mode, 5 digest, D device, L link, U user, G group, T time, P capabilities;
+   * or 'missing'.
+   */
   attributes: string;
   /** c config, d documentation, g ghost, l licence, r readme; '' for others. */
   marker: string;
@@ -15,10 +18,13 @@ export interface Difference {
 const changed = /^([S.][M?.][5?.][D.][L?.][U.][G.][T.][P?.])\s+(?:([cdglra])\s+)?(\/.*)$/;
 const missing = /^missing\s+(?:([cdglra])\s+)?(\/.*?)(?: \(.*\))?$/;
 
-/** 128 and the signal. rpm 4.11 exits with the number of packages that differ: other numbers may be that. */
+/**
+ * Exit codes of 128 plus a fatal signal. rpm 4.11 exits with the number of different packages, so other codes may mean
+ * that.
+ */
 const deaths = new Set([132, 134, 135, 136, 137, 139]);
 
-/** What it reports counts as read by rpm, and so does what it does not: a report that was cut short is none. */
+/** All differences that rpm reports. Throws if rpm failed, because an incomplete report proves nothing. */
 export async function verifyTree(sandbox: Sandbox, dbPath: string): Promise<Difference[]> {
   const { stdout, stderr, exitCode } = await runInSandbox(sandbox, {
     args: ['rpm', ...rpmOptions({ dbPath }), '-Va', '--nodeps', '--noscripts'],
@@ -33,7 +39,10 @@ export async function verifyTree(sandbox: Sandbox, dbPath: string): Promise<Diff
   return differences;
 }
 
-/** The root of a procfs belongs to the host's root, who is nobody in a user namespace, whatever the image says. */
+/**
+ * The root of a procfs belongs to the host's root, which a user namespace shows as another user, whatever the image
+ * has.
+ */
 function withoutProcfs(difference: Difference): Difference | undefined {
   if (difference.path !== '/proc') return difference;
   const attributes = difference.attributes.replaceAll(/[UG]/g, '.');

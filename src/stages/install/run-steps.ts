@@ -1,27 +1,26 @@
-/** The steps of a decision, carried out one after another by rpm. */
+/** Runs the steps of an installation one after another with rpm. */
 import type { RpmPackage } from '../../lib/rpm/package.ts';
 import type { BasePackages, Step } from './transaction-steps.ts';
 
 interface StepContext {
   packages: readonly RpmPackage[];
   base: BasePackages;
-  /** NEVRAs that the database has by now. */
+  /** NEVRAs in the database now. */
   installed: () => Promise<string[]>;
-  /** Gives the exit code. */
+  /** Returns the exit code. */
   rpm: (...args: string[]) => Promise<number>;
-  /** By NEVRA. */
+  /** Package files by NEVRA. */
   files: ReadonlyMap<string, string>;
 }
 
-/** Gives the first exit code that is not 0. */
+/** Returns the first exit code that is not 0. */
 export async function runSteps(
   steps: readonly Step[],
   { base, installed, packages, rpm, files }: StepContext,
 ): Promise<number> {
-  // Architectures were solved for; rpm before 4.19 knows no x86_64_v2.
-  // The target's keyring has no say in what was verified before, under the recipe's keys. Files are held to their
-  // digests where they are laid into frames, on another core. What is older, than what goes or than what
-  // stays beside it, is so because the lock says it.
+  // Checks that are done elsewhere are turned off. The solver has checked architectures, and rpm before 4.19 does not
+  // know x86_64_v2. Signatures were verified with the recipe's keys, not with the target's keyring. File digests are
+  // checked on another core while frames are made. --oldpackage, because the lock decides versions.
   const run = ({ how, packages: some }: Step, ...options: string[]) =>
     rpm(
       '--nofiledigest',
@@ -29,7 +28,7 @@ export async function runSteps(
       ...options,
       how === 'upgrade' ? '-Uv' : '-iv',
       '--oldpackage',
-      // Sorted, because rpm breaks ties in its order by the order of its arguments.
+      // Sorted, because rpm's order depends on that of its arguments where it is otherwise free.
       ...some
         .map(({ nevra }) => nevra)
         .toSorted()
@@ -37,8 +36,8 @@ export async function runSteps(
     );
   const [only, ...others] = steps;
   if (only?.how === 'upgrade' && others.length === 0) return run(only);
-  // Where packages go, rpm sees one step at a time, and what one needs another may have: it is asked about
-  // dependencies at the end.
+  // With removed packages rpm gets one step at a time, and a step may need packages of a later one. So dependencies are
+  // checked once at the end.
   const isSplit = base.removed.length > 0;
   for (const step of steps) {
     if (step.how === 'install') {
@@ -53,7 +52,7 @@ export async function runSteps(
   return isSplit ? rpm('-V', '--nofiles', '--nodigest', '--noscripts', ...nevras) : 0;
 }
 
-/** What only a package obsoletes that stands beside another of its name: -i erases nothing. */
+/** Packages that should be removed and are still installed: rpm -i erases nothing, also if a package obsoletes it. */
 async function stillInstalled(
   { removed }: BasePackages,
   installed: () => Promise<string[]>,

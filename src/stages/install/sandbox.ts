@@ -1,6 +1,6 @@
 /**
- * Where rpm and its scriptlets run: the tool root read-only, the image being made at /target, no network, and
- * only the capabilities that a transaction needs. Scriptlets are hostile always.
+ * The sandbox of rpm and its scriptlets: the tool root read-only, the image at /target, no network, and only the
+ * capabilities that a transaction needs. Scriptlets are always treated as hostile.
  */
 import { lchown, mkdir, readlink, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,52 +15,52 @@ import { placesOf } from './default-filesystems.ts';
 export interface Sandbox {
   /** Unique on this host. */
   id: string;
-  /** A directory of the build's own, removed with it. */
+  /** A directory of the build, which is removed with it. */
   directory: string;
-  /** Directory that holds the /usr and /etc to run with; '/' for the host's own. */
+  /** Directory with the /usr and /etc to run with; '/' for the host's own. */
   toolRoot: string;
-  /** Where the image being made is mounted. */
+  /** Mount point of the image. */
   target: string;
-  /** The ids that programs run with, and how the target is mounted for them; without, root is the host's. */
+  /** IDs of the programs, and how to mount the target for them; without it, root is the host's root. */
   shift?: TargetShift | undefined;
   /** SOURCE_DATE_EPOCH, seconds. */
   epoch: number;
-  /** Bytes that its processes may take together, with what they write to /tmp, /run and /dev/shm. */
+  /** Bytes of memory for all processes together, /tmp, /run and /dev/shm included. */
   memory: number;
-  /** Milliseconds that one program may run. */
+  /** Milliseconds for one program. */
   timeout: number;
-  /** What the target lies on. */
+  /** The disk of the target. */
   disk: TargetDisk;
   signal?: AbortSignal | undefined;
 }
 
 export interface TargetShift {
   ids: IdRange;
-  /** Mounts the target anew, in the same place: with its owners moved into the ids, or as it is. */
+  /** Mounts the target again at the same path: with its owners moved into the IDs, or unchanged. */
   mount: (ids: IdRange | undefined) => Promise<unknown>;
 }
 
 export interface TargetDisk {
-  /** Bytes that may be added to it. */
+  /** Bytes that programs may add to it. */
   maxBytes: number;
-  /** Fewer than the recipe allows, because the host has no more. */
+  /** Whether this is less than the recipe allows, because the host's disk has no more. */
   isHosts: boolean;
   isFull: () => Promise<boolean>;
 }
 
 export interface SandboxCommand {
   args: string[];
-  /** Read-only directories beside the tool root. */
+  /** Read-only directories in addition to the tool root. */
   inputs?: { source: string; target: string }[];
   onStdout?: (line: string) => void;
   onStderr?: (line: string) => void;
   onStderrBytes?: (chunk: Buffer) => void;
   onTrace?: (trace: Trace) => void;
-  /** With `onTrace`: lines of the programs that it starts, which then come to neither of the others. */
+  /** With `onTrace`: lines of the programs that it starts, which the other callbacks then do not get. */
   onProgramLine?: (line: string) => void;
 }
 
-/** What rpm needs to set owners, modes, capabilities and nodes and to enter the target. */
+/** Capabilities to set owners, modes, file capabilities and nodes, and to enter the target. */
 const capabilities = [
   'CAP_CHOWN',
   'CAP_DAC_OVERRIDE',
@@ -74,7 +74,7 @@ const capabilities = [
 ];
 const pids = 4096;
 
-/** Runs a program of the tool root; its exit code is an answer, not a failure. */
+/** Runs a program of the tool root. Any exit code is a result, not an error. */
 export async function runInSandbox(sandbox: Sandbox, command: SandboxCommand): Promise<ContainerResult> {
   const { shift } = sandbox;
   if (!shift) return runMounted(sandbox, command);
@@ -137,7 +137,7 @@ async function containerOf(
   };
 }
 
-/** Nothing of the host shows here: time zone, locale, user and host name are the same everywhere. */
+/** The same on every host: time zone, locale, user and host name. */
 function environment(epoch: number): Record<string, string> {
   return {
     PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
@@ -151,8 +151,8 @@ function environment(epoch: number): Record<string, string> {
 }
 
 /**
- * Of the host's own /etc: what programs need to start and to look up names. The rest, its keys and passwords
- * among it, is nothing that a scriptlet should be able to read.
+ * The files of the host's /etc that programs need to start and to look up names. Scriptlets must not be able to read
+ * others, such as keys and passwords.
  */
 const hostConfiguration = [
   'alternatives',
@@ -169,7 +169,7 @@ const hostConfiguration = [
 async function skeleton(sandbox: Sandbox, run: string): Promise<{ rootfs: string; binds: Bind[] }> {
   const rootfs = join(run, 'rootfs');
   await mkdir(join(rootfs, 'etc'), { recursive: true });
-  // Its root makes there what is mounted on.
+  // The root user of the namespace, who makes the mount points in it.
   const root = sandbox.shift?.ids.start ?? 0;
   for (const path of [rootfs, join(rootfs, 'etc')]) await lchown(path, root, root);
   const binds: Bind[] = [];

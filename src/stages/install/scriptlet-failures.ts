@@ -1,22 +1,25 @@
-/** Which scriptlets have failed: by the ends of their processes, and by rpm's words where no process tells. */
+/** Finds failed scriptlets: by the exit status of their processes, and by rpm's reports where there is no process. */
 import type { Answer } from './rpm-messages.ts';
 import { runsLua, runsMacros, type OwnedScriptlet, type Run } from './scriptlet-runs.ts';
 import type { TransactionLog } from './transaction.ts';
 import { sectionOf, withoutEpoch, type RpmReport } from './rpm-reports.ts';
 
 export interface ScriptletFailure {
-  /** Such as %post; 'unknown' where neither the process nor rpm's words tell. */
+  /** Such as %post; 'unknown' if neither process nor report identifies it. */
   scriptlet: string;
   /** NEVRA, or 'unknown'. */
   package: string;
   status: string;
-  /** The lines before the failure, the scriptlet's own words among them. */
+  /** The lines before the failure, with the scriptlet's own output. */
   output: string[];
-  /** What allows it, such as %post(name); all of these where it can be each of them. None: nothing allows it. */
+  /**
+   * Names that allow the failure in a recipe, such as %post(name). With several, the recipe must allow all; with none,
+   * it cannot be allowed.
+   */
   names: string[];
 }
 
-/** A file trigger fails once for each package that sets it off: it is told once. */
+/** A file trigger runs once for each package that sets it off, but its failure is listed once. */
 export function scriptletFailures(log: TransactionLog): ScriptletFailure[] {
   const found = new Map<string, ScriptletFailure>();
   const add = (failure: ScriptletFailure) => {
@@ -25,7 +28,7 @@ export function scriptletFailures(log: TransactionLog): ScriptletFailure[] {
   };
   for (const run of log.runs) for (const failure of failuresOf(run, log)) add(failure);
   for (const report of reportsWith(log, 'failed')) if (isCredible(report, log)) add(failureFrom(report, log));
-  // Where no Lua scriptlet can write beside them, they are rpm's own, which has to agree with the kernel.
+  // Without Lua scriptlets, which could fake them, these reports are rpm's own, and must agree with the kernel.
   if (!runsLua(log.scriptlets))
     for (const report of reportsWith(log, 'traced')) add(failureFrom(report, log));
   return [...found.values()];
@@ -47,13 +50,13 @@ function failuresOf(run: Run, log: TransactionLog): ScriptletFailure[] {
     (report) => report.words === status && fits(report, run.candidates),
   );
   if (reports.length > 0) return reports.map((report) => ({ ...failureFrom(report, log), output }));
-  // A Lua scriptlet may end what it has forked as it likes; without one, nothing but a scriptlet is run.
+  // A Lua scriptlet may fork processes that fail. Without one, rpm runs nothing but scriptlets.
   const isOther = run.args !== undefined || runsLua(log.scriptlets);
   if (!run.isScriptlet && isOther) return [];
   return [{ scriptlet: 'unknown', package: 'unknown', status, output, names: run.candidates.map(nameOf) }];
 }
 
-/** As rpm says it. */
+/** In rpm's words. */
 function statusOf(status: number): string {
   const signal = status & 0x7f;
   return signal === 0 ? `exit status ${(status >> 8) & 0xff}` : `signal ${signal}`;
@@ -61,7 +64,7 @@ function statusOf(status: number): string {
 
 const nameOf = ({ kind, name }: OwnedScriptlet) => `%${kind}(${name})`;
 
-/** What a program of which nothing is known has left, rpm's words alone can name. */
+/** Whether a report can be about a run that was not identified. */
 function fits(report: RpmReport, candidates: readonly OwnedScriptlet[]): boolean {
   return candidates.length === 0 || candidates.some((one) => isAbout(report, one));
 }
@@ -72,7 +75,10 @@ function isAbout(report: RpmReport, { kind, nevra }: OwnedScriptlet): boolean {
   return report.isCut ? actual.startsWith(reported) || nevra.startsWith(report.nevra) : actual === reported;
 }
 
-/** What a package's header makes rpm say can look like other words: they do not count where they cannot be true. */
+/**
+ * Text from a package's header can look like another message. A report counts only if it is possible in this
+ * transaction.
+ */
 function isCredible({ message: { only } }: RpmReport, { scriptlets }: TransactionLog): boolean {
   if (only === 'lua') return runsLua(scriptlets) || runsMacros(scriptlets);
   return only !== 'macros' || runsMacros(scriptlets);
@@ -93,7 +99,7 @@ function failureFrom(report: RpmReport, log: TransactionLog): ScriptletFailure {
 
 const fewLines = 10;
 
-/** Of what rpm and the Lua scriptlets in it wrote. */
+/** Lines of rpm and of its Lua scriptlets. */
 function linesBefore(text: string, log: TransactionLog): string[] {
   const lines = log.lines.filter(({ stream }) => stream !== 'scriptlet');
   const index = lines.findIndex((line) => line.text.includes(text));
@@ -106,7 +112,7 @@ function linesBefore(text: string, log: TransactionLog): string[] {
   return half === '' ? before : [...before, half];
 }
 
-/** What scriptlets wrote in its time, as far as it was read by then. */
+/** Output of scriptlets during the run, as far as it was read by then. */
 function outputOf(run: Run, { lines }: TransactionLog): string[] {
   const [begin, end] = [run.begin, run.end].map((time) => Number(time / 1_000_000n));
   return lines

@@ -1,6 +1,6 @@
 /**
- * Whose scriptlet each program was that rpm has run: by the program, its arguments and the script in its hands, held
- * against the scriptlets of all packages that can have a say. What cannot be told for certain stays untold.
+ * Identifies the scriptlet of each program that rpm ran, by the program, its arguments and the script file, among the
+ * scriptlets of all packages that may run any. If it is not certain, the scriptlet stays unknown.
  */
 import type { TracedProgram } from '../../lib/container/trace.ts';
 import type { Scriptlet, ScriptletKind } from '../../lib/rpm/scriptlets.ts';
@@ -9,7 +9,7 @@ export interface ScriptedPackage {
   nevra: string;
   name: string;
   scriptlets: readonly Scriptlet[];
-  /** It was there before the transaction. */
+  /** Whether it was installed before the transaction. */
   isInstalled: boolean;
 }
 
@@ -18,25 +18,25 @@ export interface OwnedScriptlet extends Scriptlet {
   name: string;
 }
 
-/** A program that rpm has run. */
+/** A program that rpm ran. */
 export interface Run extends Omit<TracedProgram, 'arguments' | 'script'> {
-  /** Undefined for a fork that executed nothing. */
+  /** Undefined for a fork that executed no program. */
   args: string[] | undefined;
-  /** Whether rpm runs scriptlets so; what else it starts, a Lua scriptlet perhaps, is for that to judge. */
+  /** Whether rpm runs scriptlets in this way; other programs may come from a Lua scriptlet. */
   isScriptlet: boolean;
   scriptlet?: OwnedScriptlet;
-  /** Where it is not known: all that it can be. */
+  /** All possible scriptlets, if it is not known which one it is. */
   candidates: OwnedScriptlet[];
 }
 
 const isLua = ({ interpreter }: Scriptlet) => interpreter[0] === '<lua>';
-/** RPMSCRIPT_FLAG_EXPAND and RPMSCRIPT_FLAG_QFORMAT: what rpm runs is not what stands in the header. */
+/** RPMSCRIPT_FLAG_EXPAND and RPMSCRIPT_FLAG_QFORMAT: rpm runs another text than the header has. */
 const isExpanded = ({ flags }: Scriptlet) => (flags & 3) !== 0;
 
 export const runsLua = (scriptlets: readonly Scriptlet[]): boolean => scriptlets.some(isLua);
 export const runsMacros = (scriptlets: readonly Scriptlet[]): boolean => scriptlets.some(isExpanded);
 
-/** Kinds that a package's own installation runs, in the order of a transaction's phases; each runs once. */
+/** Kinds that the installation of a package runs, in the order of a transaction's phases; each runs once. */
 const phases = new Map<ScriptletKind, number>([
   ['pretrans', 0],
   ['pre', 1],
@@ -48,7 +48,10 @@ const phases = new Map<ScriptletKind, number>([
 const removals = new Set<ScriptletKind>(['preun', 'postun', 'preuntrans', 'postuntrans']);
 const isTrigger = (kind: ScriptletKind) => kind.includes('trigger');
 
-/** Every scriptlet that the transaction can run. @param hasBase whether packages were there before it */
+/**
+ * Every scriptlet that the transaction can run.
+ * @param hasBase whether packages were installed before
+ */
 export function scriptletsOf(packages: readonly ScriptedPackage[], hasBase: boolean): OwnedScriptlet[] {
   return packages.flatMap(({ nevra, name, scriptlets, isInstalled }) =>
     scriptlets
@@ -60,7 +63,7 @@ export function scriptletsOf(packages: readonly ScriptedPackage[], hasBase: bool
   );
 }
 
-/** @param order NEVRAs as rpm said them; who says it twice or not at all is in no order */
+/** @param order NEVRAs as rpm listed them; one that is listed twice or never has no position */
 export function identifyRuns(
   programs: readonly TracedProgram[],
   scriptlets: readonly OwnedScriptlet[],
@@ -89,7 +92,10 @@ function placesOf(order: readonly string[]): Map<string, number> {
   );
 }
 
-/** In what order rpm runs what it cannot but run once each; undefined where that is not so. A lone one is itself. */
+/**
+ * The order in which rpm runs scriptlets that run exactly once; undefined if one of them does not. A single one needs
+ * no order.
+ */
 function expectedOrder(
   candidates: readonly OwnedScriptlet[],
   places: ReadonlyMap<string, number>,
@@ -115,7 +121,7 @@ interface KnownScriptlets {
   hasLua: boolean;
 }
 
-/** By the bytes of the script: a header's text is read as UTF-8, or as Latin-1 where it is not. */
+/** By the bytes of the script: header text is decoded as UTF-8, or as Latin-1 if it is not valid UTF-8. */
 function byScript(scriptlets: readonly OwnedScriptlet[]): Map<string, OwnedScriptlet[]> {
   const found = new Map<string, OwnedScriptlet[]>();
   for (const one of scriptlets) {
@@ -139,7 +145,7 @@ function toRun(program: TracedProgram, { external, byScript: bodies, hasLua }: K
   if (at < 0) {
     run.candidates = external.filter((one) => one.body === '' && endsWith(args, one.interpreter));
     run.isScriptlet = run.candidates.length > 0 && !hasLua;
-    // A Lua scriptlet may have run the same: who is one of so many as have to run is known by the order alone.
+    // A Lua scriptlet may have run the same program, so only the order could identify it.
     if (hasLua) return run;
   } else {
     const isAlike = (one: OwnedScriptlet) =>
@@ -149,13 +155,13 @@ function toRun(program: TracedProgram, { external, byScript: bodies, hasLua }: K
     run.candidates = exact.length > 0 ? exact : others.filter(isAlike);
     run.isScriptlet = true;
   }
-  // A lone candidate needs no order: nothing else can have been run so.
+  // A single candidate needs no order, because nothing else can have run this program.
   const [lone, ...others] = run.candidates;
   if (lone && others.length === 0 && !isExpanded(lone)) run.scriptlet = lone;
   return run;
 }
 
-/** Where the program is itself a script, the kernel puts its interpreter before it (execve(2)). */
+/** If the program is itself a script, the kernel puts the interpreter in front (execve(2)). */
 function endsWith(args: readonly string[], wanted: readonly string[]): boolean {
   const tail = args.slice(-wanted.length);
   return (
@@ -164,7 +170,7 @@ function endsWith(args: readonly string[], wanted: readonly string[]): boolean {
   );
 }
 
-/** A trigger is told how many instances there are of either package. */
+/** Triggers get the number of installed instances of both packages. */
 function takes(kind: ScriptletKind, numbers: number): boolean {
   return numbers === (kind.startsWith('trigger') ? 2 : 1);
 }

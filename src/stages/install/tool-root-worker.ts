@@ -1,6 +1,6 @@
 /**
- * The confined process that unpacks the packages of a tool root, while their signatures are still being checked: it can
- * write nothing but that root.
+ * The confined process that unpacks the packages of a tool root while their signatures are still being verified. It can
+ * write only to that root.
  */
 import {
   closeSync,
@@ -30,7 +30,7 @@ import { knownLinks } from '../../lib/rpm/symlinks.ts';
 
 export interface ToolRootTask {
   root: string;
-  /** The package files. */
+  /** Package files. */
   paths: string[];
 }
 
@@ -76,12 +76,12 @@ async function unpack(root: string, packages: RpmPackage[]): Promise<void> {
   }
 }
 
-/** rpm reads neither documentation nor translations: half of the files are not worth their time. */
+/** rpm reads neither documentation nor translations, which are half of the files. */
 function isNeeded({ flags, lang, path }: RpmFile): boolean {
   return !flags.doc && lang === '' && !/^usr\/share\/(?:doc|info|locale|man)\//.test(path);
 }
 
-/** One level at a time, and never through a link: what lies outside the root stays out of reach. */
+/** One level at a time, without following links, so that nothing is made outside of the root. */
 function makeDirectory(path: Buffer): void {
   try {
     mkdirSync(path, { mode: 0o755 });
@@ -90,7 +90,7 @@ function makeDirectory(path: Buffer): void {
   }
 }
 
-/** Directories and links have no payload of their own. Owners and setuid bits mean nothing in a tool root. */
+/** Directories and links have no payload. Owners and setuid bits have no effect in a tool root. */
 function makeRest(
   root: string,
   one: RpmPackage,
@@ -109,9 +109,9 @@ function makeRest(
   }
 }
 
-/** Files are small and many: one that waits for nothing costs a fraction of one that is waited for. */
+/** Synchronous, because the files are small and many, and each promise would cost more than the write. */
 async function writeContent(path: Buffer, content: AsyncIterable<Buffer>, mode: number): Promise<void> {
-  // A package may replace what another has put there.
+  // Packages may have a file in common.
   rmSync(path, { force: true });
   const file = openSync(path, 'wx', mode | 0o400);
   try {

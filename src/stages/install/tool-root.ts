@@ -1,6 +1,6 @@
 /**
- * The tool root: rpm and what it needs, unpacked from the recipe's own repositories without running a scriptlet,
- * so that the same rpm makes the same image on every host.
+ * The tool root: rpm and its dependencies, unpacked from the recipe's own repositories without running scriptlets. So
+ * the same rpm makes the same image on every host.
  */
 import { mkdir, rename } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
@@ -17,16 +17,16 @@ import type { ToolRootTask } from './tool-root-worker.ts';
 
 const module = join(import.meta.dirname, `tool-root-worker${extname(import.meta.filename)}`);
 
-/** A verified one. */
+/** A package whose file is verified, or about to be. */
 interface ToolPackage {
   sha256: string;
   package: RpmPackage;
 }
 
 export interface ToolRootPlaces {
-  /** Where tool roots are kept. */
+  /** Directory of the tool roots. */
   place: string;
-  /** A directory on the same file system, not there yet, that goes with its process. */
+  /** A temporary directory on the same file system, which does not exist yet and is removed with its process. */
   temporary: string;
 }
 
@@ -36,8 +36,8 @@ interface UnpackOptions {
 }
 
 /**
- * Gives the directory; made once for a set of packages, whole or not at all.
- * @param options.trusted until it has settled, what is unpacked does not count: its signatures are being checked
+ * Returns the directory; made once for a set of packages, atomically.
+ * @param options.trusted rejects if a signature is invalid; until it resolves, the unpacked files do not count
  */
 export async function ensureToolRoot(
   { place: directory, temporary }: ToolRootPlaces,
@@ -56,10 +56,10 @@ export async function ensureToolRoot(
       options,
     );
     await trusted;
-    // What is there after a crash is taken for whole: the files reach the disk before the name.
+    // Synced before the rename, because a directory that exists after a crash counts as complete.
     await native().syncfs(temporary);
     await rename(temporary, place).catch(async (error: NodeJS.ErrnoException) => {
-      // Another process was faster: the same packages give the same tree.
+      // Another process was faster, and the same packages give the same tree.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
       await removeTree(temporary);
     });
@@ -71,7 +71,7 @@ export async function ensureToolRoot(
 
 async function unpack(root: string, paths: string[], { progress, signal }: UnpackOptions): Promise<void> {
   progress.step(`unpacking the tool root of ${paths.length} packages`);
-  // They lie together, in the content store.
+  // All are in the content store.
   const reads = [...new Set(paths.map((path) => dirname(path)))];
   await using workers = new Workers<ToolRootTask>({ module, maxCount: 1, reach: { reads, writes: root } });
   await workers.run({ root, paths }, z.object({}), signal);

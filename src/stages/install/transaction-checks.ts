@@ -1,4 +1,4 @@
-/** What rpm reports and still exits 0 for: failed scriptlets and unknown owners fail the build, by name. */
+/** Fails the build for problems that rpm reports while it exits with 0: failed scriptlets and unknown owners. */
 import { constants } from 'node:os';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { saysDiskFull } from '../../lib/host/files.ts';
@@ -13,10 +13,13 @@ export interface Allowed {
   owners: string[];
 }
 
-/** It never has room for a package's file, whatever is freed elsewhere. */
+/** /proc never has space for a package's file, so this is no full disk. */
 const inProc = / on the \/proc(?:\/\S*)? filesystem/;
 
-/** Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, INSTALL_FAILED or DISK_FULL; what the recipe allows comes back as warnings. */
+/**
+ * Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, INSTALL_FAILED or DISK_FULL. Returns warnings for failures that the recipe
+ * allows.
+ */
 export function checkTransaction(
   log: TransactionLog,
   owners: readonly UnknownOwner[],
@@ -27,8 +30,8 @@ export function checkTransaction(
   const bad = failures.filter(
     ({ names }) => names.length === 0 || !names.every((name) => allowed.scriptlets.includes(name)),
   );
-  // Whatever failed on a full disk says nothing about the packages; but a scriptlet can also fill what is its own, and
-  // say what it likes.
+  // On a full disk no failure says anything about the packages. But a scriptlet can also fill a disk of its own, or
+  // write such a message itself.
   const full = log.lines.find(
     ({ text, stream }) =>
       saysDiskFull(text) &&
@@ -48,7 +51,7 @@ export function checkTransaction(
   ];
 }
 
-/** No failure: a scriptlet that starts a service does so everywhere. But the service is not there in the image. */
+/** Only a warning: a scriptlet may start a service on any system. But the service does not run in the image. */
 function leftoverWarnings({ endedProcesses: left, runs }: TransactionLog): string[] {
   if (left === 0) return [];
   const first = runs.find(({ outlives }) => outlives)?.scriptlet;
@@ -71,7 +74,10 @@ function scriptletError(bad: ScriptletFailure[]): MillinerError {
   });
 }
 
-/** Where one of these fails, some version of rpm leaves the package out (RPMSCRIPT_FLAG_CRITICAL; %triggerun since 6.0). */
+/**
+ * If one of these fails, some version of rpm does not install the package (RPMSCRIPT_FLAG_CRITICAL; %triggerun since
+ * 6.0).
+ */
 const criticalScriptlets = /^%(?:pre|pretrans|preun|preuntrans|triggerprein|triggerun|sysusers)(?:\(|$)/;
 
 function hintFor(bad: ScriptletFailure[]): string {
@@ -108,7 +114,7 @@ function installError(log: TransactionLog): MillinerError {
 const crashHint =
   'Use another version of rpm, which crashed (tools: {packages: [rpm]} or tools: host). Report the crash to its maker.';
 
-/** As a shell has it, which the runtime does too: 128 and the signal's number. */
+/** As in shells and the runtime: 128 plus the signal's number. */
 function signalOf(exitCode: number): { signal?: string } {
   const found = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128);
   return found ? { signal: found[0] } : {};

@@ -1,10 +1,9 @@
 /**
- * How a decision becomes transactions of rpm. `rpm -U` erases every older package of a name, `rpm -i` none, and neither
- * takes both kinds at once: dnf, which sets this for each package of one transaction, has librpm for it, of which a tool
- * root has the program alone. So it is one transaction wherever one will do, and else, in this order: what takes the
- * place of something (with what that needs), then what goes without a successor, then what stands beside another of its
- * name, with what needs that. In this order because kernels want the new userland there when their scriptlets run,
- * while nothing of the userland wants a kernel.
+ * Splits an installation into transactions of rpm. `rpm -U` erases every older package of a name, and `rpm -i` erases
+ * none. One transaction cannot do both: dnf can with librpm, but a tool root has only the program. So there is one
+ * transaction if possible. Otherwise the order is: packages that replace others, with their requirements; then removals
+ * without a successor; then packages beside another of the same name, with packages that require them. Kernels come
+ * last because their scriptlets need the new userland, while no userland package needs a kernel.
  */
 import { dependencyMatches } from '../../lib/rpm/evr.ts';
 import { parseNevra, type Nevra, type RpmPackage } from '../../lib/rpm/package.ts';
@@ -19,11 +18,11 @@ export interface Step<P = RpmPackage> {
 export interface BasePackages {
   /** NEVRAs of the base that stay. */
   retained: readonly string[];
-  /** NEVRAs of the base that go. */
+  /** NEVRAs of the base that are removed. */
   removed: readonly string[];
 }
 
-/** One, or two: the second is what must not take the place of the base's packages. */
+/** One or two steps; the second has packages that must not replace those of the base. */
 export function stepsOf<P extends Installing>(
   packages: readonly P[],
   { retained, removed }: BasePackages,
@@ -34,7 +33,7 @@ export function stepsOf<P extends Installing>(
     isInstalledBeside(one, packages, { staying: retainedPackages, going: removedPackages }),
   );
   if (beside.length === 0) return [{ how: 'upgrade', packages: [...packages] }];
-  // Where nothing goes, -i does all that -U would.
+  // Without removals, -i does everything that -U would.
   if (removedPackages.length === 0) return [{ how: 'install', packages: [...packages] }];
   const later = laterOf(packages, beside, removedPackages);
   const first = packages.filter((one) => !later.has(one));
@@ -49,7 +48,9 @@ interface BaseNames {
   going: Nevra[];
 }
 
-/** Whether rpm -U would erase, or leave out, one of the two. Of one transaction rpm takes each architecture once. */
+/**
+ * Whether rpm -U would erase or skip one of the two. In one transaction rpm installs a name once for each architecture.
+ */
 function isInstalledBeside<P extends Installing>(
   one: P,
   all: readonly P[],
@@ -64,7 +65,10 @@ function isInstalledBeside<P extends Installing>(
   return staying.some(({ name }) => name === one.name);
 }
 
-/** What stands beside, and what needs it, but for what a successor needs in its turn: that comes first. */
+/**
+ * Packages beside another of their name, and those that require them, except what a successor requires: that comes
+ * first.
+ */
 function laterOf<P extends Installing>(all: readonly P[], beside: readonly P[], going: Nevra[]): Set<P> {
   const needs = requirementsAmong(all);
   const neededBy = invert(needs);
@@ -80,7 +84,7 @@ function replacesInstalled({ name, obsoletes }: Installing, going: Nevra[]): boo
   );
 }
 
-/** Rich dependencies are left out: rpm itself looks at all of them when everything is there. */
+/** Without rich dependencies: rpm itself checks all dependencies at the end. */
 function requirementsAmong<P extends Installing>(all: readonly P[]): Map<P, Set<P>> {
   const providers = new Map<string, Set<P>>();
   const add = (name: string, one: P) => {
@@ -114,7 +118,7 @@ function invert<T>(edges: ReadonlyMap<T, ReadonlySet<T>>): Map<T, Set<T>> {
 
 function closure<T>(from: readonly T[], edges: ReadonlyMap<T, ReadonlySet<T>>): Set<T> {
   const reached = new Set(from);
-  // A set's walk meets what is added to it on the way.
+  // A Set's iteration includes entries that are added during it.
   for (const one of reached) for (const next of edges.get(one) ?? []) reached.add(next);
   return reached;
 }

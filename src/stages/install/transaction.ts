@@ -1,4 +1,4 @@
-/** The transaction: real rpm puts the packages into the target, and says what went wrong. */
+/** The transaction: real rpm installs the packages into the target and reports problems. */
 import type { Trace } from '../../lib/container/trace.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Progress } from '../../lib/host/progress.ts';
@@ -17,18 +17,18 @@ import { labelOf, ReportScanner, type KnownNames, type RpmReport } from './rpm-r
 
 export interface TransactionOptions extends RpmInputs {
   base: BasePackages;
-  /** NEVRAs that the database has by now. */
+  /** NEVRAs in the database now. */
   installed: () => Promise<string[]>;
-  /** Those whose scriptlets can run, the base's among them. */
+  /** Packages whose scriptlets may run, the base's included. */
   scripted: readonly ScriptedPackage[];
   progress: Progress;
 }
 
-/** A line that rpm or a scriptlet wrote, in the order and at the time it came. */
+/** A line of output of rpm or a scriptlet, with its time, in the order of arrival. */
 export interface LogLine {
   /** Milliseconds since the epoch. */
   at: number;
-  /** What rpm itself writes, and its Lua scriptlets, is never mixed with what the programs of scriptlets write. */
+  /** The output of rpm and its Lua scriptlets is never mixed with that of scriptlets' programs. */
   stream: 'stdout' | 'stderr' | 'scriptlet';
   text: string;
 }
@@ -36,15 +36,15 @@ export interface LogLine {
 export interface TransactionLog {
   exitCode: number;
   lines: LogLine[];
-  /** What rpm said, however much came beside it. */
+  /** rpm's messages, found in any other output. */
   reports: RpmReport[];
   /** The programs that rpm ran, in order. */
   runs: Run[];
-  /** All that could run. */
+  /** All scriptlets that could run. */
   scriptlets: OwnedScriptlet[];
-  /** Whether times tell who made what: nobody has set the clock. */
+  /** Whether times identify the program that made a change: the clock was not set. */
   isSteady: boolean;
-  /** Processes that scriptlets had left running, and that were ended with rpm. */
+  /** Processes that scriptlets left running, and that were killed when rpm ended. */
   endedProcesses: number;
 }
 
@@ -68,7 +68,8 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
   const names = new Set(packages.map(({ nevra }) => nevra));
   const counts = { rpm: 0, scriptlet: 0 };
   const addLine = (stream: LogLine['stream'], text: string) => {
-    // rpm -v prints a package's NEVRA on stdout when its turn begins; an epoch of 0 where the spec file says so.
+    // rpm -v prints a package's NEVRA on stdout when its installation begins, with an epoch of 0 if the spec file has
+    // one.
     const nevra = text.replace(/-0:(?=[^-]+-[^-]+$)/, '-');
     if (stream === 'stdout' && names.has(nevra)) {
       order.push(nevra);
@@ -95,7 +96,7 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
       onProgramLine: (text) => addLine('scriptlet', text),
       onTrace: (one) => traces.push(one),
     });
-    // Who could not be followed to its end may have run anything.
+    // Without a complete trace any program may have run.
     if (!traces[before]?.isComplete && exitCode === 0)
       throw new MillinerError(
         'COMMAND_FAILED',
@@ -110,7 +111,7 @@ export async function runTransaction(sandbox: Sandbox, options: TransactionOptio
   return { ...log, isSteady: traces.every(({ isSteady }) => isSteady), endedProcesses };
 }
 
-/** An empty database, for an image that has none and installs nothing: whoever asks rpm about it gets an answer. */
+/** Makes an empty database for an image without packages, so that rpm works in it. */
 export async function makeDatabase(sandbox: Sandbox, dbPath: string): Promise<void> {
   const { exitCode, stderr } = await runInSandbox(sandbox, {
     args: ['rpm', ...rpmOptions({ dbPath }), '--define', '_db_backend sqlite', '--initdb'],
@@ -119,7 +120,7 @@ export async function makeDatabase(sandbox: Sandbox, dbPath: string): Promise<vo
   throw new MillinerError('INSTALL_FAILED', `rpm --initdb exited ${exitCode}: ${stderr.trim()}`);
 }
 
-/** What is stopped for running too long is named by the scriptlet that ran, as far as it is known. */
+/** If a program is killed for its time, the error names the scriptlet that ran, if it is known. */
 async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCommand) {
   const deadline = BigInt(Date.now() + sandbox.timeout) * 1_000_000n;
   try {
@@ -128,7 +129,7 @@ async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCo
     if (!(error instanceof MillinerError) || error.code !== 'LIMIT_EXCEEDED') throw error;
     const limit = error.details?.['limit'];
     if (limit === 'disk') throw diskFullError(sandbox, runs(), error);
-    // Killed with the rest; a Lua scriptlet runs inside of rpm, and what ended before says nothing of it.
+    // Killed with the rest. A Lua scriptlet runs inside rpm, and programs that ended before did not take the time.
     const isStopped = ({ status, end }: Run) => status === killed && (limit !== 'time' || end >= deadline);
     const last = runs().slice(-1).find(isStopped);
     const { nevra, kind } = last?.scriptlet ?? {};
@@ -148,7 +149,7 @@ async function runInTurn(runs: () => Run[], sandbox: Sandbox, command: SandboxCo
   }
 }
 
-/** Who ran when the disk had room for the last time, or since: it may have ended before anybody looked again. */
+/** Programs that ran when the disk last had room, or later: one may have ended before the next check. */
 function diskFullError(sandbox: Sandbox, runs: readonly Run[], cause: MillinerError): MillinerError {
   const since = BigInt(Number(cause.details['since'])) * 1_000_000n;
   const scriptlets = runs.filter(({ end }) => end >= since).flatMap(({ scriptlet }) => scriptlet ?? []);
@@ -162,7 +163,7 @@ function diskFullError(sandbox: Sandbox, runs: readonly Run[], cause: MillinerEr
   });
 }
 
-/** Full by the recipe's own bound, or because the host has no more for it. */
+/** The disk is full by the recipe's limit, or because the host has no more space. */
 export function targetFull(
   { disk: { maxBytes, isHosts } }: Pick<Sandbox, 'disk'>,
   who: string,
@@ -188,7 +189,7 @@ function knownNames({ scripted, packages }: TransactionOptions): KnownNames {
   };
 }
 
-/** By SIGKILL, as waitpid(2) tells it. */
+/** SIGKILL, as in waitpid(2). */
 const killed = 9;
 
 const hints = {
@@ -198,5 +199,5 @@ const hints = {
   output: 'Fix the scriptlet of the named package: no recipe can allow it more.',
 };
 
-/** Of rpm, and of all scriptlets together: one that writes for ever must not fill our memory. */
+/** For rpm, and for all scriptlets together: endless output must not fill memory. */
 const maxLogLines = 100_000;

@@ -1,6 +1,6 @@
 /**
- * What every snapshotter here has in common: rows in a database, an owner for each unfinished one, a directory
- * DIR/ID for each with the place ROOTFS where it is mounted, and the order in which all that comes and goes.
+ * The common part of all snapshotters: rows in a database, an owner for each unfinished row, a directory DIR/ID with
+ * the mount point ROOTFS for each, and a crash-safe order of all changes.
  */
 import { mkdirSync } from 'node:fs';
 import { chmod, mkdir, readdir } from 'node:fs/promises';
@@ -39,7 +39,7 @@ export async function openDirectory<M extends Metadata>(
 ): Promise<Opened<M>> {
   const root = join(resolve(state), 'snapshots', driver);
   await mkdir(root, { recursive: true });
-  // Images hold setuid programs and private files: only root may look into their trees.
+  // Images contain setuid programs and private files, so only root may enter their trees.
   await chmod(root, 0o700);
   const metadata = openMetadata(join(root, 'metadata.db'));
   try {
@@ -53,7 +53,10 @@ export async function openDirectory<M extends Metadata>(
 const busyAttempts = 400;
 const busyPauseMilliseconds = 25;
 
-/** Whoever makes a mount namespace, a container's runtime for one, holds all mounts for a moment, also what we unmount. */
+/**
+ * A program that makes a mount namespace, such as a container runtime, briefly holds all mounts, also one that is being
+ * unmounted.
+ */
 async function unlessBusy(fn: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -70,11 +73,14 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   protected readonly root: string;
   protected readonly metadata: M;
   protected readonly owners: Owners;
-  /** Bytes that the bound ones among this process's snapshots may add, by row. */
+  /** Bytes that this process's bounded snapshots may add, by row. */
   protected readonly limits = new Map<number, number>();
-  /** The rows that this process, which alone may, has mounted, and the ids that their owners have been moved into. */
+  /**
+   * Snapshots that this process has mounted, by row, with the IDs that their owners are moved into. No other process
+   * may mount them.
+   */
   readonly #mounted = new Map<number, IdRange | undefined>();
-  /** Told of the moments between which a crash must leave nothing that reconcile cannot clear; tests stop there. */
+  /** Called at moments at which a crash must leave a state that reconcile can clear; tests stop the process there. */
   protected readonly onStep: (step: Step) => void;
 
   protected constructor({ root, metadata, owners }: Opened<M>, onStep: ((step: Step) => void) | undefined) {
@@ -84,16 +90,16 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     this.onStep = onStep ?? (() => {});
   }
 
-  /** A row for a new snapshot, which comes before all that it stands for. */
+  /** Inserts the row of a new snapshot, before anything else of it exists. */
   protected abstract insert(key: string, kind: 'active' | 'view', parent: string | undefined): Row;
-  /** Has the row inserted and its directory made, and then makes what they stand for. */
+  /** Calls `begin` to insert the row and make the directory, and then makes the snapshot itself. */
   protected abstract make(begin: () => Row, bound: Bound | undefined): Promise<void>;
   protected abstract mountsOf(row: Row): MountSpec[];
-  /** Unmounts an active snapshot, has it reach the disk, and records it as a committed one. */
+  /** Unmounts an active snapshot, syncs it, and records it as committed. */
   protected abstract seal(row: Row, name: string, labels: Record<string, string>): Promise<void>;
-  /** Takes away what a committed snapshot does not need. */
+  /** Removes files that a committed snapshot does not need. */
   protected abstract cleanUp(row: Row): Promise<void>;
-  /** Removes the row of one that is unmounted, then what it stood for; SNAPSHOT_IN_USE while it has children. */
+  /** Removes the row of an unmounted snapshot, then the snapshot itself; SNAPSHOT_IN_USE while it has children. */
   protected abstract erase(row: Row): Promise<void>;
   protected abstract measure(row: Row): Promise<Usage>;
   abstract space(key: string): Promise<Space>;
@@ -117,7 +123,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     const made: { row?: Row } = {};
     const begin = () => {
       const row = (made.row = this.insert(key, kind, parent));
-      // At once: the thread pool would take longer than the call.
+      // Synchronous, because the thread pool would take longer than the call.
       mkdirSync(this.rootfs(row.id), { recursive: true, mode: 0o700 });
       return row;
     };
@@ -147,7 +153,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     const rootfs = this.rootfs(row.id);
     if (!this.#mounted.has(row.id)) await this.#mountAs(row, ids);
     else if (this.#mounted.get(row.id) !== ids) {
-      // Overlayfs takes a directory once.
+      // Overlayfs accepts an upper directory only once.
       await this.unmountRow(row, { detach: false });
       await unlessBusy(() => this.#mountAs(row, ids));
     }
@@ -161,7 +167,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     this.#mounted.set(row.id, ids);
   }
 
-  /** Where it is mounted, however it is. */
+  /** The mount point of a mounted snapshot. */
   protected async mounted(row: Row): Promise<string> {
     return this.#mounted.has(row.id) ? this.rootfs(row.id) : this.mount(row.snapshot.name);
   }
@@ -180,7 +186,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     await this.unmountRow(this.own(key), { detach: false });
   }
 
-  /** With what others have mounted inside. */
+  /** Unmounts it with all mounts inside. */
   protected async unmountRow({ id }: Row, options: UnmountOptions): Promise<void> {
     await unmountAllBelow(this.rootfs(id), options);
     this.#mounted.delete(id);
@@ -201,7 +207,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   }
 
   protected async drop(row: Row): Promise<void> {
-    // Committed ones, which may have children that forbid the removal, are never mounted.
+    // Committed snapshots are never mounted; their children may forbid the removal.
     await unmountAllBelow(this.directory(row.id), { detach: true });
     this.#mounted.delete(row.id);
     await this.erase(row);
@@ -232,7 +238,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
 
   async reconcile(): Promise<void> {
     await this.owners.clearDead((owner) => this.#dropAllOf(owner));
-    // An owner is there before its rows: who is missing from a list made after the rows has closed.
+    // The rows are read first: an owner exists before its rows, so one that is missing from a later list has closed.
     const rows = this.metadata.all();
     const owners = await this.owners.list();
     for (const row of rows) if (row.owner !== undefined && !owners.has(row.owner)) await this.drop(row);
@@ -244,7 +250,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   }
 
   async #removeOrphans(): Promise<void> {
-    // Directories before rows, because a row is there before its directory.
+    // The directories are read first, because a row exists before its directory.
     const entries = await readdir(this.root, { withFileTypes: true });
     const rows = new Map(this.metadata.all().map((row) => [String(row.id), row]));
     for (const { name } of entries.filter((entry) => entry.isDirectory() && entry.name !== ownersDirectory)) {
@@ -261,7 +267,7 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     this.metadata.close();
   }
 
-  /** An unfinished snapshot of this process. */
+  /** The row of an unfinished snapshot of this process. */
   protected own(key: string): Row {
     const row = this.metadata.get(key);
     if (row.owner === this.owners.own) return row;

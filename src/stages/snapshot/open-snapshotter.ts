@@ -1,4 +1,4 @@
-/** Which snapshotter a state directory gets. */
+/** Chooses the snapshotter of a state directory. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { OverlaySnapshotter } from './overlay.ts';
 import type { Snapshotter } from './snapshotter.ts';
@@ -10,15 +10,15 @@ export type Storage = (typeof storages)[number];
 
 export interface Opened {
   snapshots: Snapshotter;
-  /** Why this one, for people. */
+  /** Reason of the choice, for people. */
   reason: string;
-  /** What should be seen to before it becomes an error. */
+  /** A problem that will become an error later. */
   warning?: string;
 }
 
 /**
- * auto: dm-thin where a pool is set up and the host can run it, else overlay. A pool that is there and in trouble is
- * an error, never a reason to go on without the images in it. Throws what the drivers' open throws.
+ * auto: dm-thin if a pool is set up and the host supports it, otherwise overlay. A pool with a problem is an error,
+ * because overlay would lack the images in it. Throws the errors of the drivers' open.
  */
 export async function openSnapshots(state: string, storage: Storage): Promise<Opened> {
   const asked = `--storage ${storage}`;

@@ -1,7 +1,7 @@
 /**
- * Snapshots as overlayfs layers: DIR/ID/fs is what a snapshot adds, DIR/ID/work overlayfs's own while it is
- * active. A directory never moves: with index=on, overlayfs ties an upper directory to its lower ones by file
- * handle and answers ESTALE to any other combination.
+ * Snapshots as overlayfs layers: DIR/ID/fs has the changes of a snapshot, DIR/ID/work is overlayfs's own while it is
+ * active. A directory is never moved: with index=on, overlayfs binds an upper directory to its lower ones by file
+ * handle, and fails with ESTALE for any other combination.
  */
 import { chmod, mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,10 +25,13 @@ export type OverlayStep =
 
 export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
   readonly name = 'overlay';
-  /** What the disks of bound snapshots held when they were made, by row. */
+  /** Usage of the disks of bounded snapshots when they were made, by row. */
   readonly #empty = new Map<number, number>();
 
-  /** Opens, or makes, the snapshots below a state directory and reconciles. Throws HOST_MISSING, NOT_ROOT, STATE_INVALID. */
+  /**
+   * Opens, or makes, the snapshots below a state directory and reconciles. Throws HOST_MISSING, NOT_ROOT,
+   * STATE_INVALID.
+   */
   static async open(state: string, onStep?: (step: OverlayStep) => void): Promise<OverlaySnapshotter> {
     const opened = await openDirectory(state, 'overlay', (path) => new Metadata(path));
     const snapshotter = new OverlaySnapshotter(opened, onStep);
@@ -42,7 +45,7 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     return snapshotter;
   }
 
-  /** As an active snapshot of its own, so that a crash in it is cleared like any other. */
+  /** Runs the probe in an active snapshot, so that a crash in it is cleared like any other. */
   async #probe(probe: (directory: string) => Promise<void>): Promise<void> {
     const row = this.insert(`probe ${this.owners.own}`, 'active', undefined);
     try {
@@ -53,7 +56,7 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     }
   }
 
-  /** What it has no parent for is no overlay. */
+  /** Without a parent the snapshot is no overlay. */
   override async probeShifted(ids: IdRange): Promise<void> {
     await this.#probe((directory) => probeShifted(directory, ids));
   }
@@ -81,7 +84,7 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     this.onStep('prepared');
   }
 
-  /** What a bound snapshot adds lies on a disk of its own until it is committed. */
+  /** A bounded snapshot has its changes on a disk image of its own until it is committed. */
   async #makeDisk({ id }: Row, bound: Bound): Promise<void> {
     const free = await spareBytes(this.root);
     const bytes = Math.floor(boundWithin({ ...bound, bytes: diskFor(bound.bytes) }, free) / 4096) * 4096;
@@ -100,7 +103,7 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     await this.unmountRow(row, { detach: false });
     if (this.limits.has(row.id)) await this.#leaveDisk(row);
     this.onStep('settled');
-    // The tree reaches the disk before the row that says it is complete.
+    // The tree is synced before the row says that it is complete.
     await native().syncfs(this.directory(row.id));
     this.onStep('synced');
     this.metadata.commit(row.id, name, labels);
@@ -108,8 +111,9 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
   }
 
   /**
-   * Others stand on what is committed as on a directory. By a program, because node:fs copies neither holes, extended
-   * attributes nor hard links; named one by one, because of all attributes cp loses some without a word.
+   * Copies a bounded snapshot from its disk image to the directory, because children need a directory. It uses cp,
+   * because node:fs copies neither holes, extended attributes nor hard links. Attributes are named one by one, because
+   * with "all" cp ignores some failures silently.
    */
   async #leaveDisk(row: Row): Promise<void> {
     const { fs, disk } = this.#paths(row.id);
@@ -188,10 +192,10 @@ const diskIn = (directory: string) => ({
   place: join(directory, 'disk'),
 });
 
-/** The last part of a disk: who has got there has taken all, though something small may have been removed since. */
+/** The disk counts as full at this number of free inodes: small files may have been removed since it was full. */
 const spareInodes = 64;
 
-/** Of a file system for that many bytes: its tables of inodes take a sixteenth at most. */
+/** Size of a file system for that many bytes: its inode tables take a sixteenth at most. */
 const diskFor = (bytes: number) => Math.ceil(bytes * 1.1) + minDiskBytes;
 
 async function fillOf(place: string): Promise<{ used: number; capacity: number; inodes: number }> {

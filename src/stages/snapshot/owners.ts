@@ -1,4 +1,4 @@
-/** Who owns which unfinished snapshot: each process has one locked file, which the kernel unlocks when it dies. */
+/** Owners of unfinished snapshots: each process has one locked file, which the kernel unlocks when the process dies. */
 import { mkdir, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createOwned, takeAbandoned } from '../../lib/host/locks.ts';
@@ -19,19 +19,19 @@ export class Owners {
     return new Owners(directory, await createOwned(directory));
   }
 
-  /** The name under which this process owns. */
+  /** The name under which this process owns snapshots. */
   get own(): string {
     return basename(this.#path);
   }
 
-  /** Calls undo with each owner that has died, then forgets it; two processes never undo the same one at once. */
+  /** Calls undo for each dead owner, then removes it; two processes never undo the same owner at once. */
   async clearDead(undo: (owner: string) => Promise<void>): Promise<void> {
     for (const name of await readdir(this.#directory)) {
       await takeAbandoned(join(this.#directory, name), () => undo(name));
     }
   }
 
-  /** Everyone who lives, or died and has not been cleared. */
+  /** Owners that live, and dead ones that are not cleared. */
   async list(): Promise<Set<string>> {
     return new Set(await readdir(this.#directory));
   }

@@ -1,4 +1,4 @@
-/** Whether a directory's file system can carry overlay snapshots: tried, because no call tells it. */
+/** Tests whether a directory's file system supports overlay snapshots, which no system call reports. */
 import { chmod, link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mountShifted } from '../../lib/container/shifted.ts';
@@ -8,14 +8,16 @@ import { mount, unmount, type MountSpec } from '../../lib/host/mounts.ts';
 import { native, type NativeError } from '../../lib/host/native.ts';
 
 /**
- * The options of every overlay, named because kernels are built with different defaults. See settleHardLinks for
- * index. Without redirect_dir rename(2) of a lower directory is EXDEV, and a %pretrans that moves a directory out
- * of the way of a link, as rpm's packaging rules have it, fails or tries for ever.
+ * The options of every overlay, set explicitly because kernels have different defaults. For index see settleHardLinks.
+ * Without redirect_dir, rename(2) of a lower directory fails with EXDEV. Then a %pretrans that moves a directory out of
+ * the way of a link, as rpm's packaging rules require, fails or never ends.
  */
 export const writableOptions = ['index=on', 'redirect_dir=on', 'metacopy=off'] as const;
 export const readOnlyOptions = ['redirect_dir=follow', 'metacopy=off'] as const;
 
-/** Makes, mounts and removes a small overlay inside an existing directory. Throws HOST_MISSING with what is lacking. */
+/**
+ * Makes, mounts and removes a small overlay inside an existing directory. Throws HOST_MISSING with the missing feature.
+ */
 export async function probeOverlay(directory: string): Promise<void> {
   const place = await mkdtemp(join(directory, 'probe-'));
   try {
@@ -45,7 +47,7 @@ async function probeHardLinks(directory: string, place: string): Promise<void> {
   try {
     await chmod(at('root/a'), 0o600);
     const other = await native().lstat(at('root/b'));
-    // Without file handles the kernel falls back to index=off and says so only in its log.
+    // Without file handles the kernel falls back to index=off, and reports it only in its log.
     if ((other.mode & 0o777) !== 0o600)
       throw missingFeature(directory, 'the file handles that index=on needs');
   } finally {
@@ -53,7 +55,7 @@ async function probeHardLinks(directory: string, place: string): Promise<void> {
   }
 }
 
-/** The same for an overlay with moved owners. Throws HOST_ROOT_SHARED. */
+/** As probeOverlay, for an overlay with moved owners. Throws HOST_ROOT_SHARED. */
 export async function probeShifted(directory: string, ids: IdRange): Promise<void> {
   const place = await mkdtemp(join(directory, 'probe-'));
   const at = (name: string) => join(place, name);
@@ -68,7 +70,7 @@ export async function probeShifted(directory: string, ids: IdRange): Promise<voi
     try {
       const { uid } = await native().lstat(at('root/a'));
       if (uid !== ids.start) throw sharedRoot(`${directory} shows owners as they are`);
-      // Linux before 6.2 leaves them out there.
+      // Linux before 6.2 ignores ACLs there.
       if (hasAcls && !(await allowsAcl(at('root/a'), ids.start + 1)))
         throw sharedRoot(`${directory} would lose ACLs`);
     } finally {
@@ -81,7 +83,7 @@ export async function probeShifted(directory: string, ids: IdRange): Promise<voi
   }
 }
 
-/** u::rw-,u:USER:r--,g::r--,m::r--,o::r-- as <linux/posix_acl_xattr.h> has it. */
+/** u::rw-,u:USER:r--,g::r--,m::r--,o::r-- in the format of <linux/posix_acl_xattr.h>. */
 function aclFor(user: number): Buffer {
   const undefinedId = 0xffff_ffff;
   const entries = [

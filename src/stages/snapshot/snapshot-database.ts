@@ -1,6 +1,6 @@
 /**
- * What a snapshotter knows of its snapshots: one SQLite file, one row each. The order of writing makes crashes
- * harmless: a row comes before its directories and goes before them, so a directory without a row is rubbish.
+ * A snapshotter's database: one SQLite file with a row for each snapshot. The order of changes makes crashes harmless:
+ * a row is inserted before its directories and deleted before them, so a directory without a row can be removed.
  */
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -8,15 +8,15 @@ import type { Snapshot, SnapshotKind, Usage } from './snapshotter.ts';
 
 export interface Row {
   id: number;
-  /** The process that it belongs to; none for committed ones. */
+  /** The owner; none for committed snapshots. */
   owner?: string;
   snapshot: Snapshot;
-  /** Kept for committed snapshots once it was asked for. */
+  /** Stored for committed snapshots once it was computed. */
   usage?: Usage;
 }
 
 const version = 1;
-// AUTOINCREMENT: an id is never given twice, so late work on a removed snapshot cannot meet a new one.
+// AUTOINCREMENT: an ID is never used twice, so late work on a removed snapshot cannot hit a new one.
 const schema = `
   CREATE TABLE snapshots (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -41,18 +41,18 @@ const constraintForeignKey = 787;
 const resultBusy = 5;
 const resultCorrupt = 11;
 const resultFull = 13;
-/** The index of the journal, a file that is mapped, could not grow. */
+/** The journal's index, a memory-mapped file, could not grow. */
 const resultSharedMemorySize = 4874;
 const resultNotADatabase = 26;
 
 export class Metadata {
   readonly #path: string;
   readonly #database: DatabaseSync;
-  /** Of the row that was inserted last. */
+  /** ID of the row inserted last. */
   #lastId = 0;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** more: what a driver keeps beside, as statements that make it. */
+  /** more: SQL statements for further tables of a driver. */
   constructor(path: string, more = '') {
     this.#path = path;
     this.#database = new DatabaseSync(path, { timeout: 30_000, enableForeignKeyConstraints: true });
@@ -73,7 +73,7 @@ export class Metadata {
     throw new MillinerError('STATE_INVALID', `${this.#path} is of version ${found}, not ${version}`);
   }
 
-  /** Throws SNAPSHOT_EXISTS, or SNAPSHOT_NOT_FOUND where there is no committed parent of that name. */
+  /** Throws SNAPSHOT_EXISTS, or SNAPSHOT_NOT_FOUND if there is no committed parent of that name. */
   insert(name: string, kind: 'active' | 'view', owner: string, parent: string | undefined): Row {
     const created = Date.now();
     const values = [name, kind, owner, created];
@@ -109,12 +109,12 @@ export class Metadata {
     return row;
   }
 
-  /** Parents before children: a parent is always the older one. */
+  /** Parents before children, because a parent has the lower ID. */
   all(): Row[] {
     return this.#statement(`${selectRows} ORDER BY s.id`).all().map(toRow);
   }
 
-  /** The ids of its parents, nearest first. */
+  /** IDs of its ancestors, nearest first. */
   ancestors(id: number): number[] {
     const query = `WITH RECURSIVE line (id, parent, depth) AS (
         SELECT id, parent, 0 FROM snapshots WHERE id = ?
@@ -150,7 +150,7 @@ export class Metadata {
     this.#database.close();
   }
 
-  /** Each is compiled once. */
+  /** Compiles each statement once. */
   #statement(text: string): StatementSync {
     const there = this.#statements.get(text);
     if (there) return there;
@@ -159,7 +159,7 @@ export class Metadata {
     return made;
   }
 
-  /** All of fn's changes, or none; other processes see them at once. */
+  /** Runs fn in a transaction. */
   protected transaction<T>(fn: () => T): T {
     this.#guard(this.#path, () => this.#database.exec('BEGIN IMMEDIATE'));
     try {
@@ -176,7 +176,7 @@ export class Metadata {
     return this.#statement(query).all(...values);
   }
 
-  /** Gives how many rows have changed. */
+  /** Returns the number of changed rows. */
   protected run(statement: string, values: SQLInputValue[] = []): number {
     const { changes, lastInsertRowid } = this.#statement(statement).run(...values);
     this.#lastId = Number(lastInsertRowid);

@@ -1,10 +1,10 @@
-/** Snapshots in containerd's vocabulary: trees that are written once, committed, and stood upon by others. */
+/** Snapshots in containerd's terms: trees that are written once, committed, and used as parents of others. */
 import type { IdRange } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { MountSpec } from '../../lib/host/mounts.ts';
 import { native, type NativeError, type ScanEntry } from '../../lib/host/native.ts';
 
-/** active: writable. view: read-only, of a committed one. committed: never written again, a parent for others. */
+/** active: writable. view: read-only, of a committed snapshot. committed: never changes, and can be a parent. */
 export type SnapshotKind = 'active' | 'view' | 'committed';
 
 export interface Snapshot {
@@ -15,81 +15,85 @@ export interface Snapshot {
   created: Date;
 }
 
-/** What a snapshot adds to its parent. */
+/** A snapshot's own data, without its parent's. */
 export interface Usage {
   /** Bytes taken on disk. */
   bytes: number;
   inodes: number;
 }
 
-/** What is left to be written; at 0 or below, all has been taken. */
+/** Space that is left; full at 0 or below. */
 export interface Space {
   bytes: number;
   inodes: number;
 }
 
-/** What may be added to a snapshot by programs that nobody trusts. */
+/** Limit on the data that untrusted programs add to a snapshot. */
 export interface Bound {
   bytes: number;
-  /** So many at once, this one among them, are to have room where it lies; 1 without. */
+  /** Number of such snapshots that must fit at once, this one included; default 1. */
   share?: number;
 }
 
-/** Of what is free, an active snapshot may have so much: its layers, or what is read of it, have to lie there too. */
+/**
+ * The part of the free space that an active snapshot may use, because its layers, or its copy, need space in the same
+ * place.
+ */
 export function boundWithin({ bytes, share = 1 }: Bound, free: number): number {
   return Math.min(bytes, Math.floor(free / (2 * share)));
 }
 
 /**
- * Keys and names share one namespace. An active snapshot or view belongs to the process that made it: when that
- * process dies, reconcile() removes it with its mounts. Committed snapshots belong to the store.
+ * Keys and names share one namespace. An active snapshot or view belongs to the process that made it; when that process
+ * dies, reconcile() removes it with its mounts. Committed snapshots belong to the store.
  */
 export interface Snapshotter {
   readonly name: 'overlay' | 'dm-thin';
   /**
-   * A writable snapshot on a committed parent, or an empty tree. Bound, where others than Milliner itself write to it.
-   * Throws SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, DISK_FULL where there is no room for a bound one, HOST_MISSING.
+   * A writable snapshot on a committed parent, or an empty tree. It needs a bound if programs other than Milliner write
+   * to it. Throws SNAPSHOT_EXISTS, SNAPSHOT_NOT_FOUND, DISK_FULL if there is no space for a bounded one, HOST_MISSING.
    */
   prepare(key: string, parent?: string, bound?: Bound): Promise<Snapshot>;
-  /** A read-only look at a committed parent. */
+  /** A read-only snapshot of a committed parent. */
   view(key: string, parent: string): Promise<Snapshot>;
-  /** Unmounts an active snapshot and makes it a committed one of the given name, durably. Throws BUSY while it is in use. */
+  /** Unmounts an active snapshot and commits it durably under a name. Throws BUSY while it is in use. */
   commit(name: string, key: string, labels?: Record<string, string>): Promise<void>;
-  /** How to mount an active snapshot or view; for those who mount it themselves, one place at a time. */
+  /** The mount of an active snapshot or view, for callers that mount it themselves, in one place at a time. */
   mounts(key: string): MountSpec[];
   /**
-   * Mounts it in the snapshotter's own place, which it gives; again and again is once. With ids, for programs of a user
-   * namespace that has those: what belongs to 0 shows as the first of them. One or the other, and BUSY while a process
-   * uses it as it was. Throws HOST_ROOT_SHARED where that cannot be had.
+   * Mounts it at the snapshotter's own mount point, and returns that; a second call has no effect. With ids, it is
+   * mounted for programs of that user namespace: files of ID 0 appear with the first of its IDs. It cannot be mounted
+   * both ways; throws BUSY while a process uses the other mount. Throws HOST_ROOT_SHARED if the host cannot move
+   * owners.
    */
   mount(key: string, ids?: IdRange): Promise<string>;
-  /** Throws HOST_ROOT_SHARED where no snapshot can be mounted with moved owners, and show all else as it is. */
+  /** Throws HOST_ROOT_SHARED if snapshots cannot be mounted with moved owners, and otherwise unchanged. */
   probeShifted(ids: IdRange): Promise<void>;
   /** Throws BUSY while a process uses it. */
   unmount(key: string): Promise<void>;
   stat(key: string): Snapshot | undefined;
-  /** Removes a snapshot and its mounts. Throws SNAPSHOT_IN_USE while others stand on it or another process owns it. */
+  /** Removes a snapshot and its mounts. Throws SNAPSHOT_IN_USE while it has children or another process owns it. */
   remove(key: string): Promise<void>;
   /** Calls fn for every snapshot, parents before children. */
   walk(fn: (snapshot: Snapshot) => void | Promise<void>): Promise<void>;
   usage(key: string): Promise<Usage>;
-  /** Bytes that a bound snapshot may add: fewer than were asked for where there is no room for those. */
+  /** Bytes that a bounded snapshot may add: fewer than requested if there is less space. */
   limitOf(key: string): number;
-  /** What is left of them, quickly told. */
+  /** The space that is left of its limit; a cheap call. */
   space(key: string): Promise<Space>;
-  /** Bytes in use where all of them are kept. */
+  /** Bytes that all snapshots use. */
   used(): Promise<number>;
-  /** Throws where nothing can be written any more, with the reason: DISK_FULL, POOL_FULL, POOL_METADATA_FULL, POOL_DAMAGED. */
+  /** Throws if nothing more can be written, with the reason: DISK_FULL, POOL_FULL, POOL_METADATA_FULL, POOL_DAMAGED. */
   check(): Promise<void>;
-  /** Every entry of an active snapshot or view, without what the file system keeps for itself. */
+  /** Every entry of an active snapshot or view, without the file system's own. */
   scan(key: string): Promise<ScanEntry[]>;
-  /** Finishes or undoes what dead processes left: snapshots, directories, mounts. Opening does it too. */
+  /** Finishes or undoes the work of dead processes: snapshots, directories, mounts. Opening does this too. */
   reconcile(): Promise<void>;
-  /** Ends this process's ownership; what it had not committed goes with the next reconcile. */
+  /** Ends this process's ownership; its uncommitted snapshots are removed by the next reconcile. */
   close(): Promise<void>;
 }
 
-/** Runs fn, which writes to a snapshot; where it fails for want of space, throws that instead of what came of it. */
+/** Runs fn, which writes to a snapshot. If fn fails and there is no space, throws that reason instead of fn's error. */
 export async function withReason<T>(snapshots: Snapshotter, fn: () => Promise<T>): Promise<T> {
   try {
     return await fn();
@@ -102,7 +106,10 @@ export async function withReason<T>(snapshots: Snapshotter, fn: () => Promise<T>
   }
 }
 
-/** Every entry of a mounted snapshot; IMAGE_UNREPRESENTABLE where it is too deep or has too many. ext4 puts a lost+found into the root of each new file system: it is never the image's. */
+/**
+ * Every entry of a mounted snapshot, without lost+found, which ext4 puts into the root of each new file system. Throws
+ * IMAGE_UNREPRESENTABLE if the tree is too deep or has too many entries.
+ */
 export async function scanSnapshot(root: string): Promise<ScanEntry[]> {
   const entries = await native()
     .scan(root)

@@ -1,4 +1,4 @@
-/** What a pool lies on: loop files of our own, or block devices that the user gave, each behind its label. */
+/** The devices below a pool: Milliner's own loop files, or block devices of the user, each with a label. */
 import { constants } from 'node:fs';
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import { MillinerError } from '../../../lib/errors/error.ts';
@@ -15,10 +15,10 @@ import { attachLoop, detachLoop, loopsOf } from '../../../lib/host/loop.ts';
 import { labelSectors, readLabel, type Role } from './label.ts';
 import { devicePrefix, deviceUuid, sector, type Backing, type PoolConfig } from './pool-config.ts';
 
-/** Signatures that libblkid knows: file systems, LVM, RAID, LUKS, partition tables. */
+/** Exit code of blkid for a device without a known signature (file systems, LVM, RAID, LUKS, partition tables). */
 const blkidNothing = 2;
 
-/** A sparse file of that size in bytes; made longer where it is there already. */
+/** Makes a sparse file of that size in bytes, or extends an existing one. */
 export async function makeLoopFile(path: string, bytes: number): Promise<Backing> {
   const handle = await open(path, 'a', 0o600);
   try {
@@ -33,7 +33,7 @@ export async function makeLoopFile(path: string, bytes: number): Promise<Backing
   return { kind: 'loop', path, sectors: Math.floor(bytes / sector) };
 }
 
-/** A device that nothing and nobody uses. Throws DEVICE_UNUSABLE with the reason; writes nothing. */
+/** Checks that a device is unused. Throws DEVICE_UNUSABLE with the reason; writes nothing. */
 export async function examineDevice(path: string): Promise<Backing> {
   const found = await stat(path).catch(() => undefined);
   if (!found) throw unusable(path, 'there is no such device');
@@ -46,7 +46,7 @@ export async function examineDevice(path: string): Promise<Backing> {
     },
   );
   await handle.close();
-  // Root may open what it may not write.
+  // Root can open a read-only device for writing.
   if ((await attributeOf(path, 'ro')) === 1) throw unusable(path, 'it is read-only');
   const label = await readLabel(path);
   if (label) {
@@ -64,7 +64,7 @@ export async function examineDevice(path: string): Promise<Backing> {
   return { kind: 'block', path, sectors: await sectorsOf(path) };
 }
 
-/** What the device has for the pool now: more than before where it has grown. */
+/** Sectors of the device that the pool can use now: more than before if it has grown. */
 export async function sectorsOf(path: string): Promise<number> {
   const size = await attributeOf(path, 'size');
   const usable = size - labelSectors;
@@ -74,13 +74,13 @@ export async function sectorsOf(path: string): Promise<number> {
 
 async function attributeOf(path: string, name: 'size' | 'ro'): Promise<number> {
   const { rdev } = await stat(path);
-  // As gnu_dev_major(3) and gnu_dev_minor(3) take it apart.
+  // As gnu_dev_major(3) and gnu_dev_minor(3) decode it.
   const major = (rdev >>> 8) & 0xfff;
   const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
   return Number(await readFile(`/sys/dev/block/${major}:${minor}/${name}`, 'utf8'));
 }
 
-/** Makes the device that the pool sees. Throws POOL_FOREIGN, DEVICE_UNUSABLE. */
+/** Makes the device that the pool uses. Throws POOL_FOREIGN, DEVICE_UNUSABLE. */
 export async function attach(config: PoolConfig, role: Role): Promise<{ major: number; minor: number }> {
   const name = backingName(config, role);
   const there = await deviceInfo(name);
@@ -98,7 +98,7 @@ export async function attach(config: PoolConfig, role: Role): Promise<{ major: n
     if (code === 'EINVAL') throw unusable(backing.path, 'it is smaller than it was');
     throw error;
   } finally {
-    // Now, or when the last device above it goes, the kernel frees it by itself.
+    // The kernel frees the loop device now, or with the last device above it.
     if (isLoop) await detachLoop(source);
   }
 }
@@ -109,7 +109,7 @@ export async function detach(config: PoolConfig, role: Role): Promise<boolean> {
 
 export const backingName = (config: PoolConfig, role: Role) => `${devicePrefix(config)}${role}`;
 
-/** The same device with as many sectors as the backing has now. */
+/** The table of the same device with the sectors that the backing has now. */
 export async function grownTable(config: PoolConfig, role: Role): Promise<Target[]> {
   const [there] = await deviceTable(backingName(config, role));
   const [source = ''] = there?.params.split(' ') ?? [];
@@ -122,7 +122,7 @@ export async function removeLoopFile(backing: Backing): Promise<void> {
   await rm(backing.path, { force: true });
 }
 
-/** Has the loop device see that its file is longer. */
+/** Makes the loop device read its file's new size. */
 export async function refreshLoop(path: string): Promise<void> {
   for (const device of await loopsOf(path)) await run('losetup', ['--set-capacity', device]);
 }
@@ -131,7 +131,7 @@ function backingTable(backing: Backing, source: string): Target[] {
   return [{ start: 0, length: backing.sectors, type: 'linear', params: `${source} ${labelSectors}` }];
 }
 
-/** Throws where the device is gone, is another's, or is the other one of the two. */
+/** Throws if the device is missing, belongs to another pool, or is the other of the two devices. */
 async function requireOwnLabel(config: PoolConfig, role: Role): Promise<void> {
   const { path } = config[role];
   const label = await readLabel(path).catch((error: NodeJS.ErrnoException) => {

@@ -1,4 +1,4 @@
-/** Setting a pool up, and taking it down. Whatever cuts that off, the next of either clears it away. */
+/** Creates and removes pools. If either is interrupted, the next run of either clears its remains. */
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ import { makeFileSystem } from './thin-filesystem.ts';
 import { startPool, stopPool, type Pool } from './thin-pool.ts';
 
 export interface PoolRequest {
-  /** Two block devices, or the bytes of data in a loop file of ours. */
+  /** Two block devices, or the size in bytes of a loop file. */
   on: { data: string; metadata: string } | { size: number };
   fileSystem: FileSystem;
   /** Bytes of each snapshot's file system. */
@@ -37,11 +37,11 @@ export interface PoolRequest {
 
 const roles = ['data', 'metadata'] as const;
 
-/** Nobody uses the pool while fn runs, and nobody begins to. Throws BUSY naming who does. */
+/** Runs fn while no other process uses the pool or starts to. Throws BUSY naming the user. */
 export async function withExclusivePool<T>(state: string, fn: () => Promise<T>): Promise<T> {
   await mkdir(poolDirectory(state), { recursive: true, mode: 0o700 });
   return withLock(join(poolDirectory(state), 'use.lock'), 'exclusive', async () => {
-    // Nobody lives who has mounted these.
+    // No living process can have made these mounts.
     await unmountAllBelow(poolDirectory(state), { detach: true });
     return fn();
   });
@@ -70,7 +70,7 @@ export async function createPool(state: string, request: PoolRequest): Promise<P
   });
 }
 
-/** Looks, and writes nothing. */
+/** Only checks, and writes nothing. */
 async function plan(state: string, request: PoolRequest): Promise<PoolConfig> {
   const { on, fileSystem, lowWater } = request;
   const [data, metadata] = 'size' in on ? planFiles(state, on.size) : await planDevices(on);
@@ -119,7 +119,7 @@ async function planDevices({
     );
   }
   backings[0].sectors -= backings[0].sectors % blockSectors;
-  // The kernel uses no more, and complains where there is.
+  // The kernel uses no more sectors, and warns about them.
   backings[1].sectors = Math.min(backings[1].sectors, maxMetadataBytes / sector);
   return backings;
 }
@@ -129,7 +129,10 @@ const maxMetadataBytes = 255 * (1 << 14) * 8 * sector;
 const minMetadataBytes = 2 * 1024 ** 2;
 const roomForSnapshots = 16 * 1024 ** 2;
 
-/** 48 bytes for each block, as thin-provisioning.rst advises; where it costs nothing, with room for a thousand snapshots. */
+/**
+ * 48 bytes for each block, as thin-provisioning.rst advises. For sparse files, which cost nothing, space for a thousand
+ * snapshots.
+ */
 export function metadataBytes(dataBytes: number, generous: boolean): number {
   const mapping = 48 * Math.ceil(dataBytes / (blockSectors * sector));
   const bytes = generous ? mapping + roomForSnapshots : Math.max(mapping, minMetadataBytes);
@@ -164,7 +167,7 @@ async function makeEmpty(state: string, pool: Pool): Promise<Usage> {
   return empty;
 }
 
-/** Throws SNAPSHOT_IN_USE where it holds committed snapshots and may not lose them, POOL_MISSING, BUSY. */
+/** Throws SNAPSHOT_IN_USE if it has committed snapshots and `force` is false, POOL_MISSING, BUSY. */
 export async function removePool(state: string, { force }: { force: boolean }): Promise<PoolConfig> {
   return withExclusivePool(state, async () => {
     const config = await findConfig(state);
@@ -199,7 +202,7 @@ async function undo(state: string, config: PoolConfig): Promise<void> {
   for (const role of roles) {
     const backing = config[role];
     await clearLabel(backing.path, config.uuid).catch((error: NodeJS.ErrnoException) => {
-      // The device, or the file, is gone already.
+      // The device or file does not exist any more.
       if (error.code !== 'ENOENT') throw error;
     });
     await removeLoopFile(backing);

@@ -1,4 +1,4 @@
-/** The thin devices of a pool's snapshots: made from an origin, and given back with their ids and their space. */
+/** The thin devices of a pool's snapshots: creates them from an origin, and frees their IDs and space. */
 import {
   deviceInfo,
   listDevices,
@@ -30,9 +30,9 @@ export class ThinDevices {
   readonly #pool: Pool;
   readonly #metadata: ThinMetadata;
   readonly #onStep: (step: DeviceStep) => void;
-  /** The database's, and the kernel's. */
+  /** One for the database, one for the kernel. */
   readonly #turns = [new Turn(), new Turn()] as const;
-  /** When the pool was last seen to have room. */
+  /** Time of the last check that the pool has space. */
   #checked = -Infinity;
 
   constructor(state: string, pool: Pool, metadata: ThinMetadata, onStep: (step: DeviceStep) => void) {
@@ -43,8 +43,8 @@ export class ThinDevices {
   }
 
   /**
-   * One after another, which the kernel and libdevmapper would make of them anyway: so they do not keep the threads
-   * that others of this process could mount with. While the kernel makes one, the next is begun: recorded.
+   * One call at a time, as the kernel and libdevmapper would run them anyway: waiting calls would occupy threads that
+   * could mount file systems. The next device is recorded in the database while the kernel makes the current one.
    */
   async make(begin: () => DeviceRequest): Promise<void> {
     const endFirst = await this.#turns[0].take();
@@ -68,7 +68,7 @@ export class ThinDevices {
       onCreated(await this.#pool.activate(id, { readOnly }));
       this.#onStep('activated');
     } catch (error) {
-      // Why the kernel would not, where the pool is the reason.
+      // Reports the pool's state if it is the cause of the kernel's error.
       await this.check();
       throw error;
     }
@@ -78,7 +78,7 @@ export class ThinDevices {
     requireWritable(await this.#pool.status());
   }
 
-  /** Before the pool is so full that the kernel has to refuse; it is not asked for each of many in a row. */
+  /** Checks the space before the kernel has to refuse; not for each of many snapshots in a row. */
   async #checkNowAndThen(): Promise<void> {
     if (performance.now() - this.#checked < checkMilliseconds) return;
     await this.check();
@@ -86,9 +86,9 @@ export class ThinDevices {
   }
 
   /**
-   * A committed snapshot is not active, unless somebody held its device open when it was committed. The kernel does
-   * not see to it that an active origin is suspended, and a snapshot taken without that is corrupt; and two who do it
-   * at once would resume it under each other.
+   * A committed snapshot has no active device, unless some process had it open when it was committed. An active origin
+   * must be suspended, or the new snapshot is corrupt, and the kernel does not enforce that. The lock keeps a second
+   * process from resuming the origin too early.
    */
   async #createSnapshot(id: number, origin: Origin): Promise<void> {
     const name = thinName(this.#pool.config, origin.id);
@@ -96,20 +96,20 @@ export class ThinDevices {
     if (!origin.active || !(await deviceInfo(name))) return snapshotOrigin();
     await withPoolLock(this.#state, async () =>
       whileSuspended(name, snapshotOrigin).catch((error: NativeError) => {
-        // It has gone meanwhile.
+        // The device was removed in the meantime.
         if (error.code === 'ENXIO') return snapshotOrigin();
         throw error;
       }),
     );
   }
 
-  /** Of a committed snapshot. */
+  /** Deactivates the device of a committed snapshot. */
   async deactivate(id: number): Promise<void> {
     if (await removeDevice(thinName(this.#pool.config, id))) this.#metadata.setInactive(id);
     this.#onStep('deactivated');
   }
 
-  /** Gives an id and its space back; one that is still held open goes with a later reconcile. */
+  /** Frees an ID and its space; if the device is open, a later reconcile does it. */
   async erase(id: number): Promise<void> {
     await this.#discard(id);
     this.#onStep('discarded');
@@ -121,22 +121,25 @@ export class ThinDevices {
     this.#onStep('forgotten');
   }
 
-  /** A deleted id's blocks are free in the pool; only a discard gives them back to what the pool lies on. */
+  /** Discards the device's blocks: deleting an ID frees them in the pool, but not in the file or device below. */
   async #discard(id: number): Promise<void> {
     try {
       const device = (await deviceInfo(thinName(this.#pool.config, id))) ?? (await this.#pool.activate(id));
       if (!('readOnly' in device && device.readOnly)) await native().discard(device.path);
     } catch (error) {
       const { code } = error as NativeError;
-      // The id never came to be; it is still mounted; the pool lies on what takes no discards, is full or read-only.
+      // The ID was never created, the device is still mounted, or the pool is full, read-only, or on a device without
+      // discards.
       if (!['ENODATA', 'EBUSY', 'EOPNOTSUPP', 'EIO', 'ENOSPC', 'EROFS', 'ENXIO'].includes(code)) throw error;
     }
   }
 
-  /** Devices whose id has left the database, and those of committed snapshots whose last user has ended. */
+  /**
+   * Removes devices whose ID is no longer in the database, and those of committed snapshots that are no longer open.
+   */
   async removeUnknown(): Promise<void> {
     const prefix = `${devicePrefix(this.#pool.config)}thin-`;
-    // Devices before the database, because an id is in there before its device.
+    // The devices are listed first, because an ID is recorded before its device is made.
     const names = await listDevices(prefix);
     const devices = this.#metadata.devices();
     const known = new Map(devices.map((one) => [one.id, one.kind]));
@@ -148,7 +151,7 @@ export class ThinDevices {
       if (kind !== 'committed' || !active) continue;
       const name = thinName(this.#pool.config, id);
       if (!(await deviceInfo(name))) this.#metadata.setInactive(id);
-      // Still open, and whoever took a snapshot of it may have been killed meanwhile.
+      // Still open. A process that took a snapshot of it may have died before it resumed the device.
       else await withPoolLock(this.#state, () => resumeDevice(name));
     }
   }

@@ -1,4 +1,4 @@
-/** Growing a pool, also while it is in use. */
+/** Grows a pool, also while it is in use. */
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { replaceTable, deviceInfo } from '../../../lib/host/device-mapper.ts';
 import { backingName, grownTable, makeLoopFile, refreshLoop, sectorsOf } from './backing.ts';
@@ -16,12 +16,12 @@ import type { PoolStatus } from './pool-status.ts';
 import { poolTable, startPool, withPoolLock } from './thin-pool.ts';
 
 export interface GrowRequest {
-  /** Bytes, for loop files; a block device is taken as large as it has become. */
+  /** New size in bytes, for loop files; a block device is used up to its current size. */
   size?: number | undefined;
   metadataSize?: number | undefined;
 }
 
-/** Gives the status afterwards. Throws POOL_MISSING, USAGE, DISK_FULL, DEVICE_UNUSABLE. */
+/** Returns the new status. Throws POOL_MISSING, USAGE, DISK_FULL, DEVICE_UNUSABLE. */
 export async function growPool(state: string, request: GrowRequest): Promise<PoolStatus> {
   return withPoolLock(state, async () => {
     const config = await readConfig(state);
@@ -36,7 +36,7 @@ export async function growPool(state: string, request: GrowRequest): Promise<Poo
       request.metadataSize === undefined,
     );
     data.sectors -= data.sectors % blockSectors;
-    // What the file says is what the next start makes: a crash from here on leaves nothing else to do.
+    // The next start uses the sizes of this file, so a crash from here on loses nothing.
     const after: PoolConfig = { ...config, data, metadata };
     await writeConfig(state, after);
     await apply(after);

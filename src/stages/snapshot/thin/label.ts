@@ -1,6 +1,6 @@
 /**
- * The first MiB of both of a pool's devices is ours: it says whose they are. dm-thin's own metadata names no pool,
- * and would take any other's for its own.
+ * Labels on the first MiB of both devices of a pool, which name the pool. dm-thin's own metadata names no pool, and
+ * would accept another pool's data device.
  */
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
@@ -16,14 +16,14 @@ export interface Label {
 
 const magic = 'MILLINER POOL 1\n';
 const labelBytes = 4096;
-/** The label's share of a device; aligned as partitions are. */
+/** Sectors of the label; aligned as partitions are. */
 export const labelSectors = 2048;
 
 /** THIN_SUPERBLOCK_MAGIC, 32 bytes into the metadata (drivers/md/dm-thin-metadata.c). */
 const superblockMagic = 27_022_010n;
 const superblockMagicAt = 32;
 
-/** Undefined where there is none. */
+/** Undefined if there is none. */
 export async function readLabel(path: string): Promise<Label | undefined> {
   const block = await readAt(path, 0);
   if (!block.toString('latin1').startsWith(magic)) return undefined;
@@ -35,7 +35,7 @@ export async function readLabel(path: string): Promise<Label | undefined> {
   }
 }
 
-/** Labels a device and, on metadata, makes room for a new pool: the kernel takes zeros for that. */
+/** Writes a label; on a metadata device it also zeroes the superblock, because the kernel makes a new pool of zeros. */
 export async function writeLabel(path: string, label: Label): Promise<void> {
   const block = Buffer.alloc(labelBytes);
   block.write(`${magic}${JSON.stringify(label)}`);
@@ -46,7 +46,7 @@ export async function writeLabel(path: string, label: Label): Promise<void> {
   });
 }
 
-/** Takes the label away, where it is this pool's. */
+/** Removes the label if it is this pool's. */
 export async function clearLabel(path: string, pool: string): Promise<void> {
   if ((await readLabel(path))?.pool !== pool) return;
   await writing(path, async (handle) => {
@@ -54,7 +54,7 @@ export async function clearLabel(path: string, pool: string): Promise<void> {
   });
 }
 
-/** Whether the metadata begins as a pool's does; the kernel would make a new pool where it is zeros. */
+/** Whether the metadata begins with a superblock; the kernel would make a new pool of zeros. */
 export async function hasSuperblock(path: string): Promise<boolean> {
   const block = await readAt(path, labelSectors * sector);
   return block.readBigUInt64LE(superblockMagicAt) === superblockMagic;

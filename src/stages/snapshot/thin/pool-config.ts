@@ -1,4 +1,4 @@
-/** What a state directory knows of its pool: pool.json beside the snapshots' database. */
+/** A state directory's configuration of its pool: pool.json beside the snapshots' database. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -6,24 +6,24 @@ import { MillinerError } from '../../../lib/errors/error.ts';
 import { writeFileAtomic } from '../../../lib/host/atomic-file.ts';
 
 const backing = z.strictObject({
-  /** loop: a file of ours. block: a device that the user gave. */
+  /** loop: Milliner's own file. block: a device of the user. */
   kind: z.enum(['loop', 'block']),
   path: z.string(),
-  /** Sectors that the pool may use, the label not counted. */
+  /** Sectors that the pool may use, without the label. */
   sectors: z.int().positive(),
 });
 
 const schema = z.strictObject({
   version: z.literal(1),
   uuid: z.uuid(),
-  /** creating: nothing is kept in it yet, and what is there may go. */
+  /** creating: the pool has no snapshots yet, and may be removed. */
   phase: z.enum(['creating', 'ready']),
   fileSystem: z.enum(['ext4', 'xfs']),
-  /** Of each snapshot's file system, in sectors. */
+  /** Sectors of each snapshot's file system. */
   volumeSectors: z.int().positive(),
-  /** Percent of the data that should be free; with less, commands warn. */
+  /** Percentage of free data below which commands warn. */
   lowWater: z.int().min(1).max(99),
-  /** What an empty file system holds. */
+  /** Usage of an empty file system. */
   empty: z.strictObject({ bytes: z.int(), inodes: z.int() }),
   data: backing,
   metadata: backing,
@@ -34,15 +34,18 @@ export type PoolConfig = z.output<typeof schema>;
 export type FileSystem = PoolConfig['fileSystem'];
 
 export const sector = 512;
-/** The id of the empty file system that every snapshot without a parent is made from. */
+/** ID of the empty file system that every snapshot without a parent is made from. */
 export const emptyId = 0;
-/** Sectors: the unit in which snapshots share, copy and free. The smallest that the kernel takes, because images consist of small files. */
+/**
+ * Sectors of a block, the unit of sharing, copying and freeing. The kernel's minimum, because images consist of small
+ * files.
+ */
 export const blockSectors = 128;
 
 export const poolDirectory = (state: string) => join(resolve(state), 'snapshots', 'dm-thin');
 const pathOf = (state: string) => join(poolDirectory(state), 'pool.json');
 
-/** Undefined where no pool was set up, or its setting up was cut off. Throws STATE_INVALID. */
+/** Undefined if no pool was set up, or its creation was interrupted. Throws STATE_INVALID. */
 export async function findConfig(state: string): Promise<PoolConfig | undefined> {
   const path = pathOf(state);
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -71,7 +74,7 @@ export async function writeConfig(state: string, config: PoolConfig): Promise<vo
   await writeFileAtomic(pathOf(state), `${JSON.stringify(config, null, 1)}\n`);
 }
 
-/** The names of the pool's devices: whose they are can be told on any host. */
+/** Names of the pool's devices contain its UUID, so they are recognizable on any host. */
 export const devicePrefix = ({ uuid }: PoolConfig) => `milliner-${uuid.slice(0, 8)}-`;
 export const poolName = (config: PoolConfig) => `${devicePrefix(config)}pool`;
 export const deviceUuid = ({ uuid }: PoolConfig, suffix: string | number) => `MILLINER-${uuid}-${suffix}`;

@@ -1,4 +1,4 @@
-/** A thin pool's status line, as Documentation/admin-guide/device-mapper/thin-provisioning.rst has it. */
+/** Parses a thin pool's status line (Documentation/admin-guide/device-mapper/thin-provisioning.rst). */
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { blockSectors, sector, type PoolConfig } from './pool-config.ts';
 
@@ -13,10 +13,10 @@ export interface PoolStatus {
 
 const metadataBlock = 4096;
 const blockBytes = blockSectors * sector;
-/** Blocks of metadata that must be free for an operation to begin: one of ours takes a dozen, and the kernel keeps some back for itself. */
+/** Free metadata blocks that an operation requires: it uses about a dozen, and the kernel reserves some. */
 const minFreeMetadata = 32;
 
-/** failed: the kernel has given the pool up, and says nothing else. */
+/** failed: the kernel no longer serves the pool, and reports nothing else. */
 export function parseStatus(line: string): PoolStatus {
   // TRANSACTION USED/TOTAL-METADATA USED/TOTAL-DATA HELD-ROOT MODE DISCARD NO-SPACE NEEDS-CHECK ...
   const fields = /^(\d+) (\d+)\/(\d+) (\d+)\/(\d+) (?:-|\d+) (ro|rw|out_of_data_space)\b(.*)$/.exec(
@@ -40,7 +40,7 @@ export function isLow({ lowWater }: PoolConfig, { data }: PoolStatus): boolean {
   return data.total - data.used < data.total * (lowWater / 100);
 }
 
-/** Throws POOL_DAMAGED, POOL_METADATA_FULL, POOL_FULL where nothing new can be written. */
+/** Throws POOL_DAMAGED, POOL_METADATA_FULL, POOL_FULL if nothing new can be written. */
 export function requireWritable(status: PoolStatus): void {
   const { mode, needsCheck, metadata, data } = status;
   const details = { ...status };

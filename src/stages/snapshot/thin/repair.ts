@@ -1,4 +1,4 @@
-/** Checking and mending a pool that nobody uses, with thin-provisioning-tools. */
+/** Checks and repairs an unused pool with thin-provisioning-tools. */
 import { open, rm, truncate } from 'node:fs/promises';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { join } from 'node:path';
@@ -15,15 +15,15 @@ import { startPool, stopPool } from './thin-pool.ts';
 
 export interface PoolCheck {
   clean: boolean;
-  /** What thin_check said. */
+  /** Output of thin_check. */
   problems: string[];
-  /** Ids that the pool has and the database does not know. */
+  /** IDs in the pool that the database lacks. */
   unknown: number[];
-  /** Snapshots whose id the pool has lost, or whose kind of row should have one. */
+  /** Snapshots whose ID the pool lacks, or whose row lacks the ID that its kind needs. */
   lost: string[];
 }
 
-/** Throws POOL_MISSING, BUSY, HOST_MISSING. The pool is stopped for it; the next command starts it. */
+/** Throws POOL_MISSING, BUSY, HOST_MISSING. Stops the pool; the next command starts it again. */
 export async function checkPool(state: string): Promise<PoolCheck> {
   return withExclusivePool(state, async () => {
     const config = await readConfig(state);
@@ -49,13 +49,13 @@ async function examine(state: string, device: string): Promise<PoolCheck> {
 }
 
 export interface Repaired extends PoolCheck {
-  /** The metadata was damaged and has been made anew; what it was before is in this file. */
+  /** Path of the old metadata, if it was damaged and has been rebuilt. */
   backup?: string;
 }
 
 /**
- * Mends what can be: a mere mark is cleared where the check finds nothing, damaged metadata is made anew from what is
- * left of it. Snapshots that it has lost leave the database, ids that the database does not know leave the pool.
+ * Repairs what is possible. If the check finds no damage, only the needs-check flag is cleared; otherwise the metadata
+ * is rebuilt from what is readable. Lost snapshots are removed from the database, and unknown IDs from the pool.
  */
 export async function repairPool(state: string): Promise<Repaired> {
   return withExclusivePool(state, async () => {
@@ -71,7 +71,7 @@ export async function repairPool(state: string): Promise<Repaired> {
   });
 }
 
-/** Gives where the old metadata is kept. */
+/** Returns the path of the old metadata. */
 async function rebuild(state: string, config: PoolConfig, device: string): Promise<string> {
   const backup = join(poolDirectory(state), `metadata-${new Date().toISOString().slice(0, 19)}.backup`);
   const repaired = join(poolDirectory(state), 'metadata.repaired');
@@ -102,7 +102,7 @@ async function copy(from: string, to: string): Promise<void> {
   await syncPath(to);
 }
 
-/** The database follows the pool in what it has lost, the pool the database in everything else. */
+/** The database drops what the pool has lost; in everything else the pool follows the database. */
 async function reconcileDevices(
   state: string,
   config: PoolConfig,
@@ -118,7 +118,7 @@ async function reconcileDevices(
   }
 }
 
-/** Thin ids in metadata that no pool runs on. */
+/** Thin IDs in the metadata of a stopped pool. */
 async function idsIn(device: string): Promise<Set<number>> {
   const { output } = await list(['--format', 'DEV', '--no-headers', device]);
   return new Set(output.split(/\s+/).filter(Boolean).map(Number));
@@ -134,14 +134,14 @@ async function withMetadata<T>(config: PoolConfig, fn: (device: string) => Promi
   }
 }
 
-/** thin_ls; throws POOL_DAMAGED where the metadata cannot be read. */
+/** Runs thin_ls; throws POOL_DAMAGED if the metadata cannot be read. */
 export async function list(args: string[]): Promise<{ output: string }> {
   const { ok, output, words } = await tool('thin_ls', args);
   if (ok) return { output };
   throw new MillinerError('POOL_DAMAGED', words);
 }
 
-/** However it fails, and it may die of what it reads, that is an answer. Throws HOST_MISSING naming the package. */
+/** Any failure is a result, because the tool may crash on damaged metadata. Throws HOST_MISSING naming the package. */
 async function tool(
   program: string,
   args: string[],

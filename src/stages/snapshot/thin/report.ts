@@ -1,4 +1,4 @@
-/** What a pool holds and what each snapshot in it costs. */
+/** Reports the usage of a pool and of each snapshot in it. */
 import { join } from 'node:path';
 import { deviceInfo, sendMessage } from '../../../lib/host/device-mapper.ts';
 import type { NativeError } from '../../../lib/host/native.ts';
@@ -12,16 +12,16 @@ import { startPool, withPoolLock } from './thin-pool.ts';
 export interface SnapshotCost {
   name: string;
   kind: string;
-  /** Bytes of the pool that it can see. */
+  /** Bytes of the pool that the snapshot uses, shared ones included. */
   mapped: number;
-  /** Bytes that only it sees: what its removal would give back. */
+  /** Bytes that only this snapshot uses: its removal would free them. */
   exclusive: number;
 }
 
 export interface PoolReport {
   config: PoolConfig;
   status: PoolStatus;
-  /** Less is free than the low-water mark asks for. */
+  /** Whether less is free than the low-water mark. */
   isLow: boolean;
   snapshots: SnapshotCost[];
 }
@@ -46,12 +46,12 @@ export async function reportPool(state: string): Promise<PoolReport> {
   });
 }
 
-/** From a copy of the metadata's root that the kernel holds for as long as it is read. */
+/** Reads a metadata snapshot, which the kernel keeps while it is read. */
 async function costsOf(config: PoolConfig): Promise<Map<number, Pick<SnapshotCost, 'mapped' | 'exclusive'>>> {
   const name = poolName(config);
   await sendMessage(name, 'reserve_metadata_snap').catch(async (error: NativeError) => {
     if (error.code !== 'EBUSY') throw error;
-    // Whoever held it was killed: we have the lock.
+    // A killed process left it: this one has the lock.
     await sendMessage(name, 'release_metadata_snap');
     await sendMessage(name, 'reserve_metadata_snap');
   });

@@ -1,16 +1,17 @@
 /**
- * The database of thin snapshots: which thin id holds which snapshot, and at which transaction of the pool. An id is
- * in here before it is in the pool, and leaves only after it has left the pool: what a crash leaves is known.
+ * The database of thin snapshots: the thin ID of each snapshot, and the pool's transaction. An ID is recorded before it
+ * is created in the pool, and deleted only after it was removed from the pool, so a crash leaves no unknown ID.
  */
 import { Metadata, type Row } from '../snapshot-database.ts';
 import type { Usage } from '../snapshotter.ts';
 
-/** Thin ids have 24 bits; 0 is the empty file system. */
+/** Thin IDs have 24 bits; 0 is the empty file system. */
 const maxIds = 2 ** 24 - 1;
-/** What the pool is set to when it is made. */
+/** Transaction of a new pool. */
 export const firstTransaction = 1;
 
-// active: whether a device of the id may be there. claimant: the process that removes the id from the pool, once its snapshot is gone.
+// active: whether a device of the ID may exist. claimant: the process that removes the ID from the pool after its
+// snapshot is gone.
 const schema = `
   CREATE TABLE pool (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -37,7 +38,10 @@ export class ThinMetadata extends Metadata {
     super(path, schema);
   }
 
-  /** Its id is the row's, round and round: so one comes back as late as can be, and to a free one. */
+  /**
+   * The ID is derived from the row's, modulo the maximum, and the next free one is used. So an ID is reused as late as
+   * possible.
+   */
   override insert(name: string, kind: 'active' | 'view', owner: string, parent: string | undefined): Row {
     const into = 'INSERT INTO devices (id, snapshot) VALUES (?, ?) ON CONFLICT (id) DO NOTHING';
     return this.transaction(() => {
@@ -52,7 +56,7 @@ export class ThinMetadata extends Metadata {
     return Number(this.rows('SELECT id FROM devices WHERE snapshot = ?', [row])[0]!['id']);
   }
 
-  /** The id of a snapshot and of what it is made from; no origin where it has no parent. */
+  /** IDs of a snapshot and of its origin; no origin without a parent. */
   lineOf(row: number): { id: number; origin?: Origin } {
     const query = `SELECT own.id, origin.id AS origin, origin.active FROM snapshots s
       JOIN devices own ON own.snapshot = s.id LEFT JOIN devices origin ON origin.snapshot = s.parent WHERE s.id = ?`;
@@ -63,7 +67,7 @@ export class ThinMetadata extends Metadata {
     };
   }
 
-  /** Its device is gone for good: a committed snapshot is not activated again. */
+  /** The device is removed for good: a committed snapshot is not activated again. */
   setInactive(id: number): void {
     this.run('UPDATE devices SET active = 0 WHERE id = ?', [id]);
   }
@@ -72,7 +76,7 @@ export class ThinMetadata extends Metadata {
     return Number(this.rows('SELECT transaction_id FROM pool')[0]!['transaction_id']);
   }
 
-  /** Makes a change that the pool has to know of, and counts it. */
+  /** Makes a change that the pool must know, and increases the transaction. */
   stepOn(change: () => void): { from: number; to: number } {
     return this.transaction(() => {
       change();
@@ -82,12 +86,12 @@ export class ThinMetadata extends Metadata {
     });
   }
 
-  /** The pool has not taken the step; the change stands. */
+  /** The pool did not take the transaction; the change stays. */
   stepBack(from: number): void {
     this.run('UPDATE pool SET transaction_id = ?', [from]);
   }
 
-  /** What is in use of a committed snapshot's file system, and the usage that it adds. */
+  /** Usage of a committed snapshot's file system, and its own share of that. */
   setFill(row: number, fill: Usage): void {
     this.run('UPDATE devices SET bytes = ?, inodes = ? WHERE snapshot = ?', [fill.bytes, fill.inodes, row]);
   }
@@ -97,7 +101,7 @@ export class ThinMetadata extends Metadata {
     return { bytes: Number(found!['bytes']), inodes: Number(found!['inodes']) };
   }
 
-  /** Its row goes, and the id is the claimant's to remove. */
+  /** Deletes the row; the claimant then removes the ID from the pool. */
   markForRemoval(row: Row, claimant: string): void {
     this.run('UPDATE devices SET claimant = ? WHERE snapshot = ?', [claimant, row.id]);
     this.delete(row);
@@ -107,7 +111,7 @@ export class ThinMetadata extends Metadata {
     this.transaction(() => this.markForRemoval(row, claimant));
   }
 
-  /** Takes over the ids that nobody living removes; each goes to one process. */
+  /** Takes over IDs whose claimant is dead; each goes to one process. */
   claim(claimant: string, living: ReadonlySet<string>): number[] {
     return this.transaction(() => {
       const marked = this.rows('SELECT id, claimant FROM devices WHERE snapshot IS NULL');
@@ -118,7 +122,7 @@ export class ThinMetadata extends Metadata {
     });
   }
 
-  /** Left for another time. */
+  /** Gives the claim up, for a later reconcile. */
   release(id: number): void {
     this.run('UPDATE devices SET claimant = NULL WHERE id = ?', [id]);
   }
@@ -127,12 +131,12 @@ export class ThinMetadata extends Metadata {
     this.run('DELETE FROM devices WHERE id = ?', [id]);
   }
 
-  /** After a repair: without the snapshots whose ids are lost, at the pool's transaction. */
+  /** After a repair: drops snapshots whose IDs are lost, and sets the pool's transaction. */
   dropLost(names: readonly string[], transactionId: number): void {
     this.transaction(() => {
       const query = 'SELECT id FROM snapshots WHERE name IN (SELECT value FROM json_each(?))';
       for (const { id } of this.rows(query, [JSON.stringify(names)])) {
-        // A child holds its blocks itself: it only loses the name of its parent.
+        // A child keeps its own blocks, so it only loses the name of its parent.
         this.run('UPDATE snapshots SET parent = NULL WHERE parent = ?', [Number(id)]);
         this.run('DELETE FROM devices WHERE snapshot = ?', [Number(id)]);
         this.run('DELETE FROM snapshots WHERE id = ?', [Number(id)]);
@@ -141,7 +145,7 @@ export class ThinMetadata extends Metadata {
     });
   }
 
-  /** Every id that may be in the pool, with the kind and name of its snapshot. */
+  /** Every ID that may be in the pool, with kind and name of its snapshot. */
   devices(): { id: number; active: boolean; kind?: string; name?: string }[] {
     const query =
       'SELECT d.id, d.active, s.kind, s.name FROM devices d LEFT JOIN snapshots s ON s.id = d.snapshot';

@@ -1,4 +1,4 @@
-/** The file systems of snapshots: made once, empty, as the origin of all others. */
+/** File systems of snapshots: one empty file system is made once, as the origin of all. */
 import { chmod, readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../../lib/errors/error.ts';
@@ -16,10 +16,10 @@ interface Kind {
 }
 
 /**
- * ext4 without a journal: a snapshot is either committed, after it was unmounted in good order, or thrown away, so
- * that a journal would protect nothing, and each snapshot would have to write one. noinit_itable: a new thin device
- * reads as zeros, and the kernel's thread that writes zeros would only take space. XFS keeps its journal; nouuid,
- * because it does not mount two of one UUID.
+ * ext4 without a journal. A snapshot is either committed after a clean unmount, or discarded, so a journal would
+ * protect nothing, and each snapshot would write one. noinit_itable: a new thin device reads as zeros, so the kernel
+ * thread that zeroes inode tables would only use space. XFS always has a journal; nouuid, because it refuses to mount
+ * two file systems with one UUID.
  */
 const kinds: Record<FileSystem, Kind> = {
   ext4: {
@@ -34,7 +34,7 @@ const kinds: Record<FileSystem, Kind> = {
   xfs: { program: 'mkfs.xfs', package: 'xfsprogs', arguments: ['-q', '-K'], options: ['nouuid', 'discard'] },
 };
 
-/** Gives what an empty one holds. Throws HOST_MISSING where the program that makes it is not installed. */
+/** Returns the usage of an empty one. Throws HOST_MISSING if the mkfs program is not installed. */
 export async function makeFileSystem(kind: FileSystem, device: Device, place: string): Promise<Usage> {
   const { program, arguments: args, package: name } = kinds[kind];
   await run(program, [...args, device.path]).catch((error: unknown) => {
@@ -54,7 +54,7 @@ export async function makeFileSystem(kind: FileSystem, device: Device, place: st
   }
 }
 
-/** What is in use of a mounted file system. */
+/** Usage of a mounted file system. */
 export async function fillOf(root: string): Promise<Usage> {
   const { bsize, blocks, bfree, files, ffree } = await statfs(root);
   return { bytes: (blocks - bfree) * bsize, inodes: files - ffree };
@@ -65,7 +65,7 @@ export function mountSpec(kind: FileSystem, { path }: Device, readonly: boolean)
   return { type: kind, source: path, readonly, options };
 }
 
-/** Whether writing to it has ever failed. XFS ends with the first error, and then fails every call. */
+/** Whether a write to it has failed. XFS shuts down after the first error, and then every call fails. */
 export async function hasFailed(kind: FileSystem, { minor }: Device): Promise<boolean> {
   if (kind !== 'ext4') return false;
   return Number(await readFile(`/sys/fs/ext4/dm-${minor}/errors_count`, 'utf8')) > 0;

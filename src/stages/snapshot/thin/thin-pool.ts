@@ -1,4 +1,4 @@
-/** The pool as the kernel has it: started from its devices, asked, and told what to do with thin ids. */
+/** The pool in the kernel: starts and stops it, reads its status, and sends it messages about thin IDs. */
 import { join } from 'node:path';
 import { MillinerError } from '../../../lib/errors/error.ts';
 import {
@@ -28,7 +28,7 @@ import {
 } from './pool-config.ts';
 import { parseStatus, type PoolStatus } from './pool-status.ts';
 
-/** Runs fn while no other process starts, stops or steps the pool on. Never held over mkfs, mount or copying. */
+/** Runs fn while no other process starts, stops or changes the pool. Never held during mkfs, mount or copying. */
 export async function withPoolLock<T>(
   state: string,
   fn: () => Promise<T>,
@@ -37,12 +37,15 @@ export async function withPoolLock<T>(
   return withLock(join(poolDirectory(state), 'pool.lock'), 'exclusive', fn, { wait: true, ...options });
 }
 
-/** Starts the pool where it is not running, as after the host has started. Throws HOST_MISSING, POOL_FOREIGN, POOL_DAMAGED, DEVICE_UNUSABLE. */
+/**
+ * Starts the pool if it is not running, as after a reboot. Throws HOST_MISSING, POOL_FOREIGN, POOL_DAMAGED,
+ * DEVICE_UNUSABLE.
+ */
 export async function startPool(config: PoolConfig, { isNew = false } = {}): Promise<Pool> {
   const name = poolName(config);
   const there = await deviceInfo(name);
   if (there) {
-    // Who grew it may have been killed in the middle of that; its lock is ours.
+    // A process that grew the pool may have been killed with devices suspended; this process has the lock.
     for (const one of [backingName(config, 'metadata'), backingName(config, 'data'), name])
       await resumeDevice(one);
     return new Pool(config, there);
@@ -84,7 +87,7 @@ export function poolTable(
   return [{ start: 0, length: sectors, type: 'thin-pool', params: params.join(' ') }];
 }
 
-/** Stops everything of the pool. Throws BUSY where something is still open. */
+/** Removes all devices of the pool. Throws BUSY if one is open. */
 export async function stopPool(config: PoolConfig): Promise<void> {
   const prefix = devicePrefix(config);
   for (const name of await listDevices(`${prefix}thin-`)) await requireRemoved(name);
@@ -122,7 +125,7 @@ export class Pool {
     return parseStatus(line?.params ?? '');
   }
 
-  /** The kernel takes the step only where the id is still `from`: EINVAL otherwise. */
+  /** The kernel accepts it only if the current transaction is `from`; otherwise EINVAL. */
   async setTransactionId(from: number, to: number): Promise<void> {
     await this.#sendMessage(`set_transaction_id ${from} ${to}`);
   }
@@ -131,12 +134,12 @@ export class Pool {
     await this.#create(id, `create_thin ${id}`);
   }
 
-  /** The origin must not be active, or be suspended. */
+  /** The origin must be inactive or suspended. */
   async createSnapshot(id: number, origin: number): Promise<void> {
     await this.#create(id, `create_snap ${id} ${origin}`);
   }
 
-  /** An id that is taken, though the database has just given it out, is nobody's: its space comes back first. */
+  /** If the pool already has an ID that the database just assigned, no snapshot uses it: it is deleted first. */
   async #create(id: number, message: string): Promise<void> {
     try {
       await this.#sendMessage(message);
@@ -147,7 +150,7 @@ export class Pool {
     }
   }
 
-  /** False where the pool is read-only and keeps it. What is not there is deleted. */
+  /** False if the pool is read-only and keeps it. A missing ID counts as deleted. */
   async delete(id: number): Promise<boolean> {
     try {
       await this.#sendMessage(`delete ${id}`);
@@ -160,7 +163,7 @@ export class Pool {
     }
   }
 
-  /** The kernel answers ENODATA where the pool has no such id. */
+  /** The kernel fails with ENODATA if the pool has no such ID. */
   async activate(id: number, options: { readOnly?: boolean } = {}): Promise<Device> {
     const { major, minor } = this.#device;
     const params = `${major}:${minor} ${id}`;

@@ -1,6 +1,6 @@
 /**
- * Snapshots as thin devices of a dm-thin pool, each with a file system of its own that shares its blocks with its
- * parent's (Documentation/admin-guide/device-mapper/thin-provisioning.rst). DIR/ID/rootfs is where one is mounted.
+ * Snapshots as thin devices of a dm-thin pool, each with its own file system, which shares blocks with its parent's
+ * (Documentation/admin-guide/device-mapper/thin-provisioning.rst). DIR/ID/rootfs is the mount point.
  */
 import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   readonly name = 'dm-thin';
   readonly #state: string;
   readonly #pool: Pool;
-  /** The devices of this process's snapshots, by row. */
+  /** Devices of this process's snapshots, by row. */
   readonly #active = new Map<number, Device>();
   readonly #devices: ThinDevices;
   #end: () => Promise<void> = async () => {};
@@ -45,16 +45,16 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
   }
 
   /**
-   * Starts the pool, holds the database against it and reconciles. Throws POOL_MISSING, POOL_MISMATCH, POOL_FOREIGN,
+   * Starts the pool, compares it with the database and reconciles. Throws POOL_MISSING, POOL_MISMATCH, POOL_FOREIGN,
    * POOL_DAMAGED, DEVICE_UNUSABLE, HOST_MISSING, NOT_ROOT, STATE_INVALID.
    */
   static async open(state: string, onStep?: (step: ThinStep) => void): Promise<ThinSnapshotter> {
     await readConfig(state);
-    // Whoever stops or repairs the pool waits until nobody uses it.
+    // A process that stops or repairs the pool waits for this lock.
     const use = await acquire(join(poolDirectory(state), 'use.lock'), 'shared');
     let opened: Opened<ThinMetadata> | undefined;
     try {
-      // Once more: it may have been removed before we had the lock.
+      // Read again, because the pool may have been removed before this process got the lock.
       const config = await readConfig(state);
       const { metadata } = (opened = await openDirectory(state, 'dm-thin', (path) => new ThinMetadata(path)));
       const pool = await withPoolLock(state, async () => {
@@ -80,7 +80,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     return row;
   }
 
-  /** The kernel holds it to the size of its device; whoever has it written to, to its limit. */
+  /** The kernel limits it to the size of its device; a caller that lets other programs write enforces the limit. */
   protected async make(begin: () => Row, bound: Bound | undefined): Promise<void> {
     const limit = bound && boundWithin(bound, await this.#freeBytes());
     await this.#devices.make(() => {
@@ -102,7 +102,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     const fill = await this.#settle(row, device);
     this.onStep('settled');
     await syncPath(device.path);
-    // Data that the pool had no room for is lost without a word to whoever wrote it.
+    // If the pool had no space, data was lost without an error to the writer.
     await this.check();
     this.onStep('synced');
     await this.#stepOn(() => {
@@ -112,7 +112,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     });
   }
 
-  /** Writes everything and unmounts; gives what the file system then holds. */
+  /** Syncs and unmounts; returns the usage of the file system. */
   async #settle(row: Row, device: Device): Promise<Usage> {
     const root = await this.mount(row.snapshot.name);
     try {
@@ -140,7 +140,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     await this.removeDirectory(row.id);
   }
 
-  /** Its tree is on the device: here is nothing but the place where that was mounted. */
+  /** The tree is on the device, so only the mount point is removed. */
   protected override async removeDirectory(id: number | string): Promise<void> {
     await rm(this.directory(id), { recursive: true, force: true });
   }
@@ -160,7 +160,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     return this.#added(row, await fillOf(await this.mounted(row)));
   }
 
-  /** What the file system holds beyond the parent's; its root counts as one of its own. */
+  /** Usage beyond the parent's; the root directory counts as the snapshot's own. */
   #added(row: Row, fill: Usage): Usage {
     const [parent] = this.metadata.ancestors(row.id);
     const before = parent === undefined ? this.#pool.config.empty : this.metadata.fillOf(parent);
@@ -186,7 +186,7 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     return (await this.#pool.status()).data.used;
   }
 
-  /** Less is free than its low-water mark asks for. */
+  /** Whether less is free than the low-water mark. */
   async isLow(): Promise<boolean> {
     return isLow(this.#pool.config, await this.#pool.status());
   }
@@ -202,13 +202,13 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
     await this.#devices.removeUnknown();
   }
 
-  /** A change of what is committed: first in the database, then counted by the pool. */
+  /** Changes committed snapshots: first in the database, then with a new transaction of the pool. */
   async #stepOn(change: () => void): Promise<void> {
     await withPoolLock(this.#state, async () => {
       const { from, to } = this.metadata.stepOn(change);
       this.onStep('committed');
       await this.#pool.setTransactionId(from, to).catch((error: unknown) => {
-        // Or the next change would leave them two apart, which no crash does.
+        // Otherwise the next change would make them differ by two, which no crash does.
         this.metadata.stepBack(from);
         throw error;
       });
@@ -229,8 +229,8 @@ export class ThinSnapshotter extends BaseSnapshotter<ThinMetadata, ThinStep> {
 }
 
 /**
- * The database is one step ahead where a crash came between its change and the pool's: the pool follows. Anything
- * else means that one of the two is not the other's: restored from a copy, or exchanged.
+ * A crash between a change of the database and the pool's transaction leaves the database one ahead, and the pool
+ * follows. Any other difference means that one of the two was restored from a copy or replaced.
  */
 async function rollForward(pool: Pool, metadata: ThinMetadata): Promise<void> {
   const expected = metadata.transactionId;
