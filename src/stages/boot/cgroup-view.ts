@@ -1,8 +1,7 @@
 /**
- * Which control groups an image's systemd is shown. Since 256 it refuses version 1 unless told otherwise, and 258
- * has no support left for it; before 230 it knows nothing of version 2. On a hybrid host the unified hierarchy
- * carries no controllers: a group of it serves systemd for its own book-keeping, and the limits are set from
- * outside through version 1.
+ * The cgroup hierarchy that an image's systemd sees. Since 256 systemd refuses version 1 by default, and 258 has no
+ * support for it; before 230 it does not know version 2. On a hybrid host the unified hierarchy has no controllers:
+ * systemd uses a group there for its own book-keeping, and the limits are set from outside in version 1.
  */
 import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,14 +12,14 @@ import { MillinerError } from '../../lib/errors/error.ts';
 const firstWithVersion2 = 230;
 const firstWithoutVersion1 = 256;
 
-/** An instance's group is inside of one of ours, whose bounds it cannot change. */
+/** The instance's group is inside another one, whose limits it cannot change. */
 export const groupOf = (id: string): string => `${id}/instance`;
 
 const maxGroups = 4096;
 const maxDepth = 32;
 
 /**
- * The mount for /sys/fs/cgroup of a container with a control group namespace of its own.
+ * The mount at /sys/fs/cgroup for a container with its own cgroup namespace.
  * @param ids whose root the group is delegated to
  */
 export async function cgroupMount(id: string, systemd: number | undefined, ids?: IdRange): Promise<object> {
@@ -33,7 +32,7 @@ export async function cgroupMount(id: string, systemd: number | undefined, ids?:
   const destination = '/sys/fs/cgroup';
   const source = unified && (await makeBoundedGroup(unified.target, id));
   if (source && ids) await delegate(source, ids);
-  // The runtime shows what it has set up: version 2 where that is all there is, otherwise version 1.
+  // The runtime mounts what it has set up: version 2 if there is nothing else, otherwise version 1.
   if (!source || unified.controls || !knows2) {
     if (ids && !unified?.controls) await delegateSystemdHierarchy(id, ids);
     return { type: 'cgroup', source: 'cgroup', destination, options: [...options, 'relatime'] };
@@ -41,7 +40,7 @@ export async function cgroupMount(id: string, systemd: number | undefined, ids?:
   return { type: 'bind', source, destination, options: ['rbind', ...options] };
 }
 
-/** Groups are the kernel's memory, and an instance may make as many as it likes in a group of its own. */
+/** Groups use the kernel's memory, and an instance could make any number of them. */
 async function makeBoundedGroup(hierarchy: string, id: string): Promise<string> {
   const outer = join(hierarchy, id);
   const inner = join(hierarchy, groupOf(id));
@@ -51,7 +50,10 @@ async function makeBoundedGroup(hierarchy: string, id: string): Promise<string> 
   return inner;
 }
 
-/** What systemd keeps its book of units in (cgroups(7), "Cgroups version 1"); the controllers' groups stay ours. */
+/**
+ * Delegates the hierarchy in which systemd keeps its units (cgroups(7), "Cgroups version 1"), but no group with
+ * controllers.
+ */
 async function delegateSystemdHierarchy(id: string, ids: IdRange): Promise<void> {
   const hierarchy = await namedHierarchy('systemd');
   if (hierarchy === undefined) return;
@@ -60,7 +62,7 @@ async function delegateSystemdHierarchy(id: string, ids: IdRange): Promise<void>
   await delegate(group, ids);
 }
 
-/** What its new owner has to be able to write (cgroup-v2.rst, "Model of Delegation"; of version 1, tasks too). */
+/** Files that the new owner must be able to write (cgroup-v2.rst, "Model of Delegation"; for version 1, tasks too). */
 const delegated = ['', 'cgroup.procs', 'cgroup.threads', 'cgroup.subtree_control', 'tasks'];
 
 async function delegate(group: string, { start }: IdRange): Promise<void> {

@@ -1,22 +1,22 @@
-/** The recipe's checks: each is tried until it passes or its time is over. */
+/** Runs the recipe's checks: each is repeated until it passes or its time is over. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonic } from './clock.ts';
 import type { Instance } from './instance.ts';
 import type { Check, TimedCheck } from './plan.ts';
 import type { CheckResult } from './verdict.ts';
 
-/** Milliseconds for one attempt: a server that takes connections and never answers has to be given up. */
+/** Milliseconds for one attempt, because a server may accept a connection and never answer. */
 const maxAttemptMilliseconds = 5000;
 
 export interface CheckContext {
   instance: Instance;
   number: number;
   signal: AbortSignal;
-  /** Milliseconds for a check that has no timeout of its own. */
+  /** Milliseconds for a check without a timeout of its own. */
   timeout: number;
 }
 
-/** All at once, as clients come. */
+/** All at once, as clients would connect. */
 export function runChecks(context: CheckContext, checks: TimedCheck[]): Promise<CheckResult[]> {
   return Promise.all(checks.map((check) => runCheck(context, check)));
 }
@@ -40,7 +40,7 @@ async function runCheck(context: CheckContext, { name, check, interval, ...own }
   }
 }
 
-/** Undefined where it passes, otherwise why not. */
+/** Undefined if it passes, otherwise the reason. */
 async function attempt(
   { instance, signal }: CheckContext,
   check: Check,

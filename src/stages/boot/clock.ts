@@ -1,4 +1,4 @@
-/** Milliseconds of CLOCK_MONOTONIC, which systemd's timestamps are given in too; no time zone or date moves it. */
+/** Milliseconds of CLOCK_MONOTONIC, which systemd's timestamps use too; changes of the date do not affect it. */
 export function monotonic(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }

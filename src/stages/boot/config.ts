@@ -1,7 +1,6 @@
 /**
- * The config.json of an instance (OCI runtime specification 1.0.2), with the capabilities and mounts that podman
- * gives by default: what runs here runs where the image's users run it. systemd as the first process finds what
- * podman shows it with --systemd.
+ * The config.json of an instance (OCI runtime specification 1.0.2), with podman's default capabilities and mounts, so
+ * that an image behaves as it will for its users. With systemd as the first process it is as with podman's --systemd.
  */
 import { readFile } from 'node:fs/promises';
 import {
@@ -19,29 +18,32 @@ import type { RuntimeConfig } from '../image/image.ts';
 import { groupOf } from './cgroup-view.ts';
 import type { ProcessUser } from './user.ts';
 
-/** What an instance is held to; bytes, and processors. */
+/** Limits of an instance; memory in bytes, cpus in processors. */
 export interface Limits {
   cpus?: number | undefined;
   memory: number;
   pids: number;
   disk: number;
-  /** Bits in a second, of what passes its published ports. */
+  /** Bits per second through its published ports. */
   bandwidth?: number | undefined;
 }
 
 export interface InstanceConfig {
   id: string;
-  /** Of the user namespace; without, its root is the host's. */
+  /** IDs of the user namespace; without them its root is the host's root. */
   ids?: IdRange | undefined;
-  /** A mounted, writable tree, whose owners have been moved into the ids. */
+  /** A mounted, writable tree, whose owners were moved into the IDs. */
   rootfs: string;
   image: RuntimeConfig;
   user: ProcessUser;
-  /** systemd is the first process. */
+  /** Whether systemd is the first process. */
   init: boolean;
-  /** The mount for /sys/fs/cgroup; absent where the program is no init. */
+  /** The mount at /sys/fs/cgroup; absent if the program is no init system. */
   cgroup?: object | undefined;
-  /** A directory of ours with hosts, hostname, resolv.conf and the notification socket; not on a disk: it is written to. */
+  /**
+   * A directory with hosts, hostname, resolv.conf and the notification socket; not on a disk, because the instance can
+   * write to it.
+   */
   files: string;
   hostname: string;
   limits: Limits;
@@ -67,7 +69,7 @@ const cpuPeriod = 100_000;
 export async function instanceConfig(options: InstanceConfig): Promise<object> {
   const { id, image, user, init, hostname, limits } = options;
   const names = await availableCapabilities(capabilities);
-  // As podman: the program of an ordinary user starts without any.
+  // As in podman: programs of an ordinary user start without capabilities.
   const effective = user.uid === 0 ? names : [];
   return {
     ociVersion: '1.0.2',
@@ -80,7 +82,7 @@ export async function instanceConfig(options: InstanceConfig): Promise<object> {
       user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
       capabilities: { bounding: names, effective, permitted: effective, inheritable: [], ambient: [] },
       noNewPrivileges: false,
-      // What systemd gives a host's services.
+      // The limit that systemd gives services on a host.
       rlimits: [await openFiles(524_288)],
       oomScoreAdj: 500,
     },
@@ -111,7 +113,7 @@ function environment({ image, user, init, hostname, id }: InstanceConfig): strin
   return Object.entries(values).map(([name, value]) => `${name}=${value}`);
 }
 
-/** systemd makes the instance's machine-id of it: the id ends in 16 random hexadecimal digits. */
+/** systemd derives the instance's machine-id from it: the ID ends in 16 random hexadecimal digits. */
 function uuidOf(id: string): string {
   const hex = id
     .replaceAll(/[^0-9a-f]/g, '')
@@ -160,7 +162,7 @@ function mounts({ files, init, cgroup, limits }: InstanceConfig): object[] {
 async function resources({ memory, pids, cpus }: Limits): Promise<object> {
   const swap = (await readFile('/proc/swaps', 'utf8')).trim().split('\n').length > 1;
   return {
-    // Without a limit of its own, swap would let it take twice as much.
+    // Without a limit of its own, swap would double the memory.
     memory: { limit: memory, ...(swap && { swap: memory }) },
     pids: { limit: pids },
     ...(cpus !== undefined && { cpu: { quota: Math.round(cpus * cpuPeriod), period: cpuPeriod } }),

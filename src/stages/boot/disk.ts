@@ -1,14 +1,16 @@
-/** Ends an instance that has taken all that it may write: the kernel gives it no more, and its image would wait for it. */
+/**
+ * Ends an instance that has used its whole disk: the kernel gives it no more, and its programs would wait for space.
+ */
 import type { Space } from '../snapshot/snapshotter.ts';
 
 export interface DiskOptions {
-  /** What is left of what it may write. */
+  /** Space that is left of its limit. */
   space: () => Promise<Space>;
   /** Bytes that it may write. */
   maxBytes: number;
 }
 
-/** What it has done where it has written too much. */
+/** Description of the problem, if it wrote too much. */
 export async function diskProblem({ space, maxBytes }: DiskOptions): Promise<string | undefined> {
   const { bytes, inodes } = await space();
   if (bytes <= 0) return `it wrote more than the ${maxBytes} bytes that it may`;

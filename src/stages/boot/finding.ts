@@ -1,9 +1,9 @@
 import type { CauseCode } from './verdict.ts';
 
-/** Why a test of an instance ends: a fault of the image, which becomes a cause of its verdict. */
+/** Ends the test of an instance: a fault of the image, which becomes a cause of its verdict. */
 export class Finding extends Error {
   readonly code: CauseCode;
-  /** Whose last words are evidence. */
+  /** The unit whose last log lines are evidence. */
   readonly unit: string | undefined;
 
   constructor(code: CauseCode, message: string, unit?: string) {

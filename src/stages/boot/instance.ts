@@ -1,4 +1,4 @@
-/** One running instance of an image: a container on a tree of its own, from its start to its removal. */
+/** A running instance of an image: a container with its own tree, from start to removal. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -29,31 +29,31 @@ import { Notifications } from './notify.ts';
 import { findUser } from './user.ts';
 
 export interface InstanceOptions extends Container {
-  /** A mounted, writable tree that nothing else uses, its owners moved into the ids where there are any. */
+  /** A mounted, writable tree that nothing else uses, with its owners moved into the IDs if there are any. */
   rootfs: string;
-  /** Of its user namespace; without, its root is the host's. */
+  /** IDs of its user namespace; without them its root is the host's root. */
   ids?: IdRange | undefined;
   image: RuntimeConfig;
-  /** systemd is the first process. */
+  /** Whether systemd is the first process. */
   init: boolean;
-  /** The version of the image's systemd, where it is known. */
+  /** Version of the image's systemd, if it is known. */
   systemd?: number | undefined;
   hostname: string;
   limits: Limits;
-  /** A line of what it writes, cut to 4096 characters. */
+  /** Called with each line of output, cut to 4096 characters. */
   onLine: (line: string) => void;
-  /** Bytes that it has written. */
+  /** Called with the number of bytes of output. */
   onOutput?: (bytes: number) => void;
 }
 
 export interface Ended {
-  /** Undefined where a signal ended the runtime itself. */
+  /** Undefined if a signal ended the runtime itself. */
   exitCode: number | undefined;
-  /** What the kernel counted until then. */
+  /** The kernel's counters at the end. */
   group: GroupState;
 }
 
-/** The instance's program cannot be started at all; the image's fault. */
+/** The instance's program cannot be started, which is a fault of the image. */
 export class StartError extends Error {}
 
 export class Instance {
@@ -62,13 +62,13 @@ export class Instance {
   /** Milliseconds of the monotonic clock. */
   readonly startedAt: number;
   readonly notifications: Notifications;
-  /** Absent where it ended at once. */
+  /** Absent if it ended at once. */
   readonly network: InstanceNetwork | undefined;
   readonly #container: Container;
-  /** What it wants to be asked to end with. */
+  /** The signal that asks it to stop. */
   readonly stopSignal: string;
   #end: Ended | undefined;
-  /** Resolves when the first process has ended, however it did. */
+  /** Resolves when the first process has ended, in any way. */
   readonly ended: Promise<Ended>;
 
   private constructor(options: InstanceOptions, started: Started) {
@@ -82,7 +82,7 @@ export class Instance {
     this.ended = started.ended.then((end) => (this.#end = end));
   }
 
-  /** Throws StartError, or HOST_MISSING where the host cannot hold it to its limits; nothing is left then. */
+  /** Throws StartError, or HOST_MISSING if the host cannot enforce its limits; then nothing is left. */
   static async start(options: InstanceOptions): Promise<Instance> {
     const files = await makeFiles(options.directory);
     const notifications = await Notifications.open(files);
@@ -103,7 +103,7 @@ export class Instance {
     return this.#end;
   }
 
-  /** Throws INTERRUPTED; exit code 255 where the program cannot be started. */
+  /** Throws INTERRUPTED; exit code 255 if the program cannot be started. */
   exec(args: readonly string[], options: ExecOptions) {
     return execInContainer(this.#container, args, options);
   }
@@ -112,7 +112,7 @@ export class Instance {
     return this.#end ? Promise.resolve(this.#end.group) : readGroup(groupOf(this.id));
   }
 
-  /** Asks it to end as the image wants to be asked; false where it had to be killed after `timeout` milliseconds. */
+  /** Sends the image's stop signal; false if it had to be killed after `timeout` milliseconds. */
   async stop(timeout: number): Promise<boolean> {
     await signalContainer(this.#container, this.stopSignal);
     const late = new AbortController();
@@ -132,7 +132,7 @@ export class Instance {
     }
   }
 
-  /** Leaves no process, no control group, no socket. The tree is the caller's. */
+  /** Removes all processes, control groups and sockets. The tree belongs to the caller. */
   async remove(): Promise<void> {
     await this.network?.close();
     await removeContainer(this.#container);
@@ -145,7 +145,7 @@ export class Instance {
   }
 }
 
-/** systemd takes SIGTERM for a wish to start itself anew. */
+/** systemd takes SIGTERM for a request to re-execute itself. */
 function stopSignalOf({ stopSignal }: RuntimeConfig, init: boolean): string {
   return stopSignal ?? (init ? 'SIGRTMIN+3' : 'SIGTERM');
 }
@@ -159,7 +159,9 @@ interface Started {
 
 const filesIn = (directory: string) => join(directory, 'files');
 
-/** The instance may write to them, as it may under podman: they take none of the state's disk, and next to no memory. */
+/**
+ * The instance may write to these files, as with podman. A small tmpfs keeps them off the disk and bounds their memory.
+ */
 const filesOptions = ['size=64k', 'nr_inodes=16', 'mode=755'];
 
 async function makeFiles(directory: string): Promise<string> {
@@ -173,7 +175,7 @@ async function writeHostFiles(files: string, hostname: string): Promise<void> {
   const hosts = `127.0.0.1 localhost ${hostname}\n::1 localhost ip6-localhost ${hostname}\n`;
   await writeFile(join(files, 'hosts'), hosts, { mode: 0o644 });
   await writeFile(join(files, 'hostname'), `${hostname}\n`, { mode: 0o644 });
-  // A private network has no name server.
+  // Its private network has no name server.
   await writeFile(join(files, 'resolv.conf'), '', { mode: 0o644 });
 }
 
@@ -211,7 +213,7 @@ async function startProgram(
   return { startedAt, ended, notifications, network };
 }
 
-/** Where its own root has a way to the tree. */
+/** A path to the tree that its own root can enter. */
 async function rootIn({ id, ids, rootfs }: InstanceOptions): Promise<string> {
   if (!ids) return rootfs;
   const place = join(await makeRunDirectory(id, ids), 'rootfs');
@@ -220,7 +222,7 @@ async function rootIn({ id, ids, rootfs }: InstanceOptions): Promise<string> {
   return place;
 }
 
-/** runc fills /dev before it has changed its root: through a link it would do so on the host. */
+/** runc fills /dev before it changes its root, so a link there would lead to the host. */
 async function checkMountPoints(rootfs: string): Promise<void> {
   for (const name of ['dev', 'proc', 'sys']) {
     const found = await lstatIfThere(join(rootfs, name));
@@ -228,7 +230,7 @@ async function checkMountPoints(rootfs: string): Promise<void> {
   }
 }
 
-/** Undefined where it has ended before it could be looked into. */
+/** Undefined if it ended before its network could be entered. */
 async function enterOnceRunning(
   options: InstanceOptions,
   isOver: () => boolean,
@@ -241,7 +243,7 @@ async function enterOnceRunning(
       await checkLimits(id, limits);
       return await InstanceNetwork.enter(pid, limits.bandwidth);
     } catch (error) {
-      // What is wrong may be no more than that it is about to end.
+      // A failure may only mean that it is about to end.
       if (++failures === maxFailures) throw error;
     }
   }

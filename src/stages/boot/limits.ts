@@ -1,14 +1,14 @@
-/** Holds what an instance was promised to be held to against what the kernel says it is held to. */
+/** Compares the limits of an instance with those that the kernel reports. */
 import { availableControllers, readGroup } from '../../lib/container/cgroups.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { groupOf } from './cgroup-view.ts';
 import type { Limits } from './config.ts';
 
-/** The kernel counts memory in pages and processor time in microseconds. */
+/** Granularity: the kernel counts memory in pages and processor time in microseconds. */
 const memoryGrain = 65_536;
 const cpuGrain = 0.01;
 
-/** Before the start, which would otherwise fail in the runtime's words. Throws HOST_MISSING. */
+/** Before the start, because the runtime's own error would be unclear. Throws HOST_MISSING. */
 export async function checkControllers({ cpus }: Pick<Limits, 'cpus'>): Promise<void> {
   const there = await availableControllers();
   const needed = { memory: 'memory', pids: 'pids', ...(cpus !== undefined && { cpus: 'cpu' }) };
@@ -16,7 +16,7 @@ export async function checkControllers({ cpus }: Pick<Limits, 'cpus'>): Promise<
   if (missing.length > 0) throw unenforceable(missing);
 }
 
-/** Once it runs. Throws HOST_MISSING: a limit that is silently none would let one instance take all. */
+/** After the start. Throws HOST_MISSING: a limit that is silently ignored would let one instance use the whole host. */
 export async function checkLimits(id: string, wanted: Limits): Promise<void> {
   const { memoryLimit, pidsLimit, cpuLimit } = await readGroup(groupOf(id));
   const isEnforced = {

@@ -1,4 +1,4 @@
-/** The way into an instance's private network: sockets of ours that were made in it. */
+/** Access to an instance's private network, through sockets that Milliner makes in it. */
 import { close as closeDescriptor } from 'node:fs';
 import { open, readlink, type FileHandle } from 'node:fs/promises';
 import { request } from 'node:http';
@@ -8,7 +8,7 @@ import { native } from '../../lib/host/native.ts';
 import { monotonic } from './clock.ts';
 import { Throttle } from './throttle.ts';
 
-/** A server may listen on one of the two only. */
+/** A server may listen on only one of the two. */
 const loopback = ['127.0.0.1', '::1'];
 const maxPause = 50;
 /** Milliseconds for a connection from outside. */
@@ -21,11 +21,11 @@ export class InstanceNetwork {
 
   private constructor(space: FileHandle, bandwidth: number | undefined) {
     this.#space = space;
-    // Bytes in a second, shared by all connections from outside.
+    // Bytes per second, shared by all connections from outside.
     this.#throttle = bandwidth === undefined ? undefined : new Throttle(bandwidth / 8);
   }
 
-  /** Opens the network namespace of a process of the instance; bandwidth in bits a second. */
+  /** Opens the network namespace of a process of the instance; bandwidth in bits per second. */
   static async enter(pid: number, bandwidth: number | undefined): Promise<InstanceNetwork> {
     const space = await open(`/proc/${pid}/ns/net`, 'r');
     const [inside, outside] = await Promise.all([
@@ -33,12 +33,12 @@ export class InstanceNetwork {
       readlink('/proc/self/ns/net'),
     ]);
     if (inside !== outside) return new InstanceNetwork(space, bandwidth);
-    // The process has ended and its number is another's.
+    // The process has ended, and its number belongs to another one.
     await space.close();
     throw new Error(`process ${pid} is in the host's own network`);
   }
 
-  /** Whether a port of the instance takes connections; otherwise why not. */
+  /** Undefined if a port of the instance accepts connections, otherwise the reason. */
   async tcp(port: number, timeout: number): Promise<string | undefined> {
     const socket = await this.#connect(port, timeout);
     if (typeof socket === 'string') return socket;
@@ -46,7 +46,10 @@ export class InstanceNetwork {
     return undefined;
   }
 
-  /** Whether a URL answers with this status; the instance itself is asked, whatever the URL's host is. */
+  /**
+   * Undefined if a URL answers with this status, otherwise the reason. The request goes to the instance, whatever the
+   * URL's host is.
+   */
   async http(url: string, status: number, timeout: number): Promise<string | undefined> {
     const end = monotonic() + timeout;
     const socket = await this.#connect(Number(new URL(url).port || 80), timeout);
@@ -56,7 +59,7 @@ export class InstanceNetwork {
     return typeof found === 'string' ? found : `status ${found} where ${status} was expected`;
   }
 
-  /** Hands a connection from outside, which has not been read from, on to a port of the instance. */
+  /** Forwards a connection from outside, from which nothing was read, to a port of the instance. */
   async carry(port: number, outer: Socket): Promise<void> {
     const inner = await this.#connect(port, connectTimeout);
     if (typeof inner === 'string') {
@@ -67,7 +70,7 @@ export class InstanceNetwork {
       this.#carried.add(socket);
       socket.once('close', (isBroken: boolean) => {
         this.#carried.delete(socket);
-        // One that has ended both ways may have bytes on their way through the throttle yet: their end follows them.
+        // A socket that has ended in both directions may still have bytes in the throttle, so its end follows them.
         if (isBroken) (socket === inner ? outer : inner).destroySoon();
       });
       socket.on('error', () => socket.destroy());
@@ -81,7 +84,7 @@ export class InstanceNetwork {
     else from.pipe(to);
   }
 
-  /** A connected socket; otherwise why there is none. */
+  /** A connected socket, otherwise the reason why there is none. */
   async #connect(port: number, timeout: number): Promise<Socket | string> {
     const problems: string[] = [];
     for (const address of loopback) {
@@ -114,7 +117,7 @@ export class InstanceNetwork {
   }
 }
 
-/** The status of a GET, or why there is none; what the answer says is of no interest, and may have no end. */
+/** The status of a GET, or the reason why there is none. The body is not read, because it may be endless. */
 function ask(socket: Socket, url: string, timeout: number): Promise<number | string> {
   return new Promise((done) => {
     const { pathname, search, host } = new URL(url);

@@ -1,4 +1,6 @@
-/** The receiving end of sd_notify(3): what a service, or systemd itself as the first process, says of its state. */
+/**
+ * The receiving end of sd_notify(3): messages about their state from a service, or from systemd as the first process.
+ */
 import { close } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { native } from '../../lib/host/native.ts';
@@ -7,7 +9,9 @@ import { monotonic } from './clock.ts';
 const pollMilliseconds = 50;
 export const notifySocket = 'notify';
 
-/** Whatever runs in the instance may write here: only whether it is ready is believed, and only of itself. */
+/**
+ * Any program of the instance can write here, so only READY= and STATUS= are used, and they only affect this instance.
+ */
 export class Notifications {
   readonly #fd: number;
   readonly #poll: Promise<void>;
@@ -27,7 +31,7 @@ export class Notifications {
     return new Notifications(await native().bindDatagram(directory, notifySocket));
   }
 
-  /** Read to the end all the time: who sends a barrier waits until it has been taken. */
+  /** Reads all messages continuously, because a sender of a barrier waits until it is read. */
   async #receive(): Promise<void> {
     while (!this.#closed) {
       const message = await native().receiveDatagram(this.#fd);

@@ -1,4 +1,4 @@
-/** A recipe's `test` in numbers. */
+/** A recipe's `test` with times as numbers. */
 import type { TestPlan } from '../recipe/schema.ts';
 import type { Limits } from './config.ts';
 
@@ -8,7 +8,7 @@ export interface TimedCheck {
   /** For people. */
   name: string;
   check: Check;
-  /** Milliseconds in which it must pass; without, what is left of the time to be ready. */
+  /** Milliseconds in which it must pass; undefined for the rest of the time to become ready. */
   timeout: number | undefined;
   /** Milliseconds between two attempts. */
   interval: number;

@@ -1,4 +1,4 @@
-/** Ports of the host that lead to ports of an instance, as long as it runs. */
+/** Publishes ports of an instance on ports of the host while it runs. */
 import { createServer, type Server } from 'node:net';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { InstanceNetwork } from './network.ts';
@@ -6,12 +6,12 @@ import type { InstanceNetwork } from './network.ts';
 export interface PortMapping {
   /** An address of the host. */
   address: string;
-  /** 0 for one that is free. */
+  /** 0 for any free port. */
   hostPort: number;
   instancePort: number;
 }
 
-/** Gives the mappings with the ports that were taken, and how to let go of them. Throws PORT_UNUSABLE. */
+/** Returns the mappings with the actual ports, and a function that closes them. Throws PORT_UNUSABLE. */
 export async function publishPorts(
   network: InstanceNetwork,
   wanted: PortMapping[],

@@ -1,4 +1,4 @@
-/** Waits until an instance is what its recipe calls ready. */
+/** Waits until an instance is ready as its recipe defines it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonic } from './clock.ts';
 import type { Instance } from './instance.ts';
@@ -7,10 +7,10 @@ import type { BootPlan } from './plan.ts';
 import { describeFailure, listUnits, askTimeout, type Unit } from './units.ts';
 
 const pollMilliseconds = 300;
-/** Milliseconds: one that is asked at the last moment may answer. */
+/** Milliseconds, so that an attempt at the last moment can still succeed. */
 const minAttemptTimeout = 2000;
 
-/** Gives the monotonic time at which it was ready. Throws Finding where it cannot become ready, or not in time. */
+/** Returns the monotonic time at which it was ready. Throws Finding if it cannot become ready, or not in time. */
 export async function waitUntilReady(
   instance: Instance,
   plan: BootPlan,
@@ -67,7 +67,7 @@ async function waitForUnit(
     const remaining = deadline - monotonic();
     const timeout = Math.min(askTimeout, Math.max(remaining, minAttemptTimeout));
     const units = await listUnits(instance, name, { timeout, signal });
-    // Asked for by an alias, it answers with its own name; it is the first because it was asked for first.
+    // A unit that is requested by an alias reports its own name. The requested unit comes first.
     const unit = units?.[0];
     if (unit?.active === 'active') return activeSince(unit, instance);
     if (unit && hasDoneItsWork(unit)) return activeSince({ ...unit, activeAt: unit.doneAt }, instance);
@@ -79,12 +79,14 @@ async function waitForUnit(
   }
 }
 
-/** systemd.service(5): without RemainAfterExit= a oneshot is inactive again when it has succeeded, and never active. */
+/**
+ * systemd.service(5): without RemainAfterExit= a oneshot becomes inactive after success, without having been active.
+ */
 function hasDoneItsWork({ active, type, result, doneAt }: Unit): boolean {
   return active === 'inactive' && type === 'oneshot' && result === 'success' && doneAt > 0;
 }
 
-/** By its own word, as far as that can be true. */
+/** The time that the unit reports, limited to possible values. */
 function activeSince({ activeAt }: Unit, { startedAt }: Instance): number {
   return Math.min(Math.max(activeAt, startedAt), monotonic());
 }

@@ -1,4 +1,4 @@
-/** Tests one instance: start, readiness, checks, a while of watching, the checks once more, stop. */
+/** Tests one instance: start, readiness, checks, a period of watching, the checks again, stop. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runChecks } from './checks.ts';
 import { monotonic } from './clock.ts';
@@ -29,10 +29,10 @@ export interface TestOptions
 
 const maxLogLines = 100;
 const maxLastLines = 5;
-/** Milliseconds: what became ready at the last moment, or has passed before, need not answer at once. */
+/** Milliseconds: what became ready at the last moment, or passed before, gets some time to answer. */
 const minCheckMilliseconds = 5000;
 
-/** Gives what was found; whatever the image does is an answer. Throws INTERRUPTED, HOST_MISSING. */
+/** Returns what was found: any behaviour of the image is a result. Throws INTERRUPTED, HOST_MISSING. */
 export async function testInstance(options: TestOptions): Promise<InstanceOutcome> {
   const { number, plan } = options;
   const log: string[] = [];
@@ -89,10 +89,11 @@ async function watchPlan(
     await runPlan(instance, plan, number, both, outcome).catch(async (error: unknown) => {
       signal.throwIfAborted();
       if (error instanceof Finding) add(error, await wordsOf(instance, error.unit, both));
-      // What the watch has seen says it; it cut the test short.
+      // The watch ended the test, and reports the cause itself.
       else if (!watch.signal.aborted) throw error;
     });
-    // One that fills the disk or the process table has to go first; who ran out of memory can be told.
+    // An instance that fills the disk or the process table must be stopped first; one that is out of memory can be
+    // asked.
     const canAnswer = watch.causes.every(({ code }) => code === 'out-of-memory');
     if (plan.init && !instance.hasEnded && canAnswer) {
       await examineUnits(instance, plan, signal, outcome.report, found, add);
@@ -107,7 +108,7 @@ async function watchPlan(
   outcome.causes.push(...withLog(watch.causes, outcome.report.log), ...found);
 }
 
-/** An end says nothing of its reason: what was written before it may. */
+/** The exit status alone does not explain an end, but the output may. */
 function withLog(causes: Cause[], log: string[]): Cause[] {
   return causes.map((cause) =>
     cause.code === 'exited' && log.length > 0
@@ -130,7 +131,7 @@ async function runPlan(
   const context = { instance, number, signal, timeout: Math.max(remaining, minCheckMilliseconds) };
   checks.push(...(await runChecks(context, plan.checks)));
   requireChecks(checks);
-  // What falls over a moment after it said that it was ready is not.
+  // The instance may fail a moment after it reported that it is ready.
   await sleep(plan.settle, undefined, { signal });
   const once = plan.checks.map((check) => ({ ...check, timeout: minCheckMilliseconds }));
   const again = await runChecks(context, once);
@@ -150,7 +151,7 @@ async function wordsOf(instance: Instance, unit: string | undefined, signal: Abo
   return lastLogLinesOf(instance, unit, { timeout: askTimeout, signal }).catch(() => []);
 }
 
-/** The whole system, whether or not what was waited for came up. */
+/** Looks at all units, whether the awaited one started or not. */
 async function examineUnits(
   instance: Instance,
   { allow }: BootPlan,
@@ -162,7 +163,7 @@ async function examineUnits(
   const deadline = monotonic() + askTimeout;
   const ask = () => ({ timeout: Math.max(1, deadline - monotonic()), signal });
   const units = await listUnits(instance, undefined, ask());
-  // Any systemd has some: silence must not look like a system that is in order.
+  // systemd always has units, so an empty list means that it did not answer.
   if (!units || units.length === 0) {
     const silent = new Finding('not-ready', 'systemd did not answer when it was asked for its units');
     if (found.length === 0) add(silent, []);

@@ -1,4 +1,4 @@
-/** A bandwidth shared by any number of streams: a token bucket. */
+/** Limits the bandwidth of several streams together: a token bucket. */
 import { Transform } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -9,12 +9,12 @@ export class Throttle {
   readonly #rate: number;
   #free = performance.now();
 
-  /** Bytes in a second. */
+  /** Bytes per second. */
   constructor(rate: number) {
     this.#rate = rate;
   }
 
-  /** A stream that lets through what its turn allows. */
+  /** A stream that passes data at the shared rate. */
   stream(): Transform {
     return new Transform({
       allowHalfOpen: true,
@@ -24,7 +24,7 @@ export class Throttle {
     });
   }
 
-  /** Whoever comes next waits for what was let through before. */
+  /** The next stream waits for the data that passed before. */
   async #wait(bytes: number): Promise<void> {
     const now = performance.now();
     const start = Math.max(this.#free, now - burst * 1000);

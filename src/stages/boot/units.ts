@@ -1,4 +1,4 @@
-/** What an instance's systemd says of its units and its journal. The answers are the image's own: data, never trusted. */
+/** Reads units and journal from an instance's systemd. The answers come from the image, and are not trusted. */
 import type { ExecOptions } from '../../lib/container/runtime.ts';
 import type { Instance } from './instance.ts';
 import type { JournalEntry } from './verdict.ts';
@@ -11,32 +11,32 @@ export interface Unit {
   sub: string;
   /** success, exit-code, signal, timeout, oom-kill and others. */
   result: string;
-  /** How often systemd has started it again on its own. */
+  /** Number of automatic restarts. */
   restarts: number;
-  /** Of its main process. */
+  /** Exit status of its main process. */
   exitStatus: number;
-  /** Milliseconds of the monotonic clock when it last became active; 0 where it never did. */
+  /** Milliseconds of the monotonic clock when it last became active; 0 if never. */
   activeAt: number;
-  /** Of a service: oneshot, notify and others. */
+  /** For a service: oneshot, notify and others. */
   type: string;
-  /** Milliseconds of the monotonic clock when its main process last ended; 0 where it never did. */
+  /** Milliseconds of the monotonic clock when its main process last ended; 0 if never. */
   doneAt: number;
 }
 
 const properties =
   'Id,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ActiveEnterTimestampMonotonic,Type,ExecMainExitTimestampMonotonic';
-/** Milliseconds that systemd may take for an answer. */
+/** Milliseconds for an answer of systemd. */
 export const askTimeout = 20_000;
 const maxJournalEntries = 200;
 const maxJournalLines = 10;
 const maxUnits = 10_000;
-/** systemd's UNIT_NAME_MAX; the other values are words. */
+/** systemd's UNIT_NAME_MAX; the other values are short words. */
 const maxValueLength = 256;
 
-/** Milliseconds for the answer, and how the question is called off. */
+/** Milliseconds for the answer, and an abort signal. */
 type AskOptions = Pick<ExecOptions, 'timeout' | 'signal'>;
 
-/** Every unit that is loaded, and the named one; undefined while systemd does not answer yet. */
+/** Every loaded unit and the requested one; undefined while systemd does not answer yet. */
 export async function listUnits(
   instance: Instance,
   requested: string | undefined,
@@ -48,7 +48,7 @@ export async function listUnits(
   return exitCode === 0 ? parseUnits(stdout) : undefined;
 }
 
-/** Blocks of NAME=VALUE lines with an empty line between them (systemctl(1), show); what is too many or too long is cut. */
+/** Blocks of NAME=VALUE lines separated by an empty line (systemctl(1), show); too many or too long ones are cut. */
 export function parseUnits(text: string): Unit[] {
   const blocks = text.split(/\n\n+/).slice(0, maxUnits);
   return blocks.flatMap((block) => {
@@ -78,7 +78,7 @@ function numberOf(text: string | undefined): number {
   return text !== undefined && /^\d{1,18}$/.test(text) ? Number(text) : 0;
 }
 
-/** systemd.exec(5), "Process exit codes": what systemd itself could not do for a program. */
+/** systemd.exec(5), "Process exit codes": steps of systemd that failed before the program ran. */
 const exitStatuses: Record<number, string> = {
   200: 'its working directory is missing (CHDIR)',
   203: 'its program cannot be executed (EXEC)',
@@ -102,7 +102,7 @@ export function describeFailure({ name, result, exitStatus }: Unit): string {
   return `${name} failed: exit status ${exitStatus}${meaning && `, ${meaning}`}`;
 }
 
-/** The last lines that a unit wrote. */
+/** The last lines that a unit logged. */
 export async function lastLogLinesOf(
   instance: Instance,
   unit: string,
@@ -125,7 +125,7 @@ export async function lastLogLinesOf(
   return lines.map((line) => line.slice(0, maxCharacters));
 }
 
-/** A string where the journal cannot be read, and why: silence must not look like a clean journal. */
+/** A string with the reason if the journal cannot be read: it must not look like a journal without errors. */
 export async function readJournalErrors(
   instance: Instance,
   options: AskOptions,
@@ -134,12 +134,12 @@ export async function readJournalErrors(
   const program = [...args, String(maxJournalEntries)];
   const { exitCode, stdout, stderr, timedOut } = await instance.exec(program, options);
   if (timedOut) return 'journalctl has not come to its end';
-  // It exits 1 where there is nothing to show.
+  // journalctl exits with 1 if there is nothing to show.
   if (exitCode !== 0 && stderr.trim() !== '') return stderr.trim().slice(0, maxCharacters);
   return stdout.split('\n').filter(Boolean).slice(-maxJournalEntries).flatMap(parseEntry);
 }
 
-/** systemd.journal-fields(7); a field that is no UTF-8 comes as an array of bytes. */
+/** systemd.journal-fields(7); a field that is not UTF-8 is an array of bytes. */
 export function parseEntry(line: string): JournalEntry[] {
   try {
     const entry = JSON.parse(line) as Record<string, unknown> | null;

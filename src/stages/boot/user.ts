@@ -1,4 +1,4 @@
-/** Whom an image's program runs as: the OCI image configuration's `User`, looked up in the image's own files. */
+/** The user of an image's program: `User` of the OCI image configuration, looked up in the image's own files. */
 import { readInside } from '../../lib/host/resolve-in-root.ts';
 
 export interface ProcessUser {
@@ -8,7 +8,7 @@ export interface ProcessUser {
   home: string;
 }
 
-/** `user`, `uid`, `user:group`, `uid:gid` in any mixture; undefined where the image has no such user or group. */
+/** `user`, `uid`, `user:group`, `uid:gid` in any combination; undefined if the image has no such user or group. */
 export async function findUser(rootfs: string, user = ''): Promise<ProcessUser | undefined> {
   const [name = '', group] = user.split(':');
   const users = await rowsOf(rootfs, 'etc/passwd');
@@ -32,7 +32,7 @@ async function rowsOf(rootfs: string, path: string): Promise<string[][]> {
   return text.split('\n').map((line) => line.split(':'));
 }
 
-/** (uid_t)-1 means nobody at all to the kernel. */
+/** (uid_t)-1 is no user to the kernel. */
 function idOf(text: string | undefined): number | undefined {
   const id = text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
   return id !== undefined && id < 0xffff_ffff ? id : undefined;

@@ -1,4 +1,4 @@
-/** What a boot has shown of an image: plain data, kept by manifest digest, and attested when the image is signed. */
+/** The verdict of a test boot: plain data, stored by manifest digest, and attested when the image is signed. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { TestPlan } from '../recipe/schema.ts';
 
@@ -22,19 +22,19 @@ export type CauseCode = (typeof causeCodes)[number];
 export interface Cause {
   code: CauseCode;
   message: string;
-  /** From 1 on. */
+  /** Counted from 1. */
   instance: number;
 }
 
 export interface CheckResult {
-  /** As the recipe has it: `tcp 3306`, `http http://localhost/`, `exec mariadb-admin ping`. */
+  /** As in the recipe: `tcp 3306`, `http http://localhost/`, `exec mariadb-admin ping`. */
   check: string;
   instance: number;
   passed: boolean;
   attempts: number;
-  /** Since the instance was ready. */
+  /** Seconds since the instance was ready. */
   seconds: number;
-  /** What the last attempt met with. */
+  /** Problem of the last attempt. */
   problem?: string;
 }
 
@@ -45,22 +45,22 @@ export interface JournalEntry {
 
 export interface InstanceReport {
   instance: number;
-  /** From the start of the container to its readiness; absent where it never was ready. */
+  /** Seconds from the start of the container until it was ready; absent if it never was. */
   readySeconds?: number;
   failedUnits: string[];
-  /** Units that systemd started again on its own. */
+  /** Units that systemd restarted automatically. */
   restartedUnits: string[];
-  /** Of priority err and above. */
+  /** Entries of priority err and above. */
   journalErrors: JournalEntry[];
-  /** Why the journal could not be read; then there are no journalErrors to go by. */
+  /** Why the journal could not be read; then journalErrors is empty. */
   journalProblem?: string;
   /** Bytes. */
   peakMemory?: number;
   oomKills: number;
   exitCode?: number;
-  /** From the request to end to the end. */
+  /** Seconds from the stop request to the end. */
   stopSeconds?: number;
-  /** The last lines that it wrote to its standard output and error. */
+  /** The last lines of its standard output and error. */
   log: string[];
 }
 
@@ -70,15 +70,15 @@ export interface Verdict {
   passed: boolean;
   causes: Cause[];
   checks: CheckResult[];
-  /** The slowest instance's; absent where one never was ready. */
+  /** Of the slowest instance; absent if one never was ready. */
   readySeconds?: number;
   failedUnits: string[];
   journalErrors: JournalEntry[];
-  /** The largest instance's, bytes. */
+  /** Of the largest instance, in bytes. */
   peakMemory?: number;
   instances: InstanceReport[];
   plan: TestPlan & { init: boolean };
-  /** What the instances ran on. */
+  /** The host of the test. */
   host: { runtime: string; kernel: string; architecture: string };
   /** ISO 8601. */
   started: string;
@@ -96,7 +96,7 @@ export type VerdictInput = Pick<
   'name' | 'manifestDigest' | 'plan' | 'host' | 'started' | 'finished'
 >;
 
-/** One image's verdict from those of its instances: it passed where not one of them gave cause for more. */
+/** Combines the outcomes of the instances: the image passed if none of them has a cause. */
 export function makeVerdict(input: VerdictInput, outcomes: InstanceOutcome[]): Verdict {
   const reports = outcomes.map(({ report }) => report);
   const causes = outcomes.flatMap((one) => one.causes);
@@ -115,7 +115,7 @@ export function makeVerdict(input: VerdictInput, outcomes: InstanceOutcome[]): V
   };
 }
 
-/** Only what passed its test boot may leave. Throws IMAGE_UNBOOTED. */
+/** Requires that an image has passed its test boot. Throws IMAGE_UNBOOTED. */
 export function requirePassed(
   verdict: Verdict | undefined,
   { name, manifestDigest }: Pick<Verdict, 'name' | 'manifestDigest'>,

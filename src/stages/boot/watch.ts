@@ -1,4 +1,4 @@
-/** Watches an instance for what must end its test at once: the limits that it runs into, and its own end. */
+/** Watches an instance for events that end its test at once: reaching a limit, and its own end. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GroupState } from '../../lib/container/cgroups.ts';
 import type { Limits } from './config.ts';
@@ -7,19 +7,19 @@ import type { Instance } from './instance.ts';
 import type { Cause, CauseCode } from './verdict.ts';
 
 const pollMilliseconds = 200;
-/** Bytes of standard output and error; a service has a journal or a log file for more. */
+/** Bytes of standard output and error; a service should use a journal or a log file for more. */
 const maxOutputBytes = 64 * 1024 * 1024;
 
 export interface WatchOptions extends DiskOptions {
   instance: Instance;
-  /** From 1 on, for the causes. */
+  /** Number of the instance, from 1, for the causes. */
   number: number;
   limits: Limits;
   /** Bytes that it has written to its standard output and error. */
   output: () => number;
 }
 
-/** What an instance ran into; the first is what ended it. */
+/** Causes in the order of their detection; the first one ended the test. */
 export class Watch {
   readonly causes: Cause[] = [];
   readonly #options: WatchOptions;
@@ -27,12 +27,12 @@ export class Watch {
   readonly #over = new AbortController();
   readonly #loop: Promise<void>;
   #failure: unknown;
-  /** The end is expected from now on: the instance was asked to stop, or runs to its end. */
+  /** Set once the instance was asked to stop, or is expected to end by itself. */
   endIsFine = false;
 
   constructor(options: WatchOptions) {
     this.#options = options;
-    // What fails is thrown by end(); until then it ends the test like any other cause.
+    // end() throws the failure; until then it ends the test like any other cause.
     this.#loop = this.#run().catch((error: unknown) => {
       this.#failure = error;
       this.#stop.abort();
@@ -65,7 +65,7 @@ export class Watch {
       await this.#lookAtDisk();
       await sleep(pollMilliseconds, undefined, { signal: this.#over.signal }).catch(() => undefined);
     }
-    // What has just ended may have filled it last.
+    // The instance may have filled the disk just before it ended.
     await this.#lookAtDisk();
   }
 

@@ -1,19 +1,19 @@
-/** A tree as the image shows it, held as data: what a layer is written from and what a child is compared with. */
+/** A tree as the image shows it, as data: layers are written from it, and a child is compared with it. */
 import type { ScanEntry } from '../../lib/host/native.ts';
 import type { ByteString } from '../../lib/host/paths.ts';
 
 /**
- * A directory's time moves with every name made in it and no package's check looks at it: one constant for all, but for
- * those of a base, which keep theirs: which of them a change has touched is another matter for each snapshotter.
+ * A directory's time changes with every name that is added, and no package's check compares it. So all directories get
+ * one constant, except those of the base, which keep theirs: snapshotters differ in which of these a change touches.
  */
 export const directoryTime = 0;
 
 export interface TreeEntry extends ScanEntry {
-  /** sha256 of the content, hex; for regular files, once it has been read. */
+  /** sha256 of the content, hexadecimal; for regular files, once it was read. */
   sha256?: string;
 }
 
-/** By path; in the order of the scan, parents before children. */
+/** By path, in the order of the scan: parents before children. */
 export type Tree = Map<ByteString, TreeEntry>;
 
 const typeMask = 0o170000;
@@ -21,11 +21,11 @@ export const isDirectory = (entry: TreeEntry): boolean => (entry.mode & typeMask
 export const isRegular = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o100000;
 export const isLink = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o120000;
 export const isSocket = (entry: TreeEntry): boolean => (entry.mode & typeMask) === 0o140000;
-/** Whether it is of the type that a mode has. */
+/** Whether the entry has the file type of this mode. */
 export const hasType = (entry: TreeEntry, mode: number): boolean =>
   (entry.mode & typeMask) === (mode & typeMask);
 
-/** SELinux labels belong to the host that runs an application image, not to the image. */
+/** SELinux labels belong to the host that runs an image, not to the image. */
 const hostXattr = 'security.selinux';
 
 export function treeOf(entries: ScanEntry[]): Tree {
@@ -49,7 +49,7 @@ interface StoredEntry extends Omit<TreeEntry, 'ctimeNanoseconds' | 'btimeNanosec
   xattrs?: Record<string, string>;
 }
 
-/** One JSON value a line, so that a large tree needs no large string. */
+/** One JSON value per line, so that a large tree needs no large string. */
 export function* serializeTree(tree: Tree): Generator<string> {
   for (const { btimeNanoseconds: _, ...entry } of tree.values()) {
     const stored: StoredEntry = {
@@ -62,7 +62,7 @@ export function* serializeTree(tree: Tree): Generator<string> {
   }
 }
 
-/** Reads what serializeTree wrote, in whatever pieces it comes. */
+/** Reads the output of serializeTree, in pieces of any size. */
 export async function parseTree(pieces: AsyncIterable<string> | Iterable<string>): Promise<Tree> {
   const tree: Tree = new Map();
   for await (const lines of linesOf(pieces)) {
@@ -74,7 +74,7 @@ export async function parseTree(pieces: AsyncIterable<string> | Iterable<string>
   return tree;
 }
 
-/** Many at once, without their ends; what stands behind the last end is no line. */
+/** Several lines at once, without line ends; text behind the last line end is dropped. */
 export async function* linesOf(pieces: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string[]> {
   let rest = '';
   for await (const piece of pieces) {

@@ -1,24 +1,27 @@
-/** What hangs on an image in a registry: OCI manifests with their blobs (OCI image specification 1.1, manifest.md). */
+/**
+ * Artifacts attached to an image in a registry: OCI manifests with their blobs (OCI image specification 1.1,
+ * manifest.md).
+ */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { manifestType, type Descriptor } from '../../lib/oci/descriptor.ts';
 import { isDigest, sha256Of, type Digest } from '../../lib/oci/digest.ts';
 import { readJson, type Refuse } from './untrusted-json.ts';
 
-/** A manifest with its blobs by digest: those to push before it, or those that were fetched with it. */
+/** A manifest with its blobs by digest: to be pushed before it, or fetched with it. */
 export interface Fetched {
   manifest: Buffer;
   blobs: ReadonlyMap<string, Buffer>;
 }
 
 export interface Artifact extends Fetched {
-  /** Of the manifest, with the annotations that a list of referrers shows. */
+  /** Descriptor of the manifest, with the annotations that a list of referrers shows. */
   descriptor: Descriptor;
 }
 
 const digestSchema = z.custom<Digest>(isDigest, { error: 'is not a sha256 digest' });
 
-/** Null is how some write what is not there. */
+/** Some clients write null for an absent value. */
 const annotationsSchema = z
   .record(z.string(), z.string())
   .nullish()
@@ -31,7 +34,7 @@ const descriptorSchema = z.object({
   annotations: annotationsSchema,
 });
 
-/** As many signatures as anybody has; what others put there is fetched and read whole. */
+/** More signatures than any image has. Other users can add some, and all of them are fetched and read. */
 export const maxLayers = 1000;
 
 const manifestSchema = z.object({
@@ -48,7 +51,7 @@ export function readManifest(manifest: Uint8Array, name: string): AttachedManife
   return readJson(manifest, manifestSchema, refuseAltered(name));
 }
 
-/** A layer's blob, if it is the one that was promised. Throws IMAGE_ALTERED. */
+/** A layer's blob, verified against its descriptor. Throws IMAGE_ALTERED. */
 export function blobOf({ blobs }: Fetched, { digest, size }: Descriptor, name: string): Buffer {
   const bytes = blobs.get(digest);
   if (!bytes) throw refuseAltered(name)(`lacks its blob ${digest}`);

@@ -1,6 +1,6 @@
 /**
- * "Simple signing" as it was before cosign (containers/image, docs/containers-signature.5.md): an OpenPGP message whose
- * content says which image it is, and under which reference. Red Hat and Fedora sign so; we never do.
+ * "Simple signing" before cosign (containers/image, docs/containers-signature.5.md): an OpenPGP message that contains
+ * the image's digest and reference. Red Hat and Fedora sign so; Milliner only verifies it.
  */
 import { z } from 'zod';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -8,7 +8,7 @@ import { refuseAltered } from './artifact.ts';
 import { printable, requireIdentity, type ExpectedIdentity } from './identity.ts';
 import { readJson } from './untrusted-json.ts';
 
-/** Strict, as in podman: what is signed may hold nothing that a later version would give a meaning to. */
+/** Strict, as in podman: a signature must not contain fields whose meaning a later version may define. */
 const contentSchema = z.strictObject({
   critical: z.strictObject({
     type: z.literal('atomic container signature'),
@@ -18,12 +18,12 @@ const contentSchema = z.strictObject({
   optional: z.looseObject({ creator: z.string().optional(), timestamp: z.int().optional() }),
 });
 
-/** Podman passes over what lies beside OpenPGP signatures in other formats; so do we. */
+/** Signatures in formats other than OpenPGP are skipped, as in podman. */
 export function isOpenPgpMessage(bytes: Uint8Array): boolean {
   return ((bytes[0] ?? 0) & 0x80) !== 0;
 }
 
-/** The reference that was signed. `content` is what the key is known to have signed. Throws IMAGE_ALTERED, SIGNED_ELSEWHERE. */
+/** The reference that was signed. `content` was verified with the key. Throws IMAGE_ALTERED, SIGNED_ELSEWHERE. */
 export function readAtomicSignature(
   content: Buffer,
   { digest, ...expected }: ExpectedIdentity & { digest: Digest },

@@ -1,7 +1,7 @@
 /**
- * What cosign before version 3 hangs beside an image: a manifest under the tag `sha256-HEX.sig` or `.att`, with one
- * layer for each signature or attestation (cosign, specs/SIGNATURE_SPEC.md). Everyone who signs the image writes to
- * the same manifest, so that others' layers are kept.
+ * Attachments of cosign before version 3: a manifest under the tag `sha256-HEX.sig` or `.att`, with one layer for each
+ * signature or attestation (cosign, specs/SIGNATURE_SPEC.md). All signers of an image share this manifest, so layers of
+ * others are kept.
  */
 import { manifestType, type Descriptor } from '../../lib/oci/descriptor.ts';
 import { tagOf, type Digest } from '../../lib/oci/digest.ts';
@@ -18,7 +18,7 @@ import {
 
 export interface Attachment extends Artifact {
   tag: string;
-  /** False where the registry has all of it: its manifest is given as it is. */
+  /** False if the registry already has everything; the manifest is then returned unchanged. */
   changed: boolean;
 }
 
@@ -30,14 +30,14 @@ export interface AttachedLayer {
 export type AttachmentKind = 'sig' | 'att';
 
 const configType = 'application/vnd.oci.image.config.v1+json';
-/** In an attestation's layer it is there, and empty: the envelope has its own. */
+/** Present and empty in an attestation's layer, because the envelope has its own signature. */
 export const signatureAnnotation = 'dev.cosignproject.cosign/signature';
 
 export function attachmentTag(image: Digest, kind: AttachmentKind): string {
   return `${tagOf(image)}.${kind}`;
 }
 
-/** `supersedes` tells which of the existing layers ours take the place of. Throws IMAGE_ALTERED. */
+/** `supersedes` tells whether one of the new layers replaces an existing one. Throws IMAGE_ALTERED. */
 export function mergeLayers(
   tag: string,
   own: readonly AttachedLayer[],
@@ -76,7 +76,7 @@ function isSame(one: Descriptor, other: Descriptor): boolean {
 }
 
 function makeAttachment(layers: { descriptor: Descriptor; bytes?: Buffer | undefined }[]): Artifact {
-  // As cosign makes it, time included: whoever of us wrote last, the bytes are alike.
+  // The same bytes as cosign makes, time included, so the result does not depend on who wrote last.
   const never = '0001-01-01T00:00:00Z';
   const config = toJson({
     architecture: '',

@@ -1,4 +1,4 @@
-/** Attestations as cosign before version 3 stores them: DSSE envelopes as layers of the image's `.att` tag. */
+/** Attestations in the format of cosign before version 3: DSSE envelopes as layers of the image's `.att` tag. */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -25,11 +25,11 @@ const envelopeSchema = z.object({
   signatures: z.array(z.object({ sig: z.string() })).max(100),
 });
 
-/** An envelope that waits to be examined, wherever it was found. */
+/** An envelope to be verified, with its origin. */
 export interface FoundEnvelope {
   /** For messages. */
   name: string;
-  /** What the place says that it holds; the statement tells whether it does. */
+  /** The predicate type that its layer or bundle claims; the signed statement may differ. */
   predicateType: string | undefined;
   /** Throws IMAGE_ALTERED. */
   read(): Envelope;
@@ -39,7 +39,7 @@ export function attachedLayer({ predicateType, envelope }: Attestation, key: Pub
   const bytes = toJson({
     payloadType: envelope.payloadType,
     payload: envelope.payload.toString('base64'),
-    // A key id that a verifier does not know makes it pass over the signature; cosign leaves it empty.
+    // Empty, as in cosign: verifiers skip a signature with a key ID that they do not know.
     signatures: envelope.signatures.map((signature) => ({ keyid: '', sig: signature.toString('base64') })),
   });
   const annotations = {
@@ -51,8 +51,8 @@ export function attachedLayer({ predicateType, envelope }: Attestation, key: Pub
 }
 
 /**
- * Attestations of other keys and other kinds are kept; one of ours of the same kind is replaced: an image that was
- * booted again has one verdict. Throws IMAGE_ALTERED where the existing is unreadable.
+ * Keeps attestations of other keys and kinds, and replaces this key's of the same kind: an image that was booted again
+ * has one verdict. Throws IMAGE_ALTERED if the existing manifest is invalid.
  */
 export function mergeAttestations(
   key: PublicKey,
@@ -76,7 +76,7 @@ export function mergeAttestations(
   });
 }
 
-/** Throws IMAGE_ALTERED where the manifest is unreadable. */
+/** Throws IMAGE_ALTERED if the manifest is invalid. */
 export function attachedEnvelopes(image: Digest, fetched: Fetched | undefined): FoundEnvelope[] {
   const name = attachmentTag(image, 'att');
   const layers = fetched ? readManifest(fetched.manifest, name).layers : [];

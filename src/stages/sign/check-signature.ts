@@ -1,4 +1,4 @@
-/** Whether a signature is one, and of which key it says to be. */
+/** Verifies a signature, and tells whose key it claims to be of. */
 import { verify } from 'node:crypto';
 import type { PublicKey } from './public-key.ts';
 
@@ -10,14 +10,14 @@ export function isSignatureValid(
   try {
     return hashes.some((hash) => verify(hash, content, key, signature));
   } catch {
-    // OpenSSL throws at some of what is no signature at all.
+    // OpenSSL throws for some malformed signatures.
     return false;
   }
 }
 
 /**
- * Annotation of ours on a signature's layer: the hint of the key that made it. A legacy signature does not tell, and
- * without it a damaged one looks like one of another key. It is signed by nobody and decides nothing but which
- * reason a refusal gives.
+ * Milliner's annotation of a signature's layer: the hint of its key. A signature in the older format does not contain
+ * one, so without it a damaged signature looks like one of another key. The annotation is not signed, and only selects
+ * the reason of a refusal.
  */
 export const keyHintAnnotation = 'io.milliner.key-hint';

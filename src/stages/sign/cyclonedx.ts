@@ -1,9 +1,8 @@
 /**
- * The bill of materials as a CycloneDX 1.6 document in JSON (https://cyclonedx.org/docs/1.6/json/): the image as what
- * it is about, its operating system, each rpm with its files in it, and the files that no package owns.
- *
- * Written here because a document of a hundred thousand files is plain JSON in one go: @cyclonedx/cyclonedx-library
- * makes four objects of each, and knows no pedigree, which is where the base stands. Tests hold it to its validator.
+ * The SBOM as a CycloneDX 1.6 document in JSON (https://cyclonedx.org/docs/1.6/json/): the image as its subject, the
+ * operating system, each rpm with its files, and the files that no package owns. It does not use
+ * @cyclonedx/cyclonedx-library, which makes four objects for each file of a hundred thousand, and does not support the
+ * pedigree that describes the base. Tests validate the document with that library.
  */
 import { createHash } from 'node:crypto';
 import { isoTime } from './artifact.ts';
@@ -42,7 +41,7 @@ export function cyclonedxDocument(facts: SbomFacts): CycloneDxDocument {
   return { ...head, serialNumber: serialOf(content), ...content };
 }
 
-/** A file of several packages stands in each of them. */
+/** A file of several packages is listed in each. */
 function groupByOwner(files: readonly SbomFile[]): { owned: Map<string, SbomFile[]>; unclaimed: SbomFile[] } {
   const owned = new Map<string, SbomFile[]>();
   for (const file of files) {
@@ -67,7 +66,7 @@ function describeImage({ name, manifestDigest }: Pick<SbomFacts, 'name' | 'manif
   };
 }
 
-/** By the name that Trivy looks for, and, for grype, by the one of os-release. */
+/** Trivy looks for the name, and grype for the one of os-release. */
 function describeSystem({ id, versionId }: NonNullable<SbomFacts['distribution']>) {
   return {
     type: 'operating-system',
@@ -99,14 +98,14 @@ function describePackage(rpm: ListedPackage, files: readonly SbomFile[] = []) {
   };
 }
 
-/** What is no expression of the SPDX list has its own words for a name. */
+/** A text that is no SPDX expression becomes the licence's name. */
 function licensesOf({ declared: { expression, extracted }, license }: ListedPackage) {
   if (expression === 'NOASSERTION') return {};
   const isOwn = extracted.some(({ licenseId }) => licenseId === expression);
   return { licenses: [isOwn ? { license: { name: license.trim() } } : { expression }] };
 }
 
-/** As Trivy reads it: advisories are about sources. */
+/** In Trivy's format, because advisories are about source packages. */
 function sourceOf({ source }: ListedPackage) {
   if (source === undefined) return [];
   return [
@@ -129,7 +128,7 @@ function describeFile({ path, sha1, sha256, layer }: SbomFile) {
   };
 }
 
-/** Of the content, so that the same document has the same one: a UUID of version 8 (RFC 9562). */
+/** A UUID of version 8 from the content (RFC 9562), so that the same document has the same one. */
 function serialOf(content: object): string {
   const hex = createHash('sha256').update(JSON.stringify(content)).digest('hex');
   const variant = ((Number.parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16);

@@ -1,6 +1,6 @@
 /**
- * The box that cosign keeps a private key in: JSON of go-securesystemslib's `encrypted` package. scrypt makes the key
- * from the password; nacl/secretbox (XSalsa20-Poly1305) holds the content and tells whether the password was right.
+ * cosign's encrypted private key: JSON of go-securesystemslib's `encrypted` package. scrypt derives the key from the
+ * password; nacl/secretbox (XSalsa20-Poly1305) encrypts the content and detects a wrong password.
  */
 import { randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -10,7 +10,7 @@ import { readBase64, readJson, type Refuse } from './untrusted-json.ts';
 
 const scryptAsync = promisify<string, Buffer, number, object, Buffer>(scrypt);
 
-/** What cosign itself writes. */
+/** The parameters that cosign uses. */
 const ownParameters = { N: 65_536, r: 8, p: 1 };
 const keyLength = 32;
 const saltLength = 32;
@@ -20,7 +20,7 @@ const base64 = z.string().max(65_536);
 const boxSchema = z.object({
   kdf: z.object({
     name: z.literal('scrypt'),
-    // A file may not ask for more than 256 MiB and four rounds of them: it is read before it is known to be ours.
+    // At most 256 MiB and four rounds, because the parameters are read before the file is verified.
     params: z.object({
       N: z
         .int()
@@ -63,6 +63,6 @@ export async function openBox(bytes: Uint8Array, password: string, refuse: Refus
 }
 
 function deriveKey(password: string, salt: Buffer, { N, r, p }: typeof ownParameters): Promise<Buffer> {
-  // Twice what RFC 7914 needs: OpenSSL counts its own working memory too.
+  // Twice what RFC 7914 needs, because OpenSSL also counts its own working memory.
   return scryptAsync(password, salt, keyLength, { N, r, p, maxmem: 256 * N * r + 1024 * r * p + (1 << 20) });
 }

@@ -1,7 +1,9 @@
-/** Which reason a refusal gives where several signatures were looked at and none holds. */
+/** Chooses the reason to report if several signatures were checked and none is valid. */
 import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
 
-/** The first that there is among the failures: someone else's signature beside a damaged one of ours is no news. */
+/**
+ * The first code that occurs is reported: a damaged signature of the expected key matters more than one of another key.
+ */
 export const bySeverity: readonly ErrorCode[] = [
   'IMAGE_ALTERED',
   'SIGNED_ELSEWHERE',
@@ -12,13 +14,13 @@ export const bySeverity: readonly ErrorCode[] = [
   'SIGNATURE_WRONG_KEY',
 ];
 
-/** Undefined where there is none. */
+/** Undefined if there is none. */
 export function mostSevere(failures: readonly MillinerError[]): MillinerError | undefined {
   const found = bySeverity.flatMap((code) => failures.find((error) => error.code === code) ?? []);
   return found[0] ?? failures[0];
 }
 
-/** What `examine` gives for the first candidate at which it does not throw; undefined passes over one. */
+/** The result of `examine` for the first candidate for which it does not throw; undefined skips a candidate. */
 export function firstValid<Candidate, Found>(
   candidates: Iterable<Candidate>,
   examine: (candidate: Candidate) => Found | undefined,

@@ -1,16 +1,16 @@
-/** Of which reference a signature is: the rule that podman and skopeo have by default (matchRepoDigestOrExact). */
+/** Checks which reference a signature is for, by the default rule of podman and skopeo (matchRepoDigestOrExact). */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { parseReference, showReference } from '../../lib/registry/reference.ts';
 
 export interface ExpectedIdentity {
-  /** REGISTRY/REPOSITORY:TAG, or REGISTRY/REPOSITORY for whatever tag. */
+  /** REGISTRY/REPOSITORY:TAG, or REGISTRY/REPOSITORY for any tag. */
   reference: string;
-  /** Whether a signature of the reference's repository will do: cosign before version 3 writes no other. */
+  /** Whether to accept a signature for the reference's repository, because cosign before version 3 writes no other. */
   orRepository?: boolean;
 }
 
 /**
- * Gives what was signed: the very tag where the reference has one, its repository where it has none. Throws
+ * Returns the signed reference: it must equal a reference with a tag, and have the repository of one without. Throws
  * SIGNED_ELSEWHERE.
  */
 export function requireIdentity(
@@ -30,7 +30,7 @@ export function printable(text: string): string {
   return JSON.stringify(text.slice(0, 300));
 }
 
-/** Clients write Docker Hub's names in several ways. */
+/** Clients write Docker Hub's name in several ways. */
 function canonicalName(signed: string): string {
   try {
     return showReference(parseReference(signed));
@@ -40,7 +40,7 @@ function canonicalName(signed: string): string {
   }
 }
 
-/** A colon before the last slash is that of a port. */
+/** A colon before the last slash belongs to a port. */
 function repositoryOf(reference: string): string {
   return reference.replace(/(\/[^/:]+):[^/:]+$/, '$1');
 }

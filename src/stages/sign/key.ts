@@ -1,4 +1,7 @@
-/** Our own key pairs, as cosign makes them: ECDSA on P-256, the private one in an encrypted PEM, the public one as SPKI. */
+/**
+ * Milliner's own key pairs, in cosign's format: ECDSA on P-256, the private key as encrypted PEM, the public key as
+ * SPKI.
+ */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { p256 } from '@noble/curves/nist.js';
 import { openBox, sealBox } from './encrypted.ts';
@@ -11,11 +14,11 @@ export interface KeyPair {
 }
 
 const privateType = 'ENCRYPTED SIGSTORE PRIVATE KEY';
-/** What cosign before 2.0 wrote. */
+/** Also the type that cosign before 2.0 wrote. */
 const readTypes = [privateType, 'ENCRYPTED COSIGN PRIVATE KEY'];
 const curve = 'prime256v1';
 
-/** Keeps the secret where neither JSON nor a debugger's print finds it. */
+/** Keeps the secret in a private field, where neither JSON nor a debugger's output shows it. */
 export class SigningKey {
   readonly public: PublicKey;
   readonly #secret: Uint8Array;
@@ -26,8 +29,8 @@ export class SigningKey {
   }
 
   /**
-   * The DER form of an ECDSA signature over the sha256. Its nonce is RFC 6979's: the same content always gives the
-   * same signature, so that what is published twice is the same bytes.
+   * An ECDSA signature over the sha256, in DER. The nonce is that of RFC 6979, so the same content always gives the
+   * same signature, and publishing twice gives the same bytes.
    */
   sign(content: Uint8Array): Buffer {
     const options = { prehash: true, lowS: false, extraEntropy: false, format: 'der' } as const;
@@ -41,7 +44,7 @@ export async function generateKeyPair(password: string): Promise<KeyPair> {
   return { privatePem: armour({ type: privateType, content: sealed }), publicPem: pemOf(publicKey) };
 }
 
-/** `name` tells an error which file it is about. Throws KEY_FILE_INVALID. */
+/** `name` is the file's name in errors. Throws KEY_FILE_INVALID. */
 export async function readPrivateKey(
   pem: string,
   password: string,

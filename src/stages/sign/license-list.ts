@@ -1,6 +1,6 @@
 /**
- * The identifiers of the SPDX licence list (https://spdx.org/licenses/, as the npm packages spdx-license-ids 3.0.24
- * and spdx-exceptions 2.5.0 have them), deprecated ones included: packages go on naming those.
+ * Identifiers of the SPDX licence list (https://spdx.org/licenses/, from the npm packages spdx-license-ids 3.0.24 and
+ * spdx-exceptions 2.5.0), with deprecated ones, because packages still use them.
  */
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);

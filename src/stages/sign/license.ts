@@ -1,6 +1,6 @@
 /**
- * What rpm's License tag becomes in SPDX. Fedora's packages name SPDX expressions; older and other ones say `GPLv2+`
- * or `Public Domain`, which a document may only hold as a licence of its own with that text (SPDX 2.3, annex D).
+ * Converts rpm's License tag to SPDX. Fedora's packages have SPDX expressions. Others say `GPLv2+` or `Public Domain`,
+ * which a document can only list as a licence of its own with that text (SPDX 2.3, annex D).
  */
 import { createHash } from 'node:crypto';
 import { exceptionIds, licenseIds } from './license-list.ts';
@@ -13,16 +13,16 @@ export interface ExtractedLicense {
 
 export interface DeclaredLicense {
   expression: string;
-  /** Licences that the expression names and that are not of the SPDX list. */
+  /** Licences of the expression that are not in the SPDX list. */
   extracted: ExtractedLicense[];
 }
 
-/** Identifiers match in any case; the list's own spelling is what goes out. */
+/** Identifiers match in any case; the list's spelling is used in documents. */
 const spelling = (ids: readonly string[]) => new Map(ids.map((id) => [id.toLowerCase(), id]));
 const licenses = spelling(licenseIds);
 const exceptions = spelling(exceptionIds);
 const referencePattern = /^LicenseRef-[A-Za-z0-9.-]+$/;
-/** Nobody's licence nests deeper; a header may say anything. */
+/** Real expressions are not nested deeper. */
 const maxDepth = 32;
 
 export function declaredLicense(text: string): DeclaredLicense {
@@ -42,7 +42,7 @@ export function declaredLicense(text: string): DeclaredLicense {
   };
 }
 
-/** The same text always gets the same name, in every document. */
+/** The same text gets the same identifier in every document. */
 function ownLicense(text: string): DeclaredLicense {
   const slug = text.replaceAll(/[^A-Za-z0-9.]+/g, '-').replaceAll(/^-|-$/g, '');
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 8);
@@ -50,7 +50,7 @@ function ownLicense(text: string): DeclaredLicense {
   return { expression: licenseId, extracted: [{ licenseId, extractedText: text, name: text }] };
 }
 
-/** The expression's words, each as the list spells it; undefined where it is no SPDX expression. */
+/** The tokens of an expression in the list's spelling; undefined for invalid expressions. */
 function parse(text: string): string[] | undefined {
   const words = text.match(/[()]|[^\s()]+/g) ?? [];
   const out: string[] = [];
@@ -87,7 +87,7 @@ function parse(text: string): string[] | undefined {
 function identifier(word: string): string | undefined {
   if (referencePattern.test(word)) return word;
   const plus = word.endsWith('+');
-  // `GPL-2.0+` is of the list as it is; of others, + says "or any later version".
+  // `GPL-2.0+` is itself in the list; behind other identifiers, + means "or any later version".
   const listed = licenses.get(word.toLowerCase());
   if (listed !== undefined || !plus) return listed;
   const base = licenses.get(word.slice(0, -1).toLowerCase());

@@ -1,4 +1,4 @@
-/** RFC 7468: one block of base64 between lines that say what it is. */
+/** RFC 7468: a block of base64 between lines that name its type. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Refuse } from './untrusted-json.ts';
 
@@ -14,14 +14,16 @@ export function armour({ type, content }: PemBlock): string {
   return `-----BEGIN ${type}-----\n${lines.join('\n')}\n-----END ${type}-----\n`;
 }
 
-/** The one block; undefined where there is none that is whole, or more than one: which was meant would be a guess. */
+/**
+ * The only block; undefined if none is complete, or if there are several, because it would be unclear which is meant.
+ */
 export function readArmour(pem: string): PemBlock | undefined {
   if (pem.length > maxFileBytes || countOf(pem) > 1) return undefined;
   const found = /^-----BEGIN ([A-Z0-9 ]+)-----$([^-]*)^-----END \1-----$/m.exec(pem.replaceAll('\r\n', '\n'));
   return found ? { type: found[1]!, content: Buffer.from(found[2]!, 'base64') } : undefined;
 }
 
-/** Why a text is not the block that was wanted: what it is instead, or that its end is missing. */
+/** Why a text is not the expected block: the type that it is instead, or that its end is missing. */
 export function describeOtherPem(pem: string): string {
   if (countOf(pem) > 1) return ': it holds several blocks';
   const block = readArmour(pem);

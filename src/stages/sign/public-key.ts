@@ -1,6 +1,6 @@
 /**
- * Public keys of whoever signs images, in PEM (SPKI): the kinds that cosign, podman and skopeo verify with, and of those
- * the ones that are strong enough and that sigstore's registry of algorithms knows.
+ * Public keys of image signers, in PEM (SPKI). Accepted are types that cosign, podman and skopeo verify with, and that
+ * are strong enough and in sigstore's registry of algorithms.
  */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { describeOtherPem, readArmour, refuseKey } from './pem.ts';
@@ -9,17 +9,17 @@ import type { Refuse } from './untrusted-json.ts';
 export interface PublicKey {
   key: KeyObject;
   pem: string;
-  /** base64 of the SPKI's sha256: how sigstore bundles name the key that signed them. */
+  /** base64 of the SPKI's sha256, by which sigstore bundles name a key. */
   hint: string;
   /** Such as `RSA 4096`. */
   kind: string;
-  /** Of a signature by this key; `undefined` where the algorithm has its own. */
+  /** Hash algorithms of its signatures; `undefined` if the signature algorithm has its own. */
   hashes: readonly (string | undefined)[];
 }
 
 /**
- * cosign before 2.6, podman and skopeo sign with SHA-256 whatever the curve; later ones with the hash of the curve's own
- * strength (sigstore/cosign#4050). Each is a good signature.
+ * cosign before 2.6, podman and skopeo sign with SHA-256 for any curve; later versions use the hash that matches the
+ * curve's strength (sigstore/cosign#4050). Both are valid.
  */
 const curves: Record<string, Pick<PublicKey, 'kind' | 'hashes'>> = {
   prime256v1: { kind: 'ECDSA P-256', hashes: ['sha256'] },
@@ -27,7 +27,7 @@ const curves: Record<string, Pick<PublicKey, 'kind' | 'hashes'>> = {
   secp521r1: { kind: 'ECDSA P-521', hashes: ['sha256', 'sha512'] },
 };
 const rsaBits = { min: 2048, max: 4096 };
-/** Those below make forging easy where padding is checked carelessly; nobody has used one for long. */
+/** Smaller exponents make forgery easy if padding is checked carelessly; they have long been out of use. */
 const minExponent = 65_537n;
 
 export const acceptedKinds = 'ECDSA on P-256, P-384 or P-521, RSA of 2048 to 4096 bits, or Ed25519';
@@ -44,7 +44,7 @@ export function readPublicKey(pem: string, name = 'the public key'): PublicKey {
     throw refuse('holds no SPKI key');
   }
   const read = describePublic(key, refuse);
-  // OpenSSL passes over what follows, and reads forms that Go's clients do not.
+  // OpenSSL ignores what follows the key, and accepts encodings that Go's clients do not.
   if (!derOf(key).equals(block.content)) throw refuse('holds more than one key in its usual form');
   return read;
 }

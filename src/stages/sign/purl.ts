@@ -1,4 +1,4 @@
-/** Package URLs (https://github.com/package-url/purl-spec): the names that vulnerability databases go by. */
+/** Package URLs (https://github.com/package-url/purl-spec): the identifiers in vulnerability databases. */
 
 export interface RpmIdentity {
   name: string;
@@ -8,14 +8,14 @@ export interface RpmIdentity {
   arch: string;
 }
 
-/** An image's operating system, as os-release(5) has it. */
+/** An image's operating system, from os-release(5). */
 export interface Distribution {
   id: string;
-  /** Empty where a distribution has no versions. */
+  /** Empty for a distribution without versions. */
   versionId: string;
 }
 
-/** Vendors whose packages have another namespace than their os-release has an ID (purl-spec's type rpm). */
+/** Vendors whose namespace differs from the ID in os-release (purl-spec's type rpm). */
 const vendors: readonly [RegExp, string][] = [
   [/^rhel$/, 'redhat'],
   [/^opensuse-/, 'opensuse'],
@@ -26,7 +26,7 @@ function vendorOf(id: string): string {
   return vendors.find(([ids]) => ids.test(id))?.[1] ?? id.toLowerCase();
 }
 
-/** Operating systems that scanners know by another name than their os-release has for an ID (Trivy's families). */
+/** Operating systems whose name in scanners differs from the ID in os-release (Trivy's families). */
 const families: Readonly<Record<string, string>> = {
   rhel: 'redhat',
   almalinux: 'alma',
@@ -43,7 +43,7 @@ export function scannerName(id: string): string {
   return families[id] ?? id;
 }
 
-/** Qualifiers in the order of their names, as the specification wants them. */
+/** Qualifiers sorted by name, as the specification requires. */
 export function rpmPurl(
   distribution: Distribution | undefined,
   { name, epoch, version, release, arch }: RpmIdentity,
@@ -58,7 +58,10 @@ export function rpmPurl(
   return `pkg:rpm/${vendor}${escape(name)}@${escape(`${version}-${release}`)}?${qualifiers.join('&')}`;
 }
 
-/** A name alone has no repository_url: the same image may be in several. A reference has the one that it was found by. */
+/**
+ * A name without a registry gets no repository_url, because the image may be in several. A reference has that of its
+ * own registry.
+ */
 export function imagePurl(name: string, digest: string): string {
   const [, repository = name, tag] = /^(.+?)(?::([\w][\w.-]*))?(?:@.*)?$/.exec(name) ?? [];
   const last = repository.slice(repository.lastIndexOf('/') + 1);
@@ -70,7 +73,7 @@ export function imagePurl(name: string, digest: string): string {
   return `pkg:oci/${escape(last.toLowerCase())}@${escape(digest)}${query}`;
 }
 
-/** All but the unreserved characters; a colon would be allowed, and is escaped by as many as leave it. */
+/** Escapes all but unreserved characters. A colon would be allowed, but implementations differ. */
 function escape(text: string): string {
   return encodeURIComponent(text).replaceAll(
     /[!'()*]/g,

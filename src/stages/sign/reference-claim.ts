@@ -1,6 +1,6 @@
 /**
- * Under which reference a bundle's statement signs its image. cosign's predicate of a signature has no field for it and
- * may hold any; without one, whoever may push can give the tag of one image to any other that the key has ever signed.
+ * The reference that a bundle's statement is for. cosign's predicate has no field for it, but may have any content.
+ * Without a reference, a user with push access could move a tag to any other image that the key has signed.
  */
 import { z } from 'zod';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -11,7 +11,7 @@ import { attest, predicateTypes, type Attestation, type Statement } from './stat
 const predicateSchema = z.object({
   critical: z.object({ identity: z.object({ 'docker-reference': z.string() }) }),
 });
-/** HOST/REPOSITORY, perhaps with a tag: of what is no such name, nobody knows what it would say. */
+/** HOST/REPOSITORY, with or without a tag; any other text is ignored. */
 const referenceForm = /^[^/\s]*[.:][^/\s]*\/[^\s]+$|^localhost\/[^\s]+$/;
 
 export function attestReference(key: SigningKey, image: Digest, name: string): Attestation {
@@ -20,8 +20,8 @@ export function attestReference(key: SigningKey, image: Digest, name: string): A
 }
 
 /**
- * Whether a newer statement takes the place of another: of the same kind and the same reference, or, of signatures, of
- * none. Nothing takes the place of a revocation.
+ * Whether a newer statement replaces an older one: of the same kind and reference, or, for signatures, both without
+ * one. Revocations are never replaced.
  */
 export function isSameClaim(newer: Statement, older: Statement): boolean {
   const { predicateType } = newer;
@@ -33,7 +33,10 @@ export function isSameClaim(newer: Statement, older: Statement): boolean {
   );
 }
 
-/** Ours says it in the predicate, others in the subject's name (`cosign attest`, GitHub); undefined where neither does. */
+/**
+ * Milliner's statements have it in the predicate, others in the subject's name (`cosign attest`, GitHub); undefined if
+ * neither has.
+ */
 export function referenceOf({ predicate, subjectName }: Statement): string | undefined {
   const { success, data } = predicateSchema.safeParse(predicate);
   if (success) return data.critical.identity['docker-reference'];

@@ -1,6 +1,6 @@
 /**
- * That an image, or the verdicts that it booted, count no more: signed by the key that had signed them. A revocation of
- * an image has no end; one of verdicts names them, so that a boot after it gives one that counts.
+ * Revokes an image, or its verdicts, with the key that signed them. A revoked image stays revoked. A revocation of
+ * verdicts lists them, so the verdict of a later boot counts.
  */
 import { z } from 'zod';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -11,7 +11,7 @@ import { validStatements } from './standing.ts';
 import { attest, predicateTypes, type Attestation } from './statement.ts';
 
 export interface Revocation {
-  /** Digests of the verdicts' payloads; absent where the image itself is revoked. */
+  /** Digests of the verdicts' payloads; absent if the image itself is revoked. */
   verdicts?: string[] | undefined;
   reason: string;
   /** Seconds since 1970. */
@@ -35,7 +35,7 @@ export function revocationsOf(
   return validStatements(expected, envelopes).flatMap(({ predicateType, predicate }) => {
     if (predicateType !== predicateTypes.revocation) return [];
     const { success, data } = predicateSchema.safeParse(predicate);
-    // Signed, and of a form that is not known: what it meant to spare cannot be told.
+    // A signed revocation of unknown format: it counts for the whole image, because its exceptions cannot be read.
     return [success ? data : { reason: 'in a form that is not known here', time: 0 }];
   });
 }

@@ -1,13 +1,13 @@
 /**
- * What an image is made of, as both bills of materials tell it: the operating system, the rpms of the image's own
- * database, every regular file, and the base. The writers differ in form alone. The same image, the same facts.
+ * The facts for both SBOM formats: the operating system, the rpms of the image's own database, every regular file, and
+ * the base. The same image gives the same facts.
  */
 import { isPackage } from '../../lib/rpm/database.ts';
 import type { PackageInfo } from '../../lib/rpm/package.ts';
 import { declaredLicense, type DeclaredLicense } from './license.ts';
 import { rpmPurl, type Distribution } from './purl.ts';
 
-/** What is told of one rpm; an entry of the rpm database has all of it. */
+/** Fields of one rpm, all of which an entry of the rpm database has. */
 export type SbomPackage = Pick<
   PackageInfo,
   | 'name'
@@ -23,7 +23,7 @@ export type SbomPackage = Pick<
   | 'summary'
   | 'buildTime'
 > & {
-  /** NAME:STREAM:VERSION:CONTEXT of the module that it is of. */
+  /** NAME:STREAM:VERSION:CONTEXT of its module. */
   module?: string | undefined;
 };
 
@@ -34,14 +34,14 @@ export interface SbomFile {
   /** Hexadecimal. */
   sha1: string;
   sha256: string;
-  /** diffID of the layer that holds it. */
+  /** diffID of its layer. */
   layer: string;
-  /** NEVRAs of the packages that own it; none where scriptlets or people made it. */
+  /** NEVRAs of the packages that own it; empty for files of scriptlets or of the recipe. */
   owners: readonly string[];
 }
 
 export interface SbomBase {
-  /** As the image's annotations have it: a recipe, or a reference. */
+  /** From the image's annotations: a recipe, or a reference. */
   name: string;
   manifestDigest: string;
 }
@@ -52,13 +52,13 @@ export interface SbomInput {
   manifestDigest: string;
   /** Seconds. */
   epoch: number;
-  /** Of the rpm database, in any order; public keys are left out. */
+  /** From the rpm database, in any order; public keys are omitted. */
   packages: readonly SbomPackage[];
-  /** Hexadecimal sha256 of package files by NEVRA, as the lock has them. */
+  /** Hexadecimal sha256 of package files by NEVRA, from the lock. */
   checksums: ReadonlyMap<string, string>;
-  /** In any order; `untold`: there are more than a reader of the documents takes. */
+  /** In any order; `untold`: there are too many for readers of the documents. */
   files: readonly SbomFile[] | 'untold';
-  /** Whose packages they are: without it no scanner looks at them. */
+  /** The distribution of the packages: without it scanners ignore them. */
   distribution?: Distribution | undefined;
   base?: SbomBase | undefined;
   tool: { name: string; version: string };
@@ -111,7 +111,7 @@ function listPackage(
 function sourceOf({ sourceRpm, epoch }: SbomPackage): ListedPackage['source'] {
   const [, name, version, release] = /^(.+)-([^-]+)-([^-]+)\.(?:no)?src\.rpm$/.exec(sourceRpm) ?? [];
   if (name === undefined || version === undefined || release === undefined) return undefined;
-  // The header has no epoch of it: it is the one of the spec file, unless a subpackage has its own.
+  // A header does not record the epoch of its source: it is the package's own, unless a subpackage sets another.
   return { name, epoch, version, release };
 }
 

@@ -1,4 +1,4 @@
-/** Everything that is signed of one image, for one repository: both layouts, from one signing of each statement. */
+/** Signs all statements about an image for one repository: each once, in both layouts. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Descriptor } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -16,30 +16,32 @@ import { attest, predicateTypes } from './statement.ts';
 import { requirePassedResult, testResult, type SignedVerdict } from './test-result.ts';
 
 export interface SignInput {
-  /** Of the image's manifest. */
+  /** Descriptor of the image's manifest. */
   image: Descriptor;
-  /** REGISTRY/REPOSITORY:TAG of every tag that the image gets in the repository. */
+  /** REGISTRY/REPOSITORY:TAG of every new tag of the image in the repository. */
   references: readonly string[];
-  /** The bill of materials, in both forms. */
+  /** The SBOM in both formats. */
   sboms: { spdx: SpdxDocument; cyclonedx: CycloneDxDocument };
   verdict: SignedVerdict;
-  /** What is stated of the tags that it gets. */
+  /** Statements about its new tags. */
   standings: readonly Standing[];
-  /** The image's, in seconds: the only time that is written. */
+  /** The image's epoch in seconds, the only time that is written. */
   epoch: number;
 }
 
-/** Plain blobs and manifests; the first two still have to be put together with what the repository has. */
+/** Plain blobs and manifests; signatures and attestations must still be merged with those in the repository. */
 export interface SignedImage {
   /** For mergeSignatures: one for each reference. */
   signatures: AttachedLayer[];
-  /** For mergeAttestations: both bills of materials, the boot verdict, what is stated of tags. */
+  /** For mergeAttestations: both SBOMs, the boot verdict, the statements about tags. */
   attestations: AttachedLayer[];
-  /** Referrers of the image: a signature for each reference, both bills of materials, the boot verdict, what is stated of tags. */
+  /**
+   * Referrers of the image: a signature for each reference, both SBOMs, the boot verdict, the statements about tags.
+   */
   bundles: Artifact[];
 }
 
-/** The same input gives the same bytes. Throws VERDICT_MISSING: what did not boot is not signed. */
+/** The same input gives the same bytes. Throws VERDICT_MISSING: an image without a passed boot is not signed. */
 export function signImage(
   key: SigningKey,
   { image, references, sboms, verdict, standings, epoch }: SignInput,

@@ -1,6 +1,6 @@
 /**
- * Attestations as cosign from version 3 on stores them: a sigstore bundle v0.3 in an OCI artifact that refers to the
- * image (cosign, specs/BUNDLE_SPEC.md). The key signs without a transparency log, so that the bundle holds no entry.
+ * Attestations in the format of cosign from version 3 on: a sigstore bundle v0.3 in an OCI artifact that refers to the
+ * image (cosign, specs/BUNDLE_SPEC.md). Without a transparency log the bundle has no log entry.
  */
 import { bundleFromJSON, bundleToJSON, toDSSEBundle, type Bundle } from '@sigstore/bundle';
 import { z } from 'zod';
@@ -27,7 +27,7 @@ const emptyConfig = { mediaType: 'application/vnd.oci.empty.v1+json', bytes: Buf
 const contentAnnotation = 'dev.sigstore.bundle.content';
 const predicateAnnotation = 'dev.sigstore.bundle.predicateType';
 
-/** `epoch`, in seconds, is the image's: a bundle made anew is the same bytes. */
+/** `epoch` is the image's, in seconds, so that the same bundle always has the same bytes. */
 export function bundleArtifact(
   { predicateType, envelope }: Attestation,
   { key, subject, epoch }: { key: PublicKey; subject: Descriptor; epoch: number },
@@ -53,12 +53,12 @@ function bundleBytes(envelope: Envelope, key: PublicKey): Buffer {
     signature: envelope.signatures[0]!,
     keyHint: key.hint,
   });
-  // A key id that a verifier does not know makes it pass over the signature; cosign leaves it empty.
+  // Empty, as in cosign: verifiers skip a signature with a key ID that they do not know.
   bundle.content.dsseEnvelope.signatures[0]!.keyid = '';
   return toJson(bundleToJSON(bundle));
 }
 
-/** The bundles among an image's referrers; one that cannot be read says so when it is examined. */
+/** The bundles among an image's referrers; an invalid one throws when it is read. */
 export function bundledEnvelopes(referrers: readonly Fetched[]): FoundEnvelope[] {
   return referrers.flatMap((fetched, index) => {
     const name = `referrer ${index + 1} of ${referrers.length}`;
@@ -85,7 +85,7 @@ function readBundle(bytes: Buffer, name: string): Envelope {
   try {
     bundle = bundleFromJSON(data);
   } catch (error) {
-    // Of what has another shape than the protocol buffers, the library throws whatever its reading ends in.
+    // For an invalid message the library throws all kinds of errors.
     throw refuse(`is not a sigstore bundle: ${(error as Error).message.slice(0, 200)}`);
   }
   const { content, verificationMaterial } = bundle;

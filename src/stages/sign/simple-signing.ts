@@ -1,6 +1,6 @@
 /**
- * "Simple signing" as cosign stores it (containers/image, docs/containers-signature.5.md; cosign,
- * specs/SIGNATURE_SPEC.md): what podman, skopeo, CRI-O, bootc and older cosigns verify.
+ * "Simple signing" in cosign's format (containers/image, docs/containers-signature.5.md; cosign,
+ * specs/SIGNATURE_SPEC.md), which podman, skopeo, CRI-O, bootc and older versions of cosign verify.
  */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -33,8 +33,8 @@ const payloadSchema = z.object({
 });
 
 /**
- * One signature for each reference, REGISTRY/REPOSITORY:TAG. The tag belongs to it: the clients' default policy asks
- * for the reference that is pulled, and a signature of the repository alone would let any tag stand for any other.
+ * One signature for each reference, REGISTRY/REPOSITORY:TAG. The tag is part of it, because the clients' default policy
+ * checks the pulled reference, and a signature for the repository alone would be valid for any tag.
  */
 export function signReference(key: SigningKey, image: Digest, reference: string): AttachedLayer {
   const bytes = toJson({
@@ -52,7 +52,9 @@ export function signReference(key: SigningKey, image: Digest, reference: string)
   return { descriptor: describe(simpleSigningType, bytes, annotations), bytes };
 }
 
-/** Signatures of other keys and of other references are kept. Throws IMAGE_ALTERED where the existing is unreadable. */
+/**
+ * Keeps signatures of other keys and for other references. Throws IMAGE_ALTERED if the existing manifest is invalid.
+ */
 export function mergeSignatures(
   key: PublicKey,
   image: Digest,
@@ -74,7 +76,7 @@ export interface ExpectedImage {
 export interface ExpectedReference extends ExpectedImage, ExpectedIdentity {}
 
 /**
- * Gives the reference that was signed, if one signature is of this key, this digest, and `reference`. Throws
+ * Returns the signed reference, if one signature is by this key, of this digest, and for `reference`. Throws
  * SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, SIGNED_ELSEWHERE, IMAGE_ALTERED.
  */
 export function verifySignatures(expected: ExpectedReference, fetched: Fetched | undefined): string {

@@ -1,8 +1,8 @@
-/** The files of an SPDX 2.3 document, and what packages have of them. */
+/** The files of an SPDX 2.3 document, and their relations to packages. */
 import { createHash } from 'node:crypto';
 import type { SbomFile } from './sbom.ts';
 
-/** What a package says that names its files. */
+/** Fields of a package whose files are listed. */
 export interface AnalysedPackage {
   filesAnalyzed: true;
   packageVerificationCode: { packageVerificationCodeValue: string };
@@ -10,17 +10,16 @@ export interface AnalysedPackage {
 
 export interface DescribedFiles {
   files: object[];
-  /** Identifiers of a package and of a file in it. */
+  /** Identifiers of a package and of one of its files. */
   contained: [string, string][];
   /** By a package's identifier. */
   analysed: Map<string, AnalysedPackage>;
 }
 
 /**
- * Files that no package owns are the image's own. `ids` has packages' identifiers by NEVRA.
- *
- * SHA-1 is what the specification demands of each file (8.4), and what verification codes are made of; SHA-256 is what
- * to compare. The layer is told as syft tells it.
+ * Files that no package owns belong to the image. `ids` has the packages' identifiers by NEVRA. The specification
+ * requires SHA-1 for each file (8.4) and for verification codes; SHA-256 is for comparisons. The layer is recorded in
+ * syft's format.
  */
 export function describeFiles(
   files: readonly SbomFile[],
@@ -52,7 +51,7 @@ export function describeFiles(
   return { files: described, contained, analysed };
 }
 
-/** Trivy takes any one file whose identifier begins with File for the place of its package, in place of a digest. */
+/** Trivy uses a file whose identifier begins with File as the location of its package, instead of a digest. */
 const fileId = (index: number) => `SPDXRef-RegularFile-${index}`;
 
 /** The algorithm of 7.9. */

@@ -6,7 +6,7 @@ import type { ListedPackage, SbomFacts } from './sbom.ts';
 
 export const imageId = 'SPDXRef-Image';
 const noAssertion = { licenseConcluded: 'NOASSERTION', copyrightText: 'NOASSERTION' };
-/** Without files. */
+/** Fields of a package without a list of files. */
 export const unanalysed = { filesAnalyzed: false };
 
 export const creatorOf = ({ tool }: SbomFacts) => `Tool: ${tool.name}-${tool.version}`;
@@ -26,7 +26,7 @@ export function describeImage({ name, manifestDigest }: Pick<SbomFacts, 'name' |
   };
 }
 
-/** With the annotation by which Conforma's policies know a base. */
+/** With the annotation by which Conforma's policies recognize a base. */
 export function describeBase(facts: SbomFacts, base: NonNullable<SbomFacts['base']>) {
   return {
     ...describeImage(base),
@@ -44,8 +44,8 @@ export function describeBase(facts: SbomFacts, base: NonNullable<SbomFacts['base
 }
 
 /**
- * Scanners look for the operating system as a package of this kind of identifier (Trivy). The purpose is spelt as the
- * published JSON schema has it; the text of the specification has a hyphen.
+ * Scanners look for the operating system as a package with this kind of identifier (Trivy). The purpose is spelt as in
+ * the published JSON schema; the text of the specification has a hyphen.
  */
 export function describeSystem({ id, versionId }: NonNullable<SbomFacts['distribution']>) {
   return {
@@ -71,7 +71,7 @@ export function describePackage(rpm: ListedPackage, id: string) {
     ...(rpm.homepage !== undefined && { homepage: rpm.homepage }),
     ...(rpm.summary !== '' && { summary: rpm.summary }),
     sourceInfo: sourceInfo(rpm),
-    // Where Trivy looks: advisories about packages of modules are about one stream.
+    // Trivy reads it here, because advisories about modular packages are for one stream.
     ...(rpm.module !== undefined && { attributionTexts: [`Modularitylabel: ${rpm.module}`] }),
     licenseDeclared: rpm.declared.expression,
     ...noAssertion,
@@ -83,7 +83,7 @@ export function describePackage(rpm: ListedPackage, id: string) {
   };
 }
 
-/** Scanners read the name and version of the source here, where advisories are about sources. */
+/** Scanners read name and version of the source package here, because advisories are about source packages. */
 function sourceInfo({ source }: ListedPackage): string {
   if (source === undefined) return 'of an unknown source package';
   const { name, epoch, version, release } = source;
@@ -94,7 +94,7 @@ function packageManagerReference(purl: string) {
   return { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl };
 }
 
-/** Letters, digits, dots and hyphens are all that an identifier may have: the hash keeps `a+` and `a_` apart. */
+/** An identifier may contain only letters, digits, dots and hyphens; the hash distinguishes `a+` and `a_`. */
 export function packageId(nevra: string): string {
   const hash = createHash('sha256').update(nevra).digest('hex').slice(0, 12);
   return `SPDXRef-Package-${nevra.replaceAll(/[^A-Za-z0-9.-]/g, '-')}-${hash}`;

@@ -1,6 +1,6 @@
 /**
- * The bill of materials as an SPDX 2.3 document in JSON (https://spdx.github.io/spdx-spec/v2.3/): a package for the
- * image, its operating system, its base and each rpm, and a file for each regular file.
+ * The SBOM as an SPDX 2.3 document in JSON (https://spdx.github.io/spdx-spec/v2.3/): a package for the image, its
+ * operating system, its base and each rpm, and a file for each regular file.
  */
 import { createHash } from 'node:crypto';
 import { isoTime } from './artifact.ts';
@@ -71,7 +71,7 @@ function extracted(licenses: ExtractedLicense[]) {
   return sorted.length > 0 ? { hasExtractedLicensingInfos: sorted } : {};
 }
 
-/** Documents with one namespace must be one document; with the content's own digest in it, they are. */
+/** The content's digest makes the namespace unique to the document. */
 function namespaceOf(name: string, content: object): string {
   const digest = createHash('sha256').update(JSON.stringify(content)).digest('hex');
   return `https://spdx.org/spdxdocs/${encodeURIComponent(name)}-${digest}`;

@@ -1,7 +1,8 @@
 /**
- * What a tag names now: a statement that is signed, has an end, and a number that grows with each. It hangs on the image
- * as its other statements do. A signature says that an image was once published under a tag, and stays true for ever:
- * whoever may push could give the tag back to an older one that has a hole.
+ * Signed statements about the image that a tag names now. Each has an expiry, and a number that increases. It is
+ * attached to the image like other statements. A signature says that an image was once published under a tag, and stays
+ * valid: without these statements, a user with push access could move the tag back to an older image with a
+ * vulnerability.
  */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -15,7 +16,7 @@ import { attest, openEnvelope, predicateTypes, type Attestation, type Statement 
 export interface Standing {
   /** REGISTRY/REPOSITORY:TAG */
   reference: string;
-  /** Greater than that of any earlier statement of this key on this reference. */
+  /** Greater than that of any earlier statement by this key about this reference. */
   number: number;
   /** Seconds since 1970. */
   issued: number;
@@ -34,7 +35,7 @@ export function attestStanding(key: SigningKey, image: Digest, standing: Standin
   return attest(key, image, predicateTypes.standing, predicate);
 }
 
-/** The newest for each reference. One that is damaged or another key's says nothing: it is as if it was not there. */
+/** The newest for each reference. Statements that are damaged or by other keys are ignored. */
 export function standingsOf(
   expected: { key: PublicKey; digest: Digest },
   envelopes: readonly FoundEnvelope[],
@@ -49,7 +50,7 @@ export function standingsOf(
   return newest;
 }
 
-/** All that this key has stated of the image and that can be read. */
+/** All valid statements of this key about the image. */
 export function validStatements(
   expected: { key: PublicKey; digest: Digest },
   envelopes: readonly FoundEnvelope[],

@@ -1,6 +1,6 @@
 /**
  * Attestations: an in-toto statement (https://github.com/in-toto/attestation, spec/v1/statement.md) about one image,
- * signed in a DSSE envelope (https://github.com/secure-systems-lab/dsse). Made once, stored in both layouts.
+ * signed in a DSSE envelope (https://github.com/secure-systems-lab/dsse). Signed once, and stored in both layouts.
  */
 import { dsse } from '@sigstore/core';
 import { z } from 'zod';
@@ -12,13 +12,13 @@ import type { SigningKey } from './key.ts';
 import type { PublicKey } from './public-key.ts';
 import { readJson } from './untrusted-json.ts';
 
-/** What a statement is about; cosign's names for the first three are `cosign sign`, --type spdxjson and cyclonedx. */
+/** Types of statements; in cosign the first three are `cosign sign`, --type spdxjson and cyclonedx. */
 export const predicateTypes = {
   signature: 'https://sigstore.dev/cosign/sign/v1',
   spdx: 'https://spdx.dev/Document',
   cyclonedx: 'https://cyclonedx.org/bom',
   verdict: 'https://in-toto.io/attestation/test-result/v0.1',
-  /** Of ours: what a tag names now, and what counts no more. */
+  /** Milliner's own: the image that a tag names now, and revocations. */
   standing: 'https://milliner.io/attestation/tag/v1',
   revocation: 'https://milliner.io/attestation/revocation/v1',
 } as const;
@@ -30,7 +30,7 @@ export interface Envelope {
   payload: Buffer;
   payloadType: string;
   signatures: Buffer[];
-  /** The key that it says it is of: found beside it, and signed by nobody. */
+  /** The hint of its key: stored beside it, and not signed. */
   keyHint?: string | undefined;
 }
 
@@ -43,20 +43,23 @@ const statementSchema = z.object({
   _type: z.enum(statementTypes),
   predicateType: z.string(),
   subject: z.array(z.object({ name: z.string().nullish(), digest: z.record(z.string(), z.string()) })),
-  // cosign leaves out one that would be empty.
+  // cosign omits an empty one.
   predicate: z.unknown().optional(),
 });
 
 export interface Statement {
   predicateType: string;
   predicate: unknown;
-  /** Of the signed bytes: by which others speak of it. */
+  /** Digest of the signed bytes, by which other statements refer to it. */
   digest: Digest;
-  /** What it calls the image. */
+  /** The image's name in the statement. */
   subjectName?: string | undefined;
 }
 
-/** The subject has no name: what is stated of an image holds wherever it is published. Where it is, a signature says. */
+/**
+ * The subject has no name, because a statement about an image is valid wherever it is published. Only a signature is
+ * for a reference.
+ */
 export function attest(
   key: SigningKey,
   image: Digest,
@@ -74,8 +77,8 @@ export function attest(
 }
 
 /**
- * The statement, once the envelope is known to be this key's and about this image. Throws SIGNATURE_WRONG_KEY,
- * IMAGE_ALTERED.
+ * Verifies that the envelope is by this key and about this image, and returns the statement. Throws
+ * SIGNATURE_WRONG_KEY, IMAGE_ALTERED.
  */
 export function openEnvelope(
   { key, digest }: { key: PublicKey; digest: Digest },

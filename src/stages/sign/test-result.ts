@@ -1,13 +1,13 @@
 /**
- * The boot verdict as an in-toto test result (https://github.com/in-toto/attestation,
- * spec/predicates/test-result.md): its own fields for who knows only those, and our verdict whole beside them.
+ * The boot verdict as an in-toto test result (https://github.com/in-toto/attestation, spec/predicates/test-result.md):
+ * the standard's fields, and Milliner's whole verdict beside them.
  */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { sha256Of, type Digest } from '../../lib/oci/digest.ts';
 import { toJson } from './artifact.ts';
 
-/** What the predicate reads of a verdict; all of it is signed. */
+/** Fields that the predicate uses; the whole verdict is signed. */
 export interface SignedVerdict {
   manifestDigest: string;
   passed: boolean;

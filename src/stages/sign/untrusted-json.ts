@@ -1,16 +1,16 @@
-/** JSON that somebody else wrote: bounded, and of the shape that is expected, or refused in one way. */
+/** Parses untrusted JSON: bounded, checked by a schema, with one kind of error. */
 import type { z } from 'zod';
 import type { MillinerError } from '../../lib/errors/error.ts';
 
-/** Makes the error for what is wrong with it. */
+/** Makes the error for a given problem. */
 export type Refuse = (what: string) => MillinerError;
 
-/** A bill of materials of a hundred thousand files. */
+/** Enough for an SBOM of a hundred thousand files. */
 export const maxDocumentBytes = 64 * 1024 * 1024;
-/** In base64, and with what is around it; as much as cosign takes (COSIGN_MAX_ATTACHMENT_SIZE). */
+/** A document in base64 with its envelope; cosign's own limit (COSIGN_MAX_ATTACHMENT_SIZE). */
 export const maxEnvelopeBytes = 2 * maxDocumentBytes;
 
-/** What the schema does not name is dropped, so that nothing unlooked-at is ever written again. */
+/** Fields that the schema does not name are dropped, so that unchecked data is never written again. */
 export function readJson<T>(
   bytes: Uint8Array,
   schema: z.ZodType<T>,
@@ -30,7 +30,7 @@ export function readJson<T>(
   throw refuse(path.length > 0 ? `${path.join('.')}: ${message}` : message);
 }
 
-/** Undefined for anything but canonical base64: two texts must not mean the same bytes. */
+/** Undefined for anything but canonical base64: two texts must not encode the same bytes. */
 export function readBase64(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64');
   return bytes.toString('base64') === text ? bytes : undefined;

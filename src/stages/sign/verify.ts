@@ -1,4 +1,4 @@
-/** Whether an image is signed with a key, listed, and booted: over bytes, wherever they came from. */
+/** Verifies that an image is signed with a key, has SBOMs, and was booted. It works on bytes of any origin. */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { refuseAltered } from './artifact.ts';
@@ -25,19 +25,19 @@ const cyclonedxSchema = z.object({
   components: z.array(z.object({ purl: z.string().optional() })),
 });
 
-/** How many of both it lists, besides the image itself, its base and its operating system. */
+/** Number of packages and files in both SBOMs, without the image itself, its base and its operating system. */
 export interface Listed {
   packages: number;
   files: number;
 }
 
-/** Whether a bundle that names no reference will do: it signs the digest, under whatever name somebody puts it. */
+/** Whether to accept a bundle without a reference: it signs the digest, but not the name under which it is found. */
 export interface ExpectedBundle extends ExpectedReference {
   allowUnnamed: boolean;
 }
 
 /**
- * Gives the reference that was signed; undefined where none of this key's bundles names one. Throws SIGNATURE_MISSING,
+ * Returns the signed reference; undefined if none of this key's bundles has one. Throws SIGNATURE_MISSING,
  * SIGNATURE_UNNAMED, SIGNATURE_WRONG_KEY, SIGNED_ELSEWHERE, IMAGE_ALTERED.
  */
 export function verifyImageStatement(
@@ -49,7 +49,7 @@ export function verifyImageStatement(
   try {
     return find((statement, name) => requireIdentity(requireName(statement, name), expected, name));
   } catch (error) {
-    // One that names another reference says more than one that names none.
+    // A bundle for another reference is a clearer reason than one without.
     const isOtherReference = error instanceof MillinerError && error.code === 'SIGNED_ELSEWHERE';
     if (!allowUnnamed || isOtherReference) throw error;
   }
@@ -65,7 +65,7 @@ function requireName(statement: Statement, name: string): string {
 
 const isRpm = (purl: string | undefined) => purl?.startsWith('pkg:rpm/') === true;
 
-/** In both forms, which must list as many packages. Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
+/** Both formats must list the same numbers. Throws SIGNATURE_MISSING, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
 export function verifySboms(expected: ExpectedImage, envelopes: readonly FoundEnvelope[]): Listed {
   const listed = readAttested(
     expected,
@@ -98,7 +98,10 @@ function readCycloneDx(predicate: unknown, name: string): Pick<Listed, 'packages
   return { packages: data.components.filter(({ purl }) => isRpm(purl)).length };
 }
 
-/** `revoked`: digests of verdicts that count no more. Throws VERDICT_MISSING, VERDICT_REVOKED, SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
+/**
+ * `revoked`: digests of verdicts that were revoked. Throws VERDICT_MISSING, VERDICT_REVOKED, SIGNATURE_WRONG_KEY,
+ * IMAGE_ALTERED.
+ */
 export function verifyVerdict(
   expected: ExpectedImage,
   envelopes: readonly FoundEnvelope[],
@@ -131,7 +134,7 @@ function readAttested<Found>(
   );
 }
 
-/** What cannot be opened counts where it says that it is of the kind that is looked for, or does not say. */
+/** An envelope that cannot be opened counts if it claims the wanted kind, or no kind. */
 function openEnvelopeOf(
   expected: ExpectedImage,
   envelope: FoundEnvelope,

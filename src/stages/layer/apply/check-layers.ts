@@ -1,6 +1,6 @@
 /**
- * Whether the layers of an image, laid one on another, are the tree that was installed. It compares by itself: what the
- * writer takes for the same may be the very fault.
+ * Checks that the layers of an image, applied in order, give the installed tree. It has its own comparison, because a
+ * fault may be in the one that the writer uses.
  */
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { showBytes, type ByteString } from '../../../lib/host/paths.ts';
@@ -10,15 +10,21 @@ import { isDirectory, isLink, isRegular, type Tree, type TreeEntry } from '../tr
 import { changesListed, LayerSum, type LayerFault } from './layer-sum.ts';
 
 export interface LayersAndTree {
-  /** What the base shows. A recipe's was checked when it was built; of another's image it is what its layers say. */
+  /**
+   * The tree of the base. That of a recipe was checked when it was built; for another builder's image it is derived
+   * from the layers.
+   */
   base: Tree | undefined;
-  /** Of the image's own layers, lowest first. */
+  /** The image's own layers, lowest first. */
   listings: (readonly ListedEntry[])[];
-  /** Where the tree is mounted. */
+  /** Mount point of the tree. */
   root: string;
-  /** As it was installed. Regular files have the digests that packages or the base say they have. */
+  /** The installed tree. Its regular files have the digests of packages or base. */
   tree: Tree;
-  /** Files that no package and no base explains: their content is read again, because the writer has told their digests. */
+  /**
+   * Files that neither a package nor the base explains. Their content is read again, because their digests came from
+   * the writer.
+   */
   unclaimed: ReadonlySet<ByteString>;
 }
 
@@ -67,8 +73,8 @@ function linkDifferences(tree: Tree, layers: Tree): LayerFault[] {
 }
 
 /**
- * By path the first of the names that the same file has: files are linked alike where that is so of all of them. Only
- * files with several names are asked for their inode: overlay shows inodes of several file systems as they are.
+ * By path, the first name of the same file. Two trees have the same hard links if these are equal for all paths. Only
+ * files with several names are compared by inode, because overlay shows inodes of several file systems unchanged.
  */
 function firstNames(tree: Tree): Map<ByteString, ByteString> {
   const first = new Map<bigint, ByteString>();
@@ -80,7 +86,7 @@ function firstNames(tree: Tree): Map<ByteString, ByteString> {
   return new Map(regular.map(({ inode, path, links }) => [path, links > 1 ? first.get(inode)! : path]));
 }
 
-/** The first attribute that differs, of both. */
+/** The first attribute that differs. */
 function differingAttribute(entry: TreeEntry, shown: TreeEntry): string | undefined {
   for (const [name, { value, show = value }] of Object.entries(attributes)) {
     if (value(entry) !== value(shown))
@@ -90,16 +96,16 @@ function differingAttribute(entry: TreeEntry, shown: TreeEntry): string | undefi
 }
 
 interface Attribute {
-  /** What is compared. */
+  /** The value to compare. */
   value: (entry: TreeEntry) => string;
-  /** What a message says, where that is not the same: text loses bytes that are no UTF-8. */
+  /** The value in messages, where it differs: text loses bytes that are not UTF-8. */
   show?: (entry: TreeEntry) => string;
 }
 
 const attributes: Record<string, Attribute> = {
   mode: { value: ({ mode }) => mode.toString(8) },
   owner: { value: ({ uid, gid }) => `${uid}:${gid}` },
-  // Of directories and links every file system has its own.
+  // Sizes of directories and links depend on the file system.
   size: { value: (entry) => (isDirectory(entry) || isLink(entry) ? 'any' : String(entry.size)) },
   time: { value: ({ mtimeSeconds }) => String(mtimeSeconds) },
   target: {

@@ -1,6 +1,6 @@
 /**
- * The tree that layers show, laid one on another as the OCI image specification has it (layer.md, "Applying
- * Changesets"), as data: nothing is unpacked.
+ * Computes the tree that layers give when they are applied in order (OCI image specification, layer.md, "Applying
+ * Changesets"), as data, without unpacking them.
  */
 import { showBytes, type ByteString } from '../../../lib/host/paths.ts';
 import type { Changes } from '../diff/changes.ts';
@@ -9,14 +9,14 @@ import type { TarType } from '../tar/writer.ts';
 import { isDirectory, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
 
 export interface LayerFault {
-  /** As people write it. */
+  /** As text. */
   path: string;
   what: string;
 }
 
 export class LayerSum {
   readonly tree: Tree;
-  /** What no reader of layers can be expected to take. */
+  /** Entries that a client cannot be expected to accept. */
   readonly faults: LayerFault[] = [];
   /** Names in each directory. */
   readonly #names = new Map<ByteString, Set<ByteString>>();
@@ -26,7 +26,7 @@ export class LayerSum {
     for (const path of this.tree.keys()) this.#namesIn(path).add(path);
   }
 
-  /** Whiteouts are about what lies below a layer, wherever they stand in it. */
+  /** Whiteouts apply to lower layers, wherever they are in the layer. */
   lay({ entries, deleted }: Changes): void {
     const made = new Set<ByteString>();
     for (const path of deleted) this.#remove(path);
@@ -44,7 +44,7 @@ export class LayerSum {
     }
   }
 
-  /** Without its directories a layer gives them other attributes than they have. */
+  /** If a layer lacks a directory's entry, clients give the directory other attributes. */
   #checkPlace({ path }: TreeEntry, made: ReadonlySet<ByteString>): void {
     if (made.has(path)) this.#fault(path, 'occurs twice in a layer');
     if (path === '') return;
@@ -81,13 +81,16 @@ const typeBits: Record<Exclude<TarType, 'link'>, number> = {
   fifo: 0o010000,
 };
 const whiteout = '.wh.';
-/** No layer of ours has one. */
+/** Milliner writes no opaque whiteouts. */
 const opaque = '.wh..wh..opq';
 
-/** Below zero, where no file system has any. */
+/** Negative, so that it never equals an inode of a file system. */
 let lastInode = 0n;
 
-/** What a layer's listing says, as a tree shows it. A hard link shares the entry that it names, which comes first. */
+/**
+ * The entries of a layer's listing in the form of a tree. A hard link shares the entry of its target, which comes
+ * first.
+ */
 export function changesListed(listing: readonly ListedEntry[]): Changes & { faults: LayerFault[] } {
   const entries: TreeEntry[] = [];
   const byPath = new Map<string, TreeEntry>();
@@ -114,7 +117,7 @@ export function changesListed(listing: readonly ListedEntry[]): Changes & { faul
   return { entries, deleted, faults };
 }
 
-/** Directories end with a slash, and the root is a dot. */
+/** In a tar archive directories end with a slash, and the root is a dot. */
 function pathOf(path: ByteString): ByteString {
   const bare = path.endsWith('/') ? path.slice(0, -1) : path;
   return (bare === '.' ? '' : bare) as ByteString;

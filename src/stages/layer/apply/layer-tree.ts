@@ -1,6 +1,6 @@
 /**
- * The tree that layers are laid onto, entry by entry, as the OCI image specification has it (layer.md, "Applying
- * Changesets"). Every path is taken apart first: nothing is written through a link, above the tree, or twice.
+ * Applies layers to a tree, entry by entry (OCI image specification, layer.md, "Applying Changesets"). Each component
+ * of a path is checked first, so that nothing is written through a link, outside the tree, or twice.
  */
 import { lchown, link, mkdir, open, readdir, rm, symlink, chmod } from 'node:fs/promises';
 import { isNearlyFull, lstatIfThere } from '../../../lib/host/files.ts';
@@ -14,15 +14,15 @@ import { parentOf } from '../tree.ts';
 const typeBits = { character: 0o020000, block: 0o060000, fifo: 0o010000 } as const;
 const whiteout = '.wh.';
 const opaque = '.wh..wh..opq';
-/** Left to the host that runs the image. */
+/** SELinux labels are left to the host that runs the image. */
 const hostXattr = 'security.selinux';
 
 export interface TreeRules {
-  /** Whether names like .wh.NAME delete NAME, or are names that no layer can hold. */
+  /** Whether a name .wh.NAME deletes NAME, or is refused. */
   whiteouts?: 'apply' | 'refuse';
 }
 
-/** What the file system answers to a name, a number or an attribute that it does not take. */
+/** Errors of a file system for a name, number or attribute that it does not support. */
 const unpackableErrors = new Set([
   'E2BIG',
   'EEXIST',
@@ -40,20 +40,22 @@ const unpackableErrors = new Set([
   'ERANGE',
 ]);
 
-/** All methods throw LAYER_INVALID, and what the file system throws for want of space. */
+/** All methods throw LAYER_INVALID, and the file system's errors for lack of space. */
 export class LayerTree {
   readonly #root: string;
   readonly #options: TreeRules;
   #count = 0;
-  /** Directories that are known to be such, and to be no links. */
+  /** Paths that are known to be directories, and not links. */
   readonly #directories = new Set<ByteString>(['' as ByteString]);
-  /** What this very layer has made: whiteouts are about what lies below it. */
+  /** Paths that this layer has made: whiteouts apply to lower layers only. */
   readonly #made = new Set<ByteString>();
-  /** All that leads to these: it has to stay what it is, or what they are given later would go elsewhere. */
+  /**
+   * Directories above the delayed attributes: they must not be replaced, or the attributes would be set through a link.
+   */
   readonly #leading = new Set<ByteString>();
-  /** Of what was made the directories that the layer has not named so far, only what is in them. */
+  /** Directories that were made for their content, and for which the layer had no entry so far. */
   readonly #implied = new Set<ByteString>();
-  /** Times of directories move with what is put into them. */
+  /** Attributes of directories, set at the end because new files change the times. */
   readonly #later = new Map<ByteString, TarEntry>();
 
   constructor(root: string, options: TreeRules) {
@@ -66,7 +68,7 @@ export class LayerTree {
     await withInvalidLayer(entry.path, () => this.#apply(entry, content));
   }
 
-  /** Looks at every way once more: what is given to a directory must not go through a link. */
+  /** Sets the delayed attributes. Each path is checked again, because an attribute must not be set through a link. */
   async finish(): Promise<void> {
     this.#forget();
     for (const entry of this.#later.values()) {
@@ -99,7 +101,7 @@ export class LayerTree {
   async #whiteout(parent: ByteString, name: string, path: ByteString): Promise<void> {
     if (this.#options.whiteouts === 'refuse')
       throw invalid(`/${showBytes(path)}: an image reads such a name as a deletion`);
-    // In a directory that is not there, there is nothing to delete.
+    // If the directory does not exist, there is nothing to delete.
     if (!(await this.#hasDirectory(parent))) return;
     if (name === opaque) await this.#empty(parent);
     else await this.#delete(parent, name.slice(whiteout.length));
@@ -113,7 +115,7 @@ export class LayerTree {
     await this.#remove(path);
   }
 
-  /** Of all but what this layer has put there, however deep. */
+  /** Deletes everything below a directory except what this layer has put there, at any depth. */
   async #empty(directory: ByteString): Promise<void> {
     for (const name of await readdir(below(this.#root, directory), { encoding: 'latin1' })) {
       const path = (directory === '' ? name : `${directory}/${name}`) as ByteString;
@@ -167,13 +169,13 @@ export class LayerTree {
     this.#later.set(entry.path, entry);
   }
 
-  /** Those that the layer gives it come with its other attributes. */
+  /** Removes the old extended attributes; the layer's are set with the other attributes. */
   async #dropXattrs(place: Buffer): Promise<void> {
     const { xattrs = {} } = await native().lstat(place);
     for (const name of Object.keys(xattrs)) await native().removeXattr(place, name);
   }
 
-  /** Only to a file: a link's attributes are those of what it names. */
+  /** Only to a regular file; a hard link has the attributes of its target. */
   async #link(entry: TarEntry, place: Buffer): Promise<void> {
     const target = relativePath(entry.linkTarget ?? ('' as ByteString));
     const isThere = await this.#hasDirectory(parentOf(target));
@@ -182,7 +184,7 @@ export class LayerTree {
     await link(below(this.#root, target), place);
   }
 
-  /** Owner first: it clears setuid and capabilities. */
+  /** The owner first, because a change of owner clears setuid bits and capabilities. */
   async #attributes({ path, type, mode, uid, gid, mtime, xattrs }: TarEntry): Promise<void> {
     const place = path === '' ? Buffer.from(this.#root) : below(this.#root, path);
     await lchown(place, uid, gid);
@@ -196,13 +198,13 @@ export class LayerTree {
     await native()
       .setXattr(place, name, value)
       .catch(async (error: NodeJS.ErrnoException) => {
-        // ext4 says so of attributes that are larger than a block.
+        // ext4 also fails with ENOSPC if attributes are larger than a block.
         if (error.code !== 'ENOSPC' || (await isNearlyFull(this.#root))) throw error;
         throw invalid(`/${showBytes(path)}: the attribute ${name} is too large`);
       });
   }
 
-  /** A directory that the layer does not name is as other tools make it: 0755, root's. */
+  /** A directory without an entry in the layer gets 0755 and root, as in other tools. */
   async #makeParent(path: ByteString): Promise<void> {
     if (await this.#hasDirectory(path)) return;
     await this.#makeParent(parentOf(path));
@@ -213,7 +215,7 @@ export class LayerTree {
     this.#later.set(path, { path, type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0 });
   }
 
-  /** False where nothing is; LAYER_INVALID where something else is there, or on the way to it. */
+  /** False if the path does not exist; LAYER_INVALID if it, or a parent, is no directory. */
   async #hasDirectory(path: ByteString): Promise<boolean> {
     if (this.#directories.has(path)) return true;
     if (!(await this.#hasDirectory(parentOf(path)))) return false;
@@ -249,7 +251,7 @@ function withoutHostXattrs(xattrs: TarEntry['xattrs']): TarEntry['xattrs'] {
   return Object.fromEntries(Object.entries(xattrs).filter(([name]) => name !== hostXattr));
 }
 
-/** Without `.`, slashes at the ends, and anything that leads upward. */
+/** Without `.` components and outer slashes; refuses `..`. */
 function relativePath(path: ByteString): ByteString {
   const segments = path.split('/').filter((segment) => segment !== '' && segment !== '.');
   if (segments.includes('..') || path.startsWith('/')) throw invalid(`${showBytes(path)} leads out of it`);

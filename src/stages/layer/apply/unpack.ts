@@ -1,4 +1,4 @@
-/** Layers from blobs onto trees: decompressed, held to their digest and to a size, and applied. */
+/** Unpacks layers from blobs onto trees: decompresses them, checks digest and size, and applies them. */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { MillinerError } from '../../../lib/errors/error.ts';
@@ -10,9 +10,9 @@ import type { TarEntry } from '../tar/writer.ts';
 import { LayerTree, type TreeRules } from './layer-tree.ts';
 
 export interface UnpackOptions extends TreeRules {
-  /** Of the tar stream, as the image's configuration has it. */
+  /** Digest of the tar stream, from the image's configuration. */
   diffID?: string | undefined;
-  /** Of the tar stream. */
+  /** Size limit of the tar stream. */
   maxBytes?: number | undefined;
 }
 
@@ -37,7 +37,7 @@ export async function unpackLayer(
   }
 }
 
-/** The same for a stream that is not compressed, or no longer. */
+/** As unpackLayer, for a stream that is not compressed. */
 export async function unpackTar(
   root: string,
   tar: AsyncIterable<Buffer>,
@@ -52,13 +52,13 @@ export async function unpackTar(
   await tree.finish();
 }
 
-/** Bytes that an entry takes at least: its inode, and its name. */
+/** Bytes that each entry takes at least: its inode and its name. */
 const minEntryBytes = 1024;
 const block = 4096;
 
 /**
- * Half of what is free is the most that one layer may take: what is made of it has to lie there too. One that wants more
- * is refused for that, and fills nothing that others need.
+ * A layer may use up to half of the free space, because what is made of it needs space too. A larger layer is refused
+ * before it fills the disk.
  */
 class Room {
   readonly #maxBytes: number;
@@ -83,7 +83,7 @@ class Room {
   }
 }
 
-/** What a bomb unpacks to is never more than the limit, and what counts is only what has the promised digest. */
+/** Stops at the limit, so that a decompression bomb cannot fill the disk. At the end it checks the digest. */
 async function* metered(
   tar: AsyncIterable<Buffer>,
   { maxBytes = Infinity, diffID }: UnpackOptions,

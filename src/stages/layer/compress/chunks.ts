@@ -1,9 +1,9 @@
-/** Buffers that nobody uses, by size. A large one for every stream would keep the garbage collector busy. */
+/** Unused buffers by size. A new large buffer for every stream would keep the garbage collector busy. */
 const freeBuffers = new Map<number, Buffer[]>();
 
 /**
- * Small pieces joined to chunks of one size: what a compressor makes of a stream then depends on its bytes alone. A
- * chunk is good until the next is asked for.
+ * Joins small pieces to chunks of one size, so that the compressed form depends only on the bytes of a stream. A chunk
+ * is valid until the next is requested.
  */
 export async function* inChunks(
   pieces: AsyncIterable<Buffer> | Iterable<Buffer>,

@@ -1,4 +1,4 @@
-/** Compression of layers. Frames and members laid end to end are one stream (RFC 8878, 3; RFC 1952, 2.2). */
+/** Compression of layers. Concatenated frames, or gzip members, are one stream (RFC 8878, 3; RFC 1952, 2.2). */
 import type { Readable } from 'node:stream';
 import { constants, createGunzip, gzipSync, zstdCompressSync } from 'node:zlib';
 import { decompressZstd } from '../../../lib/host/zstd.ts';
@@ -10,32 +10,32 @@ export interface Compression {
   level: number;
 }
 
-/** A plain reader of zstd reads chunked layers too. */
+/** Plain readers of zstd can read chunked layers too. */
 export const mediaTypes: Record<Compression['kind'], string> = {
   'zstd:chunked': 'application/vnd.oci.image.layer.v1.tar+zstd',
   zstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
   gzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
 };
 
-/** What a recipe means that names no level. */
+/** Level for a recipe that sets none. */
 export const defaultLevel: Record<Compression['kind'], number> = { zstd: 3, 'zstd:chunked': 3, gzip: 6 };
 
 /**
- * Of the stream; each piece is a frame, or member, of its own. Compressed in one call it takes less time than as a
- * stream, and a match is seldom found further back.
+ * Bytes of the stream for each frame or member. One call for a piece is faster than a stream, and matches further back
+ * are rare.
  */
 const pieceSize = 8 * 1024 * 1024;
 
-/** No worker threads inside zstd: they give other bytes. */
+/** Without zstd's worker threads, which produce other bytes. */
 function compressPiece(piece: Buffer, { kind, level }: Compression): Buffer {
-  // ZSTD_compressBound(): with room for all of it, zstd writes to where it belongs at once.
+  // ZSTD_compressBound(): with space for the worst case, zstd writes directly to the output.
   const chunkSize = piece.length + (piece.length >> 8) + 1024;
   if (kind === 'gzip') return gzipSync(piece, { level, chunkSize });
   const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
   return zstdCompressSync(piece, { chunkSize, params });
 }
 
-/** A tar stream's compressed bytes, which depend on its bytes and not on how they come. */
+/** Compresses a tar stream; the result depends only on its bytes, not on how they are split. */
 export async function* compressed(
   tar: AsyncIterable<Buffer> | Iterable<Buffer>,
   compression: Compression,
@@ -43,10 +43,10 @@ export async function* compressed(
   for await (const piece of inChunks(tar, pieceSize)) yield compressPiece(piece, compression);
 }
 
-/** Of what goes in and comes out of a decompressor: each costs a turn of the thread pool. */
+/** Bytes of input and output of a decompressor; each chunk needs a turn of the thread pool. */
 const maxChunkBytes = 1024 * 1024;
 
-/** Of other builders' layers; none of ours is without compression. */
+/** Uncompressed layers of other builders; Milliner's are always compressed. */
 export const plainType = 'application/vnd.oci.image.layer.v1.tar';
 
 /** The tar stream of a blob of a layer's media type; undefined for any other type. */

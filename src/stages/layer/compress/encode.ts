@@ -1,4 +1,4 @@
-/** Parts of a tar stream to the compressed bytes of a layer, or of a piece of one. */
+/** Encodes members of a tar stream to a compressed layer, or to a piece of one. */
 import { endOfArchive, tarBytes, type TarMember } from '../tar/writer.ts';
 import { encodeChunked, encodeEnd, type ChunkIndex } from './chunked/encode-chunked.ts';
 import { appendIndex, emptyIndex, trailer } from './chunked/trailer.ts';
@@ -8,11 +8,11 @@ type TarMembers = AsyncIterable<TarMember> | Iterable<TarMember>;
 
 export interface Piece {
   bytes: AsyncIterable<Buffer>;
-  /** Of zstd:chunked; complete when the bytes have been read. */
+  /** For zstd:chunked; complete once the bytes were read. */
   index?: ChunkIndex | undefined;
 }
 
-/** To be laid between others; nothing of it says where. */
+/** A piece can be concatenated with others at any position. */
 export function encodePiece(members: TarMembers, compression: Compression): Piece {
   if (compression.kind !== 'zstd:chunked') return { bytes: compressed(tarBytes(members), compression) };
   const index = emptyIndex();
@@ -21,7 +21,7 @@ export function encodePiece(members: TarMembers, compression: Compression): Piec
 
 export interface WholeLayer {
   bytes: AsyncIterable<Buffer>;
-  /** Settled when the bytes have been read. */
+  /** Complete once the bytes were read. */
   annotations(): Record<string, string> | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a tree holds beyond what lies below it. The tree was walked once; what is below is known from the record that
- * was made when its own layers were written, and from what packages say of themselves.
+ * The changes of a tree against its base. The tree was scanned once; the base is known from the record that was made
+ * with its layers, and from the metadata of its packages.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -10,24 +10,24 @@ import { tarEntry, unrepresentable } from '../tar/entry.ts';
 import { ancestorsOf, isDirectory, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
 import { sameAttributes } from './compare.ts';
 
-/** Where a tree differs from what lies below it. */
+/** The paths at which a tree differs from its base. */
 export interface Changed {
   paths: Set<ByteString>;
-  /** Paths below that are gone, topmost only. */
+  /** Paths of the base that were deleted, topmost only. */
   deleted: ByteString[];
 }
 
 /** The content of one layer. */
 export interface Changes {
-  /** Everything that the layer holds, ancestors included, parents before children. */
+  /** Entries of the layer with their parent directories, parents before children. */
   entries: TreeEntry[];
   deleted: ByteString[];
 }
 
-/** Whether a file whose attributes are those of the one below is known to have its content as well. */
+/** Whether a file with the attributes of the base's file is known to have its content as well. */
 export type IsKnown = (entry: TreeEntry) => boolean;
 
-/** Fills in the digests that an unchanged file inherits; the writer fills in the rest. */
+/** Fills in digests of unchanged files from the base; the writer fills in the rest. */
 export async function changedSince(
   root: string,
   tree: Tree,
@@ -49,24 +49,24 @@ export async function changedSince(
   return { paths, deleted: deletions(tree, below) };
 }
 
-/** With all that leads to them, because a layer's directories have no attributes but those that it gives them. */
+/** Adds all parent directories, because clients take a directory's attributes only from the layer. */
 export function changesOf(tree: Tree, { paths, deleted }: Changed): Changes {
   const needed = new Set(paths);
   for (const path of [...paths, ...deleted]) for (const ancestor of ancestorsOf(path)) needed.add(ancestor);
   return { entries: [...tree.values()].filter((entry) => needed.has(entry.path)), deleted };
 }
 
-/** The change time moves with every change of an inode; where it moved, attributes and content decide. */
+/** Every change of an inode changes its ctime. If the ctime differs, attributes and content decide. */
 async function isSame(root: string, now: TreeEntry, before: TreeEntry, isKnown: IsKnown): Promise<boolean> {
   if (now.ctimeNanoseconds === before.ctimeNanoseconds && now.inode === before.inode) return true;
   if (!sameAttributes(now, before)) return false;
   if (!isRegular(now) || (before.sha256 !== undefined && isKnown(now))) return true;
   now.sha256 = await digestOf(root, now.path);
-  // Packages of old have other digests, of which nothing can be told but by what rpm says.
+  // Old packages have digests of another algorithm, which only rpm's own check can compare.
   return before.sha256 === undefined ? isKnown(now) : now.sha256 === before.sha256;
 }
 
-/** For each file of several names, all those that the tree still has, as one word. */
+/** For each file with several names, those that the tree still has, joined to one string. */
 export function namesOf(of: Tree, still: Tree): Map<ByteString, string> {
   const linked = [...of.values()].filter(
     (entry) => isRegular(entry) && entry.links > 1 && still.has(entry.path),
@@ -90,7 +90,7 @@ export async function digestOf(root: string, path: ByteString): Promise<string> 
   return hash.digest('hex');
 }
 
-/** A hard link can only name a file of its own layer: when one name of an inode is in, all are. */
+/** A hard link can only refer to a file of its own layer, so all names of an inode are added together. */
 function addLinkedPaths(tree: Tree, changed: Set<ByteString>): void {
   const inodes = new Set<bigint>();
   for (const path of changed) {
@@ -106,7 +106,7 @@ function deletions(tree: Tree, parent: Tree): ByteString[] {
   for (const path of parent.keys()) {
     if (tree.has(path)) continue;
     const directory = tree.get(parentOf(path));
-    // Below a directory that is gone itself, or that something else has replaced, there is nothing to hide.
+    // Entries below a deleted or replaced directory need no whiteout.
     if (directory && isDirectory(directory)) deleted.push(path);
   }
   return deleted;
@@ -114,9 +114,9 @@ function deletions(tree: Tree, parent: Tree): ByteString[] {
 
 const whiteoutPrefix = byteString('.wh.');
 
-/** Before anything is made of it. Throws IMAGE_UNREPRESENTABLE for what no reader of layers takes. */
+/** Throws IMAGE_UNREPRESENTABLE for entries that clients cannot read, before a layer is written. */
 function refuseUnreadable(tree: Tree, below: Tree | undefined): void {
-  // One layer may hold all of it, and delete all of what is below.
+  // One layer may hold all of the tree, and delete everything below.
   const maxPaths = tree.size + (below?.size ?? 0);
   if (maxPaths > maxEntries) throw unrepresentable(byteString(''), `has more than ${maxEntries} files`);
   for (const entry of tree.values()) {

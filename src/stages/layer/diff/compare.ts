@@ -1,7 +1,7 @@
-/** How files of two trees differ. */
+/** Compares files of two trees. */
 import { isDirectory, isLink, type TreeEntry } from '../tree.ts';
 
-/** What an image shows; inode numbers and change times are the state directory's own. */
+/** Compares what an image contains, without inode numbers and change times, which belong to the state directory. */
 export function differenceOf(a: TreeEntry | undefined, b: TreeEntry | undefined): string | undefined {
   if (!a || !b) return 'presence';
   const fields = [

@@ -1,4 +1,4 @@
-/** What a layer holds of a tree, file by file. */
+/** The tar members of a layer. */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { MillinerError } from '../../../lib/errors/error.ts';
@@ -8,7 +8,7 @@ import type { TarMember } from '../tar/writer.ts';
 import { isRegular, parentOf, type TreeEntry } from '../tree.ts';
 import type { Changes } from './changes.ts';
 
-/** Every regular file's sha256 is put into its entry as it is read. */
+/** Puts the sha256 of each regular file into its entry while it is read. */
 export function* layerMembers(root: string, { entries, deleted }: Changes): Generator<TarMember> {
   const whiteouts = Map.groupBy(deleted, parentOf);
   const firstNames = new Map<bigint, TreeEntry>();
@@ -26,7 +26,7 @@ export function* layerMembers(root: string, { entries, deleted }: Changes): Gene
 
 const digestOfNothing = createHash('sha256').digest('hex');
 
-/** A file that is not as long as it was when the tree was walked would shift every byte after it. */
+/** A file whose size has changed since the scan would shift every byte after it, so that is an error. */
 async function* fileContent(root: string, entry: TreeEntry): AsyncGenerator<Buffer> {
   const hash: Hash = createHash('sha256');
   let total = 0;
@@ -43,7 +43,7 @@ async function* fileContent(root: string, entry: TreeEntry): AsyncGenerator<Buff
 
 const maxWholeBytes = 512 * 1024;
 
-/** Most files are small and in the page cache, where a plain read costs a tenth of a stream. */
+/** Most files are small and cached, and then a plain read costs a tenth of a stream. */
 function filePieces(path: Buffer, size: number): Iterable<Buffer> | AsyncIterable<Buffer> {
   if (size === 0) return [];
   return size <= maxWholeBytes

@@ -1,13 +1,13 @@
 /**
- * The parent's tree as it lies in this state directory. The record says what the parent image is; by which inodes
- * and change times a child can tell what it inherits belongs to the place, and is new after a copy of the state.
+ * The parent's tree in this state directory. Its record describes the image. Inodes and change times, by which a child
+ * finds inherited files, belong to the state directory, and are new in a copy of it.
  */
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { showBytes } from '../../../lib/host/paths.ts';
 import type { Tree, TreeEntry } from '../tree.ts';
 import { sameAttributes } from './compare.ts';
 
-/** Gives the record with the inodes and change times found. Throws STATE_INVALID where they are two trees. */
+/** Returns the record with the inodes and change times found. Throws STATE_INVALID if the trees differ. */
 export function parentAsFound(recorded: Tree, found: Tree): Tree {
   const parent: Tree = new Map();
   for (const entry of recorded.values()) {

@@ -1,15 +1,17 @@
-/** What packages do not explain, in layers that change for different reasons. */
+/** Splits files that no package explains into layers that change for different reasons. */
 import { byteString, type ByteString } from '../../../lib/host/paths.ts';
 import { isRegular, type Tree, type TreeEntry } from '../tree.ts';
 import type { Changed } from './changes.ts';
 
-/** What a layer holds, for people. */
+/** Description of a layer's content. */
 export type StateLayerKind = 'rpm database' | 'generated files' | 'state';
 
-/** An initramfs and its like: a small change elsewhere in the state should not bring it along. Bytes. */
+/**
+ * Bytes. A file such as an initramfs gets a layer of its own, so that a small change of the state does not include it.
+ */
 const largeFile = 8 * 1024 * 1024;
 
-/** Lowest first; a layer that would hold nothing is left out. Names of one file stay together. */
+/** Lowest first, without empty layers. All names of a file are in the same layer. */
 export function splitChanged(
   tree: Tree,
   { paths, deleted }: Changed,

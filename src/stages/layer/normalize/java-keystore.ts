@@ -1,19 +1,19 @@
-/** Java key stores (JKS, as update-ca-trust writes them; JCEKS): every entry holds the time at which it was added. */
+/** Java key stores (JKS, as update-ca-trust writes them; JCEKS): every entry has the time at which it was added. */
 import { createHash } from 'node:crypto';
 
 const magic = 0xfeedfeed;
 const magicOfJceks = 0xcececece;
 const trustedCertificate = 2;
-/** A private key; in JCEKS a secret one too. */
+/** Types of entries: a private key, and in JCEKS a secret key. */
 const keyEntries = [1, 3];
-/** What tools use where a store holds no secret; the store's last 20 bytes are keyed with it. */
+/** The usual password of stores without secrets; the last 20 bytes of a store are a digest with it. */
 const password = Buffer.from('changeit', 'utf16le').swap16();
 const salt = Buffer.from('Mighty Aphrodite', 'latin1');
 const digestSize = 20;
 
 /**
- * Gives a store of trusted certificates with all dates set to the epoch (seconds). Anything else comes back
- * as it is: another format, another password, a store that holds keys.
+ * Sets all dates in a store of trusted certificates to the epoch (seconds). Anything else is returned unchanged:
+ * another format, another password, a store with keys.
  */
 export function withFixedDates(store: Buffer, epoch: number): Buffer {
   if (store.length < 12 + digestSize || store.readUInt32BE(0) !== magic) return store;
@@ -29,13 +29,13 @@ function digestOf(body: Buffer): Buffer {
   return createHash('sha1').update(password).update(salt).update(body).digest();
 }
 
-/** Whether a store of either kind holds more than certificates, whichever of its entries comes first. */
+/** Whether a store of either kind contains a key, at any position. */
 export function hasJavaKey(store: Buffer): boolean {
   if (store.length < 16 || ![magic, magicOfJceks].includes(store.readUInt32BE(0))) return false;
   return readEntries(store.subarray(0, -digestSize))?.hasKey ?? false;
 }
 
-/** Up to the first key, if there is one, with the places of the dates; undefined where it is no whole store. */
+/** Reads up to the first key, with the offsets of the dates; undefined for an incomplete store. */
 function readEntries(body: Buffer): { hasKey: boolean; dates: number[] } | undefined {
   const dates: number[] = [];
   let at = 12;

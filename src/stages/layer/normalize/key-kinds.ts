@@ -1,23 +1,26 @@
 /**
- * What tells an instance from all others: private keys, and names that must be its own. Told by content where that can
- * be, because no list of places would be whole; by place where the content is but a number.
+ * Recognizes content that must be unique for each instance: private keys and identifiers. It looks at the content where
+ * possible, because a list of paths would be incomplete, and at the path where the content is only a number.
  */
 import { createPrivateKey } from 'node:crypto';
 import { hasJavaKey } from './java-keystore.ts';
 
 export interface KeyKind {
   kind: string;
-  /** Without leading slash. With `content` both must be so. */
+  /** Without leading slash. If `content` is given too, both must match. */
   path?: RegExp;
-  /** The file's bytes; a string of them as ISO 8859-1. */
+  /** Gets the file's bytes, and the same as ISO 8859-1 text. */
   content?: (bytes: Buffer, text: string) => boolean;
 }
 
-/** Of a pattern that may begin at any line, nothing may run over line ends before the first word: files are hostile. */
+/**
+ * A pattern that may match at any line must not cross line ends before its first word, because files are untrusted and
+ * the match could take too long.
+ */
 const matches = (pattern: RegExp) => (_bytes: Buffer, text: string) => pattern.test(text);
 const uuid = '[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}';
 
-/** The armour alone also stands in databases of file types: what makes it a key is the text behind it. */
+/** The armour alone also occurs in databases of file types, so base64 text must follow it. */
 const pem =
   /^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\r?\n(?:[A-Za-z-]+: .*\r?\n|\r?\n)*[A-Za-z0-9+/=]{16,}/m;
 const gnupg = /^(?:\(?\d*:?\(?(?:protected-|shadowed-)?private-key|Key: \(private-key)/m;
@@ -96,7 +99,7 @@ const names: KeyKind[] = [
 const byPlace = [...keys, ...names].filter(({ content }) => !content);
 const byContent = [...keys, ...names].filter(({ content }) => content);
 
-/** @param path without leading slash; undefined where the place alone tells nothing */
+/** @param path without leading slash; undefined if the path alone is not enough */
 export function kindOfPlace(path: string): string | undefined {
   return byPlace.find((one) => one.path!.test(path))?.kind;
 }
@@ -126,19 +129,19 @@ function isPkcs12(bytes: Buffer): boolean {
   return bytes.subarray(2, 16).includes(version) && bytes.subarray(0, 48).includes(content);
 }
 
-/** A key as SSH sends it, its algorithm first; a public one is never kept so. */
+/** A key in SSH's wire format, which begins with its algorithm; public keys are not stored so. */
 function isDropbear(bytes: Buffer): boolean {
   if (bytes.length < 32) return false;
   const length = bytes.readUInt32BE(0);
   return length < 64 && /^(?:ssh-|ecdsa-sha2-)[a-z0-9-]+$/.test(bytes.toString('latin1', 4, 4 + length));
 }
 
-/** 32 bytes in base64, as wg(8) writes them, or as they are: those of a public key look the same. */
+/** 32 bytes in base64, as wg(8) writes them, or raw; a public key looks the same. */
 function isCurveKey(bytes: Buffer, text: string): boolean {
   return bytes.length === 32 || /^[A-Za-z0-9+/]{43}=\s*$/.test(text);
 }
 
-/** MIT Kerberos, "The Keytab Binary File Format": version 5.1 or 5.2, then an entry of so many bytes with a realm. */
+/** MIT Kerberos, "The Keytab Binary File Format": version 5.1 or 5.2, then an entry with its length and a realm. */
 function isKeytab(bytes: Buffer): boolean {
   if (bytes.length < 12 || bytes[0] !== 5 || (bytes[1] !== 1 && bytes[1] !== 2)) return false;
   const isLittle = bytes[1] === 1;

@@ -1,6 +1,6 @@
 /**
- * What a scriptlet leaves that no package carries: logs, caches, temporary files, and what tells one machine from
- * another. A package's own file stays; of its ghost, which it owns without content, what the scriptlet wrote goes.
+ * Files that a scriptlet leaves and no package contains: logs, caches, temporary files, machine identifiers. A
+ * package's own file stays; of its ghost, which it owns without content, the content is removed.
  */
 import type { PackagedFile } from '../packages/packaged.ts';
 import { isRegular, isSocket, type TreeEntry } from '../tree.ts';
@@ -13,19 +13,19 @@ export interface Cleanup {
 interface Rule {
   path: RegExp;
   reason: string;
-  /** Links, devices and FIFOs too, which elsewhere are meant: /var/log/access.log may lead to /dev/stdout. */
+  /** Also links, devices and FIFOs. In other places they are intended: /var/log/access.log may lead to /dev/stdout. */
   ofEveryKind?: true;
   /**
-   * A package's ghost, with what was written to it; an empty one stays, but for `always`. Its owner and mode are what
-   * the package asks for: a log of mode 0600 would come back as 0644.
+   * What to do with a package's ghost that has content; an empty one stays, unless `always`. Its owner and mode are the
+   * package's: a log of mode 0600 would otherwise be created with 0644.
    */
   ghost: 'removed' | 'emptied' | 'stays';
   always?: true;
-  /** A file that a package carries, with what was written over it. */
+  /** What to do with a package's file that was overwritten. */
   carried: 'emptied' | 'stays';
 }
 
-/** The first rule for a path wins; directories stay. */
+/** The first rule for a path applies; directories stay. */
 const rules: Rule[] = [
   {
     path: /^var\/cache\//,
@@ -73,16 +73,16 @@ const rules: Rule[] = [
   },
 ];
 
-/** containers/storage leaves it out of a layer too (archive.go, tarWriter). */
+/** containers/storage omits sockets from layers too (archive.go, tarWriter). */
 const socketReason = 'a socket: its program has ended, and no layer can hold one';
 
-/** What becomes of an entry whose content is no package's; undefined where it stays as it is. */
+/** The action for an entry whose content is not from a package; undefined if it stays. */
 export function cleanupOf(entry: TreeEntry, owners: readonly PackagedFile[]): Cleanup | undefined {
   if (isSocket(entry)) return { action: 'removed', reason: socketReason };
   const rule = rules.find(({ path }) => path.test(entry.path));
   if (!rule || !(isRegular(entry) || rule.ofEveryKind)) return undefined;
   const action = cleanupAction(rule, owners);
-  // An empty file tells nothing, and an owned one has an owner and a mode to tell.
+  // An empty file leaks nothing, and one that a package owns has an owner and a mode to keep.
   if (action === 'stays' || (owners.length > 0 && entry.size === 0 && !rule.always)) return undefined;
   return { action, reason: rule.reason };
 }
@@ -92,7 +92,7 @@ function cleanupAction({ ghost, carried }: Rule, owners: readonly PackagedFile[]
   return owners.every(({ file }) => file.flags.ghost) ? ghost : carried;
 }
 
-/** Whether it holds what the base has there: only its owner, mode or names have changed. */
+/** Whether it has the base's content, and only owner, mode or names have changed. */
 export function hasContentOf(entry: TreeEntry, before: TreeEntry | undefined): boolean {
   return (
     before !== undefined &&

@@ -1,7 +1,7 @@
 /**
- * What scriptlets leave behind that differs from build to build, or that belongs to the machine that built:
- * removed, emptied or rewritten, each for a written reason. Files as their packages carry them are never touched, and
- * what a package carries stays, whatever a scriptlet has written to it.
+ * Removes, empties or rewrites what scriptlets leave that differs between builds or identifies the build machine, each
+ * for a stated reason. A package's unchanged files are never touched, and a package's file is never removed, even if a
+ * scriptlet has written to it.
  */
 import { chmod, lchown, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { below, byteString, showBytes } from '../../../lib/host/paths.ts';
@@ -17,11 +17,11 @@ export interface Normalised {
 }
 
 export interface InstalledTree {
-  /** Where it is mounted, writable. */
+  /** Its mount point, writable. */
   root: string;
   tree: Tree;
   parent: Tree | undefined;
-  /** What the base's packages carry and what those of the recipe do. */
+  /** Files of the base's and the recipe's packages. */
   packaged: Packaged;
   /** SOURCE_DATE_EPOCH, seconds. */
   epoch: number;
@@ -30,7 +30,7 @@ export interface InstalledTree {
 const machineId = byteString('etc/machine-id');
 const systemd = byteString('usr/lib/systemd/systemd');
 
-/** The first rule for a path wins. Changes the tree on disk only: walk it again afterwards. */
+/** The first rule for a path applies. Changes only the tree on disk: scan it again afterwards. */
 export async function normalise(installed: InstalledTree): Promise<Normalised[]> {
   const done: Normalised[] = [];
   for (const entry of installed.tree.values()) {
@@ -40,7 +40,7 @@ export async function normalise(installed: InstalledTree): Promise<Normalised[]>
     if (one) done.push({ path: `/${showBytes(entry.path)}`, ...one });
   }
   const configuration = installed.tree.get(parentOf(machineId));
-  // Where a scriptlet made a link of it, the path leads out of the image.
+  // If a scriptlet made it a link, the path is outside the image.
   const isPlace = configuration !== undefined && isDirectory(configuration);
   if (installed.tree.has(systemd) && !installed.tree.has(machineId) && isPlace) {
     await writeFile(below(installed.root, machineId), '', { flag: 'wx', mode: 0o444 });
@@ -49,7 +49,7 @@ export async function normalise(installed: InstalledTree): Promise<Normalised[]>
   return done;
 }
 
-/** Many times the largest real one: what a scriptlet blows up beyond is not read into memory. */
+/** Many times the largest real file, so that a scriptlet cannot fill memory. */
 const maxRewrittenBytes = 64 * 1024 * 1024;
 
 const machineIdReason =
@@ -88,7 +88,7 @@ async function normaliseEntry(
   return undefined;
 }
 
-/** Where a scriptlet has linked it to another file, that one keeps its content. */
+/** If a scriptlet linked it to another file, that file keeps its content. */
 async function empty(place: Buffer, { links, mode, uid, gid }: TreeEntry): Promise<void> {
   if (links === 1) return truncate(place);
   await rm(place);
@@ -111,7 +111,7 @@ async function rewrite(
 
 const ageingReason = 'the day of the last password change is that of the build';
 
-/** shadow(5), field 3: days since 1970. Empty and 0 have meanings of their own and stay. */
+/** shadow(5), field 3: days since 1970. Empty and 0 have a meaning of their own and stay. */
 function withFixedAgeing(bytes: Buffer, epoch: number): Buffer {
   const day = String(Math.floor(epoch / 86_400));
   const lines = bytes.toString('latin1').split('\n');

@@ -1,6 +1,6 @@
 /**
- * Who made what no package carries, or changed it last: told by the times of changes, held against the times at which
- * scriptlets ran. A wrong name would be worse than none: what is not certain is told as unknown.
+ * Finds who made or last changed files of no package: compares the times of changes with the times at which scriptlets
+ * ran. A wrong name would be worse than none, so an uncertain origin is reported as unknown.
  */
 import { runningAt } from '../../../lib/container/trace.ts';
 import type { OwnedScriptlet, Run } from '../../install/scriptlet-runs.ts';
@@ -9,7 +9,7 @@ import { ancestorsOf, isDirectory, type Tree, type TreeEntry } from '../tree.ts'
 import type { InstalledTree } from './normalize.ts';
 import { packageTurns, type Turn } from './turns.ts';
 
-/** What is known of a transaction's course. */
+/** What is known about the transaction. */
 export interface TransactionHistory {
   runs: readonly Run[];
   scriptlets: readonly OwnedScriptlet[];
@@ -23,15 +23,15 @@ export interface Maker {
 }
 
 export interface Origin {
-  /** `ghost`: of the package; `scriptlet`: what made it or changed it last. */
+  /** `ghost`: a ghost of the package; `scriptlet`: made or last changed by it. */
   why: 'ghost' | 'scriptlet' | 'unknown' | 'recipe';
   package?: string;
   scriptlet?: string;
-  /** The package that was being installed when it was changed last. */
+  /** The package that was being installed at the last change. */
   during?: string;
 }
 
-/** Of everything that the base does not explain, by path; to be asked before any time is changed. */
+/** Origins of everything that the base does not explain, by path. Call it before any time is changed. */
 export function originsOf(installed: InstalledTree, history: TransactionHistory): Map<string, Origin> {
   const makers = new Makers(installed, history);
   const origins = new Map<string, Origin>();
@@ -40,7 +40,7 @@ export function originsOf(installed: InstalledTree, history: TransactionHistory)
     const owners = installed.packaged.get(entry.path) ?? [];
     const ghosts = new Set(owners.filter(({ file }) => file.flags.ghost).map(({ nevra }) => nevra));
     const maker = makers.of(entry);
-    // What is as its package has it needs no maker, unless it differs after all: then rpm or a scriptlet did that.
+    // Unchanged files of packages are not listed, so one that is has been changed by rpm or a scriptlet.
     if (ghosts.size > 0 && ghosts.size === owners.length) {
       origins.set(entry.path, { why: 'ghost', ...(ghosts.size === 1 && { package: [...ghosts][0]! }) });
     } else origins.set(entry.path, maker ? { why: 'scriptlet', ...maker } : makers.unknown(entry));
@@ -64,14 +64,14 @@ export class Makers {
     const run = this.#runOf(entry);
     const { scriptlet } = run ?? {};
     if (!run || !scriptlet) return undefined;
-    // A directory that moves takes with it what was made before, under another path.
+    // A directory that was renamed has content that was made earlier, under another path.
     const moved = ancestorsOf(entry.path).some((path) => this.#mayHaveMoved(path, run));
     return moved ? undefined : { package: scriptlet.nevra, scriptlet: `%${scriptlet.kind}` };
   }
 
   unknown(entry: TreeEntry): Origin {
     const time = entry.ctimeNanoseconds;
-    // At either end of a turn the next may have begun in the same tick.
+    // Near the ends of a turn the next package may have begun in the same tick of the clock.
     const turn = isDirectory(entry)
       ? undefined
       : this.#turns.find(({ from, to }) => from < time && time < to);
@@ -81,19 +81,22 @@ export class Makers {
   #runOf(entry: TreeEntry): Run | undefined {
     const run = this.#aloneAt(entry.ctimeNanoseconds);
     if (!run || !isDirectory(entry)) return run;
-    // Every name that is put into a directory changes it too, whoever made it or changed its attributes.
+    // Each new name changes its directory too, so only the time of creation tells who made a directory.
     const isMade = run === this.#aloneAt(entry.btimeNanoseconds ?? -1n);
     const mtime = BigInt(entry.mtimeSeconds) * 1_000_000_000n + BigInt(entry.mtimeNanoseconds);
     return isMade || mtime !== entry.ctimeNanoseconds ? run : undefined;
   }
 
-  /** What ran at that time, where nothing ran beside it. */
+  /** The only program that ran at that time. */
   #aloneAt(time: bigint): Run | undefined {
     const run = this.#course.isSteady ? runningAt(this.#course.runs, time) : undefined;
     return run?.isAlone ? run : undefined;
   }
 
-  /** A directory that no package, nor rpm on the way to one's files, has put there, touched since by another. */
+  /**
+   * Whether a directory may have been renamed: no package contains it, rpm did not make it for a file, and another
+   * program has changed it since.
+   */
   #mayHaveMoved(path: TreeEntry['path'], run: Run): boolean {
     const { tree, parent, packaged } = this.#installed;
     const directory = tree.get(path);
@@ -109,13 +112,13 @@ export class Makers {
   }
 }
 
-/** A new name changes both times of a directory at once; its own move, like its mode, only one. */
+/** A new name changes both times of a directory together; a rename or chmod of the directory changes only one. */
 function wasMoved(directory: TreeEntry): boolean {
   const mtime = BigInt(directory.mtimeSeconds) * 1_000_000_000n + BigInt(directory.mtimeNanoseconds);
   return mtime !== directory.ctimeNanoseconds;
 }
 
-/** What the recipe itself has changed since the scriptlets ended: its files, and what systemctl made of its services. */
+/** Adds what the recipe changed after the scriptlets: its own files, and changes of systemctl for its services. */
 export function withRecipe(
   origins: Map<string, Origin>,
   tree: Tree,
@@ -124,7 +127,7 @@ export function withRecipe(
   const all = new Map(origins);
   for (const entry of tree.values()) {
     const isRecipeChange = from <= entry.ctimeNanoseconds && entry.ctimeNanoseconds <= to;
-    // A directory's time tells of the names that were put into it.
+    // The time of a directory only shows that names were added.
     if (isRecipeChange && !(isDirectory(entry) && origins.has(entry.path)))
       all.set(entry.path, { why: 'recipe' });
   }

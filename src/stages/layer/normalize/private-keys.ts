@@ -1,7 +1,7 @@
 /**
- * Private keys that a scriptlet made, and names of one machine: the same key in every instance of an image is no secret.
- * Each is removed and reported with the package whose turn it was. Keys that packages themselves carry are theirs to
- * answer for.
+ * Removes private keys and machine identifiers that a scriptlet made: a key that every instance of an image shares is
+ * no secret. Each is reported with the package that was being installed. Keys that packages themselves contain are left
+ * to their packagers.
  */
 import { readFile, rm } from 'node:fs/promises';
 import { below, showBytes, type ByteString } from '../../../lib/host/paths.ts';
@@ -15,13 +15,13 @@ import { Makers, type TransactionHistory } from './origin.ts';
 export interface RemovedKey {
   path: string;
   kind: string;
-  /** The package whose scriptlet made it, where its time tells. */
+  /** The package whose scriptlet made it, if its time tells. */
   package?: string | undefined;
-  /** Else the package that was being installed. */
+  /** Otherwise the package that was being installed. */
   during?: string;
 }
 
-/** Larger files are no keys; reading every database of an image would cost more than the transaction. */
+/** Larger files are not keys. Reading every database of an image would take longer than the transaction. */
 const maxKeyBytes = 1024 * 1024;
 
 export async function removePrivateKeys(
@@ -49,7 +49,7 @@ export async function removePrivateKeys(
   return found;
 }
 
-/** A key database of NSS is several files: without its keys the rest is not usable. */
+/** A key database of NSS has several files, which are useless without the keys. */
 const nssDatabase = /^(?:key[34]\.db|cert[89]\.db|secmod\.db|pkcs11\.txt)$/;
 const nssSecret = /^(?:password|pin\.txt|noise\.txt|pwdfile\.txt)$/;
 

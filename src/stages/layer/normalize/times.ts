@@ -1,4 +1,4 @@
-/** Times that say when the build ran become constants; times that packages gave their files stay. */
+/** Replaces times of the build by constants; times that packages give their files stay. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lutimes } from 'node:fs/promises';
@@ -16,10 +16,10 @@ import {
 } from '../tree.ts';
 import type { InstalledTree } from './normalize.ts';
 
-/** No other change time is this one: nothing takes the entry for untouched. */
+/** Equals no other change time, so that the entry never counts as unchanged. */
 const changedNow = -1n;
 
-/** Sets them on disk and in the tree, so that the snapshot and the image made from it are the same. */
+/** Sets them on disk and in the tree, so that the snapshot equals the image. */
 export async function fixTimes(installed: InstalledTree): Promise<void> {
   const linked = await timesOfLinked(installed);
   for (const entry of installed.tree.values()) {
@@ -31,7 +31,7 @@ export async function fixTimes(installed: InstalledTree): Promise<void> {
   }
 }
 
-/** Of files with several names, by inode: one time for them all, which may be known by one of them only. */
+/** By inode, for files with several names: one time for all, which may be known by only one of them. */
 async function timesOfLinked(installed: InstalledTree): Promise<Map<bigint, number>> {
   const linked = [...installed.tree.values()].filter((entry) => !isDirectory(entry) && entry.links > 1);
   const times = new Map<bigint, number>();
@@ -50,7 +50,7 @@ async function timeOf(names: readonly TreeEntry[], installed: InstalledTree): Pr
   if (names.every(isDirectory)) return directoryOf(names[0]!.path, parent)?.mtimeSeconds ?? directoryTime;
   for (const entry of names) if (isAsPackaged(entry, packaged)) return entry.mtimeSeconds;
   for (const entry of names) {
-    // A changed mode or owner of a file of the parent leaves its time alone.
+    // A change of mode or owner does not change the time of a parent's file.
     const before = parent?.get(entry.path);
     if (entry.mtimeNanoseconds === 0 && before?.mtimeSeconds === entry.mtimeSeconds)
       return entry.mtimeSeconds;
@@ -75,7 +75,7 @@ async function timeOfContent(entry: TreeEntry, installed: InstalledTree): Promis
   return undefined;
 }
 
-/** What a path had, and since when. */
+/** Known content of a path, with its time. */
 type KnownContent = Pick<TreeEntry, 'mode' | 'size' | 'target' | 'mtimeSeconds'> & Pick<RpmFile, 'digest'>;
 
 function packagedContent({

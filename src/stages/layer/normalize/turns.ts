@@ -1,6 +1,7 @@
 /**
- * When each package was being installed: from the first to the last thing that is certainly of its turn, which are its
- * own files as rpm made them and its own %pre and %post. Turns do not interleave, so what lies between is of it too.
+ * When each package was being installed: from the first to the last change that is certainly part of its installation,
+ * which are its own files as rpm made them, and its %pre and %post. Installations of packages do not overlap, so
+ * changes in between belong to it too.
  */
 import { runningAt } from '../../../lib/container/trace.ts';
 import type { Run } from '../../install/scriptlet-runs.ts';
@@ -31,13 +32,13 @@ export function packageTurns(installed: InstalledTree, runs: readonly Run[]): Tu
     const made = entry.btimeNanoseconds;
     if (!owner || others.length > 0 || made === undefined || !isRegular(entry)) continue;
     if (isInherited(entry, installed.parent) || !isAsPackaged(entry, installed.packaged)) continue;
-    // A copy that a scriptlet has made of it can bear the same time of change.
+    // A copy that a scriptlet made of it can have the same time.
     if (runningAt(runs, made) === undefined) extend(owner.nevra, made, made);
   }
   return withoutOverlap([...turns.values()]);
 }
 
-/** Those that overlap contradict each other: neither is known. */
+/** Turns that overlap are contradictory, so none of them is used. */
 function withoutOverlap(turns: readonly Turn[]): Turn[] {
   const sorted = turns.toSorted((a, b) => (a.from < b.from ? -1 : 1));
   let last = -1n;

@@ -1,11 +1,11 @@
-/** The directories of a layer: each has those that its packages own and those that lead to their files. */
+/** The directories of a layer: those of its packages, and the parents of their files. */
 import type { ByteString } from '../../../lib/host/paths.ts';
 import { fileType } from '../../../lib/rpm/file-list.ts';
 import type { Owners } from '../../install/accounts.ts';
 import { ancestorsOf, directoryTime, isDirectory, type Tree, type TreeEntry } from '../tree.ts';
 import type { PredictedPackage } from './predict.ts';
 
-/** Undefined where it is not known what a directory will be. */
+/** Undefined if the directory's attributes are not known yet. */
 export type DirectoryAt = (path: ByteString) => TreeEntry | undefined;
 
 /** Parents before children. */
@@ -20,7 +20,7 @@ export function directoryPaths(packages: readonly PredictedPackage[]): ByteStrin
   return [...wanted].toSorted();
 }
 
-/** As they will be: each as the first package by NEVRA has it, else the parent. */
+/** Attributes that each directory will have: those of the first package by NEVRA, otherwise the parent's. */
 export function predictDirectories(
   packages: readonly PredictedPackage[],
   parent: Tree | undefined,
@@ -43,7 +43,7 @@ export function predictDirectories(
   };
 }
 
-/** rpm makes what leads to a file and is no package's own. */
+/** Mode of directories that rpm makes for files, and that no package contains. */
 const impliedMode = fileType.directory | 0o755;
 
 function directoryEntry(path: ByteString, mode: number, uid: number, gid: number): TreeEntry {

@@ -1,6 +1,6 @@
 /**
- * A package's part of a layer: its files as parts of a tar stream, without directories, compressed once
- * and laid into whatever layer the package belongs to. Which bytes it has depends on its key and on nothing else.
+ * A frame: the files of a package as compressed tar members, without directories. It is compressed once, and
+ * concatenated into the layer that the package belongs to. Its bytes depend only on its key.
  */
 import { createHash } from 'node:crypto';
 import { readPayload } from '../../../lib/rpm/payload.ts';
@@ -10,18 +10,18 @@ import type { TarMember } from '../tar/writer.ts';
 import { isRegular, type TreeEntry } from '../tree.ts';
 import { filesOf, type PredictedPackage } from './predict.ts';
 
-/** Raised with every change of what is written below, or of the tar headers. */
+/** Increase it with every change of the format below, or of the tar headers. */
 const format = 2;
 
-/** Hex. Two frames of one key have the same bytes. */
+/** Hexadecimal. Frames with the same key have the same bytes. */
 export function frameKey({ sha256, places }: PredictedPackage, { kind, level }: Compression): string {
   const { zstd, zlib } = process.versions;
-  // The header, which the package's digest stands for, says the rest of each file.
+  // Other attributes of files are in the header, which the package's digest covers.
   const all = [format, kind, level, kind === 'gzip' ? zlib : zstd, sha256, places];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
-/** Files come as the payload has them, held to the header's digests. Throws PACKAGE_INVALID. */
+/** Files in the payload's order, verified against the header's digests. Throws PACKAGE_INVALID. */
 export async function* frameMembers(
   one: Pick<PredictedPackage, 'package' | 'places'>,
   signal?: AbortSignal,
@@ -37,7 +37,7 @@ export async function* frameMembers(
   }
 }
 
-/** The directories of a layer, with the attributes that they have in the end: the part before all packages'. */
+/** The directories of a layer with their final attributes; they come before the frames. */
 export function* directoryMembers(directories: Iterable<TreeEntry>): Generator<TarMember> {
   for (const entry of directories) yield { entry: tarEntry(entry) };
 }

@@ -1,4 +1,4 @@
-/** What packages say about the paths of the installed tree, by the path that each resolves to there. */
+/** The packages' files by their resolved paths in the installed tree. */
 import { resolveInImage, type ByteString } from '../../../lib/host/paths.ts';
 import type { RpmFile } from '../../../lib/rpm/file-list.ts';
 import { isLink, type Tree, type TreeEntry } from '../tree.ts';
@@ -17,13 +17,13 @@ export interface PackageFiles {
 /** Several packages may own one path. */
 export type Packaged = Map<ByteString, PackagedFile[]>;
 
-/** Packages' paths by where they lead in a tree whose links are known; undefined where they lead in a circle. */
+/** Resolves a package's path in a tree whose links are known; undefined for a circle of links. */
 export type Resolve = (path: ByteString) => ByteString | undefined;
 
 /** Target of the symbolic link at a path; undefined for anything else. */
 export type LinkAt = (path: ByteString) => ByteString | undefined;
 
-/** /lib64/libc.so.6 of an old package is usr/lib64/libc.so.6 where /lib64 is a link. */
+/** /lib64/libc.so.6 of an old package is usr/lib64/libc.so.6 if /lib64 is a link. */
 export function resolver(linkAt: LinkAt): Resolve {
   const directories = new Map<string, ByteString | undefined>();
   return (path) => {
@@ -60,21 +60,21 @@ export function packagedFiles(packages: Iterable<PackageFiles>, tree: Tree): Pac
 }
 
 function resolveDirectory(path: string, linkAt: LinkAt): ByteString | undefined {
-  // A component behind it makes the resolver follow the directory itself too.
+  // With one more component, the resolver also follows the directory itself.
   const resolved = resolveInImage(`${path}/.x` as ByteString, linkAt);
   return resolved === undefined
     ? undefined
     : (resolved.slice(0, Math.max(0, resolved.length - 3)) as ByteString);
 }
 
-/** Whether the content is what a package carries: rpm sets the header's mtime, any later write moves it. */
+/** Whether the content is the package's: rpm sets the header's mtime, and any later write changes it. */
 export function isAsPackaged(entry: TreeEntry, packaged: Packaged): boolean {
   return (packaged.get(entry.path) ?? []).some(
     ({ file }) => !file.flags.ghost && file.mtime === entry.mtimeSeconds && entry.mtimeNanoseconds === 0,
   );
 }
 
-/** Whether nothing touched the path since the parent image was made. */
+/** Whether the path is unchanged since the parent image was made. */
 export function isInherited(entry: TreeEntry, parent: Tree | undefined): boolean {
   const before = parent?.get(entry.path);
   return before?.ctimeNanoseconds === entry.ctimeNanoseconds && before.inode === entry.inode;

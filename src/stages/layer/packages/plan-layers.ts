@@ -1,37 +1,43 @@
 /**
- * Which packages share a layer. A reader downloads every layer in which anything has changed: large packages that
- * seldom change should not lie with small ones that often do. A plan once made is kept; see decision in keepPlan.
+ * Plans which packages share a layer. A client downloads every layer in which anything has changed, so large packages
+ * that rarely change should not be in a layer with small ones that often do. An existing plan is kept: see extendPlan.
  */
 
-/** The packages of one source package change together. */
+/** The packages of one source package, which change together. */
 export interface Component {
   name: string;
   /** Bytes to download. */
   size: number;
-  /** Changes in a unit of time that is the same for all. */
+  /** Changes per unit of time, which is the same for all. */
   rate: number;
 }
 
-/** Names of sources, each once; layers lowest first. */
+/** Names of components, each once; layers lowest first. */
 export type Plan = string[][];
 
-/** What a layer costs that holds nothing: its place in manifest and configuration, and a request. Bytes. */
+/** Cost of an empty layer in bytes: its entries in manifest and configuration, and a request. */
 const layerOverhead = 1024;
 
-/** Chance that the average source changes from one image to the next. */
+/** Probability that the average component changes from one image to the next. */
 const averageChange = 1 / 30;
 
-/** How far the past of a source counts: the rest is the average, because what was seldom touched may be next. */
+/**
+ * Weight of a component's own history; the rest is the average, because a component that rarely changed may change
+ * next.
+ */
 const trustInPast = 0.5;
 
-/** Bytes that a reader of the last image is expected to download for the next; with a layer for each source, the packages' own. */
+/**
+ * Bytes that a client with the last image is expected to download for the next. With a layer for each component, these
+ * are only the changed packages.
+ */
 export function expectedUpdate(components: readonly Component[], plan: Plan): number {
   const chances = chancesOf(components);
   const byName = new Map(components.map((source) => [source.name, source]));
   return plan.reduce((sum, names) => sum + costOf(groupOf(names, byName, chances)), 0);
 }
 
-/** The cheapest plan of at most so many layers, or the previous one with as little moved as can be. */
+/** The cheapest plan with at most maxLayers, or the previous plan with the fewest possible moves. */
 export function planLayers(components: readonly Component[], maxLayers: number, previous: Plan = []): Plan {
   const names = new Set(components.map(({ name }) => name));
   const previousLayers = previous
@@ -45,7 +51,7 @@ export function planLayers(components: readonly Component[], maxLayers: number, 
 interface Group {
   names: string[];
   size: number;
-  /** Chance that nothing in it changes. */
+  /** Probability that nothing in it changes. */
   stability: number;
 }
 
@@ -61,7 +67,7 @@ function joined(a: Group, b: Group): Group {
 
 function chancesOf(components: readonly Component[]): Map<string, number> {
   const average = components.reduce((sum, { rate }) => sum + rate, 0) / components.length;
-  // Without any rate all are alike.
+  // Without any rate all components are equal.
   const relative = (rate: number) => (average > 0 ? 1 + trustInPast * (rate / average - 1) : 1);
   const chance = (rate: number) => 1 - Math.exp(-averageChange * relative(rate));
   return new Map(components.map(({ name, rate }) => [name, chance(rate)]));
@@ -79,19 +85,22 @@ function cheapestPlan(components: readonly Component[], maxLayers: number): Plan
 }
 
 /**
- * Sorted by size for a change, a good plan's layers are runs of neighbours; where all change alike, the best one's are
- * (Chakravarty, Orlin and Rothblum, 1982). Dynamic programming over where the runs end finds the cheapest.
+ * Sorted by size per change, the layers of a good plan are runs of neighbours. If all components change equally often,
+ * those of the best plan are (Chakravarty, Orlin and Rothblum, 1982). Dynamic programming over the ends of the runs
+ * finds the cheapest.
  */
 function cheapestRuns(
   components: readonly Component[],
   maxLayers: number,
   chances: Map<string, number>,
 ): Plan {
-  // By rate: chances that nothing changes multiply, rates add up as sizes do.
+  // By rate, because probabilities of no change multiply, and rates add up as sizes do.
   const weight = ({ name, size }: Component) => size / -Math.log1p(-chances.get(name)!);
   const sorted = components.toSorted((a, b) => weight(b) - weight(a) || (a.name < b.name ? -1 : 1));
   const count = sorted.length;
-  /** Of the cheapest plan for the first `end` sources in so many layers: its cost, and where its last layer begins. */
+  /**
+   * For the cheapest plan of the first `end` components in that many layers: its cost, and the begin of its last layer.
+   */
   let costs = [0, ...sorted.map(() => Infinity)];
   const begins: number[][] = [];
   let best = { layers: 0, cost: Infinity };
@@ -120,7 +129,7 @@ function cheapestRuns(
   return plan;
 }
 
-/** Moves one source at a time to where it costs less, as long as that helps. */
+/** Moves one component at a time to where it costs less, as long as the total decreases. */
 function improved(
   components: readonly Component[],
   maxLayers: number,
@@ -138,7 +147,7 @@ function improved(
   return groups.map(({ names }) => names);
 }
 
-/** One source where it costs least, be it where it was, or alone. */
+/** Puts one component where it costs least: into its old layer, another one, or its own. */
 function withMoved(groups: Group[], alone: Group, maxLayers: number): Group[] {
   const [name] = alone.names;
   const from = groups.find(({ names }) => names.includes(name!))!;
@@ -156,7 +165,10 @@ function withMoved(groups: Group[], alone: Group, maxLayers: number): Group[] {
   return rest.map((group, index) => (index === cheapest ? joined(group, alone) : group));
 }
 
-/** New sources join, each where it costs least, or begin a layer; nothing else moves, but that too many layers merge. */
+/**
+ * New components join the layer where they cost least, or begin one. Nothing else moves, except that layers merge if
+ * there are too many.
+ */
 function extendPlan(components: readonly Component[], maxLayers: number, previousLayers: Plan): Plan {
   const chances = chancesOf(components);
   const byName = new Map(components.map((source) => [source.name, source]));

@@ -1,6 +1,6 @@
 /**
- * What rpm makes of packages, told by their headers: every file where it will lie, as a tree shows it. Layers are
- * made of it while rpm is still at work; what has come out otherwise shows when the tree is held against it.
+ * Predicts from headers what rpm will install: every file at its final path, as a tree shows it. Layers are made from
+ * the prediction while rpm still runs. A comparison with the installed tree shows any difference.
  */
 import { byteString, type ByteString } from '../../../lib/host/paths.ts';
 import { capabilityXattr } from '../../../lib/rpm/capabilities.ts';
@@ -12,11 +12,11 @@ import type { Resolve } from './packaged.ts';
 
 export interface VerifiedPackage {
   package: RpmPackage;
-  /** Of the package file, hex. */
+  /** Digest of the package file, hexadecimal. */
   sha256: string;
 }
 
-/** Its place in the header's list, its path in the image, and whose it is. */
+/** Index in the header's file list, path in the image, and owner. */
 export type PlacedFile = readonly [index: number, path: ByteString, uid: number, gid: number];
 
 export interface PredictedFile {
@@ -27,17 +27,17 @@ export interface PredictedFile {
 export interface PredictedPackage extends VerifiedPackage {
   /** Everything but directories and ghosts, in the header's order. */
   places: PlacedFile[];
-  /** Those that it owns, by their places in the header's list. */
+  /** Its directories by index in the header's file list. */
   directories: Map<number, ByteString>;
-  /** False where an owner has no number yet: a scriptlet of this transaction gives it one. */
+  /** False if an owner has no ID yet, because a scriptlet of this transaction makes it. */
   isCertain: boolean;
 }
 
 export interface Surroundings {
   resolve: Resolve;
-  /** Whether a file of a package is in the image, at the place that its path leads to. */
+  /** Whether a package's file is in the image at its resolved path. */
   isInstalled: (one: RpmPackage, index: number, path: ByteString) => boolean;
-  /** Undefined where an owner has no number yet. */
+  /** Undefined if the owner has no ID yet. */
   ownerAt: (file: RpmFile, path: ByteString) => Owner | undefined;
 }
 
@@ -47,8 +47,8 @@ export interface Owner {
 }
 
 /**
- * A path stands once in an image, also where several packages have it: with the first of them by NEVRA, so that who
- * has it depends on the set of packages alone.
+ * A path occurs once in an image, also if several packages have it. It belongs to the first of them by NEVRA, so that
+ * the result depends only on the set of packages.
  */
 export function predictPackages(
   packages: readonly VerifiedPackage[],
@@ -83,7 +83,7 @@ function predictPackage(
   return { ...one, places, directories, isCertain };
 }
 
-/** As a walk of the tree would show them, but for inode and change time, which they do not have yet. */
+/** As a scan of the tree would show them, except for inode and change time, which do not exist yet. */
 export function filesOf({
   package: one,
   places,
@@ -127,10 +127,10 @@ function entryOf(
   };
 }
 
-/** No file was changed then: nothing of a tree counts as untouched since. */
+/** Equals no real change time, so that no file counts as unchanged. */
 const noChangeTime = -1n;
 
-/** Below zero, where no file system has any: no two files are taken for one. */
+/** Negative, so that it never equals an inode of a file system. */
 let lastInode = 0n;
 
 /** Names of one file share its inode, as far as they are in the image. */
@@ -145,8 +145,8 @@ function joinLinks(files: readonly PredictedFile[], sets: ReadonlyMap<RpmFile, R
 }
 
 /**
- * What the recipe leaves out, by its place in the header's list: as rpm's skipInstallFiles (lib/transaction.c) decides
- * it, which leaves out a directory too where nothing else of the package is left in it.
+ * Indexes of files that the recipe's options exclude, as rpm's skipInstallFiles (lib/transaction.c) decides. It also
+ * excludes a directory if nothing else of the package is left in it.
  */
 export function filesNotInstalled(
   files: readonly RpmFile[],
@@ -156,7 +156,7 @@ export function filesNotInstalled(
   const children = Map.groupBy(files.keys(), (index) => parentOf(files[index]!.path));
   for (const [index, { flags, lang }] of files.entries())
     if ((!docs && flags.doc) || !isLanguageInstalled(lang, languages)) omitted.add(index);
-  // What is in a directory stands behind it.
+  // In the file list, the content of a directory comes after it.
   for (const [index, { path, mode }] of [...files.entries()].toReversed()) {
     const own = children.get(path) ?? [];
     const isEmptied = own.length > 0 && own.every((child) => omitted.has(child));

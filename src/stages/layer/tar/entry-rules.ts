@@ -1,37 +1,42 @@
 /**
- * What an entry of a layer may be: one table for the writer, which refuses the rest when an image is built, and for
- * the reader, which refuses it from others. So whatever is written can be read.
+ * Rules for entries of a layer. The writer uses them to refuse an image at build time, and the reader to refuse layers
+ * of other builders, so everything that is written can be read.
  */
 import { showBytes, type ByteString } from '../../../lib/host/paths.ts';
 import type { TarEntry } from './writer.ts';
 
-/** Entries of one layer, deletions among them: five times what the largest images have in all of their layers. */
+/** Entries of one layer, whiteouts included: five times those of the largest images in all of their layers. */
 export const maxEntries = 1_000_000;
-/** Bytes of a path in the image: with the place of a tree before it, it is within PATH_MAX. */
+/** Bytes of a path in the image: together with the tree's own path it is below PATH_MAX. */
 const maxPathBytes = 3072;
 /** NAME_MAX of <linux/limits.h>. */
 const maxNameBytes = 255;
-/** Of a symbolic link; symlink(2) takes no more. */
+/** Bytes of a symbolic link's target; symlink(2) accepts no more. */
 const maxTargetBytes = 4095;
-/** Bytes that ext4 has for the extended attributes of one file, in a block of 4096 bytes. */
+/** Bytes of the extended attributes of one file in ext4, in a block of 4096 bytes. */
 const maxXattrBytes = 4060;
-/** chown(2) takes the number above for "leave it as it is". */
+/** chown(2) takes the number above for "no change". */
 const maxId = 0xfffffffe;
-/** Seconds: ext4's times end in 2446; what lies further from 1970 than this is no time. */
+/** Seconds: ext4's times end in 2446, and a time further from 1970 is invalid. */
 const maxTime = 2 ** 37;
-/** Names of one file; ext4 has no more. */
+/** Names of one file; ext4's limit. */
 export const maxLinks = 65_000;
 
-/** By which overlayfs keeps its notes; and fuse-overlayfs. */
+/** Attributes in which overlayfs and fuse-overlayfs keep their own data. */
 const overlayXattr = /^(?:trusted|user)\.(?:overlay|fuseoverlayfs)\./;
 
-/** Major and minor of what runtimes put into /dev (OCI runtime specification, config-linux.md, "Default Devices"). */
+/**
+ * Major and minor numbers of the devices that runtimes put into /dev (OCI runtime specification, config-linux.md,
+ * "Default Devices").
+ */
 const allowedDevices = new Set(['1:3', '1:5', '1:7', '1:8', '1:9', '5:0', '5:1', '5:2']);
 
-/** Bytes that a layer of so many may become: honest layers compress less well than this, bombs better. */
+/**
+ * Bytes to which a layer of this size may unpack: real layers compress less well than that, decompression bombs better.
+ */
 export const maxUnpackedBytes = (size: number): number => 1024 ** 3 + 100 * size;
 
-/** Which rule an entry breaks, in words that follow its path; undefined where none. */
+/** The rule that an entry breaks, in words that follow its path; undefined if none. */
 export function brokenRule(entry: TarEntry): string | undefined {
   for (const rule of rules) {
     const broken = rule(entry);
@@ -62,7 +67,7 @@ const rules: Rule[] = [
   xattrRule,
 ];
 
-/** Any other opens a part of the host; and 0:0 is what overlayfs takes for a deletion. */
+/** Any other device gives access to the host, and overlayfs takes 0:0 for a deletion. */
 function deviceRule({ type, deviceMajor = 0, deviceMinor = 0 }: TarEntry): string | undefined {
   if (type !== 'character' && type !== 'block') return undefined;
   const numbers = `${deviceMajor}:${deviceMinor}`;
@@ -74,7 +79,7 @@ function xattrRule({ xattrs = {} }: TarEntry): string | undefined {
   let bytes = 0;
   for (const [name, value] of Object.entries(xattrs)) {
     const shown = showBytes(name.slice(0, maxNameBytes) as ByteString);
-    // A pax record ends its key with the first equals sign.
+    // The key of a pax record ends at the first equals sign.
     if (/[=\0]/.test(name) || name.length > maxNameBytes)
       return `has the extended attribute ${shown}, whose name no layer can hold`;
     if (overlayXattr.test(name)) return `has the extended attribute ${shown} of a file system`;

@@ -1,4 +1,4 @@
-/** How an entry of a tree stands in a tar stream. */
+/** Converts an entry of a tree to one of a tar stream. */
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { showBytes, type ByteString } from '../../../lib/host/paths.ts';
 import { parentOf, type TreeEntry } from '../tree.ts';
@@ -15,8 +15,8 @@ const types: Record<number, TarType> = {
 };
 
 /**
- * A file whose inode has been written under another name is a hard link to that. Throws IMAGE_UNREPRESENTABLE for a
- * socket, and for whatever no reader of layers takes.
+ * A file whose inode was written under another name becomes a hard link to that. Throws IMAGE_UNREPRESENTABLE for a
+ * socket, and for entries that clients cannot read.
  */
 export function tarEntry(entry: TreeEntry, firstName?: ByteString): TarEntry {
   const type = firstName === undefined ? types[entry.mode & 0o170000] : 'link';
@@ -32,7 +32,7 @@ export function tarEntry(entry: TreeEntry, firstName?: ByteString): TarEntry {
     linkTarget: firstName ?? entry.target,
     deviceMajor: entry.deviceMajor,
     deviceMinor: entry.deviceMinor,
-    // A hard link has its inode's attributes; repeating them would only cost bytes.
+    // A hard link has the attributes of its target; repeating them would only cost bytes.
     xattrs: firstName === undefined ? entry.xattrs : undefined,
   };
   const broken = brokenRule(written);

@@ -1,6 +1,6 @@
 /**
- * What a layer holds, read from its tar stream. An image is checked against these listings, so that the check starts
- * from the bytes that were written and not from what was meant to be written.
+ * Lists the entries of a layer from its tar stream. An image is checked against these listings, so that the check
+ * starts from the written bytes, not from the intended ones.
  */
 import { createHash, hash, type Hash } from 'node:crypto';
 import { MillinerError } from '../../../lib/errors/error.ts';
@@ -19,26 +19,26 @@ import {
 import type { TarEntry } from './writer.ts';
 
 export interface ListedEntry extends TarEntry {
-  /** Of a file's content, hex. */
+  /** Of a file's content, hexadecimal. */
   sha256?: string;
 }
 
 /**
- * Takes a tar stream, in whatever pieces it comes, and tells its digest and its entries. Throws LAYERS_DIFFER where it
- * is no such stream.
+ * Reads a tar stream in pieces of any size, and gives its digest and entries. Throws LAYERS_DIFFER for an invalid
+ * stream.
  */
 export class ListedTar {
   readonly entries: ListedEntry[] = [];
   readonly #digest = createHash('sha256');
-  /** A header that has not come whole. */
+  /** Pieces of an incomplete header. */
   #header: Buffer[] = [];
   #headerSize = 0;
-  /** Who takes the bytes behind a header, how many are to come, and how many of padding after them. */
+  /** The reader of the bytes behind a header, with the number of bytes and of padding to come. */
   #body: Body | undefined;
   #left = 0;
   #padding = 0;
   #extended: Extended = {};
-  /** Blocks of zeros, with which an archive ends. */
+  /** Blocks of zeros, which end an archive. */
   #zeros = 0;
 
   update(bytes: Buffer): void {
@@ -50,14 +50,14 @@ export class ListedTar {
     }
   }
 
-  /** sha256 of the whole stream, hex. Once, when all of it has come. */
+  /** sha256 of the whole stream, hexadecimal. Call it once, at the end. */
   digest(): string {
     const isWhole = this.#zeros === 2 && this.#headerSize === 0 && this.#left === 0 && this.#padding === 0;
     if (!isWhole) throw new MillinerError('LAYERS_DIFFER', 'the tar stream of a layer ends too early');
     return this.#digest.digest('hex');
   }
 
-  /** Gives how many bytes it has taken. */
+  /** Returns the number of bytes that it used. */
   #take(bytes: Buffer): number {
     if (this.#left > 0) {
       const taken = bytes.subarray(0, this.#left);
@@ -86,7 +86,7 @@ export class ListedTar {
     }
     if (this.#zeros > 0) throw invalid('it continues after its end');
     checkHeader(block);
-    // Others write other headers, which are read as well; ours are what the standard has.
+    // Other builders write other headers, which reader.ts accepts; Milliner writes only the standard's.
     if (block.toString('latin1', 257, 265) !== ustar) throw invalid('a header is not a ustar header');
     const flag = block.toString('latin1', 156, 157);
     if (isExtension(flag)) {
@@ -115,7 +115,7 @@ export class ListedTar {
 /** Magic and version (POSIX.1-2001). */
 const ustar = 'ustar\u000000';
 
-/** Takes what stands behind a header. */
+/** Reads the bytes behind a header. */
 interface Body {
   take(bytes: Buffer): void;
   end(): void;
@@ -124,13 +124,13 @@ interface Body {
 function extension(read: (body: Buffer) => void): Body {
   const pieces: Buffer[] = [];
   return {
-    // A piece is good only until the next comes.
+    // Copied, because a piece is valid only until the next.
     take: (bytes) => pieces.push(Buffer.from(bytes)),
     end: () => read(Buffer.concat(pieces)),
   };
 }
 
-/** A small file comes in one piece, for which a hash that can go on costs three times as much. */
+/** A small file arrives in one piece; an incremental hash of it would cost three times as much. */
 function content(entry: ListedEntry): Body {
   let sum: Hash | undefined;
   return {
@@ -147,7 +147,7 @@ function content(entry: ListedEntry): Body {
 
 type Stored = Omit<ListedEntry, 'xattrs'> & { xattrs?: Record<string, string> };
 
-/** One JSON value a line. */
+/** One JSON value per line. */
 export function* serializeListing(entries: Iterable<ListedEntry>): Generator<string> {
   for (const { xattrs, ...entry } of entries) {
     const texts = Object.entries(xattrs ?? {}).map(([name, value]) => [name, value.toString('base64')]);
@@ -156,7 +156,7 @@ export function* serializeListing(entries: Iterable<ListedEntry>): Generator<str
   }
 }
 
-/** Reads what serializeListing wrote, in whatever pieces it comes. */
+/** Reads the output of serializeListing, in pieces of any size. */
 export async function parseListing(pieces: AsyncIterable<string>): Promise<ListedEntry[]> {
   const entries: ListedEntry[] = [];
   for await (const lines of linesOf(pieces)) for (const line of lines) entries.push(parseListed(line));

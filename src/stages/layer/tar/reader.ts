@@ -1,6 +1,6 @@
 /**
- * Reads tar streams as writer.ts writes them and as other builders of layers do: ustar with pax extended headers
- * (POSIX.1-2001), GNU's long names and base-256 numbers. What is not one of these is refused.
+ * Reads tar streams of writer.ts and of other builders: ustar with pax extended headers (POSIX.1-2001), GNU's long
+ * names and base-256 numbers. Other formats are refused.
  */
 import {
   blockSize,
@@ -15,7 +15,7 @@ import {
 } from './tar-header.ts';
 import type { TarEntry } from './writer.ts';
 
-/** Called for each entry, with its content to be read by then; what is left of it is passed over. */
+/** Called for each entry. It must read the content before it returns; the rest is skipped. */
 export type OnEntry = (entry: TarEntry, content: AsyncIterable<Buffer>) => Promise<void>;
 
 /** Throws LAYER_INVALID. */
@@ -54,7 +54,7 @@ class BlockReader {
     const block = await this.#exactly(blockSize);
     if (block === undefined) return undefined;
     if (block.every((byte) => byte === 0)) {
-      // What follows the end is padding; it still has to be read, or the stream before it would never end.
+      // Padding may follow the end. It is read too, because otherwise the stream before it would never end.
       while ((await this.#some(1 << 20)) !== undefined);
       return undefined;
     }
@@ -69,7 +69,7 @@ class BlockReader {
     return Buffer.concat(pieces);
   }
 
-  /** May be begun again: it goes on where it was left. */
+  /** May be iterated again, and then continues where the last iteration stopped. */
   content(size: number): AsyncIterable<Buffer> {
     const padded = Math.ceil(size / blockSize) * blockSize;
     let at = 0;

@@ -1,12 +1,14 @@
-/** What the headers of a tar stream say: ustar, pax extended headers (POSIX.1-2001), GNU's long names and base-256 numbers. */
+/**
+ * Parses headers of a tar stream: ustar, pax extended headers (POSIX.1-2001), GNU's long names and base-256 numbers.
+ */
 import { MillinerError } from '../../../lib/errors/error.ts';
 import type { ByteString } from '../../../lib/host/paths.ts';
 import type { TarEntry, TarType } from './writer.ts';
 
 export const blockSize = 512;
-/** Names and attributes: far more than any file system takes. */
+/** Bytes of names and attributes: far more than any file system supports. */
 export const maxExtensionBytes = 4 * 1024 * 1024;
-/** Of one entry; the kernel takes 64 KiB of names. */
+/** For one entry; the kernel's limit is 64 KiB of names. */
 const maxXattrs = 4096;
 
 const types: Record<string, TarType> = {
@@ -21,7 +23,7 @@ const types: Record<string, TarType> = {
   '6': 'fifo',
 };
 
-/** What an extended header says in place of the block's fields. */
+/** Values of an extended header, which replace the fields of the block. */
 export type Extended = Partial<
   Pick<TarEntry, 'path' | 'linkTarget' | 'size' | 'uid' | 'gid' | 'mtime' | 'xattrs'>
 >;
@@ -40,7 +42,7 @@ export function entryOf(block: Buffer, flag: string, extended: Extended): TarEnt
     mode: number(block, 100, 8) & 0o7777,
     uid: extended.uid ?? number(block, 108, 8),
     gid: extended.gid ?? number(block, 116, 8),
-    // A link may repeat the size of what it names, without its content.
+    // A link may repeat the size of its target, but has no content.
     size: type === 'file' ? size : 0,
     mtime: extended.mtime ?? number(block, 136, 12),
     linkTarget: withoutNul(extended.linkTarget ?? text(block, 157, 100)),
@@ -50,7 +52,7 @@ export function entryOf(block: Buffer, flag: string, extended: Extended): TarEnt
   };
 }
 
-/** Extended headers may hold any byte; to the kernel a name ends there. */
+/** Extended headers may contain any byte, but the kernel ends a name at NUL. */
 function withoutNul(name: ByteString): ByteString {
   if (name.includes('\0')) throw invalid(`the name ${JSON.stringify(name.slice(0, 100))} has a NUL in it`);
   return name;
@@ -58,7 +60,7 @@ function withoutNul(name: ByteString): ByteString {
 
 const xattrKey = 'SCHILY.xattr.';
 
-/** Whether an entry of this type only describes the next. */
+/** Whether an entry of this type only describes the next one. */
 export const isExtension = (flag: string): flag is 'x' | 'L' | 'K' =>
   flag === 'x' || flag === 'L' || flag === 'K';
 
@@ -66,7 +68,7 @@ export function readExtension(flag: 'x' | 'L' | 'K', body: Buffer): Extended {
   return flag === 'x' ? readPax(body) : readLong(flag, body);
 }
 
-/** Throws LAYER_INVALID where a header's checksum is wrong. */
+/** Throws LAYER_INVALID for a wrong checksum. */
 export function checkHeader(block: Buffer): void {
   const sum = block.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
   if (sum !== number(block, 148, 8)) throw invalid('the checksum of a header is wrong');
@@ -97,7 +99,7 @@ function apply(extended: Extended, key: string, value: Buffer): void {
   else if (key === 'size' || key === 'uid' || key === 'gid') extended[key] = decimal(value);
   else if (key === 'mtime') extended.mtime = Math.floor(Number(value.toString('latin1')));
   else if (key.startsWith(xattrKey)) {
-    // Without a prototype: an attribute may have any name.
+    // Without a prototype, because an attribute may have any name.
     extended.xattrs ??= Object.create(null) as Record<string, Buffer>;
     extended.xattrs[key.slice(xattrKey.length)] = Buffer.from(value);
   } else if (key.startsWith('GNU.sparse.')) throw invalid('it has a sparse file');
@@ -120,7 +122,7 @@ function text(block: Buffer, offset: number, length: number): ByteString {
   return (end < 0 ? field : field.slice(0, end)) as ByteString;
 }
 
-/** Octal digits, or GNU's base 256 where the first bit is set. */
+/** Octal digits, or GNU's base 256 if the first bit is set. */
 export function number(block: Buffer, offset: number, length: number): number {
   const field = block.subarray(offset, offset + length);
   if ((field[0]! & 0x80) !== 0) {

@@ -1,6 +1,6 @@
 /**
- * Tar headers as POSIX.1-2001 (pax) has them: ustar where a value fits, a pax extended header for what does not.
- * Nothing of the writer, the host or the time of writing goes in. Xattrs stand as SCHILY.xattr.NAME, raw.
+ * Writes tar headers of POSIX.1-2001 (pax): ustar if a value fits, otherwise a pax extended header. They contain
+ * nothing of the writer, the host or the time. Xattrs are written as SCHILY.xattr.NAME, raw.
  */
 import { bytesOf, type ByteString } from '../../../lib/host/paths.ts';
 
@@ -28,24 +28,24 @@ export interface TarEntry {
   mode: number;
   uid: number;
   gid: number;
-  /** Bytes of content that follow; 0 for all but files. */
+  /** Bytes of content that follow; 0 for other types than files. */
   size: number;
   /** Whole seconds since the epoch. */
   mtime: number;
-  /** Target of a symbolic link, or the path of the file that a hard link shares. */
+  /** Target of a symbolic link, or the path that a hard link refers to. */
   linkTarget?: ByteString | undefined;
   deviceMajor?: number;
   deviceMinor?: number;
   xattrs?: Record<string, Buffer> | undefined;
 }
 
-/** An entry with what follows its header: `size` bytes, for files. */
+/** An entry with its content: `size` bytes, for files. */
 export interface TarMember {
   entry: TarEntry;
   content?: AsyncIterable<Buffer> | Iterable<Buffer>;
 }
 
-/** The bytes of a stream, without its end. */
+/** The bytes of the stream, without the end of the archive. */
 export async function* tarBytes(
   members: AsyncIterable<TarMember> | Iterable<TarMember>,
 ): AsyncGenerator<Buffer> {
@@ -57,7 +57,7 @@ export async function* tarBytes(
   }
 }
 
-/** The header blocks of one entry; its content, padded by padding(), follows. */
+/** Header blocks of one entry; its content and padding() follow. */
 export function tarHeader(entry: TarEntry): Buffer {
   const path = bytesOf((entry.type === 'directory' ? `${entry.path}/` : entry.path) as ByteString);
   const target = bytesOf(entry.linkTarget ?? ('' as ByteString));
@@ -127,7 +127,7 @@ function ustarBlock(entry: TarEntry, path: Buffer, target: Buffer, flag: string,
   return block;
 }
 
-/** What does not fit stands in the pax record, and the field says nothing. */
+/** A value that does not fit is in the pax record, and the field is 0. */
 function clamp(value: number, digits: number): number {
   return value < 0 || value > maxOctal(digits) ? 0 : value;
 }

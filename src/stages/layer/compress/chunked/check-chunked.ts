@@ -1,6 +1,6 @@
 /**
- * Whether a zstd:chunked blob gives its tar stream to a client that never reads it as a stream: by the annotations, the
- * table of contents and tar-split alone. Nothing here is taken from what writes them.
+ * Checks that a zstd:chunked blob gives its tar stream to a client that uses only the annotations, the table of
+ * contents and tar-split. It shares no code with the writer.
  */
 import { createHash, hash, type Hash } from 'node:crypto';
 import { zstdDecompressSync } from 'node:zlib';
@@ -13,7 +13,7 @@ import type { SplitEntry, TocEntry } from './encode-chunked.ts';
 export interface ChunkedBlob {
   read: (at: number, length: number) => Promise<Buffer>;
   annotations: Record<string, string>;
-  /** What the tar stream holds. */
+  /** Entries of the tar stream. */
   listing: readonly ListedEntry[];
   diffID: string;
 }
@@ -61,7 +61,7 @@ async function partOf(read: Read, position = ''): Promise<{ digest: string; text
 
 interface Described {
   entry: TocEntry;
-  /** Behind the first, which the entry has. */
+  /** Further chunks; the entry itself describes the first. */
   others: TocEntry[];
 }
 
@@ -108,7 +108,7 @@ async function checkFile(
   if (crc) same(`${name}: sum`, split.payload, crc.digest().toString('base64'));
 }
 
-/** JavaScript is slow at it. What is wrong with the sum of a small file is wrong with a large one's. */
+/** The sum is slow in JavaScript. A wrong sum of a long run of zeros also shows with a short one. */
 const maxSummedZeros = 16 * 1024;
 
 function checkChunk(name: string, chunk: TocEntry, bytes: Buffer, at: number): void {
@@ -120,7 +120,7 @@ function checkChunk(name: string, chunk: TocEntry, bytes: Buffer, at: number): v
   if (isHole && bytes.some((byte) => byte !== 0)) throw differs(`${name}: a hole is none`);
 }
 
-/** What is empty or 0 is left out there. */
+/** Empty fields and zeros are omitted there. */
 function fieldsOf({ type, path, linkTarget, mode, uid, gid, mtime }: ListedEntry): Record<string, unknown> {
   return {
     type: types[type],
@@ -141,7 +141,9 @@ function xattrsOf(xattrs: unknown): string {
     .join('\n');
 }
 
-/** All bytes there are, and what Go's hash/crc64 says of them: only a client that lays the stream together would know. */
+/**
+ * All byte values, with the sum of Go's hash/crc64: only a client that assembles the stream would notice a wrong one.
+ */
 const knownBytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 const knownSum = '89f7eaa7b75c07dd';
 

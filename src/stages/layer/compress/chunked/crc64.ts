@@ -28,7 +28,7 @@ export class Crc64 {
     [this.#high, this.#low] = [h, l];
   }
 
-  /** As update with so many zeros, each of which changes the sum linearly: by squaring what one of them does. */
+  /** As update with that many zeros. Each changes the sum linearly, so the change is squared repeatedly. */
   updateZeros(count: number): void {
     let sum = (BigInt(this.#high) << 32n) | BigInt(this.#low);
     for (let power = 0, rest = count; rest > 0; power++, rest = Math.floor(rest / 2)) {
@@ -38,7 +38,7 @@ export class Crc64 {
     this.#low = Number(sum & 0xffffffffn);
   }
 
-  /** Eight bytes, the highest first. */
+  /** Eight bytes, big-endian. */
   digest(): Buffer {
     const bytes = Buffer.alloc(8);
     bytes.writeUInt32BE(~this.#high >>> 0, 0);
@@ -47,7 +47,7 @@ export class Crc64 {
   }
 }
 
-/** What becomes of each of the sum's 64 bits, the lowest first. */
+/** The effect on each of the sum's 64 bits, the lowest first. */
 type Change = readonly bigint[];
 
 function applied(change: Change, sum: bigint): bigint {
@@ -58,7 +58,7 @@ function applied(change: Change, sum: bigint): bigint {
 
 const powers: Change[] = [];
 
-/** Of 2 to the power zeros. */
+/** The effect of 2 to the power zeros. */
 function zerosOf(power: number): Change {
   const half = power === 0 ? undefined : zerosOf(power - 1);
   return (powers[power] ??= Array.from({ length: 64 }, (_, bit) => {

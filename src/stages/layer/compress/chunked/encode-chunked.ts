@@ -1,6 +1,6 @@
 /**
- * zstd:chunked (containers/storage, docs/containers-storage-zstd-chunked.md): a zstd stream in which a reader finds each
- * chunk of each file by a table of contents behind the data, and fetches only those that it does not have.
+ * zstd:chunked (containers/storage, docs/containers-storage-zstd-chunked.md): a zstd stream with a table of contents
+ * behind the data. A client finds each chunk of each file in it, and fetches only the chunks that it lacks.
  */
 import { createHash } from 'node:crypto';
 import { constants, zstdCompressSync } from 'node:zlib';
@@ -10,7 +10,7 @@ import { padding, tarHeader, type TarEntry, type TarMember, type TarType } from 
 import { Crc64 } from './crc64.ts';
 import { splitContent } from './split.ts';
 
-/** As the table of contents has it; offsets count from the beginning of the part that it describes. */
+/** In the format of the table of contents; offsets are relative to the described part. */
 export interface TocEntry {
   type: string;
   name: string;
@@ -19,7 +19,7 @@ export interface TocEntry {
   [field: string]: unknown;
 }
 
-/** As tar-split has it, without its position. */
+/** In tar-split's format, without its position. */
 export interface SplitEntry {
   type: 1 | 2;
   name?: string;
@@ -30,7 +30,7 @@ export interface SplitEntry {
 export interface ChunkIndex {
   toc: TocEntry[];
   split: SplitEntry[];
-  /** Compressed bytes that it describes. */
+  /** Compressed bytes of the described part. */
   size: number;
 }
 
@@ -44,7 +44,7 @@ const tocTypes: Record<TarType, string> = {
   fifo: 'fifo',
 };
 
-/** Compresses parts of a tar stream, and fills in what describes them. */
+/** Compresses members of a tar stream, and fills in their index. */
 export async function* encodeChunked(
   members: AsyncIterable<TarMember> | Iterable<TarMember>,
   level: number,
@@ -109,7 +109,7 @@ export async function* encodeChunked(
   }
 }
 
-/** A hole is the same chunk over and over: compressed and summed once for those that follow. */
+/** A hole is a repeated chunk of zeros, which is compressed and summed only once. */
 class Zeros {
   #size = 0;
   #last: { frame: Buffer; digest: string } = { frame: Buffer.alloc(0), digest: '' };
@@ -121,7 +121,7 @@ class Zeros {
   }
 }
 
-/** Bytes of the stream that belong to no entry: its end. */
+/** Compresses the end of the stream, which belongs to no entry. */
 export function encodeEnd(end: Buffer, level: number, index: ChunkIndex): Buffer {
   const compressed = zstdFrame(end, level);
   index.size += compressed.length;
@@ -138,7 +138,7 @@ export function sha256(bytes: Buffer): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
-/** Fields that are empty or 0 are left out, as Go's omitempty does. */
+/** Empty fields and zeros are omitted, as with Go's omitempty. */
 function tocEntry(entry: TarEntry): TocEntry {
   const isDirectory = entry.type === 'directory';
   const fields: Record<string, unknown> = {
@@ -169,7 +169,7 @@ function tocEntry(entry: TarEntry): TocEntry {
   };
 }
 
-/** JSON has no other bytes. Throws IMAGE_UNREPRESENTABLE. */
+/** JSON cannot hold other bytes. Throws IMAGE_UNREPRESENTABLE. */
 function utf8(path: ByteString): string {
   const bytes = bytesOf(path);
   const text = showBytes(path);

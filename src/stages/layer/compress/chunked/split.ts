@@ -1,11 +1,12 @@
 /**
- * Where a file's content is cut, so that the same bytes are the same chunk wherever they stand: as containers/storage
- * cuts it (pkg/chunked/compressor: a rolling sum over 64 bytes, 16 bits, and runs of zeros apart).
+ * Splits a file's content into chunks whose boundaries depend on the content, as containers/storage does
+ * (pkg/chunked/compressor: a rolling sum over 64 bytes, 16 bits, and separate runs of zeros). So equal bytes give equal
+ * chunks wherever they are.
  */
 
 export interface Chunk {
   bytes: Buffer;
-  /** Nothing but zeros, which a reader need not fetch. */
+  /** Only zeros, which a client need not fetch. */
   isZeros: boolean;
 }
 
@@ -13,7 +14,7 @@ const windowSize = 64;
 const charOffset = 31;
 const splitMask = (1 << 16) - 1;
 const minHole = 1024;
-/** The sum may never say so; a chunk is held in memory. */
+/** An upper bound, because the sum may never match, and a chunk is held in memory. */
 const maxChunk = 4 * 1024 * 1024;
 
 /** The rolling sum of bup and rsync; only its lower 32 bits are looked at. */
@@ -23,7 +24,7 @@ class RollingSum {
   #s1 = windowSize * charOffset;
   #s2 = windowSize * (windowSize - 1) * charOffset;
 
-  /** Whether the content is cut behind this byte. */
+  /** Whether the content is split after this byte. */
   roll(byte: number): boolean {
     const dropped = this.#window[this.#at]!;
     this.#s1 = (this.#s1 + byte - dropped) | 0;
@@ -36,12 +37,15 @@ class RollingSum {
 
 const zeroPiece = Buffer.alloc(maxChunk);
 
-/** Compared as a whole: a hole may have many GiB. */
+/** Compared as a whole, because a hole may have many GiB. */
 function isZero(piece: Buffer): boolean {
   return piece.length <= maxChunk && zeroPiece.compare(piece, 0, piece.length, 0, piece.length) === 0;
 }
 
-/** Chunks are good until the next is asked for. @param size bytes of the content */
+/**
+ * A chunk is valid until the next is requested.
+ * @param size bytes of the content
+ */
 export async function* splitContent(
   content: AsyncIterable<Buffer> | Iterable<Buffer>,
   size: number,
@@ -55,7 +59,7 @@ export async function* splitContent(
     filled = 0;
     return { bytes, isZeros };
   };
-  /** Zeros that were held back, until it was known whether they are a hole. */
+  /** Zeros that were held back until it is known whether they are a hole. */
   function* release(): Generator<Chunk> {
     if (zeros >= minHole) {
       yield* releaseHole();
@@ -70,7 +74,7 @@ export async function* splitContent(
   }
   function* releaseHole(): Generator<Chunk> {
     if (filled > 0) yield chunk();
-    // Once its window holds nothing else, zeros leave the sum as it is.
+    // Once the window holds only zeros, more of them do not change the sum.
     for (let rolled = 0; rolled < windowSize; rolled++) sum.roll(0);
     while (zeros > 0) {
       const count = Math.min(zeros, maxChunk - filled);

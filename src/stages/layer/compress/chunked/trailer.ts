@@ -1,17 +1,17 @@
-/** What stands behind the data of a zstd:chunked layer, in frames that plain readers of zstd skip. */
+/** The trailer of a zstd:chunked layer, in frames that plain readers of zstd skip. */
 import { sha256, zstdFrame, type ChunkIndex } from './encode-chunked.ts';
 
-/** Of the names of its annotations. */
+/** Prefix of the annotations' names. */
 export const chunkedPrefix = 'io.github.containers.zstd-chunked.';
 const skippableMagic = 0x184d2a50;
 const frameHeader = 8;
 const footerMagic = 'GNUlInUx';
-/** The table of contents is of CRFS's form. */
+/** Format of the table of contents: CRFS. */
 const tocType = 1;
 
 export const emptyIndex = (): ChunkIndex => ({ toc: [], split: [], size: 0 });
 
-/** Puts what describes the next part behind what describes those before it. */
+/** Appends the index of the next part. */
 export function appendIndex(to: ChunkIndex, next: ChunkIndex): void {
   const moved = (offset: number | undefined) => (offset === undefined ? undefined : offset + to.size);
   for (const entry of next.toc) {
@@ -26,12 +26,12 @@ export function appendIndex(to: ChunkIndex, next: ChunkIndex): void {
   to.size += next.size;
 }
 
-/** What containers/storage leaves out, without a word, where it takes a layer in pieces (seen of Debian 13's). */
+/** Entry types that containers/storage silently drops when it fetches a layer in chunks (observed with Debian 13's). */
 const leftOut = new Set(['char', 'block', 'fifo']);
 
 /**
- * Gives the bytes, and the annotations of the layer's descriptor by which readers find them; none for a layer that must
- * be taken whole, which every reader of zstd does then.
+ * Returns the bytes and the annotations of the layer's descriptor by which clients find them. Without annotations, for
+ * a layer with such entries, every client fetches it whole.
  */
 export function trailer(
   index: ChunkIndex,
