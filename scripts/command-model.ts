@@ -1,4 +1,4 @@
-/** What the command line takes, as oclif's manifest has it: manual pages, pages of the docs and completions come of this. */
+/** The command line as oclif's manifest describes it; manual pages, docs pages and completions are made from it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -6,9 +6,9 @@ export interface Flag {
   name: string;
   char?: string | undefined;
   summary: string;
-  /** How its value is called; undefined for a switch. */
+  /** Name of its value; undefined for a switch. */
   value?: string | undefined;
-  /** All that the value may be. */
+  /** Allowed values. */
   options?: string[] | undefined;
   isMultiple: boolean;
   isRequired: boolean;
@@ -24,13 +24,13 @@ export interface Argument {
 }
 
 export interface Command {
-  /** Its words, such as `queue status`. */
+  /** The full name, such as `queue status`. */
   name: string;
   summary: string;
   /** Paragraphs. */
   description: string[];
   args: Argument[];
-  /** Whether the last argument may come more than once. */
+  /** Whether the last argument may be repeated. */
   takesMore: boolean;
   flags: Flag[];
   examples: string[];
@@ -84,7 +84,7 @@ interface Package {
 export const checkout = join(import.meta.dirname, '..');
 const read = (name: string): unknown => JSON.parse(readFileSync(join(checkout, name), 'utf8'));
 
-/** Of the build that was made last. */
+/** Reads the manifest of the last build. */
 export function readCommandLine(): CommandLine {
   const { version, description, oclif } = read('package.json') as Package;
   const { commands } = read('oclif.manifest.json') as { commands: Record<string, ManifestCommand> };
@@ -141,7 +141,7 @@ function flagOf(flag: ManifestFlag): Flag {
   };
 }
 
-/** One line: what the command takes, without the flags that may be left out. */
+/** One line with the arguments and the required flags. */
 export function synopsisOf({ name, args, takesMore, flags }: Command, bin: string): string {
   const words = args.map((arg, index) => {
     const more = takesMore && index === args.length - 1 ? '...' : '';
@@ -151,7 +151,7 @@ export function synopsisOf({ name, args, takesMore, flags }: Command, bin: strin
   return [bin, name, ...words, ...needed, '[OPTIONS]'].join(' ');
 }
 
-/** What a reader has to know of a flag beside its summary. */
+/** Further facts about a flag besides its summary. */
 export function notesOf({ options, default: defaultValue, env, isMultiple, isRequired }: Flag): string[] {
   return [
     ...(isRequired ? ['Required.'] : []),

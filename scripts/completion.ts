@@ -1,7 +1,7 @@
-/** Completions of bash, zsh and fish: commands, flags, and the values that a flag may have. */
+/** Generates completions for bash, zsh and fish: commands, flags, and values of flags. */
 import type { Command, CommandLine, Flag } from './command-model.ts';
 
-/** What stands behind the words of a command or topic: '' is the beginning. */
+/** A prefix of commands, with the completions that may follow; '' is the beginning. */
 interface Place {
   name: string;
   /** The next words of commands. */
@@ -28,12 +28,12 @@ const wordsOf = ({ next, flags }: Place): string[] => [
   ...flags.map(({ name }) => `--${name}`),
 ];
 
-/** Of a flag that takes a value all its forms. */
+/** All forms of a flag that takes a value. */
 const formsOf = ({ name, char }: Flag): string[] => [`--${name}`, ...(char ? [`-${char}`] : [])];
 /** In single quotes of a POSIX shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** Of both shells: which words stand there so far make a command. */
+/** For both shells: finds the command in the words so far. */
 const paths = (places: Place[]): string =>
   places
     .filter(({ name }) => name !== '')
@@ -69,7 +69,7 @@ complete -o bashdefault -o default -F _${all.name} ${all.name}
 `;
 }
 
-/** _describe divides word and description at a colon. */
+/** _describe separates word and description with a colon. */
 const described = (word: string, summary: string): string =>
   quoted(`${word.replaceAll(':', '\\:')}:${summary}`);
 
@@ -112,7 +112,7 @@ if [[ $funcstack[1] == _${all.name} ]]; then _${all.name} "$@"; else compdef _${
 `;
 }
 
-/** In single quotes of fish, which knows a backslash in them. */
+/** In single quotes of fish, where a backslash is an escape. */
 const fishQuoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
 export function fishCompletion(all: CommandLine): string {

@@ -1,6 +1,6 @@
 /**
- * Writes oclif.manifest.json, what the commands are called and take; run by the build. Without it every start loads all
- * commands to find that out.
+ * Writes oclif.manifest.json, the list of commands, arguments and flags; run by the build. Without it every start would
+ * load all commands.
  */
 import { join } from 'node:path';
 import { Plugin } from '@oclif/core';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { checkout } from './command-model.ts';
 import { documents, shared } from './manual.ts';
 
-// A command that is no more has no page.
+// Pages of removed commands are deleted.
 for (const place of ['docs/commands', 'dist/share'])
   rmSync(join(checkout, place), { recursive: true, force: true });
 for (const [path, text] of documents()) write(path, text);

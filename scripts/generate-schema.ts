@@ -1,4 +1,4 @@
-/** Writes recipe.schema.json from the Zod schema; run by the build, and CI refuses a difference. */
+/** Writes recipe.schema.json from the Zod schema; run by the build. CI fails if the committed file differs. */
 import { writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { recipeSchema } from '../src/stages/recipe/schema.ts';

@@ -1,4 +1,4 @@
-/** Manual pages in man(7)'s macros: one for each command, and one for all of them. */
+/** Generates manual pages with man(7)'s macros: one for each command, and one for the program. */
 import { exitCodes } from '../src/lib/errors/error.ts';
 import { spaced } from './markdown.ts';
 import { notesOf, synopsisOf, type Command, type CommandLine, type Flag } from './command-model.ts';
@@ -23,7 +23,7 @@ export function manPageOf(command: Command, { name, version }: CommandLine): str
   ]);
 }
 
-/** The page that all others name: commands, exit codes, environment. */
+/** The main page, to which all others refer: commands, exit codes, environment. */
 export function mainPageOf(all: CommandLine): string {
   const { name, version, summary, commands } = all;
   const variables = new Map<string, string>();
@@ -76,7 +76,7 @@ function synopsis(command: Command, bin: string): string {
   return [bold(words.slice(0, fixed).join(' ')), ...words.slice(fixed).map(italic)].join(' ');
 }
 
-/** A line that begins with a dot or an apostrophe would be a request. */
+/** A line that begins with a dot or an apostrophe would be a request of troff. */
 function line(text: string): string {
   const escaped = escape(text);
   return /^[.']/.test(escaped) ? `\\&${escaped}` : escaped;

@@ -1,11 +1,11 @@
-/** All files that tell of the command line and come of it, by their places in the checkout. */
+/** All files that are generated from the command line, by path in the checkout. */
 import { readCommandLine } from './command-model.ts';
 import { commandListOf, commandPageOf, fileOf } from './command-page.ts';
 import { bashCompletion, fishCompletion, zshCompletion } from './completion.ts';
 import { errorPage } from './error-page.ts';
 import { mainPageOf, manPageOf, pageName } from './man-page.ts';
 
-/** Kept in git. */
+/** Committed files. */
 export function documents(): Map<string, string> {
   const all = readCommandLine();
   return new Map([
@@ -18,7 +18,7 @@ export function documents(): Map<string, string> {
   ]);
 }
 
-/** What a package installs below /usr/share. */
+/** Files that a package installs below /usr/share. */
 export function shared(): Map<string, string> {
   const all = readCommandLine();
   const { name, commands } = all;

@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   const key = await recipeKey();
   if (!(await isComplete(output, key))) {
     await withWorkPlace(async () => {
-      // Whoever held the lock before may have made it.
+      // The previous holder of the lock may have made it.
       if (!(await isComplete(output, key))) await make(output, key);
     });
   }
@@ -65,7 +65,7 @@ async function isComplete(output: string, key: string): Promise<boolean> {
   return existsSync(path) && (JSON.parse(await readFile(path, 'utf8')) as Description).key === key;
 }
 
-/** Built beside its place and moved there whole: whoever looks finds a complete repository or none. */
+/** Built beside its final place and renamed, so that readers find a complete repository or none. */
 async function make(output: string, key: string): Promise<void> {
   const started = Date.now();
   const work = `${output}.tmp`;
@@ -118,7 +118,7 @@ async function fill(work: string, signing: SigningKey): Promise<number> {
   return names.length;
 }
 
-// Modes of what is made show to whoever reads the repository.
+// Readers see the modes of files that are made here.
 process.umask(0o022);
 await main().catch((error: unknown) => {
   if (!(error instanceof MillinerError)) throw error;

@@ -41,7 +41,7 @@ install_debian() {
   say "installing with apt-get: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   { apt-get -qq update && apt-get -qq install -y --no-install-recommends "${missing[@]}"; } >&2
-  # Milliner and its tests start servers of their own: the packages' services, on fixed ports, are for nobody here.
+  # Milliner and its tests start their own servers, so the packages' services on fixed ports are turned off.
   for name in docker-registry redis-server; do
     [[ " ${missing[*]} " == *" $name "* ]] || continue
     service "$name" stop >&2 || true

@@ -1,5 +1,5 @@
-// solve(input): the binding. It copies everything in before the work starts and everything out after it; the
-// thread between holds no JavaScript value.
+// solve(input): the binding. It copies all input before the work starts and all output after it; the thread in between
+// uses no JavaScript value.
 #include <napi.h>
 
 #include <solv/solvversion.h>

@@ -1,4 +1,5 @@
-// The solver as plain data: what the binding copies in from JavaScript and out to it. Nothing here knows N-API.
+// The solver's input and output as plain data, which the binding copies from and to JavaScript. Nothing here uses
+// N-API.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +18,10 @@ struct RepoInput {
   uint64_t primaryLimit = 0;  // bytes after decompression
   std::string filelists;  // empty while they are not needed
   uint64_t filelistsLimit = 0;
-  // What 'primary' and 'filelists' were once turned into, in libsolv's own format: read in their place where they are
-  // given. The caller vouches for them: libsolv trusts that format.
+  // Cached forms of 'primary' and 'filelists' in libsolv's own format, which are read instead. The caller must have
+  // verified them, because libsolv trusts that format.
   std::string primarySolv, filelistsSolv;
-  // Where to leave such files; empty: nowhere.
+  // Where to write such files; empty: not at all.
   std::string cachePrimary, cacheFilelists;
   std::vector<std::string> files;
   std::vector<std::string> exclude;
@@ -28,18 +29,18 @@ struct RepoInput {
   bool moduleHotfixes = false;  // its packages are chosen whatever modules say of them
 };
 
-// A member of a comps group: left out where no repository has it, and where 'onlyWith' is not installed.
+// A member of a comps group: skipped if no repository has it, or if 'onlyWith' is not installed.
 struct GroupMember {
   std::string name;
   std::string onlyWith;  // empty: always
 };
 
-// Of packages of this name only those whose [EPOCH:]VERSION[-RELEASE] matches, glob or not, may be chosen.
+// Of packages with this name only those whose [EPOCH:]VERSION[-RELEASE] matches, as text or as a glob, may be chosen.
 struct Pin {
   std::string name, evr;
 };
 
-// Packages of modules, as NAME-EPOCH:VERSION-RELEASE.ARCH.
+// Modular packages, as NAME-EPOCH:VERSION-RELEASE.ARCH.
 struct Modules {
   std::vector<std::string> shown, hidden;
   std::vector<std::string> names;  // nothing else has or provides these but what is shown
@@ -50,7 +51,8 @@ struct Input {
   std::vector<RepoInput> repos;
   bool filelistsGiven = false;  // all that can be had: do not ask for more
   std::vector<std::string> installed;
-  // Installed too, but of the last answer to the same question: may go, and stays what it is unless it must move.
+  // Also installed, but by the last lock of the same request: may be removed, and otherwise keeps its version if
+  // possible.
   std::vector<std::string> kept;
   std::vector<std::string> update;  // names of kept packages: to the best there is
   std::vector<std::string> install;
@@ -74,16 +76,16 @@ struct Package {
   uint64_t buildTime = 0;
 };
 
-// Why a package is in the answer.
+// Why a package is in the solution.
 struct Reason {
   const char* kind = "";  // asked, requires, recommends, supplements, replaces, other
   std::string by;  // the NEVRA that requires, recommends, is supplemented or replaced
   std::string dependency;  // as the package that has it writes it; of 'asked' the word, of 'other' libsolv's own
 };
 
-// Why a word's packages are not in the answer.
+// Why no package that matches a word is in the solution.
 struct WhyNot {
-  // present, unknown, excluded, version, replaced, refused, weak, unneeded; empty where it was not asked
+  // present, unknown, excluded, version, replaced, refused, weak, unneeded; empty if it was not requested
   const char* kind = "";
   std::string detail;  // of 'unknown' the sentence, of 'version' why: priority, cost, newer, needed
   std::vector<std::string> by;  // NEVRAs in the answer: what is present, the other version, who replaces or mentions it
@@ -101,13 +103,13 @@ struct Output {
   std::vector<Package> removed;
   std::vector<std::string> cached;  // of the files that were to be left, those that are whole
   std::vector<std::string> skipped;  // group members that no repository has
-  // One entry for each problem, each a list of lines that together explain it.
+  // One entry for each problem, each the lines that explain it together.
   std::vector<std::vector<std::string>> problems;
-  // Set where a file is not what it should be; then nothing else is.
+  // Set if a file is invalid; then no other field is set.
   std::string badFile, reason;
 };
 
-// A file that is not what it should be; the message does not repeat its name.
+// A file is invalid; the message does not repeat its name.
 struct BadFile : std::runtime_error {
   std::string file;
   BadFile(std::string path, const std::string& why) : std::runtime_error(why), file(std::move(path)) {}

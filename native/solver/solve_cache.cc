@@ -1,4 +1,4 @@
-// Metadata in libsolv's own format, which loads in a fraction of the time that XML takes.
+// Metadata in libsolv's own format, which loads in a fraction of the time of XML.
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -25,7 +25,7 @@ void readSolv(Repo* repo, const std::string& path, int flags) {
   if (repo_add_solv(repo, file.get(), flags)) throw BadFile(path, pool_errstr(repo->pool));
 }
 
-// Nothing else of the repository is written: solvables go with the first data, later ones only extend them.
+// Only this data is written: packages belong to the first data, and later data only extends them.
 bool writeSolv(Repodata* data, const std::string& path) {
   FilePtr file(fopen(path.c_str(), "wxe"), fclose);
   if (!file) return false;

@@ -1,4 +1,4 @@
-// From libsolv's ids to words: packages, and problems as dnf says them.
+// Converts libsolv's IDs to text: packages, and problems in dnf's words.
 #include <algorithm>
 #include <tuple>
 
@@ -15,7 +15,7 @@ extern "C" {
 namespace solve {
 namespace {
 
-// libsolv keeps E:V-R as one string; the epoch is absent where it is 0.
+// libsolv stores E:V-R as one string; an epoch of 0 is omitted.
 void setEvr(Package& package, const std::string& evr) {
   size_t colon = evr.find(':');
   size_t dash = evr.rfind('-');
@@ -31,7 +31,7 @@ struct Line {
   std::string text;
 };
 
-// libsolv gives the rules of a problem in no order that helps: a reader sees all that follows before the cause.
+// libsolv returns the rules of a problem in arbitrary order. A reader needs the consequences before the cause.
 int rankOf(SolverRuleinfo type) {
   switch (type) {
     case SOLVER_RULE_JOB_NOTHING_PROVIDES_DEP:
@@ -54,7 +54,7 @@ int rankOf(SolverRuleinfo type) {
   }
 }
 
-// One rule stands for all dependencies of a package that the same providers have: libc alone has many. One will do.
+// One rule can stand for many dependencies of a package with the same providers, as with libc. One line is enough.
 void addLines(Solver* solver, Id rule, std::vector<Line>& lines) {
   Ids infos;
   solver_allruleinfos(solver, rule, &infos);

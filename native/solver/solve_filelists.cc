@@ -1,6 +1,6 @@
-// Primary metadata lists only some files of a package. Whether that is enough to solve with is decided here, so
-// that the large filelists are fetched when they could matter and not before: a file dependency that only they
-// can answer does not always fail, it may also silently lead to another choice.
+// Primary metadata lists only some files of a package. This decides whether that is enough, so that the large filelists
+// are fetched only if they could matter. A file dependency that only they can answer does not always fail: it may also
+// silently lead to another choice.
 #include <cstring>
 #include <functional>
 
@@ -15,12 +15,12 @@ extern "C" {
 namespace solve {
 namespace {
 
-// Calls back for every plain name that a dependency, however rich, is made of.
+// Calls back for every plain name in a dependency, also in a rich one.
 void eachName(Pool* pool, Id dep, const std::function<void(Id)>& visit) {
   while (ISRELDEP(dep)) {
     Reldep* rel = GETRELDEP(pool, dep);
     if (rel->flags == REL_NAMESPACE) return;
-    // Flags up to 7 compare versions; of the others only REL_ARCH has no dependency on its right.
+    // Flags up to 7 compare versions; of the others only REL_ARCH has no dependency on its right side.
     if (rel->flags > 7 && rel->flags != REL_ARCH) eachName(pool, rel->evr, visit);
     dep = rel->name;
   }
@@ -44,7 +44,7 @@ class Reach {
     queue_push(&pending_, p);
   }
 
-  // The file lists of what is installed are complete, but an update could move a file that one of them needs.
+  // File lists of installed packages are complete, but an update could move a file that one of them needs.
   void addInstalled() {
     Id p;
     Solvable* s;
@@ -75,7 +75,7 @@ class Reach {
     for (int i = 0; i < deps.count(); i++) {
       eachName(pool, deps[i], [&](Id name) {
         if (outsidePrimary(pool_id2str(pool, name))) met_ = true;
-        // What these speak of is not brought in by them.
+        // These dependencies do not cause an installation.
         if (key == SOLVABLE_CONFLICTS || key == SOLVABLE_SUPPLEMENTS || s->repo == pool->installed) return;
         Id p, pp;
         FOR_PROVIDES(p, pp, name) add(p);
@@ -92,15 +92,15 @@ class Reach {
 
 }  // namespace
 
-// The rule that createrepo_c follows for what primary holds.
+// createrepo_c's rule for the files that primary metadata lists.
 bool outsidePrimary(const char* path) {
   if (path[0] != '/') return false;
   return std::strncmp(path, "/etc/", 5) != 0 && !std::strstr(path, "bin/") &&
          std::strcmp(path, "/usr/lib/sendmail") != 0;
 }
 
-// Whether a file dependency outside primary can play a part: looks at every provider of every requirement from
-// the jobs on, which is more than any solution holds.
+// Whether a file dependency outside of primary can matter. It visits every provider of every requirement, starting from
+// the jobs, which is a superset of any solution.
 bool reachesUnknownFiles(Pool* pool, const Queue* jobs, bool weakDeps) {
   Reach reach(pool, weakDeps);
   reach.addInstalled();

@@ -1,5 +1,6 @@
-// A question that was answered before. What the last answer chose counts as installed, so that the solver leaves it
-// alone; unlike what a parent image has, it may go, and goes when nothing in the new answer asks for it any more.
+// Solves a request that has a lock already. The packages of the lock count as installed, so that the solver keeps them.
+// Unlike the packages of a parent image, they may be removed, and are removed when nothing in the new solution needs
+// them.
 #include <algorithm>
 #include <set>
 
@@ -14,8 +15,8 @@ extern "C" {
 namespace solve {
 namespace {
 
-// Everything in an answer that its jobs, and what they lead to, ask for. Of several packages that provide one
-// thing all count that were there before: which of them is meant was decided by the last answer.
+// All packages of a solution that its jobs need, directly or indirectly. If several packages provide the same thing,
+// all that were locked before count, because the last solution decided which of them is meant.
 class Wanted {
  public:
   Wanted(Pool* pool, const Map* present, bool weakDeps) : pool(pool), present_(present), weak_(weakDeps) {
@@ -34,7 +35,7 @@ class Wanted {
   void addDependency(Id dep) {
     if (ISRELDEP(dep)) {
       Reldep* rel = GETRELDEP(pool, dep);
-      // A condition is no wish; what stands for it otherwise is one.
+      // A condition needs nothing; the other operand does.
       if (rel->flags == REL_COND || rel->flags == REL_UNLESS) {
         addDependency(rel->name);
         if (!ISRELDEP(rel->evr)) return;
@@ -135,8 +136,8 @@ void Kept::addJobs(Queue* jobs) const {
   addUpdateJobs(jobs);
 }
 
-// An update takes the place of all that have the name. What stands beside a version of the base must not take that
-// one's place: it goes, and comes again as what the words ask for today.
+// An update replaces all packages of a name. A locked package that is installed beside the base's version must not
+// replace that, so it is removed and chosen again by the words of the request.
 void Kept::addUpdateJobs(Queue* jobs) const {
   Id best = input_.best ? SOLVER_FORCEBEST : 0;
   std::set<Id> beside = besideBase();
@@ -150,7 +151,7 @@ void Kept::addUpdateJobs(Queue* jobs) const {
   }
 }
 
-// Names of the base's packages that others of the name may stand beside.
+// Names of the base's packages beside which others of the name may be installed.
 std::set<Id> Kept::besideBase() const {
   std::set<Id> names, mine(packages_.begin(), packages_.end());
   Id p;
@@ -171,7 +172,7 @@ std::set<Id> Kept::toStay() const {
   return staying;
 }
 
-// The kept are sorted by name and architecture.
+// The kept packages are sorted by name and architecture.
 bool Kept::standSideBySide() const {
   for (size_t i = 1; i < packages_.size(); i++) {
     Solvable* a = pool_id2solvable(pool, packages_[i - 1]);
@@ -181,8 +182,8 @@ bool Kept::standSideBySide() const {
   return false;
 }
 
-// libsolv by itself would rather update an installed package than install another one: it is told to leave the kept
-// alone, and where that has no answer, which of those that it would move have to.
+// libsolv would rather update an installed package than install another one. So it must first keep all of them; if that
+// has no solution, the packages that it would change may change.
 Solved Kept::solve(Solver* solver, const Queue& wanted) const {
   std::set<Id> staying = toStay();
   Solved solved = solveWith(staying, solver, wanted);
@@ -198,7 +199,7 @@ Solved Kept::solve(Solver* solver, const Queue& wanted) const {
     staying.insert(p);
     if (!solveWith(staying, solver, wanted).answer) staying.erase(p);
   }
-  // Once more, so that the solver can be asked about the answer.
+  // Solved again, so that the solver can be asked about this solution.
   return solveWith(staying, solver, wanted);
 }
 
@@ -207,7 +208,7 @@ Solved Kept::solveWith(const std::set<Id>& locked, Solver* solver, const Queue& 
   queue_insertn(&jobs, 0, wanted.count, wanted.elements);
   for (Id p : locked) queue_push2(&jobs, SOLVER_LOCK | SOLVER_SOLVABLE, p);
   addJobs(&jobs);
-  // Beside the version that is kept, the one that it moves to would be one more.
+  // Otherwise the new version would be installed beside the kept one.
   if (standSideBySide()) addInstallOnlyJobs(pool, &jobs);
   for (Id name : besideBase()) queue_push2(&jobs, SOLVER_MULTIVERSION | SOLVER_SOLVABLE_NAME, name);
   if (input_.weakDeps) leaveUnmetWeak(pool, &jobs);
@@ -227,7 +228,7 @@ void Kept::dropUnwanted(Answer& answer, const Queue& jobs) const {
   for (Id q : packages_) {
     if (MAPTST(&answer.present, q) && !wanted.has(q)) answer.removed.push_back(q);
   }
-  // A successor of what was only needed before is not needed either.
+  // The successor of a package that is no longer needed is not needed either.
   auto isNeeded = [&](Id q) { return wanted.has(q); };
   answer.added.erase(std::stable_partition(answer.added.begin(), answer.added.end(), isNeeded), answer.added.end());
   for (Id q = 2; q < pool->nsolvables; q++) {

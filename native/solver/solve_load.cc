@@ -1,8 +1,6 @@
-// Fills libsolv's pool from repository metadata and from .rpm files.
-//
-// libsolv breaks ties by the order in which solvables were added, so a mirror that lists the same packages in
-// another order could give another answer. Repositories are therefore taken in the order of their priority and
-// name, and the solvables of each are sorted before anything refers to them.
+// Fills libsolv's pool from repository metadata and .rpm files. libsolv breaks ties by the order in which packages were
+// added, so the order of a mirror's metadata could change the solution. So repositories are added in the order of
+// priority and name, and the packages of each are sorted before anything refers to them.
 #include <malloc.h>
 
 #include <algorithm>
@@ -26,7 +24,7 @@ extern "C" {
 namespace solve {
 namespace {
 
-// rpm itself refuses larger headers.
+// rpm's own limit for headers.
 constexpr uint64_t headerLimit = 384 * 1024 * 1024;
 
 void addMetadata(Repo* repo, const std::string& path, uint64_t limit, const char* language, int flags) {
@@ -63,7 +61,7 @@ int compareById(Pool* pool, const Solvable& a, const Solvable& b) {
   return std::strcmp(pool_id2str(pool, a.evr), pool_id2str(pool, b.evr));
 }
 
-// Sorts the solvables of a repository that was just loaded, together with their still loose attributes.
+// Sorts the packages of a repository that was just loaded, together with their attributes.
 void sortAndSeal(Repo* repo) {
   Pool* pool = repo->pool;
   Repodata* data = repo_last_repodata(repo);
@@ -73,7 +71,7 @@ void sortAndSeal(Repo* repo) {
     return compareById(pool, pool->solvables[a], pool->solvables[b]) < 0;
   });
   for (size_t i = 0; i < from.size(); i++) {
-    // What belongs at i may have been swapped away by an earlier step: follow it.
+    // An earlier step may have moved the entry for position i: follow it.
     Id source = from[i];
     Id target = repo->start + static_cast<Id>(i);
     while (source < target) source = from[static_cast<size_t>(source - repo->start)];
@@ -86,13 +84,13 @@ void sortAndSeal(Repo* repo) {
 
 void cache(Repo* repo, const std::string& path, std::vector<std::string>* cached) {
   if (path.empty()) return;
-  // Writing takes as much as it writes. The hashes are made again when the next name is looked up.
+  // Writing needs as much memory as it writes. The hashes are rebuilt by the next lookup of a name.
   pool_freeidhashes(repo->pool);
   malloc_trim(0);
   if (writeSolv(repo_last_repodata(repo), path)) cached->push_back(path);
 }
 
-// Before file dependencies are looked up: what is cached depends on the document and on nothing else.
+// Before file dependencies are looked up, so that the cache depends only on the document.
 void addPrimary(Repo* repo, const RepoInput& input, std::vector<std::string>* cached) {
   if (!input.primarySolv.empty()) return readSolv(repo, input.primarySolv, 0);
   addMetadata(repo, input.primary, input.primaryLimit, nullptr, REPO_NO_INTERNALIZE);
@@ -149,7 +147,7 @@ std::vector<LoadedRepo> loadRepos(Pool* pool, const std::vector<RepoInput>& inpu
   return repos;
 }
 
-// A repository that offers one NEVRA twice keeps the newest build; sorting has made them neighbours.
+// If a repository has one NEVRA twice, the newest build counts; sorting has made them neighbours.
 void hideRepeated(Pool* pool, Map* considered) {
   Id best = 0;
   for (Id p = 2; p < pool->nsolvables; p++) {

@@ -6,15 +6,15 @@
 namespace solve {
 namespace {
 
-// Metadata is six deep. Tags have one dependency each; the longest texts are the paths of the largest packages.
-constexpr int mostDepth = 64;
-constexpr int mostDependencies = 65536;
+// Metadata is nested six levels. A tag has one dependency; the longest texts are paths of the largest packages.
+constexpr int maxDepth = 64;
+constexpr int maxDependencies = 65536;
 constexpr int dependencyDepth = 5;
-constexpr size_t longestTag = 256 * 1024;
-constexpr size_t longestTexts = 64 * 1024 * 1024;
+constexpr size_t maxTag = 256 * 1024;
+constexpr size_t maxTexts = 64 * 1024 * 1024;
 
-// Shorter ones end in their own beginning: <!-->.
-constexpr size_t shortestComment = sizeof "!---->" - 1;
+// A shorter comment would end in its own beginning: <!-->.
+constexpr size_t minComment = sizeof "!---->" - 1;
 
 }  // namespace
 
@@ -51,7 +51,7 @@ const char* Markup::skipQuoted(const char* from, const char* end) {
   return closing + 1;
 }
 
-// What stands between two quotes of a tag.
+// The text between two quotes of a tag.
 const char* Markup::skipNames(const char* from, const char* end) {
   const char* at = from;
   while (at < end && *at != '"' && *at != '\'' && *at != '>') at++;
@@ -62,12 +62,12 @@ const char* Markup::skipNames(const char* from, const char* end) {
 
 void Markup::addToTag(size_t length) {
   length_ += length;
-  if (length_ > longestTag) wrong_ = "it has a tag that is longer than any real one";
+  if (length_ > maxTag) wrong_ = "it has a tag that is longer than any real one";
 }
 
 void Markup::addToTexts(size_t length) {
   texts_ += length;
-  if (texts_ > longestTexts) wrong_ = "it has an element that is larger than any real one";
+  if (texts_ > maxTexts) wrong_ = "it has an element that is larger than any real one";
 }
 
 // One character of markup; XML 1.0, 2.5 to 2.8 and 3.1.
@@ -95,7 +95,7 @@ void Markup::step(char c) {
       declare(c);
       break;
     case State::comment:
-      if (c == '>' && before_ == '-' && beforeThat_ == '-' && length_ >= shortestComment) state_ = State::text;
+      if (c == '>' && before_ == '-' && beforeThat_ == '-' && length_ >= minComment) state_ = State::text;
       break;
     case State::cdata:
       if (c == '>' && before_ == ']' && beforeThat_ == ']') state_ = State::text;
@@ -110,7 +110,7 @@ void Markup::step(char c) {
   before_ = c;
 }
 
-// A document type could define further names for what is in it: metadata never has one.
+// A document type could define entities; metadata never has one.
 void Markup::declare(char c) {
   if (c == '-') {
     state_ = State::comment;
@@ -126,9 +126,9 @@ void Markup::close(char last) {
   if (closing_) {
     depth_ = std::max(0, depth_ - 1);
   } else {
-    if (depth_ + 1 == dependencyDepth && ++dependencies_ > mostDependencies)
+    if (depth_ + 1 == dependencyDepth && ++dependencies_ > maxDependencies)
       wrong_ = "it has a package of more dependencies than any real one";
-    if (last != '/' && ++depth_ > mostDepth) wrong_ = "its elements are nested too deeply";
+    if (last != '/' && ++depth_ > maxDepth) wrong_ = "its elements are nested too deeply";
   }
   if (depth_ <= 1) {
     texts_ = 0;

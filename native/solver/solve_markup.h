@@ -4,12 +4,12 @@
 
 namespace solve {
 
-// Follows XML as it passes by, without keeping any of it: how deep elements lie, how long tags and texts are. expat
-// keeps every open element, and reads a tag or a comment from its beginning whenever more of it comes; libsolv keeps
-// the texts, and compares each dependency of a package with those before it.
+// Follows XML without storing it, and checks the nesting of elements and the length of tags and texts. expat stores
+// every open element, and reads a tag or comment from its beginning each time more of it arrives. libsolv stores texts,
+// and compares each dependency of a package with those before it.
 class Markup {
  public:
-  // Gives what is wrong with the document so far, or a null pointer.
+  // Returns the problem of the document so far, or a null pointer.
   const char* pass(const char* buffer, size_t size);
 
  private:

@@ -1,7 +1,7 @@
-// The parts of one solve, over libsolv's pool.
+// The parts of one solve, on libsolv's pool.
 #pragma once
 
-// Solvable has a member named 'requires', which newer C++ reserves.
+// Solvable has a member 'requires', which is a keyword of newer C++.
 #define LIBSOLV_SOLVABLE_PREPEND_DEP
 extern "C" {
 #include <solv/pool.h>
@@ -34,14 +34,14 @@ struct LoadedRepo {
   const RepoInput* input;
 };
 
-// Install jobs, each with the word that it was made for.
+// Install jobs, each with the word of the request that it is for.
 struct Jobs {
   Ids queue;
   std::vector<std::string> words;
   void name(const std::string& word) { words.resize(static_cast<size_t>(queue.count() / 2), word); }
 };
 
-// An answer: what is there once it is installed.
+// A solution: everything that is installed in the end.
 struct Answer {
   Map present;
   std::vector<Id> added, removed;
@@ -51,54 +51,54 @@ struct Answer {
   Answer& operator=(const Answer&) = delete;
 };
 
-// solve_load.cc: fills the pool in an order that does not depend on the input's order.
+// solve_load.cc: fills the pool in an order that does not depend on that of the input.
 void loadInstalled(Pool* pool, const std::vector<std::string>& files);
 std::vector<LoadedRepo> loadRepos(Pool* pool, const std::vector<RepoInput>& inputs, std::vector<std::string>* cached);
 void hideRepeated(Pool* pool, Map* considered);
 
-// solve_cache.cc: libsolv's own format. Reading throws BadFile; writing gives false where it did not work.
+// solve_cache.cc: libsolv's own format. Reading throws BadFile; writing returns false if it failed.
 void readSolv(Repo* repo, const std::string& path, int flags);
 bool writeSolv(Repodata* data, const std::string& path);
 
-// solve_select.cc: what a recipe's words mean, as dnf takes them.
+// solve_select.cc: resolves a recipe's words as dnf does.
 void hideExcluded(Pool* pool, const std::vector<LoadedRepo>& repos, const Input& input, Map* considered);
-// Of the last answer, what the recipe excludes or pins otherwise since.
+// Packages of the last lock that the recipe now excludes or pins to another version.
 std::vector<Id> refused(Pool* pool, const std::vector<Id>& kept, const Input& input);
 void hideModular(Pool* pool, const std::vector<LoadedRepo>& repos, const Modules& modules, Map* considered);
-// Gives what is wrong with the pins: names that are there, but in no version that the pin allows.
+// Returns problems with pins: names that exist, but in no version that the pin allows.
 std::vector<std::string> hideOthersThanPinned(Pool* pool, const std::vector<Pin>& pins, Map* considered);
-// Adds install jobs; gives what is wrong with the word, or an empty text.
+// Adds install jobs; returns the problem with the word, or an empty text.
 std::string addInstallJobs(Pool* pool, const std::string& spec, bool best, Queue* jobs);
 
-// The packages that a word finds; excluded ones only where no other is found.
+// The packages that a word matches; excluded ones only if no other matches.
 std::string findPackages(Pool* pool, const std::string& spec, std::vector<Id>& found, bool& excluded);
-// Gives false where no package has that name.
+// Returns false if no package has that name.
 bool addMemberJobs(Pool* pool, const GroupMember& member, bool best, Queue* jobs);
 
-// solve_filelists.cc: whether primary metadata alone can answer.
+// solve_filelists.cc: whether primary metadata is enough.
 bool outsidePrimary(const char* path);
 bool reachesUnknownFiles(Pool* pool, const Queue* jobs, bool weakDeps);
 
 // solve_weak.cc
 void leaveUnmetWeak(Pool* pool, Queue* jobs);
 
-// solve_verify.cc: whether a dependency, however rich, is met.
+// solve_verify.cc: whether a dependency, also a rich one, is met.
 bool holds(Pool* pool, Id dep, const Map* present);
-// The packages of an answer that lack something they require.
+// Packages of a solution whose requirements are not met.
 std::vector<Id> lacking(Pool* pool, const Answer& answer);
 
 // solve_describe.cc
 std::string text(const char* s);
 Package describe(Pool* pool, Id p);
-// In the order in which an answer lists them.
+// In the order in which a solution lists them.
 void sortForAnswer(Pool* pool, std::vector<Id>& ids);
 std::vector<Package> describeAll(Pool* pool, std::vector<Id> ids);
 std::vector<std::vector<std::string>> describeProblems(Solver* solver);
 
-// solve_reasons.cc: one reason for each of the ids, in their order.
+// solve_reasons.cc: one reason for each ID, in their order.
 std::vector<Reason> reasonsFor(Solver* solver, const Answer& answer, const Jobs& jobs, const std::vector<Id>& ids);
 
-// solve_whynot.cc. 'resolve' solves again with one word more; it gives the problems, none where there is an answer.
+// solve_whynot.cc. 'resolve' solves with one more word; it returns the problems, none if there is a solution.
 using Resolve = std::function<std::vector<std::vector<std::string>>(const std::string& spec)>;
 WhyNot whyNot(Pool* pool, const std::string& spec, const Answer& answer, const Resolve& resolve);
 
@@ -107,16 +107,17 @@ struct Solved {
   std::unique_ptr<Answer> answer;  // null where there are problems
   std::vector<std::vector<std::string>> problems;
 };
-// Solves until the answer holds; what must stay out for that becomes a job. The solver can be asked for reasons then.
+// Repeats solving until the solution is valid; packages that must be left out for that become jobs. The solver can be
+// asked for reasons afterwards.
 Solved solveJobs(Solver* solver, Queue* jobs);
 
-// solve_keep.cc: what the last answer to the same question has.
+// solve_keep.cc: the packages of the last lock for the same request.
 class Kept {
  public:
   Kept(Pool* pool, const Input& input);
   bool empty() const { return packages_.empty(); }
   void addJobs(Queue* jobs) const;
-  // Of the kept packages as few move as can be: none if there is such an answer, otherwise none that could stay as well.
+  // Changes as few kept packages as possible: none if there is such a solution, otherwise none that could stay.
   Solved solve(Solver* solver, const Queue& wanted) const;
 
  private:
@@ -131,7 +132,7 @@ class Kept {
   const Input& input_;
   std::vector<Id> packages_;
 };
-// What dnf lets stand side by side in several versions.
+// Packages of which dnf installs several versions side by side.
 void addInstallOnlyJobs(Pool* pool, Queue* jobs);
 bool isInstallOnly(Pool* pool, Id package);
 

@@ -1,4 +1,4 @@
-// What libsolv reads passes through here first, counted and looked at: it trusts its input more than we may.
+// Counts and checks the data that libsolv reads, because libsolv trusts its input.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -8,10 +8,11 @@
 namespace solve {
 namespace {
 
-// libsolv parses rich dependencies recursively, so that nested brackets are stack. Real ones nest three deep.
+// libsolv parses rich dependencies recursively, so nested brackets use stack. Real ones nest three levels.
 constexpr int maxDepth = 2000;
 
-// Texts for people and the like, a quarter of primary metadata: no answer depends on them, and libsolv would keep all.
+// Descriptions and the like, a quarter of primary metadata. No solution depends on them, and libsolv would keep them
+// all in memory.
 struct {
   const char *opening, *closing;
 } constexpr texts[] = {
@@ -21,7 +22,7 @@ struct {
     {"<rpm:buildhost>", "</rpm:buildhost>"}, {"<rpm:vendor>", "</rpm:vendor>"},
     {"<rpm:header-range ", "/>"},
 };
-constexpr size_t longestTag = sizeof "<rpm:header-range " - 1;
+constexpr size_t maxTag = sizeof "<rpm:header-range " - 1;
 
 }  // namespace
 
@@ -47,7 +48,7 @@ void Guarded::check() const {
 ssize_t Guarded::readThrough(void* cookie, char* buffer, size_t size) {
   auto* self = static_cast<Guarded*>(cookie);
   for (;;) {
-    // What is held comes first; libsolv asks for thousands of bytes at a time.
+    // Held bytes come first; libsolv requests thousands of bytes at a time.
     size_t held = std::min(self->held_.size(), size);
     std::memcpy(buffer, self->held_.data(), held);
     self->held_.erase(0, held);
@@ -60,18 +61,18 @@ ssize_t Guarded::readThrough(void* cookie, char* buffer, size_t size) {
     self->left_ -= got;
     size_t passed = held + got;
     if (self->kind_ == Kind::document && got > 0) passed = self->leaveOut(buffer, passed);
-    // What is left, as the parser will see it: leaving out may have brought together what stood apart.
+    // Checks the remaining bytes as the parser will see them: removing text may have joined what was separate.
     if (!self->wrong_) self->inspect(buffer, passed);
     if (self->wrong_) {
       errno = EIO;
       return -1;
     }
-    // Nothing would mean the end.
+    // Returning 0 would mean the end of the file.
     if (passed > 0 || got == 0) return static_cast<ssize_t>(passed);
   }
 }
 
-// Takes texts out of the buffer; gives how many bytes are left in it.
+// Removes texts from the buffer; returns the number of bytes that are left in it.
 size_t Guarded::leaveOut(char* buffer, size_t size) {
   char *to = buffer, *from = buffer, *end = buffer + size;
   auto hold = [&](char* start) { held_.assign(start, static_cast<size_t>(end - start)); };
@@ -93,7 +94,7 @@ size_t Guarded::leaveOut(char* buffer, size_t size) {
     std::memmove(to, from, static_cast<size_t>(stop - from));
     to += stop - from;
     if (!tag) break;
-    if (static_cast<size_t>(end - tag) < longestTag) {
+    if (static_cast<size_t>(end - tag) < maxTag) {
       hold(tag);
       break;
     }
@@ -113,7 +114,7 @@ size_t Guarded::leaveOut(char* buffer, size_t size) {
   return static_cast<size_t>(to - buffer);
 }
 
-// Most of what passes has nothing to look at closely: counting is quick, following every byte is not.
+// Most data needs no close inspection: counting is fast, following every byte is not.
 void Guarded::inspect(const char* buffer, size_t size) {
   if (size == 0) return;
   const char* end = buffer + size;
@@ -130,8 +131,8 @@ void Guarded::inspect(const char* buffer, size_t size) {
   before_ = end[-1];
 }
 
-// Counts brackets that are still open within one string of a header, or between two tags of a document, where
-// "&#" may stand for one as well.
+// Counts the open brackets within one string of a header, or between two tags of a document, where "&#" may also stand
+// for one.
 void Guarded::follow(const char* buffer, size_t size) {
   const bool document = kind_ == Kind::document;
   const char separator = document ? '<' : '\0';

@@ -12,7 +12,8 @@
 
 namespace solve {
 
-// A FILE for libsolv over another one, which it owns: bounded, and refused where its content could harm the parser.
+// A FILE for libsolv that wraps another one, and owns it. It is bounded, and refuses content that could harm the
+// parser.
 class Guarded {
  public:
   enum class Kind { document, package };
@@ -24,7 +25,7 @@ class Guarded {
   Guarded& operator=(const Guarded&) = delete;
 
   FILE* file() { return file_; }
-  // Throws BadFile with the reason why reading was stopped, if it was.
+  // Throws BadFile with the reason if reading was stopped.
   void check() const;
 
  private:

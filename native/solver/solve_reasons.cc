@@ -1,5 +1,5 @@
-// Why each package is in an answer: the shortest way to it from what was asked for, hard requirements before weak
-// ones. libsolv's own reasons say only what decided first, which for many packages is a choice among several.
+// Why each package is in a solution: the shortest path to it from the request, hard requirements before weak ones.
+// libsolv's own reasons show only what decided first, which for many packages is one of several.
 #include <algorithm>
 #include <map>
 
@@ -55,7 +55,7 @@ class Reasons {
     if (reasons_.emplace(p, reason).second) order_.push_back(p);
   }
 
-  // Packages of the answer that a dependency, however rich, speaks of as wanted: what follows 'if' is a condition.
+  // Packages of the solution that a dependency, also a rich one, asks for: the part after 'if' is a condition.
   template <typename Visit>
   void satisfiers(Id dep, Visit visit) {
     if (ISRELDEP(dep)) {
@@ -101,7 +101,7 @@ class Reasons {
     }
   }
 
-  // Nothing in the answer speaks of it: it is there in the place of another, or to keep out of a conflict.
+  // No package of the solution asks for it: it replaces another one, or avoids a conflict.
   Reason successionOf(Id p) {
     const Solvable* s = pool_id2solvable(pool, p);
     for (Id old : answer_.removed) {

@@ -1,4 +1,4 @@
-// One solve from the first file to the answer: load, hide what is excluded, make jobs, solve, describe.
+// One solve from the files to the solution: load, hide excluded packages, make jobs, solve, describe.
 #include <malloc.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ using TransactionPtr = std::unique_ptr<Transaction, decltype(&transaction_free)>
 
 SolverPtr makeSolver(Pool* pool, bool weakDeps) {
   SolverPtr solver(solver_create(pool), solver_free);
-  // The flags that dnf sets, so that both give one answer.
+  // dnf's flags, so that both find the same solution.
   for (int flag : {SOLVER_FLAG_ALLOW_VENDORCHANGE, SOLVER_FLAG_KEEP_ORPHANS, SOLVER_FLAG_BEST_OBEY_POLICY,
                    SOLVER_FLAG_YUM_OBSOLETES, SOLVER_FLAG_URPM_REORDER, SOLVER_FLAG_ALLOW_DOWNGRADE}) {
     solver_set_flag(solver.get(), flag, 1);
@@ -71,7 +71,7 @@ struct Considered {
 };
 
 void setUp(Pool* pool, const std::string& arch) {
-  // Debian builds libsolv for several package systems; without this, versions compare as Debian's do.
+  // Debian builds libsolv for several package systems; by default it compares versions as Debian does.
   if (pool_setdisttype(pool, DISTTYPE_RPM) < 0) throw std::runtime_error("this libsolv is built without RPM support");
   // libsolv 0.7.23 does not know the levels of x86_64. An unknown one has no compatible architecture.
   const std::string family = "x86_64";
@@ -82,7 +82,7 @@ void setUp(Pool* pool, const std::string& arch) {
   } else {
     pool_setarch(pool, arch.c_str());
   }
-  // As rpm has it: the 32-bit and the 64-bit variant of a package stand side by side.
+  // As in rpm: the 32-bit and the 64-bit package of a name can both be installed.
   pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1);
   // Excluded packages stay known as providers, so that a problem can say that they are excluded.
   pool_set_flag(pool, POOL_FLAG_WHATPROVIDESWITHDISABLED, 1);
@@ -185,7 +185,7 @@ Solved solveJobs(Solver* solver, Queue* jobs) {
 }
 
 Output run(const Input& input) {
-  // A pool takes what a small process has in all: what others have freed before is not to lie beside it.
+  // Returns freed memory before the pool, which needs as much as a small process.
   malloc_trim(0);
   PoolPtr owner(pool_create(), pool_free);
   Pool* pool = owner.get();
@@ -210,7 +210,7 @@ Output run(const Input& input) {
   SolverPtr solver = makeSolver(pool, input.weakDeps);
   Solved solved = solveWanted(solver.get(), kept, jobs.queue.q);
   output.problems = std::move(solved.problems);
-  // What would take the place of a kept package was not looked at.
+  // Successors of kept packages were not considered.
   output.needsFilelists = !solved.answer && !kept.empty() && lacksFilelists(input);
   if (!solved.answer) return output;
   Answer& answer = *solved.answer;

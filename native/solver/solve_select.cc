@@ -1,5 +1,5 @@
-// What the words in a recipe's package lists mean. The order of attempts is dnf's: NEVRA and its parts, then
-// name with globs and architecture, then provides, then files.
+// Resolves the words in a recipe's package lists in dnf's order: NEVRA and its parts, then names with globs and
+// architecture, then provides, then files.
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -20,7 +20,7 @@ extern "C" {
 namespace solve {
 namespace {
 
-// One attempt. libsolv also finds names of which every package is excluded: they count only where asked for.
+// One attempt. libsolv also matches names whose packages are all excluded; they count only if requested.
 bool match(Pool* pool, const std::string& spec, int flags, Queue* found) {
   if (!selection_make(pool, found, spec.c_str(), flags)) return false;
   Ids solvables;
@@ -58,7 +58,7 @@ bool obsoletesAny(Pool* pool, Solvable* s, const Ids& targets) {
   return false;
 }
 
-// A package asked for by name may have a successor that obsoletes it: both are candidates.
+// A requested package may have a successor that obsoletes it: both are candidates.
 void addSuccessors(Pool* pool, Queue* candidates) {
   Ids targets;
   queue_insertn(&targets, 0, candidates->count, candidates->elements);
@@ -77,9 +77,8 @@ bool anyInstalled(Pool* pool, const Ids& solvables) {
   return false;
 }
 
-// One job: install one of these. What the parent has installed answers as it is; the best candidate is insisted
-// on only where nothing does. The architecture counts as chosen, as in dnf: asking for a library of the 32-bit
-// variant is no reason to add the 64-bit one.
+// One job: install one of these. An installed package of the parent satisfies it; only without one, the best candidate
+// is required. The architecture is fixed, as in dnf: a request for a 32-bit library must not add the 64-bit one.
 void addJob(Pool* pool, Ids& candidates, bool byName, bool best, Queue* jobs) {
   Id how = SOLVER_INSTALL | SOLVER_SOLVABLE_ONE_OF | SOLVER_SETARCH | SOLVER_SETEVR;
   if (byName) addSuccessors(pool, &candidates);
@@ -87,7 +86,7 @@ void addJob(Pool* pool, Ids& candidates, bool byName, bool best, Queue* jobs) {
   queue_push2(jobs, how, pool_queuetowhatprovides(pool, &candidates));
 }
 
-// A glob asks for one package of each name that it matches, anything else for one package.
+// A glob requests one package of each name that it matches, any other word one package.
 void addJobs(Pool* pool, Queue* found, bool glob, bool best, Queue* jobs) {
   Ids solvables;
   selection_solvables(pool, found, &solvables);
@@ -114,7 +113,7 @@ bool matchesPin(const std::string& evr, const std::string& pin) {
   return false;
 }
 
-// As dnf's includepkgs. Words are matched against all repositories: dnf takes the first kind that matches anywhere.
+// As dnf's includepkgs. Words are matched in all repositories, because dnf uses the first kind of match in any of them.
 void hideAllBut(Pool* pool, const LoadedRepo& loaded, Map* considered) {
   if (loaded.input->include.empty()) return;
   std::set<Id> included;
@@ -146,7 +145,7 @@ void hideExcluded(Pool* pool, const std::vector<LoadedRepo>& repos, const Input&
   for (const auto& loaded : repos) hideAllBut(pool, loaded, considered);
   auto hide = [&](const std::string& spec, const Repo* only) {
     Ids found, solvables;
-    // Also what a repository's 'include' has hidden: a name of another kind might be found in its place.
+    // Also packages that a repository's 'include' has hidden, or another kind of match might be found instead.
     if (!selectNames(pool, spec, SELECTION_WITH_DISABLED, &found)) return;
     selection_solvables(pool, &found, &solvables);
     for (int i = 0; i < solvables.count(); i++) {

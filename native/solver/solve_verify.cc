@@ -1,5 +1,5 @@
-// A second look at an answer before it is believed. libsolv 0.7.23 can install a package that a rich weak dependency
-// mentions without what that package itself requires, because it has made no rules for it.
+// Verifies a solution. libsolv 0.7.23 may install a package that a rich weak dependency mentions, but not that
+// package's own requirements, because it has made no rules for it.
 #include "solve_pool.h"
 
 extern "C" {
@@ -13,15 +13,15 @@ namespace {
 
 bool anyIn(Pool* pool, Id dep, const Map* present) {
   Id p, pp;
-  // rpmlib() features and the like are provided by the system itself.
+  // The system itself provides rpmlib() features and the like.
   FOR_PROVIDES(p, pp, dep) if (p == SYSTEMSOLVABLE || MAPTST(present, p)) return true;
   return false;
 }
 
 }  // namespace
 
-// Rich dependencies as rpm's manual defines them. What combines several conditions on one package (with, without,
-// versions, architectures) libsolv has resolved to packages already.
+// Rich dependencies as rpm's manual defines them. Operators that combine conditions on one package (with, without,
+// versions, architectures) were resolved to packages by libsolv.
 bool holds(Pool* pool, Id dep, const Map* present) {
   if (!ISRELDEP(dep)) return anyIn(pool, dep, present);
   Reldep* rel = GETRELDEP(pool, dep);

@@ -1,6 +1,6 @@
-// Weak dependencies of what is installed already: dnf takes them for a choice that was made, and so do we. What a
-// base's packages recommend and the base has not is not added by an image on it, nor is what supplements them.
-// Rich ones are left to libsolv.
+// Weak dependencies of packages that are already installed count as decided, as in dnf. Packages that a base's packages
+// recommend and the base lacks are not added by an image on it, and neither are those that supplement them. Rich
+// dependencies are left to libsolv.
 #include <set>
 
 #include "solve_pool.h"
@@ -39,7 +39,7 @@ void leaveUnmetWeak(Pool* pool, Queue* jobs) {
     solvable_lookup_deparray(s, SOLVABLE_RECOMMENDS, &deps, 0);
     for (int i = 0; i < deps.count(); i++) {
       if (isRich(pool, deps[i])) continue;
-      // An update may recommend another version of the same: it is the name that was decided on.
+      // An update may recommend another version of the same package, so only the name counts.
       Id name = ISRELDEP(deps[i]) ? GETRELDEP(pool, deps[i])->name : deps[i];
       if (installedProvides(pool, name)) continue;
       Id p, pp;

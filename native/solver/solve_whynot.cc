@@ -1,4 +1,4 @@
-// Why what a word names is not in an answer.
+// Why no package that a word matches is in the solution.
 #include <algorithm>
 
 #include "solve_pool.h"
@@ -30,7 +30,7 @@ std::vector<std::string> nevras(Pool* pool, std::vector<Id> ids) {
   return texts;
 }
 
-// What made the solver take one of two packages of the same name.
+// Why the solver chose one of two packages of the same name.
 const char* preference(Pool* pool, Id chosen, Id other) {
   const Solvable *a = pool_id2solvable(pool, chosen), *b = pool_id2solvable(pool, other);
   if (a->repo == pool->installed) return "installed";
@@ -51,7 +51,7 @@ bool obsoletes(Pool* pool, Id p, const std::vector<Id>& targets) {
   return false;
 }
 
-// A weak dependency of the answer that one of the candidates would satisfy.
+// A weak dependency in the solution that one of the candidates would satisfy.
 bool mentionedWeakly(Pool* pool, const Answer& answer, const std::vector<Id>& candidates, WhyNot& why) {
   auto isCandidate = [&](Id p) { return std::find(candidates.begin(), candidates.end(), p) != candidates.end(); };
   auto note = [&](Id from, Id dep) {

@@ -1,4 +1,4 @@
-// The addon's export table: each part adds its functions to the exports.
+// The addon's export table: each part adds its functions.
 #include <malloc.h>
 
 #include <napi.h>
@@ -12,8 +12,8 @@ void InitSolv(Napi::Env env, Napi::Object exports);
 void InitTrace(Napi::Env env, Napi::Object exports);
 void InitUsage(Napi::Env env, Napi::Object exports);
 
-// What large buffers leave behind in the arenas of Node's many threads would make a build take half as much memory again:
-// they go back to the kernel instead, each by itself (mallopt(3)).
+// Freed large buffers would stay in the arenas of Node's many threads, and a build would need half as much memory
+// again. With this setting each returns to the kernel by itself (mallopt(3)).
 static void ReturnLargeBuffers() {
 #ifdef __GLIBC__
   mallopt(M_ARENA_MAX, 2);

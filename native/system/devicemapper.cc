@@ -1,5 +1,5 @@
-// Device-mapper through libdevmapper, each call on the thread pool. No call waits for udev: nodes are the kernel's own
-// (/dev/dm-N), and udev's rules are told to leave our devices alone.
+// Device-mapper through libdevmapper, each call in the thread pool. No call waits for udev: nodes are the kernel's own
+// (/dev/dm-N), and udev's rules are told to ignore Milliner's devices.
 #include <libdevmapper.h>
 
 #include <memory>
@@ -24,10 +24,10 @@ struct Info {
 
 using Handle = std::unique_ptr<dm_task, void (*)(dm_task*)>;
 
-// The library keeps state of its own between calls, and is not made for threads.
+// The library keeps state between calls, and is not thread-safe.
 std::mutex library;
 
-// Its words go to stderr, in the user's language; errno says all that we ask.
+// The library prints messages to stderr in the user's language; errno is enough.
 void Silent(int, const char*, int, int, const char*, ...) {}
 
 constexpr uint16_t leaveToUs = DM_UDEV_DISABLE_DM_RULES_FLAG | DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG |
@@ -38,7 +38,7 @@ class Call {
  public:
   Call(int type, const char* name, const std::string& device)
       : lock_(library), name_(name), device_(device), task_(Prepare(type), dm_task_destroy) {
-    // The library has asked the driver for its version, and there was none.
+    // The library asked the driver for its version, and there was no driver.
     if (!task_) Throw(errno ? errno : ENODEV);
     if (!device.empty()) Check(dm_task_set_name(get(), device.c_str()));
   }
@@ -63,7 +63,7 @@ class Call {
   void Run() {
     errno = 0;
     if (dm_task_run(get())) return;
-    // The library's own trouble, as with a control node that cannot be opened, leaves errno alone.
+    // Problems of the library itself, such as a control node that cannot be opened, do not set errno.
     const int fromKernel = dm_task_get_errno(get());
     Throw(fromKernel ? fromKernel : errno ? errno : EIO);
   }
@@ -171,7 +171,7 @@ Napi::Value Create(const Napi::CallbackInfo& info) {
       InfoToJs);
 }
 
-// name, table: into the inactive slot, for the next resume.
+// name, table: loads into the inactive slot, for the next resume.
 Napi::Value Reload(const Napi::CallbackInfo& info) {
   return RunVoid(info.Env(), [name = Bytes(info, 0), table = TableFrom(info, 1)] {
     Call call(DM_DEVICE_RELOAD, "dm reload", name);
@@ -180,7 +180,7 @@ Napi::Value Reload(const Napi::CallbackInfo& info) {
   });
 }
 
-// name, freeze: whether a mounted file system is flushed and held still meanwhile.
+// name, freeze: whether to flush and freeze a mounted file system in the meantime.
 Napi::Value Suspend(const Napi::CallbackInfo& info) {
   return RunVoid(info.Env(), [name = Bytes(info, 0), freeze = Flag(info, 1)] {
     Call call(DM_DEVICE_SUSPEND, "dm suspend", name);
@@ -197,7 +197,7 @@ Napi::Value Resume(const Napi::CallbackInfo& info) {
   });
 }
 
-// name, deferred: where it is open, when its last user closes it; otherwise EBUSY.
+// name, deferred: an open device is removed when its last user closes it; otherwise EBUSY.
 Napi::Value Remove(const Napi::CallbackInfo& info) {
   return RunVoid(info.Env(), [name = Bytes(info, 0), deferred = Flag(info, 1)] {
     Call call(DM_DEVICE_REMOVE, "dm remove", name);
@@ -221,7 +221,7 @@ Napi::Value ReadTable(const Napi::CallbackInfo& info, int type, const char* what
       info.Env(),
       [name = Bytes(info, 0), type, what] {
         Call call(type, what, name);
-        // A pool would else commit its metadata for every question; and a suspended one would not answer.
+        // Without this flag a pool would commit its metadata for each status, and a suspended pool would not answer.
         call.Check(dm_task_no_flush(call.get()));
         call.Run();
         return call.Targets();
@@ -243,7 +243,7 @@ Napi::Value GetInfo(const Napi::CallbackInfo& info) {
       InfoToJs);
 }
 
-// The version of a target, loading its module: major, minor, patch.
+// Version of a target: major, minor, patch. Loads its module.
 Napi::Value TargetVersion(const Napi::CallbackInfo& info) {
   using Version = std::vector<uint32_t>;
   return Task<Version>::Run(

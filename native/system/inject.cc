@@ -28,7 +28,7 @@ void Load(Registers& registers, long number, const Arguments& arguments) {
   registers.rsi = arguments[1];
   registers.rdx = arguments[2];
 }
-// No call is under way any more that the kernel could begin again.
+// No system call is in progress that the kernel could restart.
 void Settle(Registers& registers) { registers.orig_rax = ~0UL; }
 #elif defined(__aarch64__)
 // svc #0
@@ -54,8 +54,8 @@ bool Set(pid_t tracee, Registers registers) {
   return ptrace(PTRACE_SETREGSET, tracee, NT_PRSTATUS, &vector) == 0;
 }
 
-// To the next begin or end of a system call; false where the tracee has ended, which is left to be waited for. It was
-// stopped where SIGSTOP came, which no mask holds off.
+// Continues to the next begin or end of a system call; false if the tracee has ended, which must still be waited for.
+// SIGSTOP, which cannot be masked, may stop it first.
 bool Step(pid_t tracee, bool& isStopped) {
   for (;;) {
     if (ptrace(PTRACE_SYSCALL, tracee, 0, 0) != 0) return false;
@@ -83,7 +83,7 @@ std::optional<long> CallInside(pid_t tracee, long number, Arguments arguments) {
   Load(changed, number, arguments);
   Settle(changed);
   Settle(saved);
-  // A handler would run in the midst of it.
+  // A signal handler would run in the middle of the call.
   uint64_t mask = 0;
   const uint64_t all = ~static_cast<uint64_t>(0);
   if (ptrace(PTRACE_GETSIGMASK, tracee, sizeof mask, &mask) != 0) return std::nullopt;
@@ -97,7 +97,7 @@ std::optional<long> CallInside(pid_t tracee, long number, Arguments arguments) {
 
 bool ToFirstCall(pid_t tracee) {
   bool isStopped = false;
-  // The end of execve(2) itself, then the begin and the end of what comes first.
+  // The end of execve(2) itself, then begin and end of the next call.
   for (int stop = 0; stop < 3; stop++) {
     if (!Step(tracee, isStopped)) return false;
   }

@@ -1,14 +1,14 @@
-// System calls that a traced process makes because its tracer says so: what only it can do to itself.
+// Makes a traced process execute system calls, for changes that only the process itself can make.
 #pragma once
 #include <sys/types.h>
 
 #include <array>
 #include <optional>
 
-// The tracee is stopped right behind a system call: at its end, or as the child that a fork has made. Gives what the
-// kernel answers, -ENOEXEC where the tracee has no such instruction there; nothing where it was killed meanwhile, of
-// which waitpid(2) tells next. Needs PTRACE_O_TRACESYSGOOD.
+// The tracee must be stopped right after a system call: at its end, or as the new child of a fork. Returns the kernel's
+// result, or -ENOEXEC if there is no such instruction. Returns nothing if it was killed in the meantime, which the next
+// waitpid(2) reports. Needs PTRACE_O_TRACESYSGOOD.
 std::optional<long> CallInside(pid_t tracee, long number, std::array<unsigned long, 3> arguments);
 
-// From an execve(2) that has just succeeded to the end of the program's first system call; false where it was killed.
+// Continues from a successful execve(2) to the end of the program's first system call; false if it was killed.
 bool ToFirstCall(pid_t tracee);

@@ -1,4 +1,5 @@
-// Connections into another network namespace, from this process: a socket belongs to the namespace that it was made in.
+// Makes connections in another network namespace, from this process: a socket belongs to the namespace in which it was
+// made.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -13,7 +14,7 @@
 
 namespace {
 
-// The pool's thread is in the other namespace while this lives.
+// While this object lives, its thread is in the other namespace.
 class Visit {
  public:
   explicit Visit(int target) : own_(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
@@ -27,7 +28,7 @@ class Visit {
   Visit(const Visit&) = delete;
   Visit& operator=(const Visit&) = delete;
   ~Visit() {
-    // A thread that stays would send what is the host's into the namespace of somebody hostile.
+    // A thread that stayed there would send the host's traffic into the namespace of a hostile container.
     if (setns(own_, CLONE_NEWNET) != 0) abort();
     close(own_);
   }
@@ -67,7 +68,7 @@ int MakeSocket(int space, int family) {
   return fd;
 }
 
-// The connection is under way when this returns; Connected tells when it is made.
+// Returns while the connection is being established; Connected reports when it is.
 int Connect(int space, const std::string& text, uint16_t port) {
   const Address address = ParseAddress(text, port);
   const int fd = MakeSocket(space, address.storage.ss_family);

@@ -1,4 +1,4 @@
-// sd_notify(3)'s receiving end: a unix datagram socket, which Node does not offer.
+// The receiving end of sd_notify(3): a unix datagram socket, which Node does not support.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -9,11 +9,11 @@
 
 namespace {
 
-// What is longer than the protocol's messages ever are is cut.
-constexpr size_t kMostBytes = 4096;
+// Longer messages than the protocol's are cut.
+constexpr size_t kMaxBytes = 4096;
 
 int BindDatagram(const std::string& directory, const std::string& name) {
-  // A socket's path holds 107 bytes: through the descriptor the directory's own length does not count.
+  // The path of a socket is limited to 107 bytes. Through the descriptor, the directory's own path does not count.
   const int place = open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (place < 0) Fail("open", directory);
   const std::string path = "/proc/self/fd/" + std::to_string(place) + "/" + name;
@@ -40,13 +40,13 @@ Napi::Value BindDatagramJs(const Napi::CallbackInfo& info) {
       [](Napi::Env env, const int& fd) -> Napi::Value { return Napi::Number::New(env, fd); });
 }
 
-// Without waiting: undefined where no datagram is there.
+// Does not wait: undefined if there is no datagram.
 Napi::Value ReceiveDatagramJs(const Napi::CallbackInfo& info) {
   const int fd = static_cast<int>(Number(info, 0));
   return Task<std::optional<std::string>>::Run(
       info.Env(),
       [fd]() -> std::optional<std::string> {
-        std::string message(kMostBytes, '\0');
+        std::string message(kMaxBytes, '\0');
         const ssize_t length = recv(fd, message.data(), message.size(), MSG_DONTWAIT);
         if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
         if (length < 0) Fail("recv", "notification socket");

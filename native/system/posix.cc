@@ -1,4 +1,4 @@
-// System calls that Node does not offer, each on the thread pool.
+// System calls that Node does not offer, each in the thread pool.
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
@@ -26,7 +26,8 @@ Napi::Value Latin1(Napi::Env env, const std::string& bytes) {
   return Napi::Value(env, value);
 }
 
-// Keys made once for a whole list: a tree has tens of thousands of entries, on the event loop.
+// Property names are made once for a whole list, because a tree has tens of thousands of entries, and this runs on the
+// event loop.
 struct EntryKeys {
   explicit EntryKeys(Napi::Env env)
       : path(Key(env, "path")), mode(Key(env, "mode")), uid(Key(env, "uid")), gid(Key(env, "gid")),
@@ -95,7 +96,7 @@ Napi::Value Lstat(const Napi::CallbackInfo& info) {
       [](Napi::Env env, const Entry& entry) { return EntryToJs(env, EntryKeys(env), entry); });
 }
 
-// Never waits: a waiting flock would hold one of the pool's few threads, and with it the lock's holder.
+// Does not wait: a waiting flock would occupy one of the pool's few threads, perhaps the one that the holder needs.
 Napi::Value Flock(const Napi::CallbackInfo& info) {
   const std::string mode = Bytes(info, 1);
   const int operation = mode == "shared" ? LOCK_SH : mode == "exclusive" ? LOCK_EX : LOCK_UN;
@@ -116,7 +117,7 @@ struct MountCall {
   uint32_t owner;
 };
 
-// A thread of its own, because the working directory it takes must not be the process's.
+// In a thread of its own, because it changes the working directory.
 void MountIn(const MountCall& call) {
   int failed = 0;
   const char* failedCall = nullptr;
@@ -148,14 +149,14 @@ Napi::Value Unmount(const Napi::CallbackInfo& info) {
   });
 }
 
-// The kernel follows every link on the way, and refuses the one that leads out: nothing changes between check and use.
+// The kernel follows every link, and refuses one that leads out of root, so nothing can change between check and use.
 int OpenBelow(const std::string& root, const std::string& path) {
   const int directory = open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0) Fail("open", root);
   struct open_how how {};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  // EAGAIN: something was renamed meanwhile, and the kernel cannot tell whether `..` led out.
+  // EAGAIN: a concurrent rename, after which the kernel cannot tell whether `..` led out of root.
   int fd = -1;
   for (int tries = 0; tries < 100; tries++) {
     fd = static_cast<int>(syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how));
@@ -183,7 +184,7 @@ Napi::Value Syncfs(const Napi::CallbackInfo& info) {
   });
 }
 
-// The whole device: what a thin one had mapped alone goes back to its pool.
+// The whole device: blocks that only this thin device had mapped return to its pool.
 Napi::Value Discard(const Napi::CallbackInfo& info) {
   return RunVoid(info.Env(), [path = Bytes(info, 0)] {
     const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
@@ -200,7 +201,7 @@ Napi::Value Mknod(const Napi::CallbackInfo& info) {
   const auto device = makedev(static_cast<unsigned>(Number(info, 2)), static_cast<unsigned>(Number(info, 3)));
   return RunVoid(info.Env(), [path = Bytes(info, 0), mode = static_cast<mode_t>(Number(info, 1)), device] {
     if (mknod(path.c_str(), mode, device) != 0) Fail("mknod", path);
-    // The process's umask cut bits off.
+    // The process's umask cleared bits of the mode.
     if (chmod(path.c_str(), mode & 07777) != 0) Fail("chmod", path);
   });
 }

@@ -29,12 +29,12 @@ class Descriptor {
   int number_;
 };
 
-// overlayfs keeps its own notes in these two; they are no part of the image.
+// Attributes in which overlayfs keeps its own data; they are not part of the image.
 bool IsOverlayNote(const std::string& name) {
   return name.rfind("trusted.overlay.", 0) == 0 || name.rfind("user.overlay.", 0) == 0;
 }
 
-// Lists and values may grow between asking for the size and reading: ERANGE asks again.
+// Lists and values may grow between the query of their size and the read: after ERANGE it starts again.
 template <typename Call>
 std::string ReadSized(const char* syscall, const std::string& path, Call call) {
   std::string buffer(256, '\0');
@@ -85,7 +85,7 @@ void ReadTarget(int directory, const char* name, Entry& entry) {
 }
 
 std::vector<std::string> ReadNames(int directory, const std::string& path) {
-  // fdopendir takes the descriptor over, so it gets one of its own.
+  // fdopendir takes ownership of the descriptor, so it gets a copy.
   int own = fcntl(directory, F_DUPFD_CLOEXEC, 0);
   if (own < 0) Fail("fcntl", path);
   std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(own), closedir);
@@ -103,15 +103,15 @@ std::vector<std::string> ReadNames(int directory, const std::string& path) {
   return names;
 }
 
-// Some ten times what the largest image has; each takes about a kilobyte here and in JavaScript.
-constexpr size_t mostEntries = 2'000'000;
+// About ten times the entries of the largest image; each needs about a kilobyte here and in JavaScript.
+constexpr size_t maxEntries = 2'000'000;
 
-// A scriptlet can make a tree deeper than any path may be long, or of more files than memory holds.
+// A scriptlet can make a tree deeper than the longest possible path, or with more files than fit into memory.
 void CheckSize(size_t rootLength, const Entry& entry, size_t count) {
   if (rootLength + 1 + entry.path.size() >= PATH_MAX) {
     throw SystemError{ENAMETOOLONG, "scan", entry.path.substr(0, 200) + "..."};
   }
-  if (count > mostEntries) throw SystemError{EOVERFLOW, "scan", entry.path};
+  if (count > maxEntries) throw SystemError{EOVERFLOW, "scan", entry.path};
 }
 
 void Descend(int directory, const std::string& prefix, size_t rootLength, std::vector<Entry>& entries) {
@@ -131,8 +131,8 @@ void Descend(int directory, const std::string& prefix, size_t rootLength, std::v
   }
 }
 
-// A detached copy of the one mount that root lies on: mounts below root are not part of it, so a /proc or
-// /dev that is mounted there shows as the directory underneath (open_tree(2), Linux 5.2).
+// A detached copy of the mount that root is on. Mounts below root are not part of it, so the directory under a mounted
+// /proc or /dev is visible (open_tree(2), Linux 5.2).
 int CloneMount(const std::string& root) {
   return static_cast<int>(
       syscall(SYS_open_tree, AT_FDCWD, root.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW));

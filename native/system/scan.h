@@ -1,4 +1,4 @@
-// Reading a tree's attributes.
+// Reads the attributes of a tree.
 #pragma once
 #include <sys/stat.h>
 
@@ -13,7 +13,7 @@ struct Entry {
   std::vector<std::pair<std::string, std::string>> xattrs;
 };
 
-// One file, its path left as given; a symbolic link itself, not its target. Throws SystemError.
+// One file under the given path; a symbolic link itself, not its target. Throws SystemError.
 Entry ReadEntry(const std::string& path);
 
 // Everything below root, parents first, siblings in byte order. Throws SystemError.

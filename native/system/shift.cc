@@ -24,10 +24,10 @@ struct Descriptor {
   const int fd;
 };
 
-// Runs between clone and its end in a copy of this process: nothing but system calls.
+// Runs in a copy of this process between clone and its end, so it may only make system calls.
 [[noreturn]] void WaitForEnd(pid_t parent) {
   syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  // Who died before could not tell any more.
+  // The parent may have died before the death signal was set.
   if (syscall(SYS_getppid) != parent) syscall(SYS_exit_group, 0);
   for (;;) syscall(SYS_ppoll, nullptr, 0, nullptr, nullptr, 0);
 }
@@ -39,8 +39,8 @@ void WriteMap(pid_t child, const char* name, const std::string& map) {
   if (write(file.fd, map.data(), map.size()) != static_cast<ssize_t>(map.size())) Fail("write", path);
 }
 
-// A process that lives as long as it takes to name its namespace. It shares our descriptors, because in a copy of
-// them locks of ours would be held on, and no signal of ours reaches it.
+// A process that only lives until its namespace is opened. It shares the descriptors of this process, because copies of
+// them would keep locks held. Signals for this process do not reach it.
 int OpenUserNamespace(const Ids& ids) {
   sigset_t all, before;
   sigfillset(&all);
@@ -97,15 +97,15 @@ bool ActAs(uint32_t id) {
   const int dumpable = prctl(PR_GET_DUMPABLE);
   setfsgid(id);
   setfsuid(id);
-  // Leaving 0 has cleared what root may do with files; it is still permitted.
+  // Leaving user 0 has cleared the effective capabilities for files, which are still permitted.
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2];
   bool done = syscall(SYS_capget, &header, data) == 0;
   for (auto& half : data) half.effective = half.permitted;
   done = done && syscall(SYS_capset, &header, data) == 0;
-  // The kernel has it forgotten for the whole process (PR_SET_DUMPABLE(2const)).
+  // The kernel has cleared this flag for the whole process (PR_SET_DUMPABLE(2const)).
   if (dumpable == 1) prctl(PR_SET_DUMPABLE, 1);
-  // Neither call tells of a failure but by what it gives the next time.
+  // Neither call reports failure, except by the value that the next call returns.
   return done && setfsuid(id) == static_cast<int>(id) && setfsgid(id) == static_cast<int>(id);
 }
 

@@ -8,12 +8,12 @@
 
 int64_t Clock(clockid_t clock) {
   timespec now;
-  // Past libraries that tell a program another time: files are stamped by the kernel.
+  // Directly, because preloaded libraries may fake the time, and the kernel sets timestamps of files.
   syscall(SYS_clock_gettime, clock, &now);
   return static_cast<int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
-// File systems stamp with a clock that moves in ticks.
+// The clock of file systems advances in ticks.
 int64_t Stamps::Separate() {
   Remember();
   const int64_t before = Clock(CLOCK_REALTIME);
@@ -29,9 +29,9 @@ int64_t Stamps::Separate() {
   return before;
 }
 
-// A clock that is set while rpm runs makes every time worthless; slewing (adjtimex(2)) changes one in 2000 at most.
+// If the clock is set while rpm runs, times prove nothing; slewing (adjtimex(2)) changes it by one in 2000 at most.
 void Stamps::Remember() {
-  // Whoever waits for a processor between two readings would see the clock jump.
+  // Read until the readings are close together: a delay between two of them would look like a jump of the clock.
   int64_t steady, real, late;
   int tries = 0;
   do {

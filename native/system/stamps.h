@@ -1,4 +1,4 @@
-// The times that files bear, kept apart: who changed a file is known by when it was changed.
+// Keeps timestamps of consecutive programs apart, so that the time of a change tells which program made it.
 #pragma once
 #include <ctime>
 #include <cstdint>
@@ -7,9 +7,9 @@ int64_t Clock(clockid_t clock);
 
 class Stamps {
  public:
-  // Waits until what happens from now on cannot bear a time that what came before has too; gives the first that it can.
+  // Waits until new changes have a later timestamp than all before; returns the first one that they can have.
   int64_t Separate();
-  // Whether times tell: nobody has set the clock.
+  // Whether times are reliable: the clock was not set.
   bool IsSteady() const { return isSteady_; }
   void Remember();
 

@@ -1,4 +1,4 @@
-// One asynchronous call: work on the thread pool over copies, then a conversion on the main thread.
+// An asynchronous call: work in the thread pool on copies, then a conversion of the result on the main thread.
 #pragma once
 #include <napi.h>
 
@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-// A failed system call. Work throws it; the promise is rejected with fields code, errno, syscall and path.
+// A failed system call. The work throws it, and the promise is rejected with the fields code, errno, syscall and path.
 struct SystemError {
   int number;
   const char* call;

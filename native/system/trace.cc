@@ -1,5 +1,5 @@
-// Follows the programs that one process starts, from outside of its container: ptrace(2). Begin, end and status come
-// from the kernel, where nothing that runs inside can spoil them.
+// Traces the programs that a process starts, from outside of its container, with ptrace(2). Begin, end and status come
+// from the kernel, so programs inside cannot fake them.
 #include "trace.h"
 
 #include <fcntl.h>
@@ -18,26 +18,28 @@
 
 namespace {
 
-// A tracee is known to the thread alone that traces it: waits without __WNOTHREAD would take Node's own children.
+// A tracee belongs to the thread that traces it. Without __WNOTHREAD, waits would collect Node's own children.
 constexpr int kOurs = __WALL | __WNOTHREAD;
 
-// Whoever keeps the limits of what is traced has died with us: it ends too, and all of its process namespace.
+// If this process dies, no process enforces the limits of the traced one. So it is killed too, with its whole process
+// namespace.
 constexpr long kLeash = PTRACE_O_EXITKILL;
 constexpr long kSeizeOptions = kLeash | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD;
 constexpr long kRootOptions =
     kSeizeOptions | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXIT;
-// What a program starts is its own affair. Its threads are followed: an exec by one of them would else escape.
+// Processes that a program starts are not followed. Its threads are, because an exec by one of them would escape
+// otherwise.
 constexpr long kProgramOptions = kSeizeOptions | PTRACE_O_TRACECLONE;
 
-// A package can make rpm run as many programs as it likes: what is kept of them has a bound.
-constexpr size_t kMostKept = 64 * 1024 * 1024;
-constexpr size_t kMostPrograms = 100'000;
+// A package can make rpm run any number of programs, so the records are bounded.
+constexpr size_t kMaxKeptBytes = 64 * 1024 * 1024;
+constexpr size_t kMaxPrograms = 100'000;
 
-// Where the runtime puts the first descriptor that it hands on.
+// The number that the runtime gives to the first passed descriptor.
 constexpr int kHanded = 3;
 
 constexpr int64_t kMillisecond = 1'000'000;
-// For what was begun in the background to end by itself.
+// Time for background processes to end by themselves.
 constexpr int64_t kGrace = 2000 * kMillisecond;
 
 class Tracer {
@@ -48,17 +50,17 @@ class Tracer {
     if (words_ >= 0) close(words_);
   }
 
-  // From then on the calling thread alone may call Follow.
+  // From then on only the calling thread may call Follow.
   void Seize() {
     if (ptrace(PTRACE_SEIZE, root_, 0, kSeizeOptions) != 0) Fail("ptrace", "pid " + std::to_string(root_));
-    // Without this list nobody could say whether something runs in the background.
+    // Without this list it is unknown whether background processes run.
     const std::string children = "task/" + std::to_string(root_) + "/children";
     if (access(("/proc/" + std::to_string(root_) + "/" + children).c_str(), R_OK) != 0) Fail("access", children);
     groups_[root_] = root_;
     stamps_.Remember();
   }
 
-  // To the end of the traced process, which every other tracee's end precedes.
+  // Runs to the end of the traced process; every other tracee ends before.
   Trace Follow() {
     for (;;) {
       siginfo_t info{};
@@ -72,7 +74,7 @@ class Tracer {
         if (const auto stop = TakeStop(pid)) OnStop(pid, stop->signal, stop->event);
         continue;
       }
-      // Until it is reaped here, its parent is not told.
+      // Its parent is not notified until it is reaped here.
       if (programs_.count(pid) != 0) End(pid);
       const bool isProcess = StatusNumber(pid, "Tgid") == pid;
       int status = 0;
@@ -88,7 +90,7 @@ class Tracer {
   }
 
  private:
-  // A child's first stop or end, and its parent's word of it, come in any order.
+  // The first stop or end of a child, and its parent's report of it, may come in any order.
   struct Unclaimed {
     bool isDead, isProcess;
     int status;
@@ -110,11 +112,12 @@ class Tracer {
     if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK || event == PTRACE_EVENT_CLONE) OnBirth(pid);
     if (event == PTRACE_EVENT_EXIT && pid == root_) OnRootEnds();
     const bool isGroupStop = event == PTRACE_EVENT_STOP && signal != SIGTRAP;
-    // Whoever is killed meanwhile fails with ESRCH, and its end comes next.
+    // If the process was killed in the meantime, this fails with ESRCH, and its end is reported next.
     if (isGroupStop) {
       ptrace(PTRACE_LISTEN, pid, 0, 0);
     } else {
-      // The first process of a namespace is not stopped by what runs in it, but for whoever is traced.
+      // Programs inside cannot stop the first process of a namespace with SIGSTOP, but a tracee would stop, so the
+      // signal is dropped.
       const bool isDelivered = event == 0 && !(groups_[pid] == root_ && signal == SIGSTOP);
       ptrace(PTRACE_CONT, pid, 0, isDelivered ? signal : 0);
     }
@@ -154,7 +157,8 @@ class Tracer {
     }
   }
 
-  // What the kernel calls a child of the root's is one; who is only made to look like one (CLONE_PARENT) is not.
+  // Only processes that the kernel reports as children of the root count, not those that only appear to be
+  // (CLONE_PARENT).
   void Admit(pid_t pid, pid_t parent) {
     const pid_t group = StatusNumber(pid, "Tgid");
     if (group != pid) {
@@ -171,7 +175,7 @@ class Tracer {
   }
 
   bool HasRoom() {
-    if (trace_.programs.size() >= kMostPrograms) isOverfull_ = true;
+    if (trace_.programs.size() >= kMaxPrograms) isOverfull_ = true;
     return !isOverfull_;
   }
 
@@ -186,7 +190,7 @@ class Tracer {
     trace_.programs.push_back(std::move(program));
   }
 
-  // Somebody has killed it before it did anything.
+  // It was killed before it executed anything.
   void AddKilled(int status) {
     if (!HasRoom()) return;
     Program program;
@@ -197,7 +201,7 @@ class Tracer {
   }
 
   void TakeWords(pid_t pid) {
-    // A program may have left it so that writing fails for the next.
+    // A program may have set the pipe to a mode in which the next program's writes fail.
     fcntl(words_, F_SETFL, 0);
     for (const unsigned long stream : {STDOUT_FILENO, STDERR_FILENO}) {
       const auto answer = CallInside(pid, SYS_dup3, {kHanded, stream, 0});
@@ -210,10 +214,10 @@ class Tracer {
     if (ptrace(PTRACE_GETEVENTMSG, pid, 0, &former) == 0 && static_cast<pid_t>(former) != pid) {
       groups_.erase(static_cast<pid_t>(former));
     }
-    const size_t most = std::max(kMostArguments, pid == root_ ? arguments_.size() : 0);
+    const size_t most = std::max(kMaxArguments, pid == root_ ? arguments_.size() : 0);
     const std::string line = ReadProc(pid, "cmdline", most);
     if (pid == root_) {
-      // The runtime may execute itself before.
+      // The runtime may execute itself first.
       if (line == arguments_ && !isRunning_) OnRootRuns();
       return;
     }
@@ -221,7 +225,7 @@ class Tracer {
     const auto found = programs_.find(pid);
     if (found == programs_.end()) return;
     Program& program = trace_.programs[found->second];
-    // What it executes later in its own place is still the same scriptlet.
+    // A later exec in the same process still belongs to the same scriptlet.
     if (program.hasRun) return;
     program.hasRun = true;
     if (Keep(line.size())) program.arguments = line;
@@ -233,7 +237,7 @@ class Tracer {
     isRunning_ = ptrace(PTRACE_SETOPTIONS, root_, 0, kRootOptions) == 0 && ToFirstCall(root_);
     isApart_ = CallInside(root_, SYS_prctl, {PR_SET_DUMPABLE, 0, 0}) == 0;
     if (words_ < 0) return;
-    // Nobody but its children, as they begin, needs it.
+    // Only its new children need it.
     if (CallInside(root_, SYS_fcntl, {kHanded, F_SETFD, FD_CLOEXEC}) != 0) isApart_ = false;
     if (OpenFile(root_, kHanded) != OpenFile(getpid(), words_)) isApart_ = false;
     rootsWords_ = {OpenFile(root_, STDOUT_FILENO), OpenFile(root_, STDERR_FILENO)};
@@ -253,9 +257,10 @@ class Tracer {
     const size_t index = programs_[pid];
     Program& program = trace_.programs[index];
     for (const pid_t child : LivingChildren(root_)) program.leaves |= child != pid;
-    // Nothing else ran when it began: what runs now is its own, and so may be what runs until somebody is alone again.
+    // Nothing else ran when it began, so what runs now comes from it, and so may everything until a program is alone
+    // again.
     if (program.isAlone && program.leaves) firstLeft_ = index;
-    // Whose words they are is known by when they are read.
+    // Output is assigned by the time at which it is read, so it is read before the next program starts.
     if (words_ >= 0) WaitWhile(100 * kMillisecond, [this] { return HasUnread(words_); });
     program.end = Clock(CLOCK_REALTIME);
     stamps_.Separate();
@@ -269,7 +274,7 @@ class Tracer {
     }
   }
 
-  // The kernel ends with it whatever else runs in its namespace.
+  // The kernel kills all other processes of the namespace with it.
   void OnRootEnds() {
     unsigned long status = 0;
     ptrace(PTRACE_GETEVENTMSG, root_, 0, &status);
@@ -283,29 +288,29 @@ class Tracer {
 
   bool Keep(size_t bytes) {
     kept_ += bytes;
-    return kept_ <= kMostKept;
+    return kept_ <= kMaxKeptBytes;
   }
 
   const pid_t root_;
   const std::string arguments_;
-  // The tracer's own; -1 for none.
+  // The tracer's own copy; -1 for none.
   const int words_;
   Trace trace_;
   Stamps stamps_;
   bool isRunning_ = false;
-  // Nothing that it starts has, or can open, what is its own.
+  // No program that it starts has, or can open, its descriptors.
   bool isApart_ = true;
-  // There were more programs than are kept: nobody knows how all of them ended.
+  // There were more programs than records, so not all of their ends are known.
   bool isOverfull_ = false;
   std::vector<std::string> rootsWords_;
-  // Of every thread that is followed, the process.
+  // Process of every traced thread.
   std::map<pid_t, pid_t> groups_;
   std::map<pid_t, Unclaimed> unclaimed_;
-  // Their parents have told of them.
+  // Children that their parents have reported.
   std::map<pid_t, pid_t> expected_;
-  // Of the programs that run now, their places in the trace.
+  // Index in the trace of the programs that run now.
   std::map<pid_t, size_t> programs_;
-  // Of the program since whose end something has always been running.
+  // The first program since whose end some process has always been running.
   std::optional<size_t> firstLeft_;
   size_t kept_ = 0;
 };

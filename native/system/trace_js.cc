@@ -1,4 +1,4 @@
-// The tracer's face to JavaScript, and the pipes through which an OCI runtime's hooks hand a process over.
+// The JavaScript interface of the tracer, and the pipes through which hooks of an OCI runtime report a process.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -39,7 +39,7 @@ Napi::Value TraceToJs(Napi::Env env, const Trace& trace) {
   return object;
 }
 
-// Two promises: that it is seized, and what it has started, once it has ended.
+// Two promises: that the process is seized, and, once it has ended, its programs.
 struct Promises {
   explicit Promises(Napi::Env env) : seized(env), ended(env) {}
   Napi::Promise::Deferred seized, ended;
@@ -51,14 +51,14 @@ Napi::Value FollowChildrenJs(const Napi::CallbackInfo& info) {
   const auto pid = static_cast<pid_t>(Number(info, 0));
   auto line = info[1].As<Napi::Buffer<char>>();
   const std::string arguments(line.Data(), line.Length());
-  // A descriptor of our own, as long as the tracer needs it.
+  // A copy of the descriptor, which stays open as long as the tracer needs it.
   const int words = info[2].IsNumber() ? fcntl(static_cast<int>(Number(info, 2)), F_DUPFD_CLOEXEC, 0) : -1;
   if (info[2].IsNumber() && words < 0) throw ToJs(env, SystemError{errno, "fcntl", "F_DUPFD_CLOEXEC"});
   auto* promises = new Promises(env);
   promises->queue = Napi::ThreadSafeFunction::New(
       env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "followChildren", 0, 1, promises,
       [](Napi::Env, Promises* held) { delete held; });
-  // Where JavaScript has ended before, nobody is left to be told.
+  // If JavaScript has ended before, there is no callback to call.
   const TraceEvents events{
       [promises](std::optional<SystemError> error) {
         promises->queue.BlockingCall([promises, error](Napi::Env called, Napi::Function) {
@@ -84,7 +84,7 @@ Napi::Value FollowChildrenJs(const Napi::CallbackInfo& info) {
   return answer;
 }
 
-// An open pair of descriptors, reading and writing end.
+// A pair of open descriptors: reading end and writing end.
 Napi::Value PipeJs(const Napi::CallbackInfo& info) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw ToJs(info.Env(), SystemError{errno, "pipe2", ""});

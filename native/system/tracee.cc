@@ -14,7 +14,7 @@
 
 namespace {
 
-constexpr size_t kMostScript = 1024 * 1024;
+constexpr size_t kMaxScript = 1024 * 1024;
 
 std::string ProcPath(pid_t pid, const std::string& name) {
   return "/proc/" + std::to_string(pid) + "/" + name;
@@ -30,8 +30,8 @@ std::string ReadBounded(int fd, size_t most) {
   return bytes;
 }
 
-// proc_pid_stat(5): the state stands behind the name, which may hold anything. A process whose first thread has ended
-// looks dead there, and its other threads go on.
+// proc_pid_stat(5): the state follows the name, which may contain anything. A process whose first thread has ended
+// looks dead there, while its other threads run.
 bool IsAlive(pid_t pid) {
   const std::string stat = ReadProc(pid, "stat");
   const size_t name = stat.rfind(')');
@@ -108,7 +108,7 @@ std::optional<std::string> ReadScript(pid_t pid, const std::string& path) {
     close(fd);
     return std::nullopt;
   }
-  std::string bytes = ReadBounded(fd, kMostScript);
-  if (bytes.size() > kMostScript) return std::nullopt;
+  std::string bytes = ReadBounded(fd, kMaxScript);
+  if (bytes.size() > kMaxScript) return std::nullopt;
   return bytes;
 }

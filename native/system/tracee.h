@@ -1,4 +1,4 @@
-// What the kernel's /proc tells of a process that may be killed at any time, and may want to deceive whoever reads it.
+// Reads /proc of a process that may be killed at any time, and may try to deceive the reader.
 #pragma once
 #include <sys/types.h>
 
@@ -6,31 +6,30 @@
 #include <string>
 #include <vector>
 
-constexpr size_t kMostArguments = 64 * 1024;
+constexpr size_t kMaxArguments = 64 * 1024;
 
 struct Stop {
   int signal, event;
 };
-// Of a process that stopped; nothing where it has been killed since. Its end stays to be waited for: waitpid(2) would
-// take that in place of the stop.
+// The stop of a process; nothing if it was killed since. Its end must still be waited for, and waitpid(2) would return
+// that instead of the stop.
 std::optional<Stop> TakeStop(pid_t tracee);
 
-// '' where there is none any more.
-std::string ReadProc(pid_t pid, const std::string& name, size_t most = kMostArguments);
+// '' if the process does not exist any more.
+std::string ReadProc(pid_t pid, const std::string& name, size_t most = kMaxArguments);
 
-// 0 where there is none any more.
+// 0 if the process does not exist any more.
 pid_t StatusNumber(pid_t pid, const std::string& key);
 
-// Those of its children that have not ended; what else lived as a child of theirs comes to the first process of the
-// namespace.
+// Its children that have not ended. Orphans of its children belong to the first process of the namespace.
 std::vector<pid_t> LivingChildren(pid_t pid);
 
-// A pipe's or a file's name, such as pipe:[1234]; '' where it is not open.
+// Name of a pipe or file, such as pipe:[1234]; '' if the descriptor is not open.
 std::string OpenFile(pid_t pid, int fd);
-// Whether somebody has yet to read what was written into a pipe.
+// Whether a pipe has data that was not read yet.
 bool HasUnread(int pipe);
 
 bool HoldsAny(pid_t pid, const std::vector<std::string>& files);
 
-// At most 1 MiB, and never a file of the host's.
+// At most 1 MiB, and never a file of the host.
 std::optional<std::string> ReadScript(pid_t pid, const std::string& path);

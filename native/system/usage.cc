@@ -1,4 +1,4 @@
-// What a tree takes on disk. Unlike a scan it keeps no list, and stands a tree that changes meanwhile.
+// Measures the disk usage of a tree. Unlike a scan it stores no list, and tolerates changes in the meantime.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -18,8 +18,8 @@ struct Usage {
   std::set<uint64_t> linked;
 };
 
-// No path of the kernel's can be deeper; each level holds a descriptor.
-constexpr int mostLevels = 2048;
+// Paths cannot be deeper in the kernel; each level needs a descriptor.
+constexpr int maxLevels = 2048;
 
 bool IsGone(int error) { return error == ENOENT || error == ENOTDIR; }
 
@@ -48,7 +48,7 @@ void Count(int directory, const char* name, Usage& usage, int level) {
   usage.bytes += static_cast<uint64_t>(status.st_blocks) * 512;
   usage.inodes++;
   if (!isDirectory) return;
-  if (level == mostLevels) {
+  if (level == maxLevels) {
     errno = ENAMETOOLONG;
     Fail("fstatat", name);
   }

@@ -5,7 +5,7 @@ import type { Entry } from './contents.ts';
 const systemV = /^\/etc\/(init\.d|rc.\.d)(\/|$)/;
 
 /**
- * `shared` are base-files' directories: as on Fedora, where `filesystem` owns them, nobody else lists them.
+ * `shared` are base-files' directories: as on Fedora, where `filesystem` owns them, no other package does.
  * `overrides` are finished lines; one whose path the .deb has too takes its place.
  */
 export function filesSection(
