@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
 import { mount, unmount, type PlainSpec } from '../../../src/lib/host/mounts.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { asNobody, checkout, Desk, type ErrorAnswer } from '../../helpers/milliner.ts';
 import { leftovers } from '../../helpers/traces.ts';
+
+useOneProcess();
 
 const soak = process.env['MILLINER_SOAK'] !== undefined;
 

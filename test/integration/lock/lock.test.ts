@@ -8,10 +8,13 @@ import type { SetChanges } from '../../../src/pipeline/lock/lock-changes.ts';
 import type { LockDiff } from '../../../src/pipeline/report/lock-diff.ts';
 import type { WhyNotReport, WhyReport } from '../../../src/pipeline/report/why.ts';
 import type { Lock } from '../../../src/stages/lock/lock-file.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { editPrimary } from '../../helpers/repo/edit-primary.ts';
 import { repositoryOf, type Sample } from '../../helpers/solve/packages.ts';
 import { upgradeWithDnf } from './dnf.ts';
+
+useOneProcess();
 
 const first: readonly Sample[] = [
   { name: 'shop', Requires: ['libshop = 1', 'cart', 'ssl'] },
