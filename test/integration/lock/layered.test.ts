@@ -11,11 +11,14 @@ import { nevraText, parseNevra } from '../../../src/lib/rpm/package.ts';
 import type { Lock, LockedArch } from '../../../src/stages/lock/lock-file.ts';
 import { openRepository, type OpenedRepository } from '../../../src/stages/repo/repository.ts';
 import { solve, type Solution } from '../../../src/stages/solve/solve.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { layersOf, listTars } from '../../helpers/oci-layout.ts';
 import { repositoryOf } from '../../helpers/solve/packages.ts';
 import { installWithDnf } from './dnf.ts';
 import { layered, prefixed, unmixed, type Layered } from './layered.ts';
+
+useOneProcess();
 
 const universes = process.env['MILLINER_SOAK'] ? 300 : 12;
 /** Of different names, they do not see each other: one image has many. */
