@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ContentStore } from '../../../src/stages/content/store.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk, type BuildAnswer } from '../../helpers/milliner.ts';
 import { indexOf } from '../../helpers/oci-layout.ts';
 import { tinyPackages } from '../../helpers/tiny/tiny.ts';
 import { leftovers } from '../../helpers/traces.ts';
+
+useOneProcess();
 
 let desk: Desk;
 beforeEach(async () => {

@@ -6,10 +6,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../../spec/places.ts';
 import { rpmbuild } from '../../../spec/rpmbuild.ts';
 import { native } from '../../../src/lib/host/native.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk, type BuildAnswer } from '../../helpers/milliner.ts';
 import { tinyPackages } from '../../helpers/tiny/tiny.ts';
 import { compareTrees } from '../../helpers/trees/compare-trees.ts';
 import { isNormalised } from '../../helpers/trees/normalized-paths.ts';
+
+useOneProcess();
 
 const generations = ['1', '2', '3'];
 const imageOf = (generation: string) => `chain-${generation}`;
