@@ -6,7 +6,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withWorkPlace } from '../../../spec/places.ts';
 import { rpmbuildText } from '../../../spec/rpmbuild.ts';
 import type { ImageLayer } from '../../../src/stages/image/image.ts';
+import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
+
+useOneProcess();
 
 const epoch = 1_704_067_200;
 const day = 86_400;
