@@ -12,6 +12,7 @@ import { added, chunked, everything } from './everything.ts';
 import { isNormalised } from '../../helpers/trees/normalized-paths.ts';
 import { installPlainly, verifyPlainly, type PlainInstall } from '../../helpers/trees/plain-install.ts';
 import { compareTrees } from '../../helpers/trees/compare-trees.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 
 // buildah makes an image name of the layout's path, which must be in lower case.
 const work = join(tmpdir(), `milliner-oracle-${process.pid}`);
@@ -29,7 +30,8 @@ const storage = [
 ];
 const dbPath = '/usr/lib/sysimage/rpm';
 
-const images = [...demoRecipes, everything.name];
+const [base, ...products] = demoRecipes;
+const images = [base!, ...shareOfDay(products, 2), everything.name];
 
 const built = new Map<string, Built>();
 /** By recipe; what stands on the base begins with a copy of the base's. */
