@@ -11,10 +11,14 @@ import { ClientStorage } from '../../../helpers/podman-storage.ts';
 import { tinyPackages } from '../../../helpers/tiny/tiny.ts';
 import { byPodman, bySpecification } from './readers.ts';
 import { tryOut, type Bench } from './trial.ts';
+import { shareOfDay } from '../../../helpers/soak.ts';
 
 const all = Array.from({ length: 500 }, (_, index) => index + 1);
-/** 8: a file in a directory's place; 16: a setuid mode through /proc; 85: owners of hard links to an empty file. */
-const sample = [1, 8, 16, 85];
+/**
+ * 8: a file in a directory's place; 16: a setuid mode through /proc; 85: owners of hard links to an empty file. Two of
+ * them a day.
+ */
+const sample = shareOfDay([1, 8, 16, 85], 2);
 const asked = process.env['MILLINER_SEED'];
 const seeds = asked?.split(',') ?? (process.env['MILLINER_SOAK'] ? all : sample);
 
