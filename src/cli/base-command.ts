@@ -1,4 +1,4 @@
-/** What every command shares: flags, progress, signals, and errors that end the same way with and without --json. */
+/** The base of every command: flags, progress, signals, and errors, with and without --json. */
 import { Command, Flags } from '@oclif/core';
 import { MillinerError } from '../lib/errors/error.ts';
 import { asStorageError, withoutLinks } from '../lib/host/files.ts';
@@ -10,7 +10,7 @@ import { bytesOf } from '../stages/recipe/schema.ts';
 import { storages, type Storage } from '../stages/snapshot/open-snapshotter.ts';
 import { terminalProgress } from './terminal.ts';
 
-/** Milliseconds. */
+/** Milliseconds after which a finished command exits although something keeps it alive. */
 const lingering = 1000;
 
 /** What the flags of a command say about its run. */
@@ -51,7 +51,7 @@ export abstract class MillinerCommand extends Command {
   readonly #stop = new AbortController();
   readonly #terminal = terminalProgress(process.stderr);
 
-  /** Bytes of a size as people write it. Throws USAGE. */
+  /** Parses a size in bytes. Throws USAGE. */
   protected sizeOf(flag: string, text: string): number {
     const factor = text.endsWith('T') ? 1024 : 1;
     const size = text.replace(/T$/, 'G');
@@ -61,8 +61,8 @@ export abstract class MillinerCommand extends Command {
 
   override async init(): Promise<void> {
     await super.init();
-    // What was begun is undone on the way out; a second signal does not wait for that. The listener stays: execa
-    // ends the process where it finds itself the only one that listens.
+    // The first signal lets the command roll back; a second one ends it at once. The listener stays after that: execa
+    // ends the process by itself if it finds no other listener.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(signal, () => {
         const interrupted = new MillinerError('INTERRUPTED', `stopped by ${signal}`);
@@ -76,7 +76,8 @@ export abstract class MillinerCommand extends Command {
   protected runOptions(flags: RunFlags): RunOptions {
     const { storage, offline, 'allow-host-root': allowHostRoot, 'allow-older': allowOlder } = flags;
     const state = withoutLinks(flags.state);
-    // Also before it is only read: whoever can write there says what this command answers.
+    // Checked even for commands that only read: an account that can write to the state directory decides what they
+    // answer.
     requireSafePath(state);
     const { signal } = this.#stop;
     return { state, storage, allowHostRoot, offline, allowOlder, progress: this.#terminal, signal };
@@ -104,7 +105,9 @@ export abstract class MillinerCommand extends Command {
     return problem;
   }
 
-  /** Node ends well when nothing is left that could wake it, also where an answer is still awaited. */
+  /**
+   * Node exits with success when nothing can wake it up, even if a promise is still pending. Report that as an error.
+   */
   readonly #unfinished = (): void => {
     void this.catch(new MillinerError('INTERNAL', 'the command waits for a result that can never come'));
   };
@@ -113,7 +116,7 @@ export abstract class MillinerCommand extends Command {
     process.off('beforeExit', this.#unfinished);
     this.#terminal.end();
     await super.finally(error);
-    // BullMQ goes on trying to reach a Redis that was left: that keeps no command that is done.
+    // BullMQ keeps trying to reach a Redis after the connection is closed. It must not keep a finished command alive.
     setTimeout(() => process.exit(), lingering).unref();
   }
 
@@ -134,9 +137,9 @@ export abstract class MillinerCommand extends Command {
     return undefined;
   }
 
-  /** oclif's own errors are about usage, and it shows them itself. */
+  /** Undefined for oclif's own errors about usage, which oclif prints. */
   #known(error: Error): MillinerError | undefined {
-    // A terminal's interrupt also ends the programs that run for us, whose end is then no news.
+    // An interrupt from the terminal also ends our child processes. Their failures are then not worth a report.
     if (this.#stop.signal.aborted) return this.#stop.signal.reason as MillinerError;
     if (error instanceof MillinerError) return error;
     if ('oclif' in error && !this.jsonEnabled()) return undefined;

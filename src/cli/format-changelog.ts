@@ -1,4 +1,4 @@
-/** Changelog entries as lines, for those who read what an update brings. */
+/** Formats changelog entries as lines. */
 import type { ChangelogEntry } from '../pipeline/packages/changelog.ts';
 
 export function changelogLines(entries: readonly ChangelogEntry[] | undefined): string[] {

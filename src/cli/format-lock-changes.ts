@@ -1,4 +1,4 @@
-/** Changes of a lock as lines. */
+/** Formats the changes of a lock as lines. */
 import type { SetChanges } from '../pipeline/lock/lock-changes.ts';
 import type { ChangelogEntry } from '../pipeline/packages/changelog.ts';
 import { changelogLines } from './format-changelog.ts';

@@ -1,4 +1,4 @@
-/** Why a package is in a lock, or is not, in words. */
+/** Formats the report on why a package is in a lock or not. */
 import type { Step, WhyNotReport, WhyReport } from '../pipeline/report/why.ts';
 
 export function presenceLines({ packages }: WhyReport): string[] {

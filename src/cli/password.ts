@@ -1,4 +1,4 @@
-/** The password of a private key: from the environment for machines, from the terminal for people. */
+/** Reads the password of a private key: from the environment in automation, from the terminal otherwise. */
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { MillinerError } from '../lib/errors/error.ts';
@@ -11,8 +11,8 @@ export interface Terminal {
 }
 
 /**
- * With `confirm` it is asked for twice, and may not be empty: a key is made with it that nobody could open after a
- * slip. Throws PASSWORD_MISSING, INTERRUPTED.
+ * Asks for a password. A typing error would make a key that cannot be opened: `confirm` asks twice and refuses an empty
+ * one. Throws PASSWORD_MISSING, INTERRUPTED.
  */
 export async function askPassword(
   prompt: string,
@@ -45,7 +45,7 @@ export async function askPassword(
   }
 }
 
-/** readline in terminal mode switches the terminal's own echo off; what it would show instead goes nowhere. */
+/** readline in terminal mode switches off the terminal's echo. Its own echo is discarded here. */
 function hiddenReader({ input, output }: Terminal, signal: AbortSignal | undefined) {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const reader = createInterface({ input, output: nowhere, terminal: true, historySize: 0, signal });

@@ -1,4 +1,4 @@
-/** How the commands about pools show one. */
+/** The base of the pool commands: prints the state of a pool. */
 import type { PoolState } from '../pipeline/setup/pool.ts';
 import { MillinerCommand } from './base-command.ts';
 

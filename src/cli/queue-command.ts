@@ -1,4 +1,4 @@
-/** Commands that look at the queue, or change what is in it. */
+/** The base of the commands that read or change the queue. */
 import { withConnection } from '../queue/connection.ts';
 import { Queues } from '../queue/queues.ts';
 import { MillinerCommand } from './base-command.ts';

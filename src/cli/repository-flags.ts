@@ -1,4 +1,4 @@
-/** Flags of the commands that ask repositories and registries. */
+/** Flags of the commands that access repositories and registries. */
 import { Flags } from '@oclif/core';
 
 export const offline = Flags.boolean({

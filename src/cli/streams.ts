@@ -1,13 +1,13 @@
-/** What becomes of a command when nobody takes what it writes: the reader has gone, or the disk below is full. */
+/** Handles output that cannot be written: the reader has closed the pipe, or the disk is full. */
 import { exitCodes } from '../lib/errors/error.ts';
 import { printable } from '../lib/host/printable.ts';
 
 /**
- * A reader that has left (| head), and a story that cannot be told, are no reason to leave a build half done. An
- * answer that cannot be written is no success: the command ends as one that had no space.
+ * A closed pipe (| head) or an unwritable stderr must not stop a build half way. An answer that cannot be written to a
+ * full disk is a failure: the command ends with the exit code for a full disk.
  */
 export function surviveLostOutput(): void {
-  // oclif throws there, out of reach of every command.
+  // oclif's listener throws, where no command can catch it.
   process.stdout.removeAllListeners('error');
   process.stderr.on('error', () => undefined);
   let lost: NodeJS.ErrnoException | undefined;

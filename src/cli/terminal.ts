@@ -1,8 +1,8 @@
-/** The story on stderr: one line that moves on a terminal, plain lines elsewhere, nothing when asked to be quiet. */
+/** Progress on stderr: one updated line on a terminal, plain lines in a log, nothing with --quiet. */
 import { printable } from '../lib/host/printable.ts';
 import type { Progress } from '../lib/host/progress.ts';
 
-/** Milliseconds between two pictures of the same work. */
+/** Milliseconds between two updates of the same line. */
 const refresh = 100;
 
 export function terminalProgress(stream: NodeJS.WriteStream): Progress & { end(): void } {
@@ -42,7 +42,7 @@ function movingLine(stream: NodeJS.WriteStream): Progress & { end(): void } {
   };
 }
 
-/** A log wants to know that it goes on, not every single step. */
+/** A log needs a sign of life, not every single step. */
 function plainLines(stream: NodeJS.WriteStream): Progress & { end(): void } {
   let told = '';
   return {

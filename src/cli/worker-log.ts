@@ -1,4 +1,4 @@
-/** The log of a worker: for people on a terminal, for machines one JSON value a line. */
+/** The log of a worker: text for a terminal, or one JSON value a line. */
 import { hostname } from 'node:os';
 import { printable, printableJson } from '../lib/host/printable.ts';
 import type { Log } from '../queue/log.ts';

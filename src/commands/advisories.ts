@@ -72,7 +72,7 @@ export default class AdvisoriesCommand extends MillinerCommand {
   }
 }
 
-/** As dnf calls it: Important/Sec., bugfix, ... */
+/** The kind as dnf prints it: Important/Sec., bugfix, ... */
 function kindOf({ type, severity }: ReportedAdvisory): string {
   if (type !== 'security') return type || 'unknown';
   return `${severity === 'None' ? 'Unknown' : severity}/Sec.`;

@@ -21,7 +21,7 @@ export default class GcCommand extends MillinerCommand {
       summary: 'keep fetched packages used within this many days; 0 empties every cache',
       default: 14,
       min: 0,
-      // A century: far beyond that a date is none, and nothing would be younger than it.
+      // A century. A much larger value gives an invalid date, and nothing would count as old.
       max: 36_500,
     }),
     'max-size': Flags.string({

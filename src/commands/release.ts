@@ -154,7 +154,7 @@ function failure(ended: ReleaseStatus[], failed: ReleaseStatus[]): MillinerError
   return new MillinerError('RELEASE_FAILED', words.join('\n'), { details: { releases: ended } });
 }
 
-/** This command's own hands, where nobody else works on this state's queue. */
+/** Starts a worker in this command's process if no other worker takes jobs from this state's queue. */
 class OwnWorker {
   readonly #options: RunOptions;
   readonly #connection: Connection;
@@ -168,20 +168,20 @@ class OwnWorker {
     this.#key = key;
   }
 
-  /** A wrong password shows before anything is queued. */
+  /** Opens the key, so that a wrong password shows before anything is queued. */
   async prepare(password: string): Promise<void> {
     this.#keyring = new Keyring(password);
     await this.#keyring.add(this.#key);
   }
 
-  /** Whether it works, or should not: other machines' workers do. */
+  /** Whether this command's worker runs, or is not needed because the queue belongs to several machines. */
   get works(): boolean {
     return this.#worker !== undefined || this.#connection.shared;
   }
 
   async start(): Promise<void> {
     const { state, storage, allowHostRoot, progress } = this.#options;
-    // What jobs say is in the queue, and told from there.
+    // Messages of jobs are in the queue, from where `follow` prints them.
     const log: Log = (level, message, subject) => {
       if (level !== 'info' && subject === undefined) progress.warn(message);
     };

@@ -12,7 +12,7 @@ import { queueTrouble } from '../queue/replies.ts';
 import { listReleases } from '../queue/status.ts';
 import { parts, ReleaseWorker } from '../queue/worker.ts';
 
-/** Milliseconds between two looks at whether the queue is empty. */
+/** Milliseconds between two checks whether the queue is empty. */
 const pollMilliseconds = 300;
 
 export default class WorkerCommand extends MillinerCommand {
@@ -61,7 +61,7 @@ reads its journal again.`;
     const { flags } = await this.parse(WorkerCommand);
     const options = this.runOptions(flags);
     const { state, storage, allowHostRoot, signal } = options;
-    // Clears what a worker that died has left here.
+    // Opening the state removes what a dead worker has left in it.
     await withContext(options, async () => undefined);
     const keyring = await this.#keys(flags.key, signal);
     const json = (flags.log ?? (process.stderr.isTTY ? 'text' : 'json')) === 'json';
@@ -106,7 +106,7 @@ reads its journal again.`;
     return keyring;
   }
 
-  /** Until it is over. */
+  /** Works until a signal, or with `once` until the queue is empty. */
   async #work(worker: ReleaseWorker, once: boolean, signal: AbortSignal | undefined): Promise<void> {
     await worker.start();
     const isOver = async () =>
@@ -114,13 +114,13 @@ reads its journal again.`;
     while (!(await isOver())) await sleep(pollMilliseconds, undefined, { signal }).catch(() => undefined);
   }
 
-  /** Releases that wait for other workers, or for the next. */
+  /** Unfinished releases: they wait for other workers, or for the next start of this one. */
   async #left({ queues }: ReleaseWorker): Promise<string[]> {
     return (await listReleases(queues, 0)).map(({ release }) => release);
   }
 }
 
-/** A Redis in trouble that may pass does not say that all is done. */
+/** A Redis that does not answer for a while does not mean that the queue is empty. */
 function notWhileInTrouble(error: unknown): false {
   if (queueTrouble(error)) return false;
   throw error;

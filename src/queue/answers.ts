@@ -1,25 +1,25 @@
 /**
- * A bound on what a Redis answers: whoever can write to it must not be able to fill the memory of all who read. Counts
- * along in the protocol's framing (RESP2: https://redis.io/docs/latest/develop/reference/protocol-spec/), and keeps
- * nothing of it.
+ * A bound on the size of a Redis answer. A client or attacker that writes a huge value into the queue could otherwise
+ * fill the memory of every process that reads it. The meter follows the framing of the protocol (RESP2:
+ * https://redis.io/docs/latest/develop/reference/protocol-spec/) and stores none of the data.
  */
 
-/** Bytes of one answer, of which nothing that Milliner asks for takes a tenth. */
+/** Bytes of one answer. Milliner asks for nothing that takes a tenth of it. */
 export const largestAnswer = 64 * 1024 * 1024;
-/** Bytes of a line: a number, a status or the words of an error. */
+/** Bytes of a line, which holds a number, a status or the text of an error. */
 const longestLine = 64 * 1024;
 
 const lf = 0x0a;
 
 export class AnswerMeter {
-  /** Values that are still to come of the answer that has begun. */
+  /** Values of the current answer that have not arrived yet. */
   #open = 0;
   #bytes = 0;
   #line = '';
-  /** Bytes of a string, with its line's end, that need no look. */
+  /** Bytes of a string value, with its line end, that need no parsing. */
   #skip = 0;
 
-  /** Whether what has come is still within the bound. */
+  /** Whether the data received so far is within the bound. */
   take(chunk: Buffer): boolean {
     for (let at = 0; at < chunk.length;) {
       if (this.#skip > 0) {
@@ -41,7 +41,7 @@ export class AnswerMeter {
     return true;
   }
 
-  /** One line without its end, which says what comes. */
+  /** A line without its line feed: the type and size of the value that follows. */
   #header(line: string): boolean {
     if (this.#open === 0) [this.#open, this.#bytes] = [1, 0];
     this.#bytes += line.length + 1;
@@ -54,7 +54,7 @@ export class AnswerMeter {
       this.#open += Number(count);
       this.#close();
     }
-    // Each value takes a line at least.
+    // Each value takes at least one line.
     return this.#bytes + this.#open <= largestAnswer;
   }
 

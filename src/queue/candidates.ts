@@ -4,15 +4,18 @@ import { bundleRecipe, type BundledRecipe } from '../pipeline/transfer/recipe-bu
 import { readLock } from '../stages/lock/lock-file.ts';
 import { RecipeReader, type LoadedRecipe } from '../stages/recipe/load.ts';
 
-/** A recipe that may be released, with what is queued of it: both lowest base first. */
+/**
+ * A recipe that may be released with its bases, and the bundled copies of the same files. Both lists begin with the
+ * lowest base.
+ */
 export interface Candidate {
   chain: LoadedRecipe[];
   bundled: BundledRecipe[];
 }
 
 /**
- * Each once, bases before what is built on them, otherwise as they were given. Every file is read here and not again: what
- * somebody writes into it from now on is not what is checked, and not what is released.
+ * Reads each recipe once; bases come before the recipes built on them, otherwise the given order stays. A file that is
+ * edited during the release would otherwise be released unchecked, so every file is read here and not again.
  */
 export async function readCandidates(recipes: readonly string[]): Promise<Candidate[]> {
   const reader = new RecipeReader();

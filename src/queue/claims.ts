@@ -1,6 +1,7 @@
 /**
- * The claims that a release consists of, each sealed by the machine that makes it and opened by every machine that goes
- * on from it: a request, then what was locked, built and booted, signed, and published for it. All name the request.
+ * The claims that make up a release: a request, then what was locked, what was built and booted, what was signed, and
+ * what was published. The machine that makes a claim seals it, and each machine that continues the release opens it.
+ * Every claim has the digest of the request.
  */
 import { z } from 'zod';
 import { arches } from '../lib/host/arch.ts';
@@ -16,30 +17,30 @@ const count = z.int().min(0);
 
 export const releaseSchema = z.strictObject({
   version: z.literal(2),
-  /** Milliseconds since 1970: tags never go back to an earlier request. */
+  /** Milliseconds since 1970. A tag never goes back to an earlier request. */
   at: z.int().positive(),
   recipe: recipeName,
-  /** Of the command that queued it, for logs. */
+  /** Id of the command that queued the release, for logs. */
   run: z.uuid(),
   /** The recipe with its bases, as one blob. */
   bundle: digestSchema,
   arches: z.array(arch).min(1).max(arches.length),
-  /** Of the private key; whoever signs knows where it lies. */
+  /** Id of the private key. The worker that signs knows its path. */
   key: z.string().regex(/^[0-9a-f]{16}$/),
-  /** REGISTRY/REPOSITORY:TAG; {{arch}} is left for the image. */
+  /** REGISTRY/REPOSITORY:TAG. A worker fills in {{arch}} for each image. */
   to: z.array(reference).min(1).max(1000),
   plainHttp: z.boolean(),
-  /** The one layout of signatures, where it is not both. */
+  /** The one layout of signatures to write; both where it is absent. */
   only: z.enum(layouts).optional(),
-  /** REGISTRY/REPOSITORY where workers leave blobs for each other; none where they share a state directory. */
+  /** REGISTRY/REPOSITORY where workers exchange blobs; absent where they share a state directory. */
   exchange: reference.optional(),
-  /** The release of its base, to be finished first, and the digest of its request. */
+  /** The release of the base, which must finish first, and the digest of its request. */
   base: z.strictObject({ release: z.string().min(1).max(200), request: digestSchema }).optional(),
   priority: z.int().positive(),
 });
 export type Release = z.infer<typeof releaseSchema>;
 
-/** What one architecture's build gives. */
+/** The result of a build for one architecture. */
 const imageSchema = z.strictObject({
   arch,
   manifestDigest: digestSchema,
@@ -83,7 +84,7 @@ export type Locked = z.infer<typeof lockedSchema>;
 export type Signed = z.infer<typeof signedSchema>;
 export type Published = z.infer<typeof publishedSchema>;
 
-/** What a release has come to, as it lies in the queue: the claims, sealed. */
+/** The claims of a release so far, sealed, as they are stored in the queue. */
 export const courseSchema = z.strictObject({
   request: sealedSchema,
   locked: sealedSchema.optional(),
@@ -93,7 +94,10 @@ export const courseSchema = z.strictObject({
 });
 export type Course = z.infer<typeof courseSchema>;
 
-/** The same, opened: every claim is of a machine that may make it, and about this request. */
+/**
+ * The same claims, opened: an enrolled machine with the right to make it sealed each one, and each is about this
+ * request.
+ */
 export interface OpenedCourse {
   release: Release;
   request: Digest;
@@ -138,13 +142,13 @@ export async function openCourse(machines: Machines, course: Course): Promise<Op
   return opened;
 }
 
-/** Every architecture that was asked for. Throws QUEUE_FORGED. */
+/** Requires an image for every architecture of the request. Throws QUEUE_FORGED. */
 export function requireWhole({ release, built }: OpenedCourse): void {
   const missing = release.arches.find((one) => !built.some((image) => image.arch === one));
   if (missing !== undefined) throw forged(claims.built, `the image of ${missing} is missing`);
 }
 
-/** What an image is published as. */
+/** The tags of an image, each with its digest. */
 export function tagsOf({ to }: Pick<Release, 'to'>, { arch: own, manifestDigest }: Built) {
   return referencesOf(to, own).map((one) => ({ reference: one, manifestDigest }));
 }
@@ -161,7 +165,7 @@ function requireSame(claim: { name: string }, wanted: readonly string[], given: 
   if (!isSame) throw forged(claim, 'it names other images than those that were built');
 }
 
-/** What a request says, by nobody's word: where to look for its jobs, and what to show. Throws QUEUE_FORGED, RELEASE_FAILED. */
+/** Reads a request without verifying its seal: to find its jobs and to show it. Throws QUEUE_FORGED, RELEASE_FAILED. */
 export function peekRelease(data: unknown): Release {
   return peekRequest(data).body;
 }

@@ -1,4 +1,6 @@
-/** The way to the queue's Redis: the one that MILLINER_REDIS names, shared by many machines, or this state's own. */
+/**
+ * Connects to the queue's Redis: the shared one that MILLINER_REDIS names, or the private one of this state directory.
+ */
 import { Redis } from 'ioredis';
 import { MillinerError } from '../lib/errors/error.ts';
 import { isUntrusted, wordsOf } from '../lib/http/tls.ts';
@@ -8,7 +10,7 @@ import { isPrefix, prefix, prefixVariable } from './queues.ts';
 import { placeOf, redisVariable } from './redis-address.ts';
 import { asQueueError, isOfReplica } from './replies.ts';
 
-/** Milliseconds: for the first connection of a command. Once connected, it is tried for ever. */
+/** Milliseconds to wait for the first connection of a command. An established connection is retried without limit. */
 const patience = 10_000;
 const retryPause = 250;
 
@@ -16,7 +18,10 @@ export interface Connection {
   redis: Redis;
   /** Whether other machines may use it. */
   shared: boolean;
-  /** Rejects when it was left for good: QUEUE_DENIED, QUEUE_UNSAFE, QUEUE_UNAVAILABLE for its certificate. What is still asked is never answered then. */
+  /**
+   * Rejects when the connection is closed for good: QUEUE_DENIED, QUEUE_UNSAFE, or QUEUE_UNAVAILABLE for a certificate.
+   * Commands that are still pending never get an answer then.
+   */
   left: Promise<never>;
   close(): Promise<void>;
 }
@@ -24,11 +29,11 @@ export interface Connection {
 export interface ConnectOptions {
   url?: string | undefined;
   signal?: AbortSignal | undefined;
-  /** Told, now and then, why a Redis that was there is away; whatever was asked waits for it. */
+  /** Called at intervals with the cause while an established connection is down. Pending commands wait for it. */
   onTrouble?: (error: Error) => void;
 }
 
-/** A Redis that was left for good ends it. Throws as connect does, and QUEUE_UNAVAILABLE for its certificate. */
+/** Fails when the connection is closed for good. Throws as connect does, and QUEUE_UNAVAILABLE for a certificate. */
 export async function withConnection<T>(
   state: string,
   options: ConnectOptions,
@@ -66,7 +71,7 @@ export async function connect(
     redis,
     shared: true,
     left: departure.left,
-    // An answer that is still awaited would keep a command from ending.
+    // A command that still waits for an answer would keep the process from ending.
     close: async () => departure.leave(),
   };
 }
@@ -74,12 +79,12 @@ export async function connect(
 const optionsWith = (trouble: (error: Error) => void) =>
   ({
     lazyConnect: true,
-    // A job that waits for its Redis is better than one that fails.
+    // A job that fails while Redis is away would have to start again: it waits instead.
     maxRetriesPerRequest: null,
     connectTimeout: 5000,
     retryStrategy: (times: number) => Math.min(retryPause * times, 2000),
-    // After a failover an old connection still leads to what is a replica now: a new one leads to the primary, and there
-    // the command is sent again.
+    // After a failover an old connection leads to a server that has become a replica. Reconnecting leads to the
+    // primary, and ioredis sends the command again there.
     reconnectOnError: (error: Error) => {
       if (!isOfReplica(error)) return false;
       trouble(error);
@@ -95,7 +100,8 @@ async function connectPrivate(
   const server = await PrivateServer.open(state);
   const redis = new Redis({ path: server.path, ...optionsWith(trouble) });
   let closing = false;
-  // It may be killed; then whoever needs it starts it again. What fails here is tried again with the next attempt.
+  // The private server may be killed. Each client then tries to start it again, and a failed start is repeated with the
+  // next attempt to connect.
   redis.on('close', () => {
     if (!closing) server.ensure().catch(trouble);
   });
@@ -114,10 +120,10 @@ async function connectPrivate(
   return { redis, shared: false, left: departure.left, close };
 }
 
-/** Milliseconds between two complaints. */
+/** Milliseconds between two reports of the same trouble. */
 const complaintPause = 10_000;
 
-/** Told at once, and then not again for a while. */
+/** Reports the first error at once, and then at most one in each interval. */
 export function nowAndThen(tell: (error: Error) => void): (error: Error) => void {
   let next = 0;
   return (error) => {
@@ -158,7 +164,10 @@ async function establish(redis: Redis, signal?: AbortSignal): Promise<void> {
   }
 }
 
-/** What BullMQ itself would only warn of, or fail from later: an evicting Redis forgets jobs, others refuse them. */
+/**
+ * Refuses a Redis that would lose jobs: BullMQ only warns of one that evicts keys, and fails late on a replica or
+ * cluster.
+ */
 async function checkServer(redis: Redis): Promise<void> {
   const info = await redis.info().catch((error: Error) => {
     throw asQueueError(error) ?? error;
@@ -182,7 +191,7 @@ async function checkServer(redis: Redis): Promise<void> {
   });
 }
 
-/** Neither a password nor a certificate becomes right by being tried again. */
+/** Errors that a retry cannot cure: a refused password or an untrusted certificate. */
 function lastingFault(error: Error): MillinerError | undefined {
   const known = asQueueError(error);
   if (known?.code === 'QUEUE_DENIED') return known;

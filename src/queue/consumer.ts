@@ -1,4 +1,7 @@
-/** Takes the jobs of one queue: BullMQ's worker, with reasons for stopping a job and errors that say whether to try again. */
+/**
+ * Takes the jobs of one queue. It adds to BullMQ's worker a reason for stopping a job, and errors that say whether to
+ * retry.
+ */
 import {
   DelayedError,
   UnrecoverableError,
@@ -15,12 +18,12 @@ import { prefix } from './queues.ts';
 import { queueTrouble } from './replies.ts';
 
 /**
- * Milliseconds. Workers do nothing heavy themselves, so that a lock which was not renewed for so long means that its
- * worker is away; another takes the job within a few seconds then.
+ * Milliseconds. A worker process does no heavy work itself. A lock that it has not renewed for so long means that it is
+ * down, and another worker takes the job within a few seconds.
  */
 const lockDuration = 15_000;
 const stalledInterval = 5000;
-/** A job may lose so many workers before it counts as what kills them. */
+/** A job that loses more workers than this is taken for the one that kills them. */
 const maxStalledCount = 8;
 
 const clearingPause = 2000;
@@ -28,7 +31,7 @@ const clearingPause = 2000;
 /** Why a job is stopped. */
 export type Reason = 'cancelled' | 'handed back' | 'lost';
 
-/** With leave to end at `signal`, whose reason is a Reason. */
+/** Must end soon after `signal` aborts; the signal's reason is a Reason. */
 export type Handler = (job: Job, token: string, signal: AbortSignal) => Promise<unknown>;
 
 export class Consumer {
@@ -49,7 +52,7 @@ export class Consumer {
     this.queue = queue;
     this.#worker = new Worker(
       queue,
-      // BullMQ counts the parameters to tell whether a signal is wanted.
+      // BullMQ passes a signal only to a function that declares three parameters.
       async (job: Job, token: string | undefined, signal: AbortSignal | undefined) =>
         this.#handle(handler, job, token!, signal!),
       {
@@ -76,7 +79,7 @@ export class Consumer {
     this.#worker.cancelJob(id, reason);
   }
 
-  /** Takes no more; what runs goes on. */
+  /** Takes no more jobs. Running jobs continue. */
   async pause(): Promise<void> {
     await this.#worker.pause(true);
   }
@@ -85,18 +88,18 @@ export class Consumer {
     await this.#worker.resume();
   }
 
-  /** For good. One that BullMQ is fetching at this very moment goes back. */
+  /** Takes no more jobs, for good. A job that BullMQ is fetching at this moment goes back to the queue. */
   async end(): Promise<void> {
     this.#ending = true;
     await this.pause();
   }
 
-  /** When nothing runs any more. */
+  /** Resolves when no job runs any more. */
   async close(): Promise<void> {
     await this.#worker.close();
   }
 
-  /** For good, whatever it still waits for: it would try for ever to reach its Redis. */
+  /** Closes without waiting for running jobs or for Redis, which BullMQ would try to reach for ever. */
   abandon(): void {
     this.#worker.close(true).catch(() => {});
   }
@@ -104,7 +107,8 @@ export class Consumer {
   async #handle(handler: Handler, job: Job, token: string, signal: AbortSignal): Promise<unknown> {
     if (this.#ending) return await handBack(job, token);
     if (this.#running.has(job.id!)) {
-      // An earlier run of it was lost, and still clears up. BullMQ keeps one lock for each job: they must not overlap.
+      // An earlier run of the job lost its lock and is still cleaning up. BullMQ has one lock for each job, so two runs
+      // must not overlap.
       return delay(job, token);
     }
     this.#running.set(job.id!, job);
@@ -116,7 +120,7 @@ export class Consumer {
         error instanceof WaitingChildrenError ||
         error instanceof WaitingError;
       if (isMoved) throw error;
-      // No fault of the job: it does not count as one of its attempts.
+      // The Redis is in trouble, which is no fault of the job: it must not count as one of its attempts.
       if (!signal.aborted && queueTrouble(error)) return await delay(job, token);
       if (!signal.aborted) throw asJobError(error);
       if (signal.reason === 'handed back') return await handBack(job, token);
@@ -127,19 +131,19 @@ export class Consumer {
   }
 }
 
-/** For a while. */
+/** Puts the job back into the queue after a pause. */
 async function delay(job: Job, token: string): Promise<never> {
   await job.moveToDelayed(Date.now() + clearingPause, token);
   throw new DelayedError();
 }
 
-/** As if nobody had taken it. */
+/** Puts the job back into the queue as if no worker had taken it. */
 async function handBack(job: Job, token: string): Promise<never> {
   await job.moveToWait(token);
   throw new WaitingError();
 }
 
-/** As BullMQ keeps it: a text, and whether to try again. */
+/** BullMQ stores the text of the error, and the error's class says whether to retry. */
 function asJobError(error: unknown): Error {
   const failure = jobFailureOf(error);
   const text = JSON.stringify(failure);

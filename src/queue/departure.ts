@@ -1,20 +1,20 @@
-/** How a connection to the queue's Redis ends: also when what is asked is never answered. */
+/** Closes a connection to the queue's Redis, also while commands are still waiting for an answer. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { MillinerError } from '../lib/errors/error.ts';
 import { AnswerMeter, largestAnswer } from './answers.ts';
 
-/** A Redis that has not come back for so long is not waited for by whoever is to stop. */
+/** Milliseconds. A process that is told to stop does not wait longer for a Redis that is down. */
 const awayMilliseconds = 3000;
 
-/** The end of a connection, and of those that BullMQ makes of it: they would try for ever to come back. */
+/** Closes a connection and the duplicates that BullMQ makes of it, which would otherwise reconnect for ever. */
 export class Departure {
   readonly left: Promise<never>;
   readonly #reject: (fault: MillinerError) => void;
   readonly #all = new Set<Redis>();
   #isLeft = false;
 
-  /** Whoever is to stop, by the signal, does not wait for a Redis that is away. */
+  /** Once `signal` aborts, the connection is closed as soon as the Redis has been down for a while. */
   constructor(redis: Redis, signal?: AbortSignal) {
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => {});
@@ -44,12 +44,12 @@ export class Departure {
     redis.on('end', () => this.#all.delete(redis));
     redis.on('connecting', () => {
       this.#all.add(redis);
-      // BullMQ takes an end for a fault that passes, and connects again.
+      // BullMQ takes a closed connection for a passing fault and connects again.
       if (this.#isLeft) redis.disconnect();
     });
     redis.on('connect', () => {
       const meter = new AnswerMeter();
-      // Before the parser, which keeps all of an answer until it is whole.
+      // Measured before the parser, which stores an answer until it is complete.
       redis.stream.prependListener('data', (chunk: Buffer) => {
         if (meter.take(chunk)) return;
         const what = `the queue's Redis answers with more than ${largestAnswer} bytes`;

@@ -1,8 +1,8 @@
 /**
- * Who may publish. A worker that was away (stopped, swapped out, cut off) does not know that its job has long been
- * another's; and a release must not move a tag back that a later one has moved. A registry compares nothing before it
- * moves a tag, so the queue is asked right before; its leave is for one release at a time, and ends before the job can
- * be another's.
+ * The lease to publish. A worker that was stopped, swapped out or cut off does not know that another worker has taken
+ * its job, and an old release must not move a tag back that a later release has moved. A registry has no
+ * compare-and-set for tags. So a worker acquires a lease from the queue right before it moves tags: for one release at
+ * a time, and ending before another worker can take the job.
  */
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -13,16 +13,16 @@ import { jobFailureOf, type StageJob } from './job.ts';
 import { now, type Deadline, type Grant } from './messages.ts';
 import { keys, prefix } from './queues.ts';
 
-/** Milliseconds of a lock that are not used: for the time of the answer's way. */
+/** Milliseconds at the end of the job's lock that a lease does not use: the answer takes time to arrive. */
 const margin = 2000;
-/** Milliseconds between two questions while another release moves the same tags. */
+/** Milliseconds between two attempts while another release moves the same tags. */
 const pause = 200;
 
 const movingKey = (reference: string) => `${prefix}:moving:${reference}`;
 
 /**
- * One step for Redis: whose the job is, whether the release was given up, whether a later one has moved its tags or
- * another is about to; and that nobody else may until the lock ends. KEYS: lock, published, cancelled, claims.
+ * Checks and acquires in one atomic step: the job is still this worker's, the release is not cancelled, no later
+ * release has moved its tags, and no other release holds them. KEYS: lock, published, cancelled, tags.
  */
 const claim = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
@@ -36,7 +36,7 @@ local left = redis.call('PTTL', KEYS[1])
 for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[1], 'PX', math.max(left, 1)) end
 return left`;
 
-/** Lets others move the tags; where they were moved, notes by whom. */
+/** Releases the tags; if they were moved, records the time of the request that moved them. */
 const letGo = `
 for i = 2, #KEYS do
   if redis.call('GET', KEYS[i]) == ARGV[1] then
@@ -45,7 +45,7 @@ for i = 2, #KEYS do
   end
 end`;
 
-/** Waits while another release moves one of the tags. */
+/** Waits while another release holds one of the tags. */
 export async function grantTo(
   redis: Redis,
   job: Job,
@@ -66,7 +66,7 @@ export async function grantTo(
   }
 }
 
-/** However the job ended. */
+/** Called however the job ended. */
 export async function endGrant(redis: Redis, token: string, stage: StageJob, moved: boolean): Promise<void> {
   const references = movedBy(stage);
   if (references.length === 0) return;
@@ -75,7 +75,7 @@ export async function endGrant(redis: Redis, token: string, stage: StageJob, mov
   await redis.eval(letGo, places.length, ...places, ...own);
 }
 
-/** The tags that a job moves: none but those of its publishing. */
+/** The tags that a job moves; only the publish stage moves any. */
 export function movedBy(stage: StageJob): string[] {
   return stage.stage === 'publish'
     ? stage.images.flatMap(({ arch }) => referencesOf(stage.data.to, arch))

@@ -1,6 +1,6 @@
 /**
- * A release goes forward: its job adds the next stage as a child and waits for it, until there is a report. It is
- * worked out anew each time from what the children have given, so that it may be cut short anywhere.
+ * Advances a release: its job adds the next stages as children and waits for them, until all are done. Each call works
+ * out the next step anew from the results of the children, so that a worker may die at any point.
  */
 import { DelayedError, WaitingChildrenError, type Job } from 'bullmq';
 import { MillinerError } from '../lib/errors/error.ts';
@@ -11,7 +11,7 @@ import { jobsOf, persistent, readFailure, releaseQueue, type Stage, type StageDa
 import { keys, type Queues } from './queues.ts';
 import { forged, sealedSchema, type Sealed } from './sealed.ts';
 
-/** Milliseconds between two looks at a base that is not finished. */
+/** Milliseconds between two checks of a base that has not finished. */
 const basePause = 500;
 
 interface Step {
@@ -19,7 +19,7 @@ interface Step {
   arch?: string | undefined;
 }
 
-/** Gives the release's whole course, or moves the job on and throws what BullMQ wants to hear. */
+/** Returns the claims of the finished release. Otherwise moves the job and throws the error that tells BullMQ so. */
 export async function advance(queues: Queues, job: Job, token: string): Promise<Course> {
   const { request } = job.data as { request?: Sealed };
   const { body: data } = await queues.machines.open(claims.request, request);
@@ -33,11 +33,11 @@ export async function advance(queues: Queues, job: Job, token: string): Promise<
     if (next.length === 0) return course;
     await addStages(queues, job, data, next, { ...course, ...(base && { base }) });
     if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
-    // The children have ended meanwhile.
+    // The children ended before the job began to wait: look again.
   }
 }
 
-/** By the stages' names; what is not there is not finished. */
+/** Results of the stages by name. A stage without a result has not finished. */
 class Results {
   readonly #values = new Map<string, unknown>();
 
@@ -68,7 +68,7 @@ function courseOf(request: Sealed, { arches }: Release, results: Results): Cours
   });
 }
 
-/** The stages that can begin now; none when all are done. Adding one that is there does nothing. */
+/** The stages that can begin now; none when all are done. BullMQ ignores a child that exists already. */
 function nextSteps({ release, locked, built, signed, published }: OpenedCourse): Step[] {
   if (!locked) return [{ stage: 'lock' }];
   const missing = release.arches.filter((arch) => !built.some((image) => image.arch === arch));
@@ -94,13 +94,13 @@ async function addStages(
       priority: release.priority,
       jobId: id,
       parent: { id: job.id!, queue: job.queueQualifiedName },
-      // The release itself says what became of it.
+      // The job of the release reports the failure.
       continueParentOnFailure: true,
     });
   }
 }
 
-/** What the base's release has come to; undefined where there is none to wait for. */
+/** The claims of the base's release; undefined where there is none to wait for. */
 async function finishedBase(
   queues: Queues,
   job: Job,
@@ -109,13 +109,13 @@ async function finishedBase(
 ): Promise<Course | undefined> {
   if (base === undefined) return undefined;
   const there = await queues.get(releaseQueue).getJob(base.release);
-  // Finished so long ago that it is forgotten.
+  // The base finished so long ago that BullMQ has removed its job.
   if (!there) return undefined;
   if (await there.isCompleted()) {
     const { returnvalue } = (await queues.get(releaseQueue).getJob(base.release))!;
     const parsed = courseSchema.safeParse(returnvalue);
     if (!parsed.success) throw forged({ name: 'base' }, 'it is malformed');
-    // Another release's, where the queue came back empty and counts from the beginning.
+    // The id may be that of another release, when the queue was emptied and counts from the beginning.
     const { request } = await openCourse(queues.machines, parsed.data);
     return request === base.request ? parsed.data : undefined;
   }

@@ -1,4 +1,4 @@
-/** release waits: tells what its releases do until all have ended. */
+/** For `release`: reports the progress of its releases until all have ended. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import { MillinerError } from '../lib/errors/error.ts';
@@ -16,11 +16,11 @@ const pollMilliseconds = 300;
 export interface Follow {
   progress: Progress;
   signal?: AbortSignal | undefined;
-  /** Called again and again, while there is something to wait for. */
+  /** Called in each round until all have ended. */
   onPoll: () => Promise<void>;
 }
 
-/** Gives the releases as they ended, all of them. Throws RELEASE_LOST, QUEUE_DENIED, QUEUE_UNSAFE, the signal's reason. */
+/** Returns how each release ended. Throws RELEASE_LOST, QUEUE_DENIED, QUEUE_UNSAFE, the signal's reason. */
 export async function follow(
   queues: Queues,
   submitted: readonly Pick<Submitted, 'release' | 'request'>[],
@@ -38,7 +38,7 @@ export async function follow(
       await options.onPoll();
       for (const [id, story] of stories) if (!ended.has(id)) await look(queues, id, story, ended);
     } catch (error) {
-      // Whoever works waits for its Redis, and so does whoever waits for the work.
+      // A Redis that is down for a while does not end the release: the workers wait for it, and so does this command.
       const trouble = queueTrouble(error);
       if (!trouble) throw error;
       tellTrouble(trouble);
@@ -54,7 +54,7 @@ export async function follow(
   });
 }
 
-/** Notes how a release ended, undefined where the queue has it no more. */
+/** Records how a release ended; undefined where the queue no longer has it. */
 async function look(
   queues: Queues,
   id: string,
@@ -66,12 +66,12 @@ async function look(
   const isOver = (await job.isCompleted()) || (await job.isFailed());
   await story.tell();
   if (!isOver) return;
-  // As it is now that it is over; and still the release that was asked for.
+  // Read again: the first copy is from before it ended, and the id may be another release's by now.
   const last = await queues.get(releaseQueue).getJob(id);
   ended.set(id, last && story.isOf(last) ? await describeRelease(queues, last, false) : undefined);
 }
 
-/** The new lines of all jobs of a release, in order. */
+/** Reports the new log lines of all jobs of a release, in order. */
 class Story {
   readonly #queues: Queues;
   readonly #id: string;
@@ -91,7 +91,7 @@ class Story {
     this.#progress = progress;
   }
 
-  /** A Redis that came back empty counts from the beginning: the same id is another release's then. */
+  /** A Redis that was emptied counts from the beginning, and gives the same id to another release. */
   isOf({ data }: Job): boolean {
     return peekRequest(data).digest === this.#request;
   }
@@ -121,7 +121,7 @@ class Story {
   }
 }
 
-/** Whether some worker has lately said that it lives. */
+/** Whether any worker has sent a heartbeat lately. */
 export async function hasWorkers({ redis }: Queues): Promise<boolean> {
   const ids = await redis.smembers(keys.workers);
   return ids.length > 0 && (await redis.exists(...ids.map((id) => keys.worker(id)))) > 0;

@@ -1,4 +1,4 @@
-/** What a worker does again and again: says that it lives, stops what was cancelled, and looks for keys. */
+/** The periodic work of a worker: sends its heartbeat, stops cancelled jobs, and looks for new keys. */
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer } from './consumer.ts';
@@ -8,7 +8,7 @@ import { keys, type Queues } from './queues.ts';
 export interface About {
   id: string;
   slots: number;
-  /** Queues that it takes jobs from. */
+  /** Names of the queues that it takes jobs from. */
   takes: () => string[];
 }
 
@@ -17,10 +17,10 @@ export interface Hooks {
   onError: (error: Error) => void;
 }
 
-/** Milliseconds. */
+/** Milliseconds between two heartbeats. */
 const pause = 500;
 const keyPause = 1000;
-/** A worker is alive while it has said so within this time. */
+/** A worker without a heartbeat in this time counts as dead. */
 const lifeSeconds = 10;
 
 export class Heart {
@@ -39,7 +39,7 @@ export class Heart {
     this.#beating = this.#beat();
   }
 
-  /** And it is known no more. */
+  /** Ends the heartbeat and removes the worker's entry. */
   async stop(): Promise<void> {
     this.abandon();
     await this.#beating;
@@ -47,7 +47,7 @@ export class Heart {
     await this.#queues.redis.del(keys.worker(this.#about.id));
   }
 
-  /** Where there is no Redis to tell. */
+  /** Ends the heartbeat without Redis; the entry expires. */
   abandon(): void {
     this.#over.abort();
   }
@@ -80,7 +80,7 @@ export class Heart {
       takes: takes(),
       running: running.map((job) => job.id),
     };
-    // Not as a transaction, which cannot be sent again to another primary.
+    // Not as a transaction: after a failover ioredis cannot send that again to the new primary.
     await this.#queues.redis.set(keys.worker(id), JSON.stringify(about), 'EX', lifeSeconds);
     await this.#queues.redis.sadd(keys.workers, id);
   }

@@ -1,15 +1,15 @@
-/** Whether a worker has nothing left to wait for. */
+/** Whether a worker with --once has nothing left to wait for. */
 import { peekRelease } from './claims.ts';
 import { releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 
 /**
- * Nothing of what it takes is there or may still come: what others do at this moment may lead to more. A release that
- * waits for what only others take is theirs.
+ * True if the worker's queues are empty and no running job can add to them: a job of another worker may lead to new
+ * ones. A release that waits for a queue of other workers only does not count.
  */
 export async function isDone(queues: Queues, takes: readonly string[]): Promise<boolean> {
   const names = new Set([...(await queues.redis.smembers(keys.queues)), ...takes, releaseQueue]);
-  // One step for Redis: a job that moves on between two looks would be seen in neither place.
+  // Read in one transaction: a job that moves between two reads would be counted in neither place.
   const look = queues.redis.multi();
   for (const name of names) {
     const at = (set: string) => queues.get(name).toKey(set);
@@ -24,13 +24,16 @@ export async function isDone(queues: Queues, takes: readonly string[]): Promise<
   for (const job of await releases.getDelayed()) {
     const { base } = peekRelease(job.data);
     const there = base === undefined ? undefined : await releases.getJob(base.release);
-    // Its base has ended: it will begin in a moment.
+    // Its base has ended, so it will begin in a moment.
     if (!there || (await there.isCompleted()) || (await there.isFailed())) return false;
   }
   return true;
 }
 
-/** Where a worker that nobody has missed yet is dead, its jobs are active without a lock. */
+/**
+ * Whether a live worker holds a job of the queue. Jobs of a dead worker stay active, without a lock, until BullMQ
+ * notices.
+ */
 async function isAtWork(queues: Queues, name: string): Promise<boolean> {
   const queue = queues.get(name);
   const active = await queue.getActive();

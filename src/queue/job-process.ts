@@ -1,6 +1,6 @@
 /**
- * The process of one job. Its worker tells it what to do, and answers when it asks whether it may still publish; it
- * tells how it goes, and ends. Without its worker it undoes what it has begun.
+ * The process of one job. Its worker sends the order and answers requests for a lease to publish; the process sends
+ * back its progress and its result. When the worker dies, it rolls back what it has begun.
  */
 import { MillinerError } from '../lib/errors/error.ts';
 import { errorFrom } from '../lib/errors/wire.ts';
@@ -26,7 +26,7 @@ process.on('message', (message: { order: Order } | { grant: Grant }) => {
 });
 
 function tell(told: Told): Promise<void> {
-  // A worker that has gone is no longer interested.
+  // The worker has gone, so there is no process to tell.
   if (!process.connected) return Promise.resolve();
   return new Promise((done) => process.send?.(told, undefined, undefined, () => done()) ?? done());
 }
@@ -62,15 +62,16 @@ async function obey({ job, state, storage, allowHostRoot, password, keyPath }: O
       failure: jobFailureOf(stop.signal.aborted ? stop.signal.reason : asStorageError(error, path)),
     });
   }
-  // Nothing may keep it from ending: a connection that is kept alive, a timer.
+  // An open connection or timer would keep the process alive.
   process.exit(0);
 }
 
 let until: Deadline = { monotonic: 0, wall: 0 };
 
 /**
- * Asks the worker, who asks the queue, unless it has answered a moment ago. The time of its answer counts, however
- * long this process is stopped in between. A worker that is itself stopped does not answer, and nothing is published.
+ * Returns a signal that aborts when the lease ends. A new lease is requested from the worker, which requests it from
+ * the queue, unless the current one still lasts. It is counted from the time of the request, so that a pause of this
+ * process does not lengthen it. A worker that is itself stopped does not answer, and nothing is published.
  */
 async function fence(): Promise<AbortSignal> {
   while (millisecondsTo(until) <= 0) {

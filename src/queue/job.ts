@@ -1,6 +1,6 @@
 /**
- * What the queue's jobs are about, as it lies in Redis: names, digests and references, never a secret, never bytes.
- * A release is a BullMQ flow: its own job waits for one stage after the other, each a child that the job adds.
+ * The data of the queue's jobs as Redis stores it: names, digests and references, never a secret and never file
+ * contents. A release is a BullMQ flow: its own job adds one stage after the other as a child and waits for it.
  */
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
@@ -10,11 +10,11 @@ import type { Digest } from '../lib/oci/digest.ts';
 import { courseSchema, type Built, type Locked, type Release, type Signed } from './claims.ts';
 import { asQueueError } from './replies.ts';
 
-/** What a release goes through; its report is the result of its own job. */
+/** The stages of a release in order. The result of the release's own job is the report. */
 export const stages = ['lock', 'build', 'sign', 'publish'] as const;
 export type Stage = (typeof stages)[number];
 
-/** What a finished release gives. */
+/** The result of a finished release. */
 export interface Report extends Omit<Locked & Signed, 'request' | 'images'> {
   recipe: string;
   references: string[];
@@ -24,33 +24,33 @@ export interface Report extends Omit<Locked & Signed, 'request' | 'images'> {
   finished: string;
 }
 
-/** As a stage's job lies in the queue. */
+/** The data of a stage's job as it is stored in the queue. */
 export const stageSchema = z.strictObject({
   ...courseSchema.shape,
   release: z.string().regex(/^[\w.-]{1,200}$/),
   stage: z.enum(stages),
   arch: z.string().max(20).optional(),
-  /** What the base's release has come to, if there was one to wait for. */
+  /** The claims of the base's release, if there was one to wait for. */
   base: courseSchema.optional(),
 });
 export type StageData = z.input<typeof stageSchema>;
 
-/** As it is carried out: every claim in it was opened. */
+/** The data of a stage's job with every claim opened. */
 export interface StageJob {
   release: string;
-  /** Of its request: what all claims about the release name. */
+  /** Digest of the request, which all claims about the release have. */
   request: Digest;
   stage: Stage;
   arch?: string | undefined;
-  /** Its bundle is the locked one, once there is one. */
+  /** The request. Once the recipe is locked, its bundle is the locked one. */
   data: Release;
-  /** What the base's release has given; it lies where that release's workers left it. */
+  /** The result of the base's release, and where its workers stored it. */
   base?: {
     exchange: string | undefined;
     plainHttp: boolean;
-    /** Its locks hold for a base that has none in this bundle. */
+    /** The base's locks, for a base that has no lock in this bundle. */
     bundle: Digest;
-    /** For this architecture. */
+    /** The image of the base for this architecture. */
     image: Built | undefined;
   };
   images: Built[];
@@ -58,7 +58,7 @@ export interface StageJob {
 
 export const releaseQueue = 'release';
 
-/** Locks and builds go where the architecture is, signatures where the key is. */
+/** Locks and builds go to a worker of the architecture, signatures to a worker that has the key. */
 export function queueOf(stage: Stage, { arch, key }: { arch?: string | undefined; key: string }): string {
   if (stage === 'lock' || stage === 'build') return `${stage}-${arch}`;
   return stage === 'sign' ? `sign-${key}` : stage;
@@ -68,7 +68,7 @@ function stageId(release: string, stage: Stage, arch?: string): string {
   return [release, stage, ...(arch === undefined ? [] : [arch])].join('.');
 }
 
-/** Every job that a release has, or will have. */
+/** All jobs of a release, also those that are not queued yet. */
 export function jobsOf(release: string, { arches, key }: Pick<Release, 'arches' | 'key'>) {
   return stages.flatMap((stage) =>
     (stage === 'build' ? arches : [undefined]).map((arch) => ({
@@ -82,7 +82,7 @@ export function jobsOf(release: string, { arches, key }: Pick<Release, 'arches' 
 
 const day = 24 * 3600;
 
-/** Bounds what finished jobs take in Redis. */
+/** Limits the space that finished jobs take in Redis. */
 export const kept: JobsOptions = {
   removeOnComplete: { age: 30 * day, count: 2000 },
   removeOnFail: { age: 90 * day, count: 2000 },
@@ -90,14 +90,14 @@ export const kept: JobsOptions = {
   stackTraceLimit: 0,
 };
 
-/** What may pass is tried again, over about a minute besides what registries' clients already wait. */
+/** Retries what may pass: over about a minute, besides the retries of the registry client. */
 export const persistent: JobsOptions = {
   ...kept,
   attempts: 6,
   backoff: { type: 'exponential', delay: 2000 },
 };
 
-/** The same of what Redis and BullMQ throw. */
+/** An error as data, with Redis and BullMQ errors translated. */
 export function jobFailureOf(error: unknown): Failure {
   return failureOf(error instanceof MillinerError ? error : (asQueueError(error) ?? error));
 }
@@ -111,14 +111,14 @@ const failureSchema = z.object({
 
 const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorTable, code);
 
-/** A failure as a job keeps it; what BullMQ itself says is about workers that died. */
+/** Reads the failure of a job. A text that is not ours is BullMQ's, about workers that died. */
 export function readFailure(text: string): Failure {
   try {
     const failure = failureSchema.parse(JSON.parse(text));
     const { code, message, hint, details } = failure;
     if (isErrorCode(code)) return { code, message, hint, ...(details && { details }) };
   } catch {
-    // BullMQ's own words.
+    // Not JSON: BullMQ's own text.
   }
   return failureOf(new MillinerError('WORKER_DIED', text));
 }

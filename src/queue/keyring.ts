@@ -1,6 +1,7 @@
 /**
- * The private keys that a worker can sign with: those it is given, and those that releases of this state were signed
- * with. Where a key lies is known to the state alone: what the queue says opens no file.
+ * The private keys that a worker can sign with: those given to it, and those that releases of this state were queued
+ * with. The path of a key is stored in the state alone. A path from the queue is never opened, because a writer of the
+ * queue could name any file.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -12,7 +13,7 @@ import { readKeyText } from '../pipeline/trust/signer-key.ts';
 import { readPrivateKey } from '../stages/sign/key.ts';
 
 export interface KeyId {
-  /** Of the encrypted file: every copy of it is the same key. */
+  /** Hash of the encrypted file, so that every copy has the same id. */
   id: string;
   /** Absolute. */
   path: string;
@@ -29,13 +30,13 @@ function idOf(text: string): string {
 
 const placeOf = (state: string) => join(state, 'signing');
 
-/** For workers of this state. */
+/** Records the path of a key for the workers of this state. */
 export async function rememberKey(state: string, { id, path }: KeyId): Promise<void> {
   await mkdir(placeOf(state), { recursive: true, mode: 0o700 });
   await writeFileAtomic(join(placeOf(state), id), `${path}\n`);
 }
 
-/** All that were remembered. */
+/** All keys whose path is recorded. */
 export async function rememberedKeys(state: string): Promise<KeyId[]> {
   const ids = ((await readdirIfThere(placeOf(state))) ?? []).filter((name) => /^[0-9a-f]{16}$/.test(name));
   const read = async (id: string) => ({
@@ -66,7 +67,10 @@ export class Keyring {
     return this.#paths.get(id);
   }
 
-  /** Opens it once, so that a wrong password shows before there is anything to sign. Throws KEY_FILE_INVALID, PASSWORD_MISSING. */
+  /**
+   * Opens the key once, so that a wrong password shows before there is anything to sign. Throws KEY_FILE_INVALID,
+   * PASSWORD_MISSING.
+   */
   async add({ id, path }: KeyId): Promise<void> {
     if (this.#password === undefined) {
       throw new MillinerError(
@@ -79,8 +83,8 @@ export class Keyring {
   }
 
   /**
-   * A key that a release was queued with: false where this host does not have it, or it was refused before. Throws as add does,
-   * once.
+   * Adds a key that a release was queued with. Returns false if this host does not have it, or if it was tried before.
+   * Throws as add does, once.
    */
   async discover({ id, path }: KeyId): Promise<boolean> {
     if (this.#paths.has(id) || this.#refused.has(id)) return false;

@@ -1,6 +1,6 @@
-/** What a worker tells while it works; the command decides how it looks. */
+/** The log of a worker. The command decides on the format. */
 export interface Subject {
-  /** Of the command that queued the release. */
+  /** Id of the command that queued the release. */
   run?: string | undefined;
   release?: string | undefined;
   recipe?: string | undefined;

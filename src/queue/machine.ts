@@ -1,6 +1,7 @@
 /**
- * A machine of the queue is a state directory: it has a key (Ed25519) that signs what it gives to others, and a list of
- * the machines whose word it takes. The operator enrolls them; whoever reaches the queue's Redis cannot.
+ * A machine of the queue is a state directory. It has a key (Ed25519) that signs its claims, and a list of the machines
+ * whose claims it accepts. Write access to the queue's Redis enrolls no machine: only the operator of the state
+ * directory does.
  */
 import {
   createHash,
@@ -19,14 +20,14 @@ import { readTextIfThere, syncPath } from '../lib/host/files.ts';
 import { withLock } from '../lib/host/locks.ts';
 import { JsonStore } from '../pipeline/state/json-store.ts';
 
-/** What a machine's word counts for: requests for releases; locks, builds and boots; signatures and tags. */
+/** The claims that are accepted from a machine: requests for releases; locks, builds and boots; signatures and tags. */
 export const rights = ['submit', 'build', 'sign'] as const;
 export type Right = (typeof rights)[number];
 
 const machineSchema = z.strictObject({
-  /** Of the public key: 32 digits of its SHA-256. */
+  /** First 32 hexadecimal digits of the SHA-256 of the public key. */
   id: z.string().regex(/^[0-9a-f]{32}$/),
-  /** For people. */
+  /** Shown to people. */
   name: z.string().regex(/^[\w.-]{1,64}$/),
   /** SubjectPublicKeyInfo (RFC 5280), DER, base64. */
   publicKey: z.string().max(200),
@@ -44,14 +45,14 @@ export interface OwnMachine {
 const folderOf = (state: string) => join(state, 'machine');
 const keyPathOf = (state: string) => join(folderOf(state), 'machine.key');
 const listFile = 'enrolled';
-// A list of another version is no list of none: it would be written over.
+// A list in an unknown version is an error. Taken for an empty one, it would be overwritten.
 const listIn = (state: string) =>
   new JsonStore(folderOf(state), {
     what: 'a list of machines',
     schema: z.strictObject({ version: z.literal(1), machines: z.array(machineSchema) }),
   });
 
-/** This state's own, made when it is first asked for. Throws STATE_INVALID. */
+/** The machine of this state, whose key is made on first use. Throws STATE_INVALID. */
 export async function ownMachine(state: string): Promise<OwnMachine> {
   const path = keyPathOf(state);
   const pem = (await readTextIfThere(path)) ?? (await makeKey(path));
@@ -71,12 +72,12 @@ export async function ownMachine(state: string): Promise<OwnMachine> {
   }
 }
 
-/** Those whose word this state takes, without itself. Throws STATE_INVALID. */
+/** The machines whose claims this state accepts, without itself. Throws STATE_INVALID. */
 export async function enrolledMachines(state: string): Promise<Machine[]> {
   return (await listIn(state).read(listFile))?.machines ?? [];
 }
 
-/** Takes the place of what was said of the same key before. */
+/** Replaces an earlier entry of the same key. */
 export async function enrollMachine(
   state: string,
   key: Pick<Machine, 'publicKey' | 'name'>,
@@ -92,7 +93,7 @@ export async function enrollMachine(
   return machine;
 }
 
-/** By id or name; gives those that were on the list. Throws MACHINE_UNKNOWN. */
+/** Removes machines by id or name, and returns those removed. Throws MACHINE_UNKNOWN. */
 export async function dismissMachine(state: string, which: string): Promise<Machine[]> {
   const isMeant = ({ id, name }: Machine) => id === which || name === which;
   let dismissed: Machine[] = [];
@@ -123,7 +124,7 @@ async function changeList(state: string, change: (list: Machine[]) => Machine[])
 
 const tokenScheme = 'milliner-machine';
 
-/** What an operator carries from one machine to another: SCHEME:NAME:KEY. */
+/** The text SCHEME:NAME:KEY that an operator copies from one machine to another. */
 export function showToken({ name, publicKey }: Pick<Machine, 'name' | 'publicKey'>): string {
   return `${tokenScheme}:${name}:${publicKey}`;
 }
@@ -140,7 +141,7 @@ export function parseToken(text: string): Pick<Machine, 'name' | 'publicKey'> {
   });
 }
 
-/** Undefined where it is no Ed25519 key. */
+/** Undefined if it is not an Ed25519 key. */
 export function readPublic(base64: string): KeyObject | undefined {
   try {
     const key = createPublicKey({ key: Buffer.from(base64, 'base64'), format: 'der', type: 'spki' });
@@ -158,7 +159,7 @@ function machineId(publicKey: string): string {
   return createHash('sha256').update(Buffer.from(publicKey, 'base64')).digest('hex').slice(0, 32);
 }
 
-/** Whole or not at all, and once: of two that make it at the same time the second takes the first's. */
+/** Writes the key atomically. Two processes may do so at once: the second then uses the key of the first. */
 async function makeKey(path: string): Promise<string> {
   await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
   const { privateKey } = generateKeyPairSync('ed25519');

@@ -1,4 +1,4 @@
-/** What a worker and the process of one of its jobs say to each other. */
+/** The messages between a worker and the process of one of its jobs. */
 import type { Failure } from '../lib/errors/wire.ts';
 import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
 import type { Stage, StageJob } from './job.ts';
@@ -11,16 +11,18 @@ export interface Order {
   state: string;
   storage: Storage;
   allowHostRoot: boolean | undefined;
-  /** Of the private key, for the stage that signs: by this channel alone. */
+  /** Password of the private key, for the sign stage. It passes through this channel alone. */
   password: string | undefined;
-  /** Where this host has the key. */
+  /** Path of the key on this host. */
   keyPath: string | undefined;
 }
 
-/** The answer to `ask`: leave for a while, or a refusal. */
+/** The answer to `ask`: a lease until a deadline, or a refusal. */
 export type Grant = { until: Deadline } | { refused: Failure };
 
-/** In milliseconds, by two clocks: one that nobody sets, and one that goes on while the machine sleeps. */
+/**
+ * Milliseconds on two clocks: a monotonic one that cannot be set, and a wall clock that runs while the machine sleeps.
+ */
 export interface Deadline {
   monotonic: number;
   wall: number;
@@ -30,17 +32,17 @@ export type Told =
   | { step: string }
   | { warn: string }
   | { update: { text: string; done: number; total: number } }
-  /** Whether it may change what others see. */
+  /** Requests a lease before a change that others can see. */
   | { ask: true }
   | { result: Results[Stage] }
   | { failure: Failure };
 
-/** The monotonic clock is the same for all processes of a host, and goes on while one of them is stopped. */
+/** The monotonic clock is the same in all processes of a host, and runs while one of them is stopped. */
 export function now(): Deadline {
   return { monotonic: Number(process.hrtime.bigint() / 1_000_000n), wall: Date.now() };
 }
 
-/** Of now; negative once either clock has passed it. */
+/** Milliseconds from now; negative once either clock has passed the deadline. */
 export function millisecondsTo({ monotonic, wall }: Deadline): number {
   const at = now();
   return Math.min(monotonic - at.monotonic, wall - at.wall);

@@ -1,6 +1,6 @@
 /**
- * What this state knows of the tags that its workers have moved: whoever empties or rewrites the queue's Redis may put
- * an old request into it again, and its images must not take the place of newer ones.
+ * The tags that this state's workers have moved. An attacker who rewrites the queue's Redis can put an old request into
+ * it again, whose images must not replace newer ones; so the times of the moves are stored outside the queue.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -16,7 +16,10 @@ const movesIn = (state: string) =>
   });
 const nameOf = (reference: string) => createHash('sha256').update(reference).digest('hex');
 
-/** Runs fn, which moves the tags for a request of that time, and remembers it. Throws RELEASE_SUPERSEDED, STATE_INVALID. */
+/**
+ * Runs fn, which moves the tags for a request of that time, and records the move. Throws RELEASE_SUPERSEDED,
+ * STATE_INVALID.
+ */
 export async function movingTags<T>(
   state: string,
   references: readonly string[],
@@ -38,7 +41,7 @@ async function requireNewest(state: string, reference: string, at: number): Prom
   });
 }
 
-/** Another worker of this state may have moved it for a later request meanwhile. */
+/** Another worker of this state may have moved the tag for a later request in the meantime. */
 async function remember(state: string, reference: string, at: number): Promise<void> {
   const name = nameOf(reference);
   const moves = movesIn(state);

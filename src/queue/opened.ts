@@ -1,4 +1,7 @@
-/** A job's data and a release's result, once every claim in them was opened: what is worked from, and what is reported. */
+/**
+ * Opens every claim in a job's data and in a release's result. Workers act on nothing else, and commands report nothing
+ * else.
+ */
 import type { Job } from 'bullmq';
 import { courseSchema, openCourse, requireWhole, type OpenedCourse } from './claims.ts';
 import { jobsOf, stageSchema, type Report, type StageData, type StageJob } from './job.ts';
@@ -35,7 +38,7 @@ export async function openStage(
   };
 }
 
-/** It must be the very base that the request names. */
+/** The base must be the one that the request has. */
 async function openBase(
   machines: Machines,
   { release }: OpenedCourse,
@@ -50,7 +53,7 @@ async function openBase(
   return { exchange, plainHttp, bundle: base.locked.bundle, image };
 }
 
-/** Of a finished release. Throws as openStage does. */
+/** The report of a finished release. Throws as openStage does. */
 export async function openReport(machines: Machines, course: unknown): Promise<Report & { request: string }> {
   const parsed = courseSchema.safeParse(course);
   if (!parsed.success) throw forged(job, 'its result is malformed');

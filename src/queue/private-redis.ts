@@ -1,6 +1,7 @@
 /**
- * The private redis-server of a state directory: on a unix socket, started by whoever needs it first, stopped by
- * whoever leaves last. What it has acknowledged is on the disk (append-only, synced), so that it may die at any time.
+ * The private redis-server of a state directory, on a unix socket. The first process that needs it starts it, and the
+ * last one to close stops it. Acknowledged writes are on the disk (append-only, synced), so the server may be killed at
+ * any time.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, truncate, type FileHandle } from 'node:fs/promises';
@@ -15,7 +16,7 @@ import { acquire, withLock } from '../lib/host/locks.ts';
 const socket = 'redis.sock';
 const log = 'redis.log';
 const pollMilliseconds = 20;
-/** Reading a long journal takes a while; a server that cannot start says so at once. */
+/** A long append-only file takes a while to read. A server that cannot start exits at once. */
 const startMilliseconds = 60_000;
 const largestLog = 1024 * 1024;
 
@@ -28,7 +29,7 @@ const settings = {
   loglevel: 'warning',
   save: '',
   appendonly: 'yes',
-  // What was acknowledged stays, whatever happens to the machine.
+  // An acknowledged job must survive a power failure.
   appendfsync: 'always',
   'auto-aof-rewrite-min-size': '16mb',
   'maxmemory-policy': 'noeviction',
@@ -36,9 +37,9 @@ const settings = {
 
 export class PrivateServer {
   readonly #directory: string;
-  /** Held for as long as we use the server: who can have it alone is the last. */
+  /** A shared lock, held while this process uses the server. The process that gets it exclusively is the last one. */
   readonly #user: FileHandle;
-  /** A socket's path may have 107 bytes; through an open directory every path is short. */
+  /** The path of a socket is limited to 107 bytes. A path through an open directory is always short. */
   readonly #place: FileHandle;
   #ensuring: Promise<unknown> = Promise.resolve();
 
@@ -48,7 +49,7 @@ export class PrivateServer {
     this.#place = place;
   }
 
-  /** Throws HOST_MISSING without redis-server, QUEUE_UNAVAILABLE where it does not start. */
+  /** Throws HOST_MISSING without redis-server, QUEUE_UNAVAILABLE if it does not start. */
   static async open(state: string): Promise<PrivateServer> {
     const directory = join(state, 'queue');
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -67,7 +68,7 @@ export class PrivateServer {
     return `/proc/self/fd/${this.#place.fd}/${socket}`;
   }
 
-  /** Starts it where it does not run: also after it was killed. Several processes may ask at once. */
+  /** Starts the server if it does not run, also after it was killed. Several processes may call this at once. */
   async ensure(): Promise<void> {
     const turn = join(this.#directory, 'redis.lock');
     const start = async () => (await this.#answers()) || this.#start();
@@ -76,9 +77,9 @@ export class PrivateServer {
     await ensured;
   }
 
-  /** Stops the server if nobody else uses it. */
+  /** Stops the server if no other process uses it. */
   async close(): Promise<void> {
-    // One that is being started at this moment would be started after we have looked.
+    // A start that is still under way would otherwise finish after the check.
     await this.#ensuring;
     await this.#user.close();
     try {
@@ -105,17 +106,17 @@ export class PrivateServer {
 
   async #stop(): Promise<void> {
     if (!existsSync(this.path)) return;
-    // It closes the connection instead of an answer.
+    // The server closes the connection in place of an answer.
     await this.#ask(async (redis) => (await redis.shutdown()) === 'OK');
     while (await this.#answers()) await sleep(pollMilliseconds);
   }
 
-  /** False where there is no answer. */
+  /** False if the server does not answer. */
   async #ask(question: (redis: Redis) => Promise<boolean>): Promise<boolean> {
-    // Milliseconds: after a shutdown ioredis would wait for an end that has been.
+    // Milliseconds: after a shutdown ioredis would wait for a close event that has already happened.
     const options = { lazyConnect: true, retryStrategy: () => null, disconnectTimeout: 100 };
     const redis = new Redis({ path: this.path, ...options });
-    // The rejected promise says the same.
+    // The rejected promise reports the same error.
     redis.on('error', () => {});
     try {
       await redis.connect();
@@ -145,8 +146,8 @@ export class PrivateServer {
   }
 
   /**
-   * Undefined while another lives, whether it answers or not: two servers on one journal would spoil it. The lock is
-   * inherited, and so held for as long as the server lives.
+   * Undefined if another server process lives, whether it answers or not: two servers would corrupt the append-only
+   * file. The server inherits the lock, and so holds it for its whole life.
    */
   async #spawn(): Promise<{ ended?: string } | undefined> {
     const life = await acquire(join(this.#directory, 'server.lock'), 'exclusive').catch(unlessBusy);
@@ -169,7 +170,7 @@ export class PrivateServer {
   async #unavailable(how: string): Promise<MillinerError> {
     const words = await readFile(join(this.#directory, log), 'utf8').catch(() => '');
     const last = words.trim().split('\n').slice(-5).join('\n');
-    // A log on a full disk says nothing.
+    // On a full disk the log is empty.
     const isFull = saysDiskFull(last) || (await isNearlyFull(this.#directory));
     const code = isFull ? 'DISK_FULL' : 'QUEUE_UNAVAILABLE';
     return new MillinerError(code, `redis-server in ${this.#directory} ${how}: ${last}`, {

@@ -1,34 +1,34 @@
-/** The queues of one Redis, each opened once, and what the queue knows beside its jobs. */
+/** The queues of one Redis, each opened once, and the keys that Milliner stores beside them. */
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { Machines } from './sealed.ts';
 
 export const prefixVariable = 'MILLINER_REDIS_PREFIX';
-/** Of all keys: releases under one prefix know nothing of those under another in the same Redis. */
+/** Prefix of all keys. Two prefixes in one Redis are two independent queues. */
 export const prefix = process.env[prefixVariable] || 'milliner';
-/** Whether keys can be taken apart again. */
+/** Whether keys with this prefix can be split again at their colons. */
 export const isPrefix = (text: string): boolean => /^[\w.-]{1,64}$/.test(text);
 
-/** Keys of our own. */
+/** The keys that are Milliner's own, not BullMQ's. */
 export const keys = {
-  /** Counts the releases, for their names. */
+  /** Counter for the ids of releases. */
   number: `${prefix}:number`,
   /** Hash: recipe to its newest release. */
   newest: `${prefix}:newest`,
-  /** Set: releases that were given up. */
+  /** Set: cancelled releases. */
   cancelled: `${prefix}:cancelled`,
   /** Hash: reference to the time of the request that last moved it. */
   published: `${prefix}:published`,
-  /** Set: names of all queues that ever had a job. */
+  /** Set: names of all queues that have had a job. */
   queues: `${prefix}:queues`,
-  /** Set: workers; each has a key of its own for as long as it lives. */
+  /** Set: workers; each has a key of its own that expires with its heartbeat. */
   workers: `${prefix}:workers`,
   worker: (id: string) => `${prefix}:worker:${id}`,
 } as const;
 
 export class Queues {
   readonly redis: Redis;
-  /** Whose claims count here. */
+  /** The machines whose claims are accepted here. */
   readonly machines: Machines;
   readonly #open = new Map<string, Queue>();
 
@@ -41,13 +41,13 @@ export class Queues {
     const there = this.#open.get(name);
     if (there) return there;
     const queue = new Queue(name, { connection: this.redis, prefix, skipMetasUpdate: true });
-    // Every call says itself what went wrong.
+    // Every call reports its own failure.
     queue.on('error', () => {});
     this.#open.set(name, queue);
     return queue;
   }
 
-  /** For a job's key, as flows name their children: PREFIX:QUEUE:ID. */
+  /** Queue and id of a job's key, as flows name their children: PREFIX:QUEUE:ID. */
   byKey(key: string): { queue: Queue; id: string } {
     const [, name = '', id = ''] = key.split(':');
     return { queue: this.get(name), id };

@@ -1,4 +1,4 @@
-/** What MILLINER_REDIS names: a Redis by TCP, TLS or a unix socket, or the sentinels that know which one is the primary. */
+/** Parses MILLINER_REDIS: a Redis by TCP, TLS or a unix socket, or the sentinels that know the primary. */
 import { isIP } from 'node:net';
 import { MillinerError } from '../lib/errors/error.ts';
 import { isLoopbackHost } from '../lib/http/request.ts';
@@ -8,7 +8,7 @@ export const redisVariable = 'MILLINER_REDIS';
 export const plainVariable = 'MILLINER_REDIS_PLAIN';
 const sentinelPort = 26_379;
 
-/** For ioredis. Throws USAGE, and shows nothing of the text, which may hold a password. */
+/** Connection options for ioredis. Throws USAGE without the text, which may hold a password. */
 export function placeOf(text: string) {
   const sentinels = /^(rediss?)\+sentinel:\/\/(?:([^@/]*)@)?([^@/]+)\/([\w.-]+)(?:\/(\d+))?$/.exec(text);
   if (sentinels) return sentinelsOf(sentinels);
@@ -26,12 +26,12 @@ export function placeOf(text: string) {
     host,
     port: Number(url.port || 6379),
     db: Number(db),
-    // The name that its certificate must have; for an address there is none to send.
+    // The name that the certificate must have. TLS sends no server name for an IP address.
     ...(url.protocol === 'rediss:' && { tls: { ...tls(), ...(isIP(host) === 0 && { servername: host }) } }),
   };
 }
 
-/** `redis+sentinel://[USER:PASSWORD@]HOST[:PORT],HOST[:PORT]/NAME[/DB]`: user and password are those of the Redis. */
+/** `redis+sentinel://[USER:PASSWORD@]HOST[:PORT],HOST[:PORT]/NAME[/DB]`; user and password are those of the Redis. */
 function sentinelsOf([, scheme, user = '', hosts = '', name = '', db = '0']: RegExpExecArray) {
   const places = hosts.split(',').map((one) => {
     if (!URL.canParse(`redis://${one}`)) throw refused();
@@ -44,7 +44,7 @@ function sentinelsOf([, scheme, user = '', hosts = '', name = '', db = '0']: Reg
   return { ...login, sentinels: places, name, db: Number(db), ...secure };
 }
 
-/** Without TLS whoever is on the way reads the password, and writes what he likes. Throws QUEUE_UNSAFE. */
+/** Without TLS an attacker on the network can read the password and change what is sent. Throws QUEUE_UNSAFE. */
 function refusePlain(hosts: readonly string[]): void {
   const outside = hosts.find((host) => !isLoopbackHost(host));
   if (outside === undefined || process.env[plainVariable] === 'yes') return;

@@ -1,4 +1,4 @@
-/** queue retry, cancel, clean. */
+/** For `queue retry`, `queue cancel` and `queue clean`. */
 import type { Job } from 'bullmq';
 import { MillinerError } from '../lib/errors/error.ts';
 import { peekRelease } from './claims.ts';
@@ -6,27 +6,29 @@ import { jobsOf, readFailure, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 import { releaseJob } from './status.ts';
 
-/** Whoever works on it stops within a second; what nobody has begun is removed. Throws RELEASE_NOT_FOUND. */
+/**
+ * Cancels a release. Workers stop its running jobs within a second; waiting jobs are removed. Throws RELEASE_NOT_FOUND.
+ */
 export async function cancelRelease(queues: Queues, id: string): Promise<void> {
   const job = await releaseJob(queues, id);
   if (await isOver(job)) throw notNow(id, 'has ended already');
   await queues.redis.sadd(keys.cancelled, id);
-  // The same may be released again at once.
+  // So that the same release can be queued again at once.
   await job.removeDeduplicationKey();
   for (const child of await childrenOf(queues, job)) {
-    // One that runs cannot be removed, and is stopped by its worker.
+    // A running job cannot be removed; its worker stops it.
     await child.remove().catch(() => undefined);
   }
-  // One that waits for its base need not.
+  // A release that waits for its base must not wait any longer.
   if (await job.isDelayed()) await job.promote().catch(() => undefined);
 }
 
-/** What failed is done again, what was done stays. Throws RELEASE_NOT_FOUND. */
+/** Runs the failed stages again; finished stages stay. Throws RELEASE_NOT_FOUND. */
 export async function retryRelease(queues: Queues, id: string): Promise<void> {
   const job = await releaseJob(queues, id);
   const wasCancelled = await queues.redis.srem(keys.cancelled, id);
   if (!(await job.isFailed())) {
-    // No worker has seen yet that it was given up.
+    // No worker has noticed the cancellation yet, so the release just continues.
     if (wasCancelled === 1 && !(await job.isCompleted())) return;
     throw notNow(id, (await job.isCompleted()) ? 'was released' : 'goes on');
   }
@@ -37,32 +39,36 @@ export async function retryRelease(queues: Queues, id: string): Promise<void> {
     await forget(queues, child);
     await child.retry('failed', again);
   }
-  // Those that are there have left it, of those that are not there is nothing to wait for.
+  // Children that were retried have left the set of failed ones. The rest are removed, and there is nothing to wait
+  // for.
   await queues.redis.del(queues.get(releaseQueue).toKey(`${id}:failed`));
   await forget(queues, job);
   await job.retry('failed', again);
 }
 
-/** What the stages gave is gone: all of them are done again. */
+/** Removes all stages, so that they run again: the blobs that they produced are gone. */
 async function forgetStages(queues: Queues, job: Job): Promise<void> {
   for (const child of await childrenOf(queues, job)) await child.remove();
   const sets = ['processed', 'failed', 'dependencies'].map((set) => `${job.id}:${set}`);
   await queues.redis.del(sets.map((set) => queues.get(releaseQueue).toKey(set)));
 }
 
-/** BullMQ counts lost workers for a job's whole life, and fails at once what has had too many. */
+/**
+ * Resets BullMQ's count of lost workers, which lasts for a job's whole life. A job that has reached the limit would
+ * fail at once.
+ */
 async function forget(queues: Queues, job: Job): Promise<void> {
   await queues.redis.hdel(queues.get(job.queueName).toKey(job.id!), 'stc', 'defa');
 }
 
 export async function failedReleases(queues: Queues): Promise<string[]> {
   const jobs = await queues.get(releaseQueue).getFailed();
-  // A base before what stands on it: it was queued earlier.
+  // A base was queued earlier than the recipes built on it.
   const timed = jobs.map((job) => ({ id: job.id!, at: peekRelease(job.data).at }));
   return timed.toSorted((a, b) => a.at - b.at).map(({ id }) => id);
 }
 
-/** Forgets releases that ended more than so many milliseconds ago, with their jobs. Gives how many. */
+/** Removes releases that ended more than `olderThan` milliseconds ago, with their jobs. Returns their ids. */
 export async function cleanReleases(queues: Queues, olderThan: number): Promise<string[]> {
   const queue = queues.get(releaseQueue);
   const before = Date.now() - olderThan;
@@ -73,7 +79,7 @@ export async function cleanReleases(queues: Queues, olderThan: number): Promise<
   for (const job of ended) {
     const children = await childrenOf(queues, job);
     const running = await Promise.all(children.map((child) => child.isActive()));
-    // A sibling of what failed may still be at work.
+    // Another stage of a failed release may still be running.
     if (running.includes(true)) continue;
     for (const child of children) await child.remove();
     await job.remove();
@@ -84,7 +90,7 @@ export async function cleanReleases(queues: Queues, olderThan: number): Promise<
   return removed;
 }
 
-/** No release that goes on is older than what these times would refuse. */
+/** Removes the times of moved tags that are older than every release that could still run: they can refuse none. */
 async function forgetReferences(queues: Queues): Promise<void> {
   const jobs = await queues
     .get(releaseQueue)

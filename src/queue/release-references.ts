@@ -1,11 +1,11 @@
-/** Where a release goes to: templates of the command line or of the recipe, filled in. */
+/** The references that a release is published as: templates of the command line or the recipe, filled in. */
 import { MillinerError } from '../lib/errors/error.ts';
 import { fillTemplate } from '../lib/host/template.ts';
 import { parseReference, showReference } from '../lib/registry/reference.ts';
 import type { Recipe } from '../stages/recipe/schema.ts';
 import type { Release } from './claims.ts';
 
-/** What the command line says, or the recipe: its repositories with its tags. */
+/** Fills in the templates of the command line, or else the repositories and tags of the recipe. */
 export function fillReferences(recipe: Recipe, path: string, given: readonly string[]): string[] {
   const { publish } = recipe;
   const own = publish?.to.flatMap((place) => publish.tags.map((tag) => `${place}:${tag}`)) ?? [];
@@ -33,7 +33,7 @@ export function fillReferences(recipe: Recipe, path: string, given: readonly str
   });
 }
 
-/** An image is of one architecture, and a tag is of one image. */
+/** Refuses one tag for several architectures: an image is of one architecture, and a tag is of one image. */
 export function refuseOneForAll(recipe: string, arches: readonly string[], to: readonly string[]): void {
   const alike = to.find((reference) => !reference.includes('{{arch}}'));
   if (arches.length === 1 || alike === undefined) return;

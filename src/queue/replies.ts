@@ -1,4 +1,4 @@
-/** What a Redis answers in place of doing what it was asked, as our own errors. */
+/** Translates error replies of Redis into errors with a code. */
 import { MillinerError, type ErrorCode } from '../lib/errors/error.ts';
 
 const ofReplica = /^(?:READONLY|MASTERDOWN)/;
@@ -12,7 +12,7 @@ const meanings: readonly [RegExp, ErrorCode, string][] = [
   [/^(?:NOAUTH|WRONGPASS|NOPERM|ERR (?:invalid password|Client sent AUTH))/, 'QUEUE_DENIED', 'refuses'],
 ];
 
-/** Undefined for what is no such answer. */
+/** Undefined for any other error. */
 export function asQueueError(error: unknown): MillinerError | undefined {
   if (!(error instanceof Error) || error.name !== 'ReplyError') return undefined;
   const words = wordsOf(causeOf(error));
@@ -21,24 +21,24 @@ export function asQueueError(error: unknown): MillinerError | undefined {
   return new MillinerError(code, `the queue's Redis ${what}: ${words.slice(0, 200)}`, { cause: error });
 }
 
-/** Whether it is refused for being a replica's to do. */
+/** Whether a replica has refused the command. */
 export const isOfReplica = (error: Error): boolean => ofReplica.test(wordsOf(error));
 
 /**
- * What a command was answered, in a script too. Redis 6.2: `ERR Error running script (call to f_HEX): @user_script:62:
- * @user_script: 62: -READONLY ...`; later ones begin with the answer itself.
+ * The text of the reply, also of a command in a script. Redis 6.2: `ERR Error running script (call to f_HEX):
+ * @user_script:62: @user_script: 62: -READONLY ...`; later versions begin with the reply itself.
  */
 function wordsOf({ message }: Error): string {
   return message.replace(/^ERR Error running script.*?: (?:@user_script:\s*\d+: )*-?/, '');
 }
 
-/** A transaction was refused for what one of its commands was. */
+/** A transaction fails with EXECABORT; the cause is the error of one of its commands. */
 function causeOf(error: Error): Error {
   const { previousErrors: [first] = [] } = error as { previousErrors?: Error[] };
   return error.message.startsWith('EXECABORT') && first ? first : error;
 }
 
-/** Trouble of the Redis that may pass, in whatever error it comes; undefined for any other. */
+/** Trouble of the Redis that may pass, as our error or ioredis's; undefined for any other error. */
 export function queueTrouble(error: unknown): MillinerError | undefined {
   const known = error instanceof MillinerError ? error : asQueueError(error);
   return known?.code === 'QUEUE_FULL' || known?.code === 'QUEUE_UNAVAILABLE' ? known : undefined;

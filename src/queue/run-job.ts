@@ -1,4 +1,4 @@
-/** A job in a process of its own: its heavy work holds up no event loop that has locks to renew. */
+/** Runs a job in a process of its own. Heavy work in the worker's process would delay the renewal of its locks. */
 import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../lib/errors/error.ts';
@@ -11,19 +11,19 @@ import type { Grant, Order, Told } from './messages.ts';
 import type { Results } from './stages.ts';
 
 export interface TaskHooks {
-  /** A line of its story. */
+  /** Called with each line of the job's log. */
   onStep: (text: string, level: 'info' | 'warn') => void;
   onUpdate: (text: string, done: number, total: number) => void;
-  /** Asked before each change that others can see. */
+  /** Requests a lease, before each change that others can see. */
   ask: () => Promise<Grant>;
 }
 
-/** What a job needs to end its containers and unmount what it has mounted. */
+/** Time for a job to end its containers and unmount its file systems. */
 const graceMilliseconds = 30_000;
 const lastWords = 20;
 const child = join(import.meta.dirname, `job-process${extname(import.meta.filename)}`);
 
-/** Gives the stage's result. Throws what the stage threw; INTERRUPTED once the signal has ended it; WORKER_DIED. */
+/** Returns the stage's result. Throws the stage's error; INTERRUPTED after `signal`; WORKER_DIED. */
 export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSignal): Promise<Results[Stage]> {
   signal.throwIfAborted();
   const task = startModule(child);
@@ -47,7 +47,7 @@ export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSigna
     const how = await ended;
     if (told && 'result' in told) return told.result;
     if (told) throw errorFrom(told.failure);
-    // It could not clear up what it had mounted and started.
+    // The process did not clean up its mounts and child processes.
     if (task.pid !== undefined) killGroup(task.pid);
     await removeDeadWorkspaces(order.state);
     if (signal.aborted) throw new MillinerError('INTERRUPTED', 'the process of the job was ended');
@@ -59,11 +59,15 @@ export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSigna
 
 type Task = ReturnType<typeof startModule>;
 
-/** How it ended. Not its exit counts, which may be heard before its last words, but the end of all its channels. */
+/**
+ * Resolves with the exit code or signal. Waits for the end of all channels, because `exit` may come before the last
+ * message.
+ */
 function endOf(task: Task): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   task.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
-  // One that cannot be started has no end; to one that has just ended a message fails, and its end says more.
+  // A process that cannot be started has no `close`. A message to one that has just ended fails too, and its `close`
+  // says more.
   task.on('error', (error) => task.pid === undefined && resolve(error.message));
   return promise;
 }
@@ -76,7 +80,7 @@ async function answer(task: Task, { ask }: TaskHooks): Promise<void> {
 async function end(task: Task): Promise<void> {
   task.kill('SIGTERM');
   await sleep(graceMilliseconds, undefined, { ref: false });
-  // With all that it has started: they are in its session.
+  // Kill its children too: they are in its session.
   if (task.exitCode === null && task.signalCode === null && task.pid !== undefined) killGroup(task.pid);
 }
 

@@ -1,6 +1,6 @@
 /**
- * What machines give each other through the queue: JSON in a DSSE envelope (https://github.com/secure-systems-lab/dsse),
- * signed by the machine that gives it. The queue carries it and vouches for nothing.
+ * Claims that machines pass through the queue: JSON in a DSSE envelope (https://github.com/secure-systems-lab/dsse),
+ * signed by the machine that makes it. The queue itself is not trusted.
  */
 import { createHash, sign, verify } from 'node:crypto';
 import { dsse } from '@sigstore/core';
@@ -16,7 +16,7 @@ import {
   type Right,
 } from './machine.ts';
 
-/** Bytes in base64: the longest are requests with many references. */
+/** Bytes in base64. The longest claims are requests with many references. */
 const longestPayload = 1 << 20;
 
 export const sealedSchema = z.strictObject({
@@ -26,7 +26,7 @@ export const sealedSchema = z.strictObject({
 });
 export type Sealed = z.infer<typeof sealedSchema>;
 
-/** A kind of claim: what it says, and what a machine must be allowed to do for it to count. */
+/** A kind of claim: its content, and the right that a machine needs to make it. */
 export interface Claim<T> {
   name: string;
   right: Right;
@@ -36,11 +36,14 @@ export interface Claim<T> {
 export interface Opened<T> {
   body: T;
   by: Machine;
-  /** Of the payload: which claim it is. */
+  /** Digest of the payload, which identifies the claim. */
   digest: Digest;
 }
 
-/** Those whose word counts here, this machine among them. Read anew each time: what was dismissed counts no more. */
+/**
+ * The machines whose claims are accepted here, this one included. The list is read for each claim, so that a dismissed
+ * machine is refused at once.
+ */
 export class Machines {
   readonly #state: string;
 
@@ -56,7 +59,10 @@ export class Machines {
     return { payloadType, payload: payload.toString('base64'), signatures: [{ keyid: machine.id, sig }] };
   }
 
-  /** Throws QUEUE_FORGED for what nobody sealed, MACHINE_UNKNOWN for who has not the right, RELEASE_FAILED for another version's. */
+  /**
+   * Throws QUEUE_FORGED for a missing or wrong seal, MACHINE_UNKNOWN for a machine without the right, RELEASE_FAILED
+   * for another version's claim.
+   */
   async open<T>(claim: Claim<T>, sealed: unknown): Promise<Opened<T>> {
     const { payloadType, payload, signatures } = envelopeOf(claim, sealed);
     const { keyid, sig } = signatures[0]!;
@@ -81,7 +87,10 @@ export class Machines {
   }
 }
 
-/** What it says, by nobody's word: to show it, and for what harms nobody. Throws QUEUE_FORGED, RELEASE_FAILED. */
+/**
+ * Reads a claim without verifying its seal: to show it, and for steps that can do no harm. Throws QUEUE_FORGED,
+ * RELEASE_FAILED.
+ */
 export function peek<T>(claim: Claim<T>, sealed: unknown): { body: T; digest: Digest } {
   const content = Buffer.from(envelopeOf(claim, sealed).payload, 'base64');
   return { body: bodyOf(claim, content), digest: digestOf(content) };

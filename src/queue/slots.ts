@@ -1,4 +1,7 @@
-/** How many heavy jobs run at once, whichever queues they come from. What finishes a release goes before what begins one. */
+/**
+ * Limits how many heavy jobs run at once, over all queues. Jobs near the end of a release go before those that begin
+ * one.
+ */
 export class Slots {
   #free: number;
   readonly #waiting: { rank: number; begin: () => void }[] = [];
@@ -7,7 +10,7 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Runs fn when there is room; lower ranks first. Throws the signal's reason while it waits. */
+  /** Runs fn when a slot is free; lower ranks go first. Throws the signal's reason while it waits. */
   async run<T>(rank: number, signal: AbortSignal, fn: () => Promise<T>): Promise<T> {
     await this.#take(rank, signal);
     try {

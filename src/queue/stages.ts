@@ -1,4 +1,7 @@
-/** What each stage of a release does, in the process that was started for it: calls of the pipeline, digests in and out. */
+/**
+ * The work of each stage of a release, in the process of its job: calls of the pipeline, with digests as input and
+ * output.
+ */
 import { MillinerError } from '../lib/errors/error.ts';
 import { build } from '../pipeline/build/build.ts';
 import { bootFailure, bootRecorded } from '../pipeline/instance/boot.ts';
@@ -29,13 +32,13 @@ import type { Stage, StageJob } from './job.ts';
 
 export interface Grants {
   fence: Fence;
-  /** Of the private key, for the stage that signs. */
+  /** Password of the private key, for the sign stage. */
   password: string | undefined;
-  /** Where this host has the key. */
+  /** Path of the key on this host. */
   keyPath: string | undefined;
 }
 
-/** What each stage gives, besides the request that it is for. */
+/** The result of each stage, without the request that it is for. */
 export interface Results {
   lock: Omit<Locked, 'request'>;
   build: Built;
@@ -47,7 +50,7 @@ type Work<S extends Stage> = (context: Context, job: StageJob, grants: Grants) =
 
 export const work: { [S in Stage]: Work<S> } = { lock, build: buildAndBoot, sign, publish };
 
-/** The lock that came with the recipe is held to it; one that did not come is made. */
+/** Checks that the recipe fits the lock that came with it, or makes a lock if none came. */
 async function lock(context: Context, { data, base }: StageJob): Promise<Results['lock']> {
   if (base) await obtain(await besideBase(context, base), base.bundle);
   const held = async (recipe: string) => {
@@ -62,7 +65,7 @@ async function lock(context: Context, { data, base }: StageJob): Promise<Results
   return withBundle(context, data.bundle, held, base?.bundle);
 }
 
-/** With the exchange of the base's release in place of its own: another repository, unless one was named for all. */
+/** Uses the exchange of the base's release in place of this one's: they may be two repositories. */
 async function besideBase(context: Context, base: NonNullable<StageJob['base']>): Promise<Context> {
   const { exchange, plainHttp } = base;
   if (exchange === undefined) return context;
@@ -72,12 +75,12 @@ async function besideBase(context: Context, base: NonNullable<StageJob['base']>)
 async function buildAndBoot(context: Context, { data, arch, base }: StageJob): Promise<Built> {
   if (base?.image) await importImages(await besideBase(context, base), base.image.records);
   const record = await withBundle(context, data.bundle, (recipe) => build(context, recipe, { arch: arch! }));
-  // A digest that has passed here need not pass again.
+  // An image that has passed here before is not booted again.
   const known = await readVerdict(context.state, record.manifestDigest);
   const verdict = known?.passed === true ? known : await bootRecorded(context, record);
   if (!verdict.passed) throw bootFailure(verdict, await leaveBytes(context, bytesOf(verdict)));
   const sboms = await sbomsOf(context, record);
-  // Only what has booted leaves this machine.
+  // Only an image that has booted leaves this machine.
   const records = await leaveImage(context, record);
   return {
     arch: arch as Built['arch'],
@@ -122,8 +125,8 @@ async function sign(context: Context, job: StageJob, { fence, password, keyPath:
 }
 
 /**
- * Registries have no compare-and-set for what hangs on an image: one who signed it at the same time, and was stopped
- * for it, may have written over what we had written. Reading it back shows that.
+ * Retries once when another signer has overwritten what we attached. A registry has no compare-and-set for the
+ * attachments of an image; reading them back shows the loss.
  */
 function onceMore<T>({ progress }: Context, again: () => Promise<T>): (error: unknown) => Promise<T> {
   return (error) => {
@@ -145,7 +148,7 @@ async function publish(context: Context, job: StageJob, { fence }: Grants): Prom
   return { tags };
 }
 
-/** Its manifest and configuration are here afterwards; layers come when a registry lacks them. */
+/** Fetches manifest and configuration. Layers are fetched when a registry lacks them. */
 async function storedImage(context: Context, { records, manifestDigest }: Built): Promise<StoredImage> {
   const record = parseRecord(await obtainBytes(context, records.at(-1)!));
   if (record.manifestDigest !== manifestDigest)

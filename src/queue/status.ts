@@ -1,4 +1,4 @@
-/** What the queue holds, for people and programs: releases, their stages with logs, and who works. */
+/** The content of the queue for people and programs: releases, their stages with logs, and workers. */
 import type { Job, JobState } from 'bullmq';
 import { z } from 'zod';
 import { MillinerError } from '../lib/errors/error.ts';
@@ -8,7 +8,7 @@ import { jobFailureOf, jobsOf, readFailure, releaseQueue, type Report, type Stag
 import { openReport } from './opened.ts';
 import { keys, type Queues } from './queues.ts';
 
-/** `unconfirmed`: the queue says that it was released, and no machine that is enrolled here does. */
+/** `unconfirmed`: the queue has a result, but no machine that is enrolled here has sealed it. */
 export type ReleaseState = 'queued' | 'running' | 'released' | 'failed' | 'cancelled' | 'unconfirmed';
 export type StageState = 'queued' | 'running' | 'retrying' | 'done' | 'failed';
 
@@ -21,10 +21,10 @@ export interface StageStatus {
   /** ISO 8601. */
   started?: string;
   finished?: string;
-  /** What is going on. */
+  /** The current activity. */
   progress?: string;
   error?: Failure;
-  /** Where no live worker takes its queue: which that is. */
+  /** The job's queue, if no live worker takes jobs from it. */
   unserved?: string;
   logs?: string[];
 }
@@ -37,7 +37,7 @@ export interface ReleaseStatus {
   queued: string;
   finished?: string;
   to: string[];
-  /** The release of its base that it waits for. */
+  /** The release of its base, if it waits for that. */
   waitsFor?: string;
   stages: StageStatus[];
   report?: Report;
@@ -53,12 +53,12 @@ const workerSchema = z.object({
   takes: z.array(line).max(1000),
   running: z.array(line).max(10_000),
 });
-/** What a worker says of itself; nothing is decided by it. */
+/** What a worker reports about itself. It is unsigned, so nothing is decided by it. */
 export type WorkerStatus = z.infer<typeof workerSchema>;
 
 const unfinishedStates = ['active', 'waiting', 'prioritized', 'delayed', 'waiting-children'] as const;
 
-/** Unfinished releases, and the newest of those that have ended; oldest first. */
+/** Unfinished releases and the newest `finished` ended ones, oldest first. */
 export async function listReleases(queues: Queues, finished: number): Promise<ReleaseStatus[]> {
   const queue = queues.get(releaseQueue);
   const [open, done, failed] = await Promise.all([
@@ -66,7 +66,7 @@ export async function listReleases(queues: Queues, finished: number): Promise<Re
     finished > 0 ? queue.getCompleted(0, finished - 1) : [],
     finished > 0 ? queue.getFailed(0, finished - 1) : [],
   ]);
-  // A job may be removed between two looks.
+  // A job may be removed between the two calls.
   const jobs = [...open, ...done, ...failed].filter((job) => job !== undefined);
   const unique = [...new Map(jobs.map((job) => [job.id, job])).values()];
   const workers = await listWorkers(queues);
@@ -74,7 +74,7 @@ export async function listReleases(queues: Queues, finished: number): Promise<Re
   return found.toSorted((a, b) => (a.queued < b.queued ? -1 : 1));
 }
 
-/** With the logs of its jobs. Throws RELEASE_NOT_FOUND. */
+/** Throws RELEASE_NOT_FOUND. */
 export async function findRelease(queues: Queues, id: string, logs = true): Promise<ReleaseStatus> {
   return describeRelease(queues, await releaseJob(queues, id), logs);
 }
@@ -89,7 +89,7 @@ export async function releaseJob(queues: Queues, id: string): Promise<Job> {
   throw new MillinerError('RELEASE_NOT_FOUND', `the queue has no release ${id}`);
 }
 
-/** Those that have said within the last seconds that they live. */
+/** Workers with a heartbeat in the last seconds. */
 export async function listWorkers({ redis }: Queues): Promise<WorkerStatus[]> {
   const ids = await redis.smembers(keys.workers);
   if (ids.length === 0) return [];
@@ -99,7 +99,7 @@ export async function listWorkers({ redis }: Queues): Promise<WorkerStatus[]> {
   return texts.flatMap((said) => (said == null ? [] : readWorker(said)));
 }
 
-/** Nothing of what no worker of ours says. */
+/** Ignores an entry that no worker of this version has written. */
 function readWorker(said: string): WorkerStatus[] {
   try {
     return [workerSchema.parse(JSON.parse(said))];
@@ -108,7 +108,7 @@ function readWorker(said: string): WorkerStatus[] {
   }
 }
 
-/** One that nobody has sealed is shown as such, and hides no other. */
+/** A release whose request cannot be read is shown as such, so that it does not hide the others. */
 async function describeAny(
   queues: Queues,
   job: Job,
@@ -180,7 +180,7 @@ function releaseState(
   return steps.some((step) => step.state !== 'queued') ? 'running' : 'queued';
 }
 
-/** Those that have begun or could; the others follow when it is their turn. */
+/** The stages that are in the queue; later ones are added when their turn comes. */
 async function describeStages(
   queues: Queues,
   release: string,
@@ -229,7 +229,7 @@ async function describeStage(queues: Queues, job: Job, look: Look): Promise<Stag
   };
 }
 
-/** By reading alone: BullMQ asks by a script, which only who may write there may run. */
+/** Uses read commands alone: BullMQ's own query is a script, which a Redis user without write access may not run. */
 async function stageState(job: Job): Promise<StageState> {
   if (await job.isActive()) return 'running';
   if (await job.isDelayed()) return 'retrying';

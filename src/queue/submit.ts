@@ -1,4 +1,4 @@
-/** release: recipes become releases in the queue, bases first; the same one twice is one. */
+/** For `release`: adds recipes to the queue as releases, bases first. A release that is queued already is joined. */
 import { randomUUID } from 'node:crypto';
 import { MillinerError } from '../lib/errors/error.ts';
 import { arches as knownArches, hostArch } from '../lib/host/arch.ts';
@@ -24,32 +24,32 @@ export interface Submission {
   recipes: readonly string[];
   /** Id of the private key. */
   key: string;
-  /** Instead of what the recipes say: HOST/REPOSITORY:TAG with {{name}}, {{release}}, {{date}}, {{arch}}. */
+  /** In place of the recipe's references: HOST/REPOSITORY:TAG with {{name}}, {{release}}, {{date}}, {{arch}}. */
   to: readonly string[];
-  /** The recipes are a stranger's: see reach.ts. */
+  /** The recipes are untrusted: see reach.ts. */
   untrusted: boolean;
   plainHttp: boolean;
-  /** Both layouts of signatures where it is left out. */
+  /** The one layout of signatures to write; both where it is absent. */
   only: Layout | undefined;
   priority: keyof typeof priorities;
-  /** HOST/REPOSITORY where workers of several machines leave blobs for each other. */
+  /** HOST/REPOSITORY where workers of several machines exchange blobs. */
   exchange: string | undefined;
-  /** Whether the queue is one of several machines. */
+  /** Whether several machines use the queue. */
   shared: boolean;
 }
 
 export interface Submitted {
   release: string;
   recipe: string;
-  /** Digest of the request: what the outcome must be about. */
+  /** Digest of the request, which the result must have. */
   request: Digest;
-  /** Whether it was in the queue already. */
+  /** Whether the same release was in the queue already. */
   joined: boolean;
 }
 
 type Content = Omit<Release, 'at' | 'base'>;
 
-/** Nothing is queued unless every recipe can be. Throws what recipes, references and registries throw; USAGE. */
+/** Queues all recipes or none. Throws the errors of recipes, references and registries; USAGE. */
 export async function submit(context: Context, queues: Queues, submission: Submission): Promise<Submitted[]> {
   const run = randomUUID();
   const ready: { release: Content; bases: string[] }[] = [];
@@ -71,7 +71,7 @@ export async function submit(context: Context, queues: Queues, submission: Submi
 
 type Base = NonNullable<Release['base']>;
 
-/** Of bases, lowest first, the release of the uppermost that has one to wait for. */
+/** The release to wait for: that of the uppermost base that has one. Bases are given lowest first. */
 async function nearest(
   bases: readonly string[],
   find: (base: string) => Promise<Base | undefined>,
@@ -143,19 +143,19 @@ async function add(queues: Queues, content: Omit<Release, 'at'>): Promise<Submit
   const joined = job.id !== id;
   const there = joined ? (await queues.get(releaseQueue).getJob(job.id!))?.data : { request };
   const opened = await machines.open(claims.request, (there as { request?: unknown } | undefined)?.request);
-  // What lies there under the same name may be anything.
+  // The queue is not trusted: the job under this id may hold any request.
   if (identityOf(opened.body) !== identityOf(content))
     throw forged(claims.request, 'it asks for something else');
   return { release: job.id!, recipe, request: opened.digest, joined };
 }
 
-/** Two requests of one identity are one release. */
+/** Two requests with the same identity are one release. */
 function identityOf(content: Omit<Release, 'at'>): string {
   const { recipe, bundle, to, key, arches, plainHttp, only } = content;
   return canonicalDigest({ recipe, bundle, to, key, arches, plainHttp, only });
 }
 
-/** The newest release of a recipe, while it goes on. */
+/** The newest release of a recipe, if it has not ended. */
 async function unfinished(queues: Queues, recipe: string): Promise<Base | undefined> {
   const id = await queues.redis.hget(keys.newest, recipe);
   if (id === null) return undefined;

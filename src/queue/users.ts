@@ -1,7 +1,7 @@
 /**
- * Users of a shared Redis (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/), one for each part
- * of the work: what a machine need not write it cannot. The claims in the queue are sealed besides: a user limits what
- * whoever has its password can disturb.
+ * Users of a shared Redis (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/), one for each
+ * role, so that a machine can write only the keys that it needs. A stolen password can still disturb the queue within
+ * these keys; it cannot forge claims, which are sealed.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
@@ -15,11 +15,11 @@ import { redisVariable } from './redis-address.ts';
 export const parts = ['submit', 'build', 'sign'] as const;
 export type Part = (typeof parts)[number];
 
-/** Patterns of keys below the prefix that each may write; `%R~` may only be read. */
+/** Patterns of keys below the prefix that each role may write. It may read all of them (`%R~`). */
 const writes: Record<Part, readonly string[]> = {
-  // Releases, their names, and which were given up.
+  // Releases, their counter, and which were cancelled.
   submit: ['release', 'release:*', 'number', 'newest', 'cancelled', 'queues'],
-  // A stage that ends says so to its release.
+  // A stage that ends updates the job of its release.
   build: ['lock-*', 'build-*', 'release', 'release:*', 'workers', 'worker:*'],
   // Moves releases on, into every queue; retries and cleans.
   sign: ['*'],
@@ -38,13 +38,13 @@ export function aclLine(part: Part, password: string): string {
 const nameOf = (part: Part) => `${prefix}-${part}`;
 
 export interface UserFiles {
-  /** For Redis: aclfile, or its lines in redis.conf. */
+  /** For Redis: an aclfile, or lines for redis.conf. */
   acl: string;
-  /** For the machines: MILLINER_REDIS with the user's password. */
+  /** For the machines: environment files with MILLINER_REDIS and the user's password. */
   environments: Record<Part, string>;
 }
 
-/** `url` names the Redis without a user. Never writes over a file. Throws USAGE, OUTPUT_UNUSABLE, DISK_FULL. */
+/** `url` is that of the Redis, without a user. Never overwrites a file. Throws USAGE, OUTPUT_UNUSABLE, DISK_FULL. */
 export async function writeUsers(directory: string, url: string): Promise<UserFiles> {
   const passwords = parts.map((part) => [part, randomBytes(32).toString('base64url')] as const);
   const environments = passwords.map(([part, password]) => {
@@ -61,7 +61,7 @@ export async function writeUsers(directory: string, url: string): Promise<UserFi
       written.push(path);
     }
   } catch (error) {
-    // Half of them would be of no use, and in the way of the next attempt.
+    // A partial set is useless, and would make the next attempt fail.
     for (const path of written) await rm(path, { force: true });
     throw error;
   }

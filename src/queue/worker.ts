@@ -1,4 +1,4 @@
-/** A worker: consumers of all queues whose jobs this host can do, and what holds them together. */
+/** A worker: consumers of all queues whose jobs this host can do, with their shared slots and heartbeat. */
 import type { Job } from 'bullmq';
 import { randomUUID } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
@@ -32,12 +32,12 @@ export interface WorkerOptions {
   storage: Storage;
   allowHostRoot: boolean | undefined;
   connection: Connection;
-  /** How many heavy jobs at once; the number of cores unless told. */
+  /** How many heavy jobs run at once; default: the number of cores. */
   slots?: number | undefined;
   keyring: Keyring;
-  /** What it takes, where that is not all it can do. */
+  /** The role that the worker is limited to. */
   only?: Part | undefined;
-  /** What this host can do, from doctor. */
+  /** What this host can do, as doctor found it. */
   findings: readonly Finding[];
   log: Log;
 }
@@ -46,17 +46,17 @@ export interface WorkerOptions {
 export const parts = ['build', 'sign'] as const;
 export type Part = (typeof parts)[number];
 
-/** Milliseconds. */
+/** Milliseconds between two reports of the same trouble. */
 const complaintPause = 10_000;
-/** A host whose disk is full leaves the work to others for a while. */
+/** Milliseconds in which a host with a full disk takes no builds, so that others take them. */
 const fullDiskPause = 10_000;
-/** A running job may finish before a worker that is to stop hands it back. */
+/** Milliseconds in which running jobs may finish before a stopping worker hands them back. */
 const graceMilliseconds = 10_000;
-/** For jobs to clear up after themselves, and for saying so. */
+/** Milliseconds for jobs to clean up and to report. */
 const stopMilliseconds = 45_000;
-/** A Redis that has not come back for so long is not waited for by a worker that stops. */
+/** Milliseconds. A stopping worker does not wait longer for a Redis that is down. */
 const awayMilliseconds = 5000;
-/** Releases take no time themselves: they only wait for their stages. */
+/** A release job itself does no work: it waits for its stages. */
 const releasesAtOnce = 32;
 
 export class ReleaseWorker {
@@ -78,7 +78,7 @@ export class ReleaseWorker {
     this.queues = new Queues(options.connection.redis, options.state);
   }
 
-  /** Queues that it takes jobs from. */
+  /** Names of the queues that it takes jobs from. */
   get takes(): string[] {
     return [...this.#consumers.keys()];
   }
@@ -115,11 +115,11 @@ export class ReleaseWorker {
   }
 
   /**
-   * Takes nothing more, lets what runs end or, after a while, hands it back. Where the Redis is away, nobody can be
-   * told, and others take the jobs once their locks have run out.
+   * Takes no more jobs, and hands running ones back after `grace` milliseconds. While the Redis is down they cannot be
+   * handed back; other workers take them once their locks expire.
    */
   async stop({ grace = graceMilliseconds }: { grace?: number } = {}): Promise<void> {
-    // A Redis that was left for good takes no results. What is still asked of one ends with the connection.
+    // A connection that is closed for good accepts no results, and drops pending commands.
     const inOrder = this.#stopInOrder(this.queues.redis.status === 'end' ? 0 : grace).catch((error: Error) =>
       this.#complain(error),
     );
@@ -149,7 +149,7 @@ export class ReleaseWorker {
     while (this.running.length > 0 && Date.now() < deadline && !this.#over.signal.aborted) await sleep(50);
   }
 
-  /** After the time, or when nothing runs here any more and there is no Redis to tell of it. */
+  /** Resolves after the time, or earlier if no job runs and the Redis is down. */
   async #giveUp(most: number): Promise<void> {
     const deadline = Date.now() + most;
     for (let since = Date.now(); Date.now() < deadline && !this.#over.signal.aborted; await sleep(100)) {
@@ -236,7 +236,7 @@ export class ReleaseWorker {
     }
   }
 
-  /** With this machine's word. */
+  /** Seals the stage's result as a claim of this machine. */
   #seal({ request, stage, data, images }: StageJob, result: Results[Stage]): Promise<Sealed> {
     const { machines } = this.queues;
     if (stage === 'lock') return machines.seal(claims.locked, { request, ...(result as Results['lock']) });
@@ -259,7 +259,7 @@ export class ReleaseWorker {
     if (code === 'DISK_FULL') void this.#rest();
   }
 
-  /** Leaves what fills disks to others. */
+  /** Takes no jobs that fill disks for a while, so that other workers take them. */
   async #rest(): Promise<void> {
     if (this.#stopping) return;
     const heavy = [...this.#consumers.values()].filter(({ queue }) => /^(?:lock|build)-/.test(queue));
@@ -269,7 +269,7 @@ export class ReleaseWorker {
     if (!this.#stopping) await Promise.all(heavy.map((consumer) => consumer.resume()));
   }
 
-  /** A Redis that is away is told of now and then: every connection finds it out again and again. */
+  /** Reports each trouble at intervals only: every connection meets it again and again. */
   #complain({ message }: Error): void {
     if (Date.now() - (this.#complaints.get(message) ?? 0) < complaintPause) return;
     this.#complaints.set(message, Date.now());
@@ -292,5 +292,5 @@ export class ReleaseWorker {
   }
 }
 
-/** What is nearly finished goes first. */
+/** Jobs near the end of a release go first. */
 const ranks: Record<Stage, number> = { publish: 0, sign: 1, build: 2, lock: 3 };

@@ -1,4 +1,4 @@
-/** What a base's unpacked tree tells: every file of it, and what its rpm database says is installed. */
+/** Reads the unpacked tree of a base: all its files, and the packages in its rpm database. */
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { lstatIfThere } from '../../lib/host/files.ts';
@@ -17,7 +17,7 @@ import { storeTree } from '../state/trees.ts';
 import { withWorkspace } from '../state/workspace.ts';
 
 export type DescribedTree = Pick<BaseRecord, 'tree' | 'dbPath' | 'packages'> & {
-  /** Seconds: when the newest package was built. */
+  /** Seconds since 1970: the build time of the newest package. */
   newest: number;
 };
 
@@ -41,7 +41,7 @@ export async function describeTree(
   });
 }
 
-/** Runs fn with files that have the headers of those of a base's packages that are named; none where there is no base. */
+/** Runs fn with header files of the `named` packages of a base; with none if there is no base. */
 export async function withInstalled<T>(
   context: Context,
   base: Pick<BaseRecord, 'snapshot' | 'dbPath'> | undefined,
@@ -58,17 +58,17 @@ export async function withInstalled<T>(
   });
 }
 
-/** Each regular file gets its digest, as in a tree whose layers were written here. */
+/** Computes the digest of each regular file, as for a tree whose layers were written here. */
 export async function readContents(root: string, tree: Tree): Promise<void> {
   for (const { content } of layerMembers(root, { entries: [...tree.values()], deleted: [] })) {
     for await (const piece of content ?? []) void piece;
   }
 }
 
-/** Berkeley DB's file, and ndb's. */
+/** The database files of Berkeley DB and ndb. */
 const otherForms = ['Packages', 'Packages.db'];
 
-/** Absolute, without links; undefined where there is none. */
+/** Absolute path without links; undefined if there is no database. */
 async function databasePathIn(root: string, name: string): Promise<string | undefined> {
   const places = databasePlaces.flatMap((place) => resolveInside(root, place) ?? []).map(showBytes);
   for (const place of places) {

@@ -1,4 +1,4 @@
-/** A base that no recipe makes: brought here, trusted, unpacked, and recorded as something that images are built on. */
+/** Provides a base that no recipe builds: pulls it, verifies its signature, unpacks it, and records it. */
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { withLock } from '../../lib/host/locks.ts';
@@ -17,13 +17,13 @@ import { unpackChain } from './unpack-layers.ts';
 
 type Pinned = Pick<LockedImage, 'digest' | 'index'>;
 
-/** All that a record says but what the unpacked tree tells. */
+/** A record without what the unpacked tree shows. */
 type BaseContent = Omit<BaseRecord, 'version' | 'snapshot' | 'tree' | 'dbPath' | 'packages'>;
 
 /**
- * The base that a lock names, or, with none, what `source` leads to now. Throws LOCK_STALE where a file system is not
- * the one that was locked, BASE_INVALID, LAYER_INVALID, RPMDB_INVALID, RPMDB_UNSUPPORTED, and what registries and
- * signatures throw.
+ * Returns the base that the lock pins, or without a pin the one that `source` leads to now. Throws LOCK_STALE if a file
+ * system has changed since it was locked, BASE_INVALID, LAYER_INVALID, RPMDB_INVALID, RPMDB_UNSUPPORTED, and what
+ * registries and signatures throw.
  */
 export async function ensureBase(
   context: Context,
@@ -47,7 +47,7 @@ export async function ensureBase(
   return withLock(turn, 'exclusive', ensure, { wait: true, signal: context.signal });
 }
 
-/** What is here, and was found to be signed by one of these keys, needs no registry. */
+/** A pinned image that is here needs no registry, if one of these keys is known to have signed it. */
 async function imageContent(
   context: Context,
   { keys: paths, ...source }: ImageSource,
@@ -71,7 +71,7 @@ function isSigned({ signedBy, signedUnnamedBy }: BaseRecord, ids: readonly strin
   return ids.some((id) => signers.includes(id));
 }
 
-/** A file system is read each time: nothing else tells whether it is still what it was. */
+/** A file system is read each time: there is no cheaper way to see whether it has changed. */
 async function fileContent(
   context: Context,
   source: FileSource,

@@ -1,7 +1,7 @@
 /**
- * A whole file system as one layer: a tar's or a directory's tree as it is, but for what a layer does not hold or
- * would change with each making. Directories have the time 0, no file has fractions of a second, sockets and SELinux
- * labels are left out, and what is mounted below a directory is not part of it.
+ * Makes one layer of a whole file system, from a tar or a directory. What a layer cannot hold, or what differs from one
+ * run to the next, is left out: times of directories, fractions of a second, sockets, SELinux labels, and other mounts
+ * below a directory.
  */
 import { link, mkdir, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -27,7 +27,7 @@ import { unpackConfined } from './unpack-blob.ts';
 export type FileSource = Exclude<BaseSource, { kind: 'image' }>;
 type MadeLayer = ImageLayer & { digest: Digest };
 
-/** `digest` is what a lock has of it. Throws BASE_INVALID, LAYER_INVALID, IMAGE_UNREPRESENTABLE. */
+/** `digest` is the one that a lock pins. Throws BASE_INVALID, LAYER_INVALID, IMAGE_UNREPRESENTABLE. */
 export async function layerOfSource(
   context: Context,
   { kind, path, layers }: FileSource,
@@ -66,7 +66,7 @@ async function layerOfTar(context: Context, path: string, compression: Compressi
   });
 }
 
-/** What the first bytes say, whatever the file is called. */
+/** The file name's ending for its compression, as the first bytes show it. */
 async function endingOf(path: string): Promise<string> {
   const handle = await open(path);
   try {

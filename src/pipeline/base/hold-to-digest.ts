@@ -1,6 +1,6 @@
 /**
- * Before an image boots, runs or is built on, all that will be used of it is held to its digest: the manifest's own
- * layers are read again, and the tree in the state must be what they show. What was tested is then what is signed.
+ * Checks an image against its digest before it boots, runs or is built on. Its layers are read again, and the tree in
+ * the state must be what they unpack to. So what is tested is what will be signed.
  */
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
@@ -21,12 +21,12 @@ import { readContents } from './describe-tree.ts';
 import { withLayerWorkers, type LayerWorkers } from './layer-workers.ts';
 import { unpackChain } from './unpack-layers.ts';
 
-/** What this process has found whole, by state and snapshot: its files' inodes and change times as they were then. */
+/** Images that this process has checked, by state and snapshot: the inodes and change times of their files. */
 const found = new Map<string, string>();
 
 /**
- * Throws TREE_CHANGED. Reads every file and every layer the first time; afterwards, in the same process, only whether
- * any inode has changed since: the kernel stamps each change.
+ * Throws TREE_CHANGED. The first check reads every file and layer. Later checks in the same process compare inodes and
+ * change times alone, because the kernel updates the change time with every change.
  */
 export async function holdToDigest(context: Context, image: ImageRecord | BaseRecord): Promise<void> {
   const field = 'kind' in image ? undefined : await differsFromManifest(context, image);
@@ -53,7 +53,7 @@ async function holdTree(
   tree: Tree,
 ): Promise<void> {
   const told = { root, tree, unclaimed: new Set<never>() };
-  // Of layers that others made their tree is what is kept: it was read when they were unpacked.
+  // The tree of others' layers was recorded when they were unpacked.
   await checkLayers({ ...told, base: await readTree(context, recorded), listings: [] });
   const own = layers.filter(({ recipe }) => recipe !== undefined);
   if (own.length === 0) return;
@@ -78,12 +78,12 @@ async function listingOf(
   throw new MillinerError('LAYERS_DIFFER', `the layer ${digest} unpacks to ${read.diffID}, not ${diffID}`);
 }
 
-/** What the layers below the first of a recipe show. */
+/** The tree of the layers below the first layer of a recipe. */
 async function foreignTree(context: Context, name: string, layers: ImageLayer[]): Promise<Tree | undefined> {
   if (layers.length === 0) return undefined;
   const known = (await listBases(context)).find(({ record }) => sameLayers(record.layers, layers))?.record;
   if (known && (await context.content.has(known.tree))) return readTree(context, known.tree);
-  // It came with an image from another machine: its layers are unpacked for themselves.
+  // The base came with an image from another machine: unpack its layers separately.
   return withView(context, await unpackChain(context, name, layers), async (root, key) => {
     const tree = treeOf(await context.snapshots.scan(key));
     await readContents(root, tree);
@@ -98,10 +98,13 @@ function inodesOf(tree: Tree): string {
   return hash.digest('hex');
 }
 
-/** What no layer holds was not in the tree either. */
+/** Codes of a difference. A file that no layer can hold was not in the tree when it was made. */
 const ofChange: string[] = ['LAYERS_DIFFER', 'IMAGE_UNREPRESENTABLE'];
 
-/** When its layers were written a difference was a fault of ours; now something has changed them, or the tree. */
+/**
+ * A difference while the layers are written is our fault. At this point it means that something has changed the layers
+ * or the tree.
+ */
 async function asChanged(image: Parent, hold: () => Promise<void>): Promise<void> {
   try {
     await hold();

@@ -1,4 +1,4 @@
-/** What the files of a layer hold, whoever made it; read where layers of others are read. */
+/** Computes digests of the files in a layer, in the confined process that reads layers. */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -8,20 +8,20 @@ import { copied, verifiedPieces } from '../../stages/content/store.ts';
 import { decompressed } from '../../stages/layer/compress/compress.ts';
 import { readTar } from '../../stages/layer/tar/reader.ts';
 
-/** A file that is named by what it holds. */
+/** A file whose name is its digest. */
 export interface SourceBlob {
   path: string;
   digest: Digest;
 }
 
-/** The digests of the files of a layer. */
+/** Asks for the digests of a layer's files. */
 export interface DigestTask {
   kind: 'digest';
   blob: SourceBlob;
   mediaType: string;
 }
 
-/** Digests in hex; of another name of a file, the name that came first. */
+/** Digests in hexadecimal; for a hard link, the path of the first name instead. */
 export interface LayerFile {
   path: string;
   sha1?: string | undefined;

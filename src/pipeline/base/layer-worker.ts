@@ -1,6 +1,7 @@
 /**
- * The confined process that reads packages and layers, which others have made: frames from packages, a layer from
- * frames, and what a layer holds. Its results are files of one directory, by names that who asks has chosen.
+ * The confined process that reads packages and layers, which are not trusted. It makes frames from packages, makes a
+ * layer from frames, and lists a layer's content. Its results are files in one directory, under names that the parent
+ * has chosen.
  */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
@@ -24,23 +25,23 @@ import { serializeListing, type ListedEntry } from '../../stages/layer/tar/listi
 import { fileDigests, type DigestTask, type SourceBlob } from './layer-digests.ts';
 import { readBack, type LayerBlob } from './read-back.ts';
 
-/** What a frame is made of. */
+/** The input of a frame. */
 export interface FrameSource {
   /** The package file. */
   path: string;
   places: PlacedFile[];
-  /** Where to write it, and with zstd:chunked what describes it. */
+  /** Where to write the frame, and for zstd:chunked its index. */
   frame: string;
   index: string;
 }
 
-/** A frame that is there already. */
+/** A frame that exists already. */
 export interface StoredFrame {
   bytes: SourceBlob;
   index?: SourceBlob;
 }
 
-/** The directories of a layer, in base64. */
+/** The directory entries of a layer, in base64. */
 export interface LayerHead {
   bytes: string;
   index: ChunkIndex | undefined;
@@ -50,7 +51,7 @@ export interface MakeTask {
   kind: 'make';
   frames: (FrameSource | StoredFrame)[];
   compression: Compression;
-  /** Absent where only the frames are wanted. */
+  /** Absent if only the frames are wanted. */
   layer?: { head: LayerHead; to: string; listing: string };
 }
 
@@ -128,7 +129,7 @@ async function* plainPieces(path: string): AsyncGenerator<Buffer> {
   yield* filePieces(handle);
 }
 
-/** Into a file that is not there yet; gives its digest. A piece is good until the next is asked for. */
+/** Writes a new file and returns its digest. A piece is valid only until the next one is requested. */
 async function write(bytes: AsyncIterable<Buffer> | Iterable<Buffer>, to: string): Promise<Digest> {
   const hash = createHash('sha256');
   await using handle = await open(to, 'wx', 0o600);
@@ -139,6 +140,6 @@ async function write(bytes: AsyncIterable<Buffer> | Iterable<Buffer>, to: string
   return `sha256:${hash.digest('hex')}`;
 }
 
-// rpm, which nobody can help, goes first.
+// rpm runs in parallel on one core and determines the total time, so it gets priority.
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 await serveTasks(work);

@@ -1,4 +1,6 @@
-/** Packages and layers are read by confined processes, on all cores; what they have made is taken over from here. */
+/**
+ * Runs confined processes that read packages and layers, on all cores, and moves their results into the content store.
+ */
 import { constants } from 'node:fs';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -18,7 +20,7 @@ import type { LayerFile, SourceBlob } from './layer-digests.ts';
 import type { FrameSource, LayerTask, StoredFrame } from './layer-worker.ts';
 import type { LayerBlob, LayerContent } from './read-back.ts';
 
-/** Of zstd:chunked, a frame has a blob of JSON that describes it. */
+/** A frame of zstd:chunked has a JSON blob with its index besides. */
 export interface MadeFrame extends Blob {
   index?: Digest;
 }
@@ -26,11 +28,11 @@ export interface MadeFrame extends Blob {
 export interface MadeLayer extends Blob {
   diffID: string;
   annotations?: Record<string, string>;
-  /** A blob with one line of JSON for each entry of the tar stream. */
+  /** Blob with one line of JSON for each entry of the tar stream. */
   listing: Digest;
 }
 
-/** What a frame is made of: a package file, and where its files lie. */
+/** The input of a frame: a package file, and where its files lie in the layer. */
 export interface FrameInput {
   path: string;
   places: PlacedFile[];
@@ -39,12 +41,12 @@ export interface FrameInput {
 export interface LayerInput {
   frames: readonly (FrameInput | MadeFrame)[];
   compression: Compression;
-  /** The directories of the layer; absent where only the frames are wanted. */
+  /** The directory entries of the layer; absent if only the frames are wanted. */
   head?: { bytes: Buffer; index: ChunkIndex | undefined };
 }
 
 export interface LayerOutput {
-  /** In the order of the input's. */
+  /** In the order of the input. */
   frames: MadeFrame[];
   layer?: MadeLayer;
 }
@@ -63,14 +65,14 @@ const fileSchema = z.object({
 
 const module = join(import.meta.dirname, `layer-worker${extname(import.meta.filename)}`);
 
-/** Each takes some 80 MiB. */
+/** Each worker takes about 80 MiB of memory. */
 const mostWorkers = 6;
-/** Compressed bytes that are worth a process of their own: it takes as long to begin. */
+/** Compressed bytes for each process: reading them takes as long as starting it. */
 const worthOne = 4 * 1024 * 1024;
 
 /**
- * What passes through counts as garbage of the heap, which is small: with V8's own idea of when to collect that,
- * collecting took as long as compressing. Its idea of how much room young objects need took three times what they do.
+ * Buffers that pass through count as garbage of the heap, which is small. With V8's defaults, garbage collection took
+ * as long as compression, and the young generation three times the memory that it needs.
  */
 const flags = ['--initial-heap-size=32', '--max-semi-space-size=4', '--semi-space-growth-factor=1'];
 
@@ -93,15 +95,15 @@ export class LayerWorkers {
   }
 
   /**
-   * @param scratch a directory that is not there yet, on the file system of the content store
-   * @param bytes what is to be read, compressed
+   * @param scratch a directory to be created, on the file system of the content store
+   * @param bytes the compressed size of all that is to be read
    */
   static async open(context: Context, scratch: string, bytes: number): Promise<LayerWorkers> {
     await mkdir(scratch, { mode: 0o700 });
     return new LayerWorkers(context, scratch, bytes);
   }
 
-  /** Frames from packages, and a layer of them; all that was made lies in the content store then. */
+  /** Makes frames from packages, and a layer from the frames, in the content store. */
   async make({ frames, compression, head }: LayerInput, signal?: AbortSignal): Promise<LayerOutput> {
     const places = frames.map((frame) => this.#placeOf(frame));
     const take = async (): Promise<MadeFrame[]> => {
@@ -128,12 +130,12 @@ export class LayerWorkers {
     return { frames: await take(), layer: { ...(await this.#take(layer.to)), ...made, listing } };
   }
 
-  /** What a blob of the store unpacks to. Throws LAYERS_DIFFER, BLOB_CORRUPT. */
+  /** Returns what a blob of the store unpacks to. Throws LAYERS_DIFFER, BLOB_CORRUPT. */
   async read(blob: LayerBlob, signal?: AbortSignal): Promise<LayerContent> {
     const listing = this.#fresh();
     const path = await this.#context.content.use(blob.digest);
     const { diffID } = await this.#run({ kind: 'read', path, blob, listing }, readSchema, signal);
-    // By no link, and from no pipe: what stands there is the worker's.
+    // The worker is not trusted: follow no link, and do not block on a pipe.
     await using handle = await open(
       listing,
       constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
@@ -154,7 +156,7 @@ export class LayerWorkers {
     return this.#workers[Symbol.asyncDispose]();
   }
 
-  /** A blob that is found to be another is dropped from the store, as whoever reads it there does. */
+  /** A corrupt blob is removed from the store, as it is for readers in this process. */
   async #run<Answer>(
     task: LayerTask,
     form: z.ZodType<Answer>,
@@ -193,7 +195,7 @@ export class LayerWorkers {
   }
 }
 
-/** For those who have no workspace of their own. */
+/** For callers without a workspace of their own. */
 export function withLayerWorkers<T>(
   context: Context,
   layers: readonly { size: number }[],

@@ -1,4 +1,7 @@
-/** A base from a registry into the content store: found by tag or by the lock's digest, its signature checked, its blobs held to their digests. */
+/**
+ * Pulls a base from a registry into the content store. It is found by its tag or the digest in the lock; then its
+ * signature is verified, and each blob checked against its digest.
+ */
 import { stat } from 'node:fs/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
@@ -22,24 +25,24 @@ import { requireCurrent, statedOf, type Stated } from '../trust/standings.ts';
 export type ImageSource = Extract<BaseSource, { kind: 'image' }>;
 
 export interface PulledImage extends ForeignConfig {
-  /** Of the manifest. */
+  /** Digest of the manifest. */
   digest: Digest;
   index?: Digest;
-  /** Those of the recipe's keys that have signed it: sigstore's hints, fingerprints of OpenPGP. */
+  /** Ids of the recipe's keys that have signed it: sigstore's hints, OpenPGP fingerprints. */
   signedBy: string[];
-  /** Those of which only a bundle was found that names no reference. */
+  /** Ids of the keys for which only a bundle without a reference was found. */
   signedUnnamedBy: string[];
 }
 
-/** Enough to fill a line, few enough for a registry's limits. */
+/** Enough to use the bandwidth, and few enough for the limits of a registry. */
 const parallel = 3;
 const largestConfig = 8 * 1024 * 1024;
-/** Compressed, all layers together. */
+/** Compressed bytes of all layers together. */
 const largestImage = 64 * 1024 ** 3;
 
 /**
- * Throws OFFLINE_MISSING, IMAGE_UNPUBLISHED, BASE_INVALID, what registries throw, SIGNATURE_MISSING, SIGNATURE_WRONG_KEY,
- * IMAGE_ALTERED: then nothing of its layers has been fetched.
+ * Throws OFFLINE_MISSING, IMAGE_UNPUBLISHED, BASE_INVALID, what registries throw, SIGNATURE_MISSING,
+ * SIGNATURE_WRONG_KEY, IMAGE_ALTERED. No layer is fetched before these checks.
  */
 export async function pullImage(
   context: Context,
@@ -80,8 +83,8 @@ export async function pullImage(
 }
 
 /**
- * No key of the recipe that has signed the image has revoked it since; and, where the tag was asked what it names,
- * `asTagged`, what is stated of that still holds. Throws IMAGE_REVOKED, TAG_ROLLED_BACK, TAG_EXPIRED.
+ * Checks that no key of the recipe has revoked the image, and with `asTagged` that its statement about the tag is
+ * current. Throws IMAGE_REVOKED, TAG_ROLLED_BACK, TAG_EXPIRED.
  */
 async function requireStated(
   { state, progress }: Context,
@@ -94,7 +97,7 @@ async function requireStated(
     const stated: Stated[] = [];
     for (const digest of digests) stated.push(await statedOf({ ...image, digest }, layouts, options));
     if (!asTagged) continue;
-    // Of an index it may be stated as of the image that is in it.
+    // The statement may be about the index that contains the image.
     const found = Math.max(
       stated.findIndex(({ standings }) => standings.has(reference)),
       0,
@@ -103,7 +106,7 @@ async function requireStated(
   }
 }
 
-/** What is locked is asked for by its digest, and by nothing else. */
+/** A pinned image is requested by its digest alone. */
 async function findManifest(
   { progress, signal }: Pick<Context, 'progress' | 'signal'>,
   reference: string,
@@ -129,7 +132,7 @@ async function findManifest(
   });
 }
 
-/** Those that the store lacks, several at once; one that breaks off is gone on with. */
+/** Fetches the layers that the store lacks, several at once. A broken download continues where it stopped. */
 async function pullLayers(
   context: Context,
   { client, repository, reference }: Pick<FoundImage, 'client' | 'repository'> & { reference: string },

@@ -1,6 +1,6 @@
 /**
- * A layer's blob, read as every client reads it: what its tar stream is and holds is told by nobody else. Whatever goes
- * wrong on the way to the disk (a file or a frame that is lost, twice or broken, a stream cut short) is in there.
+ * Reads a layer's blob as every client reads it. A mistake in writing it (a file or frame that is lost, doubled or
+ * damaged, a stream cut short) shows only here.
  */
 import { open, type FileHandle } from 'node:fs/promises';
 import { pipeline, Readable, type Duplex } from 'node:stream';
@@ -19,22 +19,22 @@ export interface LayerBlob {
 }
 
 export interface LayerContent {
-  /** sha256 of its tar stream. */
+  /** sha256 of the uncompressed tar stream. */
   diffID: string;
   listing: ListedEntry[];
 }
 
 const chunkSize = 1024 * 1024;
 
-/** By the names that the OCI image specification has, and not by the writer's. */
+/** By the media types of the OCI image specification, independent of the code that writes layers. */
 const readers: Record<string, (blob: Readable) => Duplex> = {
   'application/vnd.oci.image.layer.v1.tar+zstd': (blob) => decompressZstd(blob, chunkSize),
-  // What fails on either side ends the other; the reader of the last hears of it.
+  // An error on either side destroys the other; the reader of the result gets it.
   'application/vnd.oci.image.layer.v1.tar+gzip': (blob) =>
     pipeline(blob, createGunzip({ chunkSize }), () => undefined),
 };
 
-/** Throws LAYERS_DIFFER, and BLOB_CORRUPT where the file at path is not that blob. */
+/** Throws LAYERS_DIFFER, and BLOB_CORRUPT if the file at `path` is not that blob. */
 export async function readBack(
   path: string,
   { digest, mediaType, annotations }: LayerBlob,
@@ -70,7 +70,7 @@ async function readChunked(handle: FileHandle, said: Omit<ChunkedBlob, 'read'>):
   }
 }
 
-/** What the store or the disk has to say, and not the blob. */
+/** An error of the store or the disk, not of the blob. */
 function isOthers(error: unknown): boolean {
   return error instanceof MillinerError || (error as NodeJS.ErrnoException).syscall !== undefined;
 }

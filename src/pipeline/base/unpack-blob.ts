@@ -1,4 +1,4 @@
-/** Layers of others onto trees, by a process that has no more of the host than the blob and the tree. */
+/** Unpacks layers of others in a process that can access nothing but the blob and the tree. */
 import { extname, join } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -12,7 +12,7 @@ import type { UnpackTask } from './unpack-worker.ts';
 
 const module = join(import.meta.dirname, `unpack-worker${extname(import.meta.filename)}`);
 
-/** Throws LAYER_INVALID, UNPACKED_TOO_LARGE, BLOB_CORRUPT, and what the file system throws for want of space. */
+/** Throws LAYER_INVALID, UNPACKED_TOO_LARGE, BLOB_CORRUPT, and errors of a full file system. */
 export async function unpackBlob(
   { content, signal }: Context,
   root: string,
@@ -21,7 +21,7 @@ export async function unpackBlob(
   const path = await content.use(digest as Digest);
   const task = { root, path, mediaType, diffID, maxBytes: maxUnpackedBytes(size) };
   await unpackConfined(task, signal).catch(async (error: unknown) => {
-    // What is wrong with its bytes came about here, where they are no longer those of its digest.
+    // The blob may have been damaged on this disk: verify throws BLOB_CORRUPT if it no longer matches its digest.
     if (error instanceof MillinerError && error.code === 'LAYER_INVALID')
       await content.verify(digest as Digest);
     throw error;

@@ -1,4 +1,7 @@
-/** Layers that others have made, each a snapshot on the one below: images that begin alike share what they have in common. */
+/**
+ * Unpacks layers of others, each into a snapshot on the one below. Images with the same lower layers share these
+ * snapshots.
+ */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -11,8 +14,8 @@ import { withWorkspace } from '../state/workspace.ts';
 import { unpackBlob } from './unpack-blob.ts';
 
 /**
- * The committed snapshot of all the layers, lowest first; those that are there already stay. Throws LAYER_INVALID
- * naming the layer, and leaves nothing of it.
+ * Returns the snapshot of all layers, lowest first. Existing snapshots are reused. Throws LAYER_INVALID with the digest
+ * of the layer, whose snapshot is removed.
  */
 export async function unpackChain(
   context: Context,
@@ -40,13 +43,13 @@ export async function unpackChain(
   return withLock(join(state, 'locks', 'layers'), 'exclusive', unpack, { wait: true, signal });
 }
 
-/** ChainID (OCI image specification, config.md): of a layer with all those below it. */
+/** ChainID (OCI image specification, config.md) of a layer and all those below it. */
 function chainOf(below: string | undefined, diffID: string): string {
   if (below === undefined) return diffID;
   return `sha256:${createHash('sha256').update(`${below} ${diffID}`).digest('hex')}`;
 }
 
-/** Commits what the layers make of the parent as a snapshot of that name, or nothing. */
+/** Unpacks the layers onto the parent and commits the result under the name, or commits nothing. */
 export async function unpackOnto(
   context: Context,
   parent: string | undefined,

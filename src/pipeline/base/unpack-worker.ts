@@ -1,14 +1,14 @@
-/** The confined process that unpacks one layer, or one tar, of others: it can write nothing but the tree that it fills. */
+/** The confined process that unpacks one layer or tar of others. It can write to the tree alone. */
 import { createReadStream } from 'node:fs';
 import { serveTasks } from '../../lib/host/serve.ts';
 import { unpackLayer, unpackTar, type UnpackOptions } from '../../stages/layer/apply/unpack.ts';
 
 export interface UnpackTask extends UnpackOptions {
-  /** Where the tree is mounted. */
+  /** Mount point of the tree. */
   root: string;
-  /** The blob, or the tar. */
+  /** Path of the blob or tar. */
   path: string;
-  /** Of a layer; how a tar is compressed is told by the ending of its name. */
+  /** Media type of a layer; the compression of a tar shows in its file name. */
   mediaType?: string;
 }
 

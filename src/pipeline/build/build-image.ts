@@ -1,4 +1,6 @@
-/** One image from its locked packages: fetched, trusted, installed, written as a layer, and recorded. */
+/**
+ * Builds one image from its locked packages: fetches, verifies and installs them, writes layers, and records the image.
+ */
 import { join } from 'node:path';
 import type { IdRange } from '../../lib/container/userns.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -36,11 +38,11 @@ export interface Job {
   arch: string;
   base: ImageRecord | BaseRecord | undefined;
   buildKey: Digest;
-  /** Of the recipe's own users and groups. */
+  /** Ids of the recipe's own users and groups. */
   ledger: Ids;
 }
 
-/** Gives the record of the new image, which the state then has; BUSY, INTERRUPTED and all errors leave nothing. */
+/** Returns the record of the new image, which is stored in the state. After any error nothing is left. */
 export async function buildImage(context: Context, job: Job): Promise<ImageRecord> {
   const { name, install } = job.locked.loaded.recipe;
   context.progress.step(`${name}: building in ${context.snapshots.name} snapshots (${context.why})`);
@@ -86,7 +88,7 @@ async function buildIn(
   const kept = [...base, ...(image?.packages ?? [])];
   const common = { loaded, arch: job.arch, epoch, parent, dbPath: startPath, ledger: job.ledger };
   const plan = { ...common, packages: own, kept, removed, onInstalled: beginLayers };
-  // Awaited here: what is in use goes with this scope.
+  // Awaited here, because the workers are disposed of at the end of this scope.
   const build = async () => {
     const installed = await installImage(context, sandbox, plan);
     context.signal?.throwIfAborted();
@@ -110,7 +112,7 @@ interface Finished {
   written: WrittenLayers;
 }
 
-/** Stores what makes an image of the layers, and commits the snapshot. */
+/** Stores the image's configuration and manifest, and commits the snapshot. */
 async function finish(context: Context, job: Job, { id, installed, written }: Finished) {
   const { recipe } = job.locked.loaded;
   const { tree, dbPath, origins, report, ids } = installed;
@@ -120,7 +122,7 @@ async function finish(context: Context, job: Job, { id, installed, written }: Fi
   const state = describeState(written.changed, sources);
   const image = await storeImage(context, job, written.layers);
   const snapshot = `${recipe.name}@${image.manifestDigest}`;
-  // The same digest is the same tree: images may stand on the one that is there.
+  // The same digest means the same tree, and other images may be built on the existing snapshot.
   if (!context.snapshots.stat(snapshot)) await context.snapshots.commit(snapshot, id);
   const { epoch } = job.locked.lock;
   const record = { ...image, epoch, dbPath, snapshot, tree: await storeTree(context, tree) };
@@ -129,7 +131,7 @@ async function finish(context: Context, job: Job, { id, installed, written }: Fi
   return writeRecord(context.state, { ...record, report: { ...report, state }, ...identity });
 }
 
-/** The base's tree, told by what the snapshot made from it shows before anything has changed it. */
+/** The base's tree with the inodes of the new snapshot, read before anything has changed it. */
 async function parentTree(context: Context, recorded: Digest, id: string): Promise<Tree> {
   return parentAsFound(await readTree(context, recorded), treeOf(await context.snapshots.scan(id)));
 }
@@ -147,7 +149,7 @@ function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: 
   };
 }
 
-/** What Milliner itself puts into the tree has the same bound. */
+/** A file written by Milliner itself counts against the same limit as those of rpm. */
 const asTargetError = (sandbox: Sandbox) => async (error: NodeJS.ErrnoException) => {
   if (error.code !== 'ENOSPC' || !(await sandbox.disk.isFull())) throw error;
   throw targetFull(sandbox, error.message, { cause: error });

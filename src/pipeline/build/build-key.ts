@@ -1,4 +1,4 @@
-/** What an image is made from, as one digest: the same key means that there is nothing to build. */
+/** The digest of all inputs of an image. The same key means that there is nothing to build. */
 import { fileChecksum } from '../../lib/host/checksum.ts';
 import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { currentVersions } from '../../stages/image/tool-versions.ts';
@@ -14,10 +14,10 @@ export async function buildKeyOf(
   { users, groups }: Ids,
 ): Promise<Digest> {
   const { recipe, templates } = loaded;
-  // Where packages come from, how long they may take and where the image goes do not show in its bytes.
+  // The servers of packages, limits of the installation and publishing targets do not change the image.
   const { repos, install: _install, publish: _publish, from: _from, ...content } = recipe;
   return canonicalDigest({
-    // As text, because templates see the order of values, and the image that of its environment.
+    // As text, because its order matters: that of values to templates, that of the environment to the image.
     recipe: JSON.stringify(content),
     trust: await trustOf(repos),
     templates: recipe.files.map(({ template }) =>
@@ -33,7 +33,7 @@ export async function buildKeyOf(
   });
 }
 
-/** An image that stands on a key which the recipe has given up is not unchanged: its packages are checked anew. */
+/** The keys are an input: when a recipe drops a key, the packages must be verified again. */
 async function trustOf(repos: Repository[]): Promise<object[]> {
   return Promise.all(
     repos.map(async ({ name, gpgcheck, keys }) => ({

@@ -1,4 +1,4 @@
-/** build: a locked recipe becomes an image in the state directory; a base before what is built on it. */
+/** For `build`: turns a locked recipe into an image in the state directory, after its bases. */
 import { join, resolve } from 'node:path';
 import { archToBuild } from '../../lib/host/arch.ts';
 import { withLock } from '../../lib/host/locks.ts';
@@ -17,13 +17,13 @@ import { buildKeyOf } from './build-key.ts';
 import { readLedger, recordIds } from './record-ids.ts';
 
 export interface BuildOptions {
-  /** The default is one that the recipe has and the host runs. */
+  /** Default: an architecture of the recipe that the host runs. */
   arch?: string | undefined;
-  /** A directory that becomes, or already is, an OCI layout. */
+  /** A directory for an OCI layout, new or existing. */
   output?: string | undefined;
 }
 
-/** Builds what has changed, lowest base first; gives the image of the recipe itself. */
+/** Builds what has changed, lowest base first. Returns the image of the recipe itself. */
 export async function build(context: Context, recipe: string, options: BuildOptions): Promise<ImageRecord> {
   const recipes = await loadChain(recipe);
   return context.content.lease(async () => {
@@ -47,7 +47,7 @@ export async function buildChain(
   return record!;
 }
 
-/** Two builds of one recipe take turns; the second finds the image there. */
+/** Two builds of one recipe take turns; the second then finds the image. */
 async function ensureImage(
   context: Context,
   locked: LockedRecipe,
@@ -78,12 +78,12 @@ async function ensureImage(
   );
 }
 
-/** Writers of one layout take turns: each reads the index, adds its tag, and writes it back. */
+/** Writers of one layout take turns, because each reads the index and writes it back with its tag. */
 async function exportImage(context: Context, record: ImageRecord, directory: string): Promise<void> {
   const { content, state, signal } = context;
   const { manifestDigest, configDigest, layers, manifestSize, name } = record;
   const digests = [...layers.map(({ digest }) => digest as Digest), configDigest, manifestDigest];
-  // What leaves the store is held to its digest: a disk may have changed it since it was written.
+  // Verified before export: the disk may have damaged a blob since it was written.
   const verified = async (digest: Digest) => {
     await content.verify(digest);
     return content.path(digest);

@@ -1,4 +1,4 @@
-/** build --check: two builds of one lock, each from nothing, held against each other path by path. */
+/** For `build --check`: builds a lock twice, each time in an empty state, and compares the results path by path. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -16,7 +16,7 @@ import { readTree } from '../state/trees.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { buildChain, type BuildOptions } from './build.ts';
 
-/** Throws NOT_REPRODUCIBLE naming the recipe, what differs and whose it is; else gives the image. */
+/** Returns the image. Throws NOT_REPRODUCIBLE with the recipe, the differences, and the scriptlets that caused them. */
 export async function checkReproducible(
   context: Context,
   recipe: string,
@@ -49,7 +49,7 @@ async function buildTwice(context: Context, chain: LockedRecipe[], arch: string)
   });
 }
 
-/** Packages that are in the content store already are used; images, snapshots and tool roots are not. */
+/** Reuses packages in the content store, but no images, snapshots and tool roots. */
 async function inEmptyState<T>(
   context: Context,
   state: string,
@@ -64,7 +64,7 @@ async function inEmptyState<T>(
   }
 }
 
-/** A path of which two builds have made two things, and whose scriptlet that was, as far as it can be told. */
+/** A path that differs between the builds, and the scriptlet that made it, as far as it is known. */
 interface Unstable extends Pick<StateEntry, 'package' | 'scriptlet' | 'during'> {
   path: string;
   what: string;
@@ -80,7 +80,7 @@ async function compare(context: Context, first: ImageRecord, second: ImageRecord
     const { why, package: maker, scriptlet, during } = makers.get(`/${one.path}`) ?? {};
     return {
       ...one,
-      // Who carries a ghost has not made it.
+      // A package that owns a ghost has not created it.
       ...(maker !== undefined && why === 'scriptlet' && { package: maker }),
       ...(scriptlet !== undefined && { scriptlet }),
       ...(during !== undefined && { during }),

@@ -1,4 +1,4 @@
-/** What an installation is told. */
+/** The input of an installation. */
 import type { RpmPackage } from '../../lib/rpm/package.ts';
 import type { Tree } from '../../stages/layer/tree.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
@@ -8,16 +8,16 @@ export interface InstallPlan {
   loaded: LoadedRecipe;
   arch: string;
   epoch: number;
-  /** What this recipe adds to its base. */
+  /** Packages that this recipe adds to its base. */
   packages: RpmPackage[];
-  /** NEVRAs of the base that this image has, and that it has not. */
+  /** NEVRAs of the base's packages that stay in this image, and of those that are removed. */
   kept: readonly string[];
   removed: readonly string[];
   /** The tree of the base. */
   parent: Tree | undefined;
   dbPath: string;
-  /** What users and groups had before. */
+  /** Ids of users and groups in earlier builds. */
   ledger: Ids;
-  /** Called when rpm is done: its scriptlets have given every owner a number. */
+  /** Called when rpm is done: every owner then has a number. */
   onInstalled: () => Promise<void>;
 }

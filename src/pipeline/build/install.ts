@@ -1,4 +1,4 @@
-/** Installs a recipe's packages into a mounted snapshot and makes the tree ready to become a layer. */
+/** Installs a recipe's packages into a mounted snapshot and prepares the tree for its layers. */
 import { showBytes, type ByteString } from '../../lib/host/paths.ts';
 import { nextStamp } from '../../lib/host/stamp.ts';
 import { canonicalizeDatabase } from '../../lib/rpm/canonical.ts';
@@ -36,24 +36,24 @@ import type { InstallPlan } from './install-plan.ts';
 import { explain } from './rpm-verification.ts';
 import { transact } from './transact.ts';
 
-/** With what is known once rpm is done. */
+/** The plan with what is known once rpm is done. */
 interface InstalledPlan extends InstallPlan {
-  /** What the base's packages carry that are in the image still. */
+  /** Files of the base's packages that are still in the image. */
   inherited: PackageFiles[];
 }
 
 export interface InstalledImage {
   tree: Tree;
-  /** Absolute: where its rpm looks for the database. */
+  /** Absolute path of the database that the image's rpm uses. */
   dbPath: string;
   report: Omit<BuildReport, 'state'>;
-  /** What rpm -Va has found, without its explanations. */
+  /** Output of rpm -Va, without explanations. */
   differences: Difference[];
-  /** Which of the packages' files rpm has made. */
+  /** Whether rpm has installed a package's file. */
   isInstalled: IsInstalled;
-  /** Of what neither base nor packages explain, by path. */
+  /** Origins of the paths that neither base nor packages explain. */
   origins: Map<string, Origin>;
-  /** Of the users and groups that the base has not. */
+  /** Ids of the users and groups that the base does not have. */
   ids: Ids;
 }
 
@@ -64,14 +64,14 @@ export async function installImage(
 ): Promise<InstalledImage> {
   const { target } = sandbox;
   const warnings: string[] = [];
-  // First, because a value that is missing should not be found out after the transaction.
+  // First, so that a missing template value is reported before the transaction.
   const files = recipeFiles(given);
   const mountPoints = await makeMountPoints(sandbox, given.parent?.keys() ?? []);
   const accounts = await readAccounts(target);
   const log = await transact(context, sandbox, given, warnings);
   const carried = given.packages.flatMap((one) => one.files);
   const owners = await readOwners(target);
-  // These are in their place by now: where rpm saw the base's, it has left those as they were.
+  // Device nodes are in place by now. rpm has left those of the base as they were.
   const nodes = new Set(sandbox.shift && deviceNodesOf(given.packages, true).map(({ path }) => path));
   const isRpms = (path: ByteString) => !nodes.has(path);
   const left = { ...mountPoints, shown: mountPoints.shown.filter(isRpms) };
@@ -95,7 +95,7 @@ export async function installImage(
         : `by a scriptlet of ${maker ?? 'an unknown package'}`;
     warnings.push(`${path} (${kind}) was made ${who} and has been removed`);
   }
-  // After the cleaning, which is for what scriptlets do: what the recipe writes is meant.
+  // After the cleaning, which concerns changes by scriptlets. What the recipe writes is intended.
   const { packages, kept, removed } = plan;
   const words = plan.loaded.recipe.packages;
   const state = await dnfState(target, { words, packages, retained: kept, removed });
@@ -110,7 +110,7 @@ export async function installImage(
   const placed = pathsOf(plan.loaded.recipe);
   const isCarried = (path: ByteString) => carried.some((file) => file.path === path);
   await removeMountPoints(mountPoints, target, (path) => placed.has(path) || isCarried(path));
-  // Looked up again: rpm -Va ran in between, in a tree whose libraries are the packages' own.
+  // Looked up again: rpm -Va has run the tree's own libraries since, which are not trusted.
   const database = await databaseIn(target, plan.dbPath);
   const isInstalled = await canonicalizeDatabase(database, { installTime });
   const installed = await describe(target, plan);
@@ -133,13 +133,13 @@ export async function installImage(
   };
 }
 
-/** Whether the base or a package has a directory. */
+/** Whether the base or a package has a path. */
 function isKeptBy({ packages, parent }: InstallPlan) {
   const owned = new Set(packages.flatMap(({ files }) => files.map(({ path }) => path)));
   return (path: ByteString) => owned.has(path) || parent?.has(path) === true;
 }
 
-/** Where ids have to move, the origins as they were found before: a change of owner is a change. */
+/** If ids have to be changed, returns the origins as they were before: changing an owner would count as a change. */
 async function keepIds(
   target: string,
   plan: InstalledPlan,
@@ -167,10 +167,10 @@ async function clean(
   return { origins, removedKeys, normalised: await normalise(installed) };
 }
 
-/** Enough to tell what happened; a scriptlet in a loop must not fill the state directory. */
+/** Enough to see what happened. A scriptlet in a loop must not fill the state directory. */
 const mostLogLines = 5000;
 
-/** The same in every image, so that a package's entry never changes with its neighbours; 0 would read as never. */
+/** The same in every image, so that a package's entry does not depend on the other packages. 0 would mean never. */
 const installTime = 1;
 
 function recipeFiles({ loaded: { recipe, templates }, arch }: InstallPlan) {

@@ -1,6 +1,6 @@
 /**
- * The layers of an image's packages: made on all cores while rpm is at work, as they are expected to be, or found where
- * a build has left them. What rpm has made otherwise shows in a layer's key, and is made again.
+ * Makes the layers of an image's packages on all cores while rpm runs, as they are predicted, or finds them in the
+ * cache. If rpm's result differs from the prediction, the layer's key differs, and the layer is made again.
  */
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
@@ -21,21 +21,21 @@ import { recall, remember } from '../state/layer-cache.ts';
 export interface PackageLayer {
   name: string;
   packages: PredictedPackage[];
-  /** What its packages own and what leads to their files, by path. */
+  /** The directories that its packages own and those above its files, by path. */
   directories: TreeEntry[];
-  /** False where an owner has no number yet. */
+  /** False if an owner has no number yet. */
   isCertain: boolean;
 }
 
 export type WrittenLayer = Omit<ImageLayer, 'recipe'>;
 
-/** With the blob that lists what it holds. */
+/** With the blob of its listing. */
 export interface ListedLayer {
   layer: WrittenLayer;
   listing: Digest;
 }
 
-/** Raised with every change of what is made of the same frames. */
+/** Increased with every change of what is made of the same frames. */
 const format = 4;
 
 export class PackageLayers {
@@ -51,7 +51,7 @@ export class PackageLayers {
     this.#workers = workers;
   }
 
-  /** Goes on with what is certain now. */
+  /** Starts to make the layers and frames that are certain now. */
   begin(expected: readonly PackageLayer[]): void {
     const work = async (layer: PackageLayer, signal: AbortSignal) => {
       const certain = layer.packages.filter(({ isCertain }) => isCertain);
@@ -59,7 +59,8 @@ export class PackageLayers {
       else if (certain.length > 0) await this.#make(certain, undefined, signal);
     };
     this.#begun = this.#begun.then(() => this.#inTurn(expected, work));
-    // Whoever waits for it hears of it; a transaction that failed first is the better reason.
+    // The error is reported by the caller that awaits `all`. If the transaction fails first, its error is the better
+    // one.
     this.#begun.catch(() => undefined);
   }
 
@@ -74,7 +75,7 @@ export class PackageLayers {
     await this.#begun.catch(() => undefined);
   }
 
-  /** The largest first, so that none is left alone at the end. */
+  /** Starts with the largest, so that no long task runs alone at the end. */
   async #inTurn<T>(
     layers: readonly PackageLayer[],
     work: (layer: PackageLayer, signal: AbortSignal) => Promise<T>,

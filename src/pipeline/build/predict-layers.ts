@@ -1,4 +1,6 @@
-/** What an image's packages are expected to be: first from what is known before the transaction, then from what it left. */
+/**
+ * Predicts the layers of an image's packages: first from what is known before the transaction, then from its result.
+ */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { IsInstalled } from '../../lib/rpm/database.ts';
 import { knownLinks } from '../../lib/rpm/symlinks.ts';
@@ -28,7 +30,7 @@ export interface Prediction {
   directoryAt: DirectoryAt;
 }
 
-/** `target`: the base's tree, which knows the owners that the base has. */
+/** `target`: the mounted tree of the base, which has the numbers of the base's owners. */
 export async function predictBefore(
   packages: VerifiedPackage[],
   recipe: Recipe,
@@ -46,7 +48,7 @@ export async function predictBefore(
   return { packages: predicted, directoryAt: predictDirectories(predicted, parent, owners) };
 }
 
-/** By the names that the header has. */
+/** Looks up the owner names of the header. */
 function ownerOf(owners: Owners): Surroundings['ownerAt'] {
   return ({ user, group }) => {
     const [uid, gid] = [owners.uid(user), owners.gid(group)];
@@ -58,11 +60,11 @@ export interface Outcome {
   target: string;
   tree: Tree;
   isInstalled: IsInstalled;
-  /** What rpm -Va has found. */
+  /** Output of rpm -Va. */
   differences: Difference[];
 }
 
-/** What rpm made of them, as far as scriptlets have left it where it was. */
+/** The result of the transaction, as far as scriptlets have not removed or replaced it. */
 export async function predictAfter(
   packages: VerifiedPackage[],
   { target, tree, isInstalled, differences }: Outcome,
@@ -70,14 +72,15 @@ export async function predictAfter(
   const named = ownerOf(await readOwners(target));
   const predicted = predictPackages(packages, {
     resolve: resolver(linksOf(tree)),
-    // What a scriptlet has removed, or put something of another type in the place of, is in no layer.
+    // A file that a scriptlet has removed, or replaced by one of another type, is in no package layer.
     isInstalled: ({ nevra, files }, index, path) => {
       const entry = tree.get(path);
       return entry !== undefined && hasType(entry, files[index]!.mode) && isInstalled(nevra, index);
     },
     ownerAt: (file, path) => {
       const entry = tree.get(path)!;
-      // What a scriptlet has only given away lies in its package's layer as it is now, and not in another once more.
+      // If a scriptlet has changed only the owner, the package layer has the new owner, and no other layer repeats the
+      // file.
       return entry.mtimeSeconds === file.mtime && entry.size === file.size ? entry : named(file, path);
     },
   });
@@ -90,10 +93,10 @@ export async function predictAfter(
 
 /** RPMVERIFY_FILEDIGEST (rpm, include/rpm/rpmvf.h). */
 const verifyDigest = 1;
-/** rpm -Va prints such paths as they are; of others it is read again what they hold. */
+/** rpm -Va prints such paths unchanged. Files with other paths are read again. */
 const plainPath = /^[\x21-\x7e]+$/;
 
-/** rpm -Va has read every file that its package has it compare: there is no need to read those again. */
+/** Files that rpm -Va has compared need not be read again. */
 function knownContent(packages: PredictedPackage[], differences: Difference[]): IsKnown {
   const digestColumn = 2;
   const doubtful = new Set(
@@ -113,7 +116,7 @@ function knownContent(packages: PredictedPackage[], differences: Difference[]): 
   };
 }
 
-/** The lock's plan. */
+/** Distributes the packages over the layers that the lock has planned. */
 export function plannedLayers(
   { layers, packages: locked }: LockedArch,
   { packages, directoryAt }: Prediction,

@@ -1,4 +1,4 @@
-/** The ledger of ids beside a recipe's lock: read before a build, added to after it. */
+/** The ledger of user and group ids beside a recipe's lock: read before a build, extended after it. */
 import { idsPathOf, noIds, readIds, withIds, writeIds, type Ids } from '../../stages/lock/id-ledger.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Context } from '../state/context.ts';
@@ -8,7 +8,7 @@ export async function readLedger({ lockPath }: LoadedRecipe): Promise<Ids> {
   return (await readIds(idsPathOf(lockPath))) ?? noIds;
 }
 
-/** Names that are new go into the ledger, for people to review; where it cannot be written, the image is still good. */
+/** Adds new names to the ledger, for people to review. If the file cannot be written, the image is still good. */
 export async function recordIds(
   context: Context,
   { recipe, lockPath }: LoadedRecipe,

@@ -1,4 +1,4 @@
-/** Why the installed tree differs from what rpm -V expects of it. */
+/** Explains how the installed tree differs from what rpm -V expects. */
 import { byteString } from '../../lib/host/paths.ts';
 import type { Difference } from '../../stages/install/rpm-verify.ts';
 import type { InstalledTree } from '../../stages/layer/normalize/normalize.ts';
@@ -7,11 +7,11 @@ import { pathsOf } from '../../stages/recipe/placed-paths.ts';
 import type { Recipe } from '../../stages/recipe/schema.ts';
 import type { BuildReport } from '../state/image-records.ts';
 
-/** rpm's letters for a file of which nothing else has changed. */
+/** rpm's letters for a file of which only the time has changed. */
 const timeAlone = '.......T.';
 const mountPoints = /^\/(?:dev|proc|sys)(?:\/|$)/;
 
-/** Nobody but rpm, its scriptlets and the recipe can have written: a line that is left names a scriptlet's work. */
+/** Only rpm, its scriptlets and the recipe write to the tree, so any other difference comes from a scriptlet. */
 export function explain(
   differences: Difference[],
   recipe: Recipe,
@@ -24,7 +24,7 @@ export function explain(
   const written = pathsOf(recipe);
   return (
     differences
-      // A time that alone had changed has been put back since.
+      // A changed time alone has been reset since.
       .filter((difference) => !mountPoints.test(difference.path) && !isTimeAlone(difference))
       .map((difference) => {
         const path = byteString(difference.path.slice(1));

@@ -1,4 +1,4 @@
-/** What an image holds beyond its packages, path by path, and why. */
+/** Reports every path of an image that is not from its packages, with the reason. */
 import { byteString, showBytes } from '../../lib/host/paths.ts';
 import { databasePlaces } from '../../lib/rpm/database-path.ts';
 import { databaseFile } from '../../lib/rpm/database.ts';
@@ -10,7 +10,7 @@ import { pathsOf, type Places } from '../../stages/recipe/placed-paths.ts';
 import type { StateEntry } from '../state/image-records.ts';
 
 export interface StateSources {
-  /** Base and packages alone. */
+  /** The tree of the base and the packages alone. */
   below: Tree;
   origins: Map<string, Origin>;
   normalised: Normalised[];
@@ -23,7 +23,7 @@ export interface StateSources {
 export function describeState({ paths, deleted }: Changed, sources: StateSources): StateEntry[] {
   const written = pathsOf(sources.recipe);
   const normalised = new Map(sources.normalised.map((one) => [one.path, one.reason]));
-  // Also where it was before it went to where the image's own rpm looks.
+  // The database may have been moved from another place, so that one counts too.
   const databases = [sources.dbPath.slice(1), ...databasePlaces].map((place) =>
     byteString(`${place}/${databaseFile}`),
   );
@@ -33,7 +33,7 @@ export function describeState({ paths, deleted }: Changed, sources: StateSources
     if (written.has(path as never)) return { why: 'recipe' };
     const reason = normalised.get(`/${showBytes(path as never)}`);
     if (reason !== undefined) return { why: 'normalised', reason };
-    // rpm makes the directories that lead to its database.
+    // rpm creates the directories above its database.
     if (database.startsWith(`${path}/`) && !sources.below.has(path as never)) return { why: 'rpm' };
     return sources.origins.get(path) ?? { why: 'unknown' };
   };
@@ -46,7 +46,7 @@ export function describeState({ paths, deleted }: Changed, sources: StateSources
     if (databases.includes(path))
       return { path: `/${showBytes(path)}`, change: 'removed' as const, why: 'rpm' as const };
     const reason = normalised.get(`/${showBytes(path)}`);
-    // What rpm has not removed a scriptlet has; of both, nothing is left that could tell.
+    // A scriptlet has deleted what rpm has not. If rpm has removed packages, it could be either.
     const who = sources.removes ? ('unknown' as const) : ('scriptlet' as const);
     const cause = reason === undefined ? { why: who } : { why: 'normalised' as const, reason };
     return { path: `/${showBytes(path)}`, change: 'removed' as const, ...cause };

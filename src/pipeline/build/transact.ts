@@ -1,4 +1,4 @@
-/** The transaction of a build, and what must be true of it before anything is made of its tree. */
+/** Runs the transaction of a build, and checks its outcome before the tree is used. */
 import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
 import { isNearlyFull } from '../../lib/host/files.ts';
 import { byteString } from '../../lib/host/paths.ts';
@@ -23,7 +23,7 @@ import type { Context } from '../state/context.ts';
 import type { InstallPlan } from './install-plan.ts';
 
 /**
- * Warnings are added for what the recipe allows. Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, DATABASE_DIFFERS,
+ * Adds warnings for failures that the recipe allows. Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, DATABASE_DIFFERS,
  * INSTALL_FAILED, INSTALL_DISK_FULL, DISK_FULL, LIMIT_EXCEEDED.
  */
 export async function transact(
@@ -93,7 +93,7 @@ const isCode = (error: unknown, code: ErrorCode): error is MillinerError =>
 const hasDatabase = ({ parent, dbPath }: InstallPlan) =>
   parent?.has(byteString(`${dbPath.slice(1)}/${databaseFile}`)) === true;
 
-/** The base's too: their triggers run, and the scriptlets of what is replaced. */
+/** Includes the base's packages: their triggers run, and the scriptlets of those that are replaced. */
 async function scriptedPackages({ target }: Sandbox, plan: InstallPlan): Promise<ScriptedPackage[]> {
   const own = plan.packages.map((one) => ({ ...one, isInstalled: false }));
   if (!hasDatabase(plan)) return own;

@@ -1,4 +1,4 @@
-/** The layers of an image: its packages' as the lock has planned them, the rpm database, and what nothing explains. */
+/** Writes the layers of an image: its packages as the lock has planned them, the rpm database, and unclaimed files. */
 import { availableParallelism } from 'node:os';
 import { inParallel } from '../../lib/host/parallel.ts';
 import { stoppable } from '../../lib/host/stoppable.ts';
@@ -27,7 +27,7 @@ import type { PackageLayer, PackageLayers, WrittenLayer } from './package-layers
 export interface LayerJob {
   /** The recipe's name. */
   recipe: string;
-  /** Where the tree is mounted. */
+  /** Mount point of the tree. */
   target: string;
   tree: Tree;
   parent: Tree | undefined;
@@ -42,13 +42,15 @@ export interface LayerJob {
 export interface WrittenLayers {
   /** Lowest first. */
   layers: ImageLayer[];
-  /** Base and packages alone. */
+  /** The tree of the base and the packages alone. */
   below: Tree;
-  /** What they do not explain. */
+  /** The changes that these do not explain. */
   changed: Changed;
 }
 
-/** Every regular file of the tree has its digest afterwards. Throws LAYERS_DIFFER where the layers are not the tree. */
+/**
+ * Afterwards every regular file of the tree has its digest. Throws LAYERS_DIFFER if the layers do not give the tree.
+ */
 export async function writeLayers(context: Context, job: LayerJob): Promise<WrittenLayers> {
   const { recipe, target, tree, parent, planned } = job;
   const own = await job.packageLayers.all(planned);
@@ -67,7 +69,7 @@ export async function writeLayers(context: Context, job: LayerJob): Promise<Writ
   return { layers, below, changed };
 }
 
-/** What an image shows once its package layers lie on its base, as they are expected to be. */
+/** The tree expected from the base and the package layers. */
 function packagesOn(parent: Tree | undefined, planned: readonly PackageLayer[]): Tree {
   const sum = new LayerSum(parent);
   for (const { directories, packages } of planned) {

@@ -1,4 +1,4 @@
-/** How an image is tested: the recipe's words, completed by what the image itself tells. */
+/** Turns the test section of a recipe into a boot plan: texts become numbers. */
 import { describeCheck, type BootPlan } from '../../stages/boot/plan.ts';
 import { bytesOf, durationOf, type TestPlan } from '../../stages/recipe/schema.ts';
 

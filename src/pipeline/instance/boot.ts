@@ -1,4 +1,4 @@
-/** boot: instances of an image side by side, each on a tree of its own; what they show becomes the verdict. */
+/** For `boot`: tests several instances of an image at once, each on its own tree. Their results make the verdict. */
 import { release } from 'node:os';
 import { findRuntime } from '../../lib/container/runtime.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -14,12 +14,15 @@ import { writeVerdict } from '../state/verdicts.ts';
 import { bootPlanOf } from './boot-plan.ts';
 import { withInstance } from './instance-root.ts';
 
-/** Gives the verdict, which the state then keeps, passed or not. Throws IMAGE_NOT_FOUND, TREE_CHANGED, HOST_MISSING, INTERRUPTED. */
+/**
+ * Returns the verdict, passed or not, and stores it in the state. Throws IMAGE_NOT_FOUND, TREE_CHANGED, HOST_MISSING,
+ * INTERRUPTED.
+ */
 export async function bootImage(context: Context, image: string): Promise<Verdict> {
   return bootRecorded(context, await findRecord(context.state, image));
 }
 
-/** The same for an image whose record is at hand: another of its name may have been built since. */
+/** As bootImage, for a record that was read before: another image of its name may have been built since. */
 export async function bootRecorded(context: Context, record: ImageRecord): Promise<Verdict> {
   const { name, manifestDigest, test, arch } = record;
   await holdToDigest(context, record);
@@ -38,7 +41,7 @@ export async function bootRecorded(context: Context, record: ImageRecord): Promi
   return verdict;
 }
 
-/** With the whole verdict, or where it is kept: its evidence may be long. */
+/** The error carries the whole verdict, or the digest of the stored one, because its evidence may be long. */
 export function bootFailure(verdict: Verdict, kept?: Digest): MillinerError {
   const words = verdict.causes.map(
     ({ code, message, instance }) => `${code} (instance ${instance}): ${message}`,

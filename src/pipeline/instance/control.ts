@@ -1,4 +1,4 @@
-/** What can be done with a running instance from outside of the process that looks after it. */
+/** Controls a running instance from outside its supervisor process. */
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -14,14 +14,14 @@ import { readInstanceLog } from './instance-log.ts';
 import { findInstance, listInstances, type RunningInstance } from './instance-records.ts';
 
 const pollMilliseconds = 50;
-/** Milliseconds; whoever wants to end a program earlier stops us. */
+/** Milliseconds: no timeout. The caller ends a program earlier by the signal. */
 const longest = 2 ** 31 - 1;
-/** Milliseconds between a kill and the last trace of an instance. */
+/** Milliseconds that a supervisor may take to clean up after a kill. */
 const patience = 20_000;
 
 const containerOf = ({ container, directory }: RunningInstance): Container => ({ id: container, directory });
 
-/** Asks the named instances to end, or all; kills those that take too long. Gives those that were stopped. */
+/** Stops the given instances, or all, and kills those that exceed their timeout. Returns the stopped ones. */
 export async function stopInstances(context: Context, ids: string[] | 'all'): Promise<RunningInstance[]> {
   const { state } = context;
   const wanted =
@@ -42,7 +42,7 @@ async function stopInstance({ progress, signal }: Context, instance: RunningInst
   );
 }
 
-/** Whoever looks after it removes its directory last. */
+/** The supervisor removes the directory last, so the instance is gone when the directory is. */
 async function isGoneWithin(
   { directory }: RunningInstance,
   milliseconds: number,
@@ -56,7 +56,7 @@ async function isGoneWithin(
   return true;
 }
 
-/** Runs a program in an instance with our own terminal or pipes; gives its exit code. */
+/** Runs a program in an instance with this process's terminal or pipes. Returns its exit code. */
 export async function execInInstance(
   { state, signal }: Context,
   id: string,
@@ -65,7 +65,7 @@ export async function execInInstance(
   return attachToContainer(containerOf(await findInstance(state, id)), args, signal);
 }
 
-/** The same, with what it wrote as an answer: at most 16 MiB of each. */
+/** Runs a program in an instance and returns its output: at most 16 MiB of each stream. */
 export async function captureInInstance({ state, signal }: Context, id: string, args: string[]) {
   const container = containerOf(await findInstance(state, id));
   const { exitCode, stdout, stderr } = await execInContainer(container, args, { timeout: longest, signal });
@@ -74,14 +74,14 @@ export async function captureInInstance({ state, signal }: Context, id: string, 
 
 const journal = ['journalctl', '--no-pager'];
 
-/** The journal of an image that has one; otherwise what its program wrote. */
+/** The journal, or the program's output for an image without one. */
 export async function readLogs(context: Context, id: string): Promise<string> {
   const instance = await findInstance(context.state, id);
   if (!instance.init) return readInstanceLog(instance.directory);
   return (await captureInInstance(context, id, journal)).stdout;
 }
 
-/** Shows the same, and what is added to it, until the instance ends or we are stopped. */
+/** Writes the log and its new lines until the instance ends or the signal aborts. */
 export async function followLogs(
   { state, signal }: Context,
   id: string,
@@ -98,7 +98,7 @@ export async function followLogs(
     await sleep(pollMilliseconds * 5, undefined, { signal })
   ) {
     const text = readInstanceLog(instance.directory);
-    // A log that has been turned over begins with what was shown before, or with none of it.
+    // A rotated log begins with what was written already, or has none of it.
     write(text.startsWith(shown) ? text.slice(shown.length) : text);
     shown = text;
   }

@@ -1,4 +1,4 @@
-/** run --detach: a process of its own looks after the instances; we wait until it says that they are ready. */
+/** For `run --detach`: a separate process supervises the instances, and this one waits until they are ready. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { errorFrom, type Failure } from '../../lib/errors/wire.ts';
 import { startDetached } from '../../lib/host/exec.ts';
@@ -6,7 +6,7 @@ import type { Started } from './run.ts';
 
 export type Report = Started | { error: Failure };
 
-/** Throws what the other process failed with; then nothing of it is left. */
+/** Throws the failure of the other process, once that has ended. */
 export async function runDetached(args: string[], signal: AbortSignal | undefined): Promise<Started> {
   const child = startDetached(process.execPath, [process.argv[1]!, ...args]);
   const stop = () => child.kill('SIGTERM');
@@ -31,7 +31,7 @@ export async function runDetached(args: string[], signal: AbortSignal | undefine
   throw errorFrom(report.error);
 }
 
-/** The other side: tells whoever waits, if anybody does. */
+/** In the supervisor process: sends the report to the parent, if that still waits. */
 export function reportToParent(report: Report): void {
   if (!process.connected) return;
   process.send?.(report, undefined, undefined, () => {

@@ -1,8 +1,8 @@
-/** What an instance writes, bounded: a service in a loop must not fill the state directory. */
+/** The output of an instance, bounded: a service in a loop must not fill the state directory. */
 import { closeSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Bytes of one file; the one before it is kept. */
+/** Bytes of one file. One older file is kept besides. */
 const mostBytes = 16 * 1024 * 1024;
 
 const paths = (directory: string) => ({
@@ -25,7 +25,7 @@ export class InstanceLog {
     try {
       writeSync(this.#fd, bytes);
     } catch (error) {
-      // The instance goes on without a log rather than not at all.
+      // A full disk costs the log, not the instance.
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
     }
     this.#written += bytes.length;
@@ -46,7 +46,7 @@ export class InstanceLog {
   }
 }
 
-/** What is kept of an instance's output, oldest first. */
+/** The stored output of an instance, oldest first. */
 export function readInstanceLog(directory: string): string {
   const { current, before } = paths(directory);
   return [before, current].map(readIfThere).join('');

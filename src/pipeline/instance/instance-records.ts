@@ -1,4 +1,4 @@
-/** Which instances run: each is described in a file of its workspace, which goes when it ends. */
+/** The running instances. Each is described in a file of its workspace, which is removed when it ends. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -7,7 +7,7 @@ import type { PortMapping } from '../../stages/boot/ports.ts';
 import { JsonStore } from '../state/json-store.ts';
 
 export interface RunningInstance {
-  /** Short, for people; unique in this state. */
+  /** Unique in this state, and short enough to type. */
   id: string;
   container: string;
   directory: string;
@@ -17,14 +17,14 @@ export interface RunningInstance {
   ports: PortMapping[];
   /** ISO 8601. */
   started: string;
-  /** Of the process that looks after it. */
+  /** Process id of the supervisor. */
   supervisor: number;
   stopSignal: string;
   /** Milliseconds. */
   stopTimeout: number;
 }
 
-/** An instance's own, in its directory. */
+/** The record of an instance, in its directory. */
 const recordIn = (directory: string) =>
   new JsonStore<RunningInstance>(directory, {
     what: 'the record of an instance',
@@ -36,16 +36,16 @@ export async function describeInstance(instance: RunningInstance): Promise<void>
   await recordIn(instance.directory).write(file, instance);
 }
 
-/** To be asked of an opened state, which has cleared away what died. */
+/** Requires an opened state: opening it removes dead instances. */
 export async function listInstances(state: string): Promise<RunningInstance[]> {
   const work = join(state, 'work');
-  // Others end meanwhile; and beside the directories lie the files that mark their owners.
+  // An instance may end in the meantime, and beside the directories lie the lock files of their owners.
   const names = (await readdirIfThere(work)) ?? [];
   const found = await Promise.all(names.map((name) => recordIn(join(work, name)).read(file)));
   return found.filter((one) => one !== undefined).toSorted((a, b) => (a.started < b.started ? -1 : 1));
 }
 
-/** By id or the beginning of one. Throws INSTANCE_NOT_FOUND. */
+/** Finds an instance by its id or a unique prefix. Throws INSTANCE_NOT_FOUND. */
 export async function findInstance(state: string, id: string): Promise<RunningInstance> {
   const all = await listInstances(state);
   const [found, ...more] = all.filter((one) => one.id.startsWith(id));

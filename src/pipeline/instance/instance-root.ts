@@ -1,4 +1,4 @@
-/** Trees for instances: a throw-away snapshot of an image for as long as something runs on it. */
+/** Trees for instances: a temporary snapshot of an image. */
 import type { IdRange } from '../../lib/container/userns.ts';
 import type { DiskOptions } from '../../stages/boot/disk.ts';
 import type { RuntimeConfig } from '../../stages/image/image.ts';
@@ -12,16 +12,19 @@ import { bootPlanOf } from './boot-plan.ts';
 export interface InstancePlace extends DiskOptions {
   id: string;
   directory: string;
-  /** The mounted tree, its owners moved into the ids. */
+  /** The mounted tree, its owners shifted into the user namespace. */
   rootfs: string;
-  /** Of its user namespace; undefined where it has the host's root. */
+  /** Ids of its user namespace; undefined where it runs as the host's root. */
   ids: IdRange | undefined;
   image: RuntimeConfig;
   systemd: number | undefined;
   hostname: string;
 }
 
-/** Runs fn with a tree for one instance, numbered from 1 on, of so many; whatever was written to it goes when fn ends, or this process. */
+/**
+ * Runs fn with a tree for one instance, `number` of `of`, counted from 1. Its changes are discarded when fn or this
+ * process ends.
+ */
 export async function withInstance<T>(
   context: Context,
   record: ImageRecord,
@@ -41,7 +44,7 @@ export async function withInstance<T>(
   );
 }
 
-/** The version of the image's systemd; undefined where it has none, or an unknown one. */
+/** The version of the image's systemd; undefined if it has none, or an unknown version. */
 function systemdVersion({ packages }: ImageRecord): number | undefined {
   const version = packages.flatMap((nevra) => /^systemd-(?:\d+:)?(\d+)[^-]*-[^-]+$/.exec(nevra)?.[1] ?? []);
   return version[0] === undefined ? undefined : Number(version[0]);

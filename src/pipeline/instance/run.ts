@@ -1,4 +1,4 @@
-/** run: instances of an image for use, each on a tree of its own, looked after by this process until they end. */
+/** For `run`: starts instances of an image, each on its own tree, and supervises them until they end. */
 import { once } from 'node:events';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,7 +25,7 @@ export interface RunRequest {
   image: string;
   instances: number;
   ports: PortMapping[];
-  /** A line of an instance's output. */
+  /** Called with each line of an instance's output. */
   onLine: (id: string, line: string) => void;
   /** Called once, when all are ready. */
   onReady: (started: Started) => void;
@@ -33,13 +33,13 @@ export interface RunRequest {
 
 export interface Started {
   instances: RunningInstance[];
-  /** What their trees took, all together, before anything was written to them. */
+  /** Space that their trees took together before the instances wrote to them. */
   trees: { snapshotter: string; bytes: number };
 }
 
 type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & { onReady: (instance: RunningInstance) => void };
 
-/** Ends when every instance has ended, or the context's signal stops them. Throws INSTANCE_FAILED, TREE_CHANGED. */
+/** Resolves when every instance has ended; the context's signal stops them. Throws INSTANCE_FAILED, TREE_CHANGED. */
 export async function runInstances(context: Context, request: RunRequest): Promise<void> {
   const record = await findRecord(context.state, request.image);
   await holdToDigest(context, record);
@@ -51,7 +51,7 @@ export async function runInstances(context: Context, request: RunRequest): Promi
   context.progress.step(`starting ${request.instances} of ${record.name} in ${where}`);
   const before = await snapshots.used();
   const trees = { snapshotter: snapshots.name, bytes: 0 };
-  // None writes to its tree before all have been looked at.
+  // The sizes are measured before any instance writes to its tree.
   const looked = meeting(numbers.length, async () => {
     trees.bytes = Math.max(0, (await snapshots.used()) - before);
   });
@@ -76,7 +76,7 @@ async function runOne(
   request: OneRequest,
 ): Promise<void> {
   const plan = bootPlanOf(record.test);
-  // The same on every start of the same instance, and nothing else's: the last part of the container's name.
+  // The last part of the container's name: unique, and stable while the instance runs.
   const id = basename(place.id).slice(-16, -4);
   const log = new InstanceLog(place.directory);
   let instance: Instance;
@@ -116,7 +116,7 @@ function failure({ name }: ImageRecord, why: string): MillinerError {
   return new MillinerError('INSTANCE_FAILED', `${name}: ${why}`);
 }
 
-/** Waits for readiness, then for the end; a stop that was asked for is carried out as the image wants it. */
+/** Waits until the instance is ready, then until it ends. The signal stops it in the way that the image asks for. */
 async function lookAfter(
   { signal, progress }: Context,
   instance: Instance,
@@ -126,7 +126,7 @@ async function lookAfter(
   const over = new AbortController();
   void instance.ended.then(() => over.abort());
   const held = holdToDisk(instance, disk, over.signal, (why) => progress.warn(`${id} is killed: ${why}`));
-  // What it throws ends the instance, and is thrown below where it is waited for.
+  // Its failure ends the instance, and is thrown where it is awaited below.
   held.catch(() => over.abort());
   const both = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
   try {
@@ -143,14 +143,14 @@ async function lookAfter(
   }
 }
 
-/** Throws Finding; one that ends before it is ready never will be. */
+/** Throws Finding, also for an instance that exits before it is ready. */
 async function waitForInstance(
   instance: Instance,
   plan: BootPlan,
   signal: AbortSignal | undefined,
   both: AbortSignal,
 ): Promise<void> {
-  // The end is what one that runs to its end is ready with.
+  // An instance with `ready: {exit}` is ready when it exits.
   const waiting = plan.ready.exit === undefined ? both : (signal ?? new AbortController().signal);
   await waitUntilReady(instance, plan, waiting).catch((error: unknown) => {
     signal?.throwIfAborted();
@@ -159,7 +159,7 @@ async function waitForInstance(
   });
 }
 
-/** Gives what it has done where it wrote too much, for which it is killed. */
+/** Kills the instance when it exceeds its disk limit, and returns the problem. */
 async function holdToDisk(
   instance: Instance,
   disk: DiskOptions,
@@ -175,7 +175,7 @@ async function holdToDisk(
     }
     await sleep(pollMilliseconds, undefined, { signal: ended }).catch(() => undefined);
   }
-  // What has just ended may have filled it last.
+  // An instance that has just ended may have exceeded the limit with its last write.
   return diskProblem(disk);
 }
 

@@ -1,4 +1,4 @@
-/** Whether a lock still is the answer to its recipe. */
+/** Checks that a lock fits its recipe. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { hostRpmVersion } from '../../stages/image/tool-versions.ts';
@@ -7,11 +7,11 @@ import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Recipe, Repository } from '../../stages/recipe/schema.ts';
 import { layerCount, mostLayers } from './layer-plan.ts';
 
-/** What the answer depends on; a change of anything else in the recipe leaves the lock good. */
+/** Digest of what the lock depends on. Other changes of the recipe leave the lock valid. */
 export function inputsOf(recipe: Recipe): Digest {
   const { release, arches, repos, packages, exclude, modules, pins, weakDeps, tools, from } = recipe;
   const sources = repos.map(sourceOf);
-  // Who must have signed an image says nothing of what it is.
+  // The keys that must have signed an image do not change its content.
   const base = typeof from === 'object' && 'image' in from ? { image: from.image } : from;
   const asked = { release, arches, packages, exclude, modules, pins, weakDeps, tools };
   return canonicalDigest({ ...asked, sources, from: base });
@@ -20,7 +20,7 @@ export function inputsOf(recipe: Recipe): Digest {
 function sourceOf(repository: Repository) {
   const { name, baseurl, metalink, mirrorlist, exclude: without, include, moduleHotfixes } = repository;
   const { priority, cost } = repository;
-  // A directory lies elsewhere in another checkout and is the same repository.
+  // A directory has another path in another checkout, and is the same repository.
   const servers = [baseurl ?? []].flat().filter((url) => /^https?:/.test(url));
   return {
     name,
@@ -29,7 +29,7 @@ function sourceOf(repository: Repository) {
     mirrorlist,
     without,
     priority,
-    // As locks have it that are older than these keys.
+    // Added only if set, so that locks from before these keys stay valid.
     ...(cost !== 1000 && { cost }),
     ...(include.length > 0 && { include }),
     ...(moduleHotfixes && { moduleHotfixes }),

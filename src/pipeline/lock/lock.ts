@@ -1,4 +1,4 @@
-/** lock: solves a recipe against its repositories and writes down the answer; and holds a lock to its recipe. */
+/** For `lock`: solves a recipe with its repositories and writes the result. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { hostArch } from '../../lib/host/arch.ts';
 import { currentVersions } from '../../stages/image/tool-versions.ts';
@@ -22,8 +22,8 @@ export interface MadeLock {
 }
 
 /**
- * Locks a recipe anew, and its bases only if they have no lock yet. Gives the lock of the recipe itself. With `update`
- * the packages of its last lock stay, but for those that one of these names or globs means and what they need.
+ * Locks a recipe again, and its bases if they have no lock yet. Returns the lock of the recipe itself. With `update`,
+ * the packages of the last lock stay, except those that match one of the names or globs and what they need.
  */
 export async function lock(
   context: Context,
@@ -35,13 +35,13 @@ export async function lock(
   return context.content.lease(async () => {
     const base = await lockBases(context, chain.slice(0, -1));
     const loaded = chain.at(-1)!;
-    // Where packages are to stay, a lock that cannot be read is in the way.
+    // With `update` the last lock is needed, so an unreadable one is an error.
     const previous = await (update ? readLock(loaded.lockPath) : previousLock(context, loaded));
     return { ...(await makeLock(context, loaded, base, previous, update)), path: loaded.lockPath };
   });
 }
 
-/** A name that is mistyped would allow nothing, without a word. */
+/** A mistyped name would silently allow nothing. */
 function refuseUnknown({ allowOlder = [] }: Context, chain: readonly LoadedRecipe[]): void {
   const known = chain.flatMap(({ recipe }) => recipe.repos.map(({ name }) => name));
   const unknown = allowOlder.find((name) => !known.includes(name));
@@ -106,7 +106,7 @@ export async function makeLock(
   return { lock: sealed, costs, previous };
 }
 
-/** Its layers stay what they are, also where the recipe has changed; one that cannot be read holds nothing up. */
+/** The last lock's layers are kept, even if the recipe has changed. An unreadable lock is only a warning. */
 async function previousLock(context: Context, { lockPath }: LoadedRecipe): Promise<Lock | undefined> {
   return readLock(lockPath).catch((error: Error) => {
     if (!(error instanceof MillinerError) || error.code !== 'LOCK_INVALID') throw error;

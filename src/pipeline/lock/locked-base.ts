@@ -1,4 +1,4 @@
-/** What a lock says of a base that no recipe makes, and which packages of any base may go. */
+/** The part of a lock about a base that no recipe builds, and which packages of any base may be replaced. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { compareEvr, parseEvr, type Evr } from '../../lib/rpm/evr.ts';
 import { parseNevra, type Nevra } from '../../lib/rpm/package.ts';
@@ -12,7 +12,7 @@ export function lockedImage({ name, digest, index, packages }: BaseRecord): Lock
   return { name, digest, ...(index && { index }), packages };
 }
 
-/** What the recipe below has, or, where packages are to stay as they are, the last lock of this one. */
+/** The image that the recipe below has pinned, or with --update this recipe's last lock. */
 export function pinnedImage(
   source: BaseSource,
   inherited: LockedArch | undefined,
@@ -22,7 +22,7 @@ export function pinnedImage(
   return pinned?.name === nameOf(source) ? pinned : undefined;
 }
 
-/** Of the image's packages those that are gone. */
+/** The packages of the image that are removed. */
 export function goneFrom(image: LockedImage | undefined, gone: ReadonlySet<string>): string[] {
   return image?.packages.filter((nevra) => gone.has(nevra)) ?? [];
 }
@@ -33,7 +33,7 @@ export function withoutPackages(image: LockedImage, gone: ReadonlySet<string>): 
 
 export interface Base {
   name: string;
-  /** What it has of an image that somebody else answers for. */
+  /** The part of it that is an image built by others. */
   image: LockedImage | undefined;
 }
 
@@ -44,8 +44,8 @@ interface Replacement {
 }
 
 /**
- * A base stays what it is, unless the recipe says otherwise. Of a recipe's own packages it also says so where it asks
- * for the newer version by name. Throws BASE_REPLACED.
+ * A base stays unchanged unless the recipe allows it. Asking for a newer version by name allows it for packages of a
+ * recipe, but not for those of a base image. Throws BASE_REPLACED.
  */
 export function refuseReplaced(
   { recipe, path }: LoadedRecipe,
@@ -74,7 +74,7 @@ export function refuseReplaced(
 
 const packageName = (nevra: string) => parseNevra(nevra)?.name ?? nevra;
 
-/** By its name and its version, or a comparison that what the base has does not meet. */
+/** Whether the recipe asks for it by name and version, or by a comparison that the base's version does not meet. */
 function isAskedFor(words: readonly string[], from: string, nevra: string): boolean {
   const { name, version, release, arch } = parseNevra(nevra)!;
   const before = parseNevra(from)!;
@@ -89,7 +89,7 @@ function isAskedFor(words: readonly string[], from: string, nevra: string): bool
   });
 }
 
-/** A comparison without a release is one of versions alone (rpmds.c, rpmdsCompare). */
+/** A comparison without a release compares versions alone (rpmds.c, rpmdsCompare). */
 function isMet({ epoch, version, release }: Nevra, operator: string, wanted: Evr): boolean {
   const has = { epoch: String(epoch), version, ...(wanted.release !== undefined && { release }) };
   const order = compareEvr(has, wanted);

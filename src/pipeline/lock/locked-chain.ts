@@ -1,4 +1,4 @@
-/** A recipe and its bases with their locks, as later steps take them. */
+/** Loads the locks of a recipe and its bases, and makes missing ones. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { checkVersions } from '../../stages/image/tool-versions.ts';
 import { readLock, type Lock } from '../../stages/lock/lock-file.ts';
@@ -9,12 +9,12 @@ import { makeLock } from './lock.ts';
 import type { LockedRecipe } from './locked-recipe.ts';
 import type { LockedBase } from './resolve.ts';
 
-/** A recipe with its lock; `made` where there was none. */
+/** A recipe with its lock; `made` if there was none. */
 interface HeldRecipe extends LockedBase {
   made: boolean;
 }
 
-/** The chain with its locks, for building; those that are missing are made, stale or edited ones refused. */
+/** The chain with its locks, for a build. Missing locks are made; stale or edited ones are refused. */
 export async function lockedChain(
   context: Context,
   chain: LoadedRecipe[],
@@ -24,7 +24,7 @@ export async function lockedChain(
   return held.map(({ loaded, lock }) => ({ loaded, lock, answer: lock.arches[arch]! }));
 }
 
-/** The same for several architectures. Each lock is read once: it is the one that was checked. */
+/** The same for several architectures. Each lock is read once, so that the one that was checked is the one used. */
 export async function holdChain(
   context: Context,
   chain: LoadedRecipe[],

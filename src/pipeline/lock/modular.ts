@@ -1,6 +1,6 @@
 /**
- * dnf's fail-safe for packages of modules: one whose header says so, and of which no module that may be chosen speaks,
- * is not installed. Without its module nothing would hide others of its name, or hold its versions together.
+ * dnf's fail-safe for modular packages: a package whose header has a module is not installed if no module metadata
+ * lists it. Without its module, nothing would hide other packages of its name or keep its versions together.
  */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { headerTags } from '../../lib/rpm/tags.ts';
@@ -8,7 +8,7 @@ import type { Recipe } from '../../stages/recipe/schema.ts';
 import type { ModuleFilter } from '../../stages/solve/module-filter.ts';
 import type { Described } from './layer-plan.ts';
 
-/** Throws SOLVE_FAILED with dnf's words. */
+/** Throws SOLVE_FAILED with dnf's message. */
 export function refuseOrphans(packages: Described, modules: ModuleFilter, { repos }: Recipe): void {
   const hotfixes = new Set(repos.filter(({ moduleHotfixes }) => moduleHotfixes).map(({ name }) => name));
   const shown = new Set(modules.shown);

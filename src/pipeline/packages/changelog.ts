@@ -1,4 +1,4 @@
-/** Changelog entries between two versions of a package, from the headers of both files. */
+/** The changelog entries between two versions of a package, from the headers of both files. */
 import type { Digest } from '../../lib/oci/digest.ts';
 import { readPackage, type RpmPackage } from '../../lib/rpm/package.ts';
 import { headerTags } from '../../lib/rpm/tags.ts';
@@ -7,12 +7,12 @@ import type { Context } from '../state/context.ts';
 export interface ChangelogEntry {
   /** Seconds since 1970. */
   time: number;
-  /** As rpm has it: name, address, and mostly the version. */
+  /** The text in rpm's header: name, address, and usually the version. */
   author: string;
   text: string;
 }
 
-/** Newer than the newest of the old package, newest first; undefined where the store no longer has one of the files. */
+/** The entries newer than all of the old package, newest first; undefined if a file is no longer in the store. */
 export async function newEntries(
   context: Context,
   from: string,

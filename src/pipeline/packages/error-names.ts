@@ -1,7 +1,7 @@
-/** In the store a file is called by its digest: people know packages by their names. */
+/** Translates paths in the store, which are digests, into package names that people know. */
 import { MillinerError } from '../../lib/errors/error.ts';
 
-/** What `fn` finds wrong with the file of one of the packages is said of the package. */
+/** Runs fn. If it fails because of one package's file, the error has the name of the package. */
 export async function sayingWhich<T>(
   packages: readonly { path: string; nevra: string }[],
   fn: () => Promise<T>,

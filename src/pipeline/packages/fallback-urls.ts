@@ -1,16 +1,19 @@
 /**
- * Where else a locked package may lie. A lock names the one mirror, or directory, that answered when it was made;
- * its repository may have moved since, and has other mirrors. Whatever comes from there is held to the same digest.
+ * Other locations of a locked package. A lock has the one URL that answered when it was made. The repository may have
+ * moved since, and it has other mirrors. A package from there must have the same digest.
  */
 import type { LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Context } from '../state/context.ts';
 import { openOne } from './repositories.ts';
 
-/** URLs, best first; none where the recipe does not name the package's repository. Throws what opening it throws. */
+/**
+ * URLs, best first; none if the recipe does not have the package's repository. Throws what opening the repository
+ * throws.
+ */
 export type Elsewhere = (one: LockedPackage) => Promise<string[]>;
 
-/** Opens each repository once, and only when it is asked about. */
+/** Opens each repository once, and only when it is needed. */
 export function elsewhere(context: Context, { recipe }: LoadedRecipe, arch: string): Elsewhere {
   const opened = new Map<string, Promise<readonly URL[]>>();
   const basesOf = async (repo: string) => {
@@ -26,7 +29,7 @@ export function elsewhere(context: Context, { recipe }: LoadedRecipe, arch: stri
   };
 }
 
-/** The part of a package's URL behind the base that it begins with: what stays when a repository moves. */
+/** The part of a package's URL behind its base: it stays the same when a repository moves. */
 export function locationIn(bases: readonly URL[], url: string): string | undefined {
   const base = bases.find(({ href }) => url.startsWith(href));
   return base && url.slice(base.href.length);

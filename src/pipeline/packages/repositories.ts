@@ -1,4 +1,4 @@
-/** The repositories of a recipe, opened side by side, and with what their packages are asked for. */
+/** Opens the repositories of a recipe in parallel, and finds their credentials and settings for fetching packages. */
 import { join } from 'node:path';
 import { inParallel } from '../../lib/host/parallel.ts';
 import type { Access } from '../../lib/http/access.ts';
@@ -11,7 +11,7 @@ import {
 } from '../../stages/repo/repository.ts';
 import type { Context } from '../state/context.ts';
 
-/** Most of the time is spent waiting for servers. */
+/** Opening is mostly waiting for servers. */
 const parallel = 8;
 
 /** In the order of the recipe. */
@@ -42,7 +42,10 @@ export async function openOne(
   });
 }
 
-/** For the packages of a repository, without opening it; of one that the recipe does not name, as of any server. */
+/**
+ * Returns the settings for fetching packages of a repository, without opening it; the defaults for one that the recipe
+ * does not have.
+ */
 export function accessTo(
   { offline }: Context,
   { repos, release }: Recipe,

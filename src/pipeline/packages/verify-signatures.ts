@@ -1,4 +1,4 @@
-/** Every package is held against the keys of the repository that it came from, before rpm sees it. */
+/** Verifies every package with the keys of its repository, before rpm reads it. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import {
   verifyDigests,
@@ -11,7 +11,7 @@ import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Repository } from '../../stages/recipe/schema.ts';
 import type { Context } from '../state/context.ts';
 
-/** Throws SIGNATURE_INVALID naming every bad package and why. */
+/** Throws SIGNATURE_INVALID with every bad package and its problem. */
 export async function checkTrust(
   context: Context,
   workDirectory: string,
@@ -48,7 +48,7 @@ export async function checkTrust(
   }
 }
 
-/** Where the usual hint would send its reader after a key, which is not what is missing. */
+/** Hints for problems that a new key would not solve: the default hint sends the reader after one. */
 const hints: Partial<Record<SignatureProblem, string>> = {
   unsigned:
     'Fetch a signed one from its maker, or allow this one by name in the recipe: allow: {unsigned: [NAME]}. The keys of the recipe do not matter here.',
@@ -69,7 +69,7 @@ const hints: Partial<Record<SignatureProblem, string>> = {
   'early-key': 'Check the clocks of this host and of its maker, who may have to sign it again.',
 };
 
-/** In the store a file is called by its digest: people know packages by their names. */
+/** Replaces paths in the store by package names, which people know. */
 function named(error: unknown, repository: Repository, names: Map<string, string>): unknown {
   if (!(error instanceof MillinerError) || error.code !== 'SIGNATURE_INVALID') return error;
   const bad = (error.details['packages'] as BadPackage[]).map(({ path, problem, message }) => ({

@@ -1,4 +1,6 @@
-/** What is signed of an image, hung on it in a repository beside what is there already, in one layout or both. */
+/**
+ * Attaches signatures and attestations to an image in a repository, beside those that are there, in one layout or both.
+ */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import { sha256Of, type Digest } from '../../lib/oci/digest.ts';
@@ -19,15 +21,15 @@ import {
 } from '../trust/fetch-signatures.ts';
 import { count, type Tally } from './push.ts';
 
-/** Names of what was attached: tags and digests in the repository. */
+/** Tags and digests of the attachments in the repository. */
 export interface Attached {
   signatures: string[];
   attestations: string[];
 }
 
 /**
- * Others' signatures stay, ours of the same kind are replaced, and what is there as it should be is not written
- * again. Callers of one image take turns. Throws IMAGE_ALTERED where what is there cannot be read.
+ * Keeps the signatures of others, replaces ours of the same kind, and writes nothing that is there already. The caller
+ * holds the lock of the image. Throws IMAGE_ALTERED if an existing attachment cannot be read.
  */
 export async function attach(
   image: PublishedImage,
@@ -117,7 +119,7 @@ interface OwnBundle {
   statement: Statement;
 }
 
-/** Bundles of this key that are there already: an image that was booted again has a new verdict. */
+/** This key's bundles in the repository. A new verdict replaces an older one, when the image was booted again. */
 async function ownBundles(image: PublishedImage, key: PublicKey): Promise<OwnBundle[]> {
   return (await fetchBundles(image)).flatMap((fetched) => openOwn(fetched, image.digest, key));
 }
@@ -133,7 +135,7 @@ function supersededBy(bundle: OwnBundle, older: readonly OwnBundle[]): Digest[] 
   return older.filter((one) => isSameClaim(bundle.statement, one.statement)).map(({ digest }) => digest);
 }
 
-/** Another key's, or damaged: not ours to replace. */
+/** Undefined for a bundle of another key or a damaged one, which is not ours to replace. */
 function unlessRefused(open: () => Statement): Statement | undefined {
   try {
     return open();

@@ -1,4 +1,4 @@
-/** An image's bills of materials, from the rpm database, the layers and the manifest that the image itself has. */
+/** Makes an image's bills of materials from its own rpm database, layers and manifest. */
 import { createRequire } from 'node:module';
 import { readInside } from '../../lib/host/resolve-in-root.ts';
 import { readInstalled } from '../../lib/rpm/database.ts';
@@ -30,10 +30,10 @@ export async function exportSbom(options: RunOptions, image: string, format: Sbo
   });
 }
 
-/** What a statement says around a document. */
+/** Bytes of the statement around a document. */
 const statement = 4096;
 
-/** The same image, the same documents. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID, LAYERS_DIFFER, BLOB_MISSING. */
+/** The same image gives the same documents. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID, LAYERS_DIFFER, BLOB_MISSING. */
 export async function sbomsOf(context: Context, record: ImageRecord): Promise<Sboms> {
   context.progress.step(`listing what ${record.name} holds`);
   const input = await withView(context, record.snapshot, (root) => inputOf(context, record, root));
@@ -42,10 +42,12 @@ export async function sbomsOf(context: Context, record: ImageRecord): Promise<Sb
 
 type Listed = SbomInput & { files: SbomFile[] };
 
-/** Bytes of a file, at least, in either document: none is built that is too large for sure. */
+/** Bytes that a file takes at least in either document, so that no document is built that must be too large. */
 const leastOfFile = 200;
 
-/** Without files where a reader would not take a document with them; both, and the caller, then say so. */
+/**
+ * Documents above a reader's bound would be refused. Then both list no files, and say so; the caller gets a warning.
+ */
 export function boundedSboms(
   input: Listed,
   warn: (text: string) => void,
@@ -84,7 +86,7 @@ async function inputOf(context: Context, record: ImageRecord, root: string): Pro
 
 const baseAnnotation = 'org.opencontainers.image.base';
 
-/** As the manifest names it: a base that is a mere file system has no name. */
+/** The base that the manifest records. A base that is a file system has no name. */
 async function baseOf(context: Context, { manifestDigest }: ImageRecord): Promise<SbomBase | undefined> {
   const manifest = await obtainBytes(context, manifestDigest);
   const { annotations = {} } = JSON.parse(manifest.toString('utf8')) as {

@@ -1,4 +1,4 @@
-/** Which layer holds each regular file of an image, read from the layers themselves, whoever made them. */
+/** Finds the layer of each regular file of an image, from the content of the layers themselves. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { showBytes, type ByteString } from '../../lib/host/paths.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -8,7 +8,7 @@ import { withLayerWorkers, type LayerWorkers } from '../base/layer-workers.ts';
 import { obtain } from '../state/blob-exchange.ts';
 import type { Context } from '../state/context.ts';
 
-/** Hexadecimal digests of the content, and the diffID of the layer. */
+/** Digests of the content in hexadecimal, and the diffID of the layer. */
 export interface HeldFile {
   sha1: string;
   sha256: string;
@@ -16,8 +16,8 @@ export interface HeldFile {
 }
 
 /**
- * By the path in the tree, which the layers show: of what several have, the highest is the one. Deletions need no
- * reading: what is deleted is not in the tree. Throws LAYERS_DIFFER where the tree has a file that no layer holds.
+ * By path in the tree; the uppermost layer that has a path counts. Whiteouts can be ignored, because a deleted file is
+ * not in the tree. Throws LAYERS_DIFFER if no layer has a file of the tree.
  */
 export async function filesInLayers(
   context: Context,
@@ -38,7 +38,7 @@ export async function filesInLayers(
   return held;
 }
 
-/** Hard links too: the other name may be of a layer below. */
+/** Includes hard links: the first name may be in a lower layer. */
 async function readLayer(
   context: Context,
   workers: LayerWorkers,
@@ -53,7 +53,7 @@ async function readLayer(
   }
 }
 
-/** As a tree has it; other builders write `./etc/passwd`. */
+/** The path as a tree has it; other builders write `./etc/passwd`. */
 function plain(path: string): ByteString {
   return path
     .split('/')

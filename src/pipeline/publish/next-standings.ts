@@ -1,4 +1,4 @@
-/** What is to be stated of each tag that an image gets: numbers go on from whatever was stated before. */
+/** Decides on the next statement about each tag of an image. Its number is above those of earlier statements. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Standing } from '../../stages/sign/standing.ts';
 import { layouts, type PublishedImage } from '../trust/fetch-signatures.ts';
@@ -6,12 +6,12 @@ import { seenTag } from '../trust/seen-tags.ts';
 import { rememberCurrent, statedOf, type StandingOptions } from '../trust/standings.ts';
 import type { Target } from './targets.ts';
 
-/** Seconds that a statement holds unless told otherwise: publishing again begins anew. */
+/** Default validity of a statement in seconds. Publishing again starts it anew. */
 export const usualLife = 90 * 24 * 3600;
 
 /**
- * A statement that still holds for half its life stays as it is, unless this state has seen a newer one since: what is
- * published twice is the same bytes. Throws IMAGE_REVOKED, STATE_INVALID, and what registries throw.
+ * A statement with more than half of its validity left stays, unless this state has seen a newer one. So publishing
+ * twice gives the same bytes. Throws IMAGE_REVOKED, STATE_INVALID, and what registries throw.
  */
 export async function nextStandings(
   image: PublishedImage,
@@ -31,7 +31,8 @@ export async function nextStandings(
     const isSeen = known && known.number === seen?.number && seen.digest === image.digest;
     const isNewest = known && known.number > Math.max(former, isSeen ? -1 : (seen?.number ?? -1));
     const holds = isNewest && left > life / 2 && left <= life;
-    // The clock's, so that two publishers who do not know of each other go on from one another all the same.
+    // At least the time of the clock, so that the numbers of two publishers rise although they do not know of each
+    // other.
     const number = Math.max(now, ...[former, known?.number, seen?.number].map((one = 0) => one + 1));
     standings.push(holds ? known : { reference, number, issued, expires: issued + life });
   }
@@ -39,8 +40,8 @@ export async function nextStandings(
 }
 
 /**
- * Of the other image that the tag names, which is remembered; -1 where it names none, or nothing is stated of it that can
- * be read.
+ * The number of the statement about the image that the tag points to now, which is remembered; -1 if the tag points to
+ * no other image, or if that image has no readable statement.
  */
 async function formerNumber(
   image: PublishedImage,

@@ -1,7 +1,7 @@
 /**
- * publish: a booted image to registries. Everything goes there under digests, with its signatures; it is read back
- * and verified as a client that trusts the key sees it; and only then the tags move. Whatever cuts it short, a tag
- * names the image it named before or the whole new one, and the next run finds what is there.
+ * For `publish`: sends a booted image to registries. It goes there by digest, with its signatures, is read back and
+ * verified as a client that trusts the key does it, and only then the tags move. After an interruption at any point, a
+ * tag points to the old image or to the complete new one, and the next run reuses what is there.
  */
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -31,20 +31,20 @@ export interface PublishOptions {
   to: readonly string[];
   /** Path of the private key. */
   key: string;
-  /** Asked for once, when everything else is known to be there. */
+  /** Called once, after all other checks have passed. */
   password: () => Promise<string>;
   plainHttp: boolean;
-  /** Both where it is left out. */
+  /** The one layout of signatures to write; both where it is absent. */
   only?: Layout | undefined;
-  /** Seconds for which it is stated what the tags name. */
+  /** Validity of the statements about the tags, in seconds. */
   life?: number | undefined;
 }
 
-/** Who signs, and where clients look for it. */
+/** The key, the layouts of the signatures, and their validity. */
 export interface Signing {
   key: SigningKey;
   layouts: readonly Layout[];
-  /** Seconds for which it is stated what the tags name; usualLife unless told. */
+  /** Validity of the statements about the tags, in seconds. */
   life?: number | undefined;
 }
 
@@ -54,22 +54,22 @@ export interface Published extends Attached, Tally {
   references: string[];
 }
 
-/** What is claimed of an image besides its name. */
+/** The claims about an image besides its name. */
 export interface Evidence {
   sboms: Sboms;
   verdict: Verdict;
 }
 
 /**
- * Called before each change that others can see; throws where this run may not make it any more. The signal ends when
- * the leave does, which can then be asked for again.
+ * Called before each change that others can see; throws if this run may not make it any more. The signal aborts when
+ * the lease ends, and another lease can be requested.
  */
 export type Fence = () => Promise<AbortSignal>;
 const unfenced: Fence = async () => new AbortController().signal;
 
 /**
  * Throws IMAGE_UNBOOTED, IMAGE_NOT_FOUND, REFERENCE_INVALID, KEY_FILE_INVALID, what registries throw, and what
- * verification throws: then no tag has moved.
+ * verification throws. No tag has moved in these cases.
  */
 export async function publish(
   context: Context,
@@ -87,7 +87,7 @@ export async function publish(
   return inTurn(context, record.manifestDigest, () => publishImage(context, record, targets, signing));
 }
 
-/** Nothing may collect what is being sent, and one image is signed by one run at a time. */
+/** Runs fn while gc may not remove blobs, and no other run of this state signs the same image. */
 export function inTurn<T>(context: Context, manifestDigest: Digest, fn: () => Promise<T>): Promise<T> {
   const lock = join(context.state, 'locks', `publish-${manifestDigest.replace('sha256:', '')}`);
   const onWait = (who: string) => context.progress.step(`waiting for ${who}`);
@@ -102,19 +102,19 @@ async function publishImage(
   targets: Target[],
   signing: Signing,
 ): Promise<Published> {
-  // Again under the lock: it may have been booted anew while we waited, and what is signed is what is true now.
+  // Read again under the lock: the image may have been booted since, and the newest verdict is signed.
   const verdict = await passedVerdict(context, record);
   const image = await readImage(context, record);
   const sboms = await sbomsOf(context, record);
   const signed = await signImageAt(context, image, { sboms, verdict }, targets, signing);
-  // Once more: it may have been booted again, and failed, while all of this was sent.
+  // Checked again: the image may have been booted since, and failed.
   await passedVerdict(context, record);
   const references = await promote(context, image, targets);
   await rememberTags(context, image, targets, signing);
   return { name: record.name, manifestDigest: image.digest, references, ...signed };
 }
 
-/** Everything to every target under digests, signed, and read back as it will be seen. No tag moves. */
+/** Pushes the image to every target by digest, signs it, and verifies it there. No tag moves. */
 export async function signImageAt(
   context: Context,
   image: StoredImage,
@@ -152,7 +152,7 @@ export async function signImageAt(
   return { ...attached, ...tally };
 }
 
-/** Moves the tags of an image that every target has, signed; gives their references. */
+/** Moves the tags of an image that is signed at every target. Returns the references. */
 export async function promote(
   context: Context,
   image: StoredImage,
@@ -193,7 +193,7 @@ async function signAt(
   return attach(place, signing.key.public, signed, signing.layouts, tally);
 }
 
-/** As the registry gives it now, which is all that a client will ever see. */
+/** Verifies the image as the registry returns it, which is all that a client sees. */
 async function verifyAt(
   context: Context,
   image: StoredImage,
@@ -216,7 +216,7 @@ async function verifyAt(
   const references = target.tags.map(({ reference }) => reference);
   const { key, layouts: chosen } = signing;
   const place = imageAt(image, target);
-  // The tags have not moved yet: of this the state may know nothing so far.
+  // The tags have not moved yet, so the state must not remember these statements.
   const options = { ...standingOptions(context, signing), state: undefined, orExpired: false };
   const stated = await statedOf(place, chosen, options);
   const { revokedVerdicts } = stated;
@@ -251,7 +251,10 @@ async function moveTags(context: Context, image: StoredImage, target: Target, fe
   }
 }
 
-/** A request that a registry is slow to answer is repeated for longer than a leave lasts: it ends with the leave. */
+/**
+ * Requests to a slow registry are repeated beyond the end of a lease. Abort them with the lease, and try again with a
+ * new one.
+ */
 async function underLeave<T>(
   { signal }: Context,
   fence: Fence,
@@ -273,7 +276,10 @@ function standingOptions({ state, progress }: Context, { key }: Signing) {
   return { key: key.public, state, warn: (sentence: string) => progress.warn(sentence) };
 }
 
-/** Once the tags have moved: whoever moves them back is found out here too, and the next statement goes on from these. */
+/**
+ * Remembered after the tags have moved: the next verification here detects a rollback, and the next statement continues
+ * from this number.
+ */
 async function rememberTags(context: Context, image: StoredImage, targets: Target[], signing: Signing) {
   const options = standingOptions(context, signing);
   for (const target of targets) {

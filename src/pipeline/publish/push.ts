@@ -1,4 +1,4 @@
-/** An image's blobs and manifest from the content store to a repository, under no name yet but its digest. */
+/** Pushes an image's blobs and manifest from the content store to a repository, by digest and without a tag. */
 import { inParallel } from '../../lib/host/parallel.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { BlobSource } from '../../lib/registry/blob-source.ts';
@@ -11,10 +11,10 @@ import { publishedAt } from '../state/publications.ts';
 import { readManifest, type BlobDescriptor, type StoredImage } from '../state/stored-image.ts';
 import type { Target } from './targets.ts';
 
-/** Enough to fill a line, few enough for a registry's limits. */
+/** Enough to use the bandwidth, and few enough for the limits of a registry. */
 const parallel = 3;
 
-/** What became of all the blobs of a run. */
+/** What became of the blobs of a run. */
 export interface Tally {
   uploadedBytes: number;
   mountedBlobs: number;
@@ -28,8 +28,8 @@ export function count(tally: Tally, pushed: Pushed, size: number): void {
 }
 
 /**
- * Pushes what the repository lacks. `siblings` have all of the image already: repositories of the same registry
- * that this run has pushed it to. Each blob that is sent is held to its digest first.
+ * Pushes what the repository lacks. `siblings` are repositories of the same registry to which this run has pushed the
+ * image already. Each blob is checked against its digest before it is sent.
  */
 export async function pushImage(
   context: Context,
@@ -66,7 +66,10 @@ export async function pushImage(
   }
 }
 
-/** A repository of the registry that should have a blob: one that has this image, or, for layers of its base, the base. */
+/**
+ * Returns a repository of the registry to mount a blob from: one with this image, or for the base's layers one with the
+ * base.
+ */
 async function mountSources(
   context: Context,
   image: StoredImage,
@@ -86,7 +89,7 @@ async function mountSources(
   return (digest) => (below.has(digest) ? base : undefined);
 }
 
-/** Of a base that no recipe makes, where it came from this very registry. */
+/** The repository and layers of a base image that was pulled from this registry. */
 async function pulledFrom(context: Context, base: Digest, registry: string) {
   for (const { record } of await listBases(context)) {
     if (record.kind !== 'image' || record.manifestDigest !== base) continue;

@@ -1,4 +1,4 @@
-/** revoke: a signed word, beside an image in a registry, that it or the verdicts that it booted count no more. */
+/** For `revoke`: attaches a signed revocation to an image in a registry, for the image or for its verdicts. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -24,7 +24,7 @@ export interface RevokeOptions {
   key: string;
   password: () => Promise<string>;
   reason: string;
-  /** The verdicts that hang on the image now, and not the image. */
+  /** Revoke the verdicts that the image has now, but not the image. */
   verdict: boolean;
   plainHttp: boolean;
 }
@@ -32,11 +32,11 @@ export interface RevokeOptions {
 export interface Revoked extends Attached {
   reference: string;
   manifestDigest: Digest;
-  /** Digests of verdicts; absent where the image is revoked. */
+  /** Digests of the revoked verdicts; absent if the image is revoked. */
   verdicts?: string[];
 }
 
-/** Seconds: of a revocation's manifest, which is made anew each time all the same. */
+/** Seconds since 1970: creation time in the manifest of the revocation, which is a new one each time anyway. */
 const epoch = 0;
 
 /** Throws IMAGE_UNPUBLISHED, VERDICT_MISSING, KEY_FILE_INVALID, IMAGE_ALTERED, and what registries throw. */
@@ -97,7 +97,7 @@ async function verdictsOn(image: PublishedImage, key: SigningKey): Promise<strin
   throw new MillinerError('VERDICT_MISSING', `${image.digest} has no verdict of this key to revoke`);
 }
 
-/** As every client will see it. Throws REGISTRY_INVALID. */
+/** Checks that a client can read the revocation. Throws REGISTRY_INVALID. */
 async function requireThere(image: PublishedImage, key: SigningKey, { reason, time }: Revocation) {
   const expected = { key: key.public, digest: image.digest };
   for (const [layout, envelopes] of Object.entries(await envelopesOn(image))) {

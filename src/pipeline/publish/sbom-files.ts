@@ -1,4 +1,4 @@
-/** The regular files of an image as its bills of materials list them. */
+/** The regular files of an image for its bills of materials. */
 import { bytesOf, type ByteString } from '../../lib/host/paths.ts';
 import type { InstalledPackage } from '../../lib/rpm/database.ts';
 import { packagedFiles } from '../../stages/layer/packages/packaged.ts';
@@ -25,7 +25,9 @@ export async function filesOf(
   }));
 }
 
-/** Whose a path is, as `rpm -qf` tells it; what rpm left out or replaced is not the package's. */
+/**
+ * The packages that own a path, as in `rpm -qf`. A file that rpm skipped or replaced does not belong to the package.
+ */
 function ownersIn(tree: Tree, packages: readonly InstalledPackage[]) {
   const installed = packages.map(({ nevra, files, fileStates }) => ({
     nevra,
@@ -51,7 +53,7 @@ const utf8 = [
 ];
 const pieces = new RegExp(`((?:${utf8.join('|')})+)|[\\x80-\\xFF]`, 'g');
 
-/** A byte that is no UTF-8 is written as in a URI: with a mark of replacement two names would be one. */
+/** A byte that is not UTF-8 is written as in a URI. With a replacement character, two names could become the same. */
 export function pathText(path: ByteString): string {
   return path.replace(pieces, (piece, text?: string) =>
     text === undefined

@@ -1,10 +1,10 @@
-/** Where an image is published to: the references of the command line, by repository. */
+/** The repositories that an image is published to, from the references of the command line. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { RegistryClient } from '../../lib/registry/client.ts';
 import { parseReference, showReference } from '../../lib/registry/reference.ts';
 import type { RunOptions } from '../state/context.ts';
 
-/** One repository and the tags that the image gets there. */
+/** A repository and the tags that the image gets there. */
 export interface Target {
   client: RegistryClient;
   registry: string;
@@ -12,10 +12,10 @@ export interface Target {
   tags: { tag: string; reference: string }[];
 }
 
-/** Names that registries' clients keep for what belongs to an image: a tag by such a name would be taken for that. */
+/** Tags that registry clients use for attachments of an image. Such a tag would be taken for a signature. */
 const reserved = /^sha256-[0-9a-f]{64}(?:\.|$)/;
 
-/** In the order given; a reference that is given twice is one. Throws REFERENCE_INVALID, CREDENTIALS_INVALID. */
+/** In the given order, without duplicates. Throws REFERENCE_INVALID, CREDENTIALS_INVALID. */
 export async function openTargets(
   to: readonly string[],
   { plainHttp, progress, signal }: { plainHttp: boolean } & Pick<RunOptions, 'progress' | 'signal'>,

@@ -1,4 +1,4 @@
-/** advisories: which updates concern the packages of an image or of a lock, and what they fix. */
+/** For `advisories`: the updates that concern the packages of an image or a lock, and what they fix. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { hostArch } from '../../lib/host/arch.ts';
 import { compareNevra } from '../../lib/rpm/evr.ts';
@@ -13,24 +13,24 @@ import type { Context } from '../state/context.ts';
 import { findAnyRecord } from '../state/image-records.ts';
 
 export interface AdvisoriesRequest {
-  /** An image in the state, by name or digest; else a recipe, or its lock. */
+  /** An image in the state, by name or digest; or a recipe or its lock. */
   subject: string;
-  /** Whose repositories are asked; the subject's own by default. */
+  /** The recipe whose repositories are read; default: the subject's. */
   recipe?: string | undefined;
-  /** Of a lock; the host's by default. */
+  /** Architecture of a lock; default: the host's. */
   arch?: string | undefined;
-  /** A recipe or its lock: only what its packages fix. */
+  /** A recipe or its lock: report only what its packages fix. */
   fixedBy?: string | undefined;
-  /** Only advisories of one of these; of any where there are none. */
+  /** Only advisories of these severities; of any if the list is empty. */
   severities: readonly string[];
-  /** Only advisories that fix one of these. */
+  /** Only advisories that fix one of these; any if the list is empty. */
   cves: readonly string[];
 }
 
 export interface AdvisoriesReport {
   name: string;
   arch: string;
-  /** Of those that were asked: how many advisories each has; null where it has no updateinfo. */
+  /** The number of advisories in each repository that was read; null if it has no updateinfo. */
   repositories: Record<string, number | null>;
   /** Security first, by severity; then by id. */
   advisories: ReportedAdvisory[];
@@ -38,7 +38,7 @@ export interface AdvisoriesReport {
 
 export interface ReportedAdvisory extends Omit<Advisory, 'collections'> {
   cves: string[];
-  /** What is installed, what the advisory has in its place, and what makes the update take effect. */
+  /** The installed package, the package of the advisory, and what must restart for the update to take effect. */
   packages: { installed: string; fixed: string; suggests: Suggestion[] }[];
 }
 
@@ -63,7 +63,7 @@ export async function listAdvisories(
   return { name, arch, repositories, advisories: advisories.filter((one) => isWanted(one, request)) };
 }
 
-/** What the repositories of a recipe and its bases have for these updates. */
+/** The advisories for these updates in the repositories of a recipe and its bases. */
 export async function advisoriesOf(
   context: Context,
   chain: readonly LoadedRecipe[],
@@ -80,7 +80,7 @@ export async function advisoriesOf(
     for await (const advisory of readUpdateinfo(path, context.signal)) {
       repositories[repository.name]! += 1;
       const found = filter.fixesOf(advisory);
-      // One id may stand in several repositories, each with its own packages.
+      // The same id may be in several repositories, each with its own packages.
       if (found.length > 0) fixes.set(advisory.id, [...(fixes.get(advisory.id) ?? []), ...found]);
     }
   }
@@ -107,7 +107,7 @@ async function findSubject(
   return { name: recipe, arch: wanted, installed: packagesOf(arches, wanted, subject) };
 }
 
-/** A lock's path, a recipe's, or a recipe's name. */
+/** The recipe of a lock's path, a recipe's path or name, or an image. */
 function recipeOf(given: string, name: string): string {
   if (given.endsWith('.lock.json')) return given.replace(/\.lock\.json$/, '.yaml');
   return /^(?:sha256:)?[0-9a-f]{8,64}$/.test(given) ? name : given;
@@ -134,11 +134,11 @@ function packagesOf(arches: Lock['arches'], arch: string, subject: string): Nevr
   });
 }
 
-/** Without successors whatever is newer counts; with them, the newest that they have of the same name and architecture. */
+/** Without successors any newer package counts. With them, the newest one of the same name and architecture counts. */
 function updatesOf(installed: readonly Nevra[], successors: readonly Nevra[] | undefined): Update[] {
   if (!successors) return installed.map((from) => ({ from }));
   const keyOf = ({ name, arch }: Nevra) => `${name}.${arch}`;
-  // Of several versions side by side (kernels) the last in this order, which is the newest.
+  // Of several installed versions (kernels) the last in this order stays, which is the newest.
   const newest = new Map(successors.toSorted(compareNevra).map((one) => [keyOf(one), one]));
   return installed.flatMap((from) => {
     const to = newest.get(keyOf(from));
@@ -146,7 +146,7 @@ function updatesOf(installed: readonly Nevra[], successors: readonly Nevra[] | u
   });
 }
 
-/** The repositories of a recipe and its bases; where a name occurs in several, that of the uppermost. */
+/** The repositories of a recipe and its bases. If several have the same name, the uppermost recipe's counts. */
 async function openChain(
   context: Context,
   chain: readonly LoadedRecipe[],

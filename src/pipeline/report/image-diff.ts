@@ -1,4 +1,4 @@
-/** diff: what one image has that another has not: packages with their changelogs, files, layers, bytes to download. */
+/** For `diff`: compares the packages, changelogs, files, layers and download size of two images. */
 import { showBytes } from '../../lib/host/paths.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { ImageLayer } from '../../stages/image/image.ts';
@@ -13,7 +13,7 @@ import { readTree } from '../state/trees.ts';
 export interface UpdatedPackage {
   from: string;
   to: string;
-  /** Newer than the newest of the old package, newest first; absent where a package file is no longer in the store. */
+  /** Entries newer than all of the old package, newest first; absent if a package file is no longer in the store. */
   changelog?: ChangelogEntry[];
 }
 
@@ -22,11 +22,11 @@ export interface ImageDiff {
   packages: { added: string[]; removed: string[]; updated: UpdatedPackage[] };
   files: { added: string[]; removed: string[]; changed: { path: string; what: string }[] };
   layers: { reused: number; new: Pick<ImageLayer, 'digest' | 'size' | 'recipe' | 'holds'>[] };
-  /** Bytes of the new layers, for whoever has the first image. */
+  /** Bytes of the new layers: what a client that has the first image downloads. */
   downloadSize: number;
 }
 
-/** Throws IMAGE_NOT_FOUND, and BLOB_MISSING where the tree of a former image has been collected. */
+/** Throws IMAGE_NOT_FOUND, and BLOB_MISSING if gc has removed the tree of a replaced image. */
 export async function diffImages(context: Context, first: string, second: string): Promise<ImageDiff> {
   return context.content.lease(async () => {
     const [a, b] = [await findAnyRecord(context.state, first), await findAnyRecord(context.state, second)];
@@ -50,7 +50,7 @@ async function diffPackages(
   a: ImageRecord,
   b: ImageRecord,
 ): Promise<ImageDiff['packages']> {
-  // Of what comes with an image from elsewhere there is no package file, and nothing to tell two builds apart by.
+  // Packages of an image built by others have no checksum here: no file to read, and no way to tell two builds apart.
   const [before, now] = [a, b].map(
     ({ packages, checksums }) => new Map(packages.map((nevra) => [nevra, checksums[nevra] ?? ''])),
   );

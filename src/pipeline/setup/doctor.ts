@@ -1,4 +1,4 @@
-/** doctor: what this host can do, what it lacks, and the command that mends it. */
+/** For `doctor`: checks what this host can do, what it lacks, and which command repairs that. */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { unifiedHierarchy } from '../../lib/container/cgroups.ts';
@@ -19,16 +19,16 @@ import { isSound, minimums, versionOf, type Minimum } from './minimums.ts';
 export interface Finding {
   what: string;
   ok: boolean;
-  /** What was found, or why it does not do. */
+  /** What was found, or the problem. */
   found: string;
   mend?: string;
-  /** What would be better, where it does. */
+  /** What would be better, if it is sufficient. */
   advice?: string;
-  /** What alone it is needed for; everything where it is left out. */
+  /** The only feature that needs it; if absent, everything does. */
   only?: 'queue' | 'systemd';
 }
 
-/** Program, what it is for, package on Debian and on Fedora, how to ask for its version. */
+/** Program, purpose, package on Debian and on Fedora, option that prints the version. */
 const programs = [
   ['rpm', 'checks and, with tools: host, installs packages', 'rpm', 'rpm', '--version'],
   ['rpmkeys', 'checks signatures', 'rpm', 'rpm', '--version'],
@@ -52,7 +52,7 @@ const redis = [
   '--version',
 ] as const;
 
-/** @param allowHostRoot whether a kernel does that cannot keep it apart */
+/** @param allowHostRoot whether a kernel without user namespaces is acceptable */
 export async function examine(state: string, allowHostRoot: boolean | undefined): Promise<Finding[]> {
   const findings = [
     await probe('root', async () => {
@@ -66,7 +66,7 @@ export async function examine(state: string, allowHostRoot: boolean | undefined)
   findings.push({ ...(await probeProgram(redis)), only: 'queue' });
   const runtime = await findRuntime().catch(() => undefined);
   for (const minimum of minimums) {
-    // That there is none is told below.
+    // A missing runtime is reported below.
     const isOther = ['runc', 'crun'].includes(minimum.program) && minimum.program !== runtime;
     if (!isOther) findings.push(await probeVersion(minimum));
   }
@@ -86,11 +86,11 @@ export async function examine(state: string, allowHostRoot: boolean | undefined)
           hint: raise,
         });
       })),
-      // Others may have taken them for a while: each start looks for itself.
+      // Other programs may use them up for a while; each start checks for itself.
       only: 'systemd',
     },
     await probe('overlay snapshots', async () => {
-      // Where the state directory does not exist yet, its file system is that of the nearest one above.
+      // A missing state directory will be on the file system of its nearest existing parent.
       const place = nearest(state);
       await probeOverlay(place);
       return `work in ${place}`;
@@ -101,7 +101,7 @@ export async function examine(state: string, allowHostRoot: boolean | undefined)
   return findings;
 }
 
-/** @param ask for the version of a program, or of the kernel */
+/** @param ask returns the version of a program or of the kernel */
 export async function probeVersion(minimum: Minimum, ask = versionOf): Promise<Finding> {
   const { program, since, reason, isAdvice } = minimum;
   const wanted = `${program} ${since.join(' or ')} (${reason})`;
@@ -124,9 +124,9 @@ async function describeControlGroups(): Promise<string> {
   return unified.controls ? 'version 2' : 'version 1 with limits, version 2 for systemd';
 }
 
-/** A worker takes no builds that could not run, unless the operator allows what they then have. */
+/** A worker takes no builds that this host could not run, unless the operator allows containers as the host's root. */
 async function describeRoot(state: string, allowHostRoot: boolean | undefined): Promise<string> {
-  // What its file systems can is tried when one is mounted: making a device for it would be a change.
+  // The file systems of a pool are probed when one is mounted. Probing here would have to create a device.
   if ((await findConfig(state))?.phase === 'ready') return "as the pool's file systems have it";
   try {
     await probeShifted(nearest(state), guestIds);
@@ -137,7 +137,7 @@ async function describeRoot(state: string, allowHostRoot: boolean | undefined): 
   }
 }
 
-/** Overlay does where they are not to be had; a pool that is set up must work. */
+/** Without dm-thin the overlay snapshotter is used. A pool that was set up must work. */
 async function describeThin(state: string): Promise<string> {
   const pool = await findConfig(state);
   try {

@@ -1,4 +1,4 @@
-/** init: a first recipe, with its repositories, to change rather than to write: what recipes/ has for Fedora. */
+/** For `init`: writes a first recipe and its repositories, copied from those for Fedora in recipes/. */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,14 +11,16 @@ import { recipeSchema } from '../../stages/recipe/schema.ts';
 export interface InitOptions {
   directory: string;
   name: string;
-  /** That of the recipe which is copied, by default. */
+  /** Release of the distribution; default: that of the copied recipe. */
   release?: string | undefined;
 }
 
-/** They come with the program. */
+/** The recipes shipped with Milliner. */
 const ours = fileURLToPath(new URL('../../../recipes', import.meta.url));
 
-/** Gives the files that it wrote; never writes over one. Throws USAGE for a name that no recipe may have, OUTPUT_UNUSABLE. */
+/**
+ * Returns the files written; never overwrites one. Throws USAGE for a name that a recipe may not have, OUTPUT_UNUSABLE.
+ */
 export async function initialise({ directory, name, release }: InitOptions): Promise<string[]> {
   refuseUnfit({ name, release });
   const recipes = join(directory, 'recipes');
@@ -43,14 +45,14 @@ export async function initialise({ directory, name, release }: InitOptions): Pro
   return written;
 }
 
-/** The name becomes that of a file. */
+/** The name becomes a file name, so it must be valid before. */
 function refuseUnfit(words: { name: string; release: string | undefined }): void {
   const { error } = recipeSchema.pick({ name: true, release: true }).safeParse(words);
   const issue = error?.issues[0];
   if (issue) throw new MillinerError('USAGE', `${issue.path.join('.')}: ${issue.message}`);
 }
 
-/** The smallest that boots, under another name; what it says at its head is of the recipe that it was. */
+/** The smallest recipe that boots, renamed, and without its comment, which is about the original. */
 async function recipeText(name: string, release: string | undefined): Promise<string> {
   const text = await readFile(join(ours, 'fedora-init.yaml'), 'utf8');
   const named = text.replace(/^(?:#.*\n)+/, '').replace(/^name: .*$/m, `name: ${name}`);
@@ -59,7 +61,7 @@ async function recipeText(name: string, release: string | undefined): Promise<st
     : named.replace(/^release: .*$/m, `release: ${JSON.stringify(release)}`);
 }
 
-/** The demo's own is made by the demo. */
+/** Without the demo's repository, which has no metalink. */
 async function repositoriesText(): Promise<string> {
   const document = parseDocument(await readFile(join(ours, 'repos.yaml'), 'utf8'));
   const repos = document.get('repos');

@@ -1,4 +1,4 @@
-/** The oldest versions of what holds hostile packages and images, and why: a table that doctor goes by. */
+/** The oldest safe versions of the programs that handle hostile packages and images, with the reason, for doctor. */
 import { access, readFile } from 'node:fs/promises';
 import { release, version as kernelWords } from 'node:os';
 import { run } from '../../lib/host/exec.ts';
@@ -6,12 +6,12 @@ import { rpmvercmp } from '../../lib/rpm/evr.ts';
 
 export interface Minimum {
   program: 'runc' | 'crun' | 'rpm' | 'gpg' | 'kernel';
-  /** First sound release of each branch, the oldest branch first; what is newer than the last is sound. */
+  /** First safe release of each branch, oldest branch first. Anything newer than the last is safe. */
   since: readonly string[];
-  /** Versions of distributions that have the correction without the number. */
+  /** Versions of distributions that have the fix backported. */
   patched: readonly string[];
   reason: string;
-  /** Told, not asked for: distributions that are maintained do not all have it yet. */
+  /** Reported as advice, not required: not all maintained distributions have it yet. */
   isAdvice?: true;
 }
 
@@ -57,7 +57,7 @@ export const minimums: readonly Minimum[] = [
   },
 ];
 
-/** Whether a version is one that the minimum asks for, by its number or because its distribution says so. */
+/** Whether a version is safe, by its number or as a backport. */
 export function isSound(version: string, { since, patched }: Pick<Minimum, 'since' | 'patched'>): boolean {
   const newest = since.at(-1)!;
   if (rpmvercmp(version, newest) >= 0) return true;
@@ -68,21 +68,27 @@ export function isSound(version: string, { since, patched }: Pick<Minimum, 'sinc
 
 const branchOf = (version: string) => version.split('.').slice(0, 2).join('.');
 
-/** The same upstream release in the same release of a distribution: others number their corrections in other ways. */
+/**
+ * Compares backports only within the same upstream release and distribution release, because distributions number them
+ * differently.
+ */
 function isSameLine(version: string, patched: string): boolean {
   const upstream = (text: string) => text.split('-')[0];
   const distribution = (text: string) => /deb\d+|el\d+/.exec(text)?.[0];
   return upstream(version) === upstream(patched) && distribution(version) === distribution(patched);
 }
 
-/** The version of a program, or of the kernel that runs: its distribution's number where it has one. */
+/** The version of a program or of the running kernel; the distribution's version if it has one. */
 export async function versionOf(program: Minimum['program']): Promise<string> {
   if (program === 'kernel') return kernelVersion(release(), kernelWords(), await ubuntuSignature());
   const { stdout } = await run(program, ['--version']);
   return (await packagedVersion(program)) ?? numberIn(stdout);
 }
 
-/** Debian's release names the interface alone, Ubuntu's a version of its own; both say elsewhere what it is made from. */
+/**
+ * Debian's kernel release is only its ABI name, and Ubuntu's has a numbering of its own. The upstream version is in
+ * /proc/version and in /proc/version_signature.
+ */
 export function kernelVersion(name: string, words: string, signature: string | undefined): string {
   const ofUbuntu = signature?.trim().split(' ').at(-1);
   const ofDebian = /\bDebian (\d\S*)/.exec(words)?.[1];
@@ -95,7 +101,7 @@ const numberIn = (words: string): string => /\d+(?:\.\d+)+\S*/.exec(words)?.[0] 
 
 const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
-/** Of the package that has the file which runs; undefined where none has it. */
+/** Version of the package that owns the program's file; undefined if no package does. */
 async function packagedVersion(program: string): Promise<string | undefined> {
   for (const directory of directories) {
     const path = `${directory}/${program}`;
@@ -120,7 +126,7 @@ async function debianVersion(path: string): Promise<string | undefined> {
 
 const rpmVersion = (path: string) => ask('rpm', ['-qf', '--qf', '%{VERSION}-%{RELEASE}', path]);
 
-/** Undefined where the package manager is not this host's, or knows nothing of it. */
+/** Undefined if this host does not have the package manager, or if it does not know the file. */
 async function ask(program: string, args: string[]): Promise<string | undefined> {
   const answer = await run(program, args, { allow: [0, 1] }).catch(() => undefined);
   return answer?.exitCode === 0 ? answer.stdout : undefined;

@@ -1,4 +1,4 @@
-/** pool: the dm-thin pool of a state directory, and what each of its images costs there. */
+/** For `pool`: the dm-thin pool of a state directory, and the space that each image takes in it. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { createPool, removePool, type PoolRequest } from '../../stages/snapshot/thin/create.ts';
 import { growPool, type GrowRequest } from '../../stages/snapshot/thin/grow.ts';
@@ -12,7 +12,7 @@ export interface PoolState extends Omit<PoolReport, 'config'> {
   fileSystem: string;
   data: string;
   metadata: string;
-  /** Bytes of the pool that an image's tree can see, and those that only it sees. */
+  /** Bytes of the pool that an image's tree maps, and those that no other tree shares. */
   images: { name: string; digest: string; mapped: number; exclusive: number }[];
 }
 
@@ -48,7 +48,7 @@ export async function growStatePool(
   return poolStatus(state);
 }
 
-/** Throws POOL_DAMAGED with what was found. */
+/** Throws POOL_DAMAGED with the problems. */
 export async function checkStatePool({ state, progress }: RunOptions): Promise<PoolCheck> {
   demandRoot();
   progress.step('checking the metadata (thin_check)');
@@ -65,7 +65,9 @@ export async function checkStatePool({ state, progress }: RunOptions): Promise<P
   });
 }
 
-/** The images of lost snapshots are forgotten, so that the next build makes them anew. */
+/**
+ * Repairs the pool and removes the records of images whose snapshots are lost, so that the next build makes them again.
+ */
 export async function repairStatePool({
   state,
   progress,

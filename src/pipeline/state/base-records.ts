@@ -1,4 +1,4 @@
-/** What is known of bases that no recipe makes: one file for each, beside the content that they are made of. */
+/** Records of bases that no recipe builds: one file for each, beside the content store. */
 import { stat, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
@@ -8,21 +8,24 @@ import type { Context } from './context.ts';
 import type { ImageRecord } from './image-records.ts';
 import { JsonStore } from './json-store.ts';
 
-/** What a recipe can be built on, whoever made it; a file system has no manifest, and its layer's digest for one. */
+/**
+ * An image or base that a recipe can be built on. A file system has no manifest; it has the digest of its layer
+ * instead.
+ */
 export interface Parent extends Pick<
   ImageRecord,
   'name' | 'manifestDigest' | 'layers' | 'config' | 'snapshot' | 'tree'
 > {
-  /** Absolute path in the image; absent where it has no rpm database. */
+  /** Absolute path in the image; absent if it has no rpm database. */
   dbPath?: string;
 }
 
-/** A file system is called after its file: where that lies says nothing. */
+/** A file system has the name of its file. The directory is left out, because it differs between machines. */
 export function nameOf(source: BaseSource): string {
   return source.kind === 'image' ? source.reference : basename(source.path);
 }
 
-/** Whether others can find it by its name and digest. */
+/** Whether a registry can have it by its name and digest. */
 export function isImage(parent: Parent & { kind?: BaseSource['kind'] }): boolean {
   return parent.kind === undefined || parent.kind === 'image';
 }
@@ -31,24 +34,24 @@ export interface BaseRecord extends Parent {
   version: number;
   kind: BaseSource['kind'];
   arch: string;
-  /** What a lock has of it: the manifest, the tar, or the tree as a layer holds it. */
+  /** Digest that a lock pins: of the manifest, the tar, or the tree as a layer. */
   digest: Digest;
-  /** The index by which it was found. */
+  /** Digest of the index that the image was found in. */
   index?: Digest;
-  /** Who was found to have signed it: sigstore's hints of keys, or fingerprints of OpenPGP. */
+  /** Ids of the keys with a verified signature: sigstore's hints, or OpenPGP fingerprints. */
   signedBy: string[];
-  /** Those whose signatures name no reference. */
+  /** Ids of the keys whose signatures have no reference. */
   signedUnnamedBy: string[];
-  /** NEVRAs of what its rpm database has. */
+  /** NEVRAs of the packages in its rpm database. */
   packages: string[];
-  /** Seconds: when the newest of its packages was built, or it was made itself where that is later. */
+  /** Seconds since 1970: the build time of its newest package, or its creation time if that is later. */
   epoch: number;
 }
 
-/** Of the fields above: a record of another form is as good as none. */
+/** Version of the fields above. A record of another version is ignored. */
 export const baseVersion = 2;
 
-/** Beside the content, not the snapshots: a build from nothing has a state of its own, and need not pull again. */
+/** Beside the content store, not the snapshots: `build --check` uses an empty state, and need not pull again. */
 const basesIn = ({ content }: Pick<Context, 'content'>) =>
   new JsonStore<BaseRecord>(join(content.directory, 'bases'), {
     what: 'the record of a base',
@@ -56,7 +59,7 @@ const basesIn = ({ content }: Pick<Context, 'content'>) =>
     version: baseVersion,
   });
 
-/** By which it is known. An image of two names was perhaps signed under one of them only. */
+/** The identity of a record. It has the name, because an image with two names may be signed under only one of them. */
 type BaseId = Pick<BaseRecord, 'name' | 'manifestDigest' | 'arch'>;
 
 const fileOf = ({ name, manifestDigest, arch }: BaseId) =>
@@ -67,7 +70,7 @@ export async function writeBase(context: Context, record: BaseRecord): Promise<B
   return record;
 }
 
-/** Noted as used now. */
+/** Returns the record and marks it as used now. */
 export async function findBase(context: Context, id: BaseId): Promise<BaseRecord | undefined> {
   const bases = basesIn(context);
   const found = await bases.read(fileOf(id));
@@ -76,7 +79,7 @@ export async function findBase(context: Context, id: BaseId): Promise<BaseRecord
   return found;
 }
 
-/** With the time of their last use. */
+/** All records with the time of their last use. */
 export async function listBases(
   context: Pick<Context, 'content'>,
 ): Promise<{ record: BaseRecord; used: Date }[]> {

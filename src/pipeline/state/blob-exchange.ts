@@ -1,4 +1,7 @@
-/** Blobs by digest between machines: a repository of a registry, where one worker leaves what another goes on with. */
+/**
+ * The exchange of blobs between machines: a repository of a registry, to which one worker uploads what another one
+ * needs.
+ */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Progress } from '../../lib/host/progress.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -19,13 +22,16 @@ interface ExchangeOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Of a run's context. */
+/** The part of a run's context that is needed here. */
 interface Exchanging {
   content: ContentStore;
   exchange?: Exchange | undefined;
 }
 
-/** `place` is REGISTRY/REPOSITORY. Throws REFERENCE_INVALID, CREDENTIALS_INVALID; REGISTRY_INVALID where no registry is. */
+/**
+ * `place` is REGISTRY/REPOSITORY. Throws REFERENCE_INVALID, CREDENTIALS_INVALID; REGISTRY_INVALID if no registry is
+ * there.
+ */
 export async function openExchange(
   place: string,
   { plainHttp, progress, signal }: ExchangeOptions,
@@ -50,8 +56,8 @@ export async function openExchange(
 }
 
 /**
- * Has the blob in the store, from the exchange if need be: at most `largest` bytes of it. Throws BLOB_MISSING,
- * DIGEST_MISMATCH, EXCHANGE_INVALID.
+ * Ensures that the blob is in the store. If it is missing, it is fetched from the exchange, up to `largest` bytes.
+ * Throws BLOB_MISSING, DIGEST_MISMATCH, EXCHANGE_INVALID.
  */
 export async function obtain(
   { content, exchange }: Exchanging,
@@ -79,7 +85,7 @@ async function* bounded(source: AsyncIterable<Buffer>, digest: Digest, largest: 
   }
 }
 
-/** The bytes of a blob that is small enough to be held. */
+/** The bytes of a blob that is small enough for memory. */
 export async function obtainBytes(context: Exchanging, digest: Digest): Promise<Buffer> {
   await obtain(context, digest);
   const chunks: Buffer[] = [];
@@ -87,7 +93,7 @@ export async function obtainBytes(context: Exchanging, digest: Digest): Promise<
   return Buffer.concat(chunks);
 }
 
-/** Leaves the blob for others, where there are any. */
+/** Uploads a blob to the exchange, if there is one. */
 export async function leave({ content, exchange }: Exchanging, digest: Digest): Promise<void> {
   if (!exchange) return;
   const size = await content.verify(digest);
@@ -98,7 +104,7 @@ export async function leave({ content, exchange }: Exchanging, digest: Digest): 
   });
 }
 
-/** Puts bytes into the store, and leaves them for others. */
+/** Adds bytes to the store, and uploads them to the exchange, if there is one. */
 export async function leaveBytes(context: Exchanging, bytes: Buffer): Promise<Digest> {
   async function* once() {
     yield bytes;

@@ -1,4 +1,4 @@
-/** Whether a record says of its image what the image's manifest says: whoever has the digest has nothing but that. */
+/** Checks that a record agrees with its image's manifest: a signature is of the manifest, not of the record. */
 import { isDeepStrictEqual } from 'node:util';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -7,7 +7,7 @@ import { testAnnotation, titleLabel, type ImageLayer } from '../../stages/image/
 import type { Context } from './context.ts';
 import type { ImageRecord } from './image-records.ts';
 
-/** The first field of the record that differs; undefined where none does. */
+/** The first field of the record that differs; undefined if none does. */
 export async function differsFromManifest(
   { content }: Context,
   record: ImageRecord,
@@ -35,7 +35,7 @@ export function sameLayers(one: readonly ImageLayer[], other: readonly ImageLaye
 const identities = (layers: readonly ImageLayer[]) =>
   layers.map(({ digest, diffID, mediaType }) => [digest, diffID, mediaType]);
 
-/** What was read by a schema has its keys in another order, and says the same. */
+/** Parsed JSON, because a schema changes the order of keys. */
 function jsonOf(text = 'null'): unknown {
   try {
     return JSON.parse(text);
@@ -44,7 +44,9 @@ function jsonOf(text = 'null'): unknown {
   }
 }
 
-/** As a record holds it: without what is undefined, or an empty list, which says the same to whoever runs the image. */
+/**
+ * The value as a record stores it: undefined fields and empty lists, which mean the same to a runtime, are left out.
+ */
 const plain = (value: unknown): unknown =>
   JSON.parse(
     JSON.stringify(value, (_, one: unknown) => (Array.isArray(one) && one.length === 0 ? undefined : one)),

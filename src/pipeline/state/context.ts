@@ -1,4 +1,4 @@
-/** What every run of the pipeline has: its state directory, where to tell progress, and how to be stopped. */
+/** What every run of the pipeline needs: a state directory, progress, and a signal that stops it. */
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { asStorageError } from '../../lib/host/files.ts';
@@ -16,26 +16,29 @@ export interface RunOptions {
   storage: Storage;
   progress: Progress;
   signal?: AbortSignal | undefined;
-  /** Where the kernel cannot keep them apart, scriptlets and instances may have the host's root. */
+  /** Whether scriptlets and instances may run as the host's root if the kernel cannot separate them. */
   allowHostRoot?: boolean | undefined;
-  /** No repository or registry is asked for anything: only what is in the state, and directories. */
+  /** Send no requests to repositories and registries: use only the state and local directories. */
   offline?: boolean | undefined;
-  /** Repositories whose metadata may be older than what was seen of them. */
+  /** Repositories whose metadata may be older than metadata seen before. */
   allowOlder?: readonly string[] | undefined;
 }
 
 export interface Context extends RunOptions {
-  /** Where other machines leave blobs; absent where nobody has any but this state. */
+  /** Where workers exchange blobs; absent where they share this state. */
   exchange?: Exchange | undefined;
   content: ContentStore;
   snapshots: Snapshotter;
-  /** Why its snapshotter is the one that it is, for people. */
+  /** The reason for the choice of snapshotter, shown to people. */
   why: string;
-  /** Gives up this process's hold on the state; to be called however the run ended. */
+  /** Releases this process's locks on the state. Must be called however the run ends. */
   close(): Promise<void>;
 }
 
-/** All that is made below the state directory, whoever made that. */
+/**
+ * Directories below the state directory. They are created here, so that their modes do not depend on which module
+ * writes first.
+ */
 const folders = [
   'bases',
   'blobs',
@@ -53,23 +56,23 @@ const folders = [
   'verdicts',
 ];
 
-/** Opens the state and clears what runs that died have left: containers, mounts, snapshots, files. */
+/** Opens the state, and removes the containers, mounts, snapshots and files of dead runs. */
 export async function openContext(options: RunOptions): Promise<Context> {
   if (process.getuid?.() !== 0)
     throw new MillinerError('NOT_ROOT', 'this command needs root: it mounts file systems and sets owners');
-  // Modes of what is made here must not depend on who runs it.
+  // The modes of new files must not depend on the umask of the caller.
   process.umask(0o022);
   try {
     requireSafePath(options.state);
-    // Layers hold files that only the image's root may read, verdicts what its services have said.
+    // Layers contain files that only the image's root may read; verdicts contain the output of services.
     for (const name of ['', ...folders]) {
       await makeDirectory(join(options.state, name), 0o700);
     }
-    // Others may have been faster.
+    // Another process may have created the directory in the meantime.
     requireSafePath(options.state);
     await requireSafeEntries(options.state);
     const content = await ContentStore.open(options.state);
-    // Containers before the trees that they stand on.
+    // Containers first, because they use the snapshots.
     await removeDeadWorkspaces(options.state);
     const { snapshots, reason: why, warning } = await openSnapshots(options.state, options.storage);
     if (warning !== undefined) options.progress.warn(warning);
@@ -79,7 +82,7 @@ export async function openContext(options: RunOptions): Promise<Context> {
   }
 }
 
-/** Runs fn with the state open, and gives it up however fn ends. */
+/** Runs fn with the state open, and closes it however fn ends. */
 export async function withContext<T>(options: RunOptions, fn: (context: Context) => Promise<T>): Promise<T> {
   const context = await openContext(options);
   try {
@@ -91,7 +94,7 @@ export async function withContext<T>(options: RunOptions, fn: (context: Context)
 
 function unusable(error: unknown, state: string): MillinerError | undefined {
   const { code, syscall } = error as NodeJS.ErrnoException;
-  // /proc says ENOENT, /sys EPERM.
+  // Creating a directory fails with ENOENT in /proc and EPERM in /sys.
   const refused =
     ['EROFS', 'EACCES', 'EPERM'].includes(code ?? '') || (code === 'ENOENT' && syscall === 'mkdir');
   if (!refused && code !== 'ENOTDIR' && code !== 'EEXIST') return undefined;

@@ -1,4 +1,4 @@
-/** gc: removes from the state directory what no image and no lock in use needs. */
+/** For `gc`: removes from the state directory what no image and no current lock needs. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readdirIfThere, statIfThere } from '../../lib/host/files.ts';
@@ -20,11 +20,11 @@ import { removeOtherPublications } from './publications.ts';
 import { removeOtherVerdicts } from './verdicts.ts';
 
 export interface GcOptions {
-  /** Images to forget first, by name or digest. */
+  /** Images to remove first, by name or digest. */
   remove: string[];
-  /** Packages and metadata used within this many days stay, so that the next build need not fetch them. */
+  /** Packages and metadata that were used within so many days stay, so that the next build need not fetch them. */
   keepDays: number;
-  /** The store is to have no more bytes than this, but for what images need. */
+  /** Maximum size of the store in bytes; blobs that images need stay anyway. */
   maxBytes?: number | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface Collected {
 
 const day = 24 * 3600 * 1000;
 
-/** Waits for running builds, and only then looks at what there is: what they have made meanwhile stays. */
+/** Waits for running builds before it looks: what they have made must stay. */
 export async function collectGarbage(context: Context, options: GcOptions): Promise<Collected> {
   const { remove, keepDays, maxBytes } = options;
   const { content, state } = context;
@@ -87,7 +87,7 @@ function blobsOfBase({ tree, layers }: BaseRecord): Digest[] {
   return [tree, ...layers.map(({ digest }) => digest as Digest)];
 }
 
-/** Those that an image stands on, and that a build may soon stand on; others are forgotten. */
+/** Bases that an image is built on or that were used lately. Other records are removed. */
 async function neededBases(context: Context, images: ImageRecord[], usedSince: Date): Promise<BaseRecord[]> {
   const below = new Set(images.map(({ base }) => base));
   const needed: BaseRecord[] = [];
@@ -98,13 +98,13 @@ async function neededBases(context: Context, images: ImageRecord[], usedSince: D
   return needed;
 }
 
-/** Children before parents; one that a child in use stands on stays. */
+/** Removes children before parents. A parent of a snapshot in use stays. */
 async function removeSnapshots({ snapshots }: Context, keep: Set<string>): Promise<string[]> {
   const committed: { name: string; parent?: string }[] = [];
   const needed = new Set(keep);
   await snapshots.walk((one) => {
     if (one.kind === 'committed') committed.push(one);
-    // What another process has mounted stands on its parent, whether or not a record names it.
+    // A snapshot that another process has mounted needs its parent, even if no record does.
     else if (one.parent !== undefined) needed.add(one.parent);
   });
   const removed: string[] = [];
@@ -119,7 +119,7 @@ async function removeSnapshots({ snapshots }: Context, keep: Set<string>): Promi
   return removed;
 }
 
-/** Files of what can be made again, and what killed writers left of them: those that use touches, by when that was. */
+/** Removes cached files and leftovers of killed writers by the time of their last use, which readers update. */
 async function removeUnused(directory: string, ending: string, usedSince: Date): Promise<void> {
   for (const name of (await readdirIfThere(directory)) ?? []) {
     const path = join(directory, name);
@@ -128,7 +128,7 @@ async function removeUnused(directory: string, ending: string, usedSince: Date):
   }
 }
 
-/** The directory itself stays: a command that waits for its turn has seen that it is there. */
+/** The directory itself stays, because a waiting command has checked already that it exists. */
 async function empty(directory: string): Promise<void> {
   for (const name of (await readdirIfThere(directory)) ?? []) await removeTree(join(directory, name));
 }

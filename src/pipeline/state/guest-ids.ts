@@ -1,4 +1,4 @@
-/** Whose ids scriptlets and instances run with: never the host's, unless the operator says so. */
+/** The user namespace of scriptlets and instances: never the host's ids, unless the operator allows it. */
 import { guestIds, type IdRange } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Snapshotter } from '../../stages/snapshot/snapshotter.ts';
@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 
 const asked = new WeakMap<Snapshotter, Promise<IdRange | undefined>>();
 
-/** Undefined where they have the host's root, as --allow-host-root allows. Throws HOST_ROOT_SHARED. */
+/** Undefined if they run as the host's root, as --allow-host-root allows. Throws HOST_ROOT_SHARED. */
 export function guestIdsOf(context: Context): Promise<IdRange | undefined> {
   const { snapshots } = context;
   const known = asked.get(snapshots) ?? probe(context);

@@ -1,4 +1,4 @@
-/** What is known of the images in the state directory: one file for each, and which one a name means. */
+/** Records of the images in the state directory: one file for each, found by name or digest. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -17,36 +17,39 @@ import { JsonStore } from './json-store.ts';
 export interface StateEntry {
   path: string;
   change: 'added' | 'changed' | 'removed';
-  /** `ghost`: of the package; `scriptlet`: what made or last changed it; `recipe`: its directories, links, files and services; `normalised`, with the reason; `rpm`: its database. */
+  /**
+   * `ghost`: owned by the package as a ghost; `scriptlet`: created or last changed by one; `recipe`: its directories,
+   * links, files and services; `normalised`: with the reason; `rpm`: its database.
+   */
   why: Origin['why'] | 'normalised' | 'rpm';
   package?: string;
   scriptlet?: string;
-  /** Where it is unknown: the package that was being installed. */
+  /** The package that was being installed, if the origin is unknown. */
   during?: string;
   reason?: string;
 }
 
-/** Of the fields below: a record of another form is as good as none, and its image is built again. */
+/** Version of the fields below. A record of another version is ignored, and its image is built again. */
 export const recordVersion = 3;
 
 export interface ImageRecord {
   version: number;
   name: string;
   arch: string;
-  /** Digest of everything that the image was made from: the same key is the same image. */
+  /** Digest of all inputs of the image. The same key means the same image. */
   buildKey: Digest;
-  /** The same with the ledger that has the image's ids: what the next build asks for. */
+  /** The key with the ids of this image in the ledger: the next build computes this one. */
   settledKey?: Digest;
-  /** Of the users and groups that its base has not; absent in records of older builds. */
+  /** Ids of the users and groups that the base does not have; absent in records of older builds. */
   ids?: Ids;
   lockDigest: string;
   manifestDigest: Digest;
   configDigest: Digest;
   manifestSize: number;
-  /** Lowest first, bases included. */
+  /** Lowest first, including those of the base. */
   layers: ImageLayer[];
   config: RuntimeConfig;
-  /** Seconds: the time that the image says it was created at. */
+  /** Seconds since 1970: creation time in the image's configuration. */
   epoch: number;
   test: TestPlan & { init: boolean };
   /** NEVRAs of the whole image. */
@@ -64,16 +67,16 @@ export interface ImageRecord {
   report: BuildReport;
 }
 
-/** What the build did besides unpacking packages; the evidence behind "the same as rpm would". */
+/** What the build did besides unpacking packages: the evidence that the result is what rpm makes. */
 export interface BuildReport {
   normalised: Normalised[];
   removedKeys: RemovedKey[];
-  /** What the image holds that neither its base nor its packages explain. */
+  /** Paths that neither the base nor the packages explain. */
   state: StateEntry[];
   /** rpm -Va after the build, each line with its explanation. */
   verification: (Difference & { reason: string })[];
   warnings: string[];
-  /** What rpm and the scriptlets said. */
+  /** Output of rpm and the scriptlets. */
   log: string[];
 }
 
@@ -84,7 +87,7 @@ const recordsIn = (state: string, folder: 'images' | 'former') =>
     version: recordVersion,
   });
 
-/** What a build has replaced stays known by its digest, as long as its tree is in the store. */
+/** A replaced image can still be found by its digest while its tree is in the store. */
 const formerName = ({ name, manifestDigest }: ImageRecord) => `${name}-${hexOf(manifestDigest)}`;
 
 export async function writeRecord(state: string, record: ImageRecord): Promise<ImageRecord> {
@@ -104,7 +107,7 @@ export async function listRecords(state: string): Promise<ImageRecord[]> {
   return recordsIn(state, 'images').list();
 }
 
-/** Newest builds have replaced these. */
+/** Records of replaced images. */
 export async function listFormer(state: string): Promise<ImageRecord[]> {
   return recordsIn(state, 'former').list();
 }
@@ -117,7 +120,7 @@ export async function removeRecord(state: string, name: string): Promise<void> {
   await recordsIn(state, 'images').remove(name);
 }
 
-/** As findRecord, but also what newer builds have replaced, by digest. */
+/** As findRecord, and also finds replaced images by digest. */
 export async function findAnyRecord(state: string, image: string): Promise<ImageRecord> {
   const hex = image.replace(/^sha256:/, '');
   const former = /^[0-9a-f]{8,64}$/.test(hex) ? await listFormer(state) : [];
@@ -125,7 +128,7 @@ export async function findAnyRecord(state: string, image: string): Promise<Image
   return found ?? findRecord(state, image);
 }
 
-/** By name, by manifest digest, or by the beginning of one. Throws IMAGE_NOT_FOUND. */
+/** Finds a record by name, by manifest digest, or by the beginning of a digest. Throws IMAGE_NOT_FOUND. */
 export async function findRecord(state: string, image: string): Promise<ImageRecord> {
   const records = await listRecords(state);
   const hex = image.replace(/^sha256:/, '');
@@ -138,13 +141,13 @@ export async function findRecord(state: string, image: string): Promise<ImageRec
   throw new MillinerError('IMAGE_NOT_FOUND', `no image ${image} in ${state}; there are: ${known}`);
 }
 
-/** Of a run's context. */
+/** The part of a run's context that is needed here. */
 interface Kept {
   content: ContentStore;
   snapshots: Snapshotter;
 }
 
-/** Whether all that its record names is here. */
+/** Whether all blobs and the snapshot of a record are here. */
 export async function isComplete({ content, snapshots }: Kept, record: ImageRecord): Promise<boolean> {
   const digests = [
     record.manifestDigest,

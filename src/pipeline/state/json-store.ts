@@ -1,7 +1,7 @@
 /**
- * A directory of JSON files in the state, each written whole. A file that is missing, or of another version, is read as
- * undefined: what it said is made again. A file that is damaged is an error: taken for an absence it would say that
- * something never was.
+ * A directory of JSON files in the state, each written atomically. A missing file, or one of another version, is read
+ * as undefined, and its content is made again. A damaged file is an error: reading it as missing could, for example,
+ * lose a revocation.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,19 +10,19 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
 import { readdirIfThere, readTextIfThere, statIfThere } from '../../lib/host/files.ts';
 
-/** Bytes of a file: the largest record tells of a million paths. */
+/** Bytes of a file. The largest record lists a million paths. */
 const maxBytes = 256 * 1024 * 1024;
 const ending = '.json';
 const versioned = z.looseObject({ version: z.unknown() });
 
 export interface StoreOptions<T> {
-  /** What a file holds, for messages. */
+  /** What a file contains, for error messages. */
   what: string;
   schema: z.ZodType<T>;
-  /** Of the files; without one there is no other form of them. */
+  /** Version of the files; absent if there is only one form of them. */
   version?: number;
   hint?: string;
-  /** The files only save work: a damaged one is as good as none, and none is synced. */
+  /** The files only save work: a damaged one counts as missing, and none is synced. */
   isCache?: boolean;
 }
 
@@ -71,7 +71,7 @@ export class JsonStore<T extends object> {
     await writeFileAtomic(this.path(name), `${JSON.stringify(value, null, 1)}\n`, { isDurable });
   }
 
-  /** The names of all files; none where the directory is not there. Throws STATE_INVALID. */
+  /** The names of all files; none if the directory does not exist. Throws STATE_INVALID. */
   async names(): Promise<string[]> {
     const files = await readdir(this.#directory).catch((cause: NodeJS.ErrnoException): string[] => {
       if (cause.code === 'ENOENT') return [];
@@ -81,7 +81,7 @@ export class JsonStore<T extends object> {
     return found.map((file) => file.slice(0, -ending.length)).toSorted();
   }
 
-  /** All that can be used, by name. Throws STATE_INVALID. */
+  /** All files that can be read, by name. Throws STATE_INVALID. */
   async list(): Promise<T[]> {
     const found: T[] = [];
     for (const name of await this.names()) {
@@ -95,7 +95,7 @@ export class JsonStore<T extends object> {
     await rm(this.path(name), { force: true });
   }
 
-  /** What writers that were killed have left goes too. */
+  /** Removes all other files, including leftovers of killed writers. */
   async removeOthers(keep: Iterable<string>): Promise<void> {
     const kept = new Set([...keep].map((name) => `${name}${ending}`));
     for (const file of (await readdirIfThere(this.#directory)) ?? []) {

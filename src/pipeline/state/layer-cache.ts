@@ -1,7 +1,4 @@
-/**
- * What was compressed once is not compressed again: which blob of the store holds the frame, or the layer, of a key.
- * An entry is worth nothing without its blob.
- */
+/** Caches compressed frames and layers: a key leads to the blob in the store. An entry is useful only with its blob. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isDigest, type Digest } from '../../lib/oci/digest.ts';
@@ -28,7 +25,7 @@ const partsIn = <T extends Part>(state: string, kind: PartKind) =>
     isCache: true,
   });
 
-/** Gives what was remembered, if its blobs are still there; all then count as used now. */
+/** Returns the entry if its blobs are still in the store, and marks them as used now. */
 export async function recall<T extends Part>(
   { state, content }: Context,
   kind: PartKind,
@@ -41,7 +38,10 @@ export async function recall<T extends Part>(
   return part;
 }
 
-/** Forgets the parts whose blobs have been removed, and what killed writers have left; while nobody writes. */
+/**
+ * Removes entries whose blobs were removed, and leftovers of killed writers. The caller ensures that there are no
+ * writers.
+ */
 export async function forgetLost({ state }: Context, removed: ReadonlySet<Digest>): Promise<void> {
   for (const kind of kinds) {
     const parts = partsIn(state, kind);

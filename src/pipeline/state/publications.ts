@@ -1,4 +1,4 @@
-/** Where images were published from this state: a registry can then mount from there what another image shares. */
+/** The repositories that images were published to: a registry can mount blobs that another image shares from there. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { hexOf, type Digest } from '../../lib/oci/digest.ts';
@@ -11,12 +11,12 @@ const publicationsIn = (state: string) =>
     isCache: true,
   });
 
-/** References that the image was given. */
+/** The references that the image was published as. */
 export async function publishedAt(state: string, manifestDigest: Digest): Promise<string[]> {
   return (await publicationsIn(state).read(hexOf(manifestDigest)))?.references ?? [];
 }
 
-/** Callers of one image take turns. */
+/** The caller holds the lock of the image. */
 export async function addPublication(
   state: string,
   manifestDigest: Digest,
@@ -27,7 +27,7 @@ export async function addPublication(
   await publicationsIn(state).write(hexOf(manifestDigest), content);
 }
 
-/** Forgets where images were published that the state no longer has. */
+/** Removes the entries of images that are no longer in the state. */
 export async function removeOtherPublications(state: string, keep: ReadonlySet<Digest>): Promise<void> {
   await publicationsIn(state).removeOthers([...keep].map(hexOf));
 }

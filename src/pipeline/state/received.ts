@@ -1,6 +1,6 @@
 /**
- * What comes from another machine by way of the exchange: records of images, verdicts, bills of materials. Each has a
- * form and a bound, and says nothing that its receiver can see for itself.
+ * Schemas of data from other machines by way of the exchange: records of images, verdicts, bills of materials. They are
+ * not trusted: each has a schema and a bound, and what the receiver can check itself is not taken from them.
  */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -14,13 +14,13 @@ import type { CycloneDxDocument } from '../../stages/sign/cyclonedx.ts';
 import type { SpdxDocument } from '../../stages/sign/spdx.ts';
 import type { ImageRecord } from './image-records.ts';
 
-/** The same facts in both forms. */
+/** The same facts in two formats. */
 export interface Sboms {
   spdx: SpdxDocument;
   cyclonedx: CycloneDxDocument;
 }
 
-/** Bytes: the largest record tells of a million paths, the largest bill of as many files. */
+/** Bytes. The largest record lists a million paths, and the largest bill of materials as many files. */
 export const largestReceived = 256 * 1024 * 1024;
 
 export const digestSchema = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
@@ -44,7 +44,7 @@ const layer = z.strictObject({
   holds: z.string().max(1 << 20),
 });
 
-/** As a build settles it: whether there is an init is known then. */
+/** As a build completes it: `init` has a value. */
 const testPlan = testSchema.pipe(
   z.custom<TestPlan & { init: boolean }>((test) => typeof (test as TestPlan).init === 'boolean'),
 );
@@ -111,7 +111,7 @@ const recordSchema = z.strictObject({
 /** Throws EXCHANGE_INVALID. */
 export function parseRecord(bytes: Buffer): ImageRecord {
   const record: ImageRecord = parse('record of an image', recordSchema, bytes);
-  // The name of the snapshot follows from the image: one of another's name would be taken for its tree.
+  // The snapshot's name must be the one that its image has. A record could otherwise claim the tree of another image.
   if (record.snapshot === `${record.name}@${record.manifestDigest}`) return record;
   throw invalid('record of an image', `snapshot: ${record.snapshot} is not its own`);
 }
@@ -160,7 +160,7 @@ const verdictSchema = z.strictObject({
   finished: z.iso.datetime(),
 });
 
-/** Throws EXCHANGE_INVALID; one that says it passed, and tells what failed, is none. */
+/** Throws EXCHANGE_INVALID, also for a verdict that says passed and reports a failure. */
 export function parseVerdict(bytes: Buffer): Verdict {
   const verdict: Verdict = parse('verdict', verdictSchema, bytes);
   const { causes, checks, instances, plan } = verdict;

@@ -1,10 +1,10 @@
-/** Snapshots for as long as something is done with them. */
+/** Runs a function with a mounted snapshot and cleans up afterwards. */
 import type { IdRange } from '../../lib/container/userns.ts';
 import type { Bound } from '../../stages/snapshot/snapshotter.ts';
 import type { Context } from './context.ts';
 import { withWorkspace } from './workspace.ts';
 
-/** Runs fn with where a committed snapshot is mounted to be read, and the key of the view. */
+/** Runs fn with the read-only mount point of a committed snapshot and the key of the view. */
 export async function withView<T>(
   { state, snapshots }: Pick<Context, 'state' | 'snapshots'>,
   snapshot: string,
@@ -23,18 +23,18 @@ export async function withView<T>(
 interface ActiveOptions {
   parent: string | undefined;
   bound?: Bound;
-  /** What the owners of its files are moved into. */
+  /** The user namespace into which the owners of its files are shifted. */
   ids?: IdRange | undefined;
 }
 
-/** Runs fn with where a new snapshot of that key is mounted to be written; what fn does not commit is removed. */
+/** Runs fn with the writable mount point of a new snapshot. The snapshot is removed if fn does not commit it. */
 export async function withActive<T>(
   { content, snapshots, signal }: Context,
   key: string,
   { parent, bound, ids }: ActiveOptions,
   fn: (root: string) => Promise<T>,
 ): Promise<T> {
-  // A collection of garbage must not take the parent between our looking at it and our standing on it.
+  // The lease keeps gc from removing the parent before the new snapshot refers to it.
   await content.lease(() => snapshots.prepare(key, parent, bound), { wait: true, signal });
   try {
     return await fn(await snapshots.mount(key, ids));
@@ -43,7 +43,7 @@ export async function withActive<T>(
   }
 }
 
-/** How much may be added to an active snapshot for which so many bytes were asked. */
+/** The space of an active snapshot, for which `asked` bytes were requested. */
 export function diskOf({ snapshots }: Context, key: string, asked: number) {
   const maxBytes = snapshots.limitOf(key);
   const isFull = async () => {

@@ -1,4 +1,4 @@
-/** An image as the store has it: its manifest, and what that names. */
+/** Reads an image from the store: its manifest and the blobs in it. */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { manifestType } from '../../lib/oci/descriptor.ts';
@@ -14,7 +14,7 @@ const descriptor = z.object({
 const manifestSchema = z.object({ config: descriptor, layers: z.array(descriptor) });
 export type BlobDescriptor = z.infer<typeof descriptor>;
 
-/** An image as it leaves the store. */
+/** An image, ready to be pushed or exported. */
 export interface StoredImage {
   name: string;
   digest: Digest;
@@ -24,11 +24,14 @@ export interface StoredImage {
   /** Lowest first; each blob once. */
   layers: BlobDescriptor[];
   base: Digest | undefined;
-  /** Seconds: the time that the image says it was created at. */
+  /** Seconds since 1970: creation time in the image's configuration. */
   epoch: number;
 }
 
-/** The manifest itself says what belongs to the image. Throws BLOB_MISSING, BLOB_CORRUPT, STATE_INVALID. */
+/**
+ * The manifest decides which blobs belong to the image, not the record. Throws BLOB_MISSING, BLOB_CORRUPT,
+ * STATE_INVALID.
+ */
 export async function readImage({ content }: Context, record: ImageRecord): Promise<StoredImage> {
   const digest = record.manifestDigest;
   const { manifest, config, layers } = await readManifest(content, digest);

@@ -1,4 +1,4 @@
-/** Trees of images, and listings of layers, in the content store. */
+/** Stores the trees of images and the listings of layers in the content store. */
 import type { Digest } from '../../lib/oci/digest.ts';
 import { inChunks } from '../../stages/layer/compress/chunks.ts';
 import { parseListing, type ListedEntry } from '../../stages/layer/tar/listing.ts';

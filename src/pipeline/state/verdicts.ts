@@ -1,4 +1,4 @@
-/** Verdicts by manifest digest: what was booted, and how it went. */
+/** Verdicts by manifest digest: the results of booting an image. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { hexOf, type Digest } from '../../lib/oci/digest.ts';
@@ -8,7 +8,7 @@ import { JsonStore } from './json-store.ts';
 const verdictsIn = (state: string, manifestDigest?: Digest) =>
   new JsonStore(join(state, 'verdicts'), {
     what: 'a verdict on its image',
-    // A verdict on another image is no absence: something has put it there.
+    // A verdict on another image in this file is tampering, not a missing verdict.
     schema: z.custom<Verdict>((value) => (value as Verdict | null)?.manifestDigest === manifestDigest),
     hint: 'Boot the image again with milliner boot IMAGE.',
   });
@@ -17,12 +17,12 @@ export async function writeVerdict(state: string, verdict: Verdict): Promise<voi
   await verdictsIn(state).write(hexOf(verdict.manifestDigest as Digest), verdict);
 }
 
-/** Undefined where the image was never booted. Throws STATE_INVALID. */
+/** Undefined if the image was never booted. Throws STATE_INVALID. */
 export async function readVerdict(state: string, manifestDigest: Digest): Promise<Verdict | undefined> {
   return verdictsIn(state, manifestDigest).read(hexOf(manifestDigest));
 }
 
-/** Forgets the verdicts on images that the state no longer has. */
+/** Removes the verdicts on images that are no longer in the state. */
 export async function removeOtherVerdicts(state: string, keep: ReadonlySet<Digest>): Promise<void> {
   await verdictsIn(state).removeOthers([...keep].map(hexOf));
 }

@@ -1,4 +1,7 @@
-/** A directory for one build or instance: whatever is left there goes with it, also when its process was killed. */
+/**
+ * A directory for one build or instance. It is removed at the end, and the next run removes it if the process was
+ * killed.
+ */
 import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -13,14 +16,14 @@ import { removeTree } from '../../lib/host/remove-tree.ts';
 const folder = 'work';
 const contentOf = (owner: string) => `${owner}.d`;
 
-/** How the names of a state's containers and control groups begin: what is left on a host tells whose it is. */
+/** Prefix of the containers and control groups of a state, so that leftovers on a host can be told apart. */
 export function groupPrefix(state: string): string {
   return `milliner-${createHash('sha256').update(resolve(state)).digest('hex').slice(0, 8)}-`;
 }
 
 const idOf = (state: string, owner: string) => `${groupPrefix(state)}${basename(owner)}`;
 
-/** Runs fn with an id unique on this host and a directory of its own, and clears up however it ends. */
+/** Runs fn with an id that is unique on this host and a directory of its own, and cleans up however fn ends. */
 export async function withWorkspace<T>(
   state: string,
   fn: (workspace: { id: string; directory: string }) => Promise<T>,
@@ -38,7 +41,7 @@ export async function withWorkspace<T>(
   }
 }
 
-/** Clears the workspaces whose process no longer lives. */
+/** Removes the workspaces of dead processes. */
 export async function removeDeadWorkspaces(state: string): Promise<void> {
   const names = (await readdirIfThere(join(state, folder))) ?? [];
   for (const name of names.filter((candidate) => !candidate.endsWith('.d'))) {

@@ -1,4 +1,4 @@
-/** The form of a bundle, for whoever takes one from another machine. */
+/** The schema of a recipe bundle, which a worker receives from another machine. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -9,7 +9,7 @@ const fileName = z.string().regex(/^(?!\.{1,2}$)[^/\0]{1,255}$/);
 
 const bundleSchema = z.strictObject({
   version: z.literal(1),
-  /** Lowest base first. What the file says, its repositories looked up. */
+  /** Lowest base first. Each recipe is as in its file, with the repositories filled in. */
   recipes: z
     .array(
       z.strictObject({
@@ -20,15 +20,15 @@ const bundleSchema = z.strictObject({
       }),
     )
     .min(1),
-  /** base64, by what the repositories call them. */
+  /** Key files in base64, by the names that the repositories use. */
   keys: z.record(fileName, z.string()),
   templates: z.record(z.string(), z.string()),
-  /** A stranger's: whoever builds it refuses what --untrusted refuses. */
+  /** The recipes are untrusted: a build refuses what --untrusted refuses. */
   untrusted: z.literal(true).optional(),
 });
 export type Bundle = z.infer<typeof bundleSchema>;
 
-/** As leaveBundle makes one: what a recipe names is in it, or an image. */
+/** Requires that the bundle has every file that its recipes refer to. */
 export function parseBundle(digest: Digest, bytes: Buffer): Bundle {
   const parsed = bundleSchema.safeParse(jsonOf(bytes));
   if (!parsed.success || !isDigest(digest))
@@ -50,7 +50,7 @@ export function parseBundle(digest: Digest, bytes: Buffer): Bundle {
   return bundle;
 }
 
-/** Where a recipe names files of its machine. */
+/** The fields in which a recipe refers to files of its machine. */
 const keyName = z.union([z.string(), z.looseObject({ file: z.string() })]);
 const namesSchema = z.looseObject({
   from: z

@@ -1,4 +1,6 @@
-/** Images between machines: what one has built and booted, another takes over without building it again. */
+/**
+ * Passes images between machines: another worker imports what one has built and booted, and does not build it again.
+ */
 import { join } from 'node:path';
 import { withLock } from '../../lib/host/locks.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -18,8 +20,8 @@ import { invalid, parseRecord } from '../state/received.ts';
 import { readImage } from '../state/stored-image.ts';
 
 /**
- * Leaves an image where others find it: as registries keep images, and beside it the trees and records of itself and
- * its bases. Gives the records' digests, lowest base first.
+ * Uploads an image to the exchange, with the trees and records of itself and its bases. Returns the digests of the
+ * records, lowest base first.
  */
 export async function leaveImage(context: Context, record: ImageRecord): Promise<Digest[]> {
   const { exchange } = context;
@@ -29,14 +31,14 @@ export async function leaveImage(context: Context, record: ImageRecord): Promise
   }
   const digests: Digest[] = [];
   for (const one of await lineageOf(context, record)) {
-    // The manifest as well: a registry gives manifests only to those who ask for them as such.
+    // The manifest is uploaded as a blob as well: a registry returns manifests from another endpoint only.
     for (const digest of [one.tree, one.configDigest, one.manifestDigest]) await leave(context, digest);
     digests.push(await leaveBytes(context, Buffer.from(JSON.stringify(one))));
   }
   return digests;
 }
 
-/** The image's record behind those of its bases, as far as this state still has them. */
+/** The records of the image's bases, as far as this state has them, then its own. */
 async function lineageOf({ state }: Context, record: ImageRecord): Promise<ImageRecord[]> {
   const records = await listRecords(state);
   const lineage = [record];
@@ -48,7 +50,7 @@ async function lineageOf({ state }: Context, record: ImageRecord): Promise<Image
   return lineage;
 }
 
-/** Takes over images in this order, each on the one before; those that are here already stay. */
+/** Imports images in this order, each on the one before. Images that are here already stay. */
 export async function importImages(context: Context, records: readonly Digest[]): Promise<void> {
   const { content, state, signal } = context;
   for (const digest of records) {
@@ -64,7 +66,7 @@ export async function importImages(context: Context, records: readonly Digest[])
   }
 }
 
-/** Its tree is held to the record when something is built on it. */
+/** The tree is checked against the record when something is built on it. */
 async function takeOver(context: Context, record: ImageRecord): Promise<void> {
   const { manifestDigest, configDigest, tree, layers, snapshot } = record;
   await obtain(context, manifestDigest);
@@ -81,7 +83,7 @@ async function takeOver(context: Context, record: ImageRecord): Promise<void> {
   await writeRecord(context.state, record);
 }
 
-/** Without it all layers are unpacked, which gives the same tree. */
+/** Undefined if the base is not here; then all layers are unpacked, which gives the same tree. */
 async function baseOf({ state, snapshots }: Context, { base }: ImageRecord) {
   const records = await listRecords(state);
   const found = records.find(({ manifestDigest }) => manifestDigest === base);

@@ -1,6 +1,6 @@
 /**
- * A recipe as one blob, with its bases, their locks, templates and key files: what a worker on any machine builds from,
- * whatever becomes of the files meanwhile.
+ * Packs a recipe into one blob, with its bases, their locks, templates and key files. A worker on any machine builds
+ * from it, and later edits of the files do not change a queued release.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -17,20 +17,20 @@ import type { Context } from '../state/context.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { invalidBundle, parseBundle, type Bundle } from './bundle-schema.ts';
 
-/** What a recipe brings into a bundle: its files as they were when they were read. */
+/** The part of a bundle that comes from one recipe: its files as they were when they were read. */
 export interface BundledRecipe {
   recipe: Bundle['recipes'][number];
-  /** base64, by what the repositories call them. */
+  /** Key files in base64, by the names that the repositories use. */
   keys: Map<string, string>;
   templates: LoadedRecipe['templates'];
 }
 
-/** Reads the key files and the ledger. Throws what reading them throws; RECIPE_INVALID. */
+/** Reads the key files and the file of user ids. Throws what reading them throws; RECIPE_INVALID. */
 export async function bundleRecipe(loaded: LoadedRecipe, lock: Lock | undefined): Promise<BundledRecipe> {
   const { recipe, path, lockPath, templates } = loaded;
   const keys: BundledRecipe['keys'] = new Map();
   const repos: Repository[] = [];
-  // One after the other: the order of keys is in the digest, and the same release twice is one.
+  // Sequential, so that the order of the keys and with it the digest is the same for the same release.
   for (const { root: _root, ...repo } of recipe.repos) {
     const bundled = [];
     for (const key of repo.keys) bundled.push({ ...key, file: await addKey(keys, key.file) });
@@ -43,7 +43,7 @@ export async function bundleRecipe(loaded: LoadedRecipe, lock: Lock | undefined)
   return { recipe: { file, recipe: described, lock: lock ?? null, ...(ids && { ids }) }, keys, templates };
 }
 
-/** A recipe and its bases, lowest first, as one blob: its digest. Throws RECIPE_INVALID. */
+/** Stores a recipe and its bases, lowest first, as one blob, and returns its digest. Throws RECIPE_INVALID. */
 export async function leaveBundle(context: Context, recipes: readonly BundledRecipe[]): Promise<Digest> {
   const templates = recipes.flatMap((one) => [...one.templates]);
   const bundle: Bundle = {
@@ -57,7 +57,7 @@ export async function leaveBundle(context: Context, recipes: readonly BundledRec
   return unconfined(() => leaveBytes(context, Buffer.from(JSON.stringify(bundle))));
 }
 
-/** An image is pulled by whoever builds on it; a file system stays where it is. Throws RECIPE_INVALID. */
+/** The worker pulls a base image itself. A file system is too large to send. Throws RECIPE_INVALID. */
 async function bundleBase(
   bundled: BundledRecipe['keys'],
   { recipe: { from }, path }: LoadedRecipe,
@@ -77,7 +77,7 @@ async function bundleBase(
   );
 }
 
-/** What goes to a registry may be read by many. Throws RECIPE_INVALID. */
+/** A blob in a registry may be readable for many, so it must hold no credentials. Throws RECIPE_INVALID. */
 function refuseCredentials({ recipes }: Bundle): void {
   const found = /"[a-z+]+:\/\/[^/"@]*@([^/"]*)/.exec(JSON.stringify(recipes));
   if (!found) return;
@@ -90,7 +90,9 @@ function refuseCredentials({ recipes }: Bundle): void {
   );
 }
 
-/** Where it lies does not count, and two keys of one name are two. */
+/**
+ * The name has a hash of the content: the directory does not matter, and two keys with the same file name stay apart.
+ */
 async function addKey(keys: BundledRecipe['keys'], path: string): Promise<string> {
   const content = await readFile(path, 'base64');
   const name = `${canonicalDigest(content).slice(-16)}-${basename(path)}`;
@@ -98,18 +100,18 @@ async function addKey(keys: BundledRecipe['keys'], path: string): Promise<string
   return join('..', 'keys', name);
 }
 
-/** Runs fn with the path of the recipe, its files laid out for this process alone. Throws STATE_INVALID. */
+/** Runs fn with the path of the recipe, whose files are unpacked for this process alone. Throws STATE_INVALID. */
 export async function withBundle<T>(
   context: Context,
   digest: Digest,
   fn: (recipe: string) => Promise<T>,
-  /** Another bundle, whose locks hold for recipes that have none in this one. */
+  /** Another bundle, whose locks are used for recipes without one in this bundle. */
   locksFrom?: Digest,
 ): Promise<T> {
   const bundle = parseBundle(digest, await obtainBytes(context, digest));
   if (locksFrom !== undefined) {
     const { recipes: others } = parseBundle(locksFrom, await obtainBytes(context, locksFrom));
-    // A recipe that was changed since has another answer.
+    // A lock fits an identical recipe only.
     const isSame = (one: { recipe: object }, other: { recipe: object }) =>
       JSON.stringify(one.recipe) === JSON.stringify(other.recipe);
     for (const one of bundle.recipes) one.lock ??= others.find((other) => isSame(one, other))?.lock ?? null;

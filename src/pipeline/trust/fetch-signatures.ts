@@ -1,4 +1,4 @@
-/** The signatures and attestations of an image, as a registry has them now. */
+/** Fetches the signatures and attestations of an image from its registry. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Descriptor } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -23,22 +23,23 @@ export interface PublishedImage {
 }
 
 /**
- * Bytes of one blob, and of all blobs of one image: whoever may write to the repository decides how much there is. Two
- * signers who list as many files as we would, in both forms; and signatures, which list nothing.
+ * Bytes of one blob, and of all blobs of one image. Without a bound, an account with write access to the repository
+ * could make us download any amount. There is room for two signers with bills of materials of our maximum size in both
+ * layouts, and for signatures, which are small.
  */
 const bounds = {
   statements: { each: maxEnvelopeBytes, all: 4 * maxEnvelopeBytes },
   signatures: { each: 65_536, all: 4 * 1024 * 1024 },
 };
-/** Each is fetched, and its manifest kept: of a bundle that has a kilobyte. */
+/** Each referrer costs a request and a manifest in memory; that of a bundle has about a kilobyte. */
 const mostReferrers = 1000;
 const referrerBytes = 64 * 1024;
-/** Bytes of all that one look at what hangs on an image takes: the lists, and the manifests in them. */
+/** Bytes of all lists and manifests read for the referrers of one image. */
 const manifestsOfAll = 16 * 1024 * 1024;
-/** What cosign 2 calls its bundles in the index that it keeps for registries without the Referrers API. */
+/** The artifact type that cosign 2 gives its bundles in the fallback index for registries without the Referrers API. */
 const emptyType = 'application/vnd.oci.empty.v1+json';
 
-/** Undefined where the image has none. Throws IMAGE_ALTERED where the manifest is not what its digest says. */
+/** Undefined if the image has none. Throws IMAGE_ALTERED if the manifest does not match its digest. */
 export async function fetchAttachment(
   image: PublishedImage,
   kind: AttachmentKind,
@@ -53,8 +54,8 @@ export async function fetchAttachment(
 }
 
 /**
- * What refers to the image as a sigstore bundle: with `signatures`, none that is larger than any of those. One that is
- * damaged is among them, for verification to say so. Throws REGISTRY_EXCESS.
+ * The sigstore bundles that refer to the image; with `signatures`, only those small enough to be one. Damaged bundles
+ * are returned too, for the verification to report. Throws REGISTRY_EXCESS.
  */
 export async function fetchBundles(
   image: PublishedImage,
@@ -82,7 +83,9 @@ export async function fetchBundles(
   return fetched;
 }
 
-/** Whatever is not in the map when it is asked for is an altered image. */
+/**
+ * Blobs that are missing, damaged or too large are left out. Verification treats a missing blob as an altered image.
+ */
 async function fetchBlobs(
   { client, repository }: PublishedImage,
   layers: readonly Pick<Descriptor, 'digest' | 'size'>[],
@@ -100,7 +103,7 @@ async function fetchBlobs(
   return blobs;
 }
 
-/** What else refers to an image may be of any size, and is not fetched. */
+/** Other referrers may be of any size, and are not fetched. */
 function bundlesOf(manifest: Buffer): Pick<Descriptor, 'digest' | 'size'>[] {
   try {
     return readManifest(manifest, 'a referrer').layers.filter(({ mediaType }) => mediaType === bundleType);
@@ -110,7 +113,7 @@ function bundlesOf(manifest: Buffer): Pick<Descriptor, 'digest' | 'size'>[] {
   }
 }
 
-/** A registry that has other bytes than their digest promises has been tampered with, or its disk is failing. */
+/** Bytes that do not match their digest mean tampering or a failing disk. Throws IMAGE_ALTERED for them. */
 export async function asAltered<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
@@ -129,7 +132,7 @@ async function unlessBroken<T>(ask: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** The client names the digest that was not kept; other breaches of the protocol are what they are. */
+/** The client puts the digest into the details of a mismatch alone; other breaches of the protocol have none. */
 function isBroken(error: unknown): error is MillinerError {
   return error instanceof MillinerError && error.code === 'REGISTRY_INVALID' && 'digest' in error.details;
 }

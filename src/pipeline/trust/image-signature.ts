@@ -1,6 +1,6 @@
 /**
- * Whether somebody who is trusted has signed an image that others made: in either layout or, with a key of OpenPGP,
- * beside the registry; the image itself or the index that it is in.
+ * Verifies the signature of an image by others with trusted keys: in either layout, or for OpenPGP in the lookaside.
+ * The image itself may be signed, or the index that contains it.
  */
 import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -15,14 +15,16 @@ import { fetchLookaside, verifyLookaside } from './lookaside-signature.ts';
 import { idsOf, type Keyring, type SignerKey } from './signer-key.ts';
 
 export interface ForeignImage {
-  /** As whoever asks has it: a signature of another tag is none of this image. */
+  /** The reference that the caller asked for. A signature of another tag does not count. */
   reference: string;
   client: PublishedImage['client'];
-  /** Where the registry has it. */
+  /** The repository in the client's registry, which may be a mirror. */
   repository: string;
-  /** The image's, then those of indexes that lead to it. */
+  /** The digest of the image, then those of the indexes that lead to it. */
   digests: readonly Digest[];
-  /** Whether a bundle that names no reference will do: whoever asks means the digest, or any image of the key. */
+  /**
+   * Whether a bundle without a reference counts: the caller asked by digest, or accepts any image signed with the key.
+   */
   allowUnnamed: boolean;
   signal?: AbortSignal | undefined;
 }
@@ -31,17 +33,20 @@ export interface GoodSignature {
   layout: 'sig' | 'bundle' | 'lookaside';
   /** The key's hint, or the fingerprint of the key or subkey that signed. */
   signer: string;
-  /** The reference that was signed; a bundle may name none. */
+  /** The signed reference; a bundle may have none. */
   signed?: string;
 }
 
 const unsigned: ErrorCode[] = ['SIGNATURE_MISSING', 'SIGNATURE_WRONG_KEY'];
 const unsignedHint =
   'Name the key that signed it, for a base in from: {keys: [FILE]}. To use a base without a signature, set from: {unsigned: true}.';
-/** Any other failure means that a signature could not be looked for: nobody knows then what it would have said. */
+/**
+ * The codes that are a judgement of a signature. Any other failure means that a signature could not be read, and its
+ * verdict is unknown.
+ */
 const judgements: readonly ErrorCode[] = [...bySeverity, 'SIGNATURE_MISSING'];
 
-/** Gives every good signature. Throws SIGNATURE_MISSING and the others of `gravity`, and what registries throw. */
+/** Returns every good signature. Throws SIGNATURE_MISSING and the others of `gravity`, and what registries throw. */
 export async function verifySigned(
   image: ForeignImage,
   signers: readonly SignerKey[],
@@ -58,7 +63,7 @@ export async function verifySigned(
       }
     }
   }
-  // One that names another reference says more than one that names none.
+  // A signature of another reference contradicts one that has no reference.
   const elsewhere = failures.find(({ code }) => code === 'SIGNED_ELSEWHERE');
   const isNamed = good.some(({ signed }) => signed !== undefined);
   if (good.length > 0 && (isNamed || !elsewhere)) return good;
@@ -72,7 +77,7 @@ export async function verifySigned(
 
 type Check = () => GoodSignature | Promise<GoodSignature>;
 
-/** For want of a signature of a key, each throws. */
+/** One check for each key and layout; each throws if it finds no good signature. */
 async function checksOf(
   image: ForeignImage,
   digest: Digest,
@@ -93,7 +98,7 @@ interface Expected {
   reference: string;
 }
 
-/** Of what hangs on the image in the registry. */
+/** Checks of the signatures attached to the image in the registry. */
 async function attachedChecks(
   { client, repository, allowUnnamed }: ForeignImage,
   { digest, reference }: Expected,
@@ -115,7 +120,10 @@ async function attachedChecks(
   ]);
 }
 
-/** Of what lies beside the registry: where that cannot be reached, a signature in the registry is as good as ever. */
+/**
+ * Checks of the signatures in the lookaside. It is read only when the check runs: if it cannot be reached, a signature
+ * in the registry still counts.
+ */
 function lookasideChecks(
   { reference: name, signal }: ForeignImage,
   expected: Expected,

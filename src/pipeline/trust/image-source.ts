@@ -1,4 +1,4 @@
-/** Where an image is read from: the registry of its name, or what this host has in its place. */
+/** Finds the registry to read an image from: the one in its name, or a mirror that this host has configured. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { isDigest } from '../../lib/oci/digest.ts';
 import { RegistryClient } from '../../lib/registry/client.ts';
@@ -10,14 +10,14 @@ import { asAltered } from './fetch-signatures.ts';
 
 export interface FoundImage {
   client: RegistryClient;
-  /** In that registry. */
+  /** The repository in the client's registry. */
   repository: string;
   manifest: Manifest;
 }
 
 /**
- * What a reference leads to, at the first place that has it; `wanted` is the tag or digest. A mirror that fails is told
- * of, and the next is asked. Throws IMAGE_UNPUBLISHED, REGISTRY_BLOCKED, IMAGE_ALTERED, and what registries throw.
+ * Reads the manifest at the first place that has it; `wanted` is the tag or digest. A mirror that fails is reported,
+ * and the next place is tried. Throws IMAGE_UNPUBLISHED, REGISTRY_BLOCKED, IMAGE_ALTERED, and what registries throw.
  */
 export async function findImage(
   reference: Reference,
@@ -27,7 +27,7 @@ export async function findImage(
   const tell = (sentence: string) => progress.warn(sentence);
   const asked = isDigest(wanted) ? { ...reference, digest: wanted } : reference;
   for (const { registry, repository, insecure, isMirror } of placesOf(asked)) {
-    // What is said on the command line is of the registry that is named there.
+    // The flag of the command line is about the registry in the reference, not about its mirrors.
     const options = { registry, repository, plainHttp: plainHttp && !isMirror, insecure, tell, signal };
     try {
       const client = await RegistryClient.open(options);

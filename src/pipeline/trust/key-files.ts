@@ -1,4 +1,4 @@
-/** key generate: a key pair as two files. */
+/** For `key generate`: writes a key pair to two files. */
 import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -9,16 +9,16 @@ import { readPublicKey } from '../../stages/sign/public-key.ts';
 export interface KeyFiles {
   privateKey: string;
   publicKey: string;
-  /** How sigstore bundles name the key. */
+  /** The hint that sigstore bundles give for the key. */
   hint: string;
 }
 
-/** Before a password is asked for: a key that is lost cannot be had again. Throws OUTPUT_UNUSABLE. */
+/** Checked before the password is asked for. An overwritten key would be lost for good. Throws OUTPUT_UNUSABLE. */
 export async function refuseExisting(prefix: string): Promise<void> {
   for (const path of Object.values(pathsOf(prefix))) if (await lstatIfThere(path)) throw isThere(path);
 }
 
-/** Never writes over a file. Throws OUTPUT_UNUSABLE, DISK_FULL. */
+/** Never overwrites a file. Throws OUTPUT_UNUSABLE, DISK_FULL. */
 export async function generateKeyFiles(prefix: string, password: string): Promise<KeyFiles> {
   const { privateKey, publicKey } = pathsOf(prefix);
   const { privatePem, publicPem } = await generateKeyPair(password);
@@ -38,7 +38,7 @@ function pathsOf(prefix: string): Pick<KeyFiles, 'privateKey' | 'publicKey'> {
   return { privateKey: `${prefix}.key`, publicKey: `${prefix}.pub` };
 }
 
-/** Never over a file, and nothing is left of what could not be written whole. Throws OUTPUT_UNUSABLE, DISK_FULL. */
+/** Never overwrites a file, and removes one that could not be written completely. Throws OUTPUT_UNUSABLE, DISK_FULL. */
 export async function writeNew(path: string, text: string, mode: number): Promise<void> {
   const handle = await open(path, 'wx', mode).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'EEXIST') throw isThere(path, cause);

@@ -1,4 +1,4 @@
-/** Whether an image has a signature of OpenPGP beside its registry, where this host looks for those. */
+/** Verifies the OpenPGP signatures of an image in the lookaside that this host's registries.d configures. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { readSignatureFiles, type SignatureFile } from '../../lib/registry/lookaside.ts';
@@ -16,19 +16,22 @@ import { firstValid, wrongKey } from '../../stages/sign/failure-order.ts';
 import type { Keyring } from './signer-key.ts';
 
 export interface LookasideSignatures {
-  /** Where they were looked for. */
+  /** The URL of the lookaside. */
   base: URL;
   files: SignatureFile[];
 }
 
 export interface FoundSignature {
-  /** The reference that was signed. */
+  /** The signed reference. */
   signed: string;
-  /** Of the key or subkey that signed. */
+  /** Fingerprint of the key or subkey that signed. */
   fingerprint: string;
 }
 
-/** Of the name in the recipe or command, whatever mirror the image came from. Throws REGISTRIES_INVALID, REGISTRY_UNAVAILABLE. */
+/**
+ * Looks up the name in the recipe or command, even if the image came from a mirror. Throws REGISTRIES_INVALID,
+ * REGISTRY_UNAVAILABLE.
+ */
 export async function fetchLookaside(
   text: string,
   digest: Digest,

@@ -1,9 +1,12 @@
-/** Commands that pull under a policy, for a shell. */
+/** Shell commands that pull images under a policy. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { isLoopback, parseReference } from '../../lib/registry/reference.ts';
 
-/** podman has no option for registries.d: outside of the directories that it reads itself, the file is copied there. */
+/**
+ * podman has no option for registries.d. If the policy is outside the directories that podman reads, the files must be
+ * copied there.
+ */
 export function commandsFor(directory: string, repositories: readonly string[]): string[] {
   const reads = ['/etc/containers', join(homedir(), '.config/containers')].includes(directory);
   const place = quote(directory);
@@ -18,7 +21,7 @@ export function commandsFor(directory: string, repositories: readonly string[]):
         `${repository}:TAG`,
       ),
     ),
-    // An OCI layout has no place for signatures: they are verified, and stay behind.
+    // An OCI layout cannot hold signatures: skopeo verifies them and does not copy them.
     ...repositories.map((repository) =>
       words(
         `skopeo --policy ${place}/policy.json --registries.d ${place}/registries.d copy --remove-signatures`,
@@ -33,7 +36,7 @@ function words(...parts: (string | false)[]): string {
   return parts.filter((part) => part !== false).join(' ');
 }
 
-/** As Milliner itself takes a registry on this host. */
+/** As Milliner itself decides for a registry on this host. */
 function isPlain(repository: string): boolean {
   return isLoopback(parseReference(repository).registry);
 }

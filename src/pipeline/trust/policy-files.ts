@@ -1,10 +1,10 @@
-/** Files of a policy that may be others' as well: read, and written again, with one error for what cannot be. */
+/** Reads and rewrites policy files, which may have settings of others, with one error for a failure. */
 import { readFile } from 'node:fs/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { replaceFile } from '../../lib/host/atomic-file.ts';
 import { statIfThere, withoutLinks } from '../../lib/host/files.ts';
 
-/** What a link leads to, in the place of the link; others may read it as they could before, whatever our umask. */
+/** Rewrites the target of a link in place of the link. The file keeps its mode, whatever the umask is. */
 export async function rewrite(path: string, make: () => string | Promise<string>): Promise<void> {
   const target = withoutLinks(path);
   const mode = (await statIfThere(target).catch(unwritable(path)))?.mode ?? 0o644;

@@ -1,4 +1,4 @@
-/** registries.d of a policy: where clients are told to look for the signatures of a repository's images. */
+/** The registries.d of a policy: it tells clients where to look for the signatures of a repository's images. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -15,7 +15,7 @@ export interface RegistriesFile {
   changed: boolean;
 }
 
-/** In the registry itself, or at a URL beside it; undefined where the files already say which. */
+/** In the registry itself, or at a URL beside it; undefined if the files have the URL already. */
 export type Lookup = 'attachments' | { lookaside: string | undefined };
 
 export async function readRegistries(directory: string): Promise<Map<string, RegistriesFile>> {
@@ -34,7 +34,10 @@ export async function readRegistries(directory: string): Promise<Map<string, Reg
   return files;
 }
 
-/** A repository may stand in one file only: where it does, the setting goes there. Throws USAGE, POLICY_INVALID. */
+/**
+ * Adds the setting to the file that has the repository already, because it may be in one file only. Throws USAGE,
+ * POLICY_INVALID.
+ */
 export function lookForSignatures(
   files: Map<string, RegistriesFile>,
   repository: string,
@@ -84,7 +87,7 @@ function set(
   file.changed = true;
 }
 
-/** A key whose settings are all commented out gets some; the comments stay. */
+/** A key whose settings are all commented out has the value null. It gets a map, and the comments stay. */
 function openSettings(document: Document, path: string[]): void {
   const nothing = document.getIn(path, true);
   if (!isScalar(nothing) || nothing.value !== null) return;

@@ -1,6 +1,7 @@
 /**
- * policy: what podman, skopeo and others of containers/image need to accept only images of one key file:
- * containers-policy.json(5) asks for the signature, containers-registries.d(5) makes them look for it.
+ * For `policy`: writes what podman, skopeo and other users of containers/image need to accept only images signed with
+ * one key file. containers-policy.json(5) requires the signature, containers-registries.d(5) makes the clients look for
+ * it.
  */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -14,9 +15,9 @@ import { lookForSignatures, readRegistries, type Lookup, type RegistriesFile } f
 import { readSignerKey, type SignerKey } from './signer-key.ts';
 
 export interface PolicyOptions {
-  /** Path of the public key, or of a keyring of OpenPGP. */
+  /** Path of the public key or of an OpenPGP keyring. */
   key: string;
-  /** Where signatures of OpenPGP lie; needed where registries.d does not say so yet. */
+  /** URL of the OpenPGP signatures; required if registries.d does not have it yet. */
   lookaside?: string | undefined;
   /** REGISTRY/REPOSITORY of the images. */
   repositories: readonly string[];
@@ -30,7 +31,7 @@ export interface WrittenPolicy {
   repositories: string[];
   /** Shell commands that pull under this policy. */
   commands: string[];
-  /** Subkeys whose signatures older clients refuse, as containers/image#2905 tells. */
+  /** Subkeys whose signatures older clients refuse, see containers/image#2905. */
   subkeys: string[];
 }
 
@@ -41,12 +42,12 @@ const policySchema = z.looseObject({
 });
 type Policy = z.output<typeof policySchema>;
 
-/** What clients are asked for; a requirement of the other kind has to hold besides it. */
+/** The requirement for each kind of key. One of the other kind stays, and clients then require both. */
 const requirementOf: Record<SignerKey['format'], (keyPath: string) => Policy['default'][number]> = {
   pem: (keyPath) => ({ type: 'sigstoreSigned', keyPath }),
   openpgp: (keyPath) => ({ type: 'signedBy', keyType: 'GPGKeys', keyPath }),
 };
-/** Replaced by either. */
+/** Requirements that contradict a signature, and are replaced. */
 const replaced = ['insecureAcceptAnything', 'reject'];
 
 /** Throws USAGE, KEY_FILE_INVALID, REFERENCE_INVALID, POLICY_INVALID. */
@@ -62,8 +63,8 @@ export async function writePolicy(options: PolicyOptions): Promise<WrittenPolicy
   const policyPath = join(directory, 'policy.json');
   await mkdir(registriesDirectory, { recursive: true }).catch(unwritable(directory));
   const changed: RegistriesFile[] = [];
-  // All within the writing of the policy, which one run at a time does, and read before anything is written: a file
-  // that cannot be added to leaves the others as they were.
+  // All within the rewriting of policy.json, which only one run does at a time. Every file is read before any is
+  // written, so that an invalid file leaves the others unchanged.
   await rewrite(policyPath, async () => {
     const policy = withRequirement(await readPolicy(policyPath), requirement, repositories);
     const registries = await readRegistries(registriesDirectory);
@@ -113,7 +114,7 @@ function withRequirement(
   return { ...policy, transports: { ...policy.transports, docker } };
 }
 
-/** Where there is none, nothing but what is named is accepted. */
+/** A new policy accepts only the repositories that are added to it. */
 async function readPolicy(path: string): Promise<Policy> {
   const text = await readIfThere(path);
   if (text === undefined) return { default: [{ type: 'reject' }] };

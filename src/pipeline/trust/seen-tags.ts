@@ -1,6 +1,6 @@
 /**
- * What this state has seen signed of tags and of images that were revoked. Whoever may push can take statements away
- * again, and put older ones in their place: what was seen once stays known.
+ * The signed statements about tags and revoked images that this state has seen. An account that may push can delete
+ * statements from a registry or restore older ones. So the newest ones seen are remembered here.
  */
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,13 +18,16 @@ const revokedSchema = z.object({
 export type SeenTag = z.infer<typeof tagSchema>;
 export type SeenRevocations = z.infer<typeof revokedSchema>;
 
-/** A key's hint, and the reference with its tag, or the image's digest. */
+/** A key's hint, and either a reference with its tag or the digest of an image. */
 interface Subject {
   key: string;
   of: string;
 }
 
-/** The state, where this account may look into it: to verify takes no rights, and remembers nothing without them. */
+/**
+ * The state directory, or undefined if this account may not read it: `verify` needs no rights, and remembers nothing
+ * without them.
+ */
 export async function memoryIn(
   state: string | undefined,
   warn: (sentence: string) => void,

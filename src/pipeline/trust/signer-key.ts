@@ -1,4 +1,4 @@
-/** Files of public keys that others sign images with: one key in PEM, or a keyring of OpenPGP. Their content says which. */
+/** Public keys of others that sign images: one PEM key, or an OpenPGP keyring. The content of the file tells which. */
 import { readFile } from 'node:fs/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { keyBlockOf } from '../../lib/rpm/key-block.ts';
@@ -7,21 +7,21 @@ import type { PublicKey as OpenPgpKey, SigningKey } from '../../lib/rpm/signing-
 import { readPublicKey, type PublicKey } from '../../stages/sign/public-key.ts';
 
 export interface Keyring {
-  /** Of the key file. */
+  /** Path of the key file. */
   path: string;
-  /** Of the primary keys that are neither revoked nor invalid: upper-case hex. */
+  /** Fingerprints of the primary keys that are neither revoked nor invalid, in upper-case hexadecimal. */
   fingerprints: string[];
-  /** Of subkeys that sign. */
+  /** Fingerprints of the signing subkeys. */
   subkeys: string[];
 }
 
 export type SignerKey = { format: 'pem'; key: PublicKey } | { format: 'openpgp'; keyring: Keyring };
 
-/** As those in PEM: what is shorter can be forged, what is longer or rarer is not read by all clients. */
+/** The same kinds as for PEM. A shorter key can be forged; a longer or rarer one cannot be read by all clients. */
 const acceptedKinds = ['nistp256', 'nistp384', 'nistp521', 'ed25519'];
 const rsaBits = { min: 2048, max: 4096 };
 
-/** By which a record tells whose signature was found: sigstore's hint, or fingerprints. */
+/** The ids of a signer for a record: sigstore's hint, or fingerprints. */
 export function idsOf(signer: SignerKey): string[] {
   return signer.format === 'pem'
     ? [signer.key.hint]
@@ -48,7 +48,7 @@ export async function readSignerKey(path: string, options: KeyOptions = {}): Pro
   return { format: 'openpgp', keyring: keyringOf(path, keys) };
 }
 
-/** Clients take any key of the file: one that is weak makes the whole of it so. */
+/** A client accepts a signature of any key in the file, so one weak key makes the whole file weak. */
 function keyringOf(path: string, keys: readonly OpenPgpKey[]): Keyring {
   const valid = keys.filter(({ signers }) => !signers[0]!.fault);
   const signers = valid.flatMap((key) => key.signers.filter((one) => one.canSign && !one.fault));

@@ -1,6 +1,6 @@
 /**
- * Whether an image is what its tag names now, and was not revoked since: as its key has stated it, beside what this state
- * has seen of that before.
+ * Checks that a tag still points to this image, and that the image was not revoked. It compares the statements of the
+ * key with those that this state has seen before.
  */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
@@ -12,22 +12,22 @@ import { standingsOf, type Standing } from '../../stages/sign/standing.ts';
 import { fetchAttachment, fetchBundles, type Layout, type PublishedImage } from './fetch-signatures.ts';
 import { rememberRevocations, rememberTag, seenRevocations, seenTag } from './seen-tags.ts';
 
-/** Of what a client looks at, and where it remembers. */
+/** The key whose statements count, and where they are remembered. */
 export interface StandingOptions {
   key: PublicKey;
-  /** The state directory; undefined: nothing is remembered. */
+  /** The state directory; undefined if nothing is remembered. */
   state?: string | undefined;
   warn: (sentence: string) => void;
 }
 
-/** What the key has stated of an image besides what it is. */
+/** What the key has stated about the tags and revocations of an image. */
 export interface Stated {
   standings: Map<string, Standing>;
-  /** Digests of verdicts that count no more. */
+  /** Digests of revoked verdicts. */
   revokedVerdicts: Set<string>;
 }
 
-/** The small statements: bills of materials, which others may have hung there too, are not fetched for this. */
+/** Fetches the small statements alone. Bills of materials are large, and are not needed here. */
 async function statementsOn(image: PublishedImage, layouts: readonly Layout[]): Promise<FoundEnvelope[]> {
   const attached = layouts.includes('sig') ? await fetchAttachment(image, 'att', 'signatures') : undefined;
   const bundles = layouts.includes('bundle') ? await fetchBundles(image, 'signatures') : [];
@@ -52,8 +52,8 @@ export async function statedOf(
 }
 
 /**
- * Gives what is stated of the tag; undefined where nothing is, and nothing ever was. Throws TAG_ROLLED_BACK,
- * TAG_EXPIRED, STATE_INVALID.
+ * Returns the statement about the tag; undefined if there is none and this state has never seen one. Throws
+ * TAG_ROLLED_BACK, TAG_EXPIRED, STATE_INVALID.
  */
 export async function requireCurrent(
   digest: Digest,
@@ -71,7 +71,10 @@ export async function requireCurrent(
   );
 }
 
-/** Of what is here already, for which no registry is asked. Throws IMAGE_REVOKED, STATE_INVALID. */
+/**
+ * For an image in this state: checks the remembered revocations without asking a registry. Throws IMAGE_REVOKED,
+ * STATE_INVALID.
+ */
 export async function refuseKnownRevoked(
   state: string,
   digest: Digest,
@@ -92,7 +95,7 @@ function refuseRevoked(digest: Digest, revocations: readonly Revocation[]): void
   );
 }
 
-/** Those that hang on the image, and those that did when this state last looked. */
+/** The revocations in the registry now, and those that this state has seen before. */
 async function knownRevocations(
   digest: Digest,
   there: readonly Revocation[],
@@ -109,7 +112,9 @@ async function knownRevocations(
   return [...seen, ...fresh];
 }
 
-/** Whoever revokes an image never takes it again, whatever becomes of it in the registry. */
+/**
+ * Remembers a revocation made here: this state never accepts the image again, even if the registry loses the statement.
+ */
 export async function rememberOwnRevocation(
   state: string,
   digest: Digest,
@@ -119,7 +124,7 @@ export async function rememberOwnRevocation(
   await knownRevocations(digest, [revocation], { ...options, state });
 }
 
-/** What was just published; another run may have published something newer meanwhile. */
+/** Remembers what was just published, unless another run has published something newer in the meantime. */
 export async function rememberCurrent(
   digest: Digest,
   reference: string,
@@ -132,7 +137,10 @@ export async function rememberCurrent(
   await remembering(warn, () => rememberTag(state, subject, { digest, number }));
 }
 
-/** A number never goes back, nor does one number stand for two images; and where one was, one is. */
+/**
+ * Refuses a rollback: a number lower than one seen before, the same number with another image, or no statement where
+ * there was one.
+ */
 async function refuseOlder(
   digest: Digest,
   standing: Standing | undefined,
@@ -156,7 +164,7 @@ async function refuseOlder(
   }
 }
 
-/** Whoever verifies need not be allowed to write to the state: then nothing is remembered, which is told. */
+/** Writes to the state if this account may. A client without that right can verify nevertheless, and gets a warning. */
 async function remembering(warn: (sentence: string) => void, remember: () => Promise<void>): Promise<void> {
   try {
     await remember();

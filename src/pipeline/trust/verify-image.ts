@@ -1,4 +1,7 @@
-/** verify: whether an image in a registry is signed, listed and booted, as a client that trusts one key sees it. */
+/**
+ * For `verify`: checks that an image in a registry is signed, has bills of materials and a passed verdict, as seen by a
+ * client that trusts one key.
+ */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { completeReference } from '../../lib/registry/pull-sources.ts';
@@ -25,9 +28,9 @@ import { requireCurrent, statedOf } from './standings.ts';
 
 export interface Proof {
   claim: 'signature' | 'sbom' | 'verdict' | 'tag';
-  /** `lookaside`: beside the registry, where OpenPGP signatures of others lie; `any`: whichever layout had it. */
+  /** `lookaside`: OpenPGP signatures beside the registry; `any`: either layout. */
   layout: Layout | 'lookaside' | 'any';
-  /** What the signature says, for people. */
+  /** What the proof says, shown to people. */
   detail: string;
 }
 
@@ -42,17 +45,17 @@ export interface VerifyOptions {
   /** Path of the public key. */
   key: string;
   plainHttp: boolean;
-  /** Both where it is left out. */
+  /** The one layout to check; both where it is absent. */
   only?: Layout | undefined;
-  /** Whether bundles that name no reference will do, under any tag; under a digest they do. */
+  /** Whether a bundle without a reference counts under a tag; under a digest it always does. */
   unnamed?: boolean | undefined;
-  /** Whether a statement of what the tag names will do that has expired. */
+  /** Whether an expired statement about the tag counts. */
   allowExpired?: boolean | undefined;
-  /** The reference that was signed, where the image is a copy of what is published there. */
+  /** The signed reference, for an image that was copied from there. */
   signedAs?: string | undefined;
   /**
-   * What a recipe asks of a base: one signature, wherever it is. Others' images have neither a bill of materials nor a
-   * verdict of ours.
+   * Requires one signature in any layout, as a recipe does of its base. Images of others have neither our bill of
+   * materials nor our verdict.
    */
   signatureOnly?: boolean | undefined;
 }
@@ -79,11 +82,12 @@ export async function verifyReference(
   const wanted = reference.digest ?? wantedTag(reference)!;
   const found = await findImage(reference, wanted, { plainHttp, progress, signal });
   const image = { ...found, digest: found.manifest.digest };
-  // Whatever mirror it came from: what was signed is its name.
+  // The signature is of the image's own name, even if it came from a mirror.
   const shown = taggedReference(reference);
   const signed = signedAs === undefined ? shown : signedReference(signedAs);
   progress.step(`verifying ${shown} at ${image.digest}`);
-  // Who asks by digest has said which image is meant; who names what was signed asks for that name.
+  // A digest identifies the image, so a bundle without a reference will do. With `signedAs` the caller asks for that
+  // reference.
   const allowUnnamed = unnamed || (reference.digest !== undefined && signedAs === undefined);
   const asked = { ...image, reference: signed, allowUnnamed };
   const foreign = { ...asked, digests: [image.digest], signal };
@@ -98,7 +102,7 @@ export async function verifyReference(
   const proved = signatureOnly
     ? await proveSignature(foreign, signer)
     : await proveAll({ ...asked, revokedVerdicts: stated.revokedVerdicts }, key, only);
-  // A digest is moved by nobody.
+  // A statement is about a tag; a digest cannot move.
   if (reference.digest === undefined) {
     const expected = { ...options, orExpired: allowExpired };
     const standing = await requireCurrent(image.digest, signed, stated, expected);
@@ -113,7 +117,7 @@ function tagProof({ reference, number, expires }: Standing): Proof {
   return { claim: 'tag', layout: 'any', detail: `named by ${reference} until ${until}, statement ${number}` };
 }
 
-/** Only sigstore's keys sign more than an image. */
+/** Only a sigstore key signs bills of materials and verdicts. */
 function keyOf(signer: SignerKey, path: string): PublicKey {
   if (signer.format === 'pem') return signer.key;
   throw new MillinerError(
@@ -137,7 +141,7 @@ function signedAsText(signed: string | undefined): string {
   return signed === undefined ? 'signed under no name' : `signed as ${signed}`;
 }
 
-/** A name that one layout has proved need not be in the other: both are of one key and one digest. */
+/** A reference that one layout has proved need not be in the other: both are of one key and one digest. */
 async function proveAll(
   {
     reference,
@@ -157,7 +161,7 @@ async function proveAll(
   return proved;
 }
 
-/** As signatures have it: of one tag, or of all that a repository has. */
+/** The reference as signatures have it: with a tag, or of a whole repository. */
 function signedReference(text: string): string {
   const { digest, ...reference } = parseReference(text);
   if (digest === undefined) return showReference(reference);
@@ -168,12 +172,12 @@ function signedReference(text: string): string {
 }
 
 export interface ProofOptions {
-  /** Whether a bundle that names no reference will do. */
+  /** Whether a bundle without a reference counts. */
   allowUnnamed: boolean;
   revokedVerdicts: ReadonlySet<string>;
 }
 
-/** What each layout must hold; the references have the tag where that is what was asked for. */
+/** The proofs required of each layout. The references have a tag if the caller asked for one. */
 export const proofs: Record<
   Layout,
   (
