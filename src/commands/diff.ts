@@ -6,7 +6,7 @@ import { diffImages, type ImageDiff, type UpdatedPackage } from '../pipeline/rep
 export default class DiffCommand extends MillinerCommand {
   static override summary = 'Show what one image has that another has not';
   static override description =
-    'Packages added, removed and updated, with the changelog entries that are new; files; layers that are reused, and the bytes that whoever has the first image downloads for the second. The image that a build has replaced is known by its digest until gc removes what it was made of.';
+    'Packages added, removed and updated, with the changelog entries that are new; files; layers that are reused, and the bytes that a client with the first image downloads for the second. An image that a build has replaced can be named by its digest until gc removes its content.';
   static override examples = [
     '<%= config.bin %> diff sha256:4f1c9a0e demo-base',
     '<%= config.bin %> diff demo-base demo-product --files',

@@ -15,7 +15,7 @@ import type { ReleaseStatus } from '../queue/status.ts';
 import { submit, type Submitted } from '../queue/submit.ts';
 import { ReleaseWorker } from '../queue/worker.ts';
 
-const nobody = 'no worker takes it yet; start one with: milliner worker';
+const noWorkerWarning = 'no worker takes it yet; start one with: milliner worker';
 
 export default class ReleaseCommand extends MillinerCommand {
   static override summary = 'Release recipes: lock, build, boot, sign and publish them as jobs of the queue';
@@ -113,14 +113,14 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
   }
 
   async #detached(queues: Queues, releases: Submitted[], options: RunOptions): Promise<object> {
-    if (!(await hasWorkers(queues))) options.progress.warn(nobody);
+    if (!(await hasWorkers(queues))) options.progress.warn(noWorkerWarning);
     for (const { release } of releases) this.log(release);
     return { releases };
   }
 
   async #wait(queues: Queues, submitted: Submitted[], own: OwnWorker, options: RunOptions): Promise<object> {
     const ids = submitted.map(({ release }) => release);
-    if (own.works && !(await hasWorkers(queues))) options.progress.warn(nobody);
+    if (own.works && !(await hasWorkers(queues))) options.progress.warn(noWorkerWarning);
     const onPoll = async () => void (!own.works && !(await hasWorkers(queues)) && (await own.start()));
     const ended = await follow(queues, submitted, { ...options, onPoll }).catch((error: unknown) => {
       if (options.signal?.aborted) {

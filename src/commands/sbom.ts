@@ -7,8 +7,8 @@ import { exportSbom, sbomFormats } from '../pipeline/publish/image-sbom.ts';
 export default class SbomCommand extends MillinerCommand {
   static override summary = "Write an image's bill of materials";
   static override description =
-    'The packages of its rpm database and its regular files, each with its digests and the layer that holds it; of what ' +
-    'it stands on too, whoever made that. The same document is signed and published with the image.';
+    'The packages of its rpm database and its regular files, each with its digests and the layer that holds it, ' +
+    'those of its bases included. The same document is signed and published with the image.';
   static override examples = [
     '<%= config.bin %> sbom demo-base',
     '<%= config.bin %> sbom demo-product --format cyclonedx --out product.cdx.json',

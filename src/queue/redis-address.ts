@@ -49,7 +49,7 @@ function refusePlain(hosts: readonly string[]): void {
   const outside = hosts.find((host) => !isLoopbackHost(host));
   if (outside === undefined || process.env[plainVariable] === 'yes') return;
   throw new MillinerError('QUEUE_UNSAFE', `the connection to the queue's Redis on ${outside} has no TLS`, {
-    hint: `Enable TLS in that Redis, and write rediss:// in ${redisVariable}. On a network that nobody else is on, set ${plainVariable}=yes.`,
+    hint: `Enable TLS in that Redis, and write rediss:// in ${redisVariable}. On a network of your own, set ${plainVariable}=yes.`,
   });
 }
 

@@ -62,7 +62,7 @@ const hints: Partial<Record<SignatureProblem, string>> = {
     'Have its maker sign it again, or fetch the newest copy of the key: its expiry may have been extended.',
   'revoked-key': 'Have its maker sign it again with another key: the revoked one may be in the wrong hands.',
   'invalid-key':
-    'Fetch the key from its maker again, with its names and self-signatures: without them nobody can tell whether it was revoked or has expired.',
+    'Fetch the key from its maker again, with its names and self-signatures: without them it cannot be checked for revocation and expiry.',
   'other-key-use': 'Have its maker sign it with a key that is meant for signing (gpg: capability S).',
   'ambiguous-signature':
     'Fetch the package from its maker again: no signing program writes such a signature.',
