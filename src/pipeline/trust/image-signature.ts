@@ -46,7 +46,7 @@ const unsignedHint =
  */
 const judgements: readonly ErrorCode[] = [...bySeverity, 'SIGNATURE_MISSING'];
 
-/** Returns every good signature. Throws SIGNATURE_MISSING and the others of `gravity`, and what registries throw. */
+/** Returns every good signature. Throws SIGNATURE_MISSING and the others of `bySeverity`, and what registries throw. */
 export async function verifySigned(
   image: ForeignImage,
   signers: readonly SignerKey[],

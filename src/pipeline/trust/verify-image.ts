@@ -60,7 +60,7 @@ export interface VerifyOptions {
   signatureOnly?: boolean | undefined;
 }
 
-/** Throws USAGE, KEY_FILE_INVALID, SIGNATURE_MISSING and the others of `gravity`, what registries throw. */
+/** Throws USAGE, KEY_FILE_INVALID, SIGNATURE_MISSING and the others of `bySeverity`, what registries throw. */
 export async function verifyReference(
   {
     reference: text,
