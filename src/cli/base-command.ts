@@ -11,7 +11,7 @@ import { storages, type Storage } from '../stages/snapshot/open-snapshotter.ts';
 import { terminalProgress } from './terminal.ts';
 
 /** Milliseconds after which a finished command exits although something keeps it alive. */
-const lingering = 1000;
+const exitDelay = 1000;
 
 /** What the flags of a command say about its run. */
 interface RunFlags {
@@ -117,7 +117,7 @@ export abstract class MillinerCommand extends Command {
     this.#terminal.end();
     await super.finally(error);
     // BullMQ keeps trying to reach a Redis after the connection is closed. It must not keep a finished command alive.
-    setTimeout(() => process.exit(), lingering).unref();
+    setTimeout(() => process.exit(), exitDelay).unref();
   }
 
   protected override async catch(error: Error & { exitCode?: number }): Promise<unknown> {

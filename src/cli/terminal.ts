@@ -3,7 +3,7 @@ import { printable } from '../lib/host/printable.ts';
 import type { Progress } from '../lib/host/progress.ts';
 
 /** Milliseconds between two updates of the same line. */
-const refresh = 100;
+const refreshMilliseconds = 100;
 
 export function terminalProgress(stream: NodeJS.WriteStream): Progress & { end(): void } {
   const progress = stream.isTTY ? movingLine(stream) : plainLines(stream);
@@ -31,7 +31,7 @@ function movingLine(stream: NodeJS.WriteStream): Progress & { end(): void } {
     warn: (text) => line(`warning: ${text}`),
     update(text, done, total) {
       const now = Date.now();
-      if (now - last < refresh && done < total) return;
+      if (now - last < refreshMilliseconds && done < total) return;
       last = now;
       clear();
       if (done >= total) return;

@@ -32,8 +32,8 @@ export default class GcCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(GcCommand);
-    const most = flags['max-size'];
-    const maxBytes = most === undefined ? undefined : this.sizeOf('--max-size', most);
+    const maxSize = flags['max-size'];
+    const maxBytes = maxSize === undefined ? undefined : this.sizeOf('--max-size', maxSize);
     return this.withContext(flags, async (context) => {
       const done = await collectGarbage(context, {
         remove: flags.remove,

@@ -44,9 +44,9 @@ export default class PolicyCommand extends MillinerCommand {
     const { key, lookaside, to: repositories, out: directory } = flags;
     const written = await writePolicy({ key, lookaside, repositories, directory });
     if (written.subkeys.length > 0) {
-      const named = written.subkeys.join(', ');
+      const subkeys = written.subkeys.join(', ');
       this.runOptions(flags).progress.warn(
-        `podman and skopeo made before the middle of 2025 refuse what a subkey has signed: ${named}`,
+        `podman and skopeo made before the middle of 2025 refuse what a subkey has signed: ${subkeys}`,
       );
     }
     for (const path of [written.policy, ...written.registries]) this.log(path);

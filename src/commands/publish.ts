@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { askPassword } from '../cli/password.ts';
-import { usualLife } from '../pipeline/publish/next-standings.ts';
+import { defaultLife } from '../pipeline/publish/next-standings.ts';
 import { publish } from '../pipeline/publish/publish.ts';
 import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 
@@ -29,7 +29,7 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
     key: Flags.string({ summary: 'the private key', helpValue: 'FILE', required: true }),
     'valid-days': Flags.integer({
       summary: 'how long it is stated what the tags name; publish again before that is over',
-      default: usualLife / 86_400,
+      default: defaultLife / 86_400,
       min: 1,
       max: 3650,
     }),

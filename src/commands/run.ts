@@ -39,10 +39,10 @@ export default class RunCommand extends MillinerCommand {
     const options = this.runOptions(flags);
     if (flags.detach) {
       const publish = flags.publish.flatMap((text) => ['--publish', text]);
-      const kept = ['--state', options.state, '--storage', options.storage];
-      if (options.allowHostRoot) kept.push('--allow-host-root');
-      const words = ['run', args.image, ...kept, '--instances', String(flags.instances)];
-      const running = await runDetached([...words, ...publish, '--supervise'], options.signal);
+      const stateFlags = ['--state', options.state, '--storage', options.storage];
+      if (options.allowHostRoot) stateFlags.push('--allow-host-root');
+      const childArgs = ['run', args.image, ...stateFlags, '--instances', String(flags.instances)];
+      const running = await runDetached([...childArgs, ...publish, '--supervise'], options.signal);
       return this.#show(running);
     }
     let started: Started | undefined;

@@ -10,7 +10,7 @@ import { isDone } from '../queue/idle.ts';
 import { identifyKey, Keyring } from '../queue/keyring.ts';
 import { queueTrouble } from '../queue/replies.ts';
 import { listReleases } from '../queue/status.ts';
-import { parts, ReleaseWorker } from '../queue/worker.ts';
+import { roles, ReleaseWorker } from '../queue/worker.ts';
 
 /** Milliseconds between two checks whether the queue is empty. */
 const pollMilliseconds = 300;
@@ -42,7 +42,7 @@ reads its journal again.`;
       multiple: true,
       default: [],
     }),
-    only: Flags.option({ options: parts })({
+    only: Flags.option({ options: roles })({
       summary:
         'take a part of the work: build also locks and boots, sign also publishes and moves releases on',
     }),
@@ -84,7 +84,7 @@ reads its journal again.`;
         if (!signal?.aborted) throw error;
       };
       try {
-        await Promise.race([this.#work(worker, flags.once, signal), connection.left]).catch(unlessStopped);
+        await Promise.race([this.#work(worker, flags.once, signal), connection.closed]).catch(unlessStopped);
         if (!signal?.aborted) return { left: await this.#left(worker) };
         log('info', 'stopping');
         return {};

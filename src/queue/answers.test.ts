@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AnswerMeter, largestAnswer } from './answers.ts';
+import { AnswerMeter, maxAnswerBytes } from './answers.ts';
 
 /** Whether all of it passes, in chunks of a size. */
 function passes(text: string, size = text.length): boolean {
@@ -11,7 +11,7 @@ function passes(text: string, size = text.length): boolean {
   return true;
 }
 
-const half = largestAnswer / 2;
+const half = maxAnswerBytes / 2;
 
 test.each<[string, string]>([
   ['a status', '+OK\r\n'],
@@ -26,8 +26,8 @@ test.each<[string, string]>([
 });
 
 test.each<[string, string]>([
-  ['a string', `$${largestAnswer}\r\n`],
-  ['an array', `*${largestAnswer}\r\n`],
+  ['a string', `$${maxAnswerBytes}\r\n`],
+  ['an array', `*${maxAnswerBytes}\r\n`],
   ['an array of strings', `*2\r\n$${half}\r\n${'x'.repeat(half)}\r\n$${half}\r\n`],
   ['arrays in arrays', `*2\r\n*${half}\r\n`.repeat(3)],
   ['a number beyond all numbers', `$${'9'.repeat(400)}\r\n`],

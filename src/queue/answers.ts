@@ -5,9 +5,9 @@
  */
 
 /** Bytes of one answer. Milliner asks for nothing that takes a tenth of it. */
-export const largestAnswer = 64 * 1024 * 1024;
+export const maxAnswerBytes = 64 * 1024 * 1024;
 /** Bytes of a line, which holds a number, a status or the text of an error. */
-const longestLine = 64 * 1024;
+const maxLineLength = 64 * 1024;
 
 const lf = 0x0a;
 
@@ -31,7 +31,7 @@ export class AnswerMeter {
       }
       const end = chunk.indexOf(lf, at);
       this.#line += chunk.toString('latin1', at, end === -1 ? undefined : end);
-      if (this.#line.length > longestLine) return false;
+      if (this.#line.length > maxLineLength) return false;
       if (end === -1) return true;
       at = end + 1;
       const line = this.#line;
@@ -55,7 +55,7 @@ export class AnswerMeter {
       this.#close();
     }
     // Each value takes at least one line.
-    return this.#bytes + this.#open <= largestAnswer;
+    return this.#bytes + this.#open <= maxAnswerBytes;
   }
 
   #close(): void {

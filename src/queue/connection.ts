@@ -4,14 +4,14 @@
 import { Redis } from 'ioredis';
 import { MillinerError } from '../lib/errors/error.ts';
 import { isUntrusted, wordsOf } from '../lib/http/tls.ts';
-import { Departure } from './departure.ts';
+import { Disconnector } from './disconnector.ts';
 import { PrivateServer } from './private-redis.ts';
 import { isPrefix, prefix, prefixVariable } from './queues.ts';
-import { placeOf, redisVariable } from './redis-address.ts';
+import { redisOptions, redisVariable } from './redis-address.ts';
 import { asQueueError, isOfReplica } from './replies.ts';
 
 /** Milliseconds to wait for the first connection of a command. An established connection is retried without limit. */
-const patience = 10_000;
+const connectTimeout = 10_000;
 const retryPause = 250;
 
 export interface Connection {
@@ -22,7 +22,7 @@ export interface Connection {
    * Rejects when the connection is closed for good: QUEUE_DENIED, QUEUE_UNSAFE, or QUEUE_UNAVAILABLE for a certificate.
    * Commands that are still pending never get an answer then.
    */
-  left: Promise<never>;
+  closed: Promise<never>;
   close(): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export async function withConnection<T>(
 ): Promise<T> {
   const connection = await connect(state, options);
   try {
-    return await Promise.race([use(connection), connection.left]);
+    return await Promise.race([use(connection), connection.closed]);
   } finally {
     await connection.close();
   }
@@ -57,22 +57,22 @@ export async function connect(
       hint: 'Write it with letters, digits, dots, dashes and underscores, such as staging.',
     });
   }
-  const trouble = nowAndThen(onTrouble);
+  const trouble = throttle(onTrouble);
   if (url === undefined || url === '') return connectPrivate(state, trouble, signal);
-  const redis = new Redis({ ...placeOf(url), ...optionsWith(trouble) });
-  const departure = new Departure(redis, signal);
+  const redis = new Redis({ ...redisOptions(url), ...optionsWith(trouble) });
+  const disconnector = new Disconnector(redis, signal);
   await establish(redis, signal);
   redis.on('error', (error: Error) => {
-    const fault = lastingFault(error);
-    if (fault) departure.leave(fault);
+    const fault = permanentFault(error);
+    if (fault) disconnector.close(fault);
     else trouble(error);
   });
   return {
     redis,
     shared: true,
-    left: departure.left,
+    closed: disconnector.closed,
     // A command that still waits for an answer would keep the process from ending.
-    close: async () => departure.leave(),
+    close: async () => disconnector.close(),
   };
 }
 
@@ -105,10 +105,10 @@ async function connectPrivate(
   redis.on('close', () => {
     if (!closing) server.ensure().catch(trouble);
   });
-  const departure = new Departure(redis, signal);
+  const disconnector = new Disconnector(redis, signal);
   const close = async () => {
     closing = true;
-    departure.leave();
+    disconnector.close();
     await server.close();
   };
   try {
@@ -117,18 +117,18 @@ async function connectPrivate(
     await close();
     throw error;
   }
-  return { redis, shared: false, left: departure.left, close };
+  return { redis, shared: false, closed: disconnector.closed, close };
 }
 
 /** Milliseconds between two reports of the same trouble. */
-const complaintPause = 10_000;
+const reportInterval = 10_000;
 
 /** Reports the first error at once, and then at most one in each interval. */
-export function nowAndThen(tell: (error: Error) => void): (error: Error) => void {
+export function throttle(tell: (error: Error) => void): (error: Error) => void {
   let next = 0;
   return (error) => {
     if (Date.now() < next) return;
-    next = Date.now() + complaintPause;
+    next = Date.now() + reportInterval;
     tell(error);
   };
 }
@@ -137,14 +137,14 @@ async function establish(redis: Redis, signal?: AbortSignal): Promise<void> {
   let last: Error | undefined;
   const remember = (error: Error) => (last = error);
   redis.on('error', remember);
-  const deadline = Date.now() + patience;
+  const deadline = Date.now() + connectTimeout;
   const ready = new Promise<void>((done) => redis.once('ready', done));
   redis.connect().catch(() => {});
   const over = new AbortController();
   const poll = (async () => {
     while (!over.signal.aborted) {
       signal?.throwIfAborted();
-      const fault = last && lastingFault(last);
+      const fault = last && permanentFault(last);
       if (fault) throw fault;
       if (Date.now() > deadline) throw unavailable(last);
       await new Promise((done) => setTimeout(done, 50));
@@ -192,13 +192,13 @@ async function checkServer(redis: Redis): Promise<void> {
 }
 
 /** Errors that a retry cannot cure: a refused password or an untrusted certificate. */
-function lastingFault(error: Error): MillinerError | undefined {
+function permanentFault(error: Error): MillinerError | undefined {
   const known = asQueueError(error);
   if (known?.code === 'QUEUE_DENIED') return known;
   return isUntrusted(error) ? unavailable(error) : undefined;
 }
 
 function unavailable(cause: Error | undefined): MillinerError {
-  const why = cause ? `: ${wordsOf(cause)}` : '';
-  return new MillinerError('QUEUE_UNAVAILABLE', `the queue's Redis does not answer${why}`, { cause });
+  const reason = cause ? `: ${wordsOf(cause)}` : '';
+  return new MillinerError('QUEUE_UNAVAILABLE', `the queue's Redis does not answer${reason}`, { cause });
 }

@@ -12,7 +12,7 @@ import {
 } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { errorTable } from '../lib/errors/error.ts';
-import { cancelled, lost } from './fence.ts';
+import { cancelled, lost } from './lease.ts';
 import { jobFailureOf } from './job.ts';
 import { prefix } from './queues.ts';
 import { queueTrouble } from './replies.ts';

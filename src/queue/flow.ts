@@ -6,8 +6,8 @@ import { DelayedError, WaitingChildrenError, type Job } from 'bullmq';
 import { MillinerError } from '../lib/errors/error.ts';
 import { errorFrom } from '../lib/errors/wire.ts';
 import { claims, courseSchema, openCourse, type Course, type OpenedCourse, type Release } from './claims.ts';
-import { cancelled } from './fence.ts';
-import { jobsOf, persistent, readFailure, releaseQueue, type Stage, type StageData } from './job.ts';
+import { cancelled } from './lease.ts';
+import { jobsOf, retryOptions, readFailure, releaseQueue, type Stage, type StageData } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 import { forged, sealedSchema, type Sealed } from './sealed.ts';
 
@@ -90,7 +90,7 @@ async function addStages(
     const data: StageData = { release: job.id!, stage, ...(arch !== undefined && { arch }), ...course };
     await queues.redis.sadd(keys.queues, queue);
     await queues.get(queue).add(stage, data, {
-      ...persistent,
+      ...retryOptions,
       priority: release.priority,
       jobId: id,
       parent: { id: job.id!, queue: job.queueQualifiedName },

@@ -4,7 +4,7 @@ import type { Job } from 'bullmq';
 import { MillinerError } from '../lib/errors/error.ts';
 import type { Progress } from '../lib/host/progress.ts';
 import { peekRelease, peekRequest } from './claims.ts';
-import { nowAndThen } from './connection.ts';
+import { throttle } from './connection.ts';
 import { jobsOf, readFailure, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 import { queueTrouble } from './replies.ts';
@@ -31,7 +31,7 @@ export async function follow(
     submitted.map((one) => [one.release, new Story(queues, one, options.progress)] as const),
   );
   const ended = new Map<string, ReleaseStatus | undefined>();
-  const tellTrouble = nowAndThen(({ message }) => options.progress.warn(message));
+  const tellTrouble = throttle(({ message }) => options.progress.warn(message));
   while (ended.size < stories.size) {
     options.signal?.throwIfAborted();
     try {

@@ -9,23 +9,23 @@ import type { Progress } from '../lib/host/progress.ts';
 import { openExchange } from '../pipeline/state/blob-exchange.ts';
 import { withContext } from '../pipeline/state/context.ts';
 import { jobFailureOf } from './job.ts';
-import { millisecondsTo, type Deadline, type Grant, type Order, type Told } from './messages.ts';
+import { millisecondsTo, type Deadline, type Lease, type Order, type JobMessage } from './messages.ts';
 import { work } from './stages.ts';
 
 const stop = new AbortController();
-const interrupt = (why: string) => stop.abort(new MillinerError('INTERRUPTED', why));
+const interrupt = (reason: string) => stop.abort(new MillinerError('INTERRUPTED', reason));
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   process.on(signal, () => interrupt(`stopped by ${signal}`));
 }
 process.on('disconnect', () => interrupt('the worker of the job has ended'));
 
-let answered: ((grant: Grant) => void) | undefined;
-process.on('message', (message: { order: Order } | { grant: Grant }) => {
-  if ('grant' in message) answered?.(message.grant);
+let onLease: ((grant: Lease) => void) | undefined;
+process.on('message', (message: { order: Order } | { grant: Lease }) => {
+  if ('grant' in message) onLease?.(message.grant);
   else void obey(message.order);
 });
 
-function tell(told: Told): Promise<void> {
+function tell(told: JobMessage): Promise<void> {
   // The worker has gone, so there is no process to tell.
   if (!process.connected) return Promise.resolve();
   return new Promise((done) => process.send?.(told, undefined, undefined, () => done()) ?? done());
@@ -52,7 +52,7 @@ async function obey({ job, state, storage, allowHostRoot, password, keyPath }: O
     await withContext(options, async (context) => {
       const place =
         exchange === undefined ? undefined : await openExchange(exchange, { ...context, plainHttp });
-      const grants = { fence, password, keyPath };
+      const grants = { acquireLease, password, keyPath };
       const result = await work[job.stage]({ ...context, exchange: place }, job, grants);
       await tell({ result });
     });
@@ -66,32 +66,32 @@ async function obey({ job, state, storage, allowHostRoot, password, keyPath }: O
   process.exit(0);
 }
 
-let until: Deadline = { monotonic: 0, wall: 0 };
+let leaseEnd: Deadline = { monotonic: 0, wall: 0 };
 
 /**
  * Returns a signal that aborts when the lease ends. A new lease is requested from the worker, which requests it from
  * the queue, unless the current one still lasts. It is counted from the time of the request, so that a pause of this
  * process does not lengthen it. A worker that is itself stopped does not answer, and nothing is published.
  */
-async function fence(): Promise<AbortSignal> {
-  while (millisecondsTo(until) <= 0) {
-    const grant = await ask();
+async function acquireLease(): Promise<AbortSignal> {
+  while (millisecondsTo(leaseEnd) <= 0) {
+    const grant = await requestLease();
     if ('refused' in grant) throw errorFrom(grant.refused);
-    until = grant.until;
+    leaseEnd = grant.until;
   }
-  return AbortSignal.timeout(Math.max(0, millisecondsTo(until)));
+  return AbortSignal.timeout(Math.max(0, millisecondsTo(leaseEnd)));
 }
 
-async function ask(): Promise<Grant> {
+async function requestLease(): Promise<Lease> {
   stop.signal.throwIfAborted();
-  const { promise, resolve, reject } = Promise.withResolvers<Grant>();
-  const leave = () => reject(stop.signal.reason as Error);
-  stop.signal.addEventListener('abort', leave, { once: true });
-  answered = resolve;
+  const { promise, resolve, reject } = Promise.withResolvers<Lease>();
+  const onStop = () => reject(stop.signal.reason as Error);
+  stop.signal.addEventListener('abort', onStop, { once: true });
+  onLease = resolve;
   try {
     await tell({ ask: true });
     return await promise;
   } finally {
-    stop.signal.removeEventListener('abort', leave);
+    stop.signal.removeEventListener('abort', onStop);
   }
 }

@@ -83,7 +83,7 @@ export function jobsOf(release: string, { arches, key }: Pick<Release, 'arches' 
 const day = 24 * 3600;
 
 /** Limits the space that finished jobs take in Redis. */
-export const kept: JobsOptions = {
+export const retention: JobsOptions = {
   removeOnComplete: { age: 30 * day, count: 2000 },
   removeOnFail: { age: 90 * day, count: 2000 },
   keepLogs: 1000,
@@ -91,8 +91,8 @@ export const kept: JobsOptions = {
 };
 
 /** Retries what may pass: over about a minute, besides the retries of the registry client. */
-export const persistent: JobsOptions = {
-  ...kept,
+export const retryOptions: JobsOptions = {
+  ...retention,
   attempts: 6,
   backoff: { type: 'exponential', delay: 2000 },
 };

@@ -18,7 +18,7 @@ export interface Order {
 }
 
 /** The answer to `ask`: a lease until a deadline, or a refusal. */
-export type Grant = { until: Deadline } | { refused: Failure };
+export type Lease = { until: Deadline } | { refused: Failure };
 
 /**
  * Milliseconds on two clocks: a monotonic one that cannot be set, and a wall clock that runs while the machine sleeps.
@@ -28,7 +28,7 @@ export interface Deadline {
   wall: number;
 }
 
-export type Told =
+export type JobMessage =
   | { step: string }
   | { warn: string }
   | { update: { text: string; done: number; total: number } }

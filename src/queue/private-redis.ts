@@ -18,7 +18,7 @@ const log = 'redis.log';
 const pollMilliseconds = 20;
 /** A long append-only file takes a while to read. A server that cannot start exits at once. */
 const startMilliseconds = 60_000;
-const largestLog = 1024 * 1024;
+const maxLogBytes = 1024 * 1024;
 
 const settings = {
   port: '0',
@@ -164,7 +164,7 @@ export class PrivateServer {
   async #shortenLog(): Promise<void> {
     const path = join(this.#directory, log);
     const found = await lstatIfThere(path);
-    if (found && found.size > largestLog) await truncate(path);
+    if (found && found.size > maxLogBytes) await truncate(path);
   }
 
   async #unavailable(how: string): Promise<MillinerError> {

@@ -1,12 +1,12 @@
 /** What a Redis may be reached by. */
 import { afterEach, expect, test, vi } from 'vitest';
-import { placeOf, plainVariable } from './redis-address.ts';
+import { redisOptions, plainVariable } from './redis-address.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
 const codeOf = (url: string) => {
   try {
-    placeOf(url);
+    redisOptions(url);
     return 'none';
   } catch (error) {
     return (error as { code: string }).code;

@@ -9,16 +9,16 @@ export const plainVariable = 'MILLINER_REDIS_PLAIN';
 const sentinelPort = 26_379;
 
 /** Connection options for ioredis. Throws USAGE without the text, which may hold a password. */
-export function placeOf(text: string) {
+export function redisOptions(text: string) {
   const sentinels = /^(rediss?)\+sentinel:\/\/(?:([^@/]*)@)?([^@/]+)\/([\w.-]+)(?:\/(\d+))?$/.exec(text);
   if (sentinels) return sentinelsOf(sentinels);
-  if (!URL.canParse(text)) throw refused();
+  if (!URL.canParse(text)) throw invalidUrl();
   const url = new URL(text);
   const user = userOf(url);
   if (url.protocol === 'unix:') return { ...user, path: decodeURIComponent(url.pathname) };
-  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') throw refused();
+  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') throw invalidUrl();
   const db = url.pathname.replace(/^\//, '');
-  if (url.hostname === '' || !/^\d*$/.test(db)) throw refused();
+  if (url.hostname === '' || !/^\d*$/.test(db)) throw invalidUrl();
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   if (url.protocol === 'redis:') refusePlain([url.hostname]);
   return {
@@ -34,7 +34,7 @@ export function placeOf(text: string) {
 /** `redis+sentinel://[USER:PASSWORD@]HOST[:PORT],HOST[:PORT]/NAME[/DB]`; user and password are those of the Redis. */
 function sentinelsOf([, scheme, user = '', hosts = '', name = '', db = '0']: RegExpExecArray) {
   const places = hosts.split(',').map((one) => {
-    if (!URL.canParse(`redis://${one}`)) throw refused();
+    if (!URL.canParse(`redis://${one}`)) throw invalidUrl();
     const { hostname, port } = new URL(`redis://${one}`);
     return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || sentinelPort) };
   });
@@ -62,7 +62,7 @@ function userOf({ username, password }: URL) {
   };
 }
 
-function refused(): MillinerError {
+function invalidUrl(): MillinerError {
   return new MillinerError('USAGE', `${redisVariable} is not the URL of a Redis`, {
     hint: 'Write it as redis://[USER:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, unix:///PATH, or redis+sentinel://HOST,HOST/NAME.',
   });

@@ -32,22 +32,22 @@ export async function retryRelease(queues: Queues, id: string): Promise<void> {
     if (wasCancelled === 1 && !(await job.isCompleted())) return;
     throw notNow(id, (await job.isCompleted()) ? 'was released' : 'goes on');
   }
-  if (readFailure(job.failedReason).code === 'BLOB_MISSING') await forgetStages(queues, job);
+  if (readFailure(job.failedReason).code === 'BLOB_MISSING') await removeStages(queues, job);
   const again = { resetAttemptsMade: true, resetAttemptsStarted: true };
   for (const child of await childrenOf(queues, job)) {
     if (!(await child.isFailed())) continue;
-    await forget(queues, child);
+    await resetStalledCount(queues, child);
     await child.retry('failed', again);
   }
   // Children that were retried have left the set of failed ones. The rest are removed, and there is nothing to wait
   // for.
   await queues.redis.del(queues.get(releaseQueue).toKey(`${id}:failed`));
-  await forget(queues, job);
+  await resetStalledCount(queues, job);
   await job.retry('failed', again);
 }
 
 /** Removes all stages, so that they run again: the blobs that they produced are gone. */
-async function forgetStages(queues: Queues, job: Job): Promise<void> {
+async function removeStages(queues: Queues, job: Job): Promise<void> {
   for (const child of await childrenOf(queues, job)) await child.remove();
   const sets = ['processed', 'failed', 'dependencies'].map((set) => `${job.id}:${set}`);
   await queues.redis.del(sets.map((set) => queues.get(releaseQueue).toKey(set)));
@@ -57,7 +57,7 @@ async function forgetStages(queues: Queues, job: Job): Promise<void> {
  * Resets BullMQ's count of lost workers, which lasts for a job's whole life. A job that has reached the limit would
  * fail at once.
  */
-async function forget(queues: Queues, job: Job): Promise<void> {
+async function resetStalledCount(queues: Queues, job: Job): Promise<void> {
   await queues.redis.hdel(queues.get(job.queueName).toKey(job.id!), 'stc', 'defa');
 }
 
@@ -86,12 +86,12 @@ export async function cleanReleases(queues: Queues, olderThan: number): Promise<
     await queues.redis.srem(keys.cancelled, job.id!);
     removed.push(job.id!);
   }
-  await forgetReferences(queues);
+  await removeOldReferences(queues);
   return removed;
 }
 
 /** Removes the times of moved tags that are older than every release that could still run: they can refuse none. */
-async function forgetReferences(queues: Queues): Promise<void> {
+async function removeOldReferences(queues: Queues): Promise<void> {
   const jobs = await queues
     .get(releaseQueue)
     .getJobs(['active', 'waiting', 'prioritized', 'delayed', 'waiting-children', 'failed']);
@@ -110,6 +110,6 @@ async function isOver(job: Job): Promise<boolean> {
   return (await job.isCompleted()) || job.isFailed();
 }
 
-function notNow(id: string, why: string): MillinerError {
-  return new MillinerError('RELEASE_NOT_FOUND', `release ${id} ${why}`, { details: { release: id } });
+function notNow(id: string, reason: string): MillinerError {
+  return new MillinerError('RELEASE_NOT_FOUND', `release ${id} ${reason}`, { details: { release: id } });
 }

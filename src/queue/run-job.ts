@@ -7,7 +7,7 @@ import { killGroup, startModule } from '../lib/host/exec.ts';
 import { LineSplitter } from '../lib/host/lines.ts';
 import { removeDeadWorkspaces } from '../pipeline/state/workspace.ts';
 import type { Stage } from './job.ts';
-import type { Grant, Order, Told } from './messages.ts';
+import type { Lease, Order, JobMessage } from './messages.ts';
 import type { Results } from './stages.ts';
 
 export interface TaskHooks {
@@ -15,43 +15,43 @@ export interface TaskHooks {
   onStep: (text: string, level: 'info' | 'warn') => void;
   onUpdate: (text: string, done: number, total: number) => void;
   /** Requests a lease, before each change that others can see. */
-  ask: () => Promise<Grant>;
+  requestLease: () => Promise<Lease>;
 }
 
 /** Time for a job to end its containers and unmount its file systems. */
 const graceMilliseconds = 30_000;
-const lastWords = 20;
+const maxStderrLines = 20;
 const child = join(import.meta.dirname, `job-process${extname(import.meta.filename)}`);
 
 /** Returns the stage's result. Throws the stage's error; INTERRUPTED after `signal`; WORKER_DIED. */
 export async function runTask(order: Order, hooks: TaskHooks, signal: AbortSignal): Promise<Results[Stage]> {
   signal.throwIfAborted();
   const task = startModule(child);
-  const words: string[] = [];
-  const lines = new LineSplitter((line) => words.push(line) > lastWords && words.shift());
+  const stderrLines: string[] = [];
+  const lines = new LineSplitter((line) => stderrLines.push(line) > maxStderrLines && stderrLines.shift());
   task.stderr?.on('data', (chunk: Buffer) => lines.push(chunk));
   const ended = endOf(task);
-  let told: { result: Results[Stage] } | { failure: Failure } | undefined;
+  let outcome: { result: Results[Stage] } | { failure: Failure } | undefined;
   task.on('message', (message) => {
-    const one = message as Told;
+    const one = message as JobMessage;
     if ('step' in one) hooks.onStep(one.step, 'info');
     else if ('warn' in one) hooks.onStep(one.warn, 'warn');
     else if ('update' in one) hooks.onUpdate(one.update.text, one.update.done, one.update.total);
     else if ('ask' in one) void answer(task, hooks);
-    else told = one;
+    else outcome = one;
   });
   task.send({ order });
-  const stop = () => void end(task);
+  const stop = () => void terminate(task);
   signal.addEventListener('abort', stop);
   try {
     const how = await ended;
-    if (told && 'result' in told) return told.result;
-    if (told) throw errorFrom(told.failure);
+    if (outcome && 'result' in outcome) return outcome.result;
+    if (outcome) throw errorFrom(outcome.failure);
     // The process did not clean up its mounts and child processes.
     if (task.pid !== undefined) killGroup(task.pid);
     await removeDeadWorkspaces(order.state);
     if (signal.aborted) throw new MillinerError('INTERRUPTED', 'the process of the job was ended');
-    throw died(how, words);
+    throw workerDied(how, stderrLines);
   } finally {
     signal.removeEventListener('abort', stop);
   }
@@ -72,19 +72,19 @@ function endOf(task: Task): Promise<string> {
   return promise;
 }
 
-async function answer(task: Task, { ask }: TaskHooks): Promise<void> {
-  const grant = await ask();
+async function answer(task: Task, { requestLease }: TaskHooks): Promise<void> {
+  const grant = await requestLease();
   if (task.connected) task.send({ grant });
 }
 
-async function end(task: Task): Promise<void> {
+async function terminate(task: Task): Promise<void> {
   task.kill('SIGTERM');
   await sleep(graceMilliseconds, undefined, { ref: false });
   // Kill its children too: they are in its session.
   if (task.exitCode === null && task.signalCode === null && task.pid !== undefined) killGroup(task.pid);
 }
 
-function died(how: string, words: string[]): MillinerError {
-  const said = words.length > 0 ? `: ${words.join('\n')}` : '';
+function workerDied(how: string, stderrLines: string[]): MillinerError {
+  const said = stderrLines.length > 0 ? `: ${stderrLines.join('\n')}` : '';
   return new MillinerError('WORKER_DIED', `the process of the job ended with ${how}${said}`);
 }

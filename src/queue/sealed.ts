@@ -17,11 +17,11 @@ import {
 } from './machine.ts';
 
 /** Bytes in base64. The longest claims are requests with many references. */
-const longestPayload = 1 << 20;
+const maxPayloadLength = 1 << 20;
 
 export const sealedSchema = z.strictObject({
   payloadType: z.string().max(100),
-  payload: z.base64().max(longestPayload),
+  payload: z.base64().max(maxPayloadLength),
   signatures: z.array(z.strictObject({ keyid: z.string().max(64), sig: z.base64().max(200) })).length(1),
 });
 export type Sealed = z.infer<typeof sealedSchema>;
@@ -132,15 +132,15 @@ function digestOf(content: Buffer): Digest {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }
 
-export function forged(claim: { name: string }, why: string): MillinerError {
-  return new MillinerError('QUEUE_FORGED', `the queue holds a ${claim.name} that is not trusted: ${why}`, {
+export function forged(claim: { name: string }, reason: string): MillinerError {
+  return new MillinerError('QUEUE_FORGED', `the queue holds a ${claim.name} that is not trusted: ${reason}`, {
     details: { claim: claim.name },
   });
 }
 
-function unknown(claim: { name: string }, id: string, why: string, name?: string): MillinerError {
+function unknown(claim: { name: string }, id: string, reason: string, name?: string): MillinerError {
   const who = name === undefined ? id : `${name} (${id})`;
-  return new MillinerError('MACHINE_UNKNOWN', `a ${claim.name} is from machine ${who}, which ${why}`, {
+  return new MillinerError('MACHINE_UNKNOWN', `a ${claim.name} is from machine ${who}, which ${reason}`, {
     details: { claim: claim.name, machine: id },
   });
 }

@@ -29,7 +29,7 @@ export class Slots {
       return;
     }
     await new Promise<void>((begin, fail) => {
-      const leave = () => {
+      const onAbort = () => {
         const index = this.#waiting.indexOf(entry);
         if (index >= 0) this.#waiting.splice(index, 1);
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors
@@ -38,11 +38,11 @@ export class Slots {
       const entry = {
         rank,
         begin: () => {
-          signal.removeEventListener('abort', leave);
+          signal.removeEventListener('abort', onAbort);
           begin();
         },
       };
-      signal.addEventListener('abort', leave, { once: true });
+      signal.addEventListener('abort', onAbort, { once: true });
       const after = this.#waiting.findIndex((one) => one.rank > rank);
       this.#waiting.splice(after < 0 ? this.#waiting.length : after, 0, entry);
     });

@@ -7,18 +7,18 @@ import { build } from '../pipeline/build/build.ts';
 import { bootFailure, bootRecorded } from '../pipeline/instance/boot.ts';
 import { holdChain } from '../pipeline/lock/locked-chain.ts';
 import { sbomsOf } from '../pipeline/publish/image-sbom.ts';
-import { inTurn, promote, signImageAt, type Fence } from '../pipeline/publish/publish.ts';
+import { inTurn, promote, signImageAt, type AcquireLease } from '../pipeline/publish/publish.ts';
 import { openTargets, type Target } from '../pipeline/publish/targets.ts';
-import { leaveBytes, obtain, obtainBytes, openExchange } from '../pipeline/state/blob-exchange.ts';
+import { shareBytes, obtain, obtainBytes, openExchange } from '../pipeline/state/blob-exchange.ts';
 import { differsFromManifest } from '../pipeline/state/compare-manifest.ts';
 import type { Context } from '../pipeline/state/context.ts';
 import { invalid, parseRecord, parseSboms, parseVerdict } from '../pipeline/state/received.ts';
 import { readImage, type StoredImage } from '../pipeline/state/stored-image.ts';
 import { readVerdict } from '../pipeline/state/verdicts.ts';
-import { importImages, leaveImage } from '../pipeline/transfer/image-transfer.ts';
+import { importImages, shareImage } from '../pipeline/transfer/image-transfer.ts';
 import {
   bundleRecipe,
-  leaveBundle,
+  shareBundle,
   withBundle,
   type BundledRecipe,
 } from '../pipeline/transfer/recipe-bundle.ts';
@@ -31,7 +31,7 @@ import { referencesOf, tagsOf, type Built, type Locked, type Published, type Sig
 import type { Stage, StageJob } from './job.ts';
 
 export interface Grants {
-  fence: Fence;
+  acquireLease: AcquireLease;
   /** Password of the private key, for the sign stage. */
   password: string | undefined;
   /** Path of the key on this host. */
@@ -52,48 +52,48 @@ export const work: { [S in Stage]: Work<S> } = { lock, build: buildAndBoot, sign
 
 /** Checks that the recipe fits the lock that came with it, or makes a lock if none came. */
 async function lock(context: Context, { data, base }: StageJob): Promise<Results['lock']> {
-  if (base) await obtain(await besideBase(context, base), base.bundle);
-  const held = async (recipe: string) => {
+  if (base) await obtain(await withBaseExchange(context, base), base.bundle);
+  const lockRecipe = async (recipe: string) => {
     const chain = await loadChain(recipe);
     const locked = await context.content.lease(() => holdChain(context, chain, data.arches));
     const lockDigest = locked.at(-1)!.lock.digest;
     if (base === undefined && !locked.some(({ made }) => made)) return { bundle: data.bundle, lockDigest };
     const bundled: BundledRecipe[] = [];
     for (const one of locked) bundled.push(await bundleRecipe(one.loaded, one.lock));
-    return { bundle: await leaveBundle(context, bundled), lockDigest };
+    return { bundle: await shareBundle(context, bundled), lockDigest };
   };
-  return withBundle(context, data.bundle, held, base?.bundle);
+  return withBundle(context, data.bundle, lockRecipe, base?.bundle);
 }
 
 /** Uses the exchange of the base's release in place of this one's: they may be two repositories. */
-async function besideBase(context: Context, base: NonNullable<StageJob['base']>): Promise<Context> {
+async function withBaseExchange(context: Context, base: NonNullable<StageJob['base']>): Promise<Context> {
   const { exchange, plainHttp } = base;
   if (exchange === undefined) return context;
   return { ...context, exchange: await openExchange(exchange, { ...context, plainHttp }) };
 }
 
 async function buildAndBoot(context: Context, { data, arch, base }: StageJob): Promise<Built> {
-  if (base?.image) await importImages(await besideBase(context, base), base.image.records);
+  if (base?.image) await importImages(await withBaseExchange(context, base), base.image.records);
   const record = await withBundle(context, data.bundle, (recipe) => build(context, recipe, { arch: arch! }));
   // An image that has passed here before is not booted again.
   const known = await readVerdict(context.state, record.manifestDigest);
   const verdict = known?.passed === true ? known : await bootRecorded(context, record);
-  if (!verdict.passed) throw bootFailure(verdict, await leaveBytes(context, bytesOf(verdict)));
+  if (!verdict.passed) throw bootFailure(verdict, await shareBytes(context, bytesOf(verdict)));
   const sboms = await sbomsOf(context, record);
   // Only an image that has booted leaves this machine.
-  const records = await leaveImage(context, record);
+  const records = await shareImage(context, record);
   return {
     arch: arch as Built['arch'],
     manifestDigest: record.manifestDigest,
     records,
-    sboms: await leaveBytes(context, bytesOf(sboms)),
-    verdict: await leaveBytes(context, bytesOf(verdict)),
+    sboms: await shareBytes(context, bytesOf(sboms)),
+    verdict: await shareBytes(context, bytesOf(verdict)),
     packages: record.packages.length,
     ...(verdict.readySeconds !== undefined && { readySeconds: verdict.readySeconds }),
   };
 }
 
-async function sign(context: Context, job: StageJob, { fence, password, keyPath: path }: Grants) {
+async function sign(context: Context, job: StageJob, { acquireLease, password, keyPath: path }: Grants) {
   if (path === undefined || password === undefined) {
     throw new MillinerError('PASSWORD_MISSING', `this worker cannot sign with the key ${job.data.key}`);
   }
@@ -114,8 +114,10 @@ async function sign(context: Context, job: StageJob, { fence, password, keyPath:
     };
     requirePassed(evidence.verdict, { name: image.name, manifestDigest: built.manifestDigest });
     const targets = await targetsOf(context, job, built);
-    const signOnce = () => signImageAt(context, image, evidence, targets, signing, fence);
-    const signed = await inTurn(context, image.digest, () => signOnce().catch(onceMore(context, signOnce)));
+    const signOnce = () => signImageAt(context, image, evidence, targets, signing, acquireLease);
+    const signed = await inTurn(context, image.digest, () =>
+      signOnce().catch(retryOverwritten(context, signOnce)),
+    );
     sum.signatures.push(...signed.signatures);
     sum.attestations.push(...signed.attestations);
     for (const count of ['uploadedBytes', 'mountedBlobs', 'skippedBlobs'] as const)
@@ -128,7 +130,7 @@ async function sign(context: Context, job: StageJob, { fence, password, keyPath:
  * Retries once when another signer has overwritten what we attached. A registry has no compare-and-set for the
  * attachments of an image; reading them back shows the loss.
  */
-function onceMore<T>({ progress }: Context, again: () => Promise<T>): (error: unknown) => Promise<T> {
+function retryOverwritten<T>({ progress }: Context, again: () => Promise<T>): (error: unknown) => Promise<T> {
   return (error) => {
     const overwritten = ['SIGNATURE_MISSING', 'VERDICT_MISSING', 'IMAGE_ALTERED'];
     if (!(error instanceof MillinerError) || !overwritten.includes(error.code)) throw error;
@@ -137,12 +139,16 @@ function onceMore<T>({ progress }: Context, again: () => Promise<T>): (error: un
   };
 }
 
-async function publish(context: Context, job: StageJob, { fence }: Grants): Promise<Results['publish']> {
+async function publish(
+  context: Context,
+  job: StageJob,
+  { acquireLease }: Grants,
+): Promise<Results['publish']> {
   const tags: Published['tags'] = [];
   for (const built of job.images) {
     const image = await storedImage(context, built);
     const targets = await targetsOf(context, job, built);
-    await inTurn(context, image.digest, () => promote(context, image, targets, fence));
+    await inTurn(context, image.digest, () => promote(context, image, targets, acquireLease));
     tags.push(...tagsOf(job.data, built));
   }
   return { tags };

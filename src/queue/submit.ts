@@ -8,11 +8,11 @@ import { showReference } from '../lib/registry/reference.ts';
 import { openTargets } from '../pipeline/publish/targets.ts';
 import { openExchange } from '../pipeline/state/blob-exchange.ts';
 import type { Context } from '../pipeline/state/context.ts';
-import { leaveBundle } from '../pipeline/transfer/recipe-bundle.ts';
+import { shareBundle } from '../pipeline/transfer/recipe-bundle.ts';
 import type { Layout } from '../pipeline/trust/fetch-signatures.ts';
 import { readCandidates, type Candidate } from './candidates.ts';
 import { claims, peekRequest, type Release } from './claims.ts';
-import { kept, releaseQueue } from './job.ts';
+import { retention, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 import { fillReferences, refuseOneForAll, refuseShared } from './release-references.ts';
 import { forged } from './sealed.ts';
@@ -61,7 +61,10 @@ export async function submit(context: Context, queues: Queues, submission: Submi
   const begun = new Map<string, Base>();
   const submitted: Submitted[] = [];
   for (const { release, bases } of ready) {
-    const under = await nearest(bases, async (base) => begun.get(base) ?? unfinished(queues, base));
+    const under = await uppermostBase(
+      bases,
+      async (base) => begun.get(base) ?? unfinishedRelease(queues, base),
+    );
     const one = await add(queues, { ...release, ...(under !== undefined && { base: under }) });
     begun.set(one.recipe, { release: one.release, request: one.request });
     submitted.push(one);
@@ -72,7 +75,7 @@ export async function submit(context: Context, queues: Queues, submission: Submi
 type Base = NonNullable<Release['base']>;
 
 /** The release to wait for: that of the uppermost base that has one. Bases are given lowest first. */
-async function nearest(
+async function uppermostBase(
   bases: readonly string[],
   find: (base: string) => Promise<Base | undefined>,
 ): Promise<Base | undefined> {
@@ -113,7 +116,7 @@ async function prepare(
     version: 2,
     recipe: recipe.name,
     run,
-    bundle: await confined(untrusted, () => leaveBundle(exchanging, bundled)),
+    bundle: await confined(untrusted, () => shareBundle(exchanging, bundled)),
     arches,
     key,
     to,
@@ -133,7 +136,7 @@ async function add(queues: Queues, content: Omit<Release, 'at'>): Promise<Submit
     'release',
     { request },
     {
-      ...kept,
+      ...retention,
       jobId: id,
       priority: content.priority,
       deduplication: { id: identityOf(content).replace(':', '-') },
@@ -156,7 +159,7 @@ function identityOf(content: Omit<Release, 'at'>): string {
 }
 
 /** The newest release of a recipe, if it has not ended. */
-async function unfinished(queues: Queues, recipe: string): Promise<Base | undefined> {
+async function unfinishedRelease(queues: Queues, recipe: string): Promise<Base | undefined> {
   const id = await queues.redis.hget(keys.newest, recipe);
   if (id === null) return undefined;
   const job = await queues.get(releaseQueue).getJob(id);

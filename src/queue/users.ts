@@ -12,11 +12,11 @@ import { writeNew } from '../pipeline/trust/key-files.ts';
 import { prefix } from './queues.ts';
 import { redisVariable } from './redis-address.ts';
 
-export const parts = ['submit', 'build', 'sign'] as const;
-export type Part = (typeof parts)[number];
+export const roles = ['submit', 'build', 'sign'] as const;
+export type Role = (typeof roles)[number];
 
 /** Patterns of keys below the prefix that each role may write. It may read all of them (`%R~`). */
-const writes: Record<Part, readonly string[]> = {
+const writableKeys: Record<Role, readonly string[]> = {
   // Releases, their counter, and which were cancelled.
   submit: ['release', 'release:*', 'number', 'newest', 'cancelled', 'queues'],
   // A stage that ends updates the job of its release.
@@ -26,33 +26,33 @@ const writes: Record<Part, readonly string[]> = {
 };
 
 /** One line of an ACL file. */
-export function aclLine(part: Part, password: string): string {
+export function aclLine(role: Role, password: string): string {
   const hash = createHash('sha256').update(password).digest('hex');
-  const keys = writes[part].map((pattern) => `~${prefix}:${pattern}`);
+  const keys = writableKeys[role].map((pattern) => `~${prefix}:${pattern}`);
   const commands = ['-@all', '+@all', '-@dangerous', '+info'];
   const channels = ['resetchannels', `&${prefix}:*`];
   const words = ['on', `#${hash}`, 'resetkeys', ...keys, `%R~${prefix}:*`, ...channels, ...commands];
-  return `user ${nameOf(part)} ${words.join(' ')}`;
+  return `user ${nameOf(role)} ${words.join(' ')}`;
 }
 
-const nameOf = (part: Part) => `${prefix}-${part}`;
+const nameOf = (role: Role) => `${prefix}-${role}`;
 
 export interface UserFiles {
   /** For Redis: an aclfile, or lines for redis.conf. */
   acl: string;
   /** For the machines: environment files with MILLINER_REDIS and the user's password. */
-  environments: Record<Part, string>;
+  environments: Record<Role, string>;
 }
 
 /** `url` is that of the Redis, without a user. Never overwrites a file. Throws USAGE, OUTPUT_UNUSABLE, DISK_FULL. */
 export async function writeUsers(directory: string, url: string): Promise<UserFiles> {
-  const passwords = parts.map((part) => [part, randomBytes(32).toString('base64url')] as const);
-  const environments = passwords.map(([part, password]) => {
-    const place = withUser(url, nameOf(part), password);
-    return { part, path: join(directory, `${part}.env`), text: `${redisVariable}=${place}\n` };
+  const passwords = roles.map((role) => [role, randomBytes(32).toString('base64url')] as const);
+  const environments = passwords.map(([role, password]) => {
+    const place = withUser(url, nameOf(role), password);
+    return { part: role, path: join(directory, `${role}.env`), text: `${redisVariable}=${place}\n` };
   });
   const acl = join(directory, 'users.acl');
-  const lines = passwords.map(([part, password]) => `${aclLine(part, password)}\n`);
+  const lines = passwords.map(([role, password]) => `${aclLine(role, password)}\n`);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const written: string[] = [];
   try {

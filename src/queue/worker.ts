@@ -11,9 +11,9 @@ import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
 import { claims, peekRelease } from './claims.ts';
 import type { Connection } from './connection.ts';
 import { Consumer, type Handler, type Reason } from './consumer.ts';
-import { cancelled, endGrant, grantTo, movedBy } from './fence.ts';
+import { cancelled, releaseLease, acquireLease, movedBy } from './lease.ts';
 import { advance } from './flow.ts';
-import { Heart } from './heart.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { queueOf, releaseQueue, type Stage, type StageJob } from './job.ts';
 import { rememberedKeys, type Keyring } from './keyring.ts';
 import type { Log, Subject } from './log.ts';
@@ -36,18 +36,18 @@ export interface WorkerOptions {
   slots?: number | undefined;
   keyring: Keyring;
   /** The role that the worker is limited to. */
-  only?: Part | undefined;
+  only?: Role | undefined;
   /** What this host can do, as doctor found it. */
   findings: readonly Finding[];
   log: Log;
 }
 
 /** `build`: locks, builds and boots; `sign`: signs, publishes, and moves releases on. */
-export const parts = ['build', 'sign'] as const;
-export type Part = (typeof parts)[number];
+export const roles = ['build', 'sign'] as const;
+export type Role = (typeof roles)[number];
 
 /** Milliseconds between two reports of the same trouble. */
-const complaintPause = 10_000;
+const reportInterval = 10_000;
 /** Milliseconds in which a host with a full disk takes no builds, so that others take them. */
 const fullDiskPause = 10_000;
 /** Milliseconds in which running jobs may finish before a stopping worker hands them back. */
@@ -55,9 +55,9 @@ const graceMilliseconds = 10_000;
 /** Milliseconds for jobs to clean up and to report. */
 const stopMilliseconds = 45_000;
 /** Milliseconds. A stopping worker does not wait longer for a Redis that is down. */
-const awayMilliseconds = 5000;
+const maxDownMilliseconds = 5000;
 /** A release job itself does no work: it waits for its stages. */
-const releasesAtOnce = 32;
+const maxReleases = 32;
 
 export class ReleaseWorker {
   readonly id = randomUUID();
@@ -68,7 +68,7 @@ export class ReleaseWorker {
   readonly #consumers = new Map<string, Consumer>();
   readonly #over = new AbortController();
   readonly #complaints = new Map<string, number>();
-  #heart: Heart | undefined;
+  #heartbeat: Heartbeat | undefined;
   #stopping = false;
 
   constructor(options: WorkerOptions) {
@@ -93,7 +93,7 @@ export class ReleaseWorker {
     if (only !== 'build') {
       this.#consume('publish', this.#stage);
       await this.#findKeys();
-      this.#consume(releaseQueue, this.#release, releasesAtOnce);
+      this.#consume(releaseQueue, this.#release, maxReleases);
     }
     log('info', `takes ${this.takes.join(', ')}; ${this.#slotCount} at once`);
     const about = { id: this.id, slots: this.#slotCount, takes: () => this.takes };
@@ -101,7 +101,7 @@ export class ReleaseWorker {
       onError: (error: Error) => this.#complain(error),
       findKeys: async () => (only === 'build' ? undefined : this.#findKeys()),
     };
-    this.#heart = new Heart(this.queues, about, this.#consumers, hooks);
+    this.#heartbeat = new Heartbeat(this.queues, about, this.#consumers, hooks);
   }
 
   #consumeBuilds(): void {
@@ -125,7 +125,7 @@ export class ReleaseWorker {
     );
     await Promise.race([inOrder, this.#giveUp(grace + stopMilliseconds)]);
     this.#over.abort();
-    this.#heart?.abandon();
+    this.#heartbeat?.abandon();
     for (const consumer of this.#consumers.values()) consumer.abandon();
   }
 
@@ -140,22 +140,22 @@ export class ReleaseWorker {
     await this.#untilIdle(Infinity);
     await taken;
     await Promise.all(consumers.map((consumer) => consumer.close()));
-    await this.#heart?.stop();
+    await this.#heartbeat?.stop();
     await this.queues.close();
   }
 
-  async #untilIdle(most: number): Promise<void> {
-    const deadline = Date.now() + most;
+  async #untilIdle(timeout: number): Promise<void> {
+    const deadline = Date.now() + timeout;
     while (this.running.length > 0 && Date.now() < deadline && !this.#over.signal.aborted) await sleep(50);
   }
 
   /** Resolves after the time, or earlier if no job runs and the Redis is down. */
-  async #giveUp(most: number): Promise<void> {
-    const deadline = Date.now() + most;
+  async #giveUp(timeout: number): Promise<void> {
+    const deadline = Date.now() + timeout;
     for (let since = Date.now(); Date.now() < deadline && !this.#over.signal.aborted; await sleep(100)) {
       const { status } = this.queues.redis;
       if (this.running.length > 0 || status === 'ready') since = Date.now();
-      else if (status === 'end' || Date.now() - since > awayMilliseconds) return;
+      else if (status === 'end' || Date.now() - since > maxDownMilliseconds) return;
     }
   }
 
@@ -203,8 +203,8 @@ export class ReleaseWorker {
       onStep: say,
       onUpdate: (text: string, done: number, total: number) =>
         void job.updateProgress({ text, done, total }).catch(complain),
-      ask: async () =>
-        grantTo(this.queues.redis, job, token, stage, signal).catch((error: unknown) => ({
+      requestLease: async () =>
+        acquireLease(this.queues.redis, job, token, stage, signal).catch((error: unknown) => ({
           refused: failureOf(error),
         })),
     };
@@ -228,10 +228,10 @@ export class ReleaseWorker {
     try {
       const carryOut = () => runTask(order, hooks, signal);
       const result = await movingTags(order.state, movedBy(order.job), order.job.data.at, carryOut);
-      await endGrant(redis, token, order.job, true);
+      await releaseLease(redis, token, order.job, true);
       return result;
     } catch (error) {
-      await endGrant(redis, token, order.job, false);
+      await releaseLease(redis, token, order.job, false);
       throw error;
     }
   }
@@ -271,7 +271,7 @@ export class ReleaseWorker {
 
   /** Reports each trouble at intervals only: every connection meets it again and again. */
   #complain({ message }: Error): void {
-    if (Date.now() - (this.#complaints.get(message) ?? 0) < complaintPause) return;
+    if (Date.now() - (this.#complaints.get(message) ?? 0) < reportInterval) return;
     this.#complaints.set(message, Date.now());
     this.#options.log('warn', message);
   }

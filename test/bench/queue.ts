@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type Connection } from '../../src/queue/connection.ts';
 import { Consumer } from '../../src/queue/consumer.ts';
-import { kept } from '../../src/queue/job.ts';
+import { retention } from '../../src/queue/job.ts';
 import { prefix } from '../../src/queue/queues.ts';
 import type { Bench, Case } from './case.ts';
 
@@ -36,7 +36,7 @@ export async function queueCases(): Promise<Bench> {
       unit: 'MiB',
       target: { atMost: 0.3 },
       runs: 3,
-      ours: () => memory(connection, kept),
+      ours: () => memory(connection, retention),
       peer: () => memory(connection, {}),
     },
   ];
@@ -57,7 +57,7 @@ const plain: Take = ({ redis }, queue, onJob) =>
 
 /** Jobs a second, from the first that is taken until the queue is empty. */
 async function throughput(connection: Connection, take: Take): Promise<number> {
-  const queue = await filled(connection, kept);
+  const queue = await filled(connection, retention);
   const began = performance.now();
   await drained(connection, queue, take);
   const seconds = (performance.now() - began) / 1000;

@@ -21,12 +21,12 @@ export default class QueueRetryCommand extends QueueCommand {
 
   async run(): Promise<object> {
     const { argv, flags } = await this.parse(QueueRetryCommand);
-    const named = argv as string[];
-    if (flags.all === named.length > 0) {
+    const ids = argv as string[];
+    if (flags.all === ids.length > 0) {
       throw new MillinerError('USAGE', 'neither releases nor --all were given');
     }
     return this.withQueues(flags, async (queues) => {
-      const releases = flags.all ? await failedReleases(queues) : named;
+      const releases = flags.all ? await failedReleases(queues) : ids;
       for (const release of releases) await retryRelease(queues, release);
       for (const release of releases) this.log(release);
       return { retried: releases };

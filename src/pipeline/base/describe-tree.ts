@@ -45,12 +45,12 @@ export async function describeTree(
 export async function withInstalled<T>(
   context: Context,
   base: Pick<BaseRecord, 'snapshot' | 'dbPath'> | undefined,
-  named: readonly string[] | undefined,
+  nevras: readonly string[] | undefined,
   fn: (files: string[]) => Promise<T>,
 ): Promise<T> {
   if (base?.dbPath === undefined) return fn([]);
   const { dbPath, snapshot } = base;
-  const wanted = new Set(named);
+  const wanted = new Set(nevras);
   return withWorkspace(context.state, async ({ directory }) => {
     const there = await withView(context, snapshot, (root) => packagesIn(root, dbPath));
     const written = there.filter(({ nevra }) => wanted.has(nevra));
@@ -66,7 +66,7 @@ export async function readContents(root: string, tree: Tree): Promise<void> {
 }
 
 /** The database files of Berkeley DB and ndb. */
-const otherForms = ['Packages', 'Packages.db'];
+const unsupportedFiles = ['Packages', 'Packages.db'];
 
 /** Absolute path without links; undefined if there is no database. */
 async function databasePathIn(root: string, name: string): Promise<string | undefined> {
@@ -75,7 +75,7 @@ async function databasePathIn(root: string, name: string): Promise<string | unde
     if (await lstatIfThere(join(root, place, databaseFile))) return `/${place}`;
   }
   for (const place of places) {
-    for (const file of otherForms) {
+    for (const file of unsupportedFiles) {
       if (!(await lstatIfThere(join(root, place, file)))) continue;
       throw new MillinerError(
         'RPMDB_UNSUPPORTED',

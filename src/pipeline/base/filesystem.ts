@@ -94,7 +94,7 @@ async function encode(
   holds: string,
 ): Promise<MadeLayer> {
   const { content, signal } = context;
-  const tree = settled(treeOf(await scanSnapshot(root)));
+  const tree = normalizeTree(treeOf(await scanSnapshot(root)));
   const changes = changesOf(tree, await changedSince(root, tree, undefined));
   const layer = encodeLayer(layerMembers(root, changes), compression);
   const blob = await content.ingestStream(stoppable(layer.bytes, signal));
@@ -105,7 +105,7 @@ async function encode(
   return { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
 }
 
-function settled(tree: Tree): Tree {
+function normalizeTree(tree: Tree): Tree {
   for (const [path, entry] of tree) {
     if (isSocket(entry)) tree.delete(path);
     else if (isDirectory(entry)) entry.mtimeSeconds = 0;

@@ -22,7 +22,7 @@ import { withLayerWorkers, type LayerWorkers } from './layer-workers.ts';
 import { unpackChain } from './unpack-layers.ts';
 
 /** Images that this process has checked, by state and snapshot: the inodes and change times of their files. */
-const found = new Map<string, string>();
+const checkedInodes = new Map<string, string>();
 
 /**
  * Throws TREE_CHANGED. The first check reads every file and layer. Later checks in the same process compare inodes and
@@ -36,13 +36,13 @@ export async function holdToDigest(context: Context, image: ImageRecord | BaseRe
     const tree = treeOf(await context.snapshots.scan(key));
     const name = `${context.state}\0${image.snapshot}\0${image.manifestDigest}`;
     const inodes = inodesOf(tree);
-    if (found.get(name) === inodes) return;
+    if (checkedInodes.get(name) === inodes) return;
     context.progress.step(`reading ${image.name}: its tree must be what its layers hold`);
     await asChanged(image, async () => {
       await readContents(root, tree);
       await holdTree(context, image, root, tree);
     });
-    found.set(name, inodes);
+    checkedInodes.set(name, inodes);
   });
 }
 
@@ -99,7 +99,7 @@ function inodesOf(tree: Tree): string {
 }
 
 /** Codes of a difference. A file that no layer can hold was not in the tree when it was made. */
-const ofChange: string[] = ['LAYERS_DIFFER', 'IMAGE_UNREPRESENTABLE'];
+const changeCodes: string[] = ['LAYERS_DIFFER', 'IMAGE_UNREPRESENTABLE'];
 
 /**
  * A difference while the layers are written is our fault. At this point it means that something has changed the layers
@@ -109,12 +109,12 @@ async function asChanged(image: Parent, hold: () => Promise<void>): Promise<void
   try {
     await hold();
   } catch (error) {
-    if (!(error instanceof MillinerError) || !ofChange.includes(error.code)) throw error;
+    if (!(error instanceof MillinerError) || !changeCodes.includes(error.code)) throw error;
     throw changed(image, error.message, error.details, error);
   }
 }
 
-function changed({ name, snapshot }: Parent, why: string, details: object, cause?: Error): MillinerError {
+function changed({ name, snapshot }: Parent, reason: string, details: object, cause?: Error): MillinerError {
   const all = { image: name, snapshot, ...details };
-  return new MillinerError('TREE_CHANGED', `${name}: ${why}`, { details: all, cause });
+  return new MillinerError('TREE_CHANGED', `${name}: ${reason}`, { details: all, cause });
 }

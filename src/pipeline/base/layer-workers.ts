@@ -66,9 +66,9 @@ const fileSchema = z.object({
 const module = join(import.meta.dirname, `layer-worker${extname(import.meta.filename)}`);
 
 /** Each worker takes about 80 MiB of memory. */
-const mostWorkers = 6;
+const maxWorkers = 6;
 /** Compressed bytes for each process: reading them takes as long as starting it. */
-const worthOne = 4 * 1024 * 1024;
+const bytesPerWorker = 4 * 1024 * 1024;
 
 /**
  * Buffers that pass through count as garbage of the heap, which is small. With V8's defaults, garbage collection took
@@ -89,7 +89,7 @@ export class LayerWorkers {
     this.#workers = new Workers({
       module,
       flags,
-      maxCount: Math.min(availableParallelism(), mostWorkers, Math.ceil(bytes / worthOne) || 1),
+      maxCount: Math.min(availableParallelism(), maxWorkers, Math.ceil(bytes / bytesPerWorker) || 1),
       reach: { reads: [blobs], writes: scratch },
     });
   }

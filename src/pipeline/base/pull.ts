@@ -36,9 +36,9 @@ export interface PulledImage extends ForeignConfig {
 
 /** Enough to use the bandwidth, and few enough for the limits of a registry. */
 const parallel = 3;
-const largestConfig = 8 * 1024 * 1024;
+const maxConfigBytes = 8 * 1024 * 1024;
 /** Compressed bytes of all layers together. */
-const largestImage = 64 * 1024 ** 3;
+const maxImageBytes = 64 * 1024 ** 3;
 
 /**
  * Throws OFFLINE_MISSING, IMAGE_UNPUBLISHED, BASE_INVALID, what registries throw, SIGNATURE_MISSING,
@@ -70,12 +70,12 @@ export async function pullImage(
   const asked = { reference: taggedReference(parsed), client, repository, digests, allowUnnamed, signal };
   const found = keys.length > 0 ? await verifySigned(asked, keys) : [];
   const isTagged = pinned === undefined && parsed.digest === undefined;
-  await requireStated(context, asked, keys, isTagged ? { orExpired: expired } : undefined);
+  await requireStatements(context, asked, keys, isTagged ? { allowExpired: expired } : undefined);
   const by = (isNamed: boolean) => [
     ...new Set(found.filter(({ signed }) => (signed !== undefined) === isNamed).map(({ signer }) => signer)),
   ];
   const described = readManifest(reference, manifest.mediaType, manifest.bytes);
-  const bytes = await asAltered(() => client.getBlob(repository, described.config.digest, largestConfig));
+  const bytes = await asAltered(() => client.getBlob(repository, described.config.digest, maxConfigBytes));
   if (!bytes) throw missing(reference, described.config.digest);
   const image = readConfig(reference, described, bytes, arch);
   await pullLayers(context, { client, repository, reference }, image.layers);
@@ -86,11 +86,11 @@ export async function pullImage(
  * Checks that no key of the recipe has revoked the image, and with `asTagged` that its statement about the tag is
  * current. Throws IMAGE_REVOKED, TAG_ROLLED_BACK, TAG_EXPIRED.
  */
-async function requireStated(
+async function requireStatements(
   { state, progress }: Context,
   { reference, digests, ...image }: ForeignImage,
   signers: readonly SignerKey[],
-  asTagged: { orExpired: boolean } | undefined,
+  asTagged: { allowExpired: boolean } | undefined,
 ): Promise<void> {
   for (const key of pemKeys(signers)) {
     const options = { key, state, warn: (sentence: string) => progress.warn(sentence) };
@@ -141,7 +141,7 @@ async function pullLayers(
   const { content, progress } = context;
   const unique = [...new Map(layers.map((layer) => [layer.digest as Digest, layer.size]))];
   const total = unique.reduce((sum, [, size]) => sum + size, 0);
-  if (total > largestImage)
+  if (total > maxImageBytes)
     throw new MillinerError('BASE_INVALID', `${reference} cannot be a base: it has ${total} bytes`);
   let done = 0;
   const tell = (bytes: number) => progress.update(`pulling ${reference}`, (done += bytes), total);
@@ -151,12 +151,12 @@ async function pullLayers(
       if (found.size === size) return tell(size);
       throw new MillinerError('BASE_INVALID', `${reference}: ${digest} has ${found.size} bytes, not ${size}`);
     }
-    const bytes = counted(client.under(signal).streamBlob(repository, digest), tell);
+    const bytes = countBytes(client.under(signal).streamBlob(repository, digest), tell);
     await content.ingestStream(bytes, { digest, size, what: `${digest} of ${reference}` });
   });
 }
 
-async function* counted(
+async function* countBytes(
   source: AsyncIterable<Buffer>,
   tell: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {

@@ -47,7 +47,7 @@ export async function readBack(
     const bytes = Readable.from(copied(verifiedPieces(handle, digest, path)), { objectMode: false });
     for await (const piece of reader(bytes)) listed.update(piece as Buffer);
   } catch (error) {
-    throw isOthers(error) ? error : unreadable(digest, String(error));
+    throw isStorageFailure(error) ? error : unreadable(digest, String(error));
   }
   const found = { diffID: `sha256:${listed.digest()}`, listing: listed.entries };
   if (annotations) await readChunked(handle, { annotations, ...found });
@@ -62,7 +62,7 @@ async function readChunked(handle: FileHandle, said: Omit<ChunkedBlob, 'read'>):
   try {
     await checkChunked({ ...said, read });
   } catch (error) {
-    if (isOthers(error)) throw error;
+    if (isStorageFailure(error)) throw error;
     throw new MillinerError(
       'LAYERS_DIFFER',
       `a zstd:chunked layer cannot be read in pieces: ${String(error)}`,
@@ -71,12 +71,12 @@ async function readChunked(handle: FileHandle, said: Omit<ChunkedBlob, 'read'>):
 }
 
 /** An error of the store or the disk, not of the blob. */
-function isOthers(error: unknown): boolean {
+function isStorageFailure(error: unknown): boolean {
   return error instanceof MillinerError || (error as NodeJS.ErrnoException).syscall !== undefined;
 }
 
-function unreadable(digest: string, why: string): MillinerError {
-  return new MillinerError('LAYERS_DIFFER', `the layer ${digest} cannot be read: ${why}`, {
+function unreadable(digest: string, reason: string): MillinerError {
+  return new MillinerError('LAYERS_DIFFER', `the layer ${digest} cannot be read: ${reason}`, {
     details: { digest },
   });
 }

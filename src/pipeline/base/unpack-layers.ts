@@ -33,7 +33,7 @@ export async function unpackChain(
       if (!snapshots.stat(snapshot)) {
         progress.update(`unpacking ${name}`, index + 1, layers.length);
         await unpackOnto(context, parent, [layer], snapshot).catch((error: unknown) => {
-          throw ofBase(error, name, layer.digest);
+          throw asBaseError(error, name, layer.digest);
         });
       }
       parent = snapshot;
@@ -70,7 +70,7 @@ export async function unpackOnto(
   );
 }
 
-function ofBase(error: unknown, name: string, layer: string): unknown {
+function asBaseError(error: unknown, name: string, layer: string): unknown {
   if (!(error instanceof MillinerError) || error.code !== 'LAYER_INVALID') return error;
   return new MillinerError('LAYER_INVALID', `${layer} of ${name}: ${error.message}`, {
     cause: error,

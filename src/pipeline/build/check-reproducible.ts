@@ -70,7 +70,7 @@ interface Unstable extends Pick<StateEntry, 'package' | 'scriptlet' | 'during'> 
   what: string;
 }
 
-const mostShown = 20;
+const maxShown = 20;
 
 async function compare(context: Context, first: ImageRecord, second: ImageRecord): Promise<void> {
   if (first.manifestDigest === second.manifestDigest) return;
@@ -86,9 +86,9 @@ async function compare(context: Context, first: ImageRecord, second: ImageRecord
       ...(during !== undefined && { during }),
     };
   });
-  const lines = differences.slice(0, mostShown).map(describe);
+  const lines = differences.slice(0, maxShown).map(describe);
   if (differences.length === 0) lines.push('the configuration or the order of entries differs');
-  if (differences.length > mostShown) lines.push(`and ${differences.length - mostShown} more`);
+  if (differences.length > maxShown) lines.push(`and ${differences.length - maxShown} more`);
   throw new MillinerError('NOT_REPRODUCIBLE', lines.map((line) => `${first.name}: ${line}`).join('\n'), {
     details: {
       recipe: first.name,

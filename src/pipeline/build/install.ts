@@ -82,9 +82,9 @@ export async function installImage(
     owners,
     ids: sandbox.shift?.ids,
   });
-  const dbPath = await followRpm(target, given.dbPath, isKeptBy(given));
+  const dbPath = await followRpm(target, given.dbPath, isOwnedBy(given));
   const plan = { ...given, dbPath, inherited: await inheritedFiles(target, { ...given, dbPath }) };
-  const { ids, found } = await keepIds(target, plan, log, accounts);
+  const { ids, found } = await restoreIds(target, plan, log, accounts);
   for (const words of ids.kept) context.progress.step(words);
   await plan.onInstalled();
   const { origins, ...cleaned } = await clean(target, plan, log, found);
@@ -128,19 +128,19 @@ export async function installImage(
       ...cleaned,
       verification: explain(differences, plan.loaded.recipe, installed),
       warnings,
-      log: log.lines.slice(-mostLogLines).map(({ text }) => text),
+      log: log.lines.slice(-maxLogLines).map(({ text }) => text),
     },
   };
 }
 
 /** Whether the base or a package has a path. */
-function isKeptBy({ packages, parent }: InstallPlan) {
+function isOwnedBy({ packages, parent }: InstallPlan) {
   const owned = new Set(packages.flatMap(({ files }) => files.map(({ path }) => path)));
   return (path: ByteString) => owned.has(path) || parent?.has(path) === true;
 }
 
 /** If ids have to be changed, returns the origins as they were before: changing an owner would count as a change. */
-async function keepIds(
+async function restoreIds(
   target: string,
   plan: InstalledPlan,
   course: TransactionHistory,
@@ -168,7 +168,7 @@ async function clean(
 }
 
 /** Enough to see what happened. A scriptlet in a loop must not fill the state directory. */
-const mostLogLines = 5000;
+const maxLogLines = 5000;
 
 /** The same in every image, so that a package's entry does not depend on the other packages. 0 would mean never. */
 const installTime = 1;

@@ -69,7 +69,7 @@ export async function predictAfter(
   packages: VerifiedPackage[],
   { target, tree, isInstalled, differences }: Outcome,
 ): Promise<Prediction & { isKnown: IsKnown }> {
-  const named = ownerOf(await readOwners(target));
+  const ownerByName = ownerOf(await readOwners(target));
   const predicted = predictPackages(packages, {
     resolve: resolver(linksOf(tree)),
     // A file that a scriptlet has removed, or replaced by one of another type, is in no package layer.
@@ -81,7 +81,7 @@ export async function predictAfter(
       const entry = tree.get(path)!;
       // If a scriptlet has changed only the owner, the package layer has the new owner, and no other layer repeats the
       // file.
-      return entry.mtimeSeconds === file.mtime && entry.size === file.size ? entry : named(file, path);
+      return entry.mtimeSeconds === file.mtime && entry.size === file.size ? entry : ownerByName(file, path);
     },
   });
   const directoryAt: DirectoryAt = (path) => {

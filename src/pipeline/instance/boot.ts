@@ -42,15 +42,20 @@ export async function bootRecorded(context: Context, record: ImageRecord): Promi
 }
 
 /** The error carries the whole verdict, or the digest of the stored one, because its evidence may be long. */
-export function bootFailure(verdict: Verdict, kept?: Digest): MillinerError {
+export function bootFailure(verdict: Verdict, storedVerdict?: Digest): MillinerError {
   const words = verdict.causes.map(
     ({ code, message, instance }) => `${code} (instance ${instance}): ${message}`,
   );
   return new MillinerError('BOOT_FAILED', `${verdict.name} did not pass:\n${words.join('\n')}`, {
     details:
-      kept === undefined
+      storedVerdict === undefined
         ? { ...verdict }
-        : { passed: false, manifestDigest: verdict.manifestDigest, causes: verdict.causes, verdict: kept },
+        : {
+            passed: false,
+            manifestDigest: verdict.manifestDigest,
+            causes: verdict.causes,
+            verdict: storedVerdict,
+          },
   });
 }
 

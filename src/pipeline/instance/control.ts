@@ -15,9 +15,9 @@ import { findInstance, listInstances, type RunningInstance } from './instance-re
 
 const pollMilliseconds = 50;
 /** Milliseconds: no timeout. The caller ends a program earlier by the signal. */
-const longest = 2 ** 31 - 1;
+const maxTimeout = 2 ** 31 - 1;
 /** Milliseconds that a supervisor may take to clean up after a kill. */
-const patience = 20_000;
+const killTimeout = 20_000;
 
 const containerOf = ({ container, directory }: RunningInstance): Container => ({ id: container, directory });
 
@@ -35,7 +35,7 @@ async function stopInstance({ progress, signal }: Context, instance: RunningInst
   if (await isGoneWithin(instance, instance.stopTimeout, signal)) return;
   progress.warn(`${instance.id} did not end within ${instance.stopTimeout / 1000} s and is killed`);
   await signalContainer(containerOf(instance), 'KILL');
-  if (await isGoneWithin(instance, patience, signal)) return;
+  if (await isGoneWithin(instance, killTimeout, signal)) return;
   throw new MillinerError(
     'BUSY',
     `${instance.id} does not end: process ${instance.supervisor} supervises it`,
@@ -68,7 +68,10 @@ export async function execInInstance(
 /** Runs a program in an instance and returns its output: at most 16 MiB of each stream. */
 export async function captureInInstance({ state, signal }: Context, id: string, args: string[]) {
   const container = containerOf(await findInstance(state, id));
-  const { exitCode, stdout, stderr } = await execInContainer(container, args, { timeout: longest, signal });
+  const { exitCode, stdout, stderr } = await execInContainer(container, args, {
+    timeout: maxTimeout,
+    signal,
+  });
   return { exitCode, stdout, stderr };
 }
 

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, renameSync, writeSync } from 'node:f
 import { join } from 'node:path';
 
 /** Bytes of one file. One older file is kept besides. */
-const mostBytes = 16 * 1024 * 1024;
+const maxBytes = 16 * 1024 * 1024;
 
 const paths = (directory: string) => ({
   current: join(directory, 'log'),
@@ -29,7 +29,7 @@ export class InstanceLog {
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
     }
     this.#written += bytes.length;
-    if (this.#written < mostBytes) return;
+    if (this.#written < maxBytes) return;
     const { current, before } = paths(this.#directory);
     this.close();
     renameSync(current, before);

@@ -52,12 +52,12 @@ export async function runInstances(context: Context, request: RunRequest): Promi
   const before = await snapshots.used();
   const trees = { snapshotter: snapshots.name, bytes: 0 };
   // The sizes are measured before any instance writes to its tree.
-  const looked = meeting(numbers.length, async () => {
+  const sizesMeasured = meeting(numbers.length, async () => {
     trees.bytes = Math.max(0, (await snapshots.used()) - before);
   });
   await inParallel(numbers, numbers.length, context.signal, (number, signal) =>
     withInstance(context, record, { number, of: numbers.length }, async (place) => {
-      await looked(signal);
+      await sizesMeasured(signal);
       await runOne({ ...context, signal }, record, place, {
         ...request,
         onReady: (instance) => {
@@ -94,7 +94,7 @@ async function runOne(
     throw error instanceof StartError ? failure(record, error.message) : error;
   }
   try {
-    await lookAfter(context, instance, { plan, disk: place, id }, async () => {
+    await supervise(context, instance, { plan, disk: place, id }, async () => {
       const ports = instance.network ? await publishPorts(instance.network, request.ports) : undefined;
       const known = { id, ports: ports?.ports ?? [], stopSignal: instance.stopSignal };
       const running = await describe(record, plan, place, known).catch((error: unknown) => {
@@ -112,12 +112,12 @@ async function runOne(
   }
 }
 
-function failure({ name }: ImageRecord, why: string): MillinerError {
-  return new MillinerError('INSTANCE_FAILED', `${name}: ${why}`);
+function failure({ name }: ImageRecord, reason: string): MillinerError {
+  return new MillinerError('INSTANCE_FAILED', `${name}: ${reason}`);
 }
 
 /** Waits until the instance is ready, then until it ends. The signal stops it in the way that the image asks for. */
-async function lookAfter(
+async function supervise(
   { signal, progress }: Context,
   instance: Instance,
   { plan, disk, id }: { plan: BootPlan; disk: DiskOptions; id: string },
@@ -125,9 +125,11 @@ async function lookAfter(
 ): Promise<void> {
   const over = new AbortController();
   void instance.ended.then(() => over.abort());
-  const held = holdToDisk(instance, disk, over.signal, (why) => progress.warn(`${id} is killed: ${why}`));
+  const diskProblemFound = enforceDiskLimit(instance, disk, over.signal, (reason) =>
+    progress.warn(`${id} is killed: ${reason}`),
+  );
   // Its failure ends the instance, and is thrown where it is awaited below.
-  held.catch(() => over.abort());
+  diskProblemFound.catch(() => over.abort());
   const both = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
   try {
     await waitForInstance(instance, plan, signal, both);
@@ -135,11 +137,11 @@ async function lookAfter(
     if (!both.aborted) await once(both, 'abort');
     close();
     signal?.throwIfAborted();
-    const problem = await held;
+    const problem = await diskProblemFound;
     if (problem !== undefined) throw new Finding('disk-full', problem);
   } finally {
     if (!instance.hasEnded) await instance.stop(plan.stopTimeout);
-    await held;
+    await diskProblemFound;
   }
 }
 
@@ -160,7 +162,7 @@ async function waitForInstance(
 }
 
 /** Kills the instance when it exceeds its disk limit, and returns the problem. */
-async function holdToDisk(
+async function enforceDiskLimit(
   instance: Instance,
   disk: DiskOptions,
   ended: AbortSignal,

@@ -41,8 +41,8 @@ export function checkFresh(
   found: Lock,
   base: Lock | undefined,
 ): void {
-  const stale = (why: string) =>
-    new MillinerError('LOCK_STALE', `${lockPath}: ${why}`, {
+  const stale = (reason: string) =>
+    new MillinerError('LOCK_STALE', `${lockPath}: ${reason}`, {
       hint: `Make the lock again with milliner lock ${path}.`,
     });
   if (found.recipe !== recipe.name) throw stale(`it is the lock of ${found.recipe}`);

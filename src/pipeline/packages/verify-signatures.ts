@@ -43,7 +43,7 @@ export async function checkTrust(
       });
       await verifyDigests(unsigned, context.signal, workDirectory);
     } catch (error) {
-      throw named(error, repository, new Map(members.map((one) => [pathOf(one), one.nevra])));
+      throw withPackageNames(error, repository, new Map(members.map((one) => [pathOf(one), one.nevra])));
     }
   }
 }
@@ -70,7 +70,7 @@ const hints: Partial<Record<SignatureProblem, string>> = {
 };
 
 /** Replaces paths in the store by package names, which people know. */
-function named(error: unknown, repository: Repository, names: Map<string, string>): unknown {
+function withPackageNames(error: unknown, repository: Repository, names: Map<string, string>): unknown {
   if (!(error instanceof MillinerError) || error.code !== 'SIGNATURE_INVALID') return error;
   const bad = (error.details['packages'] as BadPackage[]).map(({ path, problem, message }) => ({
     package: names.get(path) ?? path,

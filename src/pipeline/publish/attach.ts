@@ -85,8 +85,8 @@ async function attachBundles(
   }));
   await image.client.addReferrers(image.repository, image.digest, referrers);
   const digests = signed.bundles.map(({ descriptor }) => descriptor.digest);
-  const named = signed.signatures.length;
-  return { signatures: digests.slice(0, named), attestations: digests.slice(named) };
+  const signatureCount = signed.signatures.length;
+  return { signatures: digests.slice(0, signatureCount), attestations: digests.slice(signatureCount) };
 }
 
 async function pushAttachment(image: PublishedImage, attachment: Attachment, tally: Tally): Promise<void> {

@@ -31,7 +31,7 @@ export async function exportSbom(options: RunOptions, image: string, format: Sbo
 }
 
 /** Bytes of the statement around a document. */
-const statement = 4096;
+const maxStatementBytes = 4096;
 
 /** The same image gives the same documents. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID, LAYERS_DIFFER, BLOB_MISSING. */
 export async function sbomsOf(context: Context, record: ImageRecord): Promise<Sboms> {
@@ -43,7 +43,7 @@ export async function sbomsOf(context: Context, record: ImageRecord): Promise<Sb
 type Listed = SbomInput & { files: SbomFile[] };
 
 /** Bytes that a file takes at least in either document, so that no document is built that must be too large. */
-const leastOfFile = 200;
+const minFileBytes = 200;
 
 /**
  * Documents above a reader's bound would be refused. Then both list no files, and say so; the caller gets a warning.
@@ -51,15 +51,17 @@ const leastOfFile = 200;
 export function boundedSboms(
   input: Listed,
   warn: (text: string) => void,
-  largest = maxDocumentBytes - statement,
+  maxBytes = maxDocumentBytes - maxStatementBytes,
 ): Sboms {
   const { length } = input.files;
-  if (length * leastOfFile <= largest) {
+  if (length * minFileBytes <= maxBytes) {
     const whole = sbomsFrom(input);
     const sizes = Object.values(whole).map((one) => Buffer.byteLength(JSON.stringify(one)));
-    if (Math.max(...sizes) <= largest) return whole;
+    if (Math.max(...sizes) <= maxBytes) return whole;
   }
-  warn(`its bills of materials list no files: with all ${length} they would have more than ${largest} bytes`);
+  warn(
+    `its bills of materials list no files: with all ${length} they would have more than ${maxBytes} bytes`,
+  );
   return sbomsFrom({ ...input, files: 'untold' });
 }
 

@@ -7,7 +7,7 @@ import { rememberCurrent, statedOf, type StandingOptions } from '../trust/standi
 import type { Target } from './targets.ts';
 
 /** Default validity of a statement in seconds. Publishing again starts it anew. */
-export const usualLife = 90 * 24 * 3600;
+export const defaultLife = 90 * 24 * 3600;
 
 /**
  * A statement with more than half of its validity left stays, unless this state has seen a newer one. So publishing
@@ -27,10 +27,10 @@ export async function nextStandings(
     const known = own.get(reference);
     const now = Date.now();
     const issued = Math.floor(now / 1000);
-    const left = (known?.expires ?? 0) - issued;
+    const remaining = (known?.expires ?? 0) - issued;
     const isSeen = known && known.number === seen?.number && seen.digest === image.digest;
     const isNewest = known && known.number > Math.max(former, isSeen ? -1 : (seen?.number ?? -1));
-    const holds = isNewest && left > life / 2 && left <= life;
+    const holds = isNewest && remaining > life / 2 && remaining <= life;
     // At least the time of the clock, so that the numbers of two publishers rise although they do not know of each
     // other.
     const number = Math.max(now, ...[former, known?.number, seen?.number].map((one = 0) => one + 1));
@@ -56,8 +56,8 @@ async function formerNumber(
     await rememberCurrent(digest, reference, stated, options);
     return stated.standings.get(reference)?.number ?? -1;
   } catch (error) {
-    const passable = ['IMAGE_REVOKED', 'IMAGE_ALTERED', 'REGISTRY_EXCESS'];
-    if (error instanceof MillinerError && passable.includes(error.code)) return -1;
+    const ignoredCodes = ['IMAGE_REVOKED', 'IMAGE_ALTERED', 'REGISTRY_EXCESS'];
+    if (error instanceof MillinerError && ignoredCodes.includes(error.code)) return -1;
     throw error;
   }
 }

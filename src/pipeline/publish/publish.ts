@@ -22,7 +22,7 @@ import { rememberCurrent, requireCurrent, statedOf } from '../trust/standings.ts
 import { proofs } from '../trust/verify-image.ts';
 import { attach, type Attached } from './attach.ts';
 import { sbomsOf } from './image-sbom.ts';
-import { nextStandings, usualLife } from './next-standings.ts';
+import { nextStandings, defaultLife } from './next-standings.ts';
 import { pushImage, type Tally } from './push.ts';
 import { openTargets, type Target } from './targets.ts';
 
@@ -64,8 +64,8 @@ export interface Evidence {
  * Called before each change that others can see; throws if this run may not make it any more. The signal aborts when
  * the lease ends, and another lease can be requested.
  */
-export type Fence = () => Promise<AbortSignal>;
-const unfenced: Fence = async () => new AbortController().signal;
+export type AcquireLease = () => Promise<AbortSignal>;
+const unlimitedLease: AcquireLease = async () => new AbortController().signal;
 
 /**
  * Throws IMAGE_UNBOOTED, IMAGE_NOT_FOUND, REFERENCE_INVALID, KEY_FILE_INVALID, what registries throw, and what
@@ -121,7 +121,7 @@ export async function signImageAt(
   evidence: Evidence,
   targets: Target[],
   signing: Signing,
-  fence = unfenced,
+  acquireLease = unlimitedLease,
 ): Promise<Attached & Tally> {
   const { progress } = context;
   const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
@@ -141,7 +141,7 @@ export async function signImageAt(
     );
     progress.step(`signing ${image.name} at ${place}`);
     const sign = (within: Target) => signAt(context, image, within, signing, evidence, tally);
-    const added = await underLeave(context, fence, target, sign);
+    const added = await withLease(context, acquireLease, target, sign);
     attached.signatures.push(...added.signatures.map((name) => nameAt(place, name)));
     attached.attestations.push(...added.attestations.map((name) => nameAt(place, name)));
   }
@@ -157,9 +157,9 @@ export async function promote(
   context: Context,
   image: StoredImage,
   targets: Target[],
-  fence = unfenced,
+  acquireLease = unlimitedLease,
 ): Promise<string[]> {
-  for (const target of targets) await moveTags(context, image, target, fence);
+  for (const target of targets) await moveTags(context, image, target, acquireLease);
   const references = targets.flatMap(({ tags }) => tags.map(({ reference }) => reference));
   await addPublication(context.state, image.digest, references);
   return references;
@@ -181,7 +181,7 @@ async function signAt(
   const { digest, mediaType, manifest, epoch } = image;
   const place = imageAt(image, target);
   const options = standingOptions(context, signing);
-  const standings = await nextStandings(place, target, signing.life ?? usualLife, options);
+  const standings = await nextStandings(place, target, signing.life ?? defaultLife, options);
   const signed = signImage(signing.key, {
     image: { mediaType, digest, size: manifest.length },
     references: target.tags.map(({ reference }) => reference),
@@ -217,7 +217,7 @@ async function verifyAt(
   const { key, layouts: chosen } = signing;
   const place = imageAt(image, target);
   // The tags have not moved yet, so the state must not remember these statements.
-  const options = { ...standingOptions(context, signing), state: undefined, orExpired: false };
+  const options = { ...standingOptions(context, signing), state: undefined, allowExpired: false };
   const stated = await statedOf(place, chosen, options);
   const { revokedVerdicts } = stated;
   for (const layout of chosen) {
@@ -229,10 +229,15 @@ async function verifyAt(
   }
 }
 
-async function moveTags(context: Context, image: StoredImage, target: Target, fence: Fence): Promise<void> {
+async function moveTags(
+  context: Context,
+  image: StoredImage,
+  target: Target,
+  acquireLease: AcquireLease,
+): Promise<void> {
   const { client, repository } = target;
   for (const { tag, reference } of target.tags) {
-    await underLeave(context, fence, target, async (within) => {
+    await withLease(context, acquireLease, target, async (within) => {
       if ((await within.client.headManifest(repository, tag)) === image.digest) return;
       await within.client.putManifest(repository, tag, image.manifest, image.mediaType);
     });
@@ -255,19 +260,19 @@ async function moveTags(context: Context, image: StoredImage, target: Target, fe
  * Requests to a slow registry are repeated beyond the end of a lease. Abort them with the lease, and try again with a
  * new one.
  */
-async function underLeave<T>(
+async function withLease<T>(
   { signal }: Context,
-  fence: Fence,
+  acquireLease: AcquireLease,
   target: Target,
   change: (within: Target) => Promise<T>,
 ): Promise<T> {
   for (;;) {
-    const leave = await fence();
-    const client = target.client.under(signal ? AbortSignal.any([signal, leave]) : leave);
+    const lease = await acquireLease();
+    const client = target.client.under(signal ? AbortSignal.any([signal, lease]) : lease);
     try {
       return await change({ ...target, client });
     } catch (error) {
-      if (!leave.aborted || signal?.aborted) throw error;
+      if (!lease.aborted || signal?.aborted) throw error;
     }
   }
 }

@@ -44,6 +44,6 @@ export async function openTargets(
   return Promise.all([...targets.values()].map(open));
 }
 
-function refused(reference: string, why: string): MillinerError {
-  return new MillinerError('REFERENCE_INVALID', `--to ${reference}: ${why}`, { details: { reference } });
+function refused(reference: string, reason: string): MillinerError {
+  return new MillinerError('REFERENCE_INVALID', `--to ${reference}: ${reason}`, { details: { reference } });
 }

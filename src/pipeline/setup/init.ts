@@ -16,13 +16,13 @@ export interface InitOptions {
 }
 
 /** The recipes shipped with Milliner. */
-const ours = fileURLToPath(new URL('../../../recipes', import.meta.url));
+const shippedRecipes = fileURLToPath(new URL('../../../recipes', import.meta.url));
 
 /**
  * Returns the files written; never overwrites one. Throws USAGE for a name that a recipe may not have, OUTPUT_UNUSABLE.
  */
 export async function initialise({ directory, name, release }: InitOptions): Promise<string[]> {
-  refuseUnfit({ name, release });
+  requireValidNames({ name, release });
   const recipes = join(directory, 'recipes');
   const files: [string, string][] = [
     [join(recipes, `${name}.yaml`), await recipeText(name, release)],
@@ -46,7 +46,7 @@ export async function initialise({ directory, name, release }: InitOptions): Pro
 }
 
 /** The name becomes a file name, so it must be valid before. */
-function refuseUnfit(words: { name: string; release: string | undefined }): void {
+function requireValidNames(words: { name: string; release: string | undefined }): void {
   const { error } = recipeSchema.pick({ name: true, release: true }).safeParse(words);
   const issue = error?.issues[0];
   if (issue) throw new MillinerError('USAGE', `${issue.path.join('.')}: ${issue.message}`);
@@ -54,16 +54,16 @@ function refuseUnfit(words: { name: string; release: string | undefined }): void
 
 /** The smallest recipe that boots, renamed, and without its comment, which is about the original. */
 async function recipeText(name: string, release: string | undefined): Promise<string> {
-  const text = await readFile(join(ours, 'fedora-init.yaml'), 'utf8');
-  const named = text.replace(/^(?:#.*\n)+/, '').replace(/^name: .*$/m, `name: ${name}`);
+  const text = await readFile(join(shippedRecipes, 'fedora-init.yaml'), 'utf8');
+  const renamed = text.replace(/^(?:#.*\n)+/, '').replace(/^name: .*$/m, `name: ${name}`);
   return release === undefined
-    ? named
-    : named.replace(/^release: .*$/m, `release: ${JSON.stringify(release)}`);
+    ? renamed
+    : renamed.replace(/^release: .*$/m, `release: ${JSON.stringify(release)}`);
 }
 
 /** Without the demo's repository, which has no metalink. */
 async function repositoriesText(): Promise<string> {
-  const document = parseDocument(await readFile(join(ours, 'repos.yaml'), 'utf8'));
+  const document = parseDocument(await readFile(join(shippedRecipes, 'repos.yaml'), 'utf8'));
   const repos = document.get('repos');
   if (isSeq(repos))
     repos.items = repos.items.filter((repo) => isMap(repo) && repo.get('metalink') !== undefined);

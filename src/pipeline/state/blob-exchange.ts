@@ -8,7 +8,7 @@ import type { Digest } from '../../lib/oci/digest.ts';
 import { RegistryClient } from '../../lib/registry/client.ts';
 import { parseReference } from '../../lib/registry/reference.ts';
 import type { ContentStore } from '../../stages/content/store.ts';
-import { invalid, largestReceived } from './received.ts';
+import { invalid, maxReceivedBytes } from './received.ts';
 
 export interface Exchange {
   client: RegistryClient;
@@ -23,7 +23,7 @@ interface ExchangeOptions {
 }
 
 /** The part of a run's context that is needed here. */
-interface Exchanging {
+interface ExchangeContext {
   content: ContentStore;
   exchange?: Exchange | undefined;
 }
@@ -60,9 +60,9 @@ export async function openExchange(
  * Throws BLOB_MISSING, DIGEST_MISMATCH, EXCHANGE_INVALID.
  */
 export async function obtain(
-  { content, exchange }: Exchanging,
+  { content, exchange }: ExchangeContext,
   digest: Digest,
-  largest = largestReceived,
+  maxBytes = maxReceivedBytes,
 ): Promise<void> {
   if (await content.has(digest)) return;
   if (!exchange) {
@@ -70,23 +70,23 @@ export async function obtain(
   }
   const { client, registry, repository } = exchange;
   const what = `${registry}/${repository}`;
-  await content.ingestStream(bounded(client.streamBlob(repository, digest), digest, largest), {
+  await content.ingestStream(bounded(client.streamBlob(repository, digest), digest, maxBytes), {
     digest,
     what,
   });
 }
 
-async function* bounded(source: AsyncIterable<Buffer>, digest: Digest, largest: number) {
+async function* bounded(source: AsyncIterable<Buffer>, digest: Digest, maxBytes: number) {
   let size = 0;
   for await (const chunk of source) {
     size += chunk.length;
-    if (size > largest) throw invalid('blob', `${digest} has more than ${largest} bytes`);
+    if (size > maxBytes) throw invalid('blob', `${digest} has more than ${maxBytes} bytes`);
     yield chunk;
   }
 }
 
 /** The bytes of a blob that is small enough for memory. */
-export async function obtainBytes(context: Exchanging, digest: Digest): Promise<Buffer> {
+export async function obtainBytes(context: ExchangeContext, digest: Digest): Promise<Buffer> {
   await obtain(context, digest);
   const chunks: Buffer[] = [];
   for await (const chunk of await context.content.openVerified(digest)) chunks.push(chunk as Buffer);
@@ -94,7 +94,7 @@ export async function obtainBytes(context: Exchanging, digest: Digest): Promise<
 }
 
 /** Uploads a blob to the exchange, if there is one. */
-export async function leave({ content, exchange }: Exchanging, digest: Digest): Promise<void> {
+export async function shareBlob({ content, exchange }: ExchangeContext, digest: Digest): Promise<void> {
   if (!exchange) return;
   const size = await content.verify(digest);
   await exchange.client.pushBlob(exchange.repository, {
@@ -105,11 +105,11 @@ export async function leave({ content, exchange }: Exchanging, digest: Digest): 
 }
 
 /** Adds bytes to the store, and uploads them to the exchange, if there is one. */
-export async function leaveBytes(context: Exchanging, bytes: Buffer): Promise<Digest> {
+export async function shareBytes(context: ExchangeContext, bytes: Buffer): Promise<Digest> {
   async function* once() {
     yield bytes;
   }
   const { digest } = await context.content.ingestStream(once());
-  await leave(context, digest);
+  await shareBlob(context, digest);
   return digest;
 }

@@ -99,9 +99,9 @@ async function neededBases(context: Context, images: ImageRecord[], usedSince: D
 }
 
 /** Removes children before parents. A parent of a snapshot in use stays. */
-async function removeSnapshots({ snapshots }: Context, keep: Set<string>): Promise<string[]> {
+async function removeSnapshots({ snapshots }: Context, used: Set<string>): Promise<string[]> {
   const committed: { name: string; parent?: string }[] = [];
-  const needed = new Set(keep);
+  const needed = new Set(used);
   await snapshots.walk((one) => {
     if (one.kind === 'committed') committed.push(one);
     // A snapshot that another process has mounted needs its parent, even if no record does.

@@ -142,13 +142,13 @@ export async function findRecord(state: string, image: string): Promise<ImageRec
 }
 
 /** The part of a run's context that is needed here. */
-interface Kept {
+interface ImageStores {
   content: ContentStore;
   snapshots: Snapshotter;
 }
 
 /** Whether all blobs and the snapshot of a record are here. */
-export async function isComplete({ content, snapshots }: Kept, record: ImageRecord): Promise<boolean> {
+export async function isComplete({ content, snapshots }: ImageStores, record: ImageRecord): Promise<boolean> {
   const digests = [
     record.manifestDigest,
     record.configDigest,

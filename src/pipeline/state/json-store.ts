@@ -96,10 +96,10 @@ export class JsonStore<T extends object> {
   }
 
   /** Removes all other files, including leftovers of killed writers. */
-  async removeOthers(keep: Iterable<string>): Promise<void> {
-    const kept = new Set([...keep].map((name) => `${name}${ending}`));
+  async removeOthers(names: Iterable<string>): Promise<void> {
+    const files = new Set([...names].map((name) => `${name}${ending}`));
     for (const file of (await readdirIfThere(this.#directory)) ?? []) {
-      if (!kept.has(file)) await rm(join(this.#directory, file), { force: true });
+      if (!files.has(file)) await rm(join(this.#directory, file), { force: true });
     }
   }
 }

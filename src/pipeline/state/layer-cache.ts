@@ -45,12 +45,12 @@ export async function recall<T extends Part>(
 export async function forgetLost({ state }: Context, removed: ReadonlySet<Digest>): Promise<void> {
   for (const kind of kinds) {
     const parts = partsIn(state, kind);
-    const kept: string[] = [];
+    const keys: string[] = [];
     for (const key of await parts.names()) {
       const part = await parts.read(key);
-      if (part && !blobsOf(part).some((digest) => removed.has(digest))) kept.push(key);
+      if (part && !blobsOf(part).some((digest) => removed.has(digest))) keys.push(key);
     }
-    await parts.removeOthers(kept);
+    await parts.removeOthers(keys);
   }
 }
 

@@ -28,6 +28,6 @@ export async function addPublication(
 }
 
 /** Removes the entries of images that are no longer in the state. */
-export async function removeOtherPublications(state: string, keep: ReadonlySet<Digest>): Promise<void> {
-  await publicationsIn(state).removeOthers([...keep].map(hexOf));
+export async function removeOtherPublications(state: string, digests: ReadonlySet<Digest>): Promise<void> {
+  await publicationsIn(state).removeOthers([...digests].map(hexOf));
 }

@@ -21,7 +21,7 @@ export interface Sboms {
 }
 
 /** Bytes. The largest record lists a million paths, and the largest bill of materials as many files. */
-export const largestReceived = 256 * 1024 * 1024;
+export const maxReceivedBytes = 256 * 1024 * 1024;
 
 export const digestSchema = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), {
   error: 'a sha256 digest',
@@ -202,8 +202,8 @@ function parse<T>(what: string, schema: z.ZodType<T>, bytes: Buffer): T {
   throw invalid(what, `${issue!.path.join('.')}: ${issue!.message}`);
 }
 
-export function invalid(what: string, why: string): MillinerError {
-  return new MillinerError('EXCHANGE_INVALID', `the exchange has no usable ${what}: ${why}`, {
+export function invalid(what: string, reason: string): MillinerError {
+  return new MillinerError('EXCHANGE_INVALID', `the exchange has no usable ${what}: ${reason}`, {
     details: { what },
   });
 }

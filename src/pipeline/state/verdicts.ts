@@ -23,6 +23,6 @@ export async function readVerdict(state: string, manifestDigest: Digest): Promis
 }
 
 /** Removes the verdicts on images that are no longer in the state. */
-export async function removeOtherVerdicts(state: string, keep: ReadonlySet<Digest>): Promise<void> {
-  await verdictsIn(state).removeOthers([...keep].map(hexOf));
+export async function removeOtherVerdicts(state: string, digests: ReadonlySet<Digest>): Promise<void> {
+  await verdictsIn(state).removeOthers([...digests].map(hexOf));
 }

@@ -68,8 +68,8 @@ function jsonOf(bytes: Buffer): unknown {
   }
 }
 
-export function invalidBundle(digest: Digest, why: string): MillinerError {
-  return new MillinerError('STATE_INVALID', `${digest} is not a bundle of a recipe: ${why}`, {
+export function invalidBundle(digest: Digest, reason: string): MillinerError {
+  return new MillinerError('STATE_INVALID', `${digest} is not a bundle of a recipe: ${reason}`, {
     hint: 'Release it again. Another version of Milliner may have made the bundle.',
   });
 }

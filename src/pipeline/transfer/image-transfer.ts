@@ -6,7 +6,7 @@ import { withLock } from '../../lib/host/locks.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { unpackOnto } from '../base/unpack-layers.ts';
 import { pushImage, type Tally } from '../publish/push.ts';
-import { leave, leaveBytes, obtain, obtainBytes } from '../state/blob-exchange.ts';
+import { shareBlob, shareBytes, obtain, obtainBytes } from '../state/blob-exchange.ts';
 import { differsFromManifest } from '../state/compare-manifest.ts';
 import type { Context } from '../state/context.ts';
 import {
@@ -23,7 +23,7 @@ import { readImage } from '../state/stored-image.ts';
  * Uploads an image to the exchange, with the trees and records of itself and its bases. Returns the digests of the
  * records, lowest base first.
  */
-export async function leaveImage(context: Context, record: ImageRecord): Promise<Digest[]> {
+export async function shareImage(context: Context, record: ImageRecord): Promise<Digest[]> {
   const { exchange } = context;
   if (exchange) {
     const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
@@ -32,8 +32,8 @@ export async function leaveImage(context: Context, record: ImageRecord): Promise
   const digests: Digest[] = [];
   for (const one of await lineageOf(context, record)) {
     // The manifest is uploaded as a blob as well: a registry returns manifests from another endpoint only.
-    for (const digest of [one.tree, one.configDigest, one.manifestDigest]) await leave(context, digest);
-    digests.push(await leaveBytes(context, Buffer.from(JSON.stringify(one))));
+    for (const digest of [one.tree, one.configDigest, one.manifestDigest]) await shareBlob(context, digest);
+    digests.push(await shareBytes(context, Buffer.from(JSON.stringify(one))));
   }
   return digests;
 }

@@ -12,7 +12,7 @@ import type { Lock } from '../../stages/lock/lock-file.ts';
 import { lockPathOf, type LoadedRecipe } from '../../stages/recipe/load.ts';
 import { placeOf } from '../../stages/recipe/recipe-files.ts';
 import type { Recipe, Repository } from '../../stages/recipe/schema.ts';
-import { leaveBytes, obtainBytes } from '../state/blob-exchange.ts';
+import { shareBytes, obtainBytes } from '../state/blob-exchange.ts';
 import type { Context } from '../state/context.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { invalidBundle, parseBundle, type Bundle } from './bundle-schema.ts';
@@ -44,7 +44,7 @@ export async function bundleRecipe(loaded: LoadedRecipe, lock: Lock | undefined)
 }
 
 /** Stores a recipe and its bases, lowest first, as one blob, and returns its digest. Throws RECIPE_INVALID. */
-export async function leaveBundle(context: Context, recipes: readonly BundledRecipe[]): Promise<Digest> {
+export async function shareBundle(context: Context, recipes: readonly BundledRecipe[]): Promise<Digest> {
   const templates = recipes.flatMap((one) => [...one.templates]);
   const bundle: Bundle = {
     version: 1,
@@ -54,7 +54,7 @@ export async function leaveBundle(context: Context, recipes: readonly BundledRec
     ...(isConfined() && { untrusted: true }),
   };
   if (context.exchange) refuseCredentials(bundle);
-  return unconfined(() => leaveBytes(context, Buffer.from(JSON.stringify(bundle))));
+  return unconfined(() => shareBytes(context, Buffer.from(JSON.stringify(bundle))));
 }
 
 /** The worker pulls a base image itself. A file system is too large to send. Throws RECIPE_INVALID. */

@@ -32,10 +32,10 @@ const bounds = {
   signatures: { each: 65_536, all: 4 * 1024 * 1024 },
 };
 /** Each referrer costs a request and a manifest in memory; that of a bundle has about a kilobyte. */
-const mostReferrers = 1000;
-const referrerBytes = 64 * 1024;
+const maxReferrers = 1000;
+const maxReferrerBytes = 64 * 1024;
 /** Bytes of all lists and manifests read for the referrers of one image. */
-const manifestsOfAll = 16 * 1024 * 1024;
+const maxManifestBytes = 16 * 1024 * 1024;
 /** The artifact type that cosign 2 gives its bundles in the fallback index for registries without the Referrers API. */
 const emptyType = 'application/vnd.oci.empty.v1+json';
 
@@ -62,19 +62,19 @@ export async function fetchBundles(
   kind: keyof typeof bounds = 'statements',
 ): Promise<Fetched[]> {
   const { repository, digest } = image;
-  const client = image.client.within(new ReadBudget(manifestsOfAll, `what refers to ${digest} has`));
+  const client = image.client.within(new ReadBudget(maxManifestBytes, `what refers to ${digest} has`));
   const listed = (await client.referrers(repository, digest)).filter(
     ({ artifactType }) => artifactType === undefined || [bundleType, emptyType].includes(artifactType),
   );
-  if (listed.length > mostReferrers) {
-    throw excess(`${listed.length} bundles refer to ${digest}: no more than ${mostReferrers} are ever read`);
+  if (listed.length > maxReferrers) {
+    throw excess(`${listed.length} bundles refer to ${digest}: no more than ${maxReferrers} are ever read`);
   }
   const { each, all } = bounds[kind];
   const budget = { left: all };
   const fetched: Fetched[] = [];
   for (const referrer of listed) {
-    const ask = () => client.getManifest(repository, referrer.digest, referrerBytes);
-    const found = referrer.size > referrerBytes ? undefined : await unlessBroken(ask);
+    const ask = () => client.getManifest(repository, referrer.digest, maxReferrerBytes);
+    const found = referrer.size > maxReferrerBytes ? undefined : await unlessBroken(ask);
     const manifest = found?.bytes ?? Buffer.alloc(0);
     const bundles = bundlesOf(manifest);
     if (kind === 'signatures' && bundles.some(({ size }) => size > each)) continue;
@@ -89,12 +89,12 @@ export async function fetchBundles(
 async function fetchBlobs(
   { client, repository }: PublishedImage,
   layers: readonly Pick<Descriptor, 'digest' | 'size'>[],
-  largest: number,
+  maxBytes: number,
   budget: { left: number },
 ): Promise<Map<string, Buffer>> {
   const blobs = new Map<string, Buffer>();
   for (const { digest, size } of layers) {
-    if (blobs.has(digest) || size > Math.min(largest, budget.left)) continue;
+    if (blobs.has(digest) || size > Math.min(maxBytes, budget.left)) continue;
     const bytes = await unlessBroken(() => client.getBlob(repository, digest, size));
     if (!bytes) continue;
     budget.left -= bytes.length;

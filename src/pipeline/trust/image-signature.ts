@@ -64,13 +64,13 @@ export async function verifySigned(
     }
   }
   // A signature of another reference contradicts one that has no reference.
-  const elsewhere = failures.find(({ code }) => code === 'SIGNED_ELSEWHERE');
+  const signedElsewhere = failures.find(({ code }) => code === 'SIGNED_ELSEWHERE');
   const isNamed = good.some(({ signed }) => signed !== undefined);
-  if (good.length > 0 && (isNamed || !elsewhere)) return good;
-  const told = failures.find(({ code }) => !judgements.includes(code)) ?? mostSevere(failures)!;
-  throw new MillinerError(told.code, `${image.reference}: ${told.message}`, {
-    cause: told,
-    hint: unsigned.includes(told.code) ? unsignedHint : told.hint,
+  if (good.length > 0 && (isNamed || !signedElsewhere)) return good;
+  const failure = failures.find(({ code }) => !judgements.includes(code)) ?? mostSevere(failures)!;
+  throw new MillinerError(failure.code, `${image.reference}: ${failure.message}`, {
+    cause: failure,
+    hint: unsigned.includes(failure.code) ? unsignedHint : failure.hint,
     details: { image: image.reference, digests: image.digests, keys: signers.flatMap(idsOf) },
   });
 }
@@ -83,8 +83,8 @@ async function checksOf(
   digest: Digest,
   signers: readonly SignerKey[],
 ): Promise<Check[]> {
-  const { digest: _, ...named } = parseReference(image.reference);
-  const reference = showReference(named);
+  const { digest: _, ...tagged } = parseReference(image.reference);
+  const reference = showReference(tagged);
   const keys = signers.flatMap((signer) => (signer.format === 'pem' ? [signer.key] : []));
   const keyrings = signers.flatMap((signer) => (signer.format === 'openpgp' ? [signer.keyring] : []));
   return [

@@ -107,8 +107,8 @@ function withRequirement(
 ): Policy {
   const docker = { ...policy.transports?.['docker'] };
   for (const repository of repositories) {
-    const gone = [...replaced, requirement.type];
-    const others = (docker[repository] ?? []).filter(({ type }) => !gone.includes(type));
+    const replacedTypes = [...replaced, requirement.type];
+    const others = (docker[repository] ?? []).filter(({ type }) => !replacedTypes.includes(type));
     docker[repository] = [...others, requirement];
   }
   return { ...policy, transports: { ...policy.transports, docker } };

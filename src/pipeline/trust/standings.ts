@@ -59,14 +59,14 @@ export async function requireCurrent(
   digest: Digest,
   reference: string,
   { standings }: Pick<Stated, 'standings'>,
-  { orExpired, ...options }: StandingOptions & { orExpired: boolean },
+  { allowExpired, ...options }: StandingOptions & { allowExpired: boolean },
 ): Promise<Standing | undefined> {
   const standing = standings.get(reference);
   await refuseOlder(digest, standing, { ...options, reference });
-  if (!standing || orExpired || standing.expires * 1000 >= Date.now()) return standing;
+  if (!standing || allowExpired || standing.expires * 1000 >= Date.now()) return standing;
   throw new MillinerError(
     'TAG_EXPIRED',
-    `the last statement of what ${reference} names expired ${dated(standing.expires)}`,
+    `the last statement of what ${reference} names expired ${dateText(standing.expires)}`,
     { details: { reference, digest, expires: standing.expires } },
   );
 }
@@ -88,7 +88,7 @@ function refuseRevoked(digest: Digest, revocations: readonly Revocation[]): void
   if (!revoked) return;
   throw new MillinerError(
     'IMAGE_REVOKED',
-    `${digest} was revoked ${dated(revoked.time)}: ${revoked.reason}`,
+    `${digest} was revoked ${dateText(revoked.time)}: ${revoked.reason}`,
     {
       details: { digest, reason: revoked.reason, time: revoked.time },
     },
@@ -107,7 +107,7 @@ async function knownRevocations(
   const known = new Set(seen.map((one) => canonicalDigest(one)));
   const fresh = there.filter((one) => !known.has(canonicalDigest(one)));
   if (fresh.length > 0) {
-    await remembering(warn, () => rememberRevocations(state, subject, [...seen, ...fresh]));
+    await rememberIfAllowed(warn, () => rememberRevocations(state, subject, [...seen, ...fresh]));
   }
   return [...seen, ...fresh];
 }
@@ -134,7 +134,7 @@ export async function rememberCurrent(
   const subject = { key: key.hint, of: reference };
   const number = standings.get(reference)?.number ?? -1;
   if (number <= ((await seenTag(state, subject))?.number ?? -1)) return;
-  await remembering(warn, () => rememberTag(state, subject, { digest, number }));
+  await rememberIfAllowed(warn, () => rememberTag(state, subject, { digest, number }));
 }
 
 /**
@@ -160,12 +160,15 @@ async function refuseOlder(
     );
   }
   if (standing && number !== seen?.number) {
-    await remembering(warn, () => rememberTag(state, subject, { digest, number }));
+    await rememberIfAllowed(warn, () => rememberTag(state, subject, { digest, number }));
   }
 }
 
 /** Writes to the state if this account may. A client without that right can verify nevertheless, and gets a warning. */
-async function remembering(warn: (sentence: string) => void, remember: () => Promise<void>): Promise<void> {
+async function rememberIfAllowed(
+  warn: (sentence: string) => void,
+  remember: () => Promise<void>,
+): Promise<void> {
   try {
     await remember();
   } catch (error) {
@@ -175,6 +178,6 @@ async function remembering(warn: (sentence: string) => void, remember: () => Pro
   }
 }
 
-function dated(seconds: number): string {
+function dateText(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 10);
 }

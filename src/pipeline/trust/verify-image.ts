@@ -104,7 +104,7 @@ export async function verifyReference(
     : await proveAll({ ...asked, revokedVerdicts: stated.revokedVerdicts }, key, only);
   // A statement is about a tag; a digest cannot move.
   if (reference.digest === undefined) {
-    const expected = { ...options, orExpired: allowExpired };
+    const expected = { ...options, allowExpired };
     const standing = await requireCurrent(image.digest, signed, stated, expected);
     if (standing) proved.push(tagProof(standing));
     else if (!signatureOnly) progress.warn(`nothing states until when ${signed} names this image`);

@@ -16,7 +16,7 @@ import { makeImage } from '../../../src/stages/image/image.ts';
 import { mediaTypes } from '../../../src/stages/layer/compress/compress.ts';
 import { endOfArchive, tarHeader } from '../../../src/stages/layer/tar/writer.ts';
 import { openContext } from '../../../src/pipeline/state/context.ts';
-import { leaveBytes } from '../../../src/pipeline/state/blob-exchange.ts';
+import { shareBytes } from '../../../src/pipeline/state/blob-exchange.ts';
 import { importImages } from '../../../src/pipeline/transfer/image-transfer.ts';
 import { recordVersion } from '../../../src/pipeline/state/image-records.ts';
 import { testSchema } from '../../../src/stages/recipe/schema.ts';
@@ -179,7 +179,7 @@ describe('what is unpacked', () => {
     const progress = { step: () => {}, warn: () => {}, update: () => {} };
     const context = await openContext({ state: desk.state, storage: 'overlay', progress });
     try {
-      const store = (bytes: Buffer) => leaveBytes(context, bytes);
+      const store = (bytes: Buffer) => shareBytes(context, bytes);
       const layer = {
         mediaType: mediaTypes.zstd,
         digest: await store(await bomb()),

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { unmountAllBelow } from '../../../src/lib/host/mounts.ts';
-import { parts, type Part, type UserFiles } from '../../../src/queue/users.ts';
+import { roles, type Role, type UserFiles } from '../../../src/queue/users.ts';
 import type { ReleaseStatus } from '../../../src/queue/status.ts';
 import { runsToItsEnd } from '../../helpers/publish-fixture.ts';
 import { RedisServer } from '../../helpers/redis-server.ts';
@@ -12,8 +12,8 @@ import { Workshop, type Circumstances } from './queue-fixture.ts';
 let workshop: Workshop;
 let redis: RedisServer;
 let files: UserFiles;
-const urls = new Map<Part, string>();
-const clients = new Map<Part, Redis>();
+const urls = new Map<Role, string>();
+const clients = new Map<Role, Redis>();
 
 beforeAll(async () => {
   workshop = await Workshop.open();
@@ -23,7 +23,7 @@ beforeAll(async () => {
   await free.kill();
   redis = free;
   await redis.add((await readFile(files.acl, 'utf8')).trimEnd().split('\n'));
-  for (const part of parts) {
+  for (const part of roles) {
     const text = await readFile(files.environments[part], 'utf8');
     urls.set(part, /^MILLINER_REDIS=(.*)\n$/.exec(text)![1]!);
     clients.set(part, new Redis(urls.get(part)!));
@@ -51,11 +51,11 @@ test('files that hold passwords are private, and none is written over', async ()
 });
 
 test('a release goes from one to the other: asked for, built, signed, each with its own user', async () => {
-  const place = (part: Part): Circumstances & { state: string } => ({
+  const place = (part: Role): Circumstances & { state: string } => ({
     state: workshop.bench.desk.path(part),
     env: { MILLINER_REDIS: urls.get(part)! },
   });
-  await workshop.enroll(parts.map((part) => place(part).state));
+  await workshop.enroll(roles.map((part) => place(part).state));
   const recipe = await workshop.bench.desk.tiny('hat', ['tiny-base'], runsToItsEnd);
   const to = `${workshop.bench.server.host}/hat:1`;
   const [id] = await workshop.queue([recipe], to, place('submit'));
@@ -79,7 +79,7 @@ test('a release goes from one to the other: asked for, built, signed, each with 
 });
 
 /** What each may write; everything below the prefix may be read. */
-const keysOf: [string, Part[]][] = [
+const keysOf: [string, Role[]][] = [
   ['milliner:release:hat-1', ['submit', 'build', 'sign']],
   ['milliner:release:wait', ['submit', 'build', 'sign']],
   ['milliner:number', ['submit', 'sign']],

@@ -10,13 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../lib/errors/error.ts';
 import { referencesOf } from './claims.ts';
 import { jobFailureOf, type StageJob } from './job.ts';
-import { now, type Deadline, type Grant } from './messages.ts';
+import { now, type Deadline, type Lease } from './messages.ts';
 import { keys, prefix } from './queues.ts';
 
 /** Milliseconds at the end of the job's lock that a lease does not use: the answer takes time to arrive. */
-const margin = 2000;
+const marginMilliseconds = 2000;
 /** Milliseconds between two attempts while another release moves the same tags. */
-const pause = 200;
+const pollMilliseconds = 200;
 
 const movingKey = (reference: string) => `${prefix}:moving:${reference}`;
 
@@ -24,7 +24,7 @@ const movingKey = (reference: string) => `${prefix}:moving:${reference}`;
  * Checks and acquires in one atomic step: the job is still this worker's, the release is not cancelled, no later
  * release has moved its tags, and no other release holds them. KEYS: lock, published, cancelled, tags.
  */
-const claim = `
+const acquireScript = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 if redis.call('SISMEMBER', KEYS[3], ARGV[3]) == 1 then return -3 end
 for i = 4, #KEYS do
@@ -37,7 +37,7 @@ for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[1], 'PX', math.max(left, 1))
 return left`;
 
 /** Releases the tags; if they were moved, records the time of the request that moved them. */
-const letGo = `
+const releaseScript = `
 for i = 2, #KEYS do
   if redis.call('GET', KEYS[i]) == ARGV[1] then
     redis.call('DEL', KEYS[i])
@@ -46,33 +46,38 @@ for i = 2, #KEYS do
 end`;
 
 /** Waits while another release holds one of the tags. */
-export async function grantTo(
+export async function acquireLease(
   redis: Redis,
   job: Job,
   token: string,
   stage: StageJob,
   signal: AbortSignal,
-): Promise<Grant> {
+): Promise<Lease> {
   const references = movedBy(stage);
   const lock = `${prefix}:${job.queueName}:${job.id}:lock`;
-  const places = [lock, keys.published, keys.cancelled, ...references.map(movingKey)];
+  const redisKeys = [lock, keys.published, keys.cancelled, ...references.map(movingKey)];
   for (;;) {
     const asked = now();
-    const own = [token, stage.data.at, stage.release, ...references];
-    const left = Number(await redis.eval(claim, places.length, ...places, ...own));
-    if (left > margin) return { until: later(asked, left - margin) };
-    if (left !== -4) return { refused: jobFailureOf(refusal(left, job, stage)) };
-    await sleep(pause, undefined, { signal });
+    const scriptArgs = [token, stage.data.at, stage.release, ...references];
+    const lifetime = Number(await redis.eval(acquireScript, redisKeys.length, ...redisKeys, ...scriptArgs));
+    if (lifetime > marginMilliseconds) return { until: later(asked, lifetime - marginMilliseconds) };
+    if (lifetime !== -4) return { refused: jobFailureOf(refusal(lifetime, job, stage)) };
+    await sleep(pollMilliseconds, undefined, { signal });
   }
 }
 
 /** Called however the job ended. */
-export async function endGrant(redis: Redis, token: string, stage: StageJob, moved: boolean): Promise<void> {
+export async function releaseLease(
+  redis: Redis,
+  token: string,
+  stage: StageJob,
+  moved: boolean,
+): Promise<void> {
   const references = movedBy(stage);
   if (references.length === 0) return;
-  const places = [keys.published, ...references.map(movingKey)];
-  const own = [token, stage.data.at, moved ? 'moved' : '', ...references];
-  await redis.eval(letGo, places.length, ...places, ...own);
+  const redisKeys = [keys.published, ...references.map(movingKey)];
+  const scriptArgs = [token, stage.data.at, moved ? 'moved' : '', ...references];
+  await redis.eval(releaseScript, redisKeys.length, ...redisKeys, ...scriptArgs);
 }
 
 /** The tags that a job moves; only the publish stage moves any. */
@@ -86,9 +91,9 @@ function later({ monotonic, wall }: Deadline, milliseconds: number): Deadline {
   return { monotonic: monotonic + milliseconds, wall: wall + milliseconds };
 }
 
-function refusal(left: number, job: Job, stage: StageJob): MillinerError {
-  if (left === -2) return superseded(stage);
-  return left === -3 ? cancelled(job) : lost(job);
+function refusal(answer: number, job: Job, stage: StageJob): MillinerError {
+  if (answer === -2) return superseded(stage);
+  return answer === -3 ? cancelled(job) : lost(job);
 }
 
 export function cancelled({ id }: Job): MillinerError {

@@ -23,7 +23,7 @@ const keyPause = 1000;
 /** A worker without a heartbeat in this time counts as dead. */
 const lifeSeconds = 10;
 
-export class Heart {
+export class Heartbeat {
   readonly #queues: Queues;
   readonly #about: About;
   readonly #consumers: ReadonlyMap<string, Consumer>;
