@@ -20,7 +20,11 @@ With --verdict, the verdicts that hang on the image now count no more: booted ag
   };
   static override flags = {
     key: Flags.string({ summary: 'the private key that signed it', helpValue: 'FILE', required: true }),
-    reason: Flags.string({ summary: 'why, shown to clients that verify the image', helpValue: 'TEXT', required: true }),
+    reason: Flags.string({
+      summary: 'why, shown to clients that verify the image',
+      helpValue: 'TEXT',
+      required: true,
+    }),
     verdict: Flags.boolean({ summary: 'only the verdicts that it booted', default: false }),
     'plain-http': Flags.boolean({ summary: 'the registry has no TLS', default: false }),
   };
