@@ -6,10 +6,10 @@ import { inParallel } from '../../lib/host/parallel.ts';
 import { readPackage } from '../../lib/rpm/package.ts';
 import { ensureToolRoot } from '../../stages/install/tool-root.ts';
 import type { VerifiedPackage } from '../../stages/layer/packages/predict.ts';
-import type { LockedPackage } from '../../stages/lock/lock-file.ts';
+import { ownPackages, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import { sayingWhich } from '../packages/error-names.ts';
-import { fetchPackages, placesOf } from '../packages/fetch.ts';
+import { fetchLocked } from '../packages/fetch.ts';
 import { checkTrust } from '../packages/verify-signatures.ts';
 import type { Context } from '../state/context.ts';
 
@@ -26,10 +26,9 @@ export async function gatherInputs(
   { locked: { loaded, answer }, arch }: { locked: LockedRecipe; arch: string },
   workDirectory: string,
 ): Promise<Inputs> {
-  const inherited = new Set(answer.base);
-  const own = answer.packages.filter(({ nevra }) => !inherited.has(nevra));
+  const own = ownPackages(answer);
   const locked = Array.isArray(answer.tools) ? answer.tools : [];
-  const files = await fetchPackages(context, [...own, ...locked], placesOf(context, loaded, arch));
+  const files = await fetchLocked(context, loaded, arch, [...own, ...locked]);
   const trust = Promise.withResolvers<void>();
   // Whoever unpacks asks for it, if he comes that far.
   trust.promise.catch(() => undefined);

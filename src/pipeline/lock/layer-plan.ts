@@ -8,10 +8,15 @@ import {
   type Plan,
   type Component,
 } from '../../stages/layer/packages/plan-layers.ts';
-import { sourceNameOf, type LockedArch, type LockedPackage } from '../../stages/lock/lock-file.ts';
+import {
+  ownPackages,
+  sourceNameOf,
+  type LockedArch,
+  type LockedPackage,
+} from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import { sayingWhich } from '../packages/error-names.ts';
-import { fetchPackages, placesOf } from '../packages/fetch.ts';
+import { fetchLocked } from '../packages/fetch.ts';
 import type { Context } from '../state/context.ts';
 
 /** The rpm database, large generated files, and the state. */
@@ -43,7 +48,7 @@ export async function describePackages(
   arch: string,
   packages: LockedPackage[],
 ): Promise<Described> {
-  const files = await fetchPackages(context, packages, placesOf(context, loaded, arch));
+  const files = await fetchLocked(context, loaded, arch, packages);
   const described = new Map<LockedPackage, RpmPackage>();
   for (const one of packages) {
     const file = files.get(one.sha256)!;
@@ -110,12 +115,8 @@ export function updateCost(before: LockedArch, now: LockedArch): UpdateCost {
   return { changedLayers: layers.length, download: sizeOf(layers.flat()), packages: sizeOf([...changed]) };
 }
 
-function packagesBySource({ packages, base }: LockedArch): Map<string, LockedPackage[]> {
-  const inherited = new Set(base);
-  return Map.groupBy(
-    packages.filter(({ nevra }) => !inherited.has(nevra)),
-    sourceNameOf,
-  );
+function packagesBySource(answer: LockedArch): Map<string, LockedPackage[]> {
+  return Map.groupBy(ownPackages(answer), sourceNameOf);
 }
 
 const year = 365.25 * 24 * 3600;

@@ -1,5 +1,5 @@
 /** What a lock has that another has not, by architecture: for whoever reviews the change. */
-import type { Lock, LockedArch, LockedPackage } from '../../stages/lock/lock-file.ts';
+import { ownPackages, type Lock, type LockedArch, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import {
   changesBetween,
   isDowngrade,
@@ -24,14 +24,9 @@ export interface ArchChanges {
 }
 
 /** What an answer does to its base's packages: those that come beside them are no change. */
-export function changesOfBase({
-  packages,
-  base,
-  removed,
-}: Pick<LockedArch, 'packages' | 'base' | 'removed'>): SetChanges {
-  const inherited = new Set(base);
-  const own = packages.filter(({ nevra }) => !inherited.has(nevra));
-  return { ...changesOfSets(new Map(removed.map((nevra) => [nevra, ''])), digestsOf(own)), added: [] };
+export function changesOfBase(answer: Pick<LockedArch, 'packages' | 'base' | 'removed'>): SetChanges {
+  const removed = new Map(answer.removed.map((nevra) => [nevra, '']));
+  return { ...changesOfSets(removed, digestsOf(ownPackages(answer))), added: [] };
 }
 
 /** An architecture that only one of them has counts as one without packages in the other. */

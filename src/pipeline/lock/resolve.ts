@@ -6,14 +6,20 @@ import type { Access } from '../../lib/http/access.ts';
 import { compareNevra } from '../../lib/rpm/evr.ts';
 import { nevraText, parseNevra } from '../../lib/rpm/package.ts';
 import { hostRpmVersion } from '../../stages/image/tool-versions.ts';
-import type { LockedArch, LockedImage, LockedPackage } from '../../stages/lock/lock-file.ts';
+import {
+  inheritedPackages,
+  ownPackages,
+  type LockedArch,
+  type LockedImage,
+  type LockedPackage,
+} from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import { groupMembers, modulesOf } from '../../stages/repo/repository.ts';
 import { moduleFilter, type ModuleFilter } from '../../stages/solve/module-filter.ts';
 import { solve, type SolvedPackage, type SolveRequest } from '../../stages/solve/solve.ts';
 import { withInstalled } from '../base/describe-tree.ts';
 import { locationIn } from '../packages/fallback-urls.ts';
-import { fetchPackages, placesOf, sha256Of } from '../packages/fetch.ts';
+import { fetchLocked, sha256Of } from '../packages/fetch.ts';
 import { openAll } from '../packages/repositories.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
@@ -61,10 +67,7 @@ export async function solveArch(
   const { exclude, pins, weakDeps } = recipe;
   const modules = moduleFilter(await modulesOf(repositories), recipe.modules ?? [], arch);
   const common = { arch, repositories, modules, exclude, pins, weakDeps, progress: context.progress };
-  const files =
-    base &&
-    inherited &&
-    (await fetchPackages(context, inherited.packages, placesOf(context, base.loaded, arch)));
+  const files = base && inherited && (await fetchLocked(context, base.loaded, arch, inherited.packages));
   // Groups stand beside package names in a recipe, marked with @.
   const [groups = [], install = []] = [true, false].map((wanted) =>
     recipe.packages.filter((word) => word.startsWith('@') === wanted),
@@ -121,18 +124,15 @@ export async function solveArch(
  * What the last answer has besides its base, as far as today's base leaves room for it: beside a package of its name
  * there is room for what stood beside one then.
  */
-function ownOf({ packages, base, image, removed }: LockedArch, inBase: readonly Named[]): LockedPackage[] {
-  const inherited = new Set(base);
-  const replaced = new Set(removed);
+function ownOf(answer: LockedArch, inBase: readonly Named[]): LockedPackage[] {
+  const replaced = new Set(answer.removed);
   const here = inBase.filter(({ nevra }) => !replaced.has(nevra));
   const there = new Set(here.map(({ nevra }) => nevra));
   const taken = new Set(here.map(nameAndArch));
-  const below = [...packages.filter(({ nevra }) => inherited.has(nevra)), ...namedIn(image)];
-  const beside = new Set(below.map(nameAndArch));
-  return packages.filter((one) => {
-    if (inherited.has(one.nevra) || there.has(one.nevra)) return false;
-    return !taken.has(nameAndArch(one)) || beside.has(nameAndArch(one));
-  });
+  const beside = new Set([...inheritedPackages(answer), ...namedIn(answer.image)].map(nameAndArch));
+  return ownPackages(answer).filter(
+    (one) => !there.has(one.nevra) && (!taken.has(nameAndArch(one)) || beside.has(nameAndArch(one))),
+  );
 }
 
 type Named = Pick<LockedPackage, 'nevra' | 'name' | 'arch'>;

@@ -2,10 +2,10 @@
 import { posix } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { nevraText, readPackage } from '../../lib/rpm/package.ts';
-import { sourceNameOf, type Lock, type LockedPackage } from '../../stages/lock/lock-file.ts';
+import { ownPackages, sourceNameOf, type Lock, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Solution, SolveRequest } from '../../stages/solve/solve.ts';
-import { fetchPackages, placesOf } from '../packages/fetch.ts';
+import { fetchLocked } from '../packages/fetch.ts';
 import type { Context } from '../state/context.ts';
 
 /** Packages of the last lock, as the solver takes them. */
@@ -24,7 +24,7 @@ export async function keepPackages(
   packages: LockedPackage[],
   update: readonly string[],
 ): Promise<Keep> {
-  const files = await fetchPackages(context, packages, placesOf(context, loaded, arch));
+  const files = await fetchLocked(context, loaded, arch, packages);
   const paths = packages.map(({ sha256 }) => files.get(sha256)!);
   const headers = await Promise.all(paths.map((path) => readPackage(path)));
   const moving = packages.filter((one) => update.some((word) => isMeant(word, one)));
@@ -55,13 +55,10 @@ function isMeant(word: string, one: LockedPackage): boolean {
 export function checkMeant(words: readonly string[], locks: (Lock | undefined)[], path: string): void {
   const arches = locks.flatMap((lock) => Object.values(lock?.arches ?? {}));
   for (const word of words) {
-    const own = arches.flatMap(({ packages, base, tools }) => {
-      const inherited = new Set(base);
-      return [
-        ...packages.filter(({ nevra }) => !inherited.has(nevra)),
-        ...(Array.isArray(tools) ? tools : []),
-      ];
-    });
+    const own = arches.flatMap((answer) => [
+      ...ownPackages(answer),
+      ...(Array.isArray(answer.tools) ? answer.tools : []),
+    ]);
     if (own.some((one) => isMeant(word, one))) continue;
     const ofBase = arches.some(({ packages }) => packages.some((one) => isMeant(word, one)));
     throw new MillinerError(

@@ -24,7 +24,7 @@ const parallel = 6;
 const largestPackage = 16 * 1024 ** 3;
 
 /** Where to look for locked packages. */
-export interface Places {
+interface Places {
   /** What a URL without a scheme is relative to. */
   lockDirectory: string;
   elsewhere: Elsewhere;
@@ -32,21 +32,18 @@ export interface Places {
   access: (repository: string) => Promise<Access>;
 }
 
-/** Of the packages that a recipe's lock has. */
-export function placesOf(context: Context, loaded: LoadedRecipe, arch: string): Places {
-  return {
+/** Of packages that a recipe's lock has: the path of each one's verified file, by sha256. */
+export async function fetchLocked(
+  context: Context,
+  loaded: LoadedRecipe,
+  arch: string,
+  packages: readonly LockedPackage[],
+): Promise<Map<string, string>> {
+  const places: Places = {
     lockDirectory: dirname(loaded.lockPath),
     elsewhere: elsewhere(context, loaded, arch),
     access: accessTo(context, loaded.recipe, arch),
   };
-}
-
-/** Gives the path of each package's verified file, by sha256. */
-export async function fetchPackages(
-  context: Context,
-  packages: LockedPackage[],
-  places: Places,
-): Promise<Map<string, string>> {
   const wanted = [...new Map(packages.map((one) => [one.sha256, one])).values()];
   const moved = new Set<string>();
   let done = 0;

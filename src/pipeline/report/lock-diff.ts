@@ -10,7 +10,7 @@ import type { Replaced } from '../../stages/lock/package-changes.ts';
 import { RecipeReader, type LoadedRecipe } from '../../stages/recipe/load.ts';
 import { changesOfLocks, type ArchChanges, type SetChanges } from '../lock/lock-changes.ts';
 import { newEntries, type ChangelogEntry } from '../packages/changelog.ts';
-import { fetchPackages, placesOf } from '../packages/fetch.ts';
+import { fetchLocked } from '../packages/fetch.ts';
 import type { Context } from '../state/context.ts';
 import { advisoriesOf, type ReportedAdvisory } from './advisories.ts';
 
@@ -124,7 +124,7 @@ async function bring({ context, arch, chain }: Comparison, one: LockedPackage, s
   const loaded = chain.at(-1);
   if (!loaded) return;
   try {
-    await fetchPackages(context, [one], placesOf(context, { ...loaded, lockPath: side.path }, arch));
+    await fetchLocked(context, { ...loaded, lockPath: side.path }, arch, [one]);
   } catch (error) {
     if (!(error instanceof MillinerError) || !outOfReach.has(error.code)) throw error;
     context.progress.warn(`no changelog: ${error.message}`);

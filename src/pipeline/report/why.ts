@@ -2,7 +2,7 @@
 import { pathToFileURL } from 'node:url';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { hostArch } from '../../lib/host/arch.ts';
-import { readLock, type LockedArch } from '../../stages/lock/lock-file.ts';
+import { inheritedPackages, ownPackages, readLock, type LockedArch } from '../../stages/lock/lock-file.ts';
 import { loadChain, type LoadedRecipe } from '../../stages/recipe/load.ts';
 import { groupMembers, modulesOf, type OpenedRepository } from '../../stages/repo/repository.ts';
 import type { Reason, WhyNot } from '../../stages/solve/explain.ts';
@@ -13,7 +13,7 @@ import { ensureBase } from '../base/ensure-base.ts';
 import { checkFresh } from '../lock/freshness.ts';
 import { pinnedImage } from '../lock/locked-base.ts';
 import { isNamed } from '../lock/update.ts';
-import { fetchPackages, placesOf } from '../packages/fetch.ts';
+import { fetchLocked } from '../packages/fetch.ts';
 import { openAll } from '../packages/repositories.ts';
 import type { Context } from '../state/context.ts';
 
@@ -110,12 +110,9 @@ async function ask<T>(
   fn: (own: string[], installed: string[]) => Promise<T>,
 ): Promise<T> {
   const { source } = loaded;
-  const files = await fetchPackages(context, answer.packages, placesOf(context, loaded, arch));
-  const inherited = new Set(answer.base);
-  const [own, below] = [false, true].map((isBase) =>
-    answer.packages
-      .filter(({ nevra }) => inherited.has(nevra) === isBase)
-      .map(({ sha256 }) => files.get(sha256)!),
+  const files = await fetchLocked(context, loaded, arch, answer.packages);
+  const [own, below] = [ownPackages(answer), inheritedPackages(answer)].map((packages) =>
+    packages.map(({ sha256 }) => files.get(sha256)!),
   );
   const image = source && (await ensureBase(context, source, arch, pinnedImage(source, undefined, answer)));
   return withInstalled(context, image, answer.image?.packages, (headers) =>

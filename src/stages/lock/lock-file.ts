@@ -150,6 +150,21 @@ function contentDigest(content: Omit<Lock, 'digest'>): Digest {
   return canonicalDigest(content);
 }
 
+/** What a recipe adds to its base. */
+export function ownPackages({ packages, base }: Pick<LockedArch, 'packages' | 'base'>): LockedPackage[] {
+  const inherited = new Set(base);
+  return packages.filter(({ nevra }) => !inherited.has(nevra));
+}
+
+/** What a recipe has from its base. */
+export function inheritedPackages({
+  packages,
+  base,
+}: Pick<LockedArch, 'packages' | 'base'>): LockedPackage[] {
+  const inherited = new Set(base);
+  return packages.filter(({ nevra }) => inherited.has(nevra));
+}
+
 /** The name of the source package; the package's own name if it does not record one. */
 export function sourceNameOf({ sourceRpm, name }: Pick<LockedPackage, 'sourceRpm' | 'name'>): string {
   return /^(.+)-[^-]+-[^-]+\.(?:no)?src\.rpm$/.exec(sourceRpm)?.[1] ?? name;
