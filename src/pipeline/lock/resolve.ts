@@ -14,8 +14,7 @@ import {
   type LockedPackage,
 } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
-import { groupMembers, modulesOf } from '../../stages/repo/repository.ts';
-import { moduleFilter, type ModuleFilter } from '../../stages/solve/module-filter.ts';
+import type { ModuleFilter } from '../../stages/solve/module-filter.ts';
 import { solve, type SolvedPackage, type SolveRequest } from '../../stages/solve/solve.ts';
 import { withInstalled } from '../base/describe-tree.ts';
 import { locationIn } from '../packages/fallback-urls.ts';
@@ -26,6 +25,7 @@ import type { Context } from '../state/context.ts';
 import { changesOfBase } from './lock-changes.ts';
 import { goneFrom, lockedImage, refuseReplaced, withoutPackages } from './locked-base.ts';
 import type { LockedRecipe } from './locked-recipe.ts';
+import { solveRequest } from './solve-request.ts';
 import { keepPackages, remaining } from './update.ts';
 
 export type LockedBase = Pick<LockedRecipe, 'loaded' | 'lock'>;
@@ -64,15 +64,8 @@ export async function solveArch(
   const accesses = new Map(repositories.map((one) => [one.name, one.access]));
   const place = { directory: dirname(loaded.lockPath), bases, accesses };
   const locate = (found: SolvedPackage[]) => lockedPackages(context, found, place);
-  const { exclude, pins, weakDeps } = recipe;
-  const modules = moduleFilter(await modulesOf(repositories), recipe.modules ?? [], arch);
-  const common = { arch, repositories, modules, exclude, pins, weakDeps, progress: context.progress };
+  const request = await solveRequest(context, recipe, arch, repositories);
   const files = base && inherited && (await fetchLocked(context, base.loaded, arch, inherited.packages));
-  // Groups stand beside package names in a recipe, marked with @.
-  const [groups = [], install = []] = [true, false].map((wanted) =>
-    recipe.packages.filter((word) => word.startsWith('@') === wanted),
-  );
-  const members = await groupMembers(repositories, groups, arch);
   const inBase = inherited?.packages ?? [];
   const below = image && (inherited?.image ?? lockedImage(image));
   const mine = last && ownOf(last.answer, [...inBase, ...namedIn(below)]);
@@ -81,21 +74,14 @@ export async function solveArch(
   const here = inBase.filter(({ nevra }) => !replaced.has(nevra)).map(({ sha256 }) => files!.get(sha256)!);
   const theirs = below?.packages.filter((nevra) => !replaced.has(nevra));
   const solved = await withInstalled(context, image, theirs, (headers) =>
-    solve({
-      ...common,
-      subject: recipe.name,
-      install,
-      members,
-      installed: [...headers, ...here],
-      ...(keep && { kept: keep.solver }),
-    }),
+    solve({ ...request, installed: [...headers, ...here], ...(keep && { kept: keep.solver }) }),
   );
   for (const name of solved.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
   const gone = new Set([...replaced, ...solved.removed.map(nevraText)]);
   const [removed, kept] = [true, false].map((away) => inBase.filter(({ nevra }) => gone.has(nevra) === away));
   const staying = remaining(keep, solved);
   const own = [...staying, ...(await locate(solved.packages))];
-  const tools = await solveTools(context, loaded, arch, { common, locate, last });
+  const tools = await solveTools(context, loaded, arch, { request, locate, last });
   const built = [
     image?.epoch ?? 0,
     ...solved.packages.map(({ buildTime }) => buildTime),
@@ -115,7 +101,7 @@ export async function solveArch(
   return {
     answer,
     own,
-    modules,
+    modules: request.modules,
     newest: Math.max(0, ...built),
   };
 }
@@ -149,7 +135,8 @@ function nameAndArch({ name, arch }: Named): string {
 }
 
 interface ToolRequest {
-  common: Omit<SolveRequest, 'install' | 'installed'>;
+  /** What the image itself was asked for. */
+  request: SolveRequest;
   locate: (found: SolvedPackage[]) => Promise<LockedPackage[]>;
   last: LastAnswer | undefined;
 }
@@ -158,7 +145,7 @@ async function solveTools(
   context: Context,
   loaded: LoadedRecipe,
   arch: string,
-  { common, locate, last }: ToolRequest,
+  { request, locate, last }: ToolRequest,
 ): Promise<LockedArch['tools']> {
   const { name, tools } = loaded.recipe;
   if (tools === 'host') return { host: await hostRpmVersion() };
@@ -168,13 +155,13 @@ async function solveTools(
       ? await keepPackages(context, loaded, arch, locked, last.update)
       : undefined;
   const solution = await solve({
-    ...common,
+    ...request,
     subject: `${name}'s tool root (tools: in the recipe)`,
     exclude: [],
     pins: {},
     weakDeps: false,
     install: tools.packages,
-    installed: [],
+    members: [],
     ...(keep && { kept: keep.solver }),
   });
   return [...remaining(keep, solution), ...(await locate(solution.packages))].toSorted(compareNevra);

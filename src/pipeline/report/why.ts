@@ -4,14 +4,14 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import { hostArch } from '../../lib/host/arch.ts';
 import { inheritedPackages, ownPackages, readLock, type LockedArch } from '../../stages/lock/lock-file.ts';
 import { loadChain, type LoadedRecipe } from '../../stages/recipe/load.ts';
-import { groupMembers, modulesOf, type OpenedRepository } from '../../stages/repo/repository.ts';
+import type { OpenedRepository } from '../../stages/repo/repository.ts';
 import type { Reason, WhyNot } from '../../stages/solve/explain.ts';
-import { moduleFilter } from '../../stages/solve/module-filter.ts';
-import { solve, whyNot, type SolveRequest } from '../../stages/solve/solve.ts';
+import { solve, whyNot } from '../../stages/solve/solve.ts';
 import { withInstalled } from '../base/describe-tree.ts';
 import { ensureBase } from '../base/ensure-base.ts';
 import { checkFresh } from '../lock/freshness.ts';
 import { pinnedImage } from '../lock/locked-base.ts';
+import { isGroup, solveRequest, wantedBy } from '../lock/solve-request.ts';
 import { isNamed } from '../lock/update.ts';
 import { fetchLocked } from '../packages/fetch.ts';
 import { openAll } from '../packages/repositories.ts';
@@ -59,11 +59,15 @@ export async function explainPresence(
     });
   }
   // Its own packages are all that can be chosen from: the answer is the lock's, whatever repositories have by now.
-  const { reasons } = await context.content.lease(() =>
-    ask(locked, (own, installed) =>
-      question(locked, [onlyThese(own)]).then((request) => solve({ ...request, installed, explain: true })),
-    ),
-  );
+  const { reasons } = await context.content.lease(async () => {
+    const { recipe: asking } = loaded;
+    // Who belongs to a group is in the repositories alone.
+    const known = asking.packages.some(isGroup) ? await openAll(context, asking, locked.arch) : [];
+    const wanted = { ...(await wantedBy(asking, locked.arch, known)), progress: context.progress };
+    return ask(locked, (own, installed) =>
+      solve({ ...wanted, repositories: [onlyThese(own)], installed, explain: true }),
+    );
+  });
   const packages = found.map((nevra) => ({ nevra, steps: stepsFrom(nevra, reasons) }));
   return { name: loaded.recipe.name, arch: locked.arch, word, packages };
 }
@@ -79,9 +83,7 @@ export async function explainAbsence(
   const { loaded } = locked;
   const answer = await context.content.lease(async () => {
     const repositories = await openAll(context, loaded.recipe, locked.arch);
-    const { exclude, pins } = loaded.recipe;
-    const modules = moduleFilter(await modulesOf(repositories), loaded.recipe.modules ?? [], locked.arch);
-    const request = { ...(await question(locked, repositories)), exclude, pins, modules };
+    const request = await solveRequest(context, loaded.recipe, locked.arch, repositories);
     return ask(locked, (own, installed) =>
       whyNot({ ...request, installed, kept: { files: own, update: [] } }, word),
     );
@@ -118,27 +120,6 @@ async function ask<T>(
   return withInstalled(context, image, answer.image?.packages, (headers) =>
     fn(own!, [...headers, ...below!]),
   );
-}
-
-/** What the recipe asks for. */
-async function question(
-  { context, loaded, arch }: Locked,
-  repositories: readonly OpenedRepository[],
-): Promise<SolveRequest> {
-  const { recipe } = loaded;
-  const isGroup = (word: string) => word.startsWith('@');
-  const groups = recipe.packages.filter(isGroup);
-  // Who belongs to a group is in the repositories alone.
-  const known = groups.length > 0 ? await openAll(context, recipe, arch) : [];
-  return {
-    subject: recipe.name,
-    arch,
-    repositories,
-    install: recipe.packages.filter((word) => !isGroup(word)),
-    members: await groupMembers(known, groups, arch),
-    weakDeps: recipe.weakDeps,
-    progress: context.progress,
-  };
 }
 
 /** A repository of packages that are here. */
