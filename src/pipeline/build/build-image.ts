@@ -1,21 +1,18 @@
 /**
  * Builds one image from its locked packages: fetches, verifies and installs them, writes layers, and records the image.
  */
-import { join } from 'node:path';
 import type { IdRange } from '../../lib/container/userns.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { databasePath } from '../../lib/rpm/database-path.ts';
 import { inheritConfig, makeImage, type ImageLayer } from '../../stages/image/image.ts';
 import type { Sandbox } from '../../stages/install/sandbox.ts';
 import { targetFull } from '../../stages/install/transaction.ts';
-import { compressionOf } from '../../stages/layer/compress/compress.ts';
 import { parentAsFound } from '../../stages/layer/diff/parent.ts';
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
 import { withIds, type Ids } from '../../stages/lock/id-ledger.ts';
 import { bytesOf, durationOf } from '../../stages/recipe/schema.ts';
 import { withReason } from '../../stages/snapshot/snapshotter.ts';
 import { holdToDigest } from '../base/hold-to-digest.ts';
-import { LayerWorkers } from '../base/layer-workers.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import { isImage, type BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
@@ -25,13 +22,12 @@ import { diskOf, withActive } from '../state/snapshots.ts';
 import { readTree, storeTree } from '../state/trees.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { buildKeyOf } from './build-key.ts';
+import { ImageLayers } from './image-layers.ts';
 import { gatherInputs, type Inputs } from './inputs.ts';
 import { installImage, type InstalledImage } from './install.ts';
-import { PackageLayers } from './package-layers.ts';
-import { plannedLayers, predictAfter, predictBefore } from './predict-layers.ts';
 import { describeState } from './state-report.ts';
 import { testPlanOf } from './test-plan.ts';
-import { writeLayers, type WrittenLayers } from './write-layers.ts';
+import type { WrittenLayers } from './write-layers.ts';
 
 export interface Job {
   locked: LockedRecipe;
@@ -69,15 +65,9 @@ async function buildIn(
   const startPath = job.base?.dbPath ?? databasePath(own, toolPackages);
   const disk = diskOf(context, id, bytesOf(install.disk));
   const parent = job.base && (await parentTree(context, job.base.tree, id));
-  const compression = compressionOf(loaded.recipe.layers);
-  const toRead = own.reduce((sum, { payload }) => sum + payload.size, 0);
-  await using layerWorkers = await LayerWorkers.open(context, join(directory, 'layers'), toRead);
-  await using packageLayers = new PackageLayers(context, compression, layerWorkers);
-  const beginLayers = async () => {
-    const expected = await predictBefore(packages, loaded.recipe, { target, parent });
-    packageLayers.begin(plannedLayers(job.locked.answer, expected));
-  };
-  await beginLayers();
+  const toLayer = { locked: job.locked, packages, target, parent };
+  await using layers = await ImageLayers.open(context, toLayer, directory);
+  await layers.begin();
   const { epoch } = lock;
   const limits = { disk, timeout: durationOf(install.timeout), memory: bytesOf(install.memory) };
   const ids = await guestIdsOf(context);
@@ -87,20 +77,13 @@ async function buildIn(
   const { base, image, removed } = job.locked.answer;
   const kept = [...base, ...(image?.packages ?? [])];
   const common = { loaded, arch: job.arch, epoch, parent, dbPath: startPath, ledger: job.ledger };
-  const plan = { ...common, packages: own, kept, removed, onInstalled: beginLayers };
+  const plan = { ...common, packages: own, kept, removed, onInstalled: () => layers.begin() };
   // Awaited here, because the workers are disposed of at the end of this scope.
   const build = async () => {
     const installed = await installImage(context, sandbox, plan);
     context.signal?.throwIfAborted();
     context.progress.step('writing the layers');
-    const { tree, dbPath, differences, isInstalled } = installed;
-    const outcome = { target, tree, dbPath, differences, isInstalled };
-    const predicted = await predictAfter(packages, outcome);
-    const planned = plannedLayers(job.locked.answer, predicted);
-    const { isKnown } = predicted;
-    const made = { ...outcome, isKnown, parent, planned, compression, packageLayers, layerWorkers };
-    const written = await writeLayers(context, { recipe: loaded.recipe.name, ...made });
-    return finish(context, job, { id, installed, written });
+    return finish(context, job, { id, installed, written: await layers.finish(installed) });
   };
   return await withReason(context.snapshots, () => build().catch(asTargetError(sandbox)));
 }

@@ -1,0 +1,77 @@
+/** The layers of one image, made while rpm is at work: of what its packages are expected to be, then of what they are. */
+import { join } from 'node:path';
+import { compressionOf, type Compression } from '../../stages/layer/compress/compress.ts';
+import type { VerifiedPackage } from '../../stages/layer/packages/predict.ts';
+import type { Tree } from '../../stages/layer/tree.ts';
+import { LayerWorkers } from '../base/layer-workers.ts';
+import type { LockedRecipe } from '../lock/locked-recipe.ts';
+import type { Context } from '../state/context.ts';
+import type { InstalledImage } from './install.ts';
+import { PackageLayers } from './package-layers.ts';
+import { plannedLayers, predictAfter, predictBefore } from './predict-layers.ts';
+import { writeLayers, type WrittenLayers } from './write-layers.ts';
+
+interface ImageToLayer {
+  locked: LockedRecipe;
+  /** What the recipe adds to its base. */
+  packages: VerifiedPackage[];
+  /** Where the tree is mounted. */
+  target: string;
+  /** The base's tree. */
+  parent: Tree | undefined;
+}
+
+export class ImageLayers {
+  readonly #context: Context;
+  readonly #image: ImageToLayer;
+  readonly #compression: Compression;
+  readonly #workers: LayerWorkers;
+  readonly #packageLayers: PackageLayers;
+
+  private constructor(context: Context, image: ImageToLayer, workers: LayerWorkers) {
+    this.#context = context;
+    this.#image = image;
+    this.#compression = compressionOf(image.locked.loaded.recipe.layers);
+    this.#workers = workers;
+    this.#packageLayers = new PackageLayers(context, this.#compression, workers);
+  }
+
+  static async open(context: Context, image: ImageToLayer, workDirectory: string): Promise<ImageLayers> {
+    const toRead = image.packages.reduce((sum, one) => sum + one.package.payload.size, 0);
+    return new ImageLayers(
+      context,
+      image,
+      await LayerWorkers.open(context, join(workDirectory, 'layers'), toRead),
+    );
+  }
+
+  /** With the owners that the tree has by now: before the transaction, and again when it has made users and groups. */
+  async begin(): Promise<void> {
+    const { locked, packages } = this.#image;
+    const expected = await predictBefore(packages, locked.loaded.recipe, this.#image);
+    this.#packageLayers.begin(plannedLayers(locked.answer, expected));
+  }
+
+  /** Makes again what rpm or a scriptlet has made otherwise. Throws as writeLayers does. */
+  async finish(installed: InstalledImage): Promise<WrittenLayers> {
+    const { locked, packages, target, parent } = this.#image;
+    const predicted = await predictAfter(packages, { target, ...installed });
+    return writeLayers(this.#context, {
+      recipe: locked.loaded.recipe.name,
+      target,
+      tree: installed.tree,
+      parent,
+      planned: plannedLayers(locked.answer, predicted),
+      packageLayers: this.#packageLayers,
+      layerWorkers: this.#workers,
+      dbPath: installed.dbPath,
+      compression: this.#compression,
+      isKnown: predicted.isKnown,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#packageLayers[Symbol.asyncDispose]();
+    await this.#workers[Symbol.asyncDispose]();
+  }
+}
