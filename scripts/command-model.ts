@@ -17,7 +17,7 @@ export interface Flag {
   env?: string | undefined;
 }
 
-export interface Argument {
+interface Argument {
   name: string;
   summary: string;
   isRequired: boolean;
@@ -36,7 +36,7 @@ export interface Command {
   examples: string[];
 }
 
-export interface Topic {
+interface Topic {
   name: string;
   summary: string;
 }

@@ -15,7 +15,7 @@ const recipeName = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/);
 const reference = z.string().min(1).max(1000);
 const count = z.int().min(0);
 
-export const releaseSchema = z.strictObject({
+const releaseSchema = z.strictObject({
   version: z.literal(2),
   /** Milliseconds since 1970. A tag never goes back to an earlier request. */
   at: z.int().positive(),

@@ -7,6 +7,6 @@ export interface Subject {
   job?: string | undefined;
 }
 
-export type Level = 'info' | 'warn' | 'error';
+type Level = 'info' | 'warn' | 'error';
 
 export type Log = (level: Level, message: string, subject?: Subject) => void;

@@ -18,7 +18,7 @@ import { fillReferences, refuseOneForAll, refuseShared } from './release-referen
 import { forged } from './sealed.ts';
 
 /** BullMQ's numbers: lower goes first. */
-export const priorities = { high: 1, normal: 10, low: 100 } as const;
+const priorities = { high: 1, normal: 10, low: 100 } as const;
 
 export interface Submission {
   recipes: readonly string[];

@@ -43,7 +43,7 @@ export interface CycloneDx {
   compositions?: { aggregate: string }[];
 }
 
-export interface Component {
+interface Component {
   type: string;
   name: string;
   version?: string;

@@ -41,7 +41,7 @@ export async function trixie(
 }
 
 /** The same as an argument list, for a test that starts the program itself and lets it run. */
-export async function trixieCommand(
+async function trixieCommand(
   program: string,
   args: readonly string[],
 ): Promise<[string, ...string[]]> {
@@ -50,7 +50,7 @@ export async function trixieCommand(
 }
 
 /** The directory with the unpacked packages, complete: whoever comes while another makes it waits. */
-export async function trixieTree(): Promise<string> {
+async function trixieTree(): Promise<string> {
   const { stdout: architecture } = await run('dpkg', ['--print-architecture']);
   const key = sha256Text(JSON.stringify([suite, architecture, packages, unneeded])).slice(0, 16);
   const tree = join(cache, 'trixie', key);

@@ -16,7 +16,7 @@ export interface Condition {
   op: 'SCMP_CMP_MASKED_EQ' | 'SCMP_CMP_EQ' | 'SCMP_CMP_GT';
 }
 
-export interface Rule {
+interface Rule {
   names: readonly string[];
   action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO';
   errnoRet?: number;

@@ -2,7 +2,7 @@
 import { exitCodes } from './exit-codes.ts';
 import { errorTable, type ErrorCode } from './table.ts';
 
-export { exitCodes, type ExitKind } from './exit-codes.ts';
+export { exitCodes } from './exit-codes.ts';
 export { errorTable, type ErrorCode } from './table.ts';
 
 export interface ErrorOptions {

@@ -12,7 +12,7 @@ const UMOUNT_NOFOLLOW = 0x8;
 const unmountAttempts = 20;
 const unmountPauseMilliseconds = 50;
 
-export type { MountSpec, OverlaySpec, PlainSpec } from './mount-spec.ts';
+export type { MountSpec, PlainSpec } from './mount-spec.ts';
 
 /** One line of mountinfo (proc_pid_mountinfo(5)). */
 export interface MountedAt {

@@ -7,7 +7,7 @@ import { readScriptlets, type Scriptlet } from './scriptlets.ts';
 import { fileStates } from './settled-states.ts';
 import { headerTags } from './tags.ts';
 
-export type FileState = (typeof fileStates)[number] | 'missing';
+type FileState = (typeof fileStates)[number] | 'missing';
 
 export interface InstalledPackage extends PackageInfo {
   /** The row of the database. */

@@ -26,7 +26,7 @@ const flagBits = {
   readme: 1 << 8,
   artifact: 1 << 12,
 } as const;
-export type FileFlags = Readonly<Record<keyof typeof flagBits, boolean>>;
+type FileFlags = Readonly<Record<keyof typeof flagBits, boolean>>;
 
 export type DigestAlgorithm = 'md5' | 'sha1' | 'sha224' | 'sha256' | 'sha384' | 'sha512';
 /** OpenPGP's numbers (RFC 4880, 9.4), as in FILEDIGESTALGO and PAYLOADDIGESTALGO. */

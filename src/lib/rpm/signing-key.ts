@@ -31,7 +31,7 @@ export interface SigningKey {
  * self-signed name, or a subkey has no primary key that signed it. So it is unknown whether the key was revoked or has
  * expired.
  */
-export type KeyFault = 'revoked' | 'invalid';
+type KeyFault = 'revoked' | 'invalid';
 
 export interface Refusal {
   problem: 'revoked-key' | 'invalid-key' | 'expired-key' | 'early-key' | 'other-key-use';

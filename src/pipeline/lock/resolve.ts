@@ -31,7 +31,7 @@ import { keepPackages, remaining } from './update.ts';
 export type LockedBase = Pick<LockedRecipe, 'loaded' | 'lock'>;
 
 /** What stays as it is, but for packages that one of the words means and what they need. */
-export interface LastAnswer {
+interface LastAnswer {
   answer: LockedArch;
   update: readonly string[];
 }

@@ -14,7 +14,7 @@ import { fetchLocked } from '../packages/fetch.ts';
 import type { Context } from '../state/context.ts';
 import { advisoriesOf, type ReportedAdvisory } from './advisories.ts';
 
-export interface UpdatedPackage extends Replaced {
+interface UpdatedPackage extends Replaced {
   /** Newer than the newest of the old package, newest first; absent where a file of the two is out of reach. */
   changelog?: ChangelogEntry[];
 }

@@ -70,7 +70,7 @@ function isAccepted({ kind }: SigningKey): boolean {
 }
 
 /** Throws KEY_FILE_INVALID. */
-export async function readKeyFile(path: string): Promise<Buffer> {
+async function readKeyFile(path: string): Promise<Buffer> {
   return readFile(path).catch((error: NodeJS.ErrnoException) => {
     const hint = 'Name a key file, or make a new pair with milliner key generate.';
     throw refused(path, `cannot be read: ${error.code}`, hint, error);

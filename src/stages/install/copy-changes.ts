@@ -8,7 +8,7 @@ import { below, type ByteString } from '../../lib/host/paths.ts';
 import { fileType, type RpmFile } from '../../lib/rpm/file-list.ts';
 import type { Owners } from './accounts.ts';
 
-export type CopiedFile = Pick<RpmFile, 'path' | 'mode' | 'user' | 'group' | 'flags'>;
+type CopiedFile = Pick<RpmFile, 'path' | 'mode' | 'user' | 'group' | 'flags'>;
 
 export interface CopyContext {
   /** Parent of the directory that was mounted. */

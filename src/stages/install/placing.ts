@@ -12,12 +12,12 @@ interface OwnedPath {
   owner: string;
 }
 
-export interface DirectoryToMake extends OwnedPath {
+interface DirectoryToMake extends OwnedPath {
   /** Octal. */
   mode: string;
 }
 
-export interface LinkToMake extends OwnedPath {
+interface LinkToMake extends OwnedPath {
   target: string;
 }
 

@@ -25,7 +25,7 @@ export interface Message {
   only?: 'lua' | 'macros';
 }
 
-export type RpmVersion = '4.14' | '4.16' | '4.18' | '4.20' | '6.0';
+type RpmVersion = '4.14' | '4.16' | '4.18' | '4.20' | '6.0';
 const all = { since: '4.14', until: '6.0' } as const;
 
 /** Such as %post(name-1-1.noarch); NEVRAs have no brackets and no spaces. */

@@ -38,7 +38,7 @@ const keyFile = z
 
 const place = z.string().min(1);
 
-export const repository = z
+const repository = z
   .strictObject({
     name: z.string().regex(/^[A-Za-z0-9._-]+$/, 'letters, digits and . _ -'),
     baseurl: z.union([place, z.array(place).min(1)]).optional(),

@@ -5,7 +5,7 @@ import { archesFor } from '../../lib/host/arch.ts';
 import { decompressed } from './decompress.ts';
 import { childOf, childrenOf, parseXml, textOf, type Element } from './xml.ts';
 
-export interface GroupPackage {
+interface GroupPackage {
   name: string;
   type: string;
   /** Chosen only together with this package; usually ''. */
@@ -16,13 +16,13 @@ export interface GroupPackage {
   baseArchOnly: boolean;
 }
 
-export interface Group {
+interface Group {
   id: string;
   name: string;
   packages: GroupPackage[];
 }
 
-export interface Environment {
+interface Environment {
   id: string;
   name: string;
   /** IDs of its mandatory groups. */

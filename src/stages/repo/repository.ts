@@ -21,7 +21,7 @@ import { authorityOf } from './vouching.ts';
 
 export type { OpenOptions, RepositoryDefinition } from './definition.ts';
 
-export interface DirectoryRepository extends Opened {
+interface DirectoryRepository extends Opened {
   kind: 'rpms';
   /** Paths of all .rpm files, sorted. */
   files: readonly string[];

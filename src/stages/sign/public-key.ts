@@ -30,7 +30,7 @@ const rsaBits = { min: 2048, max: 4096 };
 /** Smaller exponents make forgery easy if padding is checked carelessly; they have long been out of use. */
 const minExponent = 65_537n;
 
-export const acceptedKinds = 'ECDSA on P-256, P-384 or P-521, RSA of 2048 to 4096 bits, or Ed25519';
+const acceptedKinds = 'ECDSA on P-256, P-384 or P-521, RSA of 2048 to 4096 bits, or Ed25519';
 
 /** Throws KEY_FILE_INVALID. */
 export function readPublicKey(pem: string, name = 'the public key'): PublicKey {

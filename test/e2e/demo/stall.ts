@@ -34,7 +34,7 @@ interface Manifest {
 
 const spdx = 'spdxjson';
 const cyclonedx = 'cyclonedx';
-export const verdict = 'https://in-toto.io/attestation/test-result/v0.1';
+const verdict = 'https://in-toto.io/attestation/test-result/v0.1';
 const signature = 'https://sigstore.dev/cosign/sign/v1';
 
 /** Whether the clients that copy images take it. */

@@ -31,7 +31,7 @@ export interface MachineOptions {
   onLine?: (line: string) => void;
 }
 
-export interface Ended {
+interface Ended {
   /** Undefined where it was powered off before the command had ended. */
   exitCode: number | undefined;
   output: string;

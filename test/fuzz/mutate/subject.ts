@@ -4,7 +4,7 @@ import type { Random } from '../../helpers/random.ts';
 import type { Originals } from './original-files.ts';
 
 /** A file; readers tell compressions by the ending of its name. */
-export interface Input {
+interface Input {
   ending: string;
   bytes: Buffer;
 }

@@ -84,7 +84,7 @@ export const acl = Buffer.concat([
 ]);
 
 /** cap_net_raw=ep (linux/capability.h, VFS_CAP_REVISION_2). */
-export const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex');
+const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex');
 
 const oddNames = ['with space', 'tab\there', 'new\nline', 'colon:comma,back\\slash', 'ünïcode'];
 

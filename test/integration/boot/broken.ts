@@ -2,7 +2,7 @@
 import type { CauseCode } from '../../../src/stages/boot/verdict.ts';
 import { answers, booted, listens, plain, runsUntilAsked, service, type Variant } from './pieces.ts';
 
-export interface BrokenVariant extends Variant {
+interface BrokenVariant extends Variant {
   /** The one cause that its verdict gives. */
   cause: CauseCode;
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { redisPassword, RedisServer } from '../../helpers/redis-server.ts';
 import type { Road } from './cuttable-route.ts';
 
-export interface Ground {
+interface Ground {
   server: RedisServer;
   road: Road;
   /** Of where the server speaks TLS: what makeExpired has made. */

@@ -12,7 +12,7 @@ import { plainEndpoint } from '../../helpers/registry/plain-endpoint.ts';
 import { account } from '../../helpers/registry/registry-server.ts';
 
 export const operations = ['push', 'pull', 'sign', 'verify', 'base', 'resume', 'retention'] as const;
-export type Operation = (typeof operations)[number];
+type Operation = (typeof operations)[number];
 export type Row = Record<Operation, string>;
 
 export interface Ground {

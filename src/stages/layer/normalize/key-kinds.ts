@@ -5,7 +5,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { hasJavaKey } from './java-keystore.ts';
 
-export interface KeyKind {
+interface KeyKind {
   kind: string;
   /** Without leading slash. If `content` is given too, both must match. */
   path?: RegExp;

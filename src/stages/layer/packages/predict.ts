@@ -41,7 +41,7 @@ export interface Surroundings {
   ownerAt: (file: RpmFile, path: ByteString) => Owner | undefined;
 }
 
-export interface Owner {
+interface Owner {
   uid: number;
   gid: number;
 }

@@ -9,7 +9,7 @@ import { list } from './repair.ts';
 import { ThinMetadata } from './thin-database.ts';
 import { startPool, withPoolLock } from './thin-pool.ts';
 
-export interface SnapshotCost {
+interface SnapshotCost {
   name: string;
   kind: string;
   /** Bytes of the pool that the snapshot uses, shared ones included. */

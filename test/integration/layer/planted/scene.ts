@@ -98,5 +98,5 @@ export class Scene {
   }
 }
 
-export const productOf = (kind: Kind): string => `planted-${kind.replace(':', '-')}`;
+const productOf = (kind: Kind): string => `planted-${kind.replace(':', '-')}`;
 export const blobsOf = (state: string): string => join(state, 'blobs', 'sha256');

@@ -82,7 +82,7 @@ export async function dnfs(all: readonly Written[]): Promise<Answer[]> {
   return JSON.parse(stdout) as Answer[];
 }
 
-export const isSame = (a: Answer, b: Answer) =>
+const isSame = (a: Answer, b: Answer) =>
   a.solved === b.solved &&
   String(a.packages) === String(b.packages) &&
   String(a.removed) === String(b.removed);

@@ -21,7 +21,7 @@ function parse(text: string): Dependency {
   return flag === undefined || evr === undefined ? { name } : { name, flags: flagNames[flag]!, evr };
 }
 
-export const fileName = ({ name, epoch, version, release, arch }: UniversePackage) =>
+const fileName = ({ name, epoch, version, release, arch }: UniversePackage) =>
   `${name}-${epoch}-${version}-${release}.${arch}.rpm`;
 
 const quote = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

@@ -21,7 +21,7 @@ export interface UniversePackage extends Record<Relation, string[]> {
   files: string[];
 }
 
-export interface UniverseRepository {
+interface UniverseRepository {
   name: string;
   priority: number;
   cost: number;
