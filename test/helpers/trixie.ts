@@ -41,10 +41,7 @@ export async function trixie(
 }
 
 /** The same as an argument list, for a test that starts the program itself and lets it run. */
-async function trixieCommand(
-  program: string,
-  args: readonly string[],
-): Promise<[string, ...string[]]> {
+async function trixieCommand(program: string, args: readonly string[]): Promise<[string, ...string[]]> {
   const script = 'mount --bind "$0/usr" /usr && exec "$@"';
   return ['unshare', '--mount', 'sh', '-c', script, await trixieTree(), program, ...args];
 }
