@@ -12,7 +12,7 @@ import type { Run } from './scriptlet-runs.ts';
 import type { RpmReport } from './rpm-reports.ts';
 
 /** Owners of files in the packages of this transaction. */
-export interface PackageOwners {
+interface PackageOwners {
   nevra: string;
   files: readonly Pick<RpmFile, 'path' | 'user' | 'group' | 'flags'>[];
 }

@@ -34,13 +34,13 @@ export interface Sandbox {
   signal?: AbortSignal | undefined;
 }
 
-export interface TargetShift {
+interface TargetShift {
   ids: IdRange;
   /** Mounts the target again at the same path: with its owners moved into the IDs, or unchanged. */
   mount: (ids: IdRange | undefined) => Promise<unknown>;
 }
 
-export interface TargetDisk {
+interface TargetDisk {
   /** Bytes that programs may add to it. */
   maxBytes: number;
   /** Whether this is less than the recipe allows, because the host's disk has no more. */

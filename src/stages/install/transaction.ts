@@ -25,7 +25,7 @@ export interface TransactionOptions extends RpmInputs {
 }
 
 /** A line of output of rpm or a scriptlet, with its time, in the order of arrival. */
-export interface LogLine {
+interface LogLine {
   /** Milliseconds since the epoch. */
   at: number;
   /** The output of rpm and its Lua scriptlets is never mixed with that of scriptlets' programs. */

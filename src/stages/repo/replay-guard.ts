@@ -30,7 +30,7 @@ const ageSchema = z.strictObject({ revision: z.int().nullable(), timestamp: z.in
 const clockTolerance = 60 * 60 * 1000;
 
 /** Drops values that are not a past time, because a revision may be any number. */
-export function withoutFuture({ revision, timestamp }: Age, now = Date.now()): Age {
+function withoutFuture({ revision, timestamp }: Age, now = Date.now()): Age {
   const latest = (now + clockTolerance) / 1000;
   return {
     revision: revision !== null && revision > latest ? null : revision,
@@ -68,7 +68,7 @@ export async function recordSeen(record: SeenRecord, offered: Age): Promise<void
 }
 
 /** By revision if both have one that is a number (createrepo_c: the time of its run), otherwise by the newest file. */
-export function isOlder(one: Age, other: Age): boolean {
+function isOlder(one: Age, other: Age): boolean {
   if (one.revision !== null && other.revision !== null && one.revision !== other.revision) {
     return one.revision < other.revision;
   }

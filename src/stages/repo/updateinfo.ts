@@ -17,7 +17,7 @@ export interface Advisory {
   collections: AdvisoryCollection[];
 }
 
-export interface AdvisoryReference {
+interface AdvisoryReference {
   /** bugzilla, cve, self, ... */
   type: string;
   id: string;
@@ -26,7 +26,7 @@ export interface AdvisoryReference {
 }
 
 /** Packages that belong together; those of a module apply only if its stream is enabled. */
-export interface AdvisoryCollection {
+interface AdvisoryCollection {
   name: string;
   module?: { name: string; stream: string };
   packages: AdvisoryPackage[];

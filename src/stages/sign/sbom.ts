@@ -8,7 +8,7 @@ import { declaredLicense, type DeclaredLicense } from './license.ts';
 import { rpmPurl, type Distribution } from './purl.ts';
 
 /** Fields of one rpm, all of which an entry of the rpm database has. */
-export type SbomPackage = Pick<
+type SbomPackage = Pick<
   PackageInfo,
   | 'name'
   | 'epoch'

@@ -12,7 +12,7 @@ import type { AddonOutput, AddonPackage, AddonReason, AddonWhyNot } from './addo
  */
 export type Reason = AddonReason;
 
-export interface Candidate extends Nevra {
+interface Candidate extends Nevra {
   /** The repository's name; empty for an installed package. */
   repo: string;
 }

@@ -47,7 +47,7 @@ export async function* compressed(
 const maxChunkBytes = 1024 * 1024;
 
 /** Uncompressed layers of other builders; Milliner's are always compressed. */
-export const plainType = 'application/vnd.oci.image.layer.v1.tar';
+const plainType = 'application/vnd.oci.image.layer.v1.tar';
 
 /** The tar stream of a blob of a layer's media type; undefined for any other type. */
 export function decompressed(blob: Readable, mediaType: string): Readable | undefined {

@@ -67,7 +67,7 @@ async function isSame(root: string, now: TreeEntry, before: TreeEntry, isKnown: 
 }
 
 /** For each file with several names, those that the tree still has, joined to one string. */
-export function namesOf(of: Tree, still: Tree): Map<ByteString, string> {
+function namesOf(of: Tree, still: Tree): Map<ByteString, string> {
   const linked = [...of.values()].filter(
     (entry) => isRegular(entry) && entry.links > 1 && still.has(entry.path),
   );
