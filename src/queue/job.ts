@@ -11,7 +11,7 @@ import { courseSchema, type Built, type Locked, type Release, type Signed } from
 import { asQueueError } from './replies.ts';
 
 /** The stages of a release in order. The result of the release's own job is the report. */
-export const stages = ['lock', 'build', 'sign', 'publish'] as const;
+const stages = ['lock', 'build', 'sign', 'publish'] as const;
 export type Stage = (typeof stages)[number];
 
 /** The result of a finished release. */

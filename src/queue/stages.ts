@@ -30,7 +30,7 @@ import { readPrivateKey } from '../stages/sign/key.ts';
 import { referencesOf, tagsOf, type Built, type Locked, type Published, type Signed } from './claims.ts';
 import type { Stage, StageJob } from './job.ts';
 
-export interface Grants {
+interface Grants {
   acquireLease: AcquireLease;
   /** Password of the private key, for the sign stage. */
   password: string | undefined;

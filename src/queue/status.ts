@@ -9,10 +9,10 @@ import { openReport } from './opened.ts';
 import { keys, type Queues } from './queues.ts';
 
 /** `unconfirmed`: the queue has a result, but no machine that is enrolled here has sealed it. */
-export type ReleaseState = 'queued' | 'running' | 'released' | 'failed' | 'cancelled' | 'unconfirmed';
-export type StageState = 'queued' | 'running' | 'retrying' | 'done' | 'failed';
+type ReleaseState = 'queued' | 'running' | 'released' | 'failed' | 'cancelled' | 'unconfirmed';
+type StageState = 'queued' | 'running' | 'retrying' | 'done' | 'failed';
 
-export interface StageStatus {
+interface StageStatus {
   job: string;
   stage: Stage;
   arch?: string;

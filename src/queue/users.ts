@@ -26,7 +26,7 @@ const writableKeys: Record<Role, readonly string[]> = {
 };
 
 /** One line of an ACL file. */
-export function aclLine(role: Role, password: string): string {
+function aclLine(role: Role, password: string): string {
   const hash = createHash('sha256').update(password).digest('hex');
   const keys = writableKeys[role].map((pattern) => `~${prefix}:${pattern}`);
   const commands = ['-@all', '+@all', '-@dangerous', '+info'];

@@ -44,7 +44,7 @@ export interface WorkerOptions {
 
 /** `build`: locks, builds and boots; `sign`: signs, publishes, and moves releases on. */
 export const roles = ['build', 'sign'] as const;
-export type Role = (typeof roles)[number];
+type Role = (typeof roles)[number];
 
 /** Milliseconds between two reports of the same trouble. */
 const reportInterval = 10_000;
