@@ -17,7 +17,7 @@ export async function repackage(debs: readonly Deb[], cache: string): Promise<st
   const controls = await inParallel(debs, readControl);
   const shared = await baseDirectories(controls);
   const tools = await rpmbuildKey();
-  const sources = await largestFirst(groupBySource(controls));
+  const sources = await bySize(groupBySource(controls));
   say(`repackaging ${debs.length} binary packages of ${sources.length} Debian sources`);
   let done = 0;
   const built = await inParallel(sources, async (binaries) => {
@@ -72,7 +72,7 @@ function groupBySource(controls: readonly Control[]): Control[][] {
 }
 
 /** With the long builds first, the processors end at about the same time. */
-async function largestFirst(sources: Control[][]): Promise<Control[][]> {
+async function bySize(sources: Control[][]): Promise<Control[][]> {
   const sized = await Promise.all(
     sources.map(async (binaries) => {
       const sizes = await Promise.all(binaries.map(async ({ deb }) => (await stat(deb.path)).size));

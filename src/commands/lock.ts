@@ -1,14 +1,14 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { changeLines, summaryLine } from '../cli/format-lock-changes.ts';
-import { absenceLines, presenceLines } from '../cli/format-why.ts';
+import { absenceLines, presenceLines } from '../cli/format-explanation.ts';
 import { offline, untrusted } from '../cli/repository-flags.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { confine } from '../lib/http/reach.ts';
 import { updateCost } from '../pipeline/lock/layer-plan.ts';
 import { changesOfBase, changesOfLocks, isEmpty, type SetChanges } from '../pipeline/lock/lock-changes.ts';
 import { lock, type MadeLock } from '../pipeline/lock/lock.ts';
-import { explainAbsence, explainPresence } from '../pipeline/report/why.ts';
+import { explainAbsence, explainPresence } from '../pipeline/report/explain-package.ts';
 
 export default class LockCommand extends MillinerCommand {
   static override summary = 'Solve a recipe and write down the answer';

@@ -148,8 +148,8 @@ function digestOf(report: ReleaseStatus['report'], reference: string): string {
 
 function failure(ended: ReleaseStatus[], failed: ReleaseStatus[]): MillinerError {
   const words = failed.map(({ release, state, error }) => {
-    const why = error ? `${error.code}: ${error.message}\n  ${error.hint}` : '';
-    return `${release} ${state === 'cancelled' ? 'was cancelled' : `failed: ${why}`}`;
+    const reason = error ? `${error.code}: ${error.message}\n  ${error.hint}` : '';
+    return `${release} ${state === 'cancelled' ? 'was cancelled' : `failed: ${reason}`}`;
   });
   return new MillinerError('RELEASE_FAILED', words.join('\n'), { details: { releases: ended } });
 }

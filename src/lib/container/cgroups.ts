@@ -29,7 +29,7 @@ export async function unifiedHierarchy(): Promise<{ target: string; controls: bo
 }
 
 /** The mount point of a version 1 hierarchy without controllers. */
-export async function namedHierarchy(name: string): Promise<string | undefined> {
+export async function hierarchyOf(name: string): Promise<string | undefined> {
   return (await hierarchies()).find(({ controllers }) => controllers.has(`name=${name}`))?.target;
 }
 

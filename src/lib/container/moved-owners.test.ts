@@ -7,9 +7,9 @@ import { guestIds } from './userns.ts';
 const acl = (id: number) => {
   const name = Buffer.alloc(4);
   name.writeUInt32LE(id);
-  const [named, nobody] = [name.toString('hex'), 'ffffffff'];
+  const [entryId, noId] = [name.toString('hex'), 'ffffffff'];
   return Buffer.from(
-    `02000000 01000600${nobody} 02000400${named} 04000400${nobody} 08000400${named} 10000400${nobody} 20000400${nobody}`.replaceAll(
+    `02000000 01000600${noId} 02000400${entryId} 04000400${noId} 08000400${entryId} 10000400${noId} 20000400${noId}`.replaceAll(
       ' ',
       '',
     ),

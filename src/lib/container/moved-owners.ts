@@ -27,12 +27,12 @@ function moved({ uid, gid, xattrs }: Owned, by: number, capability: (value: Buff
  * <linux/posix_acl_xattr.h>: a version, then entries of tag, permissions and ID. These tags are for a given user or
  * group.
  */
-const namedEntryTags = new Set([0x02, 0x08]);
+const idEntryTags = new Set([0x02, 0x08]);
 
 function movedAcl(value: Buffer, by: number): Buffer {
   const acl = Buffer.from(value);
   for (let at = 4; at + 8 <= acl.length; at += 8)
-    if (namedEntryTags.has(acl.readUInt16LE(at))) acl.writeUInt32LE(acl.readUInt32LE(at + 4) + by, at + 4);
+    if (idEntryTags.has(acl.readUInt16LE(at))) acl.writeUInt32LE(acl.readUInt32LE(at + 4) + by, at + 4);
   return acl;
 }
 

@@ -49,13 +49,13 @@ export async function startContainer(
   await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
   const runtime = await findRuntime();
   const log = watched ? ['--log', logOf(container), '--log-format', 'json'] : [];
-  const keepOption = (watched || counted) && runtime === 'runc' ? ['--keep'] : [];
+  const runcOptions = (watched || counted) && runtime === 'runc' ? ['--keep'] : [];
   const handing = handed === undefined ? [] : ['--preserve-fds', '1'];
   const program = [
     ...stateOf(container),
     ...log,
     'run',
-    ...keepOption,
+    ...runcOptions,
     ...handing,
     '--bundle',
     bundle,

@@ -20,7 +20,7 @@ export const exitCodes = {
   unbooted: 16,
   queue: 17,
   release: 18,
-  signedElsewhere: 19,
+  otherReference: 19,
   interrupted: 130,
 } as const;
 

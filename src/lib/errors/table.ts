@@ -8,7 +8,7 @@ import { input, internal, interrupted, usage } from './table/command.ts';
 import { host, storage } from './table/host.ts';
 import { repository, solve, trust } from './table/packages.ts';
 import { queue, release } from './table/queue.ts';
-import { altered, registry, signedElsewhere, unbooted, unsigned, wrongKey } from './table/registry.ts';
+import { altered, otherReference, registry, unbooted, unsigned, wrongKey } from './table/registry.ts';
 import type { Row, Rows } from './table/row.ts';
 
 const byKind = {
@@ -30,7 +30,7 @@ const byKind = {
   unbooted,
   queue,
   release,
-  signedElsewhere,
+  otherReference,
   interrupted,
 } satisfies Record<ExitKind, Rows>;
 

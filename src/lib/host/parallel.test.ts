@@ -3,15 +3,15 @@ import { inParallel, meeting, Turn } from './parallel.ts';
 
 test('results come in the order of the items, and no more than asked for are under way', async () => {
   let running = 0;
-  let most = 0;
+  let maxRunning = 0;
   const doubled = await inParallel([5, 1, 4, 2, 3], 2, undefined, async (item) => {
-    most = Math.max(most, ++running);
+    maxRunning = Math.max(maxRunning, ++running);
     for (let turn = 0; turn < item; turn++) await Promise.resolve();
     running--;
     return item * 2;
   });
   expect(doubled).toEqual([10, 2, 8, 4, 6]);
-  expect(most).toBe(2);
+  expect(maxRunning).toBe(2);
   expect(await inParallel([], 2, undefined, async () => 1)).toEqual([]);
 });
 

@@ -34,7 +34,7 @@ test('links in a circle have no end', () => {
 
 test('whatever the links are, the result stays inside and is normal', () => {
   const part = fc.constantFrom('a', 'b', '..', '.', 'c');
-  const path = fc.array(part, { minLength: 1, maxLength: 5 }).map((parts) => parts.join('/'));
+  const path = fc.array(part, { minLength: 1, maxLength: 5 }).map((components) => components.join('/'));
   fc.assert(
     fc.property(path, fc.dictionary(path, path), (from, table) => {
       const found = resolveInImage(byteString(from), (at) => {

@@ -42,18 +42,18 @@ test('frames laid end to end are one stream, however they are cut', async () => 
     fc.nat({ max: 3 }),
     fc.integer({ min: 1, max: 200_000 }),
     async (frames, gaps, size) => {
-      const parts = frames.flatMap((one, index) => [
+      const chunks = frames.flatMap((one, index) => [
         compress(one),
         ...(index < gaps ? [skippable(one.content.subarray(0, 1000))] : []),
       ]);
-      const source = pieces(Buffer.concat(parts), Math.max(size, 50));
+      const source = pieces(Buffer.concat(chunks), Math.max(size, 50));
       const found = await buffer(decompressZstd(Readable.from(source), 65_536));
       expect(found.equals(Buffer.concat(frames.map(({ content }) => content)))).toBe(true);
       const ends = new Set<number>();
       let at = 0;
       for await (const piece of frameByFrame(Readable.from(source))) ends.add((at += piece.length));
       let end = 0;
-      for (const part of parts) expect(ends).toContain((end += part.length));
+      for (const part of chunks) expect(ends).toContain((end += part.length));
     },
   );
   await fc.assert(property, { numRuns: 60 });

@@ -96,12 +96,12 @@ test('a connection of the operator’s is none that a stranger goes on with', as
 test('what the operator names is reached, and nothing beside it', async () => {
   const url = `http://localhost:${port}/`;
   const ask = () => confined(true, () => fetchBytes(url, { maxBytes: 100, rounds: 1 }));
-  for (const named of ['127.0.0.0/8, ::1', '127.0.0.1 ::1/128']) {
-    vi.stubEnv(variable, named);
+  for (const networks of ['127.0.0.0/8, ::1', '127.0.0.1 ::1/128']) {
+    vi.stubEnv(variable, networks);
     expect((await ask()).toString()).toBe('content');
   }
-  for (const named of ['127.0.0.2', '10.0.0.0/8 fd00::/8', '128.0.0.0/1']) {
-    vi.stubEnv(variable, named);
+  for (const networks of ['127.0.0.2', '10.0.0.0/8 fd00::/8', '128.0.0.0/1']) {
+    vi.stubEnv(variable, networks);
     await expect(ask()).rejects.toMatchObject({ code: 'ADDRESS_REFUSED' });
   }
   for (const wrong of ['localhost', '127.0.0.1/33', '10.0.0.0/8/8', '*', '0.0.0.0/x', '0.0.0.0/']) {

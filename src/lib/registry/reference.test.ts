@@ -49,10 +49,10 @@ test.each([
 test('whatever is given, the answer shows as it was read', () => {
   const unit = fc.constantFrom('a', 'Z', '0', '.', '_', '-', '/', ':', '@', '[', ']', 'localhost/', digest);
   fc.assert(
-    fc.property(fc.array(unit, { maxLength: 12 }), (parts) => {
+    fc.property(fc.array(unit, { maxLength: 12 }), (units) => {
       let reference;
       try {
-        reference = parseReference(parts.join(''));
+        reference = parseReference(units.join(''));
       } catch {
         return;
       }

@@ -59,8 +59,8 @@ export function taggedReference(reference: Reference): string {
 }
 
 export function showReference({ registry, repository, tag, digest }: Reference): string {
-  const named = `${registry}/${repository}`;
-  return `${named}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+  const name = `${registry}/${repository}`;
+  return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
 /** Whether traffic stays on this host: such a registry may use plain HTTP. */

@@ -63,8 +63,8 @@ test("the user's directory takes the place of the host's", () => {
   mkdirSync(own, { recursive: true });
   expect(registriesDirectory(environment)).toBe(own);
   // As for podman, XDG_CONFIG_HOME has no say.
-  const elsewhere = { HOME: '/nowhere', XDG_CONFIG_HOME: join(directory, '.config') };
-  expect(registriesDirectory(elsewhere)).toBe('/etc/containers/registries.d');
+  const otherHome = { HOME: '/nowhere', XDG_CONFIG_HOME: join(directory, '.config') };
+  expect(registriesDirectory(otherHome)).toBe('/etc/containers/registries.d');
 });
 
 const refused = (words: RegExp) =>

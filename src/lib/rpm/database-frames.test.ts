@@ -10,11 +10,11 @@ const frame = fc.record({
 
 const encoded = (frames: Frame[]) => Buffer.concat(frames.flatMap((one) => [frameHead(one), one.bytes]));
 
-async function read(bytes: Buffer, most: number, size: number): Promise<Frame[]> {
+async function read(bytes: Buffer, maxBytes: number, size: number): Promise<Frame[]> {
   async function* pieces() {
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   }
-  return Array.fromAsync(framesIn(pieces(), most));
+  return Array.fromAsync(framesIn(pieces(), maxBytes));
 }
 
 test('what was said is read, however it is cut; less is refused, and so is one byte more than may be', async () => {
@@ -24,14 +24,14 @@ test('what was said is read, however it is cut; less is refused, and so is one b
     fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
     async (frames, size, where) => {
       const bytes = encoded(frames);
-      const most = frames.reduce((sum, one) => sum + one.bytes.length, 0);
-      const found = await read(bytes, most, size);
+      const maxBytes = frames.reduce((sum, one) => sum + one.bytes.length, 0);
+      const found = await read(bytes, maxBytes, size);
       expect(found.map((one) => ({ ...one, bytes: Buffer.from(one.bytes) }))).toEqual(
         frames.map((one) => ({ ...one, bytes: Buffer.from(one.bytes) })),
       );
-      if (most > 0) await expect(read(bytes, most - 1, size)).rejects.toThrow(NoFrame);
+      if (maxBytes > 0) await expect(read(bytes, maxBytes - 1, size)).rejects.toThrow(NoFrame);
       const cut = bytes.subarray(0, Math.floor(where * bytes.length));
-      const whole = await read(cut, most, size).then(
+      const whole = await read(cut, maxBytes, size).then(
         (some) => encoded(some).equals(cut),
         (error: unknown) => error instanceof NoFrame,
       );

@@ -39,11 +39,11 @@ function large(payload: Buffer, compressor: string | undefined, digest = sha256(
 async function read(bytes: Buffer): Promise<string> {
   const path = join(directory, 'large.rpm');
   await writeFile(path, bytes);
-  const parts: Buffer[] = [];
+  const chunks: Buffer[] = [];
   for await (const file of readPayload(await readPackage(path))) {
-    for await (const piece of file.content) parts.push(piece);
+    for await (const piece of file.content) chunks.push(piece);
   }
-  return Buffer.concat(parts).toString();
+  return Buffer.concat(chunks).toString();
 }
 
 test.each([

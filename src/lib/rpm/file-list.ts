@@ -100,7 +100,7 @@ export function readFiles(header: Header, refuse: Refuse): RpmFile[] {
     const target = targets?.[i];
     const isLink = (mode & fileType.mask) === fileType.link;
     const isRegular = (mode & fileType.mask) === fileType.regular;
-    const fileFlags = namedFlags(flags?.[i] ?? 0, flagSets);
+    const fileFlags = flagsOf(flags?.[i] ?? 0, flagSets);
     if (isLink && !target) throw refuse(`has a symbolic link without a target: ${showBytes(path)}`);
     return {
       path,
@@ -195,7 +195,7 @@ function joinedPaths(header: Header, refuse: Refuse): ByteString[] {
   });
 }
 
-function namedFlags(bits: number, known: Map<number, FileFlags>): FileFlags {
+function flagsOf(bits: number, known: Map<number, FileFlags>): FileFlags {
   const found = known.get(bits);
   if (found) return found;
   const entries = Object.entries(flagBits).map(([name, bit]) => [name, (bits & bit) !== 0]);

@@ -152,10 +152,10 @@ function judgeSignature(
 
 /** The key is known, but rpm's policy rejects it, or the way in which the signature was made. */
 function untrusted({ subject, status, reason }: Check): Problem {
-  const why = reason === undefined ? status : `${status}: ${reason}`;
+  const detail = reason === undefined ? status : `${status}: ${reason}`;
   return {
     problem: 'untrusted-signature',
-    message: `has a signature that rpm does not accept: ${subject} (${why})`,
+    message: `has a signature that rpm does not accept: ${subject} (${detail})`,
   };
 }
 

@@ -69,9 +69,9 @@ async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 async function read(bytes: Buffer, size = 7, list: RpmFile[] = files) {
   const found: [string[], string][] = [];
   for await (const { links, content } of matchPayload(list, pieces(bytes, size), refuse)) {
-    const parts: Buffer[] = [];
-    for await (const piece of content) parts.push(piece);
-    found.push([links.map((file) => file.path), Buffer.concat(parts).toString()]);
+    const chunks: Buffer[] = [];
+    for await (const piece of content) chunks.push(piece);
+    found.push([links.map((file) => file.path), Buffer.concat(chunks).toString()]);
   }
   return found;
 }

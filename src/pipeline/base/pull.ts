@@ -71,8 +71,8 @@ export async function pullImage(
   const found = keys.length > 0 ? await verifySigned(asked, keys) : [];
   const isTagged = pinned === undefined && parsed.digest === undefined;
   await requireStatements(context, asked, keys, isTagged ? { allowExpired: expired } : undefined);
-  const by = (isNamed: boolean) => [
-    ...new Set(found.filter(({ signed }) => (signed !== undefined) === isNamed).map(({ signer }) => signer)),
+  const by = (bySigned: boolean) => [
+    ...new Set(found.filter(({ signed }) => (signed !== undefined) === bySigned).map(({ signer }) => signer)),
   ];
   const described = readManifest(reference, manifest.mediaType, manifest.bytes);
   const bytes = await asAltered(() => client.getBlob(repository, described.config.digest, maxConfigBytes));

@@ -30,7 +30,7 @@ export async function gatherInputs(
   const locked = Array.isArray(answer.tools) ? answer.tools : [];
   const files = await fetchLocked(context, loaded, arch, [...own, ...locked]);
   const trust = Promise.withResolvers<void>();
-  // Whoever unpacks asks for it, if he comes that far.
+  // The step that unpacks awaits it, where the build comes that far.
   trust.promise.catch(() => undefined);
   const check = async (signal: AbortSignal) => {
     await checkTrust({ ...context, signal }, workDirectory, loaded, [...own, ...locked], files).then(
@@ -46,7 +46,7 @@ export async function gatherInputs(
       tools = await readPackages(locked, files);
       toolRoot = await toolRootOf({ ...context, signal }, tools, workDirectory, trust.promise);
     } catch (error) {
-      // What nobody has signed may be no package: that it is not trusted says more.
+      // An unsigned file may be no package at all: the failed signature is the better error.
       await trust.promise;
       throw error;
     }
@@ -58,15 +58,15 @@ export async function gatherInputs(
 /** None locked: the recipe says `tools: host`. */
 async function toolRootOf(
   context: Context,
-  parts: VerifiedPackage[],
+  packages: VerifiedPackage[],
   workDirectory: string,
   trusted: Promise<void>,
 ): Promise<string> {
-  if (parts.length === 0) return '/';
+  if (packages.length === 0) return '/';
   const places = { place: join(context.state, 'toolroots'), temporary: join(workDirectory, 'toolroot') };
-  const root = await ensureToolRoot(places, parts, { ...context, trusted });
+  const root = await ensureToolRoot(places, packages, { ...context, trusted });
   if (!existsSync(join(root, 'usr/bin/rpm'))) {
-    const names = parts.map((one) => one.package.name).join(', ');
+    const names = packages.map((one) => one.package.name).join(', ');
     throw new MillinerError('RECIPE_INVALID', `tools: none of the packages has /usr/bin/rpm: ${names}`, {
       hint: 'Name the package rpm among the tools, or leave tools out: the default is rpm.',
     });

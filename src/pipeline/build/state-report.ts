@@ -28,7 +28,7 @@ export function describeState({ paths, deleted }: Changed, sources: StateSources
     byteString(`${place}/${databaseFile}`),
   );
   const database = byteString(sources.dbPath.slice(1));
-  const why = (path: string): Omit<StateEntry, 'path' | 'change'> => {
+  const reasonFor = (path: string): Omit<StateEntry, 'path' | 'change'> => {
     if (path === database || path.startsWith(`${database}/`)) return { why: 'rpm' };
     if (written.has(path as never)) return { why: 'recipe' };
     const reason = normalised.get(`/${showBytes(path as never)}`);
@@ -40,7 +40,7 @@ export function describeState({ paths, deleted }: Changed, sources: StateSources
   const present = [...paths].map((path) => ({
     path: `/${showBytes(path)}`,
     change: sources.below.has(path) ? ('changed' as const) : ('added' as const),
-    ...why(path),
+    ...reasonFor(path),
   }));
   const gone = deleted.map((path) => {
     if (databases.includes(path))

@@ -5,7 +5,7 @@ import { hostRpmVersion } from '../../stages/image/tool-versions.ts';
 import type { Lock } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Recipe, Repository } from '../../stages/recipe/schema.ts';
-import { layerCount, mostLayers } from './layer-plan.ts';
+import { layerCount, maxLayers } from './layer-plan.ts';
 
 /** Digest of what the lock depends on. Other changes of the recipe leave the lock valid. */
 export function inputsOf(recipe: Recipe): Digest {
@@ -47,7 +47,7 @@ export function checkFresh(
     });
   if (found.recipe !== recipe.name) throw stale(`it is the lock of ${found.recipe}`);
   if (found.inputs !== inputsOf(recipe)) throw stale('the recipe has changed since');
-  const { max = mostLayers } = recipe.layers;
+  const { max = maxLayers } = recipe.layers;
   for (const { layers } of Object.values(found.arches)) {
     if (layerCount(layers) > max)
       throw stale(`it has ${layerCount(layers)} layers, layers.max allows ${max}`);

@@ -22,10 +22,10 @@ import type { Context } from '../state/context.ts';
 /** The rpm database, large generated files, and the state. */
 const otherLayers = 3;
 /** More make clients slow; containerd fails beyond 127. */
-export const mostLayers = 64;
-const usualLayers = 40;
+export const maxLayers = 64;
+const defaultLayers = 40;
 /** What a recipe may add to bases that have used up theirs. */
-const usualMore = 16;
+const defaultAdded = 16;
 
 /** At most, bases included. */
 export function layerCount({ below, plan }: LockedArch['layers']): number {
@@ -70,9 +70,9 @@ export function planArch(
   { recipe, path }: LoadedRecipe,
   { packages, below, previous }: PlanInput,
 ): { layers: LockedArch['layers']; cost: PlanCost } {
-  const max = recipe.layers.max ?? Math.min(mostLayers, below === 0 ? usualLayers : below + usualMore);
-  const most = max - below - otherLayers;
-  if (most < 1) {
+  const max = recipe.layers.max ?? Math.min(maxLayers, below === 0 ? defaultLayers : below + defaultAdded);
+  const maxOwn = max - below - otherLayers;
+  if (maxOwn < 1) {
     throw new MillinerError(
       'RECIPE_INVALID',
       `${path}: layers.max: ${max} layers are too few: the bases may have ${below}, and this recipe needs ${otherLayers + 1}`,
@@ -80,7 +80,7 @@ export function planArch(
     );
   }
   const sources = sourcesOf(packages);
-  const plan = planLayers(sources, most, previous);
+  const plan = planLayers(sources, maxOwn, previous);
   const alone = sources.map(({ name }) => [name]);
   const cost = { update: expectedUpdate(sources, plan), packages: expectedUpdate(sources, alone) };
   return { layers: { below, plan }, cost };

@@ -1,4 +1,4 @@
-/** What a lock has that another has not, by architecture: for whoever reviews the change. */
+/** What a lock has that another has not, by architecture: for the reviewer of the change. */
 import { ownPackages, type Lock, type LockedArch, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import {
   changesBetween,

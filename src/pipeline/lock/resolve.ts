@@ -26,7 +26,7 @@ import { changesOfBase } from './lock-changes.ts';
 import { goneFrom, lockedImage, refuseReplaced, withoutPackages } from './locked-base.ts';
 import type { LockedRecipe } from './locked-recipe.ts';
 import { solveRequest } from './solve-request.ts';
-import { keepPackages, remaining } from './update.ts';
+import { unchangedPackages, remaining } from './update.ts';
 
 export type LockedBase = Pick<LockedRecipe, 'loaded' | 'lock'>;
 
@@ -68,24 +68,24 @@ export async function solveArch(
   const files = base && inherited && (await fetchLocked(context, base.loaded, arch, inherited.packages));
   const inBase = inherited?.packages ?? [];
   const below = image && (inherited?.image ?? lockedImage(image));
-  const mine = last && ownOf(last.answer, [...inBase, ...namedIn(below)]);
-  const keep = last && (await keepPackages(context, loaded, arch, mine!, last.update));
+  const mine = last && ownOf(last.answer, [...inBase, ...packagesOf(below)]);
+  const unchanged = last && (await unchangedPackages(context, loaded, arch, mine!, last.update));
   const replaced = new Set(last?.answer.removed);
   const here = inBase.filter(({ nevra }) => !replaced.has(nevra)).map(({ sha256 }) => files!.get(sha256)!);
   const theirs = below?.packages.filter((nevra) => !replaced.has(nevra));
   const solved = await withInstalled(context, image, theirs, (headers) =>
-    solve({ ...request, installed: [...headers, ...here], ...(keep && { kept: keep.solver }) }),
+    solve({ ...request, installed: [...headers, ...here], ...(unchanged && { kept: unchanged.solver }) }),
   );
   for (const name of solved.skipped) context.progress.warn(`${name}, of a group, is in no repository`);
   const gone = new Set([...replaced, ...solved.removed.map(nevraText)]);
   const [removed, kept] = [true, false].map((away) => inBase.filter(({ nevra }) => gone.has(nevra) === away));
-  const staying = remaining(keep, solved);
+  const staying = remaining(unchanged, solved);
   const own = [...staying, ...(await locate(solved.packages))];
   const tools = await solveTools(context, loaded, arch, { request, locate, last });
   const built = [
     image?.epoch ?? 0,
     ...solved.packages.map(({ buildTime }) => buildTime),
-    ...staying.map(({ nevra }) => keep!.built.get(nevra)!),
+    ...staying.map(({ nevra }) => unchanged!.built.get(nevra)!),
   ];
   const answer = {
     packages: [...kept!.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(
@@ -110,27 +110,27 @@ export async function solveArch(
  * What the last answer has besides its base, as far as today's base leaves room for it: beside a package of its name
  * there is room for what stood beside one then.
  */
-function ownOf(answer: LockedArch, inBase: readonly Named[]): LockedPackage[] {
+function ownOf(answer: LockedArch, inBase: readonly PackageName[]): LockedPackage[] {
   const replaced = new Set(answer.removed);
   const here = inBase.filter(({ nevra }) => !replaced.has(nevra));
   const there = new Set(here.map(({ nevra }) => nevra));
   const taken = new Set(here.map(nameAndArch));
-  const beside = new Set([...inheritedPackages(answer), ...namedIn(answer.image)].map(nameAndArch));
+  const beside = new Set([...inheritedPackages(answer), ...packagesOf(answer.image)].map(nameAndArch));
   return ownPackages(answer).filter(
     (one) => !there.has(one.nevra) && (!taken.has(nameAndArch(one)) || beside.has(nameAndArch(one))),
   );
 }
 
-type Named = Pick<LockedPackage, 'nevra' | 'name' | 'arch'>;
+type PackageName = Pick<LockedPackage, 'nevra' | 'name' | 'arch'>;
 
-function namedIn(image: LockedImage | undefined): Named[] {
+function packagesOf(image: LockedImage | undefined): PackageName[] {
   return (image?.packages ?? []).flatMap((nevra) => {
     const parsed = parseNevra(nevra);
     return parsed ? [{ ...parsed, nevra }] : [];
   });
 }
 
-function nameAndArch({ name, arch }: Named): string {
+function nameAndArch({ name, arch }: PackageName): string {
   return `${name}.${arch}`;
 }
 
@@ -150,9 +150,9 @@ async function solveTools(
   const { name, tools } = loaded.recipe;
   if (tools === 'host') return { host: await hostRpmVersion() };
   const locked = last?.answer.tools;
-  const keep =
+  const unchanged =
     last && Array.isArray(locked)
-      ? await keepPackages(context, loaded, arch, locked, last.update)
+      ? await unchangedPackages(context, loaded, arch, locked, last.update)
       : undefined;
   const solution = await solve({
     ...request,
@@ -162,9 +162,9 @@ async function solveTools(
     weakDeps: false,
     install: tools.packages,
     members: [],
-    ...(keep && { kept: keep.solver }),
+    ...(unchanged && { kept: unchanged.solver }),
   });
-  return [...remaining(keep, solution), ...(await locate(solution.packages))].toSorted(compareNevra);
+  return [...remaining(unchanged, solution), ...(await locate(solution.packages))].toSorted(compareNevra);
 }
 
 interface Place {

@@ -9,7 +9,7 @@ import { fetchLocked } from '../packages/fetch.ts';
 import type { Context } from '../state/context.ts';
 
 /** Packages of the last lock, as the solver takes them. */
-export interface Keep {
+export interface Unchanged {
   packages: LockedPackage[];
   solver: NonNullable<SolveRequest['kept']>;
   /** Build time of each, in seconds, by NEVRA. */
@@ -17,13 +17,13 @@ export interface Keep {
 }
 
 /** A package that no repository has any more stays, as long as its file is in reach. Throws REPO_UNAVAILABLE naming it. */
-export async function keepPackages(
+export async function unchangedPackages(
   context: Context,
   loaded: LoadedRecipe,
   arch: string,
   packages: LockedPackage[],
   update: readonly string[],
-): Promise<Keep> {
+): Promise<Unchanged> {
   const files = await fetchLocked(context, loaded, arch, packages);
   const paths = packages.map(({ sha256 }) => files.get(sha256)!);
   const headers = await Promise.all(paths.map((path) => readPackage(path)));
@@ -36,13 +36,13 @@ export async function keepPackages(
 }
 
 /** Those of the last lock that are in the answer too. */
-export function remaining(keep: Keep | undefined, { removed }: Solution): LockedPackage[] {
+export function remaining(unchanged: Unchanged | undefined, { removed }: Solution): LockedPackage[] {
   const gone = new Set(removed.map(nevraText));
-  return (keep?.packages ?? []).filter(({ nevra }) => !gone.has(nevra));
+  return (unchanged?.packages ?? []).filter(({ nevra }) => !gone.has(nevra));
 }
 
 /** A name, a glob or a NEVRA. */
-export function isNamed(word: string, { name, nevra }: LockedPackage): boolean {
+export function matchesWord(word: string, { name, nevra }: LockedPackage): boolean {
   return nevra === word || posix.matchesGlob(name, word);
 }
 

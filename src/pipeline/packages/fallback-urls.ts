@@ -11,10 +11,10 @@ import { openOne } from './repositories.ts';
  * URLs, best first; none if the recipe does not have the package's repository. Throws what opening the repository
  * throws.
  */
-export type Elsewhere = (one: LockedPackage) => Promise<string[]>;
+export type FallbackUrls = (one: LockedPackage) => Promise<string[]>;
 
 /** Opens each repository once, and only when it is needed. */
-export function elsewhere(context: Context, { recipe }: LoadedRecipe, arch: string): Elsewhere {
+export function fallbackUrls(context: Context, { recipe }: LoadedRecipe, arch: string): FallbackUrls {
   const opened = new Map<string, Promise<readonly URL[]>>();
   const basesOf = async (repo: string) => {
     const definition = recipe.repos.find(({ name }) => name === repo);

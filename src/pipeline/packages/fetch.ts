@@ -16,18 +16,18 @@ import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import { directoryOf } from '../../stages/repo/location.ts';
 import type { SolvedPackage } from '../../stages/solve/solve.ts';
 import type { Context } from '../state/context.ts';
-import { elsewhere, type Elsewhere } from './fallback-urls.ts';
+import { fallbackUrls, type FallbackUrls } from './fallback-urls.ts';
 import { accessTo } from './repositories.ts';
 
 /** Enough to hide latency, few enough to be a polite client. */
 const parallel = 6;
-const largestPackage = 16 * 1024 ** 3;
+const maxPackageBytes = 16 * 1024 ** 3;
 
 /** Where to look for locked packages. */
 interface Places {
   /** What a URL without a scheme is relative to. */
   lockDirectory: string;
-  elsewhere: Elsewhere;
+  fallbacks: FallbackUrls;
   /** With what the servers of a repository are asked. */
   access: (repository: string) => Promise<Access>;
 }
@@ -41,7 +41,7 @@ export async function fetchLocked(
 ): Promise<Map<string, string>> {
   const places: Places = {
     lockDirectory: dirname(loaded.lockPath),
-    elsewhere: elsewhere(context, loaded, arch),
+    fallbacks: fallbackUrls(context, loaded, arch),
     access: accessTo(context, loaded.recipe, arch),
   };
   const wanted = [...new Map(packages.map((one) => [one.sha256, one])).values()];
@@ -59,7 +59,7 @@ export async function fetchLocked(
 async function fetchOne(
   context: Context,
   one: LockedPackage,
-  { lockDirectory, elsewhere: others, access }: Places,
+  { lockDirectory, fallbacks: others, access }: Places,
   moved: Set<string>,
 ): Promise<string> {
   const digest: Digest = `sha256:${one.sha256}`;
@@ -70,7 +70,7 @@ async function fetchOne(
     const urls = moved.has(one.repo) ? [url, ...(await others(one))] : [url];
     await fetchFrom(context, one, urls, await access(one.repo));
   } catch (error) {
-    if (!isElsewhere(error) || moved.has(one.repo)) throw error;
+    if (!isFallback(error) || moved.has(one.repo)) throw error;
     // Where the repository itself cannot be asked, what went wrong first is what there is to tell.
     const urls = (await others(one).catch(() => [])).filter((other) => other !== url);
     if (urls.length === 0) throw error;
@@ -80,7 +80,7 @@ async function fetchOne(
   return content.use(digest);
 }
 
-function isElsewhere(error: unknown): boolean {
+function isFallback(error: unknown): boolean {
   const codes = ['REPO_UNAVAILABLE', 'ADDRESS_REFUSED', 'DIGEST_MISMATCH'];
   return error instanceof MillinerError && codes.includes(error.code);
 }
@@ -108,7 +108,7 @@ async function fetchFrom(
   await mkdir(folder, { recursive: true });
   const file = join(folder, one.sha256);
   const checksum = { type: 'sha256', value: one.sha256 } as const;
-  const expectedFile = { checksum, size: one.size, maxBytes: largestPackage };
+  const expectedFile = { checksum, size: one.size, maxBytes: maxPackageBytes };
   await download(remote, file, { ...expectedFile, signal, access, what: one.nevra });
   await content.ingestFile(file, { ...expected, what: `${one.nevra} from ${one.url}`, consume: true });
 }
@@ -138,7 +138,7 @@ async function fetchForSha256(
     await download([url, ...mirrors], file, {
       checksum,
       size,
-      maxBytes: largestPackage,
+      maxBytes: maxPackageBytes,
       signal: context.signal,
       access,
       what: name,

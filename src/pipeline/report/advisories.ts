@@ -127,8 +127,8 @@ async function lockedPackages(reader: RecipeReader, recipeOrLock: string, arch: 
 
 function packagesOf(arches: Lock['arches'], arch: string, subject: string): Nevra[] {
   const answer = arches[arch];
-  const named = (answer?.image?.packages ?? []).flatMap((text) => parseNevra(text) ?? []);
-  if (answer) return [...answer.packages, ...named];
+  const inBase = (answer?.image?.packages ?? []).flatMap((text) => parseNevra(text) ?? []);
+  if (answer) return [...answer.packages, ...inBase];
   throw new MillinerError('LOCK_STALE', `the lock of ${subject} has no packages for ${arch}`, {
     hint: `Choose one of ${Object.keys(arches).join(', ')}.`,
   });

@@ -74,9 +74,9 @@ async function committed(path: string): Promise<Side> {
   const name = `HEAD:./${basename(path)}`;
   const { exitCode, stdout, stderr } = await run(
     'git',
-    // Whoever owns the checkout: nothing in it is run to read a blob.
+    // Whichever user owns the checkout: git runs nothing of it to read a blob.
     ['-c', 'safe.directory=*', 'cat-file', 'blob', name],
-    { cwd: dirname(path), allow: [0, 128], maxBuffer: largestCommitted },
+    { cwd: dirname(path), allow: [0, 128], maxBuffer: maxCommittedBytes },
   );
   if (exitCode !== 0) {
     throw new MillinerError('LOCK_NOT_FOUND', `git has no ${name} in ${dirname(path)}: ${stderr.trim()}`, {
@@ -86,7 +86,7 @@ async function committed(path: string): Promise<Side> {
   return { name, path, lock: parseLock(name, stdout) };
 }
 
-const largestCommitted = 64 * 1024 * 1024;
+const maxCommittedBytes = 64 * 1024 * 1024;
 
 interface Comparison {
   context: Context;

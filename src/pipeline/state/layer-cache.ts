@@ -18,7 +18,7 @@ interface Part {
 const blobsOf = ({ digest, index, listing }: Part): Digest[] =>
   [digest, index, listing].filter((one) => one !== undefined);
 
-const partsIn = <T extends Part>(state: string, kind: PartKind) =>
+const storeOf = <T extends Part>(state: string, kind: PartKind) =>
   new JsonStore(join(state, kind), {
     what: 'a part of a layer',
     schema: z.custom<T>((part) => isDigest((part as Part).digest) && blobsOf(part as Part).every(isDigest)),
@@ -31,7 +31,7 @@ export async function recall<T extends Part>(
   kind: PartKind,
   key: string,
 ): Promise<T | undefined> {
-  const part = await partsIn<T>(state, kind).read(key);
+  const part = await storeOf<T>(state, kind).read(key);
   if (!part) return undefined;
   for (const digest of blobsOf(part)) if (!(await content.has(digest))) return undefined;
   for (const digest of blobsOf(part)) await content.use(digest);
@@ -44,16 +44,16 @@ export async function recall<T extends Part>(
  */
 export async function forgetLost({ state }: Context, removed: ReadonlySet<Digest>): Promise<void> {
   for (const kind of kinds) {
-    const parts = partsIn(state, kind);
+    const store = storeOf(state, kind);
     const keys: string[] = [];
-    for (const key of await parts.names()) {
-      const part = await parts.read(key);
+    for (const key of await store.names()) {
+      const part = await store.read(key);
       if (part && !blobsOf(part).some((digest) => removed.has(digest))) keys.push(key);
     }
-    await parts.removeOthers(keys);
+    await store.removeOthers(keys);
   }
 }
 
 export async function remember({ state }: Context, kind: PartKind, key: string, part: Part): Promise<void> {
-  await partsIn(state, kind).write(key, part);
+  await storeOf(state, kind).write(key, part);
 }

@@ -5,7 +5,7 @@
 import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { parseReference, showReference } from '../../lib/registry/reference.ts';
-import { mostSevere, bySeverity } from '../../stages/sign/failure-order.ts';
+import { worstOf, bySeverity } from '../../stages/sign/failure-order.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';
 import { bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
 import { verifySignatures } from '../../stages/sign/simple-signing.ts';
@@ -64,10 +64,10 @@ export async function verifySigned(
     }
   }
   // A signature of another reference contradicts one that has no reference.
-  const signedElsewhere = failures.find(({ code }) => code === 'SIGNED_ELSEWHERE');
-  const isNamed = good.some(({ signed }) => signed !== undefined);
-  if (good.length > 0 && (isNamed || !signedElsewhere)) return good;
-  const failure = failures.find(({ code }) => !judgements.includes(code)) ?? mostSevere(failures)!;
+  const otherReference = failures.find(({ code }) => code === 'SIGNED_ELSEWHERE');
+  const hasReference = good.some(({ signed }) => signed !== undefined);
+  if (good.length > 0 && (hasReference || !otherReference)) return good;
+  const failure = failures.find(({ code }) => !judgements.includes(code)) ?? worstOf(failures)!;
   throw new MillinerError(failure.code, `${image.reference}: ${failure.message}`, {
     cause: failure,
     hint: unsigned.includes(failure.code) ? unsignedHint : failure.hint,

@@ -32,8 +32,8 @@ export function commandsFor(directory: string, repositories: readonly string[]):
   ];
 }
 
-function words(...parts: (string | false)[]): string {
-  return parts.filter((part) => part !== false).join(' ');
+function words(...options: (string | false)[]): string {
+  return options.filter((part) => part !== false).join(' ');
 }
 
 /** As Milliner itself decides for a registry on this host. */

@@ -154,8 +154,8 @@ async function proveAll(
 ): Promise<Proof[]> {
   const proved: Proof[] = [];
   for (const layout of layoutsOf(only)) {
-    const isNamed = proved.length > 0;
-    const options = { allowUnnamed: allowUnnamed || isNamed, revokedVerdicts };
+    const hasReference = proved.length > 0;
+    const options = { allowUnnamed: allowUnnamed || hasReference, revokedVerdicts };
     proved.push(...(await proofs[layout](image, key, [reference], options)));
   }
   return proved;

@@ -5,7 +5,7 @@
  */
 import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { namedHierarchy, unifiedHierarchy } from '../../lib/container/cgroups.ts';
+import { hierarchyOf, unifiedHierarchy } from '../../lib/container/cgroups.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 
@@ -55,7 +55,7 @@ async function makeBoundedGroup(hierarchy: string, id: string): Promise<string> 
  * controllers.
  */
 async function delegateSystemdHierarchy(id: string, ids: IdRange): Promise<void> {
-  const hierarchy = await namedHierarchy('systemd');
+  const hierarchy = await hierarchyOf('systemd');
   if (hierarchy === undefined) return;
   const group = join(hierarchy, groupOf(id));
   await mkdir(group, { recursive: true });

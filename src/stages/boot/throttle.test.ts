@@ -10,10 +10,10 @@ test('bytes come out as they went in, through any number of streams at once', as
   await fc.assert(
     fc.asyncProperty(fc.array(chunks, { minLength: 1, maxLength: 4 }), async (streams) => {
       const throttle = new Throttle(10_000_000);
-      const through = streams.map((parts) =>
-        buffer(Readable.from(parts.map((part) => Buffer.from(part))).pipe(throttle.stream())),
+      const through = streams.map((pieces) =>
+        buffer(Readable.from(pieces.map((part) => Buffer.from(part))).pipe(throttle.stream())),
       );
-      const expected = streams.map((parts) => Buffer.concat(parts));
+      const expected = streams.map((pieces) => Buffer.concat(pieces));
       expect(await Promise.all(through)).toEqual(expected);
     }),
     { numRuns: 20 },

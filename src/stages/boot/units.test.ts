@@ -64,7 +64,7 @@ const answer = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc
     .array(fc.tuple(key, fc.constantFrom('=', ' ', '\0'), odd, fc.constantFrom('\n', '\n\n', '\r\n', '')))
-    .map((parts) => parts.flat().join('')),
+    .map((lines) => lines.flat().join('')),
 );
 
 test('whatever is answered, units have names and numbers', () => {

@@ -122,8 +122,8 @@ export function requirePassed(
 ): Verdict {
   const isOwn = verdict?.manifestDigest === manifestDigest && verdict.name === name;
   if (isOwn && verdict.passed) return verdict;
-  const why = isOwn ? 'did not pass its test boot' : 'was not booted';
-  throw new MillinerError('IMAGE_UNBOOTED', `${name} (${manifestDigest}) ${why}`, {
+  const reason = isOwn ? 'did not pass its test boot' : 'was not booted';
+  throw new MillinerError('IMAGE_UNBOOTED', `${name} (${manifestDigest}) ${reason}`, {
     details: { name, manifestDigest },
   });
 }

@@ -21,12 +21,12 @@ export function changesBetween(before: PackageSet, now: PackageSet): PackageChan
     .filter(([nevra, sha256]) => now.get(nevra) !== sha256)
     .map(([nevra]) => nevra);
   const come = [...now].filter(([nevra, sha256]) => before.get(nevra) !== sha256).map(([nevra]) => nevra);
-  const predecessors = Map.groupBy(removedNevras, (nevra) => partsOf(nevra).key);
+  const predecessors = Map.groupBy(removedNevras, (nevra) => splitNevra(nevra).key);
   const replaced: Replaced[] = [];
   const added: string[] = [];
   for (const to of come) {
     // With several versions side by side (kernels), each new one replaces one that was removed.
-    const from = predecessors.get(partsOf(to).key)?.shift();
+    const from = predecessors.get(splitNevra(to).key)?.shift();
     if (from === undefined) added.push(to);
     else replaced.push({ from, to });
   }
@@ -35,11 +35,11 @@ export function changesBetween(before: PackageSet, now: PackageSet): PackageChan
 
 /** Whether the new version is lower than the replaced one. */
 export function isDowngrade({ from, to }: Replaced): boolean {
-  return compareEvr(parseEvr(partsOf(to).evr), parseEvr(partsOf(from).evr)) < 0;
+  return compareEvr(parseEvr(splitNevra(to).evr), parseEvr(splitNevra(from).evr)) < 0;
 }
 
 /** An update changes the EVR, and keeps name and architecture. */
-function partsOf(nevra: string): { key: string; evr: string } {
+function splitNevra(nevra: string): { key: string; evr: string } {
   const [, name = nevra, evr = '', arch = ''] = /^(.+)-([^-]+-[^-]+)\.([^.]+)$/.exec(nevra) ?? [];
   return { key: `${name}.${arch}`, evr };
 }

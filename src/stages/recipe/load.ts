@@ -65,8 +65,8 @@ export class RecipeReader {
         'RECIPE_INVALID',
         `${path}: packages: neither packages nor a base (from) are named`,
       );
-    const isNamed = raw.repos.some((repo) => typeof repo === 'string');
-    const shared = isNamed ? await this.#shared(join(dirname(path), 'repos.yaml')) : [];
+    const hasSharedRepos = raw.repos.some((repo) => typeof repo === 'string');
+    const shared = hasSharedRepos ? await this.#shared(join(dirname(path), 'repos.yaml')) : [];
     const definitions = definitionsOf(raw.repos, shared, path);
     if (isConfined()) refuseUntrusted(path, raw, definitions);
     const repos = await resolveRepositories(definitions, path, raw.release);

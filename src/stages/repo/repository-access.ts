@@ -76,9 +76,9 @@ async function readPem(name: string, field: string, path: string): Promise<strin
   });
 }
 
-function tryPem(name: string, field: string, parts: { ca?: string; cert?: string; key?: string }): void {
+function tryPem(name: string, field: string, material: { ca?: string; cert?: string; key?: string }): void {
   try {
-    createSecureContext(parts);
+    createSecureContext(material);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new MillinerError(

@@ -15,7 +15,7 @@ export const bySeverity: readonly ErrorCode[] = [
 ];
 
 /** Undefined if there is none. */
-export function mostSevere(failures: readonly MillinerError[]): MillinerError | undefined {
+export function worstOf(failures: readonly MillinerError[]): MillinerError | undefined {
   const found = bySeverity.flatMap((code) => failures.find((error) => error.code === code) ?? []);
   return found[0] ?? failures[0];
 }
@@ -36,7 +36,7 @@ export function firstValid<Candidate, Found>(
       failures.push(error);
     }
   }
-  throw mostSevere(failures) ?? missing();
+  throw worstOf(failures) ?? missing();
 }
 
 export function wrongKey(name: string): MillinerError {

@@ -5,7 +5,7 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import { isSignatureValid } from './check-signature.ts';
 import { readPublicKey } from './public-key.ts';
 
-const ec = (namedCurve: string) => generateKeyPairSync('ec', { namedCurve });
+const ec = (curve: string) => generateKeyPairSync('ec', { namedCurve: curve });
 const rsa = (modulusLength: number, publicExponent = 65_537) =>
   generateKeyPairSync('rsa', { modulusLength, publicExponent });
 const pemOf = (key: KeyObject) => key.export({ format: 'pem', type: 'spki' }).toString();

@@ -80,7 +80,7 @@ export interface AddonReason {
   dependency?: string;
 }
 
-export interface AddonWhyNot {
+export interface AddonAbsence {
   kind: 'present' | 'unknown' | 'excluded' | 'version' | 'replaced' | 'refused' | 'weak' | 'unneeded';
   detail: string;
   by: string[];
@@ -96,7 +96,7 @@ export interface AddonOutput {
   packages: AddonPackage[];
   /** One for each package, in their order; empty unless requested. */
   reasons: AddonReason[];
-  whyNot?: AddonWhyNot;
+  whyNot?: AddonAbsence;
   removed: AddonPackage[];
   /** The cache files that were written completely. */
   cached: string[];

@@ -1,6 +1,6 @@
 /** Explains why a package is in a solution, or why not, from libsolv's rules. */
 import { nevraText, type Nevra } from '../../lib/rpm/package.ts';
-import type { AddonOutput, AddonPackage, AddonReason, AddonWhyNot } from './addon.ts';
+import type { AddonOutput, AddonPackage, AddonReason, AddonAbsence } from './addon.ts';
 
 /**
  * One step of the shortest path from the request to a package: follow `by` until it is absent.
@@ -18,7 +18,7 @@ interface Candidate extends Nevra {
 }
 
 /** Why no package that matches a word is in the solution. Packages in `by` are NEVRAs. */
-export type WhyNot = { candidates: Candidate[] } & (
+export type Absence = { candidates: Candidate[] } & (
   | { kind: 'present'; by: string[] }
   /** No repository has it for this architecture; `detail` is the reason in words. */
   | { kind: 'unknown'; detail: string }
@@ -43,8 +43,8 @@ export function reasonsOf({ packages, reasons }: AddonOutput): Map<string, Reaso
   return new Map(packages.map((one, index) => [nevraText(one), reasons[index]!]));
 }
 
-export function whyNotOf({ candidates, ...found }: AddonWhyNot): WhyNot {
-  return { ...found, candidates: candidates.map(candidateOf) } as WhyNot;
+export function absenceOf({ candidates, ...found }: AddonAbsence): Absence {
+  return { ...found, candidates: candidates.map(candidateOf) } as Absence;
 }
 
 function candidateOf({ repo, name, epoch, version, release, arch }: AddonPackage): Candidate {

@@ -9,7 +9,7 @@ import type { OpenedRepository } from '../repo/repository.ts';
 import { prepare } from './addon-repositories.ts';
 import { type AddonInput, type AddonOutput, type AddonPackage, type AddonRepository } from './addon.ts';
 import { solveConfined } from './confined-solve.ts';
-import { reasonsOf, whyNotOf, type Reason, type WhyNot } from './explain.ts';
+import { reasonsOf, absenceOf, type Reason, type Absence } from './explain.ts';
 import type { ModuleFilter } from './module-filter.ts';
 import { cachedEnding } from './solv-cache.ts';
 
@@ -100,8 +100,8 @@ export async function solve(request: SolveRequest): Promise<Solution> {
 }
 
 /** Why the solution lacks a package that matches the word, read as dnf reads it. Throws as solve does. */
-export async function whyNot(request: SolveRequest, word: string): Promise<WhyNot> {
-  return whyNotOf((await answer(request, word)).whyNot!);
+export async function solveAbsence(request: SolveRequest, word: string): Promise<Absence> {
+  return absenceOf((await answer(request, word)).whyNot!);
 }
 
 /** Throws SOLVE_FAILED if there is no solution. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
 import type { SetChanges } from '../../../src/pipeline/lock/lock-changes.ts';
 import type { LockDiff } from '../../../src/pipeline/report/lock-diff.ts';
-import type { WhyNotReport, WhyReport } from '../../../src/pipeline/report/why.ts';
+import type { AbsenceReport, PresenceReport } from '../../../src/pipeline/report/explain-package.ts';
 import type { Lock } from '../../../src/stages/lock/lock-file.ts';
 import { useOneProcess } from '../../helpers/command-client.ts';
 import { Desk } from '../../helpers/milliner.ts';
@@ -171,7 +171,7 @@ test('a name that nothing has, and names without --update, are refused and chang
 test('--why: the way from what the recipe asks for; --why-not: what stands in the way; both write nothing', async () => {
   await outdated();
   const bytes = await readFile(lockPath());
-  const why = await desk.json<WhyReport>(['lock', 'image', '--why', 'wheels']);
+  const why = await desk.json<PresenceReport>(['lock', 'image', '--why', 'wheels']);
   expect(why).toEqual({
     name: 'image',
     arch: 'x86_64',
@@ -190,7 +190,7 @@ test('--why: the way from what the recipe asks for; --why-not: what stands in th
   const text = await desk.run(['lock', 'image', '--why', 'zl*']);
   expect(text.stdout).toMatch(/^zlib-1-1.x86_64\n {2}required by (other|ssl)-1-1.x86_64: zlib\n/);
   const not = async (word: string) =>
-    (await desk.json<WhyNotReport>(['lock', 'image', '--why-not', word])).answer;
+    (await desk.json<AbsenceReport>(['lock', 'image', '--why-not', word])).answer;
   expect(await not('brotli')).toMatchObject({ kind: 'unneeded', candidates: [{ name: 'brotli' }] });
   expect(await not('zlib-2')).toMatchObject({
     kind: 'version',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silent } from '../../../src/lib/host/progress.ts';
 import { openRepository, type OpenedRepository } from '../../../src/stages/repo/repository.ts';
-import { solve, whyNot, type SolveRequest } from '../../../src/stages/solve/solve.ts';
+import { solve, solveAbsence, type SolveRequest } from '../../../src/stages/solve/solve.ts';
 import { repositoryOf } from '../../helpers/solve/packages.ts';
 import { mainSamples, updateSamples } from '../../helpers/solve/samples.ts';
 
@@ -72,5 +72,5 @@ test.each([
   [{ install: ['app'] }, 'ring-a', { kind: 'unneeded' }],
   [{ install: ['app'] }, '/usr/share/data/file', { kind: 'unneeded', candidates: [{ name: 'data' }] }],
 ] as const)('%j: why not %s', async (asked, word, expected) => {
-  expect(await whyNot(request(asked as Partial<SolveRequest>), word)).toMatchObject(expected);
+  expect(await solveAbsence(request(asked as Partial<SolveRequest>), word)).toMatchObject(expected);
 });

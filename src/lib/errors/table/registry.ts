@@ -74,7 +74,7 @@ export const unbooted = {
   },
 } satisfies Rows;
 
-export const signedElsewhere = {
+export const otherReference = {
   SIGNED_ELSEWHERE: {
     summary: 'the image is signed with this key under another reference: it was copied, or given another tag',
     hint: 'If it is meant to be a copy, name the reference that was signed: milliner verify --signed-as REFERENCE.',

@@ -97,8 +97,8 @@ const without = (...paths: string[]) => layer().filter(({ path }) => !paths.incl
 
 test('layers that are the tree pass, in one and in two', async () => {
   expect(await differences([layer()], installed())).toEqual([]);
-  const parts = [without('d/file'), [directory('./'), directory('d/'), listed('d/file', { xattrs })]];
-  expect(await differences(parts, installed())).toEqual([]);
+  const layers = [without('d/file'), [directory('./'), directory('d/'), listed('d/file', { xattrs })]];
+  expect(await differences(layers, installed())).toEqual([]);
 });
 
 test.each<[string, ListedEntry[], string]>([

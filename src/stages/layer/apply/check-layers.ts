@@ -115,8 +115,8 @@ const attributes: Record<string, Attribute> = {
   device: { value: ({ deviceMajor, deviceMinor }) => `${deviceMajor}:${deviceMinor}` },
   'extended attributes': {
     value: ({ xattrs = {} }) => {
-      const named = Object.entries(xattrs).map(([name, value]) => [name, value.toString('hex')] as const);
-      return JSON.stringify(named.toSorted(([one], [other]) => (one < other ? -1 : 1)));
+      const hexXattrs = Object.entries(xattrs).map(([name, value]) => [name, value.toString('hex')] as const);
+      return JSON.stringify(hexXattrs.toSorted(([one], [other]) => (one < other ? -1 : 1)));
     },
     show: ({ xattrs = {} }) => Object.entries(xattrs).map(showXattr).toSorted().join(' ') || 'none',
   },

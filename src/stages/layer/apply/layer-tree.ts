@@ -91,8 +91,8 @@ export class LayerTree {
     if (name.startsWith(whiteout)) return this.#whiteout(parent, name, path);
     await this.#makeParent(parent);
     if (this.#made.has(path)) {
-      const isNamedNow = entry.type === 'directory' && this.#implied.delete(path);
-      if (!isNamedNow) throw invalid(`/${showBytes(path)} occurs twice`);
+      const wasImplied = entry.type === 'directory' && this.#implied.delete(path);
+      if (!wasImplied) throw invalid(`/${showBytes(path)} occurs twice`);
     }
     this.#note(path);
     await this.#make({ ...entry, path }, content);

@@ -164,7 +164,7 @@ test.each([
   expect(kindOf(Buffer.from('other words\n'), path)).toBeUndefined();
 });
 
-/** A pattern that looks at each line as far as the file goes would take hours: nobody waits so long for a test. */
+/** A pattern that looks at each line as far as the file goes would take hours. */
 test.each(['\n', ' ', '\t\n', 'key a {', '1 ', '-----BEGIN ', '{"kty"', 'a: b\n', 'PrivateKey = ', '(?'])(
   'a mebibyte of %j is no key',
   (unit) => {

@@ -40,7 +40,7 @@ const anyEntry = fc.oneof(
   ofType('character', device),
   ofType('block', device),
 );
-const anyParts = fc.array(anyEntry, { maxLength: 6 }).map((all) => all.map(partOf));
+const anyMembers = fc.array(anyEntry, { maxLength: 6 }).map((all) => all.map(partOf));
 
 function partOf(one: object): Part {
   const { content = [], xattrs, ...entry } = one as TarEntry & { content?: Uint8Array };
@@ -55,9 +55,9 @@ function partOf(one: object): Part {
   };
 }
 
-const archiveOf = (parts: Part[]) =>
+const archiveOf = (members: Part[]) =>
   Buffer.concat([
-    ...parts.flatMap(({ entry, content }) => [tarHeader(entry), content, padding(content.length)]),
+    ...members.flatMap(({ entry, content }) => [tarHeader(entry), content, padding(content.length)]),
     endOfArchive,
   ]);
 
@@ -100,18 +100,18 @@ const plain = (entries: readonly ListedEntry[]) =>
 
 test('however the stream is cut, what is listed is what was written', () => {
   fc.assert(
-    fc.property(anyParts, fc.array(fc.nat(), { maxLength: 12 }), (parts, cuts) => {
-      const archive = archiveOf(parts);
+    fc.property(anyMembers, fc.array(fc.nat(), { maxLength: 12 }), (members, cuts) => {
+      const archive = archiveOf(members);
       const tar = listed(archive, cuts);
       expect(tar.digest()).toBe(sha256(archive));
-      expect(plain(tar.entries)).toEqual(plain(parts.map(expected)));
+      expect(plain(tar.entries)).toEqual(plain(members.map(expected)));
     }),
   );
 });
 
 test('the unpacker reads the same', async () => {
-  const property = fc.asyncProperty(anyParts, async (parts) => {
-    const archive = archiveOf(parts);
+  const property = fc.asyncProperty(anyMembers, async (members) => {
+    const archive = archiveOf(members);
     const read: ListedEntry[] = [];
     await readTar(
       (async function* whole() {
@@ -176,8 +176,8 @@ test.each<[string, Buffer]>([
 });
 
 test('a listing is stored and read back as it was, in pieces of any size', async () => {
-  const property = fc.asyncProperty(anyParts, fc.integer({ min: 1, max: 500 }), async (parts, size) => {
-    const { entries } = listed(archiveOf(parts), []);
+  const property = fc.asyncProperty(anyMembers, fc.integer({ min: 1, max: 500 }), async (members, size) => {
+    const { entries } = listed(archiveOf(members), []);
     const text = serializeListing(entries).toArray().join('');
     async function* pieces() {
       for (let at = 0; at < text.length; at += size) yield text.slice(at, at + size);

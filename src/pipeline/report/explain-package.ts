@@ -5,14 +5,14 @@ import { hostArch } from '../../lib/host/arch.ts';
 import { inheritedPackages, ownPackages, readLock, type LockedArch } from '../../stages/lock/lock-file.ts';
 import { loadChain, type LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { OpenedRepository } from '../../stages/repo/repository.ts';
-import type { Reason, WhyNot } from '../../stages/solve/explain.ts';
-import { solve, whyNot } from '../../stages/solve/solve.ts';
+import type { Reason, Absence } from '../../stages/solve/explain.ts';
+import { solve, solveAbsence } from '../../stages/solve/solve.ts';
 import { withInstalled } from '../base/describe-tree.ts';
 import { ensureBase } from '../base/ensure-base.ts';
 import { checkFresh } from '../lock/freshness.ts';
 import { pinnedImage } from '../lock/locked-base.ts';
 import { isGroup, solveRequest, wantedBy } from '../lock/solve-request.ts';
-import { isNamed } from '../lock/update.ts';
+import { matchesWord } from '../lock/update.ts';
 import { fetchLocked } from '../packages/fetch.ts';
 import { openAll } from '../packages/repositories.ts';
 import type { Context } from '../state/context.ts';
@@ -20,7 +20,7 @@ import type { Context } from '../state/context.ts';
 /** From the package itself to what the recipe asks for, or to a package of the base. */
 export type Step = Reason & { package: string };
 
-export interface WhyReport {
+export interface PresenceReport {
   name: string;
   arch: string;
   word: string;
@@ -28,11 +28,11 @@ export interface WhyReport {
   packages: { nevra: string; steps: Step[] }[];
 }
 
-export interface WhyNotReport {
+export interface AbsenceReport {
   name: string;
   arch: string;
   word: string;
-  answer: WhyNot;
+  answer: Absence;
 }
 
 interface Locked {
@@ -48,10 +48,10 @@ export async function explainPresence(
   recipe: string,
   word: string,
   arch?: string,
-): Promise<WhyReport> {
+): Promise<PresenceReport> {
   const locked = await readLocked(context, recipe, arch);
   const { answer, loaded } = locked;
-  const found = answer.packages.filter((one) => isNamed(word, one)).map(({ nevra }) => nevra);
+  const found = answer.packages.filter((one) => matchesWord(word, one)).map(({ nevra }) => nevra);
   if (found.length === 0) {
     throw new MillinerError('PACKAGE_NOT_FOUND', `${loaded.lockPath}: it has no package ${word}`, {
       hint: `Ask why with milliner lock ${recipe} --why-not ${word}.`,
@@ -78,14 +78,14 @@ export async function explainAbsence(
   recipe: string,
   word: string,
   arch?: string,
-): Promise<WhyNotReport> {
+): Promise<AbsenceReport> {
   const locked = await readLocked(context, recipe, arch);
   const { loaded } = locked;
   const answer = await context.content.lease(async () => {
     const repositories = await openAll(context, loaded.recipe, locked.arch);
     const request = await solveRequest(context, loaded.recipe, locked.arch, repositories);
     return ask(locked, (own, installed) =>
-      whyNot({ ...request, installed, kept: { files: own, update: [] } }, word),
+      solveAbsence({ ...request, installed, kept: { files: own, update: [] } }, word),
     );
   });
   return { name: loaded.recipe.name, arch: locked.arch, word, answer };

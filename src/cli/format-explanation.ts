@@ -1,7 +1,7 @@
 /** Formats the report on why a package is in a lock or not. */
-import type { Step, WhyNotReport, WhyReport } from '../pipeline/report/why.ts';
+import type { Step, AbsenceReport, PresenceReport } from '../pipeline/report/explain-package.ts';
 
-export function presenceLines({ packages }: WhyReport): string[] {
+export function presenceLines({ packages }: PresenceReport): string[] {
   return packages.flatMap(({ nevra, steps }) => [
     nevra,
     ...(steps.length === 0 ? ['  comes with the base'] : steps.map((step) => `  ${stepLine(step)}`)),
@@ -25,7 +25,7 @@ function stepLine({ kind, by = '', dependency = '' }: Step): string {
   }
 }
 
-export function absenceLines({ word, answer }: WhyNotReport): string[] {
+export function absenceLines({ word, answer }: AbsenceReport): string[] {
   const candidates = answer.candidates.map(
     ({ name, epoch, version, release, arch, repo }) =>
       `  ${name}-${epoch ? `${epoch}:` : ''}${version}-${release}.${arch}${repo && ` of ${repo}`}`,
@@ -33,7 +33,7 @@ export function absenceLines({ word, answer }: WhyNotReport): string[] {
   return [`${word}: ${reasonOf(answer)}`, ...candidates];
 }
 
-function reasonOf(answer: WhyNotReport['answer']): string {
+function reasonOf(answer: AbsenceReport['answer']): string {
   switch (answer.kind) {
     case 'present':
       return `is in the lock: ${answer.by.join(', ')}`;
