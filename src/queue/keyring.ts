@@ -10,7 +10,7 @@ import { MillinerError } from '../lib/errors/error.ts';
 import { writeFileAtomic } from '../lib/host/atomic-file.ts';
 import { readdirIfThere } from '../lib/host/files.ts';
 import { readKeyText } from '../pipeline/trust/signer-key.ts';
-import { readPrivateKey } from '../stages/sign/key.ts';
+import { readPrivateKey, type SigningKey } from '../stages/sign/key.ts';
 
 export interface KeyId {
   /** Hash of the encrypted file, so that every copy has the same id. */
@@ -26,6 +26,22 @@ export async function identifyKey(path: string): Promise<KeyId> {
 
 function idOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+/** Throws KEY_FILE_INVALID, also where the file holds another key than it did when the release was queued. */
+export async function openKey({ id, path }: KeyId, password: string): Promise<SigningKey> {
+  const text = await readKeyText(path);
+  if (idOf(text) !== id) {
+    throw new MillinerError(
+      'KEY_FILE_INVALID',
+      `${path} holds another key than the release was queued with`,
+      {
+        hint: 'Put that key back, or queue the release again.',
+        details: { path },
+      },
+    );
+  }
+  return readPrivateKey(text, password, path);
 }
 
 const placeOf = (state: string) => join(state, 'signing');
@@ -71,15 +87,15 @@ export class Keyring {
    * Opens the key once, so that a wrong password shows before there is anything to sign. Throws KEY_FILE_INVALID,
    * PASSWORD_MISSING.
    */
-  async add({ id, path }: KeyId): Promise<void> {
+  async add(key: KeyId): Promise<void> {
     if (this.#password === undefined) {
       throw new MillinerError(
         'PASSWORD_MISSING',
-        `${path} is not used to sign: MILLINER_KEY_PASSWORD is not set`,
+        `${key.path} is not used to sign: MILLINER_KEY_PASSWORD is not set`,
       );
     }
-    await readPrivateKey(await readKeyText(path), this.#password, path);
-    this.#paths.set(id, path);
+    await openKey(key, this.#password);
+    this.#paths.set(key.id, key.path);
   }
 
   /**

@@ -23,12 +23,11 @@ import {
   type BundledRecipe,
 } from '../pipeline/transfer/recipe-bundle.ts';
 import { layoutsOf } from '../pipeline/trust/fetch-signatures.ts';
-import { readKeyText } from '../pipeline/trust/signer-key.ts';
 import { requirePassed } from '../stages/boot/verdict.ts';
 import { loadChain } from '../stages/recipe/load.ts';
-import { readPrivateKey } from '../stages/sign/key.ts';
 import { referencesOf, tagsOf, type Built, type Locked, type Published, type Signed } from './claims.ts';
 import type { Stage, StageJob } from './job.ts';
+import { openKey } from './keyring.ts';
 
 interface Grants {
   acquireLease: AcquireLease;
@@ -97,7 +96,7 @@ async function sign(context: Context, job: StageJob, { acquireLease, password, k
   if (path === undefined || password === undefined) {
     throw new MillinerError('PASSWORD_MISSING', `this worker cannot sign with the key ${job.data.key}`);
   }
-  const key = await readPrivateKey(await readKeyText(path), password, path);
+  const key = await openKey({ id: job.data.key, path }, password);
   const signing = { key, layouts: layoutsOf(job.data.only) };
   const sum: Results['sign'] = {
     signatures: [],
