@@ -22,7 +22,6 @@ const fixedKeys: Record<string, string> = {
   keepDays: 'the flag --keep-days of gc',
   keepLogs: 'an option of BullMQ',
   mostBytes: 'a key of the details of errors',
-  named: 'a key of the answers of advisories',
   namedCurve: 'an option of node:crypto',
   reproducibleElsewhere: 'a key of lock files',
   why: 'the flag --why of lock, and a key of the answers of inspect and build',

@@ -25,7 +25,7 @@ export async function accessOf(
     .map((place) => substitute(place, variables, name))
     .filter((url) => /^https?:/.test(url) && URL.canParse(url))
     .map((url) => new URL(url));
-  const common = { timeout, minRate, named: urls.map(({ origin }) => origin) };
+  const common: Access = { timeout, minRate, origins: urls.map(({ origin }) => origin) };
   if (urls.length === 0) return common;
   const certificate = await certificateOf(definition);
   const given = fromEnvironment(name, environment);
