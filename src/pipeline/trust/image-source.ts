@@ -28,7 +28,14 @@ export async function findImage(
   const asked = isDigest(wanted) ? { ...reference, digest: wanted } : reference;
   for (const { registry, repository, insecure, isMirror } of placesOf(asked)) {
     // The flag of the command line is about the registry in the reference, not about its mirrors.
-    const options = { registry, repository, plainHttp: plainHttp && !isMirror, insecure, report: tell, signal };
+    const options = {
+      registry,
+      repository,
+      plainHttp: plainHttp && !isMirror,
+      insecure,
+      report: tell,
+      signal,
+    };
     try {
       const client = await RegistryClient.open(options);
       const first = isMirror ? client.trying(2) : client;
