@@ -56,7 +56,7 @@ export async function openExchange(
 }
 
 /**
- * Ensures that the blob is in the store. If it is missing, it is fetched from the exchange, up to `largest` bytes.
+ * Ensures that the blob is in the store. If it is missing, it is fetched from the exchange, up to `maxBytes`.
  * Throws BLOB_MISSING, DIGEST_MISMATCH, EXCHANGE_INVALID.
  */
 export async function obtain(

@@ -1,20 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { byteString, type ByteString } from '../../../src/lib/host/paths.ts';
+import { type ByteString } from '../../../src/lib/host/paths.ts';
 import { readTar } from '../../../src/stages/layer/tar/reader.ts';
 import { endOfArchive, padding, tarHeader, type TarEntry } from '../../../src/stages/layer/tar/writer.ts';
-
-const entry = (part: Partial<TarEntry>): TarEntry => ({
-  path: byteString('a/file'),
-  type: 'file',
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  mtime: 0,
-  ...part,
-});
+import { tarEntry as entry } from '../../helpers/tar-entry.ts';
 
 interface Read {
   entry: TarEntry;

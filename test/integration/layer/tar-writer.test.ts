@@ -3,17 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { byteString, type ByteString } from '../../../src/lib/host/paths.ts';
 import { endOfArchive, padding, tarHeader, type TarEntry } from '../../../src/stages/layer/tar/writer.ts';
-
-const entry = (part: Partial<TarEntry>): TarEntry => ({
-  path: byteString('a/file'),
-  type: 'file',
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  mtime: 0,
-  ...part,
-});
+import { tarEntry as entry } from '../../helpers/tar-entry.ts';
 
 /** Python's tarfile, an implementation that shares nothing with ours, tells what it reads. */
 function readBack(archive: Buffer): Record<string, unknown>[] {
