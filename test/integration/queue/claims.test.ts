@@ -34,6 +34,7 @@ const request = {
 const image = {
   arch: 'x86_64' as const,
   manifestDigest: digestOf('2'),
+  manifestSize: 500,
   records: [digestOf('3')],
   sboms: digestOf('4'),
   verdict: digestOf('5'),
