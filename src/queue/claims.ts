@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { arches } from '../lib/host/arch.ts';
 import type { Digest } from '../lib/oci/digest.ts';
-import { manifestBytes } from '../lib/registry/manifests.ts';
+import { maxManifestBytes } from '../lib/oci/descriptor.ts';
 import { digestSchema } from '../pipeline/state/received.ts';
 import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 import { signedDigests, tagsOf } from './release-tags.ts';
@@ -47,7 +47,7 @@ const imageSchema = z.strictObject({
   arch,
   manifestDigest: digestSchema,
   /** Bytes: with them the index of all architectures can be computed. */
-  manifestSize: z.int().positive().max(manifestBytes),
+  manifestSize: z.int().positive().max(maxManifestBytes),
   /** Blobs: the records of its bases, lowest first, and its own. */
   records: z.array(digestSchema).min(1).max(100),
   /** Blobs: its bills of materials, its verdict. */

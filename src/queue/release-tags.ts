@@ -5,7 +5,7 @@
 import type { Digest } from '../lib/oci/digest.ts';
 import { archIndex, type ArchImage } from '../stages/image/arch-index.ts';
 
-export interface ReleaseTag {
+interface ReleaseTag {
   reference: string;
   manifestDigest: Digest;
 }

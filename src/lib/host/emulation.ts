@@ -15,7 +15,7 @@ const qemuArches: Record<string, string> = {
   s390x: 's390x',
 };
 
-export interface Emulation {
+interface Emulation {
   arch: string;
   /** Why it does not work in a container; undefined if it does. */
   problem: string | undefined;

@@ -4,15 +4,13 @@
  */
 import { z } from 'zod';
 import { MillinerError } from '../errors/error.ts';
-import { indexType, manifestType } from './descriptor.ts';
+import { indexType, manifestType, maxManifestBytes } from './descriptor.ts';
 import { isDigest, sha256Of, type Digest } from './digest.ts';
 
 /** There are a dozen architectures in use. */
 const maxImages = 32;
 /** An image has some 250 bytes in an index. */
 const maxIndexBytes = 65_536;
-/** The largest manifest that clients read (distribution specification, "Pushing manifests"). */
-const maxManifestBytes = 4 * 1024 * 1024;
 
 const word = z.string().regex(/^[a-z0-9_.-]{1,32}$/);
 const imageSchema = z.strictObject({

@@ -32,7 +32,7 @@ export interface Evidence {
 /** An image or an index, as a registry has it. */
 export type Manifested = Pick<StoredImage, 'name' | 'digest' | 'mediaType' | 'manifest' | 'epoch'>;
 
-export interface Signable extends Manifested {
+interface Signable extends Manifested {
   /** An index has none: its images have. */
   evidence?: Evidence;
   /**

@@ -17,7 +17,7 @@ export interface Proof {
   detail: string;
 }
 
-export interface ProofOptions {
+interface ProofOptions {
   /** An index has signatures alone: its images have the evidence. */
   of: 'image' | 'index';
   /** Whether a bundle without a reference counts. */
@@ -25,7 +25,7 @@ export interface ProofOptions {
   revokedVerdicts: ReadonlySet<string>;
 }
 
-export interface Proved {
+interface Proved {
   proved: Proof[];
   /** Names of the recipes in the verdicts that were proved. */
   recipes: string[];

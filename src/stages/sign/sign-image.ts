@@ -42,7 +42,7 @@ export interface SignedImage {
 }
 
 /** An index needs neither SBOMs nor a verdict: its images have their own. */
-export type SignIndexInput = Pick<SignInput, 'references' | 'standings' | 'epoch'> & {
+type SignIndexInput = Pick<SignInput, 'references' | 'standings' | 'epoch'> & {
   /** Descriptor of the index. */
   index: Descriptor;
 };
