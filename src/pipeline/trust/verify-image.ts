@@ -3,7 +3,6 @@
  * client that trusts one key. Of an index this is checked for each of its images.
  */
 import { MillinerError } from '../../lib/errors/error.ts';
-import { indexType } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { completeReference } from '../../lib/registry/pull-sources.ts';
 import { parseReference, showReference, wantedTag, taggedReference } from '../../lib/registry/reference.ts';
@@ -13,11 +12,11 @@ import type { RunOptions } from '../state/context.ts';
 import { layoutsOf, type Layout } from './fetch-signatures.ts';
 import { verifySigned, type ForeignImage } from './image-signature.ts';
 import { findImage } from './image-source.ts';
-import { prove, signatureProof, type Proof } from './proofs.ts';
+import { signatureProof, type Proof } from './proofs.ts';
 import { memoryIn } from './seen-tags.ts';
 import { readSignerKey, type SignerKey } from './signer-key.ts';
 import { requireCurrent, statedOf } from './standings.ts';
-import { proveImagesOf, requireArch, type VerifiedImage } from './verify-index.ts';
+import { proveFound, type VerifiedImage } from './prove-found.ts';
 
 export interface Verification {
   reference: string;
@@ -93,15 +92,11 @@ export async function verifyReference(
   const warn = (sentence: string) => progress.warn(sentence);
   const options = { key, state: await memoryIn(state, warn), warn };
   const stated = await statedOf(image, layoutsOf(only), options);
-  const isIndex = found.manifest.mediaType === indexType && !signatureOnly;
-  const expected = { layouts: layoutsOf(only), allowUnnamed, reference: signed, arch };
-  const of = isIndex ? ('index' as const) : ('image' as const);
-  const proofOptions = { of, allowUnnamed, revokedVerdicts: stated.revokedVerdicts };
-  const proved = signatureOnly
-    ? await proveSignature(foreign, signer)
-    : (await prove(image, key, expected.layouts, [signed], proofOptions)).proved;
-  const images = isIndex ? await proveImagesOf(found, expected, options) : undefined;
-  if (!isIndex && arch !== undefined) await requireArch(found, shown, arch);
+  const { revokedVerdicts } = stated;
+  const expected = { layouts: layoutsOf(only), allowUnnamed, revokedVerdicts, reference: signed, arch };
+  const { proved, images } = signatureOnly
+    ? { proved: await proveSignature(foreign, signer) }
+    : await proveFound(found, expected, options);
   // A statement is about a tag; a digest cannot move.
   if (reference.digest === undefined) {
     const standing = await requireCurrent(image.digest, signed, stated, { ...options, allowExpired });

@@ -1,8 +1,9 @@
 /**
- * Verifies the images of an index. The signature of the index says which images it names; each of them must be signed
+ * Verifies what a reference names: an image, or an index with the images that it names. The signature of the index says which images it names; each of them must be signed
  * and booted on its own, for its platform, from one recipe.
  */
 import { MillinerError } from '../../lib/errors/error.ts';
+import { indexType } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { invalidIndex, readImageIndex, type IndexedImage } from '../../lib/oci/image-index.ts';
 import type { Manifest } from '../../lib/registry/manifests.ts';
@@ -29,16 +30,36 @@ interface Expected {
   arch: string | undefined;
 }
 
+interface Found {
+  proved: Proof[];
+  /** The images of an index. */
+  images?: VerifiedImage[];
+}
+
 type Place = Pick<FoundImage, 'client' | 'repository'>;
 
 /** A configuration has a line for each layer, and labels. */
 const maxConfigBytes = 8 * 1024 * 1024;
 
-/**
- * The caller has verified the signature of the index. Throws INDEX_INVALID, IMAGE_UNPUBLISHED, and what the verification
- * of an image throws.
- */
-export async function proveImagesOf(
+/** Throws INDEX_INVALID, IMAGE_UNPUBLISHED, SIGNATURE_MISSING and the others of `bySeverity`. */
+export async function proveFound(
+  found: FoundImage,
+  expected: Expected & { revokedVerdicts: ReadonlySet<string> },
+  options: StandingOptions,
+): Promise<Found> {
+  const { client, repository, manifest } = found;
+  const { layouts, allowUnnamed, revokedVerdicts, reference, arch } = expected;
+  const image = { client, repository, digest: manifest.digest };
+  const isIndex = manifest.mediaType === indexType;
+  const of = isIndex ? ('index' as const) : ('image' as const);
+  const proofOptions = { of, allowUnnamed, revokedVerdicts };
+  const { proved } = await prove(image, options.key, layouts, [reference], proofOptions);
+  if (isIndex) return { proved, images: await proveImagesOf(found, expected, options) };
+  if (arch !== undefined) await requireArch(found, reference, arch);
+  return { proved };
+}
+
+async function proveImagesOf(
   { client, repository, manifest }: FoundImage,
   expected: Expected,
   options: StandingOptions,
@@ -69,7 +90,7 @@ export async function proveImagesOf(
 }
 
 /** An image that is named alone must be for the architecture, too. Throws IMAGE_UNPUBLISHED. */
-export async function requireArch(found: FoundImage, reference: string, arch: string): Promise<void> {
+async function requireArch(found: FoundImage, reference: string, arch: string): Promise<void> {
   const platform = await platformAt(found, found.manifest, reference);
   if (platform === undefined || fitOf(platform, arch) === undefined)
     throw lacking(reference, arch, platform ? [platform] : []);
