@@ -15,7 +15,10 @@ export default class DiffCommand extends MillinerCommand {
     '<%= config.bin %> diff sha256:9b2c7e11 demo-base --arch i686',
   ];
   static override args = {
-    first: Args.string({ required: true, description: "a recipe's name, or the digest of a manifest or of a published index" }),
+    first: Args.string({
+      required: true,
+      description: "a recipe's name, or the digest of a manifest or of a published index",
+    }),
     second: Args.string({ required: true, description: 'what it is held against' }),
   };
   static override flags = {

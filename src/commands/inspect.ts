@@ -14,7 +14,10 @@ export default class InspectCommand extends MillinerCommand {
     '<%= config.bin %> inspect sha256:9b2c7e11 --arch i686',
   ];
   static override args = {
-    image: Args.string({ required: true, description: "a recipe's name, or the digest of a manifest or of a published index" }),
+    image: Args.string({
+      required: true,
+      description: "a recipe's name, or the digest of a manifest or of a published index",
+    }),
   };
   static override flags = {
     arch: archFlag,

@@ -133,7 +133,8 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     const failed = ended.filter(({ state }) => state !== 'released');
     if (failed.length > 0) throw failure(ended, failed);
     for (const { report } of ended) {
-      for (const { reference, manifestDigest } of report?.tags ?? []) this.log(`${reference} ${manifestDigest}`);
+      for (const { reference, manifestDigest } of report?.tags ?? [])
+        this.log(`${reference} ${manifestDigest}`);
     }
     return { releases: ended };
   }

@@ -15,7 +15,10 @@ const built = (arch: Built['arch'], letter: string): Built => ({
   packages: 3,
 });
 const images = [built('x86_64', 'a'), built('i686', 'b')];
-const both = { arches: ['x86_64' as const, 'i686' as const], to: ['r.example.com/hat:1', 'r.example.com/hat:1-{{arch}}'] };
+const both = {
+  arches: ['x86_64' as const, 'i686' as const],
+  to: ['r.example.com/hat:1', 'r.example.com/hat:1-{{arch}}'],
+};
 const single = { ...both, arches: ['x86_64' as const] };
 
 test('of several architectures, a tag without {{arch}} names the index', () => {

@@ -189,7 +189,10 @@ async function storedImage(
     throw invalid('record of an image', `it is not of ${manifestDigest}`);
   // The images of one index are of one recipe, each for the architecture that the index gives it.
   if (record.name !== data.recipe || record.arch !== arch)
-    throw invalid('record of an image', `it is of ${record.name} for ${record.arch}, not of ${data.recipe} for ${arch}`);
+    throw invalid(
+      'record of an image',
+      `it is of ${record.name} for ${record.arch}, not of ${data.recipe} for ${arch}`,
+    );
   await obtain(context, manifestDigest);
   await obtain(context, record.configDigest);
   const field = await differsFromManifest(context, record);

@@ -38,7 +38,10 @@ describe('an index is refused', () => {
     ['without images', { ...whole, manifests: [] }],
     ['with too many', { ...whole, manifests: Array.from({ length: 33 }, () => amd64) }],
     ['of another version', { ...whole, schemaVersion: 1 }],
-    ['that is a list of Docker', { ...whole, mediaType: 'application/vnd.docker.distribution.manifest.list.v2+json' }],
+    [
+      'that is a list of Docker',
+      { ...whole, mediaType: 'application/vnd.docker.distribution.manifest.list.v2+json' },
+    ],
     ['without a media type', { ...whole, mediaType: undefined }],
     ['with a field more', { ...whole, subject: amd64 }],
     ['with one platform twice', { ...whole, manifests: [amd64, { ...amd64, digest: digest('e') }] }],

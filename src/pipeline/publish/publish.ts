@@ -114,8 +114,7 @@ export function inTurn<T>(context: Context, digests: readonly Digest[], fn: () =
     return join(context.state, 'locks', `publish-${digest.replace('sha256:', '')}`);
   });
   const within = locks.reduceRight<() => Promise<T>>(
-    (inner, lock) => () =>
-      withLock(lock, 'exclusive', inner, { wait: true, signal: context.signal, onWait }),
+    (inner, lock) => () => withLock(lock, 'exclusive', inner, { wait: true, signal: context.signal, onWait }),
     fn,
   );
   return context.content.lease(within);

@@ -110,12 +110,18 @@ export function standingOptions(
   return { key: key.public, state, warn: (sentence: string) => progress.warn(sentence) };
 }
 
-export function manifestAt({ digest }: Pick<Manifested, 'digest'>, { client, repository }: Target): PublishedImage {
+export function manifestAt(
+  { digest }: Pick<Manifested, 'digest'>,
+  { client, repository }: Target,
+): PublishedImage {
   return { client, repository, digest };
 }
 
 /** As the answer of `publish` names attachments. */
-export function attachedNames({ registry, repository }: Target, { signatures, attestations }: Attached): Attached {
+export function attachedNames(
+  { registry, repository }: Target,
+  { signatures, attestations }: Attached,
+): Attached {
   const place = `${registry}/${repository}`;
   const nameOf = (name: string) => (name.startsWith('sha256:') ? `${place}@${name}` : `${place}:${name}`);
   return { signatures: signatures.map(nameOf), attestations: attestations.map(nameOf) };

@@ -81,7 +81,10 @@ export async function signIndexAt(
   return signed;
 }
 
-async function putIndex({ digest, manifest, mediaType }: Manifested, { client, repository }: Target): Promise<void> {
+async function putIndex(
+  { digest, manifest, mediaType }: Manifested,
+  { client, repository }: Target,
+): Promise<void> {
   if ((await client.headManifest(repository, digest)) !== undefined) return;
   await client.putManifest(repository, digest, manifest, mediaType);
 }

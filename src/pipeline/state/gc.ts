@@ -8,13 +8,7 @@ import { cachedEnding } from '../../stages/solve/solv-cache.ts';
 import { forgetBase, listBases, type BaseRecord } from './base-records.ts';
 import type { Context } from './context.ts';
 import { findRecords } from './find-image.ts';
-import {
-  forgetFormer,
-  listFormer,
-  listRecords,
-  removeRecord,
-  type ImageRecord,
-} from './image-records.ts';
+import { forgetFormer, listFormer, listRecords, removeRecord, type ImageRecord } from './image-records.ts';
 import { removeOtherIndexes } from './index-records.ts';
 import { forgetLost } from './layer-cache.ts';
 import { removeOtherPublications } from './publications.ts';

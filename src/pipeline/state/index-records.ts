@@ -27,6 +27,8 @@ export async function findIndex(state: string, prefix: string): Promise<IndexRec
 
 /** Removes the records of indexes with an image that is no longer in the state. */
 export async function removeOtherIndexes(state: string, digests: ReadonlySet<Digest>): Promise<void> {
-  const whole = (await indexesIn(state).list()).filter(({ images }) => images.every((one) => digests.has(one)));
+  const whole = (await indexesIn(state).list()).filter(({ images }) =>
+    images.every((one) => digests.has(one)),
+  );
   await indexesIn(state).removeOthers(whole.map(({ digest }) => hexOf(digest)));
 }

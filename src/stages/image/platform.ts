@@ -18,7 +18,11 @@ export function platformOf(arch: string): { architecture: string; variant?: stri
 }
 
 const nullableString = z.string().max(100).nullish();
-const configSchema = z.object({ architecture: z.string().max(100), os: z.string().max(100), variant: nullableString });
+const configSchema = z.object({
+  architecture: z.string().max(100),
+  os: z.string().max(100),
+  variant: nullableString,
+});
 
 /** The platform in an image's configuration; undefined if it has none. */
 export function readPlatform(config: Buffer): Platform | undefined {

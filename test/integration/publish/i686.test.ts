@@ -46,7 +46,12 @@ test('this host runs both, and doctor says so', async () => {
 
 test('each has its own package, and its own program', async () => {
   for (const arch of arches) {
-    const record = await bench.run<{ arch: string; packages: string[] }>(['inspect', 'small', '--arch', arch]);
+    const record = await bench.run<{ arch: string; packages: string[] }>([
+      'inspect',
+      'small',
+      '--arch',
+      arch,
+    ]);
     expect(record).toMatchObject({ arch, packages: [`small-1-1.${arch}`] });
   }
 });
@@ -54,7 +59,10 @@ test('each has its own package, and its own program', async () => {
 test('each is booted, and podman picks the one that it is asked for', async () => {
   const reference = `${bench.server.host}/small:1`;
   await bench.run(['boot', 'small']);
-  expect(await bench.fails(bench.publishing('small', reference))).toEqual({ code: 'IMAGE_UNBOOTED', exit: 16 });
+  expect(await bench.fails(bench.publishing('small', reference))).toEqual({
+    code: 'IMAGE_UNBOOTED',
+    exit: 16,
+  });
   const verdict = await bench.run<{ passed: boolean; host: object }>(['boot', 'small', '--arch', 'i686']);
   expect(verdict).toMatchObject({ passed: true, host: { architecture: 'i686' } });
   const { manifestDigest } = await bench.publish('small', reference);
@@ -67,7 +75,14 @@ test('each is booted, and podman picks the one that it is asked for', async () =
   await bench.run(['policy', '--key', bench.publicKey, '--to', `${bench.server.host}/small`, '--out', home]);
   for (const arch of arches) {
     const place = bench.desk.path(`storage-${arch}`);
-    const storage = ['--root', join(place, 'root'), '--runroot', join(place, 'run'), '--storage-driver', 'vfs'];
+    const storage = [
+      '--root',
+      join(place, 'root'),
+      '--runroot',
+      join(place, 'run'),
+      '--storage-driver',
+      'vfs',
+    ];
     const env = { HOME: bench.desk.path('home') };
     const pull = ['pull', '--quiet', '--tls-verify=false', '--arch', architectures[arch], reference];
     const { stdout: id } = await podman([...storage, ...pull], { env });

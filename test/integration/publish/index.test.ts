@@ -53,7 +53,12 @@ test('the tag names an index of both images, and the same images give the same i
     twoArches.map(async (arch) => (await bench.client().getManifest('a/twins', digests[arch]))!.bytes.length),
   );
   expect(readImageIndex('a/twins:1', found.bytes)).toEqual([
-    { mediaType: manifestType, digest: digests.x86_64, size: sizes[0], platform: { architecture: 'amd64', os: 'linux' } },
+    {
+      mediaType: manifestType,
+      digest: digests.x86_64,
+      size: sizes[0],
+      platform: { architecture: 'amd64', os: 'linux' },
+    },
     {
       mediaType: manifestType,
       digest: digests.x86_64_v2,
@@ -114,7 +119,13 @@ test('verify proves the index and each of its images, or the one of an architect
   expect(best.images[0]!.manifestDigest).toBe(digests.x86_64_v2);
   const lacking = ['verify', `${host}/a/twins:1`, '--key', bench.publicKey, '--arch', 'aarch64'];
   expect(await bench.fails(lacking)).toEqual({ code: 'IMAGE_UNPUBLISHED', exit: 3 });
-  const own = await verify(`${host}/a/twins@${digests.x86_64_v2}`, '--arch', 'x86_64_v2', '--signed-as', `${host}/a/twins:1`);
+  const own = await verify(
+    `${host}/a/twins@${digests.x86_64_v2}`,
+    '--arch',
+    'x86_64_v2',
+    '--signed-as',
+    `${host}/a/twins:1`,
+  );
   expect(own.images).toBe(undefined);
   const other = ['verify', `${host}/a/twins@${digests.x86_64_v2}`, '--key', bench.publicKey, '--unnamed'];
   expect(await bench.fails([...other, '--signed-as', `${host}/a/twins:1`, '--arch', 'x86_64'])).toEqual({
@@ -137,10 +148,20 @@ test('skopeo and cosign take the index and its images with the key, and not with
     const files = ['--policy', join(place, 'policy.json'), '--registries.d', join(place, 'registries.d')];
     const from = ['--src-tls-verify=false', `docker://${host}/a/twins:1`];
     const copy = async (...flags: string[]) =>
-      skopeo([...files, ...flags, 'copy', ...(flags.length > 0 ? [] : ['--all']), ...from, `dir:${place}/${flags.length}`], {
-        env,
-        allow: [0, 1],
-      });
+      skopeo(
+        [
+          ...files,
+          ...flags,
+          'copy',
+          ...(flags.length > 0 ? [] : ['--all']),
+          ...from,
+          `dir:${place}/${flags.length}`,
+        ],
+        {
+          env,
+          allow: [0, 1],
+        },
+      );
     const flags = ['--key', publicKey, '--insecure-ignore-tlog', '--allow-http-registry'];
     const verified = await cosign(['verify', ...flags, `${host}/a/twins:1`], { env, allow: [0, 1, 10, 12] });
     const all = [await copy(), await copy('--override-arch', 'amd64'), verified];
@@ -163,7 +184,10 @@ test('inspect, diff and sbom take the digest of the index with an architecture',
   }
   expect((await inspect('twins')).manifestDigest).toBe(digests.x86_64);
   expect((await inspect(index.slice(0, 20))).manifestDigest).toBe(digests.x86_64);
-  expect(await bench.fails(['inspect', index, '--arch', 'aarch64'])).toEqual({ code: 'IMAGE_NOT_FOUND', exit: 3 });
+  expect(await bench.fails(['inspect', index, '--arch', 'aarch64'])).toEqual({
+    code: 'IMAGE_NOT_FOUND',
+    exit: 3,
+  });
   const { images } = await bench.run<{ images: string[] }>(['diff', index, 'twins', '--arch', 'x86_64_v2']);
   expect(images).toEqual([digests.x86_64_v2, digests.x86_64_v2]);
 });
@@ -182,10 +206,15 @@ test('one architecture alone gets its tag without an index', async () => {
 });
 
 test('it is a base for each of its architectures', async () => {
-  const child = await recipeOfTwo(bench.desk, 'child', {}, {
-    from: { image: `${host}/a/twins:1`, keys: [bench.publicKey] },
-    packages: [],
-  });
+  const child = await recipeOfTwo(
+    bench.desk,
+    'child',
+    {},
+    {
+      from: { image: `${host}/a/twins:1`, keys: [bench.publicKey] },
+      packages: [],
+    },
+  );
   const built = await buildTwo(bench.desk, child);
   for (const arch of twoArches) {
     const { layers } = JSON.parse(

@@ -27,8 +27,7 @@ afterAll(async () => {
 });
 
 const placeOf = (name: string) => ({ state: workshop.bench.desk.path(`state-${name}`) });
-const tagged = (repository: string, tag = '1') =>
-  workshop.bench.client().getManifest(repository, tag);
+const tagged = (repository: string, tag = '1') => workshop.bench.client().getManifest(repository, tag);
 const isMove = (repository: string) => (seen: Seen) =>
   seen.method === 'PUT' && seen.url === `/v2/${repository}/manifests/1`;
 
@@ -74,13 +73,20 @@ test('the tag names the index, tags with {{arch}} name its images', async () => 
 test('a tag that would name an image and the index is refused', async () => {
   const { desk, server } = workshop.bench;
   const recipe = await recipeOfTwo(desk, 'twofold');
-  const args = workshop.releasing([recipe], `${server.host}/q/x:1-x86_64`, '--to', `${server.host}/q/x:1-{{arch}}`);
+  const args = workshop.releasing(
+    [recipe],
+    `${server.host}/q/x:1-x86_64`,
+    '--to',
+    `${server.host}/q/x:1-{{arch}}`,
+  );
   const { code, stdout } = await workshop.ends([...args, '--json'], placeOf('twofold'));
   expect([code, (JSON.parse(stdout) as { error: { code: string } }).error.code]).toEqual([2, 'USAGE']);
 });
 
 /** Releases the first version; then what is to be released next. */
-async function released(name: string): Promise<{ recipe: string; old: Digest; repository: string; to: string }> {
+async function released(
+  name: string,
+): Promise<{ recipe: string; old: Digest; repository: string; to: string }> {
   const recipe = await recipeOfTwo(workshop.bench.desk, name);
   const to = `${proxy.host}/fails/${name}:1`;
   await workshop.json(workshop.releasing([recipe], to), placeOf(name));
@@ -135,7 +141,8 @@ test('one architecture does not boot', async () => {
 });
 
 const refusedAt = (tag: string): Script => {
-  return ({ method, url }) => (method === 'PUT' && url.endsWith(`/manifests/${tag}`) ? { answer: 403 } : undefined);
+  return ({ method, url }) =>
+    method === 'PUT' && url.endsWith(`/manifests/${tag}`) ? { answer: 403 } : undefined;
 };
 
 test('one image cannot be pushed', async () => {

@@ -21,7 +21,11 @@ const small = { architecture: '386', os: 'linux' as const };
 
 /** An image without layers, for a platform; its digest is another for each word. */
 async function imageFor(platform: object, word: string, references: string[]): Promise<Image> {
-  const config = toJson({ ...platform, rootfs: { type: 'layers', diff_ids: [] }, config: { Labels: { word } } });
+  const config = toJson({
+    ...platform,
+    rootfs: { type: 'layers', diff_ids: [] },
+    config: { Labels: { word } },
+  });
   const layer = Buffer.from(word);
   const manifest = toJson({
     schemaVersion: 2,
@@ -36,7 +40,11 @@ async function imageFor(platform: object, word: string, references: string[]): P
 }
 
 /** Signs it as publish does an image of an index. */
-async function sign(image: Image, recipe: string | undefined, claims: 'all' | 'unbooted' = 'all'): Promise<void> {
+async function sign(
+  image: Image,
+  recipe: string | undefined,
+  claims: 'all' | 'unbooted' = 'all',
+): Promise<void> {
   const input = shelf.signInput(image);
   const signed = signImage(shelf.key, {
     ...input,
@@ -149,12 +157,14 @@ test('an index that is signed, but has another form', async () => {
 test('an index that is not signed, or with another key', async () => {
   const [one, other] = await pair('bare');
   await indexOf('bare', [one, other]);
-  const bytes = makeImageIndex([one].map(({ image, platform }) => ({
-    mediaType: manifestType,
-    digest: image.descriptor.digest,
-    size: image.descriptor.size,
-    platform,
-  }))).bytes;
+  const bytes = makeImageIndex(
+    [one].map(({ image, platform }) => ({
+      mediaType: manifestType,
+      digest: image.descriptor.digest,
+      size: image.descriptor.size,
+      platform,
+    })),
+  ).bytes;
   await shelf.client.putManifest(shelf.repository, 'bare', bytes, indexType);
   expect(await code('bare')).toBe('SIGNATURE_MISSING');
   await indexOf('bare', [one, other]);
@@ -166,7 +176,9 @@ test('an image that its registry has lost', async () => {
   const [one, other] = await pair('lost');
   await indexOf('lost', [one, other]);
   const gone: Digest = other.image.descriptor.digest;
-  const removed = await fetch(`${shelf.server.url}/v2/${shelf.repository}/manifests/${gone}`, { method: 'DELETE' });
+  const removed = await fetch(`${shelf.server.url}/v2/${shelf.repository}/manifests/${gone}`, {
+    method: 'DELETE',
+  });
   expect(removed.status).toBe(202);
   expect(await code('lost')).toBe('IMAGE_UNPUBLISHED');
 });
