@@ -22,8 +22,8 @@ beforeAll(async () => {
   const place = bench.desk.path('small');
   const spec = join(import.meta.dirname, 'small.spec');
   for (const arch of arches) {
-    const defines = { arch, word: words[arch] };
-    await withWorkPlace(() => rpmbuild({ spec, sources: import.meta.dirname, epoch, defines }, place));
+    const build = { spec, sources: import.meta.dirname, epoch, target: arch, defines: { word: words[arch] } };
+    await withWorkPlace(() => rpmbuild(build, place));
   }
   const recipe = await bench.desk.recipe('small', {
     arches,
@@ -67,7 +67,10 @@ test('each is booted, and podman picks the one that it is asked for', async () =
   expect(verdict).toMatchObject({ passed: true, host: { architecture: 'i686' } });
   const { manifestDigest } = await bench.publish('small', reference);
   const verified = await bench.run<{ manifestDigest: string; images: { platform: string }[] }>([
-    ...['verify', reference, '--key', bench.publicKey],
+    'verify',
+    reference,
+    '--key',
+    bench.publicKey,
   ]);
   expect(verified.manifestDigest).toBe(manifestDigest);
   expect(verified.images.map(({ platform }) => platform)).toEqual(['linux/386', 'linux/amd64']);

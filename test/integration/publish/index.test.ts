@@ -72,7 +72,10 @@ test('the tag names an index of both images, and the same images give the same i
   expect(again.images).toEqual(images);
   const turned = await bench.run<IndexAnswer>([
     ...bench.publishing('twins', `${host}/a/turned:1`),
-    ...['--arch', 'x86_64_v2', '--arch', 'x86_64'],
+    '--arch',
+    'x86_64_v2',
+    '--arch',
+    'x86_64',
   ]);
   expect(turned.manifestDigest).toBe(index);
 });
@@ -195,7 +198,8 @@ test('inspect, diff and sbom take the digest of the index with an architecture',
 test('one architecture alone gets its tag without an index', async () => {
   const alone = await bench.run<IndexAnswer>([
     ...bench.publishing('twins', `${host}/b/twins:1-v2`),
-    ...['--arch', 'x86_64_v2'],
+    '--arch',
+    'x86_64_v2',
   ]);
   expect(alone).toMatchObject({ manifestDigest: digests.x86_64_v2 });
   expect(alone.images).toBe(undefined);
