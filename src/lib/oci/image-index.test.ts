@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { indexType, manifestType } from './descriptor.ts';
 import { sha256Of, type Digest } from './digest.ts';
-import { makeImageIndex, readImageIndex, type IndexedImage } from './image-index.ts';
+import { makeImageIndex, readImageIndex, zstdAnnotation, type IndexedImage } from './image-index.ts';
 
 const digest = (letter: string): Digest => `sha256:${letter.repeat(64)}`;
 const image = (letter: string, architecture: string, variant?: string): IndexedImage => ({
@@ -30,6 +30,13 @@ test('the same images give the same bytes, in whatever order', () => {
 
 test('an index that Milliner writes has these bytes', () => {
   expect(makeImageIndex([amd64, small]).bytes.toString()).toBe(JSON.stringify(whole));
+  // The order of fields is that of Go's types, so that clients in Go write the same bytes again.
+  const { mediaType, digest: of, size, platform } = second;
+  const annotations = { [zstdAnnotation]: 'true' as const };
+  const written = { mediaType, digest: of, size, annotations, platform };
+  expect(makeImageIndex([{ platform, annotations, size, digest: of, mediaType }]).bytes.toString()).toBe(
+    JSON.stringify({ ...whole, manifests: [written] }),
+  );
 });
 
 describe('an index is refused', () => {
@@ -54,6 +61,7 @@ describe('an index is refused', () => {
     ['of another system', other({ platform: { architecture: '386', os: 'windows' } })],
     ['with a null variant', other({ platform: { architecture: '386', os: 'linux', variant: null } })],
     ['with a control character', other({ platform: { architecture: '3\n86', os: 'linux' } })],
+    ['with another annotation', other({ annotations: { [zstdAnnotation]: 'true', hat: 'felt' } })],
     ['with another place to fetch from', other({ urls: ['https://evil.example.com'] })],
   ])('%s', (_name, value) => {
     expect(() => readImageIndex('the index', bytesOf(value))).toThrow(refused);

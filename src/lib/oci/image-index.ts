@@ -12,11 +12,18 @@ const maxImages = 32;
 /** An image has some 250 bytes in an index. */
 const maxIndexBytes = 65_536;
 
+/**
+ * containers/image writes it beside each image with zstd layers, in this place among the fields. Where it is missing,
+ * `skopeo copy --all` would have to change the index, and refuses to, because that would invalidate its signatures.
+ */
+export const zstdAnnotation = 'io.github.containers.compression.zstd';
+
 const word = z.string().regex(/^[a-z0-9_.-]{1,32}$/);
 const imageSchema = z.strictObject({
   mediaType: z.literal(manifestType),
   digest: z.custom<Digest>(isDigest, { error: 'is not a sha256 digest' }),
   size: z.int().positive().max(maxManifestBytes),
+  annotations: z.strictObject({ [zstdAnnotation]: z.literal('true') }).exactOptional(),
   platform: z.strictObject({
     architecture: word,
     os: z.literal('linux'),

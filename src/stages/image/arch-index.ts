@@ -1,7 +1,7 @@
 /** The index of one recipe's images, from what records and claims have of them. */
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
-import { makeImageIndex, type ImageIndex } from '../../lib/oci/image-index.ts';
+import { makeImageIndex, zstdAnnotation, type ImageIndex } from '../../lib/oci/image-index.ts';
 import { platformOf } from './platform.ts';
 
 export interface ArchImage {
@@ -18,6 +18,8 @@ export function archIndex(images: readonly ArchImage[]): ImageIndex {
       mediaType: manifestType,
       digest: manifestDigest,
       size: manifestSize,
+      // Milliner compresses all layers of its own with zstd.
+      annotations: { [zstdAnnotation]: 'true' as const },
       platform: { ...platformOf(arch), os: 'linux' },
     })),
   );
