@@ -10,6 +10,8 @@ export interface Build {
   sources: string;
   /** Seconds; becomes BUILDTIME. */
   epoch: number;
+  /** The architecture of the packages, if it is not this host's. */
+  target?: string;
   /** Further macros. */
   defines?: Record<string, string>;
   /** Macros that are paths of this host: files that the spec takes something from. */
@@ -63,7 +65,8 @@ export async function rpmbuild(build: Build, output: string): Promise<string[]> 
       ...Object.fromEntries(Object.keys(paths).map((name) => [name, join(plain, 'paths', name)])),
     };
     const defines = Object.entries(definitions).flatMap(([name, value]) => ['--define', `${name} ${value}`]);
-    await run('rpmbuild', ['-bb', '--nodeps', '--quiet', ...defines, build.spec], {
+    const target = build.target === undefined ? [] : ['--target', build.target];
+    await run('rpmbuild', ['-bb', '--nodeps', '--quiet', ...target, ...defines, build.spec], {
       cwd: top,
       env: { SOURCE_DATE_EPOCH: String(build.epoch) },
     });

@@ -1,4 +1,5 @@
 import { Args } from '@oclif/core';
+import { archFlag } from '../cli/arch-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { bootFailure, bootImage } from '../pipeline/instance/boot.ts';
 
@@ -10,15 +11,17 @@ export default class BootCommand extends MillinerCommand {
     '<%= config.bin %> boot demo-base',
     '<%= config.bin %> boot demo-mariadb --json',
     '<%= config.bin %> boot sha256:4f1c9a0e',
+    '<%= config.bin %> boot demo-base --arch i686',
   ];
   static override args = {
     image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
   };
+  static override flags = { arch: archFlag };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(BootCommand);
     return this.withContext(flags, async (context) => {
-      const verdict = await bootImage(context, args.image);
+      const verdict = await bootImage(context, args.image, flags.arch);
       if (!verdict.passed) throw bootFailure(verdict);
       for (const { check, instance, attempts } of verdict.checks) {
         this.log(`passed  ${check} (instance ${instance}, attempt ${attempts})`);

@@ -1,4 +1,5 @@
 import { Args, Flags } from '@oclif/core';
+import { archFlag } from '../cli/arch-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { changelogLines } from '../cli/format-changelog.ts';
 import { diffImages, type ImageDiff, type UpdatedPackage } from '../pipeline/report/image-diff.ts';
@@ -11,19 +12,24 @@ export default class DiffCommand extends MillinerCommand {
     '<%= config.bin %> diff sha256:4f1c9a0e demo-base',
     '<%= config.bin %> diff demo-base demo-product --files',
     '<%= config.bin %> diff sha256:4f1c9a0e demo-base --json',
+    '<%= config.bin %> diff sha256:9b2c7e11 demo-base --arch i686',
   ];
   static override args = {
-    first: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
+    first: Args.string({
+      required: true,
+      description: "a recipe's name, or the digest of a manifest or of a published index",
+    }),
     second: Args.string({ required: true, description: 'what it is held against' }),
   };
   static override flags = {
+    arch: archFlag,
     files: Flags.boolean({ summary: 'list the files' }),
   };
 
   async run(): Promise<ImageDiff> {
     const { args, flags } = await this.parse(DiffCommand);
     return this.withContext(flags, async (context) => {
-      const diff = await diffImages(context, args.first, args.second);
+      const diff = await diffImages(context, args.first, args.second, flags.arch);
       this.#show(diff, flags.files);
       return diff;
     });

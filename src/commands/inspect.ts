@@ -1,6 +1,8 @@
 import { Args, Flags } from '@oclif/core';
+import { archFlag } from '../cli/arch-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
-import { findRecord, type StateEntry } from '../pipeline/state/image-records.ts';
+import { findRecord } from '../pipeline/state/find-image.ts';
+import type { StateEntry } from '../pipeline/state/image-records.ts';
 
 export default class InspectCommand extends MillinerCommand {
   static override summary = 'Show what an image holds and what its build did';
@@ -9,11 +11,16 @@ export default class InspectCommand extends MillinerCommand {
     '<%= config.bin %> inspect sha256:4f1c9a0e --packages',
     '<%= config.bin %> inspect demo-base --state-layer',
     '<%= config.bin %> inspect demo-mariadb --json',
+    '<%= config.bin %> inspect sha256:9b2c7e11 --arch i686',
   ];
   static override args = {
-    image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
+    image: Args.string({
+      required: true,
+      description: "a recipe's name, or the digest of a manifest or of a published index",
+    }),
   };
   static override flags = {
+    arch: archFlag,
     packages: Flags.boolean({ summary: 'list the packages' }),
     'state-layer': Flags.boolean({
       summary:
@@ -24,7 +31,7 @@ export default class InspectCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(InspectCommand);
-    const record = await findRecord(this.runOptions(flags).state, args.image);
+    const record = await findRecord(this.runOptions(flags).state, args.image, flags.arch);
     const { report, layers } = record;
     this.log(`${record.name}  ${record.manifestDigest}  ${record.arch}  ${record.packages.length} packages`);
     this.log(`  config ${record.configDigest}`);

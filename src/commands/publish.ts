@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { askPassword } from '../cli/password.ts';
+import { arches } from '../lib/host/arch.ts';
 import { defaultLife } from '../pipeline/publish/next-standings.ts';
 import { publish } from '../pipeline/publish/publish.ts';
 import { layouts } from '../pipeline/trust/fetch-signatures.ts';
@@ -9,17 +10,25 @@ export default class PublishCommand extends MillinerCommand {
   static override summary = 'Sign a booted image and publish it';
   static override description = `Only an image whose test boot passed is published, and just the one that was booted. It is pushed and signed, with
 its bill of materials and its boot verdict; everything is read back and verified under the key; and only then the
-tags move. Run it again after any failure: what is there is not sent again. The password of the key comes from
+tags move. Of a recipe for several architectures, the images of all of them are published, each signed on its own,
+and the tags name an index of them, which is signed too. Run it again after any failure: what is there is not sent again. The password of the key comes from
 MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker login.`;
   static override examples = [
     '<%= config.bin %> publish demo-base --to registry.example.com/demo/base:43 --key keys/release.key',
     '<%= config.bin %> publish demo-base --to localhost:5000/base:43 --to localhost:5000/base:latest --key keys/release.key --json',
+    '<%= config.bin %> publish demo-base --arch x86_64 --arch i686 --to registry.example.com/demo/base:43 --key keys/release.key',
     '<%= config.bin %> publish demo-base --to registry.gitlab.com/demo/base:43 --key keys/release.key --only sig',
   ];
   static override args = {
     image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
   };
   static override flags = {
+    arch: Flags.string({
+      options: arches,
+      helpValue: 'ARCH',
+      summary: "only these of the lock's architectures; one alone gets the tags without an index",
+      multiple: true,
+    }),
     to: Flags.string({
       summary: 'REGISTRY/REPOSITORY:TAG that the image gets',
       helpValue: 'REF',
@@ -46,6 +55,7 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
     const began = Date.now();
     return this.withContext(flags, async (context) => {
       const published = await publish(context, args.image, {
+        arches: flags.arch,
         to: flags.to,
         key: flags.key,
         password: () => askPassword(`Password of ${flags.key}`, { confirm: false, signal: context.signal }),

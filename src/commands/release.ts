@@ -42,7 +42,7 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     key: Flags.string({ summary: 'the private key', helpValue: 'FILE', required: true }),
     to: Flags.string({
       summary:
-        "HOST/REPOSITORY:TAG in place of the recipe's own; {{name}}, {{release}}, {{date}}, {{arch}} stand for its",
+        "HOST/REPOSITORY:TAG in place of the recipe's own; {{name}}, {{release}}, {{date}}, {{arch}} stand for its; of several architectures, a tag without {{arch}} names an index of all images",
       helpValue: 'REF',
       multiple: true,
       default: [],
@@ -133,17 +133,11 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     const failed = ended.filter(({ state }) => state !== 'released');
     if (failed.length > 0) throw failure(ended, failed);
     for (const { report } of ended) {
-      for (const reference of report?.references ?? [])
-        this.log(`${reference} ${digestOf(report, reference)}`);
+      for (const { reference, manifestDigest } of report?.tags ?? [])
+        this.log(`${reference} ${manifestDigest}`);
     }
     return { releases: ended };
   }
-}
-
-function digestOf(report: ReleaseStatus['report'], reference: string): string {
-  const [first, ...more] = report?.images ?? [];
-  const image = more.find(({ arch }) => reference.includes(arch)) ?? first;
-  return image?.manifestDigest ?? '';
 }
 
 function failure(ended: ReleaseStatus[], failed: ReleaseStatus[]): MillinerError {

@@ -1,4 +1,5 @@
 import { Args, Flags } from '@oclif/core';
+import { archFlag } from '../cli/arch-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { writeFileAtomic } from '../lib/host/atomic-file.ts';
 import { printableJson } from '../lib/host/printable.ts';
@@ -18,6 +19,7 @@ export default class SbomCommand extends MillinerCommand {
     image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
   };
   static override flags = {
+    arch: archFlag,
     format: Flags.option({ options: sbomFormats })({
       summary: 'SPDX 2.3 or CycloneDX 1.6, in JSON',
       default: 'spdx',
@@ -27,7 +29,10 @@ export default class SbomCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(SbomCommand);
-    const document = await exportSbom(this.runOptions(flags), args.image, flags.format);
+    const document = await exportSbom(this.runOptions(flags), args.image, {
+      format: flags.format,
+      arch: flags.arch,
+    });
     const text = `${JSON.stringify(document)}\n`;
     if (flags.out !== undefined) await writeFileAtomic(flags.out, text);
     else if (!this.jsonEnabled()) process.stdout.write(printableJson(text));

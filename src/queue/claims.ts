@@ -6,8 +6,10 @@
 import { z } from 'zod';
 import { arches } from '../lib/host/arch.ts';
 import type { Digest } from '../lib/oci/digest.ts';
+import { maxManifestBytes } from '../lib/oci/descriptor.ts';
 import { digestSchema } from '../pipeline/state/received.ts';
 import { layouts } from '../pipeline/trust/fetch-signatures.ts';
+import { signedDigests, tagsOf } from './release-tags.ts';
 import { forged, peek, sealedSchema, type Claim, type Machines, type Sealed } from './sealed.ts';
 
 const arch = z.enum(arches);
@@ -27,7 +29,7 @@ const releaseSchema = z.strictObject({
   arches: z.array(arch).min(1).max(arches.length),
   /** Id of the private key. The worker that signs knows its path. */
   key: z.string().regex(/^[0-9a-f]{16}$/),
-  /** REGISTRY/REPOSITORY:TAG. A worker fills in {{arch}} for each image. */
+  /** REGISTRY/REPOSITORY:TAG. A worker fills in {{arch}} for each image; without it, a tag names all of them. */
   to: z.array(reference).min(1).max(1000),
   plainHttp: z.boolean(),
   /** The one layout of signatures to write; both where it is absent. */
@@ -44,6 +46,8 @@ export type Release = z.infer<typeof releaseSchema>;
 const imageSchema = z.strictObject({
   arch,
   manifestDigest: digestSchema,
+  /** Bytes: with them the index of all architectures can be computed. */
+  manifestSize: z.int().positive().max(maxManifestBytes),
   /** Blobs: the records of its bases, lowest first, and its own. */
   records: z.array(digestSchema).min(1).max(100),
   /** Blobs: its bills of materials, its verdict. */
@@ -59,6 +63,7 @@ const lockedSchema = z.strictObject({ ...about, bundle: digestSchema, lockDigest
 const builtSchema = z.strictObject({ ...about, bundle: digestSchema, image: imageSchema });
 const signedSchema = z.strictObject({
   ...about,
+  /** And of their index, if a tag names one. */
   images: z.array(digestSchema).min(1),
   signatures: z.array(reference),
   attestations: z.array(reference),
@@ -130,13 +135,12 @@ export async function openCourse(machines: Machines, course: Course): Promise<Op
   if (course.signed) {
     opened.signed = await open(claims.signed, course.signed);
     requireWhole(opened);
-    const digests = opened.built.map(({ manifestDigest }) => manifestDigest);
-    requireSame(claims.signed, digests, opened.signed.images);
+    requireSame(claims.signed, signedDigests(release, opened.built), opened.signed.images);
   }
   if (course.published) {
     opened.published = await open(claims.published, course.published);
     if (!opened.signed) throw forged(claims.published, 'its images are not signed');
-    const wanted = opened.built.flatMap((built) => tagsOf(release, built));
+    const wanted = tagsOf(release, opened.built);
     requireSame(claims.published, wanted.map(tagLine), opened.published.tags.map(tagLine));
   }
   return opened;
@@ -146,15 +150,6 @@ export async function openCourse(machines: Machines, course: Course): Promise<Op
 export function requireWhole({ release, built }: OpenedCourse): void {
   const missing = release.arches.find((one) => !built.some((image) => image.arch === one));
   if (missing !== undefined) throw forged(claims.built, `the image of ${missing} is missing`);
-}
-
-/** The tags of an image, each with its digest. */
-export function tagsOf({ to }: Pick<Release, 'to'>, { arch: own, manifestDigest }: Built) {
-  return referencesOf(to, own).map((one) => ({ reference: one, manifestDigest }));
-}
-
-export function referencesOf(to: readonly string[], own: string): string[] {
-  return to.map((one) => one.replaceAll('{{arch}}', own));
 }
 
 const tagLine = ({ reference: one, manifestDigest }: { reference: string; manifestDigest: string }) =>

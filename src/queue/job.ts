@@ -7,7 +7,14 @@ import { z } from 'zod';
 import { errorTable, MillinerError, type ErrorCode } from '../lib/errors/error.ts';
 import { failureOf, maxFailureLength, type Failure } from '../lib/errors/wire.ts';
 import type { Digest } from '../lib/oci/digest.ts';
-import { courseSchema, type Built, type Locked, type Release, type Signed } from './claims.ts';
+import {
+  courseSchema,
+  type Built,
+  type Locked,
+  type Published,
+  type Release,
+  type Signed,
+} from './claims.ts';
 import { asQueueError } from './replies.ts';
 
 /** The stages of a release in order. The result of the release's own job is the report. */
@@ -18,6 +25,8 @@ export type Stage = (typeof stages)[number];
 export interface Report extends Omit<Locked & Signed, 'request' | 'images'> {
   recipe: string;
   references: string[];
+  /** The same, each with the digest of the image or index that it names. */
+  tags: Published['tags'];
   images: Built[];
   /** ISO 8601. */
   queued: string;

@@ -8,10 +8,10 @@ import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../lib/errors/error.ts';
-import { referencesOf } from './claims.ts';
 import { jobFailureOf, type StageJob } from './job.ts';
 import { now, type Deadline, type Lease } from './messages.ts';
 import { keys, prefix } from './queues.ts';
+import { allReferences } from './release-tags.ts';
 
 /** Milliseconds at the end of the job's lock that a lease does not use: the answer takes time to arrive. */
 const marginMilliseconds = 2000;
@@ -82,9 +82,7 @@ export async function releaseLease(
 
 /** The tags that a job moves; only the publish stage moves any. */
 export function movedBy(stage: StageJob): string[] {
-  return stage.stage === 'publish'
-    ? stage.images.flatMap(({ arch }) => referencesOf(stage.data.to, arch))
-    : [];
+  return stage.stage === 'publish' ? allReferences(stage.data) : [];
 }
 
 function later({ monotonic, wall }: Deadline, milliseconds: number): Deadline {

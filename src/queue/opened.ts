@@ -72,6 +72,7 @@ export async function openReport(machines: Machines, course: unknown): Promise<R
     mountedBlobs: signed.mountedBlobs,
     skippedBlobs: signed.skippedBlobs,
     references: published.tags.map(({ reference }) => reference),
+    tags: published.tags,
     queued: new Date(release.at).toISOString(),
     finished: published.finished,
   };

@@ -4,6 +4,7 @@ import { fillTemplate } from '../lib/host/template.ts';
 import { parseReference, showReference } from '../lib/registry/reference.ts';
 import type { Recipe } from '../stages/recipe/schema.ts';
 import type { Release } from './claims.ts';
+import { indexReferences, referencesOf } from './release-tags.ts';
 
 /** Fills in the templates of the command line, or else the repositories and tags of the recipe. */
 export function fillReferences(recipe: Recipe, path: string, given: readonly string[]): string[] {
@@ -33,19 +34,21 @@ export function fillReferences(recipe: Recipe, path: string, given: readonly str
   });
 }
 
-/** Refuses one tag for several architectures: an image is of one architecture, and a tag is of one image. */
-export function refuseOneForAll(recipe: string, arches: readonly string[], to: readonly string[]): void {
-  const alike = to.find((reference) => !reference.includes('{{arch}}'));
-  if (arches.length === 1 || alike === undefined) return;
+/** Refuses a tag that would name both an image and the index of all architectures. */
+export function refuseTwofold(recipe: string, release: Parameters<typeof indexReferences>[0]): void {
+  const canonical = (text: string) => showReference(parseReference(text));
+  const indexes = new Set(indexReferences(release).map(canonical));
+  const own = release.arches.flatMap((arch) => referencesOf(release, arch)).map(canonical);
+  const twofold = own.find((reference) => indexes.has(reference));
+  if (twofold === undefined) return;
   throw new MillinerError(
     'USAGE',
-    `the architectures ${arches.join(', ')} of ${recipe} would share the tag ${alike}`,
-    {
-      hint: 'Write {{arch}} into the tag or the repository.',
-    },
+    `${twofold} would name both one image of ${recipe} and the index of all its architectures`,
+    { hint: 'Give the index another tag.' },
   );
 }
 
+/** Refuses a tag of two recipes. */
 export function refuseShared(releases: Pick<Release, 'recipe' | 'to'>[]): void {
   const seen = new Map<string, string>();
   for (const { recipe, to } of releases) {

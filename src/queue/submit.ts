@@ -14,7 +14,7 @@ import { readCandidates, type Candidate } from './candidates.ts';
 import { claims, peekRequest, type Release } from './claims.ts';
 import { retention, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
-import { fillReferences, refuseOneForAll, refuseShared } from './release-references.ts';
+import { fillReferences, refuseShared, refuseTwofold } from './release-references.ts';
 import { forged } from './sealed.ts';
 
 /** BullMQ's numbers: lower goes first. */
@@ -108,7 +108,7 @@ async function prepare(
     to.map((reference) => reference.replaceAll('{{arch}}', arches[0]!)),
     { ...context, plainHttp },
   );
-  refuseOneForAll(recipe.name, arches, to);
+  refuseTwofold(recipe.name, { to, arches });
   const exchange = shared ? (submission.exchange ?? showReference(targets[0]!)) : undefined;
   const place = exchange === undefined ? undefined : await openExchange(exchange, { ...context, plainHttp });
   const exchanging = { ...context, exchange: place };

@@ -21,6 +21,7 @@ import type { Order } from './messages.ts';
 import { movingTags } from './moved.ts';
 import { openReport, openStage } from './opened.ts';
 import { keys, Queues } from './queues.ts';
+import { signedDigests } from './release-tags.ts';
 import { runTask, type TaskHooks } from './run-job.ts';
 import type { Sealed } from './sealed.ts';
 import { Slots } from './slots.ts';
@@ -247,7 +248,7 @@ export class ReleaseWorker {
       const finished = new Date().toISOString();
       return machines.seal(claims.published, { request, ...(result as Results['publish']), finished });
     }
-    const signed = images.map(({ manifestDigest }) => manifestDigest);
+    const signed = signedDigests(data, images);
     return machines.seal(claims.signed, { request, images: signed, ...(result as Results['sign']) });
   }
 

@@ -20,6 +20,7 @@ test.each([
   ['x86_64', ['x86_64']],
   ['x86_64_v3', ['x86_64_v3', 'x86_64_v2', 'x86_64']],
   ['aarch64', ['aarch64']],
+  ['i686', ['i686', 'i586', 'i486', 'i386']],
 ])('packages for %s', (arch, usable) => {
   expect(archesFor(arch)).toEqual(usable);
 });

@@ -1,12 +1,14 @@
 /** Architectures, as rpm calls them, and those of them that this host runs. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { MillinerError } from '../errors/error.ts';
+import { emulatedArches } from './emulation.ts';
 
 export const arches = [
   'x86_64',
   'x86_64_v2',
   'x86_64_v3',
   'x86_64_v4',
+  'i686',
   'aarch64',
   'ppc64le',
   's390x',
@@ -34,12 +36,22 @@ export function hostArch(): string {
   throw new MillinerError('HOST_MISSING', `Milliner does not know the architecture ${process.arch}`);
 }
 
-/** The architectures that this host can run: its own, and the levels of it that its processor supports. */
+/**
+ * The architectures that this host can run, best first: its own, the levels of it that its processor supports, its
+ * 32-bit one, and those that qemu-user runs for it.
+ */
 export function hostArches(): string[] {
+  const native = nativeArches();
+  return [...native, ...emulatedArches().filter((arch) => !native.includes(arch))];
+}
+
+function nativeArches(): string[] {
   const own = hostArch();
   if (own !== 'x86_64') return [own];
   const flags = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
-  return [own, ...levelsOf(flags)];
+  // The kernel has this setting only if it is built to run 32-bit programs.
+  const small = existsSync('/proc/sys/abi/vsyscall32') ? ['i686'] : [];
+  return [own, ...levelsOf(flags), ...small];
 }
 
 /** @param flags of the processor, with spaces between them */
@@ -52,6 +64,7 @@ export function levelsOf(flags: string): string[] {
 
 /** The architectures of the packages that an image may contain, the image's own first. */
 export function archesFor(arch: string): string[] {
+  if (arch === 'i686') return ['i686', 'i586', 'i486', 'i386'];
   const names = Object.keys(levels);
   return names.includes(arch) ? [...names.slice(0, names.indexOf(arch) + 1).toReversed(), 'x86_64'] : [arch];
 }
@@ -66,6 +79,6 @@ export function archToBuild(wanted: string | undefined, ofRecipe: readonly strin
   if (wanted === undefined) return runs.find((arch) => ofRecipe?.includes(arch)) ?? runs[0]!;
   if (runs.includes(wanted)) return wanted;
   throw new MillinerError('HOST_MISSING', `the host runs ${runs.join(', ')}, but not ${wanted}`, {
-    hint: `Build it on a host with a processor of ${wanted}.`,
+    hint: `Build it on a host with a processor of ${wanted}, or with qemu-user for it: milliner doctor says whether it is there.`,
   });
 }

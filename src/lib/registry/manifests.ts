@@ -1,6 +1,6 @@
 /** Manifests and tags of a registry (OCI distribution specification, "Pulling manifests", "Pushing manifests"). */
 import type { HttpResponse } from '../http/request.ts';
-import { indexType, manifestType } from '../oci/descriptor.ts';
+import { indexType, manifestType, maxManifestBytes } from '../oci/descriptor.ts';
 import { isDigest, sha256Of, type Digest } from '../oci/digest.ts';
 import { listsTag } from './list-tags.ts';
 import type { Transport } from './transport.ts';
@@ -10,12 +10,6 @@ export interface Manifest {
   mediaType: string;
   digest: Digest;
 }
-
-/**
- * The size that every registry must accept, and the largest that clients should read (distribution specification,
- * "Pushing manifests").
- */
-export const manifestBytes = 4 * 1024 * 1024;
 
 const accepted = [
   manifestType,
@@ -29,7 +23,7 @@ export async function getManifest(
   transport: Transport,
   repository: string,
   reference: string,
-  maxBytes = manifestBytes,
+  maxBytes = maxManifestBytes,
 ): Promise<Manifest | undefined> {
   const found = await askManifest(transport, repository, reference, [200, 404], maxBytes);
   return typeof found === 'number' ? undefined : found;
@@ -56,7 +50,7 @@ async function askManifest(
   repository: string,
   reference: string,
   expect: number[],
-  maxBytes = manifestBytes,
+  maxBytes = maxManifestBytes,
 ): Promise<Manifest | number> {
   const ask = { ...manifestAsk(repository, reference, 'GET'), expect };
   return transport.ask(ask, async (response) => {

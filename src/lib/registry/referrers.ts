@@ -4,11 +4,11 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { indexType, type Descriptor } from '../oci/descriptor.ts';
+import { indexType, maxManifestBytes, type Descriptor } from '../oci/descriptor.ts';
 import { isDigest, tagOf, type Digest } from '../oci/digest.ts';
 import { excess } from './budget.ts';
 import { nextOf } from './list-tags.ts';
-import { findManifest, manifestBytes, putManifest } from './manifests.ts';
+import { findManifest, putManifest } from './manifests.ts';
 import type { Transport } from './transport.ts';
 
 const descriptorSchema = z.looseObject({
@@ -112,7 +112,7 @@ async function readPage(
     headers: { accept: indexType },
   };
   return transport.ask(ask, async (response) => {
-    const bytes = await transport.read(response, manifestBytes);
+    const bytes = await transport.read(response, maxManifestBytes);
     // A web page instead of an index: the registry takes the path for something else.
     if (response.statusCode !== 200 || !isIndex(response.headers['content-type'])) return undefined;
     return {

@@ -124,6 +124,7 @@ function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: 
     version: recordVersion,
     name: loaded.recipe.name,
     arch,
+    arches: Object.keys(lock.arches),
     buildKey,
     lockDigest: lock.digest,
     packages: [...(answer.image?.packages ?? []), ...answer.packages.map(({ nevra }) => nevra)],

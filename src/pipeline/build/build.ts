@@ -1,17 +1,19 @@
 /** For `build`: turns a locked recipe into an image in the state directory, after its bases. */
 import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { archToBuild } from '../../lib/host/arch.ts';
 import { withLock } from '../../lib/host/locks.ts';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { writeLayout } from '../../stages/image/oci-layout.ts';
+import type { Lock } from '../../stages/lock/lock-file.ts';
 import { loadChain } from '../../stages/recipe/load.ts';
 import { ensureBase } from '../base/ensure-base.ts';
 import { lockedChain } from '../lock/locked-chain.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
-import { isComplete, readRecord, type ImageRecord } from '../state/image-records.ts';
+import { isComplete, readRecord, writeRecord, type ImageRecord } from '../state/image-records.ts';
 import { buildImage } from './build-image.ts';
 import { buildKeyOf } from './build-key.ts';
 import { readLedger, recordIds } from './record-ids.ts';
@@ -66,16 +68,28 @@ async function ensureImage(
     async () => {
       const ledger = await readLedger(locked.loaded);
       const buildKey = await buildKeyOf(locked, arch, base, ledger);
-      const there = await readRecord(context.state, name);
+      const there = await readRecord(context.state, { name, arch });
       const isSame = there?.buildKey === buildKey || there?.settledKey === buildKey;
       const isThere = there && isSame && (await isComplete(context, there));
       if (isThere) context.progress.step(`${name}: unchanged`);
-      const record = isThere ? there : await buildImage(context, { locked, arch, base, buildKey, ledger });
+      const record = isThere
+        ? await asLocked(context, there, locked.lock)
+        : await buildImage(context, { locked, arch, base, buildKey, ledger });
       await recordIds(context, locked.loaded, ledger, record);
       return record;
     },
     turn,
   );
+}
+
+/**
+ * The image of a former lock that the present one leaves as it was. The record names the present one: the images of one
+ * index are of one lock.
+ */
+async function asLocked(context: Context, there: ImageRecord, lock: Lock): Promise<ImageRecord> {
+  const arches = Object.keys(lock.arches);
+  if (there.lockDigest === lock.digest && isDeepStrictEqual(there.arches, arches)) return there;
+  return writeRecord(context.state, { ...there, lockDigest: lock.digest, arches });
 }
 
 /** Writers of one layout take turns, because each reads the index and writes it back with its tag. */

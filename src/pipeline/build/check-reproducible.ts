@@ -38,7 +38,7 @@ async function buildTwice(context: Context, chain: LockedRecipe[], arch: string)
       built.push(
         await inEmptyState(context, join(directory, attempt), async (empty) => {
           await buildChain(empty, chain, arch);
-          const records = await Promise.all(names.map((name) => readRecord(empty.state, name)));
+          const records = await Promise.all(names.map((name) => readRecord(empty.state, { name, arch })));
           return new Map(names.map((name, index) => [name, records[index]!]));
         }),
       );

@@ -9,7 +9,8 @@ import { testInstance } from '../../stages/boot/test-instance.ts';
 import { makeVerdict, type InstanceOutcome, type Verdict } from '../../stages/boot/verdict.ts';
 import { holdToDigest } from '../base/hold-to-digest.ts';
 import type { Context } from '../state/context.ts';
-import { findRecord, type ImageRecord } from '../state/image-records.ts';
+import { findRecord } from '../state/find-image.ts';
+import type { ImageRecord } from '../state/image-records.ts';
 import { writeVerdict } from '../state/verdicts.ts';
 import { bootPlanOf } from './boot-plan.ts';
 import { withInstance } from './instance-root.ts';
@@ -18,8 +19,8 @@ import { withInstance } from './instance-root.ts';
  * Returns the verdict, passed or not, and stores it in the state. Throws IMAGE_NOT_FOUND, TREE_CHANGED, HOST_MISSING,
  * INTERRUPTED.
  */
-export async function bootImage(context: Context, image: string): Promise<Verdict> {
-  return bootRecorded(context, await findRecord(context.state, image));
+export async function bootImage(context: Context, image: string, arch?: string): Promise<Verdict> {
+  return bootRecorded(context, await findRecord(context.state, image, arch));
 }
 
 /** As bootImage, for a record that was read before: another image of its name may have been built since. */

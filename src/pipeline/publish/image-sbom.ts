@@ -11,7 +11,8 @@ import { spdxDocument } from '../../stages/sign/spdx.ts';
 import { maxDocumentBytes } from '../../stages/sign/untrusted-json.ts';
 import { obtainBytes } from '../state/blob-exchange.ts';
 import { withContext, type Context, type RunOptions } from '../state/context.ts';
-import { findRecord, type ImageRecord } from '../state/image-records.ts';
+import { findRecord } from '../state/find-image.ts';
+import type { ImageRecord } from '../state/image-records.ts';
 import type { Sboms } from '../state/received.ts';
 import { withView } from '../state/snapshots.ts';
 import { filesOf } from './sbom-files.ts';
@@ -23,9 +24,13 @@ export const sbomFormats = ['spdx', 'cyclonedx'] as const satisfies (keyof Sboms
 export type SbomFormat = (typeof sbomFormats)[number];
 
 /** Throws IMAGE_NOT_FOUND, and what sbomsOf throws. */
-export async function exportSbom(options: RunOptions, image: string, format: SbomFormat): Promise<object> {
+export async function exportSbom(
+  options: RunOptions,
+  image: string,
+  { format, arch }: { format: SbomFormat; arch?: string | undefined },
+): Promise<object> {
   return withContext(options, async (context) => {
-    const record = await findRecord(context.state, image);
+    const record = await findRecord(context.state, image, arch);
     return (await context.content.lease(() => sbomsOf(context, record)))[format];
   });
 }

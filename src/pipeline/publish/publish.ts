@@ -1,32 +1,35 @@
 /**
- * For `publish`: sends a booted image to registries. It goes there by digest, with its signatures, is read back and
- * verified as a client that trusts the key does it, and only then the tags move. After an interruption at any point, a
- * tag points to the old image or to the complete new one, and the next run reuses what is there.
+ * For `publish`: sends a booted image to registries, or the images of all architectures of its lock with an index that
+ * names them. They go there by digest, with signatures, are read back and verified as a client that trusts the key does
+ * it, and only then the tags move. After an interruption at any point, a tag points to the old image or to the complete
+ * new one, and the next run reuses what is there.
  */
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { withLock } from '../../lib/host/locks.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { requirePassed, type Verdict } from '../../stages/boot/verdict.ts';
-import { readPrivateKey, type SigningKey } from '../../stages/sign/key.ts';
-import { signImage } from '../../stages/sign/sign-image.ts';
+import { readPrivateKey } from '../../stages/sign/key.ts';
 import type { Context } from '../state/context.ts';
-import { findRecord, type ImageRecord } from '../state/image-records.ts';
-import { addPublication } from '../state/publications.ts';
-import type { Sboms } from '../state/received.ts';
-import { readImage, type StoredImage } from '../state/stored-image.ts';
+import { findRecord, findRecords } from '../state/find-image.ts';
+import { readRecord, type ImageRecord } from '../state/image-records.ts';
+import { writeIndexRecord } from '../state/index-records.ts';
+import { readImage } from '../state/stored-image.ts';
 import { readVerdict } from '../state/verdicts.ts';
-import { layouts, layoutsOf, type Layout, type PublishedImage } from '../trust/fetch-signatures.ts';
+import { layoutsOf, type Layout } from '../trust/fetch-signatures.ts';
 import { readKeyText } from '../trust/signer-key.ts';
-import { rememberCurrent, requireCurrent, statedOf } from '../trust/standings.ts';
-import { proofs } from '../trust/verify-image.ts';
-import { attach, type Attached } from './attach.ts';
+import type { Attached } from './attach.ts';
 import { sbomsOf } from './image-sbom.ts';
-import { nextStandings, defaultLife } from './next-standings.ts';
-import { pushImage, type Tally } from './push.ts';
+import { promote, rememberTags } from './move-tags.ts';
+import type { Tally } from './push.ts';
+import type { Evidence, Signing } from './sign-at.ts';
+import { signImageAt } from './sign-image-at.ts';
+import { indexOf, signIndexAt, type IndexPart } from './sign-index-at.ts';
 import { openTargets, type Target } from './targets.ts';
 
 export interface PublishOptions {
+  /** The architectures to publish; all of the lock where it is absent. */
+  arches?: readonly string[] | undefined;
   /** REGISTRY/REPOSITORY:TAG each. */
   to: readonly string[];
   /** Path of the private key. */
@@ -40,32 +43,13 @@ export interface PublishOptions {
   life?: number | undefined;
 }
 
-/** The key, the layouts of the signatures, and their validity. */
-export interface Signing {
-  key: SigningKey;
-  layouts: readonly Layout[];
-  /** Validity of the statements about the tags, in seconds. */
-  life?: number | undefined;
-}
-
 export interface Published extends Attached, Tally {
   name: string;
+  /** Of the index where there are several images. */
   manifestDigest: string;
   references: string[];
+  images?: { arch: string; manifestDigest: string }[];
 }
-
-/** The claims about an image besides its name. */
-export interface Evidence {
-  sboms: Sboms;
-  verdict: Verdict;
-}
-
-/**
- * Called before each change that others can see; throws if this run may not make it any more. The signal aborts when
- * the lease ends, and another lease can be requested.
- */
-export type AcquireLease = () => Promise<AbortSignal>;
-const unlimitedLease: AcquireLease = async () => new AbortController().signal;
 
 /**
  * Throws IMAGE_UNBOOTED, IMAGE_NOT_FOUND, REFERENCE_INVALID, KEY_FILE_INVALID, what registries throw, and what
@@ -74,26 +58,66 @@ const unlimitedLease: AcquireLease = async () => new AbortController().signal;
 export async function publish(
   context: Context,
   image: string,
-  { to, key, password, plainHttp, only, life }: PublishOptions,
+  { arches, to, key, password, plainHttp, only, life }: PublishOptions,
 ): Promise<Published> {
-  const record = await findRecord(context.state, image);
+  const records = await wantedRecords(context.state, image, arches);
   const targets = await openTargets(to, { ...context, plainHttp });
-  await passedVerdict(context, record);
+  for (const record of records) await passedVerdict(context, record);
   const signing = {
     key: await readPrivateKey(await readKeyText(key), await password(), key),
     layouts: layoutsOf(only),
     life,
   };
-  return inTurn(context, record.manifestDigest, () => publishImage(context, record, targets, signing));
+  const digests = records.map(({ manifestDigest }) => manifestDigest);
+  return inTurn(context, digests, () =>
+    records.length === 1
+      ? publishImage(context, records[0]!, targets, signing)
+      : publishIndex(context, records, targets, signing),
+  );
 }
 
-/** Runs fn while gc may not remove blobs, and no other run of this state signs the same image. */
-export function inTurn<T>(context: Context, manifestDigest: Digest, fn: () => Promise<T>): Promise<T> {
-  const lock = join(context.state, 'locks', `publish-${manifestDigest.replace('sha256:', '')}`);
+/**
+ * The images of a name are those of one lock, for all its architectures: an index with a part of them, or with one of a
+ * former lock, would take the tag from the clients of the others. Throws IMAGE_NOT_FOUND.
+ */
+async function wantedRecords(
+  state: string,
+  image: string,
+  arches: readonly string[] | undefined,
+): Promise<ImageRecord[]> {
+  const found = await findRecords(state, image);
+  if (found[0]!.name !== image && arches === undefined) return found;
+  const lead = await findRecord(state, image, arches?.[0]);
+  const records: ImageRecord[] = [];
+  for (const arch of new Set(arches ?? lead.arches)) {
+    const record = await readRecord(state, { name: lead.name, arch });
+    if (record?.lockDigest !== lead.lockDigest) throw missingArch(lead, arch, record);
+    records.push(record);
+  }
+  return records;
+}
+
+function missingArch(lead: ImageRecord, arch: string, other: ImageRecord | undefined): MillinerError {
+  const { name } = lead;
+  const which = other ? `is of another lock than that for ${lead.arch}` : 'is not there';
+  return new MillinerError('IMAGE_NOT_FOUND', `the image of ${name} for ${arch} ${which}`, {
+    hint: `Build and boot it (milliner build ${name} --arch ${arch}, milliner boot ${name} --arch ${arch}). To publish one architecture alone, name it: --arch ${lead.arch}.`,
+    details: { name, arch, lockDigest: lead.lockDigest },
+  });
+}
+
+/** Runs fn while gc may not remove blobs, and no other run of this state signs one of the images. */
+export function inTurn<T>(context: Context, digests: readonly Digest[], fn: () => Promise<T>): Promise<T> {
   const onWait = (who: string) => context.progress.step(`waiting for ${who}`);
-  return context.content.lease(() =>
-    withLock(lock, 'exclusive', fn, { wait: true, signal: context.signal, onWait }),
+  // In one order, so that two runs do not wait for each other.
+  const locks = digests.toSorted().map((digest) => {
+    return join(context.state, 'locks', `publish-${digest.replace('sha256:', '')}`);
+  });
+  const within = locks.reduceRight<() => Promise<T>>(
+    (inner, lock) => () => withLock(lock, 'exclusive', inner, { wait: true, signal: context.signal, onWait }),
+    fn,
   );
+  return context.content.lease(within);
 }
 
 async function publishImage(
@@ -102,11 +126,8 @@ async function publishImage(
   targets: Target[],
   signing: Signing,
 ): Promise<Published> {
-  // Read again under the lock: the image may have been booted since, and the newest verdict is signed.
-  const verdict = await passedVerdict(context, record);
-  const image = await readImage(context, record);
-  const sboms = await sbomsOf(context, record);
-  const signed = await signImageAt(context, image, { sboms, verdict }, targets, signing);
+  const { image, evidence } = await partOf(context, record);
+  const signed = await signImageAt(context, image, evidence, targets, signing);
   // Checked again: the image may have been booted since, and failed.
   await passedVerdict(context, record);
   const references = await promote(context, image, targets);
@@ -114,189 +135,34 @@ async function publishImage(
   return { name: record.name, manifestDigest: image.digest, references, ...signed };
 }
 
-/** Pushes the image to every target by digest, signs it, and verifies it there. No tag moves. */
-export async function signImageAt(
+async function publishIndex(
   context: Context,
-  image: StoredImage,
-  evidence: Evidence,
+  records: readonly ImageRecord[],
   targets: Target[],
   signing: Signing,
-  acquireLease = unlimitedLease,
-): Promise<Attached & Tally> {
-  const { progress } = context;
-  const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
-  const attached: Attached = { signatures: [], attestations: [] };
-  for (const { client } of targets) await client.ping();
-  for (const [index, target] of targets.entries()) {
-    const place = `${target.registry}/${target.repository}`;
-    progress.step(`pushing ${image.name} to ${place}`);
-    await statedOf(imageAt(image, target), layouts, standingOptions(context, signing));
-    const before = targets.slice(0, index).filter(({ registry }) => registry === target.registry);
-    await pushImage(
-      context,
-      image,
-      target,
-      before.map(({ repository }) => repository),
-      tally,
-    );
-    progress.step(`signing ${image.name} at ${place}`);
-    const sign = (within: Target) => signAt(context, image, within, signing, evidence, tally);
-    const added = await withLease(context, acquireLease, target, sign);
-    attached.signatures.push(...added.signatures.map((name) => nameAt(place, name)));
-    attached.attestations.push(...added.attestations.map((name) => nameAt(place, name)));
-  }
-  for (const target of targets) {
-    progress.step(`verifying ${image.name} at ${target.registry}/${target.repository}`);
-    await verifyAt(context, image, target, signing);
-  }
-  return { ...attached, ...tally };
+): Promise<Published> {
+  const parts: IndexPart[] = [];
+  for (const record of records) parts.push({ arch: record.arch, ...(await partOf(context, record)) });
+  const signed = await signIndexAt(context, parts, targets, signing);
+  for (const record of records) await passedVerdict(context, record);
+  const index = indexOf(parts);
+  const digests = parts.map(({ image }) => image.digest);
+  await writeIndexRecord(context.state, { digest: index.digest, images: digests });
+  const references = await promote(context, index, targets, undefined, digests);
+  await rememberTags(context, index, targets, signing);
+  const images = parts.map(({ arch, image }) => ({ arch, manifestDigest: image.digest }));
+  return { name: index.name, manifestDigest: index.digest, references, images, ...signed };
 }
 
-/** Moves the tags of an image that is signed at every target. Returns the references. */
-export async function promote(
-  context: Context,
-  image: StoredImage,
-  targets: Target[],
-  acquireLease = unlimitedLease,
-): Promise<string[]> {
-  for (const target of targets) await moveTags(context, image, target, acquireLease);
-  const references = targets.flatMap(({ tags }) => tags.map(({ reference }) => reference));
-  await addPublication(context.state, image.digest, references);
-  return references;
+/** Called under the lock: the image may have been booted since, and the newest verdict is signed. */
+async function partOf(context: Context, record: ImageRecord): Promise<Omit<IndexPart, 'arch'>> {
+  const verdict = await passedVerdict(context, record);
+  const image = await readImage(context, record);
+  const evidence: Evidence = { sboms: await sbomsOf(context, record), verdict };
+  return { image, evidence };
 }
 
 /** Throws IMAGE_UNBOOTED. */
 async function passedVerdict({ state }: Context, record: ImageRecord): Promise<Verdict> {
   return requirePassed(await readVerdict(state, record.manifestDigest), record);
-}
-
-async function signAt(
-  context: Context,
-  image: StoredImage,
-  target: Target,
-  signing: Signing,
-  { sboms, verdict }: Evidence,
-  tally: Tally,
-): Promise<Attached> {
-  const { digest, mediaType, manifest, epoch } = image;
-  const place = imageAt(image, target);
-  const options = standingOptions(context, signing);
-  const standings = await nextStandings(place, target, signing.life ?? defaultLife, options);
-  const signed = signImage(signing.key, {
-    image: { mediaType, digest, size: manifest.length },
-    references: target.tags.map(({ reference }) => reference),
-    sboms,
-    verdict,
-    standings,
-    epoch,
-  });
-  return attach(place, signing.key.public, signed, signing.layouts, tally);
-}
-
-/** Verifies the image as the registry returns it, which is all that a client sees. */
-async function verifyAt(
-  context: Context,
-  image: StoredImage,
-  target: Target,
-  signing: Signing,
-): Promise<void> {
-  const { client, repository, registry } = target;
-  const differs = (what: string) =>
-    new MillinerError('REGISTRY_INVALID', `${registry}/${repository} does not return ${what}`, {
-      details: { registry, repository, what },
-    });
-  const manifest = await client.getManifest(repository, image.digest);
-  if (!manifest?.bytes.equals(image.manifest)) throw differs(image.digest);
-  const config = await client.getBlob(repository, image.config.digest, image.config.size);
-  if (config?.length !== image.config.size) throw differs(image.config.digest);
-  for (const { digest, size } of image.layers) {
-    const found = await client.hasBlob(repository, digest);
-    if (found === undefined || (found.size ?? size) !== size) throw differs(digest);
-  }
-  const references = target.tags.map(({ reference }) => reference);
-  const { key, layouts: chosen } = signing;
-  const place = imageAt(image, target);
-  // The tags have not moved yet, so the state must not remember these statements.
-  const options = { ...standingOptions(context, signing), state: undefined, allowExpired: false };
-  const stated = await statedOf(place, chosen, options);
-  const { revokedVerdicts } = stated;
-  for (const layout of chosen) {
-    await proofs[layout](place, key.public, references, { allowUnnamed: false, revokedVerdicts });
-  }
-  for (const reference of references) {
-    const standing = await requireCurrent(image.digest, reference, stated, options);
-    if (!standing) throw differs(`what ${reference} names`);
-  }
-}
-
-async function moveTags(
-  context: Context,
-  image: StoredImage,
-  target: Target,
-  acquireLease: AcquireLease,
-): Promise<void> {
-  const { client, repository } = target;
-  for (const { tag, reference } of target.tags) {
-    await withLease(context, acquireLease, target, async (within) => {
-      if ((await within.client.headManifest(repository, tag)) === image.digest) return;
-      await within.client.putManifest(repository, tag, image.manifest, image.mediaType);
-    });
-    const there = await client.getManifest(repository, tag);
-    if (there?.digest !== image.digest) {
-      throw new MillinerError(
-        'REGISTRY_INVALID',
-        `${reference} names ${there?.digest ?? 'nothing'} after it was moved`,
-        {
-          hint: 'Find out who else publishes there: another publisher may have moved the tag at the same time.',
-          details: { reference, digest: image.digest },
-        },
-      );
-    }
-    context.progress.step(`${reference} is ${image.digest}`);
-  }
-}
-
-/**
- * Requests to a slow registry are repeated beyond the end of a lease. Abort them with the lease, and try again with a
- * new one.
- */
-async function withLease<T>(
-  { signal }: Context,
-  acquireLease: AcquireLease,
-  target: Target,
-  change: (within: Target) => Promise<T>,
-): Promise<T> {
-  for (;;) {
-    const lease = await acquireLease();
-    const client = target.client.under(signal ? AbortSignal.any([signal, lease]) : lease);
-    try {
-      return await change({ ...target, client });
-    } catch (error) {
-      if (!lease.aborted || signal?.aborted) throw error;
-    }
-  }
-}
-
-function standingOptions({ state, progress }: Context, { key }: Signing) {
-  return { key: key.public, state, warn: (sentence: string) => progress.warn(sentence) };
-}
-
-/**
- * Remembered after the tags have moved: the next verification here detects a rollback, and the next statement continues
- * from this number.
- */
-async function rememberTags(context: Context, image: StoredImage, targets: Target[], signing: Signing) {
-  const options = standingOptions(context, signing);
-  for (const target of targets) {
-    const stated = await statedOf(imageAt(image, target), signing.layouts, options);
-    for (const { reference } of target.tags) await rememberCurrent(image.digest, reference, stated, options);
-  }
-}
-
-function imageAt({ digest }: StoredImage, { client, repository }: Target): PublishedImage {
-  return { client, repository, digest };
-}
-
-function nameAt(place: string, name: string): string {
-  return name.startsWith('sha256:') ? `${place}@${name}` : `${place}:${name}`;
 }

@@ -7,7 +7,8 @@ import type { Tree } from '../../stages/layer/tree.ts';
 import { changesBetween } from '../../stages/lock/package-changes.ts';
 import { newEntries, type ChangelogEntry } from '../packages/changelog.ts';
 import type { Context } from '../state/context.ts';
-import { findAnyRecord, type ImageRecord } from '../state/image-records.ts';
+import { findAnyRecord } from '../state/find-image.ts';
+import type { ImageRecord } from '../state/image-records.ts';
 import { readTree } from '../state/trees.ts';
 
 export interface UpdatedPackage {
@@ -27,9 +28,15 @@ export interface ImageDiff {
 }
 
 /** Throws IMAGE_NOT_FOUND, and BLOB_MISSING if gc has removed the tree of a replaced image. */
-export async function diffImages(context: Context, first: string, second: string): Promise<ImageDiff> {
+export async function diffImages(
+  context: Context,
+  first: string,
+  second: string,
+  arch?: string,
+): Promise<ImageDiff> {
   return context.content.lease(async () => {
-    const [a, b] = [await findAnyRecord(context.state, first), await findAnyRecord(context.state, second)];
+    const find = (image: string) => findAnyRecord(context.state, image, arch);
+    const [a, b] = [await find(first), await find(second)];
     const there = new Set(a.layers.map(({ digest }) => digest));
     const added = b.layers.filter(({ digest }) => !there.has(digest));
     return {

@@ -7,6 +7,8 @@ import { probeTracing } from '../../lib/container/trace.ts';
 import { guestIds } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { runConfined } from '../../lib/host/confined.ts';
+import { hostArches } from '../../lib/host/arch.ts';
+import { readEmulations } from '../../lib/host/emulation.ts';
 import { targetVersion } from '../../lib/host/device-mapper.ts';
 import { run } from '../../lib/host/exec.ts';
 import { native } from '../../lib/host/native.ts';
@@ -71,6 +73,8 @@ export async function examine(state: string, allowHostRoot: boolean | undefined)
     if (!isOther) findings.push(await probeVersion(minimum));
   }
   findings.push(
+    await probe('processor (architectures)', async () => hostArches().join(', ')),
+    describeEmulation(),
     await probe('OCI runtime', findRuntime),
     await probe('confining programs (bubblewrap)', async () => {
       await runConfined('true', [], {});
@@ -115,6 +119,18 @@ function mendVersion(program: Minimum['program']): string {
   if (program === 'kernel') return "install the distribution's newest kernel and restart";
   const [debian, fedora] = program === 'gpg' ? ['gpg', 'gnupg2'] : [program, program];
   return installCommand(debian, fedora);
+}
+
+/** Recipes for other architectures need it; most have none. */
+function describeEmulation(): Finding {
+  const what = 'programs of other architectures (qemu-user)';
+  const there = readEmulations();
+  const works = there.filter(({ problem }) => problem === undefined).map(({ arch }) => arch);
+  const broken = there.flatMap(({ arch, problem }) => (problem === undefined ? [] : [`${arch} ${problem}`]));
+  const found = [...works, ...broken].join(', ') || 'none';
+  const [debian, fedora] = ['qemu-user-binfmt', 'qemu-user-static'];
+  const advice = `registered with the flag F (${installCommand(debian, fedora)})`;
+  return { what, ok: true, found, ...(broken.length > 0 && { advice }) };
 }
 
 async function describeControlGroups(): Promise<string> {

@@ -76,10 +76,10 @@ export async function repairStatePool({
   progress.step('repairing the metadata');
   const repaired = await repairPool(state);
   const images: string[] = [];
-  for (const { name, snapshot } of await listRecords(state)) {
-    if (!repaired.lost.includes(snapshot)) continue;
-    await removeRecord(state, name);
-    images.push(name);
+  for (const record of await listRecords(state)) {
+    if (!repaired.lost.includes(record.snapshot)) continue;
+    await removeRecord(state, record);
+    images.push(record.name);
   }
   return { ...repaired, images };
 }

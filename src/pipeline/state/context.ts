@@ -46,6 +46,7 @@ const folders = [
   'former',
   'frames',
   'images',
+  'indexes',
   'ingest',
   'layers',
   'locks',

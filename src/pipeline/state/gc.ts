@@ -7,14 +7,9 @@ import type { Digest } from '../../lib/oci/digest.ts';
 import { cachedEnding } from '../../stages/solve/solv-cache.ts';
 import { forgetBase, listBases, type BaseRecord } from './base-records.ts';
 import type { Context } from './context.ts';
-import {
-  findRecord,
-  forgetFormer,
-  listFormer,
-  listRecords,
-  removeRecord,
-  type ImageRecord,
-} from './image-records.ts';
+import { findRecords } from './find-image.ts';
+import { forgetFormer, listFormer, listRecords, removeRecord, type ImageRecord } from './image-records.ts';
+import { removeOtherIndexes } from './index-records.ts';
 import { forgetLost } from './layer-cache.ts';
 import { removeOtherPublications } from './publications.ts';
 import { removeOtherVerdicts } from './verdicts.ts';
@@ -48,14 +43,15 @@ export async function collectGarbage(context: Context, options: GcOptions): Prom
   const blobs = await content.gc(
     async (collect) => {
       for (const image of remove) {
-        const { name } = await findRecord(state, image);
-        await removeRecord(state, name);
-        images.push(name);
+        const found = await findRecords(state, image);
+        for (const record of found) await removeRecord(state, record);
+        images.push(...new Set(found.map(({ name }) => name)));
       }
       const records = await listRecords(state);
       const digests = new Set(records.map(({ manifestDigest }) => manifestDigest));
       await removeOtherVerdicts(state, digests);
       await removeOtherPublications(state, digests);
+      await removeOtherIndexes(state, digests);
       const bases = await neededBases(context, records, usedSince);
       snapshots = await removeSnapshots(context, new Set([...records, ...bases].map((one) => one.snapshot)));
       const caches = keepDays > 0 ? [] : ['toolroots', 'metadata', 'downloads'];

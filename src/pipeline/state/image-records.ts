@@ -1,7 +1,7 @@
-/** Records of the images in the state directory: one file for each, found by name or digest. */
+/** Records of the images in the state directory: one file for each name and architecture, found by name or digest. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { MillinerError } from '../../lib/errors/error.ts';
+import { arches as knownArches } from '../../lib/host/arch.ts';
 import { hexOf, type Digest } from '../../lib/oci/digest.ts';
 import type { ContentStore } from '../../stages/content/store.ts';
 import type { ImageLayer, RuntimeConfig } from '../../stages/image/image.ts';
@@ -30,12 +30,14 @@ export interface StateEntry {
 }
 
 /** Version of the fields below. A record of another version is ignored, and its image is built again. */
-export const recordVersion = 3;
+export const recordVersion = 4;
 
 export interface ImageRecord {
   version: number;
   name: string;
   arch: string;
+  /** The architectures of its lock: a tag that names all of them has an image for each. */
+  arches: string[];
   /** Digest of all inputs of the image. The same key means the same image. */
   buildKey: Digest;
   /** The key with the ids of this image in the ledger: the next build computes this one. */
@@ -87,20 +89,37 @@ const recordsIn = (state: string, folder: 'images' | 'former') =>
     version: recordVersion,
   });
 
+/** No name of a recipe has an @. */
+const recordName = ({ name, arch }: Pick<ImageRecord, 'name' | 'arch'>) => `${name}@${arch}`;
+
 /** A replaced image can still be found by its digest while its tree is in the store. */
 const formerName = ({ name, manifestDigest }: ImageRecord) => `${name}-${hexOf(manifestDigest)}`;
 
 export async function writeRecord(state: string, record: ImageRecord): Promise<ImageRecord> {
-  const replaced = await readRecord(state, record.name);
+  const replaced = await readRecord(state, record);
   if (replaced && replaced.manifestDigest !== record.manifestDigest) {
     await recordsIn(state, 'former').write(formerName(replaced), replaced);
   }
-  await recordsIn(state, 'images').write(record.name, record);
+  await recordsIn(state, 'images').write(recordName(record), record);
+  await dropOtherArches(state, record);
   return record;
 }
 
-export async function readRecord(state: string, name: string): Promise<ImageRecord | undefined> {
-  return recordsIn(state, 'images').read(name);
+/** An image for an architecture that the lock no longer has would be found by the name, and never be built anew. */
+async function dropOtherArches(state: string, { name, arches }: ImageRecord): Promise<void> {
+  for (const arch of knownArches.filter((one) => !arches.includes(one))) {
+    const other = await readRecord(state, { name, arch });
+    if (!other) continue;
+    await recordsIn(state, 'former').write(formerName(other), other);
+    await removeRecord(state, other);
+  }
+}
+
+export async function readRecord(
+  state: string,
+  of: Pick<ImageRecord, 'name' | 'arch'>,
+): Promise<ImageRecord | undefined> {
+  return recordsIn(state, 'images').read(recordName(of));
 }
 
 export async function listRecords(state: string): Promise<ImageRecord[]> {
@@ -116,29 +135,8 @@ export async function forgetFormer(state: string, record: ImageRecord): Promise<
   await recordsIn(state, 'former').remove(formerName(record));
 }
 
-export async function removeRecord(state: string, name: string): Promise<void> {
-  await recordsIn(state, 'images').remove(name);
-}
-
-/** As findRecord, and also finds replaced images by digest. */
-export async function findAnyRecord(state: string, image: string): Promise<ImageRecord> {
-  const hex = image.replace(/^sha256:/, '');
-  const former = /^[0-9a-f]{8,64}$/.test(hex) ? await listFormer(state) : [];
-  const found = former.find(({ manifestDigest }) => manifestDigest.startsWith(`sha256:${hex}`));
-  return found ?? findRecord(state, image);
-}
-
-/** Finds a record by name, by manifest digest, or by the beginning of a digest. Throws IMAGE_NOT_FOUND. */
-export async function findRecord(state: string, image: string): Promise<ImageRecord> {
-  const records = await listRecords(state);
-  const hex = image.replace(/^sha256:/, '');
-  const byDigest = /^[0-9a-f]{8,64}$/.test(hex);
-  const isMeant = (record: ImageRecord) =>
-    record.name === image || (byDigest && record.manifestDigest.startsWith(`sha256:${hex}`));
-  const found = records.find(isMeant);
-  if (found) return found;
-  const known = records.map(({ name }) => name).join(', ') || 'none';
-  throw new MillinerError('IMAGE_NOT_FOUND', `no image ${image} in ${state}; there are: ${known}`);
+export async function removeRecord(state: string, of: Pick<ImageRecord, 'name' | 'arch'>): Promise<void> {
+  await recordsIn(state, 'images').remove(recordName(of));
 }
 
 /** The part of a run's context that is needed here. */

@@ -6,9 +6,10 @@ import { parseRecord, parseSboms, parseVerdict } from './received.ts';
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const plan = { ...testSchema.parse({}), init: true };
 const record = {
-  version: 3,
+  version: 4,
   name: 'hat',
   arch: 'x86_64',
+  arches: ['x86_64', 'i686'],
   buildKey: digest('1'),
   lockDigest: digest('2'),
   manifestDigest: digest('3'),

@@ -88,6 +88,7 @@ const recordSchema = z.strictObject({
   version: z.int(),
   name,
   arch: z.enum(arches),
+  arches: z.array(z.enum(arches)).min(1).max(arches.length),
   buildKey: digestSchema,
   settledKey: digestSchema.exactOptional(),
   ids: idsSchema.exactOptional(),

@@ -57,7 +57,7 @@ export async function importImages(context: Context, records: readonly Digest[])
     const record = parseRecord(await obtainBytes(context, digest));
     const turn = join(state, 'locks', `build-${record.name}`);
     const take = async () => {
-      const there = await readRecord(state, record.name);
+      const there = await readRecord(state, record);
       if (there?.manifestDigest === record.manifestDigest && (await isComplete(context, there))) return;
       context.progress.step(`${record.name}: taken over from another worker`);
       await takeOver(context, record);

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
-import { fitOf, platformOf, showPlatform } from './platform.ts';
+import { fitOf, platformOf, readPlatform, showPlatform } from './platform.ts';
 
 test.each([
   ['x86_64', 'linux/amd64'],
   ['x86_64_v3', 'linux/amd64/v3'],
   ['aarch64', 'linux/arm64'],
   ['ppc64le', 'linux/ppc64le'],
+  ['i686', 'linux/386'],
 ])('%s is %s', (arch, shown) => {
   expect(showPlatform({ os: 'linux', ...platformOf(arch) })).toBe(shown);
 });
@@ -23,7 +24,18 @@ test.each([
   [linux('amd64', 'v4'), 'x86_64_v3', undefined],
   [linux('arm64', 'v8'), 'aarch64', 0],
   [linux('arm64'), 'x86_64', undefined],
+  [linux('386'), 'i686', 0],
+  [linux('386'), 'x86_64', undefined],
+  [linux('amd64'), 'i686', undefined],
   [{ os: 'windows', architecture: 'amd64' }, 'x86_64', undefined],
 ])('%o for %s: %s', (platform, arch, fit) => {
   expect(fitOf(platform, arch)).toBe(fit);
+});
+
+test('the platform is read from a configuration, or there is none', () => {
+  const config = { architecture: 'amd64', os: 'linux', variant: 'v2', rootfs: {} };
+  const read = (value: unknown) => readPlatform(Buffer.from(JSON.stringify(value)));
+  expect(read(config)).toEqual({ architecture: 'amd64', os: 'linux', variant: 'v2' });
+  expect(read({ ...config, os: undefined })).toBe(undefined);
+  expect(readPlatform(Buffer.from('{'))).toBe(undefined);
 });

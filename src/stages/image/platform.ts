@@ -1,4 +1,5 @@
 /** Platforms of OCI images (image specification, config.md): rpm's x86_64_v2 is amd64 of the variant v2. */
+import { z } from 'zod';
 
 export interface Platform {
   architecture: string;
@@ -7,13 +8,29 @@ export interface Platform {
 }
 
 /** Go's architecture names, which OCI uses. */
-const architectures: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64' };
+const architectures: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64', i686: '386' };
 
 /** @param arch rpm's name */
 export function platformOf(arch: string): { architecture: string; variant?: string } {
   const variant = /^x86_64_(v\d)$/.exec(arch)?.[1];
   const family = variant === undefined ? arch : 'x86_64';
   return { architecture: architectures[family] ?? family, ...(variant !== undefined && { variant }) };
+}
+
+const nullableString = z.string().max(100).nullish();
+const configSchema = z.object({
+  architecture: z.string().max(100),
+  os: z.string().max(100),
+  variant: nullableString,
+});
+
+/** The platform in an image's configuration; undefined if it has none. */
+export function readPlatform(config: Buffer): Platform | undefined {
+  try {
+    return configSchema.parse(JSON.parse(config.toString('utf8')));
+  } catch {
+    return undefined;
+  }
 }
 
 export function showPlatform({ os, architecture, variant }: Platform): string {

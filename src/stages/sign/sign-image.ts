@@ -1,4 +1,4 @@
-/** Signs all statements about an image for one repository: each once, in both layouts. */
+/** Signs all statements about an image or an index for one repository: each once, in both layouts. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Descriptor } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -12,7 +12,7 @@ import { bundleArtifact } from './sigstore-bundle.ts';
 import { signReference } from './simple-signing.ts';
 import type { SpdxDocument } from './spdx.ts';
 import { attestStanding, type Standing } from './standing.ts';
-import { attest, predicateTypes } from './statement.ts';
+import { attest, predicateTypes, type Attestation } from './statement.ts';
 import { requirePassedResult, testResult, type SignedVerdict } from './test-result.ts';
 
 export interface SignInput {
@@ -41,22 +41,42 @@ export interface SignedImage {
   bundles: Artifact[];
 }
 
+/** An index needs neither SBOMs nor a verdict: its images have their own. */
+type SignIndexInput = Pick<SignInput, 'references' | 'standings' | 'epoch'> & {
+  /** Descriptor of the index. */
+  index: Descriptor;
+};
+
 /** The same input gives the same bytes. Throws VERDICT_MISSING: an image without a passed boot is not signed. */
 export function signImage(
   key: SigningKey,
   { image, references, sboms, verdict, standings, epoch }: SignInput,
 ): SignedImage {
   requireVerdict(verdict, image.digest);
-  const subject: Descriptor = { mediaType: image.mediaType, digest: image.digest, size: image.size };
-  const claims = [
+  const evidence = [
     attest(key, image.digest, predicateTypes.spdx, sboms.spdx),
     attest(key, image.digest, predicateTypes.cyclonedx, sboms.cyclonedx),
     attest(key, image.digest, predicateTypes.verdict, testResult(verdict)),
-    ...standings.map((standing) => attestStanding(key, image.digest, standing)),
   ];
-  const signatures = references.map((reference) => attestReference(key, image.digest, reference));
+  return signAll(key, image, evidence, { references, standings, epoch });
+}
+
+/** The same input gives the same bytes. */
+export function signIndex(key: SigningKey, { index, ...named }: SignIndexInput): SignedImage {
+  return signAll(key, index, [], named);
+}
+
+function signAll(
+  key: SigningKey,
+  { mediaType, digest, size }: Descriptor,
+  evidence: readonly Attestation[],
+  { references, standings, epoch }: Omit<SignIndexInput, 'index'>,
+): SignedImage {
+  const subject: Descriptor = { mediaType, digest, size };
+  const claims = [...evidence, ...standings.map((standing) => attestStanding(key, digest, standing))];
+  const signatures = references.map((reference) => attestReference(key, digest, reference));
   return {
-    signatures: references.map((reference) => signReference(key, image.digest, reference)),
+    signatures: references.map((reference) => signReference(key, digest, reference)),
     attestations: claims.map((claim) => attachedLayer(claim, key.public)),
     bundles: [...signatures, ...claims].map((claim) =>
       bundleArtifact(claim, { key: key.public, subject, epoch }),

@@ -45,13 +45,17 @@ function nameOf({ check, instance }: SignedVerdict['checks'][number]): string {
 const passedSchema = z.object({
   result: z.literal('PASSED'),
   failedTests: z.array(z.string()).max(0),
-  verdict: z.object({ manifestDigest: z.string(), passed: z.literal(true) }),
+  verdict: z.object({
+    name: z.string().max(1000).optional(),
+    manifestDigest: z.string(),
+    passed: z.literal(true),
+  }),
 });
 
-/** Throws VERDICT_MISSING. */
-export function requirePassedResult(predicate: unknown, digest: Digest): void {
+/** Returns the name of the recipe, if the verdict has it. Throws VERDICT_MISSING. */
+export function requirePassedResult(predicate: unknown, digest: Digest): string | undefined {
   const result = passedSchema.safeParse(predicate);
-  if (result.success && result.data.verdict.manifestDigest === digest) return;
+  if (result.success && result.data.verdict.manifestDigest === digest) return result.data.verdict.name;
   const reason = result.success ? 'is of another image' : 'does not say that it passed';
   throw new MillinerError('VERDICT_MISSING', `the signed boot verdict of ${digest} ${reason}`);
 }

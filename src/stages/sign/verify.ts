@@ -99,21 +99,21 @@ function readCycloneDx(predicate: unknown, name: string): Pick<Listed, 'packages
 }
 
 /**
- * `revoked`: digests of verdicts that were revoked. Throws VERDICT_MISSING, VERDICT_REVOKED, SIGNATURE_WRONG_KEY,
+ * Returns the name of the recipe, if the verdict has it. `revoked`: digests of verdicts that were revoked. Throws VERDICT_MISSING, VERDICT_REVOKED, SIGNATURE_WRONG_KEY,
  * IMAGE_ALTERED.
  */
 export function verifyVerdict(
   expected: ExpectedImage,
   envelopes: readonly FoundEnvelope[],
   revoked: ReadonlySet<string> = new Set(),
-): void {
+): string | undefined {
   const read = ({ predicate, digest }: Statement) => {
-    requirePassedResult(predicate, expected.digest);
+    const recipe = requirePassedResult(predicate, expected.digest);
     if (revoked.has(digest))
       throw new MillinerError('VERDICT_REVOKED', `the boot verdict of ${expected.digest} was revoked`);
-    return true;
+    return { recipe };
   };
-  readAttested(expected, envelopes, predicateTypes.verdict, read, 'signed boot verdict');
+  return readAttested(expected, envelopes, predicateTypes.verdict, read, 'signed boot verdict').recipe;
 }
 
 function readAttested<Found>(

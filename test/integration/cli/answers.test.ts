@@ -5,6 +5,7 @@
 import { hostname } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Desk } from '../../helpers/milliner.ts';
+import { runsToItsEnd } from '../../helpers/publish-fixture.ts';
 import { RegistryServer } from '../../helpers/registry/registry-server.ts';
 
 let desk: Desk;
@@ -19,6 +20,7 @@ beforeAll(async () => {
   });
   const stays = { entrypoint: ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.1; done'] };
   await desk.tiny('stays', ['tiny-base'], { config: stays, test: { settle: '1s' } });
+  await desk.tiny('both', ['tiny-base'], { arches: ['x86_64', 'x86_64_v2'], ...runsToItsEnd });
   await desk.recipe('wrong', { packages: 3 });
 });
 afterAll(async () => {
@@ -31,6 +33,7 @@ const recipe = (name: string) => desk.path('recipes', `${name}.yaml`);
 const key = () => desk.path('release.key');
 const publicKey = () => desk.path('release.pub');
 const reference = () => `${registry.host}/small:1`;
+const indexReference = () => `${registry.host}/both:1`;
 
 /** In this order: each may stand on those before. */
 const commands: (() => string[])[] = [
@@ -87,6 +90,16 @@ const commands: (() => string[])[] = [
   () => ['pool', 'remove'],
   () => ['pool', 'create'],
   () => ['gc'],
+  () => ['build', recipe('both'), '--arch', 'x86_64_v2'],
+  () => ['boot', 'both', '--arch', 'x86_64_v2'],
+  () => ['publish', 'both', '--to', indexReference(), '--key', key()],
+  () => ['build', recipe('both')],
+  () => ['boot', 'both'],
+  () => ['publish', 'both', '--to', indexReference(), '--key', key()],
+  () => ['inspect', 'both', '--arch', 'x86_64_v2'],
+  () => ['diff', 'both', 'both', '--arch', 'x86_64_v2'],
+  () => ['verify', indexReference(), '--key', publicKey()],
+  () => ['verify', indexReference(), '--key', publicKey(), '--arch', 'aarch64'],
   () => ['no-such-command'],
 ];
 

@@ -65,7 +65,7 @@ test('an rpm that comes later finds the database where it looks', { timeout: 240
   await desk.recipe('above', { from: 'below', repos, packages: ['oldrpm'] });
   await desk.build('above', '--output', desk.path('layout'));
   const read = async (name: string) =>
-    JSON.parse(await readFile(desk.path('state', 'images', `${name}.json`), 'utf8')) as ImageRecord;
+    JSON.parse(await readFile(desk.path('state', 'images', `${name}@x86_64.json`), 'utf8')) as ImageRecord;
   expect((await read('below')).dbPath).toBe('/usr/lib/sysimage/rpm');
   const record = await read('above');
   expect(record.dbPath).toBe('/var/lib/rpm');

@@ -113,7 +113,7 @@ test('a package that comes first later leaves the others their ids', { timeout: 
   expect(passwd).toContain('alpha:x:998:998:alpha:/var/lib/alpha:/sbin/nologin');
   expect(await textOf('image', 'etc/group')).toMatch(/^beta:x:999:$/m);
   const record = JSON.parse(
-    await readFile(desk.path('state', 'images', 'image.json'), 'utf8'),
+    await readFile(desk.path('state', 'images', 'image@x86_64.json'), 'utf8'),
   ) as ImageRecord;
   // rpm itself finds every owner, mode and capability as its packages have them.
   expect(record.report.verification.filter(({ path }) => /alpha|beta/.test(path))).toEqual([]);

@@ -34,6 +34,7 @@ const request = {
 const image = {
   arch: 'x86_64' as const,
   manifestDigest: digestOf('2'),
+  manifestSize: 500,
   records: [digestOf('3')],
   sboms: digestOf('4'),
   verdict: digestOf('5'),
@@ -326,13 +327,7 @@ describe('a job that is not what enrolled machines have made of it', () => {
 
 test('a request of a later version says so', async () => {
   const schema = claims.request.schema.omit({ version: true }).loose();
-  const later = await machines('desk').seal(
-    { ...claims.request, schema },
-    {
-      ...request,
-      version: 3,
-    },
-  );
+  const later = await machines('desk').seal({ ...claims.request, schema }, { ...request, version: 3 });
   expect(await codeOf(opens(job('lock', { request: later })))).toBe('RELEASE_FAILED');
 });
 

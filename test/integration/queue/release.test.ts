@@ -185,8 +185,6 @@ test('what cannot be released is said before anything is queued', async () => {
   expect(await fails(workshop.releasing([base], `${host}/{{nme}}:1`))).toEqual([3, 'REFERENCE_INVALID']);
   expect(await fails(['release', base, '--key', workshop.bench.key])).toEqual([2, 'USAGE']);
   expect(await fails(workshop.releasing(['nothing'], templateOf('x')))).toEqual([3, 'RECIPE_NOT_FOUND']);
-  const two = await tiny('two', { arches: ['x86_64', 'aarch64'] });
-  expect(await fails(workshop.releasing([two], templateOf('x')))).toEqual([2, 'USAGE']);
   const args = workshop.releasing([base], templateOf('x'));
   expect(await fails(args, { MILLINER_KEY_PASSWORD: 'wrong' })).toEqual([3, 'KEY_FILE_INVALID']);
   expect(await fails(['queue', 'status', 'base-1'])).toEqual([3, 'RELEASE_NOT_FOUND']);

@@ -57,6 +57,11 @@ export const altered = {
     summary: 'the image or a signature was changed: it is damaged, or the signature is of another image',
     hint: 'Do not run the image. Find out who can write to the repository, then publish the image again.',
   },
+  INDEX_INVALID: {
+    summary:
+      'the index of images for several architectures is not one that Milliner publishes: its form is another, or its images are of other platforms or recipes than it says',
+    hint: 'Publish the images of all architectures again with milliner publish. For an index by others, verify the signature alone: --signature-only.',
+  },
 } satisfies Rows;
 
 export const unbooted = {

@@ -1,0 +1,96 @@
+/**
+ * Signs the images of one recipe for several architectures at every target, then the index that names them. No tag
+ * moves: an architecture that fails leaves each tag where it was.
+ */
+import type { ImageIndex } from '../../lib/oci/image-index.ts';
+import { archIndex } from '../../stages/image/arch-index.ts';
+import type { Context } from '../state/context.ts';
+import type { StoredImage } from '../state/stored-image.ts';
+import { layouts } from '../trust/fetch-signatures.ts';
+import { statedOf } from '../trust/standings.ts';
+import type { Attached } from './attach.ts';
+import { unlimitedLease, withLease } from './lease.ts';
+import type { Tally } from './push.ts';
+import {
+  attachedNames,
+  manifestAt,
+  signAt,
+  standingOptions,
+  verifyAt,
+  type Evidence,
+  type Manifested,
+  type Signing,
+} from './sign-at.ts';
+import { signImageAt } from './sign-image-at.ts';
+import type { Target } from './targets.ts';
+
+export interface IndexPart {
+  arch: string;
+  image: StoredImage;
+  evidence: Evidence;
+}
+
+/** The index of these images, ready to be pushed. The same images give the same index. Throws INDEX_INVALID. */
+export function indexOf(parts: readonly Omit<IndexPart, 'evidence'>[]): Manifested {
+  const images = parts.map(({ arch, image: { digest, manifest } }) => ({
+    arch,
+    manifestDigest: digest,
+    manifestSize: manifest.length,
+  }));
+  const { bytes, digest, mediaType }: ImageIndex = archIndex(images);
+  const epoch = Math.max(...parts.map(({ image }) => image.epoch));
+  return { name: parts[0]!.image.name, digest, mediaType, manifest: bytes, epoch };
+}
+
+/** Throws as signImageAt does. */
+export async function signIndexAt(
+  context: Context,
+  parts: readonly IndexPart[],
+  targets: Target[],
+  signing: Signing,
+  acquireLease = unlimitedLease,
+): Promise<Attached & Tally> {
+  const { progress } = context;
+  const what = { ...indexOf(parts), isTagged: true };
+  const sum = { signatures: [], attestations: [], uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
+  const signed: Attached & Tally = sum;
+  for (const { image, evidence, arch } of parts) {
+    progress.step(`${image.name} for ${arch}: ${image.digest}`);
+    const options = { acquireLease, isTagged: false };
+    addTo(signed, await signImageAt(context, image, evidence, targets, signing, options));
+  }
+  for (const target of targets) {
+    const place = `${target.registry}/${target.repository}`;
+    progress.step(`signing the index of ${what.name} at ${place}`);
+    await statedOf(manifestAt(what, target), layouts, standingOptions(context, signing));
+    const sign = async (within: Target) => {
+      await putIndex(what, within);
+      return signAt(context, what, within, signing, signed);
+    };
+    const { signatures, attestations } = attachedNames(
+      target,
+      await withLease(context, acquireLease, target, sign),
+    );
+    signed.signatures.push(...signatures);
+    signed.attestations.push(...attestations);
+  }
+  for (const target of targets) {
+    progress.step(`verifying the index of ${what.name} at ${target.registry}/${target.repository}`);
+    await verifyAt(context, what, target, signing);
+  }
+  return signed;
+}
+
+async function putIndex(
+  { digest, manifest, mediaType }: Manifested,
+  { client, repository }: Target,
+): Promise<void> {
+  if ((await client.headManifest(repository, digest)) !== undefined) return;
+  await client.putManifest(repository, digest, manifest, mediaType);
+}
+
+export function addTo(sum: Attached & Tally, added: Attached & Tally): void {
+  sum.signatures.push(...added.signatures);
+  sum.attestations.push(...added.attestations);
+  for (const count of ['uploadedBytes', 'mountedBlobs', 'skippedBlobs'] as const) sum[count] += added[count];
+}

@@ -1,0 +1,109 @@
+/**
+ * What a client that trusts one key can prove of an image or an index in a registry, from the bytes that the registry
+ * returns: in each layout a signature, and of an image its bills of materials and its passed verdict.
+ */
+import { attachedEnvelopes, type FoundEnvelope } from '../../stages/sign/attestation.ts';
+import type { PublicKey } from '../../stages/sign/public-key.ts';
+import { bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
+import { verifySignatures, type ExpectedImage } from '../../stages/sign/simple-signing.ts';
+import { verifyImageStatement, verifySboms, verifyVerdict } from '../../stages/sign/verify.ts';
+import { fetchAttachment, fetchBundles, type Layout, type PublishedImage } from './fetch-signatures.ts';
+
+export interface Proof {
+  claim: 'signature' | 'sbom' | 'verdict' | 'tag';
+  /** `lookaside`: OpenPGP signatures beside the registry; `any`: either layout. */
+  layout: Layout | 'lookaside' | 'any';
+  /** What the proof says, shown to people. */
+  detail: string;
+}
+
+interface ProofOptions {
+  /** An index has signatures alone: its images have the evidence. */
+  of: 'image' | 'index';
+  /** Whether a bundle without a reference counts. */
+  allowUnnamed: boolean;
+  revokedVerdicts: ReadonlySet<string>;
+}
+
+interface Proved {
+  proved: Proof[];
+  /** Names of the recipes in the verdicts that were proved. */
+  recipes: string[];
+}
+
+/**
+ * The proofs of each of the layouts. A reference that one layout has proved need not be in the other: both are of one
+ * key and one digest. The references have a tag if the caller asked for one.
+ */
+export async function prove(
+  image: PublishedImage,
+  key: PublicKey,
+  layouts: readonly Layout[],
+  references: readonly string[],
+  options: ProofOptions,
+): Promise<Proved> {
+  const all: Proved = { proved: [], recipes: [] };
+  for (const layout of layouts) {
+    const allowUnnamed = options.allowUnnamed || all.proved.length > 0;
+    const { proved, recipes } = await proofs[layout](image, key, references, { ...options, allowUnnamed });
+    all.proved.push(...proved);
+    all.recipes.push(...recipes);
+  }
+  return all;
+}
+
+/** The proofs required of each layout. */
+export const proofs: Record<
+  Layout,
+  (
+    image: PublishedImage,
+    key: PublicKey,
+    references: readonly string[],
+    options: ProofOptions,
+  ) => Promise<Proved>
+> = {
+  async sig(image, key, references, options) {
+    const expected = { key, digest: image.digest };
+    const attached = await fetchAttachment(image, 'sig');
+    const signed = references.map((reference) => verifySignatures({ ...expected, reference }, attached));
+    const named = signed.map((one) => signatureProof('sig', one));
+    if (options.of === 'index') return { proved: named, recipes: [] };
+    const envelopes = attachedEnvelopes(image.digest, await fetchAttachment(image, 'att'));
+    return proveClaims(named, expected, envelopes, options.revokedVerdicts);
+  },
+  async bundle(image, key, references, { of, allowUnnamed, revokedVerdicts }) {
+    const expected = { key, digest: image.digest };
+    const kind = of === 'index' ? 'signatures' : 'statements';
+    const envelopes = bundledEnvelopes(await fetchBundles(image, kind));
+    const signed = references.map((reference) =>
+      verifyImageStatement({ ...expected, reference, allowUnnamed }, envelopes),
+    );
+    const named = signed.map((one) => signatureProof('bundle', one));
+    if (of === 'index') return { proved: named, recipes: [] };
+    return proveClaims(named, expected, envelopes, revokedVerdicts);
+  },
+};
+
+export function signatureProof(layout: Proof['layout'], signed: string | undefined, by = ''): Proof {
+  const name = signed === undefined ? 'signed under no name' : `signed as ${signed}`;
+  return { claim: 'signature', layout, detail: `${name}${by}` };
+}
+
+function proveClaims(
+  named: readonly Proof[],
+  expected: ExpectedImage,
+  envelopes: readonly FoundEnvelope[],
+  revokedVerdicts: ReadonlySet<string>,
+): Proved {
+  const { layout } = named[0]!;
+  const { packages, files } = verifySboms(expected, envelopes);
+  const recipe = verifyVerdict(expected, envelopes, revokedVerdicts);
+  return {
+    proved: [
+      ...named,
+      { claim: 'sbom', layout, detail: `SPDX and CycloneDX, of ${packages} packages and ${files} files` },
+      { claim: 'verdict', layout, detail: 'booted, and passed its checks' },
+    ],
+    recipes: recipe === undefined ? [] : [recipe],
+  };
+}
