@@ -3,6 +3,7 @@ import { dirname, relative } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { failureOf } from '../../lib/errors/wire.ts';
 import { hostArch } from '../../lib/host/arch.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
 import { planImages } from '../../stages/night/plan-images.ts';
 import type { Finding, ImagePlan } from '../../stages/night/planned-image.ts';
 import { loadSet, type LoadedSet, type SetMember } from '../../stages/recipe/load-set.ts';
@@ -12,6 +13,9 @@ import { AdvisoryIndex } from './advisory-index.ts';
 import { ArchPlanner } from './arch-planner.ts';
 import { BaseTags } from './base-tags.ts';
 import { readHeldLock, type HeldLock } from './member-locks.ts';
+
+/** One process solves; more requests than it can answer at once only keep it busy. */
+const parallel = 4;
 
 export interface NightPlan extends ImagePlan {
   set: string;
@@ -34,8 +38,9 @@ async function planSet(context: Context, loaded: LoadedSet): Promise<NightPlan> 
   // The solver's repositories and packages are those of one architecture at a time, and of one base after another.
   for (const arch of [...new Set([...archesOf.values()].flat())].toSorted()) {
     const planner = new ArchPlanner({ context, arch, advisories, tags, locks, members });
-    for (const member of inSolvingOrder(members)) {
-      if (archesOf.get(member)!.includes(arch)) await addFinding(planner, member, findings.get(member)!);
+    const wanted = members.filter((member) => archesOf.get(member)!.includes(arch));
+    for (const level of levelsOf(wanted)) {
+      await inParallel(level, parallel, context.signal, (member) => addFinding(planner, member, findings.get(member)!));
     }
   }
   context.progress.step(`${set.name}: planned`);
@@ -49,10 +54,11 @@ async function readLocks(members: readonly SetMember[]): Promise<Map<string, Hel
   return locks;
 }
 
-/** Bases first; recipes on one base beside each other. */
-function inSolvingOrder(members: readonly SetMember[]): SetMember[] {
+/** Bases before what stands on them; recipes on one base beside each other. */
+function levelsOf(members: readonly SetMember[]): SetMember[][] {
   const key = ({ chain }: SetMember) => chain.map(({ path }) => path).join('\0');
-  return members.toSorted((a, b) => a.chain.length - b.chain.length || (key(a) < key(b) ? -1 : 1));
+  const sorted = members.toSorted((a, b) => a.chain.length - b.chain.length || (key(a) < key(b) ? -1 : 1));
+  return [...Map.groupBy(sorted, ({ chain }) => chain.length).values()];
 }
 
 /** Of the recipe's architectures those that the set builds. Throws SET_INVALID if there is none. */

@@ -10,7 +10,9 @@ import { SolverSession } from '../../../src/stages/solve/session.ts';
 import { solve, type SolveRequest } from '../../../src/stages/solve/solve.ts';
 import { generator, pick, type Random } from '../../helpers/random.ts';
 import { nevraOf, rpmOf, smallRepository, type SmallPackage } from '../../helpers/repo/small-repository.ts';
-import { soak, today } from '../../helpers/soak.ts';
+import { shareOfDay, soak, today } from '../../helpers/soak.ts';
+import { ours, write } from './universe/compare.ts';
+import { universeOf } from './universe/universe.ts';
 
 const seeds = Array.from({ length: soak ? 60 : 4 }, (_, index) => (soak ? index + 1 : today * 4 + index));
 
@@ -80,6 +82,18 @@ test.each(seeds)('world %i', async (seed) => {
     const alone = await outcome(requestWith(installed.map((one) => join(place, `${nevraOf(one)}.rpm`))));
     const shared = await outcome({ ...requestWith(installed.map(digestOf)), solver });
     expect(shared).toEqual(alone);
+  }
+});
+
+test('universes with all kinds of dependencies, one session for all of them', async () => {
+  await using session = new SolverSession();
+  const solver = session.solve.bind(session);
+  for (const seed of shareOfDay(
+    Array.from({ length: 60 }, (_, index) => index + 1),
+    6,
+  )) {
+    const written = await write(universeOf(seed), join(directory, `u${seed}`));
+    expect(await ours(written, solver), `universe ${seed}`).toEqual(await ours(written));
   }
 });
 
