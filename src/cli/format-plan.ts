@@ -33,7 +33,11 @@ function reasonLines(reason: Reason, known: ReadonlyMap<string, PlannedAdvisory>
   if (reason.kind === 'recipe') return ['  the recipe has changed since its lock'];
   const { from, to, advisories } = reason;
   const change =
-    from === undefined ? `+ ${to}` : to === undefined ? `- ${from}` : `~ ${from} -> ${from === to ? 'another file' : to}`;
+    from === undefined
+      ? `+ ${to}`
+      : to === undefined
+        ? `- ${from}`
+        : `~ ${from} -> ${from === to ? 'another file' : to}`;
   const fixed = advisories.flatMap((id) => known.get(id) ?? []);
   return [
     `  ${change}`,

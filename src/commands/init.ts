@@ -19,7 +19,10 @@ export default class InitCommand extends MillinerCommand {
     release: Flags.string({
       summary: 'Fedora release; the default is the one that recipes/fedora-init.yaml has',
     }),
-    set: Flags.boolean({ summary: 'write a release set too, milliner.yaml, for milliner nightly', default: false }),
+    set: Flags.boolean({
+      summary: 'write a release set too, milliner.yaml, for milliner nightly',
+      default: false,
+    }),
     directory: Flags.string({ summary: 'where recipes/ and templates/ go', default: '.' }),
   };
 

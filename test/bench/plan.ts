@@ -128,7 +128,9 @@ class Planning {
   #start() {
     const state = join(this.#place, `state-${this.#count++}`);
     const args = ['nightly', this.#set, '--dry-run', '--json', '--state', state];
-    return spawn(process.execPath, [join(checkout, 'dist/cli.js'), ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+    return spawn(process.execPath, [join(checkout, 'dist/cli.js'), ...args], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
   }
 
   async seconds(): Promise<number> {

@@ -27,7 +27,7 @@ import { changesOfBase } from './lock-changes.ts';
 import { goneFrom, lockedImage, refuseReplaced, withoutPackages } from './locked-base.ts';
 import type { LockedRecipe } from './locked-recipe.ts';
 import { solveRequest } from './solve-request.ts';
-import { installedFiles } from './sharing.ts';
+import { installedFiles } from './shared-solving.ts';
 import { unchangedPackages, remaining, type Moves } from './update.ts';
 
 export type LockedBase = Pick<LockedRecipe, 'loaded' | 'lock'>;

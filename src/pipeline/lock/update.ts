@@ -6,7 +6,7 @@ import { ownPackages, sourceNameOf, type Lock, type LockedPackage } from '../../
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Solution, SolveRequest } from '../../stages/solve/solve.ts';
 import type { Context } from '../state/context.ts';
-import { installedFiles } from './sharing.ts';
+import { installedFiles } from './shared-solving.ts';
 
 /** Packages of the last lock, as the solver takes them. */
 export interface Unchanged {

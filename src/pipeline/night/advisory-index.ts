@@ -66,7 +66,10 @@ export class AdvisoryIndex {
     const index = new Map<string, IndexedAdvisory[]>();
     for await (const advisory of readUpdateinfo(path, this.#signal)) {
       const collections = advisory.collections
-        .map((one) => ({ ...one, packages: one.packages.filter((listed) => this.#wanted.has(keyOf(listed))) }))
+        .map((one) => ({
+          ...one,
+          packages: one.packages.filter((listed) => this.#wanted.has(keyOf(listed))),
+        }))
         .filter(({ packages }) => packages.length > 0);
       if (collections.length === 0) continue;
       const { id, type, severity, title } = advisory;

@@ -64,7 +64,10 @@ export class ArchPlanner {
     }
     const changedBase = await this.#changedBase(member, before);
     const isFresh = !isRecipeChanged && !base?.isTouched && changedBase.name === undefined;
-    const found = { isRecipeChanged, ...(changedBase.name !== undefined && { changedBase: changedBase.name }) };
+    const found = {
+      isRecipeChanged,
+      ...(changedBase.name !== undefined && { changedBase: changedBase.name }),
+    };
     // A plan pulls no image: what comes of another base is known once it is locked.
     if (member.loaded.source && !changedBase.image) {
       this.#planned.set(path, { answer: undefined, isTouched: true });
@@ -74,7 +77,10 @@ export class ArchPlanner {
       member,
       arch: this.arch,
       before,
-      base: base && { loaded: member.chain.at(-2)!, lock: { arches: { [this.arch]: withoutTools(base.answer!) } } },
+      base: base && {
+        loaded: member.chain.at(-2)!,
+        lock: { arches: { [this.arch]: withoutTools(base.answer!) } },
+      },
       image: changedBase.image,
       isFresh,
     });

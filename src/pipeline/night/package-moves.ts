@@ -31,7 +31,9 @@ export function ownMoves<M extends PlannedPackage>(
   before: ImageAnswer | undefined,
   now: ImageAnswer,
 ): M[] {
-  const own = new Set([...(before ? ownPackages(before) : []), ...ownPackages(now)].map(({ nevra }) => nevra));
+  const own = new Set(
+    [...(before ? ownPackages(before) : []), ...ownPackages(now)].map(({ nevra }) => nevra),
+  );
   return moves.filter(({ from, to }) => own.has(to ?? from!));
 }
 
@@ -49,7 +51,8 @@ function nameOf(nevra: string): { name: string; arch: string } {
 
 /** Whether an image of the one has all that an image of the other has. */
 export function hasSamePackages(before: ImageAnswer, now: ImageAnswer): boolean {
-  const same = (a: readonly string[], b: readonly string[]) => a.toSorted().join('\0') === b.toSorted().join('\0');
+  const same = (a: readonly string[], b: readonly string[]) =>
+    a.toSorted().join('\0') === b.toSorted().join('\0');
   return (
     movesBetween(before, now).length === 0 &&
     same(before.base, now.base) &&

@@ -7,7 +7,7 @@ import { inParallel } from '../../lib/host/parallel.ts';
 import { planImages } from '../../stages/night/plan-images.ts';
 import type { Finding, ImagePlan } from '../../stages/night/planned-image.ts';
 import { loadSet, type LoadedSet, type SetMember } from '../../stages/recipe/load-set.ts';
-import { withSharing } from '../lock/sharing.ts';
+import { withSharing } from '../lock/shared-solving.ts';
 import type { Context } from '../state/context.ts';
 import { AdvisoryIndex } from './advisory-index.ts';
 import { ArchPlanner } from './arch-planner.ts';
@@ -31,16 +31,22 @@ async function planSet(context: Context, loaded: LoadedSet): Promise<NightPlan> 
   const { set, members } = loaded;
   const locks = await readLocks(members);
   const archesOf = new Map(members.map((member) => [member, wantedArches(loaded, member)]));
-  const packages = [...locks.values()].flatMap(({ lock }) => Object.values(lock?.arches ?? {})).flatMap((one) => one.packages);
+  const packages = [...locks.values()]
+    .flatMap(({ lock }) => Object.values(lock?.arches ?? {}))
+    .flatMap((one) => one.packages);
   const advisories = new AdvisoryIndex(context, packages);
   const tags = new BaseTags(context);
-  const findings = new Map(members.map((member) => [member, emptyFinding(loaded, member, archesOf.get(member)!)]));
+  const findings = new Map(
+    members.map((member) => [member, emptyFinding(loaded, member, archesOf.get(member)!)]),
+  );
   // The solver's repositories and packages are those of one architecture at a time, and of one base after another.
   for (const arch of [...new Set([...archesOf.values()].flat())].toSorted()) {
     const planner = new ArchPlanner({ context, arch, advisories, tags, locks, members });
     const wanted = members.filter((member) => archesOf.get(member)!.includes(arch));
     for (const level of levelsOf(wanted)) {
-      await inParallel(level, parallel, context.signal, (member) => addFinding(planner, member, findings.get(member)!));
+      await inParallel(level, parallel, context.signal, (member) =>
+        addFinding(planner, member, findings.get(member)!),
+      );
     }
   }
   context.progress.step(`${set.name}: planned`);

@@ -9,8 +9,15 @@ import { openAll } from '../packages/repositories.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
 import type { AdvisoryIndex } from './advisory-index.ts';
-import { hasSamePackages, layersOf, movesBetween, ownMoves, updateBytes, type ImageAnswer } from './package-moves.ts';
-import { movesUnder } from './policy.ts';
+import {
+  hasSamePackages,
+  layersOf,
+  movesBetween,
+  ownMoves,
+  updateBytes,
+  type ImageAnswer,
+} from './package-moves.ts';
+import { movesUnder } from './update-policy.ts';
 
 interface PlanInput {
   member: SetMember;
@@ -39,8 +46,10 @@ export async function planRecipe(
   const { member, arch, before } = input;
   const answer = await newAnswer(context, advisories, input);
   const moves = before === answer ? [] : movesBetween(before, answer);
-  if (moves.length === 0) return { answer, finding: { arch, own: [], all: [], bytes: bytesOf(before, answer) } };
-  const byNevra = (packages: readonly LockedPackage[] = []) => new Map(packages.map((one) => [one.nevra, one]));
+  if (moves.length === 0)
+    return { answer, finding: { arch, own: [], all: [], bytes: bytesOf(before, answer) } };
+  const byNevra = (packages: readonly LockedPackage[] = []) =>
+    new Map(packages.map((one) => [one.nevra, one]));
   const [installed, successors] = [byNevra(before?.packages), byNevra(answer.packages)];
   const updates = moves.flatMap(({ from = '', to = '' }) => {
     const [old, current] = [installed.get(from), successors.get(to)];
@@ -58,7 +67,11 @@ function bytesOf(before: LockedArch | undefined, answer: ImageAnswer): number {
 }
 
 /** The answer of the lock itself where nothing has changed. */
-async function newAnswer(context: Context, advisories: AdvisoryIndex, input: PlanInput): Promise<ImageAnswer> {
+async function newAnswer(
+  context: Context,
+  advisories: AdvisoryIndex,
+  input: PlanInput,
+): Promise<ImageAnswer> {
   const { member, arch, before, base, image, isFresh } = input;
   const vulnerable = await vulnerableOf(context, advisories, input);
   const moves = movesUnder(member, vulnerable);

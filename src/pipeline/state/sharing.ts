@@ -13,5 +13,5 @@ export interface Sharing {
   /** Fetches the file of an installed package that no repository has any more. */
   files: Map<Digest, () => Promise<string>>;
   /** Takes digests of installed packages in place of their files. */
-  solve(input: AddonInput): Promise<AddonOutput>;
+  solve: (input: AddonInput) => Promise<AddonOutput>;
 }

@@ -126,7 +126,9 @@ test('of random graphs the images, their order and what is skipped are those of 
       const self = (name: string) => [name, ...chainOf(name)];
       const sound = nodes.filter(({ name }) => !self(name).some((one) => byName.get(one)!.failed));
       const expected = sound.filter(({ name }) => self(name).some((one) => byName.get(one)!.touched));
-      expect(plan.images.map(({ recipe }) => recipe).toSorted()).toEqual(expected.map(({ name }) => name).toSorted());
+      expect(plan.images.map(({ recipe }) => recipe).toSorted()).toEqual(
+        expected.map(({ name }) => name).toSorted(),
+      );
       expect(plan).toEqual(planImages(findings));
       for (const [index, { bases }] of plan.images.entries()) {
         const later = plan.images.slice(index).map(({ recipe }) => recipe);

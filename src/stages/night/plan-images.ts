@@ -75,12 +75,15 @@ function reasonsOf(
   const moves = changes.flatMap(({ own }) => own).toSorted(byPackage);
   const unique = new Map(moves.map((move) => [`${move.from} ${move.to}`, move]));
   return [
-    ...unique
-      .values()
-      .map(({ from, to, advisories }): Reason => {
-        const ids = advisories.map(({ id }) => id).toSorted();
-        return { kind: 'package', ...(from !== undefined && { from }), ...(to !== undefined && { to }), advisories: ids };
-      }),
+    ...unique.values().map(({ from, to, advisories }): Reason => {
+      const ids = advisories.map(({ id }) => id).toSorted();
+      return {
+        kind: 'package',
+        ...(from !== undefined && { from }),
+        ...(to !== undefined && { to }),
+        advisories: ids,
+      };
+    }),
     ...(base === undefined ? [] : [{ kind: 'base' as const, base }]),
     ...(isRecipeChanged ? [{ kind: 'recipe' as const }] : []),
   ];
@@ -89,7 +92,8 @@ function reasonsOf(
 /** Packages of several architectures of an image may be the same. */
 function packagesOf(moves: readonly Move[]): PlannedPackage[] {
   const unique = new Map<string, PlannedPackage>();
-  for (const { advisories: _, ...move } of moves.toSorted(byPackage)) unique.set(`${move.from} ${move.to}`, move);
+  for (const { advisories: _, ...move } of moves.toSorted(byPackage))
+    unique.set(`${move.from} ${move.to}`, move);
   return [...unique.values()];
 }
 

@@ -65,7 +65,7 @@ export interface Finding extends Pick<PlannedImage, 'recipe' | 'path' | 'bases' 
   failure?: PlanFailure;
 }
 
-export interface PlanFailure {
+interface PlanFailure {
   code: string;
   message: string;
   hint: string;

@@ -62,7 +62,9 @@ function locateSet(given: string | undefined): string {
 /** A name is that of a file beside the set, or in recipes/ beside it. */
 function recipePath(setPath: string, recipe: string, index: number): string {
   const here = dirname(setPath);
-  const candidates = [recipe, `${recipe}.yaml`, join('recipes', `${recipe}.yaml`)].map((one) => resolve(here, one));
+  const candidates = [recipe, `${recipe}.yaml`, join('recipes', `${recipe}.yaml`)].map((one) =>
+    resolve(here, one),
+  );
   const root = rootOf(setPath);
   const found = candidates.filter((path) => isBeneath(root, path)).find(isFile);
   if (found !== undefined) return found;
@@ -108,7 +110,11 @@ function checkTargets(path: string, members: readonly SetMember[]): void {
         const reference = `${to}:${tag}`.replaceAll(/\{\{\s*name\s*\}\}/g, name);
         const other = taken.get(reference);
         if (other !== undefined)
-          throw invalid(path, `publish: ${other} and ${name} have one tag: ${reference}`, 'Put {{name}} into it.');
+          throw invalid(
+            path,
+            `publish: ${other} and ${name} have one tag: ${reference}`,
+            'Put {{name}} into it.',
+          );
         taken.set(reference, name);
       }
     }

@@ -19,12 +19,18 @@ test.each(['30 2 * * *', '*/15 0-6 1,15 * 1-5', '0 0 31 12 7'])('%s is a schedul
   expect(isValid({ schedule })).toBe(true);
 });
 
-test.each(['', '60 2 * * *', '* 24 * * *', '* * 0 * *', '* * * 13 *', '* * * * 8', '5-2 * * * *', '*/0 * * * *'])(
-  '%j is no schedule',
-  (schedule) => {
-    expect(isValid({ schedule })).toBe(false);
-  },
-);
+test.each([
+  '',
+  '60 2 * * *',
+  '* 24 * * *',
+  '* * 0 * *',
+  '* * * 13 *',
+  '* * * * 8',
+  '5-2 * * * *',
+  '*/0 * * * *',
+])('%j is no schedule', (schedule) => {
+  expect(isValid({ schedule })).toBe(false);
+});
 
 test.each(['* * * *', '* * * * * *', '@daily', '0 2 * * MON'])('%j is no schedule either', (schedule) => {
   expect(isValid({ schedule })).toBe(false);

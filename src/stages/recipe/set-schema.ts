@@ -39,7 +39,9 @@ const ranges = [
 /** Minute, hour, day, month and weekday in numbers: lists, ranges and steps. */
 function isCron(text: string): boolean {
   const fields = text.trim().split(/\s+/);
-  return fields.length === ranges.length && fields.every((field, index) => isCronField(field, ranges[index]!));
+  return (
+    fields.length === ranges.length && fields.every((field, index) => isCronField(field, ranges[index]!))
+  );
 }
 
 function isCronField(field: string, [min, max]: readonly [number, number]): boolean {

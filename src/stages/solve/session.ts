@@ -59,6 +59,7 @@ export class SolverSession {
   }
 }
 
-function withoutCaches({ cachePrimary: _, cacheFilelists: __, ...repository }: AddonRepository): AddonRepository {
-  return repository;
+function withoutCaches(repository: AddonRepository): AddonRepository {
+  const { cachePrimary: _primary, cacheFilelists: _filelists, ...rest } = repository;
+  return rest;
 }

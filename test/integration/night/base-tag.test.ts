@@ -35,16 +35,15 @@ afterAll(async () => {
   await bench.close();
 });
 
-const plan = () =>
-  vendor.json<NightPlan>(['nightly', join(vendor.recipes, 'milliner.yaml'), '--dry-run']);
+const plan = () => vendor.json<NightPlan>(['nightly', join(vendor.recipes, 'milliner.yaml'), '--dry-run']);
 
 test('a tag that names the locked image changes nothing', async () => {
   expect(await plan()).toMatchObject({ images: [], unchanged: ['cap', 'brim'], failed: [], skipped: [] });
 });
 
 test('a tag that names another image reaches all that stands on it', async () => {
-  await bench.booted('hat', ['tiny-base', 'tiny-extra']);
-  await bench.publish('hat', reference);
+  await bench.booted('newer-hat', ['tiny-base', 'tiny-extra']);
+  await bench.publish('newer-hat', reference);
   const { images, failed } = await plan();
   expect(failed).toEqual([]);
   expect(images.map(({ recipe, reasons }) => [recipe, reasons])).toEqual([

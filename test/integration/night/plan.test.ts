@@ -52,7 +52,9 @@ test('nothing has changed: one conditional request, nothing written, ten seconds
   const seconds = (performance.now() - begin) / 1000;
   expect(code).toBe(0);
   expect(stdout).toBe('night: nothing to do: 20 recipes are up to date\n');
-  expect(scene.mirror.asked.map(({ path, status }) => [path, status])).toEqual([['/r/repodata/repomd.xml', 304]]);
+  expect(scene.mirror.asked.map(({ path, status }) => [path, status])).toEqual([
+    ['/r/repodata/repomd.xml', 304],
+  ]);
   expect(scene.mirror.asked[0]!.headers['if-none-match']).toBeDefined();
   expect(scene.files()).toEqual(before);
   expect(seconds).toBeLessThan(10);
@@ -99,7 +101,9 @@ test('an update of a library reaches exactly the images that have it, bases firs
   expect(reasonsOf('m1')).toEqual([{ kind: 'base', base: 'b1' }]);
   expect(reasonsOf('p2')).toEqual(own);
   expect(await scene.plan()).toEqual(plan);
-  expect(Object.entries(scene.files()).filter(([path]) => path.startsWith('recipes/'))).toEqual(recipesBefore);
+  expect(Object.entries(scene.files()).filter(([path]) => path.startsWith('recipes/'))).toEqual(
+    recipesBefore,
+  );
   const { stdout } = await scene.desk.run([...scene.command, '--json']);
   expect((await scene.desk.run([...scene.command, '--json'])).stdout).toBe(stdout);
 });

@@ -10,7 +10,11 @@ const names = ['l1', 'l2', 'l3', 'l4', 'l5'];
 
 let scene: Scene;
 beforeAll(async () => {
-  scene = await Scene.open([...names.map((name) => one(name, 1)), one('helper', 1), one('app', 1, ['helper'])]);
+  scene = await Scene.open([
+    ...names.map((name) => one(name, 1)),
+    one('helper', 1),
+    one('app', 1, ['helper']),
+  ]);
   await scene.recipe('five', { packages: [...names, 'helper'] });
   await scene.recipe('base', { packages: ['helper'] });
   await scene.recipe('top', { from: 'base', packages: ['app', 'l1'] });

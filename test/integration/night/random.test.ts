@@ -35,7 +35,10 @@ interface World {
 function worldOf(random: Random): World {
   const names = Array.from({ length: 12 }, (_, index) => `k${index}`);
   const requires = (index: number) =>
-    names.slice(0, index).filter(() => random(4) === 0).slice(0, 3);
+    names
+      .slice(0, index)
+      .filter(() => random(4) === 0)
+      .slice(0, 3);
   const version = (index: number, at: number) => ({
     name: names[index]!,
     version: at,
@@ -68,7 +71,7 @@ function contentOf({ recipes }: World, packages: readonly SmallPackage[], name: 
     found.set(word, one);
     for (const required of one.requires ?? []) add(required);
   };
-  for (let at: string | undefined = name; at !== undefined; ) {
+  for (let at: string | undefined = name; at !== undefined;) {
     const recipe: World['recipes'][number] = recipes.find((one) => one.name === at)!;
     for (const word of recipe.words) add(word);
     at = recipe.base;
@@ -92,12 +95,22 @@ test.each(seeds)('night %i', async (seed) => {
   await publish(place, world.before, 1_700_000_000);
   const repos = [{ name: 'small', baseurl: join(place, 'repository'), gpgcheck: false }];
   for (const { name, base, words } of world.recipes) {
-    const recipe = { name, repos, arches: ['x86_64'], tools: 'host', packages: words, ...(base && { from: base }) };
+    const recipe = {
+      name,
+      repos,
+      arches: ['x86_64'],
+      tools: 'host',
+      packages: words,
+      ...(base && { from: base }),
+    };
     await writeFile(join(place, `${name}.yaml`), stringify(recipe));
     await lock(context, join(place, `${name}.yaml`));
   }
   const set = join(place, 'milliner.yaml');
-  await writeFile(set, stringify({ name: 'night', key: 'none', recipes: world.recipes.map(({ name }) => name) }));
+  await writeFile(
+    set,
+    stringify({ name: 'night', key: 'none', recipes: world.recipes.map(({ name }) => name) }),
+  );
   expect((await planNight(context, set)).images).toEqual([]);
   await publish(place, world.after, 1_700_000_001);
   const plan = await planNight(context, set);
@@ -109,11 +122,17 @@ test.each(seeds)('night %i', async (seed) => {
   const planned = plan.images.map(({ recipe }) => recipe);
   expect(planned.toSorted()).toEqual(expected.map(({ name }) => name).toSorted());
   for (const { recipe, packages, bases } of plan.images) {
-    expect(bases.every((base) => !planned.includes(base) || planned.indexOf(base) < planned.indexOf(recipe))).toBe(true);
+    expect(
+      bases.every((base) => !planned.includes(base) || planned.indexOf(base) < planned.indexOf(recipe)),
+    ).toBe(true);
     const content = (packagesThen: readonly SmallPackage[]) => contentOf(world, packagesThen, recipe);
     const [old, now] = [content(world.before), content(world.after)];
     const named = (nevra: string | undefined) => nevra?.replace(/-1\.x86_64$/, '');
-    expect(packages.flatMap(({ from }) => named(from) ?? []).toSorted()).toEqual(old.filter((it) => !now.includes(it)));
-    expect(packages.flatMap(({ to }) => named(to) ?? []).toSorted()).toEqual(now.filter((it) => !old.includes(it)));
+    expect(packages.flatMap(({ from }) => named(from) ?? []).toSorted()).toEqual(
+      old.filter((it) => !now.includes(it)),
+    );
+    expect(packages.flatMap(({ to }) => named(to) ?? []).toSorted()).toEqual(
+      now.filter((it) => !old.includes(it)),
+    );
   }
 });

@@ -8,7 +8,11 @@ import type { NightPlan } from '../../../src/pipeline/night/plan-night.ts';
 import type { Lock } from '../../../src/stages/lock/lock-file.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { Mirror } from '../../helpers/repo/mirror.ts';
-import { smallRepository, type SmallAdvisory, type SmallPackage } from '../../helpers/repo/small-repository.ts';
+import {
+  smallRepository,
+  type SmallAdvisory,
+  type SmallPackage,
+} from '../../helpers/repo/small-repository.ts';
 
 export class Scene {
   readonly desk: Desk;
@@ -67,15 +71,19 @@ export class Scene {
     return join(this.desk.recipes, 'milliner.yaml');
   }
 
-  /** Every file with its inode and the digest of its content: what is written anew has another one. */
+  /**
+   * Every file with its inode and the digest of its content: what is written anew has another one. Without the database
+   * of snapshots: each command that opens a state tries there whether it can mount, and takes that back.
+   */
   files(): Record<string, string> {
-    const all = readdirSync(this.desk.directory, { recursive: true, encoding: 'utf8' }).toSorted();
+    const found = readdirSync(this.desk.directory, { recursive: true, encoding: 'utf8' });
+    const all = found.filter((name) => !name.includes('snapshots/overlay/metadata.db')).toSorted();
     return Object.fromEntries(
       all.map((name) => {
         const path = join(this.desk.directory, name);
-        const found = statSync(path);
-        const content = found.isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : '';
-        return [name, `${found.ino} ${content}`];
+        const status = statSync(path);
+        const content = status.isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : '';
+        return [name, `${status.ino} ${content}`];
       }),
     );
   }

@@ -38,10 +38,17 @@ test('a recipe has the settings of the set but for its own', async () => {
     hold: ['kernel'],
     quarantine: { after: 3 },
     publish: common,
-    recipes: ['below', { recipe: 'top', update: 'none', hold: ['x'], publish: own, quarantine: { after: 1 } }],
+    recipes: [
+      'below',
+      { recipe: 'top', update: 'none', hold: ['x'], publish: own, quarantine: { after: 1 } },
+    ],
   });
   const { members } = await loadSet(set());
-  expect(members.map(({ loaded: _, chain, ...settings }) => ({ chain: chain.map((one) => one.recipe.name), ...settings }))).toEqual([
+  const found = members.map((member) => {
+    const { loaded: _loaded, chain, ...settings } = member;
+    return { chain: chain.map((one) => one.recipe.name), ...settings };
+  });
+  expect(found).toEqual([
     { chain: ['below'], update: 'security', hold: ['kernel'], publish: common, quarantineAfter: 3 },
     { chain: ['base', 'top'], update: 'none', hold: ['kernel', 'x'], publish: own, quarantineAfter: 1 },
   ]);
@@ -85,6 +92,9 @@ test('two images under one tag are refused, and told apart by their names', asyn
   await recipe('other');
   await write({ recipes: ['base', 'other'], publish: { to: ['registry.example/all'], tags: ['latest'] } });
   expect(await failure()).toMatchObject({ code: 'SET_INVALID', hint: 'Put {{name}} into it.' });
-  await write({ recipes: ['base', 'other'], publish: { to: ['registry.example/{{ name }}'], tags: ['latest'] } });
+  await write({
+    recipes: ['base', 'other'],
+    publish: { to: ['registry.example/{{ name }}'], tags: ['latest'] },
+  });
   expect((await loadSet(set())).members).toHaveLength(2);
 });
