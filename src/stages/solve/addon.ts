@@ -135,8 +135,11 @@ export async function solveNatively(
       wholeFiles.add(file);
     }
   }
-  // libsolv needs more memory to read XML than the rest of a command does.
-  if (input.repos.some(({ primary, primarySolv }) => primary !== undefined && primarySolv === undefined)) {
+  // libsolv needs more memory to read XML than the rest of a command does. A session reads it for its first request alone.
+  if (
+    call === 'solve' &&
+    input.repos.some(({ primary, primarySolv }) => primary !== undefined && primarySolv === undefined)
+  ) {
     returnGarbage();
   }
   return native()[call](input);
