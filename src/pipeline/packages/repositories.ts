@@ -19,7 +19,8 @@ const parallel = 8;
 export async function openAll(context: Context, recipe: Recipe, arch: string): Promise<OpenedRepository[]> {
   let done = 0;
   return inParallel(recipe.repos, parallel, context.signal, async (repository, signal) => {
-    context.progress.step(`opening repository ${repository.name}`);
+    // A thousand recipes share what is opened once.
+    if (!context.sharing) context.progress.step(`opening repository ${repository.name}`);
     const opened = await openOne({ ...context, signal }, recipe, repository, arch);
     context.progress.update('opening repositories', ++done, recipe.repos.length);
     return opened;

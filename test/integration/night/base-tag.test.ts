@@ -42,7 +42,7 @@ test('a tag that names the locked image changes nothing', async () => {
 });
 
 test('a tag that names another image reaches all that stands on it', async () => {
-  await bench.booted('newer-hat', ['tiny-base', 'tiny-extra']);
+  await bench.booted('newer-hat', ['tiny-base', 'tiny-app']);
   await bench.publish('newer-hat', reference);
   const { images, failed } = await plan();
   expect(failed).toEqual([]);
