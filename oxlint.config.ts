@@ -17,6 +17,7 @@ const stages = [
   'image',
   'boot',
   'sign',
+  'night',
 ];
 
 /** Of the pipeline, lowest first. */
@@ -32,6 +33,7 @@ const wings = [
   'build',
   'transfer',
   'report',
+  'night',
 ];
 
 const processes = ['node:child_process', 'child_process', 'execa'];

@@ -1,8 +1,16 @@
-/** Writes recipe.schema.json from the Zod schema; run by the build. CI fails if the committed file differs. */
+/** Writes the JSON schemas of recipes and release sets; run by the build. CI fails if a committed file differs. */
 import { writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { recipeSchema } from '../src/stages/recipe/schema.ts';
+import { setSchema } from '../src/stages/recipe/set-schema.ts';
 
-const schema = z.toJSONSchema(recipeSchema, { io: 'input', target: 'draft-2020-12' });
-const target = new URL('../recipes/recipe.schema.json', import.meta.url);
-writeFileSync(target, `${JSON.stringify({ title: 'Milliner recipe', ...schema }, null, 2)}\n`);
+const written = {
+  recipe: { title: 'Milliner recipe', schema: recipeSchema },
+  set: { title: 'Milliner release set', schema: setSchema },
+};
+
+for (const [name, { title, schema }] of Object.entries(written)) {
+  const json = z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12' });
+  const target = new URL(`../recipes/${name}.schema.json`, import.meta.url);
+  writeFileSync(target, `${JSON.stringify({ title, ...json }, null, 2)}\n`);
+}

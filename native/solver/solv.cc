@@ -1,4 +1,4 @@
-// solve(input): the binding. It copies all input before the work starts and all output after it; the thread in between
+// solve(input) and solveInSession(input): the binding. It copies all input before the work starts and all output after it; the thread in between
 // uses no JavaScript value.
 #include <napi.h>
 
@@ -160,12 +160,15 @@ Napi::Object objectOf(Napi::Env env, const solve::Output& output) {
   object["cached"] = linesOf(env, output.cached);
   object["skipped"] = linesOf(env, output.skipped);
   object["problems"] = arrayOf(env, output.problems, linesOf);
+  if (!output.missing.empty()) object["missing"] = linesOf(env, output.missing);
   return object;
 }
 
-solve::Output solveCopy(const solve::Input& input) {
+using Run = solve::Output (*)(const solve::Input&);
+
+solve::Output solveCopy(Run run, const solve::Input& input) {
   try {
-    return solve::run(input);
+    return run(input);
   } catch (const solve::BadFile& bad) {
     solve::Output output;
     output.badFile = bad.file;
@@ -174,16 +177,18 @@ solve::Output solveCopy(const solve::Input& input) {
   }
 }
 
+template <Run run>
 Napi::Value Solve(const Napi::CallbackInfo& info) {
   auto input = inputOf(info[0].As<Napi::Object>());
   return Task<solve::Output>::Run(
-      info.Env(), [input] { return solveCopy(input); },
+      info.Env(), [input] { return solveCopy(run, input); },
       [](Napi::Env env, const solve::Output& output) { return objectOf(env, output); });
 }
 
 }  // namespace
 
 void InitSolv(Napi::Env env, Napi::Object exports) {
-  exports["solve"] = Napi::Function::New(env, Solve, "solve");
+  exports["solve"] = Napi::Function::New(env, Solve<solve::run>, "solve");
+  exports["solveInSession"] = Napi::Function::New(env, Solve<solve::runInSession>, "solveInSession");
   exports["libsolvVersion"] = Napi::String::New(env, solv_version);
 }

@@ -105,6 +105,7 @@ struct Output {
   std::vector<std::string> skipped;  // group members that no repository has
   // One entry for each problem, each the lines that explain it together.
   std::vector<std::vector<std::string>> problems;
+  std::vector<std::string> missing;  // of a session: digests that no repository has; then nothing was solved
   // Set if a file is invalid; then no other field is set.
   std::string badFile, reason;
 };
@@ -116,5 +117,7 @@ struct BadFile : std::runtime_error {
 };
 
 Output run(const Input& input);
+// The same with a pool that later calls use again: see solve_session.cc. One call at a time.
+Output runInSession(const Input& input);
 
 }  // namespace solve

@@ -43,9 +43,13 @@ struct RpmState {
 };
 
 // Only headers are read: the checksum of a package matters once it is chosen.
-void addPackages(Repo* repo, const std::vector<std::string>& files) {
+void addPackages(Repo* repo, const std::vector<std::string>& files, const FindPackage& find = nullptr) {
   RpmState rpm(repo->pool);
   for (const auto& path : files) {
+    if (find && isDigest(path)) {
+      copyInstalled(repo, find(path), path);
+      continue;
+    }
     Guarded guarded(fopen(path.c_str(), "re"), path, headerLimit, Guarded::Kind::package);
     void* header = rpm_byfp(rpm.state, guarded.file(), path.c_str());
     Id p = header ? repo_add_rpm_handle(repo, header, REPO_NO_INTERNALIZE | REPO_REUSE_REPODATA) : 0;
@@ -116,11 +120,11 @@ std::string sortKey(Solvable* s) {
 
 }  // namespace
 
-void loadInstalled(Pool* pool, const std::vector<std::string>& files) {
+void loadInstalled(Pool* pool, const std::vector<std::string>& files, const FindPackage& find) {
   Repo* repo = repo_create(pool, "@System");
   pool_set_installed(pool, repo);
   if (files.empty()) return;
-  addPackages(repo, files);
+  addPackages(repo, files, find);
   sortAndSeal(repo);
 }
 

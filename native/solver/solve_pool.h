@@ -52,9 +52,15 @@ struct Answer {
 };
 
 // solve_load.cc: fills the pool in an order that does not depend on that of the input.
-void loadInstalled(Pool* pool, const std::vector<std::string>& files);
+// A file may be given as "sha256:HEX", the digest of a package of the repositories: 'find' returns that package.
+using FindPackage = std::function<Id(const std::string& digest)>;
+void loadInstalled(Pool* pool, const std::vector<std::string>& files, const FindPackage& find = nullptr);
 std::vector<LoadedRepo> loadRepos(Pool* pool, const std::vector<RepoInput>& inputs, std::vector<std::string>* cached);
 void hideRepeated(Pool* pool, Map* considered);
+
+// solve_copy.cc: packages of repositories as installed ones.
+bool isDigest(const std::string& word);
+void copyInstalled(Repo* repo, Id from, const std::string& digest);
 
 // solve_cache.cc: libsolv's own format. Reading throws BadFile; writing returns false if it failed.
 void readSolv(Repo* repo, const std::string& path, int flags);
@@ -103,6 +109,12 @@ using Resolve = std::function<std::vector<std::vector<std::string>>(const std::s
 WhyNot whyNot(Pool* pool, const std::string& spec, const Answer& answer, const Resolve& resolve);
 
 // solve_run.cc
+void setUp(Pool* pool, const std::string& arch);
+std::vector<std::string> installedOf(const Input& input);
+void prepareProvides(Pool* pool);
+// Solves with a pool that has all packages; adds to the output.
+void answerWith(Pool* pool, const std::vector<LoadedRepo>& repos, const Input& input, Output& output);
+
 struct Solved {
   std::unique_ptr<Answer> answer;  // null where there are problems
   std::vector<std::vector<std::string>> problems;

@@ -70,24 +70,6 @@ struct Considered {
   }
 };
 
-void setUp(Pool* pool, const std::string& arch) {
-  // Debian builds libsolv for several package systems; by default it compares versions as Debian does.
-  if (pool_setdisttype(pool, DISTTYPE_RPM) < 0) throw std::runtime_error("this libsolv is built without RPM support");
-  // libsolv 0.7.23 does not know the levels of x86_64. An unknown one has no compatible architecture.
-  const std::string family = "x86_64";
-  if (arch.compare(0, family.size() + 2, family + "_v") == 0 && arch.size() == family.size() + 3) {
-    std::string policy;
-    for (char level = arch.back(); level > '1'; level--) policy += family + "_v" + level + ":";
-    pool_setarchpolicy(pool, (policy + family + ":i686:i586:i486:i386").c_str());
-  } else {
-    pool_setarch(pool, arch.c_str());
-  }
-  // As in rpm: the 32-bit and the 64-bit package of a name can both be installed.
-  pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1);
-  // Excluded packages stay known as providers, so that a problem can say that they are excluded.
-  pool_set_flag(pool, POOL_FLAG_WHATPROVIDESWITHDISABLED, 1);
-}
-
 void addWords(Pool* pool, const Input& input, Jobs& jobs, Output& output) {
   auto specs = input.install;
   auto members = input.members;
@@ -184,20 +166,37 @@ Solved solveJobs(Solver* solver, Queue* jobs) {
   }
 }
 
-Output run(const Input& input) {
-  // Returns freed memory before the pool, which needs as much as a small process.
-  malloc_trim(0);
-  PoolPtr owner(pool_create(), pool_free);
-  Pool* pool = owner.get();
-  setUp(pool, input.arch);
+void setUp(Pool* pool, const std::string& arch) {
+  // Debian builds libsolv for several package systems; by default it compares versions as Debian does.
+  if (pool_setdisttype(pool, DISTTYPE_RPM) < 0) throw std::runtime_error("this libsolv is built without RPM support");
+  // libsolv 0.7.23 does not know the levels of x86_64. An unknown one has no compatible architecture.
+  const std::string family = "x86_64";
+  if (arch.compare(0, family.size() + 2, family + "_v") == 0 && arch.size() == family.size() + 3) {
+    std::string policy;
+    for (char level = arch.back(); level > '1'; level--) policy += family + "_v" + level + ":";
+    pool_setarchpolicy(pool, (policy + family + ":i686:i586:i486:i386").c_str());
+  } else {
+    pool_setarch(pool, arch.c_str());
+  }
+  // As in rpm: the 32-bit and the 64-bit package of a name can both be installed.
+  pool_set_flag(pool, POOL_FLAG_IMPLICITOBSOLETEUSESCOLORS, 1);
+  // Excluded packages stay known as providers, so that a problem can say that they are excluded.
+  pool_set_flag(pool, POOL_FLAG_WHATPROVIDESWITHDISABLED, 1);
+}
+
+std::vector<std::string> installedOf(const Input& input) {
   auto installed = input.installed;
   installed.insert(installed.end(), input.kept.begin(), input.kept.end());
-  loadInstalled(pool, installed);
-  Output output;
-  auto repos = loadRepos(pool, input.repos, &output.cached);
-  Considered considered(pool);
+  return installed;
+}
+
+void prepareProvides(Pool* pool) {
   pool_addfileprovides(pool);
   pool_createwhatprovides(pool);
+}
+
+void answerWith(Pool* pool, const std::vector<LoadedRepo>& repos, const Input& input, Output& output) {
+  Considered considered(pool);
   hideRepeated(pool, &considered.map);
   hideExcluded(pool, repos, input, &considered.map);
   hideModular(pool, repos, input.modules, &considered.map);
@@ -206,13 +205,13 @@ Output run(const Input& input) {
   Jobs jobs;
   addWords(pool, input, jobs, output);
   output.needsFilelists = needsFilelists(pool, input, kept, jobs);
-  if (output.needsFilelists || !output.problems.empty()) return output;
+  if (output.needsFilelists || !output.problems.empty()) return;
   SolverPtr solver = makeSolver(pool, input.weakDeps);
   Solved solved = solveWanted(solver.get(), kept, jobs.queue.q);
   output.problems = std::move(solved.problems);
   // Successors of kept packages were not considered.
   output.needsFilelists = !solved.answer && !kept.empty() && lacksFilelists(input);
-  if (!solved.answer) return output;
+  if (!solved.answer) return;
   Answer& answer = *solved.answer;
   output.solved = true;
   sortForAnswer(pool, answer.added);
@@ -220,6 +219,19 @@ Output run(const Input& input) {
   output.removed = describeAll(pool, answer.removed);
   if (input.explain) output.reasons = reasonsFor(solver.get(), answer, jobs, answer.added);
   if (!input.whyNot.empty()) output.whyNot = explainAbsence(pool, input, kept, jobs, answer);
+}
+
+Output run(const Input& input) {
+  // Returns freed memory before the pool, which needs as much as a small process.
+  malloc_trim(0);
+  PoolPtr owner(pool_create(), pool_free);
+  Pool* pool = owner.get();
+  setUp(pool, input.arch);
+  loadInstalled(pool, installedOf(input));
+  Output output;
+  auto repos = loadRepos(pool, input.repos, &output.cached);
+  prepareProvides(pool);
+  answerWith(pool, repos, input, output);
   return output;
 }
 

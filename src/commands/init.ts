@@ -10,6 +10,7 @@ export default class InitCommand extends MillinerCommand {
   static override examples = [
     '<%= config.bin %> init my-base',
     '<%= config.bin %> init my-base --release 43 --directory ./images',
+    '<%= config.bin %> init my-base --set',
   ];
   static override args = {
     name: Args.string({ required: true, description: 'name of the recipe and its image' }),
@@ -17,6 +18,10 @@ export default class InitCommand extends MillinerCommand {
   static override flags = {
     release: Flags.string({
       summary: 'Fedora release; the default is the one that recipes/fedora-init.yaml has',
+    }),
+    set: Flags.boolean({
+      summary: 'write a release set too, milliner.yaml, for milliner nightly',
+      default: false,
     }),
     directory: Flags.string({ summary: 'where recipes/ and templates/ go', default: '.' }),
   };
@@ -27,6 +32,7 @@ export default class InitCommand extends MillinerCommand {
       directory: resolve(flags.directory),
       name: args.name,
       release: flags.release,
+      withSet: flags.set,
     });
     for (const path of written) this.log(path);
     return { written };

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { startMachine } from '../e2e/vm/machine.ts';
 import { buildCases } from './build.ts';
 import type { Bench, Case, Outcome } from './case.ts';
+import { planCases } from './plan.ts';
 import { drawRatios } from './plot.ts';
 import { queueCases } from './queue.ts';
 import { snapshotCases } from './snapshot.ts';
@@ -17,6 +18,7 @@ import { updateCases } from './updates.ts';
 
 const benches: Record<string, () => Promise<Bench>> = {
   build: buildCases,
+  plan: planCases,
   queue: queueCases,
   snapshot: snapshotCases,
   solve: solveCases,

@@ -15,6 +15,7 @@ import {
   type LockedPackage,
 } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
+import type { Recipe } from '../../stages/recipe/schema.ts';
 import { sayingWhich } from '../packages/error-names.ts';
 import { fetchLocked } from '../packages/fetch.ts';
 import type { Context } from '../state/context.ts';
@@ -70,12 +71,11 @@ export function planArch(
   { recipe, path }: LoadedRecipe,
   { packages, below, previous }: PlanInput,
 ): { layers: LockedArch['layers']; cost: PlanCost } {
-  const max = recipe.layers.max ?? Math.min(maxLayers, below === 0 ? defaultLayers : below + defaultAdded);
-  const maxOwn = max - below - otherLayers;
+  const maxOwn = maxOwnLayers(recipe, below);
   if (maxOwn < 1) {
     throw new MillinerError(
       'RECIPE_INVALID',
-      `${path}: layers.max: ${max} layers are too few: the bases may have ${below}, and this recipe needs ${otherLayers + 1}`,
+      `${path}: layers.max: ${maxOwn + below + otherLayers} layers are too few: the bases may have ${below}, and this recipe needs ${otherLayers + 1}`,
       { hint: 'Allow this recipe more layers, or its base fewer.' },
     );
   }
@@ -84,6 +84,12 @@ export function planArch(
   const alone = sources.map(({ name }) => [name]);
   const cost = { update: expectedUpdate(sources, plan), packages: expectedUpdate(sources, alone) };
   return { layers: { below, plan }, cost };
+}
+
+/** Layers that a recipe may have for its packages. */
+export function maxOwnLayers({ layers }: Recipe, below: number): number {
+  const max = layers.max ?? Math.min(maxLayers, below === 0 ? defaultLayers : below + defaultAdded);
+  return max - below - otherLayers;
 }
 
 /** What the layers of changed packages are to a reader of yesterday's image, by the packages' own sizes. */
@@ -95,8 +101,10 @@ export interface UpdateCost {
   packages: number;
 }
 
+type LayeredPackages = Pick<LockedArch, 'packages' | 'base' | 'layers'>;
+
 /** Of the packages that the base has not: its layers are its own lock's. */
-export function updateCost(before: LockedArch, now: LockedArch): UpdateCost {
+export function updateCost(before: LayeredPackages, now: LayeredPackages): UpdateCost {
   const [old, current] = [packagesBySource(before), packagesBySource(now)];
   const digests = (packages: LockedPackage[] = []) =>
     packages
@@ -115,7 +123,7 @@ export function updateCost(before: LockedArch, now: LockedArch): UpdateCost {
   return { changedLayers: layers.length, download: sizeOf(layers.flat()), packages: sizeOf([...changed]) };
 }
 
-function packagesBySource(answer: LockedArch): Map<string, LockedPackage[]> {
+function packagesBySource(answer: LayeredPackages): Map<string, LockedPackage[]> {
   return Map.groupBy(ownPackages(answer), sourceNameOf);
 }
 

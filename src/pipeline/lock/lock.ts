@@ -2,7 +2,14 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import { hostArch } from '../../lib/host/arch.ts';
 import { currentVersions } from '../../stages/image/tool-versions.ts';
-import { readLock, sealLock, writeLock, type Lock, type LockedArch } from '../../stages/lock/lock-file.ts';
+import {
+  readLock,
+  sealLock,
+  writeLock,
+  type Lock,
+  type LockedArch,
+  type LockedPackage,
+} from '../../stages/lock/lock-file.ts';
 import { loadChain, type LoadedRecipe } from '../../stages/recipe/load.ts';
 import { ensureBase } from '../base/ensure-base.ts';
 import type { Context } from '../state/context.ts';
@@ -11,7 +18,7 @@ import { describePackages, layerCount, planArch, type PlanCost } from './layer-p
 import { pinnedImage } from './locked-base.ts';
 import { refuseOrphans } from './modular.ts';
 import { solveArch, type LockedBase } from './resolve.ts';
-import { checkMeant } from './update.ts';
+import { checkMeant, isMeant, type Moves } from './update.ts';
 
 export interface MadeLock {
   lock: Lock;
@@ -37,7 +44,11 @@ export async function lock(
     const loaded = chain.at(-1)!;
     // With `update` the last lock is needed, so an unreadable one is an error.
     const previous = await (update ? readLock(loaded.lockPath) : previousLock(context, loaded));
-    return { ...(await makeLock(context, loaded, base, previous, update)), path: loaded.lockPath };
+    const moves = update && ((one: LockedPackage) => update.some((word) => isMeant(word, one)));
+    const made = await computeLock(context, loaded, { base, previous, moves });
+    if (update && previous) checkMeant(update, [previous, made.lock], loaded.lockPath);
+    await writeLock(loaded.lockPath, made.lock);
+    return { ...made, path: loaded.lockPath };
   });
 }
 
@@ -56,17 +67,33 @@ async function lockBases(context: Context, chain: LoadedRecipe[]): Promise<Locke
   for (const loaded of chain) {
     const there = await readLock(loaded.lockPath);
     if (there) checkFresh(loaded, there, base?.lock);
-    base = { loaded, lock: there ?? (await makeLock(context, loaded, base)).lock };
+    base = { loaded, lock: there ?? (await makeLock(context, loaded, { base })).lock };
   }
   return base;
+}
+
+interface LockRequest {
+  base?: LockedBase | undefined;
+  previous?: Lock | undefined;
+  /** Without it all packages are solved anew; with it those of `previous` stay that may not move. */
+  moves?: Moves | undefined;
 }
 
 export async function makeLock(
   context: Context,
   loaded: LoadedRecipe,
-  base: LockedBase | undefined,
-  previous?: Lock,
-  update?: readonly string[],
+  request: LockRequest,
+): Promise<MadeLock> {
+  const made = await computeLock(context, loaded, request);
+  await writeLock(loaded.lockPath, made.lock);
+  return made;
+}
+
+/** The lock that makeLock writes. */
+async function computeLock(
+  context: Context,
+  loaded: LoadedRecipe,
+  { base, previous, moves }: LockRequest,
 ): Promise<MadeLock> {
   const { recipe } = loaded;
   context.progress.step(`${recipe.name}: locking`);
@@ -74,7 +101,7 @@ export async function makeLock(
   const costs: MadeLock['costs'] = {};
   let epoch = base?.lock.epoch ?? 0;
   for (const arch of recipe.arches ?? [hostArch()]) {
-    const last = update && previous?.arches[arch] && { answer: previous.arches[arch], update };
+    const last = moves && previous?.arches[arch] && { answer: previous.arches[arch], moves };
     const inherited = base?.lock.arches[arch];
     const { source } = loaded;
     const pinned = source && pinnedImage(source, inherited, last?.answer);
@@ -101,8 +128,6 @@ export async function makeLock(
     versions: currentVersions(),
     arches,
   });
-  if (update && previous) checkMeant(update, [previous, sealed], loaded.lockPath);
-  await writeLock(loaded.lockPath, sealed);
   return { lock: sealed, costs, previous };
 }
 

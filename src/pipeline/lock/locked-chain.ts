@@ -35,7 +35,7 @@ export async function holdChain(
     const base = held.at(-1);
     const there = await readLock(loaded.lockPath);
     if (there) checkFresh(loaded, there, base?.lock);
-    const lock = there ?? (await makeLock(context, loaded, base)).lock;
+    const lock = there ?? (await makeLock(context, loaded, { base })).lock;
     checkVersions(lock, loaded.lockPath);
     for (const arch of arches) await checkAnswer(loaded, lock, arch);
     held.push({ loaded, lock, made: !there });

@@ -9,6 +9,7 @@ import { hostRpmVersion } from '../../stages/image/tool-versions.ts';
 import {
   inheritedPackages,
   ownPackages,
+  type Lock,
   type LockedArch,
   type LockedImage,
   type LockedPackage,
@@ -18,7 +19,7 @@ import type { ModuleFilter } from '../../stages/solve/module-filter.ts';
 import { solve, type SolvedPackage, type SolveRequest } from '../../stages/solve/solve.ts';
 import { withInstalled } from '../base/describe-tree.ts';
 import { locationIn } from '../packages/fallback-urls.ts';
-import { fetchLocked, sha256Of } from '../packages/fetch.ts';
+import { sha256Of } from '../packages/fetch.ts';
 import { openAll } from '../packages/repositories.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
@@ -26,35 +27,53 @@ import { changesOfBase } from './lock-changes.ts';
 import { goneFrom, lockedImage, refuseReplaced, withoutPackages } from './locked-base.ts';
 import type { LockedRecipe } from './locked-recipe.ts';
 import { solveRequest } from './solve-request.ts';
-import { unchangedPackages, remaining } from './update.ts';
+import { installedFiles } from './shared-solving.ts';
+import { unchangedPackages, remaining, type Moves } from './update.ts';
 
 export type LockedBase = Pick<LockedRecipe, 'loaded' | 'lock'>;
 
-/** What stays as it is, but for packages that one of the words means and what they need. */
+/** What a solve needs of a base: its packages, of a lock that may not be written yet. */
+export interface SolvedBase {
+  loaded: LoadedRecipe;
+  lock: Pick<Lock, 'arches'>;
+}
+
+/** What stays as it is, but for packages that may move and what they need. */
 interface LastAnswer {
   answer: LockedArch;
-  update: readonly string[];
+  moves: Moves;
 }
 
 export interface Given {
   /** The recipe below. */
-  base: LockedBase | undefined;
+  base: SolvedBase | undefined;
   /** What lies below all recipes, where that is no recipe. */
   image: BaseRecord | undefined;
   last: LastAnswer | undefined;
 }
 
-export async function solveArch(
+interface SolvedImage {
+  answer: Omit<LockedArch, 'layers' | 'tools'>;
+  own: LockedPackage[];
+  request: SolveRequest & { modules: ModuleFilter };
+  locate: (found: SolvedPackage[]) => Promise<LockedPackage[]>;
+  /** Build time of the newest package, in seconds. */
+  newest: number;
+}
+
+export async function solveArch(context: Context, loaded: LoadedRecipe, arch: string, given: Given) {
+  const { answer, own, request, locate, newest } = await solveImage(context, loaded, arch, given);
+  const tools = await solveTools(context, loaded, arch, { request, locate, last: given.last });
+  return { answer: { ...answer, tools }, own, modules: request.modules, newest };
+}
+
+/** The packages of the image alone, without the tool root. */
+export async function solveImage(
   context: Context,
   loaded: LoadedRecipe,
   arch: string,
   { base, image, last }: Given,
-): Promise<{
-  answer: Omit<LockedArch, 'layers'>;
-  own: LockedPackage[];
-  modules: ModuleFilter;
-  newest: number;
-}> {
+): Promise<SolvedImage> {
   const { recipe } = loaded;
   const inherited = base?.lock.arches[arch];
   if (base && !inherited)
@@ -65,11 +84,11 @@ export async function solveArch(
   const place = { directory: dirname(loaded.lockPath), bases, accesses };
   const locate = (found: SolvedPackage[]) => lockedPackages(context, found, place);
   const request = await solveRequest(context, recipe, arch, repositories);
-  const files = base && inherited && (await fetchLocked(context, base.loaded, arch, inherited.packages));
+  const files = base && inherited && (await installedFiles(context, base.loaded, arch, inherited.packages));
   const inBase = inherited?.packages ?? [];
   const below = image && (inherited?.image ?? lockedImage(image));
   const mine = last && ownOf(last.answer, [...inBase, ...packagesOf(below)]);
-  const unchanged = last && (await unchangedPackages(context, loaded, arch, mine!, last.update));
+  const unchanged = last && (await unchangedPackages(context, loaded, arch, mine!, last.moves));
   const replaced = new Set(last?.answer.removed);
   const here = inBase.filter(({ nevra }) => !replaced.has(nevra)).map(({ sha256 }) => files!.get(sha256)!);
   const theirs = below?.packages.filter((nevra) => !replaced.has(nevra));
@@ -81,11 +100,10 @@ export async function solveArch(
   const [removed, kept] = [true, false].map((away) => inBase.filter(({ nevra }) => gone.has(nevra) === away));
   const staying = remaining(unchanged, solved);
   const own = [...staying, ...(await locate(solved.packages))];
-  const tools = await solveTools(context, loaded, arch, { request, locate, last });
   const built = [
     image?.epoch ?? 0,
     ...solved.packages.map(({ buildTime }) => buildTime),
-    ...staying.map(({ nevra }) => unchanged!.built.get(nevra)!),
+    ...staying.map(({ nevra }) => unchanged!.built.get(nevra) ?? 0),
   ];
   const answer = {
     packages: [...kept!.map((one) => (base ? moved(one, base.loaded, loaded) : one)), ...own].toSorted(
@@ -94,16 +112,10 @@ export async function solveArch(
     ...(below && { image: withoutPackages(below, gone) }),
     base: kept!.map(({ nevra }) => nevra),
     removed: [...removed!.map(({ nevra }) => nevra), ...goneFrom(below, gone)].toSorted(),
-    tools,
   };
   const standsOn = base?.loaded.recipe.name ?? below?.name;
   if (standsOn !== undefined) refuseReplaced(loaded, { name: standsOn, image: below }, changesOfBase(answer));
-  return {
-    answer,
-    own,
-    modules: request.modules,
-    newest: Math.max(0, ...built),
-  };
+  return { answer, own, request, locate, newest: Math.max(0, ...built) };
 }
 
 /**
@@ -152,7 +164,7 @@ async function solveTools(
   const locked = last?.answer.tools;
   const unchanged =
     last && Array.isArray(locked)
-      ? await unchangedPackages(context, loaded, arch, locked, last.update)
+      ? await unchangedPackages(context, loaded, arch, locked, last.moves)
       : undefined;
   const solution = await solve({
     ...request,

@@ -33,5 +33,7 @@ export async function solveRequest(
   const modules = moduleFilter(await modulesOf(repositories), recipe.modules ?? [], arch);
   const { exclude, pins } = recipe;
   const wanted = await wantedBy(recipe, arch, repositories);
-  return { ...wanted, repositories, modules, exclude, pins, progress: context.progress };
+  const { progress, sharing } = context;
+  const shared = sharing && { solver: sharing.solve, knownCaches: sharing.knownCaches };
+  return { ...wanted, repositories, modules, exclude, pins, progress, ...shared };
 }

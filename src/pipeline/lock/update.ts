@@ -5,16 +5,19 @@ import { nevraText, readPackage } from '../../lib/rpm/package.ts';
 import { ownPackages, sourceNameOf, type Lock, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Solution, SolveRequest } from '../../stages/solve/solve.ts';
-import { fetchLocked } from '../packages/fetch.ts';
 import type { Context } from '../state/context.ts';
+import { installedFiles } from './shared-solving.ts';
 
 /** Packages of the last lock, as the solver takes them. */
 export interface Unchanged {
   packages: LockedPackage[];
   solver: NonNullable<SolveRequest['kept']>;
-  /** Build time of each, in seconds, by NEVRA. */
+  /** Build time of each, in seconds, by NEVRA; of none in a plan, which reads no headers. */
   built: Map<string, number>;
 }
+
+/** Whether a package of the last lock may move. */
+export type Moves = (one: LockedPackage) => boolean;
 
 /** A package that no repository has any more stays, as long as its file is in reach. Throws REPO_UNAVAILABLE naming it. */
 export async function unchangedPackages(
@@ -22,12 +25,12 @@ export async function unchangedPackages(
   loaded: LoadedRecipe,
   arch: string,
   packages: LockedPackage[],
-  update: readonly string[],
+  moves: Moves,
 ): Promise<Unchanged> {
-  const files = await fetchLocked(context, loaded, arch, packages);
+  const files = await installedFiles(context, loaded, arch, packages);
   const paths = packages.map(({ sha256 }) => files.get(sha256)!);
-  const headers = await Promise.all(paths.map((path) => readPackage(path)));
-  const moving = packages.filter((one) => update.some((word) => isMeant(word, one)));
+  const headers = context.sharing ? [] : await Promise.all(paths.map((path) => readPackage(path)));
+  const moving = packages.filter(moves);
   return {
     packages,
     solver: { files: paths, update: [...new Set(moving.map(({ name }) => name))] },
@@ -46,8 +49,8 @@ export function matchesWord(word: string, { name, nevra }: LockedPackage): boole
   return nevra === word || posix.matchesGlob(name, word);
 }
 
-/** A word of --update: a name or glob, of packages or of source packages. */
-function isMeant(word: string, one: LockedPackage): boolean {
+/** A word of --update or of a hold: a name or glob, of packages or of source packages. */
+export function isMeant(word: string, one: LockedPackage): boolean {
   return posix.matchesGlob(one.name, word) || posix.matchesGlob(sourceNameOf(one), word);
 }
 

@@ -10,6 +10,7 @@ import {
   type RepositoryDefinition,
 } from '../../stages/repo/repository.ts';
 import type { Context } from '../state/context.ts';
+import { openShared } from './shared-repositories.ts';
 
 /** Opening is mostly waiting for servers. */
 const parallel = 8;
@@ -18,7 +19,8 @@ const parallel = 8;
 export async function openAll(context: Context, recipe: Recipe, arch: string): Promise<OpenedRepository[]> {
   let done = 0;
   return inParallel(recipe.repos, parallel, context.signal, async (repository, signal) => {
-    context.progress.step(`opening repository ${repository.name}`);
+    // A thousand recipes share what is opened once.
+    if (!context.sharing) context.progress.step(`opening repository ${repository.name}`);
     const opened = await openOne({ ...context, signal }, recipe, repository, arch);
     context.progress.update('opening repositories', ++done, recipe.repos.length);
     return opened;
@@ -26,20 +28,24 @@ export async function openAll(context: Context, recipe: Recipe, arch: string): P
 }
 
 export async function openOne(
-  { state, progress, signal, offline, allowOlder = [] }: Context,
+  context: Context,
   { release }: Recipe,
   repository: Repository,
   arch: string,
 ): Promise<OpenedRepository> {
-  return openRepository(definitionOf(repository), join(state, 'metadata'), {
-    arch,
-    release,
-    progress,
-    signal,
-    offline,
-    seenDir: join(state, 'seen'),
-    allowOlder: allowOlder.includes(repository.name),
-  });
+  const { state, progress, signal, offline, sharing, allowOlder = [] } = context;
+  const definition = definitionOf(repository);
+  const variables = { arch, release };
+  const open = () =>
+    openRepository(definition, join(state, 'metadata'), {
+      ...variables,
+      progress,
+      signal: sharing ? sharing.signal : signal,
+      offline,
+      seenDir: join(state, 'seen'),
+      allowOlder: allowOlder.includes(repository.name),
+    });
+  return sharing ? openShared(sharing, definition, variables, open) : open();
 }
 
 /**

@@ -1,4 +1,4 @@
-/** For `init`: writes a first recipe and its repositories, copied from those for Fedora in recipes/. */
+/** For `init`: writes a first recipe and its repositories, copied from those for Fedora in recipes/, and a release set. */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,6 +13,8 @@ export interface InitOptions {
   name: string;
   /** Release of the distribution; default: that of the copied recipe. */
   release?: string | undefined;
+  /** Whether to write a release set with the recipe in it. */
+  withSet?: boolean | undefined;
 }
 
 /** The recipes shipped with Milliner. */
@@ -21,12 +23,18 @@ const shippedRecipes = fileURLToPath(new URL('../../../recipes', import.meta.url
 /**
  * Returns the files written; never overwrites one. Throws USAGE for a name that a recipe may not have, OUTPUT_UNUSABLE.
  */
-export async function initialise({ directory, name, release }: InitOptions): Promise<string[]> {
+export async function initialise({
+  directory,
+  name,
+  release,
+  withSet = false,
+}: InitOptions): Promise<string[]> {
   requireValidNames({ name, release });
   const recipes = join(directory, 'recipes');
   const files: [string, string][] = [
     [join(recipes, `${name}.yaml`), await recipeText(name, release)],
     [join(recipes, 'repos.yaml'), await repositoriesText()],
+    ...(withSet ? [[join(recipes, 'milliner.yaml'), setText(name)] as [string, string]] : []),
   ];
   const recipe = files[0]![0];
   if (existsSync(recipe)) {
@@ -59,6 +67,24 @@ async function recipeText(name: string, release: string | undefined): Promise<st
   return release === undefined
     ? renamed
     : renamed.replace(/^release: .*$/m, `release: ${JSON.stringify(release)}`);
+}
+
+/** Beside the recipe, with every policy that a night has to have. */
+function setText(name: string): string {
+  return `# What milliner nightly does with the recipes beside this file; docs/nightly.md explains each key.
+name: nightly
+recipes: [${name}]
+publish:
+  to: ['registry.example.com/{{name}}']
+  tags: ['{{release}}', '{{release}}.{{date}}', latest]
+key: ../keys/release.key
+update: all # or security: only what advisories name; or none
+hold: [] # packages that do not move
+quarantine: { after: 3 } # nights
+schedule: 30 2 * * * # UTC
+retention: [{ tags: '*.*', age: 90d }]
+reports: [{ format: markdown, file: '../reports/{{date}}.md' }]
+`;
 }
 
 /** Without the demo's repository, which has no metalink. */

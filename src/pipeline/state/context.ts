@@ -8,6 +8,7 @@ import { ContentStore } from '../../stages/content/store.ts';
 import { openSnapshots, type Storage } from '../../stages/snapshot/open-snapshotter.ts';
 import type { Snapshotter } from '../../stages/snapshot/snapshotter.ts';
 import type { Exchange } from './blob-exchange.ts';
+import type { Sharing } from './sharing.ts';
 import { removeDeadWorkspaces } from './workspace.ts';
 
 export interface RunOptions {
@@ -27,6 +28,8 @@ export interface RunOptions {
 export interface Context extends RunOptions {
   /** Where workers exchange blobs; absent where they share this state. */
   exchange?: Exchange | undefined;
+  /** Only while a night is planned. */
+  sharing?: Sharing | undefined;
   content: ContentStore;
   snapshots: Snapshotter;
   /** The reason for the choice of snapshotter, shown to people. */

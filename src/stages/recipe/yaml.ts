@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
-import { MillinerError } from '../../lib/errors/error.ts';
+import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
 import { readBeneath, rootOf } from '../../lib/host/beneath.ts';
 import { excessOf, faultsOfTree } from './yaml-bounds.ts';
 
@@ -11,8 +11,35 @@ const maxFileBytes = 1024 * 1024;
 /** Longer lists of faults help no user. */
 const maxFaults = 100;
 
+/** The errors of a kind of file. */
+interface FileErrors {
+  invalid: ErrorCode;
+  missing: ErrorCode;
+}
+
+const ofRecipes: FileErrors = { invalid: 'RECIPE_INVALID', missing: 'RECIPE_NOT_FOUND' };
+
 /** Reads and checks a file. Throws RECIPE_INVALID with every fault, RECIPE_NOT_FOUND if it does not exist. */
-export async function readYaml<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
+export async function readYaml<T extends z.ZodType>(
+  path: string,
+  schema: T,
+  codes: FileErrors = ofRecipes,
+): Promise<z.output<T>> {
+  try {
+    return await readChecked(path, schema);
+  } catch (error) {
+    throw error instanceof MillinerError ? withCode(error, codes) : error;
+  }
+}
+
+function withCode(error: MillinerError, { invalid: wrong, missing }: FileErrors): MillinerError {
+  const codes: Partial<Record<ErrorCode, ErrorCode>> = { RECIPE_INVALID: wrong, RECIPE_NOT_FOUND: missing };
+  const code = codes[error.code] ?? error.code;
+  if (code === error.code) return error;
+  return new MillinerError(code, error.message, { cause: error.cause, details: error.details });
+}
+
+async function readChecked<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
   const text = await readText(path);
   const lines = new LineCounter();
   const document = parse(text, path, lines);

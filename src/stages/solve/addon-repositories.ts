@@ -15,9 +15,13 @@ export interface PreparedRepositories {
   cache: (written: readonly string[]) => Promise<void>;
 }
 
+/** Cache files that were looked for already, by the document whose data they have. */
+export type KnownCaches = Map<string, Promise<Cached>>;
+
 export async function prepare(
   repositories: readonly OpenedRepository[],
   withFilelists: boolean,
+  known: KnownCaches = new Map(),
 ): Promise<PreparedRepositories> {
   const repos: AddonRepository[] = [];
   const cached: Cached[] = [];
@@ -28,7 +32,7 @@ export async function prepare(
     if (repository.kind === 'rpms') {
       repos.push({ ...common, kind: 'rpms', files: repository.files });
     } else {
-      const found = await prepareMetadata(repository, withFilelists);
+      const found = await prepareMetadata(repository, withFilelists, known);
       repos.push({ ...common, ...found.metadata });
       cached.push(...found.cached);
     }
@@ -36,12 +40,17 @@ export async function prepare(
   return { repos, cache: (written) => cacheAll(cached, written) };
 }
 
-async function prepareMetadata(repository: MetadataRepository, withFilelists: boolean) {
+async function prepareMetadata(repository: MetadataRepository, withFilelists: boolean, known: KnownCaches) {
   const { primary, openSizes } = repository;
   const filelists = withFilelists ? await repository.filelists() : undefined;
-  const cachedPrimary = await findCached([primary]);
+  const find = (...documents: string[]) => {
+    const found = known.get(documents.at(-1)!) ?? findCached(documents);
+    known.set(documents.at(-1)!, found);
+    return found;
+  };
+  const cachedPrimary = await find(primary);
   // Cached file lists refer to packages by their position in the primary metadata.
-  const cachedFilelists = filelists === undefined ? undefined : await findCached([primary, filelists]);
+  const cachedFilelists = filelists === undefined ? undefined : await find(primary, filelists);
   return {
     metadata: {
       kind: 'repomd' as const,

@@ -36,7 +36,7 @@ export interface AddonInput {
   repos: readonly AddonRepository[];
   /** All available file lists are given: solve without asking for more. */
   filelistsGiven: boolean;
-  /** Paths of the installed .rpm files. */
+  /** Paths of the installed .rpm files; in a session also sha256:HEX of packages that a repository has. */
   installed: readonly string[];
   /** Paths of .rpm files that the last lock of the same request has; they count as installed. */
   kept?: readonly string[];
@@ -103,6 +103,8 @@ export interface AddonOutput {
   skipped: string[];
   /** One entry for each problem: the lines that explain it together. */
   problems: string[][];
+  /** Of a session: digests of installed packages that no repository has; then nothing was solved. */
+  missing?: string[];
   /** Set if a file is invalid; then no other field is set. */
   badFile?: string;
   reason?: string;
@@ -112,23 +114,35 @@ declare module '../../lib/host/native.ts' {
   interface Native {
     /** libsolv's answer, computed in the thread pool. */
     solve(input: AddonInput): Promise<AddonOutput>;
+    /** The same with a pool that stays loaded for the next call; one call at a time. */
+    solveInSession(input: AddonInput): Promise<AddonOutput>;
   }
 }
 
+/** Compressed documents that a session has checked; their names contain their checksums. */
+const wholeFiles = new Set<string>();
+
 /** Invalid files are not thrown, but reported in `badFile`. */
-export async function solveNatively(input: AddonInput): Promise<AddonOutput> {
+export async function solveNatively(
+  input: AddonInput,
+  call: 'solve' | 'solveInSession' = 'solve',
+): Promise<AddonOutput> {
   for (const { primary, primarySolv, filelists, filelistsSolv } of input.repos) {
     for (const file of [primarySolv ?? primary, filelistsSolv ?? filelists]) {
       // libsolv 0.7.23 waits forever for the rest of a frame whose header is cut short.
-      if (file?.endsWith('.zst') && (await endsInFrame(createReadStream(file))))
-        return refused(file, 'its compressed data is cut short');
+      if (!file?.endsWith('.zst') || (call === 'solveInSession' && wholeFiles.has(file))) continue;
+      if (await endsInFrame(createReadStream(file))) return refused(file, 'its compressed data is cut short');
+      wholeFiles.add(file);
     }
   }
-  // libsolv needs more memory to read XML than the rest of a command does.
-  if (input.repos.some(({ primary, primarySolv }) => primary !== undefined && primarySolv === undefined)) {
+  // libsolv needs more memory to read XML than the rest of a command does. A session reads it for its first request alone.
+  if (
+    call === 'solve' &&
+    input.repos.some(({ primary, primarySolv }) => primary !== undefined && primarySolv === undefined)
+  ) {
     returnGarbage();
   }
-  return native().solve(input);
+  return native()[call](input);
 }
 
 function refused(badFile: string, reason: string): AddonOutput {

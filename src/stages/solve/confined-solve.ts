@@ -9,6 +9,7 @@ import { dirname, extname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { runModuleConfined } from '../../lib/host/confined.ts';
+import { isDigest } from '../../lib/oci/digest.ts';
 import type { AddonInput, AddonOutput, AddonRepository } from './addon.ts';
 
 const word = z.string();
@@ -28,7 +29,8 @@ const chosenPackage = z.object({
   buildTime: count,
 });
 const lines = z.array(z.array(word));
-const answerSchema = z.object({
+/** What the process answers, checked before anything of it counts. */
+export const answerSchema = z.object({
   solved: z.boolean(),
   needsFilelists: z.boolean(),
   packages: z.array(chosenPackage),
@@ -53,6 +55,7 @@ const answerSchema = z.object({
   cached: z.array(word),
   skipped: z.array(word),
   problems: lines,
+  missing: z.array(word).optional(),
   badFile: word.optional(),
   reason: word.optional(),
 });
@@ -81,6 +84,15 @@ export async function solveConfined(input: AddonInput): Promise<AddonOutput> {
 }
 
 async function ask(input: AddonInput, writes?: string): Promise<AddonOutput> {
+  const reach = { reads: placesOfInput(input), ...(writes !== undefined && { writes }) };
+  const text = await runModuleConfined(solver, reach, JSON.stringify(input));
+  const parsed = answerSchema.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data as AddonOutput;
+  throw new MillinerError('INTERNAL', `the solver gave no valid answer: ${parsed.error.issues[0]!.message}`);
+}
+
+/** Directories of all files that the solver reads. */
+export function placesOfInput(input: AddonInput): string[] {
   const files = input.repos.flatMap((one) => [
     one.primary,
     one.filelists,
@@ -89,11 +101,7 @@ async function ask(input: AddonInput, writes?: string): Promise<AddonOutput> {
     ...(one.files ?? []),
   ]);
   const all = [...files, ...input.installed, ...(input.kept ?? [])].filter((file) => file !== undefined);
-  const reach = { reads: placesOf(all), ...(writes !== undefined && { writes }) };
-  const text = await runModuleConfined(solver, reach, JSON.stringify(input));
-  const parsed = answerSchema.safeParse(JSON.parse(text));
-  if (parsed.success) return parsed.data as AddonOutput;
-  throw new MillinerError('INTERNAL', `the solver gave no valid answer: ${parsed.error.issues[0]!.message}`);
+  return placesOf(all.filter((file) => !isDigest(file)));
 }
 
 /**

@@ -6,7 +6,7 @@ import { silent, type Progress } from '../../lib/host/progress.ts';
 import type { Nevra } from '../../lib/rpm/package.ts';
 import type { GroupMember } from '../repo/comps.ts';
 import type { OpenedRepository } from '../repo/repository.ts';
-import { prepare } from './addon-repositories.ts';
+import { prepare, type KnownCaches } from './addon-repositories.ts';
 import { type AddonInput, type AddonOutput, type AddonPackage, type AddonRepository } from './addon.ts';
 import { solveConfined } from './confined-solve.ts';
 import { reasonsOf, absenceOf, type Reason, type Absence } from './explain.ts';
@@ -19,7 +19,7 @@ export interface SolveRequest {
   /** rpm's name: x86_64, aarch64, ... */
   arch: string;
   repositories: readonly OpenedRepository[];
-  /** Paths of the .rpm files that the parent image has installed; headers are enough. */
+  /** Paths of the .rpm files that the parent image has installed; headers are enough. As in AddonInput. */
   installed?: readonly string[];
   /**
    * Packages of the last lock for the same request: they stay at their version if possible, and are dropped if no
@@ -49,6 +49,8 @@ export interface SolveRequest {
   progress?: Progress;
   /** A replacement of the default solver, which runs the addon in a process of its own. */
   solver?: (input: AddonInput) => Promise<AddonOutput>;
+  /** What several requests of one run know of cache files: verifying one reads all of it. */
+  knownCaches?: KnownCaches;
 }
 
 export interface SolvedPackage extends Nevra {
@@ -124,7 +126,7 @@ async function attempt(
   withFilelists: boolean,
   absent: string | undefined,
 ): Promise<AddonOutput> {
-  const { repos, cache } = await prepare(request.repositories, withFilelists);
+  const { repos, cache } = await prepare(request.repositories, withFilelists, request.knownCaches);
   const output = await (request.solver ?? solveConfined)({
     arch: request.arch,
     repos,
@@ -146,6 +148,7 @@ async function attempt(
   // A sealed cache file that libsolv cannot read: it is removed, and the document is read again.
   if (output.badFile?.endsWith(cachedEnding)) {
     await rm(output.badFile, { force: true });
+    request.knownCaches?.clear();
     return attempt(request, withFilelists, absent);
   }
   if (output.badFile !== undefined) throw badFile(output.badFile, output.reason ?? '', repos);

@@ -2,6 +2,7 @@
  * Every command's answer under --json and its exit code, as they were when the snapshot was made: what scripts rely on
  * changes with intent alone (vitest -u writes it anew). What is another in each run is left out: digests, times, numbers.
  */
+import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Desk } from '../../helpers/milliner.ts';
@@ -22,6 +23,8 @@ beforeAll(async () => {
   await desk.tiny('stays', ['tiny-base'], { config: stays, test: { settle: '1s' } });
   await desk.tiny('both', ['tiny-base'], { arches: ['x86_64', 'x86_64_v2'], ...runsToItsEnd });
   await desk.recipe('wrong', { packages: 3 });
+  const set = { name: 'night', key: 'none.key', recipes: ['small'] };
+  await writeFile(desk.path('recipes/milliner.yaml'), JSON.stringify(set));
 });
 afterAll(async () => {
   await desk.run(['stop', '--all']);
@@ -42,6 +45,8 @@ const commands: (() => string[])[] = [
   () => ['lock', recipe('small')],
   () => ['lock', recipe('small'), '--why', 'tiny-base'],
   () => ['lock', recipe('small'), '--why-not', 'no-such'],
+  () => ['nightly', desk.path('recipes/milliner.yaml'), '--dry-run'],
+  () => ['nightly', desk.path('none.yaml'), '--dry-run'],
   () => ['lock', recipe('wrong')],
   () => ['lock', 'no-such'],
   () => ['lock', 'diff', desk.path('recipes/small.lock.json'), desk.path('recipes/small.lock.json')],

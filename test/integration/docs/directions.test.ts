@@ -19,7 +19,7 @@ const stages = [
   'image',
   'boot',
 ];
-stages.push('sign');
+stages.push('sign', 'night');
 const wings = [
   'state',
   'packages',
@@ -32,7 +32,7 @@ const wings = [
   'build',
   'transfer',
 ];
-wings.push('report');
+wings.push('report', 'night');
 
 type Verdict = 'refused' | 'types' | 'allowed';
 const inLibraries = libraries.flat().map((name) => `lib/${name}`);

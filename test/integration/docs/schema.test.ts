@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkout } from '../../helpers/demo-recipes.ts';
 
-test('recipe.schema.json is generated from the schema', () => {
-  const path = join(checkout, 'recipes/recipe.schema.json');
-  const committed = execFileSync('git', ['show', 'HEAD:recipes/recipe.schema.json'], {
+test.each(['recipe', 'set'])('%s.schema.json is generated from the schema', (name) => {
+  const path = join(checkout, `recipes/${name}.schema.json`);
+  const committed = execFileSync('git', ['show', `HEAD:recipes/${name}.schema.json`], {
     cwd: checkout,
   }).toString();
   execFileSync(process.execPath, ['scripts/generate-schema.ts'], { cwd: checkout });

@@ -36,6 +36,14 @@ export const input = {
     summary: 'the recipe is invalid',
     hint: 'Fix the named key. For editors, recipes/recipe.schema.json describes the format.',
   },
+  SET_NOT_FOUND: {
+    summary: 'the release set does not exist',
+    hint: 'Give the path of a release set, or write one with milliner init NAME --set.',
+  },
+  SET_INVALID: {
+    summary: 'the release set is invalid',
+    hint: 'Fix the named key. For editors, recipes/set.schema.json describes the format.',
+  },
   LOCK_INVALID: {
     summary: 'the lock file cannot be read, or was edited by hand',
     hint: 'Make the lock again with milliner lock RECIPE.',

@@ -7,7 +7,7 @@ import { silent } from '../../../../src/lib/host/progress.ts';
 import type { Nevra } from '../../../../src/lib/rpm/package.ts';
 import { modulesOf, openRepository } from '../../../../src/stages/repo/repository.ts';
 import { moduleFilter } from '../../../../src/stages/solve/module-filter.ts';
-import { solve } from '../../../../src/stages/solve/solve.ts';
+import { solve, type SolveRequest } from '../../../../src/stages/solve/solve.ts';
 import { writeInstalled, writeRepository } from './files.ts';
 import { Random, type Universe } from './universe.ts';
 
@@ -35,7 +35,10 @@ export async function write(universe: Universe, directory: string): Promise<Writ
 
 const nevra = (p: Nevra) => `${p.name}-${p.epoch}:${p.version}-${p.release}.${p.arch}`;
 
-export async function ours({ universe, directory, installed }: Written): Promise<Answer> {
+export async function ours(
+  { universe, directory, installed }: Written,
+  solver?: SolveRequest['solver'],
+): Promise<Answer> {
   const repositories = await Promise.all(
     universe.repositories.map(({ packages: _packages, ...rest }) => {
       const definition = { ...rest, baseurl: join(directory, rest.name), keys: [], gpgcheck: false };
@@ -54,6 +57,7 @@ export async function ours({ universe, directory, installed }: Written): Promise
       exclude,
       weakDeps,
       best,
+      ...(solver && { solver }),
     });
     return {
       solved: true,

@@ -1,0 +1,103 @@
+/** Plans a night: what new locks would change, carried to every image. It makes no lock and moves no tag. */
+import { dirname, relative } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { failureOf } from '../../lib/errors/wire.ts';
+import { hostArch } from '../../lib/host/arch.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
+import { planImages } from '../../stages/night/plan-images.ts';
+import type { Finding, ImagePlan } from '../../stages/night/planned-image.ts';
+import { loadSet, type LoadedSet, type SetMember } from '../../stages/recipe/load-set.ts';
+import { withSharing } from '../lock/shared-solving.ts';
+import type { Context } from '../state/context.ts';
+import { AdvisoryIndex } from './advisory-index.ts';
+import { ArchPlanner } from './arch-planner.ts';
+import { BaseTags } from './base-tags.ts';
+import { readHeldLock, type HeldLock } from './member-locks.ts';
+
+/** One process solves; more requests than it can answer at once only keep it busy. */
+const parallel = 4;
+
+export interface NightPlan extends ImagePlan {
+  set: string;
+}
+
+/** Throws SET_NOT_FOUND, SET_INVALID, and what loading recipes throws; failures of single recipes are in the plan. */
+export async function planNight(context: Context, given?: string): Promise<NightPlan> {
+  const loaded = await loadSet(given);
+  return context.content.lease(() => withSharing(context, (shared) => planSet(shared, loaded)));
+}
+
+async function planSet(context: Context, loaded: LoadedSet): Promise<NightPlan> {
+  const { set, members } = loaded;
+  const locks = await readLocks(members);
+  const archesOf = new Map(members.map((member) => [member, wantedArches(loaded, member)]));
+  const packages = [...locks.values()]
+    .flatMap(({ lock }) => Object.values(lock?.arches ?? {}))
+    .flatMap((one) => one.packages);
+  const advisories = new AdvisoryIndex(context, packages);
+  const tags = new BaseTags(context);
+  const findings = new Map(
+    members.map((member) => [member, emptyFinding(loaded, member, archesOf.get(member)!)]),
+  );
+  // The solver's repositories and packages are those of one architecture at a time, and of one base after another.
+  for (const arch of [...new Set([...archesOf.values()].flat())].toSorted()) {
+    const planner = new ArchPlanner({ context, arch, advisories, tags, locks, members });
+    const wanted = members.filter((member) => archesOf.get(member)!.includes(arch));
+    for (const level of levelsOf(wanted)) {
+      await inParallel(level, parallel, context.signal, (member) =>
+        addFinding(planner, member, findings.get(member)!),
+      );
+    }
+  }
+  context.progress.step(`${set.name}: planned`);
+  return { set: set.name, ...planImages([...findings.values()]) };
+}
+
+async function readLocks(members: readonly SetMember[]): Promise<Map<string, HeldLock>> {
+  const recipes = new Map(members.flatMap(({ chain }) => chain).map((one) => [one.path, one]));
+  const locks = new Map<string, HeldLock>();
+  for (const [path, loaded] of recipes) locks.set(path, await readHeldLock(loaded));
+  return locks;
+}
+
+/** Bases before what stands on them; recipes on one base beside each other. */
+function levelsOf(members: readonly SetMember[]): SetMember[][] {
+  const key = ({ chain }: SetMember) => chain.map(({ path }) => path).join('\0');
+  const sorted = members.toSorted((a, b) => a.chain.length - b.chain.length || (key(a) < key(b) ? -1 : 1));
+  return [...Map.groupBy(sorted, ({ chain }) => chain.length).values()];
+}
+
+/** Of the recipe's architectures those that the set builds. Throws SET_INVALID if there is none. */
+function wantedArches({ set, path }: LoadedSet, { loaded }: SetMember): string[] {
+  const all: readonly string[] = loaded.recipe.arches ?? [hostArch()];
+  const wanted = all.filter((arch) => set.arches === undefined || set.arches.some((one) => one === arch));
+  if (wanted.length > 0) return wanted.toSorted();
+  const message = `${path}: arches: ${loaded.recipe.name} is for ${all.join(', ')} alone`;
+  throw new MillinerError('SET_INVALID', message, { details: { path, recipe: loaded.recipe.name } });
+}
+
+function emptyFinding({ path }: LoadedSet, { loaded, chain }: SetMember, arches: string[]): Finding {
+  return {
+    recipe: loaded.recipe.name,
+    path: relative(dirname(path), loaded.path),
+    bases: chain.slice(0, -1).map(({ recipe }) => recipe.name),
+    arches,
+    isRecipeChanged: false,
+    changes: [],
+  };
+}
+
+/** One recipe's failure does not end the night of the others. */
+async function addFinding(planner: ArchPlanner, member: SetMember, finding: Finding): Promise<void> {
+  if (finding.failure) return;
+  try {
+    const found = await planner.plan(member);
+    finding.isRecipeChanged ||= found.isRecipeChanged;
+    if (found.changedBase !== undefined) finding.changedBase = found.changedBase;
+    if (found.change) finding.changes.push(found.change);
+  } catch (error) {
+    if (!(error instanceof MillinerError) || error.code === 'INTERRUPTED') throw error;
+    const { code, message, hint } = failureOf(error);
+    finding.failure = { code, message, hint, arch: planner.arch };
+  }
+}

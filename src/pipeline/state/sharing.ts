@@ -1,0 +1,17 @@
+/** What the plans of many recipes share, so that each repository is asked once and loaded once. */
+import type { Digest } from '../../lib/oci/digest.ts';
+import type { OpenedRepository } from '../../stages/repo/repository.ts';
+import type { KnownCaches } from '../../stages/solve/addon-repositories.ts';
+import type { AddonInput, AddonOutput } from '../../stages/solve/addon.ts';
+
+export interface Sharing {
+  /** Ends all that is shared; that of one recipe's requests would end what others wait for. */
+  signal: AbortSignal | undefined;
+  /** By what of a repository's definition and variables reaches its server. */
+  repositories: Map<string, Promise<OpenedRepository>>;
+  knownCaches: KnownCaches;
+  /** Fetches the file of an installed package that no repository has any more. */
+  files: Map<Digest, () => Promise<string>>;
+  /** Takes digests of installed packages in place of their files. */
+  solve: (input: AddonInput) => Promise<AddonOutput>;
+}

@@ -1,0 +1,105 @@
+/** The schema of release sets (milliner.yaml); set.schema.json is generated from it for editors. */
+import { z } from 'zod';
+import { arches } from '../../lib/host/arch.ts';
+
+const word = z.string().min(1).max(4096);
+const name = z
+  .string()
+  .max(128)
+  .regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, 'lower-case letters, digits, and single . _ - between them');
+/** Becomes a file name or a path beside the set. */
+const place = word.regex(/^[^\0]+$/, 'a path');
+
+const publish = z.strictObject({
+  to: z.array(word).min(1).max(32),
+  tags: z.array(word).min(1).max(32),
+});
+const update = z.enum(['all', 'security', 'none']);
+/** Packages that do not move, by name or by the name of their source. */
+const hold = z.array(word).max(1000);
+const quarantine = z.strictObject({ after: z.int().min(1).max(1000) });
+
+/** A recipe of the set; what it says replaces what the set says, and its holds come beside those of the set. */
+const member = z.strictObject({
+  recipe: place,
+  update: update.optional(),
+  hold: hold.optional(),
+  publish: publish.optional(),
+  quarantine: quarantine.optional(),
+});
+
+const ranges = [
+  [0, 59],
+  [0, 23],
+  [1, 31],
+  [1, 12],
+  [0, 7],
+] as const;
+
+/** Minute, hour, day, month and weekday in numbers: lists, ranges and steps. */
+function isCron(text: string): boolean {
+  const fields = text.trim().split(/\s+/);
+  return (
+    fields.length === ranges.length && fields.every((field, index) => isCronField(field, ranges[index]!))
+  );
+}
+
+function isCronField(field: string, [min, max]: readonly [number, number]): boolean {
+  return field.split(',').every((part) => {
+    const [, range, first, last, step] = /^(\*|(\d{1,2})(?:-(\d{1,2}))?)(?:\/(\d{1,2}))?$/.exec(part) ?? [];
+    if (range === undefined || (step !== undefined && (Number(step) < 1 || Number(step) > max))) return false;
+    if (range === '*') return true;
+    const [from, to] = [Number(first), Number(last ?? first)];
+    return min <= from && from <= to && to <= max;
+  });
+}
+
+const retention = z
+  .strictObject({
+    tags: word,
+    keep: z.int().min(1).max(100_000).optional(),
+    age: z
+      .string()
+      .regex(/^[1-9]\d{0,4}d$/, 'a number of days, such as 30d')
+      .optional(),
+  })
+  .refine(({ keep, age }) => keep !== undefined || age !== undefined, { error: 'give keep, age, or both' });
+
+const toFile = z.strictObject({ format: z.enum(['markdown', 'html', 'junit', 'text']), file: place });
+const toWebhook = z.strictObject({
+  format: z.literal('json'),
+  webhook: z
+    .url({ protocol: /^https?$/, error: 'an http or https URL' })
+    .max(4096)
+    .refine((url) => !/\/\/[^/]*@/.test(url), { error: 'the URL has a user or password in it' }),
+  secret: place,
+});
+
+export const setSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name,
+  recipes: z
+    .array(z.union([place.transform((recipe): z.output<typeof member> => ({ recipe })), member]))
+    .min(1)
+    .max(10_000),
+  arches: z.array(z.enum(arches)).min(1).optional(),
+  publish: publish.optional(),
+  key: place,
+  update: update.default('all'),
+  hold: hold.default([]),
+  quarantine: quarantine.optional(),
+  schedule: z
+    .string()
+    .max(256)
+    .refine(isCron, { error: 'minute, hour, day, month and weekday in numbers, such as 30 2 * * *, in UTC' })
+    .optional(),
+  retention: z.array(retention).max(1000).default([]),
+  reports: z
+    .array(z.union([toFile, toWebhook]))
+    .max(100)
+    .default([]),
+});
+
+export type ReleaseSet = z.output<typeof setSchema>;
+export type Publish = z.output<typeof publish>;
+export type UpdatePolicy = z.output<typeof update>;
