@@ -17,6 +17,7 @@ const stages = [
   'image',
   'boot',
   'sign',
+  'report',
 ];
 
 /** Of the pipeline, lowest first. */

@@ -42,6 +42,7 @@ export interface Context extends RunOptions {
 const folders = [
   'bases',
   'blobs',
+  'deliveries',
   'downloads',
   'former',
   'frames',
@@ -50,6 +51,7 @@ const folders = [
   'layers',
   'locks',
   'metadata',
+  'nights',
   'published',
   'seen',
   'toolroots',

@@ -3,8 +3,9 @@
  * changes with intent alone (vitest -u writes it anew). What is another in each run is left out: digests, times, numbers.
  */
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Desk } from '../../helpers/milliner.ts';
+import { checkout, Desk } from '../../helpers/milliner.ts';
 import { RegistryServer } from '../../helpers/registry/registry-server.ts';
 
 let desk: Desk;
@@ -86,6 +87,10 @@ const commands: (() => string[])[] = [
   () => ['pool', 'repair'],
   () => ['pool', 'remove'],
   () => ['pool', 'create'],
+  () => ['metrics'],
+  () => ['report', join(checkout, 'docs/examples/night.json')],
+  () => ['report', join(checkout, 'docs/examples/night.json'), '--output', desk.path('night.txt')],
+  () => ['report', desk.path('recipes')],
   () => ['gc'],
   () => ['no-such-command'],
 ];

@@ -19,7 +19,7 @@ const stages = [
   'image',
   'boot',
 ];
-stages.push('sign');
+stages.push('sign', 'report');
 const wings = [
   'state',
   'packages',
