@@ -46,10 +46,7 @@ export function nightReport(text: FieldText): NightReportInput {
   };
 }
 
-function published(
-  key: (field: string) => string,
-  free: (field: string) => string,
-): Partial<ImageInput> {
+function published(key: (field: string) => string, free: (field: string) => string): Partial<ImageInput> {
   return {
     reasons: [
       { kind: 'package', from: free('old'), to: free('new'), advisories: [free('reason')] },
@@ -59,11 +56,22 @@ function published(
     references: [free('reference'), free('tag')],
     digest,
     packages: [
-      { name: key('openssl'), arch: key('x86_64'), from: key('1-1'), to: key('1-2'), changelog: [free('entry'), free('note')] },
+      {
+        name: key('openssl'),
+        arch: key('x86_64'),
+        from: key('1-1'),
+        to: key('1-2'),
+        changelog: [free('entry'), free('note')],
+      },
       { name: key('zlib'), arch: key('x86_64'), to: key('2-1') },
     ],
     advisories: [
-      { id: key('FEDORA-1'), severity: free('severity'), cves: [free('CVE'), free('cve')], title: free('title') },
+      {
+        id: key('FEDORA-1'),
+        severity: free('severity'),
+        cves: [free('CVE'), free('cve')],
+        title: free('title'),
+      },
     ],
     updateBytes: 1_300_000,
     size: 50_000_000,

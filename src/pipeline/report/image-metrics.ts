@@ -74,6 +74,10 @@ export async function diskMetrics(state: string): Promise<Metric[]> {
   return [
     bytes('size', 'Size of the file system of the state directory.', blocks * bsize),
     bytes('free', 'Free space of the file system of the state directory.', bavail * bsize),
-    bytes('spare', 'Free space that builds may use; below zero if the reserve is in use.', await spareBytes(state)),
+    bytes(
+      'spare',
+      'Free space that builds may use; below zero if the reserve is in use.',
+      await spareBytes(state),
+    ),
   ];
 }

@@ -7,7 +7,11 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import { failureOf, type Failure } from '../../lib/errors/wire.ts';
 import type { ReportFormat } from '../../stages/report/escape-text.ts';
 import { formerNights, withFormer } from '../../stages/report/former-nights.ts';
-import { nightReportSchema, type NightReport, type NightReportInput } from '../../stages/report/night-report.ts';
+import {
+  nightReportSchema,
+  type NightReport,
+  type NightReportInput,
+} from '../../stages/report/night-report.ts';
 import type { RunOptions } from '../state/context.ts';
 import { lastNights, rememberNight } from '../state/nights.ts';
 import { renderNight } from './render-night.ts';
@@ -16,8 +20,7 @@ import { deliver, type Delivery } from './webhook.ts';
 
 /** As a release set names them. */
 type ReportTarget =
-  | { format: ReportFormat; file: string }
-  | { format: 'json'; webhook: string; secret: string };
+  { format: ReportFormat; file: string } | { format: 'json'; webhook: string; secret: string };
 
 interface SentReports {
   /** With the trends of former nights. */

@@ -67,8 +67,9 @@ const inMarkdown: Record<string, string> = {
 
 /** CommonMark (2.4, 2.5): neither a character reference nor an escaped character is ever markup. */
 function escapeMarkdown(text: string): string {
+  // A list item without text, behind a line of text, makes that line a heading.
   return (
-    oneLine(text)
+    (oneLine(text) || '–')
       .replaceAll(/[&<>|`\\@#*_[\]{}~$!^]/g, (character) => inMarkdown[character] ?? `\\${character}`)
       // Signs of lists and headings, at the begin of a text alone.
       .replace(/^[-+=]/, (sign) => `\\${sign}`)

@@ -29,6 +29,7 @@ export function skipLine({ outcome, failure, hold, quarantine }: ImageReport): s
     return `held${until}: ${hold?.reason ?? 'no reason is given'}`;
   }
   const cause = failure ? `: ${failure.code}: ${failure.message}` : '';
-  if (outcome === 'quarantined') return `quarantined after ${quarantine?.nights ?? '?'} failed nights${cause}`;
+  if (outcome === 'quarantined')
+    return `quarantined after ${quarantine?.nights ?? '?'} failed nights${cause}`;
   return failure ? `${failure.code}: ${failure.message}` : 'what it stands on was not published';
 }

@@ -16,6 +16,8 @@ export interface TestCases {
 }
 
 interface TestCase {
+  /** Here too: Handlebars cannot compare values without a prototype, as `../` makes it do. */
+  set: string;
   name: string;
   /** Seconds of the boot. */
   time: string[];
@@ -25,8 +27,8 @@ interface TestCase {
   output: string[];
 }
 
-export function testCases({ started, finished, images }: NightReport): TestCases {
-  const cases = images.map(testCase);
+export function testCases({ set, started, finished, images }: NightReport): TestCases {
+  const cases = images.map((image) => testCase(set, image));
   return {
     tests: String(cases.length),
     failures: String(cases.filter(({ failures }) => failures.length > 0).length),
@@ -36,11 +38,12 @@ export function testCases({ started, finished, images }: NightReport): TestCases
   };
 }
 
-function testCase(image: ImageReport): TestCase {
+function testCase(set: string, image: ImageReport): TestCase {
   const { recipe, outcome, boot } = image;
   const flaky = flakyRetries(image);
   const lines = outputLines(image);
   return {
+    set,
     name: recipe,
     time: boot ? [secondsText(boot.readySeconds)] : [],
     failures: outcome === 'failed' ? [failureOfImage(image)] : [],

@@ -40,7 +40,11 @@ export function mergedPackages(images: readonly ImageReport[]): PackageRow[] {
 
 /** The most severe first, then by id. */
 export function mergedAdvisories(images: readonly ImageReport[]): AdvisoryRow[] {
-  const found = merge(images, ({ advisories }) => advisories, ({ id }: FixedAdvisory) => id);
+  const found = merge(
+    images,
+    ({ advisories }) => advisories,
+    ({ id }: FixedAdvisory) => id,
+  );
   return found
     .map(({ item: { id, severity, cves, title = '' }, recipes }) => {
       return { id, severity, cves, title, images: recipes };

@@ -15,7 +15,9 @@ test('a stored report is read as it was written', () => {
 });
 
 test('a text that is too long is cut, once', () => {
-  const long = nightReport((field) => (field === 'entry' ? `${'x'.repeat(3999)}\u{1F3A9}${'y'.repeat(9)}` : field));
+  const long = nightReport((field) =>
+    field === 'entry' ? `${'x'.repeat(3999)}\u{1F3A9}${'y'.repeat(9)}` : field,
+  );
   const report = parse(long);
   const [entry = ''] = report.images[0]!.packages[0]!.changelog;
   expect(entry).toBe(`${'x'.repeat(3999)}\uFFFD…`);
@@ -35,7 +37,11 @@ test.each([
   ['a name that is too long', { ...sample, images: [{ ...image, recipe: 'x'.repeat(1001) }] }, 'recipe'],
   ['no architecture', { ...sample, images: [{ ...image, arches: [] }] }, 'arches'],
   ['a negative size', { ...sample, images: [{ ...image, size: -1 }] }, 'size'],
-  ['eight former nights', { ...sample, images: [{ ...image, former: Array(8).fill(image!.former![0]) }] }, 'former'],
+  [
+    'eight former nights',
+    { ...sample, images: [{ ...image, former: Array(8).fill(image!.former![0]) }] },
+    'former',
+  ],
 ])('%s is refused', (_, value, where) => {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   expect(() => parseNightReport(text, 'night.json')).toThrow(

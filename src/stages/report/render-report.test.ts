@@ -9,9 +9,12 @@ import { expect, test } from 'vitest';
 import { checkout } from '../../../spec/places.ts';
 import { htmlPage, xmlPage, type Page } from '../../../test/helpers/elements.ts';
 import { harmless, nightReport, type FieldText } from '../../../test/helpers/night-report.ts';
+import { soak } from '../../../test/helpers/soak.ts';
 import { oneLine, reportFormats, type ReportFormat } from './escape-text.ts';
 import { nightReportSchema } from './night-report.ts';
 import { renderReport } from './render-report.ts';
+
+const numRuns = soak ? 3000 : 50;
 
 const templates = Object.fromEntries(
   reportFormats.map((format) => [
@@ -40,12 +43,89 @@ const read = (format: keyof typeof readers, text: FieldText) => readers[format](
 
 /** Pieces that mean something in one of the formats, and any text at all. */
 const pieces = [
-  ...['<script>alert(1)</script>', '</td>', '<!--', '-->', ']]>', '<![CDATA[', '&lt;', '&amp;', '&#10;', '"', "'"],
-  ...['|', '\\|', '\\', '`', '```', '~~~', '*', '**', '_', '~~', '# ', '#1', '1. ', '1) ', '- ', '+ ', '> ', '---'],
-  ...['===', '[x](http://a.b)', '![x](y)', '[x]: y', '[^1]', '[ ] ', '<http://a.b>', 'https://a.b', 'www.a.b', 'a@b.cd'],
-  ...['@root', 'mailto:a@b.cd', 'xmpp:a@b.cd', '\n', '\n\n', '\r\n', '\r', '\t', '    ', '{{set}}', '{{{set}}}', '$x$'],
-  ...['\0', '\u001B[2J', '\u0007', '\u007F', '\u009B', '\u202E', '\u2028', '\uFFFE', '\uFFFF', '\uFDD0', '\uD800', '\uDC00'],
-  ...['\u{1FFFE}', '\u{1F3A9}', '\u00A0', '\u200B', '|---|---|', '| a | b |\n| --- | --- |', ':tada:', 'GH-1'],
+  ...[
+    '<script>alert(1)</script>',
+    '</td>',
+    '<!--',
+    '-->',
+    ']]>',
+    '<![CDATA[',
+    '&lt;',
+    '&amp;',
+    '&#10;',
+    '"',
+    "'",
+  ],
+  ...[
+    '|',
+    '\\|',
+    '\\',
+    '`',
+    '```',
+    '~~~',
+    '*',
+    '**',
+    '_',
+    '~~',
+    '# ',
+    '#1',
+    '1. ',
+    '1) ',
+    '- ',
+    '+ ',
+    '> ',
+    '---',
+  ],
+  ...[
+    '===',
+    '[x](http://a.b)',
+    '![x](y)',
+    '[x]: y',
+    '[^1]',
+    '[ ] ',
+    '<http://a.b>',
+    'https://a.b',
+    'www.a.b',
+    'a@b.cd',
+  ],
+  ...[
+    '@root',
+    'mailto:a@b.cd',
+    'xmpp:a@b.cd',
+    '\n',
+    '\n\n',
+    '\r\n',
+    '\r',
+    '\t',
+    '    ',
+    '{{set}}',
+    '{{{set}}}',
+    '$x$',
+  ],
+  ...[
+    '\0',
+    '\u001B[2J',
+    '\u0007',
+    '\u007F',
+    '\u009B',
+    '\u202E',
+    '\u2028',
+    '\uFFFE',
+    '\uFFFF',
+    '\uFDD0',
+    '\uD800',
+    '\uDC00',
+  ],
+  ...[
+    '\u{1FFFE}',
+    '\u{1F3A9}',
+    '\u00A0',
+    '\u200B',
+    '|---|---|',
+    '| a | b |\n| --- | --- |',
+    ':tada:',
+    'GH-1',
+  ],
 ];
 const hostile = fc
   .array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: 'binary', maxLength: 8 })), { maxLength: 6 })
@@ -70,7 +150,7 @@ test.each(formats)('%s: no text adds or removes an element', (format) => {
       expect(elements).toEqual(expected.elements);
       expect(faults).toEqual([]);
     }),
-    { numRuns: 300 },
+    { numRuns },
   );
 });
 
@@ -84,7 +164,7 @@ test.each(formats)('%s: a text is shown as it is', (format) => {
       const shown = read(format, (field) => (field === shownField ? `(${text})` : field)).text;
       expect(seen(shown)).toContain(seen(`(${text})`));
     }),
-    { numRuns: 300 },
+    { numRuns },
   );
 });
 
@@ -96,7 +176,7 @@ test('text: no text adds a line, and none holds what a terminal obeys', () => {
       expect(shown.split('\n')).toHaveLength(expected);
       expect(shown).not.toMatch(/(?!\n)\p{Cc}|\p{Bidi_Control}|[\u2028\u2029]/u);
     }),
-    { numRuns: 300 },
+    { numRuns },
   );
 });
 
@@ -124,7 +204,9 @@ test('the HTML is valid by the standard', async () => {
   const validator = new HtmlValidate({ extends: ['html-validate:standard', 'html-validate:a11y'] });
   for (const text of [harmless, ((field) => `${field} <script> & "|" ]]>`) satisfies FieldText]) {
     const { results } = await validator.validateString(rendered('html', text));
-    expect(results.flatMap(({ messages }) => messages.map(({ ruleId, line }) => `${ruleId}:${line}`))).toEqual([]);
+    expect(
+      results.flatMap(({ messages }) => messages.map(({ ruleId, line }) => `${ruleId}:${line}`)),
+    ).toEqual([]);
   }
 });
 

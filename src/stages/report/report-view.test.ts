@@ -12,7 +12,14 @@ test('what people need first is there', () => {
   expect(view.headline).toBe('2 published, 1 unchanged, 1 failed, 1 held, 1 quarantined, 1 skipped');
   expect(view.duration).toBe('12 min 30 s');
   expect(view.failed).toEqual([
-    { recipe: 'recipe-three', stage: 'stage (arch)', code: 'BOOT_FAILED', message: 'message', hint: 'hint', log: ['log'] },
+    {
+      recipe: 'recipe-three',
+      stage: 'stage (arch)',
+      code: 'BOOT_FAILED',
+      message: 'message',
+      hint: 'hint',
+      log: ['log'],
+    },
   ]);
   expect(view.flaky).toEqual([{ recipe: 'recipe-two', retries: 'passed after 2 retries' }]);
   expect(view.quarantined).toEqual([{ recipe: 'recipe-five', nights: '3', cause: 'BOOT_FAILED: message' }]);
@@ -38,8 +45,15 @@ test('a package and an advisory are told once, with every image that has them', 
 test('the most severe advisory comes first; of a long changelog the newest entries are shown', () => {
   const [image] = sample.images;
   const advisory = (id: string, severity: string) => ({ id, severity, cves: [] });
-  const advisories = [advisory('A', 'Low'), advisory('D', 'None'), advisory('C', 'Critical'), advisory('B', 'Low')];
-  const packages = [{ ...image!.packages[0]!, changelog: Array.from({ length: 25 }, (_, at) => `entry ${at}`) }];
+  const advisories = [
+    advisory('A', 'Low'),
+    advisory('D', 'None'),
+    advisory('C', 'Critical'),
+    advisory('B', 'Low'),
+  ];
+  const packages = [
+    { ...image!.packages[0]!, changelog: Array.from({ length: 25 }, (_, at) => `entry ${at}`) },
+  ];
   const long = reportView({ ...sample, images: [{ ...image!, advisories, packages }] });
   expect(long.advisories.map(({ id }) => id)).toEqual(['C', 'A', 'B', 'D']);
   expect(long.packages[0]!.changelog.slice(19)).toEqual(['entry 19', 'and 5 earlier entries']);

@@ -117,9 +117,20 @@ function publishedRow(image: ImageReport): PublishedRow {
     references,
     reasons: reasons.map(reasonLine),
     update: updateBytes === undefined ? absent : showSize(updateBytes),
-    size: size === undefined ? absent : showTrend(size, former.map((night) => night.size), showSize),
+    size:
+      size === undefined
+        ? absent
+        : showTrend(
+            size,
+            former.map((night) => night.size),
+            showSize,
+          ),
     boot: boot
-      ? showTrend(boot.readySeconds, former.map(({ readySeconds }) => readySeconds), showSeconds)
+      ? showTrend(
+          boot.readySeconds,
+          former.map(({ readySeconds }) => readySeconds),
+          showSeconds,
+        )
       : absent,
   };
 }

@@ -13,7 +13,11 @@ test('any body under any secret is taken', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 24, maxLength: 64 }), fc.json(), (bytes, body) => {
       const text = secretText(bytes);
-      const headers = webhookHeaders(parseWebhookSecret(`${text}\n`, 'a file'), { id: 'night_1', timestamp: now(), body });
+      const headers = webhookHeaders(parseWebhookSecret(`${text}\n`, 'a file'), {
+        id: 'night_1',
+        timestamp: now(),
+        body,
+      });
       const receiver = new Webhook(text);
       expect(receiver.verify(body, headers)).toEqual(JSON.parse(body));
       for (const changed of [
@@ -35,7 +39,10 @@ test.each([
   [secretText(new Uint8Array(32)).replace('=', ''), 'half of its padding'],
   ['correct horse battery staple', 'a password'],
 ])('%j is refused: %s', (text) => {
-  const error = expect.objectContaining({ code: 'KEY_FILE_INVALID', message: 'a file holds no secret of a webhook' });
+  const error = expect.objectContaining({
+    code: 'KEY_FILE_INVALID',
+    message: 'a file holds no secret of a webhook',
+  });
   expect(() => parseWebhookSecret(text, 'a file')).toThrow(error as Error);
 });
 

@@ -64,7 +64,9 @@ test('of an image that booted, without a queue', async () => {
   expect(valuesOf(families, 'milliner_state_disk_free_bytes')['']).toBeGreaterThan(0);
   expect(families.find(({ name }) => name === 'milliner')).toMatchObject({ type: 'info' });
   expect(families.filter(({ name }) => name.includes('queue'))).toEqual([]);
-  const { metrics: listed } = await desk.json<{ metrics: { name: string; samples: object[] }[] }>(['metrics']);
+  const { metrics: listed } = await desk.json<{ metrics: { name: string; samples: object[] }[] }>([
+    'metrics',
+  ]);
   const names = listed.filter(({ samples }) => samples.length > 0).map(({ name }) => name);
   expect(families.map(({ name }) => name)).toEqual(names);
 });
@@ -92,7 +94,12 @@ test('of the queue, and of one that does not answer', async () => {
   expect((await desk.run(['queue', 'status'])).code).toBe(0);
   const families = await metrics();
   expect(valuesOf(families, 'milliner_queue_up')).toEqual({ '': 1 });
-  expect(valuesOf(families, 'milliner_queue_releases')).toEqual({ queued: 0, running: 0, released: 0, failed: 0 });
+  expect(valuesOf(families, 'milliner_queue_releases')).toEqual({
+    queued: 0,
+    running: 0,
+    released: 0,
+    failed: 0,
+  });
   expect(valuesOf(families, 'milliner_queue_workers')).toEqual({ '': 0 });
   const gone = await desk.run(['metrics'], { env: { MILLINER_REDIS: 'redis://127.0.0.1:1' } });
   expect(gone.code).toBe(0);
@@ -128,7 +135,9 @@ test('a worker serves them on a port of loopback, and not to the page of a stran
   expect(valuesOf(families, 'milliner_queue_workers')).toEqual({ '': 1 });
   // Nothing of the host that a reader of metrics need not know.
   expect(text).not.toContain(desk.directory);
-  expect((await ask({ host: host!, port: port!, headers: { host: 'rebound.example.com' } })).status).toBe(421);
+  expect((await ask({ host: host!, port: port!, headers: { host: 'rebound.example.com' } })).status).toBe(
+    421,
+  );
   worker.kill('SIGTERM');
   await worker;
 });
@@ -158,7 +167,9 @@ test('any label and number is read as it was written', () => {
         name: 'milliner_probe',
         type: 'gauge',
         help: 'With \\ and " and\na line.',
-        samples: labels.flatMap((label) => values.map((value, at) => ({ labels: { at: String(at), label }, value }))),
+        samples: labels.flatMap((label) =>
+          values.map((value, at) => ({ labels: { at: String(at), label }, value })),
+        ),
       },
     ]),
   );

@@ -9,7 +9,7 @@ import { renderNight } from '../../../src/pipeline/report/render-night.ts';
 import { nightReportSchema } from '../../../src/stages/report/night-report.ts';
 import { useOneProcess } from '../../helpers/command-client.ts';
 import { checkout, Desk } from '../../helpers/milliner.ts';
-import { harmless, nightReport, type FieldText } from '../../helpers/night-report.ts';
+import { nightReport, type FieldText } from '../../helpers/night-report.ts';
 import { WebhookReceiver } from '../../helpers/webhook-receiver.ts';
 
 useOneProcess();

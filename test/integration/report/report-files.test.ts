@@ -77,7 +77,9 @@ const send = (input: ReturnType<typeof night>) =>
 test('a night is remembered with the trend of those before; one that is taken up again counts once', async () => {
   for (let at = 1; at <= 9; at++) await send(night(`2026-11-0${at}T02:00:00Z`, at * 1000));
   const again = await send(night('2026-11-09T02:00:00Z', 9500));
-  expect(again.report.images[0]!.former.map(({ size }) => size)).toEqual([2000, 3000, 4000, 5000, 6000, 7000, 8000]);
+  expect(again.report.images[0]!.former.map(({ size }) => size)).toEqual([
+    2000, 3000, 4000, 5000, 6000, 7000, 8000,
+  ]);
   const last = await lastNights(place, 'fedora', 2);
   expect(last.map(({ images }) => images[0]!.size)).toEqual([8000, 9500]);
   expect(await readReport(again.stored)).toEqual(again.report);

@@ -39,7 +39,11 @@ test('a delivery is signed, and is made once', async () => {
   const [{ headers, body }] = receiver.received as [(typeof receiver.received)[0]];
   expect(new Webhook(secret).verify(body, headers)).toEqual(report);
   expect(headers).toMatchObject({ 'webhook-id': first.id, 'content-type': 'application/json' });
-  expect(await deliver(state, webhook(), report, fast)).toEqual({ ...first, outcome: 'repeated', attempts: 0 });
+  expect(await deliver(state, webhook(), report, fast)).toEqual({
+    ...first,
+    outcome: 'repeated',
+    attempts: 0,
+  });
   expect(receiver.received).toHaveLength(1);
 });
 
