@@ -1,7 +1,7 @@
 /** Metrics of a state, its queue and its nights, read by the parser of Prometheus' own client for Python. */
-import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { run } from '../../../src/lib/host/exec.ts';
 import { LineSplitter } from '../../../src/lib/host/lines.ts';
 import { silent } from '../../../src/lib/host/progress.ts';
 import { sendReports } from '../../../src/pipeline/report/send-reports.ts';
@@ -24,10 +24,8 @@ print(json.dumps([dict(name=f.name, type=f.type, unit=f.unit,
   samples=[dict(name=s.name, labels=s.labels, value=s.value) for s in f.samples])
   for f in parse(sys.stdin.buffer.read().decode("utf-8"))]))`;
 
-function parsed(text: string): Family[] {
-  const { status, stdout, stderr } = spawnSync('python3', ['-c', program], { input: text, encoding: 'utf8' });
-  expect(stderr).toBe('');
-  expect(status).toBe(0);
+async function parsed(text: string): Promise<Family[]> {
+  const { stdout } = await run('python3', ['-c', program], { input: text });
   return JSON.parse(stdout) as Family[];
 }
 
@@ -103,7 +101,7 @@ test('of the queue, and of one that does not answer', async () => {
   expect(valuesOf(families, 'milliner_queue_workers')).toEqual({ '': 0 });
   const gone = await desk.run(['metrics'], { env: { MILLINER_REDIS: 'redis://127.0.0.1:1' } });
   expect(gone.code).toBe(0);
-  expect(valuesOf(parsed(gone.stdout), 'milliner_queue_up')).toEqual({ '': 0 });
+  expect(valuesOf(await parsed(gone.stdout), 'milliner_queue_up')).toEqual({ '': 0 });
 });
 
 test('a state that is not there is an error', async () => {
@@ -130,7 +128,7 @@ test('a worker serves them on a port of loopback, and not to the page of a stran
   const [host, port] = address.split(':');
   const { status, type, text } = await ask({ host: host!, port: port! });
   expect([status, type]).toEqual([200, 'application/openmetrics-text; version=1.0.0; charset=utf-8']);
-  const families = parsed(text);
+  const families = await parsed(text);
   expect(valuesOf(families, 'milliner_queue_up')).toEqual({ '': 1 });
   expect(valuesOf(families, 'milliner_queue_workers')).toEqual({ '': 1 });
   // Nothing of the host that a reader of metrics need not know.
@@ -146,7 +144,7 @@ test('a worker serves them on a socket, which is gone with it', async () => {
   const socketPath = desk.path('metrics.sock');
   const { worker, address } = await startWorker(socketPath);
   expect(address).toBe(socketPath);
-  expect(parsed((await ask({ socketPath })).text).length).toBeGreaterThan(5);
+  expect((await parsed((await ask({ socketPath })).text)).length).toBeGreaterThan(5);
   worker.kill('SIGTERM');
   await worker;
   await expect(ask({ socketPath })).rejects.toMatchObject({ code: 'ENOENT' });
@@ -158,10 +156,10 @@ test('a place that is taken stops the worker', async () => {
   expect(await desk.fails(['worker', '--metrics', file])).toMatchObject({ code: 'PORT_UNUSABLE', exit: 8 });
 });
 
-test('any label and number is read as it was written', () => {
+test('any label and number is read as it was written', async () => {
   const values = [0, -1.5, 1e300, 4e-320, Number.MAX_SAFE_INTEGER];
   const labels = ['', '"', '\\', '\n', '\\n', '{}', ',', 'a="b"', ' # x', '\u{1F3A9}', '\r', '\t'];
-  const [family] = parsed(
+  const [family] = await parsed(
     openMetricsText([
       {
         name: 'milliner_probe',
