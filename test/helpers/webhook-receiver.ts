@@ -30,8 +30,8 @@ export class WebhookReceiver {
     receiver.#server.on('request', async (request, response) => {
       receiver.received.push({ headers: plain(request.headers), body: await text(request) });
       const { status, headers, cut = false } = receiver.answers.shift() ?? { status: 204 };
-      if (cut) return void request.socket.destroy();
-      response.writeHead(status, headers).end();
+      if (cut) request.socket.destroy();
+      else response.writeHead(status, headers).end();
     });
     await new Promise<void>((done) => receiver.#server.listen(0, '127.0.0.1', done));
     return receiver;

@@ -9,7 +9,13 @@ test('a stored report is read as it was written', () => {
   const report = parse(sample);
   expect(parse(report)).toEqual(report);
   expect(report.images.map(({ outcome }) => outcome)).toEqual([
-    ...['published', 'published', 'failed', 'held', 'quarantined', 'skipped', 'unchanged'],
+    'published',
+    'published',
+    'failed',
+    'held',
+    'quarantined',
+    'skipped',
+    'unchanged',
   ]);
   expect(report.images[2]).toMatchObject({ packages: [], failure: { code: 'BOOT_FAILED' } });
 });

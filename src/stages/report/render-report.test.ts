@@ -41,68 +41,33 @@ const readers: Record<Exclude<ReportFormat, 'text'>, (text: string) => Page> = {
 const formats = Object.keys(readers) as (keyof typeof readers)[];
 const read = (format: keyof typeof readers, text: FieldText) => readers[format](rendered(format, text));
 
-/** Pieces that mean something in one of the formats, and any text at all. */
-const pieces = [
-  ...[
-    '<script>alert(1)</script>',
-    '</td>',
-    '<!--',
-    '-->',
-    ']]>',
-    '<![CDATA[',
-    '&lt;',
-    '&amp;',
-    '&#10;',
-    '"',
-    "'",
-  ],
-  ...[
-    '|',
-    '\\|',
-    '\\',
-    '`',
-    '```',
-    '~~~',
-    '*',
-    '**',
-    '_',
-    '~~',
-    '# ',
-    '#1',
-    '1. ',
-    '1) ',
-    '- ',
-    '+ ',
-    '> ',
-    '---',
-  ],
-  ...[
-    '===',
-    '[x](http://a.b)',
-    '![x](y)',
-    '[x]: y',
-    '[^1]',
-    '[ ] ',
-    '<http://a.b>',
-    'https://a.b',
-    'www.a.b',
-    'a@b.cd',
-  ],
-  ...[
-    '@root',
-    'mailto:a@b.cd',
-    'xmpp:a@b.cd',
+/** What means something in one of the formats. */
+const marks = [
+  String.raw`<script>alert(1)</script> </td> <!-- --> ]]> <![CDATA[ &lt; &amp; &#10; " ' | \| \ * ** _ ~~ ~~~ #1 ---`,
+  String.raw`=== [x](http://a.b) ![x](y) [^1] <http://a.b> https://a.b www.a.b a@b.cd @root mailto:a@b.cd xmpp:a@b.cd`,
+  String.raw`{{set}} {{{set}}} $x$ |---|---| :tada: GH-1`,
+].flatMap((line) => line.split(' '));
+const blanks = [
+  '`',
+  '```',
+  '# ',
+  '1. ',
+  '1) ',
+  '- ',
+  '+ ',
+  '> ',
+  '[x]: y',
+  '[ ] ',
+  '| a | b |\n| --- | --- |',
+];
+const controls = [
+  [
     '\n',
     '\n\n',
     '\r\n',
     '\r',
     '\t',
     '    ',
-    '{{set}}',
-    '{{{set}}}',
-    '$x$',
-  ],
-  ...[
     '\0',
     '\u001B[2J',
     '\u0007',
@@ -110,23 +75,10 @@ const pieces = [
     '\u009B',
     '\u202E',
     '\u2028',
-    '\uFFFE',
-    '\uFFFF',
-    '\uFDD0',
-    '\uD800',
-    '\uDC00',
   ],
-  ...[
-    '\u{1FFFE}',
-    '\u{1F3A9}',
-    '\u00A0',
-    '\u200B',
-    '|---|---|',
-    '| a | b |\n| --- | --- |',
-    ':tada:',
-    'GH-1',
-  ],
-];
+  ['\uFFFE', '\uFFFF', '\uFDD0', '\uD800', '\uDC00', '\u{1FFFE}', '\u{1F3A9}', '\u00A0', '\u200B'],
+].flat();
+const pieces = [...marks, ...blanks, ...controls];
 const hostile = fc
   .array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: 'binary', maxLength: 8 })), { maxLength: 6 })
   .map((chosen) => chosen.join(''));

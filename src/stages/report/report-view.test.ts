@@ -62,8 +62,13 @@ test('the most severe advisory comes first; of a long changelog the newest entri
 test('the cases of JUnit count as the images do', () => {
   expect(view.junit).toMatchObject({ tests: '7', failures: '1', skipped: '3', time: '750.000' });
   expect(view.junit.cases.map(({ skips }) => skips[0])).toEqual([
-    ...[undefined, undefined, undefined, 'held: held'],
-    ...['quarantined after 3 failed nights: BOOT_FAILED: message', 'BOOT_FAILED: message', undefined],
+    undefined,
+    undefined,
+    undefined,
+    'held: held',
+    'quarantined after 3 failed nights: BOOT_FAILED: message',
+    'BOOT_FAILED: message',
+    undefined,
   ]);
 });
 

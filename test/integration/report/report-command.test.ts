@@ -59,7 +59,12 @@ test("JUnit's schema takes any text", async () => {
 
 test('into a file that is named by the day', async () => {
   const { path } = await desk.json<{ path: string }>([
-    ...['report', stored, '--format', 'html', '--output', desk.path('nights/{{date}}.html')],
+    'report',
+    stored,
+    '--format',
+    'html',
+    '--output',
+    desk.path('nights/{{date}}.html'),
   ]);
   expect(path).toBe(desk.path('nights/2026-11-30.html'));
   expect(await readFile(path, 'utf8')).toMatch(/^<!DOCTYPE html>/);
