@@ -73,7 +73,7 @@ function escapeMarkdown(text: string): string {
       .replaceAll(/[&<>|`\\@#*_[\]{}~$!^]/g, (character) => inMarkdown[character] ?? `\\${character}`)
       // Signs of lists and headings, at the begin of a text alone.
       .replace(/^[-+=]/, (sign) => `\\${sign}`)
-      .replace(/^(\d+)([.)])/, (_, digits: string, sign: string) => `${digits}\\${sign}`)
+      .replace(/^(\d+)([.)])(?=\s|$)/, (_, digits: string, sign: string) => `${digits}\\${sign}`)
       // GitHub makes links of bare addresses.
       .replaceAll('://', String.raw`\://`)
       .replaceAll(/www\./gi, (address) => `${address.slice(0, -1)}\\.`)
