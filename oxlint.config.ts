@@ -18,6 +18,7 @@ const stages = [
   'boot',
   'sign',
   'night',
+  'report',
 ];
 
 /** Of the pipeline, lowest first. */

@@ -18,6 +18,7 @@ debian_packages=(
   skopeo buildah umoci dnf acl attr python3-rpm faketime libsolv-tools  # other implementations, as oracles in the tests
   busybox-static                                          # the userland of the tests' smallest images
   man-db zsh fish                                         # readers of the manual pages and completions
+  libxml2-utils python3-prometheus-client                 # readers of reports and metrics
   docker-registry podman iproute2 openssl                 # where the tests publish to, pull, and limit a network
   qemu-system-x86 kmod lvm2 dmsetup fdisk strace          # the virtual machine that tests run pools in, and what they do there
 )
@@ -31,6 +32,7 @@ fedora_packages=(
   docker-distribution podman iproute openssl
   qemu-system-x86-core kmod lvm2 util-linux strace
   man-db zsh fish
+  libxml2 python3-prometheus_client
 )
 
 install_debian() {

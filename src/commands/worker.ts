@@ -1,13 +1,18 @@
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { askPassword, passwordVariable } from '../cli/password.ts';
 import { jsonLog, textLog } from '../cli/worker-log.ts';
+import { serveLocally, type LocalEndpoint } from '../lib/http/local-endpoint.ts';
 import { examine } from '../pipeline/setup/doctor.ts';
 import { withContext } from '../pipeline/state/context.ts';
+import { openMetricsText, openMetricsType, readMetrics } from '../queue/all-metrics.ts';
 import { connect } from '../queue/connection.ts';
 import { isDone } from '../queue/idle.ts';
 import { identifyKey, Keyring } from '../queue/keyring.ts';
+import type { Log } from '../queue/log.ts';
+import { queueMetrics } from '../queue/queue-metrics.ts';
 import { queueTrouble } from '../queue/replies.ts';
 import { listReleases } from '../queue/status.ts';
 import { roles, ReleaseWorker } from '../queue/worker.ts';
@@ -33,6 +38,8 @@ reads its journal again.`;
     '<%= config.bin %> worker',
     '<%= config.bin %> worker --once',
     'MILLINER_REDIS=rediss://milliner:secret@redis.example.com <%= config.bin %> worker --jobs 4 --log json',
+    '<%= config.bin %> worker --metrics 9464',
+    '<%= config.bin %> worker --metrics /run/milliner/metrics.sock',
   ];
   static override flags = {
     once: Flags.boolean({ summary: 'end when the queue has nothing left for this worker', default: false }),
@@ -54,6 +61,10 @@ reads its journal again.`;
     }),
     log: Flags.option({ options: ['text', 'json'] as const })({
       summary: 'text for people, the default on a terminal, or one JSON value a line',
+    }),
+    metrics: Flags.string({
+      summary: 'serve the metrics at /metrics on this port of loopback, or on a unix socket with this path',
+      helpValue: 'PORT|PATH',
     }),
   };
 
@@ -80,6 +91,7 @@ reads its journal again.`;
         findings,
         log,
       });
+      const endpoint = await this.#serveMetrics(flags.metrics, worker, state, log);
       const unlessStopped = (error: unknown) => {
         if (!signal?.aborted) throw error;
       };
@@ -89,6 +101,7 @@ reads its journal again.`;
         log('info', 'stopping');
         return {};
       } finally {
+        await endpoint?.close();
         await worker.stop();
       }
     } finally {
@@ -104,6 +117,24 @@ reads its journal again.`;
     const keyring = new Keyring(password);
     for (const path of paths) await keyring.add(await identifyKey(path));
     return keyring;
+  }
+
+  async #serveMetrics(
+    place: string | undefined,
+    { queues }: ReleaseWorker,
+    state: string,
+    log: Log,
+  ): Promise<LocalEndpoint | undefined> {
+    if (place === undefined) return undefined;
+    const endpoint = await serveLocally(/^\d{1,5}$/.test(place) ? Number(place) : resolve(place), {
+      path: '/metrics',
+      contentType: openMetricsType,
+      read: async () =>
+        openMetricsText(await readMetrics(state, this.config.version, await queueMetrics(queues))),
+      onError: ({ message }) => log('warn', `metrics: ${message}`),
+    });
+    log('info', `serves metrics at ${endpoint.address}`);
+    return endpoint;
   }
 
   /** Works until a signal, or with `once` until the queue is empty. */

@@ -45,6 +45,7 @@ export interface Context extends RunOptions {
 const folders = [
   'bases',
   'blobs',
+  'deliveries',
   'downloads',
   'former',
   'frames',
@@ -54,6 +55,7 @@ const folders = [
   'layers',
   'locks',
   'metadata',
+  'nights',
   'published',
   'seen',
   'toolroots',

@@ -4,8 +4,9 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Desk } from '../../helpers/milliner.ts';
+import { checkout, Desk } from '../../helpers/milliner.ts';
 import { runsToItsEnd } from '../../helpers/publish-fixture.ts';
 import { RegistryServer } from '../../helpers/registry/registry-server.ts';
 
@@ -94,6 +95,10 @@ const commands: (() => string[])[] = [
   () => ['pool', 'repair'],
   () => ['pool', 'remove'],
   () => ['pool', 'create'],
+  () => ['metrics'],
+  () => ['report', join(checkout, 'docs/examples/night.json')],
+  () => ['report', join(checkout, 'docs/examples/night.json'), '--output', desk.path('night.txt')],
+  () => ['report', desk.path('recipes')],
   () => ['gc'],
   () => ['build', recipe('both'), '--arch', 'x86_64_v2'],
   () => ['boot', 'both', '--arch', 'x86_64_v2'],

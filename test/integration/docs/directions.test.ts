@@ -19,7 +19,7 @@ const stages = [
   'image',
   'boot',
 ];
-stages.push('sign', 'night');
+stages.push('sign', 'night', 'report');
 const wings = [
   'state',
   'packages',

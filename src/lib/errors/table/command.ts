@@ -101,6 +101,10 @@ export const input = {
     summary: 'the output directory holds something other than an OCI layout',
     hint: 'Give an empty or new directory with --output.',
   },
+  REPORT_INVALID: {
+    summary: 'the file is not the stored report of a night, or one of another version',
+    hint: 'Give a file of nights/SET in the state directory, or the body that a webhook got.',
+  },
   IMAGE_NOT_FOUND: {
     summary: 'the state directory has no such image',
     hint: 'Build the image with milliner build RECIPE.',

@@ -24,6 +24,11 @@ export const host = {
     summary: 'Milliner cannot listen on a port of the host',
     hint: 'Choose another port with --publish, or leave its number out to get a free one.',
   },
+  WEBHOOK_FAILED: {
+    summary: 'a webhook did not take the report of a night; the night itself ended as the report says',
+    hint: 'Check the URL and what its server logs, then send the report again with milliner report FILE --webhook URL --secret FILE.',
+    retryable: true,
+  },
 } satisfies Rows;
 
 export const storage = {

@@ -56,7 +56,7 @@ export const trust = {
   },
   FILE_OUTSIDE: {
     summary:
-      "a file that the recipe names, or the recipe itself, is outside of the recipe's root: a symbolic link or .. points there",
+      "a file that the recipe or the release set names, or the recipe itself, is outside of the recipe's root: a symbolic link or .. points there",
     hint: "Put the file itself beneath the recipe's directory (or the one above, if that is called recipes), or name it by an absolute path.",
   },
   METADATA_UNTRUSTED: {

@@ -1,0 +1,35 @@
+/** Lines about one image that several formats have. */
+import type { ImageReport } from './night-report.ts';
+import type { Reason } from './reason.ts';
+
+export function reasonLine(reason: Reason): string {
+  if (reason.kind === 'base') return `its base ${reason.base} changed`;
+  if (reason.kind === 'recipe') return 'its recipe changed';
+  const { from, to, advisories } = reason;
+  const fixes = advisories.length > 0 ? ` (${advisories.join(', ')})` : '';
+  return `${changeLine(from, to)}${fixes}`;
+}
+
+/** Of two NEVRAs or EVRs; one of them is missing where the package is new or gone. */
+export function changeLine(from: string | undefined, to: string | undefined): string {
+  if (from === undefined) return `${to ?? '?'} added`;
+  return to === undefined ? `${from} removed` : `${from} -> ${to}`;
+}
+
+/** `passed after 1 retry`; undefined for an image that passed at once. Only a passed boot counts as flaky. */
+export function flakyRetries({ outcome, boot }: ImageReport): string | undefined {
+  if (!boot || boot.retries === 0 || outcome === 'failed') return undefined;
+  return `passed after ${boot.retries === 1 ? '1 retry' : `${boot.retries} retries`}`;
+}
+
+/** Why an image was not tried. */
+export function skipLine({ outcome, failure, hold, quarantine }: ImageReport): string {
+  if (outcome === 'held') {
+    const until = hold?.until === undefined ? '' : ` until ${hold.until}`;
+    return `held${until}: ${hold?.reason ?? 'no reason is given'}`;
+  }
+  const cause = failure ? `: ${failure.code}: ${failure.message}` : '';
+  if (outcome === 'quarantined')
+    return `quarantined after ${quarantine?.nights ?? '?'} failed nights${cause}`;
+  return failure ? `${failure.code}: ${failure.message}` : 'what it stands on was not published';
+}

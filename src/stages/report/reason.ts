@@ -1,0 +1,19 @@
+/** Why an image is built again. */
+import { z } from 'zod';
+import { nameText } from './report-text.ts';
+
+export const maxReasons = 20_000;
+
+export const reasonSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('package'),
+    /** NEVRAs; without `from` the package is new, without `to` it is gone. */
+    from: nameText.optional(),
+    to: nameText.optional(),
+    /** Ids of the advisories that name the new package. */
+    advisories: z.array(nameText).max(1000).default([]),
+  }),
+  z.object({ kind: z.literal('base'), base: nameText }),
+  z.object({ kind: z.literal('recipe') }),
+]);
+export type Reason = z.infer<typeof reasonSchema>;
