@@ -4,7 +4,7 @@
  * others are kept.
  */
 import { manifestType, type Descriptor } from '../../lib/oci/descriptor.ts';
-import { tagOf, type Digest } from '../../lib/oci/digest.ts';
+import { isDigest, tagOf, type Digest } from '../../lib/oci/digest.ts';
 import {
   refuseAltered,
   describe,
@@ -35,6 +35,14 @@ export const signatureAnnotation = 'dev.cosignproject.cosign/signature';
 
 export function attachmentTag(image: Digest, kind: AttachmentKind): string {
   return `${tagOf(image)}.${kind}`;
+}
+
+/**
+ * The image that a tag of attachments is about: `sha256-HEX`, alone or with an ending. Undefined for tags of images.
+ */
+export function attachedTo(tag: string): Digest | undefined {
+  const digest = `sha256:${/^sha256-([0-9a-f]{64})(?:\.|$)/.exec(tag)?.[1] ?? ''}`;
+  return isDigest(digest) ? digest : undefined;
 }
 
 /** `supersedes` tells whether one of the new layers replaces an existing one. Throws IMAGE_ALTERED. */

@@ -116,7 +116,7 @@ export function verifyVerdict(
   readAttested(expected, envelopes, predicateTypes.verdict, read, 'signed boot verdict');
 }
 
-function readAttested<Found>(
+export function readAttested<Found>(
   expected: ExpectedImage,
   envelopes: readonly FoundEnvelope[],
   predicateType: string,
