@@ -36,17 +36,19 @@ What would go is shown first, and removed after a yes.`;
 
   async run(): Promise<RetentionReport> {
     const { argv, flags } = await this.parse(RetentionCommand);
-    const options = this.runOptions(flags);
-    const report = await applyRetention(
-      {
-        repositories: argv as string[],
-        rules: flags.rule.map(parseRule),
-        key: flags.key,
-        plainHttp: flags['plain-http'],
-        now: Date.now(),
-        confirm: flags.yes ? undefined : (plans) => this.#ask(plans, flags['dry-run'], options.signal),
-      },
-      options,
+    const rules = flags.rule.map(parseRule);
+    const report = await this.withContext(flags, (context) =>
+      applyRetention(
+        {
+          repositories: argv as string[],
+          rules,
+          key: flags.key,
+          plainHttp: flags['plain-http'],
+          now: Date.now(),
+          confirm: flags.yes ? undefined : (plans) => this.#ask(plans, flags['dry-run'], context.signal),
+        },
+        context,
+      ),
     );
     const isShown = !flags.yes && !flags['dry-run'] && report.removed !== undefined;
     if (!isShown) for (const plan of report.repositories) this.#show(plan, (line) => this.log(line));

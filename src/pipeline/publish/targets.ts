@@ -2,7 +2,7 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import { RegistryClient } from '../../lib/registry/client.ts';
 import { parseReference, showReference } from '../../lib/registry/reference.ts';
-import { attachedTo } from '../../stages/sign/attachment.ts';
+import { isDerivedTag } from '../../stages/sign/attachment.ts';
 import type { RunOptions } from '../state/context.ts';
 
 /** A repository and the tags that the image gets there. */
@@ -22,9 +22,7 @@ export async function openTargets(
   for (const text of to) {
     const { registry, repository, tag, digest } = parseReference(text);
     if (tag === undefined || digest !== undefined) throw refused(text, 'it must name a tag, not a digest');
-    // Such a tag would be taken for a signature.
-    if (attachedTo(tag) !== undefined)
-      throw refused(text, 'tags of this form belong to the signatures of images');
+    if (isDerivedTag(tag)) throw refused(text, 'tags of this form belong to the signatures of images');
     const place = showReference({ registry, repository });
     const target = targets.get(place) ?? { registry, repository, tags: [] };
     targets.set(place, target);

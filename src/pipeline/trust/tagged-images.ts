@@ -8,7 +8,7 @@ import { isDigest, type Digest } from '../../lib/oci/digest.ts';
 import { ReadBudget } from '../../lib/registry/budget.ts';
 import type { RegistryClient } from '../../lib/registry/client.ts';
 import type { Manifest } from '../../lib/registry/manifests.ts';
-import { attachedTo } from '../../stages/sign/attachment.ts';
+import { attachedTo, isDerivedTag } from '../../stages/sign/attachment.ts';
 import type { Repository } from './repositories-by-name.ts';
 
 /** Enough to wait for many answers at once, and few enough for the rate limits of registries. */
@@ -73,7 +73,7 @@ export async function readTags(
     const subject = attachedTo(tag);
     if (subject) attachments.set(subject, [...(attachments.get(subject) ?? []), tag]);
   }
-  const own = tags.filter((tag) => attachedTo(tag) === undefined);
+  const own = tags.filter((tag) => !isDerivedTag(tag));
   let done = 0;
   const images = await inParallel(own, parallelRequests, signal, async (tag, within) => {
     const reader = client.under(within).within(new ReadBudget(maxBytes, `the tag ${tag} of ${name} has`));

@@ -37,12 +37,20 @@ export function attachmentTag(image: Digest, kind: AttachmentKind): string {
   return `${tagOf(image)}.${kind}`;
 }
 
-/**
- * The image that a tag of attachments is about: `sha256-HEX`, alone or with an ending. Undefined for tags of images.
- */
+/** Tags that clients derive from digests. An image under such a tag would be taken for a signature. */
+const derivedTag = /^sha256-([0-9a-f]{64})(?:\.|$)/;
+/** The index of referrers, and cosign's signatures, attestations and bills of materials. */
+const attachmentEndings = ['', '.sig', '.att', '.sbom'];
+
+export function isDerivedTag(tag: string): boolean {
+  return derivedTag.test(tag);
+}
+
+/** The image that a tag of attachments is about. Tags with other endings may be derived from other digests. */
 export function attachedTo(tag: string): Digest | undefined {
-  const digest = `sha256:${/^sha256-([0-9a-f]{64})(?:\.|$)/.exec(tag)?.[1] ?? ''}`;
-  return isDigest(digest) ? digest : undefined;
+  const digest = `sha256:${derivedTag.exec(tag)?.[1] ?? ''}`;
+  if (!isDigest(digest)) return undefined;
+  return attachmentEndings.includes(tag.slice(tagOf(digest).length)) ? digest : undefined;
 }
 
 /** `supersedes` tells whether one of the new layers replaces an existing one. Throws IMAGE_ALTERED. */

@@ -2,7 +2,7 @@
  * A year of nights for ten images: what is kept is what the words of the rules say, everything kept verifies and can be
  * pulled, and nothing of the rest is left. CI runs a night in 20, the soak each.
  */
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +34,7 @@ let key: SigningKey;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'milliner-year-'));
+  await mkdir(join(directory, 'state', 'locks'), { recursive: true });
   const { privatePem, publicPem } = await generateKeyPair('x');
   await writeFile(join(directory, 'release.pub'), publicPem);
   key = await readPrivateKey(privatePem, 'x');

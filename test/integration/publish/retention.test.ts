@@ -1,5 +1,5 @@
 /** What retention removes from a real registry, and what it must not: by digest, whatever names it. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -23,6 +23,7 @@ let stranger: SigningKey;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'milliner-retention-'));
+  await mkdir(join(directory, 'state', 'locks'), { recursive: true });
   server = await RegistryServer.start();
   const { privatePem, publicPem } = await generateKeyPair('x');
   await writeFile(join(directory, 'release.pub'), publicPem);
@@ -173,6 +174,9 @@ test('nothing that others write makes a kept image go', async () => {
 test('a run that was interrupted is finished by the next', async () => {
   const place = placeAt('interrupted');
   const [kept, gone] = await nights(place, [1, 2]);
+  // Derived from something that is no image.
+  const record = `sha256-${'0'.repeat(64)}.history`;
+  await tagImage(place, (await pushImage(place, 'record')).digest, [record]);
   await place.client.deleteManifest(place.repository, gone!, ['d2']);
   expect(await attachmentTags(place, gone!)).not.toEqual([]);
   const bundles = await place.client.referrers(place.repository, gone!);
@@ -180,7 +184,7 @@ test('a run that was interrupted is finished by the next', async () => {
   expect(removed).toEqual([expect.objectContaining({ digest: gone, tags: [] })]);
   expect(await attachmentTags(place, gone!)).toEqual([]);
   for (const { digest } of bundles) expect(await isThere(place, digest)).toBe(false);
-  expect(await isThere(place, kept!)).toBe(true);
+  for (const reference of [kept!, record]) expect(await isThere(place, reference)).toBe(true);
 });
 
 test('what changes while the question is asked is not removed', async () => {
