@@ -29,7 +29,10 @@ test('without a terminal nothing is done, and --yes is named', async () => {
 test('a signal ends the question', async () => {
   const stop = new AbortController();
   const input = Object.assign(new PassThrough(), { isTTY: true });
-  const asked = confirm('Remove it?', { signal: stop.signal, terminal: { input, output: new PassThrough() } });
+  const asked = confirm('Remove it?', {
+    signal: stop.signal,
+    terminal: { input, output: new PassThrough() },
+  });
   stop.abort();
   await expect(asked).rejects.toMatchObject({ code: 'INTERRUPTED' });
 });

@@ -18,7 +18,7 @@ export async function confirm(
   }
   const reader = createInterface({ input: terminal.input, output: terminal.output });
   try {
-    const answer = await reader.question(`${question} [y/N] `, ...(signal ? [{ signal }] : []));
+    const answer = await reader.question(`${question} [y/N] `, { signal });
     return /^y(?:es)?$/i.test(answer.trim());
   } catch (cause) {
     throw new MillinerError('INTERRUPTED', 'stopped at the question', { cause });

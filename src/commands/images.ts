@@ -33,7 +33,8 @@ epoch is compared with packages of any epoch. Advisories are those of the reposi
       exclusive: ['affected-by'],
     }),
     'affected-by': Flags.string({
-      summary: 'only images with a package older than the one that fixes this CVE, or that this advisory lists',
+      summary:
+        'only images with a package older than the one that fixes this CVE, or that this advisory lists',
       helpValue: 'CVE',
     }),
     recipe: Flags.string({
@@ -64,9 +65,20 @@ epoch is compared with packages of any epoch. Advisories are those of the reposi
     });
   }
 
-  #showLocal({ name, arch, digest, created, packages, size, base, verdict, references, carries }: LocalImage): void {
+  #showLocal({
+    name,
+    arch,
+    digest,
+    created,
+    packages,
+    size,
+    base,
+    verdict,
+    references,
+    carries,
+  }: LocalImage): void {
     this.log(`${name}  ${arch}  ${digest}`);
-    this.log(`  ${[...facts({ created, packages, size, base }), `verdict ${verdict}`].join(', ')}`);
+    this.log(`  ${[...facts({ created, packages, size, ...(base && { base }) }), `verdict ${verdict}`].join(', ')}`);
     if (references.length > 0) this.log(`  published as ${references.join(' ')}`);
     this.#showCarried(carries);
   }
@@ -85,7 +97,12 @@ epoch is compared with packages of any epoch. Advisories are those of the reposi
   }
 }
 
-function facts({ created, packages, size, base }: Partial<Pick<PublishedTag, 'created' | 'packages' | 'size' | 'base'>>) {
+function facts({
+  created,
+  packages,
+  size,
+  base,
+}: Partial<Pick<PublishedTag, 'created' | 'packages' | 'size' | 'base'>>) {
   const age = Math.max(0, Math.floor((Date.now() - Date.parse(created ?? '')) / day));
   return [
     ...(Number.isNaN(age) ? [] : [`${age} days old`]),

@@ -28,7 +28,11 @@ What would go is shown first, and removed after a yes.`;
       multiple: true,
       required: true,
     }),
-    key: Flags.string({ summary: 'the public key that signed the images', helpValue: 'FILE', required: true }),
+    key: Flags.string({
+      summary: 'the public key that signed the images',
+      helpValue: 'FILE',
+      required: true,
+    }),
     'dry-run': Flags.boolean({ summary: 'show what would go, and remove nothing', default: false }),
     yes: Flags.boolean({ summary: 'remove without a question', default: false, exclusive: ['dry-run'] }),
     'plain-http': Flags.boolean({ summary: 'the registry has no TLS', default: false }),

@@ -76,7 +76,12 @@ const datedTags = fc.uniqueArray(fc.record({ tag: name, time: fc.nat(10).map((da
 });
 
 /** For each tag alone, from the words of the documentation. */
-function staysByWords(rules: readonly RetentionRule[], tags: readonly DatedTag[], one: DatedTag, now: number) {
+function staysByWords(
+  rules: readonly RetentionRule[],
+  tags: readonly DatedTag[],
+  one: DatedTag,
+  now: number,
+) {
   const matching = rules.filter((each) => matchesGlob(each.tags, one.tag));
   if (matching.length === 0) return true;
   return matching.some(({ tags: pattern, keep = 0, age }) => {

@@ -201,7 +201,9 @@ export class Transport {
   /** The scope of the token (distribution's docs/spec/auth/scope.md), parts separated by blanks. */
   #scopeOf({ repository, access, readsAlso }: Ask): string {
     const pushes = access === 'push' || this.#options.pushes;
-    const actions = ['pull', ...(pushes ? ['push'] : []), ...(access === 'delete' ? ['delete'] : [])].join(',');
+    const actions = ['pull', ...(pushes ? ['push'] : []), ...(access === 'delete' ? ['delete'] : [])].join(
+      ',',
+    );
     const also = readsAlso === undefined ? '' : ` repository:${readsAlso}:pull`;
     return `repository:${repository}:${actions}${also}`;
   }

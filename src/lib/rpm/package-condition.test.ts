@@ -11,19 +11,33 @@ test.each([
   ['openssl<3.2.4', { name: 'openssl', comparison: { operator: '<', evr: { version: '3.2.4' } } }],
   [
     '  gtk+ >= 1:3.2.4-5.fc43 ',
-    { name: 'gtk+', comparison: { operator: '>=', evr: { epoch: '1', version: '3.2.4', release: '5.fc43' } } },
+    {
+      name: 'gtk+',
+      comparison: { operator: '>=', evr: { epoch: '1', version: '3.2.4', release: '5.fc43' } },
+    },
   ],
   ['a == 1~rc1', { name: 'a', comparison: { operator: '=', evr: { version: '1~rc1' } } }],
 ] as const)('%s', (text, condition) => {
   expect(parseCondition(text)).toEqual(condition);
 });
 
-test.each(['', ' ', '< 1', 'a <', 'a < ', 'a < 1 2', 'a b', 'a <> 1', 'a != 1', 'a < 1-2-3', 'a < -1', 'a < x:1', '-a'])(
-  '%j is no condition',
-  (text) => {
-    expect(() => parseCondition(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
-  },
-);
+test.each([
+  '',
+  ' ',
+  '< 1',
+  'a <',
+  'a < ',
+  'a < 1 2',
+  'a b',
+  'a <> 1',
+  'a != 1',
+  'a < 1-2-3',
+  'a < -1',
+  'a < x:1',
+  '-a',
+])('%j is no condition', (text) => {
+  expect(() => parseCondition(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+});
 
 test.each([
   ['openssl-3.2.3-1.fc43.x86_64', 'openssl < 3.2.4', true],
@@ -42,7 +56,11 @@ test.each([
   expect(meetsCondition(of(nevra), parseCondition(condition))).toBe(expected);
 });
 
-const word = fc.string({ unit: fc.constantFrom('0', '1', '2', 'a', 'b', '.', '~', '^', '+'), minLength: 1, maxLength: 6 });
+const word = fc.string({
+  unit: fc.constantFrom('0', '1', '2', 'a', 'b', '.', '~', '^', '+'),
+  minLength: 1,
+  maxLength: 6,
+});
 
 test('of <, = and > one holds; <= and >= are what their signs say', () => {
   fc.assert(

@@ -6,7 +6,10 @@ const digest = (digit: string): Digest => `sha256:${digit.repeat(64)}`;
 const reference = 'registry.example.com/app:latest';
 
 function image(digit: string, number: number, of = reference): StatedImage {
-  return { digest: digest(digit), standings: new Map([[of, { reference: of, number, issued: 0, expires: 0 }]]) };
+  return {
+    digest: digest(digit),
+    standings: new Map([[of, { reference: of, number, issued: 0, expires: 0 }]]),
+  };
 }
 
 test.each<[string, string, StatedImage[], string[]]>([

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { parseRule } from '../../lib/registry/retention-rule.ts';
+import type { Standing } from '../../stages/sign/standing.ts';
 import type { TaggedImage } from '../trust/tagged-images.ts';
 import { formerImages, type StatedImage } from './former-images.ts';
 import { planRetention, type RetentionInput } from './plan-retention.ts';
@@ -29,7 +30,9 @@ const random: fc.Arbitrary<Random> = fc.record({
     { selector: ({ tag }) => tag },
   ),
   indexes: fc.dictionary(fc.constantFrom('20', '21', '22', '23'), fc.array(fc.nat(8), { maxLength: 3 })),
-  rules: fc.array(fc.constantFrom('a*,keep=1', 'b*,age=3d', 'a?,age=5d', 'b1,keep=1', '*,keep=2'), { maxLength: 3 }),
+  rules: fc.array(fc.constantFrom('a*,keep=1', 'b*,age=3d', 'a?,age=5d', 'b1,keep=1', '*,keep=2'), {
+    maxLength: 3,
+  }),
 });
 
 /** What was stated before of images that a tag does not name any more: each is stated of `latest` too. */
@@ -42,15 +45,20 @@ function inputOf({ tags, indexes, rules }: Random): RetentionInput {
     return { tag, digest, manifest, children: childrenOf(image) };
   });
   const stated = [...Map.groupBy(tags, ({ image }) => image)].map(([image, own]): StatedImage => {
-    const standings = own.flatMap(({ tag, age, isStated }) =>
-      [...(isStated ? [tag] : []), 'latest'].map((name) => `${repository}:${name}`).map(
-        (reference) =>
-          [reference, { reference, number: 100 - age, issued: ((10 - age) * day) / 1000, expires: 0 }] as const,
-      ),
-    );
-    return { digest: digestOf(image), standings: new Map(standings) };
+    const newest = Math.min(...own.map(({ age }) => age));
+    const standings = new Map<string, Standing>();
+    const state = (tag: string, age: number) => {
+      const reference = `${repository}:${tag}`;
+      const number = (10 - age) * 100 + image;
+      standings.set(reference, { reference, number, issued: ((10 - age) * day) / 1000, expires: 0 });
+    };
+    state('latest', newest);
+    for (const { tag, age, isStated } of own) if (isStated) state(tag, age);
+    return { digest: digestOf(image), standings };
   });
-  const attachments = new Map([...Array(24).keys()].map((image) => [digestOf(image), [`sha256-${image}.sig`]]));
+  const attachments = new Map(
+    [...Array(24).keys()].map((image) => [digestOf(image), [`sha256-${image}.sig`]]),
+  );
   return { repository, tags: { images, attachments }, stated, rules: rules.map(parseRule), now: 10 * day };
 }
 
@@ -72,7 +80,10 @@ test('nothing goes that a tag, an index or a rollback of what stays needs', () =
           expect(going.has(former)).toBe(false);
         }
       }
-      const known = input.tags.images.flatMap(({ digest, children }) => [digest, ...children.map((c) => c.digest)]);
+      const known = input.tags.images.flatMap(({ digest, children }) => [
+        digest,
+        ...children.map((c) => c.digest),
+      ]);
       for (const { digest, tags: own, attachments } of images) {
         expect(known).toContain(digest);
         expect(own).toEqual(tags.filter((each) => each.digest === digest).map(({ tag }) => tag));

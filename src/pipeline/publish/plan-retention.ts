@@ -51,8 +51,11 @@ export function planRetention(input: RetentionInput): RetentionPlan {
   const { repository, tags } = input;
   const judged = judgeByRules(input);
   const staying = judged.filter(({ stays }) => stays);
-  const below = new Map(tags.images.map(({ digest, children }) => [digest, children.map((one) => one.digest)]));
-  const withChildren = (digests: readonly Digest[]) => digests.flatMap((one) => [one, ...(below.get(one) ?? [])]);
+  const below = new Map(
+    tags.images.map(({ digest, children }) => [digest, children.map((one) => one.digest)]),
+  );
+  const withChildren = (digests: readonly Digest[]) =>
+    digests.flatMap((one) => [one, ...(below.get(one) ?? [])]);
   const shared = new Set(withChildren(staying.map(({ digest }) => digest)));
   const former = staying.flatMap(({ tag, digest }) =>
     formerImages(`${repository}:${tag}`, digest, input.stated),

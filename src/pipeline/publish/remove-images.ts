@@ -57,7 +57,9 @@ async function retainedDigests(
 ): Promise<Set<Digest>> {
   const going = new Set(removed.map(({ digest }) => digest));
   const staying = images.filter(({ digest }) => !going.has(digest));
-  const retained = new Set(staying.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]));
+  const retained = new Set(
+    staying.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]),
+  );
   const others = [...attachments].flatMap(([subject, tags]) => (going.has(subject) ? [] : tags));
   await inParallel(others, parallelRequests, signal, async (tag, within) => {
     const found = await client.under(within).getManifest(repository, tag);

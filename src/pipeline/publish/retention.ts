@@ -125,7 +125,9 @@ async function orphansOf(
   { images, attachments }: RepositoryTags,
   signal: AbortSignal | undefined,
 ): Promise<RemovableImage[]> {
-  const known = new Set<Digest>(images.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]));
+  const known = new Set<Digest>(
+    images.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]),
+  );
   const untagged = [...attachments].filter(([digest]) => !known.has(digest));
   const found = await inParallel(untagged, parallelRequests, signal, async ([digest, tags], within) => {
     const manifest = await client.under(within).getManifest(repository, digest);
@@ -143,6 +145,9 @@ function failureOf(
   return new MillinerError(first!.code, failures.map(({ message }) => message).join('; '), {
     cause: first,
     hint: first!.hint,
-    details: { ...first!.details, removed: removed.map(({ repository, digest }) => `${repository}@${digest}`) },
+    details: {
+      ...first!.details,
+      removed: removed.map(({ repository, digest }) => `${repository}@${digest}`),
+    },
   });
 }

@@ -46,7 +46,10 @@ export async function readContents(image: PublishedImage, key: PublicKey): Promi
 
 /** The `.att` tag is read first: a bundle is one request more for each statement. */
 async function contentsOf(image: PublishedImage, key: PublicKey): Promise<ImageContents> {
-  const attached = attachedEnvelopes(image.digest, await fetchAttachment(image, 'att', 'statements', isNeeded));
+  const attached = attachedEnvelopes(
+    image.digest,
+    await fetchAttachment(image, 'att', 'statements', isNeeded),
+  );
   try {
     return contentsIn(image, key, attached);
   } catch (error) {

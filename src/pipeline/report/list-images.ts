@@ -34,7 +34,10 @@ export interface ImagesReport {
 export async function listImages(context: Context, request: ImagesRequest): Promise<ImagesReport> {
   const { key, plainHttp, repositories } = request;
   if (key === undefined && repositories.length > 0) {
-    throw new MillinerError('USAGE', 'images of a registry are listed with the key that signed them: --key FILE');
+    throw new MillinerError(
+      'USAGE',
+      'images of a registry are listed with the key that signed them: --key FILE',
+    );
   }
   const examine = await examineFor(context, request);
   const local = await listLocal(context.state, examine);

@@ -72,9 +72,13 @@ const identity = fc.record({ name: word, epoch: fc.nat(99), version: word, relea
 
 test('what is written of a package is read back', () => {
   fc.assert(
-    fc.property(identity, fc.constantFrom(undefined, { id: 'fedora', versionId: '43' }), (one, distribution) => {
-      expect(parseRpmPurl(rpmPurl(distribution, one))).toEqual(one);
-    }),
+    fc.property(
+      identity,
+      fc.constantFrom(undefined, { id: 'fedora', versionId: '43' }),
+      (one, distribution) => {
+        expect(parseRpmPurl(rpmPurl(distribution, one))).toEqual(one);
+      },
+    ),
   );
 });
 

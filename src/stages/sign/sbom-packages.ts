@@ -13,7 +13,9 @@ const maxPackages = 200_000;
 const documentSchema = z.object({
   spdxVersion: z.string().regex(/^SPDX-2\.[0-9]$/),
   packages: z
-    .array(z.object({ externalRefs: z.array(z.object({ referenceLocator: z.string().max(4096) })).optional() }))
+    .array(
+      z.object({ externalRefs: z.array(z.object({ referenceLocator: z.string().max(4096) })).optional() }),
+    )
     .max(maxPackages),
 });
 
@@ -39,7 +41,10 @@ function packagesOf(predicate: unknown, name: string): RpmIdentity[] {
     externalRefs.flatMap(({ referenceLocator }) => {
       if (!referenceLocator.startsWith('pkg:rpm/')) return [];
       const found = parseRpmPurl(referenceLocator);
-      if (!found) throw refuse(`lists a package that cannot be read: ${JSON.stringify(referenceLocator.slice(0, 300))}`);
+      if (!found)
+        throw refuse(
+          `lists a package that cannot be read: ${JSON.stringify(referenceLocator.slice(0, 300))}`,
+        );
       return [found];
     }),
   );

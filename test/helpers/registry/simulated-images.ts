@@ -29,7 +29,11 @@ const layer = gzipSync(tar);
 /** Days that a statement holds, longer than any test looks back. */
 const validDays = 800;
 
-async function push({ client, repository }: Simulated, mediaType: string, bytes: Buffer): Promise<Descriptor> {
+async function push(
+  { client, repository }: Simulated,
+  mediaType: string,
+  bytes: Buffer,
+): Promise<Descriptor> {
   const descriptor = { mediaType, digest: sha256Of(bytes), size: bytes.length };
   await client.pushBlob(repository, { ...descriptor, content: { bytes } });
   return descriptor;

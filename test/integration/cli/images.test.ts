@@ -93,7 +93,10 @@ test('what cannot be verified is listed with the reason, whatever was asked', as
   const empty = JSON.stringify({ schemaVersion: 2, layers: [], config: {} });
   const tag = `${tagOf(base.manifestDigest as Digest)}`;
   await bench.client().putManifest('bare', `${tag}.att`, bytes, manifestType);
-  await bench.client().putManifest('bare', tag, Buffer.from(empty), manifestType).catch(() => undefined);
+  await bench
+    .client()
+    .putManifest('bare', tag, Buffer.from(empty), manifestType)
+    .catch(() => undefined);
   const { published: found } = await published(`${host}/hat`, `${host}/bare`, '--with', 'no-such-package');
   expect(found.map(({ reference, problem }) => [reference, problem?.code])).toEqual([
     [`${host}/hat:stolen`, 'SIGNED_ELSEWHERE'],
@@ -135,7 +138,15 @@ async function advise(): Promise<string> {
 
 test('a CVE is asked of the advisories of a recipe, and one that none has is an error', async () => {
   const recipe = await advise();
-  const ask = (id: string) => ['images', `${host}/hat`, `${host}/cap`, '--key', bench.publicKey, '--affected-by', id];
+  const ask = (id: string) => [
+    'images',
+    `${host}/hat`,
+    `${host}/cap`,
+    '--key',
+    bench.publicKey,
+    '--affected-by',
+    id,
+  ];
   const report = await bench.run<ImagesReport>([...ask('CVE-2026-4242'), '--recipe', recipe]);
   expect(names(report)).toEqual(['cap']);
   const affected = report.published.filter(({ problem }) => problem === undefined);

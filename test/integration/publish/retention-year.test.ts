@@ -73,11 +73,17 @@ const apply = (places: readonly Simulated[], night: number) =>
   );
 
 /** In most nights an image has changed; now and then it has another tag, or is the one before under another tag. */
-async function publishNight(place: Simulated, past: Past, night: number, chance: () => number): Promise<void> {
+async function publishNight(
+  place: Simulated,
+  past: Past,
+  night: number,
+  chance: () => number,
+): Promise<void> {
   if (chance() < 2) return;
   const isSame = chance() === 9 && past.length > 0;
   const content = isSame ? undefined : `${place.repository} ${night}`;
-  const image = content === undefined ? await describe(place, past.at(-1)!.digest) : await pushImage(place, content);
+  const image =
+    content === undefined ? await describe(place, past.at(-1)!.digest) : await pushImage(place, content);
   const tags = [`43.${String(night).padStart(3, '0')}`, 'latest', ...(chance() === 5 ? [`pr-${night}`] : [])];
   const layouts = night % 3 === 0 ? (['sig'] as const) : undefined;
   await publishAt(place, image, { tags, time: timeOf(night), ...(layouts && { layouts }) });
@@ -93,7 +99,10 @@ async function describe({ client, repository }: Simulated, digest: Digest) {
 function keptByWords(past: Past, end: number): Set<string> {
   const dated = past.flatMap(({ night, digest, tags }) => tags.map((tag) => ({ tag, night, digest })));
   const newest = (form: RegExp, count: number) =>
-    dated.filter(({ tag }) => form.test(tag)).toSorted((a, b) => b.night - a.night).slice(0, count);
+    dated
+      .filter(({ tag }) => form.test(tag))
+      .toSorted((a, b) => b.night - a.night)
+      .slice(0, count);
   const younger = (form: RegExp, days: number) =>
     dated.filter(({ tag, night }) => form.test(tag) && end - night < days);
   const byRule = [
@@ -108,24 +117,28 @@ function keptByWords(past: Past, end: number): Set<string> {
   return new Set(['latest', ...dated.filter(({ digest }) => digests.has(digest)).map(({ tag }) => tag)]);
 }
 
-test('of a year of nights what the rules say is there, verifies and is pulled', { timeout: 3_600_000 }, async () => {
-  const server = await RegistryServer.start();
-  try {
-    const places = placesOn(server);
-    const pasts: Past[] = places.map(() => []);
-    const random = generator(today);
-    for (const night of nights) {
-      for (const [index, place] of places.entries()) {
-        await publishNight(place, pasts[index]!, night, () => random(10));
+test(
+  'of a year of nights what the rules say is there, verifies and is pulled',
+  { timeout: 3_600_000 },
+  async () => {
+    const server = await RegistryServer.start();
+    try {
+      const places = placesOn(server);
+      const pasts: Past[] = places.map(() => []);
+      const random = generator(today);
+      for (const night of nights) {
+        for (const [index, place] of places.entries()) {
+          await publishNight(place, pasts[index]!, night, () => random(10));
+        }
+        if ((night / step) % 7 === 0) await apply(places, night);
       }
-      if ((night / step) % 7 === 0) await apply(places, night);
+      await apply(places, 366);
+      for (const [index, place] of places.entries()) await holds(server, place, pasts[index]!);
+    } finally {
+      await server.close();
     }
-    await apply(places, 366);
-    for (const [index, place] of places.entries()) await holds(server, place, pasts[index]!);
-  } finally {
-    await server.close();
-  }
-});
+  },
+);
 
 async function holds(server: RegistryServer, place: Simulated, past: Past): Promise<void> {
   const { client, repository, name } = place;
@@ -166,7 +179,14 @@ async function verifiedLayout(options: { reference: string; key: string; plainHt
 
 async function pulls(reference: string): Promise<void> {
   const to = await mkdtemp(join(directory, 'pulled-'));
-  await skopeo(['--insecure-policy', 'copy', '--quiet', '--src-tls-verify=false', `docker://${reference}`, `dir:${to}`]);
+  await skopeo([
+    '--insecure-policy',
+    'copy',
+    '--quiet',
+    '--src-tls-verify=false',
+    `docker://${reference}`,
+    `dir:${to}`,
+  ]);
 }
 
 /** The manifests that docker-registry has, from its own directory. */
@@ -176,26 +196,32 @@ async function revisionsIn({ storage }: RegistryServer, repository: string): Pro
   return new Set(names.map((hex) => `sha256:${hex}`).filter(isDigest));
 }
 
-test('without DELETE a year is as long as it was, and the registry is named', { timeout: 600_000 }, async () => {
-  const server = await RegistryServer.start({ noDelete: true });
-  try {
-    const [place] = placesOn(server);
-    const past: Past = [];
-    const random = generator(today);
-    for (const night of nights.slice(0, 12)) await publishNight(place!, past, night, () => 2 + random(3));
-    await expect(apply([place!], 366)).rejects.toMatchObject({
-      code: 'DELETE_UNSUPPORTED',
-      details: { registry: server.host },
-    });
-    const tags = (await place!.client.listTags(place!.repository))!.filter((tag) => !tag.startsWith('sha256-'));
-    expect(tags).toEqual([...new Set(past.flatMap((one) => one.tags))].toSorted());
-    for (const tag of tags) {
-      const reference = `${place!.name}:${tag}`;
-      expect(
-        await verifiedLayout({ reference, key: join(directory, 'release.pub'), plainHttp: false }),
-      ).toBeDefined();
+test(
+  'without DELETE a year is as long as it was, and the registry is named',
+  { timeout: 600_000 },
+  async () => {
+    const server = await RegistryServer.start({ noDelete: true });
+    try {
+      const [place] = placesOn(server);
+      const past: Past = [];
+      const random = generator(today);
+      for (const night of nights.slice(0, 12)) await publishNight(place!, past, night, () => 2 + random(3));
+      await expect(apply([place!], 366)).rejects.toMatchObject({
+        code: 'DELETE_UNSUPPORTED',
+        details: { registry: server.host },
+      });
+      const tags = (await place!.client.listTags(place!.repository))!.filter(
+        (tag) => !tag.startsWith('sha256-'),
+      );
+      expect(tags).toEqual([...new Set(past.flatMap((one) => one.tags))].toSorted());
+      for (const tag of tags) {
+        const reference = `${place!.name}:${tag}`;
+        expect(
+          await verifiedLayout({ reference, key: join(directory, 'release.pub'), plainHttp: false }),
+        ).toBeDefined();
+      }
+    } finally {
+      await server.close();
     }
-  } finally {
-    await server.close();
-  }
-});
+  },
+);

@@ -14,7 +14,13 @@ import { verifyReference } from '../../../src/pipeline/trust/verify-image.ts';
 import { generateKeyPair, readPrivateKey, type SigningKey } from '../../../src/stages/sign/key.ts';
 import { plainEndpoint } from '../../helpers/registry/plain-endpoint.ts';
 import { RegistryServer } from '../../helpers/registry/registry-server.ts';
-import { publishAt, pushImage, pushIndex, tagImage, type Simulated } from '../../helpers/registry/simulated-images.ts';
+import {
+  publishAt,
+  pushImage,
+  pushIndex,
+  tagImage,
+  type Simulated,
+} from '../../helpers/registry/simulated-images.ts';
 
 let directory: string;
 let server: RegistryServer;
@@ -66,7 +72,11 @@ const attachmentTags = async ({ client, repository }: Simulated, digest: Digest)
   ((await client.listTags(repository)) ?? []).filter((tag) => tag.startsWith(tagOf(digest)));
 
 async function verifies(place: Simulated, tag: string): Promise<void> {
-  const options = { reference: `${place.name}:${tag}`, key: join(directory, 'release.pub'), plainHttp: false };
+  const options = {
+    reference: `${place.name}:${tag}`,
+    key: join(directory, 'release.pub'),
+    plainHttp: false,
+  };
   await verifyReference(options, { progress: silent });
 }
 
@@ -136,7 +146,9 @@ test('the image that a tag would go back to stays', async () => {
 
 test('an index goes with its images, but for those that anything else names', async () => {
   const place = placeAt('indexes');
-  const [both, first, second] = await Promise.all(['both', 'first', 'second'].map((one) => pushImage(place, one)));
+  const [both, first, second] = await Promise.all(
+    ['both', 'first', 'second'].map((one) => pushImage(place, one)),
+  );
   const older = await pushIndex(place, [both!, first!]);
   const newer = await pushIndex(place, [both!, second!]);
   await publishAt(place, both!, { tags: ['d9'], time: now - 9 * day });

@@ -85,7 +85,12 @@ test('docker-registry deletes an image with its tags, or says that it may not', 
       const empty = Buffer.from('{}');
       const config = { mediaType: 'application/vnd.oci.empty.v1+json', size: 2 };
       const { digest } = await pushed(client, empty);
-      const manifest = { schemaVersion: 2, mediaType: manifestType, config: { ...config, digest }, layers: [] };
+      const manifest = {
+        schemaVersion: 2,
+        mediaType: manifestType,
+        config: { ...config, digest },
+        layers: [],
+      };
       const bytes = Buffer.from(JSON.stringify(manifest));
       const image = await client.putManifest('felt/hat', '1', bytes, manifestType);
       await client.putManifest('felt/hat', 'one', bytes, manifestType);

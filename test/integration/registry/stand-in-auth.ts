@@ -35,7 +35,12 @@ export class StandInAuth {
   }
 
   /** Undefined where the request may go on; else the challenge that it gets. */
-  challenge(host: string, { headers }: IncomingMessage, repository: string, action: 'pull' | 'push' | 'delete') {
+  challenge(
+    host: string,
+    { headers }: IncomingMessage,
+    repository: string,
+    action: 'pull' | 'push' | 'delete',
+  ) {
     const { auth, openToRead, hiddenPrefix = '' } = this.#behaviour;
     if (auth === undefined || (openToRead && action === 'pull')) return undefined;
     if (auth === 'basic') return headers.authorization === basic ? undefined : 'Basic realm="stand-in"';

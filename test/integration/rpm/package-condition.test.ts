@@ -27,7 +27,8 @@ async function compareWithRpm(pairs: readonly [string, string][]): Promise<numbe
 test('every operator says what rpm says of random versions', async () => {
   const pairs = versions(soak ? 20_000 : 500);
   const signs: number[] = [];
-  for (let at = 0; at < pairs.length; at += 500) signs.push(...(await compareWithRpm(pairs.slice(at, at + 500))));
+  for (let at = 0; at < pairs.length; at += 500)
+    signs.push(...(await compareWithRpm(pairs.slice(at, at + 500))));
   expect(signs).toHaveLength(pairs.length);
   for (const [index, [a, b]] of pairs.entries()) {
     const [, epoch, version, release] = /^(\d+):(.+)-(.+)$/.exec(a)!;
