@@ -98,10 +98,10 @@ test('random rules keep what their words say, in any order of rules and tags', (
   fc.assert(
     fc.property(fc.array(rule, { maxLength: 4 }), datedTags, (rules, tags) => {
       const now = 10 * day;
-      const verdicts = judgeTags(rules as RetentionRule[], tags, now);
-      const turned = judgeTags((rules as RetentionRule[]).toReversed(), tags.toReversed(), now);
+      const verdicts = judgeTags(rules, tags, now);
+      const turned = judgeTags(rules.toReversed(), tags.toReversed(), now);
       for (const one of tags) {
-        const expected = staysByWords(rules as RetentionRule[], tags, one, now);
+        const expected = staysByWords(rules, tags, one, now);
         expect(verdicts.get(one.tag)!.stays).toBe(expected);
         expect(turned.get(one.tag)!.stays).toBe(expected);
       }

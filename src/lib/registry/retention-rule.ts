@@ -8,7 +8,7 @@ const units: Record<string, number> = { h: hour, d: 24 * hour, w: 7 * 24 * hour 
 const ageForm = /^([1-9]\d{0,4})([hdw])$/;
 const globForm = /^[\w.*?-]{1,128}$/;
 
-export const retentionRuleSchema = z
+const retentionRuleSchema = z
   .strictObject({
     tags: z.string().regex(globForm, 'is not a pattern of tags, such as 43.*'),
     /** The newest so many tags that match stay. */

@@ -68,11 +68,11 @@ test('nothing goes that a tag, an index or a rollback of what stays needs', () =
       const input = inputOf(one);
       const { tags, images } = planRetention(input);
       const going = new Set(images.map(({ digest }) => digest));
-      const named = (tag: string) => input.tags.images.find((image) => image.tag === tag)!;
+      const imageOf = (tag: string) => input.tags.images.find((image) => image.tag === tag)!;
       for (const { tag, digest, stays } of tags) {
         expect(going.has(digest)).toBe(!stays);
         if (!stays) continue;
-        for (const child of named(tag).children) expect(going.has(child.digest)).toBe(false);
+        for (const child of imageOf(tag).children) expect(going.has(child.digest)).toBe(false);
       }
       for (const { tag, digest, stays, reason } of tags) {
         if (!stays || ['shared', 'rollback'].includes(reason)) continue;

@@ -11,9 +11,9 @@ import { formerImages, type StatedImage } from './former-images.ts';
  * Why a tag stays or goes. `unstated`: the key has signed no statement of it, so the time when it got its image is
  * unknown; `shared`: a tag or an index that stays names its image; `rollback`: a tag that stays would go back to it.
  */
-export type Reason = 'no rule' | 'kept' | 'unstated' | 'shared' | 'rollback' | 'expired';
+type Reason = 'no rule' | 'kept' | 'unstated' | 'shared' | 'rollback' | 'expired';
 
-export interface JudgedTag {
+interface JudgedTag {
   tag: string;
   digest: Digest;
   /** ISO 8601: when the key stated that the tag names the image. */

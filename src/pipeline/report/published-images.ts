@@ -68,10 +68,10 @@ async function listRepository(
   { state, progress, signal }: Run,
 ): Promise<PublishedTag[]> {
   const { images } = await readTags(place, { progress, signal });
-  const named = images.flatMap((image) => imagesOf(image).map((child) => ({ ...child, image })));
+  const tagged = images.flatMap((image) => imagesOf(image).map((child) => ({ ...child, image })));
   const known = new Map<Digest, Promise<Described>>();
   let done = 0;
-  return inParallel(named, parallelRequests, signal, async ({ digest, arch, image }, within) => {
+  return inParallel(tagged, parallelRequests, signal, async ({ digest, arch, image }, within) => {
     const reference = `${place.name}:${image.tag}`;
     const shown = {
       reference,
@@ -92,7 +92,7 @@ async function listRepository(
       if (!isJudgement(error)) throw error;
       return { ...shown, problem: { code: error.code, message: error.message } };
     } finally {
-      progress.update(`verifying the images of ${place.name}`, ++done, named.length);
+      progress.update(`verifying the images of ${place.name}`, ++done, tagged.length);
     }
   });
 }

@@ -22,7 +22,7 @@ export interface TaggedImage {
   children: IndexChild[];
 }
 
-export interface IndexChild {
+interface IndexChild {
   digest: Digest;
   mediaType: string;
   platform?: { architecture: string; variant?: string | null | undefined } | null | undefined;
