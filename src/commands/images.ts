@@ -78,7 +78,9 @@ epoch is compared with packages of any epoch. Advisories are those of the reposi
     carries,
   }: LocalImage): void {
     this.log(`${name}  ${arch}  ${digest}`);
-    this.log(`  ${[...facts({ created, packages, size, ...(base && { base }) }), `verdict ${verdict}`].join(', ')}`);
+    this.log(
+      `  ${[...facts({ created, packages, size, ...(base && { base }) }), `verdict ${verdict}`].join(', ')}`,
+    );
     if (references.length > 0) this.log(`  published as ${references.join(' ')}`);
     this.#showCarried(carries);
   }

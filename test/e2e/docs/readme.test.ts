@@ -14,7 +14,9 @@ const read = (path: string) => readFileSync(join(checkout, path), 'utf8');
 /** In this order: each may use what those before have made. */
 const pages = [
   'README.md',
-  ...['recipes', 'layers', 'booting', 'signing', 'images', 'queue', 'storage'].map((name) => `docs/${name}.md`),
+  ...['recipes', 'layers', 'booting', 'signing', 'images', 'queue', 'storage'].map(
+    (name) => `docs/${name}.md`,
+  ),
 ];
 const blocks = (path: string, language: string) =>
   [...read(path).matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, 'g'))].map(
