@@ -5,7 +5,9 @@ import type { BlobSource } from './blob-source.ts';
 import { getBlob, hasBlob, streamBlob } from './blobs.ts';
 import type { ReadBudget } from './budget.ts';
 import { findCredentials } from './credentials.ts';
+import { deleteManifest } from './delete-manifest.ts';
 import { findEndpoint, type EndpointOptions } from './endpoint.ts';
+import { listTags } from './list-tags.ts';
 import { findManifest, getManifest, headManifest, putManifest, type Manifest } from './manifests.ts';
 import { addReferrers, referrers, type Referrer } from './referrers.ts';
 import { Transport, type TransportOptions } from './transport.ts';
@@ -76,6 +78,16 @@ export class RegistryClient {
 
   putManifest(repository: string, reference: string, bytes: Uint8Array, mediaType: string): Promise<Digest> {
     return putManifest(this.#transport, repository, reference, bytes, mediaType);
+  }
+
+  /** All tags, sorted; undefined if there is no such repository. A registry that does not list them is an error. */
+  listTags(repository: string): Promise<string[] | undefined> {
+    return listTags(this.#transport, repository);
+  }
+
+  /** Deletes a manifest and these tags of it; false if it did not exist. Throws DELETE_UNSUPPORTED. */
+  deleteManifest(repository: string, digest: Digest, tags: readonly string[]): Promise<boolean> {
+    return deleteManifest(this.#transport, repository, digest, tags);
   }
 
   /** Undefined if the repository does not have the blob; its size if the registry reports it. */

@@ -43,7 +43,7 @@ export interface Ask {
   url: string | URL;
   /** The repository and the actions that the token must allow. */
   repository: string;
-  access: 'pull' | 'push';
+  access: 'pull' | 'push' | 'delete';
   /** Another repository to read from, for a mount. */
   readsAlso?: string;
   /** Statuses to return; all others are errors. */
@@ -200,7 +200,10 @@ export class Transport {
 
   /** The scope of the token (distribution's docs/spec/auth/scope.md), parts separated by blanks. */
   #scopeOf({ repository, access, readsAlso }: Ask): string {
-    const actions = access === 'push' || this.#options.pushes ? 'pull,push' : 'pull';
+    const pushes = access === 'push' || this.#options.pushes;
+    const actions = ['pull', ...(pushes ? ['push'] : []), ...(access === 'delete' ? ['delete'] : [])].join(
+      ',',
+    );
     const also = readsAlso === undefined ? '' : ` repository:${readsAlso}:pull`;
     return `repository:${repository}:${actions}${also}`;
   }

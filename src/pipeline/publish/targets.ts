@@ -2,6 +2,7 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import { RegistryClient } from '../../lib/registry/client.ts';
 import { parseReference, showReference } from '../../lib/registry/reference.ts';
+import { isDerivedTag } from '../../stages/sign/attachment.ts';
 import type { RunOptions } from '../state/context.ts';
 
 /** A repository and the tags that the image gets there. */
@@ -12,9 +13,6 @@ export interface Target {
   tags: { tag: string; reference: string }[];
 }
 
-/** Tags that registry clients use for attachments of an image. Such a tag would be taken for a signature. */
-const reserved = /^sha256-[0-9a-f]{64}(?:\.|$)/;
-
 /** In the given order, without duplicates. Throws REFERENCE_INVALID, CREDENTIALS_INVALID. */
 export async function openTargets(
   to: readonly string[],
@@ -24,7 +22,7 @@ export async function openTargets(
   for (const text of to) {
     const { registry, repository, tag, digest } = parseReference(text);
     if (tag === undefined || digest !== undefined) throw refused(text, 'it must name a tag, not a digest');
-    if (reserved.test(tag)) throw refused(text, 'tags of this form belong to the signatures of images');
+    if (isDerivedTag(tag)) throw refused(text, 'tags of this form belong to the signatures of images');
     const place = showReference({ registry, repository });
     const target = targets.get(place) ?? { registry, repository, tags: [] };
     targets.set(place, target);

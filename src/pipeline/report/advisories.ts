@@ -147,7 +147,7 @@ function updatesOf(installed: readonly Nevra[], successors: readonly Nevra[] | u
 }
 
 /** The repositories of a recipe and its bases. If several have the same name, the uppermost recipe's counts. */
-async function openChain(
+export async function openChain(
   context: Context,
   chain: readonly LoadedRecipe[],
   arch: string,

@@ -16,6 +16,12 @@ export async function publishedAt(state: string, manifestDigest: Digest): Promis
   return (await publicationsIn(state).read(hexOf(manifestDigest)))?.references ?? [];
 }
 
+/** All references that images of this state were published as, sorted. */
+export async function allPublished(state: string): Promise<string[]> {
+  const places = await publicationsIn(state).list();
+  return [...new Set(places.flatMap(({ references }) => references))].toSorted();
+}
+
 /** The caller holds the lock of the image. */
 export async function addPublication(
   state: string,

@@ -39,18 +39,23 @@ const maxManifestBytes = 16 * 1024 * 1024;
 /** The artifact type that cosign 2 gives its bundles in the fallback index for registries without the Referrers API. */
 const emptyType = 'application/vnd.oci.empty.v1+json';
 
-/** Undefined if the image has none. Throws IMAGE_ALTERED if the manifest does not match its digest. */
+/**
+ * Undefined if the image has none. Blobs of layers that are not wanted are left out. Throws IMAGE_ALTERED if the manifest
+ * does not match its digest.
+ */
 export async function fetchAttachment(
   image: PublishedImage,
   kind: AttachmentKind,
   bound: keyof typeof bounds = kind === 'sig' ? 'signatures' : 'statements',
+  isWanted: (layer: Descriptor) => boolean = () => true,
 ): Promise<Fetched | undefined> {
   const tag = attachmentTag(image.digest, kind);
   const found = await asAltered(() => image.client.findManifest(image.repository, tag));
   if (!found) return undefined;
   const { layers } = readManifest(found.bytes, tag);
   const { each, all } = bounds[bound];
-  return { manifest: found.bytes, blobs: await fetchBlobs(image, layers, each, { left: all }) };
+  const wanted = layers.filter(isWanted);
+  return { manifest: found.bytes, blobs: await fetchBlobs(image, wanted, each, { left: all }) };
 }
 
 /**

@@ -48,6 +48,13 @@ export async function readSignerKey(path: string, options: KeyOptions = {}): Pro
   return { format: 'openpgp', keyring: keyringOf(path, keys) };
 }
 
+/** A key that signs statements, which keys of OpenPGP do not. Throws KEY_FILE_INVALID. */
+export async function requirePemKey(path: string, signal?: AbortSignal): Promise<PublicKey> {
+  const signer = await readSignerKey(path, { signal });
+  if (signer.format === 'pem') return signer.key;
+  throw refused(path, 'is a key of OpenPGP, which signs neither statements of tags nor bills of materials');
+}
+
 /** A client accepts a signature of any key in the file, so one weak key makes the whole file weak. */
 function keyringOf(path: string, keys: readonly OpenPgpKey[]): Keyring {
   const valid = keys.filter(({ signers }) => !signers[0]!.fault);

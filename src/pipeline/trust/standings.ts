@@ -28,7 +28,10 @@ export interface Stated {
 }
 
 /** Fetches the small statements alone. Bills of materials are large, and are not needed here. */
-async function statementsOn(image: PublishedImage, layouts: readonly Layout[]): Promise<FoundEnvelope[]> {
+export async function statementsOn(
+  image: PublishedImage,
+  layouts: readonly Layout[],
+): Promise<FoundEnvelope[]> {
   const attached = layouts.includes('sig') ? await fetchAttachment(image, 'att', 'signatures') : undefined;
   const bundles = layouts.includes('bundle') ? await fetchBundles(image, 'signatures') : [];
   return [...attachedEnvelopes(image.digest, attached), ...bundledEnvelopes(bundles)];

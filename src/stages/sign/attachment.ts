@@ -4,7 +4,7 @@
  * others are kept.
  */
 import { manifestType, type Descriptor } from '../../lib/oci/descriptor.ts';
-import { tagOf, type Digest } from '../../lib/oci/digest.ts';
+import { isDigest, tagOf, type Digest } from '../../lib/oci/digest.ts';
 import {
   refuseAltered,
   describe,
@@ -35,6 +35,22 @@ export const signatureAnnotation = 'dev.cosignproject.cosign/signature';
 
 export function attachmentTag(image: Digest, kind: AttachmentKind): string {
   return `${tagOf(image)}.${kind}`;
+}
+
+/** Tags that clients derive from digests. An image under such a tag would be taken for a signature. */
+const derivedTag = /^sha256-([0-9a-f]{64})(?:\.|$)/;
+/** The index of referrers, and cosign's signatures, attestations and bills of materials. */
+const attachmentEndings = ['', '.sig', '.att', '.sbom'];
+
+export function isDerivedTag(tag: string): boolean {
+  return derivedTag.test(tag);
+}
+
+/** The image that a tag of attachments is about. Tags with other endings may be derived from other digests. */
+export function attachedTo(tag: string): Digest | undefined {
+  const digest = `sha256:${derivedTag.exec(tag)?.[1] ?? ''}`;
+  if (!isDigest(digest)) return undefined;
+  return attachmentEndings.includes(tag.slice(tagOf(digest).length)) ? digest : undefined;
 }
 
 /** `supersedes` tells whether one of the new layers replaces an existing one. Throws IMAGE_ALTERED. */

@@ -1,6 +1,7 @@
 /** Attestations in the format of cosign before version 3: DSSE envelopes as layers of the image's `.att` tag. */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
+import type { Descriptor } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { refuseAltered, blobOf, describe, readManifest, toJson, type Fetched } from './artifact.ts';
 import {
@@ -76,13 +77,18 @@ export function mergeAttestations(
   });
 }
 
+/** The kind of statement that a layer claims to be; only its signature proves it. */
+export function claimedType({ annotations }: Descriptor): string | undefined {
+  return annotations?.[predicateAnnotation];
+}
+
 /** Throws IMAGE_ALTERED if the manifest is invalid. */
 export function attachedEnvelopes(image: Digest, fetched: Fetched | undefined): FoundEnvelope[] {
   const name = attachmentTag(image, 'att');
   const layers = fetched ? readManifest(fetched.manifest, name).layers : [];
   return layers.map((layer) => ({
     name,
-    predicateType: layer.annotations?.[predicateAnnotation],
+    predicateType: claimedType(layer),
     read: () => ({
       ...readEnvelope(blobOf(fetched!, layer, name), refuseAltered(name)),
       keyHint: layer.annotations?.[keyHintAnnotation],

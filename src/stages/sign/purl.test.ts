@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { imagePurl, rpmPurl, scannerName } from './purl.ts';
+import { imagePurl, parseRpmPurl, rpmPurl, scannerName } from './purl.ts';
 
 const bash = { name: 'bash', epoch: 0, version: '5.2.26', release: '3.fc43', arch: 'x86_64' };
 
@@ -60,4 +61,37 @@ test.each([
 ])('images: %s', (name, last, qualifiers) => {
   const digest = `sha256:${'a'.repeat(64)}`;
   expect(imagePurl(name, digest)).toBe(`pkg:oci/${last}@sha256%3A${'a'.repeat(64)}${qualifiers}`);
+});
+
+const word = fc.string({
+  unit: fc.constantFrom('a', 'Z', '0', '9', '.', '_', '+', '~', '^', '%', '@', '=', '&', '#', '?', 'é'),
+  minLength: 1,
+  maxLength: 8,
+});
+const identity = fc.record({ name: word, epoch: fc.nat(99), version: word, release: word, arch: word });
+
+test('what is written of a package is read back', () => {
+  fc.assert(
+    fc.property(
+      identity,
+      fc.constantFrom(undefined, { id: 'fedora', versionId: '43' }),
+      (one, distribution) => {
+        expect(parseRpmPurl(rpmPurl(distribution, one))).toEqual(one);
+      },
+    ),
+  );
+});
+
+test.each([
+  '',
+  'pkg:deb/debian/bash@5-1?arch=x86_64',
+  'pkg:rpm/bash@5?arch=x86_64',
+  'pkg:rpm/bash@5-1',
+  'pkg:rpm/bash@5-1?distro=x',
+  'pkg:rpm/bash@5-1-1?arch=x86_64',
+  'pkg:rpm/bash@5-1?arch=x86_64&epoch=-1',
+  'pkg:rpm/ba%sh@5-1?arch=x86_64',
+  'pkg:rpm/a/b/bash@5-1?arch=x86_64',
+])('%j names no package of ours', (purl) => {
+  expect(parseRpmPurl(purl)).toBeUndefined();
 });

@@ -58,6 +58,29 @@ export function rpmPurl(
   return `pkg:rpm/${vendor}${escape(name)}@${escape(`${version}-${release}`)}?${qualifiers.join('&')}`;
 }
 
+const purlForm = /^pkg:rpm\/(?:[^/@?#]+\/)?([^/@?#]+)@([^/@?#]+)\?([^?#]*)$/;
+
+/** Reads what rpmPurl has written. Undefined for anything else: other tools may spell the same package differently. */
+export function parseRpmPurl(purl: string): RpmIdentity | undefined {
+  const [, name, evr, query] = purlForm.exec(purl) ?? [];
+  if (name === undefined || evr === undefined) return undefined;
+  const [, version, release] = /^([^-]+)-([^-]+)$/.exec(decoded(evr) ?? '') ?? [];
+  const qualifiers = new Map((query ?? '').split('&').map((one) => one.split('=') as [string, string]));
+  const identity = { name: decoded(name), arch: decoded(qualifiers.get('arch') ?? '') };
+  const epoch = qualifiers.get('epoch') ?? '0';
+  if (!identity.name || !identity.arch || version === undefined || release === undefined) return undefined;
+  if (!/^\d{1,10}$/.test(epoch)) return undefined;
+  return { name: identity.name, epoch: Number(epoch), version, release, arch: identity.arch };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * A name without a registry gets no repository_url, because the image may be in several. A reference has that of its
  * own registry.

@@ -116,7 +116,7 @@ export function verifyVerdict(
   return readAttested(expected, envelopes, predicateTypes.verdict, read, 'signed boot verdict').recipe;
 }
 
-function readAttested<Found>(
+export function readAttested<Found>(
   expected: ExpectedImage,
   envelopes: readonly FoundEnvelope[],
   predicateType: string,

@@ -14,7 +14,17 @@ const read = (path: string) => readFileSync(join(checkout, path), 'utf8');
 /** In this order: each may use what those before have made. */
 const pages = [
   'README.md',
-  ...['recipes', 'nightly', 'layers', 'booting', 'signing', 'queue', 'reports', 'storage'].map(
+  ...[
+    'recipes',
+    'nightly',
+    'layers',
+    'booting',
+    'signing',
+    'images',
+    'queue',
+    'reports',
+    'storage',
+  ].map(
     (name) => `docs/${name}.md`,
   ),
 ];

@@ -27,6 +27,8 @@ export interface ServerOptions {
   token?: TokenAuth;
   /** Files that it speaks TLS with; plain HTTP unless told. */
   tls?: { certificate: string; key: string };
+  /** As Debian configures it: nothing can be deleted. */
+  noDelete?: boolean;
   /** Where its configuration and storage lie; a temporary directory unless told. */
   directory?: string;
   /** Where it listens; loopback unless told. */
@@ -105,13 +107,13 @@ export class RegistryServer {
   }
 
   /** YAML's parser reads JSON. Without a cache: a test may change what is stored. */
-  #settings({ basic, token, tls }: ServerOptions): object {
+  #settings({ basic, token, tls, noDelete = false }: ServerOptions): object {
     return {
       version: '0.1',
       log: { level: 'error', accesslog: { disabled: true } },
       storage: {
         filesystem: { rootdirectory: this.storage },
-        delete: { enabled: true },
+        delete: { enabled: !noDelete },
         maintenance: { uploadpurging: { enabled: false } },
       },
       // One secret for all its lives: an upload's address stays good.

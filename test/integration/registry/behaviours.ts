@@ -103,5 +103,20 @@ export const behaviours: readonly Named[] = [
     report: 'containers/container-libs#1009',
     behaviour: { auth: 'bearer', openToRead: true },
   },
+  {
+    name: 'no DELETE',
+    report: 'GHCR, Docker Hub: containers/skopeo#1880, docker/hub-feedback#2360',
+    behaviour: { noDelete: 405 },
+  },
+  {
+    name: 'no DELETE of a manifest that has tags',
+    report: 'GCR: genuinetools/reg#136',
+    behaviour: { noTaggedDelete: 400 },
+  },
+  {
+    name: 'tags outlive the DELETE of their manifest',
+    report: 'NORA: getnora-io/nora#658',
+    behaviour: { tagsOutlive: true },
+  },
   { name: '429 every few requests', report: 'Docker Hub: its rate limits', behaviour: { rateLimit: 7 } },
 ];

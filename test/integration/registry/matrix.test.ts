@@ -25,6 +25,7 @@ const rows: string[][] = [];
 beforeAll(async () => {
   bench = await Bench.open();
   await bench.booted('hat', ['tiny-base']);
+  await bench.booted('cap', ['tiny-base', 'tiny-app']);
 });
 afterAll(async () => {
   await bench.close();
@@ -79,6 +80,7 @@ interface Prepared extends ServerOptions {
 
 test.each<[string, () => Promise<Prepared>]>([
   ['docker-registry, open', async () => ({})],
+  ['docker-registry, without DELETE', async () => ({ noDelete: true })],
   ['docker-registry, htpasswd', async () => ({ basic: true })],
   [
     'docker-registry, token server',

@@ -11,7 +11,16 @@ import { FaultProxy } from '../../helpers/registry/fault-proxy.ts';
 import { plainEndpoint } from '../../helpers/registry/plain-endpoint.ts';
 import { account } from '../../helpers/registry/registry-server.ts';
 
-export const operations = ['push', 'pull', 'sign', 'verify', 'base', 'resume', 'retention'] as const;
+export const operations = [
+  'push',
+  'pull',
+  'sign',
+  'verify',
+  'base',
+  'resume',
+  'delete',
+  'retention',
+] as const;
 type Operation = (typeof operations)[number];
 export type Row = Record<Operation, string>;
 
@@ -29,7 +38,7 @@ export interface Ground {
 
 const repository = 'felt/hat';
 
-/** By skopeo the image is pulled, by Milliner all else is done. The bench has an image `hat` that was booted. */
+/** By skopeo the image is pulled, by Milliner all else is done. The bench has `hat` and `cap`, which were booted. */
 export async function tryAll(bench: Bench, ground: Ground): Promise<Row> {
   const reference = `${ground.host}/${repository}:1`;
   const publishing = [...bench.publishing('hat', reference), '--json'];
@@ -42,6 +51,7 @@ export async function tryAll(bench: Bench, ground: Ground): Promise<Row> {
     verify: await codeOf(bench, verifying, ground),
     base: await based(bench, reference, ground),
     resume: await resumed(ground.target),
+    delete: await deleted(bench, ground),
     retention: '',
   };
   ground.removeUntagged?.();
@@ -69,6 +79,26 @@ async function pulled(bench: Bench, reference: string, { env, certificates }: Gr
     allow: [0, 1],
   });
   return ended.exitCode === 0 ? 'yes' : 'no';
+}
+
+/** Of two images the older goes, by `milliner retention`; the newer is as it was. */
+async function deleted(bench: Bench, ground: Ground): Promise<string> {
+  const place = `${ground.host}/felt/shed`;
+  const [older, newer] = [`${place}:20260101`, `${place}:20260102`];
+  const verifying = (reference: string) => ['verify', reference, '--key', bench.publicKey, '--json'];
+  for (const [image, reference] of [
+    ['hat', older],
+    ['cap', newer],
+  ] as const) {
+    const pushed = await codeOf(bench, [...bench.publishing(image, reference), '--json'], ground);
+    if (pushed !== 'yes') return pushed;
+  }
+  const removing = ['retention', place, '--rule', '2*,keep=1', '--key', bench.publicKey, '--yes', '--json'];
+  const removed = await codeOf(bench, removing, ground);
+  const kept = await codeOf(bench, verifying(newer), ground);
+  if (removed !== 'yes' || kept !== 'yes') return kept === 'yes' ? removed : kept;
+  const gone = await codeOf(bench, verifying(older), ground);
+  return gone === 'IMAGE_UNPUBLISHED' ? 'yes' : gone;
 }
 
 let bases = 0;

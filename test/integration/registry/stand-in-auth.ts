@@ -35,7 +35,12 @@ export class StandInAuth {
   }
 
   /** Undefined where the request may go on; else the challenge that it gets. */
-  challenge(host: string, { headers }: IncomingMessage, repository: string, action: 'pull' | 'push') {
+  challenge(
+    host: string,
+    { headers }: IncomingMessage,
+    repository: string,
+    action: 'pull' | 'push' | 'delete',
+  ) {
     const { auth, openToRead, hiddenPrefix = '' } = this.#behaviour;
     if (auth === undefined || (openToRead && action === 'pull')) return undefined;
     if (auth === 'basic') return headers.authorization === basic ? undefined : 'Basic realm="stand-in"';
@@ -43,7 +48,7 @@ export class StandInAuth {
     const { authorization } = headers;
     const grant = this.#tokens.get((authorization ?? '').replace('Bearer ', ''));
     if (grant && Date.now() < grant.until && grant.granted.get(name)?.has(action)) return undefined;
-    const actions = action === 'pull' ? 'pull' : 'pull,push';
+    const actions = action === 'pull' ? 'pull' : `pull,${action}`;
     const error = authorization === undefined ? '' : ',error="insufficient_scope"';
     return `${this.#bearer(host)},scope="repository:${name}:${actions}"${error}`;
   }

@@ -36,6 +36,12 @@ export interface Behaviour extends AuthBehaviour {
   immutable?: number;
   /** What the Referrers API is: none at all, or a web page in its place. */
   referrers?: 'none' | 'page';
+  /** Status of every DELETE, which it does not do. */
+  noDelete?: number;
+  /** Status of a DELETE of a manifest that has tags. */
+  noTaggedDelete?: number;
+  /** A tag gives its manifest after that was deleted by its digest. */
+  tagsOutlive?: boolean;
   /** An upload that was cut is not known any more. */
   forgets?: boolean;
   /** Status of a mount. */
@@ -54,6 +60,8 @@ interface Repository {
   blobs: Map<string, Buffer>;
   manifests: Map<string, { type: string; bytes: Buffer }>;
   tags: Map<string, string>;
+  /** Deleted by digest, and still there for tags. */
+  unlinked: Set<string>;
 }
 
 const path = /^\/v2\/(.+)\/(blobs\/uploads|blobs|manifests|referrers)\/([^/]*)$/;
@@ -93,7 +101,12 @@ export class StandIn {
   }
 
   #repository(name: string): Repository {
-    const found = this.repositories.get(name) ?? { blobs: new Map(), manifests: new Map(), tags: new Map() };
+    const found = this.repositories.get(name) ?? {
+      blobs: new Map(),
+      manifests: new Map(),
+      tags: new Map(),
+      unlinked: new Set(),
+    };
     this.repositories.set(name, found);
     return found;
   }
@@ -114,13 +127,16 @@ export class StandIn {
       return void response.writeHead(429, { 'retry-after': date, connection: 'close' }).end();
     }
     const reads = ['GET', 'HEAD'].includes(method) && kind !== 'blobs/uploads';
-    const challenge = this.#auth.challenge(this.host, request, name, reads ? 'pull' : 'push');
+    const action = reads ? 'pull' : method === 'DELETE' ? 'delete' : 'push';
+    const challenge = this.#auth.challenge(this.host, request, name, action);
     if (challenge !== undefined)
       return refuse(request, response, 401, 'UNAUTHORIZED', { 'www-authenticate': challenge });
     const repository = this.#repository(name);
     if (kind === 'blobs/uploads')
       return this.#upload(request, response, repository, { pathname, id: reference, searchParams });
     if (kind === 'blobs') return this.#blob(method, response, repository, reference);
+    if (kind === 'manifests' && method === 'DELETE')
+      return this.#delete(request, response, repository, reference);
     if (kind === 'manifests') return this.#manifest(request, response, repository, reference);
     if (kind === 'referrers') return this.#referrers(response, repository, reference);
     await refuse(request, response, 404, 'NOT_FOUND');
@@ -227,13 +243,36 @@ export class StandIn {
     response.end(JSON.stringify({ tags: [...tags.keys()] }));
   }
 
+  async #delete(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { tags, manifests, unlinked }: Repository,
+    reference: string,
+  ): Promise<void> {
+    const { noDelete, noTaggedDelete, tagsOutlive } = this.behaviour;
+    if (noDelete !== undefined) return refuse(request, response, noDelete, 'UNSUPPORTED');
+    if (!reference.startsWith('sha256:')) {
+      return void response.writeHead(tags.delete(reference) ? 202 : 404).end();
+    }
+    const tagged = [...tags].filter(([, digest]) => digest === reference);
+    if (tagged.length > 0 && noTaggedDelete !== undefined)
+      return refuse(request, response, noTaggedDelete, 'GOOGLE_MANIFEST_DANGLING_TAG');
+    const isThere = manifests.has(reference) && !unlinked.has(reference);
+    if (tagsOutlive && tagged.length > 0) unlinked.add(reference);
+    else {
+      manifests.delete(reference);
+      for (const [tag] of tagged) tags.delete(tag);
+    }
+    response.writeHead(isThere ? 202 : 404).end();
+  }
+
   async #manifest(
     request: IncomingMessage,
     response: ServerResponse,
     repository: Repository,
     reference: string,
   ): Promise<void> {
-    const { tags, manifests } = repository;
+    const { tags, manifests, unlinked } = repository;
     const { aliasTag, immutable, missingTag, refusedTag } = this.behaviour;
     const isTag = !reference.startsWith('sha256:');
     if (request.method === 'PUT') {
@@ -244,6 +283,7 @@ export class StandIn {
       const former = tags.get(reference);
       if (isTag && immutable !== undefined && former !== undefined && former !== digest)
         return refuse(request, response, immutable, 'TAG_INVALID');
+      unlinked.delete(digest);
       manifests.set(digest, { type: request.headers['content-type'] ?? manifestType, bytes });
       if (isTag) tags.set(reference, digest);
       return void response.writeHead(201, { 'docker-content-digest': digest }).end();
@@ -251,7 +291,7 @@ export class StandIn {
     const derived = /^sha256-([0-9a-f]{64})/.exec(reference);
     const alias = aliasTag && /^sha256-[0-9a-f]{64}$/.test(reference) ? `sha256:${derived![1]}` : undefined;
     const digest = isTag ? (tags.get(reference) ?? alias) : reference;
-    const found = manifests.get(digest ?? '');
+    const found = !isTag && unlinked.has(reference) ? undefined : manifests.get(digest ?? '');
     if (!found) return refuse(request, response, (derived && missingTag) || 404, 'MANIFEST_UNKNOWN');
     if (derived && refusedTag !== undefined) return refuse(request, response, refusedTag, 'DENIED');
     response.writeHead(200, {

@@ -60,6 +60,10 @@ export const input = {
     summary: 'the lock has no package of this name',
     hint: 'See the lock file for the names of all packages and of their sources.',
   },
+  ADVISORY_NOT_FOUND: {
+    summary: 'no advisory of the repositories has this CVE or this id',
+    hint: 'Check the number. Nothing is known of which packages it affects: a repository may have no advisory of it yet. Name recipes with other repositories with --recipe.',
+  },
   BASE_INVALID: {
     summary: 'the image or file system cannot be the base of a recipe',
     hint: 'Ask its maker for a corrected one, or name another base in the from of the recipe.',

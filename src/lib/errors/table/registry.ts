@@ -23,6 +23,10 @@ export const registry = {
     summary: 'the registry has more manifests, referrers, tags or signatures than one operation reads',
     hint: 'Look at what is attached to the image, and at who can write to the repository. Remove what is not needed, or use a copy of the image without it.',
   },
+  DELETE_UNSUPPORTED: {
+    summary: 'the registry does not delete images on request',
+    hint: "Have its operator allow it (docker-registry: REGISTRY_STORAGE_DELETE_ENABLED=true), or remove old images with the registry's own retention rules.",
+  },
   REGISTRY_INSECURE: {
     summary: 'the registry has no TLS that this host trusts, or redirects to plain HTTP',
     hint: 'Have its operator fix the certificate or the redirect. On a network where nobody can listen, allow plain HTTP with --plain-http.',

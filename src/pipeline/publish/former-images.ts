@@ -1,0 +1,26 @@
+/** The images that a tag would go back to: what the key has stated of the tag before, by the numbers of its statements. */
+import type { Digest } from '../../lib/oci/digest.ts';
+import type { Standing } from '../../stages/sign/standing.ts';
+
+/** An image of a repository, and the newest statement of the key about each tag that named it. */
+export interface StatedImage {
+  digest: Digest;
+  standings: ReadonlyMap<string, Standing>;
+}
+
+/**
+ * The image before the current one, and the newest other one. They differ if the tag was moved back without a statement:
+ * then its publisher goes forward again.
+ */
+export function formerImages(reference: string, current: Digest, images: readonly StatedImage[]): Digest[] {
+  const stated = images
+    .flatMap(({ digest, standings }) => {
+      const number = standings.get(reference)?.number;
+      return number === undefined ? [] : [{ digest, number }];
+    })
+    .toSorted((a, b) => b.number - a.number);
+  const own = stated.find(({ digest }) => digest === current)?.number ?? Infinity;
+  const others = stated.filter(({ digest }) => digest !== current);
+  const found = [others[0], others.find(({ number }) => number < own)];
+  return [...new Set(found.flatMap((one) => one?.digest ?? []))];
+}

@@ -1,0 +1,117 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { parseRule } from '../../lib/registry/retention-rule.ts';
+import type { Standing } from '../../stages/sign/standing.ts';
+import type { TaggedImage } from '../trust/tagged-images.ts';
+import { formerImages, type StatedImage } from './former-images.ts';
+import { planRetention, type RetentionInput } from './plan-retention.ts';
+
+const day = 86_400_000;
+const repository = 'registry.example.com/app';
+const digestOf = (number: number): Digest => `sha256:${number.toString(16).padStart(64, '0')}`;
+
+interface Random {
+  tags: { tag: string; image: number; age: number; isStated: boolean }[];
+  /** Images of each index, by its number. */
+  indexes: Record<string, number[]>;
+  rules: string[];
+}
+
+/** Numbers from 20 on are indexes of lower ones. */
+const random: fc.Arbitrary<Random> = fc.record({
+  tags: fc.uniqueArray(
+    fc.record({
+      tag: fc.constantFrom('latest', 'a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'b3', 'b4'),
+      image: fc.oneof(fc.nat(5), fc.integer({ min: 20, max: 23 })),
+      age: fc.nat(9),
+      isStated: fc.boolean(),
+    }),
+    { selector: ({ tag }) => tag },
+  ),
+  indexes: fc.dictionary(fc.constantFrom('20', '21', '22', '23'), fc.array(fc.nat(8), { maxLength: 3 })),
+  rules: fc.array(fc.constantFrom('a*,keep=1', 'b*,age=3d', 'a?,age=5d', 'b1,keep=1', '*,keep=2'), {
+    maxLength: 3,
+  }),
+});
+
+/** What was stated before of images that a tag does not name any more: each is stated of `latest` too. */
+function inputOf({ tags, indexes, rules }: Random): RetentionInput {
+  const childrenOf = (image: number) =>
+    (indexes[String(image)] ?? []).map((child) => ({ digest: digestOf(child), mediaType: '' }));
+  const images = tags.map(({ tag, image }): TaggedImage => {
+    const digest = digestOf(image);
+    const manifest = { bytes: Buffer.alloc(0), mediaType: '', digest };
+    return { tag, digest, manifest, children: childrenOf(image) };
+  });
+  const stated = [...Map.groupBy(tags, ({ image }) => image)].map(([image, own]): StatedImage => {
+    const newest = Math.min(...own.map(({ age }) => age));
+    const standings = new Map<string, Standing>();
+    const state = (tag: string, age: number) => {
+      const reference = `${repository}:${tag}`;
+      const number = (10 - age) * 100 + image;
+      standings.set(reference, { reference, number, issued: ((10 - age) * day) / 1000, expires: 0 });
+    };
+    state('latest', newest);
+    for (const { tag, age, isStated } of own) if (isStated) state(tag, age);
+    return { digest: digestOf(image), standings };
+  });
+  const attachments = new Map(
+    [...Array(24).keys()].map((image) => [digestOf(image), [`sha256-${image}.sig`]]),
+  );
+  return { repository, tags: { images, attachments }, stated, rules: rules.map(parseRule), now: 10 * day };
+}
+
+test('nothing goes that a tag, an index or a rollback of what stays needs', () => {
+  fc.assert(
+    fc.property(random, (one) => {
+      const input = inputOf(one);
+      const { tags, images } = planRetention(input);
+      const going = new Set(images.map(({ digest }) => digest));
+      const imageOf = (tag: string) => input.tags.images.find((image) => image.tag === tag)!;
+      for (const { tag, digest, stays } of tags) {
+        expect(going.has(digest)).toBe(!stays);
+        if (!stays) continue;
+        for (const child of imageOf(tag).children) expect(going.has(child.digest)).toBe(false);
+      }
+      for (const { tag, digest, stays, reason } of tags) {
+        if (!stays || ['shared', 'rollback'].includes(reason)) continue;
+        for (const former of formerImages(`${repository}:${tag}`, digest, input.stated)) {
+          expect(going.has(former)).toBe(false);
+        }
+      }
+      const known = input.tags.images.flatMap(({ digest, children }) => [
+        digest,
+        ...children.map((c) => c.digest),
+      ]);
+      for (const { digest, tags: own, attachments } of images) {
+        expect(known).toContain(digest);
+        expect(own).toEqual(tags.filter((each) => each.digest === digest).map(({ tag }) => tag));
+        expect(attachments).toEqual(input.tags.attachments.get(digest));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('without rules, and of tags that nothing is stated of, nothing goes', () => {
+  fc.assert(
+    fc.property(random, (one) => {
+      expect(planRetention(inputOf({ ...one, rules: [] })).images).toEqual([]);
+      const input = inputOf(one);
+      expect(planRetention({ ...input, stated: [] }).images).toEqual([]);
+    }),
+  );
+});
+
+test('the plan does not depend on the order of the tags', () => {
+  fc.assert(
+    fc.property(random, (one) => {
+      const goingOf = (each: Random) =>
+        planRetention(inputOf(each))
+          .images.map(({ digest }) => digest)
+          .toSorted();
+      expect(goingOf({ ...one, tags: one.tags.toReversed() })).toEqual(goingOf(one));
+    }),
+  );
+});

@@ -1,0 +1,99 @@
+/**
+ * Decides which images of a repository go. Everything here counts by digest: a DELETE removes a manifest with all its
+ * tags, so an image stays if anything that stays names it.
+ */
+import type { Digest } from '../../lib/oci/digest.ts';
+import { judgeTags, type RetentionRule } from '../../lib/registry/retention-rule.ts';
+import type { RepositoryTags, TaggedImage } from '../trust/tagged-images.ts';
+import { formerImages, type StatedImage } from './former-images.ts';
+
+/**
+ * Why a tag stays or goes. `unstated`: the key has signed no statement of it, so the time when it got its image is
+ * unknown; `shared`: a tag or an index that stays names its image; `rollback`: a tag that stays would go back to it.
+ */
+type Reason = 'no rule' | 'kept' | 'unstated' | 'shared' | 'rollback' | 'expired';
+
+interface JudgedTag {
+  tag: string;
+  digest: Digest;
+  /** ISO 8601: when the key stated that the tag names the image. */
+  since?: string;
+  stays: boolean;
+  reason: Reason;
+}
+
+/** An image that goes, with its tags and those of its attachments. */
+export interface RemovableImage {
+  digest: Digest;
+  tags: string[];
+  attachments: string[];
+}
+
+export interface RetentionPlan {
+  /** HOST/REPOSITORY */
+  repository: string;
+  tags: JudgedTag[];
+  /** Those that go, indexes before their images. */
+  images: RemovableImage[];
+}
+
+export interface RetentionInput {
+  repository: string;
+  tags: RepositoryTags;
+  /** What the key has stated of each image. */
+  stated: readonly StatedImage[];
+  rules: readonly RetentionRule[];
+  /** Milliseconds since 1970. */
+  now: number;
+}
+
+export function planRetention(input: RetentionInput): RetentionPlan {
+  const { repository, tags } = input;
+  const judged = judgeByRules(input);
+  const staying = judged.filter(({ stays }) => stays);
+  const below = new Map(
+    tags.images.map(({ digest, children }) => [digest, children.map((one) => one.digest)]),
+  );
+  const withChildren = (digests: readonly Digest[]) =>
+    digests.flatMap((one) => [one, ...(below.get(one) ?? [])]);
+  const shared = new Set(withChildren(staying.map(({ digest }) => digest)));
+  const former = staying.flatMap(({ tag, digest }) =>
+    formerImages(`${repository}:${tag}`, digest, input.stated),
+  );
+  const rollback = new Set(withChildren(former));
+  const settled = judged.map((one): JudgedTag => {
+    if (one.stays) return one;
+    if (shared.has(one.digest)) return { ...one, stays: true, reason: 'shared' };
+    return rollback.has(one.digest) ? { ...one, stays: true, reason: 'rollback' } : one;
+  });
+  const going = settled.filter(({ stays }) => !stays);
+  // Images of an index that goes, unless something that stays names them.
+  const digests = new Set(withChildren(going.map(({ digest }) => digest)));
+  const images = [...digests.difference(shared).difference(rollback)].map((digest) => ({
+    digest,
+    tags: going.filter((one) => one.digest === digest).map(({ tag }) => tag),
+    attachments: tags.attachments.get(digest) ?? [],
+  }));
+  return { repository, tags: settled, images };
+}
+
+function judgeByRules({ repository, tags, stated, rules, now }: RetentionInput): JudgedTag[] {
+  const standings = new Map(stated.map((one) => [one.digest, one.standings]));
+  const timeOf = ({ tag, digest }: TaggedImage) => {
+    const issued = standings.get(digest)?.get(`${repository}:${tag}`)?.issued;
+    return issued === undefined ? undefined : issued * 1000;
+  };
+  const dated = tags.images.flatMap((image) => {
+    const time = timeOf(image);
+    return time === undefined ? [] : [{ tag: image.tag, time }];
+  });
+  const verdicts = judgeTags(rules, dated, now);
+  return tags.images.map((image): JudgedTag => {
+    const { tag, digest } = image;
+    const verdict = verdicts.get(tag);
+    if (!verdict) return { tag, digest, stays: true, reason: 'unstated' };
+    const since = new Date(timeOf(image)!).toISOString();
+    if (!verdict.stays) return { tag, digest, since, stays: false, reason: 'expired' };
+    return { tag, digest, since, stays: true, reason: verdict.rule ? 'kept' : 'no rule' };
+  });
+}

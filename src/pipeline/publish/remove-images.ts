@@ -1,0 +1,108 @@
+/**
+ * Removes images from a repository with all that hangs on them: bundles and other referrers, the index that lists them
+ * where the registry lacks the Referrers API, and the tags of signatures and attestations.
+ */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { withLock } from '../../lib/host/locks.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
+import { hexOf, isDigest, type Digest } from '../../lib/oci/digest.ts';
+import type { RunOptions } from '../state/context.ts';
+import type { Repository } from '../trust/repositories-by-name.ts';
+import { parallelRequests, type RepositoryTags } from '../trust/tagged-images.ts';
+import type { RemovableImage } from './plan-retention.ts';
+
+export interface RemovedImage extends RemovableImage {
+  /** Digests of the manifests that referred to it, and are gone too. */
+  referrers: Digest[];
+}
+
+const referrerSchema = z.object({ subject: z.object({ digest: z.string() }) });
+
+/**
+ * One after another. An interrupted run has removed whole images but for the last: the tags of its attachments go last of
+ * all, and the next run finds by them what is left. Throws DELETE_UNSUPPORTED before anything is gone.
+ */
+export async function removeImages(
+  place: Repository,
+  images: readonly RemovableImage[],
+  tags: RepositoryTags,
+  { state, progress, signal }: Pick<RunOptions, 'state' | 'progress' | 'signal'>,
+): Promise<RemovedImage[]> {
+  if (images.length === 0) return [];
+  const retained = await retainedDigests(place, images, tags, signal);
+  const removed: RemovedImage[] = [];
+  for (const image of images) {
+    progress.update(`removing images of ${place.name}`, removed.length, images.length);
+    const onWait = (who: string) => progress.step(`waiting for ${who}`);
+    // `publish` of this state holds the same lock while it signs the image and moves its tags.
+    const lock = join(state, 'locks', `publish-${hexOf(image.digest)}`);
+    const remove = () => removeImage(place, image, retained);
+    const gone = await withLock(lock, 'exclusive', remove, { wait: true, signal, onWait });
+    if (gone) removed.push(gone);
+  }
+  progress.update(`removing images of ${place.name}`, images.length, images.length);
+  return removed;
+}
+
+/**
+ * Digests that anything which stays names: its tags, the images of its indexes, and the tags of attachments. Any account
+ * that may push can put a tag on anything, and list anything as a referrer.
+ */
+async function retainedDigests(
+  { client, repository }: Repository,
+  removed: readonly RemovableImage[],
+  { images, attachments }: RepositoryTags,
+  signal: AbortSignal | undefined,
+): Promise<Set<Digest>> {
+  const going = new Set(removed.map(({ digest }) => digest));
+  const staying = images.filter(({ digest }) => !going.has(digest));
+  const retained = new Set(
+    staying.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]),
+  );
+  const others = [...attachments].flatMap(([subject, tags]) => (going.has(subject) ? [] : tags));
+  await inParallel(others, parallelRequests, signal, async (tag, within) => {
+    const found = await client.under(within).getManifest(repository, tag);
+    if (found) retained.add(found.digest);
+  });
+  return retained;
+}
+
+/** Undefined if one of its tags has got another image since, or something that stays names it now. */
+async function removeImage(
+  { client, repository }: Repository,
+  image: RemovableImage,
+  retained: ReadonlySet<Digest>,
+): Promise<RemovedImage | undefined> {
+  const { digest, tags, attachments } = image;
+  if (retained.has(digest)) return undefined;
+  for (const tag of tags) {
+    const found = await client.getManifest(repository, tag);
+    if (found && found.digest !== digest) return undefined;
+  }
+  // Some registries list the referrers of an image only while it is there.
+  const listed = await client.referrers(repository, digest);
+  await client.deleteManifest(repository, digest, tags);
+  const referrers: Digest[] = [];
+  for (const referrer of listed) {
+    if (retained.has(referrer.digest)) continue;
+    const found = await client.getManifest(repository, referrer.digest);
+    if (subjectOf(found?.bytes) !== digest) continue;
+    await client.deleteManifest(repository, referrer.digest, []);
+    referrers.push(referrer.digest);
+  }
+  for (const tag of attachments.toSorted()) {
+    const found = await client.getManifest(repository, tag);
+    if (found && !retained.has(found.digest)) await client.deleteManifest(repository, found.digest, [tag]);
+  }
+  return { ...image, referrers };
+}
+
+function subjectOf(manifest: Buffer | undefined): Digest | undefined {
+  try {
+    const { subject } = referrerSchema.parse(JSON.parse(manifest?.toString('utf8') ?? ''));
+    return isDigest(subject.digest) ? subject.digest : undefined;
+  } catch {
+    return undefined;
+  }
+}

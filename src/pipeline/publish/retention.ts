@@ -1,0 +1,153 @@
+/** For `retention`: removes from repositories the images that no rule keeps, after showing them. */
+import { join } from 'node:path';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { withLock } from '../../lib/host/locks.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import type { RetentionRule } from '../../lib/registry/retention-rule.ts';
+import type { PublicKey } from '../../stages/sign/public-key.ts';
+import { standingsOf } from '../../stages/sign/standing.ts';
+import type { RunOptions } from '../state/context.ts';
+import { layouts } from '../trust/fetch-signatures.ts';
+import { requirePemKey } from '../trust/signer-key.ts';
+import { statementsOn } from '../trust/standings.ts';
+import { openRepositories, type Repository } from '../trust/repositories-by-name.ts';
+import { parallelRequests, readTags, type RepositoryTags } from '../trust/tagged-images.ts';
+import type { StatedImage } from './former-images.ts';
+import { planRetention, type RemovableImage, type RetentionPlan } from './plan-retention.ts';
+import { removeImages, type RemovedImage } from './remove-images.ts';
+
+export interface RetentionOptions {
+  /** HOST/REPOSITORY each. */
+  repositories: readonly string[];
+  rules: readonly RetentionRule[];
+  /** Path of the public key that signed the images. Only its statements tell since when a tag names an image. */
+  key: string;
+  plainHttp: boolean;
+  /** Milliseconds since 1970. */
+  now: number;
+  /** Called with what would go; false: nothing is removed. Absent: it is removed at once. */
+  confirm?: ((plans: readonly RetentionPlan[]) => Promise<boolean>) | undefined;
+}
+
+export interface RetentionReport {
+  repositories: RetentionPlan[];
+  /** Absent if it was not confirmed, or nothing was to go. */
+  removed?: (RemovedImage & { repository: string })[];
+}
+
+type Run = Pick<RunOptions, 'state' | 'progress' | 'signal'>;
+
+interface Planned {
+  place: Repository;
+  tags: RepositoryTags;
+  plan: RetentionPlan;
+}
+
+/**
+ * A repository whose registry fails does not stop the others: its error is thrown at the end. Throws REFERENCE_INVALID,
+ * KEY_FILE_INVALID, IMAGE_UNPUBLISHED, DELETE_UNSUPPORTED, and what registries throw.
+ */
+export async function applyRetention(options: RetentionOptions, run: Run): Promise<RetentionReport> {
+  const key = await requirePemKey(options.key, run.signal);
+  const places = await openRepositories(options.repositories, { ...run, plainHttp: options.plainHttp });
+  const lock = join(run.state, 'locks', 'retention');
+  const onWait = (who: string) => run.progress.step(`waiting for ${who}`);
+  const apply = () => applyAt(places, key, options, run);
+  return withLock(lock, 'exclusive', apply, { wait: true, signal: run.signal, onWait });
+}
+
+async function applyAt(
+  places: readonly Repository[],
+  key: PublicKey,
+  options: RetentionOptions,
+  run: Run,
+): Promise<RetentionReport> {
+  const shown: Planned[] = [];
+  for (const place of places) shown.push(await planAt(place, key, options, run));
+  const repositories = shown.map(({ plan }) => plan);
+  if (repositories.every(({ images }) => images.length === 0)) return { repositories };
+  if (options.confirm && !(await options.confirm(repositories))) return { repositories };
+  const removed: NonNullable<RetentionReport['removed']> = [];
+  const failures: MillinerError[] = [];
+  for (const planned of shown) {
+    const { place } = planned;
+    try {
+      const gone = await removeShown(planned, key, options, run);
+      removed.push(...gone.map((image) => ({ repository: place.name, ...image })));
+    } catch (error) {
+      if (!(error instanceof MillinerError) || run.signal?.aborted) throw error;
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failureOf(failures, removed);
+  return { repositories, removed };
+}
+
+/** The user may have taken minutes to answer, so it is planned anew, and only what was shown goes. */
+async function removeShown(
+  { place, tags: before, plan: { images: shown } }: Planned,
+  key: PublicKey,
+  options: RetentionOptions,
+  run: Run,
+): Promise<RemovedImage[]> {
+  if (shown.length === 0 || !options.confirm) return removeImages(place, shown, before, run);
+  const { tags, plan } = await planAt(place, key, options, run);
+  const known = new Map(shown.map((image) => [image.digest, image]));
+  const isShown = ({ digest, tags: own }: RemovableImage) =>
+    own.every((tag) => known.get(digest)?.tags.includes(tag)) && known.has(digest);
+  return removeImages(place, plan.images.filter(isShown), tags, run);
+}
+
+async function planAt(
+  place: Repository,
+  key: PublicKey,
+  { rules, now }: RetentionOptions,
+  run: Run,
+): Promise<Planned> {
+  const tags = await readTags(place, run);
+  const digests = [...new Set(tags.images.map(({ digest }) => digest))];
+  let done = 0;
+  const stated = await inParallel(digests, parallelRequests, run.signal, async (digest, signal) => {
+    const client = place.client.under(signal);
+    const envelopes = await statementsOn({ client, repository: place.repository, digest }, layouts);
+    run.progress.update(`reading the statements of ${place.name}`, ++done, digests.length);
+    return { digest, standings: standingsOf({ key, digest }, envelopes) } satisfies StatedImage;
+  });
+  const plan = planRetention({ repository: place.name, tags, stated, rules, now });
+  const orphans = await orphansOf(place, tags, run.signal);
+  return { place, tags, plan: { ...plan, images: [...plan.images, ...orphans] } };
+}
+
+/** Attachments of images that are gone: a run that was interrupted has left them. */
+async function orphansOf(
+  { client, repository }: Repository,
+  { images, attachments }: RepositoryTags,
+  signal: AbortSignal | undefined,
+): Promise<RemovableImage[]> {
+  const known = new Set<Digest>(
+    images.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]),
+  );
+  const untagged = [...attachments].filter(([digest]) => !known.has(digest));
+  const found = await inParallel(untagged, parallelRequests, signal, async ([digest, tags], within) => {
+    const manifest = await client.under(within).getManifest(repository, digest);
+    return manifest ? [] : [{ digest, tags: [], attachments: tags }];
+  });
+  return found.flat();
+}
+
+function failureOf(
+  failures: readonly MillinerError[],
+  removed: NonNullable<RetentionReport['removed']>,
+): MillinerError {
+  const [first] = failures;
+  if (failures.length === 1 && removed.length === 0) return first!;
+  return new MillinerError(first!.code, failures.map(({ message }) => message).join('; '), {
+    cause: first,
+    hint: first!.hint,
+    details: {
+      ...first!.details,
+      removed: removed.map(({ repository, digest }) => `${repository}@${digest}`),
+    },
+  });
+}
