@@ -7,7 +7,8 @@ import { build } from '../pipeline/build/build.ts';
 import { bootFailure, bootRecorded } from '../pipeline/instance/boot.ts';
 import { holdChain } from '../pipeline/lock/locked-chain.ts';
 import { sbomsOf } from '../pipeline/publish/image-sbom.ts';
-import { inTurn, promote, signImageAt, type AcquireLease } from '../pipeline/publish/publish.ts';
+import type { AcquireLease } from '../pipeline/publish/lease.ts';
+import { inTurn, moveAllTags, signImageAt } from '../pipeline/publish/publish.ts';
 import { openTargets, type Target } from '../pipeline/publish/targets.ts';
 import { shareBytes, obtain, obtainBytes, openExchange } from '../pipeline/state/blob-exchange.ts';
 import { differsFromManifest } from '../pipeline/state/compare-manifest.ts';
@@ -147,7 +148,7 @@ async function publish(
   for (const built of job.images) {
     const image = await storedImage(context, built);
     const targets = await targetsOf(context, job, built);
-    await inTurn(context, image.digest, () => promote(context, image, targets, acquireLease));
+    await inTurn(context, image.digest, () => moveAllTags(context, image, targets, acquireLease));
     tags.push(...tagsOf(job.data, built));
   }
   return { tags };

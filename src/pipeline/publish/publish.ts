@@ -3,13 +3,12 @@
  * verified as a client that trusts the key does it, and only then the tags move. After an interruption at any point, a
  * tag points to the old image or to the complete new one, and the next run reuses what is there.
  */
-import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { withLock } from '../../lib/host/locks.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { requirePassed, type Verdict } from '../../stages/boot/verdict.ts';
 import { readPrivateKey, type SigningKey } from '../../stages/sign/key.ts';
 import { signImage } from '../../stages/sign/sign-image.ts';
+import type { RecordedMove } from '../../stages/sign/tag-move.ts';
 import type { Context } from '../state/context.ts';
 import { findRecord, type ImageRecord } from '../state/image-records.ts';
 import { addPublication } from '../state/publications.ts';
@@ -22,6 +21,8 @@ import { rememberCurrent, requireCurrent, statedOf } from '../trust/standings.ts
 import { proofs } from '../trust/verify-image.ts';
 import { attach, type Attached } from './attach.ts';
 import { sbomsOf } from './image-sbom.ts';
+import { unlimitedLease, withImageLock, withLease } from './lease.ts';
+import { confirmMoves, moveTags, publication, recordMoves, requireTagsMovable } from './move-tags.ts';
 import { nextStandings, defaultLife } from './next-standings.ts';
 import { pushImage, type Tally } from './push.ts';
 import { openTargets, type Target } from './targets.ts';
@@ -61,13 +62,6 @@ export interface Evidence {
 }
 
 /**
- * Called before each change that others can see; throws if this run may not make it any more. The signal aborts when
- * the lease ends, and another lease can be requested.
- */
-export type AcquireLease = () => Promise<AbortSignal>;
-const unlimitedLease: AcquireLease = async () => new AbortController().signal;
-
-/**
  * Throws IMAGE_UNBOOTED, IMAGE_NOT_FOUND, REFERENCE_INVALID, KEY_FILE_INVALID, what registries throw, and what
  * verification throws. No tag has moved in these cases.
  */
@@ -89,11 +83,7 @@ export async function publish(
 
 /** Runs fn while gc may not remove blobs, and no other run of this state signs the same image. */
 export function inTurn<T>(context: Context, manifestDigest: Digest, fn: () => Promise<T>): Promise<T> {
-  const lock = join(context.state, 'locks', `publish-${manifestDigest.replace('sha256:', '')}`);
-  const onWait = (who: string) => context.progress.step(`waiting for ${who}`);
-  return context.content.lease(() =>
-    withLock(lock, 'exclusive', fn, { wait: true, signal: context.signal, onWait }),
-  );
+  return context.content.lease(() => withImageLock(context, manifestDigest, fn));
 }
 
 async function publishImage(
@@ -109,12 +99,17 @@ async function publishImage(
   const signed = await signImageAt(context, image, { sboms, verdict }, targets, signing);
   // Checked again: the image may have been booted since, and failed.
   await passedVerdict(context, record);
-  const references = await promote(context, image, targets);
+  const { moves, ...attached } = signed;
+  const references = await moveAllTags(context, image, targets);
+  for (const target of targets) await confirmMoves(context, target, signing.key, moves);
   await rememberTags(context, image, targets, signing);
-  return { name: record.name, manifestDigest: image.digest, references, ...signed };
+  return { name: record.name, manifestDigest: image.digest, references, ...attached };
 }
 
-/** Pushes the image to every target by digest, signs it, and verifies it there. No tag moves. */
+/**
+ * Pushes the image to every target by digest, signs it, and verifies it there; then the moves of the tags are recorded.
+ * No tag moves. Throws TAG_HELD before anything is pushed.
+ */
 export async function signImageAt(
   context: Context,
   image: StoredImage,
@@ -122,11 +117,15 @@ export async function signImageAt(
   targets: Target[],
   signing: Signing,
   acquireLease = unlimitedLease,
-): Promise<Attached & Tally> {
+): Promise<Attached & Tally & { moves: RecordedMove[] }> {
   const { progress } = context;
   const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
   const attached: Attached = { signatures: [], attestations: [] };
-  for (const { client } of targets) await client.ping();
+  const { key } = signing;
+  for (const target of targets) {
+    await target.client.ping();
+    await requireTagsMovable(context, target, key, image);
+  }
   for (const [index, target] of targets.entries()) {
     const place = `${target.registry}/${target.repository}`;
     progress.step(`pushing ${image.name} to ${place}`);
@@ -149,11 +148,16 @@ export async function signImageAt(
     progress.step(`verifying ${image.name} at ${target.registry}/${target.repository}`);
     await verifyAt(context, image, target, signing);
   }
-  return { ...attached, ...tally };
+  const moves: RecordedMove[] = [];
+  for (const target of targets) {
+    const record = (within: Target) => recordMoves(context, within, key, publication(image));
+    moves.push(...(await withLease(context, acquireLease, target, record)));
+  }
+  return { ...attached, ...tally, moves };
 }
 
 /** Moves the tags of an image that is signed at every target. Returns the references. */
-export async function promote(
+export async function moveAllTags(
   context: Context,
   image: StoredImage,
   targets: Target[],
@@ -226,54 +230,6 @@ async function verifyAt(
   for (const reference of references) {
     const standing = await requireCurrent(image.digest, reference, stated, options);
     if (!standing) throw differs(`what ${reference} names`);
-  }
-}
-
-async function moveTags(
-  context: Context,
-  image: StoredImage,
-  target: Target,
-  acquireLease: AcquireLease,
-): Promise<void> {
-  const { client, repository } = target;
-  for (const { tag, reference } of target.tags) {
-    await withLease(context, acquireLease, target, async (within) => {
-      if ((await within.client.headManifest(repository, tag)) === image.digest) return;
-      await within.client.putManifest(repository, tag, image.manifest, image.mediaType);
-    });
-    const there = await client.getManifest(repository, tag);
-    if (there?.digest !== image.digest) {
-      throw new MillinerError(
-        'REGISTRY_INVALID',
-        `${reference} names ${there?.digest ?? 'nothing'} after it was moved`,
-        {
-          hint: 'Find out who else publishes there: another publisher may have moved the tag at the same time.',
-          details: { reference, digest: image.digest },
-        },
-      );
-    }
-    context.progress.step(`${reference} is ${image.digest}`);
-  }
-}
-
-/**
- * Requests to a slow registry are repeated beyond the end of a lease. Abort them with the lease, and try again with a
- * new one.
- */
-async function withLease<T>(
-  { signal }: Context,
-  acquireLease: AcquireLease,
-  target: Target,
-  change: (within: Target) => Promise<T>,
-): Promise<T> {
-  for (;;) {
-    const lease = await acquireLease();
-    const client = target.client.under(signal ? AbortSignal.any([signal, lease]) : lease);
-    try {
-      return await change({ ...target, client });
-    } catch (error) {
-      if (!lease.aborted || signal?.aborted) throw error;
-    }
   }
 }
 

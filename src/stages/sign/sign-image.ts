@@ -12,7 +12,7 @@ import { bundleArtifact } from './sigstore-bundle.ts';
 import { signReference } from './simple-signing.ts';
 import type { SpdxDocument } from './spdx.ts';
 import { attestStanding, type Standing } from './standing.ts';
-import { attest, predicateTypes } from './statement.ts';
+import { attest, predicateTypes, type Attestation } from './statement.ts';
 import { requirePassedResult, testResult, type SignedVerdict } from './test-result.ts';
 
 export interface SignInput {
@@ -41,25 +41,38 @@ export interface SignedImage {
   bundles: Artifact[];
 }
 
+/** What is new when a signed image gets another tag, or an older one again. */
+export type TagSignInput = Pick<SignInput, 'image' | 'references' | 'standings' | 'epoch'>;
+
 /** The same input gives the same bytes. Throws VERDICT_MISSING: an image without a passed boot is not signed. */
-export function signImage(
+export function signImage(key: SigningKey, { sboms, verdict, ...input }: SignInput): SignedImage {
+  const { digest } = input.image;
+  requireVerdict(verdict, digest);
+  return signClaims(key, input, [
+    attest(key, digest, predicateTypes.spdx, sboms.spdx),
+    attest(key, digest, predicateTypes.cyclonedx, sboms.cyclonedx),
+    attest(key, digest, predicateTypes.verdict, testResult(verdict)),
+  ]);
+}
+
+/** The caller has verified that this key has signed the image. */
+export function signTags(key: SigningKey, input: TagSignInput): SignedImage {
+  return signClaims(key, input, []);
+}
+
+function signClaims(
   key: SigningKey,
-  { image, references, sboms, verdict, standings, epoch }: SignInput,
+  { image, references, standings, epoch }: TagSignInput,
+  more: readonly Attestation[],
 ): SignedImage {
-  requireVerdict(verdict, image.digest);
-  const subject: Descriptor = { mediaType: image.mediaType, digest: image.digest, size: image.size };
-  const claims = [
-    attest(key, image.digest, predicateTypes.spdx, sboms.spdx),
-    attest(key, image.digest, predicateTypes.cyclonedx, sboms.cyclonedx),
-    attest(key, image.digest, predicateTypes.verdict, testResult(verdict)),
-    ...standings.map((standing) => attestStanding(key, image.digest, standing)),
-  ];
-  const signatures = references.map((reference) => attestReference(key, image.digest, reference));
+  const { mediaType, digest, size } = image;
+  const claims = [...more, ...standings.map((standing) => attestStanding(key, digest, standing))];
+  const signatures = references.map((reference) => attestReference(key, digest, reference));
   return {
-    signatures: references.map((reference) => signReference(key, image.digest, reference)),
+    signatures: references.map((reference) => signReference(key, digest, reference)),
     attestations: claims.map((claim) => attachedLayer(claim, key.public)),
     bundles: [...signatures, ...claims].map((claim) =>
-      bundleArtifact(claim, { key: key.public, subject, epoch }),
+      bundleArtifact(claim, { key: key.public, subject: { mediaType, digest, size }, epoch }),
     ),
   };
 }

@@ -1,0 +1,103 @@
+/** Copies an image with everything that is attached to it from one repository to another, byte for byte. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
+import { manifestType, type Descriptor } from '../../lib/oci/descriptor.ts';
+import type { Manifest } from '../../lib/registry/manifests.ts';
+import { describe, readManifest as readAttached, type Fetched } from '../../stages/sign/artifact.ts';
+import { attachmentTag, mergeLayers, type AttachmentKind } from '../../stages/sign/attachment.ts';
+import { readManifest } from '../../stages/image/foreign-image.ts';
+import type { Context } from '../state/context.ts';
+import { fetchAttachment, fetchBundles, type PublishedImage } from '../trust/fetch-signatures.ts';
+import { pushAttachment, pushBundle } from './attach.ts';
+import { count, type Tally } from './push.ts';
+
+/** Enough to use the bandwidth, and few enough for the limits of a registry. */
+const parallel = 3;
+
+/**
+ * Blobs and the manifest, without a tag. Blobs that the repository has are skipped, and those of the same registry are
+ * mounted; others pass through the content store, which checks their digests. Throws BLOB_MISSING, BASE_INVALID, and
+ * what registries throw.
+ */
+export async function copyImage(
+  context: Context,
+  source: PublishedImage,
+  target: PublishedImage,
+  { bytes, mediaType }: Manifest,
+  tally: Tally,
+): Promise<void> {
+  const { content, progress, signal } = context;
+  const { config, layers } = readManifest(source.repository, mediaType, bytes);
+  const blobs = [...new Map([...layers, config].map(({ digest, size }) => [digest, size]))];
+  const total = blobs.reduce((sum, [, size]) => sum + size, 0);
+  const isSameRegistry = source.client.registry === target.client.registry;
+  let done = 0;
+  await inParallel(blobs, parallel, signal, async ([digest, size], under) => {
+    const fetchBlob = async () => {
+      if (await content.has(digest)) return void (await content.verify(digest));
+      const pieces = source.client.under(under).streamBlob(source.repository, digest);
+      await content.ingestStream(pieces, { digest, size, what: `${digest} of ${source.repository}` });
+    };
+    const blob = { digest, size, content: { path: content.path(digest) } };
+    const pushed = await target.client.under(under).pushBlob(target.repository, blob, {
+      mountFrom: isSameRegistry ? source.repository : undefined,
+      beforeSending: fetchBlob,
+    });
+    count(tally, pushed, size);
+    progress.update(`copying ${source.digest}`, (done += size), total);
+  });
+  if ((await target.client.headManifest(target.repository, target.digest)) === undefined) {
+    await target.client.putManifest(target.repository, target.digest, bytes, mediaType || manifestType);
+  }
+}
+
+/** Signatures and attestations in both layouts, of all keys, beside those that the target has already. */
+export async function copyAttached(
+  source: PublishedImage,
+  target: PublishedImage,
+  tally: Tally,
+): Promise<void> {
+  for (const kind of ['sig', 'att'] as const) await copyAttachment(source, target, kind, tally);
+  const bundles = (await fetchBundles(source)).filter(isWhole);
+  for (const bundle of bundles) await pushBundle(target, bundle, tally);
+  if (bundles.length === 0) return;
+  const referrers = bundles.map(({ manifest }) => ({ descriptor: describeBundle(manifest) }));
+  await target.client.addReferrers(target.repository, target.digest, referrers);
+}
+
+async function copyAttachment(
+  source: PublishedImage,
+  target: PublishedImage,
+  kind: AttachmentKind,
+  tally: Tally,
+): Promise<void> {
+  const found = await fetchAttachment(source, kind);
+  if (!found) return;
+  const tag = attachmentTag(source.digest, kind);
+  const layers = readAttached(found.manifest, tag).layers.map((descriptor) => {
+    const bytes = found.blobs.get(descriptor.digest);
+    if (bytes) return { descriptor, bytes };
+    throw new MillinerError('IMAGE_ALTERED', `${tag} lacks its blob ${descriptor.digest}`);
+  });
+  const existing = await fetchAttachment(target, kind);
+  await pushAttachment(target, mergeLayers(tag, layers, existing, () => false), tally);
+}
+
+/** A damaged bundle of another signer proves nothing, so it is not copied. */
+function isWhole({ manifest, blobs }: Fetched): boolean {
+  try {
+    return readAttached(manifest, 'a referrer').layers.every(({ digest }) => blobs.has(digest));
+  } catch (error) {
+    if (error instanceof MillinerError) return false;
+    throw error;
+  }
+}
+
+/** As a list of referrers shows it (OCI distribution specification, "Listing Referrers"). */
+function describeBundle(manifest: Buffer): Descriptor {
+  const { artifactType, annotations } = readAttached(manifest, 'a referrer');
+  return {
+    ...describe(manifestType, manifest, annotations),
+    ...(artifactType !== undefined && { artifactType }),
+  };
+}
