@@ -19,7 +19,7 @@ and promote refuse to move the tag (TAG_HELD), on every machine. A rollback stil
     key: Flags.string({ summary: 'private key of the publisher', helpValue: 'FILE', required: true }),
     reason: Flags.string({ summary: 'text for the record', helpValue: 'TEXT', required: true }),
     until: Flags.string({
-      summary: 'when the hold ends, in UTC if it has no offset: 2026-12-24 or 2026-12-24T18:00Z',
+      summary: 'when the hold ends: 2026-12-24 (in UTC) or 2026-12-24T18:00Z',
       helpValue: 'TIME',
     }),
     'plain-http': Flags.boolean({ summary: 'the registry has no TLS', default: false }),
