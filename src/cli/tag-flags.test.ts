@@ -12,12 +12,17 @@ test.each([
   expect(untilFlag(text, now)).toBe(Date.parse(time) / 1000);
 });
 
-test.each(['2026-11-29', '2026-11-30T04:00Z', 'tomorrow', '2026-13-01', '24.12.2026', '2026-12-24T18:00', ''])(
-  '%j is no end of a hold',
-  (text) => {
-    expect(() => untilFlag(text, now)).toThrow(usage);
-  },
-);
+test.each([
+  '2026-11-29',
+  '2026-11-30T04:00Z',
+  'tomorrow',
+  '2026-13-01',
+  '24.12.2026',
+  '2026-12-24T18:00',
+  '',
+])('%j is no end of a hold', (text) => {
+  expect(() => untilFlag(text, now)).toThrow(usage);
+});
 
 test('flags that are not given', () => {
   expect([untilFlag(undefined), reasonFlag(undefined), digestFlag('--to', undefined)]).toEqual([

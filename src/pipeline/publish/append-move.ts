@@ -85,10 +85,14 @@ async function appendInTurn(
     if (await writeRecord(place, key, newest, attachedLayer(attestation, key.public))) return written;
   }
   const name = historyTag(place.tag, key.public);
-  throw new MillinerError('REGISTRY_INVALID', `${place.client.registry} does not return a record in ${name}`, {
-    hint: 'Find out who else publishes there: another publisher may overwrite the history at the same time.',
-    details: { reference: place.reference },
-  });
+  throw new MillinerError(
+    'REGISTRY_INVALID',
+    `${place.client.registry} does not return a record in ${name}`,
+    {
+      hint: 'Find out who else publishes there: another publisher may overwrite the history at the same time.',
+      details: { reference: place.reference },
+    },
+  );
 }
 
 /** Checks after the tag has moved that the record is still in the history, and writes it again if it was overwritten. */

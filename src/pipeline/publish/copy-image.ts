@@ -80,7 +80,11 @@ async function copyAttachment(
     throw new MillinerError('IMAGE_ALTERED', `${tag} lacks its blob ${descriptor.digest}`);
   });
   const existing = await fetchAttachment(target, kind);
-  await pushAttachment(target, mergeLayers(tag, layers, existing, () => false), tally);
+  await pushAttachment(
+    target,
+    mergeLayers(tag, layers, existing, () => false),
+    tally,
+  );
 }
 
 /** A damaged bundle of another signer proves nothing, so it is not copied. */

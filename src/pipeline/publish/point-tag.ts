@@ -55,7 +55,11 @@ export async function pointTag(
 ): Promise<Attached> {
   const { digest, mediaType, manifest } = image;
   const place = { client: target.client, repository: target.repository, digest };
-  const options = { key: key.public, state: run.state, warn: (sentence: string) => run.progress.warn(sentence) };
+  const options = {
+    key: key.public,
+    state: run.state,
+    warn: (sentence: string) => run.progress.warn(sentence),
+  };
   const references = target.tags.map(({ reference }) => reference);
   const standings = await nextStandings(place, target, life, options);
   const signed = signTags(key, {

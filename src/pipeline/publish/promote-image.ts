@@ -78,7 +78,13 @@ export async function promote(context: Context, options: PromoteOptions): Promis
     const decide = decidePromotion(candidate, `from ${source.reference}`);
     return pointTag(context, target, moved, { key, layouts, life }, decide);
   });
-  return { from: source.reference, reference: target.reference, manifestDigest: digest, ...attached, ...tally };
+  return {
+    from: source.reference,
+    reference: target.reference,
+    manifestDigest: digest,
+    ...attached,
+    ...tally,
+  };
 }
 
 /** The image of a tag must be the one that the tag is stated to name now. */

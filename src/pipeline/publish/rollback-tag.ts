@@ -69,7 +69,9 @@ export async function rollback(
     manifest: found.bytes,
   };
   const decide = decideRollback(moves, from, wanted, note);
-  await withImageLock(run, wanted, () => pointTag(run, target, manifest, { key, layouts, life }, () => decide));
+  await withImageLock(run, wanted, () =>
+    pointTag(run, target, manifest, { key, layouts, life }, () => decide),
+  );
   return { reference, from, to: wanted };
 }
 
@@ -104,9 +106,13 @@ function decideRollback(
   const arrived = { digest: to, lock: lockOf(moves, to) };
   return (latest, current) => {
     if (current !== from) {
-      throw new MillinerError('REGISTRY_INVALID', `the tag points to ${current ?? 'nothing'}, no longer to ${from}`, {
-        hint: 'Another publisher has moved the tag in the meantime. See milliner history, then run the command again.',
-      });
+      throw new MillinerError(
+        'REGISTRY_INVALID',
+        `the tag points to ${current ?? 'nothing'}, no longer to ${from}`,
+        {
+          hint: 'Another publisher has moved the tag in the meantime. See milliner history, then run the command again.',
+        },
+      );
     }
     // An earlier rollback ended between the record and the move.
     if (latest?.reason === 'rolled-back' && latest.to === to) return undefined;

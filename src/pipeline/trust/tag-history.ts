@@ -47,8 +47,7 @@ const parallel = 8;
 
 /**
  * Publishers remember the record that they see here only after the tag has moved: a race can overwrite it before that.
- * Undefined if the tag has no history. Throws HISTORY_ALTERED, STATE_INVALID, and what registries
- * throw.
+ * Undefined if the tag has no history. Throws HISTORY_ALTERED, STATE_INVALID, and what registries throw.
  */
 export async function newestPage(place: TagPlace, options: StandingOptions): Promise<NewestPage | undefined> {
   const page = await fetchPage(place, historyTag(place.tag, options.key));
@@ -101,8 +100,8 @@ async function requireRemembered(
   const { state, key } = options;
   if (state === undefined) return;
   const seen = await seenMove(state, { key: key.hint, of: place.reference });
-  const latest = moves.at(-1);
   if (!seen) return;
+  const latest = moves.at(-1);
   const refuse = refuseHistory(place.reference, { number: seen.number, digest: seen.digest });
   if (!latest || latest.number < seen.number) throw refuse('is missing, and this host has seen it before');
   const there = moves.find(({ number }) => number === seen.number);

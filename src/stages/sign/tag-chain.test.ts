@@ -58,13 +58,62 @@ test.each<[string, RecordedMove[], number | undefined]>([
 const targetOf = (moves: readonly TagMove[], current = moves.at(-1)!.to) => rollbackTarget(moves, current);
 
 test.each<[string, Step[], string | undefined]>([
-  ['the image before', [['published', 'a'], ['published', 'b']], 'a'],
+  [
+    'the image before',
+    [
+      ['published', 'a'],
+      ['published', 'b'],
+    ],
+    'a',
+  ],
   ['none before the first', [['published', 'a']], undefined],
-  ['one further back after a rollback', [['published', 'a'], ['published', 'b'], ['published', 'c'], ['rolled-back', 'b']], 'a'],
-  ['none before the oldest', [['published', 'a'], ['published', 'b'], ['rolled-back', 'a']], undefined],
-  ['holds do not count', [['published', 'a'], ['published', 'b'], ['held', 'b'], ['released', 'b']], 'a'],
-  ['a promoted image counts', [['promoted', 'a'], ['promoted', 'b']], 'a'],
-  ['what was put on top of a rollback', [['published', 'a'], ['published', 'b'], ['rolled-back', 'a'], ['published', 'c']], 'b'],
+  [
+    'one further back after a rollback',
+    [
+      ['published', 'a'],
+      ['published', 'b'],
+      ['published', 'c'],
+      ['rolled-back', 'b'],
+    ],
+    'a',
+  ],
+  [
+    'none before the oldest',
+    [
+      ['published', 'a'],
+      ['published', 'b'],
+      ['rolled-back', 'a'],
+    ],
+    undefined,
+  ],
+  [
+    'holds do not count',
+    [
+      ['published', 'a'],
+      ['published', 'b'],
+      ['held', 'b'],
+      ['released', 'b'],
+    ],
+    'a',
+  ],
+  [
+    'a promoted image counts',
+    [
+      ['promoted', 'a'],
+      ['promoted', 'b'],
+    ],
+    'a',
+  ],
+  [
+    'what was put on top of a rollback',
+    [
+      ['published', 'a'],
+      ['published', 'b'],
+      ['rolled-back', 'a'],
+      ['published', 'c'],
+    ],
+    'b',
+  ],
 ])('rolls back to %s', (_name, steps, wanted) => {
   expect(targetOf(chain(...steps))).toBe(wanted && digestOf(wanted));
 });

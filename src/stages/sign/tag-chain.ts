@@ -26,10 +26,7 @@ const isMove = ({ reason }: TagMove) => reason !== 'held' && reason !== 'release
  * Records of moves that took place. A publisher writes the record before it moves the tag: after a crash in between,
  * the next record, or the tag itself, does not continue from the image of that record.
  */
-function completedMoves<Move extends TagMove>(
-  moves: readonly Move[],
-  current: Digest | undefined,
-): Move[] {
+function completedMoves<Move extends TagMove>(moves: readonly Move[], current: Digest | undefined): Move[] {
   return moves.filter((move, index) => {
     if (!isMove(move)) return false;
     const next = moves[index + 1];

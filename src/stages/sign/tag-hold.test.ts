@@ -22,7 +22,9 @@ test('a hold is in force before its end', () => {
   const hold = { reason: 'freeze', until: now + 1 };
   expect(holdAt(latest({ hold }), now)).toEqual(hold);
   expect(holdAt(latest({ hold }), now + 1)).toBeUndefined();
-  expect(holdAt(latest({ hold: { reason: 'freeze' } }), Number.MAX_SAFE_INTEGER)).toEqual({ reason: 'freeze' });
+  expect(holdAt(latest({ hold: { reason: 'freeze' } }), Number.MAX_SAFE_INTEGER)).toEqual({
+    reason: 'freeze',
+  });
   expect(holdAt(undefined, now)).toBeUndefined();
 });
 
@@ -31,8 +33,18 @@ test.each<[string, Partial<TagMove>, { digest: Digest; lock?: Digest }, string |
   ['held', { hold: { reason: 'freeze' } }, { digest: b, lock: lockB }, 'held'],
   ['held until a time that has passed', { hold: { reason: 'freeze', until: now } }, { digest: b }, undefined],
   ['the rejected image', { rejected: { images: [b], locks: [] } }, { digest: b }, 'rejected'],
-  ['another image of a rejected lock', { rejected: { images: [a], locks: [lockB] } }, { digest: b, lock: lockB }, 'rejected'],
-  ['an image of another lock', { rejected: { images: [a], locks: [lockA] } }, { digest: b, lock: lockB }, undefined],
+  [
+    'another image of a rejected lock',
+    { rejected: { images: [a], locks: [lockB] } },
+    { digest: b, lock: lockB },
+    'rejected',
+  ],
+  [
+    'an image of another lock',
+    { rejected: { images: [a], locks: [lockA] } },
+    { digest: b, lock: lockB },
+    undefined,
+  ],
   ['an image without a lock', { rejected: { images: [a], locks: [lockA] } }, { digest: b }, undefined],
 ])('%s', (_name, more, candidate, kind) => {
   expect(heldBack(latest(more), candidate, now)?.kind).toBe(kind);

@@ -12,7 +12,7 @@ export interface Candidate {
 export interface Held {
   reason: string;
   /** Seconds since 1970; absent if it lasts until it is lifted. */
-  until?: number;
+  until?: number | undefined;
   /** `rejected`: the tag was rolled back from this image or from its lock. */
   kind: 'held' | 'rejected';
 }

@@ -30,7 +30,10 @@ const move = (more: Partial<TagMove> = {}): TagMove => ({
 function opened(attestation: Attestation, signer = key, tamper = (bytes: Buffer) => bytes) {
   const layer = attachedLayer(attestation, signer.public);
   const bytes = tamper(layer.bytes);
-  const page = pageOf([], { descriptor: { ...layer.descriptor, size: bytes.length, digest: sha256Of(bytes) }, bytes });
+  const page = pageOf([], {
+    descriptor: { ...layer.descriptor, size: bytes.length, digest: sha256Of(bytes) },
+    bytes,
+  });
   return openMove({ key: key.public, reference }, layerEnvelopes('the page', page)[0]!, 1);
 }
 
@@ -65,11 +68,27 @@ test('the same move has the same bytes', () => {
 
 test.each<[string, () => unknown, RegExp]>([
   ['another key', () => opened(attestMove(stranger, move()), stranger), /signed with another key/],
-  ['another tag', () => opened(attestMove(key, move({ reference: 'r.example/hat:2' }))), /is about r\.example\/hat:2/],
-  ['another image than its subject', () => opened(attest(key, digestOf('x'), predicateTypes.move, move())), /contradicts/],
+  [
+    'another tag',
+    () => opened(attestMove(key, move({ reference: 'r.example/hat:2' }))),
+    /is about r\.example\/hat:2/,
+  ],
+  [
+    'another image than its subject',
+    () => opened(attest(key, digestOf('x'), predicateTypes.move, move())),
+    /contradicts/,
+  ],
   ['another hint', () => opened(attestMove(key, move({ by: 'x' }))), /contradicts/],
-  ['another kind', () => opened(attest(key, digestOf('image'), predicateTypes.standing, move())), /unknown form/],
-  ['a field of a later version', () => opened(attest(key, digestOf('image'), predicateTypes.move, { ...move(), more: 1 })), /unknown form/],
+  [
+    'another kind',
+    () => opened(attest(key, digestOf('image'), predicateTypes.standing, move())),
+    /unknown form/,
+  ],
+  [
+    'a field of a later version',
+    () => opened(attest(key, digestOf('image'), predicateTypes.move, { ...move(), more: 1 })),
+    /unknown form/,
+  ],
   ['a changed payload', () => opened(attestMove(key, move()), key, changePayload), /was altered/],
   ['no JSON', () => opened(attestMove(key, move()), key, () => Buffer.from('{')), /was altered/],
 ])('a record of %s is refused', (_name, open, problem) => {

@@ -26,7 +26,7 @@ beforeAll(async () => {
   host = bench.server.host;
   hat = await bench.booted('hat', ['tiny-base']);
   cap = await bench.booted('cap', ['tiny-base', 'tiny-app']);
-  third = await bench.booted('third', ['tiny-base', 'tiny-extra']);
+  third = await bench.booted('third', ['tiny-base', 'tiny-app', 'tiny-extra']);
 });
 afterAll(() => bench.close());
 
@@ -57,7 +57,8 @@ const signing = (command: string, reference: string, ...flags: string[]) => [
   bench.key,
   ...flags,
 ];
-const verify = (reference: string) => bench.run<{ manifestDigest: string }>(['verify', reference, '--key', bench.publicKey]);
+const verify = (reference: string) =>
+  bench.run<{ manifestDigest: string }>(['verify', reference, '--key', bench.publicKey]);
 const held = { code: 'TAG_HELD', exit: 12 };
 const current = (repository: string, tag = '1') => bench.client().headManifest(repository, tag);
 const told = ({ moves }: Report) => moves.map(({ number, reason, to }) => [number, reason, to]);
@@ -117,7 +118,10 @@ test('a hold stops publish and promote until it is lifted', async () => {
   await bench.publish('cap', `${host}/free:1`);
   expect(await bench.fails(['promote', `${host}/free:1`, reference, '--key', bench.key])).toEqual(held);
   expect(await current('held')).toBe(hat.manifestDigest);
-  expect((await history(reference)).hold).toEqual({ reason: 'freeze', until: Date.parse('2999-01-01') / 1000 });
+  expect((await history(reference)).hold).toEqual({
+    reason: 'freeze',
+    until: Date.parse('2999-01-01') / 1000,
+  });
   expect(await bench.run(signing('unhold', reference))).toMatchObject({ number: 3, changed: true });
   expect(await bench.run(signing('unhold', reference))).toMatchObject({ number: 3, changed: false });
   await bench.publish('cap', reference);
@@ -219,7 +223,9 @@ test('promoted to another tag, repository and registry: verified there, nothing 
       expect(promoted).toMatchObject({ reference: to, manifestDigest: published.manifestDigest });
       expect((await verify(to)).manifestDigest).toBe(cap.manifestDigest);
       const report = await history(to);
-      expect(report.moves).toMatchObject([{ number: 1, reason: 'promoted', to: cap.manifestDigest, note: `from ${from}` }]);
+      expect(report.moves).toMatchObject([
+        { number: 1, reason: 'promoted', to: cap.manifestDigest, note: `from ${from}` },
+      ]);
       expect(report.moves[0]!.lock).toMatch(/^sha256:/);
     }
     // All signatures of the source are there, byte for byte.
@@ -245,8 +251,8 @@ test('what is not verified is not promoted', async () => {
   const stray = { code: 'SIGNED_ELSEWHERE', exit: 19 };
   const { bytes, mediaType } = (await bench.client().getManifest('unsigned', '1'))!;
   await bench.client().putManifest('unsigned', 'stray', bytes, mediaType);
-  expect(await bench.fails(['promote', `${host}/unsigned:stray`, `${host}/taken:1`, '--key', bench.key])).toEqual(
-    stray,
-  );
+  expect(
+    await bench.fails(['promote', `${host}/unsigned:stray`, `${host}/taken:1`, '--key', bench.key]),
+  ).toEqual(stray);
   expect(await bench.tags('taken')).toEqual([]);
 });

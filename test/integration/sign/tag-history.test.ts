@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { MillinerError } from '../../../src/lib/errors/error.ts';
 import { silent } from '../../../src/lib/host/progress.ts';
-import { indexType, manifestType } from '../../../src/lib/oci/descriptor.ts';
+import { indexType, manifestType, type Descriptor } from '../../../src/lib/oci/descriptor.ts';
 import { sha256Of, type Digest } from '../../../src/lib/oci/digest.ts';
 import type { RegistryClient } from '../../../src/lib/registry/client.ts';
 import { appendMove, confirmMove, type NewMove } from '../../../src/pipeline/publish/append-move.ts';
@@ -63,7 +63,7 @@ async function layersThere() {
 }
 
 /** As whoever may push does it. */
-async function putLayers(layers: Awaited<ReturnType<typeof layersThere>>, at = place): Promise<void> {
+async function putLayers(layers: readonly Descriptor[], at = place): Promise<void> {
   const config = { mediaType: 'application/vnd.oci.empty.v1+json', bytes: Buffer.from('{}') };
   const page = makeArtifact({ config, layers: layers.map((descriptor) => ({ descriptor })) });
   await shelf.push(name(at), page);
@@ -74,7 +74,8 @@ async function refused(state?: string, at = place): Promise<unknown> {
   try {
     await readHistory(at, reading(state));
   } catch (error) {
-    if (error instanceof MillinerError && error.code === 'HISTORY_ALTERED') return error.details['number'] ?? 'history';
+    if (error instanceof MillinerError && error.code === 'HISTORY_ALTERED')
+      return error.details['number'] ?? 'history';
     throw error;
   }
   return undefined;
@@ -170,23 +171,49 @@ function digestOfPage(layer: ReturnType<typeof attachedLayer>): string {
 test('bytes that were changed where the registry stores them', async () => {
   await five();
   const layers = await layersThere();
-  await shelf.tamper(layers[1]!.digest, (bytes) => Buffer.from(bytes.toString().replace('payload', 'PAYLOAD')));
+  await shelf.tamper(layers[1]!.digest, (bytes) =>
+    Buffer.from(bytes.toString().replace('payload', 'PAYLOAD')),
+  );
   expect(await refused()).toBe(2);
 });
 
 test.each([
   ['not an artifact', Buffer.from('{"schemaVersion":2}'), manifestType],
-  ['an index', Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: [] })), indexType],
+  [
+    'an index',
+    Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: [] })),
+    indexType,
+  ],
 ])('%s in its place', async (_name, bytes, mediaType) => {
   await shelf.client.putManifest(shelf.repository, name(), bytes, mediaType).catch(() => undefined);
   if ((await shelf.client.headManifest(shelf.repository, name())) === undefined) return;
   expect(await refused()).toBe('history');
 });
 
-test('a history longer than a page', { timeout: 300_000 }, async () => {
+/** Records that were never appended one by one: the pages are pushed whole. */
+async function pagesOf(total: number): Promise<void> {
+  let previous: Digest | undefined;
+  let layers: ReturnType<typeof attachedLayer>[] = [];
+  for (let number = 1; number <= total; number++) {
+    const { reference } = place;
+    const by = shelf.key.public.hint;
+    const move = { ...published(`image ${number}`), reference, number, by, time: number, previous };
+    const attestation = attestMove(shelf.key, move);
+    previous = sha256Of(attestation.envelope.payload);
+    layers.push(attachedLayer(attestation, shelf.key.public));
+    if (number % pageRecords !== 0 && number !== total) continue;
+    const page = number % pageRecords === 0 ? number / pageRecords : undefined;
+    const config = { mediaType: 'application/vnd.oci.empty.v1+json', bytes: Buffer.from('{}') };
+    await shelf.push(historyTag(place.tag, shelf.key.public, page), makeArtifact({ config, layers }));
+    layers = [];
+  }
+}
+
+test('a history longer than a page', { timeout: 120_000 }, async () => {
   const state = await newState();
   const total = 2 * pageRecords + 3;
-  for (let number = 1; number <= total; number++) {
+  await pagesOf(2 * pageRecords - 1);
+  for (let number = 2 * pageRecords; number <= total; number++) {
     expect((await append(`image ${number}`, state)).number).toBe(number);
   }
   const moves = await readHistory(place, reading());
@@ -210,17 +237,21 @@ test('eight publishers at once lose no record', { timeout: 120_000 }, async () =
   expect(moves.map(({ to }) => to).toSorted()).toEqual(names.map(digestOf).toSorted());
 });
 
-test('publishers without a common state: what is overwritten is written again', { timeout: 120_000 }, async () => {
-  const states = await Promise.all(Array.from({ length: 4 }, newState));
-  const names = states.map((_, index) => `image ${index}`);
-  const appended = await Promise.all(names.map((one, index) => append(one, states[index])));
-  for (const [index, move] of appended.entries()) {
-    const options = { state: states[index]!, warn: () => undefined };
-    await confirmMove(place, shelf.key, options, move);
-  }
-  const moves = await readHistory(place, reading());
-  expect(new Set(moves.map(({ to }) => to))).toEqual(new Set(names.map(digestOf)));
-});
+test(
+  'publishers without a common state: what is overwritten is written again',
+  { timeout: 120_000 },
+  async () => {
+    const states = await Promise.all(Array.from({ length: 4 }, newState));
+    const names = states.map((_, index) => `image ${index}`);
+    const appended = await Promise.all(names.map((one, index) => append(one, states[index])));
+    for (const [index, move] of appended.entries()) {
+      const options = { state: states[index]!, warn: () => undefined };
+      await confirmMove(place, shelf.key, options, move);
+    }
+    const moves = await readHistory(place, reading());
+    expect(new Set(moves.map(({ to }) => to))).toEqual(new Set(names.map(digestOf)));
+  },
+);
 
 test('a move that did not take place is told by the next record', async () => {
   await shelf.client.putManifest(
@@ -241,11 +272,18 @@ test('a rollback that was killed before the tag moved is finished by the same co
   const state = await newState();
   const options = { state, warn: () => undefined };
   for (const { descriptor } of [older, newer]) {
+    const { bytes } = (await shelf.client.getManifest(shelf.repository, descriptor.digest))!;
+    await shelf.client.putManifest(shelf.repository, place.tag, bytes, manifestType);
     await appendMove(place, shelf.key, options, () => ({ to: descriptor.digest, reason: 'published' }));
   }
   const rollingBack = () =>
     rollback(
-      { reference: place.reference, key: shelf.path('release.key'), password: async () => password, plainHttp: false },
+      {
+        reference: place.reference,
+        key: shelf.path('release.key'),
+        password: async () => password,
+        plainHttp: false,
+      },
       { state, progress: silent },
     );
   const killed = new Error('killed');

@@ -67,7 +67,7 @@ export const altered = {
   },
   HISTORY_ALTERED: {
     summary:
-      "the history of a tag was changed: a record is damaged, missing, in another place, of another key, or older than what this host has seen",
+      'the history of a tag was changed: a record is damaged, missing, in another place, of another key, or older than what this host has seen',
     hint: 'Find out who can write to the repository. Two publishers without a common queue can also overwrite a record. To begin a new history, delete the tag sha256-HEX.history of the error from the registry, and the file of this tag in statements/history of each state that publishes.',
   },
 } satisfies Rows;
