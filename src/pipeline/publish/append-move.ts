@@ -15,7 +15,13 @@ import { historyTag, pageOf, pageRecords } from '../../stages/sign/history-page.
 import type { SigningKey } from '../../stages/sign/key.ts';
 import { attestMove, type RecordedMove, type TagMove } from '../../stages/sign/tag-move.ts';
 import type { StandingOptions } from '../trust/standings.ts';
-import { newestPage, rememberNewest, type NewestPage, type TagPlace } from '../trust/tag-history.ts';
+import {
+  newestPage,
+  readHistory,
+  rememberNewest,
+  type NewestPage,
+  type TagPlace,
+} from '../trust/tag-history.ts';
 
 /** What a move says besides its place in the chain. */
 export type NewMove = Omit<TagMove, 'reference' | 'number' | 'from' | 'by' | 'time' | 'previous'>;
@@ -102,13 +108,17 @@ export async function confirmMove(
   options: AppendOptions,
   recorded: RecordedMove,
 ): Promise<void> {
+  const asKey = { ...options, key: key.public };
+  const latest = (await newestPage(place, asKey))?.latest;
+  const isLater = latest !== undefined && latest.number > recorded.number;
+  const candidates = isLater ? await readHistory(place, asKey) : [latest];
+  if (candidates.some((one) => one?.digest === recorded.digest)) {
+    return rememberNewest(place, asKey, recorded);
+  }
   const { lock, reason, note, hold, rejected, to } = recorded;
   const again = { to, lock, reason, note, hold, rejected };
-  const confirmed = await appendMove(place, key, options, (latest) => {
-    const isThere = latest?.digest === recorded.digest || (latest?.number ?? 0) > recorded.number;
-    return isThere ? undefined : again;
-  });
-  if (confirmed) await rememberNewest(place, { ...options, key: key.public }, confirmed);
+  const written = await appendMove(place, key, options, () => again);
+  if (written) await rememberNewest(place, asKey, written);
 }
 
 /** False if another publisher has changed the history in the meantime. */

@@ -13,6 +13,8 @@ import { count, type Tally } from './push.ts';
 
 /** Enough to use the bandwidth, and few enough for the limits of a registry. */
 const parallel = 3;
+/** Bytes of the configuration of a bundle, which is an empty object. */
+const maxConfigBytes = 4096;
 
 /**
  * Blobs and the manifest, without a tag. Blobs that the repository has are skipped, and those of the same registry are
@@ -34,9 +36,11 @@ export async function copyImage(
   let done = 0;
   await inParallel(blobs, parallel, signal, async ([digest, size], under) => {
     const fetchBlob = async () => {
-      if (await content.has(digest)) return void (await content.verify(digest));
-      const pieces = source.client.under(under).streamBlob(source.repository, digest);
-      await content.ingestStream(pieces, { digest, size, what: `${digest} of ${source.repository}` });
+      if (!(await content.has(digest))) {
+        const pieces = source.client.under(under).streamBlob(source.repository, digest);
+        await content.ingestStream(pieces, { digest, size, what: `${digest} of ${source.repository}` });
+      }
+      await content.verify(digest);
     };
     const blob = { digest, size, content: { path: content.path(digest) } };
     const pushed = await target.client.under(under).pushBlob(target.repository, blob, {
@@ -58,8 +62,13 @@ export async function copyAttached(
   tally: Tally,
 ): Promise<void> {
   for (const kind of ['sig', 'att'] as const) await copyAttachment(source, target, kind, tally);
-  const bundles = (await fetchBundles(source)).filter(isWhole);
-  for (const bundle of bundles) await pushBundle(target, bundle, tally);
+  const bundles: Fetched[] = [];
+  for (const found of await fetchBundles(source)) {
+    const bundle = await wholeBundle(source, found);
+    if (!bundle) continue;
+    await pushBundle(target, bundle, tally);
+    bundles.push(bundle);
+  }
   if (bundles.length === 0) return;
   const referrers = bundles.map(({ manifest }) => ({ descriptor: describeBundle(manifest) }));
   await target.client.addReferrers(target.repository, target.digest, referrers);
@@ -87,14 +96,23 @@ async function copyAttachment(
   );
 }
 
-/** A damaged bundle of another signer proves nothing, so it is not copied. */
-function isWhole({ manifest, blobs }: Fetched): boolean {
+/** With its configuration. Undefined for a damaged bundle, which proves nothing and is not copied. */
+async function wholeBundle(
+  { client, repository }: PublishedImage,
+  { manifest, blobs }: Fetched,
+): Promise<Fetched | undefined> {
+  let parsed;
   try {
-    return readAttached(manifest, 'a referrer').layers.every(({ digest }) => blobs.has(digest));
+    parsed = readAttached(manifest, 'a referrer');
   } catch (error) {
-    if (error instanceof MillinerError) return false;
+    if (error instanceof MillinerError) return undefined;
     throw error;
   }
+  const { config, layers } = parsed;
+  if (!config || config.size > maxConfigBytes || !layers.every(({ digest }) => blobs.has(digest)))
+    return undefined;
+  const bytes = await client.getBlob(repository, config.digest, config.size);
+  return bytes && { manifest, blobs: new Map([...blobs, [config.digest, bytes]]) };
 }
 
 /** As a list of referrers shows it (OCI distribution specification, "Listing Referrers"). */

@@ -3,7 +3,7 @@
  * Publishers append to it at the same time, and it grows over several pages.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { MillinerError } from '../../../src/lib/errors/error.ts';
 import { silent } from '../../../src/lib/host/progress.ts';
 import { indexType, manifestType, type Descriptor } from '../../../src/lib/oci/descriptor.ts';
@@ -288,16 +288,16 @@ test('a rollback that was killed before the tag moved is finished by the same co
     );
   const killed = new Error('killed');
   const prototype = Object.getPrototypeOf(shelf.client) as RegistryClient;
-  const { putManifest } = prototype;
-  prototype.putManifest = async function (this: RegistryClient, repository, reference, bytes, mediaType) {
-    if (reference === place.tag) throw killed;
-    return putManifest.call(this, repository, reference, bytes, mediaType);
-  };
-  try {
-    await expect(rollingBack()).rejects.toBe(killed);
-  } finally {
-    prototype.putManifest = putManifest;
-  }
+  const putManifest = Reflect.get(prototype, 'putManifest') as RegistryClient['putManifest'];
+  const spy = vi.spyOn(prototype, 'putManifest').mockImplementation(function (
+    this: RegistryClient,
+    ...args: Parameters<RegistryClient['putManifest']>
+  ) {
+    if (args[1] === place.tag) throw killed;
+    return putManifest.apply(this, args);
+  });
+  await expect(rollingBack()).rejects.toBe(killed);
+  spy.mockRestore();
   expect(await shelf.client.headManifest(shelf.repository, place.tag)).toBe(newer.descriptor.digest);
   expect((await newestPage(place, reading()))?.latest.reason).toBe('rolled-back');
   expect(await rollingBack()).toMatchObject({ from: newer.descriptor.digest, to: older.descriptor.digest });
