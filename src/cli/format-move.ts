@@ -14,7 +14,7 @@ export function formatMove({
   by,
 }: TagReport['moves'][number]): string {
   const short = (digest: string) => digest.slice(0, shortLength);
-  const parts = [
+  const columns = [
     String(number).padStart(4),
     new Date(time * 1000).toISOString().replace('.000Z', 'Z'),
     reason.padEnd(11),
@@ -23,5 +23,5 @@ export function formatMove({
     `by ${by}`,
     ...(note === undefined ? [] : [note]),
   ];
-  return parts.join('  ');
+  return columns.join('  ');
 }

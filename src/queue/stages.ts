@@ -7,7 +7,7 @@ import { build } from '../pipeline/build/build.ts';
 import { bootFailure, bootRecorded } from '../pipeline/instance/boot.ts';
 import { holdChain } from '../pipeline/lock/locked-chain.ts';
 import { sbomsOf } from '../pipeline/publish/image-sbom.ts';
-import type { AcquireLease } from '../pipeline/publish/lease.ts';
+import type { AcquireLease } from '../pipeline/publish/publish-lease.ts';
 import { inTurn, moveAllTags, signImageAt } from '../pipeline/publish/publish.ts';
 import { openTargets, type Target } from '../pipeline/publish/targets.ts';
 import { shareBytes, obtain, obtainBytes, openExchange } from '../pipeline/state/blob-exchange.ts';

@@ -7,7 +7,7 @@ import type { RecordedMove } from '../../stages/sign/tag-move.ts';
 import type { RunOptions } from '../state/context.ts';
 import { newestPage, type TagPlace } from '../trust/tag-history.ts';
 import { appendMove, confirmMove, type DecideMove } from './append-move.ts';
-import { withLease, type AcquireLease } from './lease.ts';
+import { withLease, type AcquireLease } from './publish-lease.ts';
 import type { Target } from './targets.ts';
 
 type Run = Pick<RunOptions, 'state' | 'progress' | 'signal'>;

@@ -10,7 +10,7 @@ import { rememberCurrent, statedOf, type Stated, type StandingOptions } from '..
 import { proofs } from '../trust/verify-image.ts';
 import type { DecideMove } from './append-move.ts';
 import { attach, type Attached } from './attach.ts';
-import { unlimitedLease } from './lease.ts';
+import { unlimitedLease } from './publish-lease.ts';
 import { confirmMoves, moveTags, recordMoves, type MovedManifest } from './move-tags.ts';
 import { defaultLife, nextStandings } from './next-standings.ts';
 import type { Target } from './targets.ts';

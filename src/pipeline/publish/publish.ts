@@ -21,7 +21,7 @@ import { rememberCurrent, requireCurrent, statedOf } from '../trust/standings.ts
 import { proofs } from '../trust/verify-image.ts';
 import { attach, type Attached } from './attach.ts';
 import { sbomsOf } from './image-sbom.ts';
-import { unlimitedLease, withImageLock, withLease } from './lease.ts';
+import { unlimitedLease, withImageLock, withLease } from './publish-lease.ts';
 import { confirmMoves, moveTags, publication, recordMoves, requireTagsMovable } from './move-tags.ts';
 import { nextStandings, defaultLife } from './next-standings.ts';
 import { pushImage, type Tally } from './push.ts';

@@ -11,7 +11,7 @@ import { layoutsOf, type Layout } from '../trust/fetch-signatures.ts';
 import { readKeyText } from '../trust/signer-key.ts';
 import { readHistory } from '../trust/tag-history.ts';
 import type { DecideMove } from './append-move.ts';
-import { withImageLock } from './lease.ts';
+import { withImageLock } from './publish-lease.ts';
 import { nowSeconds, placesIn } from './move-tags.ts';
 import { pointTag, requireProofs } from './point-tag.ts';
 import { currentImage, openTag } from './targets.ts';

@@ -104,7 +104,7 @@ function changePayload(bytes: Buffer): Buffer {
 test('the largest record fits its bound', () => {
   const digests = Array.from({ length: maxRejected }, (_, index) => digestOf(String(index)));
   const note = '\u{1F3A9}'.repeat(maxNoteLength / 2);
-  const largest = move({
+  const fullest = move({
     from: digestOf('x'),
     lock: digestOf('x'),
     previous: digestOf('x'),
@@ -112,7 +112,7 @@ test('the largest record fits its bound', () => {
     hold: { reason: note, until: 1 },
     rejected: { images: digests, locks: digests },
   });
-  expect(attachedLayer(attestMove(key, largest), key.public).bytes.length).toBeLessThan(maxRecordBytes);
+  expect(attachedLayer(attestMove(key, fullest), key.public).bytes.length).toBeLessThan(maxRecordBytes);
 });
 
 test('a history has a tag of its own for each tag and key, which no image can have', () => {
