@@ -2,7 +2,7 @@
 import type { Failure } from '../lib/errors/wire.ts';
 import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
 import type { Stage, StageJob } from './job.ts';
-import type { Results } from './stages.ts';
+import type { Results } from './stage-work.ts';
 
 /** What the worker sends first. */
 export interface Order {

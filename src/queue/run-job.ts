@@ -8,7 +8,7 @@ import { LineSplitter } from '../lib/host/lines.ts';
 import { removeDeadWorkspaces } from '../pipeline/state/workspace.ts';
 import type { Stage } from './job.ts';
 import type { Lease, Order, JobMessage } from './messages.ts';
-import type { Results } from './stages.ts';
+import type { Results } from './stage-work.ts';
 
 export interface TaskHooks {
   /** Called with each line of the job's log. */

@@ -25,7 +25,7 @@ import { signedDigests } from './release-tags.ts';
 import { runTask, type TaskHooks } from './run-job.ts';
 import type { Sealed } from './sealed.ts';
 import { Slots } from './slots.ts';
-import type { Results } from './stages.ts';
+import type { Results } from './stage-work.ts';
 
 export interface WorkerOptions {
   /** The state directory. */

@@ -108,9 +108,10 @@ export class Bench {
     return new RegistryClient({ registry: host, endpoint: plainEndpoint(host) });
   }
 
+  /** Of images and what is attached to them; the histories of tags have tests of their own. */
   async tags(repository: string): Promise<string[]> {
     const answer = await fetch(`${this.server.url}/v2/${repository}/tags/list`);
     const { tags } = (await answer.json()) as { tags?: string[] | null };
-    return (tags ?? []).toSorted();
+    return (tags ?? []).filter((tag) => !tag.includes('.history')).toSorted();
   }
 }

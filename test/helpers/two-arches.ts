@@ -17,7 +17,7 @@ export interface OwnScript {
 }
 
 /** Its instance runs the script of its architecture to the end. */
-export const runsItsScript = {
+const runsItsScript = {
   config: { cmd: ['/usr/bin/sh', '/usr/share/own'] },
   test: { init: false, ready: { exit: 0 }, settle: '0s' },
 };

@@ -4,7 +4,7 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import { sha256Of, type Digest } from '../../lib/oci/digest.ts';
-import type { Artifact, Fetched } from '../../stages/sign/artifact.ts';
+import type { Fetched } from '../../stages/sign/artifact.ts';
 import type { Attachment } from '../../stages/sign/attachment.ts';
 import { mergeAttestations } from '../../stages/sign/attestation.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';
@@ -75,10 +75,7 @@ async function attachBundles(
   tally: Tally,
 ): Promise<Attached> {
   const older = await ownBundles(image, key);
-  for (const bundle of signed.bundles) {
-    await pushBlobs(image, bundle, tally);
-    await putOnce(image, bundle.descriptor.digest, bundle);
-  }
+  for (const bundle of signed.bundles) await pushBundle(image, bundle, tally);
   const referrers = signed.bundles.map((bundle) => ({
     descriptor: bundle.descriptor,
     superseded: openOwn(bundle, image.digest, key).flatMap((own) => supersededBy(own, older)),
@@ -89,14 +86,25 @@ async function attachBundles(
   return { signatures: digests.slice(0, signatureCount), attestations: digests.slice(signatureCount) };
 }
 
-async function pushAttachment(image: PublishedImage, attachment: Attachment, tally: Tally): Promise<void> {
+/** Under its tag, if it is not there already. */
+export async function pushAttachment(
+  image: PublishedImage,
+  attachment: Attachment,
+  tally: Tally,
+): Promise<void> {
   await pushBlobs(image, attachment, tally);
-  await putOnce(image, attachment.tag, attachment);
+  await putOnce(image, attachment.tag, attachment.manifest);
+}
+
+/** By digest. The caller lists it as a referrer. */
+export async function pushBundle(image: PublishedImage, bundle: Fetched, tally: Tally): Promise<void> {
+  await pushBlobs(image, bundle, tally);
+  await putOnce(image, sha256Of(bundle.manifest), bundle.manifest);
 }
 
 async function pushBlobs(
   { client, repository }: PublishedImage,
-  { blobs }: Artifact,
+  { blobs }: Fetched,
   tally: Tally,
 ): Promise<void> {
   for (const [digest, bytes] of blobs) {
@@ -108,9 +116,9 @@ async function pushBlobs(
 async function putOnce(
   { client, repository }: PublishedImage,
   reference: string,
-  { descriptor, manifest }: Artifact,
+  manifest: Buffer,
 ): Promise<void> {
-  if ((await client.headManifest(repository, reference)) === descriptor.digest) return;
+  if ((await client.headManifest(repository, reference)) === sha256Of(manifest)) return;
   await client.putManifest(repository, reference, manifest, manifestType);
 }
 

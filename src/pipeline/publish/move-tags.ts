@@ -1,53 +1,123 @@
-/** Moves the tags to an image or an index that is signed at every target: the last step of a publication. */
+/** Moves tags to a manifest that is in their repository, and records each move before it. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
-import type { Context } from '../state/context.ts';
+import type { SigningKey } from '../../stages/sign/key.ts';
+import { requireMovable, type Candidate } from '../../stages/sign/tag-hold.ts';
+import type { RecordedMove } from '../../stages/sign/tag-move.ts';
+import type { RunOptions } from '../state/context.ts';
 import { addPublication } from '../state/publications.ts';
 import { rememberCurrent, statedOf } from '../trust/standings.ts';
-import { unlimitedLease, withLease, type AcquireLease } from './lease.ts';
-import { manifestAt, standingOptions, type Manifested, type Signing } from './sign-at.ts';
+import { newestPage, type TagPlace } from '../trust/tag-history.ts';
+import { appendMove, confirmMove, type DecideMove } from './append-move.ts';
+import { unlimitedLease, withLease, type AcquireLease } from './publish-lease.ts';
+import { manifestAt, standingOptions, type Signing } from './sign-at.ts';
 import type { Target } from './targets.ts';
 
-/**
- * Returns the references. `images` are those of an index: registries can mount their blobs from there.
- */
-export async function promote(
-  context: Context,
-  what: Manifested,
-  targets: Target[],
-  acquireLease = unlimitedLease,
-  images: readonly Digest[] = [what.digest],
+interface MoveOptions {
+  acquireLease?: AcquireLease;
+  images?: readonly Digest[];
+}
+
+type Run = Pick<RunOptions, 'state' | 'progress' | 'signal'>;
+
+/** An image or an index, as a registry stores it. */
+export interface MovedManifest {
+  digest: Digest;
+  mediaType: string;
+  manifest: Uint8Array;
+}
+
+/** Checks before anything is pushed that no tag is held back from this image. Throws TAG_HELD, HISTORY_ALTERED. */
+export async function requireTagsMovable(
+  run: Run,
+  target: Target,
+  key: SigningKey,
+  image: Candidate,
+): Promise<void> {
+  const options = { ...optionsOf(run), key: key.public };
+  for (const place of placesIn(target)) {
+    const newest = await newestPage(place, options);
+    // The tag has moved to this image already, so publishing it again changes nothing.
+    if (newest?.latest.to === image.digest) continue;
+    requireMovable(place.reference, newest?.latest, image, nowSeconds());
+  }
+}
+
+/** For each tag of the target: a record, unless `decide` wants none. Throws what appendMove throws. */
+export async function recordMoves(
+  run: Run,
+  target: Target,
+  key: SigningKey,
+  decide: (reference: string) => DecideMove,
+): Promise<RecordedMove[]> {
+  const recorded: RecordedMove[] = [];
+  for (const place of placesIn(target)) {
+    const move = await appendMove(place, key, optionsOf(run), decide(place.reference));
+    if (move) recorded.push(move);
+  }
+  return recorded;
+}
+
+/** The record of a publication. A hold can have come since the check before the push. */
+export function publication(image: Candidate): (reference: string) => DecideMove {
+  return (reference) => (latest) => {
+    if (latest?.to === image.digest) return undefined;
+    requireMovable(reference, latest, image, nowSeconds());
+    return { to: image.digest, ...(image.lock && { lock: image.lock }), reason: 'published' };
+  };
+}
+
+/** Returns the references. `images` are those of an index: registries can mount their blobs from there. */
+export async function moveAllTags(
+  run: Run,
+  moved: MovedManifest,
+  targets: readonly Target[],
+  { acquireLease = unlimitedLease, images = [moved.digest] }: MoveOptions = {},
 ): Promise<string[]> {
-  for (const target of targets) await moveTags(context, what, target, acquireLease);
+  for (const target of targets) await moveTags(run, moved, target, acquireLease);
   const references = targets.flatMap(({ tags }) => tags.map(({ reference }) => reference));
-  for (const digest of images) await addPublication(context.state, digest, references);
+  for (const digest of images) await addPublication(run.state, digest, references);
   return references;
 }
 
-async function moveTags(
-  context: Context,
-  { digest, manifest, mediaType }: Manifested,
+/** Throws REGISTRY_INVALID if a tag does not point to the image afterwards. */
+export async function moveTags(
+  run: Pick<Run, 'progress' | 'signal'>,
+  image: MovedManifest,
   target: Target,
   acquireLease: AcquireLease,
 ): Promise<void> {
   const { client, repository } = target;
   for (const { tag, reference } of target.tags) {
-    await withLease(context, acquireLease, target, async (within) => {
-      if ((await within.client.headManifest(repository, tag)) === digest) return;
-      await within.client.putManifest(repository, tag, manifest, mediaType);
+    await withLease(run, acquireLease, target, async (within) => {
+      if ((await within.client.headManifest(repository, tag)) === image.digest) return;
+      await within.client.putManifest(repository, tag, image.manifest, image.mediaType);
     });
     const there = await client.getManifest(repository, tag);
-    if (there?.digest !== digest) {
+    if (there?.digest !== image.digest) {
       throw new MillinerError(
         'REGISTRY_INVALID',
         `${reference} names ${there?.digest ?? 'nothing'} after it was moved`,
         {
           hint: 'Find out who else publishes there: another publisher may have moved the tag at the same time.',
-          details: { reference, digest },
+          details: { reference, digest: image.digest },
         },
       );
     }
-    context.progress.step(`${reference} is ${digest}`);
+    run.progress.step(`${reference} is ${image.digest}`);
+  }
+}
+
+/** After the tags have moved: another publisher may have overwritten a record in the meantime. */
+export async function confirmMoves(
+  run: Run,
+  target: Target,
+  key: SigningKey,
+  recorded: readonly RecordedMove[],
+): Promise<void> {
+  for (const place of placesIn(target)) {
+    const move = recorded.find(({ reference }) => reference === place.reference);
+    if (move) await confirmMove(place, key, optionsOf(run), move);
   }
 }
 
@@ -55,10 +125,20 @@ async function moveTags(
  * Remembered after the tags have moved: the next verification here detects a rollback, and the next statement continues
  * from this number.
  */
-export async function rememberTags(context: Context, what: Manifested, targets: Target[], signing: Signing) {
-  const options = standingOptions(context, signing);
-  for (const target of targets) {
-    const stated = await statedOf(manifestAt(what, target), signing.layouts, options);
-    for (const { reference } of target.tags) await rememberCurrent(what.digest, reference, stated, options);
-  }
+export async function rememberTags(run: Run, moved: MovedManifest, target: Target, signing: Signing) {
+  const options = standingOptions(run, signing);
+  const stated = await statedOf(manifestAt(moved, target), signing.layouts, options);
+  for (const { reference } of target.tags) await rememberCurrent(moved.digest, reference, stated, options);
+}
+
+export function placesIn({ client, repository, tags }: Target): TagPlace[] {
+  return tags.map(({ tag, reference }) => ({ client, repository, tag, reference }));
+}
+
+export function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+function optionsOf({ state, progress, signal }: Run) {
+  return { state, signal, warn: (sentence: string) => progress.warn(sentence) };
 }

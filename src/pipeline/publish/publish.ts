@@ -4,9 +4,7 @@
  * it, and only then the tags move. After an interruption at any point, a tag points to the old image or to the complete
  * new one, and the next run reuses what is there.
  */
-import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { withLock } from '../../lib/host/locks.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { requirePassed, type Verdict } from '../../stages/boot/verdict.ts';
 import { readPrivateKey } from '../../stages/sign/key.ts';
@@ -20,11 +18,12 @@ import { layoutsOf, type Layout } from '../trust/fetch-signatures.ts';
 import { readKeyText } from '../trust/signer-key.ts';
 import type { Attached } from './attach.ts';
 import { sbomsOf } from './image-sbom.ts';
-import { promote, rememberTags } from './move-tags.ts';
+import { confirmMoves, moveAllTags, rememberTags, type MovedManifest } from './move-tags.ts';
+import { withImageLock } from './publish-lease.ts';
 import type { Tally } from './push.ts';
 import type { Evidence, Signing } from './sign-at.ts';
-import { signImageAt } from './sign-image-at.ts';
-import { indexOf, signIndexAt, type IndexPart } from './sign-index-at.ts';
+import { signImageAt, type SignedAt } from './sign-image-at.ts';
+import { indexOf, signIndexAt, type ArchImage } from './sign-index-at.ts';
 import { openTargets, type Target } from './targets.ts';
 
 export interface PublishOptions {
@@ -108,15 +107,10 @@ function missingArch(lead: ImageRecord, arch: string, other: ImageRecord | undef
 
 /** Runs fn while gc may not remove blobs, and no other run of this state signs one of the images. */
 export function inTurn<T>(context: Context, digests: readonly Digest[], fn: () => Promise<T>): Promise<T> {
-  const onWait = (who: string) => context.progress.step(`waiting for ${who}`);
   // In one order, so that two runs do not wait for each other.
-  const locks = digests.toSorted().map((digest) => {
-    return join(context.state, 'locks', `publish-${digest.replace('sha256:', '')}`);
-  });
-  const within = locks.reduceRight<() => Promise<T>>(
-    (inner, lock) => () => withLock(lock, 'exclusive', inner, { wait: true, signal: context.signal, onWait }),
-    fn,
-  );
+  const within = digests
+    .toSorted()
+    .reduceRight<() => Promise<T>>((inner, digest) => () => withImageLock(context, digest, inner), fn);
   return context.content.lease(within);
 }
 
@@ -126,13 +120,12 @@ async function publishImage(
   targets: Target[],
   signing: Signing,
 ): Promise<Published> {
-  const { image, evidence } = await partOf(context, record);
+  const { image, evidence } = await archImageOf(context, record);
   const signed = await signImageAt(context, image, evidence, targets, signing);
   // Checked again: the image may have been booted since, and failed.
   await passedVerdict(context, record);
-  const references = await promote(context, image, targets);
-  await rememberTags(context, image, targets, signing);
-  return { name: record.name, manifestDigest: image.digest, references, ...signed };
+  const published = await tagAll(context, image, targets, signing, signed);
+  return { name: record.name, manifestDigest: image.digest, ...published };
 }
 
 async function publishIndex(
@@ -141,21 +134,37 @@ async function publishIndex(
   targets: Target[],
   signing: Signing,
 ): Promise<Published> {
-  const parts: IndexPart[] = [];
-  for (const record of records) parts.push({ arch: record.arch, ...(await partOf(context, record)) });
-  const signed = await signIndexAt(context, parts, targets, signing);
+  const archImages: ArchImage[] = [];
+  for (const record of records)
+    archImages.push({ arch: record.arch, ...(await archImageOf(context, record)) });
+  const signed = await signIndexAt(context, archImages, targets, signing);
   for (const record of records) await passedVerdict(context, record);
-  const index = indexOf(parts);
-  const digests = parts.map(({ image }) => image.digest);
+  const index = indexOf(archImages);
+  const digests = archImages.map(({ image }) => image.digest);
   await writeIndexRecord(context.state, { digest: index.digest, images: digests });
-  const references = await promote(context, index, targets, undefined, digests);
-  await rememberTags(context, index, targets, signing);
-  const images = parts.map(({ arch, image }) => ({ arch, manifestDigest: image.digest }));
-  return { name: index.name, manifestDigest: index.digest, references, images, ...signed };
+  const published = await tagAll(context, index, targets, signing, signed, digests);
+  const images = archImages.map(({ arch, image }) => ({ arch, manifestDigest: image.digest }));
+  return { name: index.name, manifestDigest: index.digest, ...published, images };
+}
+
+async function tagAll(
+  context: Context,
+  moved: MovedManifest,
+  targets: Target[],
+  signing: Signing,
+  { moves, ...attached }: SignedAt,
+  images: readonly Digest[] = [moved.digest],
+): Promise<Attached & Tally & { references: string[] }> {
+  const references = await moveAllTags(context, moved, targets, { images });
+  for (const target of targets) {
+    await confirmMoves(context, target, signing.key, moves);
+    await rememberTags(context, moved, target, signing);
+  }
+  return { references, ...attached };
 }
 
 /** Called under the lock: the image may have been booted since, and the newest verdict is signed. */
-async function partOf(context: Context, record: ImageRecord): Promise<Omit<IndexPart, 'arch'>> {
+async function archImageOf(context: Context, record: ImageRecord): Promise<Omit<ArchImage, 'arch'>> {
   const verdict = await passedVerdict(context, record);
   const image = await readImage(context, record);
   const evidence: Evidence = { sboms: await sbomsOf(context, record), verdict };

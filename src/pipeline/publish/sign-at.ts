@@ -2,7 +2,7 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Verdict } from '../../stages/boot/verdict.ts';
 import type { SigningKey } from '../../stages/sign/key.ts';
-import { signImage, signIndex } from '../../stages/sign/sign-image.ts';
+import { signImage, signTags } from '../../stages/sign/sign-image.ts';
 import type { Standing } from '../../stages/sign/standing.ts';
 import type { Context } from '../state/context.ts';
 import type { Sboms } from '../state/received.ts';
@@ -30,7 +30,7 @@ export interface Evidence {
 }
 
 /** An image or an index, as a registry has it. */
-export type Manifested = Pick<StoredImage, 'name' | 'digest' | 'mediaType' | 'manifest' | 'epoch'>;
+export type Manifested = Pick<StoredImage, 'name' | 'digest' | 'mediaType' | 'manifest' | 'epoch' | 'lock'>;
 
 interface Signable extends Manifested {
   /** An index has none: its images have. */
@@ -53,10 +53,10 @@ export async function signAt(
   const place = manifestAt(what, target);
   const descriptor = { mediaType, digest, size: manifest.length };
   const references = target.tags.map(({ reference }) => reference);
-  const named = { references, standings: await standingsAt(context, what, target, signing), epoch };
+  const tagClaims = { references, standings: await standingsAt(context, what, target, signing), epoch };
   const signed = evidence
-    ? signImage(signing.key, { image: descriptor, ...evidence, ...named })
-    : signIndex(signing.key, { index: descriptor, ...named });
+    ? signImage(signing.key, { image: descriptor, ...evidence, ...tagClaims })
+    : signTags(signing.key, { image: descriptor, ...tagClaims });
   return attach(place, signing.key.public, signed, signing.layouts, tally);
 }
 
@@ -104,8 +104,8 @@ export function differs({ registry, repository }: Target, what: string): Milline
 }
 
 export function standingOptions(
-  { state, progress }: Context,
-  { key }: Signing,
+  { state, progress }: Pick<Context, 'state' | 'progress'>,
+  { key }: Pick<Signing, 'key'>,
 ): StandingOptions & { state: string } {
   return { key: key.public, state, warn: (sentence: string) => progress.warn(sentence) };
 }

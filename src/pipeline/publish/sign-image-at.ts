@@ -1,10 +1,12 @@
 /** Pushes an image to every target by digest, signs it, and verifies it there. No tag moves. */
+import type { RecordedMove } from '../../stages/sign/tag-move.ts';
 import type { Context } from '../state/context.ts';
 import type { StoredImage } from '../state/stored-image.ts';
 import { layouts } from '../trust/fetch-signatures.ts';
 import { statedOf } from '../trust/standings.ts';
 import type { Attached } from './attach.ts';
-import { unlimitedLease, withLease } from './lease.ts';
+import { unlimitedLease, withLease } from './publish-lease.ts';
+import { publication, recordMoves, requireTagsMovable } from './move-tags.ts';
 import { pushImage, type Tally } from './push.ts';
 import {
   attachedNames,
@@ -18,7 +20,12 @@ import {
 } from './sign-at.ts';
 import type { Target } from './targets.ts';
 
-/** Throws IMAGE_REVOKED, what registries throw, and what verification throws. */
+export interface SignedAt extends Attached, Tally {
+  /** Records of the tags' moves, which have yet to be made. */
+  moves: RecordedMove[];
+}
+
+/** A tag's move is recorded last. Throws TAG_HELD before anything is pushed, IMAGE_REVOKED, what registries throw, and what verification throws. */
 export async function signImageAt(
   context: Context,
   image: StoredImage,
@@ -26,12 +33,15 @@ export async function signImageAt(
   targets: Target[],
   signing: Signing,
   { acquireLease = unlimitedLease, isTagged = true } = {},
-): Promise<Attached & Tally> {
+): Promise<SignedAt> {
   const { progress } = context;
   const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
   const attached: Attached = { signatures: [], attestations: [] };
   const what = { ...image, evidence, isTagged };
-  for (const { client } of targets) await client.ping();
+  for (const target of targets) {
+    await target.client.ping();
+    if (isTagged) await requireTagsMovable(context, target, signing.key, image);
+  }
   for (const [index, target] of targets.entries()) {
     const place = `${target.registry}/${target.repository}`;
     progress.step(`pushing ${image.name} to ${place}`);
@@ -50,7 +60,12 @@ export async function signImageAt(
     await requireBlobs(image, target);
     await verifyAt(context, what, target, signing);
   }
-  return { ...attached, ...tally };
+  const moves: RecordedMove[] = [];
+  for (const target of isTagged ? targets : []) {
+    const record = (within: Target) => recordMoves(context, within, signing.key, publication(image));
+    moves.push(...(await withLease(context, acquireLease, target, record)));
+  }
+  return { ...attached, ...tally, moves };
 }
 
 async function requireBlobs({ config, layers }: StoredImage, target: Target): Promise<void> {

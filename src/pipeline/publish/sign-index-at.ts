@@ -8,9 +8,8 @@ import type { Context } from '../state/context.ts';
 import type { StoredImage } from '../state/stored-image.ts';
 import { layouts } from '../trust/fetch-signatures.ts';
 import { statedOf } from '../trust/standings.ts';
-import type { Attached } from './attach.ts';
-import { unlimitedLease, withLease } from './lease.ts';
-import type { Tally } from './push.ts';
+import { unlimitedLease, withLease } from './publish-lease.ts';
+import { publication, recordMoves, requireTagsMovable } from './move-tags.ts';
 import {
   attachedNames,
   manifestAt,
@@ -21,40 +20,41 @@ import {
   type Manifested,
   type Signing,
 } from './sign-at.ts';
-import { signImageAt } from './sign-image-at.ts';
+import { signImageAt, type SignedAt } from './sign-image-at.ts';
 import type { Target } from './targets.ts';
 
-export interface IndexPart {
+export interface ArchImage {
   arch: string;
   image: StoredImage;
   evidence: Evidence;
 }
 
 /** The index of these images, ready to be pushed. The same images give the same index. Throws INDEX_INVALID. */
-export function indexOf(parts: readonly Omit<IndexPart, 'evidence'>[]): Manifested {
-  const images = parts.map(({ arch, image: { digest, manifest } }) => ({
+export function indexOf(archImages: readonly Omit<ArchImage, 'evidence'>[]): Manifested {
+  const images = archImages.map(({ arch, image: { digest, manifest } }) => ({
     arch,
     manifestDigest: digest,
     manifestSize: manifest.length,
   }));
   const { bytes, digest, mediaType }: ImageIndex = archIndex(images);
-  const epoch = Math.max(...parts.map(({ image }) => image.epoch));
-  return { name: parts[0]!.image.name, digest, mediaType, manifest: bytes, epoch };
+  const epoch = Math.max(...archImages.map(({ image }) => image.epoch));
+  const { name, lock } = archImages[0]!.image;
+  return { name, digest, mediaType, manifest: bytes, epoch, lock };
 }
 
 /** Throws as signImageAt does. */
 export async function signIndexAt(
   context: Context,
-  parts: readonly IndexPart[],
+  archImages: readonly ArchImage[],
   targets: Target[],
   signing: Signing,
   acquireLease = unlimitedLease,
-): Promise<Attached & Tally> {
+): Promise<SignedAt> {
   const { progress } = context;
-  const what = { ...indexOf(parts), isTagged: true };
-  const sum = { signatures: [], attestations: [], uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
-  const signed: Attached & Tally = sum;
-  for (const { image, evidence, arch } of parts) {
+  const what = { ...indexOf(archImages), isTagged: true };
+  const signed = nothingSigned();
+  for (const target of targets) await requireTagsMovable(context, target, signing.key, what);
+  for (const { image, evidence, arch } of archImages) {
     progress.step(`${image.name} for ${arch}: ${image.digest}`);
     const options = { acquireLease, isTagged: false };
     addTo(signed, await signImageAt(context, image, evidence, targets, signing, options));
@@ -78,6 +78,10 @@ export async function signIndexAt(
     progress.step(`verifying the index of ${what.name} at ${target.registry}/${target.repository}`);
     await verifyAt(context, what, target, signing);
   }
+  for (const target of targets) {
+    const record = (within: Target) => recordMoves(context, within, signing.key, publication(what));
+    signed.moves.push(...(await withLease(context, acquireLease, target, record)));
+  }
   return signed;
 }
 
@@ -89,7 +93,13 @@ async function putIndex(
   await client.putManifest(repository, digest, manifest, mediaType);
 }
 
-export function addTo(sum: Attached & Tally, added: Attached & Tally): void {
+export function nothingSigned(): SignedAt {
+  const tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
+  return { signatures: [], attestations: [], ...tally, moves: [] };
+}
+
+export function addTo(sum: SignedAt, added: SignedAt): void {
+  sum.moves.push(...added.moves);
   sum.signatures.push(...added.signatures);
   sum.attestations.push(...added.attestations);
   for (const count of ['uploadedBytes', 'mountedBlobs', 'skippedBlobs'] as const) sum[count] += added[count];

@@ -27,8 +27,8 @@ export async function findRecords(state: string, image: string, arch?: string): 
   const records = await listRecords(state);
   const prefix = digestPrefix(image);
   const isOfArch = (record: ImageRecord) => arch === undefined || record.arch === arch;
-  const named = records.filter((record) => record.name === image && isOfArch(record));
-  if (named.length > 0) return named;
+  const ofName = records.filter((record) => record.name === image && isOfArch(record));
+  if (ofName.length > 0) return ofName;
   const index = prefix === undefined ? undefined : await findIndex(state, prefix);
   const isMeant = (record: ImageRecord) =>
     index?.images.includes(record.manifestDigest) === true ||

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { manifestType } from '../../lib/oci/descriptor.ts';
-import type { Digest } from '../../lib/oci/digest.ts';
+import { isDigest, type Digest } from '../../lib/oci/digest.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord } from './image-records.ts';
 
@@ -24,6 +24,8 @@ export interface StoredImage {
   /** Lowest first; each blob once. */
   layers: BlobDescriptor[];
   base: Digest | undefined;
+  /** Digest of the lock that it was built from. */
+  lock: Digest | undefined;
   /** Seconds since 1970: creation time in the image's configuration. */
   epoch: number;
 }
@@ -44,6 +46,7 @@ export async function readImage({ content }: Context, record: ImageRecord): Prom
     config,
     layers: unique,
     base: record.base,
+    lock: isDigest(record.lockDigest) ? record.lockDigest : undefined,
     epoch: record.epoch,
   };
 }

@@ -66,10 +66,10 @@ export const proofs: Record<
     const expected = { key, digest: image.digest };
     const attached = await fetchAttachment(image, 'sig');
     const signed = references.map((reference) => verifySignatures({ ...expected, reference }, attached));
-    const named = signed.map((one) => signatureProof('sig', one));
-    if (options.of === 'index') return { proved: named, recipes: [] };
+    const signatures = signed.map((one) => signatureProof('sig', one));
+    if (options.of === 'index') return { proved: signatures, recipes: [] };
     const envelopes = attachedEnvelopes(image.digest, await fetchAttachment(image, 'att'));
-    return proveClaims(named, expected, envelopes, options.revokedVerdicts);
+    return proveClaims(signatures, expected, envelopes, options.revokedVerdicts);
   },
   async bundle(image, key, references, { of, allowUnnamed, revokedVerdicts }) {
     const expected = { key, digest: image.digest };
@@ -78,9 +78,9 @@ export const proofs: Record<
     const signed = references.map((reference) =>
       verifyImageStatement({ ...expected, reference, allowUnnamed }, envelopes),
     );
-    const named = signed.map((one) => signatureProof('bundle', one));
-    if (of === 'index') return { proved: named, recipes: [] };
-    return proveClaims(named, expected, envelopes, revokedVerdicts);
+    const signatures = signed.map((one) => signatureProof('bundle', one));
+    if (of === 'index') return { proved: signatures, recipes: [] };
+    return proveClaims(signatures, expected, envelopes, revokedVerdicts);
   },
 };
 
@@ -90,17 +90,17 @@ export function signatureProof(layout: Proof['layout'], signed: string | undefin
 }
 
 function proveClaims(
-  named: readonly Proof[],
+  signatures: readonly Proof[],
   expected: ExpectedImage,
   envelopes: readonly FoundEnvelope[],
   revokedVerdicts: ReadonlySet<string>,
 ): Proved {
-  const { layout } = named[0]!;
+  const { layout } = signatures[0]!;
   const { packages, files } = verifySboms(expected, envelopes);
   const recipe = verifyVerdict(expected, envelopes, revokedVerdicts);
   return {
     proved: [
-      ...named,
+      ...signatures,
       { claim: 'sbom', layout, detail: `SPDX and CycloneDX, of ${packages} packages and ${files} files` },
       { claim: 'verdict', layout, detail: 'booted, and passed its checks' },
     ],

@@ -51,6 +51,15 @@ export function rememberTag(state: string, subject: Subject, seen: SeenTag): Pro
   return seenIn(state, 'tags', tagSchema).write(nameOf(subject), { ...subject, ...seen });
 }
 
+/** The newest record of a tag's history that this state has seen: its number, and the digest of the record. */
+export function seenMove(state: string, subject: Subject): Promise<SeenTag | undefined> {
+  return seenIn(state, 'history', tagSchema).read(nameOf(subject));
+}
+
+export function rememberMove(state: string, subject: Subject, seen: SeenTag): Promise<void> {
+  return seenIn(state, 'history', tagSchema).write(nameOf(subject), { ...subject, ...seen });
+}
+
 export async function seenRevocations(
   state: string,
   subject: Subject,
@@ -68,7 +77,7 @@ export function rememberRevocations(
 
 const nameOf = (subject: Subject) => hexOf(canonicalDigest(subject));
 
-function seenIn<T extends object>(state: string, kind: 'tags' | 'revoked', schema: z.ZodType<T>) {
+function seenIn<T extends object>(state: string, kind: 'tags' | 'history' | 'revoked', schema: z.ZodType<T>) {
   return new JsonStore<T>(join(state, 'statements', kind), {
     what: 'what was seen of a tag or an image',
     schema,

@@ -168,7 +168,7 @@ async function refuseOlder(
 }
 
 /** Writes to the state if this account may. A client without that right can verify nevertheless, and gets a warning. */
-async function rememberIfAllowed(
+export async function rememberIfAllowed(
   warn: (sentence: string) => void,
   remember: () => Promise<void>,
 ): Promise<void> {

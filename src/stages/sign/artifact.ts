@@ -41,6 +41,8 @@ const manifestSchema = z.object({
   schemaVersion: z.literal(2),
   artifactType: z.string().optional(),
   annotations: annotationsSchema,
+  /** Proves nothing, so a malformed one is not refused. A copy of the manifest needs its blob. */
+  config: descriptorSchema.optional().catch(undefined),
   layers: z.array(descriptorSchema).max(maxLayers),
 });
 

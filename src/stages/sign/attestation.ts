@@ -84,13 +84,16 @@ export function claimedType({ annotations }: Descriptor): string | undefined {
 
 /** Throws IMAGE_ALTERED if the manifest is invalid. */
 export function attachedEnvelopes(image: Digest, fetched: Fetched | undefined): FoundEnvelope[] {
-  const name = attachmentTag(image, 'att');
-  const layers = fetched ? readManifest(fetched.manifest, name).layers : [];
-  return layers.map((layer) => ({
+  return fetched ? layerEnvelopes(attachmentTag(image, 'att'), fetched) : [];
+}
+
+/** The envelopes in the layers of a manifest, in their order. Throws IMAGE_ALTERED if the manifest is invalid. */
+export function layerEnvelopes(name: string, fetched: Fetched): FoundEnvelope[] {
+  return readManifest(fetched.manifest, name).layers.map((layer) => ({
     name,
     predicateType: claimedType(layer),
     read: () => ({
-      ...readEnvelope(blobOf(fetched!, layer, name), refuseAltered(name)),
+      ...readEnvelope(blobOf(fetched, layer, name), refuseAltered(name)),
       keyHint: layer.annotations?.[keyHintAnnotation],
     }),
   }));

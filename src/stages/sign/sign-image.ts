@@ -41,39 +41,33 @@ export interface SignedImage {
   bundles: Artifact[];
 }
 
-/** An index needs neither SBOMs nor a verdict: its images have their own. */
-type SignIndexInput = Pick<SignInput, 'references' | 'standings' | 'epoch'> & {
-  /** Descriptor of the index. */
-  index: Descriptor;
-};
+/** What is signed of an index, and of a signed image that gets another tag, or an older one again. */
+export type TagSignInput = Pick<SignInput, 'image' | 'references' | 'standings' | 'epoch'>;
 
 /** The same input gives the same bytes. Throws VERDICT_MISSING: an image without a passed boot is not signed. */
-export function signImage(
-  key: SigningKey,
-  { image, references, sboms, verdict, standings, epoch }: SignInput,
-): SignedImage {
-  requireVerdict(verdict, image.digest);
-  const evidence = [
-    attest(key, image.digest, predicateTypes.spdx, sboms.spdx),
-    attest(key, image.digest, predicateTypes.cyclonedx, sboms.cyclonedx),
-    attest(key, image.digest, predicateTypes.verdict, testResult(verdict)),
-  ];
-  return signAll(key, image, evidence, { references, standings, epoch });
+export function signImage(key: SigningKey, { sboms, verdict, ...input }: SignInput): SignedImage {
+  const { digest } = input.image;
+  requireVerdict(verdict, digest);
+  return signClaims(key, input, [
+    attest(key, digest, predicateTypes.spdx, sboms.spdx),
+    attest(key, digest, predicateTypes.cyclonedx, sboms.cyclonedx),
+    attest(key, digest, predicateTypes.verdict, testResult(verdict)),
+  ]);
 }
 
-/** The same input gives the same bytes. */
-export function signIndex(key: SigningKey, { index, ...named }: SignIndexInput): SignedImage {
-  return signAll(key, index, [], named);
+/** An index needs no evidence: its images have their own. The caller has verified that this key has signed the image. */
+export function signTags(key: SigningKey, input: TagSignInput): SignedImage {
+  return signClaims(key, input, []);
 }
 
-function signAll(
+function signClaims(
   key: SigningKey,
-  { mediaType, digest, size }: Descriptor,
-  evidence: readonly Attestation[],
-  { references, standings, epoch }: Omit<SignIndexInput, 'index'>,
+  { image, references, standings, epoch }: TagSignInput,
+  more: readonly Attestation[],
 ): SignedImage {
+  const { mediaType, digest, size } = image;
   const subject: Descriptor = { mediaType, digest, size };
-  const claims = [...evidence, ...standings.map((standing) => attestStanding(key, digest, standing))];
+  const claims = [...more, ...standings.map((standing) => attestStanding(key, digest, standing))];
   const signatures = references.map((reference) => attestReference(key, digest, reference));
   return {
     signatures: references.map((reference) => signReference(key, digest, reference)),

@@ -18,8 +18,9 @@ export const predicateTypes = {
   spdx: 'https://spdx.dev/Document',
   cyclonedx: 'https://cyclonedx.org/bom',
   verdict: 'https://in-toto.io/attestation/test-result/v0.1',
-  /** Milliner's own: the image that a tag names now, and revocations. */
+  /** Milliner's own: the image that a tag names now, records of its moves, and revocations. */
   standing: 'https://milliner.io/attestation/tag/v1',
+  move: 'https://milliner.io/attestation/tag-move/v1',
   revocation: 'https://milliner.io/attestation/revocation/v1',
 } as const;
 
@@ -76,6 +77,28 @@ export function attest(
   return { predicateType, envelope: { payload, payloadType, signatures: [signature] } };
 }
 
+/** A statement with the sha256 digests of its subjects. */
+export interface SignedStatement extends Statement {
+  subjects: { digest: string | undefined; name: string | undefined }[];
+}
+
+/** Verifies that the envelope is by this key. Throws SIGNATURE_WRONG_KEY, IMAGE_ALTERED. */
+export function openSigned(key: PublicKey, envelope: Envelope, name: string): SignedStatement {
+  const refuse = refuseAltered(name);
+  const content = dsse.preAuthEncoding(envelope.payloadType, envelope.payload);
+  if (!envelope.signatures.some((signature) => isSignatureValid(key, content, signature))) {
+    if (envelope.keyHint !== key.hint) throw wrongKey(name);
+    throw refuse('is not what this key signed');
+  }
+  if (envelope.payloadType !== payloadType) throw refuse('holds something other than a statement');
+  const { subject, predicateType, predicate } = readJson(envelope.payload, statementSchema, refuse);
+  const subjects = subject.map((one) => ({
+    digest: one.digest['sha256'],
+    name: one.name ?? undefined,
+  }));
+  return { predicateType, predicate, digest: sha256Of(envelope.payload), subjects };
+}
+
 /**
  * Verifies that the envelope is by this key and about this image, and returns the statement. Throws
  * SIGNATURE_WRONG_KEY, IMAGE_ALTERED.
@@ -85,17 +108,9 @@ export function openEnvelope(
   envelope: Envelope,
   name: string,
 ): Statement {
-  const refuse = refuseAltered(name);
-  const content = dsse.preAuthEncoding(envelope.payloadType, envelope.payload);
-  if (!envelope.signatures.some((signature) => isSignatureValid(key, content, signature))) {
-    if (envelope.keyHint !== key.hint) throw wrongKey(name);
-    throw refuse('is not what this key signed');
-  }
-  if (envelope.payloadType !== payloadType) throw refuse('holds something other than a statement');
-  const { subject, predicateType, predicate } = readJson(envelope.payload, statementSchema, refuse);
+  const { subjects, ...statement } = openSigned(key, envelope, name);
   const hex = digest.slice('sha256:'.length);
-  const subjectOfImage = subject.find((one) => one.digest['sha256'] === hex);
-  if (!subjectOfImage) throw refuse('is about another image');
-  const id = sha256Of(envelope.payload);
-  return { predicateType, predicate, digest: id, subjectName: subjectOfImage.name ?? undefined };
+  const subjectOfImage = subjects.find((one) => one.digest === hex);
+  if (!subjectOfImage) throw refuseAltered(name)('is about another image');
+  return { ...statement, subjectName: subjectOfImage.name };
 }

@@ -14,17 +14,7 @@ const read = (path: string) => readFileSync(join(checkout, path), 'utf8');
 /** In this order: each may use what those before have made. */
 const pages = [
   'README.md',
-  ...[
-    'recipes',
-    'nightly',
-    'layers',
-    'booting',
-    'signing',
-    'images',
-    'queue',
-    'reports',
-    'storage',
-  ].map(
+  ...['recipes', 'nightly', 'layers', 'booting', 'signing', 'images', 'queue', 'reports', 'storage'].map(
     (name) => `docs/${name}.md`,
   ),
 ];

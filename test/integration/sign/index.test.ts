@@ -5,7 +5,7 @@ import type { Digest } from '../../../src/lib/oci/digest.ts';
 import { makeImageIndex, type IndexedImage } from '../../../src/lib/oci/image-index.ts';
 import { describe, toJson } from '../../../src/stages/sign/artifact.ts';
 import { mergeAttestations } from '../../../src/stages/sign/attestation.ts';
-import { signImage, signIndex } from '../../../src/stages/sign/sign-image.ts';
+import { signImage, signTags } from '../../../src/stages/sign/sign-image.ts';
 import { mergeSignatures } from '../../../src/stages/sign/simple-signing.ts';
 import { Shelf, type Image } from '../../helpers/signed-images.ts';
 
@@ -76,7 +76,7 @@ async function indexOf(tag: string, entries: Entry[], bytes?: Buffer): Promise<v
   const index = describe(indexType, bytes ?? made.bytes);
   await shelf.client.putManifest(shelf.repository, tag, bytes ?? made.bytes, indexType);
   const references = [shelf.reference(tag)];
-  const signed = signIndex(shelf.key, { index, references, standings: [], epoch });
+  const signed = signTags(shelf.key, { image: index, references, standings: [], epoch });
   await shelf.hang(
     { descriptor: index, references },
     {

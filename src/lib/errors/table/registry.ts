@@ -31,6 +31,14 @@ export const registry = {
     summary: 'the registry has no TLS that this host trusts, or redirects to plain HTTP',
     hint: 'Have its operator fix the certificate or the redirect. On a network where nobody can listen, allow plain HTTP with --plain-http.',
   },
+  TAG_HELD: {
+    summary: 'the tag is held, or was rolled back from this image or its lock, so nothing was moved',
+    hint: 'See milliner history REF --key FILE. Release a new lock, or lift the hold with milliner unhold REF --key FILE.',
+  },
+  HISTORY_MISSING: {
+    summary: 'the registry has no history of this tag by this key, or no record of an image to go back to',
+    hint: 'Check the reference and the key. Tags have a history from the first publish with Milliner 0.3 on. Name an image with --to DIGEST if the history has others.',
+  },
 } satisfies Rows;
 
 export const unsigned = {
@@ -65,6 +73,11 @@ export const altered = {
     summary:
       'the index of images for several architectures is not one that Milliner publishes: its form is another, or its images are of other platforms or recipes than it says',
     hint: 'Publish the images of all architectures again with milliner publish. For an index by others, verify the signature alone: --signature-only.',
+  },
+  HISTORY_ALTERED: {
+    summary:
+      'the history of a tag was changed: a record is damaged, missing, in another place, of another key, or older than what this host has seen',
+    hint: 'Find out who can write to the repository. Two publishers without a common queue can also overwrite a record. To begin a new history, delete the tag sha256-HEX.history of the error from the registry, and the file of this tag in statements/history of each state that publishes.',
   },
 } satisfies Rows;
 

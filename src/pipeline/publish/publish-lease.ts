@@ -1,0 +1,47 @@
+/** The right of a run to change what others can see: the lease of a job, which can end while a request is under way. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { withLock } from '../../lib/host/locks.ts';
+import { hexOf, type Digest } from '../../lib/oci/digest.ts';
+import type { RunOptions } from '../state/context.ts';
+import type { Target } from './targets.ts';
+
+/**
+ * Called before each change that others can see; throws if this run may not make it any more. The signal aborts when
+ * the lease ends, and another lease can be requested.
+ */
+export type AcquireLease = () => Promise<AbortSignal>;
+export const unlimitedLease: AcquireLease = async () => new AbortController().signal;
+
+/**
+ * Requests to a slow registry are repeated beyond the end of a lease. Abort them with the lease, and try again with a
+ * new one.
+ */
+export async function withLease<T>(
+  { signal }: Pick<RunOptions, 'signal'>,
+  acquireLease: AcquireLease,
+  target: Target,
+  change: (within: Target) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const lease = await acquireLease();
+    const client = target.client.under(signal ? AbortSignal.any([signal, lease]) : lease);
+    try {
+      return await change({ ...target, client });
+    } catch (error) {
+      if (!lease.aborted || signal?.aborted) throw error;
+    }
+  }
+}
+
+/** Runs fn while no other run of this state changes what is attached to the image. */
+export async function withImageLock<T>(
+  { state, progress, signal }: Pick<RunOptions, 'state' | 'progress' | 'signal'>,
+  digest: Digest,
+  fn: () => Promise<T>,
+): Promise<T> {
+  const locks = join(state, 'locks');
+  await mkdir(locks, { recursive: true, mode: 0o700 });
+  const onWait = (who: string) => progress.step(`waiting for ${who}`);
+  return withLock(join(locks, `publish-${hexOf(digest)}`), 'exclusive', fn, { wait: true, signal, onWait });
+}
