@@ -1,12 +1,13 @@
 import { Args } from '@oclif/core';
 import { archFlag } from '../cli/arch-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
-import { bootFailure, bootImage } from '../pipeline/instance/boot.ts';
+import { bootImage } from '../pipeline/instance/boot.ts';
+import { bootFailure, passedLines, withRetries } from '../pipeline/instance/boot-result.ts';
 
 export default class BootCommand extends MillinerCommand {
   static override summary = 'Boot an image in isolated containers and give a verdict';
   static override description =
-    "Starts as many instances as the recipe's test asks for, each on a throw-away snapshot, without network and within the recipe's limits; waits until each is ready, runs the checks, watches, and stops it. The verdict is kept by manifest digest: only what passed can be published.";
+    "Starts as many instances as the recipe's test asks for, each on a throw-away snapshot, without network and within the recipe's limits; waits until each is ready, runs the checks, watches, and stops it. With test.retries in the recipe, a boot that failed is repeated on a fresh snapshot, and the evidence of each attempt is kept. The verdict is kept by manifest digest: only what passed can be published.";
   static override examples = [
     '<%= config.bin %> boot demo-base',
     '<%= config.bin %> boot demo-mariadb --json',
@@ -23,12 +24,9 @@ export default class BootCommand extends MillinerCommand {
     return this.withContext(flags, async (context) => {
       const verdict = await bootImage(context, args.image, flags.arch);
       if (!verdict.passed) throw bootFailure(verdict);
-      for (const { check, instance, attempts } of verdict.checks) {
-        this.log(`passed  ${check} (instance ${instance}, attempt ${attempts})`);
-      }
-      this.log(`ready   after ${verdict.readySeconds} s`);
+      for (const line of passedLines(verdict)) this.log(line);
       this.log(verdict.manifestDigest);
-      return verdict;
+      return withRetries(verdict);
     });
   }
 }

@@ -9,6 +9,7 @@ import type { Digest } from '../lib/oci/digest.ts';
 import { maxManifestBytes } from '../lib/oci/descriptor.ts';
 import { digestSchema } from '../pipeline/state/received.ts';
 import { layouts } from '../pipeline/trust/fetch-signatures.ts';
+import { maxRetries } from '../stages/recipe/schema.ts';
 import { signedDigests, tagsOf } from './release-tags.ts';
 import { forged, peek, sealedSchema, type Claim, type Machines, type Sealed } from './sealed.ts';
 
@@ -55,6 +56,8 @@ const imageSchema = z.strictObject({
   verdict: digestSchema,
   packages: count,
   readySeconds: z.number().min(0).optional(),
+  /** How often it was booted again before it passed; absent where the first boot did. */
+  retries: z.int().min(1).max(maxRetries).optional(),
 });
 export type Built = z.infer<typeof imageSchema>;
 

@@ -3,7 +3,8 @@
  * output.
  */
 import { build } from '../pipeline/build/build.ts';
-import { bootFailure, bootRecorded } from '../pipeline/instance/boot.ts';
+import { bootFailure } from '../pipeline/instance/boot-result.ts';
+import { bootRecorded } from '../pipeline/instance/boot.ts';
 import { holdChain } from '../pipeline/lock/locked-chain.ts';
 import { sbomsOf } from '../pipeline/publish/image-sbom.ts';
 import { shareBytes, obtain, openExchange } from '../pipeline/state/blob-exchange.ts';
@@ -16,6 +17,7 @@ import {
   withBundle,
   type BundledRecipe,
 } from '../pipeline/transfer/recipe-bundle.ts';
+import { retriesOf } from '../stages/boot/attempts.ts';
 import { loadChain } from '../stages/recipe/load.ts';
 import type { Built } from './claims.ts';
 import type { Stage, StageJob } from './job.ts';
@@ -54,6 +56,7 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
   const verdict = known?.passed === true ? known : await bootRecorded(context, record);
   if (!verdict.passed) throw bootFailure(verdict, await shareBytes(context, bytesOf(verdict)));
   const sboms = await sbomsOf(context, record);
+  const retries = retriesOf(verdict);
   // Only an image that has booted leaves this machine.
   const records = await shareImage(context, record);
   return {
@@ -65,6 +68,7 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
     verdict: await shareBytes(context, bytesOf(verdict)),
     packages: record.packages.length,
     ...(verdict.readySeconds !== undefined && { readySeconds: verdict.readySeconds }),
+    ...(retries > 0 && { retries }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The digest of all inputs of an image. The same key means that there is nothing to build. */
 import { fileChecksum } from '../../lib/host/checksum.ts';
 import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
+import { annotatedTest } from '../../stages/image/image.ts';
 import { currentVersions } from '../../stages/image/tool-versions.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
 import type { Repository } from '../../stages/recipe/schema.ts';
@@ -18,7 +19,7 @@ export async function buildKeyOf(
   const { repos, install: _install, publish: _publish, from: _from, ...content } = recipe;
   return canonicalDigest({
     // As text, because its order matters: that of values to templates, that of the environment to the image.
-    recipe: JSON.stringify(content),
+    recipe: JSON.stringify({ ...content, test: content.test && annotatedTest(content.test) }),
     trust: await trustOf(repos),
     templates: recipe.files.map(({ template }) =>
       template === undefined ? '' : templates.get(template)!.text,

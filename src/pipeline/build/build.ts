@@ -6,7 +6,6 @@ import { withLock } from '../../lib/host/locks.ts';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { writeLayout } from '../../stages/image/oci-layout.ts';
-import type { Lock } from '../../stages/lock/lock-file.ts';
 import { loadChain } from '../../stages/recipe/load.ts';
 import { ensureBase } from '../base/ensure-base.ts';
 import { lockedChain } from '../lock/locked-chain.ts';
@@ -73,7 +72,7 @@ async function ensureImage(
       const isThere = there && isSame && (await isComplete(context, there));
       if (isThere) context.progress.step(`${name}: unchanged`);
       const record = isThere
-        ? await asLocked(context, there, locked.lock)
+        ? await asPlanned(context, there, locked)
         : await buildImage(context, { locked, arch, base, buildKey, ledger });
       await recordIds(context, locked.loaded, ledger, record);
       return record;
@@ -83,13 +82,24 @@ async function ensureImage(
 }
 
 /**
- * The image of a former lock that the present one leaves as it was. The record names the present one: the images of one
- * index are of one lock.
+ * The image of a former lock or recipe that the present ones leave as it was. The record names the present lock, because
+ * the images of one index are of one lock, and the present number of retries, which the image does not depend on.
  */
-async function asLocked(context: Context, there: ImageRecord, lock: Lock): Promise<ImageRecord> {
+async function asPlanned(
+  context: Context,
+  there: ImageRecord,
+  { lock, loaded: { recipe } }: LockedRecipe,
+): Promise<ImageRecord> {
   const arches = Object.keys(lock.arches);
-  if (there.lockDigest === lock.digest && isDeepStrictEqual(there.arches, arches)) return there;
-  return writeRecord(context.state, { ...there, lockDigest: lock.digest, arches });
+  const test = { ...there.test, retries: recipe.test?.retries };
+  const planned = { lockDigest: lock.digest, arches, test };
+  const {
+    lockDigest,
+    arches: known,
+    test: { retries },
+  } = there;
+  if (isDeepStrictEqual([lockDigest, known, retries], [lock.digest, arches, test.retries])) return there;
+  return writeRecord(context.state, { ...there, ...planned });
 }
 
 /** Writers of one layout take turns, because each reads the index and writes it back with its tag. */

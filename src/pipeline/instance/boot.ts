@@ -1,12 +1,19 @@
-/** For `boot`: tests several instances of an image at once, each on its own tree. Their results make the verdict. */
+/**
+ * For `boot`: tests several instances of an image at once, each on its own tree, and again where the recipe allows
+ * retries. Their results make the verdict.
+ */
 import { release } from 'node:os';
 import { findRuntime } from '../../lib/container/runtime.ts';
-import { MillinerError } from '../../lib/errors/error.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
-import type { Digest } from '../../lib/oci/digest.ts';
+import { canRetry, failedAttemptOf } from '../../stages/boot/attempts.ts';
 import { checkInotify } from '../../stages/boot/inotify.ts';
 import { testInstance } from '../../stages/boot/test-instance.ts';
-import { makeVerdict, type InstanceOutcome, type Verdict } from '../../stages/boot/verdict.ts';
+import {
+  makeVerdict,
+  type FailedAttempt,
+  type InstanceOutcome,
+  type Verdict,
+} from '../../stages/boot/verdict.ts';
 import { holdToDigest } from '../base/hold-to-digest.ts';
 import type { Context } from '../state/context.ts';
 import { findRecord } from '../state/find-image.ts';
@@ -25,6 +32,22 @@ export async function bootImage(context: Context, image: string, arch?: string):
 
 /** As bootImage, for a record that was read before: another image of its name may have been built since. */
 export async function bootRecorded(context: Context, record: ImageRecord): Promise<Verdict> {
+  const { retries = 0 } = record.test;
+  let failed: FailedAttempt[] = [];
+  let verdict = await bootOnce(context, record, failed);
+  while (failed.length < retries && canRetry(verdict)) {
+    const codes = [...new Set(verdict.causes.map(({ code }) => code))].join(', ');
+    const turn = `retry ${failed.length + 1} of ${retries}`;
+    context.progress.warn(`${record.name} did not pass (${codes}): ${turn} on a fresh tree`);
+    failed = [...failed, failedAttemptOf(verdict)];
+    verdict = await bootOnce(context, record, failed);
+  }
+  await writeVerdict(context.state, verdict);
+  return verdict;
+}
+
+/** Throws what concerns the host, and not the image: that is no reason for a retry. */
+async function bootOnce(context: Context, record: ImageRecord, failed: FailedAttempt[]): Promise<Verdict> {
   const { name, manifestDigest, test, arch } = record;
   await holdToDigest(context, record);
   const host = { runtime: await findRuntime(), kernel: release(), architecture: arch };
@@ -37,27 +60,7 @@ export async function bootRecorded(context: Context, record: ImageRecord): Promi
     bootOne(context, record, number, signal),
   );
   const finished = new Date().toISOString();
-  const verdict = makeVerdict({ name, manifestDigest, plan: test, host, started, finished }, outcomes);
-  await writeVerdict(context.state, verdict);
-  return verdict;
-}
-
-/** The error carries the whole verdict, or the digest of the stored one, because its evidence may be long. */
-export function bootFailure(verdict: Verdict, storedVerdict?: Digest): MillinerError {
-  const words = verdict.causes.map(
-    ({ code, message, instance }) => `${code} (instance ${instance}): ${message}`,
-  );
-  return new MillinerError('BOOT_FAILED', `${verdict.name} did not pass:\n${words.join('\n')}`, {
-    details:
-      storedVerdict === undefined
-        ? { ...verdict }
-        : {
-            passed: false,
-            manifestDigest: verdict.manifestDigest,
-            causes: verdict.causes,
-            verdict: storedVerdict,
-          },
-  });
+  return makeVerdict({ name, manifestDigest, plan: test, host, started, finished }, outcomes, failed);
 }
 
 async function bootOne(

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { readConfig, readManifest } from '../../stages/image/foreign-image.ts';
-import { testAnnotation, titleLabel, type ImageLayer } from '../../stages/image/image.ts';
+import { annotatedTest, testAnnotation, titleLabel, type ImageLayer } from '../../stages/image/image.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord } from './image-records.ts';
 
@@ -23,7 +23,7 @@ export async function differsFromManifest(
     configDigest: [said.config.digest, record.configDigest],
     layers: [identities(image.layers), identities(record.layers)],
     config: [plain(image.config), plain({ ...record.config, labels })],
-    test: [plain(jsonOf(annotations?.[testAnnotation])), plain(record.test)],
+    test: [plain(jsonOf(annotations?.[testAnnotation])), plain(annotatedTest(record.test))],
   };
   return Object.entries(fields).find(([, [there, here]]) => !isDeepStrictEqual(there, here))?.[0];
 }

@@ -1,7 +1,7 @@
 /** What another machine may say of an image: whole and of its form, or nothing. */
 import { describe, expect, test } from 'vitest';
 import { testSchema } from '../../stages/recipe/schema.ts';
-import { parseRecord, parseSboms, parseVerdict } from './received.ts';
+import { parseRecord, parseSboms } from './received.ts';
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
 const plan = { ...testSchema.parse({}), init: true };
@@ -26,20 +26,6 @@ const record = {
   tree: digest('7'),
   report: { normalised: [], removedKeys: [], state: [], verification: [], warnings: [], log: [] },
 };
-const verdict = {
-  name: 'hat',
-  manifestDigest: digest('3'),
-  passed: true,
-  causes: [],
-  checks: [{ check: 'tcp 80', instance: 1, passed: true, attempts: 1, seconds: 0.1 }],
-  failedUnits: [],
-  journalErrors: [],
-  instances: [{ instance: 1, failedUnits: [], restartedUnits: [], journalErrors: [], oomKills: 0, log: [] }],
-  plan,
-  host: { runtime: 'runc 1.1', kernel: '6.1', architecture: 'x86_64' },
-  started: '2026-11-29T00:00:00.000Z',
-  finished: '2026-11-29T00:00:10.000Z',
-};
 const sboms = {
   spdx: { spdxVersion: 'SPDX-2.3', documentNamespace: 'https://example.com/1', packages: [{}], SPDXID: 'x' },
   cyclonedx: { bomFormat: 'CycloneDX', specVersion: '1.6', serialNumber: 'urn:uuid:1', components: [{}] },
@@ -48,7 +34,6 @@ const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
 
 test('what Milliner writes is taken as it is', () => {
   expect(parseRecord(bytes(record))).toEqual(record);
-  expect(parseVerdict(bytes(verdict))).toEqual(verdict);
   expect(parseSboms(bytes(sboms))).toEqual(sboms);
 });
 
@@ -86,23 +71,6 @@ describe('a record', () => {
   test.each(changes)('%s', (_name, change) => refuses(parseRecord, bytes({ ...record, ...change })));
 });
 
-describe('a verdict', () => {
-  const changes: [string, Change][] = [
-    ['that passed with a cause', { causes: [{ code: 'exited', message: '', instance: 1 }] }],
-    ['that passed with a failed check', { checks: [{ ...verdict.checks[0], passed: false }] }],
-    ['that passed without an instance', { instances: [] }],
-    ['that passed with fewer instances than its plan', { plan: { ...plan, instances: 2 } }],
-    ['of a cause that there is not', { causes: [{ code: 'fine', message: '', instance: 1 }], passed: false }],
-    ['that passed as a word', { passed: 'true' }],
-    ['of no time', { finished: 'yesterday' }],
-  ];
-  test.each(changes)('%s', (_name, change) => refuses(parseVerdict, bytes({ ...verdict, ...change })));
-  test('that failed is one', () => {
-    const failed = { ...verdict, passed: false, causes: [{ code: 'exited', message: 'x', instance: 1 }] };
-    expect(parseVerdict(bytes(failed))).toEqual(failed);
-  });
-});
-
 test.each([
   ['no JSON', Buffer.from('{')],
   ['bytes', Buffer.from([0xff, 0xfe])],
@@ -110,7 +78,7 @@ test.each([
   ['null', bytes(null)],
   ['a prototype', Buffer.from('{"__proto__": {"name": "hat"}}')],
 ])('%s is none of them', (_name, from) => {
-  for (const parse of [parseRecord, parseVerdict, parseSboms]) refuses(parse, from);
+  for (const parse of [parseRecord, parseSboms]) refuses(parse, from);
 });
 
 test.each([

@@ -1,13 +1,11 @@
 /**
- * Schemas of data from other machines by way of the exchange: records of images, verdicts, bills of materials. They are
+ * Schemas of data from other machines by way of the exchange: records of images, bills of materials. They are
  * not trusted: each has a schema and a bound, and what the receiver can check itself is not taken from them.
  */
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { arches } from '../../lib/host/arch.ts';
 import { isDigest, type Digest } from '../../lib/oci/digest.ts';
-import type { Verdict } from '../../stages/boot/verdict.ts';
-import { causeCodes } from '../../stages/boot/verdict.ts';
 import { idsSchema } from '../../stages/lock/id-ledger.ts';
 import { testSchema, type TestPlan } from '../../stages/recipe/schema.ts';
 import type { CycloneDxDocument } from '../../stages/sign/cyclonedx.ts';
@@ -27,12 +25,12 @@ export const digestSchema = z.custom<Digest>((value) => typeof value === 'string
   error: 'a sha256 digest',
 });
 
-const name = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/);
-const short = z.string().max(4096);
+export const recipeName = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/);
+export const short = z.string().max(4096);
 const path = z.string().max(16_384);
-const strings = z.array(z.string().max(65_536)).max(1_000_000);
+export const strings = z.array(z.string().max(65_536)).max(1_000_000);
 const map = z.record(z.string().max(4096), z.string().max(65_536));
-const count = z.int().min(0);
+export const count = z.int().min(0);
 
 const layer = z.strictObject({
   mediaType: short,
@@ -45,7 +43,7 @@ const layer = z.strictObject({
 });
 
 /** As a build completes it: `init` has a value. */
-const testPlan = testSchema.pipe(
+export const testPlan = testSchema.pipe(
   z.custom<TestPlan & { init: boolean }>((test) => typeof (test as TestPlan).init === 'boolean'),
 );
 
@@ -86,7 +84,7 @@ const report = z.strictObject({
 
 const recordSchema = z.strictObject({
   version: z.int(),
-  name,
+  name: recipeName,
   arch: z.enum(arches),
   arches: z.array(z.enum(arches)).min(1).max(arches.length),
   buildKey: digestSchema,
@@ -111,64 +109,10 @@ const recordSchema = z.strictObject({
 
 /** Throws EXCHANGE_INVALID. */
 export function parseRecord(bytes: Buffer): ImageRecord {
-  const record: ImageRecord = parse('record of an image', recordSchema, bytes);
+  const record: ImageRecord = parseReceived('record of an image', recordSchema, bytes);
   // The snapshot's name must be the one that its image has. A record could otherwise claim the tree of another image.
   if (record.snapshot === `${record.name}@${record.manifestDigest}`) return record;
   throw invalid('record of an image', `snapshot: ${record.snapshot} is not its own`);
-}
-
-const cause = z.strictObject({
-  code: z.enum(causeCodes),
-  message: z.string().max(65_536),
-  instance: z.int(),
-});
-const journal = z.array(z.strictObject({ unit: short, message: z.string().max(65_536) })).max(100_000);
-const check = z.strictObject({
-  check: z.string().max(65_536),
-  instance: z.int(),
-  passed: z.boolean(),
-  attempts: count,
-  seconds: z.number(),
-  problem: z.string().max(65_536).exactOptional(),
-});
-const instance = z.strictObject({
-  instance: z.int(),
-  readySeconds: z.number().exactOptional(),
-  failedUnits: strings,
-  restartedUnits: strings,
-  journalErrors: journal,
-  journalProblem: z.string().max(65_536).exactOptional(),
-  peakMemory: count.exactOptional(),
-  oomKills: count,
-  exitCode: z.int().exactOptional(),
-  stopSeconds: z.number().exactOptional(),
-  log: strings,
-});
-const verdictSchema = z.strictObject({
-  name,
-  manifestDigest: digestSchema,
-  passed: z.boolean(),
-  causes: z.array(cause).max(10_000),
-  checks: z.array(check).max(10_000),
-  readySeconds: z.number().exactOptional(),
-  failedUnits: strings,
-  journalErrors: journal,
-  peakMemory: count.exactOptional(),
-  instances: z.array(instance).max(100),
-  plan: testPlan,
-  host: z.strictObject({ runtime: short, kernel: short, architecture: short }),
-  started: z.iso.datetime(),
-  finished: z.iso.datetime(),
-});
-
-/** Throws EXCHANGE_INVALID, also for a verdict that says passed and reports a failure. */
-export function parseVerdict(bytes: Buffer): Verdict {
-  const verdict: Verdict = parse('verdict', verdictSchema, bytes);
-  const { causes, checks, instances, plan } = verdict;
-  const isSound =
-    causes.length === 0 && checks.every(({ passed }) => passed) && instances.length === plan.instances;
-  if (verdict.passed && !isSound) throw invalid('verdict', 'passed: the details of the boot contradict it');
-  return verdict;
 }
 
 const sbomsSchema = z.strictObject({
@@ -187,10 +131,11 @@ const sbomsSchema = z.strictObject({
 
 /** Throws EXCHANGE_INVALID. */
 export function parseSboms(bytes: Buffer): Sboms {
-  return parse('pair of bills of materials', sbomsSchema, bytes);
+  return parseReceived('pair of bills of materials', sbomsSchema, bytes);
 }
 
-function parse<T>(what: string, schema: z.ZodType<T>, bytes: Buffer): T {
+/** Throws EXCHANGE_INVALID. */
+export function parseReceived<T>(what: string, schema: z.ZodType<T>, bytes: Buffer): T {
   let json: unknown;
   try {
     json = JSON.parse(bytes.toString('utf8'));

@@ -2,6 +2,7 @@
  * What a client that trusts one key can prove of an image or an index in a registry, from the bytes that the registry
  * returns: in each layout a signature, and of an image its bills of materials and its passed verdict.
  */
+import { afterRetries } from '../../stages/boot/attempts.ts';
 import { attachedEnvelopes, type FoundEnvelope } from '../../stages/sign/attestation.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';
 import { bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
@@ -15,6 +16,8 @@ export interface Proof {
   layout: Layout | 'lookaside' | 'any';
   /** What the proof says, shown to people. */
   detail: string;
+  /** Of a verdict that passed only when the image was booted again. */
+  retries?: number;
 }
 
 interface ProofOptions {
@@ -97,12 +100,13 @@ function proveClaims(
 ): Proved {
   const { layout } = signatures[0]!;
   const { packages, files } = verifySboms(expected, envelopes);
-  const recipe = verifyVerdict(expected, envelopes, revokedVerdicts);
+  const { recipe, retries } = verifyVerdict(expected, envelopes, revokedVerdicts);
+  const detail = `booted, and passed its checks${afterRetries(retries)}`;
   return {
     proved: [
       ...signatures,
       { claim: 'sbom', layout, detail: `SPDX and CycloneDX, of ${packages} packages and ${files} files` },
-      { claim: 'verdict', layout, detail: 'booted, and passed its checks' },
+      { claim: 'verdict', layout, detail, ...(retries > 0 && { retries }) },
     ],
     recipes: recipe === undefined ? [] : [recipe],
   };

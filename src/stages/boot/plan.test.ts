@@ -9,3 +9,15 @@ test.each([
 ])('check %j', (check, text) => {
   expect(testSchema.parse({ checks: [check] }).checks.map(describeCheck)).toEqual([text]);
 });
+
+test.each([
+  [{}, true],
+  [{ retries: 0 }, true],
+  [{ retries: 5 }, true],
+  [{ retries: 6 }, false],
+  [{ retries: -1 }, false],
+  [{ retries: 0.5 }, false],
+  [{ retries: '1' }, false],
+])('a test with %j is valid: %s', (plan, isValid) => {
+  expect(testSchema.safeParse(plan).success).toBe(isValid);
+});

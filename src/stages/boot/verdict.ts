@@ -64,6 +64,18 @@ export interface InstanceReport {
   log: string[];
 }
 
+/** A boot that failed before the image was booted again. Its lists are bounded. */
+export interface FailedAttempt {
+  /** ISO 8601. */
+  started: string;
+  finished: string;
+  causes: Cause[];
+  /** Those that failed. */
+  checks: CheckResult[];
+  /** Those with a cause. */
+  instances: InstanceReport[];
+}
+
 export interface Verdict {
   name: string;
   manifestDigest: string;
@@ -80,9 +92,11 @@ export interface Verdict {
   plan: TestPlan & { init: boolean };
   /** The host of the test. */
   host: { runtime: string; kernel: string; architecture: string };
-  /** ISO 8601. */
+  /** ISO 8601. Of the last boot. */
   started: string;
   finished: string;
+  /** Earlier boots, in their order; absent where the first one decided. */
+  failedAttempts?: FailedAttempt[];
 }
 
 export interface InstanceOutcome {
@@ -97,7 +111,11 @@ export type VerdictInput = Pick<
 >;
 
 /** Combines the outcomes of the instances: the image passed if none of them has a cause. */
-export function makeVerdict(input: VerdictInput, outcomes: InstanceOutcome[]): Verdict {
+export function makeVerdict(
+  input: VerdictInput,
+  outcomes: InstanceOutcome[],
+  failedAttempts: FailedAttempt[] = [],
+): Verdict {
   const reports = outcomes.map(({ report }) => report);
   const causes = outcomes.flatMap((one) => one.causes);
   const ready = reports.map(({ readySeconds }) => readySeconds);
@@ -112,6 +130,7 @@ export function makeVerdict(input: VerdictInput, outcomes: InstanceOutcome[]): V
     journalErrors: reports.flatMap(({ journalErrors }) => journalErrors),
     ...(peaks.length > 0 && { peakMemory: Math.max(...peaks) }),
     instances: reports,
+    ...(failedAttempts.length > 0 && { failedAttempts }),
   };
 }
 

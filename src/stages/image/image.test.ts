@@ -41,6 +41,14 @@ test("a base's title and version are its own, its other labels are handed on", (
   });
 });
 
+test('how often a boot is repeated does not change the digest, and all else of a test does', () => {
+  const digestOf = (plan: { retries?: number; settle?: string }) =>
+    makeImage({ test: plan, name: 'product', arch: 'x86_64', epoch: 0, config: plain, layers: [] })
+      .manifestDigest;
+  expect(digestOf({ settle: '1s', retries: 5 })).toBe(digestOf({ settle: '1s' }));
+  expect(digestOf({ settle: '2s' })).not.toBe(digestOf({ settle: '1s' }));
+});
+
 test('a new entrypoint drops the command of the base, an empty one both', () => {
   const base = { ...plain, entrypoint: ['/bin/a'], cmd: ['b'] };
   expect(inheritConfig(base, plain)).toMatchObject({ entrypoint: ['/bin/a'], cmd: ['b'] });

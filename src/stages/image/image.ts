@@ -49,7 +49,7 @@ export interface ImageInput {
   layers: ImageLayer[];
   base?: { name: string; digest: string } | undefined;
   /** The test plan of the image, so that it can be tested without the recipe. */
-  test: object;
+  test: { retries?: number | undefined };
 }
 
 export interface ImageBytes {
@@ -67,6 +67,14 @@ const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 export const testAnnotation = 'io.milliner.test';
 export const titleLabel = 'org.opencontainers.image.title';
 const versionLabel = 'org.opencontainers.image.version';
+
+/** How often a boot is repeated changes nothing in the image, so it must not change the digest. */
+export function annotatedTest<T extends { retries?: number | undefined }>({
+  retries: _retries,
+  ...test
+}: T): Omit<T, 'retries'> {
+  return test;
+}
 
 /**
  * A child inherits the base's settings unless it sets its own. A new entrypoint drops the base's command. Title and
@@ -143,7 +151,7 @@ function annotationsOf({ name, release, epoch, config, base, test }: ImageInput)
     ...(release !== undefined && { [versionLabel]: release }),
     ...Object.fromEntries(standard),
     'org.opencontainers.image.created': isoTime(epoch),
-    [testAnnotation]: JSON.stringify(test),
+    [testAnnotation]: JSON.stringify(annotatedTest(test)),
     ...(base && {
       'org.opencontainers.image.base.name': base.name,
       'org.opencontainers.image.base.digest': base.digest,

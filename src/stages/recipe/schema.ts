@@ -143,6 +143,9 @@ const ready = z
     error: 'give one of unit, notify, exit',
   });
 
+/** Bounds the time that an image which never boots takes from a night. */
+export const maxRetries = 5;
+
 export const testSchema = z
   .strictObject({
     init: z.boolean().optional(),
@@ -153,6 +156,8 @@ export const testSchema = z
     stop: z.strictObject({ timeout: duration.default('30s') }).prefault({}),
     allow: z.strictObject({ units: z.array(unitName).default([]) }).prefault({}),
     instances: z.int().min(1).max(100).default(1),
+    /** How often a failed boot is repeated, on a fresh tree; 0 where it is absent, as in records of older builds. */
+    retries: z.int().min(0).max(maxRetries).optional(),
   })
   .refine(({ init, ready: { unit } }) => init !== false || unit === undefined, {
     error: 'without init there are no units',

@@ -13,6 +13,8 @@ export interface SignedVerdict {
   passed: boolean;
   checks: readonly { check: unknown; instance: unknown; passed: boolean }[];
   plan: unknown;
+  /** Earlier boots that failed; why is in them. */
+  failedAttempts?: readonly object[];
 }
 
 export function testResult(verdict: SignedVerdict): object {
@@ -33,29 +35,53 @@ export function testResult(verdict: SignedVerdict): object {
     ],
     passedTests: names(true),
     failedTests: names(false),
+    attempts: attemptsOf(verdict),
     verdict,
   };
 }
+
+const attemptsOf = ({ failedAttempts = [] }: { failedAttempts?: readonly unknown[] | undefined }) =>
+  failedAttempts.length + 1;
 
 function nameOf({ check, instance }: SignedVerdict['checks'][number]): string {
   const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
   return `${text(check)} (instance ${text(instance)})`;
 }
 
+/** A bound for versions of Milliner that allow more retries than this one. */
+const maxSignedAttempts = 100;
+
 const passedSchema = z.object({
   result: z.literal('PASSED'),
   failedTests: z.array(z.string()).max(0),
+  /** Absent in verdicts of versions that did not repeat a boot. */
+  attempts: z.int().min(1).max(maxSignedAttempts).optional(),
   verdict: z.object({
     name: z.string().max(1000).optional(),
     manifestDigest: z.string(),
     passed: z.literal(true),
+    failedAttempts: z
+      .array(z.object({ causes: z.array(z.object({ code: z.string().max(1000) })).min(1) }))
+      .max(maxSignedAttempts - 1)
+      .optional(),
   }),
 });
 
-/** Returns the name of the recipe, if the verdict has it. Throws VERDICT_MISSING. */
-export function requirePassedResult(predicate: unknown, digest: Digest): string | undefined {
+export interface PassedResult {
+  /** The name of the recipe, if the verdict has it. */
+  recipe: string | undefined;
+  /** How often the image was booted again before it passed. */
+  retries: number;
+}
+
+/** Throws VERDICT_MISSING, also for a number of attempts that its list contradicts. */
+export function requirePassedResult(predicate: unknown, digest: Digest): PassedResult {
   const result = passedSchema.safeParse(predicate);
-  if (result.success && result.data.verdict.manifestDigest === digest) return result.data.verdict.name;
-  const reason = result.success ? 'is of another image' : 'does not say that it passed';
-  throw new MillinerError('VERDICT_MISSING', `the signed boot verdict of ${digest} ${reason}`);
+  const refused = (reason: string) =>
+    new MillinerError('VERDICT_MISSING', `the signed boot verdict of ${digest} ${reason}`);
+  if (!result.success) throw refused('does not say that it passed');
+  const { attempts = 1, verdict } = result.data;
+  if (verdict.manifestDigest !== digest) throw refused('is of another image');
+  if (attempts !== attemptsOf(verdict)) throw refused('does not list each attempt to boot it');
+  return { recipe: verdict.name, retries: attempts - 1 };
 }

@@ -8,7 +8,7 @@ import { requireIdentity } from './identity.ts';
 import { referenceOf } from './reference-claim.ts';
 import type { ExpectedImage, ExpectedReference } from './simple-signing.ts';
 import { openEnvelope, predicateTypes, type Statement } from './statement.ts';
-import { requirePassedResult } from './test-result.ts';
+import { requirePassedResult, type PassedResult } from './test-result.ts';
 
 const spdxSchema = z.object({
   spdxVersion: z.string().regex(/^SPDX-2\.[0-9]$/),
@@ -99,21 +99,21 @@ function readCycloneDx(predicate: unknown, name: string): Pick<Listed, 'packages
 }
 
 /**
- * Returns the name of the recipe, if the verdict has it. `revoked`: digests of verdicts that were revoked. Throws VERDICT_MISSING, VERDICT_REVOKED, SIGNATURE_WRONG_KEY,
+ * `revoked`: digests of verdicts that were revoked. Throws VERDICT_MISSING, VERDICT_REVOKED, SIGNATURE_WRONG_KEY,
  * IMAGE_ALTERED.
  */
 export function verifyVerdict(
   expected: ExpectedImage,
   envelopes: readonly FoundEnvelope[],
   revoked: ReadonlySet<string> = new Set(),
-): string | undefined {
+): PassedResult {
   const read = ({ predicate, digest }: Statement) => {
-    const recipe = requirePassedResult(predicate, expected.digest);
+    const passed = requirePassedResult(predicate, expected.digest);
     if (revoked.has(digest))
       throw new MillinerError('VERDICT_REVOKED', `the boot verdict of ${expected.digest} was revoked`);
-    return { recipe };
+    return passed;
   };
-  return readAttested(expected, envelopes, predicateTypes.verdict, read, 'signed boot verdict').recipe;
+  return readAttested(expected, envelopes, predicateTypes.verdict, read, 'signed boot verdict');
 }
 
 export function readAttested<Found>(

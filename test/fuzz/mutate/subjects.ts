@@ -6,6 +6,7 @@ import { imageSubjects } from './subjects.images.ts';
 import { layerSubjects } from './subjects.layers.ts';
 import { metadataSubjects } from './subjects.metadata.ts';
 import { packageSubjects } from './subjects.packages.ts';
+import { verdictSubjects } from './subjects.verdicts.ts';
 
 export const subjects: Readonly<Record<string, Subject>> = {
   ...packageSubjects,
@@ -14,4 +15,5 @@ export const subjects: Readonly<Record<string, Subject>> = {
   ...databaseSubjects,
   ...imageSubjects,
   ...documentSubjects,
+  ...verdictSubjects,
 };

@@ -78,8 +78,12 @@ async function build({ name, recipe }: Variant): Promise<string> {
   return (await milliner<{ manifestDigest: string }>(['build', path], 0)).manifestDigest;
 }
 
+/** What `boot` answers. */
+type Answer = Verdict & { retries: number };
+
 /** The verdict of that digest, which must be what the command has answered. */
-async function expectKept(digest: string, verdict: Verdict): Promise<void> {
+async function expectKept(digest: string, { retries, ...verdict }: Answer): Promise<void> {
+  expect(retries).toBe(0);
   expect(verdict.manifestDigest).toBe(digest);
   const path = join(state, 'verdicts', `${digest.replace('sha256:', '')}.json`);
   expect(existsSync(path)).toBe(true);
@@ -89,7 +93,7 @@ async function expectKept(digest: string, verdict: Verdict): Promise<void> {
 describe.concurrent('broken', () => {
   test.each(sample(broken))('$name: $cause', async ({ cause, ...variant }) => {
     const digest = await build(variant);
-    const { error } = await milliner<{ error: { code: string; details: Verdict } }>(
+    const { error } = await milliner<{ error: { code: string; details: Answer } }>(
       ['boot', variant.name],
       11,
     );
@@ -103,7 +107,7 @@ describe.concurrent('broken', () => {
 describe.concurrent('sound', () => {
   test.each(sample(sound))('$name', async (variant) => {
     const digest = await build(variant);
-    const verdict = await milliner<Verdict>(['boot', variant.name], 0);
+    const verdict = await milliner<Answer>(['boot', variant.name], 0);
     expect(verdict).toMatchObject({ passed: true, causes: [] });
     await expectKept(digest, verdict);
   });

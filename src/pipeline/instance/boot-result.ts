@@ -1,0 +1,49 @@
+/** What `boot` and the queue answer about a verdict: lines for people, and the error of an image that did not pass. */
+import { MillinerError } from '../../lib/errors/error.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
+import { afterRetries, retriesOf } from '../../stages/boot/attempts.ts';
+import type { Cause, Verdict } from '../../stages/boot/verdict.ts';
+
+const causeLine = ({ code, message, instance }: Cause) => `${code} (instance ${instance}): ${message}`;
+
+/** Of a verdict that passed. */
+export function passedLines(verdict: Verdict): string[] {
+  const { checks, readySeconds, failedAttempts = [] } = verdict;
+  const retries = retriesOf(verdict);
+  return [
+    ...failedAttempts.flatMap(({ causes }, index) =>
+      causes.map((cause) => `failed  boot ${index + 1}: ${causeLine(cause)}`),
+    ),
+    ...checks.map(
+      ({ check, instance, attempts }) => `passed  ${check} (instance ${instance}, attempt ${attempts})`,
+    ),
+    `ready   after ${readySeconds} s`,
+    ...(retries === 0 ? [] : [`passed ${afterRetries(retries)}`]),
+  ];
+}
+
+/** The answer of `boot`: the verdict, and the number of retries that its list of failed attempts has. */
+export function withRetries(verdict: Verdict): Verdict & { retries: number } {
+  return { ...verdict, retries: retriesOf(verdict) };
+}
+
+/** The error carries the whole verdict, or the digest of the stored one, because its evidence may be long. */
+export function bootFailure(verdict: Verdict, storedVerdict?: Digest): MillinerError {
+  const { name, manifestDigest, causes, failedAttempts = [] } = verdict;
+  const retries = retriesOf(verdict);
+  // The last boot comes first: a long message is cut at its end.
+  const words = [
+    ...causes.map(causeLine),
+    ...failedAttempts.flatMap((attempt, index) =>
+      attempt.causes.map((cause) => `boot ${index + 1}: ${causeLine(cause)}`),
+    ),
+  ];
+  const short = { passed: false, manifestDigest, causes, retries, verdict: storedVerdict };
+  return new MillinerError(
+    'BOOT_FAILED',
+    `${name} did not pass${afterRetries(retries)}:\n${words.join('\n')}`,
+    {
+      details: storedVerdict === undefined ? { ...withRetries(verdict) } : short,
+    },
+  );
+}
