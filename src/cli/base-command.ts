@@ -70,6 +70,7 @@ export abstract class MillinerCommand extends Command {
         this.#stop.abort(interrupted);
       });
     }
+    if (process.channel) process.once('disconnect', this.#orphaned);
     process.once('beforeExit', this.#unfinished);
   }
 
@@ -112,8 +113,15 @@ export abstract class MillinerCommand extends Command {
     void this.catch(new MillinerError('INTERNAL', 'the command waits for a result that can never come'));
   };
 
+  /** A worker that dies sends no signal to the commands that it has started, but the kernel closes their channel. */
+  readonly #orphaned = (): void => {
+    this.#stop.abort(new MillinerError('INTERRUPTED', 'the worker that started it has ended'));
+  };
+
   protected override async finally(error: Error | undefined): Promise<void> {
     process.off('beforeExit', this.#unfinished);
+    // A listener would keep the channel open, and the process with it.
+    process.off('disconnect', this.#orphaned);
     this.#terminal.end();
     await super.finally(error);
     // BullMQ keeps trying to reach a Redis after the connection is closed. It must not keep a finished command alive.

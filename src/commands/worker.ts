@@ -89,6 +89,7 @@ reads its journal again.`;
         keyring,
         only: flags.only,
         findings,
+        nights: {},
         log,
       });
       const endpoint = await this.#serveMetrics(flags.metrics, worker, state, log);

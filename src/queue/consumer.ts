@@ -109,7 +109,7 @@ export class Consumer {
     if (this.#running.has(job.id!)) {
       // An earlier run of the job lost its lock and is still cleaning up. BullMQ has one lock for each job, so two runs
       // must not overlap.
-      return delay(job, token);
+      return postpone(job, token, clearingPause);
     }
     this.#running.set(job.id!, job);
     try {
@@ -121,7 +121,7 @@ export class Consumer {
         error instanceof WaitingError;
       if (isMoved) throw error;
       // The Redis is in trouble, which is no fault of the job: it must not count as one of its attempts.
-      if (!signal.aborted && queueTrouble(error)) return await delay(job, token);
+      if (!signal.aborted && queueTrouble(error)) return await postpone(job, token, clearingPause);
       if (!signal.aborted) throw asJobError(error);
       if (signal.reason === 'handed back') return await handBack(job, token);
       throw asJobError(signal.reason === 'lost' ? lost(job) : cancelled(job));
@@ -131,9 +131,9 @@ export class Consumer {
   }
 }
 
-/** Puts the job back into the queue after a pause. */
-async function delay(job: Job, token: string): Promise<never> {
-  await job.moveToDelayed(Date.now() + clearingPause, token);
+/** Puts the job back into the queue after a pause in milliseconds. It does not count as one of the job's attempts. */
+export async function postpone(job: Job, token: string, pause: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + pause, token);
   throw new DelayedError();
 }
 

@@ -1,7 +1,11 @@
 /** Whether a worker with --once has nothing left to wait for. */
 import { peekRelease } from './claims.ts';
 import { releaseQueue } from './job.ts';
+import { nightQueue } from './night-claims.ts';
 import { keys, type Queues } from './queues.ts';
+
+/** BullMQ's score of a delayed job is its time in milliseconds, times this. */
+const delayedUnit = 0x1000;
 
 /**
  * True if the worker's queues are empty and no running job can add to them: a job of another worker may lead to new
@@ -15,7 +19,9 @@ export async function isDone(queues: Queues, takes: readonly string[]): Promise<
     const at = (set: string) => queues.get(name).toKey(set);
     if (!takes.includes(name)) continue;
     look.llen(at('active')).llen(at('wait')).zcard(at('prioritized'));
-    if (name !== releaseQueue) look.zcard(at('delayed'));
+    // The next night of a schedule is always there, and only one that is due is work.
+    if (name === nightQueue) look.zcount(at('delayed'), 0, (Date.now() + 1) * delayedUnit);
+    else if (name !== releaseQueue) look.zcard(at('delayed'));
   }
   const answers = (await look.exec()) ?? [];
   if (answers.some(([, count]) => Number(count) > 0)) return false;

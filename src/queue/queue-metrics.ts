@@ -8,6 +8,7 @@ import { releaseQueue } from './job.ts';
 import type { Queues } from './queues.ts';
 import { redisVariable } from './redis-address.ts';
 import { asQueueError } from './replies.ts';
+import { listSchedules, type ScheduleStatus } from './schedule-status.ts';
 import { listWorkers } from './status.ts';
 
 /** Milliseconds. While a Redis is down, commands wait for it without an end. */
@@ -34,7 +35,12 @@ export async function queueMetrics(queues: Queues): Promise<Metric[]> {
 }
 
 async function readQueue(queues: Queues): Promise<Metric[]> {
-  return [upMetric(true), await releaseMetric(queues), ...(await workerMetrics(queues))];
+  return [
+    upMetric(true),
+    await releaseMetric(queues),
+    ...(await workerMetrics(queues)),
+    ...(await scheduleMetrics(queues)),
+  ];
 }
 
 export function upMetric(isUp: boolean): Metric {
@@ -84,5 +90,27 @@ async function workerMetrics(queues: Queues): Promise<Metric[]> {
     gauge('workers', 'Workers with a heartbeat in the last seconds.', workers.length),
     gauge('worker_slots', 'Jobs that the workers can do at once.', sum(workers.map(({ slots }) => slots))),
     gauge('running_jobs', 'Jobs that workers do now.', sum(workers.map(({ running }) => running.length))),
+  ];
+}
+
+async function scheduleMetrics(queues: Queues): Promise<Metric[]> {
+  const schedules = await listSchedules(queues);
+  const gauge = (
+    name: string,
+    help: string,
+    timeOf: (one: ScheduleStatus) => string | undefined,
+  ): Metric => ({
+    name: `milliner_schedule_${name}_timestamp_seconds`,
+    type: 'gauge',
+    unit: 'seconds',
+    help,
+    samples: schedules.flatMap((one) => {
+      const time = timeOf(one);
+      return time === undefined ? [] : [{ labels: { set: one.set }, value: Date.parse(time) / 1000 }];
+    }),
+  });
+  return [
+    gauge('next', 'When the next night of a set is due, in seconds since 1970.', ({ next }) => next),
+    gauge('last_start', 'When a worker last started a night of a set.', ({ last }) => last?.started),
   ];
 }

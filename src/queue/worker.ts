@@ -19,6 +19,8 @@ import { rememberedKeys, type Keyring } from './keyring.ts';
 import type { Log, Subject } from './log.ts';
 import type { Order } from './messages.ts';
 import { movingTags } from './moved.ts';
+import { nightQueue } from './night-claims.ts';
+import { NightHandler, type NightOptions } from './night-handler.ts';
 import { openReport, openStage } from './opened.ts';
 import { keys, Queues } from './queues.ts';
 import { signedDigests } from './release-tags.ts';
@@ -40,6 +42,8 @@ export interface WorkerOptions {
   only?: Role | undefined;
   /** What this host can do, as doctor found it. */
   findings: readonly Finding[];
+  /** Whether it runs the nights of release sets. The own worker of a command does not: it ends with the command. */
+  nights?: Pick<NightOptions, 'program'> | undefined;
   log: Log;
 }
 
@@ -91,6 +95,7 @@ export class ReleaseWorker {
   async start(): Promise<void> {
     const { log, only } = this.#options;
     if (only !== 'sign') this.#consumeBuilds();
+    if (only !== 'sign' && this.#options.nights) this.#consumeNights(this.#options.nights);
     if (only !== 'build') {
       this.#consume('publish', this.#stage);
       await this.#findKeys();
@@ -113,6 +118,16 @@ export class ReleaseWorker {
       this.#consume(queueOf('lock', { arch, key: '' }), this.#stage);
       if (missing.length === 0) this.#consume(queueOf('build', { arch, key: '' }), this.#stage);
     }
+  }
+
+  /** A night waits for its releases. In one of the slots it would keep a worker from the releases that it waits for. */
+  #consumeNights(nights: Pick<NightOptions, 'program'>): void {
+    const { state, storage, allowHostRoot, connection, log } = this.#options;
+    const onError = (error: Error) => this.#complain(error);
+    const { shared } = connection;
+    const options = { ...nights, state, storage, allowHostRoot, shared, log, onError };
+    const handler = new NightHandler(this.queues, options);
+    this.#consume(nightQueue, handler.handle, 1);
   }
 
   /**

@@ -1,9 +1,12 @@
 import { Args, Flags } from '@oclif/core';
+import { scheduleLine } from '../../cli/format-schedule.ts';
 import { QueueCommand } from '../../cli/queue-command.ts';
+import { listSchedules } from '../../queue/schedule-status.ts';
 import { findRelease, listReleases, listWorkers, type ReleaseStatus } from '../../queue/status.ts';
 
 export default class QueueStatusCommand extends QueueCommand {
-  static override summary = 'Show the releases in the queue and the workers, or one release with its logs';
+  static override summary =
+    'Show the releases in the queue, the workers and the schedules, or one release with its logs';
   static override examples = [
     '<%= config.bin %> queue status',
     '<%= config.bin %> queue status demo-base-12',
@@ -31,12 +34,14 @@ export default class QueueStatusCommand extends QueueCommand {
       }
       const releases = await listReleases(queues, flags.finished);
       const workers = await listWorkers(queues);
+      const schedules = await listSchedules(queues);
       for (const release of releases) this.log(lineOf(release));
       for (const { host, pid, takes, running } of workers) {
         this.log(`worker ${host} ${pid}: ${running.join(', ') || 'idle'} (takes ${takes.join(', ')})`);
       }
+      for (const one of schedules) this.log(`schedule ${scheduleLine(one)}`);
       if (releases.length === 0) this.log('no releases');
-      return { releases, workers };
+      return { releases, workers, schedules };
     });
   }
 

@@ -147,10 +147,21 @@ const secretVariables = ['MILLINER_KEY_PASSWORD', 'MILLINER_REDIS', 'NODE_CHANNE
  * environment, which names proxies, certificate authorities and credentials, but not the secrets.
  */
 export function startModule(path: string) {
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !secretVariables.includes(name)),
-  );
+  const env = environmentWithout(secretVariables);
   return fork(path, [], { env, execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: true });
+}
+
+/**
+ * Runs a command of Milliner as startModule runs a module, and with the address of the queue, because the command adds
+ * jobs to it. The command ends when the channel closes.
+ */
+export function startCommand(path: string, args: readonly string[]) {
+  const env = environmentWithout(secretVariables.filter((name) => name !== 'MILLINER_REDIS'));
+  return fork(path, args, { env, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
+}
+
+function environmentWithout(names: readonly string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !names.includes(name)));
 }
 
 interface Group {

@@ -58,6 +58,7 @@ const folders = [
   'nights',
   'published',
   'seen',
+  'starts',
   'toolroots',
   'verdicts',
 ];

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { arches } from '../../lib/host/arch.ts';
 
 const word = z.string().min(1).max(4096);
-const name = z
+export const setName = z
   .string()
   .max(128)
   .regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, 'lower-case letters, digits, and single . _ - between them');
@@ -54,6 +54,11 @@ function isCronField(field: string, [min, max]: readonly [number, number]): bool
   });
 }
 
+export const cronPattern = z
+  .string()
+  .max(256)
+  .refine(isCron, { error: 'minute, hour, day, month and weekday in numbers, such as 30 2 * * *, in UTC' });
+
 const retention = z
   .strictObject({
     tags: word,
@@ -77,7 +82,7 @@ const toWebhook = z.strictObject({
 
 export const setSchema = z.strictObject({
   $schema: z.string().optional(),
-  name,
+  name: setName,
   recipes: z
     .array(z.union([place.transform((recipe): z.output<typeof member> => ({ recipe })), member]))
     .min(1)
@@ -88,11 +93,7 @@ export const setSchema = z.strictObject({
   update: update.default('all'),
   hold: hold.default([]),
   quarantine: quarantine.optional(),
-  schedule: z
-    .string()
-    .max(256)
-    .refine(isCron, { error: 'minute, hour, day, month and weekday in numbers, such as 30 2 * * *, in UTC' })
-    .optional(),
+  schedule: cronPattern.optional(),
   retention: z.array(retention).max(1000).default([]),
   reports: z
     .array(z.union([toFile, toWebhook]))

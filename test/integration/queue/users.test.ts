@@ -82,9 +82,10 @@ test('a release goes from one to the other: asked for, built, signed, each with 
 const keysOf: [string, Role[]][] = [
   ['milliner:release:hat-1', ['submit', 'build', 'sign']],
   ['milliner:release:wait', ['submit', 'build', 'sign']],
-  ['milliner:number', ['submit', 'sign']],
-  ['milliner:newest', ['submit', 'sign']],
-  ['milliner:cancelled', ['submit', 'sign']],
+  ['milliner:number', ['submit', 'build', 'sign']],
+  ['milliner:newest', ['submit', 'build', 'sign']],
+  ['milliner:cancelled', ['submit', 'build', 'sign']],
+  ['milliner:night:repeat', ['submit', 'build', 'sign']],
   ['milliner:lock-x86_64:wait', ['build', 'sign']],
   ['milliner:build-x86_64:hat-1.build.x86_64', ['build', 'sign']],
   ['milliner:worker:1', ['build', 'sign']],

@@ -125,4 +125,12 @@ export const input = {
     summary: 'the queue has no such release, or the release is not in a state for this',
     hint: 'List the releases with milliner queue status.',
   },
+  SCHEDULE_NOT_FOUND: {
+    summary: 'the queue has no schedule for a release set of this name',
+    hint: 'List the schedules with milliner schedule list. Make one with milliner schedule add SET.',
+  },
+  SCHEDULE_MISSING: {
+    summary: 'the release set has no schedule, or one that no day matches',
+    hint: "Write schedule: into the set, or give --cron, such as --cron '30 2 * * *' (minute, hour, day, month, weekday in UTC).",
+  },
 } satisfies Rows;

@@ -38,6 +38,11 @@ export const queue = {
       'another machine left something in the exchange that is malformed, or larger than what Milliner leaves there',
     hint: 'Find the machine that built it with milliner queue status RELEASE, and check that its Milliner has the same version. Then release again.',
   },
+  NIGHT_NOT_DUE: {
+    summary:
+      'the queue asks for a night before its schedule does, or for a run that has ended here; it was not started',
+    hint: 'Check milliner schedule list. If it happens again, find out who can write to the Redis. For a night now, run milliner schedule run NAME.',
+  },
   WORKER_DIED: {
     summary: 'the process of a job was killed, or its worker was killed repeatedly',
     hint: 'Find out what kills it (journalctl -k reports a lack of memory), then run milliner queue retry RELEASE.',
