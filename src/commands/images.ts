@@ -12,7 +12,8 @@ export default class ImagesCommand extends MillinerCommand {
   static override summary = 'List images, here and published, or those that carry a package';
   static override description = `Lists the images of this state, and with --key those that the tags of registries name: of REPOSITORY, or of every
 repository that this state has published to. Everything told of a published image is read from its signed bill of
-materials. One that cannot be verified is listed with the reason.
+materials, and what holds its tag from the records of the tag's moves. One that cannot be verified is listed with the
+reason.
 --with and --affected-by list the images that carry a package, be it their own or their base's. A version without an
 epoch is compared with packages of any epoch. Advisories are those of the repositories of the recipes.`;
   static override examples = [
@@ -85,10 +86,11 @@ epoch is compared with packages of any epoch. Advisories are those of the reposi
     this.#showCarried(carries);
   }
 
-  #showPublished({ reference, arch, digest, problem, verdict, carries, ...image }: PublishedTag): void {
+  #showPublished({ reference, arch, digest, problem, verdict, held, carries, ...image }: PublishedTag): void {
     this.log(`${reference}  ${arch === undefined ? '' : `${arch}  `}${digest}`);
     if (problem) return this.log(`  ${problem.code}: ${problem.message}`);
     this.log(`  ${[...facts(image), `verdict ${verdict}`].join(', ')}`);
+    if (held) this.log(`  ${holdText(held)}`);
     return this.#showCarried(carries);
   }
 
@@ -97,6 +99,11 @@ epoch is compared with packages of any epoch. Advisories are those of the reposi
       this.log(`  carries ${nevra}${advisory === undefined ? '' : `, fixed by ${advisory} with ${fixed}`}`);
     }
   }
+}
+
+function holdText({ kind, reason, until }: NonNullable<PublishedTag['held']>): string {
+  if (kind === 'rejected') return `not published there: ${reason}`;
+  return `held${until === undefined ? '' : ` until ${new Date(until * 1000).toISOString()}`}: ${reason}`;
 }
 
 function facts({

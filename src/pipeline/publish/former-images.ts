@@ -1,6 +1,11 @@
-/** The images that a tag would go back to: what the key has stated of the tag before, by the numbers of its statements. */
+/**
+ * The images that a tag would go back to: by the records of its moves, as `rollback` does, or else by the numbers of what
+ * the key has stated of the tag before. Versions before 0.3 made no records.
+ */
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { Standing } from '../../stages/sign/standing.ts';
+import { rollbackTarget } from '../../stages/sign/tag-chain.ts';
+import type { TagMove } from '../../stages/sign/tag-move.ts';
 
 /** An image of a repository, and the newest statement of the key about each tag that named it. */
 export interface StatedImage {
@@ -8,11 +13,23 @@ export interface StatedImage {
   standings: ReadonlyMap<string, Standing>;
 }
 
+interface KnownPast {
+  /** Records of the tag; none if it has no history. */
+  moves: readonly TagMove[];
+  stated: readonly StatedImage[];
+}
+
+export function formerImages(reference: string, current: Digest, { moves, stated }: KnownPast): Digest[] {
+  if (moves.length === 0) return statedBefore(reference, current, stated);
+  const target = rollbackTarget(moves, current);
+  return target === undefined ? [] : [target];
+}
+
 /**
  * The image before the current one, and the newest other one. They differ if the tag was moved back without a statement:
  * then its publisher goes forward again.
  */
-export function formerImages(reference: string, current: Digest, images: readonly StatedImage[]): Digest[] {
+function statedBefore(reference: string, current: Digest, images: readonly StatedImage[]): Digest[] {
   const stated = images
     .flatMap(({ digest, standings }) => {
       const number = standings.get(reference)?.number;

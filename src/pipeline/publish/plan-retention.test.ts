@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { parseRule } from '../../lib/registry/retention-rule.ts';
 import type { Standing } from '../../stages/sign/standing.ts';
+import type { TagMove } from '../../stages/sign/tag-move.ts';
 import type { TaggedImage } from '../trust/tagged-images.ts';
 import { formerImages, type StatedImage } from './former-images.ts';
 import { planRetention, type RetentionInput } from './plan-retention.ts';
@@ -35,8 +36,23 @@ const random: fc.Arbitrary<Random> = fc.record({
   }),
 });
 
+/** Of tags with an even image: it came there from the image after it. */
+function movesOf({ tags }: Random): RetentionInput['moves'] {
+  const moved = ({ tag, image }: Random['tags'][number]): TagMove => ({
+    reference: `${repository}:${tag}`,
+    number: 1,
+    from: digestOf(image + 1),
+    to: digestOf(image),
+    reason: 'published',
+    by: 'key',
+    time: 0,
+  });
+  return new Map(tags.filter(({ image }) => image % 2 === 0).map((one) => [one.tag, [moved(one)]]));
+}
+
 /** What was stated before of images that a tag does not name any more: each is stated of `latest` too. */
-function inputOf({ tags, indexes, rules }: Random): RetentionInput {
+function inputOf(one: Random): RetentionInput {
+  const { tags, indexes, rules } = one;
   const childrenOf = (image: number) =>
     (indexes[String(image)] ?? []).map((child) => ({ digest: digestOf(child), mediaType: '' }));
   const images = tags.map(({ tag, image }): TaggedImage => {
@@ -59,7 +75,17 @@ function inputOf({ tags, indexes, rules }: Random): RetentionInput {
   const attachments = new Map(
     [...Array(24).keys()].map((image) => [digestOf(image), [`sha256-${image}.sig`]]),
   );
-  return { repository, tags: { images, attachments }, stated, rules: rules.map(parseRule), now: 10 * day };
+  const derived = [...attachments.values()].flat();
+  const histories = new Map(tags.map(({ tag }) => [tag, [`${tag}.history`, `${tag}.history.1`]]));
+  return {
+    repository,
+    tags: { images, attachments, derived },
+    stated,
+    moves: movesOf(one),
+    histories,
+    rules: rules.map(parseRule),
+    now: 10 * day,
+  };
 }
 
 test('nothing goes that a tag, an index or a rollback of what stays needs', () => {
@@ -74,9 +100,10 @@ test('nothing goes that a tag, an index or a rollback of what stays needs', () =
         if (!stays) continue;
         for (const child of imageOf(tag).children) expect(going.has(child.digest)).toBe(false);
       }
+      const pastOf = (tag: string) => ({ moves: input.moves.get(tag) ?? [], stated: input.stated });
       for (const { tag, digest, stays, reason } of tags) {
         if (!stays || ['shared', 'rollback'].includes(reason)) continue;
-        for (const former of formerImages(`${repository}:${tag}`, digest, input.stated)) {
+        for (const former of formerImages(`${repository}:${tag}`, digest, pastOf(tag))) {
           expect(going.has(former)).toBe(false);
         }
       }
@@ -84,9 +111,10 @@ test('nothing goes that a tag, an index or a rollback of what stays needs', () =
         digest,
         ...children.map((c) => c.digest),
       ]);
-      for (const { digest, tags: own, attachments } of images) {
+      for (const { digest, tags: own, attachments, histories } of images) {
         expect(known).toContain(digest);
         expect(own).toEqual(tags.filter((each) => each.digest === digest).map(({ tag }) => tag));
+        expect(histories).toEqual(own.flatMap((tag) => input.histories.get(tag)));
         expect(attachments).toEqual(input.tags.attachments.get(digest));
       }
     }),

@@ -4,6 +4,7 @@
  */
 import type { Digest } from '../../lib/oci/digest.ts';
 import { judgeTags, type RetentionRule } from '../../lib/registry/retention-rule.ts';
+import type { TagMove } from '../../stages/sign/tag-move.ts';
 import type { RepositoryTags, TaggedImage } from '../trust/tagged-images.ts';
 import { formerImages, type StatedImage } from './former-images.ts';
 
@@ -22,11 +23,12 @@ interface JudgedTag {
   reason: Reason;
 }
 
-/** An image that goes, with its tags and those of its attachments. */
+/** An image that goes, with its tags, those of its attachments, and those of the histories of its tags. */
 export interface RemovableImage {
   digest: Digest;
   tags: string[];
   attachments: string[];
+  histories: string[];
 }
 
 export interface RetentionPlan {
@@ -37,7 +39,7 @@ export interface RetentionPlan {
   images: RemovableImage[];
 }
 
-export interface RetentionInput {
+export interface JudgedInput {
   repository: string;
   tags: RepositoryTags;
   /** What the key has stated of each image. */
@@ -47,8 +49,15 @@ export interface RetentionInput {
   now: number;
 }
 
+export interface RetentionInput extends JudgedInput {
+  /** Records of each tag that the rules keep, if it has any. */
+  moves: ReadonlyMap<string, readonly TagMove[]>;
+  /** Tags of the pages of each tag's history. */
+  histories: ReadonlyMap<string, readonly string[]>;
+}
+
 export function planRetention(input: RetentionInput): RetentionPlan {
-  const { repository, tags } = input;
+  const { repository, tags, stated, moves, histories } = input;
   const judged = judgeByRules(input);
   const staying = judged.filter(({ stays }) => stays);
   const below = new Map(
@@ -58,7 +67,7 @@ export function planRetention(input: RetentionInput): RetentionPlan {
     digests.flatMap((one) => [one, ...(below.get(one) ?? [])]);
   const shared = new Set(withChildren(staying.map(({ digest }) => digest)));
   const former = staying.flatMap(({ tag, digest }) =>
-    formerImages(`${repository}:${tag}`, digest, input.stated),
+    formerImages(`${repository}:${tag}`, digest, { moves: moves.get(tag) ?? [], stated }),
   );
   const rollback = new Set(withChildren(former));
   const settled = judged.map((one): JudgedTag => {
@@ -69,15 +78,20 @@ export function planRetention(input: RetentionInput): RetentionPlan {
   const going = settled.filter(({ stays }) => !stays);
   // Images of an index that goes, unless something that stays names them.
   const digests = new Set(withChildren(going.map(({ digest }) => digest)));
-  const images = [...digests.difference(shared).difference(rollback)].map((digest) => ({
-    digest,
-    tags: going.filter((one) => one.digest === digest).map(({ tag }) => tag),
-    attachments: tags.attachments.get(digest) ?? [],
-  }));
+  const images = [...digests.difference(shared).difference(rollback)].map((digest) => {
+    const own = going.filter((one) => one.digest === digest).map(({ tag }) => tag);
+    return {
+      digest,
+      tags: own,
+      attachments: tags.attachments.get(digest) ?? [],
+      histories: own.flatMap((tag) => histories.get(tag) ?? []),
+    };
+  });
   return { repository, tags: settled, images };
 }
 
-function judgeByRules({ repository, tags, stated, rules, now }: RetentionInput): JudgedTag[] {
+/** By the rules alone. */
+export function judgeByRules({ repository, tags, stated, rules, now }: JudgedInput): JudgedTag[] {
   const standings = new Map(stated.map((one) => [one.digest, one.standings]));
   const timeOf = ({ tag, digest }: TaggedImage) => {
     const issued = standings.get(digest)?.get(`${repository}:${tag}`)?.issued;

@@ -1,20 +1,27 @@
 /**
- * Removes images from a repository with all that hangs on them: bundles and other referrers, the index that lists them
- * where the registry lacks the Referrers API, and the tags of signatures and attestations.
+ * Removes images from a repository with all that hangs on them: the histories of their tags, bundles and other referrers,
+ * the index that lists them where the registry lacks the Referrers API, and the tags of signatures and attestations.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { withLock } from '../../lib/host/locks.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
 import { hexOf, isDigest, type Digest } from '../../lib/oci/digest.ts';
+import type { PublicKey } from '../../stages/sign/public-key.ts';
 import type { RunOptions } from '../state/context.ts';
 import type { Repository } from '../trust/repositories-by-name.ts';
+import { forgetMove } from '../trust/seen-tags.ts';
 import { parallelRequests, type RepositoryTags } from '../trust/tagged-images.ts';
 import type { RemovableImage } from './plan-retention.ts';
 
 export interface RemovedImage extends RemovableImage {
   /** Digests of the manifests that referred to it, and are gone too. */
   referrers: Digest[];
+}
+
+interface RemoveOptions extends Pick<RunOptions, 'state' | 'progress' | 'signal'> {
+  /** Of the histories. */
+  key: PublicKey;
 }
 
 const referrerSchema = z.object({ subject: z.object({ digest: z.string() }) });
@@ -27,7 +34,7 @@ export async function removeImages(
   place: Repository,
   images: readonly RemovableImage[],
   tags: RepositoryTags,
-  { state, progress, signal }: Pick<RunOptions, 'state' | 'progress' | 'signal'>,
+  { state, key, progress, signal }: RemoveOptions,
 ): Promise<RemovedImage[]> {
   if (images.length === 0) return [];
   const retained = await retainedDigests(place, images, tags, signal);
@@ -37,7 +44,7 @@ export async function removeImages(
     const onWait = (who: string) => progress.step(`waiting for ${who}`);
     // `publish` of this state holds the same lock while it signs the image and moves its tags.
     const lock = join(state, 'locks', `publish-${hexOf(image.digest)}`);
-    const remove = () => removeImage(place, image, retained);
+    const remove = () => removeImage(place, image, retained, { state, key });
     const gone = await withLock(lock, 'exclusive', remove, { wait: true, signal, onWait });
     if (gone) removed.push(gone);
   }
@@ -46,13 +53,13 @@ export async function removeImages(
 }
 
 /**
- * Digests that anything which stays names: its tags, the images of its indexes, and the tags of attachments. Any account
- * that may push can put a tag on anything, and list anything as a referrer.
+ * Digests that anything which stays names: its tags, the images of its indexes, and the tags of attachments and histories.
+ * Any account that may push can put a tag on anything, and list anything as a referrer.
  */
 async function retainedDigests(
   { client, repository }: Repository,
   removed: readonly RemovableImage[],
-  { images, attachments }: RepositoryTags,
+  { images, derived }: RepositoryTags,
   signal: AbortSignal | undefined,
 ): Promise<Set<Digest>> {
   const going = new Set(removed.map(({ digest }) => digest));
@@ -60,7 +67,8 @@ async function retainedDigests(
   const retained = new Set(
     staying.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]),
   );
-  const others = [...attachments].flatMap(([subject, tags]) => (going.has(subject) ? [] : tags));
+  const own = new Set(removed.flatMap(({ attachments, histories }) => [...attachments, ...histories]));
+  const others = derived.filter((tag) => !own.has(tag));
   await inParallel(others, parallelRequests, signal, async (tag, within) => {
     const found = await client.under(within).getManifest(repository, tag);
     if (found) retained.add(found.digest);
@@ -70,16 +78,24 @@ async function retainedDigests(
 
 /** Undefined if one of its tags has got another image since, or something that stays names it now. */
 async function removeImage(
-  { client, repository }: Repository,
+  { client, name, repository }: Repository,
   image: RemovableImage,
   retained: ReadonlySet<Digest>,
+  { state, key }: Pick<RemoveOptions, 'state' | 'key'>,
 ): Promise<RemovedImage | undefined> {
-  const { digest, tags, attachments } = image;
+  const { digest, tags, attachments, histories } = image;
+  const removeTag = async (tag: string) => {
+    const found = await client.getManifest(repository, tag);
+    if (found && !retained.has(found.digest)) await client.deleteManifest(repository, found.digest, [tag]);
+  };
   if (retained.has(digest)) return undefined;
   for (const tag of tags) {
     const found = await client.getManifest(repository, tag);
     if (found && found.digest !== digest) return undefined;
   }
+  // Nothing finds a history without its tag, so it goes first.
+  for (const tag of histories) await removeTag(tag);
+  for (const tag of tags) await forgetMove(state, { key: key.hint, of: `${name}:${tag}` });
   // Some registries list the referrers of an image only while it is there.
   const listed = await client.referrers(repository, digest);
   await client.deleteManifest(repository, digest, tags);
@@ -91,10 +107,7 @@ async function removeImage(
     await client.deleteManifest(repository, referrer.digest, []);
     referrers.push(referrer.digest);
   }
-  for (const tag of attachments.toSorted()) {
-    const found = await client.getManifest(repository, tag);
-    if (found && !retained.has(found.digest)) await client.deleteManifest(repository, found.digest, [tag]);
-  }
+  for (const tag of attachments.toSorted()) await removeTag(tag);
   return { ...image, referrers };
 }
 

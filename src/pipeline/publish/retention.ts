@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { withLock } from '../../lib/host/locks.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
-import type { Digest } from '../../lib/oci/digest.ts';
 import type { RetentionRule } from '../../lib/registry/retention-rule.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';
 import { standingsOf } from '../../stages/sign/standing.ts';
@@ -14,8 +13,10 @@ import { statementsOn } from '../trust/standings.ts';
 import { openRepositories, type Repository } from '../trust/repositories-by-name.ts';
 import { parallelRequests, readTags, type RepositoryTags } from '../trust/tagged-images.ts';
 import type { StatedImage } from './former-images.ts';
-import { planRetention, type RemovableImage, type RetentionPlan } from './plan-retention.ts';
+import { orphanedAttachments } from './orphaned-attachments.ts';
+import { judgeByRules, planRetention, type RemovableImage, type RetentionPlan } from './plan-retention.ts';
 import { removeImages, type RemovedImage } from './remove-images.ts';
+import { historyPages, readMoves } from './retained-histories.ts';
 
 export interface RetentionOptions {
   /** HOST/REPOSITORY each. */
@@ -46,7 +47,7 @@ interface Planned {
 
 /**
  * A repository whose registry fails does not stop the others: its error is thrown at the end. Throws REFERENCE_INVALID,
- * KEY_FILE_INVALID, IMAGE_UNPUBLISHED, DELETE_UNSUPPORTED, and what registries throw.
+ * KEY_FILE_INVALID, IMAGE_UNPUBLISHED, HISTORY_ALTERED, DELETE_UNSUPPORTED, and what registries throw.
  */
 export async function applyRetention(options: RetentionOptions, run: Run): Promise<RetentionReport> {
   const key = await requirePemKey(options.key, run.signal);
@@ -91,12 +92,12 @@ async function removeShown(
   options: RetentionOptions,
   run: Run,
 ): Promise<RemovedImage[]> {
-  if (shown.length === 0 || !options.confirm) return removeImages(place, shown, before, run);
+  if (shown.length === 0 || !options.confirm) return removeImages(place, shown, before, { ...run, key });
   const { tags, plan } = await planAt(place, key, options, run);
   const known = new Map(shown.map((image) => [image.digest, image]));
   const isShown = ({ digest, tags: own }: RemovableImage) =>
     own.every((tag) => known.get(digest)?.tags.includes(tag)) && known.has(digest);
-  return removeImages(place, plan.images.filter(isShown), tags, run);
+  return removeImages(place, plan.images.filter(isShown), tags, { ...run, key });
 }
 
 async function planAt(
@@ -114,26 +115,17 @@ async function planAt(
     run.progress.update(`reading the statements of ${place.name}`, ++done, digests.length);
     return { digest, standings: standingsOf({ key, digest }, envelopes) } satisfies StatedImage;
   });
-  const plan = planRetention({ repository: place.name, tags, stated, rules, now });
-  const orphans = await orphansOf(place, tags, run.signal);
-  return { place, tags, plan: { ...plan, images: [...plan.images, ...orphans] } };
-}
-
-/** Attachments of images that are gone: a run that was interrupted has left them. */
-async function orphansOf(
-  { client, repository }: Repository,
-  { images, attachments }: RepositoryTags,
-  signal: AbortSignal | undefined,
-): Promise<RemovableImage[]> {
-  const known = new Set<Digest>(
-    images.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]),
+  const input = { repository: place.name, tags, stated, rules, now };
+  const staying = judgeByRules(input).filter(({ stays }) => stays);
+  const moves = await readMoves(
+    place,
+    staying.map(({ tag }) => tag),
+    key,
+    run,
   );
-  const untagged = [...attachments].filter(([digest]) => !known.has(digest));
-  const found = await inParallel(untagged, parallelRequests, signal, async ([digest, tags], within) => {
-    const manifest = await client.under(within).getManifest(repository, digest);
-    return manifest ? [] : [{ digest, tags: [], attachments: tags }];
-  });
-  return found.flat();
+  const plan = planRetention({ ...input, moves, histories: historyPages(tags, key) });
+  const orphans = await orphanedAttachments(place, tags, run.signal);
+  return { place, tags, plan: { ...plan, images: [...plan.images, ...orphans] } };
 }
 
 function failureOf(

@@ -54,7 +54,7 @@ export async function rollback(
   const manifest = await client.getManifest(repository, wanted);
   if (!manifest) {
     throw new MillinerError('IMAGE_UNPUBLISHED', `${target.registry}/${repository} no longer has ${wanted}`, {
-      hint: 'Choose another image of milliner history with --to DIGEST.',
+      hint: 'Find another image with milliner history. Name it with --to DIGEST.',
       details: { reference, digest: wanted },
     });
   }

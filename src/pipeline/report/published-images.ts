@@ -2,23 +2,20 @@
  * For `images`: the images that the tags of repositories name. Everything told of one is what the key has signed; what
  * cannot be verified is listed with the reason, never left out.
  */
-import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
-import type { Manifest } from '../../lib/registry/manifests.ts';
-import { refuseAltered } from '../../stages/sign/artifact.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';
-import { readJson } from '../../stages/sign/untrusted-json.ts';
+import type { Held } from '../../stages/sign/tag-hold.ts';
 import type { RunOptions } from '../state/context.ts';
 import { verifySigned } from '../trust/image-signature.ts';
 import { refuseKnownRevoked } from '../trust/standings.ts';
 import type { Repository } from '../trust/repositories-by-name.ts';
 import { parallelRequests, readTags, type TaggedImage } from '../trust/tagged-images.ts';
-import type { CarriedPackage, Examine } from './carried-packages.ts';
-import { readContents, type PublishedVerdict } from './image-contents.ts';
+import type { Examine } from './carried-packages.ts';
+import { describe, heldAt, type DescribedImage } from './describe-published.ts';
 
-export interface PublishedTag {
+export interface PublishedTag extends DescribedImage {
   /** HOST/REPOSITORY:TAG */
   reference: string;
   /** Of the image. */
@@ -27,26 +24,13 @@ export interface PublishedTag {
   index?: Digest;
   /** OCI's name, where an index says it. */
   arch?: string;
-  /** ISO 8601. */
-  created?: string;
-  packages?: number;
-  /** Bytes of all layers, compressed. */
-  size?: number;
-  base?: string;
-  verdict?: PublishedVerdict;
-  carries?: CarriedPackage[];
+  /** What stops publishers from moving the tag, by its history; `until` in seconds since 1970. */
+  held?: Held;
   /** Why nothing is told of the image: it is not signed for this tag, was revoked, or has no bill of materials. */
   problem?: { code: string; message: string };
 }
 
 type Run = Pick<RunOptions, 'state' | 'progress' | 'signal'>;
-
-type Described = Pick<PublishedTag, 'created' | 'packages' | 'size' | 'base' | 'verdict' | 'carries'>;
-
-const manifestSchema = z.object({
-  layers: z.array(z.object({ size: z.int().nonnegative() })).max(1000),
-  annotations: z.record(z.string(), z.string()).nullish(),
-});
 
 /** In the order of the repositories and their tags. With a question the images that carry it, and those with a problem. */
 export async function listPublished(
@@ -69,7 +53,8 @@ async function listRepository(
 ): Promise<PublishedTag[]> {
   const { images } = await readTags(place, { progress, signal });
   const tagged = images.flatMap((image) => imagesOf(image).map((child) => ({ ...child, image })));
-  const known = new Map<Digest, Promise<Described>>();
+  const known = new Map<Digest, Promise<DescribedImage>>();
+  const holds = new Map<string, Promise<Held | undefined>>();
   let done = 0;
   return inParallel(tagged, parallelRequests, signal, async ({ digest, arch, image }, within) => {
     const reference = `${place.name}:${image.tag}`;
@@ -87,7 +72,11 @@ async function listRepository(
       await refuseKnownRevoked(state, digest, [key]);
       const describing = known.get(digest) ?? describe(place, digest, key, examine);
       known.set(digest, describing);
-      return { ...shown, ...(await describing) };
+      const described = await describing;
+      const holding = holds.get(image.tag) ?? heldAt(place, image.tag, key, { state, progress });
+      holds.set(image.tag, holding);
+      const held = await holding;
+      return { ...shown, ...described, ...(held && { held }) };
     } catch (error) {
       if (!isJudgement(error)) throw error;
       return { ...shown, problem: { code: error.code, message: error.message } };
@@ -105,37 +94,6 @@ function imagesOf({ digest, children }: TaggedImage): { digest: Digest; arch?: s
   });
 }
 
-async function describe(
-  { client, repository }: Repository,
-  digest: Digest,
-  key: PublicKey,
-  examine: Examine | undefined,
-): Promise<Described> {
-  const manifest = await client.getManifest(repository, digest);
-  if (!manifest) throw new MillinerError('IMAGE_ALTERED', `the repository has no image ${digest}`);
-  const { packages, verdict, revoked } = await readContents({ client, repository, digest }, key);
-  if (revoked) throw new MillinerError('IMAGE_REVOKED', `${digest} was revoked`);
-  const carries = await examine?.(packages);
-  return {
-    ...describeManifest(manifest),
-    packages: packages.length,
-    verdict,
-    ...(carries && { carries }),
-  };
-}
-
-/** The manifest is what was signed: its digest is checked when it is read. */
-function describeManifest({ bytes, digest }: Manifest): Described {
-  const { layers, annotations } = readJson(bytes, manifestSchema, refuseAltered(digest));
-  const annotation = (name: string) => annotations?.[`org.opencontainers.image.${name}`];
-  const [created, base] = [annotation('created'), annotation('base.name')];
-  return {
-    ...(created !== undefined && { created }),
-    size: layers.reduce((sum, { size }) => sum + size, 0),
-    ...(base !== undefined && { base }),
-  };
-}
-
 /** Codes that say something of the image. All others mean that it could not be read, and nothing can be told. */
 const judgements: readonly string[] = [
   'SIGNATURE_MISSING',
@@ -144,6 +102,7 @@ const judgements: readonly string[] = [
   'SIGNED_ELSEWHERE',
   'IMAGE_ALTERED',
   'IMAGE_REVOKED',
+  'HISTORY_ALTERED',
   'REGISTRY_EXCESS',
 ];
 

@@ -60,6 +60,11 @@ export function rememberMove(state: string, subject: Subject, seen: SeenTag): Pr
   return seenIn(state, 'history', tagSchema).write(nameOf(subject), { ...subject, ...seen });
 }
 
+/** After its history was removed on purpose: else the next record of the tag would be refused as the first of a lost history. */
+export function forgetMove(state: string, subject: Subject): Promise<void> {
+  return seenIn(state, 'history', tagSchema).remove(nameOf(subject));
+}
+
 export async function seenRevocations(
   state: string,
   subject: Subject,

@@ -32,6 +32,8 @@ export interface RepositoryTags {
   images: TaggedImage[];
   /** Tags of signatures and other attachments, by the image that they are about. */
   attachments: Map<Digest, string[]>;
+  /** All tags that are derived from digests: attachments, histories of tags, and what other clients derive. */
+  derived: string[];
 }
 
 const indexTypes = [indexType, 'application/vnd.docker.distribution.manifest.list.v2+json'];
@@ -86,7 +88,8 @@ export async function readTags(
     progress.warn(`${name} lists the tag ${tag}, and has no image of it`);
     return undefined;
   });
-  return { images: images.filter((image) => image !== undefined), attachments };
+  const derived = tags.filter(isDerivedTag);
+  return { images: images.filter((image) => image !== undefined), attachments, derived };
 }
 
 /** Throws REGISTRY_INVALID for an index that cannot be read: what it names could be deleted otherwise. */

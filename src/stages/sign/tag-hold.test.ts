@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { sha256Of, type Digest } from '../../lib/oci/digest.ts';
-import { heldBack, holdAt, rejectedAfter, requireMovable } from './tag-hold.ts';
+import { heldBack, heldOf, holdAt, rejectedAfter, requireMovable } from './tag-hold.ts';
 import { maxRejected, type TagMove } from './tag-move.ts';
 
 const digestOf = (name: string): Digest => sha256Of(Buffer.from(name));
@@ -90,4 +90,26 @@ test('the oldest rejected images are dropped', () => {
   const images = Array.from({ length: maxRejected }, (_, index) => digestOf(String(index)));
   const rejected = rejectedAfter({ images, locks: [] }, { digest: b }, { digest: a });
   expect(rejected?.images).toEqual([...images.slice(1), b]);
+});
+
+test.each<[string, Partial<TagMove>, object | undefined]>([
+  ['free', {}, undefined],
+  [
+    'held',
+    { hold: { reason: 'freeze', until: now + 1 } },
+    { kind: 'held', reason: 'freeze', until: now + 1 },
+  ],
+  ['held until a time that has passed', { hold: { reason: 'freeze', until: now } }, undefined],
+  [
+    'rolled back',
+    { rejected: { images: [a, b], locks: [] } },
+    heldBack(latest({ rejected: { images: [b], locks: [] } }), { digest: b }, now),
+  ],
+  [
+    'rolled back to another image of the lock',
+    { rejected: { images: [], locks: [lockB] } },
+    { kind: 'rejected', reason: expect.stringContaining(lockB) as string },
+  ],
+])('what a list shows of a tag that is %s', (_name, more, expected) => {
+  expect(heldOf(latest(more), now)).toEqual(expected);
 });

@@ -23,6 +23,19 @@ export function holdAt(latest: TagMove | undefined, seconds: number): TagHold | 
   return hold && (hold.until === undefined || hold.until > seconds) ? hold : undefined;
 }
 
+/**
+ * What a list shows of a tag: its hold, or else the image or lock that it was rolled back from. Undefined if every
+ * image may be published there.
+ */
+export function heldOf(latest: TagMove | undefined, seconds: number): Held | undefined {
+  const hold = holdAt(latest, seconds);
+  if (hold) return { kind: 'held', ...hold };
+  const image = latest?.rejected?.images.at(-1);
+  if (image) return rejectedImage(image);
+  const lock = latest?.rejected?.locks.at(-1);
+  return lock && rejectedLock(lock);
+}
+
 /** What stops this image, from the newest record of the tag; undefined if nothing does. */
 export function heldBack(
   latest: TagMove | undefined,
@@ -32,8 +45,16 @@ export function heldBack(
   const hold = holdAt(latest, seconds);
   if (hold) return { kind: 'held', ...hold };
   const { images = [], locks = [] } = latest?.rejected ?? {};
-  if (images.includes(digest)) return { kind: 'rejected', reason: `it was rolled back from ${digest}` };
+  if (images.includes(digest)) return rejectedImage(digest);
   if (lock === undefined || !locks.includes(lock)) return undefined;
+  return rejectedLock(lock);
+}
+
+function rejectedImage(digest: Digest): Held {
+  return { kind: 'rejected', reason: `it was rolled back from ${digest}` };
+}
+
+function rejectedLock(lock: Digest): Held {
   return { kind: 'rejected', reason: `it was rolled back from an image of the lock ${lock}` };
 }
 

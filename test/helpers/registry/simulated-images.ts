@@ -1,12 +1,19 @@
 /** Images as `publish` puts them into a registry, made in a moment, and published at any time. */
 import { gzipSync } from 'node:zlib';
-import { indexType, manifestType, type Descriptor } from '../../../src/lib/oci/descriptor.ts';
+import { manifestType, type Descriptor } from '../../../src/lib/oci/descriptor.ts';
 import { sha256Of, type Digest } from '../../../src/lib/oci/digest.ts';
+import { makeImageIndex, type IndexedImage } from '../../../src/lib/oci/image-index.ts';
 import type { RegistryClient } from '../../../src/lib/registry/client.ts';
 import { attach } from '../../../src/pipeline/publish/attach.ts';
 import { layouts as bothLayouts, type Layout } from '../../../src/pipeline/trust/fetch-signatures.ts';
 import type { SigningKey } from '../../../src/stages/sign/key.ts';
-import { signImage } from '../../../src/stages/sign/sign-image.ts';
+import {
+  signImage,
+  signTags,
+  type SignedImage,
+  type TagSignInput,
+} from '../../../src/stages/sign/sign-image.ts';
+import type { Standing } from '../../../src/stages/sign/standing.ts';
 import { emptySboms } from '../empty-sboms.ts';
 
 export interface Simulated {
@@ -42,12 +49,16 @@ async function push(
 const json = (value: object) => Buffer.from(JSON.stringify(value));
 
 /** Pushes an image without a tag or a signature; the same content is the same image. */
-export async function pushImage(place: Simulated, content: string): Promise<Descriptor> {
+export async function pushImage(
+  place: Simulated,
+  content: string,
+  architecture = 'amd64',
+): Promise<Descriptor> {
   const config = await push(
     place,
     'application/vnd.oci.image.config.v1+json',
     json({
-      architecture: 'amd64',
+      architecture,
       os: 'linux',
       config: { Labels: { content } },
       rootfs: { type: 'layers', diff_ids: [sha256Of(tar)] },
@@ -57,8 +68,18 @@ export async function pushImage(place: Simulated, content: string): Promise<Desc
   return putManifest(place, manifestType, { config, layers });
 }
 
-export async function pushIndex(place: Simulated, manifests: readonly Descriptor[]): Promise<Descriptor> {
-  return putManifest(place, indexType, { manifests });
+/** An index of an image for amd64 and one for arm64. */
+export async function pushIndex(
+  { client, repository }: Simulated,
+  images: readonly [Descriptor, Descriptor],
+): Promise<Descriptor> {
+  const manifests = images.map(({ digest, size }, index): IndexedImage => {
+    const architecture = ['amd64', 'arm64'][index]!;
+    return { mediaType: manifestType, digest, size, platform: { architecture, os: 'linux' } };
+  });
+  const { bytes, digest, mediaType } = makeImageIndex(manifests);
+  await client.putManifest(repository, digest, bytes, mediaType);
+  return { mediaType, digest, size: bytes.length };
 }
 
 async function putManifest(
@@ -78,26 +99,51 @@ export async function publishAt(
   image: Descriptor,
   { tags, time, layouts = bothLayouts }: Publication,
 ): Promise<void> {
-  const { client, name, repository, key } = place;
-  const { digest } = image;
+  const claims = { ...claimsOf(place, image, tags, time), standings: standingsAt(place, tags, time) };
+  await attachTo(place, image, signWithEvidence(place, claims), layouts);
+  await tagImage(place, image.digest, tags);
+}
+
+/** As publishAt, with the images of the index: they are signed for its tags, and it alone has statements of them. */
+export async function publishIndexAt(
+  place: Simulated,
+  index: Descriptor,
+  images: readonly Descriptor[],
+  { tags, time, layouts = bothLayouts }: Publication,
+): Promise<void> {
+  for (const image of images) {
+    const claims = { ...claimsOf(place, image, tags, time), standings: [] };
+    await attachTo(place, image, signWithEvidence(place, claims), layouts);
+  }
+  const claims = { ...claimsOf(place, index, tags, time), standings: standingsAt(place, tags, time) };
+  await attachTo(place, index, signTags(place.key, claims), layouts);
+  await tagImage(place, index.digest, tags);
+}
+
+function claimsOf({ name }: Simulated, image: Descriptor, tags: readonly string[], time: number) {
+  return { image, references: tags.map((tag) => `${name}:${tag}`), epoch: Math.floor(time / 1000) };
+}
+
+function standingsAt({ name }: Simulated, tags: readonly string[], time: number): Standing[] {
   const issued = Math.floor(time / 1000);
-  const references = tags.map((tag) => `${name}:${tag}`);
-  const signed = signImage(key, {
-    image,
-    references,
-    sboms: emptySboms('app', digest, issued),
-    verdict: { manifestDigest: digest, passed: true, checks: [], plan: { init: true } },
-    standings: references.map((reference) => ({
-      reference,
-      number: time,
-      issued,
-      expires: issued + validDays * 86_400,
-    })),
-    epoch: issued,
-  });
+  const expires = issued + validDays * 86_400;
+  return tags.map((tag) => ({ reference: `${name}:${tag}`, number: time, issued, expires }));
+}
+
+function signWithEvidence({ key }: Simulated, claims: TagSignInput): SignedImage {
+  const { digest } = claims.image;
+  const verdict = { name: 'app', manifestDigest: digest, passed: true, checks: [], plan: { init: true } };
+  return signImage(key, { ...claims, sboms: emptySboms('app', digest, claims.epoch), verdict });
+}
+
+async function attachTo(
+  { client, repository, key }: Simulated,
+  { digest }: Descriptor,
+  signed: SignedImage,
+  layouts: readonly Layout[],
+): Promise<void> {
   const tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
   await attach({ client, repository, digest }, key.public, signed, layouts, tally);
-  await tagImage(place, digest, tags);
 }
 
 /** Without a word of the key. */

@@ -76,6 +76,7 @@ const commands: (() => string[])[] = [
   () => ['retention', `${registry.host}/small`, '--rule', '*', '--key', publicKey()],
   () => ['history', reference(), '--key', publicKey()],
   () => ['hold', reference(), '--key', key(), '--reason', 'freeze', '--until', '2999-01-01'],
+  () => ['images', `${registry.host}/small`, '--key', publicKey()],
   () => ['promote', reference(), `${registry.host}/stable:1`, '--key', key()],
   () => ['promote', reference(), reference(), '--key', key()],
   () => ['rollback', reference(), '--key', key()],
@@ -164,6 +165,7 @@ function shape(value: unknown): unknown {
 function steady(text: string): string {
   return text
     .replaceAll(desk.directory, 'DESK')
+    .replaceAll(checkout, 'CHECKOUT')
     .replaceAll(registry.host, 'REGISTRY')
     .replaceAll(hostname(), 'HOST')
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')

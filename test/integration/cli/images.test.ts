@@ -7,6 +7,8 @@ import { run } from '../../../src/lib/host/exec.ts';
 import { manifestType } from '../../../src/lib/oci/descriptor.ts';
 import { tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
 import type { ImagesReport } from '../../../src/pipeline/report/list-images.ts';
+import { historyTag } from '../../../src/stages/sign/history-page.ts';
+import { readPublicKey } from '../../../src/stages/sign/public-key.ts';
 import { useOneProcess } from '../../helpers/command-client.ts';
 import type { BuildAnswer } from '../../helpers/milliner.ts';
 import { Bench } from '../../helpers/publish-fixture.ts';
@@ -118,6 +120,35 @@ test('what cannot be verified is listed with the reason, whatever was asked', as
     bench.desk.path('stranger.pub'),
   ]);
   expect(theirs.published.map(({ problem }) => problem?.code)).toEqual(['SIGNATURE_WRONG_KEY']);
+});
+
+test('a tag is listed with what holds it', async () => {
+  const reference = `${host}/held:1`;
+  await bench.publish('hat', reference, `${host}/held:2`);
+  const heldAt = async () => {
+    const report = await published(`${host}/held`);
+    return Object.fromEntries(report.published.map(({ reference: at, held }) => [at.slice(-1), held]));
+  };
+  expect(await heldAt()).toEqual({ 1: undefined, 2: undefined });
+  const until = '2999-01-01T00:00:00Z';
+  await bench.run(['hold', reference, '--key', bench.key, '--reason', 'freeze', '--until', until]);
+  expect(await heldAt()).toEqual({
+    1: { kind: 'held', reason: 'freeze', until: Date.parse(until) / 1000 },
+    2: undefined,
+  });
+  await bench.run(['unhold', reference, '--key', bench.key]);
+  await bench.publish('cap', reference);
+  await bench.run(['rollback', reference, '--key', bench.key]);
+  expect((await heldAt())[1]).toMatchObject({
+    kind: 'rejected',
+    reason: expect.stringContaining(product.manifestDigest) as string,
+  });
+  // An account that may push puts something else in place of the records.
+  const { bytes } = (await bench.client().getManifest('held', '2'))!;
+  const key = readPublicKey(await readFile(bench.publicKey, 'utf8'));
+  await bench.client().putManifest('held', historyTag('1', key), bytes, manifestType);
+  const [altered] = (await published(`${host}/held`)).published;
+  expect(altered!.problem?.code).toBe('HISTORY_ALTERED');
 });
 
 /** The repository of a recipe with an advisory for tiny-app 2.0. */

@@ -13,18 +13,19 @@ const walks = page
     return [title, lines.filter((line) => /^\d\. /.test(line))];
   });
 
-test('there are four walks', () => {
+test('there are five walks', () => {
   expect(walks.map(([title]) => title)).toEqual([
     'From a recipe to a digest',
     'From an RPM to a frame to a layer',
     'From a digest to a tag',
+    'From a rule to a deleted image',
     'From a release to its stages',
   ]);
 });
 
 test.each(walks)('%s', (_title, steps) => {
   expect(steps.length).toBeGreaterThan(0);
-  expect(steps.length).toBeLessThanOrEqual(8);
+  expect(steps.length).toBeLessThanOrEqual(10);
   for (const step of steps) {
     const passed = [...step.matchAll(/`(\w+)` of `([^`]+)`/g)];
     expect(passed.length, step).toBeGreaterThan(0);

@@ -4,18 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silent } from '../../../src/lib/host/progress.ts';
-import { indexType, manifestType } from '../../../src/lib/oci/descriptor.ts';
+import { indexType, manifestType, type Descriptor } from '../../../src/lib/oci/descriptor.ts';
 import { tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
 import { RegistryClient } from '../../../src/lib/registry/client.ts';
 import { parseRule } from '../../../src/lib/registry/retention-rule.ts';
+import { appendMove } from '../../../src/pipeline/publish/append-move.ts';
 import type { RetentionPlan } from '../../../src/pipeline/publish/plan-retention.ts';
 import { applyRetention, type RetentionOptions } from '../../../src/pipeline/publish/retention.ts';
+import { readHistory } from '../../../src/pipeline/trust/tag-history.ts';
 import { verifyReference } from '../../../src/pipeline/trust/verify-image.ts';
+import { historyTag } from '../../../src/stages/sign/history-page.ts';
 import { generateKeyPair, readPrivateKey, type SigningKey } from '../../../src/stages/sign/key.ts';
+import type { TagMove } from '../../../src/stages/sign/tag-move.ts';
 import { plainEndpoint } from '../../helpers/registry/plain-endpoint.ts';
 import { RegistryServer } from '../../helpers/registry/registry-server.ts';
 import {
   publishAt,
+  publishIndexAt,
   pushImage,
   pushIndex,
   tagImage,
@@ -144,21 +149,108 @@ test('the image that a tag would go back to stays', async () => {
   expect(await imageTags(place)).toEqual(['d1', 'd2', 'latest']);
 });
 
+/** Moves the tag with a record, as `publish` and `rollback` do. */
+async function moveAt(
+  place: Simulated,
+  image: Descriptor,
+  tag: string,
+  { reason, age }: { reason: TagMove['reason']; age: number },
+): Promise<void> {
+  const options = { state: run().state, warn: () => {} };
+  await appendMove(historyPlace(place, tag), key, options, () => ({ to: image.digest, reason }));
+  await publishAt(place, image, { tags: [tag], time: now - age * day });
+}
+
+const historyPlace = ({ client, name, repository }: Simulated, tag: string) => ({
+  client,
+  repository,
+  tag,
+  reference: `${name}:${tag}`,
+});
+
+const historyOf = (place: Simulated, tag: string) =>
+  readHistory(historyPlace(place, tag), { key: key.public, state: run().state, warn: () => {} });
+
+/** Three nights, each under a tag of its own and under `latest`, which the last one left again. */
+async function rolledBack(place: Simulated): Promise<Descriptor[]> {
+  const images: Descriptor[] = [];
+  for (const age of [4, 3, 2]) {
+    const image = await pushImage(place, `${place.repository} ${age}`);
+    for (const tag of [`d${age}`, 'latest']) await moveAt(place, image, tag, { reason: 'published', age });
+    images.push(image);
+  }
+  await moveAt(place, images[1]!, 'latest', { reason: 'rolled-back', age: 1 });
+  return images;
+}
+
+test('where a tag would go back to is read from its records', async () => {
+  const place = placeAt('records');
+  await rolledBack(place);
+  const { repositories, removed } = await retain([place], ['d*,age=1h']);
+  // By the statements alone it would be d2, which was rolled back from.
+  expect(reasons(repositories)).toEqual({ d2: 'expired', d3: 'shared', d4: 'rollback', latest: 'no rule' });
+  expect(removed!.flatMap(({ tags }) => tags)).toEqual(['d2']);
+  expect((await historyOf(place, 'latest')).map(({ reason }) => reason)).toEqual([
+    'published',
+    'published',
+    'published',
+    'rolled-back',
+  ]);
+});
+
+test('the history of a tag goes with it, all its pages, and a tag of that name begins anew', async () => {
+  const place = placeAt('histories');
+  const { client, repository } = place;
+  await rolledBack(place);
+  const [gone, kept] = ['d2', 'd4'].map((tag) => historyTag(tag, key.public));
+  await tagImage(place, (await pushImage(place, 'a full page')).digest, [`${gone}.1`]);
+  // Of the same tag, by another key.
+  await tagImage(place, (await pushImage(place, 'theirs')).digest, [historyTag('d2', stranger.public)]);
+  const [plan] = (await retain([place], ['d*,age=1h'], { confirm: async () => false })).repositories;
+  expect(plan!.images.map(({ histories }) => histories)).toEqual([[gone, `${gone}.1`]]);
+  await retain([place], ['d*,age=1h']);
+  const tags = await client.listTags(repository);
+  expect(tags!.filter((tag) => tag.startsWith(gone!))).toEqual([]);
+  expect(tags).toEqual(expect.arrayContaining([kept, historyTag('d2', stranger.public)]));
+  await moveAt(place, await pushImage(place, 'again'), 'd2', { reason: 'published', age: 0 });
+  expect((await historyOf(place, 'd2')).map(({ number }) => number)).toEqual([1]);
+});
+
+test('a history that was altered stops retention, that of a tag which goes does not', async () => {
+  const place = placeAt('altered');
+  const { client, repository } = place;
+  const [oldest, , newest] = await rolledBack(place);
+  const alter = async (tag: string, digest: Digest) => tagImage(place, digest, [historyTag(tag, key.public)]);
+  const page = (await client.getManifest(repository, historyTag('latest', key.public)))!;
+  // They pass off the history of a tag that stays, and an image that stays, as the pages of a tag that goes.
+  await alter('d2', page.digest);
+  await tagImage(place, oldest!.digest, [`${historyTag('d2', key.public)}.7`]);
+  await retain([place], ['d*,age=1h']);
+  expect(await isThere(place, newest!.digest)).toBe(false);
+  expect(await isThere(place, oldest!.digest)).toBe(true);
+  expect(await historyOf(place, 'latest')).toHaveLength(4);
+  await alter('latest', oldest!.digest);
+  await expect(retain([place], ['d*,age=1h'])).rejects.toMatchObject({ code: 'HISTORY_ALTERED' });
+  expect(await imageTags(place)).toEqual(['d3', 'd4', 'latest']);
+});
+
 test('an index goes with its images, but for those that anything else names', async () => {
   const place = placeAt('indexes');
-  const [both, first, second] = await Promise.all(
-    ['both', 'first', 'second'].map((one) => pushImage(place, one)),
-  );
-  const older = await pushIndex(place, [both!, first!]);
-  const newer = await pushIndex(place, [both!, second!]);
-  await publishAt(place, both!, { tags: ['d9'], time: now - 9 * day });
-  await publishAt(place, first!, { tags: ['d8'], time: now - 8 * day });
-  await publishAt(place, older, { tags: ['d2'], time: now - 2 * day });
-  await publishAt(place, newer, { tags: ['d1'], time: now - day });
+  const both = await pushImage(place, 'both');
+  const [first, second] = [
+    await pushImage(place, 'first', 'arm64'),
+    await pushImage(place, 'second', 'arm64'),
+  ];
+  const older = await pushIndex(place, [both, first]);
+  const newer = await pushIndex(place, [both, second]);
+  await publishAt(place, both, { tags: ['d9'], time: now - 9 * day });
+  await publishAt(place, first, { tags: ['d8'], time: now - 8 * day });
+  await publishIndexAt(place, older, [both, first], { tags: ['d2'], time: now - 2 * day });
+  await publishIndexAt(place, newer, [both, second], { tags: ['d1'], time: now - day });
   const { repositories } = await retain([place], ['d*,keep=1']);
   expect(reasons(repositories)).toEqual({ d1: 'kept', d2: 'expired', d8: 'expired', d9: 'shared' });
-  for (const { digest } of [newer, both!, second!]) expect(await isThere(place, digest)).toBe(true);
-  for (const { digest } of [older, first!]) expect(await isThere(place, digest)).toBe(false);
+  for (const { digest } of [newer, both, second]) expect(await isThere(place, digest)).toBe(true);
+  for (const { digest } of [older, first]) expect(await isThere(place, digest)).toBe(false);
   await verifies(place, 'd1');
 });
 
