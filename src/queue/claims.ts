@@ -17,6 +17,8 @@ const arch = z.enum(arches);
 const recipeName = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/);
 const reference = z.string().min(1).max(1000);
 const count = z.int().min(0);
+/** Characters: more than RSA with 4096 bits needs, which is the longest key that is accepted. */
+const maxPublicKeyLength = 2000;
 
 const releaseSchema = z.strictObject({
   version: z.literal(2),
@@ -49,6 +51,8 @@ const imageSchema = z.strictObject({
   manifestDigest: digestSchema,
   /** Bytes: with them the index of all architectures can be computed. */
   manifestSize: z.int().positive().max(maxManifestBytes),
+  /** Whether one of its layers is compressed with zstd, which the index says. */
+  hasZstd: z.boolean(),
   /** Blobs: the records of its bases, lowest first, and its own. */
   records: z.array(digestSchema).min(1).max(100),
   /** Blobs: its bills of materials, its verdict. */
@@ -68,6 +72,8 @@ const signedSchema = z.strictObject({
   ...about,
   /** And of their index, if a tag names one. */
   images: z.array(digestSchema).min(1),
+  /** In PEM: the publish stage has no private key, and verifies with this one whether a tag is held. */
+  publicKey: z.string().max(maxPublicKeyLength),
   signatures: z.array(reference),
   attestations: z.array(reference),
   uploadedBytes: count,

@@ -22,7 +22,7 @@ const stages = ['lock', 'build', 'sign', 'publish'] as const;
 export type Stage = (typeof stages)[number];
 
 /** The result of a finished release. */
-export interface Report extends Omit<Locked & Signed, 'request' | 'images'> {
+export interface Report extends Omit<Locked & Signed, 'request' | 'images' | 'publicKey'> {
   recipe: string;
   references: string[];
   /** The same, each with the digest of the image or index that it names. */
@@ -63,6 +63,8 @@ export interface StageJob {
     image: Built | undefined;
   };
   images: Built[];
+  /** The key that has signed the images, in PEM; for the publish stage. */
+  publicKey?: string | undefined;
 }
 
 export const releaseQueue = 'release';

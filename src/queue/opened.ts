@@ -35,6 +35,7 @@ export async function openStage(
     data: locked ? { ...release, bundle: locked.bundle } : release,
     ...(below && { base: below }),
     images: built,
+    ...(opened.signed && { publicKey: opened.signed.publicKey }),
   };
 }
 

@@ -3,28 +3,21 @@ import { MillinerError } from '../lib/errors/error.ts';
 import { moveAllTags } from '../pipeline/publish/move-tags.ts';
 import { inTurn } from '../pipeline/publish/publish.ts';
 import { signImageAt } from '../pipeline/publish/sign-image-at.ts';
-import {
-  addTo,
-  indexOf,
-  nothingSigned,
-  signIndexAt,
-  type ArchImage,
-} from '../pipeline/publish/sign-index-at.ts';
-import { openTargets, type Target } from '../pipeline/publish/targets.ts';
-import { obtain, obtainBytes } from '../pipeline/state/blob-exchange.ts';
-import { differsFromManifest } from '../pipeline/state/compare-manifest.ts';
+import { addTo, nothingSigned, signIndexAt, type ArchImage } from '../pipeline/publish/sign-index-at.ts';
+import { obtainBytes } from '../pipeline/state/blob-exchange.ts';
 import type { Context } from '../pipeline/state/context.ts';
 import { writeIndexRecord } from '../pipeline/state/index-records.ts';
 import { parseVerdict } from '../pipeline/state/received-verdict.ts';
-import { invalid, parseRecord, parseSboms } from '../pipeline/state/received.ts';
-import { readImage, type StoredImage } from '../pipeline/state/stored-image.ts';
+import { parseSboms } from '../pipeline/state/received.ts';
 import { layoutsOf } from '../pipeline/trust/fetch-signatures.ts';
 import { requirePassed } from '../stages/boot/verdict.ts';
+import { readPublicKey } from '../stages/sign/public-key.ts';
 import type { Built } from './claims.ts';
 import type { StageJob } from './job.ts';
 import { openKey } from './keyring.ts';
-import { indexReferences, referencesOf, tagsOf } from './release-tags.ts';
+import { tagsOf } from './release-tags.ts';
 import type { Grants, Results } from './stage-work.ts';
+import { requireMovable, storedImage, taggedManifests } from './tagged-manifests.ts';
 
 /** Each image for the tags of its own, then all of them with their index for the tags that they share. */
 export async function sign(
@@ -37,25 +30,22 @@ export async function sign(
   }
   const key = await openKey({ id: job.data.key, path }, password);
   const signing = { key, layouts: layoutsOf(job.data.only) };
-  const sum = nothingSigned();
   const archImages: ArchImage[] = [];
   for (const built of job.images) archImages.push(await archImageOf(context, job, built));
-  for (const { arch, image, evidence } of archImages) {
-    const targets = await targetsOf(context, job, referencesOf(job.data, arch));
-    if (targets.length === 0) continue;
-    const signOnce = () => signImageAt(context, image, evidence, targets, signing, { acquireLease });
+  const tagged = await taggedManifests(context, job, archImages);
+  await requireMovable(context, key.public, tagged);
+  const sum = nothingSigned();
+  for (const { moved, targets, images } of tagged) {
+    const own = archImages.find(({ image }) => image === moved);
+    const signOnce = () =>
+      own
+        ? signImageAt(context, own.image, own.evidence, targets, signing, { acquireLease })
+        : signIndexAt(context, archImages, targets, signing, acquireLease);
     const again = retryOverwritten(context, signOnce);
-    addTo(sum, await inTurn(context, [image.digest], () => signOnce().catch(again)));
-  }
-  const shared = await targetsOf(context, job, indexReferences(job.data));
-  if (shared.length > 0) {
-    const signOnce = () => signIndexAt(context, archImages, shared, signing, acquireLease);
-    const again = retryOverwritten(context, signOnce);
-    const digests = archImages.map(({ image }) => image.digest);
-    addTo(sum, await inTurn(context, digests, () => signOnce().catch(again)));
+    addTo(sum, await inTurn(context, images, () => signOnce().catch(again)));
   }
   const { moves: _, ...signed } = sum;
-  return signed;
+  return { ...signed, publicKey: key.public.pem };
 }
 
 /** The image and what is stated of it, if it has booted here or on an enrolled machine. Throws IMAGE_UNBOOTED. */
@@ -87,51 +77,17 @@ export async function publish(
   job: StageJob,
   { acquireLease }: Grants,
 ): Promise<Results['publish']> {
+  const key = readPublicKey(job.publicKey!, 'the public key of the signature claim');
   const archImages: Omit<ArchImage, 'evidence'>[] = [];
   for (const built of job.images)
     archImages.push({ arch: built.arch, image: await storedImage(context, job, built) });
-  for (const { arch, image } of archImages) {
-    const targets = await targetsOf(context, job, referencesOf(job.data, arch));
-    await inTurn(context, [image.digest], () => moveAllTags(context, image, targets, { acquireLease }));
-  }
-  const shared = await targetsOf(context, job, indexReferences(job.data));
-  if (shared.length > 0) {
-    const digests = archImages.map(({ image }) => image.digest);
-    const index = indexOf(archImages);
-    await writeIndexRecord(context.state, { digest: index.digest, images: digests });
-    await inTurn(context, digests, () =>
-      moveAllTags(context, index, shared, { acquireLease, images: digests }),
-    );
+  const tagged = await taggedManifests(context, job, archImages);
+  // A hold or a rollback can have come after the images were signed.
+  await requireMovable(context, key, tagged);
+  for (const { moved, targets, images } of tagged) {
+    if (images.length > 1) await writeIndexRecord(context.state, { digest: moved.digest, images });
+    const options = { acquireLease, images, unlessHeldBy: key };
+    await inTurn(context, images, () => moveAllTags(context, moved, targets, options));
   }
   return { tags: tagsOf(job.data, job.images) };
-}
-
-/** Fetches manifest and configuration. Layers are fetched when a registry lacks them. */
-async function storedImage(
-  context: Context,
-  { data }: StageJob,
-  { records, manifestDigest, manifestSize, arch }: Built,
-): Promise<StoredImage> {
-  const record = parseRecord(await obtainBytes(context, records.at(-1)!));
-  if (record.manifestDigest !== manifestDigest)
-    throw invalid('record of an image', `it is not of ${manifestDigest}`);
-  // The images of one index are of one recipe, each for the architecture that the index gives it.
-  if (record.name !== data.recipe || record.arch !== arch)
-    throw invalid(
-      'record of an image',
-      `it is of ${record.name} for ${record.arch}, not of ${data.recipe} for ${arch}`,
-    );
-  await obtain(context, manifestDigest);
-  await obtain(context, record.configDigest);
-  const field = await differsFromManifest(context, record);
-  if (field !== undefined)
-    throw invalid('record of an image', `it has another ${field} than ${manifestDigest}`);
-  const image = await readImage(context, record);
-  if (image.manifest.length === manifestSize) return image;
-  throw invalid('record of an image', `its manifest has ${image.manifest.length} bytes, not ${manifestSize}`);
-}
-
-function targetsOf(context: Context, job: StageJob, references: readonly string[]): Promise<Target[]> {
-  const { plainHttp } = job.data;
-  return openTargets(references, { ...context, plainHttp });
 }

@@ -1,8 +1,8 @@
 /** For `queue retry`, `queue cancel` and `queue clean`. */
 import type { Job } from 'bullmq';
-import { MillinerError } from '../lib/errors/error.ts';
+import { MillinerError, type ErrorCode } from '../lib/errors/error.ts';
 import { peekRelease } from './claims.ts';
-import { jobsOf, readFailure, releaseQueue } from './job.ts';
+import { jobsOf, readFailure, releaseQueue, type Stage } from './job.ts';
 import { keys, type Queues } from './queues.ts';
 import { releaseJob } from './status.ts';
 
@@ -32,7 +32,7 @@ export async function retryRelease(queues: Queues, id: string): Promise<void> {
     if (wasCancelled === 1 && !(await job.isCompleted())) return;
     throw notNow(id, (await job.isCompleted()) ? 'was released' : 'goes on');
   }
-  if (readFailure(job.failedReason).code === 'BLOB_MISSING') await removeStages(queues, job);
+  await removeStages(queues, job, stagesAgain[readFailure(job.failedReason).code] ?? []);
   const again = { resetAttemptsMade: true, resetAttemptsStarted: true };
   for (const child of await childrenOf(queues, job)) {
     if (!(await child.isFailed())) continue;
@@ -46,11 +46,23 @@ export async function retryRelease(queues: Queues, id: string): Promise<void> {
   await job.retry('failed', again);
 }
 
-/** Removes all stages, so that they run again: the blobs that they produced are gone. */
-async function removeStages(queues: Queues, job: Job): Promise<void> {
-  for (const child of await childrenOf(queues, job)) await child.remove();
-  const sets = ['processed', 'failed', 'dependencies'].map((set) => `${job.id}:${set}`);
-  await queues.redis.del(sets.map((set) => queues.get(releaseQueue).toKey(set)));
+/** Finished stages that run again after a failure. */
+const stagesAgain: { [Code in ErrorCode]?: readonly Stage[] } = {
+  // The blobs that they produced are gone.
+  BLOB_MISSING: ['lock', 'build', 'sign', 'publish'],
+  // The move of the tag was recorded before the hold, and is recorded anew.
+  TAG_HELD: ['sign', 'publish'],
+};
+
+async function removeStages(queues: Queues, job: Job, stages: readonly Stage[]): Promise<void> {
+  const setOf = (name: string) => queues.get(releaseQueue).toKey(`${job.id}:${name}`);
+  for (const child of await childrenOf(queues, job, stages)) {
+    const key = queues.get(child.queueName).toKey(child.id!);
+    await child.remove();
+    await queues.redis.hdel(setOf('processed'), key);
+    await queues.redis.hdel(setOf('failed'), key);
+    await queues.redis.srem(setOf('dependencies'), key);
+  }
 }
 
 /**
@@ -101,8 +113,9 @@ async function removeOldReferences(queues: Queues): Promise<void> {
   }
 }
 
-async function childrenOf(queues: Queues, job: Job): Promise<Job[]> {
-  const there = jobsOf(job.id!, peekRelease(job.data)).map(({ queue, id }) => queues.get(queue).getJob(id));
+async function childrenOf(queues: Queues, job: Job, only?: readonly Stage[]): Promise<Job[]> {
+  const all = jobsOf(job.id!, peekRelease(job.data)).filter(({ stage }) => only?.includes(stage) ?? true);
+  const there = all.map(({ queue, id }) => queues.get(queue).getJob(id));
   return (await Promise.all(there)).filter((child) => child !== undefined);
 }
 

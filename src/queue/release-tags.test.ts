@@ -9,6 +9,7 @@ const built = (arch: Built['arch'], letter: string): Built => ({
   arch,
   manifestDigest: digest(letter),
   manifestSize: 500,
+  hasZstd: true,
   records: [digest('1')],
   sboms: digest('2'),
   verdict: digest('3'),

@@ -18,6 +18,7 @@ import {
   type BundledRecipe,
 } from '../pipeline/transfer/recipe-bundle.ts';
 import { retriesOf } from '../stages/boot/attempts.ts';
+import { hasZstdLayer } from '../stages/image/arch-index.ts';
 import { loadChain } from '../stages/recipe/load.ts';
 import type { Built } from './claims.ts';
 import type { Stage, StageJob } from './job.ts';
@@ -63,6 +64,7 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
     arch: arch as Built['arch'],
     manifestDigest: record.manifestDigest,
     manifestSize: record.manifestSize,
+    hasZstd: hasZstdLayer(record.layers),
     records,
     sboms: await shareBytes(context, bytesOf(sboms)),
     verdict: await shareBytes(context, bytesOf(verdict)),

@@ -73,6 +73,22 @@ describe('an index is refused', () => {
     expect(() => readImageIndex('the index', padded)).toThrow(refused);
   });
 
+  test.each<[string, string, string]>([
+    [
+      'a platform twice',
+      '"platform":',
+      '"platform":{"architecture":"386","os":"linux","variant":"v2"},"platform":',
+    ],
+    ['the images twice', '"manifests":', '"manifests":[],"manifests":'],
+    ['a digest twice', '"digest":', `"digest":"${digest('e')}","digest":`],
+    ['white space', '"manifests":', '"manifests": '],
+    ['an escaped letter', '"linux"', String.raw`"\u006cinux"`],
+  ])('with the right meaning, but %s', (_name, there, written) => {
+    const text = JSON.stringify(whole).replace(there, written);
+    expect(JSON.parse(text)).toEqual(whole);
+    expect(() => readImageIndex('the index', Buffer.from(text))).toThrow(refused);
+  });
+
   test('before it is written', () => {
     expect(() => makeImageIndex([amd64, { ...second, platform: amd64.platform }])).toThrow(refused);
     expect(() => makeImageIndex([])).toThrow(refused);

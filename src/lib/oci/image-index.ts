@@ -48,14 +48,22 @@ export interface ImageIndex {
 export function makeImageIndex(images: readonly IndexedImage[]): ImageIndex {
   const manifests = images.toSorted((a, b) => (platformKey(a) < platformKey(b) ? -1 : 1));
   const index = parse('the index', { schemaVersion: 2, mediaType: indexType, manifests });
-  const bytes = Buffer.from(JSON.stringify(index), 'utf8');
+  const bytes = bytesOf(index);
   return { mediaType: indexType, digest: sha256Of(bytes), bytes };
 }
 
 /** The images of an index that was fetched. Throws INDEX_INVALID. */
 export function readImageIndex(name: string, bytes: Buffer): IndexedImage[] {
   if (bytes.length > maxIndexBytes) throw invalidIndex(name, `it has ${bytes.length} bytes`);
-  return parse(name, jsonOf(bytes)).manifests;
+  const index = parse(name, jsonOf(bytes));
+  // Of a field that is there twice, clients in Go merge the two values, and would pick another image.
+  if (!bytes.equals(bytesOf(index)))
+    throw invalidIndex(name, 'it is not written as Milliner writes an index');
+  return index.manifests;
+}
+
+function bytesOf(index: z.output<typeof indexSchema>): Buffer {
+  return Buffer.from(JSON.stringify(index), 'utf8');
 }
 
 function parse(name: string, value: unknown): z.output<typeof indexSchema> {

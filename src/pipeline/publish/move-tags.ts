@@ -2,6 +2,7 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { SigningKey } from '../../stages/sign/key.ts';
+import type { PublicKey } from '../../stages/sign/public-key.ts';
 import { requireMovable, type Candidate } from '../../stages/sign/tag-hold.ts';
 import type { RecordedMove } from '../../stages/sign/tag-move.ts';
 import type { RunOptions } from '../state/context.ts';
@@ -16,6 +17,8 @@ import type { Target } from './targets.ts';
 interface MoveOptions {
   acquireLease?: AcquireLease;
   images?: readonly Digest[];
+  /** The key whose history can hold a tag, where the caller has not just recorded the moves. */
+  unlessHeldBy?: PublicKey;
 }
 
 type Run = Pick<RunOptions, 'state' | 'progress' | 'signal'>;
@@ -25,16 +28,18 @@ export interface MovedManifest {
   digest: Digest;
   mediaType: string;
   manifest: Uint8Array;
+  /** Digest of the lock of its images. */
+  lock?: Digest | undefined;
 }
 
-/** Checks before anything is pushed that no tag is held back from this image. Throws TAG_HELD, HISTORY_ALTERED. */
+/** Checks that no tag is held back from this image. Throws TAG_HELD, HISTORY_ALTERED. */
 export async function requireTagsMovable(
   run: Run,
   target: Target,
-  key: SigningKey,
+  key: PublicKey,
   image: Candidate,
 ): Promise<void> {
-  const options = { ...optionsOf(run), key: key.public };
+  const options = { ...optionsOf(run), key };
   for (const place of placesIn(target)) {
     const newest = await newestPage(place, options);
     // The tag has moved to this image already, so publishing it again changes nothing.
@@ -72,9 +77,10 @@ export async function moveAllTags(
   run: Run,
   moved: MovedManifest,
   targets: readonly Target[],
-  { acquireLease = unlimitedLease, images = [moved.digest] }: MoveOptions = {},
+  { acquireLease = unlimitedLease, images = [moved.digest], unlessHeldBy: key }: MoveOptions = {},
 ): Promise<string[]> {
-  for (const target of targets) await moveTags(run, moved, target, acquireLease);
+  const requireMovableAt = async (target: Target) => key && requireTagsMovable(run, target, key, moved);
+  for (const target of targets) await moveTags(run, moved, target, acquireLease, requireMovableAt);
   const references = targets.flatMap(({ tags }) => tags.map(({ reference }) => reference));
   for (const digest of images) await addPublication(run.state, digest, references);
   return references;
@@ -86,11 +92,13 @@ export async function moveTags(
   image: MovedManifest,
   target: Target,
   acquireLease: AcquireLease,
+  requireMovableAt?: (target: Target) => Promise<void>,
 ): Promise<void> {
   const { client, repository } = target;
   for (const { tag, reference } of target.tags) {
     await withLease(run, acquireLease, target, async (within) => {
       if ((await within.client.headManifest(repository, tag)) === image.digest) return;
+      await requireMovableAt?.({ ...within, tags: [{ tag, reference }] });
       await within.client.putManifest(repository, tag, image.manifest, image.mediaType);
     });
     const there = await client.getManifest(repository, tag);

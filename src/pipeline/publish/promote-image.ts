@@ -65,7 +65,7 @@ export async function promote(context: Context, options: PromoteOptions): Promis
   const { image, manifest, lock } = source;
   const { digest } = image;
   const candidate = { digest, lock };
-  await requireTagsMovable(context, target, key, candidate);
+  await requireTagsMovable(context, target, key.public, candidate);
   const tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
   const attached = await inTurn(context, [digest], async () => {
     const place = { client: target.client, repository: target.repository, digest };

@@ -40,7 +40,7 @@ export async function signImageAt(
   const what = { ...image, evidence, isTagged };
   for (const target of targets) {
     await target.client.ping();
-    if (isTagged) await requireTagsMovable(context, target, signing.key, image);
+    if (isTagged) await requireTagsMovable(context, target, signing.key.public, image);
   }
   for (const [index, target] of targets.entries()) {
     const place = `${target.registry}/${target.repository}`;

@@ -3,7 +3,7 @@
  * moves: an architecture that fails leaves each tag where it was.
  */
 import type { ImageIndex } from '../../lib/oci/image-index.ts';
-import { archIndex } from '../../stages/image/arch-index.ts';
+import { archIndex, hasZstdLayer } from '../../stages/image/arch-index.ts';
 import type { Context } from '../state/context.ts';
 import type { StoredImage } from '../state/stored-image.ts';
 import { layouts } from '../trust/fetch-signatures.ts';
@@ -31,10 +31,11 @@ export interface ArchImage {
 
 /** The index of these images, ready to be pushed. The same images give the same index. Throws INDEX_INVALID. */
 export function indexOf(archImages: readonly Omit<ArchImage, 'evidence'>[]): Manifested {
-  const images = archImages.map(({ arch, image: { digest, manifest } }) => ({
+  const images = archImages.map(({ arch, image: { digest, manifest, layers } }) => ({
     arch,
     manifestDigest: digest,
     manifestSize: manifest.length,
+    hasZstd: hasZstdLayer(layers),
   }));
   const { bytes, digest, mediaType }: ImageIndex = archIndex(images);
   const epoch = Math.max(...archImages.map(({ image }) => image.epoch));
@@ -53,7 +54,7 @@ export async function signIndexAt(
   const { progress } = context;
   const what = { ...indexOf(archImages), isTagged: true };
   const signed = nothingSigned();
-  for (const target of targets) await requireTagsMovable(context, target, signing.key, what);
+  for (const target of targets) await requireTagsMovable(context, target, signing.key.public, what);
   for (const { image, evidence, arch } of archImages) {
     progress.step(`${image.name} for ${arch}: ${image.digest}`);
     const options = { acquireLease, isTagged: false };

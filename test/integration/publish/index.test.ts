@@ -1,13 +1,12 @@
 /** One index for all architectures: what a registry has of it, what clients see, and what verify proves. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { indexType, manifestType } from '../../../src/lib/oci/descriptor.ts';
 import { sha256Of, tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
 import { readImageIndex, zstdAnnotation } from '../../../src/lib/oci/image-index.ts';
+import { clientsTake } from '../../helpers/clients-take.ts';
 import { useOneProcess } from '../../helpers/command-client.ts';
 import { Bench, type PublishAnswer } from '../../helpers/publish-fixture.ts';
-import { cosign, skopeo } from '../../helpers/trixie.ts';
+import { skopeo } from '../../helpers/trixie.ts';
 import { buildTwo, recipeOfTwo, twoArches } from '../../helpers/two-arches.ts';
 
 useOneProcess();
@@ -143,31 +142,34 @@ test('verify proves the index and each of its images, or the one of an architect
   });
 });
 
-test('skopeo and cosign take the index and its images with the key, and not with another', async () => {
+const nothingTaken = { skopeo: undefined, skopeoOne: false, podman: false, cosign: false };
+const allTaken = (digest: Digest) => ({ skopeo: digest, skopeoOne: true, podman: true, cosign: true });
+
+test('skopeo, podman and cosign take the index and its images with the key, and not with another', async () => {
   await bench.makeKey('other');
-  const env = { HOME: bench.desk.directory };
-  const takes = async (key: string) => {
-    const place = bench.desk.path(`policy-${key}`);
-    const publicKey = bench.desk.path(`${key}.pub`);
-    await bench.run(['policy', '--key', publicKey, '--to', `${host}/a/twins`, '--out', place]);
-    const files = ['--policy', join(place, 'policy.json'), '--registries.d', join(place, 'registries.d')];
-    const from = ['--src-tls-verify=false', `docker://${host}/a/twins:1`];
-    const copy = async (name: string, global: string[], ...options: string[]) =>
-      skopeo([...files, ...global, 'copy', ...options, ...from, `dir:${place}/${name}`], {
-        env,
-        allow: [0, 1],
-      });
-    const flags = ['--key', publicKey, '--insecure-ignore-tlog', '--allow-http-registry'];
-    const verified = await cosign(['verify', ...flags, `${host}/a/twins:1`], { env, allow: [0, 1, 10, 12] });
-    const all = [await copy('all', [], '--all'), await copy('one', ['--override-arch', 'amd64']), verified];
-    return all.map(({ exitCode }) => exitCode === 0);
-  };
-  expect(await takes('release')).toEqual([true, true, true]);
-  expect(await takes('other')).toEqual([false, false, false]);
-  const raw = await skopeo(['inspect', '--raw', '--tls-verify=false', `docker://${host}/a/twins:1`], { env });
+  expect(await clientsTake(bench, `${host}/a/twins:1`)).toEqual(allTaken(index));
+  expect(await clientsTake(bench, `${host}/a/twins:1`, 'other')).toEqual(nothingTaken);
+  const raw = await skopeo(['inspect', '--raw', '--tls-verify=false', `docker://${host}/a/twins:1`], {
+    env: { HOME: bench.desk.directory },
+  });
   expect(sha256Of(Buffer.from(raw.stdout))).toBe(index);
-  const copied = await readFile(bench.desk.path('policy-release', 'all', 'manifest.json'));
-  expect(sha256Of(copied)).toBe(index);
+});
+
+test.each([
+  ['gzip', [undefined, undefined]],
+  ['zstd:chunked', ['true', 'true']],
+])('layers of %s: the index says so, and clients keep its digest', async (compression, annotations) => {
+  const name = compression.replace(':', '-');
+  const own = await recipeOfTwo(bench.desk, name, {}, { layers: { compression } });
+  await buildTwo(bench.desk, own);
+  for (const arch of twoArches) await bench.run(['boot', name, '--arch', arch]);
+  const reference = `${host}/a/${name}:1`;
+  const { manifestDigest } = await bench.publish(name, reference);
+  const found = (await bench.client().getManifest(`a/${name}`, '1'))!;
+  expect(readImageIndex(reference, found.bytes).map((image) => image.annotations?.[zstdAnnotation])).toEqual(
+    annotations,
+  );
+  expect(await clientsTake(bench, reference)).toEqual(allTaken(manifestDigest as Digest));
 });
 
 test('inspect, diff and sbom take the digest of the index with an architecture', async () => {

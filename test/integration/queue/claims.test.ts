@@ -35,6 +35,7 @@ const image = {
   arch: 'x86_64' as const,
   manifestDigest: digestOf('2'),
   manifestSize: 500,
+  hasZstd: true,
   records: [digestOf('3')],
   sboms: digestOf('4'),
   verdict: digestOf('5'),
@@ -67,6 +68,7 @@ async function carry(asked: typeof request, by: Partial<Record<keyof Course, Rol
     signed: await at('signed', 'signer').seal(claims.signed, {
       request: digest,
       images: [image.manifestDigest],
+      publicKey: 'a key',
       ...sums,
     }),
     published: await at('published', 'signer').seal(claims.published, { request: digest, tags, finished }),
@@ -283,6 +285,7 @@ describe('a job that is not what enrolled machines have made of it', () => {
           signed: await machines('signer').seal(claims.signed, {
             request: about,
             images: [digestOf('e')],
+            publicKey: '',
             ...sums,
           }),
         }),

@@ -148,6 +148,7 @@ describe('jobs of his own', () => {
         signed: await forger.seal(claims.signed, {
           request: evil,
           images: [evil],
+          publicKey: '',
           signatures: [],
           attestations: [],
           uploadedBytes: 0,
