@@ -26,9 +26,11 @@ export async function copyImage(
   tally: Tally,
 ): Promise<void> {
   const indexed = imagesIn(manifest);
-  for (const { digest } of indexed) {
-    const image = await source.client.getManifest(source.repository, digest);
-    if (!image) throw new MillinerError('IMAGE_UNPUBLISHED', `${source.repository} has no ${digest}`);
+  for (const { digest, mediaType } of indexed) {
+    const found = await source.client.getManifest(source.repository, digest);
+    if (!found) throw new MillinerError('IMAGE_UNPUBLISHED', `${source.repository} has no ${digest}`);
+    // The index says what it is; a registry can say something else at each request.
+    const image = { ...found, mediaType };
     const from = { ...source, digest };
     const to = { ...target, digest };
     await copyBlobs(context, from, to, image, tally);

@@ -3,6 +3,7 @@
  * tag names, signs the reference, records the move, and moves the tag. Nothing is built and no layer is sent.
  */
 import { indexType, manifestType } from '../../lib/oci/descriptor.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
 import { readImageIndex, type IndexedImage } from '../../lib/oci/image-index.ts';
 import type { Manifest } from '../../lib/registry/manifests.ts';
 import { signTags } from '../../stages/sign/sign-image.ts';
@@ -41,7 +42,7 @@ export async function requireProofs(
 }
 
 /**
- * The caller has verified the image. After an interruption at any point the tag points to the old image or to the new
+ * The caller has verified the image, and holds the locks of `signedWith`. After an interruption at any point the tag points to the old image or to the new
  * one, and the same call again finishes. Throws TAG_HELD and HISTORY_ALTERED before the tag moves.
  */
 export async function pointTag(
@@ -80,6 +81,11 @@ export async function pointTag(
   await confirmMoves(run, target, key, moves);
   await rememberTags(run, moved, target, signing);
   return attached;
+}
+
+/** What gets a signature with the tag: the image, or the index and its images. */
+export function signedWith(manifest: Manifest): Digest[] {
+  return [manifest.digest, ...imagesIn(manifest).map(({ digest }) => digest)];
 }
 
 /** The images of an index; none if the manifest is of one image. */

@@ -20,7 +20,7 @@ import type { DecideMove } from './append-move.ts';
 import type { Attached } from './attach.ts';
 import { copyImage } from './copy-image.ts';
 import { nowSeconds, requireTagsMovable } from './move-tags.ts';
-import { pointTag, requireProofs } from './point-tag.ts';
+import { pointTag, requireProofs, signedWith } from './point-tag.ts';
 import { inTurn } from './publish.ts';
 import type { Tally } from './push.ts';
 import { openTag } from './targets.ts';
@@ -67,7 +67,7 @@ export async function promote(context: Context, options: PromoteOptions): Promis
   const candidate = { digest, lock };
   await requireTagsMovable(context, target, key.public, candidate);
   const tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
-  const attached = await inTurn(context, [digest], async () => {
+  const attached = await inTurn(context, signedWith(manifest), async () => {
     const place = { client: target.client, repository: target.repository, digest };
     if (place.client.registry !== image.client.registry || place.repository !== image.repository) {
       await copyImage(context, image, place, manifest, tally);

@@ -34,9 +34,19 @@ export async function withLease<T>(
   }
 }
 
-/** Runs fn while no other run of this state changes what is attached to the image. */
-export async function withImageLock<T>(
-  { state, progress, signal }: Pick<RunOptions, 'state' | 'progress' | 'signal'>,
+type Run = Pick<RunOptions, 'state' | 'progress' | 'signal'>;
+
+/** Runs fn while no other run of this state changes what is attached to one of these images or indexes. */
+export function withImageLocks<T>(run: Run, digests: Iterable<Digest>, fn: () => Promise<T>): Promise<T> {
+  // In one order, so that two runs do not wait for each other.
+  const within = [...new Set(digests)]
+    .toSorted()
+    .reduceRight<() => Promise<T>>((inner, digest) => () => withImageLock(run, digest, inner), fn);
+  return within();
+}
+
+async function withImageLock<T>(
+  { state, progress, signal }: Run,
   digest: Digest,
   fn: () => Promise<T>,
 ): Promise<T> {

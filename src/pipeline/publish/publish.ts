@@ -19,7 +19,7 @@ import { readKeyText } from '../trust/signer-key.ts';
 import type { Attached } from './attach.ts';
 import { sbomsOf } from './image-sbom.ts';
 import { confirmMoves, moveAllTags, rememberTags, type MovedManifest } from './move-tags.ts';
-import { withImageLock } from './publish-lease.ts';
+import { withImageLocks } from './publish-lease.ts';
 import type { Tally } from './push.ts';
 import type { Evidence, Signing } from './sign-at.ts';
 import { signImageAt, type SignedAt } from './sign-image-at.ts';
@@ -107,11 +107,7 @@ function missingArch(lead: ImageRecord, arch: string, other: ImageRecord | undef
 
 /** Runs fn while gc may not remove blobs, and no other run of this state signs one of the images. */
 export function inTurn<T>(context: Context, digests: readonly Digest[], fn: () => Promise<T>): Promise<T> {
-  // In one order, so that two runs do not wait for each other.
-  const within = digests
-    .toSorted()
-    .reduceRight<() => Promise<T>>((inner, digest) => () => withImageLock(context, digest, inner), fn);
-  return context.content.lease(within);
+  return context.content.lease(() => withImageLocks(context, digests, fn));
 }
 
 async function publishImage(

@@ -16,6 +16,7 @@ import { fetchAttachment, fetchBundles, type PublishedImage } from '../trust/fet
 import { readKeyText } from '../trust/signer-key.ts';
 import { rememberOwnRevocation } from '../trust/standings.ts';
 import { attach, type Attached } from './attach.ts';
+import { withImageLocks } from './publish-lease.ts';
 
 export interface RevokeOptions {
   /** REGISTRY/REPOSITORY with a tag or a digest. */
@@ -75,7 +76,9 @@ export async function revoke(
     bundles: [bundleArtifact(attestation, { key: key.public, subject, epoch })],
   };
   const tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
-  const attached = await attach(image, key.public, signed, ['sig', 'bundle'], tally);
+  const attached = await withImageLocks({ state, progress, signal }, [image.digest], () =>
+    attach(image, key.public, signed, ['sig', 'bundle'], tally),
+  );
   await requireThere(image, key, revocation);
   await rememberOwnRevocation(state, image.digest, revocation, { key: key.public, warn: tell });
   return { reference, manifestDigest: image.digest, ...(verdicts && { verdicts }), ...attached };

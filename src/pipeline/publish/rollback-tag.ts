@@ -10,9 +10,9 @@ import { layoutsOf, type Layout } from '../trust/fetch-signatures.ts';
 import { readKeyText } from '../trust/signer-key.ts';
 import { readHistory } from '../trust/tag-history.ts';
 import type { DecideMove } from './append-move.ts';
-import { withImageLock } from './publish-lease.ts';
+import { withImageLocks } from './publish-lease.ts';
 import { nowSeconds, placesIn } from './move-tags.ts';
-import { pointTag, requireProofs } from './point-tag.ts';
+import { pointTag, requireProofs, signedWith } from './point-tag.ts';
 import { currentImage, openTag } from './targets.ts';
 
 export interface RollbackOptions {
@@ -63,7 +63,7 @@ export async function rollback(
   const found = { client, repository, manifest };
   await requireProofs(found, reference, layouts, { ...options, key: key.public });
   const decide = decideRollback(moves, from, wanted, note);
-  await withImageLock(run, wanted, () =>
+  await withImageLocks(run, signedWith(manifest), () =>
     pointTag(run, target, manifest, { key, layouts, life }, () => decide),
   );
   return { reference, from, to: wanted };
