@@ -12,6 +12,7 @@ import type { Bench, Case, Outcome } from './case.ts';
 import { planCases } from './plan.ts';
 import { drawRatios } from './plot.ts';
 import { queueCases } from './queue.ts';
+import { rollbackCases } from './rollback.ts';
 import { snapshotCases } from './snapshot.ts';
 import { solveCases } from './solve.ts';
 import { updateCases } from './updates.ts';
@@ -20,6 +21,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   build: buildCases,
   plan: planCases,
   queue: queueCases,
+  rollback: rollbackCases,
   snapshot: snapshotCases,
   solve: solveCases,
   updates: updateCases,

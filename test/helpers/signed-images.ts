@@ -3,6 +3,7 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, type RunOptions, type RunResult } from '../../src/lib/host/exec.ts';
+import { inParallel } from '../../src/lib/host/parallel.ts';
 import { silent } from '../../src/lib/host/progress.ts';
 import { indexType } from '../../src/lib/oci/descriptor.ts';
 import { manifestType, type Descriptor } from '../../src/lib/oci/descriptor.ts';
@@ -32,6 +33,9 @@ export interface Hung {
   att: Fetched;
   bundles: Fetched[];
 }
+
+/** A page of a history has 256 blobs. */
+const parallel = 8;
 
 export const password = 'a hat';
 const epoch = 1_700_000_000;
@@ -145,10 +149,10 @@ export class Shelf {
   }
 
   async push(reference: string, { manifest, blobs }: Fetched): Promise<void> {
-    for (const [digest, bytes] of blobs) {
+    await inParallel([...blobs], parallel, undefined, async ([digest, bytes]) => {
       const source = { digest: digest as Digest, size: bytes.length, content: { bytes } };
       await this.client.pushBlob(this.repository, source);
-    }
+    });
     await this.client.putManifest(this.repository, reference, manifest, manifestType);
   }
 

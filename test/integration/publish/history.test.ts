@@ -1,6 +1,7 @@
 /**
- * The history of a tag through the commands: publish, rollback, hold, unhold, promote. What must show: a rollback takes
- * five seconds at most, the same lock does not come back, another one moves the tag on, and `history` tells all of it.
+ * The history of a tag through the commands: publish, rollback, hold, unhold, promote. What must show: after a rollback
+ * the same lock does not come back, another one moves the tag on, and `history` tells all of it. How long a rollback takes
+ * is in test/bench/rollback.ts.
  */
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -63,16 +64,13 @@ const held = { code: 'TAG_HELD', exit: 12 };
 const current = (repository: string, tag = '1') => bench.client().headManifest(repository, tag);
 const told = ({ moves }: Report) => moves.map(({ number, reason, to }) => [number, reason, to]);
 
-test('rolled back in seconds, held against the same lock, moved on by another', async () => {
+test('rolled back, held against the same lock, moved on by another', async () => {
   const reference = `${host}/night:1`;
   await bench.publish('hat', reference);
   await bench.publish('cap', reference);
   await verify(reference);
-  const rolled = await bench.run<{ from: string; to: string; seconds: number }>(
-    signing('rollback', reference, '--reason', 'does not start'),
-  );
+  const rolled = await bench.run(signing('rollback', reference, '--reason', 'does not start'));
   expect(rolled).toMatchObject({ reference, from: cap.manifestDigest, to: hat.manifestDigest });
-  expect(rolled.seconds).toBeLessThanOrEqual(5);
   expect(await current('night')).toBe(hat.manifestDigest);
   // This host has seen the newer image, and takes the older one: the move has a statement of its own.
   expect((await verify(reference)).manifestDigest).toBe(hat.manifestDigest);

@@ -3,11 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { indexType, manifestType } from '../../../src/lib/oci/descriptor.ts';
 import type { Digest } from '../../../src/lib/oci/digest.ts';
 import { makeImageIndex, type IndexedImage } from '../../../src/lib/oci/image-index.ts';
-import { describe, toJson } from '../../../src/stages/sign/artifact.ts';
-import { mergeAttestations } from '../../../src/stages/sign/attestation.ts';
-import { signImage, signTags } from '../../../src/stages/sign/sign-image.ts';
-import { mergeSignatures } from '../../../src/stages/sign/simple-signing.ts';
+import { toJson } from '../../../src/stages/sign/artifact.ts';
 import { Shelf, type Image } from '../../helpers/signed-images.ts';
+import { platformImage, signAll, signIndex } from '../../helpers/signed-indexes.ts';
 
 let shelf: Shelf;
 beforeAll(async () => {
@@ -15,49 +13,11 @@ beforeAll(async () => {
 });
 afterAll(() => shelf.close());
 
-const epoch = 1_700_000_000;
 const amd64 = { architecture: 'amd64', os: 'linux' as const };
 const small = { architecture: '386', os: 'linux' as const };
 
-/** An image without layers, for a platform; its digest is another for each word. */
-async function imageFor(platform: object, word: string, references: string[]): Promise<Image> {
-  const config = toJson({
-    ...platform,
-    rootfs: { type: 'layers', diff_ids: [] },
-    config: { Labels: { word } },
-  });
-  const layer = Buffer.from(word);
-  const manifest = toJson({
-    schemaVersion: 2,
-    mediaType: manifestType,
-    config: describe('application/vnd.oci.image.config.v1+json', config),
-    layers: [describe('application/vnd.oci.image.layer.v1.tar', layer)],
-  });
-  const descriptor = describe(manifestType, manifest);
-  const blobs = new Map([config, layer].map((bytes) => [describe('', bytes).digest, bytes]));
-  await shelf.push(descriptor.digest, { manifest, blobs });
-  return { descriptor, references };
-}
-
-/** Signs it as publish does an image of an index. */
-async function sign(
-  image: Image,
-  recipe: string | undefined,
-  claims: 'all' | 'unbooted' = 'all',
-): Promise<void> {
-  const input = shelf.signInput(image);
-  const signed = signImage(shelf.key, {
-    ...input,
-    verdict: { ...input.verdict, ...(recipe !== undefined && { name: recipe }) },
-  });
-  const { digest } = image.descriptor;
-  const count = claims === 'all' ? signed.bundles.length : signed.bundles.length - 1;
-  await shelf.hang(image, {
-    sig: mergeSignatures(shelf.key.public, digest, signed.signatures),
-    att: mergeAttestations(shelf.key.public, digest, signed.attestations.slice(0, claims === 'all' ? 3 : 2)),
-    bundles: signed.bundles.slice(0, count),
-  });
-}
+const imageFor = (platform: object, word: string, references: string[]) =>
+  platformImage(shelf, platform, word, references);
 
 interface Entry {
   image: Image;
@@ -73,18 +33,7 @@ async function indexOf(tag: string, entries: Entry[], bytes?: Buffer): Promise<v
       platform,
     })),
   );
-  const index = describe(indexType, bytes ?? made.bytes);
-  await shelf.client.putManifest(shelf.repository, tag, bytes ?? made.bytes, indexType);
-  const references = [shelf.reference(tag)];
-  const signed = signTags(shelf.key, { image: index, references, standings: [], epoch });
-  await shelf.hang(
-    { descriptor: index, references },
-    {
-      sig: mergeSignatures(shelf.key.public, index.digest, signed.signatures),
-      att: mergeAttestations(shelf.key.public, index.digest, signed.attestations),
-      bundles: signed.bundles,
-    },
-  );
+  await signIndex(shelf, tag, bytes ?? made.bytes);
 }
 
 /** Two images for a tag, signed unless told. */
@@ -92,8 +41,8 @@ async function pair(tag: string, recipes: (string | undefined)[] = ['app', 'app'
   const references = [shelf.reference(tag)];
   const one = await imageFor(amd64, `${tag} amd64`, references);
   const other = await imageFor(small, `${tag} 386`, references);
-  await sign(one, recipes[0]);
-  await sign(other, recipes[1]);
+  await signAll(shelf, one, recipes[0]);
+  await signAll(shelf, other, recipes[1]);
   return [
     { image: one, platform: amd64 },
     { image: other, platform: small },
@@ -121,7 +70,7 @@ test('an image that is not signed, or not booted', async () => {
   const stranger = await imageFor(small, 'never signed', []);
   await indexOf('unsigned', [one, { image: stranger, platform: small }]);
   expect(await code('unsigned')).toBe('SIGNATURE_MISSING');
-  await sign(other.image, 'app', 'unbooted');
+  await signAll(shelf, other.image, 'app', 'unbooted');
   await indexOf('unsigned', [one, other]);
   expect(await code('unsigned')).toBe('VERDICT_MISSING');
 });
