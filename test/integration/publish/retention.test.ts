@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silent } from '../../../src/lib/host/progress.ts';
 import { indexType, manifestType, type Descriptor } from '../../../src/lib/oci/descriptor.ts';
-import { tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
+import { sha256Of, tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
 import { RegistryClient } from '../../../src/lib/registry/client.ts';
 import { parseRule } from '../../../src/lib/registry/retention-rule.ts';
 import { appendMove } from '../../../src/pipeline/publish/append-move.ts';
@@ -332,3 +332,36 @@ test('a repository that is not there, and one with a tag', async () => {
   const tagged = { ...placeAt('plain'), name: `${server.host}/plain:d1` };
   await expect(retain([tagged], ['d*,keep=1'])).rejects.toMatchObject({ code: 'REFERENCE_INVALID' });
 });
+
+/** As whoever may push can put it there. */
+async function pushHostile(place: Simulated, manifests: readonly object[]): Promise<object> {
+  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests }));
+  const digest = sha256Of(bytes);
+  await place.client.putManifest(place.repository, digest, bytes, indexType);
+  return { mediaType: indexType, digest, size: bytes.length };
+}
+
+test.each<[string, (place: Simulated, image: object) => Promise<object>]>([
+  ['nested too deep', (place, image) => nested(place, image, 5)],
+  [
+    'with too many images',
+    (place, image) =>
+      pushHostile(
+        place,
+        Array.from({ length: 1001 }, () => image),
+      ),
+  ],
+])('an index %s: nothing is removed, because it may name a kept image', async (name, hostile) => {
+  const place = placeAt(`hostile/${name.replaceAll(' ', '-')}`);
+  const [image] = await nights(place, [1, 2, 3]);
+  const { bytes } = (await place.client.getManifest(place.repository, image!))!;
+  const entry = { mediaType: manifestType, digest: image, size: bytes.length };
+  const { digest } = (await hostile(place, entry)) as { digest: Digest };
+  await tagImage(place, digest, ['d9']);
+  await expect(retain([place], ['d*,keep=1'])).rejects.toMatchObject({ code: 'REGISTRY_INVALID' });
+  expect(await imageTags(place)).toEqual(['d1', 'd2', 'd3', 'd9']);
+});
+
+async function nested(place: Simulated, entry: object, depth: number): Promise<object> {
+  return depth === 0 ? entry : nested(place, await pushHostile(place, [entry]), depth - 1);
+}
