@@ -4,7 +4,13 @@ import { MillinerError } from '../lib/errors/error.ts';
 import { asStorageError, withoutLinks } from '../lib/host/files.ts';
 import { printable, printableJson } from '../lib/host/printable.ts';
 import { requireSafePath } from '../lib/host/safe-place.ts';
-import { withContext, type Context, type RunOptions } from '../pipeline/state/context.ts';
+import {
+  withContext,
+  withState,
+  type Context,
+  type RunOptions,
+  type StateContext,
+} from '../pipeline/state/context.ts';
 import { asQueueError } from '../queue/replies.ts';
 import { bytesOf } from '../stages/recipe/schema.ts';
 import { storages, type Storage } from '../stages/snapshot/open-snapshotter.ts';
@@ -87,6 +93,11 @@ export abstract class MillinerCommand extends Command {
   /** Runs fn with the state directory of the flags open. */
   protected withContext<T>(flags: RunFlags, fn: (context: Context) => Promise<T>): Promise<T> {
     return withContext(this.runOptions(flags), fn);
+  }
+
+  /** For commands that read: without the snapshots, which cannot be opened without writing. */
+  protected withState<T>(flags: RunFlags, fn: (context: StateContext) => Promise<T>): Promise<T> {
+    return withState(this.runOptions(flags), fn);
   }
 
   override log(message = ''): void {

@@ -38,7 +38,7 @@ A recipe that cannot be planned does not keep others from it. The exit code is t
 
   async run(): Promise<NightPlan> {
     const { args, flags } = await this.parse(NightlyCommand);
-    const plan = await this.withContext(flags, (context) => planNight(context, args.set));
+    const plan = await this.withState(flags, (context) => planNight(context, args.set));
     for (const line of planLines(plan)) this.log(line);
     const [first] = plan.failed;
     if (first) process.exitCode = exitCodes[errorTable[first.code as ErrorCode].kind];

@@ -11,7 +11,7 @@ import { databaseIn } from '../../lib/rpm/image-database.ts';
 import { layerMembers } from '../../stages/layer/diff/layer-members.ts';
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
 import type { BaseRecord } from '../state/base-records.ts';
-import type { Context } from '../state/context.ts';
+import { withSnapshots, type Context, type StateContext } from '../state/context.ts';
 import { withView } from '../state/snapshots.ts';
 import { storeTree } from '../state/trees.ts';
 import { withWorkspace } from '../state/workspace.ts';
@@ -43,7 +43,7 @@ export async function describeTree(
 
 /** Runs fn with header files of the `named` packages of a base; with none if there is no base. */
 export async function withInstalled<T>(
-  context: Context,
+  context: StateContext,
   base: Pick<BaseRecord, 'snapshot' | 'dbPath'> | undefined,
   nevras: readonly string[] | undefined,
   fn: (files: string[]) => Promise<T>,
@@ -52,7 +52,9 @@ export async function withInstalled<T>(
   const { dbPath, snapshot } = base;
   const wanted = new Set(nevras);
   return withWorkspace(context.state, async ({ directory }) => {
-    const there = await withView(context, snapshot, (root) => packagesIn(root, dbPath));
+    const there = await withSnapshots(context, (opened) =>
+      withView(opened, snapshot, (root) => packagesIn(root, dbPath)),
+    );
     const written = there.filter(({ nevra }) => wanted.has(nevra));
     return fn(await writeHeaderFiles(written, directory));
   });

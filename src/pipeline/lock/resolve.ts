@@ -22,7 +22,7 @@ import { locationIn } from '../packages/fallback-urls.ts';
 import { sha256Of } from '../packages/fetch.ts';
 import { openAll } from '../packages/repositories.ts';
 import type { BaseRecord } from '../state/base-records.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 import { changesOfBase } from './lock-changes.ts';
 import { goneFrom, lockedImage, refuseReplaced, withoutPackages } from './locked-base.ts';
 import type { LockedRecipe } from './locked-recipe.ts';
@@ -61,7 +61,7 @@ interface SolvedImage {
   newest: number;
 }
 
-export async function solveArch(context: Context, loaded: LoadedRecipe, arch: string, given: Given) {
+export async function solveArch(context: StateContext, loaded: LoadedRecipe, arch: string, given: Given) {
   const { answer, own, request, locate, newest } = await solveImage(context, loaded, arch, given);
   const tools = await solveTools(context, loaded, arch, { request, locate, last: given.last });
   return { answer: { ...answer, tools }, own, modules: request.modules, newest };
@@ -69,7 +69,7 @@ export async function solveArch(context: Context, loaded: LoadedRecipe, arch: st
 
 /** The packages of the image alone, without the tool root. */
 export async function solveImage(
-  context: Context,
+  context: StateContext,
   loaded: LoadedRecipe,
   arch: string,
   { base, image, last }: Given,
@@ -154,7 +154,7 @@ interface ToolRequest {
 }
 
 async function solveTools(
-  context: Context,
+  context: StateContext,
   loaded: LoadedRecipe,
   arch: string,
   { request, locate, last }: ToolRequest,
@@ -188,7 +188,7 @@ interface Place {
 
 /** Old repositories give SHA-1, new ones may give SHA-512; a lock knows files by their SHA-256. */
 async function lockedPackages(
-  context: Context,
+  context: StateContext,
   found: SolvedPackage[],
   { directory, bases, accesses }: Place,
 ): Promise<LockedPackage[]> {

@@ -8,11 +8,14 @@ import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { AddonInput, AddonOutput } from '../../stages/solve/addon.ts';
 import { SolverSession } from '../../stages/solve/session.ts';
 import { fetchLocked } from '../packages/fetch.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 import type { Sharing } from '../state/sharing.ts';
 
 /** Runs fn with a context whose repositories and solver are shared; they end with it. */
-export async function withSharing<T>(context: Context, fn: (shared: Context) => Promise<T>): Promise<T> {
+export async function withSharing<T>(
+  context: StateContext,
+  fn: (shared: StateContext) => Promise<T>,
+): Promise<T> {
   await using session = new SolverSession(context.signal);
   const files: Sharing['files'] = new Map();
   const sharing: Sharing = {
@@ -44,7 +47,7 @@ async function solveWith(
 
 /** What the solver reads installed packages from, by SHA-256: their files, or in a plan their digests. */
 export async function installedFiles(
-  context: Context,
+  context: StateContext,
   loaded: LoadedRecipe,
   arch: string,
   packages: readonly LockedPackage[],

@@ -3,7 +3,7 @@ import type { Recipe } from '../../stages/recipe/schema.ts';
 import { groupMembers, modulesOf, type OpenedRepository } from '../../stages/repo/repository.ts';
 import { moduleFilter, type ModuleFilter } from '../../stages/solve/module-filter.ts';
 import type { SolveRequest } from '../../stages/solve/solve.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 
 /** Groups stand beside package names in a recipe. */
 export const isGroup = (word: string) => word.startsWith('@');
@@ -25,7 +25,7 @@ export async function wantedBy(
 
 /** The same, to be chosen from the repositories as the recipe narrows them down. */
 export async function solveRequest(
-  context: Context,
+  context: StateContext,
   recipe: Recipe,
   arch: string,
   repositories: readonly OpenedRepository[],

@@ -5,7 +5,7 @@ import { nevraText, readPackage } from '../../lib/rpm/package.ts';
 import { ownPackages, sourceNameOf, type Lock, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Solution, SolveRequest } from '../../stages/solve/solve.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 import { installedFiles } from './shared-solving.ts';
 
 /** Packages of the last lock, as the solver takes them. */
@@ -21,7 +21,7 @@ export type Moves = (one: LockedPackage) => boolean;
 
 /** A package that no repository has any more stays, as long as its file is in reach. Throws REPO_UNAVAILABLE naming it. */
 export async function unchangedPackages(
-  context: Context,
+  context: StateContext,
   loaded: LoadedRecipe,
   arch: string,
   packages: LockedPackage[],

@@ -4,7 +4,7 @@ import type { PlannedAdvisory } from '../../stages/night/planned-image.ts';
 import { AdvisoryFilter, type Update } from '../../stages/repo/applicable-advisories.ts';
 import type { OpenedRepository } from '../../stages/repo/repository.ts';
 import { cvesOf, readUpdateinfo, type Advisory } from '../../stages/repo/updateinfo.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 
 interface IndexedAdvisory {
   /** Without what only readers need. */
@@ -23,7 +23,7 @@ export class AdvisoryIndex {
   readonly #indexes = new Map<string, Promise<Index>>();
 
   /** @param packages of all locks: advisories for others are left out */
-  constructor({ signal }: Pick<Context, 'signal'>, packages: Iterable<Pick<Nevra, 'name' | 'arch'>>) {
+  constructor({ signal }: Pick<StateContext, 'signal'>, packages: Iterable<Pick<Nevra, 'name' | 'arch'>>) {
     this.#signal = signal;
     this.#wanted = new Set(Iterator.from(packages).map(keyOf));
   }

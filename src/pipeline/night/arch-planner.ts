@@ -5,7 +5,7 @@ import type { ArchFinding } from '../../stages/night/planned-image.ts';
 import type { SetMember } from '../../stages/recipe/load-set.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import { nameOf, type BaseRecord } from '../state/base-records.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 import type { AdvisoryIndex } from './advisory-index.ts';
 import type { BaseTags } from './base-tags.ts';
 import { requireFixed, type HeldLock } from './member-locks.ts';
@@ -13,7 +13,7 @@ import type { ImageAnswer } from './package-moves.ts';
 import { planRecipe } from './plan-recipe.ts';
 
 interface PlannerInput {
-  context: Context;
+  context: StateContext;
   arch: string;
   advisories: AdvisoryIndex;
   tags: BaseTags;

@@ -5,14 +5,14 @@ import type { LockedImage } from '../../stages/lock/lock-file.ts';
 import type { BaseSource } from '../../stages/recipe/base-source.ts';
 import { ensureBase } from '../base/ensure-base.ts';
 import { findBase, nameOf, type BaseRecord } from '../state/base-records.ts';
-import type { Context } from '../state/context.ts';
+import { withSnapshots, type StateContext } from '../state/context.ts';
 import { findImage } from '../trust/image-source.ts';
 
 export class BaseTags {
-  readonly #context: Context;
+  readonly #context: StateContext;
   readonly #digests = new Map<string, Promise<string>>();
 
-  constructor(context: Context) {
+  constructor(context: StateContext) {
     this.#context = context;
   }
 
@@ -31,9 +31,10 @@ export class BaseTags {
   /** The base that the lock pins, whatever its tag names now. */
   async locked(source: BaseSource, arch: string, { digest, index }: LockedImage): Promise<BaseRecord> {
     const pinned = { digest, ...(index && { index }) };
-    if (source.kind !== 'image') return ensureBase(this.#context, source, arch, pinned);
+    const ensure = () => withSnapshots(this.#context, (opened) => ensureBase(opened, source, arch, pinned));
+    if (source.kind !== 'image') return ensure();
     const known = await findBase(this.#context, { name: source.reference, manifestDigest: digest, arch });
-    return known ?? ensureBase(this.#context, source, arch, pinned);
+    return known ?? ensure();
   }
 
   async #file(source: BaseSource, arch: string, locked: LockedImage): Promise<BaseRecord | undefined> {

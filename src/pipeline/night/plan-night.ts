@@ -8,7 +8,7 @@ import { planImages } from '../../stages/night/plan-images.ts';
 import type { Finding, ImagePlan } from '../../stages/night/planned-image.ts';
 import { loadSet, type LoadedSet, type SetMember } from '../../stages/recipe/load-set.ts';
 import { withSharing } from '../lock/shared-solving.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 import { AdvisoryIndex } from './advisory-index.ts';
 import { ArchPlanner } from './arch-planner.ts';
 import { BaseTags } from './base-tags.ts';
@@ -22,12 +22,12 @@ export interface NightPlan extends ImagePlan {
 }
 
 /** Throws SET_NOT_FOUND, SET_INVALID, and what loading recipes throws; failures of single recipes are in the plan. */
-export async function planNight(context: Context, given?: string): Promise<NightPlan> {
+export async function planNight(context: StateContext, given?: string): Promise<NightPlan> {
   const loaded = await loadSet(given);
   return context.content.lease(() => withSharing(context, (shared) => planSet(shared, loaded)));
 }
 
-async function planSet(context: Context, loaded: LoadedSet): Promise<NightPlan> {
+async function planSet(context: StateContext, loaded: LoadedSet): Promise<NightPlan> {
   const { set, members } = loaded;
   const locks = await readLocks(members);
   const archesOf = new Map(members.map((member) => [member, wantedArches(loaded, member)]));

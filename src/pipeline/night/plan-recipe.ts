@@ -7,7 +7,7 @@ import { layerCount } from '../lock/layer-plan.ts';
 import { solveImage, type SolvedBase } from '../lock/resolve.ts';
 import { openAll } from '../packages/repositories.ts';
 import type { BaseRecord } from '../state/base-records.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 import type { AdvisoryIndex } from './advisory-index.ts';
 import {
   hasSamePackages,
@@ -39,7 +39,7 @@ interface PlannedAnswer {
 
 /** Throws what solving and opening repositories throw. */
 export async function planRecipe(
-  context: Context,
+  context: StateContext,
   advisories: AdvisoryIndex,
   input: PlanInput,
 ): Promise<PlannedAnswer> {
@@ -68,7 +68,7 @@ function bytesOf(before: LockedArch | undefined, answer: ImageAnswer): number {
 
 /** The answer of the lock itself where nothing has changed. */
 async function newAnswer(
-  context: Context,
+  context: StateContext,
   advisories: AdvisoryIndex,
   input: PlanInput,
 ): Promise<ImageAnswer> {
@@ -99,7 +99,7 @@ function cannotChange(before: LockedArch, moves: (one: LockedPackage) => boolean
 
 /** NEVRAs of the recipe's own packages for which a repository has a security update. */
 async function vulnerableOf(
-  context: Context,
+  context: StateContext,
   advisories: AdvisoryIndex,
   { member, arch, before }: PlanInput,
 ): Promise<Set<string>> {
@@ -113,7 +113,11 @@ async function vulnerableOf(
 const streamsOf = ({ loaded }: SetMember) => loaded.recipe.modules ?? [];
 
 /** Of a recipe and its bases. */
-async function openChain(context: Context, { chain }: SetMember, arch: string): Promise<OpenedRepository[]> {
+async function openChain(
+  context: StateContext,
+  { chain }: SetMember,
+  arch: string,
+): Promise<OpenedRepository[]> {
   const opened = await Promise.all(chain.map(({ recipe }) => openAll(context, recipe, arch)));
   return opened.flat();
 }

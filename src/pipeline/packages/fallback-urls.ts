@@ -4,7 +4,7 @@
  */
 import type { LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 import { openOne } from './repositories.ts';
 
 /**
@@ -14,7 +14,7 @@ import { openOne } from './repositories.ts';
 export type FallbackUrls = (one: LockedPackage) => Promise<string[]>;
 
 /** Opens each repository once, and only when it is needed. */
-export function fallbackUrls(context: Context, { recipe }: LoadedRecipe, arch: string): FallbackUrls {
+export function fallbackUrls(context: StateContext, { recipe }: LoadedRecipe, arch: string): FallbackUrls {
   const opened = new Map<string, Promise<readonly URL[]>>();
   const basesOf = async (repo: string) => {
     const definition = recipe.repos.find(({ name }) => name === repo);

@@ -15,7 +15,7 @@ import type { LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import { directoryOf } from '../../stages/repo/location.ts';
 import type { SolvedPackage } from '../../stages/solve/solve.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 import { fallbackUrls, type FallbackUrls } from './fallback-urls.ts';
 import { accessTo } from './repositories.ts';
 
@@ -34,7 +34,7 @@ interface Places {
 
 /** Of packages that a recipe's lock has: the path of each one's verified file, by sha256. */
 export async function fetchLocked(
-  context: Context,
+  context: StateContext,
   loaded: LoadedRecipe,
   arch: string,
   packages: readonly LockedPackage[],
@@ -57,7 +57,7 @@ export async function fetchLocked(
 
 /** `moved`: repositories of which a package was not where the lock has it; the next need not be waited for. */
 async function fetchOne(
-  context: Context,
+  context: StateContext,
   one: LockedPackage,
   { lockDirectory, fallbacks: others, access }: Places,
   moved: Set<string>,
@@ -86,7 +86,7 @@ function isFallback(error: unknown): boolean {
 }
 
 async function fetchFrom(
-  context: Context,
+  context: StateContext,
   one: LockedPackage,
   urls: string[],
   access: Access,
@@ -115,7 +115,7 @@ async function fetchFrom(
 
 /** The SHA-256 of each package: of one that its repository vouches for otherwise, the file itself has to tell. */
 export async function sha256Of(
-  context: Context,
+  context: StateContext,
   packages: SolvedPackage[],
   accesses: ReadonlyMap<string, Access>,
 ): Promise<string[]> {
@@ -127,7 +127,7 @@ export async function sha256Of(
 }
 
 async function fetchForSha256(
-  context: Context,
+  context: StateContext,
   { url, mirrors, size, checksum, name }: SolvedPackage,
   access: Access | undefined,
 ): Promise<string> {

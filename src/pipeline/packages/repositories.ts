@@ -9,14 +9,18 @@ import {
   type OpenedRepository,
   type RepositoryDefinition,
 } from '../../stages/repo/repository.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 import { openShared } from './shared-repositories.ts';
 
 /** Opening is mostly waiting for servers. */
 const parallel = 8;
 
 /** In the order of the recipe. */
-export async function openAll(context: Context, recipe: Recipe, arch: string): Promise<OpenedRepository[]> {
+export async function openAll(
+  context: StateContext,
+  recipe: Recipe,
+  arch: string,
+): Promise<OpenedRepository[]> {
   let done = 0;
   return inParallel(recipe.repos, parallel, context.signal, async (repository, signal) => {
     // A thousand recipes share what is opened once.
@@ -28,7 +32,7 @@ export async function openAll(context: Context, recipe: Recipe, arch: string): P
 }
 
 export async function openOne(
-  context: Context,
+  context: StateContext,
   { release }: Recipe,
   repository: Repository,
   arch: string,
@@ -53,7 +57,7 @@ export async function openOne(
  * does not have.
  */
 export function accessTo(
-  { offline }: Context,
+  { offline }: StateContext,
   { repos, release }: Recipe,
   arch: string,
 ): (repository: string) => Promise<Access> {

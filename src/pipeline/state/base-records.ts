@@ -71,7 +71,10 @@ export async function writeBase(context: Context, record: BaseRecord): Promise<B
 }
 
 /** Returns the record and marks it as used now. */
-export async function findBase(context: Context, id: BaseId): Promise<BaseRecord | undefined> {
+export async function findBase(
+  context: Pick<Context, 'content'>,
+  id: BaseId,
+): Promise<BaseRecord | undefined> {
   const bases = basesIn(context);
   const found = await bases.read(fileOf(id));
   const now = new Date();

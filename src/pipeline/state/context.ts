@@ -25,12 +25,16 @@ export interface RunOptions {
   allowOlder?: readonly string[] | undefined;
 }
 
-export interface Context extends RunOptions {
+/** The state without its snapshots: opening those writes to their database, even if nothing else does. */
+export interface StateContext extends RunOptions {
   /** Where workers exchange blobs; absent where they share this state. */
   exchange?: Exchange | undefined;
   /** Only while a night is planned. */
   sharing?: Sharing | undefined;
   content: ContentStore;
+}
+
+export interface Context extends StateContext {
   snapshots: Snapshotter;
   /** The reason for the choice of snapshotter, shown to people. */
   why: string;
@@ -65,6 +69,11 @@ const folders = [
 
 /** Opens the state, and removes the containers, mounts, snapshots and files of dead runs. */
 export async function openContext(options: RunOptions): Promise<Context> {
+  return addSnapshots(await openState(options));
+}
+
+/** Opens the state but for its snapshots. If no run has died, only missing directories are written. */
+async function openState(options: RunOptions): Promise<StateContext> {
   if (process.getuid?.() !== 0)
     throw new MillinerError('NOT_ROOT', 'this command needs root: it mounts file systems and sets owners');
   // The modes of new files must not depend on the umask of the caller.
@@ -81,22 +90,50 @@ export async function openContext(options: RunOptions): Promise<Context> {
     const content = await ContentStore.open(options.state);
     // Containers first, because they use the snapshots.
     await removeDeadWorkspaces(options.state);
-    const { snapshots, reason: why, warning } = await openSnapshots(options.state, options.storage);
-    if (warning !== undefined) options.progress.warn(warning);
-    return { ...options, content, snapshots, why, close: () => snapshots.close() };
+    return { ...options, content };
   } catch (error) {
     throw unusable(error, options.state) ?? asStorageError(error, options.state);
   }
 }
 
+async function addSnapshots(context: StateContext): Promise<Context> {
+  const { state, storage, progress } = context;
+  try {
+    const { snapshots, reason: why, warning } = await openSnapshots(state, storage);
+    if (warning !== undefined) progress.warn(warning);
+    return { ...context, snapshots, why, close: () => snapshots.close() };
+  } catch (error) {
+    throw unusable(error, state) ?? asStorageError(error, state);
+  }
+}
+
+/** Runs fn with the state open, but for its snapshots. */
+export async function withState<T>(
+  options: RunOptions,
+  fn: (context: StateContext) => Promise<T>,
+): Promise<T> {
+  return fn(await openState(options));
+}
+
+/** Runs fn with the snapshots open, too, for a step that most runs do not need. */
+export async function withSnapshots<T>(
+  context: StateContext,
+  fn: (context: Context) => Promise<T>,
+): Promise<T> {
+  if (isOpen(context)) return fn(context);
+  const opened = await addSnapshots(context);
+  try {
+    return await fn(opened);
+  } finally {
+    await opened.close();
+  }
+}
+
+const isOpen = (context: StateContext): context is Context => 'snapshots' in context;
+
 /** Runs fn with the state open, and closes it however fn ends. */
 export async function withContext<T>(options: RunOptions, fn: (context: Context) => Promise<T>): Promise<T> {
-  const context = await openContext(options);
-  try {
-    return await fn(context);
-  } finally {
-    await context.close();
-  }
+  return withSnapshots(await openState(options), fn);
 }
 
 function unusable(error: unknown, state: string): MillinerError | undefined {

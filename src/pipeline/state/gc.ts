@@ -56,7 +56,7 @@ export async function collectGarbage(context: Context, options: GcOptions): Prom
       snapshots = await removeSnapshots(context, new Set([...records, ...bases].map((one) => one.snapshot)));
       const caches = keepDays > 0 ? [] : ['toolroots', 'metadata', 'downloads'];
       for (const folder of caches) await empty(join(state, folder));
-      await removeUnused(join(state, 'metadata'), cachedEnding, usedSince);
+      await removeOlder(join(state, 'metadata'), cachedEnding, usedSince);
       const needed = new Set([...records.flatMap(blobsOf), ...bases.flatMap(blobsOfBase)]);
       const removed = await collect(needed, { usedSince, maxBytes });
       await forgetLost(context, new Set(removed.map(({ digest }) => digest)));
@@ -115,12 +115,12 @@ async function removeSnapshots({ snapshots }: Context, used: Set<string>): Promi
   return removed;
 }
 
-/** Removes cached files and leftovers of killed writers by the time of their last use, which readers update. */
-async function removeUnused(directory: string, ending: string, usedSince: Date): Promise<void> {
+/** Removes cached files and leftovers of killed writers by their age. One that is still needed is made again. */
+async function removeOlder(directory: string, ending: string, than: Date): Promise<void> {
   for (const name of (await readdirIfThere(directory)) ?? []) {
     const path = join(directory, name);
     const found = name.includes(ending) ? await statIfThere(path) : undefined;
-    if (found && found.mtime < usedSince) await rm(path, { force: true });
+    if (found && found.mtime < than) await rm(path, { force: true });
   }
 }
 

@@ -4,7 +4,7 @@
  * version and the file's bytes. A file that is cut short, damaged, or of another version is made again.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { appendFile, open, rename, rm, stat, utimes } from 'node:fs/promises';
+import { appendFile, open, rename, rm, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { filePieces } from '../../lib/host/files.ts';
 import { native } from '../../lib/host/native.ts';
@@ -56,11 +56,8 @@ async function isSealed(path: string, identity: string): Promise<boolean> {
   const { size } = await stat(path).catch(() => ({ size: 0 }));
   if (size <= sealLength || size > maxCacheBytes) return false;
   try {
-    if ((await readSeal(path, size)) !== (await sealOf(path, identity, size - sealLength))) return false;
-    // The time tells gc when the file was last used.
-    const now = new Date();
-    await utimes(path, now, now);
-    return true;
+    // Its use is not noted for gc, since reading must write nothing: gc removes it by its age, and it is made again.
+    return (await readSeal(path, size)) === (await sealOf(path, identity, size - sealLength));
   } catch {
     return false;
   }

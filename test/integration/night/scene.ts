@@ -1,6 +1,6 @@
 /** A release set on a repository that a server on loopback has, with all recipes locked. */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -71,21 +71,18 @@ export class Scene {
     return join(this.desk.recipes, 'milliner.yaml');
   }
 
-  /**
-   * Every file with its inode and the digest of its content: what is written anew has another one. Without the database
-   * of snapshots: each command that opens a state tries there whether it can mount, and takes that back.
-   */
+  /** Every file and directory of the state and of the recipes: what is written has another time, inode or content. */
   files(): Record<string, string> {
     const found = readdirSync(this.desk.directory, { recursive: true, encoding: 'utf8' });
-    const all = found.filter((name) => !name.includes('snapshots/overlay/metadata.db')).toSorted();
-    return Object.fromEntries(
-      all.map((name) => {
-        const path = join(this.desk.directory, name);
-        const status = statSync(path);
-        const content = status.isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : '';
-        return [name, `${status.ino} ${content}`];
-      }),
-    );
+    return Object.fromEntries(['.', ...found.toSorted()].map((name) => [name, this.#describe(name)]));
+  }
+
+  #describe(name: string): string {
+    const path = join(this.desk.directory, name);
+    const status = lstatSync(path, { bigint: true });
+    const { ino, mode, size, mtimeNs, ctimeNs } = status;
+    const content = status.isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : '';
+    return [ino, mode, size, mtimeNs, ctimeNs, content].join(' ');
   }
 }
 
