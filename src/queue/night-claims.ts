@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { MillinerError } from '../lib/errors/error.ts';
 import { digestSchema } from '../pipeline/state/received.ts';
 import { cronPattern, setName } from '../stages/recipe/set-schema.ts';
-import { peek, sealedSchema, type Claim } from './sealed.ts';
+import { forged, peek, sealedSchema, type Claim, type Machines, type Opened } from './sealed.ts';
 
 export const nightQueue = 'night';
 
@@ -44,7 +44,14 @@ export const nightClaims = {
 } as const satisfies Record<string, Claim<unknown>>;
 
 /** The data of a job. */
-export const nightJobSchema = z.strictObject({ night: sealedSchema });
+const nightJobSchema = z.strictObject({ night: sealedSchema });
+
+/** What a job or a schedule asks for. Throws QUEUE_FORGED, MACHINE_UNKNOWN, RELEASE_FAILED. */
+export async function openNight(machines: Machines, data: unknown): Promise<Opened<Night>> {
+  const parsed = nightJobSchema.safeParse(data);
+  if (!parsed.success) throw forged(nightClaims.night, 'it is malformed');
+  return machines.open(nightClaims.night, parsed.data.night);
+}
 
 /** The night that a job or a schedule is about, to be shown: its seal is not verified. Undefined if it has none. */
 export function peekNight(data: unknown): Night | undefined {

@@ -10,18 +10,11 @@ import type { Digest } from '../lib/oci/digest.ts';
 import { changeStarts } from '../pipeline/state/night-starts.ts';
 import { postpone, type Handler } from './consumer.ts';
 import type { Log } from './log.ts';
-import {
-  nightClaims,
-  nightJobSchema,
-  nightQueue,
-  peekNight,
-  type Night,
-  type NightEnd,
-} from './night-claims.ts';
+import { nightClaims, nightQueue, openNight, peekNight, type Night, type NightEnd } from './night-claims.ts';
 import { beginNight, settleNight } from './night-due.ts';
 import type { Queues } from './queues.ts';
 import { runNight, type NightRun } from './run-night.ts';
-import { forged, type Sealed } from './sealed.ts';
+import type { Sealed } from './sealed.ts';
 
 export interface NightOptions extends Omit<NightRun, 'onLine'> {
   /** Whether workers of other machines may have the set. */
@@ -53,9 +46,7 @@ export class NightHandler {
   readonly handle: Handler = async (job, token, signal) => {
     const say = this.#sayFor(job);
     try {
-      const parsed = nightJobSchema.safeParse(job.data);
-      if (!parsed.success) throw forged(nightClaims.night, 'it is malformed');
-      const { body: night, digest } = await this.#queues.machines.open(nightClaims.night, parsed.data.night);
+      const { body: night, digest } = await openNight(this.#queues.machines, job.data);
       if (!(await this.#isHere(job, night, say))) return await postpone(job, token, missingPause);
       if (await this.#isOvertaken(job, night)) return await postpone(job, token, busyPause);
       return await this.#start(job, token, signal, { night, digest, say });

@@ -4,7 +4,7 @@ import { MillinerError } from '../lib/errors/error.ts';
 import { cronPattern } from '../stages/recipe/set-schema.ts';
 import { loadSet } from '../stages/recipe/load-set.ts';
 import { retention } from './job.ts';
-import { nightClaims, nightJobSchema, nightQueue, type Night } from './night-claims.ts';
+import { nightClaims, nightQueue, openNight, peekNight, type Night } from './night-claims.ts';
 import { nextTime } from './night-due.ts';
 import { keys, type Queues } from './queues.ts';
 import { forged } from './sealed.ts';
@@ -78,10 +78,10 @@ export async function removeSchedule(queues: Queues, set: string): Promise<strin
   return running;
 }
 
-/** The scheduled nights of a set that have not ended. */
+/** The nights of a set that have not ended, also those that were asked for once. */
 async function nightsOf(queues: Queues, set: string): Promise<Job[]> {
   const jobs = await queues.get(nightQueue).getJobs(['active', 'waiting', 'prioritized', 'delayed']);
-  return jobs.filter((job) => job?.repeatJobKey === set);
+  return jobs.filter((job) => job !== undefined && peekNight(job.data)?.set === set);
 }
 
 /** Adds a night of the set that runs now, once. Returns its job. Throws SCHEDULE_NOT_FOUND, QUEUE_FORGED, MACHINE_UNKNOWN. */
@@ -89,9 +89,7 @@ export async function runSchedule(queues: Queues, set: string): Promise<string> 
   const queue = queues.get(nightQueue);
   const scheduler = await queue.getJobScheduler(set);
   if (!scheduler) throw notFound(set);
-  const parsed = nightJobSchema.safeParse(scheduler.template?.data);
-  if (!parsed.success) throw forged(nightClaims.night, 'it is malformed');
-  const { body } = await queues.machines.open(nightClaims.night, parsed.data.night);
+  const { body } = await openNight(queues.machines, scheduler.template?.data);
   if (body.set !== set) throw forged(nightClaims.night, `it is about ${body.set}`);
   const { path, plainHttp } = body;
   const night: Night = { version: 1, at: Date.now(), set, path, plainHttp };

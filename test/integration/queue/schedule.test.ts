@@ -55,6 +55,9 @@ test('a night that is asked for now is a job of its own', async () => {
   const { job } = await desk.json<{ job: string }>(['schedule', 'run', 'now']);
   expect(job).toMatch(/^now\.\d+$/);
   expect((await schedules()).map(({ set }) => set)).toEqual(['now']);
+  await desk.json(['schedule', 'remove', 'now']);
+  // Nothing is left to do.
+  expect(await desk.json(['worker', '--once'])).toEqual({ left: [] });
 });
 
 test.each([
