@@ -13,13 +13,14 @@ const walks = page
     return [title, lines.filter((line) => /^\d\. /.test(line))];
   });
 
-test('there are five walks', () => {
+test('there are six walks', () => {
   expect(walks.map(([title]) => title)).toEqual([
     'From a recipe to a digest',
     'From an RPM to a frame to a layer',
     'From a digest to a tag',
     'From a rule to a deleted image',
     'From a release to its stages',
+    'From a schedule to a night',
   ]);
 });
 
