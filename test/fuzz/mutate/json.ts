@@ -24,20 +24,23 @@ const values: unknown[] = [
   ...words,
 ];
 
+/** A copy: damage that follows would otherwise stay in the list, and close a circle in a later value. */
+const anyValue = (random: Random) => structuredClone(pick(random, values));
+
 /** Another value that differs in one to four places. */
 export function mutateValue(sound: unknown, random: Random): unknown {
   return faults(random, 4, structuredClone(sound), (whole) => {
     const nodes = containers(whole);
-    if (nodes.length === 0) return pick(random, values);
+    if (nodes.length === 0) return anyValue(random);
     const node = pick(random, nodes);
     const key = pick(random, Object.keys(node));
     const kind = random(8);
     if (kind === 0) return (withoutKey(node, key), whole);
-    if (kind === 1) node[pick(random, words)] = pick(random, values);
+    if (kind === 1) node[pick(random, words)] = anyValue(random);
     else if (kind === 2) node[key] = structuredClone(pick(random, nodes));
     else if (kind === 3) node[key] = [node[key]];
-    else if (kind === 4) node[key] = node[pick(random, Object.keys(node))];
-    else node[key] = pick(random, values);
+    else if (kind === 4) node[key] = structuredClone(node[pick(random, Object.keys(node))]);
+    else node[key] = anyValue(random);
     return whole;
   });
 }
