@@ -105,6 +105,17 @@ test('two nights of one set do not run beside each other', async () => {
   expect(await nights.runsOf('twice')).toEqual(['begins', 'ends', 'begins', 'ends']);
 });
 
+test('a night that another command runs already waits for its end', async () => {
+  await nights.set('busy', { answer: { error: { code: 'BUSY', message: 'no', hint: 'yes' } }, exitCode: 8 });
+  nights.worker();
+  const id = await runNow('busy');
+  await eventually(async () => ((await (await nights.queue.getJob(id))!.isDelayed()) ? true : undefined));
+  await nights.behave('busy', {});
+  expect(await nights.outcome(id)).toBe('done');
+  expect((await nights.queue.getJob(id))!.attemptsMade).toBe(1);
+  expect(await nights.runsOf('busy')).toEqual(['begins', 'ends', 'begins', 'ends']);
+});
+
 test('a set that is not on this machine is left to others', async () => {
   const path = await nights.set('away');
   const id = await runNow('away');
