@@ -189,7 +189,7 @@ test('what cannot be released is said before anything is queued', async () => {
   expect(await fails(args, { MILLINER_KEY_PASSWORD: 'wrong' })).toEqual([3, 'KEY_FILE_INVALID']);
   expect(await fails(['queue', 'status', 'base-1'])).toEqual([3, 'RELEASE_NOT_FOUND']);
   expect(await fails(['queue', 'retry'])).toEqual([2, 'USAGE']);
-  expect(await workshop.status(place)).toEqual({ releases: [], workers: [] });
+  expect(await workshop.status(place)).toEqual({ releases: [], workers: [], schedules: [] });
 });
 
 test('the private Redis goes when nobody needs it, and comes back with all it had', async () => {
