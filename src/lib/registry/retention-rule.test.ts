@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { judgeTags, matchesGlob, parseRule, type DatedTag, type RetentionRule } from './retention-rule.ts';
+import { matchesGlob } from '../host/glob.ts';
+import { judgeTags, parseRule, type DatedTag, type RetentionRule } from './retention-rule.ts';
 
 const day = 86_400_000;
 
@@ -61,10 +62,6 @@ test('a pattern matches as the regular expression does that it stands for', () =
       expect(matchesGlob(pattern, text)).toBe(oracle(pattern).test(text));
     }),
   );
-});
-
-test('a pattern with many stars takes no time', () => {
-  expect(matchesGlob(`${'*a'.repeat(60)}b`, 'a'.repeat(128))).toBe(false);
 });
 
 const rule = fc.record(

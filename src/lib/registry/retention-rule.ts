@@ -1,6 +1,7 @@
 /** Rules that say which tags of a repository stay: by their number, by their age, and by a pattern of their names. */
 import { z } from 'zod';
 import { MillinerError } from '../errors/error.ts';
+import { matchesGlob } from '../host/glob.ts';
 
 const hour = 3_600_000;
 /** Milliseconds. */
@@ -8,7 +9,8 @@ const units: Record<string, number> = { h: hour, d: 24 * hour, w: 7 * 24 * hour 
 const ageForm = /^([1-9]\d{0,4})([hdw])$/;
 const globForm = /^[\w.*?-]{1,128}$/;
 
-const retentionRuleSchema = z
+/** Of a release set, too. */
+export const retentionRuleSchema = z
   .strictObject({
     tags: z.string().regex(globForm, 'is not a pattern of tags, such as 43.*'),
     /** The newest so many tags that match stay. */
@@ -73,23 +75,4 @@ export function judgeTags(
 function ageOf({ age }: RetentionRule): number {
   const [, count, unit] = ageForm.exec(age ?? '') ?? [];
   return count === undefined ? -Infinity : Number(count) * units[unit!]!;
-}
-
-/** `*` is any text, `?` any character. Linear in both: a pattern with many stars must not take long. */
-export function matchesGlob(glob: string, text: string): boolean {
-  let [g, t, star, resume] = [0, 0, -1, 0];
-  while (t < text.length) {
-    if (glob[g] === '*') {
-      star = g++;
-      resume = t;
-    } else if (g < glob.length && (glob[g] === '?' || glob[g] === text[t])) {
-      g += 1;
-      t += 1;
-    } else if (star >= 0) {
-      g = star + 1;
-      t = ++resume;
-    } else return false;
-  }
-  while (glob[g] === '*') g += 1;
-  return g === glob.length;
 }

@@ -1,6 +1,6 @@
 /** lock --update NAME: what the last lock has stays as it is, but for what was asked for and what that needs. */
-import { posix } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
+import { matchesGlob } from '../../lib/host/glob.ts';
 import { nevraText, readPackage } from '../../lib/rpm/package.ts';
 import { ownPackages, sourceNameOf, type Lock, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
@@ -46,12 +46,12 @@ export function remaining(unchanged: Unchanged | undefined, { removed }: Solutio
 
 /** A name, a glob or a NEVRA. */
 export function matchesWord(word: string, { name, nevra }: LockedPackage): boolean {
-  return nevra === word || posix.matchesGlob(name, word);
+  return nevra === word || matchesGlob(word, name);
 }
 
 /** A word of --update or of a hold: a name or glob, of packages or of source packages. */
 export function isMeant(word: string, one: LockedPackage): boolean {
-  return posix.matchesGlob(one.name, word) || posix.matchesGlob(sourceNameOf(one), word);
+  return matchesGlob(word, one.name) || matchesGlob(word, sourceNameOf(one));
 }
 
 /** A word that means nothing is a mistake, not a lock without changes. Throws PACKAGE_NOT_FOUND. */

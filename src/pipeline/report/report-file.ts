@@ -3,13 +3,13 @@ import { lstatSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { writeFileAtomic } from '../../lib/host/atomic-file.ts';
-import { isBeneath } from '../../lib/host/beneath.ts';
+import { isBeneath, rootOf } from '../../lib/host/beneath.ts';
 import { withoutLinks } from '../../lib/host/files.ts';
 import { makeDirectory, requireSafePath } from '../../lib/host/safe-place.ts';
 
 /**
- * Fills `{{date}}` and resolves the name. A relative one is beneath the directory of the set, and no link on the way
- * leads out of it: an author of a change to the set could otherwise have any file of the host replaced. An absolute one
+ * Fills `{{date}}` and resolves the name. A relative one is beneath the root of the set, as its recipes are, and no link
+ * on the way leads out of there: an author of a change to the set could otherwise have any file of the host replaced. An absolute one
  * is the operator's choice. Throws USAGE, FILE_OUTSIDE, PLACE_UNSAFE.
  */
 export function reportPath(directory: string, file: string, date: string): string {
@@ -19,10 +19,11 @@ export function reportPath(directory: string, file: string, date: string): strin
   }
   const path = isAbsolute(filled) ? filled : join(directory, filled);
   const place = withoutLinks(dirname(path));
-  if (!isAbsolute(filled) && !isBeneath(withoutLinks(directory), place)) {
-    throw new MillinerError('FILE_OUTSIDE', `the report ${file} would be outside of ${directory}`, {
+  const root = rootOf(join(directory, 'set'));
+  if (!isAbsolute(filled) && !isBeneath(withoutLinks(root), place)) {
+    throw new MillinerError('FILE_OUTSIDE', `the report ${file} would be outside of ${root}`, {
       hint: 'Name a place beneath the release set, or an absolute path.',
-      details: { path, directory },
+      details: { path, directory: root },
     });
   }
   requireSafePath(place);

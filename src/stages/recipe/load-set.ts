@@ -1,6 +1,7 @@
 /** Loads a release set: finds its recipes, and gives each the settings that count for it. */
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import type { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { isBeneath, rootOf } from '../../lib/host/beneath.ts';
 import { RecipeReader, type LoadedRecipe } from './load.ts';
@@ -32,7 +33,8 @@ const fileName = 'milliner.yaml';
 /** Takes a path; without one ./milliner.yaml or ./recipes/milliner.yaml. Throws SET_NOT_FOUND, SET_INVALID, and as loadChain. */
 export async function loadSet(given?: string): Promise<LoadedSet> {
   const path = locateSet(given);
-  const set = await readYaml(path, setSchema, { invalid: 'SET_INVALID', missing: 'SET_NOT_FOUND' });
+  const schema = setSchema.superRefine((read, faults) => checkPlaces(path, read, faults));
+  const set = await readYaml(path, schema, { invalid: 'SET_INVALID', missing: 'SET_NOT_FOUND' });
   const reader = new RecipeReader();
   const members: SetMember[] = [];
   for (const [index, { recipe, ...own }] of set.recipes.entries()) {
@@ -50,6 +52,20 @@ export async function loadSet(given?: string): Promise<LoadedSet> {
   checkBetween(path, members);
   checkTargets(path, members);
   return { set, path, members };
+}
+
+/** A relative path of a report is beneath the root, as recipes are; an absolute one is the operator's choice. */
+function checkPlaces(path: string, { reports }: ReleaseSet, faults: z.RefinementCtx): void {
+  const root = rootOf(path);
+  for (const [index, report] of reports.entries()) {
+    if (!('file' in report) || isAbsolute(report.file)) continue;
+    if (isBeneath(root, join(dirname(path), report.file))) continue;
+    faults.addIssue({
+      code: 'custom',
+      path: ['reports', index, 'file'],
+      message: `it is outside of ${root}`,
+    });
+  }
 }
 
 function locateSet(given: string | undefined): string {

@@ -1,6 +1,7 @@
 /** The schema of release sets (milliner.yaml); set.schema.json is generated from it for editors. */
 import { z } from 'zod';
 import { arches } from '../../lib/host/arch.ts';
+import { retentionRuleSchema } from '../../lib/registry/retention-rule.ts';
 
 const word = z.string().min(1).max(4096);
 export const setName = z
@@ -10,13 +11,24 @@ export const setName = z
 /** Becomes a file name or a path beside the set. */
 const place = word.regex(/^[^\0]+$/, 'a path');
 
+const template = word.refine((text) => hasOnly(text, ['name', 'release', 'date', 'arch']), {
+  error: 'it takes {{name}}, {{release}}, {{date}} and {{arch}} alone',
+});
+
+/** Whether a text has no other braces than those of these names. */
+function hasOnly(text: string, names: readonly string[]): boolean {
+  return !/[{}]{2}/.test(
+    text.replaceAll(/\{\{\s*(\w+)\s*\}\}/g, (all, name) => (names.includes(name) ? '' : all)),
+  );
+}
+
 const publish = z.strictObject({
-  to: z.array(word).min(1).max(32),
-  tags: z.array(word).min(1).max(32),
+  to: z.array(template).min(1).max(32),
+  tags: z.array(template).min(1).max(32),
 });
 const update = z.enum(['all', 'security', 'none']);
 /** Packages that do not move, by name or by the name of their source. */
-const hold = z.array(word).max(1000);
+const hold = z.array(word.max(256)).max(1000);
 const quarantine = z.strictObject({ after: z.int().min(1).max(1000) });
 
 /** A recipe of the set; what it says replaces what the set says, and its holds come beside those of the set. */
@@ -59,18 +71,10 @@ export const cronPattern = z
   .max(256)
   .refine(isCron, { error: 'minute, hour, day, month and weekday in numbers, such as 30 2 * * *, in UTC' });
 
-const retention = z
-  .strictObject({
-    tags: word,
-    keep: z.int().min(1).max(100_000).optional(),
-    age: z
-      .string()
-      .regex(/^[1-9]\d{0,4}d$/, 'a number of days, such as 30d')
-      .optional(),
-  })
-  .refine(({ keep, age }) => keep !== undefined || age !== undefined, { error: 'give keep, age, or both' });
-
-const toFile = z.strictObject({ format: z.enum(['markdown', 'html', 'junit', 'text']), file: place });
+const toFile = z.strictObject({
+  format: z.enum(['markdown', 'html', 'junit', 'text']),
+  file: place.refine((file) => hasOnly(file, ['date']), { error: 'it takes {{date}} alone' }),
+});
 const toWebhook = z.strictObject({
   format: z.literal('json'),
   webhook: z
@@ -94,7 +98,7 @@ export const setSchema = z.strictObject({
   hold: hold.default([]),
   quarantine: quarantine.optional(),
   schedule: cronPattern.optional(),
-  retention: z.array(retention).max(1000).default([]),
+  retention: z.array(retentionRuleSchema).max(1000).default([]),
   reports: z
     .array(z.union([toFile, toWebhook]))
     .max(100)

@@ -1,5 +1,5 @@
 /** Release sets as they are loaded: what counts for each recipe, and each fault with its file, line and key. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -66,6 +66,63 @@ test('a fault is told with file, line and key', async () => {
       ],
     },
   });
+});
+
+test.each<[string, object, number, string]>([
+  ['a report above the root', { reports: [{ format: 'text', file: '../x.txt' }] }, 3, 'reports.0.file'],
+  [
+    'a report that leaves by the date',
+    { reports: [{ format: 'text', file: '{{date}}/../../x' }] },
+    3,
+    'reports.0.file',
+  ],
+  ['another name in a report', { reports: [{ format: 'text', file: '{{name}}' }] }, 3, 'reports.0.file'],
+  ['another name in a tag', { publish: { to: ['r.example/x'], tags: ['{{env}}'] } }, 3, 'publish.tags.0'],
+  [
+    'code in a tag',
+    { publish: { to: ['r.example/x'], tags: ['{{#each this}}{{/each}}'] } },
+    3,
+    'publish.tags.0',
+  ],
+  ['a pattern of tags with a slash', { retention: [{ tags: '../*', keep: 1 }] }, 3, 'retention.0.tags'],
+  ['thousands of globs', { hold: Array(1001).fill('*a*a*a*') }, 3, 'hold'],
+  ['a glob of thousands', { hold: ['*a'.repeat(1000)] }, 3, 'hold.0'],
+  ['a key of no meaning', { recipes: [{ recipe: 'base', keys: [] }] }, 3, 'recipes.0.keys'],
+])('%s is refused with its line', async (_what, fields, line, key) => {
+  await recipe('base');
+  const { recipes = ['base'], ...more } = fields as { recipes?: unknown[] };
+  const lines = Object.entries({ recipes, ...more }).map(
+    ([name, value]) => `${name}: ${JSON.stringify(value)}`,
+  );
+  await writeFile(set(), ['name: night', 'key: none.key', ...lines.toReversed()].join('\n'));
+  expect(await failure()).toMatchObject({
+    code: 'SET_INVALID',
+    details: {
+      path: set(),
+      faults: expect.arrayContaining([expect.objectContaining({ line, key })]) as object,
+    },
+  });
+});
+
+test('an absolute path of a report, and one beneath the parent of recipes/', async () => {
+  await mkdir(join(directory, 'recipes'));
+  await recipe('base', {}, 'recipes/base.yaml');
+  const reports = ['../reports/{{date}}.md', '/var/reports/{{date}}.md'].map((file) => ({
+    format: 'markdown',
+    file,
+  }));
+  const path = join(directory, 'recipes/milliner.yaml');
+  await writeFile(path, stringify({ name: 'night', key: 'none.key', recipes: ['base'], reports }));
+  expect((await loadSet(path)).set.reports).toEqual(reports);
+});
+
+test('a recipe that a link leads out of the root', async () => {
+  await symlink('/etc/hostname', join(directory, 'out.yaml'));
+  for (const name of ['out', '/etc/hostname', '../../etc/hostname']) {
+    await write({ recipes: [name] });
+    const { code } = (await failure()) as { code: string };
+    expect(['SET_INVALID', 'FILE_OUTSIDE']).toContain(code);
+  }
 });
 
 test('a set that is not there', async () => {
