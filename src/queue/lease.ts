@@ -22,13 +22,16 @@ const movingKey = (reference: string) => `${prefix}:moving:${reference}`;
 
 /**
  * Checks and acquires in one atomic step: the job is still this worker's, the release is not cancelled, no later
- * release has moved its tags, and no other release holds them. KEYS: lock, published, cancelled, tags.
+ * release has moved its tags, and no other release holds those that the job moves. KEYS: lock, published, cancelled, the
+ * tags that the job moves.
  */
 const acquireScript = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 if redis.call('SISMEMBER', KEYS[3], ARGV[3]) == 1 then return -3 end
-for i = 4, #KEYS do
+for i = 4, #ARGV do
   if tonumber(redis.call('HGET', KEYS[2], ARGV[i]) or '0') > tonumber(ARGV[2]) then return -2 end
+end
+for i = 4, #KEYS do
   local holder = redis.call('GET', KEYS[i])
   if holder and holder ~= ARGV[1] then return -4 end
 end
@@ -58,7 +61,8 @@ export async function acquireLease(
   const redisKeys = [lock, keys.published, keys.cancelled, ...references.map(movingKey)];
   for (;;) {
     const asked = now();
-    const scriptArgs = [token, stage.data.at, stage.release, ...references];
+    // A signer records the moves of the tags: a release that is too late must not say that it moves them.
+    const scriptArgs = [token, stage.data.at, stage.release, ...allReferences(stage.data)];
     const lifetime = Number(await redis.eval(acquireScript, redisKeys.length, ...redisKeys, ...scriptArgs));
     if (lifetime > marginMilliseconds) return { until: later(asked, lifetime - marginMilliseconds) };
     if (lifetime !== -4) return { refused: jobFailureOf(refusal(lifetime, job, stage)) };

@@ -211,6 +211,27 @@ inTurn(3, 'an older release does not move a tag back that a later one has moved'
   expect(byId[older!]!.error?.code).toBe('RELEASE_SUPERSEDED');
 });
 
+inTurn(
+  3,
+  'an older release that comes back late is not signed, and no move of its tag is recorded',
+  async () => {
+    const place = placeOf('late');
+    const recipe = await tiny('late', { files: [{ path: '/etc/hat', content: 'felt\n' }] });
+    const to = `${workshop.bench.server.host}/late:1`;
+    const [older] = await workshop.queue([recipe], to, place);
+    await workshop.json(['queue', 'cancel', older!], place);
+    await writeFile(recipe, (await readFile(recipe, 'utf8')).replace('felt', 'silk'));
+    await workshop.json(workshop.releasing([recipe], to), place);
+    await workshop.json(['queue', 'retry', older!], place);
+    expect((await workshop.worker(['--once'], place).ended).exitCode).toBe(0);
+    const late = await workshop.json<ReleaseStatus>(['queue', 'status', older!], place);
+    expect(late.error?.code).toBe('RELEASE_SUPERSEDED');
+    expect(late.stages.at(-1)).toMatchObject({ stage: 'sign', state: 'failed', attempts: 1 });
+    const history = ['history', to, '--key', workshop.bench.publicKey];
+    expect((await workshop.json<{ moves: object[] }>(history)).moves).toHaveLength(1);
+  },
+);
+
 inTurn(2, 'a shared Redis that goes away is waited for; one that never was there is said', async () => {
   const place = { ...placeOf('shared'), env: { MILLINER_REDIS: redis.url } };
   const [id] = await workshop.queue([await tiny('waiting')], templateOf('shared'), place);
