@@ -3,19 +3,15 @@ import { MillinerCommand } from '../cli/base-command.ts';
 import { askPassword, passwordVariable } from '../cli/password.ts';
 import { untrusted } from '../cli/repository-flags.ts';
 import { MillinerError } from '../lib/errors/error.ts';
-import { examine } from '../pipeline/setup/doctor.ts';
 import { withContext, type RunOptions } from '../pipeline/state/context.ts';
 import { layouts } from '../pipeline/trust/fetch-signatures.ts';
-import { withConnection, type Connection } from '../queue/connection.ts';
-import { follow, hasWorkers } from '../queue/follow.ts';
-import { identifyKey, Keyring, rememberKey, type KeyId } from '../queue/keyring.ts';
-import type { Log } from '../queue/log.ts';
+import { withConnection } from '../queue/connection.ts';
+import { hasWorkers } from '../queue/follow.ts';
+import { identifyKey, rememberKey } from '../queue/keyring.ts';
+import { noWorkerWarning, OwnWorker } from '../queue/own-worker.ts';
 import { Queues } from '../queue/queues.ts';
 import type { ReleaseStatus } from '../queue/status.ts';
 import { submit, type Submitted } from '../queue/submit.ts';
-import { ReleaseWorker } from '../queue/worker.ts';
-
-const noWorkerWarning = 'no worker takes it yet; start one with: milliner worker';
 
 export default class ReleaseCommand extends MillinerCommand {
   static override summary = 'Release recipes: lock, build, boot, sign and publish them as jobs of the queue';
@@ -73,24 +69,20 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     const onTrouble = ({ message }: Error) => options.progress.warn(message);
     return withConnection(options.state, { signal: options.signal, onTrouble }, async (connection) => {
       const queues = new Queues(connection.redis, options.state);
-      const own = new OwnWorker(options, connection, key);
+      const own = new OwnWorker(options, { connection, key, password: process.env[passwordVariable] });
       try {
-        if (!flags.detach && !connection.shared && !(await hasWorkers(queues))) {
-          await own.prepare(await this.#password(flags.key, options));
-        }
+        if (!flags.detach) await own.prepare(queues, () => this.#password(flags.key, options));
         const releases = await this.#submit(queues, options, {
-          recipes: argv as string[],
+          recipes: (argv as string[]).map((recipe) => ({ recipe, to: flags.to, priority: flags.priority })),
           key: key.id,
-          to: flags.to,
           untrusted: flags.untrusted,
           plainHttp: flags['plain-http'],
           only: flags.only,
-          priority: flags.priority,
           exchange: flags.exchange,
           shared: connection.shared,
         });
         if (flags.detach) return await this.#detached(queues, releases, options);
-        return await this.#wait(queues, releases, own, options);
+        return this.#show(await own.follow(queues, releases));
       } finally {
         await own.stop();
         await queues.close();
@@ -118,18 +110,7 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     return { releases };
   }
 
-  async #wait(queues: Queues, submitted: Submitted[], own: OwnWorker, options: RunOptions): Promise<object> {
-    const ids = submitted.map(({ release }) => release);
-    if (own.works && !(await hasWorkers(queues))) options.progress.warn(noWorkerWarning);
-    const onPoll = async () => void (!own.works && !(await hasWorkers(queues)) && (await own.start()));
-    const ended = await follow(queues, submitted, { ...options, onPoll }).catch((error: unknown) => {
-      if (options.signal?.aborted) {
-        options.progress.warn(
-          `${ids.join(', ')} stays in the queue; give it up with: milliner queue cancel ID`,
-        );
-      }
-      throw error;
-    });
+  #show(ended: ReleaseStatus[]): object {
     const failed = ended.filter(({ state }) => state !== 'released');
     if (failed.length > 0) throw failure(ended, failed);
     for (const { report } of ended) {
@@ -146,53 +127,4 @@ function failure(ended: ReleaseStatus[], failed: ReleaseStatus[]): MillinerError
     return `${release} ${state === 'cancelled' ? 'was cancelled' : `failed: ${reason}`}`;
   });
   return new MillinerError('RELEASE_FAILED', words.join('\n'), { details: { releases: ended } });
-}
-
-/** Starts a worker in this command's process if no other worker takes jobs from this state's queue. */
-class OwnWorker {
-  readonly #options: RunOptions;
-  readonly #connection: Connection;
-  readonly #key: KeyId;
-  #keyring = new Keyring(process.env[passwordVariable]);
-  #worker: ReleaseWorker | undefined;
-
-  constructor(options: RunOptions, connection: Connection, key: KeyId) {
-    this.#options = options;
-    this.#connection = connection;
-    this.#key = key;
-  }
-
-  /** Opens the key, so that a wrong password shows before anything is queued. */
-  async prepare(password: string): Promise<void> {
-    this.#keyring = new Keyring(password);
-    await this.#keyring.add(this.#key);
-  }
-
-  /** Whether this command's worker runs, or is not needed because the queue belongs to several machines. */
-  get works(): boolean {
-    return this.#worker !== undefined || this.#connection.shared;
-  }
-
-  async start(): Promise<void> {
-    const { state, storage, allowHostRoot, progress } = this.#options;
-    // Messages of jobs are in the queue, from where `follow` prints them.
-    const log: Log = (level, message, subject) => {
-      if (level !== 'info' && subject === undefined) progress.warn(message);
-    };
-    const findings = await examine(state, allowHostRoot);
-    this.#worker = new ReleaseWorker({
-      state,
-      storage,
-      allowHostRoot,
-      connection: this.#connection,
-      keyring: this.#keyring,
-      findings,
-      log,
-    });
-    await this.#worker.start();
-  }
-
-  async stop(): Promise<void> {
-    await this.#worker?.stop({ grace: 0 });
-  }
 }

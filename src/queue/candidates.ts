@@ -9,6 +9,8 @@ import { RecipeReader, type LoadedRecipe } from '../stages/recipe/load.ts';
  * lowest base.
  */
 export interface Candidate {
+  /** As the caller named it. */
+  given: string;
   chain: LoadedRecipe[];
   bundled: BundledRecipe[];
 }
@@ -19,19 +21,23 @@ export interface Candidate {
  */
 export async function readCandidates(recipes: readonly string[]): Promise<Candidate[]> {
   const reader = new RecipeReader();
-  const unique = new Map<string, LoadedRecipe[]>();
+  const unique = new Map<string, Omit<Candidate, 'bundled'>>();
   for (const recipe of recipes) {
     const chain = await reader.chain(recipe);
-    unique.set(chain.at(-1)!.path, chain);
+    unique.set(chain.at(-1)!.path, { given: recipe, chain });
   }
-  const names = [...unique.values()].map((chain) => chain.at(-1)!.recipe.name);
+  const names = [...unique.values()].map(({ chain }) => chain.at(-1)!.recipe.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new MillinerError('USAGE', `two of the recipes have the name ${twice}`);
-  const chains = [...unique.values()].toSorted((a, b) => a.length - b.length);
+  const found = [...unique.values()].toSorted((a, b) => a.chain.length - b.chain.length);
   const bundled = new Map<string, BundledRecipe>();
-  for (const loaded of chains.flat()) {
+  for (const loaded of found.flatMap(({ chain }) => chain)) {
     if (bundled.has(loaded.path)) continue;
     bundled.set(loaded.path, await bundleRecipe(loaded, await readLock(loaded.lockPath)));
   }
-  return chains.map((chain) => ({ chain, bundled: chain.map(({ path }) => bundled.get(path)!) }));
+  return found.map(({ given, chain }) => ({
+    given,
+    chain,
+    bundled: chain.map(({ path }) => bundled.get(path)!),
+  }));
 }

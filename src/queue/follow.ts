@@ -18,6 +18,8 @@ export interface Follow {
   signal?: AbortSignal | undefined;
   /** Called in each round until all have ended. */
   onPoll: () => Promise<void>;
+  /** Called once for each release. */
+  onEnd?: ((ended: ReleaseStatus) => Promise<void>) | undefined;
 }
 
 /** Returns how each release ended. Throws RELEASE_LOST, QUEUE_DENIED, QUEUE_UNSAFE, the signal's reason. */
@@ -36,7 +38,12 @@ export async function follow(
     options.signal?.throwIfAborted();
     try {
       await options.onPoll();
-      for (const [id, story] of stories) if (!ended.has(id)) await look(queues, id, story, ended);
+      for (const [id, story] of stories) {
+        if (ended.has(id)) continue;
+        await look(queues, id, story, ended);
+        const last = ended.get(id);
+        if (last) await options.onEnd?.(last);
+      }
     } catch (error) {
       // A Redis that is down for a while does not end the release: the workers wait for it, and so does this command.
       const trouble = queueTrouble(error);

@@ -20,18 +20,25 @@ import { forged } from './sealed.ts';
 /** BullMQ's numbers: lower goes first. */
 const priorities = { high: 1, normal: 10, low: 100 } as const;
 
-export interface Submission {
-  recipes: readonly string[];
-  /** Id of the private key. */
-  key: string;
+interface SubmittedRecipe {
+  /** A path, or a name in ./recipes. */
+  recipe: string;
   /** In place of the recipe's references: HOST/REPOSITORY:TAG with {{name}}, {{release}}, {{date}}, {{arch}}. */
   to: readonly string[];
+  /** Of the recipe's; all of them where it is absent. */
+  arches?: readonly string[] | undefined;
+  priority: keyof typeof priorities;
+}
+
+export interface Submission {
+  recipes: readonly SubmittedRecipe[];
+  /** Id of the private key. */
+  key: string;
   /** The recipes are untrusted: see reach.ts. */
   untrusted: boolean;
   plainHttp: boolean;
   /** The one layout of signatures to write; both where it is absent. */
   only: Layout | undefined;
-  priority: keyof typeof priorities;
   /** HOST/REPOSITORY where workers of several machines exchange blobs. */
   exchange: string | undefined;
   /** Whether several machines use the queue. */
@@ -53,9 +60,14 @@ type Content = Omit<Release, 'at' | 'base'>;
 export async function submit(context: Context, queues: Queues, submission: Submission): Promise<Submitted[]> {
   const run = randomUUID();
   const ready: { release: Content; bases: string[] }[] = [];
-  for (const candidate of await confined(submission.untrusted, () => readCandidates(submission.recipes))) {
+  const { recipes, ...common } = submission;
+  const given = new Map(recipes.map((one) => [one.recipe, one]));
+  for (const candidate of await confined(submission.untrusted, () => readCandidates([...given.keys()]))) {
     const bases = candidate.chain.slice(0, -1).map(({ recipe }) => recipe.name);
-    ready.push({ release: await prepare(context, submission, candidate, run), bases });
+    ready.push({
+      release: await prepare(context, { ...common, ...given.get(candidate.given)! }, candidate, run),
+      bases,
+    });
   }
   refuseShared(ready.map(({ release }) => release));
   const begun = new Map<string, Base>();
@@ -88,13 +100,13 @@ async function uppermostBase(
 
 async function prepare(
   context: Context,
-  submission: Submission,
+  submission: Omit<Submission, 'recipes'> & SubmittedRecipe,
   { chain, bundled }: Candidate,
   run: string,
 ): Promise<Content> {
   const { key, only, plainHttp, priority, shared, untrusted } = submission;
   const { recipe, path } = chain.at(-1)!;
-  const wanted: readonly string[] = recipe.arches ?? [hostArch()];
+  const wanted: readonly string[] = submission.arches ?? recipe.arches ?? [hostArch()];
   const arches = knownArches.filter((arch) => wanted.includes(arch));
   if (untrusted && submission.to.length === 0) {
     const what = `${path}: publish: a recipe under --untrusted cannot choose where to publish`;

@@ -77,6 +77,8 @@ interface LockRequest {
   previous?: Lock | undefined;
   /** Without it all packages are solved anew; with it those of `previous` stay that may not move. */
   moves?: Moves | undefined;
+  /** A base that others build moves with its tag, though packages of `previous` stay. */
+  followsTag?: boolean | undefined;
 }
 
 export async function makeLock(
@@ -93,7 +95,7 @@ export async function makeLock(
 async function computeLock(
   context: Context,
   loaded: LoadedRecipe,
-  { base, previous, moves }: LockRequest,
+  { base, previous, moves, followsTag = false }: LockRequest,
 ): Promise<MadeLock> {
   const { recipe } = loaded;
   context.progress.step(`${recipe.name}: locking`);
@@ -104,7 +106,7 @@ async function computeLock(
     const last = moves && previous?.arches[arch] && { answer: previous.arches[arch], moves };
     const inherited = base?.lock.arches[arch];
     const { source } = loaded;
-    const pinned = source && pinnedImage(source, inherited, last?.answer);
+    const pinned = source && pinnedImage(source, inherited, followsTag ? undefined : last?.answer);
     const image = source && (await ensureBase(context, source, arch, pinned));
     const solved = await solveArch(context, loaded, arch, { base, image, last });
     const packages = await describePackages(context, loaded, arch, solved.own);

@@ -113,7 +113,7 @@ export class ArchPlanner {
 
   /** A base that has changed without this night: a tag of others, or a lock that was made since. */
   async #changedBase(
-    { loaded, chain }: SetMember,
+    { loaded, chain, update }: SetMember,
     before: LockedArch | undefined,
   ): Promise<{ name?: string; image?: BaseRecord }> {
     const { lock } = this.#input.locks.get(loaded.path)!;
@@ -123,10 +123,11 @@ export class ArchPlanner {
     const name = base && isStale ? base.recipe.name : undefined;
     if (!loaded.source || !before?.image) return { ...(name !== undefined && { name }) };
     const { tags } = this.#input;
-    // What stands on another recipe follows that recipe's lock, not the tag.
-    const image = base
-      ? await tags.locked(loaded.source, this.arch, before.image)
-      : await tags.pinned(loaded.source, this.arch, before.image);
+    // What stands on another recipe follows that recipe's lock, not the tag; with `update: none` nothing moves by itself.
+    const image =
+      base || update === 'none'
+        ? await tags.locked(loaded.source, this.arch, before.image)
+        : await tags.pinned(loaded.source, this.arch, before.image);
     if (image) return { image, ...(name !== undefined && { name }) };
     return { name: name ?? nameOf(loaded.source) };
   }
