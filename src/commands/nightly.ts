@@ -1,24 +1,33 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
+import { nightLines } from '../cli/format-night.ts';
 import { planLines } from '../cli/format-plan.ts';
+import { askPassword, passwordVariable } from '../cli/password.ts';
 import { offline } from '../cli/repository-flags.ts';
-import { errorTable, exitCodes, type ErrorCode } from '../lib/errors/error.ts';
+import { errorTable, exitCodes, MillinerError, type ErrorCode } from '../lib/errors/error.ts';
+import { runNight, type Night } from '../nightly/run-night.ts';
 import { planNight, type NightPlan } from '../pipeline/night/plan-night.ts';
 
 export default class NightlyCommand extends MillinerCommand {
-  static override summary = 'Plan what a release set needs after changes in its repositories';
+  static override summary = 'Carry what has changed in the repositories to the images of a release set';
   static override description = `Asks each repository and each base of others once, works out what a new lock of every recipe of the set would change,
-and carries that through the bases to every image: which are made anew, why, in which order, and what a reader of the last
-image downloads. The policy of the set says which packages move: all, those with security advisories, or none; what is held
+and carries that through the bases to every image. Then the new locks are written beside the recipes, and the images are
+built, booted, signed and published through the queue, bases first and security fixes before the rest; see release for
+who works. The policy of the set says which packages move: all, those with security advisories, or none; what is held
 stays.
 
-Nothing is written but metadata that has changed: no lock, no image, no tag. A package that a lock has and no repository
-has any more is fetched, and so is a base that the state does not have. The same locks and metadata give the same plan.
+A recipe that fails keeps its last good tags, and everything that does not stand on it goes on: the exit code is that of
+NIGHT_FAILED then. Run again after an interruption, it completes what is left. Where nothing has changed it writes
+nothing, moves no tag, and says so.
 
-A recipe that cannot be planned does not keep others from it. The exit code is then that of the first such error.`;
+With --dry-run nothing is written but metadata that has changed: no lock, no image, no tag. A package that a lock has and
+no repository has any more is fetched, and so is a base that the state does not have. The same locks and metadata give
+the same plan. The exit code is then that of the first recipe that cannot be planned.`;
   static override examples = [
+    '<%= config.bin %> nightly',
+    '<%= config.bin %> nightly recipes/milliner.yaml --json',
+    '<%= config.bin %> nightly --retry demo-mariadb',
     '<%= config.bin %> nightly --dry-run',
-    '<%= config.bin %> nightly recipes/milliner.yaml --dry-run --json',
     '<%= config.bin %> nightly --dry-run --offline',
   ];
   static override args = {
@@ -27,21 +36,57 @@ A recipe that cannot be planned does not keep others from it. The exit code is t
     }),
   };
   static override flags = {
-    'dry-run': Flags.boolean({ required: true, summary: 'print the plan, and do nothing of it' }),
+    'dry-run': Flags.boolean({ summary: 'print the plan, and do nothing of it', default: false }),
+    retry: Flags.string({
+      summary: 'a recipe that is tried though it is quarantined',
+      multiple: true,
+      helpValue: 'RECIPE',
+      default: [],
+      exclusive: ['dry-run'],
+    }),
     offline,
     'allow-older': Flags.string({
       summary: 'a repository whose metadata may be older than what was seen of it',
       multiple: true,
       helpValue: 'NAME',
     }),
+    'plain-http': Flags.boolean({ summary: 'the registries have no TLS', default: false }),
+    exchange: Flags.string({
+      summary: 'HOST/REPOSITORY where workers leave blobs for each other',
+      helpValue: 'PLACE',
+      env: 'MILLINER_EXCHANGE',
+    }),
   };
 
-  async run(): Promise<NightPlan> {
+  async run(): Promise<NightPlan | Night> {
     const { args, flags } = await this.parse(NightlyCommand);
-    const plan = await this.withState(flags, (context) => planNight(context, args.set));
+    if (flags['dry-run'])
+      return this.#showPlan(await this.withState(flags, (context) => planNight(context, args.set)));
+    const options = this.runOptions(flags);
+    const night = await runNight(options, {
+      set: args.set,
+      retried: flags.retry,
+      plainHttp: flags['plain-http'],
+      exchange: flags.exchange,
+      password: process.env[passwordVariable],
+      askPassword: (key) => askPassword(`Password of ${key}`, { confirm: false, signal: options.signal }),
+    });
+    return this.#show(night);
+  }
+
+  #showPlan(plan: NightPlan): NightPlan {
     for (const line of planLines(plan)) this.log(line);
     const [first] = plan.failed;
     if (first) process.exitCode = exitCodes[errorTable[first.code as ErrorCode].kind];
     return plan;
+  }
+
+  #show(night: Night): Night {
+    const lines = nightLines(night.report);
+    const failed = night.report.images.filter(({ outcome }) => outcome === 'failed');
+    if (failed.length > 0)
+      throw new MillinerError('NIGHT_FAILED', lines.join('\n'), { details: { ...night } });
+    for (const line of lines) this.log(line);
+    return night;
   }
 }

@@ -19,6 +19,8 @@ export const keys = {
   cancelled: `${prefix}:cancelled`,
   /** Hash: reference to the time of the request that last moved it. */
   published: `${prefix}:published`,
+  /** Who runs the night of a set; expires with its run. */
+  turn: (set: string) => `${prefix}:turn:${set}`,
   /** Set: names of all queues that have had a job. */
   queues: `${prefix}:queues`,
   /** Set: workers; each has a key of its own that expires with its heartbeat. */

@@ -52,6 +52,8 @@ export interface Submitted {
   request: Digest;
   /** Whether the same release was in the queue already. */
   joined: boolean;
+  /** HOST/REPOSITORY where its workers exchange blobs; absent where they share this state. */
+  exchange?: string;
 }
 
 type Content = Omit<Release, 'at' | 'base'>;
@@ -161,7 +163,14 @@ async function add(queues: Queues, content: Omit<Release, 'at'>): Promise<Submit
   // The queue is not trusted: the job under this id may hold any request.
   if (identityOf(opened.body) !== identityOf(content))
     throw forged(claims.request, 'it asks for something else');
-  return { release: job.id!, recipe, request: opened.digest, joined };
+  const { exchange } = content;
+  return {
+    release: job.id!,
+    recipe,
+    request: opened.digest,
+    joined,
+    ...(exchange !== undefined && { exchange }),
+  };
 }
 
 /** Two requests with the same identity are one release. */

@@ -15,11 +15,11 @@ import { redisVariable } from './redis-address.ts';
 export const roles = ['submit', 'build', 'sign'] as const;
 export type Role = (typeof roles)[number];
 
-const submitted = ['release', 'release:*', 'number', 'newest', 'cancelled', 'queues'];
+const submitted = ['release', 'release:*', 'number', 'newest', 'cancelled', 'queues', 'turn:*'];
 
 /** Patterns of keys below the prefix that each role may write. It may read all of them (`%R~`). */
 const writableKeys: Record<Role, readonly string[]> = {
-  // Releases, their counter, and which were cancelled; schedules.
+  // Releases, their counter, and which were cancelled; schedules, and who runs a night.
   submit: [...submitted, 'night', 'night:*'],
   // A stage that ends updates the job of its release. A night submits releases.
   build: ['lock-*', 'build-*', 'night', 'night:*', ...submitted, 'workers', 'worker:*'],

@@ -11,28 +11,24 @@ import { fetchLocked } from '../packages/fetch.ts';
 import type { StateContext } from '../state/context.ts';
 import type { Sharing } from '../state/sharing.ts';
 
+type Files = NonNullable<Sharing['planning']>['files'];
+
 /** Runs fn with a context whose repositories and solver are shared; they end with it. */
 export async function withSharing<T>(
   context: StateContext,
   fn: (shared: StateContext) => Promise<T>,
 ): Promise<T> {
   await using session = new SolverSession(context.signal);
-  const files: Sharing['files'] = new Map();
+  const files: Files = new Map();
   const sharing: Sharing = {
     signal: context.signal,
     repositories: new Map(),
-    knownCaches: new Map(),
-    files,
-    solve: (input) => solveWith(session, files, input),
+    planning: { knownCaches: new Map(), files, solve: (input) => solveWith(session, files, input) },
   };
   return await fn({ ...context, sharing });
 }
 
-async function solveWith(
-  session: SolverSession,
-  files: Sharing['files'],
-  input: AddonInput,
-): Promise<AddonOutput> {
+async function solveWith(session: SolverSession, files: Files, input: AddonInput): Promise<AddonOutput> {
   const output = await session.solve(input);
   if (!output.missing) return output;
   const found = new Map<string, string>();
@@ -45,6 +41,11 @@ async function solveWith(
   return session.solve({ ...input, installed: placed(input.installed), kept: placed(input.kept ?? []) });
 }
 
+/** For the locks of a planned night: they are solved with the metadata that was planned with, and no server is asked again. */
+export function afterPlanning(shared: StateContext): StateContext {
+  return { ...shared, sharing: shared.sharing && { ...shared.sharing, planning: undefined } };
+}
+
 /** What the solver reads installed packages from, by SHA-256: their files, or in a plan their digests. */
 export async function installedFiles(
   context: StateContext,
@@ -52,12 +53,12 @@ export async function installedFiles(
   arch: string,
   packages: readonly LockedPackage[],
 ): Promise<Map<string, string>> {
-  const { sharing } = context;
-  if (!sharing) return fetchLocked(context, loaded, arch, packages);
+  const planning = context.sharing?.planning;
+  if (!planning) return fetchLocked(context, loaded, arch, packages);
   return new Map(
     packages.map((one) => {
       const digest = `sha256:${one.sha256}` as const;
-      sharing.files.set(digest, async () => {
+      planning.files.set(digest, async () => {
         context.progress.step(`fetching ${one.nevra}, which no repository has any more`);
         return (await fetchLocked(context, loaded, arch, [one])).get(one.sha256)!;
       });

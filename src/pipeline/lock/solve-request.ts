@@ -34,6 +34,7 @@ export async function solveRequest(
   const { exclude, pins } = recipe;
   const wanted = await wantedBy(recipe, arch, repositories);
   const { progress, sharing } = context;
-  const shared = sharing && { solver: sharing.solve, knownCaches: sharing.knownCaches };
+  const planning = sharing?.planning;
+  const shared = planning && { solver: planning.solve, knownCaches: planning.knownCaches };
   return { ...wanted, repositories, modules, exclude, pins, progress, ...shared };
 }

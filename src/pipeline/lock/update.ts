@@ -29,7 +29,7 @@ export async function unchangedPackages(
 ): Promise<Unchanged> {
   const files = await installedFiles(context, loaded, arch, packages);
   const paths = packages.map(({ sha256 }) => files.get(sha256)!);
-  const headers = context.sharing ? [] : await Promise.all(paths.map((path) => readPackage(path)));
+  const headers = context.sharing?.planning ? [] : await Promise.all(paths.map((path) => readPackage(path)));
   const moving = packages.filter(moves);
   return {
     packages,

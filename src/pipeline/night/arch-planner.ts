@@ -26,6 +26,8 @@ interface MemberFinding {
   isRecipeChanged: boolean;
   changedBase?: string;
   change?: ArchFinding;
+  /** NEVRAs that `update: security` may move. */
+  vulnerable?: ReadonlySet<string>;
 }
 
 /** What a recipe will have; its packages are not known where its base has to be pulled first. */
@@ -84,9 +86,9 @@ export class ArchPlanner {
       image: changedBase.image,
       isFresh,
     });
-    const { answer, finding } = solved;
+    const { answer, finding, vulnerable } = solved;
     this.#planned.set(path, { answer, isTouched: !isFresh || answer !== before });
-    return { ...found, change: finding };
+    return { ...found, change: finding, vulnerable };
   }
 
   #baseOf({ chain }: SetMember): Planned | undefined {

@@ -21,13 +21,23 @@ export interface NightPlan extends ImagePlan {
   set: string;
 }
 
+export interface PlannedNight {
+  plan: NightPlan;
+  /** By path of the recipe: NEVRAs that `update: security` may move. */
+  vulnerable: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
 /** Throws SET_NOT_FOUND, SET_INVALID, and what loading recipes throws; failures of single recipes are in the plan. */
 export async function planNight(context: StateContext, given?: string): Promise<NightPlan> {
   const loaded = await loadSet(given);
-  return context.content.lease(() => withSharing(context, (shared) => planSet(shared, loaded)));
+  const planned = await context.content.lease(() =>
+    withSharing(context, (shared) => planSet(shared, loaded)),
+  );
+  return planned.plan;
 }
 
-async function planSet(context: StateContext, loaded: LoadedSet): Promise<NightPlan> {
+/** With a context that is shared. */
+export async function planSet(context: StateContext, loaded: LoadedSet): Promise<PlannedNight> {
   const { set, members } = loaded;
   const locks = await readLocks(members);
   const archesOf = new Map(members.map((member) => [member, wantedArches(loaded, member)]));
@@ -39,18 +49,19 @@ async function planSet(context: StateContext, loaded: LoadedSet): Promise<NightP
   const findings = new Map(
     members.map((member) => [member, emptyFinding(loaded, member, archesOf.get(member)!)]),
   );
+  const vulnerable = new Map(members.map(({ loaded: { path } }) => [path, new Set<string>()]));
   // The solver's repositories and packages are those of one architecture at a time, and of one base after another.
   for (const arch of [...new Set([...archesOf.values()].flat())].toSorted()) {
     const planner = new ArchPlanner({ context, arch, advisories, tags, locks, members });
     const wanted = members.filter((member) => archesOf.get(member)!.includes(arch));
     for (const level of levelsOf(wanted)) {
       await inParallel(level, parallel, context.signal, (member) =>
-        addFinding(planner, member, findings.get(member)!),
+        addFinding(planner, member, findings.get(member)!, vulnerable.get(member.loaded.path)!),
       );
     }
   }
   context.progress.step(`${set.name}: planned`);
-  return { set: set.name, ...planImages([...findings.values()]) };
+  return { plan: { set: set.name, ...planImages([...findings.values()]) }, vulnerable };
 }
 
 async function readLocks(members: readonly SetMember[]): Promise<Map<string, HeldLock>> {
@@ -88,13 +99,19 @@ function emptyFinding({ path }: LoadedSet, { loaded, chain }: SetMember, arches:
 }
 
 /** One recipe's failure does not end the night of the others. */
-async function addFinding(planner: ArchPlanner, member: SetMember, finding: Finding): Promise<void> {
+async function addFinding(
+  planner: ArchPlanner,
+  member: SetMember,
+  finding: Finding,
+  vulnerable: Set<string>,
+): Promise<void> {
   if (finding.failure) return;
   try {
     const found = await planner.plan(member);
     finding.isRecipeChanged ||= found.isRecipeChanged;
     if (found.changedBase !== undefined) finding.changedBase = found.changedBase;
     if (found.change) finding.changes.push(found.change);
+    for (const nevra of found.vulnerable ?? []) vulnerable.add(nevra);
   } catch (error) {
     if (!(error instanceof MillinerError) || error.code === 'INTERRUPTED') throw error;
     const { code, message, hint } = failureOf(error);

@@ -34,6 +34,8 @@ interface PlanInput {
 
 interface PlannedAnswer {
   answer: ImageAnswer;
+  /** NEVRAs that `update: security` may move. */
+  vulnerable: ReadonlySet<string>;
   finding: ArchFinding;
 }
 
@@ -44,10 +46,11 @@ export async function planRecipe(
   input: PlanInput,
 ): Promise<PlannedAnswer> {
   const { member, arch, before } = input;
-  const answer = await newAnswer(context, advisories, input);
+  const vulnerable = await vulnerableOf(context, advisories, input);
+  const answer = await newAnswer(context, input, vulnerable);
   const moves = before === answer ? [] : movesBetween(before, answer);
   if (moves.length === 0)
-    return { answer, finding: { arch, own: [], all: [], bytes: bytesOf(before, answer) } };
+    return { answer, vulnerable, finding: { arch, own: [], all: [], bytes: bytesOf(before, answer) } };
   const byNevra = (packages: readonly LockedPackage[] = []) =>
     new Map(packages.map((one) => [one.nevra, one]));
   const [installed, successors] = [byNevra(before?.packages), byNevra(answer.packages)];
@@ -59,7 +62,7 @@ export async function planRecipe(
   const fixes = await advisories.fixesOf(repositories, streamsOf(member), updates);
   const all = moves.map((move): Move => ({ ...move, advisories: fixes.get(move.from ?? '') ?? [] }));
   const own = ownMoves(all, before, answer);
-  return { answer, finding: { arch, own, all, bytes: bytesOf(before, answer) } };
+  return { answer, vulnerable, finding: { arch, own, all, bytes: bytesOf(before, answer) } };
 }
 
 function bytesOf(before: LockedArch | undefined, answer: ImageAnswer): number {
@@ -69,11 +72,10 @@ function bytesOf(before: LockedArch | undefined, answer: ImageAnswer): number {
 /** The answer of the lock itself where nothing has changed. */
 async function newAnswer(
   context: StateContext,
-  advisories: AdvisoryIndex,
   input: PlanInput,
+  vulnerable: ReadonlySet<string>,
 ): Promise<ImageAnswer> {
   const { member, arch, before, base, image, isFresh } = input;
-  const vulnerable = await vulnerableOf(context, advisories, input);
   const moves = movesUnder(member, vulnerable);
   if (before && isFresh && moves && cannotChange(before, moves)) return before;
   const solved = await solveImage(context, member.loaded, arch, {

@@ -1,9 +1,7 @@
 /** The right of a run to change what others can see: the lease of a job, which can end while a request is under way. */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { withLock } from '../../lib/host/locks.ts';
 import { hexOf, type Digest } from '../../lib/oci/digest.ts';
 import type { RunOptions } from '../state/context.ts';
+import { withStateLock } from '../state/state-lock.ts';
 import type { Target } from './targets.ts';
 
 /**
@@ -45,13 +43,10 @@ export function withImageLocks<T>(run: Run, digests: Iterable<Digest>, fn: () =>
   return within();
 }
 
-async function withImageLock<T>(
-  { state, progress, signal }: Run,
+function withImageLock<T>(
+  run: Run,
   digest: Digest,
   fn: () => Promise<T>,
 ): Promise<T> {
-  const locks = join(state, 'locks');
-  await mkdir(locks, { recursive: true, mode: 0o700 });
-  const onWait = (who: string) => progress.step(`waiting for ${who}`);
-  return withLock(join(locks, `publish-${hexOf(digest)}`), 'exclusive', fn, { wait: true, signal, onWait });
+  return withStateLock(run, `publish-${hexOf(digest)}`, fn);
 }

@@ -31,7 +31,7 @@ export interface LockDiff {
   arches: Record<string, ArchDiff>;
 }
 
-interface Side {
+export interface Side {
   /** Where it was read from, for people. */
   name: string;
   path: string;
@@ -48,12 +48,22 @@ export async function diffLocks(context: Context, first: string, second?: string
   const before = second === undefined ? await committed(now.path) : await sideOf(reader, first);
   const chain = await chainBeside(reader, now.path);
   return context.content.lease(async () => {
-    const arches: LockDiff['arches'] = {};
-    for (const [arch, changes] of Object.entries(changesOfLocks(before.lock, now.lock))) {
-      arches[arch] = await describe({ context, arch, before, now, chain }, changes);
-    }
-    return { locks: [before.name, now.name], arches };
+    return { locks: [before.name, now.name], arches: await compareLocks(context, before, now, chain) };
   });
+}
+
+/** The changes of each architecture. `chain` is that of the recipe, as chainBeside finds it. */
+export async function compareLocks(
+  context: Context,
+  before: Side,
+  now: Side,
+  chain: LoadedRecipe[],
+): Promise<LockDiff['arches']> {
+  const arches: LockDiff['arches'] = {};
+  for (const [arch, changes] of Object.entries(changesOfLocks(before.lock, now.lock))) {
+    arches[arch] = await describe({ context, arch, before, now, chain }, changes);
+  }
+  return arches;
 }
 
 /** The recipe that a lock stands beside, with its bases: it tells where its packages are and whose advisories count. */

@@ -62,6 +62,7 @@ const folders = [
   'nights',
   'published',
   'seen',
+  'sets',
   'starts',
   'toolroots',
   'verdicts',

@@ -1,4 +1,4 @@
-/** What the plans of many recipes share, so that each repository is asked once and loaded once. */
+/** What the recipes of a night share, so that each repository is asked once, and loaded once for the plan. */
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { OpenedRepository } from '../../stages/repo/repository.ts';
 import type { KnownCaches } from '../../stages/solve/addon-repositories.ts';
@@ -9,6 +9,11 @@ export interface Sharing {
   signal: AbortSignal | undefined;
   /** By what of a repository's definition and variables reaches its server. */
   repositories: Map<string, Promise<OpenedRepository>>;
+  /** Only while the night is planned: a lock is solved with the files of packages. */
+  planning?: Planning | undefined;
+}
+
+interface Planning {
   knownCaches: KnownCaches;
   /** Fetches the file of an installed package that no repository has any more. */
   files: Map<Digest, () => Promise<string>>;

@@ -5,7 +5,9 @@ export type Reason =
   /** A recipe of the set or beneath it, or the reference of an image that others build. */
   | { kind: 'base'; base: string }
   /** The recipe has changed since its lock, has none, or the lock is of other tools. */
-  | { kind: 'recipe' };
+  | { kind: 'recipe' }
+  /** No night has published its lock: an earlier one failed or was interrupted, or the set is new here. */
+  | { kind: 'unpublished' };
 
 export interface PlannedPackage {
   name: string;

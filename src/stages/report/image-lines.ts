@@ -5,6 +5,7 @@ import type { Reason } from './reason.ts';
 export function reasonLine(reason: Reason): string {
   if (reason.kind === 'base') return `its base ${reason.base} changed`;
   if (reason.kind === 'recipe') return 'its recipe changed';
+  if (reason.kind === 'unpublished') return 'its lock was not published yet';
   const { from, to, advisories } = reason;
   const fixes = advisories.length > 0 ? ` (${advisories.join(', ')})` : '';
   return `${changeLine(from, to)}${fixes}`;

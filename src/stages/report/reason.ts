@@ -15,5 +15,7 @@ export const reasonSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('base'), base: nameText }),
   z.object({ kind: z.literal('recipe') }),
+  /** No earlier night has published its lock. */
+  z.object({ kind: z.literal('unpublished') }),
 ]);
 export type Reason = z.infer<typeof reasonSchema>;

@@ -55,6 +55,11 @@ export const release = {
     summary: 'the release failed or was cancelled; its causes are in details.releases',
     hint: 'Read its log with milliner queue status RELEASE. Fix the cause, then run milliner queue retry RELEASE.',
   },
+  NIGHT_FAILED: {
+    summary:
+      'images of the night were not built or published: their tags stay where they were, and the others were published; the report is in details.report',
+    hint: 'Read the causes in the report, and the logs with milliner queue status RELEASE. The next night tries again, or run milliner nightly again.',
+  },
   RELEASE_LOST: {
     summary:
       'the release left the queue while the command waited for it: its Redis came back without it, or someone removed it',

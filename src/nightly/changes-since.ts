@@ -1,0 +1,91 @@
+/** What has changed in an image since the one that its tags named before: packages with changelogs, and what they fix. */
+import { compareLocks, type ArchDiff } from '../pipeline/report/lock-diff.ts';
+import type { ChangelogEntry } from '../pipeline/packages/changelog.ts';
+import { rememberedLock } from '../pipeline/state/set-memory.ts';
+import type { Context } from '../pipeline/state/context.ts';
+import { parseNevra } from '../lib/rpm/package.ts';
+import type { FixedAdvisory, NightReportInput } from '../stages/report/night-report.ts';
+import type { LockedImage } from './release-images.ts';
+
+type ImageInput = NightReportInput['images'][number];
+export type Changes = Pick<ImageInput, 'packages' | 'advisories'>;
+type PackageChange = NonNullable<ImageInput['packages']>[number];
+
+/** `published` is the digest of the lock that was published before. Without its copy the plan is all there is. */
+export async function changesSince(
+  context: Context,
+  set: string,
+  { image, recipe, lock }: LockedImage,
+  published: string | undefined,
+): Promise<Changes> {
+  const before = await rememberedLock(context.state, set, image.recipe, published);
+  if (!before) return plannedChanges(image);
+  const { loaded, chain } = recipe.member;
+  const name = image.recipe;
+  const sides = [
+    { name, ...before },
+    { name, path: loaded.lockPath, lock },
+  ] as const;
+  const arches = Object.values(await compareLocks(context, sides[0], sides[1], chain));
+  return { packages: unique(arches.flatMap(packagesOf)), advisories: advisoriesOf(arches) };
+}
+
+function plannedChanges({ packages, advisories }: LockedImage['image']): Changes {
+  return {
+    packages: unique(packages.map(({ from, to }) => changeOf(from, to))),
+    advisories: advisories.map(({ id, severity, cves, title }) => ({ id, severity, cves, title })),
+  };
+}
+
+function packagesOf({ packages }: ArchDiff): PackageChange[] {
+  const { added, removed, downgraded } = packages;
+  return [
+    ...packages.updated.map(({ from, to, changelog = [] }) => changeOf(from, to, changelog)),
+    ...downgraded.map(({ from, to }) => changeOf(from, to)),
+    ...added.map((to) => changeOf(undefined, to)),
+    ...removed.map((from) => changeOf(from, undefined)),
+  ];
+}
+
+function changeOf(
+  from: string | undefined,
+  to: string | undefined,
+  changelog: readonly ChangelogEntry[] = [],
+): PackageChange {
+  const { name = to ?? from!, arch = '' } = parseNevra(to ?? from!) ?? {};
+  return {
+    name,
+    arch,
+    ...(from !== undefined && { from: evrOf(from) }),
+    ...(to !== undefined && { to: evrOf(to) }),
+    changelog: changelog.map(entryText),
+  };
+}
+
+function evrOf(nevra: string): string {
+  const parsed = parseNevra(nevra);
+  if (!parsed) return nevra;
+  const { epoch, version, release } = parsed;
+  return `${epoch === 0 ? '' : `${epoch}:`}${version}-${release}`;
+}
+
+/** As `rpm --changelog` prints it, with the date in ISO 8601. */
+function entryText({ time, author, text }: ChangelogEntry): string {
+  return `* ${new Date(time * 1000).toISOString().slice(0, 10)} ${author}\n${text}`;
+}
+
+/** The images of several architectures have most changes in common. */
+function unique(changes: readonly PackageChange[]): PackageChange[] {
+  return [
+    ...new Map(changes.map((one) => [[one.name, one.arch, one.from, one.to].join('\0'), one])).values(),
+  ];
+}
+
+function advisoriesOf(arches: readonly ArchDiff[]): FixedAdvisory[] {
+  const found = arches.flatMap(({ advisories = [] }) => advisories);
+  return [
+    ...new Map(
+      found.map(({ id, severity, cves, title }) => [id, { id, severity, cves, title }] as const),
+    ).values(),
+  ];
+}

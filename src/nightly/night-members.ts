@@ -1,0 +1,57 @@
+/** The recipes of a set as a night finds them: their locks, and where their images go. */
+import { dirname, relative } from 'node:path';
+import { MillinerError } from '../lib/errors/error.ts';
+import { hostArch } from '../lib/host/arch.ts';
+import { canonicalDigest } from '../lib/oci/digest.ts';
+import { inputsOf } from '../pipeline/lock/freshness.ts';
+import { readLock, type Lock } from '../stages/lock/lock-file.ts';
+import type { NightMember } from '../stages/night/night-work.ts';
+import type { LoadedSet, SetMember } from '../stages/recipe/load-set.ts';
+
+/** A member with what releasing it needs. */
+export interface NightRecipe extends NightMember {
+  member: SetMember;
+  /** Templates of its references. */
+  to: string[];
+  lockBefore: Lock | undefined;
+}
+
+/** By name. Throws SET_INVALID where a recipe has no place to go to, LOCK_INVALID. */
+export async function nightRecipes(loaded: LoadedSet, key: string): Promise<Map<string, NightRecipe>> {
+  const recipes = new Map<string, NightRecipe>();
+  for (const member of loaded.members) {
+    const { recipe, lockPath, path } = member.loaded;
+    const arches = archesOf(loaded, member);
+    const to = referencesOf(loaded, member);
+    const lockBefore = await readLock(lockPath);
+    recipes.set(recipe.name, {
+      member,
+      recipe: recipe.name,
+      path: relative(dirname(loaded.path), path),
+      bases: member.chain.slice(0, -1).map((one) => one.recipe.name),
+      arches,
+      to,
+      lockBefore,
+      lock: lockBefore?.digest,
+      inputs: inputsOf(recipe),
+      target: canonicalDigest({ to, arches, key }),
+      quarantineAfter: member.quarantineAfter,
+    });
+  }
+  return recipes;
+}
+
+/** Of the recipe's architectures those that the set builds. */
+function archesOf({ set }: LoadedSet, { loaded }: SetMember): string[] {
+  const all: readonly string[] = loaded.recipe.arches ?? [hostArch()];
+  return all.filter((arch) => set.arches === undefined || set.arches.some((one) => one === arch)).toSorted();
+}
+
+function referencesOf({ path }: LoadedSet, { loaded, publish }: SetMember): string[] {
+  if (publish) return publish.to.flatMap((place) => publish.tags.map((tag) => `${place}:${tag}`));
+  const { name } = loaded.recipe;
+  throw new MillinerError('SET_INVALID', `${path}: publish: nothing says where ${name} goes`, {
+    hint: 'Give publish: {to: [..], tags: [..]} in the set or in the recipe.',
+    details: { path, recipe: name },
+  });
+}

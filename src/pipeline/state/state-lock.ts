@@ -1,0 +1,17 @@
+/** Locks among the runs of one state, also of commands that do not open it. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { withLock } from '../../lib/host/locks.ts';
+import type { RunOptions } from './context.ts';
+
+/** Runs fn while no other run of this state holds the lock; waits for it. Throws INTERRUPTED. */
+export async function withStateLock<T>(
+  { state, progress, signal }: Pick<RunOptions, 'state' | 'progress' | 'signal'>,
+  name: string,
+  fn: () => Promise<T>,
+): Promise<T> {
+  const locks = join(state, 'locks');
+  await mkdir(locks, { recursive: true, mode: 0o700 });
+  const onWait = (holder: string) => progress.step(`waiting for ${holder}`);
+  return withLock(join(locks, name), 'exclusive', fn, { wait: true, signal, onWait });
+}
