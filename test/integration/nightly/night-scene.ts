@@ -14,9 +14,8 @@ import type { NightPlan } from '../../../src/pipeline/night/plan-night.ts';
 import type { ImageReport } from '../../../src/stages/report/night-report.ts';
 import { composePackage, type ComposedPackage } from '../../helpers/rpm/compose.ts';
 import { Bench, runsToItsEnd } from '../../helpers/publish-fixture.ts';
-import { cli } from '../../helpers/milliner.ts';
 
-export const sceneArches = ['i686', 'x86_64'] as const;
+const sceneArches = ['i686', 'x86_64'] as const;
 type SceneArch = (typeof sceneArches)[number];
 const words: Record<SceneArch, string> = { i686: '32', x86_64: '64' };
 const epoch = 1_704_067_200;
@@ -154,9 +153,8 @@ export class NightScene {
   }
 }
 
-export { cli };
 
-export function packageOf(
+function packageOf(
   { name, version, requires = [], content, scriptlets = [] }: Library,
   arch: string,
 ): Buffer {
