@@ -1,8 +1,8 @@
 /** What has changed in an image since the one that its tags named before: packages with changelogs, and what they fix. */
 import { compareLocks, type ArchDiff } from '../pipeline/report/lock-diff.ts';
 import type { ChangelogEntry } from '../pipeline/packages/changelog.ts';
-import { rememberedLock } from '../pipeline/state/set-memory.ts';
 import type { Context } from '../pipeline/state/context.ts';
+import type { Lock } from '../stages/lock/lock-file.ts';
 import { parseNevra } from '../lib/rpm/package.ts';
 import type { FixedAdvisory, NightReportInput } from '../stages/report/night-report.ts';
 import type { LockedImage } from './release-images.ts';
@@ -11,22 +11,16 @@ type ImageInput = NightReportInput['images'][number];
 export type Changes = Pick<ImageInput, 'packages' | 'advisories'>;
 type PackageChange = NonNullable<ImageInput['packages']>[number];
 
-/** `published` is the digest of the lock that was published before. Without its copy the plan is all there is. */
+/** Where the lock that was published before is not known, the plan is all there is. */
 export async function changesSince(
   context: Context,
-  set: string,
-  { image, recipe, lock }: LockedImage,
-  published: string | undefined,
+  { image, recipe, lock, before }: LockedImage,
 ): Promise<Changes> {
-  const before = await rememberedLock(context.state, set, image.recipe, published);
   if (!before) return plannedChanges(image);
   const { loaded, chain } = recipe.member;
-  const name = image.recipe;
-  const sides = [
-    { name, ...before },
-    { name, path: loaded.lockPath, lock },
-  ] as const;
-  const arches = Object.values(await compareLocks(context, sides[0], sides[1], chain));
+  // Relative URLs of both are those beside the recipe.
+  const sideOf = (one: Lock) => ({ name: image.recipe, path: loaded.lockPath, lock: one });
+  const arches = Object.values(await compareLocks(context, sideOf(before), sideOf(lock), chain));
   return { packages: unique(arches.flatMap(packagesOf)), advisories: advisoriesOf(arches) };
 }
 

@@ -25,10 +25,10 @@ export type ImageInput = NightReportInput['images'][number];
 
 /** All that happened to the recipes of a set. */
 export interface NightEvents {
-  set: string;
   recipes: ReadonlyMap<string, NightRecipe>;
   work: NightWork;
   locked: ReadonlyMap<string, LockOutcome>;
+  images: readonly LockedImage[];
   ended: ReadonlyMap<string, EndedRelease>;
   /** Before the night. */
   past: SetMemory;
@@ -85,17 +85,15 @@ async function workedOn(
   const { status } = release;
   if (!status.report) return notPublished(status.release, failureOfRelease(status));
   const digest = publishedDigest(status.report);
-  const recipe = events.recipes.get(name)!;
-  const image = events.work.images.find((one) => one.recipe === name)!;
-  const locked: LockedImage = { image, recipe, lock: outcome.lock };
+  const image = events.images.find((one) => one.image.recipe === name)!;
   return {
     outcome: 'published',
     references: status.report.references,
     digest,
     ...(before && before.digest !== digest && { previous: before.digest }),
-    ...(await changesSince(context, events.set, locked, before?.lock)),
-    updateBytes: image.updateBytes,
-    ...(await measured(context, events, recipe, release)),
+    ...(await changesSince(context, image)),
+    updateBytes: image.image.updateBytes,
+    ...(await measured(context, events, image.recipe, release)),
   };
 }
 
@@ -126,7 +124,8 @@ async function measured(
 ): Promise<Pick<ImageInput, 'size' | 'boot'>> {
   const { images } = status.report!;
   const times = images.flatMap(({ readySeconds }) => readySeconds ?? []);
-  const boot = times.length > 0 && { boot: { readySeconds: Math.max(...times), retries: 0 } };
+  const retries = Math.max(...images.map((one) => one.retries ?? 0));
+  const boot = times.length > 0 && { boot: { readySeconds: Math.max(...times), retries } };
   try {
     const place =
       exchange === undefined ? undefined : await openExchange(exchange, { ...context, plainHttp });

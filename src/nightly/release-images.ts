@@ -30,6 +30,8 @@ export interface LockedImage {
   image: PlannedImage;
   recipe: NightRecipe;
   lock: Lock;
+  /** The lock that was published before, as far as this state knows it. */
+  before: Lock | undefined;
 }
 
 export interface EndedRelease {

@@ -11,7 +11,12 @@ import {
   type RunOptions,
   type StateContext,
 } from '../pipeline/state/context.ts';
-import { readSetMemory, writeSetMemory, type SetMemory } from '../pipeline/state/set-memory.ts';
+import {
+  readSetMemory,
+  rememberedLock,
+  writeSetMemory,
+  type SetMemory,
+} from '../pipeline/state/set-memory.ts';
 import { afterPlanning, withSharing } from '../pipeline/lock/shared-solving.ts';
 import { planSet } from '../pipeline/night/plan-night.ts';
 import { sendReports } from '../pipeline/report/send-reports.ts';
@@ -68,15 +73,15 @@ export async function runNight(options: RunOptions, request: NightRequest): Prom
     const past = await readSetMemory(options.state, name);
     const memory = { ...past };
     const prepared = await withState(options, (context) => prepare(context, loaded, past, request));
-    const images = imagesToRelease(prepared, past);
     if (isIdle(prepared.work)) return idleNight(name, started, prepared);
+    const images = await imagesToRelease(options, name, prepared, past);
     noteFailures(memory, prepared);
     await writeSetMemory(options.state, name, memory);
     const key = resolve(dirname(loaded.path), loaded.set.key);
     const access = { ...request, key, askPassword: () => request.askPassword(key) };
     const ended = await release(options, { name, memory }, images, access);
     return withContext(options, (context) =>
-      tell(context, loaded, request, started, { ...prepared, past, ended }),
+      tell(context, loaded, request, started, { ...prepared, past, images, ended }),
     );
   });
 }
@@ -117,15 +122,24 @@ function idleNight(set: string, started: string, { recipes }: Prepared): Night {
 
 const nothing = () => ({ reasons: [], references: [], packages: [], advisories: [], former: [] });
 
-function imagesToRelease({ recipes, work, locked }: Prepared, past: SetMemory): LockedImage[] {
-  return work.images.flatMap((image) => {
+/** Read before the night, which replaces the copies of the locks that were published before. */
+async function imagesToRelease(
+  { state }: RunOptions,
+  set: string,
+  { recipes, work, locked }: Prepared,
+  past: SetMemory,
+): Promise<LockedImage[]> {
+  const images: LockedImage[] = [];
+  for (const image of work.images) {
     const recipe = recipes.get(image.recipe)!;
     const outcome = locked.get(image.recipe)!;
-    if (!('lock' in outcome)) return [];
+    if (!('lock' in outcome)) continue;
     const published = past[image.recipe]?.published;
-    const isThere = published?.lock === outcome.lock.digest && published.target === recipe.target;
-    return isThere ? [] : [{ image, recipe, lock: outcome.lock }];
-  });
+    if (published?.lock === outcome.lock.digest && published.target === recipe.target) continue;
+    const before = await rememberedLock(state, set, image.recipe, published?.lock);
+    images.push({ image, recipe, lock: outcome.lock, before });
+  }
+  return images;
 }
 
 /** Of recipes that could not be planned or locked. */
@@ -161,9 +175,9 @@ async function tell(
   { set, path }: LoadedSet,
   { plainHttp }: NightRequest,
   started: string,
-  events: Prepared & { past: SetMemory; ended: Map<string, EndedRelease> },
+  events: Prepared & { past: SetMemory; images: LockedImage[]; ended: Map<string, EndedRelease> },
 ): Promise<Night> {
-  const images = await imageReports(context, { set: set.name, plainHttp, ...events });
+  const images = await imageReports(context, { plainHttp, ...events });
   const failures = await applyRules(context, { set, path, plainHttp }, images);
   const input = { version: 1 as const, set: set.name, started, finished: new Date().toISOString(), images };
   const sent = await sendReports(context, dirname(path), set.reports, input);

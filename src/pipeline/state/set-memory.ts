@@ -67,8 +67,7 @@ export async function rememberedLock(
   set: string,
   recipe: string,
   digest: string | undefined,
-): Promise<{ path: string; lock: Lock } | undefined> {
-  const path = lockPathOf(state, set, recipe);
-  const lock = digest === undefined ? undefined : await readLock(path);
-  return lock?.digest === digest && lock ? { path, lock } : undefined;
+): Promise<Lock | undefined> {
+  const lock = digest === undefined ? undefined : await readLock(lockPathOf(state, set, recipe));
+  return lock?.digest === digest ? lock : undefined;
 }

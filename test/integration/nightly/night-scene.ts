@@ -153,7 +153,6 @@ export class NightScene {
   }
 }
 
-
 function packageOf(
   { name, version, requires = [], content, scriptlets = [] }: Library,
   arch: string,
