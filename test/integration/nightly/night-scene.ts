@@ -27,6 +27,8 @@ export interface Library {
   /** Of its one file. */
   content?: string;
   scriptlets?: ComposedPackage['scriptlets'];
+  /** The architecture whose package has the scriptlets; absent for all. */
+  scriptletsOn?: SceneArch;
 }
 
 export interface NightAdvisory {
@@ -154,7 +156,7 @@ export class NightScene {
 }
 
 function packageOf(
-  { name, version, requires = [], content, scriptlets = [] }: Library,
+  { name, version, requires = [], content, scriptlets = [], scriptletsOn }: Library,
   arch: string,
 ): Buffer {
   const file = {
@@ -173,7 +175,7 @@ function packageOf(
     version: String(version),
     arch,
     files: [file],
-    scriptlets,
+    scriptlets: scriptletsOn === undefined || scriptletsOn === arch ? scriptlets : [],
     requires: ['small', ...requires],
     ...nothing,
   });

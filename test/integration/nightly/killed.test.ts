@@ -1,0 +1,112 @@
+/**
+ * kill -9 of the nightly command, and of the worker that it waits for, at points that are spread over a night: the next run
+ * completes the same plan, and each tag moves once.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LineSplitter } from '../../../src/lib/host/lines.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
+import { livingOf, descendantsOf } from '../../helpers/remains.ts';
+import { NightScene, outcomes } from './night-scene.ts';
+
+const names = ['base', 'product'];
+let scene: NightScene;
+let version = 1;
+/** Lines of progress of a night that nothing disturbs. */
+let lineCount = 0;
+
+beforeAll(async () => {
+  scene = await NightScene.open();
+  await scene.offer([{ name: 'lib-a', version }]);
+  await scene.recipe('base', ['lib-a']);
+  await scene.recipe('product', [], { from: 'base' });
+  await scene.set({ recipes: names });
+  await scene.night();
+  await update();
+  lineCount = (await killedAt(Infinity)).lines;
+});
+afterAll(() => scene.close());
+
+async function update(): Promise<void> {
+  await scene.offer([{ name: 'lib-a', version: ++version }]);
+}
+
+/** Starts a night, and kills it when it has told so many lines. */
+async function killedAt(point: number): Promise<{ lines: number; code: number | undefined }> {
+  const night = scene.startNight();
+  let lines = 0;
+  let started: Promise<Awaited<ReturnType<typeof descendantsOf>>> | undefined;
+  const splitter = new LineSplitter(() => {
+    if (++lines < point || started) return;
+    started = descendantsOf(night.pid!);
+    void started.then(() => night.kill('SIGKILL'));
+  });
+  night.stderr.on('data', (chunk: Buffer) => splitter.push(chunk));
+  const { exitCode } = await night;
+  if (started) await eventuallyGone(await started);
+  return { lines, code: exitCode };
+}
+
+async function eventuallyGone(processes: Awaited<ReturnType<typeof descendantsOf>>): Promise<void> {
+  await expect.poll(() => livingOf(processes), { timeout: 60_000, interval: 200 }).toEqual([]);
+}
+
+async function publishedMoves(name: string): Promise<string[]> {
+  const { moves } = await scene.bench.run<{ moves: { reason: string; to: string }[] }>([
+    'history',
+    `${scene.bench.server.host}/${name}:1`,
+    '--key',
+    scene.bench.publicKey,
+  ]);
+  expect(new Set(moves.map(({ reason }) => reason))).toEqual(new Set(['published']));
+  return moves.map(({ to }) => to);
+}
+
+async function lockText(name: string): Promise<string> {
+  return readFile(join(scene.bench.desk.recipes, `${name}.lock.json`), 'utf8');
+}
+
+/** Each tag has moved once since, to an image of the new lock. */
+async function completes(before: Record<string, string[]>): Promise<void> {
+  await scene.night();
+  for (const name of names) {
+    const moves = await publishedMoves(name);
+    expect(moves).toHaveLength(before[name]!.length + 1);
+    expect(moves[0]).toBe(await scene.tag(name));
+    expect(await lockText(name)).toContain(`lib-a-${version}-1.x86_64`);
+  }
+  expect(new Set(Object.values(outcomes(await scene.night())))).toEqual(new Set(['unchanged']));
+}
+
+async function movesBefore(): Promise<Record<string, string[]>> {
+  const moves: Record<string, string[]> = {};
+  for (const name of names) moves[name] = await publishedMoves(name);
+  return moves;
+}
+
+const points = Array.from({ length: 24 }, (_, index) => (index + 0.5) / 24);
+for (const point of shareOfDay(points, 8)) {
+  test(`the command is killed after ${Math.round(point * 100)} of 100 lines`, async () => {
+    const before = await movesBefore();
+    await update();
+    await killedAt(Math.max(1, Math.round(point * lineCount)));
+    await completes(before);
+  });
+}
+
+const marks = ['locking', 'installing', 'booting', 'pushing', 'signing', 'verifying'];
+for (const mark of shareOfDay(marks, 6)) {
+  test(`the worker is killed while it is ${mark}`, async () => {
+    const before = await movesBefore();
+    await update();
+    const worker = scene.bench.start(['worker', '--log', 'json']);
+    const splitter = new LineSplitter((line) => line.includes(mark) && worker.kill('SIGKILL'));
+    worker.stdout.on('data', (chunk: Buffer) => splitter.push(chunk));
+    worker.stderr.on('data', (chunk: Buffer) => splitter.push(chunk));
+    await scene.night();
+    worker.kill('SIGKILL');
+    await worker;
+    await completes(before);
+  });
+}
