@@ -8,6 +8,9 @@ import { errorTable, exitCodes, MillinerError, type ErrorCode } from '../lib/err
 import { runNight, type Night } from '../nightly/run-night.ts';
 import { planNight, type NightPlan } from '../pipeline/night/plan-night.ts';
 
+/** Names of failed recipes in the error; all of them are in the report. */
+const maxNames = 20;
+
 export default class NightlyCommand extends MillinerCommand {
   static override summary = 'Carry what has changed in the repositories to the images of a release set';
   static override description = `Asks each repository and each base of others once, works out what a new lock of every recipe of the set would change,
@@ -82,11 +85,12 @@ the same plan. The exit code is then that of the first recipe that cannot be pla
   }
 
   #show(night: Night): Night {
-    const lines = nightLines(night.report);
-    const failed = night.report.images.filter(({ outcome }) => outcome === 'failed');
-    if (failed.length > 0)
-      throw new MillinerError('NIGHT_FAILED', lines.join('\n'), { details: { ...night } });
-    for (const line of lines) this.log(line);
-    return night;
+    const { set, images } = night.report;
+    for (const line of nightLines(night.report)) this.log(line);
+    const failed = images.filter(({ outcome }) => outcome === 'failed').map(({ recipe }) => recipe);
+    if (failed.length === 0) return night;
+    const names = `${failed.slice(0, maxNames).join(', ')}${failed.length > maxNames ? ', ...' : ''}`;
+    const message = `${set}: ${failed.length} of ${images.length} images failed: ${names}`;
+    throw new MillinerError('NIGHT_FAILED', message, { details: { ...night } });
   }
 }

@@ -13,7 +13,7 @@ import type { Log } from './log.ts';
 import { nightClaims, nightQueue, openNight, peekNight, type Night, type NightEnd } from './night-claims.ts';
 import { beginNight, settleNight } from './night-due.ts';
 import type { Queues } from './queues.ts';
-import { runNight, type NightRun } from './run-night.ts';
+import { runNight, type NightRun } from './night-process.ts';
 import type { Sealed } from './sealed.ts';
 
 export interface NightOptions extends Omit<NightRun, 'onLine'> {

@@ -49,7 +49,9 @@ async function killedAt(point: number): Promise<{ lines: number; code: number | 
 }
 
 async function eventuallyGone(processes: Awaited<ReturnType<typeof descendantsOf>>): Promise<void> {
-  await expect.poll(() => livingOf(processes), { timeout: 60_000, interval: 200 }).toEqual([]);
+  // The Redis of the state lives on for the next run.
+  const living = async () => (await livingOf(processes)).filter((one) => !one.includes('redis-server'));
+  await expect.poll(living, { timeout: 60_000, interval: 200 }).toEqual([]);
 }
 
 async function publishedMoves(name: string): Promise<string[]> {

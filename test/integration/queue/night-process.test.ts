@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startCommand } from '../../../src/lib/host/exec.ts';
 import type { Night } from '../../../src/queue/night-claims.ts';
-import { runNight } from '../../../src/queue/run-night.ts';
+import { runNight } from '../../../src/queue/night-process.ts';
 import { checkout, cli, Desk } from '../../helpers/milliner.ts';
 
 let desk: Desk;
