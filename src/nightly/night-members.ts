@@ -1,5 +1,5 @@
 /** The recipes of a set as a night finds them: their locks, and where their images go. */
-import { dirname, relative } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { MillinerError } from '../lib/errors/error.ts';
 import { hostArch } from '../lib/host/arch.ts';
 import { canonicalDigest } from '../lib/oci/digest.ts';
@@ -39,6 +39,11 @@ export async function nightRecipes(loaded: LoadedSet, key: string): Promise<Map<
     });
   }
   return recipes;
+}
+
+/** `key generate` writes it beside the private one. */
+export function publicKeyOf({ set, path }: LoadedSet): string {
+  return resolve(dirname(path), set.key).replace(/(?:\.key)?$/, '.pub');
 }
 
 /** Of the recipe's architectures those that the set builds. */

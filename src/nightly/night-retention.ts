@@ -1,31 +1,31 @@
 /** Applies the retention rules of a set to the repositories that a night has published to. */
-import { dirname, resolve } from 'node:path';
 import { MillinerError } from '../lib/errors/error.ts';
 import { failureOf, type Failure } from '../lib/errors/wire.ts';
 import { parseReference, showReference } from '../lib/registry/reference.ts';
 import { applyRetention } from '../pipeline/publish/retention.ts';
 import type { Context } from '../pipeline/state/context.ts';
-import type { ReleaseSet } from '../stages/recipe/set-schema.ts';
+import type { LoadedSet } from '../stages/recipe/load-set.ts';
+import { publicKeyOf } from './night-members.ts';
 import type { ImageInput } from './image-report.ts';
 
 /** Where nothing was published, nothing is asked. What cannot be removed is told, and the night is as good. */
 export async function applyRules(
   context: Context,
-  { set, path, plainHttp }: { set: ReleaseSet; path: string; plainHttp: boolean },
+  loaded: LoadedSet,
+  plainHttp: boolean,
   images: readonly ImageInput[],
 ): Promise<Failure[]> {
   const references = images.flatMap(({ outcome, references: published = [] }) =>
     outcome === 'published' ? published : [],
   );
-  if (set.retention.length === 0 || references.length === 0) return [];
+  const { retention } = loaded.set;
+  if (retention.length === 0 || references.length === 0) return [];
   const repositories = new Set(references.map(repositoryOf));
-  // `key generate` writes the public key beside the private one.
-  const key = resolve(dirname(path), set.key).replace(/(?:\.key)?$/, '.pub');
   try {
     const options = {
       repositories: [...repositories],
-      rules: set.retention,
-      key,
+      rules: retention,
+      key: publicKeyOf(loaded),
       plainHttp,
       now: Date.now(),
     };

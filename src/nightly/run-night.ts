@@ -25,9 +25,10 @@ import type { NightReport } from '../stages/report/night-report.ts';
 import { decideWork, type NightWork } from '../stages/night/night-work.ts';
 import { loadSet, type LoadedSet } from '../stages/recipe/load-set.ts';
 import { withConnection } from '../queue/connection.ts';
+import { adoptPublished } from './adopt-published.ts';
 import { imageReports } from './image-report.ts';
 import { lockImages, type LockOutcome } from './lock-images.ts';
-import { nightRecipes, type NightRecipe } from './night-members.ts';
+import { nightRecipes, publicKeyOf, type NightRecipe } from './night-members.ts';
 import { inLocalTurn, inSharedTurn } from './night-turn.ts';
 import { applyRules } from './night-retention.ts';
 import {
@@ -56,6 +57,8 @@ export interface Night {
 }
 
 interface Prepared {
+  /** What earlier nights have left, and what is published already. */
+  past: SetMemory;
   recipes: Map<string, NightRecipe>;
   work: NightWork;
   locked: Map<string, LockOutcome>;
@@ -70,10 +73,14 @@ export async function runNight(options: RunOptions, request: NightRequest): Prom
   const { name } = loaded.set;
   return inLocalTurn(options, name, async () => {
     const started = new Date().toISOString();
-    const past = await readSetMemory(options.state, name);
+    const known = await readSetMemory(options.state, name);
+    const prepared = await withState(options, (context) => prepare(context, loaded, known, request));
+    const { past } = prepared;
     const memory = { ...past };
-    const prepared = await withState(options, (context) => prepare(context, loaded, past, request));
-    if (isIdle(prepared.work)) return idleNight(name, started, prepared);
+    if (isIdle(prepared.work)) {
+      if (past !== known) await writeSetMemory(options.state, name, past);
+      return idleNight(name, started, prepared);
+    }
     const images = await imagesToRelease(options, name, prepared, past);
     noteFailures(memory, prepared);
     await writeSetMemory(options.state, name, memory);
@@ -81,7 +88,7 @@ export async function runNight(options: RunOptions, request: NightRequest): Prom
     const access = { ...request, key, askPassword: () => request.askPassword(key) };
     const ended = await release(options, { name, memory }, images, access);
     return withContext(options, (context) =>
-      tell(context, loaded, request, started, { ...prepared, past, images, ended }),
+      tell(context, loaded, request, started, { ...prepared, images, ended }),
     );
   });
 }
@@ -90,17 +97,20 @@ export async function runNight(options: RunOptions, request: NightRequest): Prom
 function prepare(
   context: StateContext,
   loaded: LoadedSet,
-  past: SetMemory,
-  { retried }: NightRequest,
+  known: SetMemory,
+  { retried, plainHttp }: NightRequest,
 ): Promise<Prepared> {
   return context.content.lease(() =>
     withSharing(context, async (shared) => {
       const { plan, vulnerable } = await planSet(shared, loaded);
       const recipes = await nightRecipes(loaded, loaded.set.key);
+      const { name } = loaded.set;
+      const set = { name, publicKey: publicKeyOf(loaded), plainHttp };
+      const past = await adoptPublished(shared, set, recipes, known);
       const work = decideWork(plan, [...recipes.values()], new Map(Object.entries(past)), new Set(retried));
-      if (work.images.length === 0) return { recipes, work, locked: new Map() };
+      if (work.images.length === 0) return { recipes, work, past, locked: new Map() };
       const lockAll = (opened: Context) => lockImages(opened, work.images, recipes, vulnerable);
-      return { recipes, work, locked: await withSnapshots(afterPlanning(shared), lockAll) };
+      return { recipes, work, past, locked: await withSnapshots(afterPlanning(shared), lockAll) };
     }),
   );
 }
@@ -172,13 +182,14 @@ async function release(
 
 async function tell(
   context: Context,
-  { set, path }: LoadedSet,
+  loaded: LoadedSet,
   { plainHttp }: NightRequest,
   started: string,
-  events: Prepared & { past: SetMemory; images: LockedImage[]; ended: Map<string, EndedRelease> },
+  events: Prepared & { images: LockedImage[]; ended: Map<string, EndedRelease> },
 ): Promise<Night> {
+  const { set, path } = loaded;
   const images = await imageReports(context, { plainHttp, ...events });
-  const failures = await applyRules(context, { set, path, plainHttp }, images);
+  const failures = await applyRules(context, loaded, plainHttp, images);
   const input = { version: 1 as const, set: set.name, started, finished: new Date().toISOString(), images };
   const sent = await sendReports(context, dirname(path), set.reports, input);
   return {

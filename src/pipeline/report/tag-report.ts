@@ -9,7 +9,7 @@ import { holdAt } from '../../stages/sign/tag-hold.ts';
 import type { RecordedMove, Rejected, TagHold } from '../../stages/sign/tag-move.ts';
 import type { RunOptions } from '../state/context.ts';
 import { memoryIn } from '../trust/seen-tags.ts';
-import { readPemKey } from '../trust/verify-image.ts';
+import { requirePemKey } from '../trust/signer-key.ts';
 import { readHistory } from '../trust/tag-history.ts';
 
 export interface TagReport {
@@ -39,7 +39,7 @@ export async function reportTag(
   const { registry, repository, ...parsed } = parseReference(completeReference(text));
   const tag = wantedTag({ registry, repository, ...parsed });
   if (tag === undefined) throw new MillinerError('REFERENCE_INVALID', `${text} has no tag, only a digest`);
-  const key = await readPemKey(path, signal);
+  const key = await requirePemKey(path, signal);
   const warn = (sentence: string) => progress.warn(sentence);
   const client = await RegistryClient.open({ registry, repository, plainHttp, report: warn, signal });
   const reference = showReference({ registry, repository, tag });

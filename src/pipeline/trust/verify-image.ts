@@ -111,11 +111,6 @@ function tagProof({ reference, number, expires }: Standing): Proof {
   return { claim: 'tag', layout: 'any', detail: `named by ${reference} until ${until}, statement ${number}` };
 }
 
-/** A public key that signs statements. Throws KEY_FILE_INVALID, USAGE. */
-export async function readPemKey(path: string, signal: AbortSignal | undefined): Promise<PublicKey> {
-  return keyOf(await readSignerKey(path, { signal }), path);
-}
-
 /** Only a sigstore key signs bills of materials and verdicts. */
 function keyOf(signer: SignerKey, path: string): PublicKey {
   if (signer.format === 'pem') return signer.key;
