@@ -76,7 +76,6 @@ export abstract class MillinerCommand extends Command {
         this.#stop.abort(interrupted);
       });
     }
-    if (process.channel) process.once('disconnect', this.#orphaned);
     process.once('beforeExit', this.#unfinished);
   }
 
@@ -124,7 +123,14 @@ export abstract class MillinerCommand extends Command {
     void this.catch(new MillinerError('INTERNAL', 'the command waits for a result that can never come'));
   };
 
-  /** A worker that dies sends no signal to the commands that it has started, but the kernel closes their channel. */
+  /**
+   * For a command that a worker starts: a worker that dies sends no signal, but the kernel closes the channel. Others keep on:
+   * who starts instances detached closes the channel on purpose.
+   */
+  protected endWithWorker(): void {
+    if (process.channel) process.once('disconnect', this.#orphaned);
+  }
+
   readonly #orphaned = (): void => {
     this.#stop.abort(new MillinerError('INTERRUPTED', 'the worker that started it has ended'));
   };

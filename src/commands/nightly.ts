@@ -65,6 +65,7 @@ the same plan. The exit code is then that of the first recipe that cannot be pla
     const { args, flags } = await this.parse(NightlyCommand);
     if (flags['dry-run'])
       return this.#showPlan(await this.withState(flags, (context) => planNight(context, args.set)));
+    this.endWithWorker();
     const options = this.runOptions(flags);
     const night = await runNight(options, {
       set: args.set,

@@ -2,7 +2,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MillinerError } from '../../../src/lib/errors/error.ts';
 import { startCommand } from '../../../src/lib/host/exec.ts';
+import { withLock } from '../../../src/lib/host/locks.ts';
 import type { Night } from '../../../src/queue/night-claims.ts';
 import { runNight } from '../../../src/queue/night-process.ts';
 import { checkout, cli, Desk } from '../../helpers/milliner.ts';
@@ -45,12 +47,18 @@ test('a signal that has come before, or comes while it runs', async () => {
   await expect(run('good', set, AbortSignal.abort('lost'))).rejects.toBe('lost');
 });
 
-test('a command ends with the process that has started it', async () => {
-  const child = startCommand(cli, ['worker', '--state', desk.state, '--log', 'json']);
-  const ended = new Promise<number | null>((done) => child.once('exit', done));
-  await new Promise<void>((begun) =>
-    child.stderr!.on('data', (chunk) => /takes/.test(String(chunk)) && begun()),
-  );
-  child.disconnect();
-  expect(await ended).toBe(0);
+test('a night ends with the process that has started it', async () => {
+  const path = desk.path('recipes', 'ends.yaml');
+  await writeFile(path, JSON.stringify({ name: 'ends', key: 'none.key', recipes: ['small'] }));
+  // It waits for another night of its set.
+  const lock = join(desk.state, 'locks', 'night-ends');
+  await withLock(lock, 'exclusive', async () => {
+    const child = startCommand(cli, ['nightly', path, '--state', desk.state, '--json']);
+    const ended = new Promise<number | null>((done) => child.once('exit', done));
+    await new Promise<void>((begun) => {
+      child.stderr!.on('data', (chunk) => /waiting/.test(String(chunk)) && begun());
+    });
+    child.disconnect();
+    expect(await ended).toBe(new MillinerError('INTERRUPTED', '').exitCode);
+  });
 });
