@@ -1,11 +1,15 @@
-/** npm run demo: three images from a real RPM set, released through the queue. Shows the CLI as a user would run it. */
+/**
+ * npm run demo: three images from a real RPM set, released through the queue; then a night, in which one package is updated
+ * and two of the images follow. Shows the CLI as a user would run it.
+ */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cache, checkout, demoRecipes, lockDemo } from '../../helpers/demo-recipes.ts';
 import { RegistryServer } from '../../helpers/registry/registry-server.ts';
 import { shellWords } from '../../helpers/shell-words.ts';
+import { copyRepository, updatedPackage, updatePackage } from './update.ts';
 
 const state = process.env['MILLINER_STATE'] ?? join(cache, 'state');
 /** Made anew by every run: the passphrase is nowhere but in this process, and the key of no further use. */
@@ -34,6 +38,10 @@ interface Image {
   readySeconds: number;
 }
 
+interface Night {
+  report: { images: { recipe: string; outcome: string; reasons: { from?: string; to?: string }[] }[] };
+}
+
 interface Released {
   releases: {
     recipe: string;
@@ -50,17 +58,35 @@ rmSync(shop, { recursive: true, force: true });
 const registry = await RegistryServer.start({ directory: join(shop, 'registry') });
 const referenceOf = (name: string) => `${registry.host}/${name}:latest`;
 let released: Released['releases'];
+let night: Night;
 try {
   milliner('key', 'generate', '--out', key);
   const to = ['--to', referenceOf('{{name}}'), '--key', `${key}.key`];
   ({ releases: released } = inJson('release', ...demoRecipes, ...to) as Released);
   for (const name of demoRecipes) inJson('verify', referenceOf(name), '--key', `${key}.pub`);
   const repositories = demoRecipes.flatMap((name) => ['--to', `${registry.host}/${name}`]);
+  night = await runNight();
   milliner('policy', '--key', `${key}.pub`, ...repositories, '--out', join(shop, 'policy'));
 } finally {
   await registry.kill('SIGTERM');
 }
 summarise();
+
+/** In a copy of recipes and repository, so that the demo can be run again. */
+async function runNight(): Promise<Night> {
+  for (const folder of ['recipes', 'templates'])
+    cpSync(join(checkout, folder), join(shop, folder), { recursive: true });
+  const repository = join(shop, '.cache/repository');
+  copyRepository(join(cache, 'repository'), repository);
+  const set = join(shop, 'recipes/milliner.yaml');
+  const publish = { to: [`${registry.host}/{{name}}`], tags: ['latest'] };
+  writeFileSync(set, JSON.stringify({ name: 'demo', recipes: demoRecipes, publish, key: '../demo.key' }));
+  await updatePackage(repository);
+  const made = inJson('nightly', set) as Night;
+  const followed = made.report.images.filter(({ outcome }) => outcome === 'published').length;
+  if (followed !== 2) throw new Error(`${followed} images followed the update of ${updatedPackage}, not two`);
+  return made;
+}
 
 function summarise(): void {
   const seconds = (from: string, to: string) => ((Date.parse(to) - Date.parse(from)) / 1000).toFixed(1);
@@ -68,6 +94,12 @@ function summarise(): void {
     const { packages, readySeconds, manifestDigest } = report.images[0]!;
     const times = stages.map(({ stage, started, finished }) => `${stage} ${seconds(started, finished)}`);
     return `${recipe.padEnd(13)} ${String(packages).padStart(4)} packages, ready in ${readySeconds.toFixed(1)} s; seconds: ${times.join(', ')}  ${manifestDigest}`;
+  });
+  const nightLines = night.report.images.map(({ recipe, outcome, reasons }) => {
+    const moves = reasons.flatMap(({ from, to }) =>
+      from === undefined || to === undefined ? [] : `${from} -> ${to}`,
+    );
+    return `${recipe.padEnd(13)} ${outcome}${moves.length > 0 ? `: ${moves.join(', ')}` : ''}`;
   });
   const reference = referenceOf('demo-mariadb');
   const word = (path: string) => shellWords([path]);
@@ -77,6 +109,9 @@ function summarise(): void {
   const publicKey = word(`${key}.pub`);
   process.stdout.write(`
 ${lines.join('\n')}
+
+Then a night, after an update of ${updatedPackage} in a copy of the repository:
+${nightLines.join('\n')}
 
 Each is booted, signed and published, bases first. With the registry started again, anyone can check that:
   docker-registry serve ${word(registry.configuration)} &
