@@ -20,6 +20,7 @@ test('there are seven walks', () => {
     'From a digest to a tag',
     'From a rule to a deleted image',
     'From a release to its stages',
+    'From a night to its images',
     'From a schedule to a night',
   ]);
 });

@@ -1,11 +1,10 @@
 /** A release set on a repository that a server on loopback has, with all recipes locked. */
-import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { NightPlan } from '../../../src/pipeline/night/plan-night.ts';
 import type { Lock } from '../../../src/stages/lock/lock-file.ts';
+import { fileStates } from '../../helpers/file-states.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { Mirror } from '../../helpers/repo/mirror.ts';
 import {
@@ -73,16 +72,7 @@ export class Scene {
 
   /** Every file and directory of the state and of the recipes: what is written has another time, inode or content. */
   files(): Record<string, string> {
-    const found = readdirSync(this.desk.directory, { recursive: true, encoding: 'utf8' });
-    return Object.fromEntries(['.', ...found.toSorted()].map((name) => [name, this.#describe(name)]));
-  }
-
-  #describe(name: string): string {
-    const path = join(this.desk.directory, name);
-    const status = lstatSync(path, { bigint: true });
-    const { ino, mode, size, mtimeNs, ctimeNs } = status;
-    const content = status.isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : '';
-    return [ino, mode, size, mtimeNs, ctimeNs, content].join(' ');
+    return fileStates(this.desk.directory);
   }
 }
 

@@ -1,5 +1,6 @@
 /** A night through its whole course: what changed is locked, built, booted, signed and published, and nothing else. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fileStates } from '../../helpers/file-states.ts';
 import { imageOf, NightScene, outcomes } from './night-scene.ts';
 
 const recipes = ['base', 'middle', 'product', 'other'];
@@ -31,6 +32,12 @@ test('a night without changes moves no tag', async () => {
   expect(outcomes(night)).toEqual(Object.fromEntries(recipes.map((name) => [name, 'unchanged'])));
   expect(night.stored).toBeUndefined();
   expect(await scene.tags(recipes)).toEqual(before);
+  // Nothing is written anywhere, and the registry is not even asked.
+  const files = fileStates(scene.bench.desk.directory);
+  await scene.bench.server.kill();
+  await scene.night();
+  await scene.bench.server.start();
+  expect(fileStates(scene.bench.desk.directory)).toEqual(files);
 });
 
 test('an update of one library reaches the images that carry it, and the report tells why', async () => {
