@@ -31,6 +31,7 @@ function imageLines({ recipe, arches, priority, updateBytes, reasons, advisories
 function reasonLines(reason: Reason, known: ReadonlyMap<string, PlannedAdvisory>): string[] {
   if (reason.kind === 'base') return [`  base ${reason.base}`];
   if (reason.kind === 'recipe') return ['  the recipe has changed since its lock'];
+  if (reason.kind === 'statement') return ['  what is stated of its tags is renewed'];
   if (reason.kind === 'unpublished') return ['  its lock was not published yet'];
   const { from, to, advisories } = reason;
   const change =

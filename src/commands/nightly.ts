@@ -5,6 +5,7 @@ import { planLines } from '../cli/format-plan.ts';
 import { askPassword, passwordVariable } from '../cli/password.ts';
 import { offline } from '../cli/repository-flags.ts';
 import { errorTable, exitCodes, MillinerError, type ErrorCode } from '../lib/errors/error.ts';
+import { isPassing } from '../nightly/night-failure.ts';
 import { runNight, type Night } from '../nightly/run-night.ts';
 import { planNight, type NightPlan } from '../pipeline/night/plan-night.ts';
 
@@ -70,6 +71,8 @@ the same plan. The exit code is then that of the first recipe that cannot be pla
     const night = await runNight(options, {
       set: args.set,
       retried: flags.retry,
+      // A worker does other nights meanwhile.
+      wait: !process.channel,
       plainHttp: flags['plain-http'],
       exchange: flags.exchange,
       password: process.env[passwordVariable],
@@ -88,10 +91,14 @@ the same plan. The exit code is then that of the first recipe that cannot be pla
   #show(night: Night): Night {
     const { set, images } = night.report;
     for (const line of nightLines(night.report)) this.log(line);
-    const failed = images.filter(({ outcome }) => outcome === 'failed').map(({ recipe }) => recipe);
+    const failed = images.filter(({ outcome }) => outcome === 'failed');
     if (failed.length === 0) return night;
-    const names = `${failed.slice(0, maxNames).join(', ')}${failed.length > maxNames ? ', ...' : ''}`;
+    const first = failed.slice(0, maxNames).map(({ recipe }) => recipe);
+    const names = `${first.join(', ')}${failed.length > maxNames ? ', ...' : ''}`;
     const message = `${set}: ${failed.length} of ${images.length} images failed: ${names}`;
-    throw new MillinerError('NIGHT_FAILED', message, { details: { ...night } });
+    // Where all may pass, so may the night: a worker then runs it again.
+    const codes = failed.map(({ failure }) => failure?.code ?? 'NIGHT_FAILED');
+    const code = codes.every(isPassing) ? (codes[0] as ErrorCode) : 'NIGHT_FAILED';
+    throw new MillinerError(code, message, { details: { ...night } });
   }
 }

@@ -9,34 +9,36 @@ import { openTargets, type Target } from '../pipeline/publish/targets.ts';
 import { imagesIn } from '../pipeline/publish/point-tag.ts';
 import type { RunOptions } from '../pipeline/state/context.ts';
 import { rememberLock, type MemberMemory, type SetMemory } from '../pipeline/state/set-memory.ts';
-import { requirePemKey } from '../pipeline/trust/signer-key.ts';
 import { newestPage } from '../pipeline/trust/tag-history.ts';
 import { fillReferences } from '../queue/release-references.ts';
 import { allReferences, indexReferences } from '../queue/release-tags.ts';
+import { platformOf, showPlatform } from '../stages/image/platform.ts';
+import type { TagMove } from '../stages/sign/tag-move.ts';
 import type { PublicKey } from '../stages/sign/public-key.ts';
 import type { NightRecipe } from './night-members.ts';
 
-/** The memory with what was found. A registry that cannot tell leaves a recipe to be released again. */
+/** The memory with what was found. A history that cannot be read leaves its recipe to be released again. */
 export async function adoptPublished(
   options: RunOptions,
-  set: { name: string; publicKey: string; plainHttp: boolean },
+  set: { name: string; key: PublicKey; plainHttp: boolean },
   recipes: ReadonlyMap<string, NightRecipe>,
   memory: SetMemory,
 ): Promise<SetMemory> {
   const unknown = [...recipes.values()].filter(({ recipe, lock }) => !memory[recipe]?.published && lock);
   if (unknown.length === 0 || options.offline === true) return memory;
   const adopted: SetMemory = { ...memory };
-  try {
-    const key = await requirePemKey(set.publicKey, options.signal);
-    for (const recipe of unknown) {
-      const published = await publishedOf(options, key, set.plainHttp, recipe);
+  for (const recipe of unknown) {
+    try {
+      const published = await publishedOf(options, set.key, set.plainHttp, recipe);
       if (!published) continue;
       await rememberLock(options.state, set.name, recipe.lockBefore!);
       adopted[recipe.recipe] = { ...memory[recipe.recipe], published };
+    } catch (error) {
+      if (!(error instanceof MillinerError) || options.signal?.aborted === true) throw error;
+      options.progress.warn(`${recipe.recipe}: what its tags name is not known: ${error.message}`);
+      // Each further request would be repeated for as long.
+      if (error.code === 'REGISTRY_UNAVAILABLE') break;
     }
-  } catch (error) {
-    if (!(error instanceof MillinerError) || options.signal?.aborted === true) throw error;
-    options.progress.warn(`what is published already is not known: ${error.message}`);
   }
   return adopted;
 }
@@ -46,37 +48,50 @@ async function publishedOf(
   run: RunOptions,
   key: PublicKey,
   plainHttp: boolean,
-  { member, to, arches, lockBefore, target }: NightRecipe,
+  { member, to, arches, lockBefore, content, target }: NightRecipe,
 ): Promise<MemberMemory['published']> {
   // Another night has other dates.
   const standing = to.filter((one) => !/\{\{\s*date\s*\}\}/.test(one));
+  // The image for one of several architectures of a lock could be another one's.
+  if (standing.length === 0 || (arches.length === 1 && Object.keys(lockBefore!.arches).length > 1))
+    return undefined;
   const wanted = { to: fillReferences(member.loaded.recipe, member.loaded.path, standing), arches };
-  if (standing.length === 0) return undefined;
   const indexes = new Set(indexReferences(wanted));
   let digest: Digest | undefined;
+  let stated = Infinity;
   for (const place of await openTargets(allReferences(wanted), { ...run, plainHttp })) {
     for (const { tag, reference } of place.tags) {
-      const count = indexes.has(reference) ? arches.length : 0;
-      const found = await imageOfLock(run, key, place, { tag, reference, count }, lockBefore!.digest);
+      const wants = { lock: lockBefore!.digest, content, arches: indexes.has(reference) ? arches : [] };
+      const found = await imageOf(run, key, place, { tag, reference }, wants);
       if (!found) return undefined;
-      digest = found;
+      digest = found.to;
+      stated = Math.min(stated, found.time);
     }
   }
-  return digest && { lock: lockBefore!.digest, digest, target: target as Digest };
+  return digest && { lock: lockBefore!.digest, digest, content, target, stated };
 }
 
-/** What the tag names, if the newest record of its history says that it is of the lock; `count` is that of an index's images. */
-async function imageOfLock(
+interface Wanted {
+  lock: Digest;
+  content: Digest;
+  /** Those of an index; none for one image. */
+  arches: readonly string[];
+}
+
+/** The newest record of the tag, if the tag names its image, and it is of this lock and content. */
+async function imageOf(
   { state, progress }: RunOptions,
   key: PublicKey,
   { client, repository }: Target,
-  { tag, reference, count }: { tag: string; reference: string; count: number },
-  lock: Digest,
-): Promise<Digest | undefined> {
+  { tag, reference }: Target['tags'][number],
+  { lock, content, arches }: Wanted,
+): Promise<TagMove | undefined> {
   const warn = (sentence: string) => progress.warn(sentence);
-  const newest = await newestPage({ client, repository, tag, reference }, { key, state, warn });
-  if (newest?.latest.lock !== lock) return undefined;
+  const latest = (await newestPage({ client, repository, tag, reference }, { key, state, warn }))?.latest;
+  if (latest?.lock !== lock || latest.content !== content) return undefined;
   const manifest = await client.findManifest(repository, tag);
-  if (manifest?.digest !== newest.latest.to) return undefined;
-  return imagesIn(manifest).length === count ? manifest.digest : undefined;
+  if (manifest?.digest !== latest.to) return undefined;
+  const there = imagesIn(manifest).map(({ platform }) => showPlatform(platform));
+  const wanted = arches.map((arch) => showPlatform({ os: 'linux', ...platformOf(arch) }));
+  return there.toSorted().join(' ') === wanted.toSorted().join(' ') ? latest : undefined;
 }

@@ -1,7 +1,8 @@
 /** What has changed in an image since the one that its tags named before: packages with changelogs, and what they fix. */
+import { MillinerError } from '../lib/errors/error.ts';
 import { compareLocks, type ArchDiff } from '../pipeline/report/lock-diff.ts';
 import type { ChangelogEntry } from '../pipeline/packages/changelog.ts';
-import type { Context } from '../pipeline/state/context.ts';
+import type { StateContext } from '../pipeline/state/context.ts';
 import type { Lock } from '../stages/lock/lock-file.ts';
 import { parseNevra } from '../lib/rpm/package.ts';
 import type { FixedAdvisory, NightReportInput } from '../stages/report/night-report.ts';
@@ -11,12 +12,28 @@ type ImageInput = NightReportInput['images'][number];
 export type Changes = Pick<ImageInput, 'packages' | 'advisories'>;
 type PackageChange = NonNullable<ImageInput['packages']>[number];
 
-/** Where the lock that was published before is not known, the plan is all there is. */
-export async function changesSince(
-  context: Context,
-  { image, recipe, lock, before }: LockedImage,
-): Promise<Changes> {
+/** Entries that a report shows, and some more. */
+const maxEntries = 100;
+
+/** Where the lock that was published before is not known, or a repository is out of reach, the plan is all there is. */
+export async function changesSince(context: StateContext, locked: LockedImage): Promise<Changes> {
+  const { image, before } = locked;
   if (!before) return plannedChanges(image);
+  try {
+    return await comparedChanges(context, locked, before);
+  } catch (error) {
+    // The image is out, whatever can be told of it.
+    if (!(error instanceof MillinerError) || context.signal?.aborted === true) throw error;
+    context.progress.warn(`${image.recipe}: its report has the planned changes: ${error.message}`);
+    return plannedChanges(image);
+  }
+}
+
+async function comparedChanges(
+  context: StateContext,
+  { image, recipe, lock }: LockedImage,
+  before: Lock,
+): Promise<Changes> {
   const { loaded, chain } = recipe.member;
   // Relative URLs of both are those beside the recipe.
   const sideOf = (one: Lock) => ({ name: image.recipe, path: loaded.lockPath, lock: one });
@@ -52,7 +69,7 @@ function changeOf(
     arch,
     ...(from !== undefined && { from: evrOf(from) }),
     ...(to !== undefined && { to: evrOf(to) }),
-    changelog: changelog.map(entryText),
+    changelog: changelog.slice(0, maxEntries).map(entryText),
   };
 }
 

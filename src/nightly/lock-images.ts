@@ -6,7 +6,7 @@ import type { LockedBase } from '../pipeline/lock/resolve.ts';
 import { movesUnder } from '../pipeline/night/update-policy.ts';
 import type { Context } from '../pipeline/state/context.ts';
 import { readLock, type Lock } from '../stages/lock/lock-file.ts';
-import type { PlannedImage } from '../stages/night/planned-image.ts';
+import type { NightWork } from '../stages/night/night-work.ts';
 import type { SetMember } from '../stages/recipe/load-set.ts';
 import type { NightRecipe } from './night-members.ts';
 
@@ -19,18 +19,16 @@ export type LockOutcome = { lock: Lock } | { failure: Failure } | { base: string
  */
 export async function lockImages(
   context: Context,
-  images: readonly PlannedImage[],
+  { images, locked }: NightWork,
   recipes: ReadonlyMap<string, NightRecipe>,
   vulnerable: ReadonlyMap<string, ReadonlySet<string>>,
 ): Promise<Map<string, LockOutcome>> {
   const outcomes = new Map<string, LockOutcome>();
-  for (const { recipe, bases, reasons } of images) {
+  for (const { recipe, bases } of images) {
     const { member, lockBefore } = recipes.get(recipe)!;
     const base = bases.findLast((one) => isStopped(outcomes.get(one)));
-    // Nothing about it has changed: its lock is the one that has to be published.
-    const isLocked = reasons.every(({ kind }) => kind === 'unpublished');
     if (base !== undefined) outcomes.set(recipe, { base });
-    else if (isLocked && lockBefore) outcomes.set(recipe, { lock: lockBefore });
+    else if (locked.has(recipe) && lockBefore) outcomes.set(recipe, { lock: lockBefore });
     else outcomes.set(recipe, await lockOne(context, member, vulnerable.get(member.loaded.path)));
   }
   return outcomes;

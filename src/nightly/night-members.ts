@@ -2,10 +2,11 @@
 import { dirname, relative, resolve } from 'node:path';
 import { MillinerError } from '../lib/errors/error.ts';
 import { hostArch } from '../lib/host/arch.ts';
-import { canonicalDigest } from '../lib/oci/digest.ts';
-import { inputsOf } from '../pipeline/lock/freshness.ts';
+import { canonicalDigest, type Digest } from '../lib/oci/digest.ts';
+import { contentDigest } from '../pipeline/lock/recipe-content.ts';
 import { readLock, type Lock } from '../stages/lock/lock-file.ts';
 import type { NightMember } from '../stages/night/night-work.ts';
+import type { PublicKey } from '../stages/sign/public-key.ts';
 import type { LoadedSet, SetMember } from '../stages/recipe/load-set.ts';
 
 /** A member with what releasing it needs. */
@@ -17,7 +18,7 @@ export interface NightRecipe extends NightMember {
 }
 
 /** By name. Throws SET_INVALID where a recipe has no place to go to, LOCK_INVALID. */
-export async function nightRecipes(loaded: LoadedSet, key: string): Promise<Map<string, NightRecipe>> {
+export async function nightRecipes(loaded: LoadedSet, key: PublicKey): Promise<Map<string, NightRecipe>> {
   const recipes = new Map<string, NightRecipe>();
   for (const member of loaded.members) {
     const { recipe, lockPath, path } = member.loaded;
@@ -33,12 +34,18 @@ export async function nightRecipes(loaded: LoadedSet, key: string): Promise<Map<
       to,
       lockBefore,
       lock: lockBefore?.digest,
-      inputs: inputsOf(recipe),
-      target: canonicalDigest({ to, arches, key }),
+      target: canonicalDigest({ to, arches, key: key.hint }),
+      content: await chainContent(member),
       quarantineAfter: member.quarantineAfter,
     });
   }
   return recipes;
+}
+
+async function chainContent({ chain }: SetMember): Promise<Digest> {
+  let content: Digest | undefined;
+  for (const loaded of chain) content = await contentDigest(loaded, content);
+  return content!;
 }
 
 /** `key generate` writes it beside the private one. */

@@ -3,14 +3,14 @@ import { MillinerError } from '../lib/errors/error.ts';
 import { failureOf, type Failure } from '../lib/errors/wire.ts';
 import { parseReference, showReference } from '../lib/registry/reference.ts';
 import { applyRetention } from '../pipeline/publish/retention.ts';
-import type { Context } from '../pipeline/state/context.ts';
+import type { StateContext } from '../pipeline/state/context.ts';
 import type { LoadedSet } from '../stages/recipe/load-set.ts';
 import { publicKeyOf } from './night-members.ts';
 import type { ImageInput } from './image-report.ts';
 
 /** Where nothing was published, nothing is asked. What cannot be removed is told, and the night is as good. */
 export async function applyRules(
-  context: Context,
+  context: StateContext,
   loaded: LoadedSet,
   plainHttp: boolean,
   images: readonly ImageInput[],

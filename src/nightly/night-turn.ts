@@ -6,9 +6,12 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import { MillinerError } from '../lib/errors/error.ts';
 import type { RunOptions } from '../pipeline/state/context.ts';
 import { withStateLock } from '../pipeline/state/state-lock.ts';
+import { withConnection, type Connection } from '../queue/connection.ts';
 import { keys } from '../queue/queues.ts';
+import { redisVariable } from '../queue/redis-address.ts';
 
 type Run = Pick<RunOptions, 'state' | 'progress' | 'signal'>;
 
@@ -17,16 +20,31 @@ const life = 60_000;
 const renewal = 15_000;
 const pause = 1000;
 
-/** Waits for another run of the set in this state. Throws INTERRUPTED. */
-export function inLocalTurn<T>(run: Run, set: string, fn: () => Promise<T>): Promise<T> {
-  return withStateLock(run, `night-${set}`, fn);
+/**
+ * Runs fn while no other night of the set runs; with the connection of a queue that machines share. Waits for the other
+ * one, or throws BUSY. Throws INTERRUPTED, and what connecting throws.
+ */
+export function inTurn<T>(
+  run: Run,
+  set: string,
+  wait: boolean,
+  fn: (connection: Connection | undefined) => Promise<T>,
+): Promise<T> {
+  const inLocalTurn = () => {
+    // The state's own queue is of this machine alone.
+    if (!process.env[redisVariable]) return fn(undefined);
+    const onTrouble = ({ message }: Error) => run.progress.warn(message);
+    return withConnection(run.state, { signal: run.signal, onTrouble }, (connection) =>
+      inSharedTurn(run, connection.redis, { set, wait }, () => fn(connection)),
+    );
+  };
+  return withStateLock(run, `night-${set}`, inLocalTurn, { wait });
 }
 
-/** Waits for a run of the set on another machine. Throws the signal's reason. */
-export async function inSharedTurn<T>(
+async function inSharedTurn<T>(
   { progress, signal }: Run,
   redis: Redis,
-  set: string,
+  { set, wait }: { set: string; wait: boolean },
   fn: () => Promise<T>,
 ): Promise<T> {
   const key = keys.turn(set);
@@ -35,6 +53,8 @@ export async function inSharedTurn<T>(
   while ((await redis.set(key, name, 'PX', life, 'NX')) === null) {
     signal?.throwIfAborted();
     const holder = (await redis.get(key)) ?? 'another machine';
+    if (!wait)
+      throw new MillinerError('BUSY', `${holder} runs the night of ${set}`, { details: { set, holder } });
     if (!told) progress.step(`waiting for the night of ${set} that ${holder} runs`);
     told = true;
     await sleep(pause, undefined, { signal }).catch(() => undefined);

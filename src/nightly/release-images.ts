@@ -1,16 +1,22 @@
 /** Queues the images of a night and follows them, and remembers each one as soon as it has ended. */
-import type { Failure } from '../lib/errors/wire.ts';
 import { withContext, type RunOptions } from '../pipeline/state/context.ts';
-import { rememberLock, writeSetMemory, type SetMemory } from '../pipeline/state/set-memory.ts';
+import {
+  rememberLock,
+  writeSetMemory,
+  type MemberMemory,
+  type SetMemory,
+} from '../pipeline/state/set-memory.ts';
 import type { Connection } from '../queue/connection.ts';
 import { identifyKey, rememberKey } from '../queue/keyring.ts';
 import { OwnWorker } from '../queue/own-worker.ts';
 import { Queues } from '../queue/queues.ts';
 import type { ReleaseStatus } from '../queue/status.ts';
 import { submit, type Submitted } from '../queue/submit.ts';
-import type { Digest } from '../lib/oci/digest.ts';
+import { isDigest, type Digest } from '../lib/oci/digest.ts';
 import type { Lock } from '../stages/lock/lock-file.ts';
 import type { PlannedImage } from '../stages/night/planned-image.ts';
+import type { ImageReport } from '../stages/report/night-report.ts';
+import { failingAfter, failureOfRelease } from './night-failure.ts';
 import type { NightRecipe } from './night-members.ts';
 
 /** How a night reaches its queue and its registries. */
@@ -40,11 +46,8 @@ export interface EndedRelease {
   exchange?: string | undefined;
 }
 
-/** A part of a release that did not pass. */
-export interface StageFailure extends Failure {
-  stage: string;
-  arch?: string;
-}
+/** What the report says of an image that was published. */
+export type Describe = (image: LockedImage, ended: EndedRelease) => Promise<ImageReport>;
 
 /** By name of the recipe. Throws what submitting and following throw; what is queued stays in the queue then. */
 export async function releaseImages(
@@ -53,6 +56,7 @@ export async function releaseImages(
   set: { name: string; memory: SetMemory },
   images: readonly LockedImage[],
   access: NightAccess,
+  describe: Describe,
 ): Promise<Map<string, EndedRelease>> {
   const key = await identifyKey(access.key);
   await rememberKey(options.state, key);
@@ -66,12 +70,12 @@ export async function releaseImages(
       shared: connection.shared,
     });
     const locks = new Map(images.map((one) => [one.image.recipe, one]));
-    const onEnd = (status: ReleaseStatus) => remember(options.state, set, locks.get(status.recipe)!, status);
-    const ended = await own.follow(queues, submitted, onEnd);
     const exchanges = new Map(submitted.map(({ release, exchange }) => [release, exchange]));
-    return new Map(
-      ended.map((status) => [status.recipe, { status, exchange: exchanges.get(status.release) }]),
-    );
+    const endOf = (status: ReleaseStatus) => ({ status, exchange: exchanges.get(status.release) });
+    const onEnd = (status: ReleaseStatus) =>
+      remember(options.state, set, locks.get(status.recipe)!, endOf(status), describe);
+    const ended = await own.follow(queues, submitted, onEnd);
+    return new Map(ended.map((status) => [status.recipe, endOf(status)]));
   } finally {
     await own.stop();
     await queues.close();
@@ -102,60 +106,47 @@ function queue(
   );
 }
 
-/** A night that is killed after this does not release the image again. */
+/** A night that is killed after this does not release the image again, and the next one tells of it. */
 async function remember(
   state: string,
   { name, memory }: { name: string; memory: SetMemory },
-  { recipe, lock }: LockedImage,
-  status: ReleaseStatus,
+  locked: LockedImage,
+  ended: EndedRelease,
+  describe: Describe,
 ): Promise<void> {
-  const { report } = status;
-  const before = memory[recipe.recipe] ?? {};
+  const { recipe, lock } = locked;
+  const { report } = ended.status;
+  const before = memory[recipe.recipe];
   if (report) {
-    await rememberLock(state, name, lock);
-    const digest = publishedDigest(report);
-    const published = { lock: lock.digest, digest, target: recipe.target as Digest };
-    memory[recipe.recipe] = { published };
+    const untold = await describe(locked, ended);
+    const published = publishedAs(recipe, report, lock);
+    if (published.lock === lock.digest) await rememberLock(state, name, lock);
+    memory[recipe.recipe] = { published, untold };
   } else {
-    const failure = failureOfRelease(status);
-    if (outcomeOfFailure(failure) !== 'failed') return;
-    memory[recipe.recipe] = { ...before, failing: failingAfter(before.failing, recipe.inputs, failure) };
+    const failing = failingAfter(before?.failing, recipe.content, today(), failureOfRelease(ended.status));
+    memory[recipe.recipe] = { ...before, ...(failing && { failing }) };
   }
   await writeSetMemory(state, name, memory);
 }
 
+/** A lock can have been written beside the recipe since: the image is of the lock that was queued. */
+function publishedAs(
+  { content, target }: NightRecipe,
+  report: NonNullable<ReleaseStatus['report']>,
+  lock: Lock,
+): NonNullable<MemberMemory['published']> {
+  return {
+    lock: isDigest(report.lockDigest) ? report.lockDigest : lock.digest,
+    digest: publishedDigest(report),
+    content,
+    target,
+    stated: Math.floor(Date.parse(report.finished) / 1000),
+  };
+}
+
+export const today = () => new Date().toISOString().slice(0, 10);
+
 /** The index where there is one: the tags of a set name it. */
 export function publishedDigest({ tags }: NonNullable<ReleaseStatus['report']>): Digest {
   return tags.at(-1)!.manifestDigest;
-}
-
-type Failing = NonNullable<SetMemory[string]['failing']>;
-
-export function failingAfter(
-  before: Failing | undefined,
-  inputs: string,
-  failure: Failing['failure'],
-): Failing {
-  const { stage, code, message, hint } = failure;
-  const nights = before?.inputs === inputs ? before.nights + 1 : 1;
-  return { nights, inputs: inputs as Digest, failure: { stage, code, message, hint } };
-}
-
-/** The first stage that failed tells more than the release. */
-export function failureOfRelease({ release, state, error, stages }: ReleaseStatus): StageFailure {
-  const failed = stages.find((one) => one.state === 'failed' && one.error);
-  if (failed?.error) {
-    const { stage, arch } = failed;
-    return { ...failed.error, stage, ...(arch !== undefined && { arch }) };
-  }
-  if (error) return { ...error, stage: 'release' };
-  const hint = `Continue it with milliner queue retry ${release}.`;
-  const code = state === 'cancelled' ? ('RELEASE_CANCELLED' as const) : ('RELEASE_FAILED' as const);
-  return { code, message: `${release} is ${state}`, hint, stage: 'release' };
-}
-
-/** A held tag and a base that failed are no fault of the image. */
-export function outcomeOfFailure({ code }: Failure): 'failed' | 'held' | 'skipped' {
-  if (code === 'TAG_HELD') return 'held';
-  return code === 'BASE_FAILED' ? 'skipped' : 'failed';
 }

@@ -3,47 +3,34 @@
  * ends: a night that was killed at any point is completed by the next run, which plans the rest again.
  */
 import { dirname, resolve } from 'node:path';
-import {
-  withContext,
-  withSnapshots,
-  withState,
-  type Context,
-  type RunOptions,
-  type StateContext,
-} from '../pipeline/state/context.ts';
-import {
-  readSetMemory,
-  rememberedLock,
-  writeSetMemory,
-  type SetMemory,
-} from '../pipeline/state/set-memory.ts';
-import { afterPlanning, withSharing } from '../pipeline/lock/shared-solving.ts';
-import { planSet } from '../pipeline/night/plan-night.ts';
-import { sendReports } from '../pipeline/report/send-reports.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { MillinerError } from '../lib/errors/error.ts';
 import type { Failure } from '../lib/errors/wire.ts';
-import type { NightReport } from '../stages/report/night-report.ts';
-import { decideWork, type NightWork } from '../stages/night/night-work.ts';
+import { sendReports } from '../pipeline/report/send-reports.ts';
+import { withState, type RunOptions, type StateContext } from '../pipeline/state/context.ts';
+import { readSetMemory, writeSetMemory, type SetMemory } from '../pipeline/state/set-memory.ts';
+import { requirePemKey } from '../pipeline/trust/signer-key.ts';
+import { withConnection, type Connection } from '../queue/connection.ts';
 import { loadSet, type LoadedSet } from '../stages/recipe/load-set.ts';
-import { withConnection } from '../queue/connection.ts';
-import { adoptPublished } from './adopt-published.ts';
+import type { NightReport } from '../stages/report/night-report.ts';
+import type { PublicKey } from '../stages/sign/public-key.ts';
+import { findHold, type HoldOfTag } from './held-tags.ts';
 import { imageReports } from './image-report.ts';
-import { lockImages, type LockOutcome } from './lock-images.ts';
-import { nightRecipes, publicKeyOf, type NightRecipe } from './night-members.ts';
-import { inLocalTurn, inSharedTurn } from './night-turn.ts';
+import { failureOfRelease } from './night-failure.ts';
+import { publicKeyOf } from './night-members.ts';
 import { applyRules } from './night-retention.ts';
-import {
-  failingAfter,
-  releaseImages,
-  type EndedRelease,
-  type LockedImage,
-  type NightAccess,
-} from './release-images.ts';
+import { inTurn } from './night-turn.ts';
+import { memoryAfter, prepareNight, type Prepared } from './prepare-night.ts';
+import { publishedReport } from './published-report.ts';
+import { releaseImages, type EndedRelease, type NightAccess } from './release-images.ts';
 
 export interface NightRequest extends Omit<NightAccess, 'key' | 'askPassword'> {
   /** A path; the default is milliner.yaml here or in recipes/. */
   set: string | undefined;
   /** Names of recipes that are tried though they are quarantined. */
   retried: readonly string[];
+  /** Whether to wait for another night of the set; else it is BUSY. */
+  wait: boolean;
   askPassword: (key: string) => Promise<string>;
 }
 
@@ -56,146 +43,116 @@ export interface Night {
   files?: string[];
 }
 
-interface Prepared {
-  /** What earlier nights have left, and what is published already. */
-  past: SetMemory;
-  recipes: Map<string, NightRecipe>;
-  work: NightWork;
-  locked: Map<string, LockOutcome>;
-}
-
 /**
- * Throws SET_NOT_FOUND, SET_INVALID, KEY_FILE_INVALID, what loading recipes and the queue throw. Failures of single
+ * Throws SET_NOT_FOUND, SET_INVALID, KEY_FILE_INVALID, BUSY, what loading recipes and the queue throw. Failures of single
  * recipes are in the report.
  */
 export async function runNight(options: RunOptions, request: NightRequest): Promise<Night> {
-  const loaded = await loadSet(request.set);
-  const { name } = loaded.set;
-  return inLocalTurn(options, name, async () => {
-    const started = new Date().toISOString();
-    const known = await readSetMemory(options.state, name);
-    const prepared = await withState(options, (context) => prepare(context, loaded, known, request));
-    const { past } = prepared;
-    const memory = { ...past };
-    if (isIdle(prepared.work)) {
-      if (past !== known) await writeSetMemory(options.state, name, past);
-      return idleNight(name, started, prepared);
-    }
-    const images = await imagesToRelease(options, name, prepared, past);
-    noteFailures(memory, prepared);
-    await writeSetMemory(options.state, name, memory);
-    const key = resolve(dirname(loaded.path), loaded.set.key);
-    const access = { ...request, key, askPassword: () => request.askPassword(key) };
-    const ended = await release(options, { name, memory }, images, access);
-    return withContext(options, (context) =>
-      tell(context, loaded, request, started, { ...prepared, images, ended }),
-    );
+  const { set } = await loadSet(request.set);
+  return inTurn(options, set.name, request.wait, async (connection) => {
+    // Another night may have ended, and somebody have edited the recipes, while this one waited.
+    const loaded = await loadSet(request.set);
+    const key = await requirePemKey(publicKeyOf(loaded), options.signal);
+    return nightOf(options, loaded, { ...request, publicKey: key, connection });
   });
 }
 
-/** Plans, and makes the locks with the metadata that was planned with. */
-function prepare(
-  context: StateContext,
-  loaded: LoadedSet,
-  known: SetMemory,
-  { retried, plainHttp }: NightRequest,
-): Promise<Prepared> {
-  return context.content.lease(() =>
-    withSharing(context, async (shared) => {
-      const { plan, vulnerable } = await planSet(shared, loaded);
-      const recipes = await nightRecipes(loaded, loaded.set.key);
-      const { name } = loaded.set;
-      const set = { name, publicKey: publicKeyOf(loaded), plainHttp };
-      const past = await adoptPublished(shared, set, recipes, known);
-      const work = decideWork(plan, [...recipes.values()], new Map(Object.entries(past)), new Set(retried));
-      if (work.images.length === 0) return { recipes, work, past, locked: new Map() };
-      const lockAll = (opened: Context) => lockImages(opened, work.images, recipes, vulnerable);
-      return { recipes, work, past, locked: await withSnapshots(afterPlanning(shared), lockAll) };
-    }),
-  );
+interface NightRun extends NightRequest {
+  publicKey: PublicKey;
+  /** Of a queue that machines share; the state's own is opened when there is something to release. */
+  connection: Connection | undefined;
 }
 
-function isIdle({ images, failed, quarantined, skipped }: NightWork): boolean {
-  return images.length + failed.length + quarantined.length + skipped.length === 0;
+async function nightOf(options: RunOptions, loaded: LoadedSet, run: NightRun): Promise<Night> {
+  const { name } = loaded.set;
+  const started = new Date().toISOString();
+  const known = await readSetMemory(options.state, name);
+  const preparation = { ...run, known, key: run.publicKey };
+  const prepared = await withState(options, (context) => prepareNight(context, loaded, preparation));
+  const memory = memoryAfter(prepared);
+  if (!isDeepStrictEqual(memory, known)) await writeSetMemory(options.state, name, memory);
+  if (isIdle(prepared)) return idleNight(name, started, prepared);
+  const ended = await release(options, loaded, prepared, memory, run);
+  return withState(options, (context) => tell(context, loaded, run, started, { ...prepared, memory, ended }));
+}
+
+function isIdle({ work: { images, failed, quarantined, skipped }, past }: Prepared): boolean {
+  const isUntold = Object.values(past).some(({ untold }) => untold);
+  return !isUntold && images.length + failed.length + quarantined.length + skipped.length === 0;
 }
 
 /** Nothing is written: a report of a night without events would only hide the others. */
 function idleNight(set: string, started: string, { recipes }: Prepared): Night {
-  const images = [...recipes.values()].map(({ recipe, arches }) => ({
-    recipe,
-    arches,
-    outcome: 'unchanged' as const,
-    ...nothing(),
-  }));
+  const nothing = { reasons: [], references: [], packages: [], advisories: [], former: [] };
+  const images = [...recipes.values()].map(({ recipe, arches }) => {
+    return { recipe, arches, outcome: 'unchanged' as const, ...nothing };
+  });
   return { report: { version: 1, set, started, finished: new Date().toISOString(), images }, failures: [] };
-}
-
-const nothing = () => ({ reasons: [], references: [], packages: [], advisories: [], former: [] });
-
-/** Read before the night, which replaces the copies of the locks that were published before. */
-async function imagesToRelease(
-  { state }: RunOptions,
-  set: string,
-  { recipes, work, locked }: Prepared,
-  past: SetMemory,
-): Promise<LockedImage[]> {
-  const images: LockedImage[] = [];
-  for (const image of work.images) {
-    const recipe = recipes.get(image.recipe)!;
-    const outcome = locked.get(image.recipe)!;
-    if (!('lock' in outcome)) continue;
-    const published = past[image.recipe]?.published;
-    if (published?.lock === outcome.lock.digest && published.target === recipe.target) continue;
-    const before = await rememberedLock(state, set, image.recipe, published?.lock);
-    images.push({ image, recipe, lock: outcome.lock, before });
-  }
-  return images;
-}
-
-/** Of recipes that could not be planned or locked. */
-function noteFailures(memory: SetMemory, { recipes, work, locked }: Prepared): void {
-  const failures = new Map<string, Pick<Failure, 'message' | 'hint'> & { code: string }>(
-    work.failed.map((one) => [one.recipe, one]),
-  );
-  for (const [recipe, outcome] of locked) if ('failure' in outcome) failures.set(recipe, outcome.failure);
-  for (const [recipe, failure] of failures) {
-    const before = memory[recipe];
-    const failing = failingAfter(before?.failing, recipes.get(recipe)!.inputs, { ...failure, stage: 'lock' });
-    memory[recipe] = { ...before, failing };
-  }
 }
 
 async function release(
   options: RunOptions,
-  set: { name: string; memory: SetMemory },
-  images: readonly LockedImage[],
-  access: NightAccess,
+  loaded: LoadedSet,
+  { images, past }: Prepared,
+  memory: SetMemory,
+  run: NightRun,
 ): Promise<Map<string, EndedRelease>> {
   if (images.length === 0) return new Map();
   const { signal, progress } = options;
+  const key = resolve(dirname(loaded.path), loaded.set.key);
+  const access = { ...run, key, askPassword: () => run.askPassword(key) };
+  const set = { name: loaded.set.name, memory };
+  const releaseBy = (connection: Connection) =>
+    releaseImages(options, connection, set, images, access, (image, ended) => {
+      const before = past[image.image.recipe]?.published;
+      const { plainHttp } = run;
+      return withState(options, (context) => publishedReport(context, image, ended, { before, plainHttp }));
+    });
+  if (run.connection) return releaseBy(run.connection);
   const onTrouble = ({ message }: Error) => progress.warn(message);
-  return withConnection(options.state, { signal, onTrouble }, (connection) => {
-    const releaseAll = () => releaseImages(options, connection, set, images, access);
-    return connection.shared ? inSharedTurn(options, connection.redis, set.name, releaseAll) : releaseAll();
-  });
+  return withConnection(options.state, { signal, onTrouble }, releaseBy);
 }
 
 async function tell(
-  context: Context,
+  context: StateContext,
   loaded: LoadedSet,
-  { plainHttp }: NightRequest,
+  run: NightRun,
   started: string,
-  events: Prepared & { images: LockedImage[]; ended: Map<string, EndedRelease> },
+  events: Prepared & { memory: SetMemory; ended: Map<string, EndedRelease> },
 ): Promise<Night> {
   const { set, path } = loaded;
-  const images = await imageReports(context, { plainHttp, ...events });
-  const failures = await applyRules(context, loaded, plainHttp, images);
+  const held = await heldTags(context, run, events);
+  const images = imageReports({ ...events, held });
+  const failures = await applyRules(context, loaded, run.plainHttp, images);
   const input = { version: 1 as const, set: set.name, started, finished: new Date().toISOString(), images };
-  const sent = await sendReports(context, dirname(path), set.reports, input);
-  return {
-    report: sent.report,
-    stored: sent.stored,
-    files: sent.files,
-    failures: [...failures, ...sent.failures],
-  };
+  const {
+    report,
+    stored,
+    files,
+    failures: undelivered,
+  } = await sendReports(context, dirname(path), set.reports, input);
+  const told = Object.entries(events.memory).map(([name, { untold: _, ...rest }]) => [name, rest]);
+  await writeSetMemory(context.state, set.name, Object.fromEntries(told) as SetMemory);
+  return { report, stored, files, failures: [...failures, ...undelivered] };
+}
+
+async function heldTags(
+  context: StateContext,
+  { publicKey: key, plainHttp }: NightRun,
+  { images, ended }: Pick<Prepared, 'images'> & { ended: Map<string, EndedRelease> },
+): Promise<Map<string, HoldOfTag>> {
+  const held = new Map<string, HoldOfTag>();
+  for (const { recipe, lock } of images) {
+    const status = ended.get(recipe.recipe)?.status;
+    if (!status || status.report || failureOfRelease(status).code !== 'TAG_HELD') continue;
+    try {
+      const hold = await findHold(context, recipe, lock.digest, { key, plainHttp });
+      if (hold) held.set(recipe.recipe, hold);
+    } catch (error) {
+      // Then it counts as failed, which is what the queue says of it, too.
+      if (!(error instanceof MillinerError) || context.signal?.aborted === true) throw error;
+      context.progress.warn(`${recipe.recipe}: whether its tag is held is not known: ${error.message}`);
+    }
+  }
+  return held;
 }

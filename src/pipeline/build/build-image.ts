@@ -34,6 +34,8 @@ export interface Job {
   arch: string;
   base: ImageRecord | BaseRecord | undefined;
   buildKey: Digest;
+  /** Of the recipe and its bases, as contentDigest computes it. */
+  content: Digest;
   /** Ids of the recipe's own users and groups. */
   ledger: Ids;
 }
@@ -119,7 +121,7 @@ async function parentTree(context: Context, recorded: Digest, id: string): Promi
   return parentAsFound(await readTree(context, recorded), treeOf(await context.snapshots.scan(id)));
 }
 
-function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: Job) {
+function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey, content }: Job) {
   return {
     version: recordVersion,
     name: loaded.recipe.name,
@@ -127,6 +129,7 @@ function identityOf({ locked: { loaded, lock, answer }, arch, base, buildKey }: 
     arches: Object.keys(lock.arches),
     buildKey,
     lockDigest: lock.digest,
+    content,
     packages: [...(answer.image?.packages ?? []), ...answer.packages.map(({ nevra }) => nevra)],
     checksums: Object.fromEntries(answer.packages.map(({ nevra, sha256 }) => [nevra, sha256])),
     ...(base && { base: base.manifestDigest }),

@@ -15,6 +15,7 @@ import type { Context } from '../state/context.ts';
 import { isComplete, readRecord, writeRecord, type ImageRecord } from '../state/image-records.ts';
 import { buildImage } from './build-image.ts';
 import { buildKeyOf } from './build-key.ts';
+import { contentDigest } from '../lock/recipe-content.ts';
 import { readLedger, recordIds } from './record-ids.ts';
 
 export interface BuildOptions {
@@ -69,11 +70,13 @@ async function ensureImage(
       const buildKey = await buildKeyOf(locked, arch, base, ledger);
       const there = await readRecord(context.state, { name, arch });
       const isSame = there?.buildKey === buildKey || there?.settledKey === buildKey;
+      const below = base && 'content' in base ? base.content : undefined;
+      const content = await contentDigest(locked.loaded, below);
       const isThere = there && isSame && (await isComplete(context, there));
       if (isThere) context.progress.step(`${name}: unchanged`);
       const record = isThere
-        ? await asPlanned(context, there, locked)
-        : await buildImage(context, { locked, arch, base, buildKey, ledger });
+        ? await asPlanned(context, there, locked, content)
+        : await buildImage(context, { locked, arch, base, buildKey, content, ledger });
       await recordIds(context, locked.loaded, ledger, record);
       return record;
     },
@@ -89,16 +92,21 @@ async function asPlanned(
   context: Context,
   there: ImageRecord,
   { lock, loaded: { recipe } }: LockedRecipe,
+  content: Digest,
 ): Promise<ImageRecord> {
   const arches = Object.keys(lock.arches);
   const test = { ...there.test, retries: recipe.test?.retries };
-  const planned = { lockDigest: lock.digest, arches, test };
+  const planned = { lockDigest: lock.digest, arches, test, content };
   const {
     lockDigest,
     arches: known,
     test: { retries },
   } = there;
-  if (isDeepStrictEqual([lockDigest, known, retries], [lock.digest, arches, test.retries])) return there;
+  const isCurrent = isDeepStrictEqual(
+    [lockDigest, known, retries, there.content],
+    [lock.digest, arches, test.retries, content],
+  );
+  if (isCurrent) return there;
   return writeRecord(context.state, { ...there, ...planned });
 }
 

@@ -10,7 +10,7 @@ export async function readLedger({ lockPath }: LoadedRecipe): Promise<Ids> {
 
 /** Adds new names to the ledger, for people to review. If the file cannot be written, the image is still good. */
 export async function recordIds(
-  context: Context,
+  { progress }: Pick<Context, 'progress'>,
   { recipe, lockPath }: LoadedRecipe,
   ledger: Ids,
   { ids = noIds }: ImageRecord,
@@ -23,11 +23,11 @@ export async function recordIds(
   const path = idsPathOf(lockPath);
   try {
     await writeIds(path, withIds(ledger, ids));
-    context.progress.step(`${recipe.name}: new in ${path}: ${fresh.join(', ')}`);
+    progress.step(`${recipe.name}: new in ${path}: ${fresh.join(', ')}`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EROFS' && code !== 'EACCES' && code !== 'EPERM') throw error;
-    context.progress.warn(`ids are not kept: ${path} cannot be written (${code}): ${fresh.join(', ')}`);
+    progress.warn(`ids are not kept: ${path} cannot be written (${code}): ${fresh.join(', ')}`);
   }
 }
 

@@ -2,10 +2,9 @@
 import { ownPackages, type LockedArch, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { ArchFinding, Move, PlannedAdvisory } from '../../stages/night/planned-image.ts';
 import type { SetMember } from '../../stages/recipe/load-set.ts';
-import type { OpenedRepository } from '../../stages/repo/repository.ts';
 import { layerCount } from '../lock/layer-plan.ts';
 import { solveImage, type SolvedBase } from '../lock/resolve.ts';
-import { openAll } from '../packages/repositories.ts';
+import { openChain } from '../report/advisories.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { StateContext } from '../state/context.ts';
 import type { AdvisoryIndex } from './advisory-index.ts';
@@ -58,7 +57,7 @@ export async function planRecipe(
     const [old, current] = [installed.get(from), successors.get(to)];
     return old && current ? [{ nevra: from, from: old, to: current }] : [];
   });
-  const repositories = updates.length === 0 ? [] : await openChain(context, member, arch);
+  const repositories = updates.length === 0 ? [] : await openChain(context, member.chain, arch);
   const fixes = await advisories.fixesOf(repositories, streamsOf(member), updates);
   const all = moves.map((move): Move => ({ ...move, advisories: fixes.get(move.from ?? '') ?? [] }));
   const own = ownMoves(all, before, answer);
@@ -107,22 +106,16 @@ async function vulnerableOf(
 ): Promise<Set<string>> {
   if (member.update !== 'security' || !before) return new Set();
   const updates = ownPackages(before).map((one) => ({ nevra: one.nevra, from: one }));
-  const fixes = await advisories.fixesOf(await openChain(context, member, arch), streamsOf(member), updates);
+  const fixes = await advisories.fixesOf(
+    await openChain(context, member.chain, arch),
+    streamsOf(member),
+    updates,
+  );
   const isSecurity = ({ type }: PlannedAdvisory) => type === 'security';
   return new Set([...fixes].filter(([, found]) => found.some(isSecurity)).map(([nevra]) => nevra));
 }
 
 const streamsOf = ({ loaded }: SetMember) => loaded.recipe.modules ?? [];
-
-/** Of a recipe and its bases. */
-async function openChain(
-  context: StateContext,
-  { chain }: SetMember,
-  arch: string,
-): Promise<OpenedRepository[]> {
-  const opened = await Promise.all(chain.map(({ recipe }) => openAll(context, recipe, arch)));
-  return opened.flat();
-}
 
 function belowOf(base: SolvedBase | undefined, image: BaseRecord | undefined, arch: string): number {
   const inherited = base?.lock.arches[arch];

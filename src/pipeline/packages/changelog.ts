@@ -2,7 +2,7 @@
 import type { Digest } from '../../lib/oci/digest.ts';
 import { readPackage, type RpmPackage } from '../../lib/rpm/package.ts';
 import { headerTags } from '../../lib/rpm/tags.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 
 export interface ChangelogEntry {
   /** Seconds since 1970. */
@@ -14,7 +14,7 @@ export interface ChangelogEntry {
 
 /** The entries newer than all of the old package, newest first; undefined if a file is no longer in the store. */
 export async function newEntries(
-  context: Context,
+  context: StateContext,
   from: string,
   to: string,
 ): Promise<ChangelogEntry[] | undefined> {
@@ -29,7 +29,7 @@ export async function newEntries(
     .filter(({ time }) => time > newest);
 }
 
-async function storedPackage({ content }: Context, sha256: string): Promise<RpmPackage | undefined> {
+async function storedPackage({ content }: StateContext, sha256: string): Promise<RpmPackage | undefined> {
   const digest: Digest = `sha256:${sha256}`;
   return (await content.has(digest)) ? readPackage(await content.use(digest)) : undefined;
 }

@@ -115,9 +115,13 @@ export async function confirmMove(
   if (candidates.some((one) => one?.digest === recorded.digest)) {
     return rememberNewest(place, asKey, recorded);
   }
-  const { lock, reason, note, hold, rejected, to } = recorded;
-  const again = { to, lock, reason, note, hold, rejected };
-  const written = await appendMove(place, key, options, () => again);
+  const { lock, content, reason, note, to } = recorded;
+  const written = await appendMove(place, key, options, (now) => {
+    // What overwrote the record may be a hold, which stays unless the record has lifted one.
+    const keptHold = reason === 'released' ? undefined : (recorded.hold ?? now?.hold);
+    const rejected = reason === 'released' ? undefined : (recorded.rejected ?? now?.rejected);
+    return { to, lock, content, reason, note, hold: keptHold, rejected };
+  });
   if (written) await rememberNewest(place, asKey, written);
 }
 

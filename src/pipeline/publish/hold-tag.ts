@@ -37,8 +37,8 @@ export async function hold(
   const recorded = await record(options, run, (latest, current) => {
     const there = holdAt(latest, nowSeconds());
     if (there && there.reason === reason && there.until === until) return undefined;
-    const { lock, rejected } = stateOf(latest, current);
-    return { to: current, lock, reason: 'held', note: reason, hold: wanted, rejected };
+    const { lock, content, rejected } = stateOf(latest, current);
+    return { to: current, lock, content, reason: 'held', note: reason, hold: wanted, rejected };
   });
   return { ...recorded, hold: wanted };
 }
@@ -50,7 +50,8 @@ export async function hold(
 export function unhold({ note, ...options }: HoldOptions & { note?: string | undefined }, run: Run) {
   return record(options, run, (latest, current) => {
     if (!latest?.hold && !latest?.rejected) return undefined;
-    return { to: current, lock: stateOf(latest, current).lock, reason: 'released', note };
+    const { lock, content } = stateOf(latest, current);
+    return { to: current, lock, content, reason: 'released', note };
   });
 }
 
@@ -82,8 +83,8 @@ async function recordOnce(
   return { reference: target.reference, ...(moves[0] && { number: moves[0].number }), changed };
 }
 
-/** What a record about a hold repeats. The lock is that of the current image alone. */
+/** What a record about a hold repeats. The lock and the content are those of the current image alone. */
 function stateOf(latest: RecordedMove | undefined, current: RecordedMove['to']) {
-  const lock = latest?.to === current ? latest.lock : undefined;
-  return { lock, rejected: latest?.rejected };
+  const { lock, content } = latest?.to === current ? latest : {};
+  return { lock, content, rejected: latest?.rejected };
 }

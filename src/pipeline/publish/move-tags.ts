@@ -68,7 +68,8 @@ export function publication(image: Candidate): (reference: string) => DecideMove
   return (reference) => (latest) => {
     if (latest?.to === image.digest) return undefined;
     requireMovable(reference, latest, image, nowSeconds());
-    return { to: image.digest, ...(image.lock && { lock: image.lock }), reason: 'published' };
+    const { digest: to, lock, content } = image;
+    return { to, ...(lock && { lock }), ...(content && { content }), reason: 'published' };
   };
 }
 

@@ -9,7 +9,8 @@ import type { Manifest } from '../../lib/registry/manifests.ts';
 import { completeReference } from '../../lib/registry/pull-sources.ts';
 import { parseReference, taggedReference, wantedTag } from '../../lib/registry/reference.ts';
 import { readPrivateKey, type SigningKey } from '../../stages/sign/key.ts';
-import { lockOf } from '../../stages/sign/tag-chain.ts';
+import { sourceOf } from '../../stages/sign/tag-chain.ts';
+import type { TagMove } from '../../stages/sign/tag-move.ts';
 import { requireMovable, type Candidate } from '../../stages/sign/tag-hold.ts';
 import type { Context } from '../state/context.ts';
 import { asAltered, layoutsOf, type Layout, type PublishedImage } from '../trust/fetch-signatures.ts';
@@ -49,7 +50,7 @@ interface VerifiedSource {
   manifest: Manifest;
   /** The reference that was verified. */
   reference: string;
-  lock: Digest | undefined;
+  source: Pick<TagMove, 'lock' | 'content'>;
 }
 
 /**
@@ -62,9 +63,9 @@ export async function promote(context: Context, options: PromoteOptions): Promis
   const key = await readPrivateKey(await readKeyText(path), await password(), path);
   const layouts = layoutsOf(only);
   const source = await verifiedSource(context, options, key, layouts);
-  const { image, manifest, lock } = source;
+  const { image, manifest } = source;
   const { digest } = image;
-  const candidate = { digest, lock };
+  const candidate = { digest, ...source.source };
   await requireTagsMovable(context, target, key.public, candidate);
   const tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
   const attached = await inTurn(context, signedWith(manifest), async () => {
@@ -115,14 +116,14 @@ async function verifiedSource(
   const place = tag === undefined ? undefined : { client, repository, tag, reference };
   const moves = place ? await readHistory(place, options) : [];
   const image = { client, repository, digest };
-  return { image, manifest, reference, lock: lockOf(moves, digest) };
+  return { image, manifest, reference, source: sourceOf(moves, digest) };
 }
 
 function decidePromotion(candidate: Candidate, note: string): (reference: string) => DecideMove {
-  const { digest: to, lock } = candidate;
+  const { digest: to, lock, content } = candidate;
   return (reference) => (latest) => {
     if (latest?.to === to) return undefined;
     requireMovable(reference, latest, candidate, nowSeconds());
-    return { to, lock, reason: 'promoted', note };
+    return { to, lock, content, reason: 'promoted', note };
   };
 }

@@ -43,6 +43,6 @@ export function withImageLocks<T>(run: Run, digests: Iterable<Digest>, fn: () =>
   return within();
 }
 
-function withImageLock<T>(run: Run, digest: Digest, fn: () => Promise<T>): Promise<T> {
+export function withImageLock<T>(run: Run, digest: Digest, fn: () => Promise<T>): Promise<T> {
   return withStateLock(run, `publish-${hexOf(digest)}`, fn);
 }

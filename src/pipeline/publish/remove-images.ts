@@ -2,13 +2,12 @@
  * Removes images from a repository with all that hangs on them: the histories of their tags, bundles and other referrers,
  * the index that lists them where the registry lacks the Referrers API, and the tags of signatures and attestations.
  */
-import { join } from 'node:path';
 import { z } from 'zod';
-import { withLock } from '../../lib/host/locks.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
-import { hexOf, isDigest, type Digest } from '../../lib/oci/digest.ts';
+import { isDigest, type Digest } from '../../lib/oci/digest.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';
 import type { RunOptions } from '../state/context.ts';
+import { withImageLock } from './publish-lease.ts';
 import type { Repository } from '../trust/repositories-by-name.ts';
 import { forgetMove } from '../trust/seen-tags.ts';
 import { parallelRequests, type RepositoryTags } from '../trust/tagged-images.ts';
@@ -41,11 +40,9 @@ export async function removeImages(
   const removed: RemovedImage[] = [];
   for (const image of images) {
     progress.update(`removing images of ${place.name}`, removed.length, images.length);
-    const onWait = (who: string) => progress.step(`waiting for ${who}`);
     // `publish` of this state holds the same lock while it signs the image and moves its tags.
-    const lock = join(state, 'locks', `publish-${hexOf(image.digest)}`);
     const remove = () => removeImage(place, image, retained, { state, key });
-    const gone = await withLock(lock, 'exclusive', remove, { wait: true, signal, onWait });
+    const gone = await withImageLock({ state, progress, signal }, image.digest, remove);
     if (gone) removed.push(gone);
   }
   progress.update(`removing images of ${place.name}`, images.length, images.length);

@@ -1,12 +1,11 @@
 /** For `retention`: removes from repositories the images that no rule keeps, after showing them. */
-import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { withLock } from '../../lib/host/locks.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
 import type { RetentionRule } from '../../lib/registry/retention-rule.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';
 import { standingsOf } from '../../stages/sign/standing.ts';
 import type { RunOptions } from '../state/context.ts';
+import { withStateLock } from '../state/state-lock.ts';
 import { layouts } from '../trust/fetch-signatures.ts';
 import { requirePemKey } from '../trust/signer-key.ts';
 import { statementsOn } from '../trust/standings.ts';
@@ -52,10 +51,7 @@ interface Planned {
 export async function applyRetention(options: RetentionOptions, run: Run): Promise<RetentionReport> {
   const key = await requirePemKey(options.key, run.signal);
   const places = await openRepositories(options.repositories, { ...run, plainHttp: options.plainHttp });
-  const lock = join(run.state, 'locks', 'retention');
-  const onWait = (who: string) => run.progress.step(`waiting for ${who}`);
-  const apply = () => applyAt(places, key, options, run);
-  return withLock(lock, 'exclusive', apply, { wait: true, signal: run.signal, onWait });
+  return withStateLock(run, 'retention', () => applyAt(places, key, options, run));
 }
 
 async function applyAt(
@@ -65,24 +61,38 @@ async function applyAt(
   run: Run,
 ): Promise<RetentionReport> {
   const shown: Planned[] = [];
-  for (const place of places) shown.push(await planAt(place, key, options, run));
-  const repositories = shown.map(({ plan }) => plan);
-  if (repositories.every(({ images }) => images.length === 0)) return { repositories };
-  if (options.confirm && !(await options.confirm(repositories))) return { repositories };
-  const removed: NonNullable<RetentionReport['removed']> = [];
   const failures: MillinerError[] = [];
+  for (const place of places) {
+    try {
+      shown.push(await planAt(place, key, options, run));
+    } catch (error) {
+      failures.push(failureIn(error, run));
+    }
+  }
+  const repositories = shown.map(({ plan }) => plan);
+  const isEmpty = repositories.every(({ images }) => images.length === 0);
+  if (isEmpty || (options.confirm && !(await options.confirm(repositories)))) {
+    if (failures.length > 0) throw failureOf(failures, []);
+    return { repositories };
+  }
+  const removed: NonNullable<RetentionReport['removed']> = [];
   for (const planned of shown) {
     const { place } = planned;
     try {
       const gone = await removeShown(planned, key, options, run);
       removed.push(...gone.map((image) => ({ repository: place.name, ...image })));
     } catch (error) {
-      if (!(error instanceof MillinerError) || run.signal?.aborted) throw error;
-      failures.push(error);
+      failures.push(failureIn(error, run));
     }
   }
   if (failures.length > 0) throw failureOf(failures, removed);
   return { repositories, removed };
+}
+
+/** Of one repository, which stops no other. Throws all else. */
+function failureIn(error: unknown, { signal }: Run): MillinerError {
+  if (!(error instanceof MillinerError) || signal?.aborted) throw error;
+  return error;
 }
 
 /** The user may have taken minutes to answer, so it is planned anew, and only what was shown goes. */

@@ -2,7 +2,7 @@
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { readPrivateKey } from '../../stages/sign/key.ts';
-import { lockOf, recordedImages, rollbackTarget } from '../../stages/sign/tag-chain.ts';
+import { recordedImages, rollbackTarget, sourceOf } from '../../stages/sign/tag-chain.ts';
 import { holdAt, rejectedAfter } from '../../stages/sign/tag-hold.ts';
 import type { RecordedMove } from '../../stages/sign/tag-move.ts';
 import type { RunOptions } from '../state/context.ts';
@@ -96,8 +96,8 @@ function decideRollback(
   to: Digest,
   note: string | undefined,
 ): DecideMove {
-  const departed = { digest: from, lock: lockOf(moves, from) };
-  const arrived = { digest: to, lock: lockOf(moves, to) };
+  const departed = { digest: from, ...sourceOf(moves, from) };
+  const arrived = { digest: to, ...sourceOf(moves, to) };
   return (latest, current) => {
     if (current !== from) {
       throw new MillinerError(
@@ -114,6 +114,7 @@ function decideRollback(
     return {
       to,
       lock: arrived.lock,
+      content: arrived.content,
       reason: 'rolled-back',
       note,
       hold,

@@ -30,7 +30,10 @@ export interface Evidence {
 }
 
 /** An image or an index, as a registry has it. */
-export type Manifested = Pick<StoredImage, 'name' | 'digest' | 'mediaType' | 'manifest' | 'epoch' | 'lock'>;
+export type Manifested = Pick<
+  StoredImage,
+  'name' | 'digest' | 'mediaType' | 'manifest' | 'epoch' | 'lock' | 'content'
+>;
 
 interface Signable extends Manifested {
   /** An index has none: its images have. */

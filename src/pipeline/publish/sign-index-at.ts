@@ -39,8 +39,8 @@ export function indexOf(archImages: readonly Omit<ArchImage, 'evidence'>[]): Man
   }));
   const { bytes, digest, mediaType }: ImageIndex = archIndex(images);
   const epoch = Math.max(...archImages.map(({ image }) => image.epoch));
-  const { name, lock } = archImages[0]!.image;
-  return { name, digest, mediaType, manifest: bytes, epoch, lock };
+  const { name, lock, content } = archImages[0]!.image;
+  return { name, digest, mediaType, manifest: bytes, epoch, lock, content };
 }
 
 /** Throws as signImageAt does. */

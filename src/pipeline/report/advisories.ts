@@ -1,4 +1,5 @@
 /** For `advisories`: the updates that concern the packages of an image or a lock, and what they fix. */
+import { byUrgency } from '../../lib/rpm/severity.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { hostArch } from '../../lib/host/arch.ts';
 import { compareNevra } from '../../lib/rpm/evr.ts';
@@ -9,7 +10,7 @@ import { AdvisoryFilter, type Fix, type Update } from '../../stages/repo/applica
 import type { OpenedRepository } from '../../stages/repo/repository.ts';
 import { cvesOf, readUpdateinfo, type Advisory, type Suggestion } from '../../stages/repo/updateinfo.ts';
 import { openAll } from '../packages/repositories.ts';
-import type { Context } from '../state/context.ts';
+import type { Context, StateContext } from '../state/context.ts';
 import { findAnyRecord } from '../state/find-image.ts';
 
 export interface AdvisoriesRequest {
@@ -65,7 +66,7 @@ export async function listAdvisories(
 
 /** The advisories for these updates in the repositories of a recipe and its bases. */
 export async function advisoriesOf(
-  context: Context,
+  context: StateContext,
   chain: readonly LoadedRecipe[],
   arch: string,
   updates: readonly Update[],
@@ -148,7 +149,7 @@ function updatesOf(installed: readonly Nevra[], successors: readonly Nevra[] | u
 
 /** The repositories of a recipe and its bases. If several have the same name, the uppermost recipe's counts. */
 export async function openChain(
-  context: Context,
+  context: StateContext,
   chain: readonly LoadedRecipe[],
   arch: string,
 ): Promise<OpenedRepository[]> {
@@ -178,14 +179,4 @@ function isWanted(advisory: ReportedAdvisory, { severities, cves }: AdvisoriesRe
     (severities.length === 0 || has(severities, advisory.severity)) &&
     (cves.length === 0 || advisory.cves.some((cve) => has(cves, cve)))
   );
-}
-
-const severityOrder = ['critical', 'important', 'moderate', 'low'];
-
-function byUrgency(a: ReportedAdvisory, b: ReportedAdvisory): number {
-  const rank = ({ type, severity }: ReportedAdvisory) => {
-    const at = severityOrder.indexOf(severity.toLowerCase());
-    return (type === 'security' ? 0 : 10) + (at < 0 ? severityOrder.length : at);
-  };
-  return rank(a) - rank(b) || (a.id < b.id ? -1 : 1);
 }

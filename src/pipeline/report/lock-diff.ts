@@ -11,7 +11,7 @@ import { RecipeReader, type LoadedRecipe } from '../../stages/recipe/load.ts';
 import { changesOfLocks, type ArchChanges, type SetChanges } from '../lock/lock-changes.ts';
 import { newEntries, type ChangelogEntry } from '../packages/changelog.ts';
 import { fetchLocked } from '../packages/fetch.ts';
-import type { Context } from '../state/context.ts';
+import type { StateContext } from '../state/context.ts';
 import { advisoriesOf, type ReportedAdvisory } from './advisories.ts';
 
 interface UpdatedPackage extends Replaced {
@@ -42,7 +42,7 @@ export interface Side {
  * Two lock files, or recipes for theirs; one alone is held against what git's HEAD has of it. Throws LOCK_INVALID,
  * RECIPE_NOT_FOUND, LOCK_NOT_FOUND.
  */
-export async function diffLocks(context: Context, first: string, second?: string): Promise<LockDiff> {
+export async function diffLocks(context: StateContext, first: string, second?: string): Promise<LockDiff> {
   const reader = new RecipeReader();
   const now = await sideOf(reader, second ?? first);
   const before = second === undefined ? await committed(now.path) : await sideOf(reader, first);
@@ -54,7 +54,7 @@ export async function diffLocks(context: Context, first: string, second?: string
 
 /** The changes of each architecture. `chain` is that of the recipe, as chainBeside finds it. */
 export async function compareLocks(
-  context: Context,
+  context: StateContext,
   before: Side,
   now: Side,
   chain: LoadedRecipe[],
@@ -99,7 +99,7 @@ async function committed(path: string): Promise<Side> {
 const maxCommittedBytes = 64 * 1024 * 1024;
 
 interface Comparison {
-  context: Context;
+  context: StateContext;
   arch: string;
   before: Side;
   now: Side;

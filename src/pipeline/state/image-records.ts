@@ -45,6 +45,8 @@ export interface ImageRecord {
   /** Ids of the users and groups that the base does not have; absent in records of older builds. */
   ids?: Ids;
   lockDigest: string;
+  /** Digest of what the recipe and its bases say besides packages; absent in records of older builds. */
+  content?: Digest;
   manifestDigest: Digest;
   configDigest: Digest;
   manifestSize: number;

@@ -91,6 +91,7 @@ const recordSchema = z.strictObject({
   settledKey: digestSchema.exactOptional(),
   ids: idsSchema.exactOptional(),
   lockDigest: digestSchema,
+  content: digestSchema.exactOptional(),
   manifestDigest: digestSchema,
   configDigest: digestSchema,
   manifestSize: count,

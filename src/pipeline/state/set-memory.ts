@@ -2,6 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { imageReportSchema } from '../../stages/report/night-report.ts';
 import { readLock, writeLock, type Lock } from '../../stages/lock/lock-file.ts';
 import { JsonStore } from './json-store.ts';
 import { digestSchema } from './received.ts';
@@ -15,16 +17,24 @@ const memberSchema = z.strictObject({
       lock: digestSchema,
       /** Of the image or the index. */
       digest: digestSchema,
+      /** Digest of what the recipe and its bases said besides packages. */
+      content: digestSchema,
       /** Digest of where it went: references, architectures, key. */
       target: digestSchema,
+      /** Seconds since 1970: when the key has stated last what the tags name. */
+      stated: z.int().nonnegative(),
     })
     .exactOptional(),
+  /** What the report says of an image that was published; a night that was killed has not told it yet. */
+  untold: imageReportSchema.exactOptional(),
   failing: z
     .strictObject({
-      /** How many nights in a row. */
+      /** How many nights in a row; a day counts once. */
       nights: z.int().positive(),
-      /** Digest of what the recipe's lock depends on, at the last of them. */
-      inputs: digestSchema,
+      /** The last of them, as YYYY-MM-DD in UTC. */
+      day: z.iso.date(),
+      /** Digest of what the recipe and its bases said then. */
+      content: digestSchema,
       failure: z.strictObject({ stage: text, code: text, message: z.string(), hint: z.string() }),
     })
     .exactOptional(),
@@ -61,13 +71,18 @@ export async function rememberLock(state: string, set: string, lock: Lock): Prom
   await writeLock(lockPathOf(state, set, lock.recipe), lock);
 }
 
-/** Undefined where the copy is of another lock, or is missing. Throws LOCK_INVALID. */
+/** Undefined where the copy is of another lock, damaged or missing. */
 export async function rememberedLock(
   state: string,
   set: string,
   recipe: string,
   digest: string | undefined,
 ): Promise<Lock | undefined> {
-  const lock = digest === undefined ? undefined : await readLock(lockPathOf(state, set, recipe));
+  if (digest === undefined) return undefined;
+  // A damaged copy, or one of another version, costs the report its changes, and no more.
+  const lock = await readLock(lockPathOf(state, set, recipe)).catch((error: unknown) => {
+    if (error instanceof MillinerError && error.code === 'LOCK_INVALID') return undefined;
+    throw error;
+  });
   return lock?.digest === digest ? lock : undefined;
 }

@@ -26,6 +26,8 @@ export interface StoredImage {
   base: Digest | undefined;
   /** Digest of the lock that it was built from. */
   lock: Digest | undefined;
+  /** Digest of what its recipe and bases say besides packages. */
+  content: Digest | undefined;
   /** Seconds since 1970: creation time in the image's configuration. */
   epoch: number;
 }
@@ -47,6 +49,7 @@ export async function readImage({ content }: Context, record: ImageRecord): Prom
     layers: unique,
     base: record.base,
     lock: isDigest(record.lockDigest) ? record.lockDigest : undefined,
+    content: record.content,
     epoch: record.epoch,
   };
 }

@@ -1,21 +1,29 @@
 /** From the plan of a night and what earlier nights have done: what is locked, what is released, and what rests. */
+import type { Digest } from '../../lib/oci/digest.ts';
+import { inOrder } from './plan-images.ts';
 import type { ImagePlan, PlannedImage } from './planned-image.ts';
 
 /** A recipe of the set as it is before the night. */
 export interface NightMember extends Pick<PlannedImage, 'recipe' | 'path' | 'arches' | 'bases'> {
   /** Digest of the lock beside the recipe. */
   lock: string | undefined;
-  /** Digest of what the lock depends on in the recipe. */
-  inputs: string;
+  /** Digest of what the recipe and its bases say besides packages: files, services, tests. */
+  content: Digest;
   /** Digest of where the image goes. */
-  target: string;
+  target: Digest;
   quarantineAfter: number | undefined;
 }
 
 /** What earlier nights have left. */
 export interface MemberPast {
-  published?: { lock: string; target: string };
-  failing?: { nights: number; inputs: string };
+  /** `stated`: seconds since 1970, when the key has stated last what the tags name. */
+  published?: { lock: string; content: string; target: string; stated: number };
+  failing?: { nights: number; content: string };
+}
+
+export interface Clock {
+  now: number;
+  life: number;
 }
 
 export interface NightWork {
@@ -27,6 +35,8 @@ export interface NightWork {
   skipped: { recipe: string; base: string }[];
   failed: ImagePlan['failed'];
   unchanged: string[];
+  /** Of the images those whose lock stays as it is. */
+  locked: ReadonlySet<string>;
 }
 
 /** @param retried recipes that a person has taken out of quarantine */
@@ -35,8 +45,15 @@ export function decideWork(
   members: readonly NightMember[],
   past: ReadonlyMap<string, MemberPast>,
   retried: ReadonlySet<string>,
+  clock: Clock,
 ): NightWork {
-  const work: NightWork = { images: [], quarantined: [], skipped: [], failed: [], unchanged: [] };
+  const work: Omit<NightWork, 'locked'> = {
+    images: [],
+    quarantined: [],
+    skipped: [],
+    failed: [],
+    unchanged: [],
+  };
   const planned = new Map(plan.images.map((image) => [image.recipe, image]));
   const failures = new Map(plan.failed.map((one) => [one.recipe, one]));
   const stopped = new Set<string>();
@@ -46,7 +63,8 @@ export function decideWork(
     const base = bases.findLast((one) => stopped.has(one));
     const failure = failures.get(recipe);
     if (base === undefined && !failure && !isQuarantined(member, before, retried)) {
-      const image = planned.get(recipe) ?? (isPublished(member, before) ? undefined : unpublished(member));
+      const image =
+        planned.get(recipe) ?? (isPublished(member, before, clock) ? undefined : unpublished(member, before));
       if (image) work.images.push(image);
       else work.unchanged.push(recipe);
       continue;
@@ -57,32 +75,48 @@ export function decideWork(
       work.quarantined.push({ recipe, nights: before.failing!.nights });
     else work.failed.push(failure!);
   }
-  return { ...work, images: work.images.toSorted(byPriority) };
+  const locked = new Set(work.images.map(({ recipe }) => recipe).filter((recipe) => !planned.has(recipe)));
+  return { ...work, locked, images: inOrder(work.images) };
 }
 
 const byDepth = (a: NightMember, b: NightMember) =>
   a.bases.length - b.bases.length || (a.recipe < b.recipe ? -1 : 1);
 
-/** The urgent ones overtake; their bases are urgent too. Otherwise the order stays. */
-const byPriority = (a: PlannedImage, b: PlannedImage) => rankOf(a) - rankOf(b);
-
-const rankOf = ({ priority }: PlannedImage) => (priority === 'high' ? 0 : 1);
-
-/** A new package seldom mends what failed for days, but a change of the recipe is meant to. */
+/** A new package seldom mends what failed for days, but a change of the recipe or of a base is meant to. */
 function isQuarantined(
-  { recipe, inputs, quarantineAfter }: NightMember,
+  { recipe, content, quarantineAfter }: NightMember,
   { failing }: MemberPast,
   retried: ReadonlySet<string>,
 ): boolean {
   if (quarantineAfter === undefined || !failing || retried.has(recipe)) return false;
-  return failing.nights >= quarantineAfter && failing.inputs === inputs;
+  return failing.nights >= quarantineAfter && failing.content === content;
 }
 
-function isPublished({ lock, target }: NightMember, { published }: MemberPast): boolean {
-  return published !== undefined && published.lock === lock && published.target === target;
+/**
+ * Statements about tags end: half of their life is left for nights that fail. `now` in seconds since 1970; `life` of the
+ * statements in seconds.
+ */
+export function isPublished(
+  { lock, content, target }: Pick<NightMember, 'lock' | 'content' | 'target'>,
+  { published }: MemberPast,
+  { now, life }: Clock,
+): boolean {
+  return (
+    published !== undefined &&
+    published.lock === lock &&
+    published.content === content &&
+    published.target === target &&
+    published.stated > now - life / 2
+  );
 }
 
-function unpublished({ recipe, path, arches, bases }: NightMember): PlannedImage {
+/** The lock stays; what it says has not been published, or has to be stated anew. */
+function unpublished(
+  { recipe, path, arches, bases, content, lock, target }: NightMember,
+  { published }: MemberPast,
+): PlannedImage {
   const nothing = { packages: [], advisories: [], updateBytes: 0 };
-  return { recipe, path, arches, bases, reasons: [{ kind: 'unpublished' }], ...nothing, priority: 'normal' };
+  const isSame = published?.lock === lock && published?.target === target;
+  const kind = !isSame ? 'unpublished' : published.content === content ? 'statement' : 'recipe';
+  return { recipe, path, arches, bases, reasons: [{ kind }], ...nothing, priority: 'normal' };
 }

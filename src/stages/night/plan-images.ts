@@ -1,4 +1,5 @@
 /** Carries the changes of recipes through their bases to every image that they touch. The same input gives the same plan. */
+import { byUrgency } from '../../lib/rpm/severity.ts';
 import type {
   Finding,
   ImagePlan,
@@ -25,8 +26,7 @@ export function planImages(findings: readonly Finding[]): ImagePlan {
       else plan.unchanged.push(recipe);
     }
   }
-  const images = withPriorities([...carried.values()].map(({ image }) => image));
-  return { ...plan, images: images.toSorted(byPriority) };
+  return { ...plan, images: inOrder([...carried.values()].map(({ image }) => image)) };
 }
 
 interface CarriedImage {
@@ -102,23 +102,17 @@ function advisoriesOf(moves: readonly Move[]): PlannedAdvisory[] {
   return [...unique.values()].toSorted(byUrgency);
 }
 
-const severities = ['critical', 'important', 'moderate', 'low'];
-
-function byUrgency(a: PlannedAdvisory, b: PlannedAdvisory): number {
-  const rank = (one: PlannedAdvisory) => {
-    const at = severities.indexOf(one.severity.toLowerCase());
-    return (isSecurity(one) ? 0 : 10) + (at < 0 ? severities.length : at);
-  };
-  return rank(a) - rank(b) || (a.id < b.id ? -1 : 1);
-}
-
 function byPackage(a: Move, b: Move): number {
   const key = ({ name, arch, from = '', to = '' }: Move) => [name, arch, from, to].join('\0');
   const [one, other] = [key(a), key(b)];
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-/** An image that overtakes in the queue has to wait for its bases, so they overtake too. */
+/** Bases first; an image that overtakes in the queue has to wait for its bases, so they overtake too. */
+export function inOrder(images: readonly PlannedImage[]): PlannedImage[] {
+  return withPriorities(images).toSorted(byPriority);
+}
+
 function withPriorities(images: readonly PlannedImage[]): PlannedImage[] {
   const urgent = new Set(
     images.filter(({ priority }) => priority === 'high').flatMap(({ recipe, bases }) => [recipe, ...bases]),

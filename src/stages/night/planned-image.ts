@@ -7,7 +7,9 @@ export type Reason =
   /** The recipe has changed since its lock, has none, or the lock is of other tools. */
   | { kind: 'recipe' }
   /** No night has published its lock: an earlier one failed or was interrupted, or the set is new here. */
-  | { kind: 'unpublished' };
+  | { kind: 'unpublished' }
+  /** What the key has stated of the tags ends before long. */
+  | { kind: 'statement' };
 
 export interface PlannedPackage {
   name: string;

@@ -5,6 +5,7 @@ import type { Reason } from './reason.ts';
 export function reasonLine(reason: Reason): string {
   if (reason.kind === 'base') return `its base ${reason.base} changed`;
   if (reason.kind === 'recipe') return 'its recipe changed';
+  if (reason.kind === 'statement') return 'what is stated of its tags is renewed';
   if (reason.kind === 'unpublished') return 'its lock was not published yet';
   const { from, to, advisories } = reason;
   const fixes = advisories.length > 0 ? ` (${advisories.join(', ')})` : '';

@@ -1,10 +1,10 @@
 /** Changes of packages and the advisories that they fix, each once, with the images that have it. */
+import { byUrgency } from '../../lib/rpm/severity.ts';
 import { changeLine } from './image-lines.ts';
 import type { FixedAdvisory, ImageReport, PackageChange } from './night-report.ts';
 
 /** A rebase can bring hundreds of entries; the newest tell what a reader asks for. */
 const maxEntries = 20;
-const severities = ['Critical', 'Important', 'Moderate', 'Low'];
 
 export interface PackageRow {
   name: string;
@@ -49,7 +49,7 @@ export function mergedAdvisories(images: readonly ImageReport[]): AdvisoryRow[] 
     .map(({ item: { id, severity, cves, title = '' }, recipes }) => {
       return { id, severity, cves, title, images: recipes };
     })
-    .toSorted((a, b) => rankOf(a) - rankOf(b) || (a.id < b.id ? -1 : Number(a.id > b.id)));
+    .toSorted(byUrgency);
 }
 
 function merge<T>(
@@ -73,9 +73,4 @@ const packageKey = ({ name, arch, from, to }: PackageChange) => JSON.stringify([
 function shortened(changelog: readonly string[]): string[] {
   const hidden = changelog.length - maxEntries;
   return hidden > 0 ? [...changelog.slice(0, maxEntries), `and ${hidden} earlier entries`] : [...changelog];
-}
-
-function rankOf({ severity }: AdvisoryRow): number {
-  const rank = severities.indexOf(severity);
-  return rank < 0 ? severities.length : rank;
 }

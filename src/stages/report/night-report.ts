@@ -59,7 +59,7 @@ const failureSchema = z.object({
   log: cutText.optional(),
 });
 
-const imageReportSchema = z.object({
+export const imageReportSchema = z.object({
   recipe: nameText,
   arches: z.array(nameText).min(1).max(64),
   outcome: z.enum(outcomes),
@@ -84,7 +84,10 @@ const imageReportSchema = z.object({
 export type ImageReport = z.infer<typeof imageReportSchema>;
 
 /** The name of a set becomes a file name in the state. */
-const setName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,99}$/);
+const setName = z
+  .string()
+  .max(128)
+  .regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/);
 
 export const nightReportSchema = z.object({
   version: z.literal(reportVersion),

@@ -17,5 +17,7 @@ export const reasonSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('recipe') }),
   /** No earlier night has published its lock. */
   z.object({ kind: z.literal('unpublished') }),
+  /** What the key has stated of the tags ends before long. */
+  z.object({ kind: z.literal('statement') }),
 ]);
 export type Reason = z.infer<typeof reasonSchema>;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { sha256Of, type Digest } from '../../lib/oci/digest.ts';
-import { lockOf, recordedImages, requireChain, rollbackTarget } from './tag-chain.ts';
+import { recordedImages, requireChain, rollbackTarget, sourceOf } from './tag-chain.ts';
 import type { RecordedMove, TagMove } from './tag-move.ts';
 
 const digestOf = (name: string): Digest => sha256Of(Buffer.from(name));
@@ -143,6 +143,6 @@ test('a move that was recorded and did not take place is skipped', () => {
 test('the newest lock of an image', () => {
   const lock = (name: string) => ({ lock: digestOf(name) });
   const moves = chain(['published', 'a', lock('1')], ['published', 'a', lock('2')], ['held', 'a']);
-  expect(lockOf(moves, digestOf('a'))).toBe(digestOf('2'));
-  expect(lockOf(moves, digestOf('b'))).toBeUndefined();
+  expect(sourceOf(moves, digestOf('a'))).toEqual({ lock: digestOf('2') });
+  expect(sourceOf(moves, digestOf('b'))).toEqual({});
 });

@@ -59,7 +59,8 @@ export function rollbackTarget(moves: readonly TagMove[], current: Digest): Dige
   return candidates.findLast((image) => image !== current && !rejected.has(image));
 }
 
-/** The lock of an image, from the newest record that has it. */
-export function lockOf(moves: readonly TagMove[], image: Digest): Digest | undefined {
-  return moves.findLast(({ to, lock }) => to === image && lock !== undefined)?.lock;
+/** What an image was built from, by the newest record that has it. */
+export function sourceOf(moves: readonly TagMove[], image: Digest): Pick<TagMove, 'lock' | 'content'> {
+  const { lock, content } = moves.findLast((move) => move.to === image && move.lock !== undefined) ?? {};
+  return { ...(lock && { lock }), ...(content && { content }) };
 }

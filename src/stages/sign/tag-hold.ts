@@ -7,6 +7,8 @@ import { maxRejected, type Rejected, type TagHold, type TagMove } from './tag-mo
 export interface Candidate {
   digest: Digest;
   lock?: Digest | undefined;
+  /** Digest of what its recipe and bases say besides packages. */
+  content?: Digest | undefined;
 }
 
 export interface Held {
@@ -72,7 +74,16 @@ export function requireMovable(
   throw new MillinerError(
     'TAG_HELD',
     `${reference} ${kind === 'held' ? `is held${end}` : 'does not move'}: ${reason}`,
-    { details: { reference, kind, reason, ...(until !== undefined && { until }), digest: candidate.digest } },
+    {
+      details: {
+        reference,
+        kind,
+        reason,
+        ...(until !== undefined && { until }),
+        by: latest!.by,
+        digest: candidate.digest,
+      },
+    },
   );
 }
 

@@ -44,6 +44,8 @@ const moveSchema = z.strictObject({
   to: digest,
   /** Digest of the lock that the image was built from. */
   lock: digest.optional(),
+  /** Digest of what the recipe and its bases said besides packages. */
+  content: digest.optional(),
   reason: z.enum(reasons),
   note: note.optional(),
   /** Hint of the key. */

@@ -92,23 +92,30 @@ for (const point of shareOfDay(points, 8)) {
   test(`the command is killed after ${Math.round(point * 100)} of 100 lines`, async () => {
     const before = await movesBefore();
     await update();
-    await killedAt(Math.max(1, Math.round(point * lineCount)));
+    const { code } = await killedAt(Math.max(1, Math.round(point * lineCount)));
+    expect(code).toBeUndefined();
     await completes(before);
   });
 }
 
-const marks = ['locking', 'installing', 'booting', 'pushing', 'signing', 'verifying'];
+const marks = ['begins', 'installing', 'booting', 'pushing', 'signing', 'verifying'];
 for (const mark of shareOfDay(marks, 6)) {
   test(`the worker is killed while it is ${mark}`, async () => {
     const before = await movesBefore();
     await update();
     const worker = scene.bench.start(['worker', '--log', 'json']);
-    const splitter = new LineSplitter((line) => line.includes(mark) && worker.kill('SIGKILL'));
+    let ready = () => {};
+    const takes = new Promise<void>((done) => (ready = done));
+    const splitter = new LineSplitter((line) => {
+      if (/takes .*publish/.test(line)) ready();
+      else if (line.includes(mark)) worker.kill('SIGKILL');
+    });
     worker.stdout.on('data', (chunk: Buffer) => splitter.push(chunk));
     worker.stderr.on('data', (chunk: Buffer) => splitter.push(chunk));
+    await takes;
     await scene.night();
-    worker.kill('SIGKILL');
-    await worker;
+    // Nothing but its mark has killed it.
+    expect((await worker).signal).toBe('SIGKILL');
     await completes(before);
   });
 }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useOneProcess } from '../../helpers/command-client.ts';
+import type { Lock } from '../../../src/stages/lock/lock-file.ts';
 import { NightScene, outcomes } from './night-scene.ts';
 
 useOneProcess();
@@ -43,4 +44,47 @@ test('reports go to files, and what cannot be delivered is told and fails nothin
   expect(made.files).toHaveLength(2);
   expect(made.failures).toHaveLength(1);
   expect(await readFile(made.files![1]!, 'utf8')).toContain('<testsuite');
+});
+
+test('a change of the recipe that no lock depends on is published, and so is what stands on it', async () => {
+  const publish = { to: [`${scene.bench.server.host}/{{name}}`], tags: ['1'] };
+  await scene.recipe('on-only', [], { from: 'only' });
+  await scene.set({ recipes: ['only', 'on-only'], publish });
+  expect(outcomes(await scene.night())).toEqual({ only: 'published', 'on-only': 'published' });
+  expect(outcomes(await scene.night())).toEqual({ only: 'unchanged', 'on-only': 'unchanged' });
+  await scene.recipe('only', ['lib-a'], { symlinks: { '/etc/link': 'other' } });
+  const made = await scene.night();
+  expect(outcomes(made)).toEqual({ only: 'published', 'on-only': 'published' });
+  expect(made.report.images[0]!.reasons).toEqual([{ kind: 'recipe' }]);
+});
+
+test('update: security makes a lock that moves what an advisory names and what that needs, nothing else', async () => {
+  const names = ['sec-a', 'sec-b', 'sec-c', 'sec-d', 'sec-e'];
+  await scene.offer(names.map((name) => ({ name, version: 1 })));
+  await scene.recipe('five', names);
+  const publish = { to: [`${scene.bench.server.host}/{{name}}`], tags: ['1'] };
+  await scene.set({ recipes: ['five'], publish, update: 'security' });
+  await scene.night();
+  await scene.offer(
+    [
+      ...names.map((name) => ({ name, version: 2, ...(name === 'sec-b' && { requires: ['sec-new'] }) })),
+      { name: 'sec-new', version: 1 },
+    ],
+    [{ id: 'S-1', cve: 'CVE-2026-9', packages: ['sec-b-2'] }],
+  );
+  const made = await scene.night();
+  expect(outcomes(made)).toEqual({ five: 'published' });
+  const path = scene.bench.desk.path('recipes', 'five.lock.json');
+  const lock = JSON.parse(await readFile(path, 'utf8')) as Lock;
+  const own = lock.arches['x86_64']!.packages.map(({ nevra }) => nevra).filter((one) =>
+    one.startsWith('sec-'),
+  );
+  expect(own).toEqual([
+    'sec-a-1-1.x86_64',
+    'sec-b-2-1.x86_64',
+    'sec-c-1-1.x86_64',
+    'sec-d-1-1.x86_64',
+    'sec-e-1-1.x86_64',
+    'sec-new-1-1.x86_64',
+  ]);
 });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
 import { readImageIndex } from '../../../src/lib/oci/image-index.ts';
+import { soak } from '../../helpers/soak.ts';
 import { useOneProcess } from '../../helpers/command-client.ts';
 import { imageOf, NightScene, outcomes } from './night-scene.ts';
 
@@ -18,13 +19,14 @@ const libraryOf = (index: number) => libraries[index % libraries.length]!;
 const names: string[] = [];
 const bases = new Map<string, string>();
 const own = new Map<string, string>();
-/** Four bases, eight on them, eight on those. */
-for (const [level, count] of [4, 8, 8].entries()) {
+/** Four bases, eight on them, eight on those; on a day half as many. */
+const levels = soak ? [4, 8, 8] : [2, 4, 4];
+for (const [level, count] of levels.entries()) {
   for (let index = 0; index < count; index++) {
     const name = `r${level}-${index}`;
     names.push(name);
     own.set(name, libraryOf(index + level * 2));
-    if (level === 1) bases.set(name, `r0-${index % 4}`);
+    if (level === 1) bases.set(name, `r0-${index % levels[0]!}`);
     if (level === 2) bases.set(name, `r1-${index}`);
   }
 }
@@ -84,7 +86,7 @@ async function installed(recipe: string, arch: string): Promise<string[]> {
 
 test('exactly the images that carry a library are made anew, parents first, one index each', async () => {
   const expected = await carriers('lib-b');
-  expect(expected.length).toBeGreaterThan(3);
+  expect(expected.length).toBeGreaterThan(1);
   expect(expected.length).toBeLessThan(names.length);
   const before = await scene.tags(names);
   await scene.offer(
