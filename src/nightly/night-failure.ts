@@ -19,6 +19,9 @@ export function isPassing(code: string): boolean {
   return row?.retryable === true;
 }
 
+/** A held tag and a base that failed say nothing of the image. */
+const notItsFault = new Set(['TAG_HELD', 'BASE_FAILED']);
+
 /**
  * Nights in a row; a change of the recipe begins anew, and a day counts once. What may pass is no fault of the recipe, and
  * does not count. `day` is YYYY-MM-DD.
@@ -29,7 +32,7 @@ export function failingAfter(
   day: string,
   { stage, code, message, hint }: Failing['failure'],
 ): Failing | undefined {
-  if (isPassing(code)) return before;
+  if (isPassing(code) || notItsFault.has(code)) return before;
   const isSame = before?.content === content;
   const nights = !isSame ? 1 : before.day === day ? before.nights : before.nights + 1;
   return { nights, day, content: content as Digest, failure: { stage, code, message, hint } };

@@ -52,7 +52,7 @@ test('a change of the recipe that no lock depends on is published, and so is wha
   await scene.set({ recipes: ['only', 'on-only'], publish });
   expect(outcomes(await scene.night())).toEqual({ only: 'published', 'on-only': 'published' });
   expect(outcomes(await scene.night())).toEqual({ only: 'unchanged', 'on-only': 'unchanged' });
-  await scene.recipe('only', ['lib-a'], { symlinks: { '/etc/link': 'other' } });
+  await scene.recipe('only', ['lib-a'], { symlinks: [{ path: '/etc/link', target: 'other' }] });
   const made = await scene.night();
   expect(outcomes(made)).toEqual({ only: 'published', 'on-only': 'published' });
   expect(made.report.images[0]!.reasons).toEqual([{ kind: 'recipe' }]);
