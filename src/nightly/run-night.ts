@@ -131,8 +131,9 @@ async function tell(
     files,
     failures: undelivered,
   } = await sendReports(context, dirname(path), set.reports, input);
-  const told = Object.entries(events.memory).map(([name, { untold: _, ...rest }]) => [name, rest]);
-  await writeSetMemory(context.state, set.name, Object.fromEntries(told) as SetMemory);
+  const memory: SetMemory = { ...events.memory };
+  for (const [name, { untold, ...rest }] of Object.entries(memory)) if (untold) memory[name] = rest;
+  await writeSetMemory(context.state, set.name, memory);
   return { report, stored, files, failures: [...failures, ...undelivered] };
 }
 

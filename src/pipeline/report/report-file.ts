@@ -22,7 +22,7 @@ export function reportPath(directory: string, file: string, date: string): strin
   const root = rootOf(join(directory, 'set'));
   if (!isAbsolute(filled) && !isBeneath(withoutLinks(root), place)) {
     throw new MillinerError('FILE_OUTSIDE', `the report ${file} would be outside of ${root}`, {
-      hint: 'Name a place beneath the release set, or an absolute path.',
+      hint: 'Name a place beneath the root of the set, as its recipes are, or an absolute path.',
       details: { path, directory: root },
     });
   }

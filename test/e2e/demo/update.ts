@@ -10,7 +10,7 @@ import { run } from '../../../src/lib/host/exec.ts';
 export const updatedPackage = 'libncursesw6';
 const keyName = 'RPM-GPG-KEY-milliner-demo';
 
-/** Hard links: the packages are read alone, and the metadata is made anew. */
+/** The demo can be run again: what it takes its packages from stays as it is. */
 export function copyRepository(from: string, to: string): void {
   mkdirSync(to, { recursive: true });
   cpSync(join(from, 'keys'), join(to, 'keys'), { recursive: true });
