@@ -4,7 +4,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Folders whose files may take minutes. One of those at the end would leave a core idle, and sizes tell no times. */
 const long = [
   'e2e',
-  ...['nightly', 'queue', 'image', 'boot', 'base', 'lock', 'publish', 'cli'].map((name) => `integration/${name}`),
+  ...['nightly', 'queue', 'image', 'boot', 'base', 'lock', 'publish', 'cli'].map(
+    (name) => `integration/${name}`,
+  ),
 ].map((name) => `/test/${name}/`);
 
 class LongFirst extends BaseSequencer {
