@@ -50,7 +50,7 @@ export interface Night {
 export async function runNight(options: RunOptions, request: NightRequest): Promise<Night> {
   const { set } = await loadSet(request.set);
   return inTurn(options, set.name, request.wait, async (connection) => {
-    // Another night may have ended, and somebody have edited the recipes, while this one waited.
+    // While this one waited, another night may have ended, and the recipes may have been edited.
     const loaded = await loadSet(request.set);
     const key = await requirePemKey(publicKeyOf(loaded), options.signal);
     return nightOf(options, loaded, { ...request, publicKey: key, connection });
