@@ -197,6 +197,7 @@ describe('what is unpacked', () => {
         ...about,
         version: recordVersion,
         buildKey: diffID,
+        arches: ['x86_64'],
         lockDigest: diffID,
         manifestDigest,
         configDigest,

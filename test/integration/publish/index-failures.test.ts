@@ -11,6 +11,7 @@ import { useOneProcess } from '../../helpers/command-client.ts';
 import { Bench } from '../../helpers/publish-fixture.ts';
 import { FaultProxy, type Fault, type Script, type Seen } from '../../helpers/registry/fault-proxy.ts';
 import { buildTwo, recipeOfTwo, twoArches } from '../../helpers/two-arches.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 
 useOneProcess();
 
@@ -123,7 +124,7 @@ const inRegistry: [string, ErrorCode, Script][] = [
   ['the tag is refused', 'REGISTRY_DENIED', put(() => '1')],
 ];
 
-test.each(inRegistry)('%s', async (_name, code, script) => {
+test.each(shareOfDay(inRegistry, 3))('%s', async (_name, code, script) => {
   await restore();
   // What was seen in an earlier run does not count.
   proxy.seen.length = 0;
