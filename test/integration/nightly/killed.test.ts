@@ -88,7 +88,7 @@ async function movesBefore(): Promise<Record<string, string[]>> {
 }
 
 const points = Array.from({ length: 24 }, (_, index) => (index + 0.5) / 24);
-for (const point of shareOfDay(points, 12)) {
+for (const point of shareOfDay(points, 24)) {
   test(`the command is killed after ${Math.round(point * 100)} of 100 lines`, async () => {
     const before = await movesBefore();
     await update();

@@ -19,8 +19,8 @@ const libraryOf = (index: number) => libraries[index % libraries.length]!;
 const names: string[] = [];
 const bases = new Map<string, string>();
 const own = new Map<string, string>();
-/** Four bases, eight on them, eight on those; on a day half as many. */
-const levels = soak ? [4, 8, 8] : [2, 4, 4];
+/** Four bases, eight on them, eight on those; on a day fewer. */
+const levels = soak ? [4, 8, 8] : [2, 2, 2];
 for (const [level, count] of levels.entries()) {
   for (let index = 0; index < count; index++) {
     const name = `r${level}-${index}`;

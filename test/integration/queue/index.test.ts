@@ -8,7 +8,7 @@ import { tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
 import type { ReleaseStatus } from '../../../src/queue/status.ts';
 import { FaultProxy, type Script, type Seen } from '../../helpers/registry/fault-proxy.ts';
 import { buildTwo, recipeOfTwo, twoArches, writeOwn } from '../../helpers/two-arches.ts';
-import { soak, today } from '../../helpers/soak.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 import { Workshop, type Line } from './queue-fixture.ts';
 
 interface Released {
@@ -131,29 +131,19 @@ async function failsAndIsMended(name: string, { second, script }: Failure): Prom
   await workshop.json(['verify', to, '--key', workshop.bench.publicKey], placeOf(name));
 }
 
-test('one architecture does not build', async () => {
-  const scriptlets = [{ kind: 'pre' as const, language: 'sh' as const, body: 'exit 1' }];
-  await failsAndIsMended('build', { second: { scriptlets } });
-});
-
-test('one architecture does not boot', async () => {
-  await failsAndIsMended('boot', { second: { script: 'exit 1\n' } });
-});
-
 const refusedAt = (tag: string): Script => {
   return ({ method, url }) =>
     method === 'PUT' && url.endsWith(`/manifests/${tag}`) ? { answer: 403 } : undefined;
 };
+const scriptlets = [{ kind: 'pre' as const, language: 'sh' as const, body: 'exit 1' }];
+const failures: [name: string, failure: Failure][] = [
+  ['build', { second: { scriptlets } }],
+  ['boot', { second: { script: 'exit 1\n' } }],
+  ['push', { script: (_first, second) => refusedAt(second) }],
+  ['sign', { script: (_first, second) => refusedAt(`${tagOf(second as Digest)}.sig`) }],
+];
 
-test('one image cannot be pushed', async () => {
-  await failsAndIsMended('push', { script: (_first, second) => refusedAt(second) });
-});
-
-test('one image cannot be signed', async () => {
-  await failsAndIsMended('sign', {
-    script: (_first, second) => refusedAt(`${tagOf(second as Digest)}.sig`),
-  });
-});
+test.each(shareOfDay(failures, 2))('one architecture fails: %s', failsAndIsMended);
 
 /** How the log of a worker shows that it is between two architectures. */
 const marks: Record<string, (line: Line) => boolean> = {
@@ -164,9 +154,9 @@ const marks: Record<string, (line: Line) => boolean> = {
   publish: ({ job, message }) => job?.endsWith('.publish') === true && message.startsWith('begins'),
 };
 
-/** Two of them a day: each waits until a lock has ended. */
+/** One of them a day: each waits until a lock has ended. */
 const all = Object.keys(marks);
-const lost = soak ? all : [0, 1].map((one) => all[(today + one) % all.length]!);
+const lost = shareOfDay(all, all.length);
 
 test.concurrent.each(lost)('the worker is lost in %s: the next one moves the tag once', async (mark) => {
   const name = `lost-${mark}`;
