@@ -1,6 +1,6 @@
 /** The work of the stages after the boot: signing the images at their targets, then moving the tags. */
 import { MillinerError } from '../lib/errors/error.ts';
-import { moveAllTags } from '../pipeline/publish/move-tags.ts';
+import { moveAllTags, rememberMoves } from '../pipeline/publish/move-tags.ts';
 import { inTurn } from '../pipeline/publish/publish.ts';
 import { signImageAt } from '../pipeline/publish/sign-image-at.ts';
 import { addTo, nothingSigned, signIndexAt, type ArchImage } from '../pipeline/publish/sign-index-at.ts';
@@ -88,6 +88,7 @@ export async function publish(
     if (images.length > 1) await writeIndexRecord(context.state, { digest: moved.digest, images });
     const options = { acquireLease, images, unlessHeldBy: key };
     await inTurn(context, images, () => moveAllTags(context, moved, targets, options));
+    for (const target of targets) await rememberMoves(context, target, key);
   }
   return { tags: tagsOf(job.data, job.images) };
 }

@@ -8,7 +8,7 @@ import type { RecordedMove } from '../../stages/sign/tag-move.ts';
 import type { RunOptions } from '../state/context.ts';
 import { addPublication } from '../state/publications.ts';
 import { rememberCurrent, statedOf } from '../trust/standings.ts';
-import { newestPage, type TagPlace } from '../trust/tag-history.ts';
+import { newestPage, rememberNewest, type TagPlace } from '../trust/tag-history.ts';
 import { appendMove, confirmMove, type DecideMove } from './append-move.ts';
 import { unlimitedLease, withLease, type AcquireLease } from './publish-lease.ts';
 import { manifestAt, standingOptions, type Signing } from './sign-at.ts';
@@ -44,7 +44,13 @@ export async function requireTagsMovable(
     const newest = await newestPage(place, options);
     // The tag has moved to this image already, so publishing it again changes nothing.
     if (newest?.latest.to === image.digest) continue;
-    requireMovable(place.reference, newest?.latest, image, nowSeconds());
+    try {
+      requireMovable(place.reference, newest?.latest, image, nowSeconds());
+    } catch (error) {
+      // An account that may push could otherwise cut the hold off again.
+      if (newest) await rememberNewest(place, options, newest.latest);
+      throw error;
+    }
   }
 }
 
@@ -138,6 +144,15 @@ export async function rememberTags(run: Run, moved: MovedManifest, target: Targe
   const options = standingOptions(run, signing);
   const stated = await statedOf(manifestAt(moved, target), signing.layouts, options);
   for (const { reference } of target.tags) await rememberCurrent(moved.digest, reference, stated, options);
+}
+
+/** For a publisher that has not recorded the moves itself: no older history counts here from now on. */
+export async function rememberMoves(run: Run, target: Target, key: PublicKey): Promise<void> {
+  const options = { ...optionsOf(run), key };
+  for (const place of placesIn(target)) {
+    const newest = await newestPage(place, options);
+    if (newest) await rememberNewest(place, options, newest.latest);
+  }
 }
 
 export function placesIn({ client, repository, tags }: Target): TagPlace[] {

@@ -8,9 +8,10 @@ import { isDigest, type Digest } from '../../lib/oci/digest.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';
 import type { RunOptions } from '../state/context.ts';
 import { withImageLock } from './publish-lease.ts';
+import { isDerivedTag } from '../../stages/sign/attachment.ts';
 import type { Repository } from '../trust/repositories-by-name.ts';
 import { forgetMove } from '../trust/seen-tags.ts';
-import { parallelRequests, type RepositoryTags } from '../trust/tagged-images.ts';
+import { parallelRequests, readTag, type RepositoryTags } from '../trust/tagged-images.ts';
 import type { RemovableImage } from './plan-retention.ts';
 
 export interface RemovedImage extends RemovableImage {
@@ -38,10 +39,14 @@ export async function removeImages(
   if (images.length === 0) return [];
   const retained = await retainedDigests(place, images, tags, signal);
   const removed: RemovedImage[] = [];
+  const going = new Set(images.flatMap((image) => image.tags));
   for (const image of images) {
     progress.update(`removing images of ${place.name}`, removed.length, images.length);
     // `publish` of this state holds the same lock while it signs the image and moves its tags.
-    const remove = () => removeImage(place, image, retained, { state, key });
+    const remove = async () => {
+      if (await isNamedSince(place, image, { going, retained, signal })) return undefined;
+      return removeImage(place, image, retained, { state, key });
+    };
     const gone = await withImageLock({ state, progress, signal }, image.digest, remove);
     if (gone) removed.push(gone);
   }
@@ -71,6 +76,36 @@ async function retainedDigests(
     if (found) retained.add(found.digest);
   });
   return retained;
+}
+
+/**
+ * Whether a tag that stays has got the image since the tags were read, or an index of it: by `promote`, `rollback`, or a
+ * publication of the same image. Called under the lock of the image, which those of this state hold, too.
+ */
+async function isNamedSince(
+  { client, name, repository }: Repository,
+  { digest }: RemovableImage,
+  { going, retained, signal }: Retained,
+): Promise<boolean> {
+  const listed = (await client.listTags(repository)) ?? [];
+  const tags = listed.filter((tag) => !going.has(tag) && !isDerivedTag(tag));
+  const isNamed = await inParallel(tags, parallelRequests, signal, async (tag, within) => {
+    const place = { client: client.under(within), name, repository };
+    const current = await place.client.headManifest(repository, tag);
+    // What was there when the tags were read names other images.
+    if (current === undefined || retained.has(current)) return false;
+    const image = await readTag(place, tag);
+    return image?.digest === digest || image?.children.some((child) => child.digest === digest) === true;
+  });
+  return isNamed.includes(true);
+}
+
+interface Retained {
+  /** Tags that go. */
+  going: ReadonlySet<string>;
+  /** Digests that what stays named when the tags were read. */
+  retained: ReadonlySet<Digest>;
+  signal: AbortSignal | undefined;
 }
 
 /** Undefined if one of its tags has got another image since, or something that stays names it now. */

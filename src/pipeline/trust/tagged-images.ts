@@ -78,18 +78,25 @@ export async function readTags(
   const own = tags.filter((tag) => !isDerivedTag(tag));
   let done = 0;
   const images = await inParallel(own, parallelRequests, signal, async (tag, within) => {
-    const reader = client.under(within).within(new ReadBudget(maxBytes, `the tag ${tag} of ${name} has`));
-    const manifest = await reader.getManifest(repository, tag);
+    const image = await readTag({ client: client.under(within), name, repository }, tag);
     progress.update(`reading the tags of ${name}`, ++done, own.length);
-    if (manifest) {
-      const children = await childrenOf(reader, repository, manifest, maxDepth);
-      return { tag, digest: manifest.digest, manifest, children };
-    }
-    progress.warn(`${name} lists the tag ${tag}, and has no image of it`);
-    return undefined;
+    if (!image) progress.warn(`${name} lists the tag ${tag}, and has no image of it`);
+    return image;
   });
   const derived = tags.filter(isDerivedTag);
   return { images: images.filter((image) => image !== undefined), attachments, derived };
+}
+
+/** Undefined if there is no such tag. Throws REGISTRY_INVALID, and what registries throw. */
+export async function readTag(
+  { client, name, repository }: Repository,
+  tag: string,
+): Promise<TaggedImage | undefined> {
+  const reader = client.within(new ReadBudget(maxBytes, `the tag ${tag} of ${name} has`));
+  const manifest = await reader.getManifest(repository, tag);
+  if (!manifest) return undefined;
+  const children = await childrenOf(reader, repository, manifest, maxDepth);
+  return { tag, digest: manifest.digest, manifest, children };
 }
 
 /** Throws REGISTRY_INVALID for an index that cannot be read: what it names could be deleted otherwise. */
