@@ -3,9 +3,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { silent } from '../../../src/lib/host/progress.ts';
+import { withLock } from '../../../src/lib/host/locks.ts';
+import { silent, type Progress } from '../../../src/lib/host/progress.ts';
 import { indexType, manifestType, type Descriptor } from '../../../src/lib/oci/descriptor.ts';
-import { sha256Of, tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
+import { hexOf, sha256Of, tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
 import { RegistryClient } from '../../../src/lib/registry/client.ts';
 import { parseRule } from '../../../src/lib/registry/retention-rule.ts';
 import { appendMove } from '../../../src/pipeline/publish/append-move.ts';
@@ -56,7 +57,12 @@ function placeAt(repository: string, host = server.host): Simulated {
 
 const run = () => ({ state: join(directory, 'state'), progress: silent });
 
-function retain(places: readonly Simulated[], rules: string[], more: Partial<RetentionOptions> = {}) {
+function retain(
+  places: readonly Simulated[],
+  rules: string[],
+  more: Partial<RetentionOptions> = {},
+  progress: Progress = silent,
+) {
   const options = {
     repositories: places.map(({ name }) => name),
     rules: rules.map(parseRule),
@@ -64,7 +70,7 @@ function retain(places: readonly Simulated[], rules: string[], more: Partial<Ret
     plainHttp: false,
     now,
   };
-  return applyRetention({ ...options, ...more }, run());
+  return applyRetention({ ...options, ...more }, { ...run(), progress });
 }
 
 const isThere = async ({ client, repository }: Simulated, reference: string) =>
@@ -306,6 +312,22 @@ test('what changes while the question is asked is not removed', async () => {
   expect(await isThere(place, third!)).toBe(true);
   // It was shown as kept.
   expect(await imageTags(place)).toEqual(['d1', 'd2', 'd3', 'hotfix']);
+});
+
+test('an image that gets a tag while retention waits for its lock stays', async () => {
+  const place = placeAt('waited');
+  const [, second] = await nights(place, [1, 2]);
+  const lock = join(directory, 'state', 'locks', `publish-${hexOf(second!)}`);
+  const waits = Promise.withResolvers<void>();
+  const step = (text: string) => text.startsWith('waiting') && waits.resolve();
+  let removing: ReturnType<typeof retain> | undefined;
+  await withLock(lock, 'exclusive', async () => {
+    removing = retain([place], ['d*,keep=1'], {}, { ...silent, step });
+    await waits.promise;
+    await tagImage(place, second!, ['stable']);
+  });
+  expect((await removing!).removed).toEqual([]);
+  expect(await imageTags(place)).toEqual(['d1', 'd2', 'stable']);
 });
 
 test('a registry without DELETE is told by name, and does not stop the others', async () => {
