@@ -44,7 +44,7 @@ export async function removeImages(
     progress.update(`removing images of ${place.name}`, removed.length, images.length);
     // `publish` of this state holds the same lock while it signs the image and moves its tags.
     const remove = async () => {
-      if (await isNamedSince(place, image, { going, retained, signal })) return undefined;
+      if (await hasNewTag(place, image, { going, retained, signal })) return undefined;
       return removeImage(place, image, retained, { state, key });
     };
     const gone = await withImageLock({ state, progress, signal }, image.digest, remove);
@@ -82,14 +82,14 @@ async function retainedDigests(
  * Whether a tag that stays has got the image since the tags were read, or an index of it: by `promote`, `rollback`, or a
  * publication of the same image. Called under the lock of the image, which those of this state hold, too.
  */
-async function isNamedSince(
+async function hasNewTag(
   { client, name, repository }: Repository,
   { digest }: RemovableImage,
   { going, retained, signal }: Retained,
 ): Promise<boolean> {
   const listed = (await client.listTags(repository)) ?? [];
   const tags = listed.filter((tag) => !going.has(tag) && !isDerivedTag(tag));
-  const isNamed = await inParallel(tags, parallelRequests, signal, async (tag, within) => {
+  const found = await inParallel(tags, parallelRequests, signal, async (tag, within) => {
     const place = { client: client.under(within), name, repository };
     const current = await place.client.headManifest(repository, tag);
     // What was there when the tags were read names other images.
@@ -97,7 +97,7 @@ async function isNamedSince(
     const image = await readTag(place, tag);
     return image?.digest === digest || image?.children.some((child) => child.digest === digest) === true;
   });
-  return isNamed.includes(true);
+  return found.includes(true);
 }
 
 interface Retained {
