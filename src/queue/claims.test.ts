@@ -6,6 +6,7 @@ const image = {
   arch: 'x86_64',
   manifestDigest: digest('2'),
   manifestSize: 500,
+  hasZstd: true,
   records: [digest('3')],
   sboms: digest('4'),
   verdict: digest('5'),
