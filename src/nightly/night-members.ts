@@ -1,8 +1,8 @@
 /** The recipes of a set as a night finds them: their locks, and where their images go. */
 import { dirname, relative, resolve } from 'node:path';
 import { MillinerError } from '../lib/errors/error.ts';
-import { hostArch } from '../lib/host/arch.ts';
 import { canonicalDigest, type Digest } from '../lib/oci/digest.ts';
+import { wantedArches } from '../pipeline/night/plan-night.ts';
 import { contentDigest } from '../pipeline/lock/recipe-content.ts';
 import { readLock, type Lock } from '../stages/lock/lock-file.ts';
 import type { NightMember } from '../stages/night/night-work.ts';
@@ -20,9 +20,10 @@ export interface NightRecipe extends NightMember {
 /** By name. Throws SET_INVALID where a recipe has no place to go to, LOCK_INVALID. */
 export async function nightRecipes(loaded: LoadedSet, key: PublicKey): Promise<Map<string, NightRecipe>> {
   const recipes = new Map<string, NightRecipe>();
+  const contents: Contents = new Map();
   for (const member of loaded.members) {
     const { recipe, lockPath, path } = member.loaded;
-    const arches = archesOf(loaded, member);
+    const arches = wantedArches(loaded, member);
     const to = referencesOf(loaded, member);
     const lockBefore = await readLock(lockPath);
     recipes.set(recipe.name, {
@@ -35,28 +36,29 @@ export async function nightRecipes(loaded: LoadedSet, key: PublicKey): Promise<M
       lockBefore,
       lock: lockBefore?.digest,
       target: canonicalDigest({ to, arches, key: key.hint }),
-      content: await chainContent(member),
+      content: await chainContent(member, contents),
       quarantineAfter: member.quarantineAfter,
     });
   }
   return recipes;
 }
 
-async function chainContent({ chain }: SetMember): Promise<Digest> {
+/** By path of the recipe: a base is read once, however many recipes stand on it. */
+type Contents = Map<string, Digest>;
+
+async function chainContent({ chain }: SetMember, contents: Contents): Promise<Digest> {
   let content: Digest | undefined;
-  for (const loaded of chain) content = await contentDigest(loaded, content);
+  for (const loaded of chain) {
+    const known = contents.get(loaded.path);
+    content = known ?? (await contentDigest(loaded, content));
+    contents.set(loaded.path, content);
+  }
   return content!;
 }
 
 /** `key generate` writes it beside the private one. */
 export function publicKeyOf({ set, path }: LoadedSet): string {
   return resolve(dirname(path), set.key).replace(/(?:\.key)?$/, '.pub');
-}
-
-/** Of the recipe's architectures those that the set builds. */
-function archesOf({ set }: LoadedSet, { loaded }: SetMember): string[] {
-  const all: readonly string[] = loaded.recipe.arches ?? [hostArch()];
-  return all.filter((arch) => set.arches === undefined || set.arches.some((one) => one === arch)).toSorted();
 }
 
 function referencesOf({ path }: LoadedSet, { loaded, publish }: SetMember): string[] {

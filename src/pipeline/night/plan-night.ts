@@ -79,7 +79,7 @@ function levelsOf(members: readonly SetMember[]): SetMember[][] {
 }
 
 /** Of the recipe's architectures those that the set builds. Throws SET_INVALID if there is none. */
-function wantedArches({ set, path }: LoadedSet, { loaded }: SetMember): string[] {
+export function wantedArches({ set, path }: LoadedSet, { loaded }: SetMember): string[] {
   const all: readonly string[] = loaded.recipe.arches ?? [hostArch()];
   const wanted = all.filter((arch) => set.arches === undefined || set.arches.some((one) => one === arch));
   if (wanted.length > 0) return wanted.toSorted();

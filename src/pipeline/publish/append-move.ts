@@ -2,11 +2,8 @@
  * Appends a record to the history of a tag. The record is written before the tag moves: after a crash in between, the
  * history says more than the tag, and the next publish of that image moves the tag without another record.
  */
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { withLock } from '../../lib/host/locks.ts';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import { canonicalDigest, hexOf, sha256Of, type Digest } from '../../lib/oci/digest.ts';
 import { readManifest, type Artifact } from '../../stages/sign/artifact.ts';
@@ -14,6 +11,7 @@ import { attachedLayer } from '../../stages/sign/attestation.ts';
 import { historyTag, pageOf, pageRecords } from '../../stages/sign/history-page.ts';
 import type { SigningKey } from '../../stages/sign/key.ts';
 import { attestMove, type RecordedMove, type TagMove } from '../../stages/sign/tag-move.ts';
+import { withStateLock } from '../state/state-lock.ts';
 import type { StandingOptions } from '../trust/standings.ts';
 import {
   newestPage,
@@ -56,13 +54,8 @@ export async function appendMove(
   decide: DecideMove,
 ): Promise<RecordedMove | undefined> {
   const name = hexOf(canonicalDigest({ reference: place.reference }));
-  const locks = join(options.state, 'locks');
-  await mkdir(locks, { recursive: true, mode: 0o700 });
-  const append = () => appendInTurn(place, key, options, decide);
-  return withLock(join(locks, `history-${name}`), 'exclusive', append, {
-    wait: true,
-    signal: options.signal,
-  });
+  const { state, signal } = options;
+  return withStateLock({ state, signal }, `history-${name}`, () => appendInTurn(place, key, options, decide));
 }
 
 async function appendInTurn(

@@ -6,13 +6,13 @@ import type { RunOptions } from './context.ts';
 
 /** Runs fn while no other run of this state holds the lock. Waits for it, or throws BUSY. Throws INTERRUPTED. */
 export async function withStateLock<T>(
-  { state, progress, signal }: Pick<RunOptions, 'state' | 'progress' | 'signal'>,
+  { state, progress, signal }: Pick<RunOptions, 'state' | 'signal'> & Partial<Pick<RunOptions, 'progress'>>,
   name: string,
   fn: () => Promise<T>,
   { wait = true } = {},
 ): Promise<T> {
   const locks = join(state, 'locks');
   await mkdir(locks, { recursive: true, mode: 0o700 });
-  const onWait = (holder: string) => progress.step(`waiting for ${holder}`);
+  const onWait = (holder: string) => progress?.step(`waiting for ${holder}`);
   return withLock(join(locks, name), 'exclusive', fn, { wait, signal, onWait });
 }
