@@ -64,9 +64,9 @@ the same plan. The exit code is then that of the first recipe that cannot be pla
 
   async run(): Promise<NightPlan | Night> {
     const { args, flags } = await this.parse(NightlyCommand);
+    this.endWithWorker();
     if (flags['dry-run'])
       return this.#showPlan(await this.withState(flags, (context) => planNight(context, args.set)));
-    this.endWithWorker();
     const options = this.runOptions(flags);
     const night = await runNight(options, {
       set: args.set,

@@ -141,8 +141,8 @@ int main(void) {
   try_open("/dev/fuse", O_RDWR);
   try_open("/dev/loop-control", O_RDWR);
   try_open(CHECKOUT "/package.json", O_RDONLY);
-  try_open(STATE "/images/breakout.json", O_RDONLY);
-  try_open("/proc/1/root" STATE "/images/breakout.json", O_RDONLY);
+  try_open(STATE "/images", O_RDONLY | O_DIRECTORY);
+  try_open("/proc/1/root" STATE "/images", O_RDONLY | O_DIRECTORY);
   try_open("/proc/1/cwd/../../../../../.." STATE, O_RDONLY | O_DIRECTORY);
   for (int fd = 3; fd < 64; fd++) {
     struct stat found;

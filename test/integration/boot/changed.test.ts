@@ -14,6 +14,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { hostArch } from '../../../src/lib/host/arch.ts';
 import { run } from '../../../src/lib/host/exec.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { soak, today } from '../../helpers/soak.ts';
@@ -144,7 +145,7 @@ test.each<[string, (record: Stored) => void]>([
   ],
 ])("a record whose %s is not its manifest's", async (field, change) => {
   const { state } = await copyOfState();
-  const path = join(state, 'images/first.json');
+  const path = join(state, `images/first@${hostArch()}.json`);
   const text = await readFile(path, 'utf8');
   const record = JSON.parse(text) as Stored;
   change(record);

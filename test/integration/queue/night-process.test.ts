@@ -1,13 +1,15 @@
 /** The real command line as the process of a night: its answer, its errors, and its end with the worker. */
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MillinerError } from '../../../src/lib/errors/error.ts';
 import { startCommand } from '../../../src/lib/host/exec.ts';
-import { withLock } from '../../../src/lib/host/locks.ts';
 import type { Night } from '../../../src/queue/night-claims.ts';
 import { runNight } from '../../../src/queue/night-process.ts';
 import { checkout, cli, Desk } from '../../helpers/milliner.ts';
+import { tinyPackages } from '../../helpers/tiny/tiny.ts';
 
 let desk: Desk;
 beforeAll(async () => {
@@ -48,17 +50,21 @@ test('a signal that has come before, or comes while it runs', async () => {
 });
 
 test('a night ends with the process that has started it', async () => {
+  const asked = Promise.withResolvers<void>();
+  // It never answers.
+  const server = createServer(() => asked.resolve());
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  const { key } = await tinyPackages();
+  const repos = [{ name: 'silent', baseurl: `http://127.0.0.1:${port}/`, keys: [key] }];
+  await desk.recipe('silent', { repos, packages: ['tiny-base'] });
   const path = desk.path('recipes', 'ends.yaml');
-  await writeFile(path, JSON.stringify({ name: 'ends', key: 'none.key', recipes: ['small'] }));
-  // It waits for another night of its set.
-  const lock = join(desk.state, 'locks', 'night-ends');
-  await withLock(lock, 'exclusive', async () => {
-    const child = startCommand(cli, ['nightly', path, '--state', desk.state, '--json']);
-    const ended = new Promise<number | null>((done) => child.once('exit', done));
-    await new Promise<void>((begun) => {
-      child.stderr!.on('data', (chunk) => /waiting/.test(String(chunk)) && begun());
-    });
-    child.disconnect();
-    expect(await ended).toBe(new MillinerError('INTERRUPTED', '').exitCode);
-  });
+  await writeFile(path, JSON.stringify({ name: 'ends', key: 'none.key', recipes: ['silent'] }));
+  const child = startCommand(cli, ['nightly', path, '--dry-run', '--state', desk.state, '--json']);
+  const ended = new Promise<number | null>((done) => child.once('exit', done));
+  await Promise.race([asked.promise, ended]);
+  child.disconnect();
+  expect(await ended).toBe(new MillinerError('INTERRUPTED', '').exitCode);
+  server.closeAllConnections();
+  server.close();
 });
