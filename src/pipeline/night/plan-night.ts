@@ -40,20 +40,20 @@ export async function planNight(context: StateContext, given?: string): Promise<
 export async function planSet(context: StateContext, loaded: LoadedSet): Promise<PlannedNight> {
   const { set, members } = loaded;
   const locks = await readLocks(members);
-  const archesOf = new Map(members.map((member) => [member, wantedArches(loaded, member)]));
   const packages = [...locks.values()]
     .flatMap(({ lock }) => Object.values(lock?.arches ?? {}))
     .flatMap((one) => one.packages);
   const advisories = new AdvisoryIndex(context, packages);
   const tags = new BaseTags(context);
   const findings = new Map(
-    members.map((member) => [member, emptyFinding(loaded, member, archesOf.get(member)!)]),
+    members.map((member) => [member, emptyFinding(loaded, member, wantedArches(loaded, member))]),
   );
   const vulnerable = new Map(members.map(({ loaded: { path } }) => [path, new Set<string>()]));
   // The solver's repositories and packages are those of one architecture at a time, and of one base after another.
-  for (const arch of [...new Set([...archesOf.values()].flat())].toSorted()) {
+  // A lock has all architectures of its recipe, so one that the set does not build can fail it, too.
+  for (const arch of [...new Set(members.flatMap(archesOf))].toSorted()) {
     const planner = new ArchPlanner({ context, arch, advisories, tags, locks, members });
-    const wanted = members.filter((member) => archesOf.get(member)!.includes(arch));
+    const wanted = members.filter((member) => archesOf(member).includes(arch));
     for (const level of levelsOf(wanted)) {
       await inParallel(level, parallel, context.signal, (member) =>
         addFinding(planner, member, findings.get(member)!, vulnerable.get(member.loaded.path)!),
@@ -78,9 +78,14 @@ function levelsOf(members: readonly SetMember[]): SetMember[][] {
   return [...Map.groupBy(sorted, ({ chain }) => chain.length).values()];
 }
 
+function archesOf({ loaded: { recipe } }: SetMember): readonly string[] {
+  return recipe.arches ?? [hostArch()];
+}
+
 /** Of the recipe's architectures those that the set builds. Throws SET_INVALID if there is none. */
-export function wantedArches({ set, path }: LoadedSet, { loaded }: SetMember): string[] {
-  const all: readonly string[] = loaded.recipe.arches ?? [hostArch()];
+export function wantedArches({ set, path }: LoadedSet, member: SetMember): string[] {
+  const { loaded } = member;
+  const all = archesOf(member);
   const wanted = all.filter((arch) => set.arches === undefined || set.arches.some((one) => one === arch));
   if (wanted.length > 0) return wanted.toSorted();
   const message = `${path}: arches: ${loaded.recipe.name} is for ${all.join(', ')} alone`;
@@ -110,7 +115,7 @@ async function addFinding(
     const found = await planner.plan(member);
     finding.isRecipeChanged ||= found.isRecipeChanged;
     if (found.changedBase !== undefined) finding.changedBase = found.changedBase;
-    if (found.change) finding.changes.push(found.change);
+    if (found.change && finding.arches.includes(planner.arch)) finding.changes.push(found.change);
     for (const nevra of found.vulnerable ?? []) vulnerable.add(nevra);
   } catch (error) {
     if (!(error instanceof MillinerError) || error.code === 'INTERRUPTED') throw error;

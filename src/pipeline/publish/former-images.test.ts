@@ -42,7 +42,7 @@ const stated = [image('d', 9), image('e', 8)];
 test.each<[string, string, TagMove[], string[]]>([
   ['the one before', 'c', published, ['b']],
   ['after a rollback the one further back', 'b', [...published, rolledBack], ['a']],
-  ['after a move that did not take place', 'b', published, ['a']],
+  ['before a move that is recorded', 'b', published, ['a', 'c']],
   ['what the first record found', 'b', [moved(1, 'b', 'a')], ['a']],
   ['of a history that begins with it', 'a', [moved(1, 'a')], []],
 ])('by records: %s', (_name, current, moves, expected) => {

@@ -1,6 +1,6 @@
 /**
- * The images that a tag would go back to: by the records of its moves, as `rollback` does, or else by the numbers of what
- * the key has stated of the tag before. Versions before 0.3 made no records.
+ * The images that a tag would go to: back by the records of its moves, as `rollback` does, or on to what the newest one
+ * names. Without records, by the numbers of what the key has stated of the tag before. Versions before 0.3 made no records.
  */
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { Standing } from '../../stages/sign/standing.ts';
@@ -22,7 +22,9 @@ interface KnownPast {
 export function formerImages(reference: string, current: Digest, { moves, stated }: KnownPast): Digest[] {
   if (moves.length === 0) return statedBefore(reference, current, stated);
   const target = rollbackTarget(moves, current);
-  return target === undefined ? [] : [target];
+  // The newest record is written before the tag moves: its publisher may be about to move it.
+  const next = moves.at(-1)!.to;
+  return [...(target === undefined ? [] : [target]), ...(next === current ? [] : [next])];
 }
 
 /**

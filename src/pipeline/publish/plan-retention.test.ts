@@ -81,6 +81,7 @@ function inputOf(one: Random): RetentionInput {
     repository,
     tags: { images, attachments, derived },
     stated,
+    altered: new Set<string>(),
     moves: movesOf(one),
     histories,
     rules: rules.map(parseRule),
@@ -120,6 +121,50 @@ test('nothing goes that a tag, an index or a rollback of what stays needs', () =
     }),
     { numRuns: 500 },
   );
+});
+
+test('a hold in force keeps a tag that the rules would remove', () => {
+  fc.assert(
+    fc.property(random, fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined }), (one, until) => {
+      const input = inputOf(one);
+      const hold = { reason: 'kept', ...(until !== undefined && { until: (until * day) / 1000 }) };
+      const moves = new Map(
+        input.tags.images.map(({ tag, digest: to }): [string, TagMove[]] => {
+          const reference = `${repository}:${tag}`;
+          return [tag, [{ reference, number: 1, to, reason: 'held', by: 'key', time: 0, hold }]];
+        }),
+      );
+      const isInForce = until === undefined || until > 10;
+      const { tags, images } = planRetention({ ...input, moves });
+      if (isInForce) expect(images).toEqual([]);
+      const held = tags.filter(({ reason }) => reason === 'held');
+      expect(held.length).toBe(isInForce ? tags.filter(({ since }) => since).length : 0);
+    }),
+  );
+});
+
+test('a tag whose history was altered stays', () => {
+  fc.assert(
+    fc.property(random, (one) => {
+      const input = inputOf(one);
+      const altered = new Set(input.tags.images.map(({ tag }) => tag));
+      expect(planRetention({ ...input, altered }).images).toEqual([]);
+    }),
+  );
+});
+
+test('an image of an index that a tag would go back to stays, though the index has no tag any more', () => {
+  const tags = [
+    { tag: 'latest', image: 6, age: 0, isStated: true },
+    { tag: 'a1', image: 3, age: 9, isStated: true },
+  ];
+  const input = inputOf({ tags, indexes: {}, rules: ['a*,age=3d'] });
+  const moves = new Map([['latest', movesOf({ tags, indexes: {}, rules: [] }).get('latest')!]]);
+  expect(planRetention({ ...input, moves }).images).toMatchObject([{ digest: digestOf(3) }]);
+  const index = { digest: digestOf(7), children: [{ digest: digestOf(3), mediaType: '' }] };
+  const kept = planRetention({ ...input, moves }, [index]);
+  expect(kept.images).toEqual([]);
+  expect(kept.rollback).toEqual([digestOf(7), digestOf(3)]);
 });
 
 test('without rules, and of tags that nothing is stated of, nothing goes', () => {

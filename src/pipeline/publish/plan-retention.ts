@@ -4,15 +4,19 @@
  */
 import type { Digest } from '../../lib/oci/digest.ts';
 import { judgeTags, type RetentionRule } from '../../lib/registry/retention-rule.ts';
+import { holdAt } from '../../stages/sign/tag-hold.ts';
 import type { TagMove } from '../../stages/sign/tag-move.ts';
 import type { RepositoryTags, TaggedImage } from '../trust/tagged-images.ts';
 import { formerImages, type StatedImage } from './former-images.ts';
 
 /**
  * Why a tag stays or goes. `unstated`: the key has signed no statement of it, so the time when it got its image is
- * unknown; `shared`: a tag or an index that stays names its image; `rollback`: a tag that stays would go back to it.
+ * unknown; `held`: a hold is in force; `altered`: its history cannot be
+ * believed; `shared`: a tag or an index that stays names its image; `rollback`: a tag that stays
+ * would go back to it.
  */
-type Reason = 'no rule' | 'kept' | 'unstated' | 'shared' | 'rollback' | 'expired';
+type RetentionReason =
+  'no rule' | 'kept' | 'unstated' | 'held' | 'altered' | 'shared' | 'rollback' | 'expired';
 
 interface JudgedTag {
   tag: string;
@@ -20,7 +24,7 @@ interface JudgedTag {
   /** ISO 8601: when the key stated that the tag names the image. */
   since?: string;
   stays: boolean;
-  reason: Reason;
+  reason: RetentionReason;
 }
 
 /** An image that goes, with its tags, those of its attachments, and those of the histories of its tags. */
@@ -37,6 +41,8 @@ export interface RetentionPlan {
   tags: JudgedTag[];
   /** Those that go, indexes before their images. */
   images: RemovableImage[];
+  /** Where tags that stay would go back to, with the images of indexes; they may have no tag any more. */
+  rollback: Digest[];
 }
 
 export interface JudgedInput {
@@ -50,26 +56,38 @@ export interface JudgedInput {
 }
 
 export interface RetentionInput extends JudgedInput {
-  /** Records of each tag that the rules keep, if it has any. */
+  /** Tags whose history was altered. */
+  altered: ReadonlySet<string>;
+  /** Records of each tag, if it has any. */
   moves: ReadonlyMap<string, readonly TagMove[]>;
   /** Tags of the pages of each tag's history. */
   histories: ReadonlyMap<string, readonly string[]>;
 }
 
-export function planRetention(input: RetentionInput): RetentionPlan {
-  const { repository, tags, stated, moves, histories } = input;
-  const judged = judgeByRules(input);
+/** The images that the tags that stay would go back to, without those of indexes. */
+export function rollbackImages(input: RetentionInput): Digest[] {
+  const { repository, stated, moves } = input;
+  const staying = judge(input).filter(({ stays }) => stays);
+  return staying.flatMap(({ tag, digest }) =>
+    formerImages(`${repository}:${tag}`, digest, { moves: moves.get(tag) ?? [], stated }),
+  );
+}
+
+/** `untagged` has the images of indexes that no tag names any more. */
+export function planRetention(
+  input: RetentionInput,
+  untagged: readonly Pick<TaggedImage, 'digest' | 'children'>[] = [],
+): RetentionPlan {
+  const { repository, tags, histories } = input;
+  const judged = judge(input);
   const staying = judged.filter(({ stays }) => stays);
   const below = new Map(
-    tags.images.map(({ digest, children }) => [digest, children.map((one) => one.digest)]),
+    [...tags.images, ...untagged].map(({ digest, children }) => [digest, children.map((one) => one.digest)]),
   );
   const withChildren = (digests: readonly Digest[]) =>
     digests.flatMap((one) => [one, ...(below.get(one) ?? [])]);
   const shared = new Set(withChildren(staying.map(({ digest }) => digest)));
-  const former = staying.flatMap(({ tag, digest }) =>
-    formerImages(`${repository}:${tag}`, digest, { moves: moves.get(tag) ?? [], stated }),
-  );
-  const rollback = new Set(withChildren(former));
+  const rollback = new Set(withChildren(rollbackImages(input)));
   const settled = judged.map((one): JudgedTag => {
     if (one.stays) return one;
     if (shared.has(one.digest)) return { ...one, stays: true, reason: 'shared' };
@@ -87,7 +105,17 @@ export function planRetention(input: RetentionInput): RetentionPlan {
       histories: own.flatMap((tag) => histories.get(tag) ?? []),
     };
   });
-  return { repository, tags: settled, images };
+  return { repository, tags: settled, images, rollback: [...rollback] };
+}
+
+/** By the rules, and what the histories add to them. */
+function judge({ moves, altered, ...input }: RetentionInput): JudgedTag[] {
+  return judgeByRules(input).map((judged) => {
+    const stays = (reason: RetentionReason) => ({ ...judged, stays: true, reason });
+    if (judged.reason === 'unstated') return judged;
+    if (altered.has(judged.tag)) return stays('altered');
+    return holdAt(moves.get(judged.tag)?.at(-1), input.now / 1000) ? stays('held') : judged;
+  });
 }
 
 /** By the rules alone. */

@@ -19,6 +19,12 @@ export interface RemovedImage extends RemovableImage {
   referrers: Digest[];
 }
 
+interface Staying {
+  tags: RepositoryTags;
+  /** Images that tags would go back to. */
+  rollback: readonly Digest[];
+}
+
 interface RemoveOptions extends Pick<RunOptions, 'state' | 'progress' | 'signal'> {
   /** Of the histories. */
   key: PublicKey;
@@ -33,11 +39,11 @@ const referrerSchema = z.object({ subject: z.object({ digest: z.string() }) });
 export async function removeImages(
   place: Repository,
   images: readonly RemovableImage[],
-  tags: RepositoryTags,
+  staying: Staying,
   { state, key, progress, signal }: RemoveOptions,
 ): Promise<RemovedImage[]> {
   if (images.length === 0) return [];
-  const retained = await retainedDigests(place, images, tags, signal);
+  const retained = await retainedDigests(place, images, staying, signal);
   const removed: RemovedImage[] = [];
   const going = new Set(images.flatMap((image) => image.tags));
   for (const image of images) {
@@ -61,14 +67,13 @@ export async function removeImages(
 async function retainedDigests(
   { client, repository }: Repository,
   removed: readonly RemovableImage[],
-  { images, derived }: RepositoryTags,
+  { tags: { images, derived }, rollback }: Staying,
   signal: AbortSignal | undefined,
 ): Promise<Set<Digest>> {
   const going = new Set(removed.map(({ digest }) => digest));
   const staying = images.filter(({ digest }) => !going.has(digest));
-  const retained = new Set(
-    staying.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]),
-  );
+  const named = staying.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]);
+  const retained = new Set([...named, ...rollback]);
   const own = new Set(removed.flatMap(({ attachments, histories }) => [...attachments, ...histories]));
   const others = derived.filter((tag) => !own.has(tag));
   await inParallel(others, parallelRequests, signal, async (tag, within) => {

@@ -1,21 +1,14 @@
 /** For `retention`: removes from repositories the images that no rule keeps, after showing them. */
 import { MillinerError } from '../../lib/errors/error.ts';
-import { inParallel } from '../../lib/host/parallel.ts';
 import type { RetentionRule } from '../../lib/registry/retention-rule.ts';
 import type { PublicKey } from '../../stages/sign/public-key.ts';
-import { standingsOf } from '../../stages/sign/standing.ts';
 import type { RunOptions } from '../state/context.ts';
 import { withStateLock } from '../state/state-lock.ts';
-import { layouts } from '../trust/fetch-signatures.ts';
 import { requirePemKey } from '../trust/signer-key.ts';
-import { statementsOn } from '../trust/standings.ts';
 import { openRepositories, type Repository } from '../trust/repositories-by-name.ts';
-import { parallelRequests, readTags, type RepositoryTags } from '../trust/tagged-images.ts';
-import type { StatedImage } from './former-images.ts';
-import { orphanedAttachments } from './orphaned-attachments.ts';
-import { judgeByRules, planRetention, type RemovableImage, type RetentionPlan } from './plan-retention.ts';
+import type { RemovableImage, RetentionPlan } from './plan-retention.ts';
+import { planRepository, type PlannedRepository } from './plan-repository.ts';
 import { removeImages, type RemovedImage } from './remove-images.ts';
-import { historyPages, readMoves } from './retained-histories.ts';
 
 export interface RetentionOptions {
   /** HOST/REPOSITORY each. */
@@ -38,12 +31,6 @@ export interface RetentionReport {
 
 type Run = Pick<RunOptions, 'state' | 'progress' | 'signal'>;
 
-interface Planned {
-  place: Repository;
-  tags: RepositoryTags;
-  plan: RetentionPlan;
-}
-
 /**
  * A repository whose registry fails does not stop the others: its error is thrown at the end. Throws REFERENCE_INVALID,
  * KEY_FILE_INVALID, IMAGE_UNPUBLISHED, HISTORY_ALTERED, DELETE_UNSUPPORTED, and what registries throw.
@@ -60,11 +47,11 @@ async function applyAt(
   options: RetentionOptions,
   run: Run,
 ): Promise<RetentionReport> {
-  const shown: Planned[] = [];
+  const shown: PlannedRepository[] = [];
   const failures: MillinerError[] = [];
   for (const place of places) {
     try {
-      shown.push(await planAt(place, key, options, run));
+      shown.push(await planRepository(place, key, options, run));
     } catch (error) {
       failures.push(failureIn(error, run));
     }
@@ -97,45 +84,18 @@ function failureIn(error: unknown, { signal }: Run): MillinerError {
 
 /** The user may have taken minutes to answer, so it is planned anew, and only what was shown goes. */
 async function removeShown(
-  { place, tags: before, plan: { images: shown } }: Planned,
+  { place, tags: before, plan: { images: shown, rollback } }: PlannedRepository,
   key: PublicKey,
   options: RetentionOptions,
   run: Run,
 ): Promise<RemovedImage[]> {
-  if (shown.length === 0 || !options.confirm) return removeImages(place, shown, before, { ...run, key });
-  const { tags, plan } = await planAt(place, key, options, run);
+  if (shown.length === 0 || !options.confirm)
+    return removeImages(place, shown, { tags: before, rollback }, { ...run, key });
+  const { tags, plan } = await planRepository(place, key, options, run);
   const known = new Map(shown.map((image) => [image.digest, image]));
   const isShown = ({ digest, tags: own }: RemovableImage) =>
     own.every((tag) => known.get(digest)?.tags.includes(tag)) && known.has(digest);
-  return removeImages(place, plan.images.filter(isShown), tags, { ...run, key });
-}
-
-async function planAt(
-  place: Repository,
-  key: PublicKey,
-  { rules, now }: RetentionOptions,
-  run: Run,
-): Promise<Planned> {
-  const tags = await readTags(place, run);
-  const digests = [...new Set(tags.images.map(({ digest }) => digest))];
-  let done = 0;
-  const stated = await inParallel(digests, parallelRequests, run.signal, async (digest, signal) => {
-    const client = place.client.under(signal);
-    const envelopes = await statementsOn({ client, repository: place.repository, digest }, layouts);
-    run.progress.update(`reading the statements of ${place.name}`, ++done, digests.length);
-    return { digest, standings: standingsOf({ key, digest }, envelopes) } satisfies StatedImage;
-  });
-  const input = { repository: place.name, tags, stated, rules, now };
-  const staying = judgeByRules(input).filter(({ stays }) => stays);
-  const moves = await readMoves(
-    place,
-    staying.map(({ tag }) => tag),
-    key,
-    run,
-  );
-  const plan = planRetention({ ...input, moves, histories: historyPages(tags, key) });
-  const orphans = await orphanedAttachments(place, tags, run.signal);
-  return { place, tags, plan: { ...plan, images: [...plan.images, ...orphans] } };
+  return removeImages(place, plan.images.filter(isShown), { tags, rollback: plan.rollback }, { ...run, key });
 }
 
 function failureOf(

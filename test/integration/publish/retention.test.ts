@@ -1,23 +1,11 @@
 /** What retention removes from a real registry, and what it must not: by digest, whatever names it. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { withLock } from '../../../src/lib/host/locks.ts';
-import { silent, type Progress } from '../../../src/lib/host/progress.ts';
-import { indexType, manifestType, type Descriptor } from '../../../src/lib/oci/descriptor.ts';
+import { silent } from '../../../src/lib/host/progress.ts';
+import { indexType, manifestType } from '../../../src/lib/oci/descriptor.ts';
 import { hexOf, sha256Of, tagOf, type Digest } from '../../../src/lib/oci/digest.ts';
-import { RegistryClient } from '../../../src/lib/registry/client.ts';
-import { parseRule } from '../../../src/lib/registry/retention-rule.ts';
-import { appendMove } from '../../../src/pipeline/publish/append-move.ts';
-import type { RetentionPlan } from '../../../src/pipeline/publish/plan-retention.ts';
-import { applyRetention, type RetentionOptions } from '../../../src/pipeline/publish/retention.ts';
-import { readHistory } from '../../../src/pipeline/trust/tag-history.ts';
-import { verifyReference } from '../../../src/pipeline/trust/verify-image.ts';
-import { historyTag } from '../../../src/stages/sign/history-page.ts';
-import { generateKeyPair, readPrivateKey, type SigningKey } from '../../../src/stages/sign/key.ts';
-import type { TagMove } from '../../../src/stages/sign/tag-move.ts';
-import { plainEndpoint } from '../../helpers/registry/plain-endpoint.ts';
+import { useRetention } from '../../helpers/retention-fixture.ts';
 import { RegistryServer } from '../../helpers/registry/registry-server.ts';
 import {
   publishAt,
@@ -28,82 +16,9 @@ import {
   type Simulated,
 } from '../../helpers/registry/simulated-images.ts';
 
-let directory: string;
-let server: RegistryServer;
-let key: SigningKey;
-let stranger: SigningKey;
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'milliner-retention-'));
-  await mkdir(join(directory, 'state', 'locks'), { recursive: true });
-  server = await RegistryServer.start();
-  const { privatePem, publicPem } = await generateKeyPair('x');
-  await writeFile(join(directory, 'release.pub'), publicPem);
-  key = await readPrivateKey(privatePem, 'x');
-  stranger = await readPrivateKey((await generateKeyPair('x')).privatePem, 'x');
-});
-afterAll(async () => {
-  await server.close();
-  await rm(directory, { recursive: true });
-});
-
 const day = 86_400_000;
-const now = Date.now();
-
-function placeAt(repository: string, host = server.host): Simulated {
-  const client = new RegistryClient({ registry: host, endpoint: plainEndpoint(host) });
-  return { client, name: `${host}/${repository}`, repository, key };
-}
-
-const run = () => ({ state: join(directory, 'state'), progress: silent });
-
-function retain(
-  places: readonly Simulated[],
-  rules: string[],
-  more: Partial<RetentionOptions> = {},
-  progress: Progress = silent,
-) {
-  const options = {
-    repositories: places.map(({ name }) => name),
-    rules: rules.map(parseRule),
-    key: join(directory, 'release.pub'),
-    plainHttp: false,
-    now,
-  };
-  return applyRetention({ ...options, ...more }, { ...run(), progress });
-}
-
-const isThere = async ({ client, repository }: Simulated, reference: string) =>
-  (await client.getManifest(repository, reference)) !== undefined;
-
-const imageTags = async ({ client, repository }: Simulated) =>
-  ((await client.listTags(repository)) ?? []).filter((tag) => !tag.startsWith('sha256-'));
-
-const attachmentTags = async ({ client, repository }: Simulated, digest: Digest) =>
-  ((await client.listTags(repository)) ?? []).filter((tag) => tag.startsWith(tagOf(digest)));
-
-async function verifies(place: Simulated, tag: string): Promise<void> {
-  const options = {
-    reference: `${place.name}:${tag}`,
-    key: join(directory, 'release.pub'),
-    plainHttp: false,
-  };
-  await verifyReference(options, { progress: silent });
-}
-
-/** Images of one day each, the newest first: tag `d1` is a day old. */
-async function nights(place: Simulated, ages: readonly number[]): Promise<Digest[]> {
-  const digests: Digest[] = [];
-  for (const age of ages) {
-    const image = await pushImage(place, `${place.repository} ${age}`);
-    await publishAt(place, image, { tags: [`d${age}`], time: now - age * day });
-    digests.push(image.digest);
-  }
-  return digests;
-}
-
-const reasons = ([plan]: readonly RetentionPlan[]) =>
-  Object.fromEntries(plan!.tags.map(({ tag, reason }) => [tag, reason]));
+const fixture = useRetention();
+const { placeAt, retain, isThere, imageTags, attachmentTags, verifies, nights, reasons, now } = fixture;
 
 test('what no rule keeps goes with all that hangs on it; the rest is as it was', async () => {
   const place = placeAt('plain');
@@ -155,91 +70,6 @@ test('the image that a tag would go back to stays', async () => {
   expect(await imageTags(place)).toEqual(['d1', 'd2', 'latest']);
 });
 
-/** Moves the tag with a record, as `publish` and `rollback` do. */
-async function moveAt(
-  place: Simulated,
-  image: Descriptor,
-  tag: string,
-  { reason, age }: { reason: TagMove['reason']; age: number },
-): Promise<void> {
-  const options = { state: run().state, warn: () => {} };
-  await appendMove(historyPlace(place, tag), key, options, () => ({ to: image.digest, reason }));
-  await publishAt(place, image, { tags: [tag], time: now - age * day });
-}
-
-const historyPlace = ({ client, name, repository }: Simulated, tag: string) => ({
-  client,
-  repository,
-  tag,
-  reference: `${name}:${tag}`,
-});
-
-const historyOf = (place: Simulated, tag: string) =>
-  readHistory(historyPlace(place, tag), { key: key.public, state: run().state, warn: () => {} });
-
-/** Three nights, each under a tag of its own and under `latest`, which the last one left again. */
-async function rolledBack(place: Simulated): Promise<Descriptor[]> {
-  const images: Descriptor[] = [];
-  for (const age of [4, 3, 2]) {
-    const image = await pushImage(place, `${place.repository} ${age}`);
-    for (const tag of [`d${age}`, 'latest']) await moveAt(place, image, tag, { reason: 'published', age });
-    images.push(image);
-  }
-  await moveAt(place, images[1]!, 'latest', { reason: 'rolled-back', age: 1 });
-  return images;
-}
-
-test('where a tag would go back to is read from its records', async () => {
-  const place = placeAt('records');
-  await rolledBack(place);
-  const { repositories, removed } = await retain([place], ['d*,age=1h']);
-  // By the statements alone it would be d2, which was rolled back from.
-  expect(reasons(repositories)).toEqual({ d2: 'expired', d3: 'shared', d4: 'rollback', latest: 'no rule' });
-  expect(removed!.flatMap(({ tags }) => tags)).toEqual(['d2']);
-  expect((await historyOf(place, 'latest')).map(({ reason }) => reason)).toEqual([
-    'published',
-    'published',
-    'published',
-    'rolled-back',
-  ]);
-});
-
-test('the history of a tag goes with it, all its pages, and a tag of that name begins anew', async () => {
-  const place = placeAt('histories');
-  const { client, repository } = place;
-  await rolledBack(place);
-  const [gone, kept] = ['d2', 'd4'].map((tag) => historyTag(tag, key.public));
-  await tagImage(place, (await pushImage(place, 'a full page')).digest, [`${gone}.1`]);
-  // Of the same tag, by another key.
-  await tagImage(place, (await pushImage(place, 'theirs')).digest, [historyTag('d2', stranger.public)]);
-  const [plan] = (await retain([place], ['d*,age=1h'], { confirm: async () => false })).repositories;
-  expect(plan!.images.map(({ histories }) => histories)).toEqual([[gone, `${gone}.1`]]);
-  await retain([place], ['d*,age=1h']);
-  const tags = await client.listTags(repository);
-  expect(tags!.filter((tag) => tag.startsWith(gone!))).toEqual([]);
-  expect(tags).toEqual(expect.arrayContaining([kept, historyTag('d2', stranger.public)]));
-  await moveAt(place, await pushImage(place, 'again'), 'd2', { reason: 'published', age: 0 });
-  expect((await historyOf(place, 'd2')).map(({ number }) => number)).toEqual([1]);
-});
-
-test('a history that was altered stops retention, that of a tag which goes does not', async () => {
-  const place = placeAt('altered');
-  const { client, repository } = place;
-  const [oldest, , newest] = await rolledBack(place);
-  const alter = async (tag: string, digest: Digest) => tagImage(place, digest, [historyTag(tag, key.public)]);
-  const page = (await client.getManifest(repository, historyTag('latest', key.public)))!;
-  // They pass off the history of a tag that stays, and an image that stays, as the pages of a tag that goes.
-  await alter('d2', page.digest);
-  await tagImage(place, oldest!.digest, [`${historyTag('d2', key.public)}.7`]);
-  await retain([place], ['d*,age=1h']);
-  expect(await isThere(place, newest!.digest)).toBe(false);
-  expect(await isThere(place, oldest!.digest)).toBe(true);
-  expect(await historyOf(place, 'latest')).toHaveLength(4);
-  await alter('latest', oldest!.digest);
-  await expect(retain([place], ['d*,age=1h'])).rejects.toMatchObject({ code: 'HISTORY_ALTERED' });
-  expect(await imageTags(place)).toEqual(['d3', 'd4', 'latest']);
-});
-
 test('an index goes with its images, but for those that anything else names', async () => {
   const place = placeAt('indexes');
   const both = await pushImage(place, 'both');
@@ -271,7 +101,7 @@ test('nothing that others write makes a kept image go', async () => {
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: [entry] }));
   await client.putManifest(repository, tagOf(gone!), index, indexType);
   // And they state, with a key of their own, that the kept one is old and another one new.
-  const theirs = { ...place, key: stranger };
+  const theirs = { ...place, key: fixture.stranger };
   await publishAt(theirs, entry, { tags: ['d1'], time: now - 900 * day });
   await publishAt(theirs, await pushImage(place, 'theirs'), { tags: ['d0'], time: now });
   const { repositories, removed } = await retain([place], ['d*,keep=1']);
@@ -317,7 +147,7 @@ test('what changes while the question is asked is not removed', async () => {
 test('an image that gets a tag while retention waits for its lock stays', async () => {
   const place = placeAt('waited');
   const [, second] = await nights(place, [1, 2]);
-  const lock = join(directory, 'state', 'locks', `publish-${hexOf(second!)}`);
+  const lock = join(fixture.directory, 'state', 'locks', `publish-${hexOf(second!)}`);
   const waits = Promise.withResolvers<void>();
   const step = (text: string) => text.startsWith('waiting') && waits.resolve();
   let removing: ReturnType<typeof retain> | undefined;
@@ -351,7 +181,7 @@ test('a registry without DELETE is told by name, and does not stop the others', 
 
 test('a repository that is not there, and one with a tag', async () => {
   await expect(retain([placeAt('none')], ['d*,keep=1'])).rejects.toMatchObject({ code: 'IMAGE_UNPUBLISHED' });
-  const tagged = { ...placeAt('plain'), name: `${server.host}/plain:d1` };
+  const tagged = { ...placeAt('plain'), name: `${fixture.server.host}/plain:d1` };
   await expect(retain([tagged], ['d*,keep=1'])).rejects.toMatchObject({ code: 'REFERENCE_INVALID' });
 });
 
