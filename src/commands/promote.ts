@@ -1,9 +1,8 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
+import { statementFlags, statementOptions } from '../cli/statement-flags.ts';
 import { askPassword } from '../cli/password.ts';
-import { defaultLife } from '../pipeline/publish/next-standings.ts';
 import { promote } from '../pipeline/publish/promote-image.ts';
-import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 
 export default class PromoteCommand extends MillinerCommand {
   static override summary = 'Give a published image another tag, also at another registry';
@@ -27,17 +26,7 @@ tag moves. Nothing is rebuilt, so the digest stays the same. Blobs that the repo
       helpValue: 'FILE',
       required: true,
     }),
-    'valid-days': Flags.integer({
-      summary: 'how long the statement of what the new tag names is valid',
-      default: defaultLife / 86_400,
-      min: 1,
-      max: 3650,
-    }),
-    'plain-http': Flags.boolean({ summary: 'the registries have no TLS', default: false }),
-    only: Flags.option({
-      options: layouts,
-      summary: 'one layout of signatures: .sig and .att tags, or sigstore bundles',
-    })(),
+    ...statementFlags,
   };
 
   async run(): Promise<object> {
@@ -49,9 +38,7 @@ tag moves. Nothing is rebuilt, so the digest stays the same. Blobs that the repo
         to: args.newReference,
         key: flags.key,
         password: () => askPassword(`Password of ${flags.key}`, { confirm: false, signal: context.signal }),
-        plainHttp: flags['plain-http'],
-        only: flags.only,
-        life: flags['valid-days'] * 86_400,
+        ...statementOptions(flags),
       });
       this.log(promoted.manifestDigest);
       return { ...promoted, seconds: (Date.now() - began) / 1000 };

@@ -1,10 +1,9 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
+import { statementFlags, statementOptions } from '../cli/statement-flags.ts';
 import { askPassword } from '../cli/password.ts';
 import { arches } from '../lib/host/arch.ts';
-import { defaultLife } from '../pipeline/publish/next-standings.ts';
 import { publish } from '../pipeline/publish/publish.ts';
-import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 
 export default class PublishCommand extends MillinerCommand {
   static override summary = 'Sign a booted image and publish it';
@@ -36,18 +35,7 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
       required: true,
     }),
     key: Flags.string({ summary: 'the private key', helpValue: 'FILE', required: true }),
-    'valid-days': Flags.integer({
-      summary: 'how long it is stated what the tags name; publish again before that is over',
-      default: defaultLife / 86_400,
-      min: 1,
-      max: 3650,
-    }),
-    'plain-http': Flags.boolean({ summary: 'the registries have no TLS', default: false }),
-    only: Flags.option({
-      options: layouts,
-      summary:
-        'one layout of signatures, for a registry that refuses the other: .sig and .att tags, or sigstore bundles',
-    })(),
+    ...statementFlags,
   };
 
   async run(): Promise<object> {
@@ -59,9 +47,7 @@ MILLINER_KEY_PASSWORD or the terminal, credentials from podman login or docker l
         to: flags.to,
         key: flags.key,
         password: () => askPassword(`Password of ${flags.key}`, { confirm: false, signal: context.signal }),
-        plainHttp: flags['plain-http'],
-        only: flags.only,
-        life: flags['valid-days'] * 86_400,
+        ...statementOptions(flags),
       });
       this.log(published.manifestDigest);
       return { ...published, seconds: (Date.now() - began) / 1000 };

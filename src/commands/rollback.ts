@@ -1,10 +1,9 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { digestFlag, reasonFlag } from '../cli/tag-flags.ts';
+import { statementFlags, statementOptions } from '../cli/statement-flags.ts';
 import { askPassword } from '../cli/password.ts';
-import { defaultLife } from '../pipeline/publish/next-standings.ts';
 import { rollback } from '../pipeline/publish/rollback-tag.ts';
-import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 
 export default class RollbackCommand extends MillinerCommand {
   static override summary = 'Move a tag back to an image that it had before';
@@ -23,17 +22,7 @@ moves the tag on; milliner unhold accepts the same lock again.`;
     key: Flags.string({ summary: 'private key of the publisher', helpValue: 'FILE', required: true }),
     to: Flags.string({ summary: 'image of milliner history to move to', helpValue: 'DIGEST' }),
     reason: Flags.string({ summary: 'text for the record', helpValue: 'TEXT' }),
-    'valid-days': Flags.integer({
-      summary: 'how long the statement of what the tag names is valid',
-      default: defaultLife / 86_400,
-      min: 1,
-      max: 3650,
-    }),
-    'plain-http': Flags.boolean({ summary: 'the registry has no TLS', default: false }),
-    only: Flags.option({
-      options: layouts,
-      summary: 'one layout of signatures: .sig and .att tags, or sigstore bundles',
-    })(),
+    ...statementFlags,
   };
 
   async run(): Promise<object> {
@@ -47,9 +36,7 @@ moves the tag on; milliner unhold accepts the same lock again.`;
         key: flags.key,
         password: () => askPassword(`Password of ${flags.key}`, { confirm: false, signal: options.signal }),
         note: reasonFlag(flags.reason),
-        plainHttp: flags['plain-http'],
-        only: flags.only,
-        life: flags['valid-days'] * 86_400,
+        ...statementOptions(flags),
       },
       options,
     );

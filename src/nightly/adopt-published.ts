@@ -10,7 +10,7 @@ import { imagesIn } from '../pipeline/publish/point-tag.ts';
 import type { RunOptions } from '../pipeline/state/context.ts';
 import { rememberLock, type MemberMemory, type SetMemory } from '../pipeline/state/set-memory.ts';
 import { newestPage } from '../pipeline/trust/tag-history.ts';
-import { fillReferences } from '../queue/release-references.ts';
+import { fillReferences } from '../stages/recipe/fill-references.ts';
 import { allReferences, indexReferences } from '../queue/release-tags.ts';
 import { platformOf, showPlatform } from '../stages/image/platform.ts';
 import type { TagMove } from '../stages/sign/tag-move.ts';

@@ -4,7 +4,7 @@ import { placesIn } from '../pipeline/publish/move-tags.ts';
 import { openTargets } from '../pipeline/publish/targets.ts';
 import type { RunOptions } from '../pipeline/state/context.ts';
 import { newestPage } from '../pipeline/trust/tag-history.ts';
-import { fillReferences } from '../queue/release-references.ts';
+import { fillReferences } from '../stages/recipe/fill-references.ts';
 import { allReferences } from '../queue/release-tags.ts';
 import type { PublicKey } from '../stages/sign/public-key.ts';
 import { heldBack } from '../stages/sign/tag-hold.ts';

@@ -7,7 +7,7 @@ import { planSet } from '../pipeline/night/plan-night.ts';
 import { defaultLife } from '../pipeline/publish/next-standings.ts';
 import { withSnapshots, type Context, type StateContext } from '../pipeline/state/context.ts';
 import { rememberedLock, type SetMemory } from '../pipeline/state/set-memory.ts';
-import { fillReferences } from '../queue/release-references.ts';
+import { fillReferences } from '../stages/recipe/fill-references.ts';
 import { decideWork, isPublished, type Clock, type NightWork } from '../stages/night/night-work.ts';
 import type { ImagePlan } from '../stages/night/planned-image.ts';
 import type { LoadedSet } from '../stages/recipe/load-set.ts';

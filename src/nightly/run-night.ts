@@ -11,7 +11,7 @@ import { withState, type RunOptions, type StateContext } from '../pipeline/state
 import { readSetMemory, writeSetMemory, type SetMemory } from '../pipeline/state/set-memory.ts';
 import { requirePemKey } from '../pipeline/trust/signer-key.ts';
 import { withConnection, type Connection } from '../queue/connection.ts';
-import { loadSet, type LoadedSet } from '../stages/recipe/load-set.ts';
+import { loadSet, readSet, type LoadedSet } from '../stages/recipe/load-set.ts';
 import type { NightReport } from '../stages/report/night-report.ts';
 import type { PublicKey } from '../stages/sign/public-key.ts';
 import { findHold, type HoldOfTag } from './held-tags.ts';
@@ -48,7 +48,7 @@ export interface Night {
  * recipes are in the report.
  */
 export async function runNight(options: RunOptions, request: NightRequest): Promise<Night> {
-  const { set } = await loadSet(request.set);
+  const { set } = await readSet(request.set);
   return inTurn(options, set.name, request.wait, async (connection) => {
     // While this one waited, another night may have ended, and the recipes may have been edited.
     const loaded = await loadSet(request.set);

@@ -24,7 +24,7 @@ const nightSchema = z.strictObject({
   /** Absent: it runs once. */
   cron: cronPattern.optional(),
 });
-export type Night = z.infer<typeof nightSchema>;
+export type NightClaim = z.infer<typeof nightSchema>;
 
 const nightEndSchema = z.strictObject({
   /** Digest of the claim that the night was started for. */
@@ -47,14 +47,14 @@ export const nightClaims = {
 const nightJobSchema = z.strictObject({ night: sealedSchema });
 
 /** What a job or a schedule asks for. Throws QUEUE_FORGED, MACHINE_UNKNOWN, RELEASE_FAILED. */
-export async function openNight(machines: Machines, data: unknown): Promise<Opened<Night>> {
+export async function openNight(machines: Machines, data: unknown): Promise<Opened<NightClaim>> {
   const parsed = nightJobSchema.safeParse(data);
   if (!parsed.success) throw forged(nightClaims.night, 'it is malformed');
   return machines.open(nightClaims.night, parsed.data.night);
 }
 
 /** The night that a job or a schedule is about, to be shown: its seal is not verified. Undefined if it has none. */
-export function peekNight(data: unknown): Night | undefined {
+export function peekNight(data: unknown): NightClaim | undefined {
   try {
     return peek(nightClaims.night, (data as { night?: unknown } | undefined)?.night).body;
   } catch (error) {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { MillinerError } from '../lib/errors/error.ts';
 import type { Digest } from '../lib/oci/digest.ts';
 import type { NightStarts } from '../pipeline/state/night-starts.ts';
-import type { Night } from './night-claims.ts';
+import type { NightClaim } from './night-claims.ts';
 import { beginNight, nextTime, settleNight } from './night-due.ts';
 
 const minute = 60_000;
@@ -12,17 +12,17 @@ const day = 24 * 60 * minute;
 const sealed = Date.UTC(2026, 10, 1, 12);
 const firstNight = Date.UTC(2026, 10, 2, 2, 30);
 const claim: Digest = `sha256:${'a'.repeat(64)}`;
-const once: Night = {
+const once: NightClaim = {
   version: 1,
   at: sealed,
   set: 'fedora',
   path: '/srv/milliner.yaml',
   plainHttp: false,
 };
-const daily: Night = { ...once, cron: '30 2 * * *' };
+const daily: NightClaim = { ...once, cron: '30 2 * * *' };
 const none: NightStarts = { version: 1, once: [] };
 
-const begin = (before: NightStarts, now: number, night: Night = daily, digest = claim) =>
+const begin = (before: NightStarts, now: number, night: NightClaim = daily, digest = claim) =>
   beginNight(before, { night, claim: digest, now, run: randomUUID() });
 
 /** The record after a start, and after its end if there is one. */
@@ -30,7 +30,7 @@ function started(
   before: NightStarts,
   now: number,
   end?: 'open' | 'ended',
-  night: Night = daily,
+  night: NightClaim = daily,
 ): NightStarts {
   const { after, result } = begin(before, now, night);
   if (!('start' in result)) throw new Error('it has not started');

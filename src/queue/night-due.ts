@@ -3,7 +3,7 @@ import { defaultRepeatStrategy } from 'bullmq';
 import { MillinerError } from '../lib/errors/error.ts';
 import type { Digest } from '../lib/oci/digest.ts';
 import type { NightStart, NightStarts } from '../pipeline/state/night-starts.ts';
-import type { Night } from './night-claims.ts';
+import type { NightClaim } from './night-claims.ts';
 
 /** Milliseconds. The clocks of two machines may differ: a job that one of them finds due is early for the other. */
 const maxClockDifference = 5 * 60_000;
@@ -22,7 +22,7 @@ export function nextTime(cron: string, after: number): number | undefined {
 }
 
 export interface Asked {
-  night: Night;
+  night: NightClaim;
   claim: Digest;
   /** Milliseconds since 1970. */
   now: number;

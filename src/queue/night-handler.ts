@@ -10,13 +10,20 @@ import type { Digest } from '../lib/oci/digest.ts';
 import { changeStarts } from '../pipeline/state/night-starts.ts';
 import { postpone, type Handler } from './consumer.ts';
 import type { Log } from './log.ts';
-import { nightClaims, nightQueue, openNight, peekNight, type Night, type NightEnd } from './night-claims.ts';
+import {
+  nightClaims,
+  nightQueue,
+  openNight,
+  peekNight,
+  type NightClaim,
+  type NightEnd,
+} from './night-claims.ts';
 import { beginNight, settleNight } from './night-due.ts';
 import type { Queues } from './queues.ts';
-import { runNight, type NightRun } from './night-process.ts';
+import { runNightProcess, type NightProcess } from './night-process.ts';
 import type { Sealed } from './sealed.ts';
 
-export interface NightOptions extends Omit<NightRun, 'onLine'> {
+export interface NightOptions extends Omit<NightProcess, 'onLine'> {
   /** Whether workers of other machines may have the set. */
   shared: boolean;
   log: Log;
@@ -69,7 +76,7 @@ export class NightHandler {
   }
 
   /** Throws SET_NOT_FOUND once no machine has had the file for too long, PLACE_UNSAFE. */
-  async #isHere(job: Job, { set, path }: Night, say: (text: string) => void): Promise<boolean> {
+  async #isHere(job: Job, { set, path }: NightClaim, say: (text: string) => void): Promise<boolean> {
     requireSafePath(path);
     if (existsSync(path)) {
       this.#missing.delete(job.id!);
@@ -88,7 +95,7 @@ export class NightHandler {
   }
 
   /** Whether another night of the set runs already. Of two that begin at once the first goes on. */
-  async #isOvertaken(job: Job, { set }: Night): Promise<boolean> {
+  async #isOvertaken(job: Job, { set }: NightClaim): Promise<boolean> {
     const rank = ({ processedOn = 0, id = '' }: Job) => `${String(processedOn).padStart(15, '0')} ${id}`;
     const active = await this.#queues.get(nightQueue).getActive();
     // It may have ended in the meantime.
@@ -100,7 +107,7 @@ export class NightHandler {
     job: Job,
     token: string,
     signal: AbortSignal,
-    { night, digest, say }: { night: Night; digest: Digest; say: (text: string) => void },
+    { night, digest, say }: { night: NightClaim; digest: Digest; say: (text: string) => void },
   ): Promise<Sealed> {
     const { state } = this.#options;
     const run = randomUUID();
@@ -113,7 +120,7 @@ export class NightHandler {
     say(`begins on ${hostname()}`);
     try {
       const onLine = (line: string) => void this.#append(job, line).catch(this.#options.onError);
-      const { exitCode, answer } = await runNight(night, { ...this.#options, onLine }, signal);
+      const { exitCode, answer } = await runNightProcess(night, { ...this.#options, onLine }, signal);
       say(`ended with exit code ${exitCode}`);
       const end = this.#seal({ night: digest, started, exitCode, answer });
       await settle('ended');

@@ -12,9 +12,9 @@ import { LineSplitter } from '../lib/host/lines.ts';
 import { removeDeadWorkspaces } from '../pipeline/state/workspace.ts';
 import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
 import { readFailure } from './job.ts';
-import type { Night } from './night-claims.ts';
+import type { NightClaim } from './night-claims.ts';
 
-export interface NightRun {
+export interface NightProcess {
   state: string;
   storage: Storage;
   allowHostRoot: boolean | undefined;
@@ -38,7 +38,11 @@ const maxStderrLines = 20;
 const answerSchema = z.record(z.string(), z.unknown());
 
 /** Throws the error that the night ended with; INTERRUPTED after `signal`; WORKER_DIED without an answer. */
-export async function runNight(night: Night, run: NightRun, signal: AbortSignal): Promise<NightAnswer> {
+export async function runNightProcess(
+  night: NightClaim,
+  run: NightProcess,
+  signal: AbortSignal,
+): Promise<NightAnswer> {
   signal.throwIfAborted();
   const child = startCommand(run.program ?? commandLine, argsOf(night, run));
   const stop = () => void terminate(child);
@@ -69,7 +73,7 @@ export async function runNight(night: Night, run: NightRun, signal: AbortSignal)
   }
 }
 
-function argsOf({ path, plainHttp }: Night, { state, storage, allowHostRoot }: NightRun): string[] {
+function argsOf({ path, plainHttp }: NightClaim, { state, storage, allowHostRoot }: NightProcess): string[] {
   const args = ['nightly', path, '--state', state, '--storage', storage, '--json'];
   if (allowHostRoot) args.push('--allow-host-root');
   if (plainHttp) args.push('--plain-http');

@@ -1,38 +1,8 @@
-/** The references that a release is published as: templates of the command line or the recipe, filled in. */
+/** Refuses references of releases that would replace each other. */
 import { MillinerError } from '../lib/errors/error.ts';
-import { fillTemplate } from '../lib/host/template.ts';
 import { parseReference, showReference } from '../lib/registry/reference.ts';
-import type { Recipe } from '../stages/recipe/schema.ts';
 import type { Release } from './claims.ts';
 import { indexReferences, referencesOf } from './release-tags.ts';
-
-/** Fills in the templates of the command line, or else the repositories and tags of the recipe. */
-export function fillReferences(recipe: Recipe, path: string, given: readonly string[]): string[] {
-  const { publish } = recipe;
-  const own = publish?.to.flatMap((place) => publish.tags.map((tag) => `${place}:${tag}`)) ?? [];
-  const templates = given.length > 0 ? given : own;
-  if (templates.length === 0) {
-    throw new MillinerError('USAGE', `${path} does not say where to publish the image`, {
-      hint: 'Give --to HOST/REPOSITORY:TAG, or publish: {to, tags} in the recipe.',
-    });
-  }
-  const values = {
-    name: recipe.name,
-    release: recipe.release ?? '',
-    date: new Date().toISOString().slice(0, 10).replaceAll('-', ''),
-    arch: '{{arch}}',
-  };
-  return templates.map((text) => {
-    try {
-      return fillTemplate(text, values);
-    } catch (cause) {
-      throw new MillinerError('REFERENCE_INVALID', `${text}: ${(cause as Error).message.split('\n')[0]}`, {
-        cause,
-        hint: 'Use {{name}}, {{release}}, {{date}} and {{arch}} alone.',
-      });
-    }
-  });
-}
 
 /** Refuses a tag that would name both an image and the index of all architectures. */
 export function refuseTwofold(recipe: string, release: Parameters<typeof indexReferences>[0]): void {

@@ -4,7 +4,7 @@ import { MillinerError } from '../lib/errors/error.ts';
 import { cronPattern } from '../stages/recipe/set-schema.ts';
 import { loadSet } from '../stages/recipe/load-set.ts';
 import { retention } from './job.ts';
-import { nightClaims, nightQueue, openNight, peekNight, type Night } from './night-claims.ts';
+import { nightClaims, nightQueue, openNight, peekNight, type NightClaim } from './night-claims.ts';
 import { nextTime } from './night-due.ts';
 import { keys, type Queues } from './queues.ts';
 import { forged } from './sealed.ts';
@@ -42,7 +42,7 @@ export async function addSchedule(
       pattern === undefined ? 'has no schedule' : `has the schedule ${pattern}, which no day matches`;
     throw new MillinerError('SCHEDULE_MISSING', `${path} ${what}`, { details: { path } });
   }
-  const night: Night = { version: 1, at: Date.now(), set: set.name, path, plainHttp, cron: pattern };
+  const night: NightClaim = { version: 1, at: Date.now(), set: set.name, path, plainHttp, cron: pattern };
   const data = { night: await queues.machines.seal(nightClaims.night, night) };
   await queues.redis.sadd(keys.queues, nightQueue);
   const template = { name: nightQueue, data, opts: nightOptions };
@@ -92,7 +92,7 @@ export async function runSchedule(queues: Queues, set: string): Promise<string> 
   const { body } = await openNight(queues.machines, scheduler.template?.data);
   if (body.set !== set) throw forged(nightClaims.night, `it is about ${body.set}`);
   const { path, plainHttp } = body;
-  const night: Night = { version: 1, at: Date.now(), set, path, plainHttp };
+  const night: NightClaim = { version: 1, at: Date.now(), set, path, plainHttp };
   const data = { night: await queues.machines.seal(nightClaims.night, night) };
   const job = await queue.add(nightQueue, data, { ...nightOptions, jobId: `${set}.${night.at}` });
   return job.id!;

@@ -14,7 +14,8 @@ import { readCandidates, type Candidate } from './candidates.ts';
 import { claims, peekRequest, type Release } from './claims.ts';
 import { retention, releaseQueue } from './job.ts';
 import { keys, type Queues } from './queues.ts';
-import { fillReferences, refuseShared, refuseTwofold } from './release-references.ts';
+import { refuseShared, refuseTwofold } from './release-references.ts';
+import { fillReferences } from '../stages/recipe/fill-references.ts';
 import { forged } from './sealed.ts';
 
 /** BullMQ's numbers: lower goes first. */

@@ -38,7 +38,7 @@ export async function lock(
   update?: readonly string[],
 ): Promise<MadeLock & { path: string }> {
   const chain = await loadChain(recipe);
-  refuseUnknown(context, chain);
+  refuseUnknownRepositories(context, chain);
   return context.content.lease(async () => {
     const base = await lockBases(context, chain.slice(0, -1));
     const loaded = chain.at(-1)!;
@@ -53,11 +53,14 @@ export async function lock(
 }
 
 /** A mistyped name would silently allow nothing. */
-function refuseUnknown({ allowOlder = [] }: Context, chain: readonly LoadedRecipe[]): void {
+export function refuseUnknownRepositories(
+  { allowOlder = [] }: Pick<Context, 'allowOlder'>,
+  chain: readonly LoadedRecipe[],
+): void {
   const known = chain.flatMap(({ recipe }) => recipe.repos.map(({ name }) => name));
   const unknown = allowOlder.find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  throw new MillinerError('USAGE', `--allow-older ${unknown}: the recipe has no such repository`, {
+  throw new MillinerError('USAGE', `--allow-older ${unknown}: there is no such repository`, {
     hint: `Choose one of ${[...new Set(known)].join(', ')}.`,
   });
 }

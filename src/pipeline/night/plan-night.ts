@@ -7,6 +7,7 @@ import { inParallel } from '../../lib/host/parallel.ts';
 import { planImages } from '../../stages/night/plan-images.ts';
 import type { Finding, ImagePlan } from '../../stages/night/planned-image.ts';
 import { loadSet, type LoadedSet, type SetMember } from '../../stages/recipe/load-set.ts';
+import { refuseUnknownRepositories } from '../lock/lock.ts';
 import { withSharing } from '../lock/shared-solving.ts';
 import type { StateContext } from '../state/context.ts';
 import { AdvisoryIndex } from './advisory-index.ts';
@@ -39,6 +40,10 @@ export async function planNight(context: StateContext, given?: string): Promise<
 /** With a context that is shared. */
 export async function planSet(context: StateContext, loaded: LoadedSet): Promise<PlannedNight> {
   const { set, members } = loaded;
+  refuseUnknownRepositories(
+    context,
+    members.flatMap(({ chain }) => chain),
+  );
   const locks = await readLocks(members);
   const packages = [...locks.values()]
     .flatMap(({ lock }) => Object.values(lock?.arches ?? {}))

@@ -4,6 +4,8 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { isBeneath, rootOf } from '../../lib/host/beneath.ts';
+import { parseReference, showReference } from '../../lib/registry/reference.ts';
+import { fillReferences } from './fill-references.ts';
 import { RecipeReader, type LoadedRecipe } from './load.ts';
 import { setSchema, type Publish, type ReleaseSet, type UpdatePolicy } from './set-schema.ts';
 import { readYaml } from './yaml.ts';
@@ -30,11 +32,16 @@ export interface LoadedSet {
 
 const fileName = 'milliner.yaml';
 
-/** Takes a path; without one ./milliner.yaml or ./recipes/milliner.yaml. Throws SET_NOT_FOUND, SET_INVALID, and as loadChain. */
-export async function loadSet(given?: string): Promise<LoadedSet> {
+/** The set alone. Takes a path; without one ./milliner.yaml or ./recipes/milliner.yaml. Throws SET_NOT_FOUND, SET_INVALID. */
+export async function readSet(given?: string): Promise<Pick<LoadedSet, 'set' | 'path'>> {
   const path = locateSet(given);
   const schema = setSchema.superRefine((read, faults) => checkPlaces(path, read, faults));
-  const set = await readYaml(path, schema, { invalid: 'SET_INVALID', missing: 'SET_NOT_FOUND' });
+  return { path, set: await readYaml(path, schema, { invalid: 'SET_INVALID', missing: 'SET_NOT_FOUND' }) };
+}
+
+/** Throws as readSet, and what loading recipes throws. */
+export async function loadSet(given?: string): Promise<LoadedSet> {
+  const { path, set } = await readSet(given);
   const reader = new RecipeReader();
   const members: SetMember[] = [];
   for (const [index, { recipe, ...own }] of set.recipes.entries()) {
@@ -116,25 +123,39 @@ function checkBetween(path: string, members: readonly SetMember[]): void {
   }
 }
 
-/** Two images under one tag would replace each other every night. */
+/**
+ * Two images under one tag would replace each other every night. A reference that is none is the fault of its recipe
+ * alone, and found when that is released.
+ */
 function checkTargets(path: string, members: readonly SetMember[]): void {
   const taken = new Map<string, string>();
   for (const { loaded, publish } of members) {
     const { name } = loaded.recipe;
-    for (const to of publish?.to ?? []) {
-      for (const tag of publish!.tags) {
-        const reference = `${to}:${tag}`.replaceAll(/\{\{\s*name\s*\}\}/g, name);
-        const other = taken.get(reference);
-        if (other !== undefined)
-          throw invalid(
-            path,
-            `publish: ${other} and ${name} have one tag: ${reference}`,
-            'Put {{name}} into it.',
-          );
-        taken.set(reference, name);
-      }
+    for (const reference of targetsOf(loaded, publish)) {
+      const other = taken.get(reference);
+      if (other !== undefined)
+        throw invalid(
+          path,
+          `publish: ${other} and ${name} have one tag: ${reference}`,
+          'Put {{name}} into it.',
+        );
+      taken.set(reference, name);
     }
   }
+}
+
+function targetsOf({ recipe, path }: LoadedRecipe, publish: Publish | undefined): Set<string> {
+  const templates = publish?.to.flatMap((to) => publish.tags.map((tag) => `${to}:${tag}`)) ?? [];
+  const references = templates.flatMap((template) => {
+    try {
+      const [filled = ''] = fillReferences(recipe, path, [template]);
+      return [showReference(parseReference(filled.replaceAll('{{arch}}', 'arch')))];
+    } catch (error) {
+      if (!(error instanceof MillinerError)) throw error;
+      return [];
+    }
+  });
+  return new Set(references);
 }
 
 function invalid(path: string, reason: string, hint?: string): MillinerError {

@@ -1,6 +1,6 @@
 /** Lines about one image that several formats have. */
 import type { ImageReport } from './night-report.ts';
-import type { Reason } from './reason.ts';
+import type { Reason } from '../night/planned-image.ts';
 
 export function reasonLine(reason: Reason): string {
   if (reason.kind === 'base') return `its base ${reason.base} changed`;

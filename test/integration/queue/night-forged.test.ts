@@ -1,6 +1,6 @@
 /** What a client that can write to the Redis may try with nights: none is started that its sealed schedule does not say. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { nightClaims, nightQueue, type Night } from '../../../src/queue/night-claims.ts';
+import { nightClaims, nightQueue, type NightClaim } from '../../../src/queue/night-claims.ts';
 import { listSchedules } from '../../../src/queue/schedule-status.ts';
 import { runSchedule } from '../../../src/queue/schedules.ts';
 import { Machines, type Sealed } from '../../../src/queue/sealed.ts';
@@ -21,9 +21,9 @@ async function outcomeOf(data: unknown): Promise<string> {
   const job = await nights.queue.add(nightQueue, data, { jobId: `forged-${++number}` });
   return nights.outcome(job.id!);
 }
-const honest = (set: string, change: Partial<Night> = {}) =>
+const honest = (set: string, change: Partial<NightClaim> = {}) =>
   nights.queues.machines.seal(nightClaims.night, nightOf(set, change));
-const nightOf = (set: string, change: Partial<Night> = {}): Night => ({
+const nightOf = (set: string, change: Partial<NightClaim> = {}): NightClaim => ({
   version: 1,
   at: Date.now(),
   set,
@@ -32,7 +32,10 @@ const nightOf = (set: string, change: Partial<Night> = {}): Night => ({
   ...change,
 });
 const withPath = ({ payload, ...rest }: Sealed): Sealed => {
-  const body = { ...(JSON.parse(Buffer.from(payload, 'base64').toString()) as Night), path: '/etc/x.yaml' };
+  const body = {
+    ...(JSON.parse(Buffer.from(payload, 'base64').toString()) as NightClaim),
+    path: '/etc/x.yaml',
+  };
   return { ...rest, payload: Buffer.from(JSON.stringify(body)).toString('base64') };
 };
 

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MillinerError } from '../../../src/lib/errors/error.ts';
 import { startCommand } from '../../../src/lib/host/exec.ts';
-import type { Night } from '../../../src/queue/night-claims.ts';
-import { runNight } from '../../../src/queue/night-process.ts';
+import type { NightClaim } from '../../../src/queue/night-claims.ts';
+import { runNightProcess } from '../../../src/queue/night-process.ts';
 import { checkout, cli, Desk } from '../../helpers/milliner.ts';
 import { tinyPackages } from '../../helpers/tiny/tiny.ts';
 
@@ -24,9 +24,9 @@ const program = join(checkout, 'test/helpers/night-dry-run.ts');
 async function run(set: string, content: object, signal = stop.signal) {
   const path = desk.path('recipes', `${set}.yaml`);
   await writeFile(path, JSON.stringify(content));
-  const night: Night = { version: 1, at: Date.now(), set, path, plainHttp: false };
+  const night: NightClaim = { version: 1, at: Date.now(), set, path, plainHttp: false };
   const options = { state: desk.state, storage: 'overlay' as const, allowHostRoot: undefined, program };
-  return runNight(night, { ...options, onLine: (line) => lines.push(line) }, signal);
+  return runNightProcess(night, { ...options, onLine: (line) => lines.push(line) }, signal);
 }
 
 test('its answer and its lines', async () => {
