@@ -9,11 +9,12 @@ import { openTargets, type Target } from '../pipeline/publish/targets.ts';
 import { imagesIn } from '../pipeline/publish/point-tag.ts';
 import type { RunOptions } from '../pipeline/state/context.ts';
 import { rememberLock, type MemberMemory, type SetMemory } from '../pipeline/state/set-memory.ts';
+import { layouts } from '../pipeline/trust/fetch-signatures.ts';
+import { statedOf } from '../pipeline/trust/standings.ts';
 import { newestPage } from '../pipeline/trust/tag-history.ts';
 import { fillReferences } from '../stages/recipe/fill-references.ts';
 import { allReferences, indexReferences } from '../queue/release-tags.ts';
 import { platformOf, showPlatform } from '../stages/image/platform.ts';
-import type { TagMove } from '../stages/sign/tag-move.ts';
 import type { PublicKey } from '../stages/sign/public-key.ts';
 import type { NightRecipe } from './night-members.ts';
 
@@ -64,8 +65,8 @@ async function publishedOf(
       const wants = { lock: lockBefore!.digest, content, arches: indexes.has(reference) ? arches : [] };
       const found = await imageOf(run, key, place, { tag, reference }, wants);
       if (!found) return undefined;
-      digest = found.to;
-      stated = Math.min(stated, found.time);
+      digest = found.digest;
+      stated = Math.min(stated, found.issued);
     }
   }
   return digest && { lock: lockBefore!.digest, digest, content, target, stated };
@@ -78,20 +79,25 @@ interface Wanted {
   arches: readonly string[];
 }
 
-/** The newest record of the tag, if the tag names its image, and it is of this lock and content. */
+/** The image of the tag, if its newest record is of this lock and content, and what the key states of the tag. */
 async function imageOf(
   { state, progress }: RunOptions,
   key: PublicKey,
   { client, repository }: Target,
   { tag, reference }: Target['tags'][number],
   { lock, content, arches }: Wanted,
-): Promise<TagMove | undefined> {
-  const warn = (sentence: string) => progress.warn(sentence);
-  const latest = (await newestPage({ client, repository, tag, reference }, { key, state, warn }))?.latest;
+): Promise<{ digest: Digest; issued: number } | undefined> {
+  const options = { key, state, warn: (sentence: string) => progress.warn(sentence) };
+  const latest = (await newestPage({ client, repository, tag, reference }, options))?.latest;
   if (latest?.lock !== lock || latest.content !== content) return undefined;
   const manifest = await client.findManifest(repository, tag);
   if (manifest?.digest !== latest.to) return undefined;
   const there = imagesIn(manifest).map(({ platform }) => showPlatform(platform));
   const wanted = arches.map((arch) => showPlatform({ os: 'linux', ...platformOf(arch) }));
-  return there.toSorted().join(' ') === wanted.toSorted().join(' ') ? latest : undefined;
+  if (there.toSorted().join(' ') !== wanted.toSorted().join(' ')) return undefined;
+  const { digest } = manifest;
+  const issued = (await statedOf({ client, repository, digest }, layouts, options)).standings.get(
+    reference,
+  )?.issued;
+  return issued === undefined ? undefined : { digest, issued };
 }

@@ -9,6 +9,7 @@ import type { Failure } from '../lib/errors/wire.ts';
 import { sendReports } from '../pipeline/report/send-reports.ts';
 import { withState, type RunOptions, type StateContext } from '../pipeline/state/context.ts';
 import { readSetMemory, writeSetMemory, type SetMemory } from '../pipeline/state/set-memory.ts';
+import { withStateLock } from '../pipeline/state/state-lock.ts';
 import { requirePemKey } from '../pipeline/trust/signer-key.ts';
 import { withConnection, type Connection } from '../queue/connection.ts';
 import { loadSet, readSet, type LoadedSet } from '../stages/recipe/load-set.ts';
@@ -68,7 +69,10 @@ async function nightOf(options: RunOptions, loaded: LoadedSet, run: NightRun): P
   const started = new Date().toISOString();
   const known = await readSetMemory(options.state, name);
   const preparation = { ...run, known, key: run.publicKey };
-  const prepared = await withState(options, (context) => prepareNight(context, loaded, preparation));
+  // Another set may have some of the recipes: their locks are made by one night after another.
+  const prepared = await withStateLock(options, 'night-locks', () =>
+    withState(options, (context) => prepareNight(context, loaded, preparation)),
+  );
   const memory = memoryAfter(prepared);
   if (!isDeepStrictEqual(memory, known)) await writeSetMemory(options.state, name, memory);
   if (isIdle(prepared)) return idleNight(name, started, prepared);

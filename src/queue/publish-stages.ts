@@ -82,8 +82,8 @@ export async function publish(
   for (const built of job.images)
     archImages.push({ arch: built.arch, image: await storedImage(context, job, built) });
   const tagged = await taggedManifests(context, job, archImages);
-  // A hold or a rollback can have come after the images were signed.
-  await requireMovable(context, key, tagged);
+  // A hold, a rollback or a promotion can have come after the images were signed.
+  await requireMovable(context, key, tagged, { isRecorded: true });
   for (const { moved, targets, images } of tagged) {
     if (images.length > 1) await writeIndexRecord(context.state, { digest: moved.digest, images });
     const options = { acquireLease, images, unlessHeldBy: key };

@@ -39,14 +39,15 @@ export async function taggedManifests(
   return tagged.filter(({ targets }) => targets.length > 0);
 }
 
-/** One held tag stops all: a release moves its tags together. Throws TAG_HELD, HISTORY_ALTERED. */
+/** One held tag stops all: a release moves its tags together. Throws as requireTagsMovable. */
 export async function requireMovable(
   context: Context,
   key: PublicKey,
   tagged: readonly TaggedManifest[],
+  options?: { isRecorded: boolean },
 ): Promise<void> {
   for (const { moved, targets } of tagged)
-    for (const target of targets) await requireTagsMovable(context, target, key, moved);
+    for (const target of targets) await requireTagsMovable(context, target, key, moved, options);
 }
 
 /** Fetches manifest and configuration. Layers are fetched when a registry lacks them. */

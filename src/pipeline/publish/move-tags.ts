@@ -32,12 +32,16 @@ export interface MovedManifest {
   lock?: Digest | undefined;
 }
 
-/** Checks that no tag is held back from this image. Throws TAG_HELD, HISTORY_ALTERED. */
+/**
+ * Checks that no tag is held back from this image, and, where its move is recorded already, that nobody has promoted
+ * another image since. Throws TAG_HELD, RELEASE_SUPERSEDED, HISTORY_ALTERED.
+ */
 export async function requireTagsMovable(
   run: Run,
   target: Target,
   key: PublicKey,
   image: Candidate,
+  { isRecorded = false } = {},
 ): Promise<void> {
   const options = { ...optionsOf(run), key };
   for (const place of placesIn(target)) {
@@ -46,12 +50,20 @@ export async function requireTagsMovable(
     if (newest?.latest.to === image.digest) continue;
     try {
       requireMovable(place.reference, newest?.latest, image, nowSeconds());
+      if (isRecorded && newest?.latest.reason === 'promoted') throw superseded(newest.latest);
     } catch (error) {
       // An account that may push could otherwise cut the hold off again.
       if (newest) await rememberNewest(place, options, newest.latest);
       throw error;
     }
   }
+}
+
+function superseded({ reference, to, time }: RecordedMove): MillinerError {
+  const message = `${to} was promoted to ${reference} after this release had recorded its move`;
+  return new MillinerError('RELEASE_SUPERSEDED', message, {
+    details: { reference, digest: to, moved: new Date(time * 1000).toISOString() },
+  });
 }
 
 /** For each tag of the target: a record, unless `decide` wants none. Throws what appendMove throws. */
@@ -86,7 +98,8 @@ export async function moveAllTags(
   targets: readonly Target[],
   { acquireLease = unlimitedLease, images = [moved.digest], unlessHeldBy: key }: MoveOptions = {},
 ): Promise<string[]> {
-  const requireMovableAt = async (target: Target) => key && requireTagsMovable(run, target, key, moved);
+  const requireMovableAt = async (target: Target) =>
+    key && requireTagsMovable(run, target, key, moved, { isRecorded: true });
   for (const target of targets) await moveTags(run, moved, target, acquireLease, requireMovableAt);
   const references = targets.flatMap(({ tags }) => tags.map(({ reference }) => reference));
   for (const digest of images) await addPublication(run.state, digest, references);

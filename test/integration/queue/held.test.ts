@@ -109,6 +109,21 @@ test('rolled back from the same lock after it was signed: the release does not b
   expect(await reasons(to)).toEqual(['rolled-back', 'published', 'published']);
 });
 
+test('another image was promoted to the tag after it was signed: the release does not replace it', async () => {
+  const { desk } = workshop.bench;
+  const to = `${proxy.host}/held/bow:1`;
+  const other = `${proxy.host}/held/bow:other`;
+  const recipes = [
+    await desk.tiny('bow', ['tiny-base'], runsToItsEnd),
+    await desk.tiny('bow-again', ['tiny-base', 'tiny-app'], runsToItsEnd),
+  ];
+  await workshop.json(workshop.releasing([recipes[0]!], other), placeOf('bow'));
+  const [release] = await workshop.queue([recipes[1]!], to, placeOf('bow'));
+  await workThrough('bow', () => workshop.json(signing('promote', other, to)));
+  expect(await failure('bow', release!)).toMatchObject({ code: 'RELEASE_SUPERSEDED' });
+  expect(await headOf('bow')).toBe(await headOf('bow', 'other'));
+});
+
 test('held before the release: it fails when it signs', async () => {
   const { desk } = workshop.bench;
   const to = `${proxy.host}/held/cap:1`;

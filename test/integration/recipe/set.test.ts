@@ -149,6 +149,15 @@ test('two images under one tag are refused, and told apart by their names', asyn
   await recipe('other');
   await write({ recipes: ['base', 'other'], publish: { to: ['registry.example/all'], tags: ['latest'] } });
   expect(await failure()).toMatchObject({ code: 'SET_INVALID', hint: 'Put {{name}} into it.' });
+  await recipe('written');
+  const publish = { to: ['registry.example/{{name}}'], tags: ['latest'] };
+  await write({
+    recipes: [
+      { recipe: 'base', publish },
+      { recipe: 'written', publish: { ...publish, to: ['registry.example/base'] } },
+    ],
+  });
+  expect(await failure()).toMatchObject({ code: 'SET_INVALID' });
   await write({
     recipes: ['base', 'other'],
     publish: { to: ['registry.example/{{ name }}'], tags: ['latest'] },
