@@ -33,8 +33,8 @@ export interface MovedManifest {
 }
 
 /**
- * Checks that no tag is held back from this image, and, where its move is recorded already, that nobody has promoted
- * another image since. Throws TAG_HELD, RELEASE_SUPERSEDED, HISTORY_ALTERED.
+ * Checks that no tag is held back from this image, and, where its move is recorded already, that no other image
+ * was promoted to the tag since. Throws TAG_HELD, RELEASE_SUPERSEDED, HISTORY_ALTERED.
  */
 export async function requireTagsMovable(
   run: Run,

@@ -72,8 +72,8 @@ async function retainedDigests(
 ): Promise<Set<Digest>> {
   const going = new Set(removed.map(({ digest }) => digest));
   const staying = images.filter(({ digest }) => !going.has(digest));
-  const named = staying.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]);
-  const retained = new Set([...named, ...rollback]);
+  const tagged = staying.flatMap(({ digest, children }) => [digest, ...children.map((one) => one.digest)]);
+  const retained = new Set([...tagged, ...rollback]);
   const own = new Set(removed.flatMap(({ attachments, histories }) => [...attachments, ...histories]));
   const others = derived.filter((tag) => !own.has(tag));
   await inParallel(others, parallelRequests, signal, async (tag, within) => {
