@@ -21,6 +21,7 @@ export const exitCodes = {
   queue: 17,
   release: 18,
   otherReference: 19,
+  github: 20,
   interrupted: 130,
 } as const;
 

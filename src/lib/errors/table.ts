@@ -5,6 +5,7 @@
 import type { ExitKind } from './exit-codes.ts';
 import { boot, install, reproducibility } from './table/build.ts';
 import { input, internal, interrupted, usage } from './table/command.ts';
+import { github } from './table/github.ts';
 import { host, storage } from './table/host.ts';
 import { repository, solve, trust } from './table/packages.ts';
 import { queue, release } from './table/queue.ts';
@@ -31,6 +32,7 @@ const byKind = {
   queue,
   release,
   otherReference,
+  github,
   interrupted,
 } satisfies Record<ExitKind, Rows>;
 
