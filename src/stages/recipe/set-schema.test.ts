@@ -49,6 +49,12 @@ test.each([
   { recipes: [] },
   { recipes: [{ recipe: 'base', key: 'x' }] },
   { arches: ['z80'] },
+  { github: {} },
+  { github: { repository: 'hats' } },
+  { github: { repository: 'a/b/c' } },
+  { github: { repository: 'a/b', url: 'https://user:word@example.com' } },
+  { github: { repository: 'a/b', labels: ['a,b'] } },
+  { github: { repository: 'a/b', automerge: true } },
   { nonsense: true },
 ])('%j is refused', (fields) => {
   expect(isValid(fields)).toBe(false);
@@ -60,4 +66,15 @@ test('reports to files and to a webhook', () => {
     { format: 'json', webhook: 'https://chat.example.com/hook', secret: 'keys/hook' },
   ];
   expect(setSchema.parse({ ...small, reports }).reports).toEqual(reports);
+});
+
+test('a repository on GitHub is told everything, and nothing is merged, unless the set says otherwise', () => {
+  expect(setSchema.parse({ ...small, github: { repository: 'hats/images' } }).github).toEqual({
+    repository: 'hats/images',
+    pulls: true,
+    releases: true,
+    statuses: true,
+    issues: true,
+    labels: ['milliner'],
+  });
 });

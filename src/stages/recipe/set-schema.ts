@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { arches } from '../../lib/host/arch.ts';
 import { retentionRuleSchema } from '../../lib/registry/retention-rule.ts';
+import { githubSchema } from './github-schema.ts';
 
 const word = z.string().min(1).max(4096);
 export const setName = z
@@ -103,6 +104,7 @@ export const setSchema = z.strictObject({
     .array(z.union([toFile, toWebhook]))
     .max(100)
     .default([]),
+  github: githubSchema.optional(),
 });
 
 export type ReleaseSet = z.output<typeof setSchema>;
