@@ -29,5 +29,3 @@ export const githubSchema = z.strictObject({
   /** How a pull request is merged by itself when its lock has booted; not at all without it. */
   automerge: z.enum(['merge', 'squash', 'rebase']).optional(),
 });
-
-export type GithubSettings = z.output<typeof githubSchema>;
