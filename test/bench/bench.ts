@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { startMachine } from '../e2e/vm/machine.ts';
 import { buildCases } from './build.ts';
 import type { Bench, Case, Outcome } from './case.ts';
+import { idleNightCases } from './idle-night.ts';
 import { planCases } from './plan.ts';
 import { drawRatios } from './plot.ts';
 import { queueCases } from './queue.ts';
@@ -19,6 +20,7 @@ import { updateCases } from './updates.ts';
 
 const benches: Record<string, () => Promise<Bench>> = {
   build: buildCases,
+  'idle-night': idleNightCases,
   plan: planCases,
   queue: queueCases,
   rollback: rollbackCases,

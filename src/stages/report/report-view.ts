@@ -13,7 +13,7 @@ export interface ReportView {
   date: string;
   started: string;
   duration: string;
-  /** `3 published, 1 failed`. */
+  /** `3 published, 1 failed, 1 of them flaky`. */
   headline: string;
   failed: FailedRow[];
   held: HeldRow[];
@@ -88,6 +88,8 @@ function headlineOf(images: readonly ImageReport[]): string {
     .map((outcome) => ({ outcome, count: images.filter((image) => image.outcome === outcome).length }))
     .filter(({ count }) => count > 0)
     .map(({ outcome, count }) => `${count} ${outcome}`);
+  const flaky = images.filter((image) => flakyRetries(image) !== undefined).length;
+  if (flaky > 0) counts.push(`${flaky} of them flaky`);
   return counts.length > 0 ? counts.join(', ') : 'no images';
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
 import { readImageIndex } from '../../../src/lib/oci/image-index.ts';
+import type { ReleaseStatus } from '../../../src/queue/status.ts';
 import { soak } from '../../helpers/soak.ts';
 import { useOneProcess } from '../../helpers/command-client.ts';
 import { imageOf, NightScene, outcomes } from './night-scene.ts';
@@ -101,11 +102,18 @@ test('exactly the images that carry a library are made anew, parents first, one 
   );
   const after = await scene.tags(names);
   expect(names.filter((name) => after[name] !== before[name])).toEqual(expected);
-  const order = night.report.images.map(({ recipe }) => recipe);
+  const { releases } = await scene.bench.run<{ releases: ReleaseStatus[] }>([
+    'queue',
+    'status',
+    '--finished',
+    '200',
+  ]);
+  /** Of this night, which is the last. */
+  const releaseOf = (recipe: string) => releases.findLast((one) => one.recipe === recipe)!;
   for (const name of expected) {
     const base = bases.get(name);
     if (base !== undefined && expected.includes(base))
-      expect(order.indexOf(base)).toBeLessThan(order.indexOf(name));
+      expect(releaseOf(name).stages[0]!.started! >= releaseOf(base).finished!).toBe(true);
     const image = imageOf(night, name);
     expect(image.digest).toBe(after[name]);
     expect(image.advisories).toMatchObject([{ id: 'A-1', severity: 'Critical', cves: ['CVE-2026-1234'] }]);

@@ -9,16 +9,24 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
 import { silent } from '../../../src/lib/host/progress.ts';
+import type { Descriptor } from '../../../src/lib/oci/descriptor.ts';
 import { isDigest, type Digest } from '../../../src/lib/oci/digest.ts';
 import { RegistryClient } from '../../../src/lib/registry/client.ts';
 import { parseRule } from '../../../src/lib/registry/retention-rule.ts';
+import { appendMove } from '../../../src/pipeline/publish/append-move.ts';
 import { applyRetention } from '../../../src/pipeline/publish/retention.ts';
 import { verifyReference } from '../../../src/pipeline/trust/verify-image.ts';
 import { generateKeyPair, readPrivateKey, type SigningKey } from '../../../src/stages/sign/key.ts';
 import { generator } from '../../helpers/random.ts';
 import { plainEndpoint } from '../../helpers/registry/plain-endpoint.ts';
 import { RegistryServer } from '../../helpers/registry/registry-server.ts';
-import { publishAt, pushImage, type Simulated } from '../../helpers/registry/simulated-images.ts';
+import {
+  publishAt,
+  publishIndexAt,
+  pushImage,
+  pushIndex,
+  type Simulated,
+} from '../../helpers/registry/simulated-images.ts';
 import { soak, today } from '../../helpers/soak.ts';
 
 const day = 86_400_000;
@@ -44,6 +52,8 @@ afterAll(() => rm(directory, { recursive: true }));
 interface Night {
   night: number;
   digest: Digest;
+  /** Images of an index. */
+  children: Descriptor[];
   tags: string[];
 }
 
@@ -72,6 +82,10 @@ const apply = (places: readonly Simulated[], night: number) =>
     { state: join(directory, 'state'), progress: silent },
   );
 
+/** Every other image is an index of two; the moves of every third tag `latest` are recorded, as `publish` does it. */
+const hasIndex = ({ repository }: Simulated) => Number(repository.at(-1)) % 2 === 1;
+const hasHistory = ({ repository }: Simulated) => Number(repository.at(-1)) % 3 !== 0;
+
 /** In most nights an image has changed; now and then it has another tag, or is the one before under another tag. */
 async function publishNight(
   place: Simulated,
@@ -81,13 +95,33 @@ async function publishNight(
 ): Promise<void> {
   if (chance() < 2) return;
   const isSame = chance() === 9 && past.length > 0;
-  const content = isSame ? undefined : `${place.repository} ${night}`;
-  const image =
-    content === undefined ? await describe(place, past.at(-1)!.digest) : await pushImage(place, content);
+  const { image, children } = isSame
+    ? { image: await describe(place, past.at(-1)!.digest), children: past.at(-1)!.children }
+    : await pushNight(place, `${place.repository} ${night}`);
   const tags = [`43.${String(night).padStart(3, '0')}`, 'latest', ...(chance() === 5 ? [`pr-${night}`] : [])];
   const layouts = night % 3 === 0 ? (['sig'] as const) : undefined;
-  await publishAt(place, image, { tags, time: timeOf(night), ...(layouts && { layouts }) });
-  past.push({ night, digest: image.digest, tags });
+  const publication = { tags, time: timeOf(night), ...(layouts && { layouts }) };
+  if (hasHistory(place)) await record(place, image.digest);
+  if (children.length > 0) await publishIndexAt(place, image, children, publication);
+  else await publishAt(place, image, publication);
+  past.push({ night, digest: image.digest, children, tags });
+}
+
+async function pushNight(
+  place: Simulated,
+  content: string,
+): Promise<{ image: Descriptor; children: Descriptor[] }> {
+  if (!hasIndex(place)) return { image: await pushImage(place, content), children: [] };
+  const children = [await pushImage(place, content), await pushImage(place, content, 'arm64')] as const;
+  return { image: await pushIndex(place, children), children: [...children] };
+}
+
+async function record({ client, name, repository }: Simulated, to: Digest): Promise<void> {
+  const of = { client, repository, tag: 'latest', reference: `${name}:latest` };
+  const options = { state: join(directory, 'state'), warn: () => {} };
+  await appendMove(of, key, options, (latest) =>
+    latest?.to === to ? undefined : { to, reason: 'published' as const },
+  );
 }
 
 async function describe({ client, repository }: Simulated, digest: Digest) {
@@ -154,11 +188,14 @@ async function holds(server: RegistryServer, place: Simulated, past: Past): Prom
     wanted.add(digest);
     for (const { digest: bundle } of await client.referrers(repository, digest)) wanted.add(bundle);
   }
-  for (const tag of ['latest', tags[0]!]) await pulls(`${name}:${tag}`);
+  const pulled = soak ? tags : ['latest', tags[0]!];
+  for (const tag of pulled) await pulls(`${name}:${tag}`);
+  if (hasHistory(place)) expect(all.some((tag) => tag.endsWith('.history'))).toBe(true);
   for (const tag of all) wanted.add((await client.getManifest(repository, tag))!.digest);
   const stored = await revisionsIn(server, repository);
-  const ofKept = new Set(past.filter(({ digest }) => wanted.has(digest)).map(({ digest }) => digest));
-  const images = past.map(({ digest }) => digest).filter((digest) => stored.has(digest));
+  const withChildren = ({ digest, children }: Night) => [digest, ...children.map((one) => one.digest)];
+  const ofKept = new Set(past.filter(({ digest }) => wanted.has(digest)).flatMap(withChildren));
+  const images = past.flatMap(withChildren).filter((digest) => stored.has(digest));
   expect(new Set(images)).toEqual(ofKept);
   // Attachments that a later publication of the same image has replaced have no tag, and stay.
   expect(wanted.difference(stored).size).toBe(0);
@@ -179,7 +216,14 @@ async function verifiedLayout(options: { reference: string; key: string; plainHt
 
 async function pulls(reference: string): Promise<void> {
   const to = await mkdtemp(join(directory, 'pulled-'));
-  await run('skopeo', ['copy', '--quiet', '--src-tls-verify=false', `docker://${reference}`, `dir:${to}`]);
+  await run('skopeo', [
+    'copy',
+    '--all',
+    '--quiet',
+    '--src-tls-verify=false',
+    `docker://${reference}`,
+    `dir:${to}`,
+  ]);
 }
 
 /** The manifests that docker-registry has, from its own directory. */
