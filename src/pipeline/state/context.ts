@@ -53,6 +53,7 @@ const folders = [
   'downloads',
   'former',
   'frames',
+  'github',
   'images',
   'indexes',
   'ingest',
