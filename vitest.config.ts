@@ -29,8 +29,6 @@ export default defineConfig({
     testTimeout: 600_000,
     hookTimeout: 900_000,
     maxWorkers: 2,
-    // It imports JSON as bundlers allow and Node does not.
-    server: { deps: { inline: ['@actions/workflow-parser'] } },
     disableConsoleIntercept: true,
   },
 });

@@ -83,7 +83,7 @@ function octokitSettings(options: GithubOptions, mask: SecretMask) {
 }
 
 /** Where assets of releases go: github.com has a host of its own for them, Enterprise Server a path. */
-function uploadsUrl(baseUrl: string): string {
+export function uploadsUrl(baseUrl: string): string {
   if (baseUrl === defaultUrl) return 'https://uploads.github.com';
   return baseUrl.replace(/\/api\/v3$/, '/api/uploads');
 }

@@ -96,15 +96,10 @@ async function createDraft(github: Github, { tag, commit, title, body }: Release
 }
 
 /** Files of other names stay: people may have added them. */
-async function ensureAssets(
-  github: Github,
-  { id }: Found,
-  wanted: readonly ReleaseAsset[],
-): Promise<void> {
+async function ensureAssets(github: Github, { id }: Found, wanted: readonly ReleaseAsset[]): Promise<void> {
   if (wanted.length === 0) return;
-  const { owner, repo } = github.repository;
-  const route = `/repos/${owner}/${repo}/releases/${id}/assets`;
-  const there = await github.list(assetSchema, route, {}, maxAssets);
+  const route = '/repos/{owner}/{repo}/releases/{release_id}/assets';
+  const there = await github.list(assetSchema, route, { release_id: id }, maxAssets);
   for (const asset of wanted) {
     const found = there.find(({ name }) => name === asset.name);
     if (found && isSameAsset(found, asset)) continue;
@@ -136,5 +131,8 @@ async function upload(github: Github, id: number, asset: ReleaseAsset): Promise<
     }),
   );
   if (uploaded.size !== content.length)
-    throw new MillinerError('GITHUB_INVALID', `${name}: GitHub has stored ${uploaded.size} of ${content.length} bytes`);
+    throw new MillinerError(
+      'GITHUB_INVALID',
+      `${name}: GitHub has stored ${uploaded.size} of ${content.length} bytes`,
+    );
 }

@@ -55,8 +55,7 @@ export async function ensureIssues(github: Github, { mended, failing }: WantedIs
 /** Of several of one title the open one, then the newest. */
 async function presentIssues(github: Github): Promise<Map<string, Found>> {
   const query = { labels: failureLabel, state: 'all' };
-  const { owner, repo } = github.repository;
-  const issues = await github.list(issueSchema, `/repos/${owner}/${repo}/issues`, query, maxIssues);
+  const issues = await github.list(issueSchema, '/repos/{owner}/{repo}/issues', query, maxIssues);
   const found = new Map<string, Found>();
   for (const issue of issues.toSorted((a, b) => a.number - b.number)) {
     if (issue.pull_request || !hasLabel(issue)) continue;
@@ -76,9 +75,13 @@ async function openIssue(github: Github, { title, body, labels }: FailureIssue):
   );
   // GitHub drops labels of those who may not set them, and the next night would not find the issue.
   if (!hasLabel(created))
-    throw new MillinerError('GITHUB_DENIED', `issue ${created.number} has not got the label ${failureLabel}`, {
-      hint: `Give the credentials write access to issues, put the label ${failureLabel} on the issue, or close it.`,
-    });
+    throw new MillinerError(
+      'GITHUB_DENIED',
+      `issue ${created.number} has not got the label ${failureLabel}`,
+      {
+        hint: `Give the credentials write access to issues, put the label ${failureLabel} on the issue, or close it.`,
+      },
+    );
 }
 
 async function change(github: Github, issue_number: number, fields: object): Promise<void> {

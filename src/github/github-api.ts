@@ -96,6 +96,9 @@ export class Github {
         signal?.throwIfAborted();
         const { done, value } = await untilAborted(pages.next(), signal);
         if (done === true) break;
+        // Octokit takes a conflict for an empty list, and all that is there would be made again.
+        if (Object.keys(value.headers).length === 0)
+          throw new MillinerError('GITHUB_CONFLICT', `${route}: GitHub cannot list them now`);
         items.push(...value.data);
         if (items.length > max)
           throw new MillinerError('GITHUB_INVALID', `GitHub lists more than ${max} of ${route}`);

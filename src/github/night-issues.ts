@@ -38,7 +38,7 @@ export async function issuesOf(
     issues.push({ title: nightTitle(set), body, labels });
   }
   for (const image of failed) {
-    const body = await bodyOf('failed-recipe', { set, date, causes: [causeOf(image)] });
+    const body = await bodyOf('failed-recipe', { set, date, ...causeOf(image) });
     issues.push({ title: recipeTitle(set, image.recipe), body, labels });
   }
   const over = new Set([...former].map((recipe) => recipeTitle(set, recipe)));

@@ -48,7 +48,11 @@ function lookUp(github: Github, sha: string, known: Map<string, Promise<unknown>
 
 export function commitMissing(recipes: readonly string[]): MillinerError {
   const names = `${recipes.slice(0, maxNames).join(', ')}${recipes.length > maxNames ? ', ...' : ''}`;
-  return new MillinerError('GITHUB_COMMIT_MISSING', `no commit on GitHub has these recipes as they are: ${names}`, {
-    details: { recipes },
-  });
+  return new MillinerError(
+    'GITHUB_COMMIT_MISSING',
+    `no commit on GitHub has these recipes as they are: ${names}`,
+    {
+      details: { recipes },
+    },
+  );
 }

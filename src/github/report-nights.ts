@@ -120,7 +120,10 @@ async function showRelease(
   shown.releases.push({ recipe, tag: release.tag, url });
 }
 
-async function showStatuses({ github, steps, shown, pushed, loaded }: Run, night: NightReport): Promise<void> {
+async function showStatuses(
+  { github, steps, shown, pushed, loaded }: Run,
+  night: NightReport,
+): Promise<void> {
   const { commits, missing } = pushed;
   if (missing.length > 0) await steps.once(() => Promise.reject(commitMissing(missing)));
   const urls = new Map(shown.releases.map(({ recipe, url }) => [recipe, url]));

@@ -71,6 +71,8 @@ function escapeMarkdown(text: string): string {
   return (
     (oneLine(text) || '–')
       .replaceAll(/[&<>|`\\@#*_[\]{}~$!^]/g, (character) => inMarkdown[character] ?? `\\${character}`)
+      // GitHub's older form of #1.
+      .replaceAll(/GH-(?=\d)/gi, (sign) => `${sign}${zeroWidthSpace}`)
       // Signs of lists and headings, at the begin of a text alone.
       .replace(/^[-+=]/, (sign) => `\\${sign}`)
       .replace(/^(\d+)([.)])(?=\s|$)/, (_, digits: string, sign: string) => `${digits}\\${sign}`)

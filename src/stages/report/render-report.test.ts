@@ -3,11 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { HtmlValidate } from 'html-validate';
-import { micromark } from 'micromark';
-import { gfm, gfmHtml } from 'micromark-extension-gfm';
 import { expect, test } from 'vitest';
 import { checkout } from '../../../spec/places.ts';
 import { htmlPage, xmlPage, type Page } from '../../../test/helpers/elements.ts';
+import { hostileText, markdownPage } from '../../../test/helpers/hostile-text.ts';
 import { harmless, nightReport, type FieldText } from '../../../test/helpers/night-report.ts';
 import { soak } from '../../../test/helpers/soak.ts';
 import { oneLine, reportFormats, type ReportFormat } from './escape-text.ts';
@@ -27,12 +26,6 @@ function rendered(format: ReportFormat, text: FieldText): string {
   return renderReport(nightReportSchema.parse(nightReport(text)), format, templates[format]);
 }
 
-/** GitHub's Markdown with HTML let through: what the escapes miss becomes an element. */
-function markdownPage(markdown: string): Page {
-  const options = { extensions: [gfm()], htmlExtensions: [gfmHtml()], allowDangerousHtml: true };
-  return htmlPage(`<!doctype html><title>x</title>${micromark(markdown, options)}`);
-}
-
 const readers: Record<Exclude<ReportFormat, 'text'>, (text: string) => Page> = {
   markdown: markdownPage,
   html: htmlPage,
@@ -41,50 +34,8 @@ const readers: Record<Exclude<ReportFormat, 'text'>, (text: string) => Page> = {
 const formats = Object.keys(readers) as (keyof typeof readers)[];
 const read = (format: keyof typeof readers, text: FieldText) => readers[format](rendered(format, text));
 
-/** What means something in one of the formats. */
-const marks = [
-  String.raw`<script>alert(1)</script> </td> <!-- --> ]]> <![CDATA[ &lt; &amp; &#10; " ' | \| \ * ** _ ~~ ~~~ #1 ---`,
-  String.raw`=== [x](http://a.b) ![x](y) [^1] <http://a.b> https://a.b www.a.b a@b.cd @root mailto:a@b.cd xmpp:a@b.cd`,
-  String.raw`{{set}} {{{set}}} $x$ |---|---| :tada: GH-1`,
-].flatMap((line) => line.split(' '));
-const blanks = [
-  '`',
-  '```',
-  '# ',
-  '1. ',
-  '1) ',
-  '- ',
-  '+ ',
-  '> ',
-  '[x]: y',
-  '[ ] ',
-  '| a | b |\n| --- | --- |',
-];
-const controls = [
-  [
-    '\n',
-    '\n\n',
-    '\r\n',
-    '\r',
-    '\t',
-    '    ',
-    '\0',
-    '\u001B[2J',
-    '\u0007',
-    '\u007F',
-    '\u009B',
-    '\u202E',
-    '\u2028',
-  ],
-  ['\uFFFE', '\uFFFF', '\uFDD0', '\uD800', '\uDC00', '\u{1FFFE}', '\u{1F3A9}', '\u00A0', '\u200B'],
-].flat();
-const pieces = [...marks, ...blanks, ...controls];
-const hostile = fc
-  .array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: 'binary', maxLength: 8 })), { maxLength: 6 })
-  .map((chosen) => chosen.join(''));
-
 /** Each field has its own text. A key ends with its field's name, as keys must differ. */
-const texts = fc.infiniteStream(hostile).map((stream): FieldText => {
+const texts = fc.infiniteStream(hostileText).map((stream): FieldText => {
   const cache = new Map<string, string>();
   return (field, isKey) => {
     const own = cache.get(field) ?? String(stream.next().value);
@@ -112,7 +63,7 @@ const seen = (text: string) => oneLine(text).replaceAll('\u200B', '');
 test.each(formats)('%s: a text is shown as it is', (format) => {
   const shownField = format === 'junit' ? 'message' : 'title';
   fc.assert(
-    fc.property(hostile, (text) => {
+    fc.property(hostileText, (text) => {
       const shown = read(format, (field) => (field === shownField ? `(${text})` : field)).text;
       expect(seen(shown)).toContain(seen(`(${text})`));
     }),

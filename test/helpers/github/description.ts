@@ -57,7 +57,7 @@ export class Description {
     this.#patterns = Object.keys(this.#document.paths).map((template) => patternOf(template));
   }
 
-  /** The operation that a request is of; a template with fewer parameters is the better one. */
+  /** The operation that a request is of; a template with fewer parameters, then with more text, is the better one. */
   find(method: string, pathname: string): Route | undefined {
     const found = this.#patterns.flatMap(({ pattern, names, template }) => {
       const match = pattern.exec(pathname);
@@ -71,7 +71,8 @@ export class Description {
       const params = Object.fromEntries(names.map((name, index) => [name, values[index]!]));
       return [{ operation, template, params }];
     });
-    return found.toSorted((a, b) => Object.keys(a.params).length - Object.keys(b.params).length)[0];
+    const rank = ({ params, template }: Route) => Object.keys(params).length * 1000 - template.length;
+    return found.toSorted((a, b) => rank(a) - rank(b))[0];
   }
 
   /** What is wrong with a request, in words; nothing if it is one that the description allows. */

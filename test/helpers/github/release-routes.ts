@@ -1,4 +1,5 @@
 /** Releases with their assets, statuses of commits, and check runs of the stand-in. */
+import { createHash } from 'node:crypto';
 import type { Description } from './description.ts';
 import { invalid, notFound, pageOf, Refusal, text, type ApiRoute } from './exchange.ts';
 import type { Asset, CheckRun, Release, RepositoryState, Status } from './repository-state.ts';
@@ -13,6 +14,7 @@ const assetBody = (description: Description, { id, name, contentType, content }:
   content_type: contentType,
   size: content.length,
   state: 'uploaded',
+  digest: `sha256:${createHash('sha256').update(content).digest('hex')}`,
 });
 
 const releaseBody = (description: Description, release: Release) => ({
@@ -171,6 +173,17 @@ export const releaseRoutes: ApiRoute[] = [
     handle: ({ params, query, description }, { statuses }) => {
       const found = statuses.filter(({ sha }) => sha === params['ref']).toReversed();
       return { status: 200, body: pageOf(found, query).map((one) => statusBody(description, one)) };
+    },
+  },
+  {
+    route: `GET ${at}/commits/{ref}/status`,
+    needs: ['statuses', 'read'],
+    handle: ({ params, query, description }, { statuses }) => {
+      const own = statuses.filter(({ sha }) => sha === params['ref']);
+      const newest = [...new Map(own.map((one) => [one.context, one])).values()];
+      const page = pageOf(newest, query).map((one) => statusBody(description, one));
+      const body = description.example('combined-commit-status');
+      return { status: 200, body: { ...body, total_count: newest.length, statuses: page } };
     },
   },
   {

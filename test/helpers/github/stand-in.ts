@@ -41,6 +41,8 @@ export class GithubStandIn {
   readonly requests: SeenRequest[] = [];
   readonly faults = new Faults();
   readonly tokens = new Map<string, Caller>();
+  /** Labels of issues are ignored in silence, as at GitHub for those who may not push. */
+  dropLabels = false;
   /** The App's private key in PKCS#1, as GitHub hands it out. */
   readonly appKey: string;
   readonly appId = '4711';
@@ -175,7 +177,8 @@ export class GithubStandIn {
     const answer = this.#handled(own, () => {
       this.#admit(route, own.needs, caller);
       const request = { params: route.params, query: url.searchParams, caller, raw, contentType };
-      const fields = (body ?? {}) as Record<string, unknown>;
+      const fields = { ...(body as object | undefined) } as Record<string, unknown>;
+      if (this.dropLabels) delete fields['labels'];
       return own.handle({ ...request, body: fields, description: this.#description }, this.state);
     });
     return this.#checked(route, answer);

@@ -105,7 +105,10 @@ test('a repository that is hidden is told as that, and not as recipes without co
 });
 
 test('a server that does not answer is asked a few times for each part, however many images there are', async () => {
-  await scene.night(2, Array.from({ length: 200 }, (_, index) => published('base', '7', { recipe: `r${index}` })));
+  await scene.night(
+    2,
+    Array.from({ length: 200 }, (_, index) => published('base', '7', { recipe: `r${index}` })),
+  );
   scene.standIn.fail({ status: 502, times: 100_000 });
   const { failures } = await scene.report();
   expect(failures.map(({ code }) => code)).toEqual(['GITHUB_UNAVAILABLE', 'GITHUB_UNAVAILABLE']);

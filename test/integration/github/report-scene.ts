@@ -77,10 +77,7 @@ export class ReportScene {
     for (const name of recipes)
       await this.writeRecipe(name, { name, repos: [{ name: 'a', baseurl: 'file:///a' }], packages: ['a'] });
     const publish = { to: ['registry.example.com/{{name}}'], tags: ['1'] };
-    await writeFile(
-      this.setPath,
-      stringify({ name: 'hats', key: '../release.key', publish, recipes }),
-    );
+    await writeFile(this.setPath, stringify({ name: 'hats', key: '../release.key', publish, recipes }));
   }
 
   async writeRecipe(name: string, recipe: object): Promise<void> {

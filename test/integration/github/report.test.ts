@@ -170,14 +170,17 @@ test('what somebody has changed of a release is put right, and a file that peopl
   expect(releases()[0]!.body).not.toBe('Trust any key.');
 });
 
-test.each(['releases', 'statuses', 'issues'] as const)('without %s nothing of them is asked', async (part) => {
-  scene.settings = { ...scene.settings, [part]: false };
-  await scene.night(1, [published('base'), failed('app')]);
-  await scene.report();
-  const { state, requests } = scene.standIn;
-  expect(state[part]).toEqual([]);
-  expect(requests.filter(({ path }) => path.split('/').includes(part))).toEqual([]);
-});
+test.each(['releases', 'statuses', 'issues'] as const)(
+  'without %s nothing of them is asked',
+  async (part) => {
+    scene.settings = { ...scene.settings, [part]: false };
+    await scene.night(1, [published('base'), failed('app')]);
+    await scene.report();
+    const { state, requests } = scene.standIn;
+    expect(state[part]).toEqual([]);
+    expect(requests.filter(({ path }) => path.split('/').includes(part))).toEqual([]);
+  },
+);
 
 test('without nights there is nothing to ask', async () => {
   expect(await scene.report()).toMatchObject({ writes: 0, failures: [] });

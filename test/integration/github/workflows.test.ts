@@ -2,11 +2,10 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseAction } from '@actions/workflow-parser/actions/index';
-import { convertWorkflowTemplate, NoOperationTraceWriter, parseWorkflow } from '@actions/workflow-parser';
 import { checkout } from '../../../spec/places.ts';
 import { run } from '../../../src/lib/host/exec.ts';
 import { unpinned } from '../supply/workflow.ts';
+import { actionFaults, workflowFaults } from './workflow-parser.ts';
 import {
   checkoutsWithToken,
   eventsOf,
@@ -20,16 +19,6 @@ const read = (name: string) => readFileSync(join(checkout, name), 'utf8');
 const find = (pattern: string) => globSync(pattern, { cwd: checkout }).toSorted();
 const workflows = find('{.github/workflows,docs/examples/github}/*.yml');
 const actions = find('.github/actions/*/action.yml');
-
-/** The faults that GitHub's own parser finds. */
-async function workflowFaults(name: string, content: string): Promise<string[]> {
-  const { context, value } = parseWorkflow({ name, content }, new NoOperationTraceWriter());
-  if (value) await convertWorkflowTemplate(context, value);
-  return context.errors.getErrors().map(String);
-}
-
-const actionFaults = (name: string, content: string): string[] =>
-  parseAction({ name, content }, new NoOperationTraceWriter()).context.errors.getErrors().map(String);
 
 test('there are workflows and an action to look at', () => {
   expect(workflows).toHaveLength(7);

@@ -18,6 +18,10 @@ export const github = {
     summary: 'GitHub has no such repository or object, or does not show it to these credentials',
     hint: 'Check github.repository and github.url of the release set, and that the token or App has access to the repository.',
   },
+  GITHUB_COMMIT_MISSING: {
+    summary: 'the commit of a recipe is not on GitHub, or the recipe was changed since',
+    hint: 'Commit and push the recipes: the next run sets their statuses. Or turn statuses off in github: of the release set.',
+  },
   GITHUB_CONFLICT: {
     summary:
       'GitHub refuses a change because something else changed at the same time, or the repository is empty',
