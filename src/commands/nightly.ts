@@ -1,14 +1,18 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { nightLines } from '../cli/format-night.ts';
+import { sourcesOfEnvironment } from '../cli/github-flags.ts';
 import { planLines } from '../cli/format-plan.ts';
 import { askPassword, passwordVariable } from '../cli/password.ts';
 import { offline } from '../cli/repository-flags.ts';
+import { reportFailure, reportNight } from '../github/report-night.ts';
 import { errorTable, exitCodes, MillinerError, type ErrorCode } from '../lib/errors/error.ts';
 import { isPassing } from '../nightly/night-failure.ts';
 import { runNight, type Night } from '../nightly/run-night.ts';
 import { planNight, type NightPlan } from '../pipeline/night/plan-night.ts';
 
+/** Milliseconds that a night waits for GitHub's rate limits; the next night makes up for what is missing. */
+const maxGithubWait = 120_000;
 /** Names of failed recipes in the error; all of them are in the report. */
 const maxNames = 20;
 
@@ -18,7 +22,8 @@ export default class NightlyCommand extends MillinerCommand {
 and carries that through the bases to every image. Then the new locks are written beside the recipes, and the images are
 built, booted, signed and published through the queue, bases first and security fixes before the rest; see release for
 who works. The policy of the set says which packages move: all, those with security advisories, or none; what is held
-stays.
+stays. With github: in the set, the night is then shown there, as github report does; what fails there changes nothing of
+the night.
 
 A recipe that fails keeps its last good tags, and everything that does not stand on it goes on: the exit code is that of
 NIGHT_FAILED then. Run again after an interruption, it completes what is left. Where nothing has changed it writes
@@ -68,6 +73,7 @@ the same plan. The exit code is then that of the first recipe that cannot be pla
     if (flags['dry-run'])
       return this.#showPlan(await this.withState(flags, (context) => planNight(context, args.set)));
     const options = this.runOptions(flags);
+    const told = { set: args.set, sources: sourcesOfEnvironment(), maxWait: maxGithubWait };
     const night = await runNight(options, {
       set: args.set,
       retried: flags.retry,
@@ -77,7 +83,13 @@ the same plan. The exit code is then that of the first recipe that cannot be pla
       exchange: flags.exchange,
       password: process.env[passwordVariable],
       askPassword: (key) => askPassword(`Password of ${key}`, { confirm: false, signal: options.signal }),
+    }).catch(async (error: unknown) => {
+      await reportFailure(options, told, error);
+      throw error;
     });
+    const idle = night.stored === undefined ? { idle: night.report } : undefined;
+    // All is published, and the turn of the set is over: nothing waits for GitHub.
+    night.failures.push(...(await reportNight(options, told, idle)));
     return this.#show(night);
   }
 

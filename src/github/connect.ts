@@ -27,7 +27,7 @@ export interface GithubOptions {
   pace?: { throttle?: object; retry?: object } | undefined;
 }
 
-const defaultUrl = 'https://api.github.com';
+export const defaultUrl = 'https://api.github.com';
 const installationSchema = z.object({
   id: z.int(),
   permissions: z.record(z.string().max(256), z.string().max(256)),

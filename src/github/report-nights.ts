@@ -32,7 +32,7 @@ export interface ReportSettings {
   labels: readonly string[];
 }
 
-export interface ShownRelease {
+interface ShownRelease {
   recipe: string;
   tag: string;
   url: string;

@@ -26,6 +26,9 @@ beforeAll(async () => {
   await desk.recipe('wrong', { packages: 3 });
   const set = { name: 'night', key: 'none.key', recipes: ['small'] };
   await writeFile(desk.path('recipes/milliner.yaml'), JSON.stringify(set));
+  const shown = { ...set, name: 'shown', github: { repository: 'hats/images' } };
+  await writeFile(desk.path('recipes/shown.yaml'), JSON.stringify(shown));
+  await writeFile(desk.path('github.token'), 'a-token-of-the-tests', { mode: 0o600 });
 });
 afterAll(async () => {
   await desk.run(['stop', '--all']);
@@ -48,6 +51,9 @@ const commands: (() => string[])[] = [
   () => ['lock', recipe('small'), '--why-not', 'no-such'],
   () => ['nightly', desk.path('recipes/milliner.yaml'), '--dry-run'],
   () => ['nightly', desk.path('none.yaml'), '--dry-run'],
+  () => ['github', 'report', desk.path('recipes/milliner.yaml')],
+  () => ['github', 'report', desk.path('recipes/shown.yaml'), '--token-file', publicKey()],
+  () => ['github', 'report', desk.path('recipes/shown.yaml'), '--token-file', desk.path('github.token')],
   () => ['lock', recipe('wrong')],
   () => ['lock', 'no-such'],
   () => ['lock', 'diff', desk.path('recipes/small.lock.json'), desk.path('recipes/small.lock.json')],
