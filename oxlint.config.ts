@@ -38,7 +38,7 @@ const wings = [
 ];
 
 /** What stands on the pipeline, lowest first. */
-const tops = ['queue', 'nightly', 'github', 'cli', 'commands'];
+const tops = ['site', 'queue', 'nightly', 'github', 'cli', 'commands'];
 
 const processes = ['node:child_process', 'child_process', 'execa'];
 
@@ -126,6 +126,10 @@ export default defineConfig({
     ...libraryRules,
     ...stageRules,
     ...wingRules,
+    restrict('site', {
+      group: folders(['queue', 'nightly', 'github', 'cli', 'commands']),
+      message: 'a site tells what the pipeline and the state say',
+    }),
     restrict('queue', {
       group: folders(['nightly', 'github', 'cli', 'commands']),
       message: 'commands call, and are not called',

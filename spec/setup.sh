@@ -19,6 +19,7 @@ debian_packages=(
   busybox-static                                          # the userland of the tests' smallest images
   man-db zsh fish                                         # readers of the manual pages and completions
   libxml2-utils python3-prometheus-client                 # readers of reports and metrics
+  chromium fonts-dejavu-core                              # the browser that reads the site in the tests
   docker-registry podman iproute2 openssl                 # where the tests publish to, pull, and limit a network
   qemu-system-x86 kmod lvm2 dmsetup fdisk strace          # the virtual machine that tests run pools in, and what they do there
 )

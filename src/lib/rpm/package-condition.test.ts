@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { meetsCondition, parseCondition } from './package-condition.ts';
+import { meetsCondition } from './package-condition.ts';
+import { parseCondition } from './parse-condition.ts';
 import { parseNevra } from './package.ts';
 
 const of = (nevra: string) => parseNevra(nevra)!;

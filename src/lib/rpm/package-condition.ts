@@ -1,6 +1,8 @@
-/** Conditions on packages, as people ask for them: `NAME`, or `NAME OP [EPOCH:]VERSION[-RELEASE]`. */
-import { MillinerError } from '../errors/error.ts';
-import { parseEvr, rpmvercmp, type Evr } from './evr.ts';
+/**
+ * Conditions on packages, as people ask for them: `NAME`, or `NAME OP [EPOCH:]VERSION[-RELEASE]`. The pages of a site
+ * answer them with this file, too (src/site/page-script.ts): it imports the order of versions alone.
+ */
+import { parseEvr, rpmvercmp, type Evr } from './version-order.ts';
 import type { Nevra } from './package.ts';
 
 const operators = ['<', '<=', '=', '>=', '>'] as const;
@@ -15,12 +17,12 @@ const nameForm = /^[A-Za-z0-9][\w.+-]{0,250}$/;
 const evrForm = /^(?:\d{1,10}:)?[A-Za-z0-9._+~^]{1,128}(?:-[A-Za-z0-9._+~^]{1,128})?$/;
 const grammar = /^\s*(\S+?)(?:\s*(<=|>=|==|[<>=])\s*(\S+))?\s*$/;
 
-/** Throws USAGE. */
-export function parseCondition(text: string): PackageCondition {
+/** The condition, or what is wrong with the text. */
+export function readCondition(text: string): PackageCondition | { fault: string } {
   const [, name = '', sign, evr] = grammar.exec(text) ?? [];
-  if (!nameForm.test(name)) throw refused(text, 'it does not begin with the name of a package');
+  if (!nameForm.test(name)) return { fault: 'it does not begin with the name of a package' };
   if (sign === undefined || evr === undefined) return { name };
-  if (!evrForm.test(evr)) throw refused(text, `${evr} is not a version as rpm writes it`);
+  if (!evrForm.test(evr)) return { fault: `${evr} is not a version as rpm writes it` };
   const operator = operators.find((one) => one === sign) ?? '=';
   return { name, comparison: { operator, evr: parseEvr(evr) } };
 }
@@ -40,10 +42,4 @@ export function meetsCondition(one: Nevra, { name, comparison }: PackageConditio
     (evr.release === undefined ? 0 : rpmvercmp(one.release, evr.release));
   if (sign === 0) return operator.includes('=');
   return operator.startsWith(sign < 0 ? '<' : '>');
-}
-
-function refused(text: string, reason: string): MillinerError {
-  return new MillinerError('USAGE', `${JSON.stringify(text)} is not a condition: ${reason}`, {
-    hint: "Write it as 'NAME' or 'NAME < [EPOCH:]VERSION[-RELEASE]', with one of <, <=, =, >=, >.",
-  });
 }

@@ -1,6 +1,6 @@
 /** The part of a lock about a base that no recipe builds, and which packages of any base may be replaced. */
 import { MillinerError } from '../../lib/errors/error.ts';
-import { compareEvr, parseEvr, type Evr } from '../../lib/rpm/evr.ts';
+import { compareEvr, parseEvr, type Evr } from '../../lib/rpm/version-order.ts';
 import { parseNevra, type Nevra } from '../../lib/rpm/package.ts';
 import type { LockedArch, LockedImage } from '../../stages/lock/lock-file.ts';
 import type { BaseSource } from '../../stages/recipe/base-source.ts';

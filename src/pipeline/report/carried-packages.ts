@@ -1,7 +1,8 @@
 /** Which packages of an image a question is about: by a condition on name and version, or by a CVE or an advisory. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { hostArch } from '../../lib/host/arch.ts';
-import { meetsCondition, parseCondition } from '../../lib/rpm/package-condition.ts';
+import { meetsCondition } from '../../lib/rpm/package-condition.ts';
+import { parseCondition } from '../../lib/rpm/parse-condition.ts';
 import { nevraText, type Nevra } from '../../lib/rpm/package.ts';
 import { AdvisoryFilter } from '../../stages/repo/applicable-advisories.ts';
 import { RecipeReader, type LoadedRecipe } from '../../stages/recipe/load.ts';

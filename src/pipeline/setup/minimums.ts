@@ -2,7 +2,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { release, version as kernelWords } from 'node:os';
 import { run } from '../../lib/host/exec.ts';
-import { rpmvercmp } from '../../lib/rpm/evr.ts';
+import { rpmvercmp } from '../../lib/rpm/version-order.ts';
 
 export interface Minimum {
   program: 'runc' | 'crun' | 'rpm' | 'gpg' | 'kernel';

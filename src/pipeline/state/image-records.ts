@@ -128,6 +128,12 @@ export async function listRecords(state: string): Promise<ImageRecord[]> {
   return recordsIn(state, 'images').list();
 }
 
+/** As listRecords and listFormer together, one at a time. */
+export async function* eachRecord(state: string): AsyncGenerator<{ record: ImageRecord; isFormer: boolean }> {
+  for await (const record of recordsIn(state, 'images').each()) yield { record, isFormer: false };
+  for await (const record of recordsIn(state, 'former').each()) yield { record, isFormer: true };
+}
+
 /** Records of replaced images. */
 export async function listFormer(state: string): Promise<ImageRecord[]> {
   return recordsIn(state, 'former').list();

@@ -19,6 +19,12 @@ export async function writeIndexRecord(state: string, record: IndexRecord): Prom
   await indexesIn(state).write(hexOf(record.digest), record);
 }
 
+/** The images of each index, by its digest. */
+export async function listIndexes(state: string): Promise<Map<Digest, Digest[]>> {
+  const records = await indexesIn(state).list();
+  return new Map(records.map(({ digest, images }) => [digest, images]));
+}
+
 /** By the beginning of its digest. */
 export async function findIndex(state: string, prefix: string): Promise<IndexRecord | undefined> {
   const found = await indexesIn(state).list();

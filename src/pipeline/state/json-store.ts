@@ -83,12 +83,15 @@ export class JsonStore<T extends object> {
 
   /** All files that can be read, by name. Throws STATE_INVALID. */
   async list(): Promise<T[]> {
-    const found: T[] = [];
+    return Array.fromAsync(this.each());
+  }
+
+  /** As list, one at a time: a thousand records with all their paths do not fit into memory. */
+  async *each(): AsyncGenerator<T> {
     for (const name of await this.names()) {
       const value = await this.read(name);
-      if (value) found.push(value);
+      if (value) yield value;
     }
-    return found;
   }
 
   async remove(name: string): Promise<void> {

@@ -4,8 +4,10 @@ import { readdirIfThere } from '../../lib/host/files.ts';
 import { nightReportSchema, reportVersion, type NightReport } from '../../stages/report/night-report.ts';
 import { JsonStore } from './json-store.ts';
 
-/** Of one set. A month tells when a failure began. */
-const maxNights = 31;
+/** Of one set. Changelogs are most of a report, and those of a month ago are in the packages themselves. */
+const maxWhole = 31;
+/** A year, and what a leap day and nights started by hand add to it. */
+const maxNights = 400;
 
 const nightsOf = (state: string, set: string) =>
   new JsonStore(join(state, 'nights', set), {
@@ -25,7 +27,18 @@ export async function rememberNight(state: string, report: NightReport): Promise
   await store.write(nameOf(report), report);
   const names = await store.names();
   for (const name of names.slice(0, -maxNights)) await store.remove(name);
+  const aged = names.at(-1 - maxWhole);
+  const whole = aged === undefined ? undefined : await store.read(aged);
+  if (aged !== undefined && whole) await store.write(aged, withoutChangelogs(whole));
   return store.path(nameOf(report));
+}
+
+function withoutChangelogs(report: NightReport): NightReport {
+  const thinned = report.images.map((image) => ({
+    ...image,
+    packages: image.packages.map((one) => ({ ...one, changelog: [] })),
+  }));
+  return { ...report, images: thinned };
 }
 
 /** The newest nights, oldest first. Throws STATE_INVALID. */
@@ -37,6 +50,11 @@ export async function lastNights(state: string, set: string, count: number): Pro
     if (night) nights.push(night);
   }
   return nights;
+}
+
+/** All nights of a set, oldest first, one at a time. Throws STATE_INVALID. */
+export function eachNight(state: string, set: string): AsyncGenerator<NightReport> {
+  return nightsOf(state, set).each();
 }
 
 /** The names of all sets that had a night here. */

@@ -1,5 +1,5 @@
 /** The difference between two sets of packages. */
-import { compareEvr, parseEvr } from '../../lib/rpm/evr.ts';
+import { compareEvr, parseEvr } from '../../lib/rpm/version-order.ts';
 
 /** SHA-256 of each package's file by NEVRA. */
 export type PackageSet = ReadonlyMap<string, string>;

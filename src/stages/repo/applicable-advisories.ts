@@ -1,5 +1,5 @@
 /** Finds the advisories that apply to installed packages, by dnf's rules. */
-import { compareEvr, type Evr } from '../../lib/rpm/evr.ts';
+import { compareEvr, type Evr } from '../../lib/rpm/version-order.ts';
 import type { Nevra } from '../../lib/rpm/package.ts';
 import type { Advisory, AdvisoryPackage } from './updateinfo.ts';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { checkout } from '../../../spec/places.ts';
 import { run } from '../../../src/lib/host/exec.ts';
-import { compareEvr, parseEvr } from '../../../src/lib/rpm/evr.ts';
+import { compareEvr, parseEvr } from '../../../src/lib/rpm/version-order.ts';
 import { broken, compared, type Kind, type Outcome } from './outcome.ts';
 
 const native = join(checkout, 'native');

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { sense, type Dependency } from '../../../src/lib/rpm/dependencies.ts';
-import { dependencyMatches, rpmvercmp } from '../../../src/lib/rpm/evr.ts';
+import { dependencyMatches } from '../../../src/lib/rpm/evr.ts';
+import { rpmvercmp } from '../../../src/lib/rpm/version-order.ts';
 import { compared, type Corpus, type Kind, type Outcome } from './outcome.ts';
 
 const vectorsIn = ({ files }: Corpus, name: RegExp) =>

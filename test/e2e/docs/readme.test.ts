@@ -14,9 +14,18 @@ const read = (path: string) => readFileSync(join(checkout, path), 'utf8');
 /** In this order: each may use what those before have made. */
 const pages = [
   'README.md',
-  ...['recipes', 'nightly', 'layers', 'booting', 'signing', 'images', 'queue', 'reports', 'storage'].map(
-    (name) => `docs/${name}.md`,
-  ),
+  ...[
+    'recipes',
+    'nightly',
+    'layers',
+    'booting',
+    'signing',
+    'images',
+    'queue',
+    'reports',
+    'site',
+    'storage',
+  ].map((name) => `docs/${name}.md`),
 ];
 const blocks = (path: string, language: string) =>
   [...read(path).matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, 'g'))].map(
@@ -64,7 +73,7 @@ afterAll(async () => {
 function here(command: string): string {
   return command
     .replace('./my-images', join(scratch, 'images'))
-    .replaceAll(/\.cache\/(keys|policy)/g, join(scratch, '$1'))
+    .replaceAll(/\.cache\/(keys|policy|site)/g, join(scratch, '$1'))
     .replaceAll('localhost:5000', registry.host);
 }
 

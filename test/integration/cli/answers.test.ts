@@ -76,6 +76,7 @@ const commands: (() => string[])[] = [
   () => ['verify', reference(), '--key', publicKey()],
   () => ['verify', `${registry.host}/small:none`, '--key', publicKey()],
   () => ['images'],
+  () => ['site', '--out', desk.path('site')],
   () => ['images', '--key', publicKey(), '--with', 'tiny-base >= 1'],
   () => ['images', '--with', 'tiny-base ='],
   () => ['retention', `${registry.host}/small`, '--rule', '*,keep=1', '--key', publicKey(), '--dry-run'],

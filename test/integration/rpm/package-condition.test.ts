@@ -1,7 +1,8 @@
 /** Conditions on packages against rpm's own comparison, and against its dependencies where all is given. */
 import { expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
-import { meetsCondition, parseCondition } from '../../../src/lib/rpm/package-condition.ts';
+import { meetsCondition } from '../../../src/lib/rpm/package-condition.ts';
+import { parseCondition } from '../../../src/lib/rpm/parse-condition.ts';
 import { generator, pick } from '../../helpers/random.ts';
 import { soak, today } from '../../helpers/soak.ts';
 

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { pageText } from './page-text.ts';
+
+test.each([
+  ['plain <b> & "text"', 'plain <b> & "text"'],
+  ['\u001b[31mred\u0007', '\uFFFD[31mred\uFFFD'],
+  ['exe\u202Egpj.txt', 'exe\uFFFDgpj.txt'],
+  ['\u2066isolated\u2069', '\uFFFDisolated\uFFFD'],
+  ['a\u2028b', 'a\uFFFDb'],
+  ['\ud800 alone', '\uFFFD alone'],
+  ['\uFFFE', '\uFFFD'],
+  ['שלום', 'שלום'],
+  ['one\r\ntwo', 'one\ntwo'],
+])('%j', (text, expected) => expect(pageText(text)).toBe(expected));
+
+test('a line of a megabyte is cut, and says by how much', () => {
+  const shown = pageText('x'.repeat(1 << 20));
+  expect(shown.length).toBeLessThan(1600);
+  expect(shown).toContain(String((1 << 20) - 1500));
+});

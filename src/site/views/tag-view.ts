@@ -1,0 +1,66 @@
+/** Tags, each with its moves. */
+import type { SiteMove, SiteTag } from '../facts/site-facts.ts';
+import { shortDigest, showTime } from './amounts-shown.ts';
+import { pageOf, type Owners, type Status } from './image-row.ts';
+import { frameOf } from './page-frame.ts';
+
+/** Moves of a tag on a page. */
+const maxMoves = 30;
+
+export interface TagRow {
+  reference: string;
+  digest: string;
+  images: { name: string; href: string }[];
+  status: Status;
+  note: string;
+  moved: string;
+  moves: { time: string; reason: string; from: string; to: string; note: string; by: string }[];
+  more: number;
+}
+
+export function tagRow(tag: SiteTag, owners: Owners, root: string): TagRow {
+  const { reference, digest, moves } = tag;
+  return {
+    reference,
+    digest: digest === undefined ? '' : shortDigest(digest),
+    images: tag.images.flatMap((id) => {
+      const image = owners.byId.get(id);
+      return image ? [{ name: image.name, href: `${root}${pageOf(id)}` }] : [];
+    }),
+    ...stateOf(tag),
+    moved: moves[0] ? showTime(moves[0].time) : '',
+    moves: moves.slice(0, maxMoves).map(moveRow),
+    more: Math.max(0, moves.length - maxMoves),
+  };
+}
+
+function stateOf({ problem, hold, source }: SiteTag): Pick<TagRow, 'status' | 'note'> {
+  if (problem) return { status: { kind: 'bad', text: problem.code }, note: problem.message };
+  if (hold) {
+    const until = hold.until === undefined ? 'held' : `held until ${showTime(hold.until)}`;
+    return { status: { kind: 'warn', text: until }, note: hold.reason };
+  }
+  return source === 'registry'
+    ? { status: { kind: 'ok', text: 'verified' }, note: '' }
+    : { status: { kind: 'none', text: 'as remembered' }, note: '' };
+}
+
+function moveRow({ time, reason, from, to, note = '', by = '' }: SiteMove): TagRow['moves'][number] {
+  return {
+    time: showTime(time),
+    reason,
+    from: from === undefined ? '' : shortDigest(from),
+    to: shortDigest(to),
+    note,
+    by,
+  };
+}
+
+export function tagsView(tags: readonly SiteTag[], owners: Owners, isRegistryRead: boolean) {
+  return {
+    frame: frameOf('Tags', 'tags.html', { scripts: ['assets/tables.js'] }),
+    count: tags.length,
+    isRegistryRead,
+    tags: tags.map((tag) => tagRow(tag, owners, '')),
+  };
+}
