@@ -1,9 +1,6 @@
 /** A page in a browser, and all that it says or asks for beside what it shows. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
 
 export interface Visit {
   page: Page;
@@ -39,7 +36,7 @@ interface AxeResult {
 
 /** Violations of WCAG 2.2, levels A and AA. */
 export async function accessibilityFaults(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   const { violations } = (await page.evaluate(
     "axe.run({ preload: false, runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] } })",
   )) as AxeResult;
