@@ -8,7 +8,7 @@ import { applyRetention, type RetentionReport } from '../pipeline/publish/retent
 export default class RetentionCommand extends MillinerCommand {
   static override summary = 'Remove old images from registries';
   static override description = `A rule is a pattern of tags, and how many of the newest stay (keep), for how long (age), or both: '43.*,keep=14,age=30d'.
-A tag stays if one of the rules that match it keeps it. Tags that no rule matches stay.
+A tag stays if one of the rules that match it keeps it. Tags that no rule matches stay, and so do those with a hold.
 An image stays with all its tags if a tag or an index that stays names it, or if a tag that stays would go back to it.
 Since when a tag names an image is read from the statements that the key has signed. Tags of which it states nothing stay.
 With an image go its signatures, attestations and other referrers. Blobs go when the registry collects its garbage.
