@@ -38,7 +38,7 @@ const wings = [
 ];
 
 /** What stands on the pipeline, lowest first. */
-const tops = ['site', 'queue', 'nightly', 'github', 'cli', 'commands'];
+const tops = ['site', 'queue', 'nightly', 'github', 'dashboard', 'cli', 'commands'];
 
 const processes = ['node:child_process', 'child_process', 'execa'];
 
@@ -101,6 +101,13 @@ const wingRules = wings.map((name, index) =>
   ),
 );
 
+const topRules = tops.slice(0, -1).map((name, index) =>
+  restrict(name, {
+    group: folders(tops.slice(index + 1)),
+    message: 'what stands above calls, and is not called',
+  }),
+);
+
 export default defineConfig({
   plugins: ['typescript', 'import', 'unicorn', 'oxc'],
   categories: { correctness: 'error', suspicious: 'error' },
@@ -126,23 +133,7 @@ export default defineConfig({
     ...libraryRules,
     ...stageRules,
     ...wingRules,
-    restrict('site', {
-      group: folders(['queue', 'nightly', 'github', 'cli', 'commands']),
-      message: 'a site tells what the pipeline and the state say',
-    }),
-    restrict('queue', {
-      group: folders(['nightly', 'github', 'cli', 'commands']),
-      message: 'commands call, and are not called',
-    }),
-    restrict('nightly', {
-      group: folders(['github', 'cli', 'commands']),
-      message: 'a night hands its outcome on, and knows nothing of who shows it',
-    }),
-    restrict('github', {
-      group: folders(['cli', 'commands']),
-      message: 'commands call, and are not called',
-    }),
-    restrict('cli', { group: folders(['commands']), message: 'commands call, and are not called' }),
+    ...topRules,
     restrict('commands', {
       group: folders(['stages']),
       allowTypeImports: true,

@@ -62,7 +62,8 @@ async function answer(
     response.end(method === 'HEAD' ? undefined : text);
   };
   try {
-    if (typeof place === 'number' && !isLoopbackAuthority(headers.host)) return end(421, 'not the name of this host\n');
+    if (typeof place === 'number' && !isLoopbackAuthority(headers.host))
+      return end(421, 'not the name of this host\n');
     if (url.split('?')[0] !== path) return end(404, 'not here\n');
     if (method !== 'GET' && method !== 'HEAD') return end(405, 'GET or HEAD\n');
     end(200, await read(), contentType);

@@ -38,7 +38,7 @@ type Verdict = 'refused' | 'types' | 'allowed';
 const inLibraries = libraries.flat().map((name) => `lib/${name}`);
 const inStages = stages.map((name) => `stages/${name}`);
 const inWings = wings.map((name) => `pipeline/${name}`);
-const tops = ['site', 'queue', 'nightly', 'github', 'cli', 'commands'];
+const tops = ['site', 'queue', 'nightly', 'github', 'dashboard', 'cli', 'commands'];
 const all = [...inLibraries, ...inStages, ...inWings, ...tops];
 
 /** What a file of one folder may import of another. */

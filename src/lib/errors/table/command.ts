@@ -93,6 +93,18 @@ export const input = {
     summary: 'a policy file exists already, and cannot be added to',
     hint: 'Fix the named file, or give another directory with --out. See containers-policy.json(5) and containers-registries.d(5).',
   },
+  LISTEN_UNSAFE: {
+    summary: 'the dashboard would be served to other hosts without TLS',
+    hint: 'Give the certificate and key of its name with --tls-cert and --tls-key. Otherwise listen on loopback and reach it through ssh -L 8117:127.0.0.1:8117 HOST, or on a unix socket behind a web server that speaks TLS and knows its users.',
+  },
+  CERTIFICATE_INVALID: {
+    summary: 'the certificate or key for TLS cannot be used',
+    hint: 'Give a certificate in PEM that has not expired, with those of its authorities, and its key in PEM without a password.',
+  },
+  TOKEN_FILE_INVALID: {
+    summary: 'the file of a token cannot be used: others can read it, or it holds no long token',
+    hint: 'Make one that only you can read: (umask 077; openssl rand -hex 32 > FILE).',
+  },
   KEY_FILE_INVALID: {
     summary: 'the key file cannot be used: it is damaged, of the wrong kind, or has another password',
     hint: 'Check the password and the kind of the key. Make a key with milliner key generate, or see docs/keys.md for the keys of other tools that Milliner reads.',

@@ -1,0 +1,151 @@
+/** The pages of the queue: all releases, one release with its logs, and the form to sign in. */
+import { html } from 'hono/html';
+import type { Failure } from '../lib/errors/wire.ts';
+import type { ReleaseStatus } from '../queue/status.ts';
+import { boardPath } from './job-board.ts';
+import { failure, pathOfRelease, stateMark, time, type Html } from './queue-tables.ts';
+import { shownText } from './shown-text.ts';
+
+/** What the reader of a page may do. */
+export type Access = 'read' | 'sign in' | 'write';
+
+/** Lines of a log that a page shows: the last ones. */
+const maxLogLines = 500;
+
+interface Frame {
+  title: string;
+  access: Access;
+  /** Whether the page changes while it is open. */
+  live?: boolean;
+}
+
+function page({ title, access, live = false }: Frame, content: Html): Html {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>${title} · Milliner</title>
+        <link rel="icon" href="data:," />
+        <link rel="stylesheet" href="/queue/queue.css" />
+        ${
+          live
+            ? html`<script src="/queue/queue.js" defer></script>
+                <noscript><meta http-equiv="refresh" content="10" /></noscript>`
+            : ''
+        }
+      </head>
+      <body>
+        <a class="skip" href="#main">To the content</a>
+        <header>
+          <nav aria-label="Milliner">
+            <b>Milliner</b>
+            <a href="/">Images</a>
+            <a href="/queue">Queue</a>
+            <a href="${boardPath}/">Jobs</a>
+          </nav>
+          ${signing(access)}
+        </header>
+        <main id="main">
+          <h1>${title}</h1>
+          ${content}
+        </main>
+      </body>
+    </html>`;
+}
+
+function signing(access: Access): Html | string {
+  if (access === 'sign in') return html`<a href="/queue/sign-in">Sign in</a>`;
+  if (access === 'read') return html`<span class="quiet">read-only</span>`;
+  return html`<form method="post" action="/queue/sign-out"><button>Sign out</button></form>`;
+}
+
+/** `tables` is the part that changes. */
+export function queuePage(access: Access, tables: Html): Html {
+  const content = html`<p id="connection" class="quiet" role="status"></p>
+    <div id="live" data-events="/queue/events">${tables}</div>`;
+  return page({ title: 'Queue', access, live: true }, content);
+}
+
+export function unreadable({ code, hint }: Failure): Html {
+  return html`<p id="trouble" class="failure">
+    <b>${code}</b> The queue cannot be read. <small>${hint}</small>
+  </p>`;
+}
+
+export function releasePage(access: Access, status: ReleaseStatus): Html {
+  const { release, recipe, state, queued, finished, to, stages, error, report } = status;
+  const title = shownText(release, 200);
+  const facts = [
+    ['State', stateMark(state)],
+    ['Recipe', shownText(recipe, 200)],
+    ['Queued', time(queued)],
+    ['Finished', time(finished)],
+    ['Where to', to.slice(0, 20).map((one) => html`<div class="name">${shownText(one, 300)}</div>`)],
+    [
+      'Images',
+      (report?.images ?? []).map(({ manifestDigest }) => html`<div class="name">${manifestDigest}</div>`),
+    ],
+  ] as const;
+  const content = html`${access === 'write' ? actions(release, state) : ''}
+    <dl>
+      ${facts.map(
+        ([name, value]) =>
+          html`<dt>${name}</dt>
+            <dd>${value}</dd>`,
+      )}
+    </dl>
+    ${error ? failure(error) : ''} ${stages.map(stageSection)}`;
+  return page({ title, access }, content);
+}
+
+function actions(release: string, state: ReleaseStatus['state']): Html | string {
+  const button = (action: string, words: string) =>
+    html`<form method="post" action="${pathOfRelease(release)}/${action}"><button>${words}</button></form>`;
+  if (state === 'failed' || state === 'cancelled')
+    return html`<p class="actions">${button('retry', 'Retry')}</p>`;
+  if (state === 'queued' || state === 'running')
+    return html`<p class="actions">${button('cancel', 'Cancel')}</p>`;
+  return '';
+}
+
+function stageSection({
+  job,
+  state,
+  attempts,
+  started,
+  finished,
+  error,
+  logs = [],
+}: ReleaseStatus['stages'][number]): Html {
+  const shown = logs.slice(-maxLogLines).map((line) => shownText(line));
+  const left = logs.length - shown.length;
+  return html`<section>
+    <h2>${shownText(job, 300)} ${stateMark(state)}</h2>
+    <p class="quiet">
+      ${started === undefined ? '' : html`from ${time(started)}`}
+      ${finished === undefined ? '' : html`to ${time(finished)}`} ${attempts > 1 ? `attempt ${attempts}` : ''}
+    </p>
+    ${error ? failure(error) : ''}
+    ${left > 0 ? html`<p class="quiet">${left} earlier lines are not shown</p>` : ''}
+    ${shown.length > 0 ? html`<pre class="log" tabindex="0">${shown.join('\n')}</pre>` : ''}
+  </section>`;
+}
+
+export function signInPage(isWrong: boolean): Html {
+  const content = html`${isWrong ? html`<p class="failure" role="alert">That is not the token.</p>` : ''}
+    <form method="post" action="/queue/sign-in" class="sign-in">
+      <label for="token">Token</label>
+      <input id="token" name="token" type="password" autocomplete="off" required maxlength="256" />
+      <button>Sign in</button>
+    </form>
+    <p class="quiet">
+      It is in the file that <code>milliner dashboard --token-file</code> names, or was printed when it
+      started.
+    </p>`;
+  return page({ title: 'Sign in', access: 'read' }, content);
+}
+
+export function messagePage(access: Access, title: string, about: Failure | undefined): Html {
+  return page({ title, access }, about ? failure(about) : html`<p><a href="/queue">To the queue</a></p>`);
+}
