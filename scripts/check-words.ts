@@ -20,6 +20,7 @@ const notInComments = /\b(?:whoever|nobody|somebody)\b/i;
 /** Keys that are not ours to change, or that stand in files and flags that people have. */
 const fixedKeys: Record<string, string> = {
   keep: 'a key of rules of retention, in release sets and in --rule',
+  keepAliveTimeout: 'an option of node:http',
   keepDays: 'the flag --keep-days of gc',
   keepLogs: 'an option of BullMQ',
   mostBytes: 'a key of the details of errors',

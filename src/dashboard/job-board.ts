@@ -81,7 +81,7 @@ async function boardQueues(queues: Queues): Promise<BullMQAdapter[]> {
   });
 }
 
-/** The failure of a library may name files of the host, so that its text goes to nobody. */
+/** The failure of a library may name files of the host, and is not passed on. */
 async function shownAnswer(context: Context, next: Next): Promise<Response | undefined> {
   await inTime(next());
   const { status } = context.res;

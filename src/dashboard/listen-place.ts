@@ -72,11 +72,11 @@ export function hostCheck(
   if ('socket' in place) return () => true;
   return (host) => {
     if (isLocal(place) && isLoopbackAuthority(host)) return true;
-    return certificate !== undefined && isNamedBy(certificate, host);
+    return certificate !== undefined && isNameOf(certificate, host);
   };
 }
 
-function isNamedBy(certificate: X509Certificate, authority: string): boolean {
+function isNameOf(certificate: X509Certificate, authority: string): boolean {
   const [, host = ''] = /^(\[[^\]]*\]|[^:]*)(?::\d{1,5})?$/.exec(authority) ?? [];
   const name = host.replace(/^\[(.*)\]$/, '$1');
   return isIP(name)

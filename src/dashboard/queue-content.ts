@@ -6,7 +6,7 @@ import { inTime } from './in-time.ts';
 
 /** Releases of either kind that have ended. */
 const maxFinished = 20;
-/** Of each kind: a page with more tells nobody anything. */
+/** Of each kind: more rows would slow the page down for all who watch. */
 const maxRows = 200;
 
 export interface QueueContent {

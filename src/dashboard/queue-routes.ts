@@ -24,7 +24,7 @@ const signInForm = z.object({ token: z.string().min(1).max(256) });
 const maxStreamTime = 15 * 60_000;
 const assets = join(import.meta.dirname, '..', '..', 'templates', 'dashboard');
 
-interface Parts {
+interface OpenedQueue {
   queues: Queues;
   live: LiveContent;
   doorkeeper: Doorkeeper;
@@ -32,8 +32,8 @@ interface Parts {
   signal: AbortSignal;
 }
 
-export function queueRoutes(parts: Parts): Hono {
-  const { queues, live, doorkeeper } = parts;
+export function queueRoutes(opened: OpenedQueue): Hono {
+  const { queues, live, doorkeeper } = opened;
   const routes = new Hono();
   serveAssets(routes);
   signingRoutes(routes, doorkeeper);
@@ -41,7 +41,7 @@ export function queueRoutes(parts: Parts): Hono {
   routes.get('/', async (context) =>
     context.html(queuePage(doorkeeper.accessOf(context), raw(await live.now()))),
   );
-  routes.get('/events', (context) => stream(context, parts));
+  routes.get('/events', (context) => stream(context, opened));
   routes.get('/releases/:id', async (context) => {
     const access = doorkeeper.accessOf(context);
     try {
@@ -109,7 +109,7 @@ function signingRoutes(routes: Hono, doorkeeper: Doorkeeper): void {
 }
 
 /** One event for each change. It holds the tables as HTML, in which texts are escaped. */
-function stream(context: Context, { live, signal }: Parts): Response | Promise<Response> {
+function stream(context: Context, { live, signal }: OpenedQueue): Response | Promise<Response> {
   const exit = live.enter();
   if (!exit) return context.text('too many watch already\n', 503, { 'retry-after': '10' });
   return streamSSE(context, async (events) => {
