@@ -11,7 +11,7 @@ import { jobFailureOf } from '../queue/job.ts';
 import type { Queues } from '../queue/queues.ts';
 import { cancelRelease, retryRelease } from '../queue/release-control.ts';
 import { findRelease } from '../queue/status.ts';
-import { isSameOrigin, type Doorkeeper } from './access.ts';
+import { isSameOrigin, type Doorkeeper } from './doorkeeper.ts';
 import { inTime } from './in-time.ts';
 import type { LiveContent } from './live-content.ts';
 import { messagePage, queuePage, releasePage, signInPage } from './queue-page.ts';

@@ -6,7 +6,7 @@ import { Hono } from 'hono';
 import { listenOnPort, listenOnSocket } from '../lib/http/listener.ts';
 import { jobFailureOf } from '../queue/job.ts';
 import type { Queues } from '../queue/queues.ts';
-import { Doorkeeper } from './access.ts';
+import { Doorkeeper } from './doorkeeper.ts';
 import { boardPath, jobBoard } from './job-board.ts';
 import {
   checkIdentity,
