@@ -2,7 +2,8 @@
 import { MillinerError } from '../lib/errors/error.ts';
 import { withState, type RunOptions } from '../pipeline/state/context.ts';
 import { withStateLock } from '../pipeline/state/state-lock.ts';
-import { loadSet, type LoadedSet } from '../stages/recipe/load-set.ts';
+import { loadSet, readSet } from '../stages/recipe/load-set.ts';
+import type { ReleaseSet } from '../stages/recipe/set-schema.ts';
 import type { NightReport } from '../stages/report/night-report.ts';
 import { connectGithub, defaultUrl, type GithubOptions } from './connect.ts';
 import { ensureIssues } from './failure-issues.ts';
@@ -35,8 +36,8 @@ export async function reportSet(
   request: ReportRequest,
   night?: UnstoredNight,
 ): Promise<ShownNights | undefined> {
-  const loaded = await loadSet(request.set);
-  const settings = loaded.set.github;
+  const { set } = await readSet(request.set);
+  const settings = set.github;
   if (!settings) return undefined;
   const github = await connectGithub({
     ...request,
@@ -46,10 +47,11 @@ export async function reportSet(
     progress: options.progress,
     signal: options.signal,
   });
-  if (night && 'failure' in night) return showFailure(loaded, github, night.failure);
+  if (night && 'failure' in night) return showFailure(set, github, night.failure);
+  const loaded = await loadSet(request.set);
   const shown = { ...settings, url: settings.url ?? defaultUrl };
   // Two runs at once would both find no release, and make one each.
-  return withStateLock(options, `github-${loaded.set.name}`, () =>
+  return withStateLock(options, `github-${set.name}`, () =>
     withState(options, (context) =>
       reportNights(context, loaded, github, { settings: shown, idle: night?.idle }),
     ),
@@ -57,7 +59,7 @@ export async function reportSet(
 }
 
 async function showFailure(
-  { set }: LoadedSet,
+  set: ReleaseSet,
   github: Github,
   { code, message, hint }: MillinerError,
 ): Promise<ShownNights> {

@@ -85,7 +85,7 @@ const requests = [
 ];
 const cases = faults.flatMap(([name, fault, code]) => requests.map((on) => [on, name, fault, code] as const));
 
-describe.each(shareOfDay(cases, 15))('%s: %s', (on, _, fault, code) => {
+describe.each(shareOfDay(cases, 30))('%s: %s', (on, _, fault, code) => {
   test('ends as documented, and the next run completes it', async () => {
     scene.standIn.fail({ ...fault, on });
     const { failures } = await scene.report();
