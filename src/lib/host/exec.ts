@@ -139,7 +139,15 @@ export function startServer(program: string, args: readonly string[], cwd: strin
 }
 
 /** Secrets, and settings of how this process itself was started: other programs must not inherit them. */
-const secretVariables = ['MILLINER_KEY_PASSWORD', 'MILLINER_REDIS', 'NODE_CHANNEL_FD', 'NODE_OPTIONS'];
+const secretVariables = [
+  'GITHUB_TOKEN',
+  'MILLINER_KEY_PASSWORD',
+  'MILLINER_REDIS',
+  'NODE_CHANNEL_FD',
+  'NODE_OPTIONS',
+];
+/** A night adds jobs to the queue, and is shown on GitHub. */
+const secretsOfNights = ['GITHUB_TOKEN', 'MILLINER_REDIS'];
 
 /**
  * Runs a Milliner module in a process of its own, with an IPC channel for as long as both live. It has its own session,
@@ -152,11 +160,10 @@ export function startModule(path: string) {
 }
 
 /**
- * Runs a command of Milliner as startModule runs a module, and with the address of the queue, because the command adds
- * jobs to it. The command ends when the channel closes.
+ * Runs a command of Milliner as startModule runs a module, and with the secrets that it needs. The command ends when the channel closes.
  */
 export function startCommand(path: string, args: readonly string[]) {
-  const env = environmentWithout(secretVariables.filter((name) => name !== 'MILLINER_REDIS'));
+  const env = environmentWithout(secretVariables.filter((name) => !secretsOfNights.includes(name)));
   return fork(path, args, { env, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
 }
 

@@ -23,6 +23,7 @@ const pages = [
     'images',
     'queue',
     'reports',
+    'github',
     'site',
     'storage',
   ].map((name) => `docs/${name}.md`),

@@ -1,4 +1,5 @@
 /** Real nights of a set with `github:`: what GitHub does changes nothing of what is published, and is made up for. */
+import { globSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ShownNights } from '../../../src/github/report-nights.ts';
 import { run } from '../../../src/lib/host/exec.ts';
@@ -48,9 +49,28 @@ const night = (isFailing = false) => milliner<Night>(scene.command(), isFailing)
 const report = (isFailing = false) => milliner<ShownNights>(['github', 'report', scene.setPath], isFailing);
 const issues = () => standIn.state.issues.map(({ title, state }) => `${title}: ${state}`);
 
+/** Arguments that any account of the host could read, from now until the list is stopped. */
+function watchArguments() {
+  const seen: string[] = [];
+  const look = () => {
+    for (const path of globSync('/proc/[0-9]*/cmdline')) {
+      try {
+        seen.push(readFileSync(path, 'utf8'));
+      } catch {
+        // The process has ended.
+      }
+    }
+  };
+  const timer = setInterval(look, 50);
+  return { seen, [Symbol.dispose]: () => clearInterval(timer) };
+}
+
 test('a GitHub that refuses everything costs the night nothing; the next report makes up for it', async () => {
   standIn.fail({ status: 403, echo: true, times: 1000 });
+  using watch = watchArguments();
   const first = await night();
+  expect(watch.seen.filter((words) => words.includes(token))).toEqual([]);
+  expect(watch.seen).not.toEqual([]);
   expect(outcomes(first)).toEqual({ hat: 'published' });
   expect(await scene.tag('hat')).toBeDefined();
   expect(new Set(first.failures.map(({ code }) => code))).toEqual(new Set(['GITHUB_DENIED']));
