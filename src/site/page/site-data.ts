@@ -28,7 +28,7 @@ export interface ImageData {
 
 export interface TrendsData {
   sets: string[];
-  /** Milliseconds since 1970, position of the set, numbers of images, bytes. */
+  /** Milliseconds since 1970, position of the set, numbers of images, bytes, bytes, seconds. */
   nights: [
     time: number,
     set: number,
@@ -36,5 +36,6 @@ export interface TrendsData {
     failed: number,
     update: number,
     size: number | null,
+    ready: number | null,
   ][];
 }

@@ -26,6 +26,11 @@ function addFilter(table: HTMLTableElement): void {
     }
     count.textContent = words.length > 0 ? `${shown} of ${rows.length}` : '';
   });
+  const given = new URLSearchParams(location.search).get('q');
+  if (given !== null) {
+    input.value = given;
+    input.dispatchEvent(new Event('input'));
+  }
   (table.closest('.scroll') ?? table).before(element('p', { class: 'filter' }, input, ' ', count));
 }
 

@@ -57,7 +57,11 @@ function draw(place: HTMLElement, unit: (value: number) => string, lines: readon
       },
       xAxis: {
         type: 'time',
-        axisLabel: { color: text, hideOverlap: true },
+        axisLabel: {
+          color: text,
+          hideOverlap: true,
+          formatter: { year: '{yyyy}', month: '{MMM}', day: '{d} {MMM}' },
+        },
         axisLine: { lineStyle: { color: rule } },
       },
       yAxis: {
@@ -124,12 +128,13 @@ async function showAll(): Promise<void> {
       data: nights.map(([time, , , , update]) => [time, update]),
     },
   ]);
-  places.ready.hidden = true;
+  draw(places.ready, seconds, [
+    { name: 'median', color: '--c3', data: nights.map(([time, , , , , , ready]) => [time, ready]) },
+  ]);
 }
 
 async function showImage(id: string): Promise<void> {
   const { trend } = (await loadData(`image/${id}`)) as ImageData;
-  places.ready.hidden = false;
   draw(places.size, bytes, [
     { name: 'size', color: '--c1', data: trend.map(([time, size]) => [time, size]) },
   ]);

@@ -5,7 +5,7 @@ import { percent, shortDigest } from './amounts-shown.ts';
 import { pageOf, sizeOf } from './image-row.ts';
 
 /** Links to images that share a layer; the rest is a number. */
-const maxSharers = 8;
+const maxSharers = 3;
 /** Characters of what is in a layer that stand in the table at once; the rest is behind them. */
 const maxHolds = 90;
 

@@ -1,11 +1,12 @@
 /** Which image stands on which, drawn from left to right: a node for each image, or for all that nothing stands on. */
+import { pageText } from '../page-text.ts';
 import { shortDigest } from './amounts-shown.ts';
 import { ownersOf, pageOf, sizeOf, statusOf, type Status } from './image-row.ts';
 import { showSize } from '../../stages/report/amounts.ts';
 import type { SiteImage } from '../facts/site-facts.ts';
 
 /** Nodes. A larger picture shows nothing any more: images that nothing stands on then share a node of their base. */
-const maxNodes = 60;
+const maxNodes = 24;
 const box = { width: 208, height: 46, gapX: 44, gapY: 12 };
 /** Characters that fit into a box. */
 const maxLabel = 26;
@@ -143,7 +144,7 @@ function withoutLeaves(node: Node): Node {
     label: `${leaves.length} images`,
     full: `${leaves.length} images on ${node.full}`,
     detail: failed > 0 ? `${failed} failed to boot` : 'none failed to boot',
-    href: 'images.html',
+    href: `images.html?q=${encodeURIComponent(pageText(node.label))}`,
     kind: failed > 0 ? 'bad' : 'ok',
     children: [],
   };

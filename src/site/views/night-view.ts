@@ -1,9 +1,9 @@
 /** Nights: all of them in a list, and a page for each. */
 import { outcomes } from '../../stages/report/night-report.ts';
 import { showDuration, showSize } from '../../stages/report/amounts.ts';
-import { reasonLine } from '../../stages/report/image-lines.ts';
+import { changeLine, reasonLine } from '../../stages/report/image-lines.ts';
 import type { NightImage, SiteNight } from '../facts/site-facts.ts';
-import { percent, shortDigest, showBootTime, showOptionalSize, showTime } from './amounts-shown.ts';
+import { counted, percent, shortDigest, showBootTime, showOptionalSize, showTime } from './amounts-shown.ts';
 import { frameOf } from './page-frame.ts';
 
 /** Reasons and packages of one image on the page of a night. */
@@ -103,7 +103,7 @@ function nightImageRow(image: NightImage) {
     reasons,
     packages,
   } = image;
-  const moved = packages.map(({ name, arch, from = '', to = '' }) => ({ name, arch, from, to }));
+  const moves = packages.map(({ name, arch, from, to }) => `${name}.${arch}: ${changeLine(from, to)}`);
   return {
     recipe,
     arches: arches.join(', '),
@@ -116,9 +116,10 @@ function nightImageRow(image: NightImage) {
     cause: causeText({ failure, hold, quarantine }),
     hint: failure?.hint ?? '',
     reasons: reasons.slice(0, maxLines).map(reasonLine),
-    packageCount: packages.length,
-    packages: moved.slice(0, maxLines),
-    morePackages: Math.max(0, moved.length - maxLines),
+    reasonText: counted(reasons.length, 'reason'),
+    packageText: `${counted(packages.length, 'package')} changed`,
+    packages: moves.slice(0, maxLines),
+    morePackages: Math.max(0, moves.length - maxLines),
     advisories: image.advisories.map(({ id, severity, cves }) => ({ id, severity, cves: cves.join(' ') })),
   };
 }

@@ -3,6 +3,7 @@ import { rpmvercmp } from '../../lib/rpm/version-order.ts';
 import type { SiteImage, SitePackage } from '../facts/site-facts.ts';
 import { pageOf } from './image-row.ts';
 import { frameOf } from './page-frame.ts';
+import { pageText } from '../page-text.ts';
 import { shardCount, type CarrierData, type PackageData } from '../page/site-data.ts';
 
 /** Names on one page of the list. */
@@ -69,7 +70,7 @@ export function groupPackages(packages: readonly IndexedPackage[]): PackageGroup
 /** Where each name stands in a list, with its place on the page. */
 export function packagePages(groups: readonly PackageGroup[]): (name: string) => string {
   const pages = new Map(groups.flatMap(({ path, packages }) => packages.map(({ name }) => [name, path])));
-  return (name) => `${pages.get(name) ?? 'packages.html'}#${encodeURIComponent(name)}`;
+  return (name) => `${pages.get(name) ?? 'packages.html'}#${encodeURIComponent(pageText(name))}`;
 }
 
 const evrText = ({ epoch, version, release }: SitePackage) =>

@@ -2,13 +2,13 @@
 import { counted, showTime } from './amounts-shown.ts';
 import type { SiteFacts, SiteImage } from '../facts/site-facts.ts';
 import { timeOf } from '../facts/gather-images.ts';
-import { imageRow, isSecurity, pageOf, statusOf, type Owners } from './image-row.ts';
+import { imageRow, isSecurity, pageOf, statusOf, type ImageRow, type Owners } from './image-row.ts';
 import { lineageView } from './lineage.ts';
 import { nightPage, nightRow } from './night-view.ts';
 import { frameOf } from './page-frame.ts';
 
-/** More images than that have a page of their own. */
-const maxImages = 40;
+/** Rows of the table; all images have a page of their own. */
+const maxImages = 20;
 const maxNights = 7;
 const maxAttention = 12;
 
@@ -31,7 +31,11 @@ export function startView(facts: SiteFacts, owners: Owners) {
     moreAttention: Math.max(0, attention.length - maxAttention),
     lineage: lineageView(images),
     hasImages: images.length > 0,
-    images: images.length <= maxImages ? images.map((image) => imageRow(image, owners)) : [],
+    images: images
+      .map((image) => imageRow(image, owners))
+      .toSorted(byHealth)
+      .slice(0, maxImages),
+    moreImages: Math.max(0, images.length - maxImages),
     imageCount: images.length,
     hasAdvisories: facts.sources.isAdvisoryRead,
     nights: nights
@@ -40,6 +44,12 @@ export function startView(facts: SiteFacts, owners: Owners) {
       .map((night) => nightRow(night)),
     sources: sourcesOf(facts),
   };
+}
+
+const healths = ['bad', 'warn', 'none', 'ok'];
+
+function byHealth({ status: a }: ImageRow, { status: b }: ImageRow): number {
+  return healths.indexOf(a.kind) - healths.indexOf(b.kind);
 }
 
 /** The newest of all that is told: a page tells no time of its own, or it would differ with each writing. */
@@ -164,7 +174,7 @@ function sourcesOf({ images, nights, tags, sources }: SiteFacts): string[] {
 export function imagesView({ images, sources }: SiteFacts, owners: Owners) {
   return {
     frame: frameOf('All images', 'images.html', { scripts: ['assets/tables.js'] }),
-    count: images.length,
+    moreImages: 0,
     hasAdvisories: sources.isAdvisoryRead,
     images: images.map((image) => imageRow(image, owners)),
   };

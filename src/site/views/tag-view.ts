@@ -1,6 +1,6 @@
 /** Tags, each with its moves. */
 import type { SiteMove, SiteTag } from '../facts/site-facts.ts';
-import { shortDigest, showTime } from './amounts-shown.ts';
+import { counted, shortDigest, showTime } from './amounts-shown.ts';
 import { pageOf, type Owners, type Status } from './image-row.ts';
 import { frameOf } from './page-frame.ts';
 
@@ -14,6 +14,7 @@ export interface TagRow {
   status: Status;
   note: string;
   moved: string;
+  moveCount: string;
   moves: { time: string; reason: string; from: string; to: string; note: string; by: string }[];
   more: number;
 }
@@ -29,6 +30,7 @@ export function tagRow(tag: SiteTag, owners: Owners, root: string): TagRow {
     }),
     ...stateOf(tag),
     moved: moves[0] ? showTime(moves[0].time) : '',
+    moveCount: counted(moves.length, 'move'),
     moves: moves.slice(0, maxMoves).map(moveRow),
     more: Math.max(0, moves.length - maxMoves),
   };
