@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pageText } from './page-text.ts';
+import { pageText, pageTexts } from './page-text.ts';
 
 test.each([
   ['plain <b> & "text"', 'plain <b> & "text"'],
@@ -17,4 +17,12 @@ test('a line of a megabyte is cut, and says by how much', () => {
   const shown = pageText('x'.repeat(1 << 20));
   expect(shown.length).toBeLessThan(1600);
   expect(shown).toContain(String((1 << 20) - 1500));
+});
+
+test('every string of a view is cleaned, and the view stays as it was', () => {
+  const view = { a: ['x', { b: '\u202E' }], c: 1, d: null, e: { f: 'y' } };
+  const shown = pageTexts(view);
+  expect(shown).toEqual({ a: ['x', { b: '\uFFFD' }], c: 1, d: null, e: { f: 'y' } });
+  expect(view.a[1]).toEqual({ b: '\u202E' });
+  expect(shown.e).toBe(view.e);
 });

@@ -18,3 +18,18 @@ export function pageText(text: string): string {
   if (plain.test(cut)) return cut;
   return printable(cut.replaceAll('\r\n', '\n').toWellFormed()).replaceAll(noncharacters, '\uFFFD');
 }
+
+/** Every string of a view. What needs no change is not copied: the views of a thousand images are millions of strings. */
+export function pageTexts<T>(value: T): T {
+  if (typeof value === 'string') return pageText(value) as T;
+  if (value === null || typeof value !== 'object') return value;
+  let changed: Record<string, unknown> | undefined;
+  for (const key of Object.keys(value)) {
+    const before = (value as Record<string, unknown>)[key];
+    const after = pageTexts(before);
+    if (after === before) continue;
+    changed ??= (Array.isArray(value) ? [...(value as unknown[])] : { ...value }) as Record<string, unknown>;
+    changed[key] = after;
+  }
+  return (changed ?? value) as T;
+}

@@ -3,8 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Handlebars from 'handlebars';
-import { escapeAll } from '../stages/report/escape-text.ts';
-import { pageText } from './page-text.ts';
+import { pageTexts } from './page-text.ts';
 
 export const templates = fileURLToPath(new URL('../../templates/site', import.meta.url));
 
@@ -24,6 +23,6 @@ export function pageRenderer(): RenderPage {
   return (template, view) => {
     const page = pages.get(template);
     if (!page) throw new Error(`there is no template ${template}`);
-    return page(escapeAll(view, pageText));
+    return page(pageTexts(view));
   };
 }

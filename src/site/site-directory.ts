@@ -69,7 +69,7 @@ async function fill(
   const made = new Set<string>();
   let [count, bytes] = [0, 0];
   await makeDirectory(place, 0o755);
-  for (const { path, content } of [{ path: marker, content: markerText }, ...files]) {
+  for (const { path, content } of marked(files)) {
     signal?.throwIfAborted();
     const target = join(place, path);
     if (!made.has(dirname(target))) await makeDirectory(dirname(target), 0o755);
@@ -80,6 +80,11 @@ async function fill(
     bytes += Buffer.byteLength(content);
   }
   return { files: count, bytes };
+}
+
+function* marked(files: Iterable<SiteFile>): Generator<SiteFile> {
+  yield { path: marker, content: markerText };
+  yield* files;
 }
 
 async function requireReplaceable(path: string): Promise<void> {

@@ -20,6 +20,8 @@ import {
   packageGroupView,
   packagePages,
   packagesView,
+  type IndexedPackage,
+  type PackageGroup,
 } from './views/package-index.ts';
 import { imagesView, startView } from './views/start-view.ts';
 import { tagsView } from './views/tag-view.ts';
@@ -32,8 +34,10 @@ export function* siteFiles(facts: SiteFacts): Generator<SiteFile> {
   yield* assets();
   yield* overviewPages(facts, owners, render);
   yield* nightPages(facts, render);
-  yield* packagePagesAndData(facts, render);
-  yield* imagePages(facts, owners, render);
+  const packages = indexPackages(facts.images);
+  const groups = groupPackages(packages);
+  yield* packageFiles(facts, packages, groups, render);
+  yield* imagePages(facts, owners, packagePages(groups), render);
 }
 
 /** Of each library the built file that needs no other, and no host. */
@@ -86,9 +90,12 @@ function* nightPages({ nights, images }: SiteFacts, render: RenderPage): Generat
     };
 }
 
-function* packagePagesAndData({ images }: SiteFacts, render: RenderPage): Generator<SiteFile> {
-  const packages = indexPackages(images);
-  const groups = groupPackages(packages);
+function* packageFiles(
+  { images }: SiteFacts,
+  packages: readonly IndexedPackage[],
+  groups: readonly PackageGroup[],
+  render: RenderPage,
+): Generator<SiteFile> {
   yield { path: 'packages.html', content: render('packages', packagesView(packages, groups)) };
   for (const group of groups)
     yield { path: group.path, content: render('package-group', packageGroupView(group, images)) };
@@ -99,8 +106,13 @@ function* packagePagesAndData({ images }: SiteFacts, render: RenderPage): Genera
     yield { path: `data/carriers/${shard}.js`, content: dataScript(`carriers/${shard}`, carriers) };
 }
 
-function* imagePages(facts: SiteFacts, owners: Owners, render: RenderPage): Generator<SiteFile> {
-  const context = imageContext(facts, owners);
+function* imagePages(
+  facts: SiteFacts,
+  owners: Owners,
+  packagePage: ImageContext['packagePage'],
+  render: RenderPage,
+): Generator<SiteFile> {
+  const context = { ...lookups(facts, owners), packagePage };
   const pairs = facts.images.flatMap((image) => comparedPairs(image, owners));
   yield { path: 'compare.html', content: render('compare', compareView(pairs)) };
   for (const pair of pairs) yield { path: pair.path, content: render('comparison', comparisonView(pair)) };
@@ -111,7 +123,10 @@ function* imagePages(facts: SiteFacts, owners: Owners, render: RenderPage): Gene
   }
 }
 
-function imageContext({ images, nights, tags, sources }: SiteFacts, owners: Owners): ImageContext {
+function lookups(
+  { images, nights, tags, sources }: SiteFacts,
+  owners: Owners,
+): Omit<ImageContext, 'packagePage'> {
   return {
     owners,
     sharers: sharersOf(images),
@@ -119,7 +134,6 @@ function imageContext({ images, nights, tags, sources }: SiteFacts, owners: Owne
     tags: tagsByImage(tags),
     children: childrenByImage(images, owners),
     fixed: fixedByRecipe(nights, nightPage),
-    packagePage: packagePages(groupPackages(indexPackages(images))),
     isAdvisoryRead: sources.isAdvisoryRead,
   };
 }

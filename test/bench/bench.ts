@@ -14,6 +14,7 @@ import { planCases } from './plan.ts';
 import { drawRatios } from './plot.ts';
 import { queueCases } from './queue.ts';
 import { rollbackCases } from './rollback.ts';
+import { siteCases } from './site.ts';
 import { snapshotCases } from './snapshot.ts';
 import { solveCases } from './solve.ts';
 import { updateCases } from './updates.ts';
@@ -24,6 +25,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   plan: planCases,
   queue: queueCases,
   rollback: rollbackCases,
+  site: siteCases,
   snapshot: snapshotCases,
   solve: solveCases,
   updates: updateCases,

@@ -5,8 +5,10 @@ import { ownersOf, pageOf, sizeOf, statusOf, type Status } from './image-row.ts'
 import { showSize } from '../../stages/report/amounts.ts';
 import type { SiteImage } from '../facts/site-facts.ts';
 
-/** Nodes. A larger picture shows nothing any more: images that nothing stands on then share a node of their base. */
+/** Nodes. A larger picture shows nothing any more: then images share a node. */
 const maxNodes = 24;
+/** Of a larger picture: bases beside each other that have a node of their own. */
+const maxBases = 6;
 const box = { width: 208, height: 46, gapX: 44, gapY: 12 };
 /** Characters that fit into a box. */
 const maxLabel = 26;
@@ -44,7 +46,7 @@ export interface LineageView {
 
 export function lineageView(images: readonly SiteImage[]): LineageView {
   const roots = rootsOf(images);
-  const shown = countOf(roots) > maxNodes ? roots.map(withoutLeaves) : roots;
+  const shown = countOf(roots) > maxNodes ? roots.map(folded) : roots;
   const view: LineageView = { width: 0, height: 0, nodes: [], edges: [], box };
   let row = 0;
   const place = (node: Node, depth: number): number => {
@@ -134,19 +136,28 @@ function nodeOf(image: SiteImage): Node {
 const countOf = (nodes: readonly Node[]): number =>
   nodes.reduce((sum, { children }) => sum + 1 + countOf(children), 0);
 
-function withoutLeaves(node: Node): Node {
-  const [bases, leaves] = [
-    node.children.filter(({ children }) => children.length > 0),
-    node.children.filter(({ children }) => children.length === 0),
-  ];
-  const failed = leaves.filter(({ kind }) => kind === 'bad').length;
-  const group: Node = {
-    label: `${leaves.length} images`,
-    full: `${leaves.length} images on ${node.full}`,
+/** A base with the bases on it that carry most; all other images on it share a node. */
+function folded(node: Node): Node {
+  const carrying = node.children.filter(({ children }) => children.length > 0);
+  const shown = new Set(
+    carrying.toSorted((a, b) => countOf(b.children) - countOf(a.children)).slice(0, maxBases),
+  );
+  const rest = node.children.filter((child) => !shown.has(child));
+  const children = node.children.filter((child) => shown.has(child)).map(folded);
+  return { ...node, children: rest.length > 0 ? [...children, groupOf(node, rest)] : children };
+}
+
+function groupOf({ label, full }: Node, nodes: readonly Node[]): Node {
+  const [count, failed] = [countOf(nodes), failuresOf(nodes)];
+  return {
+    label: count === 1 ? '1 image' : `${count} images`,
+    full: `${count} images on ${full}`,
     detail: failed > 0 ? `${failed} failed to boot` : 'none failed to boot',
-    href: `images.html?q=${encodeURIComponent(pageText(node.label))}`,
+    href: `images.html?q=${encodeURIComponent(pageText(label))}`,
     kind: failed > 0 ? 'bad' : 'ok',
     children: [],
   };
-  return { ...node, children: [...bases.map(withoutLeaves), ...(leaves.length > 0 ? [group] : [])] };
 }
+
+const failuresOf = (nodes: readonly Node[]): number =>
+  nodes.reduce((sum, { kind, children }) => sum + Number(kind === 'bad') + failuresOf(children), 0);

@@ -69,8 +69,12 @@ export function groupPackages(packages: readonly IndexedPackage[]): PackageGroup
 
 /** Where each name stands in a list, with its place on the page. */
 export function packagePages(groups: readonly PackageGroup[]): (name: string) => string {
-  const pages = new Map(groups.flatMap(({ path, packages }) => packages.map(({ name }) => [name, path])));
-  return (name) => `${pages.get(name) ?? 'packages.html'}#${encodeURIComponent(pageText(name))}`;
+  const pages = new Map(
+    groups.flatMap(({ path, packages }) =>
+      packages.map(({ name }) => [name, `${path}#${encodeURIComponent(pageText(name))}`] as const),
+    ),
+  );
+  return (name) => pages.get(name) ?? 'packages.html';
 }
 
 const evrText = ({ epoch, version, release }: SitePackage) =>

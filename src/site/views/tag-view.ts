@@ -4,8 +4,9 @@ import { counted, shortDigest, showTime } from './amounts-shown.ts';
 import { pageOf, type Owners, type Status } from './image-row.ts';
 import { frameOf } from './page-frame.ts';
 
-/** Moves of a tag on a page. */
+/** Moves of a tag on the page of its image, and in the list of all tags. */
 const maxMoves = 30;
+const maxListedMoves = 6;
 
 export interface TagRow {
   reference: string;
@@ -19,7 +20,7 @@ export interface TagRow {
   more: number;
 }
 
-export function tagRow(tag: SiteTag, owners: Owners, root: string): TagRow {
+export function tagRow(tag: SiteTag, owners: Owners, root: string, max = maxMoves): TagRow {
   const { reference, digest, moves } = tag;
   return {
     reference,
@@ -31,8 +32,8 @@ export function tagRow(tag: SiteTag, owners: Owners, root: string): TagRow {
     ...stateOf(tag),
     moved: moves[0] ? showTime(moves[0].time) : '',
     moveCount: counted(moves.length, 'move'),
-    moves: moves.slice(0, maxMoves).map(moveRow),
-    more: Math.max(0, moves.length - maxMoves),
+    moves: moves.slice(0, max).map(moveRow),
+    more: Math.max(0, moves.length - max),
   };
 }
 
@@ -63,6 +64,6 @@ export function tagsView(tags: readonly SiteTag[], owners: Owners, isRegistryRea
     frame: frameOf('Tags', 'tags.html', { scripts: ['assets/tables.js'] }),
     count: tags.length,
     isRegistryRead,
-    tags: tags.map((tag) => tagRow(tag, owners, '')),
+    tags: tags.map((tag) => tagRow(tag, owners, '', maxListedMoves)),
   };
 }
