@@ -67,7 +67,7 @@ async function readPrivate(path: string): Promise<string> {
       throw new MillinerError('GITHUB_CREDENTIALS', `${path} is not a file of a token or key`);
     if ((stats.mode & 0o077) !== 0)
       throw new MillinerError('GITHUB_CREDENTIALS', `${path} can be read by other accounts`, {
-        hint: `Run: chmod 600 ${path}`,
+        hint: `Run chmod 600 ${path}, or name another file.`,
         details: { path },
       });
     return await handle.readFile('utf8');

@@ -75,10 +75,11 @@ interface Cause {
   log: string[];
 }
 
-const unknown = { stage: '–', code: '–', message: '–', hint: '–' };
+/** Stands for what an older report does not tell. */
+const absent = '–';
 
 function causeOf({ recipe, failure }: ImageReport): Cause {
-  if (!failure) return { recipe, ...unknown, log: [] };
+  if (!failure) return { recipe, stage: absent, code: absent, message: absent, hint: absent, log: [] };
   const { stage, arch, log, ...rest } = failure;
   const where = arch === undefined ? stage : `${stage} (${arch})`;
   return { recipe, stage: where, ...cut(rest), log: log === undefined ? [] : [log] };
