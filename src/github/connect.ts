@@ -82,10 +82,11 @@ function octokitSettings(options: GithubOptions, mask: SecretMask) {
   };
 }
 
-/** Where assets of releases go: github.com has a host of its own for them, Enterprise Server a path. */
+/** Where assets of releases go: a host of its own beside `api.HOST`; with Enterprise Server, a path. */
 export function uploadsUrl(baseUrl: string): string {
-  if (baseUrl === defaultUrl) return 'https://uploads.github.com';
-  return baseUrl.replace(/\/api\/v3$/, '/api/uploads');
+  return baseUrl
+    .replace(/^https:\/\/api\.(?=[^/]+$)/, 'https://uploads.')
+    .replace(/\/api\/v3$/, '/api/uploads');
 }
 
 /** Plain http would show the token to the network between. */

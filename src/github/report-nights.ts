@@ -7,6 +7,7 @@ import { publicKeyOf } from '../nightly/night-members.ts';
 import type { StateContext } from '../pipeline/state/context.ts';
 import { lastNights } from '../pipeline/state/nights.ts';
 import { addReportedNight, reportedNights } from '../pipeline/state/reported-nights.ts';
+import { readSetMemory } from '../pipeline/state/set-memory.ts';
 import { requirePemKey } from '../pipeline/trust/signer-key.ts';
 import type { LoadedSet } from '../stages/recipe/load-set.ts';
 import type { NightReport } from '../stages/report/night-report.ts';
@@ -70,7 +71,7 @@ export async function reportNights(
   const repository = `${owner}/${repo}`;
   const shown = { repository, nights: [], releases: [], writes: 0, failures: steps.failures };
   const stored = await lastNights(context.state, loaded.set.name, maxNights);
-  const newest = idle ?? stored.at(-1);
+  const newest = idle ? await withDigests(context.state, idle) : stored.at(-1);
   if (!newest) return shown;
   const pushed: PushedCommits = { commits: new Map(), missing: [] };
   const run = { context, loaded, github, settings, steps, shown, pushed };
@@ -82,6 +83,16 @@ export async function reportNights(
   }
   if (settings.issues) await showIssues(run, newest, stored);
   return { ...shown, writes: github.writes };
+}
+
+/** A night that had nothing to do does not tell what its tags name; the state knows. */
+async function withDigests(state: string, night: NightReport): Promise<NightReport> {
+  const memory = await readSetMemory(state, night.set);
+  const images = night.images.map((image) => {
+    const digest = memory[image.recipe]?.published?.digest;
+    return digest === undefined ? image : { ...image, digest };
+  });
+  return { ...night, images };
 }
 
 async function findCommits({ steps, pushed, github, loaded, context }: Run): Promise<boolean> {

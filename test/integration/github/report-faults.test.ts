@@ -77,6 +77,7 @@ const requests = [
   'GET /git/commits',
   'GET /releases/tags',
   'POST /releases',
+  'POST /releases/',
   'PATCH /releases',
   'GET /commits',
   'POST /statuses',

@@ -8,8 +8,13 @@ import { reportNights, type ReportSettings, type ShownNights } from '../../../sr
 import { run } from '../../../src/lib/host/exec.ts';
 import { withState } from '../../../src/pipeline/state/context.ts';
 import { rememberNight } from '../../../src/pipeline/state/nights.ts';
+import { writeSetMemory, type SetMemory } from '../../../src/pipeline/state/set-memory.ts';
 import { loadSet } from '../../../src/stages/recipe/load-set.ts';
-import { nightReportSchema, type NightReportInput } from '../../../src/stages/report/night-report.ts';
+import {
+  nightReportSchema,
+  type NightReport,
+  type NightReportInput,
+} from '../../../src/stages/report/night-report.ts';
 import { GithubStandIn } from '../../helpers/github/stand-in.ts';
 import { unpaced } from '../../helpers/github/unpaced.ts';
 
@@ -32,6 +37,11 @@ export const failed = (recipe: string, code = 'BOOT_FAILED', message = 'a unit f
   outcome: 'failed',
   failure: { stage: 'boot', code, message, hint: 'Read its log.' },
 });
+
+function nightOf(day: number, images: readonly ImageInput[]): NightReport {
+  const started = `2026-11-${String(day).padStart(2, '0')}T02:00:00Z`;
+  return nightReportSchema.parse({ version: 1, set: 'hats', started, finished: started, images });
+}
 
 export class ReportScene {
   readonly directory: string;
@@ -106,12 +116,27 @@ export class ReportScene {
 
   /** Stores the report of a night. */
   async night(day: number, images: readonly ImageInput[]): Promise<void> {
-    const started = `2026-11-${String(day).padStart(2, '0')}T02:00:00Z`;
-    const report = { version: 1, set: 'hats', started, finished: started, images };
-    await rememberNight(this.state, nightReportSchema.parse(report));
+    await rememberNight(this.state, nightOf(day, images));
   }
 
-  async report(options: Partial<GithubOptions> = {}): Promise<ShownNights> {
+  /** The report of a night that stored none. */
+  idleNight(day: number, recipes: readonly string[]): NightReport {
+    return nightOf(
+      day,
+      recipes.map((recipe) => ({ recipe, arches: ['x86_64'], outcome: 'unchanged' })),
+    );
+  }
+
+  /** What the state knows of the tags of recipes. */
+  async remember(digits: Record<string, string>): Promise<void> {
+    const members = Object.entries(digits).map(([recipe, digit]) => {
+      const digest = digestOf(digit);
+      return [recipe, { published: { lock: digest, digest, content: digest, target: digest, stated: 1 } }];
+    });
+    await writeSetMemory(this.state, 'hats', Object.fromEntries(members) as SetMemory);
+  }
+
+  async report(options: Partial<GithubOptions> = {}, idle?: NightReport): Promise<ShownNights> {
     const warn = (text: string) => void this.told.push(text);
     const progress = { step: warn, update() {}, warn };
     const { signal } = options;
@@ -126,7 +151,7 @@ export class ReportScene {
     });
     const { settings } = this;
     const loaded = await loadSet(this.setPath);
-    return withState(runOptions, (context) => reportNights(context, loaded, github, { settings }));
+    return withState(runOptions, (context) => reportNights(context, loaded, github, { settings, idle }));
   }
 
   /** As a state that was made anew; the nights are still there. */

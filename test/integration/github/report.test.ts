@@ -61,6 +61,25 @@ test('the tag of a release is made at the commit of the recipe', async () => {
   expect(releases()[0]).toMatchObject({ target: commit });
 });
 
+test('a default branch of another name is no matter', async () => {
+  scene.standIn.state.rename('trunk');
+  await scene.night(1, [published('base'), failed('app')]);
+  expect((await scene.report()).failures).toEqual([]);
+  expect(releases()).toHaveLength(1);
+});
+
+test('a night with nothing to do says what the tags name, and closes what was open', async () => {
+  await scene.night(1, [failed('base'), failed('app')]);
+  await scene.report();
+  await scene.remember({ base: '5', app: '6' });
+  await scene.report({}, scene.idleNight(2, ['base', 'app']));
+  expect(issues().map(({ state }) => state)).toEqual(['closed', 'closed', 'closed']);
+  expect(statuses().slice(-2)).toEqual([
+    ['milliner/hats/base', 'success', 'published as 555555555555'],
+    ['milliner/hats/app', 'success', 'published as 666666666666'],
+  ]);
+});
+
 test('nights without GitHub are made up for, and the newest one decides statuses and issues', async () => {
   await scene.night(1, [published('base'), failed('app')]);
   await scene.night(2, [published('base', '7'), published('app', '8')]);
