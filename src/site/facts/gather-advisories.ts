@@ -1,10 +1,12 @@
 /** Open advisories of all images: each repository is opened once, and its updateinfo read once. */
 import { MillinerError } from '../../lib/errors/error.ts';
+import { canonicalDigest } from '../../lib/oci/digest.ts';
 import { byUrgency } from '../../lib/rpm/severity.ts';
 import { AdvisoryIndex } from '../../pipeline/night/advisory-index.ts';
 import { openChain } from '../../pipeline/report/advisories.ts';
 import type { StateContext } from '../../pipeline/state/context.ts';
 import { RecipeReader, type LoadedRecipe } from '../../stages/recipe/load.ts';
+import type { OpenedRepository } from '../../stages/repo/repository.ts';
 import type { PlannedAdvisory } from '../../stages/night/planned-image.ts';
 import type { OpenAdvisory, SiteImage } from './site-facts.ts';
 
@@ -43,6 +45,7 @@ export async function gatherAdvisories(
   const sharing = { signal: context.signal, repositories: new Map() };
   const packages = images.flatMap((image) => image.packages);
   const index = new AdvisoryIndex(context, packages);
+  const silence = new Silence();
   const unasked: string[] = [];
   for (const [position, image] of images.entries()) {
     const chain = chains.get(image.name);
@@ -50,6 +53,7 @@ export async function gatherAdvisories(
     else {
       const repositories = await openChain({ ...context, sharing }, chain, image.arch);
       const updates = image.packages.map((one) => ({ from: one, nevra: one.nevra }));
+      image.silentRepositories = await silence.of(repositories, image.arch);
       image.advisories = byAdvisory(await index.fixesOf(repositories, [], updates));
     }
     context.progress.update('reading advisories', position + 1, images.length);
@@ -67,4 +71,23 @@ function byAdvisory(fixes: ReadonlyMap<string, readonly PlannedAdvisory[]>): Ope
     }
   }
   return [...found.values()].toSorted(byUrgency);
+}
+
+/** Which repositories have no updateinfo; each is asked once. */
+class Silence {
+  readonly #known = new Map<string, boolean>();
+
+  /** Names, sorted. */
+  async of(repositories: readonly OpenedRepository[], arch: string): Promise<string[]> {
+    const silent: string[] = [];
+    for (const repository of repositories) {
+      const key = canonicalDigest({ arch, definition: repository.definition });
+      const isSilent =
+        this.#known.get(key) ??
+        (repository.kind !== 'repomd' || (await repository.updateinfo()) === undefined);
+      this.#known.set(key, isSilent);
+      if (isSilent) silent.push(repository.name);
+    }
+    return silent.toSorted();
+  }
 }

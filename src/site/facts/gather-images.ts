@@ -55,6 +55,7 @@ async function imageOf(
       warnings: report.warnings,
     },
     former: [],
+    silentRepositories: [],
     references: await publishedAt(state, build.digest),
   };
 }

@@ -60,6 +60,8 @@ export interface SiteImage extends SiteBuild {
   references: string[];
   /** Open ones; absent if no repository was asked. */
   advisories?: OpenAdvisory[];
+  /** Repositories of its recipe that publish none, so that nothing is known of their packages. */
+  silentRepositories: string[];
 }
 
 interface LockedFacts {

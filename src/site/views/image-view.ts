@@ -62,7 +62,7 @@ export function imageView(image: SiteImage, context: ImageContext) {
     locked: image.locked !== undefined,
     lockNote: lockNote(image),
     advisories: (advisories ?? []).map(openRow),
-    advisoryText: advisoryText(advisories, context.isAdvisoryRead),
+    advisoryText: advisoryText(image, context.isAdvisoryRead),
     fixed: context.fixed.get(name) ?? [],
     verdict: verdict ? bootView(verdict) : null,
     trend: trendView(trendOf(image, context.trends)),
@@ -110,11 +110,17 @@ const openRow = ({ id, type, severity, cves, title, packages }: OpenAdvisory) =>
   packages,
 });
 
-function advisoryText(advisories: readonly OpenAdvisory[] | undefined, isAsked: boolean): string {
-  if (advisories) return advisories.length === 0 ? 'No advisory of the repositories is open.' : '';
-  return isAsked
-    ? 'No recipe of this name was found, so no repository was asked.'
-    : 'The repositories were not asked: write the site with --advisories.';
+function advisoryText({ advisories, silentRepositories }: SiteImage, isAsked: boolean): string {
+  if (!advisories) {
+    return isAsked
+      ? 'No recipe of this name was found, so no repository was asked.'
+      : 'The repositories were not asked: write the site with --advisories.';
+  }
+  const silent =
+    silentRepositories.length === 0
+      ? ''
+      : `${silentRepositories.join(', ')}: no advisories are published there. `;
+  return advisories.length > 0 ? silent : `${silent}No advisory is known to be open.`;
 }
 
 function buildFacts({ build: { normalised, removedKeys, state, verification }, config }: SiteImage) {

@@ -20,6 +20,7 @@ function image(name: string, base?: string): SiteImage {
     config: { env: {}, exposedPorts: [], volumes: [], labels: {} },
     build: { normalised: 0, removedKeys: 0, state: 0, verification: 0, warnings: [] },
     former: [],
+    silentRepositories: [],
     references: [],
   };
 }

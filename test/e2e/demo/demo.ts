@@ -15,6 +15,7 @@ const state = process.env['MILLINER_STATE'] ?? join(cache, 'state');
 /** Made anew by every run: the passphrase is nowhere but in this process, and the key of no further use. */
 const shop = join(cache, 'shop');
 const key = join(shop, 'demo');
+const site = join(cache, 'site');
 const password = randomBytes(24).toString('base64');
 
 function run(program: string, args: string[]): string {
@@ -66,6 +67,7 @@ try {
   for (const name of demoRecipes) inJson('verify', referenceOf(name), '--key', `${key}.pub`);
   const repositories = demoRecipes.flatMap((name) => ['--to', `${registry.host}/${name}`]);
   night = await runNight();
+  milliner('site', '--out', site, '--key', `${key}.pub`, '--advisories');
   milliner('policy', '--key', `${key}.pub`, ...repositories, '--out', join(shop, 'policy'));
 } finally {
   await registry.kill('SIGTERM');
@@ -119,6 +121,9 @@ Each is booted, signed and published, bases first. With the registry started aga
   # Debian 13's or Fedora's skopeo; Debian 12's is built without sigstore
   skopeo --policy ${policy} --registries.d ${attachments} copy --src-tls-verify=false docker://${reference} ${word(`oci:${cache}/copied:latest`)}
   cosign verify --key ${publicKey} --insecure-ignore-tlog=true --allow-http-registry ${reference}
+
+and read about them in a browser:
+  ${word(join(site, 'index.html'))}
 
 and run them:
   npm run -s milliner -- run demo-mariadb --instances 2 --publish 3306 --detach --state ${word(state)}

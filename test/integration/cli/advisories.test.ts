@@ -1,9 +1,10 @@
 /** Advisories for images and locks, from repositories with updateinfo. */
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
 import type { AdvisoriesReport } from '../../../src/pipeline/report/advisories.ts';
+import { addUpdateinfo } from '../../helpers/add-updateinfo.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { repositoryOf } from '../../helpers/solve/packages.ts';
 
@@ -12,24 +13,6 @@ beforeAll(async () => {
   desk = await Desk.open();
 });
 afterAll(() => desk.remove());
-
-type Wanted = { id: string; type: string; severity: string; bug?: string; packages: string[] };
-
-async function addUpdateinfo(repository: string, advisories: Wanted[]): Promise<void> {
-  const packageOf = (nevra: string) => {
-    const [, name, version, release, arch] = /^(.+)-(.+)-(.+)\.(.+)$/.exec(nevra)!;
-    return `<package name="${name}" version="${version}" release="${release}" arch="${arch}"><reboot_suggested>1</reboot_suggested></package>`;
-  };
-  const text = advisories.map(
-    ({ id, type, severity, bug = '', packages }) =>
-      `<update type="${type}"><id>${id}</id><title>${id}</title><severity>${severity}</severity>
-       <references><reference type="bugzilla" id="1" href="https://bugs.invalid/1" title="${bug}"/></references>
-       <pkglist><collection>${packages.map(packageOf).join('')}</collection></pkglist></update>`,
-  );
-  const path = desk.path('updateinfo.xml');
-  await writeFile(path, `<updates>${text.join('')}</updates>`);
-  await run('modifyrepo_c', [path, join(repository, 'repodata')]);
-}
 
 const ids = ({ advisories }: AdvisoriesReport) => advisories.map(({ id }) => id);
 

@@ -128,6 +128,7 @@ function hostileImage(text: string, index: number): SiteFacts['images'][number] 
     config: { cmd: [text], user: text, env: {}, exposedPorts: [text], volumes: [], labels: {} },
     build: { normalised: 0, removedKeys: 0, state: 0, verification: 0, warnings: [text] },
     former: [],
+    silentRepositories: [],
     references: [],
     advisories: [{ id: text, type: 'security', severity: text, cves: [text], title: text, packages: [text] }],
   };
