@@ -61,7 +61,7 @@ export class Github {
 
   /** One request; returns its answer as the schema reads it. */
   async ask<T>(schema: z.ZodType<T>, request: Request): Promise<T> {
-    return this.#read(schema, (await this.answer(request)).data);
+    return this.read(schema, (await this.answer(request)).data);
   }
 
   /** One request; returns its headers too, and data that is not checked. */
@@ -106,10 +106,11 @@ export class Github {
     } catch (error) {
       throw asGithubError(error, this.#about.mask);
     }
-    return items.map((item) => this.#read(schema, item));
+    return items.map((item) => this.read(schema, item));
   }
 
-  #read<T>(schema: z.ZodType<T>, data: unknown): T {
+  /** An answer as the schema reads it. */
+  read<T>(schema: z.ZodType<T>, data: unknown): T {
     const read = schema.safeParse(data);
     if (read.success) return read.data;
     const [fault] = read.error.issues;

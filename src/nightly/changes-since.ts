@@ -7,16 +7,21 @@ import type { Lock } from '../stages/lock/lock-file.ts';
 import { parseNevra } from '../lib/rpm/package.ts';
 import type { FixedAdvisory, NightReportInput } from '../stages/report/night-report.ts';
 import type { LockedImage } from './release-images.ts';
+import type { NightRecipe } from './night-members.ts';
 
 type ImageInput = NightReportInput['images'][number];
 export type Changes = Pick<ImageInput, 'packages' | 'advisories'>;
+/** A lock beside the one before it. */
+type ChangedImage = Pick<LockedImage, 'image' | 'lock' | 'before'> & {
+  recipe: Pick<NightRecipe, 'member'>;
+};
 type PackageChange = NonNullable<ImageInput['packages']>[number];
 
 /** Entries that a report shows, and some more. */
 const maxEntries = 100;
 
 /** Where the lock that was published before is not known, or a repository is out of reach, the plan is all there is. */
-export async function changesSince(context: StateContext, locked: LockedImage): Promise<Changes> {
+export async function changesSince(context: StateContext, locked: ChangedImage): Promise<Changes> {
   const { image, before } = locked;
   if (!before) return plannedChanges(image);
   try {
@@ -31,7 +36,7 @@ export async function changesSince(context: StateContext, locked: LockedImage): 
 
 async function comparedChanges(
   context: StateContext,
-  { image, recipe, lock }: LockedImage,
+  { image, recipe, lock }: ChangedImage,
   before: Lock,
 ): Promise<Changes> {
   const { loaded, chain } = recipe.member;

@@ -95,7 +95,7 @@ export async function makeLock(
 }
 
 /** The lock that makeLock writes. */
-async function computeLock(
+export async function computeLock(
   context: Context,
   loaded: LoadedRecipe,
   { base, previous, moves, followsTag = false }: LockRequest,

@@ -46,8 +46,11 @@ export async function readIds(path: string): Promise<Ids | undefined> {
   }
 }
 
+/** The content of its file. */
+export const idsText = (ids: Ids): string => `${JSON.stringify(ids, null, 2)}\n`;
+
 export async function writeIds(path: string, ids: Ids): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(ids, null, 2)}\n`);
+  await writeFileAtomic(path, idsText(ids));
 }
 
 /** Names in the ledger keep their number; both are sorted by name. */

@@ -91,9 +91,12 @@ export function sealLock(content: Omit<Lock, 'digest'>): Lock {
   return { ...content, digest: contentDigest(content) };
 }
 
+/** The content of its file. */
+export const lockText = (lock: Lock): string => `${JSON.stringify(lock, null, 2)}\n`;
+
 /** Throws OUTPUT_UNUSABLE if the recipe's directory cannot be written, DISK_FULL. */
 export async function writeLock(path: string, lock: Lock): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(lock, null, 2)}\n`).catch((error: unknown) => {
+  await writeFileAtomic(path, lockText(lock)).catch((error: unknown) => {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EROFS' && code !== 'EACCES' && code !== 'EPERM') throw error;
     throw new MillinerError('OUTPUT_UNUSABLE', `${path} cannot be written: ${code}`, {

@@ -54,25 +54,23 @@ export class Description {
   private constructor() {
     this.#document = JSON.parse(readFileSync(file, 'utf8')) as Document;
     formats.default.default(this.#ajv);
-    this.#patterns = Object.keys(this.#document.paths).map((template) => patternOf(template));
+    this.#patterns = Object.entries(this.#document.paths).map(([template, operations]) =>
+      patternOf(template, this.#longNames(operations)),
+    );
   }
 
-  /** The operation that a request is of; a template with fewer parameters, then with more text, is the better one. */
+  /** The operation that a request is of; of several templates the one with more text of its own. */
   find(method: string, pathname: string): Route | undefined {
     const found = this.#patterns.flatMap(({ pattern, names, template }) => {
       const match = pattern.exec(pathname);
       const operation = this.#document.paths[template]![method.toLowerCase()];
       if (!match || !operation) return [];
       const values = match.slice(1).map((value) => decodeURIComponent(value));
-      // Only some parameters may hold a slash.
-      const many = this.#parameters(operation).filter((one) => one['x-multi-segment'] === true);
-      const isLong = names.some((name, index) => values[index]!.includes('/') && !isAmong(many, name));
-      if (isLong && !match.slice(1).some((value) => value.includes('%2F'))) return [];
       const params = Object.fromEntries(names.map((name, index) => [name, values[index]!]));
       return [{ operation, template, params }];
     });
-    const rank = ({ params, template }: Route) => Object.keys(params).length * 1000 - template.length;
-    return found.toSorted((a, b) => rank(a) - rank(b))[0];
+    const textOf = ({ template }: Route) => template.replaceAll(/\{[^}]+\}/g, '').length;
+    return found.toSorted((a, b) => textOf(b) - textOf(a))[0];
   }
 
   /** What is wrong with a request, in words; nothing if it is one that the description allows. */
@@ -116,6 +114,12 @@ export class Description {
     const example = this.#document.components['examples']![name] as { value: object } | undefined;
     if (!example) throw new Error(`no example ${name}`);
     return structuredClone(example.value) as Record<string, unknown>;
+  }
+
+  /** Only some parameters may hold a slash. */
+  #longNames(operations: Record<string, Operation>): Set<string> {
+    const all = Object.values(operations).flatMap((one) => this.#parameters(one));
+    return new Set(all.filter((one) => one['x-multi-segment'] === true).map(({ name }) => name));
   }
 
   #parameters({ parameters = [] }: Operation): Parameter[] {
@@ -163,13 +167,15 @@ export class Description {
 const isAmong = (parameters: readonly Parameter[], name: string) =>
   parameters.some((one) => one.name === name);
 
-function patternOf(template: string): { pattern: RegExp; names: string[]; template: string } {
-  const names = [...template.matchAll(/\{([^}]+)\}/g)].map(([, name]) => name!);
-  const source = template
-    .split(/\{[^}]+\}/)
-    .map((text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
-    .join('(.+?)');
-  return { pattern: new RegExp(`^${source}$`), names, template };
+function patternOf(template: string, longNames: ReadonlySet<string>) {
+  const names: string[] = [];
+  const source = template.split(/(\{[^}]+\})/).map((text) => {
+    if (!text.startsWith('{')) return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+    const name = text.slice(1, -1);
+    names.push(name);
+    return longNames.has(name) ? '(.+)' : '([^/]+)';
+  });
+  return { pattern: new RegExp(`^${source.join('')}$`), names, template };
 }
 
 function typed(text: string, schema: Schema): unknown {

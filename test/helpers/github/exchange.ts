@@ -30,6 +30,8 @@ export type Needs = [permission: string, access: 'read' | 'write'];
 export interface ApiRoute {
   route: string;
   needs?: Needs;
+  /** Does as well. */
+  orNeeds?: Needs;
   handle: (request: ApiRequest, state: RepositoryState) => ApiAnswer;
 }
 

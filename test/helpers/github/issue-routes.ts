@@ -73,6 +73,7 @@ function pullBody(description: Description, state: RepositoryState, issue: Issue
     mergeable: issue.state === 'open' ? !state.hasConflict(issue) : null,
     mergeable_state: state.hasConflict(issue) ? 'dirty' : 'clean',
     auto_merge: null,
+    requested_teams: [],
     commits: state.git.ancestors(pull.headSha).filter((sha) => !behind.has(sha)).length,
     changed_files: common === undefined ? 0 : state.git.changed(common, pull.headSha).size,
   };
@@ -261,6 +262,7 @@ export const issueRoutes: ApiRoute[] = [
   {
     route: `PUT ${at}/issues/{issue_number}/labels`,
     needs: ['issues', 'write'],
+    orNeeds: ['pull_requests', 'write'],
     handle: ({ params, body }, state) => {
       const issue = issueAt(state, params['issue_number']);
       issue.labels = namesIn(body['labels'] ?? []);
@@ -270,6 +272,7 @@ export const issueRoutes: ApiRoute[] = [
   {
     route: `POST ${at}/issues/{issue_number}/labels`,
     needs: ['issues', 'write'],
+    orNeeds: ['pull_requests', 'write'],
     handle: ({ params, body }, state) => {
       const issue = issueAt(state, params['issue_number']);
       issue.labels = [...new Set([...issue.labels, ...namesIn(body['labels'] ?? [])])];

@@ -3,7 +3,7 @@
  * GitHub's description of its API, and writes down what was changed. A request that GitHub does not describe is answered
  * with 500 and kept in `violations`, which every test expects to be empty.
  */
-import { createHmac, createPublicKey, generateKeyPairSync, randomUUID, verify } from 'node:crypto';
+import { createHmac, generateKeyPairSync, randomUUID, verify, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Description, type Route } from './description.ts';
@@ -33,6 +33,8 @@ const everything = {
   statuses: 'write',
   checks: 'write',
 };
+/** Making a pair takes longer than most tests. */
+let keys: { privateKey: KeyObject; publicKey: KeyObject } | undefined;
 const documentation = 'https://docs.github.com/rest';
 
 export class GithubStandIn {
@@ -46,7 +48,7 @@ export class GithubStandIn {
   /** The App's private key in PKCS#1, as GitHub hands it out. */
   readonly appKey: string;
   readonly appId = '4711';
-  readonly #publicKey: string;
+  readonly #publicKey: KeyObject;
   readonly #description = Description.open();
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   readonly #installation: Installation;
@@ -60,9 +62,9 @@ export class GithubStandIn {
 
   private constructor(repository: string) {
     this.state = new RepositoryState(repository);
-    const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    this.appKey = pair.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
-    this.#publicKey = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    keys ??= generateKeyPairSync('rsa', { modulusLength: 2048 });
+    this.appKey = keys.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
+    this.#publicKey = keys.publicKey;
     this.#installation = { id: 42, permissions: { ...everything }, newToken: () => this.#newToken() };
     const all = [...repositoryRoutes(this.#installation), ...gitRoutes, ...issueRoutes, ...releaseRoutes];
     this.#routes = new Map(all.map((one) => [one.route, one]));
@@ -126,9 +128,11 @@ export class GithubStandIn {
     const authorization = request.headers.authorization ?? '';
     const path = url.pathname.replace(/^\/repos\/[^/]+\/[^/]+/, '');
     const contentType = request.headers['content-type'] ?? '';
-    const body =
-      contentType.includes('json') && raw.length > 0 ? (JSON.parse(raw.toString()) as unknown) : undefined;
     const method = request.method!;
+    // The file of a release may be JSON itself.
+    const isFile = method === 'POST' && path.endsWith('/assets');
+    const isJson = contentType.includes('json') && raw.length > 0 && !isFile;
+    const body = isJson ? (JSON.parse(raw.toString()) as unknown) : undefined;
     this.requests.push({ method, path, body: body ?? raw.toString('latin1'), authorization });
     const fault = this.faults.take(method, path);
     if (fault?.expireTokens === true) this.#expireTokens();
@@ -155,7 +159,7 @@ export class GithubStandIn {
       verify(
         'sha256',
         Buffer.from(`${head}.${claims}`),
-        createPublicKey(this.#publicKey),
+        this.#publicKey,
         Buffer.from(signature, 'base64url'),
       );
     return { kind: isSigned ? 'app' : 'none', login: 'milliner[bot]' };
@@ -171,11 +175,10 @@ export class GithubStandIn {
     if (!route) return this.#violation(`${method} ${url.pathname} is not described`);
     const own = this.#routes.get(`${method} ${route.template}`);
     if (!own) return this.#violation(`${method} ${route.template} is not in the stand-in`);
-    const isFile = route.template.endsWith('/assets') && method === 'POST';
-    const faults = this.#description.requestFaults(route, url.searchParams, isFile ? undefined : body);
+    const faults = this.#description.requestFaults(route, url.searchParams, body);
     if (faults.length > 0) return this.#violation(`${method} ${url.pathname}: ${faults.join('; ')}`);
     const answer = this.#handled(own, () => {
-      this.#admit(route, own.needs, caller);
+      this.#admit(route, own, caller);
       const request = { params: route.params, query: url.searchParams, caller, raw, contentType };
       const fields = { ...(body as object | undefined) } as Record<string, unknown>;
       if (this.dropLabels) delete fields['labels'];
@@ -196,18 +199,14 @@ export class GithubStandIn {
   }
 
   /** GitHub hides what may not be read, and refuses what may not be written. */
-  #admit({ params }: Route, needs: Needs | undefined, caller: Caller): void {
+  #admit({ params }: Route, { needs, orNeeds }: ApiRoute, caller: Caller): void {
     if (caller.kind === 'none') throw new Refusal(401, 'Bad credentials');
     const isHere =
       params['owner'] === undefined || `${params['owner']}/${params['repo']}` === this.repository;
     if (!isHere) throw new Refusal(404, 'Not Found');
     if (!needs) return;
-    const [permission, access] = needs;
     if (caller.kind === 'app') throw new Refusal(404, 'Not Found');
-    const { scopes = [], permissions = {} } = caller;
-    const given =
-      caller.kind === 'classic' ? (scopes.includes('repo') ? 'write' : 'read') : permissions[permission];
-    if (given === 'write' || (given === 'read' && access === 'read')) return;
+    if (mayDo(caller, needs) || (orNeeds && mayDo(caller, orNeeds))) return;
     const whom = caller.kind === 'installation' ? 'integration' : 'personal access token';
     throw new Refusal(403, `Resource not accessible by ${whom}`);
   }
@@ -257,6 +256,12 @@ export class GithubStandIn {
     });
     response.end(body === undefined ? undefined : JSON.stringify(body));
   }
+}
+
+function mayDo({ kind, scopes = [], permissions = {} }: Caller, [permission, access]: Needs): boolean {
+  const ofScopes = scopes.includes('repo') ? 'write' : 'read';
+  const given = kind === 'classic' ? ofScopes : permissions[permission];
+  return given === 'write' || (given === 'read' && access === 'read');
 }
 
 /** Letters and digits alone, as in GitHub's tokens. */

@@ -13,7 +13,7 @@ const walks = page
     return [title, lines.filter((line) => /^\d\. /.test(line))];
   });
 
-test('there are seven walks', () => {
+test('there are eight walks', () => {
   expect(walks.map(([title]) => title)).toEqual([
     'From a recipe to a digest',
     'From an RPM to a frame to a layer',
@@ -21,6 +21,7 @@ test('there are seven walks', () => {
     'From a rule to a deleted image',
     'From a release to its stages',
     'From a night to its images',
+    'From a lock to a pull request',
     'From a schedule to a night',
   ]);
 });

@@ -14,6 +14,10 @@ export const github = {
     summary: 'GitHub refuses this to the credentials',
     hint: 'See which scopes or permissions are missing with milliner github check, then grant them.',
   },
+  GITHUB_PERMISSION_MISSING: {
+    summary: 'the credentials lack permissions that the release set needs on GitHub',
+    hint: 'Grant the named permissions to the token or App, or turn off the named feature in github: of the release set.',
+  },
   GITHUB_NOT_FOUND: {
     summary: 'GitHub has no such repository or object, or does not show it to these credentials',
     hint: 'Check github.repository and github.url of the release set, and that the token or App has access to the repository.',
