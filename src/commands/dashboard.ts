@@ -1,11 +1,14 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Flags } from '@oclif/core';
 import { QueueCommand } from '../cli/queue-command.ts';
 import { makeToken, readToken } from '../dashboard/access-token.ts';
+import { keepSiteFresh } from '../dashboard/fresh-site.ts';
 import { parseListen, type Identity } from '../dashboard/listen-place.ts';
-import { startDashboard } from '../dashboard/start-dashboard.ts';
+import { startDashboard, type DashboardOptions } from '../dashboard/start-dashboard.ts';
 import { MillinerError } from '../lib/errors/error.ts';
+import { withWorkspace } from '../pipeline/state/workspace.ts';
 
 export default class DashboardCommand extends QueueCommand {
   static override summary = 'Serve the site of the images, the queue live, and bull-board to browsers';
@@ -43,7 +46,10 @@ Elsewhere than on loopback it needs a certificate. Nothing can be changed unless
       summary: 'make a token for this run, and show it once at the terminal',
       default: false,
     }),
-    site: Flags.string({ summary: 'directory of the site to serve', helpValue: 'DIR', required: true }),
+    site: Flags.string({
+      summary: 'serve this site, which milliner site has written, in place of one of the state',
+      helpValue: 'DIR',
+    }),
   };
 
   async run(): Promise<void> {
@@ -51,17 +57,54 @@ Elsewhere than on loopback it needs a certificate. Nothing can be changed unless
     const place = parseListen(flags.listen);
     const identity = await identityOf(flags['tls-cert'], flags['tls-key']);
     const token = await this.#token(flags.token, flags['token-file']);
-    const site = resolve(flags.site);
-    const { signal, progress } = this.runOptions(flags);
-    await this.withQueues(flags, async (queues) => {
-      const onError = (error: unknown) => progress.warn(`dashboard: ${(error as Error).message}`);
-      const dashboard = await startDashboard({ place, identity, token, queues, site: () => site, onError });
+    const { signal } = this.runOptions(flags);
+    const over = new AbortController();
+    const stopped = AbortSignal.any([over.signal, ...(signal ? [signal] : [])]);
+    let serving: Promise<void> | undefined;
+    try {
+      await this.withQueues(flags, (queues) => {
+        serving = this.#withSite(flags, (site, onError) =>
+          this.#serve({ place, identity, token, queues, site, onError }, stopped),
+        );
+        return serving;
+      });
+    } catch (error) {
+      // The signal closes the connection as well, which is no failure then.
+      if (!signal?.aborted) throw error;
+    } finally {
+      over.abort();
+      await serving?.catch(() => undefined);
+    }
+  }
+
+  async #serve(options: DashboardOptions, stopped: AbortSignal): Promise<void> {
+    const dashboard = await startDashboard(options);
+    try {
+      if (this.jsonEnabled()) this.logJson({ address: dashboard.address });
+      else this.log(dashboard.address);
+      if (!stopped.aborted) await once(stopped, 'abort');
+    } finally {
+      await dashboard.close();
+    }
+  }
+
+  /** With a directory of the site, which is written and kept up to date unless one was given. */
+  async #withSite(
+    flags: Parameters<typeof this.runOptions>[0] & { site?: string | undefined },
+    use: (site: string, onError: (error: unknown) => void) => Promise<void>,
+  ): Promise<void> {
+    const { state, progress } = this.runOptions(flags);
+    const onError = (error: unknown) => progress.warn(`dashboard: ${(error as Error).message}`);
+    if (flags.site !== undefined) return use(resolve(flags.site), onError);
+    return withWorkspace(state, async ({ directory: workspace }) => {
+      const over = new AbortController();
+      const directory = join(workspace, 'site');
+      const fresh = keepSiteFresh({ state, directory, onError }, over.signal);
       try {
-        if (this.jsonEnabled()) this.logJson({ address: dashboard.address });
-        else this.log(dashboard.address);
-        await untilStopped(signal);
+        await use(directory, onError);
       } finally {
-        await dashboard.close();
+        over.abort();
+        await fresh;
       }
     });
   }
@@ -96,9 +139,4 @@ async function identityOf(cert: string | undefined, key: string | undefined): Pr
       throw new MillinerError('CERTIFICATE_INVALID', `${path} cannot be read: ${cause.code}`, { cause });
     });
   return { cert: await read(cert), key: await read(key) };
-}
-
-async function untilStopped(signal: AbortSignal | undefined): Promise<void> {
-  if (signal?.aborted) return;
-  await new Promise<void>((done) => signal?.addEventListener('abort', () => done(), { once: true }));
 }

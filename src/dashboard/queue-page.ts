@@ -2,6 +2,7 @@
 import { html } from 'hono/html';
 import type { Failure } from '../lib/errors/wire.ts';
 import type { ReleaseStatus } from '../queue/status.ts';
+import { frameOf } from '../site/views/page-frame.ts';
 import { boardPath } from './job-board.ts';
 import { failure, pathOfRelease, stateMark, time, type Html } from './queue-tables.ts';
 import { shownText } from './shown-text.ts';
@@ -25,8 +26,10 @@ function page({ title, access, live = false }: Frame, content: Html): Html {
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
         <title>${title} · Milliner</title>
         <link rel="icon" href="data:," />
+        <link rel="stylesheet" href="/queue/site.css" />
         <link rel="stylesheet" href="/queue/queue.css" />
         ${
           live
@@ -36,17 +39,17 @@ function page({ title, access, live = false }: Frame, content: Html): Html {
         }
       </head>
       <body>
-        <a class="skip" href="#main">To the content</a>
+        <a class="skip" href="#content">Skip to content</a>
         <header>
-          <nav aria-label="Milliner">
-            <b>Milliner</b>
-            <a href="/">Images</a>
-            <a href="/queue">Queue</a>
-            <a href="${boardPath}/">Jobs</a>
+          <nav aria-label="Site">
+            <a class="brand" href="/">Milliner</a>
+            <ul>
+              ${navigation(title)}
+            </ul>
+            ${signing(access)}
           </nav>
-          ${signing(access)}
         </header>
-        <main id="main">
+        <main id="content">
           <h1>${title}</h1>
           ${content}
         </main>
@@ -54,15 +57,26 @@ function page({ title, access, live = false }: Frame, content: Html): Html {
     </html>`;
 }
 
+/** Of the site, and what only the dashboard has. */
+function navigation(title: string): Html[] {
+  const { nav } = frameOf(title, 'index.html', { root: '/' });
+  const all = [...nav, { href: '/queue', text: 'Queue' }, { href: boardPath, text: 'Jobs' }];
+  return all.map(({ href, text }) =>
+    text === title
+      ? html`<li><a href="${href}" aria-current="page">${text}</a></li>`
+      : html`<li><a href="${href}">${text}</a></li>`,
+  );
+}
+
 function signing(access: Access): Html | string {
-  if (access === 'sign in') return html`<a href="/queue/sign-in">Sign in</a>`;
-  if (access === 'read') return html`<span class="quiet">read-only</span>`;
-  return html`<form method="post" action="/queue/sign-out"><button>Sign out</button></form>`;
+  if (access === 'sign in') return html`<a class="signing" href="/queue/sign-in">Sign in</a>`;
+  if (access === 'read') return html`<span class="signing muted">read-only</span>`;
+  return html`<form class="signing" method="post" action="/queue/sign-out"><button>Sign out</button></form>`;
 }
 
 /** `tables` is the part that changes. */
 export function queuePage(access: Access, tables: Html): Html {
-  const content = html`<p id="connection" class="quiet" role="status"></p>
+  const content = html`<p id="connection" class="muted" role="status"></p>
     <div id="live" data-events="/queue/events">${tables}</div>`;
   return page({ title: 'Queue', access, live: true }, content);
 }
@@ -88,7 +102,7 @@ export function releasePage(access: Access, status: ReleaseStatus): Html {
     ],
   ] as const;
   const content = html`${access === 'write' ? actions(release, state) : ''}
-    <dl>
+    <dl class="facts">
       ${facts.map(
         ([name, value]) =>
           html`<dt>${name}</dt>
@@ -122,12 +136,12 @@ function stageSection({
   const left = logs.length - shown.length;
   return html`<section>
     <h2>${shownText(job, 300)} ${stateMark(state)}</h2>
-    <p class="quiet">
+    <p class="muted">
       ${started === undefined ? '' : html`from ${time(started)}`}
       ${finished === undefined ? '' : html`to ${time(finished)}`} ${attempts > 1 ? `attempt ${attempts}` : ''}
     </p>
     ${error ? failure(error) : ''}
-    ${left > 0 ? html`<p class="quiet">${left} earlier lines are not shown</p>` : ''}
+    ${left > 0 ? html`<p class="muted">${left} earlier lines are not shown</p>` : ''}
     ${shown.length > 0 ? html`<pre class="log" tabindex="0">${shown.join('\n')}</pre>` : ''}
   </section>`;
 }
@@ -139,7 +153,7 @@ export function signInPage(isWrong: boolean): Html {
       <input id="token" name="token" type="password" autocomplete="off" required maxlength="256" />
       <button>Sign in</button>
     </form>
-    <p class="quiet">
+    <p class="muted">
       It is in the file that <code>milliner dashboard --token-file</code> names, or was printed when it
       started.
     </p>`;

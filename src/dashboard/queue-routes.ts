@@ -1,6 +1,6 @@
 /** The paths below /queue/: pages, the stream of changes, and what a session may do to a release. */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
@@ -22,7 +22,7 @@ const releaseId = z.string().regex(/^[\w.-]{1,200}$/);
 const signInForm = z.object({ token: z.string().min(1).max(256) });
 /** Milliseconds after which a stream ends, and the browser asks for a new one. */
 const maxStreamTime = 15 * 60_000;
-const assets = join(import.meta.dirname, '..', '..', 'templates', 'dashboard');
+const templates = join(import.meta.dirname, '..', '..', 'templates');
 
 interface OpenedQueue {
   queues: Queues;
@@ -79,12 +79,15 @@ function idOf(context: Context): string {
 }
 
 function serveAssets(routes: Hono): void {
-  const types = { 'queue.css': 'text/css', 'queue.js': 'text/javascript' } as const;
-  for (const [name, type] of Object.entries(types)) {
-    const text = readFileSync(join(assets, name), 'utf8');
-    routes.get(`/${name}`, (context) =>
-      context.body(text, 200, { 'content-type': `${type}; charset=utf-8` }),
-    );
+  const types = {
+    'site/site.css': 'text/css',
+    'dashboard/queue.css': 'text/css',
+    'dashboard/queue.js': 'text/javascript',
+  };
+  for (const [path, type] of Object.entries(types)) {
+    const text = readFileSync(join(templates, path), 'utf8');
+    const headers = { 'content-type': `${type}; charset=utf-8` };
+    routes.get(`/${basename(path)}`, (context) => context.body(text, 200, headers));
   }
 }
 

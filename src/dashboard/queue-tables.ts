@@ -18,34 +18,41 @@ export function queueTables({ releases, workers, schedules }: QueueContent): Htm
   return html`${summary(releases, workers)}
     <section id="releases" aria-labelledby="releases-title">
       <h2 id="releases-title">Releases</h2>
-      ${releases.length === 0 ? html`<p class="none">No releases.</p>` : releaseTable(releases)}
+      ${releases.length === 0 ? html`<p class="muted">No releases.</p>` : releaseTable(releases)}
     </section>
     <section id="workers" aria-labelledby="workers-title">
       <h2 id="workers-title">Workers</h2>
       ${
         workers.length === 0
-          ? html`<p class="none">No worker runs. Start one with <code>milliner worker</code>.</p>`
+          ? html`<p class="muted">No worker runs. Start one with <code>milliner worker</code>.</p>`
           : workerTable(workers)
       }
     </section>
     <section id="schedules" aria-labelledby="schedules-title">
       <h2 id="schedules-title">Schedules</h2>
-      ${schedules.length === 0 ? html`<p class="none">No schedules.</p>` : scheduleTable(schedules)}
+      ${schedules.length === 0 ? html`<p class="muted">No schedules.</p>` : scheduleTable(schedules)}
     </section>`;
 }
 
 function summary(releases: readonly ReleaseStatus[], workers: readonly WorkerStatus[]): Html {
   const count = (...states: string[]) => releases.filter(({ state }) => states.includes(state)).length;
+  const failed = count('failed', 'unconfirmed');
   const figures = [
-    ['running', count('running')],
-    ['queued', count('queued')],
-    ['failed', count('failed', 'unconfirmed')],
-    ['released', count('released')],
-    [workers.length === 1 ? 'worker' : 'workers', workers.length],
-  ] as const;
-  return html`<ul id="summary" class="figures">
-    ${figures.map(([name, value]) => html`<li class="is-${name}"><b>${value}</b> ${name}</li>`)}
-  </ul>`;
+    { name: 'Running', value: count('running'), kind: '' },
+    { name: 'Queued', value: count('queued'), kind: '' },
+    { name: 'Failed', value: failed, kind: failed > 0 ? 'bad' : 'ok' },
+    { name: 'Released', value: count('released'), kind: '' },
+    { name: 'Workers', value: workers.length, kind: workers.length > 0 ? 'ok' : 'warn' },
+  ];
+  return html`<dl id="summary" class="stats">
+    ${figures.map(
+      ({ name, value, kind }) =>
+        html`<div class="${kind}">
+          <dt>${name}</dt>
+          <dd><b>${value}</b></dd>
+        </div>`,
+    )}
+  </dl>`;
 }
 
 function releaseTable(releases: readonly ReleaseStatus[]): Html {
@@ -90,8 +97,19 @@ function releaseRow({
 
 export const pathOfRelease = (release: string) => `/queue/releases/${encodeURIComponent(release)}`;
 
+/** What a state means, in the classes of the site. */
+const kinds: Record<string, string> = {
+  released: 'ok',
+  done: 'ok',
+  failed: 'bad',
+  unconfirmed: 'bad',
+  cancelled: 'warn',
+  retrying: 'warn',
+  running: 'busy',
+};
+
 export function stateMark(state: string): Html {
-  return html`<span class="state is-${state}">${state}</span>`;
+  return html`<span class="status ${kinds[state] ?? 'none'}">${state}</span>`;
 }
 
 /** One step for each stage, and for each architecture of a build. */
@@ -111,7 +129,7 @@ function stageMarks(found: readonly StageStatus[]): Html {
   return html`<ol class="steps">
       ${steps.map(
         ({ stage, arch, state }) =>
-          html`<li class="is-${state}">
+          html`<li class="${kinds[state] ?? state}">
             ${stage}${arch === undefined ? '' : ` ${shownText(arch, 20)}`}<span class="hidden"
               >: ${state}</span
             >

@@ -25,14 +25,14 @@ import { guarded } from './request-gate.ts';
 import { Sessions } from './sessions.ts';
 import { staticFiles } from './static-files.ts';
 
-interface DashboardOptions {
+export interface DashboardOptions {
   place: ListenPlace;
   identity: Identity | undefined;
   /** Who has it may change something. */
   token: string | undefined;
   queues: Queues;
-  /** The directory of the site as it is now. */
-  site: () => string;
+  /** The directory of the site. */
+  site: string;
   onError: (error: unknown) => void;
 }
 

@@ -14,7 +14,7 @@ export const token = 'a-token-of-the-tests-that-is-long-enough';
 export const secret = 'the secret of the host';
 
 /** As a package, a recipe, a log line, a host or a reference may be called by who wants scripts to run. */
-const hostile = [
+export const hostile = [
   '<script>alert(1)</script>',
   '"><img src=x onerror=alert(2)>',
   "'-alert(3)-'",
@@ -69,7 +69,7 @@ export class Showroom {
       identity: undefined,
       token: options.token,
       queues,
-      site: () => site,
+      site,
       onError: (error) => errors.push(error),
     });
     return new Showroom(directory, connection, queues, dashboard, errors);
