@@ -50,7 +50,7 @@ function page({ title, access, live = false }: Frame, content: Html): Html {
           </nav>
         </header>
         <main id="content">
-          <h1>${title}</h1>
+          <h1>${title} ${live ? html`<small id="connection" role="status"></small>` : ''}</h1>
           ${content}
         </main>
       </body>
@@ -76,8 +76,7 @@ function signing(access: Access): Html | string {
 
 /** `tables` is the part that changes. */
 export function queuePage(access: Access, tables: Html): Html {
-  const content = html`<p id="connection" class="muted" role="status"></p>
-    <div id="live" data-events="/queue/events">${tables}</div>`;
+  const content = html`<div id="live" data-events="/queue/events">${tables}</div>`;
   return page({ title: 'Queue', access, live: true }, content);
 }
 
@@ -90,23 +89,32 @@ export function unreadable({ code, hint }: Failure): Html {
 export function releasePage(access: Access, status: ReleaseStatus): Html {
   const { release, recipe, state, queued, finished, to, stages, error, report } = status;
   const title = shownText(release, 200);
-  const facts = [
+  const names = (all: readonly string[]) =>
+    all.slice(0, 20).map((one) => html`<div class="name">${shownText(one, 300)}</div>`);
+  const facts: [string, unknown, string?][] = [
     ['State', stateMark(state)],
     ['Recipe', shownText(recipe, 200)],
     ['Queued', time(queued)],
-    ['Finished', time(finished)],
-    ['Where to', to.slice(0, 20).map((one) => html`<div class="name">${shownText(one, 300)}</div>`)],
-    [
-      'Images',
-      (report?.images ?? []).map(({ manifestDigest }) => html`<div class="name">${manifestDigest}</div>`),
-    ],
-  ] as const;
+    ...(finished === undefined ? [] : [['Finished', time(finished)] as [string, unknown]]),
+    ['Where to', names(to), 'wide'],
+    ...(report
+      ? [
+          ['Images', names(report.images.map(({ manifestDigest }) => manifestDigest)), 'wide'] as [
+            string,
+            unknown,
+            string,
+          ],
+        ]
+      : []),
+  ];
   const content = html`${access === 'write' ? actions(release, state) : ''}
     <dl class="facts">
       ${facts.map(
-        ([name, value]) =>
-          html`<dt>${name}</dt>
-            <dd>${value}</dd>`,
+        ([name, value, kind = '']) =>
+          html`<div class="${kind}">
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>`,
       )}
     </dl>
     ${error ? failure(error) : ''} ${stages.map(stageSection)}`;
