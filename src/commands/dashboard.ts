@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { Flags } from '@oclif/core';
 import { QueueCommand } from '../cli/queue-command.ts';
 import { makeToken, readToken } from '../dashboard/access-token.ts';
-import { keepSiteFresh } from '../dashboard/fresh-site.ts';
+import { refreshSite } from '../dashboard/fresh-site.ts';
 import { parseListen, type Identity } from '../dashboard/listen-place.ts';
 import { startDashboard, type DashboardOptions } from '../dashboard/start-dashboard.ts';
 import { MillinerError } from '../lib/errors/error.ts';
@@ -99,7 +99,7 @@ Elsewhere than on loopback it needs a certificate. Nothing can be changed unless
     return withWorkspace(state, async ({ directory: workspace }) => {
       const over = new AbortController();
       const directory = join(workspace, 'site');
-      const fresh = keepSiteFresh({ state, directory, onError }, over.signal);
+      const fresh = refreshSite({ state, directory, onError }, over.signal);
       try {
         await use(directory, onError);
       } finally {

@@ -20,7 +20,7 @@ interface SiteOptions {
 }
 
 /** Writes until the signal. A site that cannot be written stays as it was, and is tried again after the next change. */
-export async function keepSiteFresh(options: SiteOptions, signal: AbortSignal): Promise<void> {
+export async function refreshSite(options: SiteOptions, signal: AbortSignal): Promise<void> {
   let written: string | undefined;
   while (!signal.aborted) {
     const now = await fingerprintOf(options.state);
