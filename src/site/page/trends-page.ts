@@ -40,7 +40,7 @@ function draw(place: HTMLElement, unit: (value: number) => string, lines: readon
     {
       animation: false,
       textStyle: { fontFamily: 'system-ui, sans-serif' },
-      grid: { left: 8, right: 16, top: 30, bottom: 8, containLabel: true },
+      grid: { left: 8, right: 32, top: 30, bottom: 8, containLabel: true },
       legend: {
         show: lines.length > 1,
         top: 0,
