@@ -1,6 +1,7 @@
 /**
- * Puts a site in its place as a whole: the files are written beside it, and the directories change places. A reader
- * sees the former site or the new one, and a run that is killed changes nothing.
+ * Puts a site in its place as a whole: the files are written beside it, and then the directories are renamed. A reader
+ * sees the former site or the new one, or for a moment none, but never a part of one. If a run is killed in that moment,
+ * the next one puts the former site back first.
  */
 import { rename, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -46,6 +47,7 @@ export async function writeSiteFiles(
   try {
     await makeDirectory(dirname(path), 0o755);
     return await withLock(beside('lock'), 'exclusive', async () => {
+      if (!(await lstatIfThere(path)) && (await lstatIfThere(stale))) await rename(stale, path);
       for (const place of [fresh, stale]) await removeTree(place);
       const written = await fill(fresh, files, signal);
       // Another run may have put something else there while this one was writing.

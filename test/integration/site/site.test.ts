@@ -1,6 +1,6 @@
 /** A site of a state: its files, where it may be written, and that its bytes depend on the state alone. */
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -81,6 +81,16 @@ test('a run that is stopped leaves the former site, and nothing of its own', asy
   await expect(writeSite(context, { out: site, advisories: false, recipes: [] })).rejects.toThrow();
   expect(await filesOf(site)).toEqual(before);
   expect(await readdir(join(directory, 'stopped'))).toEqual(['.site.lock', 'site']);
+});
+
+test('a run that was killed between the two names costs no site', async () => {
+  const site = join(directory, 'killed/site');
+  await write(site);
+  const before = await filesOf(site);
+  await rename(site, join(directory, 'killed/.site.old'));
+  const context = { ...stateOnly(state), signal: AbortSignal.abort(new Error('stopped')) };
+  await expect(writeSite(context, { out: site, advisories: false, recipes: [] })).rejects.toThrow();
+  expect(await filesOf(site)).toEqual(before);
 });
 
 test('an empty state makes a site, too', async () => {
