@@ -23,6 +23,7 @@ test('there are eight walks', () => {
     'From a night to its images',
     'From a lock to a pull request',
     'From a schedule to a night',
+    'From a night to GitHub',
   ]);
 });
 

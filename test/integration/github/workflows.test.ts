@@ -1,5 +1,6 @@
 /** Workflows and the action, ours and those that others copy: their form, and what they let a stranger do. */
 import { existsSync, globSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkout } from '../../../spec/places.ts';
@@ -113,8 +114,8 @@ describe('the rules find', () => {
   });
 });
 
-const actionlint = (process.env['PATH'] ?? '')
-  .split(delimiter)
+/** `go install` puts it into the home of its user. */
+const actionlint = [...(process.env['PATH'] ?? '').split(delimiter), join(homedir(), 'go/bin')]
   .map((directory) => join(directory, 'actionlint'))
   .find((path) => existsSync(path));
 
