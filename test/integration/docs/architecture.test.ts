@@ -13,7 +13,7 @@ const walks = page
     return [title, lines.filter((line) => /^\d\. /.test(line))];
   });
 
-test('there are eight walks', () => {
+test('there are nine walks', () => {
   expect(walks.map(([title]) => title)).toEqual([
     'From a recipe to a digest',
     'From an RPM to a frame to a layer',
