@@ -16,6 +16,7 @@ export function advisoriesView({ images, nights, sources }: SiteFacts) {
   return {
     frame: frameOf('Advisories', 'advisories.html', { scripts: ['assets/tables.js'] }),
     isAsked: sources.isAdvisoryRead,
+    silent: [...new Set(images.flatMap(({ silentRepositories }) => silentRepositories))].toSorted(),
     unasked: sources.unasked.slice(0, 100),
     unaskedCount: sources.unasked.length,
     openCount: open.length,

@@ -60,7 +60,7 @@ export function statusOf({ verdict }: Pick<SiteBuild, 'verdict'>): Status {
 }
 
 export function imageRow(image: SiteImage, owners: Owners): ImageRow {
-  const { id, name, arch, packages, verdict, advisories } = image;
+  const { id, name, arch, packages, verdict } = image;
   const bytes = sizeOf(image);
   return {
     id,
@@ -71,7 +71,7 @@ export function imageRow(image: SiteImage, owners: Owners): ImageRow {
     size: showSize(bytes),
     packages: packages.length,
     boot: showBootTime(verdict?.readySeconds),
-    advisories: openText(advisories),
+    advisories: openText(image),
     base: baseOf(image, owners),
     bytes,
     seconds: verdict?.readySeconds ?? -1,
@@ -87,12 +87,13 @@ export function baseOf({ base }: SiteImage, owners: Owners): ImageRow['base'] {
 
 export const isSecurity = ({ type }: Pick<OpenAdvisory, 'type'>) => type === 'security';
 
-/** Security counts first: the rest can wait. */
-function openText(advisories: readonly OpenAdvisory[] | undefined): string {
+/** Security counts first: the rest can wait. Where a repository publishes none, nothing found is not "none". */
+function openText({ advisories, silentRepositories }: SiteImage): string {
   if (!advisories) return '';
   const security = advisories.filter(isSecurity).length;
-  if (security === 0) return advisories.length === 0 ? 'none' : `${advisories.length}`;
-  return advisories.length === security
-    ? `${security} security`
-    : `${security} security, ${advisories.length - security} other`;
+  const other = advisories.length - security;
+  if (advisories.length === 0) return silentRepositories.length > 0 ? 'not known' : 'none';
+  return [...(security > 0 ? [`${security} security`] : []), ...(other > 0 ? [`${other} other`] : [])].join(
+    ', ',
+  );
 }

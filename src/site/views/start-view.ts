@@ -63,9 +63,6 @@ function statsOf({ images, nights, sources }: SiteFacts) {
   const of = (kind: string) => images.filter((image) => statusOf(image).kind === kind).length;
   const [failed, passed] = [of('bad'), of('ok') + of('warn')];
   const night = nights.at(-1);
-  const open = new Set(
-    images.flatMap(({ advisories = [] }) => advisories.filter(isSecurity).map(({ id }) => id)),
-  );
   return [
     {
       label: 'Images',
@@ -88,13 +85,22 @@ function statsOf({ images, nights, sources }: SiteFacts) {
       note: night ? `published on ${night.started.slice(0, 10)}` : 'no night yet',
       kind: night && night.outcomes.failed > 0 ? 'bad' : 'none',
     },
-    {
-      label: 'Open security advisories',
-      value: sources.isAdvisoryRead ? String(open.size) : '–',
-      note: sources.isAdvisoryRead ? 'in all images' : 'not asked',
-      kind: open.size > 0 ? 'warn' : 'none',
-    },
+    openStat(images, sources.isAdvisoryRead),
   ];
+}
+
+function openStat(images: readonly SiteImage[], isAsked: boolean) {
+  const found = images.flatMap(({ advisories = [] }) => advisories.filter(isSecurity).map(({ id }) => id));
+  const open = new Set(found).size;
+  const silent = images.filter(({ silentRepositories }) => silentRepositories.length > 0).length;
+  const isKnown = isAsked && (open > 0 || silent < images.length);
+  const asked = silent > 0 ? `not known of ${counted(silent, 'image')}` : 'in all images';
+  return {
+    label: 'Open security advisories',
+    value: isKnown ? String(open) : '–',
+    note: isAsked ? asked : 'not asked',
+    kind: open > 0 ? 'warn' : 'none',
+  };
 }
 
 function attentionOf({ images, nights, tags }: SiteFacts): Attention[] {

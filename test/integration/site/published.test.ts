@@ -68,6 +68,8 @@ test('a key that is none, and a key where no server may be asked, are refused be
 test('advisories come from the repositories of the recipes; those that publish none are named', async () => {
   await write('--advisories');
   expect(await imagePage('hat')).toContain('no advisories are published there');
+  expect(await page('images')).toContain('<td>not known</td>');
+  expect(await page('images')).not.toContain('<td>none</td>');
   const repository = bench.desk.path('packages-hat');
   const [file = ''] = (await readdir(repository)).filter((name) => name.endsWith('.rpm'));
   await run('createrepo_c', ['--quiet', repository]);
