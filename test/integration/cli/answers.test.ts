@@ -2,16 +2,19 @@
  * Every command's answer under --json and its exit code, as they were when the snapshot was made: what scripts rely on
  * changes with intent alone (vitest -u writes it anew). What is another in each run is left out: digests, times, numbers.
  */
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { GithubStandIn } from '../../helpers/github/stand-in.ts';
 import { checkout, Desk } from '../../helpers/milliner.ts';
 import { runsToItsEnd } from '../../helpers/publish-fixture.ts';
 import { RegistryServer } from '../../helpers/registry/registry-server.ts';
 
 let desk: Desk;
 let registry: RegistryServer;
+let standIn: GithubStandIn;
+let token: string;
 beforeAll(async () => {
   desk = await Desk.open();
   registry = await RegistryServer.start();
@@ -29,10 +32,17 @@ beforeAll(async () => {
   const shown = { ...set, name: 'shown', github: { repository: 'hats/images' } };
   await writeFile(desk.path('recipes/shown.yaml'), JSON.stringify(shown));
   await writeFile(desk.path('github.token'), 'a-token-of-the-tests', { mode: 0o600 });
+  standIn = await GithubStandIn.start();
+  standIn.state.push({ 'README.md': 'hats\n' });
+  token = standIn.addToken();
+  const github = { repository: standIn.repository, url: standIn.url };
+  await mkdir(desk.path('.git'));
+  await writeFile(desk.path('recipes/github.yaml'), JSON.stringify({ ...set, github }));
 });
 afterAll(async () => {
   await desk.run(['stop', '--all']);
   await registry.close();
+  await standIn.close();
   await desk.remove();
 });
 
@@ -129,6 +139,11 @@ const commands: (() => string[])[] = [
   () => ['report', join(checkout, 'docs/examples/night.json')],
   () => ['report', join(checkout, 'docs/examples/night.json'), '--output', desk.path('night.txt')],
   () => ['report', desk.path('recipes')],
+  () => ['github', 'check', desk.path('recipes/github.yaml')],
+  () => ['github', 'check', desk.path('recipes/github.yaml'), '--boot'],
+  () => ['github', 'check', desk.path('recipes/github.yaml'), '--token-file', desk.path('no-token')],
+  () => ['github', 'pulls', desk.path('recipes/github.yaml')],
+  () => ['github', 'pulls', desk.path('recipes/milliner.yaml')],
   () => ['gc'],
   () => ['build', recipe('both'), '--arch', 'x86_64_v2'],
   () => ['boot', 'both', '--arch', 'x86_64_v2'],
@@ -148,7 +163,7 @@ test('answers and exit codes are those of the snapshot', { timeout: 600_000 }, a
   for (const command of commands) {
     const args = command();
     const { code, stdout } = await desk.run([...args, '--json'], {
-      env: { MILLINER_KEY_PASSWORD: 'a hat of felt' },
+      env: { MILLINER_KEY_PASSWORD: 'a hat of felt', GITHUB_TOKEN: token },
     });
     told.push({ command: steady(args.join(' ')), exit: code, answer: shape(answerOf(stdout)) });
   }
