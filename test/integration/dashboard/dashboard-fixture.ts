@@ -3,8 +3,11 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { connect as connectTo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ListenPlace } from '../../../src/dashboard/listen-place.ts';
-import { startDashboard, type Dashboard } from '../../../src/dashboard/start-dashboard.ts';
+import {
+  startDashboard,
+  type Dashboard,
+  type DashboardOptions,
+} from '../../../src/dashboard/start-dashboard.ts';
 import { claims } from '../../../src/queue/claims.ts';
 import { connect, type Connection } from '../../../src/queue/connection.ts';
 import { keys, Queues } from '../../../src/queue/queues.ts';
@@ -48,7 +51,9 @@ export class Showroom {
     this.errors = errors;
   }
 
-  static async open(options: { token?: string; place?: ListenPlace } = {}): Promise<Showroom> {
+  static async open(
+    options: Partial<Pick<DashboardOptions, 'token' | 'place' | 'identity'>> = {},
+  ): Promise<Showroom> {
     const directory = await mkdtemp(join(tmpdir(), 'milliner-dashboard-'));
     const site = join(directory, 'site');
     await mkdir(join(site, 'images'), { recursive: true });
@@ -66,7 +71,7 @@ export class Showroom {
     const errors: unknown[] = [];
     const dashboard = await startDashboard({
       place: options.place ?? { host: '127.0.0.1', port: 0 },
-      identity: undefined,
+      identity: options.identity,
       token: options.token,
       queues,
       site,
