@@ -57,7 +57,7 @@ test('a release runs, and the page that is open follows it without a reload', as
     state: 'released',
     stages: ['lock: done', 'build x86_64: done', 'sign: done', 'publish: done'],
   });
-  await page.screenshot({ path: join(cache, 'screenshots', 'dashboard-released.png'), fullPage: true });
+  await page.screenshot({ path: join(cache, 'screenshots/dashboard', 'released.png'), fullPage: true });
   expect(await page.evaluate(() => 'isSamePage' in globalThis)).toBe(true);
   expect((await worker.ended).exitCode).toBe(0);
   expect(complaints).toEqual([]);
@@ -90,7 +90,7 @@ test('who signs in cancels a release and takes it up again', async () => {
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByText('cancelled').waitFor();
   expect(await stateOf()).toBe('cancelled');
-  await page.screenshot({ path: join(cache, 'screenshots', 'dashboard-signed-in.png'), fullPage: true });
+  await page.screenshot({ path: join(cache, 'screenshots/dashboard', 'signed-in.png'), fullPage: true });
   await page.getByRole('button', { name: 'Retry' }).click();
   await page.getByText('queued', { exact: true }).waitFor();
   expect(await stateOf()).toBe('queued');

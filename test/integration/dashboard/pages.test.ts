@@ -13,7 +13,7 @@ beforeAll(async () => {
   showroom = await Showroom.open();
   await showroom.fill();
   opened = await openBrowser();
-  await mkdir(join(cache, 'screenshots'), { recursive: true });
+  await mkdir(join(cache, 'screenshots/dashboard'), { recursive: true });
 });
 afterAll(async () => {
   await opened.close();
@@ -43,7 +43,7 @@ test.each(pages)('at %s hostile text stays text, and no other host is asked', as
   const { page, complaints } = await look(path, { colorScheme: 'light' });
   await page.getByText(shown).first().waitFor();
   const name = `dashboard-${path.replaceAll(/\W+/g, '-')}.png`;
-  await page.screenshot({ path: join(cache, 'screenshots', name), fullPage: true });
+  await page.screenshot({ path: join(cache, 'screenshots/dashboard', name), fullPage: true });
   expect(
     await page
       .locator('script:not([src]):not([type="application/json"]), iframe, svg[onload], img[src=x]')
@@ -73,7 +73,7 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
 
 test('a phone shows the queue without scrolling sideways', async () => {
   const { page } = await look('/queue', { colorScheme: 'dark', width: 390 });
-  await page.screenshot({ path: join(cache, 'screenshots', 'dashboard-phone.png'), fullPage: true });
+  await page.screenshot({ path: join(cache, 'screenshots/dashboard', 'phone.png'), fullPage: true });
   const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   expect(widths[0]).toBeLessThanOrEqual(widths[1]!);
   await page.context().close();

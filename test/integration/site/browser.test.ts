@@ -11,7 +11,7 @@ import { fillState, nameOf, siteOf, small, stateOnly } from '../../helpers/site-
 import { shareOfDay } from '../../helpers/soak.ts';
 import { accessibilityFaults, keyboardReach, visit } from '../../helpers/visited-page.ts';
 
-const screenshots = join(cache, 'screenshots');
+const screenshots = join(cache, 'screenshots', 'site');
 /** Of a phone that many have. */
 const phone = { width: 390, height: 844 };
 const desktop = { width: 1280, height: 900 };
@@ -146,7 +146,7 @@ test('without JavaScript all but search, choice and charts is there', async () =
   await page.context().close();
 });
 
-test('pictures of the pages lie in .cache/screenshots', async () => {
+test('pictures of the pages lie in .cache/screenshots/site', async () => {
   await mkdir(screenshots, { recursive: true });
   for (const [name, options] of [
     ['desktop', { viewport: desktop, colorScheme: 'light' }],
