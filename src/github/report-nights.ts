@@ -20,7 +20,7 @@ import { ensureStatuses, statusOf } from './recipe-statuses.ts';
 import { isPublished, releaseOfImage, type PublishedImage } from './release-of-image.ts';
 import { ReportSteps } from './report-steps.ts';
 
-/** As many as are stored. */
+/** What a month of nights could not show is made good; older nights stay untold. */
 const maxNights = 31;
 
 export interface ReportSettings {
