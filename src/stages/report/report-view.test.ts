@@ -9,7 +9,9 @@ const sample = nightReportSchema.parse(nightReport(harmless));
 const view = reportView(sample);
 
 test('what people need first is there', () => {
-  expect(view.headline).toBe('2 published, 1 unchanged, 1 failed, 1 held, 1 quarantined, 1 skipped');
+  expect(view.headline).toBe(
+    '2 published, 1 unchanged, 1 failed, 1 held, 1 quarantined, 1 skipped, 1 of them flaky',
+  );
   expect(view.duration).toBe('12 min 30 s');
   expect(view.failed).toEqual([
     {
