@@ -87,35 +87,43 @@ async function movesBefore(): Promise<Record<string, string[]>> {
   return moves;
 }
 
-const points = Array.from({ length: 24 }, (_, index) => (index + 0.5) / 24);
-for (const point of shareOfDay(points, 24)) {
-  test(`the command is killed after ${Math.round(point * 100)} of 100 lines`, async () => {
-    const before = await movesBefore();
-    await update();
-    const { code } = await killedAt(Math.max(1, Math.round(point * lineCount)));
-    expect(code).toBeUndefined();
-    await completes(before);
-  });
+async function killsCommand(point: number): Promise<void> {
+  const before = await movesBefore();
+  await update();
+  const { code } = await killedAt(Math.max(1, Math.round(point * lineCount)));
+  expect(code).toBeUndefined();
+  await completes(before);
 }
 
-const marks = ['begins', 'installing', 'booting', 'pushing', 'signing', 'verifying'];
-for (const mark of shareOfDay(marks, 6)) {
-  test(`the worker is killed while it is ${mark}`, async () => {
-    const before = await movesBefore();
-    await update();
-    const worker = scene.bench.start(['worker', '--log', 'json']);
-    let ready = () => {};
-    const takes = new Promise<void>((done) => (ready = done));
-    const splitter = new LineSplitter((line) => {
-      if (/takes .*publish/.test(line)) ready();
-      else if (line.includes(mark)) worker.kill('SIGKILL');
-    });
-    worker.stdout.on('data', (chunk: Buffer) => splitter.push(chunk));
-    worker.stderr.on('data', (chunk: Buffer) => splitter.push(chunk));
-    await takes;
-    await scene.night();
-    // Nothing but its mark has killed it.
-    expect((await worker).signal).toBe('SIGKILL');
-    await completes(before);
+async function killsWorker(mark: string): Promise<void> {
+  const before = await movesBefore();
+  await update();
+  const worker = scene.bench.start(['worker', '--log', 'json']);
+  let ready = () => {};
+  const takes = new Promise<void>((done) => (ready = done));
+  const splitter = new LineSplitter((line) => {
+    if (/takes .*publish/.test(line)) ready();
+    else if (line.includes(mark)) worker.kill('SIGKILL');
   });
+  worker.stdout.on('data', (chunk: Buffer) => splitter.push(chunk));
+  worker.stderr.on('data', (chunk: Buffer) => splitter.push(chunk));
+  await takes;
+  await scene.night();
+  // Nothing but its mark has killed it.
+  expect((await worker).signal).toBe('SIGKILL');
+  await completes(before);
 }
+
+const points = Array.from({ length: 24 }, (_, index) => (index + 0.5) / 24);
+const marks = ['begins', 'installing', 'booting', 'pushing', 'signing', 'verifying'];
+/** The marks are spread among the points, so that each week has one of them. */
+const kills: [string, () => Promise<void>][] = points.flatMap((point, index) => {
+  const mark = index % 4 === 3 ? marks[(index - 3) / 4] : undefined;
+  const command = [
+    `the command is killed after ${Math.round(point * 100)} of 100 lines`,
+    () => killsCommand(point),
+  ];
+  const worker = [`the worker is killed while it is ${mark}`, () => killsWorker(mark!)];
+  return (mark === undefined ? [command] : [command, worker]) as [string, () => Promise<void>][];
+});
+test.each(shareOfDay(kills, kills.length))('%s', (_name, kill) => kill());

@@ -21,7 +21,7 @@ const names: string[] = [];
 const bases = new Map<string, string>();
 const own = new Map<string, string>();
 /** Four bases, eight on them, eight on those; on a day fewer. */
-const levels = soak ? [4, 8, 8] : [2, 2, 2];
+const levels = soak ? [4, 8, 8] : [2, 2, 1];
 for (const [level, count] of levels.entries()) {
   for (let index = 0; index < count; index++) {
     const name = `r${level}-${index}`;

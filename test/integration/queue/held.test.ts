@@ -4,6 +4,7 @@ import type { Digest } from '../../../src/lib/oci/digest.ts';
 import type { ReleaseStatus } from '../../../src/queue/status.ts';
 import { runsToItsEnd } from '../../helpers/publish-fixture.ts';
 import { FaultProxy, type Seen } from '../../helpers/registry/fault-proxy.ts';
+import { shareOfDay } from '../../helpers/soak.ts';
 import { recipeOfTwo, twoArches, writeOwn } from '../../helpers/two-arches.ts';
 import { Workshop } from './queue-fixture.ts';
 
@@ -60,7 +61,7 @@ async function reasons(reference: string): Promise<string[]> {
   return report.moves.map(({ reason }) => reason);
 }
 
-test('held after its index was signed: no tag of the release moves, and retry records the move anew', async () => {
+async function heldAfterSigning(): Promise<void> {
   const { desk, publicKey } = workshop.bench;
   const recipe = await recipeOfTwo(desk, 'twins');
   const to = `${proxy.host}/held/twins:1`;
@@ -93,9 +94,9 @@ test('held after its index was signed: no tag of the release moves, and retry re
   for (const [index, digest] of after.entries()) expect(digest).not.toBe(before[index]);
   await workshop.json(['verify', to, '--key', publicKey]);
   expect(await reasons(to)).toEqual(['published', 'released', 'held', 'published', 'published']);
-});
+}
 
-test('rolled back from the same lock after it was signed: the release does not bring it back', async () => {
+async function rolledBackAfterSigning(): Promise<void> {
   const { desk } = workshop.bench;
   const to = `${proxy.host}/held/hat:1`;
   const old = await desk.tiny('hat', ['tiny-base'], runsToItsEnd);
@@ -107,9 +108,9 @@ test('rolled back from the same lock after it was signed: the release does not b
   expect(await failure('hat', release!)).toMatchObject({ code: 'TAG_HELD', last: { attempts: 1 } });
   expect(await headOf('hat')).not.toBe(young);
   expect(await reasons(to)).toEqual(['rolled-back', 'published', 'published']);
-});
+}
 
-test('another image was promoted to the tag after it was signed: the release does not replace it', async () => {
+async function promotedAfterSigning(): Promise<void> {
   const { desk } = workshop.bench;
   const to = `${proxy.host}/held/bow:1`;
   const other = `${proxy.host}/held/bow:other`;
@@ -122,9 +123,9 @@ test('another image was promoted to the tag after it was signed: the release doe
   await workThrough('bow', () => workshop.json(signing('promote', other, to)));
   expect(await failure('bow', release!)).toMatchObject({ code: 'RELEASE_SUPERSEDED' });
   expect(await headOf('bow')).toBe(await headOf('bow', 'other'));
-});
+}
 
-test('held before the release: it fails when it signs', async () => {
+async function heldBefore(): Promise<void> {
   const { desk } = workshop.bench;
   const to = `${proxy.host}/held/cap:1`;
   const recipe = await desk.tiny('cap', ['tiny-base'], runsToItsEnd);
@@ -140,4 +141,22 @@ test('held before the release: it fails when it signs', async () => {
   const { error } = JSON.parse(stdout) as { error: { details: { releases: ReleaseStatus[] } } };
   expect([code, error.details.releases[0]!.error!.code]).toEqual([18, 'TAG_HELD']);
   expect(proxy.seen.slice(seen).filter(isPut)).toEqual([]);
-});
+}
+
+/** Each takes as long as some releases do: a day has two of them. */
+const cases: [string, () => Promise<void>][] = [
+  [
+    'held after its index was signed: no tag of the release moves, and retry records the move anew',
+    heldAfterSigning,
+  ],
+  [
+    'rolled back from the same lock after it was signed: the release does not bring it back',
+    rolledBackAfterSigning,
+  ],
+  [
+    'another image was promoted to the tag after it was signed: the release does not replace it',
+    promotedAfterSigning,
+  ],
+  ['held before the release: it fails when it signs', heldBefore],
+];
+test.each(shareOfDay(cases, 2))('%s', (_name, holds) => holds());

@@ -85,18 +85,3 @@ test('a night is remembered with the trend of those before; one that is taken up
   expect(await readReport(again.stored)).toEqual(again.report);
   expect(await setsWithNights(place)).toEqual(['fedora']);
 });
-
-test('a month of nights stays', async () => {
-  for (let at = 1; at <= 33; at++) {
-    await send(night(new Date(Date.UTC(2026, 9, at, 2)).toISOString(), at));
-  }
-  const stored = await readdir(join(place, 'nights', 'fedora'));
-  expect(stored).toHaveLength(31);
-  expect(stored.toSorted()[0]).toBe('2026-10-03T02-00-00.000Z.json');
-});
-
-test('a damaged night is told', async () => {
-  await mkdir(join(place, 'nights', 'fedora'), { recursive: true });
-  await writeFile(join(place, 'nights', 'fedora', '2026-11-01T02-00-00.000Z.json'), '{');
-  await expect(send(night('2026-11-02T02:00:00Z', 1))).rejects.toMatchObject({ code: 'STATE_INVALID' });
-});

@@ -26,3 +26,11 @@ test('the 32nd last has its packages, but no changelogs, and the others are whol
   expect(nights[0]!.images[0]!.packages).toHaveLength(2);
   expect(await lastNights(state, 'fedora', 7)).toEqual(nights.slice(-7));
 });
+
+test('the 401st last is gone', async () => {
+  for (let day = 34; day <= 401; day++) await rememberNight(state, nightOf(day));
+  const nights = await Array.fromAsync(eachNight(state, 'fedora'));
+  expect(nights.map(({ started }) => started)).toEqual(
+    Array.from({ length: 400 }, (_, index) => nightOf(index + 2).started),
+  );
+});
