@@ -2,6 +2,7 @@
 import { fillTemplate } from '../lib/host/template.ts';
 import { escapeAll, escapers } from '../stages/report/escape-text.ts';
 import type { ImageReport, NightReport } from '../stages/report/night-report.ts';
+import { failedRow, type FailedRow } from '../stages/report/report-view.ts';
 import type { FailureIssue, WantedIssues } from './failure-issues.ts';
 import { readTemplate } from './github-template.ts';
 
@@ -66,31 +67,17 @@ const isFailing = ({ outcome }: ImageReport) => outcome === 'failed' || outcome 
 /** An image that was skipped or held tells nothing of its recipe. */
 const isMended = ({ outcome }: ImageReport) => outcome === 'published' || outcome === 'unchanged';
 
-interface Cause {
-  recipe: string;
-  stage: string;
-  code: string;
-  message: string;
-  hint: string;
-  log: string[];
+function causeOf(image: ImageReport): FailedRow {
+  const row = failedRow(image);
+  return { ...row, ...cut(row) };
 }
 
-/** Stands for what an older report does not tell. */
-const absent = '–';
-
-function causeOf({ recipe, failure }: ImageReport): Cause {
-  if (!failure) return { recipe, stage: absent, code: absent, message: absent, hint: absent, log: [] };
-  const { stage, arch, log, ...rest } = failure;
-  const where = arch === undefined ? stage : `${stage} (${arch})`;
-  return { recipe, stage: where, ...cut(rest), log: log === undefined ? [] : [log] };
-}
-
-function cut({ code, message, hint }: Pick<Cause, 'code' | 'message' | 'hint'>) {
+function cut({ code, message, hint }: Pick<FailedRow, 'code' | 'message' | 'hint'>) {
   const short = (text: string) => text.slice(0, maxTextLength).toWellFormed();
   return { code, message: short(message), hint: short(hint) };
 }
 
-function shortened(causes: readonly Cause[]): { causes: Cause[]; more: string[] } {
+function shortened(causes: readonly FailedRow[]): { causes: FailedRow[]; more: string[] } {
   const missing = causes.length - maxRows;
   return {
     causes: causes.slice(0, maxRows),

@@ -27,7 +27,7 @@ export interface ReportView {
   junit: TestCases;
 }
 
-interface FailedRow {
+export interface FailedRow {
   recipe: string;
   stage: string;
   code: string;
@@ -93,7 +93,7 @@ function headlineOf(images: readonly ImageReport[]): string {
   return counts.length > 0 ? counts.join(', ') : 'no images';
 }
 
-function failedRow({ recipe, failure }: ImageReport): FailedRow {
+export function failedRow({ recipe, failure }: ImageReport): FailedRow {
   if (!failure) return { recipe, stage: absent, code: absent, message: absent, hint: absent, log: [] };
   const { stage, arch, code, message, hint, log } = failure;
   const where = arch === undefined ? stage : `${stage} (${arch})`;
