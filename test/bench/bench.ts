@@ -1,6 +1,7 @@
 /**
- * npm run bench [-- NAME...] [--json FILE]: ours beside a named peer, in alternating runs on one machine. Only the
- * ratios mean anything elsewhere; which machine and versions they come from, and a plot of each bench, stand beside FILE.
+ * npm run bench [-- NAME... [--only CASE]...] [--json FILE]: ours beside a named peer, in alternating runs on one machine.
+ * Only the ratios mean anything elsewhere; which machine and versions they come from, and a plot of each bench, stand
+ * beside FILE. --only takes a case's name or a part of it.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { startMachine } from '../e2e/vm/machine.ts';
 import { buildCases } from './build.ts';
 import type { Bench, Case, Outcome } from './case.ts';
 import { idleNightCases } from './idle-night.ts';
+import { expectedSeconds, measureCases } from './measure.ts';
 import { planCases } from './plan.ts';
 import { drawRatios } from './plot.ts';
 import { queueCases } from './queue.ts';
@@ -19,65 +21,70 @@ import { snapshotCases } from './snapshot.ts';
 import { solveCases } from './solve.ts';
 import { updateCases } from './updates.ts';
 
-const benches: Record<string, () => Promise<Bench>> = {
-  build: buildCases,
-  'idle-night': idleNightCases,
-  plan: planCases,
-  queue: queueCases,
-  rollback: rollbackCases,
-  site: siteCases,
-  snapshot: snapshotCases,
-  solve: solveCases,
-  updates: updateCases,
+interface Opening {
+  open: () => Promise<Bench>;
+  /** Seconds before the first case, once measured on two cores; they depend on what is cached. */
+  preparation: number;
+}
+
+const benches: Record<string, Opening> = {
+  build: { open: buildCases, preparation: 60 },
+  'idle-night': { open: idleNightCases, preparation: 60 },
+  plan: { open: planCases, preparation: 30 },
+  queue: { open: queueCases, preparation: 1 },
+  rollback: { open: rollbackCases, preparation: 30 },
+  site: { open: siteCases, preparation: 30 },
+  snapshot: { open: snapshotCases, preparation: 30 },
+  solve: { open: solveCases, preparation: 60 },
+  updates: { open: updateCases, preparation: 300 },
 };
 /** Those that need device-mapper, and so run inside the virtual machine. */
 const inside = new Set(['snapshot']);
 const isInside = process.env['MILLINER_VM'] !== undefined;
 
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
-}
-
-async function measure(one: Case): Promise<Outcome> {
-  const runs: Outcome['runs'] = { ours: [], peer: [] };
-  for (let run = 0; run < one.runs; run++) {
-    // Who goes first takes turns as well.
-    for (const side of run % 2 === 0 ? (['ours', 'peer'] as const) : (['peer', 'ours'] as const)) {
-      runs[side].push(await one[side]());
-    }
-  }
-  const [ours, peer] = [median(runs.ours), median(runs.peer)];
-  const ratio = ours / peer;
-  const { target, ok } = judge(ratio, one.target);
-  return { bench: one.bench, case: one.case, ours, peer, ratio, target, ok, unit: one.unit, runs };
-}
-
-function judge(ratio: number, target: Case['target']): Pick<Outcome, 'target' | 'ok'> {
-  if (!target) return { target: 'none', ok: true };
-  return 'atLeast' in target
-    ? { target: `>= ${target.atLeast}`, ok: ratio >= target.atLeast }
-    : { target: `<= ${target.atMost}`, ok: ratio <= target.atMost };
-}
-
+/** Says first how long it will take: preparing it has its own share, known before its cases are. */
 async function measureHere(
   name: string,
-  open: () => Promise<Bench>,
+  { open, preparation }: Opening,
 ): Promise<{ found: Outcome[]; plot: string | undefined }> {
+  if (preparation > 0) process.stdout.write(`${name}: prepares for about ${minutes(preparation)}\n`);
   const { cases, plot, close } = await open();
   try {
-    const found: Outcome[] = [];
-    for (const one of cases) {
-      const outcome = await measure(one);
-      found.push(outcome);
-      const { ours, peer, ratio, target, ok, unit } = outcome;
-      process.stdout.write(
-        `${name}  ${one.case}: ${ours.toFixed(1)} ${unit}, peer ${peer.toFixed(1)}, ratio ${ratio.toFixed(2)} (${target}) ${ok ? 'ok' : 'MISSED'}\n`,
-      );
-    }
-    return { found, plot: await plot?.() };
+    const chosen = chosenOf(cases);
+    if (chosen.length === 0) throw new Error(`no such case; ${name} has: ${namesOf(cases)}`);
+    process.stdout.write(`${name}: ${chosen.length} cases in about ${minutes(expectedSeconds(chosen))}\n`);
+    const found = await measureCases(chosen, (round, rounds) =>
+      process.stdout.write(`${name}: round ${round} of ${rounds}\n`),
+    );
+    for (const outcome of found) process.stdout.write(`${lineOf(outcome)}\n`);
+    // A bench that plots more than ratios measures for it whatever its cases have not.
+    return { found, plot: chosen.length === cases.length ? await plot?.() : undefined };
   } finally {
     await close();
   }
+}
+
+/** Each word is the whole name of one, or a part of the names of any. */
+function chosenOf(cases: readonly Case[]): Case[] {
+  const { only } = values;
+  if (only === undefined) return [...cases];
+  const names = cases.map((one) => one.case);
+  const isMeant = (word: string, name: string) =>
+    names.includes(word) ? name === word : name.includes(word);
+  return cases.filter((one) => only.some((word) => isMeant(word, one.case)));
+}
+
+const namesOf = (cases: readonly Case[]): string => cases.map((one) => `'${one.case}'`).join(', ');
+
+const minutes = (seconds: number): string =>
+  seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} minutes`;
+
+function lineOf({ bench, case: name, figure, ours, peer, ratio, spread, target, aim, ok, unit }: Outcome) {
+  const [least, most] = spread.map((one) => one.toFixed(2));
+  const bounds =
+    target === 'none' ? 'for information' : `must be ${target}, aim ${aim}: ${ok ? 'ok' : 'MISSED'}`;
+  const what = figure === 'value' ? name : `${name}, ${figure}`;
+  return `${bench}  ${what}: ${ours.toFixed(2)} ${unit}, peer ${peer.toFixed(2)}, ratio ${ratio.toFixed(2)} (${least} to ${most}), ${bounds}`;
 }
 
 /** The same command in the machine, which has two cores for it. */
@@ -90,6 +97,7 @@ async function measureInside(name: string): Promise<Outcome[]> {
     process.execPath,
     import.meta.filename,
     name,
+    ...(values.only ?? []).flatMap((word) => ['--only', word]),
     '--json',
     '/vm/result',
   ];
@@ -119,17 +127,22 @@ function machine(): Record<string, unknown> {
   };
 }
 
-const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'string' }, only: { type: 'string', multiple: true } },
+  allowPositionals: true,
+});
 const unknown = positionals.filter((name) => !(name in benches));
 if (unknown.length > 0) {
   throw new Error(`no bench ${unknown.join(', ')}; there are: ${Object.keys(benches).join(', ')}`);
 }
+if (values.only && positionals.length === 0)
+  throw new Error('--only chooses among the cases of the benches that are named before it');
 const outcomes: Outcome[] = [];
 const plots = new Map<string, string>();
-for (const [name, open] of Object.entries(benches)) {
+for (const [name, opening] of Object.entries(benches)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   const { found, plot } =
-    inside.has(name) && !isInside ? { found: await measureInside(name) } : await measureHere(name, open);
+    inside.has(name) && !isInside ? { found: await measureInside(name) } : await measureHere(name, opening);
   outcomes.push(...found);
   plots.set(name, plot ?? drawRatios(name, found));
 }

@@ -157,7 +157,7 @@ function layersOf(names: readonly string[]): string[][] {
 export async function planCases(): Promise<Bench> {
   const bench = new Planning();
   await bench.prepare();
-  const common = { bench: 'plan', target: { atMost: 1 }, runs: 3 };
+  const common = { bench: 'plan', target: { atMost: 1 }, runs: 3, seconds: { ours: 10, peer: 0 } };
   return {
     cases: [
       {

@@ -26,7 +26,7 @@ export function drawRatios(title: string, outcomes: readonly Outcome[]): string 
     legend: { bottom: 0 },
     grid: { left: 360, bottom: 70 },
     xAxis: { type: 'value' },
-    yAxis: { type: 'category', data: rows.map((row) => row.case) },
+    yAxis: { type: 'category', data: rows.map(labelOf) },
     series: [
       { type: 'bar', name: 'ratio', data: rows.map(({ ratio }) => round(ratio)), label: { show: true } },
       {
@@ -37,6 +37,8 @@ export function drawRatios(title: string, outcomes: readonly Outcome[]): string 
     ],
   });
 }
+
+const labelOf = ({ case: name, figure }: Outcome) => (figure === 'value' ? name : `${name}, ${figure}`);
 
 const round = (ratio: number) => Math.round(ratio * 100) / 100;
 

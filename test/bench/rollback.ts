@@ -40,7 +40,7 @@ async function casesOf(
     return seconds;
   };
   const ours = () => timed(['rollback', reference, ...key]);
-  const common = { bench: 'rollback', unit: 's', runs, ours };
+  const common = { bench: 'rollback', unit: 's', runs, seconds: { ours: 4, peer: 4 }, ours };
   return [
     {
       ...common,

@@ -106,6 +106,7 @@ export async function siteCases(): Promise<Bench> {
     unit,
     target: { atMost: 1 },
     runs: 3,
+    seconds: { ours: 20, peer: 0 },
     ours,
     peer: () => Promise.resolve(bound),
   });

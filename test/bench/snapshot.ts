@@ -23,7 +23,7 @@ export async function snapshotCases(): Promise<Cases> {
   const places: string[] = [];
   const few = await openPool(places, 10);
   const many = await openPool(places, 1000);
-  const common = { bench: 'snapshot', unit: 'ms', runs };
+  const common = { bench: 'snapshot', unit: 'ms', runs, seconds: { ours: 3, peer: 3 } };
   return {
     cases: [
       {
