@@ -3,7 +3,7 @@ import { accountsOf, dependencyKinds, readDependencies, sense } from './dependen
 import type { Account, Dependency, DependencyKind } from './dependencies.ts';
 import { digestAlgorithms, readFiles, type DigestAlgorithm, type RpmFile } from './file-list.ts';
 import { signatureTagsOf, type Header, type Refuse } from './header.ts';
-import { readHead, refusePackage } from './lead.ts';
+import { readHead, refusePackage, type PackageHead } from './lead.ts';
 import { readScriptlets, type Scriptlet } from './scriptlets.ts';
 import { headerTags, type HeaderTag, type SignatureTag } from './tags.ts';
 
@@ -68,8 +68,13 @@ export interface SignaturePresence {
 
 /** Reads a package file's headers, never its payload. Throws PACKAGE_INVALID naming the file and what is wrong. */
 export async function readPackage(path: string): Promise<RpmPackage> {
+  return describePackage(path, await readHead(path));
+}
+
+/** As readPackage, of headers that were read already. */
+export function describePackage(path: string, head: PackageHead): RpmPackage {
   const refuse = refusePackage(path);
-  const { source, signature, header, payloadOffset, fileSize } = await readHead(path);
+  const { source, signature, header, payloadOffset, fileSize } = head;
   const info = describeHeader(header, refuse);
   if (!info.arch) throw refuse('has no architecture');
   return {

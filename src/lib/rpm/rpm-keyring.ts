@@ -34,16 +34,17 @@ export async function isolateKeys(
 
 /**
  * For rpm 4.18, which rejects a whole file if one subkey is revoked, and accepts keys that gpg considers invalid: it
- * gets the file without such keys.
+ * gets the file without such keys. Of several files each is judged alone, because rpm reads them one by one.
  */
 async function isolateForRpm(
   trusted: readonly TrustedKey[],
+  merged: readonly PublicKey[],
   home: string,
   options: KeyOptions,
 ): Promise<string[]> {
   const files: string[] = [];
   for (const one of trusted) {
-    const keys = await readKeys([one], options);
+    const keys = trusted.length === 1 ? merged : await readKeys([one], options);
     const faulty = keys.flatMap(faultyOf);
     if (keys.every(({ signers }) => signers[0]!.fault)) continue;
     if (faulty.length > 0) files.push(await isolateKey(one, faulty, home, options));
@@ -82,16 +83,18 @@ async function isolateKey(
 /**
  * Calls `use` with the path of an rpm database that holds only the trusted keys, and removes it afterwards. Throws
  * KEY_INVALID naming a key file that rpm does not accept.
+ * @param merged the trusted keys, as readKeys has read all of the files
  */
 export async function withKeyring<T>(
   trusted: readonly TrustedKey[],
+  merged: readonly PublicKey[],
   options: KeyOptions,
   use: (dbpath: string) => Promise<T>,
 ): Promise<T> {
   return withDirectory(options, async (directory) => {
     const dbpath = join(directory, 'rpmdb');
     await mkdir(dbpath);
-    for (const file of await isolateForRpm(trusted, directory, options)) {
+    for (const file of await isolateForRpm(trusted, merged, directory, options)) {
       const key = join(directory, 'key');
       await writeFile(key, await keyBytes(file));
       const args = ['--dbpath', dbpath, '--import', key];

@@ -1,6 +1,5 @@
 /** Runs rpmkeys over many packages and returns its checks of each. */
 import { runConfined } from '../host/confined.ts';
-import { inParallel } from '../host/parallel.ts';
 import { anyExit } from './keys.ts';
 
 export type CheckStatus = 'OK' | 'BAD' | 'NOKEY' | 'NOTFOUND' | 'NOTTRUSTED' | 'UNKNOWN';
@@ -26,26 +25,12 @@ export interface KeysVerdict {
 /** What every package must have: its digests, or also a signature over header and payload. */
 export type VerifyLevel = 'digest' | 'all';
 
-const batchSize = 64;
-/** Checks are bound by the processor, and rpm needs one for the installation too. */
-const processes = 2;
-
-/** Verdicts in the order of the paths, which must be absolute and without line breaks. */
+/**
+ * Verdicts in the order of the paths, which must be absolute and without line breaks. The exit code is for all of them,
+ * so if it is not 0 each package is checked alone.
+ */
 export async function runRpmkeys(
   paths: readonly string[],
-  dbpath: string,
-  level: VerifyLevel,
-  signal?: AbortSignal,
-): Promise<KeysVerdict[]> {
-  const batches: string[][] = [];
-  for (let i = 0; i < paths.length; i += batchSize) batches.push(paths.slice(i, i + batchSize));
-  const check = (batch: string[], stop: AbortSignal) => checkBatch(batch, dbpath, level, stop);
-  return (await inParallel(batches, processes, signal, check)).flat();
-}
-
-/** The exit code is for a whole batch, so if it is not 0 each package is checked alone. */
-async function checkBatch(
-  paths: string[],
   dbpath: string,
   level: VerifyLevel,
   signal: AbortSignal,
@@ -61,7 +46,7 @@ async function checkBatch(
     return paths.map((path) => ({ path, passed: exitCode === 0, checks: found.get(path) ?? [] }));
   }
   const single: KeysVerdict[] = [];
-  for (const path of paths) single.push(...(await checkBatch([path], dbpath, level, signal)));
+  for (const path of paths) single.push(...(await runRpmkeys([path], dbpath, level, signal)));
   return single;
 }
 

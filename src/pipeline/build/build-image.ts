@@ -45,12 +45,21 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
   const { name, install } = job.locked.loaded.recipe;
   context.progress.step(`${name}: building in ${context.snapshots.name} snapshots (${context.why})`);
   return withWorkspace(context.state, async (workspace) => {
-    const inputs = await gatherInputs(context, job, workspace.directory);
-    if (job.base) await holdToDigest(context, job.base);
-    const options = { parent: job.base?.snapshot, bound: { bytes: bytesOf(install.disk) } };
-    return withActive(context, workspace.id, options, (target) =>
-      buildIn(context, job, inputs, { ...workspace, target }),
-    );
+    const stop = new AbortController();
+    const signal = context.signal ? AbortSignal.any([context.signal, stop.signal]) : stop.signal;
+    const gathering = gatherInputs({ ...context, signal }, job, workspace.directory);
+    // Thrown where the inputs are awaited, unless the disk for the image cannot be made.
+    gathering.catch(() => undefined);
+    try {
+      if (job.base) await holdToDigest(context, job.base);
+      const options = { parent: job.base?.snapshot, bound: { bytes: bytesOf(install.disk) } };
+      return await withActive(context, workspace.id, options, async (target) =>
+        buildIn(context, job, await gathering, { ...workspace, target }),
+      );
+    } finally {
+      stop.abort();
+      await gathering.catch(() => undefined);
+    }
   });
 }
 

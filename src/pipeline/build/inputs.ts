@@ -3,13 +3,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
-import { readPackage } from '../../lib/rpm/package.ts';
 import { ensureToolRoot } from '../../stages/install/tool-root.ts';
 import type { VerifiedPackage } from '../../stages/layer/packages/predict.ts';
 import { ownPackages, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
-import { sayingWhich } from '../packages/error-names.ts';
-import { fetchLocked } from '../packages/fetch.ts';
+import { ArrivingPackages } from '../packages/arriving.ts';
 import { checkTrust } from '../packages/verify-signatures.ts';
 import type { Context } from '../state/context.ts';
 
@@ -20,7 +18,10 @@ export interface Inputs {
   toolRoot: string;
 }
 
-/** All of it is verified: the tool root is unpacked while signatures are checked, and counts only if they are good. */
+/**
+ * All of it is verified. Packages are read and their signatures checked while others are being fetched, and the tool
+ * root is unpacked meanwhile; both count only once all signatures are good.
+ */
 export async function gatherInputs(
   context: Context,
   { locked: { loaded, answer }, arch }: { locked: LockedRecipe; arch: string },
@@ -28,31 +29,46 @@ export async function gatherInputs(
 ): Promise<Inputs> {
   const own = ownPackages(answer);
   const locked = Array.isArray(answer.tools) ? answer.tools : [];
-  const files = await fetchLocked(context, loaded, arch, [...own, ...locked]);
+  // The tools first, because unpacking them takes longest.
+  const wanted = distinct([...locked, ...own]);
+  const arriving = new ArrivingPackages(wanted);
   const trust = Promise.withResolvers<void>();
-  // The step that unpacks awaits it, where the build comes that far.
+  // The steps that read await it, where the build comes that far.
   trust.promise.catch(() => undefined);
   const check = async (signal: AbortSignal) => {
-    await checkTrust({ ...context, signal }, workDirectory, loaded, [...own, ...locked], files).then(
-      trust.resolve,
-      trust.reject,
-    );
+    const checked = checkTrust({ ...context, signal }, workDirectory, loaded, wanted, arriving);
+    await checked.then(trust.resolve, trust.reject);
     await trust.promise;
   };
+  // An unsigned file may be no package at all: the failed signature is the better error.
+  const trusted = async <T>(read: Promise<T>) =>
+    read.catch((error) => trust.promise.then(() => Promise.reject(error)));
   let tools: VerifiedPackage[] = [];
+  let packages: VerifiedPackage[] = [];
   let toolRoot = '/';
+  const fetch = (signal: AbortSignal) => arriving.fetch({ ...context, signal }, loaded, arch);
   const unpack = async (signal: AbortSignal) => {
-    try {
-      tools = await readPackages(locked, files);
-      toolRoot = await toolRootOf({ ...context, signal }, tools, workDirectory, trust.promise);
-    } catch (error) {
-      // An unsigned file may be no package at all: the failed signature is the better error.
-      await trust.promise;
-      throw error;
-    }
+    tools = await readPackages(locked, arriving);
+    toolRoot = await toolRootOf({ ...context, signal }, tools, workDirectory, trust.promise);
   };
-  await inParallel([check, unpack], 2, context.signal, (work, signal) => work(signal));
-  return { packages: await readPackages(own, files), tools, toolRoot };
+  const read = async () => {
+    packages = await readPackages(own, arriving);
+  };
+  const steps = [fetch, check, (signal: AbortSignal) => trusted(unpack(signal)), () => trusted(read())];
+  await inParallel(steps, steps.length, context.signal, (work, signal) => work(signal));
+  return { packages, tools, toolRoot };
+}
+
+/** A package of two repositories is checked with the keys of both. */
+function distinct(packages: readonly LockedPackage[]): LockedPackage[] {
+  const key = ({ repo, name, sha256 }: LockedPackage) => `${repo} ${name} ${sha256}`;
+  return [...new Map(packages.map((one) => [key(one), one])).values()];
+}
+
+async function readPackages(locked: LockedPackage[], arriving: ArrivingPackages): Promise<VerifiedPackage[]> {
+  const found: VerifiedPackage[] = [];
+  for (const one of locked) found.push({ package: await arriving.read(one), sha256: one.sha256 });
+  return found;
 }
 
 /** None locked: the recipe says `tools: host`. */
@@ -72,21 +88,4 @@ async function toolRootOf(
     });
   }
   return root;
-}
-
-/** A file must be the package that was asked for: an old one, signed in its time, could stand in for its successor. */
-async function readPackages(locked: LockedPackage[], files: Map<string, string>): Promise<VerifiedPackage[]> {
-  const found: VerifiedPackage[] = [];
-  for (const { sha256, nevra, url } of locked) {
-    const path = files.get(sha256)!;
-    const one = await sayingWhich([{ path, nevra }], () => readPackage(path));
-    if (one.nevra !== nevra) {
-      throw new MillinerError('PACKAGE_INVALID', `${url}: is ${one.nevra}, not ${nevra}`, {
-        hint: "Have the repository's metadata made again (createrepo_c), then lock again.",
-        details: { package: nevra, found: one.nevra },
-      });
-    }
-    found.push({ package: one, sha256 });
-  }
-  return found;
 }

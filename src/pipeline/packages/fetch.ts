@@ -32,12 +32,16 @@ interface Places {
   access: (repository: string) => Promise<Access>;
 }
 
-/** Of packages that a recipe's lock has: the path of each one's verified file, by sha256. */
+/**
+ * Of packages that a recipe's lock has: the path of each one's verified file, by sha256.
+ * @param onFetched called for each as soon as it is there
+ */
 export async function fetchLocked(
   context: StateContext,
   loaded: LoadedRecipe,
   arch: string,
   packages: readonly LockedPackage[],
+  onFetched: (sha256: string, path: string) => void = () => {},
 ): Promise<Map<string, string>> {
   const places: Places = {
     lockDirectory: dirname(loaded.lockPath),
@@ -49,6 +53,7 @@ export async function fetchLocked(
   let done = 0;
   const paths = await inParallel(wanted, parallel, context.signal, async (one, signal) => {
     const path = await fetchOne({ ...context, signal }, one, places, moved);
+    onFetched(one.sha256, path);
     context.progress.update('fetching packages', ++done, wanted.length);
     return [one.sha256, path] as const;
   });

@@ -1,5 +1,6 @@
-/** Verifies every package with the keys of its repository, before rpm reads it. */
+/** Verifies every package with the keys of its repository, as it arrives and before rpm reads it. */
 import { MillinerError } from '../../lib/errors/error.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
 import {
   verifyDigests,
   verifySignatures,
@@ -10,42 +11,46 @@ import type { LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
 import type { Repository } from '../../stages/recipe/schema.ts';
 import type { Context } from '../state/context.ts';
+import type { ArrivingPackages } from './arriving.ts';
 
-/** Throws SIGNATURE_INVALID with every bad package and its problem. */
+/** Throws SIGNATURE_INVALID with every bad package of a repository and its problem, and LOCK_STALE. */
 export async function checkTrust(
   context: Context,
   workDirectory: string,
   { recipe, path }: LoadedRecipe,
   packages: LockedPackage[],
-  files: Map<string, string>,
+  arriving: ArrivingPackages,
 ): Promise<void> {
   context.progress.step(`checking the signatures of ${packages.length} packages`);
   const repositories = new Map(recipe.repos.map((repo) => [repo.name, repo]));
-  for (const [name, members] of Map.groupBy(packages, ({ repo }) => repo)) {
+  const groups = [...Map.groupBy(packages, ({ repo }) => repo)].map(([name, members]) => {
     const repository = repositories.get(name);
-    if (!repository) {
-      throw new MillinerError(
-        'LOCK_STALE',
-        `${path}: the lock has packages from ${name}, which the recipe does not name`,
-      );
-    }
-    const pathOf = ({ sha256 }: LockedPackage) => files.get(sha256)!;
+    if (repository) return { repository, members };
+    throw new MillinerError(
+      'LOCK_STALE',
+      `${path}: the lock has packages from ${name}, which the recipe does not name`,
+    );
+  });
+  await inParallel(groups, groups.length, context.signal, async ({ repository, members }, signal) => {
+    const names = new Map<string, string>();
+    const fileOf = (one: LockedPackage) => async () => {
+      const file = await arriving.path(one);
+      names.set(file, one.nevra);
+      return file;
+    };
     const isChecked = (one: LockedPackage) =>
       repository.gpgcheck && !recipe.allow.unsigned.includes(one.name);
     const [signed = [], unsigned = []] = [true, false].map((wanted) =>
-      members.filter((one) => isChecked(one) === wanted).map(pathOf),
+      members.filter((one) => isChecked(one) === wanted).map(fileOf),
     );
+    const options = { workDirectory, signal, headOf: (file: string) => arriving.head(file) };
     try {
-      await verifySignatures(signed, {
-        keys: repository.keys,
-        workDirectory,
-        ...(context.signal && { signal: context.signal }),
-      });
-      await verifyDigests(unsigned, context.signal, workDirectory);
+      await verifySignatures(signed, { keys: repository.keys, ...options });
+      await verifyDigests(unsigned, options);
     } catch (error) {
-      throw withPackageNames(error, repository, new Map(members.map((one) => [pathOf(one), one.nevra])));
+      throw withPackageNames(error, repository, names);
     }
-  }
+  });
 }
 
 /** Hints for problems that a new key would not solve: the default hint sends the reader after one. */
