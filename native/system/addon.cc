@@ -4,6 +4,7 @@
 #include <napi.h>
 
 void InitDeviceMapper(Napi::Env env, Napi::Object exports);
+void InitHashFiles(Napi::Env env, Napi::Object exports);
 void InitNetwork(Napi::Env env, Napi::Object exports);
 void InitNotify(Napi::Env env, Napi::Object exports);
 void InitPosix(Napi::Env env, Napi::Object exports);
@@ -24,6 +25,7 @@ static void ReturnLargeBuffers() {
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ReturnLargeBuffers();
   InitDeviceMapper(env, exports);
+  InitHashFiles(env, exports);
   InitNetwork(env, exports);
   InitNotify(env, exports);
   InitPosix(env, exports);

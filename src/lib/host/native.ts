@@ -127,6 +127,12 @@ export interface Native {
   unmount(target: string, flags: number): Promise<void>;
   /** openat2(2) with O_PATH and RESOLVE_BENEATH: EXDEV where a link, or `..`, leads out of root. Only src/lib/host/beneath.ts calls it. */
   openBeneath(root: string, path: string): Promise<number>;
+  /**
+   * Digests of regular files below root, by paths that each end with NUL: for each path one for each algorithm. Follows
+   * no link and enters no mount below root. Rejects at the first file that cannot be read whole, with EINVAL for one
+   * that is not regular. Only src/lib/host/hash-files.ts calls it.
+   */
+  hashFiles(root: string, paths: Buffer, algorithms: readonly string[], threads: number): Promise<string[]>;
   /** syncfs(2) of the file system that path lies on. */
   syncfs(path: string): Promise<void>;
   /** mknod(2) with exactly the given mode, whatever the umask. */

@@ -4,21 +4,27 @@ import { dirname, join, resolve } from 'node:path';
 import { asStorageError, syncPath } from '../host/files.ts';
 import { removeTree } from '../host/remove-tree.ts';
 import { askReader, filesOfDatabase, refuseDatabase, rowsOf } from './database-process.ts';
-import { installedFiles, type IsInstalled } from './database.ts';
+import { installedFiles, type InstalledFiles } from './database.ts';
+import type { RpmFile } from './file-list.ts';
 import type { Refuse } from './header.ts';
 
 export interface CanonicalOptions {
   /** Seconds since 1970, written as time and transaction of every installation. */
   installTime: number;
+  /** Files by NEVRA of packages whose headers were read before. */
+  known?: ReadonlyMap<string, readonly RpmFile[]>;
 }
 
 /**
  * Rewrites the rpm database at `path` (rpmdb.sqlite) in a form that depends only on its packages: rows in NEVRA order,
  * numbered from 1, one install time, the state of each file as it is on disk, no journal. The new file replaces the old
- * one atomically, with its mode and owner. No other process may have it open. Returns which files are installed. Throws
- * RPMDB_INVALID.
+ * one atomically, with its mode and owner. No other process may have it open. Returns the packages in the order of the new
+ * rows. Throws RPMDB_INVALID.
  */
-export async function canonicalizeDatabase(path: string, options: CanonicalOptions): Promise<IsInstalled> {
+export async function canonicalizeDatabase(
+  path: string,
+  { installTime, known = new Map() }: CanonicalOptions,
+): Promise<InstalledFiles[]> {
   const refuse = refuseDatabase(path);
   let scratch: string | undefined;
   try {
@@ -26,15 +32,15 @@ export async function canonicalizeDatabase(path: string, options: CanonicalOptio
     // Beside the database, so on the same file system; the process can write to nothing else.
     scratch = await mkdtemp(join(resolve(dirname(path)), '.rpmdb-'));
     const made = join(scratch, 'made');
-    const rewrite = { target: made, installTime: options.installTime };
+    const rewrite = { target: made, installTime };
     const rows = rowsOf(askReader(files, refuse, { rewrite, writes: scratch }), refuse);
-    const isInstalled = await installedFiles(rows, refuse);
+    const packages = await installedFiles(rows, known, refuse);
     await finishFile(made, path, refuse);
     // The journal goes first: sqlite would apply a journal that is left beside the new file.
     for (const suffix of ['-wal', '-shm', '-journal']) await rm(path + suffix, { force: true });
     await rename(made, path);
     await syncPath(dirname(path));
-    return isInstalled;
+    return packages;
   } catch (error) {
     throw asStorageError(error, path);
   } finally {

@@ -7,7 +7,7 @@ import { readScriptlets, type Scriptlet } from './scriptlets.ts';
 import { fileStates } from './settled-states.ts';
 import { headerTags } from './tags.ts';
 
-type FileState = (typeof fileStates)[number] | 'missing';
+export type FileState = (typeof fileStates)[number] | 'missing';
 
 export interface InstalledPackage extends PackageInfo {
   /** The row of the database. */
@@ -65,20 +65,35 @@ export async function readInstalledScriptlets(
   return all.flat();
 }
 
-/**
- * Whether rpm installed a file, by NEVRA and index: false for files that were excluded, or replaced by another
+/** The files of a package, and what rpm recorded of each. */
+export interface InstalledFiles {
+  nevra: string;
+  files: readonly RpmFile[];
+  states: readonly FileState[];
+}
+
+/** @param known files by NEVRA of packages whose headers were read before; those of others are read from the rows */
+export async function installedFiles(
+  rows: AsyncIterable<DatabaseRow>,
+  known: ReadonlyMap<string, readonly RpmFile[]>,
+  refuse: Refuse,
+): Promise<InstalledFiles[]> {
+  return Array.fromAsync(rows, ({ header }) => {
+    const { nevra } = readIdentity(header, refuse);
+    const files = known.get(nevra) ?? readFiles(header, refuse);
+    const states = header.numbers(headerTags.FILESTATES);
+    return { nevra, files, states: files.map((_, i) => stateName(states?.[i])) };
+  });
+}
+
+/** Whether rpm installed a file, by NEVRA and index: false for files that were excluded, or replaced by another
  * package's.
  */
 export type IsInstalled = (nevra: string, index: number) => boolean;
 
-export async function installedFiles(rows: AsyncIterable<DatabaseRow>, refuse: Refuse): Promise<IsInstalled> {
-  const states = await Array.fromAsync(
-    rows,
-    ({ header }) =>
-      [readIdentity(header, refuse).nevra, header.numbers(headerTags.FILESTATES) ?? []] as const,
-  );
-  const byNevra = new Map(states);
-  return (nevra, index) => stateName(byNevra.get(nevra)?.[index]) === 'normal';
+export function isInstalledIn(packages: readonly InstalledFiles[]): IsInstalled {
+  const byNevra = new Map(packages.map(({ nevra, states }) => [nevra, states]));
+  return (nevra, index) => byNevra.get(nevra)?.[index] === 'normal';
 }
 
 /** The files of all packages except the known ones. Throws RPMDB_INVALID. */

@@ -21,6 +21,7 @@ const flagBits = {
   doc: 1 << 1,
   missingok: 1 << 3,
   noreplace: 1 << 4,
+  specfile: 1 << 5,
   ghost: 1 << 6,
   license: 1 << 7,
   readme: 1 << 8,

@@ -2,7 +2,8 @@
 import { showBytes, type ByteString } from '../../lib/host/paths.ts';
 import { nextStamp } from '../../lib/host/stamp.ts';
 import { canonicalizeDatabase } from '../../lib/rpm/canonical.ts';
-import { readFilesOfOthers, type IsInstalled } from '../../lib/rpm/database.ts';
+import { isInstalledIn, readFilesOfOthers, type IsInstalled } from '../../lib/rpm/database.ts';
+import type { RpmFile } from '../../lib/rpm/file-list.ts';
 import { databaseIn } from '../../lib/rpm/image-database.ts';
 import { readAccounts, readOwners, type Accounts } from '../../stages/install/accounts.ts';
 import { renderTemplate, setServices } from '../../stages/install/configure.ts';
@@ -14,7 +15,6 @@ import { makeMountPoints, removeMountPoints, restoreMountPoints } from '../../st
 import { moveIds } from '../../stages/install/move-ids.ts';
 import { followRpm } from '../../stages/install/moved-database.ts';
 import { placeAll } from '../../stages/install/placing.ts';
-import { verifyTree, type Difference } from '../../stages/install/rpm-verify.ts';
 import type { Sandbox } from '../../stages/install/sandbox.ts';
 import { normalise, type InstalledTree } from '../../stages/layer/normalize/normalize.ts';
 import {
@@ -27,6 +27,8 @@ import { removePrivateKeys } from '../../stages/layer/normalize/private-keys.ts'
 import { fixTimes } from '../../stages/layer/normalize/times.ts';
 import { packagedFiles, type PackageFiles } from '../../stages/layer/packages/packaged.ts';
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
+import { hashTree, type ContentOf } from '../../stages/layer/verify/hash-tree.ts';
+import { verifyTree } from '../../stages/layer/verify/verify-tree.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
 import { pathsOf } from '../../stages/recipe/placed-paths.ts';
 import { scanSnapshot } from '../../stages/snapshot/snapshotter.ts';
@@ -47,8 +49,7 @@ export interface InstalledImage {
   /** Absolute path of the database that the image's rpm uses. */
   dbPath: string;
   report: Omit<BuildReport, 'state'>;
-  /** Output of rpm -Va, without explanations. */
-  differences: Difference[];
+  contentOf: ContentOf;
   /** Whether rpm has installed a package's file. */
   isInstalled: IsInstalled;
   /** Origins of the paths that neither base nor packages explain. */
@@ -67,7 +68,7 @@ export async function installImage(
   // First, so that a missing template value is reported before the transaction.
   const files = recipeFiles(given);
   const mountPoints = await makeMountPoints(sandbox, given.parent?.keys() ?? []);
-  const accounts = await readAccounts(target);
+  const before = await readAccounts(target);
   const log = await transact(context, sandbox, given, warnings);
   const carried = given.packages.flatMap((one) => one.files);
   const owners = await readOwners(target);
@@ -84,7 +85,7 @@ export async function installImage(
   });
   const dbPath = await followRpm(target, given.dbPath, isOwnedBy(given));
   const plan = { ...given, dbPath, inherited: await inheritedFiles(target, { ...given, dbPath }) };
-  const { ids, found } = await restoreIds(target, plan, log, accounts);
+  const { ids, found } = await restoreIds(target, plan, log, before);
   for (const words of ids.kept) context.progress.step(words);
   await plan.onInstalled();
   const { origins, ...cleaned } = await clean(target, plan, log, found);
@@ -104,24 +105,27 @@ export async function installImage(
   await placeAll(target, { directories, symlinks, files: [...state, ...files] });
   await setServices(sandbox, plan.loaded.recipe.services);
   const to = await nextStamp();
-  await databaseIn(target, plan.dbPath);
-  context.progress.step('checking the installed tree (rpm -Va)');
-  const differences = await verifyTree(sandbox, plan.dbPath);
   const placed = pathsOf(plan.loaded.recipe);
   const isCarried = (path: ByteString) => carried.some((file) => file.path === path);
   await removeMountPoints(mountPoints, target, (path) => placed.has(path) || isCarried(path));
-  // Looked up again: rpm -Va has run the tree's own libraries since, which are not trusted.
+  // Looked up here: systemctl has run the tree's own libraries, which are not trusted.
   const database = await databaseIn(target, plan.dbPath);
-  const isInstalled = await canonicalizeDatabase(database, { installTime });
+  const known = new Map(packages.map(({ nevra, files: own }) => [nevra, own]));
+  const rows = await canonicalizeDatabase(database, { installTime, known });
   const installed = await describe(target, plan);
+  context.progress.step('verifying the installed files');
+  const contentOf = await hashTree(installed);
   const explained = withRecipe(origins, installed.tree, { from, to });
-  await fixTimes(installed);
+  await fixTimes(installed, contentOf);
+  const final = await readOwners(target);
+  const ownerOf = ({ user, group }: RpmFile) => ({ uid: final.uid(user), gid: final.gid(group) });
+  const differences = verifyTree({ installed, packages: rows, contentOf, ownerOf });
   for (const warning of warnings) context.progress.warn(warning);
   return {
     tree: installed.tree,
     dbPath: plan.dbPath,
-    differences,
-    isInstalled,
+    contentOf,
+    isInstalled: isInstalledIn(rows),
     origins: explained,
     ids: ids.ids,
     report: {

@@ -5,7 +5,6 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import type { IsInstalled } from '../../lib/rpm/database.ts';
 import { knownLinks } from '../../lib/rpm/symlinks.ts';
 import { readOwners, type Owners } from '../../stages/install/accounts.ts';
-import type { Difference } from '../../stages/install/rpm-verify.ts';
 import type { IsKnown } from '../../stages/layer/diff/changes.ts';
 import {
   directoryPaths,
@@ -21,6 +20,7 @@ import {
   type VerifiedPackage,
 } from '../../stages/layer/packages/predict.ts';
 import { hasType, isDirectory, type Tree } from '../../stages/layer/tree.ts';
+import type { ContentOf } from '../../stages/layer/verify/hash-tree.ts';
 import { sourceNameOf, type LockedArch } from '../../stages/lock/lock-file.ts';
 import type { Recipe } from '../../stages/recipe/schema.ts';
 import type { PackageLayer } from './package-layers.ts';
@@ -60,14 +60,13 @@ export interface Outcome {
   target: string;
   tree: Tree;
   isInstalled: IsInstalled;
-  /** Output of rpm -Va. */
-  differences: Difference[];
+  contentOf: ContentOf;
 }
 
 /** The result of the transaction, as far as scriptlets have not removed or replaced it. */
 export async function predictAfter(
   packages: VerifiedPackage[],
-  { target, tree, isInstalled, differences }: Outcome,
+  { target, tree, isInstalled, contentOf }: Outcome,
 ): Promise<Prediction & { isKnown: IsKnown }> {
   const ownerByName = ownerOf(await readOwners(target));
   const predicted = predictPackages(packages, {
@@ -88,31 +87,19 @@ export async function predictAfter(
     const entry = tree.get(path);
     return entry && isDirectory(entry) ? entry : undefined;
   };
-  return { packages: predicted, directoryAt, isKnown: knownContent(predicted, differences) };
+  return { packages: predicted, directoryAt, isKnown: hasPackagedContent(predicted, contentOf) };
 }
 
-/** RPMVERIFY_FILEDIGEST (rpm, include/rpm/rpmvf.h). */
-const verifyDigest = 1;
-/** rpm -Va prints such paths unchanged. Files with other paths are read again. */
-const plainPath = /^[\x21-\x7e]+$/;
-
-/** Files that rpm -Va has compared need not be read again. */
-function knownContent(packages: PredictedPackage[], differences: Difference[]): IsKnown {
-  const digestColumn = 2;
-  const doubtful = new Set(
-    differences
-      .filter(({ attributes }) => attributes === 'missing' || attributes[digestColumn] !== '.')
-      .map(({ path }) => path),
-  );
+/** Whether a file's content is the one that its package layer has. */
+function hasPackagedContent(packages: PredictedPackage[], contentOf: ContentOf): IsKnown {
   const files = new Map(
     packages.flatMap(({ package: one, places }) =>
       places.map(([index, path]) => [path, one.files[index]!] as const),
     ),
   );
-  return ({ path }) => {
-    const file = files.get(path);
-    if (!file?.digest || (file.verifyFlags & verifyDigest) === 0) return false;
-    return plainPath.test(file.path) && !doubtful.has(`/${file.path}`);
+  return (entry) => {
+    const digest = files.get(entry.path)?.digest;
+    return digest !== undefined && contentOf(entry, digest.algorithm) === digest.hex;
   };
 }
 

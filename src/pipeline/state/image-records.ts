@@ -5,7 +5,7 @@ import { arches as knownArches } from '../../lib/host/arch.ts';
 import { hexOf, type Digest } from '../../lib/oci/digest.ts';
 import type { ContentStore } from '../../stages/content/store.ts';
 import type { ImageLayer, RuntimeConfig } from '../../stages/image/image.ts';
-import type { Difference } from '../../stages/install/rpm-verify.ts';
+import type { Difference } from '../../stages/layer/verify/verify-tree.ts';
 import type { Normalised } from '../../stages/layer/normalize/normalize.ts';
 import type { Origin } from '../../stages/layer/normalize/origin.ts';
 import type { RemovedKey } from '../../stages/layer/normalize/private-keys.ts';
@@ -77,7 +77,7 @@ export interface BuildReport {
   removedKeys: RemovedKey[];
   /** Paths that neither the base nor the packages explain. */
   state: StateEntry[];
-  /** rpm -Va after the build, each line with its explanation. */
+  /** Differences from the headers as rpm -Va shows them, each with its explanation. */
   verification: (Difference & { reason: string })[];
   warnings: string[];
   /** Output of rpm and the scriptlets. */

@@ -24,7 +24,7 @@ export interface Changes {
   deleted: ByteString[];
 }
 
-/** Whether a file with the attributes of the base's file is known to have its content as well. */
+/** Whether a file has the content of its package, which names it by a digest other than sha256. */
 export type IsKnown = (entry: TreeEntry) => boolean;
 
 /** Fills in digests of unchanged files from the base; the writer fills in the rest. */
@@ -60,9 +60,8 @@ export function changesOf(tree: Tree, { paths, deleted }: Changed): Changes {
 async function isSame(root: string, now: TreeEntry, before: TreeEntry, isKnown: IsKnown): Promise<boolean> {
   if (now.ctimeNanoseconds === before.ctimeNanoseconds && now.inode === before.inode) return true;
   if (!sameAttributes(now, before)) return false;
-  if (!isRegular(now) || (before.sha256 !== undefined && isKnown(now))) return true;
-  now.sha256 = await digestOf(root, now.path);
-  // Old packages have digests of another algorithm, which only rpm's own check can compare.
+  if (!isRegular(now)) return true;
+  now.sha256 ??= await digestOf(root, now.path);
   return before.sha256 === undefined ? isKnown(now) : now.sha256 === before.sha256;
 }
 

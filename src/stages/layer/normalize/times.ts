@@ -1,6 +1,4 @@
 /** Replaces times of the build by constants; times that packages give their files stay. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { lutimes } from 'node:fs/promises';
 import { below } from '../../../lib/host/paths.ts';
 import type { RpmFile } from '../../../lib/rpm/file-list.ts';
@@ -14,29 +12,35 @@ import {
   type Tree,
   type TreeEntry,
 } from '../tree.ts';
+import type { ContentOf } from '../verify/hash-tree.ts';
 import type { InstalledTree } from './normalize.ts';
 
 /** Equals no other change time, so that the entry never counts as unchanged. */
 const changedNow = -1n;
 
 /** Sets them on disk and in the tree, so that the snapshot equals the image. */
-export async function fixTimes(installed: InstalledTree): Promise<void> {
-  const linked = await timesOfLinked(installed);
+export async function fixTimes(installed: InstalledTree, contentOf: ContentOf): Promise<void> {
+  const hashed = { ...installed, contentOf };
+  const linked = timesOfLinked(hashed);
   for (const entry of installed.tree.values()) {
     if (isInherited(entry, installed.parent)) continue;
-    const wanted = linked.get(entry.inode) ?? (await timeOf([entry], installed));
+    const wanted = linked.get(entry.inode) ?? timeOf([entry], hashed);
     if (entry.mtimeSeconds === wanted && entry.mtimeNanoseconds === 0) continue;
     await lutimes(below(installed.root, entry.path), wanted, wanted);
     Object.assign(entry, { mtimeSeconds: wanted, mtimeNanoseconds: 0, ctimeNanoseconds: changedNow });
   }
 }
 
+interface HashedTree extends InstalledTree {
+  contentOf: ContentOf;
+}
+
 /** By inode, for files with several names: one time for all, which may be known by only one of them. */
-async function timesOfLinked(installed: InstalledTree): Promise<Map<bigint, number>> {
+function timesOfLinked(installed: HashedTree): Map<bigint, number> {
   const linked = [...installed.tree.values()].filter((entry) => !isDirectory(entry) && entry.links > 1);
   const times = new Map<bigint, number>();
   for (const [inode, names] of Map.groupBy(linked, (entry) => entry.inode))
-    times.set(inode, await timeOf(names, installed));
+    times.set(inode, timeOf(names, installed));
   return times;
 }
 
@@ -45,7 +49,7 @@ function directoryOf(path: TreeEntry['path'], tree: Tree | undefined): TreeEntry
   return found && isDirectory(found) ? found : undefined;
 }
 
-async function timeOf(names: readonly TreeEntry[], installed: InstalledTree): Promise<number> {
+function timeOf(names: readonly TreeEntry[], installed: HashedTree): number {
   const { parent, packaged, epoch } = installed;
   if (names.every(isDirectory)) return directoryOf(names[0]!.path, parent)?.mtimeSeconds ?? directoryTime;
   for (const entry of names) if (isAsPackaged(entry, packaged)) return entry.mtimeSeconds;
@@ -56,7 +60,7 @@ async function timeOf(names: readonly TreeEntry[], installed: InstalledTree): Pr
       return entry.mtimeSeconds;
   }
   for (const entry of names) {
-    const time = await timeOfContent(entry, installed);
+    const time = timeOfContent(entry, installed);
     if (time !== undefined) return time;
   }
   return epoch;
@@ -66,12 +70,12 @@ async function timeOf(names: readonly TreeEntry[], installed: InstalledTree): Pr
  * A scriptlet that only touched a file, or wrote once more what it had, has changed nothing: with a time of its own the
  * file would be in the image twice. Undefined where base and packages have other content, or none.
  */
-async function timeOfContent(entry: TreeEntry, installed: InstalledTree): Promise<number | undefined> {
+function timeOfContent(entry: TreeEntry, installed: HashedTree): number | undefined {
   const before = installed.parent?.get(entry.path);
   const packaged = (installed.packaged.get(entry.path) ?? []).filter(({ file }) => !file.flags.ghost);
   const known = packaged.map(({ file }) => packagedContent(file));
   for (const content of before ? [...known, inheritedContent(before)] : known)
-    if (await isContentOf(installed.root, entry, content)) return content.mtimeSeconds;
+    if (isContentOf(entry, content, installed.contentOf)) return content.mtimeSeconds;
   return undefined;
 }
 
@@ -92,11 +96,9 @@ function inheritedContent({ sha256, ...before }: TreeEntry): KnownContent {
   return { ...before, ...(sha256 !== undefined && { digest: { algorithm: 'sha256', hex: sha256 } }) };
 }
 
-async function isContentOf(root: string, entry: TreeEntry, known: KnownContent): Promise<boolean> {
+function isContentOf(entry: TreeEntry, known: KnownContent, contentOf: ContentOf): boolean {
   if (!hasType(entry, known.mode)) return false;
   if (isLink(entry)) return entry.target === known.target;
   if (!isRegular(entry) || !known.digest || entry.size !== known.size) return false;
-  const sum = createHash(known.digest.algorithm);
-  for await (const piece of createReadStream(below(root, entry.path))) sum.update(piece as Buffer);
-  return sum.digest('hex') === known.digest.hex;
+  return contentOf(entry, known.digest.algorithm) === known.digest.hex;
 }
