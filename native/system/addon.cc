@@ -5,6 +5,7 @@
 
 void InitDeviceMapper(Napi::Env env, Napi::Object exports);
 void InitHashFiles(Napi::Env env, Napi::Object exports);
+void InitLoop(Napi::Env env, Napi::Object exports);
 void InitNetwork(Napi::Env env, Napi::Object exports);
 void InitNotify(Napi::Env env, Napi::Object exports);
 void InitPosix(Napi::Env env, Napi::Object exports);
@@ -26,6 +27,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ReturnLargeBuffers();
   InitDeviceMapper(env, exports);
   InitHashFiles(env, exports);
+  InitLoop(env, exports);
   InitNetwork(env, exports);
   InitNotify(env, exports);
   InitPosix(env, exports);

@@ -44,6 +44,15 @@ struct EntryKeys {
   static napi_value Key(Napi::Env env, const char* name) { return Napi::String::New(env, name); }
 };
 
+// An overlay shows numbers of several file systems, and two disks of images number their files alike. So a file of
+// several names is told from others by its change time too, which all its names share.
+uint64_t InodeOf(const struct statx& status) {
+  if (status.stx_nlink == 1 || S_ISDIR(status.stx_mode)) return status.stx_ino;
+  const auto changed = static_cast<uint64_t>(status.stx_ctime.tv_sec) * 1000000000 + status.stx_ctime.tv_nsec;
+  // The multiplier of Fibonacci hashing spreads times that are close to each other.
+  return status.stx_ino ^ (changed * 0x9E3779B97F4A7C15);
+}
+
 Napi::Value EntryToJs(Napi::Env env, const EntryKeys& keys, const Entry& entry) {
   const struct statx& status = entry.status;
   const auto number = [&](auto value) { return Napi::Number::New(env, static_cast<double>(value)); };
@@ -61,7 +70,7 @@ Napi::Value EntryToJs(Napi::Env env, const EntryKeys& keys, const Entry& entry) 
   };
   object.Set(keys.ctimeNanoseconds, time(status.stx_ctime));
   if (status.stx_mask & STATX_BTIME) object.Set(keys.btimeNanoseconds, time(status.stx_btime));
-  object.Set(keys.inode, Napi::BigInt::New(env, static_cast<uint64_t>(status.stx_ino)));
+  object.Set(keys.inode, Napi::BigInt::New(env, InodeOf(status)));
   object.Set(keys.links, number(status.stx_nlink));
   object.Set(keys.deviceMajor, number(status.stx_rdev_major));
   object.Set(keys.deviceMinor, number(status.stx_rdev_minor));

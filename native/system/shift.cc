@@ -10,19 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descriptor.h"
 #include "shift.h"
 #include "task.h"
 
 namespace {
-
-struct Descriptor {
-  explicit Descriptor(int number) : fd(number) {}
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-  Descriptor(const Descriptor&) = delete;
-  const int fd;
-};
 
 // Runs in a copy of this process between clone and its end, so it may only make system calls.
 [[noreturn]] void WaitForEnd(pid_t parent) {

@@ -47,24 +47,40 @@ async function mountLayers(
   aside: (name: string) => string,
   ids: IdRange,
 ): Promise<void> {
-  const below = commonParent(spec.lower);
-  const lower = spec.lower.map((path) => join(aside('lower'), relative(below, path)));
-  await asideDuring(
-    aside('lower'),
-    () => bind(below, aside('lower'), ids),
-    async () => {
-      if (!writable) return mountOverlay({ ...spec, lower }, target, ids.start);
-      // They may be on another file system, and must be below one mount (overlayfs.rst, "Upper and Lower").
-      const above = commonParent([writable.upper, writable.work]);
-      const at = (path: string) => join(aside('upper'), relative(above, path));
-      const shown = { ...spec, lower, writable: { upper: at(writable.upper), work: at(writable.work) } };
-      await asideDuring(
-        aside('upper'),
-        () => bind(above, aside('upper'), ids),
-        () => mountOverlay(shown, target, ids.start),
-      );
-    },
-  );
+  await withShifted(spec.lower, aside('lower'), ids, async (lower) => {
+    if (!writable) return mountOverlay({ ...spec, lower }, target, ids.start);
+    // They may be on another file system, and must be below one mount (overlayfs.rst, "Upper and Lower").
+    const above = commonParent([writable.upper, writable.work]);
+    const at = (path: string) => join(aside('upper'), relative(above, path));
+    const shown = { ...spec, lower, writable: { upper: at(writable.upper), work: at(writable.work) } };
+    await asideDuring(
+      aside('upper'),
+      () => bind(above, aside('upper'), ids),
+      () => mountOverlay(shown, target, ids.start),
+    );
+  });
+}
+
+/** Each by itself, because a bind mount of a directory above them would lack the disks that are mounted there. */
+async function withShifted(
+  paths: readonly string[],
+  place: string,
+  ids: IdRange,
+  fn: (shifted: string[]) => Promise<void>,
+): Promise<void> {
+  const shifted: string[] = [];
+  try {
+    for (const [index, path] of paths.entries()) {
+      const at = join(place, String(index));
+      await mkdir(at, { recursive: true });
+      shifted.push(at);
+      await bind(path, at, ids);
+    }
+    await fn(shifted);
+  } finally {
+    for (const at of shifted) await removeAside(at);
+    await rmdir(place);
+  }
 }
 
 async function asideDuring(place: string, mountThere: () => Promise<void>, fn: () => Promise<void>) {
@@ -73,10 +89,14 @@ async function asideDuring(place: string, mountThere: () => Promise<void>, fn: (
   try {
     await fn();
   } finally {
-    await unmount(place, { detach: true });
-    // rmdir, not a recursive removal: if the unmount failed, the content would be the tree itself.
-    await rmdir(place);
+    await removeAside(place);
   }
+}
+
+async function removeAside(place: string): Promise<void> {
+  await unmount(place, { detach: true });
+  // rmdir, not a recursive removal: if the unmount failed, the content would be the tree itself.
+  await rmdir(place);
 }
 
 function bind(source: string, target: string, { start, size }: IdRange): Promise<void> {

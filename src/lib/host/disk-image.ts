@@ -1,11 +1,13 @@
 /** A file system of fixed size in a file: a program that fills it, even as root, cannot fill the disk below. */
-import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors/error.ts';
 import { run } from './exec.ts';
 import { lstatIfThere } from './files.ts';
-import { attachLoop, detachLoop, loopsOf } from './loop.ts';
-import { mount } from './mounts.ts';
+import { detachLoop, loopsOf, withLoop } from './loop.ts';
+import { mount, unmount } from './mounts.ts';
+import { native } from './native.ts';
 import { reserveReached, spareBytes } from './reserve.ts';
 
 export interface Disk {
@@ -19,7 +21,7 @@ export interface Disk {
 export const minDiskBytes = 2 * 1024 * 1024;
 
 /**
- * No journal, and inode tables that are not zeroed: the file system is discarded, or copied once all of it is written.
+ * No journal, and inode tables that are not zeroed: the file system is discarded, or finished once all of it is written.
  * It takes about 30 ms to make.
  */
 const ext4 =
@@ -29,37 +31,63 @@ const ext4 =
 
 /**
  * Makes the file system with that many bytes and mounts it. Its blocks are allocated at once. So the free space of the
- * disk below is what other programs can still write, and no write to the image fails for lack of space below. Throws
- * DISK_FULL, HOST_MISSING.
+ * disk below is what other programs can still write, and no write to the image fails for lack of space below. Returns
+ * its loop device. Throws DISK_FULL, HOST_MISSING.
  */
-export async function makeDisk({ file, place }: Disk, bytes: number): Promise<void> {
-  if (!(await lstatIfThere('/dev/loop-control'))) throw withoutLoops();
+export async function makeDisk({ file, place }: Disk, bytes: number): Promise<string> {
   if ((await spareBytes(dirname(file))) < bytes) throw reserveReached(dirname(file));
   await run('fallocate', ['--length', String(bytes), file]);
   await run('mke2fs', [...ext4, file]);
-  const device = await attachLoop(file);
-  try {
+  return withLoop(file, { readonly: false }, async (device) => {
     const options = ['noinit_itable'];
     await mount({ type: 'ext4', source: device, readonly: false, options }, place);
-  } finally {
-    // From here on the kernel detaches the loop device with the mount.
-    await detachLoop(device);
+    return device;
+  });
+}
+
+/** Mounts a finished disk. All its mounts share one loop device and one cache. Throws HOST_MISSING. */
+export async function mountDisk({ file, place }: Disk): Promise<void> {
+  await withLoop(file, { readonly: true }, (source) =>
+    mount({ type: 'ext4', source, readonly: true }, place),
+  );
+}
+
+/**
+ * Writes all of a disk out, gives the blocks that it does not use back, and unmounts it. The file is complete, and
+ * durable once it was synced. Throws STORAGE_FAILED if a write was lost, BUSY while a process uses the mount.
+ */
+export async function finishDisk({ file, place }: Disk, device: string): Promise<void> {
+  await native().syncfs(place);
+  await run('fstrim', [place]);
+  const errors = await readFile(`/sys/fs/ext4/${basename(device)}/errors_count`, 'utf8');
+  if (Number(errors) > 0) throw new MillinerError('STORAGE_FAILED', `the file system in ${file} had errors`);
+  await unmount(place, { detach: false });
+  await untilDetached(file);
+  // fstrim gives back free blocks alone, and most inode tables were never written.
+  await native().punchHoles(file);
+}
+
+const detachAttempts = 400;
+const detachPauseMilliseconds = 25;
+
+/**
+ * A program that makes a mount namespace, such as a container runtime, briefly has a copy of the mount. While one
+ * exists, the file system can still write to the file.
+ */
+async function untilDetached(file: string): Promise<void> {
+  for (let attempt = 1; (await loopsOf(file)).length > 0; attempt++) {
+    if (attempt === detachAttempts) throw new MillinerError('BUSY', `${file} is in use by another process`);
+    await sleep(detachPauseMilliseconds);
   }
 }
 
 /**
- * Removes the image file of an unmounted disk, and the loop device that its maker may have left when it was killed
- * before the mount.
+ * Removes the image file of an unmounted disk, and any loop device that it has still got: it would keep the blocks of
+ * the file.
  */
 export async function removeDisk({ file }: Pick<Disk, 'file'>): Promise<void> {
   if (!(await lstatIfThere(file))) return;
   for (const device of await loopsOf(file)) await detachLoop(device);
   // Another process may remove it at the same time.
   await rm(file, { force: true });
-}
-
-function withoutLoops(): MillinerError {
-  return new MillinerError('HOST_MISSING', 'this host has no loop devices (/dev/loop-control)', {
-    hint: 'Load their module with modprobe loop. In a container, share the /dev of the host. Milliner limits what programs of an image write by a disk of their own on such a device.',
-  });
 }

@@ -21,6 +21,7 @@ export interface ScanEntry {
   ctimeNanoseconds: bigint;
   /** When the inode was made, if the file system records it; not stored with an image's tree. */
   btimeNanoseconds?: bigint;
+  /** The same for all names of a file, and for no other file that has several. */
   inode: bigint;
   links: number;
   /** For character and block devices. */
@@ -133,6 +134,14 @@ export interface Native {
    * that is not regular. Only src/lib/host/hash-files.ts calls it.
    */
   hashFiles(root: string, paths: Buffer, algorithms: readonly string[], threads: number): Promise<string[]>;
+  /**
+   * A file as a block device, which the kernel detaches with its last user. Read-only, a device that the file has
+   * already is given again, by whichever process it was attached. The caller closes `fd` once the device is mounted.
+   * Only src/lib/host/loop.ts calls it.
+   */
+  attachLoop(path: string, readOnly: boolean): Promise<{ device: string; fd: number }>;
+  /** Gives the blocks of a file back that were allocated and never written; the size stays. */
+  punchHoles(path: string): Promise<void>;
   /** syncfs(2) of the file system that path lies on. */
   syncfs(path: string): Promise<void>;
   /** mknod(2) with exactly the given mode, whatever the umask. */

@@ -1,5 +1,6 @@
 /** The snapshotters that the conformance suite runs against, by name, for test and child processes alike. */
 import { deepStrictEqual } from 'node:assert';
+import { run } from '../../../src/lib/host/exec.ts';
 import { listDevices } from '../../../src/lib/host/device-mapper.ts';
 import { OverlaySnapshotter } from '../../../src/stages/snapshot/overlay.ts';
 import type { Snapshotter } from '../../../src/stages/snapshot/snapshotter.ts';
@@ -20,21 +21,30 @@ export interface Driver {
   steps: Record<'prepare' | 'commit' | 'remove', readonly string[]>;
 }
 
-export type DriverName = 'overlay' | 'dm-thin';
+export type DriverName = 'overlay' | 'overlay on disks' | 'dm-thin';
 
 const nothing = () => Promise.resolve();
 
+const overlay: Driver = {
+  open: (state, onStep) => OverlaySnapshotter.open(state, onStep),
+  audit: nothing,
+  destroy: nothing,
+  depth: 64,
+  steps: {
+    prepare: ['inserted', 'prepared'],
+    commit: ['settled', 'synced', 'committed'],
+    remove: ['unmounted', 'deleted'],
+  },
+};
+
 export const drivers: Record<DriverName, Driver> = {
-  overlay: {
-    open: (state, onStep) => OverlaySnapshotter.open(state, onStep),
-    audit: nothing,
-    destroy: nothing,
-    depth: 64,
-    steps: {
-      prepare: ['inserted', 'prepared'],
-      commit: ['settled', 'synced', 'committed'],
-      remove: ['unmounted', 'deleted'],
-    },
+  overlay,
+  'overlay on disks': {
+    ...overlay,
+    open: openBounded,
+    audit: auditLoops,
+    // Each layer is a disk of its own; a chain of recipes has few.
+    depth: 6,
   },
   'dm-thin': {
     open: async (state, onStep) => {
@@ -61,6 +71,23 @@ export const thinRequest = {
   volumeSize: 8 * 1024 ** 3,
   lowWater: 20,
 } as const;
+
+/** Every snapshot is bounded, as those of builds are. */
+async function openBounded(state: string, onStep?: (step: string) => void): Promise<Snapshotter> {
+  const snapshots = await OverlaySnapshotter.open(state, onStep);
+  const prepare = snapshots.prepare.bind(snapshots);
+  snapshots.prepare = (key, parent, bound = { bytes: 48 * 1024 ** 2 }) => prepare(key, parent, bound);
+  return snapshots;
+}
+
+/** No disk of the state has a loop device. */
+async function auditLoops(state: string): Promise<void> {
+  const { stdout } = await run('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE']);
+  deepStrictEqual(
+    stdout.split('\n').filter((line) => line.startsWith(state)),
+    [],
+  );
+}
 
 /** Removes all but the snapshots of these names, children first. */
 export async function removeAllBut(snapshots: Snapshotter, keep: readonly string[]): Promise<void> {

@@ -14,6 +14,9 @@ import { acl } from '../../helpers/snapshot/tree.ts';
 conformance('overlay');
 processes('overlay');
 changes('overlay', process.env['MILLINER_SOAK'] ? 3000 : 60);
+conformance('overlay on disks');
+processes('overlay on disks');
+changes('overlay on disks', process.env['MILLINER_SOAK'] ? 600 : 6);
 
 let state: string;
 beforeEach(async () => {

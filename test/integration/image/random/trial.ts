@@ -11,7 +11,7 @@ import { fileType } from '../../../../src/lib/rpm/file-list.ts';
 import { build } from '../../../../src/pipeline/build/build.ts';
 import { openContext, type Context } from '../../../../src/pipeline/state/context.ts';
 import { withView } from '../../../../src/pipeline/state/snapshots.ts';
-import { drivers, type DriverName } from '../../../helpers/snapshot/drivers.ts';
+import { drivers } from '../../../helpers/snapshot/drivers.ts';
 import type { Tiny } from '../../../helpers/tiny/tiny.ts';
 import { compareTrees } from '../../../helpers/trees/compare-trees.ts';
 import { isNormalised } from '../../../helpers/trees/normalized-paths.ts';
@@ -22,7 +22,7 @@ import { images, RandomSet } from './set.ts';
 
 export interface Bench {
   tiny: Tiny;
-  storage: DriverName;
+  storage: 'overlay' | 'dm-thin';
   readers: Readonly<Record<string, Reader>>;
   /** Where all of it happens, in lower case, which a reference of the oci: transport has to be. */
   place: string;

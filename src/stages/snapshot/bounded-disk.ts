@@ -1,0 +1,81 @@
+/**
+ * The disk image of a bounded snapshot. Its changes lie on it while it is active, and the file is the snapshot once it
+ * is committed: a copy of so many files would take longer than their installation.
+ */
+import { mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { finishDisk, makeDisk, minDiskBytes, type Disk } from '../../lib/host/disk-image.ts';
+import { reserveReached, spareBytes } from '../../lib/host/reserve.ts';
+import { boundWithin, type Bound, type Space, type Usage } from './snapshotter.ts';
+
+/** The disk counts as full at this number of free inodes: small files may have been removed since it was full. */
+const spareInodes = 64;
+
+/** Size of a file system for that many bytes: its inode tables take a sixteenth at most. */
+const diskFor = (bytes: number) => Math.ceil(bytes * 1.1) + minDiskBytes;
+
+export const diskIn = (directory: string): Disk => ({
+  file: join(directory, 'disk.ext4'),
+  place: join(directory, 'disk'),
+});
+
+export class BoundedDisk {
+  readonly disk: Disk;
+  /** Bytes that may be added. */
+  readonly limit: number;
+  readonly #device: string;
+  readonly #empty: Fill;
+  /** Set once it is finished, which a commit under a name that is taken repeats. */
+  #usage: Usage | undefined;
+
+  private constructor(disk: Disk, limit: number, device: string, empty: Fill) {
+    this.disk = disk;
+    this.limit = limit;
+    this.#device = device;
+    this.#empty = empty;
+  }
+
+  /** Makes and mounts it in a snapshot's directory. Throws DISK_FULL, HOST_MISSING. */
+  static async make(directory: string, bound: Bound): Promise<BoundedDisk> {
+    const free = await spareBytes(directory);
+    const bytes = Math.floor(boundWithin({ ...bound, bytes: diskFor(bound.bytes) }, free) / 4096) * 4096;
+    if (bytes < minDiskBytes) throw reserveReached(directory);
+    const disk = diskIn(directory);
+    await mkdir(disk.place);
+    const device = await makeDisk(disk, bytes);
+    const empty = await fillOf(disk.place);
+    const limit = Math.min(bound.bytes, empty.capacity - empty.used - Math.floor(bytes / spareInodes));
+    return new BoundedDisk(disk, limit, device, empty);
+  }
+
+  async space(): Promise<Space> {
+    const { used, freeInodes, inodes } = await fillOf(this.disk.place);
+    const bytes = this.limit - (used - this.#empty.used);
+    return { bytes, inodes: freeInodes - Math.floor(inodes / spareInodes) };
+  }
+
+  /** Unmounts it for good, without overlayfs's own directory. Returns its usage. Throws STORAGE_FAILED, BUSY. */
+  async finish(work: string): Promise<Usage> {
+    return (this.#usage ??= await this.#finish(work));
+  }
+
+  async #finish(work: string): Promise<Usage> {
+    await rm(work, { recursive: true, force: true });
+    const { freeInodes } = await fillOf(this.disk.place);
+    await finishDisk(this.disk, this.#device);
+    const { blocks } = await stat(this.disk.file);
+    return { bytes: blocks * 512, inodes: this.#empty.freeInodes - freeInodes };
+  }
+}
+
+interface Fill {
+  used: number;
+  capacity: number;
+  inodes: number;
+  freeInodes: number;
+}
+
+async function fillOf(place: string): Promise<Fill> {
+  const { bsize, blocks, bfree, files, ffree } = await statfs(place);
+  return { used: (blocks - bfree) * bsize, capacity: blocks * bsize, inodes: files, freeInodes: ffree };
+}
