@@ -24,7 +24,7 @@ export default class WorkerCommand extends MillinerCommand {
   static override summary = 'Take jobs of the queue, as many at once as there are cores';
   static override description = `Takes what this host can do: locks and builds of its architecture where doctor finds everything, signatures with the
 keys it has (those of --key, and those that releases name and that lie here), and publishing. The keys' password comes
-from MILLINER_KEY_PASSWORD. Each job runs in a process of its own.
+from MILLINER_KEY_PASSWORD. A job runs in a process of its own, which takes further ones of the same submitter.
 
 SIGTERM or Ctrl-C: takes no more, gives what runs ten seconds to finish, and hands the rest back to the queue. A
 worker that dies loses nothing either: others take its jobs within half a minute.

@@ -114,6 +114,8 @@ export type Course = z.infer<typeof courseSchema>;
  */
 export interface OpenedCourse {
   release: Release;
+  /** Id of the machine that has sealed the request. */
+  submitter: string;
   request: Digest;
   locked?: Locked;
   built: Built[];
@@ -123,8 +125,8 @@ export interface OpenedCourse {
 
 /** Throws QUEUE_FORGED, MACHINE_UNKNOWN, RELEASE_FAILED. */
 export async function openCourse(machines: Machines, course: Course): Promise<OpenedCourse> {
-  const { body: release, digest: request } = await machines.open(claims.request, course.request);
-  const opened: OpenedCourse = { release, request, built: [] };
+  const { body: release, digest: request, by } = await machines.open(claims.request, course.request);
+  const opened: OpenedCourse = { release, submitter: by.id, request, built: [] };
   const open = async <T extends { request: Digest }>(claim: Claim<T>, sealed: Sealed): Promise<T> => {
     const { body } = await machines.open(claim, sealed);
     if (body.request !== request) throw forged(claim, 'it is about another request');

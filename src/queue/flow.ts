@@ -11,8 +11,8 @@ import { jobsOf, retryOptions, readFailure, releaseQueue, type Stage, type Stage
 import { keys, type Queues } from './queues.ts';
 import { forged, sealedSchema, type Sealed } from './sealed.ts';
 
-/** Milliseconds between two checks of a base that has not finished. */
-const basePause = 500;
+/** Milliseconds between two checks of a base that has not finished: a tenth of the time that it has taken so far. */
+const basePause = { min: 50, max: 1000 };
 
 interface Step {
   stage: Stage;
@@ -124,6 +124,8 @@ async function finishedBase(
       details: { base: base.release },
     });
   }
-  await job.moveToDelayed(Date.now() + basePause, token);
+  const now = Date.now();
+  const pause = Math.min(Math.max(basePause.min, (now - job.timestamp) / 10), basePause.max);
+  await job.moveToDelayed(now + pause, token);
   throw new DelayedError();
 }

@@ -11,7 +11,8 @@ import { queueTrouble } from './replies.ts';
 import { describeRelease, type ReleaseStatus } from './status.ts';
 import type { Submitted } from './submit.ts';
 
-const pollMilliseconds = 300;
+/** Milliseconds between two looks: a tenth of the time that the releases have taken so far. */
+const pollPause = { min: 50, max: 300 };
 
 export interface Follow {
   progress: Progress;
@@ -33,6 +34,7 @@ export async function follow(
     submitted.map((one) => [one.release, new Story(queues, one, options.progress)] as const),
   );
   const ended = new Map<string, ReleaseStatus | undefined>();
+  const began = Date.now();
   const tellTrouble = throttle(({ message }) => options.progress.warn(message));
   while (ended.size < stories.size) {
     options.signal?.throwIfAborted();
@@ -50,8 +52,9 @@ export async function follow(
       if (!trouble) throw error;
       tellTrouble(trouble);
     }
+    const pause = Math.min(Math.max(pollPause.min, (Date.now() - began) / 10), pollPause.max);
     if (ended.size < stories.size)
-      await sleep(pollMilliseconds, undefined, { signal: options.signal }).catch(() => undefined);
+      await sleep(pause, undefined, { signal: options.signal }).catch(() => undefined);
   }
   const lost = ids.filter((id) => !ended.get(id));
   const releases = ids.flatMap((id) => ended.get(id) ?? []);

@@ -1,29 +1,84 @@
 /**
- * The process of one job. Its worker sends the order and answers requests for a lease to publish; the process sends
- * back its progress and its result. When the worker dies, it rolls back what it has begun.
+ * The process of a job. Its worker sends the order and answers requests; the process sends back its progress and its
+ * result. When the worker dies, it rolls back what it has begun. A process whose job has ended well, and that has left
+ * nothing behind, takes another one; any other one ends.
  */
 import { MillinerError } from '../lib/errors/error.ts';
-import { errorFrom } from '../lib/errors/wire.ts';
 import { asStorageError } from '../lib/host/files.ts';
+import { forgetJob } from '../lib/host/process-memory.ts';
+import { recordProcess, remainsSince } from '../lib/host/process-remains.ts';
 import type { Progress } from '../lib/host/progress.ts';
 import { openExchange } from '../pipeline/state/blob-exchange.ts';
 import { withContext } from '../pipeline/state/context.ts';
 import { jobFailureOf } from './job.ts';
-import { millisecondsTo, type Deadline, type Lease, type Order, type JobMessage } from './messages.ts';
+import type { JobMessage, Order, WorkerMessage } from './messages.ts';
 import { work } from './stages.ts';
+import { WorkerQuestions } from './worker-questions.ts';
 
-const stop = new AbortController();
-const interrupt = (reason: string) => stop.abort(new MillinerError('INTERRUPTED', reason));
+/** A process that has become larger than this is not used again. */
+const maxResidentBytes = 400 * 1024 * 1024;
+
+interface Running {
+  stop: AbortController;
+  questions: WorkerQuestions;
+}
+
+let running: Running | undefined;
+const atStart = recordProcess();
+
+function interrupt(reason: string): void {
+  if (running) running.stop.abort(new MillinerError('INTERRUPTED', reason));
+  else process.exit(0);
+}
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   process.on(signal, () => interrupt(`stopped by ${signal}`));
 }
 process.on('disconnect', () => interrupt('the worker of the job has ended'));
-
-let onLease: ((grant: Lease) => void) | undefined;
-process.on('message', (message: { order: Order } | { grant: Lease }) => {
-  if ('grant' in message) onLease?.(message.grant);
+process.on('message', (message: WorkerMessage) => {
+  if ('answer' in message) running?.questions.onAnswer(message.answer);
   else void obey(message.order);
 });
+
+async function obey(order: Order): Promise<void> {
+  const stop = new AbortController();
+  running = { stop, questions: new WorkerQuestions(tell, stop.signal) };
+  const hasEnded = await carryOut(order, running);
+  if (hasEnded && (await isFit(stop.signal))) {
+    running = undefined;
+    // The worker has ended while the job did, so no order will come.
+    if (process.connected) return tell({ idle: true });
+  }
+  // An open connection or timer would keep the process alive.
+  process.exit(0);
+}
+
+/** Whether it has ended well. */
+async function carryOut({ job, state, storage, allowHostRoot, signer }: Order, { stop, questions }: Running) {
+  try {
+    const { exchange, plainHttp } = job.data;
+    const options = { state, storage, allowHostRoot, progress: progressTo(tell), signal: stop.signal };
+    await withContext(options, async (context) => {
+      const place =
+        exchange === undefined ? undefined : await openExchange(exchange, { ...context, plainHttp });
+      const { acquireLease, requestPassword } = questions;
+      const grants = { acquireLease, requestPassword, signer };
+      const result = await work[job.stage]({ ...context, exchange: place }, job, grants);
+      await tell({ result });
+    });
+    return true;
+  } catch (error) {
+    const { path = state } = error as NodeJS.ErrnoException;
+    const cause: unknown = stop.signal.aborted ? stop.signal.reason : asStorageError(error, path);
+    await tell({ failure: jobFailureOf(cause) });
+    return false;
+  }
+}
+
+async function isFit(signal: AbortSignal): Promise<boolean> {
+  await forgetJob();
+  if (signal.aborted || process.memoryUsage.rss() > maxResidentBytes) return false;
+  return (await remainsSince(await atStart)).length === 0;
+}
 
 function tell(told: JobMessage): Promise<void> {
   // The worker has gone, so there is no process to tell.
@@ -32,66 +87,17 @@ function tell(told: JobMessage): Promise<void> {
 }
 
 const updateMilliseconds = 500;
-let updated = 0;
 
-const progress: Progress = {
-  step: (step) => void tell({ step }),
-  warn: (warn) => void tell({ warn }),
-  update: (text, done, total) => {
-    const now = Date.now();
-    if (now - updated < updateMilliseconds && done < total) return;
-    updated = now;
-    void tell({ update: { text, done, total } });
-  },
-};
-
-async function obey({ job, state, storage, allowHostRoot, password, keyPath }: Order): Promise<void> {
-  try {
-    const { exchange, plainHttp } = job.data;
-    const options = { state, storage, allowHostRoot, progress, signal: stop.signal };
-    await withContext(options, async (context) => {
-      const place =
-        exchange === undefined ? undefined : await openExchange(exchange, { ...context, plainHttp });
-      const grants = { acquireLease, password, keyPath };
-      const result = await work[job.stage]({ ...context, exchange: place }, job, grants);
-      await tell({ result });
-    });
-  } catch (error) {
-    const { path = state } = error as NodeJS.ErrnoException;
-    await tell({
-      failure: jobFailureOf(stop.signal.aborted ? stop.signal.reason : asStorageError(error, path)),
-    });
-  }
-  // An open connection or timer would keep the process alive.
-  process.exit(0);
-}
-
-let leaseEnd: Deadline = { monotonic: 0, wall: 0 };
-
-/**
- * Returns a signal that aborts when the lease ends. A new lease is requested from the worker, which requests it from
- * the queue, unless the current one still lasts. It is counted from the time of the request, so that a pause of this
- * process does not lengthen it. A worker that is itself stopped does not answer, and nothing is published.
- */
-async function acquireLease(): Promise<AbortSignal> {
-  while (millisecondsTo(leaseEnd) <= 0) {
-    const grant = await requestLease();
-    if ('refused' in grant) throw errorFrom(grant.refused);
-    leaseEnd = grant.until;
-  }
-  return AbortSignal.timeout(Math.max(0, millisecondsTo(leaseEnd)));
-}
-
-async function requestLease(): Promise<Lease> {
-  stop.signal.throwIfAborted();
-  const { promise, resolve, reject } = Promise.withResolvers<Lease>();
-  const onStop = () => reject(stop.signal.reason as Error);
-  stop.signal.addEventListener('abort', onStop, { once: true });
-  onLease = resolve;
-  try {
-    await tell({ ask: true });
-    return await promise;
-  } finally {
-    stop.signal.removeEventListener('abort', onStop);
-  }
+function progressTo(report: (told: JobMessage) => Promise<void>): Progress {
+  let updated = 0;
+  return {
+    step: (step) => void report({ step }),
+    warn: (warn) => void report({ warn }),
+    update: (text, done, total) => {
+      const now = Date.now();
+      if (now - updated < updateMilliseconds && done < total) return;
+      updated = now;
+      void report({ update: { text, done, total } });
+    },
+  };
 }

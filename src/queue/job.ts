@@ -47,6 +47,8 @@ export type StageData = z.input<typeof stageSchema>;
 /** The data of a stage's job with every claim opened. */
 export interface StageJob {
   release: string;
+  /** Id of the machine whose request it is. */
+  submitter: string;
   /** Digest of the request, which all claims about the release have. */
   request: Digest;
   stage: Stage;

@@ -11,6 +11,7 @@ import { writeFileAtomic } from '../lib/host/atomic-file.ts';
 import { readdirIfThere } from '../lib/host/files.ts';
 import { readKeyText } from '../pipeline/trust/signer-key.ts';
 import { readPrivateKey, type SigningKey } from '../stages/sign/key.ts';
+import type { OwnKey } from './stage-work.ts';
 
 export interface KeyId {
   /** Hash of the encrypted file, so that every copy has the same id. */
@@ -64,7 +65,7 @@ export async function rememberedKeys(state: string): Promise<KeyId[]> {
 
 export class Keyring {
   readonly #password: string | undefined;
-  readonly #paths = new Map<string, string>();
+  readonly #signers = new Map<string, OwnKey>();
   readonly #refused = new Set<string>();
 
   constructor(password: string | undefined) {
@@ -76,11 +77,11 @@ export class Keyring {
   }
 
   get ids(): string[] {
-    return [...this.#paths.keys()];
+    return [...this.#signers.keys()];
   }
 
-  path(id: string): string | undefined {
-    return this.#paths.get(id);
+  signer(id: string): OwnKey | undefined {
+    return this.#signers.get(id);
   }
 
   /**
@@ -94,8 +95,8 @@ export class Keyring {
         `${key.path} is not used to sign: MILLINER_KEY_PASSWORD is not set`,
       );
     }
-    await openKey(key, this.#password);
-    this.#paths.set(key.id, key.path);
+    const { public: publicKey } = await openKey(key, this.#password);
+    this.#signers.set(key.id, { path: key.path, publicKey: publicKey.pem });
   }
 
   /**
@@ -103,7 +104,7 @@ export class Keyring {
    * Throws as add does, once.
    */
   async discover({ id, path }: KeyId): Promise<boolean> {
-    if (this.#paths.has(id) || this.#refused.has(id)) return false;
+    if (this.#signers.has(id) || this.#refused.has(id)) return false;
     const text = await readFile(path, 'utf8').catch(() => undefined);
     if (text === undefined || idOf(text) !== id) return false;
     this.#refused.add(id);

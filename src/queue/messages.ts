@@ -2,22 +2,20 @@
 import type { Failure } from '../lib/errors/wire.ts';
 import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
 import type { Stage, StageJob } from './job.ts';
-import type { Results } from './stage-work.ts';
+import type { OwnKey, Results } from './stage-work.ts';
 
-/** What the worker sends first. */
+/** What the worker sends first, and again when a process that has ended its job takes another. */
 export interface Order {
   job: StageJob;
   /** The state directory. */
   state: string;
   storage: Storage;
   allowHostRoot: boolean | undefined;
-  /** Password of the private key, for the sign stage. It passes through this channel alone. */
-  password: string | undefined;
-  /** Path of the key on this host. */
-  keyPath: string | undefined;
+  /** The key of the sign stage, on this host. Its password is given only when the process requests it. */
+  signer: OwnKey | undefined;
 }
 
-/** The answer to `ask`: a lease until a deadline, or a refusal. */
+/** A lease until a deadline, or a refusal. */
 export type Lease = { until: Deadline } | { refused: Failure };
 
 /**
@@ -32,10 +30,22 @@ export type JobMessage =
   | { step: string }
   | { warn: string }
   | { update: { text: string; done: number; total: number } }
-  /** Requests a lease before a change that others can see. */
-  | { ask: true }
+  | Question
   | { result: Results[Stage] }
-  | { failure: Failure };
+  | { failure: Failure }
+  /** After a result: the process has forgotten the job, and can take another. */
+  | { idle: true };
+
+/** `lease`: before a change that others can see. `password`: of the private key. */
+export interface Question {
+  ask: 'lease' | 'password';
+  /** Of the question: an answer that comes late must not be taken for that to another question. */
+  number: number;
+}
+
+export type Answer = { to: number } & ({ lease: Lease } | { password: string | undefined });
+
+export type WorkerMessage = { order: Order } | { answer: Answer };
 
 /** The monotonic clock is the same in all processes of a host, and runs while one of them is stopped. */
 export function now(): Deadline {

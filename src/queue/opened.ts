@@ -18,7 +18,7 @@ export async function openStage(
   if (!parsed.success) throw forged(job, 'it is malformed');
   const { release: name, stage, arch, base, ...course } = parsed.data;
   const opened = await openCourse(machines, course);
-  const { release, request, locked, built } = opened;
+  const { release, submitter, request, locked, built } = opened;
   const own = jobsOf(name, release).find((one) => one.stage === stage && one.arch === arch);
   if (own?.queue !== queueName || own.id !== id || !name.startsWith(`${release.recipe}-`)) {
     throw forged(job, 'it is in a queue where it does not belong');
@@ -29,6 +29,7 @@ export async function openStage(
   const below = base && (await openBase(machines, opened, base, arch));
   return {
     release: name,
+    submitter,
     request,
     stage,
     ...(arch !== undefined && { arch }),

@@ -2,13 +2,14 @@
 import { MillinerError } from '../lib/errors/error.ts';
 import { moveAllTags, rememberMoves } from '../pipeline/publish/move-tags.ts';
 import { inTurn } from '../pipeline/publish/publish.ts';
-import { signImageAt } from '../pipeline/publish/sign-image-at.ts';
+import { imageSignedBefore, indexSignedBefore } from '../pipeline/publish/nothing-to-sign.ts';
+import { signImageAt, type SignedAt } from '../pipeline/publish/sign-image-at.ts';
+import type { Recognised } from '../pipeline/publish/signed-before.ts';
 import { addTo, nothingSigned, signIndexAt, type ArchImage } from '../pipeline/publish/sign-index-at.ts';
 import { obtainBytes } from '../pipeline/state/blob-exchange.ts';
 import type { Context } from '../pipeline/state/context.ts';
 import { writeIndexRecord } from '../pipeline/state/index-records.ts';
 import { parseVerdict } from '../pipeline/state/received-verdict.ts';
-import { parseSboms } from '../pipeline/state/received.ts';
 import { layoutsOf } from '../pipeline/trust/fetch-signatures.ts';
 import { requirePassed } from '../stages/boot/verdict.ts';
 import { readPublicKey } from '../stages/sign/public-key.ts';
@@ -17,22 +18,56 @@ import type { StageJob } from './job.ts';
 import { openKey } from './keyring.ts';
 import { tagsOf } from './release-tags.ts';
 import type { Grants, Results } from './stage-work.ts';
-import { requireMovable, storedImage, taggedManifests } from './tagged-manifests.ts';
+import { requireMovable, storedImage, taggedManifests, type TaggedManifest } from './tagged-manifests.ts';
 
 /** Each image for the tags of its own, then all of them with their index for the tags that they share. */
-export async function sign(
-  context: Context,
-  job: StageJob,
-  { acquireLease, password, keyPath: path }: Grants,
-): Promise<Results['sign']> {
-  if (path === undefined || password === undefined) {
+export async function sign(context: Context, job: StageJob, grants: Grants): Promise<Results['sign']> {
+  const { signer } = grants;
+  if (!signer) {
     throw new MillinerError('PASSWORD_MISSING', `this worker cannot sign with the key ${job.data.key}`);
   }
-  const key = await openKey({ id: job.data.key, path }, password);
-  const signing = { key, layouts: layoutsOf(job.data.only) };
+  const publicKey = readPublicKey(signer.publicKey, signer.path);
   const archImages: ArchImage[] = [];
   for (const built of job.images) archImages.push(await archImageOf(context, job, built));
   const tagged = await taggedManifests(context, job, archImages);
+  const recognised = { publicKey, layouts: layoutsOf(job.data.only) };
+  const { moves: _, ...signed } =
+    (await allSignedBefore(context, tagged, archImages, recognised)) ??
+    (await signAll(context, job, tagged, archImages, grants));
+  return { ...signed, publicKey: publicKey.pem };
+}
+
+async function allSignedBefore(
+  context: Context,
+  tagged: readonly TaggedManifest[],
+  archImages: readonly ArchImage[],
+  recognised: Recognised,
+): Promise<SignedAt | undefined> {
+  const sum = nothingSigned();
+  for (const { moved, targets, images } of tagged) {
+    const own = archImages.find(({ image }) => image === moved);
+    const there = await inTurn(context, images, () =>
+      own
+        ? imageSignedBefore(context, own.image, own.evidence, targets, recognised)
+        : indexSignedBefore(context, archImages, targets, recognised),
+    );
+    if (!there) return undefined;
+    addTo(sum, there);
+  }
+  return sum;
+}
+
+async function signAll(
+  context: Context,
+  job: StageJob,
+  tagged: readonly TaggedManifest[],
+  archImages: readonly ArchImage[],
+  { acquireLease, requestPassword, signer }: Grants,
+): Promise<SignedAt> {
+  const password = await requestPassword();
+  if (password === undefined) throw new MillinerError('PASSWORD_MISSING', 'the worker has no password');
+  const key = await openKey({ id: job.data.key, path: signer!.path }, password);
+  const signing = { key, layouts: layoutsOf(job.data.only) };
   await requireMovable(context, key.public, tagged);
   const sum = nothingSigned();
   for (const { moved, targets, images } of tagged) {
@@ -44,15 +79,14 @@ export async function sign(
     const again = retryOverwritten(context, signOnce);
     addTo(sum, await inTurn(context, images, () => signOnce().catch(again)));
   }
-  const { moves: _, ...signed } = sum;
-  return { ...signed, publicKey: key.public.pem };
+  return sum;
 }
 
 /** The image and what is stated of it, if it has booted here or on an enrolled machine. Throws IMAGE_UNBOOTED. */
 async function archImageOf(context: Context, job: StageJob, built: Built): Promise<ArchImage> {
   const image = await storedImage(context, job, built);
   const evidence = {
-    sboms: parseSboms(await obtainBytes(context, built.sboms)),
+    sboms: built.sboms,
     verdict: parseVerdict(await obtainBytes(context, built.verdict)),
   };
   requirePassed(evidence.verdict, { name: image.name, manifestDigest: built.manifestDigest });

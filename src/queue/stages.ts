@@ -6,7 +6,7 @@ import { build } from '../pipeline/build/build.ts';
 import { bootFailure } from '../pipeline/instance/boot-result.ts';
 import { bootRecorded } from '../pipeline/instance/boot.ts';
 import { holdChain } from '../pipeline/lock/locked-chain.ts';
-import { sbomsOf } from '../pipeline/publish/image-sbom.ts';
+import { sbomBlob } from '../pipeline/publish/image-sbom.ts';
 import { shareBytes, obtain, openExchange } from '../pipeline/state/blob-exchange.ts';
 import type { Context } from '../pipeline/state/context.ts';
 import { readVerdict } from '../pipeline/state/verdicts.ts';
@@ -56,7 +56,6 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
   const known = await readVerdict(context.state, record.manifestDigest);
   const verdict = known?.passed === true ? known : await bootRecorded(context, record);
   if (!verdict.passed) throw bootFailure(verdict, await shareBytes(context, bytesOf(verdict)));
-  const sboms = await sbomsOf(context, record);
   const retries = retriesOf(verdict);
   // Only an image that has booted leaves this machine.
   const records = await shareImage(context, record);
@@ -66,7 +65,7 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
     manifestSize: record.manifestSize,
     hasZstd: hasZstdLayer(record.layers),
     records,
-    sboms: await shareBytes(context, bytesOf(sboms)),
+    sboms: await sbomBlob(context, record),
     verdict: await shareBytes(context, bytesOf(verdict)),
     packages: record.packages.length,
     ...(verdict.readySeconds !== undefined && { readySeconds: verdict.readySeconds }),

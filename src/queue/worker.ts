@@ -15,6 +15,7 @@ import { cancelled, releaseLease, acquireLease, movedBy } from './lease.ts';
 import { advance } from './flow.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { queueOf, releaseQueue, type Stage, type StageJob } from './job.ts';
+import { JobPool } from './job-pool.ts';
 import { rememberedKeys, type Keyring } from './keyring.ts';
 import type { Log, Subject } from './log.ts';
 import type { Order } from './messages.ts';
@@ -73,6 +74,7 @@ export class ReleaseWorker {
   readonly #consumers = new Map<string, Consumer>();
   readonly #over = new AbortController();
   readonly #complaints = new Map<string, number>();
+  readonly #pool = new JobPool();
   #heartbeat: Heartbeat | undefined;
   #stopping = false;
 
@@ -140,6 +142,7 @@ export class ReleaseWorker {
       this.#complain(error),
     );
     await Promise.race([inOrder, this.#giveUp(grace + stopMilliseconds)]);
+    await this.#pool.close();
     this.#over.abort();
     this.#heartbeat?.abandon();
     for (const consumer of this.#consumers.values()) consumer.abandon();
@@ -206,17 +209,16 @@ export class ReleaseWorker {
       job.log(`${new Date().toISOString()} ${level === 'warn' ? 'warning: ' : ''}${text}`).catch(complain);
     };
     const { keyring, state, storage, allowHostRoot } = this.#options;
-    const signing = stage.stage === 'sign';
     const order = {
       job: stage,
       state,
       storage,
       allowHostRoot,
-      password: signing ? keyring.password : undefined,
-      keyPath: signing ? keyring.path(key) : undefined,
+      signer: stage.stage === 'sign' ? keyring.signer(key) : undefined,
     };
     const hooks = {
       onStep: say,
+      password: () => (order.signer ? keyring.password : undefined),
       onUpdate: (text: string, done: number, total: number) =>
         void job.updateProgress({ text, done, total }).catch(complain),
       requestLease: async () =>
@@ -242,7 +244,7 @@ export class ReleaseWorker {
   async #run(order: Order, hooks: TaskHooks, token: string, signal: AbortSignal): Promise<Results[Stage]> {
     const { redis } = this.queues;
     try {
-      const carryOut = () => runTask(order, hooks, signal);
+      const carryOut = () => runTask(this.#pool, order, hooks, signal);
       const result = await movingTags(order.state, movedBy(order.job), order.job.data.at, carryOut);
       await releaseLease(redis, token, order.job, true);
       return result;

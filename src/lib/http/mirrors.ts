@@ -1,6 +1,7 @@
 /** Several URLs of one file: the order in which they are tried, the retries, and the error when all have failed. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors/error.ts';
+import { forgetBetweenJobs } from '../host/process-memory.ts';
 import { AddressRefused } from './reach.ts';
 import { AttemptError, showUrl } from './request.ts';
 
@@ -16,6 +17,7 @@ const maxDelay = 60_000;
 
 /** Failures of each origin in this process: mirrors that failed often are tried last. */
 const failures = new Map<string, number>();
+forgetBetweenJobs(() => failures.clear());
 
 /** Tries the URLs in turn until one attempt succeeds. Throws REPO_UNAVAILABLE, ADDRESS_REFUSED, DIGEST_MISMATCH, INTERRUPTED. */
 export async function eachMirror<T>(

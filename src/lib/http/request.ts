@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { createSecureContext } from 'node:tls';
 import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici';
 import { MillinerError } from '../errors/error.ts';
+import { forgetBetweenJobs } from '../host/process-memory.ts';
 import { defaultTimeout, type Access, type Secrets } from './access.ts';
 import { AddressRefused, isConfined, publicLookup, refusePrivate } from './reach.ts';
 import { isUntrusted, knownAuthorities, wordsOf } from './tls.ts';
@@ -67,6 +68,13 @@ interface Agents {
  * allowed.
  */
 const agentsByKey = new Map<string, Agents>();
+
+forgetBetweenJobs(async () => {
+  const agents = [...agentsByKey.values()];
+  agentsByKey.clear();
+  checkedHosts.clear();
+  for (const { outside, loopback } of agents) await Promise.all([outside.destroy(), loopback.destroy()]);
+});
 
 /** PEM. */
 export interface Tls {

@@ -9,6 +9,7 @@ import { deleteManifest } from './delete-manifest.ts';
 import { findEndpoint, type EndpointOptions } from './endpoint.ts';
 import { listTags } from './list-tags.ts';
 import { findManifest, getManifest, headManifest, putManifest, type Manifest } from './manifests.ts';
+import type { ReadRecord } from './read-record.ts';
 import { addReferrers, referrers, type Referrer } from './referrers.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 import { pushBlob, type Pushed, type PushOptions } from './upload.ts';
@@ -47,6 +48,11 @@ export class RegistryClient {
   /** The same, with a read budget of its own. */
   within(budget: ReadBudget): RegistryClient {
     return new RegistryClient(this.#transport.with({ budget }));
+  }
+
+  /** The same; what is read with it is recorded. */
+  recording(reads: ReadRecord): RegistryClient {
+    return new RegistryClient(this.#transport.with({ reads }));
   }
 
   get registry(): string {

@@ -53,7 +53,7 @@ async function askManifest(
   maxBytes = maxManifestBytes,
 ): Promise<Manifest | number> {
   const ask = { ...manifestAsk(repository, reference, 'GET'), expect };
-  return transport.ask(ask, async (response) => {
+  const found = await transport.ask(ask, async (response) => {
     if (response.statusCode !== 200) {
       await response.body.dump();
       return response.statusCode;
@@ -75,6 +75,8 @@ async function askManifest(
       digest,
     });
   });
+  if (transport.reads) transport.reads.manifests[reference] = typeof found === 'number' ? null : found.digest;
+  return found;
 }
 
 /**

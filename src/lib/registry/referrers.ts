@@ -38,8 +38,11 @@ export async function referrers(
   repository: string,
   subject: Digest,
 ): Promise<Descriptor[]> {
-  const listed = await fromApi(transport, repository, subject);
-  return listed ?? descriptors((await fallbackIndex(transport, repository, subject)) ?? emptyIndex());
+  const fromRegistry = await fromApi(transport, repository, subject);
+  const listed =
+    fromRegistry ?? descriptors((await fallbackIndex(transport, repository, subject)) ?? emptyIndex());
+  if (transport.reads) transport.reads.referrers[subject] = listed.map(({ digest }) => digest);
+  return listed;
 }
 
 export interface Referrer {

@@ -14,6 +14,7 @@ import { readBody } from './body.ts';
 import { ReadBudget } from './budget.ts';
 import type { Credentials } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { ReadRecord } from './read-record.ts';
 import { RegistryQuirks } from './registry-quirks.ts';
 import { apiHost } from './reference.ts';
 
@@ -33,6 +34,8 @@ export interface TransportOptions {
   pushes?: boolean | undefined;
   /** Memory that its responses may use; by default a bound of ReadBudget's. */
   budget?: ReadBudget | undefined;
+  /** Gets the digests of all that is read. */
+  reads?: ReadRecord | undefined;
   /** Called with one sentence about each retry, and each fallback to another way. */
   report?: ((sentence: string) => void) | undefined;
 }
@@ -91,9 +94,13 @@ export class Transport {
   }
 
   /** The same registry, with shared tokens and quirks. */
-  with(others: Pick<TransportOptions, 'signal' | 'attempts' | 'budget'>): Transport {
+  with(others: Pick<TransportOptions, 'signal' | 'attempts' | 'budget' | 'reads'>): Transport {
     const shared = { authorizer: this.#authorizer, quirks: this.quirks };
     return new Transport({ ...this.#options, budget: this.#budget, ...others }, shared);
+  }
+
+  get reads(): ReadRecord | undefined {
+    return this.#options.reads;
   }
 
   report(sentence: string): void {

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
+import { forgetBetweenJobs } from '../../lib/host/process-memory.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { ImageLayer } from '../../stages/image/image.ts';
 import { checkLayers } from '../../stages/layer/apply/check-layers.ts';
@@ -23,6 +24,7 @@ import { unpackChain } from './unpack-layers.ts';
 
 /** Images that this process has checked, by state and snapshot: the inodes and change times of their files. */
 const checkedInodes = new Map<string, string>();
+forgetBetweenJobs(() => checkedInodes.clear());
 
 /**
  * Throws TREE_CHANGED. The first check reads every file and layer. Later checks in the same process compare inodes and

@@ -1,6 +1,7 @@
 /** Makes an image's bills of materials from its own rpm database, layers and manifest. */
 import { createRequire } from 'node:module';
 import { readInside } from '../../lib/host/resolve-in-root.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
 import { readInstalled } from '../../lib/rpm/database.ts';
 import { databaseIn } from '../../lib/rpm/image-database.ts';
 import { headerTags } from '../../lib/rpm/tags.ts';
@@ -11,6 +12,7 @@ import { spdxDocument } from '../../stages/sign/spdx.ts';
 import { maxDocumentBytes } from '../../stages/sign/untrusted-json.ts';
 import { obtainBytes } from '../state/blob-exchange.ts';
 import { withContext, type Context, type RunOptions } from '../state/context.ts';
+import { keptSboms, readSboms } from '../state/kept-sboms.ts';
 import { findRecord } from '../state/find-image.ts';
 import type { ImageRecord } from '../state/image-records.ts';
 import type { Sboms } from '../state/received.ts';
@@ -38,8 +40,20 @@ export async function exportSbom(
 /** Bytes of the statement around a document. */
 const maxStatementBytes = 4096;
 
-/** The same image gives the same documents. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID, LAYERS_DIFFER, BLOB_MISSING. */
+/**
+ * The blob with both documents. The same image gives the same documents. Throws SNAPSHOT_NOT_FOUND, RPMDB_INVALID,
+ * LAYERS_DIFFER, BLOB_MISSING.
+ */
+export function sbomBlob(context: Context, record: ImageRecord): Promise<Digest> {
+  return keptSboms(context, record, version, () => makeSboms(context, record));
+}
+
+/** Throws the same. */
 export async function sbomsOf(context: Context, record: ImageRecord): Promise<Sboms> {
+  return readSboms(context, await sbomBlob(context, record));
+}
+
+async function makeSboms(context: Context, record: ImageRecord): Promise<Sboms> {
   context.progress.step(`listing what ${record.name} holds`);
   const input = await withView(context, record.snapshot, (root) => inputOf(context, record, root));
   return boundedSboms(input, (text) => context.progress.warn(`${record.name}: ${text}`));

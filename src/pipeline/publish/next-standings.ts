@@ -1,8 +1,9 @@
 /** Decides on the next statement about each tag of an image. Its number is above those of earlier statements. */
 import { MillinerError } from '../../lib/errors/error.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
 import type { Standing } from '../../stages/sign/standing.ts';
 import { layouts, type PublishedImage } from '../trust/fetch-signatures.ts';
-import { seenTag } from '../trust/seen-tags.ts';
+import { seenTag, type SeenTag } from '../trust/seen-tags.ts';
 import { rememberCurrent, statedOf, type StandingOptions } from '../trust/standings.ts';
 import type { Target } from './targets.ts';
 
@@ -27,16 +28,24 @@ export async function nextStandings(
     const known = own.get(reference);
     const now = Date.now();
     const issued = Math.floor(now / 1000);
-    const remaining = (known?.expires ?? 0) - issued;
-    const isSeen = known && known.number === seen?.number && seen.digest === image.digest;
-    const isNewest = known && known.number > Math.max(former, isSeen ? -1 : (seen?.number ?? -1));
-    const holds = isNewest && remaining > life / 2 && remaining <= life;
+    const holds = known && isInForce(known, { digest: image.digest, former, seen, life });
     // At least the time of the clock, so that the numbers of two publishers rise although they do not know of each
     // other.
     const number = Math.max(now, ...[former, known?.number, seen?.number].map((one = 0) => one + 1));
     standings.push(holds ? known : { reference, number, issued, expires: issued + life });
   }
   return standings;
+}
+
+/** Whether a statement stays. `former` is the number of the one about the image that the tag points to now. */
+export function isInForce(
+  { number, expires }: Standing,
+  { digest, former, seen, life }: { digest: Digest; former: number; seen: SeenTag | undefined; life: number },
+): boolean {
+  const remaining = expires - Math.floor(Date.now() / 1000);
+  const isSeen = number === seen?.number && seen.digest === digest;
+  const isNewest = number > Math.max(former, isSeen ? -1 : (seen?.number ?? -1));
+  return isNewest && remaining > life / 2 && remaining <= life;
 }
 
 /**

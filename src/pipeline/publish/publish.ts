@@ -17,8 +17,9 @@ import { readVerdict } from '../state/verdicts.ts';
 import { layoutsOf, type Layout } from '../trust/fetch-signatures.ts';
 import { readKeyText } from '../trust/signer-key.ts';
 import type { Attached } from './attach.ts';
-import { sbomsOf } from './image-sbom.ts';
+import { sbomBlob } from './image-sbom.ts';
 import { confirmMoves, moveAllTags, rememberTags, type MovedManifest } from './move-tags.ts';
+import { imageSignedBefore, indexSignedBefore } from './nothing-to-sign.ts';
 import { withImageLocks } from './publish-lease.ts';
 import type { Tally } from './push.ts';
 import type { Evidence, Signing } from './sign-at.ts';
@@ -117,7 +118,9 @@ async function publishImage(
   signing: Signing,
 ): Promise<Published> {
   const { image, evidence } = await archImageOf(context, record);
-  const signed = await signImageAt(context, image, evidence, targets, signing);
+  const signed =
+    (await imageSignedBefore(context, image, evidence, targets, recognisedBy(signing))) ??
+    (await signImageAt(context, image, evidence, targets, signing));
   // Checked again: the image may have been booted since, and failed.
   await passedVerdict(context, record);
   const published = await tagAll(context, image, targets, signing, signed);
@@ -133,7 +136,9 @@ async function publishIndex(
   const archImages: ArchImage[] = [];
   for (const record of records)
     archImages.push({ arch: record.arch, ...(await archImageOf(context, record)) });
-  const signed = await signIndexAt(context, archImages, targets, signing);
+  const signed =
+    (await indexSignedBefore(context, archImages, targets, recognisedBy(signing))) ??
+    (await signIndexAt(context, archImages, targets, signing));
   for (const record of records) await passedVerdict(context, record);
   const index = indexOf(archImages);
   const digests = archImages.map(({ image }) => image.digest);
@@ -142,6 +147,8 @@ async function publishIndex(
   const images = archImages.map(({ arch, image }) => ({ arch, manifestDigest: image.digest }));
   return { name: index.name, manifestDigest: index.digest, ...published, images };
 }
+
+const recognisedBy = ({ key, layouts, life }: Signing) => ({ publicKey: key.public, layouts, life });
 
 async function tagAll(
   context: Context,
@@ -163,7 +170,7 @@ async function tagAll(
 async function archImageOf(context: Context, record: ImageRecord): Promise<Omit<ArchImage, 'arch'>> {
   const verdict = await passedVerdict(context, record);
   const image = await readImage(context, record);
-  const evidence: Evidence = { sboms: await sbomsOf(context, record), verdict };
+  const evidence: Evidence = { sboms: await sbomBlob(context, record), verdict };
   return { image, evidence };
 }
 

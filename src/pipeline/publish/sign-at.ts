@@ -1,11 +1,12 @@
 /** Signs an image or an index at one target, and verifies it there as a client that trusts the key does it. */
 import { MillinerError } from '../../lib/errors/error.ts';
+import type { Digest } from '../../lib/oci/digest.ts';
 import type { Verdict } from '../../stages/boot/verdict.ts';
 import type { SigningKey } from '../../stages/sign/key.ts';
 import { signImage, signTags } from '../../stages/sign/sign-image.ts';
 import type { Standing } from '../../stages/sign/standing.ts';
 import type { Context } from '../state/context.ts';
-import type { Sboms } from '../state/received.ts';
+import { readSboms } from '../state/kept-sboms.ts';
 import type { StoredImage } from '../state/stored-image.ts';
 import type { Layout, PublishedImage } from '../trust/fetch-signatures.ts';
 import { proofs } from '../trust/proofs.ts';
@@ -25,7 +26,8 @@ export interface Signing {
 
 /** The claims about an image besides its name. */
 export interface Evidence {
-  sboms: Sboms;
+  /** Blob with the bills of materials. */
+  sboms: Digest;
   verdict: Verdict;
 }
 
@@ -35,7 +37,7 @@ export type Manifested = Pick<
   'name' | 'digest' | 'mediaType' | 'manifest' | 'epoch' | 'lock' | 'content'
 >;
 
-interface Signable extends Manifested {
+export interface Signable extends Manifested {
   /** An index has none: its images have. */
   evidence?: Evidence;
   /**
@@ -58,7 +60,12 @@ export async function signAt(
   const references = target.tags.map(({ reference }) => reference);
   const tagClaims = { references, standings: await standingsAt(context, what, target, signing), epoch };
   const signed = evidence
-    ? signImage(signing.key, { image: descriptor, ...evidence, ...tagClaims })
+    ? signImage(signing.key, {
+        image: descriptor,
+        verdict: evidence.verdict,
+        sboms: await readSboms(context, evidence.sboms),
+        ...tagClaims,
+      })
     : signTags(signing.key, { image: descriptor, ...tagClaims });
   return attach(place, signing.key.public, signed, signing.layouts, tally);
 }
@@ -74,13 +81,13 @@ async function standingsAt(
   return nextStandings(place, target, signing.life ?? defaultLife, standingOptions(context, signing));
 }
 
-/** Verifies it as the registry returns it, which is all that a client sees. */
+/** Verifies it as the registry returns it, which is all that a client sees. Returns the statements about its tags. */
 export async function verifyAt(
   context: Context,
   what: Signable,
   target: Target,
   signing: Signing,
-): Promise<void> {
+): Promise<Standing[]> {
   const { client, repository } = target;
   const found = await client.getManifest(repository, what.digest);
   if (!found?.bytes.equals(what.manifest)) throw differs(target, what.digest);
@@ -93,11 +100,13 @@ export async function verifyAt(
   const of = what.evidence ? ('image' as const) : ('index' as const);
   const expected = { of, allowUnnamed: false, revokedVerdicts: stated.revokedVerdicts };
   for (const layout of chosen) await proofs[layout](place, key.public, references, expected);
-  if (!what.isTagged) return;
-  for (const reference of references) {
+  const standings: Standing[] = [];
+  for (const reference of what.isTagged ? references : []) {
     const standing = await requireCurrent(what.digest, reference, stated, options);
     if (!standing) throw differs(target, `what ${reference} names`);
+    standings.push(standing);
   }
+  return standings;
 }
 
 export function differs({ registry, repository }: Target, what: string): MillinerError {

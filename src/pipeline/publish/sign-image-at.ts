@@ -5,6 +5,7 @@ import type { StoredImage } from '../state/stored-image.ts';
 import { layouts } from '../trust/fetch-signatures.ts';
 import { statedOf } from '../trust/standings.ts';
 import type { Attached } from './attach.ts';
+import { proveAt } from './proved-places.ts';
 import { unlimitedLease, withLease } from './publish-lease.ts';
 import { publication, recordMoves, requireTagsMovable } from './move-tags.ts';
 import { pushImage, type Tally } from './push.ts';
@@ -14,7 +15,6 @@ import {
   manifestAt,
   signAt,
   standingOptions,
-  verifyAt,
   type Evidence,
   type Signing,
 } from './sign-at.ts';
@@ -36,7 +36,7 @@ export async function signImageAt(
 ): Promise<SignedAt> {
   const { progress } = context;
   const tally: Tally = { uploadedBytes: 0, mountedBlobs: 0, skippedBlobs: 0 };
-  const attached: Attached = { signatures: [], attestations: [] };
+  const attached: Attached[] = [];
   const what = { ...image, evidence, isTagged };
   for (const target of targets) {
     await target.client.ping();
@@ -51,21 +51,25 @@ export async function signImageAt(
     await pushImage(context, image, target, siblings, tally);
     progress.step(`signing ${image.name} at ${place}`);
     const sign = (within: Target) => signAt(context, what, within, signing, tally);
-    const added = attachedNames(target, await withLease(context, acquireLease, target, sign));
-    attached.signatures.push(...added.signatures);
-    attached.attestations.push(...added.attestations);
+    attached.push(await withLease(context, acquireLease, target, sign));
   }
-  for (const target of targets) {
+  for (const [index, target] of targets.entries()) {
     progress.step(`verifying ${image.name} at ${target.registry}/${target.repository}`);
     await requireBlobs(image, target);
-    await verifyAt(context, what, target, signing);
+    await proveAt(context, what, target, signing, attached[index]!);
   }
   const moves: RecordedMove[] = [];
   for (const target of isTagged ? targets : []) {
     const record = (within: Target) => recordMoves(context, within, signing.key, publication(image));
     moves.push(...(await withLease(context, acquireLease, target, record)));
   }
-  return { ...attached, ...tally, moves };
+  const shown = targets.map((target, index) => attachedNames(target, attached[index]!));
+  return {
+    signatures: shown.flatMap(({ signatures }) => signatures),
+    attestations: shown.flatMap(({ attestations }) => attestations),
+    ...tally,
+    moves,
+  };
 }
 
 async function requireBlobs({ config, layers }: StoredImage, target: Target): Promise<void> {

@@ -8,6 +8,8 @@ import type { Context } from '../state/context.ts';
 import type { StoredImage } from '../state/stored-image.ts';
 import { layouts } from '../trust/fetch-signatures.ts';
 import { statedOf } from '../trust/standings.ts';
+import type { Attached } from './attach.ts';
+import { proveAt } from './proved-places.ts';
 import { unlimitedLease, withLease } from './publish-lease.ts';
 import { publication, recordMoves, requireTagsMovable } from './move-tags.ts';
 import {
@@ -15,7 +17,6 @@ import {
   manifestAt,
   signAt,
   standingOptions,
-  verifyAt,
   type Evidence,
   type Manifested,
   type Signing,
@@ -54,6 +55,7 @@ export async function signIndexAt(
   const { progress } = context;
   const what = { ...indexOf(archImages), isTagged: true };
   const signed = nothingSigned();
+  const attached: Attached[] = [];
   for (const target of targets) await requireTagsMovable(context, target, signing.key.public, what);
   for (const { image, evidence, arch } of archImages) {
     progress.step(`${image.name} for ${arch}: ${image.digest}`);
@@ -68,16 +70,15 @@ export async function signIndexAt(
       await putIndex(what, within);
       return signAt(context, what, within, signing, signed);
     };
-    const { signatures, attestations } = attachedNames(
-      target,
-      await withLease(context, acquireLease, target, sign),
-    );
+    const added = await withLease(context, acquireLease, target, sign);
+    attached.push(added);
+    const { signatures, attestations } = attachedNames(target, added);
     signed.signatures.push(...signatures);
     signed.attestations.push(...attestations);
   }
-  for (const target of targets) {
+  for (const [index, target] of targets.entries()) {
     progress.step(`verifying the index of ${what.name} at ${target.registry}/${target.repository}`);
-    await verifyAt(context, what, target, signing);
+    await proveAt(context, what, target, signing, attached[index]!);
   }
   for (const target of targets) {
     const record = (within: Target) => recordMoves(context, within, signing.key, publication(what));

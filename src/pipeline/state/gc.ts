@@ -57,6 +57,7 @@ export async function collectGarbage(context: Context, options: GcOptions): Prom
       const caches = keepDays > 0 ? [] : ['toolroots', 'metadata', 'downloads'];
       for (const folder of caches) await empty(join(state, folder));
       await removeOlder(join(state, 'metadata'), cachedEnding, usedSince);
+      for (const folder of ['proved', 'sboms']) await removeOlder(join(state, folder), '.json', usedSince);
       const needed = new Set([...records.flatMap(blobsOf), ...bases.flatMap(blobsOfBase)]);
       const removed = await collect(needed, { usedSince, maxBytes });
       await forgetLost(context, new Set(removed.map(({ digest }) => digest)));

@@ -130,19 +130,31 @@ const sbomsSchema = z.strictObject({
   }),
 });
 
-/** Throws EXCHANGE_INVALID. */
+/**
+ * The documents as they were made: the schema gives its own keys first, and the signed bytes would be other ones. Throws
+ * EXCHANGE_INVALID.
+ */
 export function parseSboms(bytes: Buffer): Sboms {
-  return parseReceived('pair of bills of materials', sbomsSchema, bytes);
+  const what = 'pair of bills of materials';
+  const json = jsonIn(what, bytes);
+  requireForm(what, sbomsSchema, json);
+  return json as Sboms;
+}
+
+function jsonIn(what: string, bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw invalid(what, 'it is not JSON');
+  }
 }
 
 /** Throws EXCHANGE_INVALID. */
 export function parseReceived<T>(what: string, schema: z.ZodType<T>, bytes: Buffer): T {
-  let json: unknown;
-  try {
-    json = JSON.parse(bytes.toString('utf8'));
-  } catch {
-    throw invalid(what, 'it is not JSON');
-  }
+  return requireForm(what, schema, jsonIn(what, bytes));
+}
+
+function requireForm<T>(what: string, schema: z.ZodType<T>, json: unknown): T {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { returnGarbage } from '../../lib/host/memory.ts';
 import { native } from '../../lib/host/native.ts';
+import { forgetBetweenJobs } from '../../lib/host/process-memory.ts';
 import { endsInFrame } from '../../lib/host/zstd.ts';
 import type { ModuleFilter } from './module-filter.ts';
 
@@ -121,6 +122,7 @@ declare module '../../lib/host/native.ts' {
 
 /** Compressed documents that a session has checked; their names contain their checksums. */
 const wholeFiles = new Set<string>();
+forgetBetweenJobs(() => wholeFiles.clear());
 
 /** Invalid files are not thrown, but reported in `badFile`. */
 export async function solveNatively(
