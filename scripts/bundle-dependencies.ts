@@ -11,7 +11,7 @@ import { checkout } from './command-model.ts';
 const dist = join(checkout, 'dist');
 const bundles = join(dist, 'dependencies');
 /** These look for files of their own beside their modules. */
-const whole = /^@(?:oclif|bull-board)\//;
+const whole = /^@bull-board\//;
 
 interface Import {
   specifier: string;

@@ -24,14 +24,6 @@ if (Number.parseInt(process.versions.node, 10) < oldestNode) {
   // Older ones, which are to be told so, do not have it.
   const { enableCompileCache } = await import('node:module');
   enableCompileCache();
-  const { handle, run } = await import('@oclif/core');
-  const { surviveLostOutput } = await import('./cli/streams.ts');
-  const { printable } = await import('./lib/host/printable.ts');
-  surviveLostOutput();
-  const tell = (error: Error) => {
-    error.message = printable(error.message);
-    return handle(error);
-  };
-  // Not awaited: a command that can never end would then end as Node's error, and not as ours.
-  void run(process.argv.slice(2), import.meta.url).catch(tell);
+  const { start } = await import('./cli/start.ts');
+  start(process.argv.slice(2), import.meta.url);
 }
