@@ -90,7 +90,7 @@ function isModeDifferent({ mode, flags }: RpmFile, entry: ScanEntry, { uid, gid 
   return ((expected ^ entry.mode) & (flags.ghost ? 0o7777 : 0o177777)) !== 0;
 }
 
-/** rpm sets none, and the kernel stores none that is only another form of the mode. */
+/** rpm sets none, and the kernel stores none that is only another form of the mode. Debian's rpm does not look. */
 const hasAccessList = ({ xattrs }: ScanEntry) => xattrs?.['system.posix_acl_access'] !== undefined;
 
 /** Headers have 8 bits for each number. */

@@ -19,6 +19,10 @@ export interface ComposedFile {
   /** RPMFILE_* bits. */
   flags: number;
   capabilities: string;
+  /** RPMVERIFY_* bits; the default is all. */
+  verify?: number;
+  /** Of a device node: 8 bits for each number. */
+  device?: readonly [major: number, minor: number];
   /** Files of one package with the same number are hard links of each other; without one it is alone. */
   set?: number;
 }
@@ -36,7 +40,12 @@ export interface ComposedPackage {
   obsoletes: readonly string[];
   /** Seconds; also of the build. */
   epoch: number;
+  /** Of its files; the default is sha256. */
+  digests?: keyof typeof digestNumbers;
 }
+
+/** As OpenPGP counts them. */
+const digestNumbers = { md5: 1, sha256: 8, sha512: 10 } as const;
 
 export const flagBits = { config: 1, doc: 2, missingok: 8, noreplace: 16, ghost: 64 } as const;
 /** RPMSENSE_*: of the scriptlets, so that rpm orders the packages by them; of versions. */
@@ -53,7 +62,7 @@ export function composePackage(one: ComposedPackage): Buffer {
   // rpm looks files up by halves, so they stand in the order of their paths.
   const files = one.files.toSorted((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
   const inodes = inodesOf(files);
-  const header = [...identity(one), ...dependencies(one), ...fileEntries(files, inodes)];
+  const header = [...identity(one), ...dependencies(one), ...fileEntries(files, inodes, one.digests)];
   const archive = archiveBytes(members(files, inodes));
   return putTogether({ header: [...header, ...scriptletEntries(one.scriptlets)], archive });
 }
@@ -115,11 +124,15 @@ function inodesOf(files: readonly ComposedFile[]): number[] {
   );
 }
 
-function fileEntries(files: readonly ComposedFile[], inodes: readonly number[]): HeaderEntry[] {
+function fileEntries(
+  files: readonly ComposedFile[],
+  inodes: readonly number[],
+  algorithm: keyof typeof digestNumbers = 'sha256',
+): HeaderEntry[] {
   if (files.length === 0) return [];
   const directoryOf = ({ path }: ComposedFile) => path.slice(0, path.lastIndexOf('/') + 1);
   const directories = [...new Set(files.map(directoryOf))];
-  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+  const digestOf = (text: string) => createHash(algorithm).update(text).digest('hex');
   const each = <T extends string | number>(of: (file: ComposedFile, index: number) => T) => files.map(of);
   return [
     entry('DIRNAMES', ...directories),
@@ -127,15 +140,15 @@ function fileEntries(files: readonly ComposedFile[], inodes: readonly number[]):
     entry('DIRINDEXES', ...each((file) => directories.indexOf(directoryOf(file)))),
     entry('FILESIZES', ...each(({ content }) => content.length)),
     entry('FILEMODES', ...each(({ mode }) => mode)),
-    entry('FILERDEVS', ...each(() => 0)),
+    entry('FILERDEVS', ...each(({ device: [major, minor] = [0, 0] }) => major * 256 + minor)),
     entry('FILEMTIMES', ...each(({ mtime }) => mtime)),
-    entry('FILEDIGESTS', ...each((file) => (isRegular(file) ? sha256(file.content) : ''))),
-    entry('FILEDIGESTALGO', 8),
+    entry('FILEDIGESTS', ...each((file) => (isRegular(file) ? digestOf(file.content) : ''))),
+    entry('FILEDIGESTALGO', digestNumbers[algorithm]),
     entry('FILELINKTOS', ...each((file) => (isLink(file) ? file.content : ''))),
     entry('FILEFLAGS', ...each(({ flags }) => flags)),
     entry('FILEUSERNAME', ...each(({ user }) => user)),
     entry('FILEGROUPNAME', ...each(({ group }) => group)),
-    entry('FILEVERIFYFLAGS', ...each(() => 0xffffffff)),
+    entry('FILEVERIFYFLAGS', ...each(({ verify = 0xffffffff }) => verify)),
     entry('FILEDEVICES', ...each(() => 1)),
     entry('FILEINODES', ...inodes),
     entry('FILELANGS', ...each(() => '')),
@@ -153,7 +166,7 @@ function members(files: readonly ComposedFile[], inodes: readonly number[]): Mem
     const isLast = inodes.lastIndexOf(inodes[index]!) === index;
     const content = Buffer.from(isLast ? file.content : '');
     const name = Buffer.from(`.${file.path}`);
-    const sizes = [content.length, 0, 0, 0, 0, name.length + 1, 0];
+    const sizes = [content.length, 0, 0, ...(file.device ?? [0, 0]), name.length + 1, 0];
     const fields = [inodes[index]!, file.mode, 0, 0, links, file.mtime, ...sizes];
     return [{ magic: '070701', fields, name, content }];
   });

@@ -90,13 +90,3 @@ export function installPlainly(
   );
   return { target, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
-
-/** Lines of the host's rpm -Va. */
-export function verifyPlainly(root: string, dbPath: string): string[] {
-  try {
-    execFileSync('rpm', ['--root', root, '--dbpath', dbPath, '-Va', '--nodeps', '--noscripts']);
-    return [];
-  } catch (error) {
-    return (error as { stdout: Buffer }).stdout.toString().trim().split('\n');
-  }
-}

@@ -15,6 +15,7 @@ import { drivers } from '../../../helpers/snapshot/drivers.ts';
 import type { Tiny } from '../../../helpers/tiny/tiny.ts';
 import { compareTrees } from '../../../helpers/trees/compare-trees.ts';
 import { isNormalised } from '../../../helpers/trees/normalized-paths.ts';
+import { lineOf, rpmLines } from '../../../helpers/trees/verify-lines.ts';
 import { epoch } from './packages.ts';
 import { leaveOut, plainImage, type PlainImage } from './plain.ts';
 import type { Reader } from './readers.ts';
@@ -84,21 +85,35 @@ interface BuiltImage extends PlainImage {
 /** Up to the first that cannot be built, each by rpm alone before. */
 async function buildAll(context: Context, set: RandomSet, tiny: Tiny, work: string) {
   const built: BuiltImage[] = [];
+  const differences: string[] = [];
   for (const image of images) {
     const one = await plainImage(set, image, tiny, work, built.at(-1)?.tree);
     const recipe = join(work, 'recipes', `${image}.yaml`);
     await writeFile(recipe, JSON.stringify(recipeOf(set, one, built.at(-1)?.image)));
     try {
       const options = { arch: hostArch(), output: join(work, 'layout') };
-      const { snapshot, manifestDigest } = await build(context, recipe, options);
-      await withView(context, snapshot, (root) => leaveOut(one, root));
+      const { snapshot, manifestDigest, report, dbPath } = await build(context, recipe, options);
+      let lines: string[] = [];
+      await withView(context, snapshot, async (root) => {
+        lines = rpmLines(root, dbPath);
+        await leaveOut(one, root);
+      });
+      differences.push(...differentLines(image, report.verification.map(lineOf), lines));
       built.push({ ...one, snapshot, digest: manifestDigest });
     } catch (error) {
       if (!(error instanceof MillinerError)) throw error;
-      return { images: built, differences: [`${image}: ${error.code}: ${error.message}`] };
+      return { images: built, differences: [...differences, `${image}: ${error.code}: ${error.message}`] };
     }
   }
-  return { images: built, differences: [] };
+  return { images: built, differences };
+}
+
+/** What the record says of the installed files, and what rpm says of them. */
+function differentLines(image: string, ours: readonly string[], theirs: readonly string[]): string[] {
+  return [
+    ...theirs.filter((line) => !ours.includes(line)).map((line) => `${image} rpm -Va alone: ${line}`),
+    ...ours.filter((line) => !theirs.includes(line)).map((line) => `${image} not rpm -Va: ${line}`),
+  ];
 }
 
 function recipeOf(
