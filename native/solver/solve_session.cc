@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 
 #include "solve_pool.h"
 
@@ -20,7 +21,8 @@ namespace {
 
 using PoolPtr = std::unique_ptr<Pool, decltype(&pool_free)>;
 
-// Everything that the pool depends on, with lengths, so that no two inputs have one text.
+// Everything that the pool depends on, with lengths, so that no two inputs have one text. A cached form gives what its
+// document gives, so a session that has read the document, and has written the cache, does not read the cache.
 void add(std::string& key, const std::string& word) { key += std::to_string(word.size()) + ":" + word; }
 
 void add(std::string& key, const std::vector<std::string>& words) {
@@ -33,7 +35,7 @@ std::string keyOf(const Input& input) {
   add(key, input.arch);
   for (const auto& repo : input.repos) {
     key += "{" + std::to_string(repo.priority) + "," + std::to_string(repo.cost) + (repo.packages ? "p" : "m");
-    add(key, {repo.name, repo.primary, repo.filelists, repo.primarySolv, repo.filelistsSolv});
+    add(key, {repo.name, repo.primary, repo.filelists});
     add(key, repo.files);
   }
   return key;
@@ -43,8 +45,7 @@ class Session {
  public:
   explicit Session(const Input& input) : key_(keyOf(input)), inputs_(input.repos), owner_(pool_create(), pool_free) {
     setUp(owner_.get(), input.arch);
-    std::vector<std::string> cached;
-    repos_ = loadRepos(owner_.get(), inputs_, &cached);
+    repos_ = loadRepos(owner_.get(), inputs_, &cached_);
     end_ = owner_->nsolvables;
   }
 
@@ -52,6 +53,7 @@ class Session {
 
   Output solve(const Input& input) {
     Output output;
+    output.cached = std::exchange(cached_, {});
     if (!install(installedOf(input), output)) return output;
     answerWith(owner_.get(), reposOf(input), input, output);
     return output;
@@ -108,6 +110,7 @@ class Session {
   std::vector<RepoInput> inputs_;
   PoolPtr owner_;
   std::vector<LoadedRepo> repos_;
+  std::vector<std::string> cached_;  // written while loading, and not told yet
   Id end_ = 0;
   std::vector<std::string> installed_;
   bool isReady_ = false;

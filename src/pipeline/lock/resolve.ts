@@ -15,7 +15,9 @@ import {
   type LockedPackage,
 } from '../../stages/lock/lock-file.ts';
 import type { LoadedRecipe } from '../../stages/recipe/load.ts';
+import type { AddonInput } from '../../stages/solve/addon.ts';
 import type { ModuleFilter } from '../../stages/solve/module-filter.ts';
+import { SolverSession } from '../../stages/solve/session.ts';
 import { solve, type SolvedPackage, type SolveRequest } from '../../stages/solve/solve.ts';
 import { withInstalled } from '../base/describe-tree.ts';
 import { locationIn } from '../packages/fallback-urls.ts';
@@ -50,6 +52,8 @@ export interface Given {
   /** What lies below all recipes, where that is no recipe. */
   image: BaseRecord | undefined;
   last: LastAnswer | undefined;
+  /** Default: a process for each request. */
+  solving?: Pick<SolveRequest, 'solver' | 'knownCaches'>;
 }
 
 interface SolvedImage {
@@ -61,8 +65,13 @@ interface SolvedImage {
   newest: number;
 }
 
+/** Image and tool root, by one process that loads the repositories once. */
 export async function solveArch(context: StateContext, loaded: LoadedRecipe, arch: string, given: Given) {
-  const { answer, own, request, locate, newest } = await solveImage(context, loaded, arch, given);
+  await using session = new SolverSession({ signal: context.signal, isCaching: true });
+  const solving = { solver: (input: AddonInput) => session.solve(input), knownCaches: new Map() };
+  const isPlanned = context.sharing?.planning !== undefined;
+  const solved = await solveImage(context, loaded, arch, isPlanned ? given : { ...given, solving });
+  const { answer, own, request, locate, newest } = solved;
   const tools = await solveTools(context, loaded, arch, { request, locate, last: given.last });
   return { answer: { ...answer, tools }, own, modules: request.modules, newest };
 }
@@ -72,7 +81,7 @@ export async function solveImage(
   context: StateContext,
   loaded: LoadedRecipe,
   arch: string,
-  { base, image, last }: Given,
+  { base, image, last, solving }: Given,
 ): Promise<SolvedImage> {
   const { recipe } = loaded;
   const inherited = base?.lock.arches[arch];
@@ -83,7 +92,7 @@ export async function solveImage(
   const accesses = new Map(repositories.map((one) => [one.name, one.access]));
   const place = { directory: dirname(loaded.lockPath), bases, accesses };
   const locate = (found: SolvedPackage[]) => lockedPackages(context, found, place);
-  const request = await solveRequest(context, recipe, arch, repositories);
+  const request = { ...(await solveRequest(context, recipe, arch, repositories)), ...solving };
   const files = base && inherited && (await installedFiles(context, base.loaded, arch, inherited.packages));
   const inBase = inherited?.packages ?? [];
   const below = image && (inherited?.image ?? lockedImage(image));

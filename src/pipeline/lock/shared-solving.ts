@@ -18,7 +18,7 @@ export async function withSharing<T>(
   context: StateContext,
   fn: (shared: StateContext) => Promise<T>,
 ): Promise<T> {
-  await using session = new SolverSession(context.signal);
+  await using session = new SolverSession({ signal: context.signal });
   const files: Files = new Map();
   const sharing: Sharing = {
     signal: context.signal,

@@ -124,6 +124,8 @@ declare module '../../lib/host/native.ts' {
 const wholeFiles = new Set<string>();
 forgetBetweenJobs(() => wholeFiles.clear());
 
+let hasReturned = false;
+
 /** Invalid files are not thrown, but reported in `badFile`. */
 export async function solveNatively(
   input: AddonInput,
@@ -137,13 +139,12 @@ export async function solveNatively(
       wholeFiles.add(file);
     }
   }
-  // libsolv needs more memory to read XML than the rest of a command does. A session reads it for its first request alone.
-  if (
-    call === 'solve' &&
-    input.repos.some(({ primary, primarySolv }) => primary !== undefined && primarySolv === undefined)
-  ) {
-    returnGarbage();
-  }
+  const readsXml = input.repos.some(
+    ({ primary, primarySolv }) => primary !== undefined && primarySolv === undefined,
+  );
+  // libsolv needs more memory to read XML than the rest of the process does. A session reads it for its first request.
+  if (readsXml && !hasReturned) returnGarbage();
+  hasReturned ||= readsXml;
   return native()[call](input);
 }
 

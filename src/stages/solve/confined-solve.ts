@@ -4,13 +4,13 @@
  * signatures are verified.
  */
 import { existsSync, realpathSync } from 'node:fs';
-import { lstat, mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { runModuleConfined } from '../../lib/host/confined.ts';
 import { isDigest } from '../../lib/oci/digest.ts';
-import type { AddonInput, AddonOutput, AddonRepository } from './addon.ts';
+import type { AddonInput, AddonOutput } from './addon.ts';
+import { CacheScratch } from './cache-scratch.ts';
 
 const word = z.string();
 const count = z.number();
@@ -63,24 +63,10 @@ export const answerSchema = z.object({
 const solver = join(import.meta.dirname, `solver${extname(import.meta.filename)}`);
 
 export async function solveConfined(input: AddonInput): Promise<AddonOutput> {
-  const wanted = input.repos.flatMap(cachesOf);
-  if (wanted.length === 0) return ask(input);
-  // In the same directory, and so on the same file system.
-  const scratch = await mkdtemp(join(dirname(wanted[0]!), '.solving-'));
-  try {
-    const inside = new Map(wanted.map((path, index) => [path, join(scratch, String(index))]));
-    const repos = input.repos.map((repo) => withPathsIn(repo, inside));
-    const answer = await ask({ ...input, repos }, scratch);
-    const cached: string[] = [];
-    for (const [path, made] of inside) {
-      if (!answer.cached.includes(made) || !(await lstat(made)).isFile()) continue;
-      await rename(made, path);
-      cached.push(path);
-    }
-    return { ...answer, cached };
-  } finally {
-    await rm(scratch, { recursive: true });
-  }
+  await using scratch = await CacheScratch.beside(input);
+  if (!scratch) return ask(input);
+  // Awaited here, because the directory is removed at the end of this scope.
+  return await scratch.settle(await ask(scratch.inside(input), scratch.directory));
 }
 
 async function ask(input: AddonInput, writes?: string): Promise<AddonOutput> {
@@ -110,17 +96,4 @@ export function placesOfInput(input: AddonInput): string[] {
 function placesOf(files: readonly string[]): string[] {
   const real = (file: string) => (existsSync(file) ? realpathSync(file) : file);
   return [...new Set(files.flatMap((file) => [dirname(resolve(file)), dirname(real(file))]))];
-}
-
-function cachesOf({ cachePrimary, cacheFilelists }: AddonRepository): string[] {
-  return [cachePrimary, cacheFilelists].filter((path) => path !== undefined);
-}
-
-function withPathsIn(repo: AddonRepository, inside: ReadonlyMap<string, string>): AddonRepository {
-  const { cachePrimary, cacheFilelists } = repo;
-  return {
-    ...repo,
-    ...(cachePrimary !== undefined && { cachePrimary: inside.get(cachePrimary) }),
-    ...(cacheFilelists !== undefined && { cacheFilelists: inside.get(cacheFilelists) }),
-  };
 }

@@ -1,34 +1,42 @@
 /**
  * Solves many requests in one confined process, which loads the repositories once. The process reads untrusted metadata
- * as that of confined-solve.ts does, and has fewer rights: it writes no cache.
+ * as that of confined-solve.ts does, and writes the same caches, or none.
  */
 import { createHash } from 'node:crypto';
 import { extname, join } from 'node:path';
 import { Workers } from '../../lib/host/workers.ts';
-import type { AddonInput, AddonOutput, AddonRepository } from './addon.ts';
+import type { AddonInput, AddonOutput } from './addon.ts';
+import { CacheScratch, wantsCache, withoutCaches } from './cache-scratch.ts';
 import { answerSchema, placesOfInput } from './confined-solve.ts';
 
 const module = join(import.meta.dirname, `session-worker${extname(import.meta.filename)}`);
 
-/** What a process can read is fixed when it starts, so a request that reads more gets a process of its own. */
+/** What a process can read and write is fixed when it starts, so a request for more gets a process of its own. */
 interface Process {
   reads: ReadonlySet<string>;
+  scratch: CacheScratch | undefined;
   workers: Workers<AddonInput>;
+}
+
+interface SessionOptions {
+  signal?: AbortSignal | undefined;
+  /** Whether it writes the caches that a request wants; a plan must write nothing. */
+  isCaching?: boolean;
 }
 
 export class SolverSession {
   readonly #answers = new Map<string, Promise<AddonOutput>>();
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: SessionOptions;
   #process: Process | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(signal?: AbortSignal) {
-    this.#signal = signal;
+  constructor(options: SessionOptions = {}) {
+    this.#options = options;
   }
 
-  /** As solveConfined, but for caches. The same request is answered once. */
+  /** As solveConfined. The same request is answered once. */
   solve(input: AddonInput): Promise<AddonOutput> {
-    const asked = { ...input, repos: input.repos.map(withoutCaches) };
+    const asked = this.#options.isCaching ? input : { ...input, repos: input.repos.map(withoutCaches) };
     const key = createHash('sha256').update(JSON.stringify(asked)).digest('base64');
     const known = this.#answers.get(key);
     if (known) return known;
@@ -41,25 +49,34 @@ export class SolverSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#last;
-    await this.#process?.workers[Symbol.asyncDispose]();
+    await this.#end();
   }
 
   async #ask(input: AddonInput): Promise<AddonOutput> {
-    const { workers } = await this.#processFor(placesOfInput(input));
-    return (await workers.run(input, answerSchema, this.#signal)) as AddonOutput;
+    const { workers, scratch } = await this.#processFor(input);
+    const inside = scratch ? scratch.inside(input) : input;
+    const answer = (await workers.run(inside, answerSchema, this.#options.signal)) as AddonOutput;
+    return scratch ? scratch.settle(answer) : answer;
   }
 
-  async #processFor(places: readonly string[]): Promise<Process> {
+  async #processFor(input: AddonInput): Promise<Process> {
     const running = this.#process;
-    if (running && places.every((place) => running.reads.has(place))) return running;
-    await running?.workers[Symbol.asyncDispose]();
+    const places = placesOfInput(input);
+    const isWriting = input.repos.some(wantsCache);
+    if (running && places.every((place) => running.reads.has(place)) && (running.scratch || !isWriting))
+      return running;
+    await this.#end();
     const reads = new Set([...(running?.reads ?? []), ...places]);
-    this.#process = { reads, workers: new Workers({ module, maxCount: 1, reach: { reads: [...reads] } }) };
+    const scratch = await CacheScratch.beside(input);
+    const reach = { reads: [...reads], ...(scratch && { writes: scratch.directory }) };
+    this.#process = { reads, scratch, workers: new Workers({ module, maxCount: 1, reach }) };
     return this.#process;
   }
-}
 
-function withoutCaches(repository: AddonRepository): AddonRepository {
-  const { cachePrimary: _primary, cacheFilelists: _filelists, ...rest } = repository;
-  return rest;
+  async #end(): Promise<void> {
+    const running = this.#process;
+    this.#process = undefined;
+    await running?.workers[Symbol.asyncDispose]();
+    await running?.scratch?.[Symbol.asyncDispose]();
+  }
 }

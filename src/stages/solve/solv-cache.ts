@@ -18,7 +18,7 @@ const maxCacheBytes = 4 * 1024 ** 3;
 
 export interface Cached {
   path: string;
-  /** Path for a new cache file; undefined if the one at `path` is valid. */
+  /** Path for a new cache file; undefined if the one at `path` is valid, or has become it. */
   temporary: string | undefined;
   identity: string;
 }
@@ -39,13 +39,15 @@ export async function findCached(documents: readonly string[]): Promise<Cached> 
  * costs time.
  */
 export async function cacheAll(cached: readonly Cached[], written: readonly string[]): Promise<void> {
-  for (const { path, temporary, identity } of cached) {
+  for (const one of cached) {
+    const { path, temporary, identity } = one;
     if (temporary === undefined) continue;
     try {
       if (!written.includes(temporary)) throw new Error('it is not whole');
       await appendFile(temporary, await sealOf(temporary, identity));
       // Not synced, because a file that a crash damaged has no valid seal.
       await rename(temporary, path);
+      one.temporary = undefined;
     } catch {
       await rm(temporary, { force: true });
     }

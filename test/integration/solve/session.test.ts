@@ -1,12 +1,15 @@
 /** A solver session gives the answers of processes that solve one request each, in any order, and by digests of packages. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silent } from '../../../src/lib/host/progress.ts';
 import { sha256Of } from '../../../src/lib/oci/digest.ts';
+import type { MetadataRepository } from '../../../src/stages/repo/metadata.ts';
 import { openRepository, type OpenedRepository } from '../../../src/stages/repo/repository.ts';
+import type { AddonInput } from '../../../src/stages/solve/addon.ts';
 import { SolverSession } from '../../../src/stages/solve/session.ts';
+import { findCached } from '../../../src/stages/solve/solv-cache.ts';
 import { solve, type SolveRequest } from '../../../src/stages/solve/solve.ts';
 import { generator, pick, type Random } from '../../helpers/random.ts';
 import { nevraOf, rpmOf, smallRepository, type SmallPackage } from '../../helpers/repo/small-repository.ts';
@@ -112,3 +115,23 @@ test('a digest that no repository has is told, and the next request is answered'
   expect(told).toEqual([[absent]]);
   expect(packages.map(({ name }) => name)).toEqual(['k0']);
 });
+
+test('a session that caches loads a repository once, and leaves the caches that a process leaves', async () => {
+  const packages = packagesOf(generator(1));
+  const place = join(directory, 'cached');
+  const repository = (await open(place, packages)) as MetadataRepository;
+  const request = { arch: 'x86_64', repositories: [repository], weakDeps: false };
+  const alone = await solve({ ...request, install: ['k1'] });
+  const [left] = await findCaches(repository);
+  await rm(left!.path);
+  await using session = new SolverSession({ isCaching: true });
+  const shared = { solver: (input: AddonInput) => session.solve(input), knownCaches: new Map() };
+  await solve({ ...request, ...shared, install: ['k0'] });
+  expect(await findCaches(repository)).toEqual([left]);
+  // Neither the document nor its cached form is read again.
+  await truncate(left!.path);
+  await truncate(repository.primary);
+  expect(await solve({ ...request, ...shared, install: ['k1'] })).toEqual(alone);
+});
+
+const findCaches = async ({ primary }: MetadataRepository) => [await findCached([primary])];
