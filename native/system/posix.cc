@@ -44,10 +44,10 @@ struct EntryKeys {
   static napi_value Key(Napi::Env env, const char* name) { return Napi::String::New(env, name); }
 };
 
-// An overlay shows numbers of several file systems, and two disks of images number their files alike. So a file of
-// several names is told from others by its change time too, which all its names share.
+// An overlay shows numbers of several file systems, and two disks of images number their files alike. So a file is told
+// from others by its change time too, which all its names share.
 uint64_t InodeOf(const struct statx& status) {
-  if (status.stx_nlink == 1 || S_ISDIR(status.stx_mode)) return status.stx_ino;
+  if (S_ISDIR(status.stx_mode)) return status.stx_ino;
   const auto changed = static_cast<uint64_t>(status.stx_ctime.tv_sec) * 1000000000 + status.stx_ctime.tv_nsec;
   // The multiplier of Fibonacci hashing spreads times that are close to each other.
   return status.stx_ino ^ (changed * 0x9E3779B97F4A7C15);

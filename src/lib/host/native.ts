@@ -21,7 +21,7 @@ export interface ScanEntry {
   ctimeNanoseconds: bigint;
   /** When the inode was made, if the file system records it; not stored with an image's tree. */
   btimeNanoseconds?: bigint;
-  /** The same for all names of a file, and for no other file that has several. */
+  /** The same for all names of a file, and for no other file; directories have their own numbers, by layer. */
   inode: bigint;
   links: number;
   /** For character and block devices. */

@@ -35,15 +35,10 @@ export async function describeTree(
   entries: readonly ScanEntry[],
 ): Promise<Record<string, Described>> {
   const names = new Map<bigint, string[]>();
-  for (const { inode, path, links } of entries)
-    if (links > 1) names.set(inode, [...(names.get(inode) ?? []), path]);
+  for (const { inode, path } of entries) names.set(inode, [...(names.get(inode) ?? []), path]);
   const described: Record<string, Described> = {};
   for (const entry of entries) {
-    described[entry.path] = await describe(
-      root,
-      entry,
-      entry.links > 1 ? names.get(entry.inode)! : [entry.path],
-    );
+    described[entry.path] = await describe(root, entry, names.get(entry.inode) ?? []);
   }
   return described;
 }
