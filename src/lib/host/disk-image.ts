@@ -1,12 +1,11 @@
 /** A file system of fixed size in a file: a program that fills it, even as root, cannot fill the disk below. */
 import { readFile, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors/error.ts';
 import { run } from './exec.ts';
-import { lstatIfThere } from './files.ts';
+import { lstatIfThere, syncPath } from './files.ts';
 import { detachLoop, loopsOf, withLoop } from './loop.ts';
-import { mount, unmount } from './mounts.ts';
+import { makeFileSystemReadOnly, mount, unmount } from './mounts.ts';
 import { native } from './native.ts';
 import { reserveReached, spareBytes } from './reserve.ts';
 
@@ -53,32 +52,20 @@ export async function mountDisk({ file, place }: Disk): Promise<void> {
 }
 
 /**
- * Writes all of a disk out, gives the blocks that it does not use back, and unmounts it. The file is complete, and
- * durable once it was synced. Throws STORAGE_FAILED if a write was lost, BUSY while a process uses the mount.
+ * Writes all of a disk out, gives the blocks that it does not use back, and unmounts it. From then on the file is
+ * complete, and nothing writes to it. Throws STORAGE_FAILED if a write was lost, BUSY while a file is open for writing.
  */
 export async function finishDisk({ file, place }: Disk, device: string): Promise<void> {
   await native().syncfs(place);
   await run('fstrim', [place]);
+  // Another mount namespace may have a copy of the mount, and keep the file system for longer than this process lives.
+  await makeFileSystemReadOnly(place);
+  await syncPath(device);
   const errors = await readFile(`/sys/fs/ext4/${basename(device)}/errors_count`, 'utf8');
   if (Number(errors) > 0) throw new MillinerError('STORAGE_FAILED', `the file system in ${file} had errors`);
-  await unmount(place, { detach: false });
-  await untilDetached(file);
+  await unmount(place, { detach: true });
   // fstrim gives back free blocks alone, and most inode tables were never written.
   await native().punchHoles(file);
-}
-
-const detachAttempts = 400;
-const detachPauseMilliseconds = 25;
-
-/**
- * A program that makes a mount namespace, such as a container runtime, briefly has a copy of the mount. While one
- * exists, the file system can still write to the file.
- */
-async function untilDetached(file: string): Promise<void> {
-  for (let attempt = 1; (await loopsOf(file)).length > 0; attempt++) {
-    if (attempt === detachAttempts) throw new MillinerError('BUSY', `${file} is in use by another process`);
-    await sleep(detachPauseMilliseconds);
-  }
 }
 
 /**

@@ -6,6 +6,8 @@ import { mountOverlay, mountPlain, type MountSpec } from './mount-spec.ts';
 import { native, type NativeError } from './native.ts';
 
 /** From <sys/mount.h>. */
+const MS_RDONLY = 0x1;
+const MS_REMOUNT = 0x20;
 const MNT_DETACH = 0x2;
 const UMOUNT_NOFOLLOW = 0x8;
 
@@ -72,11 +74,26 @@ export async function unmount(target: string, options: UnmountOptions): Promise<
       await sleep(unmountPauseMilliseconds);
     }
   }
-  if (!options.detach) {
-    throw new MillinerError('BUSY', `${target} is in use and cannot be unmounted`, { details: { target } });
-  }
+  if (!options.detach) throw inUse(target);
   await native().unmount(target, UMOUNT_NOFOLLOW | MNT_DETACH);
   return true;
+}
+
+/** Makes the file system itself read-only, for all its mounts. Throws BUSY while a file is open for writing. */
+export async function makeFileSystemReadOnly(target: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await native().mount('', target, '', MS_REMOUNT | MS_RDONLY, '', '/', 0);
+    } catch (error) {
+      if ((error as NativeError).code !== 'EBUSY') throw error;
+      if (attempt === unmountAttempts) throw inUse(target);
+      await sleep(unmountPauseMilliseconds);
+    }
+  }
+}
+
+function inUse(target: string): MillinerError {
+  return new MillinerError('BUSY', `${target} is in use and cannot be unmounted`, { details: { target } });
 }
 
 /** Every mount this process sees, in the order it was mounted. */

@@ -1,9 +1,11 @@
 /** What was built and what boots are one: a tree, a layer or a record that was changed since is neither booted nor built on. */
+import { existsSync } from 'node:fs';
 import {
   chmod,
   chown,
   link,
   lutimes,
+  mkdir,
   readdir,
   readFile,
   rm,
@@ -38,17 +40,28 @@ afterAll(async () => {
   await desk.remove();
 });
 
-/** The state as it was when all was built, in a copy to be changed; gives where the image's files are in it. */
-async function copyOfState(): Promise<{ state: string; root: string }> {
+/** The state as it was when all was built, in a copy to be changed. */
+async function copyOfState(): Promise<string> {
   const state = desk.path('copy');
   await run('rm', ['-rf', state]);
   await run('cp', ['-a', desk.state, state]);
+  return state;
+}
+
+/** Changes the image's files, on the disk that they lie on. */
+async function changeTree(state: string, change: (root: string) => Promise<unknown>): Promise<void> {
   const snapshots = join(state, 'snapshots/overlay');
-  for (const id of await readdir(snapshots)) {
-    const root = join(snapshots, id, 'fs');
-    if (await stat(join(root, 'usr/bin/busybox')).catch(() => undefined)) return { state, root };
+  const disks = (await readdir(snapshots)).map((id) => join(snapshots, id, 'disk.ext4'));
+  const disk = disks.find((path) => existsSync(path));
+  if (disk === undefined) throw new Error('there is no snapshot');
+  const place = desk.path('mounted');
+  await mkdir(place, { recursive: true });
+  await run('mount', ['-o', 'loop', disk, place]);
+  try {
+    await change(join(place, 'fs'));
+  } finally {
+    await run('umount', [place]);
   }
-  throw new Error('there is no snapshot');
 }
 
 /** Other bytes, everything else as it was. */
@@ -90,8 +103,8 @@ const changes: [string, (at: (path: string) => string) => Promise<unknown>][] = 
 ];
 
 test.each(changes)('%s: no boot, no run, no build on it', async (what, change) => {
-  const { state, root } = await copyOfState();
-  await change((path) => join(root, path));
+  const state = await copyOfState();
+  await changeTree(state, (root) => change((path) => join(root, path)));
   const commands = [
     ['boot', 'first'],
     ['run', 'first'],
@@ -144,7 +157,7 @@ test.each<[string, (record: Stored) => void]>([
     },
   ],
 ])("a record whose %s is not its manifest's", async (field, change) => {
-  const { state } = await copyOfState();
+  const state = await copyOfState();
   const path = join(state, `images/first@${hostArch()}.json`);
   const text = await readFile(path, 'utf8');
   const record = JSON.parse(text) as Stored;
@@ -157,7 +170,7 @@ test.each<[string, (record: Stored) => void]>([
 });
 
 test('a copy that nobody has changed boots, and is built on', async () => {
-  const { state } = await copyOfState();
+  const state = await copyOfState();
   expect(await desk.json(['boot', 'first', '--state', state])).toMatchObject({ passed: true });
   await desk.build(child, '--state', state);
 });

@@ -1,8 +1,9 @@
 /** A bound snapshot: what is written to it never takes more of the state's file system than it was given. Needs root. */
-import { appendFile, mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { appendFile, mkdir, mkdtemp, open, readdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { run } from '../../../src/lib/host/exec.ts';
+import { run, start } from '../../../src/lib/host/exec.ts';
 import { unmountAllBelow } from '../../../src/lib/host/mounts.ts';
 import { spareBytes } from '../../../src/lib/host/reserve.ts';
 import { OverlaySnapshotter } from '../../../src/stages/snapshot/overlay.ts';
@@ -88,4 +89,85 @@ test('it can be mounted again, and goes with a process that dies', async () => {
   await snapshots.close();
   snapshots = await OverlaySnapshotter.open(state);
   expect(snapshots.stat('key')).toBeUndefined();
+});
+
+/** Commits a snapshot on a parent with one more file. */
+async function addLayer(name: string, parent: string | undefined, bound?: { bytes: number }): Promise<void> {
+  await snapshots.prepare('key', parent, bound);
+  await writeFile(join(await snapshots.mount('key'), name), name);
+  await snapshots.commit(name, 'key');
+}
+
+async function loops(): Promise<string[]> {
+  const { stdout } = await run('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE']);
+  return stdout.split('\n').filter((line) => line.includes(state));
+}
+
+test('what a committed disk does not use is given back, and a copy that keeps holes is as small', async () => {
+  await snapshots.prepare('key', undefined, { bytes: 256 * MiB });
+  const root = await snapshots.mount('key');
+  await writeFile(join(root, 'gone'), Buffer.alloc(128 * MiB, 1));
+  await run('sync', ['--file-system', root]);
+  await rm(join(root, 'gone'));
+  await writeFile(join(root, 'stays'), Buffer.alloc(4 * MiB, 1));
+  await snapshots.commit('one', 'key');
+  const { bytes, inodes } = await snapshots.usage('one');
+  expect(bytes).toBeGreaterThan(4 * MiB);
+  expect(bytes).toBeLessThan(8 * MiB);
+  expect(inodes).toBe(2);
+  const directory = join(state, 'snapshots/overlay');
+  const [id = ''] = (await readdir(directory)).filter((name) => /^\d+$/.test(name));
+  await run('cp', ['-a', join(directory, id, 'disk.ext4'), join(state, 'copy')]);
+  expect((await stat(join(state, 'copy'))).blocks * 512).toBeLessThan(8 * MiB);
+  await snapshots.remove('one');
+});
+
+test('views and children of a chain share a loop device for each disk, and leave none', async () => {
+  await addLayer('one', undefined, { bytes: 8 * MiB });
+  await addLayer('two', 'one', { bytes: 8 * MiB });
+  await addLayer('three', 'two');
+  expect(await loops()).toEqual([]);
+  const keys = Array.from({ length: 8 }, (_, index) => `view ${index}`);
+  await Promise.all(keys.map((key) => snapshots.view(key, 'three')));
+  await Promise.all(keys.map((key) => snapshots.mount(key)));
+  expect(await loops()).toHaveLength(2);
+  const seen = (await readdir(await snapshots.mount('view 7'))).toSorted();
+  expect(seen).toEqual(['one', 'three', 'two']);
+  for (const key of keys) await snapshots.remove(key);
+  expect(await loops()).toEqual([]);
+  for (const name of ['three', 'two', 'one']) await snapshots.remove(name);
+});
+
+test('a directory, as earlier versions have committed, can be the parent of a disk', async () => {
+  await addLayer('old', undefined);
+  await addLayer('new', 'old', { bytes: 8 * MiB });
+  await snapshots.view('look', 'new');
+  expect((await readdir(await snapshots.mount('look'))).toSorted()).toEqual(['new', 'old']);
+  await snapshots.remove('look');
+});
+
+test('a mount namespace that keeps a copy of the mount neither stops a commit nor the use of it', async () => {
+  await snapshots.prepare('key', undefined, { bytes: 8 * MiB });
+  await writeFile(join(await snapshots.mount('key'), 'file'), 'x');
+  const args = ['--mount', '--propagation', 'private', 'sh', '-c', 'echo there; exec sleep 1000'];
+  const holder = start('unshare', args);
+  await once(holder.stdout, 'data');
+  try {
+    await snapshots.commit('one', 'key');
+    await addLayer('two', 'one', { bytes: 8 * MiB });
+    await snapshots.view('look', 'two');
+    expect((await readdir(await snapshots.mount('look'))).toSorted()).toEqual(['file', 'two']);
+    await snapshots.remove('look');
+  } finally {
+    holder.kill('SIGKILL');
+    await holder.catch(() => undefined);
+  }
+});
+
+test('what a process has open for writing is not committed', async () => {
+  await snapshots.prepare('key', undefined, { bytes: 8 * MiB });
+  const file = await open(join(await snapshots.mount('key'), 'file'), 'w');
+  await expect(snapshots.commit('one', 'key')).rejects.toMatchObject({ code: 'BUSY' });
+  await file.close();
+  await snapshots.commit('one', 'key');
 });
