@@ -12,6 +12,7 @@ import { buildCases } from './build.ts';
 import type { Bench, Case, Outcome } from './case.ts';
 import { idleNightCases } from './idle-night.ts';
 import { expectedSeconds, measureCases } from './measure.ts';
+import { partsCases } from './parts.ts';
 import { planCases } from './plan.ts';
 import { drawRatios } from './plot.ts';
 import { queueCases } from './queue.ts';
@@ -30,6 +31,7 @@ interface Opening {
 const benches: Record<string, Opening> = {
   build: { open: buildCases, preparation: 60 },
   'idle-night': { open: idleNightCases, preparation: 60 },
+  parts: { open: partsCases, preparation: 60 },
   plan: { open: planCases, preparation: 30 },
   queue: { open: queueCases, preparation: 1 },
   rollback: { open: rollbackCases, preparation: 30 },

@@ -14,6 +14,11 @@ import { listMounts } from '../../src/lib/host/mounts.ts';
  */
 const enter = 'echo $$ >"$2/cgroup.procs" && mount --bind "$1" "$3" && shift 3 && exec "$@"';
 
+export interface GroupPlaces {
+  all: string;
+  own: string;
+}
+
 export class ProcessorGroup {
   readonly #name: string;
   readonly #hierarchy: string;
@@ -55,20 +60,30 @@ export class ProcessorGroup {
     }
   }
 
+  /** Its directory, and the one at or below it whose processes are in no container. */
+  get places(): GroupPlaces {
+    return { all: this.#path, own: this.#processes };
+  }
+
   /** The command with the words before it that start it in the group; it keeps its process id. */
   within(command: readonly string[]): string[] {
     const places = [this.#path, this.#processes, this.#hierarchy];
     return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', enter, '-', ...places, ...command];
   }
 
-  /** Seconds, so far. */
   seconds(): number {
-    if (!this.#unified) return Number(readFileSync(join(this.#path, 'cpuacct.usage'), 'utf8')) / 1e9;
-    const [, microseconds] = /^usage_usec (\d+)$/m.exec(readFileSync(join(this.#path, 'cpu.stat'), 'utf8'))!;
-    return Number(microseconds) / 1e6;
+    return groupSeconds(this.#path);
   }
 
   async remove(): Promise<void> {
     if (existsSync(this.#path)) await removeGroups(this.#name);
   }
+}
+
+/** Processor time of a group so far, and of those below it. */
+export function groupSeconds(place: string): number {
+  const first = join(place, 'cpuacct.usage');
+  if (existsSync(first)) return Number(readFileSync(first, 'utf8')) / 1e9;
+  const [, microseconds] = /^usage_usec (\d+)$/m.exec(readFileSync(join(place, 'cpu.stat'), 'utf8'))!;
+  return Number(microseconds) / 1e6;
 }

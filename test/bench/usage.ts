@@ -54,7 +54,7 @@ export const script = (text: string, ...parameters: string[]): string[] => [
 ];
 
 /** Of all processors since the start: everything but idle and iowait. */
-function busySeconds(): number {
+export function busySeconds(): number {
   const line = readFileSync('/proc/stat', 'utf8').split('\n')[0]!;
   const [user, nice, system, , , interrupts, soft] = line.split(/\s+/).slice(1).map(Number);
   return (user! + nice! + system! + interrupts! + soft!) / ticks;
