@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { startMachine } from '../e2e/vm/machine.ts';
 import { buildCases } from './build.ts';
 import type { Bench, Case, Outcome } from './case.ts';
+import { chainCases } from './chains.ts';
 import { idleNightCases } from './idle-night.ts';
 import { expectedSeconds, measureCases } from './measure.ts';
 import { partsCases } from './parts.ts';
@@ -30,6 +31,7 @@ interface Opening {
 
 const benches: Record<string, Opening> = {
   build: { open: buildCases, preparation: 60 },
+  chains: { open: chainCases, preparation: 180 },
   'idle-night': { open: idleNightCases, preparation: 60 },
   parts: { open: partsCases, preparation: 60 },
   plan: { open: planCases, preparation: 30 },

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { shellWords } from '../helpers/shell-words.ts';
 import type { BuildScene } from './build-scene.ts';
+import { dnfCommand } from './dnf-command.ts';
 import { script, usageOf, type Usage } from './usage.ts';
 
 export class ImagePeers {
@@ -24,8 +25,7 @@ export class ImagePeers {
    */
   async buildah(): Promise<Usage> {
     const place = this.#scene.fresh('buildah');
-    const storage = ['--root', join(place, 'root'), '--runroot', join(place, 'run')];
-    const buildah = shellWords(['buildah', ...storage, '--storage-driver', 'overlay']);
+    const buildah = buildahIn(place);
     return usageOf(
       script(
         [
@@ -44,19 +44,8 @@ export class ImagePeers {
   /** @param root a word of a shell */
   #dnf(root: string): string {
     const { packages, key, names, place } = this.#scene;
-    const settings = ['gpgcheck=1', `gpgkey=file://${key}`].map((one) => `--setopt=bench.${one}`);
-    const options = [
-      '--quiet',
-      '--assumeyes',
-      '--disablerepo=*',
-      `--repofrompath=bench,${packages}`,
-      '--enablerepo=bench',
-      '--releasever=1',
-      '--setopt=install_weak_deps=0',
-      `--setopt=cachedir=${join(place, 'dnf-cache')}`,
-      ...settings,
-    ];
-    return `dnf --installroot=${root} ${shellWords([...options, 'install', ...names])}`;
+    const repositories = [{ name: 'bench', baseurl: packages, key }];
+    return dnfCommand(root, { repositories, cache: join(place, 'dnf-cache'), names });
   }
 
   /** What no tool that runs rpm and compresses with zstd can be faster than: each has a core of two for itself. */
@@ -70,3 +59,15 @@ export class ImagePeers {
     return usageOf(script(`${install} & rpm=$!\n${compress}\nwait "$rpm"`, ...files));
   }
 }
+
+/** The words of buildah with a storage of its own. */
+export const buildahIn = (place: string): string =>
+  shellWords([
+    'buildah',
+    '--root',
+    join(place, 'root'),
+    '--runroot',
+    join(place, 'run'),
+    '--storage-driver',
+    'overlay',
+  ]);
