@@ -17,6 +17,7 @@ import { partsCases } from './parts.ts';
 import { planCases } from './plan.ts';
 import { drawRatios } from './plot.ts';
 import { queueCases } from './queue.ts';
+import { releaseCases } from './release.ts';
 import { rollbackCases } from './rollback.ts';
 import { siteCases } from './site.ts';
 import { snapshotCases } from './snapshot.ts';
@@ -36,6 +37,7 @@ const benches: Record<string, Opening> = {
   parts: { open: partsCases, preparation: 60 },
   plan: { open: planCases, preparation: 30 },
   queue: { open: queueCases, preparation: 1 },
+  release: { open: releaseCases, preparation: 90 },
   rollback: { open: rollbackCases, preparation: 30 },
   site: { open: siteCases, preparation: 30 },
   snapshot: { open: snapshotCases, preparation: 30 },

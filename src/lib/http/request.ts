@@ -14,7 +14,8 @@ export type HttpResponse = Dispatcher.ResponseData;
 export interface HttpRequest {
   method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   headers?: Record<string, string>;
-  body?: Uint8Array | Readable | undefined;
+  /** A piece of an iterable must stay as it is until the next but one is requested. */
+  body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   signal?: AbortSignal | undefined;
   /** Milliseconds until the response headers arrive; default 30 s. */
   headersTimeout?: number | undefined;
@@ -183,7 +184,8 @@ export async function send(target: URL, options: HttpRequest): Promise<HttpRespo
       dispatcher: agentFor(bare, options.tls ?? {}, isPublicOnly),
       method: options.method ?? 'GET',
       headers: { 'user-agent': 'milliner', 'accept-encoding': 'identity', ...options.headers },
-      body: options.body ?? null,
+      // undici takes any iterable; its types do not say so.
+      body: (options.body ?? null) as Uint8Array | Readable | null,
       signal: options.signal ?? null,
       ...(options.headersTimeout !== undefined && { headersTimeout: options.headersTimeout }),
     });

@@ -3,7 +3,6 @@
  * 429, 5xx) are retried for about a minute; others are reported at once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Readable } from 'node:stream';
 import { MillinerError } from '../errors/error.ts';
 import { AddressRefused } from '../http/reach.ts';
 import { AttemptError, send, showUrl, statusError } from '../http/request.ts';
@@ -53,7 +52,7 @@ export interface Ask {
   expect: readonly number[];
   headers?: Record<string, string> | undefined;
   /** Made again for each attempt. */
-  body?: (() => Uint8Array | Readable) | undefined;
+  body?: (() => Uint8Array | AsyncIterable<Uint8Array>) | undefined;
   headersTimeout?: number | undefined;
 }
 

@@ -3,8 +3,10 @@
  * digest. Pieces are for registries that ask for them or refuse a body of that size, and to resume after a broken
  * connection.
  */
+import { MillinerError } from '../errors/error.ts';
 import { AttemptError, type HttpResponse } from '../http/request.ts';
 import { readPart, type BlobSource } from './blob-source.ts';
+import { BlobCheck } from './blob-check.ts';
 import type { Transport } from './transport.ts';
 
 /** Where the next bytes of an upload go. */
@@ -21,6 +23,8 @@ export interface Uploading {
   repository: string;
   blob: BlobSource;
   isThere: () => Promise<boolean>;
+  /** Reads the whole blob, and throws if its bytes do not have its digest; absent for bytes that were hashed just now. */
+  verify?: (() => Promise<unknown>) | undefined;
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -56,10 +60,12 @@ export class UploadSession {
   #broke = false;
   /** How often PATCH went to an unknown upload: an upload may be lost, but not each time. */
   #unknown = 0;
+  readonly #check: BlobCheck;
 
   constructor(upload: Uploading, place?: Place) {
     this.#upload = upload;
     this.#place = place;
+    this.#check = new BlobCheck(upload.blob);
   }
 
   /** Throws the client's errors, and BLOB_MISSING. */
@@ -75,6 +81,8 @@ export class UploadSession {
         await this.#send();
       } catch (error) {
         this.#broke ||= error instanceof AttemptError && error.cause !== undefined;
+        // The file ends too early: the blob is damaged, which says more than that it cannot be read.
+        if (error instanceof MillinerError && error.code === 'BLOB_MISSING') await this.#upload.verify?.();
         throw error;
       }
     };
@@ -161,7 +169,9 @@ export class UploadSession {
 
   /** Ends the upload with the bytes that are still missing. */
   async #commit(place: Place): Promise<void> {
-    const { blob, isThere } = this.#upload;
+    const { blob, isThere, verify } = this.#upload;
+    // Only what this request ends becomes a blob. Bytes that other requests have sent were hashed on the way.
+    if (!this.#check.isWhole) await verify?.();
     const url = new URL(place.url);
     // The URL's other parameters stay byte for byte: the registry may have signed them.
     url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(blob.digest)}`;
@@ -199,7 +209,9 @@ export class UploadSession {
   ): Promise<T> {
     const { transport, repository, blob, onProgress } = this.#upload;
     const length = range ? range.to - range.from : 0;
-    const onRead = (offset: number) => {
+    const onRead = (piece: Uint8Array, from: number) => {
+      this.#check.take(piece, from);
+      const offset = from + piece.length;
       this.#furthest = Math.max(this.#furthest, offset);
       onProgress?.(offset, blob.size);
     };

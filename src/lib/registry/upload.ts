@@ -13,6 +13,8 @@ export interface PushOptions {
   mountFrom?: string | undefined;
   /** Called once before the first byte is read. */
   beforeSending?: (() => Promise<void>) | undefined;
+  /** Reads the whole blob, and throws if its bytes do not have its digest. */
+  verify?: (() => Promise<unknown>) | undefined;
   /** May be called very often. The count goes back when an upload begins again. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -23,7 +25,7 @@ export async function pushBlob(
   transport: Transport,
   repository: string,
   blob: BlobSource,
-  { mountFrom, beforeSending, onProgress }: PushOptions = {},
+  { mountFrom, beforeSending, verify, onProgress }: PushOptions = {},
 ): Promise<Pushed> {
   const isThere = async () => {
     const found = await hasBlob(transport, repository, blob.digest);
@@ -42,7 +44,7 @@ export async function pushBlob(
     place = answer;
   }
   await beforeSending?.();
-  await new UploadSession({ transport, repository, blob, isThere, onProgress }, place).run();
+  await new UploadSession({ transport, repository, blob, isThere, verify, onProgress }, place).run();
   return 'uploaded';
 }
 

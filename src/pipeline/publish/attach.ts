@@ -78,7 +78,8 @@ async function attachBundles(
   for (const bundle of signed.bundles) await pushBundle(image, bundle, tally);
   const referrers = signed.bundles.map((bundle) => ({
     descriptor: bundle.descriptor,
-    superseded: openOwn(bundle, image.digest, key).flatMap((own) => supersededBy(own, older)),
+    superseded:
+      older.length === 0 ? [] : openOwn(bundle, image.digest, key).flatMap((own) => supersededBy(own, older)),
   }));
   await image.client.addReferrers(image.repository, image.digest, referrers);
   const digests = signed.bundles.map(({ descriptor }) => descriptor.digest);

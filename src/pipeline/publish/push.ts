@@ -29,7 +29,8 @@ export function count(tally: Tally, pushed: Pushed, size: number): void {
 
 /**
  * Pushes what the repository lacks. `siblings` are repositories of the same registry to which this run has pushed the
- * image already. Each blob is checked against its digest before it is sent.
+ * image already. Each blob is checked against its digest while it is sent, before the
+ * registry is told to accept it.
  */
 export async function pushImage(
   context: Context,
@@ -51,10 +52,8 @@ export async function pushImage(
     const source: BlobSource = { digest, size, content: { path: content.path(digest) } };
     const pushed = await client.under(signal).pushBlob(repository, source, {
       mountFrom: from(digest),
-      beforeSending: async () => {
-        await obtain(context, digest);
-        await content.verify(digest);
-      },
+      beforeSending: () => obtain(context, digest),
+      verify: () => content.verify(digest),
       onProgress: (bytes) => tell(digest, bytes),
     });
     count(tally, pushed, size);

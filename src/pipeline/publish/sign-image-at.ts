@@ -1,4 +1,5 @@
 /** Pushes an image to every target by digest, signs it, and verifies it there. No tag moves. */
+import { inParallel } from '../../lib/host/parallel.ts';
 import type { RecordedMove } from '../../stages/sign/tag-move.ts';
 import type { Context } from '../state/context.ts';
 import type { StoredImage } from '../state/stored-image.ts';
@@ -55,7 +56,7 @@ export async function signImageAt(
   }
   for (const [index, target] of targets.entries()) {
     progress.step(`verifying ${image.name} at ${target.registry}/${target.repository}`);
-    await requireBlobs(image, target);
+    await requireBlobs(context, image, target);
     await proveAt(context, what, target, signing, attached[index]!);
   }
   const moves: RecordedMove[] = [];
@@ -72,12 +73,19 @@ export async function signImageAt(
   };
 }
 
-async function requireBlobs({ config, layers }: StoredImage, target: Target): Promise<void> {
+/** Questions at once: enough to use the connection, and few enough for the limits of a registry. */
+const parallel = 8;
+
+async function requireBlobs(
+  { signal }: Context,
+  { config, layers }: StoredImage,
+  target: Target,
+): Promise<void> {
   const { client, repository } = target;
   const found = await client.getBlob(repository, config.digest, config.size);
   if (found?.length !== config.size) throw differs(target, config.digest);
-  for (const { digest, size } of layers) {
+  await inParallel(layers, parallel, signal, async ({ digest, size }) => {
     const blob = await client.hasBlob(repository, digest);
     if (blob === undefined || (blob.size ?? size) !== size) throw differs(target, digest);
-  }
+  });
 }

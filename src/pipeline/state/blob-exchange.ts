@@ -2,6 +2,7 @@
  * The exchange of blobs between machines: a repository of a registry, to which one worker uploads what another one
  * needs.
  */
+import { stat } from 'node:fs/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Progress } from '../../lib/host/progress.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -96,12 +97,10 @@ export async function obtainBytes(context: ExchangeContext, digest: Digest): Pro
 /** Uploads a blob to the exchange, if there is one. */
 export async function shareBlob({ content, exchange }: ExchangeContext, digest: Digest): Promise<void> {
   if (!exchange) return;
-  const size = await content.verify(digest);
-  await exchange.client.pushBlob(exchange.repository, {
-    digest,
-    size,
-    content: { path: content.path(digest) },
-  });
+  const path = await content.use(digest);
+  const { size } = await stat(path);
+  const verify = () => content.verify(digest);
+  await exchange.client.pushBlob(exchange.repository, { digest, size, content: { path } }, { verify });
 }
 
 /** Adds bytes to the store, and uploads them to the exchange, if there is one. */

@@ -64,7 +64,8 @@ export function mergeAttestations(
   const tag = attachmentTag(image, 'att');
   const open = (bytes: Buffer) =>
     openEnvelope({ key, digest: image }, readEnvelope(bytes, refuseAltered(tag)), tag);
-  const claims = own.map(({ bytes }) => open(bytes));
+  // Opening them is only worth it where there are older ones to replace.
+  const claims = existing ? own.map(({ bytes }) => open(bytes)) : [];
   return mergeLayers(tag, own, existing, (_layer, bytes) => {
     if (!bytes) return false;
     try {

@@ -2,7 +2,7 @@
  * Milliner's own key pairs, in cosign's format: ECDSA on P-256, the private key as encrypted PEM, the public key as
  * SPKI.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, type KeyObject } from 'node:crypto';
 import { p256 } from '@noble/curves/nist.js';
 import { openBox, sealBox } from './encrypted.ts';
 import { armour, readArmour, refuseKey } from './pem.ts';
@@ -33,8 +33,9 @@ export class SigningKey {
    * same signature, and publishing twice gives the same bytes.
    */
   sign(content: Uint8Array): Buffer {
-    const options = { prehash: true, lowS: false, extraEntropy: false, format: 'der' } as const;
-    return Buffer.from(p256.sign(content, this.#secret, options));
+    const options = { prehash: false, lowS: false, extraEntropy: false, format: 'der' } as const;
+    // OpenSSL hashes: the library would do it in JavaScript, and bills of materials are large.
+    return Buffer.from(p256.sign(hash('sha256', content, 'buffer'), this.#secret, options));
   }
 }
 

@@ -1,4 +1,5 @@
 /** Parses untrusted JSON: bounded, checked by a schema, with one kind of error. */
+import { isAscii } from 'node:buffer';
 import type { z } from 'zod';
 import type { MillinerError } from '../../lib/errors/error.ts';
 
@@ -20,7 +21,7 @@ export function readJson<T>(
   if (bytes.length > maxBytes) throw refuse(`is larger than ${maxBytes >> 20} MiB`);
   let data: unknown;
   try {
-    data = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    data = JSON.parse(textOf(bytes));
   } catch {
     throw refuse('is not JSON');
   }
@@ -28,6 +29,12 @@ export function readJson<T>(
   if (result.success) return result.data;
   const { path, message } = result.error.issues[0]!;
   throw refuse(path.length > 0 ? `${path.join('.')}: ${message}` : message);
+}
+
+/** UTF-8. Throws for invalid bytes. Most documents are ASCII, which takes half the time and memory. */
+function textOf(bytes: Uint8Array): string {
+  if (!isAscii(bytes)) return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /** Undefined for anything but canonical base64: two texts must not encode the same bytes. */

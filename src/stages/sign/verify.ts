@@ -125,13 +125,19 @@ export function readAttested<Found>(
 ): Found {
   const code = predicateType === predicateTypes.verdict ? 'VERDICT_MISSING' : 'SIGNATURE_MISSING';
   return firstValid(
-    envelopes,
+    likelyFirst(envelopes, predicateType),
     (envelope) => {
       const statement = openEnvelopeOf(expected, envelope, predicateType);
       return statement?.predicateType === predicateType ? read(statement, envelope.name) : undefined;
     },
     () => new MillinerError(code, `${expected.digest} has no ${what}`),
   );
+}
+
+/** What an envelope claims to hold proves nothing, but says where to look first: bills of materials are large. */
+function likelyFirst(envelopes: readonly FoundEnvelope[], predicateType: string): FoundEnvelope[] {
+  const claims = envelopes.filter((one) => one.predicateType === predicateType);
+  return [...claims, ...envelopes.filter((one) => !claims.includes(one))];
 }
 
 /** An envelope that cannot be opened counts if it claims the wanted kind, or no kind. */

@@ -273,22 +273,38 @@ test('credentials are found where podman keeps them, and never told', async () =
   }
 });
 
-test('a layer that changed on disk does not leave the store, and no tag comes of it', async () => {
-  const layer = hat.layers[0]!;
-  const path = join(bench.desk.state, 'blobs', 'sha256', layer.digest.replace('sha256:', ''));
-  const bytes = await readFile(path);
-  await truncate(path, layer.size - 1);
-  const server = await RegistryServer.start();
-  try {
-    const failed = await bench.fails(bench.publishing('hat', `${server.host}/hat:1`));
-    expect(failed).toEqual({ code: 'BLOB_CORRUPT', exit: 9 });
-    const there = await fetch(`${server.url}/v2/hat/manifests/1`);
-    expect(there.status).toBe(404);
-  } finally {
-    await server.close();
-    await writeFile(path, bytes);
-  }
-});
+const damages: [string, (path: string, size: number) => Promise<void>][] = [
+  ['is cut', (path, size) => truncate(path, size - 1)],
+  [
+    'has another byte',
+    async (path, size) => {
+      const bytes = await readFile(path);
+      bytes[size - 1]! ^= 1;
+      await writeFile(path, bytes);
+    },
+  ],
+];
+test.for(damages)(
+  'a layer that %s on disk becomes no blob there, and no tag comes of it',
+  async ([, damage]) => {
+    const layer = hat.layers.toSorted((a, b) => b.size - a.size)[0]!;
+    const path = join(bench.desk.state, 'blobs', 'sha256', layer.digest.replace('sha256:', ''));
+    const bytes = await readFile(path);
+    await damage(path, layer.size);
+    const server = await RegistryServer.start();
+    try {
+      const failed = await bench.fails(bench.publishing('hat', `${server.host}/hat:1`));
+      expect(failed).toEqual({ code: 'BLOB_CORRUPT', exit: 9 });
+      const there = await fetch(`${server.url}/v2/hat/manifests/1`);
+      expect(there.status).toBe(404);
+      const blob = await fetch(`${server.url}/v2/hat/blobs/${layer.digest}`);
+      expect(blob.status).toBe(404);
+    } finally {
+      await server.close();
+      await writeFile(path, bytes);
+    }
+  },
+);
 
 test('a signal ends it, even while a registry makes it wait', async () => {
   const proxy = await FaultProxy.start(host);

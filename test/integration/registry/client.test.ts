@@ -75,6 +75,21 @@ test('a blob of several pieces, from a file', async () => {
   await expect(client.pushBlob('felt/other', blob)).rejects.toMatchObject({ code: 'BLOB_MISSING' });
 });
 
+test('a file is hashed while it is sent: read again only where it is damaged, and no blob then', async () => {
+  const bytes = randomBytes(5 << 20);
+  const path = join(directory, 'damaged');
+  const blob = { digest: sha256Of(bytes), size: bytes.length, content: { path } };
+  const damaged = new Error('damaged');
+  const verify = () => Promise.reject(damaged);
+  bytes[bytes.length - 1]! ^= 1;
+  await writeFile(path, bytes);
+  await expect(client.pushBlob('felt/damaged', blob, { verify })).rejects.toBe(damaged);
+  expect(await client.hasBlob('felt/damaged', blob.digest)).toBeUndefined();
+  bytes[bytes.length - 1]! ^= 1;
+  await writeFile(path, bytes);
+  expect(await client.pushBlob('felt/damaged', blob, { verify })).toBe('uploaded');
+});
+
 test.each([0, 1, 2])('a blob of %d bytes', async (size) => {
   const blob = source(Buffer.alloc(size, 7));
   await client.pushBlob('felt/small', blob);
