@@ -2,23 +2,13 @@
 #pragma once
 #include <napi.h>
 
-#include <cerrno>
 #include <cstring>
 #include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 
-// A failed system call. The work throws it, and the promise is rejected with the fields code, errno, syscall and path.
-struct SystemError {
-  int number;
-  const char* call;
-  std::string path;
-};
-
-[[noreturn]] inline void Fail(const char* call, const std::string& path) {
-  throw SystemError{errno, call, path};
-}
+#include "system_error.h"
 
 inline Napi::Error ToJs(Napi::Env env, const SystemError& error) {
   const char* code = strerrorname_np(error.number);

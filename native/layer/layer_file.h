@@ -1,0 +1,32 @@
+// The file that a layer is written to. It leaves a reserve of free space: records, locks and databases need it to report
+// what went wrong.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace layer {
+
+class LayerFile {
+ public:
+  // A new file, of mode 0600.
+  explicit LayerFile(const std::string& path);
+  ~LayerFile();
+  LayerFile(const LayerFile&) = delete;
+  LayerFile& operator=(const LayerFile&) = delete;
+
+  // Throws SystemError, and LayerFailure DISK_FULL before the reserve is used.
+  void Write(std::string_view bytes);
+
+  uint64_t size() const { return size_; }
+
+ private:
+  void CheckReserve(size_t length);
+
+  std::string path_;
+  int file_;
+  uint64_t size_ = 0;
+  // Bytes that may be written before the free space is looked at again.
+  uint64_t granted_ = 0;
+};
+
+}  // namespace layer
