@@ -3,6 +3,7 @@
 #include <bzlib.h>
 #include <fcntl.h>
 #include <lzma.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,12 @@ class Range final : public Source {
       : path_(path), file_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)), at_(offset), left_(size) {
     if (file_ < 0) Fail("open", path);
   }
+  Range(const std::string& path, Digest* digest) : Range(path, 0, 0) {
+    struct stat status;
+    if (fstat(file_, &status)) Fail("fstat", path);
+    left_ = status.st_size;
+    digest_ = digest;
+  }
   ~Range() override { close(file_); }
 
   size_t Read(uint8_t* to, size_t room) override {
@@ -33,6 +40,7 @@ class Range final : public Source {
     if (count == 0) RefusePackage("is cut short");
     at_ += count;
     left_ -= count;
+    if (digest_) digest_->Update(to, count);
     return count;
   }
 
@@ -41,6 +49,7 @@ class Range final : public Source {
   int file_;
   uint64_t at_;
   uint64_t left_;
+  Digest* digest_ = nullptr;
 };
 
 [[noreturn]] void Corrupt(const std::string& why) { RefusePackage("has a corrupt payload (" + why + ")"); }
@@ -217,6 +226,10 @@ Package::Compressor Sniff(const Package& package) {
 
 std::unique_ptr<Source> OpenRange(const std::string& path, uint64_t offset, uint64_t size) {
   return std::make_unique<Range>(path, offset, size);
+}
+
+std::unique_ptr<Source> OpenFile(const std::string& path, Digest* digest) {
+  return std::make_unique<Range>(path, digest);
 }
 
 std::unique_ptr<Source> Decompress(Package::Compressor compressor, std::unique_ptr<Source> compressed) {

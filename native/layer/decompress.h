@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 
+#include "../system/openssl.h"
 #include "segments.h"
 
 namespace layer {
@@ -15,6 +16,9 @@ class Source {
 
 // A range of a file. A shorter file is refused.
 std::unique_ptr<Source> OpenRange(const std::string& path, uint64_t offset, uint64_t size);
+
+// A whole file, whose bytes go into the digest as they are read.
+std::unique_ptr<Source> OpenFile(const std::string& path, Digest* digest);
 
 // Throws LayerFailure PACKAGE_INVALID for bytes that cannot be decompressed, at the first of them.
 std::unique_ptr<Source> Decompress(Package::Compressor compressor, std::unique_ptr<Source> compressed);

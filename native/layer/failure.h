@@ -6,7 +6,7 @@
 namespace layer {
 
 struct LayerFailure {
-  // PACKAGE_INVALID, LAYERS_DIFFER, BLOB_CORRUPT, TREE_CHANGED, DISK_FULL.
+  // PACKAGE_INVALID, LAYERS_DIFFER, BLOB_CORRUPT, FILE_CHANGED, DISK_FULL.
   const char* code;
   std::string text;
   // The path of the package or blob.

@@ -29,6 +29,7 @@ LayerFile::~LayerFile() { close(file_); }
 
 void LayerFile::Write(std::string_view bytes) {
   CheckReserve(bytes.size());
+  digest_.Update(bytes.data(), bytes.size());
   while (!bytes.empty()) {
     const ssize_t count = write(file_, bytes.data(), bytes.size());
     if (count < 0) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "../system/openssl.h"
+
 namespace layer {
 
 class LayerFile {
@@ -19,11 +21,16 @@ class LayerFile {
 
   uint64_t size() const { return size_; }
 
+  // sha256 of what was to be written, raw. The file's own is compared with it: a piece that was lost or written twice
+  // would otherwise show only at clients. The next byte begins another.
+  std::string digest() { return digest_.Finish(); }
+
  private:
   void CheckReserve(size_t length);
 
   std::string path_;
   int file_;
+  Digest digest_{"sha256"};
   uint64_t size_ = 0;
   // Bytes that may be written before the free space is looked at again.
   uint64_t granted_ = 0;

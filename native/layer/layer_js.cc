@@ -19,16 +19,27 @@ Napi::String ByteString(Napi::Env env, const std::string& bytes) {
   return Napi::String::New(env, text);
 }
 
-Napi::Value Convert(Napi::Env env, const MadeLayer& made) {
+Napi::Value ConvertFailure(Napi::Env env, const LayerFailure& failure) {
+  auto fields = Napi::Object::New(env);
+  fields.Set("code", failure.code);
+  fields.Set("text", ByteString(env, failure.text));
+  fields.Set("subject", ByteString(env, failure.subject));
   auto result = Napi::Object::New(env);
-  if (made.failure) {
-    auto failure = Napi::Object::New(env);
-    failure.Set("code", made.failure->code);
-    failure.Set("text", ByteString(env, made.failure->text));
-    failure.Set("subject", ByteString(env, made.failure->subject));
-    result.Set("failure", failure);
-    return result;
-  }
+  result.Set("failure", fields);
+  return result;
+}
+
+Napi::Value ConvertListed(Napi::Env env, const ListedLayer& listed) {
+  if (listed.failure) return ConvertFailure(env, *listed.failure);
+  auto result = Napi::Object::New(env);
+  result.Set("digest", "sha256:" + listed.digest);
+  result.Set("diffID", "sha256:" + listed.diffId);
+  return result;
+}
+
+Napi::Value Convert(Napi::Env env, const MadeLayer& made) {
+  if (made.failure) return ConvertFailure(env, *made.failure);
+  auto result = Napi::Object::New(env);
   auto segments = Napi::Array::New(env, made.segments.size());
   for (uint32_t at = 0; at < made.segments.size(); at++) {
     auto segment = Napi::Object::New(env);
@@ -38,6 +49,7 @@ Napi::Value Convert(Napi::Env env, const MadeLayer& made) {
     segments.Set(at, segment);
   }
   result.Set("segments", segments);
+  result.Set("digest", "sha256:" + made.digest);
   result.Set("diffID", "sha256:" + made.diffId);
   return result;
 }
@@ -57,9 +69,18 @@ Napi::Value JsMakeLayer(const Napi::CallbackInfo& info) {
       info.Env(), [options = std::move(options)] { return MakeLayer(options); }, Convert);
 }
 
+Napi::Value JsListLayer(const Napi::CallbackInfo& info) {
+  std::string layer = Bytes(info, 0);
+  std::string listing = Bytes(info, 1);
+  const bool isGzip = Flag(info, 2);
+  return Task<ListedLayer>::Run(
+      info.Env(), [=] { return ListLayer(layer, listing, isGzip); }, ConvertListed);
+}
+
 }  // namespace
 }  // namespace layer
 
 void InitLayer(Napi::Env env, Napi::Object exports) {
+  exports.Set("listLayer", Napi::Function::New(env, layer::JsListLayer));
   exports.Set("makeLayer", Napi::Function::New(env, layer::JsMakeLayer));
 }

@@ -145,7 +145,7 @@ class Maker {
       uint8_t* to = sink_.Room(room);
       const ssize_t count = read(file, to, std::min<uint64_t>(room, left > 0 ? left : 1));
       if (count < 0) Fail("read", path);
-      if ((count == 0) != (left == 0)) throw LayerFailure{"TREE_CHANGED", {}, path};
+      if ((count == 0) != (left == 0)) throw LayerFailure{"FILE_CHANGED", {}, path};
       if (count == 0) return;
       left -= count;
       sink_.Filled(count);
@@ -194,6 +194,7 @@ MadeLayer Make(const LayerOptions& options, const std::vector<Segment>& segments
   sink->Finish();
   end();
   content.lister.Finish();
+  made.digest = Hex(file.digest());
   made.diffId = Hex(content.digest.Finish());
   LayerFile(options.listing).Write(content.lister.listing);
   return made;
@@ -214,6 +215,24 @@ MadeLayer MakeLayer(const LayerOptions& options) {
     MadeLayer none;
     none.failure = failure;
     return none;
+  }
+}
+
+ListedLayer ListLayer(const std::string& layer, const std::string& listing, bool isGzip) {
+  try {
+    LayerContent content;
+    Digest digest("sha256");
+    auto tar = Decompress(isGzip ? Package::kGzip : Package::kZstd, OpenFile(layer, &digest));
+    std::vector<uint8_t> buffer(1 << 20);
+    while (const size_t count = tar->Read(buffer.data(), buffer.size())) {
+      content.Update(std::string_view(reinterpret_cast<char*>(buffer.data()), count));
+    }
+    content.lister.Finish();
+    LayerFile(listing).Write(content.lister.listing);
+    return {Hex(digest.Finish()), Hex(content.digest.Finish()), {}};
+  } catch (LayerFailure& failure) {
+    if (std::string_view(failure.code) == "PACKAGE_INVALID") failure.code = "LAYERS_DIFFER";
+    return {{}, {}, failure};
   }
 }
 

@@ -28,11 +28,22 @@ struct MadeSegment {
 struct MadeLayer {
   // One for each of the input, then the end of the archive.
   std::vector<MadeSegment> segments;
-  // sha256 of the tar stream, hexadecimal.
+  // sha256, hexadecimal: of the layer, and of its tar stream.
+  std::string digest;
   std::string diffId;
   std::optional<LayerFailure> failure;
 };
 
 MadeLayer MakeLayer(const LayerOptions& options);
+
+struct ListedLayer {
+  // sha256, hexadecimal: of the layer, and of its tar stream.
+  std::string digest;
+  std::string diffId;
+  std::optional<LayerFailure> failure;
+};
+
+// Reads a layer that MakeLayer has made, and writes its listing.
+ListedLayer ListLayer(const std::string& layer, const std::string& listing, bool isGzip);
 
 }  // namespace layer

@@ -89,7 +89,43 @@ export interface Trace {
   isSteady: boolean;
 }
 
+/** Why no layer was made; text and subject have one character for each byte. */
+export interface LayerFailure {
+  code: 'PACKAGE_INVALID' | 'LAYERS_DIFFER' | 'BLOB_CORRUPT' | 'FILE_CHANGED' | 'DISK_FULL';
+  text: string;
+  /** The path of the package, the blob, or the file in the tree. */
+  subject: string;
+}
+
+interface LayerListed {
+  /** Of the layer, and of its tar stream. */
+  digest: `sha256:${string}`;
+  diffID: `sha256:${string}`;
+}
+
+interface LayerMade extends LayerListed {
+  /** One for each of the input, then the end of the archive; `index` is JSON, for zstd:chunked. */
+  segments: { offset: number; size: number; index?: string }[];
+}
+
 export interface Native {
+  /**
+   * Makes a layer from segments (native/layer/segments.h) in new files, in one pass on a thread of the pool. Only
+   * src/stages/layer/write/write-layer.ts calls it.
+   */
+  makeLayer(input: {
+    segments: Buffer;
+    layer: string;
+    listing: string;
+    compression: 'zstd' | 'zstd:chunked' | 'gzip';
+    level: number;
+  }): Promise<LayerMade | { failure: LayerFailure }>;
+  /** Reads a layer that makeLayer has made, and writes its listing to a new file. Only write-layer.ts calls it. */
+  listLayer(
+    layer: string,
+    listing: string,
+    isGzip: boolean,
+  ): Promise<LayerListed | { failure: LayerFailure }>;
   /** Version of the libsolv that the addon runs with. */
   libsolvVersion: string;
   /**

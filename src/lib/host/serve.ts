@@ -1,4 +1,6 @@
-/** The worker's side of workers.ts: answers each task with the result or the error of `work`, until stdin ends. */
+/** The worker's side of workers.ts: answers each task with the result or the error of `work`, under
+ * its number, until stdin ends.
+ */
 import { createInterface } from 'node:readline';
 import { failureOf } from '../errors/wire.ts';
 import { markConfined } from './confinement.ts';
@@ -7,11 +9,14 @@ import { asStorageError } from './files.ts';
 export async function serveTasks(work: (task: never) => Promise<unknown>): Promise<void> {
   markConfined();
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-    const answer = await work(JSON.parse(line) as never).then(
-      (result) => ({ result }),
-      (error: unknown) => ({ error: failureOf(asStorageError(error, placeOf(error))) }),
-    );
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
+    const { id, task } = JSON.parse(line) as { id: number; task: never };
+    // Not awaited: the parent decides how many tasks run at once.
+    void work(task)
+      .then(
+        (result) => ({ id, result }),
+        (error: unknown) => ({ id, error: failureOf(asStorageError(error, placeOf(error))) }),
+      )
+      .then((answer) => process.stdout.write(`${JSON.stringify(answer)}\n`));
   }
 }
 

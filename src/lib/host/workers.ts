@@ -14,6 +14,8 @@ export interface WorkersOptions {
   module: string;
   /** Number of workers that may run at once. */
   maxCount: number;
+  /** Number of tasks that one worker runs at once, each on a thread of its own. */
+  threads?: number;
   reach: Reach;
   /** Options of node, such as its heap size. */
   flags?: readonly string[];
@@ -26,9 +28,13 @@ interface Waiting<Task> {
   reject: (error: unknown) => void;
 }
 
-interface Worker {
+interface Worker<Task> {
   child: ReturnType<typeof startWorkerConfined>;
-  answers: AsyncIterator<string>;
+  /** By number. */
+  tasks: Map<number, Waiting<Task>>;
+  /** Resolves when the process has ended, and all of its tasks are settled. */
+  ended: Promise<void>;
+  isStopped: boolean;
 }
 
 /** Bytes of an answer: the file digests of a layer, up to a million. */
@@ -41,21 +47,24 @@ const failureSchema: z.ZodType<Failure> = z.object({
   details: z.record(z.string(), z.unknown()).exactOptional(),
 });
 
-const lineSchema = z.union([z.object({ result: z.unknown() }), z.object({ error: failureSchema })]);
+const id = z.int();
+const lineSchema = z.union([
+  z.object({ id, error: failureSchema }),
+  z.object({ id, result: z.unknown() }),
+]);
 
-/** Runs one task at a time in each worker, and starts workers as tasks need them. */
+/** Gives tasks to workers, and starts workers as tasks need them. */
 export class Workers<Task> {
   readonly #options: WorkersOptions;
-  readonly #idle: Worker[] = [];
+  readonly #workers = new Set<Worker<Task>>();
   readonly #queue: Waiting<Task>[] = [];
-  #running = 0;
-  #isOver = false;
+  #count = 0;
 
   constructor(options: WorkersOptions) {
     this.#options = options;
   }
 
-  /** An abort kills the worker that has the task; the files that it wrote stay. */
+  /** An abort kills the worker that has the task, with its other tasks; the files that they wrote stay. */
   async run<Answer>(task: Task, form: z.ZodType<Answer>, signal?: AbortSignal): Promise<Answer> {
     const answer = await new Promise((resolve, reject) => {
       this.#queue.push({ task, signal, resolve, reject });
@@ -64,40 +73,89 @@ export class Workers<Task> {
     return this.#checked(form, answer);
   }
 
+  /** Ends the workers; tasks that still run fail. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isOver = true;
-    await Promise.all(this.#idle.splice(0).map(end));
+    for (const { reject } of this.#queue.splice(0)) reject(stopped());
+    await Promise.all([...this.#workers].map((worker) => this.#stop(worker)));
   }
 
   #next(): void {
-    if (this.#queue.length === 0 || this.#running === this.#options.maxCount) return;
-    this.#running++;
-    const waiting = this.#queue.shift()!;
-    void this.#do(waiting)
-      .then(waiting.resolve, waiting.reject)
-      .finally(() => {
-        this.#running--;
-        this.#next();
-      });
+    while (this.#queue.length > 0) {
+      const worker = this.#free();
+      if (!worker) return;
+      this.#give(worker, this.#queue.shift()!);
+    }
   }
 
-  async #do({ task, signal }: Waiting<Task>): Promise<unknown> {
-    if (signal?.aborted) throw stopped();
-    const worker = this.#idle.pop() ?? this.#start();
-    const stop = () => endGroup(worker.child);
-    signal?.addEventListener('abort', stop);
-    try {
-      worker.child.stdin.write(`${JSON.stringify(task)}\n`);
-      const { value, done } = await worker.answers.next();
-      if (done === true) throw this.#ended(await worker.child, signal);
-      const line = this.#checked(lineSchema, jsonOf(value));
-      if (!this.#isOver) this.#idle.push(worker);
-      if ('error' in line) throw errorFrom(line.error);
-      return line.result;
-    } finally {
-      signal?.removeEventListener('abort', stop);
-      if (!this.#idle.includes(worker)) await end(worker);
+  #free(): Worker<Task> | undefined {
+    const { maxCount, threads = 1 } = this.#options;
+    const running = [...this.#workers].filter(({ isStopped }) => !isStopped);
+    const least = running.toSorted((a, b) => a.tasks.size - b.tasks.size)[0];
+    if (least?.tasks.size === 0) return least;
+    if (least && (least.tasks.size < threads && running.length === maxCount)) return least;
+    return running.length < maxCount ? this.#start() : undefined;
+  }
+
+  #give(worker: Worker<Task>, waiting: Waiting<Task>): void {
+    const { task, signal, reject } = waiting;
+    if (signal?.aborted) {
+      reject(stopped());
+      return;
     }
+    const number = this.#count++;
+    const stop = () => void this.#stop(worker);
+    signal?.addEventListener('abort', stop);
+    const done = () => {
+      signal?.removeEventListener('abort', stop);
+      worker.tasks.delete(number);
+    };
+    worker.tasks.set(number, {
+      ...waiting,
+      resolve: (answer) => (done(), waiting.resolve(answer)),
+      reject: (error) => (done(), waiting.reject(error)),
+    });
+    worker.child.stdin.write(`${JSON.stringify({ id: number, task })}\n`);
+  }
+
+  #start(): Worker<Task> {
+    const { module, reach, flags = [] } = this.#options;
+    const child = startWorkerConfined(module, reach, flags);
+    // A worker that has died reports it when its exit is awaited.
+    child.stdin.on('error', () => undefined);
+    const worker: Worker<Task> = { child, tasks: new Map(), ended: Promise.resolve(), isStopped: false };
+    worker.ended = this.#follow(worker);
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  /** Settles the worker's tasks as it answers, and what is left when it ends. */
+  async #follow(worker: Worker<Task>): Promise<void> {
+    let fault: unknown;
+    try {
+      for await (const text of linesOf(worker.child.stdout)) {
+        const line = this.#checked(lineSchema, jsonOf(text));
+        const waiting = worker.tasks.get(line.id);
+        if ('error' in line) waiting?.reject(errorFrom(line.error));
+        else waiting?.resolve(line.result);
+        this.#next();
+      }
+    } catch (error) {
+      fault = error;
+    }
+    const wasStopped = worker.isStopped;
+    worker.isStopped = true;
+    endGroup(worker.child);
+    const result = await worker.child;
+    for (const { reject } of [...worker.tasks.values()])
+      reject(wasStopped ? stopped() : (fault ?? this.#died(result)));
+    this.#workers.delete(worker);
+    this.#next();
+  }
+
+  #stop(worker: Worker<Task>): Promise<void> {
+    worker.isStopped = true;
+    endGroup(worker.child);
+    return worker.ended;
   }
 
   #checked<Answer>(form: z.ZodType<Answer>, answer: unknown): Answer {
@@ -106,25 +164,11 @@ export class Workers<Task> {
     throw new MillinerError('INTERNAL', `${this.#options.module}: ${parsed.error.issues[0]!.message}`);
   }
 
-  #start(): Worker {
-    const { module, reach, flags = [] } = this.#options;
-    const child = startWorkerConfined(module, reach, flags);
-    // A worker that has died reports it when its exit is awaited.
-    child.stdin.on('error', () => undefined);
-    return { child, answers: linesOf(child.stdout) };
-  }
-
-  #ended(result: EndedCommand, signal: AbortSignal | undefined): MillinerError {
-    if (signal?.aborted) return stopped();
+  #died(result: EndedCommand): MillinerError {
     const words = (result.stderr ?? '').slice(-4096);
     const reason = `${this.#options.module} ended in the middle of a task (${result.signal ?? result.exitCode}): ${words}`;
     return confinementFailed(result) ?? new MillinerError('INTERNAL', reason);
   }
-}
-
-async function end({ child }: Worker): Promise<void> {
-  endGroup(child);
-  await child;
 }
 
 /** Ends the sequence before a line that is too long. */

@@ -8,8 +8,8 @@ import { databasePlaces } from '../../lib/rpm/database-path.ts';
 import { databaseFile } from '../../lib/rpm/database.ts';
 import { readDatabasePackages, writeHeaderFiles, type DatabasePackage } from '../../lib/rpm/header-file.ts';
 import { databaseIn } from '../../lib/rpm/image-database.ts';
-import { layerMembers } from '../../stages/layer/diff/layer-members.ts';
-import { treeOf, type Tree } from '../../stages/layer/tree.ts';
+import { digestOf } from '../../stages/layer/diff/changes.ts';
+import { isRegular, treeOf, type Tree } from '../../stages/layer/tree.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import { withSnapshots, type Context, type StateContext } from '../state/context.ts';
 import { withView } from '../state/snapshots.ts';
@@ -62,8 +62,12 @@ export async function withInstalled<T>(
 
 /** Computes the digest of each regular file, as for a tree whose layers were written here. */
 export async function readContents(root: string, tree: Tree): Promise<void> {
-  for (const { content } of layerMembers(root, { entries: [...tree.values()], deleted: [] })) {
-    for await (const piece of content ?? []) void piece;
+  const known = new Map<bigint, string>();
+  for (const entry of tree.values()) {
+    if (!isRegular(entry)) continue;
+    const sha256 = known.get(entry.inode) ?? (await digestOf(root, entry.path));
+    if (entry.links > 1) known.set(entry.inode, sha256);
+    entry.sha256 = sha256;
   }
 }
 

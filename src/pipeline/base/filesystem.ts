@@ -6,14 +6,11 @@
 import { link, mkdir, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { stoppable } from '../../lib/host/stoppable.ts';
 import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import type { ImageLayer } from '../../stages/image/image.ts';
 import { currentVersions } from '../../stages/image/tool-versions.ts';
-import { compressionOf, mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
-import { encodeLayer } from '../../stages/layer/compress/encode.ts';
+import { compressionOf, type Compression } from '../../stages/layer/compress/compress.ts';
 import { changedSince, changesOf } from '../../stages/layer/diff/changes.ts';
-import { layerMembers } from '../../stages/layer/diff/layer-members.ts';
 import { maxUnpackedBytes } from '../../stages/layer/tar/entry-rules.ts';
 import { isDirectory, isSocket, treeOf, type Tree } from '../../stages/layer/tree.ts';
 import type { BaseSource } from '../../stages/recipe/base-source.ts';
@@ -21,7 +18,7 @@ import { scanSnapshot } from '../../stages/snapshot/snapshotter.ts';
 import type { Context } from '../state/context.ts';
 import { recall, remember } from '../state/layer-cache.ts';
 import { withWorkspace } from '../state/workspace.ts';
-import { withLayerWorkers } from './layer-workers.ts';
+import { writeTreeLayer } from './tree-layer.ts';
 import { unpackConfined } from './unpack-blob.ts';
 
 export type FileSource = Exclude<BaseSource, { kind: 'image' }>;
@@ -93,16 +90,12 @@ async function encode(
   compression: Compression,
   holds: string,
 ): Promise<MadeLayer> {
-  const { content, signal } = context;
   const tree = normalizeTree(treeOf(await scanSnapshot(root)));
   const changes = changesOf(tree, await changedSince(root, tree, undefined));
-  const layer = encodeLayer(layerMembers(root, changes), compression);
-  const blob = await content.ingestStream(stoppable(layer.bytes, signal));
-  const annotations = layer.annotations();
-  const mediaType = mediaTypes[compression.kind];
-  const layerBlob = { ...blob, mediaType, annotations };
-  const { diffID } = await withLayerWorkers(context, [blob], (workers) => workers.read(layerBlob, signal));
-  return { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
+  return withWorkspace(context.state, async ({ directory }) => {
+    const { layer } = await writeTreeLayer(context, root, changes, compression, directory);
+    return { ...layer, holds };
+  });
 }
 
 function normalizeTree(tree: Tree): Tree {

@@ -60,7 +60,7 @@ async function holdTree(
   const own = layers.filter(({ recipe }) => recipe !== undefined);
   if (own.length === 0) return;
   const base = await foreignTree(context, name, layers.slice(0, layers.length - own.length));
-  const listings = await withLayerWorkers(context, own, (workers) =>
+  const listings = await withLayerWorkers(context, (workers) =>
     inParallel(own, availableParallelism(), context.signal, (layer, signal) =>
       listingOf(workers, layer, signal),
     ),
@@ -75,7 +75,7 @@ async function listingOf(
 ): Promise<ListedEntry[]> {
   const { mediaType, annotations, diffID } = layer;
   const digest = layer.digest as Digest;
-  const read = await workers.read({ digest, mediaType, annotations }, signal);
+  const read = await workers.list({ digest, mediaType, annotations }, signal);
   if (read.diffID === diffID) return read.listing;
   throw new MillinerError('LAYERS_DIFFER', `the layer ${digest} unpacks to ${read.diffID}, not ${diffID}`);
 }

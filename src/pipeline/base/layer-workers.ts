@@ -1,5 +1,5 @@
 /**
- * Runs confined processes that read packages and layers, on all cores, and moves their results into the content store.
+ * Runs a confined process that reads packages and layers, on all cores, and moves its results into the content store.
  */
 import { constants } from 'node:fs';
 import { mkdir, open, rm } from 'node:fs/promises';
@@ -9,19 +9,26 @@ import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { Workers } from '../../lib/host/workers.ts';
 import { isDigest, type Blob, type Digest } from '../../lib/oci/digest.ts';
-import type { ChunkIndex } from '../../stages/layer/compress/chunked/encode-chunked.ts';
 import { chunkedPrefix } from '../../stages/layer/compress/chunked/trailer.ts';
 import type { Compression } from '../../stages/layer/compress/compress.ts';
-import type { PlacedFile } from '../../stages/layer/packages/predict.ts';
-import { parseListing } from '../../stages/layer/tar/listing.ts';
+import type { PredictedPackage } from '../../stages/layer/packages/predict.ts';
+import { parseListing, type ListedEntry } from '../../stages/layer/tar/listing.ts';
+import { SegmentBytes, type TreeMember } from '../../stages/layer/write/segment-bytes.ts';
+import type { LayerBlob, LayerFiles } from '../../stages/layer/write/write-layer.ts';
 import type { Context } from '../state/context.ts';
 import { withWorkspace } from '../state/workspace.ts';
-import type { LayerFile, SourceBlob } from './layer-digests.ts';
-import type { FrameSource, LayerTask, StoredFrame } from './layer-worker.ts';
-import type { LayerBlob, LayerContent } from './read-back.ts';
+import type { LayerFile } from './layer-digests.ts';
+import type { LayerTask, MakeTask } from './layer-worker.ts';
 
-/** A frame of zstd:chunked has a JSON blob with its index besides. */
-export interface MadeFrame extends Blob {
+export interface LayerContent {
+  diffID: Digest;
+  listing: ListedEntry[];
+}
+
+/** The compressed files of a package, in the layer that they were made for. */
+export interface Frame extends Blob {
+  offset: number;
+  /** For zstd:chunked, a JSON blob. */
   index?: Digest;
 }
 
@@ -32,30 +39,29 @@ export interface MadeLayer extends Blob {
   listing: Digest;
 }
 
-/** The input of a frame: a package file, and where its files lie in the layer. */
-export interface FrameInput {
-  path: string;
-  places: PlacedFile[];
-}
-
 export interface LayerInput {
-  frames: readonly (FrameInput | MadeFrame)[];
+  /** Entries of directories, which come first. */
+  head: Iterable<TreeMember>;
+  packages: readonly (Frame | PredictedPackage)[];
   compression: Compression;
-  /** The directory entries of the layer; absent if only the frames are wanted. */
-  head?: { bytes: Buffer; index: ChunkIndex | undefined };
 }
 
 export interface LayerOutput {
-  /** In the order of the input. */
-  frames: MadeFrame[];
-  layer?: MadeLayer;
+  layer: MadeLayer;
+  /** One for each package of the input. */
+  frames: Frame[];
 }
 
 const word = z.string();
-const nothing = z.object({});
-const readSchema = z.object({ diffID: z.string().regex(/^sha256:[0-9a-f]{64}$/) });
+const digest = z.custom<Digest>(isDigest);
+const listedSchema = z.object({ diffID: digest });
 const annotation = z.string().startsWith(chunkedPrefix);
-const madeSchema = readSchema.extend({ annotations: z.record(annotation, word).optional() });
+const place = z.object({ offset: z.int().min(0), size: z.int().min(0) });
+const madeSchema = listedSchema.extend({
+  digest,
+  annotations: z.record(annotation, word).optional(),
+  segments: z.array(place),
+});
 const fileSchema = z.object({
   path: word,
   sha1: word.optional(),
@@ -65,16 +71,8 @@ const fileSchema = z.object({
 
 const module = join(import.meta.dirname, `layer-worker${extname(import.meta.filename)}`);
 
-/** Each worker takes about 80 MiB of memory. */
-const maxWorkers = 6;
-/** Compressed bytes for each process: reading them takes as long as starting it. */
-const bytesPerWorker = 4 * 1024 * 1024;
-
-/**
- * Buffers that pass through count as garbage of the heap, which is small. With V8's defaults, garbage collection took
- * as long as compression, and the young generation three times the memory that it needs.
- */
-const flags = ['--initial-heap-size=32', '--max-semi-space-size=4', '--semi-space-growth-factor=1'];
+/** Each thread takes about 40 MiB of memory. */
+const maxThreads = 6;
 
 export class LayerWorkers {
   readonly #context: Context;
@@ -82,59 +80,59 @@ export class LayerWorkers {
   readonly #workers: Workers<LayerTask>;
   #named = 0;
 
-  private constructor(context: Context, scratch: string, bytes: number) {
+  private constructor(context: Context, scratch: string) {
     const blobs = join(context.content.directory, 'blobs');
     this.#context = context;
     this.#scratch = scratch;
+    const threads = Math.min(availableParallelism(), maxThreads);
     this.#workers = new Workers({
       module,
-      flags,
-      maxCount: Math.min(availableParallelism(), maxWorkers, Math.ceil(bytes / bytesPerWorker) || 1),
+      maxCount: 1,
+      threads,
       reach: { reads: [blobs], writes: scratch },
     });
   }
 
-  /**
-   * @param scratch a directory to be created, on the file system of the content store
-   * @param bytes the compressed size of all that is to be read
-   */
-  static async open(context: Context, scratch: string, bytes: number): Promise<LayerWorkers> {
+  /** @param scratch a directory to be created, on the file system of the content store */
+  static async open(context: Context, scratch: string): Promise<LayerWorkers> {
     await mkdir(scratch, { mode: 0o700 });
-    return new LayerWorkers(context, scratch, bytes);
+    return new LayerWorkers(context, scratch);
   }
 
-  /** Makes frames from packages, and a layer from the frames, in the content store. */
-  async make({ frames, compression, head }: LayerInput, signal?: AbortSignal): Promise<LayerOutput> {
-    const places = frames.map((frame) => this.#placeOf(frame));
-    const take = async (): Promise<MadeFrame[]> => {
-      const made: MadeFrame[] = [];
-      for (const [at, frame] of frames.entries()) {
-        const place = places[at]!;
-        made.push('frame' in place ? await this.#takeFrame(place, compression) : (frame as MadeFrame));
-      }
-      return made;
-    };
-    const task = { kind: 'make' as const, frames: places, compression };
-    if (!head) {
-      await this.#run(task, nothing, signal);
-      return { frames: await take() };
+  /** Makes a layer from packages and frames, in the content store. Throws as writeLayer does. */
+  async make({ head, packages, compression }: LayerInput, signal?: AbortSignal): Promise<LayerOutput> {
+    const segments = new SegmentBytes().members(head);
+    const indexes: MakeTask['indexes'] = [{ to: this.#fresh() }];
+    for (const one of packages) {
+      if (!('digest' in one)) segments.package(one);
+      else segments.stored({ ...one, path: this.#context.content.path(one.digest) });
+      const stored = 'digest' in one && one.index ? this.#context.content.path(one.index) : undefined;
+      indexes.push(stored === undefined ? { to: this.#fresh() } : { stored });
     }
-    const layer = {
-      head: { ...head, bytes: head.bytes.toString('base64') },
-      to: this.#fresh(),
-      listing: this.#fresh(),
-    };
-    const { diffID, annotations } = await this.#run({ ...task, layer }, madeSchema, signal);
-    const made = { diffID, ...(annotations && { annotations }) };
-    const listing = (await this.#take(layer.listing)).digest;
-    return { frames: await take(), layer: { ...(await this.#take(layer.to)), ...made, listing } };
+    const isChunked = compression.kind === 'zstd:chunked';
+    const files = this.#freshFiles();
+    const task = { segments: segments.bytes().toString('base64'), compression, files };
+    const made = await this.#run(
+      { kind: 'make', ...task, indexes: isChunked ? indexes : [] },
+      madeSchema,
+      signal,
+    );
+    const layer = await this.#takeLayer(files, made);
+    const frames: Frame[] = [];
+    for (const [at, one] of packages.entries()) {
+      const { to } = indexes[at + 1]!;
+      const index = isChunked && to !== undefined ? (await this.#take(to)).digest : undefined;
+      const where = { digest: layer.digest, ...made.segments[at + 1]! };
+      frames.push('digest' in one ? one : { ...where, ...(index && { index }) });
+    }
+    return { layer, frames };
   }
 
-  /** Returns what a blob of the store unpacks to. Throws LAYERS_DIFFER, BLOB_CORRUPT. */
-  async read(blob: LayerBlob, signal?: AbortSignal): Promise<LayerContent> {
-    const listing = this.#fresh();
-    const path = await this.#context.content.use(blob.digest);
-    const { diffID } = await this.#run({ kind: 'read', path, blob, listing }, readSchema, signal);
+  /** What a blob of the store unpacks to. Throws LAYERS_DIFFER, BLOB_CORRUPT. */
+  async list(blob: LayerBlob, signal?: AbortSignal): Promise<LayerContent> {
+    const { listing } = this.#freshFiles();
+    const files = { layer: await this.#context.content.use(blob.digest), listing };
+    const { diffID } = await this.#run({ kind: 'list', blob, files }, listedSchema, signal);
     // The worker is not trusted: follow no link, and do not block on a pipe.
     await using handle = await open(
       listing,
@@ -165,9 +163,9 @@ export class LayerWorkers {
     try {
       return await this.#workers.run(task, form, signal);
     } catch (error) {
-      const digest =
+      const corrupt =
         error instanceof MillinerError && error.code === 'BLOB_CORRUPT' && error.details['digest'];
-      if (typeof digest === 'string' && isDigest(digest)) await this.#context.content.verify(digest);
+      if (typeof corrupt === 'string' && isDigest(corrupt)) await this.#context.content.verify(corrupt);
       throw error;
     }
   }
@@ -176,18 +174,15 @@ export class LayerWorkers {
     return join(this.#scratch, String(this.#named++));
   }
 
-  #blob(digest: Digest): SourceBlob {
-    return { path: this.#context.content.path(digest), digest };
+  #freshFiles(): LayerFiles {
+    return { layer: this.#fresh(), listing: this.#fresh() };
   }
 
-  #placeOf(frame: FrameInput | MadeFrame): FrameSource | StoredFrame {
-    if (!('digest' in frame)) return { ...frame, frame: this.#fresh(), index: this.#fresh() };
-    return { bytes: this.#blob(frame.digest), ...(frame.index && { index: this.#blob(frame.index) }) };
-  }
-
-  async #takeFrame(place: FrameSource, { kind }: Compression): Promise<MadeFrame> {
-    const blob = await this.#take(place.frame);
-    return kind === 'zstd:chunked' ? { ...blob, index: (await this.#take(place.index)).digest } : blob;
+  async #takeLayer(files: LayerFiles, made: z.output<typeof madeSchema>): Promise<MadeLayer> {
+    const blob = await takeLayer(this.#context, files.layer, made.digest);
+    const { diffID, annotations } = made;
+    const listing = (await this.#take(files.listing)).digest;
+    return { ...blob, diffID, ...(annotations && { annotations }), listing };
   }
 
   #take(path: string): Promise<Blob> {
@@ -195,15 +190,20 @@ export class LayerWorkers {
   }
 }
 
+/** The file holds what was to be written, or it is no layer. Throws LAYERS_DIFFER. */
+export async function takeLayer({ content }: Context, path: string, digest: Digest): Promise<Blob> {
+  const blob = await content.ingestFile(path, { consume: true });
+  if (blob.digest === digest) return blob;
+  throw new MillinerError('LAYERS_DIFFER', `a layer was written as ${blob.digest}, and is to be ${digest}`);
+}
+
 /** For callers without a workspace of their own. */
 export function withLayerWorkers<T>(
   context: Context,
-  layers: readonly { size: number }[],
   fn: (workers: LayerWorkers) => Promise<T>,
 ): Promise<T> {
   return withWorkspace(context.state, async ({ directory }) => {
-    const bytes = layers.reduce((sum, { size }) => sum + size, 0);
-    await using workers = await LayerWorkers.open(context, join(directory, 'layers'), bytes);
+    await using workers = await LayerWorkers.open(context, join(directory, 'layers'));
     return await fn(workers);
   });
 }

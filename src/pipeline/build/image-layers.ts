@@ -26,9 +26,11 @@ export class ImageLayers {
   readonly #image: ImageToLayer;
   readonly #compression: Compression;
   readonly #workers: LayerWorkers;
+  readonly #directory: string;
   readonly #packageLayers: PackageLayers;
 
-  private constructor(context: Context, image: ImageToLayer, workers: LayerWorkers) {
+  private constructor(context: Context, image: ImageToLayer, workers: LayerWorkers, directory: string) {
+    this.#directory = directory;
     this.#context = context;
     this.#image = image;
     this.#compression = compressionOf(image.locked.loaded.recipe.layers);
@@ -37,12 +39,8 @@ export class ImageLayers {
   }
 
   static async open(context: Context, image: ImageToLayer, workDirectory: string): Promise<ImageLayers> {
-    const toRead = image.packages.reduce((sum, one) => sum + one.package.payload.size, 0);
-    return new ImageLayers(
-      context,
-      image,
-      await LayerWorkers.open(context, join(workDirectory, 'layers'), toRead),
-    );
+    const workers = await LayerWorkers.open(context, join(workDirectory, 'layers'));
+    return new ImageLayers(context, image, workers, workDirectory);
   }
 
   /** With the owners that the tree has by now: before the transaction, and again when it has made users and groups. */
@@ -63,7 +61,7 @@ export class ImageLayers {
       parent,
       planned: plannedLayers(locked.answer, predicted),
       packageLayers: this.#packageLayers,
-      layerWorkers: this.#workers,
+      directory: this.#directory,
       dbPath: installed.dbPath,
       compression: this.#compression,
       isKnown: predicted.isKnown,

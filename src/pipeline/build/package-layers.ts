@@ -4,16 +4,15 @@
  */
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { buffer } from 'node:stream/consumers';
 import { inParallel } from '../../lib/host/parallel.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { ImageLayer } from '../../stages/image/image.ts';
 import { mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
-import { encodePiece } from '../../stages/layer/compress/encode.ts';
 import { directoryMembers, frameKey } from '../../stages/layer/packages/frame.ts';
 import type { PredictedPackage } from '../../stages/layer/packages/predict.ts';
 import type { TreeEntry } from '../../stages/layer/tree.ts';
-import type { LayerInput, LayerOutput, LayerWorkers, MadeFrame, MadeLayer } from '../base/layer-workers.ts';
+import { SegmentBytes, type TreeMember } from '../../stages/layer/write/segment-bytes.ts';
+import type { Frame, LayerWorkers, MadeLayer } from '../base/layer-workers.ts';
 import { sayingWhich } from '../packages/error-names.ts';
 import type { Context } from '../state/context.ts';
 import { recall, remember } from '../state/layer-cache.ts';
@@ -36,7 +35,7 @@ export interface ListedLayer {
 }
 
 /** Increased with every change of what is made of the same frames. */
-const format = 4;
+const format = 5;
 
 export class PackageLayers {
   readonly #context: Context;
@@ -51,14 +50,11 @@ export class PackageLayers {
     this.#workers = workers;
   }
 
-  /** Starts to make the layers and frames that are certain now. */
+  /** Starts to make the layers that are certain now. */
   begin(expected: readonly PackageLayer[]): void {
-    const work = async (layer: PackageLayer, signal: AbortSignal) => {
-      const certain = layer.packages.filter(({ isCertain }) => isCertain);
-      if (layer.isCertain) await this.#one(layer, signal);
-      else if (certain.length > 0) await this.#make(certain, undefined, signal);
-    };
-    this.#begun = this.#begun.then(() => this.#inTurn(expected, work));
+    const certain = expected.filter(({ isCertain }) => isCertain);
+    const work = (layer: PackageLayer, signal: AbortSignal) => this.#one(layer, signal);
+    this.#begun = this.#begun.then(() => this.#inTurn(certain, work));
     // The error is reported by the caller that awaits `all`. If the transaction fails first, its error is the better
     // one.
     this.#begun.catch(() => undefined);
@@ -95,39 +91,37 @@ export class PackageLayers {
   }
 
   async #one({ name, packages, directories }: PackageLayer, signal: AbortSignal): Promise<ListedLayer> {
-    const head = await this.#head(directories);
-    const keys = createHash('sha256').update(`${format} `).update(head.bytes);
-    for (const one of packages) keys.update(frameKey(one, this.#compression));
+    const head = [...directoryMembers(directories)];
+    const frameKeys = packages.map((one) => frameKey(one, this.#compression));
+    const keys = createHash('sha256').update(`${format} `).update(new SegmentBytes().members(head).bytes());
+    for (const key of frameKeys) keys.update(key);
     const key = keys.digest('hex');
     let made = await recall<MadeLayer>(this.#context, 'layers', key);
     if (!made) {
-      made = (await this.#make(packages, head, signal)).layer!;
+      made = await this.#make(head, packages, frameKeys, signal);
       await remember(this.#context, 'layers', key, made);
     }
     const { listing, ...layer } = made;
     return { layer: { ...layer, mediaType: mediaTypes[this.#compression.kind], holds: name }, listing };
   }
 
-  async #head(directories: readonly TreeEntry[]): Promise<NonNullable<LayerInput['head']>> {
-    const { bytes, index } = encodePiece(directoryMembers(directories), this.#compression);
-    return { bytes: await buffer(bytes), index };
-  }
-
   async #make(
+    head: readonly TreeMember[],
     packages: readonly PredictedPackage[],
-    head: LayerInput['head'],
+    keys: readonly string[],
     signal: AbortSignal,
-  ): Promise<LayerOutput> {
-    const compression = this.#compression;
-    const keys = packages.map((one) => frameKey(one, compression));
-    const there = await Promise.all(keys.map((key) => recall<MadeFrame>(this.#context, 'frames', key)));
-    const frames = packages.map(({ package: { path }, places }, index) => there[index] ?? { path, places });
-    const input: LayerInput = { ...(head && { head }), frames, compression };
+  ): Promise<MadeLayer> {
+    const there = await Promise.all(keys.map((key) => recall<Frame>(this.#context, 'frames', key)));
+    const input = {
+      head,
+      packages: packages.map((one, index) => there[index] ?? one),
+      compression: this.#compression,
+    };
     const described = packages.map((one) => one.package);
-    const answer = await sayingWhich(described, () => this.#workers.make(input, signal));
-    for (const [index, frame] of answer.frames.entries()) {
+    const { layer, frames } = await sayingWhich(described, () => this.#workers.make(input, signal));
+    for (const [index, frame] of frames.entries()) {
       if (!there[index]) await remember(this.#context, 'frames', keys[index]!, frame);
     }
-    return answer;
+    return layer;
   }
 }

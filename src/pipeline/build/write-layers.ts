@@ -1,28 +1,23 @@
 /** Writes the layers of an image: its packages as the lock has planned them, the rpm database, and unclaimed files. */
 import { availableParallelism } from 'node:os';
 import { inParallel } from '../../lib/host/parallel.ts';
-import { stoppable } from '../../lib/host/stoppable.ts';
 import type { ImageLayer } from '../../stages/image/image.ts';
 import { checkLayers } from '../../stages/layer/apply/check-layers.ts';
 import { LayerSum } from '../../stages/layer/apply/layer-sum.ts';
-import { mediaTypes, type Compression } from '../../stages/layer/compress/compress.ts';
-import { encodeLayer } from '../../stages/layer/compress/encode.ts';
+import type { Compression } from '../../stages/layer/compress/compress.ts';
 import {
   changedSince,
   changesOf,
   type Changed,
-  type Changes,
   type IsKnown,
 } from '../../stages/layer/diff/changes.ts';
-import { layerMembers } from '../../stages/layer/diff/layer-members.ts';
-import { splitChanged, type StateLayerKind } from '../../stages/layer/diff/split-state.ts';
+import { splitChanged } from '../../stages/layer/diff/split-state.ts';
 import { filesOf } from '../../stages/layer/packages/predict.ts';
-import type { ListedEntry } from '../../stages/layer/tar/listing.ts';
 import type { Tree } from '../../stages/layer/tree.ts';
-import type { LayerWorkers } from '../base/layer-workers.ts';
+import { writeTreeLayer } from '../base/tree-layer.ts';
 import type { Context } from '../state/context.ts';
 import { readListing } from '../state/trees.ts';
-import type { PackageLayer, PackageLayers, WrittenLayer } from './package-layers.ts';
+import type { PackageLayer, PackageLayers } from './package-layers.ts';
 
 export interface LayerJob {
   /** The recipe's name. */
@@ -33,7 +28,8 @@ export interface LayerJob {
   parent: Tree | undefined;
   planned: PackageLayer[];
   packageLayers: PackageLayers;
-  layerWorkers: LayerWorkers;
+  /** For temporary files. */
+  directory: string;
   dbPath: string;
   compression: Compression;
   isKnown: IsKnown;
@@ -52,7 +48,7 @@ export interface WrittenLayers {
  * Afterwards every regular file of the tree has its digest. Throws LAYERS_DIFFER if the layers do not give the tree.
  */
 export async function writeLayers(context: Context, job: LayerJob): Promise<WrittenLayers> {
-  const { recipe, target, tree, parent, planned } = job;
+  const { recipe, target, tree, parent, planned, compression } = job;
   const own = await job.packageLayers.all(planned);
   const below = packagesOn(parent, planned);
   const changed = await changedSince(target, tree, below, job.isKnown);
@@ -60,7 +56,11 @@ export async function writeLayers(context: Context, job: LayerJob): Promise<Writ
     splitChanged(tree, changed, job.dbPath),
     availableParallelism(),
     context.signal,
-    ([holds, part], signal) => changeLayer({ ...context, signal }, job, holds, changesOf(tree, part)),
+    async ([holds, part], signal) => {
+      const inner = { ...context, signal };
+      const made = await writeTreeLayer(inner, target, changesOf(tree, part), compression, job.directory);
+      return { ...made, layer: { ...made.layer, holds } };
+    },
   );
   const listings = await Promise.all(own.map(({ listing }) => readListing(context, listing)));
   for (const { listing } of rest) listings.push(listing);
@@ -77,19 +77,4 @@ function packagesOn(parent: Tree | undefined, planned: readonly PackageLayer[]):
     sum.lay({ entries: [...directories, ...files], deleted: [] });
   }
   return sum.tree;
-}
-
-async function changeLayer(
-  { content, signal }: Context,
-  { target, compression, layerWorkers }: LayerJob,
-  holds: StateLayerKind,
-  changes: Changes,
-): Promise<{ layer: WrittenLayer; listing: ListedEntry[] }> {
-  const layer = encodeLayer(layerMembers(target, changes), compression);
-  const blob = await content.ingestStream(stoppable(layer.bytes, signal));
-  const annotations = layer.annotations();
-  const mediaType = mediaTypes[compression.kind];
-  const { diffID, listing } = await layerWorkers.read({ ...blob, mediaType, annotations }, signal);
-  const written = { ...blob, diffID, ...(annotations && { annotations }), mediaType, holds };
-  return { layer: written, listing };
 }

@@ -25,7 +25,7 @@ export async function filesInLayers(
   layers: readonly ImageLayer[],
 ): Promise<Map<ByteString, HeldFile>> {
   const highest = new Map<ByteString, HeldFile>();
-  await withLayerWorkers(context, layers, async (workers) => {
+  await withLayerWorkers(context, async (workers) => {
     for (const layer of layers) await readLayer(context, workers, layer, highest);
   });
   const held = new Map<ByteString, HeldFile>();

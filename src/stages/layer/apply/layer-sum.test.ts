@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ByteString } from '../../../lib/host/paths.ts';
 import type { ListedEntry } from '../tar/listing.ts';
-import type { TarType } from '../tar/writer.ts';
+import type { TarType } from '../tar/tar-entry.ts';
 import { changesListed, LayerSum } from './layer-sum.ts';
 
 /** A directory ends with a slash; `link -> target`, `link = first name`; anything else is a file. */

@@ -5,7 +5,7 @@
 import { showBytes, type ByteString } from '../../../lib/host/paths.ts';
 import type { Changes } from '../diff/changes.ts';
 import type { ListedEntry } from '../tar/listing.ts';
-import type { TarType } from '../tar/writer.ts';
+import type { TarType } from '../tar/tar-entry.ts';
 import { isDirectory, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
 
 export interface LayerFault {

@@ -8,7 +8,7 @@ import { native } from '../../../lib/host/native.ts';
 import { below, showBytes, type ByteString } from '../../../lib/host/paths.ts';
 import { brokenRule, maxEntries } from '../tar/entry-rules.ts';
 import { invalid } from '../tar/tar-header.ts';
-import type { TarEntry } from '../tar/writer.ts';
+import type { TarEntry } from '../tar/tar-entry.ts';
 import { parentOf } from '../tree.ts';
 
 const typeBits = { character: 0o020000, block: 0o060000, fifo: 0o010000 } as const;

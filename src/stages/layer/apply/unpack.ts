@@ -6,7 +6,7 @@ import { spareBytes } from '../../../lib/host/reserve.ts';
 import { decompressed } from '../compress/compress.ts';
 import { readTar } from '../tar/reader.ts';
 import { invalid } from '../tar/tar-header.ts';
-import type { TarEntry } from '../tar/writer.ts';
+import type { TarEntry } from '../tar/tar-entry.ts';
 import { LayerTree, type TreeRules } from './layer-tree.ts';
 
 export interface UnpackOptions extends TreeRules {

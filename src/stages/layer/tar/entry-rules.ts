@@ -3,7 +3,7 @@
  * of other builders, so everything that is written can be read.
  */
 import { showBytes, type ByteString } from '../../../lib/host/paths.ts';
-import type { TarEntry } from './writer.ts';
+import type { TarEntry } from './tar-entry.ts';
 
 /** Entries of one layer, whiteouts included: five times those of the largest images in all of their layers. */
 export const maxEntries = 1_000_000;

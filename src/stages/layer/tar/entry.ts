@@ -3,7 +3,7 @@ import { MillinerError } from '../../../lib/errors/error.ts';
 import { showBytes, type ByteString } from '../../../lib/host/paths.ts';
 import { parentOf, type TreeEntry } from '../tree.ts';
 import { brokenRule } from './entry-rules.ts';
-import type { TarEntry, TarType } from './writer.ts';
+import type { TarEntry, TarType } from './tar-entry.ts';
 
 const types: Record<number, TarType> = {
   0o100000: 'file',

@@ -16,7 +16,7 @@ import {
   readExtension,
   type Extended,
 } from './tar-header.ts';
-import type { TarEntry } from './writer.ts';
+import type { TarEntry } from './tar-entry.ts';
 
 export interface ListedEntry extends TarEntry {
   /** Of a file's content, hexadecimal. */
@@ -157,7 +157,9 @@ export function* serializeListing(entries: Iterable<ListedEntry>): Generator<str
 }
 
 /** Reads the output of serializeListing, in pieces of any size. */
-export async function parseListing(pieces: AsyncIterable<string>): Promise<ListedEntry[]> {
+export async function parseListing(
+  pieces: AsyncIterable<string> | Iterable<string>,
+): Promise<ListedEntry[]> {
   const entries: ListedEntry[] = [];
   for await (const lines of linesOf(pieces)) for (const line of lines) entries.push(parseListed(line));
   return entries;

@@ -13,7 +13,7 @@ import {
   readExtension,
   type Extended,
 } from './tar-header.ts';
-import type { TarEntry } from './writer.ts';
+import type { TarEntry } from './tar-entry.ts';
 
 /** Called for each entry. It must read the content before it returns; the rest is skipped. */
 export type OnEntry = (entry: TarEntry, content: AsyncIterable<Buffer>) => Promise<void>;

@@ -3,7 +3,7 @@
  */
 import { MillinerError } from '../../../lib/errors/error.ts';
 import type { ByteString } from '../../../lib/host/paths.ts';
-import type { TarEntry, TarType } from './writer.ts';
+import type { TarEntry, TarType } from './tar-entry.ts';
 
 export const blockSize = 512;
 /** Bytes of names and attributes: far more than any file system supports. */

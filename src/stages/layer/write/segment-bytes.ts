@@ -107,7 +107,7 @@ export class SegmentBytes {
   #placed(one: Pick<PredictedPackage, 'package' | 'places'>, sets: ReadonlyMap<RpmFile, number>): void {
     const firstNames = new Map<number, TarEntry['path']>();
     const found = filesOf(one);
-    this.#counted(found.entries(), ([at, { file, entry }]) => {
+    this.#counted([...found.entries()], ([at, { file, entry }]) => {
       const set = isRegular(entry) ? sets.get(file) : undefined;
       const first = set === undefined ? undefined : firstNames.get(set);
       if (set !== undefined && first === undefined) firstNames.set(set, entry.path);

@@ -8,7 +8,7 @@ import { MillinerError } from '../../../../lib/errors/error.ts';
 import { showBytes } from '../../../../lib/host/paths.ts';
 import type { ListedEntry } from '../../tar/listing.ts';
 import { Crc64 } from './crc64.ts';
-import type { SplitEntry, TocEntry } from './encode-chunked.ts';
+import type { SplitEntry, TocEntry } from './trailer.ts';
 
 export interface ChunkedBlob {
   read: (at: number, length: number) => Promise<Buffer>;

@@ -1,5 +1,30 @@
 /** The trailer of a zstd:chunked layer, in frames that plain readers of zstd skip. */
-import { sha256, zstdFrame, type ChunkIndex } from './encode-chunked.ts';
+import { hash } from 'node:crypto';
+import { constants, zstdCompressSync } from 'node:zlib';
+
+/** In the format of the table of contents; offsets are relative to the described part. */
+export interface TocEntry {
+  type: string;
+  name: string;
+  offset?: number;
+  endOffset?: number;
+  [field: string]: unknown;
+}
+
+/** In tar-split's format, without its position. */
+export interface SplitEntry {
+  type: 1 | 2;
+  name?: string;
+  size?: number;
+  payload: string | null;
+}
+
+export interface ChunkIndex {
+  toc: TocEntry[];
+  split: SplitEntry[];
+  /** Compressed bytes of the described part. */
+  size: number;
+}
 
 /** Prefix of the annotations' names. */
 export const chunkedPrefix = 'io.github.containers.zstd-chunked.';
@@ -71,4 +96,13 @@ function skippable(content: Buffer): Buffer {
   header.writeUInt32LE(skippableMagic, 0);
   header.writeUInt32LE(content.length, 4);
   return Buffer.concat([header, content]);
+}
+
+export function zstdFrame(bytes: Buffer, level: number): Buffer {
+  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
+  return zstdCompressSync(bytes, { params });
+}
+
+export function sha256(bytes: Buffer): string {
+  return `sha256:${hash('sha256', bytes)}`;
 }

@@ -2,13 +2,12 @@
  * Writes tar headers of POSIX.1-2001 (pax): ustar if a value fits, otherwise a pax extended header. They contain
  * nothing of the writer, the host or the time. Xattrs are written as SCHILY.xattr.NAME, raw.
  */
-import { bytesOf, type ByteString } from '../../../lib/host/paths.ts';
+import { bytesOf, type ByteString } from '../../../src/lib/host/paths.ts';
+import type { TarEntry, TarType } from '../../../src/stages/layer/tar/tar-entry.ts';
 
 const blockSize = 512;
 /** A tar stream ends with two zero blocks. */
 export const endOfArchive = Buffer.alloc(2 * blockSize);
-
-export type TarType = 'file' | 'link' | 'symlink' | 'character' | 'block' | 'directory' | 'fifo';
 
 const typeFlags: Record<TarType, string> = {
   file: '0',
@@ -19,25 +18,6 @@ const typeFlags: Record<TarType, string> = {
   directory: '5',
   fifo: '6',
 };
-
-export interface TarEntry {
-  /** Relative, no leading or trailing slash. */
-  path: ByteString;
-  type: TarType;
-  /** Permission bits with setuid, setgid and sticky. */
-  mode: number;
-  uid: number;
-  gid: number;
-  /** Bytes of content that follow; 0 for other types than files. */
-  size: number;
-  /** Whole seconds since the epoch. */
-  mtime: number;
-  /** Target of a symbolic link, or the path that a hard link refers to. */
-  linkTarget?: ByteString | undefined;
-  deviceMajor?: number;
-  deviceMinor?: number;
-  xattrs?: Record<string, Buffer> | undefined;
-}
 
 /** An entry with its content: `size` bytes, for files. */
 export interface TarMember {

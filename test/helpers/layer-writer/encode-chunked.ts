@@ -3,36 +3,13 @@
  * behind the data. A client finds each chunk of each file in it, and fetches only the chunks that it lacks.
  */
 import { createHash } from 'node:crypto';
-import { constants, zstdCompressSync } from 'node:zlib';
-import { MillinerError } from '../../../../lib/errors/error.ts';
-import { bytesOf, showBytes, type ByteString } from '../../../../lib/host/paths.ts';
-import { padding, tarHeader, type TarEntry, type TarMember, type TarType } from '../../tar/writer.ts';
-import { Crc64 } from './crc64.ts';
+import { MillinerError } from '../../../src/lib/errors/error.ts';
+import { bytesOf, showBytes, type ByteString } from '../../../src/lib/host/paths.ts';
+import { sha256, zstdFrame, type ChunkIndex, type TocEntry } from '../../../src/stages/layer/compress/chunked/trailer.ts';
+import type { TarEntry, TarType } from '../../../src/stages/layer/tar/tar-entry.ts';
+import { padding, tarHeader, type TarMember } from './tar-writer.ts';
+import { Crc64 } from '../../../src/stages/layer/compress/chunked/crc64.ts';
 import { splitContent } from './split.ts';
-
-/** In the format of the table of contents; offsets are relative to the described part. */
-export interface TocEntry {
-  type: string;
-  name: string;
-  offset?: number;
-  endOffset?: number;
-  [field: string]: unknown;
-}
-
-/** In tar-split's format, without its position. */
-export interface SplitEntry {
-  type: 1 | 2;
-  name?: string;
-  size?: number;
-  payload: string | null;
-}
-
-export interface ChunkIndex {
-  toc: TocEntry[];
-  split: SplitEntry[];
-  /** Compressed bytes of the described part. */
-  size: number;
-}
 
 const tocTypes: Record<TarType, string> = {
   file: 'reg',
@@ -127,15 +104,6 @@ export function encodeEnd(end: Buffer, level: number, index: ChunkIndex): Buffer
   index.size += compressed.length;
   index.split.push({ type: 2, payload: end.toString('base64') });
   return compressed;
-}
-
-export function zstdFrame(bytes: Buffer, level: number): Buffer {
-  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
-  return zstdCompressSync(bytes, { params });
-}
-
-export function sha256(bytes: Buffer): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
 /** Empty fields and zeros are omitted, as with Go's omitempty. */
