@@ -1,6 +1,7 @@
 /** Layers that mean harm to a tree that has the directory /there with a file in it, and a link /out that leads out of it. */
 import { byteString } from '../../src/lib/host/paths.ts';
-import { endOfArchive, padding, tarHeader, type TarEntry } from '../../src/stages/layer/tar/writer.ts';
+import type { TarEntry } from '../../src/stages/layer/tar/tar-entry.ts';
+import { endOfArchive, padding, tarHeader } from './layer-writer/tar-writer.ts';
 
 export type Part = Partial<Omit<TarEntry, 'path' | 'linkTarget'>> & {
   path: string;

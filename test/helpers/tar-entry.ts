@@ -1,5 +1,5 @@
 import { byteString } from '../../src/lib/host/paths.ts';
-import type { TarEntry } from '../../src/stages/layer/tar/writer.ts';
+import type { TarEntry } from '../../src/stages/layer/tar/tar-entry.ts';
 
 /** An empty file, but for what a test says otherwise. */
 export const tarEntry = (part: Partial<TarEntry>): TarEntry => ({

@@ -48,10 +48,7 @@ const failureSchema: z.ZodType<Failure> = z.object({
 });
 
 const id = z.int();
-const lineSchema = z.union([
-  z.object({ id, error: failureSchema }),
-  z.object({ id, result: z.unknown() }),
-]);
+const lineSchema = z.union([z.object({ id, error: failureSchema }), z.object({ id, result: z.unknown() })]);
 
 /** Gives tasks to workers, and starts workers as tasks need them. */
 export class Workers<Task> {
@@ -92,7 +89,7 @@ export class Workers<Task> {
     const running = [...this.#workers].filter(({ isStopped }) => !isStopped);
     const least = running.toSorted((a, b) => a.tasks.size - b.tasks.size)[0];
     if (least?.tasks.size === 0) return least;
-    if (least && (least.tasks.size < threads && running.length === maxCount)) return least;
+    if (least && least.tasks.size < threads && running.length === maxCount) return least;
     return running.length < maxCount ? this.#start() : undefined;
   }
 

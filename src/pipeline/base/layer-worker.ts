@@ -7,7 +7,12 @@ import { constants, setPriority } from 'node:os';
 import { serveTasks } from '../../lib/host/serve.ts';
 import type { ChunkIndex } from '../../stages/layer/compress/chunked/trailer.ts';
 import type { Compression } from '../../stages/layer/compress/compress.ts';
-import { listLayer, writeLayer, type LayerBlob, type LayerFiles } from '../../stages/layer/write/write-layer.ts';
+import {
+  listLayer,
+  writeLayer,
+  type LayerBlob,
+  type LayerFiles,
+} from '../../stages/layer/write/write-layer.ts';
 import { fileDigests, type DigestTask } from './layer-digests.ts';
 
 export interface MakeTask {

@@ -198,10 +198,7 @@ export async function takeLayer({ content }: Context, path: string, digest: Dige
 }
 
 /** For callers without a workspace of their own. */
-export function withLayerWorkers<T>(
-  context: Context,
-  fn: (workers: LayerWorkers) => Promise<T>,
-): Promise<T> {
+export function withLayerWorkers<T>(context: Context, fn: (workers: LayerWorkers) => Promise<T>): Promise<T> {
   return withWorkspace(context.state, async ({ directory }) => {
     await using workers = await LayerWorkers.open(context, join(directory, 'layers'));
     return await fn(workers);

@@ -76,7 +76,7 @@ async function buildIn(
   const startPath = job.base?.dbPath ?? databasePath(own, toolPackages);
   const disk = diskOf(context, id, bytesOf(install.disk));
   const parent = job.base && (await parentTree(context, job.base.tree, id));
-  const toLayer = { locked: job.locked, packages, target, parent };
+  const toLayer = { locked: job.locked, packages, target, parent, ledger: job.ledger };
   await using layers = await ImageLayers.open(context, toLayer, directory);
   await layers.begin();
   const { epoch } = lock;

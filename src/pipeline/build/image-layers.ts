@@ -4,6 +4,7 @@ import { compressionOf, type Compression } from '../../stages/layer/compress/com
 import type { VerifiedPackage } from '../../stages/layer/packages/predict.ts';
 import type { Tree } from '../../stages/layer/tree.ts';
 import { LayerWorkers } from '../base/layer-workers.ts';
+import type { Ids } from '../../stages/lock/id-ledger.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import type { Context } from '../state/context.ts';
 import type { InstalledImage } from './install.ts';
@@ -19,6 +20,8 @@ interface ImageToLayer {
   target: string;
   /** The base's tree. */
   parent: Tree | undefined;
+  /** Numbers of the recipe's own users and groups. */
+  ledger: Ids;
 }
 
 export class ImageLayers {

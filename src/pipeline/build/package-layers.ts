@@ -50,11 +50,15 @@ export class PackageLayers {
     this.#workers = workers;
   }
 
-  /** Starts to make the layers that are certain now. */
+  /** Starts to make the layers and frames that are certain now. */
   begin(expected: readonly PackageLayer[]): void {
-    const certain = expected.filter(({ isCertain }) => isCertain);
-    const work = (layer: PackageLayer, signal: AbortSignal) => this.#one(layer, signal);
-    this.#begun = this.#begun.then(() => this.#inTurn(certain, work));
+    const work = async (layer: PackageLayer, signal: AbortSignal) => {
+      if (layer.isCertain) return this.#one(layer, signal);
+      const certain = layer.packages.filter(({ isCertain }) => isCertain);
+      const keys = certain.map((one) => frameKey(one, this.#compression));
+      if (certain.length > 0) await this.#make([], certain, keys, signal);
+    };
+    this.#begun = this.#begun.then(() => this.#inTurn(expected, work));
     // The error is reported by the caller that awaits `all`. If the transaction fails first, its error is the better
     // one.
     this.#begun.catch(() => undefined);

@@ -21,6 +21,7 @@ import {
 } from '../../stages/layer/packages/predict.ts';
 import { hasType, isDirectory, type Tree } from '../../stages/layer/tree.ts';
 import type { ContentOf } from '../../stages/layer/verify/hash-tree.ts';
+import type { Ids } from '../../stages/lock/id-ledger.ts';
 import { sourceNameOf, type LockedArch } from '../../stages/lock/lock-file.ts';
 import type { Recipe } from '../../stages/recipe/schema.ts';
 import type { PackageLayer } from './package-layers.ts';
@@ -30,22 +31,32 @@ export interface Prediction {
   directoryAt: DirectoryAt;
 }
 
-/** `target`: the mounted tree of the base, which has the numbers of the base's owners. */
+/**
+ * `target`: the mounted tree of the base, which has the numbers of the base's owners. `ledger`: the numbers that owners
+ * of the recipe will get; after the first build it has them all.
+ */
 export async function predictBefore(
   packages: VerifiedPackage[],
   recipe: Recipe,
-  { target, parent }: { target: string; parent: Tree | undefined },
+  { target, parent, ledger }: { target: string; parent: Tree | undefined; ledger: Ids },
 ): Promise<Prediction> {
   const links = knownLinks(packages.map((one) => one.package));
   const inherited = parent && linksOf(parent);
   const leftOut = new Map(packages.map(({ package: one }) => [one, filesNotInstalled(one.files, recipe)]));
-  const owners = await readOwners(target);
+  const owners = withLedger(await readOwners(target), ledger);
   const predicted = predictPackages(packages, {
     resolve: resolver((path) => links.get(path) ?? inherited?.(path)),
     isInstalled: (one, index) => !leftOut.get(one)!.has(index),
     ownerAt: ownerOf(owners),
   });
   return { packages: predicted, directoryAt: predictDirectories(predicted, parent, owners) };
+}
+
+function withLedger(owners: Owners, { users, groups }: Ids): Owners {
+  return {
+    uid: (name) => owners.uid(name) ?? users[name],
+    gid: (name) => owners.gid(name) ?? groups[name],
+  };
 }
 
 /** Looks up the owner names of the header. */

@@ -5,12 +5,7 @@ import type { ImageLayer } from '../../stages/image/image.ts';
 import { checkLayers } from '../../stages/layer/apply/check-layers.ts';
 import { LayerSum } from '../../stages/layer/apply/layer-sum.ts';
 import type { Compression } from '../../stages/layer/compress/compress.ts';
-import {
-  changedSince,
-  changesOf,
-  type Changed,
-  type IsKnown,
-} from '../../stages/layer/diff/changes.ts';
+import { changedSince, changesOf, type Changed, type IsKnown } from '../../stages/layer/diff/changes.ts';
 import { splitChanged } from '../../stages/layer/diff/split-state.ts';
 import { filesOf } from '../../stages/layer/packages/predict.ts';
 import type { Tree } from '../../stages/layer/tree.ts';

@@ -5,7 +5,12 @@
 import { createHash } from 'node:crypto';
 import { MillinerError } from '../../../src/lib/errors/error.ts';
 import { bytesOf, showBytes, type ByteString } from '../../../src/lib/host/paths.ts';
-import { sha256, zstdFrame, type ChunkIndex, type TocEntry } from '../../../src/stages/layer/compress/chunked/trailer.ts';
+import {
+  sha256,
+  zstdFrame,
+  type ChunkIndex,
+  type TocEntry,
+} from '../../../src/stages/layer/compress/chunked/trailer.ts';
 import type { TarEntry, TarType } from '../../../src/stages/layer/tar/tar-entry.ts';
 import { padding, tarHeader, type TarMember } from './tar-writer.ts';
 import { Crc64 } from '../../../src/stages/layer/compress/chunked/crc64.ts';

@@ -3,7 +3,12 @@
  * layer, or a piece of one.
  */
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
-import { emptyIndex, appendIndex, trailer, type ChunkIndex } from '../../../src/stages/layer/compress/chunked/trailer.ts';
+import {
+  emptyIndex,
+  appendIndex,
+  trailer,
+  type ChunkIndex,
+} from '../../../src/stages/layer/compress/chunked/trailer.ts';
 import type { Compression } from '../../../src/stages/layer/compress/compress.ts';
 import { inChunks } from '../../../src/stages/layer/compress/chunks.ts';
 import { endOfArchive, tarBytes, type TarMember } from './tar-writer.ts';

@@ -11,10 +11,12 @@ import type { Digest } from '../../../src/lib/oci/digest.ts';
 import { ContentStore } from '../../../src/stages/content/store.ts';
 import { checkChunked } from '../../../src/stages/layer/compress/chunked/check-chunked.ts';
 import { mediaTypes, defaultLevel, type Compression } from '../../../src/stages/layer/compress/compress.ts';
-import { encodeLayer, encodePiece } from '../../../src/stages/layer/compress/encode.ts';
-import type { ListedEntry } from '../../../src/stages/layer/tar/listing.ts';
-import { endOfArchive, tarBytes, type TarMember } from '../../../src/stages/layer/tar/writer.ts';
-import { readBack, type LayerBlob, type LayerContent } from '../../../src/pipeline/base/read-back.ts';
+import { encodePiece } from '../../helpers/layer-writer/encode.ts';
+import { writtenLayer } from '../../helpers/layer-writer/written-layer.ts';
+import { parseListing, type ListedEntry } from '../../../src/stages/layer/tar/listing.ts';
+import { endOfArchive, tarBytes, type TarMember } from '../../helpers/layer-writer/tar-writer.ts';
+import type { LayerContent } from '../../../src/pipeline/base/layer-workers.ts';
+import { listLayer, type LayerBlob } from '../../../src/stages/layer/write/write-layer.ts';
 
 let state: string;
 let content: ContentStore;
@@ -48,16 +50,23 @@ const how = (kind: Compression['kind']): Compression => ({ kind, level: defaultL
 
 /** With what it is found to hold. */
 async function written(kind: Compression['kind']): Promise<LayerBlob & LayerContent> {
-  const layer = encodeLayer([...first(), ...second()], how(kind));
-  const { digest } = await content.ingestStream(layer.bytes);
-  const blob = { digest, mediaType: mediaTypes[kind], annotations: layer.annotations() };
-  return { ...blob, ...(await readBack(await content.use(blob.digest), blob)) };
+  const { bytes, digest, annotations } = await writtenLayer([first(), second()], how(kind));
+  expect(await stored(bytes)).toBe(digest);
+  const blob = { digest, mediaType: mediaTypes[kind], ...(annotations && { annotations }) };
+  return { ...blob, ...(await listed(blob)) };
+}
+
+async function listed(blob: LayerBlob): Promise<LayerContent> {
+  const scratch = await mkdtemp(join(state, 'listed-'));
+  const files = { layer: await content.use(blob.digest), listing: join(scratch, 'listing') };
+  const { diffID } = await listLayer(blob, files);
+  return { diffID, listing: await parseListing([await readFile(files.listing, 'utf8')]) };
 }
 
 /** `other` where it is a layer, but not the one that was written. */
 async function codeOf({ diffID, ...blob }: LayerBlob & { diffID: string }): Promise<string> {
   try {
-    return (await readBack(await content.use(blob.digest), blob)).diffID === diffID ? 'none' : 'other';
+    return (await listed(blob)).diffID === diffID ? 'none' : 'other';
   } catch (error) {
     return error instanceof MillinerError ? error.code : String(error);
   }

@@ -14,7 +14,7 @@ import type { ByteString } from '../../../src/lib/host/paths.ts';
 import { spareBytes } from '../../../src/lib/host/reserve.ts';
 import { makeImage } from '../../../src/stages/image/image.ts';
 import { mediaTypes } from '../../../src/stages/layer/compress/compress.ts';
-import { endOfArchive, tarHeader } from '../../../src/stages/layer/tar/writer.ts';
+import { endOfArchive, tarHeader } from '../../helpers/layer-writer/tar-writer.ts';
 import { openContext } from '../../../src/pipeline/state/context.ts';
 import { shareBytes } from '../../../src/pipeline/state/blob-exchange.ts';
 import { importImages } from '../../../src/pipeline/transfer/image-transfer.ts';

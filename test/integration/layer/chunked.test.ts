@@ -9,14 +9,10 @@ import { buffer } from 'node:stream/consumers';
 import { zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { byteString } from '../../../src/lib/host/paths.ts';
-import type { SplitEntry, TocEntry } from '../../../src/stages/layer/compress/chunked/encode-chunked.ts';
-import { encodeLayer } from '../../../src/stages/layer/compress/encode.ts';
-import {
-  endOfArchive,
-  tarBytes,
-  type TarMember,
-  type TarType,
-} from '../../../src/stages/layer/tar/writer.ts';
+import type { SplitEntry, TocEntry } from '../../../src/stages/layer/compress/chunked/trailer.ts';
+import { writtenLayer } from '../../helpers/layer-writer/written-layer.ts';
+import type { TarType } from '../../../src/stages/layer/tar/tar-entry.ts';
+import { endOfArchive, tarBytes, type TarMember } from '../../helpers/layer-writer/tar-writer.ts';
 import { skopeo } from '../../helpers/trixie.ts';
 
 let work: string;
@@ -151,9 +147,8 @@ function withoutOffsets({ offset: _offset, endOffset: _end, ...rest }: TocEntry)
 test('its table of contents and tar-split are those that containers/storage writes of the same tar', async () => {
   const tar = Buffer.concat([await buffer(tarBytes(parts())), endOfArchive]);
   const theirs = await written(tar);
-  const layer = encodeLayer(parts(), { kind: 'zstd:chunked', level: 3 });
-  const blob = await buffer(layer.bytes);
-  const [ours, reference] = [describe(blob, layer.annotations()!), describe(theirs.blob, theirs.annotations)];
+  const { bytes: blob, annotations } = await writtenLayer([parts()], { kind: 'zstd:chunked', level: 3 });
+  const [ours, reference] = [describe(blob, annotations!), describe(theirs.blob, theirs.annotations)];
   expect(ours.toc.entries.map(withoutOffsets)).toEqual(reference.toc.entries.map(withoutOffsets));
   expect(rebuilt(ours.split)).toEqual(rebuilt(reference.split));
   expect(ours.split.map(({ position }) => position)).toEqual([...ours.split.keys()]);
@@ -176,9 +171,8 @@ function rebuilt(split: Described['split']): object[] {
 }
 
 test('every chunk lies where the table of contents says, and holds what it says', async () => {
-  const layer = encodeLayer(parts(), { kind: 'zstd:chunked', level: 3 });
-  const blob = await buffer(layer.bytes);
-  const { toc } = describe(blob, layer.annotations()!);
+  const { bytes: blob, annotations } = await writtenLayer([parts()], { kind: 'zstd:chunked', level: 3 });
+  const { toc } = describe(blob, annotations!);
   for (const [name, bytes] of Object.entries(contents)) {
     const chunks = toc.entries.filter((one) => one.name === `dir/${name}`);
     const ends = [...chunks.slice(1).map(({ offset }) => offset!), chunks[0]!.endOffset!];
@@ -194,8 +188,7 @@ test('every chunk lies where the table of contents says, and holds what it says'
 test.each(nodes)(
   'a layer that holds what a reader of pieces leaves out is to be taken whole: $entry.type',
   async (node) => {
-    const layer = encodeLayer([...parts(), node], { kind: 'zstd:chunked', level: 3 });
-    await buffer(layer.bytes);
-    expect(layer.annotations()).toBeUndefined();
+    const how = { kind: 'zstd:chunked' as const, level: 3 };
+    expect((await writtenLayer([[...parts(), node]], how)).annotations).toBeUndefined();
   },
 );

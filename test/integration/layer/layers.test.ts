@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ContentStore } from '../../../src/stages/content/store.ts';
@@ -15,11 +16,10 @@ import { changedSince, changesOf } from '../../../src/stages/layer/diff/changes.
 import { parseTree, serializeTree, treeOf, type Tree } from '../../../src/stages/layer/tree.ts';
 import { unpackLayer } from '../../../src/stages/layer/apply/unpack.ts';
 import { mediaTypes, type Compression } from '../../../src/stages/layer/compress/compress.ts';
-import { encodeLayer } from '../../../src/stages/layer/compress/encode.ts';
 import { layerMembers } from '../../../src/stages/layer/diff/layer-members.ts';
-import { readBack } from '../../../src/pipeline/base/read-back.ts';
 import { OverlaySnapshotter } from '../../../src/stages/snapshot/overlay.ts';
 import { apply, generations, makeBase, type Change } from '../../helpers/snapshot/random-changes.ts';
+import { writtenTree } from '../../helpers/layer-writer/written-layer.ts';
 import { describeTree, type Described } from '../../helpers/snapshot/tree.ts';
 
 const run = (program: string, ...args: string[]) =>
@@ -42,15 +42,13 @@ async function addLayer(
 ) {
   const root = await snapshots.mount(key);
   const tree = treeOf(await snapshots.scan(key));
-  const stream = encodeLayer(
-    layerMembers(root, changesOf(tree, await changedSince(root, tree, parent))),
-    how,
-  );
-  const blob = await content.ingestStream(stream.bytes);
+  const changes = changesOf(tree, await changedSince(root, tree, parent));
+  const { bytes, diffID } = await writtenTree(root, layerMembers(changes), how);
+  const blob = await content.ingestStream(Readable.from([bytes]));
   const layer: ImageLayer = {
     ...blob,
     mediaType: mediaTypes[how.kind],
-    diffID: (await readBack(content.path(blob.digest), { ...blob, mediaType: mediaTypes[how.kind] })).diffID,
+    diffID,
     recipe: 'random',
     holds: 'state',
   };

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { byteString } from '../../../src/lib/host/paths.ts';
 import { unpackTar } from '../../../src/stages/layer/apply/unpack.ts';
 import { tarEntry } from '../../../src/stages/layer/tar/entry.ts';
-import { endOfArchive, tarHeader, type TarEntry } from '../../../src/stages/layer/tar/writer.ts';
+import type { TarEntry } from '../../../src/stages/layer/tar/tar-entry.ts';
+import { endOfArchive, tarHeader } from '../../helpers/layer-writer/tar-writer.ts';
 import { isDirectory, isRegular, type TreeEntry } from '../../../src/stages/layer/tree.ts';
 
 let root: string;

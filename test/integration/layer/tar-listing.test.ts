@@ -2,13 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { byteString } from '../../../src/lib/host/paths.ts';
 import { ListedTar, type ListedEntry } from '../../../src/stages/layer/tar/listing.ts';
-import {
-  endOfArchive,
-  padding,
-  tarHeader,
-  type TarEntry,
-  type TarType,
-} from '../../../src/stages/layer/tar/writer.ts';
+import type { TarEntry, TarType } from '../../../src/stages/layer/tar/tar-entry.ts';
+import { endOfArchive, padding, tarHeader } from '../../helpers/layer-writer/tar-writer.ts';
 
 test('tar -tv lists the same', () => {
   const content = Buffer.alloc(700, 'x');

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type ByteString } from '../../../src/lib/host/paths.ts';
 import { readTar } from '../../../src/stages/layer/tar/reader.ts';
-import { endOfArchive, padding, tarHeader, type TarEntry } from '../../../src/stages/layer/tar/writer.ts';
+import type { TarEntry } from '../../../src/stages/layer/tar/tar-entry.ts';
+import { endOfArchive, padding, tarHeader } from '../../helpers/layer-writer/tar-writer.ts';
 import { tarEntry as entry } from '../../helpers/tar-entry.ts';
 
 interface Read {

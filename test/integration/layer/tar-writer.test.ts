@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { byteString, type ByteString } from '../../../src/lib/host/paths.ts';
-import { endOfArchive, padding, tarHeader, type TarEntry } from '../../../src/stages/layer/tar/writer.ts';
+import type { TarEntry } from '../../../src/stages/layer/tar/tar-entry.ts';
+import { endOfArchive, padding, tarHeader } from '../../helpers/layer-writer/tar-writer.ts';
 import { tarEntry as entry } from '../../helpers/tar-entry.ts';
 
 /** Python's tarfile, an implementation that shares nothing with ours, tells what it reads. */

@@ -21,7 +21,7 @@ import { byteString } from '../../../src/lib/host/paths.ts';
 import { sha256Of } from '../../../src/lib/oci/digest.ts';
 import { unpackLayer } from '../../../src/stages/layer/apply/unpack.ts';
 import { mediaTypes } from '../../../src/stages/layer/compress/compress.ts';
-import { endOfArchive, tarHeader } from '../../../src/stages/layer/tar/writer.ts';
+import { endOfArchive, tarHeader } from '../../helpers/layer-writer/tar-writer.ts';
 import { character, excessive, harmful, tarOf, type Part } from '../../helpers/hostile-layers.ts';
 
 let place: string;

@@ -5,7 +5,8 @@ import { MillinerError } from '../../../lib/errors/error.ts';
 import type { ByteString } from '../../../lib/host/paths.ts';
 import { ListedTar, parseListing, serializeListing, type ListedEntry } from './listing.ts';
 import { readTar } from './reader.ts';
-import { endOfArchive, padding, tarHeader, type TarEntry, type TarType } from './tar-entry.ts';
+import type { TarEntry, TarType } from './tar-entry.ts';
+import { endOfArchive, padding, tarHeader } from '../../../../test/helpers/layer-writer/tar-writer.ts';
 
 interface Part {
   entry: TarEntry;

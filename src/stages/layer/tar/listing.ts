@@ -157,9 +157,7 @@ export function* serializeListing(entries: Iterable<ListedEntry>): Generator<str
 }
 
 /** Reads the output of serializeListing, in pieces of any size. */
-export async function parseListing(
-  pieces: AsyncIterable<string> | Iterable<string>,
-): Promise<ListedEntry[]> {
+export async function parseListing(pieces: AsyncIterable<string> | Iterable<string>): Promise<ListedEntry[]> {
   const entries: ListedEntry[] = [];
   for await (const lines of linesOf(pieces)) for (const line of lines) entries.push(parseListed(line));
   return entries;

@@ -67,8 +67,7 @@ export class SegmentBytes {
     const { path, payload, files } = one.package;
     const refuse = refusePackage(path);
     const compressor = compressors[payload.compressor];
-    if (compressor === undefined)
-      throw refuse(`has the unknown payload compressor ${payload.compressor}`);
+    if (compressor === undefined) throw refuse(`has the unknown payload compressor ${payload.compressor}`);
     this.#number(kinds.package, 1);
     this.#text(path, 'utf8');
     this.#number(compressor, 1);
@@ -152,7 +151,7 @@ export class SegmentBytes {
     this.#reserve(size);
     if (size === 1) this.#length = this.#bytes.writeUInt8(value, this.#length);
     else {
-      this.#length = this.#bytes.writeUInt32LE(value % 2 ** 32 >>> 0, this.#length);
+      this.#length = this.#bytes.writeUInt32LE((value % 2 ** 32) >>> 0, this.#length);
       if (size === 8) this.#length = this.#bytes.writeInt32LE(Math.floor(value / 2 ** 32), this.#length);
     }
   }
@@ -181,4 +180,3 @@ function numbered(files: readonly RpmFile[], refuse: Refuse): Map<RpmFile, numbe
   }
   return found;
 }
-
