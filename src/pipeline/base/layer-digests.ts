@@ -9,7 +9,7 @@ import { decompressed } from '../../stages/layer/compress/compress.ts';
 import { readTar } from '../../stages/layer/tar/reader.ts';
 
 /** A file whose name is its digest. */
-export interface SourceBlob {
+interface SourceBlob {
   path: string;
   digest: Digest;
 }

@@ -53,12 +53,12 @@ export interface LayerOutput {
 }
 
 const word = z.string();
-const digest = z.custom<Digest>(isDigest);
-const listedSchema = z.object({ diffID: digest });
+const digestSchema = z.custom<Digest>(isDigest);
+const listedSchema = z.object({ diffID: digestSchema });
 const annotation = z.string().startsWith(chunkedPrefix);
 const place = z.object({ offset: z.int().min(0), size: z.int().min(0) });
 const madeSchema = listedSchema.extend({
-  digest,
+  digest: digestSchema,
   annotations: z.record(annotation, word).optional(),
   segments: z.array(place),
 });

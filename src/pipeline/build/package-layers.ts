@@ -26,7 +26,7 @@ export interface PackageLayer {
   isCertain: boolean;
 }
 
-export type WrittenLayer = Omit<ImageLayer, 'recipe'>;
+type WrittenLayer = Omit<ImageLayer, 'recipe'>;
 
 /** With the blob of its listing. */
 export interface ListedLayer {
@@ -53,10 +53,10 @@ export class PackageLayers {
   /** Starts to make the layers and frames that are certain now. */
   begin(expected: readonly PackageLayer[]): void {
     const work = async (layer: PackageLayer, signal: AbortSignal) => {
-      if (layer.isCertain) return this.#one(layer, signal);
       const certain = layer.packages.filter(({ isCertain }) => isCertain);
       const keys = certain.map((one) => frameKey(one, this.#compression));
-      if (certain.length > 0) await this.#make([], certain, keys, signal);
+      if (layer.isCertain) await this.#one(layer, signal);
+      else if (certain.length > 0) await this.#make([], certain, keys, signal);
     };
     this.#begun = this.#begun.then(() => this.#inTurn(expected, work));
     // The error is reported by the caller that awaits `all`. If the transaction fails first, its error is the better

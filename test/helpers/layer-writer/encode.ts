@@ -30,7 +30,7 @@ function compressPiece(piece: Buffer, { kind, level }: Compression): Buffer {
 }
 
 /** Compresses a tar stream; the result depends only on its bytes, not on how they are split. */
-export async function* compressed(
+async function* compressed(
   tar: AsyncIterable<Buffer> | Iterable<Buffer>,
   compression: Compression,
 ): AsyncGenerator<Buffer> {
@@ -52,13 +52,13 @@ export function encodePiece(members: TarMembers, compression: Compression): Piec
   return { bytes: encodeChunked(members, compression.level, index), index };
 }
 
-export interface WholeLayer {
+interface WholeLayer {
   bytes: AsyncIterable<Buffer>;
   /** Complete once the bytes were read. */
   annotations(): Record<string, string> | undefined;
 }
 
-export function joinPieces(
+function joinPieces(
   pieces: AsyncIterable<Piece> | Iterable<Piece>,
   compression: Compression,
 ): WholeLayer {

@@ -49,7 +49,7 @@ export function writtenTree(
   return inScratch((scratch) => writtenSegments(segments, compression, scratch));
 }
 
-export async function writtenSegments(
+async function writtenSegments(
   segments: Buffer,
   compression: Compression,
   scratch: string,

@@ -19,7 +19,7 @@ export interface LayerFiles {
 }
 
 /** Where a segment lies in the layer. */
-export interface SegmentPlace {
+interface SegmentPlace {
   offset: number;
   size: number;
   /** For zstd:chunked. */
@@ -27,7 +27,7 @@ export interface SegmentPlace {
 }
 
 export interface LayerDigests {
-  /** Of what was to be written: whoever takes the file compares it with the file's own. */
+  /** Of what was to be written. The caller that takes the file compares it with the file's own. */
   digest: Digest;
   /** Of the uncompressed tar stream. */
   diffID: Digest;
