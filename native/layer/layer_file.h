@@ -1,10 +1,10 @@
-// The file that a layer is written to. It leaves a reserve of free space: records, locks and databases need it to report
-// what went wrong.
+// The file that a layer is written to.
 #pragma once
 #include <string>
 #include <string_view>
 
 #include "../system/openssl.h"
+#include "reserve.h"
 
 namespace layer {
 
@@ -26,14 +26,11 @@ class LayerFile {
   std::string digest() { return digest_.Finish(); }
 
  private:
-  void CheckReserve(size_t length);
-
   std::string path_;
   int file_;
+  Reserve reserve_;
   Digest digest_{"sha256"};
   uint64_t size_ = 0;
-  // Bytes that may be written before the free space is looked at again.
-  uint64_t granted_ = 0;
 };
 
 }  // namespace layer

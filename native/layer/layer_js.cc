@@ -1,6 +1,7 @@
 // makeLayer for JavaScript: the work runs in the thread pool.
 #include "../system/task.h"
 #include "make_layer.h"
+#include "tree_sink.h"
 
 namespace layer {
 namespace {
@@ -77,10 +78,24 @@ Napi::Value JsListLayer(const Napi::CallbackInfo& info) {
       info.Env(), [=] { return ListLayer(layer, listing, isGzip); }, ConvertListed);
 }
 
+Napi::Value JsUnpack(const Napi::CallbackInfo& info) {
+  if (!info[0].IsBuffer()) throw Napi::TypeError::New(info.Env(), "segments is no Buffer");
+  const auto bytes = info[0].As<Napi::Buffer<char>>();
+  std::string segments(bytes.Data(), bytes.Length());
+  std::string root = Bytes(info, 1);
+  using Failure = std::optional<LayerFailure>;
+  return Task<Failure>::Run(
+      info.Env(), [=] { return Unpack(segments, root); },
+      [](Napi::Env env, const Failure& failure) {
+        return failure ? ConvertFailure(env, *failure) : Napi::Value(Napi::Object::New(env));
+      });
+}
+
 }  // namespace
 }  // namespace layer
 
 void InitLayer(Napi::Env env, Napi::Object exports) {
   exports.Set("listLayer", Napi::Function::New(env, layer::JsListLayer));
+  exports.Set("unpackSegments", Napi::Function::New(env, layer::JsUnpack));
   exports.Set("makeLayer", Napi::Function::New(env, layer::JsMakeLayer));
 }
