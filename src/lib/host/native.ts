@@ -120,6 +120,8 @@ export interface Native {
     compression: 'zstd' | 'zstd:chunked' | 'gzip';
     level: number;
   }): Promise<LayerMade | { failure: LayerFailure }>;
+  /** Unpacks segments below an empty directory, without owners and attributes. Only write-layer.ts calls it. */
+  unpackSegments(segments: Buffer, root: string): Promise<{ failure?: LayerFailure }>;
   /** Reads a layer that makeLayer has made, and writes its listing to a new file. Only write-layer.ts calls it. */
   listLayer(
     layer: string,

@@ -2,13 +2,13 @@
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { lstatIfThere } from '../../lib/host/files.ts';
+import { hashFiles } from '../../lib/host/hash-files.ts';
 import { showBytes } from '../../lib/host/paths.ts';
 import { resolveInside } from '../../lib/host/resolve-in-root.ts';
 import { databasePlaces } from '../../lib/rpm/database-path.ts';
 import { databaseFile } from '../../lib/rpm/database.ts';
 import { readDatabasePackages, writeHeaderFiles, type DatabasePackage } from '../../lib/rpm/header-file.ts';
 import { databaseIn } from '../../lib/rpm/image-database.ts';
-import { digestOf } from '../../stages/layer/diff/changes.ts';
 import { isRegular, treeOf, type Tree } from '../../stages/layer/tree.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import { withSnapshots, type Context, type StateContext } from '../state/context.ts';
@@ -62,13 +62,10 @@ export async function withInstalled<T>(
 
 /** Computes the digest of each regular file, as for a tree whose layers were written here. */
 export async function readContents(root: string, tree: Tree): Promise<void> {
-  const known = new Map<bigint, string>();
-  for (const entry of tree.values()) {
-    if (!isRegular(entry)) continue;
-    const sha256 = known.get(entry.inode) ?? (await digestOf(root, entry.path));
-    if (entry.links > 1) known.set(entry.inode, sha256);
-    entry.sha256 = sha256;
-  }
+  const byInode = [...Map.groupBy([...tree.values()].filter(isRegular), ({ inode }) => inode).values()];
+  const paths = byInode.map(([first]) => first!.path);
+  const digests = await hashFiles(root, paths, ['sha256']);
+  for (const [at, names] of byInode.entries()) for (const entry of names) entry.sha256 = digests[at]![0]!;
 }
 
 /** The database files of Berkeley DB and ndb. */

@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
-import { ensureToolRoot } from '../../stages/install/tool-root.ts';
 import type { VerifiedPackage } from '../../stages/layer/packages/predict.ts';
 import { ownPackages, type LockedPackage } from '../../stages/lock/lock-file.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import { ArrivingPackages } from '../packages/arriving.ts';
 import { checkTrust } from '../packages/verify-signatures.ts';
 import type { Context } from '../state/context.ts';
+import { ensureToolRoot } from './tool-root.ts';
 
 export interface Inputs {
   /** What the recipe adds to its base. */

@@ -1,20 +1,20 @@
 /** Package files: their headers, their payloads, what the solver reads of them. */
 import { readFile } from 'node:fs/promises';
 import { signatureIssuer } from '../../../src/lib/rpm/openpgp.ts';
-import { readPackage } from '../../../src/lib/rpm/package.ts';
-import { readPayload } from '../../../src/lib/rpm/payload.ts';
 import { Draft } from '../mutants/draft.ts';
 import { payloads } from '../../helpers/rpm/fixtures.ts';
+import { readWithBoth } from './both-readers.ts';
 import { damage } from './bytes.ts';
 import { solveWith } from './solving.ts';
 import { mutateDraft, mutateFile } from './package.ts';
 import { pick } from '../../helpers/random.ts';
 import type { Subject } from './subject.ts';
 
-const refusals = ['PACKAGE_INVALID'] as const;
+/** Names that no layer can hold are refused when one is made of them. */
+const refusals = ['PACKAGE_INVALID', 'IMAGE_UNREPRESENTABLE'] as const;
 
 async function readWhole(path: string): Promise<void> {
-  for await (const { content } of readPayload(await readPackage(path))) for await (const _ of content);
+  await readWithBoth(path);
 }
 
 /** An archive as rpm writes it for large files: entries say no more than their number in the header. */
@@ -36,6 +36,7 @@ const signature = Buffer.from(
 export const packageSubjects: Record<string, Subject> = {
   /** As it lies there: digests are wrong, but headers are read before anything is held against them. */
   'package file': {
+    isNative: true,
     refusals,
     share: 3,
     mutate: (originals, random) => ({
@@ -46,6 +47,7 @@ export const packageSubjects: Record<string, Subject> = {
   },
   /** One compressor after the other; what rpm2cpio reads takes a process each. */
   'package payload': {
+    isNative: true,
     refusals,
     mutate: (originals, random) => {
       const original = originals.bytes(`everything-${pick(random, payloads)}.rpm`);
@@ -57,6 +59,7 @@ export const packageSubjects: Record<string, Subject> = {
   },
   /** Every digest right: any value of any tag, any number and byte of the archive. */
   'package values': {
+    isNative: true,
     refusals,
     share: 2,
     mutate: (originals, random) => {

@@ -9,7 +9,7 @@ import { bytesOf } from '../../../src/lib/host/paths.ts';
 import { capabilityXattr } from '../../../src/lib/rpm/capabilities.ts';
 import { dependencyKinds } from '../../../src/lib/rpm/dependencies.ts';
 import { readPackage, type RpmPackage } from '../../../src/lib/rpm/package.ts';
-import { readPayload } from '../../../src/lib/rpm/payload.ts';
+import { readPayload } from '../../helpers/payload-reader/payload.ts';
 import { build, everythingSpec, payloads } from '../../helpers/rpm/fixtures.ts';
 
 let directory: string;

@@ -17,7 +17,7 @@ export interface VerifiedPackage {
 }
 
 /** Index in the header's file list, path in the image, and owner. */
-type PlacedFile = readonly [index: number, path: ByteString, uid: number, gid: number];
+export type PlacedFile = readonly [index: number, path: ByteString, uid: number, gid: number];
 
 export interface PredictedFile {
   file: RpmFile;

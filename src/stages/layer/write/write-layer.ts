@@ -102,6 +102,12 @@ export async function listLayer(
   return { diffID };
 }
 
+/** Unpacks segments below an empty directory, without owners and attributes. Throws PACKAGE_INVALID, DISK_FULL. */
+export async function unpackSegments(segments: Buffer, root: string): Promise<void> {
+  const { failure } = await native().unpackSegments(segments, root);
+  if (failure) throw errorOf(failure, root);
+}
+
 async function readInChunks(
   { layer, listing }: LayerFiles,
   said: Pick<ChunkedBlob, 'annotations' | 'diffID'>,

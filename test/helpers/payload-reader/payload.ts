@@ -1,12 +1,12 @@
 /** Reads the files of a payload and matches each to its entry in the header. */
 import { createHash } from 'node:crypto';
-import { showBytes, type ByteString } from '../host/paths.ts';
+import { showBytes, type ByteString } from '../../../src/lib/host/paths.ts';
 import { readCpio, type CpioEntry } from './cpio.ts';
 import { decompressPayload } from './decompress-payload.ts';
-import { fileType, hardLinkSets, type RpmFile } from './file-list.ts';
-import type { Refuse } from './header.ts';
-import { refusePackage } from './lead.ts';
-import type { RpmPackage } from './package.ts';
+import { fileType, hardLinkSets, type RpmFile } from '../../../src/lib/rpm/file-list.ts';
+import type { Refuse } from '../../../src/lib/rpm/header.ts';
+import { refusePackage } from '../../../src/lib/rpm/lead.ts';
+import type { RpmPackage } from '../../../src/lib/rpm/package.ts';
 
 export interface PayloadOptions {
   signal?: AbortSignal | undefined;

@@ -6,10 +6,10 @@ import {
   headerBlob,
   packageEntries,
   type ArchiveEntry,
-} from '../../../test/helpers/rpm/synthesize.ts';
-import { MillinerError } from '../errors/error.ts';
-import { fileType, readFiles, type RpmFile } from './file-list.ts';
-import { Header } from './header.ts';
+} from '../rpm/synthesize.ts';
+import { MillinerError } from '../../../src/lib/errors/error.ts';
+import { fileType, readFiles, type RpmFile } from '../../../src/lib/rpm/file-list.ts';
+import { Header } from '../../../src/lib/rpm/header.ts';
 import { matchPayload } from './payload.ts';
 
 const refuse = (what: string) => new MillinerError('PACKAGE_INVALID', what);

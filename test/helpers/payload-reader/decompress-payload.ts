@@ -8,10 +8,10 @@ import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pipeline, Readable, type Duplex } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { MillinerError } from '../errors/error.ts';
-import { frameByFrame } from '../host/zstd.ts';
-import type { Refuse } from './header.ts';
-import type { Payload } from './package.ts';
+import { MillinerError } from '../../../src/lib/errors/error.ts';
+import { frameByFrame } from '../../../src/lib/host/zstd.ts';
+import type { Refuse } from '../../../src/lib/rpm/header.ts';
+import type { Payload } from '../../../src/lib/rpm/package.ts';
 
 /** Compressors that Node lacks. */
 const rpmOnly = ['xz', 'lzma', 'bzip2'];
@@ -87,8 +87,8 @@ async function* throughRpm(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   // Imported only here: loading the modules that start programs takes a confined reader longer than everything else.
-  const { confinementFailed, startConfined } = await import('../host/confined.ts');
-  const { commandFailed, endGroup } = await import('../host/exec.ts');
+  const { confinementFailed, startConfined } = await import('../../../src/lib/host/confined.ts');
+  const { commandFailed, endGroup } = await import('../../../src/lib/host/exec.ts');
   // Absolute, because rpm takes a leading dash for an option and a lone one for standard input.
   const args = [resolve(path)];
   const child = startConfined('rpm2cpio', args, { reads: args }, { signal });

@@ -10,8 +10,8 @@ import {
   headerBlob,
   packageEntries,
   packageFile,
-} from '../../../test/helpers/rpm/synthesize.ts';
-import { readPackage } from './package.ts';
+} from '../rpm/synthesize.ts';
+import { readPackage } from '../../../src/lib/rpm/package.ts';
 import { readPayload } from './payload.ts';
 
 let directory: string;

@@ -13,6 +13,7 @@ import type { Progress } from '../../lib/host/progress.ts';
 import { removeTree } from '../../lib/host/remove-tree.ts';
 import { Workers } from '../../lib/host/workers.ts';
 import type { RpmPackage } from '../../lib/rpm/package.ts';
+import { toolRootSegments } from './tool-root-files.ts';
 import type { ToolRootTask } from './tool-root-worker.ts';
 
 const module = join(import.meta.dirname, `tool-root-worker${extname(import.meta.filename)}`);
@@ -52,7 +53,7 @@ export async function ensureToolRoot(
     await mkdir(temporary);
     await unpack(
       temporary,
-      packages.map((one) => one.package.path),
+      packages.map((one) => one.package),
       options,
     );
     await trusted;
@@ -69,10 +70,11 @@ export async function ensureToolRoot(
   return place;
 }
 
-async function unpack(root: string, paths: string[], { progress, signal }: UnpackOptions): Promise<void> {
-  progress.step(`unpacking the tool root of ${paths.length} packages`);
+async function unpack(root: string, packages: RpmPackage[], { progress, signal }: UnpackOptions): Promise<void> {
+  progress.step(`unpacking the tool root of ${packages.length} packages`);
   // All are in the content store.
-  const reads = [...new Set(paths.map((path) => dirname(path)))];
+  const reads = [...new Set(packages.map(({ path }) => dirname(path)))];
+  const segments = toolRootSegments(packages).toString('base64');
   await using workers = new Workers<ToolRootTask>({ module, maxCount: 1, reach: { reads, writes: root } });
-  await workers.run({ root, paths }, z.object({}), signal);
+  await workers.run({ root, segments }, z.object({}), signal);
 }

@@ -1,6 +1,6 @@
 /** cpio archives as rpm writes them: newc (070701, 070702) and rpm's stripped form (07070X) for large files. */
-import type { ByteString } from '../host/paths.ts';
-import type { Refuse } from './header.ts';
+import type { ByteString } from '../../../src/lib/host/paths.ts';
+import type { Refuse } from '../../../src/lib/rpm/header.ts';
 
 export interface CpioEntry {
   /** With the archive's own prefix (`./`); undefined for stripped entries. */
