@@ -143,7 +143,7 @@ export class Workers<Task> {
     worker.isStopped = true;
     endGroup(worker.child);
     const result = await worker.child;
-    for (const { reject } of [...worker.tasks.values()])
+    for (const { reject } of worker.tasks.values())
       reject(wasStopped ? stopped() : (fault ?? this.#died(result)));
     this.#workers.delete(worker);
     this.#next();

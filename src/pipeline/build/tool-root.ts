@@ -70,7 +70,11 @@ export async function ensureToolRoot(
   return place;
 }
 
-async function unpack(root: string, packages: RpmPackage[], { progress, signal }: UnpackOptions): Promise<void> {
+async function unpack(
+  root: string,
+  packages: RpmPackage[],
+  { progress, signal }: UnpackOptions,
+): Promise<void> {
   progress.step(`unpacking the tool root of ${packages.length} packages`);
   // All are in the content store.
   const reads = [...new Set(packages.map(({ path }) => dirname(path)))];

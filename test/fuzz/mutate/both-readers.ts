@@ -22,7 +22,9 @@ export async function readWithBoth(path: string): Promise<Contents> {
   const ours = await outcomeOf(() => byAddon(path, segments));
   const theirs = await outcomeOf(() => bySecond(found));
   if (ours instanceof MillinerError && theirs instanceof MillinerError) throw ours;
-  const shown = [ours, theirs].map((one) => (one instanceof MillinerError ? one.message : [...one].join(' ')));
+  const shown = [ours, theirs].map((one) =>
+    one instanceof MillinerError ? one.message : [...one].join(' '),
+  );
   if (shown[0] !== shown[1]) throw new Error(`the readers differ: ${shown.join('\n')}`);
   return ours as Contents;
 }

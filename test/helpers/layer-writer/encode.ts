@@ -58,10 +58,7 @@ interface WholeLayer {
   annotations(): Record<string, string> | undefined;
 }
 
-function joinPieces(
-  pieces: AsyncIterable<Piece> | Iterable<Piece>,
-  compression: Compression,
-): WholeLayer {
+function joinPieces(pieces: AsyncIterable<Piece> | Iterable<Piece>, compression: Compression): WholeLayer {
   let annotations: Record<string, string> | undefined;
   async function* bytes(): AsyncGenerator<Buffer> {
     const index = compression.kind === 'zstd:chunked' ? emptyIndex() : undefined;

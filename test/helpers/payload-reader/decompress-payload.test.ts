@@ -4,13 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  archive,
-  entry,
-  headerBlob,
-  packageEntries,
-  packageFile,
-} from '../rpm/synthesize.ts';
+import { archive, entry, headerBlob, packageEntries, packageFile } from '../rpm/synthesize.ts';
 import { readPackage } from '../../../src/lib/rpm/package.ts';
 import { readPayload } from './payload.ts';
 

@@ -1,12 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import {
-  archive,
-  entry,
-  headerBlob,
-  packageEntries,
-  type ArchiveEntry,
-} from '../rpm/synthesize.ts';
+import { archive, entry, headerBlob, packageEntries, type ArchiveEntry } from '../rpm/synthesize.ts';
 import { MillinerError } from '../../../src/lib/errors/error.ts';
 import { fileType, readFiles, type RpmFile } from '../../../src/lib/rpm/file-list.ts';
 import { Header } from '../../../src/lib/rpm/header.ts';
