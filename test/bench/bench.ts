@@ -32,7 +32,7 @@ interface Opening {
 
 const benches: Record<string, Opening> = {
   build: { open: buildCases, preparation: 60 },
-  chains: { open: chainCases, preparation: 180 },
+  chains: { open: chainCases, preparation: 240 },
   'idle-night': { open: idleNightCases, preparation: 60 },
   parts: { open: partsCases, preparation: 60 },
   plan: { open: planCases, preparation: 30 },

@@ -51,7 +51,7 @@ export async function chainCases(): Promise<Bench> {
         unit: 's',
         target: undefined,
         runs,
-        seconds: { ours: 120, peer: 240 },
+        seconds: { ours: 180, peer: 60 },
         ours: () => nights.ours(),
         peer: () => nights.peer(),
       },
