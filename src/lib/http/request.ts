@@ -1,7 +1,7 @@
 /** One HTTP request with the environment's proxies, redirects and timeouts; failures become an AttemptError. */
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici';
 import { MillinerError } from '../errors/error.ts';
 import { forgetBetweenJobs } from '../host/process-memory.ts';
@@ -101,17 +101,23 @@ export function isLoopbackHost(name: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
+let ofHost: SecureContext | undefined;
+
+/** With the host's authorities and nothing of a job. Parsing them takes longer than many a job. */
+const hostContext = () => (ofHost ??= createSecureContext({ ca: knownAuthorities() }));
+
 function makeAgents(
   { authorities, added, certificate, unverified = false }: Tls,
   isPublicOnly: boolean,
 ): Agents {
   const identity = certificate && { cert: certificate.chain, key: certificate.key };
   const ca = authorities ?? [...knownAuthorities(), ...(added ? [added] : [])];
+  const isPlain = authorities === undefined && !added && !identity;
   const requestTls = {
-    secureContext: createSecureContext({ ca, ...identity }),
+    secureContext: isPlain ? hostContext() : createSecureContext({ ca, ...identity }),
     rejectUnauthorized: !unverified,
   };
-  const proxyTls = { secureContext: createSecureContext({ ca: knownAuthorities() }) };
+  const proxyTls = { secureContext: hostContext() };
   const common = {
     // Only for connections to servers: proxies are named by the operator.
     connect: { timeout: connectMilliseconds, ...requestTls, ...(isPublicOnly && { lookup: publicLookup }) },
