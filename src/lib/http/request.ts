@@ -1,13 +1,11 @@
 /** One HTTP request with the environment's proxies, redirects and timeouts; failures become an AttemptError. */
 import { isIP } from 'node:net';
-import type { Readable } from 'node:stream';
-import { createSecureContext, type SecureContext } from 'node:tls';
-import { Agent, EnvHttpProxyAgent, errors, request, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { MillinerError } from '../errors/error.ts';
 import { forgetBetweenJobs } from '../host/process-memory.ts';
-import { defaultTimeout, type Access, type Secrets } from './access.ts';
+import type { Access, Secrets } from './access.ts';
 import { AddressRefused, isConfined, publicLookup, refusePrivate } from './reach.ts';
-import { isUntrusted, knownAuthorities, wordsOf } from './tls.ts';
+import { isUntrusted, wordsOf } from './tls.ts';
 
 export type HttpResponse = Dispatcher.ResponseData;
 
@@ -53,29 +51,11 @@ export class AttemptError extends Error {
   }
 }
 
-const connectMilliseconds = 15_000;
 const maxRedirects = 10;
 const redirects = new Set([301, 302, 303, 307, 308]);
 const transientStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-interface Agents {
-  /** Uses the environment's proxy, if it names one. */
-  outside: Dispatcher;
-  /** Never uses a proxy, which could not reach loopback; clients written in Go do the same. */
-  loopback: Dispatcher;
-}
-/**
- * By the settings in which connections differ: the PEM texts of an access, and whether only public addresses are
- * allowed.
- */
-const agentsByKey = new Map<string, Agents>();
-
-forgetBetweenJobs(async () => {
-  const agents = [...agentsByKey.values()];
-  agentsByKey.clear();
-  checkedHosts.clear();
-  for (const { outside, loopback } of agents) await Promise.all([outside.destroy(), loopback.destroy()]);
-});
+forgetBetweenJobs(() => checkedHosts.clear());
 
 /** PEM. */
 export interface Tls {
@@ -88,50 +68,10 @@ export interface Tls {
   unverified?: boolean | undefined;
 }
 
-function agentFor(url: URL, tls: Tls, isPublicOnly: boolean): Dispatcher {
-  const key = JSON.stringify([tls, isPublicOnly]);
-  const agents = agentsByKey.get(key) ?? makeAgents(tls, isPublicOnly);
-  agentsByKey.set(key, agents);
-  return isLoopbackHost(url.hostname) ? agents.loopback : agents.outside;
-}
-
 /** A host name or address, an IPv6 one with or without its brackets. */
 export function isLoopbackHost(name: string): boolean {
   const host = name.replace(/^\[(.*)\]$/, '$1').toLowerCase();
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}
-
-let ofHost: SecureContext | undefined;
-
-/** With the host's authorities and nothing of a job. Parsing them takes longer than many a job. */
-const hostContext = () => (ofHost ??= createSecureContext({ ca: knownAuthorities() }));
-
-function makeAgents(
-  { authorities, added, certificate, unverified = false }: Tls,
-  isPublicOnly: boolean,
-): Agents {
-  const identity = certificate && { cert: certificate.chain, key: certificate.key };
-  const ca = authorities ?? [...knownAuthorities(), ...(added ? [added] : [])];
-  const isPlain = authorities === undefined && !added && !identity;
-  const requestTls = {
-    secureContext: isPlain ? hostContext() : createSecureContext({ ca, ...identity }),
-    rejectUnauthorized: !unverified,
-  };
-  const proxyTls = { secureContext: hostContext() };
-  const common = {
-    // Only for connections to servers: proxies are named by the operator.
-    connect: { timeout: connectMilliseconds, ...requestTls, ...(isPublicOnly && { lookup: publicLookup }) },
-    headersTimeout: defaultTimeout,
-    bodyTimeout: defaultTimeout,
-  };
-  const outside = new EnvHttpProxyAgent({
-    ...common,
-    requestTls,
-    proxyTls,
-    // Plain http is an ordinary proxy request, because many proxies allow CONNECT to port 443 only.
-    proxyTunnel: false,
-  });
-  return { outside, loopback: new Agent(common) };
 }
 
 /** A URL for people and logs: without user, password, query and fragment, any of which may hold a secret. */
@@ -186,15 +126,9 @@ export async function send(target: URL, options: HttpRequest): Promise<HttpRespo
   const isPublicOnly = options.isForeignOrigin === true || isConfined();
   try {
     if (isPublicOnly) await refuseBefore(bare.hostname);
-    return await request(bare, {
-      dispatcher: agentFor(bare, options.tls ?? {}, isPublicOnly),
-      method: options.method ?? 'GET',
-      headers: { 'user-agent': 'milliner', 'accept-encoding': 'identity', ...options.headers },
-      // undici takes any iterable; its types do not say so.
-      body: (options.body ?? null) as Uint8Array | Readable | null,
-      signal: options.signal ?? null,
-      ...(options.headersTimeout !== undefined && { headersTimeout: options.headersTimeout }),
-    });
+    // Loaded with the first request: most commands make none.
+    const { exchange } = await import('./agents.ts');
+    return await exchange(bare, options, isPublicOnly);
   } catch (cause) {
     throw asAttemptError(cause);
   }
@@ -226,9 +160,8 @@ export function asAttemptError(cause: unknown): unknown {
   if (cause instanceof AttemptError || !(cause instanceof Error) || cause.name === 'AbortError') return cause;
   // Thrown by the code that produces the request's body, so it is no network failure.
   if (cause instanceof MillinerError) return cause;
-  const code = (cause as NodeJS.ErrnoException).code;
-  const network = cause instanceof errors.UndiciError || code !== undefined;
-  if (!network) return cause;
+  // Errors of the system and of undici have one.
+  if ((cause as NodeJS.ErrnoException).code === undefined) return cause;
   return new AttemptError(wordsOf(cause), {
     cause,
     permanent: isUntrusted(cause) || cause instanceof AddressRefused,

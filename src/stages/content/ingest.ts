@@ -33,6 +33,7 @@ export interface Expected {
 export class Ingest {
   readonly #directory: string;
   readonly #pathOf: (digest: Digest) => string;
+  readonly #directorySync = new SharedSync();
 
   constructor(directory: string, pathOf: (digest: Digest) => string) {
     this.#directory = directory;
@@ -115,7 +116,23 @@ export class Ingest {
     await utimes(temporary, now, now);
     await handle.sync();
     await rename(temporary, path);
-    await syncPath(dirname(path));
+    await this.#directorySync.of(dirname(path));
+  }
+}
+
+/** Syncs a directory once for all blobs that were renamed into it while the sync before was running. */
+class SharedSync {
+  #running: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+
+  of(directory: string): Promise<void> {
+    this.#next ??= this.#running
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return (this.#running = syncPath(directory));
+      });
+    return this.#next;
   }
 }
 
