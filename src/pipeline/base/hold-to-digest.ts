@@ -26,14 +26,20 @@ import { unpackChain } from './unpack-layers.ts';
 const checkedInodes = new Map<string, string>();
 forgetBetweenJobs(() => checkedInodes.clear());
 
+/** Label of a snapshot whose tree is what the layers of an image hold, with what would have changed with it since. */
+const heldLabel = 'held';
+
 /**
- * Throws TREE_CHANGED. The first check reads every file and layer. Later checks in the same process compare inodes and
- * change times alone, because the kernel updates the change time with every change.
+ * Throws TREE_CHANGED. The first check reads every file and layer. Later ones compare the change time of the disk that
+ * the tree lies on, or in the same process the inodes and change times of its files, because the kernel updates change
+ * times with every change.
  */
 export async function holdToDigest(context: Context, image: ImageRecord | BaseRecord): Promise<void> {
   const field = 'kind' in image ? undefined : await differsFromManifest(context, image);
   if (field !== undefined)
     throw changed(image, `its record has another ${field} than its manifest`, { field });
+  const held = await heldState(context, image);
+  if (held !== undefined && context.snapshots.stat(image.snapshot)?.labels[heldLabel] === held) return;
   await withView(context, image.snapshot, async (root, key) => {
     const tree = treeOf(await context.snapshots.scan(key));
     const name = `${context.state}\0${image.snapshot}\0${image.manifestDigest}`;
@@ -46,6 +52,23 @@ export async function holdToDigest(context: Context, image: ImageRecord | BaseRe
     });
     checkedInodes.set(name, inodes);
   });
+  if (held !== undefined) context.snapshots.label(image.snapshot, { [heldLabel]: held });
+}
+
+type HeldImage = Pick<ImageRecord, 'snapshot' | 'tree' | 'manifestDigest'>;
+
+/** For the build: it has compared layers and tree before it committed the snapshot, and later users need not repeat that. */
+export async function markHeld(context: Context, image: HeldImage): Promise<void> {
+  const held = await heldState(context, image);
+  if (held !== undefined) context.snapshots.label(image.snapshot, { [heldLabel]: held });
+}
+
+async function heldState(
+  { snapshots }: Context,
+  { snapshot, tree, manifestDigest }: HeldImage,
+): Promise<string | undefined> {
+  const fingerprint = await snapshots.fingerprint(snapshot);
+  return fingerprint && `${manifestDigest} ${tree} ${fingerprint}`;
 }
 
 async function holdTree(

@@ -12,7 +12,7 @@ import { treeOf, type Tree } from '../../stages/layer/tree.ts';
 import { withIds, type Ids } from '../../stages/lock/id-ledger.ts';
 import { bytesOf, durationOf } from '../../stages/recipe/schema.ts';
 import { withReason } from '../../stages/snapshot/snapshotter.ts';
-import { holdToDigest } from '../base/hold-to-digest.ts';
+import { holdToDigest, markHeld } from '../base/hold-to-digest.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';
 import { isImage, type BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
@@ -116,10 +116,13 @@ async function finish(context: Context, job: Job, { id, installed, written }: Fi
   const state = describeState(written.changed, sources);
   const image = await storeImage(context, job, written.layers);
   const snapshot = `${recipe.name}@${image.manifestDigest}`;
-  // The same digest means the same tree, and other images may be built on the existing snapshot.
-  if (!context.snapshots.stat(snapshot)) await context.snapshots.commit(snapshot, id);
   const { epoch } = job.locked.lock;
   const record = { ...image, epoch, dbPath, snapshot, tree: await storeTree(context, tree) };
+  // The same digest means the same tree, and other images may be built on the existing snapshot.
+  if (!context.snapshots.stat(snapshot)) {
+    await context.snapshots.commit(snapshot, id);
+    await markHeld(context, record);
+  }
   const settledKey = await buildKeyOf(job.locked, job.arch, job.base, withIds(job.ledger, ids));
   const identity = { ...identityOf(job), settledKey, ids };
   return writeRecord(context.state, { ...record, report: { ...report, state }, ...identity });

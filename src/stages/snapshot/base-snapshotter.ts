@@ -200,6 +200,15 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
     return this.metadata.find(key)?.snapshot;
   }
 
+  async fingerprint(_name: string): Promise<string | undefined> {
+    return undefined;
+  }
+
+  label(name: string, labels: Record<string, string>): void {
+    const { id, snapshot } = this.metadata.get(name);
+    this.metadata.setLabels(id, { ...snapshot.labels, ...labels });
+  }
+
   async remove(key: string): Promise<void> {
     const row = this.metadata.get(key);
     if (row.owner !== undefined) this.own(key);

@@ -6,7 +6,7 @@
  * A handle has the file system's UUID and no device, so that a disk may be attached anew.
  */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rm, statfs } from 'node:fs/promises';
+import { chmod, mkdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IdRange } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
@@ -154,6 +154,15 @@ export class OverlaySnapshotter extends BaseSnapshotter<Metadata, OverlayStep> {
     await unmountAllBelow(this.directory(id), { detach: true });
     await removeDisk(diskIn(this.directory(id)));
     await super.removeDirectory(id);
+  }
+
+  /** The kernel updates the change time with every change of a file, and no program can set it. */
+  override async fingerprint(name: string): Promise<string | undefined> {
+    const { id } = this.metadata.get(name);
+    const files = [id, ...this.metadata.ancestors(id)].map((one) => diskIn(this.directory(one)).file);
+    if (!files.every((file) => existsSync(file))) return undefined;
+    const found = await Promise.all(files.map((file) => stat(file, { bigint: true })));
+    return found.map(({ ino, size, ctimeNs }) => `${ino} ${size} ${ctimeNs}`).join();
   }
 
   async space(key: string): Promise<Space> {

@@ -137,6 +137,10 @@ export class Metadata {
     );
   }
 
+  setLabels(id: number, labels: Record<string, string>): void {
+    this.run('UPDATE snapshots SET labels = ? WHERE id = ?', [JSON.stringify(labels), id]);
+  }
+
   setUsage(id: number, usage: Usage): void {
     this.run('UPDATE snapshots SET bytes = ?, inodes = ? WHERE id = ?', [usage.bytes, usage.inodes, id]);
   }

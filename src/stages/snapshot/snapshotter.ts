@@ -72,6 +72,13 @@ export interface Snapshotter {
   /** Throws BUSY while a process uses it. */
   unmount(key: string): Promise<void>;
   stat(key: string): Snapshot | undefined;
+  /**
+   * A text that differs once anything has changed in a committed snapshot or in one below it, or in a copy of the state.
+   * Undefined where that can only be told by reading them.
+   */
+  fingerprint(name: string): Promise<string | undefined>;
+  /** Adds labels to a committed snapshot. */
+  label(name: string, labels: Record<string, string>): void;
   /** Removes a snapshot and its mounts. Throws SNAPSHOT_IN_USE while it has children or another process owns it. */
   remove(key: string): Promise<void>;
   /** Calls fn for every snapshot, parents before children. */

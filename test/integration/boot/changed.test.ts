@@ -173,4 +173,7 @@ test('a copy that nobody has changed boots, and is built on', async () => {
   const state = await copyOfState();
   expect(await desk.json(['boot', 'first', '--state', state])).toMatchObject({ passed: true });
   await desk.build(child, '--state', state);
+  // It was compared with its layers in this very state, and is again once the disk has changed.
+  await changeTree(state, (root) => flip(join(root, 'usr/bin/busybox')));
+  expect(await desk.fails(['boot', 'first', '--state', state])).toMatchObject({ code: 'TREE_CHANGED' });
 });

@@ -1,6 +1,17 @@
 /** A bound snapshot: what is written to it never takes more of the state's file system than it was given. Needs root. */
 import { once } from 'node:events';
-import { appendFile, mkdir, mkdtemp, open, readdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  rm,
+  stat,
+  statfs,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run, start } from '../../../src/lib/host/exec.ts';
@@ -170,4 +181,22 @@ test('what a process has open for writing is not committed', async () => {
   await expect(snapshots.commit('one', 'key')).rejects.toMatchObject({ code: 'BUSY' });
   await file.close();
   await snapshots.commit('one', 'key');
+});
+
+test('the fingerprint of a disk stays while it is used, and is of the whole chain', async () => {
+  await addLayer('one', undefined, { bytes: 8 * MiB });
+  const before = await snapshots.fingerprint('one');
+  expect(before).toBeTypeOf('string');
+  await addLayer('two', 'one', { bytes: 8 * MiB });
+  expect(await snapshots.fingerprint('one')).toBe(before);
+  const chain = await snapshots.fingerprint('two');
+  const [id = ''] = (await readdir(join(state, 'snapshots/overlay')))
+    .filter((name) => /^\d+$/.test(name))
+    .toSorted();
+  const { atime, mtime } = await stat(join(state, 'snapshots/overlay', id, 'disk.ext4'));
+  await utimes(join(state, 'snapshots/overlay', id, 'disk.ext4'), atime, mtime);
+  expect(await snapshots.fingerprint('one')).not.toBe(before);
+  expect(await snapshots.fingerprint('two')).not.toBe(chain);
+  await addLayer('three', undefined);
+  expect(await snapshots.fingerprint('three')).toBeUndefined();
 });
