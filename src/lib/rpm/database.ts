@@ -72,21 +72,29 @@ export interface InstalledFiles {
   states: readonly FileState[];
 }
 
-/** @param known files by NEVRA of packages whose headers were read before; those of others are read from the rows */
+/**
+ * Without public keys, in the order of rows.
+ *
+ * @param known files by NEVRA of packages whose headers were read before; those of others are read from the rows
+ */
 export async function installedFiles(
   rows: AsyncIterable<DatabaseRow>,
   known: ReadonlyMap<string, readonly RpmFile[]>,
   refuse: Refuse,
 ): Promise<InstalledFiles[]> {
-  return Array.fromAsync(rows, ({ header }) => {
-    const { nevra } = readIdentity(header, refuse);
+  const all = await Array.fromAsync(rows, ({ header }) => {
+    const identity = readIdentity(header, refuse);
+    if (!isPackage(identity)) return [];
+    const { nevra } = identity;
     const files = known.get(nevra) ?? readFiles(header, refuse);
     const states = header.numbers(headerTags.FILESTATES);
-    return { nevra, files, states: files.map((_, i) => stateName(states?.[i])) };
+    return [{ nevra, files, states: files.map((_, i) => stateName(states?.[i])) }];
   });
+  return all.flat();
 }
 
-/** Whether rpm installed a file, by NEVRA and index: false for files that were excluded, or replaced by another
+/**
+ * Whether rpm installed a file, by NEVRA and index: false for files that were excluded, or replaced by another
  * package's.
  */
 export type IsInstalled = (nevra: string, index: number) => boolean;
@@ -94,18 +102,6 @@ export type IsInstalled = (nevra: string, index: number) => boolean;
 export function isInstalledIn(packages: readonly InstalledFiles[]): IsInstalled {
   const byNevra = new Map(packages.map(({ nevra, states }) => [nevra, states]));
   return (nevra, index) => byNevra.get(nevra)?.[index] === 'normal';
-}
-
-/** The files of all packages except the known ones. Throws RPMDB_INVALID. */
-export async function readFilesOfOthers(
-  path: string,
-  known: ReadonlySet<string>,
-): Promise<{ nevra: string; files: RpmFile[] }[]> {
-  const all = await readEach(path, ({ header }, refuse) => {
-    const { nevra } = readIdentity(header, refuse);
-    return known.has(nevra) ? [] : [{ nevra, files: readFiles(header, refuse) }];
-  });
-  return all.flat();
 }
 
 function stateName(state: number | undefined): FileState {

@@ -1,11 +1,9 @@
 /** Installs a recipe's packages into a mounted snapshot and prepares the tree for its layers. */
 import { showBytes, type ByteString } from '../../lib/host/paths.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
 import { nextStamp } from '../../lib/host/stamp.ts';
-import { canonicalizeDatabase } from '../../lib/rpm/canonical.ts';
-import { isInstalledIn, readFilesOfOthers, type IsInstalled } from '../../lib/rpm/database.ts';
-import type { RpmFile } from '../../lib/rpm/file-list.ts';
-import { databaseIn } from '../../lib/rpm/image-database.ts';
-import { readAccounts, readOwners, type Accounts } from '../../stages/install/accounts.ts';
+import { isInstalledIn, type InstalledFiles, type IsInstalled } from '../../lib/rpm/database.ts';
+import { readAccounts, readOwners } from '../../stages/install/accounts.ts';
 import { renderTemplate, setServices } from '../../stages/install/configure.ts';
 import { placesIn } from '../../stages/install/default-filesystems.ts';
 import { deviceNodesOf } from '../../stages/install/device-nodes.ts';
@@ -24,18 +22,17 @@ import {
   type Origin,
 } from '../../stages/layer/normalize/origin.ts';
 import { removePrivateKeys } from '../../stages/layer/normalize/private-keys.ts';
-import { fixTimes } from '../../stages/layer/normalize/times.ts';
 import { packagedFiles, type PackageFiles } from '../../stages/layer/packages/packaged.ts';
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
-import { hashTree, type ContentOf } from '../../stages/layer/verify/hash-tree.ts';
-import { verifyTree } from '../../stages/layer/verify/verify-tree.ts';
+import type { ContentOf } from '../../stages/layer/verify/hash-tree.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
 import { pathsOf } from '../../stages/recipe/placed-paths.ts';
 import { scanSnapshot } from '../../stages/snapshot/snapshotter.ts';
 import type { Context } from '../state/context.ts';
 import type { BuildReport } from '../state/image-records.ts';
 import type { InstallPlan } from './install-plan.ts';
-import { explain } from './rpm-verification.ts';
+import { verifyInstalled } from './rpm-verification.ts';
+import { settleDatabase } from './settled-database.ts';
 import { transact } from './transact.ts';
 
 /** The plan with what is known once rpm is done. */
@@ -84,10 +81,9 @@ export async function installImage(
     ids: sandbox.shift?.ids,
   });
   const dbPath = await followRpm(target, given.dbPath, isOwnedBy(given));
-  const plan = { ...given, dbPath, inherited: await inheritedFiles(target, { ...given, dbPath }) };
-  const { ids, found } = await restoreIds(target, plan, log, before);
+  const ids = settleIds(given.ledger, before, await readAccounts(target));
   for (const words of ids.kept) context.progress.step(words);
-  await plan.onInstalled();
+  const { rows, plan, found } = await settle(context, { ...given, dbPath }, { target, ids, log, warnings });
   const { origins, ...cleaned } = await clean(target, plan, log, found);
   for (const { path, kind, package: maker, during } of cleaned.removedKeys) {
     const who =
@@ -108,29 +104,24 @@ export async function installImage(
   const placed = pathsOf(plan.loaded.recipe);
   const isCarried = (path: ByteString) => carried.some((file) => file.path === path);
   await removeMountPoints(mountPoints, target, (path) => placed.has(path) || isCarried(path));
-  // Looked up here: systemctl has run the tree's own libraries, which are not trusted.
-  const database = await databaseIn(target, plan.dbPath);
-  const known = new Map(packages.map(({ nevra, files: own }) => [nevra, own]));
-  const rows = await canonicalizeDatabase(database, { installTime, known });
+  // systemctl has run programs of the image, which are not trusted with what was read.
+  const isRun = Object.values(plan.loaded.recipe.services).some((names) => names.length > 0);
+  const installedFiles = isRun ? await settleDatabase(target, plan, warnings) : rows;
   const installed = await describe(target, plan);
-  context.progress.step('verifying the installed files');
-  const contentOf = await hashTree(installed);
   const explained = withRecipe(origins, installed.tree, { from, to });
-  await fixTimes(installed, contentOf);
-  const final = await readOwners(target);
-  const ownerOf = ({ user, group }: RpmFile) => ({ uid: final.uid(user), gid: final.gid(group) });
-  const differences = verifyTree({ installed, packages: rows, contentOf, ownerOf });
+  context.progress.step('verifying the installed files');
+  const { contentOf, verification } = await verifyInstalled(installed, installedFiles, plan.loaded.recipe);
   for (const warning of warnings) context.progress.warn(warning);
   return {
     tree: installed.tree,
     dbPath: plan.dbPath,
     contentOf,
-    isInstalled: isInstalledIn(rows),
+    isInstalled: isInstalledIn(installedFiles),
     origins: explained,
     ids: ids.ids,
     report: {
       ...cleaned,
-      verification: explain(differences, plan.loaded.recipe, installed),
+      verification,
       warnings,
       log: log.lines.slice(-maxLogLines).map(({ text }) => text),
     },
@@ -143,18 +134,34 @@ function isOwnedBy({ packages, parent }: InstallPlan) {
   return (path: ByteString) => owned.has(path) || parent?.has(path) === true;
 }
 
-/** If ids have to be changed, returns the origins as they were before: changing an owner would count as a change. */
-async function restoreIds(
-  target: string,
-  plan: InstalledPlan,
-  course: TransactionHistory,
-  before: Accounts,
-): Promise<{ ids: SettledIds; found?: Map<string, Origin> }> {
-  const ids = settleIds(plan.ledger, before, await readAccounts(target));
-  if (ids.kept.length === 0) return { ids };
+interface ToSettle {
+  target: string;
+  ids: SettledIds;
+  log: TransactionHistory;
+  warnings: readonly string[];
+}
+
+/**
+ * Reads the database while layers begin with the final owners. If IDs have to be changed, it changes them first, and
+ * returns the origins as they were before: changing an owner would count as a change.
+ */
+async function settle(context: Context, given: InstallPlan, { target, ids, log, warnings }: ToSettle) {
+  const isMoved = ids.kept.length > 0;
+  let rows: InstalledFiles[] = [];
+  const tasks = [
+    async () => {
+      rows = await settleDatabase(target, given, warnings);
+    },
+    ...(isMoved ? [] : [given.onInstalled]),
+  ];
+  await inParallel(tasks, tasks.length, context.signal, (task) => task());
+  const own = new Set(given.packages.map(({ nevra }) => nevra));
+  const plan: InstalledPlan = { ...given, inherited: rows.filter(({ nevra }) => !own.has(nevra)) };
+  if (!isMoved) return { rows, plan };
   const installed = await describe(target, plan);
   await moveIds(target, installed.tree.values(), ids.moves);
-  return { ids, found: originsOf(installed, course) };
+  await plan.onInstalled();
+  return { rows, plan, found: originsOf(installed, log) };
 }
 
 async function clean(
@@ -174,9 +181,6 @@ async function clean(
 /** Enough to see what happened. A scriptlet in a loop must not fill the state directory. */
 const maxLogLines = 5000;
 
-/** The same in every image, so that a package's entry does not depend on the other packages. 0 would mean never. */
-const installTime = 1;
-
 function recipeFiles({ loaded: { recipe, templates }, arch }: InstallPlan) {
   const values = { ...recipe.values, name: recipe.name, release: recipe.release ?? '', arch };
   return recipe.files.map((file) => {
@@ -184,14 +188,6 @@ function recipeFiles({ loaded: { recipe, templates }, arch }: InstallPlan) {
     const { path, text } = templates.get(file.template)!;
     return { ...file, content: renderTemplate(path, text, values) };
   });
-}
-
-async function inheritedFiles(
-  target: string,
-  { packages, parent, dbPath }: InstallPlan,
-): Promise<PackageFiles[]> {
-  if (!parent) return [];
-  return readFilesOfOthers(await databaseIn(target, dbPath), new Set(packages.map(({ nevra }) => nevra)));
 }
 
 async function describe(

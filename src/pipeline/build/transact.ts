@@ -1,4 +1,4 @@
-/** Runs the transaction of a build, and checks its outcome before the tree is used. */
+/** Runs the transaction of a build, and checks its outcome before the tree is used. Its database is checked when read. */
 import { MillinerError, type ErrorCode } from '../../lib/errors/error.ts';
 import { isNearlyFull } from '../../lib/host/files.ts';
 import { byteString } from '../../lib/host/paths.ts';
@@ -6,7 +6,7 @@ import { nextStamp } from '../../lib/host/stamp.ts';
 import { databaseFile, readInstalledScriptlets } from '../../lib/rpm/database.ts';
 import { databaseIn, installedIn } from '../../lib/rpm/image-database.ts';
 import { readAccounts, readOwners } from '../../stages/install/accounts.ts';
-import { checkAllowed, checkDatabase } from '../../stages/install/database-set.ts';
+import { checkAllowed } from '../../stages/install/database-set.ts';
 import { makeDeviceNodes, sharedPaths } from '../../stages/install/device-nodes.ts';
 import { unknownOwners } from '../../stages/install/owner-check.ts';
 import type { Sandbox } from '../../stages/install/sandbox.ts';
@@ -23,8 +23,8 @@ import type { Context } from '../state/context.ts';
 import type { InstallPlan } from './install-plan.ts';
 
 /**
- * Adds warnings for failures that the recipe allows. Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, DATABASE_DIFFERS,
- * INSTALL_FAILED, INSTALL_DISK_FULL, DISK_FULL, LIMIT_EXCEEDED.
+ * Adds warnings for failures that the recipe allows. Throws SCRIPTLET_FAILED, OWNER_UNKNOWN, DATABASE_DIFFERS where
+ * the recipe allows a %pre to fail, INSTALL_FAILED, INSTALL_DISK_FULL, DISK_FULL, LIMIT_EXCEEDED.
  */
 export async function transact(
   context: Context,
@@ -71,7 +71,6 @@ async function checkOutcome(
   const { target } = sandbox;
   const { packages, kept } = plan;
   const { allow } = plan.loaded.recipe;
-  const locked = [...kept, ...packages.map(({ nevra }) => nevra)];
   const accounts = await readAccounts(target);
   const hasLua = runsLua(log.scriptlets);
   const owners = await unknownOwners({ ...log, target, packages, accounts, begun, hasLua });
@@ -79,12 +78,12 @@ async function checkOutcome(
     warnings.push(...checkTransaction(log, owners, allow, await isNearlyFull(target)));
   } catch (error) {
     if (isCode(error, 'DISK_FULL')) throw targetFull(sandbox, (error as Error).message, { cause: error });
-    const isFailed = isCode(error, 'INSTALL_FAILED');
-    if (isFailed)
+    if (isCode(error, 'INSTALL_FAILED')) {
+      const locked = [...kept, ...packages.map(({ nevra }) => nevra)];
       checkAllowed(locked, await installedIn(target, plan.dbPath), allow.scriptlets, [error.message]);
+    }
     throw error;
   }
-  checkDatabase(locked, await installedIn(target, plan.dbPath), warnings);
 }
 
 const isCode = (error: unknown, code: ErrorCode): error is MillinerError =>
