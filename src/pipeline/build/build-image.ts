@@ -2,6 +2,7 @@
  * Builds one image from its locked packages: fetches, verifies and installs them, writes layers, and records the image.
  */
 import type { IdRange } from '../../lib/container/userns.ts';
+import { native } from '../../lib/host/native.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { databasePath } from '../../lib/rpm/database-path.ts';
 import { inheritConfig, makeImage, type ImageLayer } from '../../stages/image/image.ts';
@@ -88,13 +89,23 @@ async function buildIn(
   const { base, image, removed } = job.locked.answer;
   const kept = [...base, ...(image?.packages ?? [])];
   const common = { loaded, arch: job.arch, epoch, parent, dbPath: startPath, ledger: job.ledger };
-  const plan = { ...common, packages: own, kept, removed, onInstalled: () => layers.begin() };
+  // Written back while the layers are made, so that the commit, which reports any failure, finds little to write.
+  let writtenBack: Promise<void> | undefined;
+  const onInstalled = () => {
+    writtenBack ??= native()
+      .syncfs(target)
+      .catch(() => undefined);
+    return layers.begin();
+  };
+  const plan = { ...common, packages: own, kept, removed, onInstalled };
   // Awaited here, because the workers are disposed of at the end of this scope.
   const build = async () => {
     const installed = await installImage(context, sandbox, plan);
     context.signal?.throwIfAborted();
     context.progress.step('writing the layers');
-    return finish(context, job, { id, installed, written: await layers.finish(installed) });
+    const written = await layers.finish(installed);
+    await writtenBack;
+    return finish(context, job, { id, installed, written });
   };
   return await withReason(context.snapshots, () => build().catch(asTargetError(sandbox)));
 }

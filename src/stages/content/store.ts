@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { filePieces, statIfThere } from '../../lib/host/files.ts';
+import { hashFiles } from '../../lib/host/hash-files.ts';
 import { withLock, type LockOptions } from '../../lib/host/locks.ts';
+import { byteString } from '../../lib/host/paths.ts';
 import { hexOf, isDigest, type Blob, type Digest } from '../../lib/oci/digest.ts';
 import { Ingest, type Expected } from './ingest.ts';
 
@@ -94,9 +96,11 @@ export class ContentStore {
 
   /** Reads and verifies the whole blob; returns its size. Throws BLOB_MISSING or BLOB_CORRUPT. */
   async verify(digest: Digest): Promise<number> {
-    let size = 0;
-    for await (const piece of this.pieces(digest)) size += piece.length;
-    return size;
+    await using handle = await open(await this.use(digest), 'r');
+    const [[found]] = (await hashFiles(this.#blobs, [byteString(hexOf(digest))], ['sha256'])) as [[string]];
+    if (found === hexOf(digest)) return (await handle.stat()).size;
+    await this.#dropCorrupt(digest, handle);
+    throw corrupt(digest, this.path(digest));
   }
 
   async *#verified(digest: Digest, handle: FileHandle): AsyncGenerator<Buffer> {
@@ -178,9 +182,11 @@ export async function* verifiedPieces(
     hash.update(piece);
     yield piece;
   }
-  if (hash.digest('hex') === hexOf(digest)) return;
-  throw new MillinerError('BLOB_CORRUPT', `${path} does not hold ${digest}`, { details: { digest, path } });
+  if (hash.digest('hex') !== hexOf(digest)) throw corrupt(digest, path);
 }
+
+const corrupt = (digest: Digest, path: string) =>
+  new MillinerError('BLOB_CORRUPT', `${path} does not hold ${digest}`, { details: { digest, path } });
 
 function isCorrupt(error: unknown): boolean {
   return error instanceof MillinerError && error.code === 'BLOB_CORRUPT';
