@@ -11,7 +11,7 @@ die() { say "$*"; exit 8; }
 
 # What to install, and why: one line for each purpose.
 debian_packages=(
-  g++ make pkg-config libsolv-dev libsolvext-dev libdevmapper-dev  # the native addon
+  g++ make pkg-config libsolv-dev libsolvext-dev libdevmapper-dev liblzma-dev libbz2-dev  # the native addon
   rpm runc bubblewrap gzip zstd xz-utils bzip2 gpg redis-server  # milliner itself
   e2fsprogs xfsprogs thin-provisioning-tools              # its dm-thin pools
   createrepo-c dpkg-dev debian-archive-keyring gpg-agent  # the offline repository
@@ -25,7 +25,7 @@ debian_packages=(
 )
 # Written from the packages' names on Fedora; not yet run there.
 fedora_packages=(
-  gcc-c++ make pkgconf-pkg-config libsolv-devel device-mapper-devel
+  gcc-c++ make pkgconf-pkg-config libsolv-devel device-mapper-devel xz-devel bzip2-devel
   e2fsprogs xfsprogs device-mapper-persistent-data
   rpm rpm-sign rpm-build runc bubblewrap gzip zstd xz bzip2 gnupg2 redis
   createrepo_c dnf-plugins-core

@@ -45,7 +45,7 @@ export const packageSubjects: Record<string, Subject> = {
     }),
     read: readWhole,
   },
-  /** One compressor after the other; what rpm2cpio reads takes a process each. */
+  /** One compressor after the other; the second reader has a process of rpm2cpio for some. */
   'package payload': {
     isNative: true,
     refusals,
