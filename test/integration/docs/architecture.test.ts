@@ -35,7 +35,8 @@ test.each(walks)('%s', (_title, steps) => {
     expect(passed.length, step).toBeGreaterThan(0);
     for (const [, name, path] of passed) {
       const source = readFileSync(join(checkout, path!), 'utf8');
-      expect(source, `${name} of ${path}`).toMatch(new RegExp(`\\bfunction\\*? ${name}\\b`));
+      const declared = new RegExp(`(?:\\bfunction\\*? |^  (?:async )?)${name}\\b`, 'm');
+      expect(source, `${name} of ${path}`).toMatch(declared);
     }
   }
 });
