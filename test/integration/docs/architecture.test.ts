@@ -35,7 +35,7 @@ test.each(walks)('%s', (_title, steps) => {
     expect(passed.length, step).toBeGreaterThan(0);
     for (const [, name, path] of passed) {
       const source = readFileSync(join(checkout, path!), 'utf8');
-      const declared = new RegExp(`(?:\\bfunction\\*? |^  (?:async )?)${name}\\b`, 'm');
+      const declared = new RegExp(`(?:\\bfunction\\*? |^  (?:async |readonly )?)${name}\\b`, 'm');
       expect(source, `${name} of ${path}`).toMatch(declared);
     }
   }
