@@ -1,10 +1,8 @@
 /** For `build`: turns a locked recipe into an image in the state directory, after its bases. */
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { archToBuild } from '../../lib/host/arch.ts';
 import { withLock } from '../../lib/host/locks.ts';
-import { inParallel } from '../../lib/host/parallel.ts';
 import { manifestType } from '../../lib/oci/descriptor.ts';
 import { canonicalDigest, type Digest } from '../../lib/oci/digest.ts';
 import { writeLayout } from '../../stages/image/oci-layout.ts';
@@ -117,9 +115,11 @@ async function exportImage(context: Context, record: ImageRecord, directory: str
   const { content, state, signal } = context;
   const { manifestDigest, configDigest, layers, manifestSize, name } = record;
   const digests = [...layers.map(({ digest }) => digest as Digest), configDigest, manifestDigest];
-  // Verified before export: the disk may have damaged a blob since it was written.
-  await inParallel(digests, availableParallelism(), signal, (digest) => content.verify(digest));
-  const blobs = digests.map((digest) => ({ digest, file: async () => content.path(digest) }));
+  const blobs = digests.map((digest) => ({
+    digest,
+    path: content.path(digest),
+    verify: () => content.verify(digest),
+  }));
   const manifest = { mediaType: manifestType, digest: manifestDigest, size: manifestSize };
   const turn = join(state, 'locks', `output-${canonicalDigest(resolve(directory)).slice('sha256:'.length)}`);
   await withLock(turn, 'exclusive', () => writeLayout(directory, name, manifest, blobs), {

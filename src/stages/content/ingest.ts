@@ -112,7 +112,8 @@ export class Ingest {
   async #settle(handle: FileHandle, temporary: string, digest: Digest): Promise<void> {
     const path = this.#pathOf(digest);
     const now = new Date();
-    await handle.chmod(0o644);
+    // Nobody writes to a blob, by this name or by that of a layout.
+    await handle.chmod(0o444);
     await utimes(temporary, now, now);
     await handle.sync();
     await rename(temporary, path);

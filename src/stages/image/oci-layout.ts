@@ -1,11 +1,14 @@
 /** Writes an OCI image layout (OCI image specification, image-layout.md) into a directory of the user. */
 import { constants } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { replaceFile, writeFileAtomic } from '../../lib/host/atomic-file.ts';
-import { fileMatches } from '../../lib/host/checksum.ts';
-import { asStorageError, lstatIfThere } from '../../lib/host/files.ts';
+import { asStorageError, lstatIfThere, syncPath } from '../../lib/host/files.ts';
+import { hashFiles } from '../../lib/host/hash-files.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
+import { byteString } from '../../lib/host/paths.ts';
 import { indexType } from '../../lib/oci/descriptor.ts';
 import type { Descriptor } from './image.ts';
 
@@ -13,8 +16,10 @@ const refName = 'org.opencontainers.image.ref.name';
 
 export interface LayoutBlob {
   digest: string;
-  /** Path of a file with these bytes, which are verified against the digest. */
-  file: () => Promise<string>;
+  /** Path of the file in the store. */
+  path: string;
+  /** Rejects if that file does not hold the digest. */
+  verify: () => Promise<unknown>;
 }
 
 /**
@@ -44,7 +49,8 @@ async function addImage(
   const index = await openLayout(directory);
   const blobDirectory = join(directory, 'blobs', 'sha256');
   await mkdir(blobDirectory, { recursive: true });
-  for (const blob of blobs) await addBlob(blobDirectory, blob);
+  await inParallel(blobs, availableParallelism(), undefined, (blob) => addBlob(blobDirectory, blob));
+  await syncPath(blobDirectory);
   const others = index.filter((entry) => entry.annotations?.[refName] !== tag);
   const manifests = [...others, { ...manifest, annotations: { [refName]: tag } }];
   await writeFileAtomic(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
@@ -88,16 +94,55 @@ function unusable(directory: string, reason: string): MillinerError {
   });
 }
 
-/** Whether the blob exists and is intact: it may have been damaged or edited since an earlier image was written. */
-async function holds(path: string, digest: string): Promise<boolean> {
-  if (!(await lstatIfThere(path))?.isFile()) return false;
-  return fileMatches(path, { type: 'sha256', value: digest.replace('sha256:', '') });
+async function addBlob(directory: string, { digest, path, verify }: LayoutBlob): Promise<void> {
+  const target = join(directory, digest.replace('sha256:', ''));
+  const [there, source] = [await lstatIfThere(target), await stat(path)];
+  const isShared = there?.ino === source.ino && there.dev === source.dev;
+  if (!isShared && there?.isFile() && (await holds(directory, digest))) return;
+  // The disk may have damaged the blob since it was written.
+  await verify();
+  if (!isShared) await share(path, target);
 }
 
-/** Always a copy: an edit in the layout must not change the store. */
-async function addBlob(directory: string, { digest, file }: LayoutBlob): Promise<void> {
-  const target = join(directory, digest.replace('sha256:', ''));
-  if (await holds(target, digest)) return;
-  const path = await file();
-  await replaceFile(target, (_handle, temporary) => copyFile(path, temporary, constants.COPYFILE_FICLONE));
+/** It may have been damaged or edited since an earlier image was written. */
+async function holds(directory: string, digest: string): Promise<boolean> {
+  const hex = digest.replace('sha256:', '');
+  const [digests] = await hashFiles(directory, [byteString(hex)], ['sha256']);
+  return digests?.[0] === hex;
 }
+
+/**
+ * Nothing is copied: the layout gets the extents of the store's file where the file system can share them, else another
+ * name of the file, which nobody writes to: it is read-only. A copy on another file system alone.
+ */
+async function share(path: string, target: string): Promise<void> {
+  try {
+    await replaceFile(target, (_handle, temporary) =>
+      copyFile(path, temporary, constants.COPYFILE_FICLONE_FORCE),
+    );
+    return;
+  } catch (error) {
+    if (!cannotShare.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+  const other = `${target}.link`;
+  await rm(other, { force: true });
+  try {
+    await link(path, other);
+    await rename(other, target);
+  } catch (error) {
+    if (!cannotShare.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    await replaceFile(target, (_handle, temporary) => copyFile(path, temporary));
+  }
+}
+
+/** Another file system, or one without this; of links EPERM and EMLINK. */
+const cannotShare = new Set([
+  'EXDEV',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'EINVAL',
+  'ENOTTY',
+  'ENOSYS',
+  'EPERM',
+  'EMLINK',
+]);

@@ -45,7 +45,7 @@ async function leftovers(): Promise<string[]> {
 test('a stream becomes a blob under its digest, readable by all and complete', async () => {
   expect(await store.ingestStream(Readable.from([bytes]))).toEqual({ digest, size: bytes.length });
   expect(await readFile(store.path(digest))).toEqual(bytes);
-  expect((await stat(store.path(digest))).mode & 0o7777).toBe(0o644);
+  expect((await stat(store.path(digest))).mode & 0o7777).toBe(0o444);
   expect(await collect(await store.openVerified(digest))).toEqual(bytes);
   expect(await store.has(digest)).toBe(true);
   expect(await leftovers()).toEqual([]);
@@ -99,7 +99,7 @@ test('a file is copied in, or taken whole when it may be consumed', async () => 
   await store.ingestFile(path, { digest, consume: true });
   await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
   expect(await stat(store.path(digest))).toMatchObject({ ino, nlink: 1 });
-  expect((await stat(store.path(digest))).mode & 0o7777).toBe(0o644);
+  expect((await stat(store.path(digest))).mode & 0o7777).toBe(0o444);
 });
 
 test('a consumed file that has another name is copied: nobody else may write to a blob', async () => {

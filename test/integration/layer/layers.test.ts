@@ -135,7 +135,11 @@ async function unpacked({ state, content }: Bench, layers: ImageLayer[]): Promis
     layout,
     'random',
     manifest,
-    digests.map((digest) => ({ digest, file: async () => content.path(digest) })),
+    digests.map((digest) => ({
+      digest,
+      path: content.path(digest),
+      verify: () => content.verify(digest),
+    })),
   );
   const storage = [
     '--root',
