@@ -147,8 +147,28 @@ Napi::Value HashFiles(const Napi::CallbackInfo& info) {
       });
 }
 
+std::string HashWhole(int fd) {
+  Digest digest("sha256");
+  std::vector<char> buffer(bufferSize);
+  for (off_t at = 0;;) {
+    const ssize_t count = pread(fd, buffer.data(), buffer.size(), at);
+    if (count < 0) Fail("pread", {});
+    if (count == 0) return Hex(digest.Finish());
+    digest.Update(buffer.data(), count);
+    at += count;
+  }
+}
+
+Napi::Value HashDescriptor(const Napi::CallbackInfo& info) {
+  const int fd = static_cast<int>(Number(info, 0));
+  return Task<std::string>::Run(
+      info.Env(), [fd] { return HashWhole(fd); },
+      [](Napi::Env env, const std::string& digest) -> Napi::Value { return Napi::String::New(env, digest); });
+}
+
 }  // namespace
 
 void InitHashFiles(Napi::Env env, Napi::Object exports) {
+  exports.Set("hashDescriptor", Napi::Function::New(env, HashDescriptor, "hashDescriptor"));
   exports.Set("hashFiles", Napi::Function::New(env, HashFiles, "hashFiles"));
 }

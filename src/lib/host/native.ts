@@ -128,6 +128,8 @@ export interface Native {
     listing: string,
     isGzip: boolean,
   ): Promise<LayerListed | { failure: LayerFailure }>;
+  /** sha256 of an open file from its beginning, hexadecimal; on a thread of the pool. */
+  hashDescriptor(fd: number): Promise<string>;
   /** Version of the libsolv that the addon runs with. */
   libsolvVersion: string;
   /**

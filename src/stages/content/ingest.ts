@@ -17,8 +17,9 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { asStorageError, filePieces, syncPath } from '../../lib/host/files.ts';
+import { asStorageError, syncPath } from '../../lib/host/files.ts';
 import { createOwned, takeAbandoned } from '../../lib/host/locks.ts';
+import { native } from '../../lib/host/native.ts';
 import { ReserveMeter, keepingReserve } from '../../lib/host/reserve.ts';
 import type { Blob, Digest } from '../../lib/oci/digest.ts';
 
@@ -157,26 +158,26 @@ class Meter {
     }
   }
 
-  /** Throws DIGEST_MISMATCH if size or digest differ from the expected ones. */
   end(): Blob {
-    const expected = this.#expected;
-    if (expected.size !== undefined && this.#size !== expected.size) throw wrongSize(expected, this.#size);
-    const digest: Digest = `sha256:${this.#hash.digest('hex')}`;
-    if (expected.digest !== undefined && digest !== expected.digest) {
-      throw new MillinerError(
-        'DIGEST_MISMATCH',
-        `${expected.what ?? 'a stream'} has ${digest}, not ${expected.digest}`,
-        { details: { what: expected.what, expected: expected.digest, actual: digest } },
-      );
-    }
-    return { digest, size: this.#size };
+    return held({ digest: `sha256:${this.#hash.digest('hex')}`, size: this.#size }, this.#expected);
   }
 }
 
 async function digestOf(handle: FileHandle, expected: Expected): Promise<Blob> {
-  const meter = new Meter(expected);
-  for await (const piece of meter.pass(filePieces(handle))) void piece;
-  return meter.end();
+  const digest: Digest = `sha256:${await native().hashDescriptor(handle.fd)}`;
+  return held({ digest, size: (await handle.stat()).size }, expected);
+}
+
+/** Throws DIGEST_MISMATCH if size or digest differ from the expected ones. */
+function held(blob: Blob, expected: Expected): Blob {
+  const { digest, size } = blob;
+  if (expected.size !== undefined && size !== expected.size) throw wrongSize(expected, size);
+  if (expected.digest === undefined || digest === expected.digest) return blob;
+  throw new MillinerError(
+    'DIGEST_MISMATCH',
+    `${expected.what ?? 'a stream'} has ${digest}, not ${expected.digest}`,
+    { details: { what: expected.what, expected: expected.digest, actual: digest } },
+  );
 }
 
 async function regular(handle: FileHandle, path: string) {
