@@ -52,7 +52,7 @@ const cases: ((name: string, before: string) => Case)[] = [
     untold: [`/srv/${n}`],
   }),
   (n) => ({
-    sections: { post: `(sleep 0.05; echo >/srv/${n}.late) & echo >/srv/${n}` },
+    sections: { post: `(sleep 0.01; echo >/srv/${n}.late) & echo >/srv/${n}` },
     made: { [`/srv/${n}`]: '%post' },
     untold: [`/srv/${n}.late`],
   }),
