@@ -1,8 +1,7 @@
 /** Secrets in every form that a program may let them out in, and the places where they are looked for. */
-import { execFile } from 'node:child_process';
-import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { dataOf } from '../../helpers/sparse-file.ts';
 
 export class Secrets {
   readonly #needles: { name: string; needle: Buffer }[] = [];
@@ -38,33 +37,6 @@ export class Secrets {
     }
     return found;
   }
-}
-
-/** Without holes: a disk has more of them than memory holds. */
-async function dataOf(path: string): Promise<Buffer> {
-  const { size, blocks } = await stat(path);
-  if (size <= blocks * 512) return readFile(path);
-  const script = `
-import os, sys
-file = os.open(sys.argv[1], os.O_RDONLY)
-end = 0
-while True:
-    try:
-        start = os.lseek(file, end, os.SEEK_DATA)
-    except OSError:
-        break
-    end = os.lseek(file, start, os.SEEK_HOLE)
-    os.lseek(file, start, os.SEEK_SET)
-    while start < end:
-        piece = os.read(file, min(end - start, 1 << 20))
-        sys.stdout.buffer.write(piece)
-        start += len(piece)
-`;
-  const { stdout } = await promisify(execFile)('python3', ['-c', script, path], {
-    encoding: 'buffer',
-    maxBuffer: 2 ** 31 - 1,
-  });
-  return stdout;
 }
 
 /** As it is, as text of its bytes, and as part of something longer that is in base64. */

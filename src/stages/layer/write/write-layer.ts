@@ -88,6 +88,8 @@ export async function listLayer(
   { digest, mediaType, annotations }: LayerBlob,
   files: LayerFiles,
 ): Promise<{ diffID: Digest }> {
+  if (mediaType !== mediaTypes.gzip && mediaType !== mediaTypes.zstd)
+    throw layersDiffer(`the layer ${digest} has a type that no client knows: ${mediaType}`);
   const listed = await native().listLayer(files.layer, files.listing, mediaType === mediaTypes.gzip);
   // A damaged blob may be no layer, or another one.
   const found =
