@@ -1,6 +1,6 @@
 /** Publishers at the same time: no signature and no record of a tag is lost, whoever comes second. */
-import { cp } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { run } from '../../../src/lib/host/exec.ts';
 import { useOneProcess } from '../../helpers/command-client.ts';
 import { Bench } from '../../helpers/publish-fixture.ts';
 import { buildTwo, recipeOfTwo, twoArches } from '../../helpers/two-arches.ts';
@@ -59,7 +59,7 @@ test('one index is promoted, published and rolled back to under several tags of 
 test('three publishers without a common state move one tag: its history has all of their records', async () => {
   const reference = `${host}/contended:1`;
   const states = [undefined, bench.desk.path('second'), bench.desk.path('third')];
-  for (const state of states) if (state) await cp(bench.desk.state, state, { recursive: true });
+  for (const state of states) if (state) await run('cp', ['-a', bench.desk.state, state]);
   const commands = names.map((name, index) => {
     const state = states[index];
     return { args: bench.publishing(name, reference), ...(state !== undefined && { state }) };
