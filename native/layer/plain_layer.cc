@@ -73,6 +73,8 @@ class Plain final : public LayerSink {
 }  // namespace
 
 void CopyStored(const Stored& stored, const Compressor& compressor, LayerFile& file, LayerContent& content) {
+  // A package without files has no bytes, which no decompressor takes for a stream.
+  if (stored.size == 0) return;
   std::vector<uint8_t> buffer(1 << 20);
   const auto text = [&](size_t count) { return std::string_view(reinterpret_cast<char*>(buffer.data()), count); };
   // Read twice: files of the store are never written again.

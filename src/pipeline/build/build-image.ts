@@ -107,7 +107,9 @@ async function buildIn(
     await writtenBack;
     return finish(context, job, { id, installed, written });
   };
-  return await withReason(context.snapshots, () => build().catch(asTargetError(sandbox)));
+  // What is being written back keeps the snapshot in use.
+  const settled = () => build().finally(() => writtenBack);
+  return await withReason(context.snapshots, () => settled().catch(asTargetError(sandbox)));
 }
 
 interface Finished {

@@ -49,7 +49,7 @@ export function writtenTree(
   return inScratch((scratch) => writtenSegments(segments, compression, scratch));
 }
 
-async function writtenSegments(
+export async function writtenSegments(
   segments: Buffer,
   compression: Compression,
   scratch: string,
@@ -60,7 +60,7 @@ async function writtenSegments(
   return { ...digests, bytes: await readFile(files.layer), listing };
 }
 
-async function inScratch<T>(fn: (scratch: string) => Promise<T>): Promise<T> {
+export async function inScratch<T>(fn: (scratch: string) => Promise<T>): Promise<T> {
   const scratch = await mkdtemp(join(tmpdir(), 'milliner-layer-'));
   try {
     return await fn(scratch);

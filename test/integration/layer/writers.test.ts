@@ -7,7 +7,8 @@ import { defaultLevel, type Compression } from '../../../src/stages/layer/compre
 import type { TarType } from '../../../src/stages/layer/tar/tar-entry.ts';
 import { encodeLayer } from '../../helpers/layer-writer/encode.ts';
 import { endOfArchive, tarBytes, type TarMember } from '../../helpers/layer-writer/tar-writer.ts';
-import { writtenLayer } from '../../helpers/layer-writer/written-layer.ts';
+import { SegmentBytes } from '../../../src/stages/layer/write/segment-bytes.ts';
+import { inScratch, writtenLayer, writtenSegments } from '../../helpers/layer-writer/written-layer.ts';
 
 /** Repeatable, and half of it compresses. */
 function content(seed: string, size: number): Buffer {
@@ -70,4 +71,13 @@ test.each(levels)('$kind of level $level', async (how) => {
   expect(digest).toBe(`sha256:${sha256(expected).digest('hex')}`);
   expect(diffID).toBe(`sha256:${sha256(await buffer(tarBytes(members())), endOfArchive).digest('hex')}`);
   expect(annotations).toEqual(second.annotations());
+});
+
+test('a frame of a package without files has no bytes, and is laid into a layer all the same', async () => {
+  const how: Compression = { kind: 'zstd', level: 3 };
+  const nothing = new SegmentBytes().stored({ path: '/dev/null', offset: 0, size: 0 }).bytes();
+  const end = await writtenLayer([], how);
+  await inScratch(async (scratch) => {
+    expect((await writtenSegments(nothing, how, scratch)).digest).toBe(end.digest);
+  });
 });
