@@ -113,7 +113,7 @@ export class Ingest {
   async #settle(handle: FileHandle, temporary: string, digest: Digest): Promise<void> {
     const path = this.#pathOf(digest);
     const now = new Date();
-    // Nobody writes to a blob, by this name or by that of a layout.
+    // A blob never changes, under this name or under that of a layout.
     await handle.chmod(0o444);
     await utimes(temporary, now, now);
     await handle.sync();

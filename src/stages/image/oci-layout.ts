@@ -113,7 +113,7 @@ async function holds(directory: string, digest: string): Promise<boolean> {
 
 /**
  * Nothing is copied: the layout gets the extents of the store's file where the file system can share them, else another
- * name of the file, which nobody writes to: it is read-only. A copy on another file system alone.
+ * name of the file, which is read-only. A copy on another file system alone.
  */
 async function share(path: string, target: string): Promise<void> {
   try {
