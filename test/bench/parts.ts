@@ -19,7 +19,6 @@ interface Parts {
   parts: Record<string, number>;
 }
 
-const isEngine = ({ name }: ThreadTime) => name.startsWith('layer');
 const isV8 = ({ name }: ThreadTime) => name === 'V8Worker' || name === 'DelayedTaskSche';
 const isNode = ({ program }: ThreadTime) => program === 'MainThread' || program === 'node';
 
@@ -27,12 +26,11 @@ const isNode = ({ program }: ThreadTime) => program === 'MainThread' || program 
 const threadParts: [string, (thread: ThreadTime, milliner: number) => boolean][] = [
   ['rpm itself', ({ isContained, program }) => isContained && program === 'rpm'],
   ["scriptlets' programs", ({ isContained }) => isContained],
-  ["the layer engine's threads", isEngine],
   ["V8's own threads, of all processes", (thread) => isNode(thread) && isV8(thread)],
   ["Milliner's main thread", ({ pid, isMain }, milliner) => pid === milliner && isMain],
   ["Milliner's other threads (libuv, tracer)", ({ pid }, milliner) => pid === milliner],
   ['confined workers: JavaScript', (thread) => isNode(thread) && thread.isMain],
-  ['confined workers: libuv', isNode],
+  ["the layer engine's threads (libuv of confined workers)", isNode],
   ['programs on the host (cp, gpg, rpmkeys, runc, mkfs)', () => true],
 ];
 const partNames = [...threadParts.map(([name]) => name), "the kernel's threads, and others on the machine"];
