@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../system/descriptor.h"
 #include "../system/system_error.h"
 #include "failure.h"
 
@@ -44,20 +45,6 @@ class Expected {
   std::unordered_map<std::string, const Package::File*> files_;
 };
 
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return number_; }
-
- private:
-  const int number_;
-};
-
 }  // namespace
 
 void Maker::Make(const Segment& segment) {
@@ -67,10 +54,10 @@ void Maker::Make(const Segment& segment) {
 
 void Maker::Give(const Members& members) {
   const Descriptor root(members.root.empty() ? -1 : open(members.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!members.root.empty() && root.get() < 0) Fail("open", members.root);
+  if (!members.root.empty() && root.fd < 0) Fail("open", members.root);
   for (const auto& [entry, file] : members.all) {
     sink_.Begin(entry);
-    if (entry.type == '0' && entry.size > 0) GiveFile(root.get(), file, entry);
+    if (entry.type == '0' && entry.size > 0) GiveFile(root.fd, file, entry);
     sink_.End(entry);
   }
 }
@@ -147,12 +134,12 @@ void Maker::GiveFile(int root, const std::string& path, const TarEntry& entry) {
   how.flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   const Descriptor file(static_cast<int>(syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
-  if (file.get() < 0) Fail("openat2", path);
+  if (file.fd < 0) Fail("openat2", path);
   uint64_t left = entry.size;
   for (;;) {
     size_t room = 0;
     uint8_t* to = sink_.Room(room);
-    const ssize_t count = read(file.get(), to, std::min<uint64_t>(room, left > 0 ? left : 1));
+    const ssize_t count = read(file.fd, to, std::min<uint64_t>(room, left > 0 ? left : 1));
     if (count < 0) Fail("read", path);
     if ((count == 0) != (left == 0)) throw LayerFailure{"FILE_CHANGED", {}, path};
     if (count == 0) return;

@@ -13,19 +13,11 @@
 #include <thread>
 #include <vector>
 
+#include "descriptor.h"
 #include "openssl.h"
 #include "task.h"
 
 namespace {
-
-struct Descriptor {
-  explicit Descriptor(int number) : fd(number) {}
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-  Descriptor(const Descriptor&) = delete;
-  const int fd;
-};
 
 struct HashCall {
   std::string root;

@@ -11,23 +11,10 @@
 #include <algorithm>
 #include <memory>
 
+#include "descriptor.h"
 #include "task.h"
 
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 // Attributes in which overlayfs keeps its own data; they are not part of the image.
 bool IsOverlayNote(const std::string& name) {
@@ -126,8 +113,8 @@ void Descend(int directory, const std::string& prefix, size_t rootLength, std::v
     if (!S_ISDIR(entry.status.stx_mode)) continue;
     const std::string path = entry.path;
     Descriptor child(openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (child.get() < 0) Fail("openat", path);
-    Descend(child.get(), path + "/", rootLength, entries);
+    if (child.fd < 0) Fail("openat", path);
+    Descend(child.fd, path + "/", rootLength, entries);
   }
 }
 
@@ -151,14 +138,14 @@ Entry ReadEntry(const std::string& path) {
 
 std::vector<Entry> ScanTree(const std::string& root) {
   Descriptor tree(CloneMount(root));
-  if (tree.get() < 0) Fail("open_tree", root);
+  if (tree.fd < 0) Fail("open_tree", root);
   // open_tree gives an O_PATH descriptor, which cannot list.
-  Descriptor directory(openat(tree.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() < 0) Fail("openat", root);
+  Descriptor directory(openat(tree.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.fd < 0) Fail("openat", root);
   std::vector<Entry> entries;
   Entry& top = entries.emplace_back();
-  ReadStatus(directory.get(), "", AT_EMPTY_PATH, top);
-  ReadXattrs("/proc/self/fd/" + std::to_string(directory.get()) + "/.", top);
-  Descend(directory.get(), "", root.size(), entries);
+  ReadStatus(directory.fd, "", AT_EMPTY_PATH, top);
+  ReadXattrs("/proc/self/fd/" + std::to_string(directory.fd) + "/.", top);
+  Descend(directory.fd, "", root.size(), entries);
   return entries;
 }
