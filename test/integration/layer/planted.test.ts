@@ -1,6 +1,7 @@
 /**
- * Faults are planted in the compiled layer writer, one at a time. The command may fail, or make an image that shows the
- * same: it must not end well with a wrong one. Which faults there are is generated from the code, not chosen.
+ * Faults are planted in the layer writer, one at a time: in its compiled JavaScript and in the engine's C++. The command
+ * may fail, or make an image that shows the same: it must not end well with a wrong one. Which faults there are is
+ * generated from the code, not chosen.
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -8,21 +9,22 @@ import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cache } from '../../../spec/places.ts';
 import { allPoints, sample, type Planned } from './planted/plan.ts';
+import { soak } from '../../helpers/soak.ts';
 import { Program } from './planted/program.ts';
 import { Scene } from './planted/scene.ts';
 import { verdictOf, type Verdict } from './planted/verdict.ts';
 
-const soak = process.env['MILLINER_SOAK'] !== undefined;
 const count = soak ? 300 : 12;
 const seed = Number(process.env['MILLINER_SEED'] ?? 1);
 const place = join(cache, `planted-${process.pid}`);
 
 let scene: Scene;
 let planned: Planned[];
+let others: Planned[];
 
 beforeAll(async () => {
   scene = await Scene.open();
-  planned = sample(await allPoints(), seed, count);
+  ({ planned, others } = sample(allPoints(), seed, count));
 });
 afterAll(async () => {
   await scene.remove();
@@ -39,6 +41,10 @@ test(
       const program = await Program.copy(join(place, String(slot)));
       for (let next = planned.pop(); next; next = planned.pop()) {
         const verdict = await verdictOf(scene, program, next);
+        if (!verdict) {
+          planned.push(...others.splice(0, 1));
+          continue;
+        }
         verdicts.push([`${next.point.name} (${next.kind})`, verdict]);
         if (soak) process.stderr.write(`${next.point.name} (${next.kind}): ${JSON.stringify(verdict)}\n`);
       }

@@ -1,14 +1,20 @@
-/** Where a fault can be planted in compiled code, and what it then says: one operator, literal or statement each. */
+/** Where a fault can be planted in compiled JavaScript, and what it then says: one operator, literal or statement each. */
 import { parseAst } from 'vitest/node';
 
 export interface Point {
   /** FILE:LINE:COLUMN and what is done there. */
   name: string;
-  /** Below dist. */
+  /** Below the checkout. */
   file: string;
   start: number;
   end: number;
   replacement: string;
+}
+
+/** What is written in place of some code. */
+export interface Planted {
+  replacement: string;
+  what: string;
 }
 
 interface Node {
@@ -18,8 +24,8 @@ interface Node {
   [field: string]: unknown;
 }
 
-/** What is written in place of a node's bytes; undefined where nothing is planted. */
-type Plant = (node: Node, text: (node: Node) => string) => { replacement: string; what: string } | undefined;
+/** Undefined where nothing is planted. */
+type Plant = (node: Node, text: (node: Node) => string) => Planted | undefined;
 
 const operators: Record<string, string> = {
   '===': '!==',
@@ -91,13 +97,19 @@ const plants: Record<string, Plant> = {
   },
 };
 
-function otherText(text: string): string {
+export function otherText(text: string): string {
   const last = text.at(-1);
   return last === undefined ? 'x' : `${text.slice(0, -1)}${last === 'x' ? 'y' : 'x'}`;
 }
 
 /** Modules' names, and what is said to people when a build has failed already. */
 const spared = new Set(['ImportDeclaration', 'ThrowStatement', 'ImportExpression']);
+
+/** FILE:LINE:COLUMN */
+export function placeIn(file: string, code: string, at: number): string {
+  const before = code.slice(0, at).split('\n');
+  return `${file}:${before.length}:${before.at(-1)!.length + 1}`;
+}
 
 /** In the order of the code. */
 export function pointsOf(file: string, code: string): Point[] {
@@ -107,8 +119,7 @@ export function pointsOf(file: string, code: string): Point[] {
     if (spared.has(node.type)) return;
     const planted = plants[node.type]?.(node, text);
     if (planted) {
-      const before = code.slice(0, node.start).split('\n');
-      const place = `${file}:${before.length}:${before.at(-1)!.length + 1}`;
+      const place = placeIn(file, code, node.start);
       points.push({ name: `${place} ${planted.what}`, file, ...planted, start: node.start, end: node.end });
     }
     for (const child of Object.values(node).flat()) if (isNode(child)) visit(child);

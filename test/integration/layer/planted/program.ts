@@ -1,12 +1,15 @@
 /** The built program once more, in a place of its own, for one fault at a time. */
-import { cp, link, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, link, mkdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { start } from '../../../../src/lib/host/exec.ts';
+import { run, start } from '../../../../src/lib/host/exec.ts';
 import { checkout } from '../../../helpers/milliner.ts';
 import type { Point } from './points.ts';
 
-/** A fault may ask for all the memory there is. MiB. */
+/** A fault may ask for all the memory there is. MiB of V8, and bytes of a process. */
 const heap = 1024;
+const data = 4 * 1024 ** 3;
+
+const nativePlace = join(checkout, 'native');
 
 export interface Run {
   code: number | undefined;
@@ -22,43 +25,61 @@ export class Program {
     this.#place = place;
   }
 
-  /** @param place below the checkout, whose node_modules it finds on the way up */
+  /** @param place below the checkout */
   static async copy(place: string): Promise<Program> {
-    await mkdir(place, { recursive: true });
     const ours = join(checkout, 'dist');
-    const filter = (path: string) => path !== join(ours, '.compiled');
+    const leftOut = [join(ours, '.compiled'), join(nativePlace, 'build', 'sanitized')];
+    const filter = (path: string) => !leftOut.includes(path);
+    await mkdir(place, { recursive: true });
     await cp(ours, join(place, 'dist'), { recursive: true, filter });
+    // make compares times.
+    await cp(nativePlace, join(place, 'native'), { recursive: true, filter, preserveTimestamps: true });
     for (const name of ['package.json', 'oclif.manifest.json'])
       await link(join(checkout, name), join(place, name));
-    await symlink(join(checkout, 'native'), join(place, 'native'));
+    await symlink(join(checkout, 'node_modules'), join(place, 'node_modules'));
+    await run('make', ['-s', '-C', join(place, 'native')]);
     return new Program(place);
   }
 
-  /** What runs while the fault is there. */
-  async with<T>({ file, start: from, end, replacement }: Point, fn: () => Promise<T>): Promise<T> {
-    const path = join(this.#place, 'dist', file);
-    const sound = await readFile(path, 'utf8');
+  /** What runs while the fault is there; undefined where it does not compile. */
+  async with<T>(
+    { file, start: from, end, replacement }: Point,
+    fn: () => Promise<T>,
+  ): Promise<T | undefined> {
+    const path = join(this.#place, file);
+    const [sound, { atime, mtime }] = [await readFile(path, 'utf8'), await stat(path)];
     await writeFile(path, sound.slice(0, from) + replacement + sound.slice(end));
     try {
-      return await fn();
+      return file.startsWith('native/') && !(await this.#compile()) ? undefined : await fn();
     } finally {
       await writeFile(path, sound);
+      await utimes(path, atime, mtime);
+      if (file.startsWith('native/')) await this.#restoreObjects();
     }
+  }
+
+  /** What has changed alone, in haste, and without warnings: a fault may well deserve one. */
+  async #compile(): Promise<boolean> {
+    const { exitCode } = await start('make', ['-s', '-C', join(this.#place, 'native'), 'CXXFLAGS=-O0 -w']);
+    return exitCode === 0;
+  }
+
+  async #restoreObjects(): Promise<void> {
+    const [from, to] = [nativePlace, join(this.#place, 'native')].map((place) => join(place, 'build'));
+    await rm(to!, { recursive: true });
+    const filter = (path: string) => path !== join(from!, 'sanitized');
+    await cp(from!, to!, { recursive: true, filter, preserveTimestamps: true });
   }
 
   /** Ended after `limit` milliseconds, with all that it has started. */
   async run(args: string[], limit: number): Promise<Run> {
     const late = AbortSignal.timeout(Math.ceil(limit));
     const cli = join(this.#place, 'dist', 'cli.js');
-    const words = [`--max-old-space-size=${heap}`, cli, ...args];
-    const { exitCode, stdout, stderr } = await start(process.execPath, words, {
+    const words = [`--data=${data}`, process.execPath, `--max-old-space-size=${heap}`, cli, ...args];
+    const { exitCode, stdout, stderr } = await start('prlimit', words, {
       cwd: this.#place,
       signal: late,
     });
     return { code: exitCode, stdout, stderr, isLate: late.aborted };
-  }
-
-  async remove(): Promise<void> {
-    await rm(this.#place, { recursive: true, force: true });
   }
 }

@@ -11,22 +11,24 @@ export type Verdict =
   | { ended: 'missed'; why: string };
 
 /** Milliseconds. What takes so much longer than a sound build hangs; one machine is faster than another. */
-const shortestLimit = 60_000;
+const shortestLimit = 30_000;
 const mostTimes = 10;
 
 /** At most so many paths are told. */
 const mostTold = 5;
 
+/** Undefined for what does not compile. */
 export async function verdictOf(
   scene: Scene,
   program: Program,
   { point, kind }: { point: Point; kind: Kind },
-): Promise<Verdict> {
+): Promise<Verdict | undefined> {
   return scene.withState(point.name.replaceAll(/[^\w.:-]/g, '_').slice(0, 100), async (state) => {
     const sound = scene.sound.get(kind)!;
     const limit = Math.max(shortestLimit, sound.took * mostTimes);
     const args = ['build', scene.recipeOf(kind), '--state', state, '--json'];
     const ended = await program.with(point, () => program.run(args, limit));
+    if (!ended) return undefined;
     if (ended.isLate) return { ended: 'late' };
     if (ended.code !== 0) return { ended: 'found', code: codeOf(ended) };
     const { manifestDigest } = JSON.parse(ended.stdout) as { manifestDigest: string };
