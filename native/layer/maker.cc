@@ -38,7 +38,7 @@ class Expected {
   static void OnFile(void* self, const std::string& path, const std::string& digest) {
     const auto& files = static_cast<Expected*>(self)->files_;
     const auto found = files.find(path);
-    if (found != files.end() && found->second->digest != digest) RefuseContent(*found->second);
+    if (found != files.end() && found->second->digest != Hex(digest)) RefuseContent(*found->second);
   }
 
   TarLister* const lister_;
@@ -125,7 +125,7 @@ void Maker::GiveContent(Content& content, const Package::File& file) {
     if (digest) digest->Update(to, count);
     sink_.Filled(count);
   }
-  if (digest && digest->Finish() != file.digest) RefuseContent(file);
+  if (digest && Hex(digest->Finish()) != file.digest) RefuseContent(file);
 }
 
 // A file whose size has changed since the scan would shift every byte after it.

@@ -48,6 +48,7 @@ struct Package {
     // A number for each set of hard links; 0 for a file with one name.
     uint32_t linkSet;
     uint8_t algorithm;
+    // As the header has it: hexadecimal, or what else its package's maker wrote.
     std::string digest;
     std::string target;
   };

@@ -34,24 +34,15 @@ struct EntryKeys {
         size(Key(env, "size")), allocated(Key(env, "allocated")), mtimeSeconds(Key(env, "mtimeSeconds")),
         mtimeNanoseconds(Key(env, "mtimeNanoseconds")), ctimeNanoseconds(Key(env, "ctimeNanoseconds")),
         btimeNanoseconds(Key(env, "btimeNanoseconds")),
-        inode(Key(env, "inode")), links(Key(env, "links")), deviceMajor(Key(env, "deviceMajor")),
+        inode(Key(env, "inode")), inodeNumber(Key(env, "inodeNumber")), links(Key(env, "links")), deviceMajor(Key(env, "deviceMajor")),
         deviceMinor(Key(env, "deviceMinor")), target(Key(env, "target")), xattrs(Key(env, "xattrs")) {}
 
   napi_value path, mode, uid, gid, size, allocated, mtimeSeconds, mtimeNanoseconds, ctimeNanoseconds,
-      btimeNanoseconds, inode, links, deviceMajor, deviceMinor, target, xattrs;
+      btimeNanoseconds, inode, inodeNumber, links, deviceMajor, deviceMinor, target, xattrs;
 
  private:
   static napi_value Key(Napi::Env env, const char* name) { return Napi::String::New(env, name); }
 };
-
-// An overlay shows numbers of several file systems, and two disks of images number their files alike. So a file is told
-// from others by its change time too, which all its names share.
-uint64_t InodeOf(const struct statx& status) {
-  if (S_ISDIR(status.stx_mode)) return status.stx_ino;
-  const auto changed = static_cast<uint64_t>(status.stx_ctime.tv_sec) * 1000000000 + status.stx_ctime.tv_nsec;
-  // The multiplier of Fibonacci hashing spreads times that are close to each other.
-  return status.stx_ino ^ (changed * 0x9E3779B97F4A7C15);
-}
 
 Napi::Value EntryToJs(Napi::Env env, const EntryKeys& keys, const Entry& entry) {
   const struct statx& status = entry.status;
@@ -70,7 +61,8 @@ Napi::Value EntryToJs(Napi::Env env, const EntryKeys& keys, const Entry& entry) 
   };
   object.Set(keys.ctimeNanoseconds, time(status.stx_ctime));
   if (status.stx_mask & STATX_BTIME) object.Set(keys.btimeNanoseconds, time(status.stx_btime));
-  object.Set(keys.inode, Napi::BigInt::New(env, InodeOf(status)));
+  object.Set(keys.inode, Napi::BigInt::New(env, entry.inode));
+  object.Set(keys.inodeNumber, Napi::BigInt::New(env, static_cast<uint64_t>(status.stx_ino)));
   object.Set(keys.links, number(status.stx_nlink));
   object.Set(keys.deviceMajor, number(status.stx_rdev_major));
   object.Set(keys.deviceMinor, number(status.stx_rdev_minor));

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <tuple>
 
 #include "descriptor.h"
 #include "task.h"
@@ -118,6 +120,24 @@ void Descend(int directory, const std::string& prefix, size_t rootLength, std::v
   }
 }
 
+// An overlay shows numbers of several file systems: two disks number their files alike, and a file that was copied up
+// keeps its number beside new ones. Files are told apart by device and number; directories have the overlay's device,
+// and one name each.
+void NumberInodes(std::vector<Entry>& entries) {
+  std::map<std::tuple<uint32_t, uint32_t, uint64_t>, uint64_t> named;
+  uint64_t last = 0;
+  for (auto& entry : entries) {
+    const auto& status = entry.status;
+    if (status.stx_nlink > 1 && !S_ISDIR(status.stx_mode)) {
+      auto& inode = named[{status.stx_dev_major, status.stx_dev_minor, status.stx_ino}];
+      if (inode == 0) inode = ++last;
+      entry.inode = inode;
+    } else {
+      entry.inode = ++last;
+    }
+  }
+}
+
 // A detached copy of the mount that root is on. Mounts below root are not part of it, so the directory under a mounted
 // /proc or /dev is visible (open_tree(2), Linux 5.2).
 int CloneMount(const std::string& root) {
@@ -147,5 +167,6 @@ std::vector<Entry> ScanTree(const std::string& root) {
   ReadStatus(directory.fd, "", AT_EMPTY_PATH, top);
   ReadXattrs("/proc/self/fd/" + std::to_string(directory.fd) + "/.", top);
   Descend(directory.fd, "", root.size(), entries);
+  NumberInodes(entries);
   return entries;
 }

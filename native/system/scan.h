@@ -9,6 +9,8 @@
 struct Entry {
   std::string path;
   struct statx status;
+  // The same for all names of a file, and for no other entry of the scan.
+  uint64_t inode = 0;
   std::string target;
   std::vector<std::pair<std::string, std::string>> xattrs;
 };

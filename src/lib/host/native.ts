@@ -21,8 +21,13 @@ export interface ScanEntry {
   ctimeNanoseconds: bigint;
   /** When the inode was made, if the file system records it; not stored with an image's tree. */
   btimeNanoseconds?: bigint;
-  /** The same for all names of a file, and for no other file; directories have their own numbers, by layer. */
+  /** The same for all names of a file, and for no other entry of the scan. */
   inode: bigint;
+  /**
+   * As the file's own file system counts: the same at each mount of that. An overlay may show one number for two files
+   * that changed in the same moment. Not stored with an image's tree, and not of what no disk has.
+   */
+  inodeNumber?: bigint | undefined;
   links: number;
   /** For character and block devices. */
   deviceMajor: number;

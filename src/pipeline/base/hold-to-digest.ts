@@ -118,8 +118,8 @@ async function foreignTree(context: Context, name: string, layers: ImageLayer[])
 
 function inodesOf(tree: Tree): string {
   const hash = createHash('sha256');
-  for (const { path, inode, ctimeNanoseconds } of tree.values())
-    hash.update(`${path}\0${inode} ${ctimeNanoseconds}\0`);
+  for (const { path, inodeNumber, ctimeNanoseconds } of tree.values())
+    hash.update(`${path}\0${inodeNumber} ${ctimeNanoseconds}\0`);
   return hash.digest('hex');
 }
 

@@ -28,6 +28,16 @@ export const hasType = (entry: TreeEntry, mode: number): boolean =>
 /** SELinux labels belong to the host that runs an image, not to the image. */
 const hostXattr = 'security.selinux';
 
+/** Whether a path has in both trees the same file of one disk, and nothing has changed it: each change sets its time. */
+export function isUnchanged(now: TreeEntry, before: TreeEntry): boolean {
+  const { inodeNumber, ctimeNanoseconds } = now;
+  return (
+    inodeNumber !== undefined &&
+    inodeNumber === before.inodeNumber &&
+    ctimeNanoseconds === before.ctimeNanoseconds
+  );
+}
+
 export function treeOf(entries: ScanEntry[]): Tree {
   for (const { xattrs } of entries) if (xattrs) delete xattrs[hostXattr];
   return new Map(entries.map((entry) => [entry.path, entry]));
@@ -43,7 +53,9 @@ export function ancestorsOf(path: ByteString): ByteString[] {
   return found;
 }
 
-interface StoredEntry extends Omit<TreeEntry, 'ctimeNanoseconds' | 'btimeNanoseconds' | 'inode' | 'xattrs'> {
+type Stated = 'ctimeNanoseconds' | 'btimeNanoseconds' | 'inode' | 'inodeNumber' | 'xattrs';
+
+interface StoredEntry extends Omit<TreeEntry, Stated> {
   ctimeNanoseconds: string;
   inode: string;
   xattrs?: Record<string, string>;
@@ -51,7 +63,7 @@ interface StoredEntry extends Omit<TreeEntry, 'ctimeNanoseconds' | 'btimeNanosec
 
 /** One JSON value per line, so that a large tree needs no large string. */
 export function* serializeTree(tree: Tree): Generator<string> {
-  for (const { btimeNanoseconds: _, ...entry } of tree.values()) {
+  for (const { btimeNanoseconds: _made, inodeNumber: _number, ...entry } of tree.values()) {
     const stored: StoredEntry = {
       ...entry,
       ctimeNanoseconds: String(entry.ctimeNanoseconds),

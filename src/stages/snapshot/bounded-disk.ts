@@ -2,7 +2,7 @@
  * The disk image of a bounded snapshot. Its changes lie on it while it is active, and the file is the snapshot once it
  * is committed: a copy of so many files would take longer than their installation.
  */
-import { mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finishDisk, makeDisk, minDiskBytes, type Disk } from '../../lib/host/disk-image.ts';
 import { reserveReached, spareBytes } from '../../lib/host/reserve.ts';
@@ -54,18 +54,30 @@ export class BoundedDisk {
     return { bytes, inodes: freeInodes - Math.floor(inodes / spareInodes) };
   }
 
-  /** Unmounts it for good, without overlayfs's own directory. Returns its usage. Throws STORAGE_FAILED, BUSY. */
+  /** Unmounts it for good, without what overlayfs has noted for itself. Returns its usage. Throws STORAGE_FAILED, BUSY. */
   async finish(work: string): Promise<Usage> {
     return (this.#usage ??= await this.#finish(work));
   }
 
   async #finish(work: string): Promise<Usage> {
-    await rm(work, { recursive: true, force: true });
+    const kept = await emptyWork(work);
     const { freeInodes } = await fillOf(this.disk.place);
     await finishDisk(this.disk, this.#device);
     const { blocks } = await stat(this.disk.file);
-    return { bytes: blocks * 512, inodes: this.#empty.freeInodes - freeInodes };
+    return { bytes: blocks * 512, inodes: this.#empty.freeInodes - freeInodes - kept };
   }
+}
+
+/**
+ * Gives the number of directories that stay. An overlay whose mount another namespace has a copy of lives on, and holds
+ * its directories: one that is removed meanwhile would keep the file system from becoming read-only.
+ */
+async function emptyWork(work: string): Promise<number> {
+  const names = await readdir(work);
+  for (const name of names)
+    for (const inner of await readdir(join(work, name)))
+      await rm(join(work, name, inner), { recursive: true });
+  return 1 + names.length;
 }
 
 interface Fill {

@@ -10,10 +10,11 @@ import { native, type NativeError } from '../../lib/host/native.ts';
 /**
  * The options of every overlay, set explicitly because kernels have different defaults. For index see settleHardLinks.
  * Without redirect_dir, rename(2) of a lower directory fails with EXDEV. Then a %pretrans that moves a directory out of
- * the way of a link, as rpm's packaging rules require, fails or never ends.
+ * the way of a link, as rpm's packaging rules require, fails or never ends. With xino a file's number would say which
+ * layer of this mount it lies in, and be another one in the next mount.
  */
-export const writableOptions = ['index=on', 'redirect_dir=on', 'metacopy=off'] as const;
-export const readOnlyOptions = ['redirect_dir=follow', 'metacopy=off'] as const;
+export const writableOptions = ['index=on', 'redirect_dir=on', 'metacopy=off', 'xino=off'] as const;
+export const readOnlyOptions = ['redirect_dir=follow', 'metacopy=off', 'xino=off'] as const;
 
 /**
  * Makes, mounts and removes a small overlay inside an existing directory. Throws HOST_MISSING with the missing feature.

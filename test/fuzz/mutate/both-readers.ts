@@ -53,7 +53,7 @@ async function bySecond(found: RpmPackage): Promise<Contents> {
     const hash = createHash('sha256');
     for await (const piece of content) hash.update(piece);
     const digest = hash.digest('hex');
-    for (const { path } of links) contents.push([path, digest]);
+    for (const { path, flags } of links) if (!flags.ghost) contents.push([path, digest]);
   }
   return sorted(contents);
 }

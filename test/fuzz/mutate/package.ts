@@ -84,6 +84,8 @@ const words = [
   'root',
   ' ',
   '%{_tmppath}',
+  // Longer than any file system's names.
+  'n'.repeat(256),
 ];
 
 /** Any value of any tag that is not spared, any number of the archive; every digest is right. */

@@ -10,8 +10,7 @@ import { mutateDraft, mutateFile } from './package.ts';
 import { pick } from '../../helpers/random.ts';
 import type { Subject } from './subject.ts';
 
-/** Names that no layer can hold are refused when one is made of them. */
-const refusals = ['PACKAGE_INVALID', 'IMAGE_UNREPRESENTABLE'] as const;
+const refusals = ['PACKAGE_INVALID'] as const;
 
 async function readWhole(path: string): Promise<void> {
   await readWithBoth(path);
@@ -60,7 +59,8 @@ export const packageSubjects: Record<string, Subject> = {
   /** Every digest right: any value of any tag, any number and byte of the archive. */
   'package values': {
     isNative: true,
-    refusals,
+    // Names that no layer can hold are refused when one is to be made of them.
+    refusals: [...refusals, 'IMAGE_UNREPRESENTABLE'],
     share: 2,
     mutate: (originals, random) => {
       const draft = new Draft(originals.bytes('mutant.rpm'));

@@ -157,23 +157,32 @@ test('a directory, as earlier versions have committed, can be the parent of a di
   await snapshots.remove('look');
 });
 
-test('a mount namespace that keeps a copy of the mount neither stops a commit nor the use of it', async () => {
-  await snapshots.prepare('key', undefined, { bytes: 8 * MiB });
-  await writeFile(join(await snapshots.mount('key'), 'file'), 'x');
-  const args = ['--mount', '--propagation', 'private', 'sh', '-c', 'echo there; exec sleep 1000'];
-  const holder = start('unshare', args);
-  await once(holder.stdout, 'data');
-  try {
-    await snapshots.commit('one', 'key');
-    await addLayer('two', 'one', { bytes: 8 * MiB });
-    await snapshots.view('look', 'two');
-    expect((await readdir(await snapshots.mount('look'))).toSorted()).toEqual(['file', 'two']);
-    await snapshots.remove('look');
-  } finally {
-    holder.kill('SIGKILL');
-    await holder.catch(() => undefined);
-  }
-});
+test.each([
+  ['disk', undefined],
+  ['overlay', 'base'],
+])(
+  'a mount namespace that keeps a copy of the %s neither stops a commit nor its use',
+  async (_kind, base) => {
+    if (base !== undefined) await addLayer(base, undefined, { bytes: 8 * MiB });
+    await snapshots.prepare('key', base, { bytes: 8 * MiB });
+    const root = await snapshots.mount('key');
+    await writeFile(join(root, 'file'), 'x');
+    if (base !== undefined) await rm(join(root, base));
+    const args = ['--mount', '--propagation', 'private', 'sh', '-c', 'echo there; exec sleep 1000'];
+    const holder = start('unshare', args);
+    await once(holder.stdout, 'data');
+    try {
+      await snapshots.commit('one', 'key');
+      await addLayer('two', 'one', { bytes: 8 * MiB });
+      await snapshots.view('look', 'two');
+      expect((await readdir(await snapshots.mount('look'))).toSorted()).toEqual(['file', 'two']);
+      await snapshots.remove('look');
+    } finally {
+      holder.kill('SIGKILL');
+      await holder.catch(() => undefined);
+    }
+  },
+);
 
 test('what a process has open for writing is not committed', async () => {
   await snapshots.prepare('key', undefined, { bytes: 8 * MiB });

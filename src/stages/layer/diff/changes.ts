@@ -7,7 +7,15 @@ import { createReadStream } from 'node:fs';
 import { below as placeBelow, byteString, type ByteString } from '../../../lib/host/paths.ts';
 import { maxEntries, maxLinks } from '../tar/entry-rules.ts';
 import { tarEntry, unrepresentable } from '../tar/entry.ts';
-import { ancestorsOf, isDirectory, isRegular, parentOf, type Tree, type TreeEntry } from '../tree.ts';
+import {
+  ancestorsOf,
+  isDirectory,
+  isRegular,
+  isUnchanged,
+  parentOf,
+  type Tree,
+  type TreeEntry,
+} from '../tree.ts';
 import { sameAttributes } from './compare.ts';
 
 /** The paths at which a tree differs from its base. */
@@ -56,9 +64,9 @@ export function changesOf(tree: Tree, { paths, deleted }: Changed): Changes {
   return { entries: [...tree.values()].filter((entry) => needed.has(entry.path)), deleted };
 }
 
-/** Every change of an inode changes its ctime. If the ctime differs, attributes and content decide. */
+/** Of a file that something has changed since, attributes and content decide. */
 async function isSame(root: string, now: TreeEntry, before: TreeEntry, isKnown: IsKnown): Promise<boolean> {
-  if (now.ctimeNanoseconds === before.ctimeNanoseconds && now.inode === before.inode) return true;
+  if (isUnchanged(now, before)) return true;
   if (!sameAttributes(now, before)) return false;
   if (!isRegular(now)) return true;
   now.sha256 ??= await digestOf(root, now.path);

@@ -13,16 +13,18 @@ const entry = (path: string, part: Partial<TreeEntry> = {}): TreeEntry =>
     links: 1,
     mtimeSeconds: 1,
     inode: 10n,
+    inodeNumber: 20n,
     ctimeNanoseconds: 100n,
     ...part,
   }) as TreeEntry;
 
 test('a copy of the state has other inodes and change times, and is the same tree', () => {
   const recorded = treeOf([entry('a', { sha256: 'digest' })]);
-  const found = treeOf([entry('a', { inode: 11n, ctimeNanoseconds: 101n })]);
+  const found = treeOf([entry('a', { inode: 11n, inodeNumber: 21n, ctimeNanoseconds: 101n })]);
   expect(parentAsFound(recorded, found).get(byteString('a'))).toEqual({
     ...entry('a', { sha256: 'digest' }),
     inode: 11n,
+    inodeNumber: 21n,
     ctimeNanoseconds: 101n,
   });
 });

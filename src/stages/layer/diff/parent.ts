@@ -13,8 +13,8 @@ export function parentAsFound(recorded: Tree, found: Tree): Tree {
   for (const entry of recorded.values()) {
     const there = found.get(entry.path);
     if (!there || !sameAttributes(there, entry)) throw changed(entry, there ? 'differs' : 'is missing');
-    const { inode, ctimeNanoseconds } = there;
-    parent.set(entry.path, { ...entry, inode, ctimeNanoseconds });
+    const { inode, inodeNumber, ctimeNanoseconds } = there;
+    parent.set(entry.path, { ...entry, inode, inodeNumber, ctimeNanoseconds });
   }
   for (const entry of found.values()) if (!recorded.has(entry.path)) throw changed(entry, 'is too many');
   return parent;

@@ -1,7 +1,7 @@
 /** The packages' files by their resolved paths in the installed tree. */
 import { resolveInImage, type ByteString } from '../../../lib/host/paths.ts';
 import type { RpmFile } from '../../../lib/rpm/file-list.ts';
-import { isLink, type Tree, type TreeEntry } from '../tree.ts';
+import { isLink, isUnchanged, type Tree, type TreeEntry } from '../tree.ts';
 
 export interface PackagedFile {
   nevra: string;
@@ -77,5 +77,5 @@ export function isAsPackaged(entry: TreeEntry, packaged: Packaged): boolean {
 /** Whether the path is unchanged since the parent image was made. */
 export function isInherited(entry: TreeEntry, parent: Tree | undefined): boolean {
   const before = parent?.get(entry.path);
-  return before?.ctimeNanoseconds === entry.ctimeNanoseconds && before.inode === entry.inode;
+  return before !== undefined && isUnchanged(entry, before);
 }

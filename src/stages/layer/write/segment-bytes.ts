@@ -98,7 +98,7 @@ export class SegmentBytes {
     this.#number(linkSet, 4);
     this.#number(file.digest ? algorithms[file.digest.algorithm] : 0, 1);
     this.#text(file.path);
-    this.#text(file.digest?.hex ?? '', 'hex');
+    this.#text(file.digest?.hex ?? '');
     this.#text(file.linkTarget ?? '');
   }
 
@@ -156,7 +156,8 @@ export class SegmentBytes {
     }
   }
 
-  #text(text: string, encoding: 'latin1' | 'utf8' | 'hex' = 'latin1'): void {
+  /** Encodings that write as many bytes as they announce, whatever the text: the next number stands right behind. */
+  #text(text: string, encoding: 'latin1' | 'utf8' = 'latin1'): void {
     const length = Buffer.byteLength(text, encoding);
     this.#number(length, 4);
     this.#reserve(length);
