@@ -4,6 +4,8 @@
 import { statfs } from 'node:fs/promises';
 import { MillinerError } from '../errors/error.ts';
 
+/** A database of snapshots takes 110 kB with its journal, before it holds anything. */
+const minReservedBytes = 512 * 1024;
 const maxReservedBytes = 1024 ** 3;
 const reservedShare = 0.05;
 /** Bytes that may be written between two checks of the free space. */
@@ -12,7 +14,8 @@ const checkIntervalBytes = 8 * 1024 * 1024;
 /** Bytes that may still be written to the file system of path; negative if the reserve itself is in use. */
 export async function spareBytes(path: string): Promise<number> {
   const { bsize, blocks, bavail } = await statfs(path);
-  return bavail * bsize - Math.min(maxReservedBytes, Math.floor(blocks * bsize * reservedShare));
+  const share = Math.floor(blocks * bsize * reservedShare);
+  return bavail * bsize - Math.min(Math.max(share, minReservedBytes), maxReservedBytes);
 }
 
 /** Passes the pieces on. Throws DISK_FULL before the reserve is used. */

@@ -6,6 +6,7 @@ import { native } from '../../lib/host/native.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { databasePath } from '../../lib/rpm/database-path.ts';
 import { inheritConfig, makeImage, type ImageLayer } from '../../stages/image/image.ts';
+import { defaultDiskBytes } from '../../stages/install/disk-bound.ts';
 import type { Sandbox } from '../../stages/install/sandbox.ts';
 import { targetFull } from '../../stages/install/transaction.ts';
 import { parentAsFound } from '../../stages/layer/diff/parent.ts';
@@ -24,7 +25,7 @@ import { readTree, storeTree } from '../state/trees.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { buildKeyOf } from './build-key.ts';
 import { ImageLayers } from './image-layers.ts';
-import { gatherInputs, type Inputs } from './inputs.ts';
+import { gatherInputs, type VerifiedInputs } from './inputs.ts';
 import { installImage, type InstalledImage } from './install.ts';
 import { describeState } from './state-report.ts';
 import { testPlanOf } from './test-plan.ts';
@@ -49,17 +50,17 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     const stop = new AbortController();
     const signal = context.signal ? AbortSignal.any([context.signal, stop.signal]) : stop.signal;
     const gathering = gatherInputs({ ...context, signal }, job, workspace.directory);
-    // Thrown where the inputs are awaited, unless the disk for the image cannot be made.
-    gathering.catch(() => undefined);
     try {
       if (job.base) await holdToDigest(context, job.base);
-      const options = { parent: job.base?.snapshot, bound: { bytes: bytesOf(install.disk) } };
+      const own = await gathering.own;
+      const bytes = install.disk ? bytesOf(install.disk) : defaultDiskBytes(own.map((one) => one.package));
+      const options = { parent: job.base?.snapshot, bound: { bytes } };
       return await withActive(context, workspace.id, options, async (target) =>
-        buildIn(context, job, await gathering, { ...workspace, target }),
+        buildIn(context, job, await gathering.verified, { ...workspace, target, maxBytes: bytes }),
       );
     } finally {
       stop.abort();
-      await gathering.catch(() => undefined);
+      await gathering.verified.catch(() => undefined);
     }
   });
 }
@@ -67,15 +68,15 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
 async function buildIn(
   context: Context,
   job: Job,
-  { packages, tools, toolRoot }: Inputs,
-  { id, directory, target }: { id: string; directory: string; target: string },
+  { packages, tools, toolRoot }: VerifiedInputs,
+  { id, directory, target, maxBytes }: { id: string; directory: string; target: string; maxBytes: number },
 ): Promise<ImageRecord> {
   const { loaded, lock } = job.locked;
   const { install } = loaded.recipe;
   const own = packages.map((one) => one.package);
   const toolPackages = tools.map((one) => one.package);
   const startPath = job.base?.dbPath ?? databasePath(own, toolPackages);
-  const disk = diskOf(context, id, bytesOf(install.disk));
+  const disk = diskOf(context, id, maxBytes);
   const parent = job.base && (await parentTree(context, job.base.tree, id));
   const toLayer = { locked: job.locked, packages, target, parent, ledger: job.ledger };
   await using layers = await ImageLayers.open(context, toLayer, directory);

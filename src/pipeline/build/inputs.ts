@@ -12,6 +12,12 @@ import type { Context } from '../state/context.ts';
 import { ensureToolRoot } from './tool-root.ts';
 
 export interface Inputs {
+  /** What the recipe adds to its base, once its packages are fetched. Not verified yet. */
+  own: Promise<VerifiedPackage[]>;
+  verified: Promise<VerifiedInputs>;
+}
+
+export interface VerifiedInputs {
   /** What the recipe adds to its base. */
   packages: VerifiedPackage[];
   tools: VerifiedPackage[];
@@ -22,11 +28,26 @@ export interface Inputs {
  * All of it is verified. Packages are read and their signatures checked while others are being fetched, and the tool
  * root is unpacked meanwhile; both count only once all signatures are good.
  */
-export async function gatherInputs(
+export function gatherInputs(context: Context, job: ToGather, workDirectory: string): Inputs {
+  const own = Promise.withResolvers<VerifiedPackage[]>();
+  const verified = gather(context, job, workDirectory, own.resolve);
+  verified.catch(own.reject);
+  // Both are awaited later, if the build comes that far.
+  own.promise.catch(() => undefined);
+  return { own: own.promise, verified };
+}
+
+interface ToGather {
+  locked: LockedRecipe;
+  arch: string;
+}
+
+async function gather(
   context: Context,
-  { locked: { loaded, answer }, arch }: { locked: LockedRecipe; arch: string },
+  { locked: { loaded, answer }, arch }: ToGather,
   workDirectory: string,
-): Promise<Inputs> {
+  onRead: (own: VerifiedPackage[]) => void,
+): Promise<VerifiedInputs> {
   const own = ownPackages(answer);
   const locked = Array.isArray(answer.tools) ? answer.tools : [];
   // The tools first, because unpacking them takes longest.
@@ -53,6 +74,7 @@ export async function gatherInputs(
   };
   const read = async () => {
     packages = await readPackages(own, arriving);
+    onRead(packages);
   };
   const steps = [fetch, check, (signal: AbortSignal) => trusted(unpack(signal)), () => trusted(read())];
   await inParallel(steps, steps.length, context.signal, (work, signal) => work(signal));

@@ -227,8 +227,8 @@ export const recipeSchema = z.strictObject({
     .strictObject({
       timeout: duration.default('1h'),
       memory: byteSize.default('4G'),
-      /** Bytes that packages and their scriptlets may add to the base. */
-      disk: byteSize.default('16G'),
+      /** Bytes that packages and their scriptlets may add to the base; see disk-bound.ts for the default. */
+      disk: byteSize.optional(),
     })
     .prefault({}),
   allow: z

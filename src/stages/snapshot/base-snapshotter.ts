@@ -151,12 +151,12 @@ export abstract class BaseSnapshotter<M extends Metadata, Step extends string> i
   async mount(key: string, ids?: IdRange): Promise<string> {
     const row = this.own(key);
     const rootfs = this.rootfs(row.id);
-    if (!this.#mounted.has(row.id)) await this.#mountAs(row, ids);
-    else if (this.#mounted.get(row.id) !== ids) {
-      // Overlayfs accepts an upper directory only once.
+    if (this.#mounted.has(row.id)) {
+      if (this.#mounted.get(row.id) === ids) return rootfs;
       await this.unmountRow(row, { detach: false });
-      await unlessBusy(() => this.#mountAs(row, ids));
     }
+    // Overlayfs accepts an upper directory only once, also below another overlay.
+    await unlessBusy(() => this.#mountAs(row, ids));
     return rootfs;
   }
 

@@ -1,6 +1,18 @@
 /** Trees as values: made from a description, read back in a form that two equal trees share. */
 import { createHash } from 'node:crypto';
-import { chmod, chown, lchown, link, lutimes, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lchown,
+  link,
+  lstat,
+  lutimes,
+  mkdir,
+  readFile,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { expect } from 'vitest';
 import { native, type ScanEntry } from '../../../src/lib/host/native.ts';
 import { below, byteString, type ByteString } from '../../../src/lib/host/paths.ts';
 
@@ -34,24 +46,40 @@ export async function describeTree(
   root: string,
   entries: readonly ScanEntry[],
 ): Promise<Record<string, Described>> {
-  const names = new Map<bigint, string[]>();
-  for (const { inode, path } of entries) names.set(inode, [...(names.get(inode) ?? []), path]);
+  const files = await Promise.all(entries.map(({ path }) => fileOf(root, path)));
+  const names = Map.groupBy(entries, (_, index) => files[index]!);
   const described: Record<string, Described> = {};
-  for (const entry of entries) {
-    described[entry.path] = await describe(root, entry, names.get(entry.inode) ?? []);
+  for (const [index, entry] of entries.entries()) {
+    const own = names.get(files[index]!)!;
+    described[entry.path] = await describe(
+      root,
+      entry,
+      own.map(({ path }) => path),
+    );
   }
+  // The scan gives a number to each file: all its names have it, and no other file.
+  const found = [...Map.groupBy(entries.filter(isFile), ({ inode }) => inode).values()];
+  const there = [...names.values()].filter(([first]) => isFile(first!));
+  expect(found).toEqual(there);
   return described;
+}
+
+const isFile = ({ mode }: ScanEntry) => (mode & type.mask) !== type.directory;
+
+async function fileOf(root: string, path: ByteString): Promise<string> {
+  const { dev, ino } = await lstat(below(root, path), { bigint: true });
+  return `${dev} ${ino}`;
 }
 
 async function describe(root: string, entry: ScanEntry, names: string[]): Promise<Described> {
   const kind = entry.mode & type.mask;
-  const isFile = kind === type.file;
+  const isRegular = kind === type.file;
   return {
     mode: entry.mode.toString(8),
     owner: `${entry.uid}:${entry.gid}`,
     mtime: `${entry.mtimeSeconds}.${String(entry.mtimeNanoseconds).padStart(9, '0')}`,
-    ...(isFile && { size: entry.size }),
-    ...(isFile && entry.size <= hashLimit && { content: await hashOf(root, entry.path) }),
+    ...(isRegular && { size: entry.size }),
+    ...(isRegular && entry.size <= hashLimit && { content: await hashOf(root, entry.path) }),
     ...(entry.target !== undefined && { target: entry.target }),
     ...((kind === type.character || kind === type.block) && {
       device: `${entry.deviceMajor}:${entry.deviceMinor}`,

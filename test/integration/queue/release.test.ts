@@ -2,6 +2,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { acquire } from '../../../src/lib/host/locks.ts';
 import type { ReleaseStatus } from '../../../src/queue/status.ts';
 import { runsToItsEnd } from '../../helpers/publish-fixture.ts';
 import { remains } from '../../helpers/remains.ts';
@@ -79,11 +80,12 @@ test('queued twice is once, until it has ended; a changed recipe, or another pla
     'queued',
     'queued',
   ]);
+  // One worker could do it all before the other has started: no build goes on until both have begun something.
+  const builds = await acquire(join(place.state, 'locks', 'build-base'), 'exclusive');
   const workers = [1, 2].map(() => workshop.worker(['--once', '--jobs', '1'], place));
+  for (const worker of workers) await worker.says(({ message }) => message.startsWith('begins'));
+  await builds.close();
   for (const worker of workers) expect((await worker.ended).exitCode).toBe(0);
-  for (const worker of workers) {
-    expect(worker.lines.some(({ message }) => message.startsWith('begins'))).toBe(true);
-  }
   expect((await workshop.status(place)).releases.map(({ state }) => state)).toEqual(
     expect.arrayContaining(['released', 'released', 'released']),
   );
