@@ -53,10 +53,10 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
     try {
       if (job.base) await holdToDigest(context, job.base);
       const own = await gathering.own;
-      const bytes = install.disk ? bytesOf(install.disk) : defaultDiskBytes(own.map((one) => one.package));
-      const options = { parent: job.base?.snapshot, bound: { bytes } };
+      const maxBytes = install.disk ? bytesOf(install.disk) : defaultDiskBytes(own.map((one) => one.package));
+      const options = { parent: job.base?.snapshot, bound: { bytes: maxBytes } };
       return await withActive(context, workspace.id, options, async (target) =>
-        buildIn(context, job, await gathering.verified, { ...workspace, target, maxBytes: bytes }),
+        buildIn(context, job, await gathering.verified, { ...workspace, target, maxBytes }),
       );
     } finally {
       stop.abort();
