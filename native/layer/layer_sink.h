@@ -1,6 +1,7 @@
 // Where the members of a layer go, one after another.
 #pragma once
 #include "compressor.h"
+#include "failure.h"
 #include "layer_file.h"
 #include "tar_lister.h"
 
@@ -14,6 +15,14 @@ struct LayerContent {
   void Update(std::string_view tar) {
     lister.Update(reinterpret_cast<const uint8_t*>(tar.data()), tar.size());
     digest.Update(tar.data(), tar.size());
+  }
+
+  // The digest of the whole stream, raw. Clients compare it, and nothing before them: so it has to be of the very bytes
+  // that were listed. Throws LayerFailure LAYERS_DIFFER.
+  std::string Finish() {
+    lister.Finish();
+    if (digest.size() != lister.size()) RefuseStream("the digest of a layer's tar stream is not of all of it");
+    return digest.Finish();
   }
 };
 

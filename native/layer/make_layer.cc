@@ -31,9 +31,8 @@ MadeLayer Make(const LayerOptions& options) {
   }
   sink->Finish();
   end();
-  content.lister.Finish();
   made.digest = Hex(file.digest());
-  made.diffId = Hex(content.digest.Finish());
+  made.diffId = Hex(content.Finish());
   LayerFile(options.listing).Write(content.lister.listing);
   return made;
 }
@@ -59,9 +58,9 @@ ListedLayer ListLayer(const std::string& layer, const std::string& listing, bool
     while (const size_t count = tar->Read(buffer.data(), buffer.size())) {
       content.Update(std::string_view(reinterpret_cast<char*>(buffer.data()), count));
     }
-    content.lister.Finish();
+    const std::string diffId = Hex(content.Finish());
     LayerFile(listing).Write(content.lister.listing);
-    return {Hex(digest.Finish()), Hex(content.digest.Finish()), {}};
+    return {Hex(digest.Finish()), diffId, {}};
   } catch (LayerFailure& failure) {
     if (std::string_view(failure.code) == "PACKAGE_INVALID") failure.code = "LAYERS_DIFFER";
     return {{}, {}, failure};

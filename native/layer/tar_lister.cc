@@ -58,6 +58,7 @@ int64_t Decimal(const std::string& text) {
 
 void TarLister::Update(const uint8_t* bytes, size_t length) {
   for (size_t at = 0; at < length;) at += Take(bytes + at, length - at);
+  size_ += length;
 }
 
 void TarLister::Finish() const {

@@ -14,6 +14,8 @@ class TarLister {
   // Throws LayerFailure LAYERS_DIFFER unless the stream is whole.
   void Finish() const;
 
+  uint64_t size() const { return size_; }
+
   // Where the content of entries went since the last call: digests by path, raw, for files alone.
   using OnFile = void (*)(void*, const std::string& path, const std::string& sha256);
   void Watch(OnFile onFile, void* with) {
@@ -44,6 +46,7 @@ class TarLister {
   bool hasPath_ = false, hasTarget_ = false, hasSize_ = false, hasUid_ = false, hasGid_ = false, hasTime_ = false;
   Digest content_{"sha256"};
   int zeros_ = 0;
+  uint64_t size_ = 0;
   OnFile onFile_ = nullptr;
   void* with_ = nullptr;
 };

@@ -2,6 +2,7 @@
 #pragma once
 #include <openssl/evp.h>
 
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -18,7 +19,11 @@ class Digest {
 
   void Update(const void* data, size_t size) {
     if (EVP_DigestUpdate(context_.get(), data, size) != 1) throw std::runtime_error("EVP_DigestUpdate failed");
+    size_ += size;
   }
+
+  // Bytes that were added since the last result.
+  uint64_t size() const { return size_; }
 
   // The bytes of the digest.
   std::string Finish() {
@@ -32,12 +37,14 @@ class Digest {
   // Drops what was added since the last result.
   void Begin() {
     if (EVP_DigestInit_ex(context_.get(), method_.get(), nullptr) != 1) throw std::runtime_error("EVP_DigestInit_ex failed");
+    size_ = 0;
   }
 
  private:
   // Fetched once: a name or EVP_sha256() would be looked up under a lock for each file.
   std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> method_;
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+  uint64_t size_ = 0;
 };
 
 inline std::string Hex(const std::string& bytes) {

@@ -117,6 +117,9 @@ export class LayerWorkers {
       madeSchema,
       signal,
     );
+    for (const [at, one] of packages.entries())
+      if ('digest' in one && one.size !== made.segments[at + 1]?.size)
+        throw new MillinerError('LAYERS_DIFFER', `a layer holds another part of ${one.digest} than it is to`);
     const layer = await this.#takeLayer(files, made);
     const frames: Frame[] = [];
     for (const [at, one] of packages.entries()) {

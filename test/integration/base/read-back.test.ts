@@ -149,8 +149,12 @@ test('zstd:chunked: each annotation counts', async () => {
 });
 
 /** As a client reads it that fetches what the table of contents names. */
-async function inPieces({ digest, annotations, diffID }: LayerBlob & LayerContent, listing: ListedEntry[]) {
-  const blob = await readFile(content.path(digest));
+async function inPieces(
+  { digest, annotations, diffID }: LayerBlob & LayerContent,
+  listing: ListedEntry[],
+  change = (blob: Buffer) => blob,
+) {
+  const blob = change(await readFile(content.path(digest)));
   const read = async (at: number, length: number) => blob.subarray(at, at + length);
   await checkChunked({ read, annotations: annotations!, listing, diffID });
 }
@@ -172,6 +176,24 @@ test.each<[string, object]>([
   const said = await written('zstd:chunked');
   const listing = said.listing.map((one) => (one.path === 'd/a' ? { ...one, ...other } : one));
   await expect(inPieces(said, listing)).rejects.toThrow(differs);
+});
+
+test('zstd:chunked: each part of the footer counts, and its place', async () => {
+  const said = await written('zstd:chunked');
+  const flipped = (at: number) => (blob: Buffer) => {
+    const other = Buffer.from(blob);
+    other.writeUInt8(blob.readUInt8(blob.length - at) ^ 1, blob.length - at);
+    return other;
+  };
+  await inPieces(said, said.listing);
+  const faults: ((blob: Buffer) => Buffer)[] = Array.from({ length: 8 }, (_, part) =>
+    flipped(8 * (part + 1)),
+  );
+  faults.push(
+    (blob) => blob.subarray(0, -1),
+    (blob) => Buffer.concat([blob, Buffer.alloc(1)]),
+  );
+  for (const fault of faults) await expect(inPieces(said, said.listing, fault)).rejects.toThrow(differs);
 });
 
 test('zstd:chunked: an entry less or more in the table of contents', async () => {

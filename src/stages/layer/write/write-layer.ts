@@ -7,8 +7,9 @@ import { showBytes, type ByteString } from '../../../lib/host/paths.ts';
 import { reserveReached } from '../../../lib/host/reserve.ts';
 import type { Digest } from '../../../lib/oci/digest.ts';
 import { refusePackage } from '../../../lib/rpm/lead.ts';
-import { checkChunked, type ChunkedBlob } from '../compress/chunked/check-chunked.ts';
+import { checkChunked, checkTrailer, type ChunkedBlob } from '../compress/chunked/check-chunked.ts';
 import { appendIndex, emptyIndex, trailer, type ChunkIndex } from '../compress/chunked/trailer.ts';
+import { checkMediaType } from '../compress/check-media-type.ts';
 import { mediaTypes, type Compression } from '../compress/compress.ts';
 import { parseListing } from '../tar/listing.ts';
 
@@ -48,6 +49,7 @@ export async function writeLayer(
 ): Promise<LayerDigests> {
   const made = await native().makeLayer({ segments, ...files, compression: kind, level });
   if ('failure' in made) throw errorOf(made.failure, files.layer);
+  await checkMediaType(files.layer, mediaTypes[kind]);
   const { diffID, digest } = made;
   const places = made.segments.map(({ offset, size }) => ({ offset, size }));
   if (kind !== 'zstd:chunked') return { diffID, digest, segments: places.slice(0, -1) };
@@ -67,6 +69,7 @@ async function endChunked(
   const index = emptyIndex();
   for (const one of indexes) appendIndex(index, one);
   const { bytes, annotations } = trailer(index, level);
+  checkTrailer(bytes);
   await appendFile(files.layer, bytes);
   const digest: Digest = `sha256:${(await fileChecksum(files.layer, 'sha256')).value}`;
   if (!annotations) return { digest };

@@ -37,6 +37,7 @@ export async function checkChunked({ read, annotations, listing, diffID }: Chunk
   const files = withChunks(toc.entries);
   same('number of entries', files.length, listing.length);
   checkSum();
+  await checkFooter(read, annotations);
   const tar = createHash('sha256');
   let next = 0;
   for (const [position, line] of split.text.trimEnd().split('\n').entries()) {
@@ -57,6 +58,36 @@ async function partOf(read: Read, position = ''): Promise<{ digest: string; text
   const text = zstdDecompressSync(packed);
   same('size of a part', text.length, size);
   return { digest: `sha256:${hash('sha256', packed)}`, text: text.toString() };
+}
+
+const footerNumbers = 7;
+const footerMagic = 'GNUlInUx';
+const crfs = 1;
+
+/** Clients without the annotations begin at the last frame, which repeats them. */
+async function checkFooter(read: Read, annotations: Record<string, string>): Promise<void> {
+  const positions = ['manifest-position', 'tarsplit-position'].map((name) => annotations[`${prefix}${name}`]);
+  const expected = positions.join(':').split(':').map(Number);
+  const [, , , type, splitAt = NaN, splitLength = NaN] = expected;
+  same('format of the table of contents', type, crfs);
+  const end = footerNumbers * 8 + footerMagic.length;
+  const footer = await read(splitAt + splitLength + frameHeader, end + 1);
+  same('length of the footer', footer.length, end);
+  const numbers = expected.map((_, index) => Number(footer.readBigUInt64LE(index * 8)));
+  same('footer', numbers.join(), expected.join());
+  same('end of the footer', footer.toString('latin1', footerNumbers * 8), footerMagic);
+}
+
+const frameHeader = 8;
+
+/** Readers that take the blob for a zstd stream find nothing in it (RFC 8878, 3.1.2). Throws LAYERS_DIFFER. */
+export function checkTrailer(bytes: Buffer): void {
+  let at = 0;
+  while (at + frameHeader <= bytes.length) {
+    same('magic of a skippable frame', bytes.readUInt32LE(at) >>> 4, 0x184d2a5);
+    at += frameHeader + bytes.readUInt32LE(at + 4);
+  }
+  same('end of the last frame', at, bytes.length);
 }
 
 interface Described {
