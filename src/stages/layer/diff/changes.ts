@@ -50,7 +50,8 @@ export async function changedSince(
     const before = below.get(entry.path);
     const isLinkedAlike = names.now.get(entry.path) === names.before.get(entry.path);
     if (before && isLinkedAlike && (await isSame(root, entry, before, isKnown))) {
-      if (before.sha256 !== undefined) entry.sha256 = before.sha256;
+      // A digest that was computed stands: the check of the layers has nothing else to find a wrong comparison by.
+      if (before.sha256 !== undefined) entry.sha256 ??= before.sha256;
     } else paths.add(entry.path);
   }
   addLinkedPaths(tree, paths);
