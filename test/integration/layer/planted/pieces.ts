@@ -52,6 +52,7 @@ export function pieces(
   same(toc.version, 1, 'version');
   const split = part('tarsplit-position');
   same(sha256(split.packed), toc.tarSplitDigest, 'tarSplitDigest');
+  footer(blob, annotations);
   const files = toc.entries.filter(({ type }) => type !== 'chunk');
   same(files.length, members.length, 'entries');
   const contents = new Map<string, Buffer>();
@@ -73,6 +74,16 @@ export function pieces(
     return content;
   });
   if (!Buffer.concat(rebuilt).equals(tar)) throw new Error('tar-split gives another tar stream');
+}
+
+/** A client without annotations begins here: at the end are the same numbers, and a magic. */
+function footer(blob: Buffer, annotations: Record<string, string>): void {
+  const end = blob.subarray(-64);
+  const numbers = Array.from({ length: 7 }, (_, at) => Number(end.readBigUInt64LE(at * 8)));
+  const positions = ['manifest-position', 'tarsplit-position'].map((name) => annotations[`${prefix}${name}`]);
+  same(numbers.join(':'), positions.join(':'), 'footer');
+  same(numbers[3], 1, 'format of the table of contents');
+  same(end.toString('latin1', 56), 'GNUlInUx', 'magic of the footer');
 }
 
 /** Of BigInts, bit by bit, which takes long: files of some length are passed over. */

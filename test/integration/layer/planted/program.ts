@@ -9,7 +9,8 @@ import type { Point } from './points.ts';
 const heap = 1024;
 const data = 4 * 1024 ** 3;
 
-const nativePlace = join(checkout, 'native');
+/** The engine's objects without a fault. */
+const soundBuild = 'sound';
 
 export interface Run {
   code: number | undefined;
@@ -28,16 +29,15 @@ export class Program {
   /** @param place below the checkout */
   static async copy(place: string): Promise<Program> {
     const ours = join(checkout, 'dist');
-    const leftOut = [join(ours, '.compiled'), join(nativePlace, 'build', 'sanitized')];
-    const filter = (path: string) => !leftOut.includes(path);
+    const filter = (path: string) => path !== join(ours, '.compiled');
     await mkdir(place, { recursive: true });
     await cp(ours, join(place, 'dist'), { recursive: true, filter });
-    // make compares times.
-    await cp(nativePlace, join(place, 'native'), { recursive: true, filter, preserveTimestamps: true });
+    await copyBuilt(join(checkout, 'native'), join(place, 'native'));
     for (const name of ['package.json', 'oclif.manifest.json'])
       await link(join(checkout, name), join(place, name));
     await symlink(join(checkout, 'node_modules'), join(place, 'node_modules'));
     await run('make', ['-s', '-C', join(place, 'native')]);
+    await copyBuilt(join(place, 'native', 'build'), join(place, soundBuild));
     return new Program(place);
   }
 
@@ -65,10 +65,9 @@ export class Program {
   }
 
   async #restoreObjects(): Promise<void> {
-    const [from, to] = [nativePlace, join(this.#place, 'native')].map((place) => join(place, 'build'));
-    await rm(to!, { recursive: true });
-    const filter = (path: string) => path !== join(from!, 'sanitized');
-    await cp(from!, to!, { recursive: true, filter, preserveTimestamps: true });
+    const build = join(this.#place, 'native', 'build');
+    await rm(build, { recursive: true });
+    await copyBuilt(join(this.#place, soundBuild), build);
   }
 
   /** Ended after `limit` milliseconds, with all that it has started. */
@@ -82,4 +81,10 @@ export class Program {
     });
     return { code: exitCode, stdout, stderr, isLate: late.aborted };
   }
+}
+
+/** make compares times. */
+async function copyBuilt(from: string, to: string): Promise<void> {
+  const filter = (path: string) => !path.endsWith('/build/sanitized');
+  await cp(from, to, { recursive: true, filter, preserveTimestamps: true });
 }

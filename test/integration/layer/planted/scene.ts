@@ -40,7 +40,7 @@ export class Scene {
         docs: false,
         languages: ['en'],
         repos: [{ name: 'second', baseurl: scene.desk.path('2'), gpgcheck: false }],
-        packages: ['planted-old = 2', 'planted-files', 'planted-more'],
+        packages: ['planted-old = 2', 'planted-files', 'planted-more', 'planted-whole'],
         allow: { replace: ['planted-old'] },
         layers: { compression: kind },
       });
