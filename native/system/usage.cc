@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <set>
+#include <utility>
 
 #include "task.h"
 
@@ -14,8 +15,8 @@ namespace {
 struct Usage {
   uint64_t bytes = 0;
   uint64_t inodes = 0;
-  // Inodes with several names count once.
-  std::set<uint64_t> linked;
+  // Inodes with several names count once. An overlay shows files of several devices.
+  std::set<std::pair<dev_t, ino_t>> linked;
 };
 
 // Paths cannot be deeper in the kernel; each level needs a descriptor.
@@ -44,7 +45,7 @@ void Count(int directory, const char* name, Usage& usage, int level) {
     Fail("fstatat", name);
   }
   const bool isDirectory = S_ISDIR(status.st_mode);
-  if (!isDirectory && status.st_nlink > 1 && !usage.linked.insert(status.st_ino).second) return;
+  if (!isDirectory && status.st_nlink > 1 && !usage.linked.emplace(status.st_dev, status.st_ino).second) return;
   usage.bytes += static_cast<uint64_t>(status.st_blocks) * 512;
   usage.inodes++;
   if (!isDirectory) return;

@@ -12,13 +12,14 @@ import { readPayload } from '../../helpers/payload-reader/payload.ts';
 /** By path: sha256, hexadecimal. */
 type Contents = Map<string, string>;
 
-/** Writes files beside the package. Throws the addon's refusal, and any error but that where the readers differ. */
-export async function readWithBoth(path: string): Promise<Contents> {
+/** Writes files beside the package; `onAddon` is called before the addon reads it. Throws the addon's refusal, and any error but that where the readers differ. */
+export async function readWithBoth(path: string, onAddon: () => void): Promise<Contents> {
   const found = await readPackage(path);
   const places = found.files.flatMap(({ path: place, mode, flags }, index) =>
     (mode & fileType.mask) === fileType.regular && !flags.ghost ? [[index, place, 0, 0] as const] : [],
   );
   const segments = new SegmentBytes().package({ package: found, places }).bytes();
+  onAddon();
   const ours = await outcomeOf(() => byAddon(path, segments));
   const theirs = await outcomeOf(() => bySecond(found));
   if (ours instanceof MillinerError && theirs instanceof MillinerError) throw ours;

@@ -18,6 +18,8 @@ export interface Findings {
   digests: Set<string>;
   /** How many ended in each way. */
   outcomes: Record<string, number>;
+  /** How many the addon got. */
+  inAddon: number;
   /** Each with the file that shows it. */
   failures: string[];
   /** MiB at most. */
@@ -29,7 +31,7 @@ const patience = 60_000;
 const mostFailures = 10;
 
 export async function run(campaign: Campaign): Promise<Findings> {
-  const findings: Findings = { digests: new Set(), outcomes: {}, failures: [], memory: 0 };
+  const findings: Findings = { digests: new Set(), outcomes: {}, inAddon: 0, failures: [], memory: 0 };
   const work = mkdtempSync(join(campaign.directory, 'work-'));
   for (let next = 0; next < campaign.count && findings.failures.length < mostFailures;) {
     next = await runFrom(next, campaign, work, findings);
@@ -74,13 +76,14 @@ async function runFrom(first: number, campaign: Campaign, work: string, findings
 }
 
 function take(
-  { index, digest, outcome, failure, memory }: Report,
+  { index, digest, outcome, isInAddon, failure, memory }: Report,
   subject: string,
   work: string,
   findings: Findings,
 ) {
   findings.digests.add(digest);
   findings.outcomes[outcome] = (findings.outcomes[outcome] ?? 0) + 1;
+  if (isInAddon) findings.inAddon += 1;
   findings.memory = Math.max(findings.memory, memory);
   if (failure !== undefined) findings.failures.push(`${place(subject, index, work)}: ${failure}`);
 }

@@ -22,6 +22,8 @@ const isWhole = process.env['MILLINER_SOAK'] !== undefined;
 const inputs = isWhole ? 1000 : 6;
 /** Headers, repodata and tars that differ, of those that are read with MILLINER_SOAK. */
 const wholeSet = 20_000;
+/** Packages that the sanitized engine reads then. */
+const enginesSet = 5000;
 
 let directory: string;
 /** Inputs that are kept show what failed. */
@@ -38,10 +40,16 @@ afterAll(async () => {
 const names = Object.keys(subjects);
 const natives = names.filter((name) => subjects[name]!.isNative);
 const seen = new Map(names.map((name) => [name, 0]));
+let sanitizedPackages = 0;
 
 async function examine(subject: string, isSanitized: boolean): Promise<void> {
   const count = inputs * (subjects[subject]!.share ?? 1);
-  const { digests, outcomes, failures, memory } = await run({ subject, count, isSanitized, directory });
+  const { digests, outcomes, inAddon, failures, memory } = await run({
+    subject,
+    count,
+    isSanitized,
+    directory,
+  });
   keep ||= failures.length > 0;
   expect(failures).toEqual([]);
   expect(memory).toBeLessThan(mostMemory);
@@ -49,11 +57,18 @@ async function examine(subject: string, isSanitized: boolean): Promise<void> {
   if (isWhole) expect(Object.keys(outcomes)).toContain('read');
   if (isWhole) expect(Object.keys(outcomes)).toHaveLength(subjects[subject]!.refusals.length + 1);
   seen.set(subject, digests.size);
+  if (isSanitized) sanitizedPackages += inAddon;
 }
 
 test.each(names)('%s', (name) => examine(name, false));
 
-if (isWhole) test.each(natives)('%s in the sanitized addon', (name) => examine(name, true));
+if (isWhole) {
+  test.each(natives)('%s in the sanitized addon', (name) => examine(name, true));
+
+  test('so many packages went through the sanitized engine', () => {
+    expect(sanitizedPackages).toBeGreaterThanOrEqual(enginesSet);
+  });
+}
 
 test('so many headers, repodata and tars have been read, no two of them alike', () => {
   const counted = Object.keys({ ...packageSubjects, ...metadataSubjects, ...layerSubjects });

@@ -10,7 +10,7 @@ const leadSize = 96;
 /** Faults in the lead, in one of the two headers, in the payload, or anywhere. */
 export function mutateFile(rpm: Buffer, random: Random): Buffer {
   const signature = headerAt(rpm, leadSize);
-  const main = headerAt(rpm, signature.end + (-signature.end & 7));
+  const main = mainHeader(rpm);
   const replaced = ({ start, end }: Span, change: (bytes: Buffer) => Buffer) =>
     Buffer.concat([rpm.subarray(0, start), change(rpm.subarray(start, end)), rpm.subarray(end)]);
   const kind = random(20);
@@ -19,6 +19,15 @@ export function mutateFile(rpm: Buffer, random: Random): Buffer {
   if (kind < 15) return replaced(main, (bytes) => mutateHeader(bytes, random));
   if (kind < 19) return replaced({ start: main.end, end: rpm.length }, (bytes) => damage(bytes, random));
   return damage(rpm, random);
+}
+
+/** Faults in the payload alone: its reader gets each of them. */
+export const damagePayload = (rpm: Buffer, random: Random): Buffer =>
+  damage(rpm, random, mainHeader(rpm).end);
+
+function mainHeader(rpm: Buffer): Span {
+  const { end } = headerAt(rpm, leadSize);
+  return headerAt(rpm, end + (-end & 7));
 }
 
 interface Span {

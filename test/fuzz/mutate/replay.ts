@@ -11,4 +11,8 @@ import { subjects } from './subjects.ts';
 const [name = '', directory = ''] = process.argv.slice(2);
 const input = readdirSync(directory).find((file) => file.startsWith('input'));
 if (process.env['LD_PRELOAD'] !== undefined) useSanitizedAddon();
-await subjects[name]!.read(join(directory, String(input)), new Originals(dirname(dirname(directory))));
+await subjects[name]!.read(
+  join(directory, String(input)),
+  new Originals(dirname(dirname(directory))),
+  () => {},
+);

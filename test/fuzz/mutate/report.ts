@@ -5,6 +5,8 @@ export interface Report {
   digest: string;
   /** `read`, or the code of the error that it was refused with. */
   outcome: string;
+  /** Whether it got as far as the addon, where its subject tells. */
+  isInAddon: boolean;
   /** What must not be, with its stack. */
   failure?: string;
   /** MiB, the most that the process has ever had. */

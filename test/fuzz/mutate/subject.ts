@@ -12,8 +12,11 @@ interface Input {
 export interface Subject {
   /** The same input for the same originals and the same chance. */
   mutate(originals: Originals, random: Random): Input;
-  /** Reads it as the tool does, to the end; beside the input it may write what it likes. */
-  read(path: string, originals: Originals): Promise<void>;
+  /**
+   * Reads it as the tool does, to the end; beside the input it may write what it likes. `onAddon`: for those that the
+   * addon gets only if nothing has refused them before.
+   */
+  read(path: string, originals: Originals, onAddon: () => void): Promise<void>;
   /** The only errors that it may end with. */
   refusals: readonly ErrorCode[];
   /** It runs in the addon: under the sanitizers too. */

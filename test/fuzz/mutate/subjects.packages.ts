@@ -6,15 +6,15 @@ import { payloads } from '../../helpers/rpm/fixtures.ts';
 import { readWithBoth } from './both-readers.ts';
 import { damage } from './bytes.ts';
 import { solveWith } from './solving.ts';
-import { mutateDraft, mutateFile } from './package.ts';
+import { damagePayload, mutateDraft, mutateFile } from './package.ts';
 import { pick } from '../../helpers/random.ts';
 import type { Subject } from './subject.ts';
 
 const refusals = ['PACKAGE_INVALID'] as const;
 
-async function readWhole(path: string): Promise<void> {
-  await readWithBoth(path);
-}
+const readWhole: Subject['read'] = async (path, _originals, onAddon) => {
+  await readWithBoth(path, onAddon);
+};
 
 /** An archive as rpm writes it for large files: entries say no more than their number in the header. */
 function strip(draft: Draft): void {
@@ -48,10 +48,10 @@ export const packageSubjects: Record<string, Subject> = {
   'package payload': {
     isNative: true,
     refusals,
+    share: 3,
     mutate: (originals, random) => {
       const original = originals.bytes(`everything-${pick(random, payloads)}.rpm`);
-      const bytes =
-        random(3) === 0 ? mutateFile(original, random) : damage(original, random, original.length >> 1);
+      const bytes = random(6) === 0 ? mutateFile(original, random) : damagePayload(original, random);
       return { ending: '.rpm', bytes };
     },
     read: readWhole,
@@ -61,7 +61,7 @@ export const packageSubjects: Record<string, Subject> = {
     isNative: true,
     // Names that no layer can hold are refused when one is to be made of them.
     refusals: [...refusals, 'IMAGE_UNREPRESENTABLE'],
-    share: 2,
+    share: 3,
     mutate: (originals, random) => {
       const draft = new Draft(originals.bytes('mutant.rpm'));
       if (random(3) === 0) strip(draft);

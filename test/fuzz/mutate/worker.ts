@@ -52,20 +52,24 @@ async function examine(subject: Subject, index: number): Promise<Report> {
   const failure = memory > mostMemory ? `the process has had ${memory} MiB` : result.failure;
   if (failure === undefined) await remove(place);
   const digest = createHash('sha256').update(bytes).digest('hex');
-  return { index, digest, memory, outcome: result.outcome, ...(failure !== undefined && { failure }) };
+  const { outcome, isInAddon } = result;
+  return { index, digest, memory, outcome, isInAddon, ...(failure !== undefined && { failure }) };
 }
 
-async function outcomeOf(subject: Subject, path: string): Promise<Pick<Report, 'outcome' | 'failure'>> {
+type Result = Pick<Report, 'outcome' | 'failure' | 'isInAddon'>;
+
+async function outcomeOf(subject: Subject, path: string): Promise<Result> {
+  let isInAddon = false;
   try {
-    await subject.read(path, originals);
+    await subject.read(path, originals, () => (isInAddon = true));
     // A rejection that nobody handles shows after the turn in which it was made.
     await setImmediate();
     if (stray !== undefined) throw stray;
-    return { outcome: 'read' };
+    return { outcome: 'read', isInAddon };
   } catch (error) {
     if (error instanceof MillinerError && subject.refusals.includes(error.code))
-      return { outcome: error.code };
-    return { outcome: 'failure', failure: describe(error) };
+      return { outcome: error.code, isInAddon };
+    return { outcome: 'failure', isInAddon, failure: describe(error) };
   }
 }
 
