@@ -45,8 +45,9 @@ test(
           planned.push(...others.splice(0, 1));
           continue;
         }
-        verdicts.push([`${next.point.name} (${next.kind})`, verdict]);
-        if (soak) process.stderr.write(`${next.point.name} (${next.kind}): ${JSON.stringify(verdict)}\n`);
+        const name = `${next.point.name} (${next.subject.kind}, ${next.subject.isAlone ? 'alone' : 'on a base'})`;
+        verdicts.push([name, verdict]);
+        if (soak) process.stderr.write(`${name}: ${JSON.stringify(verdict)}\n`);
       }
     };
     await Promise.all(Array.from({ length: availableParallelism() }, work));

@@ -5,7 +5,7 @@ import { checkout } from '../../../helpers/milliner.ts';
 import { generator, type Random } from '../../../helpers/random.ts';
 import { cppPointsOf, refusing } from './cpp-points.ts';
 import { pointsOf, type Point } from './points.ts';
-import { kinds, type Kind } from './scene.ts';
+import { kinds, type Kind, type Subject } from './scene.ts';
 
 /** A folder of the checkout, and which of its files take part in writing layers: new ones are taken in by their names. */
 interface Place {
@@ -44,7 +44,7 @@ const spared: Record<string, string> = {
 
 export interface Planned {
   point: Point;
-  kind: Kind;
+  subject: Subject;
 }
 
 export interface Points {
@@ -100,8 +100,12 @@ function halves<T>(all: readonly T[]): [T[], T[]] {
 function drawn(from: Point[], count: number, random: Random): Planned[] {
   return Array.from({ length: Math.min(count, from.length) }, () => {
     const [point] = from.splice(random(from.length), 1) as [Point];
-    return { point, kind: kindFor(point, random) };
+    return { point, subject: subjectFor(point, random) };
   });
+}
+
+function subjectFor(point: Point, random: Random): Subject {
+  return { kind: kindFor(point, random), isAlone: random(2) === 0 };
 }
 
 /** What is written for one compression alone shows there alone; most of the rest is the same for all. */

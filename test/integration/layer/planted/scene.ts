@@ -1,4 +1,4 @@
-/** What faults are planted under: an image on a base, in each compression, and what a sound program makes of them. */
+/** What faults are planted under: images in each compression, and what a sound program makes of them. */
 import { mkdir, readdir, link, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporary, withWorkPlace } from '../../../../spec/places.ts';
@@ -13,6 +13,12 @@ import { applied, type Applied } from './applied.ts';
 export type Kind = Compression['kind'];
 export const kinds: Kind[] = ['zstd', 'gzip', 'zstd:chunked'];
 
+export interface Subject {
+  kind: Kind;
+  /** On no base: where a base is read before, it is what shows a fault in readers. */
+  isAlone: boolean;
+}
+
 export interface Sound {
   manifestDigest: string;
   tree: Applied;
@@ -22,7 +28,7 @@ export interface Sound {
 
 export class Scene {
   readonly desk: Desk;
-  readonly sound = new Map<Kind, Sound>();
+  readonly #sound = new Map<string, Promise<Sound>>();
 
   private constructor(desk: Desk) {
     this.desk = desk;
@@ -32,33 +38,45 @@ export class Scene {
     const scene = new Scene(await Desk.open());
     await scene.#packages();
     const common = { packages: ['planted-old'], docs: false };
-    const first = { repos: [{ name: 'first', baseurl: scene.desk.path('1'), gpgcheck: false }] };
-    await scene.desk.recipe('planted-base', { ...common, ...first });
-    for (const kind of kinds) {
-      await scene.desk.recipe(productOf(kind), {
-        from: 'planted-base',
+    const [first, second] = ['1', '2'].map((name) => ({
+      name: `repository-${name}`,
+      baseurl: scene.desk.path(name),
+      gpgcheck: false,
+    }));
+    await scene.desk.recipe('planted-base', { ...common, repos: [first] });
+    const onBase = { from: 'planted-base', repos: [second], allow: { replace: ['planted-old'] } };
+    for (const subject of kinds.flatMap((kind) => [true, false].map((isAlone) => ({ kind, isAlone })))) {
+      await scene.desk.recipe(productOf(subject), {
+        ...(subject.isAlone ? { repos: [first, second] } : onBase),
         docs: false,
         languages: ['en'],
-        repos: [{ name: 'second', baseurl: scene.desk.path('2'), gpgcheck: false }],
         packages: ['planted-old = 2', 'planted-files', 'planted-more', 'planted-whole'],
-        allow: { replace: ['planted-old'] },
-        layers: { compression: kind },
+        layers: { compression: subject.kind },
       });
     }
     await scene.desk.build('planted-base');
-    for (const kind of kinds) {
-      await scene.withState(`sound-${productOf(kind)}`, async (state) => {
-        const begun = performance.now();
-        const { manifestDigest } = await scene.desk.build(productOf(kind), '--state', state);
-        const took = performance.now() - begun;
-        scene.sound.set(kind, { manifestDigest, tree: applied(blobsOf(state), manifestDigest), took });
-      });
-    }
     return scene;
   }
 
-  recipeOf(kind: Kind): string {
-    return join(this.desk.recipes, `${productOf(kind)}.yaml`);
+  /** Built when it is first asked for. */
+  sound(subject: Subject): Promise<Sound> {
+    const name = productOf(subject);
+    const made = this.#sound.get(name) ?? this.#build(name);
+    this.#sound.set(name, made);
+    return made;
+  }
+
+  #build(name: string): Promise<Sound> {
+    return this.withState(`sound-${name}`, async (state) => {
+      const begun = performance.now();
+      const { manifestDigest } = await this.desk.build(name, '--state', state);
+      const took = performance.now() - begun;
+      return { manifestDigest, tree: applied(blobsOf(state), manifestDigest), took };
+    });
+  }
+
+  recipeOf(subject: Subject): string {
+    return join(this.desk.recipes, `${productOf(subject)}.yaml`);
   }
 
   /** A copy of the state that has the base and nothing of the products; it goes afterwards. */
@@ -98,5 +116,6 @@ export class Scene {
   }
 }
 
-const productOf = (kind: Kind): string => `planted-${kind.replace(':', '-')}`;
+const productOf = ({ kind, isAlone }: Subject): string =>
+  `planted-${isAlone ? 'alone-' : ''}${kind.replace(':', '-')}`;
 export const blobsOf = (state: string): string => join(state, 'blobs', 'sha256');

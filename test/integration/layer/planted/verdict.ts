@@ -2,7 +2,7 @@
 import { applied, differing } from './applied.ts';
 import type { Point } from './points.ts';
 import type { Program, Run } from './program.ts';
-import { blobsOf, type Kind, type Scene } from './scene.ts';
+import { blobsOf, type Scene, type Subject } from './scene.ts';
 
 /** A wrong image with exit 0 is missed; harmless is another image that shows the same. */
 export type Verdict =
@@ -21,12 +21,12 @@ const mostTold = 5;
 export async function verdictOf(
   scene: Scene,
   program: Program,
-  { point, kind }: { point: Point; kind: Kind },
+  { point, subject }: { point: Point; subject: Subject },
 ): Promise<Verdict | undefined> {
+  const sound = await scene.sound(subject);
   return scene.withState(point.name.replaceAll(/[^\w.:-]/g, '_').slice(0, 100), async (state) => {
-    const sound = scene.sound.get(kind)!;
     const limit = Math.max(shortestLimit, sound.took * mostTimes);
-    const args = ['build', scene.recipeOf(kind), '--state', state, '--json'];
+    const args = ['build', scene.recipeOf(subject), '--state', state, '--json'];
     const ended = await program.with(point, () => program.run(args, limit));
     if (!ended) return undefined;
     if (ended.isLate) return { ended: 'late' };
