@@ -11,7 +11,7 @@ export type Verdict =
   | { ended: 'missed'; why: string };
 
 /** Milliseconds. What takes so much longer than a sound build hangs; one machine is faster than another. */
-const shortestLimit = 60_000;
+const shortestLimit = 20_000;
 const mostTimes = 10;
 
 /** At most so many paths are told. */
