@@ -23,6 +23,8 @@ struct HashCall {
   std::string root;
   std::vector<std::string> paths, algorithms;
   int64_t threads;
+  // What was read gets a stamp behind its digests, and what cannot be read has neither.
+  bool isStamped;
 };
 
 // Of each thread: large enough that calls cost nothing beside the digest, small enough for the processor's cache.
@@ -47,7 +49,8 @@ class Hashing {
   explicit Hashing(const HashCall& call)
       : call_(call),
         root_(open(call.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
-        digests_(call.paths.size() * call.algorithms.size()) {
+        width_(call.algorithms.size() + (call.isStamped ? 1 : 0)),
+        digests_(call.paths.size() * width_) {
     if (root_.fd < 0) Fail("open", call.root);
   }
 
@@ -71,7 +74,10 @@ class Hashing {
     try {
       std::vector<Digest> methods(call_.algorithms.begin(), call_.algorithms.end());
       std::vector<char> buffer(bufferSize);
-      for (size_t index; (index = next_++) < call_.paths.size();) HashFile(index, methods, buffer);
+      for (size_t index; (index = next_++) < call_.paths.size();) {
+        if (call_.isStamped) HashStamped(index, methods, buffer);
+        else HashFile(index, OpenRegular(root_.fd, call_.paths[index]), methods, buffer);
+      }
     } catch (...) {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (!failure_) failure_ = std::current_exception();
@@ -79,9 +85,22 @@ class Hashing {
     }
   }
 
-  void HashFile(size_t index, std::vector<Digest>& methods, std::vector<char>& buffer) {
+  // The files are still being changed: one that has gone or is no regular file is read by a later call, if at all.
+  void HashStamped(size_t index, std::vector<Digest>& methods, std::vector<char>& buffer) {
+    int fd;
+    try {
+      fd = OpenRegular(root_.fd, call_.paths[index]);
+    } catch (const SystemError&) {
+      return;
+    }
+    digests_[index * width_ + methods.size()] = HashFile(index, fd, methods, buffer);
+  }
+
+  // Returns the stamp from before it was read. Closes the descriptor.
+  std::string HashFile(size_t index, int fd, std::vector<Digest>& methods, std::vector<char>& buffer) {
     const std::string& path = call_.paths[index];
-    const Descriptor file(OpenRegular(root_.fd, path));
+    const Descriptor file(fd);
+    const std::string stamp = call_.isStamped ? StampOf(fd, path) : std::string();
     for (;;) {
       const ssize_t length = read(file.fd, buffer.data(), buffer.size());
       if (length < 0 && errno == EINTR) continue;
@@ -89,11 +108,21 @@ class Hashing {
       if (length == 0) break;
       for (Digest& method : methods) method.Update(buffer.data(), length);
     }
-    for (size_t at = 0; at < methods.size(); at++) digests_[index * methods.size() + at] = Hex(methods[at].Finish());
+    for (size_t at = 0; at < methods.size(); at++) digests_[index * width_ + at] = Hex(methods[at].Finish());
+    return stamp;
+  }
+
+  // Another one after any change of the file.
+  static std::string StampOf(int fd, const std::string& path) {
+    struct stat status;
+    if (fstat(fd, &status) != 0) Fail("fstat", path);
+    const auto changed = static_cast<int64_t>(status.st_ctim.tv_sec) * 1000000000 + status.st_ctim.tv_nsec;
+    return std::to_string(status.st_ino) + " " + std::to_string(changed);
   }
 
   const HashCall& call_;
   const Descriptor root_;
+  const size_t width_;
   std::vector<std::string> digests_;
   std::atomic<size_t> next_{0};
   std::mutex mutex_;
@@ -126,7 +155,8 @@ Napi::Value HashFiles(const Napi::CallbackInfo& info) {
   using Digests = std::vector<std::string>;
   return Task<Digests>::Run(
       info.Env(),
-      [call = HashCall{Bytes(info, 0), SplitPaths(info, 1), Names(info, 2), Number(info, 3)}] {
+      [call = HashCall{Bytes(info, 0), SplitPaths(info, 1), Names(info, 2), Number(info, 3),
+                       info[4].ToBoolean().Value()}] {
         return Hashing(call).Run();
       },
       [](Napi::Env env, const Digests& digests) -> Napi::Value {

@@ -176,9 +176,16 @@ export interface Native {
   /**
    * Digests of regular files below root, by paths that each end with NUL: for each path one for each algorithm. Follows
    * no link and enters no mount below root. Rejects at the first file that cannot be read whole, with EINVAL for one
-   * that is not regular. Only src/lib/host/hash-files.ts calls it.
+   * that is not regular. Stamped, each path has INODE CTIME (nanoseconds) behind its digests, from before the file was
+   * read; all are empty for one that is not there or not regular. Only src/lib/host/hash-files.ts calls it.
    */
-  hashFiles(root: string, paths: Buffer, algorithms: readonly string[], threads: number): Promise<string[]>;
+  hashFiles(
+    root: string,
+    paths: Buffer,
+    algorithms: readonly string[],
+    threads: number,
+    isStamped: boolean,
+  ): Promise<string[]>;
   /**
    * A file as a block device, which the kernel detaches with its last user. Read-only, a device that the file has
    * already is given again, by whichever process it was attached. The caller closes `fd` once the device is mounted.

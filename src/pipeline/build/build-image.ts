@@ -25,7 +25,7 @@ import { readTree, storeTree } from '../state/trees.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { buildKeyOf } from './build-key.ts';
 import { ImageLayers } from './image-layers.ts';
-import { gatherInputs, type VerifiedInputs } from './inputs.ts';
+import { gatherInputs, type Inputs } from './inputs.ts';
 import { installImage, type InstalledImage } from './install.ts';
 import { describeState } from './state-report.ts';
 import { testPlanOf } from './test-plan.ts';
@@ -55,8 +55,8 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
       const own = await gathering.own;
       const maxBytes = install.disk ? bytesOf(install.disk) : defaultDiskBytes(own.map((one) => one.package));
       const options = { parent: job.base?.snapshot, bound: { bytes: maxBytes } };
-      return await withActive(context, workspace.id, options, async (target) =>
-        buildIn(context, job, await gathering.verified, { ...workspace, target, maxBytes }),
+      return await withActive(context, workspace.id, options, (target) =>
+        buildIn(context, job, gathering, { ...workspace, target, maxBytes }),
       );
     } finally {
       stop.abort();
@@ -65,22 +65,32 @@ export async function buildImage(context: Context, job: Job): Promise<ImageRecor
   });
 }
 
+interface BuildPlace {
+  /** Key of the active snapshot. */
+  id: string;
+  directory: string;
+  target: string;
+  maxBytes: number;
+}
+
 async function buildIn(
   context: Context,
   job: Job,
-  { packages, tools, toolRoot }: VerifiedInputs,
-  { id, directory, target, maxBytes }: { id: string; directory: string; target: string; maxBytes: number },
+  gathering: Inputs,
+  { id, directory, target, maxBytes }: BuildPlace,
 ): Promise<ImageRecord> {
   const { loaded, lock } = job.locked;
   const { install } = loaded.recipe;
+  const parent = job.base && (await parentTree(context, job.base.tree, id));
+  const toLayer = { locked: job.locked, packages: await gathering.own, target, parent, ledger: job.ledger };
+  await using layers = await ImageLayers.open(context, toLayer, directory);
+  // Confined workers read the packages. What they make is used once the signatures are good.
+  await layers.begin();
+  const { packages, tools, toolRoot } = await gathering.verified;
   const own = packages.map((one) => one.package);
   const toolPackages = tools.map((one) => one.package);
   const startPath = job.base?.dbPath ?? databasePath(own, toolPackages);
   const disk = diskOf(context, id, maxBytes);
-  const parent = job.base && (await parentTree(context, job.base.tree, id));
-  const toLayer = { locked: job.locked, packages, target, parent, ledger: job.ledger };
-  await using layers = await ImageLayers.open(context, toLayer, directory);
-  await layers.begin();
   const { epoch } = lock;
   const limits = { disk, timeout: durationOf(install.timeout), memory: bytesOf(install.memory) };
   const ids = await guestIdsOf(context);
@@ -123,10 +133,10 @@ interface Finished {
 /** Stores the image's configuration and manifest, and commits the snapshot. */
 async function finish(context: Context, job: Job, { id, installed, written }: Finished) {
   const { recipe } = job.locked.loaded;
-  const { tree, dbPath, origins, report, ids } = installed;
+  const { tree, dbPath, originOf, report, ids } = installed;
   const removes = job.locked.answer.removed.length > 0;
   const { normalised } = report;
-  const sources = { below: written.below, dbPath, recipe, origins, normalised, removes };
+  const sources = { below: written.below, dbPath, recipe, originOf, normalised, removes };
   const state = describeState(written.changed, sources);
   const image = await storeImage(context, job, written.layers);
   const snapshot = `${recipe.name}@${image.manifestDigest}`;

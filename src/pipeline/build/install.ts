@@ -16,14 +16,16 @@ import { placeAll } from '../../stages/install/placing.ts';
 import type { Sandbox } from '../../stages/install/sandbox.ts';
 import { normalise, type InstalledTree } from '../../stages/layer/normalize/normalize.ts';
 import {
+  Makers,
   originsOf,
   withRecipe,
+  type OriginOf,
   type TransactionHistory,
-  type Origin,
 } from '../../stages/layer/normalize/origin.ts';
 import { removePrivateKeys } from '../../stages/layer/normalize/private-keys.ts';
 import { packagedFiles, type PackageFiles } from '../../stages/layer/packages/packaged.ts';
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
+import { EarlyDigests } from '../../stages/layer/verify/early-digests.ts';
 import type { ContentOf } from '../../stages/layer/verify/hash-tree.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
 import { pathsOf } from '../../stages/recipe/placed-paths.ts';
@@ -49,8 +51,8 @@ export interface InstalledImage {
   contentOf: ContentOf;
   /** Whether rpm has installed a package's file. */
   isInstalled: IsInstalled;
-  /** Origins of the paths that neither base nor packages explain. */
-  origins: Map<string, Origin>;
+  /** Of the paths that neither base nor packages explain. */
+  originOf: OriginOf;
   /** Ids of the users and groups that the base does not have. */
   ids: Ids;
 }
@@ -67,6 +69,7 @@ export async function installImage(
   const mountPoints = await makeMountPoints(sandbox, given.parent?.keys() ?? []);
   const before = await readAccounts(target);
   const log = await transact(context, sandbox, given, warnings);
+  await using early = EarlyDigests.begin(target, given.packages);
   const carried = given.packages.flatMap((one) => one.files);
   const owners = await readOwners(target);
   // Device nodes are in place by now. rpm has left those of the base as they were.
@@ -83,8 +86,12 @@ export async function installImage(
   const dbPath = await followRpm(target, given.dbPath, isOwnedBy(given));
   const ids = settleIds(given.ledger, before, await readAccounts(target));
   for (const words of ids.kept) context.progress.step(words);
-  const { rows, plan, found } = await settle(context, { ...given, dbPath }, { target, ids, log, warnings });
-  const { origins, ...cleaned } = await clean(target, plan, log, found);
+  const { rows, plan, ...found } = await settle(
+    context,
+    { ...given, dbPath },
+    { target, ids, log, warnings },
+  );
+  const { originOf, ...cleaned } = await clean(target, plan, log, found.originOf);
   for (const { path, kind, package: maker, during } of cleaned.removedKeys) {
     const who =
       maker === undefined && during !== undefined
@@ -99,6 +106,8 @@ export async function installImage(
   const { directories, symlinks } = plan.loaded.recipe;
   const from = await nextStamp();
   await placeAll(target, { directories, symlinks, files: [...state, ...files] });
+  // Programs of the image may see it mounted otherwise.
+  await early.settled();
   await setServices(sandbox, plan.loaded.recipe.services);
   const to = await nextStamp();
   const placed = pathsOf(plan.loaded.recipe);
@@ -108,16 +117,21 @@ export async function installImage(
   const isRun = Object.values(plan.loaded.recipe.services).some((names) => names.length > 0);
   const installedFiles = isRun ? await settleDatabase(target, plan, warnings) : rows;
   const installed = await describe(target, plan);
-  const explained = withRecipe(origins, installed.tree, { from, to });
+  const explained = withRecipe(originOf, installed.tree, { from, to });
   context.progress.step('verifying the installed files');
-  const { contentOf, verification } = await verifyInstalled(installed, installedFiles, plan.loaded.recipe);
+  const { contentOf, verification } = await verifyInstalled(
+    installed,
+    installedFiles,
+    plan.loaded.recipe,
+    early,
+  );
   for (const warning of warnings) context.progress.warn(warning);
   return {
     tree: installed.tree,
     dbPath: plan.dbPath,
     contentOf,
     isInstalled: isInstalledIn(installedFiles),
-    origins: explained,
+    originOf: explained,
     ids: ids.ids,
     report: {
       ...cleaned,
@@ -161,21 +175,22 @@ async function settle(context: Context, given: InstallPlan, { target, ids, log, 
   const installed = await describe(target, plan);
   await moveIds(target, installed.tree.values(), ids.moves);
   await plan.onInstalled();
-  return { rows, plan, found: originsOf(installed, log) };
+  return { rows, plan, originOf: originsOf(installed, new Makers(installed, log)) };
 }
 
 async function clean(
   target: string,
   plan: InstalledPlan,
   course: TransactionHistory,
-  found?: Map<string, Origin>,
-): Promise<Pick<BuildReport, 'removedKeys' | 'normalised'> & Pick<InstalledImage, 'origins'>> {
+  found?: OriginOf,
+): Promise<Pick<BuildReport, 'removedKeys' | 'normalised'> & Pick<InstalledImage, 'originOf'>> {
   const installed = await describe(target, plan);
-  const origins = found ?? originsOf(installed, course);
-  const removedKeys = await removePrivateKeys(installed, course);
+  const makers = new Makers(installed, course);
+  const originOf = found ?? originsOf(installed, makers);
+  const removedKeys = await removePrivateKeys(installed, makers);
   const gone = new Set(removedKeys.map(({ path }) => path));
   for (const path of installed.tree.keys()) if (gone.has(`/${showBytes(path)}`)) installed.tree.delete(path);
-  return { origins, removedKeys, normalised: await normalise(installed) };
+  return { originOf, removedKeys, normalised: await normalise(installed) };
 }
 
 /** Enough to see what happened. A scriptlet in a loop must not fill the state directory. */

@@ -6,6 +6,7 @@ import { readOwners } from '../../stages/install/accounts.ts';
 import type { InstalledTree } from '../../stages/layer/normalize/normalize.ts';
 import { fixTimes } from '../../stages/layer/normalize/times.ts';
 import { isInherited } from '../../stages/layer/packages/packaged.ts';
+import type { EarlyDigests } from '../../stages/layer/verify/early-digests.ts';
 import { hashTree, type ContentOf } from '../../stages/layer/verify/hash-tree.ts';
 import { verifyTree, type Difference } from '../../stages/layer/verify/verify-tree.ts';
 import { pathsOf } from '../../stages/recipe/placed-paths.ts';
@@ -25,8 +26,9 @@ export async function verifyInstalled(
   installed: InstalledTree,
   packages: readonly InstalledFiles[],
   recipe: Recipe,
+  early: EarlyDigests,
 ): Promise<VerifiedInstallation> {
-  const contentOf = await hashTree(installed);
+  const contentOf = await hashTree(installed, early);
   await fixTimes(installed, contentOf);
   const owners = await readOwners(installed.root);
   const ownerOf = ({ user, group }: RpmFile) => ({ uid: owners.uid(user), gid: owners.gid(group) });

@@ -1,10 +1,10 @@
 /** Reports every path of an image that is not from its packages, with the reason. */
-import { byteString, showBytes } from '../../lib/host/paths.ts';
+import { byteString, showBytes, type ByteString } from '../../lib/host/paths.ts';
 import { databasePlaces } from '../../lib/rpm/database-path.ts';
 import { databaseFile } from '../../lib/rpm/database.ts';
 import type { Changed } from '../../stages/layer/diff/changes.ts';
 import type { Normalised } from '../../stages/layer/normalize/normalize.ts';
-import type { Origin } from '../../stages/layer/normalize/origin.ts';
+import type { OriginOf } from '../../stages/layer/normalize/origin.ts';
 import type { Tree } from '../../stages/layer/tree.ts';
 import { pathsOf, type Places } from '../../stages/recipe/placed-paths.ts';
 import type { StateEntry } from '../state/image-records.ts';
@@ -12,7 +12,7 @@ import type { StateEntry } from '../state/image-records.ts';
 export interface StateSources {
   /** The tree of the base and the packages alone. */
   below: Tree;
-  origins: Map<string, Origin>;
+  originOf: OriginOf;
   normalised: Normalised[];
   recipe: Places;
   dbPath: string;
@@ -28,14 +28,14 @@ export function describeState({ paths, deleted }: Changed, sources: StateSources
     byteString(`${place}/${databaseFile}`),
   );
   const database = byteString(sources.dbPath.slice(1));
-  const reasonFor = (path: string): Omit<StateEntry, 'path' | 'change'> => {
+  const reasonFor = (path: ByteString): Omit<StateEntry, 'path' | 'change'> => {
     if (path === database || path.startsWith(`${database}/`)) return { why: 'rpm' };
-    if (written.has(path as never)) return { why: 'recipe' };
-    const reason = normalised.get(`/${showBytes(path as never)}`);
+    if (written.has(path)) return { why: 'recipe' };
+    const reason = normalised.get(`/${showBytes(path)}`);
     if (reason !== undefined) return { why: 'normalised', reason };
     // rpm creates the directories above its database.
-    if (database.startsWith(`${path}/`) && !sources.below.has(path as never)) return { why: 'rpm' };
-    return sources.origins.get(path) ?? { why: 'unknown' };
+    if (database.startsWith(`${path}/`) && !sources.below.has(path)) return { why: 'rpm' };
+    return sources.originOf(path) ?? { why: 'unknown' };
   };
   const present = [...paths].map((path) => ({
     path: `/${showBytes(path)}`,

@@ -9,6 +9,7 @@ import { scanSnapshot } from '../../../src/stages/snapshot/snapshotter.ts';
 import { packagedFiles } from '../../../src/stages/layer/packages/packaged.ts';
 import { directoryTime, treeOf, type Tree } from '../../../src/stages/layer/tree.ts';
 import { fixTimes } from '../../../src/stages/layer/normalize/times.ts';
+import { EarlyDigests } from '../../../src/stages/layer/verify/early-digests.ts';
 import { hashTree } from '../../../src/stages/layer/verify/hash-tree.ts';
 
 let root: string;
@@ -37,7 +38,7 @@ async function timesOn(parent: Tree | undefined, files: RpmFile[]): Promise<numb
   const tree = await scan();
   const some = packagedFiles([{ nevra: 'some-2-1.noarch', files }], tree);
   const installed = { root, tree, parent, epoch, packaged: some };
-  await fixTimes(installed, await hashTree(installed));
+  await fixTimes(installed, await hashTree(installed, EarlyDigests.begin(root, [])));
   const seen = await scan();
   return ['d', 'd/file'].map((path) => seen.get(byteString(path))!.mtimeSeconds);
 }

@@ -3,6 +3,7 @@
  * ran. A wrong name would be worse than none, so an uncertain origin is reported as unknown.
  */
 import { runningAt } from '../../../lib/container/trace.ts';
+import type { ByteString } from '../../../lib/host/paths.ts';
 import type { OwnedScriptlet, Run } from '../../install/scriptlet-runs.ts';
 import { isInherited } from '../packages/packaged.ts';
 import { ancestorsOf, isDirectory, type Tree, type TreeEntry } from '../tree.ts';
@@ -31,32 +32,33 @@ export interface Origin {
   during?: string;
 }
 
-/** Origins of everything that the base does not explain, by path. Call it before any time is changed. */
-export function originsOf(installed: InstalledTree, history: TransactionHistory): Map<string, Origin> {
-  const makers = new Makers(installed, history);
-  const origins = new Map<string, Origin>();
-  for (const entry of installed.tree.values()) {
-    if (isInherited(entry, installed.parent)) continue;
-    const owners = installed.packaged.get(entry.path) ?? [];
+/** Why a path is in the image; undefined for what the base explains. Its origin is found when it is asked for. */
+export type OriginOf = (path: ByteString) => Origin | undefined;
+
+/** The tree is that of before any time was changed. */
+export function originsOf(installed: InstalledTree, makers: Makers): OriginOf {
+  return (path) => {
+    const entry = installed.tree.get(path);
+    if (!entry || isInherited(entry, installed.parent)) return undefined;
+    const owners = installed.packaged.get(path) ?? [];
     const ghosts = new Set(owners.filter(({ file }) => file.flags.ghost).map(({ nevra }) => nevra));
+    // Unchanged files of packages are not asked for, so one that is has been changed by rpm or a scriptlet.
+    if (ghosts.size > 0 && ghosts.size === owners.length)
+      return { why: 'ghost', ...(ghosts.size === 1 && { package: [...ghosts][0]! }) };
     const maker = makers.of(entry);
-    // Unchanged files of packages are not listed, so one that is has been changed by rpm or a scriptlet.
-    if (ghosts.size > 0 && ghosts.size === owners.length) {
-      origins.set(entry.path, { why: 'ghost', ...(ghosts.size === 1 && { package: [...ghosts][0]! }) });
-    } else origins.set(entry.path, maker ? { why: 'scriptlet', ...maker } : makers.unknown(entry));
-  }
-  return origins;
+    return maker ? { why: 'scriptlet', ...maker } : makers.unknown(entry);
+  };
 }
 
 export class Makers {
   readonly #installed: InstalledTree;
   readonly #course: TransactionHistory;
-  readonly #turns: Turn[];
+  /** Made when they are needed: most images have nothing of an unknown maker. */
+  #turns: Turn[] | undefined;
 
   constructor(installed: InstalledTree, history: TransactionHistory) {
     this.#installed = installed;
     this.#course = history;
-    this.#turns = history.isSteady ? packageTurns(installed, history.runs) : [];
   }
 
   /** The scriptlet that made or last changed it. */
@@ -71,10 +73,10 @@ export class Makers {
 
   unknown(entry: TreeEntry): Origin {
     const time = entry.ctimeNanoseconds;
+    if (isDirectory(entry)) return { why: 'unknown' };
+    this.#turns ??= this.#course.isSteady ? packageTurns(this.#installed, this.#course.runs) : [];
     // Near the ends of a turn the next package may have begun in the same tick of the clock.
-    const turn = isDirectory(entry)
-      ? undefined
-      : this.#turns.find(({ from, to }) => from < time && time < to);
+    const turn = this.#turns.find(({ from, to }) => from < time && time < to);
     return { why: 'unknown', ...(turn && { during: turn.nevra }) };
   }
 
@@ -120,16 +122,17 @@ function wasMoved(directory: TreeEntry): boolean {
 
 /** Adds what the recipe changed after the scriptlets: its own files, and changes of systemctl for its services. */
 export function withRecipe(
-  origins: Map<string, Origin>,
+  originOf: OriginOf,
   tree: Tree,
   { from, to }: { from: bigint; to: bigint },
-): Map<string, Origin> {
-  const all = new Map(origins);
-  for (const entry of tree.values()) {
-    const isRecipeChange = from <= entry.ctimeNanoseconds && entry.ctimeNanoseconds <= to;
+): OriginOf {
+  const changed = new Map<ByteString, TreeEntry>();
+  for (const entry of tree.values())
+    if (from <= entry.ctimeNanoseconds && entry.ctimeNanoseconds <= to) changed.set(entry.path, entry);
+  return (path) => {
+    const origin = originOf(path);
+    const entry = changed.get(path);
     // The time of a directory only shows that names were added.
-    if (isRecipeChange && !(isDirectory(entry) && origins.has(entry.path)))
-      all.set(entry.path, { why: 'recipe' });
-  }
-  return all;
+    return entry && !(isDirectory(entry) && origin) ? { why: 'recipe' } : origin;
+  };
 }

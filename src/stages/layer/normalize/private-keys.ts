@@ -10,7 +10,7 @@ import { isRegular, parentOf, type TreeEntry } from '../tree.ts';
 import { kindOf, kindOfPlace } from './key-kinds.ts';
 import { hasContentOf } from './leftovers.ts';
 import type { InstalledTree } from './normalize.ts';
-import { Makers, type TransactionHistory } from './origin.ts';
+import type { Makers } from './origin.ts';
 
 export interface RemovedKey {
   path: string;
@@ -24,12 +24,8 @@ export interface RemovedKey {
 /** Larger files are not keys. Reading every database of an image would take longer than the transaction. */
 const maxKeyBytes = 1024 * 1024;
 
-export async function removePrivateKeys(
-  installed: InstalledTree,
-  course: TransactionHistory,
-): Promise<RemovedKey[]> {
+export async function removePrivateKeys(installed: InstalledTree, makers: Makers): Promise<RemovedKey[]> {
   const found: RemovedKey[] = [];
-  const makers = new Makers(installed, course);
   for (const entry of installed.tree.values()) {
     if (!isRegular(entry) || entry.size === 0) continue;
     if (isInherited(entry, installed.parent) || isAsPackaged(entry, installed.packaged)) continue;

@@ -2,7 +2,7 @@
 import type { ByteString } from '../../../lib/host/paths.ts';
 import { fileType } from '../../../lib/rpm/file-list.ts';
 import type { Owners } from '../../install/accounts.ts';
-import { ancestorsOf, directoryTime, isDirectory, type Tree, type TreeEntry } from '../tree.ts';
+import { directoryTime, isDirectory, parentOf, type Tree, type TreeEntry } from '../tree.ts';
 import type { PredictedPackage } from './predict.ts';
 
 /** Undefined if the directory's attributes are not known yet. */
@@ -11,11 +11,13 @@ export type DirectoryAt = (path: ByteString) => TreeEntry | undefined;
 /** Parents before children. */
 export function directoryPaths(packages: readonly PredictedPackage[]): ByteString[] {
   const wanted = new Set<ByteString>();
+  // What is wanted already has all its ancestors there.
+  const want = (path: ByteString) => {
+    for (let at = path; !wanted.has(at); at = parentOf(at)) wanted.add(at);
+  };
   for (const { places, directories } of packages) {
-    for (const path of directories.values()) wanted.add(path);
-    for (const path of [...places.map(([, place]) => place), ...directories.values()]) {
-      for (const ancestor of ancestorsOf(path)) wanted.add(ancestor);
-    }
+    for (const path of directories.values()) want(path);
+    for (const [, path] of places) want(parentOf(path));
   }
   return [...wanted].toSorted();
 }

@@ -5,6 +5,7 @@ import type { DigestAlgorithm } from '../../../lib/rpm/file-list.ts';
 import type { InstalledTree } from '../normalize/normalize.ts';
 import { isInherited } from '../packages/packaged.ts';
 import { isRegular, type TreeEntry } from '../tree.ts';
+import type { EarlyDigests } from './early-digests.ts';
 
 /** Digest of a regular file's content in an algorithm that a package uses for it. */
 export type ContentOf = (entry: TreeEntry, algorithm: DigestAlgorithm) => string | undefined;
@@ -13,13 +14,19 @@ export type ContentOf = (entry: TreeEntry, algorithm: DigestAlgorithm) => string
  * Puts its sha256 into each regular entry. Nothing may write to the tree meanwhile. Throws the system's error if a file
  * cannot be read whole.
  */
-export async function hashTree(installed: InstalledTree): Promise<ContentOf> {
+export async function hashTree(installed: InstalledTree, early: EarlyDigests): Promise<ContentOf> {
   const others = new Map<string, string>();
   const toRead = new Map<string, TreeEntry[]>();
-  const names = Map.groupBy([...installed.tree.values()].filter(isRegular), ({ inode }) => inode);
-  for (const entries of names.values()) {
+  const regular = [...installed.tree.values()].filter(isRegular);
+  const linked = Map.groupBy(
+    regular.filter(({ links }) => links > 1),
+    ({ inode }) => inode,
+  );
+  const earlyDigest = await early.known();
+  const files = [...regular.filter(({ links }) => links === 1).map((entry) => [entry]), ...linked.values()];
+  for (const entries of files) {
     const algorithms = algorithmsOf(entries, installed);
-    const known = knownDigest(entries[0]!, installed);
+    const known = knownDigest(entries[0]!, installed) ?? earlyDigest(entries[0]!);
     if (known !== undefined) for (const entry of entries) entry.sha256 = known;
     if (known !== undefined && algorithms.length === 0) continue;
     const key = ['sha256', ...algorithms].join();
@@ -31,9 +38,10 @@ export async function hashTree(installed: InstalledTree): Promise<ContentOf> {
     const algorithms = key.split(',') as DigestAlgorithm[];
     const paths = entries.map(({ path }) => path);
     const digests = await hashFiles(installed.root, paths, algorithms);
-    for (const [index, { inode }] of entries.entries()) {
+    for (const [index, first] of entries.entries()) {
+      const { inode } = first;
       const [sha256, ...rest] = digests[index]!;
-      for (const entry of names.get(inode)!) entry.sha256 = sha256!;
+      for (const entry of linked.get(inode) ?? [first]) entry.sha256 = sha256!;
       for (const [at, digest] of rest.entries()) others.set(`${algorithms[at + 1]} ${inode}`, digest);
     }
   }

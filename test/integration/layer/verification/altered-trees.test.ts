@@ -9,6 +9,7 @@ import { databaseFile, installedFiles, type InstalledFiles } from '../../../../s
 import { readOwners } from '../../../../src/stages/install/accounts.ts';
 import { packagedFiles } from '../../../../src/stages/layer/packages/packaged.ts';
 import { treeOf } from '../../../../src/stages/layer/tree.ts';
+import { EarlyDigests } from '../../../../src/stages/layer/verify/early-digests.ts';
 import { hashTree } from '../../../../src/stages/layer/verify/hash-tree.ts';
 import { verifyTree } from '../../../../src/stages/layer/verify/verify-tree.ts';
 import { scanSnapshot } from '../../../../src/stages/snapshot/snapshotter.ts';
@@ -44,7 +45,7 @@ async function ourLines(root: string): Promise<string[]> {
   const differences = verifyTree({
     installed,
     packages: rows,
-    contentOf: await hashTree(installed),
+    contentOf: await hashTree(installed, EarlyDigests.begin(root, [])),
     ownerOf: ({ user, group }) => ({ uid: owners.uid(user), gid: owners.gid(group) }),
   });
   return differences.map(lineOf);
