@@ -141,12 +141,14 @@ async function finish(context: Context, job: Job, { id, installed, written }: Fi
   const image = await storeImage(context, job, written.layers);
   const snapshot = `${recipe.name}@${image.manifestDigest}`;
   const { epoch } = job.locked.lock;
-  const record = { ...image, epoch, dbPath, snapshot, tree: await storeTree(context, tree) };
   // The same digest means the same tree, and other images may be built on the existing snapshot.
-  if (!context.snapshots.stat(snapshot)) {
-    await context.snapshots.commit(snapshot, id);
-    await markHeld(context, record);
-  }
+  const isNew = !context.snapshots.stat(snapshot);
+  const [stored] = await Promise.all([
+    storeTree(context, tree),
+    isNew ? context.snapshots.commit(snapshot, id) : undefined,
+  ]);
+  const record = { ...image, epoch, dbPath, snapshot, tree: stored };
+  if (isNew) await markHeld(context, record);
   const settledKey = await buildKeyOf(job.locked, job.arch, job.base, withIds(job.ledger, ids));
   const identity = { ...identityOf(job), settledKey, ids };
   return writeRecord(context.state, { ...record, report: { ...report, state }, ...identity });

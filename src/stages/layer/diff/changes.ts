@@ -49,7 +49,9 @@ export async function changedSince(
   for (const entry of tree.values()) {
     const before = below.get(entry.path);
     const isLinkedAlike = names.now.get(entry.path) === names.before.get(entry.path);
-    if (before && isLinkedAlike && (await isSame(root, entry, before, isKnown))) {
+    if (before && isLinkedAlike && needsDigest(entry, before))
+      entry.sha256 = await digestOf(root, entry.path);
+    if (before && isLinkedAlike && isSame(entry, before, isKnown)) {
       // A digest that was computed stands: the check of the layers has nothing else to find a wrong comparison by.
       if (before.sha256 !== undefined) entry.sha256 ??= before.sha256;
     } else paths.add(entry.path);
@@ -65,12 +67,14 @@ export function changesOf(tree: Tree, { paths, deleted }: Changed): Changes {
   return { entries: [...tree.values()].filter((entry) => needed.has(entry.path)), deleted };
 }
 
+const needsDigest = (now: TreeEntry, before: TreeEntry) =>
+  now.sha256 === undefined && isRegular(now) && !isUnchanged(now, before) && sameAttributes(now, before);
+
 /** Of a file that something has changed since, attributes and content decide. */
-async function isSame(root: string, now: TreeEntry, before: TreeEntry, isKnown: IsKnown): Promise<boolean> {
+function isSame(now: TreeEntry, before: TreeEntry, isKnown: IsKnown): boolean {
   if (isUnchanged(now, before)) return true;
   if (!sameAttributes(now, before)) return false;
   if (!isRegular(now)) return true;
-  now.sha256 ??= await digestOf(root, now.path);
   return before.sha256 === undefined ? isKnown(now) : now.sha256 === before.sha256;
 }
 
@@ -128,8 +132,11 @@ function refuseUnreadable(tree: Tree, below: Tree | undefined): void {
   const maxPaths = tree.size + (below?.size ?? 0);
   if (maxPaths > maxEntries) throw unrepresentable(byteString(''), `has more than ${maxEntries} files`);
   for (const entry of tree.values()) {
-    tarEntry(entry);
     const { path, links } = entry;
+    const before = below?.get(path);
+    // It was in a layer already.
+    if (before && isUnchanged(entry, before)) continue;
+    tarEntry(entry);
     if (path.slice(path.lastIndexOf('/') + 1).startsWith(whiteoutPrefix))
       throw unrepresentable(path, 'has a name that an OCI layer reads as a deletion');
     if (isRegular(entry) && links > maxLinks) throw unrepresentable(path, `has more than ${maxLinks} names`);

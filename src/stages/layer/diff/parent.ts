@@ -7,17 +7,16 @@ import { showBytes } from '../../../lib/host/paths.ts';
 import type { Tree, TreeEntry } from '../tree.ts';
 import { sameAttributes } from './compare.ts';
 
-/** Returns the record with the inodes and change times found. Throws STATE_INVALID if the trees differ. */
+/** Gives the record the inodes and change times that were found. Throws STATE_INVALID if the trees differ. */
 export function parentAsFound(recorded: Tree, found: Tree): Tree {
-  const parent: Tree = new Map();
   for (const entry of recorded.values()) {
     const there = found.get(entry.path);
     if (!there || !sameAttributes(there, entry)) throw changed(entry, there ? 'differs' : 'is missing');
     const { inode, inodeNumber, ctimeNanoseconds } = there;
-    parent.set(entry.path, { ...entry, inode, inodeNumber, ctimeNanoseconds });
+    Object.assign(entry, { inode, inodeNumber, ctimeNanoseconds });
   }
   for (const entry of found.values()) if (!recorded.has(entry.path)) throw changed(entry, 'is too many');
-  return parent;
+  return recorded;
 }
 
 function changed({ path }: TreeEntry, how: string): MillinerError {
