@@ -17,7 +17,7 @@ export interface Inputs {
   verified: Promise<VerifiedInputs>;
 }
 
-export interface VerifiedInputs {
+interface VerifiedInputs {
   /** What the recipe adds to its base. */
   packages: VerifiedPackage[];
   tools: VerifiedPackage[];
