@@ -98,8 +98,22 @@ export class BuildScene {
     return this.#afterNight('next');
   }
 
-  product(): Promise<Usage> {
-    return this.#afterNight('product');
+  /** In the state in which the base was built, because a copy of that is read whole. What was made is forgotten. */
+  async product(): Promise<Usage> {
+    const before = new Set(this.#made());
+    const usage = await usageOf(this.#command('build', this.#night, 'product'));
+    const cli = join(checkout, 'dist/cli.js');
+    execFileSync(process.execPath, [cli, 'gc', '--remove', 'product', '--state', this.#night], {
+      stdio: 'pipe',
+    });
+    for (const path of this.#made()) if (!before.has(path)) rmSync(path);
+    return usage;
+  }
+
+  /** Records of layers that were made, and of parts of layers. */
+  #made(): string[] {
+    const folders = ['layers', 'frames'].map((name) => join(this.#night, name));
+    return folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
   }
 
   unchanged(): Promise<Usage> {
