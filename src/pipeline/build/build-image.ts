@@ -86,6 +86,7 @@ async function buildIn(
   await using layers = await ImageLayers.open(context, toLayer, directory);
   // Confined workers read the packages. What they make is used once the signatures are good.
   await layers.begin();
+  const ids = await guestIdsOf(context);
   const { packages, tools, toolRoot } = await gathering.verified;
   const own = packages.map((one) => one.package);
   const toolPackages = tools.map((one) => one.package);
@@ -93,7 +94,6 @@ async function buildIn(
   const disk = diskOf(context, id, maxBytes);
   const { epoch } = lock;
   const limits = { disk, timeout: durationOf(install.timeout), memory: bytesOf(install.memory) };
-  const ids = await guestIdsOf(context);
   const mount = (shifted: IdRange | undefined) => context.snapshots.mount(id, shifted);
   const shift = ids && { ids, mount };
   const sandbox = { id, directory, toolRoot, target, shift, epoch, ...limits, signal: context.signal };

@@ -31,6 +31,7 @@ export class ImageLayers {
   readonly #workers: LayerWorkers;
   readonly #directory: string;
   readonly #packageLayers: PackageLayers;
+  #isCertain = false;
 
   private constructor(context: Context, image: ImageToLayer, workers: LayerWorkers, directory: string) {
     this.#directory = directory;
@@ -46,11 +47,17 @@ export class ImageLayers {
     return new ImageLayers(context, image, workers, workDirectory);
   }
 
-  /** With the owners that the tree has by now: before the transaction, and again when it has made users and groups. */
+  /**
+   * With the owners that the tree has by now: before the transaction, and again when it has made users and groups. Once
+   * all owners had their numbers, another call does nothing.
+   */
   async begin(): Promise<void> {
+    if (this.#isCertain) return;
     const { locked, packages } = this.#image;
     const expected = await predictBefore(packages, locked.loaded.recipe, this.#image);
-    this.#packageLayers.begin(plannedLayers(locked.answer, expected));
+    const planned = plannedLayers(locked.answer, expected);
+    this.#isCertain = planned.every((one) => one.isCertain);
+    this.#packageLayers.begin(planned);
   }
 
   /** Makes again what rpm or a scriptlet has made otherwise. Throws as writeLayers does. */

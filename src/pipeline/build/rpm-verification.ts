@@ -29,7 +29,7 @@ export async function verifyInstalled(
   early: EarlyDigests,
 ): Promise<VerifiedInstallation> {
   const contentOf = await hashTree(installed, early);
-  await fixTimes(installed, contentOf);
+  fixTimes(installed, contentOf);
   const owners = await readOwners(installed.root);
   const ownerOf = ({ user, group }: RpmFile) => ({ uid: owners.uid(user), gid: owners.gid(group) });
   const differences = verifyTree({ installed, packages, contentOf, ownerOf });
