@@ -26,13 +26,17 @@ export async function leftovers(directory: string, state = join(directory, 'stat
   return found;
 }
 
-/** Path, type, mode, owner and size of everything that counts; what was fetched, verified and seen may come and go. */
+/**
+ * Path, type, mode, owner and size of everything that counts; what was fetched, verified and seen may come and go, and
+ * layers that were made for later builds.
+ */
 export async function listing(state: string): Promise<string[]> {
   const blobs = await imageBlobs(state);
   const lines = await find(state, '%P\t%y %m %U:%G %s %l');
   const kept = lines.filter((line) => {
     const [top, , blob] = line.split('\t')[0]!.split('/');
-    if (['metadata', 'seen', 'downloads', 'toolroots', 'locks'].includes(top ?? '')) return false;
+    const comesAndGoes = ['metadata', 'seen', 'downloads', 'toolroots', 'locks', 'layers', 'frames'];
+    if (comesAndGoes.includes(top ?? '')) return false;
     if (top === 'blobs' && blob !== undefined) return blobs.has(blob);
     // The database's journal, and the mark of who has it open: they hold no snapshot.
     return !/^snapshots\/overlay\/(?:metadata\.db|owners)/.test(line);

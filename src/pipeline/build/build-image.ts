@@ -42,7 +42,10 @@ export interface Job {
   ledger: Ids;
 }
 
-/** Returns the record of the new image, which is stored in the state. After any error nothing is left. */
+/**
+ * Returns the record of the new image, which is stored in the state. After any error nothing is left but what later
+ * builds find again: packages and layers of packages.
+ */
 export async function buildImage(context: Context, job: Job): Promise<ImageRecord> {
   const { name, install } = job.locked.loaded.recipe;
   context.progress.step(`${name}: building in ${context.snapshots.name} snapshots (${context.why})`);
