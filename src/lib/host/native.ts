@@ -143,7 +143,7 @@ export interface Native {
    * path of the tree is longer than PATH_MAX as seen from /, and with EOVERFLOW beyond 2,000,000 entries.
    */
   scan(root: string): Promise<ScanEntry[]>;
-  /** One file as scan shows it, under the given path; a link itself, not its target. */
+  /** One file as scan shows it, under the given path and with inode 0; a link itself, not its target. */
   lstat(path: string | Buffer): Promise<ScanEntry>;
   /**
    * flock(2) without waiting: false if another process holds the lock. Waiting in the thread pool could block the work

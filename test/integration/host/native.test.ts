@@ -52,7 +52,8 @@ test('scan and lstat tell the same of every kind of file', async () => {
   const entries = await native().scan(directory);
   for (const entry of entries.slice(1)) {
     const path = `${directory}/${entry.path}`;
-    expect(await native().lstat(path)).toEqual({ ...entry, path });
+    // Inodes are numbered by a scan alone.
+    expect(await native().lstat(path)).toEqual({ ...entry, path, inode: 0n });
   }
   const [, device, file, linked] = entries;
   expect(device).toMatchObject({ mode: 0o020600, deviceMajor: 4, deviceMinor: 64 });
