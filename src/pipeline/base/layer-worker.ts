@@ -3,7 +3,7 @@
  * layer's content. Its results are files in one directory, under names that the parent has chosen.
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { constants, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { serveTasks } from '../../lib/host/serve.ts';
 import type { ChunkIndex } from '../../stages/layer/compress/chunked/trailer.ts';
 import type { Compression } from '../../stages/layer/compress/compress.ts';
@@ -50,5 +50,7 @@ async function make({ segments, compression, files, indexes }: MakeTask): Promis
 }
 
 // rpm runs in parallel on one core and determines the total time, so it gets priority.
-setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+// One that runs at a lower priority already may not raise it (setpriority(2)).
+if (getPriority() < constants.priority.PRIORITY_BELOW_NORMAL)
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 await serveTasks(work);
