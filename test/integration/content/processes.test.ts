@@ -47,7 +47,7 @@ test("a living writer's temporary is let alone, a killed one's is removed", asyn
 test('a full disk is said so, nothing half-written stays, and there is room for what fits', async () => {
   const small = join(state, 'small');
   await mkdir(small);
-  await mount({ type: 'tmpfs', source: 'small', readonly: false, options: ['size=1m'] }, small);
+  await mount({ type: 'tmpfs', source: 'small', readonly: false, options: ['size=2m'] }, small);
   try {
     const store = await ContentStore.open(small);
     const big = Readable.from([Buffer.alloc(900_000), Buffer.alloc(900_000)]);

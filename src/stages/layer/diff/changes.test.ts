@@ -16,6 +16,7 @@ const treeFrom = (inodes: Record<string, bigint>, ctimeNanoseconds: bigint) => {
     mtimeSeconds: 1,
     sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
     inode,
+    inodeNumber: inode,
     ctimeNanoseconds,
   }));
   const root = { path: byteString(''), mode: 0o040755, uid: 0, gid: 0, size: 0, links: 2, mtimeSeconds: 0 };
