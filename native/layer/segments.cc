@@ -56,6 +56,10 @@ TarEntry ReadTarEntry(Reader& from) {
   entry.deviceMinor = from.Number(4);
   entry.path = from.Text();
   entry.target = from.Text();
+  // Linkname of a hard link and of a symbolic link (POSIX.1-2001, pax interchange format); nothing else has one.
+  const bool isLink = entry.type == '1' || entry.type == '2';
+  if (!isLink && !entry.target.empty())
+    throw std::runtime_error("the segments of a layer gives a target to what is no link");
   for (size_t count = from.Count(8); count > 0; count--) {
     std::string name = from.Text();
     entry.xattrs.emplace_back(std::move(name), from.Text());
