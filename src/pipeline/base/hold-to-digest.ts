@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { MillinerError } from '../../lib/errors/error.ts';
+import { stampOf } from '../../lib/host/hash-files.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
 import { forgetBetweenJobs } from '../../lib/host/process-memory.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
@@ -118,8 +119,7 @@ async function foreignTree(context: Context, name: string, layers: ImageLayer[])
 
 function inodesOf(tree: Tree): string {
   const hash = createHash('sha256');
-  for (const { path, inodeNumber, ctimeNanoseconds } of tree.values())
-    hash.update(`${path}\0${inodeNumber} ${ctimeNanoseconds}\0`);
+  for (const entry of tree.values()) hash.update(`${entry.path}\0${stampOf(entry)}\0`);
   return hash.digest('hex');
 }
 

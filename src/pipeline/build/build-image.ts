@@ -3,6 +3,7 @@
  */
 import type { IdRange } from '../../lib/container/userns.ts';
 import { native } from '../../lib/host/native.ts';
+import { inParallel } from '../../lib/host/parallel.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { databasePath } from '../../lib/rpm/database-path.ts';
 import { inheritConfig, makeImage, type ImageLayer } from '../../stages/image/image.ts';
@@ -146,11 +147,16 @@ async function finish(context: Context, job: Job, { id, installed, written }: Fi
   const { epoch } = job.locked.lock;
   // The same digest means the same tree, and other images may be built on the existing snapshot.
   const isNew = !context.snapshots.stat(snapshot);
-  const [stored] = await Promise.all([
-    storeTree(context, tree),
-    isNew ? context.snapshots.commit(snapshot, id) : undefined,
-  ]);
-  const record = { ...image, epoch, dbPath, snapshot, tree: stored };
+  const stored: { tree?: Digest } = {};
+  const store = async () => {
+    stored.tree = await storeTree(context, tree);
+  };
+  const commit = async () => {
+    if (isNew) await context.snapshots.commit(snapshot, id);
+  };
+  // Both have ended before a failure of one is thrown, because the snapshot is removed then.
+  await inParallel([store, commit], 2, undefined, (task) => task());
+  const record = { ...image, epoch, dbPath, snapshot, tree: stored.tree! };
   if (isNew) await markHeld(context, record);
   const settledKey = await buildKeyOf(job.locked, job.arch, job.base, withIds(job.ledger, ids));
   const identity = { ...identityOf(job), settledKey, ids };

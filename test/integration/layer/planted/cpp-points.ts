@@ -1,31 +1,15 @@
 /** The same for C++, from its source text. What does not compile is found by the compiler, and is no fault. */
 import { parser } from '@lezer/cpp';
-import { otherText, type Planted, type Point, placeIn } from './points.ts';
+import { commonOperators, otherText, type Planted, type Point, placeIn } from './points.ts';
 
 type Node = ReturnType<typeof parser.parse>['topNode'];
 type Plant = (node: Node, text: (node: Node) => string) => Planted | undefined;
 
 const operators: Record<string, string> = {
+  ...commonOperators,
   '==': '!=',
   '!=': '==',
-  '<': '<=',
-  '<=': '<',
-  '>': '>=',
-  '>=': '>',
-  '+': '-',
-  '-': '+',
-  '*': '+',
   '/': '*',
-  '%': '+',
-  '&': '|',
-  '|': '&',
-  '^': '|',
-  '<<': '>>',
-  '>>': '<<',
-  '&&': '||',
-  '||': '&&',
-  '+=': '-=',
-  '-=': '+=',
   '|=': '&=',
   '<<=': '>>=',
   '>>=': '<<=',

@@ -27,9 +27,8 @@ interface Node {
 /** Undefined where nothing is planted. */
 type Plant = (node: Node, text: (node: Node) => string) => Planted | undefined;
 
-const operators: Record<string, string> = {
-  '===': '!==',
-  '!==': '===',
+/** Of JavaScript and C++. */
+export const commonOperators: Record<string, string> = {
   '<': '<=',
   '<=': '<',
   '>': '>=',
@@ -43,12 +42,18 @@ const operators: Record<string, string> = {
   '^': '|',
   '>>': '<<',
   '<<': '>>',
-  '>>>': '>>',
   '&&': '||',
   '||': '&&',
-  '??': '&&',
   '+=': '-=',
   '-=': '+=',
+};
+
+const operators: Record<string, string> = {
+  ...commonOperators,
+  '===': '!==',
+  '!==': '===',
+  '>>>': '>>',
+  '??': '&&',
   '&&=': '||=',
 };
 
