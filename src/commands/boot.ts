@@ -1,5 +1,6 @@
 import { Args } from '@oclif/core';
 import { archFlag } from '../cli/arch-flag.ts';
+import { backendFlag } from '../cli/backend-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { bootImage } from '../pipeline/instance/boot.ts';
 import { bootFailure, passedLines, withRetries } from '../pipeline/instance/boot-result.ts';
@@ -13,16 +14,17 @@ export default class BootCommand extends MillinerCommand {
     '<%= config.bin %> boot demo-mariadb --json',
     '<%= config.bin %> boot sha256:4f1c9a0e',
     '<%= config.bin %> boot demo-base --arch i686',
+    '<%= config.bin %> boot demo-base --backend crun',
   ];
   static override args = {
     image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
   };
-  static override flags = { arch: archFlag };
+  static override flags = { arch: archFlag, backend: backendFlag };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(BootCommand);
     return this.withContext(flags, async (context) => {
-      const verdict = await bootImage(context, args.image, flags.arch);
+      const verdict = await bootImage(context, args.image, flags);
       if (!verdict.passed) throw bootFailure(verdict);
       for (const line of passedLines(verdict)) this.log(line);
       this.log(verdict.manifestDigest);

@@ -1,4 +1,5 @@
 import { Args, Flags } from '@oclif/core';
+import { backendFlag } from '../cli/backend-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { failureOf } from '../lib/errors/wire.ts';
@@ -29,6 +30,7 @@ export default class RunCommand extends MillinerCommand {
       multiple: true,
       default: [],
     }),
+    backend: backendFlag,
     detach: Flags.boolean({ char: 'd', summary: 'return once they are ready' }),
     supervise: Flags.boolean({ hidden: true }),
   };
@@ -41,6 +43,7 @@ export default class RunCommand extends MillinerCommand {
       const publish = flags.publish.flatMap((text) => ['--publish', text]);
       const stateFlags = ['--state', options.state, '--storage', options.storage];
       if (options.allowHostRoot) stateFlags.push('--allow-host-root');
+      if (flags.backend) stateFlags.push('--backend', flags.backend);
       const childArgs = ['run', args.image, ...stateFlags, '--instances', String(flags.instances)];
       const running = await runDetached([...childArgs, ...publish, '--supervise'], options.signal);
       return this.#show(running);
@@ -52,6 +55,7 @@ export default class RunCommand extends MillinerCommand {
           image: args.image,
           instances: flags.instances,
           ports,
+          backend: flags.backend,
           onLine: (id, line) => flags.supervise || this.logToStderr(`${id}  ${line}`),
           onReady: (running) => {
             started = running;

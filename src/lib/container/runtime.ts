@@ -5,6 +5,8 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../errors/error.ts';
+import { readdirIfThere } from '../host/files.ts';
+import { ociRuntimes, type OciRuntime } from './backend-names.ts';
 import { run, runAttached, start, startStreaming, type RunResult } from '../host/exec.ts';
 
 export interface Container {
@@ -12,15 +14,24 @@ export interface Container {
   id: string;
   /** A directory of the caller for the bundle and the runtime's state. */
   directory: string;
+  /** Absent for the first one that works. */
+  runtime?: OciRuntime;
 }
 
 /**
  * Tried in this order, because a runtime may be installed and still fail: crun of Debian 12 refuses a hybrid cgroup
  * hierarchy, on which runc works.
  */
-const runtimes = ['runc', 'crun'];
+const defaultRuntimes = ['runc', 'crun'] as const;
 
-const stateOf = ({ directory }: Container) => ['--root', join(directory, 'runtime')];
+/** Below the caller's directory: the state of each runtime, in a directory of its name. */
+export const runtimeStates = 'runtime';
+
+/** The container's runtime, and the options that lead it to its state. */
+async function runtimeOf({ directory, runtime }: Pick<Container, 'directory' | 'runtime'>) {
+  const name = runtime ?? (await findRuntime());
+  return { runtime: name, state: ['--root', join(directory, runtimeStates, name)] };
+}
 
 export interface StartOptions {
   /** config.json of the OCI runtime specification. */
@@ -47,20 +58,12 @@ export async function startContainer(
   const bundle = bundleOf(container);
   await mkdir(bundle, { recursive: true, mode: 0o700 });
   await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
-  const runtime = await findRuntime();
+  const { runtime, state } = await runtimeOf(container);
+  await mkdir(join(container.directory, runtimeStates), { recursive: true, mode: 0o700 });
   const log = watched ? ['--log', logOf(container), '--log-format', 'json'] : [];
   const runcOptions = (watched || counted) && runtime === 'runc' ? ['--keep'] : [];
   const handing = handed === undefined ? [] : ['--preserve-fds', '1'];
-  const program = [
-    ...stateOf(container),
-    ...log,
-    'run',
-    ...runcOptions,
-    ...handing,
-    '--bundle',
-    bundle,
-    container.id,
-  ];
+  const program = [...state, ...log, 'run', ...runcOptions, ...handing, '--bundle', bundle, container.id];
   // In an object, because the child is also a promise, which an async function would await.
   return { child: (streaming ? startStreaming : start)(runtime, program, { handed }) };
 }
@@ -79,13 +82,8 @@ export async function startFailure(container: Container): Promise<string | undef
 
 /** Host process ID of the container's first process; undefined if it does not run. */
 export async function containerPid(container: Container): Promise<number | undefined> {
-  const { exitCode, stdout } = await run(
-    await findRuntime(),
-    [...stateOf(container), 'state', container.id],
-    {
-      allow: [0, 1],
-    },
-  );
+  const { runtime, state } = await runtimeOf(container);
+  const { exitCode, stdout } = await run(runtime, [...state, 'state', container.id], { allow: [0, 1] });
   if (exitCode !== 0) return undefined;
   const { pid, status } = JSON.parse(stdout) as { pid: number; status: string };
   return status === 'running' && pid > 0 ? pid : undefined;
@@ -94,7 +92,8 @@ export async function containerPid(container: Container): Promise<number | undef
 /** Signals the first process; a missing one is no error. */
 export async function signalContainer(container: Container, signal: string): Promise<void> {
   // If a terminal's interrupt kills the runtime, the caller must repeat the call.
-  await run(await findRuntime(), [...stateOf(container), 'kill', container.id, signalNumber(signal)], {
+  const { runtime, state } = await runtimeOf(container);
+  await run(runtime, [...state, 'kill', container.id, signalNumber(signal)], {
     allow: [0, 1, 255],
   }).catch(() => undefined);
 }
@@ -122,8 +121,9 @@ export async function execInContainer(
 ): Promise<RunResult & { timedOut: boolean }> {
   const pidFile = join(container.directory, `exec-${execs++}`);
   const added = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
-  const program = [...stateOf(container), 'exec', '--pid-file', pidFile, ...added, container.id, ...args];
-  const child = start(await findRuntime(), program, { maxBuffer: maxExecOutputBytes });
+  const { runtime, state } = await runtimeOf(container);
+  const program = [...state, 'exec', '--pid-file', pidFile, ...added, container.id, ...args];
+  const child = start(runtime, program, { maxBuffer: maxExecOutputBytes });
   let timedOut = false;
   const kill = () => void killProgram(child, pidFile);
   const timer = setTimeout(() => {
@@ -186,8 +186,8 @@ export async function attachToContainer(
 ): Promise<number> {
   const isInteractive = process.stdin.isTTY && process.stdout.isTTY;
   const words = ['exec', ...(isInteractive ? ['--tty'] : []), container.id, ...args];
-  const program = [...stateOf(container), ...words];
-  return runAttached(await findRuntime(), program, {
+  const { runtime, state } = await runtimeOf(container);
+  return runAttached(runtime, [...state, ...words], {
     signal,
     printable: isInteractive ? 'never' : 'at a terminal',
   });
@@ -199,8 +199,8 @@ export async function showFromContainer(
   args: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const program = [...stateOf(container), 'exec', container.id, ...args];
-  await runAttached(await findRuntime(), program, { signal, printable: 'always' });
+  const { runtime, state } = await runtimeOf(container);
+  await runAttached(runtime, [...state, 'exec', container.id, ...args], { signal, printable: 'always' });
 }
 
 let execs = 0;
@@ -210,16 +210,18 @@ const maxExecOutputBytes = 16 * 1024 * 1024;
 
 /** Kills and removes the containers whose state is in a directory that a dead run left behind. */
 export async function removeContainers(directory: string): Promise<void> {
-  const { stdout } = await run(await findRuntime(), [...stateOf({ id: '', directory }), 'list', '--quiet'], {
-    allow: [0, 1],
-  });
-  for (const id of stdout.split('\n').filter(Boolean)) await removeContainer({ id, directory });
+  const found = (await readdirIfThere(join(directory, runtimeStates))) ?? [];
+  for (const runtime of ociRuntimes.filter((name) => found.includes(name))) {
+    const { state } = await runtimeOf({ directory, runtime });
+    const { stdout } = await run(runtime, [...state, 'list', '--quiet'], { allow: [0, 1] });
+    for (const id of stdout.split('\n').filter(Boolean)) await removeContainer({ id, directory, runtime });
+  }
 }
 
 /** Kills and removes a container. The kernel may need a moment after the kill, so a few attempts are made. */
 export async function removeContainer(container: Container): Promise<void> {
-  const runtime = await findRuntime();
-  const program = [...stateOf(container), 'delete', '--force', container.id];
+  const { runtime, state } = await runtimeOf(container);
+  const program = [...state, 'delete', '--force', container.id];
   for (let attempt = 0; attempt < 20; attempt++) {
     const { exitCode, stderr } = await run(runtime, program, { allow: [0, 1] });
     if (exitCode === 0 || stderr.includes('does not exist')) return;
@@ -228,26 +230,39 @@ export async function removeContainer(container: Container): Promise<void> {
   throw new MillinerError('COMMAND_FAILED', `${runtime} cannot remove the container ${container.id}`);
 }
 
-let found: string | undefined;
+let found: OciRuntime | undefined;
 
 /** The first runtime that can run a container here. Throws HOST_MISSING with the reason of each if none can. */
-export async function findRuntime(): Promise<string> {
+export async function findRuntime(): Promise<OciRuntime> {
   if (found) return found;
   const reasons: string[] = [];
-  for (const runtime of runtimes) {
-    const reason = await run(runtime, ['--root', '/run/milliner-probe', 'list', '--quiet'], {
-      allow: [0],
-    }).then(
-      () => undefined,
-      (error: Error) => error.message,
-    );
-    if (reason === undefined && !(runtime === 'crun' && (await hybridCgroups()))) return (found = runtime);
-    reasons.push(reason ?? 'crun: does not work with a hybrid cgroup hierarchy');
+  for (const runtime of defaultRuntimes) {
+    const reason = await runtimeProblem(runtime);
+    if (reason === undefined) return (found = runtime);
+    reasons.push(reason);
   }
   throw new MillinerError('HOST_MISSING', `no OCI runtime works on this host: ${reasons.join('; ')}`, {
     hint: 'Install one: apt-get install runc (Debian), dnf install runc (Fedora).',
-    details: { programs: runtimes },
+    details: { programs: [...defaultRuntimes] },
   });
+}
+
+/** Why a runtime does not work here; undefined if it does. */
+export async function runtimeProblem(runtime: OciRuntime): Promise<string | undefined> {
+  const asked = run(runtime, ['--root', `/run/milliner-probe/${runtime}`, 'list', '--quiet'], { allow: [0] });
+  const reason = await asked.then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+  if (reason !== undefined) return reason;
+  const isRefused = runtime === 'crun' && (await hybridCgroups());
+  return isRefused ? 'crun: does not work with a hybrid cgroup hierarchy' : undefined;
+}
+
+/** Such as `1.1.5`; the runtime's own word for it. */
+export async function runtimeVersion(runtime: OciRuntime): Promise<string> {
+  const { stdout } = await run(runtime, ['--version'], { allow: [0] });
+  return /\bversion:? (\S+)/.exec(stdout)?.[1] ?? 'of unknown version';
 }
 
 async function hybridCgroups(): Promise<boolean> {

@@ -3,9 +3,11 @@
  * retries. Their results make the verdict.
  */
 import { release } from 'node:os';
-import { findRuntime } from '../../lib/container/runtime.ts';
+import type { BackendName } from '../../lib/container/backend-names.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
 import { canRetry, failedAttemptOf } from '../../stages/boot/attempts.ts';
+import type { Backend } from '../../stages/boot/backend.ts';
+import { chooseBackend } from '../../stages/boot/backends.ts';
 import { checkInotify } from '../../stages/boot/inotify.ts';
 import { testInstance } from '../../stages/boot/test-instance.ts';
 import {
@@ -22,42 +24,62 @@ import { writeVerdict } from '../state/verdicts.ts';
 import { bootPlanOf } from './boot-plan.ts';
 import { withInstance } from './instance-root.ts';
 
+export interface BootOptions {
+  arch?: string | undefined;
+  /** Instead of the recipe's. */
+  backend?: BackendName | 'auto' | undefined;
+}
+
 /**
  * Returns the verdict, passed or not, and stores it in the state. Throws IMAGE_NOT_FOUND, TREE_CHANGED, HOST_MISSING,
- * INTERRUPTED.
+ * BACKEND_LACKS, INTERRUPTED.
  */
-export async function bootImage(context: Context, image: string, arch?: string): Promise<Verdict> {
-  return bootRecorded(context, await findRecord(context.state, image, arch));
+export async function bootImage(
+  context: Context,
+  image: string,
+  options: BootOptions = {},
+): Promise<Verdict> {
+  return bootRecorded(context, await findRecord(context.state, image, options.arch), options.backend);
 }
 
 /** As bootImage, for a record that was read before: another image of its name may have been built since. */
-export async function bootRecorded(context: Context, record: ImageRecord): Promise<Verdict> {
+export async function bootRecorded(
+  context: Context,
+  record: ImageRecord,
+  wanted: BackendName | 'auto' = record.test.backend ?? 'auto',
+): Promise<Verdict> {
   const { retries = 0 } = record.test;
+  const backend = await chooseBackend(wanted, bootPlanOf(record.test));
   let failed: FailedAttempt[] = [];
-  let verdict = await bootOnce(context, record, failed);
+  let verdict = await bootOnce(context, record, backend, failed);
   while (failed.length < retries && canRetry(verdict)) {
     const codes = [...new Set(verdict.causes.map(({ code }) => code))].join(', ');
     const turn = `retry ${failed.length + 1} of ${retries}`;
     context.progress.warn(`${record.name} did not pass (${codes}): ${turn} on a fresh tree`);
     failed = [...failed, failedAttemptOf(verdict)];
-    verdict = await bootOnce(context, record, failed);
+    verdict = await bootOnce(context, record, backend, failed);
   }
   await writeVerdict(context.state, verdict);
   return verdict;
 }
 
 /** Throws what concerns the host, and not the image: that is no reason for a retry. */
-async function bootOnce(context: Context, record: ImageRecord, failed: FailedAttempt[]): Promise<Verdict> {
+async function bootOnce(
+  context: Context,
+  record: ImageRecord,
+  backend: Backend,
+  failed: FailedAttempt[],
+): Promise<Verdict> {
   const { name, manifestDigest, test, arch } = record;
   await holdToDigest(context, record);
-  const host = { runtime: await findRuntime(), kernel: release(), architecture: arch };
+  const host = { runtime: backend.title, kernel: release(), architecture: arch };
   const started = new Date().toISOString();
   if (bootPlanOf(test).init) await checkInotify(test.instances);
   const numbers = Array.from({ length: test.instances }, (_, index) => index + 1);
   const many = numbers.length > 1 ? `${numbers.length} instances of ` : '';
   context.progress.step(`booting ${many}${name}`);
   const outcomes = await inParallel(numbers, numbers.length, context.signal, (number, signal) =>
-    bootOne(context, record, number, signal),
+    bootOne(context, record, backend, { number, signal }),
   );
   const finished = new Date().toISOString();
   return makeVerdict({ name, manifestDigest, plan: test, host, started, finished }, outcomes, failed);
@@ -66,17 +88,12 @@ async function bootOnce(context: Context, record: ImageRecord, failed: FailedAtt
 async function bootOne(
   context: Context,
   record: ImageRecord,
-  number: number,
-  signal: AbortSignal,
+  backend: Backend,
+  { number, signal }: { number: number; signal: AbortSignal },
 ): Promise<InstanceOutcome> {
   const plan = bootPlanOf(record.test);
   return withInstance(context, record, { number, of: record.test.instances }, async (place) => {
-    const outcome = await testInstance({
-      ...place,
-      number,
-      plan,
-      signal,
-    });
+    const outcome = await testInstance({ ...place, backend, number, plan, signal });
     const { readySeconds } = outcome.report;
     const what = readySeconds === undefined ? 'was never ready' : `was ready after ${readySeconds} s`;
     context.progress.step(`${record.name} (${number}): ${what}`);

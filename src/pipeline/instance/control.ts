@@ -1,14 +1,9 @@
 /** Controls a running instance from outside its supervisor process. */
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  attachToContainer,
-  execInContainer,
-  showFromContainer,
-  signalContainer,
-  type Container,
-} from '../../lib/container/runtime.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
+import type { Reach } from '../../stages/boot/backend.ts';
+import { backendOf } from '../../stages/boot/backends.ts';
 import type { Context } from '../state/context.ts';
 import { readInstanceLog } from './instance-log.ts';
 import { findInstance, listInstances, type RunningInstance } from './instance-records.ts';
@@ -19,7 +14,9 @@ const maxTimeout = 2 ** 31 - 1;
 /** Milliseconds that a supervisor may take to clean up after a kill. */
 const killTimeout = 20_000;
 
-const containerOf = ({ container, directory }: RunningInstance): Container => ({ id: container, directory });
+async function reach({ backend, container, directory }: RunningInstance): Promise<Reach> {
+  return (await backendOf(backend)).reach({ id: container, directory });
+}
 
 /** Stops the given instances, or all, and kills those that exceed their timeout. Returns the stopped ones. */
 export async function stopInstances(context: Context, ids: string[] | 'all'): Promise<RunningInstance[]> {
@@ -31,10 +28,11 @@ export async function stopInstances(context: Context, ids: string[] | 'all'): Pr
 }
 
 async function stopInstance({ progress, signal }: Context, instance: RunningInstance): Promise<void> {
-  await signalContainer(containerOf(instance), instance.stopSignal);
+  const reached = await reach(instance);
+  await reached.signal(instance.stopSignal);
   if (await isGoneWithin(instance, instance.stopTimeout, signal)) return;
   progress.warn(`${instance.id} did not end within ${instance.stopTimeout / 1000} s and is killed`);
-  await signalContainer(containerOf(instance), 'KILL');
+  await reached.signal('KILL');
   if (await isGoneWithin(instance, killTimeout, signal)) return;
   throw new MillinerError(
     'BUSY',
@@ -62,16 +60,13 @@ export async function execInInstance(
   id: string,
   args: string[],
 ): Promise<number> {
-  return attachToContainer(containerOf(await findInstance(state, id)), args, signal);
+  return (await reach(await findInstance(state, id))).attach(args, signal);
 }
 
 /** Runs a program in an instance and returns its output: at most 16 MiB of each stream. */
 export async function captureInInstance({ state, signal }: Context, id: string, args: string[]) {
-  const container = containerOf(await findInstance(state, id));
-  const { exitCode, stdout, stderr } = await execInContainer(container, args, {
-    timeout: maxTimeout,
-    signal,
-  });
+  const reached = await reach(await findInstance(state, id));
+  const { exitCode, stdout, stderr } = await reached.exec(args, { timeout: maxTimeout, signal });
   return { exitCode, stdout, stderr };
 }
 
@@ -92,7 +87,7 @@ export async function followLogs(
 ): Promise<void> {
   const instance = await findInstance(state, id);
   if (instance.init) {
-    await showFromContainer(containerOf(instance), [...journal, '-f'], signal);
+    await (await reach(instance)).show([...journal, '-f'], signal);
     return;
   }
   for (

@@ -1,6 +1,7 @@
 /** The running instances. Each is described in a file of its workspace, which is removed when it ends. */
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { BackendName } from '../../lib/container/backend-names.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { readdirIfThere } from '../../lib/host/files.ts';
 import type { PortMapping } from '../../stages/boot/ports.ts';
@@ -9,6 +10,7 @@ import { JsonStore } from '../state/json-store.ts';
 export interface RunningInstance {
   /** Unique in this state, and short enough to type. */
   id: string;
+  backend: BackendName;
   container: string;
   directory: string;
   image: string;

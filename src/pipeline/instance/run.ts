@@ -3,11 +3,14 @@ import { once } from 'node:events';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
+import type { BackendName } from '../../lib/container/backend-names.ts';
 import { inParallel, meeting } from '../../lib/host/parallel.ts';
+import type { Backend } from '../../stages/boot/backend.ts';
+import { chooseBackend } from '../../stages/boot/backends.ts';
 import { diskProblem, type DiskOptions } from '../../stages/boot/disk.ts';
 import { Finding } from '../../stages/boot/finding.ts';
 import { checkInotify } from '../../stages/boot/inotify.ts';
-import { Instance, StartError } from '../../stages/boot/instance.ts';
+import { StartError, type Instance } from '../../stages/boot/instance.ts';
 import type { BootPlan } from '../../stages/boot/plan.ts';
 import { publishPorts, type PortMapping } from '../../stages/boot/ports.ts';
 import { waitUntilReady } from '../../stages/boot/ready.ts';
@@ -26,6 +29,8 @@ export interface RunRequest {
   image: string;
   instances: number;
   ports: PortMapping[];
+  /** Instead of the recipe's. */
+  backend?: BackendName | 'auto' | undefined;
   /** Called with each line of an instance's output. */
   onLine: (id: string, line: string) => void;
   /** Called once, when all are ready. */
@@ -38,13 +43,18 @@ export interface Started {
   trees: { snapshotter: string; bytes: number };
 }
 
-type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & { onReady: (instance: RunningInstance) => void };
+type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & {
+  backend: Backend;
+  onReady: (instance: RunningInstance) => void;
+};
 
 /** Resolves when every instance has ended; the context's signal stops them. Throws INSTANCE_FAILED, TREE_CHANGED. */
 export async function runInstances(context: Context, request: RunRequest): Promise<void> {
   const record = await findRecord(context.state, request.image);
   await holdToDigest(context, record);
-  if (bootPlanOf(record.test).init) await checkInotify(request.instances);
+  const plan = bootPlanOf(record.test);
+  const backend = await chooseBackend(request.backend ?? record.test.backend ?? 'auto', plan);
+  if (plan.init) await checkInotify(request.instances);
   const numbers = Array.from({ length: request.instances }, (_, index) => index + 1);
   const ready: RunningInstance[] = [];
   const { snapshots } = context;
@@ -61,6 +71,7 @@ export async function runInstances(context: Context, request: RunRequest): Promi
       await sizesMeasured(signal);
       await runOne({ ...context, signal }, record, place, {
         ...request,
+        backend,
         onReady: (instance) => {
           ready.push(instance);
           if (ready.length === numbers.length) request.onReady({ instances: ready, trees });
@@ -82,7 +93,7 @@ async function runOne(
   const log = new InstanceLog(place.directory);
   let instance: Instance;
   try {
-    instance = await Instance.start({
+    instance = await request.backend.start({
       ...place,
       init: plan.init,
       limits: plan.limits,
@@ -97,7 +108,8 @@ async function runOne(
   try {
     await supervise(context, instance, { plan, disk: place, id }, async () => {
       const ports = instance.network ? await publishPorts(instance.network, request.ports) : undefined;
-      const known = { id, ports: ports?.ports ?? [], stopSignal: instance.stopSignal };
+      const { stopSignal } = instance;
+      const known = { id, backend: request.backend.name, ports: ports?.ports ?? [], stopSignal };
       const running = await describe(record, plan, place, known).catch((error: unknown) => {
         ports?.close();
         throw error;
@@ -186,10 +198,11 @@ async function describe(
   record: ImageRecord,
   plan: BootPlan,
   place: InstancePlace,
-  { id, ports, stopSignal }: Pick<RunningInstance, 'id' | 'ports' | 'stopSignal'>,
+  { id, backend, ports, stopSignal }: Pick<RunningInstance, 'id' | 'backend' | 'ports' | 'stopSignal'>,
 ): Promise<RunningInstance> {
   const running: RunningInstance = {
     id,
+    backend,
     container: place.id,
     directory: place.directory,
     image: record.name,

@@ -56,7 +56,7 @@ async function clear(owner: string): Promise<void> {
   if (!found) return;
   // A build from nothing has a state of its own in here, which may have been left as abruptly.
   for (const name of found) await removeDeadWorkspaces(join(directory, name));
-  if (found.includes('runtime')) await removeContainers(directory);
+  await removeContainers(directory);
   // An instance has a group before the runtime knows of it.
   await removeGroups(idOf(dirname(dirname(owner)), owner));
   await removeRunDirectory(idOf(dirname(dirname(owner)), owner));

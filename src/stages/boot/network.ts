@@ -6,6 +6,7 @@ import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { native } from '../../lib/host/native.ts';
 import { monotonic } from './clock.ts';
+import type { NetworkAccess } from './instance.ts';
 import { Throttle } from './throttle.ts';
 
 /** A server may listen on only one of the two. */
@@ -14,7 +15,7 @@ const maxPause = 50;
 /** Milliseconds for a connection from outside. */
 const connectTimeout = 10_000;
 
-export class InstanceNetwork {
+export class InstanceNetwork implements NetworkAccess {
   readonly #space: FileHandle;
   readonly #throttle: Throttle | undefined;
   readonly #carried = new Set<Socket>();

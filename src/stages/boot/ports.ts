@@ -1,7 +1,7 @@
 /** Publishes ports of an instance on ports of the host while it runs. */
 import { createServer, type Server } from 'node:net';
 import { MillinerError } from '../../lib/errors/error.ts';
-import type { InstanceNetwork } from './network.ts';
+import type { NetworkAccess } from './instance.ts';
 
 export interface PortMapping {
   /** An address of the host. */
@@ -13,7 +13,7 @@ export interface PortMapping {
 
 /** Returns the mappings with the actual ports, and a function that closes them. Throws PORT_UNUSABLE. */
 export async function publishPorts(
-  network: InstanceNetwork,
+  network: NetworkAccess,
   wanted: PortMapping[],
 ): Promise<{ ports: PortMapping[]; close: () => void }> {
   const servers: Server[] = [];

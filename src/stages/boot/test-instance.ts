@@ -4,7 +4,8 @@ import { runChecks } from './checks.ts';
 import { monotonic } from './clock.ts';
 import type { DiskOptions } from './disk.ts';
 import { Finding } from './finding.ts';
-import { Instance, StartError, type InstanceOptions } from './instance.ts';
+import type { Backend } from './backend.ts';
+import { StartError, type Instance, type InstanceOptions } from './instance.ts';
 import type { BootPlan } from './plan.ts';
 import { restarted, waitUntilReady } from './ready.ts';
 import {
@@ -23,6 +24,7 @@ export interface TestOptions
     Omit<InstanceOptions, 'onLine' | 'onOutput' | 'init' | 'limits'>,
     DiskOptions,
     Pick<WatchOptions, 'number'> {
+  backend: Backend;
   plan: BootPlan;
   signal: AbortSignal;
 }
@@ -34,7 +36,7 @@ const minCheckMilliseconds = 5000;
 
 /** Returns what was found: any behaviour of the image is a result. Throws INTERRUPTED, HOST_MISSING. */
 export async function testInstance(options: TestOptions): Promise<InstanceOutcome> {
-  const { number, plan } = options;
+  const { backend, number, plan } = options;
   const log: string[] = [];
   let written = 0;
   const report: InstanceReport = {
@@ -48,7 +50,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
   const outcome: InstanceOutcome = { report, causes: [], checks: [] };
   let instance: Instance;
   try {
-    instance = await Instance.start({
+    instance = await backend.start({
       ...options,
       init: plan.init,
       limits: plan.limits,

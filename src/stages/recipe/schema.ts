@@ -1,5 +1,6 @@
 /** The schema of recipes; recipe.schema.json is generated from it for editors. */
 import { z } from 'zod';
+import { backendNames } from '../../lib/container/backend-names.ts';
 import { canonicalSignal } from '../../lib/container/stop-signal.ts';
 import { arches } from '../../lib/host/arch.ts';
 
@@ -149,6 +150,8 @@ export const maxRetries = 5;
 export const testSchema = z
   .strictObject({
     init: z.boolean().optional(),
+    /** What isolates its instances. */
+    backend: z.enum(['auto', ...backendNames]).optional(),
     limits: limits.prefault({}),
     ready: ready.prefault({}),
     checks: z.array(check).default([]),

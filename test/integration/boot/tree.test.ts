@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
-import { Instance, StartError } from '../../../src/stages/boot/instance.ts';
+import { ContainerInstance } from '../../../src/stages/boot/container-instance.ts';
+import { StartError } from '../../../src/stages/boot/instance.ts';
 import { groups } from '../../helpers/remains.ts';
 
 let directory: string;
@@ -40,7 +41,7 @@ async function outcome({ user = 'hatter', init = false } = {}): Promise<string> 
   const script = 'busybox id -u; busybox cat /etc/hosts; busybox ls -d /dev/null';
   const image = { env: {}, exposedPorts: [], volumes: [], labels: {}, user };
   try {
-    const instance = await Instance.start({
+    const instance = await ContainerInstance.start({
       id,
       directory: await mkdtemp(join(directory, 'work-')),
       rootfs,

@@ -11,7 +11,7 @@ import { guestIds } from '../../../src/lib/container/userns.ts';
 import { run } from '../../../src/lib/host/exec.ts';
 import { lstatIfThere } from '../../../src/lib/host/files.ts';
 import { unmountAllBelow } from '../../../src/lib/host/mounts.ts';
-import { Instance } from '../../../src/stages/boot/instance.ts';
+import { ContainerInstance } from '../../../src/stages/boot/container-instance.ts';
 import { groups } from '../../helpers/remains.ts';
 
 let directory: string;
@@ -42,7 +42,7 @@ async function instance(
 ) {
   const lines: string[] = [];
   const container = { id, directory: at('work') };
-  const started = await Instance.start({
+  const started = await ContainerInstance.start({
     ...container,
     rootfs: at('root'),
     ids: guestIds,

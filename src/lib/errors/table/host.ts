@@ -11,6 +11,10 @@ export const host = {
     summary: 'the host lacks something that the command needs',
     hint: 'Run milliner doctor to see what.',
   },
+  BACKEND_LACKS: {
+    summary: 'what isolates the instances cannot do something that the recipe asks for',
+    hint: 'Take another backend with --backend or test.backend, or take the named keys out of the recipe.',
+  },
   HOST_ROOT_SHARED: {
     summary:
       "the host's kernel or file system cannot keep the root user of scriptlets and instances apart from its own",

@@ -1,0 +1,6 @@
+/** What can isolate an instance: its names in recipes, flags and verdicts. */
+export const ociRuntimes = ['runc', 'crun', 'youki', 'runsc'] as const;
+export type OciRuntime = (typeof ociRuntimes)[number];
+
+export const backendNames = [...ociRuntimes] as const;
+export type BackendName = (typeof backendNames)[number];

@@ -1,0 +1,35 @@
+/** What isolates an instance: how one is started, and how a running one is reached from another process. */
+import type { BackendName } from '../../lib/container/backend-names.ts';
+import type { Container, ExecOptions } from '../../lib/container/runtime.ts';
+import type { ExecResult, Instance, InstanceOptions } from './instance.ts';
+import type { BootPlan } from './plan.ts';
+
+/** Something of a recipe that a backend cannot do. */
+export interface Lack {
+  /** The key of the recipe, such as `test.limits.bandwidth`. */
+  key: string;
+  reason: string;
+}
+
+export interface Backend {
+  readonly name: BackendName;
+  /** With its version, for the verdict: `runc 1.1.5`. */
+  readonly title: string;
+  /** What it cannot do of a plan; asked before anything is started. */
+  lacks(plan: BootPlan): Promise<Lack[]>;
+  /** Throws StartError, or HOST_MISSING if the host cannot enforce a limit; then nothing is left. */
+  start(options: InstanceOptions): Promise<Instance>;
+  /** Of an instance that another process supervises. */
+  reach(place: Container): Reach;
+}
+
+export interface Reach {
+  /** Throws INTERRUPTED; exit code 255 if the program cannot be started. */
+  exec(args: readonly string[], options: ExecOptions): Promise<ExecResult>;
+  /** With this process's terminal or pipes; returns the exit code. */
+  attach(args: readonly string[], signal: AbortSignal | undefined): Promise<number>;
+  /** Writes its output to this process's, made printable. */
+  show(args: readonly string[], signal: AbortSignal | undefined): Promise<void>;
+  /** Signals the first process; a missing one is no error. */
+  signal(name: string): Promise<void>;
+}
