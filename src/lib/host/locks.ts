@@ -57,6 +57,20 @@ export async function acquire(path: string, mode: LockMode, options: LockOptions
   }
 }
 
+/** As acquire, but undefined where another holds it. */
+export async function acquireIfFree(path: string): Promise<FileHandle | undefined> {
+  const handle = await open(path, 'a', 0o644);
+  const isFree = await native()
+    .flock(handle.fd, 'exclusive')
+    .catch(async (error: unknown) => {
+      await handle.close();
+      throw error;
+    });
+  if (isFree) return handle;
+  await handle.close();
+  return undefined;
+}
+
 /**
  * Makes a file of a random name that is locked while the returned handle is open. takeAbandoned can so tell whether the
  * maker of a file still lives.

@@ -3,11 +3,11 @@ import type { IdRange } from '../../lib/container/userns.ts';
 import type { DiskOptions } from '../../stages/boot/disk.ts';
 import type { RuntimeConfig } from '../../stages/image/image.ts';
 import type { Context } from '../state/context.ts';
-import { guestIdsOf } from '../state/guest-ids.ts';
 import type { ImageRecord } from '../state/image-records.ts';
 import { withActive } from '../state/snapshots.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { bootPlanOf } from './boot-plan.ts';
+import { withInstanceIds } from './instance-ids.ts';
 
 export interface InstancePlace extends DiskOptions {
   id: string;
@@ -32,15 +32,16 @@ export async function withInstance<T>(
   fn: (place: InstancePlace) => Promise<T>,
 ): Promise<T> {
   const { state, snapshots } = context;
-  const ids = await guestIdsOf(context);
   const bound = { bytes: bootPlanOf(record.test).limits.disk, share: of };
-  return withWorkspace(state, ({ id, directory }) =>
-    withActive(context, id, { parent: record.snapshot, bound, ids }, (rootfs) => {
-      const hostname = `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`;
-      const disk = { maxBytes: snapshots.limitOf(id), space: () => snapshots.space(id) };
-      const image = { image: record.config, systemd: systemdVersion(record), hostname };
-      return fn({ id, directory, rootfs, ids, ...image, ...disk });
-    }),
+  return withInstanceIds(context, record, (ids) =>
+    withWorkspace(state, ({ id, directory }) =>
+      withActive(context, id, { parent: record.snapshot, bound, ids }, (rootfs) => {
+        const hostname = `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`;
+        const disk = { maxBytes: snapshots.limitOf(id), space: () => snapshots.space(id) };
+        const image = { image: record.config, systemd: systemdVersion(record), hostname };
+        return fn({ id, directory, rootfs, ids, ...image, ...disk });
+      }),
+    ),
   );
 }
 
