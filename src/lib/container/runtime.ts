@@ -25,7 +25,7 @@ export interface Container {
 const defaultRuntimes = ['runc', 'crun'] as const;
 
 /** Below the caller's directory: the state of each runtime, in a directory of its name. */
-export const runtimeStates = 'runtime';
+const runtimeStates = 'runtime';
 
 /** The container's runtime, and the options that lead it to its state. */
 async function runtimeOf({ directory, runtime }: Pick<Container, 'directory' | 'runtime'>) {

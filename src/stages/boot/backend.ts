@@ -5,7 +5,7 @@ import type { ExecResult, Instance, InstanceOptions } from './instance.ts';
 import type { BootPlan } from './plan.ts';
 
 /** Something of a recipe that a backend cannot do. */
-export interface Lack {
+interface Lack {
   /** The key of the recipe, such as `test.limits.bandwidth`. */
   key: string;
   reason: string;

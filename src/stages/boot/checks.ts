@@ -32,10 +32,17 @@ async function runCheck(context: CheckContext, { name, check, interval, ...own }
     seconds: Math.round(monotonic() - began) / 1000,
     ...(problem !== undefined && { problem }),
   });
+  let told: string | undefined;
   for (let attempts = 1; ; attempts++) {
     const remaining = began + timeout - monotonic();
-    const problem = await attempt(context, check, Math.max(1, Math.min(maxAttemptMilliseconds, remaining)));
-    if (problem === undefined || monotonic() - began + interval > timeout) return result(attempts, problem);
+    const allowed = Math.max(1, Math.min(maxAttemptMilliseconds, remaining));
+    const asked = monotonic();
+    const problem = await attempt(context, check, allowed);
+    if (problem === undefined) return result(attempts, undefined);
+    // An attempt that the end of the check cut short says no more than that; the one before it says why.
+    const isCut = allowed < maxAttemptMilliseconds && monotonic() - asked >= allowed;
+    if (!isCut || told === undefined) told = problem;
+    if (monotonic() - began + interval > timeout) return result(attempts, told);
     await sleep(interval, undefined, { signal: context.signal });
   }
 }

@@ -62,7 +62,7 @@ export interface Instance {
 export type ExecResult = RunResult & { timedOut: boolean };
 
 /** What it has said by sd_notify(3). */
-export interface Notified {
+interface Notified {
   /** Milliseconds of the monotonic clock of the first READY=1. */
   readonly readyAt: number | undefined;
   /** The latest STATUS=, for a person to read. */
