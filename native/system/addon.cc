@@ -6,6 +6,7 @@
 void InitDeviceMapper(Napi::Env env, Napi::Object exports);
 void InitHashFiles(Napi::Env env, Napi::Object exports);
 void InitLoop(Napi::Env env, Napi::Object exports);
+void InitKvm(Napi::Env env, Napi::Object exports);
 void InitLayer(Napi::Env env, Napi::Object exports);
 void InitNetwork(Napi::Env env, Napi::Object exports);
 void InitNotify(Napi::Env env, Napi::Object exports);
@@ -29,6 +30,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitDeviceMapper(env, exports);
   InitHashFiles(env, exports);
   InitLoop(env, exports);
+  InitKvm(env, exports);
   InitLayer(env, exports);
   InitNetwork(env, exports);
   InitNotify(env, exports);

@@ -11,7 +11,7 @@ const pauseMilliseconds = 20;
 type Hierarchies = { target: string; controllers: Set<string>; unified: boolean }[];
 
 /** The mounted cgroup hierarchies and the controllers of each (cgroups(7)). */
-async function hierarchies(): Promise<Hierarchies> {
+export async function hierarchies(): Promise<Hierarchies> {
   const mounted = (await listMounts()).filter(({ type }) => type === 'cgroup' || type === 'cgroup2');
   return Promise.all(
     mounted.map(async ({ target, type, options }) => {

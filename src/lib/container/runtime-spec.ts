@@ -44,7 +44,7 @@ export interface ContainerSpecification {
   hooks?: object;
 }
 
-const capabilityNumbers: Record<string, bigint> = {
+export const capabilityNumbers: Record<string, bigint> = {
   CAP_CHOWN: 0n,
   CAP_DAC_OVERRIDE: 1n,
   CAP_FOWNER: 3n,

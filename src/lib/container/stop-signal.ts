@@ -22,3 +22,11 @@ function nameOf(number: number): string | undefined {
   if (number >= rtmin && number <= rtmax) return number === rtmin ? 'SIGRTMIN' : `SIGRTMIN+${number - rtmin}`;
   return Object.entries(constants.signals).find(([, one]) => one === number)?.[0];
 }
+
+/** The number of a signal, in any of those forms; undefined for an unknown one. */
+export function numberOfSignal(text: string): number | undefined {
+  const name = canonicalSignal(text);
+  const [, offset] = /^SIGRTMIN(?:\+(\d+))?$/.exec(name ?? '') ?? [];
+  if (name?.startsWith('SIGRTMIN')) return rtmin + Number(offset ?? 0);
+  return name === undefined ? undefined : constants.signals[name as NodeJS.Signals];
+}

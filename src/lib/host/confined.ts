@@ -5,6 +5,8 @@
  */
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { MillinerError } from '../errors/error.ts';
 import { isConfined } from './confinement.ts';
 import {
@@ -13,6 +15,7 @@ import {
   start,
   startPiped,
   startStreaming,
+  startWithChannels,
   type EndedCommand,
   type RunOptions,
   type RunResult,
@@ -22,6 +25,8 @@ import {
 export interface Reach {
   reads?: readonly string[];
   writes?: string;
+  /** Device nodes of the host. */
+  devices?: readonly string[];
   /** That it keeps, for what it makes in the directory that it may write; none where it need not own files of others. */
   capabilities?: readonly Capability[];
 }
@@ -95,6 +100,29 @@ export function startWorkerConfined(module: string, reach: Reach, flags: readonl
   return startPiped(bubblewrap, [...confinement(process.execPath, wide), ...flags, module]);
 }
 
+/** A program that waits, confined, until it is let go; its descriptor 3 is one end of stdio[3]. */
+export function startHeldConfined(program: string, args: readonly string[], reach: Reach): HeldChild {
+  const [informed, go] = [4, 5];
+  const held = ['--info-fd', String(informed), '--block-fd', String(go)];
+  const child = startWithChannels(bubblewrap, [...confinement(program, reach, held), ...args], 3);
+  // A program that ends early breaks them; its end says so.
+  for (const channel of child.stdio.slice(3)) channel?.on('error', () => undefined);
+  const said = child.stdio[informed] as Readable;
+  return Object.assign(child, {
+    innerPid: text(said).then((words) => {
+      const found = /"child-pid":\s*(\d+)/.exec(words)?.[1];
+      return found === undefined ? undefined : Number(found);
+    }),
+    letGo: () => (child.stdio[go] as Writable).end('go'),
+  });
+}
+
+export type HeldChild = ReturnType<typeof startWithChannels> & {
+  /** Its number on the host, once it waits; undefined where it could not be confined. */
+  innerPid: Promise<number | undefined>;
+  letGo: () => void;
+};
+
 function withOwnFiles(reach: Reach): Reach {
   return { ...reach, reads: [...ownFiles, process.execPath, ...(reach.reads ?? [])] };
 }
@@ -105,7 +133,11 @@ export function confinementFailed({ stderr }: EndedCommand): MillinerError | und
   return failure === undefined ? undefined : cannotConfine(failure);
 }
 
-function confinement(program: string, { reads = [], writes, capabilities = [] }: Reach): string[] {
+function confinement(
+  program: string,
+  { reads = [], writes, devices = [], capabilities = [] }: Reach,
+  held: readonly string[] = [],
+): string[] {
   if (!searchPath.some((directory) => existsSync(resolve(directory, program))))
     throw new MillinerError('HOST_MISSING', `${program} is not installed`, { details: { program } });
   const addedCapabilities = capabilities.flatMap((name) => ['--cap-add', `CAP_${name}`]);
@@ -125,7 +157,9 @@ function confinement(program: string, { reads = [], writes, capabilities = [] }:
   // Of what is not there the program has its own words.
   const given = reads.flatMap((path) => ['--ro-bind-try', path, path]);
   const result = writes === undefined ? [] : ['--bind', writes, writes];
-  return [...own, ...host, ...configuration, ...empty, ...given, ...result, '--', program];
+  const nodes = devices.flatMap((path) => ['--dev-bind', path, path]);
+  const mounted = [...host, ...configuration, ...empty, ...nodes, ...given, ...result];
+  return [...own, ...mounted, ...held, '--', program];
 }
 
 /** Root needs no user namespace, which not every kernel has; others get the rest by one. */

@@ -83,6 +83,16 @@ export function startPiped(program: string, args: readonly string[]) {
   });
 }
 
+/** Starts a program in a group of its own, with that many sockets of ours as its descriptors from 3 on. */
+export function startWithChannels(program: string, args: readonly string[], channels: number) {
+  const stdio = ['ignore' as const, 'pipe' as const, 'pipe' as const];
+  return spawn(program, args, {
+    env: environment,
+    stdio: [...stdio, ...Array.from({ length: channels }, () => 'pipe' as const)],
+    detached: true,
+  });
+}
+
 function endWith<T extends Group & Promise<unknown>>({ signal, inGroup = false }: RunOptions, child: T): T {
   if (!inGroup) return child;
   const stop = () => endGroup(child);

@@ -212,6 +212,8 @@ export interface Native {
   bindDatagram(directory: string, name: string): Promise<number>;
   /** The next datagram, at most 4096 bytes of it; undefined where none is there. */
   receiveDatagram(fd: number): Promise<Buffer | undefined>;
+  /** Whether /dev/kvm makes virtual machines (KVM_CREATE_VM). */
+  kvmWorks(): Promise<boolean>;
   /** Open descriptors of a pipe: reading end, writing end. */
   pipe(): [number, number];
   /**

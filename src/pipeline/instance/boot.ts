@@ -92,7 +92,7 @@ async function bootOne(
   { number, signal }: { number: number; signal: AbortSignal },
 ): Promise<InstanceOutcome> {
   const plan = bootPlanOf(record.test);
-  return withInstance(context, record, { number, of: record.test.instances }, async (place) => {
+  return withInstance(context, record, { number, of: record.test.instances, backend }, async (place) => {
     const outcome = await testInstance({ ...place, backend, number, plan, signal });
     const { readySeconds } = outcome.report;
     const what = readySeconds === undefined ? 'was never ready' : `was ready after ${readySeconds} s`;

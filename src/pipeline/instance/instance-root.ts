@@ -1,10 +1,11 @@
 /** Trees for instances: a temporary snapshot of an image. */
 import type { IdRange } from '../../lib/container/userns.ts';
+import type { Backend } from '../../stages/boot/backend.ts';
 import type { DiskOptions } from '../../stages/boot/disk.ts';
 import type { RuntimeConfig } from '../../stages/image/image.ts';
 import type { Context } from '../state/context.ts';
 import type { ImageRecord } from '../state/image-records.ts';
-import { withActive } from '../state/snapshots.ts';
+import { withActive, withView } from '../state/snapshots.ts';
 import { withWorkspace } from '../state/workspace.ts';
 import { bootPlanOf } from './boot-plan.ts';
 import { withInstanceIds } from './instance-ids.ts';
@@ -28,17 +29,26 @@ export interface InstancePlace extends DiskOptions {
 export async function withInstance<T>(
   context: Context,
   record: ImageRecord,
-  { number, of }: { number: number; of: number },
+  { number, of, backend }: { number: number; of: number; backend: Backend },
   fn: (place: InstancePlace) => Promise<T>,
 ): Promise<T> {
   const { state, snapshots } = context;
-  const bound = { bytes: bootPlanOf(record.test).limits.disk, share: of };
+  const { limits } = bootPlanOf(record.test);
+  const hostname = `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`;
+  const image = { image: record.config, systemd: systemdVersion(record), hostname };
+  if (backend.ownDisk) {
+    const disk = { maxBytes: limits.disk, space: async () => ({ bytes: limits.disk, inodes: 1 }) };
+    return withWorkspace(state, (workspace) =>
+      withView(context, record.snapshot, (rootfs) =>
+        fn({ ...workspace, rootfs, ids: undefined, ...image, ...disk }),
+      ),
+    );
+  }
+  const bound = { bytes: limits.disk, share: of };
   return withInstanceIds(context, record, (ids) =>
     withWorkspace(state, ({ id, directory }) =>
       withActive(context, id, { parent: record.snapshot, bound, ids }, (rootfs) => {
-        const hostname = `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`;
         const disk = { maxBytes: snapshots.limitOf(id), space: () => snapshots.space(id) };
-        const image = { image: record.config, systemd: systemdVersion(record), hostname };
         return fn({ id, directory, rootfs, ids, ...image, ...disk });
       }),
     ),

@@ -67,7 +67,7 @@ export async function runInstances(context: Context, request: RunRequest): Promi
     trees.bytes = Math.max(0, (await snapshots.used()) - before);
   });
   await inParallel(numbers, numbers.length, context.signal, (number, signal) =>
-    withInstance(context, record, { number, of: numbers.length }, async (place) => {
+    withInstance(context, record, { number, of: numbers.length, backend }, async (place) => {
       await sizesMeasured(signal);
       await runOne({ ...context, signal }, record, place, {
         ...request,
@@ -181,8 +181,9 @@ async function enforceDiskLimit(
   ended: AbortSignal,
   tell: (problem: string) => void,
 ): Promise<string | undefined> {
+  const used = { ...disk, space: instance.space ?? disk.space };
   while (!ended.aborted) {
-    const problem = await diskProblem(disk);
+    const problem = await diskProblem(used);
     if (problem !== undefined) {
       tell(problem);
       await instance.kill();
@@ -191,7 +192,7 @@ async function enforceDiskLimit(
     await sleep(pollMilliseconds, undefined, { signal: ended }).catch(() => undefined);
   }
   // An instance that has just ended may have exceeded the limit with its last write.
-  return diskProblem(disk);
+  return diskProblem(used);
 }
 
 async function describe(

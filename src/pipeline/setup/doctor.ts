@@ -14,6 +14,8 @@ import { run } from '../../lib/host/exec.ts';
 import { native } from '../../lib/host/native.ts';
 import { inotifyRoom, raise } from '../../stages/boot/inotify.ts';
 import { checkControllers } from '../../stages/boot/limits.ts';
+import { describeKernel } from '../../stages/boot/machine/kernel.ts';
+import { describeQemu } from '../../stages/boot/machine/qemu.ts';
 import { probeOverlay, probeShifted } from '../../stages/snapshot/probe-overlay.ts';
 import { findConfig } from '../../stages/snapshot/thin/pool-config.ts';
 import { isSound, minimums, versionOf, type Minimum } from './minimums.ts';
@@ -76,6 +78,7 @@ export async function examine(state: string, allowHostRoot: boolean | undefined)
     await probe('processor (architectures)', async () => hostArches().join(', ')),
     describeEmulation(),
     await probe('OCI runtime', findRuntime),
+    await describeMachine(),
     await probe('confining programs (bubblewrap)', async () => {
       await runConfined('true', [], {});
       return 'works';
@@ -131,6 +134,14 @@ function describeEmulation(): Finding {
   const [debian, fedora] = ['qemu-user-binfmt', 'qemu-user-static'];
   const advice = `registered with the flag F (${installCommand(debian, fedora)})`;
   return { what, ok: true, found, ...(broken.length > 0 && { advice }) };
+}
+
+/** Most hosts boot images in containers alone. */
+async function describeMachine(): Promise<Finding> {
+  const what = 'virtual machines (backend machine)';
+  const finding = await probe(what, async () => `${await describeQemu()}, ${await describeKernel()}`);
+  if (finding.ok) return finding;
+  return { what, ok: true, found: `none: ${finding.found}`, ...(finding.mend && { advice: finding.mend }) };
 }
 
 async function describeControlGroups(): Promise<string> {

@@ -15,6 +15,8 @@ export interface Backend {
   readonly name: BackendName;
   /** With its version, for the verdict: `runc 1.1.5`. */
   readonly title: string;
+  /** Whether an instance has a disk of its own, made from the tree; then the tree is only read, and its owners stay. */
+  readonly ownDisk: boolean;
   /** What it cannot do of a plan; asked before anything is started. */
   lacks(plan: BootPlan): Promise<Lack[]>;
   /** Throws StartError, or HOST_MISSING if the host cannot enforce a limit; then nothing is left. */

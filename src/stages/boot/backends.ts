@@ -1,14 +1,15 @@
 /** Every backend: which of them a recipe or flag means, and whether it can do what the recipe asks for. */
-import type { BackendName } from '../../lib/container/backend-names.ts';
+import type { BackendName, OciRuntime } from '../../lib/container/backend-names.ts';
 import { findRuntime, runtimeProblem } from '../../lib/container/runtime.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Backend } from './backend.ts';
+import { machineBackend } from './machine/machine-backend.ts';
 import { ociBackend } from './oci-backend.ts';
 import type { BootPlan } from './plan.ts';
 
 /** One that is known to work, such as that of a running instance. */
 export function backendOf(name: BackendName): Promise<Backend> {
-  return ociBackend(name);
+  return name === 'machine' ? machineBackend() : ociBackend(name);
 }
 
 /**
@@ -17,7 +18,7 @@ export function backendOf(name: BackendName): Promise<Backend> {
  */
 export async function chooseBackend(wanted: BackendName | 'auto', plan: BootPlan): Promise<Backend> {
   const name = wanted === 'auto' ? await findRuntime() : wanted;
-  if (wanted !== 'auto') await requireWorking(name);
+  if (wanted !== 'auto' && name !== 'machine') await requireWorking(name);
   const backend = await backendOf(name);
   const lacks = await backend.lacks(plan);
   if (lacks.length === 0) return backend;
@@ -27,7 +28,7 @@ export async function chooseBackend(wanted: BackendName | 'auto', plan: BootPlan
   });
 }
 
-async function requireWorking(name: BackendName): Promise<void> {
+async function requireWorking(name: OciRuntime): Promise<void> {
   const problem = await runtimeProblem(name);
   if (problem === undefined) return;
   throw new MillinerError('HOST_MISSING', `the backend ${name} does not work on this host: ${problem}`, {

@@ -32,6 +32,7 @@ export class ContainerInstance implements Instance {
   readonly init: boolean;
   /** Milliseconds of the monotonic clock. */
   readonly startedAt: number;
+  readonly clockAhead = 0;
   readonly notifications: Notifications;
   /** Absent if it ended at once. */
   readonly network: InstanceNetwork | undefined;

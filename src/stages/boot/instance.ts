@@ -5,6 +5,7 @@ import type { Container, ExecOptions } from '../../lib/container/runtime.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import type { RunResult } from '../../lib/host/exec.ts';
 import type { RuntimeConfig } from '../image/image.ts';
+import type { Space } from '../snapshot/snapshotter.ts';
 import type { Limits } from './config.ts';
 
 export interface InstanceOptions extends Container {
@@ -41,6 +42,8 @@ export interface Instance {
   readonly init: boolean;
   /** Milliseconds of the host's monotonic clock, on which all times of an instance are told. */
   readonly startedAt: number;
+  /** Milliseconds to add to the time of its own monotonic clock. */
+  readonly clockAhead: number;
   readonly notifications: Notified;
   /** Absent if it ended at once. */
   readonly network: NetworkAccess | undefined;
@@ -52,6 +55,8 @@ export interface Instance {
   /** Throws INTERRUPTED; exit code 255 if the program cannot be started. */
   exec(args: readonly string[], options: ExecOptions): Promise<ExecResult>;
   group(): Promise<GroupState>;
+  /** What is left of its disk, where it has one of its own; otherwise the tree's space counts. */
+  readonly space?: () => Promise<Space>;
   /** Sends the stop signal; false if it had to be killed after `timeout` milliseconds. */
   stop(timeout: number): Promise<boolean>;
   kill(): Promise<void>;
@@ -62,7 +67,7 @@ export interface Instance {
 export type ExecResult = RunResult & { timedOut: boolean };
 
 /** What it has said by sd_notify(3). */
-interface Notified {
+export interface Notified {
   /** Milliseconds of the monotonic clock of the first READY=1. */
   readonly readyAt: number | undefined;
   /** The latest STATUS=, for a person to read. */

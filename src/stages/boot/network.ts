@@ -3,6 +3,7 @@ import { close as closeDescriptor } from 'node:fs';
 import { open, readlink, type FileHandle } from 'node:fs/promises';
 import { request } from 'node:http';
 import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { native } from '../../lib/host/native.ts';
 import { monotonic } from './clock.ts';
@@ -10,18 +11,29 @@ import type { NetworkAccess } from './instance.ts';
 import { Throttle } from './throttle.ts';
 
 /** A server may listen on only one of the two. */
-const loopback = ['127.0.0.1', '::1'];
+const loopback = ['127.0.0.1', '::1'] as const;
 const maxPause = 50;
 /** Milliseconds for a connection from outside. */
 const connectTimeout = 10_000;
 
-export class InstanceNetwork implements NetworkAccess {
-  readonly #space: FileHandle;
-  readonly #throttle: Throttle | undefined;
-  readonly #carried = new Set<Socket>();
+/** A connection, whatever carries it. */
+export type Carrier = Duplex & Pick<Socket, 'destroySoon'>;
 
-  private constructor(space: FileHandle, bandwidth: number | undefined) {
-    this.#space = space;
+/** Ways into a network. */
+export interface Dialler {
+  /** A connected socket, otherwise the reason why there is none. */
+  dial: (address: (typeof loopback)[number], port: number, timeout: number) => Promise<Carrier | string>;
+  close: () => Promise<void>;
+}
+
+export class InstanceNetwork implements NetworkAccess {
+  readonly #dialler: Dialler;
+  readonly #throttle: Throttle | undefined;
+  readonly #carried = new Set<Carrier>();
+
+  /** Bandwidth in bits per second. */
+  constructor(dialler: Dialler, bandwidth: number | undefined) {
+    this.#dialler = dialler;
     // Bytes per second, shared by all connections from outside.
     this.#throttle = bandwidth === undefined ? undefined : new Throttle(bandwidth / 8);
   }
@@ -33,7 +45,11 @@ export class InstanceNetwork implements NetworkAccess {
       readlink(`/proc/self/fd/${space.fd}`),
       readlink('/proc/self/ns/net'),
     ]);
-    if (inside !== outside) return new InstanceNetwork(space, bandwidth);
+    const dialler: Dialler = {
+      dial: (address, port, timeout) => connectIn(space, address, port, timeout),
+      close: () => space.close(),
+    };
+    if (inside !== outside) return new InstanceNetwork(dialler, bandwidth);
     // The process has ended, and its number belongs to another one.
     await space.close();
     throw new Error(`process ${pid} is in the host's own network`);
@@ -80,46 +96,51 @@ export class InstanceNetwork implements NetworkAccess {
     this.#pass(inner, outer);
   }
 
-  #pass(from: Socket, to: Socket): void {
+  #pass(from: Carrier, to: Carrier): void {
     if (this.#throttle) from.pipe(this.#throttle.stream()).pipe(to);
     else from.pipe(to);
   }
 
   /** A connected socket, otherwise the reason why there is none. */
-  async #connect(port: number, timeout: number): Promise<Socket | string> {
+  async #connect(port: number, timeout: number): Promise<Carrier | string> {
     const problems: string[] = [];
     for (const address of loopback) {
-      const found = await this.#connectTo(address, port, timeout);
+      const found = await this.#dialler.dial(address, port, timeout);
       if (typeof found !== 'string') return found;
       problems.push(found);
     }
     return problems[0]!;
   }
 
-  async #connectTo(address: string, port: number, timeout: number): Promise<Socket | string> {
-    const end = monotonic() + timeout;
-    let fd: number | undefined;
-    try {
-      fd = await native().connectIn(this.#space.fd, address, port);
-      for (let pause = 1; !(await native().isConnected(fd)); pause = Math.min(pause * 2, maxPause)) {
-        if (monotonic() > end) throw Object.assign(new Error(), { code: 'no connection in time' });
-        await sleep(pause);
-      }
-      return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
-    } catch (error) {
-      if (fd !== undefined) closeDescriptor(fd);
-      return (error as NodeJS.ErrnoException).code ?? String(error);
-    }
-  }
-
   async close(): Promise<void> {
     for (const socket of this.#carried) socket.destroy();
-    await this.#space.close();
+    await this.#dialler.close();
+  }
+}
+
+async function connectIn(
+  space: FileHandle,
+  address: string,
+  port: number,
+  timeout: number,
+): Promise<Socket | string> {
+  const end = monotonic() + timeout;
+  let fd: number | undefined;
+  try {
+    fd = await native().connectIn(space.fd, address, port);
+    for (let pause = 1; !(await native().isConnected(fd)); pause = Math.min(pause * 2, maxPause)) {
+      if (monotonic() > end) throw Object.assign(new Error(), { code: 'no connection in time' });
+      await sleep(pause);
+    }
+    return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+  } catch (error) {
+    if (fd !== undefined) closeDescriptor(fd);
+    return (error as NodeJS.ErrnoException).code ?? String(error);
   }
 }
 
 /** The status of a GET, or the reason why there is none. The body is not read, because it may be endless. */
-function ask(socket: Socket, url: string, timeout: number): Promise<number | string> {
+function ask(socket: Carrier, url: string, timeout: number): Promise<number | string> {
   return new Promise((done) => {
     const { pathname, search, host } = new URL(url);
     const asked = request({

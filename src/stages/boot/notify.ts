@@ -5,6 +5,7 @@ import { close } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { native } from '../../lib/host/native.ts';
 import { monotonic } from './clock.ts';
+import type { Notified } from './instance.ts';
 
 const pollMilliseconds = 50;
 export const notifySocket = 'notify';
@@ -12,16 +13,26 @@ export const notifySocket = 'notify';
 /**
  * Any program of the instance can write here, so only READY= and STATUS= are used, and they only affect this instance.
  */
-export class Notifications {
+export class Heard implements Notified {
+  readyAt: number | undefined;
+  status = '';
+
+  take(message: Buffer): void {
+    for (const line of message.toString('utf8').split('\n')) {
+      if (line === 'READY=1') this.readyAt ??= monotonic();
+      if (line.startsWith('STATUS=')) this.status = line.slice('STATUS='.length, 200);
+    }
+  }
+}
+
+/** What arrives at a socket of the host. */
+export class Notifications extends Heard {
   readonly #fd: number;
   readonly #poll: Promise<void>;
   #closed = false;
-  /** Milliseconds of the monotonic clock of the first READY=1. */
-  readyAt: number | undefined;
-  /** The latest STATUS=, for a person to read. */
-  status = '';
 
   private constructor(fd: number) {
+    super();
     this.#fd = fd;
     this.#poll = this.#receive();
   }
@@ -35,15 +46,8 @@ export class Notifications {
   async #receive(): Promise<void> {
     while (!this.#closed) {
       const message = await native().receiveDatagram(this.#fd);
-      if (message) this.#take(message.toString('utf8'));
+      if (message) this.take(message);
       else await sleep(pollMilliseconds);
-    }
-  }
-
-  #take(message: string): void {
-    for (const line of message.split('\n')) {
-      if (line === 'READY=1') this.readyAt ??= monotonic();
-      if (line.startsWith('STATUS=')) this.status = line.slice('STATUS='.length, 200);
     }
   }
 

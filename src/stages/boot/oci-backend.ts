@@ -14,6 +14,7 @@ export async function ociBackend(runtime: OciRuntime): Promise<Backend> {
   return {
     name: runtime,
     title: `${runtime} ${await runtimeVersion(runtime)}`,
+    ownDisk: false,
     lacks: async () => [],
     start: (options) => ContainerInstance.start({ ...options, runtime }),
     reach: (place) => {

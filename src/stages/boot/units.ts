@@ -45,7 +45,13 @@ export async function listUnits(
   const names = requested === undefined ? ['*'] : [requested, '*'];
   const args = ['systemctl', 'show', '--no-pager', `--property=${properties}`, '--', ...names];
   const { exitCode, stdout } = await instance.exec(args, options);
-  return exitCode === 0 ? parseUnits(stdout) : undefined;
+  if (exitCode !== 0) return undefined;
+  const onHost = (time: number) => (time === 0 ? 0 : time + instance.clockAhead);
+  return parseUnits(stdout).map((unit) => ({
+    ...unit,
+    activeAt: onHost(unit.activeAt),
+    doneAt: onHost(unit.doneAt),
+  }));
 }
 
 /** Blocks of NAME=VALUE lines separated by an empty line (systemctl(1), show); too many or too long ones are cut. */

@@ -70,7 +70,8 @@ export class Watch {
   }
 
   async #lookAtDisk(): Promise<void> {
-    const problem = await diskProblem(this.#options);
+    const { instance, space, maxBytes } = this.#options;
+    const problem = await diskProblem({ space: instance.space ?? space, maxBytes });
     if (problem !== undefined) this.#add('disk-full', problem);
   }
 

@@ -138,7 +138,7 @@ function flipped(rpm: Buffer, at: number): Buffer {
   return copy;
 }
 
-async function busybox(): Promise<string> {
+export async function busybox(): Promise<string> {
   const places = ['/bin/busybox', '/usr/bin/busybox', '/usr/sbin/busybox'];
   const found = places.find((path) => existsSync(path));
   if (!found) throw new Error('no busybox: install busybox-static');

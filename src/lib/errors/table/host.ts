@@ -15,6 +15,10 @@ export const host = {
     summary: 'what isolates the instances cannot do something that the recipe asks for',
     hint: 'Take another backend with --backend or test.backend, or take the named keys out of the recipe.',
   },
+  MACHINE_FAILED: {
+    summary: 'a virtual machine did not come up, or its kernel or QEMU failed',
+    hint: 'The message ends with the last lines of its console. milliner doctor tells whether machines work on this host.',
+  },
   HOST_ROOT_SHARED: {
     summary:
       "the host's kernel or file system cannot keep the root user of scriptlets and instances apart from its own",

@@ -1,0 +1,149 @@
+#include "guest.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+
+#include "files.h"
+#include "frames.h"
+
+namespace {
+
+std::vector<std::string> NamesIn(const std::string& path) {
+  std::vector<std::string> names;
+  DIR* directory = opendir(path.c_str());
+  if (!directory) return names;
+  while (const dirent* entry = readdir(directory)) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  closedir(directory);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void MountOn(const char* type, const std::string& target, unsigned long flags = 0, const char* data = "") {
+  mkdir(target.c_str(), 0755);
+  if (mount(type, target.c_str(), type, flags, data) != 0) FailWith(std::string("mount ") + type);
+}
+
+// Their names begin with their place in the order of their dependencies.
+void LoadModules() {
+  for (const auto& name : NamesIn("/modules")) {
+    const int fd = open(("/modules/" + name).c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST)) FailWith("module " + name);
+    close(fd);
+  }
+}
+
+// Nothing that is opened later may take the place of a standard stream.
+void UseConsole() {
+  for (int fd = 0; fd < 3;) {
+    fd = open("/dev/console", O_RDWR);
+    if (fd < 0) fd = open("/dev/null", O_RDWR);
+    if (fd < 0) FailWith("/dev/null");
+    if (fd > 2) close(fd);
+  }
+}
+
+void RaiseLoopback() {
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request{};
+  request.ifr_name[0] = 'l';
+  request.ifr_name[1] = 'o';
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0) FailWith("loopback");
+  close(fd);
+}
+
+void MakeGroups(const Settings& settings) {
+  WriteFile("/cgroup/cgroup.subtree_control", "+memory +pids +cpu");
+  mkdir(kLimits.c_str(), 0755);
+  WriteFile(kLimits + "/cgroup.max.descendants", "4096");
+  WriteFile(kLimits + "/cgroup.max.depth", "32");
+  WriteFile(kLimits + "/cgroup.subtree_control", "+memory +pids +cpu");
+  mkdir(kGroup.c_str(), 0755);
+  // The inner ones are for programs that look at what they may use.
+  for (const auto& group : {kLimits, kGroup}) {
+    WriteFile(group + "/memory.max", settings.memory);
+    WriteFile(group + "/pids.max", settings.pids);
+    if (!settings.cpu.empty()) WriteFile(group + "/cpu.max", settings.cpu);
+  }
+}
+
+uint64_t NumberOf(const std::string& text) { return strtoull(text.c_str(), nullptr, 10); }
+
+// Of lines of a name and a number.
+uint64_t Field(const std::string& text, const std::string& name) {
+  const std::string lines = "\n" + text;
+  const size_t at = lines.find("\n" + name + " ");
+  return at == std::string::npos ? 0 : NumberOf(lines.substr(at + name.size() + 2));
+}
+
+}  // namespace
+
+void SetUpGuest() {
+  MountOn("proc", "/proc");
+  MountOn("sysfs", "/sys");
+  MountOn("devtmpfs", "/dev");
+  UseConsole();
+  MountOn("cgroup2", "/cgroup");
+  LoadModules();
+  RaiseLoopback();
+}
+
+int OpenPort(const std::string& name) {
+  const std::string ports = "/sys/class/virtio-ports";
+  // The device announces its ports a moment after its module is loaded.
+  for (int attempt = 0; attempt < 3000; ++attempt) {
+    for (const auto& port : NamesIn(ports)) {
+      if (ReadFile(ports + "/" + port + "/name") != name + "\n") continue;
+      const int fd = open(("/dev/" + port).c_str(), O_RDWR | O_CLOEXEC);
+      if (fd >= 0) return fd;
+    }
+    usleep(10000);
+  }
+  errno = ENODEV;
+  FailWith("port " + name);
+}
+
+void SetUpImage(const Settings& settings) {
+  const timespec now{static_cast<time_t>(settings.time), 0};
+  clock_settime(CLOCK_REALTIME, &now);
+  mkdir(kRoot.c_str(), 0755);
+  // Nobody may use the blocks that are reserved (src/stages/boot/machine/disk.ts).
+  const char* options = "noinit_itable,resuid=4294967294";
+  for (int attempt = 0; mount("/dev/vda", kRoot.c_str(), "ext4", MS_NODEV | MS_NOATIME, options) != 0; ++attempt) {
+    if (errno != ENOENT || attempt == 1000) FailWith("root disk");
+    usleep(10000);
+  }
+  MakeGroups(settings);
+  MountOn("tmpfs", kFiles, MS_NOSUID | MS_NODEV, "size=64k,nr_inodes=16,mode=755");
+  for (const auto& [name, content] : settings.files) WriteFile(kFiles + "/" + name, content);
+}
+
+std::string GuestState() {
+  const std::string pids = "/pids.events";
+  struct statvfs space {};
+  const bool mounted = statvfs(kRoot.c_str(), &space) == 0;
+  // Of the outer group's counters some kernels have only what happened in that group itself.
+  const uint64_t refused =
+      std::max(Field(ReadFile(kLimits + pids), "max"), Field(ReadFile(kGroup + pids), "max"));
+  const uint64_t peak = NumberOf(ReadFile(kLimits + "/memory.peak"));
+  return Packed(Nanoseconds()) + Packed(Field(ReadFile(kLimits + "/memory.events"), "oom_kill")) +
+         Packed(refused) + Packed(peak) +
+         Packed(mounted ? static_cast<uint64_t>(space.f_bavail) * space.f_frsize : uint64_t{0}) +
+         Packed(mounted ? static_cast<uint64_t>(space.f_ffree) : uint64_t{0});
+}

@@ -1,0 +1,6 @@
+// What the image's first process sees of the file system.
+#pragma once
+#include "settings.h"
+
+// In a mount namespace of its own: makes the image's root the root, and mounts what the host has told. Throws Failure.
+void EnterRoot(const Settings& settings, const std::string& root, const std::string& files);

@@ -1,0 +1,47 @@
+/** Counters that the agent reads from the guest's kernel. */
+import type { GroupState } from '../../../lib/container/cgroups.ts';
+import type { Space } from '../../snapshot/snapshotter.ts';
+import type { Limits } from '../config.ts';
+
+export interface GuestState {
+  group: GroupState;
+  space: Space;
+}
+
+/** Before the guest has said anything. */
+export const unknownState = ({ disk }: Limits): GuestState => ({
+  group: {},
+  space: { bytes: disk, inodes: 1 },
+});
+
+/** Six numbers of eight bytes; the first is its clock. Their length is checked, and any number is possible. */
+export function parseState(payload: Buffer, { memory, pids, cpus }: Limits): GuestState {
+  const number = (index: number) => {
+    const value = payload.readBigUInt64LE(index * 8);
+    return Number(value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : value);
+  };
+  const [oomKills, pidsRefused, peak, bytes, inodes] = [1, 2, 3, 4, 5].map(number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return {
+    group: {
+      memoryLimit: memory,
+      pidsLimit: pids,
+      ...(cpus !== undefined && { cpuLimit: cpus }),
+      // Kernels before 5.19 count no peak.
+      ...(peak > 0 && { memoryPeak: peak }),
+      oomKills,
+      pidsRefused,
+    },
+    space: { bytes, inodes },
+  };
+}
+
+/** The guest's monotonic clock, in milliseconds. */
+export function parseClock(payload: Buffer): number {
+  return Number(payload.readBigUInt64LE(0) / 1000n) / 1000;
+}
