@@ -11,6 +11,7 @@ void InitLayer(Napi::Env env, Napi::Object exports);
 void InitNetwork(Napi::Env env, Napi::Object exports);
 void InitNotify(Napi::Env env, Napi::Object exports);
 void InitPosix(Napi::Env env, Napi::Object exports);
+void InitSeccomp(Napi::Env env, Napi::Object exports);
 void InitShift(Napi::Env env, Napi::Object exports);
 void InitSolv(Napi::Env env, Napi::Object exports);
 void InitTrace(Napi::Env env, Napi::Object exports);
@@ -35,6 +36,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitNetwork(env, exports);
   InitNotify(env, exports);
   InitPosix(env, exports);
+  InitSeccomp(env, exports);
   InitShift(env, exports);
   InitSolv(env, exports);
   InitTrace(env, exports);

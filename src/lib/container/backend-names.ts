@@ -2,5 +2,5 @@
 export const ociRuntimes = ['runc', 'crun', 'youki', 'runsc'] as const;
 export type OciRuntime = (typeof ociRuntimes)[number];
 
-export const backendNames = [...ociRuntimes, 'machine'] as const;
+export const backendNames = [...ociRuntimes, 'nspawn', 'machine'] as const;
 export type BackendName = (typeof backendNames)[number];

@@ -1,5 +1,6 @@
 /** The config.json of an OCI bundle: the mounts and rights of a container. */
 import { readFile } from 'node:fs/promises';
+import type { OciMount, OciNamespaces } from './oci-config.ts';
 import { seccompFilter } from './seccomp.ts';
 import { mappingsOf, type IdRange } from './userns.ts';
 
@@ -121,7 +122,7 @@ export async function specification(options: ContainerSpecification): Promise<ob
 }
 
 /** For the linux section; with a user namespace if there are ids for it. */
-export function namespacesOf(types: readonly string[], ids: IdRange | undefined): object {
+export function namespacesOf(types: readonly string[], ids: IdRange | undefined): OciNamespaces {
   const all = ids ? ['user', ...types] : types;
   return { namespaces: all.map((type) => ({ type })), ...(ids && mappingsOf(ids)) };
 }
@@ -177,7 +178,7 @@ const deviceRules = [
  */
 const tmpfsSize = 'size=1g';
 
-export function mountOf(type: string, source: string, destination: string, options: string[]) {
+export function mountOf(type: string, source: string, destination: string, options: string[]): OciMount {
   return { type, source, destination, options };
 }
 

@@ -8,6 +8,7 @@ import { MillinerError } from '../errors/error.ts';
 import { readdirIfThere } from '../host/files.ts';
 import { ociRuntimes, type OciRuntime } from './backend-names.ts';
 import { run, runAttached, start, startStreaming, type RunResult } from '../host/exec.ts';
+import { followProgram, type ExecOptions, type Starter } from './followed-program.ts';
 
 export interface Container {
   /** Unique on this host; also the name of its control group. */
@@ -106,49 +107,29 @@ function signalNumber(name: string): string {
   return String((end === 'MIN' ? 34 : 64) + (sign === '-' ? -1 : 1) * Number(distance));
 }
 
-export interface ExecOptions {
-  /** Milliseconds; then the program is killed, and `exitCode` is that of a killed program. */
-  timeout: number;
-  env?: Record<string, string>;
-  signal?: AbortSignal | undefined;
-}
-
 /** Runs one more program in a running container, with its user, environment and limits; 255 if it cannot be started. */
 export async function execInContainer(
   container: Container,
   args: readonly string[],
-  { timeout, env = {}, signal }: ExecOptions,
+  options: ExecOptions,
 ): Promise<RunResult & { timedOut: boolean }> {
   const pidFile = join(container.directory, `exec-${execs++}`);
-  const added = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
   const { runtime, state } = await runtimeOf(container);
-  const program = [...state, 'exec', '--pid-file', pidFile, ...added, container.id, ...args];
-  const child = start(runtime, program, { maxBuffer: maxExecOutputBytes });
-  let timedOut = false;
-  const kill = () => void killProgram(child, pidFile);
-  const timer = setTimeout(() => {
-    timedOut = true;
-    kill();
-  }, timeout);
-  signal?.addEventListener('abort', kill);
-  if (signal?.aborted) kill();
-  child.nodeChildProcess.once('exit', () => setTimeout(() => closeOutput(child), patienceForOutput).unref());
-  const { exitCode = 137, stdout, stderr } = await child;
-  clearTimeout(timer);
-  signal?.removeEventListener('abort', kill);
-  await rm(pidFile, { force: true });
-  if (signal?.aborted) throw new MillinerError('INTERRUPTED', `${args[0]} was stopped`);
-  return { exitCode, stdout: stdout ?? '', stderr: stderr ?? '', timedOut };
+  const program = [...state, 'exec', '--pid-file', pidFile, container.id, ...args];
+  const started = { starter: runtime, args: program, name: args[0] };
+  try {
+    return await followProgram(started, options, (child) => void killProgram(child, pidFile));
+  } finally {
+    await rm(pidFile, { force: true });
+  }
 }
-
-type ExecChild = ReturnType<typeof start>;
 
 /**
  * Killing the runtime would leave the program running. Nor does the runtime end with the program: it waits as long as
  * any process holds the output open. By then the program's process ID may belong to another program, so its parent is
  * checked.
  */
-async function killProgram({ nodeChildProcess: child }: ExecChild, pidFile: string): Promise<void> {
+async function killProgram({ nodeChildProcess: child }: Starter, pidFile: string): Promise<void> {
   const pid = await readFile(pidFile, 'utf8').catch(() => '');
   const stat = pid && (await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
   // proc_pid_stat(5): the name may contain any character, brackets too; state and parent follow the last bracket.
@@ -165,14 +146,6 @@ function killProcess(pid: number): void {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
-
-/** A program in the background may hold the output open without end. */
-function closeOutput({ stdout, stderr }: ExecChild): void {
-  for (const stream of [stdout, stderr]) stream?.destroy();
-}
-
-/** Milliseconds to read output that was written before the program ended. */
-const patienceForOutput = 3000;
 
 /**
  * Runs one more program in the container with this process's terminal or pipes, ends it with the signal, and returns
@@ -204,9 +177,6 @@ export async function showFromContainer(
 }
 
 let execs = 0;
-
-/** Bytes; a program that writes more is killed. */
-const maxExecOutputBytes = 16 * 1024 * 1024;
 
 /** Kills and removes the containers whose state is in a directory that a dead run left behind. */
 export async function removeContainers(directory: string): Promise<void> {

@@ -21,7 +21,7 @@ export const guestIds: IdRange = { start: 2 ** 31, size: 2 ** 31 - 1 };
 export const isGuest = (id: number): boolean => id >= guestIds.start && id < guestIds.start + guestIds.size;
 
 /** For the linux section of config.json (OCI runtime specification, config-linux.md, "User namespace mappings"). */
-export function mappingsOf({ start, size }: IdRange): object {
+export function mappingsOf({ start, size }: IdRange) {
   const mappings = [{ containerID: 0, hostID: start, size }];
   return { uidMappings: mappings, gidMappings: mappings };
 }

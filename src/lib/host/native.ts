@@ -214,6 +214,8 @@ export interface Native {
   receiveDatagram(fd: number): Promise<Buffer | undefined>;
   /** Whether /dev/kvm makes virtual machines (KVM_CREATE_VM). */
   kvmWorks(): Promise<boolean>;
+  /** The instructions of a filter as seccomp(2) takes them. Only src/lib/container/nspawn/order.ts calls it. */
+  compileFilter(filter: object): Promise<Buffer>;
   /** Open descriptors of a pipe: reading end, writing end. */
   pipe(): [number, number];
   /**
@@ -256,6 +258,9 @@ export interface NativeError extends Error {
   syscall: string;
   path: string;
 }
+
+/** Starts programs in containers of systemd-nspawn (native/enter). */
+export const enterPath = fileURLToPath(new URL('../../../native/build/milliner-enter', import.meta.url));
 
 const addonPath = fileURLToPath(new URL('../../../native/build/milliner.node', import.meta.url));
 let loaded: Native | undefined;

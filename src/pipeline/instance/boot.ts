@@ -7,7 +7,6 @@ import type { BackendName } from '../../lib/container/backend-names.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
 import { canRetry, failedAttemptOf } from '../../stages/boot/attempts.ts';
 import type { Backend } from '../../stages/boot/backend.ts';
-import { chooseBackend } from '../../stages/boot/backends.ts';
 import { checkInotify } from '../../stages/boot/inotify.ts';
 import { testInstance } from '../../stages/boot/test-instance.ts';
 import {
@@ -23,6 +22,7 @@ import type { ImageRecord } from '../state/image-records.ts';
 import { writeVerdict } from '../state/verdicts.ts';
 import { bootPlanOf } from './boot-plan.ts';
 import { withInstance } from './instance-root.ts';
+import { workingBackend } from './working-backend.ts';
 
 export interface BootOptions {
   arch?: string | undefined;
@@ -49,7 +49,7 @@ export async function bootRecorded(
   wanted: BackendName | 'auto' = record.test.backend ?? 'auto',
 ): Promise<Verdict> {
   const { retries = 0 } = record.test;
-  const backend = await chooseBackend(wanted, bootPlanOf(record.test));
+  const backend = await workingBackend(context, wanted, bootPlanOf(record.test));
   let failed: FailedAttempt[] = [];
   let verdict = await bootOnce(context, record, backend, failed);
   while (failed.length < retries && canRetry(verdict)) {

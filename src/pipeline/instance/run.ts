@@ -6,7 +6,6 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import type { BackendName } from '../../lib/container/backend-names.ts';
 import { inParallel, meeting } from '../../lib/host/parallel.ts';
 import type { Backend } from '../../stages/boot/backend.ts';
-import { chooseBackend } from '../../stages/boot/backends.ts';
 import { diskProblem, type DiskOptions } from '../../stages/boot/disk.ts';
 import { Finding } from '../../stages/boot/finding.ts';
 import { checkInotify } from '../../stages/boot/inotify.ts';
@@ -22,6 +21,7 @@ import { bootPlanOf } from './boot-plan.ts';
 import { InstanceLog } from './instance-log.ts';
 import { describeInstance, type RunningInstance } from './instance-records.ts';
 import { withInstance, type InstancePlace } from './instance-root.ts';
+import { workingBackend } from './working-backend.ts';
 
 const pollMilliseconds = 500;
 
@@ -53,7 +53,7 @@ export async function runInstances(context: Context, request: RunRequest): Promi
   const record = await findRecord(context.state, request.image);
   await holdToDigest(context, record);
   const plan = bootPlanOf(record.test);
-  const backend = await chooseBackend(request.backend ?? record.test.backend ?? 'auto', plan);
+  const backend = await workingBackend(context, request.backend ?? record.test.backend ?? 'auto', plan);
   if (plan.init) await checkInotify(request.instances);
   const numbers = Array.from({ length: request.instances }, (_, index) => index + 1);
   const ready: RunningInstance[] = [];

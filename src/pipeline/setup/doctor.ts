@@ -1,7 +1,10 @@
 /** For `doctor`: checks what this host can do, what it lacks, and which command repairs that. */
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { unifiedHierarchy } from '../../lib/container/cgroups.ts';
+import { nspawnIsolator, nspawnProblem, nspawnVersion } from '../../lib/container/nspawn/nspawn.ts';
 import { findRuntime } from '../../lib/container/runtime.ts';
 import { probeTracing } from '../../lib/container/trace.ts';
 import { guestIds } from '../../lib/container/userns.ts';
@@ -16,8 +19,10 @@ import { inotifyRoom, raise } from '../../stages/boot/inotify.ts';
 import { checkControllers } from '../../stages/boot/limits.ts';
 import { describeKernel } from '../../stages/boot/machine/kernel.ts';
 import { describeQemu } from '../../stages/boot/machine/qemu.ts';
+import { trialProblem } from '../../stages/boot/trial.ts';
 import { probeOverlay, probeShifted } from '../../stages/snapshot/probe-overlay.ts';
 import { findConfig } from '../../stages/snapshot/thin/pool-config.ts';
+import { withWorkspace } from '../state/workspace.ts';
 import { isSound, minimums, versionOf, type Minimum } from './minimums.ts';
 
 export interface Finding {
@@ -79,6 +84,7 @@ export async function examine(state: string, allowHostRoot: boolean | undefined)
     describeEmulation(),
     await probe('OCI runtime', findRuntime),
     await describeMachine(),
+    await describeNspawn(state),
     await probe('confining programs (bubblewrap)', async () => {
       await runConfined('true', [], {});
       return 'works';
@@ -142,6 +148,24 @@ async function describeMachine(): Promise<Finding> {
   const finding = await probe(what, async () => `${await describeQemu()}, ${await describeKernel()}`);
   if (finding.ok) return finding;
   return { what, ok: true, found: `none: ${finding.found}`, ...(finding.mend && { advice: finding.mend }) };
+}
+
+/** Recipes may ask for it; most do not. */
+async function describeNspawn(state: string): Promise<Finding> {
+  const what = 'systemd-nspawn (the backend nspawn)';
+  const wanted = installCommand('systemd-container', 'systemd-container');
+  const missing = await nspawnProblem();
+  if (missing !== undefined) return { what, ok: true, found: `none: ${missing}`, advice: wanted };
+  const place = existsSync(state) ? state : await mkdtemp(join(tmpdir(), 'milliner-doctor-'));
+  const problem = await withWorkspace(place, (work) =>
+    trialProblem(nspawnIsolator, { ...work, hasIds: true }),
+  );
+  if (place !== state) await rm(place, { recursive: true });
+  return {
+    what,
+    ok: true,
+    found: problem === undefined ? `works (${await nspawnVersion()})` : `does not work: ${problem}`,
+  };
 }
 
 async function describeControlGroups(): Promise<string> {

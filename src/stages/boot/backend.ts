@@ -1,6 +1,7 @@
 /** What isolates an instance: how one is started, and how a running one is reached from another process. */
 import type { BackendName } from '../../lib/container/backend-names.ts';
-import type { Container, ExecOptions } from '../../lib/container/runtime.ts';
+import type { ExecOptions } from '../../lib/container/followed-program.ts';
+import type { Container } from '../../lib/container/runtime.ts';
 import type { ExecResult, Instance, InstanceOptions } from './instance.ts';
 import type { BootPlan } from './plan.ts';
 
@@ -17,6 +18,11 @@ export interface Backend {
   readonly title: string;
   /** Whether an instance has a disk of its own, made from the tree; then the tree is only read, and its owners stay. */
   readonly ownDisk: boolean;
+  /**
+   * Why it does not work on this host, found by starting something; undefined if it does.
+   * @param place hasIds: whether instances have a user namespace
+   */
+  problem?(place: Container & { hasIds: boolean }): Promise<string | undefined>;
   /** What it cannot do of a plan; asked before anything is started. */
   lacks(plan: BootPlan): Promise<Lack[]>;
   /** Throws StartError, or HOST_MISSING if the host cannot enforce a limit; then nothing is left. */

@@ -1,15 +1,17 @@
 /** Every backend: which of them a recipe or flag means, and whether it can do what the recipe asks for. */
-import type { BackendName, OciRuntime } from '../../lib/container/backend-names.ts';
+import type { BackendName } from '../../lib/container/backend-names.ts';
+import { nspawnProblem } from '../../lib/container/nspawn/nspawn.ts';
 import { findRuntime, runtimeProblem } from '../../lib/container/runtime.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Backend } from './backend.ts';
+import { nspawnBackend, ociBackend } from './container-backend.ts';
 import { machineBackend } from './machine/machine-backend.ts';
-import { ociBackend } from './oci-backend.ts';
 import type { BootPlan } from './plan.ts';
 
 /** One that is known to work, such as that of a running instance. */
 export function backendOf(name: BackendName): Promise<Backend> {
-  return name === 'machine' ? machineBackend() : ociBackend(name);
+  if (name === 'machine') return machineBackend();
+  return name === 'nspawn' ? nspawnBackend() : ociBackend(name);
 }
 
 /**
@@ -18,7 +20,7 @@ export function backendOf(name: BackendName): Promise<Backend> {
  */
 export async function chooseBackend(wanted: BackendName | 'auto', plan: BootPlan): Promise<Backend> {
   const name = wanted === 'auto' ? await findRuntime() : wanted;
-  if (wanted !== 'auto' && name !== 'machine') await requireWorking(name);
+  if (wanted !== 'auto') await requireWorking(name);
   const backend = await backendOf(name);
   const lacks = await backend.lacks(plan);
   if (lacks.length === 0) return backend;
@@ -28,11 +30,18 @@ export async function chooseBackend(wanted: BackendName | 'auto', plan: BootPlan
   });
 }
 
-async function requireWorking(name: OciRuntime): Promise<void> {
-  const problem = await runtimeProblem(name);
-  if (problem === undefined) return;
-  throw new MillinerError('HOST_MISSING', `the backend ${name} does not work on this host: ${problem}`, {
-    hint: `Install ${name}, or take another one with --backend or test.backend; milliner doctor tells which work here.`,
+async function requireWorking(name: BackendName): Promise<void> {
+  if (name === 'machine') return;
+  const problem = await (name === 'nspawn' ? nspawnProblem() : runtimeProblem(name));
+  if (problem !== undefined) throw refusedBackend(name, problem);
+}
+
+const packages: Partial<Record<BackendName, string>> = { nspawn: 'systemd-container' };
+
+export function refusedBackend(name: BackendName, problem: string): MillinerError {
+  const wanted = packages[name] ?? name;
+  return new MillinerError('HOST_MISSING', `the backend ${name} does not work on this host: ${problem}`, {
+    hint: `Install ${wanted}, or take another one with --backend or test.backend; milliner doctor tells which work here.`,
     details: { programs: [name] },
   });
 }

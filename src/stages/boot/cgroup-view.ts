@@ -6,6 +6,7 @@
 import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hierarchyOf, unifiedHierarchy } from '../../lib/container/cgroups.ts';
+import type { OciMount } from '../../lib/container/oci-config.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
 
@@ -22,7 +23,7 @@ const maxDepth = 32;
  * The mount at /sys/fs/cgroup for a container with its own cgroup namespace.
  * @param ids whose root the group is delegated to
  */
-export async function cgroupMount(id: string, systemd: number | undefined, ids?: IdRange): Promise<object> {
+export async function cgroupMount(id: string, systemd: number | undefined, ids?: IdRange): Promise<OciMount> {
   const unified = await unifiedHierarchy();
   const knows2 = systemd === undefined || systemd >= firstWithVersion2;
   const needs2 = systemd === undefined || systemd >= firstWithoutVersion1;

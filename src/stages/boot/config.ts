@@ -3,6 +3,7 @@
  * that an image behaves as it will for its users. With systemd as the first process it is as with podman's --systemd.
  */
 import { readFile } from 'node:fs/promises';
+import type { OciConfig, OciMount, OciResources } from '../../lib/container/oci-config.ts';
 import {
   availableCapabilities,
   harmlessDevices,
@@ -39,7 +40,7 @@ export interface InstanceConfig {
   /** Whether systemd is the first process. */
   init: boolean;
   /** The mount at /sys/fs/cgroup; absent if the program is no init system. */
-  cgroup?: object | undefined;
+  cgroup?: OciMount | undefined;
   /**
    * A directory with hosts, hostname, resolv.conf and the notification socket; not on a disk, because the instance can
    * write to it.
@@ -66,7 +67,7 @@ const capabilities = [
 const notifyInside = '/run/host/notify';
 const cpuPeriod = 100_000;
 
-export async function instanceConfig(options: InstanceConfig): Promise<object> {
+export async function instanceConfig(options: InstanceConfig): Promise<OciConfig> {
   const { id, image, user, init, hostname, limits } = options;
   const names = await availableCapabilities(capabilities);
   // As in podman: programs of an ordinary user start without capabilities.
@@ -131,7 +132,7 @@ const masked = [
   '/sys/dev/block',
 ];
 
-function mounts({ files, init, cgroup, limits }: InstanceConfig): object[] {
+function mounts({ files, init, cgroup, limits }: InstanceConfig): OciMount[] {
   const tmpfs = (target: string, mode: string, ...more: string[]) =>
     mountOf('tmpfs', 'tmpfs', target, ['nosuid', 'nodev', `mode=${mode}`, `size=${limits.memory}`, ...more]);
   const file = (name: string, target: string) =>
@@ -159,7 +160,7 @@ function mounts({ files, init, cgroup, limits }: InstanceConfig): object[] {
   ];
 }
 
-async function resources({ memory, pids, cpus }: Limits): Promise<object> {
+async function resources({ memory, pids, cpus }: Limits): Promise<OciResources> {
   const swap = (await readFile('/proc/swaps', 'utf8')).trim().split('\n').length > 1;
   return {
     // Without a limit of its own, swap would double the memory.

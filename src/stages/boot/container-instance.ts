@@ -1,20 +1,14 @@
-/** An instance in a container of an OCI runtime, from start to removal. */
+/** An instance in a container, from start to removal. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readGroup, removeGroups, type GroupState } from '../../lib/container/cgroups.ts';
 import { makeRunDirectory, removeRunDirectory } from '../../lib/container/run-directory.ts';
-import {
-  containerPid,
-  execInContainer,
-  removeContainer,
-  signalContainer,
-  startContainer,
-  startFailure,
-  type Container,
-  type ExecOptions,
-} from '../../lib/container/runtime.ts';
+import type { ExecOptions } from '../../lib/container/followed-program.ts';
+import type { Isolator } from '../../lib/container/isolator.ts';
+import type { OciConfig } from '../../lib/container/oci-config.ts';
+import type { Container } from '../../lib/container/runtime.ts';
 import { lstatIfThere } from '../../lib/host/files.ts';
 import { LineSplitter } from '../../lib/host/lines.ts';
 import { mount, unmountAllBelow } from '../../lib/host/mounts.ts';
@@ -36,6 +30,7 @@ export class ContainerInstance implements Instance {
   readonly notifications: Notifications;
   /** Absent if it ended at once. */
   readonly network: InstanceNetwork | undefined;
+  readonly #isolator: Isolator;
   readonly #container: Container;
   /** The signal that asks it to stop. */
   readonly stopSignal: string;
@@ -43,7 +38,8 @@ export class ContainerInstance implements Instance {
   /** Resolves when the first process has ended, in any way. */
   readonly ended: Promise<Ended>;
 
-  private constructor(options: InstanceOptions, started: Started) {
+  private constructor(isolator: Isolator, options: InstanceOptions, started: Started) {
+    this.#isolator = isolator;
     this.id = options.id;
     this.init = options.init;
     this.#container = options;
@@ -55,15 +51,16 @@ export class ContainerInstance implements Instance {
   }
 
   /** Throws StartError, or HOST_MISSING if the host cannot enforce its limits; then nothing is left. */
-  static async start(options: InstanceOptions): Promise<ContainerInstance> {
+  static async start(options: InstanceOptions, isolator: Isolator): Promise<ContainerInstance> {
     const files = await makeFiles(options.directory);
     const notifications = await Notifications.open(files);
     try {
       await writeHostFiles(files, options.hostname);
-      return new ContainerInstance(options, await startProgram(options, files, notifications));
+      const started = await startProgram(isolator, options, files, notifications);
+      return new ContainerInstance(isolator, options, started);
     } catch (error) {
       await notifications.close();
-      await removeContainer(options);
+      await isolator.remove(options);
       await removeGroups(options.id);
       await removeRunDirectory(options.id);
       await unmountAllBelow(files, { detach: true });
@@ -77,7 +74,7 @@ export class ContainerInstance implements Instance {
 
   /** Throws INTERRUPTED; exit code 255 if the program cannot be started. */
   exec(args: readonly string[], options: ExecOptions) {
-    return execInContainer(this.#container, args, options);
+    return this.#isolator.exec(this.#container, args, options);
   }
 
   group(): Promise<GroupState> {
@@ -86,7 +83,7 @@ export class ContainerInstance implements Instance {
 
   /** Sends the image's stop signal; false if it had to be killed after `timeout` milliseconds. */
   async stop(timeout: number): Promise<boolean> {
-    await signalContainer(this.#container, this.stopSignal);
+    await this.#isolator.signal(this.#container, this.stopSignal);
     const late = new AbortController();
     const inTime = await Promise.race([
       this.ended.then(() => true),
@@ -99,7 +96,7 @@ export class ContainerInstance implements Instance {
 
   async kill(): Promise<void> {
     while (!this.#end) {
-      await signalContainer(this.#container, 'KILL');
+      await this.#isolator.signal(this.#container, 'KILL');
       await Promise.race([this.ended, sleep(100)]);
     }
   }
@@ -107,7 +104,7 @@ export class ContainerInstance implements Instance {
   /** Removes all processes, control groups and sockets. The tree belongs to the caller. */
   async remove(): Promise<void> {
     await this.network?.close();
-    await removeContainer(this.#container);
+    await this.#isolator.remove(this.#container);
     await this.ended;
     await removeGroups(this.id);
     await removeRunDirectory(this.id);
@@ -147,13 +144,14 @@ async function writeHostFiles(files: string, hostname: string): Promise<void> {
 }
 
 async function startProgram(
+  isolator: Isolator,
   options: InstanceOptions,
   files: string,
   notifications: Notifications,
 ): Promise<Started> {
   const { id, ids, image, init } = options;
   await checkControllers(options.limits);
-  await checkMountPoints(options.rootfs);
+  await checkMountPoints(options.rootfs, isolator.mountPoints);
   if (argumentsOf(image).length === 0) throw new StartError('the image names neither entrypoint nor command');
   const user = await findUser(options.rootfs, image.user).catch((error: Error) => {
     throw new StartError(error.message);
@@ -162,19 +160,20 @@ async function startProgram(
   const cgroup = init ? await cgroupMount(id, options.systemd, ids) : undefined;
   const rootfs = await rootIn(options);
   const config = await instanceConfig({ ...options, rootfs, user, files, cgroup });
-  const { child } = await startContainer(options, { config, streaming: true, watched: true });
+  if (hasNul(config)) throw new StartError('an argument or a variable of the image has a NUL byte');
+  const first = await isolator.start(options, config);
   const startedAt = monotonic();
-  follow(child.stdout, options);
-  follow(child.stderr, options);
+  follow(first.stdout, options);
+  follow(first.stderr, options);
   let over = false;
-  const ended = child.then(async ({ exitCode }) => {
+  const ended = first.ended.then(async (exitCode) => {
     over = true;
     return { exitCode, group: await readGroup(groupOf(id)) };
   });
-  const network = await enterOnceRunning(options, () => over);
+  const network = await enterOnceRunning(isolator, options, () => over);
   if (over) {
     await ended;
-    const reason = await startFailure(options);
+    const reason = await isolator.startFailure(options);
     if (reason !== undefined) throw new StartError(reason);
   }
   return { startedAt, ended, notifications, network };
@@ -189,9 +188,14 @@ async function rootIn({ id, ids, rootfs }: InstanceOptions): Promise<string> {
   return place;
 }
 
+/** The kernel has no place for one: it would cut the word short. */
+function hasNul({ process: { args, env, cwd } }: OciConfig): boolean {
+  return [...args, ...env, cwd].some((word) => word.includes('\0'));
+}
+
 /** runc fills /dev before it changes its root, so a link there would lead to the host. */
-async function checkMountPoints(rootfs: string): Promise<void> {
-  for (const name of ['dev', 'proc', 'sys']) {
+async function checkMountPoints(rootfs: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
     const found = await lstatIfThere(join(rootfs, name));
     if (found && !found.isDirectory()) throw new StartError(`/${name} of the image is not a directory`);
   }
@@ -199,12 +203,13 @@ async function checkMountPoints(rootfs: string): Promise<void> {
 
 /** Undefined if it ended before its network could be entered. */
 async function enterOnceRunning(
+  isolator: Isolator,
   options: InstanceOptions,
   isOver: () => boolean,
 ): Promise<InstanceNetwork | undefined> {
   const { id, limits } = options;
   for (let failures = 0; !isOver(); await sleep(pollMilliseconds)) {
-    const pid = await containerPid(options);
+    const pid = await isolator.pid(options);
     if (pid === undefined) continue;
     try {
       await checkLimits(id, limits);

@@ -1,7 +1,8 @@
 /** A running instance of an image, whatever isolates it, from start to removal. */
 import type { Socket } from 'node:net';
 import type { GroupState } from '../../lib/container/cgroups.ts';
-import type { Container, ExecOptions } from '../../lib/container/runtime.ts';
+import type { ExecOptions } from '../../lib/container/followed-program.ts';
+import type { Container } from '../../lib/container/runtime.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import type { RunResult } from '../../lib/host/exec.ts';
 import type { RuntimeConfig } from '../image/image.ts';

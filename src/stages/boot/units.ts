@@ -1,5 +1,5 @@
 /** Reads units and journal from an instance's systemd. The answers come from the image, and are not trusted. */
-import type { ExecOptions } from '../../lib/container/runtime.ts';
+import type { ExecOptions } from '../../lib/container/followed-program.ts';
 import type { Instance } from './instance.ts';
 import type { JournalEntry } from './verdict.ts';
 

@@ -12,13 +12,6 @@ beforeEach(async () => {
 });
 afterEach(() => removeGroups(id));
 
-interface Mount {
-  type: string;
-  source: string;
-  destination: string;
-  options: string[];
-}
-
 /** What this host has decides which of the two ways is taken; no way shows more than the container's own group. */
 test.each([undefined, 230, 252, 255, 256, 258])(
   'systemd %s is shown version 2 where there is one',
@@ -27,7 +20,7 @@ test.each([undefined, 230, 252, 255, 256, 258])(
       await expect(cgroupMount(id, systemd)).rejects.toMatchObject({ code: 'HOST_MISSING' });
       return;
     }
-    const mount = (await cgroupMount(id, systemd)) as Mount;
+    const mount = await cgroupMount(id, systemd);
     expect(mount.destination).toBe('/sys/fs/cgroup');
     expect(mount.options).toEqual(expect.arrayContaining(['rw', 'nosuid', 'nodev', 'noexec']));
     const isHybrid = unified && !unified.controls;

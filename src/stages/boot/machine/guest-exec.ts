@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ExecOptions } from '../../../lib/container/runtime.ts';
+import type { ExecOptions } from '../../../lib/container/followed-program.ts';
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { printableStream } from '../../../lib/host/printable.ts';
 import type { ExecResult } from '../instance.ts';
@@ -17,15 +17,14 @@ const patienceForOutput = 3000;
 /** Of a program that was killed. */
 const killed = 128 + constants.signals.SIGKILL;
 
-/** The environment is the first process's, and `env`. Throws INTERRUPTED; 255 if the program cannot be started. */
+/** The environment is the first process's. Throws INTERRUPTED; 255 if the program cannot be started. */
 export async function execInGuest(
   link: Link,
   args: readonly string[],
-  base: readonly string[],
-  { timeout, env = {}, signal }: ExecOptions,
+  environment: readonly string[],
+  { timeout, signal }: ExecOptions,
 ): Promise<ExecResult> {
-  const added = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const program = startGuestProgram(link, args, [...base, ...added]);
+  const program = startGuestProgram(link, args, environment);
   program.stdin.end();
   let timedOut = false;
   const timer = setTimeout(() => {

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { removeGroups, type GroupState } from '../../../lib/container/cgroups.ts';
-import type { ExecOptions } from '../../../lib/container/runtime.ts';
+import type { ExecOptions } from '../../../lib/container/followed-program.ts';
 import { numberOfSignal } from '../../../lib/container/stop-signal.ts';
 import { LineSplitter } from '../../../lib/host/lines.ts';
 import { argumentsOf } from '../config.ts';

@@ -1,0 +1,156 @@
+/**
+ * Containers of systemd-nspawn. It sets up namespaces, /dev, /proc and /sys; milliner-enter (native/enter) then gives
+ * the program what an OCI runtime would: the same mounts, groups, capabilities and seccomp filter, from the same
+ * config.json.
+ */
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../../errors/error.ts';
+import { run, runAttached, startStreaming } from '../../host/exec.ts';
+import { readTextIfThere } from '../../host/files.ts';
+import { enterPath } from '../../host/native.ts';
+import { removeGroups, unifiedHierarchy } from '../cgroups.ts';
+import { followProgram } from '../followed-program.ts';
+import type { FirstProcess, Isolator } from '../isolator.ts';
+import { groupsOf, makeLimitedGroup, makePlainGroup } from '../limited-group.ts';
+import type { OciConfig } from '../oci-config.ts';
+import type { Container } from '../runtime.ts';
+import { numberOfSignal } from '../stop-signal.ts';
+import { nspawnArguments, nspawnEnvironment } from './arguments.ts';
+import { orderOf, writeFilter, writeOrder } from './order.ts';
+import { firstProcessIn } from './first-process.ts';
+
+const filesOf = ({ directory, id }: Container) => ({
+  order: join(directory, id, 'order'),
+  filter: join(directory, id, 'filter'),
+  log: join(directory, id, 'nspawn.log'),
+});
+
+/** The group of the image's processes; nspawn itself, which no limit of theirs may end, is in another one. */
+const instanceGroup = (config: OciConfig) => config.linux.cgroupsPath.slice(1);
+const nspawnGroup = ({ id }: Container) => `${id}/nspawn`;
+
+export const nspawnIsolator: Isolator = {
+  mountPoints: ['dev', 'proc', 'run', 'sys'],
+  start,
+  startFailure,
+  pid: runningPid,
+  exec: async (container, args, options) => {
+    const words = await enteringWords('exec', container, args);
+    if (!words) return { exitCode: 255, stdout: '', stderr: 'the instance has ended', timedOut: false };
+    const started = { starter: enterPath, args: words, name: args[0] };
+    // The program dies with its parent.
+    return followProgram(started, options, (child) => void child.kill('SIGKILL'));
+  },
+  attach: (container, args, signal) => {
+    const isInteractive = process.stdin.isTTY && process.stdout.isTTY;
+    return attach(isInteractive ? 'exec-terminal' : 'exec', container, args, {
+      signal,
+      printable: isInteractive ? 'never' : 'at a terminal',
+    });
+  },
+  show: async (container, args, signal) => {
+    await attach('exec', container, args, { signal, printable: 'always' });
+  },
+  signal: async ({ id }, name) => {
+    const pid = await firstProcessIn(id);
+    if (pid !== undefined) kill(pid, name);
+  },
+  // All its processes are in its group, nspawn too, whose mounts are in a namespace of its own.
+  remove: ({ id }) => removeGroups(id),
+};
+
+async function start(container: Container, config: OciConfig): Promise<FirstProcess> {
+  const { order: orderPath, filter, log } = filesOf(container);
+  const [ids] = config.linux.uidMappings ?? [];
+  if (!ids) {
+    throw new MillinerError('HOST_MISSING', 'the backend nspawn needs user namespaces and id-mapped mounts', {
+      hint: 'Take another backend where the root of instances is the root of the host.',
+    });
+  }
+  await mkdir(join(container.directory, container.id), { recursive: true, mode: 0o700 });
+  const groups = {
+    nspawn: await makePlainGroup(nspawnGroup(container)),
+    instance: await makeLimitedGroup(instanceGroup(config), config.linux.resources),
+  };
+  const order = orderOf(config, ids.hostID, groups);
+  await writeOrder(orderPath, order);
+  await writeFilter(filter, config.linux.seccomp);
+  const nspawn = nspawnArguments(container.id, config, { start: ids.hostID, size: ids.size }, order.binds);
+  const child = startStreaming(enterPath, ['launch', orderPath, filter, log, ...nspawn], {
+    env: nspawnEnvironment((await unifiedHierarchy()) !== undefined),
+  });
+  const ended = child.then(async ({ exitCode }) => (await killedBy(log)) ?? exitCode);
+  return { stdout: child.stdout, stderr: child.stderr, ended };
+}
+
+/** nspawn exits with 1 if a signal has ended the first process, and tells which one. */
+async function killedBy(log: string): Promise<number | undefined> {
+  const [, name] = / terminated by signal (\w+)\.$/m.exec((await readTextIfThere(log)) ?? '') ?? [];
+  const number = name === undefined ? undefined : numberOfSignal(name);
+  return number === undefined ? undefined : 128 + number;
+}
+
+/** The first reason of either. nspawn works on this host, or the backend was refused: what it stumbles on is the tree. */
+async function startFailure(container: Container): Promise<string | undefined> {
+  const lines = ((await readTextIfThere(filesOf(container).log)) ?? '').split('\n').filter(Boolean);
+  const [reason] = lines.filter((line) => !line.includes(' terminated by signal '));
+  return reason?.replace(/^milliner-enter: /, '');
+}
+
+/** Of the image's program: before that, milliner-enter is the first process. */
+async function runningPid({ id }: Container): Promise<number | undefined> {
+  const pid = await firstProcessIn(id);
+  if (pid === undefined) return undefined;
+  const [program, enter] = await Promise.all([
+    stat(`/proc/${pid}/exe`).catch(() => undefined),
+    stat(enterPath),
+  ]);
+  const isEntering = program?.ino === enter.ino && program.dev === enter.dev;
+  return program && !isEntering ? pid : undefined;
+}
+
+/** Arguments of milliner-enter; undefined if the instance has ended. */
+async function enteringWords(
+  mode: 'exec' | 'exec-terminal',
+  container: Container,
+  args: readonly string[],
+): Promise<string[] | undefined> {
+  const pid = await firstProcessIn(container.id);
+  if (pid === undefined) return undefined;
+  const { order, filter } = filesOf(container);
+  const groups = await groupsOf(pid, container.id).catch(() => undefined);
+  return groups && [mode, order, filter, String(pid), ...groups, '--', ...args];
+}
+
+async function attach(
+  mode: 'exec' | 'exec-terminal',
+  container: Container,
+  args: readonly string[],
+  options: Parameters<typeof runAttached>[2],
+): Promise<number> {
+  const words = await enteringWords(mode, container, args);
+  return words ? runAttached(enterPath, words, options) : 255;
+}
+
+function kill(pid: number, signal: string): void {
+  try {
+    process.kill(pid, numberOfSignal(signal));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** Such as `252`. */
+export async function nspawnVersion(): Promise<string> {
+  const { stdout } = await run('systemd-nspawn', ['--version']);
+  return /^systemd (\d+)/.exec(stdout)?.[1] ?? 'of unknown version';
+}
+
+/** Why it does not work here; undefined if it does. */
+export async function nspawnProblem(): Promise<string | undefined> {
+  return nspawnVersion().then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+}

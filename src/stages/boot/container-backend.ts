@@ -1,0 +1,34 @@
+/** Instances in containers: those of an OCI runtime, and those of systemd-nspawn. */
+import type { BackendName, OciRuntime } from '../../lib/container/backend-names.ts';
+import type { Isolator } from '../../lib/container/isolator.ts';
+import { nspawnIsolator, nspawnVersion } from '../../lib/container/nspawn/nspawn.ts';
+import { ociIsolator } from '../../lib/container/oci-isolator.ts';
+import { runtimeVersion } from '../../lib/container/runtime.ts';
+import type { Backend } from './backend.ts';
+import { ContainerInstance } from './container-instance.ts';
+import { trialProblem } from './trial.ts';
+
+export async function ociBackend(runtime: OciRuntime): Promise<Backend> {
+  return containerBackend(runtime, await runtimeVersion(runtime), ociIsolator(runtime));
+}
+
+export async function nspawnBackend(): Promise<Backend> {
+  return containerBackend('nspawn', await nspawnVersion(), nspawnIsolator);
+}
+
+function containerBackend(name: BackendName, version: string, isolator: Isolator): Backend {
+  return {
+    name,
+    title: `${name} ${version}`,
+    ownDisk: false,
+    problem: (place) => trialProblem(isolator, place),
+    lacks: async () => [],
+    start: (options) => ContainerInstance.start(options, isolator),
+    reach: (place) => ({
+      exec: (args, options) => isolator.exec(place, args, options),
+      attach: (args, signal) => isolator.attach(place, args, signal),
+      show: (args, signal) => isolator.show(place, args, signal),
+      signal: (signal) => isolator.signal(place, signal),
+    }),
+  };
+}
