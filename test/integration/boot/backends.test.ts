@@ -56,7 +56,7 @@ const cases: Record<string, Case> = {
   },
   exits: { causes: ['exited'], exitCode: 3, script: ['sleep 0.5', 'exit 3'] },
   'first-process-out-of-memory': {
-    causes: ['out-of-memory', 'exited'],
+    causes: ['out-of-memory'],
     exitCode: 137,
     script: ['exec tail </dev/zero'],
     test: { limits: { memory: '64M' } },
@@ -75,7 +75,7 @@ const cases: Record<string, Case> = {
     test: { limits: { memory: '64M' } },
   },
   'too-many-processes': {
-    causes: ['too-many-processes', 'exited'],
+    causes: ['too-many-processes'],
     script: ['while :; do sleep 100 & done'],
     test: { limits: { pids: 32 } },
   },
@@ -133,7 +133,8 @@ describe.each(backends)('in %s', (backend) => {
   test.each(names)('%s', async (name) => {
     const { causes, exitCode } = cases[name]!;
     const verdict = await verdictOf(name, backend);
-    expect([...new Set(verdict.causes.map(({ code }) => code))], JSON.stringify(verdict.causes)).toEqual(
+    // An instance that has reached a limit may end before it is ended.
+    expect(verdict.causes.map(({ code }) => code).slice(0, 1), JSON.stringify(verdict.causes)).toEqual(
       causes,
     );
     if (exitCode !== undefined) expect(verdict.instances[0]!.exitCode).toBe(exitCode);
