@@ -1,8 +1,11 @@
 import { Args, Flags } from '@oclif/core';
 import { archFlag } from '../cli/arch-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
+import { MillinerError } from '../lib/errors/error.ts';
 import { findRecord } from '../pipeline/state/find-image.ts';
-import type { StateEntry } from '../pipeline/state/image-records.ts';
+import type { ImageRecord, StateEntry } from '../pipeline/state/image-records.ts';
+import { readVerdict } from '../pipeline/state/verdicts.ts';
+import { writeVerdictPage } from '../site/verdict-page.ts';
 
 export default class InspectCommand extends MillinerCommand {
   static override summary = 'Show what an image holds and what its build did';
@@ -11,6 +14,7 @@ export default class InspectCommand extends MillinerCommand {
     '<%= config.bin %> inspect sha256:4f1c9a0e --packages',
     '<%= config.bin %> inspect demo-base --state-layer',
     '<%= config.bin %> inspect demo-mariadb --json',
+    '<%= config.bin %> inspect demo-mariadb --report verdict.html',
     '<%= config.bin %> inspect sha256:9b2c7e11 --arch i686',
   ];
   static override args = {
@@ -27,11 +31,17 @@ export default class InspectCommand extends MillinerCommand {
         'list what the image holds beyond its packages, and which scriptlet made it as far as that can be told',
     }),
     log: Flags.boolean({ summary: 'show what rpm and the scriptlets said' }),
+    report: Flags.string({
+      summary: 'write the verdict of its last boot as one page of HTML',
+      helpValue: 'FILE',
+    }),
   };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(InspectCommand);
-    const record = await findRecord(this.runOptions(flags).state, args.image, flags.arch);
+    const { state } = this.runOptions(flags);
+    const record = await findRecord(state, args.image, flags.arch);
+    if (flags.report !== undefined) await this.#writeReport(flags.report, state, record);
     const { report, layers } = record;
     this.log(`${record.name}  ${record.manifestDigest}  ${record.arch}  ${record.packages.length} packages`);
     this.log(`  config ${record.configDigest}`);
@@ -48,6 +58,12 @@ export default class InspectCommand extends MillinerCommand {
     if (flags.packages) for (const nevra of record.packages) this.log(nevra);
     if (flags.log) for (const line of report.log) this.log(line);
     return record;
+  }
+
+  async #writeReport(path: string, state: string, record: ImageRecord): Promise<void> {
+    const verdict = await readVerdict(state, record.manifestDigest);
+    if (verdict) return writeVerdictPage(path, verdict);
+    throw new MillinerError('IMAGE_UNBOOTED', `${record.name} (${record.manifestDigest}) was not booted`);
   }
 }
 

@@ -44,7 +44,14 @@ async function measured(
   const { images } = status.report!;
   const times = images.flatMap(({ readySeconds }) => readySeconds ?? []);
   const retries = Math.max(...images.map((one) => one.retries ?? 0));
-  const boot = times.length > 0 && { boot: { readySeconds: Math.max(...times), retries } };
+  // Of several architectures the flakiest.
+  const history = images
+    .flatMap((one) => one.history ?? [])
+    .toSorted((a, b) => a.flaky - b.flaky)
+    .at(-1);
+  const boot = times.length > 0 && {
+    boot: { readySeconds: Math.max(...times), retries, ...(history && { history }) },
+  };
   try {
     const place =
       exchange === undefined ? undefined : await openExchange(exchange, { ...context, plainHttp });

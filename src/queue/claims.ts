@@ -8,6 +8,7 @@ import { arches } from '../lib/host/arch.ts';
 import type { Digest } from '../lib/oci/digest.ts';
 import { maxManifestBytes } from '../lib/oci/descriptor.ts';
 import { digestSchema } from '../pipeline/state/received.ts';
+import { bootCounts } from '../pipeline/state/received-evidence.ts';
 import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 import { maxRetries } from '../stages/recipe/schema.ts';
 import { signedDigests, tagsOf } from './release-tags.ts';
@@ -62,6 +63,8 @@ const imageSchema = z.strictObject({
   readySeconds: z.number().min(0).optional(),
   /** How often it was booted again before it passed; absent where the first boot did. */
   retries: z.int().min(1).max(maxRetries).optional(),
+  /** The last boots of the recipe on the machine that built it. */
+  history: bootCounts.optional(),
 });
 export type Built = z.infer<typeof imageSchema>;
 

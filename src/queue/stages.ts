@@ -70,6 +70,7 @@ async function buildAndBoot(context: Context, { data, arch, base }: StageJob): P
     packages: record.packages.length,
     ...(verdict.readySeconds !== undefined && { readySeconds: verdict.readySeconds }),
     ...(retries > 0 && { retries }),
+    ...(verdict.history && { history: verdict.history }),
   };
 }
 

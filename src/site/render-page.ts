@@ -9,8 +9,8 @@ export const templates = fileURLToPath(new URL('../../templates/site', import.me
 
 export type RenderPage = (template: string, view: object) => string;
 
-/** Compiles all templates once; each may use the others as partials. */
-export function pageRenderer(): RenderPage {
+/** Compiles all templates once; each may use the others, and texts of Milliner's own, as partials. */
+export function pageRenderer(ownTexts: Record<string, string> = {}): RenderPage {
   const handlebars = Handlebars.create();
   const options = { strict: true, preventIndent: true, knownHelpersOnly: true };
   const pages = new Map<string, HandlebarsTemplateDelegate>();
@@ -20,6 +20,7 @@ export function pageRenderer(): RenderPage {
     handlebars.registerPartial(name, compiled);
     pages.set(name, compiled);
   }
+  for (const [name, text] of Object.entries(ownTexts)) handlebars.registerPartial(name, () => text);
   return (template, view) => {
     const page = pages.get(template);
     if (!page) throw new Error(`there is no template ${template}`);

@@ -48,6 +48,13 @@ export interface GroupState {
   oomKills?: number;
   /** How often a fork failed because of the limit. */
   pidsRefused?: number;
+  /** Processes and threads, now and at most. */
+  pids?: number;
+  pidsPeak?: number;
+  cpuSeconds?: number;
+  /** Bytes to and from disks. */
+  readBytes?: number;
+  writtenBytes?: number;
 }
 
 /** Reads the group of this name in the hierarchies of memory, pids and cpu (kernel: cgroup-v1/, cgroup-v2.rst). */
@@ -64,6 +71,9 @@ export async function readGroup(name: string): Promise<GroupState> {
     return { read, unified: place?.unified ?? false };
   };
   const [memory, pids, cpu] = [reader('memory'), reader('pids'), reader('cpu')];
+  const disks = cpu.unified
+    ? await reader('io').read('', 'io.stat')
+    : await reader('blkio').read('blkio.throttle.io_service_bytes_recursive', '');
   return Object.fromEntries(
     Object.entries({
       memoryLimit: count(await memory.read('memory.limit_in_bytes', 'memory.max')),
@@ -74,6 +84,13 @@ export async function readGroup(name: string): Promise<GroupState> {
       memoryPeak: count(await memory.read('memory.max_usage_in_bytes', 'memory.peak')),
       oomKills: field(await memory.read('memory.oom_control', 'memory.events'), 'oom_kill'),
       pidsRefused: field(await pids.read('pids.events', 'pids.events'), 'max'),
+      pids: count(await pids.read('pids.current', 'pids.current')),
+      pidsPeak: count(await pids.read('pids.peak', 'pids.peak')),
+      cpuSeconds: cpu.unified
+        ? scaled(field(await cpu.read('', 'cpu.stat'), 'usage_usec'), 1e6)
+        : scaled(count(await reader('cpuacct').read('cpuacct.usage', '')), 1e9),
+      readBytes: sum(disks, /(?:\brbytes=|\bRead )(\d+)/g),
+      writtenBytes: sum(disks, /(?:\bwbytes=|\bWrite )(\d+)/g),
     }).filter(([, value]) => value !== undefined),
   );
 }
@@ -81,6 +98,15 @@ export async function readGroup(name: string): Promise<GroupState> {
 /** Text that is not a number, such as `max`, means no limit. */
 function count(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+const scaled = (value: number | undefined, unit: number) => value && Math.round((value / unit) * 1000) / 1000;
+
+/** Of a line for each disk. */
+function sum(text: string | undefined, pattern: RegExp): number | undefined {
+  return text === undefined
+    ? undefined
+    : [...text.matchAll(pattern)].reduce((total, [, bytes]) => total + Number(bytes), 0);
 }
 
 function quota(used?: string, period?: string): number | undefined {

@@ -86,7 +86,7 @@ async function ensureImage(
 
 /**
  * The image of a former lock or recipe that the present ones leave as it was. The record names the present lock, because
- * the images of one index are of one lock, and the present number of retries, which the image does not depend on.
+ * the images of one index are of one lock, and how the present recipe judges a boot, which the image does not depend on.
  */
 async function asPlanned(
   context: Context,
@@ -95,16 +95,12 @@ async function asPlanned(
   content: Digest,
 ): Promise<ImageRecord> {
   const arches = Object.keys(lock.arches);
-  const test = { ...there.test, retries: recipe.test?.retries };
+  const { retries, compare } = recipe.test ?? {};
+  const test = { ...there.test, retries, compare };
   const planned = { lockDigest: lock.digest, arches, test, content };
-  const {
-    lockDigest,
-    arches: known,
-    test: { retries },
-  } = there;
   const isCurrent = isDeepStrictEqual(
-    [lockDigest, known, retries, there.content],
-    [lock.digest, arches, test.retries, content],
+    [there.lockDigest, there.arches, there.test.retries, there.test.compare, there.content],
+    [lock.digest, arches, retries, compare, content],
   );
   if (isCurrent) return there;
   return writeRecord(context.state, { ...there, ...planned });

@@ -4,7 +4,17 @@ import type { Digest } from '../../lib/oci/digest.ts';
 import { afterRetries, retriesOf } from '../../stages/boot/attempts.ts';
 import type { Cause, Verdict } from '../../stages/boot/verdict.ts';
 
-const causeLine = ({ code, message, instance }: Cause) => `${code} (instance ${instance}): ${message}`;
+const causeLine = ({ code, message, instance }: Cause) =>
+  `${code}${instance === 0 ? '' : ` (instance ${instance})`}: ${message}`;
+
+/** What became worse since the last good boot, and how often boots of the recipe were flaky. */
+function comparisonLines({ comparison, history }: Verdict): string[] {
+  const { boots = 0, flaky = 0 } = history ?? {};
+  return [
+    ...(comparison?.changes ?? []).map(({ message }) => `worse   ${message}`),
+    ...(flaky === 0 ? [] : [`flaky   ${flaky} of the last ${boots} boots`]),
+  ];
+}
 
 /** Of a verdict that passed. */
 export function passedLines(verdict: Verdict): string[] {
@@ -18,6 +28,7 @@ export function passedLines(verdict: Verdict): string[] {
       ({ check, instance, attempts }) => `passed  ${check} (instance ${instance}, attempt ${attempts})`,
     ),
     `ready   after ${readySeconds} s`,
+    ...comparisonLines(verdict),
     ...(retries === 0 ? [] : [`passed ${afterRetries(retries)}`]),
   ];
 }
@@ -37,6 +48,7 @@ export function bootFailure(verdict: Verdict, storedVerdict?: Digest): MillinerE
     ...failedAttempts.flatMap((attempt, index) =>
       attempt.causes.map((cause) => `boot ${index + 1}: ${causeLine(cause)}`),
     ),
+    ...comparisonLines(verdict),
   ];
   const short = { passed: false, manifestDigest, causes, retries, verdict: storedVerdict };
   return new MillinerError(

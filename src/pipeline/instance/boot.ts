@@ -7,6 +7,7 @@ import type { BackendName } from '../../lib/container/backend-names.ts';
 import { inParallel } from '../../lib/host/parallel.ts';
 import { canRetry, failedAttemptOf } from '../../stages/boot/attempts.ts';
 import type { Backend } from '../../stages/boot/backend.ts';
+import { compareBoots, factsOf, judged } from '../../stages/boot/compare-boots.ts';
 import { checkInotify } from '../../stages/boot/inotify.ts';
 import { testInstance } from '../../stages/boot/test-instance.ts';
 import {
@@ -16,6 +17,7 @@ import {
   type Verdict,
 } from '../../stages/boot/verdict.ts';
 import { holdToDigest } from '../base/hold-to-digest.ts';
+import { lastGood, readBootHistory, rememberBoot } from '../state/boot-history.ts';
 import type { Context } from '../state/context.ts';
 import { findRecord } from '../state/find-image.ts';
 import type { ImageRecord } from '../state/image-records.ts';
@@ -23,6 +25,7 @@ import { writeVerdict } from '../state/verdicts.ts';
 import { bootPlanOf } from './boot-plan.ts';
 import { withInstance } from './instance-root.ts';
 import { workingBackend } from './working-backend.ts';
+import { privilegedFiles } from './privileged-files.ts';
 
 export interface BootOptions {
   arch?: string | undefined;
@@ -59,8 +62,20 @@ export async function bootRecorded(
     failed = [...failed, failedAttemptOf(verdict)];
     verdict = await bootOnce(context, record, backend, failed);
   }
+  verdict = await rememberBoot(context, record.arch, verdict);
   await writeVerdict(context.state, verdict);
   return verdict;
+}
+
+/** The verdict with what became worse since the last good boot; it fails where the recipe says so. */
+async function comparedWithLastGood(
+  { state }: Context,
+  { arch, test }: ImageRecord,
+  verdict: Verdict,
+): Promise<Verdict> {
+  const facts = factsOf(verdict);
+  const before = lastGood(await readBootHistory(state, { name: verdict.name, arch }), facts);
+  return before ? judged(verdict, compareBoots(facts, before, test.compare)) : verdict;
 }
 
 /** Throws what concerns the host, and not the image: that is no reason for a retry. */
@@ -72,6 +87,7 @@ async function bootOnce(
 ): Promise<Verdict> {
   const { name, manifestDigest, test, arch } = record;
   await holdToDigest(context, record);
+  const privileged = await privilegedFiles(context, record.tree);
   const host = { runtime: backend.title, kernel: release(), architecture: arch };
   const started = new Date().toISOString();
   if (bootPlanOf(test).init) await checkInotify(test.instances);
@@ -82,7 +98,8 @@ async function bootOnce(
     bootOne(context, record, backend, { number, signal }),
   );
   const finished = new Date().toISOString();
-  return makeVerdict({ name, manifestDigest, plan: test, host, started, finished }, outcomes, failed);
+  const about = { name, manifestDigest, privileged, plan: test, host, started, finished };
+  return comparedWithLastGood(context, record, makeVerdict(about, outcomes, failed));
 }
 
 async function bootOne(

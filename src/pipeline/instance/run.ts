@@ -183,7 +183,7 @@ async function enforceDiskLimit(
 ): Promise<string | undefined> {
   const used = { ...disk, space: instance.space ?? disk.space };
   while (!ended.aborted) {
-    const problem = await diskProblem(used);
+    const problem = diskProblem(await used.space(), used.maxBytes);
     if (problem !== undefined) {
       tell(problem);
       await instance.kill();
@@ -192,7 +192,7 @@ async function enforceDiskLimit(
     await sleep(pollMilliseconds, undefined, { signal: ended }).catch(() => undefined);
   }
   // An instance that has just ended may have exceeded the limit with its last write.
-  return diskProblem(used);
+  return diskProblem(await used.space(), used.maxBytes);
 }
 
 async function describe(

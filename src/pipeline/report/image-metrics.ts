@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { spareBytes } from '../../lib/host/reserve.ts';
 import type { Metric, Sample } from '../../stages/report/openmetrics.ts';
+import { countBoots, readBootHistory } from '../state/boot-history.ts';
 import { listRecords, type ImageRecord } from '../state/image-records.ts';
 import { readVerdict } from '../state/verdicts.ts';
 
@@ -10,6 +11,9 @@ import { readVerdict } from '../state/verdicts.ts';
 export async function imageMetrics(state: string): Promise<Metric[]> {
   const records = await listRecords(state);
   const boots = await Promise.all(records.map((record) => bootOf(state, record)));
+  const counts = await Promise.all(
+    records.map(async (record) => countBoots(await readBootHistory(state, record))),
+  );
   const each = (valueOf: (record: ImageRecord, index: number) => number | undefined): Sample[] =>
     records.flatMap((record, index) => {
       const value = valueOf(record, index);
@@ -47,6 +51,24 @@ export async function imageMetrics(state: string): Promise<Metric[]> {
       unit: 'seconds',
       help: 'Time until the last boot of an image was ready.',
       samples: each((_, index) => boots[index]?.readySeconds),
+    },
+    {
+      name: 'milliner_image_recent_boots',
+      type: 'gauge',
+      help: 'The last boots of a recipe that this state remembers, 50 at most.',
+      samples: each((_, index) => counts[index]?.boots),
+    },
+    {
+      name: 'milliner_image_recent_failed_boots',
+      type: 'gauge',
+      help: 'Those of them that failed.',
+      samples: each((_, index) => counts[index]?.failed),
+    },
+    {
+      name: 'milliner_image_recent_flaky_boots',
+      type: 'gauge',
+      help: 'Those of them that passed after the same image had failed.',
+      samples: each((_, index) => counts[index]?.flaky),
     },
   ];
 }

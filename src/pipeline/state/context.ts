@@ -49,6 +49,7 @@ export interface Context extends StateContext {
 const folders = [
   'bases',
   'blobs',
+  'boots',
   'deliveries',
   'downloads',
   'former',

@@ -6,6 +6,7 @@ import { removeTree } from '../../lib/host/remove-tree.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { cachedEnding } from '../../stages/solve/solv-cache.ts';
 import { forgetBase, listBases, type BaseRecord } from './base-records.ts';
+import { removeOtherHistories } from './boot-history.ts';
 import type { Context } from './context.ts';
 import { findRecords } from './find-image.ts';
 import { forgetFormer, listFormer, listRecords, removeRecord, type ImageRecord } from './image-records.ts';
@@ -50,6 +51,7 @@ export async function collectGarbage(context: Context, options: GcOptions): Prom
       const records = await listRecords(state);
       const digests = new Set(records.map(({ manifestDigest }) => manifestDigest));
       await removeOtherVerdicts(state, digests);
+      await removeOtherHistories(state, records);
       await removeOtherPublications(state, digests);
       await removeOtherIndexes(state, digests);
       const bases = await neededBases(context, records, usedSince);

@@ -1,6 +1,12 @@
 /** What another machine may say of a boot: whole and without contradictions, or nothing. */
 import { describe, expect, test } from 'vitest';
-import { failedAttempt, passedVerdict as verdict, retriedVerdict } from '../../../test/helpers/verdicts.ts';
+import {
+  failedAttempt,
+  passedVerdict as verdict,
+  retriedVerdict,
+  richVerdict,
+} from '../../../test/helpers/verdicts.ts';
+import type { Verdict } from '../../stages/boot/verdict.ts';
 import { parseVerdict } from './received-verdict.ts';
 
 const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
@@ -8,9 +14,12 @@ const refuses = (value: unknown) => {
   expect(() => parseVerdict(bytes(value))).toThrow(expect.objectContaining({ code: 'EXCHANGE_INVALID' }));
 };
 
-test.each([verdict, retriedVerdict])('what Milliner writes is taken as it is', (one) => {
-  expect(parseVerdict(bytes(one))).toEqual(one);
-});
+test.each<Verdict>([verdict, retriedVerdict, richVerdict])(
+  'what Milliner writes is taken as it is',
+  (one) => {
+    expect(parseVerdict(bytes(one))).toEqual(one);
+  },
+);
 
 test('one that failed is one, with its retries used up or without any', () => {
   const failed = { passed: false, causes: [{ code: 'exited', message: 'x', instance: 1 }] };
@@ -26,6 +35,8 @@ type Change = Record<string, unknown>;
 
 describe('a verdict', () => {
   const { plan } = verdict;
+  const port = { protocol: 'tcp', address: '::', port: 1 };
+  const withInstance = (fields: Change) => ({ instances: [{ ...verdict.instances[0], ...fields }] });
   const changes: [string, Change][] = [
     ['that passed with a cause', { causes: [{ code: 'exited', message: '', instance: 1 }] }],
     ['that passed with a failed check', { checks: [{ ...verdict.checks[0], passed: false }] }],
@@ -36,6 +47,15 @@ describe('a verdict', () => {
     ['of no time', { finished: 'yesterday' }],
     ['with more retries than a recipe may have', { plan: { ...plan, retries: 6 } }],
     ['with a field of its own', { retries: 1 }],
+    ['that passed with a fatal change', { comparison: richVerdict.comparison }],
+    ['with a port that is none', withInstance({ ports: [{ protocol: 'tcp', address: '::', port: 0 }] })],
+    ['with ports without end', withInstance({ ports: Array.from({ length: 1001 }, () => port) })],
+    [
+      'with a unit that began before the boot',
+      withInstance({ units: [{ unit: 'x', state: '', start: -1 }] }),
+    ],
+    ['with a mode that is none', { privileged: [{ path: '/x', mode: '9999' }] }],
+    ['with a history of less than none', { history: { boots: -1, failed: 0, flaky: 0 } }],
   ];
   test.each(changes)('%s', (_name, change) => refuses({ ...verdict, ...change }));
 });

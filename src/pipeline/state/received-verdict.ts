@@ -13,6 +13,7 @@ import {
   strings,
   testPlan,
 } from './received.ts';
+import { bootCounts, comparisonSchema, instanceEvidence, privilegedFileList } from './received-evidence.ts';
 
 const evidence = z.string().max(65_536);
 const cause = z.strictObject({ code: z.enum(causeCodes), message: evidence, instance: z.int() });
@@ -37,6 +38,7 @@ const instance = z.strictObject({
   exitCode: z.int().exactOptional(),
   stopSeconds: z.number().exactOptional(),
   log: strings,
+  ...instanceEvidence,
 });
 const times = { started: z.iso.datetime(), finished: z.iso.datetime() };
 const failedAttempt = z.strictObject({
@@ -56,10 +58,13 @@ const verdictSchema = z.strictObject({
   journalErrors: journal,
   peakMemory: count.exactOptional(),
   instances: z.array(instance).max(100),
+  privileged: privilegedFileList.exactOptional(),
   plan: testPlan,
   host: z.strictObject({ runtime: short, kernel: short, architecture: short }),
   ...times,
   failedAttempts: z.array(failedAttempt).min(1).max(maxRetries).exactOptional(),
+  comparison: comparisonSchema.exactOptional(),
+  history: bootCounts.exactOptional(),
 });
 
 /** Throws EXCHANGE_INVALID, also for a verdict that says passed and reports a failure, or more retries than its plan. */
@@ -67,7 +72,10 @@ export function parseVerdict(bytes: Buffer): Verdict {
   const verdict: Verdict = parseReceived('verdict', verdictSchema, bytes);
   const { causes, checks, instances, plan, failedAttempts = [] } = verdict;
   const isSound =
-    causes.length === 0 && checks.every(({ passed }) => passed) && instances.length === plan.instances;
+    causes.length === 0 &&
+    verdict.comparison?.changes.every(({ fatal }) => !fatal) !== false &&
+    checks.every(({ passed }) => passed) &&
+    instances.length === plan.instances;
   if (verdict.passed && !isSound) throw invalid('verdict', 'passed: the details of the boot contradict it');
   if (failedAttempts.length > (plan.retries ?? 0))
     throw invalid('verdict', 'failedAttempts: there are more than the plan allows retries');

@@ -1,13 +1,14 @@
 /** The verdict of a boot: its timeline as bars, and the evidence. */
 import { showSeconds, showSize } from '../../stages/report/amounts.ts';
-import type { Verdict } from '../../stages/boot/verdict.ts';
+import type { InstanceReport, Verdict } from '../../stages/boot/verdict.ts';
 import { absent, percent, showBootTime, showTime } from './amounts-shown.ts';
+import { comparisonView, evidenceView, type ComparisonView, type EvidenceView } from './boot-evidence.ts';
 import { statusOf, type Status } from './image-row.ts';
 
 /** Lines of a log, and of entries of a journal. The last ones tell why it ended. */
 const maxLines = 60;
 
-type Attempt = Pick<Verdict, 'started' | 'finished' | 'causes' | 'checks' | 'instances'>;
+type Attempt = Pick<Verdict, 'causes' | 'checks' | 'instances'>;
 
 export interface BootView {
   status: Status;
@@ -16,12 +17,16 @@ export interface BootView {
   ready: string;
   memory: string;
   host: string;
+  /** `2 of the last 20 boots`; empty where there was none. */
+  flaky: string;
+  comparison: ComparisonView | null;
+  privileged: { path: string; rights: string }[];
   attempts: AttemptView[];
 }
 
 interface AttemptView {
   heading: string;
-  causes: { code: string; instance: number; message: string }[];
+  causes: { code: string; instance: string; message: string }[];
   timeline: TimelineRow[];
   scale: string;
   instances: InstanceView[];
@@ -38,7 +43,7 @@ interface TimelineRow {
   kind: 'ready' | 'check' | 'failed' | 'stop';
 }
 
-interface InstanceView {
+interface InstanceView extends EvidenceView {
   instance: number;
   failedUnits: string[];
   restartedUnits: string[];
@@ -50,6 +55,7 @@ interface InstanceView {
 
 export function bootView(verdict: Verdict): BootView {
   const { started, finished, host, readySeconds, peakMemory, failedAttempts = [] } = verdict;
+  const { boots = 0, flaky = 0 } = verdict.history ?? {};
   const attempts: Attempt[] = [...failedAttempts, verdict];
   return {
     status: statusOf({ verdict }),
@@ -58,11 +64,21 @@ export function bootView(verdict: Verdict): BootView {
     ready: showBootTime(readySeconds),
     memory: peakMemory === undefined ? absent : showSize(peakMemory),
     host: `${host.runtime}, Linux ${host.kernel}, ${host.architecture}`,
+    flaky: flaky === 0 ? '' : `${flaky} of the last ${boots} boots`,
+    comparison: verdict.comparison ? comparisonView(verdict.comparison) : null,
+    privileged: (verdict.privileged ?? []).map(({ path, mode, capabilities = '' }) => ({
+      path,
+      rights: `${mode} ${capabilities}`.trim(),
+    })),
     attempts: attempts.map((one, index) => ({
       heading: attempts.length === 1 ? '' : `Boot ${index + 1} of ${attempts.length}`,
-      causes: one.causes.map(({ code, instance, message }) => ({ code, instance, message })),
+      causes: one.causes.map(({ code, instance, message }) => ({
+        code,
+        instance: instance === 0 ? 'image' : `instance ${instance}`,
+        message,
+      })),
       ...timelineOf(one),
-      instances: one.instances.map(instanceView),
+      instances: one.instances.map((report) => instanceView(report, verdict.plan)),
     })),
   };
 }
@@ -122,14 +138,10 @@ function timelineOf({ checks, instances }: Attempt): Pick<AttemptView, 'timeline
 
 const exitText = (code: number | undefined) => (code === undefined ? '' : `exit ${code}`);
 
-function instanceView({
-  instance,
-  failedUnits,
-  restartedUnits,
-  journalErrors,
-  log,
-}: Verdict['instances'][number]): InstanceView {
+function instanceView(report: InstanceReport, plan: Verdict['plan']): InstanceView {
+  const { instance, failedUnits, restartedUnits, journalErrors, log } = report;
   return {
+    ...evidenceView(report, plan),
     instance,
     failedUnits,
     restartedUnits,

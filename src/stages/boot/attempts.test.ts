@@ -8,11 +8,14 @@ const cause = (code: CauseCode, instance = 1): Cause => ({ code, message: 'torn'
 test('a boot is repeated for what may pass, and not for what the image or its limits decide', () => {
   const retried = causeCodes.filter((code) => canRetry({ causes: [cause(code)] }));
   expect(retried.toSorted()).toEqual([
+    'boot-slowed',
     'check-failed',
     'exited',
+    'journal-worse',
     'not-ready',
     'not-stopped',
     'unit-failed',
+    'unit-newly-failed',
     'unit-restarted',
   ]);
 });

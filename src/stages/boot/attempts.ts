@@ -15,6 +15,9 @@ const retriedCauses: ReadonlySet<CauseCode> = new Set<CauseCode>([
   'unit-restarted',
   'check-failed',
   'not-stopped',
+  'unit-newly-failed',
+  'boot-slowed',
+  'journal-worse',
 ]);
 
 /** Bounds of one failed boot: a hundred instances with five retries could fill a verdict that is signed. */
@@ -31,6 +34,7 @@ export function canRetry({ causes }: Pick<Verdict, 'causes'>): boolean {
 export function failedAttemptOf(verdict: Verdict): FailedAttempt {
   const { started, finished, causes, checks, instances } = verdict;
   const failed = new Set(causes.map(({ instance }) => instance));
+  // A cause of the image as a whole has the evidence of each.
   const cut = (text: string) => text.slice(0, maxMessageLength);
   return {
     started,
@@ -38,7 +42,7 @@ export function failedAttemptOf(verdict: Verdict): FailedAttempt {
     causes: causes.slice(0, maxAttemptCauses).map((cause) => ({ ...cause, message: cut(cause.message) })),
     checks: checks.filter(({ passed }) => !passed).slice(0, maxAttemptCauses),
     instances: instances
-      .filter(({ instance }) => failed.has(instance))
+      .filter(({ instance }) => failed.has(0) || failed.has(instance))
       .slice(0, maxAttemptInstances)
       .map((report) => ({ ...report, journalErrors: report.journalErrors.slice(-maxAttemptJournal) })),
   };

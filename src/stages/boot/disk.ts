@@ -11,8 +11,7 @@ export interface DiskOptions {
 }
 
 /** Description of the problem, if it wrote too much. */
-export async function diskProblem({ space, maxBytes }: DiskOptions): Promise<string | undefined> {
-  const { bytes, inodes } = await space();
+export function diskProblem({ bytes, inodes }: Space, maxBytes: number): string | undefined {
   if (bytes <= 0) return `it wrote more than the ${maxBytes} bytes that it may`;
   return inodes <= 0 ? 'it made more files than it may' : undefined;
 }

@@ -8,6 +8,7 @@ import type { RunResult } from '../../lib/host/exec.ts';
 import type { RuntimeConfig } from '../image/image.ts';
 import type { Space } from '../snapshot/snapshotter.ts';
 import type { Limits } from './config.ts';
+import type { ListeningPort } from './evidence.ts';
 
 export interface InstanceOptions extends Container {
   /** A mounted, writable tree that nothing else uses, with its owners moved into the IDs if there are any. */
@@ -81,6 +82,8 @@ export interface NetworkAccess {
   tcp(port: number, timeout: number): Promise<string | undefined>;
   /** Undefined if a URL answers with this status, otherwise the reason. */
   http(url: string, status: number, timeout: number): Promise<string | undefined>;
+  /** The sockets that its programs listen with, as its kernel tells them; undefined where it cannot be asked. */
+  listening(): Promise<ListeningPort[] | undefined>;
   /** Forwards a connection from outside, from which nothing was read, to a port of the instance. */
   carry(port: number, outer: Socket): Promise<void>;
 }

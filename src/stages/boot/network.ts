@@ -1,13 +1,15 @@
 /** Access to an instance's private network, through sockets that Milliner makes in it. */
 import { close as closeDescriptor } from 'node:fs';
-import { open, readlink, type FileHandle } from 'node:fs/promises';
+import { open, readFile, readlink, type FileHandle } from 'node:fs/promises';
 import { request } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { native } from '../../lib/host/native.ts';
 import { monotonic } from './clock.ts';
+import type { ListeningPort } from './evidence.ts';
 import type { NetworkAccess } from './instance.ts';
+import { listeningPorts, socketTables, type SocketTables } from './listening.ts';
 import { Throttle } from './throttle.ts';
 
 /** A server may listen on only one of the two. */
@@ -23,6 +25,8 @@ export type Carrier = Duplex & Pick<Socket, 'destroySoon'>;
 export interface Dialler {
   /** A connected socket, otherwise the reason why there is none. */
   dial: (address: (typeof loopback)[number], port: number, timeout: number) => Promise<Carrier | string>;
+  /** The kernel's tables of its sockets; undefined where they cannot be read. */
+  tables: () => Promise<SocketTables | undefined>;
   close: () => Promise<void>;
 }
 
@@ -47,6 +51,7 @@ export class InstanceNetwork implements NetworkAccess {
     ]);
     const dialler: Dialler = {
       dial: (address, port, timeout) => connectIn(space, address, port, timeout),
+      tables: () => tablesOf(pid, space),
       close: () => space.close(),
     };
     if (inside !== outside) return new InstanceNetwork(dialler, bandwidth);
@@ -74,6 +79,11 @@ export class InstanceNetwork implements NetworkAccess {
     const found = await ask(socket, url, end - monotonic());
     if (found === status) return undefined;
     return typeof found === 'string' ? found : `status ${found} where ${status} was expected`;
+  }
+
+  async listening(): Promise<ListeningPort[] | undefined> {
+    const tables = await this.#dialler.tables();
+    return tables && listeningPorts(tables);
   }
 
   /** Forwards a connection from outside, from which nothing was read, to a port of the instance. */
@@ -137,6 +147,20 @@ async function connectIn(
     if (fd !== undefined) closeDescriptor(fd);
     return (error as NodeJS.ErrnoException).code ?? String(error);
   }
+}
+
+/** Read from outside, through the first process. Throws if that has ended. */
+async function tablesOf(pid: number, space: FileHandle): Promise<SocketTables> {
+  const texts = await Promise.all(
+    socketTables.map(async (name) => [name, await readFile(`/proc/${pid}/net/${name}`, 'latin1')] as const),
+  );
+  // Had the process ended, its number could belong to another one.
+  const [read, own] = await Promise.all([
+    readlink(`/proc/${pid}/ns/net`),
+    readlink(`/proc/self/fd/${space.fd}`),
+  ]);
+  if (read !== own) throw new Error(`process ${pid} is no longer in the network of the instance`);
+  return Object.fromEntries(texts) as SocketTables;
 }
 
 /** The status of a GET, or the reason why there is none. The body is not read, because it may be endless. */

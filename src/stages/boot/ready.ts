@@ -4,9 +4,15 @@ import { monotonic } from './clock.ts';
 import type { Instance } from './instance.ts';
 import { Finding } from './finding.ts';
 import type { BootPlan } from './plan.ts';
+import { UnitTrouble } from './unit-trouble.ts';
 import { describeFailure, listUnits, askTimeout, type Unit } from './units.ts';
 
 const pollMilliseconds = 300;
+/** Milliseconds after the start until systemd is first asked for trouble: most images are ready before. */
+const firstLookMilliseconds = 2000;
+/** Each answer costs processor time of the instance, so the pause after it is that many times as long as it took. */
+const pauseFactor = 2;
+const maxPauseMilliseconds = 5000;
 /** Milliseconds, so that an attempt at the last moment can still succeed. */
 const minAttemptTimeout = 2000;
 
@@ -20,8 +26,45 @@ export async function waitUntilReady(
   const deadline = instance.startedAt + plan.readyTimeout;
   if (exit !== undefined) return waitForExit(instance, exit, deadline, signal);
   if (unit !== undefined) return waitForUnit(instance, plan, unit, deadline, signal);
-  if (plan.init || notify) return waitForNotification(instance, deadline, plan.init, signal);
-  return instance.startedAt;
+  if (!plan.init && !notify) return instance.startedAt;
+  if (!plan.init) return waitForNotification(instance, deadline, false, signal);
+  return orTrouble(instance, plan, signal, (both) => waitForNotification(instance, deadline, true, both));
+}
+
+/** Throws the Finding of a unit in trouble, if that comes before what is waited for. */
+async function orTrouble<T>(
+  instance: Instance,
+  plan: BootPlan,
+  signal: AbortSignal,
+  wait: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController();
+  const both = AbortSignal.any([signal, over.signal]);
+  const looking = lookForTrouble(instance, plan, both);
+  const waiting = wait(both);
+  try {
+    return await Promise.race([waiting, looking]);
+  } finally {
+    over.abort();
+    await Promise.allSettled([waiting, looking]);
+  }
+}
+
+/** Never returns. */
+async function lookForTrouble(instance: Instance, plan: BootPlan, signal: AbortSignal): Promise<never> {
+  const trouble = new UnitTrouble(plan.allow.units);
+  await sleep(firstLookMilliseconds, undefined, { signal });
+  for (;;) {
+    const asked = monotonic();
+    const units = await listUnits(instance, undefined, { timeout: askTimeout, signal });
+    const found = trouble.find(units ?? [], monotonic());
+    if (found) throw found;
+    await sleep(pauseAfter(asked, 1000), undefined, { signal });
+  }
+}
+
+function pauseAfter(asked: number, least: number): number {
+  return Math.min(Math.max(least, (monotonic() - asked) * pauseFactor), maxPauseMilliseconds);
 }
 
 async function waitForNotification(
@@ -63,19 +106,20 @@ async function waitForUnit(
   deadline: number,
   signal: AbortSignal,
 ): Promise<number> {
+  const trouble = new UnitTrouble(plan.allow.units, name);
   for (;;) {
-    const remaining = deadline - monotonic();
-    const timeout = Math.min(askTimeout, Math.max(remaining, minAttemptTimeout));
+    const asked = monotonic();
+    const timeout = Math.min(askTimeout, Math.max(deadline - asked, minAttemptTimeout));
     const units = await listUnits(instance, name, { timeout, signal });
     // A unit that is requested by an alias reports its own name. The requested unit comes first.
     const unit = units?.[0];
     if (unit?.active === 'active') return activeSince(unit, instance);
     if (unit && hasDoneItsWork(unit)) return activeSince({ ...unit, activeAt: unit.doneAt }, instance);
-    if (unit?.active === 'failed') throw new Finding('unit-failed', describeFailure(unit), unit.name);
-    const restarting = units?.find((one) => one.restarts > 0 && !plan.allow.units.includes(one.name));
-    if (restarting) throw restarted(restarting);
+    const found = trouble.find(units ?? [], monotonic());
+    if (found) throw found;
     if (monotonic() > deadline) throw late(name, unit);
-    await sleep(pollMilliseconds, undefined, { signal });
+    const rest = Math.max(pollMilliseconds, deadline - monotonic());
+    await sleep(Math.min(pauseAfter(asked, pollMilliseconds), rest), undefined, { signal });
   }
 }
 
@@ -91,14 +135,10 @@ function activeSince({ activeAt }: Unit, { startedAt }: Instance): number {
   return Math.min(Math.max(activeAt, startedAt), monotonic());
 }
 
-export function restarted(unit: Unit): Finding {
-  const message = `${unit.name} ended and systemd started it again (${unit.restarts} times)`;
-  return new Finding('unit-restarted', message, unit.name);
-}
-
 function late(name: string, unit: Unit | undefined): Finding {
   if (!unit) return new Finding('not-ready', `systemd did not answer when it was asked for ${name}`);
   if (unit.load === 'not-found') return new Finding('not-ready', `the image has no unit ${name}`);
+  if (unit.active === 'failed') return new Finding('unit-failed', describeFailure(unit), unit.name);
   const state = unit.load === 'loaded' ? `${unit.active} (${unit.sub})` : unit.load;
   return new Finding('not-ready', `${name} is ${state} at the end of the time it has`, unit.name);
 }

@@ -7,15 +7,10 @@ import { Finding } from './finding.ts';
 import type { Backend } from './backend.ts';
 import { StartError, type Instance, type InstanceOptions } from './instance.ts';
 import type { BootPlan } from './plan.ts';
-import { restarted, waitUntilReady } from './ready.ts';
-import {
-  describeFailure,
-  lastLogLinesOf,
-  listUnits,
-  askTimeout,
-  readJournalErrors,
-  type Unit,
-} from './units.ts';
+import { waitUntilReady } from './ready.ts';
+import { examineUnits, readPorts } from './examine.ts';
+import { lastLogLinesOf } from './journal.ts';
+import { askTimeout } from './units.ts';
 import type { Cause, CheckResult, InstanceOutcome, InstanceReport } from './verdict.ts';
 import { Watch, type WatchOptions } from './watch.ts';
 
@@ -100,13 +95,15 @@ async function watchPlan(
     if (plan.init && !instance.hasEnded && canAnswer) {
       await examineUnits(instance, plan, signal, outcome.report, found, add);
     }
+    await readPorts(instance, outcome.report);
     await stop(instance, plan, watch, outcome.report, add);
   } finally {
     await watch.end();
   }
-  const { memoryPeak, oomKills = 0 } = await instance.group();
-  if (memoryPeak !== undefined) outcome.report.peakMemory = memoryPeak;
-  outcome.report.oomKills = oomKills;
+  const group = await instance.group();
+  if (group.memoryPeak !== undefined) outcome.report.peakMemory = group.memoryPeak;
+  outcome.report.oomKills = group.oomKills ?? 0;
+  outcome.report.used = watch.used(group);
   outcome.causes.push(...withLog(watch.causes, outcome.report.log), ...found);
 }
 
@@ -151,41 +148,6 @@ function requireChecks(checks: CheckResult[]): void {
 async function wordsOf(instance: Instance, unit: string | undefined, signal: AbortSignal): Promise<string[]> {
   if (unit === undefined || instance.hasEnded) return [];
   return lastLogLinesOf(instance, unit, { timeout: askTimeout, signal }).catch(() => []);
-}
-
-/** Looks at all units, whether the awaited one started or not. */
-async function examineUnits(
-  instance: Instance,
-  { allow }: BootPlan,
-  signal: AbortSignal,
-  report: InstanceReport,
-  found: Cause[],
-  add: (finding: Finding, words: string[]) => void,
-): Promise<void> {
-  const deadline = monotonic() + askTimeout;
-  const ask = () => ({ timeout: Math.max(1, deadline - monotonic()), signal });
-  const units = await listUnits(instance, undefined, ask());
-  // systemd always has units, so an empty list means that it did not answer.
-  if (!units || units.length === 0) {
-    const silent = new Finding('not-ready', 'systemd did not answer when it was asked for its units');
-    if (found.length === 0) add(silent, []);
-    return;
-  }
-  const matter = units.filter(({ name }) => !allow.units.includes(name));
-  const failed = matter.filter(({ active }) => active === 'failed');
-  const again = matter.filter(({ restarts }) => restarts > 0);
-  report.failedUnits = failed.map(({ name }) => name).toSorted();
-  report.restartedUnits = again.map(({ name }) => name).toSorted();
-  const journal = await readJournalErrors(instance, ask());
-  if (typeof journal === 'string') report.journalProblem = journal;
-  else report.journalErrors = journal;
-  const isKnown = ({ name }: Unit) => found.some(({ message }) => message.startsWith(`${name} `));
-  const words = async ({ name }: Unit) =>
-    monotonic() < deadline ? lastLogLinesOf(instance, name, ask()) : [];
-  for (const unit of failed.filter((one) => !isKnown(one))) {
-    add(new Finding('unit-failed', describeFailure(unit)), await words(unit));
-  }
-  for (const unit of again.filter((one) => !isKnown(one))) add(restarted(unit), await words(unit));
 }
 
 async function stop(

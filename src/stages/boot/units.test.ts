@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { describeFailure, parseEntry, parseUnits, type Unit } from './units.ts';
+import { describeFailure, parseUnits, type Unit } from './units.ts';
 
 const word = fc.stringMatching(/^[a-z0-9@:._=-]{1,30}$/);
 const count = fc.integer({ min: 0, max: 1_000_000 });
@@ -15,6 +15,12 @@ const unit: fc.Arbitrary<Unit> = fc.record({
   activeAt: count,
   type: word,
   doneAt: count,
+  beganAt: count,
+  stoppedAt: count,
+  endedAt: count,
+  hasJob: fc.boolean(),
+  startedBy: fc.array(word, { maxLength: 4 }),
+  onFailure: fc.array(word, { maxLength: 4 }),
 });
 
 /** As systemctl(1) shows it; the properties may come in any order. */
@@ -30,6 +36,13 @@ function shown(one: Unit): string {
     `Result=${one.result}`,
     `Type=${one.type}`,
     `ExecMainExitTimestampMonotonic=${one.doneAt * 1000}`,
+    `InactiveExitTimestampMonotonic=${one.beganAt * 1000}`,
+    `ActiveExitTimestampMonotonic=${one.stoppedAt * 1000}`,
+    `InactiveEnterTimestampMonotonic=${one.endedAt * 1000}`,
+    `Job=${one.hasJob ? 17 : ''}`,
+    `TriggeredBy=${one.startedBy.join(' ')}`,
+    'UpheldBy=',
+    `OnFailure=${one.onFailure.join(' ')}`,
   ].join('\n');
 }
 
@@ -54,6 +67,12 @@ test('a unit that is no service has no restarts, and systemd says [not set] of w
       activeAt: 0,
       type: '',
       doneAt: 0,
+      beganAt: 0,
+      stoppedAt: 0,
+      endedAt: 0,
+      hasJob: false,
+      startedBy: [],
+      onFailure: [],
     },
   ]);
 });
@@ -94,41 +113,4 @@ test('a failure is told in words where systemd has a number for it', () => {
   expect(describeFailure(failed!)).toMatch(/^app\.service failed: .*217.*USER/);
   expect(describeFailure({ ...failed!, exitStatus: 9 })).toBe('app.service failed: exit status 9');
   expect(describeFailure({ ...failed!, result: 'oom-kill' })).toBe('app.service failed: oom-kill');
-});
-
-test.each([
-  ['{"_SYSTEMD_UNIT":"a.service","MESSAGE":"torn"}', { unit: 'a.service', message: 'torn' }],
-  ['{"UNIT":"b.service","SYSLOG_IDENTIFIER":"x","MESSAGE":"torn"}', { unit: 'b.service', message: 'torn' }],
-  ['{"SYSLOG_IDENTIFIER":"kernel","MESSAGE":[116,111,114,110]}', { unit: 'kernel', message: 'torn' }],
-  ['{"MESSAGE":null}', { unit: '', message: '' }],
-  ['{"MESSAGE":[1.5]}', { unit: '', message: '' }],
-])('entry %s', (line, entry) => {
-  expect(parseEntry(line)).toEqual([entry]);
-});
-
-test.each(['', 'nonsense', 'null', '{', '"MESSAGE"', '5', '[]', 'true'])('%j is no entry', (line) => {
-  expect(parseEntry(line)).toEqual([]);
-});
-
-const field = fc.constantFrom('_SYSTEMD_UNIT', 'UNIT', 'SYSLOG_IDENTIFIER', 'MESSAGE', '__proto__');
-const line = fc.oneof(
-  fc.string({ unit: 'binary' }),
-  fc.json(),
-  fc.dictionary(field, fc.jsonValue()).map((value) => JSON.stringify(value)),
-  fc.array(fc.integer()).map((bytes) => JSON.stringify({ MESSAGE: bytes })),
-  fc.constant(JSON.stringify({ MESSAGE: 'x'.repeat(5000), UNIT: Array.from({ length: 5000 }, () => 65) })),
-);
-
-test('whatever the journal answers, an entry is two strings of bounded length', () => {
-  fc.assert(
-    fc.property(line, (text) => {
-      for (const entry of parseEntry(text)) {
-        expect(Object.keys(entry)).toEqual(['unit', 'message']);
-        for (const value of Object.values(entry)) {
-          expect(typeof value).toBe('string');
-          expect(value.length).toBeLessThanOrEqual(1000);
-        }
-      }
-    }),
-  );
 });

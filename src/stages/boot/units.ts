@@ -1,7 +1,6 @@
-/** Reads units and journal from an instance's systemd. The answers come from the image, and are not trusted. */
+/** Reads units from an instance's systemd. The answers come from the image, and are not trusted. */
 import type { ExecOptions } from '../../lib/container/followed-program.ts';
 import type { Instance } from './instance.ts';
-import type { JournalEntry } from './verdict.ts';
 
 export interface Unit {
   name: string;
@@ -21,20 +20,46 @@ export interface Unit {
   type: string;
   /** Milliseconds of the monotonic clock when its main process last ended; 0 if never. */
   doneAt: number;
+  /** Milliseconds of the monotonic clock when it last began to start, began to stop, and ended; 0 if never. */
+  beganAt: number;
+  stoppedAt: number;
+  endedAt: number;
+  /** Whether systemd has yet to start or stop it. */
+  hasJob: boolean;
+  /** Units that may start it again: its sockets, timers and paths, and those that uphold it. */
+  startedBy: string[];
+  /** Units that its failure starts. */
+  onFailure: string[];
 }
 
-const properties =
-  'Id,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ActiveEnterTimestampMonotonic,Type,ExecMainExitTimestampMonotonic';
+const properties = [
+  'Id',
+  'LoadState',
+  'ActiveState',
+  'SubState',
+  'Result',
+  'NRestarts',
+  'ExecMainStatus',
+  'ActiveEnterTimestampMonotonic',
+  'Type',
+  'ExecMainExitTimestampMonotonic',
+  'InactiveExitTimestampMonotonic',
+  'ActiveExitTimestampMonotonic',
+  'InactiveEnterTimestampMonotonic',
+  'Job',
+  'TriggeredBy',
+  'UpheldBy',
+  'OnFailure',
+].join(',');
 /** Milliseconds for an answer of systemd. */
 export const askTimeout = 20_000;
-const maxJournalEntries = 200;
-const maxJournalLines = 10;
 const maxUnits = 10_000;
-/** systemd's UNIT_NAME_MAX; the other values are short words. */
+/** systemd's UNIT_NAME_MAX; most other values are short words, and lists of names are cut. */
 const maxValueLength = 256;
+const maxListed = 16;
 
 /** Milliseconds for the answer, and an abort signal. */
-type AskOptions = Pick<ExecOptions, 'timeout' | 'signal'>;
+export type AskOptions = Pick<ExecOptions, 'timeout' | 'signal'>;
 
 /** Every loaded unit and the requested one; undefined while systemd does not answer yet. */
 export async function listUnits(
@@ -51,6 +76,9 @@ export async function listUnits(
     ...unit,
     activeAt: onHost(unit.activeAt),
     doneAt: onHost(unit.doneAt),
+    beganAt: onHost(unit.beganAt),
+    stoppedAt: onHost(unit.stoppedAt),
+    endedAt: onHost(unit.endedAt),
   }));
 }
 
@@ -76,11 +104,19 @@ export function parseUnits(text: string): Unit[] {
       activeAt: numberOf(value.get('ActiveEnterTimestampMonotonic')) / 1000,
       type: value.get('Type') ?? '',
       doneAt: numberOf(value.get('ExecMainExitTimestampMonotonic')) / 1000,
+      beganAt: numberOf(value.get('InactiveExitTimestampMonotonic')) / 1000,
+      stoppedAt: numberOf(value.get('ActiveExitTimestampMonotonic')) / 1000,
+      endedAt: numberOf(value.get('InactiveEnterTimestampMonotonic')) / 1000,
+      hasJob: numberOf(value.get('Job')) > 0,
+      startedBy: ['TriggeredBy', 'UpheldBy'].flatMap((key) => namesIn(value.get(key))),
+      onFailure: namesIn(value.get('OnFailure')),
     };
   });
 }
 
-function numberOf(text: string | undefined): number {
+const namesIn = (text = '') => text.split(' ').filter(Boolean).slice(0, maxListed);
+
+export function numberOf(text: string | undefined): number {
   return text !== undefined && /^\d{1,18}$/.test(text) ? Number(text) : 0;
 }
 
@@ -106,61 +142,4 @@ export function describeFailure({ name, result, exitStatus }: Unit): string {
   if (result !== 'exit-code') return `${name} failed: ${result}`;
   const meaning = exitStatuses[exitStatus] ?? (exitStatus === 127 ? 'not found, or a library of it' : '');
   return `${name} failed: exit status ${exitStatus}${meaning && `, ${meaning}`}`;
-}
-
-/** The last lines that a unit logged. */
-export async function lastLogLinesOf(
-  instance: Instance,
-  unit: string,
-  options: AskOptions,
-): Promise<string[]> {
-  const args = [
-    'journalctl',
-    '--no-pager',
-    '--quiet',
-    '-o',
-    'cat',
-    '-n',
-    String(maxJournalLines),
-    '-u',
-    unit,
-  ];
-  const { exitCode, stdout } = await instance.exec(args, options);
-  if (exitCode !== 0) return [];
-  const lines = stdout.split('\n').filter(Boolean).slice(-maxJournalLines);
-  return lines.map((line) => line.slice(0, maxCharacters));
-}
-
-/** A string with the reason if the journal cannot be read: it must not look like a journal without errors. */
-export async function readJournalErrors(
-  instance: Instance,
-  options: AskOptions,
-): Promise<JournalEntry[] | string> {
-  const args = ['journalctl', '--no-pager', '--quiet', '-o', 'json', '-p', 'err', '-n'];
-  const program = [...args, String(maxJournalEntries)];
-  const { exitCode, stdout, stderr, timedOut } = await instance.exec(program, options);
-  if (timedOut) return 'journalctl has not come to its end';
-  // journalctl exits with 1 if there is nothing to show.
-  if (exitCode !== 0 && stderr.trim() !== '') return stderr.trim().slice(0, maxCharacters);
-  return stdout.split('\n').filter(Boolean).slice(-maxJournalEntries).flatMap(parseEntry);
-}
-
-/** systemd.journal-fields(7); a field that is not UTF-8 is an array of bytes. */
-export function parseEntry(line: string): JournalEntry[] {
-  try {
-    const entry = JSON.parse(line) as Record<string, unknown> | null;
-    if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return [];
-    const unit = textOf(entry['_SYSTEMD_UNIT'] ?? entry['UNIT'] ?? entry['SYSLOG_IDENTIFIER']);
-    return [{ unit, message: textOf(entry['MESSAGE']) }];
-  } catch {
-    return [];
-  }
-}
-
-const maxCharacters = 1000;
-
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value.slice(0, maxCharacters);
-  if (!Array.isArray(value) || !value.every((byte) => Number.isInteger(byte))) return '';
-  return Buffer.from(value.slice(0, maxCharacters) as number[]).toString('utf8');
 }

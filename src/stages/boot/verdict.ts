@@ -1,6 +1,17 @@
 /** The verdict of a test boot: plain data, stored by manifest digest, and attested when the image is signed. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { TestPlan } from '../recipe/schema.ts';
+import type {
+  BootCounts,
+  BootStage,
+  Comparison,
+  JournalCounts,
+  JournalEntry,
+  ListeningPort,
+  PrivilegedFile,
+  ResourceUse,
+  UnitTimes,
+} from './evidence.ts';
 
 export const causeCodes = [
   'start-failed',
@@ -14,6 +25,13 @@ export const causeCodes = [
   'disk-full',
   'too-much-output',
   'not-stopped',
+  // Worse than the last good boot, where the recipe refuses that.
+  'unit-newly-failed',
+  'port-opened',
+  'rights-added',
+  'memory-grown',
+  'boot-slowed',
+  'journal-worse',
 ] as const;
 
 export type CauseCode = (typeof causeCodes)[number];
@@ -22,7 +40,7 @@ export type CauseCode = (typeof causeCodes)[number];
 export interface Cause {
   code: CauseCode;
   message: string;
-  /** Counted from 1. */
+  /** Counted from 1; 0 for the image as a whole. */
   instance: number;
 }
 
@@ -38,22 +56,25 @@ export interface CheckResult {
   problem?: string;
 }
 
-export interface JournalEntry {
-  unit: string;
-  message: string;
-}
-
 export interface InstanceReport {
   instance: number;
   /** Seconds from the start of the container until it was ready; absent if it never was. */
   readySeconds?: number;
   failedUnits: string[];
+  /** Units that failed, as the recipe allows. Verdicts of older versions have neither this nor what is optional below. */
+  allowedFailures?: string[];
   /** Units that systemd restarted automatically. */
   restartedUnits: string[];
   /** Entries of priority err and above. */
   journalErrors: JournalEntry[];
   /** Why the journal could not be read; then journalErrors is empty. */
   journalProblem?: string;
+  journalCounts?: JournalCounts;
+  /** At the end of the test. */
+  ports?: ListeningPort[];
+  stages?: BootStage[];
+  units?: UnitTimes[];
+  used?: ResourceUse;
   /** Bytes. */
   peakMemory?: number;
   oomKills: number;
@@ -89,6 +110,8 @@ export interface Verdict {
   /** Of the largest instance, in bytes. */
   peakMemory?: number;
   instances: InstanceReport[];
+  /** Of the image's tree. */
+  privileged?: PrivilegedFile[];
   plan: TestPlan & { init: boolean };
   /** The host of the test. */
   host: { runtime: string; kernel: string; architecture: string };
@@ -97,6 +120,9 @@ export interface Verdict {
   finished: string;
   /** Earlier boots, in their order; absent where the first one decided. */
   failedAttempts?: FailedAttempt[];
+  /** Absent where there is no good boot of another image to compare it with. */
+  comparison?: Comparison;
+  history?: BootCounts;
 }
 
 export interface InstanceOutcome {
@@ -107,7 +133,7 @@ export interface InstanceOutcome {
 
 export type VerdictInput = Pick<
   Verdict,
-  'name' | 'manifestDigest' | 'plan' | 'host' | 'started' | 'finished'
+  'name' | 'manifestDigest' | 'privileged' | 'plan' | 'host' | 'started' | 'finished'
 >;
 
 /** Combines the outcomes of the instances: the image passed if none of them has a cause. */

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GroupState } from '../../lib/container/cgroups.ts';
 import type { Limits } from './config.ts';
+import type { ResourceUse } from './evidence.ts';
 import { diskProblem, type DiskOptions } from './disk.ts';
 import type { Instance } from './instance.ts';
 import type { Cause, CauseCode } from './verdict.ts';
@@ -27,6 +28,9 @@ export class Watch {
   readonly #over = new AbortController();
   readonly #loop: Promise<void>;
   #failure: unknown;
+  /** The most processes and threads that were there at once. */
+  #processes = 0;
+  #written: number | undefined;
   /** Set once the instance was asked to stop, or is expected to end by itself. */
   endIsFine = false;
 
@@ -55,6 +59,19 @@ export class Watch {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** After the end. A kernel that does not keep the peak of processes leaves what was seen of it. */
+  used({ cpuSeconds, pidsPeak, readBytes, writtenBytes }: GroupState): ResourceUse {
+    const peak = Math.max(pidsPeak ?? 0, this.#processes);
+    const all = {
+      cpuSeconds,
+      processes: peak === 0 ? undefined : peak,
+      readBytes,
+      writtenBytes,
+      diskBytes: this.#written,
+    };
+    return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+  }
+
   async #run(): Promise<void> {
     const { instance, output } = this.#options;
     while (!this.#over.signal.aborted && !instance.hasEnded) {
@@ -71,11 +88,14 @@ export class Watch {
 
   async #lookAtDisk(): Promise<void> {
     const { instance, space, maxBytes } = this.#options;
-    const problem = await diskProblem({ space: instance.space ?? space, maxBytes });
+    const left = await (instance.space ?? space)();
+    this.#written = Math.max(0, maxBytes - left.bytes);
+    const problem = diskProblem(left, maxBytes);
     if (problem !== undefined) this.#add('disk-full', problem);
   }
 
-  #look({ oomKills = 0, pidsRefused = 0, memoryLimit, pidsLimit }: GroupState): void {
+  #look({ oomKills = 0, pidsRefused = 0, memoryLimit, pidsLimit, pids = 0 }: GroupState): void {
+    this.#processes = Math.max(this.#processes, pids);
     const { limits } = this.#options;
     if (oomKills > 0) {
       const limit = memoryLimit ?? limits.memory;

@@ -49,7 +49,7 @@ export interface ImageInput {
   layers: ImageLayer[];
   base?: { name: string; digest: string } | undefined;
   /** The test plan of the image, so that it can be tested without the recipe. */
-  test: { retries?: number | undefined };
+  test: JudgedBy;
 }
 
 export interface ImageBytes {
@@ -68,11 +68,17 @@ export const testAnnotation = 'io.milliner.test';
 export const titleLabel = 'org.opencontainers.image.title';
 const versionLabel = 'org.opencontainers.image.version';
 
-/** How often a boot is repeated changes nothing in the image, so it must not change the digest. */
-export function annotatedTest<T extends { retries?: number | undefined }>({
+/** What judges a boot and changes nothing in the image, so it must not change the digest. */
+interface JudgedBy {
+  retries?: number | undefined;
+  compare?: object | undefined;
+}
+
+export function annotatedTest<T extends JudgedBy>({
   retries: _retries,
+  compare: _compare,
   ...test
-}: T): Omit<T, 'retries'> {
+}: T): Omit<T, keyof JudgedBy> {
   return test;
 }
 

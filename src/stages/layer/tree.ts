@@ -97,7 +97,7 @@ export async function* linesOf(pieces: AsyncIterable<string> | Iterable<string>)
 }
 
 /** What was parsed becomes the entry: a tree has tens of thousands, and a copy of each takes twice as long. */
-function parseEntry(line: string): TreeEntry {
+export function parseEntry(line: string): TreeEntry {
   const stored = JSON.parse(line) as StoredEntry;
   return Object.assign(stored as Omit<StoredEntry, 'ctimeNanoseconds' | 'inode' | 'xattrs'>, {
     ctimeNanoseconds: BigInt(stored.ctimeNanoseconds),

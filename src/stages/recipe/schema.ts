@@ -147,6 +147,18 @@ const ready = z
 /** Bounds the time that an image which never boots takes from a night. */
 export const maxRetries = 5;
 
+/** What of a boot is compared with the last good one. */
+export const comparedKinds = ['units', 'ports', 'setuid', 'memory', 'time', 'journal'] as const;
+export type ComparedKind = (typeof comparedKinds)[number];
+
+const compareRule = z.strictObject({
+  /** What fails the boot where it became worse. */
+  fatal: z.array(z.enum(comparedKinds)).default([]),
+  /** What may have become worse: `tcp 8080`, `/usr/bin/su`, `memory`. */
+  accept: z.array(z.string().min(1).max(4096)).max(1000).default([]),
+});
+export type CompareRule = z.output<typeof compareRule>;
+
 export const testSchema = z
   .strictObject({
     init: z.boolean().optional(),
@@ -161,6 +173,8 @@ export const testSchema = z
     instances: z.int().min(1).max(100).default(1),
     /** How often a failed boot is repeated, on a fresh tree; 0 where it is absent, as in records of older builds. */
     retries: z.int().min(0).max(maxRetries).optional(),
+    /** Absent where nothing is fatal. */
+    compare: compareRule.optional(),
   })
   .refine(({ init, ready: { unit } }) => init !== false || unit === undefined, {
     error: 'without init there are no units',

@@ -21,7 +21,9 @@ export function changeLine(from: string | undefined, to: string | undefined): st
 /** `passed after 1 retry`; undefined for an image that passed at once. Only a passed boot counts as flaky. */
 export function flakyRetries({ outcome, boot }: ImageReport): string | undefined {
   if (!boot || boot.retries === 0 || outcome === 'failed') return undefined;
-  return `passed after ${boot.retries === 1 ? '1 retry' : `${boot.retries} retries`}`;
+  const { flaky = 0, boots = 0 } = boot.history ?? {};
+  const before = flaky > 1 ? `; ${flaky} of its last ${boots} boots were flaky` : '';
+  return `passed after ${boot.retries === 1 ? '1 retry' : `${boot.retries} retries`}${before}`;
 }
 
 /** Why an image was not tried. */

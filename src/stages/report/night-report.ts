@@ -74,7 +74,14 @@ export const imageReportSchema = z.object({
   updateBytes: count.optional(),
   /** Bytes of all layers. */
   size: count.optional(),
-  boot: z.object({ readySeconds: seconds, retries: count.max(1000) }).optional(),
+  boot: z
+    .object({
+      readySeconds: seconds,
+      retries: count.max(1000),
+      /** Of the last boots of the recipe, how many were flaky. */
+      history: z.object({ boots: count, failed: count, flaky: count }).optional(),
+    })
+    .optional(),
   /** Oldest first. */
   former: z.array(formerSchema).max(maxFormer).default([]),
   failure: failureSchema.optional(),

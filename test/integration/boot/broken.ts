@@ -1,11 +1,6 @@
 /** Images that look right until they are booted: what each is to be rejected for. */
-import type { CauseCode } from '../../../src/stages/boot/verdict.ts';
-import { answers, booted, listens, plain, runsUntilAsked, service, type Variant } from './pieces.ts';
-
-interface BrokenVariant extends Variant {
-  /** The one cause that its verdict gives. */
-  cause: CauseCode;
-}
+import { brokenServices } from './broken-services.ts';
+import { answers, booted, listens, plain, runsUntilAsked, service, type BrokenVariant } from './pieces.ts';
 
 const web = '/usr/local/bin/web';
 const soon = { timeout: '3s' };
@@ -14,6 +9,8 @@ const forks = 'while :; do sleep 1000 & done';
 const fillsDisk = 'head -c 1G /dev/zero >/var/lib/fill';
 /** 1 GiB in lines of 64 bytes. */
 const talks = `yes "$(printf '%063d' 0)" | head -c 1G`;
+
+const starting = service('Type=oneshot', 'TimeoutStartSec=infinity', 'ExecStart=/bin/sleep infinity');
 
 /** systemd is the first process. */
 const withInit: BrokenVariant[] = [
@@ -78,6 +75,37 @@ const withInit: BrokenVariant[] = [
     recipe: booted({
       script: ['sleep infinity'],
       units: { 'other.service': service('Type=oneshot', 'ExecStart=/bin/false') },
+    }),
+  },
+  {
+    // systemd would wait for the other unit until the end of the time.
+    name: 'unit-fails-while-another-starts',
+    cause: 'unit-failed',
+    recipe: booted({
+      script: ['exit 1'],
+      service: ['Type=oneshot'],
+      units: { 'slow.service': starting },
+      test: { ready: { unit: undefined, timeout: '5m' } },
+    }),
+  },
+  {
+    name: 'other-unit-fails-while-awaited-one-starts',
+    cause: 'unit-failed',
+    recipe: booted({
+      script: ['sleep infinity'],
+      service: ['Type=oneshot', 'TimeoutStartSec=infinity'],
+      units: { 'other.service': service('Type=oneshot', 'ExecStart=/bin/false') },
+      test: { ready: { timeout: '5m' } },
+    }),
+  },
+  {
+    name: 'unit-restarts-while-another-starts',
+    cause: 'unit-restarted',
+    recipe: booted({
+      script: ['sleep 1', 'exit 1'],
+      service: ['Restart=always', 'RestartSec=1h'],
+      units: { 'slow.service': starting },
+      test: { ready: { unit: undefined, timeout: '5m' } },
     }),
   },
   {
@@ -356,4 +384,4 @@ const withoutInit: BrokenVariant[] = [
   },
 ];
 
-export const broken = [...withInit, ...withoutInit];
+export const broken = [...withInit, ...withoutInit, ...brokenServices];

@@ -1,5 +1,6 @@
 /** What the variants of images are made of: small programs in bash on demo-base, run by systemd or as the entrypoint. */
 import type { z } from 'zod';
+import type { CauseCode } from '../../../src/stages/boot/verdict.ts';
 import type { recipeSchema } from '../../../src/stages/recipe/schema.ts';
 
 type Recipe = z.input<typeof recipeSchema>;
@@ -9,6 +10,12 @@ export interface Variant {
   name: string;
   /** All but the name and the base. */
   recipe: Omit<Recipe, 'name' | 'from'>;
+}
+
+/** A broken one. */
+export interface BrokenVariant extends Variant {
+  /** The one cause that its verdict gives. */
+  cause: CauseCode;
 }
 
 interface Pieces {

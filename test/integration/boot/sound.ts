@@ -9,6 +9,7 @@ import {
   service,
   type Variant,
 } from './pieces.ts';
+import { soundServices } from './sound-services.ts';
 
 const web = '/usr/local/bin/web';
 const http = 'http://localhost:8080/';
@@ -77,6 +78,43 @@ const withInit: Variant[] = [
       script: ['sleep infinity'],
       units: { 'other.service': service('Type=oneshot', 'ExecStart=/bin/false') },
       test: { allow: { units: ['other.service'] } },
+    }),
+  },
+  {
+    name: 'failure-that-is-mended',
+    recipe: booted({
+      script: ['test -e /run/mended || exit 1', 'sleep infinity'],
+      service: ['Type=exec', 'Restart=no'],
+      unit: ['OnFailure=mend.service'],
+      units: {
+        'mend.service': [
+          '[Service]',
+          'Type=oneshot',
+          'ExecStart=/usr/bin/sleep 3',
+          'ExecStart=/usr/bin/touch /run/mended',
+          'ExecStart=/usr/bin/systemctl --no-block start app.service',
+        ],
+        'slow.service': service('Type=oneshot', 'RemainAfterExit=yes', 'ExecStart=/bin/sleep 6'),
+      },
+      test: { ready: { unit: undefined } },
+    }),
+  },
+  {
+    name: 'restart-that-is-allowed',
+    recipe: booted({
+      script: ['mkdir /run/second && exit 1', 'sleep infinity'],
+      service: ['Type=exec', 'Restart=on-failure', 'RestartSec=1s'],
+      units: { 'slow.service': service('Type=oneshot', 'RemainAfterExit=yes', 'ExecStart=/bin/sleep 4') },
+      test: { ready: { unit: 'slow.service' }, allow: { units: ['app.service'] } },
+    }),
+  },
+  {
+    name: 'service-that-runs-every-hour',
+    recipe: booted({
+      script: ['exit 0'],
+      service: ['Restart=always', 'RestartSec=1h'],
+      units: { 'slow.service': service('Type=oneshot', 'RemainAfterExit=yes', 'ExecStart=/bin/sleep 3') },
+      test: { ready: { unit: undefined } },
     }),
   },
   {
@@ -246,4 +284,4 @@ const withoutInit: Variant[] = [
   },
 ];
 
-export const sound = [...withInit, ...withoutInit];
+export const sound = [...withInit, ...withoutInit, ...soundServices];

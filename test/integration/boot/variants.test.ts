@@ -10,8 +10,10 @@ import { copyRecipes } from '../../helpers/demo-recipes.ts';
 import { cli } from '../../helpers/milliner.ts';
 import { shareOfDay, soak } from '../../helpers/soak.ts';
 import { leftovers } from '../../helpers/traces.ts';
+import { brokenServices } from './broken-services.ts';
 import { broken } from './broken.ts';
 import type { Variant } from './pieces.ts';
+import { soundServices } from './sound-services.ts';
 import { sound } from './sound.ts';
 
 const controlCharacters = 'dies-with-control-characters';
@@ -45,12 +47,17 @@ const kin = new Set([
   'numeric-user',
   'ends-by-the-signal',
   'nothing-of-its-own',
+  ...[...brokenServices, ...soundServices].map(({ name }) => name),
 ]);
+/** Few of these a day: they are near to each other. */
+const daily = new Set(
+  [...shareOfDay(brokenServices, 12), ...shareOfDay(soundServices, 16)].map(({ name }) => name),
+);
 /** A sixth of the others a day, and what a test of its own looks at. */
 function sample<T extends Variant>(variants: T[]): T[] {
   const others = variants.filter(({ name }) => soak || !kin.has(name));
   const share = new Set(shareOfDay(others, 6));
-  return others.filter((one) => share.has(one) || one.name === controlCharacters);
+  return variants.filter((one) => share.has(one) || daily.has(one.name) || one.name === controlCharacters);
 }
 
 let directory: string;

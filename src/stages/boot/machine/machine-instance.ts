@@ -12,6 +12,7 @@ import { LineSplitter } from '../../../lib/host/lines.ts';
 import { argumentsOf } from '../config.ts';
 import { StartError, stopSignalOf, type Ended, type Instance, type InstanceOptions } from '../instance.ts';
 import { checkControllers } from '../limits.ts';
+import { socketTables, splitTables } from '../listening.ts';
 import { InstanceNetwork } from '../network.ts';
 import { findUser } from '../user.ts';
 import { ChannelSocket } from './channel-socket.ts';
@@ -27,6 +28,8 @@ import { serveReach, type ReachServer } from './supervisor-socket.ts';
 
 /** Milliseconds for what the image still has to say when its first process has ended. */
 const patienceForOutput = 3000;
+/** Milliseconds to read the kernel's tables of sockets. */
+const patienceForTables = 20_000;
 /** Milliseconds for the agent to kill the first process; then the whole machine is ended. */
 const patienceForKill = 5000;
 
@@ -60,7 +63,14 @@ export class MachineInstance implements Instance {
     this.notifications = guest.notifications;
     const dial = (address: '127.0.0.1' | '::1', port: number, timeout: number) =>
       ChannelSocket.connect(guest.link, address, port, timeout);
-    this.network = new InstanceNetwork({ dial, close: async () => undefined }, options.limits.bandwidth);
+    // Asked inside: a machine has a kernel of its own.
+    const tables = async () => {
+      const program = ['cat', ...socketTables.map((name) => `/proc/net/${name}`)];
+      const { exitCode, stdout } = await this.exec(program, { timeout: patienceForTables });
+      return exitCode === 0 ? splitTables(stdout) : undefined;
+    };
+    const dialler = { dial, tables, close: async () => undefined };
+    this.network = new InstanceNetwork(dialler, options.limits.bandwidth);
     this.ended = guest.ended.then(async (exitCode) => {
       await Promise.race([outputs, sleep(patienceForOutput, undefined, { ref: false })]);
       qemu.kill();
