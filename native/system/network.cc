@@ -1,4 +1,4 @@
-// Makes connections in another network namespace, from this process: a socket belongs to the namespace in which it was
+// Makes sockets in another network namespace, from this process: a socket belongs to the namespace in which it was
 // made.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 
 #include <cstdlib>
 
+#include "descriptor.h"
 #include "task.h"
 
 namespace {
@@ -61,9 +62,9 @@ Address ParseAddress(const std::string& text, uint16_t port) {
   return address;
 }
 
-int MakeSocket(int space, int family) {
+int MakeSocket(int space, int family, int type) {
   const Visit visit(space);
-  const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) Fail("socket", "");
   return fd;
 }
@@ -71,13 +72,20 @@ int MakeSocket(int space, int family) {
 // Returns while the connection is being established; Connected reports when it is.
 int Connect(int space, const std::string& text, uint16_t port) {
   const Address address = ParseAddress(text, port);
-  const int fd = MakeSocket(space, address.storage.ss_family);
+  const int fd = MakeSocket(space, address.storage.ss_family, SOCK_STREAM);
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0) return fd;
   if (errno == EINPROGRESS) return fd;
   const int error = errno;
   close(fd);
   errno = error;
   Fail("connect", text);
+}
+
+int Bind(int space, int type, const std::string& text, uint16_t port) {
+  const Address address = ParseAddress(text, port);
+  Descriptor made(MakeSocket(space, address.storage.ss_family, type));
+  if (bind(made.fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0) Fail("bind", text);
+  return made.Release();
 }
 
 bool Connected(int fd) {
@@ -98,6 +106,15 @@ Napi::Value ConnectJs(const Napi::CallbackInfo& info) {
       [](Napi::Env env, const int& fd) -> Napi::Value { return Napi::Number::New(env, fd); });
 }
 
+Napi::Value BindJs(const Napi::CallbackInfo& info) {
+  const int type = Bytes(info, 1) == "udp" ? SOCK_DGRAM : SOCK_STREAM;
+  return Task<int>::Run(
+      info.Env(),
+      [space = static_cast<int>(Number(info, 0)), type, address = Bytes(info, 2),
+       port = static_cast<uint16_t>(Number(info, 3))] { return Bind(space, type, address, port); },
+      [](Napi::Env env, const int& fd) -> Napi::Value { return Napi::Number::New(env, fd); });
+}
+
 Napi::Value ConnectedJs(const Napi::CallbackInfo& info) {
   return Task<bool>::Run(
       info.Env(), [fd = static_cast<int>(Number(info, 0))] { return Connected(fd); },
@@ -108,5 +125,6 @@ Napi::Value ConnectedJs(const Napi::CallbackInfo& info) {
 
 void InitNetwork(Napi::Env env, Napi::Object exports) {
   exports.Set("connectIn", Napi::Function::New(env, ConnectJs, "connectIn"));
+  exports.Set("bindIn", Napi::Function::New(env, BindJs, "bindIn"));
   exports.Set("isConnected", Napi::Function::New(env, ConnectedJs, "isConnected"));
 }

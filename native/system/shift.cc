@@ -1,4 +1,5 @@
-// Mounts that show the owners of a tree moved into the ids of a user namespace (mount_setattr(2), MOUNT_ATTR_IDMAP).
+// Mounts that show the owners of a tree moved into the ids of a user namespace (mount_setattr(2), MOUNT_ATTR_IDMAP), and
+// namespaces that a container is started in.
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -31,33 +32,64 @@ void WriteMap(pid_t child, const char* name, const std::string& map) {
   if (write(file.fd, map.data(), map.size()) != static_cast<ssize_t>(map.size())) Fail("write", path);
 }
 
-// A process that only lives until its namespace is opened. It shares the descriptors of this process, because copies of
-// them would keep locks held. Signals for this process do not reach it.
-int OpenUserNamespace(const Ids& ids) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t parent = getpid();
-  const pid_t child = static_cast<pid_t>(syscall(SYS_clone, CLONE_NEWUSER | CLONE_FILES, 0, 0, 0, 0));
-  if (child == 0) WaitForEnd(parent);
-  const int failed = errno;
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (child < 0) throw SystemError{failed, "clone", "user namespace"};
-  struct End {
-    pid_t child;
-    ~End() {
-      kill(child, SIGKILL);
-      while (waitpid(child, nullptr, __WALL) < 0 && errno == EINTR) {
-      }
+// A process in new namespaces that only lives until these are opened. It shares the descriptors of this process, because
+// copies of them would keep locks held. Signals for this process do not reach it.
+class NamespaceHolder {
+ public:
+  explicit NamespaceHolder(int flags) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const pid_t parent = getpid();
+    child_ = static_cast<pid_t>(syscall(SYS_clone, flags | CLONE_FILES, 0, 0, 0, 0));
+    if (child_ == 0) WaitForEnd(parent);
+    const int failed = errno;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (child_ < 0) throw SystemError{failed, "clone", "namespace"};
+  }
+  NamespaceHolder(const NamespaceHolder&) = delete;
+  NamespaceHolder& operator=(const NamespaceHolder&) = delete;
+  ~NamespaceHolder() {
+    kill(child_, SIGKILL);
+    while (waitpid(child_, nullptr, __WALL) < 0 && errno == EINTR) {
     }
-  } end{child};
-  const std::string map = "0 " + std::to_string(ids.start) + " " + std::to_string(ids.size) + "\n";
-  WriteMap(child, "uid_map", map);
-  WriteMap(child, "gid_map", map);
-  const std::string path = "/proc/" + std::to_string(child) + "/ns/user";
+  }
+
+  // Of its user namespace.
+  void Map(const Ids& ids) const {
+    const std::string map = "0 " + std::to_string(ids.start) + " " + std::to_string(ids.size) + "\n";
+    WriteMap(child_, "uid_map", map);
+    WriteMap(child_, "gid_map", map);
+  }
+
+  std::string PathOf(const char* type) const { return "/proc/" + std::to_string(child_) + "/ns/" + type; }
+
+ private:
+  pid_t child_ = -1;
+};
+
+int OpenUserNamespace(const Ids& ids) {
+  const NamespaceHolder holder(CLONE_NEWUSER);
+  holder.Map(ids);
+  const std::string path = holder.PathOf("user");
   const int space = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (space < 0) Fail("open", path);
   return space;
+}
+
+void Keep(const std::string& space, const std::string& file) {
+  if (mount(space.c_str(), file.c_str(), nullptr, MS_BIND, nullptr) != 0) Fail("mount", file);
+}
+
+// The network namespace belongs to the user namespace, whose root may then bind ports below 1024 and mount its sysfs.
+void MakeSpace(const std::string& network, const std::string& user, const Ids& ids) {
+  const bool isOwn = ids.size > 0;
+  const NamespaceHolder holder(CLONE_NEWNET | (isOwn ? CLONE_NEWUSER : 0));
+  if (isOwn) {
+    holder.Map(ids);
+    Keep(holder.PathOf("user"), user);
+  }
+  Keep(holder.PathOf("net"), network);
 }
 
 void BindShifted(const std::string& source, const std::string& target, const Ids& ids) {
@@ -83,6 +115,13 @@ Napi::Value BindShiftedJs(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value MakeSpaceJs(const Napi::CallbackInfo& info) {
+  const Ids ids{Number(info, 2), Number(info, 3)};
+  return RunVoid(info.Env(), [network = Bytes(info, 0), user = Bytes(info, 1), ids] {
+    MakeSpace(network, user, ids);
+  });
+}
+
 }  // namespace
 
 bool ActAs(uint32_t id) {
@@ -103,4 +142,5 @@ bool ActAs(uint32_t id) {
 
 void InitShift(Napi::Env env, Napi::Object exports) {
   exports.Set("bindShifted", Napi::Function::New(env, BindShiftedJs, "bindShifted"));
+  exports.Set("makeSpace", Napi::Function::New(env, MakeSpaceJs, "makeSpace"));
 }

@@ -1,4 +1,5 @@
 import { MillinerCommand } from '../cli/base-command.ts';
+import { formatPort } from '../cli/format-port.ts';
 import { listInstances } from '../pipeline/instance/instance-records.ts';
 
 export default class PsCommand extends MillinerCommand {
@@ -10,7 +11,7 @@ export default class PsCommand extends MillinerCommand {
     return this.withContext(flags, async (context) => {
       const instances = await listInstances(context.state);
       for (const { id, image, started, ports } of instances) {
-        const where = ports.map((port) => `  ${port.address}:${port.hostPort} -> ${port.instancePort}`);
+        const where = ports.map((port) => `  ${formatPort(port)}`);
         this.log(`${id}  ${image}  since ${started}${where.join('')}`);
       }
       return { instances };

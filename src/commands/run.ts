@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import { backendFlag } from '../cli/backend-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
+import { formatPort } from '../cli/format-port.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { failureOf } from '../lib/errors/wire.ts';
 import { reportToParent, runDetached } from '../pipeline/instance/detach.ts';
@@ -26,7 +27,7 @@ export default class RunCommand extends MillinerCommand {
     publish: Flags.string({
       char: 'p',
       summary:
-        '[[ADDRESS:]PORT:]INSTANCEPORT to reach it by; without PORT, one that is free; may be repeated',
+        '[[ADDRESS:]PORT:]INSTANCEPORT[/udp] to reach it by; without PORT, one that is free; may be repeated',
       multiple: true,
       default: [],
     }),
@@ -73,7 +74,7 @@ export default class RunCommand extends MillinerCommand {
 
   #show(started: Started): Started {
     for (const { id, ports } of started.instances) {
-      const where = ports.map((port) => `  ${port.address}:${port.hostPort} -> ${port.instancePort}`);
+      const where = ports.map((port) => `  ${formatPort(port)}`);
       this.log(`${id}${where.join('')}`);
     }
     const { snapshotter, bytes } = started.trees;
@@ -84,15 +85,16 @@ export default class RunCommand extends MillinerCommand {
 }
 
 function portOf(text: string, instances: number): Port {
-  const [, address, host, port] =
-    /^(?:(?:([^:]+|\[[0-9A-Fa-f:.]+\]):)?(\d{1,5}):)?(\d{1,5})$/.exec(text) ?? [];
-  const mapping = {
+  const [, address, host, port, protocol] =
+    /^(?:(?:([^:]+|\[[0-9A-Fa-f:.]+\]):)?(\d{1,5}):)?(\d{1,5})(?:\/(tcp|udp))?$/.exec(text) ?? [];
+  const mapping: Port = {
     address: address?.replace(/^\[(.*)\]$/, '$1') ?? '127.0.0.1',
     hostPort: Number(host ?? 0),
     instancePort: Number(port),
+    ...(protocol === 'udp' && { protocol }),
   };
   const fits = mapping.hostPort <= 65_535 && mapping.instancePort >= 1 && mapping.instancePort <= 65_535;
-  if (!fits) throw new MillinerError('USAGE', `--publish ${text} is not [[ADDRESS:]PORT:]INSTANCEPORT`);
+  if (!fits) throw new MillinerError('USAGE', `--publish ${text} is not [[ADDRESS:]PORT:]INSTANCEPORT[/udp]`);
   if (instances > 1 && mapping.hostPort > 0) {
     throw new MillinerError('USAGE', `--publish ${text}: ${instances} instances cannot share one port`, {
       hint: `Give only the port of the instance: --publish ${port}.`,

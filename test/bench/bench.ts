@@ -12,7 +12,9 @@ import { buildCases } from './build.ts';
 import type { Bench, Case, Outcome } from './case.ts';
 import { chainCases } from './chains.ts';
 import { idleNightCases } from './idle-night.ts';
+import { limitCases } from './limits.ts';
 import { expectedSeconds, measureCases } from './measure.ts';
+import { neighbourCases } from './neighbours.ts';
 import { partsCases } from './parts.ts';
 import { planCases } from './plan.ts';
 import { drawRatios } from './plot.ts';
@@ -34,6 +36,8 @@ const benches: Record<string, Opening> = {
   build: { open: buildCases, preparation: 60 },
   chains: { open: chainCases, preparation: 240 },
   'idle-night': { open: idleNightCases, preparation: 60 },
+  limits: { open: limitCases, preparation: 10 },
+  neighbours: { open: neighbourCases, preparation: 60 },
   parts: { open: partsCases, preparation: 60 },
   plan: { open: planCases, preparation: 30 },
   queue: { open: queueCases, preparation: 1 },

@@ -95,6 +95,19 @@ export async function readGroup(name: string): Promise<GroupState> {
   );
 }
 
+/** A file of a group, by its names in versions 1 and 2; undefined where the kernel has none. */
+export async function readSetting(
+  group: string,
+  controller: string,
+  names: { v1: string; v2: string },
+): Promise<{ text: string; unified: boolean } | undefined> {
+  const place = (await hierarchies()).find(({ controllers }) => controllers.has(controller));
+  if (!place) return undefined;
+  const path = join(place.target, group, place.unified ? names.v2 : names.v1);
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : { text: text.trim(), unified: place.unified };
+}
+
 /** Text that is not a number, such as `max`, means no limit. */
 function count(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;

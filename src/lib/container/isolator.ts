@@ -16,6 +16,8 @@ export interface FirstProcess {
 export interface Isolator {
   /** Directories at the root of an image that it mounts on: a link there could lead to the host. */
   readonly mountPoints: readonly string[];
+  /** Whether it starts a container in namespaces that are there already. */
+  readonly joinsSpaces: boolean;
   start(container: Container, config: OciConfig): Promise<FirstProcess>;
   /** Why the image's program was not started, once the first process has ended; undefined if it was. */
   startFailure(container: Container): Promise<string | undefined>;

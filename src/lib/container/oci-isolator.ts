@@ -18,6 +18,7 @@ export function ociIsolator(runtime?: OciRuntime): Isolator {
   const mine = (container: Container): Container => ({ ...container, ...(runtime && { runtime }) });
   return {
     mountPoints: ['dev', 'proc', 'sys'],
+    joinsSpaces: true,
     start: async (container, config) => {
       const { child } = await startContainer(mine(container), { config, streaming: true, watched: true });
       return { stdout: child.stdout, stderr: child.stderr, ended: child.then(({ exitCode }) => exitCode) };

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { OciMount, OciNamespaces } from './oci-config.ts';
 import { seccompFilter } from './seccomp.ts';
+import type { Space } from './space.ts';
 import { mappingsOf, type IdRange } from './userns.ts';
 
 export interface Bind {
@@ -121,10 +122,19 @@ export async function specification(options: ContainerSpecification): Promise<ob
   };
 }
 
-/** For the linux section; with a user namespace if there are ids for it. */
-export function namespacesOf(types: readonly string[], ids: IdRange | undefined): OciNamespaces {
+/**
+ * For the linux section; with a user namespace if there are ids for it.
+ * @param space namespaces that are there already
+ */
+export function namespacesOf(
+  types: readonly string[],
+  ids: IdRange | undefined,
+  space?: Space,
+): OciNamespaces {
   const all = ids ? ['user', ...types] : types;
-  return { namespaces: all.map((type) => ({ type })), ...(ids && mappingsOf(ids)) };
+  const paths: Record<string, string | undefined> = { ...space };
+  const namespaces = all.map((type) => ({ type, ...(paths[type] !== undefined && { path: paths[type] }) }));
+  return { namespaces, ...(ids && mappingsOf(ids)) };
 }
 
 function mountsOf(options: ContainerSpecification): object[] {

@@ -1,5 +1,5 @@
 /** A file system of fixed size in a file: a program that fills it, even as root, cannot fill the disk below. */
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { MillinerError } from '../errors/error.ts';
 import { run } from './exec.ts';
@@ -28,14 +28,26 @@ const ext4 =
     ' ',
   );
 
-/**
- * Makes the file system with that many bytes and mounts it. Its blocks are allocated at once. So the free space of the
- * disk below is what other programs can still write, and no write to the image fails for lack of space below. Returns
- * its loop device. Throws DISK_FULL, HOST_MISSING.
- */
-export async function makeDisk({ file, place }: Disk, bytes: number): Promise<string> {
-  if ((await spareBytes(dirname(file))) < bytes) throw reserveReached(dirname(file));
-  await run('fallocate', ['--length', String(bytes), file]);
+export interface DiskSize {
+  bytes: number;
+  /**
+   * Its blocks are allocated as they are written: the caller watches the free space of the disk below. Otherwise they
+   * are allocated at once, so that this free space is what other programs can still write, and no write to the image
+   * fails for lack of space below.
+   */
+  isSparse?: boolean;
+}
+
+/** Makes the file system and mounts it. Returns its loop device. Throws DISK_FULL, HOST_MISSING. */
+export async function makeDisk(
+  { file, place }: Disk,
+  { bytes, isSparse = false }: DiskSize,
+): Promise<string> {
+  const needed = isSparse ? minDiskBytes : bytes;
+  if ((await spareBytes(dirname(file))) < needed) throw reserveReached(dirname(file));
+  if (isSparse) await writeFile(file, '', { flag: 'wx' });
+  if (isSparse) await truncate(file, bytes);
+  else await run('fallocate', ['--length', String(bytes), file]);
   await run('mke2fs', [...ext4, file]);
   return withLoop(file, { readonly: false }, async (device) => {
     const options = ['noinit_itable'];

@@ -169,6 +169,11 @@ export interface Native {
    * Linux 5.12. Only src/lib/host/mounts.ts calls it.
    */
   bindShifted(source: string, target: string, start: number, size: number): Promise<void>;
+  /**
+   * A new network namespace, kept by a mount on the file `network`. With a size above 0 it belongs to a new user
+   * namespace with these IDs, kept on the file `user`. Only src/lib/container/space.ts calls it.
+   */
+  makeSpace(network: string, user: string, start: number, size: number): Promise<void>;
   /** umount2(2). Only src/lib/host/mounts.ts calls it. */
   unmount(target: string, flags: number): Promise<void>;
   /** openat2(2) with O_PATH and RESOLVE_BENEATH: EXDEV where a link, or `..`, leads out of root. Only src/lib/host/beneath.ts calls it. */
@@ -206,6 +211,8 @@ export interface Native {
   usage(root: string): Promise<{ bytes: number; inodes: number }>;
   /** Begins a connection in the network namespace of an open descriptor (setns(2)); returns the socket's descriptor. */
   connectIn(space: number, address: string, port: number): Promise<number>;
+  /** A bound socket in such a namespace, which Node listens on or sends with; port 0 is any. */
+  bindIn(space: number, kind: 'tcp' | 'udp', address: string, port: number): Promise<number>;
   /** Whether the connection is established; throws the error of one that failed. */
   isConnected(fd: number): Promise<boolean>;
   /** A bound, non-blocking unix datagram socket that every user may write to; gives its descriptor. */

@@ -10,9 +10,12 @@ export function bootPlanOf(test: TestPlan & { init: boolean }): BootPlan {
     init,
     limits: {
       cpus: limits.cpus,
+      ...(limits.cpuWeight !== undefined && { cpuWeight: limits.cpuWeight }),
       memory: bytesOf(limits.memory),
+      ...(limits.swap !== undefined && { swap: bytesOf(limits.swap) }),
       pids: limits.pids,
       disk: bytesOf(limits.disk),
+      ...(limits.io && { io: { read: rateOf(limits.io.read), write: rateOf(limits.io.write) } }),
       bandwidth: limits.bandwidth === undefined ? undefined : bitsOf(limits.bandwidth),
     },
     ready,
@@ -28,6 +31,8 @@ export function bootPlanOf(test: TestPlan & { init: boolean }): BootPlan {
     allow,
   };
 }
+
+const rateOf = (text: string | undefined) => (text === undefined ? undefined : bytesOf(text));
 
 function bitsOf(text: string): number {
   const [, count, word] = /^(\d+)(kbit|mbit|gbit)$/.exec(text)!;

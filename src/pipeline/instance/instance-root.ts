@@ -1,4 +1,5 @@
 /** Trees for instances: a temporary snapshot of an image. */
+import { blockDevicesOf } from '../../lib/host/block-devices.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import type { Backend } from '../../stages/boot/backend.ts';
 import type { DiskOptions } from '../../stages/boot/disk.ts';
@@ -20,6 +21,8 @@ export interface InstancePlace extends DiskOptions {
   image: RuntimeConfig;
   systemd: number | undefined;
   hostname: string;
+  /** Of its tree; empty where the recipe sets no limit on them. */
+  devices: readonly string[];
 }
 
 /**
@@ -40,16 +43,17 @@ export async function withInstance<T>(
     const disk = { maxBytes: limits.disk, space: async () => ({ bytes: limits.disk, inodes: 1 }) };
     return withWorkspace(state, (workspace) =>
       withView(context, record.snapshot, (rootfs) =>
-        fn({ ...workspace, rootfs, ids: undefined, ...image, ...disk }),
+        fn({ ...workspace, rootfs, ids: undefined, devices: [], ...image, ...disk }),
       ),
     );
   }
-  const bound = { bytes: limits.disk, share: of };
+  const bound = { bytes: limits.disk, share: of, isSparse: true };
   return withInstanceIds(context, record, (ids) =>
     withWorkspace(state, ({ id, directory }) =>
-      withActive(context, id, { parent: record.snapshot, bound, ids }, (rootfs) => {
+      withActive(context, id, { parent: record.snapshot, bound, ids }, async (rootfs) => {
         const disk = { maxBytes: snapshots.limitOf(id), space: () => snapshots.space(id) };
-        return fn({ id, directory, rootfs, ids, ...image, ...disk });
+        const devices = limits.io ? await blockDevicesOf(snapshots.mounts(id)) : [];
+        return fn({ id, directory, rootfs, ids, devices, ...image, ...disk });
       }),
     ),
   );

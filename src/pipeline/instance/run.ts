@@ -97,6 +97,7 @@ async function runOne(
       ...place,
       init: plan.init,
       limits: plan.limits,
+      isPublished: request.ports.length > 0,
       onLine: (line) => {
         log.write(line);
         request.onLine(id, line);

@@ -8,6 +8,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { removeGroups } from '../../lib/container/cgroups.ts';
 import { removeRunDirectory } from '../../lib/container/run-directory.ts';
 import { removeContainers } from '../../lib/container/runtime.ts';
+import { removeSpaces } from '../../lib/container/space.ts';
 import { readdirIfThere } from '../../lib/host/files.ts';
 import { createOwned, takeAbandoned } from '../../lib/host/locks.ts';
 import { unmountAllBelow } from '../../lib/host/mounts.ts';
@@ -60,6 +61,7 @@ async function clear(owner: string): Promise<void> {
   // An instance has a group before the runtime knows of it.
   await removeGroups(idOf(dirname(dirname(owner)), owner));
   await removeRunDirectory(idOf(dirname(dirname(owner)), owner));
+  await removeSpaces(idOf(dirname(dirname(owner)), owner));
   await unmountAllBelow(directory, { detach: true });
   await removeTree(directory);
 }

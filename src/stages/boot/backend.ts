@@ -6,7 +6,7 @@ import type { ExecResult, Instance, InstanceOptions } from './instance.ts';
 import type { BootPlan } from './plan.ts';
 
 /** Something of a recipe that a backend cannot do. */
-interface Lack {
+export interface Lack {
   /** The key of the recipe, such as `test.limits.bandwidth`. */
   key: string;
   reason: string;

@@ -2,8 +2,7 @@
  * The config.json of an instance (OCI runtime specification 1.0.2), with podman's default capabilities and mounts, so
  * that an image behaves as it will for its users. With systemd as the first process it is as with podman's --systemd.
  */
-import { readFile } from 'node:fs/promises';
-import type { OciConfig, OciMount, OciResources } from '../../lib/container/oci-config.ts';
+import type { OciConfig, OciMount } from '../../lib/container/oci-config.ts';
 import {
   availableCapabilities,
   harmlessDevices,
@@ -17,17 +16,9 @@ import { seccompFilter } from '../../lib/container/seccomp.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import type { RuntimeConfig } from '../image/image.ts';
 import { groupOf } from './cgroup-view.ts';
+import { limitResources, type Limits } from './limit-resources.ts';
+import type { Membership } from './membership.ts';
 import type { ProcessUser } from './user.ts';
-
-/** Limits of an instance; memory in bytes, cpus in processors. */
-export interface Limits {
-  cpus?: number | undefined;
-  memory: number;
-  pids: number;
-  disk: number;
-  /** Bits per second through its published ports. */
-  bandwidth?: number | undefined;
-}
 
 export interface InstanceConfig {
   id: string;
@@ -48,6 +39,9 @@ export interface InstanceConfig {
   files: string;
   hostname: string;
   limits: Limits;
+  /** Numbers of the block devices that its tree lies on. */
+  devices?: readonly string[] | undefined;
+  membership?: Membership | undefined;
 }
 
 const capabilities = [
@@ -65,7 +59,6 @@ const capabilities = [
 ];
 
 const notifyInside = '/run/host/notify';
-const cpuPeriod = 100_000;
 
 export async function instanceConfig(options: InstanceConfig): Promise<OciConfig> {
   const { id, image, user, init, hostname, limits } = options;
@@ -91,10 +84,17 @@ export async function instanceConfig(options: InstanceConfig): Promise<OciConfig
     linux: {
       cgroupsPath: `/${groupOf(id)}`,
       seccomp: seccompFilter(),
-      ...namespacesOf(['pid', 'network', 'ipc', 'uts', 'mount', ...(init ? ['cgroup'] : [])], options.ids),
+      ...namespacesOf(
+        ['pid', 'network', 'ipc', 'uts', 'mount', ...(init ? ['cgroup'] : [])],
+        options.ids,
+        options.membership?.space,
+      ),
       maskedPaths: masked,
       readonlyPaths: ['asound', 'bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`),
-      resources: await resources(limits),
+      resources: {
+        ...(await limitResources(limits, options.devices)),
+        devices: [{ allow: false, access: 'rwm' }, ...harmlessDevices, ...terminals.rules],
+      },
     },
   };
 }
@@ -158,15 +158,4 @@ function mounts({ files, init, cgroup, limits }: InstanceConfig): OciMount[] {
     file('resolv.conf', '/etc/resolv.conf'),
     file('notify', notifyInside),
   ];
-}
-
-async function resources({ memory, pids, cpus }: Limits): Promise<OciResources> {
-  const swap = (await readFile('/proc/swaps', 'utf8')).trim().split('\n').length > 1;
-  return {
-    // Without a limit of its own, swap would double the memory.
-    memory: { limit: memory, ...(swap && { swap: memory }) },
-    pids: { limit: pids },
-    ...(cpus !== undefined && { cpu: { quota: Math.round(cpus * cpuPeriod), period: cpuPeriod } }),
-    devices: [{ allow: false, access: 'rwm' }, ...harmlessDevices, ...terminals.rules],
-  };
 }

@@ -17,7 +17,9 @@ import { monotonic } from './clock.ts';
 import { argumentsOf, instanceConfig } from './config.ts';
 import { StartError, stopSignalOf, type Ended, type Instance, type InstanceOptions } from './instance.ts';
 import { checkControllers, checkLimits } from './limits.ts';
+import type { Membership } from './membership.ts';
 import { InstanceNetwork } from './network.ts';
+import { PrivateNetwork, type JoinOptions } from './private-network.ts';
 import { Notifications } from './notify.ts';
 import { findUser } from './user.ts';
 
@@ -32,6 +34,7 @@ export class ContainerInstance implements Instance {
   readonly network: InstanceNetwork | undefined;
   readonly #isolator: Isolator;
   readonly #container: Container;
+  readonly #ownNetwork: PrivateNetwork | undefined;
   /** The signal that asks it to stop. */
   readonly stopSignal: string;
   #end: Ended | undefined;
@@ -43,6 +46,7 @@ export class ContainerInstance implements Instance {
     this.id = options.id;
     this.init = options.init;
     this.#container = options;
+    this.#ownNetwork = started.ownNetwork;
     this.stopSignal = stopSignalOf(options.image, options.init);
     this.startedAt = started.startedAt;
     this.notifications = started.notifications;
@@ -54,15 +58,21 @@ export class ContainerInstance implements Instance {
   static async start(options: InstanceOptions, isolator: Isolator): Promise<ContainerInstance> {
     const files = await makeFiles(options.directory);
     const notifications = await Notifications.open(files);
+    let ownNetwork: PrivateNetwork | undefined;
     try {
-      await writeHostFiles(files, options.hostname);
-      const started = await startProgram(isolator, options, files, notifications);
-      return new ContainerInstance(isolator, options, started);
+      ownNetwork =
+        isolator.joinsSpaces && needsLink(options) ? await PrivateNetwork.create(options.id) : undefined;
+      const membership = options.membership ?? (await ownNetwork?.join(linkOf(options)));
+      const linked = { ...options, membership };
+      await writeHostFiles(files, linked);
+      const started = await startProgram(isolator, linked, files);
+      return new ContainerInstance(isolator, options, { ...started, notifications, ownNetwork });
     } catch (error) {
       await notifications.close();
       await isolator.remove(options);
       await removeGroups(options.id);
       await removeRunDirectory(options.id);
+      await ownNetwork?.close();
       await unmountAllBelow(files, { detach: true });
       throw error;
     }
@@ -108,6 +118,7 @@ export class ContainerInstance implements Instance {
     await this.ended;
     await removeGroups(this.id);
     await removeRunDirectory(this.id);
+    await this.#ownNetwork?.close();
     await this.notifications.close();
     await unmountAllBelow(filesIn(this.#container.directory), { detach: true });
     await rm(join(this.#container.directory, this.id), { recursive: true, force: true });
@@ -119,6 +130,16 @@ interface Started {
   ended: Promise<Ended>;
   notifications: Notifications;
   network: InstanceNetwork | undefined;
+  ownNetwork: PrivateNetwork | undefined;
+}
+
+/** A link is what the kernel holds to a bandwidth, and what is published goes over it. */
+function needsLink({ membership, limits, isPublished = false }: InstanceOptions): boolean {
+  return !membership && (limits.bandwidth !== undefined || isPublished);
+}
+
+function linkOf({ hostname, limits, ids }: InstanceOptions): JoinOptions {
+  return { name: hostname, bandwidth: limits.bandwidth, ids };
 }
 
 const filesIn = (directory: string) => join(directory, 'files');
@@ -135,22 +156,29 @@ async function makeFiles(directory: string): Promise<string> {
   return files;
 }
 
-async function writeHostFiles(files: string, hostname: string): Promise<void> {
-  const hosts = `127.0.0.1 localhost ${hostname}\n::1 localhost ip6-localhost ${hostname}\n`;
-  await writeFile(join(files, 'hosts'), hosts, { mode: 0o644 });
+async function writeHostFiles(files: string, { hostname, membership }: InstanceOptions): Promise<void> {
+  await writeFile(join(files, 'hosts'), hostsOf(hostname, membership), { mode: 0o644 });
   await writeFile(join(files, 'hostname'), `${hostname}\n`, { mode: 0o644 });
-  // Its private network has no name server.
-  await writeFile(join(files, 'resolv.conf'), '', { mode: 0o644 });
+  // Alone, it has no name server.
+  const resolver = membership ? `nameserver ${membership.nameServer}\n` : '';
+  await writeFile(join(files, 'resolv.conf'), resolver, { mode: 0o644 });
+}
+
+function hostsOf(hostname: string, membership: Membership | undefined): string {
+  if (!membership) return `127.0.0.1 localhost ${hostname}\n::1 localhost ip6-localhost ${hostname}\n`;
+  const { addresses, name } = membership;
+  const names = name === hostname ? name : `${hostname} ${name}`;
+  const own = addresses.map((address) => `${address} ${names}\n`);
+  return `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${own.join('')}`;
 }
 
 async function startProgram(
   isolator: Isolator,
   options: InstanceOptions,
   files: string,
-  notifications: Notifications,
-): Promise<Started> {
+): Promise<Pick<Started, 'startedAt' | 'ended' | 'network'>> {
   const { id, ids, image, init } = options;
-  await checkControllers(options.limits);
+  await checkControllers(options.limits, options.devices);
   await checkMountPoints(options.rootfs, isolator.mountPoints);
   if (argumentsOf(image).length === 0) throw new StartError('the image names neither entrypoint nor command');
   const user = await findUser(options.rootfs, image.user).catch((error: Error) => {
@@ -176,7 +204,7 @@ async function startProgram(
     const reason = await isolator.startFailure(options);
     if (reason !== undefined) throw new StartError(reason);
   }
-  return { startedAt, ended, notifications, network };
+  return { startedAt, ended, network };
 }
 
 /** A path to the tree that its own root can enter. */
@@ -207,13 +235,13 @@ async function enterOnceRunning(
   options: InstanceOptions,
   isOver: () => boolean,
 ): Promise<InstanceNetwork | undefined> {
-  const { id, limits } = options;
+  const { id, limits, membership, devices } = options;
   for (let failures = 0; !isOver(); await sleep(pollMilliseconds)) {
     const pid = await isolator.pid(options);
     if (pid === undefined) continue;
     try {
-      await checkLimits(id, limits);
-      return await InstanceNetwork.enter(pid, limits.bandwidth);
+      await checkLimits(id, limits, devices);
+      return await InstanceNetwork.enter(pid, { bandwidth: limits.bandwidth, membership });
     } catch (error) {
       // A failure may only mean that it is about to end.
       if (++failures === maxFailures) throw error;

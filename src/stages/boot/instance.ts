@@ -1,5 +1,4 @@
 /** A running instance of an image, whatever isolates it, from start to removal. */
-import type { Socket } from 'node:net';
 import type { GroupState } from '../../lib/container/cgroups.ts';
 import type { ExecOptions } from '../../lib/container/followed-program.ts';
 import type { Container } from '../../lib/container/runtime.ts';
@@ -7,8 +6,9 @@ import type { IdRange } from '../../lib/container/userns.ts';
 import type { RunResult } from '../../lib/host/exec.ts';
 import type { RuntimeConfig } from '../image/image.ts';
 import type { Space } from '../snapshot/snapshotter.ts';
-import type { Limits } from './config.ts';
-import type { ListeningPort } from './evidence.ts';
+import type { Limits } from './limit-resources.ts';
+import type { Membership } from './membership.ts';
+import type { NetworkAccess } from './network-access.ts';
 
 export interface InstanceOptions extends Container {
   /** A mounted, writable tree that nothing else uses, with its owners moved into the IDs if there are any. */
@@ -22,6 +22,12 @@ export interface InstanceOptions extends Container {
   systemd?: number | undefined;
   hostname: string;
   limits: Limits;
+  /** Numbers of the block devices that its tree lies on, MAJOR:MINOR; for limits on them. */
+  devices?: readonly string[];
+  /** Whether ports of it will be published. */
+  isPublished?: boolean;
+  /** Its place in a private network, made for its IDs; without one it has a network of its own. */
+  membership?: Membership | undefined;
   /** Called with each line of output, cut to 4096 characters. */
   onLine: (line: string) => void;
   /** Called with the number of bytes of output. */
@@ -74,18 +80,6 @@ export interface Notified {
   readonly readyAt: number | undefined;
   /** The latest STATUS=, for a person to read. */
   readonly status: string;
-}
-
-/** Access from the host to the network of an instance. */
-export interface NetworkAccess {
-  /** Undefined if a port of the instance accepts connections, otherwise the reason. */
-  tcp(port: number, timeout: number): Promise<string | undefined>;
-  /** Undefined if a URL answers with this status, otherwise the reason. */
-  http(url: string, status: number, timeout: number): Promise<string | undefined>;
-  /** The sockets that its programs listen with, as its kernel tells them; undefined where it cannot be asked. */
-  listening(): Promise<ListeningPort[] | undefined>;
-  /** Forwards a connection from outside, from which nothing was read, to a port of the instance. */
-  carry(port: number, outer: Socket): Promise<void>;
 }
 
 /** systemd takes SIGTERM for a request to re-execute itself. */

@@ -3,68 +3,89 @@ import { close as closeDescriptor } from 'node:fs';
 import { open, readFile, readlink, type FileHandle } from 'node:fs/promises';
 import { request } from 'node:http';
 import { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { native } from '../../lib/host/native.ts';
 import { monotonic } from './clock.ts';
 import type { ListeningPort } from './evidence.ts';
-import type { NetworkAccess } from './instance.ts';
 import { listeningPorts, socketTables, type SocketTables } from './listening.ts';
+import type { Carrier, Dial, NetworkAccess } from './network-access.ts';
+import { openUdpFlow } from './udp-flow.ts';
+import type { Membership, Way } from './membership.ts';
 import { Throttle } from './throttle.ts';
 
 /** A server may listen on only one of the two. */
-const loopback = ['127.0.0.1', '::1'] as const;
+const loopback = ['127.0.0.1', '::1'];
 const maxPause = 50;
 /** Milliseconds for a connection from outside. */
 const connectTimeout = 10_000;
 
-/** A connection, whatever carries it. */
-export type Carrier = Duplex & Pick<Socket, 'destroySoon'>;
+interface Place {
+  /** Bits per second, for what comes from outside to a loopback address. */
+  bandwidth: number | undefined;
+  membership: Membership | undefined;
+}
 
-/** Ways into a network. */
-export interface Dialler {
-  /** A connected socket, otherwise the reason why there is none. */
-  dial: (address: (typeof loopback)[number], port: number, timeout: number) => Promise<Carrier | string>;
+/** Each in the order in which they are tried. */
+interface Ways {
+  /** For checks. */
+  checked: readonly Way[];
+  /** For connections from outside. */
+  published: readonly Way[];
   /** The kernel's tables of its sockets; undefined where they cannot be read. */
-  tables: () => Promise<SocketTables | undefined>;
-  close: () => Promise<void>;
+  tables?: () => Promise<SocketTables | undefined>;
+  /** Closed with the network. */
+  own?: FileHandle;
 }
 
 export class InstanceNetwork implements NetworkAccess {
-  readonly #dialler: Dialler;
-  readonly #throttle: Throttle | undefined;
+  readonly #ways: Ways;
   readonly #carried = new Set<Carrier>();
+  readonly openFlow: NetworkAccess['openFlow'];
 
-  /** Bandwidth in bits per second. */
-  constructor(dialler: Dialler, bandwidth: number | undefined) {
-    this.#dialler = dialler;
-    // Bytes per second, shared by all connections from outside.
-    this.#throttle = bandwidth === undefined ? undefined : new Throttle(bandwidth / 8);
+  constructor(ways: Ways) {
+    this.#ways = ways;
+    // Over its link alone: a datagram does not tell whether a program listens at a loopback address.
+    const linked = ways.published.filter(({ space }) => space !== undefined);
+    this.openFlow = linked.length === 0 ? undefined : (port, onAnswer) => openUdpFlow(linked, port, onAnswer);
   }
 
-  /** Opens the network namespace of a process of the instance; bandwidth in bits per second. */
-  static async enter(pid: number, bandwidth: number | undefined): Promise<InstanceNetwork> {
+  /** Of an instance that is reached at its loopback addresses alone; bandwidth in bits per second. */
+  static local(
+    dial: Dial,
+    tables: () => Promise<SocketTables | undefined>,
+    bandwidth: number | undefined,
+  ): InstanceNetwork {
+    const ways = localWays(dial, bandwidth);
+    return new InstanceNetwork({ checked: ways, published: ways, tables });
+  }
+
+  /**
+   * Opens the network namespace of a process of the instance. What is published goes over its link, or to a loopback
+   * address where nothing listens there.
+   */
+  static async enter(pid: number, { bandwidth, membership }: Place): Promise<InstanceNetwork> {
     const space = await open(`/proc/${pid}/ns/net`, 'r');
     const [inside, outside] = await Promise.all([
       readlink(`/proc/self/fd/${space.fd}`),
       readlink('/proc/self/ns/net'),
     ]);
-    const dialler: Dialler = {
-      dial: (address, port, timeout) => connectIn(space, address, port, timeout),
-      tables: () => tablesOf(pid, space),
-      close: () => space.close(),
-    };
-    if (inside !== outside) return new InstanceNetwork(dialler, bandwidth);
-    // The process has ended, and its number belongs to another one.
-    await space.close();
-    throw new Error(`process ${pid} is in the host's own network`);
+    if (inside === outside) {
+      // The process has ended, and its number belongs to another one.
+      await space.close();
+      throw new Error(`process ${pid} is in the host's own network`);
+    }
+    const own = localWays(dialIn(space), bandwidth);
+    const { addresses = [], ways = [] } = membership ?? {};
+    const checked = [...own, ...addresses.map((address) => ({ dial: dialIn(space), address }))];
+    const tables = () => tablesOf(pid, space);
+    return new InstanceNetwork({ checked, published: [...ways, ...own], tables, own: space });
   }
 
   /** Undefined if a port of the instance accepts connections, otherwise the reason. */
   async tcp(port: number, timeout: number): Promise<string | undefined> {
-    const socket = await this.#connect(port, timeout);
-    if (typeof socket === 'string') return socket;
-    socket.destroy();
+    const found = await connect(this.#ways.checked, port, timeout);
+    if (typeof found === 'string') return found;
+    found.socket.destroy();
     return undefined;
   }
 
@@ -74,25 +95,26 @@ export class InstanceNetwork implements NetworkAccess {
    */
   async http(url: string, status: number, timeout: number): Promise<string | undefined> {
     const end = monotonic() + timeout;
-    const socket = await this.#connect(Number(new URL(url).port || 80), timeout);
-    if (typeof socket === 'string') return socket;
-    const found = await ask(socket, url, end - monotonic());
-    if (found === status) return undefined;
-    return typeof found === 'string' ? found : `status ${found} where ${status} was expected`;
+    const found = await connect(this.#ways.checked, Number(new URL(url).port || 80), timeout);
+    if (typeof found === 'string') return found;
+    const answer = await ask(found.socket, url, end - monotonic());
+    if (answer === status) return undefined;
+    return typeof answer === 'string' ? answer : `status ${answer} where ${status} was expected`;
   }
 
   async listening(): Promise<ListeningPort[] | undefined> {
-    const tables = await this.#dialler.tables();
+    const tables = await this.#ways.tables?.();
     return tables && listeningPorts(tables);
   }
 
   /** Forwards a connection from outside, from which nothing was read, to a port of the instance. */
   async carry(port: number, outer: Socket): Promise<void> {
-    const inner = await this.#connect(port, connectTimeout);
-    if (typeof inner === 'string') {
+    const found = await connect(this.#ways.published, port, connectTimeout);
+    if (typeof found === 'string') {
       outer.destroy();
       return;
     }
+    const { socket: inner, throttle } = found;
     for (const socket of [inner, outer]) {
       this.#carried.add(socket);
       socket.once('close', (isBroken: boolean) => {
@@ -102,31 +124,43 @@ export class InstanceNetwork implements NetworkAccess {
       });
       socket.on('error', () => socket.destroy());
     }
-    this.#pass(outer, inner);
-    this.#pass(inner, outer);
-  }
-
-  #pass(from: Carrier, to: Carrier): void {
-    if (this.#throttle) from.pipe(this.#throttle.stream()).pipe(to);
-    else from.pipe(to);
-  }
-
-  /** A connected socket, otherwise the reason why there is none. */
-  async #connect(port: number, timeout: number): Promise<Carrier | string> {
-    const problems: string[] = [];
-    for (const address of loopback) {
-      const found = await this.#dialler.dial(address, port, timeout);
-      if (typeof found !== 'string') return found;
-      problems.push(found);
+    for (const [from, to] of [[outer, inner] as const, [inner, outer] as const]) {
+      if (throttle) from.pipe(throttle.stream()).pipe(to);
+      else from.pipe(to);
     }
-    return problems[0]!;
   }
 
   async close(): Promise<void> {
     for (const socket of this.#carried) socket.destroy();
-    await this.#dialler.close();
+    await this.#ways.own?.close();
   }
 }
+
+/** A connected socket over the first way that leads to one, otherwise the reason why there is none. */
+async function connect(
+  ways: readonly Way[],
+  port: number,
+  timeout: number,
+): Promise<(Pick<Way, 'throttle'> & { socket: Carrier }) | string> {
+  const problems: string[] = [];
+  for (const { dial, address, throttle } of ways) {
+    const found = await dial(address, port, timeout);
+    if (typeof found !== 'string') return { socket: found, throttle };
+    problems.push(found);
+  }
+  return problems[0] ?? 'there is no way to it';
+}
+
+function localWays(dial: Dial, bandwidth: number | undefined): Way[] {
+  // Bytes per second, shared by all connections from outside.
+  const throttle = bandwidth === undefined ? undefined : new Throttle(bandwidth / 8);
+  return loopback.map((address) => ({ dial, address, throttle }));
+}
+
+export const dialIn =
+  (space: FileHandle): Dial =>
+  (address, port, timeout) =>
+    connectIn(space, address, port, timeout);
 
 async function connectIn(
   space: FileHandle,

@@ -1,6 +1,6 @@
 /** A recipe's `test` with times as numbers. */
 import type { TestPlan } from '../recipe/schema.ts';
-import type { Limits } from './config.ts';
+import type { Limits } from './limit-resources.ts';
 
 export type Check = TestPlan['checks'][number];
 

@@ -1,8 +1,8 @@
 /** Watches an instance for events that end its test at once: reaching a limit, and its own end. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GroupState } from '../../lib/container/cgroups.ts';
-import type { Limits } from './config.ts';
 import type { ResourceUse } from './evidence.ts';
+import type { Limits } from './limit-resources.ts';
 import { diskProblem, type DiskOptions } from './disk.ts';
 import type { Instance } from './instance.ts';
 import type { Cause, CauseCode } from './verdict.ts';

@@ -55,7 +55,7 @@ export async function placesOf(
   const [dev, sys] = [join(place, 'dev'), join(place, 'sys')];
   const root = ids?.start ?? 0;
   if (await mkdir(place, { recursive: true, mode: 0o700 })) {
-    await makeDisk({ file: join(directory, 'places.ext4'), place }, diskBytes);
+    await makeDisk({ file: join(directory, 'places.ext4'), place }, { bytes: diskBytes });
     await mkdir(dev, { mode: 0o755 });
     await fillDevices(dev, root);
     await mkdir(sys, { mode: 0o555 });

@@ -111,6 +111,10 @@ const tools = z.union([z.literal('host'), z.strictObject({ packages: z.array(z.s
 const tries = { timeout: duration.optional(), interval: duration.default('500ms') };
 const byteSize = z.string().regex(/^\d+[KMG]?$/, 'a number of bytes, or with K, M or G behind it');
 
+const byteRate = z
+  .string()
+  .regex(/^[1-9]\d*[KMG]?$/, 'a number of bytes in a second, or with K, M or G behind it');
+
 const check = z.union([
   z.strictObject({ exec: z.array(z.string()).min(1), ...tries }),
   z.strictObject({ tcp: z.int().min(1).max(65535), ...tries }),
@@ -124,9 +128,16 @@ const check = z.union([
 /** Limits of an instance, also if the recipe sets none: a test boot must not harm its host. */
 const limits = z.strictObject({
   cpus: z.number().min(0.01).max(1024).optional(),
+  /** Its share beside others where there are too few processors for all: 100 is what each has by default. */
+  cpuWeight: z.int().min(1).max(10_000).optional(),
   memory: byteSize.default('2G'),
+  /** Beside the memory; none by default. */
+  swap: byteSize.optional(),
   pids: z.int().positive().default(2048),
   disk: byteSize.default('4G'),
+  /** Bytes that its disk reads and writes in a second. */
+  io: z.strictObject({ read: byteRate.optional(), write: byteRate.optional() }).optional(),
+  /** In each direction, whatever the protocol. */
   bandwidth: z
     .string()
     .regex(/^[1-9]\d*(?:kbit|mbit|gbit)$/, 'a number and kbit, mbit or gbit')

@@ -3,7 +3,7 @@
  * is committed: a copy of so many files would take longer than their installation.
  */
 import { mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { finishDisk, makeDisk, minDiskBytes, type Disk } from '../../lib/host/disk-image.ts';
 import { reserveReached, spareBytes } from '../../lib/host/reserve.ts';
 import { boundWithin, type Bound, type Space, type Usage } from './snapshotter.ts';
@@ -25,30 +25,37 @@ export class BoundedDisk {
   readonly limit: number;
   readonly #device: string;
   readonly #empty: Fill;
+  readonly #isSparse: boolean;
   /** Set once it is finished, which a commit under a name that is taken repeats. */
   #usage: Usage | undefined;
 
-  private constructor(disk: Disk, limit: number, device: string, empty: Fill) {
+  private constructor(disk: Disk, limit: number, device: string, empty: Fill, isSparse: boolean) {
     this.disk = disk;
     this.limit = limit;
     this.#device = device;
     this.#empty = empty;
+    this.#isSparse = isSparse;
   }
 
   /** Makes and mounts it in a snapshot's directory. Throws DISK_FULL, HOST_MISSING. */
   static async make(directory: string, bound: Bound): Promise<BoundedDisk> {
-    const free = await spareBytes(directory);
-    const bytes = Math.floor(boundWithin({ ...bound, bytes: diskFor(bound.bytes) }, free) / 4096) * 4096;
+    const { isSparse = false } = bound;
+    const wanted = { ...bound, bytes: diskFor(bound.bytes) };
+    const size = isSparse ? wanted.bytes : boundWithin(wanted, await spareBytes(directory));
+    const bytes = Math.floor(size / 4096) * 4096;
     if (bytes < minDiskBytes) throw reserveReached(directory);
     const disk = diskIn(directory);
     await mkdir(disk.place);
-    const device = await makeDisk(disk, bytes);
+    const device = await makeDisk(disk, { bytes, isSparse });
     const empty = await fillOf(disk.place);
     const limit = Math.min(bound.bytes, empty.capacity - empty.used - Math.floor(bytes / spareInodes));
-    return new BoundedDisk(disk, limit, device, empty);
+    return new BoundedDisk(disk, limit, device, empty, isSparse);
   }
 
+  /** Throws DISK_FULL where it is sparse and the disk below has no more room for it. */
   async space(): Promise<Space> {
+    const below = dirname(this.disk.file);
+    if (this.#isSparse && (await spareBytes(below)) <= 0) throw reserveReached(below);
     const { used, freeInodes, inodes } = await fillOf(this.disk.place);
     const bytes = this.limit - (used - this.#empty.used);
     return { bytes, inodes: freeInodes - Math.floor(inodes / spareInodes) };

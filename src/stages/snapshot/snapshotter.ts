@@ -33,6 +33,11 @@ export interface Bound {
   bytes: number;
   /** Number of such snapshots that must fit at once, this one included; default 1. */
   share?: number;
+  /**
+   * Takes space as it is written to, and no share beforehand, where the snapshotter can do so. Then space() throws
+   * DISK_FULL when the disk below is full except for its reserve, even if other programs have filled it.
+   */
+  isSparse?: boolean;
 }
 
 /**
@@ -86,7 +91,7 @@ export interface Snapshotter {
   usage(key: string): Promise<Usage>;
   /** Bytes that a bounded snapshot may add: fewer than requested if there is less space. */
   limitOf(key: string): number;
-  /** The space that is left of its limit; a cheap call. */
+  /** The space that is left of its limit; a cheap call. Throws DISK_FULL for a sparse one. */
   space(key: string): Promise<Space>;
   /** Bytes that all snapshots use. */
   used(): Promise<number>;

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { machineBackend } from '../../../src/stages/boot/machine/machine-backend.ts';
-import type { Limits } from '../../../src/stages/boot/config.ts';
+import type { Limits } from '../../../src/stages/boot/limit-resources.ts';
 import type { Instance } from '../../../src/stages/boot/instance.ts';
 import { busybox } from '../../helpers/tiny/tiny.ts';
 

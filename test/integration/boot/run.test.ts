@@ -102,8 +102,8 @@ describe('two instances in the background', () => {
       const seen = await Promise.all([shell(second, look), shell(first, look)]);
       const lines = seen.map(({ stdout }) => stdout.trim().split('\n'));
       expect(lines).toEqual([
-        ['1', '1', '/sys/class/net/lo', expect.stringMatching(/^web-[12]$/)],
-        ['1', '0', '/sys/class/net/lo', expect.stringMatching(/^web-[12]$/)],
+        ['1', '1', '/sys/class/net/eth0 /sys/class/net/lo', expect.stringMatching(/^web-[12]$/)],
+        ['1', '0', '/sys/class/net/eth0 /sys/class/net/lo', expect.stringMatching(/^web-[12]$/)],
       ]);
       expect(new Set(lines.map((one) => one.at(-1))).size).toBe(2);
     } finally {

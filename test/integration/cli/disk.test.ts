@@ -37,7 +37,7 @@ let watching: Promise<void>;
 beforeEach(async () => {
   desk = await Desk.open();
   await mkdir(desk.state);
-  await makeDisk({ file: desk.path('state.ext4'), place: desk.state }, 768 * MiB);
+  await makeDisk({ file: desk.path('state.ext4'), place: desk.state }, { bytes: 768 * MiB });
   least = Infinity;
   over = new AbortController();
   watching = watch(over.signal);

@@ -32,6 +32,7 @@ const nspawnGroup = ({ id }: Container) => `${id}/nspawn`;
 
 export const nspawnIsolator: Isolator = {
   mountPoints: ['dev', 'proc', 'run', 'sys'],
+  joinsSpaces: false,
   start,
   startFailure,
   pid: runningPid,

@@ -24,7 +24,7 @@ export class ChannelSocket extends Duplex {
   /** A connected socket, otherwise the reason why there is none. */
   static connect(
     link: Link,
-    address: '127.0.0.1' | '::1',
+    address: string,
     port: number,
     timeout: number,
   ): Promise<ChannelSocket | string> {

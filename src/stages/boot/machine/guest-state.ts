@@ -1,7 +1,7 @@
 /** Counters that the agent reads from the guest's kernel. */
 import type { GroupState } from '../../../lib/container/cgroups.ts';
 import type { Space } from '../../snapshot/snapshotter.ts';
-import type { Limits } from '../config.ts';
+import type { Limits } from '../limit-resources.ts';
 
 export interface GuestState {
   group: GroupState;

@@ -1,7 +1,7 @@
 /** What the host knows of a running guest, and how it speaks with its agent. */
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { monotonic } from '../clock.ts';
-import type { Limits } from '../config.ts';
+import type { Limits } from '../limit-resources.ts';
 import { StartError } from '../instance.ts';
 import { Heard } from '../notify.ts';
 import { Arrivals } from './channel-streams.ts';

@@ -61,7 +61,7 @@ export class MachineInstance implements Instance {
     this.startedAt = guest.startedAt;
     this.clockAhead = guest.clockAhead;
     this.notifications = guest.notifications;
-    const dial = (address: '127.0.0.1' | '::1', port: number, timeout: number) =>
+    const dial = (address: string, port: number, timeout: number) =>
       ChannelSocket.connect(guest.link, address, port, timeout);
     // Asked inside: a machine has a kernel of its own.
     const tables = async () => {
@@ -69,8 +69,7 @@ export class MachineInstance implements Instance {
       const { exitCode, stdout } = await this.exec(program, { timeout: patienceForTables });
       return exitCode === 0 ? splitTables(stdout) : undefined;
     };
-    const dialler = { dial, tables, close: async () => undefined };
-    this.network = new InstanceNetwork(dialler, options.limits.bandwidth);
+    this.network = InstanceNetwork.local(dial, tables, options.limits.bandwidth);
     this.ended = guest.ended.then(async (exitCode) => {
       await Promise.race([outputs, sleep(patienceForOutput, undefined, { ref: false })]);
       qemu.kill();

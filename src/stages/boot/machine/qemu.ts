@@ -5,7 +5,7 @@ import { MillinerError } from '../../../lib/errors/error.ts';
 import { startHeldConfined, type HeldChild } from '../../../lib/host/confined.ts';
 import { killGroup, run } from '../../../lib/host/exec.ts';
 import { native } from '../../../lib/host/native.ts';
-import type { Limits } from '../config.ts';
+import type { Limits } from '../limit-resources.ts';
 
 const qemu = 'qemu-system-x86_64';
 

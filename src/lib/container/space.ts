@@ -1,0 +1,66 @@
+/**
+ * Network namespaces that are there before what runs in them. Each is kept by a file below /run, so that nothing of it
+ * is in the host's own network, and all of it is gone once the file is unmounted.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MillinerError } from '../errors/error.ts';
+import { run } from '../host/exec.ts';
+import { native } from '../host/native.ts';
+import { makeRunDirectory, removeRunDirectory } from './run-directory.ts';
+import { asSharedRoot, type IdRange } from './userns.ts';
+
+/** Files that keep namespaces. */
+export interface Space {
+  network: string;
+  /** The user namespace that the network namespace belongs to; absent if that is the host's. */
+  user?: string;
+}
+
+const placeOf = (id: string): string => `${id}.net`;
+
+/** A directory for the spaces of one network. */
+export function makeSpaceDirectory(id: string): Promise<string> {
+  return makeRunDirectory(placeOf(id), undefined);
+}
+
+/** Removes the spaces of a network with all that is in them; missing ones are no error. */
+export function removeSpaces(id: string): Promise<void> {
+  return removeRunDirectory(placeOf(id));
+}
+
+/** @param ids of a new user namespace, whose root may use the network as root of a host does */
+export async function makeSpace(directory: string, name: string, ids: IdRange | undefined): Promise<Space> {
+  const network = join(directory, name);
+  const user = `${network}.user`;
+  await writeFile(network, '', { flag: 'wx' });
+  if (ids) await writeFile(user, '', { flag: 'wx' });
+  try {
+    await native().makeSpace(network, user, ids?.start ?? 0, ids?.size ?? 0);
+  } catch (error) {
+    throw asSharedRoot(error, network);
+  }
+  return ids ? { network, user } : { network };
+}
+
+type Configurator = 'ip' | 'tc';
+
+/** Runs lines of ip(8) or tc(8) in a network namespace, as one batch. Throws HOST_MISSING. */
+export async function configure(
+  { network }: Space,
+  program: Configurator,
+  lines: readonly string[],
+): Promise<void> {
+  const args = [`--net=${network}`, program, '-batch', '-'];
+  const { exitCode, stderr } = await run('nsenter', args, { input: `${lines.join('\n')}\n`, allow: exits });
+  if (exitCode === 0) return;
+  const words = exitCode === notFound ? `${program} is not installed` : stderr.trim();
+  throw new MillinerError('HOST_MISSING', `this host cannot make a private network: ${words}`, {
+    hint: 'Install iproute2 (Fedora: iproute and iproute-tc). The kernel needs veth, bridge and the queueing discipline tbf.',
+    details: { program, lines },
+  });
+}
+
+const notFound = 127;
+/** Both end with 1 at bad words and with 2 where the kernel refuses; nsenter's own are those of a shell. */
+const exits = [0, 1, 2, 126, notFound];

@@ -1,0 +1,31 @@
+/** An instance's place in a private network, and the ways to it. */
+import type { FileHandle } from 'node:fs/promises';
+import type { Space } from '../../lib/container/space.ts';
+import type { Dial, NetworkAccess } from './network-access.ts';
+import type { Throttle } from './throttle.ts';
+
+/** An address of an instance, and how it is reached. */
+export interface Way {
+  address: string;
+  dial: Dial;
+  /** The network namespace that the address is seen from; absent for a loopback address. */
+  space?: FileHandle;
+  /** For a way that the kernel does not hold to the bandwidth. */
+  throttle?: Throttle | undefined;
+}
+
+export interface Membership {
+  /** The host name that the other members know it by, besides its aliases. */
+  readonly name: string;
+  /** Of its own; for the runtime. */
+  readonly space: Space;
+  /** IPv4, and IPv6 where the host has it. */
+  readonly addresses: readonly string[];
+  readonly nameServer: string;
+  /** From the bridge. */
+  readonly ways: readonly Way[];
+  /** As its neighbours reach it, from which its own loopback is out of reach. */
+  through(): NetworkAccess;
+  /** Takes it out of the network, with its addresses and names. */
+  remove(): Promise<void>;
+}

@@ -1,0 +1,156 @@
+/**
+ * A network of a few instances: a bridge in a network namespace of its own, which nothing of the host is in. Each member
+ * is joined by a pair of links whose other end lies in a namespace that is ready before the member's program starts. The
+ * kernel holds a member to its bandwidth at both ends of the pair: every protocol, both directions.
+ */
+import { existsSync } from 'node:fs';
+import { open, rm, type FileHandle } from 'node:fs/promises';
+import {
+  configure,
+  makeSpace,
+  makeSpaceDirectory,
+  removeSpaces,
+  type Space,
+} from '../../lib/container/space.ts';
+import type { IdRange } from '../../lib/container/userns.ts';
+import { MillinerError } from '../../lib/errors/error.ts';
+import { unmount } from '../../lib/host/mounts.ts';
+import {
+  addressesOf,
+  bridgeLines,
+  fromMember,
+  linkLines,
+  memberHosts,
+  nameServerAddress,
+  portLines,
+  removalLines,
+  toMember,
+} from './member-link.ts';
+import type { Membership } from './membership.ts';
+import { NameServer } from './name-server.ts';
+import { dialIn, InstanceNetwork } from './network.ts';
+
+export interface JoinOptions {
+  /** A host name of lower-case letters, digits and hyphens. */
+  name: string;
+  /** Further names that the others find it by; several members may share one. */
+  aliases?: readonly string[];
+  /** Bits per second in each direction. */
+  bandwidth?: number | undefined;
+  /** IDs of the member's user namespace; the container has to be started in the one that the space names. */
+  ids?: IdRange | undefined;
+}
+
+interface Member {
+  names: readonly string[];
+  addresses: readonly string[];
+}
+
+export class PrivateNetwork {
+  readonly #id: string;
+  readonly #directory: string;
+  readonly #bridge: Space;
+  readonly #handle: FileHandle;
+  readonly #withIpv6: boolean;
+  readonly #members = new Map<number, Member>();
+  #nameServer: NameServer | undefined;
+  #lastHost = memberHosts.first - 1;
+
+  private constructor(id: string, directory: string, bridge: Space, handle: FileHandle) {
+    this.#id = id;
+    this.#directory = directory;
+    this.#bridge = bridge;
+    this.#handle = handle;
+    this.#withIpv6 = existsSync('/proc/sys/net/ipv6');
+  }
+
+  /** @param id of a workspace, whose removal removes the network too. Throws HOST_MISSING; then nothing is left. */
+  static async create(id: string): Promise<PrivateNetwork> {
+    const directory = await makeSpaceDirectory(id);
+    try {
+      const bridge = await makeSpace(directory, 'bridge', undefined);
+      const network = new PrivateNetwork(id, directory, bridge, await open(bridge.network, 'r'));
+      await network.#start().catch(async (error: unknown) => {
+        await network.close();
+        throw error;
+      });
+      return network;
+    } catch (error) {
+      await removeSpaces(id);
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    await configure(this.#bridge, 'ip', bridgeLines(this.#withIpv6));
+    this.#nameServer = await NameServer.start(this.#handle, nameServerAddress, (name) => this.#lookUp(name));
+  }
+
+  #lookUp(name: string): string[] | undefined {
+    const found = [...this.#members.values()].filter(({ names }) => names.includes(name));
+    return found.length === 0 ? undefined : found.flatMap(({ addresses }) => addresses);
+  }
+
+  /** Throws HOST_MISSING, LIMIT_EXCEEDED. */
+  async join({ name, aliases = [], bandwidth, ids }: JoinOptions): Promise<Membership> {
+    const host = this.#freeHost();
+    const addresses = addressesOf(host, this.#withIpv6);
+    this.#members.set(host, { names: [name, ...aliases], addresses });
+    try {
+      const space = await makeSpace(this.#directory, String(host), ids);
+      await configure(this.#bridge, 'ip', portLines(host, space.network));
+      await Promise.all([
+        configure(space, 'ip', linkLines(host, this.#withIpv6)),
+        ...(bandwidth === undefined
+          ? []
+          : [
+              configure(this.#bridge, 'tc', toMember(host, bandwidth)),
+              configure(space, 'tc', fromMember(bandwidth)),
+            ]),
+      ]);
+      return this.#membership(name, host, space, addresses);
+    } catch (error) {
+      this.#members.delete(host);
+      throw error;
+    }
+  }
+
+  #membership(name: string, host: number, space: Space, addresses: readonly string[]): Membership {
+    const ways = addresses.map((address) => ({ space: this.#handle, dial: dialIn(this.#handle), address }));
+    return {
+      name,
+      space,
+      addresses,
+      nameServer: nameServerAddress,
+      ways,
+      through: () => new InstanceNetwork({ checked: ways, published: ways }),
+      remove: async () => {
+        if (!this.#members.delete(host)) return;
+        await configure(this.#bridge, 'ip', removalLines(host));
+        for (const file of Object.values(space)) {
+          await unmount(file, { detach: true });
+          await rm(file);
+        }
+      },
+    };
+  }
+
+  /** One after the other, so that an address is not given again while another member may remember it. */
+  #freeHost(): number {
+    const { first, last } = memberHosts;
+    const all = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    const free = all.filter((host) => !this.#members.has(host));
+    const found = free.find((host) => host > this.#lastHost) ?? free[0];
+    if (found !== undefined) return (this.#lastHost = found);
+    throw new MillinerError('LIMIT_EXCEEDED', `a private network has ${all.length} members at most`, {
+      details: { limit: 'members' },
+    });
+  }
+
+  /** Removes it with the links of its members, whether they have left or not. */
+  async close(): Promise<void> {
+    await this.#nameServer?.close();
+    await this.#handle.close();
+    await removeSpaces(this.#id);
+  }
+}
