@@ -1,15 +1,29 @@
+import { once } from 'node:events';
 import { Args, Flags } from '@oclif/core';
 import { archFlag } from '../cli/arch-flag.ts';
 import { backendFlag } from '../cli/backend-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
-import { bootImage } from '../pipeline/instance/boot.ts';
+import { failureOf } from '../lib/errors/wire.ts';
+import { bootImage, type BootOptions } from '../pipeline/instance/boot.ts';
 import { bootFailure, passedLines, withRetries } from '../pipeline/instance/boot-result.ts';
+import { reportToParent, runDetached } from '../pipeline/instance/detach.ts';
+import { openShell, openShellInNew } from '../pipeline/instance/instance-shell.ts';
 import { writeVerdictPage } from '../site/verdict-page.ts';
+
+type Held = Parameters<NonNullable<BootOptions['onHeld']>>[1];
+type Verdict = Awaited<ReturnType<typeof bootImage>>;
+type Kept = Held[number]['running'];
+type Context = Parameters<typeof bootImage>[0];
+
+interface Answer {
+  verdict: Verdict;
+  kept: Kept[];
+}
 
 export default class BootCommand extends MillinerCommand {
   static override summary = 'Boot an image in isolated containers and give a verdict';
   static override description =
-    "Starts as many instances as the recipe's test asks for, each on a throw-away snapshot, without network and within the recipe's limits; waits until each is ready, runs the checks, watches, and stops it. With test.retries in the recipe, a boot that failed is repeated on a fresh snapshot, and the evidence of each attempt is kept. The verdict is kept by manifest digest: only what passed can be published.";
+    "Starts as many instances as the recipe's test asks for, each on a throw-away snapshot, without network and within the recipe's limits; waits until each is ready, runs the checks, watches, and stops it. With test.retries in the recipe, a boot that failed is repeated on a fresh snapshot, and the evidence of each attempt is kept. The verdict is compared with that of the last good boot, and kept by manifest digest: only what passed can be published.";
   static override examples = [
     '<%= config.bin %> boot demo-base',
     '<%= config.bin %> boot demo-mariadb --json',
@@ -17,6 +31,7 @@ export default class BootCommand extends MillinerCommand {
     '<%= config.bin %> boot demo-base --arch i686',
     '<%= config.bin %> boot demo-base --backend crun',
     '<%= config.bin %> boot demo-base --report verdict.html',
+    '<%= config.bin %> boot demo-mariadb --keep --logs',
   ];
   static override args = {
     image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
@@ -25,17 +40,99 @@ export default class BootCommand extends MillinerCommand {
     arch: archFlag,
     backend: backendFlag,
     report: Flags.string({ summary: 'write the verdict as one page of HTML, too', helpValue: 'FILE' }),
+    logs: Flags.boolean({ summary: 'show what the instances write, and their journals, as they boot' }),
+    keep: Flags.boolean({ summary: 'leave a failed instance running, for exec, logs and stop' }),
+    shell: Flags.boolean({
+      summary: 'open a shell in an instance that has failed, or in a new one if all passed',
+      exclusive: ['keep', 'json'],
+    }),
+    supervise: Flags.boolean({ hidden: true }),
   };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(BootCommand);
+    if (flags.keep && !flags.supervise) return this.#bootDetached(args.image, flags);
     return this.withContext(flags, async (context) => {
-      const verdict = await bootImage(context, args.image, flags);
-      if (flags.report !== undefined) await writeVerdictPage(flags.report, verdict);
-      if (!verdict.passed) throw bootFailure(verdict);
-      for (const line of passedLines(verdict)) this.log(line);
-      this.log(verdict.manifestDigest);
-      return withRetries(verdict);
+      if (flags.supervise) return this.#supervise(context, args.image, flags);
+      const onHeld = async (made: Verdict, [first]: Held) => {
+        for (const { code, message } of made.causes) this.logToStderr(`${code}: ${message}`);
+        await openShell(context, first!.running.id);
+      };
+      const onSaid = (instance: number, line: string) => this.logToStderr(`${instance}  ${line}`);
+      const verdict = await bootImage(context, args.image, {
+        ...flags,
+        ...(flags.logs && { onSaid }),
+        ...(flags.shell && { onHeld }),
+      });
+      if (flags.shell && verdict.passed) await openShellInNew(context, verdict.manifestDigest, flags.backend);
+      return this.#show({ verdict, kept: [] }, flags.report);
     });
+  }
+
+  /** Another process boots the image, and supervises what stays. */
+  async #bootDetached(
+    image: string,
+    flags: Parameters<MillinerCommand['runOptions']>[0] & {
+      arch: string | undefined;
+      backend: string | undefined;
+      report: string | undefined;
+      logs: boolean;
+    },
+  ): Promise<object> {
+    const { state, storage, allowHostRoot, signal } = this.runOptions(flags);
+    const values = {
+      '--state': state,
+      '--storage': storage,
+      '--arch': flags.arch,
+      '--backend': flags.backend,
+    };
+    const answer = await runDetached<Answer>(
+      [
+        'boot',
+        image,
+        ...Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+        ...(allowHostRoot ? ['--allow-host-root'] : []),
+        ...(flags.logs ? ['--logs'] : []),
+        '--supervise',
+      ],
+      signal,
+      (line) => this.logToStderr(line),
+    );
+    return this.#show(answer, flags.report);
+  }
+
+  async #supervise(context: Context, image: string, flags: BootOptions & { logs: boolean }): Promise<object> {
+    const onSaid = (instance: number, line: string) => reportToParent({ line: `${instance}  ${line}` });
+    try {
+      const verdict = await bootImage(context, image, {
+        ...flags,
+        ...(flags.logs && { onSaid }),
+        onHeld: async (made, held) => {
+          const kept = held.map(({ running }) => running);
+          reportToParent<Answer>({ answer: { verdict: made, kept } });
+          const stopped = context.signal ? once(context.signal, 'abort') : new Promise(() => {});
+          await Promise.race([Promise.all(held.map(({ ended }) => ended)), stopped]);
+        },
+      });
+      // Nothing is sent if the parent has its answer.
+      reportToParent<Answer>({ answer: { verdict, kept: [] } });
+      return {};
+    } catch (error) {
+      reportToParent({ error: failureOf(error) });
+      throw error;
+    }
+  }
+
+  async #show({ verdict, kept }: Answer, report: string | undefined): Promise<object> {
+    if (report !== undefined) await writeVerdictPage(report, verdict);
+    for (const { id } of kept) {
+      this.logToStderr(
+        `${id} is left running: milliner exec ${id} -- sh, milliner logs ${id}, milliner stop ${id}`,
+      );
+    }
+    if (!verdict.passed) throw bootFailure(verdict, undefined, kept);
+    for (const line of passedLines(verdict)) this.log(line);
+    this.log(verdict.manifestDigest);
+    return withRetries(verdict);
   }
 }

@@ -46,7 +46,7 @@ export default class RunCommand extends MillinerCommand {
       if (options.allowHostRoot) stateFlags.push('--allow-host-root');
       if (flags.backend) stateFlags.push('--backend', flags.backend);
       const childArgs = ['run', args.image, ...stateFlags, '--instances', String(flags.instances)];
-      const running = await runDetached([...childArgs, ...publish, '--supervise'], options.signal);
+      const running = await runDetached<Started>([...childArgs, ...publish, '--supervise'], options.signal);
       return this.#show(running);
     }
     let started: Started | undefined;
@@ -60,7 +60,7 @@ export default class RunCommand extends MillinerCommand {
           onLine: (id, line) => flags.supervise || this.logToStderr(`${id}  ${line}`),
           onReady: (running) => {
             started = running;
-            if (flags.supervise) reportToParent(running);
+            if (flags.supervise) reportToParent({ answer: running });
             else this.#show(running);
           },
         }),

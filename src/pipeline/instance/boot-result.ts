@@ -1,5 +1,6 @@
 /** What `boot` and the queue answer about a verdict: lines for people, and the error of an image that did not pass. */
 import { MillinerError } from '../../lib/errors/error.ts';
+import type { RunningInstance } from './instance-records.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { afterRetries, retriesOf } from '../../stages/boot/attempts.ts';
 import type { Cause, Verdict } from '../../stages/boot/verdict.ts';
@@ -38,8 +39,12 @@ export function withRetries(verdict: Verdict): Verdict & { retries: number } {
   return { ...verdict, retries: retriesOf(verdict) };
 }
 
-/** The error carries the whole verdict, or the digest of the stored one, because its evidence may be long. */
-export function bootFailure(verdict: Verdict, storedVerdict?: Digest): MillinerError {
+/** The error names instances that were kept, and carries the whole verdict, or the digest of the stored one, because its evidence may be long. */
+export function bootFailure(
+  verdict: Verdict,
+  storedVerdict?: Digest,
+  kept: RunningInstance[] = [],
+): MillinerError {
   const { name, manifestDigest, causes, failedAttempts = [] } = verdict;
   const retries = retriesOf(verdict);
   // The last boot comes first: a long message is cut at its end.
@@ -55,7 +60,10 @@ export function bootFailure(verdict: Verdict, storedVerdict?: Digest): MillinerE
     'BOOT_FAILED',
     `${name} did not pass${afterRetries(retries)}:\n${words.join('\n')}`,
     {
-      details: storedVerdict === undefined ? { ...withRetries(verdict) } : short,
+      details: {
+        ...(storedVerdict === undefined ? withRetries(verdict) : short),
+        ...(kept.length > 0 && { kept }),
+      },
     },
   );
 }

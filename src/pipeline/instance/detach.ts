@@ -1,13 +1,17 @@
-/** For `run --detach`: a separate process supervises the instances, and this one waits until they are ready. */
+/** For `run --detach` and `boot --keep`: another process supervises the instances, and this one waits for its answer. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { errorFrom, type Failure } from '../../lib/errors/wire.ts';
 import { startDetached } from '../../lib/host/exec.ts';
-import type { Started } from './run.ts';
 
-export type Report = Started | { error: Failure };
+/** What the other process says: lines for people, then once its answer or its failure. */
+export type Report<T> = { line: string } | { answer: T } | { error: Failure };
 
 /** Throws the failure of the other process, once that has ended. */
-export async function runDetached(args: string[], signal: AbortSignal | undefined): Promise<Started> {
+export async function runDetached<T>(
+  args: string[],
+  signal: AbortSignal | undefined,
+  onLine: (line: string) => void = () => {},
+): Promise<T> {
   const child = startDetached(process.execPath, [process.argv[1]!, ...args]);
   const stop = () => child.kill('SIGTERM');
   signal?.addEventListener('abort', stop);
@@ -16,14 +20,20 @@ export async function runDetached(args: string[], signal: AbortSignal | undefine
     child.once('error', () => done(undefined));
   });
   const report = await Promise.race([
-    new Promise<Report>((done) => child.once('message', (message) => done(message as Report))),
+    new Promise<Exclude<Report<T>, { line: string }>>((done) => {
+      child.on('message', (message) => {
+        const report = message as Report<T>;
+        if ('line' in report) onLine(report.line);
+        else done(report);
+      });
+    }),
     ended,
   ]);
   signal?.removeEventListener('abort', stop);
-  if (report && 'instances' in report) {
+  if (report && 'answer' in report) {
     child.disconnect();
     child.unref();
-    return report;
+    return report.answer;
   }
   await ended;
   signal?.throwIfAborted();
@@ -31,10 +41,10 @@ export async function runDetached(args: string[], signal: AbortSignal | undefine
   throw errorFrom(report.error);
 }
 
-/** In the supervisor process: sends the report to the parent, if that still waits. */
-export function reportToParent(report: Report): void {
+/** In the supervisor process: sends the report to the parent, if that still waits. A line is not the last one. */
+export function reportToParent<T>(report: Report<T>): void {
   if (!process.connected) return;
   process.send?.(report, undefined, undefined, () => {
-    if (process.connected) process.disconnect();
+    if (process.connected && !('line' in report)) process.disconnect();
   });
 }

@@ -1,6 +1,5 @@
 /** For `run`: starts instances of an image, each on its own tree, and supervises them until they end. */
 import { once } from 'node:events';
-import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { BackendName } from '../../lib/container/backend-names.ts';
@@ -18,8 +17,9 @@ import type { Context } from '../state/context.ts';
 import { findRecord } from '../state/find-image.ts';
 import type { ImageRecord } from '../state/image-records.ts';
 import { bootPlanOf } from './boot-plan.ts';
+import { describeRunning, shortId } from './held-instance.ts';
 import { InstanceLog } from './instance-log.ts';
-import { describeInstance, type RunningInstance } from './instance-records.ts';
+import type { RunningInstance } from './instance-records.ts';
 import { withInstance, type InstancePlace } from './instance-root.ts';
 import { workingBackend } from './working-backend.ts';
 
@@ -88,8 +88,7 @@ async function runOne(
   request: OneRequest,
 ): Promise<void> {
   const plan = bootPlanOf(record.test);
-  // The last part of the container's name: unique, and stable while the instance runs.
-  const id = basename(place.id).slice(-16, -4);
+  const id = shortId(place);
   const log = new InstanceLog(place.directory);
   let instance: Instance;
   try {
@@ -109,9 +108,8 @@ async function runOne(
   try {
     await supervise(context, instance, { plan, disk: place, id }, async () => {
       const ports = instance.network ? await publishPorts(instance.network, request.ports) : undefined;
-      const { stopSignal } = instance;
-      const known = { id, backend: request.backend.name, ports: ports?.ports ?? [], stopSignal };
-      const running = await describe(record, plan, place, known).catch((error: unknown) => {
+      const known = { backend: request.backend.name, ports: ports?.ports };
+      const running = await describeRunning(record, place, instance, known).catch((error: unknown) => {
         ports?.close();
         throw error;
       });
@@ -194,28 +192,4 @@ async function enforceDiskLimit(
   }
   // An instance that has just ended may have exceeded the limit with its last write.
   return diskProblem(await used.space(), used.maxBytes);
-}
-
-async function describe(
-  record: ImageRecord,
-  plan: BootPlan,
-  place: InstancePlace,
-  { id, backend, ports, stopSignal }: Pick<RunningInstance, 'id' | 'backend' | 'ports' | 'stopSignal'>,
-): Promise<RunningInstance> {
-  const running: RunningInstance = {
-    id,
-    backend,
-    container: place.id,
-    directory: place.directory,
-    image: record.name,
-    manifestDigest: record.manifestDigest,
-    init: plan.init,
-    ports,
-    started: new Date().toISOString(),
-    supervisor: process.pid,
-    stopSignal,
-    stopTimeout: plan.stopTimeout,
-  };
-  await describeInstance(running);
-  return running;
 }

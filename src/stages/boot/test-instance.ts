@@ -9,6 +9,7 @@ import { StartError, type Instance, type InstanceOptions } from './instance.ts';
 import type { BootPlan } from './plan.ts';
 import { waitUntilReady } from './ready.ts';
 import { examineUnits, readPorts } from './examine.ts';
+import { JournalFollower } from './follow-journal.ts';
 import { lastLogLinesOf } from './journal.ts';
 import { askTimeout } from './units.ts';
 import type { Cause, CheckResult, InstanceOutcome, InstanceReport } from './verdict.ts';
@@ -22,6 +23,12 @@ export interface TestOptions
   backend: Backend;
   plan: BootPlan;
   signal: AbortSignal;
+  /** Called with each line of its output. */
+  onOutputLine?: (line: string) => void;
+  /** Called with each line of its journal, which costs its time. */
+  onJournalLine?: ((line: string) => void) | undefined;
+  /** Called with a failed instance that still runs; it is removed when this returns. */
+  hold?: ((instance: Instance, outcome: InstanceOutcome) => Promise<void>) | undefined;
 }
 
 const maxLogLines = 100;
@@ -52,6 +59,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
       onLine: (line) => {
         log.push(line);
         if (log.length > maxLogLines) log.shift();
+        options.onOutputLine?.(line);
       },
       onOutput: (bytes) => (written += bytes),
     });
@@ -62,6 +70,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
   }
   try {
     await watchPlan(instance, { ...options, output: () => written }, outcome);
+    if (!instance.hasEnded) await options.hold?.(instance, outcome);
     return outcome;
   } finally {
     await instance.remove();
@@ -73,7 +82,7 @@ async function watchPlan(
   options: TestOptions & Pick<WatchOptions, 'output'>,
   outcome: InstanceOutcome,
 ): Promise<void> {
-  const { plan, number, signal } = options;
+  const { plan, number, signal, hold, onJournalLine } = options;
   const watch = new Watch({ ...options, instance, limits: plan.limits });
   watch.endIsFine = plan.ready.exit !== undefined;
   const found: Cause[] = [];
@@ -81,6 +90,8 @@ async function watchPlan(
     const lastLines = words.length > 0 ? `; its last words: ${words.slice(-maxLastLines).join(' | ')}` : '';
     found.push({ code: finding.code, message: `${finding.message}${lastLines}`, instance: number });
   };
+  const journal =
+    onJournalLine && plan.init ? new JournalFollower(instance, onJournalLine, signal) : undefined;
   try {
     const both = AbortSignal.any([signal, watch.signal]);
     await runPlan(instance, plan, number, both, outcome).catch(async (error: unknown) => {
@@ -96,8 +107,11 @@ async function watchPlan(
       await examineUnits(instance, plan, signal, outcome.report, found, add);
     }
     await readPorts(instance, outcome.report);
-    await stop(instance, plan, watch, outcome.report, add);
+    await journal?.end();
+    if (hold && found.length + watch.causes.length > 0) watch.endIsFine = true;
+    else await stop(instance, plan, watch, outcome.report, add);
   } finally {
+    await journal?.end();
     await watch.end();
   }
   const group = await instance.group();
