@@ -43,24 +43,35 @@ export async function makeSpace(directory: string, name: string, ids: IdRange | 
   return ids ? { network, user } : { network };
 }
 
-type Configurator = 'ip' | 'tc';
-
 /** Runs lines of ip(8) or tc(8) in a network namespace, as one batch. Throws HOST_MISSING. */
-export async function configure(
+export async function configure(space: Space, program: 'ip' | 'tc', lines: readonly string[]): Promise<void> {
+  await runIn(space, program, ['-batch', '-'], `${lines.join('\n')}\n`);
+}
+
+const hints = {
+  ip: 'Install iproute2. The kernel needs veth and bridge.',
+  tc: 'Install iproute2 (Fedora: iproute-tc). The kernel needs the queueing discipline tbf.',
+  nft: 'Install nftables. The kernel needs nf_tables with conntrack, masquerade and reject.',
+  sysctl: 'Install procps.',
+};
+
+/** Runs a program that configures a network namespace. Throws HOST_MISSING, for a program or a part of the kernel. */
+export async function runIn(
   { network }: Space,
-  program: Configurator,
-  lines: readonly string[],
+  program: keyof typeof hints,
+  args: readonly string[],
+  input = '',
 ): Promise<void> {
-  const args = [`--net=${network}`, program, '-batch', '-'];
-  const { exitCode, stderr } = await run('nsenter', args, { input: `${lines.join('\n')}\n`, allow: exits });
+  const words = [`--net=${network}`, program, ...args];
+  const { exitCode, stderr } = await run('nsenter', words, { input, allow: exits });
   if (exitCode === 0) return;
-  const words = exitCode === notFound ? `${program} is not installed` : stderr.trim();
-  throw new MillinerError('HOST_MISSING', `this host cannot make a private network: ${words}`, {
-    hint: 'Install iproute2 (Fedora: iproute and iproute-tc). The kernel needs veth, bridge and the queueing discipline tbf.',
-    details: { program, lines },
+  const reason = exitCode === notFound ? `${program} is not installed` : stderr.trim();
+  throw new MillinerError('HOST_MISSING', `this host cannot make a private network: ${reason}`, {
+    hint: hints[program],
+    details: { program },
   });
 }
 
 const notFound = 127;
-/** Both end with 1 at bad words and with 2 where the kernel refuses; nsenter's own are those of a shell. */
-const exits = [0, 1, 2, 126, notFound];
+/** They end with 1 at bad words and with 2 where the kernel refuses; nsenter's own are those of a shell. */
+const exits = [0, 1, 2, 126, 255, notFound];

@@ -5,7 +5,7 @@ import { bytesOf, durationOf, type TestPlan } from '../../stages/recipe/schema.t
 const bits = { kbit: 1e3, mbit: 1e6, gbit: 1e9 } as const;
 
 export function bootPlanOf(test: TestPlan & { init: boolean }): BootPlan {
-  const { limits, ready, checks, settle, stop, allow, init } = test;
+  const { limits, network, egress, ready, checks, settle, stop, allow, init } = test;
   return {
     init,
     limits: {
@@ -18,6 +18,8 @@ export function bootPlanOf(test: TestPlan & { init: boolean }): BootPlan {
       ...(limits.io && { io: { read: rateOf(limits.io.read), write: rateOf(limits.io.write) } }),
       bandwidth: limits.bandwidth === undefined ? undefined : bitsOf(limits.bandwidth),
     },
+    network,
+    egress,
     ready,
     readyTimeout: durationOf(ready.timeout),
     checks: checks.map((check) => ({

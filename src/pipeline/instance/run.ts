@@ -96,6 +96,7 @@ async function runOne(
       ...place,
       init: plan.init,
       limits: plan.limits,
+      wanted: plan,
       isPublished: request.ports.length > 0,
       onLine: (line) => {
         log.write(line);

@@ -4,7 +4,7 @@ import type { Isolator } from '../../lib/container/isolator.ts';
 import { nspawnIsolator, nspawnVersion } from '../../lib/container/nspawn/nspawn.ts';
 import { ociIsolator } from '../../lib/container/oci-isolator.ts';
 import { runtimeVersion } from '../../lib/container/runtime.ts';
-import type { Backend } from './backend.ts';
+import { networkLacks, type Backend } from './backend.ts';
 import { ContainerInstance } from './container-instance.ts';
 import { trialProblem } from './trial.ts';
 
@@ -22,7 +22,7 @@ function containerBackend(name: BackendName, version: string, isolator: Isolator
     title: `${name} ${version}`,
     ownDisk: false,
     problem: (place) => trialProblem(isolator, place),
-    lacks: async () => [],
+    lacks: async (plan) => (isolator.joinsSpaces ? [] : networkLacks(plan)),
     start: (options) => ContainerInstance.start(options, isolator),
     reach: (place) => ({
       exec: (args, options) => isolator.exec(place, args, options),

@@ -61,7 +61,9 @@ export class ContainerInstance implements Instance {
     let ownNetwork: PrivateNetwork | undefined;
     try {
       ownNetwork =
-        isolator.joinsSpaces && needsLink(options) ? await PrivateNetwork.create(options.id) : undefined;
+        isolator.joinsSpaces && needsLink(options)
+          ? await PrivateNetwork.create(options.id, options.wanted?.egress)
+          : undefined;
       const membership = options.membership ?? (await ownNetwork?.join(linkOf(options)));
       const linked = { ...options, membership };
       await writeHostFiles(files, linked);
@@ -134,8 +136,9 @@ interface Started {
 }
 
 /** A link is what the kernel holds to a bandwidth, and what is published goes over it. */
-function needsLink({ membership, limits, isPublished = false }: InstanceOptions): boolean {
-  return !membership && (limits.bandwidth !== undefined || isPublished);
+function needsLink({ membership, limits, wanted, isPublished = false }: InstanceOptions): boolean {
+  const { network = 'none' } = wanted ?? {};
+  return !membership && (network !== 'none' || limits.bandwidth !== undefined || isPublished);
 }
 
 function linkOf({ hostname, limits, ids }: InstanceOptions): JoinOptions {

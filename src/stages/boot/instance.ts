@@ -9,6 +9,7 @@ import type { Space } from '../snapshot/snapshotter.ts';
 import type { Limits } from './limit-resources.ts';
 import type { Membership } from './membership.ts';
 import type { NetworkAccess } from './network-access.ts';
+import type { BootPlan } from './plan.ts';
 
 export interface InstanceOptions extends Container {
   /** A mounted, writable tree that nothing else uses, with its owners moved into the IDs if there are any. */
@@ -24,6 +25,8 @@ export interface InstanceOptions extends Container {
   limits: Limits;
   /** Numbers of the block devices that its tree lies on, MAJOR:MINOR; for limits on them. */
   devices?: readonly string[];
+  /** What its recipe says about its network. */
+  wanted?: Pick<BootPlan, 'network' | 'egress'>;
   /** Whether ports of it will be published. */
   isPublished?: boolean;
   /** Its place in a private network, made for its IDs; without one it has a network of its own. */

@@ -15,7 +15,8 @@ export function addressesOf(host: number, withIpv6: boolean): string[] {
   return withIpv6 ? [ipv4(host), ipv6(host)] : [ipv4(host)];
 }
 
-const bridge = 'bridge';
+export const bridge = 'bridge';
+export const memberNetwork = '10.213.74.0/24';
 /** The member's end of its link, and the bridge's. */
 const inside = 'eth0';
 const portOf = (host: number) => `member${host}`;
@@ -50,6 +51,9 @@ export const removalLines = (host: number): string[] => [`link delete ${portOf(h
 export function linkLines(host: number, withIpv6: boolean): string[] {
   return ['link set lo up', ...addressLines(host, inside, withIpv6), `link set ${inside} up`];
 }
+
+/** In the member's namespace: what is not on the bridge goes through it. */
+export const routeLines = [`route add default via ${nameServerAddress}`];
 
 function addressLines(host: number, device: string, withIpv6: boolean): string[] {
   const [v4, v6] = addressesOf(host, withIpv6);

@@ -11,7 +11,7 @@ import {
 } from 'dns-packet';
 
 /** The addresses of a name in lower case; undefined if it does not exist. */
-export type Lookup = (name: string) => readonly string[] | undefined;
+export type Lookup = (name: string) => Promise<readonly string[] | undefined>;
 
 /** Bytes: a name has 255 at most. */
 export const maxQuery = 512;
@@ -25,14 +25,19 @@ const NXDOMAIN = 3;
 const NOTIMP = 4;
 
 /** Undefined for what is no query. */
-export function answerTo(message: Buffer, over: 'udp' | 'tcp', lookup: Lookup): Buffer | undefined {
+export async function answerTo(
+  message: Buffer,
+  over: 'udp' | 'tcp',
+  lookup: Lookup,
+): Promise<Buffer | undefined> {
   if (message.length > maxQuery) return undefined;
   try {
     const query = decode(message);
     if (query.type !== 'query' || query.questions?.length !== 1) return undefined;
-    const answer = encode(responseTo(query, lookup));
+    const response = await responseTo(query, lookup);
+    const answer = encode(response);
     if (over === 'tcp' || answer.length <= maxDatagram) return answer;
-    return encode({ ...responseTo(query, () => []), flags: TRUNCATED_RESPONSE | AUTHORITATIVE_ANSWER });
+    return encode({ ...response, answers: [], flags: TRUNCATED_RESPONSE | AUTHORITATIVE_ANSWER });
   } catch {
     // Whatever cannot be read, or whose name cannot be written again.
     return undefined;
@@ -41,7 +46,7 @@ export function answerTo(message: Buffer, over: 'udp' | 'tcp', lookup: Lookup): 
 
 const operationBits = 0x7800;
 
-function responseTo({ id, flags = 0, questions = [] }: Packet, lookup: Lookup): Packet {
+async function responseTo({ id, flags = 0, questions = [] }: Packet, lookup: Lookup): Promise<Packet> {
   const [question] = questions;
   const kept = flags & RECURSION_DESIRED;
   const response = (code: number, answers: StringAnswer[] = []): Packet => ({
@@ -53,7 +58,7 @@ function responseTo({ id, flags = 0, questions = [] }: Packet, lookup: Lookup): 
   });
   if ((flags & operationBits) !== 0 || question?.class !== 'IN') return response(NOTIMP);
   const { name, type } = question;
-  const addresses = lookup(name.toLowerCase().replace(/\.$/, ''));
+  const addresses = await lookup(name.toLowerCase().replace(/\.$/, ''));
   if (!addresses) return response(NXDOMAIN);
   if (type !== 'A' && type !== 'AAAA') return response(0);
   const fit = addresses.filter((address) => isIPv4(address) === (type === 'A'));

@@ -16,6 +16,8 @@ const maxConnections = 32;
 const idleTimeout = 5000;
 /** Questions in a second; those beyond are dropped, and clients ask again. */
 const maxRate = 1000;
+/** Questions that wait for another name server. */
+const maxWaiting = 64;
 
 export class NameServer {
   readonly #datagrams: Datagrams;
@@ -24,14 +26,17 @@ export class NameServer {
   readonly #lookup: Lookup;
   #second = 0;
   #asked = 0;
+  #waiting = 0;
+  #isClosed = false;
 
   private constructor(lookup: Lookup, datagrams: Datagrams, streams: Server) {
     this.#lookup = lookup;
     this.#datagrams = datagrams;
     this.#streams = streams;
     datagrams.on('message', (query, { address, port: from }) => {
-      const answer = this.#answer(query, 'udp');
-      if (answer) datagrams.send(answer, from, address, () => undefined);
+      void this.#answer(query, 'udp').then((answer) => {
+        if (answer && !this.#isClosed) datagrams.send(answer, from, address, () => undefined);
+      });
     });
     streams.on('connection', (socket) => this.#serve(socket));
     // A member that goes away may leave an error behind, which concerns it alone.
@@ -50,37 +55,47 @@ export class NameServer {
     return new NameServer(lookup, datagrams, streams);
   }
 
-  #answer(query: Buffer, over: 'udp' | 'tcp'): Buffer | undefined {
+  async #answer(query: Buffer, over: 'udp' | 'tcp'): Promise<Buffer | undefined> {
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#second) [this.#second, this.#asked] = [second, 0];
-    if (++this.#asked > maxRate) return undefined;
-    return answerTo(query, over, this.#lookup);
+    if (++this.#asked > maxRate || this.#waiting >= maxWaiting) return undefined;
+    this.#waiting++;
+    return answerTo(query, over, this.#lookup).finally(() => this.#waiting--);
   }
 
   /** Over TCP each message has its length before it (RFC 1035, 4.2.2). */
   #serve(socket: Socket): void {
     this.#connections.add(socket);
-    let held = Buffer.alloc(0);
     socket.setTimeout(idleTimeout, () => socket.destroy());
     socket.on('error', () => socket.destroy());
     socket.once('close', () => this.#connections.delete(socket));
-    socket.once('end', () => socket.end());
-    socket.on('data', (chunk: Buffer) => {
+    // However it ends.
+    void this.#converse(socket)
+      .catch(() => undefined)
+      .finally(() => socket.destroy());
+  }
+
+  /** One question after the other, for as long as they are questions. */
+  async #converse(socket: Socket): Promise<void> {
+    let held = Buffer.alloc(0);
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
       held = Buffer.concat([held, chunk]);
       while (held.length >= 2) {
         const end = 2 + held.readUInt16BE();
-        if (end <= 2 + maxQuery && held.length < end) return;
-        const answer = end > 2 + maxQuery ? undefined : this.#answer(held.subarray(2, end), 'tcp');
+        if (end > 2 + maxQuery) return;
+        if (held.length < end) break;
+        const answer = await this.#answer(held.subarray(2, end), 'tcp');
         held = held.subarray(end);
         // Answers to a client that does not read them would pile up.
-        if (answer && socket.write(withLength(answer))) continue;
-        socket.destroy();
-        return;
+        if (!answer || !socket.write(withLength(answer))) return;
       }
-    });
+    }
+    socket.end();
+    await once(socket, 'close');
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const socket of this.#connections) socket.destroy();
     await Promise.all([
       new Promise<void>((done) => this.#datagrams.close(done)),

@@ -18,6 +18,8 @@ export interface TimedCheck {
 export interface BootPlan {
   init: boolean;
   limits: Limits;
+  network?: TestPlan['network'];
+  egress?: TestPlan['egress'];
   ready: Pick<TestPlan['ready'], 'unit' | 'notify' | 'exit'>;
   readyTimeout: number;
   checks: TimedCheck[];

@@ -23,9 +23,11 @@ import {
   memberHosts,
   nameServerAddress,
   portLines,
+  routeLines,
   removalLines,
   toMember,
 } from './member-link.ts';
+import { Egress, type Destination } from './egress.ts';
 import type { Membership } from './membership.ts';
 import { NameServer } from './name-server.ts';
 import { dialIn, InstanceNetwork } from './network.ts';
@@ -54,6 +56,7 @@ export class PrivateNetwork {
   readonly #withIpv6: boolean;
   readonly #members = new Map<number, Member>();
   #nameServer: NameServer | undefined;
+  #egress: Egress | undefined;
   #lastHost = memberHosts.first - 1;
 
   private constructor(id: string, directory: string, bridge: Space, handle: FileHandle) {
@@ -64,13 +67,18 @@ export class PrivateNetwork {
     this.#withIpv6 = existsSync('/proc/sys/net/ipv6');
   }
 
-  /** @param id of a workspace, whose removal removes the network too. Throws HOST_MISSING; then nothing is left. */
-  static async create(id: string): Promise<PrivateNetwork> {
+  /**
+   * @param id of a workspace, whose removal removes the network too
+   * @param destinations what members may reach outside; without it there is no way out
+   *
+   * Throws HOST_MISSING; then nothing is left.
+   */
+  static async create(id: string, destinations?: readonly Destination[]): Promise<PrivateNetwork> {
     const directory = await makeSpaceDirectory(id);
     try {
       const bridge = await makeSpace(directory, 'bridge', undefined);
       const network = new PrivateNetwork(id, directory, bridge, await open(bridge.network, 'r'));
-      await network.#start().catch(async (error: unknown) => {
+      await network.#start(destinations).catch(async (error: unknown) => {
         await network.close();
         throw error;
       });
@@ -81,14 +89,15 @@ export class PrivateNetwork {
     }
   }
 
-  async #start(): Promise<void> {
+  async #start(destinations: readonly Destination[] | undefined): Promise<void> {
     await configure(this.#bridge, 'ip', bridgeLines(this.#withIpv6));
+    if (destinations) this.#egress = await Egress.open(this.#bridge, destinations);
     this.#nameServer = await NameServer.start(this.#handle, nameServerAddress, (name) => this.#lookUp(name));
   }
 
-  #lookUp(name: string): string[] | undefined {
+  async #lookUp(name: string): Promise<readonly string[] | undefined> {
     const found = [...this.#members.values()].filter(({ names }) => names.includes(name));
-    return found.length === 0 ? undefined : found.flatMap(({ addresses }) => addresses);
+    return found.length === 0 ? this.#egress?.resolve(name) : found.flatMap(({ addresses }) => addresses);
   }
 
   /** Throws HOST_MISSING, LIMIT_EXCEEDED. */
@@ -100,7 +109,7 @@ export class PrivateNetwork {
       const space = await makeSpace(this.#directory, String(host), ids);
       await configure(this.#bridge, 'ip', portLines(host, space.network));
       await Promise.all([
-        configure(space, 'ip', linkLines(host, this.#withIpv6)),
+        configure(space, 'ip', [...linkLines(host, this.#withIpv6), ...(this.#egress ? routeLines : [])]),
         ...(bandwidth === undefined
           ? []
           : [
@@ -150,6 +159,7 @@ export class PrivateNetwork {
   /** Removes it with the links of its members, whether they have left or not. */
   async close(): Promise<void> {
     await this.#nameServer?.close();
+    await this.#egress?.close();
     await this.#handle.close();
     await removeSpaces(this.#id);
   }

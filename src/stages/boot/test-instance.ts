@@ -56,6 +56,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
       ...options,
       init: plan.init,
       limits: plan.limits,
+      wanted: plan,
       onLine: (line) => {
         log.push(line);
         if (log.length > maxLogLines) log.shift();

@@ -144,6 +144,16 @@ const limits = z.strictObject({
     .optional(),
 });
 
+const hostName = z
+  .string()
+  .max(253)
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/,
+    'a host name in lower case, or an IPv4 address',
+  );
+/** What an instance may reach outside, by TCP and UDP. */
+const destination = z.strictObject({ host: hostName, port: z.int().min(1).max(65535) });
+
 const ready = z
   .strictObject({
     unit: unitName.optional(),
@@ -176,6 +186,9 @@ export const testSchema = z
     /** What isolates its instances. */
     backend: z.enum(['auto', ...backendNames]).optional(),
     limits: limits.prefault({}),
+    /** none: its loopback device alone, unless something needs a link. private: a link. egress: a way out as well. */
+    network: z.enum(['none', 'private', 'egress']).optional(),
+    egress: z.array(destination).min(1).max(100).optional(),
     ready: ready.prefault({}),
     checks: z.array(check).default([]),
     settle: duration.default('5s'),
@@ -190,6 +203,10 @@ export const testSchema = z
   .refine(({ init, ready: { unit } }) => init !== false || unit === undefined, {
     error: 'without init there are no units',
     path: ['ready', 'unit'],
+  })
+  .refine(({ network, egress }) => (network === 'egress') === (egress !== undefined), {
+    error: 'network: egress and a list of what may be reached (egress) need each other',
+    path: ['egress'],
   })
   .refine(({ ready: { exit }, checks }) => exit === undefined || checks.length === 0, {
     error: 'an instance that runs to its end has nothing left to check',

@@ -9,6 +9,7 @@
  *   hog write|read FILE SIZE past the cache, again and again
  *   hog udp ADDRESS PORT     sends without end
  */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -64,7 +65,7 @@ static void serve_stream(int which, int listener) {
   close(fd);
 }
 
-static int serve(void) {
+static void serve(void) {
   struct pollfd ports[port_count];
   for (int which = 0; which < port_count; which++) {
     int type = which == 3 ? SOCK_DGRAM : SOCK_STREAM;
@@ -81,22 +82,21 @@ static int serve(void) {
   }
 }
 
-static int compute(int count) {
+static void compute(int count) {
   for (; count > 1; count--)
     if (fork() == 0) break;
   for (;;) __asm__ volatile("");
 }
 
-static int take_memory(size_t bytes) {
+static void take_memory(size_t bytes) {
   for (size_t taken = 0; taken < bytes; taken += block_size) {
     char *piece = malloc(block_size);
     if (piece) memset(piece, 1, block_size);
   }
   pause();
-  return 0;
 }
 
-static int take_processes(void) {
+static void take_processes(void) {
   for (;;) {
     pid_t child = fork();
     if (child == 0) pause();
@@ -121,9 +121,9 @@ static int transfer(const char *path, int writes, off_t size) {
     if ((writes ? pwrite(fd, block, block_size, at) : pread(fd, block, block_size, at)) < 0) return 1;
 }
 
-static int send_datagrams(const char *address, int port) {
+static void send_datagrams(const char *address, int port) {
   struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(port)};
-  if (inet_pton(AF_INET, address, &there.sin_addr) != 1) return 1;
+  if (inet_pton(AF_INET, address, &there.sin_addr) != 1) return;
   int fd = socket(AF_INET, SOCK_DGRAM, 0);
   for (;;) sendto(fd, block, 1400, 0, (struct sockaddr *)&there, sizeof there);
 }
@@ -139,11 +139,12 @@ int main(int count, char **words) {
   signal(SIGPIPE, SIG_IGN);
   const char *what = count > 1 ? words[1] : "serve";
   const char *first = count > 2 ? words[2] : "";
-  if (!strcmp(what, "cpu")) return compute(atoi(first));
-  if (!strcmp(what, "memory")) return take_memory(strtoull(first, NULL, 10));
-  if (!strcmp(what, "forks")) return take_processes();
   if (!strcmp(what, "disk")) return fill(first);
-  if (!strcmp(what, "udp") && count > 3) return send_datagrams(first, atoi(words[3]));
-  if (count > 3) return transfer(first, !strcmp(what, "write"), strtoull(words[3], NULL, 10));
-  return serve();
+  if (!strcmp(what, "cpu")) compute(atoi(first));
+  else if (!strcmp(what, "memory")) take_memory(strtoull(first, NULL, 10));
+  else if (!strcmp(what, "forks")) take_processes();
+  else if (!strcmp(what, "udp") && count > 3) send_datagrams(first, atoi(words[3]));
+  else if (count > 3) return transfer(first, !strcmp(what, "write"), strtoull(words[3], NULL, 10));
+  else serve();
+  return 1;
 }

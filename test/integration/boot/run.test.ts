@@ -22,7 +22,7 @@ beforeAll(async () => {
   const ready = { notify: true };
   const image = (name: string, plan: object) => desk.tiny(name, ['tiny-base'], { ...serve, test: plan });
   digest = (await desk.build(await image('web', { ready }))).manifestDigest;
-  const limits = { bandwidth: '100mbit', cpus: 0.5, memory: '64M', pids: 64 };
+  const limits = { bandwidth: '100mbit', cpus: 0.5, cpuWeight: 50, memory: '64M', swap: '16M', pids: 64 };
   await desk.build(await image('narrow', { ready, limits }));
 });
 afterAll(() => desk.remove());
