@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { startMachine } from '../e2e/vm/machine.ts';
 import { buildCases } from './build.ts';
 import type { Bench, Case, Outcome } from './case.ts';
+import { bootCases } from './boot.ts';
 import { chainCases } from './chains.ts';
 import { idleNightCases } from './idle-night.ts';
 import { limitCases } from './limits.ts';
@@ -33,6 +34,7 @@ interface Opening {
 }
 
 const benches: Record<string, Opening> = {
+  boot: { open: bootCases, preparation: 60 },
   build: { open: buildCases, preparation: 60 },
   chains: { open: chainCases, preparation: 240 },
   'idle-night': { open: idleNightCases, preparation: 60 },
