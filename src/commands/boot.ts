@@ -98,6 +98,8 @@ export default class BootCommand extends MillinerCommand {
       signal,
       (line) => this.logToStderr(line),
     );
+    if (!answer.verdict.passed && answer.kept.length === 0)
+      this.logToStderr('no instance is left: each has ended');
     return this.#show(answer, flags.report);
   }
 

@@ -62,9 +62,12 @@ async function outputOf(booted: BootedLock): Promise<{ title: string; summary: s
       memory: verdict?.peakMemory === undefined ? '–' : showSize(verdict.peakMemory),
       causes: (verdict?.causes ?? []).slice(0, maxLines).map(({ code, message, instance }) => ({
         code,
-        instance: String(instance),
+        where: instance === 0 ? 'image' : `instance ${instance}`,
         message: oneText(message),
       })),
+      worse: (verdict?.comparison?.changes ?? [])
+        .slice(0, maxLines)
+        .map(({ kind, message }) => ({ kind, message: oneText(message) })),
       timeline: timelineOf(booted),
       errors: (verdict?.journalErrors ?? [])
         .slice(0, maxLines)

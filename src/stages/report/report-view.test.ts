@@ -8,6 +8,16 @@ import { reportView } from './report-view.ts';
 const sample = nightReportSchema.parse(nightReport(harmless));
 const view = reportView(sample);
 
+test('a recipe whose boots are often flaky is told so', () => {
+  const [, second] = sample.images;
+  const told = (flaky: number) => {
+    const boot = { readySeconds: 1, retries: 1, history: { boots: 20, failed: 0, flaky } };
+    return reportView({ ...sample, images: [{ ...second!, boot }] }).flaky[0]!.retries;
+  };
+  expect(told(1)).toBe('passed after 1 retry');
+  expect(told(3)).toBe('passed after 1 retry; 3 of its last 20 boots were flaky');
+});
+
 test('what people need first is there', () => {
   expect(view.headline).toBe(
     '2 published, 1 unchanged, 1 failed, 1 held, 1 quarantined, 1 skipped, 1 of them flaky',

@@ -1,5 +1,14 @@
 /** More images in order: each way in which a service starts, is ready, is asked and stops. */
-import { answers, booted, listens, plain, runsUntilAsked, service, type Variant } from './pieces.ts';
+import {
+  answers,
+  booted,
+  endsWhenAsked,
+  listens,
+  plain,
+  runsUntilAsked,
+  service,
+  type Variant,
+} from './pieces.ts';
 
 const web = '/usr/local/bin/web';
 const http = 'http://localhost:8080/';
@@ -172,7 +181,7 @@ const withoutInit: Variant[] = [
   {
     name: 'deep-directories',
     recipe: plain({
-      script: ['for n in {1..200}; do mkdir d && cd d || exit 1; done', ...runsUntilAsked],
+      script: [endsWhenAsked, 'for n in {1..200}; do mkdir d && cd d || exit 1; done', ...runsUntilAsked],
       config: { workingDir: '/var/lib' },
     }),
   },

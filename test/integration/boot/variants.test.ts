@@ -1,4 +1,5 @@
 /** Boots images that are broken, each in a way of its own, and images that only look so. */
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,7 +13,7 @@ import { shareOfDay, soak } from '../../helpers/soak.ts';
 import { leftovers } from '../../helpers/traces.ts';
 import { brokenServices } from './broken-services.ts';
 import { broken } from './broken.ts';
-import type { Variant } from './pieces.ts';
+import { booted, type Variant } from './pieces.ts';
 import { soundServices } from './sound-services.ts';
 import { sound } from './sound.ts';
 
@@ -119,6 +120,30 @@ describe.concurrent('sound', () => {
     await expectKept(digest, verdict);
   });
 });
+
+/** Of one image, while as many processes spin as small hosts have processors. */
+const loadedBoots = soak ? 200 : 2;
+/** Milliseconds. */
+const soakTime = 7_200_000;
+
+test(
+  `a sound image passes each of ${loadedBoots} boots beside two processes that spin`,
+  async () => {
+    const ready = ['sleep 0.5', 'systemd-notify --ready', 'sleep infinity'];
+    const recipe = booted({ script: ready, service: ['Type=notify', 'NotifyAccess=all'] });
+    await build({ name: 'loaded', recipe });
+    const spinning = [1, 2].map(() => spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }));
+    try {
+      for (let boots = 1; boots <= loadedBoots; boots++) {
+        const { passed, causes, retries } = await milliner<Answer>(['boot', 'loaded'], 0);
+        expect({ passed, causes, retries }).toEqual({ passed: true, causes: [], retries: 0 });
+      }
+    } finally {
+      for (const process of spinning) process.kill('SIGKILL');
+    }
+  },
+  soakTime,
+);
 
 test('what an image says reaches no terminal as control characters', async () => {
   const args = [cli, 'boot', controlCharacters, '--state', state];
