@@ -10,6 +10,7 @@
 
 #include "become.h"
 #include "modes.h"
+#include "relay.h"
 #include "terminal.h"
 
 namespace {
@@ -54,6 +55,24 @@ std::vector<int> OpenGroups(char**& words) {
   return groups;
 }
 
+// Reading and writing ends for the program's three streams, which belong to root of the instance.
+struct Streams {
+  int ends[3][2];
+  Streams() {
+    for (auto& pipe : ends) Must(pipe2(pipe, O_CLOEXEC) == 0, "making a pipe");
+  }
+  void Take(uid_t user) const {
+    const int own[] = {ends[0][0], ends[1][1], ends[2][1]};
+    for (int fd = 0; fd < 3; fd++) {
+      Must(fchown(own[fd], user, static_cast<gid_t>(-1)) == 0 && dup2(own[fd], fd) >= 0, "taking over a stream");
+    }
+  }
+  int Show(pid_t program) const {
+    for (const int fd : {ends[0][0], ends[1][1], ends[2][1]}) close(fd);
+    return Relay(program, {{STDIN_FILENO, ends[0][1]}, {ends[1][0], STDOUT_FILENO}, {ends[2][0], STDERR_FILENO}}, -1);
+  }
+};
+
 int CodeOf(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
 }  // namespace
@@ -71,7 +90,9 @@ int Exec(char** words, bool hasTerminal) {
   // Root of the namespace: the host's root is none of its users.
   Must(setresgid(0, 0, 0) == 0 && setresuid(0, 0, 0) == 0, "becoming root of the instance");
   Must(prctl(PR_SET_DUMPABLE, 0) == 0, "hiding");
+  const auto user = static_cast<uid_t>(order.Number("uid"));
   const int terminal = hasTerminal ? OpenTerminal() : -1;
+  const Streams streams;
   Words args, environment = order.List("env");
   for (; *rest; rest++) args.push_back(*rest);
   const pid_t program = fork();
@@ -79,11 +100,10 @@ int Exec(char** words, bool hasTerminal) {
   if (program == 0) {
     Must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "following its parent");
     JoinGroups(groups);
-    if (hasTerminal) TakeTerminal(terminal, static_cast<uid_t>(order.Number("uid")));
+    if (hasTerminal) TakeTerminal(terminal, user);
+    else streams.Take(user);
     Become(order, filter, args, environment);
   }
-  if (hasTerminal) return CodeOf(ShowTerminal(terminal, program));
-  int status;
-  while (waitpid(program, &status, 0) < 0 && errno == EINTR) continue;
-  return CodeOf(status);
+  ListenToSignals();
+  return CodeOf(hasTerminal ? ShowTerminal(terminal, program) : streams.Show(program));
 }

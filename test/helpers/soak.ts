@@ -8,3 +8,6 @@ export const today = Number(process.env['MILLINER_SEED'] ?? Math.floor(Date.now(
 export function shareOfDay<T>(all: readonly T[], days: number): T[] {
   return all.filter((_, index) => soak || index % days === today % days);
 }
+
+/** What isolates instances today, in tests that hold for each backend alike. */
+export const backendOfDay = today % 2 === 0 ? 'nspawn' : 'auto';

@@ -74,6 +74,16 @@ export function startStreaming(program: string, args: readonly string[], options
   return endWith(options, execa(program, args, { ...settings(options), buffer: { stdout: false } }));
 }
 
+/** As start, with open descriptors of this process as the program's standard output and error. */
+export function startWriting(
+  program: string,
+  args: readonly string[],
+  { env = {}, output }: { env?: Record<string, string>; output: readonly [number, number] },
+) {
+  const stdio = ['ignore', ...output] as ['ignore', 1, 2];
+  return execa(program, args, { ...settings({ env }), stdin: undefined, stdio, buffer: false });
+}
+
 /** As startStreaming in a group, for a dialogue: the caller also writes to its stdin and ends it. */
 export function startPiped(program: string, args: readonly string[]) {
   return execa(program, args, {

@@ -13,11 +13,13 @@ import { groupPrefix } from '../../../src/pipeline/state/workspace.ts';
 import { cgroupMount } from '../../../src/stages/boot/cgroup-view.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { descendantsOf, livingOf, remains, type Process } from '../../helpers/remains.ts';
-import { soak } from '../../helpers/soak.ts';
+import { backendOfDay, soak } from '../../helpers/soak.ts';
 import { entrypointOf } from './programs.ts';
 
 const rounds = soak ? 40 : 4;
 const seed = Number(process.env['MILLINER_SEED'] ?? randomInt(2 ** 31));
+
+const backend = ['--backend', backendOfDay];
 
 let desk: Desk;
 /** Milliseconds that a boot takes here. */
@@ -43,7 +45,7 @@ beforeAll(async () => {
   const never = { ...serve, config, test: { ready: { notify: true } } };
   await desk.build(await desk.tiny('never', ['tiny-base'], never));
   const began = Date.now();
-  await desk.json(['boot', 'web']);
+  await desk.json(['boot', 'web', ...backend]);
   duration = Date.now() - began;
 });
 // After a test that has failed there may be more to clear than files.
@@ -91,10 +93,10 @@ interface Listed {
 }
 
 const commands = [
-  ['boot', 'web'],
-  ['boot', 'system'],
-  ['run', 'web', '--publish', '7'],
-  ['run', 'system'],
+  ['boot', 'web', ...backend],
+  ['boot', 'system', ...backend],
+  ['run', ...backend, 'web', '--publish', '7'],
+  ['run', ...backend, 'system'],
 ];
 
 test(`killed at any time: the next command clears up (seed ${seed})`, async () => {
@@ -113,7 +115,7 @@ test(`killed in the background (seed ${seed})`, async () => {
     const seen: Process[] = [];
     const image = pick(['web', 'system']);
     const flags = ['--detach', '--instances', '2', '--publish', '7'];
-    const { instances } = await desk.json<Listed>(['run', image, ...flags]);
+    const { instances } = await desk.json<Listed>(['run', ...backend, image, ...flags]);
     await sleep(next() * 300);
     expect(await kill(instances[0]!.supervisor, seen)).toBe(true);
     expect(seen.length).toBeGreaterThan(3);
@@ -124,7 +126,7 @@ test(`killed in the background (seed ${seed})`, async () => {
 test(`killed again and again while it clears up (seed ${seed})`, async () => {
   for (let round = 0; round < rounds / 4; round++) {
     const seen: Process[] = [];
-    const child = desk.start(['run', pick(['web', 'system']), '--instances', '3']);
+    const child = desk.start(['run', ...backend, pick(['web', 'system']), '--instances', '3']);
     await once(child.stdout, 'data');
     await kill(child.pid!, seen);
     await child;
@@ -148,11 +150,13 @@ test('killed between its control group and its container', async () => {
 
 test('two commands clear up at once, and one that needs a new instance with them', async () => {
   const seen: Process[] = [];
-  const child = desk.start(['run', 'system', '--instances', '3']);
+  const child = desk.start(['run', ...backend, 'system', '--instances', '3']);
   await once(child.stdout, 'data');
   await kill(child.pid!, seen);
   await child;
-  const ended = await Promise.all([['ps'], ['ps'], ['boot', 'web']].map((args) => desk.run(args)));
+  const ended = await Promise.all(
+    [['ps'], ['ps'], ['boot', 'web', ...backend]].map((args) => desk.run(args)),
+  );
   expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);
   await isCleared(seen);
 });
@@ -174,7 +178,7 @@ test(`a signal at any time: it ends with 130 or well, and nothing is left withou
 });
 
 test('a signal while it waits for an instance in the background, which then ends too', async () => {
-  const child = desk.start(['run', 'never', '--detach', '--json']);
+  const child = desk.start(['run', ...backend, 'never', '--detach', '--json']);
   while (!(await readdir(join(desk.state, 'work'))).some((name) => name.endsWith('.d'))) await sleep(50);
   await sleep(next() * duration);
   child.kill('SIGINT');

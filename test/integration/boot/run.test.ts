@@ -9,7 +9,7 @@ import type { RunningInstance } from '../../../src/pipeline/instance/instance-re
 import { cli, Desk } from '../../helpers/milliner.ts';
 import { remains } from '../../helpers/remains.ts';
 import { shellWords } from '../../helpers/shell-words.ts';
-import { shareOfDay } from '../../helpers/soak.ts';
+import { backendOfDay, shareOfDay } from '../../helpers/soak.ts';
 import { connected, exchange, random, sha256, sumOf } from './connection.ts';
 import { entrypointOf } from './programs.ts';
 
@@ -32,7 +32,9 @@ interface Listed {
 }
 
 const runDetached = (image: string, ...flags: string[]) =>
-  desk.json<Listed>(['run', image, '--detach', ...flags]).then(({ instances }) => instances);
+  desk
+    .json<Listed>(['run', image, '--backend', backendOfDay, '--detach', ...flags])
+    .then(({ instances }) => instances);
 const listed = async () => (await desk.json<Listed>(['ps'])).instances;
 const portsOf = ({ ports }: RunningInstance) => ports.map(({ hostPort }) => hostPort);
 

@@ -3,12 +3,14 @@
  * the program what an OCI runtime would: the same mounts, groups, capabilities and seccomp filter, from the same
  * config.json.
  */
+import { closeSync, fchownSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { MillinerError } from '../../errors/error.ts';
-import { run, runAttached, startStreaming } from '../../host/exec.ts';
+import { run, runAttached, startWriting } from '../../host/exec.ts';
 import { readTextIfThere } from '../../host/files.ts';
-import { enterPath } from '../../host/native.ts';
+import { enterPath, native } from '../../host/native.ts';
 import { removeGroups, unifiedHierarchy } from '../cgroups.ts';
 import { followProgram } from '../followed-program.ts';
 import type { FirstProcess, Isolator } from '../isolator.ts';
@@ -33,15 +35,15 @@ const nspawnGroup = ({ id }: Container) => `${id}/nspawn`;
 export const nspawnIsolator: Isolator = {
   mountPoints: ['dev', 'proc', 'run', 'sys'],
   joinsSpaces: false,
-  start,
+  start: startFirst,
   startFailure,
   pid: runningPid,
   exec: async (container, args, options) => {
     const words = await enteringWords('exec', container, args);
     if (!words) return { exitCode: 255, stdout: '', stderr: 'the instance has ended', timedOut: false };
     const started = { starter: enterPath, args: words, name: args[0] };
-    // The program dies with its parent.
-    return followProgram(started, options, (child) => void child.kill('SIGKILL'));
+    // It ends the program, and waits for it: the image's first process may wait for none.
+    return followProgram(started, options, (child) => void child.kill('SIGTERM'));
   },
   attach: (container, args, signal) => {
     const isInteractive = process.stdin.isTTY && process.stdout.isTTY;
@@ -61,7 +63,7 @@ export const nspawnIsolator: Isolator = {
   remove: ({ id }) => removeGroups(id),
 };
 
-async function start(container: Container, config: OciConfig): Promise<FirstProcess> {
+async function startFirst(container: Container, config: OciConfig): Promise<FirstProcess> {
   const { order: orderPath, filter, log } = filesOf(container);
   const [ids] = config.linux.uidMappings ?? [];
   if (!ids) {
@@ -78,11 +80,22 @@ async function start(container: Container, config: OciConfig): Promise<FirstProc
   await writeOrder(orderPath, order);
   await writeFilter(filter, config.linux.seccomp);
   const nspawn = nspawnArguments(container.id, config, { start: ids.hostID, size: ids.size }, order.binds);
-  const child = startStreaming(enterPath, ['launch', orderPath, filter, log, ...nspawn], {
-    env: nspawnEnvironment((await unifiedHierarchy()) !== undefined),
+  const env = nspawnEnvironment((await unifiedHierarchy()) !== undefined);
+  const [stdout, stderr] = [outputPipe(ids.hostID), outputPipe(ids.hostID)];
+  const child = startWriting(enterPath, ['launch', orderPath, filter, log, ...nspawn], {
+    env,
+    output: [stdout.end, stderr.end],
   });
+  for (const { end } of [stdout, stderr]) closeSync(end);
   const ended = child.then(async ({ exitCode }) => (await killedBy(log)) ?? exitCode);
-  return { stdout: child.stdout, stderr: child.stderr, ended };
+  return { stdout: stdout.words, stderr: stderr.words, ended };
+}
+
+/** Programs open it again by its name, /dev/stderr: it is a pipe, as sockets cannot be, and root of the ids has it. */
+function outputPipe(owner: number): { end: number; words: Socket } {
+  const [read, end] = native().pipe();
+  fchownSync(end, owner, owner);
+  return { end, words: new Socket({ fd: read, readable: true, writable: false }) };
 }
 
 /** nspawn exits with 1 if a signal has ended the first process, and tells which one. */
