@@ -27,6 +27,8 @@ export const asNobody = [
 
 /** The servers of the tests are on this host, and send on to each other. */
 export const network = { MILLINER_PRIVATE_NETWORKS: '127.0.0.0/8 ::1' };
+/** Virtual machines have no hardware in CI, and so they have none elsewhere. */
+const fixed = { ...network, MILLINER_TCG: '1' };
 
 export interface Ended {
   /** Undefined where a signal ended it. */
@@ -124,14 +126,14 @@ export class Desk {
     // However long a busy disk makes it clear up after SIGTERM: nobody ends it by force.
     return start(program, rest, {
       cwd,
-      env: { MILLINER_STATE: this.state, ...network, ...env },
+      env: { MILLINER_STATE: this.state, ...fixed, ...env },
       killAfter: false,
     });
   }
 
   async run(args: string[], options: RunSettings = {}): Promise<Ended> {
     const { wrapper, cwd = this.directory, env = {} } = options;
-    const order = { args, cwd, env: { MILLINER_STATE: this.state, ...network, ...env } };
+    const order = { args, cwd, env: { MILLINER_STATE: this.state, ...fixed, ...env } };
     const outcome = wrapper === undefined ? await inOneProcess(order) : undefined;
     if (outcome) return { ...outcome, signal: undefined };
     const { exitCode, signal, stdout, stderr } = await this.start(args, options);

@@ -141,10 +141,14 @@ export async function runAttached(
   return result.exitCode ?? 128 + (constants.signals[result.signal as NodeJS.Signals] ?? 0);
 }
 
-/** Starts a process that outlives this one, with an IPC channel until either side disconnects. */
-export function startDetached(program: string, args: readonly string[]) {
+/**
+ * Starts a process that outlives this one, with an IPC channel until either side disconnects.
+ * @param passed names of variables that it gets as this process has them
+ */
+export function startDetached(program: string, args: readonly string[], passed: readonly string[] = []) {
+  const own = Object.entries(process.env).filter(([name]) => passed.includes(name));
   return spawn(program, args, {
-    env: environment,
+    env: { ...environment, ...Object.fromEntries(own) },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     detached: true,
   });

@@ -38,9 +38,8 @@ export async function bootOnce(context: Context, record: ImageRecord, boot: OneB
   const { name, manifestDigest, test, arch } = record;
   await holdToDigest(context, record);
   const privileged = await privilegedFiles(context, record.tree);
-  const host = { runtime: boot.backend.title, kernel: release(), architecture: arch };
   const started = new Date().toISOString();
-  if (bootPlanOf(test).init) await checkInotify(test.instances);
+  if (bootPlanOf(test).init && !boot.backend.ownDisk) await checkInotify(test.instances);
   const numbers = Array.from({ length: test.instances }, (_, index) => index + 1);
   const many = numbers.length > 1 ? `${numbers.length} instances of ` : '';
   context.progress.step(`booting ${many}${name}`);
@@ -49,6 +48,9 @@ export async function bootOnce(context: Context, record: ImageRecord, boot: OneB
   const settled = Promise.withResolvers<Verdict>();
   const allTold = meeting(numbers.length, async () => {
     const finished = new Date().toISOString();
+    const guest = outcomes.find(({ kernel }) => kernel !== undefined)?.kernel;
+    const runtime = `${boot.backend.title}${guest === undefined ? '' : `, guest Linux ${guest}`}`;
+    const host = { runtime, kernel: release(), architecture: arch };
     const about = { name, manifestDigest, privileged, plan: test, host, started, finished };
     settled.resolve(await boot.settle(makeVerdict(about, outcomes, [...boot.failed]), held));
   });

@@ -12,7 +12,7 @@ export async function runDetached<T>(
   signal: AbortSignal | undefined,
   onLine: (line: string) => void = () => {},
 ): Promise<T> {
-  const child = startDetached(process.execPath, [process.argv[1]!, ...args]);
+  const child = startDetached(process.execPath, [process.argv[1]!, ...args], ['MILLINER_TCG']);
   const stop = () => child.kill('SIGTERM');
   signal?.addEventListener('abort', stop);
   const ended = new Promise<undefined>((done) => {

@@ -54,7 +54,7 @@ export async function runInstances(context: Context, request: RunRequest): Promi
   await holdToDigest(context, record);
   const plan = bootPlanOf(record.test);
   const backend = await workingBackend(context, request.backend ?? record.test.backend ?? 'auto', plan);
-  if (plan.init) await checkInotify(request.instances);
+  if (plan.init && !backend.ownDisk) await checkInotify(request.instances);
   const numbers = Array.from({ length: request.instances }, (_, index) => index + 1);
   const ready: RunningInstance[] = [];
   const { snapshots } = context;

@@ -55,6 +55,8 @@ export interface Instance {
   readonly startedAt: number;
   /** Milliseconds to add to the time of its own monotonic clock. */
   readonly clockAhead: number;
+  /** Release of its own kernel, where it has one. */
+  readonly kernel?: string;
   readonly notifications: Notified;
   /** Absent if it ended at once. */
   readonly network: NetworkAccess | undefined;

@@ -69,6 +69,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
     outcome.causes.push({ code: 'start-failed', message: error.message, instance: number });
     return outcome;
   }
+  if (instance.kernel !== undefined) outcome.kernel = instance.kernel;
   try {
     await watchPlan(instance, { ...options, output: () => written }, outcome);
     if (!instance.hasEnded) await options.hold?.(instance, outcome);

@@ -129,6 +129,8 @@ export interface InstanceOutcome {
   report: InstanceReport;
   causes: Cause[];
   checks: CheckResult[];
+  /** Release of the instance's own kernel, where it has one. */
+  kernel?: string;
 }
 
 export type VerdictInput = Pick<

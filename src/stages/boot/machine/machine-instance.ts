@@ -38,6 +38,7 @@ export class MachineInstance implements Instance {
   readonly init: boolean;
   readonly startedAt: number;
   readonly clockAhead: number;
+  readonly kernel: string;
   readonly notifications;
   readonly network: InstanceNetwork;
   readonly stopSignal: string;
@@ -60,6 +61,7 @@ export class MachineInstance implements Instance {
     this.#server = server;
     this.startedAt = guest.startedAt;
     this.clockAhead = guest.clockAhead;
+    this.kernel = guest.kernel;
     this.notifications = guest.notifications;
     const dial = (address: string, port: number, timeout: number) =>
       ChannelSocket.connect(guest.link, address, port, timeout);

@@ -111,7 +111,9 @@ const valueOf = (path: string) => path.replaceAll(',', ',,');
 function wordsFor(files: MachineFiles, limits: Limits, accel: Acceleration): string[] {
   const fixed = [
     '-M q35 -nodefaults -no-user-config -display none -no-reboot',
-    accel === 'kvm' ? '-accel kvm -cpu host' : `-accel tcg,tb-size=${translatedMegabytes} -cpu max`,
+    accel === 'kvm'
+      ? '-accel kvm -cpu host,arch-capabilities=off'
+      : `-accel tcg,tb-size=${translatedMegabytes} -cpu max`,
     `-m ${guestMemory(limits) / 1024 / 1024} -smp ${Math.max(1, Math.ceil(limits.cpus ?? 1))}`,
     '-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
     '-chardev stdio,id=console,signal=off -serial chardev:console',
