@@ -25,17 +25,17 @@ export function hogged(desk: Desk, { id, container, ports }: RunningInstance): H
   };
 }
 
-/** Runs fn with one instance of the image `bounded`, which is gone at the end. */
+/** Runs fn with one instance of an image, which is gone at the end. */
 export async function started(
   desk: Desk,
-  backend: string,
+  { image, backend }: { image: string; backend: string },
   fn: (instance: Hogged) => Promise<number>,
 ): Promise<number> {
   const datagrams = backend === 'machine' ? [] : ['--publish', '83/udp'];
   const publish = [...['80', '81', '82'].flatMap((port) => ['--publish', port]), ...datagrams];
   const { instances } = await desk.json<{ instances: RunningInstance[] }>([
     'run',
-    'bounded',
+    image,
     '--detach',
     '--backend',
     backend,

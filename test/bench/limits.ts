@@ -28,13 +28,16 @@ const recipe = {
   pids: limit.pids,
   disk: '64M',
   bandwidth: '10mbit',
-  io: { read: '8M', write: '8M' },
 };
+const withTransfer = { ...recipe, io: { read: '8M', write: '8M' } };
 
 export async function limitCases(): Promise<Bench> {
   const desk = await Desk.open('/var/tmp');
-  const test = { ready: { notify: true }, limits: recipe };
-  await desk.build(await desk.tiny('bounded', ['tiny-base'], { ...(await entrypointOf('hog')), test }));
+  const program = await entrypointOf('hog');
+  for (const [name, limits] of Object.entries({ bounded: recipe, transfer: withTransfer })) {
+    const test = { ready: { notify: true }, limits };
+    await desk.build(await desk.tiny(name, ['tiny-base'], { ...program, test }));
+  }
   const wanted: readonly string[] = ['runc', 'machine'];
   const backends = backendNames.filter((name) => wanted.includes(name));
   return { cases: backends.flatMap((backend) => casesOf(desk, backend)), close: () => desk.remove() };
@@ -48,7 +51,7 @@ function casesOf(desk: Desk, backend: string): Case[] {
     target: { atMost },
     runs: 3,
     seconds: { ours: 12, peer: 0 },
-    ours: () => started(desk, backend, measure),
+    ours: () => started(desk, { image: unit === 'bytes/s' ? 'transfer' : 'bounded', backend }, measure),
     peer: () => Promise.resolve(peer),
   });
   const all = [

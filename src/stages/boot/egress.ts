@@ -107,11 +107,10 @@ function rules(): string {
 /** It dies with this process, and does not unmount namespaces of the host as its sandbox would. */
 async function startRouter(space: Space) {
   const [ready, isReady] = native().pipe();
-  const words = [
-    ...['--pdeathsig', 'KILL', 'unshare', '--mount', '--propagation', 'private'],
-    ...['slirp4netns', '--netns-type=path', '--configure', '--mtu=1500', '--disable-host-loopback'],
-    ...['--disable-dns', '--enable-sandbox', '--enable-seccomp', '--ready-fd=3', space.network, tap],
-  ];
+  const options =
+    '--netns-type=path --configure --mtu=1500 --disable-host-loopback --disable-dns --enable-sandbox --enable-seccomp --ready-fd=3';
+  const around = '--pdeathsig KILL unshare --mount --propagation private slirp4netns';
+  const words = [...around.split(' '), ...options.split(' '), space.network, tap];
   const child = start('setpriv', words, { handed: isReady, inGroup: true, killAfter: false });
   const socket = new Socket({ fd: ready, readable: true, writable: false });
   closeSync(isReady);
@@ -119,7 +118,7 @@ async function startRouter(space: Space) {
   socket.destroy();
   // In an object, because the child is also a promise.
   if (word) return { child };
-  const { stderr = '', exitCode } = await child;
+  const { stderr, exitCode } = await child;
   const reason = exitCode === 127 ? 'slirp4netns is not installed' : stderr.trim().slice(-500);
   throw new MillinerError('HOST_MISSING', `this host cannot give an instance a way out: ${reason}`, {
     hint: 'Install slirp4netns and nftables, or take network: egress out of the recipe.',

@@ -9,8 +9,8 @@ let desk: Desk;
 
 beforeAll(async () => {
   desk = await Desk.open('/var/tmp');
-  const test = { ready: { notify: true }, limits: { cpuWeight: 50, io: { read: '8M', write: '4M' } } };
-  await desk.build(await desk.tiny('held', ['tiny-base'], { ...(await entrypointOf('hog')), test }));
+  const plan = { ready: { notify: true }, limits: { cpuWeight: 50, io: { read: '8M', write: '4M' } } };
+  await desk.build(await desk.tiny('held', ['tiny-base'], { ...(await entrypointOf('hog')), test: plan }));
 });
 afterAll(async () => {
   await desk.run(['stop', '--all']);

@@ -90,6 +90,18 @@ test('what is promised to one is not free for others, and several share what the
   await snapshots.remove('two');
 });
 
+test('a sparse one takes space as it is written to, and is bounded all the same', async () => {
+  const before = await spareBytes(state);
+  await snapshots.prepare('key', undefined, { bytes: 256 * MiB, isSparse: true });
+  expect(before - (await spareBytes(state))).toBeLessThan(64 * MiB);
+  const root = await snapshots.mount('key');
+  expect(snapshots.limitOf('key')).toBe(256 * MiB);
+  await writeFile(join(root, 'within'), Buffer.alloc(16 * MiB, 1));
+  expect((await snapshots.space('key')).bytes).toBeLessThanOrEqual(240 * MiB);
+  await expect(writeFile(join(root, 'beyond'), Buffer.alloc(512 * MiB, 1))).rejects.toMatchObject(full);
+  await snapshots.remove('key');
+});
+
 test('it can be mounted again, and goes with a process that dies', async () => {
   await snapshots.prepare('key', undefined, { bytes: 16 * MiB });
   await appendFile(join(await snapshots.mount('key'), 'file'), 'one');
