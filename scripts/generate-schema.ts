@@ -1,12 +1,14 @@
-/** Writes the JSON schemas of recipes and release sets; run by the build. CI fails if a committed file differs. */
+/** Writes the JSON schemas of recipes, release sets and stacks; run by the build. CI fails if a committed file differs. */
 import { writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { recipeSchema } from '../src/stages/recipe/schema.ts';
 import { setSchema } from '../src/stages/recipe/set-schema.ts';
+import { stackSchema } from '../src/stages/recipe/stack-schema.ts';
 
 const written = {
   recipe: { title: 'Milliner recipe', schema: recipeSchema },
   set: { title: 'Milliner release set', schema: setSchema },
+  stack: { title: 'Milliner stack', schema: stackSchema },
 };
 
 for (const [name, { title, schema }] of Object.entries(written)) {

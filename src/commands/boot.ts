@@ -3,10 +3,19 @@ import { Args, Flags } from '@oclif/core';
 import { archFlag } from '../cli/arch-flag.ts';
 import { backendFlag } from '../cli/backend-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
+import { MillinerError } from '../lib/errors/error.ts';
 import { failureOf } from '../lib/errors/wire.ts';
 import { bootImage, type BootOptions } from '../pipeline/instance/boot.ts';
-import { bootFailure, passedLines, withRetries } from '../pipeline/instance/boot-result.ts';
+import {
+  bootFailure,
+  passedLines,
+  passedStackLines,
+  stackFailure,
+  withRetries,
+} from '../pipeline/instance/boot-result.ts';
+import { bootStack } from '../pipeline/instance/boot-stack.ts';
 import { reportToParent, runDetached } from '../pipeline/instance/detach.ts';
+import { findStack, isStackName } from '../pipeline/instance/find-stack.ts';
 import { openShell, openShellInNew } from '../pipeline/instance/instance-shell.ts';
 import { writeVerdictPage } from '../site/verdict-page.ts';
 
@@ -32,9 +41,13 @@ export default class BootCommand extends MillinerCommand {
     '<%= config.bin %> boot demo-base --backend crun',
     '<%= config.bin %> boot demo-base --report verdict.html',
     '<%= config.bin %> boot demo-mariadb --keep --logs',
+    '<%= config.bin %> boot demo.stack',
   ];
   static override args = {
-    image: Args.string({ required: true, description: "a recipe's name or a manifest digest" }),
+    image: Args.string({
+      required: true,
+      description: "a recipe's name or a manifest digest; or NAME.stack for a stack of images",
+    }),
   };
   static override flags = {
     arch: archFlag,
@@ -51,6 +64,11 @@ export default class BootCommand extends MillinerCommand {
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(BootCommand);
+    if (isStackName(args.image)) {
+      const { arch, report, keep, shell, logs } = flags;
+      requireNone({ arch, report, keep, shell, logs });
+      return this.withContext(flags, (context) => this.#bootStack(context, args.image, flags.backend));
+    }
     if (flags.keep && !flags.supervise) return this.#bootDetached(args.image, flags);
     return this.withContext(flags, async (context) => {
       if (flags.supervise) return this.#supervise(context, args.image, flags);
@@ -137,4 +155,18 @@ export default class BootCommand extends MillinerCommand {
     this.log(verdict.manifestDigest);
     return withRetries(verdict);
   }
+
+  async #bootStack(context: Context, name: string, backend: BootOptions['backend']): Promise<object> {
+    const verdict = await bootStack(context, await findStack(context, name), backend);
+    if (!verdict.passed) throw stackFailure(verdict);
+    for (const line of passedStackLines(verdict)) this.log(line);
+    this.log(verdict.stackDigest);
+    return verdict;
+  }
+}
+
+/** Throws USAGE. */
+function requireNone(flags: Record<string, string | boolean | undefined>): void {
+  const given = Object.entries(flags).find(([, value]) => value !== undefined && value !== false);
+  if (given) throw new MillinerError('USAGE', `--${given[0]} is for images, and not for stacks`);
 }

@@ -56,6 +56,35 @@ export async function makeDisk(
   });
 }
 
+/**
+ * Makes a file system that is mounted again and again: it has a journal, and its blocks are allocated as they are
+ * written. Throws DISK_FULL.
+ */
+export async function makeLastingDisk({ file }: Pick<Disk, 'file'>, bytes: number): Promise<void> {
+  if ((await spareBytes(dirname(file))) < bytes) throw reserveReached(dirname(file));
+  await run('truncate', ['--size', String(bytes), file]);
+  await run('mke2fs', [
+    '-q',
+    '-F',
+    '-t',
+    'ext4',
+    '-m',
+    '0',
+    '-e',
+    'remount-ro',
+    '-E',
+    'root_owner=0:0',
+    file,
+  ]);
+}
+
+/** Throws HOST_MISSING. */
+export async function mountLastingDisk({ file, place }: Disk): Promise<void> {
+  await withLoop(file, { readonly: false }, (source) =>
+    mount({ type: 'ext4', source, readonly: false }, place),
+  );
+}
+
 /** Mounts a finished disk. All its mounts share one loop device and one cache. Throws HOST_MISSING. */
 export async function mountDisk({ file, place }: Disk): Promise<void> {
   await withLoop(file, { readonly: true }, (source) =>

@@ -29,12 +29,16 @@ export function tagOf(digest: Digest): string {
   return digest.replace(':', '-');
 }
 
-/** sha256 over JSON with sorted keys: equal values have equal digests, whatever the order of their keys. */
-export function canonicalDigest(value: unknown): Digest {
-  const text = JSON.stringify(value, (_key, part: unknown) =>
+/** JSON with sorted keys: equal values are equal texts, whatever the order of their keys. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
     part !== null && typeof part === 'object' && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
       : part,
   );
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+}
+
+/** sha256 over the canonical JSON of a value. */
+export function canonicalDigest(value: unknown): Digest {
+  return `sha256:${createHash('sha256').update(canonicalJson(value)).digest('hex')}`;
 }

@@ -3,6 +3,7 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import type { RunningInstance } from './instance-records.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { afterRetries, retriesOf } from '../../stages/boot/attempts.ts';
+import type { StackCause, StackVerdict } from '../../stages/boot/stack-verdict.ts';
 import type { Cause, Verdict } from '../../stages/boot/verdict.ts';
 
 const causeLine = ({ code, message, instance }: Cause) =>
@@ -32,6 +33,38 @@ export function passedLines(verdict: Verdict): string[] {
     ...comparisonLines(verdict),
     ...(retries === 0 ? [] : [`passed ${afterRetries(retries)}`]),
   ];
+}
+
+/** Of a stack that passed. */
+export function passedStackLines({
+  checks,
+  services,
+  readySeconds,
+  failedAttempts = [],
+}: StackVerdict): string[] {
+  return [
+    ...failedAttempts.flatMap(({ causes }, index) =>
+      causes.map((cause) => `failed  boot ${index + 1}: ${stackCauseLine(cause)}`),
+    ),
+    ...Object.entries(services).flatMap(([name, verdict]) =>
+      passedLines(verdict).map((line) => `${name}: ${line}`),
+    ),
+    ...checks.map(({ check, attempts }) => `passed  ${check} (attempt ${attempts})`),
+    `ready   after ${readySeconds} s`,
+    ...(failedAttempts.length === 0 ? [] : [`passed ${afterRetries(failedAttempts.length)}`]),
+  ];
+}
+
+const stackCauseLine = ({ service, ...cause }: StackCause) => `${service}: ${causeLine(cause)}`;
+
+export function stackFailure(verdict: StackVerdict): MillinerError {
+  const { name, causes, failedAttempts = [] } = verdict;
+  const words = causes.map(stackCauseLine).join('\n');
+  const message = `${name} did not pass${afterRetries(failedAttempts.length)}:\n${words}`;
+  return new MillinerError('BOOT_FAILED', message, {
+    hint: 'Fix the named causes. The state directory has the verdict with its evidence in stacks/NAME@ARCH.json.',
+    details: { ...verdict },
+  });
 }
 
 /** The answer of `boot`: the verdict, and the number of retries that its list of failed attempts has. */

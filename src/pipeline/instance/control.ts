@@ -1,5 +1,6 @@
 /** Controls a running instance from outside its supervisor process. */
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Reach } from '../../stages/boot/backend.ts';
@@ -27,6 +28,40 @@ export async function stopInstances(context: Context, ids: string[] | 'all'): Pr
   return wanted;
 }
 
+/**
+ * Asks the processes that supervise stacks to stop them, in the order of their services, and waits for it. Throws
+ * INSTANCE_NOT_FOUND.
+ */
+export async function stopStacks(context: Context, names: string[] | 'all'): Promise<RunningInstance[]> {
+  const running = (await listInstances(context.state)).filter(({ stack }) => stack !== undefined);
+  const wanted = names === 'all' ? running : names.flatMap((name) => ofStack(running, name));
+  for (const supervisor of new Set(wanted.map((one) => one.supervisor))) askToEnd(supervisor);
+  const timeout = wanted.reduce((sum, { stopTimeout }) => sum + stopTimeout, killTimeout);
+  const inTime = await Promise.all(wanted.map((one) => isGoneWithin(one, timeout, context.signal)));
+  // Its supervisor may have been stopped itself.
+  await Promise.all(wanted.filter((_, index) => !inTime[index]).map((one) => stopInstance(context, one)));
+  // Then its network and its volumes.
+  const places = new Set(wanted.map(({ stack }) => stack!.directory));
+  await Promise.all([...places].map((directory) => isGoneWithin({ directory }, killTimeout, context.signal)));
+  return wanted;
+}
+
+function ofStack(running: RunningInstance[], word: string): RunningInstance[] {
+  const name = basename(word).replace(/\.stack(?:\.yaml)?$/, '');
+  const found = running.filter(({ stack }) => stack?.name === name);
+  if (found.length > 0) return found;
+  const known = [...new Set(running.map(({ stack }) => `${stack!.name}.stack`))].join(', ') || 'none';
+  throw new MillinerError('INSTANCE_NOT_FOUND', `no stack ${name} runs; there are: ${known}`);
+}
+
+function askToEnd(supervisor: number): void {
+  try {
+    process.kill(supervisor, 'SIGTERM');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 async function stopInstance({ progress, signal }: Context, instance: RunningInstance): Promise<void> {
   const reached = await reach(instance);
   await reached.signal(instance.stopSignal);
@@ -42,7 +77,7 @@ async function stopInstance({ progress, signal }: Context, instance: RunningInst
 
 /** The supervisor removes the directory last, so the instance is gone when the directory is. */
 async function isGoneWithin(
-  { directory }: RunningInstance,
+  { directory }: Pick<RunningInstance, 'directory'>,
   milliseconds: number,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {

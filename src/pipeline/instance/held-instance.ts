@@ -2,10 +2,9 @@
 import { basename } from 'node:path';
 import type { BackendName } from '../../lib/container/backend-names.ts';
 import type { Instance } from '../../stages/boot/instance.ts';
-import type { ImageRecord } from '../state/image-records.ts';
 import { bootPlanOf } from './boot-plan.ts';
 import { describeInstance, type RunningInstance } from './instance-records.ts';
-import type { InstancePlace } from './instance-root.ts';
+import type { Bootable, InstancePlace } from './instance-root.ts';
 
 export interface HeldInstance {
   running: RunningInstance;
@@ -15,12 +14,18 @@ export interface HeldInstance {
 /** The last part of the container's name: unique, and stable while the instance runs. */
 export const shortId = ({ id }: InstancePlace): string => basename(id).slice(-16, -4);
 
+interface Known {
+  backend: BackendName;
+  ports?: RunningInstance['ports'] | undefined;
+  stack?: RunningInstance['stack'] | undefined;
+}
+
 /** Writes its record, which goes with its directory. */
 export async function describeRunning(
-  { name, manifestDigest, test }: ImageRecord,
+  { name, manifestDigest, test }: Bootable,
   place: InstancePlace,
   instance: Instance,
-  { backend, ports = [] }: { backend: BackendName; ports?: RunningInstance['ports'] | undefined },
+  { backend, ports = [], stack }: Known,
 ): Promise<RunningInstance> {
   const { init, stopTimeout } = bootPlanOf(test);
   const running: RunningInstance = {
@@ -30,6 +35,7 @@ export async function describeRunning(
     directory: place.directory,
     image: name,
     manifestDigest,
+    ...(stack && { stack }),
     init,
     ports,
     started: new Date().toISOString(),

@@ -15,6 +15,8 @@ export interface RunningInstance {
   directory: string;
   image: string;
   manifestDigest: string;
+  /** Where it is an instance of a service. */
+  stack?: { name: string; service: string; /** Removed once all of the stack is gone. */ directory: string };
   init: boolean;
   ports: PortMapping[];
   /** ISO 8601. */
@@ -47,12 +49,17 @@ export async function listInstances(state: string): Promise<RunningInstance[]> {
   return found.filter((one) => one !== undefined).toSorted((a, b) => (a.started < b.started ? -1 : 1));
 }
 
+/** How an instance is shown: by its service, or by its image. */
+export function nameOfInstance({ image, stack }: RunningInstance): string {
+  return stack ? `${stack.name}.stack/${stack.service}` : image;
+}
+
 /** Finds an instance by its id or a unique prefix. Throws INSTANCE_NOT_FOUND. */
 export async function findInstance(state: string, id: string): Promise<RunningInstance> {
   const all = await listInstances(state);
   const [found, ...more] = all.filter((one) => one.id.startsWith(id));
   if (found && (more.length === 0 || found.id === id)) return found;
-  const known = all.map((one) => `${one.id} (${one.image})`).join(', ') || 'none';
+  const known = all.map((one) => `${one.id} (${nameOfInstance(one)})`).join(', ') || 'none';
   const what = found ? `${id} means more than one instance` : `no instance ${id} runs`;
   throw new MillinerError('INSTANCE_NOT_FOUND', `${what}; there are: ${known}`);
 }

@@ -25,13 +25,19 @@ export interface InstancePlace extends DiskOptions {
   devices: readonly string[];
 }
 
+/** An image that is unpacked here, and how it is tested. */
+export type Bootable = Pick<
+  ImageRecord,
+  'name' | 'manifestDigest' | 'snapshot' | 'tree' | 'config' | 'packages' | 'test' | 'arch'
+>;
+
 /**
  * Runs fn with a tree for one instance, `number` of `of`, counted from 1. Its changes are discarded when fn or this
  * process ends.
  */
 export async function withInstance<T>(
   context: Context,
-  record: ImageRecord,
+  record: Bootable,
   { number, of, backend }: { number: number; of: number; backend: Backend },
   fn: (place: InstancePlace) => Promise<T>,
 ): Promise<T> {
@@ -60,7 +66,7 @@ export async function withInstance<T>(
 }
 
 /** The version of the image's systemd; undefined if it has none, or an unknown version. */
-function systemdVersion({ packages }: ImageRecord): number | undefined {
+function systemdVersion({ packages }: Bootable): number | undefined {
   const version = packages.flatMap((nevra) => /^systemd-(?:\d+:)?(\d+)[^-]*-[^-]+$/.exec(nevra)?.[1] ?? []);
   return version[0] === undefined ? undefined : Number(version[0]);
 }

@@ -8,19 +8,19 @@ import type { Backend } from '../../stages/boot/backend.ts';
 import { diskProblem, type DiskOptions } from '../../stages/boot/disk.ts';
 import { Finding } from '../../stages/boot/finding.ts';
 import { checkInotify } from '../../stages/boot/inotify.ts';
-import { StartError, type Instance } from '../../stages/boot/instance.ts';
+import { StartError, type Instance, type InstanceOptions } from '../../stages/boot/instance.ts';
+import type { Membership } from '../../stages/boot/membership.ts';
 import type { BootPlan } from '../../stages/boot/plan.ts';
 import { publishPorts, type PortMapping } from '../../stages/boot/ports.ts';
 import { waitUntilReady } from '../../stages/boot/ready.ts';
 import { holdToDigest } from '../base/hold-to-digest.ts';
 import type { Context } from '../state/context.ts';
 import { findRecord } from '../state/find-image.ts';
-import type { ImageRecord } from '../state/image-records.ts';
 import { bootPlanOf } from './boot-plan.ts';
 import { describeRunning, shortId } from './held-instance.ts';
 import { InstanceLog } from './instance-log.ts';
 import type { RunningInstance } from './instance-records.ts';
-import { withInstance, type InstancePlace } from './instance-root.ts';
+import { withInstance, type Bootable, type InstancePlace } from './instance-root.ts';
 import { workingBackend } from './working-backend.ts';
 
 const pollMilliseconds = 500;
@@ -43,10 +43,18 @@ export interface Started {
   trees: { snapshotter: string; bytes: number };
 }
 
-type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & {
+export type OneRequest = Pick<RunRequest, 'ports' | 'onLine'> & {
   backend: Backend;
   onReady: (instance: RunningInstance) => void;
+  /** Of a service of a stack. */
+  joined?: Joined;
 };
+
+interface Joined {
+  membership: Membership;
+  mounts: InstanceOptions['mounts'];
+  stack: NonNullable<RunningInstance['stack']>;
+}
 
 /** Resolves when every instance has ended; the context's signal stops them. Throws INSTANCE_FAILED, TREE_CHANGED. */
 export async function runInstances(context: Context, request: RunRequest): Promise<void> {
@@ -81,9 +89,10 @@ export async function runInstances(context: Context, request: RunRequest): Promi
   );
 }
 
-async function runOne(
+/** Supervises one instance until it ends, or the signal stops it. Throws INSTANCE_FAILED, PORT_UNUSABLE. */
+export async function runOne(
   context: Context,
-  record: ImageRecord,
+  record: Bootable,
   place: InstancePlace,
   request: OneRequest,
 ): Promise<void> {
@@ -92,8 +101,12 @@ async function runOne(
   const log = new InstanceLog(place.directory);
   let instance: Instance;
   try {
+    const { membership, mounts } = request.joined ?? {};
     instance = await request.backend.start({
       ...place,
+      hostname: membership?.name ?? place.hostname,
+      membership,
+      mounts,
       init: plan.init,
       limits: plan.limits,
       wanted: plan,
@@ -109,7 +122,7 @@ async function runOne(
   try {
     await supervise(context, instance, { plan, disk: place, id }, async () => {
       const ports = instance.network ? await publishPorts(instance.network, request.ports) : undefined;
-      const known = { backend: request.backend.name, ports: ports?.ports };
+      const known = { backend: request.backend.name, ports: ports?.ports, stack: request.joined?.stack };
       const running = await describeRunning(record, place, instance, known).catch((error: unknown) => {
         ports?.close();
         throw error;
@@ -125,7 +138,7 @@ async function runOne(
   }
 }
 
-function failure({ name }: ImageRecord, reason: string): MillinerError {
+function failure({ name }: Bootable, reason: string): MillinerError {
   return new MillinerError('INSTANCE_FAILED', `${name}: ${reason}`);
 }
 

@@ -56,7 +56,8 @@ async function nameOf(
 ): Promise<string> {
   const revocations = await seenRevocations(state, { key: publicKey.hint, of: what.digest });
   const references = tags.map(({ reference }) => reference);
-  const evidence = what.evidence ? canonicalDigest(what.evidence) : undefined;
+  const claims = what.evidence ?? what.stackVerdict;
+  const evidence = claims && canonicalDigest(claims);
   const { digest, isTagged } = what;
   const place = { registry, repository, references };
   return hexOf(

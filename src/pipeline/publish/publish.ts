@@ -150,7 +150,8 @@ async function publishIndex(
 
 const recognisedBy = ({ key, layouts, life }: Signing) => ({ publicKey: key.public, layouts, life });
 
-async function tagAll(
+/** Moves the tags to what is signed at the targets, and confirms the records of the moves. */
+export async function tagAll(
   context: Context,
   moved: MovedManifest,
   targets: Target[],

@@ -3,13 +3,14 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import type { Verdict } from '../../stages/boot/verdict.ts';
 import type { SigningKey } from '../../stages/sign/key.ts';
-import { signImage, signTags } from '../../stages/sign/sign-image.ts';
+import { signImage, signStack, signTags } from '../../stages/sign/sign-image.ts';
 import type { Standing } from '../../stages/sign/standing.ts';
+import type { SignedVerdict } from '../../stages/sign/test-result.ts';
 import type { Context } from '../state/context.ts';
 import { readSboms } from '../state/kept-sboms.ts';
 import type { StoredImage } from '../state/stored-image.ts';
 import type { Layout, PublishedImage } from '../trust/fetch-signatures.ts';
-import { proofs } from '../trust/proofs.ts';
+import { proofs, type ProofOptions } from '../trust/proofs.ts';
 import { requireCurrent, statedOf, type StandingOptions } from '../trust/standings.ts';
 import { attach, type Attached } from './attach.ts';
 import { defaultLife, nextStandings } from './next-standings.ts';
@@ -40,6 +41,8 @@ export type Manifested = Pick<
 export interface Signable extends Manifested {
   /** An index has none: its images have. */
   evidence?: Evidence;
+  /** Of a stack, whose images have evidence of their own. */
+  stackVerdict?: SignedVerdict;
   /**
    * Whether the tags will name it. An image of an index has signatures for its tags, because podman asks them of the
    * image that it picks, but no statement that a tag names it.
@@ -54,19 +57,21 @@ export async function signAt(
   signing: Signing,
   tally: Tally,
 ): Promise<Attached> {
-  const { digest, mediaType, manifest, epoch, evidence } = what;
+  const { digest, mediaType, manifest, epoch, evidence, stackVerdict } = what;
   const place = manifestAt(what, target);
   const descriptor = { mediaType, digest, size: manifest.length };
   const references = target.tags.map(({ reference }) => reference);
   const tagClaims = { references, standings: await standingsAt(context, what, target, signing), epoch };
+  const claims = { image: descriptor, ...tagClaims };
   const signed = evidence
     ? signImage(signing.key, {
-        image: descriptor,
+        ...claims,
         verdict: evidence.verdict,
         sboms: await readSboms(context, evidence.sboms),
-        ...tagClaims,
       })
-    : signTags(signing.key, { image: descriptor, ...tagClaims });
+    : stackVerdict
+      ? signStack(signing.key, { ...claims, verdict: stackVerdict })
+      : signTags(signing.key, claims);
   return attach(place, signing.key.public, signed, signing.layouts, tally);
 }
 
@@ -97,7 +102,7 @@ export async function verifyAt(
   // The tags have not moved yet, so the state must not remember these statements.
   const options = { ...standingOptions(context, signing), state: undefined, allowExpired: false };
   const stated = await statedOf(place, chosen, options);
-  const of = what.evidence ? ('image' as const) : ('index' as const);
+  const of: ProofOptions['of'] = what.evidence ? 'image' : what.stackVerdict ? 'stack' : 'index';
   const expected = { of, allowUnnamed: false, revokedVerdicts: stated.revokedVerdicts };
   for (const layout of chosen) await proofs[layout](place, key.public, references, expected);
   const standings: Standing[] = [];

@@ -65,11 +65,14 @@ const folders = [
   'proved',
   'published',
   'sboms',
+  'secrets',
   'seen',
   'sets',
+  'stacks',
   'starts',
   'toolroots',
   'verdicts',
+  'volumes',
 ];
 
 /** Opens the state, and removes the containers, mounts, snapshots and files of dead runs. */

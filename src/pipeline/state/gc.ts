@@ -13,6 +13,7 @@ import { forgetFormer, listFormer, listRecords, removeRecord, type ImageRecord }
 import { removeOtherIndexes } from './index-records.ts';
 import { forgetLost } from './layer-cache.ts';
 import { removeOtherPublications } from './publications.ts';
+import { imagesOfStacks } from './stack-records.ts';
 import { removeOtherVerdicts } from './verdicts.ts';
 
 export interface GcOptions {
@@ -48,7 +49,7 @@ export async function collectGarbage(context: Context, options: GcOptions): Prom
         for (const record of found) await removeRecord(state, record);
         images.push(...new Set(found.map(({ name }) => name)));
       }
-      const records = await listRecords(state);
+      const records = [...(await listRecords(state)), ...(await formerOfStacks(state))];
       const digests = new Set(records.map(({ manifestDigest }) => manifestDigest));
       await removeOtherVerdicts(state, digests);
       await removeOtherHistories(state, records);
@@ -71,6 +72,12 @@ export async function collectGarbage(context: Context, options: GcOptions): Prom
     { wait: true, signal: context.signal, onWait },
   );
   return { images, snapshots, blobs: blobs.length, bytes: blobs.reduce((sum, { size }) => sum + size, 0) };
+}
+
+/** A stack that was booted can be run and published although an image of it was built anew. */
+async function formerOfStacks(state: string): Promise<ImageRecord[]> {
+  const digests = await imagesOfStacks(state);
+  return (await listFormer(state)).filter(({ manifestDigest }) => digests.has(manifestDigest));
 }
 
 function blobsOf(record: ImageRecord): Digest[] {

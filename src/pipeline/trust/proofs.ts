@@ -7,7 +7,7 @@ import { attachedEnvelopes, type FoundEnvelope } from '../../stages/sign/attesta
 import type { PublicKey } from '../../stages/sign/public-key.ts';
 import { bundledEnvelopes } from '../../stages/sign/sigstore-bundle.ts';
 import { verifySignatures, type ExpectedImage } from '../../stages/sign/simple-signing.ts';
-import { verifyImageStatement, verifySboms, verifyVerdict } from '../../stages/sign/verify.ts';
+import { verifyImageStatement, verifySboms, verifyVerdict, type Listed } from '../../stages/sign/verify.ts';
 import { fetchAttachment, fetchBundles, type Layout, type PublishedImage } from './fetch-signatures.ts';
 
 export interface Proof {
@@ -20,9 +20,9 @@ export interface Proof {
   retries?: number;
 }
 
-interface ProofOptions {
-  /** An index has signatures alone: its images have the evidence. */
-  of: 'image' | 'index';
+export interface ProofOptions {
+  /** An index has signatures alone, and a stack a verdict besides: their images have the evidence. */
+  of: 'image' | 'index' | 'stack';
   /** Whether a bundle without a reference counts. */
   allowUnnamed: boolean;
   revokedVerdicts: ReadonlySet<string>;
@@ -72,7 +72,7 @@ export const proofs: Record<
     const signatures = signed.map((one) => signatureProof('sig', one));
     if (options.of === 'index') return { proved: signatures, recipes: [] };
     const envelopes = attachedEnvelopes(image.digest, await fetchAttachment(image, 'att'));
-    return proveClaims(signatures, expected, envelopes, options.revokedVerdicts);
+    return proveClaims(signatures, expected, envelopes, options);
   },
   async bundle(image, key, references, { of, allowUnnamed, revokedVerdicts }) {
     const expected = { key, digest: image.digest };
@@ -83,7 +83,7 @@ export const proofs: Record<
     );
     const signatures = signed.map((one) => signatureProof('bundle', one));
     if (of === 'index') return { proved: signatures, recipes: [] };
-    return proveClaims(signatures, expected, envelopes, revokedVerdicts);
+    return proveClaims(signatures, expected, envelopes, { of, revokedVerdicts });
   },
 };
 
@@ -92,22 +92,22 @@ export function signatureProof(layout: Proof['layout'], signed: string | undefin
   return { claim: 'signature', layout, detail: `${name}${by}` };
 }
 
+function sbomProof(layout: Proof['layout'], { packages, files }: Listed): Proof {
+  return { claim: 'sbom', layout, detail: `SPDX and CycloneDX, of ${packages} packages and ${files} files` };
+}
+
 function proveClaims(
   signatures: readonly Proof[],
   expected: ExpectedImage,
   envelopes: readonly FoundEnvelope[],
-  revokedVerdicts: ReadonlySet<string>,
+  { of, revokedVerdicts }: Pick<ProofOptions, 'of' | 'revokedVerdicts'>,
 ): Proved {
   const { layout } = signatures[0]!;
-  const { packages, files } = verifySboms(expected, envelopes);
+  const sboms = of === 'stack' ? [] : [sbomProof(layout, verifySboms(expected, envelopes))];
   const { recipe, retries } = verifyVerdict(expected, envelopes, revokedVerdicts);
   const detail = `booted, and passed its checks${afterRetries(retries)}`;
   return {
-    proved: [
-      ...signatures,
-      { claim: 'sbom', layout, detail: `SPDX and CycloneDX, of ${packages} packages and ${files} files` },
-      { claim: 'verdict', layout, detail, ...(retries > 0 && { retries }) },
-    ],
+    proved: [...signatures, ...sboms, { claim: 'verdict', layout, detail, ...(retries > 0 && { retries }) }],
     recipes: recipe === undefined ? [] : [recipe],
   };
 }

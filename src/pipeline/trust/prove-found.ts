@@ -12,6 +12,7 @@ import { fitOf, platformOf, readPlatform, showPlatform, type Platform } from '..
 import { asAltered, type Layout, type PublishedImage } from './fetch-signatures.ts';
 import type { FoundImage } from './image-source.ts';
 import { prove, type Proof } from './proofs.ts';
+import { isStack } from './stack-artifact.ts';
 import { statedOf, type StandingOptions } from './standings.ts';
 
 export interface VerifiedImage {
@@ -51,11 +52,11 @@ export async function proveFound(
   const { layouts, allowUnnamed, revokedVerdicts, reference, arch } = expected;
   const image = { client, repository, digest: manifest.digest };
   const isIndex = manifest.mediaType === indexType;
-  const of = isIndex ? ('index' as const) : ('image' as const);
-  const proofOptions = { of, allowUnnamed, revokedVerdicts };
+  const of = isIndex ? 'index' : isStack(manifest.bytes) ? 'stack' : 'image';
+  const proofOptions = { of, allowUnnamed, revokedVerdicts } as const;
   const { proved } = await prove(image, options.key, layouts, [reference], proofOptions);
   if (isIndex) return { proved, images: await proveImagesOf(found, expected, options) };
-  if (arch !== undefined) await requireArch(found, reference, arch);
+  if (arch !== undefined && of === 'image') await requireArch(found, reference, arch);
   return { proved };
 }
 

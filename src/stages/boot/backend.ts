@@ -28,6 +28,8 @@ export interface Backend {
    * @param place hasIds: whether instances have a user namespace
    */
   problem?(place: Container & { hasIds: boolean }): Promise<string | undefined>;
+  /** Whether its instances can be members of a private network, and see files and volumes of the host. */
+  readonly joinsNetworks?: boolean;
   /** What it cannot do of a plan; asked before anything is started. */
   lacks(plan: BootPlan): Promise<Lack[]>;
   /** Throws StartError, or HOST_MISSING if the host cannot enforce a limit; then nothing is left. */

@@ -1,5 +1,6 @@
 /** Runs the recipe's checks: each is repeated until it passes or its time is over. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExecOptions } from '../../lib/container/followed-program.ts';
 import { monotonic } from './clock.ts';
 import type { Instance } from './instance.ts';
 import type { Check, TimedCheck } from './plan.ts';
@@ -21,12 +22,34 @@ export function runChecks(context: CheckContext, checks: TimedCheck[]): Promise<
   return Promise.all(checks.map((check) => runCheck(context, check)));
 }
 
-async function runCheck(context: CheckContext, { name, check, interval, ...own }: TimedCheck) {
-  const timeout = own.timeout ?? context.timeout;
+function runCheck(
+  context: CheckContext,
+  { name, check, interval, ...own }: TimedCheck,
+): Promise<CheckResult> {
+  const { number, signal, timeout } = context;
+  const repeated = { name, number, interval, timeout: own.timeout ?? timeout, signal };
+  return repeatCheck(repeated, (remaining) => attempt(context, check, remaining));
+}
+
+export interface RepeatedCheck {
+  name: string;
+  /** Number of the instance that it is run in. */
+  number: number;
+  /** Milliseconds. */
+  timeout: number;
+  interval: number;
+  signal: AbortSignal;
+}
+
+/** @param tryOnce gets the milliseconds it may take; its answer is the reason why the check does not pass */
+export async function repeatCheck(
+  { name, number, timeout, interval, signal }: RepeatedCheck,
+  tryOnce: (timeout: number) => Promise<string | undefined>,
+): Promise<CheckResult> {
   const began = monotonic();
   const result = (attempts: number, problem: string | undefined): CheckResult => ({
     check: name,
-    instance: context.number,
+    instance: number,
     passed: problem === undefined,
     attempts,
     seconds: Math.round(monotonic() - began) / 1000,
@@ -37,13 +60,13 @@ async function runCheck(context: CheckContext, { name, check, interval, ...own }
     const remaining = began + timeout - monotonic();
     const allowed = Math.max(1, Math.min(maxAttemptMilliseconds, remaining));
     const asked = monotonic();
-    const problem = await attempt(context, check, allowed);
+    const problem = await tryOnce(allowed);
     if (problem === undefined) return result(attempts, undefined);
     // An attempt that the end of the check cut short says no more than that; the one before it says why.
     const isCut = allowed < maxAttemptMilliseconds && monotonic() - asked >= allowed;
     if (!isCut || told === undefined) told = problem;
     if (monotonic() - began + interval > timeout) return result(attempts, told);
-    await sleep(interval, undefined, { signal: context.signal });
+    await sleep(interval, undefined, { signal });
   }
 }
 
@@ -53,13 +76,19 @@ async function attempt(
   check: Check,
   timeout: number,
 ): Promise<string | undefined> {
-  if ('exec' in check) {
-    const { exitCode, stderr, stdout, timedOut } = await instance.exec(check.exec, { timeout, signal });
-    if (exitCode === 0) return undefined;
-    const words = (stderr.trim() || stdout.trim()).split('\n').at(-1)?.slice(0, 500) ?? '';
-    return `${timedOut ? 'no end in time' : `exit status ${exitCode}`}${words && `: ${words}`}`;
-  }
+  if ('exec' in check) return attemptExec(instance, check.exec, { timeout, signal });
   const { network } = instance;
   if (!network) return 'the instance has ended';
   return 'tcp' in check ? network.tcp(check.tcp, timeout) : network.http(check.http, check.status, timeout);
+}
+
+export async function attemptExec(
+  instance: Instance,
+  args: readonly string[],
+  options: ExecOptions,
+): Promise<string | undefined> {
+  const { exitCode, stderr, stdout, timedOut } = await instance.exec(args, options);
+  if (exitCode === 0) return undefined;
+  const words = (stderr.trim() || stdout.trim()).split('\n').at(-1)?.slice(0, 500) ?? '';
+  return `${timedOut ? 'no end in time' : `exit status ${exitCode}`}${words && `: ${words}`}`;
 }

@@ -18,6 +18,7 @@ import type { RuntimeConfig } from '../image/image.ts';
 import { groupOf } from './cgroup-view.ts';
 import { limitResources, type Limits } from './limit-resources.ts';
 import type { Membership } from './membership.ts';
+import type { InstanceMount } from './instance-mount.ts';
 import type { ProcessUser } from './user.ts';
 
 export interface InstanceConfig {
@@ -42,6 +43,8 @@ export interface InstanceConfig {
   /** Numbers of the block devices that its tree lies on. */
   devices?: readonly string[] | undefined;
   membership?: Membership | undefined;
+  /** What else it sees of the host. */
+  hostMounts?: readonly InstanceMount[];
 }
 
 const capabilities = [
@@ -80,7 +83,7 @@ export async function instanceConfig(options: InstanceConfig): Promise<OciConfig
       rlimits: [await openFiles(524_288)],
       oomScoreAdj: 500,
     },
-    mounts: mounts(options),
+    mounts: [...mounts(options), ...(options.hostMounts ?? []).map(mountOfHost)],
     linux: {
       cgroupsPath: `/${groupOf(id)}`,
       seccomp: seccompFilter(),
@@ -158,4 +161,8 @@ function mounts({ files, init, cgroup, limits }: InstanceConfig): OciMount[] {
     file('resolv.conf', '/etc/resolv.conf'),
     file('notify', notifyInside),
   ];
+}
+
+function mountOfHost({ source, path, readonly }: InstanceMount): OciMount {
+  return mountOf('bind', source, path, ['rbind', 'rprivate', readonly ? 'ro' : 'rw', 'nosuid', 'nodev']);
 }

@@ -21,6 +21,7 @@ function containerBackend(name: BackendName, version: string, isolator: Isolator
     name,
     title: `${name} ${version}`,
     ownDisk: false,
+    joinsNetworks: isolator.joinsSpaces,
     problem: (place) => trialProblem(isolator, place),
     lacks: async (plan) => (isolator.joinsSpaces ? [] : networkLacks(plan)),
     start: (options) => ContainerInstance.start(options, isolator),

@@ -189,8 +189,9 @@ async function startProgram(
   });
   if (!user) throw new StartError(`the image has no user ${image.user}`);
   const cgroup = init ? await cgroupMount(id, options.systemd, ids) : undefined;
+  const mounts = (await options.mounts?.()) ?? [];
   const rootfs = await rootIn(options);
-  const config = await instanceConfig({ ...options, rootfs, user, files, cgroup });
+  const config = await instanceConfig({ ...options, rootfs, user, files, cgroup, hostMounts: mounts });
   if (hasNul(config)) throw new StartError('an argument or a variable of the image has a NUL byte');
   const first = await isolator.start(options, config);
   const startedAt = monotonic();

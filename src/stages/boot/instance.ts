@@ -10,6 +10,7 @@ import type { Limits } from './limit-resources.ts';
 import type { Membership } from './membership.ts';
 import type { NetworkAccess } from './network-access.ts';
 import type { BootPlan } from './plan.ts';
+import type { InstanceMount } from './instance-mount.ts';
 
 export interface InstanceOptions extends Container {
   /** A mounted, writable tree that nothing else uses, with its owners moved into the IDs if there are any. */
@@ -31,6 +32,8 @@ export interface InstanceOptions extends Container {
   isPublished?: boolean;
   /** Its place in a private network, made for its IDs; without one it has a network of its own. */
   membership?: Membership | undefined;
+  /** What else it sees of the host, made when it starts: files and volumes of a stack. Throws StartError. */
+  mounts?: (() => Promise<InstanceMount[]>) | undefined;
   /** Called with each line of output, cut to 4096 characters. */
   onLine: (line: string) => void;
   /** Called with the number of bytes of output. */

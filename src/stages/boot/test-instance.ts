@@ -29,6 +29,21 @@ export interface TestOptions
   onJournalLine?: ((line: string) => void) | undefined;
   /** Called with a failed instance that still runs; it is removed when this returns. */
   hold?: ((instance: Instance, outcome: InstanceOutcome) => Promise<void>) | undefined;
+  /** Absent for an image that is tested alone. */
+  company?: Company | undefined;
+}
+
+/** The other services of a stack, beside which an instance is tested. */
+export interface Company {
+  /** Aborted once another of them has failed: then this one is examined and stopped, and has no cause of its own. */
+  signal: AbortSignal;
+  ready(instance: Instance): void;
+  /** Aborts the tests of the others. */
+  failed(): void;
+  /** Resolves when all are ready and have passed the checks between them. */
+  together(signal: AbortSignal): Promise<void>;
+  /** Resolves when no other needs this one any more. */
+  alone(): Promise<void>;
 }
 
 const maxLogLines = 100;
@@ -67,6 +82,7 @@ export async function testInstance(options: TestOptions): Promise<InstanceOutcom
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     outcome.causes.push({ code: 'start-failed', message: error.message, instance: number });
+    options.company?.failed();
     return outcome;
   }
   if (instance.kernel !== undefined) outcome.kernel = instance.kernel;
@@ -84,7 +100,7 @@ async function watchPlan(
   options: TestOptions & Pick<WatchOptions, 'output'>,
   outcome: InstanceOutcome,
 ): Promise<void> {
-  const { plan, number, signal, hold, onJournalLine } = options;
+  const { plan, number, signal, hold, onJournalLine, company } = options;
   const watch = new Watch({ ...options, instance, limits: plan.limits });
   watch.endIsFine = plan.ready.exit !== undefined;
   const found: Cause[] = [];
@@ -95,22 +111,29 @@ async function watchPlan(
   const journal =
     onJournalLine && plan.init ? new JournalFollower(instance, onJournalLine, signal) : undefined;
   try {
-    const both = AbortSignal.any([signal, watch.signal]);
-    await runPlan(instance, plan, number, both, outcome).catch(async (error: unknown) => {
+    const ends = [signal, watch.signal, ...(company ? [company.signal] : [])];
+    const any = AbortSignal.any(ends);
+    await runPlan(instance, plan, { number, signal: any, company }, outcome).catch(async (error: unknown) => {
       signal.throwIfAborted();
-      if (error instanceof Finding) add(error, await wordsOf(instance, error.unit, both));
-      // The watch ended the test, and reports the cause itself.
-      else if (!watch.signal.aborted) throw error;
+      if (error instanceof Finding) add(error, await wordsOf(instance, error.unit, any));
+      // The watch ended the test, and reports the cause itself; or another service has failed.
+      else if (!any.aborted) throw error;
     });
+    const isAbandoned = company?.signal.aborted === true && found.length + watch.causes.length === 0;
+    if (found.length + watch.causes.length > 0) company?.failed();
     // An instance that fills the disk or the process table must be stopped first; one that is out of memory can be
     // asked.
     const canAnswer = watch.causes.every(({ code }) => code === 'out-of-memory');
     if (plan.init && !instance.hasEnded && canAnswer) {
-      await examineUnits(instance, plan, signal, outcome.report, found, add);
+      // What fails now may do so for want of the service that has failed.
+      await examineUnits(instance, plan, signal, outcome.report, found, isAbandoned ? () => {} : add);
     }
     await readPorts(instance, outcome.report);
     await journal?.end();
-    if (hold && found.length + watch.causes.length > 0) watch.endIsFine = true;
+    const hasFailed = found.length + watch.causes.length > 0;
+    if (hasFailed) company?.failed();
+    else await company?.alone();
+    if (hold && hasFailed) watch.endIsFine = true;
     else await stop(instance, plan, watch, outcome.report, add);
   } finally {
     await journal?.end();
@@ -135,23 +158,25 @@ function withLog(causes: Cause[], log: string[]): Cause[] {
 async function runPlan(
   instance: Instance,
   plan: BootPlan,
-  number: number,
-  signal: AbortSignal,
+  { number, signal, company }: Pick<TestOptions, 'number' | 'signal' | 'company'>,
   { report, checks }: InstanceOutcome,
 ): Promise<void> {
   const readyAt = await waitUntilReady(instance, plan, signal);
   report.readySeconds = Math.round(readyAt - instance.startedAt) / 1000;
+  company?.ready(instance);
   if (plan.ready.exit !== undefined) return;
   const remaining = instance.startedAt + plan.readyTimeout - monotonic();
   const context = { instance, number, signal, timeout: Math.max(remaining, minCheckMilliseconds) };
   checks.push(...(await runChecks(context, plan.checks)));
   requireChecks(checks);
+  await company?.together(signal);
   // The instance may fail a moment after it reported that it is ready.
   await sleep(plan.settle, undefined, { signal });
   const once = plan.checks.map((check) => ({ ...check, timeout: minCheckMilliseconds }));
   const again = await runChecks(context, once);
   for (const [index, result] of again.entries()) if (!result.passed) checks[index] = result;
   requireChecks(checks);
+  await company?.together(signal);
 }
 
 function requireChecks(checks: CheckResult[]): void {

@@ -4,10 +4,13 @@ import { backendNames } from '../../lib/container/backend-names.ts';
 import { canonicalSignal } from '../../lib/container/stop-signal.ts';
 import { arches } from '../../lib/host/arch.ts';
 
-const name = z
+export const imageName = z
   .string()
   .regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, 'lower-case letters, digits, and single . _ - between them');
-const absolutePath = z
+const name = imageName.refine((text) => !text.endsWith('.stack'), {
+  error: 'an ending of .stack means a stack of images',
+});
+export const absolutePath = z
   .string()
   .regex(/^(?!.*\/\.\.?(?:\/|$))\/[^\0]+$/, 'an absolute path without . and .. components');
 const duration = z.string().regex(/^\d+(?:ms|s|m|h)$/, 'a number and a unit, such as 60s');
@@ -79,8 +82,8 @@ const repository = z
     path: ['sslClientKey'],
   });
 
-const octalMode = z.string().regex(/^[0-7]{3,4}$/, 'an octal mode in quotes, such as "0644"');
-const owner = z
+export const octalMode = z.string().regex(/^[0-7]{3,4}$/, 'an octal mode in quotes, such as "0644"');
+export const owner = z
   .string()
   .regex(/^[^:\s]+:[^:\s]+$/, 'user:group')
   .default('root:root');
@@ -108,8 +111,8 @@ const symbolicLink = z.strictObject({
 const tools = z.union([z.literal('host'), z.strictObject({ packages: z.array(z.string().min(1)).min(1) })]);
 
 /** Timeout and interval of a check; without a timeout it may take the rest of the time to become ready. */
-const tries = { timeout: duration.optional(), interval: duration.default('500ms') };
-const byteSize = z.string().regex(/^\d+[KMG]?$/, 'a number of bytes, or with K, M or G behind it');
+export const tries = { timeout: duration.optional(), interval: duration.default('500ms') };
+export const byteSize = z.string().regex(/^\d+[KMG]?$/, 'a number of bytes, or with K, M or G behind it');
 
 const byteRate = z
   .string()
@@ -126,7 +129,7 @@ const check = z.union([
 ]);
 
 /** Limits of an instance, also if the recipe sets none: a test boot must not harm its host. */
-const limits = z.strictObject({
+export const limits = z.strictObject({
   cpus: z.number().min(0.01).max(1024).optional(),
   /** Its share beside others where there are too few processors for all: 100 is what each has by default. */
   cpuWeight: z.int().min(1).max(10_000).optional(),

@@ -55,6 +55,16 @@ export function signImage(key: SigningKey, { sboms, verdict, ...input }: SignInp
   ]);
 }
 
+/** A stack has no packages of its own: its verdict is its evidence. Throws VERDICT_MISSING. */
+export function signStack(
+  key: SigningKey,
+  { verdict, ...input }: TagSignInput & Pick<SignInput, 'verdict'>,
+): SignedImage {
+  const { digest } = input.image;
+  requireVerdict(verdict, digest);
+  return signClaims(key, input, [attest(key, digest, predicateTypes.verdict, testResult(verdict))]);
+}
+
 /** An index needs no evidence: its images have their own. The caller has verified that this key has signed the image. */
 export function signTags(key: SigningKey, input: TagSignInput): SignedImage {
   return signClaims(key, input, []);

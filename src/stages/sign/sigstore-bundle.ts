@@ -23,7 +23,8 @@ import type { Attestation, Envelope } from './statement.ts';
 import { maxEnvelopeBytes, readJson } from './untrusted-json.ts';
 
 export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
-const emptyConfig = { mediaType: 'application/vnd.oci.empty.v1+json', bytes: Buffer.from('{}') };
+/** OCI image specification, manifest.md, "Guidelines for Artifact Usage". */
+export const emptyConfig = { mediaType: 'application/vnd.oci.empty.v1+json', bytes: Buffer.from('{}') };
 const contentAnnotation = 'dev.sigstore.bundle.content';
 const predicateAnnotation = 'dev.sigstore.bundle.predicateType';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checkout } from '../../helpers/demo-recipes.ts';
 
-test.each(['recipe', 'set'])('%s.schema.json is generated from the schema', (name) => {
+test.each(['recipe', 'set', 'stack'])('%s.schema.json is generated from the schema', (name) => {
   const path = join(checkout, `recipes/${name}.schema.json`);
   const committed = execFileSync('git', ['show', `HEAD:recipes/${name}.schema.json`], {
     cwd: checkout,

@@ -44,6 +44,14 @@ export const input = {
     summary: 'the release set is invalid',
     hint: 'Fix the named key. For editors, recipes/set.schema.json describes the format.',
   },
+  STACK_NOT_FOUND: {
+    summary: 'the stack does not exist',
+    hint: 'Give the path of a file NAME.stack.yaml, or NAME.stack for one in recipes/stacks, recipes or stacks.',
+  },
+  STACK_INVALID: {
+    summary: 'the stack is invalid',
+    hint: 'Fix the named key. For editors, recipes/stack.schema.json describes the format.',
+  },
   LOCK_INVALID: {
     summary: 'the lock file cannot be read, or was edited by hand',
     hint: 'Make the lock again with milliner lock RECIPE.',
@@ -132,6 +140,14 @@ export const input = {
   INSTANCE_NOT_FOUND: {
     summary: 'no such instance is running',
     hint: 'List the running instances with milliner ps.',
+  },
+  VOLUME_NOT_FOUND: {
+    summary: 'the state directory has no such volume',
+    hint: 'List the volumes with milliner volume list.',
+  },
+  SECRET_UNUSABLE: {
+    summary: 'the file of a secret is not there, or others than its owner can read it',
+    hint: 'Make it readable for its owner alone (chmod 600 FILE), and give it to root.',
   },
   RELEASE_NOT_FOUND: {
     summary: 'the queue has no such release, or the release is not in a state for this',
