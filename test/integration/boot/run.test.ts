@@ -103,9 +103,12 @@ describe('two instances in the background', () => {
       await shell(first, listens);
       const seen = await Promise.all([shell(second, look), shell(first, look)]);
       const lines = seen.map(({ stdout }) => stdout.trim().split('\n'));
+      // Published ports of an instance in nspawn are reached through its loopback.
+      const links = backendOfDay === 'nspawn' ? ['lo'] : ['eth0', 'lo'];
+      const shown = links.map((name) => `/sys/class/net/${name}`).join(' ');
       expect(lines).toEqual([
-        ['1', '1', '/sys/class/net/eth0 /sys/class/net/lo', expect.stringMatching(/^web-[12]$/)],
-        ['1', '0', '/sys/class/net/eth0 /sys/class/net/lo', expect.stringMatching(/^web-[12]$/)],
+        ['1', '1', shown, expect.stringMatching(/^web-[12]$/)],
+        ['1', '0', shown, expect.stringMatching(/^web-[12]$/)],
       ]);
       expect(new Set(lines.map((one) => one.at(-1))).size).toBe(2);
     } finally {
