@@ -17,7 +17,7 @@ interface Config {
   linux: {
     maskedPaths: string[];
     readonlyPaths: string[];
-    resources: { cpu?: { quota: number; period: number } };
+    resources: { cpu?: { quota?: number; period?: number } };
   };
 }
 
@@ -58,7 +58,7 @@ export async function guestSettings({ contents, ...options }: Options): Promise<
   const add = (key: string, values: readonly (string | number)[]) => {
     for (const value of values) rows.push([key, value]);
   };
-  if (cpu) add('cpu', [`${cpu.quota} ${cpu.period}`]);
+  if (cpu?.quota !== undefined) add('cpu', [`${cpu.quota} ${cpu.period}`]);
   add(
     'soft files',
     process.rlimits.map(({ soft }) => soft),
