@@ -13,18 +13,24 @@ const schemaText = readFileSync(join(checkout, 'recipes/recipe.schema.json'), 'u
 
 const { properties } = JSON.parse(schemaText) as Schema;
 
-/** What stands between backticks in the first column of its table. */
-const keysIn = (page: string): string[] =>
-  readFileSync(join(checkout, page), 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('| `'))
-    .flatMap((line) => [...line.split('|')[1]!.matchAll(/`(\w+)`/g)].map(([, key]) => key!));
+/** What stands between backticks in the first column, of the tables whose first column has that title. */
+function keysIn(page: string, title: string): string[] {
+  const tables = readFileSync(join(checkout, page), 'utf8').split(/\n(?!\|)/);
+  const rows = tables
+    .map((table) => table.split('\n').filter((line) => line.startsWith('|')))
+    .filter(([head]) => head?.split('|')[1]?.trim() === title)
+    .flatMap((table) => table.slice(2));
+  return rows.flatMap((row) => [...row.split('|')[1]!.matchAll(/`(\w+)`/g)].map(([, key]) => key!));
+}
+
+const ofTest = properties['test']!.properties;
 
 test.each([
-  ['docs/recipes.md', properties],
-  ['docs/booting.md', properties['test']!.properties],
-])('%s', (page, has) => {
-  expect(keysIn(page).toSorted()).toEqual(
+  ['docs/recipes.md', 'key', properties],
+  ['docs/booting.md', 'key of test', ofTest],
+  ['docs/booting.md', 'limit', ofTest['limits']!.properties],
+])('%s, %s', (page, title, has) => {
+  expect(keysIn(page, title).toSorted()).toEqual(
     Object.keys(has)
       .filter((key) => key !== '$schema')
       .toSorted(),
