@@ -145,6 +145,18 @@ test(
   soakTime,
 );
 
+test("systemd in nspawn: the base boots, and a unit's failure is told", async () => {
+  const nspawn = ['--backend', 'nspawn'];
+  const passed = await milliner<Answer>(['boot', 'demo-base', ...nspawn], 0);
+  expect(passed).toMatchObject({ passed: true, host: { runtime: expect.stringMatching(/^nspawn /) } });
+  await build({ ...broken.find(({ name }) => name === 'unit-exits')!, name: 'unit-exits-in-nspawn' });
+  const { error } = await milliner<{ error: { details: Answer } }>(
+    ['boot', 'unit-exits-in-nspawn', ...nspawn],
+    11,
+  );
+  expect([...new Set(error.details.causes.map(({ code }) => code))]).toEqual(['unit-failed']);
+});
+
 test('what an image says reaches no terminal as control characters', async () => {
   const args = [cli, 'boot', controlCharacters, '--state', state];
   const { stdout, stderr } = await run(process.execPath, args, { allow: [11] });
