@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../../src/lib/host/exec.ts';
 import type { RunningInstance } from '../../../src/pipeline/instance/instance-records.ts';
 import { monotonic } from '../../../src/stages/boot/clock.ts';
+import type { StackVerdict } from '../../../src/stages/boot/stack-verdict.ts';
 import type { Verdict } from '../../../src/stages/boot/verdict.ts';
 import { buildDemo, copyRecipes, demoRecipes, runCli } from '../../helpers/demo-recipes.ts';
 
@@ -57,6 +58,16 @@ test.each(tried)('%s boots to its ready unit and passes its checks', async (name
   process.stdout.write(
     `${name}: ready after ${verdict.readySeconds} s (${verdict.instances.length} at once), under podman after ${peer.toFixed(2)} s (one)\n`,
   );
+});
+
+/** Where its images were built. */
+const stacks = tried.length === demoRecipes.length ? ['demo.stack.yaml'] : [];
+
+test.each(stacks)('%s boots: the product and MariaDB find each other, with a volume for the data', (file) => {
+  const verdict = answer('boot', join(place, 'recipes', 'stacks', file)) as StackVerdict;
+  expect(verdict).toMatchObject({ name: 'demo', passed: true, causes: [] });
+  expect(verdict.checks.map(({ passed }) => passed)).toEqual([true, true, true]);
+  expect(Object.keys(verdict.services)).toEqual(['database', 'web']);
 });
 
 /** Seconds from podman's start to the unit's, by systemd's own clock. */
