@@ -100,7 +100,7 @@ function unpublished(stack: string, { name, digest }: ResolvedService['image']):
     'IMAGE_UNPUBLISHED',
     `the stack ${stack} names ${name} (${digest}), which was not published`,
     {
-      hint: `Publish it first: milliner publish ${name} --to HOST/REPOSITORY:TAG --key FILE; or release the stack.`,
+      hint: `Publish it first: milliner publish ${name} --to HOST/REPOSITORY:TAG --key FILE.`,
       details: { stack, name, digest },
     },
   );
