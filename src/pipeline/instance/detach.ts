@@ -22,9 +22,9 @@ export async function runDetached<T>(
   const report = await Promise.race([
     new Promise<Exclude<Report<T>, { line: string }>>((done) => {
       child.on('message', (message) => {
-        const report = message as Report<T>;
-        if ('line' in report) onLine(report.line);
-        else done(report);
+        const said = message as Report<T>;
+        if ('line' in said) onLine(said.line);
+        else done(said);
       });
     }),
     ended,

@@ -1,11 +1,12 @@
 /** A running QEMU: confined, in a control group of its own, with one port to the agent. */
+import { writeFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
-import { makeGroups, moveToGroups } from '../../../lib/container/group-limits.ts';
+import { makeLimitedGroup } from '../../../lib/container/limited-group.ts';
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { startHeldConfined, type HeldChild } from '../../../lib/host/confined.ts';
 import { killGroup, run } from '../../../lib/host/exec.ts';
 import { native } from '../../../lib/host/native.ts';
-import type { Limits } from '../limit-resources.ts';
+import { limitResources, type Limits } from '../limit-resources.ts';
 
 const qemu = 'qemu-system-x86_64';
 
@@ -61,7 +62,9 @@ export interface Qemu {
 export async function startQemu(id: string, files: MachineFiles, limits: Limits): Promise<Qemu> {
   const accel = await acceleration();
   const memory = guestMemory(limits);
-  await makeGroups(id, { memory: memory + ownMemory, pids: maxThreads, cpus: limits.cpus });
+  const { cpus, disk } = limits;
+  const own = { cpus, disk, memory: memory + ownMemory, pids: maxThreads };
+  const groups = await makeLimitedGroup(id, await limitResources(own));
   const { directory } = files;
   const devices = accel === 'kvm' ? ['/dev/kvm'] : [];
   const child = startHeldConfined(qemu, wordsFor(files, limits, accel), { writes: directory, devices });
@@ -73,7 +76,7 @@ export async function startQemu(id: string, files: MachineFiles, limits: Limits)
   child.once('error', (error) => (said += error.message));
   child.once('close', () => qemuEnded.resolve());
   try {
-    await letGo(id, child);
+    await letGo(groups, child);
   } catch (error) {
     end(child);
     await qemuEnded.promise;
@@ -88,10 +91,12 @@ export async function startQemu(id: string, files: MachineFiles, limits: Limits)
 }
 
 /** It waits until it is in its groups. */
-async function letGo(id: string, child: HeldChild): Promise<void> {
+async function letGo(groups: string[], child: HeldChild): Promise<void> {
   const inner = await child.innerPid;
   if (inner === undefined || child.pid === undefined) return;
-  for (const pid of [child.pid, inner]) await moveToGroups(id, pid);
+  for (const group of groups) {
+    for (const pid of [child.pid, inner]) await writeFile(group, String(pid));
+  }
   child.letGo();
 }
 
