@@ -40,9 +40,9 @@ export interface StartOptions {
   /** The caller reads the child's stdout, and none of it is kept. */
   streaming: boolean;
   /**
-   * For a container that is observed. The runtime's own messages go to a log, apart from the program's output. A
-   * container that has ended stays until it is removed, with the counters of its control group (runc only; crun 1.8
-   * cannot).
+   * For a container that is observed. The runtime's own messages go to a log, apart from the program's output, and the
+   * process ID of the program to a file. A container that has ended stays until it is removed, with the counters of its
+   * control group (runc only; crun 1.8 cannot).
    */
   watched?: boolean;
   /** A container that has ended stays likewise, for its counters. */
@@ -62,15 +62,18 @@ export async function startContainer(
   const { runtime, state } = await runtimeOf(container);
   await mkdir(join(container.directory, runtimeStates), { recursive: true, mode: 0o700 });
   const log = watched ? ['--log', logOf(container), '--log-format', 'json'] : [];
+  const pidFile = watched ? ['--pid-file', pidFileOf(container)] : [];
   const runcOptions = (watched || counted) && runtime === 'runc' ? ['--keep'] : [];
   const handing = handed === undefined ? [] : ['--preserve-fds', '1'];
-  const program = [...state, ...log, 'run', ...runcOptions, ...handing, '--bundle', bundle, container.id];
+  const options = [...runcOptions, ...pidFile, ...handing];
+  const program = [...state, ...log, 'run', ...options, '--bundle', bundle, container.id];
   // In an object, because the child is also a promise, which an async function would await.
   return { child: (streaming ? startStreaming : start)(runtime, program, { handed }) };
 }
 
 const bundleOf = ({ directory, id }: Container) => join(directory, id);
 const logOf = (container: Container) => join(bundleOf(container), 'runtime.log');
+const pidFileOf = (container: Container) => join(bundleOf(container), 'runtime.pid');
 
 /** Why the runtime could not start the program of a watched container; undefined if it did. */
 export async function startFailure(container: Container): Promise<string | undefined> {
@@ -81,13 +84,10 @@ export async function startFailure(container: Container): Promise<string | undef
     .find(({ level }) => level === 'error')?.msg;
 }
 
-/** Host process ID of the container's first process; undefined if it does not run. */
+/** Host process ID of the first process of a watched container; undefined before it was started. */
 export async function containerPid(container: Container): Promise<number | undefined> {
-  const { runtime, state } = await runtimeOf(container);
-  const { exitCode, stdout } = await run(runtime, [...state, 'state', container.id], { allow: [0, 1] });
-  if (exitCode !== 0) return undefined;
-  const { pid, status } = JSON.parse(stdout) as { pid: number; status: string };
-  return status === 'running' && pid > 0 ? pid : undefined;
+  const text = await readFile(pidFileOf(container), 'utf8').catch(() => '');
+  return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 /** Signals the first process; a missing one is no error. */

@@ -56,8 +56,12 @@ export class AddressRefused extends Error {
 /** Throws AddressRefused, and USAGE if the operator's list is invalid. `host` may be a name, which is not resolved. */
 export function refusePrivate(host: string): void {
   const address = host.replace(/^\[(.*)\]$/, '$1');
-  if (isIP(address) !== 0 && !isPublic(address) && !isConfiguredProxy(address))
-    throw new AddressRefused(address);
+  if (isIP(address) !== 0 && !mayReach(address)) throw new AddressRefused(address);
+}
+
+/** Of an address: whether it is public, or named by the operator. */
+export function mayReach(address: string): boolean {
+  return isPublic(address) || isConfiguredProxy(address);
 }
 
 /** dns.lookup for a connection; it fails if one of the addresses is refused. */

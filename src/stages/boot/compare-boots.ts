@@ -49,7 +49,7 @@ export function factsOf(verdict: Verdict): BootFacts {
   const ports = instances.flatMap((one) => one.ports ?? []);
   const counts = instances.flatMap(({ journalCounts }) => journalCounts ?? []);
   const failed = instances.flatMap((one) => [...one.failedUnits, ...(one.allowedFailures ?? [])]);
-  const most = (name: keyof JournalCounts) => Math.max(...counts.map((one) => one[name]));
+  const highest = (name: keyof JournalCounts) => Math.max(...counts.map((one) => one[name]));
   return {
     manifestDigest,
     finished,
@@ -62,7 +62,7 @@ export function factsOf(verdict: Verdict): BootFacts {
     ...(peakMemory !== undefined && { peakMemory }),
     ...(readySeconds !== undefined && { readySeconds }),
     ...(counts.length > 0 && {
-      journalCounts: Object.fromEntries(priorities.map((name) => [name, most(name)])) as JournalCounts,
+      journalCounts: Object.fromEntries(priorities.map((name) => [name, highest(name)])) as JournalCounts,
     }),
   };
 }

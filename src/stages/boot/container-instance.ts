@@ -263,5 +263,5 @@ function follow(stream: Readable, { onLine, onOutput }: Pick<InstanceOptions, 'o
   stream.on('end', () => splitter.end());
 }
 
-const pollMilliseconds = 20;
-const maxFailures = 25;
+const pollMilliseconds = 10;
+const maxFailures = 50;

@@ -9,6 +9,7 @@ import { isIPv4, Socket } from 'node:net';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { endGroup, start } from '../../lib/host/exec.ts';
 import { native } from '../../lib/host/native.ts';
+import { mayReach } from '../../lib/http/reach.ts';
 import { runIn, type Space } from '../../lib/container/space.ts';
 import { bridge, memberNetwork } from './member-link.ts';
 
@@ -51,11 +52,17 @@ export class Egress {
     }
   }
 
-  /** The addresses of an allowed name, which can be reached from now on; undefined for any other name. */
+  /**
+   * The addresses of an allowed name, which can be reached from now on; undefined for any other name. Who controls the
+   * name's DNS must not choose servers of the host's own network, so only addresses that an untrusted text may name count.
+   */
   async resolve(name: string): Promise<readonly string[] | undefined> {
     if (!this.#destinations.some(({ host }) => host === name)) return undefined;
     const found = await lookup(name, { all: true, family: 4 }).catch(() => []);
-    const addresses = found.slice(0, maxAddresses).map(({ address }) => address);
+    const addresses = found
+      .map(({ address }) => address)
+      .filter(mayReach)
+      .slice(0, maxAddresses);
     await this.#allow(name, addresses);
     return addresses;
   }

@@ -1,14 +1,17 @@
 /**
- * Refuses what a stranger's recipe may not use under --untrusted: any file of the host outside of the recipe's root.
+ * Refuses what a stranger's recipe may not use under --untrusted: any file of the host outside of the recipe's root, and
+ * servers of the host's own network.
  */
+import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
+import { mayReach } from '../../lib/http/reach.ts';
 import type { Recipe, Repository } from './schema.ts';
 
 /** Checks a recipe as it was written, and the definitions of its repositories. Throws RECIPE_UNTRUSTED. */
 export function refuseUntrusted(
   path: string,
-  { from, tools }: Pick<Recipe, 'from' | 'tools'>,
+  { from, tools, test }: Pick<Recipe, 'from' | 'tools' | 'test'>,
   repositories: readonly Repository[],
 ): void {
   const refuse = (key: string, what: string): never => {
@@ -18,6 +21,9 @@ export function refuseUntrusted(
   if (typeof from === 'object' && !('image' in from)) refuse('from', 'a file system for a base');
   const keys = typeof from === 'object' && 'image' in from ? from.keys : [];
   for (const key of keys) if (isAbsolute(key)) refuse('from.keys', `${key} is a file of the host`);
+  for (const { host } of test?.egress ?? []) {
+    if (isIP(host) !== 0 && !mayReach(host)) refuse('test.egress', `${host} is not a public address`);
+  }
   for (const { name, baseurl, ...repository } of repositories) {
     for (const url of [baseurl ?? [], repository.metalink ?? [], repository.mirrorlist ?? []].flat()) {
       const isServer = /^https?:\/\//i.test(url);

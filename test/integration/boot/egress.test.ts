@@ -61,3 +61,18 @@ test('a member reaches the address and port that are allowed, and no other', asy
     expect(stdout).toContain(answer);
   }
 });
+
+test('who controls a name leads nobody to the own network of the host', async () => {
+  const named = process.env['MILLINER_PRIVATE_NETWORKS'];
+  delete process.env['MILLINER_PRIVATE_NETWORKS'];
+  try {
+    const id = `milliner-egress-${randomBytes(6).toString('hex')}`;
+    network = await PrivateNetwork.create(id, [{ host: 'localhost', port: ports[0] }]);
+    const member = await network.join({ name: 'web' });
+    const args = [`--net=${member.space.network}`, 'busybox', 'nslookup', 'localhost', member.nameServer];
+    const { stdout } = await run('nsenter', args, { allow: [0, 1] });
+    expect(stdout).not.toContain('127.0.0.1');
+  } finally {
+    process.env['MILLINER_PRIVATE_NETWORKS'] = named;
+  }
+});

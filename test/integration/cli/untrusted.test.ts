@@ -64,6 +64,11 @@ test.each<[string, Record<string, unknown>, string]>([
   ['a key of the host', { repos: [{ ...own, keys: ['/etc/hostname'] }] }, 'repos.r'],
   ['a certificate of the host', { repos: [{ ...own, sslClientCert: '/etc/ssl/c.pem' }] }, 'repos.r'],
   ['an authority of the host', { repos: [{ ...own, sslCaCert: '/etc/ssl/c.pem' }] }, 'repos.r'],
+  [
+    'a way out to the host’s own network',
+    { repos: [own], test: { network: 'egress', egress: [{ host: '169.254.169.254', port: 80 }] } },
+    'test.egress',
+  ],
 ])('%s', async (_what, fields, key) => {
   const recipe = await desk.recipe('strange', { ...isolated, ...fields });
   for (const command of ['lock', 'build'])
