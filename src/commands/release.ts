@@ -3,6 +3,8 @@ import { MillinerCommand } from '../cli/base-command.ts';
 import { askPassword, passwordVariable } from '../cli/password.ts';
 import { untrusted } from '../cli/repository-flags.ts';
 import { MillinerError } from '../lib/errors/error.ts';
+import type { Published } from '../pipeline/publish/publish.ts';
+import { releaseStack, toRelease, type ToRelease } from '../pipeline/publish/release-stack.ts';
 import { withContext, type RunOptions } from '../pipeline/state/context.ts';
 import { layouts } from '../pipeline/trust/fetch-signatures.ts';
 import { withConnection } from '../queue/connection.ts';
@@ -17,7 +19,8 @@ export default class ReleaseCommand extends MillinerCommand {
   static override summary = 'Release recipes: lock, build, boot, sign and publish them as jobs of the queue';
   static override description = `Each recipe becomes a release, after its base's, and goes through the queue: what fails in passing is tried again, what
 is finished stays finished, and no tag moves before everything else is done. The recipe is taken as it is now, with its
-lock if it has one. The same release twice is one.
+lock if it has one. The same release twice is one. Of a stack the images are released so; then it is booted and
+published by this command itself.
 
 Without MILLINER_REDIS the queue is this state directory's own, and while no worker runs, this command works itself.
 With it (redis://, rediss://, unix:// or redis+sentinel://), workers on any machine take the jobs; they leave blobs for each other in
@@ -26,12 +29,13 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     '<%= config.bin %> release demo-base --key keys/release.key --to registry.example.com/demo/base:43',
     '<%= config.bin %> release demo-base demo-product --key keys/release.key --to "registry.example.com/{{name}}:{{date}}"',
     '<%= config.bin %> release fedora-mariadb --key keys/release.key --priority high --detach',
+    '<%= config.bin %> release demo.stack --key keys/release.key --to "registry.example.com/demo/{{name}}:1"',
   ];
   static override strict = false;
   static override args = {
     recipe: Args.string({
       required: true,
-      description: 'a recipe file, or a name in recipes/; may be repeated',
+      description: 'a recipe file, or a name in recipes/, or NAME.stack; may be repeated',
     }),
   };
   static override flags = {
@@ -64,16 +68,18 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
   async run(): Promise<object> {
     const { argv, flags } = await this.parse(ReleaseCommand);
     const options = this.runOptions(flags);
+    const { recipes, stacks } = await toRelease(argv as string[], flags.to);
     const key = await identifyKey(flags.key);
     await rememberKey(options.state, key);
     const onTrouble = ({ message }: Error) => options.progress.warn(message);
     return withConnection(options.state, { signal: options.signal, onTrouble }, async (connection) => {
+      if (stacks.length > 0 && (flags.detach || connection.shared)) throw stackElsewhere(flags.detach);
       const queues = new Queues(connection.redis, options.state);
       const own = new OwnWorker(options, { connection, key, password: process.env[passwordVariable] });
       try {
         if (!flags.detach) await own.prepare(queues, () => this.#password(flags.key, options));
         const releases = await this.#submit(queues, options, {
-          recipes: (argv as string[]).map((recipe) => ({ recipe, to: flags.to, priority: flags.priority })),
+          recipes: recipes.map((recipe) => ({ recipe, to: flags.to, priority: flags.priority })),
           key: key.id,
           untrusted: flags.untrusted,
           plainHttp: flags['plain-http'],
@@ -82,7 +88,8 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
           shared: connection.shared,
         });
         if (flags.detach) return await this.#detached(queues, releases, options);
-        return this.#show(await own.follow(queues, releases));
+        const answer = this.#show(await own.follow(queues, releases));
+        return stacks.length === 0 ? answer : { ...answer, stacks: await this.#stacks(stacks, flags) };
       } finally {
         await own.stop();
         await queues.close();
@@ -90,7 +97,7 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     });
   }
 
-  #password(key: string, { signal }: RunOptions): Promise<string> {
+  #password(key: string, { signal }: Pick<RunOptions, 'signal'>): Promise<string> {
     return askPassword(`Password of ${key}`, { confirm: false, signal });
   }
 
@@ -110,6 +117,25 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     return { releases };
   }
 
+  /** Their images are released: what is left is done by this command itself. */
+  async #stacks(
+    stacks: ToRelease['stacks'],
+    flags: Parameters<MillinerCommand['runOptions']>[0] &
+      Pick<Parameters<typeof releaseStack>[2], 'to' | 'key' | 'only'> & { 'plain-http': boolean },
+  ): Promise<object[]> {
+    const { to, key, only, 'plain-http': plainHttp } = flags;
+    return this.withContext(flags, async (context) => {
+      const password = () => this.#password(key, context);
+      const published: Published[] = [];
+      for (const stack of stacks) {
+        const one = await releaseStack(context, stack, { to, key, password, plainHttp, only });
+        for (const reference of one.references) this.log(`${reference} ${one.manifestDigest}`);
+        published.push(one);
+      }
+      return published;
+    });
+  }
+
   #show(ended: ReleaseStatus[]): object {
     const failed = ended.filter(({ state }) => state !== 'released');
     if (failed.length > 0) throw failure(ended, failed);
@@ -127,4 +153,15 @@ function failure(ended: ReleaseStatus[], failed: ReleaseStatus[]): MillinerError
     return `${release} ${state === 'cancelled' ? 'was cancelled' : `failed: ${reason}`}`;
   });
   return new MillinerError('RELEASE_FAILED', words.join('\n'), { details: { releases: ended } });
+}
+
+function stackElsewhere(detach: boolean): MillinerError {
+  const why = detach ? '--detach' : 'MILLINER_REDIS';
+  return new MillinerError(
+    'USAGE',
+    `a stack is booted and published by this command itself: not with ${why}`,
+    {
+      hint: `Release its images with ${why} first, then boot and publish the stack on a machine that has them.`,
+    },
+  );
 }

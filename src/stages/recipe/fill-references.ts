@@ -3,14 +3,17 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import { fillTemplate } from '../../lib/host/template.ts';
 import type { Recipe } from './schema.ts';
 
+/** A recipe, or a stack. */
+type Publishable = Pick<Recipe, 'name' | 'publish'> & { release?: Recipe['release'] };
+
 /** Fills in what is given, or else the repositories and tags of the recipe. Throws USAGE, REFERENCE_INVALID. */
-export function fillReferences(recipe: Recipe, path: string, given: readonly string[]): string[] {
+export function fillReferences(recipe: Publishable, path: string, given: readonly string[]): string[] {
   const { publish } = recipe;
   const own = publish?.to.flatMap((place) => publish.tags.map((tag) => `${place}:${tag}`)) ?? [];
   const templates = given.length > 0 ? given : own;
   if (templates.length === 0) {
-    throw new MillinerError('USAGE', `${path} does not say where to publish the image`, {
-      hint: 'Give --to HOST/REPOSITORY:TAG, or publish: {to, tags} in the recipe.',
+    throw new MillinerError('USAGE', `${path} does not say where to publish it`, {
+      hint: 'Give --to HOST/REPOSITORY:TAG, or publish: {to, tags} in the file.',
     });
   }
   const values = {

@@ -108,3 +108,14 @@ test('an image is no stack', async () => {
   const start = ['run', image, '--state', elsewhere, '--key', bench.publicKey];
   expect(await bench.fails(start)).toMatchObject({ code: 'USAGE' });
 });
+
+test('is released with its images by one command', async () => {
+  const to = `${bench.server.host}/released/{{name}}:2`;
+  const release = ['release', 'hats.stack', '--key', bench.key, '--to', to];
+  const answer = await bench.run<{ stacks: PublishAnswer[] }>(release);
+  expect(answer.stacks).toMatchObject([
+    { name: 'hats', references: [`${bench.server.host}/released/hats:2`] },
+  ]);
+  for (const name of Object.keys(services)) expect(await bench.tags(`released/${name}`)).toContain('2');
+  expect(await bench.fails([...release, '--detach'])).toMatchObject({ code: 'USAGE' });
+});
