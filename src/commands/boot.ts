@@ -8,6 +8,7 @@ import { failureOf } from '../lib/errors/wire.ts';
 import { bootImage, type BootOptions } from '../pipeline/instance/boot.ts';
 import {
   bootFailure,
+  comparisonLines,
   passedLines,
   passedStackLines,
   stackFailure,
@@ -151,6 +152,7 @@ export default class BootCommand extends MillinerCommand {
       );
     }
     if (!verdict.passed) throw bootFailure(verdict, undefined, kept);
+    for (const line of comparisonLines(verdict)) this.logToStderr(line);
     for (const line of passedLines(verdict)) this.log(line);
     this.log(verdict.manifestDigest);
     return withRetries(verdict);

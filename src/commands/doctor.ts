@@ -1,6 +1,7 @@
 import { MillinerCommand } from '../cli/base-command.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { examine } from '../pipeline/setup/doctor.ts';
+import { examineIsolation } from '../pipeline/setup/isolation.ts';
 
 export default class DoctorCommand extends MillinerCommand {
   static override summary = 'Tell what this host can do, and how to fix what it cannot';
@@ -9,7 +10,7 @@ export default class DoctorCommand extends MillinerCommand {
   async run(): Promise<object> {
     const { flags } = await this.parse(DoctorCommand);
     const { state, allowHostRoot } = this.runOptions(flags);
-    const findings = await examine(state, allowHostRoot);
+    const findings = [...(await examine(state, allowHostRoot)), ...(await examineIsolation(state))];
     const bad = findings.filter(({ ok }) => !ok);
     for (const { ok, what, found, mend, advice } of findings) {
       this.log(`${ok ? 'ok     ' : 'missing'}  ${what}: ${found}`);

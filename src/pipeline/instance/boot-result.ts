@@ -9,8 +9,11 @@ import type { Cause, Verdict } from '../../stages/boot/verdict.ts';
 const causeLine = ({ code, message, instance }: Cause) =>
   `${code}${instance === 0 ? '' : ` (instance ${instance})`}: ${message}`;
 
-/** What became worse since the last good boot, and how often boots of the recipe were flaky. */
-function comparisonLines({ comparison, history }: Verdict): string[] {
+/**
+ * What became worse since the last good boot, and how often boots of the recipe were flaky: apart from the answer, because
+ * it depends on earlier boots.
+ */
+export function comparisonLines({ comparison, history }: Verdict): string[] {
   const { boots = 0, flaky = 0 } = history ?? {};
   return [
     ...(comparison?.changes ?? []).map(({ message }) => `worse   ${message}`),
@@ -30,7 +33,6 @@ export function passedLines(verdict: Verdict): string[] {
       ({ check, instance, attempts }) => `passed  ${check} (instance ${instance}, attempt ${attempts})`,
     ),
     `ready   after ${readySeconds} s`,
-    ...comparisonLines(verdict),
     ...(retries === 0 ? [] : [`passed ${afterRetries(retries)}`]),
   ];
 }
@@ -86,7 +88,6 @@ export function bootFailure(
     ...failedAttempts.flatMap((attempt, index) =>
       attempt.causes.map((cause) => `boot ${index + 1}: ${causeLine(cause)}`),
     ),
-    ...comparisonLines(verdict),
   ];
   const short = { passed: false, manifestDigest, causes, retries, verdict: storedVerdict };
   return new MillinerError(

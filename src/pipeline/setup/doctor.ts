@@ -1,10 +1,7 @@
 /** For `doctor`: checks what this host can do, what it lacks, and which command repairs that. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { unifiedHierarchy } from '../../lib/container/cgroups.ts';
-import { nspawnIsolator, nspawnProblem, nspawnVersion } from '../../lib/container/nspawn/nspawn.ts';
 import { findRuntime } from '../../lib/container/runtime.ts';
 import { probeTracing } from '../../lib/container/trace.ts';
 import { guestIds } from '../../lib/container/userns.ts';
@@ -17,12 +14,8 @@ import { run } from '../../lib/host/exec.ts';
 import { native } from '../../lib/host/native.ts';
 import { inotifyRoom, raise } from '../../stages/boot/inotify.ts';
 import { checkControllers } from '../../stages/boot/limits.ts';
-import { describeKernel } from '../../stages/boot/machine/kernel.ts';
-import { describeQemu } from '../../stages/boot/machine/qemu.ts';
-import { trialProblem } from '../../stages/boot/trial.ts';
 import { probeOverlay, probeShifted } from '../../stages/snapshot/probe-overlay.ts';
 import { findConfig } from '../../stages/snapshot/thin/pool-config.ts';
-import { withWorkspace } from '../state/workspace.ts';
 import { isSound, minimums, versionOf, type Minimum } from './minimums.ts';
 
 export interface Finding {
@@ -83,8 +76,6 @@ export async function examine(state: string, allowHostRoot: boolean | undefined)
     await probe('processor (architectures)', async () => hostArches().join(', ')),
     describeEmulation(),
     await probe('OCI runtime', findRuntime),
-    await describeMachine(),
-    await describeNspawn(state),
     await probe('confining programs (bubblewrap)', async () => {
       await runConfined('true', [], {});
       return 'works';
@@ -142,32 +133,6 @@ function describeEmulation(): Finding {
   return { what, ok: true, found, ...(broken.length > 0 && { advice }) };
 }
 
-/** Most hosts boot images in containers alone. */
-async function describeMachine(): Promise<Finding> {
-  const what = 'virtual machines (backend machine)';
-  const finding = await probe(what, async () => `${await describeQemu()}, ${await describeKernel()}`);
-  if (finding.ok) return finding;
-  return { what, ok: true, found: `none: ${finding.found}`, ...(finding.mend && { advice: finding.mend }) };
-}
-
-/** Recipes may ask for it; most do not. */
-async function describeNspawn(state: string): Promise<Finding> {
-  const what = 'systemd-nspawn (the backend nspawn)';
-  const wanted = installCommand('systemd-container', 'systemd-container');
-  const missing = await nspawnProblem();
-  if (missing !== undefined) return { what, ok: true, found: `none: ${missing}`, advice: wanted };
-  const place = existsSync(state) ? state : await mkdtemp(join(tmpdir(), 'milliner-doctor-'));
-  const problem = await withWorkspace(place, (work) =>
-    trialProblem(nspawnIsolator, { ...work, hasIds: true }),
-  );
-  if (place !== state) await rm(place, { recursive: true });
-  return {
-    what,
-    ok: true,
-    found: problem === undefined ? `works (${await nspawnVersion()})` : `does not work: ${problem}`,
-  };
-}
-
 async function describeControlGroups(): Promise<string> {
   await checkControllers({ cpus: 1 });
   const unified = await unifiedHierarchy();
@@ -208,7 +173,7 @@ async function probeProgram([program, purpose, debian, fedora, flag]:
   return finding.ok ? finding : { ...finding, mend: installCommand(debian, fedora) };
 }
 
-async function probe(what: string, look: () => Promise<string>): Promise<Finding> {
+export async function probe(what: string, look: () => Promise<string>): Promise<Finding> {
   try {
     return { what, ok: true, found: await look() };
   } catch (error) {
@@ -217,7 +182,7 @@ async function probe(what: string, look: () => Promise<string>): Promise<Finding
   }
 }
 
-function installCommand(debian: string, fedora: string): string {
+export function installCommand(debian: string, fedora: string): string {
   return existsSync('/usr/bin/apt-get') ? `apt-get install ${debian}` : `dnf install ${fedora}`;
 }
 

@@ -47,8 +47,8 @@ test('ports and setuid files of an image that are new, and a recipe that refuses
   expect(said.comparison!.with.manifestDigest).toBe(first);
   expect(said.instances[0]!.ports).toMatchObject([{ protocol: 'tcp', port: 4711 }]);
   expect(subjects(said)).toEqual(['tcp 4711', '/usr/lib/tool']);
-  const { stdout } = await desk.run(['boot', 'hat']);
-  expect(stdout.split('\n').filter((line) => line.startsWith('worse'))).toHaveLength(2);
+  const { stderr } = await desk.run(['boot', 'hat']);
+  expect(stderr.split('\n').filter((line) => line.startsWith('worse'))).toHaveLength(2);
 });
 
 test('what is fatal and not accepted fails the boot, by a code of its own', async () => {
