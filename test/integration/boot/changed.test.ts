@@ -51,7 +51,9 @@ async function copyOfState(): Promise<string> {
 /** Changes the image's files, on the disk that they lie on. */
 async function changeTree(state: string, change: (root: string) => Promise<unknown>): Promise<void> {
   const snapshots = join(state, 'snapshots/overlay');
-  const disks = (await readdir(snapshots)).map((id) => join(snapshots, id, 'disk.ext4'));
+  // The image's is the first: its children have disks, too.
+  const ids = (await readdir(snapshots)).filter((name) => /^\d+$/.test(name)).map(Number);
+  const disks = ids.toSorted((a, b) => a - b).map((id) => join(snapshots, String(id), 'disk.ext4'));
   const disk = disks.find((path) => existsSync(path));
   if (disk === undefined) throw new Error('there is no snapshot');
   const place = desk.path('mounted');
