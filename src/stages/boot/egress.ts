@@ -111,12 +111,12 @@ function rules(): string {
 `;
 }
 
-/** It dies with this process, and does not unmount namespaces of the host as its sandbox would. */
+/** It dies with this process. Its sandbox unmounts namespaces of the host, but not in the host; what the host unmounts goes. */
 async function startRouter(space: Space) {
   const [ready, isReady] = native().pipe();
   const options =
     '--netns-type=path --configure --mtu=1500 --disable-host-loopback --disable-dns --enable-sandbox --enable-seccomp --ready-fd=3';
-  const around = '--pdeathsig KILL unshare --mount --propagation private slirp4netns';
+  const around = '--pdeathsig KILL unshare --mount --propagation slave slirp4netns';
   const words = [...around.split(' '), ...options.split(' '), space.network, tap];
   const child = start('setpriv', words, { handed: isReady, inGroup: true, killAfter: false });
   const socket = new Socket({ fd: ready, readable: true, writable: false });
