@@ -73,7 +73,7 @@ MILLINER_EXCHANGE, or where the image goes. Ctrl-C ends the waiting, not the rel
     await rememberKey(options.state, key);
     const onTrouble = ({ message }: Error) => options.progress.warn(message);
     return withConnection(options.state, { signal: options.signal, onTrouble }, async (connection) => {
-      if (stacks.length > 0 && (flags.detach || connection.shared)) throw stackElsewhere(flags.detach);
+      if (stacks.length > 0 && (flags.detach || connection.shared)) throw refusedStack(flags.detach);
       const queues = new Queues(connection.redis, options.state);
       const own = new OwnWorker(options, { connection, key, password: process.env[passwordVariable] });
       try {
@@ -155,13 +155,13 @@ function failure(ended: ReleaseStatus[], failed: ReleaseStatus[]): MillinerError
   return new MillinerError('RELEASE_FAILED', words.join('\n'), { details: { releases: ended } });
 }
 
-function stackElsewhere(detach: boolean): MillinerError {
-  const why = detach ? '--detach' : 'MILLINER_REDIS';
+function refusedStack(detach: boolean): MillinerError {
+  const given = detach ? '--detach' : 'MILLINER_REDIS';
   return new MillinerError(
     'USAGE',
-    `a stack is booted and published by this command itself: not with ${why}`,
+    `a stack is booted and published by this command itself: not with ${given}`,
     {
-      hint: `Release its images with ${why} first, then boot and publish the stack on a machine that has them.`,
+      hint: `Release its images with ${given} first, then boot and publish the stack on a machine that has them.`,
     },
   );
 }
