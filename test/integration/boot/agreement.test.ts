@@ -96,7 +96,7 @@ async function bootIn(backend: string, name: string): Promise<Verdict> {
   return answer.error!.details;
 }
 
-test.each(shareOfDay(samples, 5))('$name', async ({ name, script, plan, entrypoint, causes }) => {
+test.each(shareOfDay(samples, 10))('$name', async ({ name, script, plan, entrypoint, causes }) => {
   const config = { entrypoint: entrypoint ?? ['/bin/sh', '-c', script], stopSignal: 'SIGTERM' };
   const own = { limits, settle: '1s', stop: { timeout: '3s' }, ...plan };
   await desk.build(await desk.tiny(name, ['tiny-base'], { config, test: own }));

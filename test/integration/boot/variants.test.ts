@@ -52,12 +52,12 @@ const kin = new Set([
 ]);
 /** Few of these a day: they are near to each other. */
 const daily = new Set(
-  [...shareOfDay(brokenServices, 12), ...shareOfDay(soundServices, 16)].map(({ name }) => name),
+  [...shareOfDay(brokenServices, 24), ...shareOfDay(soundServices, 32)].map(({ name }) => name),
 );
 /** A sixth of the others a day, and what a test of its own looks at. */
 function sample<T extends Variant>(variants: T[]): T[] {
   const others = variants.filter(({ name }) => soak || !kin.has(name));
-  const share = new Set(shareOfDay(others, 6));
+  const share = new Set(shareOfDay(others, 9));
   return variants.filter((one) => share.has(one) || daily.has(one.name) || one.name === controlCharacters);
 }
 
