@@ -54,7 +54,7 @@ const kin = new Set([
 const daily = new Set(
   [...shareOfDay(brokenServices, 24), ...shareOfDay(soundServices, 32)].map(({ name }) => name),
 );
-/** A sixth of the others a day, and what a test of its own looks at. */
+/** A ninth of the others a day, and what a test of its own looks at. */
 function sample<T extends Variant>(variants: T[]): T[] {
   const others = variants.filter(({ name }) => soak || !kin.has(name));
   const share = new Set(shareOfDay(others, 9));
