@@ -1,5 +1,6 @@
 /** Reads and rewrites policy files, which may have settings of others, with one error for a failure. */
 import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { replaceFile } from '../../lib/host/atomic-file.ts';
 import { statIfThere, withoutLinks } from '../../lib/host/files.ts';
@@ -30,4 +31,27 @@ export async function readIfThere(path: string): Promise<string | undefined> {
 
 export function invalid(path: string, what: string, cause?: unknown): MillinerError {
   return new MillinerError('POLICY_INVALID', `${path} ${what}`, { cause, details: { path } });
+}
+
+const requirements = z.array(z.looseObject({ type: z.string() }));
+const policySchema = z.looseObject({
+  default: requirements,
+  transports: z.record(z.string(), z.record(z.string(), requirements)).optional(),
+});
+export type Policy = z.output<typeof policySchema>;
+
+/** Undefined where there is no such file. Throws POLICY_INVALID. */
+export async function readPolicy(path: string): Promise<Policy | undefined> {
+  const text = await readIfThere(path);
+  if (text === undefined) return undefined;
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(path, 'is not JSON', cause);
+  }
+  const result = policySchema.safeParse(data);
+  if (result.success) return result.data;
+  const [first] = result.error.issues;
+  throw invalid(path, `${first!.path.join('.')}: ${first!.message}`);
 }

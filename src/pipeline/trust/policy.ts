@@ -5,12 +5,11 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { parseReference, showReference } from '../../lib/registry/reference.ts';
 import { isLookaside } from '../../lib/registry/registries-d.ts';
 import { commandsFor } from './policy-commands.ts';
-import { invalid, readIfThere, rewrite, unwritable } from './policy-files.ts';
+import { readPolicy, rewrite, unwritable, type Policy } from './policy-files.ts';
 import { lookForSignatures, readRegistries, type Lookup, type RegistriesFile } from './policy-registries.ts';
 import { readSignerKey, type SignerKey } from './signer-key.ts';
 
@@ -34,13 +33,6 @@ export interface WrittenPolicy {
   /** Subkeys whose signatures older clients refuse, see containers/image#2905. */
   subkeys: string[];
 }
-
-const requirements = z.array(z.looseObject({ type: z.string() }));
-const policySchema = z.looseObject({
-  default: requirements,
-  transports: z.record(z.string(), z.record(z.string(), requirements)).optional(),
-});
-type Policy = z.output<typeof policySchema>;
 
 /** The requirement for each kind of key. One of the other kind stays, and clients then require both. */
 const requirementOf: Record<SignerKey['format'], (keyPath: string) => Policy['default'][number]> = {
@@ -66,7 +58,7 @@ export async function writePolicy(options: PolicyOptions): Promise<WrittenPolicy
   // All within the rewriting of policy.json, which only one run does at a time. Every file is read before any is
   // written, so that an invalid file leaves the others unchanged.
   await rewrite(policyPath, async () => {
-    const policy = withRequirement(await readPolicy(policyPath), requirement, repositories);
+    const policy = withRequirement(await readOrBegin(policyPath), requirement, repositories);
     const registries = await readRegistries(registriesDirectory);
     for (const repository of repositories) lookForSignatures(registries, repository, lookup);
     changed.push(...[...registries.values()].filter((file) => file.changed));
@@ -115,17 +107,6 @@ function withRequirement(
 }
 
 /** A new policy accepts only the repositories that are added to it. */
-async function readPolicy(path: string): Promise<Policy> {
-  const text = await readIfThere(path);
-  if (text === undefined) return { default: [{ type: 'reject' }] };
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch (cause) {
-    throw invalid(path, 'is not JSON', cause);
-  }
-  const result = policySchema.safeParse(data);
-  if (result.success) return result.data;
-  const [first] = result.error.issues;
-  throw invalid(path, `${first!.path.join('.')}: ${first!.message}`);
+async function readOrBegin(path: string): Promise<Policy> {
+  return (await readPolicy(path)) ?? { default: [{ type: 'reject' }] };
 }
