@@ -2,10 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -19,6 +16,7 @@
 
 #include "files.h"
 #include "frames.h"
+#include "link.h"
 
 namespace {
 
@@ -58,16 +56,6 @@ void UseConsole() {
   }
 }
 
-void RaiseLoopback() {
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  ifreq request{};
-  request.ifr_name[0] = 'l';
-  request.ifr_name[1] = 'o';
-  request.ifr_flags = IFF_UP | IFF_RUNNING;
-  if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0) FailWith("loopback");
-  close(fd);
-}
-
 void MakeGroups(const Settings& settings) {
   WriteFile("/cgroup/cgroup.subtree_control", "+memory +pids +cpu");
   mkdir(kLimits.c_str(), 0755);
@@ -101,7 +89,7 @@ void SetUpGuest() {
   UseConsole();
   MountOn("cgroup2", "/cgroup");
   LoadModules();
-  RaiseLoopback();
+  RaiseLink("lo");
 }
 
 int OpenPort(const std::string& name) {
@@ -129,6 +117,7 @@ void SetUpImage(const Settings& settings) {
     if (errno != ENOENT || attempt == 1000) FailWith("root disk");
     usleep(10000);
   }
+  if (!settings.ipv4.empty()) SetUpLink(settings);
   MakeGroups(settings);
   MountOn("tmpfs", kFiles, MS_NOSUID | MS_NODEV, "size=64k,nr_inodes=16,mode=755");
   for (const auto& [name, content] : settings.files) WriteFile(kFiles + "/" + name, content);

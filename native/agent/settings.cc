@@ -25,6 +25,9 @@ void TakeText(Settings& settings, const std::string& key, const std::string& val
   if (key == "memory") settings.memory = value;
   if (key == "pids") settings.pids = value;
   if (key == "cpu") settings.cpu = value;
+  if (key == "ipv4") settings.ipv4 = value;
+  if (key == "ipv6") settings.ipv6 = value;
+  if (key == "gateway") settings.gateway = value;
   if (key == "masked") settings.masked.push_back(value);
   if (key == "readonly") settings.readonly.push_back(value);
 }

@@ -22,6 +22,8 @@ struct Program {
 struct Settings {
   Program program;
   std::string hostname, cwd, memory, pids, cpu;
+  // Of its link; empty where it has none.
+  std::string ipv4, ipv6, gateway;
   uint32_t uid = 0, gid = 0;
   std::vector<uint32_t> groups;
   // Capabilities as bits: those that can ever be had, and those of the first process.

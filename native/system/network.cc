@@ -2,9 +2,12 @@
 // made.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -88,6 +91,18 @@ int Bind(int space, int type, const std::string& text, uint16_t port) {
   return made.Release();
 }
 
+// Without headers for offloading, which the kernel would have to believe.
+int OpenTap(int space, const std::string& name) {
+  const Visit visit(space);
+  Descriptor device(open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  if (device.fd < 0) Fail("open", "/dev/net/tun");
+  ifreq request{};
+  name.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  request.ifr_flags = IFF_TAP | IFF_NO_PI;
+  if (ioctl(device.fd, TUNSETIFF, &request) != 0) Fail("TUNSETIFF", name);
+  return device.Release();
+}
+
 bool Connected(int fd) {
   pollfd event{fd, POLLOUT, 0};
   if (poll(&event, 1, 0) == 0) return false;
@@ -115,6 +130,12 @@ Napi::Value BindJs(const Napi::CallbackInfo& info) {
       [](Napi::Env env, const int& fd) -> Napi::Value { return Napi::Number::New(env, fd); });
 }
 
+Napi::Value OpenTapJs(const Napi::CallbackInfo& info) {
+  return Task<int>::Run(
+      info.Env(), [space = static_cast<int>(Number(info, 0)), name = Bytes(info, 1)] { return OpenTap(space, name); },
+      [](Napi::Env env, const int& fd) -> Napi::Value { return Napi::Number::New(env, fd); });
+}
+
 Napi::Value ConnectedJs(const Napi::CallbackInfo& info) {
   return Task<bool>::Run(
       info.Env(), [fd = static_cast<int>(Number(info, 0))] { return Connected(fd); },
@@ -126,5 +147,6 @@ Napi::Value ConnectedJs(const Napi::CallbackInfo& info) {
 void InitNetwork(Napi::Env env, Napi::Object exports) {
   exports.Set("connectIn", Napi::Function::New(env, ConnectJs, "connectIn"));
   exports.Set("bindIn", Napi::Function::New(env, BindJs, "bindIn"));
+  exports.Set("openTap", Napi::Function::New(env, OpenTapJs, "openTap"));
   exports.Set("isConnected", Napi::Function::New(env, ConnectedJs, "isConnected"));
 }

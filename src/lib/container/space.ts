@@ -51,7 +51,7 @@ export async function configure(space: Space, program: 'ip' | 'tc', lines: reado
 const hints = {
   ip: 'Install iproute2. The kernel needs veth and bridge.',
   tc: 'Install iproute2 (Fedora: iproute-tc). The kernel needs the queueing discipline tbf.',
-  nft: 'Install nftables. The kernel needs nf_tables with conntrack, masquerade and reject.',
+  nft: 'Install nftables. The kernel needs nf_tables with conntrack, masquerade, reject, netdev and fwd.',
   sysctl: 'Install procps.',
 };
 

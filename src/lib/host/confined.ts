@@ -100,11 +100,22 @@ export function startWorkerConfined(module: string, reach: Reach, flags: readonl
   return startPiped(bubblewrap, [...confinement(process.execPath, wide), ...flags, module]);
 }
 
-/** A program that waits, confined, until it is let go; its descriptor 3 is one end of stdio[3]. */
-export function startHeldConfined(program: string, args: readonly string[], reach: Reach): HeldChild {
+/** Of the first descriptor of ours that a held program is handed. */
+export const handedDescriptor = 6;
+
+/**
+ * A program that waits, confined, until it is let go; its descriptor 3 is one end of stdio[3].
+ * @param handed open descriptors of this process, which it gets too
+ */
+export function startHeldConfined(
+  program: string,
+  args: readonly string[],
+  reach: Reach,
+  handed: readonly number[] = [],
+): HeldChild {
   const [informed, go] = [4, 5];
   const held = ['--info-fd', String(informed), '--block-fd', String(go)];
-  const child = startWithChannels(bubblewrap, [...confinement(program, reach, held), ...args], 3);
+  const child = startWithChannels(bubblewrap, [...confinement(program, reach, held), ...args], 3, handed);
   // A program that ends early breaks them; its end says so.
   for (const channel of child.stdio.slice(3)) channel?.on('error', () => undefined);
   const said = child.stdio[informed] as Readable;

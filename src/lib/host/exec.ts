@@ -93,12 +93,17 @@ export function startPiped(program: string, args: readonly string[]) {
   });
 }
 
-/** Starts a program in a group of its own, with that many sockets of ours as its descriptors from 3 on. */
-export function startWithChannels(program: string, args: readonly string[], channels: number) {
+/** Starts a program in a group of its own, with that many sockets of ours as its descriptors from 3 on, then open ones. */
+export function startWithChannels(
+  program: string,
+  args: readonly string[],
+  channels: number,
+  handed: readonly number[] = [],
+) {
   const stdio = ['ignore' as const, 'pipe' as const, 'pipe' as const];
   return spawn(program, args, {
     env: environment,
-    stdio: [...stdio, ...Array.from({ length: channels }, () => 'pipe' as const)],
+    stdio: [...stdio, ...Array.from({ length: channels }, () => 'pipe' as const), ...handed],
     detached: true,
   });
 }

@@ -213,6 +213,8 @@ export interface Native {
   connectIn(space: number, address: string, port: number): Promise<number>;
   /** A bound socket in such a namespace, which Node listens on or sends with; port 0 is any. */
   bindIn(space: number, kind: 'tcp' | 'udp', address: string, port: number): Promise<number>;
+  /** A tap device (tun.rst of the kernel) in such a namespace, for as long as its descriptor is open. */
+  openTap(space: number, name: string): Promise<number>;
   /** Whether the connection is established; throws the error of one that failed. */
   isConnected(fd: number): Promise<boolean>;
   /** A bound, non-blocking unix datagram socket that every user may write to; gives its descriptor. */

@@ -17,9 +17,9 @@ import { monotonic } from './clock.ts';
 import { argumentsOf, instanceConfig } from './config.ts';
 import { StartError, stopSignalOf, type Ended, type Instance, type InstanceOptions } from './instance.ts';
 import { checkControllers, checkLimits } from './limits.ts';
-import type { Membership } from './membership.ts';
 import { InstanceNetwork } from './network.ts';
-import { PrivateNetwork, type JoinOptions } from './private-network.ts';
+import { joinOwnNetwork, networkFiles } from './own-network.ts';
+import type { PrivateNetwork } from './private-network.ts';
 import { Notifications } from './notify.ts';
 import { findUser } from './user.ts';
 
@@ -60,11 +60,9 @@ export class ContainerInstance implements Instance {
     const notifications = await Notifications.open(files);
     let ownNetwork: PrivateNetwork | undefined;
     try {
-      ownNetwork =
-        isolator.joinsSpaces && needsLink(options)
-          ? await PrivateNetwork.create(options.id, options.wanted?.egress)
-          : undefined;
-      const membership = options.membership ?? (await ownNetwork?.join(linkOf(options)));
+      const own = isolator.joinsSpaces ? await joinOwnNetwork(options, false) : undefined;
+      ownNetwork = own?.network;
+      const membership = own?.membership ?? options.membership;
       const linked = { ...options, membership };
       await writeHostFiles(files, linked);
       const started = await startProgram(isolator, linked, files);
@@ -135,16 +133,6 @@ interface Started {
   ownNetwork: PrivateNetwork | undefined;
 }
 
-/** A link is what the kernel holds to a bandwidth, and what is published goes over it. */
-function needsLink({ membership, limits, wanted, isPublished = false }: InstanceOptions): boolean {
-  const { network = 'none' } = wanted ?? {};
-  return !membership && (network !== 'none' || limits.bandwidth !== undefined || isPublished);
-}
-
-function linkOf({ hostname, limits, ids }: InstanceOptions): JoinOptions {
-  return { name: hostname, bandwidth: limits.bandwidth, ids };
-}
-
 const filesIn = (directory: string) => join(directory, 'files');
 
 /**
@@ -160,19 +148,8 @@ async function makeFiles(directory: string): Promise<string> {
 }
 
 async function writeHostFiles(files: string, { hostname, membership }: InstanceOptions): Promise<void> {
-  await writeFile(join(files, 'hosts'), hostsOf(hostname, membership), { mode: 0o644 });
-  await writeFile(join(files, 'hostname'), `${hostname}\n`, { mode: 0o644 });
-  // Alone, it has no name server.
-  const resolver = membership ? `nameserver ${membership.nameServer}\n` : '';
-  await writeFile(join(files, 'resolv.conf'), resolver, { mode: 0o644 });
-}
-
-function hostsOf(hostname: string, membership: Membership | undefined): string {
-  if (!membership) return `127.0.0.1 localhost ${hostname}\n::1 localhost ip6-localhost ${hostname}\n`;
-  const { addresses, name } = membership;
-  const names = name === hostname ? name : `${hostname} ${name}`;
-  const own = addresses.map((address) => `${address} ${names}\n`);
-  return `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${own.join('')}`;
+  for (const [name, text] of Object.entries(networkFiles(hostname, membership)))
+    await writeFile(join(files, name), text, { mode: 0o644 });
 }
 
 async function startProgram(

@@ -18,7 +18,7 @@ export function addressesOf(host: number, withIpv6: boolean): string[] {
 export const bridge = 'bridge';
 export const memberNetwork = '10.213.74.0/24';
 /** The member's end of its link, and the bridge's. */
-const inside = 'eth0';
+export const inside = 'eth0';
 const portOf = (host: number) => `member${host}`;
 
 /** Without one of its own it would take that of a port, and lose it when the member leaves. */
@@ -51,6 +51,9 @@ export const removalLines = (host: number): string[] => [`link delete ${portOf(h
 export function linkLines(host: number, withIpv6: boolean): string[] {
   return ['link set lo up', ...addressLines(host, inside, withIpv6), `link set ${inside} up`];
 }
+
+/** In the member's namespace, if it is that of a machine: the machine has the addresses. */
+export const machineLines = ['link set lo up'];
 
 /** In the member's namespace: what is not on the bridge goes through it. */
 export const routeLines = [`route add default via ${nameServerAddress}`];

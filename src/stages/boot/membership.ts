@@ -22,6 +22,12 @@ export interface Membership {
   /** IPv4, and IPv6 where the host has it. */
   readonly addresses: readonly string[];
   readonly nameServer: string;
+  /** The way out, where there is one. */
+  readonly gateway: string | undefined;
+  /** What a machine's card has to be called, which may send with no other name. */
+  readonly hardware: string;
+  /** For a machine, once: the descriptor of its end. The caller closes it. Throws HOST_MISSING. */
+  openTap(): Promise<number>;
   /** From the bridge. */
   readonly ways: readonly Way[];
   /** As its neighbours reach it, from which its own loopback is out of reach. */

@@ -49,14 +49,15 @@ export class InstanceNetwork implements NetworkAccess {
     this.openFlow = linked.length === 0 ? undefined : (port, onAnswer) => openUdpFlow(linked, port, onAnswer);
   }
 
-  /** Of an instance that is reached at its loopback addresses alone; bandwidth in bits per second. */
-  static local(
+  /** Of a machine, whose loopback addresses are dialled inside, and whose link is reached from the bridge. */
+  static inMachine(
     dial: Dial,
     tables: () => Promise<SocketTables | undefined>,
-    bandwidth: number | undefined,
+    { bandwidth, membership }: Place,
   ): InstanceNetwork {
-    const ways = localWays(dial, bandwidth);
-    return new InstanceNetwork({ checked: ways, published: ways, tables });
+    const own = localWays(dial, bandwidth);
+    const ways = membership?.ways ?? [];
+    return new InstanceNetwork({ checked: [...own, ...ways], published: [...ways, ...own], tables });
   }
 
   /**

@@ -20,6 +20,7 @@ import {
   bridgeLines,
   fromMember,
   linkLines,
+  machineLines,
   memberHosts,
   nameServerAddress,
   portLines,
@@ -28,6 +29,7 @@ import {
   toMember,
 } from './member-link.ts';
 import { Egress, type Destination } from './egress.ts';
+import { hardwareAddressOf, openTap } from './guest-link.ts';
 import type { Membership } from './membership.ts';
 import { NameServer } from './name-server.ts';
 import { dialIn, InstanceNetwork } from './network.ts';
@@ -41,6 +43,8 @@ export interface JoinOptions {
   bandwidth?: number | undefined;
   /** IDs of the member's user namespace; the container has to be started in the one that the space names. */
   ids?: IdRange | undefined;
+  /** Whether it is a virtual machine, which has its addresses inside and a tap device in the space. */
+  isMachine?: boolean;
 }
 
 interface Member {
@@ -101,7 +105,7 @@ export class PrivateNetwork {
   }
 
   /** Throws HOST_MISSING, LIMIT_EXCEEDED. */
-  async join({ name, aliases = [], bandwidth, ids }: JoinOptions): Promise<Membership> {
+  async join({ name, aliases = [], bandwidth, ids, isMachine = false }: JoinOptions): Promise<Membership> {
     const host = this.#freeHost();
     const addresses = addressesOf(host, this.#withIpv6);
     this.#members.set(host, { names: [name, ...aliases], addresses });
@@ -109,7 +113,7 @@ export class PrivateNetwork {
       const space = await makeSpace(this.#directory, String(host), ids);
       await configure(this.#bridge, 'ip', portLines(host, space.network));
       await Promise.all([
-        configure(space, 'ip', [...linkLines(host, this.#withIpv6), ...(this.#egress ? routeLines : [])]),
+        configure(space, 'ip', isMachine ? machineLines : this.#memberLines(host)),
         ...(bandwidth === undefined
           ? []
           : [
@@ -124,13 +128,21 @@ export class PrivateNetwork {
     }
   }
 
+  #memberLines(host: number): string[] {
+    return [...linkLines(host, this.#withIpv6), ...(this.#egress ? routeLines : [])];
+  }
+
   #membership(name: string, host: number, space: Space, addresses: readonly string[]): Membership {
+    const hardware = hardwareAddressOf(host);
     const ways = addresses.map((address) => ({ space: this.#handle, dial: dialIn(this.#handle), address }));
     return {
       name,
       space,
       addresses,
       nameServer: nameServerAddress,
+      gateway: this.#egress && nameServerAddress,
+      hardware,
+      openTap: () => openTap(space, { hardware, addresses }),
       ways,
       through: () => new InstanceNetwork({ checked: ways, published: ways }),
       remove: async () => {

@@ -1,7 +1,8 @@
 /** Connections to published ports, as clients make them. */
 import { createHash, randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, isIPv4, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
 export async function connected(port: number): Promise<Socket> {
@@ -15,6 +16,16 @@ export async function exchange(port: number, bytes: Buffer): Promise<Buffer> {
   const socket = await connected(port);
   socket.end(bytes);
   return buffer(socket);
+}
+
+/** Sends until an answer comes: datagrams may be lost. */
+export async function exchangeDatagrams(address: string, port: number, text: string): Promise<string> {
+  const socket = createSocket(isIPv4(address) ? 'udp4' : 'udp6');
+  const answer = once(socket, 'message') as Promise<[Buffer]>;
+  const sending = setInterval(() => socket.send(text, port, address), 50);
+  const [found] = await answer.finally(() => clearInterval(sending));
+  socket.close();
+  return found.toString();
 }
 
 export const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');

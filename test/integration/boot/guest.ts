@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { machineBackend } from '../../../src/stages/boot/machine/machine-backend.ts';
+import type { Membership } from '../../../src/stages/boot/membership.ts';
 import type { Limits } from '../../../src/stages/boot/limit-resources.ts';
-import type { Instance } from '../../../src/stages/boot/instance.ts';
+import type { Instance, InstanceOptions } from '../../../src/stages/boot/instance.ts';
 import { busybox } from '../../helpers/tiny/tiny.ts';
 
 process.env['MILLINER_TCG'] = '1';
@@ -21,16 +22,26 @@ interface Wanted {
   script: string;
   user?: string;
   limits?: Partial<Limits>;
+  name?: string;
+  membership?: Membership;
+  wanted?: NonNullable<InstanceOptions['wanted']>;
+  isPublished?: boolean;
 }
 
 /** Throws what the start throws; then nothing is left. */
-export async function startGuest({ script, user = '', limits = {} }: Wanted): Promise<BusyboxGuest> {
+export async function startGuest({
+  script,
+  user = '',
+  limits = {},
+  name = 'guest-1',
+  ...link
+}: Wanted): Promise<BusyboxGuest> {
   const directory = await mkdtemp('/var/tmp/milliner-machine-');
   const remove = () => rm(directory, { recursive: true });
   const id = `milliner-machine-${randomBytes(6).toString('hex')}`;
   const tree = join(directory, 'tree');
-  for (const name of ['bin', 'etc', 'dev', 'proc', 'sys', 'run', 'tmp'])
-    await mkdir(join(tree, name), { recursive: true });
+  for (const one of ['bin', 'etc', 'dev', 'proc', 'sys', 'run', 'tmp'])
+    await mkdir(join(tree, one), { recursive: true });
   await cp(await busybox(), join(tree, 'bin/busybox'));
   await writeFile(join(tree, 'etc/passwd'), 'root:x:0:0::/:\nhatter:x:7:7::/:\n');
   const lines: string[] = [];
@@ -49,7 +60,8 @@ export async function startGuest({ script, user = '', limits = {} }: Wanted): Pr
         entrypoint: ['/bin/busybox', 'sh', '-c', script],
       },
       init: false,
-      hostname: 'guest-1',
+      hostname: name,
+      ...link,
       limits: { memory: 64 << 20, pids: 64, disk: 32 << 20, cpus: 1, ...limits },
       onLine: (line) => lines.push(line),
     });

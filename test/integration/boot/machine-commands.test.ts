@@ -5,7 +5,7 @@ import { start } from '../../../src/lib/host/exec.ts';
 import type { RunningInstance } from '../../../src/pipeline/instance/instance-records.ts';
 import { cli, Desk } from '../../helpers/milliner.ts';
 import { descendantsOf, livingOf, remains } from '../../helpers/remains.ts';
-import { exchange, random, sha256, sumOf } from './connection.ts';
+import { exchange, exchangeDatagrams, random, sha256, sumOf } from './connection.ts';
 import { entrypointOf } from './programs.ts';
 
 process.env['MILLINER_TCG'] = '1';
@@ -26,7 +26,7 @@ const runDetached = (...flags: string[]) =>
 describe('a machine in the background', () => {
   let instance: RunningInstance;
   beforeAll(async () => {
-    instance = (await runDetached('--publish', '7', '--publish', '9')).instances[0]!;
+    instance = (await runDetached('--publish', '7', '--publish', '9', '--publish', '8/udp')).instances[0]!;
   });
 
   test('is listed, and answers at its ports', async () => {
@@ -35,6 +35,7 @@ describe('a machine in the background', () => {
     const sent = random(1);
     expect(sha256(await exchange(echo!, sent))).toBe(sha256(sent));
     expect((await exchange(sum!, sent)).toString()).toBe(sumOf(sent));
+    expect(await exchangeDatagrams('127.0.0.1', instance.ports[2]!.hostPort, 'felt')).toBe('felt');
   });
 
   test('exec from another process: exit codes, input, output, signals', async () => {

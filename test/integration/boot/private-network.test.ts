@@ -1,10 +1,8 @@
 /** Instances on a private network: who finds whom, what the kernel lets through, and what is left. */
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
-import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -20,6 +18,7 @@ import { mount, unmountAllBelow } from '../../../src/lib/host/mounts.ts';
 import { ContainerInstance } from '../../../src/stages/boot/container-instance.ts';
 import { publishPorts, type PortMapping } from '../../../src/stages/boot/ports.ts';
 import { PrivateNetwork, type JoinOptions } from '../../../src/stages/boot/private-network.ts';
+import { exchangeDatagrams } from './connection.ts';
 
 let directory: string;
 let id: string;
@@ -144,16 +143,6 @@ async function echoes({ network: path }: Space, port: number): Promise<Socket> {
   return socket;
 }
 
-/** Sends until an answer comes: datagrams may be lost. */
-async function exchanged(address: string, port: number, text: string): Promise<string> {
-  const socket = createSocket(isIPv4(address) ? 'udp4' : 'udp6');
-  const answer = once(socket, 'message') as Promise<[Buffer]>;
-  const sending = setInterval(() => socket.send(text, port, address), 50);
-  const [found] = await answer.finally(() => clearInterval(sending));
-  socket.close();
-  return found.toString();
-}
-
 test('ports are published for TCP and UDP, on IPv4 and IPv6', async () => {
   const options = { name: 'web', bandwidth: 1_000_000, ids: guestIds };
   const { instance, membership } = await member(serves('0.0.0.0', 80), options);
@@ -169,7 +158,9 @@ test('ports are published for TCP and UDP, on IPv4 and IPv6', async () => {
       if (protocol === 'udp') {
         // Each client has answers of its own.
         const texts = ['felt', 'straw'];
-        expect(await Promise.all(texts.map((text) => exchanged(address, hostPort, text)))).toEqual(texts);
+        expect(await Promise.all(texts.map((text) => exchangeDatagrams(address, hostPort, text)))).toEqual(
+          texts,
+        );
       } else {
         const { body } = await request(`http://${address === '::1' ? '[::1]' : address}:${hostPort}/word`);
         expect(await body.text()).toBe('felt\n');

@@ -1,6 +1,6 @@
 /*
  * A service for the tests: port 7 sends back what comes, port 9 answers after the end of what came with its sum,
- * port 5 closes at once, port 6 is port 7 for IPv6 alone. Says READY=1 (sd_notify(3)) once it listens, prints a line, and ends when asked to.
+ * port 5 closes at once, port 6 is port 7 for IPv6 alone, port 8 sends back datagrams. Says READY=1 (sd_notify(3)) once it listens, prints a line, and ends when asked to.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -20,11 +20,12 @@ static void end(int signal) {
   _exit(0);
 }
 
-static int listen_on(int port) {
+static int listen_on(int type, int port) {
   struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(port)};
-  int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+  int fd = socket(AF_INET, type, 0), on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd, (struct sockaddr *)&here, sizeof here) || listen(fd, 128)) exit(1);
+  if (bind(fd, (struct sockaddr *)&here, sizeof here)) exit(1);
+  if (type == SOCK_STREAM && listen(fd, 128)) exit(1);
   return fd;
 }
 
@@ -56,6 +57,14 @@ static void echo(int fd) {
     }
 }
 
+static void echo_datagram(int fd) {
+  static char block[1 << 16];
+  struct sockaddr_in from;
+  socklen_t size = sizeof from;
+  ssize_t length = recvfrom(fd, block, sizeof block, 0, (struct sockaddr *)&from, &size);
+  if (length >= 0) sendto(fd, block, length, 0, (struct sockaddr *)&from, size);
+}
+
 /* FNV-1a, 64 bits. */
 static void sum(int fd) {
   static unsigned char block[1 << 16];
@@ -69,14 +78,22 @@ int main(void) {
   signal(SIGTERM, end);
   signal(SIGCHLD, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);
-  struct pollfd ports[] = {{listen_on(7), POLLIN, 0}, {listen_on(9), POLLIN, 0}, {listen_on(5), POLLIN, 0}, {listen_on_6(6), POLLIN, 0}};
+  struct pollfd ports[] = {{listen_on(SOCK_STREAM, 7), POLLIN, 0},
+                           {listen_on(SOCK_STREAM, 9), POLLIN, 0},
+                           {listen_on(SOCK_STREAM, 5), POLLIN, 0},
+                           {listen_on_6(6), POLLIN, 0},
+                           {listen_on(SOCK_DGRAM, 8), POLLIN, 0}};
   say_ready();
   printf("listening\n");
   fflush(stdout);
   for (;;) {
-    if (poll(ports, 4, -1) < 0) continue;
-    for (int which = 0; which < 4; which++) {
+    if (poll(ports, 5, -1) < 0) continue;
+    for (int which = 0; which < 5; which++) {
       if (!(ports[which].revents & POLLIN)) continue;
+      if (which == 4) {
+        echo_datagram(ports[which].fd);
+        continue;
+      }
       int fd = accept(ports[which].fd, NULL, NULL);
       if (fd < 0) continue;
       if (which != 2 && fork() == 0) {

@@ -67,6 +67,10 @@ export async function guestSettings({ contents, ...options }: Options): Promise<
     'hard files',
     process.rlimits.map(({ hard }) => hard),
   );
+  const [v4, v6] = options.membership?.addresses ?? [];
+  add('ipv4', ofAny(v4));
+  add('ipv6', ofAny(v6));
+  add('gateway', ofAny(options.membership?.gateway));
   add('group', process.user.additionalGids);
   add('arg', process.args);
   add('env', process.env);
@@ -79,6 +83,8 @@ export async function guestSettings({ contents, ...options }: Options): Promise<
   add('mount', mounts.map(mountLine));
   return { payload: pairs(rows), env: process.env };
 }
+
+const ofAny = (value: string | undefined) => (value === undefined ? [] : [value]);
 
 function bitsOf(names: readonly string[]): string {
   return names.reduce((bits, name) => bits | (1n << capabilityNumbers[name]!), 0n).toString();

@@ -1,11 +1,12 @@
-/** The modules that a kernel needs for its disk and its port to the host, with what they depend on. */
+/** The modules that a kernel needs for its disk, its link and its port to the host, with what they depend on. */
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { MillinerError } from '../../../lib/errors/error.ts';
 import { endGroup } from '../../../lib/host/exec.ts';
 import { startConfined } from '../../../lib/host/confined.ts';
 import type { Kernel } from './kernel.ts';
 
-const needed = ['virtio_pci', 'virtio_blk', 'virtio_console', 'ext4'];
+const forAll = ['virtio_pci', 'virtio_blk', 'virtio_console', 'ext4'];
+const forLink = ['virtio_net'];
 /** Before Linux 6.14 ext4 asks for it, and no list says so (modules.softdep of kmod). */
 const helpful = ['crc32c_generic'];
 /** Bytes of one module when it is unpacked. */
@@ -17,12 +18,13 @@ export interface Module {
 }
 
 /** In the order in which they are loaded; without those that are built in. Throws MACHINE_FAILED. */
-export async function neededModules(kernel: Kernel): Promise<Module[]> {
+export async function neededModules(kernel: Kernel, hasLink: boolean): Promise<Module[]> {
   const [list, builtIn] = await Promise.all([kernel.read('modules.dep'), kernel.read('modules.builtin')]);
   if (!list) throw unusable(kernel, 'has no modules.dep');
   const known = parseDependencies(list.toString('utf8'));
   const within = new Set((builtIn?.toString('utf8') ?? '').split('\n').map(nameOf));
   const paths = new Set<string>();
+  const needed = [...forAll, ...(hasLink ? forLink : [])];
   for (const name of [...helpful, ...needed].filter((one) => !within.has(one))) {
     const found = known.get(name);
     if (!found && helpful.includes(name)) continue;

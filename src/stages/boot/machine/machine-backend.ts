@@ -2,7 +2,7 @@
 import { MillinerError } from '../../../lib/errors/error.ts';
 import type { Container } from '../../../lib/container/runtime.ts';
 import { numberOfSignal } from '../../../lib/container/stop-signal.ts';
-import { networkLacks, type Backend, type Lack } from '../backend.ts';
+import type { Backend, Lack } from '../backend.ts';
 import type { Limits } from '../limit-resources.ts';
 import { packed } from './frames.ts';
 import { attachToGuest, execInGuest } from './guest-exec.ts';
@@ -16,7 +16,7 @@ export async function machineBackend(): Promise<Backend> {
     name: 'machine',
     title: await describeQemu(),
     ownDisk: true,
-    lacks: async (plan) => [...lacksOf(plan.limits), ...networkLacks(plan)],
+    lacks: async ({ limits }) => lacksOf(limits),
     start: (options) => MachineInstance.start(options),
     reach: (place) => ({
       exec: (args, options) => withLink(place, (link) => execInGuest(link, args, [], options)),

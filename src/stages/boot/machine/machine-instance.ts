@@ -1,6 +1,6 @@
 /** An instance in a virtual machine, from start to removal. */
-import { rm, writeFile } from 'node:fs/promises';
-import { mkdir } from 'node:fs/promises';
+import { closeSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -13,7 +13,9 @@ import { argumentsOf } from '../config.ts';
 import { StartError, stopSignalOf, type Ended, type Instance, type InstanceOptions } from '../instance.ts';
 import { checkControllers } from '../limits.ts';
 import { socketTables, splitTables } from '../listening.ts';
+import type { Membership } from '../membership.ts';
 import { InstanceNetwork } from '../network.ts';
+import { joinOwnNetwork, networkFiles, type OwnNetwork } from '../own-network.ts';
 import { findUser } from '../user.ts';
 import { ChannelSocket } from './channel-socket.ts';
 import { execInGuest } from './guest-exec.ts';
@@ -22,7 +24,8 @@ import { Guest } from './guest.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { findKernel } from './kernel.ts';
 import { neededModules } from './kernel-modules.ts';
-import { startQemu, type MachineFiles, type Qemu } from './qemu.ts';
+import { startQemu, type Qemu } from './qemu.ts';
+import type { Card, MachineFiles } from './qemu-words.ts';
 import { makeRootDisk } from './root-disk.ts';
 import { serveReach, type ReachServer } from './supervisor-socket.ts';
 
@@ -48,9 +51,14 @@ export class MachineInstance implements Instance {
   readonly #qemu: Qemu;
   readonly #env: string[];
   readonly #server: ReachServer;
+  readonly #ownNetwork: OwnNetwork['network'];
   #end: Ended | undefined;
 
-  private constructor(options: InstanceOptions, { qemu, guest, env, server, outputs }: Running) {
+  private constructor(
+    options: InstanceOptions,
+    { qemu, guest, env, server, outputs }: Running,
+    { network, membership }: OwnNetwork,
+  ) {
     this.id = options.id;
     this.init = options.init;
     this.stopSignal = stopSignalOf(options.image, options.init);
@@ -71,7 +79,11 @@ export class MachineInstance implements Instance {
       const { exitCode, stdout } = await this.exec(program, { timeout: patienceForTables });
       return exitCode === 0 ? splitTables(stdout) : undefined;
     };
-    this.network = InstanceNetwork.local(dial, tables, options.limits.bandwidth);
+    this.network = InstanceNetwork.inMachine(dial, tables, {
+      bandwidth: options.limits.bandwidth,
+      membership,
+    });
+    this.#ownNetwork = network;
     this.ended = guest.ended.then(async (exitCode) => {
       await Promise.race([outputs, sleep(patienceForOutput, undefined, { ref: false })]);
       qemu.kill();
@@ -82,9 +94,13 @@ export class MachineInstance implements Instance {
 
   /** Throws StartError, MACHINE_FAILED, HOST_MISSING; then nothing is left. */
   static async start(options: InstanceOptions): Promise<MachineInstance> {
+    let own: OwnNetwork | undefined;
     try {
-      return new MachineInstance(options, await startMachine(options));
+      own = await joinOwnNetwork(options, true);
+      const { membership } = own;
+      return new MachineInstance(options, await startMachine({ ...options, membership }), own);
     } catch (error) {
+      await own?.network?.close();
       await removeTraces(options);
       throw error;
     }
@@ -122,6 +138,7 @@ export class MachineInstance implements Instance {
     await this.#server.close();
     this.#qemu.kill();
     await this.ended;
+    await this.#ownNetwork?.close();
     await removeTraces(this.#options);
   }
 
@@ -154,7 +171,9 @@ async function startMachine(options: InstanceOptions): Promise<Running> {
   await checkControllers(options.limits);
   const settings = await settingsFor(options);
   const files = await makeFiles(options);
-  const qemu = await startQemu(options.id, files, options.limits);
+  const qemu = await withCard(options.membership, (card) =>
+    startQemu(options.id, files, options.limits, card),
+  );
   try {
     const guest = new Guest(qemu, options.limits);
     const outputs = [guest.output.output, guest.output.errors].map((stream) => follow(stream, options));
@@ -168,19 +187,31 @@ async function startMachine(options: InstanceOptions): Promise<Running> {
   }
 }
 
+/** Afterwards QEMU alone has the tap device. */
+async function withCard<T>(
+  membership: Membership | undefined,
+  fn: (card: Card | undefined) => Promise<T>,
+): Promise<T> {
+  if (!membership) return fn(undefined);
+  const fd = await membership.openTap();
+  try {
+    return await fn({ fd, hardware: membership.hardware });
+  } finally {
+    closeSync(fd);
+  }
+}
+
 async function settingsFor(options: InstanceOptions): Promise<GuestSettings> {
-  const { image, rootfs, hostname } = options;
+  const { image, rootfs, hostname, membership } = options;
   if (argumentsOf(image).length === 0) throw new StartError('the image names neither entrypoint nor command');
   const user = await findUser(rootfs, image.user).catch((error: Error) => {
     throw new StartError(error.message);
   });
   if (!user) throw new StartError(`the image has no user ${image.user}`);
-  const hosts = `127.0.0.1 localhost ${hostname}\n::1 localhost ip6-localhost ${hostname}\n`;
-  const contents = { hosts, hostname: `${hostname}\n`, 'resolv.conf': '' };
-  return guestSettings({ ...options, user, contents });
+  return guestSettings({ ...options, user, contents: networkFiles(hostname, membership) });
 }
 
-async function makeFiles({ directory, rootfs, limits }: InstanceOptions): Promise<MachineFiles> {
+async function makeFiles({ directory, rootfs, limits, membership }: InstanceOptions): Promise<MachineFiles> {
   const place = placeIn(directory);
   await mkdir(place, { recursive: true, mode: 0o700 });
   const files = {
@@ -190,8 +221,9 @@ async function makeFiles({ directory, rootfs, limits }: InstanceOptions): Promis
     disk: join(place, 'disk'),
   };
   const kernel = await findKernel(rootfs);
+  const modules = await neededModules(kernel, membership !== undefined);
   await writeFile(files.kernel, kernel.image);
-  await writeFile(files.initramfs, await makeInitramfs(await neededModules(kernel)));
+  await writeFile(files.initramfs, await makeInitramfs(modules));
   await makeRootDisk(files.disk, rootfs, limits.disk);
   return files;
 }
