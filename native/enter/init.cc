@@ -112,6 +112,18 @@ void RemoveDevices(const std::string& directory) {
   closedir(opened);
 }
 
+// Until the instance has its link. Without a word Milliner has ended.
+void WaitForLink() {
+  char word;
+  ssize_t length;
+  do length = read(STDIN_FILENO, &word, 1);
+  while (length < 0 && errno == EINTR);
+  if (length != 1) Refuse("Milliner has ended");
+  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  Must(nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0, "/dev/null");
+  close(nothing);
+}
+
 std::vector<int> PassedFrom(int first) {
   const char* count = getenv("LISTEN_FDS");
   std::vector<int> passed;
@@ -127,6 +139,8 @@ int Init() {
   SetOomScore(order);
   Must(prctl(PR_SET_DUMPABLE, 0) == 0, "hiding");
   JoinGroups(PassedFrom(kFirstGroupFd));
+  // By its group it is found.
+  if (order.Number("gate")) WaitForLink();
   if (order.Number("cgroup-namespace")) Must(unshare(CLONE_NEWCGROUP) == 0, "making a cgroup namespace");
   RemoveDevices("/dev");
   for (const Words& words : WithSources(order.All("mount"))) Mount(words);

@@ -16,9 +16,14 @@ export interface FirstProcess {
 export interface Isolator {
   /** Directories at the root of an image that it mounts on: a link there could lead to the host. */
   readonly mountPoints: readonly string[];
-  /** Whether it starts a container in namespaces that are there already. */
+  /** Whether it starts a container in network namespaces that are there already; otherwise it makes its own. */
   readonly joinsSpaces: boolean;
-  start(container: Container, config: OciConfig): Promise<FirstProcess>;
+  /** @param link called with a process in the namespace that it makes, before the program starts */
+  start(
+    container: Container,
+    config: OciConfig,
+    link?: (pid: number) => Promise<void>,
+  ): Promise<FirstProcess>;
   /** Why the image's program was not started, once the first process has ended; undefined if it was. */
   startFailure(container: Container): Promise<string | undefined>;
   /** Host process ID of the image's program as the first process; undefined if it does not run. */

@@ -2,10 +2,11 @@
  * Network namespaces that are there before what runs in them. Each is kept by a file below /run, so that nothing of it
  * is in the host's own network, and all of it is gone once the file is unmounted.
  */
-import { writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MillinerError } from '../errors/error.ts';
 import { run } from '../host/exec.ts';
+import { mount, unmount } from '../host/mounts.ts';
 import { native } from '../host/native.ts';
 import { makeRunDirectory, removeRunDirectory } from './run-directory.ts';
 import { asSharedRoot, type IdRange } from './userns.ts';
@@ -29,10 +30,23 @@ export function removeSpaces(id: string): Promise<void> {
   return removeRunDirectory(placeOf(id));
 }
 
+/** Also a missing one, or one that keeps nothing. */
+export async function removeSpace(directory: string, name: string): Promise<void> {
+  for (const file of filesOf(directory, name)) {
+    await unmount(file, { detach: true });
+    await rm(file, { force: true });
+  }
+}
+
+/** Of the network namespace, and of its user namespace. */
+function filesOf(directory: string, name: string): [string, string] {
+  const network = join(directory, name);
+  return [network, `${network}.user`];
+}
+
 /** @param ids of a new user namespace, whose root may use the network as root of a host does */
 export async function makeSpace(directory: string, name: string, ids: IdRange | undefined): Promise<Space> {
-  const network = join(directory, name);
-  const user = `${network}.user`;
+  const [network, user] = filesOf(directory, name);
   await writeFile(network, '', { flag: 'wx' });
   if (ids) await writeFile(user, '', { flag: 'wx' });
   try {
@@ -41,6 +55,16 @@ export async function makeSpace(directory: string, name: string, ids: IdRange | 
     throw asSharedRoot(error, network);
   }
   return ids ? { network, user } : { network };
+}
+
+/** Keeps a network namespace that a process is in. Throws if that is the host's: then the process has ended. */
+export async function keepSpace(directory: string, name: string, pid: number): Promise<Space> {
+  const [network] = filesOf(directory, name);
+  await writeFile(network, '', { flag: 'wx' });
+  await mount({ type: 'bind', source: `/proc/${pid}/ns/net`, readonly: false }, network);
+  const [kept, own] = await Promise.all([stat(network), stat('/proc/self/ns/net')]);
+  if (kept.ino === own.ino) throw new Error(`process ${pid} is in the host's own network`);
+  return { network };
 }
 
 /** Runs lines of ip(8) or tc(8) in a network namespace, as one batch. Throws HOST_MISSING. */

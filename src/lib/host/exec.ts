@@ -74,13 +74,17 @@ export function startStreaming(program: string, args: readonly string[], options
   return endWith(options, execa(program, args, { ...settings(options), buffer: { stdout: false } }));
 }
 
-/** As start, with open descriptors of this process as the program's standard output and error. */
+/** As start, with open descriptors of this process as the program's standard streams; nothing to read without an input. */
 export function startWriting(
   program: string,
   args: readonly string[],
-  { env = {}, output }: { env?: Record<string, string>; output: readonly [number, number] },
+  {
+    env = {},
+    input,
+    output,
+  }: { env?: Record<string, string>; input?: number | undefined; output: readonly [number, number] },
 ) {
-  const stdio = ['ignore', ...output] as ['ignore', 1, 2];
+  const stdio = [input ?? 'ignore', ...output] as [0, 1, 2];
   return execa(program, args, { ...settings({ env }), stdin: undefined, stdio, buffer: false });
 }
 

@@ -111,7 +111,7 @@ async function bootService(
     const numbers = Array.from({ length: of }, (_, index) => index + 1);
     const outcomes = await inParallel(numbers, of, context.signal, (number, signal) =>
       withInstance(context, bootable, { number, of, backend }, async (root) => {
-        const joined = await joinNetwork(place, name, { number, of }, root, plan.limits.bandwidth);
+        const joined = joinNetwork(place, name, { number, of }, root, plan.limits.bandwidth);
         const mounts = () => mountsFor(place, service, root);
         const company = test.companyOf(name, { number, membership: joined });
         const options = { ...root, hostname: joined.name, membership: joined, mounts };

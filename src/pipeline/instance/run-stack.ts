@@ -75,7 +75,7 @@ async function runService(
     await inParallel(numbers, of, stop, (number, signal) =>
       withInstance(context, bootable, { number, of, backend }, async (root) => {
         const { bandwidth } = bootPlanOf(service.test).limits;
-        const membership = await joinNetwork(place, name, { number, of }, root, bandwidth);
+        const membership = joinNetwork(place, name, { number, of }, root, bandwidth);
         const mounts = () => mountsFor(place, service, root);
         await runOne({ ...context, signal }, bootable, root, {
           backend,

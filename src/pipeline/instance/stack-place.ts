@@ -104,7 +104,7 @@ export function joinNetwork(
   { number, of }: { number: number; of: number },
   { ids }: InstancePlace,
   bandwidth: number | undefined,
-): Promise<Membership> {
+): Membership {
   const names = of === 1 ? { name: service } : { name: `${service}-${number}`, aliases: [service] };
   return network.join({ ...names, bandwidth, ids });
 }

@@ -50,7 +50,7 @@ async function describeNetworks(): Promise<Finding> {
       const id = `milliner-doctor-${process.pid}`;
       const network = await PrivateNetwork.create(id, destinations);
       try {
-        await network.join({ name: 'doctor', bandwidth: 1e6 });
+        await network.join({ name: 'doctor', bandwidth: 1e6 }).makeSpace();
       } finally {
         await network.close();
       }

@@ -12,11 +12,6 @@ export interface Lack {
   reason: string;
 }
 
-/** For instances that no link can be given to. */
-export function networkLacks({ network = 'none' }: BootPlan): Lack[] {
-  return network === 'none' ? [] : [{ key: 'test.network', reason: 'its instances have no link' }];
-}
-
 export interface Backend {
   readonly name: BackendName;
   /** With its version, for the verdict: `runc 1.1.5`. */

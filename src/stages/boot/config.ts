@@ -13,11 +13,11 @@ import {
   terminals,
 } from '../../lib/container/runtime-spec.ts';
 import { seccompFilter } from '../../lib/container/seccomp.ts';
+import type { Space } from '../../lib/container/space.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import type { RuntimeConfig } from '../image/image.ts';
 import { groupOf } from './cgroup-view.ts';
 import { limitResources, type Limits } from './limit-resources.ts';
-import type { Membership } from './membership.ts';
 import type { InstanceMount } from './instance-mount.ts';
 import type { ProcessUser } from './user.ts';
 
@@ -42,7 +42,8 @@ export interface InstanceConfig {
   limits: Limits;
   /** Numbers of the block devices that its tree lies on. */
   devices?: readonly string[] | undefined;
-  membership?: Membership | undefined;
+  /** Namespaces that are there already. */
+  space?: Space | undefined;
   /** What else it sees of the host. */
   hostMounts?: readonly InstanceMount[];
 }
@@ -90,7 +91,7 @@ export async function instanceConfig(options: InstanceConfig): Promise<OciConfig
       ...namespacesOf(
         ['pid', 'network', 'ipc', 'uts', 'mount', ...(init ? ['cgroup'] : [])],
         options.ids,
-        options.membership?.space,
+        options.space,
       ),
       maskedPaths: masked,
       readonlyPaths: ['asound', 'bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`),

@@ -4,7 +4,7 @@ import type { Isolator } from '../../lib/container/isolator.ts';
 import { nspawnIsolator, nspawnVersion } from '../../lib/container/nspawn/nspawn.ts';
 import { ociIsolator } from '../../lib/container/oci-isolator.ts';
 import { runtimeVersion } from '../../lib/container/runtime.ts';
-import { networkLacks, type Backend } from './backend.ts';
+import type { Backend } from './backend.ts';
 import { ContainerInstance } from './container-instance.ts';
 import { trialProblem } from './trial.ts';
 
@@ -21,9 +21,9 @@ function containerBackend(name: BackendName, version: string, isolator: Isolator
     name,
     title: `${name} ${version}`,
     ownDisk: false,
-    joinsNetworks: isolator.joinsSpaces,
+    joinsNetworks: true,
     problem: (place) => trialProblem(isolator, place),
-    lacks: async (plan) => (isolator.joinsSpaces ? [] : networkLacks(plan)),
+    lacks: async () => [],
     start: (options) => ContainerInstance.start(options, isolator),
     reach: (place) => ({
       exec: (args, options) => isolator.exec(place, args, options),

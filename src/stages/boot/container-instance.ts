@@ -60,9 +60,8 @@ export class ContainerInstance implements Instance {
     const notifications = await Notifications.open(files);
     let ownNetwork: PrivateNetwork | undefined;
     try {
-      const own = isolator.joinsSpaces ? await joinOwnNetwork(options, false) : undefined;
-      ownNetwork = own?.network;
-      const membership = own?.membership ?? options.membership;
+      const { network, membership } = await joinOwnNetwork(options);
+      ownNetwork = network;
       const linked = { ...options, membership };
       await writeHostFiles(files, linked);
       const started = await startProgram(isolator, linked, files);
@@ -157,7 +156,7 @@ async function startProgram(
   options: InstanceOptions,
   files: string,
 ): Promise<Pick<Started, 'startedAt' | 'ended' | 'network'>> {
-  const { id, ids, image, init } = options;
+  const { id, ids, image, init, membership } = options;
   await checkControllers(options.limits, options.devices);
   await checkMountPoints(options.rootfs, isolator.mountPoints);
   if (argumentsOf(image).length === 0) throw new StartError('the image names neither entrypoint nor command');
@@ -168,9 +167,10 @@ async function startProgram(
   const cgroup = init ? await cgroupMount(id, options.systemd, ids) : undefined;
   const mounts = (await options.mounts?.()) ?? [];
   const rootfs = await rootIn(options);
-  const config = await instanceConfig({ ...options, rootfs, user, files, cgroup, hostMounts: mounts });
+  const space = isolator.joinsSpaces ? await membership?.makeSpace() : undefined;
+  const config = await instanceConfig({ ...options, rootfs, user, files, cgroup, hostMounts: mounts, space });
   if (hasNul(config)) throw new StartError('an argument or a variable of the image has a NUL byte');
-  const first = await isolator.start(options, config);
+  const first = await isolator.start(options, config, membership?.linkTo);
   const startedAt = monotonic();
   follow(first.stdout, options);
   follow(first.stderr, options);

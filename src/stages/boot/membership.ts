@@ -17,7 +17,7 @@ export interface Way {
 export interface Membership {
   /** The host name that the other members know it by, besides its aliases. */
   readonly name: string;
-  /** Of its own; for the runtime. */
+  /** Its namespaces, once it is linked. */
   readonly space: Space;
   /** IPv4, and IPv6 where the host has it. */
   readonly addresses: readonly string[];
@@ -32,6 +32,10 @@ export interface Membership {
   readonly ways: readonly Way[];
   /** As its neighbours reach it, from which its own loopback is out of reach. */
   through(): NetworkAccess;
+  /** Makes its namespaces with its link in there, for a container that is started in them. Throws HOST_MISSING. */
+  makeSpace(): Promise<Space>;
+  /** Gives the link to a container that makes its namespaces itself, by a process in them. Throws HOST_MISSING. */
+  readonly linkTo: (pid: number) => Promise<void>;
   /** Takes it out of the network, with its addresses and names. */
   remove(): Promise<void>;
 }

@@ -10,13 +10,13 @@ export interface OwnNetwork {
 }
 
 /** Throws HOST_MISSING; then nothing is left. */
-export async function joinOwnNetwork(options: InstanceOptions, isMachine: boolean): Promise<OwnNetwork> {
+export async function joinOwnNetwork(options: InstanceOptions): Promise<OwnNetwork> {
   if (!needsLink(options)) return { network: undefined, membership: options.membership };
   const { id, hostname, limits, ids, wanted } = options;
   const network = await PrivateNetwork.create(id, wanted?.egress);
   try {
     const { bandwidth } = limits;
-    return { network, membership: await network.join({ name: hostname, bandwidth, ids, isMachine }) };
+    return { network, membership: network.join({ name: hostname, bandwidth, ids }) };
   } catch (error) {
     await network.close();
     throw error;

@@ -1,20 +1,22 @@
 /**
  * A network of a few instances: a bridge in a network namespace of its own, which nothing of the host is in. Each member
- * is joined by a pair of links whose other end lies in a namespace that is ready before the member's program starts. The
+ * is joined by a pair of links whose other end lies in its namespace before its program starts. The
  * kernel holds a member to its bandwidth at both ends of the pair: every protocol, both directions.
  */
 import { existsSync } from 'node:fs';
-import { open, rm, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   configure,
+  keepSpace,
   makeSpace,
   makeSpaceDirectory,
+  removeSpace,
   removeSpaces,
   type Space,
 } from '../../lib/container/space.ts';
 import type { IdRange } from '../../lib/container/userns.ts';
 import { MillinerError } from '../../lib/errors/error.ts';
-import { unmount } from '../../lib/host/mounts.ts';
 import {
   addressesOf,
   bridgeLines,
@@ -43,13 +45,13 @@ export interface JoinOptions {
   bandwidth?: number | undefined;
   /** IDs of the member's user namespace; the container has to be started in the one that the space names. */
   ids?: IdRange | undefined;
-  /** Whether it is a virtual machine, which has its addresses inside and a tap device in the space. */
-  isMachine?: boolean;
 }
 
 interface Member {
   names: readonly string[];
   addresses: readonly string[];
+  /** Whether it has been given its link. */
+  isLinked: boolean;
 }
 
 export class PrivateNetwork {
@@ -104,56 +106,65 @@ export class PrivateNetwork {
     return found.length === 0 ? this.#egress?.resolve(name) : found.flatMap(({ addresses }) => addresses);
   }
 
-  /** Throws HOST_MISSING, LIMIT_EXCEEDED. */
-  async join({ name, aliases = [], bandwidth, ids, isMachine = false }: JoinOptions): Promise<Membership> {
+  /** Gives it names and addresses; its link comes when it starts. Throws LIMIT_EXCEEDED. */
+  join({ name, aliases = [], bandwidth, ids }: JoinOptions): Membership {
     const host = this.#freeHost();
     const addresses = addressesOf(host, this.#withIpv6);
-    this.#members.set(host, { names: [name, ...aliases], addresses });
-    try {
-      const space = await makeSpace(this.#directory, String(host), ids);
-      await configure(this.#bridge, 'ip', portLines(host, space.network));
-      await Promise.all([
-        configure(space, 'ip', isMachine ? machineLines : this.#memberLines(host)),
-        ...(bandwidth === undefined
-          ? []
-          : [
-              configure(this.#bridge, 'tc', toMember(host, bandwidth)),
-              configure(space, 'tc', fromMember(bandwidth)),
-            ]),
-      ]);
-      return this.#membership(name, host, space, addresses);
-    } catch (error) {
-      this.#members.delete(host);
-      throw error;
-    }
+    this.#members.set(host, { names: [name, ...aliases], addresses, isLinked: false });
+    const network = join(this.#directory, String(host));
+    const hardware = hardwareAddressOf(host);
+    const ways = addresses.map((address) => ({ space: this.#handle, dial: dialIn(this.#handle), address }));
+    const linked = (space: Space, lines = this.#memberLines(host)) =>
+      this.#link(host, space, { lines, bandwidth });
+    return {
+      name,
+      space: { network },
+      addresses,
+      nameServer: nameServerAddress,
+      gateway: this.#egress && nameServerAddress,
+      hardware,
+      openTap: async () => {
+        const space = await makeSpace(this.#directory, String(host), undefined);
+        return openTap(await linked(space, machineLines), { hardware, addresses });
+      },
+      ways,
+      through: () => new InstanceNetwork({ checked: ways, published: ways }),
+      makeSpace: async () => linked(await makeSpace(this.#directory, String(host), ids)),
+      linkTo: async (pid) => {
+        await linked(await keepSpace(this.#directory, String(host), pid));
+      },
+      remove: () => this.#remove(host),
+    };
   }
 
   #memberLines(host: number): string[] {
     return [...linkLines(host, this.#withIpv6), ...(this.#egress ? routeLines : [])];
   }
 
-  #membership(name: string, host: number, space: Space, addresses: readonly string[]): Membership {
-    const hardware = hardwareAddressOf(host);
-    const ways = addresses.map((address) => ({ space: this.#handle, dial: dialIn(this.#handle), address }));
-    return {
-      name,
-      space,
-      addresses,
-      nameServer: nameServerAddress,
-      gateway: this.#egress && nameServerAddress,
-      hardware,
-      openTap: () => openTap(space, { hardware, addresses }),
-      ways,
-      through: () => new InstanceNetwork({ checked: ways, published: ways }),
-      remove: async () => {
-        if (!this.#members.delete(host)) return;
-        await configure(this.#bridge, 'ip', removalLines(host));
-        for (const file of Object.values(space)) {
-          await unmount(file, { detach: true });
-          await rm(file);
-        }
-      },
-    };
+  async #link(
+    host: number,
+    space: Space,
+    { lines, bandwidth }: { lines: readonly string[]; bandwidth: number | undefined },
+  ): Promise<Space> {
+    await configure(this.#bridge, 'ip', portLines(host, space.network));
+    this.#members.get(host)!.isLinked = true;
+    await Promise.all([
+      configure(space, 'ip', lines),
+      ...(bandwidth === undefined
+        ? []
+        : [
+            configure(this.#bridge, 'tc', toMember(host, bandwidth)),
+            configure(space, 'tc', fromMember(bandwidth)),
+          ]),
+    ]);
+    return space;
+  }
+
+  async #remove(host: number): Promise<void> {
+    const member = this.#members.get(host);
+    if (!this.#members.delete(host)) return;
+    if (member?.isLinked) await configure(this.#bridge, 'ip', removalLines(host));
+    await removeSpace(this.#directory, String(host));
   }
 
   /** One after the other, so that an address is not given again while another member may remember it. */

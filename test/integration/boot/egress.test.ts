@@ -45,7 +45,8 @@ test('a member reaches the address and port that are allowed, and no other', asy
     { host: address, port: ports[0] },
     { host: 'localhost', port: 1 },
   ]);
-  const member = await network.join({ name: 'web' });
+  const member = network.join({ name: 'web' });
+  await member.makeSpace();
   space = await open(member.space.network, 'r');
   expect(await connects(address, ports[0])).toBe('connected');
   expect(await connects(address, ports[1])).not.toBe('connected');
@@ -68,7 +69,8 @@ test('who controls a name leads nobody to the own network of the host', async ()
   try {
     const id = `milliner-egress-${randomBytes(6).toString('hex')}`;
     network = await PrivateNetwork.create(id, [{ host: 'localhost', port: ports[0] }]);
-    const member = await network.join({ name: 'web' });
+    const member = network.join({ name: 'web' });
+    await member.makeSpace();
     const args = [`--net=${member.space.network}`, 'busybox', 'nslookup', 'localhost', member.nameServer];
     const { stdout } = await run('nsenter', args, { allow: [0, 1] });
     expect(stdout).not.toContain('127.0.0.1');

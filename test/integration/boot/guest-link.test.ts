@@ -22,8 +22,9 @@ const everyone = 'ff:ff:ff:ff:ff:ff';
 
 beforeAll(async () => {
   network = await PrivateNetwork.create(`milliner-guest-link-${randomBytes(6).toString('hex')}`);
-  neighbour = await network.join({ name: 'web' });
-  guest = await network.join({ name: 'shop', isMachine: true });
+  neighbour = network.join({ name: 'web' });
+  await neighbour.makeSpace();
+  guest = network.join({ name: 'shop' });
   tap = await guest.openTap();
   const space = await open(neighbour.space.network, 'r');
   heard = await Promise.all(

@@ -18,10 +18,7 @@ let shop: BusyboxGuest;
 let members: Membership[];
 beforeAll(async () => {
   network = await PrivateNetwork.create(id, [{ host: '192.0.2.1', port: 80 }]);
-  members = await Promise.all([
-    network.join({ name: 'web', aliases: ['front'], isMachine: true, bandwidth }),
-    network.join({ name: 'shop', isMachine: true }),
-  ]);
+  members = [network.join({ name: 'web', aliases: ['front'], bandwidth }), network.join({ name: 'shop' })];
   const [of, beside] = members as [Membership, Membership];
   const script = [
     `busybox dd if=/dev/zero of=/large bs=${megabyte} count=1`,

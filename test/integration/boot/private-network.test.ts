@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { request } from 'undici';
 import { runDirectoryOf } from '../../../src/lib/container/run-directory.ts';
+import type { Isolator } from '../../../src/lib/container/isolator.ts';
+import { nspawnIsolator } from '../../../src/lib/container/nspawn/nspawn.ts';
 import { ociIsolator } from '../../../src/lib/container/oci-isolator.ts';
 import { mountShifted } from '../../../src/lib/container/shifted.ts';
 import { removeSpaces, type Space } from '../../../src/lib/container/space.ts';
@@ -48,9 +50,9 @@ afterEach(async () => {
 });
 
 /** A member that runs a script of busybox. */
-async function member(script: string, options: JoinOptions) {
+async function member(script: string, { isolator, ...options }: JoinOptions & { isolator: Isolator }) {
   const { name, ids } = options;
-  const membership = await network.join(options);
+  const membership = network.join(options);
   const rootfs = at(`root-${name}`);
   await mkdir(rootfs);
   const tree = { type: 'bind', source: at('tree'), readonly: false } as const;
@@ -74,7 +76,7 @@ async function member(script: string, options: JoinOptions) {
       membership,
       onLine: () => undefined,
     },
-    ociIsolator('runc'),
+    isolator,
   );
   started.push(instance);
   const shell = async (words: string) => {
@@ -93,14 +95,20 @@ async function until(fn: () => Promise<boolean>): Promise<void> {
   for (let attempt = 0; attempt < 100 && !(await fn()); attempt++) await sleep(50);
 }
 
-const allIds: [string, IdRange | undefined][] = [
-  ['a user namespace', guestIds],
-  ["the host's root", undefined],
+interface Kind {
+  isolator: Isolator;
+  ids: IdRange | undefined;
+}
+
+const kinds: [string, Kind][] = [
+  ['in runc', { isolator: ociIsolator('runc'), ids: guestIds }],
+  ["in runc with the host's root", { isolator: ociIsolator('runc'), ids: undefined }],
+  ['in nspawn', { isolator: nspawnIsolator, ids: guestIds }],
 ];
 
-test.each(allIds)('members with %s find each other by name, and nobody else', async (_, ids) => {
-  const web = await member(serves('0.0.0.0', 80), { name: 'web', aliases: ['front'], ids });
-  const shop = await member('true', { name: 'shop', ids });
+test.each(kinds)('members %s find each other by name, and nobody else', async (_, kind) => {
+  const web = await member(serves('0.0.0.0', 80), { name: 'web', aliases: ['front'], ...kind });
+  const shop = await member('true', { name: 'shop', ...kind });
   await until(async () => (await web.membership.through().tcp(80, 1000)) === undefined);
   const [address] = web.membership.addresses as [string];
   expect((await shop.shell(asks(address, 80))).lines.at(-1)).toBe('felt');
@@ -121,17 +129,20 @@ test.each(allIds)('members with %s find each other by name, and nobody else', as
   expect((await shop.shell(asks(address, 80))).exitCode).toBe(1);
 });
 
-test('from outside a member is reached at its address, and at its loopback where nothing listens there', async () => {
-  const script = [serves('127.0.0.1', 70), serves('0.0.0.0', 80)].join('\n');
-  const { instance, membership } = await member(script, { name: 'web', ids: guestIds });
-  const inside = instance.network!;
-  await until(
-    async () => (await inside.tcp(70, 1000)) === undefined && (await inside.tcp(80, 1000)) === undefined,
-  );
-  expect(await inside.tcp(70, 1000)).toBeUndefined();
-  expect(await membership.through().tcp(80, 1000)).toBeUndefined();
-  expect(await membership.through().tcp(70, 1000)).toBe('ECONNREFUSED');
-});
+test.each(kinds)(
+  'from outside a member %s is reached at its address and at its loopback',
+  async (_, kind) => {
+    const script = [serves('127.0.0.1', 70), serves('0.0.0.0', 80)].join('\n');
+    const { instance, membership } = await member(script, { name: 'web', ...kind });
+    const inside = instance.network!;
+    await until(
+      async () => (await inside.tcp(70, 1000)) === undefined && (await inside.tcp(80, 1000)) === undefined,
+    );
+    expect(await inside.tcp(70, 1000)).toBeUndefined();
+    expect(await membership.through().tcp(80, 1000)).toBeUndefined();
+    expect(await membership.through().tcp(70, 1000)).toBe('ECONNREFUSED');
+  },
+);
 
 /** A service in the namespace of a member: busybox has none for UDP. */
 async function echoes({ network: path }: Space, port: number): Promise<Socket> {
@@ -143,8 +154,8 @@ async function echoes({ network: path }: Space, port: number): Promise<Socket> {
   return socket;
 }
 
-test('ports are published for TCP and UDP, on IPv4 and IPv6', async () => {
-  const options = { name: 'web', bandwidth: 1_000_000, ids: guestIds };
+test.each(kinds)('ports of one %s are published for TCP and UDP, on IPv4 and IPv6', async (_, kind) => {
+  const options = { name: 'web', bandwidth: 1_000_000, ...kind };
   const { instance, membership } = await member(serves('0.0.0.0', 80), options);
   await until(async () => (await instance.network!.tcp(80, 1000)) === undefined);
   const echo = await echoes(membership.space, 90);
@@ -187,15 +198,15 @@ async function rates({ network: path }: Space): Promise<number[]> {
 }
 
 test('a bandwidth holds in both directions, in the kernel', async () => {
-  const { space } = await network.join({ name: 'narrow', bandwidth: 10_000_000, ids: guestIds });
+  const space = await network.join({ name: 'narrow', bandwidth: 10_000_000, ids: guestIds }).makeSpace();
   expect(await rates(space)).toEqual([10_000_000]);
   expect(await rates({ network: join(runDirectoryOf(`${id}.net`), 'bridge') })).toEqual([10_000_000]);
-  const wide = await network.join({ name: 'wide' });
-  expect(await rates(wide.space)).toEqual([]);
+  const wide = await network.join({ name: 'wide' }).makeSpace();
+  expect(await rates(wide)).toEqual([]);
 });
 
 test('what a killed process has left is removed with its workspace', async () => {
-  await network.join({ name: 'web', ids: guestIds });
+  await network.join({ name: 'web', ids: guestIds }).makeSpace();
   await removeSpaces(id);
   expect(existsSync(runDirectoryOf(`${id}.net`))).toBe(false);
 });

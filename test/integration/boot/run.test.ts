@@ -103,8 +103,7 @@ describe('two instances in the background', () => {
       await shell(first, listens);
       const seen = await Promise.all([shell(second, look), shell(first, look)]);
       const lines = seen.map(({ stdout }) => stdout.trim().split('\n'));
-      // Published ports of an instance in nspawn are reached through its loopback.
-      const links = backendOfDay === 'nspawn' ? ['lo'] : ['eth0', 'lo'];
+      const links = ['eth0', 'lo'];
       const shown = links.map((name) => `/sys/class/net/${name}`).join(' ');
       expect(lines).toEqual([
         ['1', '1', shown, expect.stringMatching(/^web-[12]$/)],

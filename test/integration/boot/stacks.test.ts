@@ -8,6 +8,7 @@ import type { ListedVolume } from '../../../src/pipeline/state/volumes.ts';
 import type { StackVerdict } from '../../../src/stages/boot/stack-verdict.ts';
 import { Desk } from '../../helpers/milliner.ts';
 import { remains } from '../../helpers/remains.ts';
+import { backendOfDay } from '../../helpers/soak.ts';
 import { buildTinyStack, given, tinyStack, writeStack } from '../../helpers/tiny-stack.ts';
 
 let desk: Desk;
@@ -44,7 +45,26 @@ describe('a boot', () => {
     );
     expect(JSON.parse(stored)).toMatchObject({ verdict: again });
     expect(stored).not.toContain(given);
+    const inNspawn = await desk.json<StackVerdict>(['boot', 'hats.stack', '--backend', 'nspawn']);
+    expect(found(inNspawn)).toEqual(found(verdict));
+    expect(inNspawn.host.runtime).toMatch(/^nspawn \d/);
   });
+});
+
+/** What of a verdict depends neither on what isolates nor on how fast it was. */
+const found = ({ name, stackDigest, passed, causes, checks, services }: StackVerdict) => ({
+  name,
+  stackDigest,
+  passed,
+  causes,
+  checks: checks.map(({ check, instance, passed: good }) => ({ check, instance, good })),
+  services: Object.values(services).map((one) => ({
+    digest: one.manifestDigest,
+    passed: one.passed,
+    causes: one.causes,
+    exitCodes: one.instances.map(({ exitCode }) => exitCode),
+    ready: one.instances.map(({ readySeconds }) => readySeconds !== undefined),
+  })),
 });
 
 describe('a stack in use', () => {
@@ -53,6 +73,8 @@ describe('a stack in use', () => {
       'run',
       'hats.stack',
       '--detach',
+      '--backend',
+      backendOfDay,
       ...flags,
     ]);
     return (service: string) => instances.find(({ stack }) => stack?.service === service)!;

@@ -11,8 +11,7 @@ export function nspawnArguments(
   ids: IdRange,
   binds: readonly Bound[],
 ): string[] {
-  const { hostname, root, process: program, linux } = config;
-  const space = linux.namespaces.find(({ type }) => type === 'network')?.path;
+  const { hostname, root, process: program } = config;
   const enter: Bound = { source: enterPath, inside: enterInside, readonly: true };
   return [
     'systemd-nspawn',
@@ -30,7 +29,8 @@ export function nspawnArguments(
     `--directory=${root.path}`,
     `--private-users=${ids.start}:${ids.size}`,
     '--private-users-ownership=off',
-    space === undefined ? '--private-network' : `--network-namespace-path=${space}`,
+    // Of the ids, as runtimes have it. nspawn cannot combine one that is there with them.
+    '--private-network',
     '--console=pipe',
     '--link-journal=no',
     '--resolv-conf=off',

@@ -1,12 +1,24 @@
 /** Finds the first process of a container by its control group: another command has no record of its number. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { enterPath } from '../../host/native.ts';
 import { hierarchies } from '../cgroups.ts';
 
 /** Host process ID; undefined if there is none. */
 export async function firstProcessIn(id: string): Promise<number | undefined> {
   const place = (await hierarchies()).find(({ controllers }) => controllers.has('pids'));
   return place && firstBelow(join(place.target, id));
+}
+
+/** Its program, too: milliner-enter before that of the image. */
+export async function firstProgramIn(id: string): Promise<{ pid: number; isEntering: boolean } | undefined> {
+  const pid = await firstProcessIn(id);
+  if (pid === undefined) return undefined;
+  const [program, enter] = await Promise.all([
+    stat(`/proc/${pid}/exe`).catch(() => undefined),
+    stat(enterPath),
+  ]);
+  return program && { pid, isEntering: program.ino === enter.ino && program.dev === enter.dev };
 }
 
 async function firstBelow(group: string): Promise<number | undefined> {

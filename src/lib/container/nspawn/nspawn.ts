@@ -4,7 +4,7 @@
  * config.json.
  */
 import { closeSync, fchownSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { MillinerError } from '../../errors/error.ts';
@@ -20,7 +20,8 @@ import type { Container } from '../runtime.ts';
 import { numberOfSignal } from '../stop-signal.ts';
 import { nspawnArguments, nspawnEnvironment } from './arguments.ts';
 import { orderOf, writeFilter, writeOrder } from './order.ts';
-import { firstProcessIn } from './first-process.ts';
+import { firstProcessIn, firstProgramIn } from './first-process.ts';
+import { openGate } from './gate.ts';
 
 const filesOf = ({ directory, id }: Container) => ({
   order: join(directory, id, 'order'),
@@ -63,7 +64,11 @@ export const nspawnIsolator: Isolator = {
   remove: ({ id }) => removeGroups(id),
 };
 
-async function startFirst(container: Container, config: OciConfig): Promise<FirstProcess> {
+async function startFirst(
+  container: Container,
+  config: OciConfig,
+  link?: (pid: number) => Promise<void>,
+): Promise<FirstProcess> {
   const { order: orderPath, filter, log } = filesOf(container);
   const [ids] = config.linux.uidMappings ?? [];
   if (!ids) {
@@ -76,18 +81,24 @@ async function startFirst(container: Container, config: OciConfig): Promise<Firs
     nspawn: await makePlainGroup(nspawnGroup(container)),
     instance: await makeLimitedGroup(instanceGroup(config), config.linux.resources),
   };
-  const order = orderOf(config, ids.hostID, groups);
+  const order = orderOf(config, { owner: ids.hostID, groups, isGated: link !== undefined });
   await writeOrder(orderPath, order);
   await writeFilter(filter, config.linux.seccomp);
   const nspawn = nspawnArguments(container.id, config, { start: ids.hostID, size: ids.size }, order.binds);
   const env = nspawnEnvironment((await unifiedHierarchy()) !== undefined);
   const [stdout, stderr] = [outputPipe(ids.hostID), outputPipe(ids.hostID)];
+  const gate = link && native().pipe();
   const child = startWriting(enterPath, ['launch', orderPath, filter, log, ...nspawn], {
     env,
+    input: gate?.[0],
     output: [stdout.end, stderr.end],
   });
   for (const { end } of [stdout, stderr]) closeSync(end);
   const ended = child.then(async ({ exitCode }) => (await killedBy(log)) ?? exitCode);
+  if (gate) {
+    closeSync(gate[0]);
+    await openGate(container.id, { gate: gate[1], link, ended }).finally(() => closeSync(gate[1]));
+  }
   return { stdout: stdout.words, stderr: stderr.words, ended };
 }
 
@@ -113,15 +124,9 @@ async function startFailure(container: Container): Promise<string | undefined> {
 }
 
 /** Of the image's program: before that, milliner-enter is the first process. */
-async function runningPid({ id }: Container): Promise<number | undefined> {
-  const pid = await firstProcessIn(id);
-  if (pid === undefined) return undefined;
-  const [program, enter] = await Promise.all([
-    stat(`/proc/${pid}/exe`).catch(() => undefined),
-    stat(enterPath),
-  ]);
-  const isEntering = program?.ino === enter.ino && program.dev === enter.dev;
-  return program && !isEntering ? pid : undefined;
+async function runningPid(container: Container): Promise<number | undefined> {
+  const found = await firstProgramIn(container.id);
+  return found?.isEntering ? undefined : found?.pid;
 }
 
 /** Arguments of milliner-enter; undefined if the instance has ended. */

@@ -44,8 +44,11 @@ export interface Groups {
   instance: readonly string[];
 }
 
-/** Throws an error for what it cannot do. */
-export function orderOf(config: OciConfig, owner: number, groups: Groups): Order {
+/** Throws an error for what it cannot do. isGated: whether the program waits for a word on standard input. */
+export function orderOf(
+  config: OciConfig,
+  { owner, groups, isGated }: { owner: number; groups: Groups; isGated: boolean },
+): Order {
   const { process: program, linux, root } = config;
   const bound: Bound[] = [];
   const hasInit = linux.namespaces.some(({ type }) => type === 'cgroup');
@@ -54,6 +57,7 @@ export function orderOf(config: OciConfig, owner: number, groups: Groups): Order
   const files = program.rlimits.find(({ type }) => type === 'RLIMIT_NOFILE')!;
   const records: Order['records'] = [
     ['owner', owner],
+    ['gate', isGated ? 1 : 0],
     ['root', root.path],
     ['group-of-nspawn', groups.nspawn],
     ...groups.instance.map((path): [string, string] => ['group-of-instance', path]),

@@ -1,6 +1,7 @@
 /** What the agent is told to start: the configuration that a container of an OCI runtime would have. */
 import { capabilityNumbers } from '../../../lib/container/runtime-spec.ts';
 import { instanceConfig, type InstanceConfig } from '../config.ts';
+import type { InstanceOptions } from '../instance.ts';
 import { pairs } from './frames.ts';
 
 /** The part of config.json that a machine has a use for. */
@@ -37,7 +38,8 @@ export interface GuestSettings {
   env: string[];
 }
 
-type Options = Omit<InstanceConfig, 'files' | 'cgroup' | 'ids'> & { contents: Record<string, string> };
+type Options = Omit<InstanceConfig, 'files' | 'cgroup' | 'ids' | 'space'> &
+  Pick<InstanceOptions, 'membership'> & { contents: Record<string, string> };
 
 export async function guestSettings({ contents, ...options }: Options): Promise<GuestSettings> {
   const whole = { ...options, files, ...(options.init && { cgroup }) };

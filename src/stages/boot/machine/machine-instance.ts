@@ -96,7 +96,7 @@ export class MachineInstance implements Instance {
   static async start(options: InstanceOptions): Promise<MachineInstance> {
     let own: OwnNetwork | undefined;
     try {
-      own = await joinOwnNetwork(options, true);
+      own = await joinOwnNetwork(options);
       const { membership } = own;
       return new MachineInstance(options, await startMachine({ ...options, membership }), own);
     } catch (error) {
