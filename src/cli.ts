@@ -24,6 +24,11 @@ if (Number.parseInt(process.versions.node, 10) < oldestNode) {
   // Older ones, which are to be told so, do not have it.
   const { enableCompileCache } = await import('node:module');
   enableCompileCache();
+  const words = process.argv.slice(2);
+  if (words[0] === 'run' && words.some((word) => word === '--detach' || word === '-d')) {
+    const { startSupervisorEarly } = await import('./pipeline/instance/supervisor-start.ts');
+    startSupervisorEarly();
+  }
   const { start } = await import('./cli/start.ts');
-  start(process.argv.slice(2), import.meta.url);
+  start(words, import.meta.url);
 }

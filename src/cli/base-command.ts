@@ -4,23 +4,17 @@ import { MillinerError } from '../lib/errors/error.ts';
 import { asStorageError, withoutLinks } from '../lib/host/files.ts';
 import { printable, printableJson } from '../lib/host/printable.ts';
 import { requireSafePath } from '../lib/host/safe-place.ts';
-import {
-  withContext,
-  withState,
-  type Context,
-  type RunOptions,
-  type StateContext,
-} from '../pipeline/state/context.ts';
+import type { Context, RunOptions, StateContext } from '../pipeline/state/context.ts';
 import { asQueueError } from '../queue/replies.ts';
-import { bytesOf } from '../stages/recipe/schema.ts';
-import { storages, type Storage } from '../stages/snapshot/open-snapshotter.ts';
+import { bytesOf } from '../stages/recipe/quantities.ts';
+import { storages, type Storage } from '../stages/snapshot/storages.ts';
 import { terminalProgress } from './terminal.ts';
 
 /** Milliseconds after which a finished command exits although something keeps it alive. */
 const exitDelay = 1000;
 
 /** What the flags of a command say about its run. */
-interface RunFlags {
+export interface RunFlags {
   state: string;
   storage: Storage;
   'allow-host-root': boolean;
@@ -90,12 +84,14 @@ export abstract class MillinerCommand extends Command {
   }
 
   /** Runs fn with the state directory of the flags open. */
-  protected withContext<T>(flags: RunFlags, fn: (context: Context) => Promise<T>): Promise<T> {
+  protected async withContext<T>(flags: RunFlags, fn: (context: Context) => Promise<T>): Promise<T> {
+    const { withContext } = await import('../pipeline/state/context.ts');
     return withContext(this.runOptions(flags), fn);
   }
 
   /** For commands that read: without the snapshots, which cannot be opened without writing. */
-  protected withState<T>(flags: RunFlags, fn: (context: StateContext) => Promise<T>): Promise<T> {
+  protected async withState<T>(flags: RunFlags, fn: (context: StateContext) => Promise<T>): Promise<T> {
+    const { withState } = await import('../pipeline/state/context.ts');
     return withState(this.runOptions(flags), fn);
   }
 

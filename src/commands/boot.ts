@@ -5,6 +5,7 @@ import { backendFlag } from '../cli/backend-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { failureOf } from '../lib/errors/wire.ts';
+import { startDetached } from '../lib/host/detached.ts';
 import { bootImage, type BootOptions } from '../pipeline/instance/boot.ts';
 import {
   bootFailure,
@@ -15,9 +16,10 @@ import {
   withRetries,
 } from '../pipeline/instance/boot-result.ts';
 import { bootStack } from '../pipeline/instance/boot-stack.ts';
-import { reportToParent, runDetached } from '../pipeline/instance/detach.ts';
-import { findStack, isStackName } from '../pipeline/instance/find-stack.ts';
+import { answerOf, reportToParent } from '../pipeline/instance/detach.ts';
+import { findStack } from '../pipeline/instance/find-stack.ts';
 import { openShell, openShellInNew } from '../pipeline/instance/instance-shell.ts';
+import { isStackName } from '../pipeline/instance/stack-words.ts';
 import { writeVerdictPage } from '../site/verdict-page.ts';
 
 type Held = Parameters<NonNullable<BootOptions['onHeld']>>[1];
@@ -105,15 +107,16 @@ export default class BootCommand extends MillinerCommand {
       '--arch': flags.arch,
       '--backend': flags.backend,
     };
-    const answer = await runDetached<Answer>(
-      [
+    const answer = await answerOf<Answer>(
+      startDetached([
+        process.argv[1]!,
         'boot',
         image,
         ...Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
         ...(allowHostRoot ? ['--allow-host-root'] : []),
         ...(flags.logs ? ['--logs'] : []),
         '--supervise',
-      ],
+      ]),
       signal,
       (line) => this.logToStderr(line),
     );

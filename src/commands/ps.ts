@@ -1,6 +1,7 @@
 import { MillinerCommand } from '../cli/base-command.ts';
 import { formatPort } from '../cli/format-port.ts';
-import { listInstances, nameOfInstance } from '../pipeline/instance/instance-records.ts';
+import { nameOfInstance } from '../pipeline/instance/instance-name.ts';
+import { listInstances } from '../pipeline/instance/instance-records.ts';
 
 export default class PsCommand extends MillinerCommand {
   static override summary = 'List the instances that run, those of stacks by their services';

@@ -4,7 +4,8 @@ import { statementFlags, statementOptions } from '../cli/statement-flags.ts';
 import { askPassword } from '../cli/password.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { arches } from '../lib/host/arch.ts';
-import { findStack, isStackName } from '../pipeline/instance/find-stack.ts';
+import { findStack } from '../pipeline/instance/find-stack.ts';
+import { isStackName } from '../pipeline/instance/stack-words.ts';
 import { publishStack } from '../pipeline/publish/publish-stack.ts';
 import { publish } from '../pipeline/publish/publish.ts';
 

@@ -1,16 +1,18 @@
 import { Args, Flags } from '@oclif/core';
 import { backendFlag } from '../cli/backend-flag.ts';
-import { MillinerCommand } from '../cli/base-command.ts';
+import { MillinerCommand, type RunFlags } from '../cli/base-command.ts';
 import { formatPort } from '../cli/format-port.ts';
 import { MillinerError } from '../lib/errors/error.ts';
-import { failureOf } from '../lib/errors/wire.ts';
-import { reportToParent, runDetached } from '../pipeline/instance/detach.ts';
-import { findStack, isStackName, isStackReference, secretFilesOf } from '../pipeline/instance/find-stack.ts';
-import { nameOfInstance } from '../pipeline/instance/instance-records.ts';
-import { runInstances, type Started } from '../pipeline/instance/run.ts';
-import { runStack, type StartedStack } from '../pipeline/instance/run-stack.ts';
+import { answerOf } from '../pipeline/instance/detach.ts';
+import { nameOfInstance } from '../pipeline/instance/instance-name.ts';
+import type { Started } from '../pipeline/instance/run.ts';
+import type { StartedStack } from '../pipeline/instance/run-stack.ts';
+import { isStackName, isStackReference, secretFilesOf } from '../pipeline/instance/stack-words.ts';
+import type { SupervisedRequest } from '../pipeline/instance/supervise.ts';
+import { takeSupervisor } from '../pipeline/instance/supervisor-start.ts';
 
 type Running = Started | StartedStack;
+type Request = Omit<SupervisedRequest, 'options'>;
 type Port = Started['instances'][number]['ports'][number];
 
 export default class RunCommand extends MillinerCommand {
@@ -56,56 +58,46 @@ export default class RunCommand extends MillinerCommand {
     }),
     'plain-http': Flags.boolean({ summary: 'the registry of a published stack has no TLS', default: false }),
     detach: Flags.boolean({ char: 'd', summary: 'return once they are ready' }),
-    supervise: Flags.boolean({ hidden: true }),
   };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(RunCommand);
     const ports = flags.publish.map((text) => portOf(text, flags.instances));
-    const options = this.runOptions(flags);
     const isStack = isStackName(args.image) || isStackReference(args.image);
     if (isStack && (flags.instances > 1 || ports.length > 0))
       throw new MillinerError(
         'USAGE',
         'a stack itself says how many instances and which ports: --instances and --publish are for images',
       );
-    const stackOptions = {
-      key: flags.key,
-      plainHttp: flags['plain-http'],
-      secretFiles: secretFilesOf(flags.secret),
-    };
-    if (flags.detach) {
-      const publish = flags.publish.flatMap((text) => ['--publish', text]);
-      const stateFlags = ['--state', options.state, '--storage', options.storage];
-      if (options.allowHostRoot) stateFlags.push('--allow-host-root');
-      if (flags.backend) stateFlags.push('--backend', flags.backend);
-      if (flags.key !== undefined) stateFlags.push('--key', flags.key);
-      if (flags['plain-http']) stateFlags.push('--plain-http');
-      stateFlags.push(...flags.secret.flatMap((text) => ['--secret', text]));
-      const childArgs = ['run', args.image, ...stateFlags, '--instances', String(flags.instances)];
-      const running = await runDetached<Running>([...childArgs, ...publish, '--supervise'], options.signal);
-      return this.#show(running);
-    }
-    let started: Running | undefined;
+    const secretFiles = secretFilesOf(flags.secret);
     const request = {
+      image: args.image,
+      instances: flags.instances,
+      ports,
       backend: flags.backend,
-      onLine: (id: string, line: string) => void (flags.supervise || this.logToStderr(`${id}  ${line}`)),
-      onReady: (running: Running) => {
-        started = running;
-        if (flags.supervise) reportToParent({ answer: running });
-        else this.#show(running);
-      },
+      ...(isStack && { stack: { key: flags.key, plainHttp: flags['plain-http'], secretFiles } }),
     };
-    try {
-      await this.withContext(flags, async (context) => {
-        if (isStack) return runStack(context, await findStack(context, args.image, stackOptions), request);
-        return runInstances(context, { ...request, image: args.image, instances: flags.instances, ports });
-      });
-      return started ?? {};
-    } catch (error) {
-      if (flags.supervise) reportToParent({ error: failureOf(error) });
-      throw error;
-    }
+    return flags.detach ? this.#runDetached(flags, request) : this.#runAttached(flags, request);
+  }
+
+  async #runDetached(flags: RunFlags, request: Request): Promise<Running> {
+    const { state, storage, allowHostRoot, signal } = this.runOptions(flags);
+    const supervisor = takeSupervisor();
+    supervisor.send({ ...request, options: { state, storage, allowHostRoot } } satisfies SupervisedRequest);
+    const started = await answerOf<Running>(supervisor, signal, (line) => this.logToStderr(line));
+    return this.#show(started);
+  }
+
+  async #runAttached(flags: RunFlags, request: Request): Promise<object> {
+    const { runAny } = await import('../pipeline/instance/supervise.ts');
+    let started: Running | undefined;
+    await this.withContext(flags, (context) =>
+      runAny(context, request, {
+        onLine: (id, line) => this.logToStderr(`${id}  ${line}`),
+        onReady: (running) => void (started = this.#show(running)),
+      }),
+    );
+    return started ?? {};
   }
 
   #show(started: Running): Running {

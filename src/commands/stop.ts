@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
 import { MillinerError } from '../lib/errors/error.ts';
 import { stopInstances, stopStacks } from '../pipeline/instance/control.ts';
-import { isStackName } from '../pipeline/instance/find-stack.ts';
+import { isStackName } from '../pipeline/instance/stack-words.ts';
 
 export default class StopCommand extends MillinerCommand {
   static override summary = 'Stop instances, and remove all that was theirs';

@@ -1,6 +1,6 @@
 /** The messages between a worker and the process of one of its jobs. */
 import type { Failure } from '../lib/errors/wire.ts';
-import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
+import type { Storage } from '../stages/snapshot/storages.ts';
 import type { Stage, StageJob } from './job.ts';
 import type { OwnKey, Results } from './stage-work.ts';
 

@@ -10,7 +10,7 @@ import { errorFrom } from '../lib/errors/wire.ts';
 import { killGroup, startCommand } from '../lib/host/exec.ts';
 import { LineSplitter } from '../lib/host/lines.ts';
 import { removeDeadWorkspaces } from '../pipeline/state/workspace.ts';
-import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
+import type { Storage } from '../stages/snapshot/storages.ts';
 import { readFailure } from './job.ts';
 import type { NightClaim } from './night-claims.ts';
 

@@ -7,7 +7,7 @@ import { MillinerError } from '../lib/errors/error.ts';
 import { failureOf } from '../lib/errors/wire.ts';
 import { hostArches } from '../lib/host/arch.ts';
 import type { Finding } from '../pipeline/setup/doctor.ts';
-import type { Storage } from '../stages/snapshot/open-snapshotter.ts';
+import type { Storage } from '../stages/snapshot/storages.ts';
 import { claims, peekRelease } from './claims.ts';
 import type { Connection } from './connection.ts';
 import { Consumer, type Handler, type Reason } from './consumer.ts';

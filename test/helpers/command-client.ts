@@ -1,7 +1,7 @@
 /** Runs commands in one process for a file of tests, where processes are not what it tests. The soak starts one for each. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { searchPath } from '../../src/lib/host/exec.ts';
+import { searchPath } from '../../src/lib/host/program-environment.ts';
 
 export interface Order {
   args: string[];
@@ -17,7 +17,7 @@ export interface Outcome {
 
 /** What a command reads when it looks, and not what Node or libc take from the environment when they begin. */
 const isReadLater = (name: string) => /^(MILLINER_\w+|REGISTRY_AUTH_FILE|HOME)$/.test(name);
-/** As src/lib/host/exec.ts starts programs. */
+/** As src/lib/host/program-environment.ts starts programs. */
 const environment = {
   PATH: searchPath.join(':'),
   LC_ALL: 'C.UTF-8',

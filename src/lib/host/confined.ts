@@ -11,7 +11,6 @@ import { MillinerError } from '../errors/error.ts';
 import { isConfined } from './confinement.ts';
 import {
   commandFailed,
-  searchPath,
   start,
   startPiped,
   startStreaming,
@@ -20,6 +19,7 @@ import {
   type RunOptions,
   type RunResult,
 } from './exec.ts';
+import { searchPath } from './program-environment.ts';
 
 /** Absolute paths, which are the same inside. */
 export interface Reach {

@@ -1,5 +1,6 @@
 /**
- * The only module that starts other programs: with an argument list, never with a shell or the caller's environment.
+ * The only module that starts other programs, with detached.ts: with an argument list, never with a shell or the caller's
+ * environment.
  */
 import { fork, spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -9,6 +10,7 @@ import { execa } from 'execa';
 import { MillinerError } from '../errors/error.ts';
 import { saysDiskFull } from './files.ts';
 import { printableStream } from './printable.ts';
+import { programEnvironment } from './program-environment.ts';
 
 export interface RunOptions {
   cwd?: string;
@@ -36,19 +38,6 @@ export interface RunResult {
   stdout: string;
   stderr: string;
 }
-
-export const searchPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-
-/**
- * HOME is in /proc, because root can make a directory everywhere else, and the next program would find what this one
- * left.
- */
-const environment = {
-  PATH: searchPath.join(':'),
-  LC_ALL: 'C.UTF-8',
-  TZ: 'UTC',
-  HOME: '/proc/nonexistent',
-};
 
 /** Runs a program to its end. A failure becomes COMMAND_FAILED with the last lines that the program wrote. */
 export async function run(
@@ -106,7 +95,7 @@ export function startWithChannels(
 ) {
   const stdio = ['ignore' as const, 'pipe' as const, 'pipe' as const];
   return spawn(program, args, {
-    env: environment,
+    env: programEnvironment,
     stdio: [...stdio, ...Array.from({ length: channels }, () => 'pipe' as const), ...handed],
     detached: true,
   });
@@ -150,23 +139,10 @@ export async function runAttached(
   return result.exitCode ?? 128 + (constants.signals[result.signal as NodeJS.Signals] ?? 0);
 }
 
-/**
- * Starts a process that outlives this one, with an IPC channel until either side disconnects.
- * @param passed names of variables that it gets as this process has them
- */
-export function startDetached(program: string, args: readonly string[], passed: readonly string[] = []) {
-  const own = Object.entries(process.env).filter(([name]) => passed.includes(name));
-  return spawn(program, args, {
-    env: { ...environment, ...Object.fromEntries(own) },
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    detached: true,
-  });
-}
-
 /** Starts a server that outlives this process and writes its output to its own log. It inherits one open file. */
 export function startServer(program: string, args: readonly string[], cwd: string, inherited: number) {
   const stdio = ['ignore' as const, 'ignore' as const, 'ignore' as const, inherited];
-  const child = spawn(program, args, { env: environment, stdio, detached: true, cwd });
+  const child = spawn(program, args, { env: programEnvironment, stdio, detached: true, cwd });
   child.unref();
   return child;
 }
@@ -227,7 +203,7 @@ export function killGroup(pid: number): void {
 
 function settings(options: RunOptions) {
   return {
-    env: { ...environment, ...options.env },
+    env: { ...programEnvironment, ...options.env },
     extendEnv: false,
     reject: false,
     detached: options.inGroup === true,

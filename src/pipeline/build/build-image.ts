@@ -13,7 +13,7 @@ import { targetFull } from '../../stages/install/transaction.ts';
 import { parentAsFound } from '../../stages/layer/diff/parent.ts';
 import { treeOf, type Tree } from '../../stages/layer/tree.ts';
 import { withIds, type Ids } from '../../stages/lock/id-ledger.ts';
-import { bytesOf, durationOf } from '../../stages/recipe/schema.ts';
+import { bytesOf, durationOf } from '../../stages/recipe/quantities.ts';
 import { withReason } from '../../stages/snapshot/snapshotter.ts';
 import { holdToDigest, markHeld } from '../base/hold-to-digest.ts';
 import type { LockedRecipe } from '../lock/locked-recipe.ts';

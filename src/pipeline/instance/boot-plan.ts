@@ -1,6 +1,7 @@
 /** Turns the test section of a recipe into a boot plan: texts become numbers. */
 import { describeCheck, type BootPlan } from '../../stages/boot/plan.ts';
-import { bytesOf, durationOf, type TestPlan } from '../../stages/recipe/schema.ts';
+import { bytesOf, durationOf } from '../../stages/recipe/quantities.ts';
+import type { TestPlan } from '../../stages/recipe/schema.ts';
 
 const bits = { kbit: 1e3, mbit: 1e6, gbit: 1e9 } as const;
 

@@ -1,18 +1,17 @@
 /** For `run --detach` and `boot --keep`: another process supervises the instances, and this one waits for its answer. */
 import { MillinerError } from '../../lib/errors/error.ts';
+import type { DetachedProcess } from '../../lib/host/detached.ts';
 import { errorFrom, type Failure } from '../../lib/errors/wire.ts';
-import { startDetached } from '../../lib/host/exec.ts';
 
 /** What the other process says: lines for people, then once its answer or its failure. */
 export type Report<T> = { line: string } | { answer: T } | { error: Failure };
 
-/** Throws the failure of the other process, once that has ended. */
-export async function runDetached<T>(
-  args: string[],
+/** Waits for the answer of a process that was started detached. Throws its failure, once it has ended. */
+export async function answerOf<T>(
+  child: DetachedProcess,
   signal: AbortSignal | undefined,
   onLine: (line: string) => void = () => {},
 ): Promise<T> {
-  const child = startDetached(process.execPath, [process.argv[1]!, ...args], ['MILLINER_TCG']);
   const stop = () => child.kill('SIGTERM');
   signal?.addEventListener('abort', stop);
   const ended = new Promise<undefined>((done) => {

@@ -6,6 +6,7 @@ import { MillinerError } from '../../lib/errors/error.ts';
 import { readdirIfThere } from '../../lib/host/files.ts';
 import type { PortMapping } from '../../stages/boot/ports.ts';
 import { JsonStore } from '../state/json-store.ts';
+import { nameOfInstance } from './instance-name.ts';
 
 export interface RunningInstance {
   /** Unique in this state, and short enough to type. */
@@ -47,11 +48,6 @@ export async function listInstances(state: string): Promise<RunningInstance[]> {
   const names = (await readdirIfThere(work)) ?? [];
   const found = await Promise.all(names.map((name) => recordIn(join(work, name)).read(file)));
   return found.filter((one) => one !== undefined).toSorted((a, b) => (a.started < b.started ? -1 : 1));
-}
-
-/** How an instance is shown: by its service, or by its image. */
-export function nameOfInstance({ image, stack }: RunningInstance): string {
-  return stack ? `${stack.name}.stack/${stack.service}` : image;
 }
 
 /** Finds an instance by its id or a unique prefix. Throws INSTANCE_NOT_FOUND. */

@@ -13,7 +13,7 @@ import type { InstanceMount } from '../../stages/boot/instance-mount.ts';
 import type { Membership } from '../../stages/boot/membership.ts';
 import { PrivateNetwork } from '../../stages/boot/private-network.ts';
 import type { ResolvedService } from '../../stages/recipe/resolved-stack.ts';
-import { bytesOf } from '../../stages/recipe/schema.ts';
+import { bytesOf } from '../../stages/recipe/quantities.ts';
 import type { Context } from '../state/context.ts';
 import { withView } from '../state/snapshots.ts';
 import { openPassingVolume, openVolume, type OpenVolume } from '../state/volumes.ts';

@@ -5,7 +5,7 @@ import { runCrossingChecks, type Peer, type TimedCrossing } from '../../stages/b
 import type { CrossingResult } from '../../stages/boot/stack-verdict.ts';
 import type { Company } from '../../stages/boot/test-instance.ts';
 import type { ResolvedStack } from '../../stages/recipe/resolved-stack.ts';
-import { durationOf } from '../../stages/recipe/schema.ts';
+import { durationOf } from '../../stages/recipe/quantities.ts';
 import { targetOf } from '../../stages/recipe/stack-faults.ts';
 import type { CrossingCheck } from '../../stages/recipe/stack-schema.ts';
 import { ServiceOrder } from './service-order.ts';

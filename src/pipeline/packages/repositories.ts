@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { inParallel } from '../../lib/host/parallel.ts';
 import type { Access } from '../../lib/http/access.ts';
-import { durationOf, type Recipe, type Repository } from '../../stages/recipe/schema.ts';
+import { durationOf } from '../../stages/recipe/quantities.ts';
+import type { Recipe, Repository } from '../../stages/recipe/schema.ts';
 import { accessOf } from '../../stages/repo/repository-access.ts';
 import {
   openRepository,

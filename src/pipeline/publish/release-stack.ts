@@ -7,7 +7,7 @@ import { fillReferences } from '../../stages/recipe/fill-references.ts';
 import { loadStack, type LoadedStack } from '../../stages/recipe/load-stack.ts';
 import { stackFailure } from '../instance/boot-result.ts';
 import { bootStack } from '../instance/boot-stack.ts';
-import { isStackName } from '../instance/find-stack.ts';
+import { isStackName } from '../instance/stack-words.ts';
 import { resolveStack } from '../instance/resolve-stack.ts';
 import type { Context } from '../state/context.ts';
 import { readStackVerdict } from '../state/stack-records.ts';

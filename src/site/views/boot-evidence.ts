@@ -1,5 +1,5 @@
 /** What one instance has left to see: its units as bars, what it used of its limits, its ports, what its journal counts. */
-import { bytesOf } from '../../stages/recipe/schema.ts';
+import { bytesOf } from '../../stages/recipe/quantities.ts';
 import { showSeconds, showSize } from '../../stages/report/amounts.ts';
 import type { Comparison, UnitTimes } from '../../stages/boot/evidence.ts';
 import type { InstanceReport, Verdict } from '../../stages/boot/verdict.ts';

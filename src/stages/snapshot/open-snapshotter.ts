@@ -1,12 +1,10 @@
 /** Chooses the snapshotter of a state directory. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import { OverlaySnapshotter } from './overlay.ts';
+import type { Storage } from './storages.ts';
 import type { Snapshotter } from './snapshotter.ts';
 import { findConfig } from './thin/pool-config.ts';
 import { ThinSnapshotter } from './thin/thin.ts';
-
-export const storages = ['auto', 'dm-thin', 'overlay'] as const;
-export type Storage = (typeof storages)[number];
 
 export interface Opened {
   snapshots: Snapshotter;
