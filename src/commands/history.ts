@@ -1,49 +1,33 @@
-import { Args, Flags } from '@oclif/core';
+import { Args } from '@oclif/core';
+import { archFlag } from '../cli/arch-flag.ts';
 import { MillinerCommand } from '../cli/base-command.ts';
-import { formatMove } from '../cli/format-move.ts';
-import { reportTag } from '../pipeline/report/tag-report.ts';
+import { shortDigest, sizeText, tableLines } from '../cli/format-table.ts';
+import { layersOf, type LayerHistory } from '../pipeline/report/layer-history.ts';
 
 export default class HistoryCommand extends MillinerCommand {
-  static override summary = 'Show every move of a tag, verified';
-  static override description = `Each time a tag moves, the publisher writes a signed record: when, from which image to which, from which lock, and
-why. The records form a chain. It is read from the registry and verified with the public key: a record that was altered,
-removed or put in another place is refused, with its number. Records of other keys are not shown.`;
+  static override summary = 'Show the layers of an image: what made each, and what it holds';
+  static override description =
+    'Newest layer first, as podman history shows them. For the images that a name has meant, see milliner log.';
   static override examples = [
-    '<%= config.bin %> history registry.example.com/fedora/mariadb:latest --key keys/release.pub',
-    '<%= config.bin %> history registry.example.com/fedora/mariadb:latest --key keys/release.pub --json',
-    '<%= config.bin %> history mirror.example.org/mariadb:43 --key keys/release.pub --signed-as registry.example.com/fedora/mariadb:43',
+    '<%= config.bin %> history demo-product',
+    '<%= config.bin %> history sha256:4f1c9a0e --json',
   ];
   static override args = {
-    reference: Args.string({ required: true, description: 'REGISTRY/REPOSITORY[:TAG]; the tag is latest' }),
+    image: Args.string({ required: true, description: 'a name, NAME@GENERATION or digest' }),
   };
-  static override flags = {
-    key: Flags.string({ summary: 'public key of the publisher', helpValue: 'FILE', required: true }),
-    'plain-http': Flags.boolean({ summary: 'the registry has no TLS', default: false }),
-    'signed-as': Flags.string({
-      summary: 'reference in the records, if the repository is a copy',
-      helpValue: 'REF',
-    }),
-  };
+  static override flags = { arch: archFlag };
 
-  async run(): Promise<object> {
+  async run(): Promise<LayerHistory> {
     const { args, flags } = await this.parse(HistoryCommand);
-    const report = await reportTag(
-      {
-        reference: args.reference,
-        key: flags.key,
-        plainHttp: flags['plain-http'],
-        signedAs: flags['signed-as'],
-      },
-      this.runOptions(flags),
-    );
-    this.log(`${report.reference}  ${report.manifestDigest ?? 'deleted'}`);
-    if (report.hold) {
-      const { reason, until } = report.hold;
-      const end = until === undefined ? '' : ` until ${new Date(until * 1000).toISOString()}`;
-      this.log(`held${end}: ${reason}`);
-    }
-    for (const lock of report.rejected?.locks ?? []) this.log(`rejected: lock ${lock}`);
-    for (const move of report.moves) this.log(formatMove(move));
-    return report;
+    const history = await layersOf(this.runOptions(flags).state, args.image, flags.arch);
+    const rows = history.layers.map(({ digest, size, madeBy, holds, packages }) => [
+      shortDigest(digest),
+      sizeText(size),
+      madeBy,
+      packages && packages.length > 0 ? packages.join(' ') : holds,
+    ]);
+    for (const line of tableLines(['LAYER', 'SIZE', 'MADE BY', 'HOLDS'], rows, process.stdout.columns))
+      this.log(line);
+    return history;
   }
 }

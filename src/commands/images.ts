@@ -1,12 +1,14 @@
 import { Args, Flags } from '@oclif/core';
 import { MillinerCommand } from '../cli/base-command.ts';
+import { ageText, shortDigest, sizeText, tableLines } from '../cli/format-table.ts';
 import { offline } from '../cli/repository-flags.ts';
 import type { CarriedPackage } from '../pipeline/report/carried-packages.ts';
 import { listImages, type ImagesReport } from '../pipeline/report/list-images.ts';
 import type { LocalImage } from '../pipeline/report/local-images.ts';
+import { splitName } from '../pipeline/state/local-name.ts';
 import type { PublishedTag } from '../pipeline/report/published-images.ts';
 
-const day = 86_400_000;
+const columns = ['NAME', 'TAG', 'ARCH', 'DIGEST', 'CREATED', 'SIZE', 'PACKAGES', 'BASE', 'VERDICT'];
 
 export default class ImagesCommand extends MillinerCommand {
   static override summary = 'List images, here and published, or those that carry a package';
@@ -58,7 +60,7 @@ epoch is compared with packages of any epoch. Advisories are those of the reposi
         affectedBy: flags['affected-by'],
         recipes: flags.recipe,
       });
-      for (const image of report.local) this.#showLocal(image);
+      this.#showLocal(report.local);
       for (const image of report.published) this.#showPublished(image);
       const unknown = report.published.filter(({ problem }) => problem !== undefined).length;
       if (unknown > 0) this.warn(`of ${unknown} published images nothing is proved`);
@@ -66,24 +68,18 @@ epoch is compared with packages of any epoch. Advisories are those of the reposi
     });
   }
 
-  #showLocal({
-    name,
-    arch,
-    digest,
-    created,
-    packages,
-    size,
-    base,
-    verdict,
-    references,
-    carries,
-  }: LocalImage): void {
-    this.log(`${name}  ${arch}  ${digest}`);
-    this.log(
-      `  ${[...facts({ created, packages, size, ...(base && { base }) }), `verdict ${verdict}`].join(', ')}`,
-    );
-    if (references.length > 0) this.log(`  published as ${references.join(' ')}`);
-    this.#showCarried(carries);
+  #showLocal(images: readonly LocalImage[]): void {
+    const rows = images.map(({ name, arch, digest, created, size, packages, base, verdict }) => {
+      const { repository, tag } = splitName(name);
+      const age = ageText(new Date(created));
+      const on = base?.startsWith('sha256:') ? shortDigest(base) : (base ?? '-');
+      return [repository, tag, arch, shortDigest(digest), age, sizeText(size), String(packages), on, verdict];
+    });
+    for (const line of tableLines(columns, rows, process.stdout.columns)) this.log(line);
+    for (const { name, carries } of images) {
+      if (carries && carries.length > 0) this.log(`${name}:`);
+      this.#showCarried(carries);
+    }
   }
 
   #showPublished({ reference, arch, digest, problem, verdict, held, carries, ...image }: PublishedTag): void {
@@ -112,11 +108,10 @@ function facts({
   size,
   base,
 }: Partial<Pick<PublishedTag, 'created' | 'packages' | 'size' | 'base'>>) {
-  const age = Math.max(0, Math.floor((Date.now() - Date.parse(created ?? '')) / day));
   return [
-    ...(Number.isNaN(age) ? [] : [`${age} days old`]),
+    ...(created === undefined ? [] : [ageText(new Date(created))]),
     `${packages} packages`,
-    `${((size ?? 0) / 1e6).toFixed(1)} MB`,
+    sizeText(size ?? 0),
     ...(base === undefined ? [] : [`on ${base}`]),
   ];
 }

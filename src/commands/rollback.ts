@@ -20,7 +20,7 @@ moves the tag on; milliner unhold accepts the same lock again.`;
   };
   static override flags = {
     key: Flags.string({ summary: 'private key of the publisher', helpValue: 'FILE', required: true }),
-    to: Flags.string({ summary: 'image of milliner history to move to', helpValue: 'DIGEST' }),
+    to: Flags.string({ summary: 'image of milliner log to move to', helpValue: 'DIGEST' }),
     reason: Flags.string({ summary: 'text for the record', helpValue: 'TEXT' }),
     ...statementFlags,
   };

@@ -3,7 +3,7 @@ import { MillinerError } from '../lib/errors/error.ts';
 import type { Digest } from '../lib/oci/digest.ts';
 import { sbomsOf } from '../pipeline/publish/image-sbom.ts';
 import { withSnapshots, type StateContext } from '../pipeline/state/context.ts';
-import { findAnyRecord } from '../pipeline/state/find-image.ts';
+import { findRecord } from '../pipeline/state/find-image.ts';
 import type { ImageRecord } from '../pipeline/state/image-records.ts';
 import { findIndex } from '../pipeline/state/index-records.ts';
 import { readVerdict } from '../pipeline/state/verdicts.ts';
@@ -17,7 +17,7 @@ export async function imageDocuments(context: StateContext, digest: Digest): Pro
   const assets: ReleaseAsset[] = [];
   const images = (await findIndex(context.state, digest))?.images ?? [digest];
   for (const image of images) {
-    const record = await ifThere(findAnyRecord(context.state, image));
+    const record = await ifThere(findRecord(context.state, image));
     if (!record) continue;
     const verdict = await readVerdict(context.state, record.manifestDigest);
     if (verdict) assets.push(jsonAsset(`${record.arch}.verdict.json`, verdict));

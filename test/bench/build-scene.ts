@@ -103,7 +103,7 @@ export class BuildScene {
     const before = new Set(this.#made());
     const usage = await usageOf(this.#command('build', this.#night, 'product'));
     const cli = join(checkout, 'dist/cli.js');
-    execFileSync(process.execPath, [cli, 'gc', '--remove', 'product', '--state', this.#night], {
+    execFileSync(process.execPath, [cli, 'rmi', 'product', '--state', this.#night], {
       stdio: 'pipe',
     });
     for (const path of this.#made()) if (!before.has(path)) rmSync(path);

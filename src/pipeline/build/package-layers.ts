@@ -106,7 +106,9 @@ export class PackageLayers {
       await remember(this.#context, 'layers', key, made);
     }
     const { listing, ...layer } = made;
-    return { layer: { ...layer, mediaType: mediaTypes[this.#compression.kind], holds: name }, listing };
+    const nevras = packages.map((one) => one.package.nevra).toSorted();
+    const mediaType = mediaTypes[this.#compression.kind];
+    return { layer: { ...layer, mediaType, holds: name, packages: nevras }, listing };
   }
 
   async #make(

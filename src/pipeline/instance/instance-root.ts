@@ -43,7 +43,7 @@ export async function withInstance<T>(
 ): Promise<T> {
   const { state, snapshots } = context;
   const { limits } = bootPlanOf(record.test);
-  const hostname = `${record.name.replaceAll(/[._]/g, '-').slice(0, 60)}-${number}`;
+  const hostname = `${record.name.replaceAll(/[^A-Za-z0-9-]/g, '-').slice(0, 60)}-${number}`;
   const image = { image: record.config, systemd: systemdVersion(record), hostname };
   if (backend.ownDisk) {
     const disk = { maxBytes: limits.disk, space: async () => ({ bytes: limits.disk, inodes: 1 }) };

@@ -10,7 +10,7 @@ import type { StackService } from '../../stages/recipe/stack-schema.ts';
 import { ensureBase } from '../base/ensure-base.ts';
 import type { BaseRecord } from '../state/base-records.ts';
 import type { Context } from '../state/context.ts';
-import { findAnyRecord } from '../state/find-image.ts';
+import { findRecord } from '../state/find-image.ts';
 import type { ImageRecord } from '../state/image-records.ts';
 import type { Bootable } from './instance-root.ts';
 import { testPlanOf } from './test-plan.ts';
@@ -61,7 +61,7 @@ async function findImage(
 ): Promise<StackImage> {
   const { image } = service;
   if (typeof image === 'string') {
-    const record = await findAnyRecord(context.state, image, arch);
+    const record = await findRecord(context.state, image, arch);
     return { record, bootable: { ...record, test: testOf(record.test, service) } };
   }
   const reference = completeReference(image.reference);

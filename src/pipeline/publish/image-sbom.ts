@@ -14,7 +14,7 @@ import { obtainBytes } from '../state/blob-exchange.ts';
 import { withContext, type Context, type RunOptions } from '../state/context.ts';
 import { keptSboms, readSboms } from '../state/kept-sboms.ts';
 import { findRecord } from '../state/find-image.ts';
-import type { ImageRecord } from '../state/image-records.ts';
+import { titleOf, type ImageRecord } from '../state/image-records.ts';
 import type { Sboms } from '../state/received.ts';
 import { withView } from '../state/snapshots.ts';
 import { filesOf } from './sbom-files.ts';
@@ -90,10 +90,10 @@ function sbomsFrom(input: SbomInput): Sboms {
 }
 
 async function inputOf(context: Context, record: ImageRecord, root: string): Promise<Listed> {
-  const { name, manifestDigest, epoch, dbPath, checksums } = record;
+  const { manifestDigest, epoch, dbPath, checksums } = record;
   const packages = await readInstalled(await databaseIn(root, dbPath));
   return {
-    name,
+    name: titleOf(record),
     manifestDigest,
     epoch,
     packages: packages.map((one) => ({ ...one, module: one.header.string(headerTags.MODULARITYLABEL) })),

@@ -12,6 +12,7 @@ import type { Context } from '../state/context.ts';
 import { findRecord, findRecords } from '../state/find-image.ts';
 import { readRecord, type ImageRecord } from '../state/image-records.ts';
 import { writeIndexRecord } from '../state/index-records.ts';
+import { localNameIn } from '../state/local-name.ts';
 import { readImage } from '../state/stored-image.ts';
 import { readVerdict } from '../state/verdicts.ts';
 import { layoutsOf, type Layout } from '../trust/fetch-signatures.ts';
@@ -86,7 +87,7 @@ async function wantedRecords(
   arches: readonly string[] | undefined,
 ): Promise<ImageRecord[]> {
   const found = await findRecords(state, image);
-  if (found[0]!.name !== image && arches === undefined) return found;
+  if (found[0]!.name !== localNameIn(image) && arches === undefined) return found;
   const lead = await findRecord(state, image, arches?.[0]);
   const records: ImageRecord[] = [];
   for (const arch of new Set(arches ?? lead.arches)) {

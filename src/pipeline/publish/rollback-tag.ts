@@ -54,7 +54,7 @@ export async function rollback(
   const manifest = await client.getManifest(repository, wanted);
   if (!manifest) {
     throw new MillinerError('IMAGE_UNPUBLISHED', `${target.registry}/${repository} no longer has ${wanted}`, {
-      hint: 'Find another image with milliner history. Name it with --to DIGEST.',
+      hint: 'Find another image with milliner log. Name it with --to DIGEST.',
       details: { reference, digest: wanted },
     });
   }
@@ -104,7 +104,7 @@ function decideRollback(
         'REGISTRY_INVALID',
         `the tag points to ${current ?? 'nothing'}, no longer to ${from}`,
         {
-          hint: 'Another publisher has moved the tag in the meantime. See milliner history, then run the command again.',
+          hint: 'Another publisher has moved the tag in the meantime. See milliner log, then run the command again.',
         },
       );
     }

@@ -11,7 +11,7 @@ import type { OpenedRepository } from '../../stages/repo/repository.ts';
 import { cvesOf, readUpdateinfo, type Advisory, type Suggestion } from '../../stages/repo/updateinfo.ts';
 import { openAll } from '../packages/repositories.ts';
 import type { Context, StateContext } from '../state/context.ts';
-import { findAnyRecord } from '../state/find-image.ts';
+import { findRecord } from '../state/find-image.ts';
 
 export interface AdvisoriesRequest {
   /** An image in the state, by name or digest; or a recipe or its lock. */
@@ -95,7 +95,7 @@ async function findSubject(
 ): Promise<Subject> {
   const record = subject.endsWith('.json')
     ? undefined
-    : await findAnyRecord(context.state, subject, arch).catch((error: unknown) => {
+    : await findRecord(context.state, subject, arch).catch((error: unknown) => {
         if (error instanceof MillinerError && error.code === 'IMAGE_NOT_FOUND') return undefined;
         throw error;
       });

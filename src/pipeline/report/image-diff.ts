@@ -7,7 +7,7 @@ import type { Tree } from '../../stages/layer/tree.ts';
 import { changesBetween } from '../../stages/lock/package-changes.ts';
 import { newEntries, type ChangelogEntry } from '../packages/changelog.ts';
 import type { Context } from '../state/context.ts';
-import { findAnyRecord } from '../state/find-image.ts';
+import { findRecord } from '../state/find-image.ts';
 import type { ImageRecord } from '../state/image-records.ts';
 import { readTree } from '../state/trees.ts';
 
@@ -35,7 +35,7 @@ export async function diffImages(
   arch?: string,
 ): Promise<ImageDiff> {
   return context.content.lease(async () => {
-    const find = (image: string) => findAnyRecord(context.state, image, arch);
+    const find = (image: string) => findRecord(context.state, image, arch);
     const [a, b] = [await find(first), await find(second)];
     const there = new Set(a.layers.map(({ digest }) => digest));
     const added = b.layers.filter(({ digest }) => !there.has(digest));

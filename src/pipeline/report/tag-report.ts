@@ -1,4 +1,4 @@
-/** For `history`: the records of a tag, verified, with the image that the tag points to now. */
+/** For `log`: the records of a tag, verified, with the image that the tag points to now. */
 import { MillinerError } from '../../lib/errors/error.ts';
 import type { Digest } from '../../lib/oci/digest.ts';
 import { RegistryClient } from '../../lib/registry/client.ts';

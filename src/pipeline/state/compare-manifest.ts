@@ -5,7 +5,7 @@ import type { Digest } from '../../lib/oci/digest.ts';
 import { readConfig, readManifest } from '../../stages/image/foreign-image.ts';
 import { annotatedTest, testAnnotation, titleLabel, type ImageLayer } from '../../stages/image/image.ts';
 import type { Context } from './context.ts';
-import type { ImageRecord } from './image-records.ts';
+import { titleOf, type ImageRecord } from './image-records.ts';
 
 /** The first field of the record that differs; undefined if none does. */
 export async function differsFromManifest(
@@ -18,7 +18,7 @@ export async function differsFromManifest(
   const config = Buffer.concat(await bytes(said.config.digest));
   const image = readConfig(record.name, said, config, record.arch);
   const { annotations } = JSON.parse(manifest.toString('utf8')) as { annotations?: Record<string, string> };
-  const labels = { [titleLabel]: record.name, ...record.config.labels };
+  const labels = { [titleLabel]: titleOf(record), ...record.config.labels };
   const fields = {
     configDigest: [said.config.digest, record.configDigest],
     layers: [identities(image.layers), identities(record.layers)],

@@ -55,6 +55,7 @@ const folders = [
   'downloads',
   'former',
   'frames',
+  'generations',
   'github',
   'images',
   'indexes',

@@ -12,6 +12,7 @@ import type { RemovedKey } from '../../stages/layer/normalize/private-keys.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
 import type { TestPlan } from '../../stages/recipe/schema.ts';
 import type { Snapshotter } from '../../stages/snapshot/snapshotter.ts';
+import { addGeneration, forgetGenerations, type Reason } from './generations.ts';
 import { JsonStore } from './json-store.ts';
 
 export interface StateEntry {
@@ -32,9 +33,33 @@ export interface StateEntry {
 /** Version of the fields below. A record of another version is ignored, and its image is built again. */
 export const recordVersion = 4;
 
+/** How an image came here that no build of this state has made. */
+type CameBy =
+  | {
+      kind: 'pulled';
+      reference: string;
+      /** Ids of the keys whose signatures were verified; empty if none was asked for. */
+      signedBy: string[];
+    }
+  | {
+      kind: 'handmade';
+      /** Who asked for the commit, as USER@HOST. */
+      by: string;
+      /** ISO 8601. */
+      at: string;
+      /** The image whose instance was changed. */
+      from: Digest;
+      message?: string;
+    };
+
 export interface ImageRecord {
   version: number;
+  /** As localName gives it. */
   name: string;
+  /** The name in its configuration, where that is another. */
+  title?: string;
+  /** Absent for what a build has made, here or on another worker. */
+  cameBy?: CameBy;
   arch: string;
   /** The architectures of its lock: a tag that names all of them has an image for each. */
   arches: string[];
@@ -91,14 +116,21 @@ const recordsIn = (state: string, folder: 'images' | 'former') =>
     version: recordVersion,
   });
 
-/** No name of a recipe has an @. */
+/** No name of an image has an @. */
 const recordName = ({ name, arch }: Pick<ImageRecord, 'name' | 'arch'>) => `${name}@${arch}`;
+
+export const titleOf = ({ name, title }: Pick<ImageRecord, 'name' | 'title'>): string => title ?? name;
 
 /** A replaced image can still be found by its digest while its tree is in the store. */
 const formerName = ({ name, manifestDigest }: ImageRecord) => `${name}-${hexOf(manifestDigest)}`;
 
-export async function writeRecord(state: string, record: ImageRecord): Promise<ImageRecord> {
+/**
+ * Gives a name this image, as its next generation. Called under the lock of the name.
+ * @param reason what made it, if that is no build
+ */
+export async function writeRecord(state: string, record: ImageRecord, reason?: Reason): Promise<ImageRecord> {
   const replaced = await readRecord(state, record);
+  await addGeneration(state, record, replaced, reason);
   if (replaced && replaced.manifestDigest !== record.manifestDigest) {
     await recordsIn(state, 'former').write(formerName(replaced), replaced);
   }
@@ -113,7 +145,7 @@ async function dropOtherArches(state: string, { name, arches }: ImageRecord): Pr
     const other = await readRecord(state, { name, arch });
     if (!other) continue;
     await recordsIn(state, 'former').write(formerName(other), other);
-    await removeRecord(state, other);
+    await recordsIn(state, 'images').remove(recordName(other));
   }
 }
 
@@ -144,6 +176,7 @@ export async function forgetFormer(state: string, record: ImageRecord): Promise<
 }
 
 export async function removeRecord(state: string, of: Pick<ImageRecord, 'name' | 'arch'>): Promise<void> {
+  await forgetGenerations(state, of);
   await recordsIn(state, 'images').remove(recordName(of));
 }
 

@@ -15,6 +15,9 @@ const maxBytes = 256 * 1024 * 1024;
 const ending = '.json';
 const versioned = z.looseObject({ version: z.unknown() });
 
+/** A name may be a reference, with slashes. */
+const fileOf = (name: string) => `${name.replaceAll(/[%/]/g, encodeURIComponent)}${ending}`;
+
 export interface StoreOptions<T> {
   /** What a file contains, for error messages. */
   what: string;
@@ -36,7 +39,7 @@ export class JsonStore<T extends object> {
   }
 
   path(name: string): string {
-    return join(this.#directory, `${name}${ending}`);
+    return join(this.#directory, fileOf(name));
   }
 
   /** Throws STATE_INVALID. */
@@ -78,7 +81,7 @@ export class JsonStore<T extends object> {
       throw new MillinerError('STATE_INVALID', `${this.#directory} cannot be read: ${cause.code}`, { cause });
     });
     const found = files.filter((file) => file.endsWith(ending));
-    return found.map((file) => file.slice(0, -ending.length)).toSorted();
+    return found.map((file) => decodeURIComponent(file.slice(0, -ending.length))).toSorted();
   }
 
   /** All files that can be read, by name. Throws STATE_INVALID. */
@@ -100,7 +103,7 @@ export class JsonStore<T extends object> {
 
   /** Removes all other files, including leftovers of killed writers. */
   async removeOthers(names: Iterable<string>): Promise<void> {
-    const files = new Set([...names].map((name) => `${name}${ending}`));
+    const files = new Set([...names].map(fileOf));
     for (const file of (await readdirIfThere(this.#directory)) ?? []) {
       if (!files.has(file)) await rm(join(this.#directory, file), { force: true });
     }

@@ -40,6 +40,7 @@ const layer = z.strictObject({
   diffID: digestSchema,
   recipe: short.exactOptional(),
   holds: z.string().max(1 << 20),
+  packages: strings.exactOptional(),
 });
 
 /** As a build completes it: `init` has a value. */

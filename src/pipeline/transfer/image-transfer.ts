@@ -80,7 +80,7 @@ async function takeOver(context: Context, record: ImageRecord): Promise<void> {
     const base = await baseOf(context, record);
     await unpackOnto(context, base?.snapshot, layers.slice(base?.layers.length ?? 0), snapshot);
   }
-  await writeRecord(context.state, record);
+  await writeRecord(context.state, record, 'received');
 }
 
 /** Undefined if the base is not here; then all layers are unpacked, which gives the same tree. */

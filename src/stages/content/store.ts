@@ -23,9 +23,11 @@ export interface GcLimits {
   usedSince: Date;
   /** Size limit of the whole store. */
   maxBytes?: number | undefined;
+  /** Remove nothing. */
+  isDry?: boolean;
 }
 
-/** Returns the removed blobs. */
+/** Returns the removed blobs, or with isDry those that would go. */
 export type Collect = (needed: ReadonlySet<Digest>, limits: GcLimits) => Promise<Blob[]>;
 
 export class ContentStore {
@@ -154,13 +156,16 @@ export class ContentStore {
     return withLock(this.#lock, 'exclusive', () => fn(collect), options);
   }
 
-  async #collect(needed: ReadonlySet<Digest>, { usedSince, maxBytes = Infinity }: GcLimits): Promise<Blob[]> {
+  async #collect(
+    needed: ReadonlySet<Digest>,
+    { usedSince, maxBytes = Infinity, isDry = false }: GcLimits,
+  ): Promise<Blob[]> {
     const removed: Blob[] = [];
     const blobs = (await this.list()).toSorted((a, b) => a.used.getTime() - b.used.getTime());
     let total = blobs.reduce((sum, { size }) => sum + size, 0);
     for (const { digest, size, used } of blobs) {
       if (needed.has(digest) || (used >= usedSince && total <= maxBytes)) continue;
-      await this.remove(digest);
+      if (!isDry) await this.remove(digest);
       total -= size;
       removed.push({ digest, size });
     }

@@ -21,6 +21,8 @@ export interface ImageLayer extends Descriptor {
   recipe?: string | undefined;
   /** Description of its content; for another builder's layer, the build step. */
   holds: string;
+  /** NEVRAs of a layer of packages. */
+  packages?: string[];
 }
 
 /** The recipe's `config`, or the configuration of a base image. */

@@ -16,7 +16,7 @@ beforeAll(() => {
   buildDemo(join(copyRecipes(work), 'demo-base.yaml'), state);
 });
 afterAll(() => {
-  runCli(['gc', '--state', state, '--remove', 'with-private-key']);
+  runCli(['rmi', 'with-private-key', '--state', state]);
   rmSync(work, { recursive: true });
 });
 

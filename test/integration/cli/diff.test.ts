@@ -92,7 +92,7 @@ test('an image and itself have no difference; an unknown one is named', async ()
 });
 
 test('what gc has removed the tree of is no longer known', async () => {
-  await desk.json(['gc', '--keep-days', '0']);
+  await desk.json(['gc', '--keep-days', '0', '--keep-generations', '1']);
   const { stderr } = await desk.run(['diff', before.manifestDigest, 'image']);
   expect(stderr).toContain('IMAGE_NOT_FOUND');
 });

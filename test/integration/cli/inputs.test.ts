@@ -287,5 +287,5 @@ test('words that fit no command are for the usage', async () => {
 test('an image that is not there', async () => {
   for (const name of ['nowhere', 'sha256:0000000000', '../good', ''])
     await refused('IMAGE_NOT_FOUND', ['inspect', name]);
-  await refused('IMAGE_NOT_FOUND', ['gc', '--remove', 'nowhere']);
+  await refused('IMAGE_NOT_FOUND', ['rmi', 'nowhere']);
 });

@@ -105,7 +105,7 @@ test('a tag that was rolled back stays until the lock differs, and a held one un
   await scene.bench.run(['unhold', reference, '--key', scene.bench.key]);
   expect(outcomes(await scene.night())).toMatchObject({ good: 'published', 'on-good': 'published' });
   const { moves } = await scene.bench.run<{ moves: { reason: string }[] }>([
-    'history',
+    'log',
     reference,
     '--key',
     scene.bench.publicKey,

@@ -56,7 +56,7 @@ async function eventuallyGone(processes: Awaited<ReturnType<typeof descendantsOf
 
 async function publishedMoves(name: string): Promise<string[]> {
   const { moves } = await scene.bench.run<{ moves: { reason: string; to: string }[] }>([
-    'history',
+    'log',
     `${scene.bench.server.host}/${name}:1`,
     '--key',
     scene.bench.publicKey,

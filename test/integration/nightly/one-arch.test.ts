@@ -15,7 +15,7 @@ afterAll(() => scene.close());
 async function moveCount(): Promise<number> {
   const reference = `${scene.bench.server.host}/both:1`;
   const { moves } = await scene.bench.run<{ moves: unknown[] }>([
-    'history',
+    'log',
     reference,
     '--key',
     scene.bench.publicKey,

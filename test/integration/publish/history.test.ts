@@ -50,7 +50,7 @@ interface Report {
 }
 
 const history = (reference: string, ...flags: string[]) =>
-  bench.run<Report>(['history', reference, '--key', bench.publicKey, ...flags]);
+  bench.run<Report>(['log', reference, '--key', bench.publicKey, ...flags]);
 const signing = (command: string, reference: string, ...flags: string[]) => [
   command,
   reference,
@@ -183,7 +183,7 @@ test('another key has no history here, and cannot roll back', async () => {
   await bench.makeKey('other');
   const missing = { code: 'HISTORY_MISSING', exit: 12 };
   const key = bench.desk.path('other');
-  expect(await bench.fails(['history', reference, '--key', `${key}.pub`])).toEqual(missing);
+  expect(await bench.fails(['log', reference, '--key', `${key}.pub`])).toEqual(missing);
   expect(await bench.fails(['rollback', reference, '--key', `${key}.key`])).toEqual(missing);
 });
 
@@ -196,7 +196,7 @@ test('an older history in the place of the newest is refused by who has seen the
   await bench.run(signing('hold', reference, '--reason', 'freeze'));
   await bench.client().putManifest('older', name, before.bytes, before.mediaType);
   const altered = { code: 'HISTORY_ALTERED', exit: 15 };
-  expect(await bench.fails(['history', reference, '--key', bench.publicKey])).toEqual(altered);
+  expect(await bench.fails(['log', reference, '--key', bench.publicKey])).toEqual(altered);
   expect(await bench.fails(bench.publishing('cap', reference))).toEqual(altered);
   expect(await current('older')).toBe(hat.manifestDigest);
   // A host that has seen nothing cannot tell.

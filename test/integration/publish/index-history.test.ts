@@ -45,7 +45,7 @@ interface Report {
 
 const tagged = (repository: string, tag = '1', at = host) => bench.client(at).headManifest(repository, tag);
 const signing = (command: string, ...args: string[]) => [command, ...args, '--key', bench.key];
-const history = (reference: string) => bench.run<Report>(['history', reference, '--key', bench.publicKey]);
+const history = (reference: string) => bench.run<Report>(['log', reference, '--key', bench.publicKey]);
 const verified = async (reference: string, ...flags: string[]) => {
   const args = ['verify', reference, '--key', bench.publicKey, ...flags];
   const { manifestDigest, images: proved } = await bench.run<{
@@ -153,7 +153,7 @@ async function alterRecord(repository: string, number: number): Promise<void> {
 test('a record that was altered: nothing goes back by it, and the newest one stops every move', async () => {
   const reference = await published('altered', 'old', 'young');
   const commands = [
-    ['history', reference, '--key', bench.publicKey],
+    ['log', reference, '--key', bench.publicKey],
     signing('rollback', reference),
     signing('rollback', reference, '--to', indexes.old),
   ];

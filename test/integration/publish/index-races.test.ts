@@ -35,7 +35,7 @@ async function atOnce(commands: { args: string[]; state?: string }[]): Promise<(
 
 const verify = (reference: string) => bench.run(['verify', reference, '--key', bench.publicKey]);
 const movesOf = async (reference: string) => {
-  const args = ['history', reference, '--key', bench.publicKey];
+  const args = ['log', reference, '--key', bench.publicKey];
   return (await bench.run<{ moves: { reason: string; to: string }[] }>(args)).moves;
 };
 

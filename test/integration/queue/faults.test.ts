@@ -227,7 +227,7 @@ inTurn(
     const late = await workshop.json<ReleaseStatus>(['queue', 'status', older!], place);
     expect(late.error?.code).toBe('RELEASE_SUPERSEDED');
     expect(late.stages.at(-1)).toMatchObject({ stage: 'sign', state: 'failed', attempts: 1 });
-    const history = ['history', to, '--key', workshop.bench.publicKey];
+    const history = ['log', to, '--key', workshop.bench.publicKey];
     expect((await workshop.json<{ moves: object[] }>(history)).moves).toHaveLength(1);
   },
 );

@@ -53,7 +53,7 @@ async function failure(name: string, release: string) {
 async function reasons(reference: string): Promise<string[]> {
   const { publicKey } = workshop.bench;
   const report = await workshop.json<{ moves: { reason: string }[]; manifestDigest: Digest }>([
-    'history',
+    'log',
     reference,
     '--key',
     publicKey,

@@ -43,7 +43,7 @@ export const storage = {
   TREE_CHANGED: {
     summary:
       "an image's tree in the state directory, or its record, does not match its manifest and layers: something changed it after it was built or unpacked",
-    hint: 'Remove the image with milliner gc --remove NAME, and build it again. Find out what wrote to the state directory, or whether its disk fails.',
+    hint: 'Remove the image with milliner rmi NAME, and build it again. Find out what wrote to the state directory, or whether its disk fails.',
   },
   LAYER_INVALID: {
     summary: 'a layer cannot be unpacked: it is damaged, or could reach outside of its tree',
@@ -109,7 +109,7 @@ export const storage = {
   },
   POOL_FULL: {
     summary: 'the dm-thin pool has no room for data; what was committed is intact',
-    hint: 'Enlarge the pool with milliner pool grow, or remove images with milliner gc --remove IMAGE. Then run the command again.',
+    hint: 'Enlarge the pool with milliner pool grow, or remove images with milliner rmi IMAGE. Then run the command again.',
     retryable: true,
   },
   POOL_METADATA_FULL: {

@@ -33,7 +33,7 @@ export const registry = {
   },
   TAG_HELD: {
     summary: 'the tag is held, or was rolled back from this image or its lock, so nothing was moved',
-    hint: 'See milliner history REF --key FILE. Release a new lock, or lift the hold with milliner unhold REF --key FILE.',
+    hint: 'See milliner log REF --key FILE. Release a new lock, or lift the hold with milliner unhold REF --key FILE.',
   },
   HISTORY_MISSING: {
     summary: 'the registry has no history of this tag by this key, or no record of an image to go back to',
