@@ -1,7 +1,6 @@
 /** Access to an instance's private network, through sockets that Milliner makes in it. */
 import { close as closeDescriptor } from 'node:fs';
 import { open, readFile, readlink, type FileHandle } from 'node:fs/promises';
-import { request } from 'node:http';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { native } from '../../lib/host/native.ts';
@@ -199,7 +198,9 @@ async function tablesOf(pid: number, space: FileHandle): Promise<SocketTables> {
 }
 
 /** The status of a GET, or the reason why there is none. The body is not read, because it may be endless. */
-function ask(socket: Carrier, url: string, timeout: number): Promise<number | string> {
+async function ask(socket: Carrier, url: string, timeout: number): Promise<number | string> {
+  // It takes as long to load as all of Milliner that starts an instance.
+  const { request } = await import('node:http');
   return new Promise((done) => {
     const { pathname, search, host } = new URL(url);
     const asked = request({
