@@ -12,6 +12,7 @@ export function errorPage(): string {
     '# Errors',
     '<!-- Generated from the table of errors by `npm run build`; do not edit. -->',
     'Every error has a code, a message and a hint; with `--json` the answer is `{"error": {"code", "message", "hint", "details"}}`.',
+    'An error in a file of yours also has the `file`, `line` and `column` of the first mistake, and a `suggestion` where there is one; all mistakes are in `details.faults`.',
     'The exit code tells the kind.',
     ...kinds,
     '',

@@ -173,8 +173,8 @@ export abstract class MillinerCommand extends Command {
   }
 
   protected override toErrorJson(error: unknown): unknown {
-    const { code, message, hint, details } = error as MillinerError;
-    return { error: { code, message, hint, ...(Object.keys(details).length > 0 && { details }) } };
+    const { code, message, hint, place, details } = error as MillinerError;
+    return { error: { code, message, hint, ...place, ...(Object.keys(details).length > 0 && { details }) } };
   }
 }
 

@@ -53,7 +53,7 @@ export async function addSchedule(
 /** Throws USAGE. */
 function nextOf(pattern: string): number | undefined {
   const { error } = cronPattern.safeParse(pattern);
-  if (error) throw new MillinerError('USAGE', `${pattern} is not ${error.issues[0]!.message}`);
+  if (error) throw new MillinerError('USAGE', `${pattern}: ${error.issues[0]!.message}`);
   return nextTime(pattern, Date.now());
 }
 

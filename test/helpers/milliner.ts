@@ -42,6 +42,11 @@ export interface ErrorAnswer {
   code: string;
   message: string;
   hint: string;
+  /** Of the first mistake in a file of the user's. */
+  file?: string;
+  line?: number;
+  column?: number;
+  suggestion?: string;
   details?: Record<string, unknown>;
 }
 

@@ -13,6 +13,14 @@ export interface ErrorOptions {
   details?: Record<string, unknown>;
 }
 
+/** For --json: where the error is in a file, and what was probably meant. */
+interface Place {
+  file?: string;
+  line?: number | undefined;
+  column?: number | undefined;
+  suggestion?: string;
+}
+
 export class MillinerError extends Error {
   override readonly name = 'MillinerError';
   readonly code: ErrorCode;
@@ -24,6 +32,17 @@ export class MillinerError extends Error {
     this.code = code;
     this.hint = options.hint ?? errorTable[code].hint;
     this.details = options.details ?? {};
+  }
+
+  /** Of the first mistake in a file of the user's; empty for any other error. */
+  get place(): Place {
+    const { path, faults } = this.details as { path?: string; faults?: readonly Omit<Place, 'file'>[] };
+    const [first] = faults ?? [];
+    const suggestion = first?.suggestion ?? this.details['suggestion'];
+    return {
+      ...(path !== undefined && first && { file: path, line: first.line, column: first.column }),
+      ...(typeof suggestion === 'string' && { suggestion }),
+    };
   }
 
   get exitCode(): number {

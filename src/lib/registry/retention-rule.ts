@@ -12,14 +12,14 @@ const globForm = /^[\w.*?-]{1,128}$/;
 /** Of a release set, too. */
 export const retentionRuleSchema = z
   .strictObject({
-    tags: z.string().regex(globForm, 'is not a pattern of tags, such as 43.*'),
+    tags: z.string().regex(globForm, 'a pattern of tags, such as 43.*'),
     /** The newest so many tags that match stay. */
     keep: z.int().min(1).max(10_000).optional(),
     /** Tags that match and are younger stay. */
-    age: z.string().regex(ageForm, 'is not an age such as 12h, 30d or 8w').optional(),
+    age: z.string().regex(ageForm, 'an age such as 12h, 30d or 8w').optional(),
   })
   // A rule without either would remove every tag that it matches.
-  .refine(({ keep, age }) => keep !== undefined || age !== undefined, 'needs keep or age');
+  .refine(({ keep, age }) => keep !== undefined || age !== undefined, 'a rule needs keep or age, or both');
 
 export type RetentionRule = z.output<typeof retentionRuleSchema>;
 
@@ -30,6 +30,9 @@ export interface DatedTag {
 }
 
 export type TagVerdict = { stays: true; rule?: RetentionRule } | { stays: false };
+
+const reasonOf = ({ code, path, message }: z.core.$ZodIssue) =>
+  code === 'invalid_format' ? `${path.join('.')}: expected ${message}` : [...path, message].join(': ');
 
 /** Reads `GLOB,keep=N,age=30d`, in which keep or age may be absent. Throws USAGE. */
 export function parseRule(text: string): RetentionRule {
@@ -42,7 +45,7 @@ export function parseRule(text: string): RetentionRule {
   const { data, error } = retentionRuleSchema.safeParse({ tags, ...Object.fromEntries(fields) });
   if (data && !isRepeated) return data;
   const [issue] = error?.issues ?? [];
-  const reason = issue ? [...issue.path, issue.message].join(' ') : 'a limit is given twice';
+  const reason = issue ? reasonOf(issue) : 'a limit is given twice';
   throw new MillinerError('USAGE', `${JSON.stringify(text)} is not a rule: ${reason}`, {
     hint: "Write it as --rule 'GLOB,keep=N,age=30d', with at least one of keep and age.",
   });

@@ -4,7 +4,7 @@ import { inParallel } from '../../lib/host/parallel.ts';
 import { nextStamp } from '../../lib/host/stamp.ts';
 import { isInstalledIn, type InstalledFiles, type IsInstalled } from '../../lib/rpm/database.ts';
 import { readAccounts, readOwners } from '../../stages/install/accounts.ts';
-import { renderTemplate, setServices } from '../../stages/install/configure.ts';
+import { setServices } from '../../stages/install/configure.ts';
 import { placesIn } from '../../stages/install/default-filesystems.ts';
 import { deviceNodesOf } from '../../stages/install/device-nodes.ts';
 import { dnfState } from '../../stages/install/dnf-state.ts';
@@ -29,6 +29,7 @@ import { EarlyDigests } from '../../stages/layer/verify/early-digests.ts';
 import type { ContentOf } from '../../stages/layer/verify/hash-tree.ts';
 import type { Ids } from '../../stages/lock/id-ledger.ts';
 import { pathsOf } from '../../stages/recipe/placed-paths.ts';
+import { renderTemplate } from '../../stages/recipe/templates.ts';
 import { scanSnapshot } from '../../stages/snapshot/snapshotter.ts';
 import type { Context } from '../state/context.ts';
 import type { BuildReport } from '../state/image-records.ts';
@@ -197,11 +198,9 @@ async function clean(
 const maxLogLines = 5000;
 
 function recipeFiles({ loaded: { recipe, templates }, arch }: InstallPlan) {
-  const values = { ...recipe.values, name: recipe.name, release: recipe.release ?? '', arch };
   return recipe.files.map((file) => {
     if (file.template === undefined) return { ...file, content: file.content ?? '' };
-    const { path, text } = templates.get(file.template)!;
-    return { ...file, content: renderTemplate(path, text, values) };
+    return { ...file, content: renderTemplate(templates.get(file.template)!, recipe, arch) };
   });
 }
 

@@ -1,21 +1,6 @@
-/** Applies the recipe's own settings to the installed tree: fills templates, enables and disables units. */
+/** Applies the recipe's own settings to the installed tree: enables and disables units. */
 import { MillinerError } from '../../lib/errors/error.ts';
-import { fillTemplate } from '../../lib/host/template.ts';
 import { runInSandbox, type Sandbox } from './sandbox.ts';
-
-/** Fills a template; an unknown name is an error, not an empty string. */
-export function renderTemplate(name: string, text: string, values: Record<string, unknown>): string {
-  try {
-    return fillTemplate(text, values);
-  } catch (cause) {
-    throw new MillinerError('RECIPE_INVALID', `template ${name}: ${wordsOf(cause as Error)}`, { cause });
-  }
-}
-
-/** Handlebars calls the recipe's values by their JavaScript type. */
-function wordsOf({ message }: Error): string {
-  return message.replace('not defined in [object Object]', "is not among the recipe's values");
-}
 
 export interface Services {
   enable: string[];

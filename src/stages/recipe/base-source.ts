@@ -1,8 +1,9 @@
 /** The lowest base of a chain of recipes, if it is an image or file system that no recipe makes. */
 import { existsSync } from 'node:fs';
-import { MillinerError } from '../../lib/errors/error.ts';
 import { completeReference } from '../../lib/registry/pull-sources.ts';
 import { parseReference } from '../../lib/registry/reference.ts';
+import { shownPath } from '../../lib/yaml/mistakes.ts';
+import type { YamlFile } from '../../lib/yaml/yaml-file.ts';
 import { placeOf } from './recipe-files.ts';
 import type { Recipe } from './schema.ts';
 
@@ -30,22 +31,22 @@ export type BaseSource =
  */
 export async function baseSourceOf(
   { from, layers }: Recipe,
-  recipePath: string,
+  file: YamlFile,
 ): Promise<BaseSource | undefined> {
   if (from === undefined || typeof from === 'string') return undefined;
-  const found = async (key: string, path: string) => {
-    const place = await placeOf(recipePath, path);
+  const found = async (key: (string | number)[], path: string) => {
+    const place = await placeOf(file.path, path);
     if (existsSync(place)) return place;
-    throw new MillinerError('RECIPE_INVALID', `${recipePath}: from: ${key}: there is no ${place}`);
+    throw file.wrong({ keys: ['from', ...key], text: `there is no ${shownPath(place)}` });
   };
   if ('image' in from) {
     const reference = completeReference(from.image);
     parseReference(reference);
-    const keys = await Promise.all(from.keys.map((key) => found('keys', key)));
+    const keys = await Promise.all(from.keys.map((key, index) => found(['keys', index], key)));
     const { unnamed, expired } = from;
     return { kind: 'image', reference, keys, unnamed, expired };
   }
   return 'tar' in from
-    ? { kind: 'tar', path: await found('tar', from.tar), layers }
-    : { kind: 'directory', path: await found('directory', from.directory), layers };
+    ? { kind: 'tar', path: await found(['tar'], from.tar), layers }
+    : { kind: 'directory', path: await found(['directory'], from.directory), layers };
 }

@@ -17,7 +17,7 @@ export const githubSchema = z.strictObject({
   repository: z
     .string()
     .max(140)
-    .regex(/^[A-Za-z0-9-]{1,39}\/[A-Za-z0-9._-]{1,100}$/, 'OWNER/NAME'),
+    .regex(/^[A-Za-z0-9-]{1,39}\/[A-Za-z0-9._-]{1,100}$/, 'a repository as OWNER/NAME'),
   /** Default: github.com's. */
   url: url.optional(),
   pulls: z.boolean().default(true),

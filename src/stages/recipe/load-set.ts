@@ -5,10 +5,13 @@ import type { z } from 'zod';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { isBeneath, rootOf } from '../../lib/host/beneath.ts';
 import { parseReference, showReference } from '../../lib/registry/reference.ts';
+import { shownPath } from '../../lib/yaml/mistakes.ts';
+import { nearest } from '../../lib/yaml/nearest.ts';
+import type { YamlFile } from '../../lib/yaml/yaml-file.ts';
 import { fillReferences } from './fill-references.ts';
-import { RecipeReader, type LoadedRecipe } from './load.ts';
+import { recipeNames, RecipeReader, type LoadedRecipe } from './load.ts';
 import { setSchema, type Publish, type ReleaseSet, type UpdatePolicy } from './set-schema.ts';
-import { readYaml } from './yaml.ts';
+import { openYaml } from './yaml.ts';
 
 export interface SetMember {
   loaded: LoadedRecipe;
@@ -22,6 +25,14 @@ export interface SetMember {
   quarantineAfter: number | undefined;
 }
 
+interface ReadSet {
+  set: ReleaseSet;
+  /** Absolute path of the file. */
+  path: string;
+  /** The file itself, for what is found wrong with it later. */
+  file: YamlFile;
+}
+
 export interface LoadedSet {
   set: ReleaseSet;
   /** Absolute path of the file. */
@@ -33,19 +44,21 @@ export interface LoadedSet {
 const fileName = 'milliner.yaml';
 
 /** The set alone. Takes a path; without one ./milliner.yaml or ./recipes/milliner.yaml. Throws SET_NOT_FOUND, SET_INVALID. */
-export async function readSet(given?: string): Promise<Pick<LoadedSet, 'set' | 'path'>> {
+export async function readSet(given?: string): Promise<ReadSet> {
   const path = locateSet(given);
   const schema = setSchema.superRefine((read, faults) => checkPlaces(path, read, faults));
-  return { path, set: await readYaml(path, schema, { invalid: 'SET_INVALID', missing: 'SET_NOT_FOUND' }) };
+  const codes = { invalid: 'SET_INVALID', missing: 'SET_NOT_FOUND' } as const;
+  const { data, file } = await openYaml(path, schema, codes);
+  return { path, set: data, file };
 }
 
 /** Throws as readSet, and what loading recipes throws. */
 export async function loadSet(given?: string): Promise<LoadedSet> {
-  const { path, set } = await readSet(given);
+  const { path, set, file } = await readSet(given);
   const reader = new RecipeReader();
   const members: SetMember[] = [];
   for (const [index, { recipe, ...own }] of set.recipes.entries()) {
-    const chain = await reader.chain(recipePath(path, recipe, index));
+    const chain = await reader.chain(recipePath(file, recipe, index));
     members.push({
       loaded: chain.at(-1)!,
       chain,
@@ -55,9 +68,9 @@ export async function loadSet(given?: string): Promise<LoadedSet> {
       quarantineAfter: (own.quarantine ?? set.quarantine)?.after,
     });
   }
-  checkNames(path, members);
-  checkBetween(path, members);
-  checkTargets(path, members);
+  checkNames(file, members);
+  checkBetween(file, members);
+  checkTargets(file, members);
   return { set, path, members };
 }
 
@@ -70,7 +83,7 @@ function checkPlaces(path: string, { reports }: ReleaseSet, faults: z.Refinement
     faults.addIssue({
       code: 'custom',
       path: ['reports', index, 'file'],
-      message: `it is outside of ${root}`,
+      message: `this is outside of ${root}`,
     });
   }
 }
@@ -83,7 +96,8 @@ function locateSet(given: string | undefined): string {
 }
 
 /** A name is that of a file beside the set, or in recipes/ beside it. */
-function recipePath(setPath: string, recipe: string, index: number): string {
+function recipePath(file: YamlFile, recipe: string, index: number): string {
+  const setPath = file.path;
   const here = dirname(setPath);
   const candidates = [recipe, `${recipe}.yaml`, join('recipes', `${recipe}.yaml`)].map((one) =>
     resolve(here, one),
@@ -91,35 +105,38 @@ function recipePath(setPath: string, recipe: string, index: number): string {
   const root = rootOf(setPath);
   const found = candidates.filter((path) => isBeneath(root, path)).find(isFile);
   if (found !== undefined) return found;
-  const message = `${setPath}: recipes.${index}: there is no recipe ${recipe} beneath ${root}`;
-  throw new MillinerError('SET_INVALID', message, { details: { path: setPath, recipe } });
+  const names = [here, join(here, 'recipes')].flatMap(recipeNames);
+  const text = `there is no recipe ${recipe} beneath ${shownPath(root) || '.'}`;
+  throw file.wrong({ keys: ['recipes', index], text, suggestion: nearest(recipe, names) });
 }
 
 /** A plan and a report know images by these names. */
-function checkNames(path: string, members: readonly SetMember[]): void {
+function checkNames(file: YamlFile, members: readonly SetMember[]): void {
   const places = new Map<string, string>();
   const listed = new Set<string>();
-  for (const { loaded, chain } of members) {
-    if (listed.has(loaded.path)) throw invalid(path, `recipes: ${loaded.recipe.name} occurs twice`);
+  for (const [index, { loaded, chain }] of members.entries()) {
+    const wrong = (text: string) => file.wrong({ keys: ['recipes', index], text });
+    if (listed.has(loaded.path)) throw wrong(`${loaded.recipe.name} is there twice`);
     listed.add(loaded.path);
     for (const one of chain) {
       const other = places.get(one.recipe.name);
       if (other !== undefined && other !== one.path)
-        throw invalid(path, `recipes: ${other} and ${one.path} have one name: ${one.recipe.name}`);
+        throw wrong(`${[other, one.path].map(shownPath).join(' and ')} have one name: ${one.recipe.name}`);
       places.set(one.recipe.name, one.path);
     }
   }
 }
 
 /** Between two members no recipe may stand still: its lock would be of a base that is no more. */
-function checkBetween(path: string, members: readonly SetMember[]): void {
+function checkBetween(file: YamlFile, members: readonly SetMember[]): void {
   const listed = new Set(members.map(({ loaded }) => loaded.path));
-  for (const { loaded, chain } of members) {
+  for (const [index, { loaded, chain }] of members.entries()) {
     const lowest = chain.findIndex((one) => listed.has(one.path));
     const between = chain.slice(lowest).find((one) => !listed.has(one.path));
     if (!between) continue;
     const names = `${loaded.recipe.name} and ${chain[lowest]!.recipe.name}`;
-    throw invalid(path, `recipes: ${between.recipe.name} stands between ${names}`, 'Add it to the recipes.');
+    const text = `${between.recipe.name} stands between ${names}`;
+    throw file.wrong({ keys: ['recipes', index], text, hint: 'Add it to the recipes.' });
   }
 }
 
@@ -127,18 +144,18 @@ function checkBetween(path: string, members: readonly SetMember[]): void {
  * Two images under one tag would replace each other every night. A reference that is none is the fault of its recipe
  * alone, and found when that is released.
  */
-function checkTargets(path: string, members: readonly SetMember[]): void {
+function checkTargets(file: YamlFile, members: readonly SetMember[]): void {
   const taken = new Map<string, string>();
   for (const { loaded, publish } of members) {
     const { name } = loaded.recipe;
     for (const reference of targetsOf(loaded, publish)) {
       const other = taken.get(reference);
       if (other !== undefined)
-        throw invalid(
-          path,
-          `publish: ${other} and ${name} have one tag: ${reference}`,
-          'Put {{name}} into it.',
-        );
+        throw file.wrong({
+          keys: ['publish'],
+          text: `${other} and ${name} have one tag: ${reference}`,
+          hint: 'Put {{name}} into it.',
+        });
       taken.set(reference, name);
     }
   }
@@ -156,10 +173,6 @@ function targetsOf({ recipe, path }: LoadedRecipe, publish: Publish | undefined)
     }
   });
   return new Set(references);
-}
-
-function invalid(path: string, reason: string, hint?: string): MillinerError {
-  return new MillinerError('SET_INVALID', `${path}: ${reason}`, { ...(hint && { hint }), details: { path } });
 }
 
 const isFile = (path: string) => existsSync(path) && statSync(path).isFile();

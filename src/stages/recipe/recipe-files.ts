@@ -1,8 +1,11 @@
 /** The files that a recipe names. A relative path must be beneath the recipe's root; an absolute one is the host's. */
+import { globSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { placeBeneath, readBeneath, rootOf } from '../../lib/host/beneath.ts';
+import { shownPath } from '../../lib/yaml/mistakes.ts';
+import type { WrongKey } from '../../lib/yaml/yaml-file.ts';
 
 /** Space for large scripts. */
 const maxTemplateBytes = 4 * 1024 * 1024;
@@ -24,19 +27,26 @@ export interface Template {
 
 /**
  * Reads a template of templates/, in the recipe's directory or beside it; links in there must not leave it. The text is
- * read once, so later changes of the file do not matter. Throws RECIPE_INVALID, FILE_OUTSIDE.
+ * read once, so later changes of the file do not matter. Undefined if there is none. Throws RECIPE_INVALID, FILE_OUTSIDE.
  */
-export async function readTemplate(recipePath: string, template: string): Promise<Template> {
+export async function readTemplate(recipePath: string, template: string): Promise<Template | undefined> {
   const here = dirname(resolve(recipePath));
   for (const above of [here, dirname(here)]) {
     const found = await templateIn(above, template, recipePath);
     if (found) return found;
   }
-  const places = [here, dirname(here)].map((above) => join(above, 'templates'));
-  throw new MillinerError(
-    'RECIPE_INVALID',
-    `${recipePath}: files: no template ${template} in ${places.join(' or ')}`,
-  );
+  return undefined;
+}
+
+/** Those that a recipe may name; links are not followed. */
+export function templateNames(recipePath: string): string[] {
+  const here = dirname(resolve(recipePath));
+  return [here, dirname(here)].flatMap((above) => {
+    const place = join(above, 'templates');
+    return globSync('**/*', { cwd: place, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(place, join(entry.parentPath, entry.name)));
+  });
 }
 
 async function templateIn(
@@ -58,17 +68,13 @@ async function templateIn(
 
 const knownKeys = '/usr/share/distribution-gpg-keys/';
 
-/** Throws RECIPE_INVALID. */
-export async function checkKeyFile(key: string, path: string, repo: string): Promise<void> {
-  const found = await stat(key).catch((error: NodeJS.ErrnoException) => error);
-  if (found instanceof Error || !found.isFile()) {
-    throw new MillinerError(
-      'RECIPE_INVALID',
-      `${path}: repos: ${repo}: keys: no key file ${key} (${basename(key)})`,
-      // The directory of distributions' keys in Debian (from 13), Fedora and EPEL.
-      key.startsWith(knownKeys)
-        ? { hint: `Install distribution-gpg-keys, or name the file where it is.` }
-        : {},
-    );
-  }
+/** What is wrong with the file of a key; undefined if it is there. */
+export async function wrongKeyFile(file: string): Promise<Pick<WrongKey, 'text' | 'hint'> | undefined> {
+  const found = await stat(file).catch((error: NodeJS.ErrnoException) => error);
+  if (!(found instanceof Error) && found.isFile()) return undefined;
+  // The directory of distributions' keys in Debian (from 13), Fedora and EPEL.
+  const hint = file.startsWith(knownKeys)
+    ? 'Install distribution-gpg-keys, or name the file where it is.'
+    : 'Name the file by a path from the directory of this one, or by an absolute path.';
+  return { text: `there is no key file ${shownPath(file)}`, hint };
 }

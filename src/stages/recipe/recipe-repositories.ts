@@ -1,49 +1,67 @@
 /** The repositories of a recipe: names are looked up, and relative paths are resolved. */
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, resolve } from 'node:path';
 import { MillinerError } from '../../lib/errors/error.ts';
 import { isBeneath, rootOf } from '../../lib/host/beneath.ts';
-import { checkKeyFile, placeOf } from './recipe-files.ts';
+import { nearest } from '../../lib/yaml/nearest.ts';
+import type { YamlFile } from '../../lib/yaml/yaml-file.ts';
+import { placeOf, wrongKeyFile } from './recipe-files.ts';
 import type { Repository } from './schema.ts';
+
+/** Of repos.yaml, or of the recipe itself. */
+export interface Definition {
+  repository: Repository;
+  file: YamlFile;
+  /** Where the file has it. */
+  keys: readonly (string | number)[];
+}
+
+export interface SharedRepositories {
+  repos: readonly Repository[];
+  file: YamlFile;
+}
 
 /** Looks up repositories that are given by name in `shared`. Throws RECIPE_INVALID. */
 export function definitionsOf(
-  repos: (string | Repository)[],
-  shared: readonly Repository[],
-  path: string,
-): Repository[] {
-  return repos.map((repo) => {
-    if (typeof repo !== 'string') return repo;
-    const match = shared.find(({ name }) => name === repo);
-    if (match) return match;
-    throw new MillinerError(
-      'RECIPE_INVALID',
-      `${path}: repos: ${repo} is not defined in ${dirname(path)}/repos.yaml`,
-    );
+  repos: readonly (string | Repository)[],
+  shared: SharedRepositories | undefined,
+  file: YamlFile,
+): Definition[] {
+  return repos.map((repo, index) => {
+    const keys = ['repos', index];
+    if (typeof repo !== 'string') return { repository: repo, file, keys };
+    const names = shared?.repos.map(({ name }) => name) ?? [];
+    const at = names.indexOf(repo);
+    if (shared && at >= 0) return { repository: shared.repos[at]!, file: shared.file, keys: ['repos', at] };
+    const suggestion = nearest(repo, names);
+    const note = suggestion === undefined ? `repos.yaml defines ${names.join(', ') || 'none'}` : undefined;
+    throw file.wrong({ keys, text: `repos.yaml defines no repository ${repo}`, suggestion, note });
   });
 }
 
 /** Throws RECIPE_INVALID, FILE_OUTSIDE. */
 export async function resolveRepositories(
-  meant: readonly Repository[],
-  path: string,
+  meant: readonly Definition[],
+  recipe: YamlFile,
   release: string | undefined,
 ): Promise<Repository[]> {
   const found: Repository[] = [];
-  for (const repo of meant) found.push(await placed(repo, path, release));
-  const names = new Set(found.map((repo) => repo.name));
-  if (names.size < found.length)
-    throw new MillinerError('RECIPE_INVALID', `${path}: repos: a name occurs twice`);
-  for (const repo of found) {
+  for (const [index, { repository, file, keys }] of meant.entries()) {
+    if (found.some(({ name }) => name === repository.name))
+      throw recipe.wrong({ keys: ['repos', index], text: `${repository.name} is there twice` });
+    const repo = await placed(repository, recipe.path, release);
     if (repo.keys.length === 0 && (repo.gpgcheck || repo.repoGpgcheck)) {
-      throw new MillinerError(
-        'RECIPE_INVALID',
-        `${path}: repos: ${repo.name}: no key for release ${release}`,
-        {
-          hint: 'Add the key of that release, with its fingerprint, to the repository.',
-        },
-      );
+      throw file.wrong({
+        keys: [...keys, 'keys'],
+        text: `${repo.name} has no key for release ${release}`,
+        hint: 'Add the key of that release, with its fingerprint, to the repository.',
+      });
     }
-    for (const { file } of repo.keys) await checkKeyFile(file, path, repo.name);
+    for (const key of repo.keys) {
+      const wrong = await wrongKeyFile(key.file);
+      const at = repository.keys.findIndex((one) => basename(one.file) === basename(key.file));
+      if (wrong) throw file.wrong({ keys: [...keys, 'keys', ...(at < 0 ? [] : [at])], ...wrong });
+    }
+    found.push(repo);
   }
   return found;
 }

@@ -6,7 +6,10 @@ import { arches } from '../../lib/host/arch.ts';
 
 export const imageName = z
   .string()
-  .regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, 'lower-case letters, digits, and single . _ - between them');
+  .regex(
+    /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/,
+    'a name of lower-case letters and digits, with single . _ - between them',
+  );
 const name = imageName.refine((text) => !text.endsWith('.stack'), {
   error: 'an ending of .stack means a stack of images',
 });
@@ -44,7 +47,7 @@ const place = z.string().min(1);
 
 const repository = z
   .strictObject({
-    name: z.string().regex(/^[A-Za-z0-9._-]+$/, 'letters, digits and . _ -'),
+    name: z.string().regex(/^[A-Za-z0-9._-]+$/, 'a word of letters, digits and . _ -'),
     baseurl: z.union([place, z.array(place).min(1)]).optional(),
     metalink: z.url().optional(),
     mirrorlist: z.url().optional(),
@@ -85,7 +88,7 @@ const repository = z
 export const octalMode = z.string().regex(/^[0-7]{3,4}$/, 'an octal mode in quotes, such as "0644"');
 export const owner = z
   .string()
-  .regex(/^[^:\s]+:[^:\s]+$/, 'user:group')
+  .regex(/^[^:\s]+:[^:\s]+$/, 'USER:GROUP')
   .default('root:root');
 
 const file = z
@@ -245,6 +248,13 @@ const from = z.union(
   },
 );
 
+const exposedPort = z
+  .string()
+  .regex(/^\d+\/(?:tcp|udp)$/, 'a port and its protocol, such as 3306/tcp')
+  .refine((text) => Number.parseInt(text, 10) >= 1 && Number.parseInt(text, 10) <= 65_535, {
+    error: 'there is no such port: ports are 1 to 65535',
+  });
+
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional(),
   name,
@@ -263,7 +273,7 @@ export const recipeSchema = z.strictObject({
   weakDeps: z.boolean().default(false),
   tools: tools.default({ packages: ['rpm'] }),
   docs: z.boolean().default(true),
-  languages: z.array(z.string().regex(/^[A-Za-z0-9_@.-]+$/)).optional(),
+  languages: z.array(z.string().regex(/^[A-Za-z0-9_@.-]+$/, 'a language, such as en_US')).optional(),
   directories: z.array(directory).default([]),
   symlinks: z.array(symbolicLink).default([]),
   files: z.array(file).default([]),
@@ -281,7 +291,9 @@ export const recipeSchema = z.strictObject({
     .prefault({}),
   allow: z
     .strictObject({
-      scriptlets: z.array(z.string().regex(/^%\w+\(.+\)$/, 'such as %post(name)')).default([]),
+      scriptlets: z
+        .array(z.string().regex(/^%\w+\(.+\)$/, 'a scriptlet and its package, such as %post(NAME)'))
+        .default([]),
       owners: z.array(z.string().min(1)).default([]),
       unsigned: z.array(z.string().min(1)).default([]),
       replace: z.array(z.string().min(1)).default([]),
@@ -291,15 +303,17 @@ export const recipeSchema = z.strictObject({
     .strictObject({
       entrypoint: z.array(z.string()).optional(),
       cmd: z.array(z.string()).optional(),
-      env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).default({}),
+      env: z
+        .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of a variable'), z.string())
+        .default({}),
       user: z.string().optional(),
       workingDir: absolutePath.optional(),
-      exposedPorts: z.array(z.string().regex(/^\d+\/(?:tcp|udp)$/, 'such as 3306/tcp')).default([]),
+      exposedPorts: z.array(exposedPort).default([]),
       volumes: z.array(absolutePath).default([]),
       stopSignal: z
         .string()
         .refine((text) => canonicalSignal(text) !== undefined, {
-          error: 'is no signal, such as SIGTERM or SIGRTMIN+3',
+          error: 'there is no such signal: SIGTERM and SIGRTMIN+3 are some',
         })
         .optional(),
       labels: z.record(z.string().min(1), z.string()).default({}),

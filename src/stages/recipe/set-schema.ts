@@ -8,7 +8,10 @@ const word = z.string().min(1).max(4096);
 export const setName = z
   .string()
   .max(128)
-  .regex(/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/, 'lower-case letters, digits, and single . _ - between them');
+  .regex(
+    /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/,
+    'a name of lower-case letters and digits, with single . _ - between them',
+  );
 /** Becomes a file name or a path beside the set. */
 const place = word.regex(/^[^\0]+$/, 'a path');
 
@@ -67,10 +70,9 @@ function isCronField(field: string, [min, max]: readonly [number, number]): bool
   });
 }
 
-export const cronPattern = z
-  .string()
-  .max(256)
-  .refine(isCron, { error: 'minute, hour, day, month and weekday in numbers, such as 30 2 * * *, in UTC' });
+export const cronPattern = z.string().max(256).refine(isCron, {
+  error: 'expected minute, hour, day, month and weekday in numbers (UTC), such as 30 2 * * *',
+});
 
 const toFile = z.strictObject({
   format: z.enum(['markdown', 'html', 'junit', 'text']),

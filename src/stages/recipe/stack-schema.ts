@@ -13,13 +13,17 @@ export const serviceName = z
   .string()
   .regex(/^(?!localhost$)[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?$/, 'a label of a domain name, such as database');
 /** Of a volume or a secret. It becomes the name of a file. */
-const word = z.string().regex(/^[a-z](?:[a-z0-9_-]{0,62}[a-z0-9])?$/, 'lower-case letters, digits, - and _');
+const word = z
+  .string()
+  .regex(/^[a-z](?:[a-z0-9_-]{0,62}[a-z0-9])?$/, 'a word of lower-case letters, digits, - and _');
 
 const port = z.int().min(1).max(65_535);
 const target = z
   .string()
   .regex(/^[a-z][a-z0-9-]*:[1-9]\d{0,4}$/, 'a service and its port, such as database:3306')
-  .refine((text) => Number(text.split(':')[1]) <= 65_535, { error: 'there is no such port' });
+  .refine((text) => Number(text.split(':')[1]) <= 65_535, {
+    error: 'there is no such port: ports are 1 to 65535',
+  });
 
 /** What a service reads; who may read it is said as for the files of a recipe. */
 const placedFile = { owner, mode: octalMode };

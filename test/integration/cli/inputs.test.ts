@@ -54,7 +54,8 @@ test.each([
   await writeFile(path, text);
   const isUnknown = text.includes('nowhere');
   const error = await refused(isUnknown ? 'RECIPE_NOT_FOUND' : 'RECIPE_INVALID', ['build', path]);
-  expect(error.message).toContain(isUnknown ? 'repos.yaml' : line === undefined ? path : `${path}:${line}:`);
+  expect(error.message).toContain(isUnknown ? 'repos.yaml' : `recipes/wrong.yaml:${line ?? ''}`);
+  if (!isUnknown) expect(error).toMatchObject({ file: path, line: line ?? (expect.any(Number) as number) });
 });
 
 test('recipe: not there, its base not there, bases in a circle, itself its base', async () => {
@@ -245,7 +246,7 @@ test('a template is filled before anything is installed, and its own file named'
   const recipe = await desk.recipe('value', { repos, packages: ['tiny-base'], files: filled });
   const ended = await desk.run(['build', recipe]);
   expect(ended.code).toBe(3);
-  expect(ended.stderr).toContain(desk.path('templates', 'value.hbs'));
+  expect(ended.stderr).toContain('--> templates/value.hbs:1:3\n');
   expect(ended.stderr).not.toContain('installing');
 });
 
