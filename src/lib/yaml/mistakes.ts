@@ -1,7 +1,7 @@
 /** Mistakes in a file of the user's, each with its place, as one error. */
 import { isAbsolute, relative } from 'node:path';
 import { MillinerError, type ErrorCode } from '../errors/error.ts';
-import { drawFrame, frameWidth, wrapped, type Spot } from './frame.ts';
+import { drawFrame, frameWidth, wrapped, type Spot } from './line-frame.ts';
 
 /** What is wrong, in words. */
 export interface Wrong {

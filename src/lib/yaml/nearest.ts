@@ -25,4 +25,6 @@ const plain = (word: string) => word.toLowerCase().replaceAll(/[\s_-]/g, '');
 
 /** Two letters that have changed places are one slip, not two. */
 const isMixedUp = (one: string, other: string) =>
-  one.length === other.length && [...one].toSorted().join('') === [...other].toSorted().join('');
+  one.length === other.length && letters(one) === letters(other);
+
+const letters = (text: string) => text.split('').toSorted().join('');

@@ -41,43 +41,44 @@ function plainNoun(schema: Schema): string {
   }
 }
 
-interface Bound {
+interface Bound extends Check {
   check: string;
   value: number;
   inclusive: boolean;
 }
 
 function numberNoun(schema: Schema): string {
-  const def = definitionOf(schema) as { format?: string; checks?: { _zod: { def: object } }[] };
-  const isWhole = def.format === 'safeint';
-  const bounds = (def.checks ?? []).map((one) => one._zod.def as Bound);
-  const [least, most] = ['greater_than', 'less_than'].map((kind) =>
+  const [{ format } = {}, ...checks] = checksOf(schema);
+  const bounds = checks as Bound[];
+  const [lower, upper] = ['greater_than', 'less_than'].map((kind) =>
     bounds.find(({ check }) => check === kind),
   );
-  const kind = isWhole ? 'a whole number' : 'a number';
-  if (least && most) return `${kind} from ${least.value} to ${most.value}`;
-  if (least) return least.inclusive ? `${kind} of at least ${least.value}` : `${kind} above ${least.value}`;
-  return most ? `${kind} of at most ${most.value}` : kind;
+  const kind = format === 'safeint' ? 'a whole number' : 'a number';
+  if (lower && upper) return `${kind} from ${lower.value} to ${upper.value}`;
+  if (lower) return lower.inclusive ? `${kind} of at least ${lower.value}` : `${kind} above ${lower.value}`;
+  return upper ? `${kind} of at most ${upper.value}` : kind;
 }
 
 /** What the schema itself says of a text: the message of its format. */
 function formOf(schema: Schema): string | undefined {
-  const def = definitionOf(schema) as {
-    error?: unknown;
-    format?: string;
-    checks?: { _zod: { def: unknown } }[];
-  };
-  const checks = [
-    def,
-    ...(def.checks ?? []).map((one) => one._zod.def as { error?: unknown; format?: string }),
-  ];
-  for (const { error, format } of checks) {
-    const said = typeof error === 'function' ? (error as (issue: object) => unknown)({}) : undefined;
+  for (const { error, format } of checksOf(schema)) {
+    const said = error?.({});
     if (format !== undefined && typeof said === 'string') return said;
     const known = format === undefined ? undefined : formats[format];
     if (known !== undefined) return known;
   }
   return undefined;
+}
+
+interface Check {
+  error?: (issue: object) => unknown;
+  format?: string;
+}
+
+/** The schema's own definition, which may be a check itself, and those of its checks. */
+function checksOf(schema: Schema): Check[] {
+  const own = definitionOf(schema) as object as Check & { checks?: { _zod: { def: Check } }[] };
+  return [own, ...(own.checks ?? []).map(({ _zod: { def } }) => def)];
 }
 
 /** Forms of texts that Zod knows by itself. */
@@ -95,7 +96,7 @@ export function foundNoun(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'object') return 'a map';
-  const text = String(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
   const shown = text.length > maxShown ? `${text.slice(0, maxShown)}…` : text;
   return typeof value === 'string' ? JSON.stringify(shown) : shown;
 }

@@ -86,8 +86,10 @@ function noAlternative(schemas: readonly Schema[], value: unknown, keys: string[
   return { keys: [...keys, unknown], isKey: true, text: `${said}; found ${unknown}`, suggestion };
 }
 
+const isOptional = ({ _zod: { optin } }: Schema) => optin === 'optional';
+
 const requiredKeys = (schema: Schema) =>
-  Object.entries(shapeOf(schema)).flatMap(([key, one]) => (one._zod.optin === 'optional' ? [] : [key]));
+  Object.entries(shapeOf(schema)).flatMap(([key, one]) => (isOptional(one) ? [] : [key]));
 
 function wordsOf({ schema, data }: Subject, issue: Issue, keys: readonly string[]): Wrong {
   const value = valueAt(data, keys);

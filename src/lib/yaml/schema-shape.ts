@@ -4,7 +4,7 @@ import type { z } from 'zod';
 export type Schema = z.core.$ZodType;
 
 type Definition = z.core.$ZodTypes['_zod']['def'];
-export const definitionOf = (schema: Schema) => schema._zod.def as Definition;
+export const definitionOf = ({ _zod: { def } }: Schema) => def as Definition;
 
 /** What the file itself has to hold: without defaults, and before any transformation. */
 export function bare(schema: Schema): Schema {

@@ -37,7 +37,7 @@ const words: Partial<Record<SyntaxCode, Words>> = {
   MISSING_CHAR: (message) =>
     notClosed(message) ??
     quoteOf(message) ??
-    (/^Implicit map keys/.test(message) ? noKey : { text: lowerFirst(message) }),
+    (message.startsWith('Implicit map keys') ? noKey : { text: lowerFirst(message) }),
   MULTILINE_IMPLICIT_KEY: noKey,
   MULTIPLE_DOCS: { text: 'a second document begins here: one file has one' },
   TAB_AS_INDENT: {

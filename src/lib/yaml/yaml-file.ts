@@ -5,7 +5,7 @@ import type { ErrorCode, MillinerError } from '../errors/error.ts';
 import { mistakesError, type Mistake, type MistakeOptions, type Wrong } from './mistakes.ts';
 import { checkData, maxMistakes, type SchemaMistake } from './schema-mistakes.ts';
 import { syntaxError } from './syntax-words.ts';
-import { excessOf, faultsOfTree } from './yaml-bounds.ts';
+import { excessOf, faultsOfTree, type Finding } from './yaml-bounds.ts';
 
 /** What is wrong with a key of the file. */
 export interface WrongKey extends Wrong {
@@ -38,11 +38,14 @@ export class YamlFile {
     this.#code = code;
     this.#text = text;
     const excess = excessOf(text);
-    // The parser has not counted the lines yet.
-    for (let at = text.indexOf('\n'); excess && at >= 0 && at < excess.at; at = text.indexOf('\n', at + 1))
-      this.#lines.addNewLine(at + 1);
-    if (excess) throw this.#broken([{ at: excess.at, end: excess.at, text: excess.text }]);
+    if (excess) throw this.#excessive(excess);
     this.#document = this.#parse();
+  }
+
+  /** The parser has not counted the lines yet. */
+  #excessive({ at, text }: Finding): MillinerError {
+    for (const { index } of this.#text.slice(0, at).matchAll(/\n/g)) this.#lines.addNewLine(index + 1);
+    return this.#broken([{ at, end: at, text }]);
   }
 
   /** Throws an error with every mistake. */
